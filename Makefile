@@ -1,0 +1,52 @@
+# Two commands for a newcomer: `make demo` and `make test`. Each sets up what it needs.
+# An environment that already has a torch can be used instead: make demo VENV=~/my-env
+
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench slurm-up slurm-down clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+demo: $(BIN)/.attnctl ## train two small networks on the embedded digits and show the table (about 2 minutes)
+	$(BIN)/attnctl --workspace demo sweep ela --kernel 5,7 --run-on here
+	$(BIN)/attnctl --workspace demo report
+
+test: $(BIN)/.attnctl-dev lint ## every check and every test
+	$(BIN)/python -m pytest
+
+lint: $(BIN)/.attnctl-dev ## ruff, mypy --strict, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(BIN)/.attnctl-dev ## speed, as ratios to peers and limits
+	for one in startup ingestion status training; do $(BIN)/python benchmarks/$$one.py || exit 1; done
+	@if [ -f .slurm/env.sh ]; then . .slurm/env.sh && $(BIN)/python benchmarks/submission.py; \
+	else echo "submission: left out, it needs the SLURM of make slurm-up"; fi
+
+slurm-up: ## a real SLURM of four virtual nodes on this machine (Debian; root once, for the packages)
+	tests/slurm/up.sh
+
+slurm-down: ## take it away again
+	tests/slurm/down.sh
+
+clean: ## remove what make made
+	rm -rf .venv demo .slurm build *.egg-info
+
+# The default environment gets the pinned versions; one that was given keeps the torch it has.
+$(BIN)/.attnctl: pyproject.toml requirements.txt
+ifeq ($(VENV),.venv)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+endif
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(BIN)/.attnctl-dev: $(BIN)/.attnctl requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	touch $@

@@ -1,0 +1,14 @@
+"""attnctl: sweep attention modules over backbones and data sets on a SLURM cluster, and print the paper's tables."""
+
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    """`attnctl.load` and `attnctl.attach`, imported when they are used: they need pandas and torch."""
+    from importlib import import_module
+
+    if name == "load":
+        return import_module("db.frames").load
+    if name == "attach":
+        return import_module("attnctl.surgery").attach
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

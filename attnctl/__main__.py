@@ -1,0 +1,7 @@
+"""`python -m attnctl` is the command `attnctl`."""
+
+import sys
+
+from attnctl.cli import main
+
+sys.exit(main())

@@ -1,0 +1,51 @@
+"""What several modules need of normalisation: torch's norms, defined on maps of a single value too.
+
+torch's own raise in training when a channel or a group has one value, as a 1x1 map of a single image has. One value
+less its mean is zero: the norm then gives its offset, and a batch norm leaves its running statistics as they are.
+All of them give the type that they get, also under autocast, so that no map after them grows to float32.
+"""
+
+import torch
+from torch import Tensor, nn
+
+
+class BatchNorm1d(nn.BatchNorm1d):
+    """BatchNorm over (B, C) or (B, C, L)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (B, C) or (B, C, L) -> the same shape."""
+        return batch_norm(self, x, self.weight, self.bias)
+
+
+class BatchNorm2d(nn.BatchNorm2d):
+    """BatchNorm over (B, C, H, W)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (B, C, H, W) -> the same shape."""
+        return batch_norm(self, x, self.weight, self.bias)
+
+
+def batch_norm(norm: nn.BatchNorm1d | nn.BatchNorm2d, x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    """What `norm` does to x, with another scale and offset. x: (B, C, ...) -> the same shape."""
+    updates = norm.training and norm.track_running_stats and x.numel() > x.shape[1]
+    if updates and norm.num_batches_tracked is not None:
+        norm.num_batches_tracked.add_(1)
+    mean, var = (norm.running_mean, norm.running_var) if updates or not norm.training else (None, None)
+    cudnn = torch.backends.cudnn.enabled
+    return torch.batch_norm(x, weight, bias, mean, var, norm.training, norm.momentum or 0.0, norm.eps, cudnn)
+
+
+class GroupNorm(nn.GroupNorm):
+    """GroupNorm over (B, C, ...)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (B, C, ...) -> the same shape."""
+        return torch.group_norm(x, self.num_groups, self.weight, self.bias, self.eps).to(x.dtype)
+
+
+def instance_norm(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Each channel of each image, standardised over its map and then scaled and shifted.
+
+    x: (B, C, H, W); weight, bias: (C,). It stands for the written-out formula, at a third of its time.
+    """
+    return torch.instance_norm(x, weight, bias, None, None, True, 0.0, 1e-5, torch.backends.cudnn.enabled)

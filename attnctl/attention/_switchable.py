@@ -1,0 +1,66 @@
+"""The statistics of switchable normalisation, which SN and AN over SN share."""
+
+import torch
+from torch import Tensor, nn
+
+
+class SwitchableNorm(nn.Module):
+    """Normalises by a learned mixture of instance, layer and batch statistics, then scales and shifts as it is told.
+
+    norms: which of "in", "ln" and "bn" take part. The running statistics keep `momentum` of their old value.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, channels: int, norms: tuple[str, ...], momentum: float = 0.9, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.norms, self.momentum, self.eps = norms, momentum, eps
+        self.mean_weight, self.var_weight = (nn.Parameter(torch.ones(len(norms))) for _ in range(2))
+        self.track_running_stats = "bn" in norms
+        if self.track_running_stats:
+            self.register_buffer("running_mean", torch.zeros(1, channels, 1, 1))
+            self.register_buffer("running_var", torch.ones(1, channels, 1, 1))
+
+    def forward(self, x: Tensor, scale: Tensor, offset: Tensor) -> Tensor:
+        """x: (B, C, H, W) -> the same shape. scale, offset: broadcast to (B, C, 1, 1)."""
+        mean, deviation = self._statistics(x)
+        scale = scale / deviation
+        return (x * scale + (offset - mean * scale)).to(x.dtype)
+
+    def _statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The mixed mean and standard deviation of a map, each (B, C, 1, 1).
+
+        The map is read once: means of (variance, mean) give the other two by the law of total variance.
+        """
+        var_in, mean_in = (term.to(self.var_weight.dtype) for term in _over(x, (2, 3)))
+        found = {"in": (var_in, mean_in)}
+        if "ln" in self.norms:
+            found["ln"] = _pooled(var_in, mean_in, 1)
+        if "bn" in self.norms:
+            found["bn"] = self._batch(var_in, mean_in)
+        mean_weight, var_weight = self.mean_weight.softmax(0), self.var_weight.softmax(0)
+        mean, var = torch.zeros_like(mean_in), torch.full_like(var_in, self.eps)
+        for index, name in enumerate(self.norms):
+            mean = mean + mean_weight[index] * found[name][1]
+            var = var + var_weight[index] * found[name][0]
+        return mean, var.sqrt()
+
+    def _batch(self, var_in: Tensor, mean_in: Tensor) -> tuple[Tensor, Tensor]:
+        if not self.training:
+            return self.running_var, self.running_mean
+        var, mean = _pooled(var_in, mean_in, 0)
+        if self.track_running_stats:
+            self.running_mean.lerp_(mean.detach(), 1 - self.momentum)
+            self.running_var.lerp_(var.detach(), 1 - self.momentum)
+        return var, mean
+
+
+def _over(x: Tensor, axes: int | tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    return torch.var_mean(x, axes, correction=0, keepdim=True)
+
+
+def _pooled(var: Tensor, mean: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+    """Variance and mean over `axis` of values of which each part's variance and mean are known."""
+    between, total = _over(mean, axis)
+    return var.mean(axis, keepdim=True) + between, total

@@ -1,0 +1,118 @@
+"""AN, attentive normalisation."""
+
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from attnctl.attention._norm import BatchNorm1d, BatchNorm2d, GroupNorm
+from attnctl.attention._switchable import SwitchableNorm
+from attnctl.signature import check_constructed
+
+
+class AN(nn.Module):
+    """Attentive Normalization (Li, Sun and Wu, arXiv:1908.01259, equations 6 and 7): takes the place of a norm.
+
+    The affine transformation of a norm becomes a mixture of K, its weights computed from the map of each image.
+
+    K: components of the mixture
+    form: how the weights come about: paper, a mean and a layer with sigmoid (section 3.3); released, the authors' code
+    norm: the norm whose affine transformation it replaces
+    separate: weights of their own for scale and offset (section 1.2)
+    mixture: what gives the weights: fc, one layer; se, a full SE unit (section 3.2); conv, conv-ReLU-mean (section 3.3)
+    """
+
+    version = 1
+    replaces = True
+    rules: ClassVar = {
+        "1 <= K <= 1024": "K must be from 1 to 1024",
+        "norm != 'gn' or divides(32, C)": "norm=gn has 32 groups, which must divide the channels",
+        "form == 'paper' or mixture == 'fc'": "mixture is a choice of form=paper",
+    }
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        K: int = 10,  # noqa: N803 - the paper's symbol
+        form: Literal["paper", "released"] = "paper",
+        norm: Literal["bn", "gn", "ln", "in", "sn"] = "bn",
+        separate: bool = False,
+        mixture: Literal["fc", "se", "conv"] = "fc",
+    ) -> None:
+        super().__init__()
+        check_constructed(self, channels, K=K, form=form, norm=norm, mixture=mixture)
+
+        def weights() -> nn.Module:
+            return _Released(channels, K, norm == "bn") if form == "released" else _PAPER[mixture](channels, K)
+
+        self.normalise = _normalise(norm, channels)
+        self.weights = weights()
+        self.offset_weights = weights() if separate else None
+        self.scale = nn.Parameter(1 + 0.1 * torch.randn(K, channels))
+        self.offset = nn.Parameter(0.1 * torch.randn(K, channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (B, C, H, W) -> the same shape."""
+        weights = self.weights(x)  # (B, K), of the map before it is normalised
+        offset_weights = weights if self.offset_weights is None else self.offset_weights(x)
+        scale, offset = ((weights @ self.scale)[..., None, None], (offset_weights @ self.offset)[..., None, None])
+        if isinstance(self.normalise, SwitchableNorm):
+            return self.normalise(x, scale, offset)
+        return (self.normalise(x) * scale + offset).to(x.dtype)
+
+
+class _Layer(nn.Module):
+    """Mean, layer, sigmoid."""
+
+    def __init__(self, channels: int, components: int) -> None:
+        super().__init__()
+        self.layer: nn.Module = nn.Linear(channels, components)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x.mean((2, 3))).sigmoid()
+
+
+class _SqueezeExcite(_Layer):
+    """Mean, two layers with r=16, sigmoid."""
+
+    def __init__(self, channels: int, components: int) -> None:
+        super().__init__(channels, components)
+        hidden = max(channels // 16, 1)
+        self.layer = nn.Sequential(nn.Linear(channels, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, components))
+
+
+class _Convolution(nn.Module):
+    """1x1 convolution, ReLU, mean, sigmoid."""
+
+    def __init__(self, channels: int, components: int) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(channels, components, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x).relu().mean((2, 3)).sigmoid()
+
+
+_PAPER = {"fc": _Layer, "se": _SqueezeExcite, "conv": _Convolution}
+
+
+class _Released(nn.Module):
+    """The mean over the deviation, a layer, over batch norms a batch norm of its own, and a hard sigmoid."""
+
+    def __init__(self, channels: int, components: int, over_batch: bool) -> None:
+        super().__init__()
+        self.layer = nn.Linear(channels, components, bias=not over_batch)
+        self.norm = BatchNorm1d(components) if over_batch else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        var, mean = torch.var_mean(x, (2, 3), correction=min(x.shape[2] * x.shape[3] - 1, 1))
+        return functional.hardsigmoid(self.norm(self.layer(mean * (var + 1e-3).rsqrt())))
+
+
+def _normalise(norm: str, channels: int) -> nn.Module:
+    if norm == "bn":
+        return BatchNorm2d(channels, affine=False)
+    if norm == "sn":
+        return SwitchableNorm(channels, ("in", "ln", "bn"))
+    return GroupNorm({"gn": 32, "ln": 1, "in": channels}[norm], channels, affine=False)

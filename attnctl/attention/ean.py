@@ -1,0 +1,44 @@
+"""EAN, efficient attention guided by normalisation."""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from attnctl.attention._norm import instance_norm
+from attnctl.signature import check_constructed
+
+
+class EAN(nn.Module):
+    """Efficient Attention module guided by Normalization (Li, Li and Wen, AAAI 2024, equations 5 to 9).
+
+    In each of G groups every channel is standardised over its map, the groups' shared scale gamma weighs the channels
+    (a channel's gamma over the L2 norm of all), and a sigmoid of the weighted map is the gate. At the start it is 0.5.
+
+    The text can be read in other ways; its counts prove four vectors of C / G shared over the groups.
+
+    G: groups; must divide the channels
+    shared: the four vectors are shared over the groups, as published; false gives each channel its own
+    """
+
+    version = 1
+    rules: ClassVar = {"G >= 1": "G must be at least 1", "divides(G, C)": "G must divide the channels"}
+
+    def __init__(self, channels: int, *, G: int = 8, shared: bool = True) -> None:  # noqa: N803 - the paper's symbol
+        super().__init__()
+        check_constructed(self, channels, G=G)
+        self.groups = G
+        shape = (1 if shared else G, channels // G)
+        self.gamma = nn.Parameter(torch.ones(shape))
+        self.beta, self.alpha, self.delta = (nn.Parameter(torch.zeros(shape)) for _ in range(3))
+        self.eps = 1e-5
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (B, C, H, W) -> the same shape."""
+        share = self.gamma * (self.gamma.square().sum(1, keepdim=True) + self.eps).rsqrt()  # eq. 6
+        # equations 5, 7 and 8 are one scale and one offset of each standardised channel
+        scale = self.alpha * share * self.gamma
+        offset = self.alpha * share * self.beta + self.delta
+        shape = (self.groups, -1)
+        gate = instance_norm(x, scale.expand(shape).flatten(), offset.expand(shape).flatten()).sigmoid()
+        return x * gate

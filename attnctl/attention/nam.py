@@ -1,0 +1,77 @@
+"""NAM, normalisation-based attention."""
+
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from attnctl.attention._norm import batch_norm
+from attnctl.signature import check_constructed
+from attnctl.values import SpecError
+
+
+class NAM(nn.Module):
+    """Normalization-based Attention Module (Liu et al., NeurIPS 2021 workshop, arXiv:2111.12419, equations 2 to 4).
+
+    The scale of a BatchNorm weighs its channels, or the positions of the map: no further parameters. The penalty on
+    the scales, equation 4, is `extra_loss`: a training loop adds it to the loss once a step.
+
+    gates: channel, spatial, or both, channel first; the spatial gate fixes the size of the map
+    penalty: weight p of the sum of the scales' absolute values in the loss
+    """
+
+    version = 1
+    rules: ClassVar = {"penalty >= 0": "penalty must not be negative"}
+
+    def __init__(
+        self,
+        channels: int,
+        map_size: tuple[int, int] | None = None,
+        *,
+        gates: Literal["channel", "spatial", "both"] = "channel",
+        penalty: float = 1e-4,
+    ) -> None:
+        super().__init__()
+        check_constructed(self, channels, penalty=penalty)
+        self.penalty = penalty
+        self.channel = _ChannelGate(channels) if gates != "spatial" else None
+        self.spatial, self.map_size = None, map_size
+        if gates != "channel":
+            if map_size is None:
+                raise SpecError(f"nam gates={gates} at {channels} channels needs map_size=(height, width) of its maps")
+            self.spatial = _SpatialGate(map_size[0] * map_size[1])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (B, C, H, W) -> the same shape; for a spatial gate (H, W) must be `map_size`, else ValueError."""
+        if self.channel is not None:
+            x = x * self.channel(x)
+        if self.spatial is not None:
+            if tuple(x.shape[2:]) != self.map_size:
+                raise ValueError(f"NAM's spatial gate was made for maps of {self.map_size}, not {tuple(x.shape[2:])}")
+            x = x * self.spatial(x.reshape(-1, self.spatial.num_features)).view(x.shape)  # (B C, H W)
+        return x
+
+    def extra_loss(self) -> Tensor:
+        """The penalty: p times the L1 norm of the scales."""
+        scales = [norm.weight.abs().sum() for norm in (self.channel, self.spatial) if norm is not None]
+        return self.penalty * torch.stack(scales).sum()
+
+
+class _ChannelGate(nn.BatchNorm2d):
+    def forward(self, x: Tensor) -> Tensor:
+        return _gate(self, x)
+
+
+class _SpatialGate(nn.BatchNorm1d):
+    def forward(self, x: Tensor) -> Tensor:
+        return _gate(self, x)
+
+
+def _gate(norm: nn.BatchNorm1d | nn.BatchNorm2d, x: Tensor) -> Tensor:
+    """sigmoid(W BN(x)), where W is each scale's share of all: part of the norm's own scale and offset.
+
+    As released, the share takes absolute values, which the paper leaves out, and is a constant for the gradient.
+    """
+    magnitude = norm.weight.detach().abs()
+    share = magnitude / magnitude.sum().clamp_min(1e-12)
+    return batch_norm(norm, x, norm.weight * share, norm.bias * share).sigmoid()

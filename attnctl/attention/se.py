@@ -1,0 +1,36 @@
+"""SE, the squeeze-and-excitation gate."""
+
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from attnctl.signature import check_constructed
+
+
+class SE(nn.Module):
+    """Squeeze-and-Excitation (Hu et al., CVPR 2018, arXiv:1709.01507, section 3).
+
+    r: reduction of the hidden layer
+    bias: biases in the two layers; the papers' figures for ELA and NAM have none, those of EAN have them
+    floor: the hidden layer's least width; 8 in EAN's ResNet-56
+    """
+
+    version = 1
+    neutral: ClassVar = {"floor": 0}
+    rules: ClassVar = {
+        "r >= 1": "r must be at least 1",
+        "floor >= 0": "floor must not be negative",
+        "floor >= 1 or C // max(r, 1) >= 1": "r must not exceed the channels",
+    }
+
+    def __init__(self, channels: int, *, r: int = 16, bias: bool = False, floor: int = 0) -> None:
+        super().__init__()
+        check_constructed(self, channels, r=r, floor=floor)
+        hidden = max(floor, channels // r)
+        self.squeeze = nn.Linear(channels, hidden, bias=bias)
+        self.excite = nn.Linear(hidden, channels, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (B, C, H, W) -> the same shape."""
+        gate = self.excite(self.squeeze(x.mean((2, 3))).relu()).sigmoid()  # (B, C)
+        return x * gate[:, :, None, None]

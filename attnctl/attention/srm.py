@@ -1,0 +1,27 @@
+"""SRM, style-based recalibration."""
+
+import torch
+from torch import Tensor, nn
+
+from attnctl.attention._norm import BatchNorm1d
+
+
+class SRM(nn.Module):
+    """Style-based Recalibration Module (Lee et al., ICCV 2019, arXiv:1903.10829, equations 1 to 5).
+
+    The mean and standard deviation of each channel, weighed by the channel itself, normalised, are its gate.
+    """
+
+    version = 1
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(channels, 2))
+        self.norm = BatchNorm1d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (B, C, H, W) -> the same shape."""
+        variance, mean = torch.var_mean(x, (2, 3), correction=0)
+        style = torch.stack([mean, (variance + 1e-5).sqrt()], dim=2)  # (B, C, 2)
+        gate = self.norm((style * self.weight).sum(2)).sigmoid().to(x.dtype)  # (B, C)
+        return x * gate[:, :, None, None]

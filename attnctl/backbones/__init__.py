@@ -1,0 +1,259 @@
+"""The backbones and the named places in them. Data files, read without torch; networks are built on demand.
+
+backbones.toml    what there is, a row each; beside it any classification network of torchvision, and `timm:name`
+placements.toml   family -> placement -> patterns of places
+channels.json     the channels at each placement of each backbone: made by `python -m attnctl.channels`
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attnctl import own, sources
+from attnctl.backbones import library
+from attnctl.backbones.places import REPLACE, Part, Placement, find, from_pattern, is_pattern, stages
+from attnctl.values import SpecError, listed
+
+if TYPE_CHECKING:
+    from torch import nn
+
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backbone:
+    """A network that attention can be put into. `input` is the size in pixels it is made for."""
+
+    name: str
+    family: str
+    build: str
+    input: int
+    source: str
+    light: bool = False
+    version: int | str = 1
+    key: str = ""
+    """Of a user's own: what tells two of the same name apart."""
+
+    @property
+    def placements(self) -> tuple[str, ...]:
+        """The names of the places in it."""
+        return tuple(placements(self.key or self.name))
+
+
+@cache
+def _table(name: str) -> dict[str, Any]:
+    return tomllib.loads((FOLDER / name).read_text(encoding="utf-8"))
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """The backbones of the table, by name."""
+    return tuple(sorted(_table("backbones.toml")))
+
+
+def describe(name: str) -> Backbone:
+    """The backbone of that name, or of a user's `./net.py:build`; raises SpecError with the nearest one."""
+    return _described(_canonical(name))
+
+
+def of_run(name: str, version: int | str, kept: Path | None) -> str:
+    """The name by which this process knows the backbone of a run's spec. kept: the workspace's users' files.
+
+    Raises SpecError when a user's file is not kept there, or an installed package is not the one it was.
+    """
+    if sources.is_own(version):
+        return own.kept_backbone(name, str(version), kept).key
+    if str(version).startswith(own.PACKAGE_PREFIX):
+        own.check_installed(f"backbone {name}", own.version_of(name), version)
+    return name
+
+
+@cache
+def _described(name: str) -> Backbone:
+    table = _table("backbones.toml")
+    function = None if name in table else own.function(name)
+    if function is not None:
+        found = library.measured(name)
+        return Backbone(
+            name=function.name,
+            family=_family(found.network),
+            build=function.key,
+            input=found.input,
+            source="a user's own" if sources.is_own(function.version) else f"the package {function.import_name}",
+            version=function.version,
+            key=name,
+        )
+    if name not in table:
+        library.check_name(name, names())
+        found = library.measured(name)
+        family = _family(found.network)
+        origin = _origin(name)
+        source = f"{origin.partition(':')[0]}, as it is"
+        light = _is_light(family)
+        return Backbone(name=name, family=family, build=origin, input=found.input, source=source, light=light)
+    row = {key: value for key, value in table[name].items() if key != "also"}
+    return Backbone(name=name, **{"light": _is_light(row["family"]), **row})
+
+
+def _canonical(name: str) -> str:
+    """The table's own name of a network that goes by two; the key of a user's own."""
+    if own.is_own(name):
+        return own.backbone(name).key
+    return next((row for row, values in _table("backbones.toml").items() if values.get("also") == name), name)
+
+
+def _origin(name: str) -> str:
+    """Where a network comes from, as a row's `build` says it."""
+    table = _table("backbones.toml")
+    if name in table:
+        return str(table[name]["build"])
+    function = own.function(name)
+    if function is not None:
+        return function.key
+    return name if name.startswith(library.TIMM) else f"torchvision:{name}"
+
+
+def family(name: str) -> Mapping[str, Placement]:
+    """The placements of a family of networks, by name, and those of any network; not each fits each network."""
+    table = _table("placements.toml")
+    rows = {**table["any"], **table.get(name, {})}
+    return {
+        place: Placement(
+            name=place,
+            after=tuple(row.get("after", ())),
+            replace=tuple(row.get("replace", ())),
+            again=row.get("again", {}),
+            where=row["where"],
+            version=row["version"],
+            also=tuple(row.get("also", ())),
+        )
+        for place, row in rows.items()
+        if isinstance(row, dict)
+    }
+
+
+def available(family_name: str, parts: Sequence[Part], size: int) -> dict[str, tuple[Placement, list[Part]]]:
+    """The placements that a network of these parts has, each with its places; `stage` is found where no row has it.
+
+    size: pixels of the input with which the parts were found.
+    """
+    found = {}
+    for name, place in family(family_name).items():
+        try:
+            found[name] = place, find(parts, place, "network")
+        except SpecError:
+            continue  # the family has it, this network does not
+    ends = stages(parts, size)
+    if "stage" not in found and ends:
+        where = "last map at each resolution from a quarter of the input's on"
+        place = Placement(name="stage", after=ends, where=where)
+        found["stage"] = place, find(parts, place, "network")
+    return found
+
+
+def placements(name: str) -> Mapping[str, Placement]:
+    """The placements of a backbone, by name; raises SpecError for a name that is none's."""
+    return _placements(_canonical(name))
+
+
+@cache
+def _placements(name: str) -> Mapping[str, Placement]:
+    backbone = _described(name)
+    if backbone.name in _channels():
+        rows = family(backbone.family)
+        return {place: rows[place] for place in _channels()[backbone.name]}
+    measured = library.measured(name)
+    return {place: row for place, (row, _) in available(backbone.family, measured.parts, measured.input).items()}
+
+
+def placement(backbone: str, name: str) -> Placement:
+    """A placement of a backbone, by its name or a pattern; raises SpecError listing those there are."""
+    return _choose(placements(backbone), name, f"backbone {describe(backbone).name}")
+
+
+def placement_in(network: str, parts: Sequence[Part], size: int, name: str) -> Placement:
+    """A placement, by its name or a pattern, in a network of that class and these parts; raises SpecError.
+
+    size: pixels of the input with which the parts were found.
+    """
+    known = {place: row for place, (row, _) in available(_family(network), parts, size).items()}
+    return _choose(known, name, network)
+
+
+def _choose(known: Mapping[str, Placement], name: str, network: str) -> Placement:
+    short = name.removeprefix(REPLACE)
+    place = next((row for row in known.values() if short in (row.name, *row.also)), None)
+    if place is not None and (place.replaces or short == name):
+        return place
+    if place is None and is_pattern(short):
+        return from_pattern(name)
+    has = listed([row.label for row in known.values()]) if known else "none: it gives no maps (B, C, H, W)"
+    raise SpecError(f"{network} has no placement {name!r}; it has {has}; patterns such as 'layer*.?.bn3' work too")
+
+
+@cache
+def placement_names() -> tuple[str, ...]:
+    """The names of the placements of all families, other names too."""
+    families = _table("placements.toml")
+    rows = [row for name in families for row in family(name).values()]
+    return tuple(sorted({name for row in rows for name in (row.name, *row.also)}))
+
+
+def _family(network: str) -> str:
+    """The family whose parts a network of that class has; `any` when it is none's."""
+    families = _table("placements.toml").items()
+    return next((name for name, rows in families if network in rows.get("networks", ())), "any")
+
+
+def _is_light(name: str) -> bool:
+    return bool(_table("placements.toml").get(name, {}).get("light", False))
+
+
+@cache
+def _channels() -> dict[str, dict[str, list[int]]]:
+    document: dict[str, dict[str, list[int]]] = json.loads((FOLDER / "channels.json").read_text(encoding="utf-8"))
+    return document
+
+
+def channels(backbone: str, name: str) -> tuple[int, ...]:
+    """The channels at each place of a placement, in the order of the network; raises SpecError."""
+    place = placement(backbone, name)
+    generated = _channels().get(describe(backbone).name, {})
+    if place.name in generated:
+        return tuple(generated[place.name])
+    return tuple(part.shape[0] for part in _parts(backbone, place) if part.shape)
+
+
+def takes_norms(backbone: str, name: str) -> bool:
+    """Whether what a placement replaces are norms; raises SpecError."""
+    place = placement(backbone, name)
+    if place.name in placements(backbone):
+        return place.replaces_norms
+    return place.replaces and all(part.is_norm for part in _parts(backbone, place))
+
+
+def _parts(backbone: str, place: Placement) -> list[Part]:
+    return find(library.measured(_canonical(backbone)).parts, place, f"backbone {describe(backbone).name}")
+
+
+def build(name: str, classes: int) -> nn.Module:
+    """The network, newly initialised, with `classes` outputs."""
+    origin, _, function = _origin(_canonical(name)).partition(":")
+    network: nn.Module
+    if origin == "timm":
+        network = import_module("timm").create_model(function, pretrained=False, num_classes=classes)
+        return network
+    if origin == "torchvision":
+        # their auxiliary classifiers would make the output of training another than that of evaluation
+        extra = {"aux_logits": False, "init_weights": True} if function in {"googlenet", "inception_v3"} else {}
+        network = import_module("torchvision.models").get_model(function, weights=None, num_classes=classes, **extra)
+        return network
+    network = getattr(import_module(origin), function)(classes)
+    return network

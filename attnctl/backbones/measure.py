@@ -1,0 +1,74 @@
+"""Builds a backbone and says what it is made of.
+
+python -m attnctl.backbones.measure NAME [VERSION FOLDER]    # the last two: of a user's file, kept in a folder
+"""
+
+import contextlib
+import sys
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from attnctl import backbones, own
+from attnctl.backbones.library import Measured
+from attnctl.backbones.trace import trace
+from attnctl.sources import blame
+from attnctl.values import SpecError
+
+
+def measure(name: str) -> Measured:
+    """The parts of the backbone of that name. Raises SpecError when it cannot be built or run."""
+    with contextlib.suppress(Exception), torch.device("meta"):  # no memory, no arithmetic: shapes alone
+        return _measure(name)
+    try:
+        return _measure(name)  # some networks read values while they are built
+    except SpecError:
+        raise
+    except Exception as error:  # whatever a library's network raises is the answer
+        function = own.function(name)
+        called = function.name if function is not None else name
+        raise SpecError(f"backbone {called} cannot be built: {blame.words(error)}") from error
+
+
+def _measure(name: str) -> Measured:
+    network = backbones.build(name, 10)
+    if own.function(name) is not None:
+        return _measure_unknown(network)
+    size = input_of(network, name)
+    return Measured(type(network).__name__, size, tuple(trace(network, size)))
+
+
+def _measure_unknown(network: nn.Module) -> Measured:
+    """With the first of some usual sizes that the network takes; raises what it raises with the first of them."""
+    refused: list[Exception] = []
+    for size in _USUAL:
+        try:
+            return Measured(type(network).__name__, size, tuple(trace(network, size)))
+        except (RuntimeError, ValueError, TypeError, AssertionError) as error:  # made for another size, or at fault
+            refused.append(error)
+    raise refused[0]
+
+
+_USUAL = (224, 32, 64, 8)
+"""Pixels of the input: ImageNet's, CIFAR's, Tiny ImageNet's, the digits' own."""
+
+
+def input_of(network: nn.Module, name: str) -> int:
+    """Pixels of the input that a network is made for: the table's, timm's own word, else ImageNet's."""
+    if name in backbones.names():
+        return backbones.describe(name).input
+    config = getattr(network, "pretrained_cfg", None) or {}
+    return int(config.get("input_size", (3, 299 if name == "inception_v3" else 224))[-1])
+
+
+if __name__ == "__main__":
+    try:
+        asked = sys.argv[1]
+        if len(sys.argv) > 2:
+            asked = backbones.of_run(asked, sys.argv[2], Path(sys.argv[3]))
+        with contextlib.redirect_stdout(sys.stderr):  # what a network's own code prints is no answer
+            found = measure(asked).to_json()
+        sys.stdout.write(found)
+    except SpecError as error:
+        sys.exit(str(error))

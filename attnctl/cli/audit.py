@@ -1,0 +1,113 @@
+"""`attnctl audit`: the published figures of complexity, held against our networks."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from attnctl.cli import complete, output
+
+if TYPE_CHECKING:
+    from attnctl.papers.audit import Figure
+
+_COLUMNS = ("paper", "table", "row", "column", "published", "ours", "counted as", "", "note")
+
+
+def audit(
+    paper: Annotated[
+        str | None, typer.Option(help="Of one paper: ela, nam, ean or an.", autocompletion=complete.papers)
+    ] = None,
+    table: Annotated[str | None, typer.Option(help="Of one table, by its number.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object with a list `rows`.")] = False,
+) -> int:
+    """Hold every published figure of parameters and FLOPs against ours.
+
+    Each network is built, and counted as its paper counted. A figure matches when ours is the same to the last printed
+    digit; explained are a misprint, a wrong label and what a tool does not see.
+    """
+    from attnctl import papers
+    from attnctl.papers.audit import audit as figures_of
+
+    rows = papers.rows(paper, table)
+    figures = list(_followed(figures_of(rows), len(rows)))
+    if as_json:
+        output.document(
+            {"rows": [{**asdict(figure), "match": figure.match} for figure in figures], "summary": _summary(figures)}
+        )
+        return 0
+    output.table(_COLUMNS, [_cells(figure) for figure in figures])
+    output.line()
+    for name, counted in _summary(figures).items():
+        output.line(f"{name}: {_words(counted)}")
+    return 0
+
+
+def _followed(figures: Iterator[Figure], rows: int) -> Iterator[Figure]:
+    """The figures, with a bar on a terminal: it takes a minute when none is known yet."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not output.is_terminal(sys.stderr)) as bar:
+        task = bar.add_task("counting", total=rows)
+        seen = None
+        for figure in figures:
+            if (place := (figure.paper, figure.table, figure.row)) != seen:
+                seen = place
+                bar.advance(task)
+            yield figure
+
+
+def _cells(figure: Figure) -> list[str]:
+    return [
+        figure.paper,
+        figure.table,
+        figure.row,
+        figure.column,
+        figure.published,
+        figure.computed or "",
+        figure.convention,
+        figure.verdict,
+        figure.note,
+    ]
+
+
+def _summary(figures: Sequence[Figure]) -> dict[str, dict[str, int]]:
+    """For each paper and for all: how many figures have which verdict, and in how many rows all of them match."""
+    groups = {name: [figure for figure in figures if figure.paper == name] for name in {f.paper: 0 for f in figures}}
+    return {
+        name: _counted(group) for name, group in (*groups.items(), *([("all", figures)] if len(groups) > 1 else []))
+    }
+
+
+def _counted(figures: Sequence[Figure]) -> dict[str, int]:
+    verdicts: dict[tuple[str, str, str], list[str]] = {}
+    for figure in figures:
+        verdicts.setdefault((figure.paper, figure.table, figure.row), []).append(figure.verdict)
+    waiting = sum("waits" in row for row in verdicts.values())
+    return {
+        "figures": sum(figure.verdict != "waits" for figure in figures),
+        **Counter(figure.verdict for figure in figures),
+        "rows": len(verdicts) - waiting,
+        "rows that match": sum(set(row) == {"match"} for row in verdicts.values()),
+        "rows that wait": waiting,
+    }
+
+
+def _words(counted: dict[str, int]) -> str:
+    """Such as `104 of 112 figures match, in 48 of 56 rows whole; 7 explained, 1 not reproduced; 24 rows wait`."""
+    parts = [
+        f"{counted.get('match', 0)} of {counted['figures']} figures match, "
+        f"{counted['rows that match']} of {counted['rows']} rows whole"
+    ]
+    others = [f"{counted[name]} {name}" for name in ("explained", "not reproduced", "not built") if counted.get(name)]
+    if others:
+        parts.append(", ".join(others))
+    if counted["rows that wait"]:
+        parts.append(f"{counted['rows that wait']} rows wait for detection and segmentation")
+    return "; ".join(parts)

@@ -1,0 +1,59 @@
+"""From the words of a `sweep` command, and the defaults of attnctl.toml, to the axes of its grid."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from attnctl.cli.options import Dynamic, option_name, split
+from attnctl.grid import Axes
+from attnctl.spec import recipe_fields
+from attnctl.values import Scalar, SpecError, text
+
+_ADDRESS = re.compile(r"(?P<module>[^=]+)\.(?P<name>[^.=]+)=(?P<values>.*)", re.DOTALL)
+
+
+def axes(
+    modules: str,
+    *,
+    given: Mapping[str, Sequence[str] | None],
+    addressed: Sequence[str],
+    recipe: str | None,
+    dynamic: Dynamic,
+    defaults: Mapping[str, Scalar],
+    init: str = "",
+) -> Axes:
+    """The axes. given: --backbone, --dataset, --placement, --seed as typed; raises SpecError."""
+    typed = {name: ",".join(values) for name, values in given.items() if values is not None}
+    standing = {name: text(value) for name, value in defaults.items()}
+    chosen = {
+        name: split(value, f"--{name}")
+        for name, value in ({k: v for k, v in standing.items() if k in given} | typed).items()
+    }
+    overrides = {name: value for name, value in standing.items() if name in recipe_fields()} | dict(dynamic.recipe)
+    return Axes(
+        modules=split(modules, "MODULE"),
+        hyperparameters={name: split(value, option_name(name)) for name, value in dynamic.hyperparameters.items()},
+        addressed=addresses(addressed),
+        backbones=chosen.get("backbone", ()),
+        datasets=chosen.get("dataset", ("digits",)),
+        placements=chosen.get("placement", ("block",)),
+        seeds=chosen.get("seed", ("0",)),
+        recipe=recipe if recipe is not None else standing.get("recipe"),
+        overrides={name: split(value, option_name(name)) for name, value in overrides.items()},
+        init=init,
+    )
+
+
+def addresses(given: Sequence[str]) -> dict[tuple[str, str], tuple[str, ...]]:
+    """`ela.kernel=5,7` as (ela, kernel) -> (5, 7); raises SpecError."""
+    found: dict[tuple[str, str], tuple[str, ...]] = {}
+    for item in given:
+        match = _ADDRESS.fullmatch(item)
+        if match is None:
+            raise SpecError(f"-p {item!r} is not of the form module.hyperparameter=values, such as ela.kernel=5,7")
+        key = (match["module"].strip(), match["name"].strip().replace("-", "_"))
+        if key in found:
+            raise SpecError(f"-p {key[0]}.{key[1]} is given twice; write its values as one list")
+        found[key] = split(match["values"], f"-p {key[0]}.{key[1]}")
+    return found

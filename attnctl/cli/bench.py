@@ -1,0 +1,194 @@
+"""`attnctl bench`: inference speed, side by side with the plain backbone."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from attnctl.cli import complete, context, options, output
+from attnctl.cli.declared import Backbone, Dataset, Parameters, Placement
+from attnctl.cli.synthesis import synthesize
+from attnctl.files import write_atomic
+from attnctl.records import Speed
+from attnctl.spec import NO_MODULE, RunSpec
+from attnctl.values import SpecError, convert, text
+
+if TYPE_CHECKING:
+    from jobs.bench import Conditions
+
+COLUMNS = ("module", "backbone", "placement", "batch", "images/s", "latency (ms)", "of plain", "of plain, published")
+
+PUBLISHED_FPS = {
+    (backbone, module): fps
+    for backbone, row in {
+        "mobilenext": {"none": 115, "se": 80, "cbam": 62, "sge": 67, "pdfam": 64, "ca": 55, "ean": 78},
+        "mobilenet_v2": {"none": 138, "se": 92, "cbam": 70, "sge": 84, "pdfam": 78, "ca": 64, "ean": 79},
+        "resnet50": {"none": 114, "se": 78, "cbam": 58, "sge": 73, "pdfam": 62, "ca": 62, "ean": 78},
+    }.items()
+    for module, fps in row.items()
+}
+"""EAN, table 3: images per second at 224x224."""
+
+Precision = Literal["fp32", "bf16", "fp16"]
+Device = Literal["auto", "cpu", "cuda"]
+
+
+def bench(
+    modules: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODULE[,MODULE...]", help="The modules, such as ela,se.", autocompletion=complete.modules
+        ),
+    ],
+    *,
+    backbone: Backbone = None,
+    dataset: Dataset = "imagenet",
+    placement: Placement = "block",
+    parameter: Parameters = None,
+    batch: Annotated[str, typer.Option(help="Images of one forward, a comma list.")] = "1,64",
+    precision: Annotated[Precision, typer.Option(help="Arithmetic.")] = "fp32",
+    device: Annotated[Device, typer.Option(help="auto: the GPU where there is one.")] = "auto",
+    compiled: Annotated[bool, typer.Option("--compile", help="With torch.compile.")] = False,
+    rounds: Annotated[int, typer.Option(min=3, max=1000, help="Rounds; the figures are their medians.")] = 7,
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object with a list `speeds`.")] = False,
+    dynamic: options.Dynamic,
+) -> int:
+    """Measure how fast networks with attention infer, beside the plain backbone.
+
+    All networks take turns in each round, so that a busy machine slows them alike. On a GPU forwards are replayed from
+    a CUDA graph. The results are kept in the workspace, and `attnctl report` shows them.
+    """
+    from attnctl.cli.axes import axes
+    from attnctl.grid import expand
+
+    config = context.config(new=True)
+    batches = _batches(batch)
+    names = NO_MODULE if modules == NO_MODULE else f"{NO_MODULE},{modules}"
+    given = {
+        "backbone": [backbone] if backbone is not None else None,
+        "dataset": [dataset],
+        "placement": [placement],
+        "seed": ["0"],
+    }
+    request = axes(names, given=given, addressed=parameter or (), recipe=None, dynamic=dynamic, defaults={})
+    expansion = expand(request)
+    if expansion.invalid:
+        raise SpecError(f"{expansion.invalid[0].label}: {expansion.invalid[0].reason}")
+    found: list[Speed] = []
+    for name in dict.fromkeys(spec.backbone for spec in expansion.specs):
+        specs = [spec for spec in expansion.specs if spec.backbone == name]
+        for size in batches:
+            found += _measured(specs, size, precision, device, compiled=compiled, rounds=rounds)
+    for speed in found:
+        write_atomic(config.workspace.speed(speed), speed.encode())
+    if as_json:
+        output.document({"speeds": [{**vars(speed), "images_per_s": speed.batch / speed.seconds} for speed in found]})
+    else:
+        output.table(COLUMNS, [_cells(speed) for speed in found])
+        output.line(f"{found[0].device}, {precision}{', compiled' if compiled else ''}; medians of {rounds} rounds")
+    return 0
+
+
+def command_for(words: Sequence[str], completing: bool) -> Callable[..., int]:
+    """The command with the options of the modules that `words` (what follows `bench`) name; raises SpecError."""
+    return synthesize(bench, words, completing)
+
+
+def _batches(given: str) -> list[int]:
+    batches = [convert(part, int, "batch") for part in options.split(given, "--batch")]
+    if any(not isinstance(item, int) or not 1 <= item <= 65536 for item in batches):
+        raise SpecError(f"batch is {given}; each must be a whole number from 1 to 65536")
+    if len(set(batches)) != len(batches):
+        raise SpecError(f"batch has a value twice: {given}")
+    return [item for item in batches if isinstance(item, int)]
+
+
+def _measured(
+    specs: Sequence[RunSpec], batch: int, precision: Precision, device: Device, *, compiled: bool, rounds: int
+) -> list[Speed]:
+    """One backbone's networks at one batch size, the plain one first."""
+    from rich.console import Console
+    from rich.progress import track
+
+    from attnctl import surgery
+    from jobs import bench as measurement
+
+    conditions = _conditions(specs[0], batch, precision, device, compiled=compiled, rounds=rounds)
+    networks = [surgery.build(spec) for spec in specs]
+    *_, timings = track(
+        measurement.measure(networks, conditions),
+        f"{specs[0].backbone}, batch {batch}",
+        total=rounds,
+        transient=True,
+        console=Console(stderr=True),
+        disable=not output.is_terminal(sys.stderr),
+    )
+    return [
+        Speed(
+            at=time.time(),
+            device=measurement.device_name(conditions.device),
+            module=spec.module,
+            hyperparameters=dict(spec.hyperparameters),
+            backbone=spec.backbone,
+            placement=spec.placement,
+            dataset=spec.dataset,
+            input_size=conditions.shape[1],
+            batch=batch,
+            precision=precision,
+            compiled=compiled,
+            seconds=timing.seconds,
+            spread=timing.spread,
+            plain_seconds=timings[0].seconds,
+        )
+        for spec, timing in zip(specs, timings, strict=True)
+    ]
+
+
+def _conditions(
+    spec: RunSpec, batch: int, precision: Precision, device: Device, *, compiled: bool, rounds: int
+) -> Conditions:
+    import torch
+
+    from attnctl import datasets
+    from jobs.bench import Conditions
+
+    described = datasets.describe(spec.dataset)
+    size = spec.recipe.input_size
+    cuda = torch.cuda.is_available()
+    if device == "cuda" and not cuda:
+        raise SpecError(f"torch {torch.__version__} sees no GPU here; --device cpu measures the CPU")
+    return Conditions(
+        shape=(described.channels, size or described.height, size or described.width),
+        batch=batch,
+        device=torch.device("cuda" if cuda and device != "cpu" else "cpu"),
+        precision={"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision],
+        compile=compiled,
+        rounds=rounds,
+    )
+
+
+def _cells(speed: Speed) -> list[str]:
+    label = " ".join(
+        [speed.module, *(f"{name}={text(value)}" for name, value in sorted(speed.hyperparameters.items()))]
+    )
+    return [
+        label,
+        speed.backbone,
+        speed.placement,
+        str(speed.batch),
+        f"{speed.batch / speed.seconds:.1f}",
+        f"{speed.seconds * 1e3:.2f} +- {speed.spread * 1e3:.2f}",
+        f"{speed.plain_seconds / speed.seconds:.2f}",
+        _published(speed),
+    ]
+
+
+def _published(speed: Speed) -> str:
+    """The ratio that EAN's table 3 printed for such a network, the only one there is for classification."""
+    plain = PUBLISHED_FPS.get((speed.backbone, NO_MODULE))
+    fps = PUBLISHED_FPS.get((speed.backbone, speed.module))
+    return f"{fps / plain:.2f}" if fps and plain and speed.dataset == "imagenet" else ""

@@ -1,0 +1,61 @@
+"""`attnctl cancel`: the end of runs, asked for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from attnctl.cli import complete, context, output, sweeps
+from attnctl.rundir import Workspace
+from attnctl.values import SpecError
+
+
+def cancel(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|SWEEP", help="A run's id or a sweep's name.", autocompletion=complete.runs_and_sweeps
+        ),
+    ],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+) -> None:
+    """End a run, or all runs of a sweep."""
+    from attnctl.cli.snapshot import take
+    from jobs.cancel import cancel as ask_for_the_end
+
+    config = context.config()
+    with context.index() as index:
+        index.refresh()
+        ids = _ids(config.workspace, index.find_run, target)
+        active = {row.id for row in take(config, index, ids).rows if row.verdict.state.active}
+        placed = [item for item in index.placed() if item.run in active]
+    if placed and not yes:
+        _confirm(len(placed), target)
+    words = ask_for_the_end(config.workspace, placed) if placed else None
+    if words:
+        output.note(words)
+    if as_json:
+        output.document({"runs": [item.run for item in placed], "unavailable": words})
+    else:
+        asked = "; their end is asked for" if placed else ", so there is nothing to end"
+        output.line(f"{len(placed)} of {len(ids)} runs were under way{asked}")
+
+
+def _ids(workspace: Workspace, find_run: Callable[[str], str], target: str) -> list[str]:
+    """The runs that are meant: a sweep's name goes before a run's id."""
+    if target in complete.sweep_names(workspace):
+        return sweeps.read(workspace, target).runs
+    try:
+        return [find_run(target)]
+    except SpecError as error:
+        raise SpecError(f"{error} (and there is no sweep of that name)") from error
+
+
+def _confirm(count: int, target: str) -> None:
+    if not output.is_terminal(sys.stdin):
+        raise SpecError(f"this ends {count} runs of {target}; add --yes to mean it")
+    typer.confirm(f"End {count} runs of {target}?", abort=True)

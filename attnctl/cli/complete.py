@@ -1,0 +1,105 @@
+"""Shell completion: the names that a command's words can be. A comma list is completed at its last part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from attnctl.cli import context
+from attnctl.values import SpecError
+
+Completion = Callable[[str], list[str]]
+
+
+def last_of_list(incomplete: str, names: Iterable[object]) -> list[str]:
+    """The comma lists that the last part of `incomplete` can become."""
+    before, comma, part = incomplete.rpartition(",")
+    taken = before.split(",")
+    return [f"{before}{comma}{name}" for name in map(str, names) if name.startswith(part) and name not in taken]
+
+
+def one_of(names: Iterable[object]) -> Completion:
+    """A completion by a fixed list of names."""
+    known = list(names)
+
+    def complete(incomplete: str) -> list[str]:
+        return last_of_list(incomplete, known)
+
+    return complete
+
+
+def modules(incomplete: str) -> list[str]:
+    """The attention modules, and the plain backbone."""
+    from attnctl import attention
+
+    return last_of_list(incomplete, ("none", *attention.names()))
+
+
+def papers(incomplete: str) -> list[str]:
+    """The papers."""
+    from attnctl import papers
+
+    return [name for name in papers.names() if name.startswith(incomplete)]
+
+
+def backbones(incomplete: str) -> list[str]:
+    """The backbones."""
+    from attnctl import backbones
+
+    return last_of_list(incomplete, backbones.names())
+
+
+def datasets(incomplete: str) -> list[str]:
+    """The data sets."""
+    from attnctl import datasets
+
+    return last_of_list(incomplete, datasets.names())
+
+
+def placements(incomplete: str) -> list[str]:
+    """The placements of all backbones."""
+    from attnctl import backbones
+
+    return last_of_list(
+        incomplete, sorted({place for n in backbones.names() for place in backbones.describe(n).placements})
+    )
+
+
+def recipes(incomplete: str) -> list[str]:
+    """The recipes."""
+    from attnctl import recipes
+
+    return last_of_list(incomplete, recipes.names())
+
+
+def profiles(incomplete: str) -> list[str]:
+    """The profiles of attnctl.toml."""
+    return last_of_list(incomplete, _of_workspace(lambda config: config.profiles))
+
+
+def runs(incomplete: str) -> list[str]:
+    """The run ids of the workspace."""
+    return last_of_list(incomplete, _of_workspace(lambda config: config.workspace.run_ids()))
+
+
+def sweeps(incomplete: str) -> list[str]:
+    """The sweeps of the workspace."""
+    return last_of_list(incomplete, _of_workspace(lambda config: sweep_names(config.workspace)))
+
+
+def runs_and_sweeps(incomplete: str) -> list[str]:
+    """Both."""
+    return [*sweeps(incomplete), *runs(incomplete)]
+
+
+def sweep_names(workspace: Any) -> list[str]:
+    """The names of the sweeps that were asked for."""
+    return sorted(path.stem for path in workspace.sweeps.glob("[!.]*.json"))
+
+
+def _of_workspace(names: Callable[[Any], Iterable[str]]) -> list[str]:
+    """Names from the workspace; none where there is no workspace, since a completion has nobody to complain to."""
+    try:
+        return list(names(context.config()))
+    except (SpecError, OSError):
+        return []

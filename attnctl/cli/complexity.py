@@ -1,0 +1,153 @@
+"""`attnctl complexity`: what modules cost in a network, beside the plain one."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from attnctl import attention, backbones
+from attnctl.cli import complete, options, output
+from attnctl.cli.declared import Backbone, Dataset, Parameters, Placement
+from attnctl.cli.synthesis import synthesize
+from attnctl.complexity import CONVENTIONS, Cell, Counts, Written, cell, counts
+from attnctl.spec import NO_MODULE, RunSpec
+from attnctl.values import SpecError, text
+
+_EXACT = ("module", "backbone", "placement", "parameters", "", "MACs", "", "activations", "")
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """A network, the run that would train it, and what it costs beside the plain backbone."""
+
+    spec: RunSpec
+    size: int
+    counts: Counts
+    plain: Counts
+
+
+def complexity(
+    modules: Annotated[
+        list[str],
+        typer.Argument(metavar="MODULE...", help="The modules, such as ela se.", autocompletion=complete.modules),
+    ],
+    *,
+    backbone: Backbone = None,
+    dataset: Dataset = "imagenet",
+    placement: Placement = "block",
+    parameter: Parameters = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object with a list `networks`.")] = False,
+    dynamic: options.Dynamic,
+) -> int:
+    """Count what modules cost in a network, exactly and as papers count.
+
+    Parameters are exact; MACs are those of convolutions and matrix products for one image; activations are what one
+    float32 image's forward keeps for its backward. Beside them, the overhead over the plain backbone. The figures of
+    tools are those of our code as it is written, where poolings are functions, which they do not see.
+    """
+    given = {"backbone": None if backbone is None else [backbone], "dataset": [dataset], "placement": [placement]}
+    names = options.split(",".join(modules), "MODULE")
+    found = list(_counted(names, given, parameter or (), dynamic))
+    if as_json:
+        output.document({"networks": [_document(item) for item in found]})
+        return 0
+    output.table(_EXACT, [_exact(item) for item in found])
+    output.line()
+    output.table(("as papers count", "backbone", *CONVENTIONS), [_as_tools(item) for item in found])
+    return 0
+
+
+def command_for(words: Sequence[str], completing: bool) -> Callable[..., int]:
+    """The command with the options of the modules that `words`, what follows its name, begin with; raises SpecError."""
+    modules = list(itertools.takewhile(lambda word: not word.startswith("-"), words))
+    joined = [",".join(modules)] if modules else []
+    return synthesize(complexity, [*joined, *words[len(modules) :]], completing)
+
+
+def _counted(
+    names: Sequence[str], given: dict[str, list[str] | None], addressed: Sequence[str], dynamic: options.Dynamic
+) -> Iterator[_Counted]:
+    """The networks, the plain one of each backbone first. Raises SpecError for one that cannot be."""
+    from attnctl.cli.axes import axes
+    from attnctl.grid import expand
+
+    names = names if NO_MODULE in names else (NO_MODULE, *names)
+    request = axes(",".join(names), given=given, addressed=addressed, recipe=None, dynamic=dynamic, defaults={})
+    expansion = expand(request)
+    if expansion.invalid:
+        raise SpecError(f"{expansion.invalid[0].label}: {expansion.invalid[0].reason}")
+    # a spec calls a user's own file by another name than it was given
+    modules = {attention.describe(name).name: name for name in names if name != NO_MODULE} | {NO_MODULE: NO_MODULE}
+    networks = {backbones.describe(name).name: name for name in request.backbones}
+    for spec in sorted(expansion.specs, key=lambda spec: list(networks).index(spec.backbone) if networks else 0):
+        what = _cell(modules[spec.module], networks.get(spec.backbone, spec.backbone), spec)
+        yield _Counted(spec, what.size, counts(what), counts(what.plain))
+
+
+def _cell(module: str, backbone: str, spec: RunSpec) -> Cell:
+    neutral = {} if module == NO_MODULE else attention.describe(module).neutral
+    values = {**neutral, **dict(spec.hyperparameters)}
+    return cell(module, values, backbone, spec.placement, spec.dataset, spec.recipe.input_size)
+
+
+def _label(spec: RunSpec) -> str:
+    return " ".join([spec.module, *(f"{name}={text(value)}" for name, value in spec.hyperparameters)])
+
+
+def _exact(item: _Counted) -> list[str]:
+    ours, plain = item.counts, item.plain
+    return [
+        _label(item.spec),
+        item.spec.backbone,
+        item.spec.placement,
+        f"{ours.parameters:,}",
+        _more(ours.parameters, plain.parameters),
+        f"{ours.macs:,}",
+        _more(ours.macs, plain.macs),
+        f"{(ours.activation_bytes or 0) / 2**20:.1f} MiB",
+        _more(ours.activation_bytes or 0, plain.activation_bytes or 0),
+    ]
+
+
+def _more(ours: int, plain: int) -> str:
+    """The overhead, such as +0.14%; nothing for the plain network itself."""
+    return f"{100 * (ours - plain) / plain:+.2f}%" if ours != plain else ""
+
+
+def _as_tools(item: _Counted) -> list[str]:
+    """Parameters and FLOPs in every way of counting."""
+    cells = [_label(item.spec), item.spec.backbone]
+    for name, way in CONVENTIONS.items():
+        parameters, operations = way.count(item.counts, Written())
+        size = f"{parameters / 2**18:.2f} MiB" if name == "torchsummary" else f"{parameters / 1e6:.3f}M"
+        cells.append(f"{size} / {operations / 1e6:,.2f}M" if way.prices else size)
+    return cells
+
+
+def _document(item: _Counted) -> dict[str, object]:
+    ours, plain = item.counts, item.plain
+    as_tools = {name: way.count(ours, Written()) for name, way in CONVENTIONS.items()}
+    return {
+        "module": item.spec.module,
+        "hyperparameters": dict(item.spec.hyperparameters),
+        "backbone": item.spec.backbone,
+        "placement": item.spec.placement,
+        "dataset": item.spec.dataset,
+        "input_size": item.size,
+        "parameters": ours.parameters,
+        "macs": ours.macs,
+        "activation_bytes": ours.activation_bytes,
+        "overhead": {
+            "parameters": ours.parameters - plain.parameters,
+            "macs": ours.macs - plain.macs,
+            "activation_bytes": (ours.activation_bytes or 0) - (plain.activation_bytes or 0),
+        },
+        "conventions": {
+            name: {"parameters": parameters} | ({"flops": operations} if CONVENTIONS[name].prices else {})
+            for name, (parameters, operations) in as_tools.items()
+        },
+    }

@@ -1,0 +1,60 @@
+"""What every command stands on: the workspace that was chosen, its settings and its index."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextvars import ContextVar
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attnctl.values import SpecError
+
+if TYPE_CHECKING:
+    from attnctl.config import Config
+    from db import Index
+
+_WORDS: ContextVar[tuple[str, ...]] = ContextVar("words", default=())
+_CHOSEN: ContextVar[Path | None] = ContextVar("workspace", default=None)
+
+
+def begin(words: Sequence[str]) -> None:
+    """Remember the command line."""
+    _WORDS.set(tuple(words))
+
+
+def command() -> list[str]:
+    """The command line, without the program's name."""
+    return list(_WORDS.get())
+
+
+def choose(workspace: str | None) -> None:
+    """Take the folder of `--workspace` for the rest of this command; raises SpecError for what is no folder's name."""
+    if workspace is not None and (not workspace.strip() or not workspace.isprintable()):
+        raise SpecError(f"workspace {workspace!r} is no folder; name one, such as --workspace experiments")
+    _CHOSEN.set(None if workspace is None else Path(workspace).expanduser())
+
+
+def config(*, new: bool = False) -> Config:
+    """The workspace and its settings. new: it may be about to be made. Raises ConfigError."""
+    from attnctl.config import ConfigError, find
+
+    found = find(_CHOSEN.get(), Path.cwd(), os.environ)
+    if not new and not found.workspace.root.is_dir():
+        raise ConfigError(
+            f"workspace {found.workspace.root} does not exist; `attnctl sweep` or `attnctl init` makes it"
+        )
+    return found
+
+
+def folder() -> Path:
+    """The workspace's folder itself, whatever its settings say: the one that was named, else this one."""
+    named = _CHOSEN.get() or os.environ.get("ATTNCTL_WORKSPACE")
+    return (Path.cwd() / named).resolve() if named else Path.cwd()
+
+
+def index() -> Index:
+    """The index of the workspace, a context manager; raises SpecError."""
+    from db import open_index
+
+    return open_index(config().workspace)

@@ -1,0 +1,22 @@
+"""`attnctl db`: where the database lies, and making it anew."""
+
+from __future__ import annotations
+
+from attnctl.cli import context, output
+
+
+def path() -> None:
+    """Print the file in which the database is kept."""
+    from db import location
+
+    output.line(str(location(context.config().workspace)))
+
+
+def rebuild() -> None:
+    """Make the database anew from the run folders."""
+    from db import rebuild as rebuild_index
+
+    with rebuild_index(context.config().workspace) as index:
+        found = [(len(index.runs()), "run"), (len(index.sweeps()), "sweep")]
+        counted = " and ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in found)
+        output.line(f"{counted} read into {index.location}")

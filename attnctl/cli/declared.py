@@ -1,0 +1,48 @@
+"""The options that several commands take, declared once: the axes of a grid, and the place of one network."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from attnctl.cli import complete
+
+AXES = "Axes (comma lists)"
+
+Backbones = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Networks; the data set's own unless named.",
+        rich_help_panel=AXES,
+        metavar="VALUES",
+        autocompletion=complete.backbones,
+    ),
+]
+Datasets = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Data sets; digits unless named.",
+        rich_help_panel=AXES,
+        metavar="VALUES",
+        autocompletion=complete.datasets,
+    ),
+]
+Placements = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Where in the network; block unless named.",
+        rich_help_panel=AXES,
+        metavar="VALUES",
+        autocompletion=complete.placements,
+    ),
+]
+Seeds = Annotated[list[str] | None, typer.Option(help="Seeds; 0 unless named.", rich_help_panel=AXES, metavar="VALUES")]
+Backbone = Annotated[
+    str | None, typer.Option(help="Networks; the data set's own unless named.", autocompletion=complete.backbones)
+]
+Dataset = Annotated[str, typer.Option(help="Whose classes and image size.", autocompletion=complete.datasets)]
+Placement = Annotated[str, typer.Option(help="Where in the network.", autocompletion=complete.placements)]
+Parameters = Annotated[
+    list[str] | None, typer.Option("--parameter", "-p", help="Of one module, such as ela.kernel=5,7.")
+]

@@ -1,0 +1,46 @@
+"""`attnctl diff`: what makes two runs two."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from attnctl.cli import complete, context, output
+from attnctl.spec import RunSpec
+from attnctl.values import text
+
+_Run = Annotated[str, typer.Argument(help="A run's id, or its beginning.", autocompletion=complete.runs)]
+
+
+def diff(
+    a: _Run,
+    b: _Run,
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+) -> None:
+    """Show in which fields two runs differ."""
+    workspace = context.config().workspace
+    with context.index() as index:
+        index.refresh()
+        ids = [index.find_run(name) for name in (a, b)]
+    first, second = (fields(workspace.run(run_id).read_spec()) for run_id in ids)
+    names = [name for name in {**first, **second} if first.get(name) != second.get(name)]
+    if as_json:
+        differing = {name: [first.get(name), second.get(name)] for name in names}
+        output.document({"runs": ids, "fields": differing})
+    elif names:
+        rows = [[name, *(text(side[name]) if name in side else "-" for side in (first, second))] for name in names]
+        output.table(("field", *ids), rows)
+    else:
+        output.line(f"{ids[0]} and {ids[1]} are the same run")
+
+
+def fields(spec: RunSpec) -> dict[str, Any]:
+    """The spec's values by a name as a user types it: `kernel`, `lr`; versions as `version of backbone`."""
+    document = spec.to_json()
+    parts: Mapping[str, Mapping[str, Any]] = {
+        name: document.pop(name) for name in ("hyperparameters", "recipe", "versions")
+    }
+    versions = {f"version of {name}": value for name, value in parts["versions"].items()}
+    return {**document, **parts["hyperparameters"], **parts["recipe"], **versions}

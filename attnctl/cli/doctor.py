@@ -1,0 +1,69 @@
+"""`attnctl doctor`: what this machine, and a compute node, can do; and the mend of what they cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from attnctl.cli import complete, context, output
+from attnctl.cli.where import Asked, destination
+
+if TYPE_CHECKING:
+    from attnctl.config import Config
+    from jobs.probe import Check
+
+PATIENCE = 600.0
+"""Seconds that the job may take, most of them in the queue."""
+
+MARKS = {True: "ok", False: "FAILS", None: "-"}
+
+
+def doctor(
+    job: Annotated[
+        bool, typer.Option("--job", help="Send a two-minute job that checks the compute nodes too.")
+    ] = False,
+    nodes: Annotated[int, typer.Option(help="Nodes of that job.", min=1, max=4096)] = 1,
+    tasks_per_node: Annotated[int | None, typer.Option(help="Its processes on each node.", min=1, max=1024)] = None,
+    gpus_per_node: Annotated[int | None, typer.Option(help="Its GPUs on each node; 0 is none.", min=0, max=64)] = None,
+    partition: Annotated[str | None, typer.Option(help="Its partition.")] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="A slurm profile of attnctl.toml.", autocompletion=complete.profiles)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+) -> int:
+    """Check this machine, and how to mend what is missing."""
+    config = context.config()
+    asked = Asked(
+        run_on="slurm",
+        nodes=nodes,
+        tasks_per_node=tasks_per_node,
+        gpus_per_node=gpus_per_node,
+        partition=partition,
+        profile=profile,
+    )
+    found = _of_job(config, asked) if job else _here(config)
+    if as_json:
+        output.document({"checks": [vars(check) for check in found]})
+    else:
+        rows = [[MARKS[check.ok], check.name, _words(check)] for check in found]
+        output.table(("", "what", "how it is"), rows)
+    return int(any(check.ok is False for check in found))
+
+
+def _here(config: Config) -> Sequence[Check]:
+    from jobs.probe import checks
+
+    return checks(config)
+
+
+def _of_job(config: Config, asked: Asked) -> Sequence[Check]:
+    from jobs.probe import run_job
+
+    place = destination(config, asked)
+    return run_job(config, place.options, place.resources, PATIENCE, output.note)
+
+
+def _words(check: Check) -> str:
+    return f"{check.words}; {check.mend}" if check.mend and check.ok is not True else check.words

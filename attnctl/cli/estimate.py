@@ -1,0 +1,100 @@
+"""What runs will cost, by earlier runs of the same network, data set and recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from attnctl.cli import context
+from attnctl.config import Config
+from attnctl.records import Request
+from attnctl.rundir import RunDir
+from attnctl.spec import RunSpec
+from attnctl.state import State
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """hours: process-hours (GPU-hours on GPUs) of the runs that are known; bytes: what they leave on disk.
+
+    unknown: runs of which no equal one has been seen.
+    """
+
+    runs: int
+    hours: float
+    bytes: int
+    unknown: int
+
+    def words(self) -> str:
+        """Such as `about 1.2 GPU- or process-hours and 40 MB, by earlier runs of the same kind`."""
+        if self.unknown == self.runs:
+            return "hours and disk are not known: no run of this kind has ended here yet"
+        known = f"about {duration(self.hours * 3600)} of one GPU (or CPU process) and {size(self.bytes)} of disk"
+        missing = f"; {self.unknown} of {self.runs} runs are of a kind not seen yet" if self.unknown else ""
+        return f"{known}, by earlier runs of the same kind{missing}"
+
+
+def estimate(config: Config, specs: Sequence[RunSpec]) -> Estimate:
+    """The cost of these runs. An index that is there is read as it is; none is made."""
+    cost = _known(config, {_kind(spec) for spec in specs})
+    found = [cost[_kind(spec)] for spec in specs if _kind(spec) in cost]
+    return Estimate(len(specs), sum(c[0] for c in found), sum(c[1] for c in found), len(specs) - len(found))
+
+
+def _kind(spec: RunSpec) -> tuple[object, ...]:
+    """What makes two runs cost alike."""
+    return spec.backbone, spec.dataset, replace(spec.recipe, lr=1.0, momentum=0.0, weight_decay=0.0)
+
+
+def _known(config: Config, kinds: Collection[tuple[object, ...]]) -> dict[tuple[object, ...], tuple[float, int]]:
+    """Process-hours and bytes of the newest completed run of each kind."""
+    from db.place import location
+
+    if not kinds or not location(config.workspace).exists():
+        return {}
+    places = {kind[:2] for kind in kinds}
+    with context.index() as index:
+        rows = [
+            row
+            for row in index.runs()
+            if row.state == State.COMPLETED and row.started and row.ended and (row.backbone, row.dataset) in places
+        ]
+    found = {}
+    for row in sorted(rows, key=lambda row: row.ended or 0.0):
+        kind = _kind(row.spec)
+        if kind in kinds:
+            hours = ((row.ended or 0.0) - (row.started or 0.0)) / 3600
+            run = config.workspace.run(row.id)
+            found[kind] = (hours * _world(run, row.attempt or 1), _bytes(run.path) + _bytes_outside(run))
+    return found
+
+
+def _world(run: RunDir, attempt: int) -> int:
+    request = Request.read(run.attempt(attempt).request)
+    asked = request.resources if request is not None else {}
+    return int(asked.get("nodes", 1)) * int(asked.get("tasks_per_node", 1))
+
+
+def _bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _bytes_outside(run: RunDir) -> int:
+    return 0 if run.checkpoints.is_relative_to(run.path) else _bytes(run.checkpoints)
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `12 min`, `3.5 h`, `2.1 d`."""
+    for unit, name in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= unit:
+            return f"{seconds / unit:.1f} {name}" if unit > 60 else f"{seconds / unit:.0f} {name}"
+    return f"{seconds:.0f} s"
+
+
+def size(count: float) -> str:
+    """Bytes as `512 kB`, `4.2 MB`."""
+    for unit, name in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if count >= unit:
+            return f"{count / unit:.1f} {name}"
+    return f"{count:.0f} B"

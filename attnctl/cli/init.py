@@ -1,0 +1,22 @@
+"""`attnctl init`: the settings file of a workspace."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from attnctl.cli import context, output
+from attnctl.config import FILE_NAME, TEMPLATE
+from attnctl.files import create_exclusive, write_atomic
+from attnctl.values import SpecError
+
+
+def init(force: Annotated[bool, typer.Option("--force", help="Replace the file that is there.")] = False) -> None:
+    """Write a commented attnctl.toml into the workspace."""
+    file = context.folder() / FILE_NAME
+    if force:
+        write_atomic(file, TEMPLATE.encode())
+    elif file.exists() or not create_exclusive(file, TEMPLATE.encode()):
+        raise SpecError(f"{file} is there already; --force replaces it")
+    output.line(f"{file} is written; every line in it is optional")

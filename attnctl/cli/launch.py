@@ -1,0 +1,233 @@
+"""What `sweep` does once it knows its axes: plan, write the sweep down, submit, and here also train."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from attnctl import probe
+from attnctl.cli import context, output, sweeps
+from attnctl.cli.initial import Start, job_to_wait_for
+from attnctl.cli.plan import Action, Planned, plan, summary
+from attnctl.cli.where import Asked, Destination, check, destination
+from attnctl.config import Config
+from attnctl.grid import Axes, Expansion, InvalidCell, expand
+from attnctl.rundir import Workspace
+from attnctl.spec import RunSpec
+from attnctl.values import SpecError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """How the sweep is asked for."""
+
+    modules: str
+    name: str | None
+    command: Sequence[str]
+    skip_invalid: bool
+    retry_failed: bool
+    wait: bool
+    as_json: bool
+    start: Start
+
+
+@dataclass(frozen=True)
+class Job:
+    """What submission told of one run."""
+
+    tag: str = ""
+    job_id: str = ""
+    words: str = ""
+    """Why it was not submitted, when another command was faster."""
+
+
+def dry_run(config: Config, request: Axes, asked: Asked, order: Order) -> int:
+    """Say what would be done. Nothing is written; what is known is what was seen last."""
+    from attnctl.cli import preview
+
+    specs, invalid = runs_of(request, skip_invalid=order.skip_invalid)
+    place = _after(config, destination(config, asked), order.start)
+    check(config, specs, place.resources)
+    planned = plan(config.workspace, specs, retry_failed=order.retry_failed)
+    preview.show(config, planned, invalid, place, as_json=order.as_json)
+    return 0
+
+
+def launch(config: Config, request: Axes, asked: Asked, order: Order) -> int:
+    """Submit what is missing; here also train it. The exit code: 1 when a run that was trained here failed."""
+    specs, invalid = runs_of(request, skip_invalid=order.skip_invalid)
+    place = _after(config, destination(config, asked), order.start)
+    check(config, specs, place.resources)
+    planned = _current(config, specs, retry_failed=order.retry_failed)
+    runs = [spec.id for spec in specs]
+    with sweeps.recorded(config.workspace, order.name, order.modules, runs, order.command) as name:
+        order.start.keep(config.workspace)
+        jobs, batches = _submit(config, [item.spec for item in planned if item.action.starts], place)
+    for cell in invalid:
+        output.note(f"left out: {cell.label}: {cell.reason}")
+    if not order.as_json:
+        _say_begin(planned, jobs, name, place)
+    if place.where == "here" and batches:
+        _train(config, batches, place, planned, name, order)
+    elif order.wait:
+        from attnctl.cli.status import follow
+
+        follow(config, [spec.id for spec in specs])
+    return _end(config, planned, jobs, invalid, name, order, ended=place.where == "here" or order.wait)
+
+
+def _after(config: Config, place: Destination, start: Start) -> Destination:
+    """The destination, on SLURM behind the job of the run whose weights are the start. Raises SpecError."""
+    job = job_to_wait_for(config.workspace, start, on_slurm=place.where == "slurm")
+    if job is None:
+        return place
+    extra = dict(place.options.extra)
+    extra["dependency"] = ",".join([*([extra["dependency"]] if "dependency" in extra else []), f"afterok:{job}"])
+    return replace(place, options=replace(place.options, extra=extra))
+
+
+def runs_of(request: Axes, *, skip_invalid: bool) -> tuple[list[RunSpec], list[InvalidCell]]:
+    """The runs of the grid; raises SpecError for a cell that cannot be, unless those are left out."""
+    expansion = probed(expand(request))
+    if expansion.invalid and not (skip_invalid and expansion.specs):
+        first = expansion.invalid[0]
+        more = f" (and {len(expansion.invalid) - 1} more cells)" if len(expansion.invalid) > 1 else ""
+        mend = "; --skip-invalid leaves such cells out" if expansion.specs else ""
+        raise SpecError(f"{first.label}: {first.reason}{more}{mend}")
+    return expansion.specs, expansion.invalid
+
+
+def probed(expansion: Expansion) -> Expansion:
+    """The grid without the cells whose module or backbone, a user's own, does not work."""
+    wrong = probe.check(expansion.specs)
+    labels = {
+        spec.id: f"{spec.label()} {spec.backbone} {spec.dataset} {spec.placement}".rstrip() for spec in expansion.specs
+    }
+    invalid = dict.fromkeys(InvalidCell(labels[run], words) for run, words in wrong.items())
+    return Expansion([spec for spec in expansion.specs if spec.id not in wrong], [*expansion.invalid, *invalid])
+
+
+def _current(config: Config, specs: Sequence[RunSpec], *, retry_failed: bool) -> list[Planned]:
+    """The plan, after asking the scheduler for those that seem to be under way."""
+    planned = plan(config.workspace, specs, retry_failed=retry_failed)
+    active = {item.spec.id for item in planned if item.action is Action.QUEUED}
+    if not active:
+        return planned
+    from jobs.observe import observe
+
+    with context.index() as index:
+        index.refresh()
+        words = observe(config.workspace, [item for item in index.placed() if item.run in active])
+    if words:
+        output.note(words)
+    return plan(config.workspace, specs, retry_failed=retry_failed)
+
+
+def _submit(config: Config, specs: Sequence[RunSpec], place: Destination) -> tuple[dict[str, Job], list[Any]]:
+    """What was submitted, by run id, and the batches as `jobs.here.run` takes them."""
+    if not specs:
+        return {}, []
+    from jobs.submit import submit
+
+    batches = submit(config, specs, place.resources, place.options, place.where)
+    jobs: dict[str, Job] = {}
+    for batch in batches:
+        jobs |= {run: Job(words=words) for run, words in batch.skipped.items()}
+        for task, (run, _) in enumerate(batch.tasks):
+            array = place.where == "slurm" and batch.job_id is not None
+            jobs[run] = Job(batch.tag, f"{batch.job_id}_{task}" if array else batch.job_id or "")
+    return jobs, [batch for batch in batches if batch.tasks]
+
+
+def _train(
+    config: Config, batches: Sequence[Any], place: Destination, planned: Sequence[Planned], name: str, order: Order
+) -> None:
+    from attnctl.cli.live import display
+    from jobs import here
+
+    submitted = {run for batch in batches for run, _ in batch.tasks}
+    try:
+        with display([item.spec for item in planned if item.spec.id in submitted]) as report:
+            here.run(config, batches, place.resources, place.parallel, report)
+    except KeyboardInterrupt:
+        again = [*order.command, *([] if order.name else ["--name", name])]
+        output.note(f"stopped; to go on from the checkpoints: {shlex.join(['attnctl', *again])}")
+        raise
+
+
+def _say_begin(planned: Sequence[Planned], jobs: Mapping[str, Job], name: str, place: Destination) -> None:
+    output.line(f"sweep {name}: {summary(planned)}")
+    for item in planned:
+        if item.action in {Action.FAILED, Action.QUEUED}:
+            output.line(f"{item.action}: {item.spec.id} {item.spec.label()}: {item.reason}")
+    if any(item.action is Action.FAILED for item in planned):
+        output.line("--retry-failed runs the failed ones again")
+    for run, job in jobs.items():
+        if job.words:
+            output.line(f"not submitted: {run}: {job.words}")
+    if place.where == "slurm":
+        for array in dict.fromkeys(job.job_id.partition("_")[0] for job in jobs.values() if job.tag):
+            output.line(f"submitted: SLURM job {array}" if array else "submitted, but SLURM has not confirmed it yet")
+
+
+def _end(
+    config: Config,
+    planned: Sequence[Planned],
+    jobs: Mapping[str, Job],
+    invalid: Sequence[InvalidCell],
+    name: str,
+    order: Order,
+    *,
+    ended: bool,
+) -> int:
+    """Say how it stands now, and what comes next; the exit code."""
+    now = plan(config.workspace, [item.spec for item in planned], retry_failed=False)
+    failed = [item for item in now if item.verdict is not None and item.verdict.state.failed] if ended else []
+    if order.as_json:
+        runs = [_run_json(before, item, jobs) for before, item in zip(planned, now, strict=True)]
+        output.document({"sweep": name, "runs": runs, "invalid": [vars(cell) for cell in invalid]})
+        return 1 if failed else 0
+    for item in failed:
+        output.line(f"{item.spec.id} {item.spec.label()}: {item.reason}")
+    option = _workspace_option(config.workspace, order.command)
+    if ended:
+        output.line(f"{summary(now)}; next: attnctl {option}report {name}")
+    else:
+        output.line(f"next: attnctl {option}status {name} --watch, then attnctl {option}report {name}")
+    return 1 if failed else 0
+
+
+def _workspace_option(workspace: Workspace, command: Sequence[str]) -> str:
+    """What the next command needs, to mean the same workspace."""
+    chosen = any(word.startswith("--workspace") for word in command)
+    return f"--workspace {shlex.quote(str(workspace.root))} " if chosen else ""
+
+
+def _run_json(before: Planned, now: Planned, jobs: Mapping[str, Job]) -> dict[str, Any]:
+    spec, job = before.spec, jobs.get(before.spec.id, Job())
+    return {
+        **in_json(spec),
+        "action": str(before.action),
+        "state": str(now.verdict.state) if now.verdict is not None else "new",
+        "reason": now.verdict.reason if now.verdict is not None else "",
+        "tag": job.tag or None,
+        "job_id": job.job_id or None,
+        "skipped": job.words or None,
+    }
+
+
+def in_json(spec: RunSpec) -> dict[str, Any]:
+    """What a run is, for JSON."""
+    return {
+        "id": spec.id,
+        "label": spec.label(),
+        "module": spec.module,
+        "hyperparameters": dict(spec.hyperparameters),
+        "backbone": spec.backbone,
+        "placement": spec.placement,
+        "dataset": spec.dataset,
+        "seed": spec.seed,
+        "recipe": dict(vars(spec.recipe)),
+    }

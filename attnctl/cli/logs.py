@@ -1,0 +1,103 @@
+"""`attnctl logs`: what a run has written, while it writes it if asked to."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from attnctl.cli import complete, context, output
+from attnctl.cli.plan import newest_verdict
+from attnctl.records import Request, Submission
+from attnctl.rundir import Attempt, RunDir, Workspace
+from attnctl.values import SpecError, listed
+
+POLL = 0.5
+"""Seconds between two looks at a log that is followed."""
+
+
+def logs(
+    run: Annotated[str, typer.Argument(help="A run's id, or its beginning.", autocompletion=complete.runs)],
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run has ended.")] = False,
+    attempt: Annotated[int | None, typer.Option(help="Which submission of it; the newest unless given.", min=1)] = None,
+    rank: Annotated[int, typer.Option(help="Which of its processes.", min=0)] = 0,
+) -> None:
+    """Print what a run has written."""
+    workspace = context.config().workspace
+    with context.index() as index:
+        index.refresh()
+        folder = workspace.run(index.find_run(run))
+    chosen = _attempt(folder, attempt)
+    position, path = 0, None
+    while True:
+        ended = not follow or not _active(workspace, folder.id)
+        found = newest_log(workspace, chosen, rank)
+        if found != path:  # it found its own log, or was started again
+            position, path = 0, found
+        if path is not None:
+            position = _copy(path, position)
+        if ended:
+            break
+        time.sleep(POLL)
+    if path is None:
+        raise SpecError(f"run {folder.id}, attempt {chosen.number}, has no log of rank {rank}{_which(chosen)}")
+
+
+def newest_log(workspace: Workspace, attempt: Attempt, rank: int) -> Path | None:
+    """The log of a rank's newest start; before it had one, what SLURM or the supervisor here caught; None without."""
+    for incarnation in reversed(attempt.incarnations()):
+        if incarnation.log(rank).exists():
+            return incarnation.log(rank)
+    caught = attempt.path / "worker.txt"
+    if caught.exists() and caught.stat().st_size:
+        return caught
+    return _of_submission(workspace, attempt, rank)
+
+
+def _of_submission(workspace: Workspace, attempt: Attempt, rank: int) -> Path | None:
+    request = Request.read(attempt.request)
+    submission = Submission.read(workspace.submission(request.tag)) if request is not None else None
+    if submission is None:
+        return None
+    mine = [attempt.path.parent.parent.name, attempt.number]
+    task = submission.tasks.index(mine) if mine in submission.tasks else 0
+    found = sorted(workspace.submission_logs(submission.tag).glob(f"*_{task}_{rank}_log.out"))
+    return found[-1] if found else None
+
+
+def _attempt(folder: RunDir, number: int | None) -> Attempt:
+    there = {attempt.number: attempt for attempt in folder.attempts()}
+    if not there:
+        raise SpecError(f"run {folder.id} was never submitted; it has no log")
+    if number is not None and number not in there:
+        raise SpecError(f"run {folder.id} has no attempt {number}; it has {listed(there)}")
+    return there[number if number is not None else max(there)]
+
+
+def _which(attempt: Attempt) -> str:
+    """The ranks that have one, in words."""
+    ranks = sorted({path.name.split(".")[1] for item in attempt.incarnations() for path in item.path.glob("log.*.txt")})
+    return f"; these have: {listed(ranks)}" if ranks else " yet"
+
+
+def _active(workspace: Workspace, run_id: str) -> bool:
+    verdict = newest_verdict(workspace, run_id)
+    return verdict is not None and verdict.state.active
+
+
+def _copy(path: Path, position: int) -> int:
+    """Print the log from a byte on; the byte at which it ends now."""
+    with path.open("rb") as stream:
+        stream.seek(position)
+        while block := stream.read(1 << 16):
+            sys.stdout.write(_visible(block.decode(errors="replace")))
+        sys.stdout.flush()
+        return stream.tell()
+
+
+def _visible(text: str) -> str:
+    """A log as a terminal may get it: what is neither a line's end nor a tab nor printable is made visible."""
+    return "".join(char if char in "\n\t\r" else output.one_line(char) for char in text)

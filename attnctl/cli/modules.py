@@ -1,0 +1,45 @@
+"""`attnctl modules`: what can be compared."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from attnctl import attention
+from attnctl.cli import output
+from attnctl.spec import NO_MODULE
+from attnctl.values import describe, text
+
+
+def modules(as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False) -> None:
+    """List the attention modules and their hyperparameters."""
+    sources = [attention.describe(name) for name in attention.names()]
+    if as_json:
+        output.document(
+            {
+                "modules": [
+                    {
+                        "name": source.name,
+                        "summary": source.summary,
+                        "version": source.version,
+                        "hyperparameters": [
+                            {
+                                "name": item.name,
+                                "default": item.default,
+                                "values": describe(item.declared),
+                                "help": item.help,
+                            }
+                            for item in source.hyperparameters
+                        ],
+                    }
+                    for source in sources
+                ]
+            }
+        )
+        return
+    rows = [[NO_MODULE, "", "the plain backbone"]]
+    for source in sources:
+        defaults = " ".join(f"{item.name}={text(item.default)}" for item in source.hyperparameters)
+        rows.append([source.name, defaults, source.summary])
+    output.table(("module", "hyperparameters", "what it is"), rows)

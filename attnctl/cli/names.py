@@ -1,0 +1,48 @@
+"""Short names of the runs of one request: what is the same in all of them is not said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from attnctl.spec import RunSpec
+from attnctl.values import Scalar, text
+
+_PLACES = ("backbone", "placement", "dataset")
+
+
+def short_names(specs: Sequence[RunSpec]) -> dict[str, str]:
+    """Run id to a name such as `ela kernel=5 seed 1`, for runs that differ in the kernel and the seed."""
+    modules = {spec.module for spec in specs}
+    hyperparameters = {
+        module: _varying(dict(spec.hyperparameters) for spec in specs if spec.module == module) for module in modules
+    }
+    fields = _varying(vars(spec.recipe) for spec in specs)
+    # the plain backbone has no placement, which is no difference worth telling
+    places = _varying(
+        {name: getattr(spec, name) for name in (*_PLACES, "seed") if getattr(spec, name) != ""} for spec in specs
+    )
+    return {
+        spec.id: " ".join(
+            [
+                spec.module,
+                *_settings(dict(spec.hyperparameters), hyperparameters[spec.module]),
+                *(str(getattr(spec, name)) for name in _PLACES if name in places and getattr(spec, name)),
+                *_settings(vars(spec.recipe), fields),
+                *([f"seed {spec.seed}"] if "seed" in places else []),
+            ]
+        )
+        for spec in specs
+    }
+
+
+def _varying(rows: Iterable[Mapping[str, Scalar]]) -> set[str]:
+    """The names that have more than one value."""
+    seen: dict[str, set[Scalar]] = {}
+    for row in rows:
+        for name, value in row.items():
+            seen.setdefault(name, set()).add(value)
+    return {name for name, values in seen.items() if len(values) > 1}
+
+
+def _settings(values: Mapping[str, Scalar], shown: set[str]) -> list[str]:
+    return [f"{name}={text(value)}" for name, value in values.items() if name in shown]

@@ -1,0 +1,99 @@
+"""What a sweep will do with each run: the run folders tell what is there, and nothing is written."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from attnctl.records import Request
+from attnctl.rundir import Workspace
+from attnctl.spec import RunSpec
+from attnctl.state import State, Verdict
+
+if TYPE_CHECKING:
+    from jobs.evidence import HeadOf
+
+
+class Action(StrEnum):
+    """What becomes of a run."""
+
+    NEW = "new"
+    DONE = "done"
+    QUEUED = "queued"
+    CONTINUES = "will continue"
+    RETRIED = "will be retried"
+    FAILED = "failed"
+
+    @property
+    def starts(self) -> bool:
+        """It is to be submitted."""
+        return self in {Action.NEW, Action.CONTINUES, Action.RETRIED}
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One run of the request. verdict: of its newest attempt, if there is one."""
+
+    spec: RunSpec
+    action: Action
+    verdict: Verdict | None = None
+
+    @property
+    def reason(self) -> str:
+        """In words, what it was when it was last seen."""
+        if self.verdict is None:
+            return ""
+        return f"{self.verdict.state}: {self.verdict.reason}" if self.verdict.reason else str(self.verdict.state)
+
+
+def plan(workspace: Workspace, specs: Sequence[RunSpec], *, retry_failed: bool) -> list[Planned]:
+    """What is to be done, in the order of the request."""
+    from jobs import submissions
+
+    there = set(workspace.run_ids())
+    head_of = functools.cache(lambda tag: submissions.head(workspace.submission(tag)))
+    planned = []
+    for spec in specs:
+        verdict = newest_verdict(workspace, spec.id, head_of) if spec.id in there else None
+        planned.append(Planned(spec, _action(verdict, retry_failed=retry_failed), verdict))
+    return planned
+
+
+def counts(planned: Sequence[Planned]) -> Mapping[Action, int]:
+    """How many runs of each kind, without the kinds of which there are none."""
+    found = {action: sum(item.action is action for item in planned) for action in Action}
+    return {action: number for action, number in found.items() if number}
+
+
+def summary(planned: Sequence[Planned]) -> str:
+    """In words: `4 runs: 2 new, 2 done`."""
+    total = "1 run" if len(planned) == 1 else f"{len(planned)} runs"
+    return f"{total}: " + ", ".join(f"{number} {action}" for action, number in counts(planned).items())
+
+
+def newest_verdict(workspace: Workspace, run_id: str, head_of: HeadOf | None = None) -> Verdict | None:
+    """The state of a run's newest attempt, by its folder; None before the first. head_of: as `jobs.evidence` has it."""
+    from jobs import evidence, submissions
+
+    for attempt in reversed(workspace.run(run_id).attempts()):
+        request = Request.read(attempt.request)
+        if request is not None:
+            return evidence.verdict(
+                attempt, request, head_of or (lambda tag: submissions.head(workspace.submission(tag)))
+            )
+    return None
+
+
+def _action(verdict: Verdict | None, *, retry_failed: bool) -> Action:
+    if verdict is None:
+        return Action.NEW
+    if verdict.state is State.COMPLETED:
+        return Action.DONE
+    if verdict.state.active:
+        return Action.QUEUED
+    if verdict.state.failed:
+        return Action.RETRIED if retry_failed else Action.FAILED
+    return Action.CONTINUES

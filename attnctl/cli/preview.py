@@ -1,0 +1,104 @@
+"""`sweep --dry-run`: the runs, the job's exact script, and what they will cost where that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from attnctl.cli import output
+from attnctl.cli.estimate import Estimate, estimate
+from attnctl.cli.launch import in_json
+from attnctl.cli.plan import Planned, summary
+from attnctl.cli.where import Destination
+from attnctl.config import Config
+from attnctl.grid import InvalidCell, acting
+
+
+def show(
+    config: Config,
+    planned: Sequence[Planned],
+    invalid: Sequence[InvalidCell],
+    place: Destination,
+    *,
+    as_json: bool,
+) -> None:
+    """Print the plan. Reads the workspace, and writes nothing into it."""
+    start = [item.spec for item in planned if item.action.starts]
+    scripts = _scripts(config, place, len(start))
+    cost = estimate(config, start)
+    if as_json:
+        output.document(_as_json(planned, invalid, place, scripts, cost))
+        return
+    rows = [
+        [
+            item.spec.id[:8],
+            item.spec.label(),
+            item.spec.backbone,
+            item.spec.dataset,
+            str(item.spec.seed),
+            str(item.action),
+        ]
+        + ([item.reason] if any(item.verdict for item in planned) else [])
+        for item in planned
+    ]
+    columns = ("run", "module", "backbone", "dataset", "seed", "plan", "last seen")
+    output.table(columns[: len(rows[0])], rows)
+    for words in dict.fromkeys(words for item in planned for words in acting(item.spec)):
+        output.line(words)
+    for cell in invalid:
+        output.line(f"left out: {cell.label}: {cell.reason}")
+    for script in scripts:
+        output.line()
+        output.line(script.rstrip())
+    output.line()
+    resources = place.resources
+    each = f"{resources.world} processes" if resources.world > 1 else "1 process"
+    gpus = f", {resources.nodes * resources.gpus_per_node} GPUs" if resources.gpus_per_node else " on the CPU"
+    output.line(f"{summary(planned)}; each {each}{gpus}, on {'SLURM' if place.where == 'slurm' else 'this machine'}")
+    if start:
+        output.line(cost.words())
+    output.line("dry run: nothing was written")
+
+
+def _scripts(config: Config, place: Destination, count: int) -> list[str]:
+    """The text of each sbatch; its tag is an example, as each submission gets one of its own."""
+    if place.where != "slurm" or not count:
+        return []
+    from jobs import slurm
+    from jobs.reserve import new_tag
+    from jobs.submit import compose
+
+    size = slurm.limits().max_array
+    sizes = [min(size, count - start) for start in range(0, count, size)]
+    return [compose(config, place.options, place.resources, part, new_tag()) for part in sizes]
+
+
+def _as_json(
+    planned: Sequence[Planned],
+    invalid: Sequence[InvalidCell],
+    place: Destination,
+    scripts: Sequence[str],
+    cost: Estimate,
+) -> dict[str, Any]:
+    runs = [
+        in_json(item.spec)
+        | {
+            "action": str(item.action),
+            "state": str(item.verdict.state) if item.verdict is not None else "new",
+            "reason": item.verdict.reason if item.verdict is not None else "",
+            "tag": None,
+            "job_id": None,
+        }
+        for item in planned
+    ]
+    return {
+        "dry_run": True,
+        "runs": runs,
+        "invalid": [vars(cell) for cell in invalid],
+        "where": place.where,
+        "resources": vars(place.resources) | {"world": place.resources.world},
+        "scripts": list(scripts),
+        "hours": cost.hours,
+        "bytes": cost.bytes,
+        "unknown": cost.unknown,
+    }

@@ -1,0 +1,59 @@
+"""The commands there are: a row each, so that the list of them costs no import of any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+RUNS, RESULTS, KNOWN, WORKSPACE = "Runs", "Results", "What can be asked for", "This workspace"
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command. summary: the first line of its docstring, without the full stop.
+
+    function: its name in `attnctl.cli.<module>`. functions: for a group, subcommand -> function in that module.
+    """
+
+    name: str
+    panel: str
+    summary: str
+    module: str = ""
+    function: str = ""
+    functions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def import_name(self) -> str:
+        """Where its functions are."""
+        return f"attnctl.cli.{self.module or self.name}"
+
+
+COMMANDS = (
+    Command("sweep", RUNS, "Train the grid of modules, backbones, data sets and seeds that is missing"),
+    Command(
+        "try",
+        RUNS,
+        "Train 20 steps of each run, evaluate, save and resume, and tell what the whole will cost",
+        "try_",
+        "try_",
+    ),
+    Command("status", RUNS, "Show what runs, what has ended and why"),
+    Command("show", RUNS, "Show everything that is known of one run"),
+    Command("logs", RUNS, "Print what a run has written"),
+    Command("cancel", RUNS, "End a run, or all runs of a sweep"),
+    Command("diff", RUNS, "Show in which fields two runs differ"),
+    Command("report", RESULTS, "Print the comparison table of the runs"),
+    Command(
+        "db", RESULTS, "The database, an index of the run folders", functions={"path": "path", "rebuild": "rebuild"}
+    ),
+    Command("bench", RESULTS, "Measure how fast networks with attention infer, beside the plain backbone"),
+    Command("complexity", RESULTS, "Count what modules cost in a network, exactly and as papers count"),
+    Command("audit", RESULTS, "Hold every published figure of parameters and FLOPs against ours"),
+    Command("modules", KNOWN, "List the attention modules and their hyperparameters"),
+    Command("backbones", KNOWN, "List the backbones and their placements", module="listings"),
+    Command("datasets", KNOWN, "List the data sets, and whether they are here", module="listings"),
+    Command("recipes", KNOWN, "List the recipes: how a run is trained", module="listings"),
+    Command("init", WORKSPACE, "Write a commented attnctl.toml into the workspace"),
+    Command("doctor", WORKSPACE, "Check this machine, and how to mend what is missing"),
+    Command("data", WORKSPACE, "The data sets' files", functions={"fetch": "fetch", "list": "list_"}),
+)

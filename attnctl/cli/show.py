@@ -1,0 +1,128 @@
+"""`attnctl show`: everything that is known of one run, from its folder."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Annotated, Any
+
+import typer
+
+from attnctl.cli import complete, context, output
+from attnctl.cli.diff import fields
+from attnctl.cli.estimate import duration, size
+from attnctl.cli.snapshot import row_json, take
+from attnctl.records import Cancel, Request
+from attnctl.rundir import Attempt, Incarnation, RunDir
+from attnctl.values import text
+
+
+def show(
+    run: Annotated[str, typer.Argument(help="A run's id, or its beginning.", autocompletion=complete.runs)],
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+) -> None:
+    """Show everything that is known of one run."""
+    config = context.config()
+    with context.index() as index:
+        index.refresh()
+        run_id = index.find_run(run)
+        now = take(config, index, [run_id])
+    row, folder = now.rows[0], config.workspace.run(run_id)
+    spec = folder.read_spec()
+    attempts = [_attempt(attempt) for attempt in folder.attempts()]
+    files = _files(folder)
+    if as_json:
+        output.document(row_json(row) | {"spec": spec.to_json(), "attempts": attempts, "files": files})
+        return
+    if now.words:
+        output.note(now.words)
+    state = f"{row.verdict.state} for {duration(max(0.0, now.at - row.verdict.since))}"
+    facts = {"run": run_id, "state": state + (f": {row.verdict.reason}" if row.verdict.reason else "")}
+    facts |= {"progress": f"step {row.step}/{row.steps}"} if row.steps else {}
+    facts |= {"last metrics": _numbers(row.metrics)} if row.metrics else {}
+    facts |= {"network": f"{row.params:,} parameters, {row.macs:,} MACs"} if row.params and row.macs else {}
+    _section("", facts)
+    _section("spec", {name: text(value) for name, value in fields(spec).items()})
+    for record in attempts:
+        _section(f"attempt {record['attempt']}", _attempt_words(record))
+    _section("files", {name: size(count) for name, count in files.items()})
+    output.line(f"in {folder.path}")
+
+
+def _section(title: str, values: dict[str, str]) -> None:
+    if title:
+        output.line(f"\n{title}")
+    output.pairs({f"  {name}" if title else name: value for name, value in values.items()})
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    """What an attempt's folder tells, as JSON values."""
+    request, cancel = Request.read(attempt.request), Cancel.read(attempt.cancel)
+    return {
+        "attempt": attempt.number,
+        "request": vars(request) if request is not None else None,
+        "owner": attempt.owner.read_text().strip() if attempt.owner.exists() else None,
+        "cancel": vars(cancel) if cancel is not None else None,
+        "observed": [vars(item) for item in attempt.observations()],
+        "incarnations": [_incarnation(item) for item in attempt.incarnations()],
+    }
+
+
+def _incarnation(incarnation: Incarnation) -> dict[str, Any]:
+    environment = json.loads(incarnation.env.read_bytes()) if incarnation.env.exists() else {}
+    return {
+        "restart": incarnation.token[1],
+        "environment": environment,
+        "exits": [vars(item) for item in incarnation.exits()],
+    }
+
+
+def _attempt_words(record: dict[str, Any]) -> dict[str, str]:
+    words: dict[str, str] = {}
+    if record["request"]:
+        request = record["request"]
+        asked = " ".join(f"{name}={text(value)}" for name, value in request["resources"].items())
+        words["asked"] = f"{_clock(request['created'])} by {request['user']} on {request['host']}, as {request['tag']}"
+        words["resources"] = f"{request['where']} {asked}"
+    if record["owner"]:
+        words["job"] = record["owner"]
+    if record["cancel"]:
+        words["cancelled"] = f"{_clock(record['cancel']['at'])} by {record['cancel']['user']}"
+    seen = [
+        " ".join(filter(None, (_clock(item["at"]), item["source"], item["word"], item["reason"], item["nodes"])))
+        for item in record["observed"]
+    ]
+    if seen:
+        words["seen"] = "\n".join(seen)
+    for item in record["incarnations"]:
+        start = f"start {item['restart']}"
+        words[start] = " ".join(f"{name}={_brief(value)}" for name, value in item["environment"].items()) or "-"
+        for ended in item["exits"]:
+            what = f"{_clock(ended['at'])} {ended['outcome']} at step {ended['step']}"
+            tail = "\n".join([ended["message"], *ended["traceback"].strip().splitlines()[-6:]]).strip()
+            words[f"{start}, rank {ended['rank']}"] = f"{what}\n{tail}".strip()
+    return words
+
+
+def _brief(value: object) -> str:
+    words = value if isinstance(value, str) else json.dumps(value)
+    return words if len(words) <= 120 else f"{words[:117]}..."
+
+
+def _numbers(values: Any) -> str:
+    return " ".join(f"{name}={value:.6g}" for name, value in values.items())
+
+
+def _clock(moment: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
+
+
+def _files(folder: RunDir) -> dict[str, int]:
+    """The run's files, by their path in its folder (checkpoints elsewhere by their whole path), and their bytes."""
+    roots = [folder.path, *([] if folder.checkpoints.is_relative_to(folder.path) else [folder.checkpoints])]
+    return {
+        str(path.relative_to(folder.path) if root == folder.path else path): path.stat().st_size
+        for root in roots
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }

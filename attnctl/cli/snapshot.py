@@ -1,0 +1,113 @@
+"""How runs stand at one moment: the index is brought up to date, the scheduler asked once, and its answer taken in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from time import sleep, time
+from typing import TYPE_CHECKING, Any
+
+from attnctl.cli import context
+from attnctl.config import Config
+from attnctl.spec import NO_MODULE
+
+if TYPE_CHECKING:
+    from db import Index, RunRow
+
+SHORTEST, LONGEST, GROWTH = 1.0, 20.0, 1.3
+"""Seconds between two looks: more and more of them while nothing changes, so that a scheduler is not hammered."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """rows: the runs, in the order of the sweep or of their age; words: what was unavailable; at: Unix seconds."""
+
+    rows: Sequence[RunRow]
+    words: str | None
+    at: float
+
+    @property
+    def active(self) -> int:
+        """Runs that are on their way."""
+        return sum(row.verdict.state.active for row in self.rows)
+
+
+def take(config: Config, index: Index, ids: Sequence[str] | None) -> Snapshot:
+    """How these runs (None: all) stand now."""
+    index.refresh()
+    chosen = None if ids is None else set(ids)
+    placed = [item for item in index.placed() if chosen is None or item.run in chosen]
+    words = None
+    if placed:
+        from jobs.observe import observe
+
+        words = observe(config.workspace, placed)
+        index.refresh()
+    rows = index.runs(ids)
+    if ids is None:
+        rows.sort(
+            key=lambda row: (
+                row.created or 0.0,
+                row.backbone,
+                row.dataset,
+                row.module != NO_MODULE,
+                row.label,
+                row.seed,
+            )
+        )
+    return Snapshot(rows, words, time())
+
+
+def until_all_end(config: Config, ids: Sequence[str] | None) -> Iterator[Snapshot]:
+    """Snapshots until no run is on its way, the last one too."""
+    wait, before = SHORTEST, None
+    with context.index() as index:
+        while True:
+            now = take(config, index, ids)
+            yield now
+            if not now.active:
+                return
+            essence = [(row.id, row.verdict.state, row.step) for row in now.rows]
+            wait = SHORTEST if essence != before else min(LONGEST, wait * GROWTH)
+            before = essence
+            sleep(wait)
+
+
+def row_json(row: RunRow) -> dict[str, Any]:
+    """A run for JSON."""
+    return {
+        "id": row.id,
+        "label": row.label,
+        "module": row.module,
+        "backbone": row.backbone,
+        "placement": row.placement,
+        "dataset": row.dataset,
+        "seed": row.seed,
+        "state": row.state,
+        "reason": row.reason,
+        "since": row.since,
+        "attempt": row.attempt,
+        "job_id": row.job_id,
+        "step": row.step,
+        "steps": row.steps,
+        "epoch": row.epoch,
+        "seconds_left": seconds_left(row),
+        "images_per_s": row.images_per_s,
+        "metrics": dict(row.metrics),
+        "params": row.params,
+        "macs": row.macs,
+        "device": row.device,
+        "node": row.node,
+        "problem": row.problem,
+        "alarm": row.alarm,
+        "created": row.created,
+        "started": row.started,
+        "ended": row.ended,
+    }
+
+
+def seconds_left(row: RunRow) -> float | None:
+    """The time that a running run still needs at its present speed; None when that is not known."""
+    if not row.verdict.state.active or not row.step or not row.steps or not row.images_per_s:
+        return None
+    return (row.steps - row.step) * row.spec.recipe.batch / row.images_per_s

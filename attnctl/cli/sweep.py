@@ -1,0 +1,135 @@
+"""`attnctl sweep`: from a grid to runs. The options of the modules that it names are synthesized: see options.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from attnctl.cli import complete, context, options, sweeps
+from attnctl.cli.declared import AXES, Backbones, Datasets, Placements, Seeds
+from attnctl.cli.synthesis import synthesize
+from attnctl.cli.where import Asked, Device, RunOn
+
+PLACE = "Where it runs"
+
+
+def _option(help: str, *names: str, panel: str | None = None, **more: Any) -> Any:  # noqa: A002 - Typer's own name
+    return typer.Option(*names, help=help, rich_help_panel=panel, **more)
+
+
+def sweep(
+    modules: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODULE[,MODULE...]",
+            help="The modules, such as ela or none,se,ela; none is the plain backbone.",
+            autocompletion=complete.modules,
+        ),
+    ],
+    *,
+    backbone: Backbones = None,
+    dataset: Datasets = None,
+    placement: Placements = None,
+    seed: Seeds = None,
+    parameter: Annotated[
+        list[str] | None,
+        _option("A hyperparameter of one module, such as ela.kernel=5,7.", "--parameter", "-p", panel=AXES),
+    ] = None,
+    init: Annotated[
+        str | None,
+        _option(
+            "Start from the weights of a run, or of a file; on SLURM the runs wait for that run.",
+            panel=AXES,
+            metavar="RUN|FILE",
+            autocompletion=complete.runs,
+        ),
+    ] = None,
+    skip_invalid: Annotated[
+        bool, _option("Leave out the cells of the grid that cannot be, and list them.", "--skip-invalid", panel=AXES)
+    ] = False,
+    recipe: Annotated[
+        str | None,
+        _option(
+            "How to train; each field below changes a value of it.",
+            panel=options.RECIPE,
+            autocompletion=complete.recipes,
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, _option("Say what would be done, with the job's script, and write nothing.", "--dry-run")
+    ] = False,
+    name: Annotated[
+        str | None, _option("Name of the sweep; the same name again adds to it.", autocompletion=complete.sweeps)
+    ] = None,
+    retry_failed: Annotated[bool, _option("Run again what has failed.", "--retry-failed")] = False,
+    wait: Annotated[bool, _option("On SLURM: stay until all runs have ended.", "--wait")] = False,
+    as_json: Annotated[bool, _option("As one JSON object with a list `runs`.", "--json")] = False,
+    run_on: Annotated[RunOn | None, _option("auto is SLURM where there is one.", "--run-on", panel=PLACE)] = None,
+    nodes: Annotated[int, _option("Nodes of a run.", min=1, max=4096, panel=PLACE)] = 1,
+    gpus_per_node: Annotated[
+        int | None, _option("GPUs on each node; 0 trains on CPUs.", min=0, max=64, panel=PLACE)
+    ] = None,
+    tasks_per_node: Annotated[
+        int | None, _option("Processes on each node without GPUs.", min=1, max=1024, panel=PLACE)
+    ] = None,
+    cpus_per_task: Annotated[int | None, _option("Cores of each process.", min=1, max=1024, panel=PLACE)] = None,
+    device: Annotated[Device, _option("What to train on.", panel=PLACE)] = "auto",
+    time: Annotated[str | None, _option("Limit of a run: minutes, H:M:S or D-H:M:S.", panel=PLACE)] = None,
+    partition: Annotated[str | None, _option("SLURM's partition.", panel=PLACE)] = None,
+    profile: Annotated[
+        str | None, _option("A slurm profile of attnctl.toml.", panel=PLACE, autocompletion=complete.profiles)
+    ] = None,
+    parallel: Annotated[int | None, _option("Runs at the same time.", min=1, max=10_000, panel=PLACE)] = None,
+    dynamic: options.Dynamic,
+) -> int:
+    """Train the grid of modules, backbones, data sets and seeds that is missing.
+
+    Every hyperparameter, axis and field of the recipe takes a comma list, and the grid is their product. What is done
+    or queued already is not run again. `attnctl sweep MODULE --help` shows the hyperparameters of MODULE.
+    """
+    from attnctl.cli import initial, launch
+    from attnctl.cli.axes import axes
+
+    config = context.config(new=True)
+    start = initial.find(config.workspace, init)
+    request = axes(
+        modules,
+        given={"backbone": backbone, "dataset": dataset, "placement": placement, "seed": seed},
+        addressed=parameter or (),
+        recipe=recipe,
+        dynamic=dynamic,
+        defaults=config.defaults,
+        init=start.identity,
+    )
+    if name is not None:
+        sweeps.check_name(name)
+    asked = Asked(
+        run_on=run_on,
+        nodes=nodes,
+        gpus_per_node=gpus_per_node,
+        tasks_per_node=tasks_per_node,
+        cpus_per_task=cpus_per_task,
+        device=device,
+        time=time,
+        partition=partition,
+        profile=profile,
+        parallel=parallel,
+    )
+    order = launch.Order(
+        modules=modules,
+        name=name,
+        command=context.command(),
+        skip_invalid=skip_invalid,
+        retry_failed=retry_failed,
+        wait=wait,
+        as_json=as_json,
+        start=start,
+    )
+    return launch.dry_run(config, request, asked, order) if dry_run else launch.launch(config, request, asked, order)
+
+
+def command_for(words: Sequence[str], completing: bool) -> Callable[..., int]:
+    """The command with the options of the modules that `words` (what follows `sweep`) name; raises SpecError."""
+    return synthesize(sweep, words, completing, options.recipe_options())

@@ -1,0 +1,85 @@
+"""The records of sweeps: a name, and the runs that were asked for under it."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+
+from attnctl.files import create_exclusive, write_atomic
+from attnctl.records import Sweep
+from attnctl.rundir import Workspace
+from attnctl.values import SpecError, did_you_mean
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
+
+
+def check_name(name: str) -> str:
+    """The name, if it can be one of a sweep; raises SpecError."""
+    if not _NAME.fullmatch(name):
+        raise SpecError(
+            f"sweep name {name!r} is none: use up to 100 letters, digits, '.', '_', '-', '+', a letter or digit first"
+        )
+    return name
+
+
+def record(workspace: Workspace, name: str | None, modules: str, runs: Sequence[str], command: Sequence[str]) -> str:
+    """Write the sweep down, or add to the one of that name; its name."""
+    if name is not None:
+        return _under(workspace, check_name(name), runs, command)
+    base = f"{re.sub(r'[^A-Za-z0-9._+-]+', '-', modules)[:60].strip('-.')}-{time.strftime('%Y%m%d-%H%M%S')}"
+    unique = base
+    while not _create(workspace, unique, runs, command):
+        unique = f"{base}-{secrets.token_hex(2)}"
+    return unique
+
+
+@contextlib.contextmanager
+def recorded(
+    workspace: Workspace, name: str | None, modules: str, runs: Sequence[str], command: Sequence[str]
+) -> Iterator[str]:
+    """The sweep is written down before its runs are submitted, so that no kill leaves runs without it; its name.
+
+    When the submission is refused, all is as it was before.
+    """
+    before = workspace.sweep(name).read_bytes() if name is not None and workspace.sweep(name).is_file() else None
+    written = record(workspace, name, modules, runs, command)
+    try:
+        yield written
+    except SpecError:
+        if before is not None:
+            write_atomic(workspace.sweep(written), before)
+        else:
+            workspace.sweep(written).unlink()
+            with contextlib.suppress(OSError):  # others' sweeps, or files, are in there
+                workspace.sweeps.rmdir()
+                workspace.root.rmdir()
+        raise
+
+
+def read(workspace: Workspace, name: str) -> Sweep:
+    """The sweep of that name; raises SpecError with the nearest one."""
+    found = Sweep.read(workspace.sweep(name)) if _NAME.fullmatch(name) else None
+    if found is None:
+        known = sorted(path.stem for path in workspace.sweeps.glob("[!.]*.json"))
+        raise SpecError(f"no sweep {name!r}" + (did_you_mean(name, known) if known else "; there are none yet"))
+    return found
+
+
+def _under(workspace: Workspace, name: str, runs: Sequence[str], command: Sequence[str]) -> str:
+    if not _create(workspace, name, runs, command):
+        before = read(workspace, name)
+        together = list(dict.fromkeys([*before.runs, *runs]))
+        sweep = Sweep(name=name, created=before.created, command=list(command), runs=together)
+        write_atomic(workspace.sweep(name), sweep.encode())
+    return name
+
+
+def _create(workspace: Workspace, name: str, runs: Sequence[str], command: Sequence[str]) -> bool:
+    path = workspace.sweep(name)
+    if path.exists():
+        return False
+    sweep = Sweep(name=name, created=time.time(), command=list(command), runs=list(runs))
+    return create_exclusive(path, sweep.encode())

@@ -1,0 +1,166 @@
+"""`attnctl try`: a run in small before the whole of it: does it train, save and resume, and what will it cost."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from attnctl.cli import complete, context, options, output
+from attnctl.cli.declared import AXES, Backbones, Datasets, Placements, Seeds
+from attnctl.cli.estimate import duration, size
+from attnctl.cli.sweep import PLACE
+from attnctl.cli.synthesis import synthesize
+from attnctl.cli.where import Asked, Device, check, destination
+from attnctl.config import Config
+from attnctl.records import Resources
+from attnctl.spec import RunSpec
+from attnctl.values import SpecError
+
+_LIMIT = 3600.0
+"""Seconds that one trial may take."""
+
+
+def try_(
+    modules: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODULE[,MODULE...]",
+            help="The modules, such as ela or ./mine.py:MyAttention; none is the plain backbone.",
+            autocompletion=complete.modules,
+        ),
+    ],
+    *,
+    backbone: Backbones = None,
+    dataset: Datasets = None,
+    placement: Placements = None,
+    seed: Seeds = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--parameter",
+            "-p",
+            help="A hyperparameter of one module, such as ela.kernel=5,7.",
+            rich_help_panel=AXES,
+        ),
+    ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            help="How to train; each field below changes a value of it.",
+            rich_help_panel=options.RECIPE,
+            autocompletion=complete.recipes,
+        ),
+    ] = None,
+    device: Annotated[Device, typer.Option(help="What to train on.", rich_help_panel=PLACE)] = "auto",
+    cpus_per_task: Annotated[
+        int | None, typer.Option(help="Cores to train with.", min=1, max=1024, rich_help_panel=PLACE)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object with a list `runs`.")] = False,
+    dynamic: options.Dynamic,
+) -> int:
+    """Train 20 steps of each run, evaluate, save and resume, and tell what the whole will cost.
+
+    One process on one device of this machine, in a temporary folder: nothing of it counts as a result. Takes the same
+    axes, hyperparameters and recipe as `attnctl sweep`.
+    """
+    from attnctl.cli.axes import axes
+    from attnctl.cli.launch import in_json, runs_of
+    from attnctl.cli.names import short_names
+
+    config = context.config(new=True)
+    request = axes(
+        modules,
+        given={"backbone": backbone, "dataset": dataset, "placement": placement, "seed": seed},
+        addressed=parameter or (),
+        recipe=recipe,
+        dynamic=dynamic,
+        defaults=config.defaults,
+    )
+    specs, _ = runs_of(request, skip_invalid=False)
+    place = destination(config, Asked(run_on="here", device=device, cpus_per_task=cpus_per_task))
+    check(config, specs, Resources())
+    names, answers = short_names(specs), []
+    for spec in specs:
+        answer = _trial(config, spec, dataclasses.replace(place.resources, minutes=None))
+        answers.append(in_json(spec) | answer)
+        if not as_json:
+            output.line(names[spec.id])
+            output.pairs({f"  {name}": words for name, words in _words(spec, answer).items()})
+    if as_json:
+        output.document({"runs": answers})
+    return 0
+
+
+def _trial(config: Config, spec: RunSpec, resources: Resources) -> dict[str, Any]:
+    """What a trial found; raises SpecError with what was wrong."""
+    from attnctl import sources
+    from jobs.commands import environment
+
+    with tempfile.TemporaryDirectory(prefix="attnctl-try-") as name:
+        folder = Path(name)
+        for version in (spec.versions.module, spec.versions.backbone):
+            if sources.is_own(version):
+                sources.keep(str(version), folder / "sources")
+        request = {"spec": spec.to_json(), "resources": dataclasses.asdict(resources)}
+        (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
+        command = [sys.executable, "-P", "-m", "jobs.trial", "--workspace", str(config.workspace.root), name]
+        try:
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                env=environment(),
+                timeout=_LIMIT,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise SpecError(f"{spec.label()}: 20 steps did not end within {duration(_LIMIT)}") from None
+        try:
+            answer: dict[str, Any] = json.loads((folder / "answer.json").read_bytes())
+        except (OSError, ValueError):
+            lines = done.stderr.decode(errors="replace").strip().splitlines()
+            last = lines[-1] if lines else "it said nothing; was it out of memory?"
+            raise SpecError(f"{spec.label()}: the trial's process ended with {done.returncode}: {last}") from None
+    if "error" in answer:
+        raise SpecError(f"{spec.label()}: {answer['error']}")
+    return answer
+
+
+def _words(spec: RunSpec, answer: dict[str, Any]) -> dict[str, str]:
+    """What a trial found, for a person."""
+    cuda = answer["device"] != "cpu"
+    first, last = answer["train_loss"]
+    alike = "to the same weights" if answer["resumed_alike"] else _DIFFERENT[cuda]
+    unit = "GPU-hours" if cuda else "hours on this CPU"
+    return {
+        "network": f"{answer['parameters']:,} parameters, {answer['macs'] / 1e6:,.1f} million MACs an image",
+        "training": f"{answer['steps']} steps; loss {first:.3f}, then {last:.3f}",
+        "evaluation": f"loss {answer['loss']:.3f}, top-1 {answer['top1']:.1f} % of a few batches",
+        "checkpoint": f"{size(answer['checkpoint_bytes'])}; resumed {alike}",
+        "speed": f"{answer['images_per_s']:,.0f} images/s in training on {answer['device']}",
+        "peak memory": f"{size(answer['peak_bytes'])} {'of the GPU' if cuda else 'of the process'}",
+        "whole run": f"about {_hours(answer['hours'])} {unit} for {spec.recipe.epochs} epochs",
+    }
+
+
+_DIFFERENT = {
+    False: "to OTHER weights: does the module keep something that is in no parameter or buffer?",
+    True: "to weights that differ in the last bits, as a GPU's do",
+}
+
+
+def _hours(hours: float) -> str:
+    return f"{hours:.2g}" if hours < 10 else f"{hours:,.0f}"
+
+
+def command_for(words: Sequence[str], completing: bool) -> Callable[..., int]:
+    """The command with the options of the modules that `words` (what follows `try`) name; raises SpecError."""
+    return synthesize(try_, words, completing, options.recipe_options())

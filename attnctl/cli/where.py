@@ -1,0 +1,141 @@
+"""Where a sweep runs, and what each of its runs gets of the machine."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from attnctl import datasets
+from attnctl.config import Config, SlurmOptions, parse_time
+from attnctl.records import Resources, Where
+from attnctl.spec import RunSpec
+from attnctl.values import SpecError, listed
+
+RunOn = Literal["auto", "slurm", "here"]
+Device = Literal["auto", "cpu", "cuda"]
+
+_PARTITIONS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.,+-]{0,199}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """The options about the machine, as typed; None is what was not said."""
+
+    run_on: RunOn | None = None
+    nodes: int = 1
+    gpus_per_node: int | None = None
+    tasks_per_node: int | None = None
+    cpus_per_task: int | None = None
+    device: Device = "auto"
+    time: str | None = None
+    partition: str | None = None
+    profile: str | None = None
+    parallel: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Destination:
+    """Where the runs go. parallel: runs at once, None as many as fit."""
+
+    where: Where
+    options: SlurmOptions
+    resources: Resources
+    parallel: int | None
+
+
+def destination(config: Config, asked: Asked) -> Destination:
+    """Decide; raises SpecError, also when there is a SLURM that does not answer."""
+    options = config.profile(asked.profile)
+    if asked.partition is not None:
+        if not _PARTITIONS.fullmatch(asked.partition):
+            raise SpecError(f"--partition is {asked.partition!r}; it must be a partition's name, such as gpu")
+        options = replace(options, partition=asked.partition)
+    if asked.time is not None:
+        parse_time(asked.time)
+        options = replace(options, time=asked.time)
+    if asked.parallel is not None:
+        options = replace(options, parallel=asked.parallel)
+    where = _where(asked.run_on or _standing_run_on(config))
+    gpus = _gpus(where, asked, options)
+    resources = Resources(
+        nodes=asked.nodes,
+        tasks_per_node=_tasks(asked.tasks_per_node, gpus),
+        gpus_per_node=gpus,
+        cpus_per_task=asked.cpus_per_task or (options.cpus_per_gpu if gpus and options.cpus_per_gpu else 1),
+        minutes=parse_time(options.time) if options.time is not None else None,
+        device=asked.device,
+    )
+    if where == "here" and resources.nodes > 1:
+        raise SpecError(f"--nodes {resources.nodes} needs SLURM; here a run has this one machine (--tasks-per-node)")
+    return Destination(where=where, options=options, resources=resources, parallel=options.parallel)
+
+
+def check(config: Config, specs: Sequence[RunSpec], resources: Resources) -> None:
+    """Raise SpecError when the world does not fit a run, or the files of a data set are missing."""
+    for recipe in dict.fromkeys(spec.recipe for spec in specs):
+        recipe.check_world(resources.world)
+    for name in dict.fromkeys(spec.dataset for spec in specs):
+        described = datasets.describe(name)
+        folder = config.data.folder(name)
+        missing = datasets.missing_files(described, folder)
+        if missing:
+            fetch = f"; `attnctl data fetch {name}` downloads it" if described.url else ""
+            raise SpecError(f"{name} is not whole in {folder}: {listed(missing)} missing{fetch}")
+
+
+def _standing_run_on(config: Config) -> RunOn:
+    value = config.defaults.get("run_on", "auto")
+    for choice in ("auto", "slurm", "here"):
+        if value == choice:
+            return choice
+    raise SpecError(f"{config.file}: run_on in [defaults] is {value!r}; it must be one of auto, slurm, here")
+
+
+def _where(run_on: RunOn) -> Where:
+    """auto is SLURM when this machine has it: one that does not answer is an error, never a training here."""
+    if run_on == "here":
+        return "here"
+    from jobs import slurm
+
+    if not slurm.available():
+        if run_on == "slurm":
+            raise SpecError("SLURM is not on this machine: sbatch is not on the PATH; --run-on here trains here")
+        return "here"
+    try:
+        slurm.ping()
+    except SpecError as error:
+        raise SpecError(f"{error}; --run-on here trains on this machine") from error
+    return "slurm"
+
+
+def _gpus(where: Where, asked: Asked, options: SlurmOptions) -> int:
+    """GPUs of each node: as asked for, else one when there are any."""
+    if asked.device == "cpu":
+        if asked.gpus_per_node:
+            raise SpecError(f"--device cpu and --gpus-per-node {asked.gpus_per_node} contradict each other")
+        return 0
+    said = (
+        asked.gpus_per_node if asked.gpus_per_node is not None else options.gpus_per_node if where == "slurm" else None
+    )
+    if said is None and where == "slurm":
+        from jobs import slurm
+
+        said = slurm.default_gpus(options.partition)
+    if said is None:
+        from jobs import machine
+
+        said = min(1, len(machine.gpus()))
+    if asked.device == "cuda" and not said:
+        raise SpecError("--device cuda, but there are no GPUs; --gpus-per-node asks for them on SLURM")
+    return said
+
+
+def _tasks(asked: int | None, gpus: int) -> int:
+    """Processes of each node: one for each GPU, or as many as were asked for on CPUs."""
+    if gpus and asked not in {None, gpus}:
+        raise SpecError(
+            f"--tasks-per-node {asked}: a run has one process for each GPU, and {gpus} GPUs a node were asked"
+        )
+    return gpus or asked or 1

@@ -1,0 +1,89 @@
+"""Counts a network by following one forward of it; on the meta device there is no arithmetic in it, only shapes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from attnctl.complexity.record import Recorder
+from attnctl.complexity.work import Counts
+
+Shape = tuple[int, int, int]
+
+
+def count(network: nn.Module, shape: Shape, *, memory: bool = True) -> Counts:
+    """The complexity of a network for one image of `shape` (channels, height, width), in evaluation mode.
+
+    memory: find the activation memory too, for which the forward must be recorded for a backward. The network stays as
+    it was.
+    """
+    tensors = itertools.chain(network.parameters(), network.buffers())
+    image = torch.zeros(1, *shape, device=next((tensor.device for tensor in tensors), torch.device("cpu")))
+    recorder = Recorder(network, exact=memory)
+    kept, flops = _Kept(network), _Flops()
+    training = {module: module.training for module in network.modules()}
+    try:
+        network.eval()
+        with (
+            torch.set_grad_enabled(memory),
+            torch.autograd.graph.saved_tensors_hooks(kept.keep, lambda tensor: tensor),
+            flops,
+            recorder.watching(),
+            recorder,
+        ):
+            output = network(image)
+        kept_bytes = kept.bytes()  # while the output holds what was kept: a freed tensor's address could come again
+        del output
+    finally:
+        for module, mode in training.items():
+            module.training = mode
+    return Counts(
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        macs=flops.total // 2,
+        activation_bytes=kept_bytes if memory else None,
+        works=recorder.works(),
+        roles=recorder.roles(),
+    )
+
+
+class _Flops(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's is not typed
+    """torch's own count, FlopCounterMode, without its books of which module did what: in half of the time."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.total = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Every operation that torch carries out comes here."""
+        output = func(*args, **(kwargs or {}))
+        formula = flop_registry.get(func._overloadpacket)
+        if formula is not None:
+            self.total += formula(*args, **(kwargs or {}), out_val=output)
+        return output
+
+
+class _Kept:
+    """The tensors that automatic differentiation keeps of a forward, the network's own apart."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self._own = {tensor.untyped_storage()._cdata for tensor in (*network.parameters(), *network.buffers())}
+        self._kept: dict[int, int] = {}
+
+    def keep(self, tensor: Tensor) -> Tensor:
+        """Note a tensor; views of one storage count once."""
+        storage = tensor.untyped_storage()
+        if storage._cdata not in self._own:
+            self._kept[storage._cdata] = storage.nbytes()
+        return tensor
+
+    def bytes(self) -> int:
+        """All that was kept."""
+        return sum(self._kept.values())

@@ -1,0 +1,184 @@
+"""The data sets: classes, sizes, files and normalisation. Descriptors only: loading is in `jobs.data`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from attnctl import own
+from attnctl.values import SpecError, did_you_mean
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A file that must be there, relative to the data set's folder; its MD5 when the publisher gives one."""
+
+    name: str
+    md5: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """A data set for classification. Sizes in samples; `mean` and `std` per channel, of pixels in 0..1."""
+
+    name: str
+    version: int
+    classes: int
+    train_size: int
+    test_size: int
+    height: int
+    width: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    layout: Literal["embedded", "cifar", "imagefolder", "loaded"]
+    default_backbone: str
+    channels: int = 3
+    folder: str = ""
+    """The name of its folder under the data root."""
+    files: tuple[DataFile, ...] = ()
+    url: str = ""
+    archive: str = ""
+    md5: str = ""
+    """Of the archive."""
+    source: str = ""
+    recipe: str = "cifar"
+    """The recipe that goes with it; the built-in data sets have theirs in `attnctl.recipes`."""
+    load: str = ""
+    """Of layout `loaded`: `module:function` that takes the folder (None without one) and gives the training and the
+    test set, each as (images, labels): arrays (n, 3, H, W) of bytes and (n,) of whole numbers."""
+
+
+_CIFAR_MEAN, _CIFAR_STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
+
+DATASETS = {
+    item.name: item
+    for item in (
+        Dataset(
+            name="digits",
+            version=1,
+            classes=10,
+            train_size=1437,
+            test_size=360,
+            height=32,
+            width=32,
+            mean=(0.3054, 0.3054, 0.3054),
+            std=(0.3236, 0.3236, 0.3236),
+            layout="embedded",
+            default_backbone="resnet20",
+            source="scans of handwritten digits, 8x8, in scikit-learn (UCI Optical Recognition of Handwritten Digits)",
+        ),
+        Dataset(
+            name="cifar10",
+            version=1,
+            classes=10,
+            train_size=50_000,
+            test_size=10_000,
+            height=32,
+            width=32,
+            mean=_CIFAR_MEAN,
+            std=_CIFAR_STD,
+            layout="cifar",
+            default_backbone="resnet20",
+            folder="cifar-10-batches-py",
+            files=(
+                DataFile("data_batch_1", "c99cafc152244af753f735de768cd75f"),
+                DataFile("data_batch_2", "d4bba439e000b95fd0a9bffe97cbabec"),
+                DataFile("data_batch_3", "54ebc095f3ab1f0389bbae665268c751"),
+                DataFile("data_batch_4", "634d18415352ddfa80567beed471001a"),
+                DataFile("data_batch_5", "482c414d41f54cd18b22e5b47cb7c3cb"),
+                DataFile("test_batch", "40351d587109b95175f43aff81a1287e"),
+            ),
+            url="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+            archive="cifar-10-python.tar.gz",
+            md5="c58f30108f718f92721af3b95e74349a",
+            source="Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
+        ),
+        Dataset(
+            name="cifar100",
+            version=1,
+            classes=100,
+            train_size=50_000,
+            test_size=10_000,
+            height=32,
+            width=32,
+            mean=(0.5071, 0.4865, 0.4409),
+            std=(0.2673, 0.2564, 0.2762),
+            layout="cifar",
+            default_backbone="resnet20",
+            folder="cifar-100-python",
+            files=(
+                DataFile("train", "16019d7e3df5f24257cddd939b257f8d"),
+                DataFile("test", "f0ef6b0ae62326f3e7ffdfab6717acfc"),
+            ),
+            url="https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
+            archive="cifar-100-python.tar.gz",
+            md5="eb9058c3a382ffc7106e4002c42a8d85",
+            source="Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
+        ),
+        Dataset(
+            name="imagenet",
+            version=1,
+            classes=1000,
+            train_size=1_281_167,
+            test_size=50_000,
+            height=224,
+            width=224,
+            mean=(0.485, 0.456, 0.406),
+            std=(0.229, 0.224, 0.225),
+            layout="imagefolder",
+            default_backbone="resnet50",
+            folder="imagenet",
+            files=(DataFile("train"), DataFile("val")),
+            source="ILSVRC 2012, as class folders under train/ and val/, or as tar shards",
+        ),
+    )
+}
+
+
+def names() -> list[str]:
+    """The data sets, by name, installed packages' too."""
+    return sorted({*DATASETS, *own.registered(own.DATASETS)})
+
+
+def describe(name: str) -> Dataset:
+    """The data set of that name; raises SpecError with the nearest one.
+
+    That of a package is a `Dataset` in a module of it, which is imported: it should import nothing that is slow.
+    """
+    if name in DATASETS:
+        return DATASETS[name]
+    if name in own.registered(own.DATASETS):
+        return _packaged(name)
+    raise SpecError(f"unknown dataset {name!r}{did_you_mean(name, names())}")
+
+
+@cache
+def _packaged(name: str) -> Dataset:
+    item = own.registered(own.DATASETS)[name]
+    where = f"entry point {name!r} of {item.dist.name if item.dist else 'a package'}"
+    try:
+        found = item.load()
+    except Exception as error:  # whatever the package's own code raises is the answer
+        raise SpecError(f"{where} cannot be loaded: {type(error).__name__}: {error}") from error
+    if not isinstance(found, Dataset) or found.name != name:
+        raise SpecError(f"{where} must be an attnctl.datasets.Dataset with name={name!r}")
+    return found
+
+
+def missing_files(dataset: Dataset, folder: Path | None) -> list[str]:
+    """What is not there of the data set in its own folder; the archive in or beside the folder stands for its files."""
+    if dataset.layout == "embedded" or not dataset.files:
+        return []
+    if folder is None:
+        return [item.name for item in dataset.files]
+    if dataset.archive and ((folder / dataset.archive).is_file() or (folder.parent / dataset.archive).is_file()):
+        return []
+    missing = [item.name for item in dataset.files if not (folder / item.name).exists()]
+    empty = [
+        f"{item.name} (empty)"
+        for item in dataset.files
+        if (path := folder / item.name).is_dir() and not any(path.iterdir())
+    ]
+    return missing + empty

@@ -1,0 +1,255 @@
+"""From what a user asked for to the runs it means: the product of every axis, each cell resolved and checked."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from attnctl import attention, backbones, datasets, recipes, sources
+from attnctl.backbones import places
+from attnctl.spec import LOOP_VERSION, NO_MODULE, Recipe, RunSpec, Versions, recipe_fields, recipe_value
+from attnctl.values import Scalar, SpecError, convert, did_you_mean, listed, rejoined, text
+
+LARGEST_SEED = 2**32 - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Axes:
+    """A request as it was typed: each axis a tuple of texts, the grid their product.
+
+    hyperparameters: name -> values, for every module that has it
+    addressed: (module, name) -> values, for that module alone; they take the place of `hyperparameters`
+    backbones: empty is each data set's own default
+    overrides: recipe field -> values
+    """
+
+    modules: tuple[str, ...]
+    hyperparameters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    addressed: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    backbones: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ("digits",)
+    placements: tuple[str, ...] = ("block",)
+    seeds: tuple[str, ...] = ("0",)
+    recipe: str | None = None
+    overrides: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    init: str = ""
+    """Of every run: see `RunSpec.init`."""
+
+
+@dataclass(frozen=True)
+class InvalidCell:
+    """A cell of the grid that cannot be a run, and why."""
+
+    label: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """The runs of a request, each once, in the order of the axes; and the cells that cannot be."""
+
+    specs: list[RunSpec]
+    invalid: list[InvalidCell]
+
+
+def expand(axes: Axes) -> Expansion:
+    """The runs that a request means. Raises SpecError for a name or a value that no cell could hold."""
+    axes = _whole(axes)
+    _check_names(axes)
+    seeds = [_seed(value) for value in axes.seeds]
+    specs: dict[str, RunSpec] = {}
+    invalid: dict[InvalidCell, None] = {}
+    for module in axes.modules:
+        for values, dataset, overrides in itertools.product(
+            _module_settings(axes, module), axes.datasets, _products(_typed_overrides(axes))
+        ):
+            for backbone in axes.backbones or (datasets.describe(dataset).default_backbone,):
+                for placement in axes.placements if module != NO_MODULE else ("",):
+                    try:
+                        cells = _cells(module, values, backbone, placement, dataset, axes.recipe, overrides, seeds)
+                    except SpecError as error:
+                        label = _label(module, values, backbone, dataset, placement, overrides)
+                        invalid[InvalidCell(label, str(error))] = None
+                        continue
+                    for cell in cells:
+                        spec = replace(cell, init=axes.init) if axes.init else cell
+                        specs.setdefault(spec.id, spec)
+    return Expansion(list(specs.values()), list(invalid))
+
+
+def _cells(
+    module: str,
+    given: Mapping[str, Scalar],
+    backbone: str,
+    placement: str,
+    dataset: str,
+    recipe_name: str | None,
+    overrides: Mapping[str, Scalar],
+    seeds: Sequence[int],
+) -> list[RunSpec]:
+    """One cell of the grid for each seed; raises SpecError when it cannot be."""
+    described = datasets.describe(dataset)
+    recipe = recipes.resolve(recipe_name or recipes.default_for(dataset, backbone), overrides)
+    _check_batch(recipe, described)
+    values: dict[str, Scalar] = {}
+    name, version, place_version = NO_MODULE, "0", 0
+    if module != NO_MODULE:
+        source = attention.describe(module)
+        values = source.resolve(given)
+        source.check(values)
+        place = backbones.placement(backbone, placement)
+        norms = backbones.takes_norms(backbone, placement)
+        places.check_fit(source.name, source.replaces, place, norms, backbones.placements(backbone).values())
+        placement, place_version = place.label, place.version
+        for channels in sorted(set(backbones.channels(backbone, placement))):
+            source.check(values, channels)
+        values = {
+            name: value for name, value in values.items() if name not in source.neutral or value != source.neutral[name]
+        }
+        name, version = source.name, source.version
+    return [
+        RunSpec(
+            module=name,
+            hyperparameters=tuple(sorted(values.items())),
+            backbone=backbones.describe(backbone).name,
+            placement=placement,
+            dataset=dataset,
+            recipe=recipe,
+            seed=seed,
+            versions=Versions(
+                module=version,
+                backbone=backbones.describe(backbone).version,
+                placement=place_version,
+                dataset=described.version,
+                loop=LOOP_VERSION,
+            ),
+        )
+        for seed in seeds
+    ]
+
+
+def acting(spec: RunSpec) -> list[str]:
+    """In words, which hyperparameters act with another value in places: `num_groups=16 is 8 at 24 channels`.
+
+    Of a module and in a backbone that have a name here; a user's files are not told from their names in a spec.
+    """
+    if spec.module not in attention.names() or sources.is_own(str(spec.versions.backbone)):
+        return []
+    source = attention.describe(spec.module)
+    values = {**source.neutral, **dict(spec.hyperparameters)}
+    found: dict[str, list[int]] = {}
+    for channels in sorted(set(backbones.channels(spec.backbone, spec.placement))):
+        for name, value in source.acting(values, channels).items():
+            found.setdefault(f"{name}={text(values[name])} is {text(value)}", []).append(channels)
+    return [f"{source.name} {words} at {listed(places)} channels" for words, places in found.items()]
+
+
+def _check_batch(recipe: Recipe, dataset: datasets.Dataset) -> None:
+    held = int(dataset.train_size * (1 - recipe.val_split))
+    if recipe.batch > held:
+        raise SpecError(f"batch {recipe.batch} is larger than the {held} training images of {dataset.name}")
+    fitting = ("none", "imagenet") if dataset.layout == "imagefolder" else ("none", "shift", "crop-flip")
+    if recipe.augment not in fitting:
+        raise SpecError(f"augment {recipe.augment} does not go with {dataset.name}; it takes {listed(fitting)}")
+
+
+def _whole(axes: Axes) -> Axes:
+    """The axes with hyperparameters' values that hold a comma themselves, such as sn's norms=in,ln, in one piece."""
+    declared = {
+        (module, item.name): item.declared
+        for module in axes.modules
+        if module != NO_MODULE
+        for item in attention.describe(module).hyperparameters
+    }
+    shared = dict(axes.hyperparameters)
+    for (_, name), kind in declared.items():
+        if name in shared:
+            shared[name] = rejoined(shared[name], kind)
+    own = {key: rejoined(values, declared.get(key, str)) for key, values in axes.addressed.items()}
+    return replace(axes, hyperparameters=shared, addressed=own)
+
+
+def _module_settings(axes: Axes, module: str) -> list[dict[str, Scalar]]:
+    """The product of the hyperparameters that a module has, typed."""
+    if module == NO_MODULE:
+        return [{}]
+    declared = {item.name: item.declared for item in attention.describe(module).hyperparameters}
+    chosen = {name: values for name, values in axes.hyperparameters.items() if name in declared}
+    chosen.update({name: values for (owner, name), values in axes.addressed.items() if owner == module})
+    return list(
+        _products(
+            {
+                name: [convert(value, declared[name], f"{module} {name}") for value in values]
+                for name, values in chosen.items()
+            }
+        )
+    )
+
+
+def _typed_overrides(axes: Axes) -> dict[str, list[Scalar]]:
+    for name in axes.overrides:
+        if name not in recipe_fields():
+            raise SpecError(f"unknown recipe field {name!r}{did_you_mean(name, recipe_fields())}")
+    return {name: [recipe_value(name, value) for value in values] for name, values in axes.overrides.items()}
+
+
+def _products(axes: Mapping[str, Sequence[Scalar]]) -> Iterator[dict[str, Scalar]]:
+    """Every choice of one value for each name."""
+    for choice in itertools.product(*axes.values()):
+        yield dict(zip(axes, choice, strict=True))
+
+
+def _check_names(axes: Axes) -> None:
+    """Raise SpecError for an unknown name, an empty axis, or a value given twice."""
+    described = [attention.describe(name) for name in axes.modules if name != NO_MODULE]
+    owned = {item.name for source in described for item in source.hyperparameters}
+    for name in axes.hyperparameters:
+        if name not in owned:
+            modules = ", ".join(axes.modules)
+            raise SpecError(f"no module of {modules} has a hyperparameter {name!r}{did_you_mean(name, owned)}")
+    for module, name in axes.addressed:
+        if module not in axes.modules:
+            raise SpecError(f"-p {module}.{name}: module {module!r} is not in this sweep of {', '.join(axes.modules)}")
+        known = [] if module == NO_MODULE else [item.name for item in attention.describe(module).hyperparameters]
+        if name not in known:
+            raise SpecError(f"-p {module}.{name}: {module} has no hyperparameter {name!r}{did_you_mean(name, known)}")
+    for dataset in axes.datasets:
+        datasets.describe(dataset)
+    for backbone in axes.backbones:
+        backbones.describe(backbone)
+    if axes.recipe is not None:
+        recipes.load(axes.recipe)
+    places_known = backbones.placement_names()
+    for place in axes.placements:
+        short = place.removeprefix(places.REPLACE)
+        if short not in places_known and not places.is_pattern(short):
+            raise SpecError(f"unknown placement {place!r}{did_you_mean(short, places_known)}")
+    lists = {"module": axes.modules, "backbone": axes.backbones, "dataset": axes.datasets, "seed": axes.seeds}
+    lists |= {"placement": axes.placements, **axes.hyperparameters, **axes.overrides}
+    lists |= {f"{module}.{name}": values for (module, name), values in axes.addressed.items()}
+    for name, values in lists.items():
+        twice = next((value for index, value in enumerate(values) if value in values[:index]), None)
+        if twice is not None:
+            raise SpecError(f"{name} has {twice} twice")
+        if not values and name != "backbone":
+            raise SpecError(f"{name} has no value")
+
+
+def _seed(value: str) -> int:
+    seed = convert(value, int, "seed")
+    if not isinstance(seed, int) or not 0 <= seed <= LARGEST_SEED:
+        raise SpecError(f"seed is {text(seed)}; it must be a whole number from 0 to {LARGEST_SEED}")
+    return seed
+
+
+def _label(
+    module: str,
+    values: Mapping[str, Scalar],
+    backbone: str,
+    dataset: str,
+    placement: str,
+    overrides: Mapping[str, Scalar],
+) -> str:
+    settings = [f"{name}={text(value)}" for name, value in {**values, **overrides}.items()]
+    return " ".join(part for part in (module, *settings, backbone, dataset, placement) if part)

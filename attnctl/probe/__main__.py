@@ -1,0 +1,93 @@
+"""The probe's process: `python -P -m attnctl.probe FOLDER` reads request.json and writes answer.json there."""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from attnctl import attention, datasets, surgery
+from attnctl.files import write_atomic
+from attnctl.sources import blame
+from attnctl.spec import NO_MODULE, RunSpec
+from attnctl.values import SpecError
+
+_IMAGES = 2
+
+
+def main(folder: Path) -> None:
+    """Probe each network of the request; what is wrong, by key, is the answer."""
+    request = json.loads((folder / "request.json").read_bytes())
+    found = {}
+    for key, document in request.items():
+        try:
+            probe(RunSpec.from_json(document), folder / "sources")
+        except SpecError as error:
+            found[key] = str(error)
+        except Exception as error:  # whatever the user's code raises is the answer
+            found[key] = blame.words(error)
+    write_atomic(folder / "answer.json", json.dumps(found).encode())
+
+
+def probe(spec: RunSpec, kept: Path) -> None:
+    """Build the network of a run and run it on random images; raises SpecError, and what the user's code raises."""
+    torch.manual_seed(0)
+    network = surgery.build(spec, kept)
+    dataset = datasets.describe(spec.dataset)
+    size = spec.recipe.input_size or dataset.height
+    images = torch.randn(_IMAGES, dataset.channels, size, size)
+    for module in network.modules():
+        if spec.module != NO_MODULE and isinstance(module, _class_of(spec, kept)):
+            module.register_forward_hook(_watch(spec.module))
+    logits = network.train()(images)
+    if not isinstance(logits, Tensor) or logits.shape != (_IMAGES, dataset.classes):
+        raise SpecError(
+            f"backbone {spec.backbone} gives {_shape(logits)} for {_IMAGES} images; "
+            f"it must be logits {(_IMAGES, dataset.classes)}"
+        )
+    if not bool(logits.isfinite().all()):
+        raise SpecError(f"{spec.backbone} with {spec.module} gives NaN or infinite logits on random images")
+    _check_penalty(network)
+
+
+def _class_of(spec: RunSpec, kept: Path) -> type:
+    source = attention.of_run(spec.module, spec.versions.module, kept)
+    found: type = getattr(import_module(source.import_name), source.class_name)
+    return found
+
+
+def _watch(name: str):  # type: ignore[no-untyped-def] # a hook of torch, which has no name for its type
+    """A hook that compares what a module gives with what it gets."""
+
+    def hook(_module: nn.Module, inputs: tuple[Tensor, ...], output: object) -> None:
+        given = tuple(inputs[0].shape)
+        if not isinstance(output, Tensor) or tuple(output.shape) != given:
+            raise SpecError(f"{name} gives {_shape(output)} for a map {given}; it must give the shape that it gets")
+        if not bool(output.isfinite().all()):
+            raise SpecError(f"{name} gives NaN or infinite values for a random map {given}")
+
+    return hook
+
+
+def _shape(value: object) -> str:
+    return str(tuple(value.shape)) if isinstance(value, Tensor) else f"a {type(value).__name__}"
+
+
+def _check_penalty(network: nn.Module) -> None:
+    for module in network.modules():
+        method = getattr(module, "extra_loss", None)
+        if callable(method):
+            loss = method()
+            if not isinstance(loss, Tensor) or loss.dim() or not bool(loss.isfinite()):
+                raise SpecError(
+                    f"extra_loss() of {type(module).__name__} gives {_shape(loss)}; "
+                    "it must be one finite number, a tensor without dimensions"
+                )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,79 @@
+"""How to train, as data: one TOML file each, whose keys are the fields of `attnctl.spec.Recipe`; or a user's own."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+
+from attnctl import backbones, datasets
+from attnctl.recipes import file
+from attnctl.spec import Recipe, recipe_fields, recipe_from
+from attnctl.values import Scalar, SpecError, did_you_mean, listed
+
+_FOLDER = Path(__file__).parent
+
+_BY_DATASET = {
+    "digits": {False: "digits", True: "digits"},
+    "cifar10": {False: "cifar", True: "cifar-light"},
+    "cifar100": {False: "cifar", True: "cifar-light"},
+    "imagenet": {False: "imagenet-resnet", True: "imagenet-light"},
+}
+"""Data set -> whether the backbone is a light one -> recipe."""
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """The recipes, by name."""
+    return tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
+
+
+def load(name: str) -> Mapping[str, Scalar]:
+    """The values of the recipe of that name, as its file has them, or of a user's `./mine.toml`; raises SpecError."""
+    if not file.is_file(name):
+        return _load(name)
+    values = file.read(name)
+    base = str(values.pop(file.BASE, ""))
+    if not base:
+        return MappingProxyType(values)
+    if file.is_file(base):
+        raise SpecError(f"{name}: base is {base!r}; it must be one of {listed(names())}")
+    try:
+        return MappingProxyType({**_load(base), **values})
+    except SpecError as error:
+        raise SpecError(f"{name}: base: {error}") from error
+
+
+@cache
+def _load(name: str) -> Mapping[str, Scalar]:
+    if name not in names():
+        raise SpecError(f"unknown recipe {name!r}{did_you_mean(name, names())}")
+    return MappingProxyType(tomllib.loads((_FOLDER / f"{name}.toml").read_text(encoding="utf-8")))
+
+
+def default_for(dataset: str, backbone: str) -> str:
+    """The recipe that goes with a data set and a backbone when none is named."""
+    if dataset not in _BY_DATASET:
+        return datasets.describe(dataset).recipe
+    return _BY_DATASET[dataset][backbones.describe(backbone).light]
+
+
+def resolve(name: str, overrides: Mapping[str, Scalar]) -> Recipe:
+    """The recipe of that name with some values replaced; raises SpecError.
+
+    A batch smaller than the recipe's norm_batch, when no norm_batch is asked for, is one forward.
+    """
+    for field in overrides:
+        if field not in recipe_fields():
+            raise SpecError(f"unknown recipe field {field!r}{did_you_mean(field, recipe_fields())}")
+    values = {**load(name), **overrides}
+    batch, forward = values.get("batch"), values.get("norm_batch")
+    smaller = str(batch).isdecimal() and str(forward).isdecimal() and 0 < int(str(batch)) < int(str(forward))
+    if "norm_batch" not in overrides and smaller:
+        values["norm_batch"] = batch
+    try:
+        return recipe_from(values)
+    except SpecError as error:
+        raise SpecError(f"{name}: {error}" if file.is_file(name) and not overrides else str(error)) from error

@@ -1,0 +1,224 @@
+"""The types of the records in a workspace: what jobs and commands write down, as JSON. Times are Unix seconds."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+Where = Literal["slurm", "here"]
+
+
+class RecordError(ValueError):
+    """A file of the workspace that does not hold what its name says; the message names the file."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """A JSON file of the workspace. Fields that a newer release wrote are ignored, so that old readers go on."""
+
+    def encode(self) -> bytes:
+        """The record as one line of JSON."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True).encode() + b"\n"
+
+    @classmethod
+    def decode(cls, data: bytes | str, source: object = "record") -> Self:
+        """The record that `encode` gave; raises RecordError naming `source`."""
+        try:
+            document = json.loads(data)
+            known = {item.name for item in dataclasses.fields(cls)}
+            return cls(**{name: value for name, value in document.items() if name in known})
+        except (ValueError, TypeError, AttributeError) as error:
+            raise RecordError(f"{source} is not a {cls.__name__} record: {error}") from error
+
+    @classmethod
+    def read(cls, path: Path) -> Self | None:
+        """The record in `path`, or None when there is none; raises RecordError."""
+        try:
+            data = path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return cls.decode(data, path)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """What one attempt asks of the machine; no part of a run's identity."""
+
+    nodes: int = 1
+    tasks_per_node: int = 1
+    gpus_per_node: int = 0
+    cpus_per_task: int = 1
+    minutes: int | None = None
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """auto: GPUs when they were asked for, and an error when torch then sees none; else the CPU."""
+
+    @property
+    def world(self) -> int:
+        """Processes of the run: one per GPU, or one per task on nodes without GPUs."""
+        return self.nodes * self.tasks_per_node
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(Record):
+    """The reservation of attempt `n` of a run by one command; `nonce` tells its maker from another's."""
+
+    tag: str
+    created: float
+    host: str
+    pid: int
+    user: str
+    nonce: str
+    where: Where
+    resources: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submission(Record):
+    """One job array (or one batch of runs here): the intent, durable before sbatch; `job_id` is added after it.
+
+    tasks: [run id, attempt number] of each array task, in order. script: the sbatch text, empty when run here.
+    """
+
+    tag: str
+    created: float
+    where: Where
+    host: str
+    pid: int
+    tasks: list[list[Any]]
+    specs: dict[str, Any]
+    script: str = ""
+    job_id: str | None = None
+    cluster: str | None = None
+    failed: str | None = None
+    """The scheduler's own words, when it refused the array."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep(Record):
+    """A named set of runs that one command asked for."""
+
+    name: str
+    created: float
+    command: list[str]
+    runs: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cancel(Record):
+    """We asked for the end of an attempt."""
+
+    at: float
+    user: str
+    host: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observed(Record):
+    """What the scheduler said of an attempt: a SLURM state, or ABSENT when it knows no such job."""
+
+    at: float
+    job_id: str
+    word: str
+    reason: str = ""
+    exit_code: str = ""
+    nodes: str = ""
+    source: str = ""
+    """squeue, sacct, or here."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exit(Record):
+    """How one rank of one incarnation ended. `outcome` is a key of `attnctl.state.OUTCOMES`."""
+
+    rank: int
+    at: float
+    outcome: str
+    message: str = ""
+    traceback: str = ""
+    step: int = 0
+    host: str = ""
+    secondary: bool = False
+    """Another rank's end made this one fail: blamed last."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """The kinds of line in events.jsonl; each line is an object with `kind`, `t` (Unix seconds) and these keys.
+
+    model: params, macs (exact, of one sample), steps_per_epoch, steps, world, device, threads
+    progress: step, loss, images_per_s
+    metrics: step, epoch, values {name: number}: train_loss, train_top1, loss, top1, top5, lr, images_per_s; in percent
+    checkpoint: step, seconds, bytes
+    resumed: step, path
+    initialised: source, loaded, missing, unexpected, reshaped (lists of names but loaded, a count)
+    end: outcome
+    """
+
+    MODEL: ClassVar = "model"
+    PROGRESS: ClassVar = "progress"
+    METRICS: ClassVar = "metrics"
+    CHECKPOINT: ClassVar = "checkpoint"
+    RESUMED: ClassVar = "resumed"
+    INITIALISED: ClassVar = "initialised"
+    END: ClassVar = "end"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speed(Record):
+    """What `attnctl bench` measured of one network: seconds of a forward of `batch` images, beside the plain backbone.
+
+    hyperparameters: as the run's spec has them. spread, of `seconds`: half the distance between the quartiles.
+    """
+
+    at: float
+    device: str
+    module: str
+    hyperparameters: Mapping[str, Any]
+    backbone: str
+    placement: str
+    dataset: str
+    input_size: int
+    batch: int
+    precision: str
+    compiled: bool
+    seconds: float
+    spread: float
+    plain_seconds: float
+
+    @property
+    def network(self) -> tuple[object, ...]:
+        """What was measured: equal for the runs whose network it is."""
+        settings = tuple(sorted(self.hyperparameters.items()))
+        return self.module, settings, self.backbone, self.placement, self.dataset, self.input_size
+
+    @property
+    def conditions(self) -> tuple[str, int, str, bool]:
+        """How: figures compare only under the same."""
+        return self.device, self.batch, self.precision, self.compiled
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placed:
+    """An attempt as the scheduler knows it: what is needed to ask after it, or to cancel it."""
+
+    run: str
+    attempt: int
+    tag: str
+    where: Where
+    job_id: str | None
+    """`<array>_<task>` on SLURM, `<host>:<pid>` of the supervisor here; None until it is recorded."""
+    created: float
+
+
+def read_events(data: bytes) -> Iterator[dict[str, Any]]:
+    """The events in a piece of events.jsonl; a torn or foreign line is left out, as a killed writer leaves one."""
+    for line in data.splitlines():
+        with contextlib.suppress(ValueError):
+            event = json.loads(line)
+            if isinstance(event, dict) and "kind" in event:
+                yield event

@@ -1,0 +1,226 @@
+"""The workspace on disk: where each file lies. The types in `attnctl.records` are in them.
+
+Jobs write these files and the database is an index of them, so the directories alone are the truth:
+
+    submissions/<tag>.json                    Submission: the intent with its specs; then the scheduler's job id
+    sweeps/<name>.json                        Sweep: what was asked for, and its run ids
+    weights/<SHA-256>.pt                      files of weights that runs start from
+    sources/<hash>/                           users' own files that runs are made of: see `attnctl.sources`
+    runs/<id>/spec.json                       RunSpec
+    runs/<id>/attempts/<n>/request.json       Request: the reservation, created exclusively before the intent
+                          /owner              the one job id that may run it, created exclusively
+                          /cancel.json        Cancel: what we asked
+                          /observed/*.json    Observed: what the scheduler said, transitions only
+                          /<r>/               one incarnation; r is SLURM_RESTART_COUNT
+                              env.json        the machine and the software
+                              events.jsonl    one writer, rank 0, append-only: see `Event`
+                              exit.<rank>.json, log.<rank>.txt, rendezvous
+    runs/<id>/checkpoints/<step>-<n>.<r>.pt
+    bench/<what and how>.json                 Speed: the newest measurement of one network under the same conditions
+
+Paths inside the records are relative to the workspace, so that it can be moved and merged. Times are Unix seconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from attnctl.records import Exit, Observed, RecordError, Speed
+from attnctl.spec import RunSpec
+
+
+@dataclass(frozen=True)
+class Incarnation:
+    """One start of an attempt: SLURM may restart the same job. (n, r) is the fencing token."""
+
+    path: Path
+    token: tuple[int, int]
+
+    @property
+    def env(self) -> Path:
+        """The machine and software record."""
+        return self.path / "env.json"
+
+    @property
+    def events(self) -> Path:
+        """The append-only event log of rank 0."""
+        return self.path / "events.jsonl"
+
+    @property
+    def rendezvous(self) -> Path:
+        """Where rank 0's store listens: its hosts, port and a nonce."""
+        return self.path / "rendezvous"
+
+    def exit(self, rank: int) -> Path:
+        """The exit record of one rank."""
+        return self.path / f"exit.{rank}.json"
+
+    def log(self, rank: int) -> Path:
+        """Standard output and error of one rank."""
+        return self.path / f"log.{rank}.txt"
+
+    def exits(self) -> list[Exit]:
+        """The exit records there are, by rank."""
+        found = [Exit.read(path) for path in self.path.glob("exit.*.json")]
+        return sorted((record for record in found if record), key=lambda record: record.rank)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One submission of a run."""
+
+    path: Path
+    number: int
+
+    @property
+    def request(self) -> Path:
+        """The reservation."""
+        return self.path / "request.json"
+
+    @property
+    def owner(self) -> Path:
+        """The job id that may run this attempt."""
+        return self.path / "owner"
+
+    @property
+    def cancel(self) -> Path:
+        """The record that we asked for its end."""
+        return self.path / "cancel.json"
+
+    @property
+    def observed(self) -> Path:
+        """The folder of what the scheduler said."""
+        return self.path / "observed"
+
+    def incarnation(self, restart: int) -> Incarnation:
+        """Incarnation number `restart`, whether it exists yet or not."""
+        return Incarnation(self.path / str(restart), (self.number, restart))
+
+    def incarnations(self) -> list[Incarnation]:
+        """The incarnations there are, oldest first."""
+        return [self.incarnation(number) for number in _numbered(self.path)]
+
+    def observations(self) -> list[Observed]:
+        """What the scheduler said, oldest first."""
+        found = [Observed.read(path) for path in self.observed.glob("*.json")] if self.observed.is_dir() else []
+        return sorted((record for record in found if record), key=lambda record: record.at)
+
+
+@dataclass(frozen=True)
+class RunDir:
+    """One run's folder, and its checkpoints' (which may lie on another file system)."""
+
+    path: Path
+    checkpoints: Path
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self.path.name
+
+    @property
+    def spec(self) -> Path:
+        """The run's spec, written once."""
+        return self.path / "spec.json"
+
+    def read_spec(self) -> RunSpec:
+        """The run's spec; raises RecordError when it is missing, broken or another run's."""
+        try:
+            spec = RunSpec.from_json(json.loads(self.spec.read_bytes()))
+        except (OSError, ValueError) as error:
+            raise RecordError(f"{self.spec} is not a run's spec: {error}") from error
+        if spec.id != self.id:
+            raise RecordError(f"{self.spec} is the spec of run {spec.id}, not of {self.id}")
+        return spec
+
+    def attempt(self, number: int) -> Attempt:
+        """Attempt `number`, from 1, whether it exists yet or not."""
+        return Attempt(self.path / "attempts" / str(number), number)
+
+    def attempts(self) -> list[Attempt]:
+        """The attempts there are, oldest first."""
+        return [self.attempt(number) for number in _numbered(self.path / "attempts")]
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The folder that holds everything. `runs` and `checkpoints` may be put elsewhere by attnctl.toml."""
+
+    root: Path
+    runs_root: Path | None = None
+    checkpoints_root: Path | None = None
+
+    @property
+    def runs(self) -> Path:
+        """The folder of the runs."""
+        return self.runs_root or self.root / "runs"
+
+    @property
+    def submissions(self) -> Path:
+        """The folder of the submissions."""
+        return self.root / "submissions"
+
+    @property
+    def sweeps(self) -> Path:
+        """The folder of the sweeps."""
+        return self.root / "sweeps"
+
+    @property
+    def sources(self) -> Path:
+        """The folder of users' own files."""
+        return self.root / "sources"
+
+    def weights(self, digest: str) -> Path:
+        """The copy of a weight file that runs start from, by the SHA-256 of its content."""
+        return self.root / "weights" / f"{digest}.pt"
+
+    def run(self, run_id: str) -> RunDir:
+        """The folder of one run, whether it exists yet or not."""
+        path = self.runs / run_id
+        return RunDir(path, self.checkpoints_root / run_id if self.checkpoints_root else path / "checkpoints")
+
+    def run_ids(self) -> list[str]:
+        """The ids of the runs there are."""
+        try:
+            with os.scandir(self.runs) as entries:
+                return sorted(entry.name for entry in entries if not entry.name.startswith("."))
+        except FileNotFoundError:
+            return []
+
+    def submission(self, tag: str) -> Path:
+        """The file of one submission."""
+        return self.submissions / f"{tag}.json"
+
+    def submission_logs(self, tag: str) -> Path:
+        """The folder of what SLURM wrote before a task found its own log."""
+        return self.submissions / f"{tag}.logs"
+
+    def speed(self, speed: Speed) -> Path:
+        """The file of a measurement: the same for the same network under the same conditions."""
+        what = json.dumps([speed.network, speed.conditions]).encode()
+        return self.root / "bench" / f"{hashlib.sha256(what).hexdigest()[:16]}.json"
+
+    def speeds(self) -> list[Speed]:
+        """The measurements there are, newest first; a broken file is none."""
+        found = []
+        for path in (self.root / "bench").glob("*.json"):
+            with contextlib.suppress(RecordError):
+                found.append(Speed.read(path))
+        return sorted((speed for speed in found if speed), key=lambda speed: -speed.at)
+
+    def sweep(self, name: str) -> Path:
+        """The file of one sweep."""
+        return self.sweeps / f"{name}.json"
+
+
+def _numbered(folder: Path) -> list[int]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(int(entry.name) for entry in entries if entry.name.isdecimal())
+    except (FileNotFoundError, NotADirectoryError):
+        return []

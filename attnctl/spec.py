@@ -1,0 +1,230 @@
+"""What one run is: its resolved request, and the id that is the hash of it.
+
+A `RunSpec` says everything that decides the numbers of a run, and nothing that does not: where it runs, on how many
+GPUs and from which folder is kept per attempt. Two requests that mean the same network and training are one run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from functools import cache, lru_cache
+from operator import ge, gt, le, lt
+from typing import Any, Literal, get_type_hints
+
+from attnctl.values import Scalar, SpecError, convert, did_you_mean, divisors, listed, text
+
+_BOUNDS: dict[str, Callable[[Any, Any], bool]] = {"at_least": ge, "above": gt, "below": lt, "at_most": le}
+
+NO_MODULE = "none"
+"""The name that stands for the plain backbone, with no attention module in it."""
+
+_NEVER = object()
+
+LOOP_VERSION = 1
+"""Version of the training loop and its data order; it moves when they give other numbers than before."""
+
+ID_LENGTH = 16
+"""Hexadecimal digits of a run's id; commands take any unique prefix."""
+
+
+def recipe_field(
+    words: str,
+    *,
+    at_least: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+    at_most: float | None = None,
+    **neutral: Scalar,
+) -> Any:
+    """Declare a recipe field with its bounds; `neutral=` is its value in every run from before the field existed."""
+    bounds = {"at_least": at_least, "above": above, "below": below, "at_most": at_most}
+    metadata = {"help": words, **{name: value for name, value in bounds.items() if value is not None}, **neutral}
+    return field(default=neutral["neutral"], metadata=metadata) if "neutral" in neutral else field(metadata=metadata)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a run is trained. A step is one global batch; a field at its default is left out of the id."""
+
+    epochs: int = recipe_field("passes over the training set", at_least=1)
+    batch: int = recipe_field("global batch, in samples", at_least=1)
+    norm_batch: int = recipe_field("samples per forward: what one BatchNorm sees; divides batch", at_least=1)
+    optimizer: Literal["sgd", "adamw"] = recipe_field("optimizer")
+    lr: float = recipe_field("peak learning rate, for the global batch", above=0)
+    momentum: float = recipe_field("SGD momentum, or AdamW's beta1", at_least=0, below=1)
+    weight_decay: float = recipe_field("weight decay", at_least=0)
+    schedule: Literal["constant", "step", "multistep", "cosine"] = recipe_field("learning-rate schedule")
+    augment: Literal["none", "shift", "crop-flip", "imagenet"] = recipe_field("training augmentation")
+    nesterov: bool = recipe_field("Nesterov momentum (SGD)", neutral=False)
+    milestones: str = recipe_field("epochs at which multistep decays, such as 100+150", neutral="")
+    step_epochs: int = recipe_field("epochs between decays of the step schedule", at_least=1, neutral=30)
+    decay: float = recipe_field("factor of each decay (step, multistep)", above=0, at_most=1, neutral=0.1)
+    warmup_epochs: float = recipe_field("epochs of linear warm-up", at_least=0, neutral=0.0)
+    label_smoothing: float = recipe_field("label smoothing", at_least=0, below=1, neutral=0.0)
+    mixup: float = recipe_field("mixup's alpha; 0 is off", at_least=0, neutral=0.0)
+    cutmix: float = recipe_field("CutMix's alpha; 0 is off", at_least=0, neutral=0.0)
+    precision: Literal["fp32", "bf16", "fp16"] = recipe_field("arithmetic of the forward pass", neutral="fp32")
+    channels_last: bool = recipe_field("NHWC memory format", neutral=False)
+    compile: bool = recipe_field("torch.compile the network", neutral=False)
+    clip_norm: float = recipe_field("largest gradient norm; 0 is off", at_least=0, neutral=0.0)
+    ema: float = recipe_field(
+        "decay of the averaged weights that are evaluated; 0 is off", at_least=0, below=1, neutral=0.0
+    )
+    val_split: float = recipe_field(
+        "part of the training set held out and evaluated instead of the test set", at_least=0, below=1, neutral=0.0
+    )
+    input_size: int = recipe_field("pixels of the square input; 0 is the data set's own", at_least=0, neutral=0)
+
+    def __post_init__(self) -> None:
+        if self.batch % self.norm_batch:
+            raise SpecError(
+                f"norm_batch {self.norm_batch} does not divide batch {self.batch}; "
+                f"these do: {listed(divisors(self.batch))}"
+            )
+        if self.schedule == "multistep" and not self.milestones:
+            raise SpecError("schedule multistep needs milestones, such as milestones=100+150")
+        self.milestone_epochs()
+
+    @property
+    def replicas(self) -> int:
+        """Virtual replicas V: forwards per optimizer step, over all processes."""
+        return self.batch // self.norm_batch
+
+    def milestone_epochs(self) -> tuple[int, ...]:
+        """The epochs of `milestones`, ascending; raises SpecError."""
+        try:
+            epochs = tuple(int(part) for part in self.milestones.split("+")) if self.milestones else ()
+        except ValueError:
+            epochs = (0,)
+        if any(epoch < 1 for epoch in epochs) or list(epochs) != sorted(set(epochs)):
+            raise SpecError(f"milestones {self.milestones!r} are not ascending epochs such as 100+150")
+        return epochs
+
+    def check_world(self, world: int) -> None:
+        """Raise SpecError unless `world` processes can share the virtual replicas evenly."""
+        if self.replicas % world:
+            raise SpecError(
+                f"{world} processes cannot share batch {self.batch} in forwards of norm_batch {self.norm_batch} "
+                f"({self.replicas} forwards a step); worlds that fit: {listed(divisors(self.replicas))}, "
+                f"or choose --norm-batch so that batch / norm_batch is a multiple of {world}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Versions:
+    """What the numbers depend on in the code: each moves when its part gives other numbers than before.
+
+    module, backbone: also `ast:<hash>` of a user's file, or `package:<hash>` of an installed package's.
+    """
+
+    module: str
+    backbone: int | str
+    placement: int
+    dataset: int
+    loop: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSpec:
+    """One cell's full, resolved request. `hyperparameters` are sorted by name and hold every value, defaults too."""
+
+    module: str
+    hyperparameters: tuple[tuple[str, Scalar], ...]
+    backbone: str
+    placement: str
+    dataset: str
+    recipe: Recipe
+    seed: int
+    versions: Versions
+    init: str = ""
+    """The weights that it starts from: `run:<id>`, or `file:<SHA-256>` by content; empty is the seed's own."""
+
+    @property
+    def id(self) -> str:
+        """The run's id: SHA-256 of the canonical JSON, its first 16 hexadecimal digits."""
+        return _digest(self)
+
+    def canonical(self) -> str:
+        """The JSON that is hashed: sorted keys, fields at their neutral value left out."""
+        document = self.to_json()
+        document["recipe"] = {
+            name: value
+            for name, value in document["recipe"].items()
+            if value != recipe_fields()[name].metadata.get("neutral", _NEVER)
+        }
+        if not self.init:
+            del document["init"]
+        return json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+    def without_seed(self) -> RunSpec:
+        """The same request with seed 0: what replicates have in common."""
+        return dataclasses.replace(self, seed=0)
+
+    def label(self) -> str:
+        """The module and its hyperparameters, such as `ela kernel=5 groups=c`."""
+        return " ".join([self.module, *(f"{name}={text(value)}" for name, value in self.hyperparameters)])
+
+    def to_json(self) -> dict[str, Any]:
+        """The whole spec as JSON values, neutral fields too."""
+        return {
+            **vars(self),
+            "hyperparameters": dict(self.hyperparameters),
+            "recipe": dict(vars(self.recipe)),
+            "versions": dict(vars(self.versions)),
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> RunSpec:
+        """The spec that `to_json` gave; fields newer than the document are neutral. Raises SpecError."""
+        try:
+            values = dict(document)
+            values["hyperparameters"] = tuple(sorted(dict(values["hyperparameters"]).items()))
+            values["recipe"] = recipe_from(values["recipe"])
+            values["versions"] = Versions(**values["versions"])
+            return cls(**values)
+        except (KeyError, TypeError, ValueError) as error:
+            raise SpecError(f"not a run's spec: {error}") from error
+
+
+@lru_cache(maxsize=1 << 14)
+def _digest(spec: RunSpec) -> str:
+    return hashlib.sha256(spec.canonical().encode()).hexdigest()[:ID_LENGTH]
+
+
+def recipe_from(values: Mapping[str, Any]) -> Recipe:
+    """A Recipe of values canonicalised by declared type; raises SpecError naming the field."""
+    known = recipe_fields()
+    for name in values:
+        if name not in known:
+            raise SpecError(f"unknown recipe field {name!r}{did_you_mean(name, known)}")
+    missing = [name for name, item in known.items() if name not in values and item.default is dataclasses.MISSING]
+    if missing:
+        raise SpecError(f"recipe lacks {listed(missing)}")
+    canonical: dict[str, Any] = {name: recipe_value(name, value) for name, value in values.items()}
+    return Recipe(**canonical)
+
+
+@cache
+def recipe_fields() -> dict[str, dataclasses.Field[Any]]:
+    """The recipe's fields by name, in the order of the class."""
+    return {item.name: item for item in fields(Recipe)}
+
+
+@cache
+def recipe_types() -> dict[str, Any]:
+    """Each recipe field's type: int, float, bool, str or a Literal."""
+    return get_type_hints(Recipe)
+
+
+def recipe_value(name: str, value: Scalar) -> Scalar:
+    """`value`, or the text of it, as recipe field `name` declares it; raises SpecError."""
+    canonical = convert(value, recipe_types()[name], name)
+    for bound, holds in _BOUNDS.items():
+        limit = recipe_fields()[name].metadata.get(bound)
+        if limit is not None and not holds(canonical, limit):
+            raise SpecError(f"{name} is {text(canonical)}; it must be {bound.replace('_', ' ')} {limit:g}")
+    return canonical

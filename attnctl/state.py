@@ -1,0 +1,211 @@
+"""The state of a run: one pure function from the evidence to a state with its reason.
+
+Evidence is what the scheduler said, the exit records of the ranks, the loop's heartbeat and our own cancel record. A
+query that failed is no evidence and reaches nothing here: it writes no observation, so nothing changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from attnctl.records import Cancel, Exit, Observed
+
+
+class State(StrEnum):
+    """What a run is doing or how its last attempt ended."""
+
+    NEW = "new"
+    SUBMITTING = "submitting"
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    PREEMPTED = "preempted"
+    NODE_FAILURE = "node failure"
+    TIMEOUT = "timeout"
+    OUT_OF_MEMORY = "out of memory"
+    CUDA_OUT_OF_MEMORY = "CUDA out of memory"
+    DIVERGED = "diverged"
+    STALLED = "stalled"
+    ERROR = "code error"
+    CANCELLED = "cancelled"
+    REFUSED = "refused"
+    LOST = "no evidence"
+
+    @property
+    def active(self) -> bool:
+        """It is on its way: submitting it again would make two of it."""
+        return self in {State.SUBMITTING, State.QUEUED, State.RUNNING}
+
+    @property
+    def interrupted(self) -> bool:
+        """Nothing is wrong with the run itself: started again, it goes on from its checkpoint."""
+        return self in {
+            State.PREEMPTED,
+            State.NODE_FAILURE,
+            State.TIMEOUT,
+            State.CANCELLED,
+            State.REFUSED,
+            State.LOST,
+        }
+
+    @property
+    def failed(self) -> bool:
+        """It ended by a fault that another start may well meet again."""
+        return self in {
+            State.OUT_OF_MEMORY,
+            State.CUDA_OUT_OF_MEMORY,
+            State.DIVERGED,
+            State.STALLED,
+            State.ERROR,
+        }
+
+
+ABSENT = "ABSENT"
+"""The word of an observation when a query that worked did not know the job."""
+
+SCHEDULER_WORDS: dict[str, State] = {
+    # squeue(1), JOB STATE CODES. Active ones first.
+    "PENDING": State.QUEUED,
+    "CONFIGURING": State.QUEUED,
+    "REQUEUED": State.QUEUED,
+    "REQUEUE_FED": State.QUEUED,
+    "REQUEUE_HOLD": State.QUEUED,
+    "SPECIAL_EXIT": State.QUEUED,
+    "RESV_DEL_HOLD": State.QUEUED,
+    "SUSPENDED": State.RUNNING,
+    "RUNNING": State.RUNNING,
+    "COMPLETING": State.RUNNING,
+    "RESIZING": State.RUNNING,
+    "SIGNALING": State.RUNNING,
+    "STAGE_OUT": State.RUNNING,
+    "STOPPED": State.RUNNING,
+    "UPDATE_DB": State.RUNNING,
+    "POWER_UP_NODE": State.QUEUED,
+    # Terminal ones. COMPLETED without our own exit record is no proof that the training ended.
+    "COMPLETED": State.LOST,
+    "CANCELLED": State.CANCELLED,
+    "REVOKED": State.CANCELLED,
+    "PREEMPTED": State.PREEMPTED,
+    "NODE_FAIL": State.NODE_FAILURE,
+    "BOOT_FAIL": State.NODE_FAILURE,
+    "LAUNCH_FAILED": State.NODE_FAILURE,
+    "RECONFIG_FAIL": State.NODE_FAILURE,
+    "TIMEOUT": State.TIMEOUT,
+    "DEADLINE": State.TIMEOUT,
+    "OUT_OF_MEMORY": State.OUT_OF_MEMORY,
+    "FAILED": State.ERROR,
+}
+"""Every state of SLURM, in its long form."""
+
+OUTCOMES: dict[str, State] = {
+    "completed": State.COMPLETED,
+    "preempted": State.PREEMPTED,
+    "timeout": State.TIMEOUT,
+    "interrupted": State.CANCELLED,  # Ctrl-C, here
+    "out of memory": State.OUT_OF_MEMORY,
+    "cuda out of memory": State.CUDA_OUT_OF_MEMORY,
+    "diverged": State.DIVERGED,
+    "stalled": State.STALLED,
+    "error": State.ERROR,
+    "superseded": State.LOST,  # a newer incarnation of the run took over: that one tells the state
+}
+"""The outcomes that an exit record can hold."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What is known of the newest attempt of a run."""
+
+    created: float
+    """When it was reserved."""
+    submitted: bool
+    """The scheduler took it: its job id is recorded."""
+    refused: str | None = None
+    """The scheduler's words when it did not."""
+    observations: Sequence[Observed] = ()
+    """Oldest first, transitions only; ABSENT may stand twice in a row."""
+    exits: Sequence[Exit] = ()
+    """Of the newest incarnation."""
+    world: int = 1
+    """Ranks of the attempt."""
+    started: float | None = None
+    """When the newest incarnation wrote its first event."""
+    heartbeat: float | None = None
+    """When its loop last wrote one."""
+    cancel: Cancel | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A state, why, and since when (Unix seconds)."""
+
+    state: State
+    reason: str
+    since: float
+
+
+def decide(evidence: Evidence) -> Verdict:
+    """The state that the evidence proves.
+
+    Precedence: a completed exit record; active in the scheduler; its terminal word; another exit record. A terminal
+    word that only says "failed" is explained by the exit records; one that names a cause (TIMEOUT ...) is the cause.
+    """
+    completed = [record for record in evidence.exits if record.outcome == "completed"]
+    if completed and all(record.outcome == "completed" for record in evidence.exits):
+        return Verdict(State.COMPLETED, "", max(record.at for record in completed))
+    if evidence.refused is not None:
+        return Verdict(State.REFUSED, evidence.refused, evidence.created)
+    last = evidence.observations[-1] if evidence.observations else None
+    if last is not None and last.word != ABSENT:
+        return _from_word(last, evidence)
+    if evidence.exits:
+        return _from_exits(evidence)
+    if evidence.cancel is not None and (last is not None or not evidence.submitted):
+        return Verdict(State.CANCELLED, f"cancelled by {evidence.cancel.user}", evidence.cancel.at)
+    if len(evidence.observations) >= 2 and evidence.observations[-2].word == ABSENT and last is not None:
+        return Verdict(State.LOST, "the scheduler does not know the job, and it left no exit record", last.at)
+    if not evidence.submitted:
+        return Verdict(State.SUBMITTING, "not yet accepted by the scheduler", evidence.created)
+    if evidence.started is not None:
+        return Verdict(State.RUNNING, "", evidence.started)
+    return Verdict(State.QUEUED, "", evidence.created)
+
+
+def _from_word(last: Observed, evidence: Evidence) -> Verdict:
+    state = SCHEDULER_WORDS.get(last.word, State.RUNNING)
+    if state.active:
+        return Verdict(state, last.reason, last.at)
+    if state in {State.ERROR, State.LOST} and evidence.exits:
+        return _from_exits(evidence)
+    if evidence.cancel is not None and state in {State.CANCELLED, State.ERROR, State.LOST}:
+        return Verdict(State.CANCELLED, f"cancelled by {evidence.cancel.user}", last.at)
+    words = ["the process ended" if last.source == "here" else f"SLURM says {last.word}"]
+    if last.reason and last.reason != "None":
+        words.append(last.reason)
+    if last.exit_code and last.exit_code != "0:0":
+        words.append(f"exit code {last.exit_code}")
+    if state is State.LOST:
+        words.append("but the run left no exit record")
+    return Verdict(state, ", ".join(words), last.at)
+
+
+def _from_exits(evidence: Evidence) -> Verdict:
+    """The rank that failed first of its own accord is the cause; one that others pulled down is blamed last."""
+    exits = evidence.exits
+    cause = blamed(exits)
+    silent = sorted(set(range(evidence.world)) - {record.rank for record in exits})
+    if cause is None and silent:
+        ranks = ("rank " if len(silent) == 1 else "ranks ") + ", ".join(map(str, silent))
+        return Verdict(State.ERROR, f"{ranks} ended without a word: killed?", min(record.at for record in exits))
+    if cause is None:
+        cause = min(exits, key=lambda record: (record.outcome == "completed", record.at))
+    where = f"rank {cause.rank}: " if evidence.world > 1 else ""
+    return Verdict(OUTCOMES.get(cause.outcome, State.ERROR), where + (cause.message or cause.outcome), cause.at)
+
+
+def blamed(exits: Sequence[Exit]) -> Exit | None:
+    """The exit record of the rank that failed first of its own accord."""
+    own = [record for record in exits if record.outcome != "completed" and not record.secondary]
+    return min(own, key=lambda record: record.at, default=None)

@@ -1,0 +1,150 @@
+"""Putting attention into a network: at named places, without rewriting the network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from attnctl import attention, backbones, datasets
+from attnctl.backbones.places import Part, Placement, check_fit, find
+from attnctl.backbones.trace import evaluating, trace
+from attnctl.signature import ModuleSource
+from attnctl.spec import NO_MODULE, RunSpec
+from attnctl.values import Scalar, SpecError
+
+
+class Attended(nn.Module):
+    """A part of a network with an attention module right after it. last: the part's map has its channels last."""
+
+    def __init__(self, part: nn.Module, attention: nn.Module, last: bool = False) -> None:
+        super().__init__()
+        self.part = part
+        self.attention = attention
+        self.last = last
+
+    def forward(self, *inputs: Any, **keywords: Any) -> Tensor:
+        """What the part takes -> the map that it gives, (B, C, H, W), attended to."""
+        x: Tensor = self.part(*inputs, **keywords)
+        if self.last:
+            x = x.permute(0, 3, 1, 2)
+        x = self.attention(x)
+        return x.permute(0, 2, 3, 1) if self.last else x
+
+
+def build(spec: RunSpec, kept: Path | None = None) -> nn.Module:
+    """The network of a run, newly initialised from torch's generator: its backbone with the attention in place.
+
+    kept: the workspace's folder of users' files, for a run that is made of them. Raises SpecError.
+    """
+    backbone = backbones.of_run(spec.backbone, spec.versions.backbone, kept)
+    network = backbones.build(backbone, datasets.describe(spec.dataset).classes)
+    if spec.module != NO_MODULE:
+        place = backbones.placement(backbone, spec.placement)
+        size = spec.recipe.input_size or datasets.describe(spec.dataset).height
+        module = attention.of_run(spec.module, spec.versions.module, kept)
+        # neutral: what a run from before the hyperparameter had
+        insert(network, module, place, {**module.neutral, **dict(spec.hyperparameters)}, size)
+    return network
+
+
+def attach(
+    network: nn.Module,
+    name: str | ModuleSource,
+    placement: str = "block",
+    *,
+    backbone: str | None = None,
+    size: int | None = None,
+    **hyperparameters: Scalar,
+) -> nn.Module:
+    """Put module `name` into a network of torchvision, timm or one's own, at a placement; gives the network back.
+
+    placement: a name, or a pattern such as `layer*.?.bn3` or `replace:layer*.*.bn2`. backbone: whose placements they
+    are; without it those of the family that the network's class belongs to. size: pixels of its square input, by
+    default the backbone's, or 224. Raises SpecError.
+    """
+    if backbone is not None:
+        place, size = backbones.placement(backbone, placement), size or backbones.describe(backbone).input
+    else:
+        size = size or 224
+        place = backbones.placement_in(type(network).__name__, trace(network, size), size, placement)
+    insert(network, name, place, hyperparameters, size)
+    return network
+
+
+def insert(
+    network: nn.Module, name: str | ModuleSource, place: Placement, hyperparameters: dict[str, Scalar], size: int
+) -> None:
+    """Put a module after each place, or in the place of it; raises SpecError when there is none or it does not fit.
+
+    name: a module's, or what `attention.describe` gave. size: pixels of the square input with which the maps at the
+    places are measured.
+    """
+    module = attention.describe(name) if isinstance(name, str) else name
+    parts = trace(network, size)
+    found = find(parts, place, type(network).__name__)
+    check_fit(module.name, module.replaces, place, all(part.is_norm for part in found))
+    made = {part.path: _made(module, part, hyperparameters) for part in found}
+    shapes = {part.path: part for part in parts}
+    for second, first in place.again.items():
+        if module.needs_map and _sizes(made[first]) != _sizes(_made(module, shapes[second], hyperparameters)):
+            raise SpecError(f"{module.name} is made for one size of map; at {place.label} maps of two share a module")
+    for part in found:
+        old = network.get_submodule(part.path)
+        if place.replaces:
+            _begin_alike(old, made[part.path])
+            new = made[part.path]
+        else:
+            new = Attended(old, made[part.path], part.last)
+        _put(network, part.path, new)
+    for second, first in place.again.items():
+        _put(network, second, Attended(network.get_submodule(second), made[first], shapes[second].last))
+
+
+def _made(module: ModuleSource, part: Part, hyperparameters: dict[str, Scalar]) -> nn.Module:
+    channels, height, width = part.shape or (0, 0, 0)
+    return attention.create(module, channels, (height, width), **hyperparameters)
+
+
+def _sizes(module: nn.Module) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in (*module.named_parameters(), *module.named_buffers())}
+
+
+def _put(network: nn.Module, path: str, part: nn.Module) -> None:
+    parent, _, last = path.rpartition(".")
+    setattr(network.get_submodule(parent), last, part)
+
+
+def _begin_alike(old: nn.Module, new: nn.Module) -> None:
+    """A norm in the place of one whose scale begins at zero begins there too (GN, section 5.1, for AN's table)."""
+    scale, other = getattr(old, "weight", None), getattr(new, "weight", None)
+    if isinstance(scale, nn.Parameter) and isinstance(other, nn.Parameter) and not scale.is_meta and not scale.any():
+        nn.init.zeros_(other)
+
+
+def measure(network: nn.Module, place: Placement, size: int) -> dict[str, tuple[int, int, int]]:
+    """The paths of a placement in the order of the network, with the (channels, height, width) of the map at each."""
+    found = find(trace(network, size), place, type(network).__name__)
+    return {part.path: part.shape for part in found if part.shape}
+
+
+def extra_loss(network: nn.Module) -> Tensor | None:
+    """The sum of what the modules add to the loss by a method `extra_loss()`; None when none does."""
+    methods = [getattr(module, "extra_loss", None) for module in network.modules()]
+    terms = [method() for method in methods if callable(method)]
+    return torch.stack(terms).sum() if terms else None
+
+
+def complexity(network: nn.Module, shape: tuple[int, int, int]) -> tuple[int, int]:
+    """Exact (parameters, multiply-accumulates of one forward) for an input of `shape` (channels, height, width).
+
+    MACs are torch's own count of convolutions and matrix products, halved; elementwise work is not counted.
+    """
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    device = next(network.parameters()).device
+    with torch.inference_mode(), evaluating(network), FlopCounterMode(display=False) as counter:
+        network(torch.zeros(1, *shape, device=device))
+    return parameters, counter.get_total_flops() // 2

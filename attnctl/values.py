@@ -1,0 +1,128 @@
+"""Values that users type and files hold: converting them to their declared type, and saying what was wrong."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, Literal, get_args, get_origin
+
+Scalar = bool | int | float | str | None
+"""The values that a hyperparameter or a recipe field can take."""
+
+
+class SpecError(ValueError):
+    """A request that cannot be a run; the message says what, where, and what would be right."""
+
+
+def convert(value: Scalar, declared: Any, name: str) -> Scalar:
+    """`value` (or its text, as a user typed it) as the declared type: 0 and 0.0 alike for a float. Raises SpecError.
+
+    declared: bool, int, float, str, None, a Literal, or a union of these (the first member that fits wins).
+    """
+    for member in _members(declared):
+        try:
+            return _convert_one(value, member)
+        except (ValueError, OverflowError):
+            continue
+    raise SpecError(f"{name} is {text(value) or 'empty'!s}; it must be {describe(declared)}")
+
+
+def rejoined(values: Sequence[str], declared: Any) -> tuple[str, ...]:
+    """The parts of a comma list, where choices that hold a comma themselves are whole again, the longest first."""
+    literals = [choice for member in _members(declared) if get_origin(member) is Literal for choice in get_args(member)]
+    whole = sorted((str(choice).split(",") for choice in literals if "," in str(choice)), key=len, reverse=True)
+    found, rest = [], list(values)
+    while rest:
+        parts = next((parts for parts in whole if rest[: len(parts)] == parts), rest[:1])
+        found.append(",".join(parts))
+        rest = rest[len(parts) :]
+    return tuple(found)
+
+
+def describe(declared: Any) -> str:
+    """A declared type in words, such as `a whole number` or `one of sgd, adamw`."""
+    names = {bool: "true or false", int: "a whole number", float: "a number", str: "text", type(None): "none"}
+    literals = [choice for member in _members(declared) if get_origin(member) is Literal for choice in get_args(member)]
+    others = [names[member] for member in _members(declared) if get_origin(member) is not Literal]
+    parts = ([("one of " if len(literals) > 1 else "") + ", ".join(map(str, literals))] if literals else []) + others
+    return " or ".join(parts)
+
+
+def _members(declared: Any) -> tuple[Any, ...]:
+    if get_origin(declared) is Literal:
+        return (declared,)
+    return get_args(declared) or (declared,)
+
+
+def _convert_one(value: Scalar, member: Any) -> Scalar:
+    typed = value.strip() if isinstance(value, str) else value
+    if get_origin(member) is Literal:
+        for choice in get_args(member):
+            if (typed == choice and isinstance(typed, type(choice))) or (
+                isinstance(typed, str) and typed == str(choice)
+            ):
+                return choice  # type: ignore[no-any-return]
+        raise ValueError
+    if member is type(None):
+        if typed is None or (isinstance(typed, str) and typed.lower() == "none"):
+            return None
+        raise ValueError
+    if member is bool:
+        words = {
+            "true": True,
+            "yes": True,
+            "on": True,
+            "1": True,
+            "false": False,
+            "no": False,
+            "off": False,
+            "0": False,
+        }
+        if isinstance(typed, bool):
+            return typed
+        if isinstance(typed, str) and typed.lower() in words:
+            return words[typed.lower()]
+        raise ValueError
+    if isinstance(typed, bool) or typed is None:
+        raise ValueError
+    if member is int:
+        if isinstance(typed, int) or (isinstance(typed, str) and re.fullmatch(r"[+-]?[0-9]{1,18}", typed)):
+            return int(typed)
+        if isinstance(typed, float) and typed.is_integer():
+            return int(typed)
+        raise ValueError
+    if member is float:
+        number = float(typed)
+        if not math.isfinite(number):
+            raise ValueError
+        return number + 0.0  # -0.0 becomes 0.0: one value, one id
+    if member is str and isinstance(typed, str):
+        return typed
+    raise ValueError
+
+
+def text(value: Scalar) -> str:
+    """A value as a user would type it: `none`, `true`, `0.1`."""
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
+
+
+def divisors(number: int) -> list[int]:
+    """The divisors of a positive number, ascending."""
+    small = [n for n in range(1, math.isqrt(number) + 1) if number % n == 0]
+    return sorted({*small, *(number // n for n in small)})
+
+
+def did_you_mean(name: str, known: Collection[str]) -> str:
+    """`; did you mean 'ela'?` when a known name is near, else the list of what is known."""
+    from difflib import get_close_matches  # only on the way to an error: it costs 2 ms
+
+    near = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {near[0]!r}?" if near else f"; known: {listed(known)}"
+
+
+def listed(items: Iterable[object]) -> str:
+    """Items in a sentence: `a, b, c`."""
+    return ", ".join(map(str, items))

@@ -1,0 +1,72 @@
+"""Submission beside submitit's bare map_array, on the real SLURM of `make slurm-up`; jobs are held and then cancelled.
+
+    source .slurm/env.sh && .venv/bin/python benchmarks/submission.py
+
+One pass of ours is the whole: the grid, the reservations, the durable intent, sbatch, the recorded job id; `again` is
+the same command repeated, in which every run is found queued. Pairs are interleaved, the figures are medians.
+"""
+
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import submitit
+
+from attnctl.config import Config, SlurmOptions
+from attnctl.grid import Axes, expand
+from attnctl.records import Resources
+from attnctl.rundir import Workspace
+from jobs.submit import submit
+
+PAIRS = 5
+HELD = SlurmOptions(extra={"hold": "true"})
+
+
+def ours(root: Path, count: int) -> str:
+    """Plan and submit; the job's id, empty when all was queued already."""
+    seeds = tuple(map(str, range(count // 2)))
+    specs = expand(Axes(modules=("ela",), hyperparameters={"kernel": ("5", "7")}, seeds=seeds)).specs
+    done = submit(Config(workspace=Workspace(root)), specs, Resources(minutes=5), HELD, "slurm")
+    return done[0].job_id or ""
+
+
+def bare(root: Path, count: int) -> str:
+    """submitit's own array of pickled functions: no plan, no reservation, nothing durable."""
+    executor = submitit.SlurmExecutor(folder=root)
+    executor.update_parameters(time=5, additional_parameters={"hold": True})
+    return str(executor.map_array(abs, range(count))[0].job_id.partition("_")[0])
+
+
+def timed(work: Callable[[Path, int], str], root: Path, count: int) -> float:
+    """Seconds that the work takes; its job is cancelled afterwards."""
+    start = time.perf_counter()
+    job = work(root, count)
+    seconds = time.perf_counter() - start
+    if job:
+        subprocess.run(["scancel", job], check=True)
+    return seconds
+
+
+def main() -> None:
+    """Measure and print."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        timed(ours, root / "warm", 10)  # imports
+        pairs = []
+        for pair in range(PAIRS):
+            first = timed(ours, root / f"ours-{pair}", 1000)
+            pairs.append((first, timed(ours, root / f"ours-{pair}", 1000), timed(bare, root / f"bare-{pair}", 1000)))
+        large = timed(ours, root / "large", 10_000)
+    first, again, peer = (statistics.median(column) for column in zip(*pairs, strict=True))
+    ratio = statistics.median(row[0] / row[2] for row in pairs)
+    print(f"1,000 runs planned and submitted  {first:6.2f} s  (goal: 2 s)")
+    print(f"the same command again            {again:6.2f} s  (goal: 1 s)")
+    print(f"submitit map_array of 1,000       {peer:6.2f} s; ours / bare = {ratio:.2f}")
+    print(f"10,000 runs                       {large:6.2f} s; {large / first / 10:.2f} of linear")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""Finding what is new in a workspace, with few calls to its file system and none for a finished run."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from attnctl.records import RecordError, Submission, Sweep
+from attnctl.rundir import Workspace
+from attnctl.spec import ID_LENGTH
+
+if TYPE_CHECKING:
+    from db.store import Store
+
+R = TypeVar("R", Submission, Sweep)
+
+_ID = re.compile(f"[0-9a-f]{{{ID_LENGTH}}}")
+
+
+def is_empty(workspace: Workspace) -> bool:
+    """Whether nothing was ever asked for here: then nothing is written here either."""
+    return not any(folder.is_dir() for folder in (workspace.runs, workspace.submissions, workspace.sweeps))
+
+
+def refresh(store: Store, workspace: Workspace) -> None:
+    """Take in whatever is new in the workspace. Raises sqlite3.Error and OSError."""
+    known = dict(store.connection.execute("SELECT id, final FROM run").fetchall())
+    submissions = _new_submissions(store.connection, workspace)
+    sweeps, gone = _new_sweeps(store.connection, workspace)
+    there = {name for name in _names(workspace.runs) if _ID.fullmatch(name)}
+    vanished = known.keys() - there
+    if submissions or sweeps or gone or vanished:
+        from db import requests
+
+        for run in requests.take_in(store, submissions, sweeps, gone, vanished):
+            known[run] = 0
+    pending = sorted(run for run in there if not known.get(run))
+    if pending:
+        from db.ingest import ingest  # SQLAlchemy: not for a workspace in which all has ended
+
+        ingest(store, workspace, pending)
+
+
+def _new_submissions(connection: sqlite3.Connection, workspace: Workspace) -> dict[str, Submission | str]:
+    """The submissions that are new, or had no outcome when they were read; words instead of a broken one."""
+    settled = "SELECT tag FROM submission WHERE job_id IS NOT NULL OR failed IS NOT NULL"
+    done = {tag for (tag,) in connection.execute(settled)}
+    found: dict[str, Submission | str] = {}
+    for tag in _records(workspace.submissions):
+        if tag not in done:
+            record = _read(Submission, workspace.submission(tag))
+            if record is not None:
+                found[tag] = record
+    return found
+
+
+def _new_sweeps(
+    connection: sqlite3.Connection, workspace: Workspace
+) -> tuple[dict[str, tuple[Sweep | str, str]], set[str]]:
+    """The sweeps whose file is new or has changed, each with its stamp; and the names of those that are gone."""
+    known = dict(connection.execute("SELECT name, stamp FROM sweep").fetchall())
+    found: dict[str, tuple[Sweep | str, str]] = {}
+    there = set(_records(workspace.sweeps))
+    for name in sorted(there):
+        path = workspace.sweep(name)
+        status = path.stat()
+        stamp = f"{status.st_size} {status.st_mtime_ns}"
+        if known.get(name) != stamp:
+            record = _read(Sweep, path)
+            if record is not None:
+                found[name] = (record, stamp)
+    return found, known.keys() - there
+
+
+def _read(kind: type[R], path: Path) -> R | str | None:
+    try:
+        return kind.read(path)
+    except RecordError as error:
+        return str(error)
+    except OSError as error:
+        return f"{path}: {error.strerror}"
+
+
+def _records(folder: Path) -> list[str]:
+    """The names of the records in a folder, without `.json`; files that are being written begin with a dot."""
+    return [name.removesuffix(".json") for name in _names(folder) if name.endswith(".json") and name[0] != "."]
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in entries]
+    except FileNotFoundError:
+        return []

@@ -1,0 +1,196 @@
+"""What the folder of one run says: read without a database, for `db.ingest` to write down.
+
+A file that is broken stops nothing: its words are collected, and the rest of the run is read all the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from attnctl.records import Cancel, Exit, Observed, Record, RecordError, Request
+from attnctl.rundir import Attempt, Incarnation, RunDir
+from attnctl.spec import RunSpec
+from attnctl.state import Evidence, State, Verdict, decide
+from db import events
+from db.events import Evaluation, Log
+
+Token = tuple[int, int]
+"""(attempt, incarnation)."""
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """What the submission of an attempt says. job_id: of this run's own array task."""
+
+    job_id: str | None
+    failed: str | None
+
+
+@dataclass
+class Facts:
+    """One run's folder. Of what was known before, only what has changed since is read again."""
+
+    spec: RunSpec | None = None
+    requests: dict[int, Request] = field(default_factory=dict)
+    logs: dict[Token, Log] = field(default_factory=dict)
+    fresh: list[tuple[Token, Evaluation]] = field(default_factory=list)
+    """The evaluations read this time."""
+    machines: dict[Token, dict[str, Any]] = field(default_factory=dict)
+    """Columns of the incarnations whose env.json was read this time."""
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def newest(self) -> int | None:
+        """The number of the newest attempt."""
+        return max(self.requests, default=None)
+
+    @property
+    def token(self) -> Token | None:
+        """The newest incarnation of the newest attempt."""
+        return max((token for token in self.logs if token[0] == self.newest), default=None)
+
+
+@contextlib.contextmanager
+def _noting(facts: Facts) -> Iterator[None]:
+    """Collect the words of a file that is broken or cannot be read."""
+    try:
+        yield
+    except RecordError as error:
+        facts.problems.append(str(error))
+    except OSError as error:
+        facts.problems.append(f"{error.filename}: {error.strerror}")
+
+
+def read_run(run: RunDir, facts: Facts) -> Facts | None:
+    """Read on in a run's folder; None while it is being made and has no spec yet. Raises events.Replaced.
+
+    facts: what is known already; it is added to.
+    """
+    if facts.spec is None:
+        with _noting(facts):
+            if not run.spec.exists():
+                return None
+            facts.spec = run.read_spec()
+    for attempt in run.attempts():
+        _read_attempt(attempt, facts)
+    return facts
+
+
+def _read_attempt(attempt: Attempt, facts: Facts) -> None:
+    if attempt.number not in facts.requests:
+        with _noting(facts):
+            request = _checked(Request.read(attempt.request), attempt.request)
+            if request is None:
+                return  # its maker is about to write it
+            facts.requests[attempt.number] = request
+    for incarnation in attempt.incarnations():
+        log = facts.logs.setdefault(incarnation.token, Log())
+        with _noting(facts):
+            for evaluations in events.read(incarnation.events, log):
+                facts.fresh += [(incarnation.token, evaluation) for evaluation in evaluations]
+        if "node" not in log.values:
+            with _noting(facts):
+                _read_machine(incarnation, facts)
+
+
+def _read_machine(incarnation: Incarnation, facts: Facts) -> None:
+    try:
+        document = json.loads(incarnation.env.read_bytes())
+    except FileNotFoundError:
+        return
+    except ValueError as error:
+        raise RecordError(f"{incarnation.env} is not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise RecordError(f"{incarnation.env} does not describe a machine")
+    texts = {name: document.get(name) for name in ("python", "torch", "cuda", "commit")}
+    node = document.get("node") or document.get("host")
+    facts.machines[incarnation.token] = {
+        "node": node if isinstance(node, str) else "",
+        **{name: value if isinstance(value, str) else None for name, value in texts.items()},
+    }
+
+
+def judge(run: RunDir, facts: Facts, submissions: Mapping[str, Submitted]) -> Verdict:
+    """The state of a run by the evidence of its newest attempt; a broken spec or no attempt at all says so."""
+    if facts.spec is None:
+        return Verdict(State.LOST, facts.problems[0], 0.0)
+    number = facts.newest
+    if number is None:
+        reason = facts.problems[0] if facts.problems else "it was never submitted"
+        return Verdict(State.LOST if facts.problems else State.NEW, reason, 0.0)
+    attempt, request = run.attempt(number), facts.requests[number]
+    submitted = submissions.get(request.tag, Submitted(None, None))
+    log = facts.logs[facts.token] if facts.token is not None else Log()
+    exits = _records(Exit, attempt.incarnation(facts.token[1]).path, "exit.", facts) if facts.token else []
+    verdict = decide(
+        Evidence(
+            created=request.created,
+            submitted=submitted.job_id is not None,
+            refused=submitted.failed,
+            observations=sorted(_records(Observed, attempt.observed, "", facts), key=lambda record: record.at),
+            exits=sorted(exits, key=lambda record: record.rank),
+            world=world(request),
+            started=log.values.get("started"),
+            heartbeat=log.values.get("heartbeat"),
+            cancel=next(iter(_records(Cancel, attempt.path, "cancel.", facts)), None),
+        )
+    )
+    if facts.problems and not verdict.reason:
+        return Verdict(verdict.state, facts.problems[0], verdict.since)
+    return verdict
+
+
+def world(request: Request) -> int:
+    """The processes that an attempt asked for."""
+    return max(1, resource(request, "nodes", 1)) * max(1, resource(request, "tasks_per_node", 1))
+
+
+def resource(request: Request, name: str, default: int) -> int:
+    """A whole number of the resources that an attempt asked for."""
+    value = request.resources.get(name)
+    return value if isinstance(value, int) else default
+
+
+def _records(kind: type[R], folder: Path, prefix: str, facts: Facts) -> list[R]:
+    """The whole records `<prefix>*.json` in a folder; a broken one is noted."""
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    found = []
+    for name in names:
+        if name.startswith(prefix) and name.endswith(".json") and not name.startswith("."):
+            with _noting(facts):
+                record = _checked(kind.read(folder / name), folder / name)
+                if record is not None:
+                    found.append(record)
+    return found
+
+
+_TYPES = {
+    "float": (int, float),
+    "int": (int,),
+    "str": (str,),
+    "str | None": (str, type(None)),
+    "bool": (bool,),
+    "Where": (str,),
+    "Mapping[str, Any]": (dict,),
+}
+
+
+def _checked(record: R | None, path: Path) -> R | None:
+    """The record, when its values are of the types that it declares; raises RecordError."""
+    for name, declared in type(record).__annotations__.items() if record is not None else ():
+        value = getattr(record, name)
+        if not isinstance(value, _TYPES.get(str(declared), object)):
+            raise RecordError(f"{path} is not a {type(record).__name__} record: {name} is {value!r:.80}")
+    return record

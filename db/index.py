@@ -1,0 +1,210 @@
+"""The index as the commands use it: refresh it, then ask."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Self
+
+from attnctl.records import Placed, Sweep
+from attnctl.rundir import Workspace
+from attnctl.spec import recipe_fields
+from attnctl.state import State, Verdict
+from attnctl.values import SpecError, did_you_mean
+from db import discover
+from db.place import location
+from db.rows import COLUMNS, Details, MetricRow, RunRow
+from db.store import Store, clear, open_in_memory, open_store
+
+RECALL = 3600.0
+"""Seconds for which the scheduler is still asked about an attempt that was interrupted: it may start it again."""
+
+_MAY_RETURN = json.dumps([State.PREEMPTED, State.NODE_FAILURE, State.TIMEOUT, State.LOST])
+_ACTIVE = json.dumps([state for state in State if state.active])
+
+# Only names of our own are put into these texts; all values are variables.
+_NAMED = "WHERE :ids IS NULL OR id IN (SELECT value FROM json_each(:ids))"
+_SOME = f"run IN (SELECT number FROM run {_NAMED})"  # noqa: S608
+_RUNS = f"SELECT number, {', '.join(COLUMNS)} FROM run {_NAMED}"  # noqa: S608
+_NAMES = "SELECT DISTINCT name FROM result ORDER BY name"
+_LAST = f"""
+    SELECT run, {{columns}} FROM (SELECT run, name, last AS value FROM result WHERE :ids IS NULL OR {_SOME})
+    GROUP BY run"""  # noqa: S608
+_PARTS = {
+    "recipe": f"SELECT id, {', '.join(recipe_fields())} FROM spec JOIN run ON number = run {_NAMED}",  # noqa: S608
+    "spec": f"SELECT id, text FROM spec JOIN run ON number = run {_NAMED}",  # noqa: S608
+    "best": "SELECT run, name, best FROM results WHERE best IS NOT NULL AND (:ids IS NULL "
+    "OR run IN (SELECT value FROM json_each(:ids)))",
+    "hyperparameters": "SELECT run, name, value FROM hyperparameters WHERE :ids IS NULL "
+    "OR run IN (SELECT value FROM json_each(:ids))",
+}
+_PLACED = """
+    SELECT id, attempt, tag, place, job_id, created FROM run
+    WHERE final = 0 AND attempt IS NOT NULL AND (
+        state IN (SELECT value FROM json_each(:active))
+        OR state IN (SELECT value FROM json_each(:returning)) AND since > :since)
+    ORDER BY created, id"""
+
+
+def open_index(workspace: Workspace) -> Index:
+    """The index of a workspace, as it was last refreshed. A workspace without runs gets no file. Raises SpecError."""
+    return Index(workspace)
+
+
+def rebuild(workspace: Workspace) -> Index:
+    """The index made anew from the folders alone. Raises SpecError."""
+    index = Index(workspace)
+    with index.guarded() as store:
+        store.empty()
+    index.refresh()
+    return index
+
+
+class Index:
+    """Queries over one workspace's runs. A context manager; what it raises is a SpecError."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.location = location(workspace)
+        """The file it is kept in, whether it exists yet or not."""
+        self._store = self._open()
+        self._closed = False
+
+    def _open(self) -> Store:
+        in_memory = not self.location.exists() and discover.is_empty(self.workspace)
+        return open_in_memory() if in_memory else open_store(self.location)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; rows that were given out can still be asked for all they have."""
+        self._store.close()
+        self._closed = True
+
+    @contextmanager
+    def guarded(self) -> Iterator[Store]:
+        """The open file; its errors become one clear line."""
+        with clear(self._store.path):
+            yield self._store
+
+    def _rows(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
+        if self._closed:
+            with Index(self.workspace) as again:
+                return again._rows(query, values)
+        with self.guarded() as store:
+            return store.connection.execute(query, values).fetchall()
+
+    # --------------------------------------------------------------------------------------------------- refreshing
+
+    def refresh(self) -> None:
+        """Take in what is new in the workspace's folders; doing it twice changes nothing."""
+        if self._store.path is None and not discover.is_empty(self.workspace):
+            self._store.close()
+            self._store = self._open()
+        with self.guarded() as store:
+            discover.refresh(store, self.workspace)
+
+    # ------------------------------------------------------------------------------------------------------- asking
+
+    def placed(self) -> list[Placed]:
+        """The newest attempts of the runs that the scheduler should be asked about: under way, or just interrupted."""
+        rows = self._rows(_PLACED, {"active": _ACTIVE, "returning": _MAY_RETURN, "since": time.time() - RECALL})
+        return [
+            Placed(run=run, attempt=attempt, tag=tag, where=where, job_id=job_id, created=created)
+            for run, attempt, tag, where, job_id, created in rows
+        ]
+
+    def states(self, ids: Sequence[str]) -> dict[str, Verdict]:
+        """The state of each of these runs that is known."""
+        rows = self._rows(f"SELECT id, state, reason, since FROM run {_NAMED}", {"ids": _listed(ids)})  # noqa: S608
+        return {run: Verdict(State(state), reason, since) for run, state, reason, since in rows}
+
+    def runs(self, ids: Sequence[str] | None = None) -> list[RunRow]:
+        """These runs, in the order given, without what is not known; or all, in the order of their ids."""
+        values = {"ids": None if ids is None else _listed(ids)}
+        last = self._wide(_LAST, values)
+        details = Details(lambda part: self._details(part, values))
+        nothing: dict[str, float] = {}
+        found = {
+            run: RunRow(*(run, *row, last.get(number, nothing), details))
+            for number, run, *row in self._rows(_RUNS, values)
+        }
+        return [found[run] for run in dict.fromkeys(sorted(found) if ids is None else ids) if run in found]
+
+    def _wide(self, query: str, values: Mapping[str, Any]) -> dict[int, dict[str, float]]:
+        """Run number -> name -> value. query: with the place of one column for each name of a result."""
+        names = [name for (name,) in self._rows(_NAMES)]
+        columns = ", ".join(f"max(CASE name WHEN :name{number} THEN value END)" for number in range(len(names)))
+        if not names:
+            return {}
+        variables = {**values, **{f"name{number}": name for number, name in enumerate(names)}}
+        return {
+            number: {name: value for name, value in zip(names, row, strict=True) if value is not None}
+            for number, *row in self._rows(query.format(columns=columns), variables)
+        }
+
+    def _details(self, part: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A part of `RunRow` that not everybody asks for: run id -> value."""
+        if part in {"recipe", "spec"}:
+            return {run: row if part == "recipe" else row[0] for run, *row in self._rows(_PARTS[part], values)}
+        found: dict[str, dict[str, Any]] = defaultdict(dict)
+        for run, name, value in self._rows(_PARTS[part], values):
+            found[run][name] = value
+        return found
+
+    def history(self, run: str) -> list[MetricRow]:
+        """All values of a run, by step and name. run: its whole id."""
+        query = "SELECT name, step, epoch, value, attempt, incarnation FROM metrics WHERE run = ? ORDER BY step, name"
+        return [MetricRow(*row) for row in self._rows(query, (run,))]
+
+    # ------------------------------------------------------------------------------------------------------ finding
+
+    def find_run(self, prefix: str) -> str:
+        """The id of the one run that begins with `prefix`."""
+        rows = self._rows("SELECT id FROM run WHERE substr(id, 1, ?) = ? ORDER BY id LIMIT 4", (len(prefix), prefix))
+        found = [run for (run,) in rows]
+        if len(found) == 1 and prefix:
+            return str(found[0])
+        if found:
+            more = " ..." if len(found) > 3 else ""
+            raise SpecError(f"{prefix!r} begins the ids of several runs: {', '.join(found[:3])}{more}; give more of it")
+        known = [run for (run,) in self._rows("SELECT id FROM run")]
+        if not known:
+            raise SpecError(f"no run {prefix!r}: this workspace has no runs yet; attnctl sweep starts some")
+        nearest = did_you_mean(prefix, [run[: max(4, len(prefix))] for run in known])
+        raise SpecError(f"no run {prefix!r}{nearest if 'did you mean' in nearest else '; attnctl status lists them'}")
+
+    def sweeps(self) -> list[Sweep]:
+        """All sweeps, oldest first."""
+        members: dict[str, list[str]] = defaultdict(list)
+        for name, run in self._rows("SELECT sweep, run FROM sweep_run ORDER BY sweep, position"):
+            members[name].append(run)
+        query = "SELECT name, created, command FROM sweep WHERE problem IS NULL ORDER BY created, name"
+        return [
+            Sweep(name=name, created=created, command=shlex.split(command), runs=members[name])
+            for name, created, command in self._rows(query)
+        ]
+
+    def find_sweep(self, name: str) -> Sweep:
+        """The sweep of that name."""
+        for problem in self._rows("SELECT problem FROM sweep WHERE name = ? AND problem IS NOT NULL", (name,)):
+            raise SpecError(str(problem[0]))
+        sweeps = {sweep.name: sweep for sweep in self.sweeps()}
+        if name in sweeps:
+            return sweeps[name]
+        if not sweeps:
+            raise SpecError(f"no sweep {name!r}: this workspace has no sweeps yet; attnctl sweep starts one")
+        raise SpecError(f"unknown sweep {name!r}{did_you_mean(name, sweeps)}")
+
+
+def _listed(values: Sequence[str]) -> str:
+    """Values as one SQL variable, for json_each: as many as there may be."""
+    return json.dumps(list(values))

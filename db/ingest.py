@@ -1,0 +1,324 @@
+"""Ingestion: what the folders of the runs say, written into the index, a chunk of runs in one transaction.
+
+Positions in the logs are read and moved in the same transaction as the rows, so that whatever is killed, and however
+many commands do it at once, each line is taken in once.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, func, select
+from sqlalchemy.dialects import sqlite
+
+from attnctl.records import Request
+from attnctl.rundir import Workspace
+from attnctl.spec import RunSpec
+from attnctl.state import State, Verdict
+from attnctl.values import text
+from db import results, schema
+from db.events import Log, Replaced
+from db.gather import Facts, Submitted, Token, judge, read_run, resource, world
+from db.results import Results
+from db.store import Store
+
+CHUNK = 128
+"""Runs in one transaction; others may write between two."""
+
+MANY = 100_000
+"""Metric rows held in memory before they are handed to SQLite."""
+
+_KEYS = {"run", "attempt", "incarnation", "offset", "tail"}
+
+
+@dataclass
+class Known:
+    """What the index holds of one run. number: its own name for it."""
+
+    id: str
+    number: int
+    row: dict[str, Any] = field(default_factory=dict)
+    facts: Facts = field(default_factory=Facts)
+    results: Results = field(default_factory=Results)
+    alarm: str | None = None
+    submissions: dict[str, Submitted] = field(default_factory=dict)
+    """By tag."""
+
+    def forget(self) -> Known:
+        """The same run with nothing read."""
+        return Known(self.id, self.number, submissions=self.submissions)
+
+
+@dataclass
+class Batch:
+    """Rows to write, by table."""
+
+    rows: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    metrics: list[tuple[Any, ...]] = field(default_factory=list)
+    stale_results: list[int] = field(default_factory=list)
+
+
+def ingest(store: Store, workspace: Workspace, ids: Iterable[str]) -> None:
+    """Read on in the folders of these runs. Raises sqlite3.Error."""
+    remaining = iter(ids)
+    while chunk := list(itertools.islice(remaining, CHUNK)):
+        with store.writing() as connection:
+            batch = Batch()
+            for known in _load(connection, chunk):
+                if not known.row.get("final"):
+                    _ingest_run(connection, workspace, known, batch)
+                if len(batch.metrics) > MANY:
+                    _write(connection, batch)
+                    batch = Batch()
+            _write(connection, batch)
+
+
+def forget(connection: Connection, numbers: Sequence[int], *, runs: bool) -> None:
+    """Delete what was read of some runs. runs: them too, not only what belongs to them."""
+    for table in (schema.spec, schema.metric, schema.result, schema.incarnation, schema.attempt, schema.hyperparameter):
+        connection.execute(delete(table).where(table.c.run.in_(numbers)))
+    if runs:
+        connection.execute(delete(schema.run).where(schema.run.c.number.in_(numbers)))
+
+
+# ---------------------------------------------------------------------------------------------------------- one run
+
+
+def _ingest_run(connection: Connection, workspace: Workspace, known: Known, batch: Batch) -> None:
+    folder = workspace.run(known.id)
+    attempts, had_spec = set(known.facts.requests), known.facts.spec is not None
+    before = {token: (log.offset, log.values.get("device")) for token, log in known.facts.logs.items()}
+    try:
+        facts = read_run(folder, known.facts)
+    except Replaced:
+        forget(connection, [known.number], runs=False)
+        known, attempts, had_spec, before = known.forget(), set(), False, {}
+        facts = read_run(folder, known.facts)
+    if facts is None:
+        return
+    for token, values in facts.machines.items():
+        facts.logs[token].values.update(values)
+    verdict = judge(folder, facts, known.submissions)
+    batch.rows["attempt"] += [
+        _attempt_row(known.number, number, facts.requests[number]) for number in facts.requests.keys() - attempts
+    ]
+    batch.rows["incarnation"] += [
+        _incarnation_row(known.number, token, log)
+        for token, log in facts.logs.items()
+        if token in facts.machines or token not in before or log.offset != before[token][0]
+    ]
+    devices = {token: log.values.get("device") for token, log in facts.logs.items()}
+    new_device = devices != {token: device for token, (_, device) in before.items()}
+    if facts.fresh or new_device:
+        known.results, known.alarm = _results(connection, known, batch)
+    if not had_spec and facts.spec is not None:
+        batch.rows["spec"].append({"run": known.number, **_recipe_row(facts.spec)})
+        batch.rows["hyperparameter"] += [
+            {"run": known.number, "name": name, "value": text(value)} for name, value in facts.spec.hyperparameters
+        ]
+    row = _run_row(known, verdict)
+    if any(known.row.get(name, row) != value for name, value in row.items()):
+        batch.rows["run"].append(row)
+
+
+def _results(connection: Connection, known: Known, batch: Batch) -> tuple[Results, str | None]:
+    """The run's results with what is fresh, and its alarm; the rows of both tables go into the batch.
+
+    A training that goes straight on adds to what it had; else all rows of the run are looked through.
+    """
+    found, alarm, facts, number = known.results, known.alarm, known.facts, known.number
+    rows = [
+        (number, evaluation.step, name, *token, evaluation.epoch, value)
+        for token, evaluation in facts.fresh
+        for name, value in evaluation.values.items()
+    ]
+    epochs = [found.epoch or 0, *(evaluation.epoch for _, evaluation in facts.fresh)]
+    if len(facts.logs) == 1 and all(earlier < later for earlier, later in itertools.pairwise(epochs)):
+        batch.metrics += rows
+        for _, evaluation in facts.fresh:
+            found.add(evaluation)
+    else:
+        if rows:
+            connection.exec_driver_sql(_metric_sql(), rows)
+        stored = _stored_metrics(connection, number)
+        found = results.of_rows(stored)
+        devices = {token: log.values.get("device", "") for token, log in facts.logs.items()}
+        alarm = results.disagreement(stored, devices)
+    batch.stale_results.append(number)
+    batch.rows["result"] += [
+        {"run": number, "name": name, "last": found.last.get(name), "best": found.best.get(name)}
+        for name in sorted({*found.last, *found.best})
+    ]
+    return found, alarm
+
+
+def _stored_metrics(connection: Connection, number: int) -> list[results.Row]:
+    """All metric rows of a run, by step and token."""
+    columns = schema.metric.c
+    fields = (columns.step, columns.name, columns.attempt, columns.incarnation, columns.epoch, columns.value)
+    order = (columns.step, columns.attempt, columns.incarnation, columns.name)
+    found = connection.execute(select(*fields).where(columns.run == number).order_by(*order))
+    return [(row[0], row[1], row[2], row[3], row[4], row[5]) for row in found]
+
+
+def _run_row(known: Known, verdict: Verdict) -> dict[str, Any]:
+    facts, found = known.facts, known.results
+    request = facts.requests[facts.newest] if facts.newest is not None else None
+    newest = facts.logs[facts.token].values if facts.token is not None else {}
+    latest: dict[str, Any] = {}
+    for _, log in sorted(facts.logs.items()):
+        latest.update(log.values)
+    done = verdict.state is State.COMPLETED and not facts.problems and newest.get("outcome") == "completed"
+    submitted = known.submissions.get(request.tag) if request is not None else None
+    return {
+        **dict.fromkeys(schema.run.c.keys()),
+        "number": known.number,
+        "id": known.id,
+        **_spec_columns(facts),
+        "state": str(verdict.state),
+        "reason": verdict.reason,
+        "since": verdict.since,
+        "problem": "; ".join(dict.fromkeys(facts.problems)) or None,
+        "alarm": known.alarm,
+        "final": int(done),
+        "attempt": facts.newest,
+        "incarnation": facts.token[1] if facts.token is not None else None,
+        "tag": request.tag if request is not None else None,
+        "job_id": submitted.job_id if submitted is not None else None,
+        "place": request.where if request is not None else None,
+        "created": request.created if request is not None else None,
+        "started": newest.get("started"),
+        "heartbeat": newest.get("heartbeat"),
+        "ended": None if verdict.state.active or verdict.state is State.NEW else verdict.since,
+        "epoch": found.epoch,
+        "best_epoch": found.best_epoch,
+        **{name: latest.get(name) for name in ("step", "steps", "images_per_s", "params", "macs", "device", "node")},
+    }
+
+
+def _spec_columns(facts: Facts) -> dict[str, Any]:
+    spec = facts.spec
+    if spec is None:
+        return dict.fromkeys(("module", "label", "backbone", "dataset"), "?") | {
+            "placement": "",
+            "versions": "",
+            "seed": 0,
+        }
+    return {
+        **{name: getattr(spec, name) for name in ("module", "backbone", "placement", "dataset", "seed")},
+        "label": spec.label(),
+        "versions": ", ".join(f"{name} {value}" for name, value in vars(spec.versions).items()),
+    }
+
+
+def _recipe_row(spec: RunSpec) -> dict[str, Any]:
+    recipe = {name: int(value) if isinstance(value, bool) else value for name, value in vars(spec.recipe).items()}
+    return {**recipe, "text": json.dumps(spec.to_json(), sort_keys=True)}
+
+
+def _attempt_row(number: int, attempt: int, request: Request) -> dict[str, Any]:
+    minutes = request.resources.get("minutes")
+    return {
+        "run": number,
+        "attempt": attempt,
+        "tag": request.tag,
+        "created": request.created,
+        "place": request.where,
+        "user": request.user,
+        "host": request.host,
+        "world": world(request),
+        "nodes": max(1, resource(request, "nodes", 1)),
+        "gpus_per_node": resource(request, "gpus_per_node", 0),
+        "minutes": minutes if isinstance(minutes, int) else None,
+    }
+
+
+def _incarnation_row(number: int, token: Token, log: Log) -> dict[str, Any]:
+    row = dict.fromkeys((column.name for column in schema.incarnation.c), None) | log.values
+    return {**row, "run": number, "attempt": token[0], "incarnation": token[1], "offset": log.offset, "tail": log.tail}
+
+
+# ------------------------------------------------------------------------------------------------ reading and writing
+
+
+def _load(connection: Connection, ids: Sequence[str]) -> list[Known]:
+    """What the index holds of these runs; one that it does not hold gets a number."""
+    table = schema.run
+    rows = {row.id: dict(row._mapping) for row in connection.execute(select(table).where(table.c.id.in_(ids)))}
+    highest = connection.execute(select(func.max(table.c.number))).scalar() or 0
+    fresh = itertools.count(highest + 1)
+    found = [Known(run, rows[run]["number"] if run in rows else next(fresh), rows.get(run, {})) for run in ids]
+    by_number = {known.number: known for known in found}
+    for number, document in connection.execute(
+        select(schema.spec.c.run, schema.spec.c.text).where(schema.spec.c.run.in_(by_number))
+    ):
+        by_number[number].facts.spec = RunSpec.from_json(json.loads(document))
+    _load_parts(connection, by_number)
+    tasks, heads = schema.task, schema.submission
+    query = select(tasks, heads.c.job_id, heads.c.place, heads.c.failed).join(heads, heads.c.tag == tasks.c.tag)
+    by_id = {known.id: known for known in found}
+    for row in connection.execute(query.where(tasks.c.run.in_(ids))):
+        job_id = f"{row.job_id}_{row.task}" if row.job_id and row.place == "slurm" else row.job_id
+        by_id[row.run].submissions[row.tag] = Submitted(job_id, row.failed)
+    return found
+
+
+def _load_parts(connection: Connection, by_number: dict[int, Known]) -> None:
+    """The attempts, incarnations and results of the runs."""
+    for known in by_number.values():
+        known.alarm = known.row.get("alarm")
+        known.results = Results(epoch=known.row.get("epoch"), best_epoch=known.row.get("best_epoch"))
+    for row in connection.execute(select(schema.attempt).where(schema.attempt.c.run.in_(by_number))):
+        known = by_number[row.run]
+        resources = {"nodes": row.nodes, "tasks_per_node": row.world // row.nodes, "minutes": row.minutes}
+        known.facts.requests[row.attempt] = Request(
+            tag=row.tag,
+            created=row.created,
+            host=row.host,
+            pid=0,
+            user=row.user,
+            nonce="",
+            where=row.place,
+            resources=resources | {"gpus_per_node": row.gpus_per_node},
+        )
+    for row in connection.execute(select(schema.incarnation).where(schema.incarnation.c.run.in_(by_number))):
+        values = {name: value for name, value in row._mapping.items() if name not in _KEYS and value is not None}
+        by_number[row.run].facts.logs[row.attempt, row.incarnation] = Log(row.offset, row.tail, values)
+    for row in connection.execute(select(schema.result).where(schema.result.c.run.in_(by_number))):
+        found = by_number[row.run].results
+        found.last.update({row.name: row.last} if row.last is not None else {})
+        found.best.update({row.name: row.best} if row.best is not None else {})
+
+
+def _write(connection: Connection, batch: Batch) -> None:
+    if batch.stale_results:
+        connection.execute(delete(schema.result).where(schema.result.c.run.in_(batch.stale_results)))
+    for name in ("run", "spec", "hyperparameter", "attempt", "incarnation", "result"):
+        if batch.rows[name]:
+            upsert(connection, schema.metadata.tables[name], batch.rows[name])
+    if batch.metrics:
+        connection.exec_driver_sql(_metric_sql(), batch.metrics)
+
+
+def upsert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows, or replace those of the same primary key."""
+    connection.execute(_upsert(table), rows)
+
+
+@cache
+def _upsert(table: Table) -> Any:
+    statement = sqlite.insert(table)
+    changing = {column.name: statement.excluded[column.name] for column in table.c if not column.primary_key}
+    return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=changing)
+
+
+@cache
+def _metric_sql() -> str:
+    """For millions of rows as tuples, past SQLAlchemy's handling of each."""
+    return str(schema.metric.insert().prefix_with("OR REPLACE").compile(dialect=sqlite.dialect()))

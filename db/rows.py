@@ -1,0 +1,123 @@
+"""What the index gives back: one run, one metric, as plain values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from attnctl.records import RecordError
+from attnctl.spec import RunSpec, recipe_fields
+from attnctl.state import State, Verdict
+from attnctl.values import Scalar
+
+
+class MetricRow(NamedTuple):
+    """One value of a run's history; of a step that was trained twice, the later attempt's."""
+
+    name: str
+    step: int
+    epoch: int
+    value: float
+    attempt: int
+    incarnation: int
+
+
+class Details(dict[str, Any]):
+    """Part -> run id -> value, read a part at a time. parts: best, hyperparameters, recipe, spec."""
+
+    def __init__(self, read: Callable[[str], Mapping[str, Any]]) -> None:
+        super().__init__()
+        self._read = read
+
+    def __missing__(self, part: str) -> Any:
+        found = self[part] = self._read(part)
+        return found
+
+
+@dataclass(slots=True)
+class RunRow:
+    """A run as the index has it. Times are Unix seconds; None is what is not known (yet)."""
+
+    id: str
+    module: str
+    """`?`, as backbone and data set, when the run's spec.json is broken."""
+    label: str
+    backbone: str
+    placement: str
+    dataset: str
+    versions: str
+    """Of the code that the numbers depend on: `module 1, backbone 1, placement 1, dataset 1, loop 1`."""
+    seed: int
+    state: str
+    reason: str
+    since: float
+    problem: str | None = None
+    """A broken file of the run, in words."""
+    alarm: str | None = None
+    """In words, that two of its attempts disagree on the CPU."""
+    attempt: int | None = None
+    job_id: str | None = None
+    place: str | None = None
+    created: float | None = None
+    started: float | None = None
+    heartbeat: float | None = None
+    ended: float | None = None
+    step: int | None = None
+    steps: int | None = None
+    epoch: int | None = None
+    best_epoch: int | None = None
+    images_per_s: float | None = None
+    params: int | None = None
+    macs: int | None = None
+    device: str | None = None
+    node: str | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """Of the last evaluated epoch."""
+    details: Details = field(default_factory=lambda: Details(lambda _: {}), repr=False, compare=False)
+    """Where the rest comes from, for all runs of one query at once, when it is first asked for."""
+
+    @property
+    def best(self) -> Mapping[str, float]:
+        """The metrics of the epoch with the highest top-1."""
+        found: Mapping[str, float] = self.details["best"].get(self.id, {})
+        return found
+
+    @property
+    def hyperparameters(self) -> Mapping[str, str]:
+        """As a user types them."""
+        found: Mapping[str, str] = self.details["hyperparameters"].get(self.id, {})
+        return found
+
+    @property
+    def recipe_values(self) -> tuple[Scalar, ...]:
+        """In the order of the recipe's fields, as the database holds them: true is 1."""
+        return tuple(self.details["recipe"].get(self.id, ()))
+
+    @property
+    def recipe(self) -> dict[str, Scalar]:
+        """The recipe's values by field."""
+        return dict(zip(recipe_fields(), self.recipe_values, strict=False))
+
+    @property
+    def spec(self) -> RunSpec:
+        """The whole request; raises RecordError when the run's spec.json is broken."""
+        text = self.details["spec"].get(self.id)
+        if text is None:
+            raise RecordError(self.problem or f"run {self.id} has no spec")
+        return RunSpec.from_json(json.loads(text))
+
+    @property
+    def verdict(self) -> Verdict:
+        """The state, why, and since when."""
+        return Verdict(State(self.state), self.reason, self.since)
+
+    @property
+    def progress(self) -> float | None:
+        """The trained part, from 0 to 1."""
+        return min(1.0, (self.step or 0) / self.steps) if self.steps else None
+
+
+COLUMNS = tuple(name for name in RunRow.__dataclass_fields__ if name not in {"metrics", "details"})
+"""The columns of the table `run` that a row begins with, in order."""

@@ -1,0 +1,169 @@
+"""The index's file: opening it, creating it safely beside others, emptying it, and transactions.
+
+There is one kind of connection, sqlite3's. SQLAlchemy, which takes 0.25 s to import, works over that same connection
+and only where something is written; what is only read needs none of it.
+
+The journal is SQLite's default, a rollback journal: it is safe on every file system and leaves one file that anybody
+can copy or open read-only. A write-ahead log took as much CPU and at best a tenth less time for an ingestion.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attnctl.values import SpecError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+VERSION = 1
+"""Of the schema; a test holds the two together."""
+
+BUSY_SECONDS = 60.0
+"""How long one command waits for another's transaction, which lasts about a second."""
+
+
+class StoreError(SpecError):
+    """The index's file cannot be read or written; the message names it and says what helps."""
+
+
+class Store:
+    """An open index. `connection` is for reading; what is written goes through `writing`."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path | None) -> None:
+        self.connection = connection
+        self.path = path
+        """None: in memory."""
+
+    @cached_property
+    def _engine(self) -> Engine:
+        from sqlalchemy import StaticPool, create_engine
+
+        return create_engine("sqlite://", creator=lambda: self.connection, poolclass=StaticPool)
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction, alone among writers from its start: what is read in it nobody changes before its end.
+
+        Raises sqlite3.Error.
+        """
+        from sqlalchemy.exc import DBAPIError
+
+        try:
+            with self._engine.begin() as alchemy:
+                # Not before: when SQLAlchemy first meets a connection, it rolls back what has begun on it.
+                alchemy.exec_driver_sql("BEGIN IMMEDIATE")
+                yield alchemy
+        except DBAPIError as error:
+            if isinstance(error.orig, sqlite3.Error):
+                raise error.orig from error
+            raise
+
+    def empty(self) -> None:
+        """Drop all that is in the index and make its tables anew, in one transaction."""
+        from db import schema
+
+        with self.writing() as alchemy:
+            query = "SELECT type, name FROM sqlite_master WHERE type IN ('view', 'table') AND name NOT LIKE 'sqlite%'"
+            for kind, name in sorted(map(tuple, alchemy.exec_driver_sql(query)), reverse=True):  # the views first
+                quoted = name.replace('"', '""')
+                alchemy.exec_driver_sql(f'DROP {kind} "{quoted}"')
+            schema.create(alchemy)
+            alchemy.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
+
+    def version(self) -> int:
+        """The schema version of what is in the file; 0 for an empty one."""
+        return int(self.connection.execute("PRAGMA user_version").fetchone()[0])
+
+    def close(self) -> None:
+        """Close the file."""
+        self.connection.close()
+
+
+def open_store(path: Path) -> Store:
+    """The index in `path`, created if need be; emptied when it is of another schema version. Raises StoreError."""
+    with clear(path):
+        try:
+            return _current(path)
+        except sqlite3.OperationalError:  # locked, full, unreadable: the file itself may be whole
+            raise
+        except sqlite3.DatabaseError:  # not a database, or a torn one: it is but an index
+            _replace(path)
+            return _current(path)
+
+
+def open_in_memory() -> Store:
+    """An empty index that is nowhere on disk: of a workspace in which there is nothing yet."""
+    store = Store(_connect(":memory:"), None)
+    store.empty()
+    return store
+
+
+@contextmanager
+def clear(path: Path | None) -> Iterator[None]:
+    """Turn SQLite's and the system's errors into one line that names the file; raises StoreError."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        remedy = "" if isinstance(error, sqlite3.OperationalError) else "; `attnctl db rebuild` makes it anew"
+        raise StoreError(f"{_named(path)}: {error}{remedy}") from error
+    except OSError as error:
+        raise StoreError(f"{_named(path)}: {error.strerror or error}") from error
+
+
+def _named(path: Path | None) -> str:
+    return f"the database {path}" if path else "the database in memory"
+
+
+def _current(path: Path) -> Store:
+    if not path.exists():
+        _create_file(path)
+    store = Store(_connect(path), path)
+    try:
+        if store.version() != VERSION:
+            store.empty()
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def _connect(path: Path | str) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA cache_size = -65536")  # kB: a chunk of ingestion stays in memory until it is committed
+    return connection
+
+
+def _create_file(path: Path) -> None:
+    """Make an empty index aside and link it into place: of two makers one wins, and nobody sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _made_aside(path) as aside, suppress(FileExistsError):
+        os.link(aside, path)
+
+
+def _replace(path: Path) -> None:
+    path.with_name(path.name + "-journal").unlink(missing_ok=True)  # the broken file's: never to be played back
+    with _made_aside(path) as aside:
+        aside.replace(path)
+
+
+@contextmanager
+def _made_aside(path: Path) -> Iterator[Path]:
+    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        store = Store(_connect(aside), aside)
+        try:
+            store.empty()
+        finally:
+            store.close()
+        yield aside
+    finally:
+        aside.unlink(missing_ok=True)

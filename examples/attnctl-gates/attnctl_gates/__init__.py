@@ -1,0 +1,1 @@
+"""An attention module, a backbone and a data set for attnctl."""

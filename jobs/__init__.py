@@ -1,0 +1,1 @@
+"""How a run runs: submission, the worker, the training loop, checkpoints and data loading."""

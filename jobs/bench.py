@@ -1,0 +1,122 @@
+"""Inference speed of networks, side by side: what `attnctl bench` measures.
+
+All networks are measured in the same rounds, one after the other, so that what slows the machine slows them all; each
+figure is the median of the rounds and its spread the half-width of the middle half. On a GPU one forward is captured
+in a CUDA graph and replayed, so that launching kernels from Python is no part of it.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+WARM_UP = 3
+"""Forwards of a network before the first round."""
+
+LEAST_SECONDS = 0.2
+"""A round of one network lasts at least this long: as many forwards as it takes."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Of one forward of a whole batch, in seconds. spread: half the distance between the quartiles."""
+
+    batch: int
+    seconds: float
+    spread: float
+
+    @property
+    def images_per_s(self) -> float:
+        """Images per second."""
+        return self.batch / self.seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conditions:
+    """How networks are measured. shape: (channels, height, width) of an image."""
+
+    shape: tuple[int, int, int]
+    batch: int
+    device: torch.device
+    precision: torch.dtype = torch.float32
+    compile: bool = False
+    rounds: int = 7
+
+
+def measure(networks: Sequence[nn.Module], conditions: Conditions) -> Iterator[list[Timing]]:
+    """The timings of the networks, after each round; the last one counts. Raises what torch raises."""
+    forwards = [_forward(network, conditions) for network in networks]
+    repeats = [_repeats(forward, conditions.device) for forward in forwards]
+    seconds: list[list[float]] = [[] for _ in networks]
+    for _ in range(conditions.rounds):
+        for taken, forward, count in zip(seconds, forwards, repeats, strict=True):
+            taken.append(_timed(forward, count, conditions.device) / count)
+        yield [_timing(conditions.batch, taken) for taken in seconds]
+
+
+def device_name(device: torch.device) -> str:
+    """The name of a device as a report prints it: the GPU's, or the CPU's with the threads in use."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:  # noqa: PTH123 - a file of the kernel
+        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "CPU")
+    return f"{model}, {torch.get_num_threads()} threads"
+
+
+def _forward(network: nn.Module, conditions: Conditions) -> Callable[[], Tensor]:
+    """One forward of the network on a batch that stays on the device, warmed up."""
+    device, precision = conditions.device, conditions.precision
+    network = network.eval().to(device).to(memory_format=torch.channels_last)
+    images = torch.randn(conditions.batch, *conditions.shape, device=device).to(memory_format=torch.channels_last)
+    if conditions.compile:
+        network.compile()
+
+    @torch.inference_mode()
+    def forward() -> Tensor:
+        with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+            scores: Tensor = network(images)
+            return scores
+
+    for _ in range(WARM_UP):
+        forward()
+    if device.type != "cuda":
+        return forward
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        scores = forward()
+
+    def replay() -> Tensor:
+        graph.replay()
+        return scores
+
+    return replay
+
+
+def _repeats(forward: Callable[[], Tensor], device: torch.device) -> int:
+    return max(1, round(LEAST_SECONDS / _timed(forward, 1, device)))
+
+
+def _timed(forward: Callable[[], Tensor], count: int, device: torch.device) -> float:
+    _wait(device)
+    started = time.perf_counter()
+    for _ in range(count):
+        forward()
+    _wait(device)
+    return time.perf_counter() - started
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _timing(batch: int, taken: Sequence[float]) -> Timing:
+    if len(taken) == 1:
+        return Timing(batch, taken[0], 0.0)
+    low, middle, high = statistics.quantiles(taken, n=4, method="inclusive")
+    return Timing(batch, middle, (high - low) / 2)

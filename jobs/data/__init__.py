@@ -1,0 +1,72 @@
+"""The images of a run, in batches that depend on (seed, step, replica, sample) alone.
+
+Small sets (digits, CIFAR) live in the device's memory; ImageNet streams from files through worker processes. Nothing
+here imports torch before `open_data` is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Protocol
+
+from attnctl.datasets import Dataset, describe
+from attnctl.spec import RunSpec
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from attnctl.config import DataRoots
+
+
+class TrainingData(Protocol):
+    """An open data set, as one run trains on it and evaluates it."""
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Global batches in an epoch; an incomplete last one is dropped."""
+
+    @property
+    def evaluation_size(self) -> int:
+        """Samples that all ranks together evaluate: the test set's, or the held-out part's."""
+
+    def train(self, start: int, replicas: range, steps: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """For each step in start..steps-1, for each of `replicas`: (images, targets), on the device.
+
+        images: (norm_batch, 3, H, W) float32, normalised and augmented; targets: (norm_batch,) int64, or
+        (norm_batch, classes) float32 with mixup or CutMix. Raises DataError for an image that cannot be read.
+        """
+
+    def evaluate(self, rank: int, world: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """This rank's own share as (images, labels): over all ranks no sample comes twice and none is left out."""
+
+    def close(self) -> None:
+        """End the worker processes and give back the memory."""
+
+
+def open_data(spec: RunSpec, roots: DataRoots, device: torch.device, workers: int = 0) -> TrainingData:
+    """The data of a run; workers: processes that read image files (0: this one reads them).
+
+    Raises DataError when files are missing or damaged, or when the recipe does not fit the data.
+    """
+    dataset = describe(spec.dataset)
+    folder = roots.folder(dataset.name)
+    if dataset.layout == "imagefolder":
+        from jobs.data.stream import open_stream
+
+        return open_stream(spec, dataset, folder, device, workers=workers, stage=roots.stage)
+    return _in_memory(spec, dataset, roots, device)
+
+
+def _in_memory(spec: RunSpec, dataset: Dataset, roots: DataRoots, device: torch.device) -> TrainingData:
+    from jobs.data import cifar, digits, loaded
+    from jobs.data.errors import check_files
+    from jobs.data.memory import InMemoryData
+
+    if dataset.layout == "embedded":
+        splits = digits.load(dataset)
+    elif dataset.layout == "loaded":
+        splits = loaded.load(dataset, roots.folder(dataset.name))
+    else:
+        splits = cifar.load(dataset, check_files(dataset, roots.folder(dataset.name)))
+    return InMemoryData(spec, dataset, splits, device)

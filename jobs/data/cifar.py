@@ -1,0 +1,63 @@
+"""CIFAR-10 and CIFAR-100 in their published form: python-version batches, in their folder or still in the .tar.gz."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from attnctl.datasets import Dataset
+from jobs.data.archive import archive_of, read_archive
+from jobs.data.errors import DataError
+from jobs.data.memory import Split, Splits
+from jobs.data.unpickle import load_restricted
+
+
+def load(dataset: Dataset, folder: Path) -> Splits:
+    """The training batches and the test batch; raises DataError naming the file that is missing or damaged."""
+    names = [item.name for item in dataset.files]
+    batches = [_parse(data, dataset, source) for source, data in _read(dataset, folder, names)]
+    is_test = [name.startswith("test") for name in names]
+    train = [batch for batch, held in zip(batches, is_test, strict=True) if not held]
+    test = [batch for batch, held in zip(batches, is_test, strict=True) if held]
+    return Splits(_join(train), _join(test))
+
+
+def _read(dataset: Dataset, folder: Path, names: list[str]) -> list[tuple[str, bytes]]:
+    """Path and content of each batch, in the order of `names`."""
+    if all((folder / name).is_file() for name in names):
+        return [(str(folder / name), (folder / name).read_bytes()) for name in names]
+    archive = archive_of(dataset, folder)
+    if archive is None:
+        raise DataError(f"{folder} holds neither all of {', '.join(names)} nor {dataset.archive}")
+    return read_archive(archive, names)
+
+
+def _parse(data: bytes, dataset: Dataset, source: str) -> Split:
+    """A batch: `data` (n, 3072) uint8, channels first, and `labels` or `fine_labels`."""
+    batch = load_restricted(io.BytesIO(data), source)
+    try:
+        pixels, labels = _fields(batch)
+        images = torch.from_numpy(pixels.reshape(-1, dataset.channels, dataset.height, dataset.width).copy())
+        classes = torch.from_numpy(np.asarray(labels, dtype=np.int64))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(f"{source} is not a batch of {dataset.name}: {error!r}") from error
+    if images.dtype != torch.uint8 or classes.shape != images.shape[:1]:
+        raise DataError(f"{source} holds {len(images)} images of {images.dtype} and {classes.numel()} labels")
+    if len(classes) == 0 or not 0 <= int(classes.min()) <= int(classes.max()) < dataset.classes:
+        raise DataError(f"{source} is empty or holds labels outside 0..{dataset.classes - 1}")
+    return Split(images, classes)
+
+
+def _fields(batch: Mapping[Any, Any]) -> tuple[Any, Any]:
+    """Pixels and labels; Python 2 wrote the keys, so that they are bytes or text depending on who repacked the file."""
+    named = {key.decode() if isinstance(key, bytes) else key: value for key, value in batch.items()}
+    return named["data"], named["fine_labels"] if "fine_labels" in named else named["labels"]
+
+
+def _join(parts: list[Split]) -> Split:
+    return Split(torch.cat([part.images for part in parts]), torch.cat([part.labels for part in parts]))

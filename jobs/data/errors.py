@@ -1,0 +1,25 @@
+"""What is wrong with a user's data, in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from attnctl.datasets import Dataset, missing_files
+from attnctl.values import SpecError, listed
+
+
+class DataError(SpecError):
+    """Data that is missing, damaged or does not fit the run; the message names the file."""
+
+
+def check_files(dataset: Dataset, folder: Path | None) -> Path:
+    """The data set's folder when its files are there; raises DataError with the missing ones and the mend."""
+    missing = missing_files(dataset, folder)
+    setting = f"set root or {dataset.name} under [data] in attnctl.toml"
+    download = f"`attnctl data fetch {dataset.name}` downloads it"
+    if folder is None:
+        raise DataError(f"no folder is set for {dataset.name}; {setting}{f', then {download}' if dataset.url else ''}")
+    if missing:
+        mend = f"{download}, or {setting}" if dataset.url else setting
+        raise DataError(f"{dataset.name} is not whole in {folder}: missing {listed(missing)}; {mend}")
+    return folder

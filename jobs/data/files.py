@@ -1,0 +1,161 @@
+"""Where the images of a large set lie: class folders, or tar shards. An index tells them apart by number and label.
+
+Class folders: `<part>/<class>/<name>.JPEG`; classes are numbered in the order of their names, as is usual for ImageNet.
+Tar shards, the WebDataset convention: `<part>/*.tar`, not compressed, with members `<key>.jpg` and `<key>.cls`, the
+latter holding the class number as text. Both are ordered by name, so that a sample's number is the same everywhere.
+"""
+
+from __future__ import annotations
+
+import os
+import tarfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from attnctl.values import listed
+from jobs.data.errors import DataError
+
+IMAGE_SUFFIXES = (".jpeg", ".jpg", ".png")
+_THREADS = 16  # listing is waiting for the file server
+_NAMED = 5  # of many faulty classes, an error names the first
+
+
+class ImageFiles(Protocol):
+    """The images of one part of a data set, by number."""
+
+    @property
+    def labels(self) -> npt.NDArray[np.int64]:
+        """(n,) class numbers."""
+
+    def name(self, number: int) -> str:
+        """Where the image is, for a person."""
+
+    def read(self, number: int) -> bytes:
+        """The encoded image; raises OSError."""
+
+
+def index(part: Path, classes: int) -> ImageFiles:
+    """The images under `part` (a train or val folder); raises DataError unless all `classes` are there."""
+    shards = sorted(part.glob("*.tar"))
+    return index_shards(shards, classes) if shards else index_folders(part, classes)
+
+
+# ---------------------------------------------------------------------------------------------------- class folders
+
+
+@dataclass(frozen=True)
+class FolderFiles:
+    """Class folders. Names are kept as arrays of bytes: a million strings would be copied into every worker process."""
+
+    part: Path
+    folders: list[str]
+    labels: npt.NDArray[np.int64]
+    names: npt.NDArray[np.bytes_]
+
+    def path(self, number: int) -> Path:
+        """The file of an image."""
+        folder = self.folders[int(self.labels[number])]
+        return self.part / folder / os.fsdecode(bytes(self.names[number]))
+
+    def name(self, number: int) -> str:
+        """The file of an image, for a person."""
+        return str(self.path(number))
+
+    def read(self, number: int) -> bytes:
+        """The encoded image; raises OSError."""
+        return self.path(number).read_bytes()
+
+
+def index_folders(part: Path, classes: int) -> FolderFiles:
+    """The images of the class folders under `part`; raises DataError when a class is missing or empty."""
+    folders = sorted(entry.name for entry in os.scandir(part) if entry.is_dir() and not entry.name.startswith("."))
+    if len(folders) != classes:
+        raise DataError(f"{part} holds {len(folders)} class folders and no tar shards; there should be {classes}")
+    with ThreadPoolExecutor(_THREADS) as pool:
+        found = list(pool.map(_image_names, (part / folder for folder in folders)))
+    empty = [folder for folder, names in zip(folders, found, strict=True) if not names]
+    if empty:
+        more = f" and {len(empty) - _NAMED} more" if len(empty) > _NAMED else ""
+        raise DataError(f"{part} holds no images in {listed(empty[:_NAMED])}{more}")
+    labels = np.repeat(np.arange(classes), [len(names) for names in found])
+    return FolderFiles(part, folders, labels, np.array([name for names in found for name in names]))
+
+
+def _image_names(folder: Path) -> list[bytes]:
+    names = (entry.name for entry in os.scandir(folder) if entry.name.lower().endswith(IMAGE_SUFFIXES))
+    return sorted(os.fsencode(name) for name in names if not name.startswith("."))
+
+
+# -------------------------------------------------------------------------------------------------------- tar shards
+
+
+@dataclass(frozen=True)
+class ShardFiles:
+    """Images inside tar files, read at their offset without unpacking."""
+
+    shards: list[Path]
+    labels: npt.NDArray[np.int64]
+    keys: npt.NDArray[np.bytes_]
+    places: npt.NDArray[np.int64]
+    """(n, 3): shard, offset and size in bytes."""
+
+    def name(self, number: int) -> str:
+        """Shard and member of an image, for a person."""
+        return f"{self.shards[self.places[number][0]]}:{os.fsdecode(bytes(self.keys[number]))}"
+
+    def read(self, number: int) -> bytes:
+        """The encoded image; raises OSError."""
+        shard, offset, size = map(int, self.places[number])
+        with self.shards[shard].open("rb") as stream:
+            stream.seek(offset)
+            return stream.read(size)
+
+
+def index_shards(shards: list[Path], classes: int) -> ShardFiles:
+    """The images of these shards; raises DataError naming the shard or member that is damaged or not of a pair."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        members = list(pool.map(_members, shards))
+    rows = [(number, *row) for number, found in enumerate(members) for row in found]
+    if not rows:
+        raise DataError(f"{shards[0].parent} holds tar shards without any image")
+    labels = np.array([row[2] for row in rows], dtype=np.int64)
+    held = np.unique(labels)
+    if not np.array_equal(held, np.arange(classes)):
+        raise DataError(
+            f"the shards in {shards[0].parent} hold {len(held)} classes from {held[0]} to {held[-1]}; "
+            f"there should be all of 0..{classes - 1}"
+        )
+    places = np.array([(row[0], row[3], row[4]) for row in rows], dtype=np.int64)
+    return ShardFiles(shards, labels, np.array([row[1] for row in rows]), places)
+
+
+def _members(shard: Path) -> list[tuple[bytes, int, int, int]]:
+    """(member name, class, offset, size) of each image of a shard, by name."""
+    images: dict[str, tarfile.TarInfo] = {}
+    labels: dict[str, int] = {}
+    try:
+        with tarfile.open(shard, "r:") as tar:
+            for member in tar:
+                parent, _, name = member.name.rpartition("/")
+                stem, _, suffix = name.partition(".")
+                key = f"{parent}/{stem}"
+                if suffix == "cls" and (stream := tar.extractfile(member)) is not None:
+                    labels[key] = int(stream.read())
+                elif f".{suffix.lower()}" in IMAGE_SUFFIXES:
+                    images[key] = member
+    except (tarfile.TarError, OSError, ValueError) as error:
+        raise DataError(f"{shard} is not a plain tar of <key>.jpg and <key>.cls pairs: {error}") from error
+    if alone := sorted(images.keys() ^ labels.keys()):
+        raise DataError(f"{shard}: {alone[0].lstrip('/')} lacks its image or its .cls")
+    if images and _end(images) > shard.stat().st_size:
+        raise DataError(f"{shard} is truncated")
+    return sorted((os.fsencode(item.name), labels[key], item.offset_data, item.size) for key, item in images.items())
+
+
+def _end(images: dict[str, tarfile.TarInfo]) -> int:
+    return max(item.offset_data + item.size for item in images.values())

@@ -1,0 +1,79 @@
+"""One image file to one tensor: decoding, and torchvision's transforms with randomness of the sample's own."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset
+from torchvision.transforms import v2
+
+from jobs.data.errors import DataError
+from jobs.data.files import ImageFiles
+from jobs.data.seeding import derive
+
+Transform = Callable[[Image.Image], Tensor]
+_DAMAGED = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
+
+
+class Wanted(NamedTuple):
+    """An image by number; `draw` is the (step, replica, position) that its randomness derives from."""
+
+    number: int
+    draw: tuple[int, int, int] = (0, 0, 0)
+
+
+class Unreadable(NamedTuple):
+    """In an image's place, so that the error comes out of a worker process as one line."""
+
+    message: str
+
+
+class Images(Dataset[tuple[Tensor, int] | Unreadable]):
+    """Decoded and transformed images, by `Wanted`."""
+
+    def __init__(self, files: ImageFiles, transform: Transform, seed: int) -> None:
+        self._files = files
+        self._transform = transform
+        self._seed = seed
+
+    def __getitem__(self, wanted: Wanted) -> tuple[Tensor, int] | Unreadable:
+        try:
+            with Image.open(io.BytesIO(self._files.read(wanted.number))) as encoded:
+                image = encoded.convert("RGB")
+        except _DAMAGED as error:
+            reason = str(error) if isinstance(error, OSError) and error.errno else "damaged or not an image"
+            return Unreadable(f"{self._files.name(wanted.number)} cannot be read: {reason}")
+        with torch.random.fork_rng(devices=[]):  # torchvision draws from the global generator
+            torch.default_generator.manual_seed(derive(self._seed, "augment", *wanted.draw))
+            return self._transform(image), int(self._files.labels[wanted.number])
+
+
+def collate(samples: list[tuple[Tensor, int] | Unreadable]) -> tuple[Tensor, Tensor] | Unreadable:
+    """A batch: (B, 3, H, W) uint8 and (B,) int64; or the first of its samples that could not be read."""
+    images, labels = [], []
+    for sample in samples:
+        if isinstance(sample, Unreadable):
+            return sample
+        images.append(sample[0])
+        labels.append(sample[1])
+    return torch.stack(images), torch.tensor(labels)
+
+
+def transforms(augment: str, side: int) -> tuple[Transform, Transform]:
+    """(training, evaluation) to (3, side, side) uint8; raises DataError for an augmentation of sets in memory.
+
+    Training: random area of 8% to 100% at an aspect of 3/4 to 4/3, scaled, flipped (Szegedy et al., 2015). Evaluation:
+    the shorter side to 256/224 of `side`, then the centre.
+    """
+    evaluation = v2.Compose([v2.Resize(round(side * 256 / 224)), v2.CenterCrop(side), v2.PILToTensor()])
+    if augment == "none":
+        return evaluation, evaluation
+    if augment == "imagenet":
+        return v2.Compose([v2.RandomResizedCrop(side), v2.RandomHorizontalFlip(), v2.PILToTensor()]), evaluation
+    raise DataError(f"augment {augment} is for data sets in memory; image files take none, imagenet")

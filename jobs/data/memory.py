@@ -1,0 +1,106 @@
+"""Data sets that fit into memory: bytes on the device, augmented and normalised there, batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from attnctl.datasets import Dataset
+from attnctl.spec import RunSpec
+from jobs.data.augment import Augmentation, Normalize, PaddedImages
+from jobs.data.mixing import Mixing
+from jobs.data.order import Order, share
+from jobs.data.split import held_out
+
+EVALUATION_BATCH = 128
+"""Samples per forward of an evaluation, at least; no gradients are kept, so a norm_batch above it fits too."""
+
+_RESIZE_CHUNK = 512
+
+
+class Split(NamedTuple):
+    """images: (n, C, H, W) uint8; labels: (n,) int64; both on the CPU."""
+
+    images: Tensor
+    labels: Tensor
+
+    def part(self, index: Tensor) -> Split:
+        """The samples of these indices."""
+        return Split(self.images[index], self.labels[index])
+
+
+class Splits(NamedTuple):
+    """A data set's two parts as published."""
+
+    train: Split
+    test: Split
+
+
+class InMemoryData:
+    """`jobs.data.TrainingData` of a set in memory. Raises DataError when the recipe does not fit the set."""
+
+    def __init__(self, spec: RunSpec, dataset: Dataset, splits: Splits, device: torch.device) -> None:
+        recipe = spec.recipe
+        train, test = splits
+        if recipe.val_split:
+            rest, taken = held_out(train.labels.numpy(), recipe.val_split, dataset.name)
+            train, test = train.part(torch.from_numpy(rest)), train.part(torch.from_numpy(taken))
+        self._order = Order(spec, len(train.labels))
+        side = recipe.input_size
+        train, test = (Split(resized(part.images, side), part.labels) for part in (train, test))
+        self._augmentation = Augmentation(recipe.augment, *train.images.shape[-2:])
+        self._mixing = Mixing(recipe.mixup, recipe.cutmix, dataset.classes, spec.seed)
+        self._normalize = Normalize(dataset.mean, dataset.std, device)
+        self._device = device
+        self._images = PaddedImages(train.images, self._augmentation, device)
+        self._labels = train.labels
+        self._test = Split(test.images.to(device), test.labels.to(device))
+        self._evaluation_batch = max(recipe.norm_batch, EVALUATION_BATCH)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Global batches in an epoch."""
+        return self._order.steps_per_epoch
+
+    @property
+    def evaluation_size(self) -> int:
+        """Samples that all ranks together evaluate."""
+        return len(self._test.labels)
+
+    def train(self, start: int, replicas: range, steps: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Batches of each step and replica; see `jobs.data.TrainingData`."""
+        order = self._order
+        for step, replica, index in order.batches(start, replicas, steps):
+            top, left, flip = self._augmentation.draw(order.seed, step, replica, len(index))
+            # One small copy to the device per batch, whatever the set and the augmentation.
+            chosen = torch.stack((self._images.starts(index, top, left), flip, self._labels[index]))
+            starts, flip, labels = chosen.to(self._device, non_blocking=True)
+            images = self._normalize(self._images.crop(starts, flip))
+            yield self._mixing(images, labels, step, replica)
+
+    def evaluate(self, rank: int, world: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """This rank's share of the evaluated samples; see `jobs.data.TrainingData`."""
+        mine = share(self.evaluation_size, rank, world)
+        for begin in range(0, len(mine), self._evaluation_batch):
+            part = mine[begin : begin + self._evaluation_batch]
+            window = slice(part.start, part.stop, part.step)
+            yield self._normalize(self._test.images[window]), self._test.labels[window]
+
+    def close(self) -> None:
+        """Nothing to end: the memory goes with the object."""
+
+
+def resized(images: Tensor, side: int) -> Tensor:
+    """(n, C, H, W) uint8 -> (n, C, side, side) uint8, bilinear with antialiasing; side 0: as they are."""
+    if side == 0 or images.shape[-2:] == (side, side):
+        return images
+    output = torch.empty((*images.shape[:2], side, side), dtype=torch.uint8)
+    for begin in range(0, len(images), _RESIZE_CHUNK):
+        chunk = images[begin : begin + _RESIZE_CHUNK].float()
+        scaled = functional.interpolate(chunk, (side, side), mode="bilinear", antialias=True)
+        output[begin : begin + _RESIZE_CHUNK] = scaled.round_().clamp_(0, 255).byte()
+    return output

@@ -1,0 +1,52 @@
+"""mixup and CutMix of a batch, as torchvision.transforms.v2 and timm define them: with the batch rolled by one.
+
+mixup: Zhang et al., 2018. CutMix: Yun et al., 2019. With both on, each batch takes one of them, evenly.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+
+from torch import Tensor
+from torch.nn import functional
+
+from jobs.data.seeding import derive
+
+
+class Mixing:
+    """mixup and CutMix with their alphas; 0 is off. One draw per (step, replica), by Python's generator."""
+
+    def __init__(self, mixup: float, cutmix: float, classes: int, seed: int) -> None:
+        self._alphas = {kind: alpha for kind, alpha in (("mixup", mixup), ("cutmix", cutmix)) if alpha > 0}
+        self._classes = classes
+        self._seed = seed
+
+    def __call__(self, images: Tensor, labels: Tensor, step: int, replica: int) -> tuple[Tensor, Tensor]:
+        """images: (B, C, H, W), labels: (B,) int64 -> the mixed ones; labels become (B, classes) float32.
+
+        Where both are off, the arguments as they are.
+        """
+        if not self._alphas:
+            return images, labels
+        draw = random.Random(derive(self._seed, "mix", step, replica))
+        kind = draw.choice(list(self._alphas))
+        kept = draw.betavariate(self._alphas[kind], self._alphas[kind])
+        if kind == "mixup":
+            images = images * kept + images.roll(1, 0) * (1 - kept)
+        else:
+            images, kept = _paste(images, kept, draw)
+        targets = functional.one_hot(labels, self._classes).float()
+        return images, targets * kept + targets.roll(1, 0) * (1 - kept)
+
+
+def _paste(images: Tensor, kept: float, draw: random.Random) -> tuple[Tensor, float]:
+    """The images with a box of their neighbours of about (1 - kept) of the area, and the part that was really kept."""
+    height, width = images.shape[-2:]
+    x, y = draw.randrange(width), draw.randrange(height)
+    half = 0.5 * math.sqrt(1 - kept)
+    left, right = max(x - int(half * width), 0), min(x + int(half * width), width)
+    top, bottom = max(y - int(half * height), 0), min(y + int(half * height), height)
+    pasted = images.clone()
+    pasted[..., top:bottom, left:right] = images[..., top:bottom, left:right].roll(1, 0)
+    return pasted, 1 - (right - left) * (bottom - top) / (width * height)

@@ -1,0 +1,55 @@
+"""Fixed, stratified splits of a data set: the same in every run, process and release."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from jobs.data.errors import DataError
+from jobs.data.seeding import derive
+
+Integers = npt.NDArray[np.int64]
+
+
+def stratified(labels: Integers, count: int, purpose: str) -> tuple[Integers, Integers]:
+    """The indices (rest, taken), ascending, with `count` samples taken; each class gives its share of them.
+
+    labels: (n,) class numbers. The choice depends on `purpose` and the labels alone: samples are ranked in their class
+    by a hash of their index, so that no library's random generator has a say in it.
+    """
+    ranked = np.lexsort((_hashes(len(labels), derive("split", purpose)), labels))  # by class, then by hash
+    counts = np.bincount(labels)
+    chosen = np.zeros(len(labels), dtype=bool)
+    for first, share in zip(np.cumsum(counts) - counts, _shares(counts, count), strict=True):
+        chosen[ranked[first : first + share]] = True
+    return np.flatnonzero(~chosen), np.flatnonzero(chosen)
+
+
+def held_out(labels: Integers, fraction: float, dataset: str) -> tuple[Integers, Integers]:
+    """The indices (training, validation) of `val_split`; no seed has a part in it, so all runs see the same."""
+    count = round(fraction * len(labels))
+    if not 0 < count < len(labels):
+        raise DataError(
+            f"val_split {fraction:g} of the {len(labels)} training samples of {dataset} leaves "
+            f"{count} for validation and {len(labels) - count} for training; both need some"
+        )
+    return stratified(labels, count, f"{dataset} validation")
+
+
+def _shares(counts: Integers, total: int) -> list[int]:
+    """`total` divided in proportion to `counts`, by largest remainders (ties: the lower class)."""
+    quotas = [divmod(int(count) * total, int(counts.sum())) for count in counts]
+    shares = [whole for whole, _ in quotas]
+    by_remainder = sorted(range(len(quotas)), key=lambda c: -quotas[c][1])
+    for c in by_remainder[: total - sum(shares)]:
+        shares[c] += 1
+    return shares
+
+
+def _hashes(n: int, seed: int) -> npt.NDArray[np.uint64]:
+    """splitmix64 of seed + 0..n-1 (Steele et al., Fast splittable pseudorandom number generators, 2014)."""
+    z = (np.arange(n, dtype=np.uint64) + np.uint64(seed)) * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    hashed: npt.NDArray[np.uint64] = z ^ (z >> np.uint64(31))
+    return hashed

@@ -1,0 +1,57 @@
+"""The evidence that an attempt's folder holds, for the moment in which a run is asked for again.
+
+The index gathers the same from its tables; here the folder itself is read, since another command may have written to it
+a moment ago.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+
+from attnctl.records import Cancel, Request
+from attnctl.rundir import Attempt
+from attnctl.state import Evidence, State, Verdict, decide
+from jobs.submissions import Head
+
+HeadOf = Callable[[str], Head | None]
+
+
+def verdict(attempt: Attempt, request: Request, head_of: HeadOf) -> Verdict:
+    """The state of an attempt. head_of: the head of a submission by its tag."""
+    submission = head_of(request.tag)
+    incarnations = attempt.incarnations()
+    started = None
+    if incarnations:
+        with contextlib.suppress(FileNotFoundError):
+            started = incarnations[-1].path.stat().st_mtime
+    return decide(
+        Evidence(
+            created=request.created,
+            submitted=submission is not None and submission.job_id is not None,
+            refused=submission.failed if submission is not None else None,
+            observations=attempt.observations(),
+            exits=incarnations[-1].exits() if incarnations else (),
+            world=int(request.resources.get("nodes", 1)) * int(request.resources.get("tasks_per_node", 1)),
+            started=started,
+            cancel=Cancel.read(attempt.cancel),
+        )
+    )
+
+
+def in_words(request: Request, found: Verdict) -> str:
+    """Why a run is not asked for again: `queued by alice on login1 3 min ago`."""
+    if not found.state.active:
+        return str(found.state)
+    word = "queued" if found.state is not State.RUNNING else "running, queued"
+    return f"{word} by {request.user} on {request.host} {ago(request.created)}"
+
+
+def ago(moment: float) -> str:
+    """The time since a moment, such as `3 min ago`."""
+    seconds = max(0.0, time.time() - moment)
+    for unit, name in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= unit:
+            return f"{seconds // unit:.0f} {name} ago"
+    return f"{seconds:.0f} s ago"

@@ -1,0 +1,141 @@
+"""Asking the scheduler, and the process table, for all attempts at once; what changed is written down."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Sequence
+
+from attnctl.files import create_exclusive, write_atomic
+from attnctl.records import Observed, Placed
+from attnctl.rundir import Attempt, Workspace
+from attnctl.state import ABSENT
+from attnctl.values import SpecError
+from jobs import adopt, slurm, submissions
+
+ABSENT_APART = 10.0
+"""Seconds between the two absences that prove a loss on SLURM: its records lag by up to 5."""
+
+_USUAL = {"", "None", "Priority", "Resources", "Dependency", "BeginTime", "JobArrayTaskLimit", "Cleaning"}
+
+
+def observe(workspace: Workspace, placed: Sequence[Placed]) -> str | None:
+    """Write Observed records for what has changed; the words of what was unavailable, else None.
+
+    placed: the newest attempts of the unfinished runs. One squeue, and at most one sacct, whatever their number. An
+    unavailable answer writes nothing, so that nothing changes by it. Jobs of lost submissions are adopted.
+    """
+    unknown = [item for item in placed if item.job_id is None]
+    words = [adopt.adopt(workspace, unknown)] if unknown else []
+    words.append(_ask_slurm(workspace, [item for item in placed if item.where == "slurm" and item.job_id]))
+    words.append(_look_here(workspace, [item for item in placed if item.where == "here" and item.job_id]))
+    return "; ".join(dict.fromkeys(filter(None, words))) or None
+
+
+def _ask_slurm(workspace: Workspace, placed: Sequence[Placed]) -> str | None:
+    if not placed:
+        return None
+    jobs = {item.job_id: item.tag for item in placed if item.job_id}
+    answers = slurm.query(jobs, since=min(item.created for item in placed))
+    absent = {item.tag for item in placed if isinstance(answers[item.job_id or ""], slurm.Absent)}
+    elsewhere = _other_clusters(workspace, absent)
+    words = dict.fromkeys(elsewhere.values())
+    for item in placed:
+        answer = answers[item.job_id or ""]
+        if isinstance(answer, slurm.Unavailable):
+            words[f"SLURM does not answer: {answer.words}"] = None
+        elif isinstance(answer, slurm.Known) or item.tag not in elsewhere:
+            _record_answer(workspace.run(item.run).attempt(item.attempt), item.job_id or "", answer)
+    return "; ".join(words) or None
+
+
+def _other_clusters(workspace: Workspace, tags: set[str]) -> dict[str, str]:
+    """The tags whose jobs are another cluster's, with words: our scheduler's not knowing them says nothing."""
+    if not tags:
+        return {}
+    try:
+        here = slurm.limits().cluster
+    except SpecError as error:
+        return dict.fromkeys(tags, str(error))
+    found = {}
+    for tag in tags:
+        head = submissions.head(workspace.submission(tag))
+        if head is not None and head.cluster not in {None, here}:
+            found[tag] = f"{tag} is a job of cluster {head.cluster}; this machine asks {here}"
+    return found
+
+
+def _record_answer(attempt: Attempt, job_id: str, answer: slurm.Known | slurm.Absent) -> None:
+    if isinstance(answer, slurm.Absent):
+        record_absence(attempt, job_id, answer.source, ABSENT_APART)
+        return
+    known = Observed(
+        at=time.time(),
+        job_id=job_id,
+        word=answer.word,
+        reason=answer.reason,
+        exit_code=answer.exit_code,
+        nodes=answer.nodes,
+        source=answer.source,
+    )
+    seen = attempt.observations()
+    if not seen or _essence(seen[-1]) != _essence(known):
+        record(attempt, known)
+
+
+def _essence(observed: Observed) -> tuple[str, str, str]:
+    """What makes a transition: the state, the nodes, and a reason that is not the queue's everyday one."""
+    return observed.word, observed.nodes, "" if observed.reason in _USUAL else observed.reason
+
+
+def record(attempt: Attempt, observed: Observed) -> None:
+    """Write one observation under a name of its own."""
+    stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(observed.at)) + f".{int(observed.at % 1 * 1e6):06d}"
+    write_atomic(attempt.observed / f"{stamp}-{socket.gethostname()}-{os.getpid()}.json", observed.encode())
+
+
+def record_absence(attempt: Attempt, job_id: str, source: str, apart: float) -> None:
+    """Write that the job is unknown: the first time, and once more `apart` seconds later.
+
+    The file's name counts what was seen before, so that two commands that look at once write one absence, not two.
+    """
+    seen = attempt.observations()
+    if seen and seen[-1].word != ABSENT and not slurm.Known(word=seen[-1].word).active:
+        return  # its end is known already: SLURM forgets the ended after a while
+    before = [observed for observed in seen[-2:] if observed.word == ABSENT]
+    if len(before) == 2 or (before and time.time() - before[-1].at < apart):
+        return
+    absent = Observed(at=time.time(), job_id=job_id, word=ABSENT, source=source)
+    create_exclusive(attempt.observed / f"absent-{len(seen)}.json", absent.encode())
+
+
+# ------------------------------------------------------------------------------------------------------------- here
+
+
+def _look_here(workspace: Workspace, placed: Sequence[Placed]) -> str | None:
+    """Attempts whose supervisor and workers are gone from this machine's process table are absent."""
+    host = socket.gethostname()
+    words: dict[str, None] = {}
+    supervised: dict[tuple[int, float], bool] = {}
+    for item in placed:
+        machine, _, pid = (item.job_id or "").rpartition(":")
+        if machine != host:
+            words[f"runs that were started on {machine} can only be seen from there"] = None
+            continue
+        key = (int(pid), item.created)
+        if key not in supervised:
+            supervised[key] = adopt.alive(*key)
+        attempt = workspace.run(item.run).attempt(item.attempt)
+        if not supervised[key] and not workers(attempt):
+            record_absence(attempt, item.job_id or "", "here", apart=0.0)
+    return "; ".join(words) or None
+
+
+def workers(attempt: Attempt, alive: Callable[[int, float], bool] = adopt.alive) -> list[int]:
+    """The processes of an attempt that run on this machine, from what its supervisor wrote down."""
+    for observed in reversed(attempt.observations()):
+        host, _, pids = observed.nodes.rpartition(":")
+        if observed.source == "here" and observed.word == "RUNNING" and host == socket.gethostname():
+            return [int(pid) for pid in pids.split(",") if pid and alive(int(pid), observed.at)]
+    return []

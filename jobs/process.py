@@ -1,0 +1,179 @@
+"""One run on this machine: its processes, one for each rank, and what they write."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+from attnctl.config import Config
+from attnctl.records import Event, Observed, Resources, read_events
+from jobs.commands import environment
+from jobs.observe import record, record_absence
+
+GRACE = 3.0
+"""Seconds that the other ranks have, when one has died, to find out by themselves."""
+PATIENCE = 60.0
+"""Seconds that ranks which were told to stop have to save; a dying run's have a tenth of it."""
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """What a run is doing. state: queued, starting, running, or how it ended; images_per_s over all its processes."""
+
+    run: str
+    state: str
+    step: int = 0
+    steps: int = 0
+    images_per_s: float = 0.0
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+class Job:
+    """The processes of one attempt. They are in sessions of their own: the terminal's Ctrl-C reaches only us.
+
+    Should we be killed, the kernel sends them TERM, so that none trains on unwatched.
+    """
+
+    def __init__(self, config: Config, tag: str, task: int, run: str, attempt: int, job_id: str) -> None:
+        self.root = config.workspace.root.absolute()
+        self.tag, self.task, self.job_id = tag, task, job_id
+        self.attempt = config.workspace.run(run).attempt(attempt)
+        self.progress = Progress(run=run, state="queued")
+        self.ended = False
+        self._log = self.attempt.path / "worker.txt"  # of a rank that has not found its own yet
+        self._ranks: list[subprocess.Popen[bytes]] = []
+        self._events: IO[bytes] | None = None
+        self._line = b""
+        self._asked = 0
+        self._told: float | None = None
+        self._failed: float | None = None
+
+    def wanted(self) -> bool:
+        """Whether it is still to be started; if it was cancelled while it waited, that is written down."""
+        if not self.attempt.cancel.exists():
+            return True
+        record_absence(self.attempt, self.job_id, "here", apart=0.0)
+        self.progress = replace(self.progress, state="cancelled")
+        self.ended = True
+        return False
+
+    def start(self, resources: Resources, variables: dict[str, str]) -> None:
+        """Start all ranks; `variables` hold them to their share of the machine."""
+        command = [sys.executable, "-u", "-P", "-m", "jobs.worker", "--workspace", str(self.root), "--tag", self.tag]
+        common = environment() | variables | {"ATTNCTL_JOB_ID": self.job_id, "WORLD_SIZE": str(resources.world)}
+        with self._log.open("ab") as stream:
+            for rank in range(resources.world):
+                self._ranks.append(
+                    subprocess.Popen(
+                        [*command, "--task", str(self.task)],
+                        env=common | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+                        stdin=subprocess.DEVNULL,
+                        stdout=stream,
+                        stderr=stream,
+                        start_new_session=True,
+                        preexec_fn=partial(_end_with_parent, os.getpid()),
+                    )
+                )
+        pids = ",".join(str(rank.pid) for rank in self._ranks)
+        self._record("RUNNING", nodes=f"{socket.gethostname()}:{pids}")
+        self.progress = replace(self.progress, state="starting")
+
+    def watch(self, asked: int) -> bool:
+        """Look once; `asked`: how often the user has asked for the end. True when there is something new to show."""
+        before = self.progress
+        codes = [rank.poll() for rank in self._ranks]
+        self._read()
+        now = time.monotonic()
+        if any(codes) and self._failed is None:
+            self._failed = now
+        if asked > 1:
+            self.kill()
+        elif self._told is None and (asked or self.attempt.cancel.exists()):
+            self._signal(signal.SIGINT)
+            self._told = now + PATIENCE
+        elif self._told is None and self._failed is not None and now > self._failed + GRACE:
+            self._signal(signal.SIGTERM)
+            self._told = now + PATIENCE / 10
+        elif self._told is not None and now > self._told:
+            self.kill()
+        if None not in codes:
+            self._end([code for code in codes if code is not None])
+        return self.progress != before
+
+    def kill(self) -> None:
+        """End all ranks at once, and wait for them."""
+        self._signal(signal.SIGKILL)
+        for rank in self._ranks:
+            rank.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        for rank in self._ranks:
+            if rank.poll() is None:
+                rank.send_signal(number)
+
+    def _end(self, codes: list[int]) -> None:
+        self._read()
+        if self._events is not None:
+            self._events.close()
+        self.ended = True
+        worst = next((code for code in codes if code), 0)
+        code, number = (0, -worst) if worst < 0 else (worst, 0)
+        exits = self.attempt.incarnation(0).exits()
+        reason = _last_line(self._log) if worst and not exits else ""
+        self._record("FAILED" if worst else "COMPLETED", exit_code=f"{code}:{number}", reason=reason)
+        own = [item for item in exits if not item.secondary] or exits
+        state = min(own, key=lambda item: item.at).outcome if own else "killed" if number else "error"
+        self.progress = replace(self.progress, state=state)
+
+    def _record(self, word: str, **values: str) -> None:
+        record(self.attempt, Observed(at=time.time(), job_id=self.job_id, word=word, source="here", **values))
+
+    def _read(self) -> None:
+        """Take in what rank 0 has appended to its events since the last look."""
+        if self._events is None:
+            try:
+                self._events = self.attempt.incarnation(0).events.open("rb")
+            except FileNotFoundError:
+                return
+        whole, newline, self._line = (self._line + self._events.read()).rpartition(b"\n")
+        for event in read_events(whole) if newline else ():
+            self.progress = _advance(self.progress, event)
+
+
+def _advance(progress: Progress, event: dict[str, object]) -> Progress:
+    """The progress after one event; numbers of an unknown form are left out."""
+    number = {name: value for name, value in event.items() if isinstance(value, int | float)}
+    step = int(number.get("step", progress.step))
+    if event["kind"] == Event.MODEL:
+        return replace(progress, state="running", steps=int(number.get("steps", 0)))
+    if event["kind"] == Event.PROGRESS:
+        return replace(progress, step=step, images_per_s=float(number.get("images_per_s", 0.0)))
+    if event["kind"] == Event.METRICS and isinstance(event.get("values"), dict):
+        values = event["values"]
+        assert isinstance(values, dict)
+        return replace(progress, step=step, metrics={name: float(value) for name, value in values.items()})
+    return replace(progress, step=step) if event["kind"] == Event.RESUMED else progress
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1][:500] if lines else ""
+
+
+def _end_with_parent(parent: int) -> None:
+    """In the child, before it becomes the worker: TERM when the supervisor dies."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
+    if os.getppid() != parent:  # it died before we could say so
+        os._exit(1)

@@ -1,0 +1,84 @@
+"""Reading and changing the head of a submission's file, without its thousands of specs.
+
+The keys of a record are sorted, so what changes (`cluster`, `failed`, `job_id`) stands before `script` and `specs`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from attnctl.files import create_exclusive, sync_folder, write_atomic
+from attnctl.records import RecordError, Submission
+from attnctl.rundir import Workspace
+
+_HEAD = 16384  # bytes; the longest part, the scheduler's words, is cut at 1000 characters
+_BODY = b', "script": '  # inside a JSON string the quotes would be escaped
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """The part of a Submission that says how it stands; the tag is its file's name."""
+
+    tag: str
+    created: float
+    host: str
+    pid: int
+    job_id: str | None
+    cluster: str | None
+    failed: str | None
+
+
+def head(path: Path) -> Head | None:
+    """The head of a submission; None when there is none. Raises RecordError."""
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(_HEAD)
+    except FileNotFoundError:
+        return None
+    document = _decode(data.partition(_BODY)[0], path)
+    try:
+        return Head(tag=path.stem, **{name: document[name] for name in Head.__dataclass_fields__ if name != "tag"})
+    except KeyError as error:
+        raise RecordError(f"{path} is not a Submission record: it lacks {error}") from error
+
+
+def heads(workspace: Workspace) -> Iterator[Head]:
+    """The heads of all submissions, by tag."""
+    for path in sorted(workspace.submissions.glob("*.json")):
+        found = head(path)
+        if found is not None:
+            yield found
+
+
+def create(workspace: Workspace, submission: Submission) -> bool:
+    """Write the intent so that it survives a power cut; False when the tag is taken: another closed it for us."""
+    path = workspace.submission(submission.tag)
+    # As `encode` does, without its copy of each of the specs' values.
+    created = create_exclusive(path, json.dumps(vars(submission), sort_keys=True).encode() + b"\n")
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
+    sync_folder(path.parent)
+    return created
+
+
+def change(workspace: Workspace, tag: str, **values: Any) -> None:
+    """Set `job_id`, `cluster` or `failed` of a submission, in one step and durably. Raises RecordError."""
+    path = workspace.submission(tag)
+    start, body, rest = path.read_bytes().partition(_BODY)
+    document = _decode(start, path) | values
+    write_atomic(path, json.dumps(document, sort_keys=True).encode()[:-1] + body + rest, durable=True)
+
+
+def _decode(start: bytes, path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(start + b"}")
+    except ValueError as error:
+        raise RecordError(f"{path} is not a Submission record: {error}") from error
+    if not isinstance(document, dict):
+        raise RecordError(f"{path} is not a Submission record")
+    return document

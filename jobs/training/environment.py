@@ -1,0 +1,110 @@
+"""The machine a rank runs on: its device, its threads, and the record of it in env.json."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from attnctl.files import write_atomic
+from attnctl.records import Resources
+from attnctl.rundir import Incarnation, RunDir
+from attnctl.values import SpecError
+from jobs.place import Place
+
+
+def choose_device(resources: Resources, local_rank: int) -> torch.device:
+    """The device of a rank: the GPU of its local rank, or the only one it can see, or the CPU. Raises SpecError."""
+    wanted = resources.device
+    if wanted == "cpu" or (wanted == "auto" and resources.gpus_per_node == 0):
+        return torch.device("cpu")
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if count == 0:
+        built = f"is built for CUDA {torch.version.cuda}" if torch.version.cuda else "is built without CUDA"
+        raise SpecError(
+            f"this run asked for a GPU, but torch {torch.__version__} sees none on {socket.gethostname()} "
+            f"(it {built}); ask for --gpus-per-node, install the torch build for this driver, or train on the CPU"
+        )
+    index = local_rank if count > 1 else 0  # with --gpus-per-task each process sees its own GPU alone, as number 0
+    if index >= count:
+        raise SpecError(f"process {local_rank} of this node has no GPU: torch sees {count}; ask for one per process")
+    torch.cuda.set_device(index)
+    return torch.device("cuda", index)
+
+
+def first_threads(run: RunDir, resources: Resources) -> int:
+    """Threads per rank: those of the run's first incarnation, else one per CPU that the process may use.
+
+    Their number decides in which order the CPU adds, so it must not change when a run goes on elsewhere.
+    """
+    for attempt in run.attempts():
+        for incarnation in attempt.incarnations():
+            threads = _recorded_threads(incarnation)
+            if threads:
+                return threads
+    return max(1, min(resources.cpus_per_task, len(os.sched_getaffinity(0))))
+
+
+def _recorded_threads(incarnation: Incarnation) -> int:
+    try:
+        document = json.loads(incarnation.env.read_bytes())
+        return int(document["threads"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0  # killed before it wrote the record: then it has trained nothing either
+
+
+def record(incarnation: Incarnation, place: Place, device: torch.device, threads: int) -> None:
+    """Write env.json: what is needed to say on what a number was measured."""
+    write_atomic(incarnation.env, json.dumps(describe(place, device, threads), indent=1).encode() + b"\n")
+
+
+def describe(place: Place, device: torch.device, threads: int) -> dict[str, Any]:
+    """The machine and the software, as JSON values."""
+    cuda = device.type == "cuda"
+    return {
+        "started": time.time(),
+        "job_id": place.job_id,
+        "host": socket.gethostname(),
+        "node": place.node,
+        "world": place.world,
+        "threads": threads,
+        "device": device.type,
+        "gpus": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())] if cuda else [],
+        "cpu": _cpu(),
+        "instruction_set": torch.backends.cpu.get_cpu_capability(),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "cuda": torch.version.cuda if cuda else None,
+        "cudnn": torch.backends.cudnn.version() if cuda else None,  # type: ignore[no-untyped-call]
+        "packages": {item.name: item.version for item in importlib.metadata.distributions() if item.name},
+        "commit": _commit(),
+    }
+
+
+def _cpu() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        return platform.processor()
+    return platform.processor()
+
+
+def _commit() -> str | None:
+    """The commit of our own source, with `+` when it was changed since; None when it is an installed package."""
+    try:
+        command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--abbrev=40", "--dirty=+"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None

@@ -1,0 +1,358 @@
+"""The training loop: steps, agreements between the ranks, epochs' ends and checkpoints of one run."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from attnctl import surgery
+from attnctl.records import Event
+from attnctl.rundir import RunDir
+from attnctl.spec import RunSpec
+from jobs.data import TrainingData
+from jobs.training import checkpoint
+from jobs.training.evaluation import evaluate
+from jobs.training.events import EventLog
+from jobs.training.failure import Diverged, Superseded
+from jobs.training.group import Group, averaging
+from jobs.training.optim import AveragedWeights, learning_rate, optimizer
+from jobs.training.pace import Cadence, Meter
+from jobs.training.replicas import RunningStatistics, Sums, seed_forward, share
+from jobs.training.signals import Signals
+
+log = logging.getLogger(__name__)
+
+_WARM_STEPS = 3
+"""DDP lays its buckets anew after the first backward; a few more cost nothing."""
+
+
+@dataclass
+class Position:
+    """How far the run is, for whoever writes its exit record. step: optimizer steps done."""
+
+    step: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What a run trains in.
+
+    token: (attempt, incarnation). events: rank 0's log, None elsewhere. stopped: the outcome that a signal means.
+    save_every: seconds between checkpoints within an epoch.
+    """
+
+    run: RunDir
+    token: tuple[int, int]
+    group: Group
+    events: EventLog | None
+    signals: Signals = field(default_factory=Signals)
+    stopped: Callable[[int], str] = lambda _number: "interrupted"
+    position: Position = field(default_factory=Position)
+    save_every: float = 300.0
+
+
+def train(
+    spec: RunSpec,
+    data: TrainingData,
+    network: nn.Module,
+    around: Surroundings,
+    dtype: torch.dtype = torch.float32,
+) -> str:
+    """Train a run from its newest checkpoint to its end, or to a signal; gives the outcome.
+
+    network: newly initialised, equal on all ranks; on the group's device afterwards. dtype: of weights and images.
+    Raises Diverged, Superseded, SpecError (the world does not fit), and what torch and the file system raise.
+    """
+    trainer = Trainer(spec, data, network, around, dtype)
+    trainer.restore()
+    return trainer.run()
+
+
+class Trainer:
+    """One rank's part of a training."""
+
+    def __init__(
+        self, spec: RunSpec, data: TrainingData, network: nn.Module, around: Surroundings, dtype: torch.dtype
+    ) -> None:
+        recipe, group = spec.recipe, around.group
+        self.spec, self.recipe, self.data, self.around, self.group, self.dtype = (
+            spec,
+            recipe,
+            data,
+            around,
+            group,
+            dtype,
+        )
+        self.replicas = share(recipe, group.rank, group.world)
+        self.steps = recipe.epochs * data.steps_per_epoch
+        self.layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
+        self.network = network.to(group.device, dtype).to(memory_format=self.layout).train()
+        self.statistics = RunningStatistics(self.network)
+        self.averaged = AveragedWeights(self.network, recipe.ema) if recipe.ema else None
+        self.penalised = any(callable(getattr(module, "extra_loss", None)) for module in network.modules())
+        if recipe.compile:
+            self.network.compile()
+        self.parallel = group.wrap(self.network)
+        self.optimizer = optimizer(recipe, self.network)
+        mixed = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[recipe.precision]
+        kind = group.device.type
+        self.autocast = torch.autocast(kind, mixed, enabled=mixed != torch.float32)
+        self.scaler = torch.amp.GradScaler(kind, enabled=mixed == torch.float16)
+        self.sums = Sums(recipe.replicas, group.device)
+        self.position = around.position
+        self.evaluated = 0  # epochs
+        self.best: dict[str, float] = {}
+        self.saved = (-1, time.monotonic())  # step, and when
+        self.finished = False
+        self.cadence = Cadence()
+        self.agreement = 0  # the step of the next one
+        self.diverged = False
+        self.meter = Meter()
+
+    # ------------------------------------------------------------------------------------------------------- starting
+
+    def restore(self) -> None:
+        """Go to the newest good checkpoint of the run, if there is one. Raises Superseded, CheckpointError."""
+        self._check_token()
+        run, found = self.around.run, None
+        if self.group.first:
+            checkpoint.clean(run)
+            found = checkpoint.newest(run, log.warning)
+        name = self.group.choice(found[0].name if found else None)
+        self._warm()
+        if name is None:
+            return
+        state = found[1] if found else checkpoint.load(run.checkpoints / name, run)
+        self._load(state)
+        log.info("going on from %s", name)
+        self._event(Event.RESUMED, step=self.position.step, path=f"{run.checkpoints.name}/{name}")
+
+    def _warm(self) -> None:
+        """Let DDP lay out its buckets before the first step that counts.
+
+        It does so after its first backward, and the layout decides in which order gradients are added: a run that is
+        resumed without this differs in the last bit from one that was not cut.
+        """
+        if self.group.world == 1:
+            return
+        kept = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
+        images, targets = next(iter(self.data.train(0, self.replicas, 1)))
+        for _ in range(_WARM_STEPS):
+            torch.autograd.backward(self._loss(self._prepare(images), targets)[0])
+            self.optimizer.zero_grad(set_to_none=True)
+        self.network.load_state_dict(kept)
+
+    def _load(self, state: dict[str, Any]) -> None:
+        self.network.load_state_dict(state["network"])
+        if self.averaged is not None:
+            self.averaged.network.load_state_dict(state["averaged"])
+        self.finished = "optimizer" not in state
+        if not self.finished:
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.scaler.load_state_dict(state["scaler"])
+        mine = slice(self.replicas.start, self.replicas.stop)
+        self.sums.values[mine] = state["sums"][mine].to(self.group.device)
+        self.position.step, self.evaluated, self.best = state["step"], state["evaluated"], state["best"]
+        self.saved = (self.position.step, time.monotonic())
+
+    # ----------------------------------------------------------------------------------------------------------- steps
+
+    def run(self) -> str:
+        """Train to the end or to a signal; gives the outcome."""
+        batches = self.data.train(self.position.step, self.replicas, self.steps)
+        self.meter.restart(self.position.step, self.sums.values[:, 0].sum().item())
+        while True:
+            epoch, into = divmod(self.position.step, self.data.steps_per_epoch)
+            if into == 0 and epoch > self.evaluated:
+                self._end_epoch(epoch)
+            if self.position.step == self.steps:
+                break
+            if self.position.step >= self.agreement:
+                signal = self._agree()
+                if signal:
+                    self._save()
+                    return self.around.stopped(signal)
+            self._step(batches)
+        if not self.finished:
+            self._save(last=True)
+        return "completed"
+
+    def _step(self, batches: Iterator[tuple[Tensor, Tensor]]) -> None:
+        step = self.position.step
+        rate = learning_rate(self.recipe, step, self.data.steps_per_epoch)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        last = self.replicas[-1]
+        for replica, (images, targets) in zip(
+            self.replicas, itertools.islice(batches, len(self.replicas)), strict=True
+        ):
+            seed_forward(self.spec.seed, step, replica)
+            self.statistics.track(replica == 0)
+            with averaging(self.parallel, replica == last):
+                loss, plain, logits = self._loss(self._prepare(images), targets)
+                torch.autograd.backward(self.scaler.scale(loss / len(self.replicas)))
+            self.sums.add(replica, plain, logits, targets)
+        if self.recipe.clip_norm:
+            self.scaler.unscale_(self.optimizer)
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_norm)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.averaged is not None:
+            self.averaged.update(step)
+        self.position.step = step + 1
+
+    def _prepare(self, images: Tensor) -> Tensor:
+        return images.to(dtype=self.dtype, memory_format=self.layout)
+
+    def _loss(self, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(what is minimised, the classification's part of it, logits).
+
+        A penalty is in every replica's loss, of which the step takes the mean: so it counts once a step.
+        """
+        with self.autocast:
+            logits = self.parallel(images)
+        logits = logits.to(self.dtype)
+        if targets.is_floating_point():
+            targets = targets.to(self.dtype)
+        plain = functional.cross_entropy(logits, targets, label_smoothing=self.recipe.label_smoothing)
+        penalty = surgery.extra_loss(self.network) if self.penalised else None
+        return (plain if penalty is None else plain + penalty), plain, logits
+
+    # ------------------------------------------------------------------------------------------------------ agreements
+
+    def _agree(self) -> int:
+        """What the ranks decide together between two steps; gives the signal to stop for, 0 for none.
+
+        The ranks meet on the CPU first: a rank that has died is noticed here, before this one waits for its GPU.
+        """
+        due = self.group.first and time.monotonic() - self.saved[1] >= self.around.save_every
+        wait = self.cadence.propose(self.position.step) if self.group.first else 0
+        own = (self.around.signals.received, int(self.diverged), int(due), wait)
+        signal, diverged, save, wait = self.group.maximum(own)
+        self.agreement = self.position.step + wait
+        if diverged:
+            raise Diverged(f"the loss is not finite at step {self.position.step} or shortly before")
+        losses = self.sums.values[:, 0].sum().item()
+        self.diverged = not _finite(losses)
+        if save and not signal:
+            self._save()
+        elif not self.diverged:
+            self._progress(losses)
+        return signal
+
+    def _progress(self, losses: float) -> None:
+        """Write the heartbeat, about every second. losses: the sum of this rank's losses of the epoch so far."""
+        found = self.meter.lap(self.position.step, losses)
+        if found is not None:
+            loss, steps_per_s = found
+            self._event(
+                Event.PROGRESS,
+                step=self.position.step,
+                loss=loss / len(self.replicas),
+                images_per_s=self.recipe.batch * steps_per_s,
+            )
+
+    def _end_epoch(self, epoch: int) -> None:
+        """Save, evaluate, and tell the epoch's metrics. epoch: from 1.
+
+        The checkpoint comes first, so that an end during the evaluation loses nothing but that; a run that goes on
+        from it evaluates again.
+        """
+        totals = self._totals()
+        steps = self.data.steps_per_epoch
+        speed = self.meter.speed(self.position.step)
+        self._save()
+        shown = self.averaged.network if self.averaged is not None else self.network
+        self.statistics.track(True)
+        values = evaluate(shown, self.data, self.group, self._prepare, self.autocast)
+        if not _finite(values["loss"]):
+            raise Diverged(f"the loss of the evaluation after epoch {epoch} is not finite")
+        losses, correct = totals.sum(0).tolist()
+        values["train_loss"] = losses / (self.recipe.replicas * steps)
+        values["train_top1"] = 100 * correct / (self.recipe.batch * steps)
+        values["lr"] = learning_rate(self.recipe, self.position.step - 1, steps)
+        if speed:
+            values["images_per_s"] = self.recipe.batch * speed
+        if values["top1"] > self.best.get("top1", -1.0):
+            self.best = {"epoch": epoch, "top1": values["top1"]}
+        self._event(Event.METRICS, step=self.position.step, epoch=epoch, values=values)
+        self.evaluated = epoch
+        self.sums.values.zero_()
+        self.meter.restart(self.position.step)
+
+    # ----------------------------------------------------------------------------------------------------- checkpoints
+
+    def _totals(self) -> Tensor:
+        """The epoch's sums of all replicas, (V, 2) on the CPU, alike on all ranks; raises Diverged."""
+        totals = self.group.total(self.sums.values)
+        if not bool(totals.isfinite().all()):
+            raise Diverged(f"the loss is not finite at step {self.position.step} or before")
+        return totals
+
+    def _save(self, last: bool = False) -> None:
+        """Checkpoint the run; `last`: it is complete, and what only more training needs is left out.
+
+        Raises Superseded, Diverged, OSError.
+        """
+        if self.saved[0] == self.position.step and not last:
+            return
+        started = time.monotonic()
+        totals = self._totals()
+        averaged = self.averaged.network if self.averaged is not None else None
+        buffers = [*self.network.buffers(), *(averaged.buffers() if averaged is not None else ())]
+        self.group.copy_from_first(buffers)
+        self._check_token()
+        if self.group.first:
+            state: dict[str, Any] = {
+                "network": self.network.state_dict(),
+                "sums": totals,
+                "evaluated": self.evaluated,
+                "best": self.best,
+            }
+            if averaged is not None:
+                state["averaged"] = averaged.state_dict()
+            if not last:
+                state["optimizer"] = self.optimizer.state_dict()
+                state["scaler"] = self.scaler.state_dict()
+            if self.around.events is not None:
+                self.around.events.sync()  # a metrics row must not be lost when its epoch is not trained again
+            name = checkpoint.Name(self.around.token, self.position.step)
+            keep = 1 if last else checkpoint.KEPT
+            _, size = checkpoint.save(self.around.run, name, _on_cpu(state), keep)
+            seconds = time.monotonic() - started
+            self._event(Event.CHECKPOINT, step=self.position.step, seconds=seconds, bytes=size)
+        self.saved = (self.position.step, time.monotonic())
+
+    def _check_token(self) -> None:
+        """Raise Superseded, on all ranks, when a later attempt or incarnation of the run exists."""
+        newest = self.group.first and checkpoint.is_newest(self.around.run, self.around.token)
+        if not self.group.choice(newest):
+            raise Superseded("a later attempt of the run has taken over")
+
+    def _event(self, kind: str, **values: Any) -> None:
+        if self.around.events is not None:
+            self.around.events.write(kind, **values)
+
+
+def _finite(value: float) -> bool:
+    return abs(value) < float("inf")
+
+
+def _on_cpu(value: Any) -> Any:
+    """The same containers with every tensor on the CPU, so that a file written on a GPU opens anywhere."""
+    if isinstance(value, Tensor):
+        return value.detach().cpu()
+    if isinstance(value, dict):
+        return {key: _on_cpu(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_on_cpu(item) for item in value)
+    return value

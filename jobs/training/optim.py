@@ -1,0 +1,79 @@
+"""What changes the weights: the optimizer, its learning rate over time, and the averaged weights."""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import torch
+from torch import Tensor, nn
+
+from attnctl.spec import Recipe
+
+
+def optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
+    """The recipe's optimizer over all parameters, decayed alike; one kernel for many tensors where torch has it."""
+    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(
+            parameters,
+            lr=recipe.lr,
+            betas=(recipe.momentum, 0.999),
+            weight_decay=recipe.weight_decay,
+            fused=True,
+        )
+    return torch.optim.SGD(
+        parameters,
+        lr=recipe.lr,
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+        nesterov=recipe.nesterov and recipe.momentum > 0,  # without momentum both are plain SGD; torch refuses it
+        fused=True,
+    )
+
+
+def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
+    """The learning rate of step `step`, from 0.
+
+    Warm-up rises linearly over its W steps, lr * (step + 1) / W. The cosine falls from there to 0 at the end of the
+    run; step and multistep count whole epochs from the start, as the papers' recipes do.
+    """
+    warmup = round(recipe.warmup_epochs * steps_per_epoch)
+    if step < warmup:
+        return recipe.lr * (step + 1) / warmup
+    epoch = step // steps_per_epoch
+    if recipe.schedule == "cosine":
+        length = recipe.epochs * steps_per_epoch - warmup
+        return recipe.lr * 0.5 * (1 + math.cos(math.pi * (step - warmup) / length))
+    if recipe.schedule == "step":
+        return recipe.lr * float(recipe.decay ** (epoch // recipe.step_epochs))
+    if recipe.schedule == "multistep":
+        return recipe.lr * float(recipe.decay ** sum(epoch >= milestone for milestone in recipe.milestone_epochs()))
+    return recipe.lr
+
+
+class AveragedWeights:
+    """Exponential moving average of a network's weights and running statistics, in a network of its own.
+
+    After step t (from 0) each average moves by 1 - min(decay, (1 + t) / (10 + t)) towards its weight: the usual
+    warm-up of the average, without which a short run would report nearly its initial weights.
+    """
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.network = copy.deepcopy(network).requires_grad_(False).eval()
+        self._decay = decay
+        self._pairs = list(zip(_tensors(self.network), _tensors(network), strict=True))
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        """Move the averages towards the weights as they are after `step`."""
+        weight = 1 - min(self._decay, (1 + step) / (10 + step))
+        averaged = [(mine, theirs) for mine, theirs in self._pairs if mine.is_floating_point()]
+        torch._foreach_lerp_([mine for mine, _ in averaged], [theirs for _, theirs in averaged], weight)
+        for mine, theirs in self._pairs:
+            if not mine.is_floating_point():
+                mine.copy_(theirs)
+
+
+def _tensors(network: nn.Module) -> list[Tensor]:
+    return [*network.parameters(), *network.buffers()]

@@ -1,0 +1,144 @@
+"""One rank's training from start to end: the group, the device, the data and the network, then the loop."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from attnctl import datasets, surgery
+from attnctl.config import DataRoots
+from attnctl.records import Event, Resources
+from attnctl.rundir import Attempt, Incarnation, RunDir, Workspace
+from attnctl.spec import RunSpec
+from jobs.data import TrainingData, open_data
+from jobs.data.seeding import derive
+from jobs.place import Place
+from jobs.rendezvous import meet
+from jobs.training import environment, initial
+from jobs.training.events import EventLog
+from jobs.training.group import Group
+from jobs.training.loop import Position, Surroundings, train
+from jobs.training.signals import Signals, outcome_of
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignment:
+    """What a worker process is to do.
+
+    workspace: holds users' files and the weights that runs start from. position: told how far it came.
+    """
+
+    run: RunDir
+    attempt: Attempt
+    incarnation: Incarnation
+    place: Place
+    resources: Resources
+    roots: DataRoots
+    workspace: Workspace
+    signals: Signals
+    position: Position
+
+
+def perform(assignment: Assignment) -> str:
+    """Train the run; gives the outcome. Raises what `train` and `meet` raise, and SpecError."""
+    place, incarnation = assignment.place, assignment.incarnation
+    spec = assignment.run.read_spec()
+    spec.recipe.check_world(place.world)
+    device = environment.choose_device(assignment.resources, place.local_rank)
+    store = meet(place, incarnation, assignment.signals.check)
+    group = Group(place.rank, place.world, device, store)
+    threads = group.choice(environment.first_threads(assignment.run, assignment.resources))
+    torch.set_num_threads(threads)
+    torch.backends.cudnn.benchmark = True
+    log.info("rank %d of %d on %s (%s), %d threads", place.rank, place.world, place.node, device, threads)
+    events = None
+    if group.first:
+        environment.record(incarnation, place, device, threads)
+        events = EventLog(incarnation.events)
+    workers = max(0, assignment.resources.cpus_per_task - 1)
+    data = open_data(spec, assignment.roots, device, workers)
+    try:
+        network = build(spec, device, assignment.workspace.sources)
+        if spec.init:
+            _initialise(network, spec.init, assignment.workspace, events)
+        if events is not None:
+            _describe(events, spec, data, network, place.world, threads)
+        outcome = train(spec, data, network, _surroundings(assignment, group, events))
+    finally:
+        data.close()
+    if events is not None:
+        events.write(Event.END, outcome=outcome)
+        events.close()
+    group.close()
+    return outcome
+
+
+def build(spec: RunSpec, device: torch.device, sources: Path | None = None) -> nn.Module:
+    """The run's network as its seed initialises it; drawn on the CPU, so that every device starts from the same.
+
+    sources: the workspace's folder of users' files.
+    """
+    torch.manual_seed(derive(spec.seed, "weights"))
+    return surgery.build(spec, sources).to(device)
+
+
+def _initialise(network: nn.Module, init: str, workspace: Workspace, events: EventLog | None) -> None:
+    found = initial.load(network, init, workspace)
+    log.info("started from %s: %d tensors loaded", init, found.loaded)
+    for words, names in (
+        ("not in it, newly initialised", found.missing),
+        ("of another shape, newly initialised", found.reshaped),
+        ("in it, and not in this network", found.unexpected),
+    ):
+        if names:
+            log.info("%s: %s", words, ", ".join(names))
+    if events is not None:
+        events.write(Event.INITIALISED, source=init, **vars(found))
+
+
+def _surroundings(assignment: Assignment, group: Group, events: EventLog | None) -> Surroundings:
+    place = assignment.place
+
+    def stopped(number: int) -> str:
+        cancelled = assignment.attempt.cancel.exists()
+        # Every rank must tell the same outcome, whatever its clock and its view of the file system.
+        return group.choice(outcome_of(number, on_slurm=place.on_slurm, end=place.end, cancelled=cancelled))
+
+    return Surroundings(
+        run=assignment.run,
+        token=assignment.incarnation.token,
+        group=group,
+        events=events,
+        signals=assignment.signals,
+        stopped=stopped,
+        position=assignment.position,
+    )
+
+
+def _describe(
+    events: EventLog, spec: RunSpec, data: TrainingData, network: nn.Module, world: int, threads: int
+) -> None:
+    dataset = datasets.describe(spec.dataset)
+    height, width = (spec.recipe.input_size or side for side in (dataset.height, dataset.width))
+    parameters, macs = surgery.complexity(network, (3, height, width))
+    events.write(
+        Event.MODEL,
+        params=parameters,
+        macs=macs,
+        steps_per_epoch=data.steps_per_epoch,
+        steps=data.steps_per_epoch * spec.recipe.epochs,
+        world=world,
+        device=_device_name(network),
+        threads=threads,
+    )
+
+
+def _device_name(network: nn.Module) -> str:
+    device = next(network.parameters()).device
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"

@@ -1,0 +1,219 @@
+"""A run in small, as `attnctl try` asks for it: `python -P -m jobs.trial --workspace ROOT FOLDER`.
+
+Real parts throughout: the run's network, data and training loop, its checkpoints. Reads FOLDER/request.json, writes
+FOLDER/answer.json, and everything else below FOLDER too: nothing of it is a result.
+
+It trains ten steps, saves and evaluates, and goes on; then a second training resumes from that checkpoint to step 20.
+Both have passed a later step: there their weights tell whether a resumed run is the same run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import hashlib
+import json
+import os
+import resource
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from attnctl import config, datasets, surgery
+from attnctl.files import write_atomic
+from attnctl.records import Event, Resources, read_events
+from attnctl.rundir import Workspace
+from attnctl.sources import blame
+from attnctl.spec import RunSpec
+from attnctl.values import SpecError
+from jobs.data import TrainingData, open_data
+from jobs.training import environment
+from jobs.training.events import EventLog
+from jobs.training.failure import Diverged
+from jobs.training.group import Group
+from jobs.training.loop import Surroundings, train
+from jobs.training.session import build
+
+STEPS = 20
+"""Steps of a trial; the checkpoint that it resumes from is in the middle."""
+
+_HALF, _COMPARED = STEPS // 2, STEPS // 2 + 2
+_WARM = 3
+"""Steps at a training's begin that do not count for its speed: caches fill, kernels are chosen and compiled."""
+_EVALUATED = 4
+"""Batches of an evaluation."""
+
+
+class _Cut(Exception):  # noqa: N818 - it is no error
+    """Ends the first training where the second one is to pass."""
+
+
+@dataclass
+class _Short:
+    """The run's data, with an epoch of few steps and an evaluation of few batches. before: told each step's number."""
+
+    data: TrainingData
+    before: Callable[[int], None]
+    steps_per_epoch: int = _HALF
+    evaluation_size: int = 0
+    seconds: float = 0.0
+    """That evaluating took, over all evaluations; and their images."""
+    images: int = 0
+
+    def train(self, start: int, replicas: range, steps: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """See `jobs.data.TrainingData`."""
+        for number, batch in enumerate(self.data.train(start, replicas, steps)):
+            if number % len(replicas) == 0:
+                self.before(start + number // len(replicas))
+            yield batch
+
+    def evaluate(self, rank: int, world: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """See `jobs.data.TrainingData`."""
+        began, self.evaluation_size = time.monotonic(), 0
+        for number, (images, labels) in enumerate(self.data.evaluate(rank, world)):
+            if number == _EVALUATED:
+                break
+            self.evaluation_size += len(labels)
+            yield images, labels
+        self.seconds += time.monotonic() - began
+        self.images += self.evaluation_size
+
+    def close(self) -> None:
+        """See `jobs.data.TrainingData`."""
+        self.data.close()
+
+
+@dataclass
+class _Watch:
+    """What is seen of a training from its steps: how long they take, and the weights before a certain one."""
+
+    network: nn.Module
+    device: torch.device
+    cut: int
+    durations: list[float] = field(default_factory=list)
+    weights: str = ""
+    _last: tuple[int, float] = (-1, 0.0)
+    _seen: int = 0
+
+    def __call__(self, step: int) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        now = time.monotonic()
+        if self._seen > _WARM and step != _HALF:  # at the half there was an evaluation too
+            self.durations.append(now - self._last[1])
+        if step == _COMPARED:
+            self.weights = _digest(self.network)
+        if step == self.cut:
+            raise _Cut
+        self._seen += 1
+        self._last = (step, time.monotonic())
+
+
+def main() -> None:
+    """Try the run of the request; what was found, or what is wrong, is the answer."""
+    parser = argparse.ArgumentParser(prog="python -P -m jobs.trial", description="A run in small.")
+    parser.add_argument("--workspace", type=Path, required=True, help="the workspace, for its settings of the data")
+    parser.add_argument("folder", type=Path, help="holds request.json")
+    options = parser.parse_args()
+    request = json.loads((options.folder / "request.json").read_bytes())
+    roots = config.find(options.workspace, Path.cwd(), os.environ).data
+    try:
+        answer = attempt(RunSpec.from_json(request["spec"]), options.folder, roots, Resources(**request["resources"]))
+    except (SpecError, Diverged) as error:
+        answer = {"error": str(error)}
+    except Exception as error:  # whatever the user's code raises is the answer
+        answer = {"error": blame.words(error)}
+    write_atomic(options.folder / "answer.json", json.dumps(answer).encode())
+
+
+def attempt(spec: RunSpec, folder: Path, roots: config.DataRoots, resources: Resources) -> dict[str, Any]:
+    """Train in small, in a folder that holds the sources kept; gives what was found. Raises what training raises."""
+    device = environment.choose_device(resources, 0)
+    torch.set_num_threads(max(1, min(resources.cpus_per_task, len(os.sched_getaffinity(0)))))
+    small = dataclasses.replace(spec, recipe=dataclasses.replace(spec.recipe, epochs=2))
+    data = open_data(spec, roots, device, max(0, resources.cpus_per_task - 1))
+    try:
+        first = _train(small, data, folder, device, number=1)
+        second = _train(small, data, folder, device, number=2)
+        return _answer(spec, small, data, folder, first, second)
+    finally:
+        data.close()
+
+
+def _train(spec: RunSpec, data: TrainingData, folder: Path, device: torch.device, number: int) -> tuple[_Watch, _Short]:
+    """The first training, cut a little after its checkpoint, or the second, which resumes from that."""
+    network = build(spec, device, folder / "sources")
+    watch = _Watch(network, device, cut=_COMPARED if number == 1 else STEPS)
+    short = _Short(data, watch)
+    run = Workspace(folder).run(spec.id)
+    events = EventLog(folder / f"events.{number}.jsonl")
+    around = Surroundings(run=run, token=(number, 0), group=Group(0, 1, device), events=events)
+    try:
+        train(spec, short, network, around)
+    except _Cut:
+        pass  # where the first training was to end
+    finally:
+        events.close()
+    return watch, short
+
+
+def _answer(
+    spec: RunSpec,
+    small: RunSpec,
+    data: TrainingData,
+    folder: Path,
+    first: tuple[_Watch, _Short],
+    second: tuple[_Watch, _Short],
+) -> dict[str, Any]:
+    watch, evaluated = second
+    step = statistics.median([*first[0].durations, *watch.durations])
+    events = [event for number in (1, 2) for event in read_events((folder / f"events.{number}.jsonl").read_bytes())]
+    metrics = [event["values"] for event in events if event["kind"] == Event.METRICS]
+    checkpoints = [event for event in events if event["kind"] == Event.CHECKPOINT]
+    resumed = [event["step"] for event in events if event["kind"] == Event.RESUMED]
+    if resumed != [_HALF]:
+        raise SpecError(f"the run did not go on from its checkpoint at step {_HALF}: {resumed or 'from none'}")
+    dataset = datasets.describe(spec.dataset)
+    height, width = (spec.recipe.input_size or side for side in (dataset.height, dataset.width))
+    parameters, macs = surgery.complexity(watch.network, (dataset.channels, height, width))
+    per_image = (first[1].seconds + evaluated.seconds) / max(1, first[1].images + evaluated.images)
+    epoch = step * data.steps_per_epoch + per_image * data.evaluation_size + checkpoints[0]["seconds"]
+    cuda = watch.device.type == "cuda"
+    return {
+        "device": torch.cuda.get_device_name(watch.device) if cuda else "cpu",
+        "parameters": parameters,
+        "macs": macs,
+        "steps": STEPS,
+        "train_loss": [values["train_loss"] for values in (metrics[0], metrics[-1])],
+        "loss": metrics[-1]["loss"],
+        "top1": metrics[-1]["top1"],
+        "images_per_s": small.recipe.batch / step,
+        "evaluation_images_per_s": 1 / per_image if per_image else None,
+        "peak_bytes": torch.cuda.max_memory_allocated(watch.device) if cuda else _resident(),
+        "checkpoint_bytes": checkpoints[0]["bytes"],
+        "resumed_alike": first[0].weights == watch.weights,
+        "hours": spec.recipe.epochs * epoch / 3600,
+    }
+
+
+def _resident() -> int:
+    """The largest memory of this process so far, in bytes (getrusage(2): Linux counts in kilobytes)."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _digest(network: nn.Module) -> str:
+    state = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        state.update(name.encode())
+        state.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return state.hexdigest()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+"""The worker process: one rank of one run, started as `python -P -m jobs.worker --workspace W --tag T [--task K]`.
+
+It claims the attempt, sends its output to the run's folder, trains, and leaves an exit record. Exit code 0: completed,
+or ended cleanly when asked to; 1: failed, see the exit record and the log.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import logging
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attnctl import config
+from attnctl.files import create_exclusive, write_atomic
+from attnctl.records import Exit, Request, Resources, Submission
+from attnctl.rundir import Attempt, Incarnation, RunDir, Workspace
+from attnctl.values import SpecError
+from jobs.place import Place
+from jobs.training.signals import Signals, StopRequested, outcome_of
+
+if TYPE_CHECKING:
+    from jobs.training.loop import Position
+
+log = logging.getLogger("jobs.worker")
+
+CLEAN = {"completed", "preempted", "timeout", "interrupted", "superseded"}
+"""Outcomes of a process that did what it was asked to."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one rank; gives the exit code."""
+    signals = Signals.install()  # before all else: a signal while torch is being imported must not kill it wordless
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO, force=True)
+    place = Place.find(os.environ, options.task)
+    found = config.find(options.workspace, Path.cwd(), os.environ)
+    submission = _submission(found.workspace, options.tag)
+    if submission.failed:
+        log.info("surplus: submission %s was closed: %s", submission.tag, submission.failed)
+        return 0
+    run, attempt = _assigned(found.workspace, submission, place.task)
+    # All ranks claim: the claim is the job's, so it is the same for each of them, and a surplus job leaves as a whole.
+    if not create_exclusive(attempt.owner, place.job_id.encode()):
+        log.info("surplus: attempt %d of run %s belongs to job %s", attempt.number, run.id, _owner(attempt))
+        return 0
+    incarnation = attempt.incarnation(place.restart)
+    _redirect(incarnation.log(place.rank))
+    outcome = _train(run, attempt, incarnation, place, found, signals)
+    return 0 if outcome in CLEAN else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -P -m jobs.worker", description="One rank of one run.")
+    parser.add_argument("--workspace", type=Path, required=True, help="the workspace's folder")
+    parser.add_argument("--tag", required=True, help="the submission")
+    parser.add_argument("--task", type=int, help="index of the run in it; by default the array task's")
+    return parser
+
+
+def _submission(workspace: Workspace, tag: str) -> Submission:
+    submission = Submission.read(workspace.submission(tag))
+    if submission is None:
+        raise SpecError(f"there is no submission {tag!r} in {workspace.root}")
+    return submission
+
+
+def _assigned(workspace: Workspace, submission: Submission, task: int) -> tuple[RunDir, Attempt]:
+    if not 0 <= task < len(submission.tasks):
+        raise SpecError(f"submission {submission.tag} has no task {task}; it has {len(submission.tasks)}")
+    run_id, number = submission.tasks[task]
+    run = workspace.run(run_id)
+    return run, run.attempt(number)
+
+
+def _owner(attempt: Attempt) -> str:
+    return attempt.owner.read_text(encoding="utf-8", errors="replace").strip()
+
+
+def _redirect(path: Path) -> None:
+    """Send standard output and error to a file, at the level of descriptors: what C libraries print goes there too."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    for stream in (1, 2):
+        os.dup2(descriptor, stream)
+    os.close(descriptor)
+    for text in (sys.stdout, sys.stderr):
+        if hasattr(text, "reconfigure"):
+            text.reconfigure(line_buffering=True)
+    faulthandler.enable()
+
+
+def _train(
+    run: RunDir, attempt: Attempt, incarnation: Incarnation, place: Place, found: config.Config, signals: Signals
+) -> str:
+    """Train, and leave the exit record of this rank whatever happens; gives the outcome."""
+    from jobs.training.failure import Failure, classify
+    from jobs.training.loop import Position
+    from jobs.training.session import Assignment, perform
+
+    position = Position()
+    try:
+        signals.check()
+        request = Request.read(attempt.request)
+        if request is None:
+            raise SpecError(f"{attempt.request} is missing: attempt {attempt.number} was never reserved")
+        assignment = Assignment(
+            run=run,
+            attempt=attempt,
+            incarnation=incarnation,
+            place=place,
+            resources=Resources(**request.resources),
+            roots=found.data,
+            workspace=found.workspace,
+            signals=signals,
+            position=position,
+        )
+        failure = Failure(outcome=perform(assignment), message="")
+    except StopRequested as stop:
+        cancelled = attempt.cancel.exists()
+        outcome = outcome_of(signals.received, on_slurm=place.on_slurm, end=place.end, cancelled=cancelled)
+        failure = Failure(outcome=outcome, message=f"{stop} came before the training began")
+    except BaseException as error:
+        log.exception("rank %d failed", place.rank)
+        failure = classify(error)
+    _write_exit(incarnation, place, position, failure.outcome, failure.message, failure.traceback, failure.secondary)
+    log.info("%s at step %d", failure.outcome, position.step)
+    if failure.outcome not in CLEAN:
+        _leave_at_once(1)
+    return failure.outcome
+
+
+def _write_exit(
+    incarnation: Incarnation,
+    place: Place,
+    position: Position,
+    outcome: str,
+    message: str,
+    traceback: str,
+    secondary: bool,
+) -> None:
+    record = Exit(
+        rank=place.rank,
+        at=time.time(),
+        outcome=outcome,
+        message=message,
+        traceback=traceback,
+        step=position.step,
+        host=socket.gethostname() if not place.on_slurm else place.node,
+        secondary=secondary,
+    )
+    write_atomic(incarnation.exit(place.rank), record.encode(), durable=True)
+
+
+def _leave_at_once(code: int) -> None:
+    """End without tidying up: leaving a group whose other ranks are gone can wait for them for ever."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except SpecError as error:
+        log.error("%s", error)
+        sys.exit(1)

@@ -1,0 +1,62 @@
+"""What the tests of the attention modules share: small settings of each, and random parameters."""
+
+import torch
+
+from attnctl import attention
+
+SMALL = {
+    "an": [
+        {"K": 3},
+        {"K": 3, "norm": "ln", "separate": True},
+        {"K": 3, "norm": "in", "mixture": "se"},
+        {"K": 3, "norm": "sn", "mixture": "conv", "separate": True},
+        {"K": 3, "form": "released"},
+        {"K": 3, "form": "released", "norm": "ln"},
+    ],
+    "bam": [{"r": 4, "dilation": 2}, {"r": 4, "dilation": 2, "joint": "sum"}],
+    "ca": [{"r": 4, "floor": 1}, {"r": 16, "floor": 3, "bias": False}],
+    "ca_gn": [{"r": 4, "floor": 1, "num_groups": 2}, {"r": 8, "bias": True}],
+    "cbam": [{"r": 4, "kernel": 3}, {"r": 4, "kernel": 5, "bias": False, "bn": False, "floor": 6}],
+    "ean": [{"G": 4}, {"G": 2, "shared": False}],
+    "eca": [{}, {"kernel": 5}],
+    "ela": [
+        {"kernel": 5, "groups": "c", "num_groups": 8},
+        {"kernel": 5, "groups": "c/8", "num_groups": 8},
+        {"kernel": 3, "groups": 4, "num_groups": 2, "shared": False},
+    ],
+    "fca": [{"r": 4, "frequencies": 4}],
+    "gc": [{"r": 4}],
+    "gn": [{"num_groups": 4}],
+    "nam": [{}, {"gates": "spatial"}, {"gates": "both", "penalty": 0.5}],
+    "pdfam": [{}],
+    "sa": [{"G": 4}, {"G": 2}, {"G": 1}],
+    "se": [{"r": 4, "bias": True}, {"r": 2}, {"r": 32, "floor": 5}],
+    "sge": [{"G": 4}],
+    "simam": [{"e_lambda": 0.01}],
+    "sn": [{}, {"norms": "in,ln"}],
+    "srm": [{}],
+    "triplet": [{"kernel": 3}],
+}
+"""Settings that fit 16 channels and between them take every path."""
+
+CASES = [(name, values) for name, settings in SMALL.items() for values in settings]
+
+
+def label(value):
+    """A case's name in the list of tests."""
+    return ",".join(f"{key}={item}" for key, item in value.items()) if isinstance(value, dict) else None
+
+
+def randomised(name, channels, map_size=None, **hyperparameters):
+    """A module in float64 with random, not initial, parameters and running statistics."""
+    torch.manual_seed(0)
+    module = attention.create(name, channels, map_size, **hyperparameters).double()
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.normal_()
+        for key, buffer in module.named_buffers():
+            if key.endswith("running_mean"):
+                buffer.normal_()
+            elif key.endswith("running_var"):
+                buffer.uniform_(0.5, 2.0)
+    return module

@@ -1,0 +1,191 @@
+"""What holds for every attention module: on any map, type, layout and in every way torch runs it."""
+
+import pytest
+import torch
+from attention_cases import CASES, SMALL, label, randomised
+
+from attnctl import attention
+from attnctl.values import SpecError
+
+cases = pytest.mark.parametrize(("name", "hyperparameters"), CASES, ids=label)
+NEEDS = {"ean": (8, "G"), "sa": (16, "G"), "sge": (64, "G"), "gn": (32, "num_groups"), "fca": (16, "frequencies")}
+"""What must divide the channels for the defaults to fit, and the hyperparameter that a refusal names."""
+
+
+def test_every_module_is_tested():
+    assert sorted(SMALL) == list(attention.names())
+
+
+@pytest.mark.parametrize("name", attention.names())
+@pytest.mark.parametrize("channels", [16, 24, 64, 116, 144, 960])
+def test_the_defaults_keep_the_shape_or_are_refused_by_name(name, channels):
+    divisor, hyperparameter = NEEDS.get(name, (1, ""))
+    if channels % divisor:
+        with pytest.raises(SpecError, match=rf"^{name} {hyperparameter}=.* does not work at {channels} channels: "):
+            attention.create(name, channels, (7, 5))
+        return
+    module = attention.create(name, channels, (7, 5))
+    for training in (True, False):
+        x = torch.randn(2, channels, 7, 5)
+        y = module.train(training)(x)
+        assert y.shape == x.shape
+        assert y.isfinite().all()
+
+
+@cases
+@pytest.mark.parametrize("shape", [(1, 16, 1, 1), (3, 16, 1, 1), (1, 16, 4, 5)], ids=str)
+@pytest.mark.parametrize("fill", ["random", "zero"])
+def test_small_maps_single_images_and_constant_maps_stay_finite(name, hyperparameters, shape, fill):
+    module = attention.create(name, 16, shape[2:], **hyperparameters)
+    for training in (True, False):
+        x = (torch.randn(shape) if fill == "random" else torch.zeros(shape)).requires_grad_()
+        y = module.train(training)(x)
+        (y * torch.randn(shape)).sum().backward()
+        assert y.shape == x.shape
+        for tensor in (y, x.grad, *(p.grad for p in module.parameters() if p.grad is not None), *module.buffers()):
+            assert tensor.isfinite().all()
+
+
+@cases
+def test_gradients_are_the_derivatives(name, hyperparameters):
+    module = randomised(name, 16, (3, 4), **hyperparameters)
+    names = [key for key, _ in module.named_parameters()]
+    if name == "nam":
+        names = [key for key in names if not key.endswith("weight")]  # their share is a constant, tested elsewhere
+    wanted = [module.get_parameter(key).detach().clone().requires_grad_() for key in names]
+
+    def function(x, *parameters):
+        return torch.func.functional_call(module, dict(zip(names, parameters, strict=True)), (x,))
+
+    x = torch.randn(2, 16, 3, 4, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(function, (x, *wanted), fast_mode=True)
+
+
+@cases
+def test_a_module_comes_back_from_its_state(name, hyperparameters):
+    first = randomised(name, 16, (4, 4), **hyperparameters)
+    second = attention.create(name, 16, (4, 4), **hyperparameters).double()
+    second.load_state_dict(first.state_dict())
+    x = torch.randn(2, 16, 4, 4, dtype=torch.float64)
+    assert torch.equal(first.eval()(x), second.eval()(x))
+
+
+@cases
+def test_bf16_autocast_keeps_the_maps_type_and_nearly_its_values(name, hyperparameters):
+    module = randomised(name, 16, (5, 6), **hyperparameters).float()
+    x = torch.randn(4, 16, 5, 6).bfloat16()
+    exact = module(x.float())
+    with torch.autocast("cpu", torch.bfloat16):
+        y = module(x)
+    assert y.dtype == torch.bfloat16
+    torch.testing.assert_close(y.float(), exact, rtol=0.1, atol=0.15)
+
+
+@cases
+def test_channels_last_gives_the_same_in_the_same_layout(name, hyperparameters):
+    module = randomised(name, 16, (5, 6), **hyperparameters).eval()
+    x = torch.randn(2, 16, 5, 6, dtype=torch.float64)
+    plain = module(x)
+    x = x.to(memory_format=torch.channels_last)
+    y = module.to(memory_format=torch.channels_last)(x)
+    torch.testing.assert_close(y, plain)
+    assert y.is_contiguous(memory_format=torch.channels_last)
+    assert plain.is_contiguous()
+
+
+@cases
+def test_a_module_compiles_as_one_graph(name, hyperparameters):
+    module = randomised(name, 16, (5, 6), **hyperparameters)
+    x = torch.randn(2, 16, 5, 6, dtype=torch.float64, requires_grad=True)
+    torch._dynamo.reset()
+    state = {key: value.clone() for key, value in module.state_dict().items()}
+    found = module(x)
+    (slope,) = torch.autograd.grad(found.sin().sum(), x)
+    module.load_state_dict(state)
+    compiled = torch.compile(module, fullgraph=True, backend="aot_eager")
+    y = compiled(x)
+    torch.testing.assert_close(y, found)
+    torch.testing.assert_close(torch.autograd.grad(y.sin().sum(), x)[0], slope)
+
+
+@cases
+def test_a_module_exports(name, hyperparameters):
+    module = randomised(name, 16, (5, 6), **hyperparameters).eval()
+    x = torch.randn(2, 16, 5, 6, dtype=torch.float64)
+    torch.testing.assert_close(torch.export.export(module, (x,)).module()(x), module(x))
+
+
+@pytest.mark.parametrize(("name", "hyperparameters"), [("sn", {}), ("an", {"norm": "sn"}), ("an", {}), ("nam", {})])
+def test_running_statistics_rest_when_told_so_and_only_then(name, hyperparameters):
+    """The training loop turns `track_running_stats` off for all forwards of a step but one."""
+    module = randomised(name, 16, **hyperparameters).train()
+    norms = [part for part in module.modules() if getattr(part, "track_running_stats", False)]
+    x = torch.randn(3, 16, 4, 4, dtype=torch.float64)
+    before = {key: value.clone() for key, value in module.named_buffers()}
+    for norm in norms:
+        norm.track_running_stats = False
+    resting = module(x)
+    assert all(torch.equal(value, before[key]) for key, value in module.named_buffers())
+    for norm in norms:
+        norm.track_running_stats = True
+    torch.testing.assert_close(module(x), resting)
+    assert not any(torch.equal(value, before[key]) for key, value in module.named_buffers())
+
+
+def test_elas_norm_groups_become_what_divides_the_channels():
+    assert attention.create("ela", 24, num_groups=16).num_groups == 8
+    assert attention.create("ela", 144, num_groups=32).num_groups == 16
+
+
+@pytest.mark.parametrize("gates", ["spatial", "both"])
+def test_nams_spatial_gate_asks_for_the_size_of_its_maps(gates):
+    with pytest.raises(SpecError, match=rf"nam gates={gates} at 16 channels needs map_size"):
+        attention.create("nam", 16, gates=gates)
+    module = attention.create("nam", 16, (4, 6), gates=gates)
+    with pytest.raises(ValueError, match=r"made for maps of \(4, 6\), not \(6, 4\)"):
+        module(torch.randn(2, 16, 6, 4))
+
+
+def test_what_replaces_a_norm_says_so():
+    assert [name for name in attention.names() if attention.describe(name).replaces] == ["an", "gn", "sn"]
+    assert [name for name in attention.names() if attention.describe(name).needs_map] == ["fca", "nam"]
+
+
+@pytest.mark.parametrize(
+    ("name", "channels", "hyperparameters", "words"),
+    [
+        ("ela", 64, {"kernel": 4}, "ela kernel=4 does not work: kernel must be odd"),
+        ("ela", 116, {"groups": "c/8"}, "groups=c/8 does not work at 116 channels"),
+        ("ela", 64, {"groups": 5}, "groups=5 does not work at 64 channels: groups must divide the channels"),
+        ("ela", 64, {"groups": 0}, "groups must be at least 1"),
+        ("se", 16, {"r": 17}, "se r=17 floor=0 does not work at 16 channels: r must not exceed the channels"),
+        ("se", 16, {"r": 0}, "r must be at least 1"),
+        ("eca", 16, {"kernel": 2}, "eca kernel=2 does not work: kernel must be odd"),
+        ("cbam", 16, {"r": 32}, "cbam r=32 floor=0 does not work at 16 channels: r must not exceed the channels"),
+        ("cbam", 16, {"kernel": 0}, "kernel must be odd"),
+        ("bam", 16, {"r": 32}, "bam r=32 does not work at 16 channels: r must not exceed the channels"),
+        ("bam", 16, {"dilation": 0}, "dilation must be from 1 to 64"),
+        ("sa", 64, {"G": 64}, "sa G=64 does not work at 64 channels: 2 * G must divide the channels"),
+        ("sge", 64, {"G": 0}, "G must be at least 1"),
+        ("ca", 64, {"floor": 0}, "floor must be at least 1"),
+        ("ca_gn", 64, {"num_groups": 3}, "ca_gn r=32 floor=8 num_groups=3 does not work at 64 channels"),
+        ("triplet", 64, {"kernel": 64}, "kernel must be odd"),
+        ("ean", 116, {"G": 64}, "ean G=64 does not work at 116 channels: G must divide the channels"),
+        ("nam", 64, {"penalty": -1.0}, "penalty must not be negative"),
+        ("an", 144, {"norm": "gn"}, "an norm=gn does not work at 144 channels: norm=gn has 32 groups"),
+        ("an", 64, {"K": 0}, "K must be from 1"),
+        ("an", 64, {"mixture": "se", "form": "released"}, "mixture is a choice of form=paper"),
+        ("gn", 48, {"num_groups": 32}, "gn num_groups=32 does not work at 48 channels"),
+        ("fca", 24, {"frequencies": 16}, "fca frequencies=16 does not work at 24 channels"),
+        ("gc", 8, {"r": 16}, "gc r=16 does not work at 8 channels"),
+        ("simam", 8, {"e_lambda": 0.0}, "e_lambda must be above 0"),
+    ],
+)
+def test_what_does_not_fit_names_the_hyperparameter_and_the_channels(name, channels, hyperparameters, words):
+    with pytest.raises(SpecError) as raised:
+        attention.create(name, channels, **hyperparameters)
+    assert words in str(raised.value)
+    source = attention.describe(name)
+    module = __import__(source.import_name, fromlist=[source.class_name])
+    with pytest.raises(ValueError, match=next(iter(hyperparameters))):
+        getattr(module, source.class_name)(channels, **hyperparameters)

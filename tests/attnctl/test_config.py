@@ -1,0 +1,128 @@
+"""attnctl.toml."""
+
+import tomllib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attnctl.config import TEMPLATE, ConfigError, find, parse_time
+from attnctl.values import SpecError
+
+
+def config(tmp_path, text):
+    (tmp_path / "attnctl.toml").write_text(text)
+    return find(None, tmp_path, {})
+
+
+def test_without_a_file_this_folder_is_the_workspace(tmp_path):
+    found = find(None, tmp_path, {})
+    assert (found.workspace.root, found.file, found.data.root) == (tmp_path, None, tmp_path / "data")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_nearest_file_upwards_makes_the_workspace(tmp_path):
+    (tmp_path / "attnctl.toml").write_text("")
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    assert find(None, below, {}).workspace.root == tmp_path
+    assert find(None, below, {"ATTNCTL_WORKSPACE": "."}).workspace.root == below
+    assert find(tmp_path, below, {"ATTNCTL_WORKSPACE": "/x"}).workspace.root == tmp_path
+
+
+def test_a_workspace_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="is not a folder"):
+        find(tmp_path / "file", tmp_path, {})
+
+
+def test_a_profile_changes_some_of_the_settings(tmp_path):
+    found = config(
+        tmp_path,
+        """
+[slurm]
+partition = "gpu"
+time = 90
+setup = ["module load cuda"]
+extra = { mail-type = "FAIL", requeue = true }
+[slurm.profiles.big]
+gpus_per_node = 8
+""",
+    )
+    assert found.slurm.gpus_per_node is None
+    big = found.profile("big")
+    assert (big.partition, big.gpus_per_node, big.time, big.setup) == ("gpu", 8, "90", ("module load cuda",))
+    assert big.extra == {"mail-type": "FAIL", "requeue": "true"}
+    with pytest.raises(ConfigError, match=r"no profile 'bgi'.*did you mean 'big'"):
+        found.profile("bgi")
+
+
+def test_paths_are_relative_to_the_file(tmp_path):
+    found = config(tmp_path, '[paths]\ncheckpoints = "scratch"\n[data]\nimagenet = "/sets/in1k"\n')
+    assert found.workspace.run("ab").checkpoints == tmp_path / "scratch" / "ab"
+    assert str(found.data.folder("imagenet")) == "/sets/in1k"
+    assert found.data.folder("cifar10") == tmp_path / "data" / "cifar-10-batches-py"
+    assert found.data.folder("digits") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ('[slurm]\n\npartitoin = "gpu"\n', 3, "partitoin is no known key in [slurm]; did you mean 'partition'?"),
+        ("[slrum]\n", 1, "slrum is no known section; did you mean 'slurm'?"),
+        ('[slurm]\ngpus_per_node = "2"\n', 2, "gpus_per_node must be a whole number"),
+        ("[slurm]\ngpus_per_node = -1\n", 2, "gpus_per_node is -1; it must be at least 0"),
+        ("[slurm]\ncpus_per_gpu = 0\n", 2, "cpus_per_gpu is 0; it must be at least 1"),
+        ('[slurm]\ntime = "soon"\n', 2, "time 'soon' is not SLURM's"),
+        ('[slurm]\nsetup = "module load"\n', 2, "setup must be a list"),
+        ('[slurm.profiles.big]\nmemory = "1G"\n', 2, "memory is no known key in [slurm.profiles.big]"),
+        ('[slurm]\npartition = "a\\nb"\n', 2, "partition must be one line of text"),
+        ("[data]\nstage = 1\n", 2, "stage must be true or false"),
+        ("[defaults]\nepochs = 1\nepoch = 3\n", 3, "epoch is no known key in [defaults]; did you mean 'epochs'?"),
+        ("slurm = 3\n", 1, "slurm must be a section"),
+    ],
+)
+def test_a_fault_names_file_line_and_key(tmp_path, text, line, words):
+    with pytest.raises(ConfigError) as raised:
+        config(tmp_path, text)
+    assert str(raised.value).startswith(f"{tmp_path}/attnctl.toml:{line}: {words}")
+    assert "\n" not in str(raised.value)
+
+
+def test_a_file_that_is_not_toml_names_its_line(tmp_path):
+    with pytest.raises(ConfigError, match="line 2"):
+        config(tmp_path, "[slurm]\npartition = gpu\n")
+
+
+def test_the_template_is_what_no_file_means_and_its_examples_are_valid(tmp_path):
+    assert config(tmp_path, TEMPLATE).slurm == find(None, tmp_path / "none", {}).slurm
+    lines = [line.removeprefix("# ") for line in TEMPLATE.splitlines()]
+    examples = "\n".join(
+        line for line in lines if line.startswith("[") or (" = " in line and not line.startswith("What"))
+    )
+    tomllib.loads(examples)
+    assert config(tmp_path, examples).profile("big").gpus_per_node == 8
+
+
+@pytest.mark.parametrize(
+    ("text", "minutes"),
+    [("90", 90), ("90:30", 91), ("1:30:00", 90), ("2-0", 2880), ("1-1:30", 1530), ("1-01:30:30", 1531), ("0:0:1", 1)],
+)
+def test_time_is_read_as_slurm_reads_it(text, minutes):
+    assert parse_time(text) == minutes
+
+
+@given(st.text(max_size=12))
+def test_any_other_time_is_refused_in_one_line(text):
+    words = ""
+    try:
+        minutes = parse_time(text)
+    except SpecError as error:
+        minutes, words = 0, str(error)
+    assert (minutes > 0) != (len(words.splitlines()) == 1)
+
+
+@pytest.mark.parametrize("text", ["", "0", "-5", "1:2:3:4", "1-", "infinite", "1h", "999999-0"])
+def test_a_time_that_slurm_does_not_know_is_refused(text):
+    with pytest.raises(SpecError, match="time"):
+        parse_time(text)

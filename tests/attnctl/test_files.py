@@ -1,0 +1,46 @@
+"""Writing files whole."""
+
+import multiprocessing
+
+import pytest
+
+from attnctl.files import create_exclusive, write_atomic
+
+
+def test_an_atomic_write_leaves_the_old_file_or_the_new_and_nothing_beside_it(tmp_path, monkeypatch):
+    path = tmp_path / "deep" / "file"
+    write_atomic(path, b"old", durable=True)
+
+    def fail(_descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(OSError, match="No space"):
+        write_atomic(path, b"new", durable=True)
+    assert path.read_bytes() == b"old"
+    assert [item.name for item in path.parent.iterdir()] == ["file"]
+
+
+def _claim(path, data, start, won):
+    start.wait()
+    won.put(create_exclusive(path, data))
+
+
+def test_of_many_processes_one_creates_a_file(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    start, won = context.Event(), context.Queue()
+    claims = [context.Process(target=_claim, args=(tmp_path / "owner", bytes([n]) * 99, start, won)) for n in range(4)]
+    for process in claims:
+        process.start()
+    start.set()
+    results = [won.get(timeout=60) for _ in claims]
+    for process in claims:
+        process.join()
+    assert sorted(results) == [False, False, False, True]
+    assert [item.name for item in tmp_path.iterdir()] == ["owner"]
+
+
+def test_the_maker_of_a_file_may_claim_it_again(tmp_path):
+    assert create_exclusive(tmp_path / "owner", b"mine")
+    assert create_exclusive(tmp_path / "owner", b"mine")
+    assert not create_exclusive(tmp_path / "owner", b"yours")

@@ -1,0 +1,63 @@
+"""The workspace's layout."""
+
+import json
+
+import pytest
+
+from attnctl.files import write_atomic
+from attnctl.grid import Axes, expand
+from attnctl.records import Observed, RecordError, Sweep
+from attnctl.rundir import Workspace
+
+SPEC = expand(Axes(modules=("ela",))).specs[0]
+
+
+def test_the_layout_is_the_documented_one(tmp_path):
+    workspace = Workspace(tmp_path)
+    attempt = workspace.run("ab12").attempt(2)
+    start = attempt.incarnation(1)
+    paths = [attempt.request, attempt.owner, start.env, start.events, start.exit(3), start.log(3), start.rendezvous]
+    assert [str(path.relative_to(tmp_path)) for path in paths] == [
+        "runs/ab12/attempts/2/request.json",
+        "runs/ab12/attempts/2/owner",
+        "runs/ab12/attempts/2/1/env.json",
+        "runs/ab12/attempts/2/1/events.jsonl",
+        "runs/ab12/attempts/2/1/exit.3.json",
+        "runs/ab12/attempts/2/1/log.3.txt",
+        "runs/ab12/attempts/2/1/rendezvous",
+    ]
+    assert start.token == (2, 1)
+
+
+def test_what_is_there_is_listed_in_order_of_number(tmp_path):
+    run = Workspace(tmp_path).run("ab")
+    assert (run.attempts(), Workspace(tmp_path).run_ids()) == ([], [])
+    for number in (10, 2, 1):
+        run.attempt(number).incarnation(0).path.mkdir(parents=True)
+    (run.path / "attempts" / ".tmp").mkdir()
+    assert [attempt.number for attempt in run.attempts()] == [1, 2, 10]
+    assert [start.token for start in run.attempt(10).incarnations()] == [(10, 0)]
+    assert Workspace(tmp_path).run_ids() == ["ab"]
+
+
+def test_observations_are_ordered_by_time(tmp_path):
+    attempt = Workspace(tmp_path).run("ab").attempt(1)
+    for at in (3.0, 1.0, 2.0):
+        record = Observed(at=at, job_id="1_0", word="RUNNING")
+        write_atomic(attempt.observed / f"{at}.json", record.encode())
+    assert [record.at for record in attempt.observations()] == [1.0, 2.0, 3.0]
+
+
+def test_a_spec_under_another_runs_id_is_refused(tmp_path):
+    workspace = Workspace(tmp_path)
+    for run_id in (SPEC.id, "0123456789abcdef"):
+        write_atomic(workspace.run(run_id).spec, json.dumps(SPEC.to_json()).encode())
+    assert workspace.run(SPEC.id).read_spec() == SPEC
+    with pytest.raises(RecordError, match=f"is the spec of run {SPEC.id}"):
+        workspace.run("0123456789abcdef").read_spec()
+
+
+def test_a_sweep_keeps_its_command_and_runs(tmp_path):
+    sweep = Sweep(name="a", created=1.0, command=["sweep", "ela"], runs=["x", "y"])
+    write_atomic(Workspace(tmp_path).sweep("a"), sweep.encode())
+    assert Sweep.read(tmp_path / "sweeps" / "a.json") == sweep

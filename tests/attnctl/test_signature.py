@@ -1,0 +1,125 @@
+"""Modules read from their source."""
+
+import inspect
+from importlib import import_module
+from typing import Literal, get_type_hints
+
+import pytest
+
+from attnctl import attention
+from attnctl.signature import read_modules
+from attnctl.values import SpecError
+
+
+@pytest.mark.parametrize("name", attention.names())
+def test_the_source_says_what_the_constructor_says(name):
+    """The reading by ast equals inspect's, so that `--help` without torch tells the truth."""
+    source = attention.describe(name)
+    cls = getattr(import_module(source.import_name), source.class_name)
+    parameters = list(inspect.signature(cls).parameters.values())
+    hints = get_type_hints(cls.__init__)
+    assert [p.name for p in parameters[: 1 + source.needs_map]] == ["channels", "map_size"][: 1 + source.needs_map]
+    assert source.replaces == getattr(cls, "replaces", False)
+    assert [(p.name, p.default, hints[p.name]) for p in parameters[1 + source.needs_map :]] == [
+        (item.name, item.default, item.declared) for item in source.hyperparameters
+    ]
+    assert source.summary
+    assert all(item.help for item in source.hyperparameters), "each hyperparameter is described in the docstring"
+
+
+def write(tmp_path, body):
+    path = tmp_path / "mine.py"
+    path.write_text(body)
+    return read_modules(path, "mine")
+
+
+def test_a_module_with_every_simple_annotation_is_read(tmp_path):
+    (source,) = write(
+        tmp_path,
+        """
+WIDTH = 4
+class Mine:
+    \"\"\"Mine.
+
+    r: reduction
+    \"\"\"
+    version = 3
+    rules = {"divides(r, C)": "r must divide the channels"}
+    def __init__(
+        self, channels, *, r: int = WIDTH, mode: Literal["a", "b"] | None = None, flag=True, x: float = 1.5
+    ): ...
+class Helper:
+    def __init__(self, size): ...
+class _Private:
+    def __init__(self, channels): ...
+""",
+    )
+    assert (source.class_name, source.version, source.summary) == ("Mine", "3", "Mine")
+    assert [(item.name, item.declared, item.default) for item in source.hyperparameters] == [
+        ("r", int, 4),
+        ("mode", Literal["a", "b"] | None, None),
+        ("flag", bool, True),
+        ("x", float, 1.5),
+    ]
+    assert source.hyperparameters[0].help == "reduction"
+    source.check({"r": 8}, 64)
+    with pytest.raises(SpecError, match="mine r=7 does not work at 64 channels: r must divide the channels"):
+        source.check({"r": 7}, 64)
+
+
+def test_the_map_size_and_what_takes_a_norms_place_are_read(tmp_path):
+    (source,) = write(
+        tmp_path,
+        "class Mine:\n    replaces = True\n    def __init__(self, channels, map_size=None, r=4, *, k=3): ...\n",
+    )
+    assert (source.needs_map, source.replaces) == (True, True)
+    assert [(item.name, item.default) for item in source.hyperparameters] == [("r", 4), ("k", 3)]
+    (source,) = write(tmp_path, "class Mine:\n    def __init__(self, channels, /, *, k=3): ...\n")
+    assert (source.needs_map, source.replaces) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "words"),
+    [
+        ("r: int", "has no default"),
+        ("r: int = f()", "must be a plain value"),
+        ("r: list[int] = None", "use int, float"),
+    ],
+)
+def test_a_hyperparameter_that_cannot_be_read_is_named_with_its_line(tmp_path, parameter, words):
+    with pytest.raises(SpecError, match=rf"mine\.py:3: Mine's hyperparameter r.*{words}"):
+        write(tmp_path, f"class Mine:\n    def __init__(self, channels, *,\n        {parameter}): ...\n")
+
+
+def test_a_file_that_is_not_python_is_named_with_its_line(tmp_path):
+    with pytest.raises(SpecError, match=r"mine\.py:2 is not Python"):
+        write(tmp_path, "x = 1\nclass :\n")
+
+
+def test_a_variant_with_another_value_for_what_it_means_is_refused():
+    ela = attention.describe("ela")
+    assert ela.resolve({"variant": "t"}) == {"kernel": 5, "groups": "c", "num_groups": 32, "shared": True}
+    assert ela.resolve({"variant": "t", "kernel": 5}) == ela.resolve({"variant": "t"})
+    with pytest.raises(SpecError, match="variant=t means kernel=5"):
+        ela.resolve({"variant": "t", "kernel": 7})
+
+
+def test_what_a_hyperparameter_acts_as_is_known_without_the_module():
+    ela, eca = attention.describe("ela"), attention.describe("eca")
+    assert ela.acting({"num_groups": 16}, 64) == {}
+    assert (
+        ela.acting({"num_groups": 16}, 24)
+        == {"num_groups": attention.create("ela", 24).num_groups}
+        == {"num_groups": 8}
+    )
+    for channels in (1, 16, 64, 128, 960, 2048):
+        expected = attention.create("eca", channels).conv.kernel_size[0]
+        assert eca.acting(eca.resolve({"kernel": "none"}), channels) == {"kernel": expected}
+    assert eca.acting({"kernel": 7}, 64) == {}
+
+
+def test_an_unknown_module_or_hyperparameter_offers_the_nearest():
+    with pytest.raises(SpecError, match="unknown module 'elaa'; did you mean 'ela'"):
+        attention.describe("elaa")
+    with pytest.raises(SpecError, match="ela has no hyperparameter 'kernle'; did you mean 'kernel'"):
+        attention.describe("ela").resolve({"kernle": 3})

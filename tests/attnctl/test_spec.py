@@ -1,0 +1,120 @@
+"""A run's identity."""
+
+import dataclasses
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attnctl.grid import Axes, expand
+from attnctl.spec import Recipe, RunSpec, recipe_fields, recipe_from
+from attnctl.values import SpecError
+
+
+def one(**axes) -> RunSpec:
+    (spec,) = expand(Axes(**{"modules": ("ela",), **axes})).specs
+    return spec
+
+
+GOLDEN = {
+    "b442273118c4a2fc": {"hyperparameters": {"kernel": ("5",)}},
+    "1b3962cc7eaa6942": {},
+    "a3c06cc878ffde51": {"seeds": ("1",)},
+    "40d561bd5a43f4c2": {"modules": ("none",)},
+    "1a5b00b080a4a9ed": {"modules": ("se",)},
+}
+
+
+@pytest.mark.parametrize(("run_id", "axes"), GOLDEN.items())
+def test_an_id_once_given_never_changes(run_id, axes):
+    """A changed id means that users' finished runs are run again: only a changed number may do that."""
+    assert one(**axes).id == run_id
+
+
+def test_every_field_of_the_spec_moves_the_id():
+    spec = one()
+    changed = {
+        "module": "se",
+        "hyperparameters": (("kernel", 9),),
+        "backbone": "resnet56",
+        "placement": "stage",
+        "dataset": "cifar10",
+        "recipe": dataclasses.replace(spec.recipe, lr=0.2),
+        "seed": 1,
+        "versions": dataclasses.replace(spec.versions, loop=99),
+        "init": "run:0123456789abcdef",
+    }
+    assert set(changed) == {item.name for item in dataclasses.fields(RunSpec)}
+    ids = {dataclasses.replace(spec, **{name: value}).id for name, value in changed.items()}
+    assert len(ids | {spec.id}) == len(changed) + 1
+
+
+def test_a_neutral_recipe_field_is_no_part_of_the_id_and_any_other_value_is():
+    spec = one()
+    other = {"nesterov": True, "milestones": "3", "precision": "bf16", "channels_last": True, "compile": True}
+    for name, item in recipe_fields().items():
+        if "neutral" not in item.metadata:
+            assert f'"{name}":' in spec.canonical()
+            continue
+        at_neutral = dataclasses.replace(
+            spec, recipe=dataclasses.replace(spec.recipe, **{name: item.metadata["neutral"]})
+        )
+        assert f'"{name}":' not in at_neutral.canonical()
+        moved = dataclasses.replace(spec, recipe=dataclasses.replace(spec.recipe, **{name: other.get(name, 0.5)}))
+        assert moved.id != at_neutral.id
+
+
+def test_a_spec_comes_back_from_its_json_and_an_older_document_takes_neutral_values():
+    spec = one(hyperparameters={"kernel": ("5",)})
+    document = json.loads(json.dumps(spec.to_json()))
+    assert RunSpec.from_json(document) == spec
+    del document["recipe"]["cutmix"]
+    assert RunSpec.from_json(document).id == spec.id
+
+
+@pytest.mark.parametrize("document", [{}, {"module": 3}, {"recipe": None}, [], {"hyperparameters": "x"}])
+def test_a_document_that_is_no_spec_is_refused(document):
+    with pytest.raises(SpecError, match="not a run's spec"):
+        RunSpec.from_json(document)
+
+
+def test_a_variant_and_what_it_stands_for_are_one_run():
+    spelled = one(hyperparameters={"kernel": ("5",), "groups": ("c/8",), "num_groups": ("16",)})
+    assert one(hyperparameters={"variant": ("s",)}).id == spelled.id
+
+
+def test_the_text_of_a_number_does_not_matter():
+    assert one(overrides={"lr": ("0.10",)}).id == one(overrides={"lr": ("1e-1",)}).id == one().id
+
+
+@given(batch=st.integers(1, 512), norm_batch=st.integers(1, 512), world=st.integers(1, 16))
+def test_a_world_fits_exactly_when_it_divides_the_replicas(batch, norm_batch, world):
+    values = {**vars(one().recipe), "batch": batch, "norm_batch": norm_batch}
+    if batch % norm_batch:
+        with pytest.raises(SpecError, match="does not divide batch"):
+            Recipe(**values)
+        return
+    recipe = Recipe(**values)
+    if (batch // norm_batch) % world:
+        with pytest.raises(SpecError, match="worlds that fit: 1"):
+            recipe.check_world(world)
+    else:
+        recipe.check_world(world)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("lr", 0, "above 0"),
+        ("momentum", 1.0, "below 1"),
+        ("epochs", 0, "at least 1"),
+        ("optimizer", "adam", "one of sgd, adamw"),
+        ("milestones", "150+100", "ascending"),
+        ("milestones", "a", "ascending"),
+        ("colour", 1, "unknown recipe field"),
+    ],
+)
+def test_a_recipe_names_the_field_that_is_wrong(field, value, words):
+    with pytest.raises(SpecError, match=words):
+        recipe_from({**vars(one().recipe), field: value})

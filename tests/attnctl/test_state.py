@@ -1,0 +1,128 @@
+"""The state function, as a table of cases."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attnctl.records import Cancel, Exit, Observed
+from attnctl.state import ABSENT, OUTCOMES, SCHEDULER_WORDS, Evidence, State, decide
+
+
+def said(*words, reason="", exit_code=""):
+    return [
+        Observed(at=10.0 + index, job_id="7_0", word=word, reason=reason, exit_code=exit_code)
+        for index, word in enumerate(words)
+    ]
+
+
+def left(outcome, rank=0, at=20.0, message="", secondary=False):
+    return Exit(rank=rank, at=at, outcome=outcome, message=message, secondary=secondary)
+
+
+def evidence(**known):
+    return Evidence(**{"created": 1.0, "submitted": True, **known})
+
+
+CANCEL = Cancel(at=5.0, user="ada", host="login")
+
+CASES = {
+    "reserved, sbatch not yet done": (evidence(submitted=False), State.SUBMITTING),
+    "sbatch refused": (evidence(submitted=False, refused="invalid partition"), State.REFUSED),
+    "accepted, never asked after": (evidence(), State.QUEUED),
+    "pending": (evidence(observations=said("PENDING")), State.QUEUED),
+    "running": (evidence(observations=said("PENDING", "RUNNING"), started=11.0), State.RUNNING),
+    "loop started, never asked after": (evidence(started=11.0), State.RUNNING),
+    "completed by the record, whatever the scheduler says": (
+        evidence(observations=said("RUNNING"), exits=[left("completed")]),
+        State.COMPLETED,
+    ),
+    "completed by the record and failed by the scheduler": (
+        evidence(observations=said("FAILED"), exits=[left("completed")]),
+        State.COMPLETED,
+    ),
+    "COMPLETED without a record is no proof": (evidence(observations=said("COMPLETED")), State.LOST),
+    "COMPLETED and interrupted by the record": (
+        evidence(observations=said("COMPLETED"), exits=[left("preempted")]),
+        State.PREEMPTED,
+    ),
+    "requeued after it was preempted": (
+        evidence(observations=said("RUNNING", "PENDING"), exits=[left("preempted")]),
+        State.QUEUED,
+    ),
+    "preempted": (evidence(observations=said("PREEMPTED")), State.PREEMPTED),
+    "node failed": (evidence(observations=said("NODE_FAIL")), State.NODE_FAILURE),
+    "timeout, though a rank wrote an error while dying": (
+        evidence(observations=said("TIMEOUT"), exits=[left("error")]),
+        State.TIMEOUT,
+    ),
+    "out of memory": (evidence(observations=said("OUT_OF_MEMORY")), State.OUT_OF_MEMORY),
+    "failed, explained by the record": (
+        evidence(observations=said("FAILED"), exits=[left("diverged")]),
+        State.DIVERGED,
+    ),
+    "failed without a word": (evidence(observations=said("FAILED", exit_code="9:0")), State.ERROR),
+    "cancelled by us": (evidence(observations=said("CANCELLED"), cancel=CANCEL), State.CANCELLED),
+    "cancelled pending element: no accounting record ever": (
+        evidence(observations=said(ABSENT), cancel=CANCEL),
+        State.CANCELLED,
+    ),
+    "asked to cancel, still running": (evidence(observations=said("RUNNING"), cancel=CANCEL), State.RUNNING),
+    "absent once": (evidence(observations=said(ABSENT)), State.QUEUED),
+    "absent once while running": (evidence(observations=said("RUNNING", ABSENT), started=11.0), State.RUNNING),
+    "absent twice": (evidence(observations=said("RUNNING", ABSENT, ABSENT), started=11.0), State.LOST),
+    "absent, but it left a record": (
+        evidence(observations=said("RUNNING", ABSENT), exits=[left("cuda out of memory")]),
+        State.CUDA_OUT_OF_MEMORY,
+    ),
+    "one rank completed, the other not": (
+        evidence(observations=said("FAILED"), world=2, exits=[left("completed"), left("error", rank=1)]),
+        State.ERROR,
+    ),
+    "a word of a newer SLURM is no end": (evidence(observations=said("FLYING")), State.RUNNING),
+}
+
+
+@pytest.mark.parametrize(("known", "state"), CASES.values(), ids=CASES)
+def test_the_evidence_decides(known, state):
+    assert decide(known).state is state
+
+
+def test_the_rank_that_failed_first_of_its_own_accord_is_blamed():
+    exits = [
+        left("error", rank=0, at=20.0, message="connection reset", secondary=True),
+        left("error", rank=2, at=22.0, message="too late"),
+        left("error", rank=1, at=21.0, message="KeyError: 'x'"),
+    ]
+    assert decide(evidence(observations=said("FAILED"), world=3, exits=exits)).reason == "rank 1: KeyError: 'x'"
+
+
+def test_a_rank_that_was_killed_without_a_word_is_blamed():
+    exits = [left("error", rank=0, message="connection reset", secondary=True)]
+    verdict = decide(evidence(observations=said("FAILED"), world=2, exits=exits))
+    assert (verdict.state, verdict.reason) == (State.ERROR, "rank 1 ended without a word: killed?")
+
+
+def test_the_reason_is_the_schedulers_own_words():
+    verdict = decide(evidence(observations=said("PENDING", reason="PartitionTimeLimit")))
+    assert verdict.reason == "PartitionTimeLimit"
+    failed = decide(evidence(observations=said("FAILED", reason="NonZeroExitCode", exit_code="9:0")))
+    assert failed.reason == "SLURM says FAILED, NonZeroExitCode, exit code 9:0"
+
+
+def test_every_state_is_exactly_one_of_active_interrupted_failed_or_at_rest():
+    at_rest = {State.NEW, State.COMPLETED}
+    assert all([state.active, state.interrupted, state.failed, state in at_rest].count(True) == 1 for state in State)
+
+
+EXITS = st.lists(
+    st.builds(Exit, rank=st.integers(0, 3), at=st.floats(0, 99), outcome=st.sampled_from(sorted(OUTCOMES)))
+)
+WORDS = st.lists(st.sampled_from([*sorted(SCHEDULER_WORDS), ABSENT]), max_size=4)
+
+
+@given(words=WORDS, exits=EXITS, submitted=st.booleans(), cancel=st.sampled_from([None, CANCEL]))
+def test_any_evidence_gives_a_state_and_completed_needs_a_record(words, exits, submitted, cancel):
+    verdict = decide(evidence(observations=said(*words), exits=exits, submitted=submitted, cancel=cancel))
+    if verdict.state is State.COMPLETED:
+        assert exits
+        assert all(record.outcome == "completed" for record in exits)

@@ -1,0 +1,260 @@
+"""Attention put into networks."""
+
+import pytest
+import torch
+from torch import nn
+from torchvision import models
+
+import attnctl
+from attnctl import attention, backbones, surgery
+from attnctl.backbones.places import Placement
+from attnctl.backbones.trace import trace
+from attnctl.grid import Axes, expand
+from attnctl.values import SpecError
+
+
+def attended(network):
+    return [module for module in network.modules() if isinstance(module, surgery.Attended)]
+
+
+@pytest.mark.parametrize("backbone", ["resnet20", "mobilenet_v2", "densenet121_cifar", "vgg16_bn_cifar", "mobilenext"])
+def test_a_module_goes_after_each_place_once(backbone):
+    with torch.device("meta"):
+        network = attnctl.attach(backbones.build(backbone, 10), "ela", "block", backbone=backbone)
+    assert [part.attention.height[0].in_channels for part in attended(network)] == list(
+        backbones.channels(backbone, "block")
+    )
+
+
+def test_attention_acts_on_the_residual_branch_before_the_add():
+    """A gate of one half halves the branch and leaves the shortcut alone."""
+    network = surgery.attach(backbones.build("resnet20", 10), "se", "block", backbone="resnet20").eval()
+    block = network.layer1[0]
+    with torch.no_grad():
+        block.bn2.attention.excite.weight.fill_(0)  # sigmoid(0) = 0.5
+        x = torch.randn(2, 16, 8, 8)
+        branch = block.bn2.part(block.conv2(block.relu(block.bn1(block.conv1(x)))))
+        torch.testing.assert_close(block(x), torch.relu(0.5 * branch + x))
+
+
+COUNTS = [
+    # ELA, tables 4 and 5; NAM, tables 1 and 2: exact parameters, MACs of convolutions and linear layers
+    ("resnet18", "block+stage", "ela", {"variant": "b"}, 1000, 224, 11_715_432, 1_814_775_808),
+    ("resnet18", "block+stage", "se", {"r": 32}, 1000, 224, 11_754_792, 1_814_138_880),
+    ("resnet50", "stem+stage", "ela", {"variant": "s"}, 1000, 224, 25_721_000, 4_094_345_216),
+    ("resnet101", "stem+stage", "ela", {"variant": "l"}, 1000, 224, 44_775_592, 7_808_630_784),
+    ("mobilenet_v2", "depthwise", "ela", {"variant": "s"}, 1000, 224, 3_803_240, 308_193_152),
+    ("mobilenet_v2", "block", "se", {}, 1000, 224, 3_533_288, 300_802_688),
+    ("resnet50_cifar", "block", "se", {}, 100, 32, 26_220_196, 1_300_529_152),
+    ("resnet50_cifar", "block", "nam", {"gates": "spatial"}, 100, 32, 23_714_308, None),
+    ("resnet50_cifar", "between-stages", "bam", {}, 100, 32, 24_063_319, None),
+    # EAN, tables 1 to 3
+    ("mobilenet_v2", "expansion", "se", {"bias": True}, 100, 32, 2_923_424, None),
+    ("mobilenext", "full-block", "se", {"bias": True}, 1000, 224, 4_191_759, None),
+    ("mobilenext", "second-depthwise", "se", {"bias": True}, 100, 32, 3_096_429, None),
+    ("mobilenext", "first-depthwise", "ca", {"r": 16}, 1000, 224, 4_386_388, None),
+    ("shufflenet_v2_cifar", "unit", "se", {"bias": True}, 100, 32, 1_531_440, None),
+    ("densenet121_cifar", "dense", "se", {"r": 8, "bias": True}, 100, 32, 7_328_780, None),
+    ("densenet121_cifar", "dense", "ean", {}, 100, 32, 7_049_988, None),
+    ("efficientnet_b0", "own-se", "ean", {}, 100, 32, 3_503_588, None),
+    ("efficientnet_b0", "own-se", "se", {"bias": True}, 100, 32, 4_448_788, None),
+    ("wrn28_10", "block", "ean", {"G": 32}, 100, 32, 36_547_540, None),
+    ("resnext29_16x32d", "block", "ca", {"r": 8}, 10, 32, 26_698_026, None),
+    ("resnet101_cifar", "block", "ean", {"G": 64}, 100, 32, 42_699_412, None),
+    ("resnet56", "block", "ca", {}, 100, 32, 888_476, None),
+    ("resnet50", "block", "se", {"bias": True}, 1000, 224, 28_088_024, 4_091_699_200),
+    # AN, table 1
+    ("resnet50", "norms", "gn", {}, 1000, 224, 25_557_032, 4_089_184_256),
+    ("resnet50", "norms", "sn", {}, 1000, 224, 25_557_350, None),
+    ("resnet50", "norm2", "an", {"K": 12}, 1000, 224, 25_685_608, None),
+    ("resnet50", "norm2", "an", {"K": 5}, 1000, 224, 25_606_200, None),
+    ("densenet161_deep", "norm2", "an", {"K": 35}, 1000, 224, 30_275_842, None),
+    ("mobilenet_v2", "projection-norm", "an", {"K": 12}, 1000, 224, 3_556_212, None),
+    ("mobilenet_v2", "depthwise-norm", "an", {"K": 3}, 1000, 224, 3_554_875, None),
+]
+
+
+@pytest.mark.parametrize(("backbone", "placement", "name", "values", "classes", "size", "parameters", "macs"), COUNTS)
+def test_placements_give_the_published_counts(backbone, placement, name, values, classes, size, parameters, macs):
+    with torch.device("meta"):
+        network = backbones.build(backbone, classes)
+        surgery.attach(network, name, placement, backbone=backbone, size=size, **values)
+    if macs is None:
+        assert sum(parameter.numel() for parameter in network.parameters()) == parameters
+    else:
+        assert surgery.complexity(network, (3, size, size)) == (parameters, macs)
+
+
+# -------------------------------------------------------------------------------------------------- the same again
+
+
+def test_one_module_serves_two_places_with_its_weights():
+    network = surgery.attach(backbones.build("resnet20", 10), "ela", "block+stage", backbone="resnet20")
+    assert network.relu.attention is network.layer1.attention
+    assert len(attended(network)) == 13
+    assert len({id(part.attention) for part in attended(network)}) == 12
+    network(torch.randn(2, 3, 32, 32)).sum().backward()
+    both = network.layer1.attention.height[0].weight.grad.clone()
+    network.zero_grad()
+    network.relu = network.relu.part
+    network(torch.randn(2, 3, 32, 32)).sum().backward()
+    assert not torch.equal(both, network.layer1.attention.height[0].weight.grad)
+
+
+def test_a_module_made_for_one_size_of_map_cannot_serve_two():
+    network = models.resnet18(num_classes=3)
+    with pytest.raises(SpecError, match=r"nam is made for one size of map; at block\+stage maps of two share a module"):
+        surgery.attach(network, "nam", "block+stage", size=64, gates="spatial")
+    surgery.attach(network, "nam", "block+stage", size=64)  # its channel gate does not care
+    assert network(torch.randn(2, 3, 64, 64)).shape == (2, 3)
+
+
+# --------------------------------------------------------------------------------------------------------- replacing
+
+
+def test_a_norm_takes_the_place_of_a_norm():
+    network = surgery.attach(backbones.build("resnet18", 10), "gn", "norms")
+    kinds = {type(module).__name__ for module in network.modules()}
+    assert "GN" in kinds
+    assert not kinds & {"BatchNorm2d", "Attended"}
+    assert network(torch.randn(2, 3, 64, 64)).shape == (2, 10)
+
+
+def test_a_norm_in_the_place_of_one_that_starts_at_zero_starts_there_too():
+    network = surgery.attach(models.resnet18(num_classes=2, zero_init_residual=True), "gn", "norms", size=64)
+    assert not network.layer1[0].bn2.weight.any()
+    assert (network.layer1[0].bn1.weight == 1).all()
+
+
+def test_an_se_of_the_network_is_replaced():
+    network = models.mobilenet_v3_small(num_classes=4)
+    before = sum(type(module).__name__ == "SqueezeExcitation" for module in network.modules())
+    surgery.attach(network, "eca", "own-se", size=64)
+    kinds = [type(module).__name__ for module in network.modules()]
+    assert (kinds.count("ECA"), kinds.count("SqueezeExcitation")) == (before, 0)
+    assert network.eval()(torch.randn(2, 3, 64, 64)).shape == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("module", "placement", "words"),
+    [
+        ("an", "block", "an takes the place of norms, placement block goes after parts"),
+        ("gn", "layer*.?.bn1", r"gn takes the place of norms, placement layer\*.\?.bn1 goes after parts"),
+        ("gn", "replace:layer*.?.conv1", "gn takes the place of norms, placement .* is at other parts"),
+        ("ela", "norm2", "ela cannot take the place of norms, as placement replace:norm2 asks"),
+    ],
+)
+def test_modules_that_insert_and_that_replace_are_told_apart(module, placement, words):
+    with pytest.raises(SpecError, match=words):
+        surgery.attach(backbones.build("resnet20", 10), module, placement, backbone="resnet20")
+    (cell,) = expand(Axes(modules=(module,), placements=(placement,))).invalid
+    with pytest.raises(SpecError, match=words):
+        raise SpecError(cell.reason)
+    if placement in {"block", "norm2"}:
+        fitting = "replace:norm2, replace:norms" if module == "an" else "between-stages, block"
+        assert f"these fit: {fitting}" in cell.reason
+
+
+def test_a_spec_says_that_its_module_replaces():
+    (named,) = expand(Axes(modules=("sn",), placements=("norm2",))).specs
+    (full,) = expand(Axes(modules=("sn",), placements=("replace:norm2",))).specs
+    assert named == full
+    assert named.placement == "replace:norm2"
+    network = surgery.build(named)
+    assert sum(type(module).__name__ == "SN" for module in network.modules()) == 9
+
+
+# ---------------------------------------------------------------------------------------------------------- patterns
+
+
+def test_a_pattern_means_parts_by_their_path():
+    (spec,) = expand(Axes(modules=("ela",), placements=("layer[23].?.bn2",))).specs
+    network = surgery.build(spec)
+    assert [part.attention.height[0].in_channels for part in attended(network)] == [32] * 3 + [64] * 3
+    assert backbones.channels("resnet20", "layer[23].?.bn2") == (32, 32, 32, 64, 64, 64)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        ("layer*.?.bn9", r"ResNet has no part layer\*\.\?\.bn9"),
+        ("layer1.?.relu", "cannot go to layer1.0.relu, which one forward runs 2 times"),
+        ("f?", r"cannot go to fc, which gives no map \(B, C, H, W\)"),
+        ("layer[1.bn2", "is no pattern of paths such as .*: a bracket is alone"),
+        ("layer[3-1].bn2", "is no pattern of paths such as .*: bad character range"),
+        ("stages", "ResNet has no placement 'stages'; it has .*block.*stage.*; patterns such as"),
+    ],
+)
+def test_a_pattern_that_means_no_place_is_refused(pattern, words):
+    with pytest.raises(SpecError, match=words):
+        surgery.attach(models.resnet18(num_classes=2), "se", pattern, size=64)
+
+
+def test_a_network_without_the_place_is_refused():
+    place = Placement(name="block", after=("layer*.*.bn2",))
+    with pytest.raises(SpecError, match=r"Sequential has no part layer\*\.\*\.bn2"):
+        surgery.insert(nn.Sequential(nn.Conv2d(3, 4, 1)), "se", place, {}, 8)
+
+
+def test_attention_goes_into_an_own_network():
+    class Own(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.stem = nn.Conv2d(3, 8, 3, stride=4, padding=1)
+            self.body = nn.Sequential(nn.ReLU(), nn.Conv2d(8, 16, 3, stride=2, padding=1), nn.ReLU())
+
+        def forward(self, x):
+            return self.body(self.stem(x)).mean((2, 3))
+
+    network = surgery.attach(Own(), "se", "stage", size=64, r=4)
+    assert {part.attention.squeeze.in_features for part in attended(network)} == {8, 16}
+    assert network(torch.randn(2, 3, 64, 64)).shape == (2, 16)
+
+
+def test_maps_with_their_channels_last_are_attended_to_over_channels():
+    network = surgery.attach(models.swin_t(num_classes=3), "se", "stage", size=224)
+    stage = network.features[1]
+    assert (stage.last, stage.attention.squeeze.in_features) == (True, 96)
+    with torch.no_grad():
+        stage.attention.excite.weight.fill_(0)
+        x = torch.randn(1, 8, 8, 96)
+        torch.testing.assert_close(stage.eval()(x), 0.5 * stage.part(x))
+
+
+# ---------------------------------------------------------------------------------------------------------- measuring
+
+
+def test_a_runs_network_adds_just_the_modules_parameters():
+    plain, attended_to = (expand(Axes(modules=(name,))).specs[0] for name in ("none", "ela"))
+    counts = [surgery.complexity(surgery.build(spec), (3, 32, 32))[0] for spec in (plain, attended_to)]
+    added = sum(
+        sum(p.numel() for p in attention.create("ela", channels).parameters())
+        for channels in backbones.channels("resnet20", "block")
+    )
+    assert counts == [272_474, 272_474 + added]
+
+
+def test_measuring_leaves_the_network_as_it_was():
+    network = backbones.build("resnet20", 10).train()
+    network.bn1.eval()  # as fine-tuning freezes one
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    surgery.measure(network, backbones.placement("resnet20", "block"), 32)
+    surgery.complexity(network, (3, 32, 32))
+    assert network.training
+    assert not network.bn1.training
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert not any(module._forward_hooks for module in network.modules())
+
+
+def test_an_image_too_small_for_the_network_is_said():
+    with torch.device("meta"), pytest.raises(SpecError, match="VGG cannot run on an image of 16x16"):
+        trace(models.vgg11_bn(num_classes=2), 16)
+
+
+def test_the_extra_losses_of_all_modules_are_summed():
+    class Penalised(nn.Module):
+        def extra_loss(self):
+            return torch.tensor(1.5)
+
+    assert surgery.extra_loss(nn.Sequential(Penalised(), nn.Sequential(Penalised()))) == 3.0
+    assert surgery.extra_loss(nn.Sequential(nn.Identity())) is None

@@ -1,0 +1,75 @@
+"""Values as users type them."""
+
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attnctl.values import SpecError, convert, describe, did_you_mean, divisors, text
+
+
+@pytest.mark.parametrize(
+    ("typed", "declared", "expected"),
+    [
+        ("7", int, 7),
+        (7.0, int, 7),
+        ("0", float, 0.0),
+        (0, float, 0.0),
+        ("-0.0", float, 0.0),
+        ("5e-4", float, 5e-4),
+        ("true", bool, True),
+        ("OFF", bool, False),
+        ("c/8", Literal["c", "c/8"] | int, "c/8"),
+        ("4", Literal["c", "c/8"] | int, 4),
+        ("none", int | None, None),
+        ("3", int | None, 3),
+        (" 3 ", int, 3),
+    ],
+)
+def test_a_value_becomes_its_declared_type(typed, declared, expected):
+    converted = convert(typed, declared, "x")
+    assert (converted, type(converted)) == (expected, type(expected))
+
+
+@pytest.mark.parametrize(
+    ("typed", "declared"),
+    [
+        ("", int),
+        ("7.5", int),
+        ("seven", int),
+        ("1_000", int),
+        ("٣", int),
+        ("9" * 40, int),
+        ("nan", float),
+        ("inf", float),
+        ("1e999", float),
+        ("maybe", bool),
+        (True, int),
+        (True, float),
+        ("d", Literal["c", "c/8"]),
+        (None, int),
+    ],
+)
+def test_a_value_of_another_type_is_refused_with_what_would_be_right(typed, declared):
+    with pytest.raises(SpecError, match=r"^kernel is .*; it must be "):
+        convert(typed, declared, "kernel")
+
+
+@given(st.one_of(st.booleans(), st.integers(-(10**14), 10**14), st.floats(allow_nan=False, allow_infinity=False)))
+def test_what_text_writes_convert_reads_back(value):
+    assert convert(text(value), type(value), "x") == value
+
+
+def test_a_declared_type_is_described_in_words():
+    assert describe(Literal["sgd", "adamw"]) == "one of sgd, adamw"
+    assert describe(Literal["c"] | int) == "c or a whole number"
+
+
+def test_the_nearest_name_is_offered_else_what_is_known():
+    assert did_you_mean("elaa", ["ela", "se"]) == "; did you mean 'ela'?"
+    assert did_you_mean("zzz", ["ela", "se"]) == "; known: ela, se"
+
+
+def test_divisors_are_ascending_and_complete():
+    assert divisors(36) == [1, 2, 3, 4, 6, 9, 12, 18, 36]

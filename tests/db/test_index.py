@@ -1,0 +1,137 @@
+"""What the index answers."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+import written
+
+import attnctl
+from attnctl.records import Placed
+from attnctl.rundir import Workspace
+from attnctl.values import SpecError
+from db import open_index
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    made = Workspace(tmp_path)
+    runs = written.specs(("none", "ela"), ("0", "1"))
+    written.submit(made, runs, sweep="first")
+    written.finish(made, runs[0].id)
+    return made
+
+
+@pytest.fixture
+def index(workspace):
+    with open_index(workspace) as opened:
+        opened.refresh()
+        yield opened
+
+
+RUNS = written.specs(("none", "ela"), ("0", "1"))
+
+
+def test_runs_come_in_the_order_asked_for(index):
+    ids = [spec.id for spec in RUNS]
+    assert [row.id for row in index.runs(ids)] == ids
+    assert [row.id for row in index.runs([*ids[::-1], "unknown", ids[0]])] == ids[::-1]
+    assert [row.id for row in index.runs()] == sorted(ids)
+    assert index.runs([]) == []
+    assert [row.spec for row in index.runs(ids)] == RUNS
+    assert set(index.states(ids)) == set(ids)
+
+
+def test_more_runs_than_sqlite_has_variables_can_be_asked_for(index):
+    assert len(index.runs([spec.id for spec in RUNS] + [f"{number:016x}" for number in range(300_000)])) == len(RUNS)
+
+
+def test_a_run_is_found_by_any_unique_prefix(index):
+    run = RUNS[0].id
+    assert index.find_run(run) == index.find_run(run[:6]) == run
+
+
+@pytest.mark.parametrize("prefix", ["", "zz", "%", "_", "0' OR 1=1 --", "0" * 300, "\x00"])
+def test_what_is_no_run_is_one_clear_line(index, prefix):
+    with pytest.raises(SpecError, match=r"no run|several runs"):
+        index.find_run(prefix)
+
+
+def test_a_sweep_is_found_by_its_name(index):
+    sweep = index.find_sweep("first")
+    assert (sweep.runs, sweep.command) == ([spec.id for spec in RUNS], ["attnctl", "sweep", "a b"])
+    with pytest.raises(SpecError, match="did you mean 'first'"):
+        index.find_sweep("frist")
+
+
+def test_the_scheduler_is_asked_about_what_is_under_way_or_may_come_back(workspace, index):
+    _done, active, failed, interrupted = (spec.id for spec in RUNS)
+    written.leave(workspace, failed, "error", message="x")
+    written.observe(workspace, interrupted, "PREEMPTED", at=time.time())
+    index.refresh()
+    placed = {item.run: item for item in index.placed()}
+    assert placed.keys() == {active, interrupted}
+    assert placed[active] == Placed(
+        run=active, attempt=1, tag="tag1", where="slurm", job_id="77_1", created=written.NOW
+    )
+    for path in workspace.run(interrupted).attempt(1).observed.iterdir():
+        path.unlink()
+    written.observe(workspace, interrupted, "PREEMPTED", at=written.NOW)
+    index.refresh()
+    assert {item.run for item in index.placed()} == {active}
+
+
+COUNT = """
+import sys
+from pathlib import Path
+from attnctl.rundir import Workspace
+from db import open_index
+touched = []
+def hook(event, arguments):
+    if event.split(".")[0] in {"open", "os", "glob", "pathlib"} and arguments:
+        touched.append(str(arguments[0]))
+sys.addaudithook(hook)
+with open_index(Workspace(Path(sys.argv[1]))) as index:
+    index.refresh()
+    rows = index.runs()
+print(len(rows), sum("/runs/" in path for path in touched), "sqlalchemy" in sys.modules, "torch" in sys.modules)
+"""
+
+
+def test_finished_runs_are_not_looked_at_again_by_any_call_to_the_file_system(tmp_path):
+    """By Python's audit events; stat has none, so that a trace of the system's calls is taken where strace is."""
+    import shutil
+
+    workspace = Workspace(tmp_path)
+    runs = written.specs(seeds=tuple(map(str, range(40))))
+    written.submit(workspace, runs)
+    for spec in runs:
+        written.finish(workspace, spec.id)
+    with open_index(workspace) as index:
+        index.refresh()
+        assert {row.state for row in index.runs()} == {"completed"}
+    command = [sys.executable, "-c", COUNT, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["40", "0", "False", "False"]
+    if shutil.which("strace"):
+        trace = tmp_path / "trace"
+        subprocess.run(
+            ["strace", "-f", "-e", "trace=%file", "-o", str(trace), *command], check=True, capture_output=True
+        )
+        assert not [line for line in trace.read_text().splitlines() if f"{tmp_path}/runs/" in line]
+
+
+def test_the_frames_have_a_row_for_each_run_and_each_value(workspace):
+    frames = attnctl.load(workspace.root)
+    assert list(frames.runs.index) == sorted(spec.id for spec in RUNS)
+    row = frames.runs.loc[RUNS[0].id]
+    assert (row["module"], row["state"], row["last_top1"], row["best_top1"]) == ("none", "completed", 90.0, 90.0)
+    assert frames.runs.loc[RUNS[2].id, "kernel"] == "7"
+    assert list(frames.metrics.columns) == ["run", "name", "step", "epoch", "value", "attempt", "incarnation"]
+    assert len(frames.metrics) == 4 * 3
+
+
+def test_the_frames_of_an_empty_workspace_are_empty(tmp_path):
+    frames = attnctl.load(tmp_path)
+    assert (len(frames.runs), len(frames.metrics), list(tmp_path.iterdir())) == (0, 0, [])

@@ -1,0 +1,190 @@
+"""The index's file: made once whoever comes first, emptied when of another version, replaced when broken."""
+
+import hashlib
+import multiprocessing
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+import written
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from attnctl.rundir import Workspace
+from db import open_index, schema
+from db.place import location, of_mount
+from db.store import VERSION, StoreError, open_store
+
+GOLDEN = "d131c350cab15cde"
+
+
+def test_a_changed_schema_has_a_new_version():
+    ddl = [str(CreateTable(table)) for table in schema.metadata.sorted_tables]
+    ddl += [
+        str(CreateIndex(index)) for table in schema.metadata.sorted_tables for index in sorted(table.indexes, key=str)
+    ]
+    digest = hashlib.sha256("\n".join([*ddl, *schema.VIEWS.values()]).encode()).hexdigest()[:16]
+    assert (VERSION, digest) == (1, GOLDEN), "raise db.store.VERSION, then note the new digest here"
+
+
+def test_an_index_of_another_version_is_filled_anew(tmp_path):
+    workspace = Workspace(tmp_path)
+    written.submit(workspace, written.specs())
+    with open_index(workspace) as index:
+        index.refresh()
+        found = index.runs()
+        path = index.location
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE old (x)")
+    connection.execute(f"PRAGMA user_version = {VERSION + 1}")
+    connection.close()
+    with open_index(workspace) as index:
+        assert index.runs() == []
+        index.refresh()
+        assert index.runs() == found
+
+
+@pytest.mark.parametrize("content", [b"", b"not a database at all" * 100])
+def test_a_file_that_is_no_database_is_replaced(tmp_path, content):
+    path = tmp_path / "x.sqlite"
+    path.write_bytes(content)
+    store = open_store(path)
+    assert store.version() == VERSION
+    store.close()
+    assert [file.name for file in tmp_path.iterdir()] == ["x.sqlite"]
+
+
+def test_what_is_written_in_a_transaction_that_fails_is_not_there(tmp_path):
+    store = open_store(tmp_path / "x.sqlite")
+
+    def fail():
+        with store.writing() as connection:
+            connection.execute(schema.sweep.insert(), [{"name": "a", "created": 1, "command": "", "stamp": ""}])
+            raise ZeroDivisionError
+
+    for _ in range(2):  # the first meeting of SQLAlchemy with the connection is another case than the later ones
+        with pytest.raises(ZeroDivisionError):
+            fail()
+        assert store.connection.execute("SELECT count(*) FROM sweep").fetchone() == (0,)
+    store.close()
+
+
+def test_a_full_disk_is_one_clear_line_and_changes_nothing(tmp_path):
+    workspace = Workspace(tmp_path)
+    runs = written.specs(seeds=tuple(map(str, range(30))))
+    written.submit(workspace, runs)
+    with open_index(workspace) as index:
+        with index.guarded() as store:  # SQLite's own limit: the same error as of a full disk
+            pages = store.connection.execute("PRAGMA page_count").fetchone()[0]
+            store.connection.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(StoreError, match="database or disk is full"):
+            index.refresh()
+        with index.guarded() as store:
+            store.connection.execute("PRAGMA max_page_count = 100000")
+        assert index.runs() == []
+        index.refresh()
+        assert len(index.runs()) == 30
+
+
+def test_an_unwritable_place_is_one_clear_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=r"the database .*file/x\.sqlite: "):
+        open_store(tmp_path / "file" / "x.sqlite")
+
+
+def test_a_workspace_without_runs_gets_no_file(tmp_path):
+    with open_index(Workspace(tmp_path)) as index:
+        index.refresh()
+        assert (index.runs(), index.sweeps(), index.placed()) == ([], [], [])
+        assert list(tmp_path.iterdir()) == []
+        written.submit(Workspace(tmp_path), written.specs())
+        index.refresh()
+        assert len(index.runs()) == 1
+        assert index.location.is_file()
+
+
+def _refresh(root, barrier, results):
+    barrier.wait()
+    with open_index(Workspace(root)) as index:
+        index.refresh()
+        results.put(written.contents(index))
+
+
+def test_processes_that_make_and_fill_the_index_at_once_agree(tmp_path):
+    workspace = Workspace(tmp_path)
+    runs = written.specs(seeds=tuple(map(str, range(150))))
+    written.submit(workspace, runs, sweep="s")
+    for spec in runs:
+        written.finish(workspace, spec.id)
+    context = multiprocessing.get_context("spawn")
+    barrier, results = context.Barrier(3), context.Queue()
+    processes = [context.Process(target=_refresh, args=(tmp_path, barrier, results)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    found = [results.get(timeout=120) for _ in processes]
+    for process in processes:
+        process.join()
+    assert found[0] == found[1] == found[2]
+    assert len(found[0]["metrics"]) == 150 * 4 * 3
+    assert [file.name for file in tmp_path.glob("*sqlite*")] == ["attnctl.sqlite"]
+
+
+def test_an_ingestion_that_is_killed_is_taken_up_again(tmp_path):
+    workspace = Workspace(tmp_path)
+    runs = written.specs(seeds=tuple(map(str, range(300))))
+    written.submit(workspace, runs)
+    for spec in runs:
+        written.finish(workspace, spec.id)
+    code = (
+        "import os, sys; from pathlib import Path; from attnctl.rundir import Workspace; import db.ingest as i\n"
+        "from db import open_index\nkept = i._write\n"
+        "def write(connection, batch):\n    write.count += 1\n    kept(connection, batch)\n"
+        "    if write.count == 2: os._exit(9)\n"
+        "write.count = 0\ni._write = write\nopen_index(Workspace(Path(sys.argv[1]))).refresh()"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False).returncode == 9
+    with open_index(workspace) as index:
+        assert 0 < len(index.runs()) < 300
+        index.refresh()
+        assert {row.state for row in index.runs()} == {"completed"}
+        assert len(written.contents(index)["metrics"]) == 300 * 4 * 3
+
+
+MOUNTS = [
+    "21 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw",
+    "22 21 0:40 / /home rw shared:2 - nfs4 server:/home rw",
+    r"23 21 0:41 / /mnt/two\040words rw - lustre x rw",
+    "24 22 0:42 / /home/me/fast rw - xfs /dev/nvme0 rw",
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/data/x", "ext4"),
+        ("/home/me/x", "nfs4"),
+        ("/homes", "ext4"),
+        ("/mnt/two words/x", "lustre"),
+        ("/home/me/fast", "xfs"),
+    ],
+)
+def test_the_file_system_is_that_of_the_deepest_mount(path, kind):
+    from pathlib import Path
+
+    assert of_mount(MOUNTS, Path(path)) == kind
+
+
+def test_on_a_network_file_system_the_index_is_in_the_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    one, two = (Workspace(tmp_path / name / "w") for name in ("a", "b"))
+    for workspace in (one, two):
+        workspace.root.mkdir(parents=True)
+    assert location(one) == one.root / "attnctl.sqlite"
+    monkeypatch.setattr("db.place.NETWORK", {*"x", __import__("db").file_system(tmp_path)})
+    assert location(one).parent == tmp_path / "cache" / "attnctl"
+    assert location(one) != location(two)
+    written.submit(one, written.specs())
+    with open_index(one) as index:
+        index.refresh()
+        assert len(index.runs()) == 1
+    assert not (one.root / "attnctl.sqlite").exists()

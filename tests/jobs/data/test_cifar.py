@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import io
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from published import cifar10_files, cifar100_files, cifar_batch, python2_pickle, write_folder, write_tar
+
+from attnctl.config import DataRoots
+from attnctl.datasets import describe
+from jobs.data import cifar, open_data
+from jobs.data.errors import DataError
+from jobs.data.unpickle import load_restricted
+
+CPU = torch.device("cpu")
+
+
+def test_python_2_batches_are_read_from_their_folder(tmp_path):
+    splits = cifar.load(describe("cifar100"), write_folder(tmp_path / "cifar-100-python", cifar100_files()))
+    written = cifar_batch(200, 100, 0, fine=True)
+    assert torch.equal(splits.train.images, torch.from_numpy(written[b"data"]).view(-1, 3, 32, 32))
+    assert splits.train.labels.tolist() == written[b"fine_labels"]
+    assert splits.test.images.shape == (100, 3, 32, 32)
+
+
+def test_the_five_batches_of_cifar10_are_joined_in_order(tmp_path):
+    splits = cifar.load(describe("cifar10"), write_folder(tmp_path / "cifar-10-batches-py", cifar10_files()))
+    assert splits.train.images.shape == (100, 3, 32, 32)
+    third = torch.from_numpy(cifar_batch(20, 10, 2, fine=False)[b"data"]).view(-1, 3, 32, 32)
+    assert torch.equal(splits.train.images[40:60], third)
+    assert len(splits.test.labels) == 20
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_the_archive_alone_is_enough(tmp_path, beside):
+    files = cifar100_files()
+    folder = tmp_path / "cifar-100-python"
+    folder.mkdir()
+    place = (tmp_path if beside else folder) / "cifar-100-python.tar.gz"
+    write_tar(place, {f"cifar-100-python/{name}": content for name, content in files.items()}, gz=True)
+    archived = cifar.load(describe("cifar100"), folder)
+    unpacked = cifar.load(describe("cifar100"), write_folder(tmp_path / "elsewhere", files))
+    assert torch.equal(archived.train.images, unpacked.train.images)
+
+
+def test_open_data_trains_on_cifar_under_the_root(tmp_path, make_spec):
+    write_folder(tmp_path / "cifar-10-batches-py", cifar10_files())
+    data = open_data(make_spec("cifar10", augment="crop-flip", mixup=0.2), DataRoots(root=tmp_path), CPU)
+    images, targets = next(data.train(0, range(4), 1))
+    assert images.shape == (4, 3, 32, 32)
+    assert targets.shape == (4, 10)
+    assert data.steps_per_epoch == 6
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_a_batch_repacked_by_python_3_is_read_too(protocol):
+    batch = cifar_batch(5, 10, 0, fine=False)
+    again = load_restricted(io.BytesIO(pickle.dumps(batch, protocol)), "x")
+    assert np.array_equal(again[b"data"], batch[b"data"])
+
+
+class Hostile:
+    def __reduce__(self):
+        return print, ("executed",)
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 5])
+def test_a_pickle_that_calls_anything_is_refused_and_runs_nothing(protocol, capsys):
+    with pytest.raises(DataError, match=r"batch.bin is damaged .*asks for .*print, which no data batch needs"):
+        load_restricted(io.BytesIO(pickle.dumps({"data": Hostile()}, protocol)), "batch.bin")
+    assert capsys.readouterr().out == ""
+
+
+def test_missing_files_are_named_with_the_mend(tmp_path, make_spec):
+    files = cifar100_files()
+    del files["test"]
+    write_folder(tmp_path / "cifar-100-python", files)
+    with pytest.raises(DataError, match=r"cifar100 is not whole in .*cifar-100-python: missing test; `attnctl data"):
+        open_data(make_spec("cifar100"), DataRoots(root=tmp_path), CPU)
+    with pytest.raises(DataError, match=r"no folder is set for cifar100; set root or cifar100 under \[data\].*, then"):
+        open_data(make_spec("cifar100"), DataRoots(), CPU)
+    with pytest.raises(DataError, match=r"missing train, test"):
+        open_data(make_spec("cifar100"), DataRoots(root=tmp_path / "nowhere"), CPU)
+
+
+def broken_batches():
+    good = cifar100_files()["train"]
+    batch = cifar_batch(10, 100, 0, fine=True)
+    yield "truncated", good[: len(good) // 2]
+    yield "empty", b""
+    yield "text", b"<html>not found</html>"
+    yield "no data", python2_pickle({b"fine_labels": [1]})
+    yield "no dictionary", python2_pickle([1, 2])
+    yield "labels outside", python2_pickle({**batch, b"fine_labels": [100] * 10})
+    yield "too few labels", python2_pickle({**batch, b"fine_labels": [1] * 9})
+    yield "wrong width", python2_pickle({**batch, b"data": np.zeros((10, 3000), np.uint8)})
+    yield "floats", python2_pickle({**batch, b"data": np.zeros((10, 3072), np.float32)})
+    yield "data is text", python2_pickle({**batch, b"data": b"zebra"})
+    yield "nothing in it", python2_pickle({**batch, b"data": np.zeros((0, 3072), np.uint8), b"fine_labels": []})
+
+
+@pytest.mark.parametrize("content", [pytest.param(content, id=what) for what, content in broken_batches()])
+def test_a_damaged_batch_is_one_line_that_names_its_file(tmp_path, content):
+    folder = write_folder(tmp_path / "cifar-100-python", {**cifar100_files(), "train": content})
+    with pytest.raises(DataError) as caught:
+        cifar.load(describe("cifar100"), folder)
+    assert str(folder / "train") in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_damaged_or_incomplete_archive_says_what_to_do(tmp_path):
+    dataset, folder = describe("cifar100"), tmp_path / "cifar-100-python"
+    archive = write_tar(tmp_path / dataset.archive, {"cifar-100-python/train": cifar100_files()["train"]}, gz=True)
+    with pytest.raises(DataError, match=r"tar.gz lacks test; remove it and download it again"):
+        cifar.load(dataset, folder)
+    archive.write_bytes(archive.read_bytes()[:20000])
+    with pytest.raises(DataError, match=r"tar.gz cannot be read .*; remove it and download it again"):
+        cifar.load(dataset, folder)

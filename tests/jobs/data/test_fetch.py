@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import http.server
+import re
+import threading
+
+import pytest
+from published import cifar100_files, write_tar
+
+from attnctl.datasets import DataFile, describe
+from jobs.data import fetch as fetch_module
+from jobs.data.errors import DataError
+from jobs.data.fetch import fetch
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Serves `content` with ranges; `cut` ends each answer after so many bytes; `ranges` off ignores Range."""
+
+    content = b""
+    cut: int | None = None
+    ranges = True
+    status: int | None = None
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.asked: list[str | None] = []
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self):
+        server, asked = self.server, self.headers.get("Range")
+        server.asked.append(asked)
+        begin = int(re.fullmatch(r"bytes=(\d+)-", asked)[1]) if asked and server.ranges else 0
+        body = server.content[begin:]
+        status = server.status or (416 if asked and server.ranges and not body else 206 if begin else 200)
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[: server.cut])
+
+    def log_message(self, *arguments):
+        pass
+
+
+def md5(content):
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+@pytest.fixture
+def served(tmp_path):
+    """A server with a small CIFAR-100, and its descriptor."""
+    files = cifar100_files()
+    path = write_tar(
+        tmp_path / "made.tar.gz", {f"cifar-100-python/{name}": value for name, value in files.items()}, gz=True
+    )
+    server = Server()
+    server.content = path.read_bytes()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    dataset = dataclasses.replace(
+        describe("cifar100"),
+        url=f"http://127.0.0.1:{server.server_port}/cifar-100-python.tar.gz",
+        md5=md5(server.content),
+        files=tuple(DataFile(name, md5(files[name])) for name in ("train", "test")),
+    )
+    yield server, dataset, files
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "data" / "cifar-100-python"
+
+
+def quiet(done, total):
+    """No progress."""
+
+
+def test_the_files_arrive_with_progress_to_the_end(served, folder):
+    server, dataset, files = served
+    seen = []
+    targets = fetch(dataset, folder, lambda done, total: seen.append((done, total)))
+    assert [target.read_bytes() for target in targets] == [files["train"], files["test"]]
+    assert seen[0] == (0, len(server.content))
+    assert seen[-1] == (len(server.content), len(server.content))
+    assert seen == sorted(seen)
+    assert sorted(path.name for path in folder.iterdir()) == ["test", "train"]
+    assert [path.name for path in folder.parent.iterdir() if path.is_file()] == [dataset.archive]
+
+
+def test_files_that_are_there_are_left_alone(served, folder):
+    server, dataset, _ = served
+    fetch(dataset, folder, quiet)
+    fetch(dataset, folder, quiet)
+    assert len(server.asked) == 1
+
+
+def test_an_archive_that_is_there_is_only_unpacked(served, folder):
+    server, dataset, files = served
+    folder.parent.mkdir()
+    (folder.parent / dataset.archive).write_bytes(server.content)
+    assert fetch(dataset, folder, quiet)[0].read_bytes() == files["train"]
+    assert server.asked == []
+    (folder / "train").unlink()
+    (folder.parent / dataset.archive).write_bytes(server.content[:-1])
+    with pytest.raises(DataError, match=r"tar.gz has MD5 .*; remove it and run the command again"):
+        fetch(dataset, folder, quiet)
+
+
+def test_a_download_that_broke_off_is_continued(served, folder):
+    server, dataset, files = served
+    server.cut = 1000
+    with pytest.raises(DataError, match=r"broke off at 1000 .*run the command again to continue"):
+        fetch(dataset, folder, quiet)
+    server.cut = None
+    assert fetch(dataset, folder, quiet)[0].read_bytes() == files["train"]
+    assert server.asked == [None, "bytes=1000-"]
+
+
+def test_a_server_without_ranges_is_asked_for_the_whole_again(served, folder):
+    server, dataset, files = served
+    folder.mkdir(parents=True)
+    (folder.parent / f"{dataset.archive}.part").write_bytes(b"something else")
+    server.ranges = False
+    assert fetch(dataset, folder, quiet)[0].read_bytes() == files["train"]
+
+
+def test_a_complete_part_is_not_downloaded_again(served, folder):
+    server, dataset, files = served
+    folder.mkdir(parents=True)
+    (folder.parent / f"{dataset.archive}.part").write_bytes(server.content)
+    assert fetch(dataset, folder, quiet)[0].read_bytes() == files["train"]
+
+
+def test_a_wrong_md5_removes_the_file_and_says_so(served, folder):
+    server, dataset, _ = served
+    server.content = server.content[:-1] + b"?"
+    with pytest.raises(DataError, match=rf"came with MD5 \w+, not {dataset.md5}; it was removed"):
+        fetch(dataset, folder, quiet)
+    assert list(folder.parent.rglob("*")) == []
+
+
+def test_a_wrong_file_in_the_archive_is_not_put_in_place(served, folder):
+    _, dataset, _ = served
+    wrong = dataclasses.replace(dataset, files=(DataFile("train", "0" * 32), *dataset.files[1:]))
+    with pytest.raises(DataError, match=r"tar.gz:train has MD5 .*, not 000"):
+        fetch(wrong, folder, quiet)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_server_that_refuses_is_one_line(served, folder):
+    server, dataset, _ = served
+    server.status = 404
+    with pytest.raises(DataError, match=r"^http://127.*: the server says 404 Not Found$"):
+        fetch(dataset, folder, quiet)
+
+
+def test_no_server_is_one_line(served, folder, monkeypatch):
+    _, dataset, _ = served
+    monkeypatch.setattr(fetch_module, "_TIMEOUT", 2.0)
+    gone = dataclasses.replace(dataset, url="http://127.0.0.1:1/x.tar.gz")
+    with pytest.raises(DataError, match=r"broke off at 0 bytes \(.*refused"):
+        fetch(gone, folder, quiet)
+    assert list(folder.parent.rglob("*")) == []
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://example.org/x"])
+def test_only_http_is_fetched(served, folder, url):
+    _, dataset, _ = served
+    with pytest.raises(DataError, match="is not an http address"):
+        fetch(dataclasses.replace(dataset, url=url), folder, quiet)
+
+
+def test_a_data_set_without_an_address_says_where_it_comes_from(tmp_path):
+    with pytest.raises(DataError, match="imagenet cannot be downloaded: ILSVRC 2012"):
+        fetch(describe("imagenet"), tmp_path, quiet)
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(served, tmp_path):
+    _, dataset, _ = served
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(DataError, match="cannot bring cifar100 to"):
+        fetch(dataset, tmp_path / "file" / "cifar-100-python", quiet)
+
+
+def test_two_downloads_of_one_file_at_a_time_are_refused(served, folder):
+    import fcntl
+
+    _, dataset, _ = served
+    folder.mkdir(parents=True)
+    with (folder.parent / f"{dataset.archive}.part").open("ab") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(DataError, match="being downloaded by another process"):
+            fetch(dataset, folder, quiet)

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import hashlib
+import itertools
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional
+
+from attnctl.config import DataRoots
+from attnctl.datasets import describe
+from jobs.data import digits, open_data
+from jobs.data.errors import DataError
+from jobs.data.memory import InMemoryData, Split, Splits, resized
+
+CPU = torch.device("cpu")
+GOLDEN_DIGITS = ["7e50dc77a338026a", "7313b63c7825efa8", "372e887cfc7134c9", "0483183ce5e25fc9"]
+
+
+@pytest.fixture(scope="module")
+def scans():
+    return digits.load(describe("digits"))
+
+
+@pytest.fixture
+def opened(make_spec, scans):
+    return lambda **recipe: InMemoryData(make_spec(**recipe), describe("digits"), scans, CPU)
+
+
+def test_digits_are_the_same_bytes_in_every_release(scans):
+    found = [hashlib.sha256(tensor.numpy().tobytes()).hexdigest()[:16] for part in scans for tensor in part]
+    assert found == GOLDEN_DIGITS
+
+
+def test_digits_agree_with_their_descriptor(scans):
+    dataset = describe("digits")
+    assert scans.train.images.shape == (dataset.train_size, 3, 32, 32)
+    assert scans.test.images.shape == (dataset.test_size, 3, 32, 32)
+    pixels = scans.train.images.float() / 255
+    assert pixels.mean().item() == pytest.approx(dataset.mean[0], abs=0.002)
+    assert torch.equal(scans.train.images[:, 0], scans.train.images[:, 2])
+    shares = torch.bincount(scans.test.labels) / torch.bincount(torch.cat([part.labels for part in scans]))
+    assert shares.min() > 0.19
+    assert shares.max() < 0.21
+
+
+def test_open_data_gives_digits_with_nothing_configured(make_spec):
+    data = open_data(make_spec(augment="shift", batch=64, norm_batch=32), DataRoots(), CPU)
+    images, labels = next(data.train(0, range(2), 1))
+    assert images.shape == (32, 3, 32, 32)
+    assert images.dtype == torch.float32
+    assert labels.dtype == torch.int64
+    assert data.steps_per_epoch == 1437 // 64
+    assert data.evaluation_size == 360
+    data.close()
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.sampled_from(["none", "shift", "crop-flip"]),
+    st.sampled_from([(0.0, 0.0), (0.3, 1.0)]),
+    st.integers(0, 12),
+    st.sampled_from([1, 2, 4]),
+)
+def test_any_start_and_any_world_give_the_same_batches(make_spec, augment, mix, start, world):
+    splits = small_splits(48)
+    recipe = {"augment": augment, "mixup": mix[0], "cutmix": mix[1]}
+    data = InMemoryData(make_spec(**recipe), describe("digits"), splits, CPU)
+    whole = list(data.train(0, range(4), 12))
+    per = 4 // world
+    parts = [iter(list(data.train(start, range(r * per, (r + 1) * per), 12))) for r in range(world)]
+    joined = [batch for _ in range(start, 12) for part in parts for batch in itertools.islice(part, per)]
+    assert len(joined) == (12 - start) * 4
+    for (images, targets), (other_images, other_targets) in zip(joined, whole[start * 4 :], strict=True):
+        assert torch.equal(images, other_images)
+        assert torch.equal(targets, other_targets)
+
+
+@pytest.mark.parametrize("world", [1, 2, 3, 5])
+def test_evaluation_is_disjoint_and_complete_for_any_world(make_spec, world):
+    splits, dataset = small_splits(32, test=301), describe("digits")
+    numbered = Splits(splits.train, Split(splits.test.images, torch.arange(301)))
+    data = InMemoryData(make_spec(), dataset, numbered, CPU)
+    batches = [batch for rank in range(world) for batch in data.evaluate(rank, world)]
+    assert sorted(number for _, numbers in batches for number in numbers.tolist()) == list(range(301))
+    assert data.evaluation_size == 301
+    for images, numbers in batches:
+        expected = (splits.test.images[numbers].float() / 255 - dataset.mean[0]) / dataset.std[0]
+        torch.testing.assert_close(images, expected, rtol=0, atol=1e-5)
+
+
+def test_evaluation_images_are_the_test_set_normalised(opened, scans):
+    dataset = describe("digits")
+    images = torch.cat([images for images, _ in opened(augment="crop-flip").evaluate(0, 1)])
+    expected = (scans.test.images.float() / 255 - dataset.mean[0]) / dataset.std[0]
+    torch.testing.assert_close(images, expected, rtol=0, atol=1e-5)
+
+
+def test_training_without_augmentation_gives_the_images_as_they_are(opened, scans):
+    data = opened(augment="none")
+    bytes_of = {image.numpy().tobytes() for image in scans.train.images}
+    images, _ = next(data.train(0, range(1), 1))
+    dataset = describe("digits")
+    back = ((images * dataset.std[0] + dataset.mean[0]) * 255).round().byte()
+    assert all(image.numpy().tobytes() in bytes_of for image in back)
+
+
+def test_a_validation_split_is_the_same_for_all_seeds_and_not_trained_on(opened, scans):
+    first, second = opened(val_split=0.1), opened(val_split=0.1, seed=7)
+    assert first.evaluation_size == 144
+    assert first.steps_per_epoch == (1437 - 144) // 16
+    held = [torch.cat([images for images, _ in data.evaluate(0, 1)]) for data in (first, second)]
+    assert torch.equal(*held)
+    trained = torch.cat([images for images, _ in first.train(0, range(4), first.steps_per_epoch)])
+    distinct = {image.numpy().tobytes() for image in scans.train.images}
+    assert len(distinct) == 1437  # so that equal pixels would be the same scan
+    assert not {image.numpy().tobytes() for image in trained} & {image.numpy().tobytes() for image in held[0]}
+
+
+def test_input_size_resizes_once_and_evaluation_too(opened):
+    data = opened(input_size=16, augment="shift")
+    assert next(data.train(0, range(1), 1))[0].shape == (4, 3, 16, 16)
+    assert next(data.evaluate(0, 1))[0].shape[1:] == (3, 16, 16)
+
+
+@pytest.mark.parametrize("side", [16, 40])
+def test_resizing_is_bilinear_with_antialiasing(scans, side):
+    images = scans.test.images[:5]
+    expected = functional.interpolate(images.float(), (side, side), mode="bilinear", antialias=True)
+    assert (resized(images, side).float() - expected).abs().max() <= 0.5
+    assert resized(images, 32) is images
+    assert resized(images, 0) is images
+
+
+def test_a_recipe_for_image_files_is_an_error(make_spec):
+    with pytest.raises(DataError, match="augment imagenet needs"):
+        open_data(make_spec(augment="imagenet"), DataRoots(), CPU)
+
+
+def small_splits(train, test=10):
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (train + test, 3, 8, 8), dtype=torch.uint8, generator=generator)
+    labels = torch.arange(train + test) % 10
+    return Splits(Split(images[:train], labels[:train]), Split(images[train:], labels[train:]))

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from published import image_folders
+
+from jobs.data import staging
+from jobs.data.errors import DataError
+from jobs.data.staging import staged
+
+
+@pytest.fixture
+def source(tmp_path):
+    return image_folders(tmp_path / "imagenet")
+
+
+@pytest.fixture
+def disk(tmp_path):
+    (tmp_path / "disk").mkdir()
+    return {"TMPDIR": str(tmp_path / "disk")}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_copy_is_whole_and_private_on_the_nodes_disk(source, disk):
+    copy = staged(source, disk)
+    assert copy.is_relative_to(disk["TMPDIR"])
+    assert contents(copy) == contents(source)
+    assert copy.parent.parent.stat().st_mode & 0o077 == 0
+
+
+def test_slurms_folder_comes_before_tmpdir(source, disk, tmp_path):
+    copy = staged(source, {**disk, "SLURM_TMPDIR": str(tmp_path / "job")})
+    assert copy.is_relative_to(tmp_path / "job")
+
+
+def test_many_processes_at_once_make_one_copy(source, disk):
+    context = multiprocessing.get_context("fork")
+    with context.Pool(6) as pool:
+        copies = pool.starmap(staged, [(source, disk)] * 6)
+        pool.close()
+        pool.join()
+    assert len(set(copies)) == 1
+    assert contents(copies[0]) == contents(source)
+
+
+def test_a_second_job_takes_the_copy_that_is_there(source, disk):
+    first = staged(source, disk)
+    inode = (first / "train").stat().st_ino
+    assert staged(source, disk) == first
+    assert (first / "train").stat().st_ino == inode
+
+
+def test_changed_data_is_copied_anew(source, disk):
+    first = staged(source, disk)
+    shutil.copytree(source / "train" / "n00000000", source / "train" / "n00000009")
+    second = staged(source, disk)
+    assert second != first
+    assert contents(second) == contents(source)
+
+
+def test_a_copy_that_broke_off_is_made_again(source, disk):
+    copy = staged(source, disk)
+    copy.rename(copy.with_name("partial"))
+    (copy.with_name("partial") / "train" / "rubbish").write_text("half")
+    assert contents(staged(source, disk)) == contents(source)
+
+
+def test_a_disk_that_is_too_small_is_one_line_and_leaves_nothing(source, disk, monkeypatch):
+    def full(_from, _to):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(staging.shutil, "copyfile", full)
+    with pytest.raises(DataError, match=r"cannot copy .*imagenet to .*No space left.*; set stage = false"):
+        staged(source, disk)
+    assert not [path for path in Path(disk["TMPDIR"]).rglob("*") if path.name in ("partial", "data")]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
+def test_a_folder_of_another_user_is_not_trusted(source, disk):
+    foreign = Path(disk["TMPDIR"]) / "attnctl-0"
+    foreign.mkdir()
+    os.chown(foreign, 12345, 12345)
+    with pytest.raises(DataError, match="belongs to another user"):
+        staged(source, disk)

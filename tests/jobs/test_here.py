@@ -1,0 +1,238 @@
+"""Runs on this machine: real workers, supervised by a real process of its own."""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+import psutil
+import pytest
+
+from attnctl.config import Config
+from attnctl.records import Placed, Request, Resources
+from attnctl.rundir import Attempt
+from attnctl.spec import RunSpec
+from attnctl.state import State, Verdict
+from attnctl.values import SpecError
+from jobs import evidence, here, machine, submissions
+from jobs.cancel import cancel
+from jobs.here import Progress
+from jobs.observe import observe, workers
+from jobs.submit import submit
+
+Specs = Callable[[int], list[RunSpec]]
+CONTEXT = multiprocessing.get_context("spawn")  # a process of its own has not imported what these tests have
+
+
+def supervise(config: Config, specs: list[RunSpec], resources: Resources, results: Any) -> None:
+    """In a process of its own, as a user's terminal would have it."""
+    submitted = submit(config, specs, resources, config.slurm, "here")
+    try:
+        here.run(config, submitted, resources, None, results.put)
+        results.put("returned" if "torch" not in sys.modules else "returned, and has imported torch")
+    except KeyboardInterrupt:
+        results.put("interrupted")
+
+
+class Terminal:
+    """A supervisor, and what it has reported."""
+
+    def __init__(self, config: Config, specs: list[RunSpec], resources: Resources) -> None:
+        self.results = CONTEXT.Queue()
+        self.config, self.specs = config, specs
+        self.seen: list[Any] = []
+        self.process: BaseProcess = CONTEXT.Process(target=supervise, args=(config, specs, resources, self.results))
+
+    def until(self, wanted: Callable[[Any], bool], seconds: float = 90) -> Any:
+        end = time.monotonic() + seconds
+        while True:
+            found = self.results.get(timeout=max(0.1, end - time.monotonic()))
+            self.seen.append(found)
+            if wanted(found):
+                return found
+
+    def attempt(self, number: int = 0) -> Attempt:
+        return self.config.workspace.run(self.specs[number].id).attempt(1)
+
+    def verdict(self, number: int = 0) -> Verdict:
+        attempt = self.attempt(number)
+        request = Request.read(attempt.request)
+        assert request is not None
+        return evidence.verdict(attempt, request, lambda tag: submissions.head(self.config.workspace.submission(tag)))
+
+    def placed(self, number: int = 0) -> Placed:
+        request = Request.read(self.attempt(number).request)
+        assert request is not None
+        head = submissions.head(self.config.workspace.submission(request.tag))
+        assert head is not None
+        return Placed(
+            run=self.specs[number].id,
+            attempt=1,
+            tag=request.tag,
+            where="here",
+            job_id=head.job_id,
+            created=request.created,
+        )
+
+
+@contextlib.contextmanager
+def terminal(config: Config, specs: list[RunSpec], resources: Resources | None = None) -> Iterator[Terminal]:
+    started = Terminal(config, specs, resources or Resources())
+    started.process.start()
+    try:
+        yield started
+    finally:
+        if started.process.is_alive():
+            started.process.kill()
+        started.process.join(10)
+
+
+def training(found: Any) -> bool:
+    return isinstance(found, Progress) and found.step > 0
+
+
+def ended(pids: list[int], seconds: float = 15) -> bool:
+    processes = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
+    return not psutil.wait_procs(processes, seconds)[1]
+
+
+def test_runs_are_trained_to_completion_with_progress(config: Config, make_specs: Specs) -> None:
+    with terminal(config, make_specs(2)) as started:
+        assert started.until(lambda found: isinstance(found, str)) == "returned"
+    for number, spec in enumerate(started.specs):
+        mine = [found for found in started.seen if isinstance(found, Progress) and found.run == spec.id]
+        assert [mine[0].state, mine[-1].state] == ["starting", "completed"]
+        assert mine[-1].step == mine[-1].steps == 11
+        assert mine[-1].images_per_s > 0
+        assert 0 <= mine[-1].metrics["top1"] <= 100
+        assert started.verdict(number).state is State.COMPLETED
+        assert [item.word for item in started.attempt(number).observations()] == ["RUNNING", "COMPLETED"]
+        assert observe(config.workspace, [started.placed(number)]) is None
+        assert len(started.attempt(number).observations()) == 2
+
+
+def test_ctrl_c_saves_and_starts_nothing_new(config: Config, make_specs: Specs) -> None:
+    with terminal(config, make_specs(3)) as started:
+        started.until(training)
+        os.kill(started.process.pid or 0, signal.SIGINT)
+        assert started.until(lambda found: isinstance(found, str)) == "interrupted"
+        assert started.process.is_alive() or started.process.exitcode is not None
+    assert started.verdict(0).state is State.CANCELLED
+    exits = started.attempt(0).incarnation(0).exits()
+    assert [(item.outcome, item.step > 0) for item in exits] == [("interrupted", True)]
+    assert list(config.workspace.run(started.specs[0].id).checkpoints.iterdir())
+    third = started.attempt(2)
+    assert not third.incarnations()
+    for _ in range(2):  # two looks: its supervisor is gone
+        assert observe(config.workspace, [started.placed(2)]) is None
+    assert started.verdict(2).state is State.LOST
+
+
+def test_a_second_ctrl_c_kills(config: Config, make_specs: Specs) -> None:
+    with terminal(config, make_specs(1)) as started:
+        started.until(lambda found: isinstance(found, Progress))
+        pids = workers(started.attempt())
+        assert len(pids) == 1
+        os.kill(pids[0], signal.SIGSTOP)  # so that it cannot heed the first
+        os.kill(started.process.pid or 0, signal.SIGINT)
+        time.sleep(1)
+        assert psutil.pid_exists(pids[0])
+        os.kill(started.process.pid or 0, signal.SIGINT)
+        assert started.until(lambda found: isinstance(found, str), 20) == "interrupted"
+        assert ended(pids)
+    assert started.verdict().state is State.ERROR
+    assert started.verdict().reason == "the process ended, exit code 0:9"
+
+
+def test_a_killed_supervisor_leaves_no_worker_behind(config: Config, make_specs: Specs) -> None:
+    with terminal(config, make_specs(1)) as started:
+        started.until(training)
+        pids = workers(started.attempt())
+        os.kill(started.process.pid or 0, signal.SIGKILL)
+        started.process.join(10)
+        assert ended(pids, 30)
+    assert [item.outcome for item in started.attempt().incarnation(0).exits()] == ["interrupted"]
+    assert observe(config.workspace, [started.placed()]) is None
+    assert started.verdict().state is State.CANCELLED
+
+
+def test_when_a_rank_is_killed_the_other_ends_within_seconds(config: Config, make_specs: Specs) -> None:
+    with terminal(config, make_specs(1), Resources(tasks_per_node=2)) as started:
+        started.until(training)
+        pids = workers(started.attempt())
+        assert len(pids) == 2
+        os.kill(pids[1], signal.SIGKILL)
+        killed = time.monotonic()
+        assert started.until(lambda found: isinstance(found, str)) == "returned"
+        assert time.monotonic() - killed < 15
+    assert started.verdict().state is State.ERROR
+    assert started.verdict().reason == "rank 1 ended without a word: killed?"
+
+
+def test_cancel_ends_a_running_run_and_one_that_waits(config: Config, make_specs: Specs) -> None:
+    with terminal(config, make_specs(3), Resources(cpus_per_task=machine.cores())) as started:
+        started.until(training)  # alone: it asks for all cores
+        assert cancel(config.workspace, [started.placed(0), started.placed(1)]) is None
+        assert started.until(lambda found: isinstance(found, Progress) and found.run == started.specs[2].id)
+        os.kill(started.process.pid or 0, signal.SIGINT)
+        started.until(lambda found: isinstance(found, str))
+    assert started.verdict(0).state is State.CANCELLED
+    assert not started.attempt(1).incarnations()
+    assert started.verdict(1).state is State.CANCELLED
+    assert started.verdict(1).reason.startswith("cancelled by ")
+
+
+def test_a_run_of_another_machine_is_left_as_it_is(config: Config, make_specs: Specs) -> None:
+    (spec,) = make_specs(1)
+    placed = Placed(run=spec.id, attempt=1, tag="t", where="here", job_id="another:17", created=0.0)
+    words = observe(config.workspace, [placed])
+    assert words == "runs that were started on another can only be seen from there"
+    assert not config.workspace.root.exists()
+
+
+@pytest.mark.parametrize(
+    ("resources", "runs", "parallel", "cores", "expected"),
+    [
+        (Resources(), 2, None, 2, [1, 1]),
+        (Resources(), 1, None, 2, [2]),
+        (Resources(), 9, None, 8, [1] * 8),
+        (Resources(), 9, 2, 8, [4, 4]),
+        (Resources(tasks_per_node=4), 3, None, 2, [1]),
+        (Resources(cpus_per_task=4), 3, None, 8, [4, 4]),
+    ],
+)
+def test_the_cores_are_shared_out(
+    resources: Resources,
+    runs: int,
+    parallel: int | None,
+    cores: int,
+    expected: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(machine, "cores", lambda: cores)
+    assert [slot.threads for slot in machine.slots(resources, runs, parallel)] == expected
+
+
+def test_each_run_has_gpus_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,GPU-1a2b,7,8")
+    two = Resources(tasks_per_node=2, gpus_per_node=2)
+    shares = [slot.environment()["CUDA_VISIBLE_DEVICES"] for slot in machine.slots(two, 9, None)]
+    assert shares == ["4,5", "GPU-1a2b,7"]
+    assert len(machine.slots(two, 9, 100)) == 2
+    with pytest.raises(SpecError, match="a run needs 6 GPUs and this machine offers 5"):
+        machine.slots(Resources(gpus_per_node=6), 1, None)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert machine.gpus() == []
+
+
+def test_it_runs_outside_the_main_thread_too(config: Config) -> None:
+    thread = threading.Thread(target=here.run, args=(config, [], Resources(), None, print))
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive()

@@ -1,0 +1,125 @@
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from attnctl.config import Config, SlurmOptions
+from attnctl.records import Resources
+from attnctl.rundir import Workspace
+from attnctl.values import SpecError
+from jobs.script import compose
+
+OPTIONS = SlurmOptions(
+    partition="gpu",
+    account="lab",
+    mem="64G",
+    parallel=4,
+    setup=("module load cuda",),
+    extra={"mail-type": "FAIL", "--hold": "true", "requeue": "false", "comment": "it's $HOME"},
+)
+
+
+def test_the_whole_script() -> None:
+    resources = Resources(nodes=2, tasks_per_node=4, gpus_per_node=4, cpus_per_task=8, minutes=90)
+    text = compose(Config(workspace=Workspace(Path("/work dir"))), OPTIONS, resources, 12, "attnctl-1")
+    assert (
+        text
+        == f"""\
+#!/bin/bash
+
+# Parameters
+#SBATCH --account=lab
+#SBATCH --array=0-11%4
+#SBATCH --comment='it'"'"'s $HOME'
+#SBATCH --cpus-per-task=8
+#SBATCH --dependency=singleton
+#SBATCH --gpus-per-node=4
+#SBATCH --hold
+#SBATCH --job-name=attnctl-1
+#SBATCH --mail-type=FAIL
+#SBATCH --mem=64G
+#SBATCH --nodes=2
+#SBATCH --ntasks-per-node=4
+#SBATCH --open-mode=append
+#SBATCH --output='/work dir/submissions/attnctl-1.logs/%A_%a_0_log.out'
+#SBATCH --partition=gpu
+#SBATCH --signal=USR2@120
+#SBATCH --time=90
+
+# setup
+module load cuda
+
+# command
+export SUBMITIT_EXECUTOR=slurm
+srun --unbuffered --output '/work dir/submissions/attnctl-1.logs/%A_%a_%t_log.out' --kill-on-bad-exit=1 \
+--cpus-per-task=8 {sys.executable} -u -P -m jobs.worker --workspace '/work dir' --tag attnctl-1
+"""
+    )
+
+
+def test_what_is_not_asked_for_is_left_to_the_cluster() -> None:
+    text = compose(Config(workspace=Workspace(Path("/w"))), SlurmOptions(), Resources(), 1, "t")
+    for option in ("time", "partition", "mem", "gpus", "wckey"):
+        assert f"--{option}" not in text
+    assert "#SBATCH --array=0-0%1" in text  # an array even of one: each job id is <array>_<task>
+
+
+@pytest.mark.parametrize(("minutes", "seconds"), [(None, 120), (60, 120), (8, 120), (2, 30), (1, 15)])
+def test_the_notice_before_the_time_limit_leaves_time_to_train(minutes: int | None, seconds: int) -> None:
+    text = compose(Config(workspace=Workspace(Path("/w"))), SlurmOptions(), Resources(minutes=minutes), 1, "t")
+    assert f"#SBATCH --signal=USR2@{seconds}\n" in text
+
+
+@pytest.mark.parametrize("name", ["a b", "it's", 'a "b"', "$(touch x)", "`id`", "ü;rm", "-n", "a&b|c>d"])
+def test_a_hostile_path_reaches_the_shell_as_one_word(name: str, tmp_path: Path) -> None:
+    text = compose(Config(workspace=Workspace(tmp_path / name)), SlurmOptions(), Resources(), 1, "t")
+    last = text.rstrip().splitlines()[-1]
+    words = subprocess.run(
+        ["bash", "-c", f"srun() {{ printf '%s\\0' \"$@\"; }}; {last}"], capture_output=True, check=True
+    ).stdout.decode()
+    assert str(tmp_path / name) in words.split("\0")
+    assert words.split("\0")[:-1] == shlex.split(last)[1:]
+
+
+@pytest.mark.parametrize("name", ["100%", "a\\b", "a\nb"])
+def test_a_path_that_slurm_would_change_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="path"):
+        compose(Config(workspace=Workspace(tmp_path / name)), SlurmOptions(), Resources(), 1, "t")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        SlurmOptions(partition="gpu\ntouch /tmp/x"),
+        SlurmOptions(extra={"comment": "a\rb"}),
+        SlurmOptions(extra={"comment\n": "a"}),
+        SlurmOptions(extra={"Comment x": "a"}),
+        SlurmOptions(extra={"job-name": "mine"}),
+        SlurmOptions(account=""),
+    ],
+)
+def test_a_value_that_would_end_its_line_is_refused(options: SlurmOptions) -> None:
+    with pytest.raises(SpecError):
+        compose(Config(workspace=Workspace(Path("/w"))), options, Resources(), 1, "t")
+
+
+def test_composing_needs_no_torch_and_no_slurm(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from attnctl.config import Config, SlurmOptions;"
+        "from attnctl.records import Resources; from attnctl.rundir import Workspace; from jobs.submit import compose;"
+        "import jobs.observe, jobs.here, jobs.cancel, jobs.probe;"
+        "compose(Config(workspace=Workspace(Path('/w'))), SlurmOptions(), Resources(), 1, 't');"
+        "assert 'torch' not in sys.modules"
+    )
+    command = [sys.executable, "-P", "-W", "error", "-c", code]
+    subprocess.run(command, check=True, env={"PATH": str(tmp_path)})
+
+
+def test_a_dependency_of_the_users_is_joined_with_ours():
+    options = SlurmOptions(extra={"dependency": "afterok:12_0"})
+    text = compose(Config(workspace=Workspace(Path("/w"))), options, Resources(), 1, "t")
+    assert [line for line in text.splitlines() if "dependency" in line] == [
+        "#SBATCH --dependency=singleton,afterok:12_0"
+    ]

@@ -1,0 +1,96 @@
+"""The parts of the SLURM questions that need no cluster; tests/slurm asks a real one."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from jobs import commands, slurm
+from jobs.cancel import expressions
+from jobs.commands import CommandError, SlurmUnavailable
+from jobs.slurm import Known, Unavailable, read_sacct
+
+# sacct -n -P -D -o JobID,State,ExitCode,DerivedExitCode,NodeList,JobName of SLURM 22.05, shortened.
+RECORDS = """\
+7_0|COMPLETED|0:0|0:0|node1|tag
+7_0.batch|COMPLETED|0:0||node1|batch
+7_1|REQUEUED|0:0|0:0|node1|tag
+7_1.0|CANCELLED|0:15||node1|python
+7_1|CANCELLED by 1000|0:0|0:0|node2|tag
+7_2|FAILED|1:0|0:125|node3|tag
+7_3|FAILED|1:0|1:0|node3|tag
+7_3.batch|FAILED|1:0||node3|batch
+7_3.0|OUT_OF_MEMORY|0:125||node3|python
+7_4|FAILED|2:0|0:0|node3|a name | of another
+7_4.0|OUT_OF_MEMORY|0:125||node3|python
+7_[5-9]|PENDING|0:0|0:0|None assigned|tag
+8|NODE_FAIL|1:0|0:0|node4|other
+"""
+
+
+def test_sacct_is_read_by_job_and_tag_with_its_steps() -> None:
+    found = read_sacct(RECORDS, {f"7_{k}": "tag" for k in range(10)} | {"8": "tag"})
+    assert {job: (row.word, row.nodes) for job, row in found.items()} == {
+        "7_0": ("COMPLETED", "node1"),
+        "7_1": ("CANCELLED", "node2"),
+        "7_2": ("OUT_OF_MEMORY", "node3"),
+        "7_3": ("OUT_OF_MEMORY", "node3"),
+    }
+    assert found["7_3"].exit_code == "1:0"
+
+
+@pytest.mark.parametrize(
+    ("word", "active"), [("PENDING", True), ("COMPLETING", True), ("A_NEWER_STATE", True), ("BOOT_FAIL", False)]
+)
+def test_a_state_that_is_not_known_to_have_ended_is_active(word: str, active: bool) -> None:
+    assert Known(word=word).active is active
+
+
+def test_ids_are_asked_for_in_arguments_that_linux_takes() -> None:
+    few = [f"12_{k}" for k in range(200)]
+    assert list(slurm._chunks([*few, "13_0"])) == [",".join([*few, "13_0"])]
+    assert list(slurm._chunks(f"12_{k}" for k in range(201))) == ["12"]
+    many = [f"{array}_{k}" for array in range(1000, 1100) for k in range(200)]
+    chunks = list(slurm._chunks(many))
+    assert max(map(len, chunks)) <= 100_000
+    assert ",".join(chunks).split(",") == many
+
+
+def test_elements_are_cancelled_by_ranges() -> None:
+    assert list(expressions(["9_3", "9_1", "9_2", "9_7", "10_0", "9_3"])) == ["9_[1-3,7]", "10_[0]"]
+    pieces = list(expressions(f"9_{2 * k}" for k in range(1100)))
+    assert [piece.count(",") for piece in pieces] == [499, 499, 99]
+
+
+def test_without_slurms_commands_everything_is_unavailable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert not slurm.available()
+    assert slurm.query({"1_0": "tag"}, 0.0) == {"1_0": Unavailable("squeue is not on this machine")}
+    with pytest.raises(SlurmUnavailable):
+        slurm.ping()
+
+
+def test_a_command_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(CommandError) as error:
+        commands.run(["sleep", "60"], timeout=0.2)
+    assert error.value.timed_out
+    assert str(error.value) == "sleep did not answer within 0.2 s"
+
+
+def test_the_variables_of_an_enclosing_job_reach_no_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SLURM_JOB_ID", "SLURM_CPU_BIND", "SQUEUE_FORMAT", "SACCT_FORMAT", "RANK", "ATTNCTL_JOB_ID"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("SLURM_CONF", "/etc/slurm.conf")
+    assert os.environ.keys() - commands.environment().keys() == {
+        "SLURM_JOB_ID",
+        "SLURM_CPU_BIND",
+        "SQUEUE_FORMAT",
+        "SACCT_FORMAT",
+        "RANK",
+        "ATTNCTL_JOB_ID",
+    }
+
+
+def test_a_complaint_is_one_line_without_the_commands_name() -> None:
+    text = "sbatch: error: invalid partition specified: nope\nsbatch: error: Batch job submission failed: Invalid\n"
+    assert commands.one_line(text) == "invalid partition specified: nope; Batch job submission failed: Invalid"

@@ -1,0 +1,179 @@
+"""Reservations and intents, without a scheduler; tests/slurm submits to a real one."""
+
+import json
+import multiprocessing
+import time
+from collections.abc import Callable
+from multiprocessing.synchronize import Event
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from attnctl.config import Config
+from attnctl.files import write_atomic
+from attnctl.records import Exit, RecordError, Request, Resources, Submission
+from attnctl.rundir import Workspace
+from attnctl.spec import RunSpec
+from attnctl.values import SpecError
+from jobs import submissions
+from jobs.adopt import close_orphan
+from jobs.reserve import reserve
+from jobs.submit import SubmitError, submit
+
+Specs = Callable[[int], list[RunSpec]]
+
+
+def requested(config: Config, spec: RunSpec, attempt: int = 1) -> Request:
+    request = Request.read(config.workspace.run(spec.id).attempt(attempt).request)
+    assert request is not None
+    return request
+
+
+def here(config: Config, specs: list[RunSpec]) -> Any:
+    return submit(config, specs, Resources(), config.slurm, "here")
+
+
+def test_a_submission_is_on_disk_when_submit_returns(config: Config, make_specs: Specs) -> None:
+    specs = make_specs(3)
+    (done,) = submit(config, [*specs, specs[0]], Resources(tasks_per_node=2), config.slurm, "here")
+    record = Submission.read(config.workspace.submission(done.tag))
+    assert record is not None
+    assert record.tasks == [[spec.id, 1] for spec in specs]
+    assert [RunSpec.from_json(record.specs[run_id]) for run_id, _ in record.tasks] == specs
+    assert record.job_id == done.job_id == f"{record.host}:{record.pid}"
+    for spec in specs:
+        assert config.workspace.run(spec.id).read_spec() == spec
+        assert requested(config, spec).resources["tasks_per_node"] == 2
+    assert sorted(config.workspace.run_ids()) == sorted(spec.id for spec in specs)
+    assert not list(config.workspace.root.rglob(".*"))  # nothing that was written aside is left
+
+
+def test_a_run_under_way_is_not_submitted_again(config: Config, make_specs: Specs) -> None:
+    specs = make_specs(2)
+    here(config, specs[:1])
+    (again,) = here(config, specs)
+    request = requested(config, specs[0])
+    assert again.tasks == [(specs[1].id, 1)]
+    assert again.skipped == {specs[0].id: f"queued by {request.user} on {request.host} 0 s ago"}
+    (nothing,) = here(config, specs)
+    assert (nothing.tasks, nothing.job_id) == ([], None)
+    assert len(list(config.workspace.submissions.glob("*.json"))) == 2
+
+
+def test_a_failed_run_gets_a_second_attempt_and_a_completed_one_none(config: Config, make_specs: Specs) -> None:
+    specs = make_specs(2)
+    here(config, specs)
+    for spec, outcome in zip(specs, ("error", "completed"), strict=True):
+        record = Exit(rank=0, at=time.time(), outcome=outcome)
+        write_atomic(config.workspace.run(spec.id).attempt(1).incarnation(0).exit(0), record.encode())
+    (again,) = here(config, specs)
+    assert again.tasks == [(specs[0].id, 2)]
+    assert again.skipped == {specs[1].id: "completed"}
+
+
+def submit_at_once(root: Path, specs: list[RunSpec], start: Event, results: Any) -> None:
+    config = Config(workspace=Workspace(root))
+    start.wait()
+    (done,) = here(config, specs)
+    results.put((done.tasks, done.skipped))
+
+
+def test_of_two_commands_at_once_each_run_is_taken_by_one(config: Config, make_specs: Specs) -> None:
+    specs = make_specs(60)
+    context = multiprocessing.get_context("fork")
+    start, results = context.Event(), context.Queue()
+    commands = [
+        context.Process(target=submit_at_once, args=(config.workspace.root, order, start, results))
+        for order in (specs, specs[::-1], specs[30:] + specs[:30])
+    ]
+    for command in commands:
+        command.start()
+    start.set()
+    found = [results.get(timeout=60) for _ in commands]
+    for command in commands:
+        command.join(60)
+    taken = [run_id for tasks, _ in found for run_id, _ in tasks]
+    assert sorted(taken) == sorted(spec.id for spec in specs)
+    for tasks, skipped in found:
+        assert len(tasks) + len(skipped) == len(specs)
+        assert all(words.startswith("queued by ") for words in skipped.values())
+
+
+def test_a_world_that_does_not_fit_writes_nothing(config: Config, make_specs: Specs) -> None:
+    with pytest.raises(SpecError, match="3 processes cannot share batch 128"):
+        submit(config, make_specs(1), Resources(tasks_per_node=3), config.slurm, "here")
+    assert not config.workspace.root.exists()
+
+
+def test_a_workspace_that_is_a_file_is_one_clear_line(tmp_path: Path, make_specs: Specs) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SubmitError, match=r"cannot write in .*file"):
+        here(Config(workspace=Workspace(tmp_path / "file" / "below")), make_specs(1))
+
+
+def reserved_by(config: Config, spec: RunSpec, pid: int, host: str | None = None) -> Request:
+    """A reservation of a command that then was killed."""
+    reserve(config.workspace, "attnctl-killed", [(spec.id, spec.to_json())], Resources(), "slurm")
+    path = config.workspace.run(spec.id).attempt(1).request
+    document = json.loads(path.read_bytes()) | {"pid": pid} | ({"host": host} if host else {})
+    write_atomic(path, json.dumps(document).encode())
+    return requested(config, spec)
+
+
+def dead() -> int:
+    process = multiprocessing.get_context("fork").Process(target=int)
+    process.start()
+    process.join()
+    assert process.pid is not None
+    return process.pid
+
+
+def test_the_reservation_of_a_killed_command_is_freed(config: Config, make_specs: Specs) -> None:
+    (spec,) = make_specs(1)
+    reserved_by(config, spec, dead())
+    (again,) = here(config, [spec])
+    assert again.tasks == [(spec.id, 2)]
+    closed = submissions.head(config.workspace.submission("attnctl-killed"))
+    assert closed is not None
+    assert closed.failed == "the command that reserved it ended before it was submitted"
+
+
+def test_the_reservation_of_a_command_that_lives_or_of_another_machine_stands(
+    config: Config, make_specs: Specs
+) -> None:
+    living, elsewhere = make_specs(2)
+    reserved_by(config, living, multiprocessing.current_process().pid or 0)
+    assert not close_orphan(config.workspace, reserved_by(config, elsewhere, dead(), host="another-machine"))
+    (again,) = here(config, [living, elsewhere])
+    assert again.tasks == []
+
+
+def test_a_command_that_was_taken_for_dead_does_not_submit(config: Config, make_specs: Specs) -> None:
+    (spec,) = make_specs(1)
+    assert close_orphan(config.workspace, reserved_by(config, spec, dead()))
+    late = Submission(tag="attnctl-killed", created=0, where="slurm", host="h", pid=1, tasks=[[spec.id, 1]], specs={})
+    assert not submissions.create(config.workspace, late)
+
+
+def test_the_head_of_a_submission_is_changed_and_its_specs_are_not(config: Config, make_specs: Specs) -> None:
+    specs = make_specs(40)
+    (done,) = here(config, specs)
+    before = Submission.read(config.workspace.submission(done.tag))
+    hostile = 'a "quoted", "script": \\ word\n' * 30
+    submissions.change(config.workspace, done.tag, failed=hostile[:1000], job_id="7")
+    after = Submission.read(config.workspace.submission(done.tag))
+    assert before is not None
+    assert after is not None
+    assert (after.specs, after.tasks, after.failed, after.job_id) == (before.specs, before.tasks, hostile[:1000], "7")
+    head = submissions.head(config.workspace.submission(done.tag))
+    assert head is not None
+    assert (head.job_id, head.failed, head.tag) == ("7", hostile[:1000], done.tag)
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"job_id": 1}', b"\xff\x00"])
+def test_a_broken_submission_is_named(config: Config, data: bytes) -> None:
+    path = config.workspace.submission("broken")
+    write_atomic(path, data)
+    with pytest.raises(RecordError, match=r"broken\.json"):
+        submissions.head(path)

@@ -1,0 +1,95 @@
+"""Checkpoints: whole or not at all, verified, never another run's."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from attnctl.rundir import RunDir
+from jobs.training import checkpoint
+from jobs.training.checkpoint import CheckpointError, Name
+
+STATE = {"network": {"w": torch.arange(6.0).reshape(2, 3)}, "evaluated": 1, "best": {"top1": 50.0}}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDir:
+    return RunDir(tmp_path / "abc", tmp_path / "abc/checkpoints")
+
+
+def test_a_checkpoint_comes_back_and_is_a_plain_file_of_torch(run: RunDir) -> None:
+    path, size = checkpoint.save(run, Name((1, 0), 7), STATE)
+    assert (path.name, path.stat().st_size) == ("7-1.0.pt", size)
+    for state in (checkpoint.load(path, run), torch.load(path, weights_only=True)):
+        assert torch.equal(state["network"]["w"], STATE["network"]["w"])  # type: ignore[index]
+        assert (state["spec"], state["step"], state["format"]) == ("abc", 7, checkpoint.FORMAT)
+
+
+def test_every_single_changed_or_missing_part_is_noticed(run: RunDir) -> None:
+    path, size = checkpoint.save(run, Name((1, 0), 7), STATE)
+    whole = path.read_bytes()
+    for position in range(0, size, 97):
+        with pytest.raises(CheckpointError):
+            checkpoint.decode(whole[:position] + bytes([whole[position] ^ 1]) + whole[position + 1 :], path)
+    for length in (0, 1, 50, size // 2, size - 1):
+        with pytest.raises(CheckpointError, match="truncated or no checkpoint"):
+            checkpoint.decode(whole[:length], path)
+
+
+def test_the_newest_good_one_counts_and_the_others_are_told(run: RunDir) -> None:
+    assert checkpoint.newest(run, pytest.fail) is None
+    for step in (3, 12):
+        checkpoint.save(run, Name((1, 0), step), STATE)
+    other = RunDir(run.path.with_name("def"), run.checkpoints)
+    checkpoint.save(other, Name((2, 0), 20), STATE, keep=9)
+    (run.checkpoints / "12-1.0.pt").write_bytes(b"")
+    refused: list[str] = []
+    found = checkpoint.newest(run, refused.append)
+    assert found is not None
+    assert (found[0].name, found[1]["step"]) == ("3-1.0.pt", 3)
+    assert "belongs to run def, not to abc" in refused[0]
+    assert "truncated" in refused[1]
+
+
+def test_one_of_a_newer_release_is_refused(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint, "FORMAT", 2)
+    path, _ = checkpoint.save(run, Name((1, 0), 1), STATE)
+    monkeypatch.undo()
+    with pytest.raises(CheckpointError, match="newer release"):
+        checkpoint.load(path, run)
+
+
+def test_a_later_incarnation_counts_more_than_a_later_step(run: RunDir) -> None:
+    for token, step in (((1, 0), 50), ((1, 1), 30), ((2, 0), 10)):
+        checkpoint.save(run, Name(token, step), STATE, keep=3)
+    assert [path.name for path in checkpoint.stored(run)] == ["10-2.0.pt", "30-1.1.pt", "50-1.0.pt"]
+    checkpoint.save(run, Name((2, 0), 20), STATE)
+    assert [path.name for path in checkpoint.stored(run)] == ["20-2.0.pt", "10-2.0.pt"]
+
+
+def test_a_save_that_fails_leaves_what_was_there(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, _ = checkpoint.save(run, Name((1, 0), 1), STATE)
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        checkpoint.save(run, Name((1, 0), 2), STATE)
+    assert list(run.checkpoints.iterdir()) == [path]
+    aside = run.checkpoints / ".2-1.0.pt.killed"
+    aside.touch()
+    checkpoint.clean(run)
+    assert not aside.exists()
+
+
+def test_the_fencing_token(run: RunDir) -> None:
+    assert checkpoint.is_newest(run, (1, 0))
+    (run.path / "attempts/1/0").mkdir(parents=True)
+    assert checkpoint.is_newest(run, (1, 0))
+    (run.path / "attempts/1/1").mkdir()
+    assert not checkpoint.is_newest(run, (1, 0))
+    assert checkpoint.is_newest(run, (1, 1))
+    (run.path / "attempts/10").mkdir()
+    assert not checkpoint.is_newest(run, (1, 1))
+    assert checkpoint.is_newest(run, (10, 0))

@@ -1,0 +1,89 @@
+"""The numbers of three training steps of every module, and of a forward of every backbone.
+
+A run's id holds a version of each part that its numbers depend on. When a part gives other numbers and its version has
+not moved, old results would pass for new ones: then this fails. After raising the version (`version` in the module,
+backbones.toml, placements.toml or datasets.py, or LOOP_VERSION), write the new numbers with
+
+    ATTNCTL_GOLDEN=write python -m pytest tests/jobs/training/test_golden.py
+"""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from attnctl import attention, backbones, surgery
+from attnctl.config import DataRoots
+from attnctl.files import write_atomic
+from attnctl.grid import Axes, expand
+from attnctl.records import read_events
+from attnctl.rundir import Workspace
+from jobs.data import open_data
+from jobs.training.events import EventLog
+from jobs.training.group import Group
+from jobs.training.loop import Surroundings, train
+
+GOLDEN = Path(__file__).with_name("golden.json")
+STEPS = {"epochs": ("1",), "batch": ("32",), "norm_batch": ("16",), "input_size": ("16",), "lr": ("0.01",)}
+FITTING = {"sge": {"G": ("8",)}, "gn": {"num_groups": ("8",)}}
+"""Hyperparameters of modules whose defaults do not fit the 16 channels of resnet20."""
+
+
+class ThreeSteps:
+    """The digits, cut short: three steps, and one batch to evaluate."""
+
+    steps_per_epoch = 3
+
+    def __init__(self, spec):
+        self._data = open_data(spec, DataRoots(), torch.device("cpu"))
+        self.train = self._data.train
+        self._evaluated = tuple(part[:8] for part in next(iter(self._data.evaluate(0, 1))))
+        self.evaluation_size = len(self._evaluated[1])
+
+    def evaluate(self, rank, world):
+        yield self._evaluated
+
+
+@pytest.mark.parametrize("module", ["none", *attention.names()])
+def test_three_steps_with_a_module_give_the_numbers_of_its_versions(module, tmp_path):
+    replaces = module != "none" and attention.describe(module).replaces
+    axes = Axes(
+        modules=(module,),
+        hyperparameters=FITTING.get(module, {}),
+        placements=("norms",) if replaces else ("block",),
+        overrides=STEPS,
+    )
+    (spec,) = expand(axes).specs
+    run = Workspace(tmp_path).run(spec.id)
+    incarnation = run.attempt(1).incarnation(0)
+    incarnation.path.mkdir(parents=True)
+    cpu = torch.device("cpu")
+    torch.manual_seed(0)
+    around = Surroundings(run=run, token=(1, 0), group=Group(0, 1, cpu), events=EventLog(incarnation.events))
+    assert train(spec, ThreeSteps(spec), surgery.build(spec), around) == "completed"
+    (metrics,) = [e for e in read_events(incarnation.events.read_bytes()) if e["kind"] == "metrics"]
+    hold(f"{module} in resnet20", dict(vars(spec.versions)), metrics["values"]["train_loss"])
+
+
+@pytest.mark.parametrize("backbone", backbones.names())
+def test_a_forward_of_a_backbone_gives_the_number_of_its_version(backbone):
+    torch.manual_seed(0)
+    network = backbones.build(backbone, 10).eval()
+    images = torch.linspace(-1, 1, 3 * 32 * 32).reshape(1, 3, 32, 32)
+    with torch.inference_mode():
+        scores = network(images)
+    hold(backbone, {"backbone": backbones.describe(backbone).version}, scores.abs().mean().item())
+
+
+def hold(name, versions, number):
+    """A part's number to the one written down for its versions, or write it down when asked to."""
+    golden = json.loads(GOLDEN.read_text()) if GOLDEN.exists() else {}
+    if os.environ.get("ATTNCTL_GOLDEN") == "write":
+        golden[name] = {"versions": versions, "number": number}
+        write_atomic(GOLDEN, json.dumps(golden, indent=1, sort_keys=True).encode() + b"\n")
+        return
+    assert name in golden, f"{name} is new: write its number with ATTNCTL_GOLDEN=write"
+    assert versions == golden[name]["versions"], "a version moved: write the new number"
+    assert number == pytest.approx(golden[name]["number"], rel=1e-3), "the number moved, the version did not"

@@ -1,0 +1,127 @@
+"""Worker processes: who may run, how they end, and what they leave behind."""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from training_workers import Mischief, Run, events, exit_codes, logs, make_spec, outcomes, wait_until
+
+from attnctl.files import write_atomic
+from attnctl.records import Submission
+from attnctl.state import Evidence, State, blamed, decide
+
+
+def test_the_command_trains_a_run_and_leaves_its_records(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "w", make_spec(epochs=1))
+    tag, incarnation = run.submit()
+    (tmp_path / "db.py").write_text("raise RuntimeError('a file of the user shadows ours')")
+    command = [sys.executable, "-P", "-m", "jobs.worker", *run.arguments(tag), "--task", "0"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, **run.environ(0, 1)}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), logs(incarnation)
+    assert outcomes(incarnation) == ["completed"]
+    assert [event["kind"] for event in events(incarnation) if event["kind"] != "progress"] == [
+        "model",
+        "checkpoint",
+        "metrics",
+        "checkpoint",
+        "end",
+    ]
+    (model,) = events(incarnation, "model")
+    assert (model["params"], model["steps"], model["world"], model["device"]) == (274490, 5, 1, "cpu")
+    (row,) = events(incarnation, "metrics")
+    assert set(row["values"]) == {"loss", "top1", "top5", "train_loss", "train_top1", "lr", "images_per_s"}
+    env = json.loads(incarnation.env.read_bytes())
+    assert env["threads"] == 1
+    assert env["packages"]["torch"]
+    assert run.directory.attempt(1).owner.read_text() == "h:1"
+
+
+def test_a_surplus_job_leaves_and_touches_nothing(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "w", make_spec())
+    tag, incarnation = run.submit(2)
+    run.directory.attempt(1).owner.write_text("somebody:1")
+    with run.started(2, job="h:2", tag=tag) as (processes, _):
+        assert exit_codes(processes, 10) == [0, 0]
+    assert not incarnation.path.exists()
+
+
+def test_a_job_of_a_closed_submission_leaves_and_touches_nothing(tmp_path: Path) -> None:
+    """Its runs may have been submitted again since: somebody else's job trains them."""
+    run = Run.create(tmp_path / "w", make_spec())
+    tag, incarnation = run.submit(1)
+    path = run.workspace.submission(tag)
+    write_atomic(path, dataclasses.replace(Submission.decode(path.read_bytes()), failed="never reached SLURM").encode())
+    with run.started(1, job="h:1", tag=tag) as (processes, _):
+        assert exit_codes(processes, 10) == [0]
+    assert not incarnation.path.exists()
+    assert not run.directory.attempt(1).owner.exists()
+
+
+def test_a_superseded_attempt_stops_before_it_saves(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "w", make_spec())
+    slow = {rank: Mischief(slow=0.3) for rank in range(2)}
+    with run.started(2, mischief=slow) as (processes, incarnation):
+        wait_until(lambda: events(incarnation, "model"))
+        run.directory.attempt(2).path.mkdir()
+        assert exit_codes(processes) == [0, 0], logs(incarnation)
+    assert outcomes(incarnation) == ["superseded"] * 2
+    assert not events(incarnation, "checkpoint")
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_as_diverged_on_all_ranks(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "w", make_spec(lr=1e30, warmup_epochs=0.0))
+    with run.started(2) as (processes, incarnation):
+        assert exit_codes(processes) == [1, 1]
+    assert outcomes(incarnation) == ["diverged"] * 2
+    verdict = decide(Evidence(created=0, submitted=True, exits=incarnation.exits(), world=2))
+    assert verdict.state is State.DIVERGED
+
+
+def test_when_a_rank_is_killed_the_others_end_within_seconds_and_are_not_blamed(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "w", make_spec())
+    harm = {rank: Mischief(slow=0.05) for rank in range(4)} | {2: Mischief(at=3, number=signal.SIGKILL)}
+    with run.started(4, mischief=harm) as (processes, incarnation):
+        processes[2].join(60)
+        died = time.monotonic()
+        assert exit_codes(processes, 10) == [1, 1, -signal.SIGKILL, 1]
+        assert time.monotonic() - died < 5
+    exits = incarnation.exits()
+    assert [(record.rank, record.secondary) for record in exits] == [(0, True), (1, True), (3, True)]
+    verdict = decide(Evidence(created=0, submitted=True, exits=exits, world=4))
+    assert (verdict.state, verdict.reason) == (State.ERROR, "rank 2 ended without a word: killed?")
+
+
+def test_a_rank_that_fails_by_itself_is_the_one_to_blame(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "w", make_spec())
+    with run.started(2, mischief={1: Mischief(at=2, number=Mischief.OUT_OF_MEMORY)}) as (processes, incarnation):
+        assert exit_codes(processes, 20) == [1, 1], logs(incarnation)
+    cause = blamed(incarnation.exits())
+    assert cause is not None
+    assert (cause.rank, cause.outcome, cause.step) == (1, "out of memory", 2)
+    assert "Disturbed" in cause.traceback or "train" in cause.traceback
+
+
+def test_a_signal_while_waiting_for_the_others_ends_the_process_cleanly(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "w", make_spec())
+    tag, incarnation = run.submit(2)
+    with run.started(1, tag=tag, mischief={0: Mischief(environ={"WORLD_SIZE": "2"})}) as (processes, _):
+        wait_until(incarnation.rendezvous.exists)
+        os.kill(processes[0].pid or 0, signal.SIGTERM)
+        assert exit_codes(processes, 20) == [0]
+    assert outcomes(incarnation) == ["interrupted"]
+
+
+def test_a_world_that_does_not_fit_is_told_in_one_line(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "w", make_spec(norm_batch=256))
+    with run.started(2) as (processes, incarnation):
+        assert exit_codes(processes) == [1, 1]
+    messages = {record.message for record in incarnation.exits()}
+    assert len(messages) == 1
+    assert "worlds that fit: 1," in messages.pop()

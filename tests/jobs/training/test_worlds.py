@@ -1,0 +1,175 @@
+"""Worlds 1, 2 and 4 train the same network, and evaluate every sample once."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.distributed import FileStore  # type: ignore[attr-defined]
+from torch.nn import functional
+from training_workers import SERVER, exit_codes, make_spec
+
+from attnctl.records import read_events
+from attnctl.rundir import RunDir
+from attnctl.spec import RunSpec
+from jobs.training import checkpoint
+from jobs.training.evaluation import evaluate
+from jobs.training.events import EventLog
+from jobs.training.group import Group
+from jobs.training.loop import Surroundings, train
+
+CLASSES, SAMPLES, TESTED = 4, 40, 23
+
+
+class Network(nn.Module):
+    """Small, with all that could tell worlds apart: batch norm, dropout, a penalty."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 6, 3, bias=False)  # before a norm its gradient would be noise, which AdamW scales up
+        self.norm = nn.BatchNorm2d(6)
+        self.drop = nn.Dropout(0.3)
+        self.fc = nn.Linear(6, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = functional.relu(self.norm(self.conv(x)))
+        return self.fc(self.drop(x.mean((2, 3))))  # type: ignore[no-any-return]
+
+    def extra_loss(self) -> Tensor:
+        return 0.1 * self.norm.weight.abs().sum()
+
+
+class Data:
+    """Random images; ranks evaluate unequal shares, some of them nothing at all."""
+
+    def __init__(self, spec: RunSpec, tested: int = TESTED) -> None:
+        generator = torch.Generator().manual_seed(0)
+        self.images = torch.randn(SAMPLES + tested, 3, 5, 5, generator=generator)
+        self.labels = torch.randint(CLASSES, (SAMPLES + tested,), generator=generator)
+        self.recipe = spec.recipe
+        self.steps_per_epoch = SAMPLES // spec.recipe.batch
+        self.evaluation_size = tested
+
+    def train(self, start: int, replicas: range, steps: int) -> Iterator[tuple[Tensor, Tensor]]:
+        size = self.recipe.norm_batch
+        for step in range(start, steps):
+            for replica in replicas:
+                begin = step % self.steps_per_epoch * self.recipe.batch + replica * size
+                yield self.images[begin : begin + size], self.labels[begin : begin + size]
+
+    def evaluate(self, rank: int, world: int) -> Iterator[tuple[Tensor, Tensor]]:
+        for begin in range(SAMPLES + rank * 3, len(self.labels), world * 3):
+            part = slice(begin, min(begin + 3, len(self.labels)))
+            yield self.images[part], self.labels[part]
+
+    def close(self) -> None:
+        pass
+
+
+def make_run(**overrides: Any) -> RunSpec:
+    overrides = {"batch": 8, "norm_batch": 2, "clip_norm": 0.5, "ema": 0.9, **overrides}
+    return make_spec("none", label_smoothing=0.1, epochs=3, **overrides)
+
+
+def rank_of_world(folder: Path, spec: RunSpec, rank: int, world: int) -> None:
+    torch.set_num_threads(1)
+    store = FileStore(str(folder / "store"), world) if world > 1 else None
+    group = Group(rank, world, torch.device("cpu"), store)  # type: ignore[arg-type]
+    torch.manual_seed(0)
+    run = RunDir(folder / "run", folder / "run/checkpoints")
+    events = EventLog(folder / "events.jsonl") if rank == 0 else None
+    around = Surroundings(run=run, token=(1, 0), group=group, events=events)
+    assert train(spec, Data(spec), Network(), around, torch.float64) == "completed"
+    group.close()
+
+
+def train_in(folder: Path, spec: RunSpec, world: int) -> dict[str, Any]:
+    folder.mkdir()
+    ranks = [SERVER.Process(target=rank_of_world, args=(folder, spec, rank, world)) for rank in range(world)]
+    for process in ranks:
+        process.start()
+    assert exit_codes(list(ranks)) == [0] * world
+    run = RunDir(folder / "run", folder / "run/checkpoints")
+    return checkpoint.load(checkpoint.stored(run)[0], run)
+
+
+@pytest.mark.parametrize("overrides", [{}, {"optimizer": "adamw", "lr": 0.01}], ids=["sgd", "adamw"])
+def test_worlds_agree_in_float64(tmp_path: Path, overrides: dict[str, Any]) -> None:
+    spec = make_run(**overrides)
+    one, *others = [train_in(tmp_path / str(world), spec, world) for world in (1, 2, 4)]
+    assert one["network"]["norm.num_batches_tracked"] == 15  # replica 0 alone updates the statistics, once a step
+    for other in others:
+        for part in ("network", "averaged"):
+            for name, tensor in one[part].items():
+                torch.testing.assert_close(other[part][name], tensor, rtol=0, atol=1e-12)
+        assert other["best"] == pytest.approx(one["best"], abs=1e-12)
+
+
+def test_the_penalty_counts_once_a_step_whatever_the_accumulation(tmp_path: Path) -> None:
+    """Against one written-out step of plain SGD: the mean of the forwards' losses, and the penalty once."""
+    spec = make_run(clip_norm=0.0, ema=0.0, momentum=0.0, nesterov=False, weight_decay=0.0, schedule="constant")
+    recipe = dataclasses.replace(spec.recipe, epochs=1, batch=40, norm_batch=10, warmup_epochs=0.0)
+    spec = dataclasses.replace(spec, recipe=recipe)
+    torch.manual_seed(0)
+    network = Network().double().train()
+    network.drop.p = 0.0
+    run = RunDir(tmp_path, tmp_path / "checkpoints")
+    expected = Network().double().train()
+    expected.load_state_dict(network.state_dict())
+    data = Data(spec)
+    around = Surroundings(run=run, token=(1, 0), group=Group(0, 1, torch.device("cpu")), events=None)
+    train(spec, data, network, around, torch.float64)
+    expected.drop.p = 0.0
+    batches = zip(data.images[:40].double().split(10), data.labels[:40].split(10), strict=True)
+    losses = [functional.cross_entropy(expected(x), y, label_smoothing=0.1) for x, y in batches]
+    (torch.stack(losses).mean() + expected.extra_loss()).backward()  # type: ignore[no-untyped-call]
+    for (name, mine), theirs in zip(network.named_parameters(), expected.parameters(), strict=True):
+        assert theirs.grad is not None
+        torch.testing.assert_close(mine, theirs - recipe.lr * theirs.grad, rtol=0, atol=1e-12, msg=name)
+
+
+def test_an_evaluation_counts_every_sample_once_and_says_so_otherwise() -> None:
+    spec = make_run()
+    data, network = Data(spec), Network().double()
+    group = Group(0, 1, torch.device("cpu"))
+    autocast = torch.autocast("cpu", enabled=False)
+    values = evaluate(network, data, group, lambda images: images.double(), autocast)
+    with torch.no_grad():
+        network.eval()
+        logits, labels = network(data.images[SAMPLES:].double()), data.labels[SAMPLES:]
+    assert values["loss"] == pytest.approx(functional.cross_entropy(logits, labels).item(), rel=1e-12)
+    assert values["top1"] == pytest.approx(100 * (logits.argmax(1) == labels).double().mean().item())
+    assert values["top5"] == 100  # of four classes
+    data.evaluation_size += 1
+    with pytest.raises(RuntimeError, match="23 samples were evaluated of 24"):
+        evaluate(network, data, group, lambda images: images.double(), autocast)
+
+
+@pytest.mark.parametrize("options", [{"precision": "bf16"}, {"precision": "fp16"}, {"channels_last": True}])
+def test_other_arithmetic_trains_and_ends_finite(tmp_path: Path, options: dict[str, Any]) -> None:
+    spec = make_run(**options)
+    run = RunDir(tmp_path, tmp_path / "checkpoints")
+    group = Group(0, 1, torch.device("cpu"))
+    network = Network()
+    events = EventLog(tmp_path / "events.jsonl")
+    around = Surroundings(run=run, token=(1, 0), group=group, events=events)
+    assert train(spec, Data(spec), network, around) == "completed"
+    events.close()
+    assert around.position.step == 15
+    assert all(parameter.isfinite().all() and parameter.dtype == torch.float32 for parameter in network.parameters())
+
+
+def test_checkpoints_come_by_the_clock_within_an_epoch_too(tmp_path: Path) -> None:
+    spec = make_run()
+    run = RunDir(tmp_path, tmp_path / "checkpoints")
+    events = EventLog(tmp_path / "events.jsonl")
+    around = Surroundings(run=run, token=(1, 0), group=Group(0, 1, torch.device("cpu")), events=events, save_every=0.0)
+    train(spec, Data(spec), Network(), around)
+    events.close()
+    steps = [event["step"] for event in read_events((tmp_path / "events.jsonl").read_bytes()) if "bytes" in event]
+    assert {1, 5, 10, 15} < set(steps)
+    assert steps == sorted(steps)
+    assert [path.name for path in checkpoint.stored(run)] == ["15-1.0.pt"]

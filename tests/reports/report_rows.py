@@ -1,0 +1,47 @@
+"""Runs as the index gives them, without an index."""
+
+import json
+
+from attnctl.grid import Axes, expand
+from attnctl.values import text
+from db.rows import Details, RunRow
+
+
+def rows(values, modules=("none", "ela"), seeds=("0",), state="completed", **axes):
+    """Runs with these top-1 values, in the order of the grid; None is a run that is not done."""
+    made = []
+    specs = expand(Axes(modules=modules, seeds=seeds, **axes)).specs
+    details = Details(
+        lambda part: {
+            spec.id: {
+                "hyperparameters": {name: text(value) for name, value in spec.hyperparameters},
+                "recipe": tuple(vars(spec.recipe).values()),
+                "spec": json.dumps(spec.to_json()),
+            }[part]
+            for spec in specs
+        }
+    )
+    for spec, value in zip(specs, values, strict=True):
+        metrics = {"top1": value, "top5": value + 1} if value is not None else {}
+        made.append(
+            RunRow(
+                id=spec.id,
+                module=spec.module,
+                label=spec.label(),
+                backbone=spec.backbone,
+                placement=spec.placement,
+                dataset=spec.dataset,
+                versions="",
+                seed=spec.seed,
+                state="completed" if value is not None else state,
+                reason="",
+                since=0.0,
+                step=45,
+                steps=100,
+                params=272474,
+                macs=40813184,
+                metrics=metrics,
+                details=details,
+            )
+        )
+    return made

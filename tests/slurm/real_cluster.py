@@ -1,0 +1,83 @@
+"""What the tests ask of the real cluster."""
+
+import dataclasses
+import subprocess
+import time
+from collections.abc import Callable
+
+from attnctl.config import Config
+from attnctl.records import Placed, Request, Resources
+from attnctl.rundir import Attempt
+from attnctl.spec import RunSpec
+from attnctl.state import Verdict
+from jobs import evidence, observe, submissions
+from jobs.submit import Submitted, submit
+
+
+@dataclasses.dataclass
+class Cluster:
+    """A workspace of a test, and the real cluster."""
+
+    config: Config
+
+    def submit(self, specs: list[RunSpec], resources: Resources | None = None, **options: object) -> Submitted:
+        chosen = dataclasses.replace(self.config.slurm, **options)  # type: ignore[arg-type]
+        (done,) = submit(self.config, specs, resources or Resources(minutes=5), chosen, "slurm")
+        return done
+
+    def attempt(self, run: str) -> Attempt:
+        return self.config.workspace.run(run).attempts()[-1]
+
+    def placed(self, submitted: Submitted) -> list[Placed]:
+        head = submissions.head(self.config.workspace.submission(submitted.tag))
+        assert head is not None
+        return [
+            Placed(
+                run=run,
+                attempt=number,
+                tag=head.tag,
+                where="slurm",
+                job_id=f"{head.job_id}_{task}" if head.job_id else None,
+                created=head.created,
+            )
+            for task, (run, number) in enumerate(submitted.tasks)
+        ]
+
+    def observe(self, submitted: Submitted) -> str | None:
+        return observe.observe(self.config.workspace, self.placed(submitted))
+
+    def verdicts(self, submitted: Submitted) -> list[Verdict]:
+        found = []
+        for run, _ in submitted.tasks:
+            attempt = self.attempt(run)
+            request = Request.read(attempt.request)
+            assert request is not None
+            found.append(
+                evidence.verdict(attempt, request, lambda tag: submissions.head(self.config.workspace.submission(tag)))
+            )
+        return found
+
+    def states(self, submitted: Submitted) -> list[str]:
+        return [str(verdict.state) for verdict in self.verdicts(submitted)]
+
+    def until(self, submitted: Submitted, wanted: Callable[[list[str]], bool], seconds: float = 120) -> list[str]:
+        """Observe until the states are as wanted."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            assert self.observe(submitted) is None
+            states = self.states(submitted)
+            if wanted(states):
+                return states
+            time.sleep(0.5)
+        raise AssertionError(f"still {states}; {self.logs(submitted)}")
+
+    def logs(self, submitted: Submitted) -> str:
+        folders = [self.config.workspace.submission_logs(submitted.tag)]
+        folders += [self.attempt(run).path for run, _ in submitted.tasks]
+        files = [path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix in {".out", ".txt"}]
+        return "\n".join(f"{path.name}: {path.read_text(errors='replace')[-2000:]}" for path in files)
+
+
+def slurm(*command: str) -> str:
+    """What a command of SLURM prints."""
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout

@@ -1,0 +1,53 @@
+"""The same command line as everywhere, on the real SLURM."""
+
+import json
+import time
+from collections.abc import Callable
+
+import pytest
+from real_cluster import Cluster
+
+from attnctl.cli import main
+from attnctl.records import Submission
+
+SMALL = ["--epochs", "1", "--batch", "128", "--norm-batch", "32", "--input-size", "8"]
+CPUS = ["--gpus-per-node", "0", "--time", "5"]
+
+
+@pytest.fixture
+def attnctl(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Calls the command line in the cluster's workspace; gives what it printed."""
+    cluster.config.workspace.root.mkdir()
+
+    def run(*words: str) -> str:
+        assert main(["--workspace", str(cluster.config.workspace.root), *words]) == 0
+        return capsys.readouterr().out
+
+    return run
+
+
+def test_a_run_waits_for_the_run_that_it_starts_from(cluster: Cluster, attnctl: Callable[..., str]) -> None:
+    (plain,) = json.loads(attnctl("sweep", "none", *SMALL, *CPUS, "--json"))["runs"]
+    (started,) = json.loads(attnctl("sweep", "se", "--init", plain["id"], *SMALL, *CPUS, "--json", "--wait"))["runs"]
+    script = Submission.decode(cluster.config.workspace.submission(started["tag"]).read_bytes()).script
+    assert f"--dependency=singleton,afterok:{plain['job_id']}" in script
+    states = {row["id"]: row["state"] for row in json.loads(attnctl("status", "--json"))["runs"]}
+    assert states == {plain["id"]: "completed", started["id"]: "completed"}
+
+
+def test_a_sweep_is_submitted_followed_and_reported(attnctl: Callable[..., str]) -> None:
+    started = time.monotonic()
+    sweep = ["sweep", "none,ela", "--kernel", "5", "--name", "first", *SMALL, *CPUS]
+    runs = json.loads(attnctl(*sweep, "--json"))["runs"]
+    assert time.monotonic() - started < 10, "submitting returns at once"
+    assert [(run["label"].split()[0], run["action"]) for run in runs] == [("none", "new"), ("ela", "new")]
+    assert {run["job_id"].partition("_")[2] for run in runs} == {"0", "1"}
+
+    again = json.loads(attnctl(*sweep, "--wait", "--json"))["runs"]
+    assert {run["action"] for run in again} == {"queued"}
+    rows = json.loads(attnctl("status", "first", "--json"))["runs"]
+    assert [(row["id"], row["state"]) for row in rows] == [(run["id"], "completed") for run in runs]
+    assert "completed at step" in attnctl("logs", runs[0]["id"])
+    report = attnctl("report", "first", "--format", "markdown")
+    assert "no attention" in report
+    assert "ela" in report
