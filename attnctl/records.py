@@ -100,12 +100,19 @@ class Submission(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep(Record):
-    """A named set of runs that one command asked for."""
+    """A named set of runs that one command asked for.
+
+    paper, table: of a paper's table, the paper (a name, or its file as it was given) and the table's number. overrides:
+    what was asked for instead of what the paper has, as `attnctl.papers.runs.Overrides.to_json` gives it.
+    """
 
     name: str
     created: float
     command: list[str]
     runs: list[str]
+    paper: str = ""
+    table: str = ""
+    overrides: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,6 +207,26 @@ class Speed(Record):
     def conditions(self) -> tuple[str, int, str, bool]:
         """How: figures compare only under the same."""
         return self.device, self.batch, self.precision, self.compiled
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imported(Record):
+    """A number that was measured or published elsewhere, as `attnctl import` took it in.
+
+    table, row: a cell of a paper's table, such as ean:2 and the row's name; or else label, backbone and dataset say
+    where it belongs in a comparison. values: by metric (top1, top5, params, macs, fps ...), in their own units.
+    source: where it is from, in the user's words, or the file's name.
+    """
+
+    source: str
+    values: Mapping[str, float]
+    table: str = ""
+    row: str = ""
+    label: str = ""
+    backbone: str = ""
+    dataset: str = ""
+    placement: str = ""
+    seed: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

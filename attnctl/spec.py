@@ -164,6 +164,12 @@ class RunSpec:
         """The same request with seed 0: what replicates have in common."""
         return dataclasses.replace(self, seed=0)
 
+    @property
+    def family(self) -> str:
+        """What the runs of one cell of a table share, whatever their seed and the versions of the code: a hash."""
+        versions = Versions(module="", backbone=0, placement=0, dataset=0, loop=0)
+        return _digest(dataclasses.replace(self, seed=0, versions=versions))
+
     def label(self) -> str:
         """The module and its hyperparameters, such as `ela kernel=5 groups=c`."""
         return " ".join([self.module, *(f"{name}={text(value)}" for name, value in self.hyperparameters)])

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Literal
 
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """A column of numbers. scale: a value is divided by it before it is shown; unit: of what is shown then."""
+    """A column. scale: a number is divided by it before it is shown; unit: of what is shown then."""
 
     name: str
+    """Unique in the table, such as `top1` or, of a paper's column `c100`, `c100.published`."""
     title: str
+    span: str = ""
+    """The heading above this and its neighbours of the same span, such as `C100 (%)`; empty: none."""
+    kind: Literal["number", "words"] = "number"
     unit: str = ""
     scale: float = 1.0
     decimals: int = 2
+    signed: bool = False
+    """A difference: shown with its sign."""
     better: Literal["higher", "lower"] | None = None
     """Which value of a group is the best one; None: none is."""
     measured: bool = False
@@ -28,17 +34,21 @@ class Column:
 
     def show(self, number: float) -> str:
         """A value as it is shown, without its unit."""
-        return f"{number / self.scale:.{self.decimals}f}"
+        return f"{number / self.scale:{'+' if self.signed else ''}.{self.decimals}f}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One number, or why there is none."""
+    """One number or words, or why there is none."""
 
     value: float | None = None
     """The mean over the seeds that are done, in the column's own unit before scaling."""
+    printed: str = ""
+    """What is shown instead of `value`: words, or a number just as a paper prints it."""
     spread: float | None = None
     """Sample standard deviation (ddof = 1); None with fewer than two seeds."""
+    interval: tuple[float, float] | None = None
+    """Of a difference to the baseline: its 95 % confidence interval, in the column's own unit."""
     n: int = 0
     """Seeds in the mean."""
     wanted: int = 0
@@ -48,6 +58,9 @@ class Cell:
     runs: tuple[str, ...] = ()
     """Ids of the runs that the number comes from; without a number, of those that are to give it."""
     best: bool = False
+    second: bool = False
+    marks: tuple[str, ...] = ()
+    """The marks of its footnotes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +69,8 @@ class Row:
 
     header: tuple[str, ...]
     cells: tuple[Cell, ...]
+    marks: tuple[str, ...] = ()
+    """The marks of the footnotes of the whole row."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,14 +82,25 @@ class Group:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Footnote:
+    """What a mark in the table means. mark: `a`, `b` ..."""
+
+    mark: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Table:
-    """A report."""
+    """A report. notes stand under it, then the footnotes."""
 
     title: str
     headers: tuple[str, ...]
     columns: tuple[Column, ...]
     groups: tuple[Group, ...]
+    label: str = ""
+    r"""For references from a text: LaTeX's \label."""
     notes: tuple[str, ...] = ()
+    footnotes: tuple[Footnote, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The table as JSON values."""
@@ -83,48 +109,93 @@ class Table:
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Table:
         """The table that `to_json` gave."""
+        groups = tuple(
+            Group(
+                title=group["title"],
+                rows=tuple(
+                    Row(
+                        header=tuple(row["header"]),
+                        cells=tuple(Cell(**_tuples(cell)) for cell in row["cells"]),
+                        marks=tuple(row["marks"]),
+                    )
+                    for row in group["rows"]
+                ),
+            )
+            for group in document["groups"]
+        )
         return cls(
-            title=document["title"],
-            headers=tuple(document["headers"]),
-            columns=tuple(Column(**column) for column in document["columns"]),
-            groups=tuple(
-                Group(
-                    title=group["title"],
-                    rows=tuple(
-                        Row(
-                            header=tuple(row["header"]),
-                            cells=tuple(Cell(**{**cell, "runs": tuple(cell["runs"])}) for cell in row["cells"]),
-                        )
-                        for row in group["rows"]
-                    ),
-                )
-                for group in document["groups"]
-            ),
-            notes=tuple(document["notes"]),
+            **{
+                **_tuples(document),
+                "columns": tuple(Column(**column) for column in document["columns"]),
+                "groups": groups,
+                "footnotes": tuple(Footnote(**footnote) for footnote in document["footnotes"]),
+            }
         )
 
 
-def _plain(value: Any) -> Any:
-    if hasattr(value, "__dataclass_fields__"):
-        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
-    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where the numbers of a run come from, for a page that tells it. facts: name and words, in order."""
+
+    run: str
+    facts: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plot:
+    """A drawing for a page. svg: one <svg> element, made by us."""
+
+    title: str
+    svg: str
+
+
+@dataclass(frozen=True)
+class Span:
+    """Neighbouring columns under one heading; title is empty where there is none."""
+
+    title: str
+    columns: tuple[Column, ...]
+
+
+def spans(columns: Sequence[Column]) -> list[Span]:
+    """The columns parted by their spans, in order."""
+    found: list[Span] = []
+    for column in columns:
+        if found and column.span and found[-1].title == column.span:
+            found[-1] = Span(column.span, (*found[-1].columns, column))
+        else:
+            found.append(Span(column.span, (column,)))
+    return found
 
 
 def texts(row: Row, columns: Sequence[Column], plus_minus: str) -> list[tuple[str, str]]:
-    """Each cell as its number, with its spread, and its words; either may be empty.
+    """Each cell as its number or words, with its spread, and its state; either may be empty.
 
-    Words that stand in the row already are not said again. plus_minus: what stands between mean and spread.
+    A state that stands in the row already is not said again. plus_minus: what stands between mean and spread.
     """
     found: list[tuple[str, str]] = []
     for cell, column in zip(row.cells, columns, strict=True):
-        number = "" if cell.value is None else column.show(cell.value)
+        number = cell.printed or ("" if cell.value is None else column.show(cell.value))
         if cell.value is not None and cell.spread is not None:
-            number += f"{plus_minus}{column.show(cell.spread)}"
+            number += f"{plus_minus}{cell.spread / column.scale:.{column.decimals}f}"
+        if cell.interval is not None:
+            low, high = map(column.show, cell.interval)
+            number += f" [{low}, {high}]"
         said = any(cell.state == state for _, state in found)
         found.append((number, "" if said else cell.state))
     return found
 
 
-def all_rows(table: Table) -> Sequence[tuple[Group, Row]]:
+def all_rows(table: Table) -> Iterator[tuple[Group, Row]]:
     """The rows in order, each with its group."""
-    return [(group, row) for group in table.groups for row in group.rows]
+    return ((group, row) for group in table.groups for row in group.rows)
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return {item.name: _plain(getattr(value, item.name)) for item in fields(value)}
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _tuples(document: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in document.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-RUNS, RESULTS, KNOWN, WORKSPACE = "Runs", "Results", "What can be asked for", "This workspace"
+RUNS, RESULTS, PAPERS, KNOWN, WORKSPACE = "Runs", "Results", "Papers", "What can be asked for", "This workspace"
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,21 @@ COMMANDS = (
     Command("logs", RUNS, "Print what a run has written"),
     Command("cancel", RUNS, "End a run, or all runs of a sweep"),
     Command("diff", RUNS, "Show in which fields two runs differ"),
-    Command("report", RESULTS, "Print the comparison table of the runs"),
+    Command("papers", PAPERS, "List the papers' tables and figures, and how much of each is done"),
+    Command(
+        "paper",
+        PAPERS,
+        "A paper of your own, as a file of tables",
+        functions={"new": "new", "check": "check"},
+    ),
+    Command("report", RESULTS, "Print the comparison table of the runs, or a paper's table beside what is published"),
+    Command("figure", RESULTS, "Draw a figure of a paper from the runs"),
+    Command("plot", RESULTS, "Draw a hyperparameter, the epochs or the cost against a metric"),
+    Command("cam", RESULTS, "Draw what trained networks look at: class activation maps, side by side"),
+    Command("histogram", RESULTS, "Draw the responses of a trained network's attention by class"),
+    Command("export", RESULTS, "Write the metrics of runs as CSV, JSON, for TensorBoard or for wandb"),
+    Command("import", RESULTS, "Take in numbers measured or published elsewhere", "import_", "import_"),
+    Command("archive", RESULTS, "Pack all that is behind a table: specs, code, versions, metrics, commands"),
     Command(
         "db", RESULTS, "The database, an index of the run folders", functions={"path": "path", "rebuild": "rebuild"}
     ),
@@ -54,6 +68,7 @@ COMMANDS = (
     Command("datasets", KNOWN, "List the data sets, and whether they are here", module="listings"),
     Command("recipes", KNOWN, "List the recipes: how a run is trained", module="listings"),
     Command("init", WORKSPACE, "Write a commented attnctl.toml into the workspace"),
+    Command("merge", WORKSPACE, "Take in the runs of another workspace"),
     Command("doctor", WORKSPACE, "Check this machine, and how to mend what is missing"),
     Command("data", WORKSPACE, "The data sets' files", functions={"fetch": "fetch", "list": "list_"}),
 )

@@ -1,0 +1,156 @@
+"""What a paper's file says, as values: tables, their columns and rows, what each cell is built and trained with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from attnctl.values import Scalar
+
+CLASSIFICATION = "classification"
+
+Kind = Literal["run", "params", "flops", "fps", "trait", "words"]
+
+TRAITS = ("keeps_channels", "long_range", "lightweight")
+"""What a module is, computed by building it: see `attnctl.papers.traits`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column of a table as printed."""
+
+    key: str
+    """What the rows call it; unique in the table."""
+    title: str
+    """As printed, without the unit."""
+    metric: str
+    """`words`, `params`, `flops`, `fps`, one of TRAITS, or a metric of a training by its name: top1, top5, map ..."""
+    unit: str = ""
+    """As printed: %, M, G ..."""
+    error: bool = False
+    """Printed as an error rate: 100 minus the accuracy."""
+    better: Literal["higher", "lower"] | None = None
+    decimals: int = 2
+    """Of our numbers; what is published is shown as printed."""
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    """Keys of `Setup` that this column's cells have, whatever their rows say: EAN's table 1 has a data set a column."""
+
+    @property
+    def kind(self) -> Kind:
+        """Where our number comes from."""
+        if self.metric in TRAITS:
+            return "trait"
+        return self.metric if self.metric in {"params", "flops", "fps", "words"} else "run"  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """What a cell is built, counted and trained with."""
+
+    task: str = CLASSIFICATION
+    backbone: str = ""
+    placement: str = ""
+    dataset: str = ""
+    module: str = "none"
+    hyperparameters: Mapping[str, Scalar] = field(default_factory=dict)
+    recipe: str = ""
+    """The name of a recipe; empty: the default one of the data set and backbone."""
+    train: Mapping[str, tuple[Scalar, ...]] = field(default_factory=dict)
+    """Recipe fields that differ from it. Several values are several runs, of which the one with the highest mean of
+    the table's first trained column counts: a report says which."""
+    maps: tuple[tuple[int, int], ...] = ()
+    """Instead of a backbone: the module alone, once for each of these maps, (channels, side)."""
+    params_as: str = "exact"
+    flops_as: str = "conv+fc"
+    params_unit: str = ""
+    flops_unit: str = ""
+    head: bool | None = None
+    written: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A row of a table."""
+
+    name: str
+    """Unique in the table: `MobileNetV2+SE`."""
+    printed: str
+    """As the table prints it under its group's first row: `+SE`."""
+    on: str = ""
+    """The key of its group."""
+    group: str = ""
+    """The group's title."""
+    published: Mapping[str, str] = field(default_factory=dict)
+    """Column key -> as printed."""
+    setup: Setup = field(default_factory=Setup)
+    note: str = ""
+    weak: str = ""
+    explained: Mapping[str, str] = field(default_factory=dict)
+    """Column key -> why our figure is not the printed one."""
+    cite: str = ""
+
+    @property
+    def baseline(self) -> bool:
+        """Whether the group's other rows are compared with it: it has no module."""
+        return self.setup.module == "none"
+
+    def setup_of(self, column: Column) -> Setup:
+        """What the cell in that column is built with."""
+        return replace(self.setup, **column.changes) if column.changes else self.setup
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table of a paper."""
+
+    paper: str
+    """The paper's name."""
+    number: str
+    caption: str
+    header: str
+    """The heading of the rows' column, as printed: Architecture, Method ..."""
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    note: str = ""
+
+    @property
+    def name(self) -> str:
+        """`ean:2`."""
+        return f"{self.paper.lower()}:{self.number}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A figure of a paper, drawn from runs. kind and settings: see `attnctl/papers/__init__.py`."""
+
+    paper: str
+    number: str
+    caption: str
+    kind: Literal["sweep", "curves", "scatter", "cam", "histogram"]
+    table: str = ""
+    """The table whose rows it draws, where it draws a table's."""
+    rows: tuple[str, ...] = ()
+    """Globs of the names of those rows; empty: all."""
+    x: str = ""
+    y: str = "top1"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What a kind needs besides: layers, classes, and for a sweep the grid that it asks for."""
+    published: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paper:
+    """A paper, its tables and figures by number."""
+
+    name: str
+    title: str
+    address: str = ""
+    cite: str = ""
+    """The key of its entry in a bibliography."""
+    file: Path | None = None
+    """A user's file; None is one of ours."""
+    tables: Mapping[str, Table]
+    figures: Mapping[str, Figure] = field(default_factory=dict)
