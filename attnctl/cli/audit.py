@@ -30,11 +30,10 @@ def audit(
     Each network is built, and counted as its paper counted. A figure matches when ours is the same to the last printed
     digit; explained are a misprint, a wrong label and what a tool does not see.
     """
-    from attnctl import papers
-    from attnctl.papers.audit import audit as figures_of
+    from attnctl.papers import audit as audits
 
-    rows = papers.rows(paper, table)
-    figures = list(_followed(figures_of(rows), len(rows)))
+    tables = audits.tables(paper, table)
+    figures = list(_followed(audits.audit(tables), sum(len(item.rows) for item in tables)))
     if as_json:
         output.document(
             {"rows": [{**asdict(figure), "match": figure.match} for figure in figures], "summary": _summary(figures)}

@@ -1,83 +1,86 @@
-"""The papers' tables as data: what they print of complexity, and the network that each row is counted on.
+"""The papers' tables and figures as data: what is printed, and what each cell is built, counted and trained with.
 
-A file here is a paper. Its `[tables.N]` has the rows of table N; what a row does not say is said by the
-`[tables.N.on.X]` that it names, or by the table:
+A file here is a paper; `attnctl paper new my.toml` begins one of a user's own, which is written the same way:
 
-    row            the row, by its printed label; the backbone goes before it where a table prints it once for many
-    on             the network it stands on
+    name, title, address, cite  of the paper; cite: its key in a bibliography
+    [written.MODULE]         how the code that the figures were counted on wrote a module: see `Written`
+    [tables.N]               caption, header (of the rows' column), note, and what all rows have in common
+    [[tables.N.columns]]     the columns, in their order
+    [tables.N.on.X]          a group of rows: title, and what its rows have in common
+    [[tables.N.rows]]        the rows, in their order
+    [figures.N]              a figure
+
+A column:
+
+    key                      what the rows call it
+    title, unit              as printed; unit: %, M, G, MB ...
+    metric                   params, flops; fps; a metric of a training: top1, top5 ...; keeps_channels, long_range,
+                             lightweight: what the module is; words: a text that is not compared
+    error                    printed as an error rate, 100 minus the accuracy
+    better                   higher or lower; said only where the metric does not say it
+    decimals                 of our numbers
+    changes                  what its cells have instead of their rows' keys: a data set, a module ...
+
+A row:
+
+    row                      its name, unique in the table
+    printed                  as printed, where its group's first row says the rest: +SE
+    on                       its group
+    KEY OF A COLUMN          what is printed there, in quotes
+    explained                by column: why the printed figure is not ours: a misprint, a wrong label
+    note, weak               what a reader must know; why a match proves little
+    cite                     the module's key in a bibliography
+
+What a cell is made with stands in the row, its group or the table; the nearest wins:
+
     backbone, placement, dataset, module, hyperparameters      what is built; the module is none unless it is said
-    maps           instead of a backbone: the module alone, once for each of these maps, [channels, side]
-    params, flops  as printed; 25.56M has its unit, 25.56 the table's; a product is printed where a paper prints one
-    params_unit, flops_unit      K, M, G, or MiB of float32
-    params_as, flops_as          the way of counting: exact, one of attnctl.complexity's, or the parameters of one kind
-                                 of layer, such as linear.weight
-    head           whether the counted code had a layer for the mean before the classifier, where ours has a function
-    written        how the counted code wrote the module, where it differs from the paper's [written.MODULE]
-    task           detection or segmentation: rows that wait for it
-    note           what a reader must know
-    weak           why the configuration is one of several, or odd: it fits, and proves little
-    explained      params, flops: why the figure is not ours: a misprint, a wrong label, what a tool does not see
+    recipe                   how it is trained; the data set's own unless it is said
+    train                    fields of the recipe that differ. A list is several runs, of which the one with the
+                             highest mean of the table's first trained column counts
+    maps                     instead of a backbone: the module alone, once for each of these maps, [channels, side]
+    params_as, flops_as      the way of counting: exact, one of attnctl.complexity's, or the parameters of one kind
+                             of layer, such as linear.weight
+    params_unit, flops_unit  K, M, G, or MiB of float32, where the column's unit is not, or not truly, one of them
+    head                     whether the counted code had a layer for the mean before the classifier, where ours
+                             has a function
+    written                  how the counted code wrote the module, where it differs from [written.MODULE]
+    task                     detection or segmentation: rows that wait for it
+
+A figure:
+
+    caption, note
+    kind                     sweep: a hyperparameter against a metric. curves: a metric over the epochs. scatter: a
+                             metric against the cost. cam: class activation maps. histogram: an attention's responses
+    table, rows              the table whose rows are drawn; the rows' names or globs, all of them unless said
+    x, y                     what is drawn against what; y is top1 unless it is said
+    settings                 what the kind needs besides: see `attnctl.papers.model.Figure`
+    published                numbers that the paper prints of it
 """
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-from attnctl.values import Scalar, SpecError, did_you_mean, listed
+from attnctl.papers.model import CLASSIFICATION, Column, Figure, Paper, Row, Setup, Table
+from attnctl.papers.read import read
+from attnctl.values import SpecError, did_you_mean, listed
+
+__all__ = [
+    "CLASSIFICATION",
+    "Column",
+    "Figure",
+    "Paper",
+    "Row",
+    "Setup",
+    "Table",
+    "find_table",
+    "is_file",
+    "load",
+    "names",
+]
 
 FOLDER = Path(__file__).parent
-CLASSIFICATION = "classification"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """A row of a table; the fields are the keys of the files."""
-
-    paper: str
-    table: str
-    row: str
-    on: str = ""
-    task: str = CLASSIFICATION
-    backbone: str = ""
-    placement: str = ""
-    dataset: str = ""
-    module: str = "none"
-    hyperparameters: Mapping[str, Scalar] = field(default_factory=dict)
-    maps: tuple[tuple[int, int], ...] = ()
-    params: str = ""
-    flops: str = ""
-    params_unit: str = ""
-    flops_unit: str = ""
-    params_as: str = "exact"
-    flops_as: str = "conv+fc"
-    head: bool | None = None
-    written: Mapping[str, Any] = field(default_factory=dict)
-    note: str = ""
-    weak: str = ""
-    explained: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of a paper."""
-
-    number: str
-    caption: str
-    rows: tuple[Row, ...]
-
-
-@dataclass(frozen=True)
-class Paper:
-    """A paper and its tables, by number."""
-
-    name: str
-    title: str
-    tables: Mapping[str, Table]
 
 
 @cache
@@ -86,48 +89,49 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
 
 
-@cache
+def is_file(name: str) -> bool:
+    """Whether a paper's name means a user's file."""
+    return "/" in name or name.endswith(".toml")
+
+
 def load(name: str) -> Paper:
-    """The paper of that name, in whatever case; raises SpecError with the nearest one."""
-    if name.lower() not in names():
-        raise SpecError(f"unknown paper {name!r}{did_you_mean(name.lower(), names())}")
-    path = FOLDER / f"{name.lower()}.toml"
-    document = tomllib.loads(path.read_text(encoding="utf-8"))
-    written = document.get("written", {})
-    tables = {
-        number: Table(number, table["caption"], tuple(_rows(document["name"], number, table, written, path)))
-        for number, table in sorted(document["tables"].items(), key=lambda item: int(item[0]))
-    }
-    return Paper(document["name"], document["title"], tables)
+    """The paper of that name, in whatever case, or of a user's file; raises SpecError with the nearest, or the line."""
+    return _read_file(Path(name).expanduser()) if is_file(name) else _built_in(name.lower())
 
 
-def rows(paper: str | None = None, table: str | None = None) -> list[Row]:
-    """The rows of all papers, of one, or of one table; raises SpecError for what there is not."""
-    found = []
-    for name in names() if paper is None else (paper,):
-        tables = load(name).tables
-        if paper is not None and table is not None and table not in tables:
-            raise SpecError(
-                f"{load(name).name} has no table {table!r} with parameters or FLOPs; it has {listed(tables)}"
-            )
-        found += [row for number, item in tables.items() if table in {None, number} for row in item.rows]
-    if not found:
-        raise SpecError(f"no paper has a table {table!r} with parameters or FLOPs")
-    return found
+def find_table(text: str, paper: str | None = None) -> Table:
+    """The table that `ela:3`, `./my.toml:3`, or `3` of a paper means; raises SpecError that says what there is."""
+    name, colon, number = text.rpartition(":")
+    if colon and paper is not None and load(name).name != load(paper).name:
+        raise SpecError(f"table {text} is not of paper {paper}; leave one of the two out")
+    name = name if colon else paper or ""
+    if not name:
+        raise SpecError(f"table {text!r} of which paper? write it as ela:{text}, or give --paper")
+    found = load(name)
+    if number not in found.tables:
+        raise SpecError(f"{found.name} has no table {number!r}; it has {listed(found.tables)}")
+    return found.tables[number]
 
 
-_KEYS = {item.name for item in fields(Row)} - {"paper", "table"}
+@cache
+def _built_in(name: str) -> Paper:
+    if name not in names():
+        raise SpecError(f"unknown paper {name!r}{did_you_mean(name, names())}")
+    file = FOLDER / f"{name}.toml"
+    return read(file.read_text(encoding="utf-8"), str(file))
 
 
-def _rows(paper: str, number: str, table: Mapping[str, Any], written: Mapping[str, Any], path: Path) -> Iterator[Row]:
-    common = {key: value for key, value in table.items() if key not in {"caption", "rows", "on"}}
-    for row in table["rows"]:
-        values = {**common, **table.get("on", {}).get(row.get("on", ""), {}), **row}
-        for key in values:
-            if key not in _KEYS:
-                raise SpecError(
-                    f"{path}: table {number}, row {row['row']!r} has a key {key!r}{did_you_mean(key, _KEYS)}"
-                )
-        values["maps"] = tuple((channels, side) for channels, side in values.get("maps", ()))
-        values["written"] = {**written.get(values.get("module", ""), {}), **values.get("written", {})}
-        yield Row(paper=paper, table=number, **values)
+def _read_file(file: Path) -> Paper:
+    try:
+        source = file.read_bytes().decode()
+    except FileNotFoundError:
+        raise SpecError(f"there is no file {file}; attnctl paper new {file} writes one to begin with") from None
+    except OSError as error:
+        raise SpecError(f"cannot read paper {file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise SpecError(f"{file}:{line}: this is not UTF-8 text") from error
+    paper = read(source, str(file), file)
+    if paper.name.lower() in names():
+        raise SpecError(f"{file}: {paper.name} is a paper of attnctl's own; choose another name")
+    return paper

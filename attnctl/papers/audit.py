@@ -10,10 +10,10 @@ from fractions import Fraction
 from functools import cache
 from typing import Literal
 
-from attnctl import attention
+from attnctl import attention, papers
 from attnctl.complexity import Cell, Counts, Written, cell, convention, counts
-from attnctl.papers import CLASSIFICATION, Row
-from attnctl.values import SpecError
+from attnctl.papers.model import CLASSIFICATION, COUNTED, Column, Row, Setup, Table
+from attnctl.values import SpecError, listed
 
 Verdict = Literal["match", "explained", "not reproduced", "waits", "not built"]
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "MiB": 2**18}
@@ -26,7 +26,7 @@ EXACT = "exact"
 class Figure:
     """A published figure beside ours.
 
-    column: params or flops. published: as printed. computed: ours, to the same digit. exact: ours, whole
+    column: its key. published: as printed. computed: ours, to the same digit. exact: ours, whole
     verdict: match; explained: no match, and why; not reproduced; waits: for a task that there is not yet;
         not built: the network cannot be built here
     """
@@ -48,27 +48,48 @@ class Figure:
         return self.verdict == "match"
 
 
-def audit(rows: Iterable[Row], *, keep: bool = True) -> Iterator[Figure]:
-    """The figures of some rows, in their order. keep: use and fill the user's cache of counts."""
-    for row in rows:
-        for column in ("params", "flops"):
-            if getattr(row, column):
-                yield _figure(row, column, keep)
+def tables(paper: str | None = None, table: str | None = None) -> list[Table]:
+    """The tables with a figure of complexity: of all papers, of one, or one; raises SpecError for what there is not."""
+    found = []
+    for name in papers.names() if paper is None else (paper,):
+        counted = {number: item for number, item in papers.load(name).tables.items() if columns(item)}
+        if paper is not None and table is not None and table not in counted:
+            raise SpecError(
+                f"{papers.load(name).name} has no table {table!r} with parameters or FLOPs; it has {listed(counted)}"
+            )
+        found += [item for number, item in counted.items() if table in {None, number}]
+    if not found:
+        raise SpecError(f"no paper has a table {table!r} with parameters or FLOPs")
+    return found
 
 
-def _figure(row: Row, column: str, keep: bool) -> Figure:
-    way = row.params_as if column == "params" else row.flops_as
-    published = getattr(row, column)
-    number, unit, digits = read(published, row.params_unit if column == "params" else row.flops_unit)
+def columns(table: Table) -> list[Column]:
+    """The columns of a table that hold figures of complexity."""
+    return [column for column in table.columns if column.metric in COUNTED]
+
+
+def audit(tables: Iterable[Table], *, keep: bool = True) -> Iterator[Figure]:
+    """The figures of some tables, in their order. keep: use and fill the user's cache of counts."""
+    for table in tables:
+        for row in table.rows:
+            for column in columns(table):
+                if column.key in row.published:
+                    yield _figure(table, row, column, keep)
+
+
+def _figure(table: Table, row: Row, column: Column, keep: bool) -> Figure:
+    setup = row.setup_of(column)
+    published = row.published[column.key]
+    number, unit, digits = read(published, unit_of(setup, column))
     exact: int | None = None
     computed: str | None = None
     notes = [row.note]
     verdict: Verdict
-    if row.task != CLASSIFICATION:
+    if setup.task != CLASSIFICATION:
         verdict = "waits"
     else:
         try:
-            exact = count(row, column, way, keep)
+            exact = count(setup, column, keep=keep)
         except SpecError as error:
             verdict, notes = "not built", [str(error), row.note]
         else:
@@ -77,20 +98,30 @@ def _figure(row: Row, column: str, keep: bool) -> Figure:
             if ours == number:
                 verdict, notes = "match", [row.note, f"weak: {row.weak}" if row.weak else ""]
             else:
-                reason = row.explained.get(column, "")
+                reason = row.explained.get(column.key, "")
                 verdict, notes = ("explained" if reason else "not reproduced"), [reason, row.note]
     return Figure(
-        paper=row.paper,
-        table=row.table,
-        row=row.row,
-        column=column,
+        paper=table.paper,
+        table=table.number,
+        row=row.name,
+        column=column.key,
         published=published,
         computed=computed,
         exact=exact,
-        convention=way,
+        convention=way_of(setup, column),
         verdict=verdict,
         note="; ".join(note for note in notes if note),
     )
+
+
+def way_of(setup: Setup, column: Column) -> str:
+    """How the figures of a column are counted."""
+    return setup.params_as if column.metric == "params" else setup.flops_as
+
+
+def unit_of(setup: Setup, column: Column) -> str:
+    """The unit of a column's figures that say none themselves."""
+    return (setup.params_unit if column.metric == "params" else setup.flops_unit) or column.unit
 
 
 def read(printed: str, unit: str) -> tuple[Decimal, str, Decimal]:
@@ -115,20 +146,24 @@ def rounded(exact: int, unit: str, digits: Decimal) -> Decimal:
     return (Decimal(exact) / UNITS[unit]).quantize(digits, rounding=ROUND_HALF_UP)
 
 
-def count(row: Row, column: str, way: str, keep: bool) -> int:
-    """What a row's network counts, as the paper counted; raises SpecError when it cannot be built."""
-    return sum(_count(what, row, column, way, keep) for what in cells(row))
+def count(setup: Setup, column: Column, way: str | None = None, *, keep: bool = True) -> int:
+    """What a cell's network counts, as the paper counted; raises SpecError when it cannot be built.
+
+    way: another way of counting than the paper's. keep: use and fill the user's cache of counts.
+    """
+    chosen = way_of(setup, column) if way is None else way
+    return sum(_count(what, setup, column, chosen, keep) for what in cells(setup))
 
 
-def _count(what: Cell, row: Row, column: str, way: str, keep: bool) -> int:
+def _count(what: Cell, setup: Setup, column: Column, way: str, keep: bool) -> int:
     found = _counts(what) if keep else counts(what, memory=False, keep=False)
     if way == EXACT:
-        return found.parameters if column == "params" else found.macs
+        return found.parameters if column.metric == "params" else found.macs
     if "." in way and way.replace(".", "").replace("_", "").isalpha():
         layer, _, part = way.partition(".")
         return sum(number for role, number in found.roles.items() if (role.layer, role.part) == (layer, part))
-    written = Written(head=row.head, **row.written)
-    return convention(way).count(found, written)[0 if column == "params" else 1]
+    written = Written(head=setup.head, **setup.written)
+    return convention(way).count(found, written)[0 if column.metric == "params" else 1]
 
 
 @cache
@@ -136,12 +171,13 @@ def _counts(what: Cell) -> Counts:
     return counts(what, memory=False)
 
 
-def cells(row: Row) -> list[Cell]:
-    """The networks of a row: one, or a module alone for each of its maps. Raises SpecError."""
-    values = dict(row.hyperparameters)
-    if not row.maps:
-        return [cell(row.module, values, row.backbone, row.placement, row.dataset)]
-    resolved = tuple(sorted(attention.describe(row.module).resolve(values).items()))
+def cells(setup: Setup) -> list[Cell]:
+    """The networks of a cell: one, or a module alone for each of its maps. Raises SpecError."""
+    values = dict(setup.hyperparameters)
+    if not setup.maps:
+        return [cell(setup.module, values, setup.backbone, setup.placement, setup.dataset)]
+    resolved = tuple(sorted(attention.describe(setup.module).resolve(values).items()))
     return [
-        Cell(module=row.module, hyperparameters=resolved, channels=channels, size=side) for channels, side in row.maps
+        Cell(module=setup.module, hyperparameters=resolved, channels=channels, size=side)
+        for channels, side in setup.maps
     ]

@@ -10,11 +10,27 @@ from typing import Any, Literal
 from attnctl.values import Scalar
 
 CLASSIFICATION = "classification"
+TASKS = (CLASSIFICATION, "detection", "segmentation")
+"""What a network does; only the first can be built and trained here."""
 
 Kind = Literal["run", "params", "flops", "fps", "trait", "words"]
 
 TRAITS = ("keeps_channels", "long_range", "lightweight")
 """What a module is, computed by building it: see `attnctl.papers.traits`."""
+
+COUNTED = ("params", "flops")
+"""What is counted on a network without training it."""
+
+METRICS = {
+    CLASSIFICATION: ("top1", "top5", "loss", "train_loss", "train_top1"),
+    "detection": ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large", "map", "map50", "map75"),
+    "segmentation": ("miou", "mask_ap", "mask_ap50", "mask_ap75", "pixel_accuracy"),
+}
+"""Task -> what a training of it measures. ap: COCO's, the mean over ten thresholds; map: VOC's, at one threshold."""
+
+
+FIGURES = ("sweep", "curves", "scatter", "cam", "histogram")
+"""The kinds of figures that can be drawn."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +125,7 @@ class Table:
     """The paper's name."""
     number: str
     caption: str
-    header: str
+    header: str = ""
     """The heading of the rows' column, as printed: Architecture, Method ..."""
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 import attnctl
-from attnctl import papers
-from attnctl.papers.audit import Figure, audit
+from attnctl.papers.audit import Figure, audit, tables
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +27,7 @@ def figures(cache: Path) -> list[Figure]:
     """Every figure, from networks that are built and counted here and now."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(cache))
-        return list(audit(papers.rows()))
+        return list(audit(tables()))
 
 
 def test_every_figure_has_its_verdict(figures: list[Figure]) -> None:

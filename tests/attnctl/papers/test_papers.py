@@ -2,49 +2,30 @@
 
 from __future__ import annotations
 
-import tomllib
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
 from attnctl import attention, backbones, datasets, papers
 from attnctl.complexity import CONVENTIONS, Written
-from attnctl.papers.audit import cells, read, rounded
+from attnctl.papers.audit import cells, read, rounded, tables
 from attnctl.values import SpecError
 
-ROWS = papers.rows()
-
-
-def test_there_are_all_rows_with_a_figure() -> None:
-    found = {
-        name: {number: len(table.rows) for number, table in papers.load(name).tables.items()} for name in papers.names()
-    }
-    assert found == {
-        "an": {"1": 11},
-        "ean": {"1": 28, "2": 28, "3": 21, "4": 4, "5": 8},
-        "ela": {"2": 11, "3": 7, "4": 15, "5": 30, "6": 3, "7": 7, "8": 7},
-        "nam": {"1": 7, "2": 5, "3": 10, "4": 10},
-    }
+TABLES = [table for name in papers.names() for table in papers.load(name).tables.values()]
+CELLS = [(table, row, column) for table in TABLES for row in table.rows for column in table.columns]
 
 
 def test_every_name_in_a_file_is_one() -> None:
-    for row in ROWS:
-        for way in (row.params_as, row.flops_as):
+    for _, row, column in CELLS:
+        setup = row.setup_of(column)
+        for way in (setup.params_as, setup.flops_as):
             assert way == "exact" or way in CONVENTIONS or way in {"linear.weight", "conv.weight", "batch_norm.weight"}
-        Written(**row.written)
-        assert set(row.explained) <= {"params", "flops"}
-        assert row.params
-        if row.task != papers.CLASSIFICATION:
+        Written(**setup.written)
+        if setup.task != papers.CLASSIFICATION or column.kind in {"trait", "words"}:
             continue
-        assert row.module == "none" or row.module in attention.names()
-        assert row.maps or (backbones.describe(row.backbone) and datasets.describe(row.dataset))
-        assert cells(row)  # the placement and the hyperparameters too
-
-
-def test_rows_of_a_table_have_names_of_their_own() -> None:
-    keys = [(row.paper, row.table, row.row) for row in ROWS]
-    assert len(set(keys)) == len(keys)
+        assert setup.module == "none" or setup.module in attention.names()
+        assert setup.maps or (backbones.describe(setup.backbone) and datasets.describe(setup.dataset))
+        assert cells(setup)  # the placement and the hyperparameters too
 
 
 @pytest.mark.parametrize(
@@ -88,26 +69,9 @@ def test_a_count_is_rounded_half_up_to_the_printed_digit(exact: int, unit: str, 
 
 def test_unknown_papers_and_tables_say_what_there_is() -> None:
     with pytest.raises(SpecError, match="unknown paper 'eal'; did you mean 'ela'"):
-        papers.rows("eal")
+        tables("eal")
     with pytest.raises(SpecError, match="ELA has no table '1' with parameters or FLOPs; it has 2, 3, 4, 5, 6, 7, 8"):
-        papers.rows("ELA", "1")
+        tables("ELA", "1")
     with pytest.raises(SpecError, match="no paper has a table '9'"):
-        papers.rows(table="9")
-    assert {row.paper for row in papers.rows(table="1")} == {"AN", "EAN", "NAM"}
-
-
-def test_an_unknown_key_in_a_file_names_the_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = papers.FOLDER.joinpath("an.toml").read_text(encoding="utf-8")
-    assert tomllib.loads(source)
-    (tmp_path / "an.toml").write_text(source.replace('module = "gn"', 'modul = "gn"'), encoding="utf-8")
-    monkeypatch.setattr(papers, "FOLDER", tmp_path)
-    papers.names.cache_clear()
-    papers.load.cache_clear()
-    try:
-        with pytest.raises(
-            SpecError, match=r"an\.toml: table 1, row 'ResNet-50-GN' has a key 'modul'; did you mean 'module'"
-        ):
-            papers.load("an")
-    finally:
-        papers.names.cache_clear()
-        papers.load.cache_clear()
+        tables(table="9")
+    assert {row.paper for row in tables(table="1")} == {"AN", "EAN", "NAM"}

@@ -1,0 +1,158 @@
+"""The kinds of values that a paper's file holds: each takes what TOML gave and gives what the model keeps.
+
+Raises ValueError with the words that follow a key: `must be text in quotes`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from attnctl.spec import recipe_fields, recipe_value
+from attnctl.values import Scalar, SpecError, did_you_mean
+
+Kind = Callable[[Any], Any]
+
+
+def line(value: Any) -> str:
+    """One line of text, which is not empty."""
+    if not isinstance(value, str):
+        raise ValueError("must be text in quotes")
+    if not value.strip() or not value.isprintable():
+        raise ValueError("must be one line of text")
+    return value
+
+
+def words(value: Any) -> str:
+    """A text of any length; line breaks are blanks."""
+    if not isinstance(value, str):
+        raise ValueError("must be text in quotes")
+    return " ".join(value.split())
+
+
+def published(value: Any) -> str:
+    """What a cell prints."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError(f'must be in quotes, with its digits as printed: "{value}"')
+    return line(value)
+
+
+def name(value: Any) -> str:
+    """A word that commands and files can use."""
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", value):
+        raise ValueError("must be a word of letters, digits, '-', '_' and '.'")
+    return value
+
+
+def bare(value: Any) -> str:
+    """The number or name of a table or figure."""
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9_-]+", value):
+        raise ValueError("must be named by letters, digits, '-' and '_'")
+    return value
+
+
+def flag(value: Any) -> bool:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")
+    return value
+
+
+def decimals(value: Any) -> int:
+    """Digits after the point."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 9:
+        raise ValueError("must be a whole number from 0 to 9")
+    return value
+
+
+def one_of(known: Collection[str]) -> Kind:
+    """One of some words."""
+
+    def kind(value: Any) -> str:
+        if value not in known:
+            raise ValueError(f"is {value!r}{did_you_mean(str(value), known)}")
+        return str(value)
+
+    return kind
+
+
+def section(value: Any) -> Mapping[str, Any]:
+    """A table of TOML, of anything."""
+    if not isinstance(value, dict):
+        raise ValueError("must be a section, or a table in braces")
+    return value
+
+
+def sections(value: Any) -> list[Any]:
+    """A list of tables of TOML, each with a header of its own."""
+    if not isinstance(value, list):
+        raise ValueError("must be sections in double brackets, such as [[tables.1.rows]]")
+    return value
+
+
+def lines(value: Any) -> tuple[str, ...]:
+    """A list of texts."""
+    if not isinstance(value, list):
+        raise ValueError("must be a list of texts")
+    return tuple(line(item) for item in value)
+
+
+def texts(value: Any) -> Mapping[str, str]:
+    """Names and their texts."""
+    return {key: words(item) for key, item in section(value).items()}
+
+
+def scalar(value: Any) -> Scalar:
+    """A value of a hyperparameter."""
+    if not isinstance(value, bool | int | float | str):
+        raise ValueError("must be a text, a number, true or false")
+    return value
+
+
+def scalars(value: Any) -> Mapping[str, Scalar]:
+    """Names and their values."""
+    found = {}
+    for key, item in section(value).items():
+        try:
+            found[key] = scalar(item)
+        except ValueError as error:
+            raise InsideError(key, str(error)) from error
+    return found
+
+
+def train(value: Any) -> Mapping[str, tuple[Scalar, ...]]:
+    """Fields of the recipe, each a value or a list of them."""
+    found = {}
+    for key, item in section(value).items():
+        if key not in recipe_fields():
+            raise InsideError(key, f"is no field of a recipe{did_you_mean(key, recipe_fields())}")
+        if item == []:
+            raise InsideError(key, "must have a value")
+        try:
+            values = [scalar(part) for part in (item if isinstance(item, list) else [item])]
+            found[key] = tuple(recipe_value(key, part) for part in values)
+        except SpecError as error:
+            raise InsideError(key, str(error).removeprefix(f"{key} ")) from error
+        except ValueError as error:
+            raise InsideError(key, str(error)) from error
+    return found
+
+
+def maps(value: Any) -> tuple[tuple[int, int], ...]:
+    """Maps as [channels, side] each."""
+    if not isinstance(value, list) or not value or not all(_is_map(item) for item in value):
+        raise ValueError("must be a list of [channels, side], such as [[256, 56], [512, 28]]")
+    return tuple((channels, side) for channels, side in value)
+
+
+def _is_map(item: Any) -> bool:
+    return isinstance(item, list) and len(item) == 2 and all(type(part) is int and part > 0 for part in item)
+
+
+class InsideError(ValueError):
+    """A fault of one key within a table in braces."""
+
+    def __init__(self, key: str, words: str) -> None:
+        super().__init__(words)
+        self.key = key
