@@ -97,8 +97,8 @@ def test_audit_shows_published_beside_ours_and_sums_up(attnctl: Run) -> None:
     result = attnctl("audit", "--paper", "nam", "--table", "4")
     assert result.code == 0, result.err
     lines = result.out.splitlines()
-    assert lines[1].split() == ["NAM", "4", "Block1", "CBAM", "params", "2*1*7*7", "98", "conv.weight", "match"]
-    assert lines[-1] == "NAM: 10 of 10 figures match, 10 of 10 rows whole"
+    assert lines[1].split() == ["NAM", "4", "Block1", "cbam", "2*1*7*7", "98", "conv.weight", "match"]
+    assert lines[-1] == "NAM: 10 of 10 figures match, 5 of 5 rows whole"
 
 
 def test_audit_counts_what_waits_apart(attnctl: Run) -> None:
@@ -115,8 +115,8 @@ def test_audit_as_json_has_a_row_for_each_figure(attnctl: Run) -> None:
     assert document["rows"][0] == {
         "paper": "NAM",
         "table": "3",
-        "row": "Block1 CBAM",
-        "column": "params",
+        "row": "Block1",
+        "column": "cbam",
         "published": "512*4*512*4/16*2",
         "computed": "524288",
         "exact": 524288,

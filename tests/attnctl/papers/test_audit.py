@@ -50,16 +50,16 @@ def test_every_figure_has_its_verdict(figures: list[Figure]) -> None:
 
 def test_a_figure_that_is_not_ours_says_why_or_what_was_tried(figures: list[Figure]) -> None:
     for figure in figures:
-        assert figure.note or figure.verdict == "match", figure
+        assert figure.note or figure.verdict in {"match", "waits"}, figure
 
 
 @pytest.mark.parametrize(
     ("paper", "table", "row", "column", "exact"),
     [
-        ("ELA", "2", "+CA(r=32)", "flops", 1_825_393_920),
-        ("ELA", "4", "R50 +ELA-k7-g8-ng16 (L)", "params", 25_775_656),
-        ("ELA", "5", "MBV2 +CBAM", "flops", 331_020_384),
-        ("NAM", "1", "+BAM", "params", 24_063_319),
+        ("ELA", "2", "ResNet18+CA(r=32)", "flops", 1_825_393_920),
+        ("ELA", "4", "ResNet50+ELA-k7-g8-ng16(L)", "params", 25_775_656),
+        ("ELA", "5", "MobileNetV2+CBAM", "flops", 331_020_384),
+        ("NAM", "1", "ResNet50+BAM", "params", 24_063_319),
         ("EAN", "1", "MobileNeXt+CA", "flops", 8_951_840),
         ("EAN", "1", "DenseNet-121+SE", "flops", 898_876_904),
         ("EAN", "2", "WRN-28(w=10)+CA", "flops", 5_973_552_640),
@@ -90,4 +90,7 @@ def test_one_convolution_more_and_the_rows_of_a_module_do_not_match(
     environment = {**os.environ, "XDG_CACHE_HOME": str(cache), "PYTHONPATH": str(tmp_path)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     rows = json.loads(done.stdout)["rows"]
-    assert {(row["row"], row["column"]) for row in rows if not row["match"]} == {("+SE", "params"), ("+SE", "flops")}
+    assert {(row["row"], row["column"]) for row in rows if not row["match"]} == {
+        ("ResNet50+SE", "params"),
+        ("ResNet50+SE", "flops"),
+    }
