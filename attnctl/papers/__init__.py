@@ -53,8 +53,13 @@ A figure:
                              metric against the cost. cam: class activation maps. histogram: an attention's responses
     table, rows              the table whose rows are drawn; the rows' names or globs, all of them unless said
     x, y                     what is drawn against what; y is top1 unless it is said
-    settings                 what the kind needs besides: see `attnctl.papers.model.Figure`
-    published                numbers that the paper prints of it
+    settings                 what the kind needs besides, all of it optional but a sweep's series:
+                             sweep: series, each with title, table, row, column, and the values that x takes in it
+                             curves: also, more metrics; reach, accuracies whose first epoch is told
+                             scatter: panels, each with table, rows, x, y
+                             cam: layers, images (how many), method
+                             histogram: layers, classes
+    published                numbers that the paper prints of it; of a sweep: by series and value of x
 """
 
 from __future__ import annotations
