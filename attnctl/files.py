@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -25,6 +27,32 @@ def write_atomic(path: Path, data: bytes, *, durable: bool = False) -> None:
         raise
     if durable:
         sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def made_aside(path: Path) -> Iterator[Path]:
+    """Where to make a file or a folder that takes the name `path` when all went well, and is gone when it did not.
+
+    What stood there gives way: a file in one step, a folder that is not empty in two renames.
+    """
+    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    before = aside.with_name(f"{aside.name}.before")
+    try:
+        yield aside
+        if path.is_dir():
+            path.rename(before)
+        try:
+            aside.replace(path)
+        except BaseException:
+            if before.exists():
+                before.rename(path)
+            raise
+    finally:
+        for rest in (aside, before):
+            if rest.is_dir():
+                shutil.rmtree(rest)
+            else:
+                rest.unlink(missing_ok=True)
 
 
 def create_exclusive(path: Path, data: bytes) -> bool:

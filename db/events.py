@@ -38,11 +38,12 @@ class Log:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One metrics event. values: name to a finite number."""
+    """One metrics event. values: name to a finite number; at: when, in Unix seconds, if it says so."""
 
     step: int
     epoch: int
     values: dict[str, float]
+    at: float | None = None
 
 
 def read(path: Path, log: Log) -> Iterator[list[Evaluation]]:
@@ -119,7 +120,13 @@ def _evaluation(event: dict[str, Any]) -> Evaluation | None:
     step, epoch, values = event.get("step"), event.get("epoch"), event.get("values")
     if not (is_whole(step) and is_whole(epoch) and isinstance(values, dict)):
         return None
-    return Evaluation(step, epoch, {name: float(value) for name, value in values.items() if is_number(value)})
+    moment = event.get("t")
+    return Evaluation(
+        step,
+        epoch,
+        {name: float(value) for name, value in values.items() if is_number(value)},
+        float(moment) if is_number(moment) else None,
+    )
 
 
 def is_number(value: Any) -> TypeGuard[int | float]:

@@ -1,0 +1,149 @@
+"""`attnctl export`: runs with their metrics, for other programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, TextIO
+
+import typer
+
+from attnctl.cli import complete, context, output, outputs
+from attnctl.cli.chosen import chosen
+from attnctl.files import made_aside, write_atomic
+from attnctl.records import RecordError
+from attnctl.rundir import Workspace
+from attnctl.values import SpecError, listed
+
+if TYPE_CHECKING:
+    from db.history import History
+
+Format = Literal["csv", "json", "tensorboard", "wandb"]
+
+ENDINGS: dict[str, Format] = {".csv": "csv", ".json": "json"}
+
+
+def export(
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SWEEP|RUN]...",
+            help="Sweeps, or the beginnings of runs' ids; all runs unless named.",
+            autocompletion=complete.runs_and_sweeps,
+        ),
+    ] = None,
+    format: Annotated[  # noqa: A002 (the option's name)
+        Format | None,
+        typer.Option("--format", "-f", help="As what; with -o, by the file's ending unless given.", show_default=False),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="The file, or for tensorboard and wandb the folder; standard output unless given.",
+            show_default=False,
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier export.")] = False,
+) -> None:
+    """Write the metrics of runs as CSV, JSON, for TensorBoard or for wandb.
+
+    The run folders themselves are read, so that it can be done at any time: what a run writes later is in the next
+    export. A step that was trained again has the values of the latest attempt.
+    """
+    made = _format(format, file)
+    if made in {"tensorboard", "wandb"}:
+        folder = _folder(made, file, force=force)
+        found = _Runs(context.config().workspace, targets or ())
+        _write_folder(made, folder, found)
+    elif file is not None:
+        outputs.check_file(file, force=force)
+        found = _Runs(context.config().workspace, targets or ())
+        with made_aside(file) as aside, aside.open("w", encoding="utf-8", newline="") as stream:
+            found.write_text(made, stream)
+        output.note(f"written: {file} ({found.words()})")
+    else:
+        _Runs(context.config().workspace, targets or ()).write_text(made, sys.stdout)
+
+
+def _format(named: Format | None, file: Path | None) -> Format:
+    if named is not None:
+        return named
+    if file is not None and file.suffix.lower() in ENDINGS:
+        return ENDINGS[file.suffix.lower()]
+    raise SpecError(f"as what? give --format, one of {listed(('csv', 'json', 'tensorboard', 'wandb'))}")
+
+
+def _folder(made: Format, file: Path | None, *, force: bool) -> Path:
+    if file is None:
+        raise SpecError(f"{made} is written into a folder; name it with -o")
+    outputs.check_folder(file, force=force)
+    if made == "tensorboard":
+        from reports.exchange import tensorboard
+
+        tensorboard.check()
+    else:
+        from reports.exchange import wandb
+
+        wandb.check()
+    return file
+
+
+class _Runs:
+    """The runs asked for, read one after the other. What cannot be read is said, and left out."""
+
+    def __init__(self, workspace: Workspace, targets: Sequence[str]) -> None:
+        self._workspace = workspace
+        self._ids = chosen(workspace, targets)
+        self.written: list[str] = []
+
+    def __iter__(self) -> Iterator[History]:
+        from db.history import Histories
+
+        histories = Histories(self._workspace)
+        for run in outputs.tracked(self._ids, "exporting"):
+            try:
+                history = histories.read(run)
+            except RecordError as error:
+                output.note(f"left out: {error}")
+                continue
+            for problem in history.problems:
+                output.note(f"run {run}: {problem}")
+            self.written.append(run)
+            yield history
+        if not self.written:
+            raise SpecError("none of the runs asked for could be read")
+
+    def write_text(self, made: Format, stream: TextIO) -> None:
+        """Write them into a stream as CSV or JSON."""
+        from reports.exchange import metrics
+
+        (metrics.write_csv if made == "csv" else metrics.write_json)(stream, self)
+
+    def words(self) -> str:
+        """How many of them are written."""
+        left = len(self._ids) - len(self.written)
+        return f"{len(self.written)} run{'' if len(self.written) == 1 else 's'}" + (
+            f", {left} left out" if left else ""
+        )
+
+
+def _write_folder(made: Format, folder: Path, found: _Runs) -> None:
+    with made_aside(folder) as aside:
+        if made == "tensorboard":
+            from reports.exchange import tensorboard
+
+            tensorboard.write(aside, found)
+        else:
+            from reports.exchange import wandb
+
+            wandb.write(aside, found)
+        mark = json.dumps({"format": made, "runs": found.written}, indent=1)
+        write_atomic(aside / outputs.MARK, mark.encode() + b"\n")
+    output.note(f"written: {folder} ({found.words()})")
+    show = f"tensorboard --logdir {folder}" if made == "tensorboard" else f"wandb sync {folder}/offline-run-*"
+    output.line(show)

@@ -1,0 +1,64 @@
+"""Runs with their metrics as text: CSV in long form, a value a line, and JSON."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable
+from typing import Any, TextIO
+
+from db.history import History, Measured
+
+COLUMNS = ("run", "label", "module", "backbone", "dataset", "seed", "step", "epoch", "name", "value", "attempt")
+"""Of the CSV. label: the module with its hyperparameters; attempt: which one measured the value."""
+
+
+def write_csv(stream: TextIO, histories: Iterable[History]) -> None:
+    """Write a line for each value, by run, step and name. A number has all its digits."""
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for history in histories:
+        spec = history.spec
+        run = (spec.id, spec.label(), spec.module, spec.backbone, spec.dataset, spec.seed)
+        writer.writerows(
+            (*run, item.step, item.epoch, name, repr(value), item.tokens[name][0])
+            for item in history.steps
+            for name, value in sorted(item.values.items())
+        )
+
+
+def write_json(stream: TextIO, histories: Iterable[History]) -> None:
+    """Write one object with a list `runs`, a run a line."""
+    stream.write('{"runs": [')
+    for number, history in enumerate(histories):
+        stream.write(",\n" if number else "\n")
+        stream.write(json.dumps(document(history), allow_nan=False))
+    stream.write("\n]}\n")
+
+
+def document(history: History) -> dict[str, Any]:
+    """A run as JSON values. Times are Unix seconds; last, best: the metrics of that epoch."""
+    results, spec = history.results, history.spec
+    return {
+        "id": spec.id,
+        "label": spec.label(),
+        "spec": spec.to_json(),
+        "state": str(history.verdict.state),
+        "reason": history.verdict.reason,
+        "since": history.verdict.since,
+        "problems": list(history.problems),
+        **{name: history.told(name) for name in ("params", "macs", "device", "node")},
+        "last": {"epoch": results.epoch, "values": results.last},
+        "best": {"epoch": results.best_epoch, "values": results.best},
+        "metrics": [_step(item) for item in history.steps],
+    }
+
+
+def _step(item: Measured) -> dict[str, Any]:
+    return {
+        "step": item.step,
+        "epoch": item.epoch,
+        "at": item.at,
+        "values": dict(item.values),
+        "attempts": {name: token[0] for name, token in item.tokens.items()},
+    }
