@@ -1,0 +1,109 @@
+"""What the networks of the papers' tables count, known beforehand, so that a report builds none of them.
+
+Those of the built-in papers are in counts.json, made by `python -m attnctl.papers.counts`: by what is counted and how,
+not by row. A row that is changed finds no count there, rather than a wrong one; it is counted when it is asked for, as
+the rows of users' papers are.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from attnctl import attention, backbones
+from attnctl.complexity import CONVENTIONS, Cell, Written
+from attnctl.files import write_atomic
+from attnctl.papers import audit
+from attnctl.papers.model import CLASSIFICATION, COUNTED, Column, Setup
+from attnctl.spec import NO_MODULE
+from attnctl.values import SpecError, text
+
+FILE = Path(__file__).parent / "counts.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Count:
+    """What a cell's network counts.
+
+    counted: as the paper counted. exact: all parameters, or the multiply-accumulates of all convolutions and matrix
+    products. convention: the paper's way of counting
+    """
+
+    counted: int
+    exact: int
+    convention: str
+
+
+def of(setup: Setup, column: Column) -> Count | None:
+    """What a cell's network counts; none for a task that waits, and for what cannot be built here.
+
+    setup: `row.setup_of(column)`. Torch, and the user's cache of counts, only for what is not in the file.
+    """
+    if column.metric not in COUNTED or setup.task != CLASSIFICATION:
+        return None
+    try:
+        known = _known().get(key(setup, column))
+        return _count(setup, column, *known) if known else measure(setup, column)
+    except SpecError:
+        return None
+
+
+def measure(setup: Setup, column: Column, *, keep: bool = True) -> Count:
+    """The same, from the network itself. keep: use and fill the user's cache of counts. Raises SpecError."""
+    counted = audit.count(setup, column, keep=keep)
+    return _count(setup, column, counted, audit.count(setup, column, audit.EXACT, keep=keep))
+
+
+def key(setup: Setup, column: Column) -> str:
+    """What is counted and how, with the versions of what it is built from; raises SpecError when there is no such."""
+    way = audit.way_of(setup, column)
+    if way in CONVENTIONS:
+        written = Written(head=setup.head, **setup.written)
+        told = [f"{name}={text(value)}" for name, value in vars(written).items() if value != getattr(Written, name)]
+        way = " ".join([way, *told])
+    return f"{column.metric} as {way}: " + " + ".join(_network(what) for what in audit.cells(setup))
+
+
+def asked_for() -> Iterator[tuple[str, Setup, Column]]:
+    """Every network that the papers' tables count, once: its key, and one of the cells that ask for it."""
+    seen = set()
+    for table in audit.tables():
+        for row in table.rows:
+            for column in audit.columns(table):
+                setup = row.setup_of(column)
+                if setup.task == CLASSIFICATION and (name := key(setup, column)) not in seen:
+                    seen.add(name)
+                    yield name, setup, column
+
+
+def _network(what: Cell) -> str:
+    """Such as `ean 1 G=8 in mobilenet_v2 1 at expansion 1 for 100 classes of 3x32x32`."""
+    words = []
+    if what.module != NO_MODULE:
+        values = (f"{name}={text(value)}" for name, value in what.hyperparameters)
+        words += [what.module, str(attention.describe(what.module).version), *values]
+    if what.backbone:
+        words += ["in"] if words else []
+        words += [what.backbone, str(backbones.describe(what.backbone).version)]
+        if what.module != NO_MODULE:
+            words += ["at", what.placement, str(backbones.placement(what.backbone, what.placement).version)]
+        words += ["for", str(what.classes), "classes"]
+    return " ".join([*words, "of", f"{what.channels}x{what.size}x{what.size}"])
+
+
+def _count(setup: Setup, column: Column, counted: int, exact: int) -> Count:
+    return Count(counted=counted, exact=exact, convention=audit.way_of(setup, column))
+
+
+@cache
+def _known() -> dict[str, tuple[int, int]]:
+    return {name: (counted, exact) for name, (counted, exact) in json.loads(FILE.read_text(encoding="utf-8")).items()}
+
+
+if __name__ == "__main__":
+    found = {name: measure(setup, column) for name, setup, column in asked_for()}
+    lines = [f"  {json.dumps(name)}: {json.dumps([item.counted, item.exact])}" for name, item in sorted(found.items())]
+    write_atomic(FILE, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
