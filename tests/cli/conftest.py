@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -31,3 +32,23 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(place)
     without_slurm(monkeypatch)
     return place
+
+
+@pytest.fixture(scope="session")
+def trained_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with two runs, really trained, in the sweep `first`; it is not to be changed."""
+    root = tmp_path_factory.mktemp("trained") / "here"
+    root.mkdir()
+    words = ["sweep", "none,ela", "--epochs", "1", "--batch", "256", "--norm-batch", "128", "--name", "first"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        without_slurm(patch)
+        assert main([*words, "--run-on", "here"]) == 0
+    return root
+
+
+@pytest.fixture
+def trained(trained_once: Path, folder: Path) -> Path:
+    """A copy of that workspace, to stand in."""
+    shutil.copytree(trained_once, folder, dirs_exist_ok=True)
+    return folder
