@@ -12,6 +12,7 @@ from typing import Literal
 
 from attnctl import attention, papers
 from attnctl.complexity import Cell, Counts, Written, cell, convention, counts
+from attnctl.complexity.conventions import LAYERS
 from attnctl.papers.model import CLASSIFICATION, COUNTED, Column, Row, Setup, Table
 from attnctl.values import SpecError, listed
 
@@ -119,6 +120,18 @@ def way_of(setup: Setup, column: Column) -> str:
     return setup.params_as if column.metric == "params" else setup.flops_as
 
 
+def check_way(way: str) -> None:
+    """Raise SpecError for what is no way of counting."""
+    if way != EXACT and not _is_of_layer(way):
+        convention(way)
+
+
+def _is_of_layer(way: str) -> bool:
+    """Whether it is the parameters of one kind of layer that count, such as linear.weight."""
+    layer, _, part = way.partition(".")
+    return layer in {*LAYERS, "free"} and bool(part)
+
+
 def unit_of(setup: Setup, column: Column) -> str:
     """The unit of a column's figures that say none themselves."""
     return (setup.params_unit if column.metric == "params" else setup.flops_unit) or column.unit
@@ -137,6 +150,8 @@ def read(printed: str, unit: str) -> tuple[Decimal, str, Decimal]:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(K|M|G|MiB)?", printed)
     if match is None:
         raise SpecError(f"{printed!r} is no figure such as 25.56M")
+    if match[2] is None and unit not in UNITS:
+        raise SpecError(f"{unit!r} is no unit of a count; these are: {listed(filter(None, UNITS))}")
     number = Decimal(match[1])
     return number, match[2] or unit, Decimal((0, (1,), int(number.as_tuple().exponent)))
 
@@ -156,10 +171,11 @@ def count(setup: Setup, column: Column, way: str | None = None, *, keep: bool = 
 
 
 def _count(what: Cell, setup: Setup, column: Column, way: str, keep: bool) -> int:
+    check_way(way)
     found = _counts(what) if keep else counts(what, memory=False, keep=False)
     if way == EXACT:
         return found.parameters if column.metric == "params" else found.macs
-    if "." in way and way.replace(".", "").replace("_", "").isalpha():
+    if _is_of_layer(way):
         layer, _, part = way.partition(".")
         return sum(number for role, number in found.roles.items() if (role.layer, role.part) == (layer, part))
     written = Written(head=setup.head, **setup.written)

@@ -91,11 +91,29 @@ def sections(value: Any) -> list[Any]:
     return value
 
 
-def lines(value: Any) -> tuple[str, ...]:
-    """A list of texts."""
-    if not isinstance(value, list):
-        raise ValueError("must be a list of texts")
-    return tuple(line(item) for item in value)
+def number(value: Any) -> float | int:
+    """A number."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise ValueError("must be a number")
+    return value
+
+
+def count(value: Any) -> int:
+    """A whole number from 0."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError("must be a whole number")
+    return value
+
+
+def list_of(kind: Kind) -> Kind:
+    """A list, which is not empty, of values of one kind."""
+
+    def whole(value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list) or not value:
+            raise ValueError("must be a list in brackets")
+        return tuple(kind(item) for item in value)
+
+    return whole
 
 
 def texts(value: Any) -> Mapping[str, str]:

@@ -29,6 +29,9 @@ METRICS = {
 """Task -> what a training of it measures. ap: COCO's, the mean over ten thresholds; map: VOC's, at one threshold."""
 
 
+MEASURED = tuple(metric for metrics in METRICS.values() for metric in metrics)
+"""The metrics of all tasks."""
+
 FIGURES = ("sweep", "curves", "scatter", "cam", "histogram")
 """The kinds of figures that can be drawn."""
 

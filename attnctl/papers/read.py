@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from attnctl import lines
 from attnctl.papers import kinds
 from attnctl.papers.document import Document
+from attnctl.papers.figures import read_figure
 from attnctl.papers.kinds import Kind
-from attnctl.papers.model import COUNTED, FIGURES, METRICS, TASKS, TRAITS, Column, Figure, Paper, Row, Setup, Table
+from attnctl.papers.model import COUNTED, MEASURED, TASKS, TRAITS, Column, Paper, Row, Setup, Table
 from attnctl.values import did_you_mean
-
-_MEASURED = tuple(metric for metrics in METRICS.values() for metric in metrics)
 
 PAPER: Mapping[str, Kind] = {
     "name": kinds.name,
@@ -55,7 +53,7 @@ GROUP: Mapping[str, Kind] = {"title": kinds.line, **SETUP}
 COLUMN: Mapping[str, Kind] = {
     "key": kinds.name,
     "title": kinds.line,
-    "metric": kinds.one_of(("words", *COUNTED, "fps", *TRAITS, *_MEASURED)),
+    "metric": kinds.one_of(("words", *COUNTED, "fps", *TRAITS, *MEASURED)),
     "unit": kinds.line,
     "error": kinds.flag,
     "better": kinds.one_of(("higher", "lower")),
@@ -71,17 +69,6 @@ ROW: Mapping[str, Kind] = {
     "explained": kinds.texts,
     "cite": kinds.line,
     **SETUP,
-}
-FIGURE: Mapping[str, Kind] = {
-    "caption": kinds.words,
-    "kind": kinds.one_of(FIGURES),
-    "table": kinds.line,
-    "rows": kinds.lines,
-    "x": kinds.line,
-    "y": kinds.line,
-    "settings": kinds.section,
-    "published": kinds.section,
-    "note": kinds.words,
 }
 
 
@@ -114,16 +101,16 @@ class _Reader:
             number: self._table(values["name"], number, table) for number, table in values["tables"].items()
         }
         values["figures"] = {
-            number: self._figure(values, number, figure) for number, figure in values.get("figures", {}).items()
+            number: read_figure(document, values["name"], number, values["tables"])
+            for number in values.get("figures", {})
         }
         return Paper(file=self._file, **values)
 
     def _table(self, paper: str, number: str, section: Any) -> Table:
         path = ("tables", number)
         self._document.value(path, kinds.bare, number)
-        values = self._document.section(path, section, TABLE, required=("caption", "rows"))
-        counted = [key for key in COUNTED if any(key in row for row in section["rows"])]
-        columns = tuple(self._columns(path, values.get("columns") or [{"key": key, "metric": key} for key in counted]))
+        values = self._document.section(path, section, TABLE, required=("caption", "columns", "rows"))
+        columns = tuple(self._columns(path, values["columns"]))
         return Table(
             paper=paper,
             number=number,
@@ -134,6 +121,8 @@ class _Reader:
 
     def _columns(self, path: lines.Path, sections: list[Any]) -> Iterator[Column]:
         seen: set[str] = set()
+        if not sections:
+            raise self._document.error((*path, "columns"), "there is no column")
         for index, section in enumerate(sections):
             here = (*path, "columns", index)
             values = self._document.section(here, section, COLUMN, required=("key", "metric"))
@@ -191,23 +180,6 @@ class _Reader:
                 raise self._document.error(
                     (*here, "explained", key), f"explained has no column {key!r}{did_you_mean(key, cells)}"
                 )
-
-    def _figure(self, paper: Mapping[str, Any], number: str, section: Any) -> Figure:
-        path = ("figures", number)
-        self._document.value(path, kinds.bare, number)
-        values = self._document.section(path, section, FIGURE, required=("caption", "kind"))
-        tables, table = paper["tables"], values.get("table")
-        if table is None and "rows" in values:
-            raise self._document.error((*path, "rows"), 'rows are those of a table; name it, such as table = "1"')
-        if table is not None and table not in tables:
-            raise self._document.error((*path, "table"), f"there is no table {table!r}{did_you_mean(table, tables)}")
-        for index, pattern in enumerate(values.get("rows", ())):
-            names = [row.name for row in tables[table].rows]
-            if not any(fnmatchcase(name, pattern) for name in names):
-                raise self._document.error(
-                    (*path, "rows", index), f"table {table} has no row {pattern!r}{did_you_mean(pattern, names)}"
-                )
-        return Figure(paper=paper["name"], number=number, **values)
 
     def _setup(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The keys of a Setup: with how the counted code wrote the module, and users' files found beside this one."""

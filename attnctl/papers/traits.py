@@ -48,7 +48,7 @@ class Traits:
 
 
 def of(setup: Setup) -> Traits | None:
-    """What a cell's module is; none for the plain backbone. Needs torch for what is not in the file. Raises SpecError."""
+    """What a cell's module is; none for the plain backbone. Raises SpecError. Torch for what is not in the file."""
     if setup.module == NO_MODULE:
         return None
     source = attention.describe(setup.module)
