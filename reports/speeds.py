@@ -12,20 +12,25 @@ from db import RunRow
 
 
 def of_runs(rows: Sequence[RunRow], speeds: Sequence[Speed]) -> tuple[Mapping[str, float], str]:
-    """Images per second by run id, and in words under which conditions; empty when nothing fits.
+    """Images per second by run id, and in words under which conditions; empty when nothing fits."""
+    return of_specs({row.id: row.spec for row in rows}, speeds) if speeds else ({}, "")
 
-    speeds: newest first. Figures under several conditions do not compare: those that most runs have are taken, the
-    newest of equals.
+
+def of_specs(specs: Mapping[str, RunSpec], speeds: Sequence[Speed]) -> tuple[Mapping[str, float], str]:
+    """Images per second by the specs' names, and in words under which conditions; empty when nothing fits.
+
+    speeds: newest first. Figures under several conditions do not compare: those that most have are taken, the newest of
+    equals.
     """
     if not speeds:
         return {}, ""
-    runs: dict[tuple[object, ...], list[str]] = defaultdict(list)
-    for row in rows:
-        runs[_network(row.spec)].append(row.id)
+    names: dict[tuple[object, ...], list[str]] = defaultdict(list)
+    for name, spec in specs.items():
+        names[_network(spec)].append(name)
     found: dict[tuple[str, int, str, bool], dict[str, float]] = defaultdict(dict)
     for speed in speeds:
-        for run in runs.get(speed.network, ()):
-            found[speed.conditions].setdefault(run, speed.batch / speed.seconds)
+        for name in names.get(speed.network, ()):
+            found[speed.conditions].setdefault(name, speed.batch / speed.seconds)
     if not found:
         return {}, ""
     chosen = max(found, key=lambda conditions: len(found[conditions]))

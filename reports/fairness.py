@@ -1,0 +1,127 @@
+"""Whether rows that are compared were trained alike: each difference is told, at the rows and in a warning.
+
+A table that compares modules says more than that when its rows also differ in the global batch, the norm batch, the
+learning rate or any other field of the recipe, the device, the seeds, the version of the code, the weights they began
+with, how one of several trainings was chosen, where the module is, or whether it stands beside or instead of a layer.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from attnctl.backbones.places import REPLACE
+from attnctl.records import RecordError
+from attnctl.spec import NO_MODULE, recipe_fields, recipe_types
+from attnctl.values import Scalar, listed, text
+from db import RunRow
+
+NAMES = {
+    "batch": "global batch",
+    "norm_batch": "norm batch",
+    "lr": "learning rate",
+    "augment": "augmentation",
+}
+"""Fields of the recipe that papers call otherwise."""
+
+PLACEMENT = "placement"
+
+RECIPE = frozenset(NAMES.get(name, name) for name in recipe_fields())
+"""The subjects that are fields of the recipe."""
+
+_OF_THE_NETWORK = ("backbone", "dataset", "loop")
+"""The parts of the code that all rows of a group share; a module's own version is no difference in training."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A row that is held against the others of its group.
+
+    chosen: how one of several trainings was chosen; empty: there was one
+    """
+
+    name: str
+    runs: Sequence[RunRow]
+    chosen: str = ""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """rows: name -> what a footnote there says. warning: one line for all of them."""
+
+    rows: Mapping[str, str]
+    warning: str
+
+
+def differences(rows: Sequence[Compared], without: Collection[str] = ()) -> list[Difference]:
+    """In what the rows of a group differ beside the module. The first is what the others are held against.
+
+    Rows without runs are left out. without: subjects that the table tells anyway.
+    """
+    facts = {row.name: _facts(row, without) for row in rows if row.runs}
+    subjects = dict.fromkeys(subject for found in facts.values() for subject in found)
+    return [found for subject in subjects if (found := _difference(subject, facts)) is not None]
+
+
+def _difference(subject: str, facts: Mapping[str, Mapping[str, str]]) -> Difference | None:
+    values = {name: found[subject] for name, found in facts.items() if subject in found}
+    if len(set(values.values())) < 2:
+        return None
+    first = next(iter(values))
+    # The plain backbone stands first. Where it does not have the subject at all, most rows tell what is usual.
+    usual = values[first] if len(values) == len(facts) else Counter(values.values()).most_common(1)[0][0]
+    like = next(name for name, value in values.items() if value == usual)
+    having: dict[str, list[str]] = {}
+    for name, value in values.items():
+        having.setdefault(value, []).append(name)
+    return Difference(
+        rows={name: f"{subject}: {value}; {like}: {usual}" for name, value in values.items() if value != usual},
+        warning=f"{subject} differs: " + "; ".join(f"{value} ({_some(names)})" for value, names in having.items()),
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    return listed(names) if len(names) <= 3 else f"{listed(names[:2])} and {len(names) - 2} more"
+
+
+def _facts(row: Compared, without: Collection[str]) -> dict[str, str]:
+    """Subject -> words. What all replicates share by what they are is told by the first of them."""
+    runs, first = row.runs, row.runs[0]
+    fields = {name: NAMES.get(name, name) for name in recipe_fields()}
+    recipe = first.recipe if set(fields.values()) - set(without) else {}
+    found = {
+        subject: text(_as_declared(name, recipe[name]))
+        for name, subject in fields.items()
+        if name in recipe and subject not in without
+    }
+    found["device"] = _several(run.device or "unknown" for run in runs)
+    found["seeds"] = listed(sorted({run.seed for run in runs}))
+    found["code"] = _several(_code(run) for run in runs)
+    found["start"] = _start(first)
+    found["selection"] = row.chosen or "one training"
+    if first.module != NO_MODULE:
+        found[PLACEMENT] = first.placement.removeprefix(REPLACE)
+        found["the module"] = "takes the place of a layer" if first.placement.startswith(REPLACE) else "is inserted"
+    return {subject: words for subject, words in found.items() if subject not in without}
+
+
+def _as_declared(name: str, value: Scalar) -> Scalar:
+    """The database holds true as 1."""
+    return bool(value) if recipe_types()[name] is bool else value
+
+
+def _several(words: Iterable[str]) -> str:
+    return listed(dict.fromkeys(words))
+
+
+def _code(run: RunRow) -> str:
+    parts = [part for part in run.versions.split(", ") if part.partition(" ")[0] in _OF_THE_NETWORK]
+    return listed(parts) or "unknown"
+
+
+def _start(run: RunRow) -> str:
+    try:
+        return run.spec.init or "random weights"
+    except RecordError:
+        return "unknown"

@@ -1,0 +1,41 @@
+"""Footnotes: while a table is built its marks are the notes' own texts; at the end these become letters, in order."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterator
+from dataclasses import replace
+
+from reports.table import Footnote, Row, Table, all_rows
+
+
+def lettered(table: Table) -> Table:
+    """The table with a, b, c ... for the texts in its marks, in the order of reading; equal texts share a letter."""
+    texts: dict[str, str] = {}
+    letters = _letters()
+    for _, row in all_rows(table):
+        for text in (*row.marks, *(text for cell in row.cells for text in cell.marks)):
+            if text not in texts:
+                texts[text] = next(letters)
+
+    def with_letters(row: Row) -> Row:
+        cells = [replace(cell, marks=_marks(cell.marks, texts)) if cell.marks else cell for cell in row.cells]
+        return replace(row, marks=_marks(row.marks, texts), cells=tuple(cells))
+
+    return replace(
+        table,
+        groups=tuple(replace(group, rows=tuple(map(with_letters, group.rows))) for group in table.groups),
+        footnotes=tuple(Footnote(mark=letter, text=text) for text, letter in texts.items()),
+    )
+
+
+def _marks(found: tuple[str, ...], texts: dict[str, str]) -> tuple[str, ...]:
+    return tuple(sorted({texts[text] for text in found}, key=lambda mark: (len(mark), mark)))
+
+
+def _letters() -> Iterator[str]:
+    """a ... z, aa, ab ..."""
+    names = [""]
+    while True:
+        names = [name + letter for name in names for letter in string.ascii_lowercase]
+        yield from names

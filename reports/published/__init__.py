@@ -1,0 +1,14 @@
+"""A paper's table, what was measured beside what is published.
+
+columns.py      a paper's column as neighbouring columns of ours
+variants.py     of a row with several trainings, the one that counts
+cells.py        one cell: published, measured, exact, difference
+compared.py     whether the rows of a group were trained alike
+notes.py        what stands under the table
+table.py        the whole
+missing.py      the commands that train what is missing
+"""
+
+from reports.published.table import build
+
+__all__ = ["build"]

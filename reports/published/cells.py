@@ -1,0 +1,183 @@
+"""One cell of a paper's table: what is published, what we have, and how they differ."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from attnctl import papers
+from attnctl.papers import audit, counts, traits
+from attnctl.records import Imported
+from attnctl.values import SpecError
+from reports import imported
+from reports.published.columns import Shown
+from reports.published.variants import Chosen
+from reports.replicates import NOT_RUN, Epoch, Metric, gain_cell
+from reports.statistics import Summary, gain
+from reports.table import Cell
+
+LONGEST_STATE = 40
+"""Characters of a reason that stands in a cell; a longer one becomes a footnote."""
+
+BEST_ON_TEST = "of the epoch that is best on the test set itself"
+
+_WORDS = {True: "yes", False: "no"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filled:
+    """A cell of the paper's table: published, and ours.
+
+    why: what is published is not ours. apart: ours minus published. summary: of ours, when it was trained
+    """
+
+    published: str = ""
+    why: str = ""
+    measured: Cell
+    exact: Cell
+    apart: Cell
+    summary: Summary | None = None
+
+    def part(self, shown: Shown, baseline: Filled | None) -> Cell:
+        """The cell of one of our columns. baseline: the same column's cell in the group's plain row."""
+        match shown.part:
+            case "published":
+                return Cell(printed=self.published, marks=(self.why,) if self.why else ())
+            case "measured":
+                return self.measured
+            case "exact":
+                return self.exact
+            case "difference":
+                return self.apart
+            case "gain":
+                if self.summary is None or baseline is None or baseline.summary is None or baseline is self:
+                    return Cell()
+                return gain_cell(self.measured, gain(self.summary, baseline.summary))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """What the cells of a table are filled with.
+
+    chosen: by row's name and column's key, the runs. fps: images per second by row's name
+    """
+
+    table: papers.Table
+    chosen: Mapping[tuple[str, str], Chosen]
+    fps: Mapping[str, float]
+    imports: Sequence[Imported]
+    epoch: Epoch
+
+    def fill(self, row: papers.Row, shown: Shown) -> Filled:
+        """The cell of a row in a paper's column. shown: that column's part that is ours."""
+        column = shown.of
+        found = self._fill(row, column)
+        metric = metric_of(column, self.epoch)
+        elsewhere = imported.of_cell(self.imports, self.table, row, column)
+        cell = imported.with_imports(found.measured, elsewhere, metric, shown.column)
+        number = number_of(found.published, column)
+        if found.measured.value is None and cell.value is not None and number is not None:
+            found = replace(found, apart=Cell(value=cell.value - number))
+        return replace(found, measured=cell, why=row.explained.get(column.key, ""))
+
+    def _fill(self, row: papers.Row, column: papers.Column) -> Filled:
+        published = row.published.get(column.key, "")
+        if column.kind == "words":
+            return _filled(published, Cell())
+        if row.setup_of(column).task != papers.CLASSIFICATION:
+            return _filled(published, Cell(state=waiting(row)))
+        match column.kind:
+            case "trait":
+                return _filled(published, _trait(row, column))
+            case "fps":
+                return self._speed(row, column)
+            case "params" | "flops":
+                return self._counted(row, column)
+            case _:
+                return self._trained(row, column)
+
+    def _trained(self, row: papers.Row, column: papers.Column) -> Filled:
+        published = row.published.get(column.key, "")
+        found = self.chosen.get((row.name, column.key))
+        if found is None or not found.cells.variants:
+            reason = found.cells.reason if found else ""
+            if len(reason) > LONGEST_STATE:
+                return _filled(published, Cell(state="cannot be run", marks=(reason,)))
+            return _filled(published, Cell(state=reason or NOT_RUN))
+        metric = metric_of(column, self.epoch)
+        summary = found.runs.summary(metric)
+        cell = found.runs.cell(metric, _notes_of(found, self.epoch) if summary else ())
+        number = number_of(published, column)
+        apart = cell.value - number if cell.value is not None and number is not None else None
+        return replace(_filled(published, cell), apart=Cell(value=apart, n=cell.n, runs=cell.runs), summary=summary)
+
+    def _speed(self, row: papers.Row, column: papers.Column) -> Filled:
+        published = row.published.get(column.key, "")
+        value, number = self.fps.get(row.name), number_of(published, column)
+        cell = Cell(value=value, state="" if value is not None else "not measured")
+        apart = value - number if value is not None and number is not None else None
+        return replace(_filled(published, cell), apart=Cell(value=apart))
+
+    def _counted(self, row: papers.Row, column: papers.Column) -> Filled:
+        """Ours is shown as the paper prints it, so that the difference is that of the two printed numbers."""
+        published, setup = row.published.get(column.key, ""), row.setup_of(column)
+        found = counts.of(setup, column)
+        if found is None:
+            return _filled(published, Cell(state="cannot be built"))
+        cell = Cell(value=found.counted)
+        exact = Cell(value=found.exact)
+        try:
+            number, unit, digits = audit.read(published, audit.unit_of(setup, column))
+        except SpecError:
+            return replace(_filled(published, cell), exact=exact)
+        ours = audit.rounded(found.counted, unit, digits)
+        suffix = "" if published[-1:].isdigit() else unit
+        apart = Cell(value=float((ours - number) * audit.UNITS[unit]), printed=f"{_plain(ours - number):+}{suffix}")
+        return Filled(
+            published=published, measured=replace(cell, printed=f"{_plain(ours)}{suffix}"), exact=exact, apart=apart
+        )
+
+
+def metric_of(column: papers.Column, epoch: Epoch) -> Metric:
+    """What a column takes of a run."""
+    return Metric(name=column.metric, epoch=epoch, error=column.error)
+
+
+def waiting(row: papers.Row) -> str:
+    """What a row says whose task cannot be trained here."""
+    return f"waits for {row.setup.task}"
+
+
+def number_of(published: str, column: papers.Column) -> float | None:
+    """The number that a paper prints, as `78.54`, `78.54%`, `115FPS`; none where it prints something else."""
+    match = re.fullmatch(rf"([+-]?\d+(?:\.\d+)?)\s*(?:{re.escape(column.unit)})?", published)
+    return float(match[1]) if match else None
+
+
+def _filled(published: str, measured: Cell) -> Filled:
+    return Filled(published=published, measured=measured, exact=Cell(), apart=Cell())
+
+
+def _trait(row: papers.Row, column: papers.Column) -> Cell:
+    try:
+        found = traits.of(row.setup_of(column))
+    except SpecError as error:
+        return Cell(state="cannot be built", marks=(str(error),))
+    return Cell(printed="-" if found is None else _WORDS[getattr(found, column.metric)])
+
+
+def _notes_of(found: Chosen, epoch: Epoch) -> tuple[str, ...]:
+    notes = [found.note] if found.note else []
+    if found.runs.left_out:
+        runs = "a run" if found.runs.left_out == 1 else f"{found.runs.left_out} runs"
+        notes.append(f"{runs} of another version of the code left out")
+    if epoch == "best" and found.spec is not None and not found.spec.recipe.val_split:
+        notes.append(BEST_ON_TEST)
+    return tuple(notes)
+
+
+def _plain(number: Decimal) -> Decimal:
+    """Without an exponent: 0E+1 is 0."""
+    return number.quantize(Decimal(1)) if int(number.as_tuple().exponent) > 0 else number

@@ -1,0 +1,98 @@
+"""A paper's column as neighbouring columns of ours: what is published, what we have, and how they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from attnctl import papers
+from attnctl.papers import audit
+from attnctl.papers.model import COUNTED
+from attnctl.values import SpecError
+from reports.table import Column
+
+Part = Literal["published", "measured", "exact", "difference", "gain"]
+
+_OURS = {"params": "counted", "flops": "counted", "trait": "computed"}
+"""What the part `measured` is called where nothing is measured."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A column of ours: which part of which column of the paper it is."""
+
+    of: papers.Column
+    part: Part
+    column: Column
+
+
+def columns_of(table: papers.Table, *, gains: bool) -> list[Shown]:
+    """All columns of a paper's table. gains: with the differences to the group's baseline.
+
+    A column in which the paper prints nothing is ours alone; one that no row can fill is the paper's alone, but the
+    first of them, in which the rows say what they wait for.
+    """
+    found: list[Shown] = []
+    waiting = False
+    for column in table.columns:
+        fillable = column.kind != "words" and any(_fillable(row, column) for row in table.rows)
+        parts: list[Part] = ["published"] if any(column.key in row.published for row in table.rows) else []
+        if fillable or (column.kind != "words" and not waiting):
+            parts.append("measured")
+            waiting = waiting or not fillable
+        if fillable:
+            parts += _further(column, parts, gains)
+        found += _shown(table, column, parts)
+    return found
+
+
+def _fillable(row: papers.Row, column: papers.Column) -> bool:
+    return row.setup_of(column).task == papers.CLASSIFICATION
+
+
+def _further(column: papers.Column, parts: Sequence[Part], gains: bool) -> Iterator[Part]:
+    if column.metric in COUNTED:
+        yield "exact"
+    if "published" in parts and column.kind != "trait":
+        yield "difference"
+    if gains and column.kind == "run":
+        yield "gain"
+
+
+def _shown(table: papers.Table, column: papers.Column, parts: Sequence[Part]) -> Iterator[Shown]:
+    """Several parts stand under the printed title with its unit; a single one has it itself."""
+    unit = unit_of(table, column) if column.metric in COUNTED else column.unit
+    heading = f"{column.title} ({column.unit})" if column.unit else column.title
+    kind: Literal["number", "words"] = "words" if column.kind in {"words", "trait"} else "number"
+    scale = audit.UNITS[unit] if column.metric in COUNTED else 1
+    for part in parts:
+        ours = part not in {"published", "exact"}
+        alone = len(parts) == 1
+        yield Shown(
+            column,
+            part,
+            Column(
+                name=column.key if part == "measured" else f"{column.key}.{part}",
+                title=column.title if alone else _OURS.get(column.kind, part) if part == "measured" else part,
+                span="" if alone else heading,
+                kind=kind,
+                unit=column.unit if alone else unit if ours and not column.unit and kind == "number" else "",
+                scale=scale if ours else 1,
+                decimals=0 if part == "exact" or (column.metric in COUNTED and scale == 1) else column.decimals,
+                signed=part in {"difference", "gain"},
+                better=column.better if part == "measured" and kind == "number" else None,
+                measured=part == "measured" and column.kind == "run",
+            ),
+        )
+
+
+def unit_of(table: papers.Table, column: papers.Column) -> str:
+    """The unit in which a counted column is printed: that of its first figure."""
+    for row in table.rows:
+        unit = audit.unit_of(row.setup_of(column), column)
+        try:
+            return audit.read(row.published[column.key], unit)[1]
+        except (KeyError, SpecError):
+            continue
+    return column.unit if column.unit in audit.UNITS else ""

@@ -1,0 +1,67 @@
+"""What a reader must know to read a paper's table beside what was measured: the notes under it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from attnctl import papers
+from attnctl.papers import audit
+from attnctl.papers.model import COUNTED
+from attnctl.values import listed
+from reports.published.columns import Shown
+from reports.published.variants import Chosen
+from reports.replicates import Epoch
+
+
+def notes(
+    table: papers.Table, shown: Sequence[Shown], chosen: Iterable[Chosen], *, epoch: Epoch, changed: str, fps: str
+) -> Iterator[str]:
+    """The notes, in order. changed: what was asked for instead of what the paper has. fps: its conditions."""
+    parts = {item.part for item in shown}
+    kinds = {item.of.kind for item in shown if item.part != "published"}
+    trained = [item for item in chosen if item.runs.rows]
+    if changed:
+        yield f"Trained with {changed} instead of what the paper has; params and FLOPs are of the paper's networks."
+    if "run" in kinds and trained:
+        yield f"Measured: {_where(trained)} {'after the LAST epoch' if epoch == 'last' else 'in the best epoch'}."
+    if any(item.runs.wanted > 1 for item in trained):
+        yield "Mean ± sample standard deviation (ddof = 1) over the seeds that are done."
+    if "difference" in parts:
+        yield "difference: ours minus published."
+    if "gain" in parts:
+        yield "gain: measured minus the group's plain network, with Welch's 95 % confidence interval."
+    if trained:
+        yield "Among the measured of a group the best is bold, the second best underlined."
+    yield from _counting(table, shown)
+    if fps:
+        yield f"FPS: images per second of inference; {fps}."
+    if table.note:
+        yield table.note
+
+
+def _where(trained: Sequence[Chosen]) -> str:
+    """On which images."""
+    held_out = {bool(row.recipe.get("val_split")) for item in trained for row in item.runs.rows[:1]}
+    if held_out == {False}:
+        return "on the test set"
+    return (
+        "on images held out of the training set"
+        if held_out == {True}
+        else "on the test set or, with val_split, images held out"
+    )
+
+
+def _counting(table: papers.Table, shown: Sequence[Shown]) -> Iterator[str]:
+    """How the figures of complexity are counted."""
+    counted = [item.of for item in shown if item.part == "measured" and item.of.metric in COUNTED]
+    for column in counted:
+        rows = [row for row in table.rows if row.setup_of(column).task == papers.CLASSIFICATION]
+        ways = dict.fromkeys(audit.way_of(row.setup_of(column), column) for row in rows)
+        if ways:
+            yield f"{column.title}: counted as the paper counted ({listed(ways)}); {_exact(column)}."
+
+
+def _exact(column: papers.Column) -> str:
+    if column.metric == "params":
+        return "exact: all parameters"
+    return "exact: multiply-accumulates of convolutions and matrix products"

@@ -1,0 +1,143 @@
+"""A paper's table, what was measured beside what is published: the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from itertools import groupby
+
+from attnctl import papers
+from attnctl.papers.runs import Cells, chosen_rows
+from attnctl.records import Imported, Speed
+from attnctl.spec import RunSpec
+from db import RunRow
+from reports import speeds as bench
+from reports.marks import lettered
+from reports.published.cells import Material, metric_of
+from reports.published.columns import Shown, columns_of
+from reports.published.compared import compared
+from reports.published.notes import notes
+from reports.published.variants import Chosen, choose
+from reports.ranking import ranked
+from reports.report import Report
+from reports.selection import ALL, Options, ordered, with_columns
+from reports.table import Group, Row, Table
+
+Runs = Mapping[tuple[str, str], Chosen]
+"""What fills a cell, by its row's name and its column's key."""
+
+
+def build(
+    table: papers.Table,
+    cells: Sequence[Cells],
+    found: Mapping[str, Sequence[RunRow]],
+    *,
+    asked: Collection[int] = (),
+    changed: str = "",
+    speeds: Sequence[Speed] = (),
+    imports: Sequence[Imported] = (),
+    options: Options = ALL,
+) -> Report:
+    """The table. Raises SpecError for a row, column or order that there is not.
+
+    cells: the runs that fill it. found: what became of them, by family. asked: the seeds that sweeps of it asked for.
+    changed: what these had instead of what the paper has, in words. speeds: measurements of inference, newest first
+    """
+    chosen = runs_of(table, cells, found, asked, options)
+    fps, conditions = bench.of_specs(_networks(chosen), speeds) if _has_fps(table) else ({}, "")
+    material = Material(table=table, chosen=chosen, fps=fps, imports=imports, epoch=options.epoch)
+    shown = columns_of(table, gains=_several(table, chosen, options))
+    groups, names, warnings = _groups(table, material, shown, options)
+    whole = Table(
+        title=f"{table.paper}, table {table.number}: {table.caption}",
+        label=f"tab:{table.paper.lower()}-{table.number}",
+        headers=(table.header or "row",),
+        columns=tuple(item.column for item in shown),
+        groups=tuple(groups),
+        notes=tuple(notes(table, shown, chosen.values(), epoch=options.epoch, changed=changed, fps=conditions)),
+    )
+    return Report(table=lettered(with_columns(whole, options.columns)), names=tuple(names), warnings=tuple(warnings))
+
+
+def runs_of(
+    table: papers.Table,
+    cells: Sequence[Cells],
+    found: Mapping[str, Sequence[RunRow]],
+    asked: Collection[int],
+    options: Options,
+) -> dict[tuple[str, str], Chosen]:
+    """The runs that fill each cell. Of several trainings that counts which is best in the first trained column."""
+    trained = [column for column in table.columns if column.kind == "run"]
+    chosen = {}
+    for item in cells:
+        metrics = [metric_of(column, options.epoch) for column in trained if column.key in item.columns]
+        if metrics:
+            runs = choose(item, found, metrics[0], options.seeds, asked)
+            chosen.update({(item.row.name, key): runs for key in item.columns})
+    return chosen
+
+
+def _networks(chosen: Runs) -> dict[str, RunSpec]:
+    """By row's name, what its network is."""
+    return {name: item.spec for (name, _), item in reversed(list(chosen.items())) if item.spec is not None}
+
+
+def _has_fps(table: papers.Table) -> bool:
+    return any(column.kind == "fps" for column in table.columns)
+
+
+def _several(table: papers.Table, chosen: Runs, options: Options) -> bool:
+    """Whether some mean is of several seeds: then differences to the baseline have an interval."""
+    metrics = {column.key: metric_of(column, options.epoch) for column in table.columns if column.kind == "run"}
+    return any(len(item.runs.values(metrics[key])) > 1 for (_, key), item in chosen.items() if key in metrics)
+
+
+def _groups(
+    table: papers.Table, material: Material, shown: Sequence[Shown], options: Options
+) -> tuple[list[Group], list[str], list[str]]:
+    """The groups, the names of their rows, and the warnings."""
+    wanted = {row.name for row in chosen_rows(table, options.rows)}
+    trained = [column for column in table.columns if column.kind == "run"]
+    columns = [item.column for item in shown]
+    groups, names, warnings = [], [], []
+    for _, members in groupby(table.rows, key=lambda row: row.on):
+        rows = list(members)
+        kept = [row.name for row in rows if row.name in wanted]
+        unfair = compared(kept, trained, material.chosen, options.epoch)
+        lines = [
+            (name, unfair.marked(name, line, shown)) for name, line in _lines(rows, shown, material) if name in wanted
+        ]
+        lines = ordered(lines, columns, options.sort)
+        if lines:
+            groups.append(Group(title=rows[0].group, rows=ranked([line for _, line in lines], columns)))
+            names += [name for name, _ in lines]
+            warnings += [f"{rows[0].group or table.name}: {words}" for words in unfair.warnings]
+    return groups, names, warnings
+
+
+def _lines(rows: Sequence[papers.Row], shown: Sequence[Shown], material: Material) -> list[tuple[str, Row]]:
+    """The rows of a group, each with its name."""
+    ours = {item.of.key: item for item in reversed(shown)} | {
+        item.of.key: item for item in shown if item.part == "measured"
+    }
+    filled = {(row.name, key): material.fill(row, item) for row in rows for key, item in ours.items()}
+    plain = next((row.name for row in rows if row.baseline), None)
+    return [
+        (
+            row.name,
+            Row(
+                header=(row.printed,),
+                cells=tuple(
+                    filled[row.name, item.of.key].part(item, filled[plain, item.of.key] if plain else None)
+                    for item in shown
+                ),
+                marks=_marks(row),
+            ),
+        )
+        for row in rows
+    ]
+
+
+def _marks(row: papers.Row) -> tuple[str, ...]:
+    """The row's own footnotes."""
+    weak = f"that our count is the printed one proves little: {row.weak}" if row.weak else ""
+    return tuple(text for text in (row.note, weak) if text)

@@ -1,0 +1,154 @@
+"""The runs behind one row of a table: one for each seed, all of one version of the code."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from attnctl.state import State
+from attnctl.values import listed
+from db import RunRow
+from reports.statistics import Gain, Summary, summary
+from reports.table import Cell
+
+Epoch = Literal["last", "best"]
+EPOCHS: tuple[Epoch, ...] = ("last", "best")
+
+NOT_RUN = "not run"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """What is taken of a run. epoch: the last, or that with the highest top-1. error: 100 minus it."""
+
+    name: str
+    epoch: Epoch = "last"
+    error: bool = False
+
+    @property
+    def lower(self) -> bool:
+        """Whether the lower value is the better one."""
+        return self.error or self.name.endswith("loss")
+
+    @property
+    def words(self) -> str:
+        """What it is called: `top1 error`."""
+        return f"{self.name} error" if self.error else self.name
+
+    def of(self, row: RunRow) -> float | None:
+        """The value of a run that has ended well; else none."""
+        if not finished(row):
+            return None
+        value = (row.metrics if self.epoch == "last" else row.best).get(self.name)
+        return value if value is None else self.shown(value)
+
+    def shown(self, value: float) -> float:
+        """A value of the metric as the column has it."""
+        return 100 - value if self.error else value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replicates:
+    """Runs that differ in nothing but the seed. wanted: how many there are to be."""
+
+    rows: tuple[RunRow, ...] = ()
+    wanted: int = 1
+    left_out: int = 0
+    """Completed runs of other versions of the code, which no mean takes in."""
+
+    def values(self, metric: Metric) -> list[float]:
+        """The metric of the runs that are done."""
+        return [value for row in self.rows if (value := metric.of(row)) is not None]
+
+    def summary(self, metric: Metric) -> Summary | None:
+        """Its mean and spread; none of nothing."""
+        return summary(self.values(metric))
+
+    def done(self, metric: Metric) -> tuple[RunRow, ...]:
+        """The runs that its mean is of."""
+        return tuple(row for row in self.rows if metric.of(row) is not None)
+
+    def cell(self, metric: Metric, marks: tuple[str, ...] = ()) -> Cell:
+        """The mean with its spread, or why there is none."""
+        found = self.summary(metric)
+        behind = self.done(metric) or self.rows
+        return Cell(
+            value=found.mean if found else None,
+            spread=found.spread if found else None,
+            n=found.n if found else 0,
+            wanted=self.wanted,
+            state=self.state(found.n if found else 0),
+            runs=tuple(row.id for row in behind),
+            marks=marks,
+        )
+
+    def state(self, n: int) -> str:
+        """What is not there yet, in words: the states of the rest, and how many are done when some are."""
+        rest = states_of([row for row in self.rows if not finished(row)])
+        if len(self.rows) < self.wanted and NOT_RUN not in rest:
+            rest.append(NOT_RUN)
+        if not rest and n < self.wanted:
+            rest = ["not measured"]
+        if not rest:
+            return ""
+        return f"n={n} of {self.wanted}: {listed(rest)}" if n else listed(rest)
+
+
+def of_versions(rows: Iterable[RunRow], current: Collection[str], seeds: Collection[int]) -> Replicates:
+    """The runs of one cell, of that version of the code that has most of them done; of equals the present one.
+
+    rows: whatever the version. current: the ids that the present code gives. seeds: the wanted ones, and no others
+    """
+    versions: dict[str, list[RunRow]] = defaultdict(list)
+    for row in rows:
+        if row.seed in seeds:
+            versions[row.versions].append(row)
+    if not versions:
+        return Replicates(wanted=len(seeds))
+
+    def rank(members: Sequence[RunRow]) -> tuple[int, bool, float]:
+        now = any(row.id in current for row in members)
+        return sum(map(finished, members)), now, max(row.created or 0.0 for row in members)
+
+    chosen = max(versions.values(), key=rank)
+    others = [row for members in versions.values() if members is not chosen for row in members]
+    return Replicates(
+        rows=tuple(sorted(chosen, key=lambda row: row.seed)),
+        wanted=len(seeds),
+        left_out=sum(map(finished, others)),
+    )
+
+
+def gain_cell(ours: Cell, found: Gain | None) -> Cell:
+    """The difference of a row's mean to its baseline's."""
+    if found is None:
+        return Cell()
+    return Cell(value=found.value, interval=found.interval, n=ours.n, wanted=ours.wanted, runs=ours.runs)
+
+
+def finished(row: RunRow) -> bool:
+    """Whether its numbers count."""
+    return row.state == State.COMPLETED
+
+
+def states_of(rows: Iterable[RunRow]) -> list[str]:
+    """The states of some runs in words, each once: `running 45%`, `failed: code error`."""
+    found: dict[str, list[int]] = {}
+    for row in rows:
+        state = State(row.state)
+        if state is State.RUNNING and row.progress is not None:
+            found.setdefault(state, []).append(math.floor(100 * row.progress))
+        elif state is State.NEW:
+            found.setdefault(NOT_RUN, [])
+        else:
+            failed = state.failed and state is not State.DIVERGED
+            found.setdefault(f"failed: {state}" if failed else str(state), [])
+    return [f"{words} {_range(percent)}%" if percent else words for words, percent in found.items()]
+
+
+def _range(numbers: Sequence[int]) -> str:
+    """`45`, or `45-80` of several."""
+    return "-".join(map(str, dict.fromkeys((min(numbers), max(numbers)))))

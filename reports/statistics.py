@@ -1,0 +1,59 @@
+"""Means over seeds, and how far two of them differ."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+CONFIDENCE = 0.95
+"""Of the interval of a difference."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Of some values: their mean, sample standard deviation (ddof = 1; None of fewer than two) and number."""
+
+    mean: float
+    spread: float | None
+    n: int
+
+
+@dataclass(frozen=True)
+class Gain:
+    """A difference of two means. interval: its confidence interval; None where one of the two has a single value."""
+
+    value: float
+    interval: tuple[float, float] | None
+
+
+def summary(values: Sequence[float]) -> Summary | None:
+    """Mean and spread; none of nothing."""
+    if not values:
+        return None
+    spread = statistics.stdev(values) if len(values) > 1 else None
+    return Summary(statistics.fmean(values), spread, len(values))
+
+
+def gain(ours: Summary, baseline: Summary) -> Gain:
+    """Ours minus the baseline, with Welch's interval: the two may differ in their spread and number of seeds."""
+    value = ours.mean - baseline.mean
+    if ours.spread is None or baseline.spread is None:
+        return Gain(value, None)
+    parts = [(item.spread or 0.0) ** 2 / item.n for item in (ours, baseline)]
+    error = math.sqrt(sum(parts))
+    if error == 0:
+        return Gain(value, (value, value))
+    # Welch-Satterthwaite, in shares of the whole, so that a tiny spread does not vanish when it is squared.
+    shares = [part / sum(parts) for part in parts]
+    freedom = 1 / sum(share**2 / (item.n - 1) for share, item in zip(shares, (ours, baseline), strict=True))
+    margin = _quantile(freedom) * error
+    return Gain(value, (value - margin, value + margin))
+
+
+def _quantile(freedom: float) -> float:
+    """Of Student's t, two-sided."""
+    from scipy.special import stdtrit  # type: ignore[import-untyped]  # imported in a third of scipy.stats' time
+
+    return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))
