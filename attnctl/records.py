@@ -102,8 +102,9 @@ class Submission(Record):
 class Sweep(Record):
     """A named set of runs that one command asked for.
 
-    paper, table: of a paper's table, the paper (a name, or its file as it was given) and the table's number. overrides:
-    what was asked for instead of what the paper has, as `attnctl.papers.runs.Overrides.to_json` gives it.
+    paper, table: of a paper's table, the paper (a name, or its file, relative to the workspace when it lies in it) and
+    the table's number; figure: a figure's number, instead of a table's. overrides: what was asked for instead of what
+    the paper has, as `attnctl.papers.runs.Overrides.to_json` gives it.
     """
 
     name: str
@@ -112,6 +113,7 @@ class Sweep(Record):
     runs: list[str]
     paper: str = ""
     table: str = ""
+    figure: str = ""
     overrides: Mapping[str, Any] = field(default_factory=dict)
 
 

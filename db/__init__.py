@@ -2,6 +2,6 @@
 
 from db.index import Index, open_index, rebuild
 from db.place import file_system, location
-from db.rows import MetricRow, RunRow
+from db.rows import MetricRow, PaperSweep, RunRow
 
-__all__ = ["Index", "MetricRow", "RunRow", "file_system", "location", "open_index", "rebuild"]
+__all__ = ["Index", "MetricRow", "PaperSweep", "RunRow", "file_system", "location", "open_index", "rebuild"]

@@ -6,7 +6,7 @@ import json
 import shlex
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
 
@@ -17,7 +17,7 @@ from attnctl.state import State, Verdict
 from attnctl.values import SpecError, did_you_mean
 from db import discover
 from db.place import location
-from db.rows import COLUMNS, Details, MetricRow, RunRow
+from db.rows import COLUMNS, Details, MetricRow, PaperSweep, RunRow
 from db.store import Store, clear, open_in_memory, open_store
 
 RECALL = 3600.0
@@ -139,6 +139,14 @@ class Index:
         }
         return [found[run] for run in dict.fromkeys(sorted(found) if ids is None else ids) if run in found]
 
+    def families(self, families: Collection[str]) -> dict[str, list[RunRow]]:
+        """The runs of each of these cells, in the order of their seeds; nothing for a cell without any."""
+        query = "SELECT id FROM run WHERE family IN (SELECT value FROM json_each(?)) ORDER BY seed, id"
+        found: dict[str, list[RunRow]] = defaultdict(list)
+        for row in self.runs([run for (run,) in self._rows(query, (_listed(families),))]):
+            found[row.family].append(row)
+        return dict(found)
+
     def _wide(self, query: str, values: Mapping[str, Any]) -> dict[int, dict[str, float]]:
         """Run number -> name -> value. query: with the place of one column for each name of a result."""
         names = [name for (name,) in self._rows(_NAMES)]
@@ -193,6 +201,13 @@ class Index:
             for name, created, command in self._rows(query)
         ]
 
+    def table_sweeps(self) -> list[PaperSweep]:
+        """The sweeps of papers' tables and figures, newest first."""
+        query = """
+            SELECT name, created, paper, "table", figure, overrides FROM sweep WHERE paper != ''
+            ORDER BY created DESC, name DESC"""
+        return [PaperSweep(*row, overrides=json.loads(overrides)) for *row, overrides in self._rows(query)]
+
     def find_sweep(self, name: str) -> Sweep:
         """The sweep of that name."""
         for problem in self._rows("SELECT problem FROM sweep WHERE name = ? AND problem IS NOT NULL", (name,)):
@@ -205,6 +220,6 @@ class Index:
         raise SpecError(f"unknown sweep {name!r}{did_you_mean(name, sweeps)}")
 
 
-def _listed(values: Sequence[str]) -> str:
+def _listed(values: Collection[str]) -> str:
     """Values as one SQL variable, for json_each: as many as there may be."""
     return json.dumps(list(values))

@@ -209,9 +209,10 @@ def _spec_columns(facts: Facts) -> dict[str, Any]:
             "placement": "",
             "versions": "",
             "seed": 0,
+            "family": "",
         }
     return {
-        **{name: getattr(spec, name) for name in ("module", "backbone", "placement", "dataset", "seed")},
+        **{name: getattr(spec, name) for name in ("module", "backbone", "placement", "dataset", "seed", "family")},
         "label": spec.label(),
         "versions": ", ".join(f"{name} {value}" for name, value in vars(spec.versions).items()),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -61,11 +62,14 @@ def _write_submission(connection: Connection, tag: str, found: Submission | str)
 
 def _write_sweep(connection: Connection, name: str, found: Sweep | str, stamp: str) -> None:
     row: dict[str, Any] = {"name": name, "created": 0.0, "command": "", "stamp": stamp, "problem": None}
+    row |= {"paper": "", "table": "", "figure": "", "overrides": "{}"}
     runs: list[dict[str, Any]] = []
     if isinstance(found, str):
         row["problem"] = found
     else:
         row |= {"created": found.created, "command": shlex.join(map(str, found.command))}
+        row |= {"paper": str(found.paper), "table": str(found.table), "figure": str(found.figure)}
+        row |= {"overrides": json.dumps(found.overrides)}
         runs = [{"sweep": name, "position": position, "run": str(run)} for position, run in enumerate(found.runs)]
     connection.execute(schema.sweep.insert(), [row])
     if runs:

@@ -24,6 +24,17 @@ class MetricRow(NamedTuple):
     incarnation: int
 
 
+class PaperSweep(NamedTuple):
+    """A sweep of a paper's table or figure, without its runs. overrides: as `attnctl.papers.runs` reads them."""
+
+    name: str
+    created: float
+    paper: str
+    table: str
+    figure: str
+    overrides: Mapping[str, Any]
+
+
 class Details(dict[str, Any]):
     """Part -> run id -> value, read a part at a time. parts: best, hyperparameters, recipe, spec."""
 
@@ -73,6 +84,8 @@ class RunRow:
     macs: int | None = None
     device: str | None = None
     node: str | None = None
+    family: str = ""
+    """What it shares with the other runs of its cell of a table, whatever their seeds and versions: `RunSpec.family`."""
     metrics: Mapping[str, float] = field(default_factory=dict)
     """Of the last evaluated epoch."""
     details: Details = field(default_factory=lambda: Details(lambda _: {}), repr=False, compare=False)

@@ -52,6 +52,7 @@ run = Table(
     Column("dataset", String, nullable=False),
     Column("versions", String, nullable=False, comment="of the code that the numbers depend on"),
     Column("seed", Integer, nullable=False),
+    Column("family", String, nullable=False, index=True, comment="what the runs of one cell of a table share: a hash"),
     # What became of it, by the evidence of the newest attempt.
     Column("state", String, nullable=False, index=True),
     Column("reason", String, nullable=False),
@@ -199,6 +200,10 @@ sweep = Table(
     Column("name", String, primary_key=True),
     Column("created", Float, nullable=False),
     Column("command", String, nullable=False, comment="as it was typed, quoted for a shell"),
+    Column("paper", String, nullable=False, comment="a paper's name or file when it is of a paper's table; else empty"),
+    Column("table", String, nullable=False, comment="the table's number"),
+    Column("figure", String, nullable=False, comment="the figure's number, instead of a table's"),
+    Column("overrides", String, nullable=False, comment="as JSON, to give it back; no query looks into it"),
     Column("stamp", String, nullable=False, comment="size and mtime of its file when it was read"),
     Column("problem", String, comment="why its file could not be read"),
 )
