@@ -85,7 +85,7 @@ class RunRow:
     device: str | None = None
     node: str | None = None
     family: str = ""
-    """What it shares with the other runs of its cell of a table, whatever their seeds and versions: `RunSpec.family`."""
+    """What it shares with all runs of its cell of a table, whatever their seeds and versions: `RunSpec.family`."""
     metrics: Mapping[str, float] = field(default_factory=dict)
     """Of the last evaluated epoch."""
     details: Details = field(default_factory=lambda: Details(lambda _: {}), repr=False, compare=False)

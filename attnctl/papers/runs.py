@@ -111,7 +111,8 @@ def figure_cells(figure: Figure, paper: Paper, overrides: Overrides) -> list[Cel
     if figure.kind == "sweep":
         return [cells for series in figure.settings["series"] for cells in _series(figure, paper, series, overrides)]
     found: dict[tuple[str, str], Cells] = {}
-    for part in figure.settings.get("panels") or ({"table": figure.table, "rows": figure.rows},):
+    whole: Sequence[Mapping[str, Any]] = ({"table": figure.table, "rows": figure.rows},)
+    for part in figure.settings.get("panels") or whole:
         table = paper.tables[part["table"]]
         for cells in _cells(table, part.get("rows", ()), overrides):
             found.setdefault((table.number, f"{cells.row.name} {' '.join(cells.columns)}"), cells)

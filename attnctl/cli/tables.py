@@ -1,0 +1,185 @@
+"""Which paper's table or figure a command means, and what it was trained with in this workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attnctl import papers
+from attnctl.cli import output
+from attnctl.papers import Figure, Paper, Table
+from attnctl.papers.runs import Overrides, cells_of, figure_cells
+from attnctl.rundir import Workspace
+from attnctl.values import SpecError, listed
+
+if TYPE_CHECKING:
+    from db import Index, PaperSweep
+
+
+def chosen(paper: str | None, table: str, index: Index | None) -> Table:
+    """The table that `ela:3`, or `3` of a paper, means; without a paper, of the only one swept in this workspace.
+
+    index: refreshed; None when there is no workspace yet. Raises SpecError that lists the candidates.
+    """
+    _, found = _chosen(paper, table, index, "table")
+    assert isinstance(found, Table)
+    return found
+
+
+def chosen_figure(paper: str | None, figure: str, index: Index | None) -> tuple[Paper, Figure]:
+    """The figure that `ean:3`, or `3` of a paper, means, with its paper; else as `chosen`."""
+    of, found = _chosen(paper, figure, index, "figure")
+    assert isinstance(found, Figure)
+    return of, found
+
+
+def _chosen(paper: str | None, text: str, index: Index | None, what: str) -> tuple[Paper, Table | Figure]:
+    name, colon, number = text.rpartition(":")
+    if colon and paper is not None and papers.load(name).name != papers.load(paper).name:
+        raise SpecError(f"{what} {text} is not of paper {paper}; leave one of the two out")
+    of = papers.load(name) if colon else papers.load(paper) if paper is not None else _only_swept(number, index, what)
+    parts = _parts(of, what)
+    if number not in parts:
+        has = f"it has {listed(parts)}" if parts else "it has none"
+        raise SpecError(f"{of.name} has no {what} {number!r}; {has}")
+    return of, parts[number]
+
+
+def _parts(paper: Paper, what: str) -> Mapping[str, Table] | Mapping[str, Figure]:
+    return paper.tables if what == "table" else paper.figures
+
+
+def _only_swept(number: str, index: Index | None, what: str) -> Paper:
+    """The only paper swept in this workspace, said on standard error; raises SpecError when it is none, or several."""
+    found = swept(index)
+    if len(found) == 1:
+        (paper,) = found.values()
+        output.note(f"{what} {number} of {paper.name}, the only paper swept in this workspace")
+        return paper
+    known: Mapping[str, Paper] = found or {name: papers.load(name) for name in papers.names()}
+    candidates = [f"{name}:{number}" for name, paper in known.items() if number in _parts(paper, what)]
+    there = f"{listed(paper.name for paper in found.values())} were swept here" if found else "no paper was swept here"
+    if candidates:
+        raise SpecError(f"{what} {number!r} of which paper? {there}; choose one of {listed(candidates)}")
+    raise SpecError(f"{what} {number!r} of which paper? {there}, and none has it; attnctl papers lists what there is")
+
+
+# ------------------------------------------------------------------------------------------------------------- sweeps
+
+
+def recorded_name(paper: Paper, workspace: Workspace) -> str:
+    """How a sweep's record names a paper: a user's file relative to the workspace when it lies in it."""
+    if paper.file is None:
+        return paper.name.lower()
+    file, root = paper.file.resolve(), workspace.root.resolve()
+    return f"./{file.relative_to(root)}" if file.is_relative_to(root) else str(file)
+
+
+def swept(index: Index | None) -> dict[str, Paper]:
+    """The papers of the sweeps in this workspace by the names to load them by, newest first.
+
+    A user's file that is not there any more, or is broken, is left out.
+    """
+    found: dict[str, Paper] = {}
+    for sweep in index.table_sweeps() if index is not None else ():
+        name = _loadable(sweep.paper, index)
+        if name not in found and (paper := _loaded(name)) is not None:
+            found[name] = paper
+    return found
+
+
+def sweeps_of(index: Index, part: Table | Figure) -> list[PaperSweep]:
+    """The sweeps of a table, or of a figure, newest first."""
+    table, figure = (part.number, "") if isinstance(part, Table) else ("", part.number)
+    named = [sweep for sweep in index.table_sweeps() if (sweep.table, sweep.figure) == (table, figure)]
+    of = {name: _loaded(_loadable(name, index)) for name in {sweep.paper for sweep in named}}
+    return [sweep for sweep in named if (paper := of[sweep.paper]) is not None and paper.name == part.paper]
+
+
+def _loadable(name: str, index: Index | None) -> str:
+    """The name by which this process finds the paper of a sweep's record."""
+    if index is None or not papers.is_file(name):
+        return name
+    file = index.workspace.root / name
+    return f"./{file.relative_to(Path.cwd())}" if file.is_relative_to(Path.cwd()) else str(file)
+
+
+def _loaded(name: str) -> Paper | None:
+    try:
+        return papers.load(name)
+    except SpecError:
+        return None
+
+
+# ---------------------------------------------------------------------------------------------------------- overrides
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The options of a command that overrule a paper, as typed; None is what was not said."""
+
+    backbone: Sequence[str] | None = None
+    placement: Sequence[str] | None = None
+    dataset: Sequence[str] | None = None
+    recipe: str | None = None
+    fields: Mapping[str, str] | None = None
+    seeds: Sequence[str] | None = None
+
+    def overrides(self) -> Overrides:
+        """The same as overrides; raises SpecError for a list where a table has one value."""
+        return Overrides(
+            backbone=_one(self.backbone, "--backbone"),
+            placement=_one(self.placement, "--placement"),
+            dataset=_one(self.dataset, "--dataset"),
+            recipe=self.recipe or "",
+            fields=self.fields or {},
+            seeds=_listed(self.seeds) or Overrides().seeds,
+        )
+
+
+def _one(given: Sequence[str] | None, option: str) -> str:
+    values = _listed(given)
+    if len(values) > 1:
+        raise SpecError(f"{option} takes one value for a paper's table, not {','.join(values)}; sweep once for each")
+    return values[0] if values else ""
+
+
+def _listed(given: Sequence[str] | None) -> tuple[str, ...]:
+    return tuple(part.strip() for value in given or () for part in value.split(","))
+
+
+def overrides_for(
+    index: Index, part: Table | Figure, given: Overrides | None = None, paper: Paper | None = None
+) -> Overrides:
+    """What the runs behind a table, or figure, are trained with here. paper: a figure's.
+
+    As given, where that is more than seeds; else the paper's own when any of its runs is in the workspace; else that of
+    the newest sweep of it, which is said on standard error. Seeds that are not given are those of its sweeps.
+    """
+    wanted = given if given is not None else Overrides()
+    sweeps = {sweep.name: Overrides.from_json(sweep.overrides) for sweep in sweeps_of(index, part)}
+    if sweeps and not wanted.words() and not index.families(families(part, wanted, paper)):
+        name, newest = next(iter(sweeps.items()))
+        if newest.words():
+            output.note(f"measured with {newest.words()}, not as the paper has it (sweep {name})")
+        wanted = replace(newest, seeds=wanted.seeds)
+    if wanted.seeds != Overrides().seeds:
+        return wanted
+    seeds = [seed for sweep in reversed(sweeps.values()) if _alike(sweep, wanted) for seed in sweep.seeds]
+    return replace(wanted, seeds=tuple(dict.fromkeys(seeds)) or wanted.seeds)
+
+
+def families(part: Table | Figure, overrides: Overrides, paper: Paper | None = None) -> set[str]:
+    """What the runs of the cells of a table, or figure, are found by in the index: see `RunSpec.family`."""
+    if isinstance(part, Table):
+        cells = cells_of(part, overrides)
+    else:
+        cells = figure_cells(part, paper if paper is not None else papers.load(part.paper), overrides)
+    return {spec.family for item in cells for spec in item.specs}
+
+
+def _alike(one: Overrides, other: Overrides) -> bool:
+    """Whether only the seeds differ."""
+    return replace(one, seeds=()) == replace(other, seeds=())
