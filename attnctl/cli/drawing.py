@@ -1,0 +1,55 @@
+"""What the commands that draw have in common: their options, the file, and the data instead of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from attnctl.cli import output
+from reports.figures.data import Width
+
+if TYPE_CHECKING:
+    from reports.figures.data import Drawing
+
+File = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Where to: .pdf, .svg or .png; a PDF here unless named.",
+        show_default=False,
+    ),
+]
+WidthOption = Annotated[Width, typer.Option(help="Fit for one column of two, or for the whole page.")]
+Title = Annotated[str, typer.Option(help="Words above the figure; a paper's caption says it better.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the values that would be drawn; draw them too with -o.")]
+
+
+def check(file: Path | None) -> None:
+    """Raise SpecError, before any work, when the file cannot be written or its ending is no format's."""
+    from attnctl.cli.outputs import check_file
+    from reports.figures import save
+
+    if file is not None:
+        save.check_ending(file)
+        check_file(file, force=True)
+
+
+def deliver(drawing: Drawing, file: Path | None, name: str, width: Width, *, as_json: bool) -> None:
+    """Draw into the file, and say which; or print the data.
+
+    name: of the file, without its ending, unless one is named.
+    """
+    from reports.figures import save
+
+    if as_json:
+        output.document(save.to_json(drawing))
+    if file is None and as_json:
+        return
+    target = file if file is not None else Path(f"{name}.pdf")
+    check(target)
+    save.save(drawing, target, width)
+    output.note(f"written: {target}")

@@ -1,0 +1,124 @@
+"""`attnctl plot`: a hyperparameter, the epochs or the cost against a metric."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from attnctl.cli import complete, context, drawing, options, output
+from attnctl.values import SpecError, convert, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from db import Index, RunRow
+    from reports.figures.data import Chart, Charts
+
+METRICS = ("top1", "top5", "loss", "train_loss", "train_top1", "images_per_s")
+
+
+def plot(
+    sweep: Annotated[
+        str | None,
+        typer.Argument(
+            help="A sweep; unless named, the only one, or all runs when there are several.",
+            autocompletion=complete.sweeps,
+        ),
+    ] = None,
+    *,
+    x: Annotated[
+        str, typer.Option("--x", help="A hyperparameter such as G, a field of the recipe, epoch, params or macs.")
+    ] = "epoch",
+    y: Annotated[
+        str, typer.Option("--y", metavar="|".join(METRICS), help="The metric.", autocompletion=complete.one_of(METRICS))
+    ] = "top1",
+    seeds: Annotated[str | None, typer.Option(help="Only these seeds, a comma list.", show_default=False)] = None,
+    reach: Annotated[
+        str | None,
+        typer.Option(help="With --x epoch: tell when these values of y are reached, a comma list.", show_default=False),
+    ] = None,
+    file: drawing.File = None,
+    width: drawing.WidthOption = "column",
+    title: drawing.Title = "",
+    as_json: drawing.AsJson = False,
+) -> None:
+    """Draw a hyperparameter, the epochs or the cost against a metric.
+
+    Over a hyperparameter or a recipe's field: the last epoch's mean with error bars of one standard deviation over the
+    seeds, the plain backbone as a line. Over the epochs: training curves. Over params or macs: a point for each
+    network, and the Pareto front. Whatever else differs between the runs becomes a line of its own.
+
+    attnctl plot --x G --y top1 -o groups.pdf
+    """
+    if y not in METRICS:
+        raise SpecError(f"unknown metric {y!r}{did_you_mean(y, METRICS)}")
+    targets = [_number(part) for part in options.split(reach, "--reach")] if reach is not None else []
+    if targets and x != "epoch":
+        raise SpecError("--reach tells of epochs; it goes with --x epoch")
+    drawing.check(file)
+    with context.index() as index:
+        index.refresh()
+        name, rows = _rows(index, sweep, seeds)
+        made = _charts(index, rows, x, y, targets, title)
+    drawing.deliver(made, file, _safe(f"{name}-{y}-over-{x}"), width, as_json=as_json)
+    for note in made.notes:
+        output.note(note)
+    if targets and not as_json:
+        tell_reached(made.panels[0])
+
+
+def tell_reached(chart: Chart) -> None:
+    """Print the epochs to each target, a row for each series."""
+    epochs = {(item.series, item.target): item.epoch for item in chart.reached}
+    rows = [
+        [
+            series.name,
+            *("-" if (epoch := epochs[series.name, target]) is None else f"{epoch:g}" for target in chart.targets),
+        ]
+        for series in chart.series
+    ]
+    output.table(("", *(f"epochs to {chart.y.name} {target:g}" for target in chart.targets)), rows)
+
+
+def _charts(index: Index, rows: Sequence[RunRow], x: str, y: str, targets: Sequence[float], title: str) -> Charts:
+    from reports.figures import charts
+    from reports.figures.data import Charts
+
+    if x == charts.EPOCH:
+        made = charts.over_epochs(rows, {row.id: index.history(row.id) for row in rows}, y, targets)
+    elif x in charts.COSTS:
+        made = charts.over_cost(rows, x, y)
+    else:
+        made = charts.over_setting(rows, x, y)
+    return Charts(title=title, panels=(made,), notes=charts.progress(rows))
+
+
+def _rows(index: Index, sweep: str | None, seeds: str | None) -> tuple[str, list[RunRow]]:
+    """The name of what is drawn, and its runs."""
+    if sweep is None:
+        sweeps = index.sweeps()
+        sweep = sweeps[0].name if len(sweeps) == 1 else None
+    rows = index.runs(None if sweep is None else index.find_sweep(sweep).runs)
+    if not rows and sweep is not None:
+        raise SpecError(f"sweep {sweep} has no runs in this workspace")
+    if not rows:
+        raise SpecError("there is nothing to draw: this workspace has no runs yet; attnctl sweep starts some")
+    if seeds is not None:
+        wanted = {convert(part, int, "seed") for part in options.split(seeds, "--seeds")}
+        rows = [row for row in rows if row.seed in wanted]
+        if not rows:
+            raise SpecError(f"none of the runs has a seed of {seeds}")
+    return sweep or "runs", rows
+
+
+def _number(text: str) -> float:
+    value = convert(text, float, "--reach")
+    assert isinstance(value, float)
+    return value
+
+
+def _safe(name: str) -> str:
+    """The name as that of a file in this folder."""
+    return re.sub(r"[^\w.-]+", "-", name)

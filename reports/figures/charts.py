@@ -1,0 +1,163 @@
+"""Charts made from runs: which of them are one point, and what the lines are."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from attnctl.state import State
+from attnctl.values import Scalar, SpecError, did_you_mean, text
+from db import RunRow
+from db.rows import MetricRow
+from reports.figures import naming
+from reports.figures.data import Axis, Chart, Point, Reached, Series
+from reports.figures.points import (
+    LOWER,
+    completed,
+    grouped,
+    level,
+    mean,
+    means,
+    metric_axis,
+    states,
+    unit_of,
+    value_axis,
+    with_front,
+)
+
+COSTS = {"params": "parameters", "macs": "MACs"}
+"""What can stand at the x axis of a scatter plot, and its title."""
+
+EPOCH = "epoch"
+
+Histories = Mapping[str, Sequence[MetricRow]]
+"""Run id -> all its values."""
+
+
+def settings(rows: Sequence[RunRow]) -> dict[str, set[Scalar]]:
+    """The hyperparameters and recipe fields of these runs, with the values that each has."""
+    found: dict[str, set[Scalar]] = defaultdict(set)
+    for row in rows:
+        for name, value in (*row.recipe.items(), *row.hyperparameters.items()):
+            found[name].add(value)
+    return found
+
+
+def over_setting(rows: Sequence[RunRow], x: str, y: str) -> Chart:
+    """A hyperparameter or recipe field against a metric of the last epoch, with error bars over the seeds.
+
+    Of a hyperparameter, runs that do not have it become levels: the plain backbone. Raises SpecError when it is none's,
+    does not vary, is not numeric, or nothing is done.
+    """
+    _check_varies(rows, x)
+    own = any(x in row.hyperparameters for row in rows)
+    done = completed(rows, y)
+    values = {row.id: _number(row, x) for row in done if not own or x in row.hyperparameters}
+    if not values:
+        raise SpecError(f"no run that has {x} is completed, so there is nothing to draw: {states(rows)}")
+    keys = naming.keys(done, {x})
+    names = naming.names(set(keys.values()))
+    swept = grouped([row for row in done if row.id in values], keys)
+    plain = grouped([row for row in done if row.id not in values], keys)
+    return Chart(
+        kind="sweep",
+        x=value_axis(x, sorted(set(values.values()))),
+        y=metric_axis(y),
+        series=tuple(
+            Series(name=names[key], points=means(members, lambda row: values[row.id], y)) for key, members in swept
+        ),
+        levels=tuple(level(names[key], members, y) for key, members in plain),
+    )
+
+
+def over_epochs(rows: Sequence[RunRow], histories: Histories, y: str, targets: Sequence[float] = ()) -> Chart:
+    """A metric over the epochs, the mean and spread over the seeds that have come to each. Raises SpecError.
+
+    targets: values of the metric of which the first epoch is looked for.
+    """
+    keys = naming.keys(rows)
+    names = naming.names(set(keys.values()))
+    series = []
+    for key, members in grouped(rows, keys):
+        found: dict[int, dict[str, float]] = defaultdict(dict)
+        for row in members:
+            for item in histories.get(row.id, ()):
+                if item.name == y:
+                    found[item.epoch][row.id] = item.value
+        if found:
+            points = tuple(mean(float(epoch), values) for epoch, values in sorted(found.items()))
+            series.append(Series(name=names[key], points=points))
+    if not series:
+        known = {item.name for history in histories.values() for item in history}
+        words = did_you_mean(y, known) if known else f": {states(rows)}"
+        raise SpecError(f"no run here has {y} of any epoch{words}")
+    return Chart(
+        kind="curves",
+        x=Axis(name=EPOCH, title=EPOCH),
+        y=metric_axis(y),
+        series=tuple(series),
+        targets=tuple(targets),
+        reached=tuple(_reached(item, target, y) for item in series for target in targets),
+    )
+
+
+def over_cost(rows: Sequence[RunRow], x: str, y: str) -> Chart:
+    """A metric of the last epoch against the parameters or MACs: a series per backbone. Raises SpecError."""
+    done = [row for row in completed(rows, y) if getattr(row, x) is not None]
+    if not done:
+        raise SpecError(f"no completed run has told its {COSTS[x]}")
+    keys = naming.keys(done)
+    names = naming.names(set(keys.values()), places=False)
+    sets = {row.dataset for row in done}
+    places: dict[str, list[Point]] = defaultdict(list)
+    for key, members in grouped(done, keys):
+        values = dict(key)
+        where = values["backbone"] + (f" on {values['dataset']}" if len(sets) > 1 else "")
+        places[where] += [replace(point, name=names[key]) for point in means(members, lambda row: getattr(row, x), y)]
+    unit, count = unit_of(min(point.x for points in places.values() for point in points))
+    series = [
+        Series(name=where, points=tuple(replace(point, x=point.x / count) for point in points))
+        for where, points in places.items()
+    ]
+    return Chart(
+        kind="scatter",
+        x=Axis(name=x, title=f"{COSTS[x]} ({unit})" if unit else COSTS[x]),
+        y=metric_axis(y),
+        series=with_front(series, lower=y in LOWER),
+    )
+
+
+def _check_varies(rows: Sequence[RunRow], x: str) -> None:
+    known = settings(rows)
+    if x not in known:
+        varying = [*(name for name, values in known.items() if len(values) > 1), EPOCH, *COSTS]
+        same = next((name for name in known if name.lower() == x.lower()), "")
+        nearest = f"; did you mean {same!r}?" if same else did_you_mean(x, varying)
+        raise SpecError(f"no run here has {x!r}{nearest}")
+    if len(known[x]) == 1:
+        raise SpecError(
+            f"{x} is {text(next(iter(known[x])))} in all of these runs, so there is nothing to draw over it"
+        )
+
+
+def _number(row: RunRow, x: str) -> float:
+    value = row.hyperparameters[x] if x in row.hyperparameters else row.recipe[x]
+    try:
+        return float(value)  # type: ignore[arg-type] # None is the error that follows
+    except (TypeError, ValueError):
+        raise SpecError(f"{x} is not numeric: run {row.id} has {x}={value}; choose another x") from None
+
+
+def _reached(series: Series, target: float, y: str) -> Reached:
+    """The first epoch whose mean is at the target or beyond."""
+    for point in series.points:
+        if point.y <= target if y in LOWER else point.y >= target:
+            return Reached(series=series.name, target=target, epoch=point.x)
+    return Reached(series=series.name, target=target, epoch=None)
+
+
+def progress(rows: Sequence[RunRow]) -> tuple[str, ...]:
+    """A note when some of the runs are not done."""
+    rest = [row for row in rows if row.state != State.COMPLETED]
+    return (f"{len(rows) - len(rest)} of {len(rows)} runs are completed; the others: {states(rest)}",) if rest else ()

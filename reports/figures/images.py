@@ -1,0 +1,41 @@
+"""Images in rows and columns, with heat maps over them."""
+
+from __future__ import annotations
+
+from matplotlib.figure import Figure
+
+from reports.figures import style
+from reports.figures.data import ImageGrid, Width
+
+_CAPTION = 0.16
+"""Inches under a tile, for a line of its caption."""
+_OPACITY = 0.5
+_MAP = "inferno"
+"""Its lightness grows evenly, so that it reads in grey and with any colour vision."""
+
+
+def draw(grid: ImageGrid, width: Width) -> Figure:
+    """The tiles, columns named above and rows at the left. Heat is drawn over the image in grey."""
+    columns, rows = len(grid.columns), len(grid.rows)
+    side = style.INCHES[width] / (columns + 0.3)
+    lines = max((tile.caption.count("\n") + 1 if tile.caption else 0 for row in grid.tiles for tile in row), default=0)
+    heading = [style.folded(name, side) for name in grid.columns]
+    above = 0.15 * (max(name.count("\n") for name in heading) + 1) + (0.2 if grid.title else 0)
+    figure = style.new_figure(width, rows * (side + lines * _CAPTION) + above + 0.1, pad=0.03)
+    if grid.title:
+        figure.suptitle(style.folded(grid.title, style.INCHES[width]))
+    every = figure.subplots(rows, columns, squeeze=False)
+    for number, (name, tiles) in enumerate(zip(grid.rows, grid.tiles, strict=True)):
+        for axes, tile in zip(every[number], tiles, strict=True):
+            grey = tile.heat is not None
+            axes.imshow(tile.image.mean(2) if grey else tile.image, cmap="gray", vmin=0, vmax=255)
+            if tile.heat is not None:
+                axes.imshow(tile.heat, cmap=_MAP, vmin=0, vmax=1, alpha=_OPACITY)
+            axes.set(xticks=[], yticks=[], xlabel=tile.caption)
+            axes.xaxis.label.set_size(6.5)
+            axes.xaxis.labelpad = 2
+            axes.spines[:].set_visible(False)
+        every[number, 0].set_ylabel(style.folded(name, side), fontsize=7)
+    for axes, name in zip(every[0], heading, strict=True):
+        axes.set_title(name, fontsize=7.5, pad=3)
+    return figure

@@ -1,0 +1,25 @@
+"""The legend of a figure, below it, where it covers nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+
+_MOST_COLUMNS = 6
+
+
+def put(figure: Figure, handles: Sequence[Any], names: Sequence[str]) -> None:
+    """Name the handles below the figure, in as many columns as fit its width. A taller legend makes it taller."""
+    if not handles:
+        return
+    for columns in range(min(_MOST_COLUMNS, len(handles)), 0, -1):
+        legend = figure.legend(handles, names, loc="outside lower center", ncols=columns)
+        extent = legend.get_window_extent()
+        if columns == 1 or extent.width <= figure.bbox.width:
+            break
+        legend.remove()
+    width, height = figure.get_size_inches()
+    rows = -(-len(handles) // columns)
+    figure.set_size_inches(width, height + max(0, rows - 1) * extent.height / rows / figure.dpi)

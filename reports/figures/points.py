@@ -1,0 +1,115 @@
+"""The points, axes and notes of charts: pure functions from runs."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from attnctl.state import State
+from attnctl.values import SpecError, did_you_mean, listed
+from db import RunRow
+from reports.figures import naming
+from reports.figures.data import Axis, Level, Point, Series
+
+TITLES = {
+    "top1": "top-1 (%)",
+    "top5": "top-5 (%)",
+    "loss": "loss",
+    "train_loss": "training loss",
+    "train_top1": "training top-1 (%)",
+    "images_per_s": "images/s in training",
+}
+"""Metric -> what stands at its axis."""
+
+LOWER = frozenset({"loss", "train_loss"})
+"""Metrics of which the lower value is the better one."""
+
+_MOST_TICKS = 9
+_DECADES = 30.0
+"""From this ratio of the largest value to the least on, an axis is logarithmic."""
+
+
+def completed(rows: Sequence[RunRow], y: str) -> list[RunRow]:
+    """The runs that are done and have the metric; raises SpecError when there is none."""
+    done = [row for row in rows if row.state == State.COMPLETED]
+    if not done:
+        raise SpecError(f"none of the {len(rows)} runs is completed, so there is nothing to draw: {states(rows)}")
+    if not any(y in row.metrics for row in done):
+        raise SpecError(f"no completed run has {y!r}{did_you_mean(y, {name for row in done for name in row.metrics})}")
+    return [row for row in done if y in row.metrics]
+
+
+def states(rows: Sequence[RunRow]) -> str:
+    """How many runs are in which state, such as `2 running, 1 queued`."""
+    return listed(f"{count} {state}" for state, count in Counter(row.state for row in rows).most_common())
+
+
+def grouped(rows: Sequence[RunRow], keys: Mapping[str, naming.Key]) -> list[tuple[naming.Key, list[RunRow]]]:
+    """The runs of each key, the plain backbone first; each in the order of the seeds."""
+    found: dict[naming.Key, list[RunRow]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: row.seed):
+        found[keys[row.id]].append(row)
+    return sorted(found.items(), key=lambda item: naming.order(item[0]))
+
+
+def mean(x: float, values: Mapping[str, float]) -> Point:
+    """The mean of some runs. values: run id -> value."""
+    numbers = list(values.values())
+    spread = statistics.stdev(numbers) if len(numbers) > 1 else None
+    return Point(x=x, y=statistics.fmean(numbers), spread=spread, n=len(numbers), runs=tuple(values))
+
+
+def means(rows: Sequence[RunRow], at: Callable[[RunRow], float], y: str) -> tuple[Point, ...]:
+    """A point for each x, ascending. at: the x of a run."""
+    found: dict[float, dict[str, float]] = defaultdict(dict)
+    for row in rows:
+        found[at(row)][row.id] = row.metrics[y]
+    return tuple(mean(x, values) for x, values in sorted(found.items()))
+
+
+def level(name: str, rows: Sequence[RunRow], y: str) -> Level:
+    """The mean of some runs, as a line."""
+    (point,) = means(rows, lambda _: 0.0, y)
+    return Level(name=name, y=point.y, spread=point.spread, n=point.n, runs=point.runs)
+
+
+def with_front(series: Iterable[Series], *, lower: bool = False) -> tuple[Series, ...]:
+    """The series with the points of their common Pareto front marked. lower: the lower y is the better one."""
+    series = tuple(series)
+    points = {(point.x, point.y) for item in series for point in item.points}
+    sign = -1 if lower else 1
+    front, best = set(), -math.inf
+    for x, y in sorted(points, key=lambda point: (point[0], -sign * point[1])):
+        if sign * y > best:
+            front.add((x, y))
+            best = sign * y
+    return tuple(
+        replace(item, points=tuple(replace(point, front=(point.x, point.y) in front) for point in item.points))
+        for item in series
+    )
+
+
+def metric_axis(y: str) -> Axis:
+    """The axis of a metric."""
+    return Axis(name=y, title=TITLES.get(y, y))
+
+
+def value_axis(name: str, numbers: Sequence[float]) -> Axis:
+    """The axis of a hyperparameter or recipe field: logarithmic for powers of two, and for what spans decades.
+
+    numbers: the values, ascending.
+    """
+    ticks = tuple(numbers) if len(numbers) <= _MOST_TICKS else ()
+    if len(numbers) > 2 and all(number > 0 and math.log2(number).is_integer() for number in numbers):
+        return Axis(name=name, title=name, log=2, ticks=ticks)
+    if numbers[0] > 0 and numbers[-1] / numbers[0] >= _DECADES:
+        return Axis(name=name, title=name, log=10, ticks=ticks)
+    return Axis(name=name, title=name, ticks=ticks)
+
+
+def unit_of(least: float) -> tuple[str, float]:
+    """The unit in which numbers are told, and what it counts. least: the smallest of them."""
+    return next(((unit, count) for unit, count in (("G", 1e9), ("M", 1e6), ("k", 1e3)) if least >= count / 10), ("", 1))

@@ -1,0 +1,68 @@
+"""A figure as a file: PDF, SVG or PNG by its ending, in one step, the same bytes for the same values."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from attnctl.files import write_atomic
+from attnctl.values import SpecError, listed
+from reports.figures.data import Charts, Drawing, ImageGrid, Width
+
+ENDINGS = (".pdf", ".svg", ".png")
+
+_METADATA: Mapping[str, Mapping[str, Any]] = {
+    ".pdf": {"CreationDate": None},
+    ".svg": {"Date": None},
+    ".png": {"Software": None},
+}
+"""Nothing that differs between two savings of the same."""
+
+
+def check_ending(file: Path) -> None:
+    """Raise SpecError for a file whose ending is no format's."""
+    if file.suffix.lower() not in ENDINGS:
+        raise SpecError(f"{file}: no format goes with the ending {file.suffix!r}; give one of {listed(ENDINGS)}")
+
+
+def save(drawing: Drawing, file: Path, width: Width = "column") -> None:
+    """Draw into a file. Raises SpecError for another ending, OSError."""
+    check_ending(file)
+    write_atomic(file, rendered(drawing, file.suffix.lower(), width))
+
+
+def rendered(drawing: Drawing, ending: str, width: Width = "column") -> bytes:
+    """The file's bytes."""
+    from reports.figures import style
+
+    stream = io.BytesIO()
+    with style.styled():
+        figure = drawn(drawing, width)
+        figure.savefig(stream, format=ending.removeprefix("."), metadata=dict(_METADATA[ending]))
+    return stream.getvalue()
+
+
+def drawn(drawing: Drawing, width: Width) -> Any:
+    """The matplotlib Figure, made within `style.styled`."""
+    from reports.figures import histogram, images, lines
+
+    if isinstance(drawing, Charts):
+        return lines.draw(drawing, width)
+    return images.draw(drawing, width) if isinstance(drawing, ImageGrid) else histogram.draw(drawing, width)
+
+
+def to_json(drawing: Drawing) -> dict[str, Any]:
+    """The values that are drawn, as JSON values."""
+    return _plain(vars(drawing))  # type: ignore[no-any-return]
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "tolist"):  # an array
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return _plain(vars(value)) if hasattr(value, "__dataclass_fields__") else value

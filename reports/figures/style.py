@@ -1,0 +1,106 @@
+"""How figures look: fit for a paper's column, told apart without colours, the same bytes on every machine.
+
+The colours are those of Okabe and Ito, Color universal design, 2008, which people with any colour vision tell apart;
+each series also has a marker and a line style of its own, for prints in grey.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib import rcParams
+from matplotlib import style as styles
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from reports.figures.data import Width
+
+INCHES: dict[Width, float] = {"column": 3.3, "page": 6.9}
+"""Of the two-column styles of the IEEE, AAAI and CVF."""
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+_LINES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)))
+_LETTERS_PER_INCH = 15.5
+"""Of a text of 8 points, roughly."""
+
+BLACK = "#000000"
+
+_PARAMETERS: dict[str, Any] = {
+    "axes.grid": True,
+    "axes.labelsize": 8,
+    "axes.linewidth": 0.6,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 8,
+    "errorbar.capsize": 2,
+    "figure.titlesize": 8,
+    "font.family": ["DejaVu Sans"],  # matplotlib's own, so that every machine has it
+    "font.size": 8,
+    "grid.alpha": 0.15,
+    "grid.linewidth": 0.5,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 4,
+    "pdf.fonttype": 42,  # TrueType: submission systems refuse type 3
+    "savefig.dpi": 300,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "attnctl",
+    "text.parse_math": False,  # a name may hold a dollar sign
+    "xtick.labelsize": 7,
+    "xtick.major.width": 0.6,
+    "ytick.labelsize": 7,
+    "ytick.major.width": 0.6,
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one series looks."""
+
+    colour: str
+    marker: str
+    line: Any
+
+
+def look(number: int) -> Look:
+    """The look of a series by its number, from 0."""
+    turn = number // len(COLOURS)
+    return Look(
+        COLOURS[number % len(COLOURS)],
+        _MARKERS[(number + turn) % len(_MARKERS)],
+        _LINES[number % len(_LINES)],
+    )
+
+
+@contextmanager
+def styled(ink: str = BLACK, **parameters: Any) -> Iterator[None]:
+    """The style, whatever a user's matplotlibrc says; figures are made and saved within it.
+
+    ink: the colour of text and axes. parameters: further ones of matplotlib, with _ in the place of the point.
+    """
+    inks = ("axes.edgecolor", "axes.labelcolor", "grid.color", "text.color", "xtick.color", "ytick.color")
+    further = {name.replace("_", ".", 1): value for name, value in parameters.items()}
+    with styles.context(["default", {**_PARAMETERS, **dict.fromkeys(inks, ink), **further}]):
+        yield
+
+
+def ink() -> str:
+    """The colour of text and axes within `styled`."""
+    return str(rcParams["text.color"])
+
+
+def new_figure(width: Width, height: float, pad: float = 0.04) -> Figure:
+    """An empty figure whose parts keep clear of each other. height, pad: in inches."""
+    layout = ConstrainedLayoutEngine(w_pad=pad, h_pad=pad, wspace=pad, hspace=pad)
+    return Figure(figsize=(INCHES[width], height), layout=layout)
+
+
+def folded(text: str, inches: float) -> str:
+    """A text in lines that fit a width."""
+    return "\n".join(textwrap.wrap(text, max(8, int(inches * _LETTERS_PER_INCH)))) or text
