@@ -13,6 +13,7 @@ from attnctl.cli import complete, context, options, output
 from attnctl.cli.declared import Backbone, Dataset, Parameters, Placement
 from attnctl.cli.synthesis import synthesize
 from attnctl.files import write_atomic
+from attnctl.papers.speeds import published
 from attnctl.records import Speed
 from attnctl.spec import NO_MODULE, RunSpec
 from attnctl.values import SpecError, convert, text
@@ -21,17 +22,6 @@ if TYPE_CHECKING:
     from jobs.bench import Conditions
 
 COLUMNS = ("module", "backbone", "placement", "batch", "images/s", "latency (ms)", "of plain", "of plain, published")
-
-PUBLISHED_FPS = {
-    (backbone, module): fps
-    for backbone, row in {
-        "mobilenext": {"none": 115, "se": 80, "cbam": 62, "sge": 67, "pdfam": 64, "ca": 55, "ean": 78},
-        "mobilenet_v2": {"none": 138, "se": 92, "cbam": 70, "sge": 84, "pdfam": 78, "ca": 64, "ean": 79},
-        "resnet50": {"none": 114, "se": 78, "cbam": 58, "sge": 73, "pdfam": 62, "ca": 62, "ean": 78},
-    }.items()
-    for module, fps in row.items()
-}
-"""EAN, table 3: images per second at 224x224."""
 
 Precision = Literal["fp32", "bf16", "fp16"]
 Device = Literal["auto", "cpu", "cuda"]
@@ -172,6 +162,7 @@ def _conditions(
 
 
 def _cells(speed: Speed) -> list[str]:
+    printed = published(speed.module, speed.backbone, speed.dataset)
     label = " ".join(
         [speed.module, *(f"{name}={text(value)}" for name, value in sorted(speed.hyperparameters.items()))]
     )
@@ -183,12 +174,5 @@ def _cells(speed: Speed) -> list[str]:
         f"{speed.batch / speed.seconds:.1f}",
         f"{speed.seconds * 1e3:.2f} +- {speed.spread * 1e3:.2f}",
         f"{speed.plain_seconds / speed.seconds:.2f}",
-        _published(speed),
+        printed.words if printed else "",
     ]
-
-
-def _published(speed: Speed) -> str:
-    """The ratio that EAN's table 3 printed for such a network, the only one there is for classification."""
-    plain = PUBLISHED_FPS.get((speed.backbone, NO_MODULE))
-    fps = PUBLISHED_FPS.get((speed.backbone, speed.module))
-    return f"{fps / plain:.2f}" if fps and plain and speed.dataset == "imagenet" else ""

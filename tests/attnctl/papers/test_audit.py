@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import attnctl
+from attnctl.papers import counts
 from attnctl.papers.audit import Figure, audit, tables
 
 
@@ -51,6 +52,15 @@ def test_every_figure_has_its_verdict(figures: list[Figure]) -> None:
 def test_a_figure_that_is_not_ours_says_why_or_what_was_tried(figures: list[Figure]) -> None:
     for figure in figures:
         assert figure.note or figure.verdict in {"match", "waits"}, figure
+
+
+def test_the_file_of_counts_holds_what_the_networks_count(
+    figures: list[Figure], cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert figures  # from here on every network is known
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    for name, setup, column in counts.asked_for():
+        assert counts.of(setup, column) == counts.measure(setup, column), f"{name}: run python -m attnctl.papers.counts"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,38 @@
+"""The inference speeds that papers printed."""
+
+from __future__ import annotations
+
+import pytest
+
+from attnctl.papers.speeds import published
+
+
+@pytest.mark.parametrize(
+    ("module", "backbone", "words"),
+    [
+        ("ean", "resnet50", "0.68 (EAN 3, EAN-R50)"),
+        ("ca", "mobilenext", "0.48 (EAN 3, CA-MX)"),
+        ("se", "mobilenet_v2", "0.67 (EAN 3, SE-MV2)"),
+        ("none", "resnet50", "1.00 (EAN 3, ResNet50(R50))"),
+    ],
+)
+def test_a_printed_speed_is_a_part_of_the_plain_backbones_and_says_where_it_stands(
+    module: str, backbone: str, words: str
+) -> None:
+    found = published(module, backbone, "imagenet")
+    assert found is not None
+    assert found.words == words
+
+
+def test_the_figures_are_the_papers() -> None:
+    found = published("pdfam", "mobilenext", "imagenet")
+    assert found is not None
+    assert (found.fps, found.plain) == (64.0, 115.0)
+
+
+@pytest.mark.parametrize(
+    ("module", "backbone", "dataset"),
+    [("ela", "resnet50", "imagenet"), ("ean", "resnet50", "cifar100"), ("ean", "resnet20", "imagenet")],
+)
+def test_what_no_paper_printed_is_none(module: str, backbone: str, dataset: str) -> None:
+    assert published(module, backbone, dataset) is None
