@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 
 from attnctl.values import SpecError, did_you_mean, listed
-from reports.table import Table
+from reports.table import Origin, Plot, Table
 
 
 @dataclass(frozen=True)
@@ -17,34 +17,49 @@ class Format:
 
     renderer: str
     endings: tuple[str, ...]
+    page: bool = False
+    """Whether it shows origins and plots too: the renderer then takes them after the table."""
+    variants: Mapping[str, str] = field(default_factory=dict)
+    """Other renderers by the name of the option that asks for them."""
 
-    def render(self, table: Table) -> str:
-        """The table in this format."""
+    def render(self, table: Table, origins: Sequence[Origin] = (), plots: Sequence[Plot] = ()) -> str:
+        """The table in this format. origins, plots: for a page; other formats leave them out."""
         module, _, name = self.renderer.partition(":")
-        function: Callable[[Table], str] = getattr(import_module(module), name)
-        return function(table)
+        function: Callable[..., str] = getattr(import_module(module), name)
+        return function(table, origins, plots) if self.page else function(table)
 
 
 FORMATS: Mapping[str, Format] = {
     "terminal": Format("reports.terminal:render", (".txt",)),
     "markdown": Format("reports.markdown:render", (".md", ".markdown")),
-    "latex": Format("reports.latex:render", (".tex",)),
+    "latex": Format(
+        "reports.latex:render",
+        (".tex",),
+        variants={"standalone": "reports.latex:render_standalone", "macros": "reports.macros:render"},
+    ),
+    "html": Format("reports.html:render", (".html", ".htm"), page=True),
     "csv": Format("reports.tabular:render_csv", (".csv",)),
     "json": Format("reports.tabular:render_json", (".json",)),
 }
 
 
-def named(name: str) -> Format:
-    """The format of that name; raises SpecError."""
+def named(name: str, variant: str = "") -> Format:
+    """The format of that name. variant: such as `standalone`, LaTeX that compiles as it is. Raises SpecError."""
     if name not in FORMATS:
         raise SpecError(f"unknown format {name!r}{did_you_mean(name, FORMATS)}")
-    return FORMATS[name]
+    found = FORMATS[name]
+    if not variant:
+        return found
+    if variant not in found.variants:
+        having = listed(other for other, form in FORMATS.items() if variant in form.variants)
+        raise SpecError(f"--{variant} goes with {having or 'no format'}, not with {name}")
+    return replace(found, renderer=found.variants[variant])
 
 
-def of_file(path: Path) -> Format:
-    """The format that a file's ending asks for; raises SpecError."""
-    for found in FORMATS.values():
+def of_file(path: Path, variant: str = "") -> Format:
+    """The format that a file's ending asks for; variant as in `named`. Raises SpecError."""
+    for name, found in FORMATS.items():
         if path.suffix.lower() in found.endings:
-            return found
+            return named(name, variant)
     endings = listed(ending for found in FORMATS.values() for ending in found.endings)
     raise SpecError(f"{path}: no format goes with the ending {path.suffix!r}; give --format, or one of {endings}")

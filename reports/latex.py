@@ -1,57 +1,246 @@
-r"""A table as LaTeX for a paper: booktabs, to be taken in by `\input`; the notes stand under it."""
+r"""A table as LaTeX for a paper: booktabs and siunitx, to be taken in by `\input`; notes and footnotes stand under it.
+
+siunitx aligns what is nothing but a number. Bold and underlined numbers, spreads, intervals and marks are set in
+braces, with blanks as wide as what the widest cell of the column has more: siunitx 2 and 3 set them each in its way.
+"""
 
 from __future__ import annotations
 
-import unicodedata
-from functools import cache
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from pylatexenc.latexencode import UnicodeToLatexEncoder  # type: ignore[import-untyped]
+from reports.table import Cell, Column, Footnote, Group, Table, all_rows, one_line, spans, texts
+from reports.tex import PREAMBLE, comment, escape, running
 
-from reports.table import Row, Table, texts
+PACKAGES = "booktabs,graphicx,siunitx"
 
-
-@cache
-def _encoder() -> UnicodeToLatexEncoder:
-    # A character without a LaTeX form is left to the engine: XeLaTeX and LuaLaTeX set it as it is.
-    return UnicodeToLatexEncoder(unknown_char_policy="keep", unknown_char_warning=False)
-
-
-def escape(text: str) -> str:
-    """A user's text as LaTeX that prints just that text. Control characters are left out."""
-    plain = "".join(char for char in " ".join(text.split()) if unicodedata.category(char)[0] != "C")
-    return str(_encoder().unicode_to_latex(plain))
+_NUMBER = re.compile(r"([+-]?)(\d+)((?:\.\d+)?)")
 
 
 def render(table: Table) -> str:
-    r"""A `table` environment. Needs `\usepackage{booktabs}`."""
-    width = len(table.headers) + len(table.columns)
+    r"""A `table` environment, never wider than \linewidth: it is made smaller where it would be."""
+    said = _States.of(table)
+    notes = [
+        *(running(note) for note in table.notes),
+        *(rf"{_marks((note.mark,))}~{running(note.text)}" for note in (*table.footnotes, *said.footnotes)),
+    ]
     out = [
-        r"% needs \usepackage{booktabs}",
+        rf"% needs \usepackage{{{PACKAGES}}}",
+        PREAMBLE,
         r"\begin{table}",
         r"\centering",
-        *([rf"\caption{{{escape(table.title)}}}"] if table.title else []),
-        rf"\begin{{tabular}}{{{'l' * len(table.headers)}{'r' * len(table.columns)}}}",
-        r"\toprule",
-        _line([*map(escape, table.headers), *(escape(column.heading) for column in table.columns)]),
+        # article sets a caption tight upon the table under it; most classes do not.
+        r"\ifdim\belowcaptionskip=0pt\setlength{\belowcaptionskip}{\smallskipamount}\fi",
+        *([rf"\caption{{{running(table.title)}}}"] if one_line(table.title) else []),
+        *([rf"\label{{{_label(table.label)}}}"] if table.label else []),
+        r"\sisetup{retain-explicit-plus,group-digits=false}",
+        # The table is set once into TeX's scratch box 0, whose width decides.
+        r"\sbox0{%",
+        *_tabular(table, said),
+        r"}%",
+        r"\ifdim\wd0>\linewidth\resizebox{\linewidth}{!}{\usebox0}\else\usebox0\fi",
+        *(["", r"\smallskip", rf"\parbox{{\linewidth}}{{\footnotesize\raggedright {_lines(notes)}}}"] if notes else []),
+        r"\end{table}",
     ]
+    return "\n".join(out) + "\n"
+
+
+def render_standalone(table: Table) -> str:
+    """A document that compiles as it is."""
+    return "\n".join(
+        [
+            comment(one_line(table.title) or "a table"),
+            r"\documentclass{article}",
+            r"\usepackage[a4paper,margin=2cm]{geometry}",
+            rf"\usepackage{{{PACKAGES}}}",
+            r"\pagestyle{empty}",
+            r"\makeatletter\setlength{\@fptop}{0pt}\makeatother",
+            r"\begin{document}",
+            render(table).rstrip("\n"),
+            r"\end{document}",
+            "",
+        ]
+    )
+
+
+# --------------------------------------------------------------------------------------------------------------- lines
+
+
+def _tabular(table: Table, said: _States) -> Iterator[str]:
+    rows = [row for _, row in all_rows(table)]
+    layouts = [_Layout.of(column, [row.cells[place] for row in rows]) for place, column in enumerate(table.columns)]
+    kinds = "l" * len(table.headers) + "".join(layout.kind for layout in layouts)
+    narrow = r"\setlength{\tabcolsep}{4pt}" if len(table.columns) > 6 else ""
+    yield rf"{narrow}\begin{{tabular}}{{{kinds}}}"
+    yield r"\toprule"
+    yield from _headings(table)
     for group in table.groups:
-        out += [r"\midrule", rf"\multicolumn{{{width}}}{{l}}{{\emph{{{escape(group.title)}}}}} \\"]
-        for row in group.rows:
-            out.append(_line([*map(escape, row.header), *_cells(row, table)]))
-    out += [r"\bottomrule", r"\end{tabular}"]
-    if table.notes:
-        notes = r"\\ ".join(escape(note) for note in table.notes)
-        out += ["", r"\smallskip", rf"\parbox{{0.95\linewidth}}{{\footnotesize\raggedright {notes}}}"]
-    return "\n".join([*out, r"\end{table}"]) + "\n"
+        yield from _group(group, table, layouts, said)
+    yield r"\bottomrule"
+    yield r"\end{tabular}%"
 
 
-def _line(cells: list[str]) -> str:
+def _headings(table: Table) -> Iterator[str]:
+    """The headings that span columns, a rule under each, and the columns' own."""
+    over, rules, at = [""] * len(table.headers), [], len(table.headers) + 1
+    for span in spans(table.columns):
+        wide = len(span.columns)
+        over.append(rf"\multicolumn{{{wide}}}{{c}}{{{escape(span.title)}}}")
+        if span.title:
+            rules.append(rf"\cmidrule(lr){{{at}-{at + wide - 1}}}")
+        at += wide
+    if rules:
+        yield _line(over)
+        yield "".join(rules)
+    yield _line([*map(_cell_text, table.headers), *(f"{{{escape(column.heading)}}}" for column in table.columns)])
+
+
+def _group(group: Group, table: Table, layouts: Sequence[_Layout], said: _States) -> Iterator[str]:
+    yield r"\midrule"
+    if one_line(group.title):
+        width = len(table.headers) + len(table.columns)
+        yield rf"\multicolumn{{{width}}}{{l}}{{\emph{{{escape(group.title)}}}}} \\"
+    for row in group.rows:
+        states = [state for _, state in texts(row, table.columns, "")]
+        *words, last = map(_cell_text, row.header)
+        cells = [
+            layout.cell(cell, state, said.mark(cell, layout.column))
+            for layout, cell, state in zip(layouts, row.cells, states, strict=True)
+        ]
+        yield _line([*words, last + _marks(row.marks), *cells])
+
+
+def _line(cells: Sequence[str]) -> str:
+    # What begins a row must not be read as the star of the \\ before it.
     return " & ".join(cells) + r" \\"
 
 
-def _cells(row: Row, table: Table) -> list[str]:
-    made = []
-    for cell, (number, state) in zip(row.cells, texts(row, table.columns, r" $\pm$ "), strict=True):
-        shown = rf"\textbf{{{number}}}" if number and cell.best else number
-        made.append(rf"{shown} ({escape(state)})" if number and state else shown or escape(state))
-    return made
+def _cell_text(text: str) -> str:
+    shown = escape(text)
+    return f"{{{shown}}}" if shown.startswith("*") else shown
+
+
+def _lines(parts: Sequence[str]) -> str:
+    return "\\\\\n".join(parts)
+
+
+def _marks(marks: Sequence[str]) -> str:
+    return rf"\textsuperscript{{{','.join(map(escape, marks))}}}" if marks else ""
+
+
+def _label(text: str) -> str:
+    r"""A label: what \label and \ref take as it is."""
+    return re.sub(r"[^\w:.+/-]", "-", text, flags=re.ASCII)
+
+
+# --------------------------------------------------------------------------------------------------------------- cells
+
+
+@dataclass(frozen=True)
+class _States:
+    """What is still missing behind a number, as footnotes: beside the number it would make the column wide."""
+
+    marks: Mapping[str, str]
+
+    @classmethod
+    def of(cls, table: Table) -> _States:
+        """Numbered in the order in which they appear."""
+        found = dict.fromkeys(
+            state for _, row in all_rows(table) for number, state in texts(row, table.columns, "") if number and state
+        )
+        return cls({state: str(number) for number, state in enumerate(found, 1)})
+
+    @property
+    def footnotes(self) -> list[Footnote]:
+        return [Footnote(mark=mark, text=state) for state, mark in self.marks.items()]
+
+    def mark(self, cell: Cell, column: Column) -> tuple[str, ...]:
+        """The mark of a cell that has both a number and a state."""
+        return (self.marks[cell.state],) if cell.state and column.show_number(cell) else ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Layout:
+    """What the widest number of a column has: its sign, digits, decimals, spread, interval."""
+
+    column: Column
+    sign: str = ""
+    digits: int = 0
+    """Before the point; 0: the column has no number."""
+    decimals: str = ""
+    """With the point."""
+    spread: str = ""
+    interval: str = ""
+    marks: str = ""
+    plain: bool = True
+    """Nothing but numbers, so that siunitx aligns them."""
+
+    @classmethod
+    def of(cls, column: Column, cells: Sequence[Cell]) -> _Layout:
+        """What the cells of a column have."""
+        found = [match for cell in cells if (match := _NUMBER.fullmatch(column.show_number(cell)))]
+        signs = {match[1] for match in found} - {""}
+        spread = max(map(column.show_spread, cells), key=len, default="")
+        interval = max(map(column.show_interval, cells), key=len, default="")
+        marks = max((_together(cell) for cell in cells if column.show_number(cell)), key=len, default="")
+        return cls(
+            column=column,
+            sign="+" if "+" in signs else "-" if signs else "",
+            digits=max((len(match[2]) for match in found), default=0),
+            decimals=max((match[3] for match in found), key=len, default=""),
+            spread=spread,
+            interval=interval,
+            marks=marks,
+            plain=not (spread or interval or marks),
+        )
+
+    @property
+    def kind(self) -> str:
+        """The column's letter, or its S with the format of the numbers."""
+        if not self.digits:
+            return "c"
+        return f"S[table-format={self.sign}{self.digits}.{max(len(self.decimals) - 1, 0)}]"
+
+    def cell(self, cell: Cell, state: str, said: tuple[str, ...]) -> str:
+        """A cell; said: the mark of its state, where it has a number too."""
+        number = self.column.show_number(cell)
+        marks = _marks((*cell.marks, *said))
+        match = _NUMBER.fullmatch(number)
+        if match is None:
+            return self._words(cell, number or state, marks)
+        if self.plain and not (cell.best or cell.second):
+            return number
+        beside = rf"\rlap{{{marks}}}" if marks else ""
+        return f"{{${self._left(match)}{self._number(cell, match)}${beside}{self._right(cell, match)}}}"
+
+    def _words(self, cell: Cell, words: str, marks: str) -> str:
+        style = r"\bfseries " if cell.best else ""
+        shown = rf"\underline{{{escape(words)}}}" if cell.second and words else escape(words)
+        return f"{{{style}{shown}{marks}}}" if words or marks else "{}"
+
+    def _left(self, match: re.Match[str]) -> str:
+        missing = (self.sign if not match[1] else "") + "0" * (self.digits - len(match[2]))
+        return rf"\phantom{{{missing}}}" if missing else ""
+
+    def _number(self, cell: Cell, match: re.Match[str]) -> str:
+        own, interval = self.column.show_spread(cell), self.column.show_interval(cell)
+        number = match[0] + (rf" \pm {own}" if own else "")
+        shown = rf"\mathbf{{{number}}}" if cell.best else rf"\underline{{{number}}}" if cell.second else number
+        return shown + (rf"\ {interval}" if interval else "")
+
+    def _right(self, cell: Cell, match: re.Match[str]) -> str:
+        """Blanks for what the widest cell has more; the room for marks is everyone's, as marks take none."""
+        own, interval = self.column.show_spread(cell), self.column.show_interval(cell)
+        missing = self.decimals[len(match[3]) :]
+        if self.spread:
+            missing += "0" * (len(self.spread) - len(own)) if own else rf"{{}}\pm {self.spread}"
+        if self.interval:
+            missing += "0" * (len(self.interval) - len(interval)) if interval else rf"\ {self.interval}"
+        room = _marks((self.marks,)) if len(self.marks) > 1 else ""
+        return (rf"$\phantom{{{missing}}}$" if missing else "") + (rf"\phantom{{{room}}}" if room else "")
+
+
+def _together(cell: Cell) -> str:
+    """The marks of a cell that has a number, as wide as they are shown."""
+    return ",".join([*cell.marks, *(["1"] if cell.state else [])])

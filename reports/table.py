@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Literal
@@ -32,9 +33,26 @@ class Column:
         """Title and unit: `top-1 (%)`."""
         return f"{self.title} ({self.unit})" if self.unit else self.title
 
+    @property
+    def full_heading(self) -> str:
+        """The heading where no span stands above it: `C100 (%) published`."""
+        return f"{self.span} {self.heading}".strip()
+
     def show(self, number: float) -> str:
-        """A value as it is shown, without its unit."""
-        return f"{number / self.scale:{'+' if self.signed else ''}.{self.decimals}f}"
+        """A value as it is shown, without its unit. What rounds to zero has no minus."""
+        return f"{number / self.scale:{'+' if self.signed else ''}z.{self.decimals}f}"
+
+    def show_spread(self, cell: Cell) -> str:
+        """A cell's spread as it is shown; empty where there is none."""
+        return "" if cell.spread is None else f"{cell.spread / self.scale:.{self.decimals}f}"
+
+    def show_interval(self, cell: Cell) -> str:
+        """A cell's confidence interval as it is shown; empty where there is none."""
+        return "" if cell.interval is None else f"[{', '.join(map(self.show, cell.interval))}]"
+
+    def show_number(self, cell: Cell) -> str:
+        """A cell's number or words, without spread and interval; empty where there is none."""
+        return cell.printed or ("" if cell.value is None else self.show(cell.value))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,15 +193,19 @@ def texts(row: Row, columns: Sequence[Column], plus_minus: str) -> list[tuple[st
     """
     found: list[tuple[str, str]] = []
     for cell, column in zip(row.cells, columns, strict=True):
-        number = cell.printed or ("" if cell.value is None else column.show(cell.value))
-        if cell.value is not None and cell.spread is not None:
-            number += f"{plus_minus}{cell.spread / column.scale:.{column.decimals}f}"
+        number = column.show_number(cell)
+        if number and cell.spread is not None:
+            number += plus_minus + column.show_spread(cell)
         if cell.interval is not None:
-            low, high = map(column.show, cell.interval)
-            number += f" [{low}, {high}]"
+            number = f"{number} {column.show_interval(cell)}".lstrip()
         said = any(cell.state == state for _, state in found)
         found.append((number, "" if said else cell.state))
     return found
+
+
+def one_line(text: str) -> str:
+    """A user's text in one line, without control characters: those do not show, and can steer what shows it."""
+    return "".join(char for char in " ".join(text.split()) if unicodedata.category(char) not in {"Cc", "Cs"})
 
 
 def all_rows(table: Table) -> Iterator[tuple[Group, Row]]:

@@ -1,54 +1,279 @@
-"""A table for a terminal, by rich; and the same as plain text, for pipes and files."""
+"""A table for a terminal, by rich; and the same as plain text, for pipes and files.
+
+A table that is too wide has its headings folded first, then its words; what is wider still goes on in a second block
+under the first. A number is never broken.
+"""
 
 from __future__ import annotations
 
 import io
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 
-from rich import box
-from rich.console import Console, Group, RenderableType
-from rich.table import Table as RichTable
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Table as Grid
 from rich.text import Text
 
-from reports.table import Row, Table, texts
+from reports.table import Cell, Column, Row, Span, Table, all_rows, one_line, spans, texts
 
-PLAIN_WIDTH = 400
+PLAIN_WIDTH = 100_000
 """Columns of plain text: wider than any table, so that nothing is folded."""
 
+GAP = 2
+"""Blanks between two columns."""
 
-def renderable(table: Table, *, boxes: bool = True) -> RenderableType:
-    """The table for a rich console. Texts of users are never read as markup."""
-    style = box.SIMPLE_HEAD if boxes else None
-    made = RichTable(box=style, title=_text(table.title) if table.title else None, title_justify="left", pad_edge=False)
-    for header in table.headers:
-        made.add_column(_text(header), no_wrap=True)
-    for column in table.columns:
-        made.add_column(Text(column.heading), justify="right")
-    blanks = [""] * len(table.columns)
-    for number, group in enumerate(table.groups):
-        if number:
-            made.add_row()
-        made.add_row(_text(group.title, "italic"), *[""] * (len(table.headers) - 1), *blanks)
-        for row in group.rows:
-            made.add_row(_text("  " + row.header[0]), *map(_text, row.header[1:]), *_cells(row, table))
-    return Group(made, *(_text(note, "dim") for note in table.notes))
+SUPERSCRIPT = str.maketrans("0123456789abcdefghijklmnoprstuvwxyz", "⁰¹²³⁴⁵⁶⁷⁸⁹ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ")
+
+
+def renderable(table: Table, *, boxes: bool = True) -> Shown:
+    """The table for a rich console. Texts of users are never read as markup. boxes: with rules under the headings."""
+    return Shown(table, boxes)
 
 
 def render(table: Table) -> str:
-    """The table as plain text: no colours, no boxes, no line folded."""
+    """The table as plain text: no colours, no rules, no line folded."""
     stream = io.StringIO()
     console = Console(file=stream, width=PLAIN_WIDTH, color_system=None, force_terminal=False, highlight=False)
     console.print(renderable(table, boxes=False))
     return "".join(line.rstrip() + "\n" for line in stream.getvalue().splitlines())
 
 
-def _cells(row: Row, table: Table) -> list[Text]:
-    made = []
-    for cell, (number, state) in zip(row.cells, texts(row, table.columns, " ± "), strict=True):
-        text = Text(number, style="bold" if cell.best else "")
-        if state:
-            text.append_text(_text(f" ({state})" if number else state, "yellow"))
-        made.append(text)
-    return made
+@dataclass(frozen=True)
+class Shown:
+    """A table that fits itself to the console's width."""
+
+    table: Table
+    boxes: bool
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Title, blocks, notes and footnotes."""
+        table = self.table
+        if one_line(table.title):
+            yield _text(table.title, "bold")
+        head, fields = _fields(table)
+        room = options.max_width - sum(field.width + GAP for field in head)
+        for number, block in enumerate(_blocks(fields, room)):
+            if number:
+                yield Text()
+            yield from self._block([*head, *_filled(block, room)])
+        if table.notes or table.footnotes:
+            yield Text()
+        yield from (_text(note, "dim") for note in table.notes)
+        yield from (_text(f"{_marks((note.mark,))} {note.text}", "dim") for note in table.footnotes)
+
+    def _block(self, fields: Sequence[_Field]) -> Iterator[Text | Grid]:
+        """Headings over the rows, those of a group under its title."""
+        if any(field.column and field.column.span for field in fields):
+            yield _span_line(fields)
+        headings = _grid(fields)
+        headings.add_row(*(field.heading() for field in fields))
+        if self.boxes:
+            headings.add_row(*(Text("─" * field.width, style="dim") for field in fields))
+        yield headings
+        position = 0
+        for number, group in enumerate(self.table.groups):
+            if number:
+                yield Text()
+            if one_line(group.title):
+                yield _text(group.title, "italic")
+            rows = _grid(fields)
+            for _ in group.rows:
+                rows.add_row(*(field.cell(position) for field in fields))
+                position += 1
+            yield rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Field:
+    """A column on the screen: its texts, and how wide it is.
+
+    block: the width of numbers with their marks, and of the heading where there is room; beside it stand the states.
+    """
+
+    title: str
+    numbers: tuple[Text, ...]
+    states: tuple[Text, ...]
+    least: int
+    """The narrowest that breaks no number and no word."""
+    natural: int
+    """Wide enough to fold nothing."""
+    width: int
+    block: int = 0
+    column: Column | None = None
+    """None: the texts of rows."""
+
+    @property
+    def left(self) -> bool:
+        return self.column is None or self.column.kind == "words"
+
+    def heading(self) -> Text:
+        text = _text(self.title, "bold")
+        return text if self.left else self._placed(text, Text())
+
+    def cell(self, row: int) -> Text:
+        return self._placed(self.numbers[row], self.states[row])
+
+    def _placed(self, number: Text, state: Text) -> Text:
+        """Numbers end where the block ends, a state follows; in a column that is too narrow for both, in a new line."""
+        if self.left:
+            return Text(" ").join(part for part in (number, state) if part)
+        if self.width < self.natural:
+            lines = [line for part in (number, state) for line in _wrapped(part, self.width)]
+            return Text("\n").join(_right(line, self.width) for line in lines)
+        first, rest = (number, state) if number else (state, Text())
+        return Text(" ").join(part for part in (_right(first, self.block), rest) if part)
+
+
+def _fields(table: Table) -> tuple[list[_Field], list[_Field]]:
+    """The columns of the rows' texts, and those of the cells."""
+    rows = [row for _, row in all_rows(table)]
+    heads = []
+    for place, title in enumerate(table.headers):
+        words = tuple(
+            _header(row, place, indented=any(one_line(group.title) for group in table.groups)) for row in rows
+        )
+        width = max([_text(title).cell_len, *(text.cell_len for text in words)])
+        heads.append(
+            _Field(
+                title=title,
+                numbers=words,
+                states=(Text(),) * len(rows),
+                least=width,
+                natural=width,
+                width=width,
+            )
+        )
+    parts = [texts(row, table.columns, " ± ") for row in rows]
+    return heads, [
+        _field(column, [row.cells[place] for row in rows], [part[place] for part in parts])
+        for place, column in enumerate(table.columns)
+    ]
+
+
+def _header(row: Row, place: int, *, indented: bool) -> Text:
+    indent = "  " if indented and not place else ""
+    marks = _marks(row.marks) if place == len(row.header) - 1 else ""
+    return _text(indent + row.header[place] + marks)
+
+
+def _field(column: Column, cells: Sequence[Cell], parts: Sequence[tuple[str, str]]) -> _Field:
+    marked = max((len(_marks(cell.marks)) for cell in cells), default=0)
+    numbers, states = [], []
+    for cell, (number, state) in zip(cells, parts, strict=True):
+        text = _text(number, "bold" if cell.best else "underline" if cell.second else "")
+        if number or not cell.marks:
+            text.append(_marks(cell.marks).ljust(marked) if number and column.kind == "number" else _marks(cell.marks))
+        numbers.append(text)
+        said = f"({state})" if number and state else state
+        states.append(_text(said + ("" if number else _marks(cell.marks)), "yellow"))
+    heading = _text(column.heading).cell_len
+    block = max([heading, *(text.cell_len for text in numbers)])
+    natural = max([block, *(_beside(block, number, state) for number, state in zip(numbers, states, strict=True))])
+    folded = [_longest_word(_text(column.heading)), *map(_longest_word, states)]
+    whole = [_longest_word(text) if column.kind == "words" else text.cell_len for text in numbers]
+    least = max([*folded, *whole])
+    return _Field(
+        title=column.heading,
+        numbers=tuple(numbers),
+        states=tuple(states),
+        least=least,
+        natural=natural,
+        width=least,
+        block=block,
+        column=column,
+    )
+
+
+def _wrapped(text: Text, width: int) -> list[Text]:
+    """A text in lines of at most that width; one that fits stays as it is."""
+    if text.cell_len <= width:
+        return [text] if text else []
+    return [Text(line, style=text.style) for line in textwrap.wrap(text.plain, width)]
+
+
+def _right(text: Text, width: int) -> Text:
+    return Text(" " * (width - text.cell_len)).append_text(text)
+
+
+def _beside(block: int, number: Text, state: Text) -> int:
+    """How wide a cell is when nothing is folded."""
+    return block + 1 + state.cell_len if number and state else state.cell_len
+
+
+def _longest_word(text: Text) -> int:
+    return max((word.cell_len for word in text.split(" ")), default=0)
+
+
+def _blocks(fields: Sequence[_Field], room: int) -> Iterator[list[_Field]]:
+    """The columns in as many blocks as it takes; columns of one span stay together where they fit."""
+    block: list[_Field] = []
+    used = 0
+    for _, together in groupby(enumerate(fields), lambda item: (item[1].column and item[1].column.span) or item[0]):
+        members = [field for _, field in together]
+        if block and used + _least(members) > room >= _least(members):
+            yield block
+            block, used = [], 0
+        for field in members:
+            if block and used + _least([field]) > room:
+                yield block
+                block, used = [], 0
+            block.append(field)
+            used += _least([field])
+    yield block
+
+
+def _least(fields: Sequence[_Field]) -> int:
+    return sum(field.least + GAP for field in fields)
+
+
+def _filled(fields: Sequence[_Field], room: int) -> list[_Field]:
+    """The columns as wide as the room allows, from the left."""
+    slack = room - _least(fields) + GAP
+    filled = []
+    for field in fields:
+        more = field.natural - field.least if field.natural - field.least <= slack else 0
+        slack -= more
+        filled.append(replace(field, width=field.least + more))
+    return filled
+
+
+def _span_line(fields: Sequence[_Field]) -> Text:
+    """The headings over neighbouring columns, each between two rules that reach over all of them."""
+    line = Text(style="bold")
+    line.append(" " * sum(field.width + GAP for field in fields if field.column is None))
+    widths = (field.width for field in fields if field.column)
+    for span in spans([field.column for field in fields if field.column]):
+        width = sum(next(widths) + GAP for _ in span.columns) - GAP
+        line.append(_centred(span, width) + " " * GAP)
+    line.rstrip()
+    return line
+
+
+def _centred(span: Span, width: int) -> str:
+    text = _text(span.title)
+    if not text.plain:
+        return " " * width
+    text.truncate(width, overflow="ellipsis")
+    spare = width - text.cell_len - 2
+    if spare < 2:
+        return text.plain + " " * (width - text.cell_len)
+    return "─" * (spare // 2) + f" {text.plain} " + "─" * (spare - spare // 2)
+
+
+def _grid(fields: Sequence[_Field]) -> Grid:
+    grid = Grid.grid(padding=(0, GAP, 0, 0), pad_edge=False)
+    for field in fields:
+        grid.add_column(width=field.width, overflow="fold")
+    return grid
+
+
+def _marks(marks: Sequence[str]) -> str:
+    """Footnote marks as superscripts; those that have none in Unicode in brackets."""
+    return ",".join(
+        mark.translate(SUPERSCRIPT) if all(ord(char) in SUPERSCRIPT for char in mark) else f"[{mark}]" for mark in marks
+    )
 
 
 def _text(words: str, style: str = "") -> Text:

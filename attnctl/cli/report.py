@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from db import Index
     from reports.table import Table
 
-FORMATS = ("terminal", "markdown", "latex", "csv", "json")
+FORMATS = ("terminal", "markdown", "latex", "html", "csv", "json")
 
 
 def report(

@@ -1,0 +1,77 @@
+r"""Texts of users as LaTeX that prints just them, in every engine and with no package but those that tables need.
+
+pylatexenc knows the forms. Of its characters those are taken whose form the kernel of LaTeX has; any other is set as
+it is by XeLaTeX and LuaLaTeX, and by its number, [U+4E2D], where the engine cannot (pdfLaTeX): `PREAMBLE` says so.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from pylatexenc.latexencode import (  # type: ignore[import-untyped]
+    RULE_DICT,
+    RULE_REGEX,
+    UnicodeToLatexConversionRule,
+    UnicodeToLatexEncoder,
+)
+
+from reports.table import one_line
+
+PREAMBLE = r'\providecommand*{\unicodechar}[1]{\ifdefined\Umathcode\char"#1\relax\else[U+#1]\fi}'
+"""Defines what `escape` needs besides the kernel."""
+
+TYPED = {"|": r"\textbar", '"': "''", "`": r"\textasciigrave", "[": "{[}", "]": "{]}"}
+"""ASCII that pylatexenc leaves as it is, though the standard fonts or a row's beginning make something else of it."""
+
+LIGATURES = ((re.compile("-(?=-)"), "{-}"), (re.compile("'(?=')"), "'{}"), (re.compile(",(?=,)"), ",{}"))
+"""Neighbours that fonts would join."""
+
+NOT_IN_THE_KERNEL = "«»ÐÞðþĄąĐđĘęĦħĮįĿŀŊŋŦŧŲųŉſ"
+"""Characters of the known ranges that need another font encoding than the standard one."""
+
+KNOWN = re.compile(
+    r"[ -~\u00a0-\u017f\u0391-\u03a1\u03a3-\u03a9\u03b1-\u03c9\u2013-\u2014\u2018-\u2019\u201c-\u201d\u2022\u2026"
+    r"\u2190-\u2193\u2200\u2202\u2203\u2206-\u2208\u220f\u2211\u2212\u221a\u221e\u2227-\u222b\u2248\u2260\u2261"
+    r"\u2264\u2265\u2282\u2283\u2286\u2287]"
+)
+
+LONGEST_WORD = 24
+"""Characters after which a word may be broken, so that no text is wider than its line."""
+
+
+def escape(text: str) -> str:
+    """A user's text as LaTeX, in one line. Control characters are left out."""
+    return str(_encoder().unicode_to_latex(one_line(text)))
+
+
+def running(text: str) -> str:
+    """As `escape`, for text that is set in lines: words that are too long for one may be broken."""
+    return " ".join(
+        r"\allowbreak{}".join(escape(word[at : at + LONGEST_WORD]) for at in range(0, len(word), LONGEST_WORD))
+        for word in one_line(text).split(" ")
+    )
+
+
+def comment(text: str) -> str:
+    """A user's text as a comment, in one line."""
+    return f"% {one_line(text)}"
+
+
+@cache
+def _encoder() -> UnicodeToLatexEncoder:
+    typed = {ord(char): form for char, form in TYPED.items()}
+    unknown = re.compile(f"(?!{KNOWN.pattern}).|[{NOT_IN_THE_KERNEL}]")
+    return UnicodeToLatexEncoder(
+        conversion_rules=[
+            UnicodeToLatexConversionRule(RULE_REGEX, [(unknown, lambda found: _by_number(found[0])), *LIGATURES]),
+            UnicodeToLatexConversionRule(RULE_DICT, typed),
+            "defaults",
+        ],
+        unknown_char_policy=_by_number,
+        unknown_char_warning=False,
+    )
+
+
+def _by_number(char: str) -> str:
+    return rf"\unicodechar{{{ord(char):04X}}}"

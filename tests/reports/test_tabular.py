@@ -1,0 +1,71 @@
+"""CSV and JSON: what they hold, and that they give the table back."""
+
+import csv
+import io
+import json
+
+import pytest
+from hypothesis import given
+from report_tables import HOSTILE, comparison, hostile, of_papers, published, tables
+
+from attnctl.values import SpecError
+from reports import tabular
+from reports.table import Table
+
+
+@given(tables())
+def test_any_table_comes_back_from_json_and_from_csv(table):
+    assert Table.from_json(json.loads(tabular.render_json(table))) == table
+    assert tabular.read_csv(tabular.render_csv(table)) == table
+
+
+@pytest.mark.parametrize("name", of_papers())
+def test_every_published_table_comes_back(name):
+    table = of_papers()[name]
+    assert Table.from_json(json.loads(tabular.render_json(table))) == table
+    assert tabular.read_csv(tabular.render_csv(table)) == table
+
+
+def test_a_line_of_csv_holds_a_row_with_its_numbers_as_measured():
+    first, second, *_ = csv.DictReader(io.StringIO(tabular.render_csv(comparison()), newline=""))
+    assert {name: value for name, value in second.items() if name != "model"} == {
+        "group": "resnet20 on digits",
+        "module": "ela kernel=7",
+        "placement": "block",
+        "marks": "",
+        "top1": "93.25",
+        "top1_std": "0.254",
+        "top1_n": "3",
+        "top1_of": "3",
+        "top1_state": "",
+        "top1_runs": "0a1b 2c3d",
+        "top1_best": "yes",
+        "top1_second": "",
+        "params": "272906",
+        "params_n": "1",
+        "params_of": "1",
+        "seeds": "3",
+        "seeds_n": "3",
+        "seeds_of": "3",
+    }
+    assert json.loads(first["model"])["title"] == "Sweep first"
+    assert second["model"] == ""
+
+
+def test_published_text_and_intervals_have_fields_of_their_own():
+    rows = list(csv.DictReader(io.StringIO(tabular.render_csv(published()), newline="")))
+    assert rows[1]["c10.published_printed"] == "93.36"
+    assert [float(end) for end in rows[1]["c10.gain_interval"].split()] == pytest.approx([0.07, 0.69])
+    assert rows[3]["c10_marks"] == "a b"
+    assert rows[3]["marks"] == "c"
+
+
+def test_a_users_text_is_in_the_csv_as_it_is():
+    found = next(csv.DictReader(io.StringIO(tabular.render_csv(hostile()), newline="")))
+    assert found["group"] == found[HOSTILE] == found["top1_state"] == found["trait_printed"] == HOSTILE
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "model\n"])
+def test_another_csv_is_refused(text):
+    with pytest.raises(SpecError, match="its last column must be 'model'"):
+        tabular.read_csv(text)
