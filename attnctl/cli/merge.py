@@ -1,0 +1,140 @@
+"""`attnctl merge`: another workspace's runs, taken into this one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from attnctl.cli import context, errors, output, outputs
+from attnctl.rundir import Workspace
+from attnctl.values import SpecError
+
+if TYPE_CHECKING:
+    from attnctl.merge import Plan
+    from attnctl.merge.attempts import Joined
+    from attnctl.merge.records import SweepChange
+
+
+def merge(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Another workspace, or an archive of one, unpacked. It is only read.")
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and write nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+) -> int:
+    """Take in the runs of another workspace.
+
+    Of a run that is in both, the attempts of both are kept. What is under way in either is left out. Broken off, the
+    same command does the rest; done again, it changes nothing.
+    """
+    from attnctl import merge as merging
+
+    ours, theirs = context.config().workspace, _other(folder)
+    with ExitStack() as stack:
+        if dry_run:
+            found, changes, broken = _look(ours, theirs)
+        else:
+            stack.enter_context(merging.alone(ours))
+            merging.recover(ours)
+            found, changes, broken = _look(ours, theirs)
+            broken |= merging.apply(ours, theirs, found, _reread(ours, stack), _tracked("merging"))
+    broken = found.broken | broken
+    if as_json:
+        output.document(_json(found, changes, broken))
+    else:
+        _show(found, changes, broken, dry_run=dry_run)
+    return errors.OURS if broken else errors.OK
+
+
+def _other(folder: Path) -> Workspace:
+    from attnctl.config import find
+
+    if folder.is_file():
+        raise SpecError(f"{folder} is a file; unpack it first (tar -xf {folder.name}), and merge the folder")
+    if not str(folder).isprintable() or not folder.is_dir():
+        raise SpecError(f"there is no folder {str(folder)[:200]!r}")
+    return find(folder, Path.cwd(), {}).workspace
+
+
+def _look(ours: Workspace, theirs: Workspace) -> tuple[Plan, list[SweepChange], dict[str, str]]:
+    """What is to be done with the runs and the sweeps, and which sweeps are broken."""
+    from attnctl import merge as merging
+    from attnctl.merge import records
+
+    found = merging.plan(ours, theirs, _tracked("looking"))
+    for run in merging.unfinished(ours):
+        found.broken[run] = "an earlier merge of it was broken off; without --dry-run this command finishes it"
+    return found, *records.sweeps(ours, theirs)
+
+
+def _tracked(words: str) -> Callable[[Sequence[str]], Iterator[str]]:
+    return lambda runs: outputs.tracked(runs, words)
+
+
+def _reread(workspace: Workspace, stack: ExitStack) -> Callable[[str], None]:
+    """Makes the index read a run anew, if there is an index."""
+    from db import location, open_index
+    from db.forget import forget
+
+    if not location(workspace).exists():
+        return lambda _: None
+    index = stack.enter_context(open_index(workspace))
+    return lambda run: forget(index, [run])
+
+
+def _json(found: Plan, changes: Sequence[SweepChange], broken: dict[str, str]) -> dict[str, Any]:
+    return {
+        "new": found.new,
+        "extended": {
+            run: [
+                {"attempt": number, "was": item.ours, "was_there": item.theirs} for number, item in enumerate(joined, 1)
+            ]
+            for run, joined in found.extended.items()
+        },
+        "same": found.same,
+        "left_out": found.left_out,
+        "broken": broken,
+        "disagree": found.alarms,
+        "sweeps": {item.record.name: item.renamed or item.record.name for item in changes},
+    }
+
+
+def _show(found: Plan, changes: Sequence[SweepChange], broken: dict[str, str], *, dry_run: bool) -> None:
+    counts = (
+        (len(found.new), "new"),
+        (len(found.extended), "with more attempts"),
+        (len(found.same), "there already"),
+        (len(found.left_out), "left out"),
+        (len(found.broken), "broken"),
+    )
+    total = sum(count for count, _ in counts)
+    told = ", ".join(f"{count} {words}" for count, words in counts if count)
+    output.line(f"{total} run{'' if total == 1 else 's'}" + (f": {told}" if told else ""))
+    for run, joined in found.extended.items():
+        output.line(f"  {run}: {_in_words(joined)}")
+    for item in changes:
+        renamed = f", as {item.record.name}: another sweep has that name here" if item.renamed else ""
+        output.line(f"  sweep {item.renamed or item.record.name}{renamed}")
+    for run, words in found.alarms.items():
+        output.note(f"run {run}: {words}")
+    for run, words in found.left_out.items():
+        output.note(f"run {run} is left out: it is {words}, as its folder says; attnctl status looks again")
+    for name, words in broken.items():
+        output.note(f"{name} is broken, and left out: {words}")
+    if dry_run:
+        output.note("nothing was written: --dry-run")
+
+
+def _in_words(joined: Sequence[Joined]) -> str:
+    """What becomes of a run's attempts: `attempt 1 added; 1 is now 2`."""
+    numbered = list(enumerate(joined, 1))
+    added = [str(number) for number, item in numbered if item.ours is None]
+    grown = [str(number) for number, item in numbered if item.grown]
+    moved = [f"{item.ours} is now {number}" for number, item in numbered if item.ours not in {None, number}]
+    words = [f"attempt{'s' if len(added) > 1 else ''} {', '.join(added)} added"] if added else []
+    words += [f"more of attempt {', '.join(grown)}"] if grown else []
+    return "; ".join([*words, *moved])

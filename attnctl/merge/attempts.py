@@ -1,0 +1,78 @@
+"""The attempts of one run in two workspaces: which are the same, and in which order they stand together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from attnctl.merge.files import Content, content, united
+from attnctl.records import RecordError, Request
+from attnctl.rundir import Attempt, RunDir
+
+
+@dataclass(frozen=True)
+class Joined:
+    """One attempt as it will be. ours, theirs: its number in this and the other workspace; None: it is not there."""
+
+    request: Request
+    completed: bool
+    content: Content = field(repr=False)
+    ours: int | None = None
+    theirs: int | None = None
+    grown: bool = False
+    """It is in both, and the other workspace has more of it."""
+
+    @property
+    def changed(self) -> bool:
+        """Something of it comes from the other workspace."""
+        return self.ours is None or self.grown
+
+
+def requests(run: RunDir) -> dict[int, Request]:
+    """The attempts by number. Raises RecordError for one whose reservation is broken or missing."""
+    found: dict[int, Request] = {}
+    for attempt in run.attempts():
+        request = Request.read(attempt.request)
+        if request is not None:
+            found[attempt.number] = request
+        elif attempt.incarnations():
+            raise RecordError(f"{attempt.request} is missing, though the attempt was started")
+    return found
+
+
+def join(ours: RunDir, theirs: RunDir) -> list[Joined]:
+    """The attempts of both, each once, in the order they get: of their reservations, one that completed last.
+
+    Raises RecordError when one is broken, or the two workspaces tell different things of it.
+    """
+    own, other = _by_nonce(ours), _by_nonce(theirs)
+    found = []
+    for nonce in own.keys() | other.keys():
+        mine, its = own.get(nonce), other.get(nonce)
+        if mine is not None and its is not None:
+            held, grown = united(mine[0].path, its[0].path)
+            done = completed(mine[0]) or completed(its[0])
+            found.append(Joined(mine[1], done, held, mine[0].number, its[0].number, grown))
+        else:
+            attempt, request = mine or its or (None, None)
+            assert attempt is not None
+            assert request is not None
+            number = (attempt.number, None) if mine is not None else (None, attempt.number)
+            found.append(Joined(request, completed(attempt), content(attempt.path), *number))
+    return sorted(found, key=lambda item: (item.completed, item.request.created, item.request.nonce))
+
+
+def _by_nonce(run: RunDir) -> dict[str, tuple[Attempt, Request]]:
+    found: dict[str, tuple[Attempt, Request]] = {}
+    for number, request in requests(run).items():
+        if request.nonce in found:
+            twice = found[request.nonce][0].request
+            raise RecordError(f"{run.attempt(number).request} is the same reservation as {twice}")
+        found[request.nonce] = (run.attempt(number), request)
+    return found
+
+
+def completed(attempt: Attempt) -> bool:
+    """Whether the attempt's newest start ended well in all of its ranks."""
+    starts = attempt.incarnations()
+    exits = starts[-1].exits() if starts else []
+    return bool(exits) and all(record.outcome == "completed" for record in exits)

@@ -1,0 +1,148 @@
+"""What a workspace holds beside its runs, taken in: sweeps, submissions, sources, weights, imports, measurements.
+
+Each is copied aside and renamed, and is what it is by its name or content: doing it again changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from attnctl.files import made_aside, write_atomic
+from attnctl.merge.attempts import requests
+from attnctl.records import RecordError, Speed, Submission, Sweep
+from attnctl.rundir import Workspace
+
+
+@dataclass(frozen=True)
+class SweepChange:
+    """A sweep to be written. renamed: from which name, as this workspace has another sweep of that name."""
+
+    record: Sweep
+    renamed: str = ""
+
+
+def sweeps(ours: Workspace, theirs: Workspace) -> tuple[list[SweepChange], dict[str, str]]:
+    """The sweeps that are to be written here, and what is broken, by the sweep's name, in words.
+
+    A sweep is the same in both when it was made at the same moment; then it has the runs of both.
+    """
+    found: list[SweepChange] = []
+    broken: dict[str, str] = {}
+    for path in _records(theirs.sweeps):
+        try:
+            other = Sweep.read(path)
+            if other is None:
+                continue
+            name = _name_here(ours, other)
+            mine = Sweep.read(ours.sweep(name))
+        except RecordError as error:
+            broken[path.stem] = str(error)
+            continue
+        runs = list(dict.fromkeys([*(mine.runs if mine else []), *other.runs]))
+        if mine is None or runs != mine.runs:
+            record = replace(mine or other, name=name, runs=runs)
+            found.append(SweepChange(record, other.name if name != other.name and mine is None else ""))
+    return found, broken
+
+
+def _name_here(ours: Workspace, other: Sweep) -> str:
+    """The name a sweep of theirs has here: its own, unless another sweep has that."""
+    digest = hashlib.sha256(repr(other.created).encode()).hexdigest()
+    for name in (other.name, *(f"{other.name[:80]}-{digest[:length]}" for length in (4, 8, 16))):
+        mine = Sweep.read(ours.sweep(name))
+        if mine is None or mine.created == other.created:
+            return name
+    raise RecordError(f"{ours.sweep(other.name)} is another sweep, and so is every name that it could have here")
+
+
+def write_sweeps(ours: Workspace, changes: Iterable[SweepChange]) -> None:
+    """Write them."""
+    for change in changes:
+        write_atomic(ours.sweep(change.record.name), change.record.encode())
+
+
+def submissions(ours: Workspace, theirs: Workspace, runs: Sequence[str]) -> None:
+    """Take in the submissions of these runs' attempts; each lists its tasks with the attempts' numbers as they are.
+
+    runs: that are here and in the other workspace.
+    """
+    numbers: dict[str, dict[str, int]] = defaultdict(dict)
+    for run in runs:
+        for number, request in requests(ours.run(run)).items():
+            numbers[request.tag][run] = number
+    for tag, attempts in numbers.items():
+        path = ours.submission(tag)
+        document = _newest(path, theirs.submission(tag))
+        if document is None:
+            continue
+        document["tasks"] = [[run, attempts.get(run, number)] for run, number in document["tasks"]]
+        data = json.dumps(document, sort_keys=True).encode() + b"\n"
+        if not path.exists() or json.loads(path.read_bytes()) != document:
+            write_atomic(path, data, durable=True)
+        _copy_missing(theirs.submission_logs(tag), ours.submission_logs(tag))
+
+
+def _newest(*paths: Path) -> dict[str, Any] | None:
+    """What the first of these submissions says, or the first that knows its job; None when there is none whole."""
+    found: list[dict[str, Any]] = []
+    for path in paths:
+        try:
+            if Submission.read(path) is not None:
+                found.append(json.loads(path.read_bytes()))
+        except RecordError:
+            continue  # the other copy may be whole; the run's own folder stands without either
+    return next((item for item in found if item.get("job_id") or item.get("failed")), found[0] if found else None)
+
+
+def contents(ours: Workspace, theirs: Workspace) -> dict[str, str]:
+    """Take in sources, weights, imports and measurements; what is broken, by its file, in words."""
+    for folder in _entries(theirs.sources):
+        target = ours.sources / folder.name
+        if not target.exists():
+            ours.sources.mkdir(parents=True, exist_ok=True)
+            with made_aside(target) as aside:
+                shutil.copytree(folder, aside)
+    broken: dict[str, str] = {}
+    for path in _entries(theirs.root / "weights"):
+        with path.open("rb") as stream:
+            whole = hashlib.file_digest(stream, "sha256").hexdigest() == path.stem
+        if whole:
+            _copy_file(path, ours.weights(path.stem))
+        else:
+            broken[path.name] = f"{path} is not what its name says"
+    for path in _records(theirs.root / "imports"):
+        _copy_file(path, ours.root / "imports" / path.name)
+    for speed in theirs.speeds():
+        target = ours.speed(speed)
+        mine = Speed.read(target)
+        if mine is None or mine.at < speed.at:
+            write_atomic(target, speed.encode())
+    return broken
+
+
+def _copy_missing(source: Path, target: Path) -> None:
+    for path in _entries(source):
+        if path.is_file():
+            _copy_file(path, target / path.name)
+
+
+def _copy_file(source: Path, target: Path) -> None:
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with made_aside(target) as aside:
+            shutil.copy2(source, aside)
+
+
+def _records(folder: Path) -> list[Path]:
+    return [path for path in _entries(folder) if path.suffix == ".json"]
+
+
+def _entries(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.name[0] != ".") if folder.is_dir() else []
