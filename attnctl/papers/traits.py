@@ -34,6 +34,7 @@ WIDTHS = (64, 128, 256, 512, 1024, 2048)
 
 _CHANNELS = 64
 _MAPS = 8
+_NEAR = 6  # the side of a map
 _SIDE = 48  # of a map in which two places can be farther from each other than a window of 32
 
 
@@ -61,7 +62,7 @@ def measure(source: ModuleSource, values: dict[str, Scalar]) -> Traits:
     """What a module with these hyperparameters is, by building it."""
     lighter = tuple(width for width in WIDTHS if _parameters(source, values, width) < 2 * width * (width // 16))
     return Traits(
-        keeps_channels=_rank(_generic(source, values, 8)) == _CHANNELS,
+        keeps_channels=_rank(_generic(source, values, _NEAR)) == _CHANNELS,
         long_range=_depends_on_place(_generic(source, values, _SIDE)),
         lightweight=lighter == WIDTHS,
         lighter=lighter,
@@ -85,19 +86,29 @@ def _rank(module: nn.Module) -> int:
 
     The most over some maps: a hidden unit that is off takes no part.
     """
-    return max(_rank_at(module, seed) for seed in range(_MAPS)) or _CHANNELS
+    rank = 0
+    for seed in range(_MAPS):
+        rank = max(rank, _rank_at(module, seed))
+        if rank == _CHANNELS:
+            break
+    return rank or _CHANNELS
 
 
 def _rank_at(module: nn.Module, seed: int) -> int:
     import torch
 
-    x = _map(8, seed).requires_grad_()
+    x = _map(_NEAR, seed).requires_grad_()
     rows = []
-    for value in module(x)[0, :, 4, 4]:
+    for value in module(x)[0, :, 1, 1]:
         (gradient,) = torch.autograd.grad(value, x, retain_graph=True)
-        gradient[0, :, 4, 4] = 0  # what a channel gives itself is no attention
+        gradient[0, :, 1, 1] = 0  # what a channel gives itself is no attention
         rows.append(gradient.flatten())
-    return int(torch.linalg.matrix_rank(torch.stack(rows), rtol=1e-9))
+    influence = torch.stack(rows)
+    # as many random directions as there are channels, twice over, have the rank of all of them
+    directions = torch.randn(
+        influence.shape[1], 2 * _CHANNELS, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)
+    )
+    return int(torch.linalg.matrix_rank(influence @ directions, rtol=1e-9))
 
 
 def _depends_on_place(module: nn.Module) -> bool:
@@ -123,8 +134,11 @@ def _map(side: int, seed: int = 0) -> Tensor:
 
 
 def _parameters(source: ModuleSource, values: dict[str, Scalar], width: int) -> int:
-    size = (1, 1) if source.needs_map else None
-    return sum(parameter.numel() for parameter in attention.create(source, width, size, **values).parameters())
+    import torch
+
+    with torch.device("meta"):  # no memory, and nothing to initialise
+        module = attention.create(source, width, (1, 1) if source.needs_map else None, **values)
+    return sum(parameter.numel() for parameter in module.parameters())
 
 
 def _key(source: ModuleSource, values: dict[str, Scalar]) -> str:
