@@ -206,7 +206,10 @@ class Index:
         query = """
             SELECT name, created, paper, "table", figure, overrides FROM sweep WHERE paper != ''
             ORDER BY created DESC, name DESC"""
-        return [PaperSweep(*row, json.loads(overrides)) for *row, overrides in self._rows(query)]
+        return [
+            PaperSweep(name, created, paper, table, figure, json.loads(overrides))
+            for name, created, paper, table, figure, overrides in self._rows(query)
+        ]
 
     def find_sweep(self, name: str) -> Sweep:
         """The sweep of that name."""

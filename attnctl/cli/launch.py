@@ -7,26 +7,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from attnctl import probe
 from attnctl.cli import context, output, sweeps
 from attnctl.cli.initial import Start, job_to_wait_for
 from attnctl.cli.plan import Action, Planned, plan, summary
-from attnctl.cli.where import Asked, Destination, check, destination
+from attnctl.cli.wanted import Wanted
+from attnctl.cli.where import Asked, Destination, check, check_world, destination
 from attnctl.config import Config
-from attnctl.grid import Axes, Expansion, InvalidCell, expand
 from attnctl.rundir import Workspace
 from attnctl.spec import RunSpec
-from attnctl.values import SpecError
 
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
     """How the sweep is asked for."""
 
-    modules: str
     name: str | None
     command: Sequence[str]
-    skip_invalid: bool
     retry_failed: bool
     wait: bool
     as_json: bool
@@ -43,31 +39,32 @@ class Job:
     """Why it was not submitted, when another command was faster."""
 
 
-def dry_run(config: Config, request: Axes, asked: Asked, order: Order) -> int:
-    """Say what would be done. Nothing is written; what is known is what was seen last."""
+def dry_run(config: Config, wanted: Wanted, asked: Asked, order: Order) -> int:
+    """Say what would be done, data that are missing too. Nothing is written; what is known is what was seen last."""
     from attnctl.cli import preview
 
-    specs, invalid = runs_of(request, skip_invalid=order.skip_invalid)
     place = _after(config, destination(config, asked), order.start)
-    check(config, specs, place.resources)
-    planned = plan(config.workspace, specs, retry_failed=order.retry_failed)
-    preview.show(config, planned, invalid, place, as_json=order.as_json)
+    check_world(wanted.specs, place.resources)
+    planned = plan(config.workspace, wanted.specs, retry_failed=order.retry_failed)
+    preview.show(config, planned, wanted, place, as_json=order.as_json)
     return 0
 
 
-def launch(config: Config, request: Axes, asked: Asked, order: Order) -> int:
+def launch(config: Config, wanted: Wanted, asked: Asked, order: Order) -> int:
     """Submit what is missing; here also train it. The exit code: 1 when a run that was trained here failed."""
-    specs, invalid = runs_of(request, skip_invalid=order.skip_invalid)
+    specs = wanted.specs
     place = _after(config, destination(config, asked), order.start)
     check(config, specs, place.resources)
     planned = _current(config, specs, retry_failed=order.retry_failed)
     runs = [spec.id for spec in specs]
-    with sweeps.recorded(config.workspace, order.name, order.modules, runs, order.command) as name:
+    with sweeps.recorded(config.workspace, order.name, wanted.name, runs, order.command, wanted.of) as name:
         order.start.keep(config.workspace)
         jobs, batches = _submit(config, [item.spec for item in planned if item.action.starts], place)
-    for cell in invalid:
+    for cell in wanted.invalid:
         output.note(f"left out: {cell.label}: {cell.reason}")
     if not order.as_json:
+        if wanted.words:
+            output.line(wanted.words)
         _say_begin(planned, jobs, name, place)
     if place.where == "here" and batches:
         _train(config, batches, place, planned, name, order)
@@ -75,7 +72,7 @@ def launch(config: Config, request: Axes, asked: Asked, order: Order) -> int:
         from attnctl.cli.status import follow
 
         follow(config, [spec.id for spec in specs])
-    return _end(config, planned, jobs, invalid, name, order, ended=place.where == "here" or order.wait)
+    return _end(config, planned, jobs, wanted, name, order, ended=place.where == "here" or order.wait)
 
 
 def _after(config: Config, place: Destination, start: Start) -> Destination:
@@ -86,27 +83,6 @@ def _after(config: Config, place: Destination, start: Start) -> Destination:
     extra = dict(place.options.extra)
     extra["dependency"] = ",".join([*([extra["dependency"]] if "dependency" in extra else []), f"afterok:{job}"])
     return replace(place, options=replace(place.options, extra=extra))
-
-
-def runs_of(request: Axes, *, skip_invalid: bool) -> tuple[list[RunSpec], list[InvalidCell]]:
-    """The runs of the grid; raises SpecError for a cell that cannot be, unless those are left out."""
-    expansion = probed(expand(request))
-    if expansion.invalid and not (skip_invalid and expansion.specs):
-        first = expansion.invalid[0]
-        more = f" (and {len(expansion.invalid) - 1} more cells)" if len(expansion.invalid) > 1 else ""
-        mend = "; --skip-invalid leaves such cells out" if expansion.specs else ""
-        raise SpecError(f"{first.label}: {first.reason}{more}{mend}")
-    return expansion.specs, expansion.invalid
-
-
-def probed(expansion: Expansion) -> Expansion:
-    """The grid without the cells whose module or backbone, a user's own, does not work."""
-    wrong = probe.check(expansion.specs)
-    labels = {
-        spec.id: f"{spec.label()} {spec.backbone} {spec.dataset} {spec.placement}".rstrip() for spec in expansion.specs
-    }
-    invalid = dict.fromkeys(InvalidCell(labels[run], words) for run, words in wrong.items())
-    return Expansion([spec for spec in expansion.specs if spec.id not in wrong], [*expansion.invalid, *invalid])
 
 
 def _current(config: Config, specs: Sequence[RunSpec], *, retry_failed: bool) -> list[Planned]:
@@ -176,7 +152,7 @@ def _end(
     config: Config,
     planned: Sequence[Planned],
     jobs: Mapping[str, Job],
-    invalid: Sequence[InvalidCell],
+    wanted: Wanted,
     name: str,
     order: Order,
     *,
@@ -187,15 +163,17 @@ def _end(
     failed = [item for item in now if item.verdict is not None and item.verdict.state.failed] if ended else []
     if order.as_json:
         runs = [_run_json(before, item, jobs) for before, item in zip(planned, now, strict=True)]
-        output.document({"sweep": name, "runs": runs, "invalid": [vars(cell) for cell in invalid]})
+        invalid = [vars(cell) for cell in wanted.invalid]
+        output.document({"sweep": name, **wanted.document, "runs": runs, "invalid": invalid})
         return 1 if failed else 0
     for item in failed:
         output.line(f"{item.spec.id} {item.spec.label()}: {item.reason}")
     option = _workspace_option(config.workspace, order.command)
+    shows = wanted.shows or f"report {name}"
     if ended:
-        output.line(f"{summary(now)}; next: attnctl {option}report {name}")
+        output.line(f"{summary(now)}; next: attnctl {option}{shows}")
     else:
-        output.line(f"next: attnctl {option}status {name} --watch, then attnctl {option}report {name}")
+        output.line(f"next: attnctl {option}status {name} --watch, then attnctl {option}{shows}")
     return 1 if failed else 0
 
 

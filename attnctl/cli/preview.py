@@ -9,15 +9,16 @@ from attnctl.cli import output
 from attnctl.cli.estimate import Estimate, estimate
 from attnctl.cli.launch import in_json
 from attnctl.cli.plan import Planned, summary
-from attnctl.cli.where import Destination
+from attnctl.cli.wanted import Wanted
+from attnctl.cli.where import Destination, missing_data
 from attnctl.config import Config
-from attnctl.grid import InvalidCell, acting
+from attnctl.grid import acting
 
 
 def show(
     config: Config,
     planned: Sequence[Planned],
-    invalid: Sequence[InvalidCell],
+    wanted: Wanted,
     place: Destination,
     *,
     as_json: bool,
@@ -26,26 +27,14 @@ def show(
     start = [item.spec for item in planned if item.action.starts]
     scripts = _scripts(config, place, len(start))
     cost = estimate(config, start)
+    missing = list(missing_data(config, [item.spec for item in planned]))
     if as_json:
-        output.document(_as_json(planned, invalid, place, scripts, cost))
+        output.document(_as_json(planned, wanted, place, scripts, cost) | {"missing": missing})
         return
-    rows = [
-        [
-            item.spec.id[:8],
-            item.spec.label(),
-            item.spec.backbone,
-            item.spec.dataset,
-            str(item.spec.seed),
-            str(item.action),
-        ]
-        + ([item.reason] if any(item.verdict for item in planned) else [])
-        for item in planned
-    ]
-    columns = ("run", "module", "backbone", "dataset", "seed", "plan", "last seen")
-    output.table(columns[: len(rows[0])], rows)
+    _table(planned, wanted)
     for words in dict.fromkeys(words for item in planned for words in acting(item.spec)):
         output.line(words)
-    for cell in invalid:
+    for cell in wanted.invalid:
         output.line(f"left out: {cell.label}: {cell.reason}")
     for script in scripts:
         output.line()
@@ -54,10 +43,30 @@ def show(
     resources = place.resources
     each = f"{resources.world} processes" if resources.world > 1 else "1 process"
     gpus = f", {resources.nodes * resources.gpus_per_node} GPUs" if resources.gpus_per_node else " on the CPU"
+    if wanted.words:
+        output.line(wanted.words)
     output.line(f"{summary(planned)}; each {each}{gpus}, on {'SLURM' if place.where == 'slurm' else 'this machine'}")
     if start:
         output.line(cost.words())
+    for words in missing:
+        output.line(f"missing: {words}")
     output.line("dry run: nothing was written")
+
+
+def _table(planned: Sequence[Planned], wanted: Wanted) -> None:
+    """A line for each run; of a paper's table, with its row there."""
+    columns = {
+        "run": [item.spec.id[:8] for item in planned],
+        "row": [wanted.rows.get(item.spec.id, "") for item in planned],
+        "module": [item.spec.label() for item in planned],
+        "backbone": [item.spec.backbone for item in planned],
+        "dataset": [item.spec.dataset for item in planned],
+        "seed": [str(item.spec.seed) for item in planned],
+        "plan": [str(item.action) for item in planned],
+        "last seen": [item.reason for item in planned],
+    }
+    shown = {name: cells for name, cells in columns.items() if any(cells)}
+    output.table(list(shown), list(zip(*shown.values(), strict=True)))
 
 
 def _scripts(config: Config, place: Destination, count: int) -> list[str]:
@@ -75,7 +84,7 @@ def _scripts(config: Config, place: Destination, count: int) -> list[str]:
 
 def _as_json(
     planned: Sequence[Planned],
-    invalid: Sequence[InvalidCell],
+    wanted: Wanted,
     place: Destination,
     scripts: Sequence[str],
     cost: Estimate,
@@ -93,8 +102,9 @@ def _as_json(
     ]
     return {
         "dry_run": True,
+        **wanted.document,
         "runs": runs,
-        "invalid": [vars(cell) for cell in invalid],
+        "invalid": [vars(cell) for cell in wanted.invalid],
         "where": place.where,
         "resources": vars(place.resources) | {"world": place.resources.world},
         "scripts": list(scripts),

@@ -9,10 +9,12 @@ import typer
 
 from attnctl.cli import complete, context, options, sweeps
 from attnctl.cli.declared import AXES, Backbones, Datasets, Placements, Seeds
+from attnctl.cli.of_paper import PaperOptions, check_hyperparameters
 from attnctl.cli.synthesis import synthesize
 from attnctl.cli.where import Asked, Device, RunOn
 
 PLACE = "Where it runs"
+PAPER = "Instead of MODULE: a paper's table or figure; options of axes and recipe overrule the paper"
 
 
 def _option(help: str, *names: str, panel: str | None = None, **more: Any) -> Any:  # noqa: A002 - Typer's own name
@@ -21,14 +23,38 @@ def _option(help: str, *names: str, panel: str | None = None, **more: Any) -> An
 
 def sweep(
     modules: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="MODULE[,MODULE...]",
             help="The modules, such as ela or none,se,ela; none is the plain backbone.",
             autocompletion=complete.modules,
+            show_default=False,
         ),
-    ],
+    ] = None,
     *,
+    paper: Annotated[
+        str | None,
+        _option(
+            "A paper, or a file of your own: its table or figure instead of modules.",
+            panel=PAPER,
+            metavar="NAME|FILE",
+            autocompletion=complete.papers,
+        ),
+    ] = None,
+    table: Annotated[
+        str | None, _option("The runs that fill this table, such as 2, or ean:2.", panel=PAPER, metavar="N|PAPER:N")
+    ] = None,
+    figure: Annotated[
+        str | None, _option("The runs behind this figure, such as 3, or ean:3.", panel=PAPER, metavar="N|PAPER:N")
+    ] = None,
+    rows: Annotated[
+        str | None,
+        _option(
+            "Of the table only these rows: a comma list of names or globs, such as '*EAN*'.",
+            panel=PAPER,
+            metavar="GLOBS",
+        ),
+    ] = None,
     backbone: Backbones = None,
     dataset: Datasets = None,
     placement: Placements = None,
@@ -88,21 +114,31 @@ def sweep(
 
     Every hyperparameter, axis and field of the recipe takes a comma list, and the grid is their product. What is done
     or queued already is not run again. `attnctl sweep MODULE --help` shows the hyperparameters of MODULE.
+
+    Instead of MODULE, a paper's table: `attnctl sweep --table ean:2`, `attnctl sweep --paper nam --table 1 --rows
+    '*NAM*' --seed 0,1,2`, `attnctl sweep --table ela:5 --dataset digits --epochs 3`, `attnctl sweep --figure ean:3`.
     """
-    from attnctl.cli import initial, launch
+    from attnctl.cli import initial, launch, wanted
     from attnctl.cli.axes import axes
 
+    of_paper = PaperOptions(paper=paper, table=table, figure=figure, rows=rows)
+    of_paper.check(modules, parameter, init)
     config = context.config(new=True)
     start = initial.find(config.workspace, init)
-    request = axes(
-        modules,
-        given={"backbone": backbone, "dataset": dataset, "placement": placement, "seed": seed},
-        addressed=parameter or (),
-        recipe=recipe,
-        dynamic=dynamic,
-        defaults=config.defaults,
-        init=start.identity,
-    )
+    given = {"backbone": backbone, "dataset": dataset, "placement": placement, "seed": seed}
+    if modules is not None:
+        request = axes(
+            modules,
+            given=given,
+            addressed=parameter or (),
+            recipe=recipe,
+            dynamic=dynamic,
+            defaults=config.defaults,
+            init=start.identity,
+        )
+        runs = wanted.of_modules(request, skip_invalid=skip_invalid)
+    else:
+        runs = of_paper.wanted(config, given, recipe, dynamic)
     if name is not None:
         sweeps.check_name(name)
     asked = Asked(
@@ -118,18 +154,19 @@ def sweep(
         parallel=parallel,
     )
     order = launch.Order(
-        modules=modules,
         name=name,
         command=context.command(),
-        skip_invalid=skip_invalid,
         retry_failed=retry_failed,
         wait=wait,
         as_json=as_json,
         start=start,
     )
-    return launch.dry_run(config, request, asked, order) if dry_run else launch.launch(config, request, asked, order)
+    return launch.dry_run(config, runs, asked, order) if dry_run else launch.launch(config, runs, asked, order)
 
 
 def command_for(words: Sequence[str], completing: bool) -> Callable[..., int]:
     """The command with the options of the modules that `words` (what follows `sweep`) name; raises SpecError."""
-    return synthesize(sweep, words, completing, options.recipe_options())
+    made = synthesize(sweep, words, completing, options.recipe_options())
+    if not completing:
+        check_hyperparameters(words, made)
+    return made

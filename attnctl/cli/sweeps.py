@@ -6,7 +6,9 @@ import contextlib
 import re
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from attnctl.files import create_exclusive, write_atomic
 from attnctl.records import Sweep
@@ -14,6 +16,16 @@ from attnctl.rundir import Workspace
 from attnctl.values import SpecError, did_you_mean
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfPaper:
+    """Of a sweep's record, what of a paper it asked for; empty for a grid of modules."""
+
+    paper: str = ""
+    table: str = ""
+    figure: str = ""
+    overrides: Mapping[str, Any] = field(default_factory=dict)
 
 
 def check_name(name: str) -> str:
@@ -25,27 +37,38 @@ def check_name(name: str) -> str:
     return name
 
 
-def record(workspace: Workspace, name: str | None, modules: str, runs: Sequence[str], command: Sequence[str]) -> str:
-    """Write the sweep down, or add to the one of that name; its name."""
+def record(
+    workspace: Workspace,
+    name: str | None,
+    what: str,
+    runs: Sequence[str],
+    command: Sequence[str],
+    of: OfPaper | None = None,
+) -> str:
+    """Write the sweep down, or add to the one of that name; its name. what: the beginning of a name that it is given.
+
+    Raises SpecError when the one of that name is of another table.
+    """
+    part = of if of is not None else OfPaper()
     if name is not None:
-        return _under(workspace, check_name(name), runs, command)
-    base = f"{re.sub(r'[^A-Za-z0-9._+-]+', '-', modules)[:60].strip('-.')}-{time.strftime('%Y%m%d-%H%M%S')}"
+        return _under(workspace, check_name(name), runs, command, part)
+    base = f"{re.sub(r'[^A-Za-z0-9._+-]+', '-', what)[:60].strip('-.')}-{time.strftime('%Y%m%d-%H%M%S')}"
     unique = base
-    while not _create(workspace, unique, runs, command):
+    while not _create(workspace, unique, runs, command, part):
         unique = f"{base}-{secrets.token_hex(2)}"
     return unique
 
 
 @contextlib.contextmanager
 def recorded(
-    workspace: Workspace, name: str | None, modules: str, runs: Sequence[str], command: Sequence[str]
+    workspace: Workspace, name: str | None, what: str, runs: Sequence[str], command: Sequence[str], of: OfPaper
 ) -> Iterator[str]:
     """The sweep is written down before its runs are submitted, so that no kill leaves runs without it; its name.
 
     When the submission is refused, all is as it was before.
     """
     before = workspace.sweep(name).read_bytes() if name is not None and workspace.sweep(name).is_file() else None
-    written = record(workspace, name, modules, runs, command)
+    written = record(workspace, name, what, runs, command, of)
     try:
         yield written
     except SpecError:
@@ -68,18 +91,23 @@ def read(workspace: Workspace, name: str) -> Sweep:
     return found
 
 
-def _under(workspace: Workspace, name: str, runs: Sequence[str], command: Sequence[str]) -> str:
-    if not _create(workspace, name, runs, command):
+def _under(workspace: Workspace, name: str, runs: Sequence[str], command: Sequence[str], of: OfPaper) -> str:
+    if not _create(workspace, name, runs, command, of):
         before = read(workspace, name)
+        was = OfPaper(paper=before.paper, table=before.table, figure=before.figure, overrides=before.overrides)
+        if was.paper and of.paper and replace(was, overrides={}) != replace(of, overrides={}):
+            part = f"table {was.table}" if was.table else f"figure {was.figure}"
+            raise SpecError(f"sweep {name!r} is of {was.paper}'s {part}; choose another --name")
         together = list(dict.fromkeys([*before.runs, *runs]))
-        sweep = Sweep(name=name, created=before.created, command=list(command), runs=together)
+        kept = vars(of if of.paper else was)
+        sweep = Sweep(name=name, created=before.created, command=list(command), runs=together, **kept)
         write_atomic(workspace.sweep(name), sweep.encode())
     return name
 
 
-def _create(workspace: Workspace, name: str, runs: Sequence[str], command: Sequence[str]) -> bool:
+def _create(workspace: Workspace, name: str, runs: Sequence[str], command: Sequence[str], of: OfPaper) -> bool:
     path = workspace.sweep(name)
     if path.exists():
         return False
-    sweep = Sweep(name=name, created=time.time(), command=list(command), runs=list(runs))
+    sweep = Sweep(name=name, created=time.time(), command=list(command), runs=list(runs), **vars(of))
     return create_exclusive(path, sweep.encode())

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attnctl import papers
-from attnctl.cli import output
+from attnctl.cli import options, output
 from attnctl.papers import Figure, Paper, Table
 from attnctl.papers.runs import Overrides, cells_of, figure_cells
+from attnctl.records import RecordError, Sweep
 from attnctl.rundir import Workspace
 from attnctl.values import SpecError, listed
 
@@ -18,42 +20,53 @@ if TYPE_CHECKING:
     from db import Index, PaperSweep
 
 
-def chosen(paper: str | None, table: str, index: Index | None) -> Table:
+def chosen(paper: str | None, table: str, index: Index) -> Table:
     """The table that `ela:3`, or `3` of a paper, means; without a paper, of the only one swept in this workspace.
 
-    index: refreshed; None when there is no workspace yet. Raises SpecError that lists the candidates.
+    Raises SpecError that lists the candidates.
     """
-    _, found = _chosen(paper, table, index, "table")
-    assert isinstance(found, Table)
-    return found
+    return find_table(paper, table, index.workspace)[1]
 
 
-def chosen_figure(paper: str | None, figure: str, index: Index | None) -> tuple[Paper, Figure]:
+def chosen_figure(paper: str | None, figure: str, index: Index) -> tuple[Paper, Figure]:
     """The figure that `ean:3`, or `3` of a paper, means, with its paper; else as `chosen`."""
-    of, found = _chosen(paper, figure, index, "figure")
-    assert isinstance(found, Figure)
-    return of, found
+    return find_figure(paper, figure, index.workspace)
 
 
-def _chosen(paper: str | None, text: str, index: Index | None, what: str) -> tuple[Paper, Table | Figure]:
+def find_table(paper: str | None, text: str, workspace: Workspace) -> tuple[Paper, Table]:
+    """As `chosen`, with the paper, and without an index."""
+    of, number = _of(paper, text, workspace, "table")
+    if number not in of.tables:
+        raise SpecError(f"{of.name} has no table {number!r}; it has {listed(of.tables)}")
+    return of, of.tables[number]
+
+
+def find_figure(paper: str | None, text: str, workspace: Workspace) -> tuple[Paper, Figure]:
+    """As `chosen_figure`, without an index."""
+    of, number = _of(paper, text, workspace, "figure")
+    if number not in of.figures:
+        has = f"it has {listed(of.figures)}" if of.figures else "it has none"
+        raise SpecError(f"{of.name} has no figure {number!r}; {has}")
+    return of, of.figures[number]
+
+
+def _of(paper: str | None, text: str, workspace: Workspace, what: str) -> tuple[Paper, str]:
+    """The paper, and the number of its table or figure."""
     name, colon, number = text.rpartition(":")
     if colon and paper is not None and papers.load(name).name != papers.load(paper).name:
         raise SpecError(f"{what} {text} is not of paper {paper}; leave one of the two out")
-    of = papers.load(name) if colon else papers.load(paper) if paper is not None else _only_swept(number, index, what)
-    parts = _parts(of, what)
-    if number not in parts:
-        has = f"it has {listed(parts)}" if parts else "it has none"
-        raise SpecError(f"{of.name} has no {what} {number!r}; {has}")
-    return of, parts[number]
+    if colon or paper is not None:
+        return papers.load(name if colon else paper or ""), number
+    return _only_swept(number, workspace, what), number
 
 
 def _parts(paper: Paper, what: str) -> Mapping[str, Table] | Mapping[str, Figure]:
     return paper.tables if what == "table" else paper.figures
 
 
-def _only_swept(number: str, index: Index | None, what: str) -> Paper:
+def _only_swept(number: str, workspace: Workspace, what: str) -> Paper:
     """The only paper swept in this workspace, said on standard error; raises SpecError when it is none, or several."""
-    found = swept(index)
+    found = swept(workspace)
     if len(found) == 1:
         (paper,) = found.values()
         output.note(f"{what} {number} of {paper.name}, the only paper swept in this workspace")
@@ -77,33 +90,34 @@ def recorded_name(paper: Paper, workspace: Workspace) -> str:
     return f"./{file.relative_to(root)}" if file.is_relative_to(root) else str(file)
 
 
-def swept(index: Index | None) -> dict[str, Paper]:
-    """The papers of the sweeps in this workspace by the names to load them by, newest first.
+def swept(workspace: Workspace) -> dict[str, Paper]:
+    """The papers whose tables or figures were swept in a workspace, by the names to load them by, in their order.
 
     A user's file that is not there any more, or is broken, is left out.
     """
-    found: dict[str, Paper] = {}
-    for sweep in index.table_sweeps() if index is not None else ():
-        name = _loadable(sweep.paper, index)
-        if name not in found and (paper := _loaded(name)) is not None:
-            found[name] = paper
-    return found
+    names = set()
+    for path in workspace.sweeps.glob("[!.]*.json"):
+        with suppress(RecordError):  # `attnctl status` says so
+            sweep = Sweep.read(path)
+            names.add(loadable(sweep.paper, workspace) if sweep is not None else "")
+    found = {name: _loaded(name) for name in sorted(filter(None, names))}
+    return {name: paper for name, paper in found.items() if paper is not None}
 
 
 def sweeps_of(index: Index, part: Table | Figure) -> list[PaperSweep]:
     """The sweeps of a table, or of a figure, newest first."""
     table, figure = (part.number, "") if isinstance(part, Table) else ("", part.number)
     named = [sweep for sweep in index.table_sweeps() if (sweep.table, sweep.figure) == (table, figure)]
-    of = {name: _loaded(_loadable(name, index)) for name in {sweep.paper for sweep in named}}
+    of = {name: _loaded(loadable(name, index.workspace)) for name in {sweep.paper for sweep in named}}
     return [sweep for sweep in named if (paper := of[sweep.paper]) is not None and paper.name == part.paper]
 
 
-def _loadable(name: str, index: Index | None) -> str:
+def loadable(name: str, workspace: Workspace) -> str:
     """The name by which this process finds the paper of a sweep's record."""
-    if index is None or not papers.is_file(name):
+    if not name or not papers.is_file(name):
         return name
-    file = index.workspace.root / name
-    return f"./{file.relative_to(Path.cwd())}" if file.is_relative_to(Path.cwd()) else str(file)
+    file, here = workspace.root.resolve() / name, Path.cwd()
+    return f"./{file.relative_to(here)}" if file.is_relative_to(here) else str(file)
 
 
 def _loaded(name: str) -> Paper | None:
@@ -135,19 +149,19 @@ class Asked:
             dataset=_one(self.dataset, "--dataset"),
             recipe=self.recipe or "",
             fields=self.fields or {},
-            seeds=_listed(self.seeds) or Overrides().seeds,
+            seeds=_listed(self.seeds, "--seed") or Overrides().seeds,
         )
 
 
 def _one(given: Sequence[str] | None, option: str) -> str:
-    values = _listed(given)
+    values = _listed(given, option)
     if len(values) > 1:
         raise SpecError(f"{option} takes one value for a paper's table, not {','.join(values)}; sweep once for each")
     return values[0] if values else ""
 
 
-def _listed(given: Sequence[str] | None) -> tuple[str, ...]:
-    return tuple(part.strip() for value in given or () for part in value.split(","))
+def _listed(given: Sequence[str] | None, option: str) -> tuple[str, ...]:
+    return options.split(",".join(given), option) if given is not None else ()
 
 
 def overrides_for(

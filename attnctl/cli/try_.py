@@ -72,8 +72,9 @@ def try_(
     axes, hyperparameters and recipe as `attnctl sweep`.
     """
     from attnctl.cli.axes import axes
-    from attnctl.cli.launch import in_json, runs_of
+    from attnctl.cli.launch import in_json
     from attnctl.cli.names import short_names
+    from attnctl.cli.wanted import of_modules
 
     config = context.config(new=True)
     request = axes(
@@ -84,7 +85,7 @@ def try_(
         dynamic=dynamic,
         defaults=config.defaults,
     )
-    specs, _ = runs_of(request, skip_invalid=False)
+    specs = of_modules(request, skip_invalid=False).specs
     place = destination(config, Asked(run_on="here", device=device, cpus_per_task=cpus_per_task))
     check(config, specs, Resources())
     names, answers = short_names(specs), []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -74,15 +74,26 @@ def destination(config: Config, asked: Asked) -> Destination:
 
 def check(config: Config, specs: Sequence[RunSpec], resources: Resources) -> None:
     """Raise SpecError when the world does not fit a run, or the files of a data set are missing."""
+    check_world(specs, resources)
+    for words in missing_data(config, specs):
+        raise SpecError(words)
+
+
+def check_world(specs: Sequence[RunSpec], resources: Resources) -> None:
+    """Raise SpecError when so many processes cannot share the batch of a run."""
     for recipe in dict.fromkeys(spec.recipe for spec in specs):
         recipe.check_world(resources.world)
+
+
+def missing_data(config: Config, specs: Sequence[RunSpec]) -> Iterator[str]:
+    """In words, the files that are missing of each data set of the runs."""
     for name in dict.fromkeys(spec.dataset for spec in specs):
         described = datasets.describe(name)
         folder = config.data.folder(name)
         missing = datasets.missing_files(described, folder)
         if missing:
             fetch = f"; `attnctl data fetch {name}` downloads it" if described.url else ""
-            raise SpecError(f"{name} is not whole in {folder}: {listed(missing)} missing{fetch}")
+            yield f"{name} is not whole in {folder}: {listed(missing)} missing{fetch}"
 
 
 def _standing_run_on(config: Config) -> RunOn:

@@ -1,0 +1,104 @@
+"""The options of `sweep` that ask for a paper's table or figure instead of modules."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from attnctl.cli import options
+from attnctl.cli.synthesis import option_names
+from attnctl.values import SpecError, listed, text
+
+if TYPE_CHECKING:
+    from attnctl.cli.wanted import Wanted
+    from attnctl.config import Config
+
+TABLE = ("--paper", "--table", "--figure")
+
+_OWN = "the rows of a paper's table have hyperparameters of their own; leave it out, or sweep MODULE instead"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaperOptions:
+    """What was typed of them; None is what was not said."""
+
+    paper: str | None
+    table: str | None
+    figure: str | None
+    rows: str | None
+
+    def check(self, modules: str | None, parameters: Sequence[str] | None, init: str | None) -> None:
+        """Raise SpecError unless modules, a table or a figure is asked for, and nothing that does not go with it."""
+        asked = [name for name in (*TABLE, "--rows") if getattr(self, name.removeprefix("--")) is not None]
+        if modules is not None and asked:
+            raise SpecError(f"{listed(asked)} and MODULE {modules!r}: sweep a paper's table, or modules, not both")
+        if modules is None and not asked:
+            raise SpecError("what is to be swept? name MODULE, such as ela, or a paper's table, such as --table ela:5")
+        if self.table is not None and self.figure is not None:
+            raise SpecError("--table and --figure: sweep one of them after the other")
+        if modules is None and self.table is None and self.figure is None:
+            raise SpecError(self._which())
+        if self.rows is not None and self.table is None:
+            raise SpecError("--rows chooses rows of a table; give --table")
+        if modules is None and parameters:
+            raise SpecError(f"-p {parameters[0]}: {_OWN}")
+        if modules is None and init is not None:
+            raise SpecError("--init: the rows of a paper's table start from their seeds; leave it out, or name MODULE")
+
+    def wanted(
+        self,
+        config: Config,
+        given: Mapping[str, Sequence[str] | None],
+        recipe: str | None,
+        dynamic: options.Dynamic,
+    ) -> Wanted:
+        """The runs. given: --backbone, --dataset, --placement, --seed as typed; raises SpecError.
+
+        Of the defaults in attnctl.toml only the seed counts: what a paper has overrules them.
+        """
+        from attnctl.cli import tables, wanted
+
+        seeds = given["seed"]
+        if seeds is None and "seed" in config.defaults:
+            seeds = [text(config.defaults["seed"])]
+        overrides = tables.Asked(
+            backbone=given["backbone"],
+            placement=given["placement"],
+            dataset=given["dataset"],
+            recipe=recipe,
+            fields={name: ",".join(options.split(value, name)) for name, value in dynamic.recipe.items()},
+            seeds=seeds,
+        ).overrides()
+        if self.figure is not None:
+            paper, figure = tables.find_figure(self.paper, self.figure, config.workspace)
+            return wanted.of_figure(paper, tables.recorded_name(paper, config.workspace), figure, overrides)
+        paper, table = tables.find_table(self.paper, self.table or "", config.workspace)
+        globs = options.split(self.rows, "--rows") if self.rows is not None else ()
+        return wanted.of_table(paper, tables.recorded_name(paper, config.workspace), table, overrides, globs)
+
+    def _which(self) -> str:
+        """What a paper has, for who named only the paper; raises SpecError when there is no such."""
+        if self.paper is None:
+            return "--rows chooses rows of a table; give --table, such as --table ela:5"
+        from attnctl import papers
+
+        found = papers.load(self.paper)
+        figures = f" or --figure {listed(found.figures)}" if found.figures else ""
+        return f"what of {found.name}? give --table {listed(found.tables)}{figures}"
+
+
+def check_hyperparameters(words: Sequence[str], command: Callable[..., object]) -> None:
+    """Raise SpecError for a module's hyperparameter beside a paper's table, which is else but an unknown option."""
+    if not any(word.partition("=")[0] in TABLE for word in words):
+        return
+    known = {name for item in inspect.signature(command).parameters.values() for name in option_names(item)}
+    unknown = [name for word in words if word.startswith("--") and (name := word.partition("=")[0]) not in known]
+    if unknown:
+        from attnctl import attention
+
+        own = {item.name for module in attention.names() for item in attention.describe(module).hyperparameters}
+        for name in unknown:
+            if name in map(options.option_name, own):
+                raise SpecError(f"{name}: {_OWN}")

@@ -1,0 +1,166 @@
+"""What a sweep asks for: the runs of a grid of modules, or those that fill the cells of a paper's table or figure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from attnctl import probe
+from attnctl.cli.sweeps import OfPaper
+from attnctl.grid import Axes, Expansion, InvalidCell, expand
+from attnctl.spec import RunSpec
+from attnctl.values import SpecError, listed, text
+
+if TYPE_CHECKING:
+    from attnctl.papers import Figure, Paper, Table
+    from attnctl.papers.runs import Cells, Overrides
+
+SHOWN = 4
+"""Names of rows that a line about several of them tells."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """specs: each once. invalid: what cannot be a run. name: what the sweep's own begins with, unless it is named.
+
+    words: of a paper's table, how many runs of how many rows these are. rows: the rows of a run, by its id.
+    document: what a JSON answer says besides. shows: the command that shows the results, unless it is a report of the
+    sweep. of: what of a paper it is.
+    """
+
+    specs: Sequence[RunSpec]
+    invalid: Sequence[InvalidCell]
+    name: str
+    words: str = ""
+    rows: Mapping[str, str] = field(default_factory=dict)
+    document: Mapping[str, Any] = field(default_factory=dict)
+    shows: str = ""
+    of: OfPaper = field(default_factory=OfPaper)
+
+
+def of_modules(request: Axes, *, skip_invalid: bool) -> Wanted:
+    """The runs of the grid; raises SpecError for a cell that cannot be, unless those are left out."""
+    expansion = _probed(expand(request))
+    if expansion.invalid and not (skip_invalid and expansion.specs):
+        first = expansion.invalid[0]
+        more = f" (and {len(expansion.invalid) - 1} more cells)" if len(expansion.invalid) > 1 else ""
+        mend = "; --skip-invalid leaves such cells out" if expansion.specs else ""
+        raise SpecError(f"{first.label}: {first.reason}{more}{mend}")
+    return Wanted(specs=expansion.specs, invalid=expansion.invalid, name=",".join(request.modules))
+
+
+def of_table(paper: Paper, name: str, table: Table, overrides: Overrides, rows: Sequence[str]) -> Wanted:
+    """The runs of a paper's table; raises SpecError when there can be none. name: the paper's, in the sweep's record.
+
+    rows: globs of the rows' names; empty: all.
+    """
+    from attnctl.papers.runs import cells_of
+
+    return _of_cells(
+        cells_of(table, overrides, rows),
+        f"{paper.name} table {table.number}",
+        OfPaper(paper=name, table=table.number, overrides=overrides.to_json()),
+        name=f"{paper.name}-{table.number}".lower(),
+        shows=f"report --table {shlex.quote(f'{paper.file or name}:{table.number}')}",
+    )
+
+
+def of_figure(paper: Paper, name: str, figure: Figure, overrides: Overrides) -> Wanted:
+    """The runs behind a paper's figure; raises SpecError when there can be none. name: as for a table."""
+    from attnctl.papers.runs import figure_cells
+
+    return _of_cells(
+        figure_cells(figure, paper, overrides),
+        f"{paper.name} figure {figure.number}",
+        OfPaper(paper=name, figure=figure.number, overrides=overrides.to_json()),
+        name=f"{paper.name}-figure-{figure.number}".lower(),
+        shows=f"figure {figure.number} --paper {shlex.quote(str(paper.file or name))}",
+    )
+
+
+def _of_cells(cells: Sequence[Cells], title: str, of: OfPaper, **said: str) -> Wanted:
+    asked = list({spec.id: spec for item in cells for spec in item.specs}.values())
+    broken = probe.check(asked)
+    specs = [spec for spec in asked if spec.id not in broken]
+    invalid = _reasons(cells, broken)
+    if not specs:
+        why = "; ".join(f"{cell.label}: {cell.reason}" for cell in invalid)
+        raise SpecError(f"{title} has nothing to train" + (f": {why}" if why else ""))
+    started = {item.row.name for item in cells if any(spec.id not in broken for spec in item.specs)}
+    of_rows = f"{len(started)} of {len({item.row.name for item in cells})} rows"
+    runs = "1 run" if len(specs) == 1 else f"{len(specs)} runs"
+    return Wanted(
+        specs=specs,
+        invalid=invalid,
+        words=f"{title}: {runs} for {of_rows}{_instead(of)}",
+        rows=_labels(cells),
+        document={
+            **{key: getattr(of, key) or None for key in ("paper", "table", "figure")},
+            "overrides": of.overrides,
+            "rows": [_as_json(item) for item in cells],
+        },
+        of=of,
+        **said,
+    )
+
+
+def _reasons(cells: Sequence[Cells], broken: Mapping[str, str]) -> list[InvalidCell]:
+    """Why rows have no runs, each reason once with all of its rows."""
+    reasons: dict[str, list[str]] = {}
+    for item in cells:
+        wrong = item.reason or next((broken[spec.id] for spec in item.specs if spec.id in broken), "")
+        if wrong:
+            reasons.setdefault(wrong, []).append(item.row.name)
+    return [InvalidCell(_some(names), reason) for reason, names in reasons.items()]
+
+
+def _labels(cells: Sequence[Cells]) -> dict[str, str]:
+    """The rows of each run, by its id."""
+    found: dict[str, dict[str, None]] = {}
+    for item in cells:
+        for number, variant in enumerate(item.variants):
+            for spec in variant:
+                found.setdefault(spec.id, {})[_label(item, number)] = None
+    return {run: listed(names) for run, names in found.items()}
+
+
+def _as_json(cells: Cells) -> dict[str, Any]:
+    return {
+        "row": cells.row.name,
+        "columns": cells.columns,
+        "runs": [[spec.id for spec in variant] for variant in cells.variants],
+        "reason": cells.reason,
+    }
+
+
+def _instead(of: OfPaper) -> str:
+    from attnctl.papers.runs import Overrides
+
+    words = Overrides.from_json(of.overrides).words()
+    return f", with {words} instead of the paper's own" if words else ""
+
+
+def _label(cells: Cells, number: int) -> str:
+    """The row, and where it has several candidates in what this one differs: `ResNet50 lr=0.05`."""
+    recipes = [dict(vars(variant[0].recipe)) for variant in cells.variants]
+    differing = [name for name, value in recipes[0].items() if any(recipe[name] != value for recipe in recipes)]
+    return " ".join([cells.row.name, *(f"{name}={text(recipes[number][name])}" for name in differing)])
+
+
+def _some(names: Sequence[str]) -> str:
+    """Such as `RetinaNet, SSD (2 rows)`."""
+    each = list(dict.fromkeys(names))
+    shown = listed(each[:SHOWN]) + (" ..." if len(each) > SHOWN else "")
+    return f"{shown} ({len(each)} rows)" if len(each) > 1 else shown
+
+
+def _probed(expansion: Expansion) -> Expansion:
+    """The grid without the cells whose module or backbone, a user's own, does not work."""
+    wrong = probe.check(expansion.specs)
+    labels = {
+        spec.id: f"{spec.label()} {spec.backbone} {spec.dataset} {spec.placement}".rstrip() for spec in expansion.specs
+    }
+    invalid = dict.fromkeys(InvalidCell(labels[run], words) for run, words in wrong.items())
+    return Expansion([spec for spec in expansion.specs if spec.id not in wrong], [*expansion.invalid, *invalid])
