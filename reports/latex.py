@@ -2,6 +2,7 @@ r"""A table as LaTeX for a paper: booktabs and siunitx, to be taken in by `\inpu
 
 siunitx aligns what is nothing but a number. Bold and underlined numbers, spreads, intervals and marks are set in
 braces, with blanks as wide as what the widest cell of the column has more: siunitx 2 and 3 set them each in its way.
+A table of very many columns goes on in a second block under the first where that shows it larger.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from reports.fitting import parted
 from reports.table import Cell, Column, Footnote, Group, Table, all_rows, one_line, spans, texts
 from reports.tex import PREAMBLE, comment, escape, running
 
@@ -19,7 +21,7 @@ _NUMBER = re.compile(r"([+-]?)(\d+)((?:\.\d+)?)")
 
 
 def render(table: Table) -> str:
-    r"""A `table` environment, never wider than \linewidth: it is made smaller where it would be."""
+    r"""A `table` environment, never wider than \linewidth nor higher than the page: it is made smaller."""
     said = _States.of(table)
     notes = [
         *(running(note) for note in table.notes),
@@ -35,11 +37,13 @@ def render(table: Table) -> str:
         *([rf"\caption{{{running(table.title)}}}"] if one_line(table.title) else []),
         *([rf"\label{{{_label(table.label)}}}"] if table.label else []),
         r"\sisetup{retain-explicit-plus,group-digits=false}",
-        # The table is set once into TeX's scratch box 0, whose width decides.
+        # The table is set once into TeX's scratch box 0, whose size decides.
         r"\sbox0{%",
-        *_tabular(table, said),
+        *_blocks(table, said),
         r"}%",
-        r"\ifdim\wd0>\linewidth\resizebox{\linewidth}{!}{\usebox0}\else\usebox0\fi",
+        r"\ifdim\wd0>\linewidth\sbox0{\resizebox{\linewidth}{!}{\usebox0}}\fi",
+        r"\ifdim\dimexpr\ht0+\dp0\relax>.8\textheight\sbox0{\resizebox*{!}{.8\textheight}{\usebox0}}\fi",
+        r"\usebox0",
         *(["", r"\smallskip", rf"\parbox{{\linewidth}}{{\footnotesize\raggedright {_lines(notes)}}}"] if notes else []),
         r"\end{table}",
     ]
@@ -65,6 +69,19 @@ def render_standalone(table: Table) -> str:
 
 
 # --------------------------------------------------------------------------------------------------------------- lines
+
+
+def _blocks(table: Table, said: _States) -> Iterator[str]:
+    """The table, or its blocks one under the other, so that all are made smaller alike."""
+    blocks = parted(table)
+    if len(blocks) == 1:
+        yield from _tabular(table, said)
+        return
+    yield r"\begin{tabular}{@{}l@{}}"
+    for number, block in enumerate(blocks):
+        yield from _tabular(block, said)
+        yield r"\\" if number == len(blocks) - 1 else r"\\\addlinespace[2ex]"
+    yield r"\end{tabular}%"
 
 
 def _tabular(table: Table, said: _States) -> Iterator[str]:
@@ -225,7 +242,8 @@ class _Layout:
 
     def _number(self, cell: Cell, match: re.Match[str]) -> str:
         own, interval = self.column.show_spread(cell), self.column.show_interval(cell)
-        number = match[0] + (rf" \pm {own}" if own else "")
+        signed = f"{{{match[0]}}}" if match[1] else match[0]  # a sign after something would be an operation
+        number = signed + (rf" \pm {own}" if own else "")
         shown = rf"\mathbf{{{number}}}" if cell.best else rf"\underline{{{number}}}" if cell.second else number
         return shown + (rf"\ {interval}" if interval else "")
 

@@ -31,7 +31,7 @@ NOT_IN_THE_KERNEL = "«»ÐÞðþĄąĐđĘęĦħĮįĿŀŊŋŦŧŲųŉſ"
 """Characters of the known ranges that need another font encoding than the standard one."""
 
 KNOWN = re.compile(
-    r"[ -~\u00a0-\u017f\u0391-\u03a1\u03a3-\u03a9\u03b1-\u03c9\u2013-\u2014\u2018-\u2019\u201c-\u201d\u2022\u2026"
+    r"[ -~\u00a0-\u017f\u0391-\u03a1\u03a3-\u03a9\u03b1-\u03c9\u2013-\u2014\u2018-\u2019\u201c-\u201d\u2020-\u2022\u2026"
     r"\u2190-\u2193\u2200\u2202\u2203\u2206-\u2208\u220f\u2211\u2212\u221a\u221e\u2227-\u222b\u2248\u2260\u2261"
     r"\u2264\u2265\u2282\u2283\u2286\u2287]"
 )

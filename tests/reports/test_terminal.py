@@ -1,0 +1,87 @@
+"""The terminal: what it shows at any width, and the plain text of pipes."""
+
+import io
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from report_tables import comparison, hostile, of_papers, published, tables
+from rich.cells import cell_len
+from rich.console import Console
+
+from reports import terminal
+from reports.table import all_rows
+
+
+def shown(table, width):
+    stream = io.StringIO()
+    console = Console(file=stream, width=width, force_terminal=True, color_system=None)
+    console.print(terminal.renderable(table))
+    return stream.getvalue()
+
+
+def test_headings_span_their_columns():
+    lines = terminal.render(published()).splitlines()
+    assert re.fullmatch(r" +─+ Params \(M\) ─+  ─+ C10 \(%\) ─+  ─+ C100 \(%\) ─+", lines[1])
+    assert lines[2].split()[:6] == ["Architecture", "published", "as", "counted", "exact", "difference"]
+    assert "  +EANᶜ" in lines[7]
+    assert "94.11 ± 1.02ᵃ,ᵇ" in lines[7]
+    assert "+1.09 [+0.78, +1.40]" in lines[7]
+    assert "9.50 ± 1.25      (n=2 of 3: diverged)" in lines[6]
+    assert lines[-3:] == [
+        "ᵃ Global batch 64, others 128.",
+        "ᵇ As fvcore counts, without activations.",
+        "ᶜ Replaces normalization; others are inserted.",
+    ]
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120, 200])
+def test_no_number_is_broken_or_lost_at_any_width(width):
+    text = shown(published(), width)
+    assert all(cell_len(line) <= width for line in text.splitlines())
+    for number in ("94.11 ± 1.02", "+1.09 [+0.78, +1.40]", "-64.60 [-64.91, -64.29]", "111.194", "75.30 ± 0.40"):
+        assert number in text
+    assert text.count("+EAN") == 2 * text.count("Architecture")
+
+
+def test_what_fits_is_one_block_and_what_does_not_goes_on_below():
+    assert shown(published(), 200).count("Architecture") == 1
+    assert shown(published(), 80).count("Architecture") > 1
+    assert shown(comparison(), 80).count("placement") == 1
+
+
+def test_every_published_table_is_whole_at_eighty_columns():
+    for table in of_papers().values():
+        text = shown(table, 80)
+        words = text.split()
+        for _, row in all_rows(table):
+            for cell, column in zip(row.cells, table.columns, strict=True):
+                if column.kind == "number":
+                    assert set(column.show_number(cell).split()) <= {re.sub("[ᵃ]", "", word) for word in words}
+
+
+@given(tables(), st.integers(40, 200))
+def test_any_table_can_be_shown(table, width):
+    assert "\x1b" not in shown(table, width)
+    terminal.render(table)
+
+
+def test_best_is_bold_and_second_underlined():
+    stream = io.StringIO()
+    Console(file=stream, width=300, force_terminal=True, color_system="standard").print(
+        terminal.renderable(published())
+    )
+    assert "\x1b[1m94.11 ± 1.02" in stream.getvalue()
+    assert "\x1b[4m93.40 ± 0.20" in stream.getvalue()
+
+
+def test_no_control_character_reaches_the_terminal():
+    for output in (shown(hostile(), 300), terminal.render(hostile())):
+        assert not any(char in output for char in "\x07\x1b")
+        assert "<script>alert(1)</script>" in output
+
+
+def test_a_mark_without_a_superscript_stands_in_brackets():
+    assert terminal.render(hostile()).count("ᵃ") > 2
+    assert terminal._marks(("q", "aa", "1")) == "[q],ᵃᵃ,¹"
