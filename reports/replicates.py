@@ -19,6 +19,9 @@ EPOCHS: tuple[Epoch, ...] = ("last", "best")
 
 NOT_RUN = "not run"
 
+BEST_ON_TEST = "the best epoch on the test set, chosen by the test set itself"
+"""What is to be said of such a number."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
@@ -52,12 +55,17 @@ class Metric:
 
 @dataclass(frozen=True, kw_only=True)
 class Replicates:
-    """Runs that differ in nothing but the seed. wanted: how many there are to be."""
+    """Runs that differ in nothing but the seed. seeds: those that there are to be."""
 
     rows: tuple[RunRow, ...] = ()
-    wanted: int = 1
+    seeds: tuple[int, ...] = ()
     left_out: int = 0
     """Completed runs of other versions of the code, which no mean takes in."""
+
+    @property
+    def wanted(self) -> int:
+        """How many there are to be."""
+        return len(self.seeds)
 
     def values(self, metric: Metric) -> list[float]:
         """The metric of the runs that are done."""
@@ -107,7 +115,7 @@ def of_versions(rows: Iterable[RunRow], current: Collection[str], seeds: Collect
         if row.seed in seeds:
             versions[row.versions].append(row)
     if not versions:
-        return Replicates(wanted=len(seeds))
+        return Replicates(seeds=tuple(sorted(seeds)))
 
     def rank(members: Sequence[RunRow]) -> tuple[int, bool, float]:
         now = any(row.id in current for row in members)
@@ -117,7 +125,7 @@ def of_versions(rows: Iterable[RunRow], current: Collection[str], seeds: Collect
     others = [row for members in versions.values() if members is not chosen for row in members]
     return Replicates(
         rows=tuple(sorted(chosen, key=lambda row: row.seed)),
-        wanted=len(seeds),
+        seeds=tuple(sorted(seeds)),
         left_out=sum(map(finished, others)),
     )
 

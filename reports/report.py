@@ -12,7 +12,7 @@ from reports.table import Row, Table, all_rows
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """names: of the rows, in order; unlike a row's text in a table of a paper such a name is unique.
+    """names: what commands call the rows, in order: in a paper's table the texts alone, such as +SE, are not unique.
 
     warnings: one line each, where a comparison is not fair
     """

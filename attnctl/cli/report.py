@@ -1,23 +1,31 @@
-"""`attnctl report`: the comparison table of a sweep, on the screen or in a file."""
+"""`attnctl report`: the comparison of a sweep's runs, or a paper's table, on the screen or in a file."""
 
 from __future__ import annotations
 
 import os
 import stat
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from attnctl.cli import complete, context, output
-from attnctl.files import write_atomic
-from attnctl.values import SpecError
+from attnctl.cli.options import split
+from attnctl.values import SpecError, convert
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from attnctl.cli.reported import Gathered, Request
     from db import Index
-    from reports.table import Table
+    from reports.formats import Format
+    from reports.report import Report
+    from reports.selection import Options
 
 FORMATS = ("terminal", "markdown", "latex", "html", "csv", "json")
+
+WHAT, BEHIND = "What is shown", "What is behind it"
 
 
 def report(
@@ -26,6 +34,44 @@ def report(
         typer.Argument(
             help="A sweep; unless named, the only one, or all runs when there are several.",
             autocompletion=complete.sweeps,
+        ),
+    ] = None,
+    *,
+    table: Annotated[
+        str | None,
+        typer.Option(
+            help="A paper's table, such as ela:3, or 3 of the only paper swept here.",
+            rich_help_panel=WHAT,
+            metavar="[PAPER:]N",
+        ),
+    ] = None,
+    paper: Annotated[
+        str | None,
+        typer.Option(help="The paper of --table, or a file.", rich_help_panel=WHAT, autocompletion=complete.papers),
+    ] = None,
+    rows: Annotated[
+        list[str] | None,
+        typer.Option(help="Rows of that name or pattern; may be repeated.", rich_help_panel=WHAT, metavar="GLOB"),
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Columns in this order: KEY, KEY.PART or .PART, such as top1,params.exact or .measured.",
+            rich_help_panel=WHAT,
+            metavar="LIST",
+        ),
+    ] = None,
+    seeds: Annotated[
+        str | None, typer.Option(help="Only these seeds, such as 0,1.", rich_help_panel=WHAT, metavar="LIST")
+    ] = None,
+    epoch: Annotated[
+        Literal["last", "best"],
+        typer.Option(help="Numbers of the last epoch, or of that with the highest top-1.", rich_help_panel=WHAT),
+    ] = "last",
+    sort: Annotated[
+        str | None,
+        typer.Option(
+            help="Order the rows of each group by a column; -KEY descends.", rich_help_panel=WHAT, metavar="KEY"
         ),
     ] = None,
     format: Annotated[  # noqa: A002 (the option's name)
@@ -38,55 +84,194 @@ def report(
             show_default=False,
         ),
     ] = None,
+    standalone: Annotated[
+        bool, typer.Option("--standalone", help="With latex: a document that compiles as it is.")
+    ] = False,
+    macros: Annotated[bool, typer.Option("--macros", help="With latex: one macro for each number.")] = False,
     file: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Write into FILE, in one step.", show_default=False),
     ] = None,
+    lock: Annotated[
+        Path | None,
+        typer.Option(
+            help="Freeze the report in FILE; when FILE is there, show the frozen one, if its runs are still the same.",
+            rich_help_panel=BEHIND,
+            metavar="FILE",
+            show_default=False,
+        ),
+    ] = None,
+    missing: Annotated[
+        bool,
+        typer.Option("--missing", help="Print the commands that train what is missing.", rich_help_panel=BEHIND),
+    ] = False,
+    provenance: Annotated[
+        bool,
+        typer.Option(
+            "--provenance",
+            help="Print which runs, attempts, commits, machines and versions made each number.",
+            rich_help_panel=BEHIND,
+        ),
+    ] = False,
+    cell: Annotated[
+        str | None,
+        typer.Option(
+            help="With --provenance: only these numbers, names or patterns.",
+            rich_help_panel=BEHIND,
+            metavar="ROW[:COLUMN]",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json; also of what is behind.")] = False,
 ) -> None:
-    """Print the comparison table of the runs.
+    """Print the comparison table of the runs, or a paper's table beside what is published.
 
-    Rows are modules with their hyperparameters, groups are backbones and data sets; seeds give mean and spread. The
-    last epoch counts. What is not finished shows its state.
+    In the comparison rows are modules with their hyperparameters, groups are backbones and data sets. With --table the
+    rows and columns are the paper's. Seeds give mean and spread; what is not finished shows its state.
     """
     from reports import formats
 
-    named = formats.named(format) if format is not None else formats.of_file(file) if file is not None else None
-    if file is not None:
-        _check_writable(file)
+    request = _request(sweep, table, paper, missing, _options(rows, columns, seeds, epoch, sort))
+    if missing + (provenance or cell is not None) > 1 or ((missing or provenance or cell) and file is not None):
+        raise SpecError("--missing and --provenance print instead of the table; give one of them, without -o")
+    variant = "standalone" if standalone else "macros" if macros else ""
+    if standalone and macros:
+        raise SpecError("--standalone and --macros are two documents; give one of them")
+    chosen = "json" if as_json else format or ("latex" if variant and file is None else None)
+    form = (
+        formats.named(chosen, variant)
+        if chosen is not None
+        else formats.of_file(file, variant)
+        if file is not None
+        else formats.named("terminal")
+    )
+    for written in filter(None, (file, lock)):
+        _check_writable(written)
     with context.index() as index:
         index.refresh()
-        table = _table(index, sweep)
-    if file is not None and named is not None:
-        write_atomic(file, named.render(table).encode())
-        output.note(f"written: {file}")
-    elif named is None or format == "terminal":
-        _show(table)
+        found = _gathered(index, request, lock)
+        for warning in found.report.warnings:
+            output.note(f"warning: {warning}")
+        if missing:
+            _print_missing(found.missing, as_json)
+        elif provenance or cell is not None:
+            _print_provenance(index, found, cell or "", as_json)
+        else:
+            _deliver(index, found, form, file)
+
+
+def _request(sweep: str | None, table: str | None, paper: str | None, missing: bool, options: Options) -> Request:
+    from attnctl.cli.reported import Request
+
+    return Request(sweep=sweep, table=table, paper=paper, options=options, missing=missing)
+
+
+def _options(
+    rows: list[str] | None,
+    columns: list[str] | None,
+    seeds: str | None,
+    epoch: Literal["last", "best"],
+    sort: str | None,
+) -> Options:
+    from reports.selection import Options
+
+    return Options(
+        rows=tuple(rows or ()),
+        columns=tuple(part for given in columns or () for part in split(given, "--columns")),
+        seeds=tuple(_seed(part) for part in split(seeds, "--seeds")) if seeds is not None else (),
+        epoch=epoch,
+        sort=sort or "",
+    )
+
+
+def _seed(word: str) -> int:
+    seed = convert(word, int, "--seeds")
+    assert isinstance(seed, int)
+    return seed
+
+
+def _gathered(index: Index, request: Request, path: Path | None) -> Gathered:
+    """The report, or the one that is frozen in the file."""
+    from attnctl.cli.reported import Gathered, gather
+
+    if path is None:
+        return gather(index, request)
+    from reports import lock
+
+    frozen = lock.read(path)
+    if frozen is None:
+        found = gather(index, request)
+        frozen = lock.write(path, found.report, found.rows, request.words(), time.time())
+        output.note(f"locked in {path}: {len(frozen.runs)} runs")
+        return found
+    if request.missing:
+        raise SpecError("--missing is about a table that may change; leave --lock out")
+    lock.check_request(path, frozen, request.words())
+    rows = index.runs(list(frozen.runs))
+    lock.check_runs(path, frozen, rows)
+    day = time.strftime("%Y-%m-%d %H:%M", time.localtime(frozen.made))
+    output.note(f"as locked in {path} on {day}: {len(frozen.runs)} runs, unchanged since")
+    return Gathered(report=frozen.report, rows=rows)
+
+
+def _deliver(index: Index, found: Gathered, form: Format, file: Path | None) -> None:
+    """Render the table; on a terminal with its colours."""
+    from attnctl.files import write_atomic
+    from reports import formats
+
+    table = found.report.table
+    if file is None and form == formats.FORMATS["terminal"]:
+        _show(found.report)
+        return
+    if form.page:
+        from reports import provenance
+        from reports.figures import page
+
+        behind = set(found.report.runs())
+        rows = [row for row in found.rows if row.id in behind]
+        origins = [provenance.origin(provenance.source(index.workspace, row)) for row in rows]
+        text = form.render(table, origins, page.plots(rows, {row.id: index.history(row.id) for row in rows}))
     else:
-        output.line(named.render(table).rstrip("\n"))
+        text = form.render(table)
+    if file is None:
+        output.line(text.rstrip("\n"))
+    else:
+        write_atomic(file, text.encode())
+        output.note(f"written: {file}")
 
 
-def _table(index: Index, sweep: str | None) -> Table:
-    from reports import comparison
-
-    if sweep is None:
-        sweeps = index.sweeps()
-        sweep = sweeps[0].name if len(sweeps) == 1 else None
-    rows = index.runs(None if sweep is None else index.find_sweep(sweep).runs)
-    if not rows and sweep is not None:
-        raise SpecError(f"sweep {sweep} has no runs in this workspace")
-    if not rows:
-        raise SpecError("there is nothing to report: this workspace has no runs yet; attnctl sweep starts some")
-    title = f"Sweep {sweep}" if sweep is not None else "All runs of this workspace"
-    return comparison.build(rows, title, context.config().workspace.speeds())
-
-
-def _show(table: Table) -> None:
+def _show(found: Report) -> None:
     from reports import terminal
 
     if output.is_terminal():
-        output.console().print(terminal.renderable(table))
+        output.console().print(terminal.renderable(found.table))
     else:
-        output.line(terminal.render(table).rstrip("\n"))
+        output.line(terminal.render(found.table).rstrip("\n"))
+
+
+def _print_missing(commands: Sequence[str], as_json: bool) -> None:
+    if as_json:
+        output.document({"commands": list(commands)})
+    elif commands:
+        for command in commands:
+            output.line(command)
+    else:
+        output.note("nothing is missing")
+
+
+def _print_provenance(index: Index, found: Gathered, pattern: str, as_json: bool) -> None:
+    from reports import provenance
+
+    numbers = provenance.numbers(found.report, pattern)
+    behind = {run for number in numbers for run in number.cell.runs}
+    sources = {row.id: provenance.source(index.workspace, row) for row in found.rows if row.id in behind}
+    if as_json:
+        output.document(provenance.document(numbers, sources))
+    elif numbers:
+        for line in provenance.lines(numbers, sources):
+            output.line(line)
+    else:
+        output.note("no runs are behind these numbers")
 
 
 def _check_writable(file: Path) -> None:

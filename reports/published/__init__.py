@@ -6,9 +6,8 @@ cells.py        one cell: published, measured, exact, difference
 compared.py     whether the rows of a group were trained alike
 notes.py        what stands under the table
 table.py        the whole
-missing.py      the commands that train what is missing
 """
 
-from reports.published.table import build
+from reports.published.table import build, runs_of
 
-__all__ = ["build"]
+__all__ = ["build", "runs_of"]

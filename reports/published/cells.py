@@ -14,14 +14,12 @@ from attnctl.values import SpecError
 from reports import imported
 from reports.published.columns import Shown
 from reports.published.variants import Chosen
-from reports.replicates import NOT_RUN, Epoch, Metric, gain_cell
+from reports.replicates import BEST_ON_TEST, NOT_RUN, Epoch, Metric, gain_cell
 from reports.statistics import Summary, gain
 from reports.table import Cell
 
 LONGEST_STATE = 40
 """Characters of a reason that stands in a cell; a longer one becomes a footnote."""
-
-BEST_ON_TEST = "of the epoch that is best on the test set itself"
 
 _WORDS = {True: "yes", False: "no"}
 

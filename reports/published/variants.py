@@ -16,12 +16,13 @@ from reports.replicates import Metric, Replicates, of_versions
 class Chosen:
     """The runs that fill some columns of a row.
 
-    spec: one of what they are, for what needs no run; none when there can be none. note: which of several was chosen,
-    and how. rule: the same without the result, for comparing it with other rows'
+    candidates: the runs of each of its trainings. spec: one of what they are; none when there can be none.
+    note: which of several was chosen, and how. rule: the same without the result, for comparing it with other rows'
     """
 
     cells: Cells
     runs: Replicates
+    candidates: tuple[Replicates, ...] = ()
     spec: RunSpec | None = None
     note: str = ""
     rule: str = ""
@@ -35,15 +36,17 @@ def choose(
     found: by family. seeds: the only ones to look at; empty: all that there are, and those in `asked`
     """
     if not cells.variants:
-        return Chosen(cells=cells, runs=Replicates(wanted=0))
-    candidates = [_replicates(variant, found, seeds, asked) for variant in cells.variants]
+        return Chosen(cells=cells, runs=Replicates())
+    candidates = tuple(_replicates(variant, found, seeds, asked) for variant in cells.variants)
     means = [(item.mean, index) for index, runs in enumerate(candidates) if (item := runs.summary(metric))]
     if len(candidates) == 1:
-        return Chosen(cells=cells, runs=candidates[0], spec=cells.variants[0][0])
+        return Chosen(cells=cells, runs=candidates[0], candidates=candidates, spec=cells.variants[0][0])
     if not means:
-        rows = tuple(row for runs in candidates for row in runs.rows)
-        wanted = sum(runs.wanted for runs in candidates)
-        return Chosen(cells=cells, runs=Replicates(rows=rows, wanted=wanted), spec=cells.variants[0][0])
+        together = Replicates(
+            rows=tuple(row for runs in candidates for row in runs.rows),
+            seeds=tuple(seed for runs in candidates for seed in runs.seeds),
+        )
+        return Chosen(cells=cells, runs=together, candidates=candidates, spec=cells.variants[0][0])
     best = min(means) if metric.lower else max(means, key=lambda item: (item[0], -item[1]))
     chosen = best[1]
     specs = [variant[0] for variant in cells.variants]
@@ -53,6 +56,7 @@ def choose(
     return Chosen(
         cells=cells,
         runs=candidates[chosen],
+        candidates=candidates,
         spec=specs[chosen],
         note=_note(specs, chosen, candidates, metric),
         rule=rule,

@@ -44,11 +44,11 @@ def test_the_newest_figures_under_the_conditions_that_most_runs_have_become_a_co
     alone = dataclasses.replace(PLAIN, at=9.0, device="Another GPU", seconds=0.1)
     fps, words = of_runs([plain, ela], [alone, other, PLAIN])
     assert (fps, words) == ({plain.id: 128.0, ela.id: 80.0}, "Some GPU, batch 64, fp32")
-    table = comparison.build([plain, ela], "", [alone, other, PLAIN])
+    table = comparison.build([plain, ela], "", [alone, other, PLAIN]).table
     assert [column.title for column in table.columns][-1] == "FPS"
     assert [[row.cells[-1].value for row in group.rows] for group in table.groups] == [[128.0, 80.0]]
     assert table.notes[-1] == "FPS: images per second of inference; Some GPU, batch 64, fp32."
 
 
 def test_without_measurements_there_is_no_column():
-    assert "FPS" not in [column.title for column in comparison.build(rows([90.0, 91.0])).columns]
+    assert "FPS" not in [column.title for column in comparison.build(rows([90.0, 91.0])).table.columns]

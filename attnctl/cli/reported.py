@@ -1,0 +1,131 @@
+"""What a report is of: a paper's table, or the comparison of a sweep's runs; with what lies behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from attnctl import papers
+from attnctl.cli import tables
+from attnctl.papers.runs import Overrides, cells_of
+from attnctl.values import SpecError, listed
+from reports import comparison, missing, published
+from reports.report import Report
+from reports.selection import ALL, Options
+
+if TYPE_CHECKING:
+    from attnctl.papers import Table
+    from db import Index, RunRow
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is asked for. table: ela:3, or 3 of the paper; without it the comparison of the sweep's runs.
+
+    missing: with the commands that train what is missing
+    """
+
+    sweep: str | None = None
+    table: str | None = None
+    paper: str | None = None
+    options: Options = ALL
+    missing: bool = False
+
+    def words(self) -> dict[str, str]:
+        """What was said, by option."""
+        options = self.options
+        found = {
+            "SWEEP": self.sweep,
+            "--table": self.table,
+            "--paper": self.paper,
+            "--rows": ",".join(options.rows),
+            "--columns": ",".join(options.columns),
+            "--seeds": ",".join(map(str, options.seeds)),
+            "--epoch": options.epoch if options.epoch != "last" else "",
+            "--sort": options.sort,
+        }
+        return {option: words for option, words in found.items() if words}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gathered:
+    """A report, the runs that it was made of, and the commands that train what it lacks."""
+
+    report: Report
+    rows: Sequence[RunRow]
+    missing: Sequence[str] = ()
+
+
+def gather(index: Index, request: Request) -> Gathered:
+    """The report from the index, as it was last refreshed. Raises SpecError."""
+    if request.table is not None:
+        return _of_table(index, request, tables.chosen(request.paper, request.table, index))
+    if request.paper is not None:
+        raise SpecError(f"--paper {request.paper} goes with --table; attnctl papers lists the tables")
+    return _of_runs(index, request)
+
+
+def _of_table(index: Index, request: Request, table: Table) -> Gathered:
+    overrides, asked = _overrides(index, request, table)
+    cells = cells_of(table, overrides)
+    found = index.families({spec.family for item in cells for spec in item.specs})
+    workspace = index.workspace
+    report = published.build(
+        table,
+        cells,
+        found,
+        asked=asked,
+        changed=overrides.words(),
+        speeds=workspace.speeds(),
+        imports=workspace.imports(),
+        options=request.options,
+    )
+    lacking: list[str] = []
+    if request.missing:
+        shown = [item for item in cells if item.row.name in report.names]
+        chosen = published.runs_of(table, shown, found, asked, request.options)
+        lacking = missing.of_table(table, _paper(index, request, table), chosen, overrides)
+    return Gathered(report=report, rows=[row for rows in found.values() for row in rows], missing=lacking)
+
+
+def _overrides(index: Index, request: Request, table: Table) -> tuple[Overrides, set[int]]:
+    """What the table's runs are trained with here, and the seeds for which they were asked for."""
+    sweeps = {sweep.name: sweep for sweep in tables.sweeps_of(index, table)}
+    if request.sweep is None:
+        overrides = tables.overrides_for(index, table)
+    elif request.sweep in sweeps:
+        overrides = Overrides.from_json(sweeps[request.sweep].overrides)
+    else:
+        index.find_sweep(request.sweep)
+        known = f"; of it are {listed(sweeps)}" if sweeps else "; no sweep is"
+        raise SpecError(f"sweep {request.sweep} is not of table {table.name}{known}")
+    return overrides, set(map(int, overrides.seeds)) if sweeps else set()
+
+
+def _paper(index: Index, request: Request, table: Table) -> str:
+    """How a command names the table's paper: by its name, or by a user's file."""
+    if table.paper.lower() in papers.names():
+        return table.paper.lower()
+    said = (request.table or "").rpartition(":")[0] or request.paper
+    return said or next(name for name, paper in tables.swept(index.workspace).items() if paper.name == table.paper)
+
+
+def _of_runs(index: Index, request: Request) -> Gathered:
+    sweeps = index.sweeps()
+    if request.sweep is not None:
+        sweeps = [index.find_sweep(request.sweep)]
+    single = sweeps[0] if len(sweeps) == 1 else None
+    rows = index.runs(None if single is None else single.runs)
+    imports = index.workspace.imports()
+    if single is not None:
+        there = {(row.backbone, row.dataset) for row in rows}
+        imports = [record for record in imports if (record.backbone, record.dataset) in there]
+        if not rows:
+            raise SpecError(f"sweep {single.name} has no runs in this workspace")
+    if not rows and not imports:
+        raise SpecError("there is nothing to report: this workspace has no runs yet; attnctl sweep starts some")
+    title = f"Sweep {single.name}" if single is not None else "All runs of this workspace"
+    report = comparison.build(rows, title, index.workspace.speeds(), imports, request.options)
+    lacking = [command for sweep in sweeps for command in missing.of_sweep(sweep, rows)] if request.missing else []
+    return Gathered(report=report, rows=rows, missing=lacking)

@@ -1,0 +1,12 @@
+"""The comparison table: attention modules against the plain backbone, for each backbone and data set.
+
+grouping.py     which runs are a row, which rows a group, and what they are called
+columns.py      the metrics, the cost, and the cells
+elsewhere.py    rows of numbers that were imported
+notes.py        what stands under the table
+table.py        the whole
+"""
+
+from reports.comparison.table import build
+
+__all__ = ["build"]

@@ -1,0 +1,91 @@
+"""The columns of the comparison, and the cells of a row in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from db import RunRow
+from reports.replicates import Epoch, Metric, Replicates, finished, gain_cell
+from reports.statistics import gain
+from reports.table import Cell, Column
+
+TOP1 = Column(name="top1", title="top-1", unit="%", better="higher", measured=True)
+TOP5 = Column(name="top5", title="top-5", unit="%", better="higher", measured=True)
+METRICS = (TOP1, TOP5)
+GAIN = ".gain"
+FPS = Column(name="fps", title="FPS", decimals=0)
+SEEDS = Column(name="seeds", title="seeds", decimals=0)
+
+
+def columns_of(rows: Sequence[RunRow], *, several: bool, gains: bool, fps: bool) -> tuple[Column, ...]:
+    """several: some row has several seeds. gains: with the differences to the plain backbone. fps: it was measured."""
+    return (
+        *(column for metric in METRICS for column in (metric, *([_gain(metric)] if gains else []))),
+        *_size_columns(rows),
+        *([FPS] if fps else []),
+        *([SEEDS] if several else []),
+    )
+
+
+def _gain(metric: Column) -> Column:
+    return replace(
+        metric, name=metric.name + GAIN, title=f"{metric.title} gain", signed=True, better=None, measured=False
+    )
+
+
+def _size_columns(rows: Sequence[RunRow]) -> tuple[Column, Column]:
+    """Params in thousands or millions and MACs in millions or billions, by the smallest that is to be told."""
+    params = min((row.params for row in rows if row.params), default=0)
+    macs = min((row.macs for row in rows if row.macs), default=0)
+    size = ("M", 1e6) if params >= 1e5 or not params else ("k", 1e3)
+    work = ("G", 1e9) if macs >= 1e9 else ("M", 1e6)
+    return (
+        Column(name="params", title="params", unit=size[0], scale=size[1], decimals=3),
+        Column(name="macs", title="MACs", unit=work[0], scale=work[1], decimals=3 if work[0] == "G" else 2),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """A row's runs. plain: those of the plain backbone, that it is compared with. fps: by run."""
+
+    runs: Replicates
+    plain: Replicates | None
+    fps: Mapping[str, float]
+    epoch: Epoch
+    marks: tuple[str, ...] = ()
+    """Of what was trained."""
+
+    def cells(self, columns: Sequence[Column]) -> Iterator[Cell]:
+        """A cell for each column."""
+        for column in columns:
+            if column.name.endswith(GAIN):
+                yield self._gain(self._metric(column.name.removesuffix(GAIN)))
+            elif column in METRICS:
+                cell = self.runs.cell(self._metric(column.name))
+                yield replace(cell, marks=self.marks) if cell.value is not None else cell
+            elif column.name == SEEDS.name:
+                done = tuple(row.id for row in self.runs.rows if finished(row))
+                yield Cell(value=len(done), n=len(done), wanted=self.runs.wanted, runs=done)
+            else:
+                yield self._known(column)
+
+    def _metric(self, name: str) -> Metric:
+        return Metric(name=name, epoch=self.epoch)
+
+    def _gain(self, metric: Metric) -> Cell:
+        ours = self.runs.summary(metric)
+        plain = self.plain.summary(metric) if self.plain is not None else None
+        if ours is None or plain is None or self.plain is self.runs:
+            return Cell()
+        return gain_cell(self.runs.cell(metric), gain(ours, plain))
+
+    def _known(self, column: Column) -> Cell:
+        """What is the same for every seed."""
+        values = [
+            (row.id, self.fps.get(row.id) if column is FPS else getattr(row, column.name)) for row in self.runs.rows
+        ]
+        known = [(run, value) for run, value in values if value is not None]
+        value = known[0][1] if known else None
+        return Cell(value=value, n=len(known), wanted=self.runs.wanted, runs=tuple(run for run, _ in known))

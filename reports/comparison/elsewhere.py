@@ -1,0 +1,41 @@
+"""Rows of the comparison that were measured or published elsewhere: never in a mean with runs of this workspace."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from attnctl.records import Imported
+from reports.comparison.columns import METRICS
+from reports.comparison.grouping import Place
+from reports.statistics import summary
+from reports.table import Cell, Column, Row
+
+
+def lines(
+    imports: Sequence[Imported], places: Sequence[Place], columns: Sequence[Column], *, with_placement: bool
+) -> Mapping[Place, list[tuple[str, Row]]]:
+    """The named rows by their group: that of the same backbone and data set when there is one, else their own."""
+    found: dict[tuple[str, str, str, str, str], list[Imported]] = defaultdict(list)
+    for record in imports:
+        if not record.table:
+            found[record.backbone, record.dataset, record.label, record.placement, record.source].append(record)
+    groups: dict[Place, list[tuple[str, Row]]] = {}
+    for (backbone, dataset, label, placement, source), records in found.items():
+        alike = [place for place in places if (place.backbone, place.dataset) == (backbone, dataset)]
+        place = alike[0] if len(alike) == 1 else Place(backbone, dataset, own="imported")
+        row = Row(
+            header=(label, placement) if with_placement else (label,),
+            cells=tuple(_cell(column, records) for column in columns),
+            marks=(f"imported from {source}",),
+        )
+        groups.setdefault(place, []).append((label, row))
+    return groups
+
+
+def _cell(column: Column, records: Sequence[Imported]) -> Cell:
+    found = summary([record.values[column.name] for record in records if column.name in record.values])
+    if found is None:
+        return Cell()
+    spread = found.spread if column in METRICS else None
+    return Cell(value=found.mean, spread=spread, n=found.n, wanted=found.n)

@@ -1,0 +1,119 @@
+"""Which runs are a row of the comparison, which rows are a group, and what both are called."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from attnctl.records import RecordError
+from attnctl.spec import NO_MODULE
+from attnctl.values import Scalar, text
+from db import RunRow
+
+K = TypeVar("K")
+
+
+@dataclass(frozen=True)
+class Place:
+    """What the rows of one group have in common."""
+
+    backbone: str
+    dataset: str
+    recipe: tuple[tuple[str, Scalar], ...] = ()
+    """The fields in which the recipes for this backbone and data set differ."""
+    own: str = ""
+    """What else sets it apart, in words."""
+
+    @property
+    def title(self) -> str:
+        """Of the group."""
+        recipe = " ".join(f"{name}={text(value)}" for name, value in self.recipe)
+        return ", ".join(filter(None, (f"{self.backbone} on {self.dataset}", recipe, self.own)))
+
+
+def grouped(rows: Sequence[RunRow]) -> dict[Place, list[list[RunRow]]]:
+    """Group -> its rows in order -> their runs, in the order of the seeds."""
+    places = _places(rows)
+    groups: dict[Place, dict[tuple[object, ...], list[RunRow]]] = {}
+    for row in sorted(rows, key=lambda row: (row.backbone, row.dataset, repr(places[row.id].recipe), row.seed)):
+        parts = groups.setdefault(places[row.id], {})
+        parts.setdefault((row.label, row.placement, row.versions, row.family), []).append(row)
+    return {place: sorted(parts.values(), key=lambda members: _order(members[0])) for place, parts in groups.items()}
+
+
+def _places(rows: Sequence[RunRow]) -> Mapping[str, Place]:
+    """The group of each run, by its id."""
+    settings: dict[tuple[str, str], list[RunRow]] = defaultdict(list)
+    for row in rows:
+        settings[row.backbone, row.dataset].append(row)
+    places = {}
+    for (backbone, dataset), members in sorted(settings.items()):
+        recipes = {row.recipe_values: row.recipe for row in members}
+        differing = _differing(recipes.values())
+        chosen = {
+            values: Place(backbone, dataset, tuple((name, recipe.get(name)) for name in differing))
+            for values, recipe in recipes.items()
+        }
+        places.update({row.id: chosen[row.recipe_values] for row in members})
+    return places
+
+
+def _differing(settings: Iterable[Mapping[str, K]]) -> list[str]:
+    """The names whose values are not alike in all of these."""
+    values: dict[str, set[K]] = {}
+    for setting in settings:
+        for name, value in setting.items():
+            values.setdefault(name, set()).add(value)
+    return [name for name, found in values.items() if len(found) > 1]
+
+
+def varying_settings(rows: Sequence[RunRow]) -> Mapping[str, list[str]]:
+    """Module -> the hyperparameters in which its runs here differ: these name its rows."""
+    modules: dict[str, dict[str, Mapping[str, str]]] = defaultdict(dict)
+    for row in rows:
+        modules[row.module][row.label] = row.hyperparameters
+    return {module: _differing(settings.values()) for module, settings in modules.items()}
+
+
+def _order(row: RunRow) -> tuple[object, ...]:
+    """The plain backbone first, then by name; hyperparameters by their size."""
+    values = [(name, *_sortable(value)) for name, value in sorted(row.hyperparameters.items())]
+    return row.module != NO_MODULE, row.module, values, row.placement, row.versions, row.family
+
+
+def _sortable(value: str) -> tuple[float, str]:
+    try:
+        number = float(value)
+    except ValueError:
+        return math.inf, value
+    return number, ""
+
+
+def headers(
+    lines: Sequence[Sequence[RunRow]], varying: Mapping[str, list[str]], *, with_placement: bool
+) -> list[tuple[str, ...]]:
+    """The texts of the rows of a group; two that would share them get what else tells them apart."""
+    found = [_header(members[0], varying, with_placement) for members in lines]
+    counts = Counter(found)
+    return [
+        (f"{header[0]} ({_apart(members[0])})", *header[1:]) if counts[header] > 1 else header
+        for header, members in zip(found, lines, strict=True)
+    ]
+
+
+def _header(row: RunRow, varying: Mapping[str, list[str]], with_placement: bool) -> tuple[str, ...]:
+    settings = [f"{name}={row.hyperparameters[name]}" for name in varying[row.module] if name in row.hyperparameters]
+    name = "no attention" if row.module == NO_MODULE else " ".join([row.module, *settings])
+    return (name, row.placement) if with_placement else (name,)
+
+
+def _apart(row: RunRow) -> str:
+    """The version of its code, and the weights that it began with."""
+    try:
+        start = row.spec.init
+    except RecordError:
+        start = ""
+    return f"code {row.versions}" + (f", from {start}" if start else "")

@@ -1,0 +1,51 @@
+"""What a reader must know to read the comparison's numbers right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from db import RunRow
+from reports.comparison.columns import GAIN, SEEDS
+from reports.replicates import Epoch
+from reports.table import Column
+
+
+def notes(
+    rows: Sequence[RunRow], varying: Mapping[str, list[str]], columns: Sequence[Column], epoch: Epoch, fps: str
+) -> Iterator[str]:
+    """The notes, in order. fps: its conditions."""
+    yield (
+        f"top-1 and top-5: accuracy on {_where(rows)} "
+        f"{'after the LAST epoch' if epoch == 'last' else 'in the epoch with the highest top-1'}. "
+        "The highest of each group is bold, the second underlined."
+    )
+    if SEEDS in columns:
+        yield "Mean ± sample standard deviation (ddof = 1) over the seeds that are done."
+    if any(column.name.endswith(GAIN) for column in columns):
+        yield "gain: difference to the plain backbone, with Welch's 95 % confidence interval."
+    yield "params: all parameters. MACs: multiply-accumulates of convolutions and matrix products, one image. Exact."
+    for module, names in sorted(varying.items()):
+        settings = next(row.hyperparameters for row in rows if row.module == module)
+        same = [f"{name}={value}" for name, value in sorted(settings.items()) if name not in names]
+        if same:
+            yield f"{module}: {' '.join(same)} in all of its rows."
+    placements = sorted({row.placement for row in rows if row.placement})
+    if len(placements) == 1:
+        yield f"placement: {placements[0]}."
+    for row in rows:
+        if row.alarm:
+            yield f"Run {row.id}: {row.alarm}."
+    if fps:
+        yield f"FPS: images per second of inference; {fps}."
+
+
+def _where(rows: Sequence[RunRow]) -> str:
+    """On which images."""
+    held_out = {float(str(row.recipe.get("val_split") or 0)) > 0 for row in rows}
+    if held_out == {True}:
+        return "images held out of the training set (val_split)"
+    return (
+        "the test set"
+        if True not in held_out
+        else ("the test set, or images held out of the training set where val_split is not 0")
+    )

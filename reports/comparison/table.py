@@ -1,0 +1,111 @@
+"""The comparison table: the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from attnctl.records import Imported, Speed
+from attnctl.spec import NO_MODULE
+from db import RunRow
+from reports import fairness
+from reports import speeds as bench
+from reports.comparison import elsewhere
+from reports.comparison.columns import METRICS, Line, columns_of
+from reports.comparison.grouping import Place, grouped, headers, varying_settings
+from reports.comparison.notes import notes
+from reports.fairness import Compared
+from reports.marks import lettered
+from reports.ranking import ranked
+from reports.replicates import BEST_ON_TEST, Epoch, Metric, Replicates
+from reports.report import Report, matching
+from reports.selection import ALL, Options, ordered, with_columns
+from reports.table import Column, Group, Row, Table
+
+
+def build(
+    rows: Sequence[RunRow],
+    title: str = "",
+    speeds: Sequence[Speed] = (),
+    imports: Sequence[Imported] = (),
+    options: Options = ALL,
+) -> Report:
+    """The table of these runs. Seeds become one row: mean, spread and their number. Raises SpecError.
+
+    speeds: measurements of inference, newest first; where they are of these networks they become a column
+    """
+    rows = [row for row in rows if not options.seeds or row.seed in options.seeds]
+    groups, varying = grouped(rows), varying_settings(rows)
+    with_placement = len({row.placement for row in rows if row.placement}) > 1
+    fps, conditions = bench.of_runs(rows, speeds)
+    runs = {place: [_replicates(members) for members in lines] for place, lines in groups.items()}
+    columns = columns_of(
+        rows,
+        several=any(item.wanted > 1 for lines in runs.values() for item in lines),
+        gains=_several(runs, options.epoch),
+        fps=bool(fps),
+    )
+    made: dict[Place, list[tuple[str, Row]]] = {}
+    warnings: list[str] = []
+    without = (*fairness.RECIPE, *([fairness.PLACEMENT] if with_placement else []))
+    for place, lines in runs.items():
+        texts = headers([item.rows for item in lines], varying, with_placement=with_placement)
+        made[place], unfair = _lines(lines, texts, columns, fps, options.epoch, without)
+        warnings += [f"{place.title}: {words}" for words in unfair]
+    for place, more in elsewhere.lines(imports, list(groups), columns, with_placement=with_placement).items():
+        made.setdefault(place, []).extend(more)
+    shown, names = _groups(made, columns, options)
+    table = Table(
+        title=title,
+        headers=("module", "placement") if with_placement else ("module",),
+        columns=columns,
+        groups=tuple(shown),
+        notes=tuple(notes(rows, varying, columns, options.epoch, conditions)),
+    )
+    return Report(table=lettered(with_columns(table, options.columns)), names=tuple(names), warnings=tuple(warnings))
+
+
+def _replicates(members: Sequence[RunRow]) -> Replicates:
+    return Replicates(rows=tuple(members), seeds=tuple(row.seed for row in members))
+
+
+def _several(runs: Mapping[Place, Sequence[Replicates]], epoch: Epoch) -> bool:
+    """Whether some mean is of several seeds: then differences to the plain backbone have an interval."""
+    metrics = [Metric(name=column.name, epoch=epoch) for column in METRICS]
+    return any(len(item.values(metric)) > 1 for lines in runs.values() for item in lines for metric in metrics)
+
+
+def _lines(
+    lines: Sequence[Replicates],
+    texts: Sequence[tuple[str, ...]],
+    columns: Sequence[Column],
+    fps: Mapping[str, float],
+    epoch: Epoch,
+    without: Sequence[str],
+) -> tuple[list[tuple[str, Row]], list[str]]:
+    """The named rows of a group, and what is unfair among them."""
+    metric = Metric(name=METRICS[0].name, epoch=epoch)
+    names = [" ".join(filter(None, header)) for header in texts]
+    compared = [Compared(name, runs.done(metric)) for name, runs in zip(names, lines, strict=True)]
+    unfair = fairness.differences(compared, without)
+    plain = next((runs for runs in lines if runs.rows[0].module == NO_MODULE), None)
+    made = []
+    for name, header, runs in zip(names, texts, lines, strict=True):
+        chosen = (BEST_ON_TEST,) if epoch == "best" and not runs.rows[0].recipe.get("val_split") else ()
+        line = Line(runs=runs, plain=plain, fps=fps, epoch=epoch, marks=chosen)
+        marks = tuple(found.rows[name] for found in unfair if name in found.rows)
+        made.append((name, Row(header=header, cells=tuple(line.cells(columns)), marks=marks)))
+    return made, [found.warning for found in unfair]
+
+
+def _groups(
+    made: Mapping[Place, Sequence[tuple[str, Row]]], columns: Sequence[Column], options: Options
+) -> tuple[list[Group], list[str]]:
+    """The groups with the rows that are shown, and the names of these."""
+    wanted = set(matching([name for lines in made.values() for name, _ in lines], options.rows))
+    groups, names = [], []
+    for place, lines in made.items():
+        kept = ordered([(name, row) for name, row in lines if name in wanted], columns, options.sort)
+        if kept:
+            groups.append(Group(title=place.title, rows=ranked([row for _, row in kept], columns)))
+            names += [name for name, _ in kept]
+    return groups, names

@@ -1,0 +1,122 @@
+"""A report that is frozen in a file: later runs cannot change its numbers, and what is behind them is watched.
+
+The file holds the whole table, what was asked for, and the metrics of every run behind a cell. When the report is asked
+for again the table is the one in the file, after its runs were found to be there with the very same metrics.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from attnctl.files import write_atomic
+from attnctl.values import SpecError, listed
+from db import RunRow
+from reports.report import Report
+from reports.table import Table
+
+VERSION = 1
+"""Of the file's format."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lock:
+    """request: option -> words, as it was asked for. runs: id -> family, versions, seed, and metrics."""
+
+    made: float
+    request: Mapping[str, str]
+    runs: Mapping[str, Mapping[str, Any]]
+    report: Report
+
+
+def write(path: Path, report: Report, rows: Sequence[RunRow], request: Mapping[str, str], now: float) -> Lock:
+    """Freeze a report. rows: the runs behind it. now: Unix seconds."""
+    behind = set(report.runs())
+    lock = Lock(
+        made=now,
+        request=request,
+        runs={row.id: _record(row) for row in rows if row.id in behind},
+        report=report,
+    )
+    document = {
+        "attnctl_report_lock": VERSION,
+        "made": lock.made,
+        "request": dict(request),
+        "runs": lock.runs,
+        "names": report.names,
+        "warnings": report.warnings,
+        "table": report.table.to_json(),
+    }
+    write_atomic(path, json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+    return lock
+
+
+def read(path: Path) -> Lock | None:
+    """The frozen report in a file, none when there is no file. Raises SpecError when it is something else."""
+    try:
+        document = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise SpecError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise SpecError(f"{path} is no locked report: {error}") from error
+    if not isinstance(document, dict) or document.get("attnctl_report_lock") != VERSION:
+        raise SpecError(f"{path} is no locked report; --lock writes one into a file that is not there yet")
+    try:
+        report = Report(
+            table=Table.from_json(document["table"]),
+            names=tuple(document["names"]),
+            warnings=tuple(document["warnings"]),
+        )
+        return Lock(made=document["made"], request=document["request"], runs=document["runs"], report=report)
+    except (KeyError, TypeError, ValueError) as error:
+        raise SpecError(f"{path} is a locked report that is damaged: {error!r}") from error
+
+
+def check_request(path: Path, lock: Lock, request: Mapping[str, str]) -> None:
+    """Raise SpecError when something else is asked for than was locked. request: only what was asked for."""
+    for option, words in request.items():
+        locked = lock.request.get(option, "")
+        if words != locked:
+            was = f"with {option} {locked}" if locked else f"without {option}"
+            raise SpecError(f"{path} was locked {was}, not with {option} {words}; lock that into another file")
+
+
+def check_runs(path: Path, lock: Lock, rows: Sequence[RunRow]) -> None:
+    """Raise SpecError that names the runs behind the report that are gone, or have other metrics than they had."""
+    now = {row.id: _record(row) for row in rows}
+    gone = [run for run in lock.runs if run not in now]
+    if gone:
+        raise SpecError(f"{path}: {_runs(gone)} behind it no longer in this workspace: {listed(gone)}")
+    changed = [_change(run, record, now[run]) for run, record in lock.runs.items() if now[run] != record]
+    if changed:
+        raise SpecError(f"{path}: since it was locked, {'; '.join(changed)}")
+
+
+def _record(row: RunRow) -> dict[str, Any]:
+    return {
+        "family": row.family,
+        "versions": row.versions,
+        "seed": row.seed,
+        "last": dict(row.metrics),
+        "best": dict(row.best),
+    }
+
+
+def _runs(runs: Sequence[str]) -> str:
+    return "a run is" if len(runs) == 1 else f"{len(runs)} runs are"
+
+
+def _change(run: str, locked: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Such as `run ab12: last top1 was 90.0 and is 91.0`."""
+    for part in ("last", "best"):
+        for name in sorted({*locked[part], *now[part]}):
+            before, after = locked[part].get(name), now[part].get(name)
+            if before != after:
+                return f"run {run}: {part} {name} was {before} and is {after}"
+    name = next(name for name in now if locked.get(name) != now[name])
+    return f"run {run}: {name} was {locked.get(name)} and is {now[name]}"

@@ -1,0 +1,224 @@
+"""Where each number of a report comes from: its runs, their attempts, and the machines and software of these."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from attnctl.records import RecordError, Request
+from attnctl.rundir import Incarnation, RunDir, Workspace
+from attnctl.values import SpecError, did_you_mean, listed
+from db import RunRow
+from reports.report import Report
+from reports.table import Cell, Column, Origin
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """One start of an attempt: where, and with which software. Empty is what its record does not say."""
+
+    attempt: int
+    restart: int
+    node: str
+    device: str
+    commit: str
+    torch: str
+    python: str
+    cuda: str
+    processes: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A run as the source of numbers. submitted: its first attempt, Unix seconds; epoch: the last evaluated one."""
+
+    run: str
+    label: str
+    backbone: str
+    placement: str
+    dataset: str
+    seed: int
+    state: str
+    epoch: int | None
+    best_epoch: int | None
+    epochs: int | None
+    versions: str
+    submitted: float | None
+    metrics: Mapping[str, float]
+    starts: tuple[Start, ...]
+
+    def facts(self) -> tuple[tuple[str, str], ...]:
+        """Names and words, for people; what is not known is left out."""
+        found = {
+            "what": self.label,
+            "in": " ".join(filter(None, (self.backbone, self.placement, "on", self.dataset))),
+            "seed": str(self.seed),
+            "state": self.state,
+            "epochs": _epochs(self),
+            "submitted": _clock(self.submitted),
+            "attempts": _attempts(self.starts),
+            "nodes": _each(start.node for start in self.starts),
+            "device": _each(start.device for start in self.starts),
+            "commit": _each(start.commit for start in self.starts),
+            "torch": _each(start.torch for start in self.starts),
+            "python": _each(start.python for start in self.starts),
+            "CUDA": _each(start.cuda for start in self.starts),
+            "versions": self.versions,
+            "metrics": " ".join(f"{name}={value:.6g}" for name, value in self.metrics.items()),
+        }
+        return tuple((name, words) for name, words in found.items() if words)
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number of a report, and the runs behind it."""
+
+    row: str
+    column: Column
+    cell: Cell
+
+
+def source(workspace: Workspace, row: RunRow) -> Source:
+    """What a run's folder and the index say of it. A record that is broken says nothing."""
+    folder = workspace.run(row.id)
+    return Source(
+        run=row.id,
+        label=row.label,
+        backbone=row.backbone,
+        placement=row.placement,
+        dataset=row.dataset,
+        seed=row.seed,
+        state=row.state,
+        epoch=row.epoch,
+        best_epoch=row.best_epoch,
+        epochs=_whole(row.recipe.get("epochs")),
+        versions=row.versions,
+        submitted=_submitted(folder, row),
+        metrics=row.metrics,
+        starts=tuple(
+            _start(incarnation, row) for attempt in folder.attempts() for incarnation in attempt.incarnations()
+        ),
+    )
+
+
+def origin(found: Source) -> Origin:
+    """The same for a page."""
+    return Origin(run=found.run, facts=found.facts())
+
+
+def numbers(report: Report, pattern: str) -> list[Number]:
+    """The numbers of the cells that ROW:COLUMN or ROW means, names or globs; empty: of all. Raises SpecError."""
+    row, _, column = pattern.rpartition(":") if ":" in pattern else (pattern, "", "")
+    rows = [name for name in report.names if not row or name == row or fnmatchcase(name, row)]
+    names = [item.name for item in report.table.columns]
+    columns = [name for name in names if not column or name == column or fnmatchcase(name, column)]
+    if not rows:
+        raise SpecError(f"there is no row {row!r}{did_you_mean(row, report.names)}")
+    if not columns:
+        raise SpecError(f"there is no column {column!r}{did_you_mean(column, names)}")
+    return [
+        Number(name, item, cell)
+        for name, line in report.rows()
+        if name in rows
+        for item, cell in zip(report.table.columns, line.cells, strict=True)
+        if item.name in columns and cell.runs
+    ]
+
+
+def lines(found: Sequence[Number], sources: Mapping[str, Source]) -> Iterator[str]:
+    """For people: each number with its runs, and then each run once."""
+    for number in found:
+        shown = number.column.show_number(number.cell) or number.cell.state
+        spread = f" ± {number.column.show_spread(number.cell)}" if number.cell.spread is not None else ""
+        yield f"{number.row}, {number.column.full_heading}: {shown}{spread} from {listed(number.cell.runs)}"
+    for run in dict.fromkeys(run for number in found for run in number.cell.runs if run in sources):
+        yield ""
+        yield f"run {run}"
+        facts = sources[run].facts()
+        width = max(len(name) for name, _ in facts) + 2
+        yield from (f"  {name:<{width}}{words}" for name, words in facts)
+
+
+def document(found: Sequence[Number], sources: Mapping[str, Source]) -> dict[str, Any]:
+    """The same as JSON values."""
+    return {
+        "numbers": [
+            {
+                "row": number.row,
+                "column": number.column.name,
+                "value": number.cell.value,
+                "spread": number.cell.spread,
+                "n": number.cell.n,
+                "state": number.cell.state,
+                "runs": list(number.cell.runs),
+            }
+            for number in found
+        ],
+        "runs": {
+            run: {**asdict(sources[run]), "metrics": dict(sources[run].metrics)}
+            for run in dict.fromkeys(run for number in found for run in number.cell.runs if run in sources)
+        },
+    }
+
+
+def _submitted(folder: RunDir, row: RunRow) -> float | None:
+    """When its first attempt was reserved."""
+    for attempt in folder.attempts():
+        try:
+            request = Request.read(attempt.request)
+        except (RecordError, OSError):
+            continue
+        if request is not None:
+            return request.created
+    return row.created
+
+
+def _start(incarnation: Incarnation, row: RunRow) -> Start:
+    try:
+        found = json.loads(incarnation.env.read_bytes())
+    except (OSError, ValueError):
+        found = {}
+    found = found if isinstance(found, dict) else {}
+    gpus = found.get("gpus")
+    devices = [str(name) for name in gpus] if isinstance(gpus, list) and gpus else [str(found.get("device") or "")]
+    return Start(
+        attempt=incarnation.token[0],
+        restart=incarnation.token[1],
+        node=str(found.get("node") or found.get("host") or row.node or ""),
+        device=listed(dict.fromkeys(devices)) or row.device or "",
+        commit=str(found.get("commit") or ""),
+        torch=str(found.get("torch") or ""),
+        python=str(found.get("python") or ""),
+        cuda=str(found.get("cuda") or ""),
+        processes=_whole(found.get("world")),
+    )
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _epochs(found: Source) -> str:
+    if found.epoch is None:
+        return ""
+    best = f", the best {found.best_epoch}" if found.best_epoch is not None else ""
+    return f"{found.epoch} of {found.epochs}{best}" if found.epochs else f"{found.epoch}{best}"
+
+
+def _attempts(starts: Sequence[Start]) -> str:
+    """Such as `1, 2 (restarted once)`."""
+    attempts = listed(dict.fromkeys(start.attempt for start in starts))
+    restarts = len(starts) - len({start.attempt for start in starts})
+    return f"{attempts} ({restarts} restart{'s' if restarts > 1 else ''})" if restarts else attempts
+
+
+def _each(words: Iterator[str]) -> str:
+    return listed(dict.fromkeys(word for word in words if word))
+
+
+def _clock(moment: float | None) -> str:
+    return "" if moment is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
