@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -216,7 +217,8 @@ class Imported(Record):
     """A number that was measured or published elsewhere, as `attnctl import` took it in.
 
     table, row: a cell of a paper's table, such as ean:2 and the row's name; or else label, backbone and dataset say
-    where it belongs in a comparison. values: by metric (top1, top5, params, macs, fps ...), in their own units.
+    where it belongs in a comparison. values: of a table by the column's key, else by metric (top1, top5, params, macs,
+    fps ...); always in the metric's own units: accuracies, never errors, in percent, and counts in ones.
     source: where it is from, in the user's words, or the file's name.
     """
 
@@ -229,6 +231,26 @@ class Imported(Record):
     dataset: str = ""
     placement: str = ""
     seed: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportedFile(Record):
+    """What one `attnctl import` took in. file: its name; records: of `Imported`, each as JSON values."""
+
+    file: str
+    at: float
+    user: str
+    records: list[dict[str, Any]]
+
+    @property
+    def id(self) -> str:
+        """The hash of its records, whatever the file was called and whenever it came."""
+        text = json.dumps(self.records, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def imported(self) -> list[Imported]:
+        """The records as such; raises RecordError."""
+        return [Imported.decode(json.dumps(record), f"a record of {self.file}") for record in self.records]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,7 @@ Jobs write these files and the database is an index of them, so the directories 
                               exit.<rank>.json, log.<rank>.txt, rendezvous
     runs/<id>/checkpoints/<step>-<n>.<r>.pt
     bench/<what and how>.json                 Speed: the newest measurement of one network under the same conditions
+    imports/<hash>.json                       ImportedFile: numbers measured or published elsewhere, by their content
 
 Paths inside the records are relative to the workspace, so that it can be moved and merged. Times are Unix seconds.
 """
@@ -30,7 +31,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from attnctl.records import Exit, Observed, RecordError, Speed
+from attnctl.records import Exit, Imported, ImportedFile, Observed, RecordError, Speed
 from attnctl.spec import RunSpec
 
 
@@ -212,6 +213,19 @@ class Workspace:
             with contextlib.suppress(RecordError):
                 found.append(Speed.read(path))
         return sorted((speed for speed in found if speed), key=lambda speed: -speed.at)
+
+    def import_file(self, import_id: str) -> Path:
+        """The file of one import."""
+        return self.root / "imports" / f"{import_id}.json"
+
+    def import_files(self) -> list[ImportedFile]:
+        """What was imported, oldest first; raises RecordError for a broken file, so that no number is lost silently."""
+        found = [ImportedFile.read(path) for path in (self.root / "imports").glob("[!.]*.json")]
+        return sorted((record for record in found if record), key=lambda record: (record.at, record.id))
+
+    def imports(self) -> list[Imported]:
+        """The numbers measured or published elsewhere, oldest first; raises RecordError."""
+        return [record for file in self.import_files() for record in file.imported()]
 
     def sweep(self, name: str) -> Path:
         """The file of one sweep."""

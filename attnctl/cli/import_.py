@@ -1,0 +1,146 @@
+"""`attnctl import`: numbers measured or published elsewhere, which reports show beside ours and mark."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from attnctl.cli import context, output
+from attnctl.files import create_exclusive
+from attnctl.records import Imported, ImportedFile
+from attnctl.rundir import Workspace
+from attnctl.values import SpecError, did_you_mean
+
+_LARGEST = 64 << 20
+"""Bytes of a file that is taken for a table of results."""
+
+
+def import_(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE.csv]", help="The numbers, with a line of names.")
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(help="Where they are from, such as 'Table 5 of ...'; the file's name unless given."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be taken in, and write nothing.")] = False,
+    listing: Annotated[bool, typer.Option("--list", help="List what was imported.")] = False,
+    remove: Annotated[
+        str | None, typer.Option(metavar="ID", help="Take an import out again, by its id or the beginning of it.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+) -> None:
+    """Take in numbers measured or published elsewhere.
+
+    A line of the file is a row of a paper's table (columns table, row) or of a comparison (label, backbone, dataset;
+    placement and seed if need be), with numbers under the names of the table's columns or of metrics: top1, top5,
+    params, macs, fps. Reports mark them as imported.
+    """
+    if sum((file is not None, listing, remove is not None)) != 1:
+        raise SpecError("give one of: a file, --list, --remove ID")
+    workspace = context.config(new=file is not None and not dry_run).workspace
+    if file is not None:
+        _take_in(workspace, file, source, dry_run=dry_run, as_json=as_json)
+    elif remove is not None:
+        _remove(workspace, remove, dry_run=dry_run, as_json=as_json)
+    else:
+        _list(workspace, as_json=as_json)
+
+
+def _take_in(workspace: Workspace, file: Path, source: str | None, *, dry_run: bool, as_json: bool) -> None:
+    import getpass
+
+    from attnctl.cli import tables
+    from db import open_index
+    from reports.exchange import results
+
+    if source is not None and not (source.strip() and source.isprintable()):
+        raise SpecError(f"--source is {source!r}; it must be one line of text, such as 'Table 5 of ...'")
+    named = source.strip() if source else file.name
+    with open_index(workspace) as index:
+        index.refresh()
+        found = results.read(_bytes(file), str(file), named, lambda text: tables.chosen(None, text, index))
+    record = ImportedFile(
+        file=file.name,
+        at=time.time(),
+        user=getpass.getuser(),
+        records=[dataclasses.asdict(item) for item in found.records],
+    )
+    place = workspace.import_file(record.id)
+    known = place.exists()
+    if not known and not dry_run:
+        create_exclusive(place, record.encode())
+    for warning in found.warnings:
+        output.note(warning)
+    if as_json:
+        output.document({"id": record.id, "new": not known, "records": record.records, "warnings": found.warnings})
+        return
+    if dry_run:
+        _show(found.records)
+    numbers = sum(len(item.values) for item in found.records)
+    done = "is here already" if known else "would be taken in" if dry_run else "is taken in"
+    output.line(f"{file.name}: {numbers} number{'' if numbers == 1 else 's'}; import {record.id} {done}")
+
+
+def _bytes(file: Path) -> bytes:
+    if not str(file).isprintable() or not file.is_file():
+        raise SpecError(f"there is no file {str(file)[:200]!r}")
+    if file.stat().st_size > _LARGEST:
+        raise SpecError(f"{file} is larger than {_LARGEST >> 20} MiB: it cannot be a table of results")
+    return file.read_bytes()
+
+
+def _show(records: Sequence[Imported]) -> None:
+    rows = [
+        [
+            item.table or item.backbone,
+            item.row or item.label,
+            item.dataset,
+            "" if item.seed is None else str(item.seed),
+            " ".join(f"{name}={value:g}" for name, value in item.values.items()),
+            item.source,
+        ]
+        for item in records
+    ]
+    output.table(("table or backbone", "row", "dataset", "seed", "values", "source"), rows)
+
+
+def _list(workspace: Workspace, *, as_json: bool) -> None:
+    files = workspace.import_files()
+    if as_json:
+        output.document({"imports": [{"id": item.id, **dataclasses.asdict(item)} for item in files]})
+        return
+    if not files:
+        output.line("nothing was imported yet")
+        return
+    rows = [
+        [
+            item.id,
+            time.strftime("%Y-%m-%d %H:%M", time.localtime(item.at)),
+            item.user,
+            item.file,
+            str(sum(len(record.values) for record in item.imported())),
+            ", ".join(dict.fromkeys(record.source for record in item.imported())),
+        ]
+        for item in files
+    ]
+    output.table(("id", "when", "by", "file", "numbers", "source"), rows)
+
+
+def _remove(workspace: Workspace, text: str, *, dry_run: bool, as_json: bool) -> None:
+    known = sorted(path.stem for path in workspace.import_file("*").parent.glob("[!.]*.json"))
+    found = [name for name in known if text and name.startswith(text)]
+    if len(found) != 1:
+        words = "begins the ids of several imports" if found else "is no import"
+        raise SpecError(f"{text[:100]!r} {words}" + (did_you_mean(text[:100], known) if known else "; there are none"))
+    if not dry_run:
+        workspace.import_file(found[0]).unlink()
+    if as_json:
+        output.document({"removed": found[0]})
+    else:
+        output.line(f"import {found[0]} {'would be' if dry_run else 'is'} taken out")

@@ -1,0 +1,62 @@
+"""The lines of a CSV file, each with its place, for complaints that name it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from attnctl.values import SpecError, listed
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the file. where: the file and the line's number; texts: by column, without what is empty."""
+
+    where: str
+    texts: Mapping[str, str]
+
+    def error(self, words: str, column: str = "") -> SpecError:
+        """What is wrong with it, or with its text in a column."""
+        return SpecError(f"{self.where}: {f'column {column}: ' if column else ''}{words}")
+
+
+def lines(data: bytes, name: str) -> tuple[list[str], list[Line]]:
+    """The names of the columns, and the lines below; raises SpecError. name: of the file.
+
+    The file is UTF-8, with or without a byte order mark. Its separator is whichever of comma, semicolon and tab the
+    first line has most of; a text that holds it stands in double quotes.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise SpecError(f"{name}:{line}: this is not UTF-8 text; save the file as CSV UTF-8") from error
+    first = text.partition("\n")[0]
+    separator = max(",;\t", key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    rows = list(_rows(reader, name))
+    if not rows:
+        raise SpecError(f"{name} is empty; its first line must name the columns")
+    names = [cell.strip() for cell in rows[0][1]]
+    found = []
+    for number, row in rows[1:]:
+        if len(row) != len(names):
+            raise SpecError(f"{name}:{number}: {len(row)} values for {len(names)} columns ({listed(names)})")
+        texts = {column: cell.strip() for column, cell in zip(names, row, strict=True) if cell.strip()}
+        found.append(Line(f"{name}:{number}", texts))
+    return names, found
+
+
+def _rows(reader: Any, name: str) -> Iterator[tuple[int, list[str]]]:
+    """The lines that are not empty, each with the number of its first line."""
+    number = 1
+    try:
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                yield number, row
+            number = reader.line_num + 1
+    except csv.Error as error:
+        raise SpecError(f"{name}:{number}: {error}") from error
