@@ -172,17 +172,26 @@ def overrides_for(
     As given, where that is more than seeds; else the paper's own when any of its runs is in the workspace; else that of
     the newest sweep of it, which is said on standard error. Seeds that are not given are those of its sweeps.
     """
-    wanted = given if given is not None else Overrides()
+    overrides, sweep = trained_with(index, part, given, paper)
+    if sweep:
+        output.note(f"measured with {overrides.words()}, not as the paper has it (sweep {sweep})")
+    return overrides
+
+
+def trained_with(
+    index: Index, part: Table | Figure, given: Overrides | None = None, paper: Paper | None = None
+) -> tuple[Overrides, str]:
+    """The same without a word; and the sweep they are of, when they are not the paper's own."""
+    wanted, name = given if given is not None else Overrides(), ""
     sweeps = {sweep.name: Overrides.from_json(sweep.overrides) for sweep in sweeps_of(index, part)}
     if sweeps and not wanted.words() and not index.families(families(part, wanted, paper)):
-        name, newest = next(iter(sweeps.items()))
-        if newest.words():
-            output.note(f"measured with {newest.words()}, not as the paper has it (sweep {name})")
-        wanted = replace(newest, seeds=wanted.seeds)
+        newest = next(iter(sweeps))
+        name = newest if sweeps[newest].words() else ""
+        wanted = replace(sweeps[newest], seeds=wanted.seeds)
     if wanted.seeds != Overrides().seeds:
-        return wanted
+        return wanted, name
     seeds = [seed for sweep in reversed(sweeps.values()) if _alike(sweep, wanted) for seed in sweep.seeds]
-    return replace(wanted, seeds=tuple(dict.fromkeys(seeds)) or wanted.seeds)
+    return replace(wanted, seeds=tuple(dict.fromkeys(seeds)) or wanted.seeds), name
 
 
 def families(part: Table | Figure, overrides: Overrides, paper: Paper | None = None) -> set[str]:

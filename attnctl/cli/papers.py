@@ -1,0 +1,209 @@
+"""`attnctl papers`: the papers' tables and figures, and how much of each is done in this workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from attnctl import papers as known
+from attnctl.cli import complete, context, output
+from attnctl.values import listed
+
+if TYPE_CHECKING:
+    from attnctl.papers import Figure, Paper, Table
+    from attnctl.papers.runs import Cells, Overrides
+    from db import Index, RunRow
+
+COLUMNS = ("table or figure", "rows", "done", "cannot be trained yet", "trained with", "caption")
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """The trained cells of one row that are one training. done, wanted: runs; state: in words, `done` when all are.
+
+    waits: why it cannot be trained here.
+    """
+
+    row: str
+    columns: tuple[str, ...]
+    state: str
+    done: int = 0
+    wanted: int = 0
+    waits: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A table or figure. changed: what its runs are trained with here instead of what the paper has."""
+
+    kind: str
+    number: str
+    name: str
+    caption: str
+    rows: int
+    changed: str
+    cells: tuple[State, ...]
+
+    @property
+    def done(self) -> int:
+        """Cells whose runs are all done."""
+        return sum(cell.done == cell.wanted for cell in self.cells if not cell.waits)
+
+    @property
+    def trainable(self) -> int:
+        """Cells that can be trained here."""
+        return sum(not cell.waits for cell in self.cells)
+
+    @property
+    def waiting(self) -> Mapping[str, int]:
+        """Why how many cells cannot be trained here."""
+        reasons = [cell.waits for cell in self.cells if cell.waits]
+        return {reason: reasons.count(reason) for reason in dict.fromkeys(reasons)}
+
+
+def papers(
+    paper: Annotated[
+        str | None,
+        typer.Argument(
+            help="Show each row of this paper, or of a file of your own, with its state.",
+            autocompletion=complete.papers,
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object with a list `papers`.")] = False,
+) -> None:
+    """List the papers' tables and figures, and how much of each is done.
+
+    Also those of your own papers that were swept in this workspace. A cell is done when all runs behind it are, which
+    `attnctl sweep --table ean:2` trains; what is no training is computed by `attnctl report --table ean:2`.
+    """
+    config = context.config(new=True)
+    if config.workspace.runs.is_dir() or config.workspace.sweeps.is_dir():
+        with context.index() as index:
+            index.refresh()
+            found = [(item, list(_parts(item, index))) for item in _papers(paper, index)]
+    else:
+        found = [(item, list(_parts(item, None))) for item in _papers(paper, None)]
+    if as_json:
+        output.document({"papers": [_as_json(item, parts) for item, parts in found]})
+    elif paper is not None:
+        for item, parts in found:
+            _show(item, parts)
+    else:
+        lines = [_line(part) for _, parts in found for part in parts]
+        filled = [position for position in range(len(COLUMNS)) if any(line[position] for line in lines)]
+        output.table([COLUMNS[k] for k in filled], [[line[k] for k in filled] for line in lines])
+        output.note("attnctl papers ela shows the rows; attnctl sweep --table ela:5 trains what is missing")
+
+
+def _papers(name: str | None, index: Index | None) -> list[Paper]:
+    if name is not None:
+        return [known.load(name)]
+    from attnctl.cli.tables import swept
+
+    built_in = [known.load(name) for name in known.names()]
+    own = swept(index.workspace).values() if index is not None else ()
+    return [*built_in, *(paper for paper in own if paper.file is not None)]
+
+
+def _parts(paper: Paper, index: Index | None) -> Iterator[Part]:
+    from attnctl.papers.runs import cells_of, figure_cells
+
+    where = str(paper.file) if paper.file is not None else paper.name.lower()
+    for table in paper.tables.values():
+        overrides = _overrides(index, table, paper)
+        cells = cells_of(table, overrides)
+        yield Part(
+            kind="table",
+            number=table.number,
+            name=f"table {where}:{table.number}",
+            caption=table.caption,
+            rows=len(table.rows),
+            changed=overrides.words(),
+            cells=_states(cells, overrides, index),
+        )
+    for figure in paper.figures.values():
+        overrides = _overrides(index, figure, paper)
+        cells = figure_cells(figure, paper, overrides)
+        yield Part(
+            kind="figure",
+            number=figure.number,
+            name=f"figure {where}:{figure.number}",
+            caption=figure.caption,
+            rows=len({item.row.name for item in cells}),
+            changed=overrides.words(),
+            cells=_states(cells, overrides, index),
+        )
+
+
+def _overrides(index: Index | None, part: Table | Figure, paper: Paper) -> Overrides:
+    from attnctl.cli.tables import trained_with
+    from attnctl.papers.runs import Overrides
+
+    return trained_with(index, part, paper=paper)[0] if index is not None else Overrides()
+
+
+def _states(cells: Sequence[Cells], overrides: Overrides, index: Index | None) -> tuple[State, ...]:
+    wanted = {spec.family for item in cells for spec in item.specs}
+    found = index.families(wanted) if index is not None and wanted else {}
+    return tuple(_state(item, found, set(map(int, overrides.seeds))) for item in cells)
+
+
+def _state(cells: Cells, found: Mapping[str, Sequence[RunRow]], seeds: set[int]) -> State:
+    """How far the runs of all candidates are."""
+    from reports.replicates import finished, of_versions
+
+    if cells.reason:
+        return State(row=cells.row.name, columns=cells.columns, state=cells.reason, waits=cells.reason)
+    done, words = 0, []
+    for variant in cells.variants:
+        runs = of_versions(found.get(variant[0].family, ()), {spec.id for spec in variant}, seeds)
+        n = sum(map(finished, runs.rows))
+        done += n
+        words.append(runs.state(n) or "done")
+    state = listed(dict.fromkeys(words))
+    return State(
+        row=cells.row.name,
+        columns=cells.columns,
+        state=state if len(words) == 1 else f"{state} ({len(words)} candidates)",
+        done=done,
+        wanted=len(seeds) * len(cells.variants),
+    )
+
+
+# --------------------------------------------------------------------------------------------------------------- output
+
+
+def _line(part: Part) -> list[str]:
+    waiting = listed(f"{number}: {reason}" for reason, number in part.waiting.items())
+    done = f"{part.done} of {part.trainable}" if part.trainable else "" if part.cells else "computed"
+    return [part.name, str(part.rows), done, waiting, part.changed, part.caption]
+
+
+def _show(paper: Paper, parts: Sequence[Part]) -> None:
+    """Each table with its rows, and the state of every training of a row."""
+    output.line(f"{paper.name}: {paper.title}" + (f" ({paper.address})" if paper.address else ""))
+    for part in parts:
+        output.line()
+        output.line(f"{part.kind} {part.number}: {part.caption}")
+        if part.changed:
+            output.line(f"trained here with {part.changed}")
+        if not part.cells:
+            output.line(f"{part.rows} rows, nothing of which is trained")
+            continue
+        output.line(f"{part.done} of {part.trainable} trainings are done")
+        output.table(("row", "columns", "state"), [[cell.row, listed(cell.columns), cell.state] for cell in part.cells])
+
+
+def _as_json(paper: Paper, parts: Sequence[Part]) -> dict[str, Any]:
+    return {
+        "name": paper.name,
+        "title": paper.title,
+        "address": paper.address,
+        "file": str(paper.file) if paper.file is not None else None,
+        "parts": [
+            {**asdict(part), "done": part.done, "trainable": part.trainable, "waiting": part.waiting} for part in parts
+        ],
+    }
