@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -38,15 +38,15 @@ def check(file: Path | None) -> None:
         check_file(file, force=True)
 
 
-def deliver(drawing: Drawing, file: Path | None, name: str, width: Width, *, as_json: bool) -> None:
+def deliver(drawing: Drawing, file: Path | None, name: str, width: Width, *, as_json: bool, values: Any = None) -> None:
     """Draw into the file, and say which; or print the data.
 
-    name: of the file, without its ending, unless one is named.
+    name: of the file, without its ending, unless one is named. values: to be printed instead of all that is drawn.
     """
     from reports.figures import save
 
     if as_json:
-        output.document(save.to_json(drawing))
+        output.document(values if values is not None else save.to_json(drawing))
     if file is None and as_json:
         return
     target = file if file is not None else Path(f"{name}.pdf")

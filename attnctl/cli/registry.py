@@ -53,7 +53,7 @@ COMMANDS = (
     Command("figure", RESULTS, "Draw a figure of a paper from the runs"),
     Command("plot", RESULTS, "Draw a hyperparameter, the epochs or the cost against a metric"),
     Command("cam", RESULTS, "Draw what trained networks look at: class activation maps, side by side"),
-    Command("histogram", RESULTS, "Draw the responses of a trained network's attention by class"),
+    Command("histogram", RESULTS, "Draw the responses of a trained network, or of its attention, by class"),
     Command("export", RESULTS, "Write the metrics of runs as CSV, JSON, for TensorBoard or for wandb"),
     Command("import", RESULTS, "Take in numbers measured or published elsewhere", "import_", "import_"),
     Command("archive", RESULTS, "Pack all that is behind a table: specs, code, versions, metrics, commands"),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from attnctl.config import DataRoots
+    from jobs.data.memory import Splits
 
 
 class TrainingData(Protocol):
@@ -55,18 +56,18 @@ def open_data(spec: RunSpec, roots: DataRoots, device: torch.device, workers: in
         from jobs.data.stream import open_stream
 
         return open_stream(spec, dataset, folder, device, workers=workers, stage=roots.stage)
-    return _in_memory(spec, dataset, roots, device)
-
-
-def _in_memory(spec: RunSpec, dataset: Dataset, roots: DataRoots, device: torch.device) -> TrainingData:
-    from jobs.data import cifar, digits, loaded
-    from jobs.data.errors import check_files
     from jobs.data.memory import InMemoryData
 
+    return InMemoryData(spec, dataset, load_splits(dataset, roots), device)
+
+
+def load_splits(dataset: Dataset, roots: DataRoots) -> Splits:
+    """The two parts of a set that fits into memory; raises DataError when files are missing or damaged."""
+    from jobs.data import cifar, digits, loaded
+    from jobs.data.errors import check_files
+
     if dataset.layout == "embedded":
-        splits = digits.load(dataset)
-    elif dataset.layout == "loaded":
-        splits = loaded.load(dataset, roots.folder(dataset.name))
-    else:
-        splits = cifar.load(dataset, check_files(dataset, roots.folder(dataset.name)))
-    return InMemoryData(spec, dataset, splits, device)
+        return digits.load(dataset)
+    if dataset.layout == "loaded":
+        return loaded.load(dataset, roots.folder(dataset.name))
+    return cifar.load(dataset, check_files(dataset, roots.folder(dataset.name)))

@@ -43,15 +43,24 @@ class Images(Dataset[tuple[Tensor, int] | Unreadable]):
         self._seed = seed
 
     def __getitem__(self, wanted: Wanted) -> tuple[Tensor, int] | Unreadable:
+        number = wanted.number
         try:
-            with Image.open(io.BytesIO(self._files.read(wanted.number))) as encoded:
-                image = encoded.convert("RGB")
-        except _DAMAGED as error:
-            reason = str(error) if isinstance(error, OSError) and error.errno else "damaged or not an image"
-            return Unreadable(f"{self._files.name(wanted.number)} cannot be read: {reason}")
+            image = decoded(lambda: self._files.read(number), self._files.name(number))
+        except DataError as error:
+            return Unreadable(str(error))
         with torch.random.fork_rng(devices=[]):  # torchvision draws from the global generator
             torch.default_generator.manual_seed(derive(self._seed, "augment", *wanted.draw))
             return self._transform(image), int(self._files.labels[wanted.number])
+
+
+def decoded(read: Callable[[], bytes], name: str) -> Image.Image:
+    """The image that `read` gives, in three channels; raises DataError naming it."""
+    try:
+        with Image.open(io.BytesIO(read())) as encoded:
+            return encoded.convert("RGB")
+    except _DAMAGED as error:
+        reason = str(error) if isinstance(error, OSError) and error.errno else "damaged or not an image"
+        raise DataError(f"{name} cannot be read: {reason}") from error
 
 
 def collate(samples: list[tuple[Tensor, int] | Unreadable]) -> tuple[Tensor, Tensor] | Unreadable:

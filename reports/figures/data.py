@@ -143,6 +143,8 @@ class Histograms:
 
     title: str
     x: str
+    log: bool = False
+    """The densities are on a logarithmic scale."""
     columns: int
     panels: tuple[Panel, ...]
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import NullLocator
 
 from reports.figures import legend, style
-from reports.figures.data import Histograms, Width
+from reports.figures.data import Histograms, Panel, Width
 
 _ROW = 1.25
 """Inches of a row of panels."""
@@ -19,24 +22,13 @@ def draw(histograms: Histograms, width: Width) -> Figure:
     if histograms.title:
         figure.suptitle(style.folded(histograms.title, style.INCHES[width]))
     every = figure.subplots(rows, columns, squeeze=False)
-    handles: dict[str, object] = {}
+    handles: dict[str, Line2D] = {}
     share = style.INCHES[width] / columns
     for number, panel in enumerate(panels):
         axes = every[number // columns, number % columns]
-        for index, distribution in enumerate(panel.distributions):
-            look = style.look(index)
-            alone = len(distribution.densities) == 1
-            for density in distribution.densities:
-                line = axes.stairs(
-                    density,
-                    panel.edges,
-                    color=look.colour,
-                    linestyle=look.line if alone else "-",
-                    linewidth=1.1 if alone else 0.5,
-                    alpha=1.0 if alone else 0.8,
-                )
-                handles.setdefault(distribution.name, line)
-        axes.set(yticks=[], ylim=(0, None))
+        for name, line in _lines(axes, panel).items():
+            handles.setdefault(name, line)
+        _scale(axes, panel, histograms.log)
         if number < columns:
             axes.set_title(style.folded(panel.column, share), fontsize=7.5)
         if number % columns == 0:
@@ -45,3 +37,32 @@ def draw(histograms: Histograms, width: Width) -> Figure:
             axes.set_xlabel(histograms.x)
     legend.put(figure, list(handles.values()), list(handles))
     return figure
+
+
+def _lines(axes: Axes, panel: Panel) -> dict[str, Line2D]:
+    """The lines, image by image, so that no class lies on top of the others; one of each class by its name."""
+    centres = (panel.edges[1:] + panel.edges[:-1]) / 2
+    found = {}
+    for image in range(max(len(one.densities) for one in panel.distributions)):
+        for index, one in enumerate(panel.distributions):
+            if image >= len(one.densities):
+                continue
+            look = style.look(index)
+            alone = len(one.densities) == 1
+            line, width = (look.line, 1.2) if alone else ("-", 0.5)
+            (found[one.name],) = axes.plot(
+                centres, one.densities[image], color=look.colour, linestyle=line, linewidth=width
+            )
+    return found
+
+
+def _scale(axes: Axes, panel: Panel, log: bool) -> None:
+    """Densities need no numbers. On a logarithmic scale what is empty lies below the figure."""
+    if log:
+        least = min((one.densities[one.densities > 0].min(initial=1.0) for one in panel.distributions), default=1.0)
+        axes.set_yscale("log", nonpositive="clip")
+        axes.set_ylim(bottom=least / 2)
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_locator(NullLocator())
+    else:
+        axes.set(yticks=[], ylim=(0, None))

@@ -1,0 +1,179 @@
+"""`attnctl cam`: what trained networks look at, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from attnctl.cli import context, drawing, inspected, options
+from attnctl.values import SpecError, convert
+
+if TYPE_CHECKING:
+    from attnctl.config import Config
+    from jobs.inspect.cam import Activation, Target
+    from jobs.inspect.load import Trained
+    from jobs.inspect.pictures import Picture
+    from reports.figures.data import ImageGrid
+
+Method = Literal["gradcam", "hirescam"]
+
+_MOST_COLUMNS = 12
+_MOST_ROWS = 40
+
+
+@dataclass(frozen=True)
+class _Column:
+    """One network at one layer. activations, pictures: one for each image."""
+
+    network: Trained
+    layer: str
+    title: str
+    pictures: Sequence[Picture]
+    activations: Sequence[Activation]
+
+
+def cam(
+    runs: inspected.Runs,
+    *,
+    images: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DIR|FILES",
+            help="Images, or a folder of them; the first of the test set unless given.",
+            show_default=False,
+        ),
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, max=_MOST_ROWS, help="Images of a folder or of the test set.")] = 5,
+    layer: Annotated[
+        str | None,
+        typer.Option(help="Layers, such as layer4.2,layer3; the last stage's end unless given.", show_default=False),
+    ] = None,
+    target: Annotated[
+        str, typer.Option(metavar="CLASS|predicted|label", help="The class whose evidence is looked for.")
+    ] = "predicted",
+    method: Annotated[Method, typer.Option(help="Grad-CAM, or HiResCAM.")] = "gradcam",
+    device: inspected.DeviceOption = "auto",
+    file: drawing.File = None,
+    width: drawing.WidthOption = "page",
+    title: drawing.Title = "",
+    as_json: drawing.AsJson = False,
+) -> None:
+    """Draw what trained networks look at: class activation maps, side by side.
+
+    A row for each image, a column for each run and layer. Under each map stands the class and the probability that the
+    network gives to it. Images are prepared as in the evaluation of the run's data set.
+
+    attnctl cam 3fa2 81bc --images photos --layer layer4.2
+    """
+    drawing.check(file)
+    wanted = _target(target)
+    layers = options.split(layer, "--layer") if layer is not None else ()
+    given = inspected.paths(images) if images is not None else []
+    config = context.config()
+    networks = inspected.trained(config, runs, device, _MOST_COLUMNS)
+    columns = compute(config, networks, layers, given, count, wanted, method)
+    made = grid(columns, title)
+    drawing.deliver(made, file, f"cam-{networks[0].run[:8]}", width, as_json=as_json, values=values(columns, method))
+
+
+def compute(
+    config: Config,
+    networks: Sequence[Trained],
+    layers: Sequence[str],
+    images: Sequence[Any],
+    count: int,
+    target: Target,
+    method: Method,
+) -> list[_Column]:
+    """The maps of each network at each layer. images: files and folders; none are the first of the test set."""
+    from jobs.inspect import cam as maps
+    from jobs.inspect import layers as known
+    from jobs.inspect import pictures
+
+    if len(networks) * max(1, len(layers)) > _MOST_COLUMNS:
+        raise SpecError(
+            f"{len(networks)} runs at {len(layers)} layers are more columns than {_MOST_COLUMNS}; name fewer"
+        )
+    files = pictures.find_files(images, count)
+    if len(files) > _MOST_ROWS:
+        raise SpecError(f"these are {len(files)} images, and a figure has room for {_MOST_ROWS}; name fewer")
+    if not files:
+        inspected.one_dataset(networks, "; give --images")
+    # every name is tried before anything is computed
+    places = [
+        (network, known.resolve(network, name)) for network in networks for name in layers or known.ends(network)[-1:]
+    ]
+    titles = _titles(networks, places)
+    columns = []
+    for (network, path), words in zip(places, titles, strict=True):
+        shown = pictures.of_files(files, network.spec) if files else inspected.of_test_set(config, network, count)
+        columns.append(_Column(network, path, words, shown, maps.activations(network, shown, path, target, method)))
+    return columns
+
+
+def grid(columns: Sequence[_Column], title: str = "") -> ImageGrid:
+    """The images at the left, then the maps."""
+    from reports.figures.data import ImageGrid, Tile
+
+    first = columns[0]
+    tiles = []
+    for number, picture in enumerate(first.pictures):
+        row = [Tile(picture.shown())]
+        for column in columns:
+            found = column.activations[number]
+            caption = f"{found.target} ({found.probability:.2f})"
+            row.append(Tile(column.pictures[number].shown(), found.heat, caption))
+        tiles.append(tuple(row))
+    return ImageGrid(
+        title=title,
+        columns=("image", *(column.title for column in columns)),
+        rows=tuple(picture.name if picture.label is None else f"class {picture.label}" for picture in first.pictures),
+        tiles=tuple(tiles),
+    )
+
+
+def values(columns: Sequence[_Column], method: str) -> dict[str, Any]:
+    """The numbers behind the maps, as JSON values."""
+    return {
+        "method": method,
+        "maps": [
+            {
+                "run": column.network.run,
+                "layer": column.layer,
+                "image": picture.name,
+                "label": picture.label,
+                "target": found.target,
+                "probability": found.probability,
+                "heat": found.heat.astype(float).round(4).tolist(),
+            }
+            for column in columns
+            for picture, found in zip(column.pictures, column.activations, strict=True)
+        ],
+    }
+
+
+def _titles(networks: Sequence[Trained], places: Sequence[tuple[Trained, str]]) -> list[str]:
+    """The run's name where there are several, and the layer where it is not the same everywhere."""
+    names = dict(zip((network.run for network in networks), inspected.names(networks), strict=True))
+    layers = {path for _, path in places}
+    alone = len(networks) == 1
+    return [
+        path if alone and len(layers) > 1 else names[network.run] + (f", {path}" if len(layers) > 1 else "")
+        for network, path in places
+    ]
+
+
+def _target(text: str) -> Target:
+    for word in ("predicted", "label"):
+        if text == word:
+            return word
+    try:
+        number = convert(text, int, "--target")
+    except SpecError:
+        number = None
+    if not isinstance(number, int):
+        raise SpecError(f"--target is {text!r}; it must be the number of a class, predicted, or label")
+    return number

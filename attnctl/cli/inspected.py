@@ -1,0 +1,94 @@
+"""What the commands that look into trained networks have in common: the runs, the images, the names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from attnctl.cli import complete, options, output
+from attnctl.cli.names import short_names
+from attnctl.spec import NO_MODULE
+from attnctl.values import SpecError, listed
+
+if TYPE_CHECKING:
+    from attnctl.config import Config
+    from jobs.inspect.load import Trained
+    from jobs.inspect.pictures import Picture
+
+Device = Literal["auto", "cpu", "cuda"]
+
+Runs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="RUN...",
+        help="Runs by their ids or the beginnings of them, or sweeps.",
+        autocompletion=complete.runs_and_sweeps,
+    ),
+]
+DeviceOption = Annotated[Device, typer.Option(help="auto: the GPU where there is one.")]
+
+
+def trained(config: Config, words: Sequence[str], device: Device, most: int) -> list[Trained]:
+    """The networks of these runs; says which checkpoints were passed over. most: runs; raises SpecError for more."""
+    from attnctl.cli.chosen import chosen
+
+    ids = chosen(config.workspace, words)
+    if len(ids) > most:
+        raise SpecError(
+            f"these are {len(ids)} runs, and a figure has room for {most}; name the runs that it shall show"
+        )
+    return networks(config, ids, device)
+
+
+def networks(config: Config, ids: Sequence[str], device: Device) -> list[Trained]:
+    """The networks of the runs of these ids."""
+    from jobs.inspect import load
+
+    found = [load.load(config.workspace, run, load.choose(device)) for run in ids]
+    for network in found:
+        for words in network.refused:
+            output.note(f"run {network.run}: {words}; the one before it is taken")
+    return found
+
+
+def names(networks: Sequence[Trained]) -> list[str]:
+    """What tells the runs apart, such as `ela kernel=5`."""
+    short = short_names([network.spec for network in networks])
+    return [_named(short[network.run]) for network in networks]
+
+
+def _named(name: str) -> str:
+    module, _, rest = name.partition(" ")
+    return f"{'no attention' if module == NO_MODULE else module} {rest}".strip()
+
+
+def of_test_set(config: Config, network: Trained, count: int, classes: Sequence[int] = ()) -> list[Picture]:
+    """The first images of the run's test set, or the first of each class."""
+    from jobs.inspect import pictures
+
+    return pictures.of_test_set(network.spec, config.data, count, classes)
+
+
+def one_dataset(networks: Sequence[Trained], instead: str = "") -> str:
+    """The data set of all of these; raises SpecError when they have several. instead: what would do."""
+    found = sorted({network.spec.dataset for network in networks})
+    if len(found) > 1:
+        raise SpecError(f"these runs were trained on {listed(found)}, so that they share no test images{instead}")
+    return found[0]
+
+
+def paths(given: Sequence[str]) -> list[Path]:
+    """Files and folders, each given alone or in a comma list; raises SpecError for an empty one."""
+    found: list[Path] = []
+    for text in given:
+        whole = Path(text).expanduser()
+        parts = (
+            [text] if text.isprintable() and len(text) < 4096 and whole.exists() else options.split(text, "--images")
+        )
+        if not all(part.isprintable() and len(part) < 4096 for part in parts):
+            raise SpecError(f"--images is {text[:60]!r}: that is no file's name")
+        found += [Path(part).expanduser() for part in parts]
+    return found

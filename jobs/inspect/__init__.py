@@ -1,0 +1,1 @@
+"""Looking into trained networks: what they look at, and how their layers and their attention respond."""

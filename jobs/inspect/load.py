@@ -1,0 +1,73 @@
+"""A trained network: rebuilt from its run's spec, with the weights of its newest good checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import nn
+
+from attnctl import datasets, surgery
+from attnctl.rundir import Workspace
+from attnctl.sources import blame
+from attnctl.spec import RunSpec
+from attnctl.values import SpecError
+from jobs.training import checkpoint
+
+Device = Literal["auto", "cpu", "cuda"]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network in evaluation mode.
+
+    step: how far it was trained. refused: newer checkpoints that could not be used, and why.
+    """
+
+    run: str
+    spec: RunSpec
+    network: nn.Module
+    sources: Path
+    """The workspace's folder of users' files."""
+    device: torch.device
+    step: int
+    refused: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Pixels of its square input."""
+        return self.spec.recipe.input_size or datasets.describe(self.spec.dataset).height
+
+
+def choose(device: Device) -> torch.device:
+    """auto: the GPU where there is one. Raises SpecError when one was asked for and there is none."""
+    cuda = torch.cuda.is_available()
+    if device == "cuda" and not cuda:
+        raise SpecError(f"torch {torch.__version__} sees no GPU here; --device cpu computes on the CPU")
+    return torch.device("cuda" if cuda and device != "cpu" else "cpu")
+
+
+def load(workspace: Workspace, run_id: str, device: torch.device) -> Trained:
+    """The network of a run, with averaged weights where it averages them; raises SpecError, RecordError."""
+    run = workspace.run(run_id)
+    spec = run.read_spec()
+    refused: list[str] = []
+    found = checkpoint.newest(run, refused.append)
+    if found is None:
+        why = "; ".join(refused) or "it has not been trained far enough, or they were removed"
+        raise SpecError(f"run {run_id} has no checkpoint to look into: {why}")
+    state = found[1]
+    try:
+        network = surgery.build(spec, workspace.sources)
+        network.load_state_dict(state.get("averaged") or state["network"])
+    except SpecError:
+        raise
+    except Exception as error:  # whatever a user's own module raises is the answer
+        raise SpecError(f"run {run_id} cannot be built again: {blame.words(error)}") from error
+    for module in network.modules():
+        if getattr(module, "inplace", False):  # it would change the map that a hook has just seen
+            setattr(module, "inplace", False)  # noqa: B010 - no attribute that torch declares
+    network.eval().to(device)
+    return Trained(run_id, spec, network, workspace.sources, device, int(state["step"]), tuple(refused))
