@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from attnctl import datasets
+from attnctl import datasets, lines
 from attnctl.rundir import Workspace
 from attnctl.spec import recipe_fields
 from attnctl.values import Scalar, SpecError, did_you_mean
@@ -100,12 +99,10 @@ def find(workspace: Path | None, cwd: Path, environ: Mapping[str, str]) -> Confi
 def read(file: Path) -> Config:
     """The settings in one attnctl.toml; raises ConfigError."""
     try:
-        source = file.read_text(encoding="utf-8")
-        document = tomllib.loads(source)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{file}: {error}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{file} is not UTF-8 text: {error}") from error
+        source = lines.decoded(file.read_bytes(), str(file))
+        document = lines.parsed(source, str(file))
+    except SpecError as error:
+        raise ConfigError(str(error)) from error
     return _Reader(file, source).config(document)
 
 
@@ -248,16 +245,8 @@ class _Reader:
         return ConfigError(f"{self.file}:{self._line(section, key)}: {key} {words}")
 
     def _line(self, section: str, key: str) -> int:
-        """The line on which a key, or else its section, stands; 1 when it is written in an unusual way."""
-        current, section_line = "", 1
-        for number, line in enumerate(self.source.splitlines(), start=1):
-            if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]", line):
-                current = re.sub(r"[\"'\s]", "", header[1])
-                if current in {section, f"{section}.{key}".lstrip(".")}:
-                    section_line = number
-            elif current == section and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[=.]", line):
-                return number
-        return section_line
+        """The line on which a key, or else its section, stands."""
+        return lines.of(self.source, (*filter(None, section.split(".")), key))
 
 
 TEMPLATE = """\

@@ -23,6 +23,15 @@ def of(source: str, path: Sequence[str | int]) -> int:
     return next((found[tuple(path[:length])] for length in range(len(path), 0, -1) if tuple(path[:length]) in found), 1)
 
 
+def decoded(data: bytes, name: str) -> str:
+    """The text of a file, which messages call `name`; raises SpecError with the line of what is not UTF-8."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise SpecError(f"{name}:{line}: this is not UTF-8 text") from error
+
+
 def parsed(source: str, name: str) -> dict[str, Any]:
     """The document of a TOML text; raises SpecError with the line. name: what the message calls the file."""
     try:
@@ -49,9 +58,11 @@ def _lines(source: str) -> dict[Path, int]:
             prefix: Path = ()
             *parents, last = _keys(node.named_children[0])
             for key in parents:
+                found.setdefault((*prefix, key), _line(node))
                 prefix = _latest((*prefix, key), sections)
             prefix = (*prefix, last)
             if node.type == "table_array_element":
+                found.setdefault(prefix, _line(node))
                 sections[prefix] += 1
                 prefix = _latest(prefix, sections)
             found[prefix] = _line(node)

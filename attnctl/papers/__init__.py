@@ -33,7 +33,8 @@ A row:
 
 What a cell is made with stands in the row, its group or the table; the nearest wins:
 
-    backbone, placement, dataset, module, hyperparameters      what is built; the module is none unless it is said
+    backbone, placement, dataset, module, hyperparameters      what is built; the module is none, the placement block,
+                             unless it is said
     recipe                   how it is trained; the data set's own unless it is said
     train                    fields of the recipe that differ. A list is several runs, of which the one with the
                              highest mean of the table's first trained column counts
@@ -67,9 +68,10 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+from attnctl import lines
 from attnctl.papers.model import CLASSIFICATION, Column, Figure, Paper, Row, Setup, Table
 from attnctl.papers.read import read
-from attnctl.values import SpecError, did_you_mean, listed
+from attnctl.values import SpecError, did_you_mean
 
 __all__ = [
     "CLASSIFICATION",
@@ -79,13 +81,14 @@ __all__ = [
     "Row",
     "Setup",
     "Table",
-    "find_table",
     "is_file",
     "load",
     "names",
 ]
 
 FOLDER = Path(__file__).parent
+SKELETON = FOLDER / "skeleton" / "paper.toml"
+"""What `attnctl paper new` writes."""
 
 
 @cache
@@ -104,20 +107,6 @@ def load(name: str) -> Paper:
     return _read_file(Path(name).expanduser()) if is_file(name) else _built_in(name.lower())
 
 
-def find_table(text: str, paper: str | None = None) -> Table:
-    """The table that `ela:3`, `./my.toml:3`, or `3` of a paper means; raises SpecError that says what there is."""
-    name, colon, number = text.rpartition(":")
-    if colon and paper is not None and load(name).name != load(paper).name:
-        raise SpecError(f"table {text} is not of paper {paper}; leave one of the two out")
-    name = name if colon else paper or ""
-    if not name:
-        raise SpecError(f"table {text!r} of which paper? write it as ela:{text}, or give --paper")
-    found = load(name)
-    if number not in found.tables:
-        raise SpecError(f"{found.name} has no table {number!r}; it has {listed(found.tables)}")
-    return found.tables[number]
-
-
 @cache
 def _built_in(name: str) -> Paper:
     if name not in names():
@@ -128,15 +117,12 @@ def _built_in(name: str) -> Paper:
 
 def _read_file(file: Path) -> Paper:
     try:
-        source = file.read_bytes().decode()
+        data = file.read_bytes()
     except FileNotFoundError:
         raise SpecError(f"there is no file {file}; attnctl paper new {file} writes one to begin with") from None
     except OSError as error:
         raise SpecError(f"cannot read paper {file}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise SpecError(f"{file}:{line}: this is not UTF-8 text") from error
-    paper = read(source, str(file), file)
+    paper = read(lines.decoded(data, str(file)), str(file), file)
     if paper.name.lower() in names():
         raise SpecError(f"{file}: {paper.name} is a paper of attnctl's own; choose another name")
     return paper

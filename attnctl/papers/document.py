@@ -25,6 +25,16 @@ class Document:
         line = lines.of(self._source, path)
         return SpecError(f"{self._name}:{line}: {f'{place}: ' if place else ''}{words}")
 
+    def has(self, path: lines.Path) -> bool:
+        """Whether there is a value."""
+        found: Any = self.root
+        for key in path:
+            try:
+                found = found[key]
+            except (LookupError, TypeError):
+                return False
+        return True
+
     def section(
         self, path: lines.Path, section: Any, known: Mapping[str, Kind], required: tuple[str, ...] = ()
     ) -> dict[str, Any]:

@@ -157,6 +157,19 @@ def train(value: Any) -> Mapping[str, tuple[Scalar, ...]]:
     return found
 
 
+def written(value: Any) -> Mapping[str, Any]:
+    """How a module was written: keys of `attnctl.complexity.Written`."""
+    known: Mapping[str, Kind] = {"pools": flag, "strips": flag, "head": flag, "fc": one_of(("linear", "conv"))}
+    for key, item in section(value).items():
+        if key not in known:
+            raise InsideError(key, f"is unknown{did_you_mean(key, known)}")
+        try:
+            known[key](item)
+        except ValueError as error:
+            raise InsideError(key, str(error)) from error
+    return section(value)
+
+
 def maps(value: Any) -> tuple[tuple[int, int], ...]:
     """Maps as [channels, side] each."""
     if not isinstance(value, list) or not value or not all(_is_map(item) for item in value):

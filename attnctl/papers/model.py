@@ -70,7 +70,7 @@ class Setup:
 
     task: str = CLASSIFICATION
     backbone: str = ""
-    placement: str = ""
+    placement: str = "block"
     dataset: str = ""
     module: str = "none"
     hyperparameters: Mapping[str, Scalar] = field(default_factory=dict)

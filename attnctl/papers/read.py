@@ -38,7 +38,7 @@ SETUP: Mapping[str, Kind] = {
     "params_unit": kinds.line,
     "flops_unit": kinds.line,
     "head": kinds.flag,
-    "written": kinds.section,
+    "written": kinds.written,
 }
 TABLE: Mapping[str, Kind] = {
     "caption": kinds.words,
@@ -94,7 +94,7 @@ class _Reader:
         values = document.section((), document.root, PAPER, required=("name", "title", "tables"))
         self._written = values.pop("written", {})
         for module, way in self._written.items():
-            document.value(("written", module), kinds.section, way)
+            document.value(("written", module), kinds.written, way)
         if not values["tables"]:
             raise document.error(("tables",), "there is no table; write [tables.1]")
         values["tables"] = {

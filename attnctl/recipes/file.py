@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
 from pathlib import Path
 from typing import Any
 
+from attnctl import lines
 from attnctl.spec import recipe_fields, recipe_value
 from attnctl.values import Scalar, SpecError, did_you_mean
 
@@ -21,17 +20,18 @@ def is_file(name: str) -> bool:
 def read(name: str) -> dict[str, Scalar]:
     """The values of a user's file, `base` among them when it has one; raises SpecError with file and line."""
     try:
-        text = Path(name).expanduser().read_bytes().decode()
-        values = tomllib.loads(text)
+        data = Path(name).expanduser().read_bytes()
     except FileNotFoundError:
         raise SpecError(f"recipe {name!r}: there is no file {name}") from None
-    except (OSError, ValueError) as error:
-        raise SpecError(_unreadable(name, error)) from error
+    except OSError as error:
+        raise SpecError(f"cannot read recipe {name}: {error.strerror}") from error
+    text = lines.decoded(data, name)
+    values = lines.parsed(text, name)
     for key, value in values.items():
         try:
             _check(key, value)
         except SpecError as error:
-            raise SpecError(f"{name}:{_line(text, key)}: {error}") from error
+            raise SpecError(f"{name}:{lines.of(text, (key,))}: {error}") from error
     return values
 
 
@@ -43,16 +43,3 @@ def _check(key: str, value: Any) -> None:
     if key not in recipe_fields():
         raise SpecError(f"unknown recipe field {key!r}{did_you_mean(key, (BASE, *recipe_fields()))}")
     recipe_value(key, value)
-
-
-def _unreadable(name: str, error: OSError | ValueError) -> str:
-    if isinstance(error, OSError):
-        return f"cannot read recipe {name}: {error.strerror}"
-    found = re.search(r"\(at line (\d+), column \d+\)", str(error))
-    return f"{name}:{found[1] if found else 1}: this is not TOML: {error}"
-
-
-def _line(text: str, key: str) -> int:
-    """The line on which a key, or a section of its name, stands; 1 when it is written in an unusual way."""
-    pattern = re.compile(rf"\s*\[*\s*[\"']?{re.escape(key)}[\"']?\s*[=.\]]")
-    return next((number for number, line in enumerate(text.splitlines(), start=1) if pattern.match(line)), 1)

@@ -97,7 +97,7 @@ def test_the_plain_backbone_is_no_module_and_an_unknown_one_says_so() -> None:
 
 
 def test_ela_s_table_is_computed_beside_what_it_prints() -> None:
-    table = papers.find_table("ela:1")
+    table = papers.load("ela").tables["1"]
     words = {True: "yes", False: "no"}
     differing = {}
     for row in table.rows:

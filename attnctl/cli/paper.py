@@ -1,0 +1,74 @@
+"""`attnctl paper`: a paper of one's own, as a file of tables."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from attnctl.cli import output
+from attnctl.values import SpecError
+
+if TYPE_CHECKING:
+    from attnctl.papers.check import Checked
+
+_NAME = re.compile(r'^name = "mine" +(?=#)', re.MULTILINE)
+"""The line of the skeleton that is each paper's own."""
+
+
+def new(file: Annotated[str, typer.Argument(help="The file to write, such as my.toml.", show_default=False)]) -> int:
+    """Write a commented paper to begin with: tables, groups of rows, columns, a figure.
+
+    It can be trained as it is. Every key is explained in it; what stands there is an example. A file that is there
+    already stays as it is.
+
+    Example: attnctl paper new my.toml, then attnctl sweep --paper my.toml --table 1
+    """
+    from attnctl import papers
+    from attnctl.files import create_exclusive
+
+    path = Path(file).expanduser()
+    if path.suffix != ".toml":
+        raise SpecError(f"{file} must end in .toml, so that --paper knows it for a file")
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", path.stem).strip("-.") or "mine"
+    name = f"my-{name}" if name.lower() in papers.names() else name
+    line = f'name = "{name}"'
+    text = _NAME.sub(lambda found: f"{line:<{len(found[0]) - 1}} ", papers.SKELETON.read_text(encoding="utf-8"))
+    if path.exists() or not create_exclusive(path, text.encode()):
+        raise SpecError(f"{file} is there already; choose another name")
+    output.line(f"{file} is written; attnctl paper check {file} says what it has")
+    return 0
+
+
+def check(
+    file: Annotated[str, typer.Argument(help="The paper's file.", show_default=False)],
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+) -> int:
+    """Say what a paper of your own has, or which line of it is wrong.
+
+    Every name in it is looked up: modules and their hyperparameters, backbones and placements, data sets, recipes,
+    ways of counting. Nothing is trained and nothing written.
+
+    Example: attnctl paper check my.toml
+    """
+    from attnctl import papers
+    from attnctl.papers.check import check as checked
+
+    if not papers.is_file(file):
+        raise SpecError(f"{file!r} is no file of a paper; name one such as my.toml")
+    paper, parts = checked(file)
+    if as_json:
+        output.document({"file": file, "name": paper.name, "title": paper.title, "parts": [asdict(p) for p in parts]})
+        return 0
+    output.line(f"{paper.name}: {paper.title}")
+    output.line()
+    output.table(("", "rows", "runs a seed", "waiting", "caption"), [_cells(part) for part in parts])
+    return 0
+
+
+def _cells(part: Checked) -> list[str]:
+    waiting = ", ".join(f"{rows} for {task}" for task, rows in part.waiting.items())
+    return [part.name, str(part.rows), str(part.runs), waiting, part.caption]

@@ -1,0 +1,124 @@
+"""Holds a user's paper against what there is: modules, backbones, places, data sets, recipes, ways of counting."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from attnctl import attention, backbones, datasets, lines, papers, recipes
+from attnctl.papers import audit
+from attnctl.papers.document import Document
+from attnctl.papers.model import CLASSIFICATION, COUNTED, Column, Figure, Paper, Row, Setup, Table
+from attnctl.papers.runs import Cells, Overrides, cells_of, figure_cells
+from attnctl.spec import NO_MODULE
+from attnctl.values import SpecError
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a part of a paper asks for. name: `table 1`. runs: of one seed. waiting: task -> rows that wait for it."""
+
+    name: str
+    caption: str
+    rows: int
+    runs: int
+    waiting: dict[str, int]
+
+
+def check(file: str) -> tuple[Paper, list[Checked]]:
+    """A user's paper, and what its tables and figures ask for; raises SpecError with the line of what cannot be."""
+    paper = papers.load(file)
+    checker = _Checker(Document(Path(file).expanduser().read_text(encoding="utf-8"), file))
+    tables = [checker.table(table) for table in paper.tables.values()]
+    return paper, [*tables, *(checker.figure(figure, paper) for figure in paper.figures.values())]
+
+
+def _checked(name: str, caption: str, rows: int, found: list[Cells]) -> Checked:
+    tasks = Counter(task for _, task in {(cells.row.name, cells.row.setup.task) for cells in found})
+    del tasks[CLASSIFICATION]
+    runs = {spec.id for cells in found for spec in cells.specs}
+    return Checked(name, caption, rows, len(runs), dict(tasks))
+
+
+class _Checker:
+    """Asks of each cell what would be asked when it is trained, counted or shown."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+
+    def table(self, table: Table) -> Checked:
+        """Every row of a table."""
+        for index, row in enumerate(table.rows):
+            for column in table.columns:
+                self._cell(table, index, row, column)
+        found = cells_of(table, Overrides())
+        for cells in found:
+            if cells.reason and cells.row.setup.task == CLASSIFICATION:
+                path = ("tables", table.number, "rows", table.rows.index(cells.row))
+                raise self._document.error(path, cells.reason)
+        return _checked(f"table {table.number}", table.caption, len(table.rows), found)
+
+    def figure(self, figure: Figure, paper: Paper) -> Checked:
+        """The runs behind a figure."""
+        found = figure_cells(figure, paper, Overrides())
+        for cells in found:
+            if cells.reason and cells.row.setup.task == CLASSIFICATION:
+                raise self._document.error(("figures", figure.number), f"{cells.row.name}: {cells.reason}")
+        return _checked(f"figure {figure.number}", figure.caption, len({cells.row.name for cells in found}), found)
+
+    def _cell(self, table: Table, index: int, row: Row, column: Column) -> None:
+        setup = row.setup_of(column)
+        for key, ask in _questions(setup, column):
+            try:
+                ask()
+            except SpecError as error:
+                raise self._document.error(self._where(table, index, row, column, key), str(error)) from error
+        if column.metric in COUNTED and column.key in row.published:
+            try:
+                audit.read(row.published[column.key], audit.unit_of(setup, column))
+            except SpecError as error:
+                path = ("tables", table.number, "rows", index, column.key)
+                raise self._document.error(path, f"{column.key}: {error}") from error
+
+    def _where(self, table: Table, index: int, row: Row, column: Column, key: str) -> lines.Path:
+        """Where a cell's setup says a key: in the column's changes, its row, its group, its table, or nowhere."""
+        top: lines.Path = ("tables", table.number)
+        position = table.columns.index(column)
+        places: tuple[lines.Path, ...] = (
+            (*top, "columns", position, "changes"),
+            (*top, "rows", index),
+            (*top, "on", row.on),
+            top,
+        )
+        return next(((*place, key) for place in places if self._document.has((*place, key))), places[1])
+
+
+def _questions(setup: Setup, column: Column) -> Iterator[tuple[str, Callable[[], object]]]:
+    """The keys of a cell's setup that its column needs, and what raises SpecError unless there is what they name."""
+    if setup.module != NO_MODULE:
+        yield "module", lambda: attention.describe(setup.module)
+        yield "hyperparameters", lambda: _check_hyperparameters(setup)
+    if setup.task != CLASSIFICATION or column.kind in {"words", "trait"}:
+        return
+    if not setup.maps:
+        yield "backbone", lambda: backbones.describe(_said(setup.backbone, "backbone"))
+        yield "dataset", lambda: datasets.describe(_said(setup.dataset, "dataset"))
+        if setup.module != NO_MODULE:
+            yield "placement", lambda: backbones.placement(setup.backbone, setup.placement)
+    if column.kind == "run":
+        yield "recipe", lambda: recipes.load(setup.recipe or recipes.default_for(setup.dataset, setup.backbone))
+    if column.metric in COUNTED:
+        yield f"{column.metric}_as", lambda: audit.check_way(audit.way_of(setup, column))
+
+
+def _check_hyperparameters(setup: Setup) -> None:
+    source = attention.describe(setup.module)
+    source.check(source.resolve(dict(setup.hyperparameters)))
+
+
+def _said(value: str, key: str) -> str:
+    if not value:
+        raise SpecError(f"has no {key}: say it in the row, in its group, or for the whole table")
+    return value
