@@ -8,8 +8,11 @@ from itertools import pairwise
 
 from reports.table import Table, all_rows, spans
 
-PAGE = (75, 38)
+PAGE = (75, 40)
 """Characters beside and lines under each other, about, that a page of a paper shows at its common size."""
+
+NOTES = 110
+"""Characters of notes, about, that take the place of a line."""
 
 LEGIBLE = 0.6
 """Of that size: six points of ten."""
@@ -32,9 +35,12 @@ def parted(table: Table) -> list[Table]:
     )
     lines = sum(1 + len(group.rows) for group in table.groups) + 3
 
+    notes = [*table.notes, *(footnote.text for footnote in table.footnotes)]
+    room = max(PAGE[1] - sum(map(len, notes)) / NOTES, PAGE[1] / 3)
+
     def size(cuts: Sequence[int]) -> float:
         widest = max(head + sum(wide[start:end]) for start, end in pairwise(cuts))
-        return min(1.0, PAGE[0] / widest, PAGE[1] / (lines * (len(cuts) - 1)))
+        return min(1.0, PAGE[0] / widest, room / (lines * (len(cuts) - 1)))
 
     ways = {tuple(_cuts(wide, limit)) for limit in _limits(wide)}
     chosen = max(ways, key=lambda cuts: (min(size(cuts), LEGIBLE), -len(cuts), size(cuts)))

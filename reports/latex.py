@@ -23,10 +23,12 @@ _NUMBER = re.compile(r"([+-]?)(\d+)((?:\.\d+)?)")
 def render(table: Table) -> str:
     r"""A `table` environment, never wider than \linewidth nor higher than the page: it is made smaller."""
     said = _States.of(table)
+    footnotes = (*table.footnotes, *said.footnotes)
     notes = [
-        *(running(note) for note in table.notes),
-        *(rf"{_marks((note.mark,))}~{running(note.text)}" for note in (*table.footnotes, *said.footnotes)),
+        *map(running, table.notes),
+        "\\quad\n".join(rf"{_marks((note.mark,))}~{running(note.text)}" for note in footnotes),
     ]
+    under = "\\par\n".join(filter(None, notes))
     out = [
         rf"% needs \usepackage{{{PACKAGES}}}",
         PREAMBLE,
@@ -42,9 +44,11 @@ def render(table: Table) -> str:
         *_blocks(table, said),
         r"}%",
         r"\ifdim\wd0>\linewidth\sbox0{\resizebox{\linewidth}{!}{\usebox0}}\fi",
-        r"\ifdim\dimexpr\ht0+\dp0\relax>.8\textheight\sbox0{\resizebox*{!}{.8\textheight}{\usebox0}}\fi",
+        rf"\sbox2{{\parbox{{\linewidth}}{{\footnotesize\raggedright {under}}}}}%",
+        r"\dimen0=\dimexpr.92\textheight-3\baselineskip-\ht2-\dp2\relax",
+        r"\ifdim\dimexpr\ht0+\dp0\relax>\dimen0\sbox0{\resizebox*{!}{\dimen0}{\usebox0}}\fi",
         r"\usebox0",
-        *(["", r"\smallskip", rf"\parbox{{\linewidth}}{{\footnotesize\raggedright {_lines(notes)}}}"] if notes else []),
+        *(["", r"\smallskip", r"\usebox2"] if under else []),
         r"\end{table}",
     ]
     return "\n".join(out) + "\n"
@@ -136,10 +140,6 @@ def _line(cells: Sequence[str]) -> str:
 def _cell_text(text: str) -> str:
     shown = escape(text)
     return f"{{{shown}}}" if shown.startswith("*") else shown
-
-
-def _lines(parts: Sequence[str]) -> str:
-    return "\\\\\n".join(parts)
 
 
 def _marks(marks: Sequence[str]) -> str:

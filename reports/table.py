@@ -205,7 +205,8 @@ def texts(row: Row, columns: Sequence[Column], plus_minus: str) -> list[tuple[st
 
 def one_line(text: str) -> str:
     """A user's text in one line, without control characters: those do not show, and can steer what shows it."""
-    return "".join(char for char in " ".join(text.split()) if unicodedata.category(char) not in {"Cc", "Cs"})
+    shown = (char for char in text if char.isspace() or unicodedata.category(char) not in {"Cc", "Cs"})
+    return " ".join("".join(shown).split())
 
 
 def all_rows(table: Table) -> Iterator[tuple[Group, Row]]:

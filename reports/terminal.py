@@ -146,10 +146,22 @@ def _fields(table: Table) -> tuple[list[_Field], list[_Field]]:
             )
         )
     parts = [texts(row, table.columns, " ± ") for row in rows]
-    return heads, [
+    fields = [
         _field(column, [row.cells[place] for row in rows], [part[place] for part in parts])
         for place, column in enumerate(table.columns)
     ]
+    return heads, _under_spans(fields, spans(table.columns))
+
+
+def _under_spans(fields: Sequence[_Field], over: Sequence[Span]) -> list[_Field]:
+    """The columns, the last of each span as wide as its heading needs."""
+    made: list[_Field] = []
+    for span in over:
+        *others, last = fields[len(made) : len(made) + len(span.columns)]
+        need = _text(span.title).cell_len - _least(others)
+        least = max(last.least, need)
+        made += [*others, replace(last, least=least, natural=max(last.natural, least), width=least)]
+    return made
 
 
 def _header(row: Row, place: int, *, indented: bool) -> Text:

@@ -9,8 +9,12 @@ from db.rows import Details, RunRow
 
 def rows(values, modules=("none", "ela"), seeds=("0",), state="completed", **axes):
     """Runs with these top-1 values, in the order of the grid; None is a run that is not done."""
+    return of_specs(expand(Axes(modules=modules, seeds=seeds, **axes)).specs, values, state)
+
+
+def of_specs(specs, values, state="completed"):
+    """A run for each of these."""
     made = []
-    specs = expand(Axes(modules=modules, seeds=seeds, **axes)).specs
     details = Details(
         lambda part: {
             spec.id: {
@@ -40,6 +44,7 @@ def rows(values, modules=("none", "ela"), seeds=("0",), state="completed", **axe
                 steps=100,
                 params=272474,
                 macs=40813184,
+                family=spec.family,
                 metrics=metrics,
                 details=details,
             )

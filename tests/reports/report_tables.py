@@ -3,8 +3,11 @@
 from functools import cache
 
 from hypothesis import strategies as st
+from report_rows import of_specs
 
 from attnctl import papers
+from attnctl.papers.runs import Overrides, cells_of
+from reports.published import build
 from reports.table import Cell, Column, Footnote, Group, Row, Table
 
 HOSTILE = (
@@ -131,52 +134,14 @@ def hostile(words=HOSTILE):
 
 
 def of_paper(table):
-    """A report's table in the shape of a paper's: the published numbers, and made-up measurements beside them."""
-    columns = []
-    for column in table.columns:
-        span = f"{column.title} ({column.unit})" if column.unit else column.title
-        if column.kind in {"words", "trait"}:
-            columns += [Column(name=f"{column.key}.published", title="published", span=span, kind="words")]
-            columns += [Column(name=column.key, title="ours", span=span, kind="words")]
-        else:
-            columns += [Column(name=f"{column.key}.published", title="published", span=span)]
-            columns += [Column(name=column.key, title="measured", span=span, decimals=column.decimals, measured=True)]
-            columns += [Column(name=f"{column.key}.difference", title="difference", span=span, signed=True)]
-    groups = dict.fromkeys(row.group for row in table.rows)
-    return Table(
-        title=table.caption,
-        label=f"tab:{table.name}",
-        headers=(table.header,),
-        columns=tuple(columns),
-        groups=tuple(
-            Group(
-                title=group,
-                rows=tuple(
-                    Row(
-                        header=(row.printed,), cells=tuple(_of_row(table, row, place)), marks=("a",) if row.note else ()
-                    )
-                    for place, row in enumerate(table.rows)
-                    if row.group == group
-                ),
-            )
-            for group in groups
-        ),
-        notes=(table.note,) if table.note else (),
-        footnotes=tuple(Footnote(mark="a", text=row.note) for row in table.rows if row.note)[:1],
-    )
-
-
-def _of_row(table, row, place):
-    for column in table.columns:
-        printed = row.published.get(column.key, "")
-        yield Cell(printed=printed)
-        if column.kind in {"words", "trait"}:
-            yield Cell(printed=printed)
-        else:
-            value = 70 + place / 7
-            best = place == len(table.rows) - 1
-            yield Cell(value=value, spread=0.1 + place / 20, n=3, wanted=3, best=best, second=place == 0)
-            yield Cell(value=value - 71)
+    """A paper's table with runs that were never made: three seeds of every other row, one that diverged."""
+    cells = cells_of(table, Overrides(seeds=("0", "1", "2")))
+    found = {}
+    for place, item in enumerate(cells):
+        for number, spec in enumerate(item.specs if place % 2 == 0 else item.specs[:1]):
+            value = None if place % 4 == 2 and number == 2 else 70 + place / 7 + number
+            found.setdefault(spec.family, []).extend(of_specs([spec], [value], "diverged"))
+    return build(table, cells, found, asked={0, 1, 2}).table
 
 
 @cache

@@ -28,7 +28,7 @@ def test_headings_span_their_columns():
     assert "  +EANᶜ" in lines[7]
     assert "94.11 ± 1.02ᵃ,ᵇ" in lines[7]
     assert "+1.09 [+0.78, +1.40]" in lines[7]
-    assert "9.50 ± 1.25      (n=2 of 3: diverged)" in lines[6]
+    assert "9.50 ± 1.25 (n=2 of 3: diverged)" in lines[6]
     assert lines[-3:] == [
         "ᵃ Global batch 64, others 128.",
         "ᵇ As fvcore counts, without activations.",
@@ -54,11 +54,10 @@ def test_what_fits_is_one_block_and_what_does_not_goes_on_below():
 def test_every_published_table_is_whole_at_eighty_columns():
     for table in of_papers().values():
         text = shown(table, 80)
-        words = text.split()
         for _, row in all_rows(table):
             for cell, column in zip(row.cells, table.columns, strict=True):
                 if column.kind == "number":
-                    assert set(column.show_number(cell).split()) <= {re.sub("[ᵃ]", "", word) for word in words}
+                    assert column.show_number(cell) in text
 
 
 @given(tables(), st.integers(40, 200))
