@@ -26,6 +26,19 @@ class Result:
 Run = Callable[..., Result]
 
 
+def assert_refused(result: Result, case: str) -> None:
+    """That a command line is the user's mistake, which one line on standard error tells."""
+    assert result.code == 2, f"{case}: exit code {result.code}, {result.out[:300]!r} {result.err[:600]!r}"
+    assert result.out == "", case
+    assert result.err.startswith("attnctl: "), case
+    assert result.err.count("\n") == 1, f"{case}: {result.err!r}"
+    assert result.err.endswith("\n"), case
+    assert result.err[:-1].isprintable(), f"{case}: {result.err!r}"
+    assert len(result.err) < 800, case
+    assert "Traceback" not in result.err, case
+    assert "a fault of attnctl" not in result.err, f"{case}: {result.err}"
+
+
 def without_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setenv("SLURM_CONF", "/nowhere/slurm.conf")

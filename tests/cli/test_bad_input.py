@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from cli_cases import Option, commands, flags, options
-from cli_run import Result, Run, listing, without_slurm, workspace_with_a_run
+from cli_run import Run, assert_refused, listing, without_slurm, workspace_with_a_run
 
 HOSTILE = ("; touch made", "$(touch made)", "../made", "a\nb", "\x1b[31mred", "é")
 LONG = "x" * 20_000
@@ -80,18 +80,6 @@ def test_an_unknown_option_names_the_nearest(command: str, standing: Path, attnc
 @pytest.mark.parametrize("command", commands())
 def test_a_word_too_many_is_refused(command: str, standing: Path, attnctl: Run) -> None:
     assert_refused(attnctl(*command.split(), "a", "b", "c"), command)
-
-
-def assert_refused(result: Result, case: str) -> None:
-    assert result.code == 2, f"{case}: exit code {result.code}, {result.out[:300]!r} {result.err[:600]!r}"
-    assert result.out == "", case
-    assert result.err.startswith("attnctl: "), case
-    assert result.err.count("\n") == 1, f"{case}: {result.err!r}"
-    assert result.err.endswith("\n"), case
-    assert result.err[:-1].isprintable(), f"{case}: {result.err!r}"
-    assert len(result.err) < 800, case
-    assert "Traceback" not in result.err, case
-    assert "a fault of attnctl" not in result.err, f"{case}: {result.err}"
 
 
 # ------------------------------------------------------------------------------------------------------ named cases

@@ -3,15 +3,17 @@
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 import written
 
 import attnctl
-from attnctl.records import Placed
+from attnctl.files import write_atomic
+from attnctl.records import Placed, Sweep
 from attnctl.rundir import Workspace
 from attnctl.values import SpecError
-from db import open_index
+from db import PaperSweep, open_index
 
 
 @pytest.fixture
@@ -65,6 +67,31 @@ def test_a_sweep_is_found_by_its_name(index):
         index.find_sweep("frist")
 
 
+def test_the_runs_of_a_cell_are_found_whatever_their_seeds_and_versions(workspace, index):
+    newer = replace(RUNS[2], seed=7, versions=replace(RUNS[2].versions, loop=99))
+    written.submit(workspace, [newer], tag="tag2")
+    index.refresh()
+    plain, ela = RUNS[0].family, RUNS[2].family
+    found = index.families([ela, plain, "0" * 16])
+    assert {family: [row.seed for row in rows] for family, rows in found.items()} == {plain: [0, 1], ela: [0, 1, 7]}
+    assert found[ela][2].spec == newer
+    assert found[plain][0].metrics["top1"] == 90.0
+    assert index.families([]) == {}
+    assert list(index.families([plain, *(f"{number:016x}" for number in range(50_000))])) == [plain]
+
+
+def test_the_sweeps_of_papers_tables_come_newest_first(workspace, index):
+    for at, part in enumerate(({"paper": "nam", "table": "1"}, {}, {"paper": "./my.toml", "figure": "2"})):
+        sweep = Sweep(name=f"s{at}", created=float(at), command=[], runs=[], overrides={"seeds": ["1"]}, **part)
+        write_atomic(workspace.sweep(sweep.name), sweep.encode())
+    index.refresh()
+    given = {"seeds": ["1"]}
+    assert index.table_sweeps() == [
+        PaperSweep("s2", 2.0, "./my.toml", "", "2", given),
+        PaperSweep("s0", 0.0, "nam", "1", "", given),
+    ]
+
+
 def test_the_scheduler_is_asked_about_what_is_under_way_or_may_come_back(workspace, index):
     _done, active, failed, interrupted = (spec.id for spec in RUNS)
     written.leave(workspace, failed, "error", message="x")
@@ -86,7 +113,7 @@ COUNT = """
 import sys
 from pathlib import Path
 from attnctl.rundir import Workspace
-from db import open_index
+from db import PaperSweep, open_index
 touched = []
 def hook(event, arguments):
     if event.split(".")[0] in {"open", "os", "glob", "pathlib"} and arguments:

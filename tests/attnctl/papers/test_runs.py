@@ -1,0 +1,289 @@
+"""From a paper's tables and figures to runs: what a row is trained with, what overrules it, and why it cannot be."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from attnctl import papers
+from attnctl.grid import Axes, expand
+from attnctl.papers.model import METRICS
+from attnctl.papers.runs import Cells, Overrides, cells_of, figure_cells
+from attnctl.values import SpecError
+
+DIGITS = Overrides(dataset="digits", fields={"epochs": "2"})
+
+PAPER = """
+name = "Mine"
+title = "A paper of one's own"
+[tables.1]
+caption = "Two columns, of which each is another training"
+dataset = "cifar100"
+recipe = "cifar"
+train = { lr = [0.1, 0.05], epochs = 3 }
+[[tables.1.columns]]
+key = "params"
+metric = "params"
+[[tables.1.columns]]
+key = "c10"
+metric = "top1"
+changes = { dataset = "cifar10" }
+[[tables.1.columns]]
+key = "c100"
+metric = "top1"
+[[tables.1.columns]]
+key = "c100top5"
+metric = "top5"
+[tables.1.on.small]
+backbone = "resnet20"
+placement = "block"
+[[tables.1.rows]]
+row = "plain"
+on = "small"
+[[tables.1.rows]]
+row = "gate"
+on = "small"
+module = "./gate.py:Gate"
+hyperparameters = { strength = 2.0 }
+train = { lr = 0.2 }
+[[tables.1.rows]]
+row = "boxes"
+on = "small"
+task = "detection"
+[[tables.1.rows]]
+row = "even"
+on = "small"
+module = "ela"
+hyperparameters = { kernel = 4 }
+[[tables.1.rows]]
+row = "nowhere"
+module = "se"
+"""
+
+GATE = """
+from torch import nn
+
+class Gate(nn.Module):
+    def __init__(self, channels, *, strength: float = 1.0):
+        super().__init__()
+        self.strength = strength
+
+    def forward(self, x):
+        return x * self.strength
+"""
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> papers.Paper:
+    (tmp_path / "mine.toml").write_text(PAPER)
+    (tmp_path / "gate.py").write_text(GATE)
+    return papers.load(str(tmp_path / "mine.toml"))
+
+
+def by_row(cells: list[Cells]) -> dict[str, list[Cells]]:
+    found: dict[str, list[Cells]] = {}
+    for item in cells:
+        found.setdefault(item.row.name, []).append(item)
+    return found
+
+
+@pytest.mark.parametrize("paper", papers.names())
+def test_every_trained_cell_of_the_papers_has_runs_or_a_reason(paper: str) -> None:
+    for table in papers.load(paper).tables.values():
+        cells = cells_of(table, Overrides(seeds=("0", "1")))
+        for row in table.rows:
+            own = [item for item in cells if item.row is row]
+            named = [key for item in own for key in item.columns]
+            trained = [column.key for column in table.columns if column.metric in METRICS[row.setup.task]]
+            assert sorted(named) == sorted(trained)
+            for item in own:
+                assert bool(item.reason) != bool(item.variants), f"{table.name} {row.name}"
+                assert item.reason in {"", f"waits for {row.setup.task}"}, f"{table.name} {row.name}: {item.reason}"
+                assert all([spec.seed for spec in variant] == [0, 1] for variant in item.variants)
+                assert all(len({spec.family for spec in variant}) == 1 for variant in item.variants)
+
+
+def test_a_column_of_another_data_set_is_another_training() -> None:
+    cells = cells_of(papers.load("ean").tables["1"], Overrides(), ["MobileNetV2+EAN"])
+    assert [(item.columns, item.specs[0].dataset) for item in cells] == [(("c10",), "cifar10"), (("c100",), "cifar100")]
+    assert {item.specs[0].placement for item in cells} == {"expansion"}
+
+
+def test_top1_and_top5_are_one_training() -> None:
+    (cells,) = cells_of(papers.load("nam").tables["1"], Overrides(), ["ResNet50"])
+    assert cells.columns == ("top1", "top5")
+
+
+def test_what_a_paper_says_is_the_run_that_a_sweep_of_it_makes() -> None:
+    (cells,) = cells_of(papers.load("nam").tables["1"], Overrides(), ["ResNet50+SE"])
+    request = Axes(
+        modules=("se",),
+        backbones=("resnet50_cifar",),
+        datasets=("cifar100",),
+        recipe="cifar",
+        overrides={"lr": ("0.1",), "milestones": ("60+120+160",), "decay": ("0.2",)},
+    )
+    assert cells.variants == (tuple(expand(request).specs),)
+
+
+def test_several_values_are_several_candidates(mine: papers.Paper) -> None:
+    rows = by_row(cells_of(mine.tables["1"], Overrides(seeds=("3", "4"))))
+    for item in rows["plain"]:
+        assert [(spec.recipe.lr, spec.recipe.epochs, spec.seed) for spec in item.specs] == [
+            (0.1, 3, 3),
+            (0.1, 3, 4),
+            (0.05, 3, 3),
+            (0.05, 3, 4),
+        ]
+    assert [spec.recipe.lr for spec in rows["gate"][0].specs] == [0.2, 0.2]
+
+
+def test_a_users_paper_has_users_modules_beside_it(mine: papers.Paper, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")
+    (spec, *_) = by_row(cells_of(mine.tables["1"], Overrides()))["gate"][0].specs
+    assert spec.label() == "gate:Gate strength=2"
+    assert str(spec.versions.module).startswith("ast:")
+
+
+def test_what_cannot_be_is_a_reason_and_stops_no_other_row(mine: papers.Paper) -> None:
+    rows = by_row(cells_of(mine.tables["1"], Overrides()))
+    assert [item.reason for item in rows["plain"]] == ["", ""]
+    (even,) = {item.reason for item in rows["even"]}
+    assert even.startswith("ela kernel=4 does not work: kernel must be odd")
+    (nowhere,) = {item.reason for item in rows["nowhere"]}
+    assert nowhere == "has no backbone; the paper's file can name one, or --backbone"
+    assert "boxes" not in rows  # nothing that a detection measures is a column
+
+
+@pytest.mark.parametrize("overrides", [DIGITS, Overrides(dataset="digits", recipe="cifar")])
+def test_another_data_set_or_recipe_takes_the_place_of_the_whole_recipe(
+    overrides: Overrides, mine: papers.Paper
+) -> None:
+    (cells,) = by_row(cells_of(mine.tables["1"], overrides))["plain"]
+    assert cells.columns == ("c10", "c100", "c100top5")
+    request = Axes(
+        modules=("none",),
+        backbones=("resnet20",),
+        recipe=overrides.recipe or None,
+        overrides={name: (value,) for name, value in overrides.fields.items()},
+    )
+    assert cells.variants == (tuple(expand(request).specs),)
+
+
+def test_a_field_alone_changes_only_itself(mine: papers.Paper) -> None:
+    cells = by_row(cells_of(mine.tables["1"], Overrides(fields={"epochs": "7"})))["plain"][1]
+    assert [(spec.dataset, spec.recipe.lr, spec.recipe.epochs) for spec in cells.specs] == [
+        ("cifar100", 0.1, 7),
+        ("cifar100", 0.05, 7),
+    ]
+    one = by_row(cells_of(mine.tables["1"], Overrides(fields={"lr": "0.3"})))["plain"][1]
+    assert [spec.recipe.lr for spec in one.specs] == [0.3]
+    two = by_row(cells_of(mine.tables["1"], Overrides(fields={"lr": "0.3, 0.4"})))["plain"][1]
+    assert [spec.recipe.lr for spec in two.specs] == [0.3, 0.4]
+
+
+def test_another_backbone_needs_the_rows_placement_or_one_that_is_given() -> None:
+    table = papers.load("ean").tables["1"]
+    rows = by_row(cells_of(table, Overrides(backbone="resnet20", dataset="digits"), ["MobileNetV2", "MobileNetV2+SE"]))
+    assert rows["MobileNetV2"][0].specs[0].backbone == "resnet20"
+    assert rows["MobileNetV2+SE"][0].reason == "resnet20 has no placement expansion; give --placement"
+    given = Overrides(backbone="resnet20", dataset="digits", placement="block")
+    assert cells_of(table, given, ["MobileNetV2+SE"])[0].specs[0].placement == "block"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (Overrides(dataset="digit"), "did you mean 'digits'"),
+        (Overrides(backbone="resnet21"), "did you mean 'resnet20'"),
+        (Overrides(placement="blok"), "did you mean 'block'"),
+        (Overrides(recipe="digit"), "did you mean 'digits'"),
+        (Overrides(fields={"epoch": "3"}), "did you mean 'epochs'"),
+        (Overrides(fields={"epochs": "0"}), "at least 1"),
+        (Overrides(seeds=("x",)), "seed is x"),
+        (Overrides(seeds=("1", "1")), "seed has 1 twice"),
+    ],
+)
+def test_what_no_row_could_have_is_an_error(overrides: Overrides, words: str) -> None:
+    with pytest.raises(SpecError, match=words):
+        cells_of(papers.load("nam").tables["1"], overrides)
+
+
+def test_rows_are_chosen_by_globs_or_by_their_very_names() -> None:
+    table = papers.load("ela").tables["2"]
+    chosen = cells_of(table, Overrides(), ["ResNet18+CA(r=*", "ResNet50"])
+    names = [item.row.name for item in chosen]
+    assert names == [*(f"ResNet18+CA(r={r})" for r in (32, 24, 16)), "ResNet50"]
+    with pytest.raises(SpecError, match=r"table ela:2 has no row 'Resnet18'; did you mean 'ResNet18'"):
+        cells_of(table, Overrides(), ["Resnet18"])
+
+
+def test_a_sweeping_figure_has_a_row_for_each_value() -> None:
+    ean = papers.load("ean")
+    cells = figure_cells(ean.figures["3"], ean, Overrides(seeds=("0", "1")))
+    of = {item.row.group for item in cells}
+    assert of == {"ResNet-50", "MobileNeXt"}
+    for item in cells:
+        assert all(dict(spec.hyperparameters)["G"] == item.row.setup.hyperparameters["G"] for spec in item.specs)
+        assert item.row.printed == str(item.row.setup.hyperparameters["G"])
+    (table,) = cells_of(ean.tables["2"], Overrides(seeds=("0", "1")), ["ResNet50+EAN"])
+    assert table.variants in [item.variants for item in cells]  # G=64 is the table's own run
+
+
+def test_a_figure_over_a_field_of_the_recipe(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(
+        PAPER
+        + '[figures.1]\ncaption = "c"\nkind = "sweep"\nx = "epochs"\n[[figures.1.settings.series]]\n'
+        + 'title = "plain"\ntable = "1"\nrow = "plain"\ncolumn = "c10"\nvalues = [1, 2]\n'
+    )
+    paper = papers.load(str(tmp_path / "mine.toml"))
+    cells = figure_cells(paper.figures["1"], paper, Overrides(fields={"lr": "0.1"}))
+    assert [[spec.recipe.epochs for spec in item.specs] for item in cells] == [[1], [2]]
+    with pytest.raises(SpecError, match="drawn over epochs; leave --epochs out"):
+        figure_cells(paper.figures["1"], paper, DIGITS)
+
+
+def test_other_figures_have_the_rows_that_they_draw() -> None:
+    ela = papers.load("ela")
+    names = [item.row.name for item in figure_cells(ela.figures["3"], ela, Overrides())]
+    assert names == ["ResNet50", "ResNet50+ELA-B"]
+    panels = figure_cells(ela.figures["1"], ela, Overrides())
+    assert {item.reason for item in panels} == {"", "waits for detection", "waits for segmentation"}
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        Overrides(),
+        DIGITS,
+        Overrides(backbone="resnet20", placement="block", dataset="digits", recipe="digits", seeds=("0", "2")),
+    ],
+)
+def test_overrides_come_back_from_json(overrides: Overrides) -> None:
+    assert Overrides.from_json(overrides.to_json()) == overrides
+
+
+def test_overrides_in_words_and_as_options() -> None:
+    assert Overrides().words() == ""
+    assert DIGITS.words() == "dataset=digits epochs=2"
+    given = Overrides(dataset="digits", fields={"norm_batch": "32"}, seeds=("0", "1"))
+    assert given.options() == ["--dataset", "digits", "--norm-batch", "32", "--seed", "0,1"]
+
+
+@pytest.mark.parametrize("document", [[], {"fields": 3}, {"seeds": 5}])
+def test_broken_overrides_are_refused(document: object) -> None:
+    with pytest.raises(SpecError, match="no overrides"):
+        Overrides.from_json(document)  # type: ignore[arg-type]
+
+
+def test_neither_torch_nor_a_database_is_needed() -> None:
+    code = (
+        "import sys; from attnctl import papers; from attnctl.papers.runs import *\n"
+        "tables = [table for name in papers.names() for table in papers.load(name).tables.values()]\n"
+        "assert any([cells_of(table, Overrides()) for table in tables])\n"
+        "assert not {'torch', 'sqlite3', 'sqlalchemy', 'rich'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
