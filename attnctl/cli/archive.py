@@ -1,0 +1,126 @@
+"""`attnctl archive`: all that is behind a table, in one file that can be checked and trained again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from attnctl.cli import complete, context, errors, output, outputs
+from attnctl.state import State
+from attnctl.values import SpecError
+
+if TYPE_CHECKING:
+    from attnctl.cli.reported import Request
+    from db import Index, RunRow
+
+ENDINGS = (".tar.gz", ".tgz")
+
+
+def archive(
+    target: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[TABLE|SWEEP]",
+            help="A paper's table, such as ela:3, or 3 of --paper; or a sweep.",
+            autocompletion=complete.sweeps,
+        ),
+    ] = None,
+    paper: Annotated[
+        str | None, typer.Option(help="The paper of the table, or a file.", autocompletion=complete.papers)
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE.tar.gz", help="The file.", show_default=False)
+    ] = None,
+    lock: Annotated[
+        Path | None, typer.Option(help="Pack the report that is frozen in FILE, and its runs.", metavar="FILE")
+    ] = None,
+    weights: Annotated[
+        bool, typer.Option("--weights", help="With the newest checkpoint of each run, not only its SHA-256.")
+    ] = False,
+    check: Annotated[
+        Path | None, typer.Option(help="Hold every file of an archive against its manifest.", metavar="FILE.tar.gz")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE.tar.gz.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+) -> int:
+    """Pack all that is behind a table: specs, code, versions, metrics, commands.
+
+    Unpacked it is a workspace: attnctl reports from it, merges it into another, and trains it again by the commands in
+    its README.txt. The same runs give the same bytes.
+    """
+    if check is not None:
+        if target is not None or file is not None or lock is not None:
+            raise SpecError("--check looks at an archive that is there; give nothing to pack with it")
+        return _check(check, as_json=as_json)
+    if file is None:
+        raise SpecError("into which file? name it with -o, such as -o table3.tar.gz; --check FILE looks at one")
+    if not file.name.endswith(ENDINGS):
+        raise SpecError(f"{str(file)[:200]!r}: an archive's name ends in .tar.gz")
+    outputs.check_file(file, force=force)
+    with context.index() as index:
+        index.refresh()
+        request = _request(index, target, paper, lock)
+        _pack(index, request, file, lock, weights=weights, as_json=as_json)
+    return errors.OK
+
+
+def _check(file: Path, *, as_json: bool) -> int:
+    from reports.exchange import archive as archives
+
+    if not str(file).isprintable() or not file.is_file():
+        raise SpecError(f"there is no file {str(file)[:200]!r}")
+    found = archives.check(file)
+    if as_json:
+        output.document(vars(found))
+    elif found.faults:
+        for fault in found.faults:
+            output.note(f"{file}: {fault}")
+    else:
+        output.line(f"{file}: {found.files} files of {found.runs} runs, all as they were packed")
+    return errors.OURS if found.faults else errors.OK
+
+
+def _request(index: Index, target: str | None, paper: str | None, lock: Path | None) -> Request:
+    """The report that is to be packed: of a sweep of that name if there is one, else of a table."""
+    from attnctl.cli.reported import Request
+
+    if target is None and lock is None:
+        raise SpecError("what is to be packed? name a table, such as ela:3, or a sweep")
+    if target is None:
+        return Request()
+    known = {sweep.name for sweep in index.sweeps()}
+    if paper is None and (target in known or not (":" in target or target.isdecimal())):
+        return Request(sweep=index.find_sweep(target).name)
+    return Request(table=target, paper=paper)
+
+
+def _pack(index: Index, request: Request, file: Path, lock: Path | None, *, weights: bool, as_json: bool) -> None:
+    from attnctl.cli import archived
+    from reports.exchange import archive as archives
+
+    found = archived.gather(index, request, lock)
+    files = archived.files(index, request, found, lock, weights=weights)
+    with archives.packing(file, _slug(request, lock)) as packer:
+        for name in outputs.tracked(sorted(files), "packing"):
+            packer.add(name, files[name])
+    _tell(file, found.rows, len(files) + 1, as_json=as_json)
+
+
+def _tell(file: Path, rows: Sequence[RunRow], count: int, *, as_json: bool) -> None:
+    missing = [row.id for row in rows if row.state != State.COMPLETED]
+    if as_json:
+        output.document({"file": str(file), "files": count, "runs": len(rows), "not_completed": missing})
+        return
+    if missing:
+        output.note(f"{len(missing)} of {len(rows)} runs have not completed: the table says how they stand")
+    output.note(f"written: {file} ({count} files of {len(rows)} runs)")
+
+
+def _slug(request: Request, lock: Path | None) -> str:
+    """The name of the folder in the archive."""
+    words = "-".join(filter(None, (request.paper, request.table, request.sweep))) or (lock.stem if lock else "")
+    return re.sub(r"[^A-Za-z0-9._+-]+", "-", words).strip("-.") or "table"

@@ -1,0 +1,104 @@
+"""What goes into an archive of a report: its runs' evidence, the table, and how to make it again."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import tempfile
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from attnctl import papers
+from attnctl.cli import reported, tables
+from attnctl.cli.reported import Gathered, Request
+from attnctl.state import State
+from attnctl.values import SpecError
+from db import Index
+from reports import lock as locks
+from reports import markdown, tabular
+from reports.exchange import again, evidence, readme
+
+_CONFIG = b"# This folder is a workspace of attnctl.\n"
+
+
+def gather(index: Index, request: Request, lock: Path | None) -> Gathered:
+    """The report, or the one that is frozen in a file. Raises SpecError, also when no run is behind it."""
+    if lock is None:
+        found = reported.gather(index, request)
+    else:
+        frozen = locks.read(lock)
+        if frozen is None:
+            raise SpecError(f"there is no file {lock}; attnctl report --lock {lock} freezes a report in it")
+        locks.check_request(lock, frozen, request.words())
+        rows = index.runs(list(frozen.runs))
+        locks.check_runs(lock, frozen, rows)
+        found = Gathered(report=frozen.report, rows=rows)
+    if not found.rows:
+        raise SpecError("there is nothing to pack: no run is behind it yet")
+    return found
+
+
+def files(
+    index: Index, request: Request, found: Gathered, lock: Path | None, *, weights: bool
+) -> dict[str, bytes | Path]:
+    """The archive's files by name, each as a path or its bytes. Raises SpecError."""
+    workspace = index.workspace
+    specs = evidence.with_ancestors(workspace, [row.id for row in found.rows])
+    lists, used = evidence.software(workspace, list(specs))
+    asked, records = _asked(index, request)
+    cells = again.commands(specs.values(), workspace.sources, "sources", _rows(found))
+    commits = {start["commit"] for starts in used.values() for start in starts.values()} - {None}
+    done = sum(row.state == State.COMPLETED for row in found.rows)
+    words = f"{len(specs)} run{'' if len(specs) == 1 else 's'}, {done} of them completed"
+    made: dict[str, bytes | Path] = {
+        "README.txt": readme.render(found.report.table.title, words, asked, sorted(commits), cells).encode(),
+        "attnctl.toml": _CONFIG,
+        "checkpoints.json": _json(evidence.digests(workspace, list(specs))),
+        "lock.json": _locked(found, request) if lock is None else lock.read_bytes(),
+        "software.json": _json(used),
+        "table.json": tabular.render_json(found.report.table).encode(),
+        "table.md": markdown.render(found.report.table).encode(),
+    }
+    return {**dict(evidence.files(workspace, specs, weights=weights)), **records, **lists, **made}
+
+
+def _rows(found: Gathered) -> Mapping[str, list[str]]:
+    """Run id -> the names of the rows in which it is."""
+    rows: dict[str, list[str]] = defaultdict(list)
+    for name, row in found.report.rows():
+        for run in dict.fromkeys(run for cell in row.cells for run in cell.runs):
+            rows[run].append(name)
+    return rows
+
+
+def _asked(index: Index, request: Request) -> tuple[list[str], dict[str, Path]]:
+    """The commands of the sweeps behind it, and their records, with the file of a user's paper, by name."""
+    workspace = index.workspace
+    if request.table is not None:
+        table = tables.chosen(request.paper, request.table, index)
+        of = {sweep.name: sweep.paper for sweep in tables.sweeps_of(index, table)}
+    else:
+        of = {request.sweep: ""} if request.sweep is not None else {}
+    files = {f"sweeps/{name}.json": workspace.sweep(name) for name in sorted(of)}
+    for paper in sorted({paper for paper in of.values() if paper and papers.is_file(paper)}):
+        file = workspace.root / paper
+        inside = file.resolve().is_relative_to(workspace.root.resolve())
+        name = file.resolve().relative_to(workspace.root.resolve()).as_posix() if inside else f"papers/{file.name}"
+        files[name] = file
+    commands = {sweep.name: shlex.join(["attnctl", *sweep.command]) for sweep in index.sweeps() if sweep.name in of}
+    return list(dict.fromkeys(commands.values())), files
+
+
+def _locked(found: Gathered, request: Request) -> bytes:
+    """The report frozen, as of when the last of its runs was heard of."""
+    moment = max(row.heartbeat or row.since for row in found.rows)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "lock.json"
+        locks.write(path, found.report, found.rows, request.words(), moment)
+        return path.read_bytes()
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, indent=1, sort_keys=True).encode() + b"\n"

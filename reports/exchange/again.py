@@ -1,0 +1,95 @@
+"""The command that asks for a run again, whatever asked for it first: exact, and independent of papers and defaults."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from attnctl import attention, recipes, sources
+from attnctl.sources.digest import VERSION_PREFIX
+from attnctl.sources.kept import MANIFEST
+from attnctl.spec import NO_MODULE, Recipe, RunSpec
+from attnctl.values import Scalar, SpecError, text
+
+
+@dataclass(frozen=True)
+class Again:
+    """A command, and the runs that it asks for. rows: of the table, in which these are."""
+
+    label: str
+    runs: tuple[str, ...]
+    rows: tuple[str, ...]
+    command: str
+
+
+def commands(specs: Iterable[RunSpec], kept: Path, folder: str, rows: Mapping[str, Sequence[str]]) -> list[Again]:
+    """One command for all seeds of a request, in the order of the first of each. Raises SpecError.
+
+    kept: the workspace's folder of sources. folder: how the commands name it. rows: run id -> names of rows
+    """
+    seeds: dict[RunSpec, list[RunSpec]] = {}
+    for spec in specs:
+        seeds.setdefault(replace(spec, seed=0), []).append(spec)
+    return [
+        Again(
+            label=f"{spec.label()} {spec.backbone} {spec.dataset}",
+            runs=tuple(item.id for item in found),
+            rows=tuple(dict.fromkeys(row for item in found for row in rows.get(item.id, ()))),
+            command=shlex.join(_words(spec, sorted({item.seed for item in found}), kept, folder)),
+        )
+        for spec, found in seeds.items()
+    ]
+
+
+def _words(spec: RunSpec, seeds: Sequence[int], kept: Path, folder: str) -> Iterator[str]:
+    module = _named(spec.module, spec.versions.module, kept, folder)
+    yield from ("attnctl", "sweep", module)
+    if spec.module != NO_MODULE:
+        for name, value in _settings(spec, kept).items():
+            yield from ("-p", f"{module}.{name}={text(value)}")
+        yield from ("--placement", spec.placement)
+    yield from ("--backbone", _named(spec.backbone, spec.versions.backbone, kept, folder), "--dataset", spec.dataset)
+    recipe, fields = _recipe(spec.recipe)
+    yield from ("--recipe", recipe)
+    for name, value in fields.items():
+        yield from ("--" + name.replace("_", "-"), text(value))
+    yield from ("--seed", ",".join(map(str, seeds)))
+    kind, _, what = spec.init.partition(":")
+    if kind:
+        yield from ("--init", what if kind == "run" else f"weights/{what}.pt")
+
+
+def _named(name: str, version: str | int, kept: Path, folder: str) -> str:
+    """A built-in name, or the user's file as it is kept: sources/<hash>/mine.py:Gate."""
+    if not sources.is_own(version):
+        return name
+    digest = str(version).removeprefix(VERSION_PREFIX)
+    return f"{folder}/{digest}/{_entry(kept / digest)}:{name.partition(':')[2]}"
+
+
+def _entry(folder: Path) -> str:
+    try:
+        return str(json.loads((folder / MANIFEST).read_bytes())["entry"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SpecError(f"{folder} does not hold the source that a run was submitted with: {error}") from error
+
+
+def _settings(spec: RunSpec, kept: Path) -> dict[str, Scalar]:
+    """The hyperparameters, with those that are left out of a spec because they are at their neutral value."""
+    described = attention.describe(_named(spec.module, spec.versions.module, kept, str(kept)))
+    return {**described.neutral, **dict(spec.hyperparameters)}
+
+
+def _recipe(recipe: Recipe) -> tuple[str, dict[str, Scalar]]:
+    """The nearest recipe that has a name, and the fields that differ from it."""
+    found: list[tuple[int, str, dict[str, Scalar]]] = []
+    for name in recipes.names():
+        base = vars(recipes.resolve(name, {}))
+        fields = {field: value for field, value in vars(recipe).items() if value != base[field]}
+        if "" not in fields.values():  # no option can say nothing
+            found.append((len(fields), name, fields))
+    _, name, fields = min(found, key=lambda item: item[:2])
+    return name, fields

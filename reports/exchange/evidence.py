@@ -1,0 +1,143 @@
+"""Which files of a workspace are behind some runs, and what is told of those too large or too private to go along.
+
+What a process printed, and where its ranks met, stays behind: it is no evidence of a number.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from attnctl import sources
+from attnctl.records import RecordError, Request
+from attnctl.rundir import Incarnation, RunDir, Workspace
+from attnctl.sources.digest import VERSION_PREFIX
+from attnctl.spec import RunSpec
+from attnctl.values import SpecError
+
+Named = tuple[str, Path]
+"""A file's name in the archive, and where it is."""
+
+_TOLD = ("commit", "python", "torch", "cuda", "gpus", "cpu", "platform")
+
+_CHECKPOINT = re.compile(r"(\d+)-(\d+)\.(\d+)\.pt")
+
+
+def with_ancestors(workspace: Workspace, runs: Sequence[str]) -> dict[str, RunSpec]:
+    """The runs, and those from whose weights they start. Raises SpecError when one of these cannot be read."""
+    found: dict[str, RunSpec] = {}
+    waiting = list(runs)
+    while waiting:
+        run = waiting.pop(0)
+        if run in found:
+            continue
+        try:
+            found[run] = workspace.run(run).read_spec()
+        except RecordError as error:
+            raise SpecError(f"{error}; a run behind the table is missing") from error
+        kind, _, before = found[run].init.partition(":")
+        if kind == "run":
+            waiting.append(before)
+    return dict(sorted(found.items()))
+
+
+def files(workspace: Workspace, specs: Mapping[str, RunSpec], *, weights: bool) -> Iterator[Named]:
+    """What the runs are made of and what they left. weights: also the newest checkpoints, and what they start from."""
+    tags: set[str] = set()
+    for run, spec in specs.items():
+        folder = workspace.run(run)
+        yield f"runs/{run}/spec.json", folder.spec
+        yield from _attempts(folder, tags)
+        newest = newest_checkpoint(folder)
+        if weights and newest is not None:
+            yield f"runs/{run}/checkpoints/{newest.name}", newest
+        if weights and spec.init.startswith("file:"):
+            digest = spec.init.partition(":")[2]
+            yield f"weights/{digest}.pt", workspace.weights(digest)
+    for tag in sorted(tags):
+        if workspace.submission(tag).is_file():
+            yield f"submissions/{tag}.json", workspace.submission(tag)
+    versions = {version for spec in specs.values() for version in (spec.versions.module, spec.versions.backbone)}
+    for version in sorted(str(version) for version in versions if sources.is_own(version)):
+        yield from _below(workspace.sources / version.removeprefix(VERSION_PREFIX), workspace.root)
+    for name in ("imports", "bench"):
+        yield from _below(workspace.root / name, workspace.root)
+
+
+def _attempts(run: RunDir, tags: set[str]) -> Iterator[Named]:
+    for attempt in run.attempts():
+        at = f"runs/{run.id}/attempts/{attempt.number}"
+        request = Request.read(attempt.request)
+        if request is not None:
+            tags.add(request.tag)
+        for path in (attempt.request, attempt.owner, attempt.cancel):
+            if path.is_file():
+                yield f"{at}/{path.name}", path
+        for path in sorted(attempt.observed.glob("[!.]*.json")):
+            yield f"{at}/observed/{path.name}", path
+        for start in attempt.incarnations():
+            for path in (start.env, start.events, *sorted(start.path.glob("exit.*.json"))):
+                if path.is_file():
+                    yield f"{at}/{start.token[1]}/{path.name}", path
+
+
+def _below(folder: Path, root: Path) -> Iterator[Named]:
+    for path in sorted(folder.rglob("*")):
+        inner = path.relative_to(root)
+        if path.is_file() and not any(part.startswith(".") for part in inner.parts):
+            yield inner.as_posix(), path
+
+
+def newest_checkpoint(run: RunDir) -> Path | None:
+    """The run's newest checkpoint: of the latest attempt and incarnation, then step."""
+    named = [(match, path) for path in run.checkpoints.glob("*.pt") if (match := _CHECKPOINT.fullmatch(path.name))]
+    newest = max(named, key=lambda item: (int(item[0][2]), int(item[0][3]), int(item[0][1])), default=None)
+    return newest[1] if newest is not None else None
+
+
+def digests(workspace: Workspace, runs: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Of each run with a checkpoint, the newest one's name, bytes and SHA-256."""
+    found = {}
+    for run in runs:
+        path = newest_checkpoint(workspace.run(run))
+        if path is not None:
+            with path.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            found[run] = {"file": path.name, "bytes": path.stat().st_size, "sha256": digest}
+    return found
+
+
+def software(workspace: Workspace, runs: Sequence[str]) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """What the runs were trained with: lists of packages as pip freeze prints them, by file; and who used which.
+
+    The second is run -> attempt.incarnation -> file of the list, commit, Python, torch, CUDA, GPUs and machine.
+    """
+    lists: dict[str, bytes] = {}
+    used: dict[str, Any] = {}
+    for run in runs:
+        starts = [start for attempt in workspace.run(run).attempts() for start in attempt.incarnations()]
+        for start in starts:
+            machine = _machine(start)
+            packages = machine.pop("packages", None)
+            told = {
+                name: machine.get(name) for name in ("commit", "python", "torch", "cuda", "gpus", "cpu", "platform")
+            }
+            if isinstance(packages, dict):
+                lines = "".join(f"{name}=={packages[name]}\n" for name in sorted(packages, key=str.lower)).encode()
+                name = f"software/{hashlib.sha256(lines).hexdigest()[:12]}.txt"
+                lists[name] = lines
+                told["packages"] = name
+            used.setdefault(run, {})[f"{start.token[0]}.{start.token[1]}"] = told
+    return lists, used
+
+
+def _machine(start: Incarnation) -> dict[str, Any]:
+    try:
+        found = json.loads(start.env.read_bytes())
+    except (OSError, ValueError):
+        return {}  # killed before it wrote the record, or it is broken: the file itself goes along as it is
+    return found if isinstance(found, dict) else {}
