@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 Method = Literal["gradcam", "hirescam"]
 
-_MOST_COLUMNS = 12
+MOST_COLUMNS = 12
 _MOST_ROWS = 40
 
 
 @dataclass(frozen=True)
-class _Column:
+class Column:
     """One network at one layer. activations, pictures: one for each image."""
 
     network: Trained
@@ -73,7 +73,7 @@ def cam(
     layers = options.split(layer, "--layer") if layer is not None else ()
     given = inspected.paths(images) if images is not None else []
     config = context.config()
-    networks = inspected.trained(config, runs, device, _MOST_COLUMNS)
+    networks = inspected.trained(config, runs, device, MOST_COLUMNS)
     columns = compute(config, networks, layers, given, count, wanted, method)
     made = grid(columns, title)
     drawing.deliver(made, file, f"cam-{networks[0].run[:8]}", width, as_json=as_json, values=values(columns, method))
@@ -87,15 +87,19 @@ def compute(
     count: int,
     target: Target,
     method: Method,
-) -> list[_Column]:
-    """The maps of each network at each layer. images: files and folders; none are the first of the test set."""
+    names: Sequence[str] | None = None,
+) -> list[Column]:
+    """The maps of each network at each layer.
+
+    images: files and folders; none are the first of the test set. names: of the networks, unless what tells them apart.
+    """
     from jobs.inspect import cam as maps
     from jobs.inspect import layers as known
     from jobs.inspect import pictures
 
-    if len(networks) * max(1, len(layers)) > _MOST_COLUMNS:
+    if len(networks) * max(1, len(layers)) > MOST_COLUMNS:
         raise SpecError(
-            f"{len(networks)} runs at {len(layers)} layers are more columns than {_MOST_COLUMNS}; name fewer"
+            f"{len(networks)} runs at {len(layers)} layers are more columns than {MOST_COLUMNS}; name fewer"
         )
     files = pictures.find_files(images, count)
     if len(files) > _MOST_ROWS:
@@ -106,15 +110,15 @@ def compute(
     places = [
         (network, known.resolve(network, name)) for network in networks for name in layers or known.ends(network)[-1:]
     ]
-    titles = _titles(networks, places)
+    titles = _titles(networks, names or inspected.names(networks), places)
     columns = []
     for (network, path), words in zip(places, titles, strict=True):
         shown = pictures.of_files(files, network.spec) if files else inspected.of_test_set(config, network, count)
-        columns.append(_Column(network, path, words, shown, maps.activations(network, shown, path, target, method)))
+        columns.append(Column(network, path, words, shown, maps.activations(network, shown, path, target, method)))
     return columns
 
 
-def grid(columns: Sequence[_Column], title: str = "") -> ImageGrid:
+def grid(columns: Sequence[Column], title: str = "") -> ImageGrid:
     """The images at the left, then the maps."""
     from reports.figures.data import ImageGrid, Tile
 
@@ -135,7 +139,7 @@ def grid(columns: Sequence[_Column], title: str = "") -> ImageGrid:
     )
 
 
-def values(columns: Sequence[_Column], method: str) -> dict[str, Any]:
+def values(columns: Sequence[Column], method: str) -> dict[str, Any]:
     """The numbers behind the maps, as JSON values."""
     return {
         "method": method,
@@ -155,9 +159,9 @@ def values(columns: Sequence[_Column], method: str) -> dict[str, Any]:
     }
 
 
-def _titles(networks: Sequence[Trained], places: Sequence[tuple[Trained, str]]) -> list[str]:
+def _titles(networks: Sequence[Trained], given: Sequence[str], places: Sequence[tuple[Trained, str]]) -> list[str]:
     """The run's name where there are several, and the layer where it is not the same everywhere."""
-    names = dict(zip((network.run for network in networks), inspected.names(networks), strict=True))
+    names = dict(zip((network.run for network in networks), given, strict=True))
     layers = {path for _, path in places}
     alone = len(networks) == 1
     return [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -71,7 +71,7 @@ def histogram(
     config = context.config()
     networks = inspected.trained(config, runs, device, _MOST_RUNS)
     seen = compute(config, networks, layers, wanted, count, of)
-    made = panels(networks, seen, of, title)
+    made = replace(panels(networks, inspected.names(networks), seen, of), title=title)
     name = f"histogram-{networks[0].run[:8]}-{of}"
     drawing.deliver(made, file, name, width, as_json=as_json, values=values(seen, made))
     if not as_json:
@@ -102,12 +102,12 @@ def compute(
     return [found[key] for key in sorted(found, key=lambda key: (key[0], order[key[1]]))]
 
 
-def panels(networks: Sequence[Trained], seen: Sequence[Seen], of: Of, title: str = "") -> Histograms:
-    """A panel for each layer and network; those of one layer have the same bins."""
+def panels(networks: Sequence[Trained], given: Sequence[str], seen: Sequence[Seen], of: Of) -> Histograms:
+    """A panel for each layer and network; those of one layer have the same bins. given: the networks' names."""
     from reports.figures import binned
     from reports.figures.data import Histograms, Panel
 
-    names = dict(zip((network.run for network in networks), inspected.names(networks), strict=True))
+    names = dict(zip((network.run for network in networks), given, strict=True))
     pooled = of == "attention"
     made = []
     for begin in range(0, len(seen), len(networks)):
@@ -118,7 +118,7 @@ def panels(networks: Sequence[Trained], seen: Sequence[Seen], of: Of, title: str
             panel = Panel(row=item.layer, column=names[item.network.run], edges=edges, distributions=distributions)
             made.append(panel)
     axis = "weight or gain of the attention" if pooled else "response"
-    return Histograms(title=title, x=axis, log=not pooled, columns=len(networks), panels=tuple(made))
+    return Histograms(x=axis, log=not pooled, columns=len(networks), panels=tuple(made))
 
 
 def values(seen: Sequence[Seen], made: Histograms) -> dict[str, Any]:

@@ -87,7 +87,7 @@ def _charts(index: Index, rows: Sequence[RunRow], x: str, y: str, targets: Seque
     from reports.figures.data import Charts
 
     if x == charts.EPOCH:
-        made = charts.over_epochs(rows, {row.id: index.history(row.id) for row in rows}, y, targets)
+        made = charts.over_epochs(rows, index.history, y, targets)
     elif x in charts.COSTS:
         made = charts.over_cost(rows, x, y)
     else:

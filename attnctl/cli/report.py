@@ -230,7 +230,7 @@ def _deliver(index: Index, found: Gathered, form: Format, file: Path | None) -> 
         behind = set(found.report.runs())
         rows = [row for row in found.rows if row.id in behind]
         origins = [provenance.origin(provenance.source(index.workspace, row)) for row in rows]
-        text = form.render(table, origins, page.plots(rows, {row.id: index.history(row.id) for row in rows}))
+        text = form.render(table, origins, page.plots(rows, index.history))
     else:
         text = form.render(table)
     if file is None:

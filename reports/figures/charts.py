@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from attnctl.state import State
@@ -31,8 +31,8 @@ COSTS = {"params": "parameters", "macs": "MACs"}
 
 EPOCH = "epoch"
 
-Histories = Mapping[str, Sequence[MetricRow]]
-"""Run id -> all its values."""
+Histories = Callable[[str], Sequence[MetricRow]]
+"""Gives all values of a run by its id: `Index.history`."""
 
 
 def settings(rows: Sequence[RunRow]) -> dict[str, set[Scalar]]:
@@ -78,20 +78,24 @@ def over_epochs(rows: Sequence[RunRow], histories: Histories, y: str, targets: S
     """
     keys = naming.keys(rows)
     names = naming.names(set(keys.values()))
-    series = []
-    for key, members in grouped(rows, keys):
-        found: dict[int, dict[str, float]] = defaultdict(dict)
-        for row in members:
-            for item in histories.get(row.id, ()):
-                if item.name == y:
-                    found[item.epoch][row.id] = item.value
-        if found:
-            points = tuple(mean(float(epoch), values) for epoch, values in sorted(found.items()))
-            series.append(Series(name=names[key], points=points))
-    if not series:
-        known = {item.name for history in histories.values() for item in history}
-        words = did_you_mean(y, known) if known else f": {states(rows)}"
-        raise SpecError(f"no run here has {y} of any epoch{words}")
+    series = [curve(names[key], members, histories, y) for key, members in grouped(rows, keys)]
+    if not any(item.points for item in series):
+        raise SpecError(f"no run here has {y} of any epoch: {states(rows)}")
+    return of_curves([item for item in series if item.points], y, targets)
+
+
+def curve(name: str, rows: Sequence[RunRow], histories: Histories, y: str) -> Series:
+    """The mean of some runs over the epochs; without points where none has the metric yet."""
+    found: dict[int, dict[str, float]] = defaultdict(dict)
+    for row in rows:
+        for item in histories(row.id):
+            if item.name == y:
+                found[item.epoch][row.id] = item.value
+    return Series(name=name, points=tuple(mean(float(epoch), values) for epoch, values in sorted(found.items())))
+
+
+def of_curves(series: Sequence[Series], y: str, targets: Sequence[float] = ()) -> Chart:
+    """The chart of some curves, with the epochs to each target."""
     return Chart(
         kind="curves",
         x=Axis(name=EPOCH, title=EPOCH),

@@ -109,7 +109,7 @@ class Tile:
 class ImageGrid:
     """Images in rows and columns; every row has a tile per column."""
 
-    title: str
+    title: str = ""
     columns: tuple[str, ...]
     rows: tuple[str, ...]
     tiles: tuple[tuple[Tile, ...], ...]
@@ -141,7 +141,7 @@ class Panel:
 class Histograms:
     """Panels row by row, each of `columns` panels."""
 
-    title: str
+    title: str = ""
     x: str
     log: bool = False
     """The densities are on a logarithmic scale."""

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 from attnctl.spec import NO_MODULE
 from attnctl.values import SpecError
 from db import RunRow
-from reports.figures import charts, save
+from reports.figures import charts, naming, save
 from reports.figures.charts import Histories
 from reports.figures.data import Chart, Charts, Drawing
 from reports.table import Plot
@@ -28,7 +28,8 @@ _REFERENCE = re.compile(r"#([\w-]+)")
 def plots(rows: Sequence[RunRow], histories: Histories) -> list[Plot]:
     """What can be drawn of these runs: top-1 over the epochs, the cost, and each numeric hyperparameter that varies.
 
-    histories: run id -> all its values. What would be a single point, or too many lines, is left out.
+    histories: all values of a run by its id, asked only for what is drawn. What would be a single point, or too many
+    lines, is left out.
     """
     found: list[Plot] = []
     for chart in _charts(rows, histories):
@@ -66,9 +67,10 @@ def _charts(rows: Sequence[RunRow], histories: Histories) -> Iterator[Chart]:
     """All that could be drawn; what cannot, since nothing is done or a value is no number, is left out."""
     attended = [row for row in rows if row.module != NO_MODULE]
     names = sorted({name for row in attended for name in row.hyperparameters})
+    few = len(set(naming.keys(rows).values())) <= _MOST_SERIES
     varying = [name for name in names if len({row.hyperparameters.get(name) for row in attended} - {None}) > 1]
     makers: list[Callable[[], Chart]] = [
-        partial(charts.over_epochs, rows, histories, _METRIC),
+        *([partial(charts.over_epochs, rows, histories, _METRIC)] if few else []),
         *(partial(charts.over_cost, rows, cost, _METRIC) for cost in charts.COSTS),
         *(partial(charts.over_setting, rows, name, _METRIC) for name in varying),
     ]

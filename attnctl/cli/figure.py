@@ -1,0 +1,145 @@
+"""`attnctl figure`: a figure of a paper, from the runs."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from attnctl.cli import complete, context, drawing, inspected, output
+from attnctl.values import SpecError, listed
+
+if TYPE_CHECKING:
+    from attnctl.config import Config
+    from attnctl.papers.runs import Overrides
+    from db import Index
+    from reports.figures.of_paper import Material
+
+_NAMED = 8
+"""More rows than this are counted, not named."""
+
+
+def figure(
+    number: Annotated[str, typer.Argument(metavar="N|PAPER:N", help="The figure, such as 3, or ean:3.")],
+    *,
+    paper: Annotated[
+        str | None,
+        typer.Option(
+            help="The paper, or a file of your own.",
+            metavar="NAME|FILE",
+            autocompletion=complete.papers,
+            show_default=False,
+        ),
+    ] = None,
+    images: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DIR|FILES",
+            help="Of activation maps: the images; the first of the test set unless given.",
+            show_default=False,
+        ),
+    ] = None,
+    device: inspected.DeviceOption = "auto",
+    file: drawing.File = None,
+    width: drawing.WidthOption = "page",
+    title: drawing.Title = "",
+    as_json: drawing.AsJson = False,
+) -> None:
+    """Draw a figure of a paper from the runs.
+
+    What the paper prints of it stands hollow beside what was measured, unless the runs are of another data set or
+    backbone than the paper's. Runs that are missing are named, with the command that trains them.
+
+    attnctl figure ean:3 -o groups.pdf
+    """
+    drawing.check(file)
+    given = inspected.paths(images) if images is not None else []
+    config = context.config()
+    with context.index() as index:
+        index.refresh()
+        material, overrides = _material(index, number, paper)
+        kind = material.figure.kind
+        if given and kind != "cam":
+            raise SpecError(f"--images is for activation maps; figure {material.figure.number} is a {kind} figure")
+        _tell_missing(material, overrides)
+        made, values = _drawn(config, material, given, device, instead=bool(overrides.backbone or overrides.dataset))
+    name = f"{material.paper.name.lower()}-figure-{material.figure.number}"
+    drawing.deliver(replace(made, title=title), file, name, width, as_json=as_json, values=values)
+    if kind == "curves" and made.panels[0].targets and not as_json:
+        from attnctl.cli.plot import tell_reached
+
+        tell_reached(made.panels[0])
+
+
+def _drawn(
+    config: Config, material: Material, images: list[Path], device: inspected.Device, *, instead: bool
+) -> tuple[Any, Any]:
+    """The drawing, and what --json prints instead of all that is drawn.
+
+    instead: the runs are of other networks or data than the paper's.
+    """
+    from attnctl.cli import looked
+    from reports.figures import of_paper
+
+    if material.figure.kind == "cam":
+        return looked.cam(config, material, images, device, instead=instead)
+    if material.figure.kind == "histogram":
+        return looked.histogram(config, material, device, instead=instead)
+    return of_paper.build(material), None
+
+
+def _material(index: Index, number: str, name: str | None) -> tuple[Material, Overrides]:
+    """What the figure is drawn from, and what its runs have instead of what the paper has."""
+    from attnctl.cli import tables
+    from attnctl.papers.runs import cells_of, figure_cells
+    from reports.figures import of_paper
+
+    paper, found = tables.chosen_figure(name, number, index)
+    overrides = tables.overrides_for(index, found, paper=paper)
+    cells = figure_cells(found, paper, overrides)
+    plain = {}
+    for series in found.settings.get("series", ()):
+        row = of_paper.baseline(paper, series)
+        for item in cells_of(paper.tables[series["table"]], overrides, (row.name,)) if row is not None else ():
+            if series["column"] in item.columns:
+                plain[series["title"]] = item
+    families = {spec.family for item in (*cells, *plain.values()) for spec in item.specs}
+    own = not (overrides.dataset or overrides.backbone)
+    if not own and found.kind in {"sweep", "scatter"}:
+        output.note(f"the numbers that {paper.name} prints are left out: they are of other data or networks")
+    material = of_paper.Material(
+        paper=paper,
+        figure=found,
+        cells=cells,
+        plain=plain,
+        found=index.families(families),
+        histories=index.history,
+        asked={int(seed) for seed in overrides.seeds},
+        backbone=overrides.backbone,
+        published=own,
+    )
+    return material, overrides
+
+
+def _tell_missing(material: Material, overrides: Overrides) -> None:
+    """Say which rows have no completed run, and what trains them; which cannot be trained, and why."""
+    from reports.figures import of_paper
+
+    missing, barred = of_paper.unfinished(material)
+    for reason, names in barred.items():
+        output.note(f"{_rows(names)}: {reason}")
+    if missing:
+        output.note(f"not trained yet: {_rows(missing)}; this trains them: {_command(material, overrides)}")
+
+
+def _rows(names: list[str]) -> str:
+    return listed(names) if len(names) <= _NAMED else f"{listed(names[:_NAMED])} and {len(names) - _NAMED} more"
+
+
+def _command(material: Material, overrides: Overrides) -> str:
+    paper = material.paper
+    name = f"{paper.file or paper.name.lower()}:{material.figure.number}"
+    return shlex.join(["attnctl", "sweep", "--figure", name, *overrides.options()])

@@ -1,0 +1,86 @@
+"""The figures of papers for which trained networks are looked into: activation maps, and histograms of responses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from attnctl import datasets
+from attnctl.cli import cam as maps
+from attnctl.cli import histogram as histograms
+from attnctl.cli import inspected, output
+from attnctl.values import SpecError, did_you_mean
+
+if TYPE_CHECKING:
+    from attnctl.config import Config
+    from jobs.inspect.load import Trained
+    from reports.figures.data import Histograms, ImageGrid
+    from reports.figures.of_paper import Material
+
+_IMAGES = 5
+_OF_A_CLASS = 10
+_CLASSES = (0, 1, 2)
+
+
+def cam(
+    config: Config, material: Material, images: Sequence[Path], device: inspected.Device, *, instead: bool
+) -> tuple[ImageGrid, dict[str, Any]]:
+    """A figure's activation maps, and the numbers behind them. instead: of other networks or data than the paper's."""
+    settings = material.figure.settings
+    method = settings.get("method", "gradcam")
+    if method not in get_args(maps.Method):
+        raise SpecError(
+            f"figure {material.figure.number}: method is {method!r}{did_you_mean(method, get_args(maps.Method))}"
+        )
+    networks, names = _networks(config, material, device)
+    layers = _layers(material, networks, instead)
+    count = settings.get("images", _IMAGES)
+    columns = maps.compute(config, networks, layers, images, count, "predicted", method, names)
+    return maps.grid(columns), maps.values(columns, method)
+
+
+def histogram(
+    config: Config, material: Material, device: inspected.Device, *, instead: bool
+) -> tuple[Histograms, dict[str, Any]]:
+    """A figure's histograms of responses, and the numbers behind them."""
+    networks, names = _networks(config, material, device)
+    wanted = tuple(material.figure.settings.get("classes", _CLASSES))
+    known = datasets.describe(inspected.one_dataset(networks)).classes
+    classes = wanted if all(number < known for number in wanted) else _CLASSES
+    if classes != wanted:
+        output.note(f"classes {classes} instead of the paper's {wanted}, which are of other data")
+    layers = _layers(material, networks, instead)
+    seen = histograms.compute(config, networks, layers, classes, _OF_A_CLASS, "responses")
+    made = histograms.panels(networks, names, seen, "responses")
+    return made, histograms.values(seen, made)
+
+
+def _networks(config: Config, material: Material, device: inspected.Device) -> tuple[list[Trained], list[str]]:
+    """The network of the first completed run of each row, and the rows' names."""
+    from reports.figures import of_paper
+
+    found = {row.name: run for row, run in of_paper.first_completed(material) if run is not None}
+    if not found:
+        figure = material.figure
+        raise SpecError(f"figure {figure.number} of {figure.paper} looks into trained networks, and there is none yet")
+    return inspected.networks(config, [run.id for run in found.values()], device), list(found)
+
+
+def _layers(material: Material, networks: Sequence[Trained], instead: bool) -> tuple[str, ...]:
+    """The paper's layers, where these networks have them."""
+    from jobs.inspect import layers
+
+    wanted = tuple(material.figure.settings.get("layers", ()))
+    if not instead:
+        return wanted
+    try:
+        for network in networks:
+            for name in wanted:
+                layers.resolve(network, name)
+    except SpecError:
+        output.note(
+            f"at the ends of the stages instead of the paper's {', '.join(wanted)}, which are of other networks"
+        )
+        return ()
+    return wanted
