@@ -77,7 +77,7 @@ def _difference(subject: str, facts: Mapping[str, Mapping[str, str]]) -> Differe
         having.setdefault(value, []).append(name)
     return Difference(
         rows={name: f"{subject}: {value}; {like}: {usual}" for name, value in values.items() if value != usual},
-        warning=f"{subject} differs: " + "; ".join(f"{value} ({_some(names)})" for value, names in having.items()),
+        warning=f"not the same {subject}: " + "; ".join(f"{value} ({_some(names)})" for value, names in having.items()),
     )
 
 
@@ -102,7 +102,7 @@ def _facts(row: Compared, without: Collection[str]) -> dict[str, str]:
     found["selection"] = row.chosen or "one training"
     if first.module != NO_MODULE:
         found[PLACEMENT] = first.placement.removeprefix(REPLACE)
-        found["the module"] = "takes the place of a layer" if first.placement.startswith(REPLACE) else "is inserted"
+        found["way of attention"] = "in the place of a layer" if first.placement.startswith(REPLACE) else "inserted"
     return {subject: words for subject, words in found.items() if subject not in without}
 
 

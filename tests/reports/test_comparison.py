@@ -55,7 +55,8 @@ def test_the_best_of_each_group_is_marked_with_whatever_shows_the_same():
 
 
 def test_backbones_and_recipes_that_differ_are_groups_of_their_own():
-    table = comparison.build(rows([1.0] * 8, backbones=("resnet20", "resnet56"), overrides={"lr": ("0.1", "0.05")})).table
+    made = rows([1.0] * 8, backbones=("resnet20", "resnet56"), overrides={"lr": ("0.1", "0.05")})
+    table = comparison.build(made).table
     assert [group.title for group in table.groups] == [
         "resnet20 on digits, lr=0.05",
         "resnet20 on digits, lr=0.1",
@@ -77,7 +78,8 @@ def test_backbones_and_recipes_that_differ_are_groups_of_their_own():
 def test_what_is_not_done_shows_its_state(state, words):
     one = cell(comparison.build(rows([None], ("none",), state=state)).table, "no attention")
     assert (one.value, one.state) == (None, words)
-    three = cell(comparison.build(rows([90.0, 91.0, None], ("none",), ("0", "1", "2"), state=state)).table, "no attention")
+    made = rows([90.0, 91.0, None], ("none",), ("0", "1", "2"), state=state)
+    three = cell(comparison.build(made).table, "no attention")
     assert (three.value, three.n, three.wanted, three.state) == (90.5, 2, 3, f"n=2 of 3: {words}")
 
 

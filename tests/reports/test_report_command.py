@@ -1,22 +1,33 @@
 """`attnctl report` and `attnctl db`, as they are typed."""
 
 import json
-import subprocess
-import sys
+import shlex
 
 import pytest
+from report_workspace import cells, specs, sweep, train
+from report_workspace import table as named
 
+from attnctl.cli import main
 from attnctl.cli.report import FORMATS
 from attnctl.files import write_atomic
 from attnctl.grid import Axes, expand
+from attnctl.papers.runs import Overrides
 from attnctl.records import Sweep
 from attnctl.rundir import Workspace
 from reports import formats
 
 
-def attnctl(workspace, *words):
-    command = [sys.executable, "-m", "attnctl", "--workspace", str(workspace.root), *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+@pytest.fixture
+def run(capsys):
+    """Calls the report command here: (exit code, standard output, standard error)."""
+
+    def call(workspace, *words, command="report"):
+        capsys.readouterr()
+        code = main(["--workspace", str(workspace.root), *([command] if command else []), *map(str, words)])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
 
 
 @pytest.fixture
@@ -35,20 +46,20 @@ def test_the_formats_of_the_command_are_those_of_the_reports():
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_file_holds_what_the_screen_shows(workspace, name):
-    printed = attnctl(workspace, "report", "--format", name)
-    assert (printed.returncode, printed.stderr) == (0, "")
+def test_a_file_holds_what_the_screen_shows(workspace, run, name):
+    code, printed, err = run(workspace, "--format", name)
+    assert (code, err) == (0, "")
     path = workspace.root.parent / f"table{formats.FORMATS[name].endings[0]}"
-    done = attnctl(workspace, "report", "first", "-o", path)
-    assert (done.returncode, done.stdout) == (0, "")
-    assert path.read_text() == printed.stdout
-    assert "resnet20 on digits" in printed.stdout
+    code, out, err = run(workspace, "first", "-o", path)
+    assert (code, out, err) == (0, "", f"written: {path}\n")
+    assert path.read_text() == printed
+    assert "resnet20 on digits" in printed
 
 
-def test_without_a_name_the_only_sweep_is_shown_else_all_runs(workspace):
-    assert attnctl(workspace, "report").stdout.startswith("Sweep first")
+def test_without_a_name_the_only_sweep_is_shown_else_all_runs(workspace, run):
+    assert run(workspace)[1].startswith("Sweep first")
     write_atomic(workspace.sweep("second"), Sweep(name="second", created=2.0, command=[], runs=[]).encode())
-    assert attnctl(workspace, "report").stdout.startswith("All runs of this workspace")
+    assert run(workspace)[1].startswith("All runs of this workspace")
 
 
 @pytest.mark.parametrize(
@@ -62,22 +73,185 @@ def test_without_a_name_the_only_sweep_is_shown_else_all_runs(workspace):
         (["-o", "/tmp", "-f", "csv"], "it is a folder"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(workspace, words, message):
-    done = attnctl(workspace, "report", *words)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert message in done.stderr
-    assert done.stderr.count("\n") == 1
+def test_bad_input_is_one_line_and_exit_code_2(workspace, run, words, message):
+    code, out, err = run(workspace, *words)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1
 
 
-def test_an_empty_workspace_is_one_line_and_nothing_written(tmp_path):
-    done = attnctl(Workspace(tmp_path), "report")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "there is nothing to report" in done.stderr
+def test_an_empty_workspace_is_one_line_and_nothing_written(tmp_path, run):
+    code, out, err = run(Workspace(tmp_path))
+    assert (code, out) == (2, "")
+    assert "there is nothing to report" in err
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_database_is_found_and_made_anew(workspace):
-    path = attnctl(workspace, "db", "path").stdout.strip()
+def test_a_paper_without_runs_is_shown_and_nothing_written(tmp_path, run):
+    code, out, _ = run(Workspace(tmp_path), "--table", "ean:2")
+    assert code == 0
+    assert "not run" in out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_database_is_found_and_made_anew(workspace, run):
+    path = run(workspace, "path", command="db")[1].strip()
     assert path == str(workspace.root / "attnctl.sqlite")
-    done = attnctl(workspace, "db", "rebuild")
-    assert (done.returncode, done.stdout) == (0, f"2 runs and 1 sweep read into {path}\n")
+    assert run(workspace, "rebuild", command="db") == (0, f"2 runs and 1 sweep read into {path}\n", "")
+
+
+# ------------------------------------------------------------------------------------------------- a paper's table
+
+EAN2 = named("ean:2")
+DIGITS = {"dataset": "digits", "backbone": "resnet20", "placement": "block", "fields": {"epochs": "3"}}
+ROWS = ("ResNet50", "ResNet50+SE", "ResNet50+CBAM")
+
+
+@pytest.fixture
+def swept(tmp_path):
+    """Three rows of EAN's table 2 on digits, two seeds: one run diverged, one failed, the rest is done."""
+    made = Workspace(tmp_path / "w")
+    asked = [spec for item in cells(EAN2, ROWS, ("0", "1"), **DIGITS) for spec in item.specs]
+    for number, spec in enumerate(asked):
+        outcome = {3: "diverged", 5: "error"}.get(number, "completed")
+        train(made, spec, 80.0, 90.0 + number, outcome=outcome, device="cpu")
+    overrides = Overrides(seeds=("0", "1"), **DIGITS)
+    sweep(made, "ean-2", asked, EAN2, overrides, command=("sweep", "--paper", "ean", "--table", "2"))
+    return made
+
+
+def test_a_table_is_that_of_the_only_paper_swept(swept, run):
+    code, out, err = run(swept, "--table", "2")
+    assert code == 0
+    assert out.startswith("EAN, table 2: ")
+    assert "table 2 of EAN, the only paper swept in this workspace" in err
+    assert "measured with backbone=resnet20 placement=block dataset=digits epochs=3" in err
+    assert "90.50 ± 0.71" in out
+    assert "n=1 of 2: diverged" in out
+    assert "warning: ResNet50: not the same seeds: " in err
+
+
+def test_without_a_paper_that_was_swept_the_candidates_are_listed(workspace, run):
+    code, out, err = run(workspace, "--table", "2")
+    assert (code, out) == (2, "")
+    assert "choose one of an:2, ean:2, ela:2, nam:2" in err
+
+
+def test_a_paper_alone_is_not_enough(workspace, run):
+    code, _, err = run(workspace, "--paper", "ean")
+    assert code == 2
+    assert "--paper ean goes with --table" in err
+
+
+def test_a_sweep_of_something_else_is_refused(swept, run):
+    code, _, err = run(swept, "ean-2", "--table", "ean:3")
+    assert code == 2
+    assert "sweep ean-2 is not of table ean:3" in err
+    assert run(swept, "ean-2", "--table", "ean:2")[0] == 0
+    assert run(swept, "ean-3", "--table", "ean:2")[0] == 2
+
+
+def test_what_is_missing_is_a_command_that_fills_it(swept, run):
+    code, out, _ = run(swept, "--table", "ean:2", "--rows", "ResNet50*", "--missing")
+    assert code == 0
+    lines = [shlex.split(line) for line in out.splitlines()]
+    overrides = ["--backbone", "resnet20", "--placement", "block", "--dataset", "digits", "--epochs", "3"]
+    paper = ["attnctl", "sweep", "--paper", "ean", "--table", "2"]
+    assert lines == [
+        [*paper, "--rows", "ResNet50+CBAM", *overrides, "--seed", "1", "--retry-failed"],
+        [*paper, "--rows", "ResNet50+CA", *overrides, "--seed", "0,1"],
+    ]
+    code, out, err = run(swept, "--table", "ean:2", "--rows", "ResNet50+SE", "--missing")
+    assert (code, out) == (0, "")
+    assert "nothing is missing" in err
+    assert json.loads(run(swept, "--table", "ean:2", "--missing", "--json")[1])["commands"]
+
+
+def test_what_is_missing_of_a_sweep_is_its_command(swept, run):
+    _, out, _ = run(swept, "--missing")
+    assert out == "attnctl sweep --paper ean --table 2 --name ean-2 --retry-failed\n"
+
+
+def test_the_comparison_shows_the_gain_and_what_is_chosen(swept, run):
+    _, out, _ = run(swept, "--columns", "top1", "--sort", "-top1", "--format", "json")
+    made = json.loads(out)
+    assert [column["name"] for column in made["columns"]] == ["top1", "top1.gain"]
+    assert [row["header"][0].split()[0] for row in made["groups"][0]["rows"]] == ["cbam", "se", "no"]
+    assert run(swept, "--rows", "se*", "--seeds", "0", "--json")[0] == 0
+
+
+def test_the_best_epoch_is_asked_for(swept, run):
+    (spec,) = specs(EAN2, "ResNet50+CA", **DIGITS)
+    train(swept, spec, 99.0, 80.0, device="cpu")
+    _, out, _ = run(swept, "--table", "ean:2", "--rows", "ResNet50+CA", "--epoch", "best", "--seeds", "0")
+    assert "99.00" in out
+    assert "chosen by the test set itself" in out
+    assert "80.00" in run(swept, "--table", "ean:2", "--rows", "ResNet50+CA", "--seeds", "0")[1]
+
+
+def test_a_report_is_frozen(swept, run, tmp_path):
+    path = tmp_path / "submitted.json"
+    words = ("--table", "ean:2", "--columns", "top1")
+    code, first, err = run(swept, *words, "--lock", path)
+    assert code == 0
+    assert f"locked in {path}: 4 runs" in err
+    train(swept, specs(EAN2, "ResNet50+CA", **DIGITS)[0], 1.0, device="cpu")
+    assert run(swept, *words)[1] != first
+    code, again, err = run(swept, "--lock", path)
+    assert (code, again) == (0, first)
+    assert "4 runs, unchanged since" in err
+    code, out, err = run(swept, "--lock", path, "--table", "ean:3")
+    assert (code, out) == (2, "")
+    assert "was locked with --table ean:2, not with --table ean:3" in err
+    before = path.read_bytes()
+    gone = swept.run(specs(EAN2, "ResNet50", **DIGITS)[0].id)
+    gone.path.rename(tmp_path / "away")
+    code, out, err = run(swept, "--lock", path)
+    assert (code, out, path.read_bytes()) == (2, "", before)
+    assert f"no longer in this workspace: {gone.id}" in err
+
+
+def test_a_comparison_is_frozen_too(workspace, run, tmp_path):
+    path = tmp_path / "submitted.json"
+    _, first, _ = run(workspace, "--lock", path)
+    assert run(workspace, "first", "--lock", path)[0] == 2
+    assert run(workspace, "--lock", path)[1] == first
+
+
+def test_a_number_is_traced(swept, run):
+    code, out, _ = run(swept, "--table", "ean:2", "--provenance", "--cell", "ResNet50:top1")
+    assert code == 0
+    one, two = (spec.id for spec in specs(EAN2, "ResNet50", ("0", "1"), **DIGITS))
+    assert f"ResNet50, Top-1 Acc (%) measured: 90.50 ± 0.71 from {one}, {two}" in out
+    assert "commit" in out
+    document = json.loads(run(swept, "--table", "ean:2", "--provenance", "--json")[1])
+    assert {one, two} <= document["runs"].keys()
+    assert run(swept, "--table", "ean:2", "--cell", "ResNet50:params")[2].endswith("no runs are behind these numbers\n")
+
+
+def test_a_page_tells_where_its_numbers_are_from(swept, run):
+    _, out, _ = run(swept, "--table", "ean:2", "--format", "html")
+    assert out.count(specs(EAN2, "ResNet50", **DIGITS)[0].id) > 1
+    assert "<svg" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--table", "ean:2", "--columns", "topp1"], "there is no column 'topp1'; did you mean 'top1'?"),
+        (["--columns", "topp1"], "there is no column 'topp1'; did you mean 'top1'?"),
+        (["--rows", "elaa"], "there is no row 'elaa'; did you mean 'ela"),
+        (["--seeds", "x"], "--seeds is x; it must be a whole number"),
+        (["--seeds", "0,"], "a value is empty"),
+        (["--missing", "--provenance"], "give one of them"),
+        (["--provenance", "-o", "x.csv"], "without -o"),
+        (["--standalone", "-f", "csv"], "--standalone goes with latex, not with csv"),
+        (["--standalone", "--macros"], "give one of them"),
+        (["--lock", "no/such/x.json"], "there is no folder no/such"),
+        (["--epoch", "first"], "first"),
+    ],
+)
+def test_bad_words_are_one_line(workspace, run, words, message):
+    code, out, err = run(workspace, *words)
+    assert (code, out) == (2, "")
+    assert message in err

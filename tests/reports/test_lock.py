@@ -1,0 +1,114 @@
+"""A report that is frozen in a file."""
+
+import json
+
+import pytest
+from report_workspace import cells, families, line, specs, train
+from report_workspace import table as named
+
+from attnctl.rundir import Workspace
+from attnctl.values import SpecError
+from db import open_index, rebuild
+from reports import lock, published
+
+EAN2 = named("ean:2")
+REQUEST = {"--table": "ean:2", "--columns": "top1"}
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    made = Workspace(tmp_path / "w")
+    for name, top1 in (("ResNet50", 60.0), ("ResNet50+SE", 61.0)):
+        for spec in specs(EAN2, name):
+            train(made, spec, 50.0, top1)
+    return made
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "submitted.json"
+
+
+def report(workspace):
+    items = cells(EAN2)
+    found = families(workspace, items)
+    return published.build(EAN2, items, found), [row for rows in found.values() for row in rows]
+
+
+def rows(workspace, frozen):
+    with open_index(workspace) as index:
+        index.refresh()
+        return index.runs(list(frozen.runs))
+
+
+def test_what_is_frozen_is_read_back(workspace, path):
+    made, found = report(workspace)
+    written = lock.write(path, made, found, REQUEST, 1.0)
+    assert lock.read(path) == written
+    assert written.report == made
+    assert set(written.runs) == {row.id for row in found}
+    document = json.loads(path.read_text())
+    assert {run["family"] for run in document["runs"].values()} == {row.family for row in found}
+    lock.check_runs(path, written, rows(workspace, written))
+
+
+def test_later_runs_change_nothing(workspace, path):
+    made, found = report(workspace)
+    frozen = lock.write(path, made, found, REQUEST, 1.0)
+    train(workspace, specs(EAN2, "ResNet50", ("1",))[0], 99.0)
+    later, _ = report(workspace)
+    assert line(later.table, "ResNet50", later.names)["top1"].n == 2
+    lock.check_runs(path, frozen, rows(workspace, frozen))
+    assert lock.read(path).report == made
+
+
+def test_a_run_that_changed_is_named(workspace, path):
+    made, found = report(workspace)
+    frozen = lock.write(path, made, found, REQUEST, 1.0)
+    (spec,) = specs(EAN2, "ResNet50")
+    train(workspace, spec, 50.0, 62.5, number=2)
+    rebuild(workspace).close()
+    with pytest.raises(SpecError, match=f"since it was locked, run {spec.id}: last top1 was 60.0 and is 62.5"):
+        lock.check_runs(path, frozen, rows(workspace, frozen))
+
+
+def test_a_run_that_is_gone_is_named(workspace, path):
+    made, found = report(workspace)
+    frozen = lock.write(path, made, found, REQUEST, 1.0)
+    (spec,) = specs(EAN2, "ResNet50")
+    there = [row for row in rows(workspace, frozen) if row.id != spec.id]
+    with pytest.raises(SpecError, match=f"a run is behind it no longer in this workspace: {spec.id}"):
+        lock.check_runs(path, frozen, there)
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        ({"--table": "ean:3"}, "was locked with --table ean:2, not with --table ean:3; lock that into another file"),
+        ({"--columns": "top1,params"}, "was locked with --columns top1, not with --columns top1,params"),
+        ({"--sort": "top1"}, "was locked without --sort, not with --sort top1"),
+    ],
+)
+def test_another_report_than_the_frozen_one_is_refused(workspace, path, request_, message):
+    frozen = lock.write(path, *report(workspace), REQUEST, 1.0)
+    with pytest.raises(SpecError, match=message):
+        lock.check_request(path, frozen, request_)
+    lock.check_request(path, frozen, {})
+    lock.check_request(path, frozen, REQUEST)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "is no locked report"),
+        ("[]", "is no locked report"),
+        ('{"attnctl_report_lock": 2}', "is no locked report"),
+        ('{"attnctl_report_lock": 1}', "is damaged"),
+        ("\\xff", "is no locked report"),
+    ],
+)
+def test_another_file_is_refused(path, text, message):
+    assert lock.read(path) is None
+    path.write_text(text)
+    with pytest.raises(SpecError, match=message):
+        lock.read(path)
