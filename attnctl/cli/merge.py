@@ -34,6 +34,7 @@ def merge(
     from attnctl import merge as merging
 
     ours, theirs = context.config().workspace, _other(folder)
+    merging.check(ours, theirs)
     with ExitStack() as stack:
         if dry_run:
             found, changes, broken = _look(ours, theirs)

@@ -12,6 +12,6 @@ their reservations, one that completed last; so what they come to does not depen
 """
 
 from attnctl.merge.apply import alone, apply, recover, unfinished
-from attnctl.merge.plan import Plan, plan
+from attnctl.merge.plan import Plan, check, plan
 
-__all__ = ["Plan", "alone", "apply", "plan", "recover", "unfinished"]
+__all__ = ["Plan", "alone", "apply", "check", "plan", "recover", "unfinished"]

@@ -44,8 +44,7 @@ class Plan:
 
 
 def plan(ours: Workspace, theirs: Workspace, track: Track = iter) -> Plan:
-    """Look at every run of the other workspace. Raises SpecError when it is none, or is this one."""
-    _check(ours, theirs)
+    """Look at every run of the other workspace."""
     found, sides = Plan(), (Histories(ours), Histories(theirs))
     there = {name for name in ours.run_ids() if _ID.fullmatch(name)}
     for run in track([name for name in theirs.run_ids() if _ID.fullmatch(name)]):
@@ -58,7 +57,8 @@ def plan(ours: Workspace, theirs: Workspace, track: Track = iter) -> Plan:
     return found
 
 
-def _check(ours: Workspace, theirs: Workspace) -> None:
+def check(ours: Workspace, theirs: Workspace) -> None:
+    """Raise SpecError when the other is no workspace, or is this one."""
     root, other = ours.root.resolve(), theirs.root.resolve()
     if not other.is_dir():
         raise SpecError(f"there is no folder {theirs.root}")

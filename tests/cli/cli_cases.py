@@ -24,6 +24,9 @@ GOOD = {
     "logs": ["{run}"],
     "cancel": ["{run}", "--yes"],
     "doctor": ["--job"],
+    "export": ["{run}", "--format", "csv"],
+    "archive": ["first", "--output", "first.tar.gz"],
+    "merge": ["."],
     "data fetch": ["cifar100"],
 }
 NEAR = {

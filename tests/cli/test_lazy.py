@@ -63,6 +63,9 @@ def test_help_imports_neither_torch_nor_anything_else_that_is_slow(words: list[s
         ["recipes"],
         ["init"],
         ["db", "path"],
+        ["export", "--format", "csv"],
+        ["import", "--list"],
+        ["archive", "first", "-o", "first.tar.gz"],
     ],
     ids=" ".join,
 )
