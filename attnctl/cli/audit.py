@@ -20,7 +20,8 @@ _COLUMNS = ("paper", "table", "row", "column", "published", "ours", "counted as"
 
 def audit(
     paper: Annotated[
-        str | None, typer.Option(help="Of one paper: ela, nam, ean or an.", autocompletion=complete.papers)
+        str | None,
+        typer.Option(help="Of one paper: ela, nam, ean, an, or your own file.", autocompletion=complete.papers),
     ] = None,
     table: Annotated[str | None, typer.Option(help="Of one table, by its number.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object with a list `rows`.")] = False,

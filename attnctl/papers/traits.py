@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -23,7 +24,7 @@ from attnctl.files import write_atomic
 from attnctl.papers.model import Setup
 from attnctl.signature import ModuleSource
 from attnctl.spec import NO_MODULE
-from attnctl.values import Scalar, text
+from attnctl.values import Scalar, SpecError, text
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -35,7 +36,7 @@ WIDTHS = (64, 128, 256, 512, 1024, 2048)
 _CHANNELS = 64
 _MAPS = 8
 _NEAR = 6  # the side of a map
-_SIDE = 48  # of a map in which two places can be farther from each other than a window of 32
+_SIDE = 32  # of a map in which two places can be farther from each other than a window of 61 reaches
 
 
 @dataclass(frozen=True)
@@ -54,19 +55,39 @@ def of(setup: Setup) -> Traits | None:
         return None
     source = attention.describe(setup.module)
     values = source.resolve(dict(setup.hyperparameters))
-    known = _known().get(_key(source, values))
-    return known if known is not None else measure(source, values)
+    if (known := _known().get(_key(source, values))) is not None:
+        return known
+    try:
+        return measure(source, values)
+    except SpecError:
+        raise
+    except (ValueError, RuntimeError) as error:  # a module's own word about its channels or its map
+        raise SpecError(f"{source.name} cannot be asked what it is: {error}") from error
 
 
 def measure(source: ModuleSource, values: dict[str, Scalar]) -> Traits:
     """What a module with these hyperparameters is, by building it."""
-    lighter = tuple(width for width in WIDTHS if _parameters(source, values, width) < 2 * width * (width // 16))
-    return Traits(
-        keeps_channels=_rank(_generic(source, values, _NEAR)) == _CHANNELS,
-        long_range=_depends_on_place(_generic(source, values, _SIDE)),
-        lightweight=lighter == WIDTHS,
-        lighter=lighter,
-    )
+    with _one_thread():
+        lighter = tuple(width for width in WIDTHS if _parameters(source, values, width) < 2 * width * (width // 16))
+        return Traits(
+            keeps_channels=_rank(_generic(source, values, _NEAR)) == _CHANNELS,
+            long_range=_depends_on_place(_generic(source, values, _SIDE)),
+            lightweight=lighter == WIDTHS,
+            lighter=lighter,
+        )
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """For matrices so small that more threads only wait for each other, long where other processes compute."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _generic(source: ModuleSource, values: dict[str, Scalar], side: int) -> nn.Module:

@@ -121,6 +121,24 @@ def test_what_is_no_file_says_so(attnctl: Run, folder: Path, file: str, error: s
     assert (result.code, result.out, result.err) == (2, "", f"attnctl: {error}\n")
 
 
+def test_what_a_paper_prints_of_complexity_can_be_audited(attnctl: Run, folder: Path) -> None:
+    assert attnctl("paper", "new", "my.toml").code == 0
+    file = folder / "my.toml"
+    file.write_text(file.read_text().replace('year = "2018"\ncite', 'params = "0.274"\nyear = "2018"\ncite'))
+    result = attnctl("audit", "--paper", "my.toml")
+    assert result.code == 0, result.err
+    assert result.out.splitlines()[1].split() == [
+        "my",
+        "1",
+        "ResNet-20+SE",
+        "params",
+        "0.274",
+        "0.274",
+        "exact",
+        "match",
+    ]
+
+
 def test_a_paper_of_strange_texts_is_one(attnctl: Run, folder: Path) -> None:
     assert attnctl("paper", "new", "my.toml").code == 0
     file = folder / "my.toml"

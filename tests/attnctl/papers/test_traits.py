@@ -90,6 +90,12 @@ def test_every_module_can_be_asked() -> None:
         assert traits.of(Setup(module=name)) is not None
 
 
+def test_a_module_that_cannot_be_fed_says_so(tmp_path: Path) -> None:
+    setup = own(tmp_path, "self.w = nn.Conv2d(channels + 1, channels, 1)", "x * self.w(x)")
+    with pytest.raises(SpecError, match=r"mine:Mine cannot be asked what it is: .* to have 65 channels"):
+        traits.of(setup)
+
+
 def test_the_plain_backbone_is_no_module_and_an_unknown_one_says_so() -> None:
     assert traits.of(Setup()) is None
     with pytest.raises(SpecError, match="unknown module 'elaa'; did you mean 'ela'"):
