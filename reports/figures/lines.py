@@ -12,6 +12,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from attnctl.values import text
 from reports.figures import curves, legend, scatter, style, sweep
 from reports.figures.data import Chart, Charts, Width
+from reports.figures.scatter import FRONT
 
 _HEIGHTS: Mapping[Width, float] = {"column": 2.1, "page": 2.7}
 _WIDEST = 3
@@ -39,6 +40,8 @@ def draw(charts: Charts, width: Width) -> Figure:
         _label(axes, chart, style.INCHES[width] / columns)
         for name, entry in _DRAW[chart.kind](axes, chart, looks).items():
             handles.setdefault(name, entry)
+    if front := handles.pop(FRONT, None):
+        handles[FRONT] = front  # the last of the legend, whatever panel has it first
     if len(handles) > 1:
         legend.put(figure, [handle for handle, _ in handles.values()], [words for _, words in handles.values()])
     for chart, axes in zip(charts.panels, every.flat, strict=False):

@@ -181,16 +181,18 @@ def _panel(material: Material, part: Mapping[str, Any]) -> Chart:
         size = next((value for run in runs.rows if (value := getattr(run, _COSTS[part["x"]]))), None)
         point = _mean(size / _UNITS.get(unit, 1.0), runs, metric, row.printed) if size else None
         if point is not None:
-            measured[row.group].append(point)
+            measured[row.group or table.rows[0].printed].append(point)
         x, value = (_printed(row.published.get(column.key, "")) for column in (cost, y))
         if material.published and x is not None and value is not None:
-            printed[row.group].append(Point(x=x, y=value, name="" if point is not None else row.printed))
+            printed[row.group or table.rows[0].printed].append(
+                Point(x=x, y=value, name="" if point is not None else row.printed)
+            )
     ours = with_front((Series(name=name, points=tuple(found)) for name, found in measured.items()), lower=metric.lower)
     theirs = [Series(name=name, points=tuple(found), published=True) for name, found in printed.items()]
     title = f"{cost.title or cost.key} ({cost.unit})" if cost.unit else cost.title
     return Chart(
         kind="scatter",
-        title=table.name if len(material.figure.settings.get("panels", ())) > 1 else "",
+        title=f"table {table.number}" if len(material.figure.settings.get("panels", ())) > 1 else "",
         x=Axis(name=part["x"], title=title),
         y=Axis(name=y.metric, title=f"{y.title} ({y.unit})" if y.unit else y.title),
         series=(*ours, *(theirs if ours else with_front(theirs, lower=metric.lower))),

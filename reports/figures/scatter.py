@@ -12,6 +12,8 @@ from reports.figures.data import Chart
 from reports.figures.marks import Handles
 from reports.figures.style import Look
 
+FRONT = "Pareto front"
+
 _NAMED_PER_INCH = 4.5
 """Where there are more points, those of the front alone are named."""
 
@@ -31,7 +33,7 @@ def draw(axes: Axes, chart: Chart, looks: Mapping[str, Look]) -> Handles:
             linestyle=(0, (4, 2)),
             zorder=1,
         )
-        handles["front"] = line, "Pareto front"
+        handles[FRONT] = line, FRONT
     axes.margins(0.12)
     return handles
 

@@ -1,0 +1,150 @@
+"""From runs to what is drawn: which runs are one point, which lines there are, what is refused."""
+
+from __future__ import annotations
+
+import pytest
+from figure_runs import history, runs
+
+from attnctl.values import SpecError
+from reports.figures import charts
+from reports.figures.data import Axis, Series
+from reports.figures.points import value_axis, with_front
+
+GROUPS = {"hyperparameters": {"G": ("1", "2", "4")}, "seeds": ("0", "1")}
+
+
+def accuracy(spec):
+    return 90.0 + dict(spec.hyperparameters).get("G", 0) + 2 * spec.seed
+
+
+def test_a_hyperparameter_gives_a_series_for_each_module_and_a_level_for_the_plain_backbone():
+    rows = runs(accuracy, modules=("none", "ean"), **GROUPS)
+    chart = charts.over_setting(rows, "G", "top1")
+    assert chart.x == Axis(name="G", title="G", log=2, ticks=(1.0, 2.0, 4.0))
+    (series,) = chart.series
+    assert series.name == "ean"
+    assert [(point.x, point.y, point.n) for point in series.points] == [(1, 92, 2), (2, 93, 2), (4, 95, 2)]
+    assert series.points[0].spread == pytest.approx(2**0.5)
+    assert {run for point in series.points for run in point.runs} == {row.id for row in rows if row.module == "ean"}
+    (level,) = chart.levels
+    assert (level.name, level.y, level.n) == ("no attention", 91.0, 2)
+
+
+def test_what_else_differs_becomes_a_line_of_its_own():
+    rows = runs(accuracy, modules=("ean",), backbones=("resnet20", "resnet56"), **GROUPS)
+    assert [series.name for series in charts.over_setting(rows, "G", "top1").series] == [
+        "ean, resnet20",
+        "ean, resnet56",
+    ]
+    rows = runs(accuracy, modules=("ean",), overrides={"lr": ("0.1", "0.01")}, **GROUPS)
+    assert [series.name for series in charts.over_setting(rows, "G", "top1").series] == ["ean lr=0.01", "ean lr=0.1"]
+    over_rate = charts.over_setting(rows, "lr", "top1")
+    assert [series.name for series in over_rate.series] == ["ean G=1", "ean G=2", "ean G=4"]
+    assert over_rate.x.log == 0  # a single decade
+
+
+def test_versions_of_the_code_are_never_one_mean():
+    rows = runs(accuracy, modules=("ean",), **GROUPS)
+    older = runs(lambda spec: 10.0, modules=("ean",), **GROUPS)
+    for row in older:
+        row.id, row.versions = f"old{row.id}", "older"
+    for row in older:
+        row.details["hyperparameters"].update({row.id: {"G": "1", "shared": "true"}})
+        row.details["recipe"].update({row.id: rows[0].recipe_values})
+    names = [series.name for series in charts.over_setting([*rows, *older], "G", "top1").series]
+    assert len(names) == 2
+    assert any(name.endswith("older") for name in names)
+
+
+@pytest.mark.parametrize(
+    ("values", "log"),
+    [
+        ((1, 2, 4, 8), 2),
+        ((0.25, 0.5, 1), 2),
+        ((1, 2), 0),
+        ((5, 7, 9), 0),
+        ((0, 1, 2, 4), 0),
+        ((0.001, 0.01, 0.1), 10),
+        ((0, 0.1, 10), 0),
+    ],
+)
+def test_powers_of_two_and_decades_are_on_a_logarithmic_axis(values, log):
+    assert value_axis("x", values).log == log
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        ("g", "top1", "no run here has 'g'; did you mean 'G'?"),
+        ("epohc", "top1", "no run here has 'epohc'; did you mean 'epoch'?"),
+        ("lr", "top1", "lr is 0.1 in all of these runs"),
+        ("groups", "top1", "groups is not numeric: run "),
+        ("G", "top9", "no completed run has 'top9'; did you mean 'top1'?"),
+    ],
+)
+def test_what_cannot_be_drawn_says_why(x, y, message):
+    rows = runs(accuracy, modules=("ean",), **GROUPS)
+    rows += runs(lambda spec: 50.0, modules=("ela",), hyperparameters={"groups": ("c", "4")})
+    with pytest.raises(SpecError) as raised:
+        charts.over_setting(rows, x, y)
+    assert message in str(raised.value)
+
+
+def test_without_a_completed_run_the_states_are_told():
+    rows = runs(lambda spec: None, modules=("ean",), **GROUPS)
+    with pytest.raises(SpecError, match="none of the 6 runs is completed, so there is nothing to draw: 6 running"):
+        charts.over_setting(rows, "G", "top1")
+
+
+def test_what_is_done_is_drawn_and_the_rest_is_told():
+    rows = runs(lambda spec: None if spec.seed else accuracy(spec), modules=("ean",), **GROUPS)
+    (series,) = charts.over_setting(rows, "G", "top1").series
+    assert [(point.n, point.spread) for point in series.points] == [(1, None)] * 3
+    assert charts.progress(rows) == ("3 of 6 runs are completed; the others: 3 running",)
+    assert charts.progress([row for row in rows if not row.seed]) == ()
+
+
+def test_curves_are_means_over_the_seeds_that_have_come_to_an_epoch():
+    rows = runs(accuracy, modules=("none", "se"), seeds=("0", "1"))
+    found = {row.id: history([10, 20, 30][: 3 - row.seed]) for row in rows}
+    chart = charts.over_epochs(rows, found.__getitem__, "top1", (20.0, 99.0))
+    plain, se = chart.series
+    assert (plain.name, se.name) == ("no attention", "se")
+    assert [(point.x, point.y, point.n) for point in plain.points] == [(1, 10, 2), (2, 20, 2), (3, 30, 1)]
+    assert [(item.series, item.target, item.epoch) for item in chart.reached] == [
+        ("no attention", 20.0, 2.0),
+        ("no attention", 99.0, None),
+        ("se", 20.0, 2.0),
+        ("se", 99.0, None),
+    ]
+    falling = charts.over_epochs(rows, lambda run: history([3, 2, 1], "loss"), "loss", (2.0,))
+    assert [item.epoch for item in falling.reached] == [2.0, 2.0]
+    with pytest.raises(SpecError, match="no run here has top5 of any epoch"):
+        charts.over_epochs(rows, found.__getitem__, "top5")
+
+
+def test_a_scatter_plot_has_a_point_for_each_network_in_a_unit_that_fits():
+    rows = runs(accuracy, modules=("none", "ean"), **GROUPS)
+    chart = charts.over_cost(rows, "params", "top1")
+    (series,) = chart.series
+    assert (series.name, chart.x.title) == ("resnet20", "parameters (M)")
+    assert {point.name: point.x for point in series.points} == {
+        "no attention": 0.272,
+        "ean G=1": 0.273,
+        "ean G=2": 0.2725,
+        "ean G=4": 0.27225,
+    }
+    assert {point.name for point in series.points if point.front} == {"no attention", "ean G=4"}
+
+
+def test_the_front_is_of_all_series_and_of_the_lower_where_that_is_better():
+    series = [
+        Series(name="a", points=tuple(charts.Point(x=x, y=y) for x, y in ((1, 5), (2, 4), (3, 7)))),
+        Series(name="b", points=tuple(charts.Point(x=x, y=y) for x, y in ((1, 6), (3, 7), (4, 6)))),
+    ]
+
+    def front(**options):
+        return [[(point.x, point.y) for point in item.points if point.front] for item in with_front(series, **options)]
+
+    assert front() == [[(3, 7)], [(1, 6), (3, 7)]]
+    assert front(lower=True) == [[(1, 5), (2, 4)], []]

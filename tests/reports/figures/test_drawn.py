@@ -1,0 +1,127 @@
+"""Figures as files: PDF, SVG and PNG that open, the same bytes each time, nothing cut off and no name lost."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import matplotlib
+import numpy as np
+import pytest
+from figure_runs import DRAWINGS, NAME, curves_chart, scatter_chart, sweep_chart
+from PIL import Image
+
+from attnctl.values import SpecError
+from reports.figures import binned, save, style
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.mark.parametrize(("ending", "magic"), [(".pdf", b"%PDF"), (".svg", b"<?xml"), (".png", b"\x89PNG")])
+def test_a_figure_is_the_same_bytes_each_time_whatever_the_user_s_matplotlibrc_says(ending, magic):
+    before = save.rendered(sweep_chart(), ending)
+    assert before.startswith(magic)
+    own = {"font.size": 20, "axes.facecolor": "red", "text.usetex": True, "svg.hashsalt": "x", "pdf.fonttype": 3}
+    with matplotlib.rc_context(own):
+        assert save.rendered(sweep_chart(), ending) == before
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+@pytest.mark.parametrize("width", style.INCHES)
+def test_a_figure_is_as_wide_as_the_paper_and_nothing_is_cut_off(name, width):
+    image = Image.open(io.BytesIO(save.rendered(DRAWINGS[name](), ".png", width)))
+    assert image.width == pytest.approx(300 * style.INCHES[width], abs=1)
+    pixels = np.array(image.convert("L"))
+    border = np.concatenate([pixels[:2].ravel(), pixels[-2:].ravel(), pixels[:, :2].ravel(), pixels[:, -2:].ravel()])
+    assert border.min() == 255, "something touches the edge"
+    assert pixels.min() < 100
+
+
+def test_an_svg_is_xml_without_a_date_and_a_pdf_has_its_fonts_whole_and_its_names_as_they_are(tmp_path):
+    root = ElementTree.fromstring(save.rendered(sweep_chart(), ".svg"))
+    assert root.tag == f"{SVG}svg"
+    assert not [element for element in root.iter() if element.tag.endswith("}date")]
+    file = tmp_path / "figure.pdf"
+    save.save(sweep_chart(), file)
+    if shutil.which("pdftotext") is None:
+        assert "CI" not in os.environ, "CI has poppler-utils"
+        pytest.skip("pdftotext and pdffonts are not here")
+    text = subprocess.run(["pdftotext", file, "-"], capture_output=True, text=True, check=True).stdout
+    assert NAME in " ".join(text.split())
+    fonts = subprocess.run(["pdffonts", file], capture_output=True, text=True, check=True).stdout
+    assert "Type 3" not in fonts
+    assert "TrueType" in fonts
+
+
+def test_series_differ_in_colour_and_marker_and_line_as_far_as_they_go():
+    looks = [style.look(number) for number in range(21)]
+    assert len({(look.colour, look.marker) for look in looks}) == 21
+    assert len({look.colour for look in looks[:7]}) == len({look.marker for look in looks[:7]}) == 7
+
+
+@pytest.mark.parametrize("width", style.INCHES)
+def test_no_name_of_a_point_covers_another_or_the_edge(width):
+    with style.styled():
+        figure = save.drawn(scatter_chart(), width)
+        figure.draw_without_rendering()
+        labels = [text for text in figure.axes[0].texts if text.get_text()]
+        boxes = [label.get_window_extent() for label in labels]
+        assert {label.get_text() for label in labels} == {f"{kind} {k}" for kind in ("front", "rest") for k in range(3)}
+        assert [label.get_fontweight() for label in labels].count("bold") == 3
+        for number, box in enumerate(boxes):
+            assert not any(box.overlaps(other) for other in boxes[number + 1 :])
+            assert figure.bbox.containsx(box.x1)
+            assert figure.bbox.containsx(box.x0)
+
+
+def test_the_epochs_to_a_target_stand_in_the_legend():
+    with style.styled():
+        figure = save.drawn(curves_chart(), "page")
+        (legend,) = figure.legends
+        words = [text.get_text() for text in legend.get_texts()]
+    assert words == ["no attention (15)", "se (14)", "ean G=8 (13)", "(epochs to top-1 of 72)"]
+    assert len(figure.axes) == 2
+
+
+def test_another_ending_is_refused(tmp_path):
+    with pytest.raises(SpecError, match=r"no format goes with the ending '.jpg'; give one of .pdf, .svg, .png"):
+        save.save(sweep_chart(), tmp_path / "figure.jpg")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_figure_needs_no_display(tmp_path):
+    code = (
+        "from figure_runs import sweep_chart; from pathlib import Path; from reports.figures import save;"
+        f"save.save(sweep_chart(), Path({str(tmp_path / 'f.png')!r}))"
+    )
+    environment = {name: value for name, value in os.environ.items() if name not in {"DISPLAY", "WAYLAND_DISPLAY"}}
+    environment |= {"PYTHONPATH": str(Path(__file__).parent), "MPLBACKEND": "TkAgg"}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    assert (tmp_path / "f.png").stat().st_size > 1000
+
+
+def test_densities_have_the_area_one_and_the_distance_is_between_0_and_1():
+    first, second = np.zeros(50, np.float32), np.ones(50, np.float32)
+    edges = binned.edges([first, second])
+    assert (edges[0], edges[-1], len(edges)) == (0.0, 1.0, binned.BINS + 1)
+    (apart,) = binned.distributions({"a": [first, second]}, edges)
+    assert (apart.densities * np.diff(edges)).sum(1) == pytest.approx([1, 1])
+    assert apart.distance == pytest.approx(1.0)
+    (alike,) = binned.distributions({"a": [first, first]}, edges, pooled=True)
+    assert (len(alike.densities), alike.distance) == (1, 0.0)
+    (alone,) = binned.distributions({"a": [np.array([np.nan, 0.5])]}, edges)
+    assert alone.distance is None
+    assert (alone.densities * np.diff(edges)).sum() == pytest.approx(1)
+    assert list(binned.edges([np.full(3, 2.0)])[[0, -1]]) == [1.5, 2.5]
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_the_values_are_json(name):
+    document = save.to_json(DRAWINGS[name]())
+    assert json.loads(json.dumps(document, allow_nan=False)) == document
