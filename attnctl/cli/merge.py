@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from attnctl.merge.records import SweepChange
 
 
+SHOWN = 20
+"""Runs whose attempts are told one by one."""
+
+
 def merge(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="Another workspace, or an archive of one, unpacked. It is only read.")
@@ -115,8 +119,10 @@ def _show(found: Plan, changes: Sequence[SweepChange], broken: dict[str, str], *
     total = sum(count for count, _ in counts)
     told = ", ".join(f"{count} {words}" for count, words in counts if count)
     output.line(f"{total} run{'' if total == 1 else 's'}" + (f": {told}" if told else ""))
-    for run, joined in found.extended.items():
+    for run, joined in list(found.extended.items())[:SHOWN]:
         output.line(f"  {run}: {_in_words(joined)}")
+    if len(found.extended) > SHOWN:
+        output.line(f"  and {len(found.extended) - SHOWN} more; --json lists them all")
     for item in changes:
         renamed = f", as {item.record.name}: another sweep has that name here" if item.renamed else ""
         output.line(f"  sweep {item.renamed or item.record.name}{renamed}")

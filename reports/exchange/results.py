@@ -92,8 +92,8 @@ class _Reader:
         self.source = source
         self.found = Results()
         self._seen: dict[tuple[object, ...], str] = {}
-        self._small: dict[str, list[tuple[str, float]]] = {}
-        self._large: set[str] = set()
+        self._small: dict[tuple[str, str], list[tuple[str, float]]] = {}
+        self._large: set[tuple[str, str]] = set()
 
     def numbers(self, line: Line) -> dict[str, str]:
         """Column to text of what is measured in a line; raises SpecError when there is nothing."""
@@ -117,18 +117,19 @@ class _Reader:
             raise line.error(f"{text!r}: {unit} does not go with {column}", column)
         if value < 0 or (percent and value > 100):
             raise line.error(f"{text!r} must be {'from 0 to 100, in percent' if percent else 'at least 0'}", column)
+        place = line.texts.get("table", ""), column
         if percent and 0 < value <= 1 and not unit:
-            self._small.setdefault(column, []).append((line.where, value))
+            self._small.setdefault(place, []).append((line.where, value))
         elif percent and value:
-            self._large.add(column)
+            self._large.add(place)
         return value * _THOUSANDS.get(unit, 1.0)
 
     def fractions(self) -> Iterator[str]:
         """A warning of each column whose percentages look like fractions."""
-        for column, found in self._small.items():
+        for (table, column), found in self._small.items():
             where, value = found[0]
             more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-            if column not in self._large:
+            if (table, column) not in self._large:
                 yield f"{where}: column {column}: {value:g} %: percent are meant; is it {100 * value:g}?{more}"
 
     def add(self, line: Line, record: Imported) -> None:

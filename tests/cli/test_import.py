@@ -87,6 +87,11 @@ def test_fractions_are_warned_of(values: str, said: str, take) -> None:
     assert (result.code, said in result.err, bool(result.err)) == (0, True, bool(said))
 
 
+def test_fractions_in_one_table_are_not_hidden_by_percentages_in_another(take) -> None:
+    result = take("table,row,top1\nean:2,ResNet50,78\nnam:1,ResNet50,0.2\n")
+    assert "results.csv:3: column top1: 0.2 %: percent are meant" in result.err
+
+
 def test_what_may_be_meant_otherwise_is_said(take) -> None:
     result = take("label,backbone,dataset,params\nours,resnet5O,tiny-imagenet,25.6\n")
     assert result.code == 0

@@ -297,7 +297,7 @@ def made(root: Path, world: dict[int, list[Tried]]) -> Workspace:
     return workspace
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(world=worlds())
 def test_the_order_of_merging_does_not_matter_and_twice_is_once(
     world: list[dict[int, list[Tried]]], tmp_path_factory: pytest.TempPathFactory
