@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 import sqlalchemy  # noqa: F401 (its import is not what is measured)
-from workspaces import finished
+from workspaces import finished, specs
 
 from attnctl.rundir import Workspace
 from db import open_index
@@ -53,7 +53,7 @@ def main() -> None:
     runs, epochs, pairs = (*map(int, sys.argv[1:4]), *(200, 200, 5)[len(sys.argv) - 1 :])
     folder = Path(tempfile.mkdtemp(prefix="attnctl-bench-"))
     try:
-        workspace = finished(folder / "w", runs, epochs)
+        workspace = finished(folder / "w", specs(runs), epochs)
         times: dict[str, list[float]] = {"bare": [], "ours": []}
         for _ in range(pairs):
             path = folder / "bare.sqlite"

@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from workspaces import finished
+from workspaces import finished, specs
 
 from db import open_index
 
@@ -23,7 +23,7 @@ def main() -> None:
     runs, repeats = (*map(int, sys.argv[1:3]), *(10_000, 7)[len(sys.argv) - 1 :])
     folder = Path(tempfile.mkdtemp(prefix="attnctl-bench-"))
     try:
-        workspace = finished(folder / "w", runs, 3)
+        workspace = finished(folder / "w", specs(runs), 3)
         started = time.perf_counter()
         with open_index(workspace) as index:
             index.refresh()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from attnctl.grid import Axes, expand
@@ -43,9 +44,9 @@ def log(epochs: int) -> bytes:
     return b"".join(json.dumps(event).encode() + b"\n" for event in events)
 
 
-def finished(root: Path, count: int, epochs: int) -> Workspace:
-    """A workspace of `count` completed runs of one submission."""
-    workspace, runs, events = Workspace(root), specs(count), log(epochs)
+def finished(root: Path, runs: Sequence[RunSpec], epochs: int) -> Workspace:
+    """A workspace of completed runs of one submission."""
+    workspace, events = Workspace(root), log(epochs)
     request = Request(
         tag="bench",
         created=NOW,
