@@ -4,7 +4,7 @@ import multiprocessing
 
 import pytest
 
-from attnctl.files import create_exclusive, write_atomic
+from attnctl.files import create_exclusive, made_aside, write_atomic
 
 
 def test_an_atomic_write_leaves_the_old_file_or_the_new_and_nothing_beside_it(tmp_path, monkeypatch):
@@ -44,3 +44,33 @@ def test_the_maker_of_a_file_may_claim_it_again(tmp_path):
     assert create_exclusive(tmp_path / "owner", b"mine")
     assert create_exclusive(tmp_path / "owner", b"mine")
     assert not create_exclusive(tmp_path / "owner", b"yours")
+
+
+def test_what_is_made_aside_takes_the_place_of_a_file_or_a_folder(tmp_path):
+    (tmp_path / "file").write_text("old")
+    with made_aside(tmp_path / "file") as aside:
+        aside.write_text("new")
+        assert (tmp_path / "file").read_text() == "old"
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "old").write_text("x")
+    with made_aside(tmp_path / "folder") as aside:
+        aside.mkdir()
+        (aside / "new").write_text("x")
+    assert (tmp_path / "file").read_text() == "new"
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")) == ["file", "folder", "folder/new"]
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_what_breaks_off_aside_leaves_what_was_there(made, tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "old").write_text("x")
+
+    def make():
+        with made_aside(tmp_path / "folder") as aside:
+            if made:
+                aside.mkdir()
+                raise KeyboardInterrupt  # else nothing is made, and there is nothing to rename
+
+    with pytest.raises(KeyboardInterrupt if made else FileNotFoundError):
+        make()
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")) == ["folder", "folder/old"]
