@@ -6,14 +6,12 @@ under the first. A number is never broken.
 
 from __future__ import annotations
 
-import io
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, zip_longest
 
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.table import Table as Grid
 from rich.text import Text
 
 from reports.table import Cell, Column, Row, Span, Table, all_rows, one_line, spans, texts
@@ -27,17 +25,15 @@ GAP = 2
 SUPERSCRIPT = str.maketrans("0123456789abcdefghijklmnoprstuvwxyz", "⁰¹²³⁴⁵⁶⁷⁸⁹ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ")
 
 
-def renderable(table: Table, *, boxes: bool = True) -> Shown:
-    """The table for a rich console. Texts of users are never read as markup. boxes: with rules under the headings."""
-    return Shown(table, boxes)
+def renderable(table: Table) -> Shown:
+    """The table for a rich console. Texts of users are never read as markup."""
+    return Shown(table)
 
 
 def render(table: Table) -> str:
     """The table as plain text: no colours, no rules, no line folded."""
-    stream = io.StringIO()
-    console = Console(file=stream, width=PLAIN_WIDTH, color_system=None, force_terminal=False, highlight=False)
-    console.print(renderable(table, boxes=False))
-    return "".join(line.rstrip() + "\n" for line in stream.getvalue().splitlines())
+    title, blocks, notes = _parts(table, PLAIN_WIDTH, rules=False)
+    return "".join(line.plain.rstrip() + "\n" for line in (*title, *blocks, *notes))
 
 
 @dataclass(frozen=True)
@@ -45,44 +41,53 @@ class Shown:
     """A table that fits itself to the console's width."""
 
     table: Table
-    boxes: bool
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Title, blocks, notes and footnotes."""
-        table = self.table
-        if one_line(table.title):
-            yield _text(table.title, "bold")
-        head, fields = _fields(table)
-        room = options.max_width - sum(field.width + GAP for field in head)
-        for number, block in enumerate(_blocks(fields, room)):
-            if number:
-                yield Text()
-            yield from self._block([*head, *_filled(block, room)])
-        if table.notes or table.footnotes:
-            yield Text()
-        yield from (_text(note, "dim") for note in table.notes)
-        yield from (_text(f"{_marks((note.mark,))} {note.text}", "dim") for note in table.footnotes)
+        title, blocks, notes = _parts(self.table, options.max_width, rules=True)
+        yield from title
+        yield Text("\n", no_wrap=True, overflow="ignore").join(blocks)
+        yield from notes
 
-    def _block(self, fields: Sequence[_Field]) -> Iterator[Text | Grid]:
-        """Headings over the rows, those of a group under its title."""
-        if any(field.column and field.column.span for field in fields):
-            yield _span_line(fields)
-        headings = _grid(fields)
-        headings.add_row(*(field.heading() for field in fields))
-        if self.boxes:
-            headings.add_row(*(Text("─" * field.width, style="dim") for field in fields))
-        yield headings
-        position = 0
-        for number, group in enumerate(self.table.groups):
-            if number:
-                yield Text()
-            if one_line(group.title):
-                yield _text(group.title, "italic")
-            rows = _grid(fields)
-            for _ in group.rows:
-                rows.add_row(*(field.cell(position) for field in fields))
-                position += 1
-            yield rows
+
+def _parts(table: Table, width: int, *, rules: bool) -> tuple[list[Text], list[Text], list[Text]]:
+    """The title, the lines of the blocks, and what stands under them. rules: under the headings."""
+    head, fields = _fields(table)
+    room = width - sum(field.width + GAP for field in head)
+    lines: list[Text] = []
+    for block in _blocks(fields, room):
+        lines += [*([Text()] if lines else []), *_block(table, [*head, *_filled(block, room)], rules=rules)]
+    notes = [_text(note, "dim") for note in table.notes]
+    notes += [_text(f"{_marks((note.mark,))} {note.text}", "dim") for note in table.footnotes]
+    title = [_text(table.title, "bold")] if one_line(table.title) else []
+    return title, lines, [*([Text()] if notes else []), *notes]
+
+
+def _block(table: Table, fields: Sequence[_Field], *, rules: bool) -> Iterator[Text]:
+    """Headings over the rows, those of a group under its title."""
+    if any(field.column and field.column.span for field in fields):
+        yield _span_line(fields)
+    yield from _beside([field.heading() for field in fields], fields)
+    if rules:
+        yield from _beside([[Text("─" * field.width, style="dim")] for field in fields], fields)
+    position = 0
+    for number, group in enumerate(table.groups):
+        if number:
+            yield Text()
+        if one_line(group.title):
+            yield _text(group.title, "italic")
+        for _ in group.rows:
+            yield from _beside([field.cell(position) for field in fields], fields)
+            position += 1
+
+
+def _beside(cells: Sequence[Sequence[Text]], fields: Sequence[_Field]) -> Iterator[Text]:
+    """The lines of a row, of cells that have one or more."""
+    for lines in zip_longest(*cells, fillvalue=Text()):
+        row = Text()
+        for text, field in zip(lines, fields, strict=True):
+            row.append_text(text).append(" " * (field.width + GAP - text.cell_len))
+        yield row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,22 +113,20 @@ class _Field:
     def left(self) -> bool:
         return self.column is None or self.column.kind == "words"
 
-    def heading(self) -> Text:
-        text = _text(self.title, "bold")
-        return text if self.left else self._placed(text, Text())
+    def heading(self) -> list[Text]:
+        return self._placed(_text(self.title, "bold"), Text())
 
-    def cell(self, row: int) -> Text:
+    def cell(self, row: int) -> list[Text]:
         return self._placed(self.numbers[row], self.states[row])
 
-    def _placed(self, number: Text, state: Text) -> Text:
+    def _placed(self, number: Text, state: Text) -> list[Text]:
         """Numbers end where the block ends, a state follows; in a column that is too narrow for both, in a new line."""
-        if self.left:
-            return Text(" ").join(part for part in (number, state) if part)
-        if self.width < self.natural:
+        if self.left or self.width < self.natural:
             lines = [line for part in (number, state) for line in _wrapped(part, self.width)]
-            return Text("\n").join(_right(line, self.width) for line in lines)
+            return lines if self.left else [_right(line, self.width) for line in lines]
         first, rest = (number, state) if number else (state, Text())
-        return Text(" ").join(part for part in (_right(first, self.block), rest) if part)
+        placed = _right(first, self.block)
+        return [placed.append(" ").append_text(rest) if rest else placed]
 
 
 def _fields(table: Table) -> tuple[list[_Field], list[_Field]]:
@@ -182,7 +185,7 @@ def _field(column: Column, cells: Sequence[Cell], parts: Sequence[tuple[str, str
         states.append(_text(said + ("" if number else _marks(cell.marks)), "yellow"))
     heading = _text(column.heading).cell_len
     block = max([heading, *(text.cell_len for text in numbers)])
-    natural = max([block, *(_beside(block, number, state) for number, state in zip(numbers, states, strict=True))])
+    natural = max([block, *(_unfolded(block, number, state) for number, state in zip(numbers, states, strict=True))])
     folded = [_longest_word(_text(column.heading)), *map(_longest_word, states)]
     whole = [_longest_word(text) if column.kind == "words" else text.cell_len for text in numbers]
     least = max([*folded, *whole])
@@ -209,7 +212,7 @@ def _right(text: Text, width: int) -> Text:
     return Text(" " * (width - text.cell_len)).append_text(text)
 
 
-def _beside(block: int, number: Text, state: Text) -> int:
+def _unfolded(block: int, number: Text, state: Text) -> int:
     """How wide a cell is when nothing is folded."""
     return block + 1 + state.cell_len if number and state else state.cell_len
 
@@ -274,13 +277,6 @@ def _centred(span: Span, width: int) -> str:
     return "─" * (spare // 2) + f" {text.plain} " + "─" * (spare - spare // 2)
 
 
-def _grid(fields: Sequence[_Field]) -> Grid:
-    grid = Grid.grid(padding=(0, GAP, 0, 0), pad_edge=False)
-    for field in fields:
-        grid.add_column(width=field.width, overflow="fold")
-    return grid
-
-
 def _marks(marks: Sequence[str]) -> str:
     """Footnote marks as superscripts; those that have none in Unicode in brackets."""
     return ",".join(
@@ -290,4 +286,6 @@ def _marks(marks: Sequence[str]) -> str:
 
 def _text(words: str, style: str = "") -> Text:
     """A user's text, never read as markup; what could break a line or steer a terminal is made visible."""
-    return Text("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words), style=style)
+    if not words.isprintable():
+        words = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words)
+    return Text(words, style=style)
