@@ -184,10 +184,10 @@ def trained_with(
     """The same without a word; and the sweep they are of, when they are not the paper's own."""
     wanted, name = given if given is not None else Overrides(), ""
     sweeps = {sweep.name: Overrides.from_json(sweep.overrides) for sweep in sweeps_of(index, part)}
-    if sweeps and not wanted.words() and not index.families(families(part, wanted, paper)):
-        newest = next(iter(sweeps))
-        name = newest if sweeps[newest].words() else ""
-        wanted = replace(sweeps[newest], seeds=wanted.seeds)
+    newest = next(iter(sweeps), "")
+    others = sweeps and sweeps[newest].words() and not wanted.words()
+    if others and not index.families(families(part, wanted, paper)):
+        name, wanted = newest, replace(sweeps[newest], seeds=wanted.seeds)
     if wanted.seeds != Overrides().seeds:
         return wanted, name
     seeds = [seed for sweep in reversed(sweeps.values()) if _alike(sweep, wanted) for seed in sweep.seeds]
