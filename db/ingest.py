@@ -209,11 +209,13 @@ def _spec_columns(facts: Facts) -> dict[str, Any]:
             "placement": "",
             "versions": "",
             "seed": 0,
+            "init": "",
             "family": "",
         }
     return {
-        **{name: getattr(spec, name) for name in ("module", "backbone", "placement", "dataset", "seed", "family")},
+        **{name: getattr(spec, name) for name in ("module", "backbone", "placement", "dataset", "seed", "init")},
         "label": spec.label(),
+        "family": spec.family,
         "versions": ", ".join(f"{name} {value}" for name, value in vars(spec.versions).items()),
     }
 

@@ -84,6 +84,8 @@ class RunRow:
     macs: int | None = None
     device: str | None = None
     node: str | None = None
+    init: str = ""
+    """The weights that it starts from, as `RunSpec.init`; empty is the seed's own."""
     family: str = ""
     """What it shares with all runs of its cell of a table, whatever their seeds and versions: `RunSpec.family`."""
     metrics: Mapping[str, float] = field(default_factory=dict)

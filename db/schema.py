@@ -52,6 +52,7 @@ run = Table(
     Column("dataset", String, nullable=False),
     Column("versions", String, nullable=False, comment="of the code that the numbers depend on"),
     Column("seed", Integer, nullable=False),
+    Column("init", String, nullable=False, comment="the weights that it starts from; empty: the seed's own"),
     Column("family", String, nullable=False, index=True, comment="what the runs of one cell of a table share: a hash"),
     # What became of it, by the evidence of the newest attempt.
     Column("state", String, nullable=False, index=True),

@@ -12,7 +12,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from attnctl.backbones.places import REPLACE
-from attnctl.records import RecordError
 from attnctl.spec import NO_MODULE, recipe_fields, recipe_types
 from attnctl.values import Scalar, listed, text
 from db import RunRow
@@ -121,7 +120,4 @@ def _code(run: RunRow) -> str:
 
 
 def _start(run: RunRow) -> str:
-    try:
-        return run.spec.init or "random weights"
-    except RecordError:
-        return "unknown"
+    return run.init or ("unknown" if run.module == "?" else "random weights")

@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from attnctl.state import State
@@ -69,15 +70,31 @@ class Replicates:
 
     def values(self, metric: Metric) -> list[float]:
         """The metric of the runs that are done."""
-        return [value for row in self.rows if (value := metric.of(row)) is not None]
+        return [value for _, value in self._measured(metric)]
 
     def summary(self, metric: Metric) -> Summary | None:
         """Its mean and spread; none of nothing."""
-        return summary(self.values(metric))
+        if metric not in self._summaries:
+            self._summaries[metric] = summary(self.values(metric))
+        return self._summaries[metric]
 
     def done(self, metric: Metric) -> tuple[RunRow, ...]:
         """The runs that its mean is of."""
-        return tuple(row for row in self.rows if metric.of(row) is not None)
+        return tuple(row for row, _ in self._measured(metric))
+
+    def _measured(self, metric: Metric) -> Sequence[tuple[RunRow, float]]:
+        """Looked for once: a table asks for the same mean, best and gain many times."""
+        if metric not in self._found:
+            self._found[metric] = [(row, value) for row in self.rows if (value := metric.of(row)) is not None]
+        return self._found[metric]
+
+    @cached_property
+    def _found(self) -> dict[Metric, Sequence[tuple[RunRow, float]]]:
+        return {}
+
+    @cached_property
+    def _summaries(self) -> dict[Metric, Summary | None]:
+        return {}
 
     def cell(self, metric: Metric, marks: tuple[str, ...] = ()) -> Cell:
         """The mean with its spread, or why there is none."""

@@ -15,7 +15,7 @@ from db import open_index, schema
 from db.place import location, of_mount
 from db.store import VERSION, StoreError, open_store
 
-GOLDEN = "c490190f54c7879c"
+GOLDEN = "b7ab0f66791cf0d9"
 
 
 def test_a_changed_schema_has_a_new_version():

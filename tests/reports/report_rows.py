@@ -44,6 +44,7 @@ def of_specs(specs, values, state="completed"):
                 steps=100,
                 params=272474,
                 macs=40813184,
+                init=spec.init,
                 family=spec.family,
                 metrics=metrics,
                 details=details,
