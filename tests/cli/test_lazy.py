@@ -54,6 +54,10 @@ def test_help_imports_neither_torch_nor_anything_else_that_is_slow(words: list[s
     "words",
     [
         ["sweep", "ela,se", "--kernel", "5,7", "--r", "4", "--dry-run"],
+        ["sweep", "--table", "ean:2", "--dataset", "digits", "--dry-run"],
+        ["sweep", "--figure", "ean:3", "--dataset", "digits", "--dry-run"],
+        ["papers"],
+        ["papers", "ela", "--json"],
         ["status"],
         ["status", "--json"],
         ["report"],
