@@ -1,0 +1,118 @@
+"""Trained networks are built again with the weights they ended with, and their layers found by the names users know."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+from two_steps import TwoSteps
+
+from attnctl.rundir import Workspace
+from attnctl.values import SpecError
+from jobs.inspect import layers, load
+from jobs.training import checkpoint, evaluation
+from jobs.training.group import Group
+
+
+def test_a_network_built_again_evaluates_to_what_its_training_said(trained, workspace):
+    for module in ("none", "ean"):
+        found = trained(module)
+        run = workspace.run(found.run)
+        state = checkpoint.load(checkpoint.stored(run)[0], run)
+        data = TwoSteps(found.spec)
+        group = Group(0, 1, torch.device("cpu"))
+        autocast = torch.autocast("cpu", enabled=False)
+        values = evaluation.evaluate(found.network, data, group, lambda images: images, autocast)
+        assert values["top1"] == state["best"]["top1"]
+        assert (found.step, found.size, found.refused) == (state["step"], 16, ())
+        assert not any(getattr(part, "inplace", False) for part in found.network.modules())
+        assert not found.network.training
+
+
+def test_averaged_weights_are_what_is_looked_at(trained, workspace):
+    found = trained("none", fields={"ema": ("0.5",)})
+    run = workspace.run(found.run)
+    state = checkpoint.load(checkpoint.stored(run)[0], run)
+    weight = found.network.get_parameter("conv1.weight" if "conv1.weight" in state["network"] else "conv.weight")
+    name = next(key for key, value in state["averaged"].items() if value.shape == weight.shape)
+    assert torch.equal(weight, state["averaged"][name])
+    assert not torch.equal(weight, state["network"][name])
+
+
+def test_users_own_modules_are_built_from_what_the_workspace_keeps(trained, own_file: Path):
+    found = trained(f"{own_file}:Gate")
+    own_file.unlink()
+    again = load.load(Workspace(found.sources.parent), found.run, torch.device("cpu"))
+    assert any(type(part).__name__ == "Gate" for part in again.network.modules())
+
+
+def test_a_damaged_checkpoint_is_passed_over_and_said(trained, workspace):
+    found = trained("none")
+    run = workspace.run(found.run)
+    (good,) = checkpoint.stored(run)
+    newer = run.checkpoints / "99-2.0.pt"
+    newer.write_bytes(good.read_bytes()[:-100])
+    try:
+        again = load.load(workspace, found.run, torch.device("cpu"))
+        assert again.step == found.step
+        assert len(again.refused) == 1
+        assert "99-2.0.pt" in again.refused[0]
+        good.rename(good.with_suffix(".away"))
+        with pytest.raises(SpecError, match=r"has no checkpoint to look into: .*99-2\.0\.pt"):
+            load.load(workspace, found.run, torch.device("cpu"))
+    finally:
+        newer.unlink()
+        good.with_suffix(".away").rename(good)
+
+
+def test_layers_are_found_with_and_without_attention_after_them(trained):
+    plain, attended = trained("none"), trained("ean")
+    assert layers.ends(plain) == layers.ends(attended) == ["layer1", "layer2", "layer3"]
+    name = next(path for path, _ in attended.network.named_modules() if path.endswith(".attention"))
+    place = name.removesuffix(".attention")
+    assert layers.resolve(attended, place) == place
+    assert layers.resolve(plain, place) == place
+    assert layers.resolve(attended, f"{place}.part") == f"{place}.part"
+    inner = trained("se", placement="stage")
+    assert layers.resolve(inner, "layer1.0.conv1") == "layer1.part.0.conv1"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("layer9", "has no layer 'layer9'; did you mean 'layer"),
+        ("fc", "layer fc of the network of run .* gives no maps"),
+    ],
+)
+def test_a_layer_that_is_none_is_refused(trained, name, message):
+    found = trained("none")
+    name = (
+        next((path for path, part in found.network.named_modules() if isinstance(part, torch.nn.Linear)), name)
+        if name == "fc"
+        else name
+    )
+    with pytest.raises(SpecError, match=message.replace("layer fc", f"layer {name}")):
+        layers.resolve(found, name)
+
+
+def test_a_gpu_that_is_not_there_is_said():
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    assert load.choose("auto") == torch.device("cpu")
+    with pytest.raises(SpecError, match="--device cpu"):
+        load.choose("cuda")
+
+
+def test_another_runs_weights_are_refused(trained, workspace, tmp_path):
+    found = trained("none")
+    spec = dataclasses.replace(found.spec, seed=5)
+    run = workspace.run(spec.id)
+    run.spec.parent.mkdir(parents=True)
+    run.spec.write_text(spec.canonical())
+    run.checkpoints.mkdir()
+    (good,) = checkpoint.stored(workspace.run(found.run))
+    (run.checkpoints / good.name).write_bytes(good.read_bytes())
+    with pytest.raises(SpecError, match=f"belongs to run {found.run}"):
+        load.load(workspace, spec.id, torch.device("cpu"))

@@ -1,0 +1,85 @@
+"""Images for a trained network are prepared as the evaluation prepares them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from attnctl.config import DataRoots
+from attnctl.grid import Axes, expand
+from attnctl.values import SpecError
+from jobs.data import open_data
+from jobs.data.errors import DataError
+from jobs.inspect import pictures
+
+
+def spec(**overrides):
+    made = {name: (value,) for name, value in overrides.items()}
+    return expand(Axes(modules=("none",), overrides=made)).specs[0]
+
+
+@pytest.mark.parametrize("side", ["0", "16"])
+def test_the_test_set_s_images_are_those_of_the_evaluation(side):
+    asked = spec(input_size=side)
+    shown = pictures.of_test_set(asked, DataRoots(), 7)
+    images, labels = next(iter(open_data(asked, DataRoots(), torch.device("cpu")).evaluate(0, 1)))
+    assert torch.equal(pictures.batch(shown, asked, torch.device("cpu")), images[:7])
+    assert [picture.label for picture in shown] == labels[:7].tolist()
+    assert shown[0].shown().shape == (int(side) or 32,) * 2 + (3,)
+
+
+def test_the_first_of_each_class_come_class_by_class():
+    shown = pictures.of_test_set(spec(), DataRoots(), 2, (9, 0))
+    assert [picture.label for picture in shown] == [9, 9, 0, 0]
+    assert len({picture.name for picture in shown}) == 4
+    with pytest.raises(SpecError, match="digits has no class 10"):
+        pictures.of_test_set(spec(), DataRoots(), 2, (0, 10))
+
+
+@pytest.mark.parametrize(
+    ("mode", "ending"), [("L", ".png"), ("RGB", ".jpg"), ("RGBA", ".png"), ("P", ".png"), ("1", ".png")]
+)
+def test_files_of_any_mode_and_size_fit(mode, ending, tmp_path):
+    grey = Image.fromarray(np.tile(np.arange(200, dtype=np.uint8), (90, 1)))
+    file = tmp_path / f"one{ending}"
+    grey.convert(mode).save(file)
+    (picture,) = pictures.of_files([file], spec(input_size="16"))
+    assert (picture.pixels.shape, picture.pixels.dtype, picture.label) == ((3, 16, 16), torch.uint8, None)
+    assert picture.name == file.name
+    left, right = picture.pixels[0, :, 0].float().mean(), picture.pixels[0, :, -1].float().mean()
+    assert left < right
+
+
+def test_a_digit_as_a_file_is_the_digit(tmp_path):
+    (digit,) = pictures.of_test_set(spec(), DataRoots(), 1)
+    Image.fromarray(digit.shown()).convert("L").save(tmp_path / "digit.png")
+    (again,) = pictures.of_files([tmp_path / "digit.png"], spec())
+    assert torch.equal(again.pixels, digit.pixels)
+
+
+def test_files_and_the_first_of_folders_are_found(tmp_path):
+    for name in ("b.png", "a.JPG", "c.jpeg", "notes.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / "empty").mkdir()
+    assert pictures.find_files([tmp_path], 2) == [tmp_path / "a.JPG", tmp_path / "b.png"]
+    assert pictures.find_files([tmp_path / "c.jpeg"], 1) == [tmp_path / "c.jpeg"]
+    with pytest.raises(SpecError, match="there is no image"):
+        pictures.find_files([Path("nowhere.png")], 1)
+    with pytest.raises(SpecError, match="there are no images"):
+        pictures.find_files([tmp_path / "empty"], 1)
+    with pytest.raises(DataError, match=r"b\.png cannot be read: damaged or not an image"):
+        pictures.of_files([tmp_path / "b.png"], spec())
+
+
+def test_images_of_class_folders_are_cropped_as_in_the_evaluation(tmp_path):
+    from jobs.data.images import transforms
+
+    wide = Image.fromarray(np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8))
+    wide.save(tmp_path / "photo.png")
+    imagenet = expand(Axes(modules=("none",), datasets=("imagenet",), backbones=("resnet18",))).specs[0]
+    (picture,) = pictures.of_files([tmp_path / "photo.png"], imagenet)
+    assert torch.equal(picture.pixels, transforms("none", 224)[1](wide))

@@ -1,0 +1,87 @@
+"""How layers and attention modules respond, against what their own formulas give."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from attnctl.config import DataRoots
+from attnctl.values import SpecError
+from jobs.inspect import pictures, responses
+from jobs.inspect.pictures import batch
+
+
+def seen(found, path, shown):
+    """The input and the output of a part, image by image."""
+    kept = []
+    part = found.network.get_submodule(path)
+    hook = part.register_forward_hook(lambda _m, inputs, output: kept.append((inputs[0], output)))
+    with torch.no_grad():
+        found.network(batch(shown, found.spec, found.device))
+    hook.remove()
+    return part, *kept[0]
+
+
+def test_the_responses_of_a_layer_are_the_values_of_its_map(trained):
+    found = trained("none")
+    shown = pictures.of_test_set(found.spec, DataRoots(), 2, (3, 4))
+    assert [picture.label for picture in shown] == [3, 3, 4, 4]
+    values = responses.of_layers(found, shown, ["layer1", "layer3"])
+    for path in ("layer1", "layer3"):
+        _, _, output = seen(found, path, shown)
+        for ours, theirs in zip(values[path], output.flatten(1), strict=True):
+            np.testing.assert_allclose(np.sort(ours), np.sort(theirs.numpy()), atol=1e-4)
+
+
+def test_the_gain_of_a_channel_gate_is_the_gate(trained):
+    found = trained("se", r="4")
+    shown = pictures.of_test_set(found.spec, DataRoots(), 3)
+    path = responses.module_at(found, "layer2")
+    gate = seen(found, path, shown)
+    part, x, _ = gate
+    expected = part.excite(part.squeeze(x.mean((2, 3))).relu()).sigmoid().detach().numpy()
+    silent = (x == 0).all((2, 3)).numpy()
+    ours = np.array(responses.of_attention(found, shown, [path])[path])
+    np.testing.assert_allclose(ours[~silent], expected[~silent], atol=1e-4)
+    assert np.isnan(ours[silent]).all()
+
+
+def test_of_an_the_weights_of_the_mixture_are_told(trained):
+    found = trained("an", placement="norms", K="5")
+    shown = pictures.of_test_set(found.spec, DataRoots(), 3)
+    path = responses.module_at(found, "layer3")
+    part, x, _ = seen(found, path, shown)
+    expected = part.weights(x).detach().numpy()
+    assert expected.shape == (3, 5)
+    np.testing.assert_allclose(np.array(responses.of_attention(found, shown, [path])[path]), expected, atol=1e-4)
+
+
+def test_every_attention_module_is_found_in_the_order_of_the_network(trained):
+    found = trained("se", r="4")
+    paths = responses.modules(found)
+    assert len(paths) == 9
+    assert paths == sorted(paths)
+    assert responses.module_at(found, "layer1") == paths[2]
+    assert responses.module_at(found, paths[4].removesuffix(".attention")) == paths[4]
+
+
+@pytest.mark.parametrize(
+    ("module", "placement", "message"),
+    [
+        ("none", "block", "has no attention; --of responses"),
+        ("gn", "norms", "is a norm without gates; --of responses"),
+        ("sa", "block", "gives its channels in another order"),
+    ],
+)
+def test_what_has_no_gates_says_so(trained, module, placement, message):
+    options = {"num_groups": "8"} if module == "gn" else {}
+    found = trained(module, placement, **options)
+    shown = pictures.of_test_set(found.spec, DataRoots(), 1)
+    with pytest.raises(SpecError, match=message):
+        responses.of_attention(found, shown, responses.modules(found)[:1])
+
+
+def test_a_place_without_attention_lists_those_that_have_some(trained):
+    with pytest.raises(SpecError, match=r"has no attention at 'conv1'; it has it at layer1\."):
+        responses.module_at(trained("ean"), "conv1")
