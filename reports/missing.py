@@ -80,8 +80,8 @@ def _words(
     table: papers.Table, paper: str, rows: Sequence[str], seeds: Sequence[int], overrides: Overrides, *, again: bool
 ) -> Iterator[str]:
     yield from ("attnctl", "sweep", "--paper", paper, "--table", table.number)
-    for row in rows:
-        yield from ("--rows", row)
+    if rows:
+        yield from ("--rows", ",".join(row.replace(",", "?") for row in rows))  # ? is any character
     yield from replace(overrides, seeds=tuple(map(str, seeds))).options()
     if again:
         yield _AGAIN

@@ -147,6 +147,11 @@ def of_versions(rows: Iterable[RunRow], current: Collection[str], seeds: Collect
     )
 
 
+def has_gain(ours: int, baseline: int) -> bool:
+    """Whether a difference to the baseline is told: both have a number, one of them of several seeds."""
+    return min(ours, baseline) > 0 and max(ours, baseline) > 1
+
+
 def gain_cell(ours: Cell, found: Gain | None) -> Cell:
     """The difference of a row's mean to its baseline's."""
     if found is None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from attnctl.cli import complete, context, output
-from attnctl.cli.options import split
 from attnctl.values import SpecError, convert
 
 if TYPE_CHECKING:
@@ -51,7 +50,9 @@ def report(
     ] = None,
     rows: Annotated[
         list[str] | None,
-        typer.Option(help="Rows of that name or pattern; may be repeated.", rich_help_panel=WHAT, metavar="GLOB"),
+        typer.Option(
+            help="Rows, a comma list of names or globs, such as '*EAN*'.", rich_help_panel=WHAT, metavar="LIST"
+        ),
     ] = None,
     columns: Annotated[
         list[str] | None,
@@ -173,10 +174,11 @@ def _options(
     epoch: Literal["last", "best"],
     sort: str | None,
 ) -> Options:
+    from attnctl.cli.options import split
     from reports.selection import Options
 
     return Options(
-        rows=tuple(rows or ()),
+        rows=tuple(part for given in rows or () for part in split(given, "--rows")),
         columns=tuple(part for given in columns or () for part in split(given, "--columns")),
         seeds=tuple(_seed(part) for part in split(seeds, "--seeds")) if seeds is not None else (),
         epoch=epoch,

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from attnctl.records import RecordError
 from attnctl.spec import NO_MODULE
 from attnctl.values import Scalar, text
 from db import RunRow
@@ -51,13 +50,14 @@ def _places(rows: Sequence[RunRow]) -> Mapping[str, Place]:
         settings[row.backbone, row.dataset].append(row)
     places = {}
     for (backbone, dataset), members in sorted(settings.items()):
-        recipes = {row.recipe_values: row.recipe for row in members}
-        differing = _differing(recipes.values())
+        values = {row.id: row.recipe_values for row in members}
+        recipes = {values[row.id]: row for row in members}  # few, of maybe thousands of runs
+        differing = _differing(row.recipe for row in recipes.values())
         chosen = {
-            values: Place(backbone, dataset, tuple((name, recipe.get(name)) for name in differing))
-            for values, recipe in recipes.items()
+            recipe: Place(backbone, dataset, tuple((name, row.recipe.get(name)) for name in differing))
+            for recipe, row in recipes.items()
         }
-        places.update({row.id: chosen[row.recipe_values] for row in members})
+        places.update({run: chosen[recipe] for run, recipe in values.items()})
     return places
 
 
@@ -112,8 +112,4 @@ def _header(row: RunRow, varying: Mapping[str, list[str]], with_placement: bool)
 
 def _apart(row: RunRow) -> str:
     """The version of its code, and the weights that it began with."""
-    try:
-        start = row.spec.init
-    except RecordError:
-        start = ""
-    return f"code {row.versions}" + (f", from {start}" if start else "")
+    return f"code {row.versions}" + (f", from {row.init}" if row.init else "")

@@ -41,7 +41,8 @@ def notes(
 
 def _where(rows: Sequence[RunRow]) -> str:
     """On which images."""
-    held_out = {float(str(row.recipe.get("val_split") or 0)) > 0 for row in rows}
+    recipes = {row.recipe_values: row for row in rows}
+    held_out = {float(str(row.recipe.get("val_split") or 0)) > 0 for row in recipes.values()}
     if held_out == {True}:
         return "images held out of the training set (val_split)"
     return (

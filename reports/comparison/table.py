@@ -16,7 +16,7 @@ from reports.comparison.notes import notes
 from reports.fairness import Compared
 from reports.marks import lettered
 from reports.ranking import ranked
-from reports.replicates import BEST_ON_TEST, Epoch, Metric, Replicates
+from reports.replicates import BEST_ON_TEST, Epoch, Metric, Replicates, has_gain
 from reports.report import Report, matching
 from reports.selection import ALL, Options, ordered, with_columns
 from reports.table import Column, Group, Row, Table
@@ -69,9 +69,20 @@ def _replicates(members: Sequence[RunRow]) -> Replicates:
 
 
 def _several(runs: Mapping[Place, Sequence[Replicates]], epoch: Epoch) -> bool:
-    """Whether some mean is of several seeds: then differences to the plain backbone have an interval."""
-    metrics = [Metric(name=column.name, epoch=epoch) for column in METRICS]
-    return any(len(item.values(metric)) > 1 for lines in runs.values() for item in lines for metric in metrics)
+    """Whether a row and the plain backbone beside it are done, one of them over several seeds."""
+    metric = Metric(name=METRICS[0].name, epoch=epoch)
+    return any(
+        has_gain(len(item.values(metric)), len(plain.values(metric)))
+        for lines in runs.values()
+        if (plain := _plain(lines)) is not None
+        for item in lines
+        if item is not plain
+    )
+
+
+def _plain(lines: Sequence[Replicates]) -> Replicates | None:
+    """That of the plain backbone."""
+    return next((runs for runs in lines if runs.rows[0].module == NO_MODULE), None)
 
 
 def _lines(
@@ -87,7 +98,7 @@ def _lines(
     names = [" ".join(filter(None, header)) for header in texts]
     compared = [Compared(name, runs.done(metric)) for name, runs in zip(names, lines, strict=True)]
     unfair = fairness.differences(compared, without)
-    plain = next((runs for runs in lines if runs.rows[0].module == NO_MODULE), None)
+    plain = _plain(lines)
     made = []
     for name, header, runs in zip(names, texts, lines, strict=True):
         chosen = (BEST_ON_TEST,) if epoch == "best" and not runs.rows[0].recipe.get("val_split") else ()

@@ -12,7 +12,7 @@ from attnctl.papers import audit, counts, traits
 from attnctl.records import Imported
 from attnctl.values import SpecError
 from reports import imported
-from reports.published.columns import Shown
+from reports.published.columns import Shown, unit_of
 from reports.published.variants import Chosen
 from reports.replicates import BEST_ON_TEST, NOT_RUN, Epoch, Metric, gain_cell
 from reports.statistics import Summary, gain
@@ -124,7 +124,9 @@ class Material:
         found = counts.of(setup, column)
         if found is None:
             return _filled(published, Cell(state="cannot be built"))
-        cell = Cell(value=found.counted)
+        unit = unit_of(self.table, column)
+        plain = "" if column.unit else f"{found.counted / audit.UNITS[unit]:.{column.decimals}f}{unit}"
+        cell = Cell(value=found.counted, printed=plain if unit else "")
         exact = Cell(value=found.exact)
         try:
             number, unit, digits = audit.read(published, audit.unit_of(setup, column))

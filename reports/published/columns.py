@@ -77,7 +77,7 @@ def _shown(table: papers.Table, column: papers.Column, parts: Sequence[Part]) ->
                 title=column.title if alone else _OURS.get(column.kind, part) if part == "measured" else part,
                 span="" if alone else heading,
                 kind=kind,
-                unit=column.unit if alone else unit if ours and not column.unit and kind == "number" else "",
+                unit=column.unit if alone else "",
                 scale=scale if ours else 1,
                 decimals=0 if part == "exact" or (column.metric in COUNTED and scale == 1) else column.decimals,
                 signed=part in {"difference", "gain"},

@@ -18,6 +18,7 @@ from reports.published.compared import compared
 from reports.published.notes import notes
 from reports.published.variants import Chosen, choose
 from reports.ranking import ranked
+from reports.replicates import has_gain
 from reports.report import Report
 from reports.selection import ALL, Options, ordered, with_columns
 from reports.table import Group, Row, Table
@@ -86,9 +87,16 @@ def _has_fps(table: papers.Table) -> bool:
 
 
 def _several(table: papers.Table, chosen: Runs, options: Options) -> bool:
-    """Whether some mean is of several seeds: then differences to the baseline have an interval."""
+    """Whether a row and its group's plain network are done, one of them over several seeds."""
     metrics = {column.key: metric_of(column, options.epoch) for column in table.columns if column.kind == "run"}
-    return any(len(item.runs.values(metrics[key])) > 1 for (_, key), item in chosen.items() if key in metrics)
+    done = {place: len(item.runs.values(metrics[place[1]])) for place, item in chosen.items() if place[1] in metrics}
+    plain = {(row.on, key): done.get((row.name, key), 0) for row in table.rows for key in metrics if row.baseline}
+    return any(
+        has_gain(done.get((row.name, key), 0), plain.get((row.on, key), 0))
+        for row in table.rows
+        for key in metrics
+        if not row.baseline
+    )
 
 
 def _groups(
