@@ -64,10 +64,10 @@ def figure(
         kind = material.figure.kind
         if given and kind != "cam":
             raise SpecError(f"--images is for activation maps; figure {material.figure.number} is a {kind} figure")
-        _tell_missing(material, overrides)
-        made, values = _drawn(config, material, given, device, instead=bool(overrides.backbone or overrides.dataset))
+        made, values = _drawn(config, material, given, device, overrides)
     name = f"{material.paper.name.lower()}-figure-{material.figure.number}"
     drawing.deliver(replace(made, title=title), file, name, width, as_json=as_json, values=values)
+    _tell_missing(material, overrides)
     if kind == "curves" and made.panels[0].targets and not as_json:
         from attnctl.cli.plot import tell_reached
 
@@ -75,20 +75,21 @@ def figure(
 
 
 def _drawn(
-    config: Config, material: Material, images: list[Path], device: inspected.Device, *, instead: bool
+    config: Config, material: Material, images: list[Path], device: inspected.Device, overrides: Overrides
 ) -> tuple[Any, Any]:
-    """The drawing, and what --json prints instead of all that is drawn.
-
-    instead: the runs are of other networks or data than the paper's.
-    """
+    """The drawing, and what --json prints instead of all that is drawn. Raises SpecError, with what would help."""
     from attnctl.cli import looked
     from reports.figures import of_paper
 
-    if material.figure.kind == "cam":
-        return looked.cam(config, material, images, device, instead=instead)
-    if material.figure.kind == "histogram":
-        return looked.histogram(config, material, device, instead=instead)
-    return of_paper.build(material), None
+    instead = bool(overrides.backbone or overrides.dataset)
+    try:
+        if material.figure.kind == "cam":
+            return looked.cam(config, material, images, device, instead=instead)
+        if material.figure.kind == "histogram":
+            return looked.histogram(config, material, device, instead=instead)
+        return of_paper.build(material), None
+    except of_paper.NothingYet as error:
+        raise SpecError(f"{error}; this trains it: {_command(material, overrides)}") from error
 
 
 def _material(index: Index, number: str, name: str | None) -> tuple[Material, Overrides]:

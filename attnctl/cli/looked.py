@@ -63,7 +63,9 @@ def _networks(config: Config, material: Material, device: inspected.Device) -> t
     found = {row.name: run for row, run in of_paper.first_completed(material) if run is not None}
     if not found:
         figure = material.figure
-        raise SpecError(f"figure {figure.number} of {figure.paper} looks into trained networks, and there is none yet")
+        raise of_paper.NothingYet(
+            f"figure {figure.number} of {figure.paper} looks into trained networks, and there is none yet"
+        )
     return inspected.networks(config, [run.id for run in found.values()], device), list(found)
 
 

@@ -27,6 +27,9 @@ GOOD = {
     "export": ["{run}", "--format", "csv"],
     "archive": ["first", "--output", "first.tar.gz"],
     "merge": ["."],
+    "figure": ["ela:3"],
+    "cam": ["{run}"],
+    "histogram": ["{run}"],
     "data fetch": ["cifar100"],
 }
 NEAR = {
@@ -44,6 +47,11 @@ NEAR = {
     "--table": ["7", "4,4", "four"],
     "--name": ["../up", "a/b", ".hidden", "a b"],
     "--format": ["html5", "latx"],
+    "--x": ["groups", "top1"],
+    "--y": ["top2", "accuracy"],
+    "--width": ["3in", "columns"],
+    "--method": ["grad-cam"],
+    "--of": ["gates"],
     "--kernel": ["0", "4", "-3", "65", "5,6", "seven"],
     "modules": ["elaa", "ela,elaa", "ela,ela", "ela,", "./mine.py:Gate", "./mine.toml", "/"],
 }

@@ -43,7 +43,14 @@ def imported(words: list[str], folder: Path) -> set[str]:
 
 @pytest.mark.parametrize(
     "words",
-    [["--help"], ["--version"], ["sweep", "--help"], ["sweep", "ela", "--help"], ["status", "--help"]],
+    [
+        ["--help"],
+        ["--version"],
+        ["sweep", "--help"],
+        ["sweep", "ela", "--help"],
+        ["status", "--help"],
+        ["cam", "--help"],
+    ],
     ids=" ".join,
 )
 def test_help_imports_neither_torch_nor_anything_else_that_is_slow(words: list[str], tmp_path: Path) -> None:
@@ -67,6 +74,7 @@ def test_help_imports_neither_torch_nor_anything_else_that_is_slow(words: list[s
         ["recipes"],
         ["init"],
         ["db", "path"],
+        ["figure", "ela:1", "--json"],
         ["export", "--format", "csv"],
         ["import", "--list"],
         ["archive", "first", "-o", "first.tar.gz"],
