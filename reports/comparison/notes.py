@@ -5,25 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from db import RunRow
-from reports.comparison.columns import GAIN, SEEDS
+from reports.comparison.columns import FPS, GAIN, METRICS
 from reports.replicates import Epoch
 from reports.table import Column
 
 
 def notes(
-    rows: Sequence[RunRow], varying: Mapping[str, list[str]], columns: Sequence[Column], epoch: Epoch, fps: str
+    rows: Sequence[RunRow],
+    varying: Mapping[str, list[str]],
+    columns: Sequence[Column],
+    epoch: Epoch,
+    *,
+    several: bool,
+    fps: str,
 ) -> Iterator[str]:
-    """The notes, in order. fps: its conditions."""
-    yield (
-        f"top-1 and top-5: accuracy on {_where(rows)} "
-        f"{'after the LAST epoch' if epoch == 'last' else 'in the epoch with the highest top-1'}. "
-        "The highest of each group is bold, the second underlined."
-    )
-    if SEEDS in columns:
+    """The notes, in order. columns: those that are shown. several: some row has several seeds. fps: its conditions."""
+    metrics = bool(rows) and any(column in METRICS for column in columns)
+    if metrics:
+        yield (
+            f"top-1 and top-5: accuracy on {_where(rows)} "
+            f"{'after the LAST epoch' if epoch == 'last' else 'in the epoch with the highest top-1'}. "
+            "The highest of each group is bold, the second underlined."
+        )
+    if several and metrics:
         yield "Mean ± sample standard deviation (ddof = 1) over the seeds that are done."
     if any(column.name.endswith(GAIN) for column in columns):
         yield "gain: difference to the plain backbone, with Welch's 95 % confidence interval."
-    yield "params: all parameters. MACs: multiply-accumulates of convolutions and matrix products, one image. Exact."
+    if any(column.name in {"params", "macs"} for column in columns):
+        yield (
+            "params: all parameters. MACs: multiply-accumulates of convolutions and matrix products, one image. Exact."
+        )
     for module, names in sorted(varying.items()):
         settings = next(row.hyperparameters for row in rows if row.module == module)
         same = [f"{name}={value}" for name, value in sorted(settings.items()) if name not in names]
@@ -35,7 +46,7 @@ def notes(
     for row in rows:
         if row.alarm:
             yield f"Run {row.id}: {row.alarm}."
-    if fps:
+    if fps and FPS in columns:
         yield f"FPS: images per second of inference; {fps}."
 
 
@@ -48,5 +59,5 @@ def _where(rows: Sequence[RunRow]) -> str:
     return (
         "the test set"
         if True not in held_out
-        else ("the test set, or images held out of the training set where val_split is not 0")
+        else "the test set, or images held out of the training set where val_split is not 0"
     )

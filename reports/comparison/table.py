@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from attnctl.records import Imported, Speed
 from attnctl.spec import NO_MODULE
@@ -38,12 +39,8 @@ def build(
     with_placement = len({row.placement for row in rows if row.placement}) > 1
     fps, conditions = bench.of_runs(rows, speeds)
     runs = {place: [_replicates(members) for members in lines] for place, lines in groups.items()}
-    columns = columns_of(
-        rows,
-        several=any(item.wanted > 1 for lines in runs.values() for item in lines),
-        gains=_several(runs, options.epoch),
-        fps=bool(fps),
-    )
+    several = any(item.wanted > 1 for lines in runs.values() for item in lines)
+    columns = columns_of(rows, several=several, gains=_gains(runs, options.epoch), fps=bool(fps))
     made: dict[Place, list[tuple[str, Row]]] = {}
     warnings: list[str] = []
     without = (*fairness.RECIPE, *([fairness.PLACEMENT] if with_placement else []))
@@ -59,16 +56,17 @@ def build(
         headers=("module", "placement") if with_placement else ("module",),
         columns=columns,
         groups=tuple(shown),
-        notes=tuple(notes(rows, varying, columns, options.epoch, conditions)),
     )
-    return Report(table=lettered(with_columns(table, options.columns)), names=tuple(names), warnings=tuple(warnings))
+    found = lettered(with_columns(table, options.columns))
+    said = notes(rows, varying, found.columns, options.epoch, several=several, fps=conditions)
+    return Report(table=replace(found, notes=tuple(said)), names=tuple(names), warnings=tuple(warnings))
 
 
 def _replicates(members: Sequence[RunRow]) -> Replicates:
     return Replicates(rows=tuple(members), seeds=tuple(row.seed for row in members))
 
 
-def _several(runs: Mapping[Place, Sequence[Replicates]], epoch: Epoch) -> bool:
+def _gains(runs: Mapping[Place, Sequence[Replicates]], epoch: Epoch) -> bool:
     """Whether a row and the plain backbone beside it are done, one of them over several seeds."""
     metric = Metric(name=METRICS[0].name, epoch=epoch)
     return any(

@@ -18,11 +18,11 @@ def notes(
 ) -> Iterator[str]:
     """The notes, in order. changed: what was asked for instead of what the paper has. fps: its conditions."""
     parts = {item.part for item in shown}
-    kinds = {item.of.kind for item in shown if item.part != "published"}
-    trained = [item for item in chosen if item.runs.rows]
+    ours = [item.of for item in shown if item.part not in {"published", "exact"}]
+    trained = [item for item in chosen if item.runs.rows] if any(column.kind == "run" for column in ours) else []
     if changed:
         yield f"Trained with {changed} instead of what the paper has; params and FLOPs are of the paper's networks."
-    if "run" in kinds and trained:
+    if trained:
         yield f"Measured: {_where(trained)} {'after the LAST epoch' if epoch == 'last' else 'in the best epoch'}."
     if any(item.runs.wanted > 1 for item in trained):
         yield "Mean ± sample standard deviation (ddof = 1) over the seeds that are done."
@@ -33,7 +33,7 @@ def notes(
     if trained:
         yield "Among the measured of a group the best is bold, the second best underlined."
     yield from _counting(table, shown)
-    if fps:
+    if fps and any(column.kind == "fps" for column in ours):
         yield f"FPS: images per second of inference; {fps}."
     if table.note:
         yield table.note

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from attnctl import papers
@@ -46,7 +47,7 @@ def build(
     chosen = runs_of(table, cells, found, asked, options)
     fps, conditions = bench.of_specs(_networks(chosen), speeds) if _has_fps(table) else ({}, "")
     material = Material(table=table, chosen=chosen, fps=fps, imports=imports, epoch=options.epoch)
-    shown = columns_of(table, gains=_several(table, chosen, options))
+    shown = columns_of(table, gains=_gains(table, chosen, options))
     groups, names, warnings = _groups(table, material, shown, options)
     whole = Table(
         title=f"{table.paper}, table {table.number}: {table.caption}",
@@ -54,9 +55,11 @@ def build(
         headers=(table.header or "row",),
         columns=tuple(item.column for item in shown),
         groups=tuple(groups),
-        notes=tuple(notes(table, shown, chosen.values(), epoch=options.epoch, changed=changed, fps=conditions)),
     )
-    return Report(table=lettered(with_columns(whole, options.columns)), names=tuple(names), warnings=tuple(warnings))
+    made = lettered(with_columns(whole, options.columns))
+    visible = [item for item in shown if item.column in made.columns]
+    said = notes(table, visible, chosen.values(), epoch=options.epoch, changed=changed, fps=conditions)
+    return Report(table=replace(made, notes=tuple(said)), names=tuple(names), warnings=tuple(warnings))
 
 
 def runs_of(
@@ -86,7 +89,7 @@ def _has_fps(table: papers.Table) -> bool:
     return any(column.kind == "fps" for column in table.columns)
 
 
-def _several(table: papers.Table, chosen: Runs, options: Options) -> bool:
+def _gains(table: papers.Table, chosen: Runs, options: Options) -> bool:
     """Whether a row and its group's plain network are done, one of them over several seeds."""
     metrics = {column.key: metric_of(column, options.epoch) for column in table.columns if column.kind == "run"}
     done = {place: len(item.runs.values(metrics[place[1]])) for place, item in chosen.items() if place[1] in metrics}
