@@ -68,6 +68,8 @@ def test_help_imports_neither_torch_nor_anything_else_that_is_slow(words: list[s
         ["status"],
         ["status", "--json"],
         ["report"],
+        ["report", "--table", "ean:2"],
+        ["report", "--table", "ela:1"],
         ["modules"],
         ["backbones"],
         ["datasets"],
