@@ -14,6 +14,7 @@ from attnctl.values import SpecError, listed
 
 if TYPE_CHECKING:
     from attnctl.config import Config
+    from attnctl.papers import Figure, Paper
     from attnctl.papers.runs import Overrides
     from db import Index
     from reports.figures.of_paper import Material
@@ -99,7 +100,7 @@ def _material(index: Index, number: str, name: str | None) -> tuple[Material, Ov
     from reports.figures import of_paper
 
     paper, found = tables.chosen_figure(name, number, index)
-    overrides = tables.overrides_for(index, found, paper=paper)
+    overrides = _overrides(index, paper, found)
     cells = figure_cells(found, paper, overrides)
     plain = {}
     for series in found.settings.get("series", ()):
@@ -123,6 +124,20 @@ def _material(index: Index, number: str, name: str | None) -> tuple[Material, Ov
         published=own,
     )
     return material, overrides
+
+
+def _overrides(index: Index, paper: Paper, figure: Figure) -> Overrides:
+    """What the figure's runs are trained with here: as its own sweeps say, else those of its tables."""
+    from attnctl.cli import tables
+
+    overrides = tables.overrides_for(index, figure, paper=paper)
+    if tables.sweeps_of(index, figure) or index.families(tables.families(figure, overrides, paper)):
+        return overrides
+    parts = (*figure.settings.get("panels", ()), *figure.settings.get("series", ()), {"table": figure.table})
+    for number in dict.fromkeys(part["table"] for part in parts if part["table"]):
+        if tables.sweeps_of(index, paper.tables[number]):
+            return tables.overrides_for(index, paper.tables[number])
+    return overrides
 
 
 def _tell_missing(material: Material, overrides: Overrides) -> None:

@@ -103,20 +103,17 @@ def compute(
 
 
 def panels(networks: Sequence[Trained], given: Sequence[str], seen: Sequence[Seen], of: Of) -> Histograms:
-    """A panel for each layer and network; those of one layer have the same bins. given: the networks' names."""
+    """A panel for each layer and network, in bins over its own range. given: the networks' names."""
     from reports.figures import binned
     from reports.figures.data import Histograms, Panel
 
     names = dict(zip((network.run for network in networks), given, strict=True))
     pooled = of == "attention"
     made = []
-    for begin in range(0, len(seen), len(networks)):
-        row = seen[begin : begin + len(networks)]
-        edges = binned.edges([one for item in row for images in item.values.values() for one in images])
-        for item in row:
-            distributions = binned.distributions(item.values, edges, pooled=pooled)
-            panel = Panel(row=item.layer, column=names[item.network.run], edges=edges, distributions=distributions)
-            made.append(panel)
+    for item in seen:
+        edges = binned.edges([one for images in item.values.values() for one in images])
+        found = binned.distributions(item.values, edges, pooled=pooled)
+        made.append(Panel(row=item.layer, column=names[item.network.run], edges=edges, distributions=found))
     axis = "weight or gain of the attention" if pooled else "response"
     return Histograms(x=axis, log=not pooled, columns=len(networks), panels=tuple(made))
 

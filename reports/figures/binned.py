@@ -1,4 +1,4 @@
-"""Values as histograms, on edges that panels share so that they compare."""
+"""Values as histograms."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ def draw(histograms: Histograms, width: Width) -> Figure:
     """A panel for each layer and network; a colour for each class; a thin line for each image."""
     panels, columns = histograms.panels, histograms.columns
     rows = -(-len(panels) // columns)
-    figure = style.new_figure(width, rows * _ROW + 0.6)
+    figure = style.new_figure(style.INCHES[width], rows * _ROW + 0.6)
     if histograms.title:
         figure.suptitle(style.folded(histograms.title, style.INCHES[width]))
     every = figure.subplots(rows, columns, squeeze=False)

@@ -9,6 +9,10 @@ from reports.figures.data import ImageGrid, Width
 
 _CAPTION = 0.16
 """Inches under a tile, for a line of its caption."""
+_WIDEST = 1.3
+"""Inches of a tile: a figure of few columns is narrower than the page."""
+_NAMES = 0.3
+"""What the rows' names take, as a part of a tile."""
 _OPACITY = 0.5
 _MAP = "inferno"
 """Its lightness grows evenly, so that it reads in grey and with any colour vision."""
@@ -17,13 +21,14 @@ _MAP = "inferno"
 def draw(grid: ImageGrid, width: Width) -> Figure:
     """The tiles, columns named above and rows at the left. Heat is drawn over the image in grey."""
     columns, rows = len(grid.columns), len(grid.rows)
-    side = style.INCHES[width] / (columns + 0.3)
+    side = min(_WIDEST, style.INCHES[width] / (columns + _NAMES))
+    across = side * (columns + _NAMES)
     lines = max((tile.caption.count("\n") + 1 if tile.caption else 0 for row in grid.tiles for tile in row), default=0)
     heading = [style.folded(name, side) for name in grid.columns]
     above = 0.15 * (max(name.count("\n") for name in heading) + 1) + (0.2 if grid.title else 0)
-    figure = style.new_figure(width, rows * (side + lines * _CAPTION) + above + 0.1, pad=0.03)
+    figure = style.new_figure(across, rows * (side + lines * _CAPTION) + above + 0.1, pad=0.03)
     if grid.title:
-        figure.suptitle(style.folded(grid.title, style.INCHES[width]))
+        figure.suptitle(style.folded(grid.title, across))
     every = figure.subplots(rows, columns, squeeze=False)
     for number, (name, tiles) in enumerate(zip(grid.rows, grid.tiles, strict=True)):
         for axes, tile in zip(every[number], tiles, strict=True):

@@ -25,7 +25,7 @@ def draw(charts: Charts, width: Width) -> Figure:
     """The figure. A name has one look in all of its panels."""
     columns = min(len(charts.panels), _WIDEST if width == "page" else 1)
     rows = -(-len(charts.panels) // columns)
-    figure = style.new_figure(width, rows * _HEIGHTS[width] + 0.2)
+    figure = style.new_figure(style.INCHES[width], rows * _HEIGHTS[width] + 0.2)
     if charts.title:
         figure.suptitle(style.folded(charts.title, style.INCHES[width]))
     every = figure.subplots(rows, columns, squeeze=False)

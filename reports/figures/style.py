@@ -95,10 +95,10 @@ def ink() -> str:
     return str(rcParams["text.color"])
 
 
-def new_figure(width: Width, height: float, pad: float = 0.04) -> Figure:
-    """An empty figure whose parts keep clear of each other. height, pad: in inches."""
+def new_figure(width: float, height: float, pad: float = 0.04) -> Figure:
+    """An empty figure whose parts keep clear of each other. All in inches."""
     layout = ConstrainedLayoutEngine(w_pad=pad, h_pad=pad, wspace=pad, hspace=pad)
-    return Figure(figsize=(INCHES[width], height), layout=layout)
+    return Figure(figsize=(width, height), layout=layout)
 
 
 def folded(text: str, inches: float) -> str:

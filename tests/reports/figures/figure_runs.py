@@ -30,7 +30,11 @@ from reports.figures.data import (
 
 def runs(value: Callable[[RunSpec], float | None], **axes: Any) -> list[RunRow]:
     """The runs of a grid. value: a run's top-1; None where it is not done."""
-    specs = expand(Axes(**axes)).specs
+    return of_specs(expand(Axes(**axes)).specs, value)
+
+
+def of_specs(specs: Sequence[RunSpec], value: Callable[[RunSpec], float | None]) -> list[RunRow]:
+    """These runs."""
     parts = {
         "hyperparameters": {spec.id: {name: text(item) for name, item in spec.hyperparameters} for spec in specs},
         "recipe": {spec.id: tuple(vars(spec.recipe).values()) for spec in specs},

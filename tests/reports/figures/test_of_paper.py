@@ -1,0 +1,122 @@
+"""The figures of the papers, from runs: what was measured beside what is printed, and what is missing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import pytest
+from figure_runs import history, of_specs
+
+from attnctl import papers
+from attnctl.papers.runs import Overrides, cells_of, figure_cells
+from reports.figures import of_paper, save
+from reports.figures.of_paper import Material, NothingYet
+
+OURS = Overrides(backbone="resnet20", dataset="digits", fields={"epochs": "1"}, seeds=("0", "1"))
+
+
+def material(name, number, value, overrides=None, **options):
+    """A figure's material. value: the top-1 of a run; None where it is not done."""
+    overrides = overrides or Overrides()
+    paper = papers.load(name)
+    figure = paper.figures[number]
+    cells = figure_cells(figure, paper, overrides)
+    plain = {}
+    for series in figure.settings.get("series", ()):
+        row = of_paper.baseline(paper, series)
+        table = paper.tables[series["table"]]
+        (plain[series["title"]],) = (
+            item for item in cells_of(table, overrides, (row.name,)) if series["column"] in item.columns
+        )
+    specs = dict.fromkeys(spec for item in (*cells, *plain.values()) for spec in item.specs)
+    found = defaultdict(list)
+    for row in of_specs([spec for spec in specs if value(spec) != "absent"], value):
+        found[row.family].append(row)
+    return Material(
+        paper=paper,
+        figure=figure,
+        cells=cells,
+        plain=plain,
+        found=found,
+        histories=lambda run: history([10, 60, 70, 75]),
+        published=not (overrides.dataset or overrides.backbone),
+        backbone=overrides.backbone,
+        **options,
+    )
+
+
+def accuracy(spec):
+    return 80.0 + dict(spec.hyperparameters).get("G", -1) / 100 + spec.seed
+
+
+def test_the_groups_of_ean_are_drawn_for_each_backbone_beside_what_is_printed():
+    (chart,) = of_paper.build(material("ean", "3", accuracy)).panels
+    measured = {series.name: series for series in chart.series if not series.published}
+    printed = {series.name: series for series in chart.series if series.published}
+    assert list(measured) == ["ResNet-50", "MobileNeXt"]
+    assert [point.x for point in measured["MobileNeXt"].points] == [1, 2, 4, 8, 16]
+    assert measured["ResNet-50"].points[3].y == 80.08
+    assert [(point.x, point.y) for point in printed["ResNet-50"].points] == [(64, 79.45)]
+    assert [(point.x, point.y) for point in printed["MobileNeXt"].points] == [(8, 60.88)]
+    assert {level.name for level in chart.levels} == {"ResNet-50, no attention", "MobileNeXt, no attention"}
+    assert (chart.x.log, chart.y.title) == (2, "top-1 (%)")
+
+
+def test_with_another_backbone_the_series_are_one_and_nothing_printed_stands_beside_them():
+    (chart,) = of_paper.build(material("ean", "3", accuracy, OURS, asked={0, 1})).panels
+    (series,) = chart.series
+    assert (series.name, series.published) == ("resnet20", False)
+    first = series.points[0]
+    assert (first.x, first.n, first.y) == (1, 2, pytest.approx(80.51))
+    assert all(point.spread == pytest.approx(0.5**0.5) for point in series.points)
+
+
+def test_what_is_missing_and_what_cannot_be_is_told():
+    half = material("ean", "3", lambda spec: None if dict(spec.hyperparameters).get("G") == 4 else accuracy(spec), OURS)
+    missing, barred = of_paper.unfinished(half)
+    assert missing == ["ResNet-50 G=4"]
+    assert any("G must divide the channels" in reason for reason in barred)
+    scatter = material("ela", "1", lambda spec: "absent")
+    missing, barred = of_paper.unfinished(scatter)
+    assert "MobileNetV2" in missing
+    assert set(barred) == {"waits for detection", "waits for segmentation"}
+
+
+def test_training_curves_come_with_the_epochs_to_each_accuracy_and_the_training_accuracy():
+    made = of_paper.build(material("ean", "4", lambda spec: None))  # runs that go on are drawn too
+    (chart,) = made.panels  # the histories here have no training accuracy
+    assert len(chart.series) == 7
+    assert chart.targets == (60.0, 70.0, 75.0)
+    assert {item.epoch for item in chart.reached if item.target == 75.0} == {4.0}
+    both = material("ean", "4", accuracy)
+    both = of_paper.Material(**{**vars(both), "histories": lambda run: history([1, 2]) + history([3, 4], "train_top1")})
+    assert [panel.y.name for panel in of_paper.build(both).panels] == ["top1", "train_top1"]
+
+
+def test_accuracy_against_cost_has_a_panel_for_each_task_measured_or_printed():
+    nothing = of_paper.build(material("ela", "1", lambda spec: "absent"))
+    assert [panel.title for panel in nothing.panels] == ["table 5", "table 7", "table 8"]
+    for panel in nothing.panels:
+        assert all(series.published for series in panel.series)
+        assert any(point.front for series in panel.series for point in series.points)
+    some = of_paper.build(material("ela", "1", lambda spec: 70.0 if spec.module == "none" else "absent")).panels[0]
+    measured, printed = some.series
+    assert [(point.name, point.front) for point in measured.points] == [("MobileNetV2-1.0", True)]
+    assert measured.points[0].x == pytest.approx(0.272)
+    assert not any(point.front for point in printed.points)
+    assert "" in {point.name for point in printed.points}  # the one that is named where it was measured
+
+
+def test_the_first_completed_run_of_each_row_is_looked_into():
+    found = of_paper.first_completed(material("an", "2", lambda spec: None if spec.module == "an" else 70.0))
+    assert [(row.name, run is None) for row, run in found] == [("ResNet-50-BN", False), ("ResNet-50-AN", True)]
+
+
+def test_nothing_at_all_is_said():
+    with pytest.raises(NothingYet, match="nothing of figure 4 of EAN is measured yet"):
+        of_paper.build(material("ean", "4", lambda spec: "absent"))
+
+
+@pytest.mark.parametrize(("name", "number"), [("ean", "3"), ("ean", "4"), ("ela", "1")])
+def test_they_can_be_drawn(name, number):
+    assert save.rendered(of_paper.build(material(name, number, accuracy)), ".svg", "page").startswith(b"<?xml")
