@@ -143,7 +143,8 @@ class Index:
         """The runs of each of these cells, in the order of their seeds; nothing for a cell without any."""
         query = "SELECT id FROM run WHERE family IN (SELECT value FROM json_each(?)) ORDER BY seed, id"
         found: dict[str, list[RunRow]] = defaultdict(list)
-        for row in self.runs([run for (run,) in self._rows(query, (_listed(families),))]):
+        ids = [run for (run,) in self._rows(query, (_listed(families),))]
+        for row in self.runs(ids) if ids else ():
             found[row.family].append(row)
         return dict(found)
 

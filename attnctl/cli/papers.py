@@ -83,9 +83,9 @@ def papers(
     if config.workspace.runs.is_dir() or config.workspace.sweeps.is_dir():
         with context.index() as index:
             index.refresh()
-            found = [(item, list(_parts(item, index))) for item in _papers(paper, index)]
+            found = _found(_papers(paper, index), index)
     else:
-        found = [(item, list(_parts(item, None))) for item in _papers(paper, None)]
+        found = _found(_papers(paper, None), None)
     if as_json:
         output.document({"papers": [_as_json(item, parts) for item, parts in found]})
     elif paper is not None:
@@ -108,47 +108,45 @@ def _papers(name: str | None, index: Index | None) -> list[Paper]:
     return [*built_in, *(paper for paper in own if paper.file is not None)]
 
 
-def _parts(paper: Paper, index: Index | None) -> Iterator[Part]:
-    from attnctl.papers.runs import cells_of, figure_cells
-
-    where = str(paper.file) if paper.file is not None else paper.name.lower()
-    for table in paper.tables.values():
-        overrides = _overrides(index, table, paper)
-        cells = cells_of(table, overrides)
-        yield Part(
-            kind="table",
-            number=table.number,
-            name=f"table {where}:{table.number}",
-            caption=table.caption,
-            rows=len(table.rows),
-            changed=overrides.words(),
-            cells=_states(cells, overrides, index),
-        )
-    for figure in paper.figures.values():
-        overrides = _overrides(index, figure, paper)
-        cells = figure_cells(figure, paper, overrides)
-        yield Part(
-            kind="figure",
-            number=figure.number,
-            name=f"figure {where}:{figure.number}",
-            caption=figure.caption,
-            rows=len({item.row.name for item in cells}),
-            changed=overrides.words(),
-            cells=_states(cells, overrides, index),
-        )
+def _found(chosen: Sequence[Paper], index: Index | None) -> list[tuple[Paper, list[Part]]]:
+    """The papers' parts as they stand; the index is asked once for the runs of them all."""
+    asked = [(paper, list(_asked(paper, index))) for paper in chosen]
+    families = {spec.family for _, parts in asked for _, _, cells in parts for item in cells for spec in item.specs}
+    runs = index.families(families) if index is not None else {}
+    return [(paper, [_part(paper, *part, runs) for part in parts]) for paper, parts in asked]
 
 
-def _overrides(index: Index | None, part: Table | Figure, paper: Paper) -> Overrides:
+def _asked(paper: Paper, index: Index | None) -> Iterator[tuple[Table | Figure, Overrides, list[Cells]]]:
+    """Each table and figure with its runs, and what they are trained with here."""
     from attnctl.cli.tables import trained_with
-    from attnctl.papers.runs import Overrides
+    from attnctl.papers.runs import Overrides, cells_of, figure_cells
 
-    return trained_with(index, part, paper=paper)[0] if index is not None else Overrides()
+    for table in paper.tables.values():
+        overrides = trained_with(index, table)[0] if index is not None else Overrides()
+        yield table, overrides, cells_of(table, overrides)
+    for figure in paper.figures.values():
+        overrides = trained_with(index, figure, paper=paper)[0] if index is not None else Overrides()
+        yield figure, overrides, figure_cells(figure, paper, overrides)
 
 
-def _states(cells: Sequence[Cells], overrides: Overrides, index: Index | None) -> tuple[State, ...]:
-    wanted = {spec.family for item in cells for spec in item.specs}
-    found = index.families(wanted) if index is not None and wanted else {}
-    return tuple(_state(item, found, set(map(int, overrides.seeds))) for item in cells)
+def _part(
+    paper: Paper,
+    asked: Table | Figure,
+    overrides: Overrides,
+    cells: Sequence[Cells],
+    runs: Mapping[str, Sequence[RunRow]],
+) -> Part:
+    kind = "table" if isinstance(asked, known.Table) else "figure"
+    where = str(paper.file) if paper.file is not None else paper.name.lower()
+    return Part(
+        kind=kind,
+        number=asked.number,
+        name=f"{kind} {where}:{asked.number}",
+        caption=asked.caption,
+        rows=len(asked.rows) if isinstance(asked, known.Table) else len({item.row.name for item in cells}),
+        changed=overrides.words(),
+        cells=tuple(_state(item, runs, set(map(int, overrides.seeds))) for item in cells),
+    )
 
 
 def _state(cells: Cells, found: Mapping[str, Sequence[RunRow]], seeds: set[int]) -> State:
