@@ -200,6 +200,7 @@ def test_a_report_is_frozen(swept, run, tmp_path):
     code, again, err = run(swept, "--lock", path)
     assert (code, again) == (0, first)
     assert "4 runs, unchanged since" in err
+    assert run(swept, "--lock", path, "--table", "2", "--paper", "EAN")[1] == first
     code, out, err = run(swept, "--lock", path, "--table", "ean:3")
     assert (code, out) == (2, "")
     assert "was locked with --table ean:2, not with --table ean:3" in err
