@@ -31,7 +31,7 @@ def gather(index: Index, request: Request, lock: Path | None) -> Gathered:
         frozen = locks.read(lock)
         if frozen is None:
             raise SpecError(f"there is no file {lock}; attnctl report --lock {lock} freezes a report in it")
-        locks.check_request(lock, frozen, request.words())
+        locks.check_request(lock, frozen, reported.resolved(index, request).words())
         rows = index.runs(list(frozen.runs))
         locks.check_runs(lock, frozen, rows)
         found = Gathered(report=frozen.report, rows=rows)
@@ -56,7 +56,7 @@ def files(
         "README.txt": readme.render(found.report.table.title, words, asked, sorted(commits), cells).encode(),
         "attnctl.toml": _CONFIG,
         "checkpoints.json": _json(evidence.digests(workspace, list(specs))),
-        "lock.json": _locked(found, request) if lock is None else lock.read_bytes(),
+        "lock.json": _locked(found, reported.resolved(index, request)) if lock is None else lock.read_bytes(),
         "software.json": _json(used),
         "table.json": tabular.render_json(found.report.table).encode(),
         "table.md": markdown.render(found.report.table).encode(),

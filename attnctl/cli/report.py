@@ -194,8 +194,9 @@ def _seed(word: str) -> int:
 
 def _gathered(index: Index, request: Request, path: Path | None) -> Gathered:
     """The report, or the one that is frozen in the file."""
-    from attnctl.cli.reported import Gathered, gather
+    from attnctl.cli.reported import Gathered, gather, resolved
 
+    request = resolved(index, request)
     if path is None:
         return gather(index, request)
     from reports import lock

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from attnctl import papers
@@ -57,10 +57,24 @@ class Gathered:
     missing: Sequence[str] = ()
 
 
+def resolved(index: Index, request: Request) -> Request:
+    """The request with its table by a whole name, such as ela:3, however it was asked for. Raises SpecError."""
+    if request.table is None:
+        return request
+    table = tables.chosen(request.paper, request.table, index)
+    name = table.paper.lower()
+    if name not in papers.names():  # a user's file
+        said = request.table.rpartition(":")[0] or request.paper
+        swept = tables.swept(index.workspace)
+        name = said or next(name for name, paper in swept.items() if paper.name == table.paper)
+    return replace(request, table=f"{name}:{table.number}", paper=None)
+
+
 def gather(index: Index, request: Request) -> Gathered:
     """The report from the index, as it was last refreshed. Raises SpecError."""
+    request = resolved(index, request)
     if request.table is not None:
-        return _of_table(index, request, tables.chosen(request.paper, request.table, index))
+        return _of_table(index, request, tables.chosen(None, request.table, index))
     if request.paper is not None:
         raise SpecError(f"--paper {request.paper} goes with --table; attnctl papers lists the tables")
     return _of_runs(index, request)
@@ -85,7 +99,7 @@ def _of_table(index: Index, request: Request, table: Table) -> Gathered:
     if request.missing:
         shown = [item for item in cells if item.row.name in report.names]
         chosen = published.runs_of(table, shown, found, asked, request.options)
-        lacking = missing.of_table(table, _paper(index, request, table), chosen, overrides)
+        lacking = missing.of_table(table, (request.table or "").rpartition(":")[0], chosen, overrides)
     return Gathered(report=report, rows=[row for rows in found.values() for row in rows], missing=lacking)
 
 
@@ -101,14 +115,6 @@ def _overrides(index: Index, request: Request, table: Table) -> tuple[Overrides,
         known = f"; of it are {listed(sweeps)}" if sweeps else "; no sweep is"
         raise SpecError(f"sweep {request.sweep} is not of table {table.name}{known}")
     return overrides, set(map(int, overrides.seeds)) if sweeps else set()
-
-
-def _paper(index: Index, request: Request, table: Table) -> str:
-    """How a command names the table's paper: by its name, or by a user's file."""
-    if table.paper.lower() in papers.names():
-        return table.paper.lower()
-    said = (request.table or "").rpartition(":")[0] or request.paper
-    return said or next(name for name, paper in tables.swept(index.workspace).items() if paper.name == table.paper)
 
 
 def _of_runs(index: Index, request: Request) -> Gathered:
