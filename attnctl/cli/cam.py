@@ -49,7 +49,7 @@ def cam(
     count: Annotated[int, typer.Option(min=1, max=_MOST_ROWS, help="Images of a folder or of the test set.")] = 5,
     layer: Annotated[
         str | None,
-        typer.Option(help="Layers, such as layer4.2,layer3; the last stage's end unless given.", show_default=False),
+        typer.Option(help="Layers, such as layer4.2,layer3; the end of the last stage with maps of several places unless given.", show_default=False),
     ] = None,
     target: Annotated[
         str, typer.Option(metavar="CLASS|predicted|label", help="The class whose evidence is looked for.")
@@ -108,7 +108,7 @@ def compute(
         inspected.one_dataset(networks, "; give --images")
     # every name is tried before anything is computed
     places = [
-        (network, known.resolve(network, name)) for network in networks for name in layers or known.ends(network)[-1:]
+        (network, known.resolve(network, name)) for network in networks for name in layers or [known.last(network)]
     ]
     titles = _titles(networks, names or inspected.names(networks), places)
     columns = []

@@ -42,6 +42,12 @@ def ends(trained: Trained) -> list[str]:
     return [_plain(part.path) for part in find(parts, place, trained.spec.backbone)]
 
 
+def last(trained: Trained) -> str:
+    """The end of the last stage whose maps have more than one place: a map of one place says nothing of where."""
+    found = ends(trained)
+    return next((name for name in reversed(found) if shape(trained, resolve(trained, name)) != (1, 1)), found[-1])
+
+
 def shape(trained: Trained, path: str) -> tuple[int, int]:
     """(height, width) of the maps of a layer."""
     part = next(part for part in trace(trained.network, trained.size) if part.path == path)

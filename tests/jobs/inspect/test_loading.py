@@ -75,6 +75,12 @@ def test_layers_are_found_with_and_without_attention_after_them(trained):
     assert layers.resolve(attended, place) == place
     assert layers.resolve(plain, place) == place
     assert layers.resolve(attended, f"{place}.part") == f"{place}.part"
+    assert layers.last(plain) == "layer3"
+    small = dataclasses.replace(plain.spec.recipe, input_size=4)
+    assert layers.shape(plain, "layer3") != (1, 1)
+    smaller = dataclasses.replace(plain, spec=dataclasses.replace(plain.spec, recipe=small))
+    assert layers.shape(smaller, "layer3") == (1, 1)
+    assert layers.last(smaller) == "layer2"
     inner = trained("se", placement="stage")
     assert layers.resolve(inner, "layer1.0.conv1") == "layer1.part.0.conv1"
 
