@@ -151,6 +151,8 @@ class Exit(Record):
     host: str = ""
     secondary: bool = False
     """Another rank's end made this one fail: blamed last."""
+    requeued: bool = False
+    """It asked SLURM to start the same job again: until that is done, the job waits."""
 
 
 @dataclass(frozen=True)

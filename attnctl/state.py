@@ -201,8 +201,15 @@ def _from_exits(evidence: Evidence) -> Verdict:
         return Verdict(State.ERROR, f"{ranks} ended without a word: killed?", min(record.at for record in exits))
     if cause is None:
         cause = min(exits, key=lambda record: (record.outcome == "completed", record.at))
+    if any(record.requeued for record in exits) and not _gone(evidence, since=cause.at):
+        return Verdict(State.QUEUED, f"starts again after {cause.outcome}", cause.at)
     where = f"rank {cause.rank}: " if evidence.world > 1 else ""
     return Verdict(OUTCOMES.get(cause.outcome, State.ERROR), where + (cause.message or cause.outcome), cause.at)
+
+
+def _gone(evidence: Evidence, since: float) -> bool:
+    """Whether the scheduler has not known the job twice since then."""
+    return sum(item.word == ABSENT and item.at > since for item in evidence.observations[-2:]) == 2
 
 
 def blamed(exits: Sequence[Exit]) -> Exit | None:

@@ -21,13 +21,19 @@ from attnctl.files import create_exclusive, write_atomic
 from attnctl.records import Exit, Request, Resources, Submission
 from attnctl.rundir import Attempt, Incarnation, RunDir, Workspace
 from attnctl.values import SpecError
+from jobs import requeue
 from jobs.place import Place
 from jobs.training.signals import Signals, StopRequested, outcome_of
+from jobs.training.watchdog import Stall, Watchdog
 
 if TYPE_CHECKING:
+    from jobs.training.failure import Failure
     from jobs.training.loop import Position
 
 log = logging.getLogger("jobs.worker")
+
+_LAST_WORD = 10.0
+"""Seconds by which a stalled rank that waits for others lets these speak first."""
 
 CLEAN = {"completed", "preempted", "timeout", "interrupted", "superseded"}
 """Outcomes of a process that did what it was asked to."""
@@ -106,6 +112,8 @@ def _train(
     from jobs.training.session import Assignment, perform
 
     position = Position()
+    watchdog = Watchdog(lambda stall: _end_stalled(incarnation, place, position, stall))
+    watchdog.start()
     try:
         signals.check()
         request = Request.read(attempt.request)
@@ -121,6 +129,7 @@ def _train(
             workspace=found.workspace,
             signals=signals,
             position=position,
+            beat=watchdog.beat,
         )
         failure = Failure(outcome=perform(assignment), message="")
     except StopRequested as stop:
@@ -130,31 +139,51 @@ def _train(
     except BaseException as error:
         log.exception("rank %d failed", place.rank)
         failure = classify(error)
-    _write_exit(incarnation, place, position, failure.outcome, failure.message, failure.traceback, failure.secondary)
+    watchdog.stop()
+    refusal = requeue.refusal(failure.outcome, attempt, incarnation, place, began=position.began, step=position.step)
+    again = place.rank == 0 and not refusal
+    _write_exit(incarnation, place, position, failure, requeued=again)
+    if again:
+        words = requeue.requeue(incarnation, place)
+        if words:
+            log.info("SLURM does not start this job again: %s", words)
+            _write_exit(incarnation, place, position, failure)
     log.info("%s at step %d", failure.outcome, position.step)
     if failure.outcome not in CLEAN:
         _leave_at_once(1)
     return failure.outcome
 
 
+def _end_stalled(incarnation: Incarnation, place: Place, position: Position, stall: Stall) -> None:
+    """Leave word of a loop that stands still, and end the process; SLURM, or the runner here, then ends the others."""
+    from jobs.training.failure import Failure
+
+    failure = Failure(
+        outcome="stalled",
+        message=f"the training stood still for {stall.seconds:.0f} s at {stall.where}",
+        traceback=stall.stack,
+        secondary=stall.waiting and place.world > 1,
+    )
+    if failure.secondary:
+        time.sleep(_LAST_WORD)  # a rank that waits for none is to be heard first
+    log.error("%s\n%s", failure.message, failure.traceback)
+    _write_exit(incarnation, place, position, failure)
+    _leave_at_once(1)
+
+
 def _write_exit(
-    incarnation: Incarnation,
-    place: Place,
-    position: Position,
-    outcome: str,
-    message: str,
-    traceback: str,
-    secondary: bool,
+    incarnation: Incarnation, place: Place, position: Position, failure: Failure, *, requeued: bool = False
 ) -> None:
     record = Exit(
         rank=place.rank,
         at=time.time(),
-        outcome=outcome,
-        message=message,
-        traceback=traceback,
+        outcome=failure.outcome,
+        message=failure.message,
+        traceback=failure.traceback,
         step=position.step,
         host=socket.gethostname() if not place.on_slurm else place.node,
-        secondary=secondary,
+        secondary=failure.secondary,
+        requeued=requeued,
     )
     write_atomic(incarnation.exit(place.rank), record.encode(), durable=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +32,8 @@ log = logging.getLogger(__name__)
 class Assignment:
     """What a worker process is to do.
 
-    workspace: holds users' files and the weights that runs start from. position: told how far it came.
+    workspace: holds users' files and the weights that runs start from. position: told how far it came. beat: called
+    whenever the training has got on.
     """
 
     run: RunDir
@@ -43,6 +45,7 @@ class Assignment:
     workspace: Workspace
     signals: Signals
     position: Position
+    beat: Callable[[], None]
 
 
 def perform(assignment: Assignment) -> str:
@@ -118,6 +121,8 @@ def _surroundings(assignment: Assignment, group: Group, events: EventLog | None)
         signals=assignment.signals,
         stopped=stopped,
         position=assignment.position,
+        end=place.end,
+        beat=assignment.beat,
     )
 
 
