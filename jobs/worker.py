@@ -10,6 +10,7 @@ import argparse
 import faulthandler
 import logging
 import os
+import resource
 import socket
 import sys
 import time
@@ -21,11 +22,15 @@ from attnctl.files import create_exclusive, write_atomic
 from attnctl.records import Exit, Request, Resources, Submission
 from attnctl.rundir import Attempt, Incarnation, RunDir, Workspace
 from attnctl.values import SpecError
+from jobs import guard
 from jobs.place import Place
 from jobs.training.signals import Signals, StopRequested, outcome_of
 
 if TYPE_CHECKING:
+    from jobs.training.failure import Failure
     from jobs.training.loop import Position
+
+_STARTED = time.time()
 
 log = logging.getLogger("jobs.worker")
 
@@ -51,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     incarnation = attempt.incarnation(place.restart)
     _redirect(incarnation.log(place.rank))
-    outcome = _train(run, attempt, incarnation, place, found, signals)
+    outcome = _train(run, attempt, incarnation, place, found, signals, submission.tag)
     return 0 if outcome in CLEAN else 1
 
 
@@ -98,7 +103,13 @@ def _redirect(path: Path) -> None:
 
 
 def _train(
-    run: RunDir, attempt: Attempt, incarnation: Incarnation, place: Place, found: config.Config, signals: Signals
+    run: RunDir,
+    attempt: Attempt,
+    incarnation: Incarnation,
+    place: Place,
+    found: config.Config,
+    signals: Signals,
+    tag: str,
 ) -> str:
     """Train, and leave the exit record of this rank whatever happens; gives the outcome."""
     from jobs.training.failure import Failure, classify
@@ -130,33 +141,35 @@ def _train(
     except BaseException as error:
         log.exception("rank %d failed", place.rank)
         failure = classify(error)
-    _write_exit(incarnation, place, position, failure.outcome, failure.message, failure.traceback, failure.secondary)
+    _write_exit(incarnation, place, position, failure)
+    if failure.outcome == "error" and not failure.secondary and position.step == position.began:
+        guard.count(found.workspace, tag, place.task, failure.message)
     log.info("%s at step %d", failure.outcome, position.step)
     if failure.outcome not in CLEAN:
         _leave_at_once(1)
     return failure.outcome
 
 
-def _write_exit(
-    incarnation: Incarnation,
-    place: Place,
-    position: Position,
-    outcome: str,
-    message: str,
-    traceback: str,
-    secondary: bool,
-) -> None:
+def _write_exit(incarnation: Incarnation, place: Place, position: Position, failure: Failure) -> None:
     record = Exit(
         rank=place.rank,
         at=time.time(),
-        outcome=outcome,
-        message=message,
-        traceback=traceback,
+        outcome=failure.outcome,
+        message=failure.message,
+        traceback=failure.traceback,
         step=position.step,
         host=socket.gethostname() if not place.on_slurm else place.node,
-        secondary=secondary,
+        secondary=failure.secondary,
+        started=_STARTED,
+        max_rss=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,  # getrusage(2): Linux counts in kilobytes
+        max_gpu=_most_gpu_memory(),
     )
     write_atomic(incarnation.exit(place.rank), record.encode(), durable=True)
+
+
+def _most_gpu_memory() -> int:
+    torch = sys.modules.get("torch")
+    return torch.cuda.max_memory_reserved() if torch is not None and torch.cuda.is_initialized() else 0
 
 
 def _leave_at_once(code: int) -> None:

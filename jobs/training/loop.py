@@ -36,9 +36,10 @@ _WARM_STEPS = 3
 
 @dataclass
 class Position:
-    """How far the run is, for whoever writes its exit record. step: optimizer steps done."""
+    """How far the run is, for whoever writes its exit record. step: optimizer steps done; began: at this start."""
 
     step: int = 0
+    began: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +162,7 @@ class Trainer:
         mine = slice(self.replicas.start, self.replicas.stop)
         self.sums.values[mine] = state["sums"][mine].to(self.group.device)
         self.position.step, self.evaluated, self.best = state["step"], state["evaluated"], state["best"]
+        self.position.began = self.position.step
         self.saved = (self.position.step, time.monotonic())
 
     # ----------------------------------------------------------------------------------------------------------- steps
