@@ -6,7 +6,7 @@ import math
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -19,12 +19,25 @@ from attnctl.spec import recipe_fields
 from attnctl.template import TEMPLATE
 from attnctl.values import Scalar, SpecError, did_you_mean
 
-__all__ = ["TEMPLATE", "Config", "ConfigError", "DataRoots", "Keep", "Notify", "Rules", "SlurmOptions", "find", "read"]
+__all__ = [
+    "TEMPLATE",
+    "Config",
+    "ConfigError",
+    "DataRoots",
+    "Keep",
+    "Notify",
+    "Rules",
+    "SlurmOptions",
+    "find",
+    "parse_time",
+    "read",
+]
 
 FILE_NAME = "attnctl.toml"
 VARIABLE = "ATTNCTL_WORKSPACE"
 
-_KEPT = {"partition", "account", "qos", "constraint", "exclude", "mem", "profile"}
+_SAID = ("partition", "account", "qos", "constraint", "mem", "parallel")
+_KEPT = (*_SAID, "exclude", "profile")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,14 +59,20 @@ class SlurmOptions:
     profile: str | None = None
     """The profile that these are of; no key of the file."""
 
-    def kept(self) -> dict[str, Any]:
-        """What an attempt's request keeps of them, so that a later attempt asks for the same."""
-        return {name: value for name, value in asdict(self).items() if name in _KEPT and value is not None}
+    def kept(self, settings: SlurmOptions) -> dict[str, Any]:
+        """What an attempt's request keeps of them. said: which of these the command said, not the settings."""
+        values = {name: getattr(self, name) for name in _KEPT if getattr(self, name) is not None}
+        return values | {"said": sorted(name for name in _SAID if getattr(self, name) != getattr(settings, name))}
 
     def again(self, kept: Mapping[str, Any]) -> SlurmOptions:
-        """These, with what an earlier attempt asked for instead; values of an unknown form are left out."""
-        said: dict[str, Any] = {name: value for name, value in kept.items() if name in _KEPT and isinstance(value, str)}
-        return replace(self, **said)
+        """These, with what the command of an earlier attempt had said; values of an unknown form are left out."""
+        said = kept.get("said")
+        chosen: dict[str, Any] = {
+            name: kept[name]
+            for name in (said if isinstance(said, list) else ())
+            if name in _SAID and type(kept.get(name)) is (int if name == "parallel" else str)
+        }
+        return replace(self, **chosen)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -106,15 +106,14 @@ class Rules:
 class Asked:
     """What one command asks for.
 
-    named: its runs are named one by one. states: classes that were named. time, memory, place: it was given more time,
-    an amount of memory, or another place than the runs had.
+    named: the runs that are named one by one. states: classes that were named. memory, place: it was given an
+    amount of memory, or another place than the runs had.
     """
 
     force: bool = False
-    named: bool = False
+    named: Collection[str] = ()
     states: Collection[State] = ()
     max_attempts: int | None = None
-    time: bool = False
     memory: bool = False
     place: bool = False
 
@@ -147,7 +146,8 @@ class History:
     """A run that is neither active nor completed. attempts: oldest first; none before the first.
 
     checkpoint: step of the newest file, None without. gone: step of the newest checkpoint that was written, when no
-    file is left of it. worlds: the numbers of processes that can share its batch.
+    file is left of it. worlds: the numbers of processes that can share its batch. more_time: the next attempt has a
+    later time limit than the last.
     """
 
     run: str
@@ -155,6 +155,7 @@ class History:
     checkpoint: int | None = None
     gone: int | None = None
     worlds: Sequence[int] = (1,)
+    more_time: bool = False
 
     @property
     def newest(self) -> Ended:
@@ -209,7 +210,7 @@ def _by_mode(mode: Mode, history: History, rules: Rules, asked: Asked) -> Decisi
     if mode == "never":
         words = "it would end so again; another recipe is another run"
         return Decision(run=run, action=Action.NEVER, words=words)
-    if mode == "asked" and not (asked.force or asked.named or newest.state in asked.states):
+    if mode == "asked" and not (asked.force or run in asked.named or newest.state in asked.states):
         words = f"name the run, or say --state {str(newest.state).replace(' ', '-')}"
         return Decision(run=run, action=Action.ASKED, words=words)
     refusal = None if asked.force else _refusal(mode, history, asked)
@@ -237,7 +238,7 @@ def _refusal(mode: Mode, history: History, asked: Asked) -> str | None:
     newest = history.newest
     if mode == "forced":
         return "it would meet the same again, unless that was mended"
-    if mode == "progress" and not newest.advanced and not asked.time:
+    if mode == "progress" and not newest.advanced and not history.more_time:
         return f"it wrote no checkpoint after step {newest.began}: give it more --time"
     if mode == "once" and fruitless(history) > 1:
         return f"twice in a row without a checkpoint after step {newest.began}"

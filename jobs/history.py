@@ -16,7 +16,7 @@ from attnctl.policy import Ended, History
 from attnctl.records import Event, Exit, Observed, Request, read_events
 from attnctl.rundir import Attempt, Incarnation, RunDir
 from attnctl.spec import RunSpec
-from attnctl.state import State, Verdict, blamed
+from attnctl.state import Verdict, blamed
 from attnctl.values import SpecError, divisors, parse_memory
 from jobs import checkpoints, evidence
 
@@ -113,15 +113,28 @@ def history(run: RunDir, spec: RunSpec, told: Sequence[Told]) -> History:
     )
 
 
-def lost_hours(told: Sequence[Told]) -> float | None:
-    """Process-hours between the newest checkpoint and the end of the last attempt, None when that is not known."""
+def seconds_lost(told: Sequence[Told]) -> float | None:
+    """The time between the newest checkpoint and the end of the last attempt, None when that is not known."""
     if not told or not told[-1].logs:
         return None
     newest = list(told[-1].logs.values())[-1]
     since = newest.saved_at or newest.first
     if since is None or newest.last is None:
         return None
-    return max(0.0, newest.last - since) * told[-1].ended.world / 3600
+    return max(0.0, newest.last - since)
+
+
+def seconds_left(told: Sequence[Told], spec: RunSpec, checkpoint: int | None) -> float | None:
+    """The time that the run still needs at its last speed; None when that is not known."""
+    logs = [log for item in told for log in item.logs.values() if log.images_per_s and log.steps]
+    if not logs or not logs[-1].images_per_s:
+        return None
+    return max(0, logs[-1].steps - (checkpoint or 0)) * spec.recipe.batch / logs[-1].images_per_s
+
+
+def steps(told: Sequence[Told]) -> int | None:
+    """The steps of the whole training, None when no attempt has told them."""
+    return next((log.steps for item in reversed(told) for log in item.logs.values() if log.steps), None)
 
 
 def memory(request: Request) -> int | None:
