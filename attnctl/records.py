@@ -119,6 +119,18 @@ class Sweep(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Notice(Record):
+    """The end of a sweep was told by one process. failed: what went wrong in the telling, in words."""
+
+    sweep: str
+    at: float
+    host: str
+    pid: int
+    summary: str
+    failed: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cancel(Record):
     """We asked for the end of an attempt."""
 

@@ -29,6 +29,11 @@ class Notify:
     command: tuple[str, ...] = ()
     webhook: str = ""
 
+    @property
+    def wanted(self) -> bool:
+        """Anything is to be done at all."""
+        return bool(self.command or self.webhook)
+
 
 def state_key(state: State) -> str:
     """A class's name as it is written in settings and options: `out-of-memory`."""

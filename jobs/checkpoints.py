@@ -77,8 +77,7 @@ def surplus(run: RunDir, keep: int) -> list[Path]:
     if not keep:
         return files
     good: list[Path] = []
-    if len(files) > 1:
-        for path in files:
-            if len(good) < keep and is_whole(path):
-                good.append(path)
+    for path in files if len(files) > keep else ():
+        if len(good) < keep and is_whole(path):
+            good.append(path)
     return [path for path in files if path not in good] if good else []

@@ -22,7 +22,7 @@ from attnctl.files import create_exclusive, write_atomic
 from attnctl.records import Exit, Request, Resources, Submission
 from attnctl.rundir import Attempt, Incarnation, RunDir, Workspace
 from attnctl.values import SpecError
-from jobs import guard
+from jobs import guard, notify
 from jobs.place import Place
 from jobs.training.signals import Signals, StopRequested, outcome_of
 
@@ -145,6 +145,8 @@ def _train(
     if failure.outcome == "error" and not failure.secondary and position.step == position.began:
         guard.count(found.workspace, tag, place.task, failure.message)
     log.info("%s at step %d", failure.outcome, position.step)
+    if place.rank == 0 and found.notify.wanted:
+        notify.after_run(found, run.id)
     if failure.outcome not in CLEAN:
         _leave_at_once(1)
     return failure.outcome

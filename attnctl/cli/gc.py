@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from attnctl.cli.estimate import size
 from attnctl.cli.snapshot import Snapshot, take
 from attnctl.config import Config
 from attnctl.state import State
+
+if TYPE_CHECKING:
+    from jobs.tidy import Waste
 
 
 def gc(
@@ -50,7 +53,7 @@ def gc(
     output.line(f"{len(gone)} files, {size(sum(item.bytes for item in gone))}, {would}{active}")
 
 
-def _waste(config: Config, now: Snapshot, finished: int, unfinished: int) -> Iterator[tidy.Waste]:
+def _waste(config: Config, now: Snapshot, finished: int, unfinished: int) -> Iterator[Waste]:
     from jobs import tidy
 
     workspace = config.workspace

@@ -49,9 +49,9 @@ def rm(
         gone = [row.id for row in now.rows if row.id not in kept]
     if not yes:
         _confirm(sweep, len(gone))
-    workspace.sweep(sweep).unlink(missing_ok=True)
     for run in gone:
         tidy.remove_run(workspace, run)
+    workspace.sweep(sweep).unlink(missing_ok=True)  # at last, so that a kill before it leaves what can be done again
     if as_json:
         output.document({"sweep": sweep, "removed": gone, "kept": kept if runs else dict.fromkeys(meant.runs, "")})
         return
