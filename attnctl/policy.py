@@ -56,7 +56,7 @@ HELD_WORDS = "the same error in {count} runs: {error}"
 
 HELD = re.compile(r"the same error in \d+ runs: (.*)", re.DOTALL)
 """What such a message holds."""
-_VARYING = re.compile(r"0x[0-9a-fA-F]+|\b[0-9a-f]{8,}\b|\d+(?:\.\d+)?")
+_VARYING = re.compile(r"0x[0-9a-fA-F]+|\b[0-9a-f]{8,}\b|[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 _TRAILING = 300
 
 
@@ -191,10 +191,15 @@ def normalised(text: str) -> str:
     return _VARYING.sub("#", lines[-1].strip())[:_TRAILING] if lines else ""
 
 
-def decide(history: History, rules: Rules, asked: Asked) -> Decision:
-    """What becomes of a run by its own history."""
+def decide(history: History, rules: Rules, asked: Asked, held: Collection[str] = ()) -> Decision:
+    """What becomes of a run by its own history.
+
+    held: errors (normalised) for which other runs are held. One that had failed with it at its start goes with those.
+    """
     newest = history.newest
     mode = rules.mode(newest.state)
+    if mode == "forced" and not newest.trained and normalised(newest.error) in held:
+        mode = "again"
     decision = _by_mode(mode, history, rules, asked)
     allowed = asked.max_attempts if asked.max_attempts is not None else rules.attempts
     if decision.action.starts and len(history.attempts) >= allowed and not asked.force:
@@ -223,11 +228,10 @@ def _by_mode(mode: Mode, history: History, rules: Rules, asked: Asked) -> Decisi
     if newest.state is State.NODE_FAILURE and len(newest.nodes) == 1:
         node = newest.nodes[0]
         return Decision(run=run, action=Action.OTHER_NODE, words=f"without {node}", exclude=node)
-    return again(history)
+    return _again(history)
 
 
-def again(history: History) -> Decision:
-    """Go on from the newest checkpoint, or from the start."""
+def _again(history: History) -> Decision:
     if history.checkpoint is None:
         return Decision(run=history.run, action=Action.START, words="from the start")
     return Decision(run=history.run, action=Action.CONTINUE, words=f"from step {history.checkpoint}")
@@ -261,14 +265,14 @@ def _more_memory(history: History, rules: Rules, asked: Asked) -> Decision:
     had = history.newest.memory
     if had is None:
         if asked.force:
-            return again(history)
+            return _again(history)
         return Decision(run=history.run, action=Action.FORCE, words="what it had is not known: give it --mem")
     more = int(had * rules.memory_factor)
     if rules.memory_cap is not None:
         more = min(more, rules.memory_cap)
     if more <= had:
         if asked.force:
-            return again(history)
+            return _again(history)
         return Decision(run=history.run, action=Action.FORCE, words=f"it had {had} MB, which is the cap")
     words = f"{had} to {more} MB"
     return Decision(run=history.run, action=Action.MORE_MEMORY, words=words, memory=more)
@@ -279,7 +283,7 @@ def _more_ranks(history: History, asked: Asked) -> Decision:
     more = [world for world in sorted(history.worlds) if world > had]
     if not more:
         if asked.force:
-            return again(history)
+            return _again(history)
         words = f"it had {had} processes, and no more can share its batch"
         return Decision(run=history.run, action=Action.FORCE, words=words)
     words = f"{had} to {more[0]} processes"

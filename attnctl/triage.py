@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 
-from attnctl.policy import HELD, Action, Asked, Decision, History, Rules, again, decide, normalised
+from attnctl.policy import HELD, Action, Asked, Decision, History, Rules, decide, normalised
 from attnctl.state import State
 
 
@@ -24,11 +23,8 @@ def plan(
 
     members: each sweep's runs. spent: the attempts beyond its runs' first that a sweep has had.
     """
-    decisions = [decide(history, rules, asked) for history in histories]
     held = {normalised(history.newest.error) for history in histories if history.newest.state is State.HELD}
-    decisions = [
-        _with_the_held(history, decision, held) for history, decision in zip(histories, decisions, strict=True)
-    ]
+    decisions = [decide(history, rules, asked, held) for history in histories]
     if asked.force:
         return decisions
     decisions = _broken(histories, decisions, rules, held)
@@ -49,15 +45,6 @@ def _words(same: Sequence[History]) -> str:
     text = same[0].newest.error.strip()
     held = HELD.fullmatch(text)
     return (held[1] if held else text).strip().splitlines()[-1]
-
-
-def _with_the_held(history: History, decision: Decision, held: Collection[str]) -> Decision:
-    """A run that failed at its start with what others were then held for goes again together with those."""
-    newest = history.newest
-    first = newest.state is State.ERROR and not newest.trained and normalised(newest.error) in held
-    if first and decision.action is Action.FORCE:
-        return replace(again(history), words="with the runs that are held for its error")
-    return decision
 
 
 def _broken(

@@ -7,6 +7,7 @@ or ended cleanly when asked to; 1: failed, see the exit record and the log.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import faulthandler
 import logging
 import os
@@ -122,6 +123,7 @@ def _train(
         request = Request.read(attempt.request)
         if request is None:
             raise SpecError(f"{attempt.request} is missing: attempt {attempt.number} was never reserved")
+        place = _with_an_end(place, request)
         assignment = Assignment(
             run=run,
             attempt=attempt,
@@ -150,6 +152,14 @@ def _train(
     if failure.outcome not in CLEAN:
         _leave_at_once(1)
     return failure.outcome
+
+
+def _with_an_end(place: Place, request: Request) -> Place:
+    """SLURM tells a job's time limit only since 23.02; before, it is what was asked for, from about now on."""
+    minutes = request.resources.get("minutes")
+    if not place.on_slurm or place.end is not None or not isinstance(minutes, int):
+        return place
+    return dataclasses.replace(place, end=_STARTED + 60 * minutes)
 
 
 def _write_exit(incarnation: Incarnation, place: Place, position: Position, failure: Failure) -> None:

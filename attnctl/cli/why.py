@@ -80,7 +80,8 @@ def why(
         return
     if now.words:
         output.note(now.words)
-    state = f"{row.state} for {duration(max(0.0, now.at - row.since))}" + (f": {row.reason}" if row.reason else "")
+    state = f"{row.state} for {duration(max(0.0, now.at - row.since))}"
+    state += f": {row.reason}" if row.reason not in {"", "None"} else ""
     there = "none" if past.checkpoint is None else f"step {past.checkpoint}" + (f" of {row.steps}" if row.steps else "")
     output.pairs({"run": f"{run_id} {row.label} {row.backbone} seed {row.seed}", "state": state, "checkpoint": there})
     _print(timeline, lines, resources)
@@ -96,7 +97,7 @@ def _print(
             if attempt == number:
                 output.line(f"  {_clock(moment)}  {output.one_line(words)}")
     if lines:
-        output.line("\nthe error")
+        output.line("\nits last lines")
         for line in lines:
             output.line(f"  {output.one_line(line)}")
     if resources:
@@ -117,7 +118,8 @@ def _moments(told: Told) -> Iterator[tuple[float, str]]:
     request = told.request
     yield request.created, f"asked for by {request.user} on {request.host}, as {request.tag}"
     for item in told.observed:
-        said = " ".join(filter(None, (item.word, "" if item.reason == "None" else item.reason, item.nodes)))
+        reason = "" if item.reason == "None" else f"({item.reason})" if item.reason else ""
+        said = " ".join(filter(None, (item.word, reason, f"on {item.nodes}" if item.nodes else "")))
         code = f", exit code {item.exit_code}" if item.exit_code and item.exit_code != "0:0" else ""
         yield item.at, f"{item.source or 'the scheduler'}: {said}{code}"
     cancel = Cancel.read(told.attempt.cancel)
