@@ -14,7 +14,7 @@ _NEVER: tuple[tuple[str, str], ...] = (
         "SLURM could not start it and holds it: mend the node, then `scontrol release {job}`",
     ),
     (r"JobHeldAdmin", "an administrator holds it: ask them"),
-    (r"JobHeldUser", "it is held: `scontrol release {job}` lets it go"),
+    (r"JobHeldUser|requeued in held state", "it is held: `scontrol release {job}` lets it go"),
     (r"PartitionTimeLimit", "its time limit is above the partition's: cancel it, then resume with a shorter --time"),
     (r"PartitionNodeLimit", "it asks for more nodes than the partition has: cancel it, then resume with fewer --nodes"),
     (r"DependencyNeverSatisfied", "what it waits for has failed: cancel it, then resume it"),

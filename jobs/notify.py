@@ -119,7 +119,8 @@ def _verdict(attempt: Attempt, request: Request, head_of: evidence.HeadOf) -> Ve
 def in_words(verdicts: Mapping[str, Verdict]) -> str:
     """Such as `40 runs: 38 completed, 2 code error`."""
     states = Counter(str(verdict.state) for verdict in verdicts.values())
-    counted = ", ".join(f"{count} {state}" for state, count in states.most_common())
+    order = sorted(states, key=lambda state: (state != State.COMPLETED, -states[state], state))
+    counted = ", ".join(f"{states[state]} {state}" for state in order)
     return f"{len(verdicts)} run{'' if len(verdicts) == 1 else 's'}: {counted}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +15,9 @@ from attnctl.policy import Decision
 from attnctl.records import Request, Resources, Where
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError, parse_memory
+
+
+_CONSTRAINT = re.compile(r"[A-Za-z0-9_.:&|,*()\[\]+=-]{1,200}", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +40,7 @@ class Given:
         """Raise SpecError for what cannot be."""
         if self.partition is not None:
             check_partition(self.partition)
-        if self.constraint is not None and (not self.constraint.strip() or not self.constraint.isprintable()):
+        if self.constraint is not None and not _CONSTRAINT.fullmatch(self.constraint):
             raise SpecError(
                 f"--constraint is {self.constraint!r}; it must be one of the cluster's features, such as a100"
             )

@@ -72,7 +72,9 @@ COMMANDS = (
     Command("init", WORKSPACE, "Write a commented attnctl.toml into the workspace"),
     Command("merge", WORKSPACE, "Take in the runs of another workspace"),
     Command("rm", WORKSPACE, "Remove a sweep's record, and its runs if asked to"),
-    Command("gc", WORKSPACE, "Remove checkpoints that are not needed any more, and what killed writers left"),
+    Command(
+        "gc", WORKSPACE, "Remove checkpoints that are not needed any more, and what killed writers left", "gc_", "gc"
+    ),
     Command("doctor", WORKSPACE, "Check this machine, and how to mend what is missing"),
     Command("data", WORKSPACE, "The data sets' files", functions={"fetch": "fetch", "list": "list_"}),
 )

@@ -81,7 +81,7 @@ def why(
     if now.words:
         output.note(now.words)
     state = f"{row.state} for {duration(max(0.0, now.at - row.since))}"
-    state += f": {row.reason}" if row.reason not in {"", "None"} else ""
+    state += f": {row.reason}" if row.reason not in {"", "None", row.state} else ""
     there = "none" if past.checkpoint is None else f"step {past.checkpoint}" + (f" of {row.steps}" if row.steps else "")
     output.pairs({"run": f"{run_id} {row.label} {row.backbone} seed {row.seed}", "state": state, "checkpoint": there})
     _print(timeline, lines, resources)
