@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from attnctl.policy import Ended, History
 from attnctl.records import Event, Exit, Observed, Request, read_events
@@ -21,6 +20,9 @@ from attnctl.values import SpecError, divisors, parse_memory
 from jobs import checkpoints, evidence
 
 _BLOCK = 1 << 16
+_LAST = 2048
+_LONGEST = 4096
+_CHECKPOINT = b'"kind": "checkpoint"'
 _NODES = re.compile(r"[A-Za-z0-9_.-]+")
 
 
@@ -162,34 +164,42 @@ def _whole(request: Request, name: str) -> int:
 def read_log(incarnation: Incarnation) -> Log:
     """What the events of an incarnation say; an empty answer when there are none."""
     log = Log()
-    path = incarnation.events
     try:
-        with path.open("rb") as stream:
-            head = stream.read(_BLOCK)
-            for event in read_events(head):
-                _take(log, event)
-            if len(head) == _BLOCK:
-                for event in reversed(list(_tail(path))):
-                    _take(log, event)
+        with incarnation.events.open("rb") as stream:
+            for line in stream.read(_BLOCK).split(b"\n"):
+                kind = _take_line(log, line)
+                if kind in {Event.PROGRESS, Event.METRICS, Event.CHECKPOINT}:
+                    break
+            for line in _ending(stream):
+                _take_line(log, line)
     except FileNotFoundError:
         return log
     return log
 
 
-def _tail(path: Path) -> Iterator[dict[str, Any]]:
-    """The events from the end back to the last checkpoint, newest first."""
-    with path.open("rb") as stream:
-        position, rest = stream.seek(0, os.SEEK_END), b""
-        while position > 0:
-            start = max(0, position - _BLOCK)
-            stream.seek(start)
-            data = stream.read(position - start) + rest
-            rest, whole = data.split(b"\n", 1) if start and b"\n" in data else (b"", data)
-            for event in reversed(list(read_events(whole))):
-                yield event
-                if event["kind"] == Event.CHECKPOINT:
-                    return
-            position = start
+def _take_line(log: Log, line: bytes) -> str | None:
+    """Take in one line; its kind, None for a torn one."""
+    for event in read_events(line):
+        _take(log, event)
+        return str(event["kind"])
+    return None
+
+
+def _ending(stream: BinaryIO) -> list[bytes]:
+    """The line of the last checkpoint, if there is one, and the last lines of the log."""
+    position, data, mark = stream.seek(0, os.SEEK_END), b"", -1
+    while position > 0 and mark < 0:
+        start = max(0, position - _BLOCK)
+        stream.seek(start)
+        block = stream.read(position - start)
+        data, position = block + data, start
+        mark = data.rfind(_CHECKPOINT, 0, len(block) + _LONGEST)
+        if mark >= 0 and data.rfind(b"\n", 0, mark) < 0 and start:
+            mark = -1  # its line begins in an earlier block
+    last = data[max(0, len(data) - _LAST) :].split(b"\n")[1:] if len(data) > _LAST else data.split(b"\n")
+    if mark < 0:
+        return last
+    return [data[data.rfind(b"\n", 0, mark) + 1 :].split(b"\n", 1)[0], *last]
 
 
 def _take(log: Log, event: dict[str, Any]) -> None:

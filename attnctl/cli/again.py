@@ -16,7 +16,6 @@ from attnctl.records import Request, Resources, Where
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError, parse_memory
 
-
 _CONSTRAINT = re.compile(r"[A-Za-z0-9_.:&|,*()\[\]+=-]{1,200}", re.ASCII)
 
 

@@ -88,7 +88,6 @@ class Found:
 def gather(config: Config, wish: Wish) -> Found:
     """Ask the scheduler once, read the histories, and decide. Raises SpecError."""
     with context.index() as index:
-        index.refresh()
         ids, named, missing = _meant(config, index, wish.targets)
         now = take(config, index, ids)
         known = index.sweeps()
@@ -125,12 +124,14 @@ def _meant(config: Config, index: Index, targets: Sequence[str]) -> tuple[list[s
         return None, frozenset(), []
     names = set(sweep_names(config.workspace))
     ids: dict[str, None] = {}
-    named = set()
+    named: set[str] = set()
     for target in targets:
         if target in names:
             ids |= dict.fromkeys(sweeps.read(config.workspace, target).runs)
             continue
         try:
+            if not named:
+                index.refresh()
             run = index.find_run(target)
         except SpecError as error:
             raise SpecError(f"{error} (and there is no sweep of that name)") from error
