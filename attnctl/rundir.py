@@ -16,6 +16,7 @@ Jobs write these files and the database is an index of them, so the directories 
                               events.jsonl    one writer, rank 0, append-only: see `Event`
                               exit.<rank>.json, log.<rank>.txt, rendezvous
     runs/<id>/checkpoints/<step>-<n>.<r>.pt
+    notices/<sweep>-<attempts>.json           Notice: that the sweep's end was told, created exclusively
     bench/<what and how>.json                 Speed: the newest measurement of one network under the same conditions
 
 Paths inside the records are relative to the workspace, so that it can be moved and merged. Times are Unix seconds.
@@ -212,6 +213,10 @@ class Workspace:
             with contextlib.suppress(RecordError):
                 found.append(Speed.read(path))
         return sorted((speed for speed in found if speed), key=lambda speed: -speed.at)
+
+    def notice(self, sweep: str, attempts: int) -> Path:
+        """The file that says that a sweep's end, after so many attempts of its runs, was told."""
+        return self.root / "notices" / f"{sweep}-{attempts}.json"
 
     def sweep(self, name: str) -> Path:
         """The file of one sweep."""

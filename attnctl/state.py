@@ -6,6 +6,7 @@ query that failed is no evidence and reaches nothing here: it writes no observat
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -29,6 +30,9 @@ class State(StrEnum):
     DIVERGED = "diverged"
     STALLED = "stalled"
     ERROR = "code error"
+    KILLED = "killed"
+    SETUP = "setup failed"
+    HELD = "held"
     CANCELLED = "cancelled"
     REFUSED = "refused"
     LOST = "no evidence"
@@ -45,6 +49,8 @@ class State(StrEnum):
             State.PREEMPTED,
             State.NODE_FAILURE,
             State.TIMEOUT,
+            State.SETUP,
+            State.HELD,
             State.CANCELLED,
             State.REFUSED,
             State.LOST,
@@ -59,6 +65,7 @@ class State(StrEnum):
             State.DIVERGED,
             State.STALLED,
             State.ERROR,
+            State.KILLED,
         }
 
 
@@ -109,9 +116,14 @@ OUTCOMES: dict[str, State] = {
     "diverged": State.DIVERGED,
     "stalled": State.STALLED,
     "error": State.ERROR,
+    "setup": State.SETUP,  # the job's script ended before the training's processes began
+    "held": State.HELD,  # other runs of the submission had met the same error at their start
     "superseded": State.LOST,  # a newer incarnation of the run took over: that one tells the state
 }
 """The outcomes that an exit record can hold."""
+
+_KILLED = re.compile(r"9:0|137:0|\d+:9")
+"""Exit codes of a process that got SIGKILL: as SLURM's srun gives it, as a shell does, and as the system does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,6 +193,8 @@ def _from_word(last: Observed, evidence: Evidence) -> Verdict:
         return _from_exits(evidence)
     if evidence.cancel is not None and state in {State.CANCELLED, State.ERROR, State.LOST}:
         return Verdict(State.CANCELLED, f"cancelled by {evidence.cancel.user}", last.at)
+    if state is State.ERROR and _KILLED.fullmatch(last.exit_code):
+        state = State.KILLED
     words = ["the process ended" if last.source == "here" else f"SLURM says {last.word}"]
     if last.reason and last.reason != "None":
         words.append(last.reason)
@@ -198,7 +212,7 @@ def _from_exits(evidence: Evidence) -> Verdict:
     silent = sorted(set(range(evidence.world)) - {record.rank for record in exits})
     if cause is None and silent:
         ranks = ("rank " if len(silent) == 1 else "ranks ") + ", ".join(map(str, silent))
-        return Verdict(State.ERROR, f"{ranks} ended without a word: killed?", min(record.at for record in exits))
+        return Verdict(State.KILLED, f"{ranks} ended without a word: killed?", min(record.at for record in exits))
     if cause is None:
         cause = min(exits, key=lambda record: (record.outcome == "completed", record.at))
     if any(record.requeued for record in exits) and not _gone(evidence, since=cause.at):

@@ -10,7 +10,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,11 +45,16 @@ def user() -> str:
 
 
 def reserve(
-    workspace: Workspace, tag: str, specs: Iterable[tuple[str, dict[str, Any]]], resources: Resources, where: Where
+    workspace: Workspace,
+    tag: str,
+    specs: Iterable[tuple[str, dict[str, Any]]],
+    resources: Resources,
+    where: Where,
+    options: Mapping[str, Any] | None = None,
 ) -> Reservation:
     """Reserve the next attempt of each run; one that is under way, done or just taken by another is skipped.
 
-    specs: run id and spec as JSON values.
+    specs: run id and spec as JSON values. options: what else the attempt asks of SLURM.
     """
     found = Reservation()
     request = Request(
@@ -61,6 +66,7 @@ def reserve(
         nonce=secrets.token_hex(8),
         where=where,
         resources=dataclasses.asdict(resources),
+        options=options or {},
     ).encode()
     head_of = functools.cache(lambda name: submissions.head(workspace.submission(name)))
     aside = workspace.runs / f".{tag}"

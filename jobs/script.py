@@ -11,10 +11,12 @@ from typing import Any
 from attnctl.config import Config, SlurmOptions
 from attnctl.records import Resources
 from attnctl.values import SpecError
+from jobs import guard
 
 SIGNAL_SECONDS = 120
 """How long before its time limit a job is told to stop, at most; a quarter of the limit when that is shorter."""
 
+_WORKER = "jobs.worker"
 _OPTIONS = ("partition", "account", "qos", "constraint", "exclude", "mem")
 
 
@@ -25,7 +27,7 @@ def compose(
     count: int,
     tag: str,
     *,
-    module: str = "jobs.worker",
+    module: str = _WORKER,
 ) -> str:
     """The script of one array of `count` runs; always an array, so that each job id is `<array>_<task>`.
 
@@ -45,7 +47,7 @@ def compose(
         signal_delay_s=_signal_delay(resources.minutes),
         array_parallelism=options.parallel or count,
         dependency=_dependency(options),
-        setup=list(options.setup) or None,
+        setup=(guard.around(config, tag, options.setup) if module == _WORKER else list(options.setup)) or None,
         stderr_to_stdout=True,
         wckey=None,
         # A rank that dies ends the run's other ranks. Since SLURM 22.05 srun does not take over the number of CPUs.

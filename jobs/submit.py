@@ -17,12 +17,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from attnctl import sources
-from attnctl.config import Config, SlurmOptions
+from attnctl.config import Config, SlurmOptions, parse_time
 from attnctl.records import Resources, Submission, Where
 from attnctl.rundir import Workspace
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
-from jobs import slurm, submissions
+from jobs import guard, slurm, submissions
 from jobs.adopt import SBATCH_TIMEOUT, adopt
 from jobs.commands import CommandError, SlurmUnavailable, run
 from jobs.reserve import Reservation, new_tag, reserve
@@ -99,7 +99,7 @@ def _submit_array(
     cluster: str | None,
 ) -> Submitted:
     tag = new_tag()
-    reserved = reserve(config.workspace, tag, specs, resources, where)
+    reserved = reserve(config.workspace, tag, specs, resources, where, _kept(config, options, resources))
     if not reserved.tasks:
         return Submitted(tag, [], None, reserved.skipped)
     script = compose(config, options, resources, len(reserved.tasks), tag) if where == "slurm" else ""
@@ -117,11 +117,19 @@ def _submit_array(
         cluster=cluster,
     )
     if where == "slurm":
-        config.workspace.submission_logs(tag).mkdir(parents=True, exist_ok=True)
+        guard.prepare(config.workspace, tag, reserved.tasks)
     if not submissions.create(config.workspace, intent):
         raise SubmitError("another attnctl took this command for dead and freed its runs; run it again")
     job_id = _send(config, tag, script, reserved) if where == "slurm" else intent.job_id
     return Submitted(tag, reserved.tasks, job_id, reserved.skipped)
+
+
+def _kept(config: Config, options: SlurmOptions, resources: Resources) -> dict[str, Any]:
+    """What the request keeps beside the resources, so that a later attempt asks for the same."""
+    settings = config.profile(options.profile)
+    kept = options.kept(settings)
+    usual = parse_time(settings.time) if settings.time is not None else None
+    return kept | {"said": [*kept["said"], *(["minutes"] if resources.minutes != usual else [])]}
 
 
 def _rehearse(script: str) -> None:

@@ -7,9 +7,11 @@ or ended cleanly when asked to; 1: failed, see the exit record and the log.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import faulthandler
 import logging
 import os
+import resource
 import socket
 import sys
 import time
@@ -21,7 +23,7 @@ from attnctl.files import create_exclusive, write_atomic
 from attnctl.records import Exit, Request, Resources, Submission
 from attnctl.rundir import Attempt, Incarnation, RunDir, Workspace
 from attnctl.values import SpecError
-from jobs import requeue
+from jobs import guard, notify, requeue
 from jobs.place import Place
 from jobs.training.signals import Signals, StopRequested, outcome_of
 from jobs.training.watchdog import Stall, Watchdog
@@ -29,6 +31,8 @@ from jobs.training.watchdog import Stall, Watchdog
 if TYPE_CHECKING:
     from jobs.training.failure import Failure
     from jobs.training.loop import Position
+
+_STARTED = time.time()
 
 log = logging.getLogger("jobs.worker")
 
@@ -57,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     incarnation = attempt.incarnation(place.restart)
     _redirect(incarnation.log(place.rank))
-    outcome = _train(run, attempt, incarnation, place, found, signals)
+    outcome = _train(run, attempt, incarnation, place, found, signals, submission.tag)
     return 0 if outcome in CLEAN else 1
 
 
@@ -104,7 +108,13 @@ def _redirect(path: Path) -> None:
 
 
 def _train(
-    run: RunDir, attempt: Attempt, incarnation: Incarnation, place: Place, found: config.Config, signals: Signals
+    run: RunDir,
+    attempt: Attempt,
+    incarnation: Incarnation,
+    place: Place,
+    found: config.Config,
+    signals: Signals,
+    tag: str,
 ) -> str:
     """Train, and leave the exit record of this rank whatever happens; gives the outcome."""
     from jobs.training.failure import Failure, classify
@@ -119,6 +129,7 @@ def _train(
         request = Request.read(attempt.request)
         if request is None:
             raise SpecError(f"{attempt.request} is missing: attempt {attempt.number} was never reserved")
+        place = _with_an_end(place, request)
         assignment = Assignment(
             run=run,
             attempt=attempt,
@@ -143,12 +154,16 @@ def _train(
     refusal = requeue.refusal(failure.outcome, attempt, incarnation, place, began=position.began, step=position.step)
     again = place.rank == 0 and not refusal
     _write_exit(incarnation, place, position, failure, requeued=again)
+    if failure.outcome == "error" and not failure.secondary and position.step == position.began:
+        guard.count(found.workspace, tag, place.task, failure.message)
+    log.info("%s at step %d", failure.outcome, position.step)
+    if place.rank == 0 and found.notify.wanted:
+        notify.after_run(found, run.id)
     if again:
         words = requeue.requeue(incarnation, place)
         if words:
             log.info("SLURM does not start this job again: %s", words)
             _write_exit(incarnation, place, position, failure)
-    log.info("%s at step %d", failure.outcome, position.step)
     if failure.outcome not in CLEAN:
         _leave_at_once(1)
     return failure.outcome
@@ -171,6 +186,14 @@ def _end_stalled(incarnation: Incarnation, place: Place, position: Position, sta
     _leave_at_once(1)
 
 
+def _with_an_end(place: Place, request: Request) -> Place:
+    """SLURM tells a job's time limit only since 23.02; before, it is what was asked for, from about now on."""
+    minutes = request.resources.get("minutes")
+    if not place.on_slurm or place.end is not None or not isinstance(minutes, int):
+        return place
+    return dataclasses.replace(place, end=_STARTED + 60 * minutes)
+
+
 def _write_exit(
     incarnation: Incarnation, place: Place, position: Position, failure: Failure, *, requeued: bool = False
 ) -> None:
@@ -184,8 +207,16 @@ def _write_exit(
         host=socket.gethostname() if not place.on_slurm else place.node,
         secondary=failure.secondary,
         requeued=requeued,
+        started=_STARTED,
+        max_rss=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,  # getrusage(2): Linux counts in kilobytes
+        max_gpu=_most_gpu_memory(),
     )
     write_atomic(incarnation.exit(place.rank), record.encode(), durable=True)
+
+
+def _most_gpu_memory() -> int:
+    torch = sys.modules.get("torch")
+    return torch.cuda.max_memory_reserved() if torch is not None and torch.cuda.is_initialized() else 0
 
 
 def _leave_at_once(code: int) -> None:

@@ -64,7 +64,7 @@ def launch(config: Config, request: Axes, asked: Asked, order: Order) -> int:
     runs = [spec.id for spec in specs]
     with sweeps.recorded(config.workspace, order.name, order.modules, runs, order.command) as name:
         order.start.keep(config.workspace)
-        jobs, batches = _submit(config, [item.spec for item in planned if item.action.starts], place)
+        jobs, batches = submit(config, [item.spec for item in planned if item.action.starts], place)
     for cell in invalid:
         output.note(f"left out: {cell.label}: {cell.reason}")
     if not order.as_json:
@@ -125,13 +125,13 @@ def _current(config: Config, specs: Sequence[RunSpec], *, retry_failed: bool) ->
     return plan(config.workspace, specs, retry_failed=retry_failed)
 
 
-def _submit(config: Config, specs: Sequence[RunSpec], place: Destination) -> tuple[dict[str, Job], list[Any]]:
+def submit(config: Config, specs: Sequence[RunSpec], place: Destination) -> tuple[dict[str, Job], list[Any]]:
     """What was submitted, by run id, and the batches as `jobs.here.run` takes them."""
     if not specs:
         return {}, []
-    from jobs.submit import submit
+    from jobs.submit import submit as hand_over
 
-    batches = submit(config, specs, place.resources, place.options, place.where)
+    batches = hand_over(config, specs, place.resources, place.options, place.where)
     jobs: dict[str, Job] = {}
     for batch in batches:
         jobs |= {run: Job(words=words) for run, words in batch.skipped.items()}

@@ -24,6 +24,10 @@ GOOD = {
     "logs": ["{run}"],
     "cancel": ["{run}", "--yes"],
     "doctor": ["--job"],
+    "resume": ["--dry-run"],
+    "why": ["{run}"],
+    "rm": ["first", "--yes"],
+    "gc": ["--dry-run"],
     "data fetch": ["cifar100"],
 }
 NEAR = {
@@ -39,13 +43,16 @@ NEAR = {
     "--profile": ["big"],
     "--paper": ["nams", "./nam.toml", "/"],
     "--table": ["7", "4,4", "four"],
+    "--state": ["timout", "completed", "timeout,", "running"],
+    "--mem": ["lots", "0", "-4G", "4GG"],
+    "--constraint": ["a b", "a;b"],
     "--name": ["../up", "a/b", ".hidden", "a b"],
     "--format": ["html5", "latx"],
     "--kernel": ["0", "4", "-3", "65", "5,6", "seven"],
     "modules": ["elaa", "ela,elaa", "ela,ela", "ela,", "./mine.py:Gate", "./mine.toml", "/"],
 }
 PATHS = {"--workspace", "--output"}
-ZERO_IS_GOOD = {"--gpus-per-node", "--rank"}
+ZERO_IS_GOOD = {"--gpus-per-node", "--rank", "--keep"}
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,9 @@ def test_the_whole_script() -> None:
 #SBATCH --time=90
 
 # setup
+. '/work dir/submissions/attnctl-1.logs/guard.sh' '/work dir/submissions/attnctl-1.logs' '/work dir/runs' 3
 module load cuda
+attnctl_ready
 
 # command
 export SUBMITIT_EXECUTOR=slurm
