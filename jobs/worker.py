@@ -187,7 +187,7 @@ def _end_stalled(incarnation: Incarnation, place: Place, position: Position, sta
 
 
 def _with_an_end(place: Place, request: Request) -> Place:
-    """SLURM tells a job's time limit only since 23.02; before, it is what was asked for, from about now on."""
+    """Not every release of SLURM tells a job when it will be ended: then that is what was asked for, from now on."""
     minutes = request.resources.get("minutes")
     if not place.on_slurm or place.end is not None or not isinstance(minutes, int):
         return place
