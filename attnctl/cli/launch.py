@@ -18,6 +18,9 @@ from attnctl.rundir import Workspace
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
 
+_MANY = 4
+"""More runs than this are not named one by one."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
@@ -164,12 +167,21 @@ def _say_begin(planned: Sequence[Planned], jobs: Mapping[str, Job], name: str, p
             output.line(f"{item.action}: {item.spec.id} {item.spec.label()}: {item.reason}")
     if any(item.action is Action.FAILED for item in planned):
         output.line("--retry-failed runs the failed ones again")
-    for run, job in jobs.items():
-        if job.words:
-            output.line(f"not submitted: {run}: {job.words}")
+    say_skipped(jobs)
     if place.where == "slurm":
         for array in dict.fromkeys(job.job_id.partition("_")[0] for job in jobs.values() if job.tag):
             output.line(f"submitted: SLURM job {array}" if array else "submitted, but SLURM has not confirmed it yet")
+
+
+def say_skipped(jobs: Mapping[str, Job]) -> None:
+    """Name the runs that were not submitted, with the reason; many that have the same one are counted."""
+    reasons: dict[str, list[str]] = {}
+    for run, job in jobs.items():
+        if job.words:
+            reasons.setdefault(job.words, []).append(run)
+    for words, runs in reasons.items():
+        many = f"{len(runs)} runs" if len(runs) > _MANY else ", ".join(runs)
+        output.line(f"not submitted: {many}: {words}")
 
 
 def _end(

@@ -7,7 +7,7 @@ from typing import Any
 
 from attnctl.cli import output
 from attnctl.cli.again import Given, Shape, shape
-from attnctl.cli.launch import Job, submit
+from attnctl.cli.launch import Job, say_skipped, submit
 from attnctl.cli.plan import newest_verdict
 from attnctl.cli.resuming import Case, Found
 from attnctl.cli.where import Destination, check
@@ -67,9 +67,7 @@ def _destination(made: Shape) -> Destination:
 
 
 def _say(jobs: dict[str, Job]) -> None:
-    for run, job in jobs.items():
-        if job.words:
-            output.line(f"not submitted: {run}: {job.words}")
+    say_skipped(jobs)
     on_slurm = [job.job_id for job in jobs.values() if job.tag and ":" not in job.job_id]
     for array in dict.fromkeys(job.partition("_")[0] for job in on_slurm):
         count = sum(job.partition("_")[0] == array for job in on_slurm)
