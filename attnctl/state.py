@@ -215,15 +215,17 @@ def _from_exits(evidence: Evidence) -> Verdict:
         return Verdict(State.KILLED, f"{ranks} ended without a word: killed?", min(record.at for record in exits))
     if cause is None:
         cause = min(exits, key=lambda record: (record.outcome == "completed", record.at))
-    if any(record.requeued for record in exits) and not _gone(evidence, since=cause.at):
+    if any(record.requeued for record in exits) and not _over(evidence, since=cause.at):
         return Verdict(State.QUEUED, f"starts again after {cause.outcome}", cause.at)
     where = f"rank {cause.rank}: " if evidence.world > 1 else ""
     return Verdict(OUTCOMES.get(cause.outcome, State.ERROR), where + (cause.message or cause.outcome), cause.at)
 
 
-def _gone(evidence: Evidence, since: float) -> bool:
-    """Whether the scheduler has not known the job twice since then."""
-    return sum(item.word == ABSENT and item.at > since for item in evidence.observations[-2:]) == 2
+def _over(evidence: Evidence, since: float) -> bool:
+    """Whether the job has ended since then, by the scheduler's word, or because it has not known it twice."""
+    later = [item.word for item in evidence.observations[-2:] if item.at > since]
+    state = SCHEDULER_WORDS.get(later[-1], State.RUNNING) if later else State.RUNNING
+    return later == [ABSENT] * 2 or (later[-1:] != [ABSENT] and not state.active)
 
 
 def blamed(exits: Sequence[Exit]) -> Exit | None:

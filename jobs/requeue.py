@@ -1,7 +1,8 @@
 """A job that was interrupted asks SLURM to start it again: the same job id, one incarnation later.
 
 SLURM requeues by itself only what it kills; a training that saved and left in time would be over. Array tasks are named
-`<array>_<task>`: the plain job id of the last element is the array's, and would requeue its siblings too.
+`<array>_<task>`: the plain job id of the last element is the array's, and would requeue its siblings too. Where SLURM
+does not do it, `jobs.continuation` submits the next attempt.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import time
 
 from attnctl.records import Exit
-from attnctl.rundir import Attempt, Incarnation
+from attnctl.rundir import Incarnation, RunDir
 from jobs.commands import CommandError, run
 from jobs.place import Place
 
@@ -20,8 +21,8 @@ _PATIENCE = 10.0
 """Seconds for which the other ranks' exit records are waited for: the requeue ends them."""
 
 
-def refusal(outcome: str, attempt: Attempt, incarnation: Incarnation, place: Place, *, began: int, step: int) -> str:
-    """Why this job is not to be requeued, in words; empty when it is. Only rank 0 asks.
+def refusal(outcome: str, run: RunDir, incarnation: Incarnation, place: Place, *, began: int, step: int) -> str:
+    """Why this run is not to go on by itself, in words; empty when it is. Only rank 0 asks.
 
     began, step: optimizer steps of the run when this incarnation started, and now.
     """
@@ -31,7 +32,8 @@ def refusal(outcome: str, attempt: Attempt, incarnation: Incarnation, place: Pla
         return ""
     if outcome == "timeout":
         return "the time limit came before a step was trained: it is too short for a start"
-    earlier = [item for item in attempt.incarnations() if item.token < incarnation.token]
+    starts = [item for attempt in run.attempts() for item in attempt.incarnations()]
+    earlier = [item for item in starts if item.token < incarnation.token]
     steps = [Exit.read(item.exit(0)) for item in earlier[1 - STARTS_WITHOUT_A_STEP :]]
     standing = [record for record in steps if record is not None and record.step == step]
     if len(standing) == STARTS_WITHOUT_A_STEP - 1:

@@ -52,7 +52,7 @@ def compose(
         wckey=None,
         # A rank that dies ends the run's other ranks. Since SLURM 22.05 srun does not take over the number of CPUs.
         srun_args=["--kill-on-bad-exit=1", f"--cpus-per-task={resources.cpus_per_task}"],
-        additional_parameters=_extra(options),
+        additional_parameters=_extra(options) | (_requeue(options) if module == _WORKER else {}),
         **{name: getattr(options, name) for name in _OPTIONS},
     )
     executor.parameters["map_count"] = count
@@ -63,6 +63,17 @@ def compose(
 def _dependency(options: SlurmOptions) -> str:
     """One array at a time under one tag: should a submission be repeated, the second finds its work done."""
     return ",".join(["singleton", *(value for name, value in options.extra.items() if _bare(name) == "dependency")])
+
+
+def _requeue(options: SlurmOptions) -> dict[str, Any]:
+    """What makes SLURM start an interrupted job again where JobRequeue=0 would not; the settings can say otherwise."""
+    return {} if asks_about_requeue(options) else {"requeue": True}
+
+
+def asks_about_requeue(options: SlurmOptions) -> str | None:
+    """The option about it that the settings have, with its value, as `no-requeue=true`; None when they have none."""
+    asked = {_bare(name): value for name, value in options.extra.items()}
+    return next((f"{name}={asked[name]}" for name in ("requeue", "no-requeue") if name in asked), None)
 
 
 def _bare(name: str) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,7 @@ from jobs.adopt import SBATCH_TIMEOUT, adopt
 from jobs.commands import CommandError, run
 from jobs.reserve import Reservation, new_tag, reserve
 from jobs.room import SubmitError
-from jobs.script import compose
+from jobs.script import asks_about_requeue, compose
 
 __all__ = ["SubmitError", "Submitted", "compose", "submit"]
 
@@ -35,20 +35,29 @@ __all__ = ["SubmitError", "Submitted", "compose", "submit"]
 class Submitted:
     """One array, or one batch of runs here. job_id: None while it is not known whether SLURM has taken it.
 
-    skipped: run id to words, of the runs that were not submitted; told with the first array.
+    skipped: run id to words, of the runs that were not submitted; told with the first array. starts_again: SLURM starts
+    a job of it that it preempts, or that asks for it, again, as far as its configuration tells.
     """
 
     tag: str
     tasks: list[tuple[str, int]]
     job_id: str | None
     skipped: dict[str, str] = field(default_factory=dict)
+    starts_again: bool = True
 
 
 def submit(
-    config: Config, specs: Sequence[RunSpec], resources: Resources, options: SlurmOptions, where: Where
+    config: Config,
+    specs: Sequence[RunSpec],
+    resources: Resources,
+    options: SlurmOptions,
+    where: Where,
+    *,
+    ended: Mapping[str, int] | None = None,
 ) -> list[Submitted]:
     """Submit each run once, in as few arrays as SLURM takes them; returns at once.
 
+    ended: run id to the number of an attempt that is over whatever the scheduler said of it: its own job asks.
     What is above the limit on submitted jobs is neither reserved nor submitted, and told as skipped. Raises SpecError
     for a world that does not fit, SlurmUnavailable and SubmitError; with SLURM's refusal of the request itself nothing
     has been written.
@@ -58,7 +67,7 @@ def submit(
         recipe.check_world(resources.world)
     if not unique:
         return []
-    sender = _Sender(config, specs, resources, options, where)
+    sender = _Sender(config, specs, resources, options, where, ended or {})
     done: list[Submitted] = []
     while unique:
         try:
@@ -76,16 +85,25 @@ class _Sender:
     """Submits one array after another of the same shape."""
 
     def __init__(
-        self, config: Config, specs: Sequence[RunSpec], resources: Resources, options: SlurmOptions, where: Where
+        self,
+        config: Config,
+        specs: Sequence[RunSpec],
+        resources: Resources,
+        options: SlurmOptions,
+        where: Where,
+        ended: Mapping[str, int],
     ) -> None:
         self.config, self.workspace = config, config.workspace
         self.specs, self.resources, self.options, self.where = specs, resources, options, where
+        self.ended = ended
         self.begun = self.written = False
         self.cluster: str | None = None
         self.longest = len(specs)
+        self.starts_again = True
         if where == "slurm":
             found = slurm.limits()
             self.cluster, self.longest = found.cluster, found.max_array
+            self.starts_again = starts_again(found, options)
 
     def submit(self, waiting: Sequence[tuple[str, dict[str, Any]]]) -> Submitted:
         """Submit as many as fit into one array. waiting: run id and spec as JSON values."""
@@ -105,7 +123,7 @@ class _Sender:
         """Before the first reservation: so that a fault of the file system shows before anything is reserved."""
         if self.begun:
             return
-        if self.where == "slurm":
+        if self.where == "slurm" and not self.ended:
             adopt(self.workspace)  # so that what a killed command left is known for what it is
         self.workspace.submissions.mkdir(parents=True, exist_ok=True)
         _keep_sources(self.workspace, self.specs)
@@ -116,7 +134,7 @@ class _Sender:
 
     def _hand_over(self, tag: str, specs: list[tuple[str, dict[str, Any]]]) -> Submitted:
         kept = _kept(self.config, self.options, self.resources)
-        reserved = reserve(self.workspace, tag, specs, self.resources, self.where, kept)
+        reserved = reserve(self.workspace, tag, specs, self.resources, self.where, kept, self.ended)
         if not reserved.tasks:
             return Submitted(tag, [], None, reserved.skipped)
         script = self._script(len(reserved.tasks), tag) if self.where == "slurm" else ""
@@ -139,7 +157,14 @@ class _Sender:
             raise SubmitError("another attnctl took this command for dead and freed its runs; run it again")
         self.written = True
         job_id = _send(self.workspace, tag, script, reserved) if self.where == "slurm" else intent.job_id
-        return Submitted(tag, reserved.tasks, job_id, reserved.skipped)
+        return Submitted(tag, reserved.tasks, job_id, reserved.skipped, self.starts_again)
+
+
+def starts_again(limits: slurm.Limits, options: SlurmOptions) -> bool:
+    """Whether SLURM starts an interrupted job again. JobRequeue=0 is but a default, and the script asks otherwise."""
+    asked = asks_about_requeue(options)
+    allowed = limits.requeue if asked in {"requeue=false", "no-requeue=false"} else asked != "no-requeue=true"
+    return allowed and "CANCEL" not in limits.preempt_mode
 
 
 def _keep_sources(workspace: Workspace, specs: Sequence[RunSpec]) -> None:

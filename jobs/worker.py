@@ -151,7 +151,7 @@ def _train(
         log.exception("rank %d failed", place.rank)
         failure = classify(error)
     watchdog.stop()
-    refusal = requeue.refusal(failure.outcome, attempt, incarnation, place, began=position.began, step=position.step)
+    refusal = requeue.refusal(failure.outcome, run, incarnation, place, began=position.began, step=position.step)
     again = place.rank == 0 and not refusal
     _write_exit(incarnation, place, position, failure, requeued=again)
     if failure.outcome == "error" and not failure.secondary and position.step == position.began:
@@ -162,11 +162,22 @@ def _train(
     if again:
         words = requeue.requeue(incarnation, place)
         if words:
-            log.info("SLURM does not start this job again: %s", words)
-            _write_exit(incarnation, place, position, failure)
+            message = _continued(found, run, attempt, words)
+            log.info("%s", message)
+            _write_exit(incarnation, place, position, dataclasses.replace(failure, message=message))
     if failure.outcome not in CLEAN:
         _leave_at_once(1)
     return failure.outcome
+
+
+def _continued(found: config.Config, run: RunDir, attempt: Attempt, refused: str) -> str:
+    """Submit the run's next attempt, since SLURM has refused to start this one again; what came of it, in words."""
+    from jobs.continuation import NoContinuation, go_on
+
+    try:
+        return f"goes on as {go_on(found, run, attempt)}: SLURM does not start this job again ({refused})"
+    except NoContinuation as error:
+        return f"SLURM does not start this job again ({refused}), and nothing goes on in its place: {error}"
 
 
 def _end_stalled(incarnation: Incarnation, place: Place, position: Position, stall: Stall) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import re
 from collections.abc import Mapping
@@ -74,10 +73,12 @@ class Shape:
 
 def shape(config: Config, request: Request | None, spec: RunSpec, decision: Decision, given: Given) -> Shape:
     """The shape of a run's next attempt. request: of its last one. Raises SpecError."""
+    from jobs import asked as before
+
     asked: Mapping[str, Any] = request.options if request is not None else {}
     options = _options(config, asked, given)
     usual = parse_time(options.time) if options.time is not None else None
-    had = _resources(request) if request is not None else Resources(minutes=usual)
+    had = before.resources(request) if request is not None else Resources(minutes=usual)
     said = asked.get("said")
     minutes = had.minutes if isinstance(said, list) and "minutes" in said and given.profile is None else usual
     if given.time is not None:
@@ -128,22 +129,8 @@ def more_time(request: Request, made: Shape) -> bool:
 
 
 def _options(config: Config, asked: Mapping[str, Any], given: Given) -> SlurmOptions:
-    profile = asked.get("profile")
-    if given.profile is not None:
-        options = config.profile(given.profile)
-    else:
-        options = config.profile(profile if profile in config.profiles else None).again(asked)
+    from jobs import asked as before
+
+    options = config.profile(given.profile) if given.profile is not None else before.options(config, asked)
     named = {name: getattr(given, name) for name in ("mem", "partition", "constraint", "parallel")}
     return replace(options, **{name: value for name, value in named.items() if value is not None})
-
-
-def _resources(request: Request) -> Resources:
-    """What an attempt asked for; a value of an unknown form is the default."""
-    kinds = {"nodes": int, "tasks_per_node": int, "gpus_per_node": int, "cpus_per_task": int, "device": str}
-    found: dict[str, Any] = {name: value for name, value in request.resources.items() if type(value) is kinds.get(name)}
-    minutes = request.resources.get("minutes")
-    known = {item.name for item in dataclasses.fields(Resources)}
-    return Resources(
-        **{name: value for name, value in found.items() if name in known},
-        minutes=minutes if isinstance(minutes, int) else None,
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -70,6 +71,7 @@ def launch(config: Config, request: Axes, asked: Asked, order: Order) -> int:
         jobs, batches = submit(config, [item.spec for item in planned if item.action.starts], place)
     for cell in invalid:
         output.note(f"left out: {cell.label}: {cell.reason}")
+    say_who_goes_on(batches, name, config.workspace)
     if not order.as_json:
         _say_begin(planned, jobs, name, place)
     if place.where == "here" and batches:
@@ -171,6 +173,18 @@ def _say_begin(planned: Sequence[Planned], jobs: Mapping[str, Job], name: str, p
     if place.where == "slurm":
         for array in dict.fromkeys(job.job_id.partition("_")[0] for job in jobs.values() if job.tag):
             output.line(f"submitted: SLURM job {array}" if array else "submitted, but SLURM has not confirmed it yet")
+
+
+def say_who_goes_on(batches: Sequence[Any], sweep: str | None, workspace: Workspace) -> None:
+    """Say before the first interruption what goes on by itself, where SLURM does not start an interrupted job again."""
+    if all(batch.starts_again for batch in batches):
+        return
+    again = ["resume", *([sweep] if sweep is not None else []), "--state", "timeout,preempted", "--yes"]
+    command = [sys.executable, "-m", "attnctl", "--workspace", str(workspace.root.absolute()), *again]
+    output.note(
+        "SLURM does not start interrupted jobs again here: with notice each submits its own continuation; for where "
+        f"the nodes have no sbatch, or there is no notice, a line for cron: */15 * * * * {shlex.join(command)}"
+    )
 
 
 def say_skipped(jobs: Mapping[str, Job]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from attnctl.cli import output
 from attnctl.cli.again import Given, Shape, shape
-from attnctl.cli.launch import Job, say_skipped, submit
+from attnctl.cli.launch import Job, say_skipped, say_who_goes_on, submit
 from attnctl.cli.plan import newest_verdict
 from attnctl.cli.resuming import Case, Found
 from attnctl.cli.where import Destination, check
@@ -35,7 +35,7 @@ def act(config: Config, groups: Sequence[tuple[Shape, list[Case]]], *, as_json: 
     """
     jobs: dict[str, Job] = {}
     refused: list[SpecError] = []
-    here = []
+    here, unattended = [], []
     for made, cases in groups:
         specs = [case.spec for case in cases]
         try:
@@ -44,12 +44,14 @@ def act(config: Config, groups: Sequence[tuple[Shape, list[Case]]], *, as_json: 
             refused.append(error)
             continue
         jobs |= told
+        unattended += batches
         if made.where == "here" and batches:
             here.append((made, cases, batches))
     if refused and not jobs:
         raise refused[0]
     for refusal in refused:
         output.note(str(refusal))
+    say_who_goes_on(unattended, None, config.workspace)
     if not as_json:
         _say(jobs)
     for made, cases, batches in here:

@@ -23,6 +23,7 @@ def evidence(**known):
     return Evidence(**{"created": 1.0, "submitted": True, **known})
 
 
+REQUEUED = Exit(rank=0, at=10.5, outcome="preempted", requeued=True)
 CANCEL = Cancel(at=5.0, user="ada", host="login")
 
 CASES = {
@@ -48,6 +49,11 @@ CASES = {
     "requeued after it was preempted": (
         evidence(observations=said("RUNNING", "PENDING"), exits=[left("preempted")]),
         State.QUEUED,
+    ),
+    "asked to be started again": (evidence(exits=[REQUEUED]), State.QUEUED),
+    "killed before it was started again": (
+        evidence(observations=said("RUNNING", "FAILED", exit_code="9:0"), exits=[REQUEUED]),
+        State.PREEMPTED,
     ),
     "preempted": (evidence(observations=said("PREEMPTED")), State.PREEMPTED),
     "node failed": (evidence(observations=said("NODE_FAIL")), State.NODE_FAILURE),

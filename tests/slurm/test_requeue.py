@@ -1,5 +1,7 @@
 """Jobs of the real cluster that start themselves again: the same job, one incarnation later, from the checkpoint."""
 
+import dataclasses
+import shutil
 import subprocess
 import time
 
@@ -7,6 +9,8 @@ import pytest
 from real_cluster import Cluster, slurm
 from test_real_training import LONG, TINY, Specs, incarnation, started
 
+from attnctl.cli import main
+from attnctl.config import read
 from attnctl.records import Resources, read_events
 from jobs.submit import Submitted
 
@@ -60,3 +64,72 @@ def test_a_run_that_is_told_by_term_alone_saves_and_goes_on(cluster: Cluster, ma
     (ended,) = incarnation(cluster, done).exits()
     assert (ended.outcome, ended.requeued) == ("preempted", True)
     assert resumed["step"] == ended.step
+
+
+def forbid_requeue(cluster: Cluster, *setup: str) -> Cluster:
+    """The same workspace with settings, which a job reads too."""
+    root = cluster.config.workspace.root
+    root.mkdir()
+    lines = ["[slurm]", f"setup = {list(setup)}", "[slurm.extra]", 'no-requeue = "true"']
+    (root / "attnctl.toml").write_text("\n".join(lines))
+    return dataclasses.replace(cluster, config=read(root / "attnctl.toml"))
+
+
+def interrupt(cluster: Cluster, done: Submitted) -> None:
+    started(cluster, done)
+    subprocess.run(["scancel", "--signal=TERM", f"{done.job_id}_0"], check=True)
+
+
+def test_a_job_that_is_not_started_again_goes_on_as_another_with_nobody_typing(
+    cluster: Cluster, make_specs: Specs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster = forbid_requeue(cluster)
+    (spec,) = make_specs(1, **LONG)
+    done = cluster.submit([spec], Resources(nodes=1, tasks_per_node=2, minutes=5), partition="low")
+    assert not done.starts_again
+    started(cluster, done)
+    cluster.observe(done)
+    assert cluster.states(done) == ["running"], "which is the last that anybody asks of it"
+    interrupt(cluster, done)
+    run = cluster.config.workspace.run(spec.id)
+    end = time.monotonic() + 120
+    second = run.attempt(2).incarnation(0)
+    while not second.events.exists() or not (
+        resumed := [event for event in read_events(second.events.read_bytes()) if event["kind"] == "resumed"]
+    ):
+        assert time.monotonic() < end, cluster.logs(done)
+        time.sleep(0.5)
+    exits = run.attempt(1).incarnation(0).exits()
+    job = run.attempt(2).owner.read_text()
+    words = f"goes on as SLURM job {job}: SLURM does not start this job again ("
+    assert [item.outcome for item in exits] == ["preempted"] * 2
+    assert exits[0].message.startswith(words)
+    assert not exits[0].requeued
+    assert resumed[0]["step"] == exits[0].step > 0
+    script = slurm("scontrol", "write", "batch_script", job.partition("_")[0], "-")
+    assert "#SBATCH --partition=low" in script
+    assert "#SBATCH --ntasks-per-node=2" in script
+    main(["--workspace", str(cluster.config.workspace.root), "cancel", spec.id, "--yes"])
+    capsys.readouterr()
+
+
+def test_where_the_nodes_have_no_sbatch_the_exit_record_says_so(cluster: Cluster, make_specs: Specs) -> None:
+    cluster = forbid_requeue(cluster, f'srun() {{ PATH=/nowhere {shutil.which("srun")} "$@"; }}')
+    done = cluster.submit(make_specs(1, **LONG))
+    interrupt(cluster, done)
+    (state,) = cluster.until(done, lambda states: states[0] not in {"running", "queued"})
+    (ended,) = incarnation(cluster, done).exits()
+    assert (state, ended.outcome, ended.requeued) == ("preempted", "preempted", False)
+    assert "SLURM does not start this job again (scontrol is not on this machine)" in ended.message
+    assert "nothing goes on in its place: SLURM does not answer: scontrol is not on this machine" in ended.message
+
+
+def test_submission_says_what_goes_on_by_itself(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    cluster = forbid_requeue(cluster)
+    root = str(cluster.config.workspace.root)
+    words = ["sweep", "se", "--epochs", "1", "--gpus-per-node", "0", "--time", "5", "--name", "s"]
+    assert main(["--workspace", root, *words]) == 0
+    said = [line for line in capsys.readouterr().err.splitlines() if "start interrupted jobs again" in line]
+    assert len(said) == 1
+    assert " -m attnctl --workspace " in said[0]
+    assert said[0].endswith(" resume s --state timeout,preempted --yes")
