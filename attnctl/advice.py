@@ -50,6 +50,8 @@ _SENTENCES: Mapping[State, str] = {
     State.HELD: "Other runs met this error at their start: mend it, then `attnctl resume` runs them all.",
     State.CANCELLED: "It was cancelled: `attnctl resume {run}` goes on from {checkpoint}, if it is wanted after all.",
     State.REFUSED: "Change what SLURM refuses (attnctl.toml, or the options of resume), then `attnctl resume {run}`.",
+    State.DISK_FULL: "There was no space for its files: `df` and `quota` say where; `attnctl gc` frees some, then "
+    "`attnctl resume {run}` goes on from {checkpoint}.",
     State.LOST: "Nobody knows its end: `attnctl resume {run}` goes on from {checkpoint}.",
 }
 

@@ -39,6 +39,7 @@ DEFAULT_MODES: Mapping[State, Mode] = {
     State.REFUSED: "again",
     State.SETUP: "again",
     State.HELD: "again",
+    State.DISK_FULL: "again",
     State.TIMEOUT: "progress",
     State.OUT_OF_MEMORY: "memory",
     # A process holds one forward of norm_batch images, however many processes share the batch.

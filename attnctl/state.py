@@ -35,6 +35,7 @@ class State(StrEnum):
     HELD = "held"
     CANCELLED = "cancelled"
     REFUSED = "refused"
+    DISK_FULL = "disk full"
     LOST = "no evidence"
 
     @property
@@ -53,6 +54,7 @@ class State(StrEnum):
             State.HELD,
             State.CANCELLED,
             State.REFUSED,
+            State.DISK_FULL,
             State.LOST,
         }
 
@@ -116,6 +118,7 @@ OUTCOMES: dict[str, State] = {
     "diverged": State.DIVERGED,
     "stalled": State.STALLED,
     "error": State.ERROR,
+    "disk full": State.DISK_FULL,
     "setup": State.SETUP,  # the job's script ended before the training's processes began
     "held": State.HELD,  # other runs of the submission had met the same error at their start
     "superseded": State.LOST,  # a newer incarnation of the run took over: that one tells the state
@@ -124,6 +127,9 @@ OUTCOMES: dict[str, State] = {
 
 _KILLED = re.compile(r"9:0|137:0|\d+:9")
 """Exit codes of a process that got SIGKILL: as SLURM's srun gives it, as a shell does, and as the system does."""
+
+_DISK_FULL = "74:0"
+"""The exit code of a worker that could not even write its exit record for want of space."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,6 +201,8 @@ def _from_word(last: Observed, evidence: Evidence) -> Verdict:
         return Verdict(State.CANCELLED, f"cancelled by {evidence.cancel.user}", last.at)
     if state is State.ERROR and _KILLED.fullmatch(last.exit_code):
         state = State.KILLED
+    elif state is State.ERROR and last.exit_code == _DISK_FULL:
+        state = State.DISK_FULL
     words = ["the process ended" if last.source == "here" else f"SLURM says {last.word}"]
     if last.reason and last.reason != "None":
         words.append(last.reason)

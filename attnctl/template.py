@@ -62,6 +62,7 @@ TEMPLATE = """\
 # timeout = "progress"
 # preempted = "again"
 # node-failure = "again"
+# disk-full = "again"
 # out-of-memory = "memory"
 # CUDA-out-of-memory = "place"
 # killed = "once"

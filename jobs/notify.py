@@ -44,6 +44,7 @@ _FINAL = {
     State.ERROR,
     State.SETUP,
     State.HELD,
+    State.DISK_FULL,
     State.CANCELLED,
     State.REFUSED,
 }

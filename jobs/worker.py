@@ -1,12 +1,13 @@
 """The worker process: one rank of one run, started as `python -P -m jobs.worker --workspace W --tag T [--task K]`.
 
 It claims the attempt, sends its output to the run's folder, trains, and leaves an exit record. Exit code 0: completed,
-or ended cleanly when asked to; 1: failed, see the exit record and the log.
+or ended cleanly when asked to; 1: failed, see the exit record and the log; 74: there was no space to write them.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import faulthandler
 import logging
@@ -23,7 +24,7 @@ from attnctl.files import create_exclusive, write_atomic
 from attnctl.records import Exit, Request, Resources, Submission
 from attnctl.rundir import Attempt, Incarnation, RunDir, Workspace
 from attnctl.values import SpecError
-from jobs import guard, notify, requeue
+from jobs import guard, notify, requeue, space
 from jobs.place import Place
 from jobs.training.signals import Signals, StopRequested, outcome_of
 from jobs.training.watchdog import Stall, Watchdog
@@ -56,11 +57,11 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     run, attempt = _assigned(found.workspace, submission, place.task)
     # All ranks claim: the claim is the job's, so it is the same for each of them, and a surplus job leaves as a whole.
-    if not create_exclusive(attempt.owner, place.job_id.encode()):
+    if not space.patiently(lambda: create_exclusive(attempt.owner, place.job_id.encode()), lambda: signals.received):
         log.info("surplus: attempt %d of run %s belongs to job %s", attempt.number, run.id, _owner(attempt))
         return 0
     incarnation = attempt.incarnation(place.restart)
-    _redirect(incarnation.log(place.rank))
+    space.patiently(lambda: _redirect(incarnation.log(place.rank)), lambda: signals.received)
     outcome = _train(run, attempt, incarnation, place, found, signals, submission.tag)
     return 0 if outcome in CLEAN else 1
 
@@ -222,7 +223,7 @@ def _write_exit(
         max_rss=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,  # getrusage(2): Linux counts in kilobytes
         max_gpu=_most_gpu_memory(),
     )
-    write_atomic(incarnation.exit(place.rank), record.encode(), durable=True)
+    space.patiently(lambda: write_atomic(incarnation.exit(place.rank), record.encode(), durable=True))
 
 
 def _most_gpu_memory() -> int:
@@ -232,8 +233,9 @@ def _most_gpu_memory() -> int:
 
 def _leave_at_once(code: int) -> None:
     """End without tidying up: leaving a group whose other ranks are gone can wait for them for ever."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):  # a full disk
+        sys.stdout.flush()
+        sys.stderr.flush()
     os._exit(code)
 
 
@@ -243,3 +245,8 @@ if __name__ == "__main__":
     except SpecError as error:
         log.error("%s", error)
         sys.exit(1)
+    except OSError as error:
+        if not space.is_full(error):
+            raise
+        log.error("%s", error)
+        _leave_at_once(space.EXIT_CODE)

@@ -28,6 +28,7 @@ STYLES = {
     "setup failed": "red",
     "held": "magenta",
     "refused": "red",
+    "disk full": "red",
     "no evidence": "red",
     "timeout": "magenta",
     "preempted": "magenta",

@@ -17,6 +17,7 @@ from attnctl import surgery
 from attnctl.records import Event
 from attnctl.rundir import RunDir
 from attnctl.spec import RunSpec
+from jobs import space
 from jobs.data import TrainingData
 from jobs.training import checkpoint
 from jobs.training.evaluation import evaluate
@@ -32,6 +33,9 @@ log = logging.getLogger(__name__)
 
 _WARM_STEPS = 3
 """DDP lays its buckets anew after the first backward; a few more cost nothing."""
+
+_AGAIN = 10.0
+"""Seconds after which a checkpoint for which there was no space is tried again."""
 
 
 @dataclass
@@ -310,11 +314,12 @@ class Trainer:
     def _save(self, last: bool = False) -> None:
         """Checkpoint the run; `last`: it is complete, and what only more training needs is left out.
 
-        Raises Superseded, Diverged, OSError.
+        While the disk is full the training goes on without; the last one waits for space. Raises Superseded, Diverged,
+        OSError.
         """
         if self.saved[0] == self.position.step and not last:
             return
-        started = time.monotonic()
+        started, written = time.monotonic(), True
         totals = self._totals()
         averaged = self.averaged.network if self.averaged is not None else None
         buffers = [*self.network.buffers(), *(averaged.buffers() if averaged is not None else ())]
@@ -332,16 +337,32 @@ class Trainer:
             if not last:
                 state["optimizer"] = self.optimizer.state_dict()
                 state["scaler"] = self.scaler.state_dict()
-            if self.around.events is not None:
-                self.around.events.sync()  # a metrics row must not be lost when its epoch is not trained again
-            name = checkpoint.Name(self.around.token, self.position.step)
-            keep = 1 if last else checkpoint.KEPT
-            _, size = checkpoint.save(self.around.run, name, _on_cpu(state), keep)
-            seconds = time.monotonic() - started
-            self._event(Event.CHECKPOINT, step=self.position.step, seconds=seconds, bytes=size)
-        self.saved = (self.position.step, time.monotonic())
+            written = self._store(state, started, last)
+        ago = 0.0 if written else max(0.0, self.around.save_every - _AGAIN)
+        self.saved = (self.position.step, time.monotonic() - ago)
         self.reserve.saved(time.monotonic() - started)
         self.around.beat()
+
+    def _store(self, state: dict[str, Any], started: float, last: bool) -> bool:
+        """Write a checkpoint; False when there was no space. Raises OSError."""
+        around = self.around
+
+        def write() -> int:
+            around.beat()
+            if around.events is not None:
+                around.events.sync()  # a metrics row must not be lost when its epoch is not trained again
+            name = checkpoint.Name(around.token, self.position.step)
+            return checkpoint.save(around.run, name, _on_cpu(state), 1 if last else checkpoint.KEPT)[1]
+
+        try:
+            size = space.patiently(write, lambda: around.signals.received) if last else write()
+        except OSError as error:
+            if last or not space.is_full(error):
+                raise
+            log.warning("no checkpoint of step %d: %s", self.position.step, error)
+            return False
+        self._event(Event.CHECKPOINT, step=self.position.step, seconds=time.monotonic() - started, bytes=size)
+        return True
 
     def _check_token(self) -> None:
         """Raise Superseded, on all ranks, when a later attempt or incarnation of the run exists."""

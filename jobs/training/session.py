@@ -15,6 +15,7 @@ from attnctl.config import DataRoots
 from attnctl.records import Event, Resources
 from attnctl.rundir import Attempt, Incarnation, RunDir, Workspace
 from attnctl.spec import RunSpec
+from jobs import space
 from jobs.data import TrainingData, open_data
 from jobs.data.seeding import derive
 from jobs.place import Place
@@ -62,8 +63,9 @@ def perform(assignment: Assignment) -> str:
     log.info("rank %d of %d on %s (%s), %d threads", place.rank, place.world, place.node, device, threads)
     events = None
     if group.first:
-        environment.record(incarnation, place, device, threads)
-        events = EventLog(incarnation.events)
+        check = assignment.signals.check
+        space.patiently(lambda: environment.record(incarnation, place, device, threads), check)
+        events = space.patiently(lambda: EventLog(incarnation.events), check)
     workers = max(0, assignment.resources.cpus_per_task - 1)
     data = open_data(spec, assignment.roots, device, workers)
     try:
