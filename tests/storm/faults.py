@@ -12,7 +12,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import psutil
@@ -132,12 +132,13 @@ def preempted(storm: Storm) -> Met:
 
 
 def limited(storm: Storm) -> Met:
-    """The time limit comes near."""
+    """The time limit comes, which SLURM looks for every half minute."""
     one = victim(storm)
     if one is None:
         return None
     slurm("scontrol", "update", f"jobid={one.job}", "timelimit=1", check=False)
-    return [one.run], f"{one.job} at step {one.step}"
+    met = until(lambda: not any(process.is_running() for process in one.ranks.values()), 120)
+    return ([one.run], f"{one.job} at step {one.step}") if met else None
 
 
 def node_down(storm: Storm) -> Met:
@@ -169,9 +170,11 @@ def slurmd_killed(storm: Storm) -> Met:
     met = on(storm, [node])
     os.kill(daemon(node), signal.SIGKILL)
     slurm("scontrol", "update", f"nodename={node}", "state=down", "reason=storm")
+    array = one.job.partition("_")[0]  # its other tasks have taken the place of these by now
+    slurm("scontrol", "update", f"jobid={array}", f"arraytaskthrottle={storm.size.parallel + len(met)}", check=False)
     number, restart = one.incarnation.token
     successor = storm.trace / f"{one.run}-{number}.{restart + 1}"
-    overtaken = until(lambda: successor.exists() and len(successor.read_text().splitlines()) > 30, 90)
+    overtaken = until(lambda: successor.exists() and len(successor.read_text().splitlines()) > 15, 120)
     start_slurmd(node)
     node_up(node)
     return met, f"{node}, until {one.run} {'was trained elsewhere' if overtaken else 'waited too long'}"
@@ -205,16 +208,15 @@ def sacct_fails(storm: Storm) -> Met:
 # ------------------------------------------------------------------------------------------------------------ command
 
 
-def killed_in_submit(storm: Storm) -> Met:
+def killed_in_submit(storm: Storm, point: str) -> Met:
     """A run dies, and the command that resumes it is killed, too."""
     one = victim(storm)
     if one is None or not end(one.ranks[0]):
         return None
     if not until(lambda: storm.states().get(one.run) == "killed", 60):
         return None
-    point = storm.rng.choice(["reserve", "before", "after"])
     done = storm.attnctl("resume", "--json", die=f"submit:{point}")
-    return ([one.run], point) if done.returncode == -signal.SIGKILL else None
+    return ([one.run], f"{one.job} at step {one.step}") if done.returncode == -signal.SIGKILL else None
 
 
 def killed_in_ingest(storm: Storm) -> Met:
@@ -254,7 +256,9 @@ FAULTS: dict[str, Callable[[Storm], Met]] = {
     "slurmd killed": slurmd_killed,
     "slurmctld restarted": slurmctld_killed,
     "sacct fails": sacct_fails,
-    "killed in submit": killed_in_submit,
+    "killed reserving": partial(killed_in_submit, point="reserve"),
+    "killed before sbatch": partial(killed_in_submit, point="before"),
+    "killed after sbatch": partial(killed_in_submit, point="after"),
     "killed in ingest": killed_in_ingest,
     "checkpoint cut": checkpoint_cut,
     "disk full": disk_full,

@@ -1,4 +1,4 @@
-"""A storm: a sweep on the real SLURM, and seeded faults while it trains; then `attnctl resume` until nothing is left."""
+"""A storm: a sweep on the real SLURM, seeded faults while it trains, then `attnctl resume` until nothing is left."""
 
 from __future__ import annotations
 
@@ -99,15 +99,16 @@ class Sweep:
     def attnctl(self, *words: str, die: str = "") -> subprocess.CompletedProcess[str]:
         """One command, as a user gives it."""
         command = [sys.executable, "-P", "-m", "attnctl", "--workspace", str(self.root), *words]
-        return subprocess.run(
+        done = subprocess.run(
             command, env=self.environment(die), cwd=self.aside, capture_output=True, text=True, timeout=300
         )
+        if "Traceback" in done.stderr:
+            raise StormError(f"attnctl {' '.join(words)}: {done.stderr[-3000:]}")
+        return done
 
     def ask(self, *words: str) -> dict[str, Any] | None:
         """What a command says as JSON; None when it failed, which it may while a fault lasts."""
         done = self.attnctl(*words, "--json")
-        if "Traceback" in done.stderr:
-            raise StormError(f"attnctl {' '.join(words)}: {done.stderr[-3000:]}")
         if done.returncode not in {0, 1, 2, 3} or not done.stdout.strip():
             return None
         try:
@@ -152,7 +153,7 @@ class Sweep:
             if len(states) == self.total and set(states.values()) == {"completed"}:
                 self.ended = time.time()
                 return
-            now = f"{sorted(states.items())} {sum(1 for _ in self.trace.iterdir())}"
+            now = f"{sorted(states.items())} {sum(path.stat().st_size for path in self.trace.iterdir())}"
             if now != before:
                 before, since = now, time.monotonic()
             if time.monotonic() - since > patience:

@@ -10,6 +10,7 @@ STORM_HASTE  seconds that sbatch is taken to need at most: an intent is closed a
 import importlib.abc
 import importlib.util
 import os
+import pathlib
 import signal
 import sys
 import time
@@ -46,7 +47,7 @@ def watched(module):
         folder = os.environ.get("STORM_TRACE")
         if folder and self.group.first:
             number, restart = self.around.token
-            with open(f"{folder}/{self.around.run.id}-{number}.{restart}", "a") as stream:
+            with pathlib.Path(folder, f"{self.around.run.id}-{number}.{restart}").open("a") as stream:
                 stream.write(f"{self.position.step} {time.time()}\n")
         time.sleep(float(os.environ.get("STORM_PACE", "0")))
 
