@@ -92,7 +92,8 @@ class Sweep:
 
     def environment(self, die: str = "") -> dict[str, str]:
         """Of the commands, and through them of the jobs."""
-        more = {"PYTHONPATH": str(SHIM), "STORM_TRACE": str(self.trace), "STORM_PACE": str(self.size.pace)}
+        path = os.pathsep.join(filter(None, (str(SHIM), os.environ.get("PYTHONPATH"))))
+        more = {"PYTHONPATH": path, "STORM_TRACE": str(self.trace), "STORM_PACE": str(self.size.pace)}
         more |= {"PATH": f"{self.bin}:{os.environ['PATH']}", "STORM_OFF": self.off, "STORM_HASTE": "15"}
         return os.environ | more | ({"STORM_DIE": die} if die else {})
 
