@@ -4,6 +4,8 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from harness import Size, Sweep, end_jobs
 
 ENVIRONMENT = Path(__file__).parents[2] / ".slurm" / "env.sh"
 SHORT = Size(single=7, four=1, parallel=4, pace=0.25)
+LONG = Size(single=30, four=10, parallel=6, pace=0.5, disk="1g")
 
 
 @pytest.fixture(scope="session")
@@ -30,9 +33,15 @@ def slurm_conf() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def calm(slurm_conf: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sweep]:
-    """The short storm's runs in calm weather."""
-    folder = tmp_path_factory.mktemp("calm")
-    sweep = Sweep(folder / "workspace", folder / "aside", SHORT.calm)
+    """The short storm's runs in calm weather, as fast as they go."""
+    with calm_sweep(tmp_path_factory.mktemp("calm"), replace(SHORT, pace=0.0)) as sweep:
+        yield sweep
+
+
+@contextmanager
+def calm_sweep(folder: Path, size: Size) -> Iterator[Sweep]:
+    """Runs without a storm."""
+    sweep = Sweep(folder / "workspace", folder / "aside", size)
     try:
         sweep.submit()
         sweep.settle()

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +42,6 @@ class Size:
     parallel: int = 4
     pace: float = 0.0
     disk: str = "256m"
-
-    @property
-    def calm(self) -> Size:
-        """The same runs, as fast as they go."""
-        return replace(self, pace=0.0)
 
 
 @dataclass(frozen=True)
