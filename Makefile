@@ -6,7 +6,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench slurm-up slurm-down clean
+.PHONY: help demo test lint bench storm slurm-up slurm-down clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,10 @@ bench: $(BIN)/.attnctl-dev ## speed, as ratios to peers and limits
 	for one in startup ingestion status training; do $(BIN)/python benchmarks/$$one.py || exit 1; done
 	@if [ -f .slurm/env.sh ]; then . .slurm/env.sh && $(BIN)/python benchmarks/submission.py; \
 	else echo "submission: left out, it needs the SLURM of make slurm-up"; fi
+
+SEED ?= 1
+storm: $(BIN)/.attnctl-dev ## faults over 40 runs on that SLURM (half an hour): make storm SEED=1
+	SEED=$(SEED) STORM_REPORTS=$(CURDIR)/build/storm $(BIN)/python -m pytest -m storm -s tests/storm
 
 slurm-up: ## a real SLURM of four virtual nodes on this machine (Debian; root once, for the packages)
 	tests/slurm/up.sh

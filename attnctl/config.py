@@ -10,16 +10,33 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from attnctl import datasets, lines
+from attnctl.located import ConfigError, Located
+from attnctl.policy import Rules
+from attnctl.rules import Keep, Notify, read_keep, read_notify, read_rules
 from attnctl.rundir import Workspace
 from attnctl.spec import recipe_fields
+from attnctl.template import TEMPLATE
 from attnctl.values import Scalar, SpecError, did_you_mean
+
+__all__ = [
+    "TEMPLATE",
+    "Config",
+    "ConfigError",
+    "DataRoots",
+    "Keep",
+    "Notify",
+    "Rules",
+    "SlurmOptions",
+    "find",
+    "parse_time",
+    "read",
+]
 
 FILE_NAME = "attnctl.toml"
 VARIABLE = "ATTNCTL_WORKSPACE"
 
-
-class ConfigError(SpecError):
-    """A fault of attnctl.toml or of the workspace that was named; the message has file, line and key."""
+_SAID = ("partition", "account", "qos", "constraint", "mem", "parallel")
+_KEPT = (*_SAID, "exclude", "profile")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +55,23 @@ class SlurmOptions:
     parallel: int | None = None
     setup: tuple[str, ...] = ()
     extra: Mapping[str, str] = field(default_factory=dict)
+    profile: str | None = None
+    """The profile that these are of; no key of the file."""
+
+    def kept(self, settings: SlurmOptions) -> dict[str, Any]:
+        """What an attempt's request keeps of them. said: which of these the command said, not the settings."""
+        values = {name: getattr(self, name) for name in _KEPT if getattr(self, name) is not None}
+        return values | {"said": sorted(name for name in _SAID if getattr(self, name) != getattr(settings, name))}
+
+    def again(self, kept: Mapping[str, Any]) -> SlurmOptions:
+        """These, with what the command of an earlier attempt had said; values of an unknown form are left out."""
+        said = kept.get("said")
+        chosen: dict[str, Any] = {
+            name: kept[name]
+            for name in (said if isinstance(said, list) else ())
+            if name in _SAID and type(kept.get(name)) is (int if name == "parallel" else str)
+        }
+        return replace(self, **chosen)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +100,9 @@ class Config:
     profiles: Mapping[str, SlurmOptions] = field(default_factory=dict)
     data: DataRoots = field(default_factory=DataRoots)
     defaults: Mapping[str, Scalar] = field(default_factory=dict)
+    resume: Rules = field(default_factory=Rules)
+    keep: Keep = field(default_factory=Keep)
+    notify: Notify = field(default_factory=Notify)
 
     def profile(self, name: str | None) -> SlurmOptions:
         """The [slurm] settings, with those of a named profile on top; raises ConfigError."""
@@ -75,7 +112,7 @@ class Config:
             where = f" in {self.file}" if self.file else f"; there is no {FILE_NAME} (attnctl init writes one)"
             nearest = did_you_mean(name, sorted(self.profiles)) if self.profiles else ""
             raise ConfigError(f"no profile {name!r}{where}{nearest}")
-        return self.profiles[name]
+        return replace(self.profiles[name], profile=name)
 
 
 def find(workspace: Path | None, cwd: Path, environ: Mapping[str, str]) -> Config:
@@ -126,18 +163,15 @@ def parse_time(text: str) -> int:
     return total
 
 
-@dataclass(frozen=True)
-class _Reader:
+class _Reader(Located):
     """Turns the document into a Config, naming file, line and key in every complaint."""
 
-    file: Path
-    source: str
-
     def config(self, document: Mapping[str, Any]) -> Config:
-        self._known(document, ("slurm", "paths", "data", "defaults"), "")
+        sections = ("slurm", "paths", "data", "defaults", "resume", "checkpoints", "notify")
+        self.known(document, sections, "")
         for section, value in document.items():
             if not isinstance(value, dict):
-                raise self._error("", section, f"must be a section, written [{section}]")
+                raise self.error("", section, f"must be a section, written [{section}]")
         base, profiles = self._slurm(document.get("slurm", {}))
         return Config(
             workspace=self._workspace(document.get("paths", {})),
@@ -146,152 +180,76 @@ class _Reader:
             profiles=profiles,
             data=self._data(document.get("data", {})),
             defaults=self._defaults(document.get("defaults", {})),
+            resume=read_rules(self, document.get("resume", {})),
+            keep=read_keep(self, document.get("checkpoints", {})),
+            notify=read_notify(self, document.get("notify", {})),
         )
 
     def _slurm(self, section: Mapping[str, Any]) -> tuple[SlurmOptions, dict[str, SlurmOptions]]:
         named = section.get("profiles", {})
         if not isinstance(named, dict):
-            raise self._error("slurm", "profiles", "must hold sections such as [slurm.profiles.big]")
+            raise self.error("slurm", "profiles", "must hold sections such as [slurm.profiles.big]")
         base = self._options(SlurmOptions(), {k: v for k, v in section.items() if k != "profiles"}, "slurm")
         profiles = {}
         for name, values in named.items():
             if not isinstance(values, dict):
-                raise self._error("slurm.profiles", name, "must be a section")
+                raise self.error("slurm.profiles", name, "must be a section")
             profiles[name] = self._options(base, values, f"slurm.profiles.{name}")
         return base, profiles
 
     def _options(self, base: SlurmOptions, values: Mapping[str, Any], section: str) -> SlurmOptions:
-        hints = get_type_hints(SlurmOptions)
-        self._known(values, (*hints, "profiles") if section == "slurm" else tuple(hints), section)
+        hints = [name for name in get_type_hints(SlurmOptions) if name != "profile"]
+        self.known(values, (*hints, "profiles") if section == "slurm" else tuple(hints), section)
         checked: dict[str, Any] = {}
         for key, value in values.items():
             if key == "setup":
                 checked[key] = tuple(
-                    self._typed(line, str, section, key) for line in self._typed(value, list, section, key)
+                    self.typed(line, str, section, key) for line in self.typed(value, list, section, key)
                 )
             elif key == "extra":
-                extra = self._typed(value, dict, section, key)
+                extra = self.typed(value, dict, section, key)
                 checked[key] = {name: self._extra(item, section, name) for name, item in extra.items()}
             elif key in {"gpus_per_node", "cpus_per_gpu", "parallel"}:
-                checked[key] = self._typed(value, int, section, key)
+                checked[key] = self.typed(value, int, section, key)
                 if checked[key] < (0 if key == "gpus_per_node" else 1):
-                    raise self._error(section, key, f"is {value}; it must be at least {int(key != 'gpus_per_node')}")
+                    raise self.error(section, key, f"is {value}; it must be at least {int(key != 'gpus_per_node')}")
             else:
-                checked[key] = str(value) if type(value) is int else self._typed(value, str, section, key)
+                checked[key] = str(value) if type(value) is int else self.typed(value, str, section, key)
                 if not checked[key] or "\n" in checked[key]:
-                    raise self._error(section, key, "must be one line of text")
+                    raise self.error(section, key, "must be one line of text")
         if "time" in checked:
             try:
                 parse_time(checked["time"])
             except SpecError as error:
-                raise ConfigError(f"{self.file}:{self._line(section, 'time')}: {error}") from error
+                raise ConfigError(f"{self.file}:{self.line(section, 'time')}: {error}") from error
         return replace(base, **checked)
 
     def _extra(self, value: Any, section: str, name: str) -> str:
         if not isinstance(value, str | int | float) or "\n" in str(value):
-            raise self._error(f"{section}.extra", name, "must be one line of text, a number or true")
+            raise self.error(f"{section}.extra", name, "must be one line of text, a number or true")
         return str(value).lower() if isinstance(value, bool) else str(value)
 
     def _workspace(self, section: Mapping[str, Any]) -> Workspace:
-        self._known(section, ("runs", "checkpoints"), "paths")
-        roots = {key: self._path(value, "paths", key) for key, value in section.items()}
+        self.known(section, ("runs", "checkpoints"), "paths")
+        roots = {key: self.path(value, "paths", key) for key, value in section.items()}
         return Workspace(self.file.parent, roots.get("runs"), roots.get("checkpoints"))
 
     def _data(self, section: Mapping[str, Any]) -> DataRoots:
         built_in = set(section) <= {"root", "stage", *datasets.DATASETS}  # else look at the installed packages
         known = datasets.DATASETS if built_in else datasets.names()
         named = [name for name in known if datasets.describe(name).layout != "embedded"]
-        self._known(section, ("root", "stage", *named), "data")
-        root = self._path(section["root"], "data", "root") if "root" in section else self.file.parent / "data"
-        folders = {name: self._path(section[name], "data", name) for name in named if name in section}
+        self.known(section, ("root", "stage", *named), "data")
+        root = self.path(section["root"], "data", "root") if "root" in section else self.file.parent / "data"
+        folders = {name: self.path(section[name], "data", name) for name in named if name in section}
         return DataRoots(
-            root=root, folders=folders, stage=self._typed(section.get("stage", False), bool, "data", "stage")
+            root=root, folders=folders, stage=self.typed(section.get("stage", False), bool, "data", "stage")
         )
 
     def _defaults(self, section: Mapping[str, Any]) -> dict[str, Scalar]:
-        self._known(
+        self.known(
             section, ("dataset", "backbone", "placement", "seed", "recipe", "run_on", *recipe_fields()), "defaults"
         )
         for key, value in section.items():
             if not isinstance(value, str | int | float | bool):
-                raise self._error("defaults", key, "must be a text, a number, true or false")
+                raise self.error("defaults", key, "must be a text, a number, true or false")
         return dict(section)
-
-    def _path(self, value: Any, section: str, key: str) -> Path:
-        text = self._typed(value, str, section, key)
-        if not text or "\0" in text:
-            raise self._error(section, key, "must be a folder")
-        return (self.file.parent / Path(text).expanduser()).resolve()
-
-    def _typed(self, value: Any, kind: type, section: str, key: str) -> Any:
-        if type(value) is not kind:
-            words = {
-                str: "text in quotes",
-                int: "a whole number",
-                bool: "true or false",
-                list: "a list",
-                dict: "a section",
-            }
-            raise self._error(section, key, f"must be {words[kind]}")
-        return value
-
-    def _known(self, values: Mapping[str, Any], known: tuple[str, ...], section: str) -> None:
-        for key in values:
-            if key not in known:
-                kind = f"key in [{section}]" if section else "section"
-                raise self._error(section, key, f"is no known {kind}{did_you_mean(key, known)}")
-
-    def _error(self, section: str, key: str, words: str) -> ConfigError:
-        return ConfigError(f"{self.file}:{self._line(section, key)}: {key} {words}")
-
-    def _line(self, section: str, key: str) -> int:
-        """The line on which a key, or else its section, stands."""
-        return lines.of(self.source, (*filter(None, section.split(".")), key))
-
-
-TEMPLATE = """\
-# attnctl's settings for this workspace: the folder of this file. Every line is optional; a commented one shows what it
-# is without it, or an example.
-
-[slurm]
-# partition = "gpu"
-# account = "my-project"
-# qos = "normal"
-# constraint = "a100"
-# exclude = "node[07-08]"
-# gpus_per_node = 1          # processes per node, one a GPU; 0 trains on CPUs
-# cpus_per_gpu = 8
-# mem = "64G"                # per node
-# time = "1-00:00:00"        # SLURM's forms: minutes, H:M:S, D-H:M:S
-# parallel = 16              # runs of one sweep at the same time
-# setup = ["module load cuda/12.4", "source ~/env.sh"]     # lines of the job's script before the training starts
-
-[slurm.extra]
-# Any other option of sbatch, without its dashes.
-# mail-type = "FAIL"
-# reservation = "deadline"
-
-# A profile changes some of the above: attnctl sweep ela --profile big
-# [slurm.profiles.big]
-# gpus_per_node = 8
-# time = "3-0"
-
-[paths]
-# Relative to this folder. Checkpoints are large: a scratch file system suits them.
-# runs = "runs"
-# checkpoints = "/scratch/me/attnctl"
-
-[data]
-# root = "data"              # holds cifar-10-batches-py/, cifar-100-python/, imagenet/
-# imagenet = "/datasets/imagenet"
-# stage = false              # copy a data set once to each node's own disk
-
-[defaults]
-# What a sweep takes when its command does not say: an axis or any field of the recipe.
-# dataset = "digits"
-# backbone = "resnet20"
-# placement = "block"
-# seed = "0,1,2"
-# epochs = 8
-"""
-"""The commented attnctl.toml that `attnctl init` writes."""

@@ -63,13 +63,13 @@ def create_exclusive(path: Path, data: bytes) -> bool:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    aside.write_bytes(data)
     try:
+        aside.write_bytes(data)
         os.link(aside, path)
     except FileExistsError:
         return path.read_bytes() == data
     finally:
-        aside.unlink()
+        aside.unlink(missing_ok=True)
     return True
 
 

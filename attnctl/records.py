@@ -55,6 +55,7 @@ class Resources:
     gpus_per_node: int = 0
     cpus_per_task: int = 1
     minutes: int | None = None
+    """The time limit."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto: GPUs when they were asked for, and an error when torch then sees none; else the CPU."""
 
@@ -76,6 +77,8 @@ class Request(Record):
     nonce: str
     where: Where
     resources: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What SLURM was asked for beside them: partition, mem, profile ... (`attnctl.config.SlurmOptions.kept`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +122,18 @@ class Sweep(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Notice(Record):
+    """The end of a sweep was told by one process. failed: what went wrong in the telling, in words."""
+
+    sweep: str
+    at: float
+    host: str
+    pid: int
+    summary: str
+    failed: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cancel(Record):
     """We asked for the end of an attempt."""
 
@@ -154,6 +169,14 @@ class Exit(Record):
     host: str = ""
     secondary: bool = False
     """Another rank's end made this one fail: blamed last."""
+    requeued: bool = False
+    """It asked SLURM to start the same job again: until that is done, the job waits."""
+    started: float = 0.0
+    """When its process began; 0 when that is not known."""
+    max_rss: int = 0
+    """The most memory it held, in bytes; 0 when that is not known."""
+    max_gpu: int = 0
+    """The most memory of its GPU that it held, in bytes; 0 without a GPU."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ Jobs write these files and the database is an index of them, so the directories 
                               events.jsonl    one writer, rank 0, append-only: see `Event`
                               exit.<rank>.json, log.<rank>.txt, rendezvous
     runs/<id>/checkpoints/<step>-<n>.<r>.pt
+    notices/<sweep>-<attempts>.json           Notice: that the sweep's end was told, created exclusively
     bench/<what and how>.json                 Speed: the newest measurement of one network under the same conditions
     imports/<hash>.json                       ImportedFile: numbers measured or published elsewhere, by their content
 
@@ -226,6 +227,10 @@ class Workspace:
     def imports(self) -> list[Imported]:
         """The numbers measured or published elsewhere, oldest first; raises RecordError."""
         return [record for file in self.import_files() for record in file.imported()]
+
+    def notice(self, sweep: str, attempts: int) -> Path:
+        """The file that says that a sweep's end, after so many attempts of its runs, was told."""
+        return self.root / "notices" / f"{sweep}-{attempts}.json"
 
     def sweep(self, name: str) -> Path:
         """The file of one sweep."""

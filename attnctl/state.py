@@ -6,6 +6,7 @@ query that failed is no evidence and reaches nothing here: it writes no observat
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -29,8 +30,12 @@ class State(StrEnum):
     DIVERGED = "diverged"
     STALLED = "stalled"
     ERROR = "code error"
+    KILLED = "killed"
+    SETUP = "setup failed"
+    HELD = "held"
     CANCELLED = "cancelled"
     REFUSED = "refused"
+    DISK_FULL = "disk full"
     LOST = "no evidence"
 
     @property
@@ -45,8 +50,11 @@ class State(StrEnum):
             State.PREEMPTED,
             State.NODE_FAILURE,
             State.TIMEOUT,
+            State.SETUP,
+            State.HELD,
             State.CANCELLED,
             State.REFUSED,
+            State.DISK_FULL,
             State.LOST,
         }
 
@@ -59,6 +67,7 @@ class State(StrEnum):
             State.DIVERGED,
             State.STALLED,
             State.ERROR,
+            State.KILLED,
         }
 
 
@@ -109,9 +118,18 @@ OUTCOMES: dict[str, State] = {
     "diverged": State.DIVERGED,
     "stalled": State.STALLED,
     "error": State.ERROR,
+    "disk full": State.DISK_FULL,
+    "setup": State.SETUP,  # the job's script ended before the training's processes began
+    "held": State.HELD,  # other runs of the submission had met the same error at their start
     "superseded": State.LOST,  # a newer incarnation of the run took over: that one tells the state
 }
 """The outcomes that an exit record can hold."""
+
+_KILLED = re.compile(r"9:0|137:0|\d+:9")
+"""Exit codes of a process that got SIGKILL: as SLURM's srun gives it, as a shell does, and as the system does."""
+
+_DISK_FULL = "74:0"
+"""The exit code of a worker that could not even write its exit record for want of space."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,6 +199,10 @@ def _from_word(last: Observed, evidence: Evidence) -> Verdict:
         return _from_exits(evidence)
     if evidence.cancel is not None and state in {State.CANCELLED, State.ERROR, State.LOST}:
         return Verdict(State.CANCELLED, f"cancelled by {evidence.cancel.user}", last.at)
+    if state is State.ERROR and _KILLED.fullmatch(last.exit_code):
+        state = State.KILLED
+    elif state is State.ERROR and last.exit_code == _DISK_FULL:
+        state = State.DISK_FULL
     words = ["the process ended" if last.source == "here" else f"SLURM says {last.word}"]
     if last.reason and last.reason != "None":
         words.append(last.reason)
@@ -198,11 +220,20 @@ def _from_exits(evidence: Evidence) -> Verdict:
     silent = sorted(set(range(evidence.world)) - {record.rank for record in exits})
     if cause is None and silent:
         ranks = ("rank " if len(silent) == 1 else "ranks ") + ", ".join(map(str, silent))
-        return Verdict(State.ERROR, f"{ranks} ended without a word: killed?", min(record.at for record in exits))
+        return Verdict(State.KILLED, f"{ranks} ended without a word: killed?", min(record.at for record in exits))
     if cause is None:
         cause = min(exits, key=lambda record: (record.outcome == "completed", record.at))
+    if any(record.requeued for record in exits) and not _over(evidence, since=cause.at):
+        return Verdict(State.QUEUED, f"starts again after {cause.outcome}", cause.at)
     where = f"rank {cause.rank}: " if evidence.world > 1 else ""
     return Verdict(OUTCOMES.get(cause.outcome, State.ERROR), where + (cause.message or cause.outcome), cause.at)
+
+
+def _over(evidence: Evidence, since: float) -> bool:
+    """Whether the job has ended since then, by the scheduler's word, or because it has not known it twice."""
+    later = [item.word for item in evidence.observations[-2:] if item.at > since]
+    state = SCHEDULER_WORDS.get(later[-1], State.RUNNING) if later else State.RUNNING
+    return later == [ABSENT] * 2 or (later[-1:] != [ABSENT] and not state.active)
 
 
 def blamed(exits: Sequence[Exit]) -> Exit | None:

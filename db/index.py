@@ -122,6 +122,12 @@ class Index:
             for run, attempt, tag, where, job_id, created in rows
         ]
 
+    def further_attempts(self, ids: Sequence[str]) -> int:
+        """How many attempts these runs have had beyond the first of each."""
+        query = "SELECT sum(attempt - 1) FROM run WHERE id IN (SELECT value FROM json_each(:ids))"
+        ((count,),) = self._rows(query, {"ids": _listed(ids)})
+        return int(count or 0)
+
     def states(self, ids: Sequence[str]) -> dict[str, Verdict]:
         """The state of each of these runs that is known."""
         rows = self._rows(f"SELECT id, state, reason, since FROM run {_NAMED}", {"ids": _listed(ids)})  # noqa: S608

@@ -61,8 +61,10 @@ def run(command: Sequence[str], *, timeout: float = TIMEOUT, stdin: str | None =
         raise CommandError(f"{command[0]} is not on this machine") from None
     except OSError as error:
         raise CommandError(f"{command[0]} cannot be started: {error.strerror}") from error
-    except subprocess.TimeoutExpired:
-        raise CommandError(f"{command[0]} did not answer within {timeout:g} s", timed_out=True) from None
+    except subprocess.TimeoutExpired as error:
+        said = one_line(os.fsdecode(error.stderr or b""))
+        words = f"{command[0]} did not answer within {timeout:g} s"
+        raise CommandError(f"{words}: {said}" if said else words, timed_out=True) from None
     output, errors = (os.fsdecode(stream) for stream in (done.stdout, done.stderr))
     if done.returncode:
         raise CommandError(one_line(errors or output) or f"{command[0]} ended with code {done.returncode}")

@@ -33,11 +33,16 @@ def verdict(attempt: Attempt, request: Request, head_of: HeadOf) -> Verdict:
             refused=submission.failed if submission is not None else None,
             observations=attempt.observations(),
             exits=incarnations[-1].exits() if incarnations else (),
-            world=int(request.resources.get("nodes", 1)) * int(request.resources.get("tasks_per_node", 1)),
+            world=world(request),
             started=started,
             cancel=Cancel.read(attempt.cancel),
         )
     )
+
+
+def world(request: Request) -> int:
+    """The processes that an attempt asked for."""
+    return int(request.resources.get("nodes", 1)) * int(request.resources.get("tasks_per_node", 1))
 
 
 def in_words(request: Request, found: Verdict) -> str:

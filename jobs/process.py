@@ -16,6 +16,7 @@ from typing import IO
 
 from attnctl.config import Config
 from attnctl.records import Event, Observed, Resources, read_events
+from jobs import guard
 from jobs.commands import environment
 from jobs.observe import record, record_absence
 
@@ -47,6 +48,7 @@ class Job:
     """
 
     def __init__(self, config: Config, tag: str, task: int, run: str, attempt: int, job_id: str) -> None:
+        self.workspace, self.limit = config.workspace, config.resume.same_error
         self.root = config.workspace.root.absolute()
         self.tag, self.task, self.job_id = tag, task, job_id
         self.attempt = config.workspace.run(run).attempt(attempt)
@@ -61,7 +63,13 @@ class Job:
         self._failed: float | None = None
 
     def wanted(self) -> bool:
-        """Whether it is still to be started; if it was cancelled while it waited, that is written down."""
+        """Whether it is still to be started; if it was cancelled or held while it waited, that is written down."""
+        words = guard.held(self.workspace, self.tag, self.limit)
+        if words is not None:
+            guard.hold(self.attempt, words, socket.gethostname())
+            self.progress = replace(self.progress, state="held")
+            self.ended = True
+            return False
         if not self.attempt.cancel.exists():
             return True
         record_absence(self.attempt, self.job_id, "here", apart=0.0)

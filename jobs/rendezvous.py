@@ -24,6 +24,7 @@ from torch.distributed import DistError
 from attnctl.files import write_atomic
 from attnctl.records import Record, RecordError
 from attnctl.rundir import Incarnation
+from jobs import space
 from jobs.place import Place
 
 TIMEOUT = 600.0
@@ -57,7 +58,7 @@ def meet(
     if place.world == 1:
         return None
     wait = _Waiting(incarnation, check, time.monotonic() + timeout)
-    store = _open(place, incarnation) if place.rank == 0 else _join(place, incarnation, wait)
+    store = _open(place, incarnation, check) if place.rank == 0 else _join(place, incarnation, wait)
     store.set(_key(place.rank), _network())
     missing = list(range(place.world))
     while missing := [rank for rank in missing if not store.check([_key(rank)])]:
@@ -91,11 +92,11 @@ def _key(rank: int) -> str:
     return f"network/{rank}"
 
 
-def _open(place: Place, incarnation: Incarnation) -> TCPStore:
+def _open(place: Place, incarnation: Incarnation, check: Callable[[], None]) -> TCPStore:
     store = TCPStore("localhost", 0, place.world, is_master=True, wait_for_workers=False)
     address = Address(hosts=_names(place.node), port=store.port, nonce=uuid.uuid4().hex)
     store.set(_NONCE, address.nonce)
-    write_atomic(incarnation.rendezvous, address.encode())
+    space.patiently(lambda: write_atomic(incarnation.rendezvous, address.encode()), check)
     return store
 
 

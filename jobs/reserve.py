@@ -10,7 +10,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,11 +45,18 @@ def user() -> str:
 
 
 def reserve(
-    workspace: Workspace, tag: str, specs: Iterable[tuple[str, dict[str, Any]]], resources: Resources, where: Where
+    workspace: Workspace,
+    tag: str,
+    specs: Iterable[tuple[str, dict[str, Any]]],
+    resources: Resources,
+    where: Where,
+    options: Mapping[str, Any] | None = None,
+    ended: Mapping[str, int] | None = None,
 ) -> Reservation:
     """Reserve the next attempt of each run; one that is under way, done or just taken by another is skipped.
 
-    specs: run id and spec as JSON values.
+    specs: run id and spec as JSON values. options: what else the attempt asks of SLURM. ended: run id to the number of
+    an attempt that is over, whatever the scheduler said of it.
     """
     found = Reservation()
     request = Request(
@@ -61,6 +68,7 @@ def reserve(
         nonce=secrets.token_hex(8),
         where=where,
         resources=dataclasses.asdict(resources),
+        options=options or {},
     ).encode()
     head_of = functools.cache(lambda name: submissions.head(workspace.submission(name)))
     aside = workspace.runs / f".{tag}"
@@ -73,7 +81,7 @@ def reserve(
             if _is_new(run):
                 write_atomic(run.spec, json.dumps(spec, sort_keys=True).encode() + b"\n")
             else:
-                attempt, words = _next_attempt(workspace, run, head_of)
+                attempt, words = _next_attempt(workspace, run, head_of, (ended or {}).get(run_id))
             if words is None and not _link(aside, attempt.request, request):
                 words = _taken(attempt)
             if words is None:
@@ -105,12 +113,16 @@ def _is_new(run: RunDir) -> bool:
     return True
 
 
-def _next_attempt(workspace: Workspace, run: RunDir, head_of: evidence.HeadOf) -> tuple[Attempt, str | None]:
-    """The attempt that may be created, or else why none may."""
+def _next_attempt(
+    workspace: Workspace, run: RunDir, head_of: evidence.HeadOf, ended: int | None
+) -> tuple[Attempt, str | None]:
+    """The attempt that may be created, or else why none may. ended: the number of one that is over."""
     for attempt in reversed(run.attempts()):
         request = Request.read(attempt.request)
         if request is None:
             continue  # somebody is about to create it: whoever does it first has it
+        if attempt.number == ended:
+            return run.attempt(attempt.number + 1), None
         found = evidence.verdict(attempt, request, head_of)
         if found.state is State.SUBMITTING and close_orphan(workspace, request):
             return run.attempt(attempt.number + 1), None

@@ -11,10 +11,12 @@ from typing import Any
 from attnctl.config import Config, SlurmOptions
 from attnctl.records import Resources
 from attnctl.values import SpecError
+from jobs import guard
 
 SIGNAL_SECONDS = 120
 """How long before its time limit a job is told to stop, at most; a quarter of the limit when that is shorter."""
 
+_WORKER = "jobs.worker"
 _OPTIONS = ("partition", "account", "qos", "constraint", "exclude", "mem")
 
 
@@ -25,7 +27,7 @@ def compose(
     count: int,
     tag: str,
     *,
-    module: str = "jobs.worker",
+    module: str = _WORKER,
 ) -> str:
     """The script of one array of `count` runs; always an array, so that each job id is `<array>_<task>`.
 
@@ -45,12 +47,12 @@ def compose(
         signal_delay_s=_signal_delay(resources.minutes),
         array_parallelism=options.parallel or count,
         dependency=_dependency(options),
-        setup=list(options.setup) or None,
+        setup=(guard.around(config, tag, options.setup) if module == _WORKER else list(options.setup)) or None,
         stderr_to_stdout=True,
         wckey=None,
         # A rank that dies ends the run's other ranks. Since SLURM 22.05 srun does not take over the number of CPUs.
         srun_args=["--kill-on-bad-exit=1", f"--cpus-per-task={resources.cpus_per_task}"],
-        additional_parameters=_extra(options),
+        additional_parameters=_extra(options) | (_requeue(options) if module == _WORKER else {}),
         **{name: getattr(options, name) for name in _OPTIONS},
     )
     executor.parameters["map_count"] = count
@@ -61,6 +63,17 @@ def compose(
 def _dependency(options: SlurmOptions) -> str:
     """One array at a time under one tag: should a submission be repeated, the second finds its work done."""
     return ",".join(["singleton", *(value for name, value in options.extra.items() if _bare(name) == "dependency")])
+
+
+def _requeue(options: SlurmOptions) -> dict[str, Any]:
+    """What makes SLURM start an interrupted job again where JobRequeue=0 would not; the settings can say otherwise."""
+    return {} if asks_about_requeue(options) else {"requeue": True}
+
+
+def asks_about_requeue(options: SlurmOptions) -> str | None:
+    """The option about it that the settings have, with its value, as `no-requeue=true`; None when they have none."""
+    asked = {_bare(name): value for name, value in options.extra.items()}
+    return next((f"{name}={asked[name]}" for name in ("requeue", "no-requeue") if name in asked), None)
 
 
 def _bare(name: str) -> str:

@@ -11,7 +11,7 @@ What follows from which answer:
 | fails      | not asked               | Unavailable |
 | active     | not asked               | squeue's word |
 | ended      | ended                   | sacct's word: its steps tell of a lack of memory |
-| ended      | anything else           | squeue's word: the controller itself knows the end |
+| ended      | anything else           | squeue's word: the controller itself knows the end and the exit code |
 | not there  | ended                   | sacct's word |
 | not there  | active, or not there    | Absent: sacct's record lags, or is of a job that a crashed controller forgot |
 | not there  | fails                   | Unavailable, for it may know the end |
@@ -175,7 +175,9 @@ def query(jobs: Mapping[str, str], since: float) -> dict[str, Answer]:
     for job in ended:
         record = records.get(job)
         answers[job] = record if record is not None and not record.active else queue.get(job, missing)
-    return answers
+    unexplained = [job for job in ended if job in queue and queue[job].word == "FAILED" and answers[job] is queue[job]]
+    codes = _exit_codes() if unexplained else {}
+    return answers | {job: replace(queue[job], exit_code=codes.get(job, "")) for job in unexplained}
 
 
 def _without_accounting(words: str) -> Answer:
@@ -193,6 +195,19 @@ def squeue(jobs: Mapping[str, str]) -> dict[str, Known]:
         job, word, nodes, reason, name = line.split("|", 4)
         if jobs.get(job) == name:
             found[job] = Known(word=word, reason=reason, nodes=nodes, source="squeue")
+    return found
+
+
+def _exit_codes() -> dict[str, str]:
+    """The exit codes that squeue knows, as sacct writes them: `137:0`, or `0:9` for a signal; none when it fails."""
+    try:
+        text = run(["squeue", "--me", "-r", "-h", "-t", "all", "-O", "JobArrayID:|,exit_code:|"])
+    except CommandError:
+        return {}
+    found = {}
+    for job, status in re.findall(r"^([^|\s]+)\s*\|(\d+)\s*\|", text, re.MULTILINE):
+        code, signal = divmod(int(status), 256)  # as wait(2) gives it
+        found[job] = f"{code}:{signal & 127}"
     return found
 
 

@@ -1,15 +1,18 @@
 """The worker process: one rank of one run, started as `python -P -m jobs.worker --workspace W --tag T [--task K]`.
 
 It claims the attempt, sends its output to the run's folder, trains, and leaves an exit record. Exit code 0: completed,
-or ended cleanly when asked to; 1: failed, see the exit record and the log.
+or ended cleanly when asked to; 1: failed, see the exit record and the log; 74: there was no space to write them.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import dataclasses
 import faulthandler
 import logging
 import os
+import resource
 import socket
 import sys
 import time
@@ -21,13 +24,21 @@ from attnctl.files import create_exclusive, write_atomic
 from attnctl.records import Exit, Request, Resources, Submission
 from attnctl.rundir import Attempt, Incarnation, RunDir, Workspace
 from attnctl.values import SpecError
+from jobs import guard, notify, requeue, space
 from jobs.place import Place
 from jobs.training.signals import Signals, StopRequested, outcome_of
+from jobs.training.watchdog import Stall, Watchdog
 
 if TYPE_CHECKING:
+    from jobs.training.failure import Failure
     from jobs.training.loop import Position
 
+_STARTED = time.time()
+
 log = logging.getLogger("jobs.worker")
+
+_LAST_WORD = 10.0
+"""Seconds by which a stalled rank that waits for others lets these speak first."""
 
 CLEAN = {"completed", "preempted", "timeout", "interrupted", "superseded"}
 """Outcomes of a process that did what it was asked to."""
@@ -46,12 +57,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     run, attempt = _assigned(found.workspace, submission, place.task)
     # All ranks claim: the claim is the job's, so it is the same for each of them, and a surplus job leaves as a whole.
-    if not create_exclusive(attempt.owner, place.job_id.encode()):
+    if not space.patiently(lambda: create_exclusive(attempt.owner, place.job_id.encode()), lambda: signals.received):
         log.info("surplus: attempt %d of run %s belongs to job %s", attempt.number, run.id, _owner(attempt))
         return 0
     incarnation = attempt.incarnation(place.restart)
-    _redirect(incarnation.log(place.rank))
-    outcome = _train(run, attempt, incarnation, place, found, signals)
+    space.patiently(lambda: _redirect(incarnation.log(place.rank)), lambda: signals.received)
+    outcome = _train(run, attempt, incarnation, place, found, signals, submission.tag)
     return 0 if outcome in CLEAN else 1
 
 
@@ -98,7 +109,13 @@ def _redirect(path: Path) -> None:
 
 
 def _train(
-    run: RunDir, attempt: Attempt, incarnation: Incarnation, place: Place, found: config.Config, signals: Signals
+    run: RunDir,
+    attempt: Attempt,
+    incarnation: Incarnation,
+    place: Place,
+    found: config.Config,
+    signals: Signals,
+    tag: str,
 ) -> str:
     """Train, and leave the exit record of this rank whatever happens; gives the outcome."""
     from jobs.training.failure import Failure, classify
@@ -106,11 +123,14 @@ def _train(
     from jobs.training.session import Assignment, perform
 
     position = Position()
+    watchdog = Watchdog(lambda stall: _end_stalled(incarnation, place, position, stall))
+    watchdog.start()
     try:
         signals.check()
         request = Request.read(attempt.request)
         if request is None:
             raise SpecError(f"{attempt.request} is missing: attempt {attempt.number} was never reserved")
+        place = _with_an_end(place, request)
         assignment = Assignment(
             run=run,
             attempt=attempt,
@@ -121,6 +141,7 @@ def _train(
             workspace=found.workspace,
             signals=signals,
             position=position,
+            beat=watchdog.beat,
         )
         failure = Failure(outcome=perform(assignment), message="")
     except StopRequested as stop:
@@ -130,39 +151,91 @@ def _train(
     except BaseException as error:
         log.exception("rank %d failed", place.rank)
         failure = classify(error)
-    _write_exit(incarnation, place, position, failure.outcome, failure.message, failure.traceback, failure.secondary)
+    watchdog.stop()
+    refusal = requeue.refusal(failure.outcome, run, incarnation, place, began=position.began, step=position.step)
+    again = place.rank == 0 and not refusal
+    _write_exit(incarnation, place, position, failure, requeued=again)
+    if failure.outcome == "error" and not failure.secondary and position.step == position.began:
+        guard.count(found.workspace, tag, place.task, failure.message)
     log.info("%s at step %d", failure.outcome, position.step)
+    if place.rank == 0 and found.notify.wanted:
+        notify.after_run(found, run.id)
+    if again:
+        words = requeue.requeue(incarnation, place)
+        if words:
+            message = _continued(found, run, attempt, words)
+            log.info("%s", message)
+            _write_exit(incarnation, place, position, dataclasses.replace(failure, message=message))
     if failure.outcome not in CLEAN:
         _leave_at_once(1)
     return failure.outcome
 
 
+def _continued(found: config.Config, run: RunDir, attempt: Attempt, refused: str) -> str:
+    """Submit the run's next attempt, since SLURM has refused to start this one again; what came of it, in words."""
+    from jobs.continuation import NoContinuation, go_on
+
+    try:
+        return f"goes on as {go_on(found, run, attempt)}: SLURM does not start this job again ({refused})"
+    except NoContinuation as error:
+        return f"SLURM does not start this job again ({refused}), and nothing goes on in its place: {error}"
+
+
+def _end_stalled(incarnation: Incarnation, place: Place, position: Position, stall: Stall) -> None:
+    """Leave word of a loop that stands still, and end the process; SLURM, or the runner here, then ends the others."""
+    from jobs.training.failure import Failure
+
+    failure = Failure(
+        outcome="stalled",
+        message=f"the training stood still for {stall.seconds:.0f} s at {stall.where}",
+        traceback=stall.stack,
+        secondary=stall.waiting and place.world > 1,
+    )
+    if failure.secondary:
+        time.sleep(_LAST_WORD)  # a rank that waits for none is to be heard first
+    log.error("%s\n%s", failure.message, failure.traceback)
+    _write_exit(incarnation, place, position, failure)
+    _leave_at_once(1)
+
+
+def _with_an_end(place: Place, request: Request) -> Place:
+    """Not every release of SLURM tells a job when it will be ended: then that is what was asked for, from now on."""
+    minutes = request.resources.get("minutes")
+    if not place.on_slurm or place.end is not None or not isinstance(minutes, int):
+        return place
+    return dataclasses.replace(place, end=_STARTED + 60 * minutes)
+
+
 def _write_exit(
-    incarnation: Incarnation,
-    place: Place,
-    position: Position,
-    outcome: str,
-    message: str,
-    traceback: str,
-    secondary: bool,
+    incarnation: Incarnation, place: Place, position: Position, failure: Failure, *, requeued: bool = False
 ) -> None:
     record = Exit(
         rank=place.rank,
         at=time.time(),
-        outcome=outcome,
-        message=message,
-        traceback=traceback,
+        outcome=failure.outcome,
+        message=failure.message,
+        traceback=failure.traceback,
         step=position.step,
         host=socket.gethostname() if not place.on_slurm else place.node,
-        secondary=secondary,
+        secondary=failure.secondary,
+        requeued=requeued,
+        started=_STARTED,
+        max_rss=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,  # getrusage(2): Linux counts in kilobytes
+        max_gpu=_most_gpu_memory(),
     )
-    write_atomic(incarnation.exit(place.rank), record.encode(), durable=True)
+    space.patiently(lambda: write_atomic(incarnation.exit(place.rank), record.encode(), durable=True))
+
+
+def _most_gpu_memory() -> int:
+    torch = sys.modules.get("torch")
+    return torch.cuda.max_memory_reserved() if torch is not None and torch.cuda.is_initialized() else 0
 
 
 def _leave_at_once(code: int) -> None:
     """End without tidying up: leaving a group whose other ranks are gone can wait for them for ever."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):  # a full disk
+        sys.stdout.flush()
+        sys.stderr.flush()
     os._exit(code)
 
 
@@ -172,3 +245,8 @@ if __name__ == "__main__":
     except SpecError as error:
         log.error("%s", error)
         sys.exit(1)
+    except OSError as error:
+        if not space.is_full(error):
+            raise
+        log.error("%s", error)
+        _leave_at_once(space.EXIT_CODE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +16,9 @@ from attnctl.cli.where import Asked, Destination, check, check_world, destinatio
 from attnctl.config import Config
 from attnctl.rundir import Workspace
 from attnctl.spec import RunSpec
+
+_MANY = 4
+"""More runs than this are not named one by one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +63,10 @@ def launch(config: Config, wanted: Wanted, asked: Asked, order: Order) -> int:
     runs = [spec.id for spec in specs]
     with sweeps.recorded(config.workspace, order.name, wanted.name, runs, order.command, wanted.of) as name:
         order.start.keep(config.workspace)
-        jobs, batches = _submit(config, [item.spec for item in planned if item.action.starts], place)
+        jobs, batches = submit(config, [item.spec for item in planned if item.action.starts], place)
     for cell in wanted.invalid:
         output.note(f"left out: {cell.label}: {cell.reason}")
+    say_who_goes_on(batches, name, config.workspace)
     if not order.as_json:
         if wanted.words:
             output.line(wanted.words)
@@ -101,13 +106,13 @@ def _current(config: Config, specs: Sequence[RunSpec], *, retry_failed: bool) ->
     return plan(config.workspace, specs, retry_failed=retry_failed)
 
 
-def _submit(config: Config, specs: Sequence[RunSpec], place: Destination) -> tuple[dict[str, Job], list[Any]]:
+def submit(config: Config, specs: Sequence[RunSpec], place: Destination) -> tuple[dict[str, Job], list[Any]]:
     """What was submitted, by run id, and the batches as `jobs.here.run` takes them."""
     if not specs:
         return {}, []
-    from jobs.submit import submit
+    from jobs.submit import submit as hand_over
 
-    batches = submit(config, specs, place.resources, place.options, place.where)
+    batches = hand_over(config, specs, place.resources, place.options, place.where)
     jobs: dict[str, Job] = {}
     for batch in batches:
         jobs |= {run: Job(words=words) for run, words in batch.skipped.items()}
@@ -140,12 +145,33 @@ def _say_begin(planned: Sequence[Planned], jobs: Mapping[str, Job], name: str, p
             output.line(f"{item.action}: {item.spec.id} {item.spec.label()}: {item.reason}")
     if any(item.action is Action.FAILED for item in planned):
         output.line("--retry-failed runs the failed ones again")
-    for run, job in jobs.items():
-        if job.words:
-            output.line(f"not submitted: {run}: {job.words}")
+    say_skipped(jobs)
     if place.where == "slurm":
         for array in dict.fromkeys(job.job_id.partition("_")[0] for job in jobs.values() if job.tag):
             output.line(f"submitted: SLURM job {array}" if array else "submitted, but SLURM has not confirmed it yet")
+
+
+def say_who_goes_on(batches: Sequence[Any], sweep: str | None, workspace: Workspace) -> None:
+    """Say before the first interruption what goes on by itself, where SLURM does not start an interrupted job again."""
+    if all(batch.starts_again for batch in batches):
+        return
+    again = ["resume", *([sweep] if sweep is not None else []), "--state", "timeout,preempted", "--yes"]
+    command = [sys.executable, "-m", "attnctl", "--workspace", str(workspace.root.absolute()), *again]
+    output.note(
+        "SLURM does not start interrupted jobs again here: with notice each submits its own continuation; for where "
+        f"the nodes have no sbatch, or there is no notice, a line for cron: */15 * * * * {shlex.join(command)}"
+    )
+
+
+def say_skipped(jobs: Mapping[str, Job]) -> None:
+    """Name the runs that were not submitted, with the reason; many that have the same one are counted."""
+    reasons: dict[str, list[str]] = {}
+    for run, job in jobs.items():
+        if job.words:
+            reasons.setdefault(job.words, []).append(run)
+    for words, runs in reasons.items():
+        many = f"{len(runs)} runs" if len(runs) > _MANY else ", ".join(runs)
+        output.line(f"not submitted: {many}: {words}")
 
 
 def _end(

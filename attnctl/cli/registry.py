@@ -38,6 +38,8 @@ COMMANDS = (
         "try_",
     ),
     Command("status", RUNS, "Show what runs, what has ended and why"),
+    Command("resume", RUNS, "Go on with the runs that ended before their time, each as its end asks for"),
+    Command("why", RUNS, "Show why a run is in its state, what it used, and what helps"),
     Command("show", RUNS, "Show everything that is known of one run"),
     Command("logs", RUNS, "Print what a run has written"),
     Command("cancel", RUNS, "End a run, or all runs of a sweep"),
@@ -69,6 +71,10 @@ COMMANDS = (
     Command("recipes", KNOWN, "List the recipes: how a run is trained", module="listings"),
     Command("init", WORKSPACE, "Write a commented attnctl.toml into the workspace"),
     Command("merge", WORKSPACE, "Take in the runs of another workspace"),
+    Command("rm", WORKSPACE, "Remove a sweep's record, and its runs if asked to"),
+    Command(
+        "gc", WORKSPACE, "Remove checkpoints that are not needed any more, and what killed writers left", "gc_", "gc"
+    ),
     Command("doctor", WORKSPACE, "Check this machine, and how to mend what is missing"),
     Command("data", WORKSPACE, "The data sets' files", functions={"fetch": "fetch", "list": "list_"}),
 )

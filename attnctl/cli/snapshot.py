@@ -55,7 +55,24 @@ def take(config: Config, index: Index, ids: Sequence[str] | None) -> Snapshot:
                 row.seed,
             )
         )
+    if config.notify.wanted:
+        _tell_of_ends(config, index)
     return Snapshot(rows, words, time())
+
+
+def _tell_of_ends(config: Config, index: Index) -> None:
+    """Do what attnctl.toml asks for when a sweep has ended, if no job has done it."""
+    from jobs import notify
+
+    for sweep in index.sweeps():
+        states = index.states(sweep.runs)
+        if len(states) == len(set(sweep.runs)) and not any(item.state.active for item in states.values()):
+            attempts = len(states) + index.further_attempts(sweep.runs)
+            failed = notify.tell(config, sweep.name, states, attempts)
+            if failed:
+                from attnctl.cli import output
+
+                output.note(f"notify: {failed}")
 
 
 def until_all_end(config: Config, ids: Sequence[str] | None) -> Iterator[Snapshot]:

@@ -65,13 +65,15 @@ def recorded(
 ) -> Iterator[str]:
     """The sweep is written down before its runs are submitted, so that no kill leaves runs without it; its name.
 
-    When the submission is refused, all is as it was before.
+    When the submission is refused before anything is reserved, all is as it was before.
     """
     before = workspace.sweep(name).read_bytes() if name is not None and workspace.sweep(name).is_file() else None
     written = record(workspace, name, what, runs, command, of)
     try:
         yield written
-    except SpecError:
+    except SpecError as error:
+        if getattr(error, "written", False):
+            raise
         if before is not None:
             write_atomic(workspace.sweep(written), before)
         else:

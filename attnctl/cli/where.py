@@ -49,16 +49,15 @@ def destination(config: Config, asked: Asked) -> Destination:
     """Decide; raises SpecError, also when there is a SLURM that does not answer."""
     options = config.profile(asked.profile)
     if asked.partition is not None:
-        if not _PARTITIONS.fullmatch(asked.partition):
-            raise SpecError(f"--partition is {asked.partition!r}; it must be a partition's name, such as gpu")
+        check_partition(asked.partition)
         options = replace(options, partition=asked.partition)
     if asked.time is not None:
         parse_time(asked.time)
         options = replace(options, time=asked.time)
     if asked.parallel is not None:
         options = replace(options, parallel=asked.parallel)
-    where = _where(asked.run_on or _standing_run_on(config))
-    gpus = _gpus(where, asked, options)
+    chosen = where(asked.run_on or _standing_run_on(config))
+    gpus = _gpus(chosen, asked, options)
     resources = Resources(
         nodes=asked.nodes,
         tasks_per_node=_tasks(asked.tasks_per_node, gpus),
@@ -67,9 +66,15 @@ def destination(config: Config, asked: Asked) -> Destination:
         minutes=parse_time(options.time) if options.time is not None else None,
         device=asked.device,
     )
-    if where == "here" and resources.nodes > 1:
+    if chosen == "here" and resources.nodes > 1:
         raise SpecError(f"--nodes {resources.nodes} needs SLURM; here a run has this one machine (--tasks-per-node)")
-    return Destination(where=where, options=options, resources=resources, parallel=options.parallel)
+    return Destination(where=chosen, options=options, resources=resources, parallel=options.parallel)
+
+
+def check_partition(name: str) -> None:
+    """Raise SpecError for what is no name of a partition."""
+    if not _PARTITIONS.fullmatch(name):
+        raise SpecError(f"--partition is {name!r}; it must be a partition's name, such as gpu")
 
 
 def check(config: Config, specs: Sequence[RunSpec], resources: Resources) -> None:
@@ -104,7 +109,7 @@ def _standing_run_on(config: Config) -> RunOn:
     raise SpecError(f"{config.file}: run_on in [defaults] is {value!r}; it must be one of auto, slurm, here")
 
 
-def _where(run_on: RunOn) -> Where:
+def where(run_on: RunOn | str) -> Where:
     """auto is SLURM when this machine has it: one that does not answer is an error, never a training here."""
     if run_on == "here":
         return "here"

@@ -10,9 +10,7 @@ import contextlib
 import hashlib
 import io
 import pickle
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,40 +18,28 @@ import torch
 
 from attnctl.files import write_atomic
 from attnctl.rundir import RunDir
+from jobs.checkpoints import COMMENT, KEPT, MARK, Name, stored
+
+__all__ = [
+    "KEPT",
+    "CheckpointError",
+    "Name",
+    "clean",
+    "decode",
+    "encode",
+    "is_newest",
+    "load",
+    "newest",
+    "save",
+    "stored",
+]
 
 FORMAT = 1
 """Version of the content; a reader refuses newer ones."""
 
-KEPT = 2
-"""Checkpoints that stay while a run goes on: the newest, and one to fall back to."""
-
-_MARK = b"sha256:"
-_COMMENT = len(_MARK) + 64
-_NAME = re.compile(r"(\d+)-(\d+)\.(\d+)\.pt")
-
 
 class CheckpointError(ValueError):
     """A file that is no usable checkpoint of this run; the message says which file and why."""
-
-
-@dataclass(frozen=True, order=True)
-class Name:
-    """A checkpoint's name, ordered by its writer's fencing token (attempt, incarnation), then by step.
-
-    The token comes first: who started again from an older checkpoint, because a newer one was broken, counts on.
-    """
-
-    token: tuple[int, int]
-    step: int
-
-    @classmethod
-    def parse(cls, path: Path) -> Name | None:
-        """The name of a checkpoint file; None for any other file."""
-        match = _NAME.fullmatch(path.name)
-        return cls((int(match[2]), int(match[3])), int(match[1])) if match else None
-
-    def __str__(self) -> str:
-        return f"{self.step}-{self.token[0]}.{self.token[1]}.pt"
 
 
 def encode(state: dict[str, Any]) -> bytes:
@@ -63,17 +49,17 @@ def encode(state: dict[str, Any]) -> bytes:
     archive = stream.getvalue()
     digest = hashlib.sha256(archive).hexdigest().encode()
     # The last two bytes of a zip archive are the length of its comment, 0 until now (APPNOTE.TXT, 4.3.16).
-    return b"".join((archive[:-2], _COMMENT.to_bytes(2, "little"), _MARK, digest))
+    return b"".join((archive[:-2], COMMENT.to_bytes(2, "little"), MARK, digest))
 
 
 def decode(data: bytes, source: object) -> dict[str, Any]:
     """The state that `encode` gave, on the CPU; raises CheckpointError naming `source`."""
-    end = len(data) - _COMMENT
-    if not data[end:].startswith(_MARK) or end < 2:
+    end = len(data) - COMMENT
+    if not data[end:].startswith(MARK) or end < 2:
         raise CheckpointError(f"{source} is truncated or no checkpoint")
     digest = hashlib.sha256(memoryview(data)[: end - 2])
     digest.update(b"\0\0")
-    if digest.hexdigest().encode() != data[end + len(_MARK) :]:
+    if digest.hexdigest().encode() != data[end + len(MARK) :]:
         raise CheckpointError(f"{source} is damaged: its digest does not match")
     try:
         state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
@@ -98,12 +84,6 @@ def save(run: RunDir, name: Name, state: dict[str, Any], keep: int = KEPT) -> tu
         with contextlib.suppress(FileNotFoundError):
             old.unlink()
     return path, len(data)
-
-
-def stored(run: RunDir) -> list[Path]:
-    """The run's checkpoints, newest first."""
-    named = [(name, path) for path in run.checkpoints.glob("*.pt") if (name := Name.parse(path)) is not None]
-    return [path for _, path in sorted(named, reverse=True)]
 
 
 def load(path: Path, run: RunDir) -> dict[str, Any]:

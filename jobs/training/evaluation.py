@@ -14,11 +14,17 @@ from jobs.training.group import Group
 
 @torch.inference_mode()
 def evaluate(
-    network: nn.Module, data: TrainingData, group: Group, prepare: Callable[[Tensor], Tensor], autocast: torch.autocast
+    network: nn.Module,
+    data: TrainingData,
+    group: Group,
+    prepare: Callable[[Tensor], Tensor],
+    autocast: torch.autocast,
+    beat: Callable[[], None] = lambda: None,
 ) -> dict[str, float]:
     """The means over `data`'s evaluated samples: loss (natural logarithm), top1 and top5 in percent.
 
     With fewer than five classes top5 is the top of all of them. prepare: gives images their type and memory format.
+    beat: called after each batch.
     Raises RuntimeError when the ranks together did not see each sample once.
     """
     training = network.training
@@ -28,6 +34,7 @@ def evaluate(
         with autocast:
             logits = network(prepare(images))
         sums += _count(logits, labels)
+        beat()
     network.train(training)
     loss, top1, top5, count = group.total(sums).tolist()
     if count != data.evaluation_size:

@@ -10,6 +10,7 @@ import torch
 from torch.distributed import DistError
 
 from attnctl.values import SpecError
+from jobs import space
 from jobs.rendezvous import RendezvousError
 
 _TAIL = 20
@@ -49,6 +50,8 @@ def classify(error: BaseException) -> Failure:
         return Failure(outcome="error", message=str(error))
     trace = "".join(traceback.format_exception(error)).splitlines()[-_TAIL:]
     tail = "\n".join(trace)
+    if space.is_full(error):
+        return Failure(outcome="disk full", message=words)
     if isinstance(error, torch.OutOfMemoryError):
         return Failure(outcome="cuda out of memory", message=words, traceback=tail)
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)):

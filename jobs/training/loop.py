@@ -17,6 +17,7 @@ from attnctl import surgery
 from attnctl.records import Event
 from attnctl.rundir import RunDir
 from attnctl.spec import RunSpec
+from jobs import space
 from jobs.data import TrainingData
 from jobs.training import checkpoint
 from jobs.training.evaluation import evaluate
@@ -24,7 +25,7 @@ from jobs.training.events import EventLog
 from jobs.training.failure import Diverged, Superseded
 from jobs.training.group import Group, averaging
 from jobs.training.optim import AveragedWeights, learning_rate, optimizer
-from jobs.training.pace import Cadence, Meter
+from jobs.training.pace import Cadence, Meter, Reserve
 from jobs.training.replicas import RunningStatistics, Sums, seed_forward, share
 from jobs.training.signals import Signals
 
@@ -33,12 +34,16 @@ log = logging.getLogger(__name__)
 _WARM_STEPS = 3
 """DDP lays its buckets anew after the first backward; a few more cost nothing."""
 
+_AGAIN = 10.0
+"""Seconds after which a checkpoint for which there was no space is tried again."""
+
 
 @dataclass
 class Position:
-    """How far the run is, for whoever writes its exit record. step: optimizer steps done."""
+    """How far the run is, for whoever writes its exit record. step: optimizer steps done; began: at this start."""
 
     step: int = 0
+    began: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +51,8 @@ class Surroundings:
     """What a run trains in.
 
     token: (attempt, incarnation). events: rank 0's log, None elsewhere. stopped: the outcome that a signal means.
-    save_every: seconds between checkpoints within an epoch.
+    save_every: seconds between checkpoints within an epoch. end: the job's time limit, in Unix seconds. beat: called
+    whenever the loop has got on.
     """
 
     run: RunDir
@@ -57,6 +63,8 @@ class Surroundings:
     stopped: Callable[[int], str] = lambda _number: "interrupted"
     position: Position = field(default_factory=Position)
     save_every: float = 300.0
+    end: float | None = None
+    beat: Callable[[], None] = lambda: None
 
 
 def train(
@@ -113,6 +121,7 @@ class Trainer:
         self.saved = (-1, time.monotonic())  # step, and when
         self.finished = False
         self.cadence = Cadence()
+        self.reserve = Reserve()
         self.agreement = 0  # the step of the next one
         self.diverged = False
         self.meter = Meter()
@@ -161,6 +170,7 @@ class Trainer:
         mine = slice(self.replicas.start, self.replicas.stop)
         self.sums.values[mine] = state["sums"][mine].to(self.group.device)
         self.position.step, self.evaluated, self.best = state["step"], state["evaluated"], state["best"]
+        self.position.began = self.position.step
         self.saved = (self.position.step, time.monotonic())
 
     # ----------------------------------------------------------------------------------------------------------- steps
@@ -176,10 +186,10 @@ class Trainer:
             if self.position.step == self.steps:
                 break
             if self.position.step >= self.agreement:
-                signal = self._agree()
-                if signal:
+                signal, late = self._agree()
+                if signal or late:
                     self._save()
-                    return self.around.stopped(signal)
+                    return self.around.stopped(signal) if signal else "timeout"
             self._step(batches)
         if not self.finished:
             self._save(last=True)
@@ -209,6 +219,7 @@ class Trainer:
         if self.averaged is not None:
             self.averaged.update(step)
         self.position.step = step + 1
+        self.around.beat()
 
     def _prepare(self, images: Tensor) -> Tensor:
         return images.to(dtype=self.dtype, memory_format=self.layout)
@@ -229,25 +240,27 @@ class Trainer:
 
     # ------------------------------------------------------------------------------------------------------ agreements
 
-    def _agree(self) -> int:
-        """What the ranks decide together between two steps; gives the signal to stop for, 0 for none.
+    def _agree(self) -> tuple[int, bool]:
+        """What the ranks decide together between two steps: the signal to stop for, 0 for none, and whether the job's
+        time is up but for what a checkpoint takes.
 
         The ranks meet on the CPU first: a rank that has died is noticed here, before this one waits for its GPU.
         """
         due = self.group.first and time.monotonic() - self.saved[1] >= self.around.save_every
         wait = self.cadence.propose(self.position.step) if self.group.first else 0
-        own = (self.around.signals.received, int(self.diverged), int(due), wait)
-        signal, diverged, save, wait = self.group.maximum(own)
+        short = self.group.first and self.reserve.is_due(self.around.end)
+        own = (self.around.signals.received, int(self.diverged), int(due), int(short), wait)
+        signal, diverged, save, late, wait = self.group.maximum(own)
         self.agreement = self.position.step + wait
         if diverged:
             raise Diverged(f"the loss is not finite at step {self.position.step} or shortly before")
         losses = self.sums.values[:, 0].sum().item()
         self.diverged = not _finite(losses)
-        if save and not signal:
+        if save and not (signal or late):
             self._save()
         elif not self.diverged:
             self._progress(losses)
-        return signal
+        return signal, bool(late)
 
     def _progress(self, losses: float) -> None:
         """Write the heartbeat, about every second. losses: the sum of this rank's losses of the epoch so far."""
@@ -273,7 +286,7 @@ class Trainer:
         self._save()
         shown = self.averaged.network if self.averaged is not None else self.network
         self.statistics.track(True)
-        values = evaluate(shown, self.data, self.group, self._prepare, self.autocast)
+        values = evaluate(shown, self.data, self.group, self._prepare, self.autocast, self.around.beat)
         if not _finite(values["loss"]):
             raise Diverged(f"the loss of the evaluation after epoch {epoch} is not finite")
         losses, correct = totals.sum(0).tolist()
@@ -301,11 +314,12 @@ class Trainer:
     def _save(self, last: bool = False) -> None:
         """Checkpoint the run; `last`: it is complete, and what only more training needs is left out.
 
-        Raises Superseded, Diverged, OSError.
+        While the disk is full the training goes on without; the last one waits for space. Raises Superseded, Diverged,
+        OSError.
         """
         if self.saved[0] == self.position.step and not last:
             return
-        started = time.monotonic()
+        started, written = time.monotonic(), True
         totals = self._totals()
         averaged = self.averaged.network if self.averaged is not None else None
         buffers = [*self.network.buffers(), *(averaged.buffers() if averaged is not None else ())]
@@ -323,14 +337,32 @@ class Trainer:
             if not last:
                 state["optimizer"] = self.optimizer.state_dict()
                 state["scaler"] = self.scaler.state_dict()
-            if self.around.events is not None:
-                self.around.events.sync()  # a metrics row must not be lost when its epoch is not trained again
-            name = checkpoint.Name(self.around.token, self.position.step)
-            keep = 1 if last else checkpoint.KEPT
-            _, size = checkpoint.save(self.around.run, name, _on_cpu(state), keep)
-            seconds = time.monotonic() - started
-            self._event(Event.CHECKPOINT, step=self.position.step, seconds=seconds, bytes=size)
-        self.saved = (self.position.step, time.monotonic())
+            written = self._store(state, started, last)
+        ago = 0.0 if written else max(0.0, self.around.save_every - _AGAIN)
+        self.saved = (self.position.step, time.monotonic() - ago)
+        self.reserve.saved(time.monotonic() - started)
+        self.around.beat()
+
+    def _store(self, state: dict[str, Any], started: float, last: bool) -> bool:
+        """Write a checkpoint; False when there was no space. Raises OSError."""
+        around = self.around
+
+        def write() -> int:
+            around.beat()
+            if around.events is not None:
+                around.events.sync()  # a metrics row must not be lost when its epoch is not trained again
+            name = checkpoint.Name(around.token, self.position.step)
+            return checkpoint.save(around.run, name, _on_cpu(state), 1 if last else checkpoint.KEPT)[1]
+
+        try:
+            size = space.patiently(write, lambda: around.signals.received) if last else write()
+        except OSError as error:
+            if last or not space.is_full(error):
+                raise
+            log.warning("no checkpoint of step %d: %s", self.position.step, error)
+            return False
+        self._event(Event.CHECKPOINT, step=self.position.step, seconds=time.monotonic() - started, bytes=size)
+        return True
 
     def _check_token(self) -> None:
         """Raise Superseded, on all ranks, when a later attempt or incarnation of the run exists."""

@@ -25,6 +25,33 @@ class Cadence:
         return self._steps
 
 
+class Reserve:
+    """How long before a job's time limit its training has to stop, so that it can still save.
+
+    SLURM sends its notice earlier than that where it sends one; this is for clusters that only send TERM at the end.
+    """
+
+    _LEAST = 15.0  # seconds: clocks differ, and SLURM checks limits now and then
+
+    def __init__(self) -> None:
+        self._slowest_save = 0.0
+        self._slowest_lap = 0.0
+        self._last: float | None = None
+
+    def saved(self, seconds: float) -> None:
+        """A checkpoint took so long."""
+        self._slowest_save = max(self._slowest_save, seconds)
+        self._last = None
+
+    def is_due(self, end: float | None) -> bool:
+        """Whether it is time to stop; asked at every agreement. end: the limit, in Unix seconds, if there is one."""
+        now = time.monotonic()
+        if self._last is not None:
+            self._slowest_lap = max(self._slowest_lap, now - self._last)
+        self._last = now
+        return end is not None and end - time.time() < self._LEAST + 2 * (self._slowest_save + self._slowest_lap)
+
+
 class Meter:
     """Speed and loss between two moments of an epoch."""
 

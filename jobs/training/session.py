@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from attnctl.config import DataRoots
 from attnctl.records import Event, Resources
 from attnctl.rundir import Attempt, Incarnation, RunDir, Workspace
 from attnctl.spec import RunSpec
+from jobs import space
 from jobs.data import TrainingData, open_data
 from jobs.data.seeding import derive
 from jobs.place import Place
@@ -31,7 +33,8 @@ log = logging.getLogger(__name__)
 class Assignment:
     """What a worker process is to do.
 
-    workspace: holds users' files and the weights that runs start from. position: told how far it came.
+    workspace: holds users' files and the weights that runs start from. position: told how far it came. beat: called
+    whenever the training has got on.
     """
 
     run: RunDir
@@ -43,6 +46,7 @@ class Assignment:
     workspace: Workspace
     signals: Signals
     position: Position
+    beat: Callable[[], None]
 
 
 def perform(assignment: Assignment) -> str:
@@ -59,8 +63,9 @@ def perform(assignment: Assignment) -> str:
     log.info("rank %d of %d on %s (%s), %d threads", place.rank, place.world, place.node, device, threads)
     events = None
     if group.first:
-        environment.record(incarnation, place, device, threads)
-        events = EventLog(incarnation.events)
+        check = assignment.signals.check
+        space.patiently(lambda: environment.record(incarnation, place, device, threads), check)
+        events = space.patiently(lambda: EventLog(incarnation.events), check)
     workers = max(0, assignment.resources.cpus_per_task - 1)
     data = open_data(spec, assignment.roots, device, workers)
     try:
@@ -118,6 +123,8 @@ def _surroundings(assignment: Assignment, group: Group, events: EventLog | None)
         signals=assignment.signals,
         stopped=stopped,
         position=assignment.position,
+        end=place.end,
+        beat=assignment.beat,
     )
 
 

@@ -23,6 +23,7 @@ def evidence(**known):
     return Evidence(**{"created": 1.0, "submitted": True, **known})
 
 
+REQUEUED = Exit(rank=0, at=10.5, outcome="preempted", requeued=True)
 CANCEL = Cancel(at=5.0, user="ada", host="login")
 
 CASES = {
@@ -49,6 +50,11 @@ CASES = {
         evidence(observations=said("RUNNING", "PENDING"), exits=[left("preempted")]),
         State.QUEUED,
     ),
+    "asked to be started again": (evidence(exits=[REQUEUED]), State.QUEUED),
+    "killed before it was started again": (
+        evidence(observations=said("RUNNING", "FAILED", exit_code="9:0"), exits=[REQUEUED]),
+        State.PREEMPTED,
+    ),
     "preempted": (evidence(observations=said("PREEMPTED")), State.PREEMPTED),
     "node failed": (evidence(observations=said("NODE_FAIL")), State.NODE_FAILURE),
     "timeout, though a rank wrote an error while dying": (
@@ -60,7 +66,13 @@ CASES = {
         evidence(observations=said("FAILED"), exits=[left("diverged")]),
         State.DIVERGED,
     ),
-    "failed without a word": (evidence(observations=said("FAILED", exit_code="9:0")), State.ERROR),
+    "failed without a word": (evidence(observations=said("FAILED", exit_code="1:0")), State.ERROR),
+    "killed by signal 9": (evidence(observations=said("FAILED", exit_code="0:9")), State.KILLED),
+    "killed, as srun tells it": (evidence(observations=said("FAILED", exit_code="9:0")), State.KILLED),
+    "killed, as a shell tells it": (evidence(observations=said("FAILED", exit_code="137:0")), State.KILLED),
+    "a crash is no kill": (evidence(observations=said("FAILED", exit_code="0:11")), State.ERROR),
+    "its setup failed": (evidence(observations=said("FAILED", exit_code="3:0"), exits=[left("setup")]), State.SETUP),
+    "held by the breaker": (evidence(observations=said("COMPLETED"), exits=[left("held")]), State.HELD),
     "cancelled by us": (evidence(observations=said("CANCELLED"), cancel=CANCEL), State.CANCELLED),
     "cancelled pending element: no accounting record ever": (
         evidence(observations=said(ABSENT), cancel=CANCEL),
@@ -99,7 +111,7 @@ def test_the_rank_that_failed_first_of_its_own_accord_is_blamed():
 def test_a_rank_that_was_killed_without_a_word_is_blamed():
     exits = [left("error", rank=0, message="connection reset", secondary=True)]
     verdict = decide(evidence(observations=said("FAILED"), world=2, exits=exits))
-    assert (verdict.state, verdict.reason) == (State.ERROR, "rank 1 ended without a word: killed?")
+    assert (verdict.state, verdict.reason) == (State.KILLED, "rank 1 ended without a word: killed?")
 
 
 def test_the_reason_is_the_schedulers_own_words():

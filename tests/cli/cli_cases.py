@@ -30,6 +30,10 @@ GOOD = {
     "figure": ["ela:3"],
     "cam": ["{run}"],
     "histogram": ["{run}"],
+    "resume": ["--dry-run"],
+    "why": ["{run}"],
+    "rm": ["first", "--yes"],
+    "gc": ["--dry-run"],
     "data fetch": ["cifar100"],
 }
 NEAR = {
@@ -45,6 +49,9 @@ NEAR = {
     "--profile": ["big"],
     "--paper": ["nams", "./nam.toml", "/"],
     "--table": ["7", "4,4", "four"],
+    "--state": ["timout", "completed", "timeout,", "running"],
+    "--mem": ["lots", "0", "-4G", "4GG"],
+    "--constraint": ["a b", "a;b"],
     "--name": ["../up", "a/b", ".hidden", "a b"],
     "--format": ["html5", "latx"],
     "--x": ["groups", "top1"],
@@ -56,7 +63,7 @@ NEAR = {
     "modules": ["elaa", "ela,elaa", "ela,ela", "ela,", "./mine.py:Gate", "./mine.toml", "/"],
 }
 PATHS = {"--workspace", "--output"}
-ZERO_IS_GOOD = {"--gpus-per-node", "--rank"}
+ZERO_IS_GOOD = {"--gpus-per-node", "--rank", "--keep"}
 
 
 @dataclass(frozen=True)

@@ -146,7 +146,7 @@ def test_a_second_ctrl_c_kills(config: Config, make_specs: Specs) -> None:
         os.kill(started.process.pid or 0, signal.SIGINT)
         assert started.until(lambda found: isinstance(found, str), 20) == "interrupted"
         assert ended(pids)
-    assert started.verdict().state is State.ERROR
+    assert started.verdict().state is State.KILLED
     assert started.verdict().reason == "the process ended, exit code 0:9"
 
 
@@ -171,7 +171,7 @@ def test_when_a_rank_is_killed_the_other_ends_within_seconds(config: Config, mak
         killed = time.monotonic()
         assert started.until(lambda found: isinstance(found, str)) == "returned"
         assert time.monotonic() - killed < 15
-    assert started.verdict().state is State.ERROR
+    assert started.verdict().state is State.KILLED
     assert started.verdict().reason == "rank 1 ended without a word: killed?"
 
 

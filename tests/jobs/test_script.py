@@ -49,7 +49,9 @@ def test_the_whole_script() -> None:
 #SBATCH --time=90
 
 # setup
+. '/work dir/submissions/attnctl-1.logs/guard.sh' '/work dir/submissions/attnctl-1.logs' '/work dir/runs' 3
 module load cuda
+attnctl_ready
 
 # command
 export SUBMITIT_EXECUTOR=slurm
@@ -123,3 +125,15 @@ def test_a_dependency_of_the_users_is_joined_with_ours():
     assert [line for line in text.splitlines() if "dependency" in line] == [
         "#SBATCH --dependency=singleton,afterok:12_0"
     ]
+
+
+def test_a_script_asks_to_be_started_again_unless_the_settings_speak_of_it() -> None:
+    def lines(extra: dict[str, str], module: str = "jobs.worker") -> set[str]:
+        config = Config(workspace=Workspace(Path("/w")))
+        text = compose(config, SlurmOptions(extra=extra), Resources(), 1, "attnctl-1", module=module)
+        return {line for line in text.splitlines() if "requeue" in line}
+
+    assert lines({}) == {"#SBATCH --requeue"}
+    assert lines({"requeue": "false"}) == set()
+    assert lines({"--no-requeue": "true"}) == {"#SBATCH --no-requeue"}
+    assert lines({}, "jobs.probe") == set()

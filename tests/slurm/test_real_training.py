@@ -97,7 +97,7 @@ def test_a_killed_task_is_blamed_on_the_rank_that_died(cluster: Cluster, make_sp
     done = cluster.submit(make_specs(1, **LONG), Resources(nodes=2, tasks_per_node=1, minutes=5))
     started(cluster, done)
     ranks(done)[1].send_signal(signal.SIGKILL)
-    cluster.until(done, lambda states: states == ["code error"], 30)
+    cluster.until(done, lambda states: states == ["killed"], 30)
     (verdict,) = cluster.verdicts(done)
     assert verdict.reason == "rank 1 ended without a word: killed?"
     assert not ranks(done)

@@ -95,7 +95,7 @@ def test_when_a_rank_is_killed_the_others_end_within_seconds_and_are_not_blamed(
     exits = incarnation.exits()
     assert [(record.rank, record.secondary) for record in exits] == [(0, True), (1, True), (3, True)]
     verdict = decide(Evidence(created=0, submitted=True, exits=exits, world=4))
-    assert (verdict.state, verdict.reason) == (State.ERROR, "rank 2 ended without a word: killed?")
+    assert (verdict.state, verdict.reason) == (State.KILLED, "rank 2 ended without a word: killed?")
 
 
 def test_a_rank_that_fails_by_itself_is_the_one_to_blame(tmp_path: Path) -> None:

@@ -1,0 +1,68 @@
+"""`attnctl gc`: what a workspace does not need any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from attnctl.cli import context, output
+from attnctl.cli.estimate import size
+from attnctl.cli.snapshot import Snapshot, take
+from attnctl.config import Config
+from attnctl.state import State
+
+if TYPE_CHECKING:
+    from jobs.tidy import Waste
+
+
+def gc(
+    keep: Annotated[
+        int | None, typer.Option(help="Checkpoints of a completed run: 1, its last state, or 0.", min=0, max=1000)
+    ] = None,
+    keep_unfinished: Annotated[
+        int | None, typer.Option(help="Good checkpoints of a run that has not completed.", min=1, max=1000)
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object with a list `files`.")] = False,
+) -> None:
+    """Remove checkpoints that are not needed any more, and what killed writers left.
+
+    A run that is under way is not touched. attnctl.toml's section checkpoints has the rule.
+    """
+    from jobs import tidy
+
+    config = context.config()
+    with context.index() as index:
+        now = take(config, index, None)
+    finished = config.keep.finished if keep is None else keep
+    unfinished = config.keep.unfinished if keep_unfinished is None else keep_unfinished
+    found = list(_waste(config, now, finished, unfinished))
+    gone = [item for item in found if dry_run or tidy.remove(item)]
+    if as_json:
+        files = [{"path": str(item.path), "bytes": item.bytes, "reason": item.reason, "run": item.run} for item in gone]
+        output.document({"files": files, "bytes": sum(item.bytes for item in gone), "unavailable": now.words})
+        return
+    if now.words:
+        output.note(now.words)
+    for item in gone:
+        output.line(f"{item.path}: {item.reason}, {size(item.bytes)}")
+    would = "would go" if dry_run else "are gone"
+    active = f"; {now.active} runs are under way and were left alone" if now.active else ""
+    output.line(f"{len(gone)} files, {size(sum(item.bytes for item in gone))}, {would}{active}")
+
+
+def _waste(config: Config, now: Snapshot, finished: int, unfinished: int) -> Iterator[Waste]:
+    from jobs import tidy
+
+    workspace = config.workspace
+    for row in now.rows:
+        if row.verdict.state.active:
+            continue
+        run = workspace.run(row.id)
+        done = row.verdict.state is State.COMPLETED
+        words = f"beyond {finished if done else unfinished} of a run that {'has' if done else 'has not'} completed"
+        yield from tidy.checkpoints_of(run, finished if done else unfinished, words)
+        yield from tidy.leftovers(workspace, run)
+    yield from tidy.leftovers(workspace)

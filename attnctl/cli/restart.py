@@ -1,0 +1,92 @@
+"""What `resume` does at last: submit the runs of its plan, one submission a shape, and train those that run here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from attnctl.cli import output
+from attnctl.cli.again import Given, Shape, shape
+from attnctl.cli.launch import Job, say_skipped, say_who_goes_on, submit
+from attnctl.cli.plan import newest_verdict
+from attnctl.cli.resuming import Case, Found
+from attnctl.cli.where import Destination, check
+from attnctl.config import Config
+from attnctl.values import SpecError
+
+
+def shaped(config: Config, found: Found, given: Given) -> list[tuple[Shape, list[Case]]]:
+    """The runs that start, by the shape of their next attempt. Raises SpecError, before anything is submitted."""
+    groups: dict[str, tuple[Shape, list[Case]]] = {}
+    for case in found.cases:
+        if case.decision.starts:
+            request = case.told[-1].request if case.told else None
+            made = shape(config, request, case.spec, case.decision, given)
+            groups.setdefault(made.key, (made, []))[1].append(case)
+    for made, cases in groups.values():
+        check(config, [case.spec for case in cases], made.resources)
+    return list(groups.values())
+
+
+def act(config: Config, groups: Sequence[tuple[Shape, list[Case]]], *, as_json: bool) -> tuple[dict[str, Job], int]:
+    """Submit; the jobs by run id, and the exit code: 1 when a run that was trained here failed again.
+
+    What SLURM refuses of one shape does not stop the others. Raises SpecError when all were refused.
+    """
+    jobs: dict[str, Job] = {}
+    refused: list[SpecError] = []
+    here, unattended = [], []
+    for made, cases in groups:
+        specs = [case.spec for case in cases]
+        try:
+            told, batches = submit(config, specs, _destination(made))
+        except SpecError as error:
+            refused.append(error)
+            continue
+        jobs |= told
+        unattended += batches
+        if made.where == "here" and batches:
+            here.append((made, cases, batches))
+    if refused and not jobs:
+        raise refused[0]
+    for refusal in refused:
+        output.note(str(refusal))
+    say_who_goes_on(unattended, None, config.workspace)
+    if not as_json:
+        _say(jobs)
+    for made, cases, batches in here:
+        _train(config, made, cases, batches)
+    trained = [case for _, cases, _ in here for case in cases]
+    verdicts = [newest_verdict(config.workspace, case.row.id) for case in trained]
+    failed = sum(verdict is not None and verdict.state.failed for verdict in verdicts)
+    if trained and not as_json:
+        output.line(f"{len(trained)} runs were trained here, {failed} of them failed; attnctl status shows them")
+    return jobs, 1 if failed or refused else 0
+
+
+def _destination(made: Shape) -> Destination:
+    return Destination(where=made.where, options=made.options, resources=made.resources, parallel=made.options.parallel)
+
+
+def _say(jobs: dict[str, Job]) -> None:
+    say_skipped(jobs)
+    on_slurm = [job.job_id for job in jobs.values() if job.tag and ":" not in job.job_id]
+    for array in dict.fromkeys(job.partition("_")[0] for job in on_slurm):
+        count = sum(job.partition("_")[0] == array for job in on_slurm)
+        runs = f"{count} run{'' if count == 1 else 's'}"
+        output.line(
+            f"submitted: {runs}, SLURM job {array}" if array else f"submitted: {runs}; SLURM has not confirmed it yet"
+        )
+
+
+def _train(config: Config, made: Shape, cases: Sequence[Case], batches: Sequence[Any]) -> None:
+    from attnctl.cli.live import display
+    from jobs import here
+
+    submitted = {run for batch in batches for run, _ in batch.tasks}
+    try:
+        with display([case.spec for case in cases if case.row.id in submitted]) as report:
+            here.run(config, batches, made.resources, made.options.parallel, report)
+    except KeyboardInterrupt:
+        output.note("stopped; to go on from the checkpoints: attnctl resume --state cancelled")
+        raise

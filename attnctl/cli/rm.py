@@ -1,0 +1,81 @@
+"""`attnctl rm`: a sweep that is not wanted any more."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from attnctl.cli import complete, context, output, sweeps
+from attnctl.values import SpecError, listed
+
+if TYPE_CHECKING:
+    from db import Index
+
+
+def rm(
+    sweep: Annotated[str, typer.Argument(help="A sweep's name.", autocompletion=complete.sweeps)],
+    runs: Annotated[bool, typer.Option("--runs", help="Its runs too, but for those that another sweep has.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+) -> None:
+    """Remove a sweep's record, and its runs if asked to.
+
+    A run of another sweep stays, and so does one from whose weights another run starts. While one of its runs is under
+    way nothing is removed.
+    """
+    from attnctl.cli.snapshot import take
+    from jobs import tidy
+
+    config = context.config()
+    workspace = config.workspace
+    meant = sweeps.read(workspace, sweep)
+    gone: list[str] = []
+    kept: dict[str, str] = {}
+    if runs:
+        with context.index() as index:
+            now = take(config, index, meant.runs)
+            if now.words:
+                raise SpecError(f"{now.words}; what is under way is not known, so nothing is removed")
+            kept = _kept(index, meant.name, meant.runs)
+        active = [row.id for row in now.rows if row.verdict.state.active and row.id not in kept]
+        if active:
+            shown = listed([run[:8] for run in active[:4]]) + (" ..." if len(active) > 4 else "")
+            raise SpecError(
+                f"{len(active)} runs of {sweep} are under way ({shown}); `attnctl cancel {sweep}` ends them"
+            )
+        gone = [row.id for row in now.rows if row.id not in kept]
+    if not yes:
+        _confirm(sweep, len(gone))
+    for run in gone:
+        tidy.remove_run(workspace, run)
+    workspace.sweep(sweep).unlink(missing_ok=True)  # at last, so that a kill before it leaves what can be done again
+    if as_json:
+        output.document({"sweep": sweep, "removed": gone, "kept": kept if runs else dict.fromkeys(meant.runs, "")})
+        return
+    for run, words in kept.items():
+        output.line(f"kept: {run}: {words}")
+    output.line(f"sweep {sweep} is removed" + (f", with {len(gone)} of its {len(meant.runs)} runs" if runs else ""))
+
+
+def _kept(index: Index, name: str, runs: Collection[str]) -> dict[str, str]:
+    """The runs of the sweep that have to stay, and why."""
+    found: dict[str, str] = {}
+    for other in index.sweeps():
+        if other.name != name:
+            found |= {run: f"sweep {other.name} has it" for run in other.runs if run in runs}
+    for row in index.runs():
+        if row.module != "?" and (row.id not in runs or row.id in found):
+            start = row.spec.init.removeprefix("run:")
+            if start in runs and start not in found:
+                found[start] = f"run {row.id} starts from it"
+    return found
+
+
+def _confirm(sweep: str, count: int) -> None:
+    what = f"sweep {sweep}" + (f" and {count} runs with all their results" if count else "")
+    if not output.is_terminal(sys.stdin):
+        raise SpecError(f"this removes {what}; add --yes to mean it")
+    typer.confirm(f"Remove {what}?", abort=True)

@@ -1,0 +1,238 @@
+"""`attnctl why`: how a run came into its state, by all its attempts, what it used, and what helps."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from attnctl.advice import Known, advise
+from attnctl.cli import complete, context, output
+from attnctl.cli.estimate import duration, size
+from attnctl.cli.logs import newest_log
+from attnctl.cli.snapshot import take
+from attnctl.config import Config
+from attnctl.records import Cancel
+from attnctl.rundir import Workspace
+from attnctl.state import State, blamed
+
+if TYPE_CHECKING:
+    from jobs.history import Told
+    from jobs.usage import Usage
+
+_LINES = 12
+"""Of a log or a traceback that are shown."""
+_TAIL = 1 << 14
+
+
+def why(
+    run: Annotated[str, typer.Argument(help="A run's id, or its beginning.", autocompletion=complete.runs)],
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+) -> None:
+    """Show why a run is in its state, what it used, and what helps."""
+    from jobs import history, submissions
+
+    config = context.config()
+    with context.index() as index:
+        index.refresh()
+        run_id = index.find_run(run)
+        now = take(config, index, [run_id])
+    row, folder = now.rows[0], config.workspace.run(run_id)
+    head_of = functools.cache(lambda tag: submissions.head(config.workspace.submission(tag)))
+    told = history.read(folder, head_of)
+    spec = folder.read_spec()
+    past = history.history(folder, spec, told)
+    used = _usage(config.workspace, told)
+    known = Known(
+        run=run_id,
+        job=row.job_id or "",
+        checkpoint=past.checkpoint,
+        gone=past.gone,
+        memory=_memory_asked(told, used),
+        norm_batch=spec.recipe.norm_batch,
+    )
+    advice = advise(row.verdict, known)
+    timeline = [(moment, item.attempt.number, words) for item in told for moment, words in _story(item)]
+    failing = row.verdict.state not in {State.COMPLETED, State.NEW} and not row.verdict.state.active
+    lines = _error(config, told[-1]) if told and failing else []
+    resources = [_resources(item, used.get(item.attempt.number)) for item in told]
+    if as_json:
+        output.document(
+            {
+                "id": run_id,
+                "label": row.label,
+                "state": row.state,
+                "reason": row.reason,
+                "since": row.since,
+                "checkpoint": past.checkpoint,
+                "checkpoint_gone": past.gone,
+                "steps": row.steps,
+                "history": [{"at": at, "attempt": number, "words": words} for at, number, words in timeline],
+                "error": lines,
+                "resources": resources,
+                "advice": advice,
+                "unavailable": now.words,
+            }
+        )
+        return
+    if now.words:
+        output.note(now.words)
+    state = f"{row.state} for {duration(max(0.0, now.at - row.since))}"
+    state += f": {row.reason}" if row.reason not in {"", "None", row.state} else ""
+    there = "none" if past.checkpoint is None else f"step {past.checkpoint}" + (f" of {row.steps}" if row.steps else "")
+    output.pairs({"run": f"{run_id} {row.label} {row.backbone} seed {row.seed}", "state": state, "checkpoint": there})
+    _print(timeline, lines, resources)
+    output.line(f"\n{advice}")
+
+
+def _print(
+    timeline: Sequence[tuple[float, int, str]], lines: Sequence[str], resources: Sequence[dict[str, Any]]
+) -> None:
+    for number in dict.fromkeys(number for _, number, _ in timeline):
+        output.line(f"\nattempt {number}")
+        for moment, attempt, words in timeline:
+            if attempt == number:
+                output.line(f"  {_clock(moment)}  {output.one_line(words)}")
+    if lines:
+        output.line("\nits last lines")
+        for line in lines:
+            output.line(f"  {output.one_line(line)}")
+    if resources:
+        output.line()
+        columns = ("attempt", "asked", "time", "memory", "GPU memory", "GPU time")
+        output.table(columns, [_row(item) for item in resources])
+
+
+# ----------------------------------------------------------------------------------------------------------- history
+
+
+def _story(told: Told) -> list[tuple[float, str]]:
+    """What happened to one attempt, oldest first."""
+    return sorted(_moments(told), key=lambda item: item[0])
+
+
+def _moments(told: Told) -> Iterator[tuple[float, str]]:
+    request = told.request
+    yield request.created, f"asked for by {request.user} on {request.host}, as {request.tag}"
+    for item in told.observed:
+        reason = "" if item.reason == "None" else f"({item.reason})" if item.reason else ""
+        said = " ".join(filter(None, (item.word, reason, f"on {item.nodes}" if item.nodes else "")))
+        code = f", exit code {item.exit_code}" if item.exit_code and item.exit_code != "0:0" else ""
+        yield item.at, f"{item.source or 'the scheduler'}: {said}{code}"
+    cancel = Cancel.read(told.attempt.cancel)
+    if cancel is not None:
+        yield cancel.at, f"{cancel.user} on {cancel.host} asked for its end"
+    for incarnation in told.attempt.incarnations():
+        number = incarnation.token[1]
+        start = f"start {number + 1}: " if number or len(told.logs) > 1 else ""
+        log = told.logs.get(number)
+        if log is not None and log.first is not None:
+            yield log.first, f"{start}trains from step {log.began}"
+            if log.saved and log.saved_at is not None:
+                yield log.saved_at, f"{start}last checkpoint, step {log.saved}"
+        for record in incarnation.exits():
+            whose = f"rank {record.rank}: " if told.ended.world > 1 else ""
+            second = " (another rank's end made it)" if record.secondary else ""
+            words = f": {record.message}" if record.message else ""
+            yield record.at, f"{start}{whose}{record.outcome} at step {record.step}{words}{second}"
+
+
+def _error(config: Config, told: Told) -> list[str]:
+    """The last lines of the rank that failed first: of its traceback, else of its log."""
+    cause = blamed(told.exits)
+    if cause is not None and cause.traceback:
+        return cause.traceback.strip().splitlines()[-_LINES:]
+    silent = sorted(set(range(told.ended.world)) - {item.rank for item in told.exits})
+    rank = cause.rank if cause is not None else silent[0] if silent else 0
+    path = newest_log(config.workspace, told.attempt, rank) or newest_log(config.workspace, told.attempt, 0)
+    if path is None:
+        return []
+    with path.open("rb") as stream:
+        stream.seek(max(0, path.stat().st_size - _TAIL))
+        return stream.read().decode(errors="replace").strip().splitlines()[-_LINES:]
+
+
+# --------------------------------------------------------------------------------------------------------- resources
+
+
+def _usage(workspace: Workspace, told: Sequence[Told]) -> dict[int, Usage]:
+    """What SLURM's accounting says of the attempts, by number."""
+    from attnctl.records import Submission
+
+    jobs: dict[str, tuple[int, str]] = {}
+    for item in told:
+        if item.request.where != "slurm":
+            continue
+        submission = Submission.read(workspace.submission(item.request.tag))
+        mine = [item.attempt.path.parent.parent.name, item.attempt.number]
+        if submission is not None and submission.job_id and mine in submission.tasks:
+            jobs[f"{submission.job_id}_{submission.tasks.index(mine)}"] = (item.attempt.number, item.request.tag)
+    if not jobs:
+        return {}
+    from jobs import usage
+
+    answers = usage.ask({job: tag for job, (_, tag) in jobs.items()}, min(item.request.created for item in told))
+    return {jobs[job][0]: answer for job, answer in answers.items()}
+
+
+def _memory_asked(told: Sequence[Told], used: dict[int, Usage]) -> int | None:
+    if not told:
+        return None
+    newest = used.get(told[-1].attempt.number)
+    return told[-1].ended.memory or (newest.memory_asked if newest is not None else None)
+
+
+def _resources(told: Told, used: Usage | None) -> dict[str, Any]:
+    """What one attempt asked for and used: by SLURM's accounting, else by the records of its last start."""
+    asked = dict(told.request.resources)
+    log = [item for item in told.logs.values() if item.first is not None and item.last is not None]
+    seconds = sum((item.last or 0.0) - (item.first or 0.0) for item in log)
+    began = min((item.started for item in told.exits if item.started), default=None)
+    if began is not None and len(told.logs) == 1:
+        seconds = max(item.at for item in told.exits) - began
+    memory = max((item.max_rss for item in told.exits), default=0) or None
+    if used is not None:
+        seconds = used.seconds or seconds
+        memory = max(memory or 0, (used.memory_used or 0) << 20) or None
+    gpus = int(asked.get("nodes", 1)) * int(asked.get("gpus_per_node", 0))
+    return {
+        "attempt": told.attempt.number,
+        "where": told.request.where,
+        "nodes": asked.get("nodes"),
+        "processes": told.ended.world,
+        "gpus": gpus,
+        "minutes": asked.get("minutes"),
+        "memory_asked": (told.ended.memory or (used.memory_asked if used is not None else None) or 0) << 20 or None,
+        "seconds": seconds,
+        "cpu_seconds": used.cpu_seconds if used is not None else None,
+        "gpu_seconds": gpus * seconds,
+        "memory_used": memory,
+        "gpu_memory_used": max((item.max_gpu for item in told.exits), default=0) or None,
+        "source": "sacct" if used is not None else "records",
+    }
+
+
+def _row(item: dict[str, Any]) -> list[str]:
+    """`2 nodes, 4 processes, 4 GPUs, on SLURM`, then used of asked."""
+    counted = [
+        f"{item[name]} {name if item[name] != 1 else name[:-1].replace('processe', 'process')}"
+        for name in ("nodes", "processes", "gpus")
+        if item[name]
+    ]
+    limit = f" of {duration(60 * item['minutes'])}" if item["minutes"] else ""
+    asked = f" of {size(item['memory_asked'])}" if item["memory_asked"] else ""
+    return [
+        str(item["attempt"]),
+        ", ".join(counted).replace("gpu", "GPU") + (", on SLURM" if item["where"] == "slurm" else ", here"),
+        duration(item["seconds"]) + limit,
+        (size(item["memory_used"]) if item["memory_used"] else "?") + asked,
+        size(item["gpu_memory_used"]) if item["gpu_memory_used"] else "",
+        duration(item["gpu_seconds"]) if item["gpus"] else "",
+    ]
+
+
+def _clock(moment: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))

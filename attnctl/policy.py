@@ -1,0 +1,291 @@
+"""What `attnctl resume` does with a run that ended before its time: pure functions of the run's history and the rules.
+
+Each class of end has a mode, which the settings may change:
+
+| mode | the run goes on |
+|---|---|
+| again | always |
+| progress | if its last attempt left a newer checkpoint than it began with, or it gets more time now |
+| once | one time more, then only after a newer checkpoint |
+| memory | with more memory, up to a cap |
+| ranks | with more processes, as many as can share its batch |
+| place | when another place is named: a partition, a profile or more GPUs |
+| asked | when it is named, or its class is |
+| forced | with --force |
+| never | not at all |
+
+Over these stand the budget of a run's attempts and what `attnctl.triage` sees in many runs. --force overrules all but
+`never`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Literal, get_args
+
+from attnctl.state import State
+
+Mode = Literal["again", "progress", "once", "memory", "ranks", "place", "asked", "forced", "never"]
+MODES: tuple[str, ...] = get_args(Mode)
+
+DEFAULT_MODES: Mapping[State, Mode] = {
+    State.NEW: "again",
+    State.PREEMPTED: "again",
+    State.NODE_FAILURE: "again",
+    State.LOST: "again",
+    State.REFUSED: "again",
+    State.SETUP: "again",
+    State.HELD: "again",
+    State.DISK_FULL: "again",
+    State.TIMEOUT: "progress",
+    State.OUT_OF_MEMORY: "memory",
+    # A process holds one forward of norm_batch images, however many processes share the batch.
+    State.CUDA_OUT_OF_MEMORY: "place",
+    State.KILLED: "once",
+    State.STALLED: "once",
+    State.ERROR: "forced",
+    State.DIVERGED: "never",
+    State.CANCELLED: "asked",
+}
+"""Every state that is neither active nor completed."""
+
+HELD_WORDS = "the same error in {count} runs: {error}"
+"""The message of an exit record whose outcome is `held`."""
+
+HELD = re.compile(r"the same error in \d+ runs: (.*)", re.DOTALL)
+"""What such a message holds."""
+_VARYING = re.compile(r"0x[0-9a-fA-F]+|\b[0-9a-f]{8,}\b|[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
+_TRAILING = 300
+
+
+class Action(StrEnum):
+    """What becomes of a run."""
+
+    START = "start"
+    CONTINUE = "continue"
+    MORE_MEMORY = "more memory"
+    MORE_RANKS = "more ranks"
+    OTHER_NODE = "another node"
+    FORCE = "only with --force"
+    ASKED = "only when named"
+    HELD = "held"
+    BUDGET = "budget spent"
+    NEVER = "not again"
+
+    @property
+    def starts(self) -> bool:
+        """It is submitted."""
+        return self in {
+            Action.START,
+            Action.CONTINUE,
+            Action.MORE_MEMORY,
+            Action.MORE_RANKS,
+            Action.OTHER_NODE,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """The section [resume]: see `attnctl.config.TEMPLATE`. memory_cap: in MB, None for none."""
+
+    attempts: int = 20
+    sweep_attempts: int = 1000
+    memory_factor: float = 1.5
+    memory_cap: int | None = None
+    same_error: int = 3
+    actions: Mapping[State, Mode] = field(default_factory=dict)
+
+    def mode(self, state: State) -> Mode:
+        """What is done with this class of end."""
+        return self.actions.get(state, DEFAULT_MODES[state])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What one command asks for.
+
+    named: the runs that are named one by one. states: classes that were named. memory, place: it was given an
+    amount of memory, or another place than the runs had.
+    """
+
+    force: bool = False
+    named: Collection[str] = ()
+    states: Collection[State] = ()
+    max_attempts: int | None = None
+    memory: bool = False
+    place: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """An attempt, and how it ended. error: its last line. began, saved: the steps of the checkpoint that it went on
+    from and of the newest that it wrote. trained: it took a step. memory: MB a node that it asked for.
+    """
+
+    number: int = 1
+    state: State
+    reason: str = ""
+    error: str = ""
+    began: int = 0
+    saved: int = 0
+    trained: bool = False
+    memory: int | None = None
+    world: int = 1
+    nodes: tuple[str, ...] = ()
+
+    @property
+    def advanced(self) -> bool:
+        """It left a newer checkpoint than it began with."""
+        return self.saved > self.began
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """A run that is neither active nor completed. attempts: oldest first; none before the first.
+
+    checkpoint: step of the newest file, None without. gone: step of the newest checkpoint that was written, when no
+    file is left of it. worlds: the numbers of processes that can share its batch. more_time: the next attempt has a
+    later time limit than the last.
+    """
+
+    run: str
+    attempts: Sequence[Ended] = ()
+    checkpoint: int | None = None
+    gone: int | None = None
+    worlds: Sequence[int] = (1,)
+    more_time: bool = False
+
+    @property
+    def newest(self) -> Ended:
+        """The last attempt; a run without one is new."""
+        return self.attempts[-1] if self.attempts else Ended(number=0, state=State.NEW)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What becomes of one run, with the reason. consent: its checkpoint is gone, and starting anew has to be agreed to.
+
+    memory (MB), world, exclude (a node): what changes against its last attempt.
+    """
+
+    run: str
+    action: Action
+    words: str = ""
+    consent: bool = False
+    memory: int | None = None
+    world: int | None = None
+    exclude: str | None = None
+
+    @property
+    def starts(self) -> bool:
+        """It is submitted as things stand."""
+        return self.action.starts and not self.consent
+
+
+def normalised(text: str) -> str:
+    """An error's last line without what differs between runs that meet the same one: numbers, ids, addresses."""
+    held = HELD.fullmatch(text.strip())
+    lines = (held[1] if held else text).strip().splitlines()
+    return _VARYING.sub("#", lines[-1].strip())[:_TRAILING] if lines else ""
+
+
+def decide(history: History, rules: Rules, asked: Asked, held: Collection[str] = ()) -> Decision:
+    """What becomes of a run by its own history.
+
+    held: errors (normalised) for which other runs are held. One that had failed with it at its start goes with those.
+    """
+    newest = history.newest
+    mode = rules.mode(newest.state)
+    if mode == "forced" and not newest.trained and normalised(newest.error) in held:
+        mode = "again"
+    decision = _by_mode(mode, history, rules, asked)
+    allowed = asked.max_attempts if asked.max_attempts is not None else rules.attempts
+    if decision.action.starts and len(history.attempts) >= allowed and not asked.force:
+        tried = f"{len(history.attempts)} attempt{'' if len(history.attempts) == 1 else 's'}"
+        return Decision(run=history.run, action=Action.BUDGET, words=f"{tried} of {allowed} are spent")
+    if decision.action.starts and history.gone is not None:
+        return replace(decision, consent=True, words=f"its checkpoint of step {history.gone} is gone: it starts anew")
+    return decision
+
+
+def _by_mode(mode: Mode, history: History, rules: Rules, asked: Asked) -> Decision:
+    newest, run = history.newest, history.run
+    if mode == "never":
+        words = "it would end so again; another recipe is another run"
+        return Decision(run=run, action=Action.NEVER, words=words)
+    if mode == "asked" and not (asked.force or run in asked.named or newest.state in asked.states):
+        words = f"name the run, or say --state {str(newest.state).replace(' ', '-')}"
+        return Decision(run=run, action=Action.ASKED, words=words)
+    refusal = None if asked.force else _refusal(mode, history, asked)
+    if refusal is not None:
+        return Decision(run=run, action=Action.FORCE, words=refusal)
+    if mode == "memory" and not asked.memory:
+        return _more_memory(history, rules, asked)
+    if mode == "ranks" and not asked.place:
+        return _more_ranks(history, asked)
+    if newest.state is State.NODE_FAILURE and len(newest.nodes) == 1:
+        node = newest.nodes[0]
+        return Decision(run=run, action=Action.OTHER_NODE, words=f"without {node}", exclude=node)
+    return _again(history)
+
+
+def _again(history: History) -> Decision:
+    if history.checkpoint is None:
+        return Decision(run=history.run, action=Action.START, words="from the start")
+    return Decision(run=history.run, action=Action.CONTINUE, words=f"from step {history.checkpoint}")
+
+
+def _refusal(mode: Mode, history: History, asked: Asked) -> str | None:
+    """Why the run does not go on by itself."""
+    newest = history.newest
+    if mode == "forced":
+        return "it would meet the same again, unless that was mended"
+    if mode == "progress" and not newest.advanced and not history.more_time:
+        return f"it wrote no checkpoint after step {newest.began}: give it more --time"
+    if mode == "once" and fruitless(history) > 1:
+        return f"twice in a row without a checkpoint after step {newest.began}"
+    if mode == "place" and not asked.place:
+        return "a GPU with more memory helps, more processes do not: name a --partition, --constraint or --profile"
+    return None
+
+
+def fruitless(history: History) -> int:
+    """How many of the last attempts ended in the same state, and left no newer checkpoint than they began with."""
+    count = 0
+    for attempt in reversed(history.attempts):
+        if attempt.state is not history.newest.state or attempt.advanced:
+            break
+        count += 1
+    return count
+
+
+def _more_memory(history: History, rules: Rules, asked: Asked) -> Decision:
+    had = history.newest.memory
+    if had is None:
+        if asked.force:
+            return _again(history)
+        return Decision(run=history.run, action=Action.FORCE, words="what it had is not known: give it --mem")
+    more = int(had * rules.memory_factor)
+    if rules.memory_cap is not None:
+        more = min(more, rules.memory_cap)
+    if more <= had:
+        if asked.force:
+            return _again(history)
+        return Decision(run=history.run, action=Action.FORCE, words=f"it had {had} MB, which is the cap")
+    words = f"{had} to {more} MB"
+    return Decision(run=history.run, action=Action.MORE_MEMORY, words=words, memory=more)
+
+
+def _more_ranks(history: History, asked: Asked) -> Decision:
+    had = history.newest.world
+    more = [world for world in sorted(history.worlds) if world > had]
+    if not more:
+        if asked.force:
+            return _again(history)
+        words = f"it had {had} processes, and no more can share its batch"
+        return Decision(run=history.run, action=Action.FORCE, words=words)
+    words = f"{had} to {more[0]} processes"
+    return Decision(run=history.run, action=Action.MORE_RANKS, words=words, world=more[0])

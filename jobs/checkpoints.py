@@ -1,0 +1,83 @@
+"""The files of checkpoints, without torch: their names, their order, whether they are whole, and which may go.
+
+A checkpoint is what `torch.save` writes; the SHA-256 of it stands in the comment of its zip archive.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from attnctl.rundir import RunDir
+
+KEPT = 2
+"""Checkpoints that stay while a run goes on: the newest, and one to fall back to."""
+
+MARK = b"sha256:"
+COMMENT = len(MARK) + 64
+"""Bytes of the comment: the mark and the digest."""
+
+_NAME = re.compile(r"(\d+)-(\d+)\.(\d+)\.pt")
+_BLOCK = 1 << 24
+
+
+@dataclass(frozen=True, order=True)
+class Name:
+    """A checkpoint's name, ordered by its writer's fencing token (attempt, incarnation), then by step.
+
+    The token comes first: who started again from an older checkpoint, because a newer one was broken, counts on.
+    """
+
+    token: tuple[int, int]
+    step: int
+
+    @classmethod
+    def parse(cls, path: Path) -> Name | None:
+        """The name of a checkpoint file; None for any other file."""
+        match = _NAME.fullmatch(path.name)
+        return cls((int(match[2]), int(match[3])), int(match[1])) if match else None
+
+    def __str__(self) -> str:
+        return f"{self.step}-{self.token[0]}.{self.token[1]}.pt"
+
+
+def stored(run: RunDir) -> list[Path]:
+    """The run's checkpoints, newest first."""
+    named = [(name, path) for path in run.checkpoints.glob("*.pt") if (name := Name.parse(path)) is not None]
+    return [path for _, path in sorted(named, reverse=True)]
+
+
+def newest_step(run: RunDir) -> int | None:
+    """The step of the newest checkpoint file; None when there is none."""
+    names = [name for path in stored(run)[:1] if (name := Name.parse(path)) is not None]
+    return names[0].step if names else None
+
+
+def is_whole(path: Path) -> bool:
+    """Whether the file is what was written: its digest matches. Reads it all."""
+    with contextlib.suppress(OSError), path.open("rb") as stream:
+        left = path.stat().st_size - COMMENT - 2
+        if left < 0:
+            return False
+        digest = hashlib.sha256()
+        while left and (block := stream.read(min(left, _BLOCK))):
+            digest.update(block)
+            left -= len(block)
+        digest.update(b"\0\0")
+        return stream.read()[2:] == MARK + digest.hexdigest().encode()
+    return False
+
+
+def surplus(run: RunDir, keep: int) -> list[Path]:
+    """What may go so that the `keep` newest good checkpoints stay. A broken one goes only if a good one stays."""
+    files = stored(run)
+    if not keep:
+        return files
+    good: list[Path] = []
+    for path in files if len(files) > keep else ():
+        if len(good) < keep and is_whole(path):
+            good.append(path)
+    return [path for path in files if path not in good] if good else []

@@ -1,0 +1,42 @@
+"""A job that SLURM does not start again submits the run's next attempt itself, before it leaves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from attnctl.config import Config
+from attnctl.records import RecordError, Request
+from attnctl.rundir import Attempt, RunDir
+from attnctl.values import SpecError
+from jobs import asked
+from jobs.submit import submit
+
+
+class NoContinuation(Exception):  # noqa: N818 - what there is not
+    """The run goes on only when somebody asks; the message says why."""
+
+
+def go_on(config: Config, run: RunDir, attempt: Attempt) -> str:
+    """Submit the next attempt of a run whose attempt ends here, as that one was asked for; its job in words.
+
+    Raises NoContinuation.
+    """
+    allowed = config.resume.attempts
+    if attempt.number >= allowed:
+        raise NoContinuation(f"{attempt.number} attempts of {allowed} are spent")
+    try:
+        request = Request.read(attempt.request)
+        if request is None:
+            raise NoContinuation(f"{attempt.request} is missing")
+        options = asked.options(config, request.options)
+        exclude = request.options.get("exclude")
+        if isinstance(exclude, str):
+            options = replace(options, exclude=exclude)
+        (done,) = submit(
+            config, [run.read_spec()], asked.resources(request), options, "slurm", ended={run.id: attempt.number}
+        )
+    except (SpecError, RecordError) as error:
+        raise NoContinuation(str(error)) from error
+    if run.id in done.skipped:
+        return f"the next attempt is {done.skipped[run.id]}"
+    return f"SLURM job {done.job_id}_0" if done.job_id else "a job that SLURM has not confirmed yet"

@@ -1,0 +1,56 @@
+"""A job that was interrupted asks SLURM to start it again: the same job id, one incarnation later.
+
+SLURM requeues by itself only what it kills; a training that saved and left in time would be over. Array tasks are named
+`<array>_<task>`: the plain job id of the last element is the array's, and would requeue its siblings too. Where SLURM
+does not do it, `jobs.continuation` submits the next attempt.
+"""
+
+from __future__ import annotations
+
+import time
+
+from attnctl.records import Exit
+from attnctl.rundir import Incarnation, RunDir
+from jobs.commands import CommandError, run
+from jobs.place import Place
+
+STARTS_WITHOUT_A_STEP = 3
+"""After so many starts in a row that trained nothing the job is not started again by itself."""
+
+_PATIENCE = 10.0
+"""Seconds for which the other ranks' exit records are waited for: the requeue ends them."""
+
+
+def refusal(outcome: str, run: RunDir, incarnation: Incarnation, place: Place, *, began: int, step: int) -> str:
+    """Why this run is not to go on by itself, in words; empty when it is. Only rank 0 asks.
+
+    began, step: optimizer steps of the run when this incarnation started, and now.
+    """
+    if not place.on_slurm or outcome not in {"preempted", "timeout"}:
+        return f"{outcome} is no reason to start again"
+    if step > began:
+        return ""
+    if outcome == "timeout":
+        return "the time limit came before a step was trained: it is too short for a start"
+    starts = [item for attempt in run.attempts() for item in attempt.incarnations()]
+    earlier = [item for item in starts if item.token < incarnation.token]
+    steps = [Exit.read(item.exit(0)) for item in earlier[1 - STARTS_WITHOUT_A_STEP :]]
+    standing = [record for record in steps if record is not None and record.step == step]
+    if len(standing) == STARTS_WITHOUT_A_STEP - 1:
+        return f"{STARTS_WITHOUT_A_STEP} starts in a row were interrupted before a step was trained"
+    return ""
+
+
+def requeue(incarnation: Incarnation, place: Place) -> str:
+    """Ask SLURM to start this job again, once all its ranks have left their exit records; its refusal in words, or ''.
+
+    SLURM then ends what is left of the job, this process too.
+    """
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end and not all(incarnation.exit(rank).exists() for rank in range(place.world)):
+        time.sleep(0.05)
+    try:
+        run(["scontrol", "requeue", place.job_id])
+    except CommandError as error:
+        return error.words
+    return ""

@@ -1,0 +1,95 @@
+"""What jobs used, as SLURM's accounting tells it; nothing where there is none or it does not answer."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from attnctl.values import SpecError, parse_memory
+from jobs.commands import CommandError, run
+
+_DAY = 86400.0
+_FIELDS = "JobID,JobName,ElapsedRaw,ReqMem,MaxRSS,AllocTRES,TotalCPU,AllocNodes"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """Of one job, over all its starts. memory_asked, memory_used: MB a node, and MB of its largest process."""
+
+    seconds: float = 0.0
+    gpus: int = 0
+    cpu_seconds: float = 0.0
+    memory_asked: int | None = None
+    memory_used: int | None = None
+
+    @property
+    def gpu_hours(self) -> float:
+        """GPUs times time."""
+        return self.gpus * self.seconds / 3600
+
+
+def ask(jobs: Mapping[str, str], since: float) -> dict[str, Usage]:
+    """The usage of those jobs that accounting knows. jobs: job id to its tag; since: when the oldest was submitted."""
+    if not jobs:
+        return {}
+    start = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(since - _DAY))
+    try:
+        return read(run(["sacct", "-n", "-P", "-D", "-S", start, "-o", _FIELDS, "-j", ",".join(jobs)]), jobs)
+    except CommandError:
+        return {}
+
+
+def read(text: str, jobs: Mapping[str, str]) -> dict[str, Usage]:
+    """What sacct printed: the row of each start of a job, then the rows of its steps."""
+    found: dict[str, Usage] = {}
+    ours = False
+    for line in text.splitlines():
+        row, name, elapsed, asked, used, allocated, cpu, count = line.split("|", 7)
+        job, _, step = row.partition(".")
+        before = found.get(job, Usage())
+        if not step:
+            ours = jobs.get(job) == name
+            if ours:
+                gpus = sum(map(int, re.findall(r"\bgres/gpu=(\d+)", allocated)))
+                found[job] = Usage(
+                    seconds=before.seconds + float(elapsed or 0),
+                    gpus=gpus or before.gpus,
+                    cpu_seconds=before.cpu_seconds + _seconds(cpu),
+                    memory_asked=_memory_a_node(asked, allocated, count) or before.memory_asked,
+                    memory_used=before.memory_used,
+                )
+        elif ours and _memory(used) is not None:
+            most = max(_memory(used) or 0, before.memory_used or 0)
+            found[job] = Usage(**(vars(before) | {"memory_used": most}))
+    return found
+
+
+def _memory_a_node(asked: str, allocated: str, nodes: str) -> int | None:
+    """Older releases end the amount with n, a node, or c, a core; newer ones tell the job's whole memory."""
+    if asked.endswith("n"):
+        return _memory(asked[:-1])
+    cores = re.search(r"\bcpu=(\d+)", allocated)
+    whole = _memory(asked.removesuffix("c"))
+    if whole is None or not nodes.isdecimal() or not int(nodes):
+        return None
+    if asked.endswith("c"):
+        return whole * int(cores[1]) // int(nodes) if cores else None
+    return whole // int(nodes)
+
+
+def _memory(text: str) -> int | None:
+    try:
+        return parse_memory(text) if text and not text.endswith("?") else None
+    except SpecError:
+        return None
+
+
+def _seconds(text: str) -> float:
+    """[days-][hours:]minutes:seconds[.fraction] in seconds."""
+    days, _, clock = text.rpartition("-")
+    total = 0.0
+    for part in clock.split(":"):
+        total = total * 60 + float(part or 0)
+    return total + 86400 * int(days or 0)

@@ -1,0 +1,142 @@
+"""The breaker of a submission: in the job's script, by a real shell, and in the supervisor here."""
+
+import json
+import os
+import shlex
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from attnctl.config import Config
+from attnctl.records import Exit, Resources
+from attnctl.spec import RunSpec
+from attnctl.state import State
+from jobs import evidence, guard, here, submissions
+from jobs.submit import submit
+
+Specs = Callable[[int], list[RunSpec]]
+TAG = "attnctl-x"
+
+
+def run_script(config: Config, task: int, setup: list[str], training: str = "true", **more: str) -> int:
+    """The part of a job's script that is ours, as SLURM would start it for one task."""
+    lines = [*guard.around(config, TAG, setup), training]
+    environment = {"PATH": os.environ["PATH"], "SLURM_ARRAY_TASK_ID": str(task), "SLURM_ARRAY_JOB_ID": "77", **more}
+    script = config.workspace.root / "script.sh"
+    script.write_text("\n".join(lines))
+    return subprocess.run(["bash", str(script)], env=environment, capture_output=True).returncode
+
+
+@pytest.fixture
+def prepared(config: Config, make_specs: Specs) -> list[str]:
+    runs = [spec.id for spec in make_specs(5)]
+    guard.prepare(config.workspace, TAG, [(run, 1) for run in runs])
+    return runs
+
+
+def exits(config: Config, run: str, restart: int = 0) -> list[Exit]:
+    return config.workspace.run(run).attempt(1).incarnation(restart).exits()
+
+
+@pytest.mark.parametrize(
+    ("setup", "words"),
+    [
+        (["exit 3"], "ended with code 3"),
+        (["false"], "ended with code 1: false"),
+        (["export A=1", "no_such_command 'a \"b\\' é"], "ended with code 127: no_such_command"),
+        (["source /no/such/file"], "ended with code 1: source /no/such/file"),
+        (['echo "unclosed'], "ended with code 2"),
+        (["set -u", "echo $NO_SUCH"], "ended with code 1"),
+    ],
+    ids=str,
+)
+def test_a_setup_that_fails_is_recorded_and_after_three_the_rest_is_held(
+    config: Config, prepared: list[str], setup: list[str], words: str
+) -> None:
+    codes = [run_script(config, task, setup) for task in range(5)]
+    assert [code == 0 for code in codes] == [False] * 3 + [True] * 2
+    records = [exits(config, run)[0] for run in prepared]
+    assert [record.outcome for record in records] == ["setup"] * 3 + ["held"] * 2
+    assert words in records[0].message
+    assert records[4].message == f"the same error in 3 runs: {records[0].message}"
+
+
+@pytest.mark.parametrize(
+    "setup",
+    [["[ -d /no/such ] && cd /no/such", "true"], ["false || true"], ["if false; then", "true", "fi"], []],
+    ids=str,
+)
+def test_a_setup_that_is_well_is_followed_by_the_training(
+    config: Config, prepared: list[str], setup: list[str]
+) -> None:
+    trained = config.workspace.root / "trained"
+    assert run_script(config, 0, setup, f"touch {shlex.quote(str(trained))}") == 0
+    assert trained.exists()
+    assert exits(config, prepared[0]) == []
+
+
+def test_what_a_sourced_file_lets_fail_is_its_own_affair(config: Config, prepared: list[str], tmp_path: Path) -> None:
+    (tmp_path / "env.sh").write_text("false\ntrue\n")
+    assert run_script(config, 0, [f"source {tmp_path / 'env.sh'}"]) == 0
+
+
+def test_a_training_that_began_tells_its_own_end(config: Config, prepared: list[str]) -> None:
+    begun = config.workspace.run(prepared[0]).attempt(1).incarnation(0).path
+    assert run_script(config, 0, [], f"mkdir -p {shlex.quote(str(begun))}; exit 1") == 1
+    assert exits(config, prepared[0]) == []
+    assert run_script(config, 1, [], "exit 2") == 2
+    assert "srun ended with code 2" in exits(config, prepared[1])[0].message
+    assert run_script(config, 2, [], "exit 137") == 137  # killed: no fault of the start
+    assert exits(config, prepared[2]) == []
+
+
+def test_a_job_that_does_not_own_the_attempt_writes_nothing(config: Config, prepared: list[str]) -> None:
+    owner = config.workspace.run(prepared[0]).attempt(1).owner
+    owner.parent.mkdir(parents=True)
+    owner.write_text("76_0")
+    run_script(config, 0, ["exit 3"])
+    assert exits(config, prepared[0]) == []
+    owner.write_text("77_0")
+    run_script(config, 0, ["exit 3"])
+    assert len(exits(config, prepared[0])) == 1
+
+
+def test_a_job_that_is_started_again_is_not_held(config: Config, prepared: list[str]) -> None:
+    for task in range(3):
+        run_script(config, task, ["exit 3"])
+    assert run_script(config, 3, [], SLURM_RESTART_COUNT="1") == 0
+    assert exits(config, prepared[3], restart=1) == []
+
+
+def test_the_script_and_the_supervisor_count_alike(config: Config, prepared: list[str]) -> None:
+    for task in range(2):
+        guard.count(config.workspace, TAG, task, f"ModuleNotFoundError: No module named 'x{task}'")
+    assert guard.held(config.workspace, TAG, 3) is None
+    guard.count(config.workspace, TAG, 2, "ModuleNotFoundError: No module named 'x2'")
+    assert guard.held(config.workspace, TAG, 0) is None
+    words = guard.held(config.workspace, TAG, 3)
+    assert words is not None
+    assert words.startswith("the same error in 3 runs: ModuleNotFoundError: No module named 'x")
+    assert run_script(config, 3, []) == 0
+    (record,) = exits(config, prepared[3])
+    assert (record.outcome, record.message.partition(":")[0]) == ("held", "the same error in 3 runs")
+
+
+def test_here_the_rest_is_held_too(config: Config, make_specs: Specs) -> None:
+    specs = make_specs(5)
+    for spec in specs:  # what every worker meets at its start: a spec that is another run's
+        path = config.workspace.run(spec.id).spec
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(specs[0].to_json() | {"seed": 99}))
+    batches = submit(config, specs, Resources(), config.slurm, "here")
+    here.run(config, batches, Resources(), 1, lambda _: None)
+    states = []
+    for spec in specs:
+        attempt = config.workspace.run(spec.id).attempt(1)
+        request = evidence.Request.read(attempt.request)
+        assert request is not None
+        found = evidence.verdict(attempt, request, lambda tag: submissions.head(config.workspace.submission(tag)))
+        states.append(found.state)
+    assert states == [State.ERROR] * 3 + [State.HELD] * 2

@@ -1,0 +1,69 @@
+"""The watchdog on real threads: who stands still is told, who goes on is left alone."""
+
+import threading
+import time
+
+from jobs.training.watchdog import Stall, Watchdog, stall
+
+
+def test_a_loop_that_stands_still_is_told_with_its_place() -> None:
+    told: list[Stall] = []
+    over = threading.Event()
+
+    def end(found: Stall) -> None:
+        told.append(found)
+        over.set()
+
+    Watchdog(end, after=0.3).start()
+    assert over.wait(20)
+    (found,) = told
+    assert found.seconds > 0.3
+    assert "threading.py" in found.where
+    assert "test_a_loop_that_stands_still_is_told_with_its_place" in found.stack
+    assert not found.waiting
+
+
+def test_a_loop_with_beats_or_one_that_is_over_is_left_alone() -> None:
+    told: list[Stall] = []
+    dog = Watchdog(told.append, after=2.0)
+    dog.start()
+    for _ in range(30):
+        time.sleep(0.1)
+        dog.beat()
+    dog.stop()
+    time.sleep(2.5)
+    assert told == []
+
+
+def test_the_limit_follows_the_pace_but_is_never_below_five_minutes_nor_above_what_was_asked() -> None:
+    dog = Watchdog(lambda _: None, after=1800)
+    assert dog.limit == 1800
+    dog.beat()
+    assert dog.limit == 300
+    dog._longest = 60.0
+    assert dog.limit == 1200
+    dog._longest = 1000.0
+    assert dog.limit == 1800
+
+
+def test_a_rank_that_waits_for_the_others_is_known_by_its_stack() -> None:
+    import torch.distributed as dist
+
+    store = dist.HashStore()
+    ready = threading.Event()
+    frames: list[int] = []
+
+    def wait() -> None:
+        frames.append(threading.get_ident())
+        ready.set()
+        dist.distributed_c10d.PrefixStore("x", store)  # so that the module is loaded
+        exec(compile("import time; time.sleep(3)", "/site-packages/torch/distributed/x.py", "exec"), {})
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    ready.wait(10)
+    time.sleep(0.5)
+    import sys
+
+    assert stall(1.0, sys._current_frames()[frames[0]]).waiting
+    thread.join()

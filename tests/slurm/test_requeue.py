@@ -1,0 +1,135 @@
+"""Jobs of the real cluster that start themselves again: the same job, one incarnation later, from the checkpoint."""
+
+import dataclasses
+import shutil
+import subprocess
+import time
+
+import pytest
+from real_cluster import Cluster, slurm
+from test_real_training import LONG, TINY, Specs, incarnation, started
+
+from attnctl.cli import main
+from attnctl.config import read
+from attnctl.records import Resources, read_events
+from jobs.submit import Submitted
+
+pytestmark = pytest.mark.slurm
+
+
+def events(cluster: Cluster, done: Submitted, restart: int, kind: str) -> list[dict[str, object]]:
+    path = cluster.attempt(done.tasks[0][0]).incarnation(restart).events
+    return [event for event in read_events(path.read_bytes()) if event["kind"] == kind] if path.exists() else []
+
+
+def until_trains_again(cluster: Cluster, done: Submitted, seconds: float = 120) -> list[dict[str, object]]:
+    end = time.monotonic() + seconds
+    while not (found := events(cluster, done, 1, "resumed")):
+        assert time.monotonic() < end, cluster.logs(done)
+        cluster.observe(done)
+        assert cluster.states(done)[0] in {"running", "queued"}, cluster.verdicts(done)
+        time.sleep(0.5)
+    return found
+
+
+def test_a_preempted_run_waits_and_goes_on_by_itself(cluster: Cluster, make_specs: Specs) -> None:
+    resources = Resources(nodes=1, tasks_per_node=2, minutes=5)
+    done = cluster.submit(make_specs(1, **LONG), resources, partition="low", extra={"nodelist": "node3"})
+    started(cluster, done)
+    command = ["--partition=high", "--nodelist=node3", "--exclusive", "--time=1", "--wrap=sleep 5"]
+    urgent = slurm("sbatch", "--parsable", "--output=/dev/null", *command).strip()
+    try:
+        (resumed,) = until_trains_again(cluster, done)
+    finally:
+        subprocess.run(["scancel", urgent], check=False)
+    exits = incarnation(cluster, done).exits()
+    assert [item.outcome for item in exits] == ["preempted", "preempted"]
+    assert [item.requeued for item in exits] == [True, False]
+    assert resumed["step"] == exits[0].step > 0
+
+
+def test_a_run_stops_before_its_time_limit_and_goes_on_by_itself(cluster: Cluster, make_specs: Specs) -> None:
+    done = cluster.submit(make_specs(1, **LONG), Resources(minutes=1))
+    (resumed,) = until_trains_again(cluster, done, 180)
+    (ended,) = incarnation(cluster, done).exits()
+    assert ended.outcome == "timeout"
+    assert resumed["step"] == ended.step > 0
+
+
+def test_a_run_that_is_told_by_term_alone_saves_and_goes_on(cluster: Cluster, make_specs: Specs) -> None:
+    done = cluster.submit(make_specs(1, **TINY | {"epochs": "500"}))
+    started(cluster, done)
+    subprocess.run(["scancel", "--signal=TERM", f"{done.job_id}_0"], check=True)
+    (resumed,) = until_trains_again(cluster, done)
+    (ended,) = incarnation(cluster, done).exits()
+    assert (ended.outcome, ended.requeued) == ("preempted", True)
+    assert resumed["step"] == ended.step
+
+
+def forbid_requeue(cluster: Cluster, *setup: str) -> Cluster:
+    """The same workspace with settings, which a job reads too."""
+    root = cluster.config.workspace.root
+    root.mkdir()
+    lines = ["[slurm]", f"setup = {list(setup)}", "[slurm.extra]", 'no-requeue = "true"']
+    (root / "attnctl.toml").write_text("\n".join(lines))
+    return dataclasses.replace(cluster, config=read(root / "attnctl.toml"))
+
+
+def interrupt(cluster: Cluster, done: Submitted) -> None:
+    started(cluster, done)
+    subprocess.run(["scancel", "--signal=TERM", f"{done.job_id}_0"], check=True)
+
+
+def test_a_job_that_is_not_started_again_goes_on_as_another_with_nobody_typing(
+    cluster: Cluster, make_specs: Specs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster = forbid_requeue(cluster)
+    (spec,) = make_specs(1, **LONG)
+    done = cluster.submit([spec], Resources(nodes=1, tasks_per_node=2, minutes=5), partition="low")
+    assert not done.starts_again
+    started(cluster, done)
+    cluster.observe(done)
+    assert cluster.states(done) == ["running"], "which is the last that anybody asks of it"
+    interrupt(cluster, done)
+    run = cluster.config.workspace.run(spec.id)
+    end = time.monotonic() + 120
+    second = run.attempt(2).incarnation(0)
+    while not second.events.exists() or not (
+        resumed := [event for event in read_events(second.events.read_bytes()) if event["kind"] == "resumed"]
+    ):
+        assert time.monotonic() < end, cluster.logs(done)
+        time.sleep(0.5)
+    exits = run.attempt(1).incarnation(0).exits()
+    job = run.attempt(2).owner.read_text()
+    words = f"goes on as SLURM job {job}: SLURM does not start this job again ("
+    assert [item.outcome for item in exits] == ["preempted"] * 2
+    assert exits[0].message.startswith(words)
+    assert not exits[0].requeued
+    assert resumed[0]["step"] == exits[0].step > 0
+    script = slurm("scontrol", "write", "batch_script", job.partition("_")[0], "-")
+    assert "#SBATCH --partition=low" in script
+    assert "#SBATCH --ntasks-per-node=2" in script
+    main(["--workspace", str(cluster.config.workspace.root), "cancel", spec.id, "--yes"])
+    capsys.readouterr()
+
+
+def test_where_the_nodes_have_no_sbatch_the_exit_record_says_so(cluster: Cluster, make_specs: Specs) -> None:
+    cluster = forbid_requeue(cluster, f'srun() {{ PATH=/nowhere {shutil.which("srun")} "$@"; }}')
+    done = cluster.submit(make_specs(1, **LONG))
+    interrupt(cluster, done)
+    (state,) = cluster.until(done, lambda states: states[0] not in {"running", "queued"})
+    (ended,) = incarnation(cluster, done).exits()
+    assert (state, ended.outcome, ended.requeued) == ("preempted", "preempted", False)
+    assert "SLURM does not start this job again (scontrol is not on this machine)" in ended.message
+    assert "nothing goes on in its place: SLURM does not answer: scontrol is not on this machine" in ended.message
+
+
+def test_submission_says_what_goes_on_by_itself(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    cluster = forbid_requeue(cluster)
+    root = str(cluster.config.workspace.root)
+    words = ["sweep", "se", "--epochs", "1", "--gpus-per-node", "0", "--time", "5", "--name", "s"]
+    assert main(["--workspace", root, *words]) == 0
+    said = [line for line in capsys.readouterr().err.splitlines() if "start interrupted jobs again" in line]
+    assert len(said) == 1
+    assert " -m attnctl --workspace " in said[0]
+    assert said[0].endswith(" resume s --state timeout,preempted --yes")

@@ -1,0 +1,165 @@
+"""`resume` and `why` on the real cluster: the breaker of a bad setup, a broken node, a time limit, a killed process."""
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psutil
+import pytest
+from real_cluster import Cluster, slurm
+
+from attnctl.cli import main
+from attnctl.records import Submission, read_events
+
+pytestmark = pytest.mark.slurm
+
+SMALL = ["--epochs", "2", "--batch", "128", "--norm-batch", "32", "--input-size", "8"]
+LONG = ["--epochs", "400", *SMALL[2:]]
+Command = Callable[..., Any]
+
+
+@pytest.fixture
+def attnctl(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Calls the command line in the cluster's workspace; gives the JSON that it printed."""
+    cluster.config.workspace.root.mkdir()
+    settings(cluster)
+
+    def run(*words: str) -> Any:
+        assert main(["--workspace", str(cluster.config.workspace.root), *words, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    return run
+
+
+def settings(cluster: Cluster, *lines: str) -> None:
+    text = ["[slurm]", "gpus_per_node = 0", 'time = "5"', *lines]
+    (cluster.config.workspace.root / "attnctl.toml").write_text("\n".join(text))
+
+
+def until(attnctl: Command, wanted: Callable[[list[str]], bool], seconds: float = 120) -> list[dict[str, Any]]:
+    """Ask until the states are as wanted."""
+    end = time.monotonic() + seconds
+    while True:
+        rows: list[dict[str, Any]] = attnctl("status")["runs"]
+        if wanted([row["state"] for row in rows]):
+            return rows
+        assert time.monotonic() < end, rows
+        time.sleep(0.5)
+
+
+def trains(cluster: Cluster, run: str) -> None:
+    """Wait until the run has written a checkpoint of a trained step."""
+    events = cluster.attempt(run).incarnation(0).events
+    end = time.monotonic() + 60
+    while not (
+        events.exists()
+        and any(item["kind"] == "checkpoint" and item["step"] > 0 for item in read_events(events.read_bytes()))
+    ):
+        assert time.monotonic() < end, events
+        time.sleep(0.2)
+
+
+def test_a_bad_setup_fails_a_few_jobs_and_resume_runs_all_after_the_mend(cluster: Cluster, attnctl: Command) -> None:
+    settings(cluster, 'setup = ["true", "no_such_module load cuda/12"]', "parallel = 1")
+    attnctl("sweep", "se", "--seed", "0,1,2,3,4,5,6", *SMALL)
+    rows = until(attnctl, lambda states: not {"queued", "running", "submitting"} & set(states))
+    states = [row["state"] for row in rows]
+    assert states.count("setup failed") == 3
+    assert states.count("held") == 4
+    words = "the job's setup ended with code 127: no_such_module load cuda/12"
+    assert {row["reason"] for row in rows} == {words, f"the same error in 3 runs: {words}"}
+    plan = attnctl("resume", "--dry-run")
+    assert [group["error"] for group in plan["errors"]] == [words]
+    assert {row["action"] for row in plan["runs"]} == {"start"}
+
+    settings(cluster, 'setup = ["[ -d /no/such ] && cd /no/such", "true"]', "parallel = 1")
+    done = attnctl("resume", "--parallel", "1")
+    assert len({row["tag"] for row in done["runs"]}) == 1, "one array"
+    assert {row["skipped"] for row in done["runs"]} == {None}
+    rows = until(attnctl, lambda states: "running" in states or "completed" in states)
+    (attempt,) = {row["attempt"] for row in rows}
+    assert attempt == 2
+    attnctl("cancel", done["runs"][-1]["id"], "--yes")
+
+
+def test_an_interpreter_that_is_not_there_is_told_by_the_script(cluster: Cluster, attnctl: Command) -> None:
+    settings(cluster, 'setup = ["srun() { command srun -N1 -n1 /no/such/python; }"]')
+    attnctl("sweep", "se", *SMALL)
+    (row,) = until(attnctl, lambda states: states == ["setup failed"])
+    assert row["reason"].startswith("the training's processes did not start: srun ended with code ")
+
+
+@pytest.fixture
+def broken_node() -> Iterator[Callable[[str], None]]:
+    """Sets a node down; it is up again when the test ends."""
+    nodes: list[str] = []
+
+    def break_it(node: str) -> None:
+        nodes.append(node)
+        slurm("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
+
+    yield break_it
+    for node in nodes:  # one whose slurmd has already registered again is up, and to resume it is an error
+        subprocess.run(["scontrol", "update", f"nodename={node}", "state=resume"], check=False, capture_output=True)
+    end = time.monotonic() + 30
+    while "down" in slurm("sinfo", "-h", "-o", "%T"):
+        assert time.monotonic() < end
+        time.sleep(0.5)
+
+
+def test_a_run_of_a_broken_node_goes_on_elsewhere(
+    cluster: Cluster, attnctl: Command, broken_node: Callable[[str], None]
+) -> None:
+    settings(cluster, "extra = { no-requeue = true }")
+    (asked,) = attnctl("sweep", "se", *LONG)["runs"]
+    trains(cluster, asked["id"])
+    (row,) = until(attnctl, lambda states: states == ["running"])
+    node = row["node"]
+    broken_node(node)
+    until(attnctl, lambda states: states == ["node failure"])
+    told = attnctl("why", asked["id"])
+    assert any(f"NODE_FAIL on {node}" in item["words"] for item in told["history"])
+    assert "another one" in told["advice"]
+    (plan,) = attnctl("resume")["runs"]
+    assert (plan["action"], plan["words"]) == ("another node", f"without {node}")
+    script = Submission.decode(cluster.config.workspace.submission(plan["tag"]).read_bytes()).script
+    assert f"#SBATCH --exclude={node}" in script
+    trains(cluster, asked["id"])
+    (row,) = until(attnctl, lambda states: states == ["running"])
+    assert row["node"] != node
+    assert row["step"] > plan["checkpoint"] > 0
+
+
+def test_a_killed_process_goes_on_and_a_time_limit_is_known_as_one(cluster: Cluster, attnctl: Command) -> None:
+    (asked,) = attnctl("sweep", "se", *LONG)["runs"]
+    trains(cluster, asked["id"])
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if asked["tag"] in words and "jobs.worker" in words and "srun" not in words[0]:
+            process.send_signal(signal.SIGKILL)
+    until(attnctl, lambda states: states == ["killed"])
+    (plan,) = attnctl("resume", "--partition", "short", "--time", "1")["runs"]
+    assert plan["action"] == "continue"
+    (row,) = until(attnctl, lambda states: states == ["timeout"])
+    told = attnctl("why", asked["id"])
+    resources = told["resources"]
+    assert [item["source"] for item in resources] == ["sacct", "sacct"]
+    assert all(item["seconds"] > 0 and item["memory_used"] > 1 << 20 for item in resources)
+    assert [item["minutes"] for item in resources] == [5, 1]
+    assert f"goes on from step {told['checkpoint']}" in told["advice"]
+    assert told["checkpoint"] >= plan["checkpoint"]
+    assert row["attempt"] == 2
+
+
+def test_a_launch_that_is_held_is_told_with_the_mend(cluster: Cluster, attnctl: Command) -> None:
+    (asked,) = attnctl("sweep", "se", *LONG)["runs"]
+    until(attnctl, lambda states: states == ["running"])
+    slurm("scontrol", "requeuehold", asked["job_id"])
+    until(attnctl, lambda states: states == ["queued"])
+    assert f"scontrol release {asked['job_id']}" in attnctl("why", asked["id"])["advice"]
+    plan = attnctl("resume", "--dry-run")
+    assert plan["runs"] == []
+    assert list(plan["stuck"]) == [asked["id"]]

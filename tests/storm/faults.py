@@ -1,0 +1,307 @@
+"""The faults of a storm, one function each: it meets live runs and gives their ids with words, or None if it met none.
+
+Each leaves the cluster as it found it; `restore` does so, too, whatever has happened.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from functools import cache, partial
+from pathlib import Path
+
+import psutil
+from harness import Live, Storm
+
+from jobs.checkpoints import stored
+
+Met = tuple[list[str], str] | None
+FILLER = "filler"
+
+
+def slurm(*command: str, check: bool = True) -> str:
+    """What a command of SLURM prints."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    if check and done.returncode:
+        raise AssertionError(f"{' '.join(command)}: {done.stderr}")
+    return done.stdout.strip()
+
+
+@cache
+def setting(name: str) -> str:
+    """One of the cluster's settings."""
+    found = re.search(rf"^{name}\s*=\s*(\S+)", slurm("scontrol", "show", "config"), re.MULTILINE)
+    assert found is not None, name
+    return found[1]
+
+
+def until(true: Callable[[], bool], seconds: float) -> bool:
+    """Whether it became true in that time."""
+    end = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.2)
+    return True
+
+
+def victim(storm: Storm) -> Live | None:
+    """One of the live runs."""
+    live = storm.live()
+    return storm.rng.choice(live) if live else None
+
+
+def on(storm: Storm, nodes: tuple[str, ...] | list[str]) -> list[str]:
+    """The live runs that have a process on one of these nodes."""
+    return [one.run for one in storm.live() if set(one.nodes) & set(nodes)]
+
+
+def end(process: psutil.Process) -> bool:
+    """kill -9; whether there was something to kill."""
+    with contextlib.suppress(psutil.Error):
+        process.send_signal(signal.SIGKILL)
+        return True
+    return False
+
+
+# --------------------------------------------------------------------------------------------------------- processes
+
+
+def task_killed(storm: Storm) -> Met:
+    """kill -9 of one rank."""
+    one = victim(storm)
+    if one is None:
+        return None
+    rank = storm.rng.choice(sorted(one.ranks))
+    return ([one.run], f"rank {rank} of {one.job} at step {one.step}") if end(one.ranks[rank]) else None
+
+
+def shell_killed(storm: Storm) -> Met:
+    """kill -9 of the batch script's shell."""
+    one = victim(storm)
+    if one is None or not one.shells:
+        return None
+    return ([one.run], f"the shell of {one.job} at step {one.step}") if end(one.shells[0]) else None
+
+
+def checkpoint_cut(storm: Storm) -> Met:
+    """A run dies, and its newest checkpoint is half a file."""
+    for one in storm.live():
+        run = storm.workspace.run(one.run)
+        if len(stored(run)) < 2:
+            continue
+        for process in one.ranks.values():
+            end(process)
+        until(lambda: not any(process.is_running() for process in one.ranks.values()), 10)  # noqa: B023
+        newest = stored(run)[0]
+        size = newest.stat().st_size
+        os.truncate(newest, storm.rng.randrange(size))
+        return [one.run], f"{newest.name} of {one.job}"
+    return None
+
+
+# ---------------------------------------------------------------------------------------------------------- scheduler
+
+
+def requeued(storm: Storm) -> Met:
+    """`scontrol requeue` from outside."""
+    one = victim(storm)
+    if one is None:
+        return None
+    slurm("scontrol", "requeue", one.job, check=False)
+    return [one.run], f"{one.job} at step {one.step}"
+
+
+def preempted(storm: Storm) -> Met:
+    """A job of the higher partition takes a whole node."""
+    one = victim(storm)
+    if one is None:
+        return None
+    node = storm.rng.choice(one.nodes)
+    met = on(storm, [node])
+    command = ["--partition=high", f"--nodelist={node}", "--exclusive", "--time=1", "--wrap=sleep 2"]
+    job = slurm("sbatch", "--parsable", "--output=/dev/null", "--job-name=storm-urgent", *command)
+    began = until(lambda: slurm("squeue", "-h", "-t", "all", "-o", "%T", "-j", job) not in {"", "PENDING"}, 60)
+    slurm("scancel", "--quiet", job, check=False)
+    return (met, f"{node} by {job}") if began else None
+
+
+def limited(storm: Storm) -> Met:
+    """The time limit comes, which SLURM looks for every half minute."""
+    one = victim(storm)
+    if one is None:
+        return None
+    slurm("scontrol", "update", f"jobid={one.job}", "timelimit=1", check=False)
+    met = until(lambda: not any(process.is_running() for process in one.ranks.values()), 120)
+    return ([one.run], f"{one.job} at step {one.step}") if met else None
+
+
+def node_down(storm: Storm) -> Met:
+    """A node is set down, and resumed."""
+    one = victim(storm)
+    if one is None:
+        return None
+    node = storm.rng.choice(one.nodes)
+    met = on(storm, [node])
+    slurm("scontrol", "update", f"nodename={node}", "state=down", "reason=storm")
+    time.sleep(storm.rng.uniform(0.5, 2))
+    node_up(node)
+    return met, node
+
+
+def node_up(node: str) -> None:
+    """The node takes jobs again."""
+    slurm("scontrol", "update", f"nodename={node}", "state=resume", check=False)
+    assert until(lambda: "down" not in slurm("sinfo", "-h", "-n", node, "-o", "%T"), 60), node
+
+
+def slurmd_killed(storm: Storm) -> Met:
+    """A node's daemon dies; its tasks train on beside the successors that SLURM starts elsewhere. Then it is back."""
+    live = [one for one in storm.live() if one.shells]
+    if not live:
+        return None
+    one = live[0]  # with most work left
+    node = one.nodes[0]  # that of the batch script
+    met = on(storm, [node])
+    os.kill(daemon(node), signal.SIGKILL)
+    slurm("scontrol", "update", f"nodename={node}", "state=down", "reason=storm")
+    array = one.job.partition("_")[0]  # its other tasks have taken the place of these by now
+    slurm("scontrol", "update", f"jobid={array}", f"arraytaskthrottle={storm.size.parallel + len(met)}", check=False)
+    number, restart = one.incarnation.token
+    successor = storm.trace / f"{one.run}-{number}.{restart + 1}"
+    overtaken = until(lambda: successor.exists() and len(successor.read_text().splitlines()) > 15, 120)
+    start_slurmd(node)
+    node_up(node)
+    return met, f"{node}, until {one.run} {'was trained elsewhere' if overtaken else 'waited too long'}"
+
+
+def slurmctld_killed(storm: Storm) -> Met:
+    """The controller dies and is started again."""
+    live = [one.run for one in storm.live()]
+    os.kill(controller(), storm.rng.choice([signal.SIGKILL, signal.SIGTERM]))
+    time.sleep(storm.rng.uniform(0.2, 2))
+    storm.attnctl("status", "--json")  # asks a controller that is not there
+    start_slurmctld()
+    return (live, "") if live else None
+
+
+def sacct_fails(storm: Storm) -> Met:
+    """The accounting does not answer while commands ask."""
+    live = [one.run for one in storm.live()]
+    shim = storm.bin / "sacct"
+    shim.write_text("#!/bin/sh\necho 'sacct: error: Problem talking to the database: Connection refused' >&2\nexit 1\n")
+    shim.chmod(0o755)
+    try:
+        for _ in range(2):
+            storm.attnctl("resume", "--json")
+            storm.attnctl("status", "--json")
+    finally:
+        shim.unlink()
+    return (live, "") if live else None
+
+
+# ------------------------------------------------------------------------------------------------------------ command
+
+
+def killed_in_submit(storm: Storm, point: str) -> Met:
+    """A run dies, and the command that resumes it is killed, too."""
+    one = victim(storm)
+    if one is None or not end(one.ranks[0]):
+        return None
+    if not until(lambda: storm.states().get(one.run) == "killed", 60):
+        return None
+    done = storm.attnctl("resume", "--json", die=f"submit:{point}")
+    return ([one.run], f"{one.job} at step {one.step}") if done.returncode == -signal.SIGKILL else None
+
+
+def killed_in_ingest(storm: Storm) -> Met:
+    """`status` is killed while it takes in the logs."""
+    live = [one.run for one in storm.live()]
+    place = storm.rng.randint(1, max(1, len(live)))
+    done = storm.attnctl("status", "--json", die=f"ingest:{place}")
+    return (live, f"at log {place}") if live and done.returncode == -signal.SIGKILL else None
+
+
+def disk_full(storm: Storm) -> Met:
+    """Nothing can be written until a run has met that, or for some seconds."""
+    live = storm.live()
+    filler = storm.root / FILLER
+    try:
+        with contextlib.suppress(OSError), filler.open("wb", buffering=0) as stream:
+            while True:
+                stream.write(bytes(1 << 16))
+        with contextlib.suppress(OSError), filler.open("ab", buffering=0) as stream:
+            while True:
+                stream.write(bytes(1 << 9))
+        met = until(lambda: {one.run for one in live} - {one.run for one in storm.live()} != set(), 30)
+        storm.attnctl("status", "--json")
+        storm.attnctl("resume", "--json")
+    finally:
+        filler.unlink(missing_ok=True)
+    return ([one.run for one in live], "a run met it" if met else "no run met it") if live and met else None
+
+
+FAULTS: dict[str, Callable[[Storm], Met]] = {
+    "task killed": task_killed,
+    "shell killed": shell_killed,
+    "requeue": requeued,
+    "preemption": preempted,
+    "time limit": limited,
+    "node down": node_down,
+    "slurmd killed": slurmd_killed,
+    "slurmctld restarted": slurmctld_killed,
+    "sacct fails": sacct_fails,
+    "killed reserving": partial(killed_in_submit, point="reserve"),
+    "killed before sbatch": partial(killed_in_submit, point="before"),
+    "killed after sbatch": partial(killed_in_submit, point="after"),
+    "killed in ingest": killed_in_ingest,
+    "checkpoint cut": checkpoint_cut,
+    "disk full": disk_full,
+}
+"""By the names that reports use."""
+
+
+# ---------------------------------------------------------------------------------------------------------- daemons
+
+
+def daemon(node: str) -> int:
+    """The process id of a node's slurmd."""
+    return int(Path(setting("SlurmdPidFile").replace("%n", node)).read_text())
+
+
+def controller() -> int:
+    """The process id of slurmctld."""
+    return int(Path(setting("SlurmctldPidFile")).read_text())
+
+
+def start_slurmd(node: str) -> None:
+    """Start a node's daemon."""
+    subprocess.run(["slurmd", "-N", node], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def start_slurmctld() -> None:
+    """Start the controller, and wait until it answers."""
+    for _ in range(5):
+        subprocess.run(["slurmctld"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if until(lambda: "is UP" in slurm("scontrol", "ping", check=False), 10):
+            return
+    raise AssertionError("slurmctld does not start again")
+
+
+def restore(storm: Storm) -> None:
+    """The cluster as it was: its daemons run, its nodes are up, nothing of ours is in the queue."""
+    (storm.root / FILLER).unlink(missing_ok=True)
+    (storm.bin / "sacct").unlink(missing_ok=True)
+    if not psutil.pid_exists(controller()):
+        start_slurmctld()
+    slurm("scancel", "--quiet", "--name=storm-urgent", check=False)
+    for node in slurm("sinfo", "-h", "-N", "-o", "%N", "-p", "main").split():
+        if not psutil.pid_exists(daemon(node)):
+            start_slurmd(node)
+        if "down" in slurm("sinfo", "-h", "-n", node, "-p", "main", "-o", "%T"):
+            node_up(node)

@@ -1,0 +1,122 @@
+"""What the storm changes in the processes that it starts, by their environment alone. The product knows nothing of it.
+
+STORM_OFF    protections to switch off, a comma list of fencing, adoption, deduplication: the storm must then fail
+STORM_DIE    where a command kills itself: submit:reserve, submit:before, submit:after, ingest:<n>
+STORM_TRACE  a folder in which rank 0 notes each step that it trains: `<run>-<attempt>.<incarnation>`
+STORM_PACE   seconds that a training waits after each step, so that faults meet live ones on a fast machine, too
+STORM_HASTE  seconds that sbatch is taken to need at most: an intent is closed after twice that
+"""
+
+import importlib.abc
+import importlib.util
+import os
+import pathlib
+import signal
+import sys
+import time
+
+OFF = set(filter(None, os.environ.get("STORM_OFF", "").split(",")))
+
+
+def unfenced(module):
+    """Nobody asks for the token."""
+    module.is_newest = lambda run, token: True
+
+
+def unadopted(module):
+    """What a killed command left behind stays as it is."""
+    if "adoption" in OFF:
+        module.adopt = lambda workspace, placed=(): None
+        module.close_orphan = lambda workspace, request: False
+    if "STORM_HASTE" in os.environ:
+        module.SBATCH_TIMEOUT = float(os.environ["STORM_HASTE"])
+
+
+def doubled(module):
+    """A step that was trained twice has two rows."""
+    view = module.VIEWS["metrics"]
+    module.VIEWS["metrics"] = view[: view.index("WHERE NOT EXISTS")]
+
+
+def watched(module):
+    """Note and slow down the steps."""
+    original = module.Trainer._step
+
+    def step(self, batches):
+        original(self, batches)
+        folder = os.environ.get("STORM_TRACE")
+        if folder and self.group.first:
+            number, restart = self.around.token
+            with pathlib.Path(folder, f"{self.around.run.id}-{number}.{restart}").open("a") as stream:
+                stream.write(f"{self.position.step} {time.time()}\n")
+        time.sleep(float(os.environ.get("STORM_PACE", "0")))
+
+    module.Trainer._step = step
+
+
+PATCHES = {
+    "jobs.training.loop": [watched],
+    "jobs.adopt": [unadopted],
+    "jobs.training.checkpoint": [unfenced] if "fencing" in OFF else [],
+    "db.schema": [doubled] if "deduplication" in OFF else [],
+}
+
+
+class Patcher(importlib.abc.MetaPathFinder):
+    """Changes a module right after it has been read."""
+
+    def __init__(self):
+        self.busy = set()
+
+    def find_spec(self, name, path, target=None):
+        if not PATCHES.get(name) or name in self.busy:
+            return None
+        self.busy.add(name)
+        try:
+            spec = importlib.util.find_spec(name)
+        finally:
+            self.busy.discard(name)
+        original = spec.loader.exec_module
+
+        def execute(module):
+            original(module)
+            for patch in PATCHES[name]:
+                patch(module)
+
+        spec.loader.exec_module = execute
+        return spec
+
+
+def dying(where):
+    """An audit hook that kills this process at a place."""
+    kind, _, point = where.partition(":")
+    seen = {"sent": False, "logs": 0}
+
+    def here(event, arguments):
+        if event == "subprocess.Popen" and kind == "submit" and "--parsable" in arguments[1]:
+            seen["sent"] = True
+            return point == "before"
+        if event != "open" or not isinstance(arguments[0], (str, os.PathLike)):
+            return False
+        path = os.fspath(arguments[0])
+        if kind == "ingest" and path.endswith("events.jsonl"):
+            seen["logs"] += 1
+            return seen["logs"] == int(point)
+        in_submissions = "/submissions/" in path and "attnctl-" in path and ".logs/" not in path
+        if kind != "submit" or not in_submissions:
+            return False
+        if point == "reserve":  # the intent is about to be written
+            return "/." in path
+        return point == "after" and seen["sent"]
+
+    def hook(event, arguments):
+        if event in {"open", "subprocess.Popen"} and here(event, arguments):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return hook
+
+
+if any(name.startswith("STORM_") for name in os.environ):
+    sys.meta_path.insert(0, Patcher())
+if "STORM_DIE" in os.environ:
+    sys.addaudithook(dying(os.environ.pop("STORM_DIE")))

@@ -1,0 +1,76 @@
+"""The storm: whatever a cluster does, every run ends with the numbers of calm weather."""
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from conftest import LONG, SHORT, calm_sweep
+from faults import FAULTS, restore
+from harness import Hit, Size, Storm, StormError, Sweep, end_jobs, small_disk
+from report import Report, judge
+
+SEED = int(os.environ.get("SEED", "1"))
+
+
+def weather(
+    calm: Sweep, size: Size, kinds: Sequence[str], seed: int, folder: Path, off: str = "", patience: float = 600
+) -> Report:
+    """Send a storm, and judge it; the cluster is as before."""
+    with small_disk(folder / "workspace", size.disk) as small:
+        wanted = [kind for kind in kinds if small or kind != "disk full"]
+        storm = Storm(folder / "workspace", folder / "aside", size, off)
+        hits: list[Hit] = []
+        stuck = ""
+        try:
+            try:
+                storm.rage(wanted, seed, hits, patience)
+            except StormError as error:
+                stuck, storm.ended = str(error), time.time()
+            finally:
+                restore(storm)
+            return judge(storm, calm, hits, seed, {kind: wanted.count(kind) for kind in wanted}, stuck)
+        finally:
+            end_jobs(storm)
+
+
+@pytest.mark.slurm
+@pytest.mark.timeout(1800)
+def test_a_short_storm_ends_with_the_numbers_of_calm_weather(calm: Sweep, tmp_path: Path) -> None:
+    report = weather(calm, SHORT, list(FAULTS), SEED, tmp_path)
+    tell(report, "short")
+    assert report.problems == []
+
+
+@pytest.mark.storm
+@pytest.mark.timeout(7200)
+def test_a_long_storm_ends_with_the_numbers_of_calm_weather(slurm_conf: str, tmp_path: Path) -> None:
+    with calm_sweep(tmp_path / "calm", LONG) as calm:
+        report = weather(calm, LONG, 3 * list(FAULTS), SEED, tmp_path / "storm")
+    tell(report, "long")
+    assert report.problems == []
+
+
+@pytest.mark.storm
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(
+    ("off", "words"),
+    [
+        ("fencing", "wrote beside its successor"),
+        ("adoption", "is submitting"),
+        ("deduplication", "metric rows are double"),
+    ],
+)
+def test_without_a_protection_the_same_storm_fails(calm: Sweep, tmp_path: Path, off: str, words: str) -> None:
+    report = weather(calm, SHORT, list(FAULTS), SEED, tmp_path, off, patience=120)
+    tell(report, f"without-{off}")
+    assert any(words in problem for problem in report.problems), report.problems
+
+
+def tell(report: Report, name: str) -> None:
+    """Print the report, and keep it as JSON where STORM_REPORTS says."""
+    sys.stdout.write(f"\n{name} {report.text()}\n")
+    if "STORM_REPORTS" in os.environ:
+        report.write(Path(os.environ["STORM_REPORTS"]) / f"{name}-{report.seed}.json")
