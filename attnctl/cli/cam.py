@@ -49,7 +49,10 @@ def cam(
     count: Annotated[int, typer.Option(min=1, max=_MOST_ROWS, help="Images of a folder or of the test set.")] = 5,
     layer: Annotated[
         str | None,
-        typer.Option(help="Layers, such as layer4.2,layer3; the end of the last stage with maps of several places unless given.", show_default=False),
+        typer.Option(
+            help="Layers, such as layer4.2,layer3; the end of the last stage with maps of several places unless given.",
+            show_default=False,
+        ),
     ] = None,
     target: Annotated[
         str, typer.Option(metavar="CLASS|predicted|label", help="The class whose evidence is looked for.")
