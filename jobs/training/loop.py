@@ -19,6 +19,7 @@ from attnctl.rundir import RunDir
 from attnctl.spec import RunSpec
 from jobs import space
 from jobs.data import TrainingData
+from jobs.ending import Position
 from jobs.training import checkpoint
 from jobs.training.evaluation import evaluate
 from jobs.training.events import EventLog
@@ -36,14 +37,6 @@ _WARM_STEPS = 3
 
 _AGAIN = 10.0
 """Seconds after which a checkpoint for which there was no space is tried again."""
-
-
-@dataclass
-class Position:
-    """How far the run is, for whoever writes its exit record. step: optimizer steps done; began: at this start."""
-
-    step: int = 0
-    began: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ from attnctl.files import write_atomic
 from attnctl.grid import Axes, expand
 from attnctl.records import Exit, Request, Resources, Submission
 from attnctl.rundir import Workspace
-from jobs import submissions
+from jobs import snapshot, submissions
 from jobs.adopt import SBATCH_TIMEOUT
 from jobs.submit import submit
 
@@ -34,6 +34,7 @@ class Place:
     def __init__(self, root: Path) -> None:
         self.root, self.log, self.mark = root, root.with_suffix(".log"), f"killed-{os.getpid()}-{time.monotonic_ns()}"
         root.mkdir()
+        snapshot.keep(Workspace(root))
         (root / "attnctl.toml").write_text(f'[slurm]\nextra = {{ hold = "true", comment = "{self.mark}" }}\n')
         self.workspace = Workspace(root)
 
