@@ -162,11 +162,11 @@ def node_up(node: str) -> None:
 
 def slurmd_killed(storm: Storm) -> Met:
     """A node's daemon dies; its tasks train on beside the successors that SLURM starts elsewhere. Then it is back."""
-    live = [one for one in storm.live() if one.shells]
+    live = [one for one in storm.live() if one.shells and len(one.nodes) == 1]  # SLURM ends what other nodes have
     if not live:
         return None
     one = live[0]  # with most work left
-    node = one.nodes[0]  # that of the batch script
+    (node,) = one.nodes
     met = on(storm, [node])
     os.kill(daemon(node), signal.SIGKILL)
     slurm("scontrol", "update", f"nodename={node}", "state=down", "reason=storm")
