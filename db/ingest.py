@@ -104,6 +104,7 @@ def _ingest_run(connection: Connection, workspace: Workspace, known: Known, batc
         return
     for token, values in facts.machines.items():
         facts.logs[token].values.update(values)
+    _load_closed(connection, known)
     verdict = judge(folder, facts, known.submissions)
     batch.rows["attempt"] += [
         _attempt_row(known.number, number, facts.requests[number]) for number in facts.requests.keys() - attempts
@@ -270,6 +271,16 @@ def _load(connection: Connection, ids: Sequence[str]) -> list[Known]:
         job_id = f"{row.job_id}_{row.task}" if row.job_id and row.place == "slurm" else row.job_id
         by_id[row.run].submissions[row.tag] = Submitted(job_id, row.failed)
     return found
+
+
+def _load_closed(connection: Connection, known: Known) -> None:
+    """A submission that was closed before it had tasks names no run: the newest attempt names it."""
+    facts, heads = known.facts, schema.submission.c
+    if facts.newest is None or (tag := facts.requests[facts.newest].tag) in known.submissions:
+        return
+    failed = connection.execute(select(heads.failed).where(heads.tag == tag)).scalar()
+    if failed is not None:
+        known.submissions[tag] = Submitted(None, failed)
 
 
 def _load_parts(connection: Connection, by_number: dict[int, Known]) -> None:

@@ -16,7 +16,7 @@ from typing import IO
 
 from attnctl.config import Config
 from attnctl.records import Event, Observed, Resources, read_events
-from jobs import guard
+from jobs import guard, snapshot
 from jobs.commands import environment
 from jobs.observe import record, record_absence
 
@@ -80,7 +80,12 @@ class Job:
     def start(self, resources: Resources, variables: dict[str, str]) -> None:
         """Start all ranks; `variables` hold them to their share of the machine."""
         command = [sys.executable, "-u", "-P", "-m", "jobs.worker", "--workspace", str(self.root), "--tag", self.tag]
-        common = environment() | variables | {"ATTNCTL_JOB_ID": self.job_id, "WORLD_SIZE": str(resources.world)}
+        common = (
+            environment()
+            | snapshot.variables(self.workspace, os.environ)
+            | variables
+            | {"ATTNCTL_JOB_ID": self.job_id, "WORLD_SIZE": str(resources.world)}
+        )
         with self._log.open("ab") as stream:
             for rank in range(resources.world):
                 self._ranks.append(

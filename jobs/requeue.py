@@ -17,6 +17,9 @@ from jobs.place import Place
 STARTS_WITHOUT_A_STEP = 3
 """After so many starts in a row that trained nothing the job is not started again by itself."""
 
+_WAITS = "Job is pending execution"
+"""SLURM's words when it has put the job back into the queue already: a node of it has failed."""
+
 _PATIENCE = 10.0
 """Seconds for which the other ranks' exit records are waited for: the requeue ends them."""
 
@@ -52,5 +55,5 @@ def requeue(incarnation: Incarnation, place: Place) -> str:
     try:
         run(["scontrol", "requeue", place.job_id])
     except CommandError as error:
-        return error.words
+        return "" if _WAITS in error.words else error.words
     return ""

@@ -11,7 +11,7 @@ from typing import Any
 from attnctl.config import Config, SlurmOptions
 from attnctl.records import Resources
 from attnctl.values import SpecError
-from jobs import guard
+from jobs import guard, snapshot
 
 SIGNAL_SECONDS = 120
 """How long before its time limit a job is told to stop, at most; a quarter of the limit when that is shorter."""
@@ -47,7 +47,7 @@ def compose(
         signal_delay_s=_signal_delay(resources.minutes),
         array_parallelism=options.parallel or count,
         dependency=_dependency(options),
-        setup=(guard.around(config, tag, options.setup) if module == _WORKER else list(options.setup)) or None,
+        setup=_setup(config, options, tag, module) or None,
         stderr_to_stdout=True,
         wckey=None,
         # A rank that dies ends the run's other ranks. Since SLURM 22.05 srun does not take over the number of CPUs.
@@ -58,6 +58,13 @@ def compose(
     executor.parameters["map_count"] = count
     text: str = executor._make_submission_file_text(command(config, tag, module), "")
     return text
+
+
+def _setup(config: Config, options: SlurmOptions, tag: str, module: str) -> list[str]:
+    """The user's lines; around them, for the worker, the breaker, and after them the code that it is to run."""
+    if module != _WORKER:
+        return list(options.setup)
+    return [*guard.around(config, tag, options.setup), *snapshot.lines(config.workspace)]
 
 
 def _dependency(options: SlurmOptions) -> str:

@@ -21,7 +21,7 @@ from attnctl.records import Resources, Submission, Where
 from attnctl.rundir import Workspace
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
-from jobs import guard, room, slurm, submissions
+from jobs import guard, room, slurm, snapshot, submissions
 from jobs.adopt import SBATCH_TIMEOUT, adopt
 from jobs.commands import CommandError, run
 from jobs.reserve import Reservation, new_tag, reserve
@@ -127,6 +127,7 @@ class _Sender:
             adopt(self.workspace)  # so that what a killed command left is known for what it is
         self.workspace.submissions.mkdir(parents=True, exist_ok=True)
         _keep_sources(self.workspace, self.specs)
+        snapshot.keep(self.workspace)
         self.begun = True
 
     def _script(self, count: int, tag: str) -> str:

@@ -17,21 +17,17 @@ import socket
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from attnctl import config
 from attnctl.files import create_exclusive, write_atomic
 from attnctl.records import Exit, Request, Resources, Submission
 from attnctl.rundir import Attempt, Incarnation, RunDir, Workspace
 from attnctl.values import SpecError
-from jobs import guard, notify, requeue, space
+from jobs import guard, notify, requeue, snapshot, space
+from jobs.ending import Failure, Position, code_error
 from jobs.place import Place
 from jobs.training.signals import Signals, StopRequested, outcome_of
 from jobs.training.watchdog import Stall, Watchdog
-
-if TYPE_CHECKING:
-    from jobs.training.failure import Failure
-    from jobs.training.loop import Position
 
 _STARTED = time.time()
 
@@ -62,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     incarnation = attempt.incarnation(place.restart)
     space.patiently(lambda: _redirect(incarnation.log(place.rank)), lambda: signals.received)
-    outcome = _train(run, attempt, incarnation, place, found, signals, submission.tag)
+    outcome = _train(run, attempt, incarnation, place, found, signals, submission)
     return 0 if outcome in CLEAN else 1
 
 
@@ -115,18 +111,17 @@ def _train(
     place: Place,
     found: config.Config,
     signals: Signals,
-    tag: str,
+    submission: Submission,
 ) -> str:
     """Train, and leave the exit record of this rank whatever happens; gives the outcome."""
-    from jobs.training.failure import Failure, classify
-    from jobs.training.loop import Position
-    from jobs.training.session import Assignment, perform
-
     position = Position()
     watchdog = Watchdog(lambda stall: _end_stalled(incarnation, place, position, stall))
-    watchdog.start()
     try:
+        from jobs.training.session import Assignment, perform
+
+        watchdog.start()
         signals.check()
+        snapshot.check(found.workspace, os.environ)
         request = Request.read(attempt.request)
         if request is None:
             raise SpecError(f"{attempt.request} is missing: attempt {attempt.number} was never reserved")
@@ -150,13 +145,13 @@ def _train(
         failure = Failure(outcome=outcome, message=f"{stop} came before the training began")
     except BaseException as error:
         log.exception("rank %d failed", place.rank)
-        failure = classify(error)
+        failure = _classified(error)
     watchdog.stop()
     refusal = requeue.refusal(failure.outcome, run, incarnation, place, began=position.began, step=position.step)
     again = place.rank == 0 and not refusal
     _write_exit(incarnation, place, position, failure, requeued=again)
     if failure.outcome == "error" and not failure.secondary and position.step == position.began:
-        guard.count(found.workspace, tag, place.task, failure.message)
+        guard.count(found.workspace, submission.tag, place.task, failure.message)
     log.info("%s at step %d", failure.outcome, position.step)
     if place.rank == 0 and found.notify.wanted:
         notify.after_run(found, run.id)
@@ -171,6 +166,14 @@ def _train(
     return failure.outcome
 
 
+def _classified(error: BaseException) -> Failure:
+    try:
+        from jobs.training.failure import classify
+    except Exception:  # no torch, or a broken one: which is the error
+        return code_error(error)
+    return classify(error)
+
+
 def _continued(found: config.Config, run: RunDir, attempt: Attempt, refused: str) -> str:
     """Submit the run's next attempt, since SLURM has refused to start this one again; what came of it, in words."""
     from jobs.continuation import NoContinuation, go_on
@@ -183,8 +186,6 @@ def _continued(found: config.Config, run: RunDir, attempt: Attempt, refused: str
 
 def _end_stalled(incarnation: Incarnation, place: Place, position: Position, stall: Stall) -> None:
     """Leave word of a loop that stands still, and end the process; SLURM, or the runner here, then ends the others."""
-    from jobs.training.failure import Failure
-
     failure = Failure(
         outcome="stalled",
         message=f"the training stood still for {stall.seconds:.0f} s at {stall.where}",

@@ -7,7 +7,6 @@ import json
 import os
 import platform
 import socket
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,9 @@ import torch
 
 from attnctl.files import write_atomic
 from attnctl.records import Resources
-from attnctl.rundir import Incarnation, RunDir
+from attnctl.rundir import Incarnation, RunDir, Workspace
 from attnctl.values import SpecError
+from jobs import snapshot
 from jobs.place import Place
 
 
@@ -61,13 +61,14 @@ def _recorded_threads(incarnation: Incarnation) -> int:
         return 0  # killed before it wrote the record: then it has trained nothing either
 
 
-def record(incarnation: Incarnation, place: Place, device: torch.device, threads: int) -> None:
-    """Write env.json: what is needed to say on what a number was measured."""
-    write_atomic(incarnation.env, json.dumps(describe(place, device, threads), indent=1).encode() + b"\n")
+def record(incarnation: Incarnation, place: Place, device: torch.device, threads: int, workspace: Workspace) -> None:
+    """Write env.json: what is needed to say on what, and by which code, a number was measured."""
+    document = describe(place, device, threads, snapshot.describe(workspace, os.environ))
+    write_atomic(incarnation.env, json.dumps(document, indent=1).encode() + b"\n")
 
 
-def describe(place: Place, device: torch.device, threads: int) -> dict[str, Any]:
-    """The machine and the software, as JSON values."""
+def describe(place: Place, device: torch.device, threads: int, code: dict[str, Any]) -> dict[str, Any]:
+    """The machine and the software, as JSON values. code: as `jobs.snapshot.describe` gives it."""
     cuda = device.type == "cuda"
     return {
         "started": time.time(),
@@ -84,9 +85,11 @@ def describe(place: Place, device: torch.device, threads: int) -> dict[str, Any]
         "python": platform.python_version(),
         "torch": torch.__version__,
         "cuda": torch.version.cuda if cuda else None,
+        "driver": _driver() if cuda else None,
         "cudnn": torch.backends.cudnn.version() if cuda else None,  # type: ignore[no-untyped-call]
         "packages": {item.name: item.version for item in importlib.metadata.distributions() if item.name},
-        "commit": _commit(),
+        "commit": f"{code['commit']}{'+' if code.get('patch') else ''}" if code.get("commit") else None,
+        "code": code,
     }
 
 
@@ -100,11 +103,11 @@ def _cpu() -> str:
     return platform.processor()
 
 
-def _commit() -> str | None:
-    """The commit of our own source, with `+` when it was changed since; None when it is an installed package."""
-    try:
-        command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--abbrev=40", "--dirty=+"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() or None
+def _driver() -> str | None:
+    """The version of the GPUs' driver."""
+    for path in (Path("/sys/module/nvidia/version"), Path("/proc/driver/nvidia/version")):
+        try:
+            return path.read_text().strip().splitlines()[0]
+        except (OSError, IndexError):
+            continue
+    return None

@@ -19,13 +19,14 @@ from attnctl.rundir import RunDir
 from attnctl.spec import RunSpec
 from jobs import space
 from jobs.data import TrainingData
+from jobs.ending import Position
 from jobs.training import checkpoint
 from jobs.training.evaluation import evaluate
 from jobs.training.events import EventLog
 from jobs.training.failure import Diverged, Superseded
 from jobs.training.group import Group, averaging
 from jobs.training.optim import AveragedWeights, learning_rate, optimizer
-from jobs.training.pace import Cadence, Meter, Reserve
+from jobs.training.pace import Cadence, Meter, Reserve, Thrift
 from jobs.training.replicas import RunningStatistics, Sums, seed_forward, share
 from jobs.training.signals import Signals
 
@@ -36,14 +37,6 @@ _WARM_STEPS = 3
 
 _AGAIN = 10.0
 """Seconds after which a checkpoint for which there was no space is tried again."""
-
-
-@dataclass
-class Position:
-    """How far the run is, for whoever writes its exit record. step: optimizer steps done; began: at this start."""
-
-    step: int = 0
-    began: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +115,7 @@ class Trainer:
         self.finished = False
         self.cadence = Cadence()
         self.reserve = Reserve()
+        self.thrift = Thrift()
         self.agreement = 0  # the step of the next one
         self.diverged = False
         self.meter = Meter()
@@ -278,12 +272,13 @@ class Trainer:
         """Save, evaluate, and tell the epoch's metrics. epoch: from 1.
 
         The checkpoint comes first, so that an end during the evaluation loses nothing but that; a run that goes on
-        from it evaluates again.
+        from it evaluates again. It is left out where it would cost more than a hundredth of the training.
         """
         totals = self._totals()
         steps = self.data.steps_per_epoch
         speed = self.meter.speed(self.position.step)
-        self._save()
+        if self.group.choice(self.thrift.pays(time.monotonic() - self.saved[1], self.around.save_every)):
+            self._save()
         shown = self.averaged.network if self.averaged is not None else self.network
         self.statistics.track(True)
         values = evaluate(shown, self.data, self.group, self._prepare, self.autocast, self.around.beat)
@@ -341,6 +336,7 @@ class Trainer:
         ago = 0.0 if written else max(0.0, self.around.save_every - _AGAIN)
         self.saved = (self.position.step, time.monotonic() - ago)
         self.reserve.saved(time.monotonic() - started)
+        self.thrift.saved(time.monotonic() - started)
         self.around.beat()
 
     def _store(self, state: dict[str, Any], started: float, last: bool) -> bool:

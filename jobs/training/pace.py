@@ -52,6 +52,24 @@ class Reserve:
         return end is not None and end - time.time() < self._LEAST + 2 * (self._slowest_save + self._slowest_lap)
 
 
+class Thrift:
+    """Whether a checkpoint at an epoch's end is worth its time: short epochs of a large network would save all day."""
+
+    _SHARE = 0.01
+    _CHEAP = 0.1  # seconds; a save that takes less is always made
+
+    def __init__(self) -> None:
+        self._cost = 0.0
+
+    def saved(self, seconds: float) -> None:
+        """A checkpoint took so long."""
+        self._cost = seconds
+
+    def pays(self, since: float, at_most: float) -> bool:
+        """Whether `since` seconds of training, lost without it, are worth a checkpoint; `at_most` always are."""
+        return self._cost <= self._CHEAP or since >= min(at_most, self._cost / self._SHARE)
+
+
 class Meter:
     """Speed and loss between two moments of an epoch."""
 

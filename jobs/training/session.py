@@ -18,12 +18,13 @@ from attnctl.spec import RunSpec
 from jobs import space
 from jobs.data import TrainingData, open_data
 from jobs.data.seeding import derive
+from jobs.ending import Position
 from jobs.place import Place
 from jobs.rendezvous import meet
 from jobs.training import environment, initial
 from jobs.training.events import EventLog
 from jobs.training.group import Group
-from jobs.training.loop import Position, Surroundings, train
+from jobs.training.loop import Surroundings, train
 from jobs.training.signals import Signals, outcome_of
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ def perform(assignment: Assignment) -> str:
     events = None
     if group.first:
         check = assignment.signals.check
-        space.patiently(lambda: environment.record(incarnation, place, device, threads), check)
+        space.patiently(lambda: environment.record(incarnation, place, device, threads, assignment.workspace), check)
         events = space.patiently(lambda: EventLog(incarnation.events), check)
     workers = max(0, assignment.resources.cpus_per_task - 1)
     data = open_data(spec, assignment.roots, device, workers)

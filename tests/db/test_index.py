@@ -1,5 +1,6 @@
 """What the index answers."""
 
+import dataclasses
 import subprocess
 import sys
 import time
@@ -10,8 +11,9 @@ import written
 
 import attnctl
 from attnctl.files import write_atomic
-from attnctl.records import Placed, Sweep
+from attnctl.records import Placed, Submission, Sweep
 from attnctl.rundir import Workspace
+from attnctl.state import State
 from attnctl.values import SpecError
 from db import PaperSweep, open_index
 
@@ -162,3 +164,20 @@ def test_the_frames_have_a_row_for_each_run_and_each_value(workspace):
 def test_the_frames_of_an_empty_workspace_are_empty(tmp_path):
     frames = attnctl.load(tmp_path)
     assert (len(frames.runs), len(frames.metrics), list(tmp_path.iterdir())) == (0, 0, [])
+
+
+def test_a_reservation_that_was_closed_without_tasks_is_refused_however_late_it_comes(workspace):
+    run = RUNS[1].id
+    written.submit(workspace, [RUNS[1]], tag="tag2", number=2, job_id=None)
+    path = workspace.submission("tag2")
+    whole = Submission.decode(path.read_bytes())
+    path.unlink()
+    with open_index(workspace) as opened:
+        opened.refresh()
+        assert opened.states([run])[run].state is State.SUBMITTING
+        path.write_bytes(dataclasses.replace(whole, tasks=[], specs={}, failed="it ended before it").encode())
+        opened.refresh()
+        assert (opened.states([run])[run].state, opened.states([run])[run].reason) == (
+            State.REFUSED,
+            "it ended before it",
+        )

@@ -9,6 +9,7 @@ from attnctl.config import Config, SlurmOptions
 from attnctl.records import Resources
 from attnctl.rundir import Workspace
 from attnctl.values import SpecError
+from jobs import snapshot
 from jobs.script import compose
 
 OPTIONS = SlurmOptions(
@@ -24,6 +25,7 @@ OPTIONS = SlurmOptions(
 def test_the_whole_script() -> None:
     resources = Resources(nodes=2, tasks_per_node=4, gpus_per_node=4, cpus_per_task=8, minutes=90)
     text = compose(Config(workspace=Workspace(Path("/work dir"))), OPTIONS, resources, 12, "attnctl-1")
+    code = snapshot.digest()
     assert (
         text
         == f"""\
@@ -52,6 +54,7 @@ def test_the_whole_script() -> None:
 . '/work dir/submissions/attnctl-1.logs/guard.sh' '/work dir/submissions/attnctl-1.logs' '/work dir/runs' 3
 module load cuda
 attnctl_ready
+export ATTNCTL_CODE={code} PYTHONPATH='/work dir/code/{code}'${{PYTHONPATH:+:$PYTHONPATH}}
 
 # command
 export SUBMITIT_EXECUTOR=slurm

@@ -3,6 +3,7 @@
 All on the real cluster, with held jobs: each run is queued once, however often commands were killed.
 """
 
+import errno
 import os
 import subprocess
 import time
@@ -19,7 +20,7 @@ from attnctl.files import write_atomic
 from attnctl.grid import Axes, expand
 from attnctl.records import Exit, Request, Resources, Submission
 from attnctl.rundir import Workspace
-from jobs import submissions
+from jobs import snapshot, submissions
 from jobs.adopt import SBATCH_TIMEOUT
 from jobs.submit import submit
 
@@ -34,11 +35,12 @@ class Place:
     def __init__(self, root: Path) -> None:
         self.root, self.log, self.mark = root, root.with_suffix(".log"), f"killed-{os.getpid()}-{time.monotonic_ns()}"
         root.mkdir()
+        snapshot.keep(Workspace(root))
         (root / "attnctl.toml").write_text(f'[slurm]\nextra = {{ hold = "true", comment = "{self.mark}" }}\n')
         self.workspace = Workspace(root)
 
-    def command(self, words: Sequence[str], kill_at: int = 0) -> int:
-        return run_killed(self.root, kill_at, self.log, lambda: main(["--workspace", str(self.root), *words]))
+    def command(self, words: Sequence[str], kill_at: int = 0, error: int | None = None) -> int:
+        return run_killed(self.root, kill_at, self.log, lambda: main(["--workspace", str(self.root), *words]), error)
 
     def points(self) -> list[str]:
         lines = self.log.read_text().splitlines()
@@ -132,6 +134,30 @@ def test_a_sweep_that_is_killed_anywhere_is_queued_once(make_place: Callable[[],
         assert len(found) == len(set(found)), f"{case}: twice in the queue"
         if len(found) < len(runs):
             time.sleep(0.5)  # an sbatch that outlives its command
+            place.grow_old()
+            assert place.command(words) == 0, f"{case}: {place.log.read_text()}"
+        place.check(runs, case)
+        place.empty()
+
+
+def test_a_disk_that_fills_anywhere_is_told_and_all_goes_on_when_space_returns(
+    make_place: Callable[[], Place],
+) -> None:
+    words = (*SWEEP, "--seed", "0,1")
+    first = make_place()
+    assert first.command(words, error=errno.ENOSPC) == 0, first.log.read_text()
+    points, runs = first.points(), first.workspace.run_ids()
+    for number, name in enumerate(points, 1):
+        place = make_place()
+        error = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)[number % 3]
+        case = f"no space from {number} of {len(points)} on, {name}"
+        code = place.command(words, number, error)
+        said = [line for line in place.log.read_text().splitlines() if line.startswith("attnctl: ")]
+        assert code == 2, f"{case}: {code} {place.log.read_text()}"
+        assert len(said) == 1, f"{case}: {said}"
+        assert os.strerror(error) in said[0], f"{case}: {said}"
+        assert place.command(words) == 0, f"{case}: {place.log.read_text()}"
+        if len(place.queued_runs()) < len(runs):
             place.grow_old()
             assert place.command(words) == 0, f"{case}: {place.log.read_text()}"
         place.check(runs, case)

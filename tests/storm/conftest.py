@@ -12,7 +12,7 @@ import pytest
 from harness import Size, Sweep, end_jobs
 
 ENVIRONMENT = Path(__file__).parents[2] / ".slurm" / "env.sh"
-SHORT = Size(single=7, four=1, parallel=4, pace=0.25)
+SHORT = Size(single=7, four=1, parallel=4, pace=0.4)
 LONG = Size(single=30, four=10, parallel=6, pace=0.5, disk="1g")
 
 

@@ -22,6 +22,8 @@ from jobs.checkpoints import stored
 
 Met = tuple[list[str], str] | None
 FILLER = "filler"
+EPOCH = 11
+"""Steps, of the digits at this batch."""
 
 
 def slurm(*command: str, check: bool = True) -> str:
@@ -162,22 +164,28 @@ def node_up(node: str) -> None:
 
 def slurmd_killed(storm: Storm) -> Met:
     """A node's daemon dies; its tasks train on beside the successors that SLURM starts elsewhere. Then it is back."""
-    live = [one for one in storm.live() if one.shells]
+    live = [one for one in storm.live() if one.shells and len(one.nodes) == 1]  # SLURM ends what other nodes have
     if not live:
         return None
     one = live[0]  # with most work left
-    node = one.nodes[0]  # that of the batch script
+    (node,) = one.nodes
     met = on(storm, [node])
     os.kill(daemon(node), signal.SIGKILL)
     slurm("scontrol", "update", f"nodename={node}", "state=down", "reason=storm")
-    array = one.job.partition("_")[0]  # its other tasks have taken the place of these by now
-    slurm("scontrol", "update", f"jobid={array}", f"arraytaskthrottle={storm.size.parallel + len(met)}", check=False)
+    array = one.job.partition("_")[0]
+    throttle(array, storm.total)  # its other tasks have taken the place of these by now
     number, restart = one.incarnation.token
     successor = storm.trace / f"{one.run}-{number}.{restart + 1}"
     overtaken = until(lambda: successor.exists() and len(successor.read_text().splitlines()) > 15, 120)
     start_slurmd(node)
     node_up(node)
+    throttle(array, storm.size.parallel)
     return met, f"{node}, until {one.run} {'was trained elsewhere' if overtaken else 'waited too long'}"
+
+
+def throttle(array: str, tasks: int) -> None:
+    """How many tasks of the array may run at once; it may have ended."""
+    slurm("scontrol", "update", f"jobid={array}", f"arraytaskthrottle={tasks}", check=False)
 
 
 def slurmctld_killed(storm: Storm) -> Met:
@@ -228,8 +236,9 @@ def killed_in_ingest(storm: Storm) -> Met:
 
 
 def disk_full(storm: Storm) -> Met:
-    """Nothing can be written until a run has met that, or for some seconds."""
+    """Nothing can be written until a run has come to an epoch's end, where it saves."""
     live = storm.live()
+    before = {one.run: trained(storm, one) for one in live}
     filler = storm.root / FILLER
     try:
         with contextlib.suppress(OSError), filler.open("wb", buffering=0) as stream:
@@ -238,12 +247,19 @@ def disk_full(storm: Storm) -> Met:
         with contextlib.suppress(OSError), filler.open("ab", buffering=0) as stream:
             while True:
                 stream.write(bytes(1 << 9))
-        met = until(lambda: {one.run for one in live} - {one.run for one in storm.live()} != set(), 30)
+        met = until(lambda: any(trained(storm, one) > before[one.run] + EPOCH for one in live), 60)
         storm.attnctl("status", "--json")
         storm.attnctl("resume", "--json")
     finally:
         filler.unlink(missing_ok=True)
-    return ([one.run for one in live], "a run met it" if met else "no run met it") if live and met else None
+    return ([one.run for one in live if trained(storm, one) > before[one.run]], "") if met else None
+
+
+def trained(storm: Storm, one: Live) -> int:
+    """Steps that this start of the run has trained."""
+    number, restart = one.incarnation.token
+    path = storm.trace / f"{one.run}-{number}.{restart}"
+    return len(path.read_text().splitlines()) if path.exists() else 0
 
 
 FAULTS: dict[str, Callable[[Storm], Met]] = {

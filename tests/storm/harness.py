@@ -224,6 +224,8 @@ class Storm(Sweep):
                 if self.live() and (met := FAULTS[kind](self)) is not None:
                     runs, words = met
                     hits.append(Hit(kind=kind, at=began, seconds=time.time() - began, runs=runs, words=words))
+                    with (self.aside / "faults").open("a") as stream:  # to be watched
+                        stream.write(f"{began - self.began:6.1f} s  {kind}: {words} ({', '.join(runs)})\n")
                     break
                 states = self.ask("resume") and self.states()
                 if states and len(states) == self.total and set(states.values()) == {"completed"}:

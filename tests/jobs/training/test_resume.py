@@ -40,14 +40,21 @@ def test_a_run_cut_at_several_steps_is_bit_identical(tmp_path: Path, world: int,
         assert torch.equal(tensor, found[name]), name
 
 
-def test_a_truncated_checkpoint_is_passed_over_for_the_one_before(tmp_path: Path) -> None:
+@pytest.mark.parametrize("harm", ["truncated", "newer release", "belongs to run"])
+def test_a_checkpoint_that_is_no_good_is_passed_over_for_the_one_before(tmp_path: Path, harm: str) -> None:
     run = Run.create(tmp_path / "w", make_spec())
     calm = Run.create(tmp_path / "calm", make_spec())
     first = run.train(mischief={0: Mischief(at=6, number=signal.SIGUSR2)})
     newest, before = checkpoint.stored(run.directory)
-    newest.write_bytes(newest.read_bytes()[:-1000])
+    state = torch.load(newest, weights_only=True)
+    bad = {
+        "truncated": newest.read_bytes()[:-1000],
+        "newer release": checkpoint.encode(state | {"format": checkpoint.FORMAT + 1}),
+        "belongs to run": checkpoint.encode(state | {"spec": "0123456789abcdef"}),
+    }
+    newest.write_bytes(bad[harm])
     last = run.train()
-    assert "truncated" in logs(last)
+    assert harm in logs(last)
     assert [row["path"] for row in events(last, "resumed")] == [f"checkpoints/{before.name}"]
     assert metrics(first, last) == metrics(calm.train())
 

@@ -1,6 +1,7 @@
 """Worlds 1, 2 and 4 train the same network, and evaluate every sample once."""
 
 import dataclasses
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,24 @@ def test_other_arithmetic_trains_and_ends_finite(tmp_path: Path, options: dict[s
     events.close()
     assert around.position.step == 15
     assert all(parameter.isfinite().all() and parameter.dtype == torch.float32 for parameter in network.parameters())
+
+
+def test_a_checkpoint_that_costs_much_is_not_made_after_every_short_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = make_run()
+    run = RunDir(tmp_path, tmp_path / "checkpoints")
+    made: list[int] = []
+
+    def slow(run: RunDir, name: checkpoint.Name, state: dict[str, Any], keep: int) -> tuple[Path, int]:
+        made.append(name.step)
+        time.sleep(0.15)
+        return run.checkpoints, 1
+
+    monkeypatch.setattr(checkpoint, "save", slow)
+    around = Surroundings(run=run, token=(1, 0), group=Group(0, 1, torch.device("cpu")), events=None)
+    train(spec, Data(spec), Network(), around)
+    assert made == [5, 15], "after the first epoch, when the cost is not known, and at the end"
 
 
 def test_checkpoints_come_by_the_clock_within_an_epoch_too(tmp_path: Path) -> None:

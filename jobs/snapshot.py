@@ -1,0 +1,174 @@
+"""The code that runs are submitted with, kept beside them: what is edited while jobs wait does not reach them.
+
+    code/<digest>/           the packages that a job imports, as they were; the digest is that of names and contents
+    code/<digest>.json       where they came from: version, commit, the patch's hash, untracked files
+    code/<sha256>.patch      what the working tree had changed since the commit
+
+Only a working tree is kept, such as an editable installation is. An installed wheel is named by its version.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sysconfig
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import attnctl
+from attnctl.files import write_atomic
+from attnctl.rundir import Workspace
+from attnctl.values import SpecError
+
+VARIABLE = "ATTNCTL_CODE"
+PACKAGES = ("attnctl", "jobs")
+
+_TREE = Path(attnctl.__file__).absolute().parents[1]
+
+
+def keep(workspace: Workspace) -> str | None:
+    """Keep the running code in the workspace unless it is there; its digest, None where it is not kept.
+
+    Raises OSError, and SpecError when what is there was changed.
+    """
+    code = digest()
+    if code is None or not _can_be_named(workspace):
+        return None
+    if folder(workspace, code) == _TREE:  # a job that submits the next attempt of its run
+        return code
+    target = folder(workspace, code)
+    if target.is_dir():
+        if _digest_of(target) != code:
+            raise SpecError(f"{target} was changed after it was kept: remove it, and submit again")
+        return code
+    aside = workspace.code / f".{code}.{uuid.uuid4().hex}"
+    try:
+        for name, path in _files(_TREE):
+            (aside / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, aside / name)
+        write_atomic(target.with_suffix(".json"), json.dumps(_origin(workspace.code), indent=1).encode() + b"\n")
+        if _digest_of(aside) != code:
+            raise SpecError(f"{_TREE} was changed while it was copied: submit again")
+        _rename(aside, target)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return code
+
+
+def lines(workspace: Workspace) -> list[str]:
+    """The script's lines by which a job runs the kept code."""
+    code = digest()
+    if code is None or not _can_be_named(workspace):
+        return []
+    path = shlex.quote(str(folder(workspace, code)))
+    return [f"export {VARIABLE}={code} PYTHONPATH={path}${{PYTHONPATH:+:$PYTHONPATH}}"]
+
+
+def variables(workspace: Workspace, environ: Mapping[str, str]) -> dict[str, str]:
+    """The same for a process that is started here."""
+    code = digest()
+    if code is None or not folder(workspace, code).is_dir():
+        return {}
+    before = environ.get("PYTHONPATH")
+    path = str(folder(workspace, code))
+    return {VARIABLE: code, "PYTHONPATH": f"{path}:{before}" if before else path}
+
+
+def check(workspace: Workspace, environ: Mapping[str, str]) -> None:
+    """Raise SpecError unless this process runs the code that its job was submitted with, unchanged."""
+    code = environ.get(VARIABLE)
+    if code is None:
+        return
+    kept = folder(workspace, code)
+    if not kept.is_dir() or not kept.samefile(_TREE):
+        raise SpecError(f"the job was submitted with the code in {kept}, and runs that in {_TREE}")
+    if _digest_of(kept) != code:
+        raise SpecError(f"{kept} was changed after it was kept: attnctl resume submits again")
+
+
+def describe(workspace: Workspace, environ: Mapping[str, str]) -> dict[str, Any]:
+    """What this process runs, for its record: version, digest, commit, the patch's hash, untracked files."""
+    code = environ.get(VARIABLE)
+    if code is not None:
+        try:
+            return {"digest": code} | dict(json.loads(folder(workspace, code).with_suffix(".json").read_bytes()))
+        except (OSError, ValueError):
+            return {"digest": code, "version": attnctl.__version__}
+    return {"digest": digest()} | _origin(None)
+
+
+def folder(workspace: Workspace, code: str) -> Path:
+    """Where the code of a digest lies."""
+    return workspace.code.absolute() / code
+
+
+@functools.cache
+def digest() -> str | None:
+    """The digest of the running code; None for an installed wheel."""
+    installed = {Path(sysconfig.get_path(name)) for name in ("purelib", "platlib")}
+    return None if _TREE in installed else _digest_of(_TREE)
+
+
+def _can_be_named(workspace: Workspace) -> bool:
+    """PYTHONPATH has no way to name a folder with a colon."""
+    return ":" not in str(workspace.root.absolute())
+
+
+def _digest_of(tree: Path) -> str:
+    found = hashlib.sha256()
+    for name, path in _files(tree):
+        data = path.read_bytes()
+        found.update(f"{name}\0{len(data)}\0".encode())
+        found.update(data)
+    return found.hexdigest()[:16]
+
+
+def _files(tree: Path) -> Iterator[tuple[str, Path]]:
+    """The files of the packages below a tree, by name: what Python compiles, and hidden ones, are none."""
+    for package in PACKAGES:
+        for parent, folders, names in os.walk(tree / package):
+            folders[:] = sorted(name for name in folders if name != "__pycache__" and not name.startswith("."))
+            for name in sorted(names):
+                if not name.startswith(".") and not name.endswith((".pyc", "~")):
+                    path = Path(parent, name)
+                    yield path.relative_to(tree).as_posix(), path
+
+
+def _origin(patches: Path | None) -> dict[str, Any]:
+    """Where the running code comes from. patches: the folder that keeps what it has changed since its commit."""
+    patch = _git("diff", "--binary", "HEAD", "--", *PACKAGES)
+    sha256 = hashlib.sha256(patch).hexdigest() if patch else None
+    if patch and patches is not None:
+        write_atomic(patches / f"{sha256}.patch", patch)
+    untracked = _git("ls-files", "-z", "--others", "--exclude-standard", "--", *PACKAGES) or b""
+    return {
+        "version": attnctl.__version__,
+        "tree": str(_TREE),
+        "commit": os.fsdecode(_git("rev-parse", "HEAD") or b"").strip() or None,
+        "patch": sha256,
+        "untracked": [os.fsdecode(name) for name in untracked.split(b"\0") if name],
+    }
+
+
+def _git(*words: str) -> bytes | None:
+    """What git says of the running code's working tree; None when there is no git, or no repository."""
+    try:
+        done = subprocess.run(["git", "-C", str(_TREE), *words], capture_output=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def _rename(aside: Path, target: Path) -> None:
+    try:
+        aside.rename(target)
+    except OSError:
+        if not target.is_dir():  # else another command has just kept the same
+            raise

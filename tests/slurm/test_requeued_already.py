@@ -1,0 +1,21 @@
+"""A job that asks to be started again when SLURM has put it back into the queue already, since a node of it failed."""
+
+import pytest
+from real_cluster import Cluster
+from test_real_training import Specs
+
+from jobs import requeue
+from jobs.place import Place
+
+pytestmark = pytest.mark.slurm
+
+
+def test_a_job_that_waits_in_the_queue_again_is_not_refused_to(cluster: Cluster, make_specs: Specs) -> None:
+    done = cluster.submit(make_specs(1), extra={"hold": "true"})
+    place = Place(
+        job_id=f"{done.job_id}_0", task=0, rank=0, world=0, local_rank=0, restart=0, node="node1", on_slurm=True
+    )
+    incarnation = cluster.attempt(done.tasks[0][0]).incarnation(0)
+    assert requeue.requeue(incarnation, place) == ""
+    cluster.observe(done)
+    assert cluster.states(done) == ["queued"]
