@@ -55,7 +55,7 @@ NEAR = {
     "--kernel": ["0", "4", "-3", "65", "5,6", "seven"],
     "modules": ["elaa", "ela,elaa", "ela,ela", "ela,", "./mine.py:Gate", "./mine.toml", "/"],
 }
-PATHS = {"--workspace", "--output"}
+PATHS = {"--workspace", "--output", "--lock"}
 ZERO_IS_GOOD = {"--gpus-per-node", "--rank"}
 
 
