@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -55,9 +56,12 @@ def networks(config: Config, ids: Sequence[str], device: Device) -> list[Trained
 
 
 def names(networks: Sequence[Trained]) -> list[str]:
-    """What tells the runs apart, such as `ela kernel=5`."""
-    short = short_names([network.spec for network in networks])
-    return [_named(short[network.run]) for network in networks]
+    """What tells the runs apart, such as `ela kernel=5`; how they were trained only where nothing else does."""
+    specs = [network.spec for network in networks]
+    alike = [replace(spec, recipe=specs[0].recipe) for spec in specs]
+    chosen = alike if len(set(alike)) == len(alike) else specs
+    short = short_names(chosen)
+    return [_named(short[spec.id]) for spec in chosen]
 
 
 def _named(name: str) -> str:

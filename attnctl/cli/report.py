@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import stat
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from attnctl.cli import complete, context, output
+from attnctl.cli import complete, context, output, outputs
 from attnctl.values import SpecError, convert
 
 if TYPE_CHECKING:
@@ -132,13 +130,18 @@ def report(
     """
     from reports import formats
 
+    for name, value in (("--sort", sort), ("--cell", cell)):
+        if value == "":
+            raise SpecError(f"{name} is empty; leave it out, or name a column")
     request = _request(sweep, table, paper, missing, _options(rows, columns, seeds, epoch, sort))
     if missing + (provenance or cell is not None) > 1 or ((missing or provenance or cell) and file is not None):
         raise SpecError("--missing and --provenance print instead of the table; give one of them, without -o")
     variant = "standalone" if standalone else "macros" if macros else ""
     if standalone and macros:
         raise SpecError("--standalone and --macros are two documents; give one of them")
-    chosen = "json" if as_json else format or ("latex" if variant and file is None else None)
+    chosen = "json" if as_json else format
+    if chosen is None and variant and file is None:
+        chosen = "latex"
     form = (
         formats.named(chosen, variant)
         if chosen is not None
@@ -147,7 +150,7 @@ def report(
         else formats.named("terminal")
     )
     for written in filter(None, (file, lock)):
-        _check_writable(written)
+        outputs.check_file(written, force=True)
     with context.index() as index:
         index.refresh()
         found = _gathered(index, request, lock)
@@ -275,16 +278,3 @@ def _print_provenance(index: Index, found: Gathered, pattern: str, as_json: bool
             output.line(line)
     else:
         output.note("no runs are behind these numbers")
-
-
-def _check_writable(file: Path) -> None:
-    """Raise SpecError before any work when the file cannot be written."""
-    folder = file.parent
-    if not folder.is_dir():
-        raise SpecError(f"cannot write {file}: there is no folder {folder}")
-    if file.is_dir():
-        raise SpecError(f"cannot write {file}: it is a folder")
-    if file.exists() and not stat.S_ISREG(file.stat().st_mode):
-        raise SpecError(f"cannot write {file}: it is not a regular file; leave -o out and redirect the output")
-    if not os.access(folder, os.W_OK):
-        raise SpecError(f"cannot write {file}: the folder {folder} is not writable")

@@ -62,7 +62,7 @@ NEAR = {
     "--kernel": ["0", "4", "-3", "65", "5,6", "seven"],
     "modules": ["elaa", "ela,elaa", "ela,ela", "ela,", "./mine.py:Gate", "./mine.toml", "/"],
 }
-PATHS = {"--workspace", "--output"}
+PATHS = {"--workspace", "--lock", "--output"}
 ZERO_IS_GOOD = {"--gpus-per-node", "--rank", "--keep"}
 
 

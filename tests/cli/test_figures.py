@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -13,7 +14,8 @@ import pytest
 from cli_run import Result, Run, without_slurm
 from PIL import Image
 
-from attnctl.cli import main
+from attnctl.cli import inspected, main
+from attnctl.grid import Axes, expand
 
 TINY = ("--epochs", "1", "--input-size", "8", "--batch", "256", "--norm-batch", "256", "--run-on", "here")
 
@@ -245,3 +247,14 @@ def test_figures_that_look_into_networks_take_the_paper_s_layers_and_classes(her
     curves = attnctl("figure", "./mine.toml:4", "-o", "c.pdf")
     assert curves.code == 0, curves.err
     assert "epochs to top1 1 " in curves.out
+
+
+def test_networks_are_named_by_what_they_are_and_by_their_training_only_where_nothing_else_tells() -> None:
+    def named(**axes: Any) -> list[str]:
+        networks: Any = [SimpleNamespace(spec=spec) for spec in expand(Axes(**axes)).specs]
+        return inspected.names(networks)
+
+    places = {"backbones": ("resnet20", "mobilenet_v2_cifar"), "datasets": ("cifar10",)}
+    expected = {f"{module} {backbone}" for module in ("no attention", "ela") for backbone in places["backbones"]}
+    assert set(named(modules=("none", "ela"), **places)) == expected
+    assert named(modules=("none",), overrides={"lr": ("0.1", "0.2")}) == ["no attention lr=0.1", "no attention lr=0.2"]
