@@ -14,7 +14,7 @@ from real_cluster import Cluster, slurm
 from attnctl.cli import main
 from attnctl.records import Submission, read_events
 
-pytestmark = pytest.mark.slurm
+pytestmark = [pytest.mark.slurm, pytest.mark.storm]
 
 SMALL = ["--epochs", "2", "--batch", "128", "--norm-batch", "32", "--input-size", "8"]
 LONG = ["--epochs", "400", *SMALL[2:]]

@@ -14,7 +14,7 @@ from attnctl.config import read
 from attnctl.records import Resources, read_events
 from jobs.submit import Submitted
 
-pytestmark = pytest.mark.slurm
+pytestmark = [pytest.mark.slurm, pytest.mark.storm]
 
 
 def events(cluster: Cluster, done: Submitted, restart: int, kind: str) -> list[dict[str, object]]:

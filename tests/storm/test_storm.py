@@ -37,7 +37,7 @@ def weather(
             end_jobs(storm)
 
 
-@pytest.mark.slurm
+@pytest.mark.storm
 @pytest.mark.timeout(1800)
 def test_a_short_storm_ends_with_the_numbers_of_calm_weather(calm: Sweep, tmp_path: Path) -> None:
     report = weather(calm, SHORT, SHORT_KINDS, SEED, tmp_path)
