@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from conftest import LONG, SHORT, calm_sweep
+from calm_weather import LONG, SHORT, calm_sweep
 from faults import FAULTS, restore
 from harness import Hit, Size, Storm, StormError, Sweep, end_jobs, small_disk
 from report import Report, judge
