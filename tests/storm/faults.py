@@ -173,7 +173,7 @@ def slurmd_killed(storm: Storm) -> Met:
     os.kill(daemon(node), signal.SIGKILL)
     slurm("scontrol", "update", f"nodename={node}", "state=down", "reason=storm")
     array = one.job.partition("_")[0]
-    throttle(array, storm.total)  # its other tasks have taken the place of these by now
+    throttle(array, 2 * storm.size.parallel)  # its other tasks have taken the place of these by now
     number, restart = one.incarnation.token
     successor = storm.trace / f"{one.run}-{number}.{restart + 1}"
     overtaken = until(lambda: successor.exists() and len(successor.read_text().splitlines()) > 15, 120)
