@@ -23,6 +23,7 @@ from attnctl.rundir import Incarnation, Workspace
 
 SHIM = Path(__file__).parent / "shim"
 RECIPE = ["--batch", "128", "--norm-batch", "32", "--input-size", "8", "--gpus-per-node", "0"]
+MINUTES = "10"
 FOUR = ["--nodes", "2", "--tasks-per-node", "2"]
 PATIENCE = 600.0
 """Seconds without a run's end after which a storm is given up."""
@@ -116,7 +117,7 @@ class Sweep:
     def sweeps(self) -> Iterator[list[str]]:
         """The commands that ask for the runs."""
         common = ["sweep", "se", "--epochs", str(self.size.epochs), *RECIPE]
-        common += ["--partition", "low", "--time", "10"]
+        common += ["--partition", "low", "--time", MINUTES]
         seeds = [str(seed) for seed in range(self.size.single + self.size.four)]
         alone, four = ",".join(seeds[: self.size.single]), ",".join(seeds[self.size.single :])
         if four:
