@@ -57,6 +57,9 @@ def main(arguments: list[str] | None = None) -> int:
         log.info("surplus: attempt %d of run %s belongs to job %s", attempt.number, run.id, _owner(attempt))
         return 0
     incarnation = attempt.incarnation(place.restart)
+    if _completed_before(attempt, incarnation):
+        log.info("surplus: attempt %d of run %s is completed", attempt.number, run.id)
+        return 0
     space.patiently(lambda: _redirect(incarnation.log(place.rank)), lambda: signals.received)
     outcome = _train(run, attempt, incarnation, place, found, signals, submission)
     return 0 if outcome in CLEAN else 1
@@ -87,6 +90,13 @@ def _assigned(workspace: Workspace, submission: Submission, task: int) -> tuple[
 
 def _owner(attempt: Attempt) -> str:
     return attempt.owner.read_text(encoding="utf-8", errors="replace").strip()
+
+
+def _completed_before(attempt: Attempt, incarnation: Incarnation) -> bool:
+    """Whether an earlier start of this job has completed the run: at its very end SLURM may start a job again."""
+    earlier = (item for item in attempt.incarnations() if item.token < incarnation.token)
+    records = (Exit.read(item.exit(0)) for item in earlier)  # rank 0 writes its own after all have got there
+    return any(record is not None and record.outcome == "completed" for record in records)
 
 
 def _redirect(path: Path) -> None:

@@ -32,8 +32,13 @@ from jobs.training.signals import Signals
 
 log = logging.getLogger(__name__)
 
+_OVERTAKEN = "a later attempt of the run has taken over"
+
 _WARM_STEPS = 3
 """DDP lays its buckets anew after the first backward; a few more cost nothing."""
+
+_LOOK = 5.0
+"""Seconds between two looks for a later attempt or incarnation, for which this one makes place."""
 
 _AGAIN = 10.0
 """Seconds after which a checkpoint for which there was no space is tried again."""
@@ -117,6 +122,7 @@ class Trainer:
         self.reserve = Reserve()
         self.thrift = Thrift()
         self.agreement = 0  # the step of the next one
+        self.looked = time.monotonic()  # for a later attempt or incarnation
         self.diverged = False
         self.meter = Meter()
 
@@ -243,9 +249,11 @@ class Trainer:
         due = self.group.first and time.monotonic() - self.saved[1] >= self.around.save_every
         wait = self.cadence.propose(self.position.step) if self.group.first else 0
         short = self.group.first and self.reserve.is_due(self.around.end)
-        own = (self.around.signals.received, int(self.diverged), int(due), int(short), wait)
-        signal, diverged, save, late, wait = self.group.maximum(own)
+        own = (self.around.signals.received, int(self.diverged), int(due), int(short), wait, int(self._overtaken()))
+        signal, diverged, save, late, wait, overtaken = self.group.maximum(own)
         self.agreement = self.position.step + wait
+        if overtaken:
+            raise Superseded(_OVERTAKEN)
         if diverged:
             raise Diverged(f"the loss is not finite at step {self.position.step} or shortly before")
         losses = self.sums.values[:, 0].sum().item()
@@ -279,6 +287,8 @@ class Trainer:
         speed = self.meter.speed(self.position.step)
         if self.group.choice(self.thrift.pays(time.monotonic() - self.saved[1], self.around.save_every)):
             self._save()
+        else:
+            self._check_token()
         shown = self.averaged.network if self.averaged is not None else self.network
         self.statistics.track(True)
         values = evaluate(shown, self.data, self.group, self._prepare, self.autocast, self.around.beat)
@@ -364,7 +374,14 @@ class Trainer:
         """Raise Superseded, on all ranks, when a later attempt or incarnation of the run exists."""
         newest = self.group.first and checkpoint.is_newest(self.around.run, self.around.token)
         if not self.group.choice(newest):
-            raise Superseded("a later attempt of the run has taken over")
+            raise Superseded(_OVERTAKEN)
+
+    def _overtaken(self) -> bool:
+        """Whether a later attempt or incarnation of the run exists; rank 0 looks now and then."""
+        if not self.group.first or time.monotonic() - self.looked < _LOOK:
+            return False
+        self.looked = time.monotonic()
+        return not checkpoint.is_newest(self.around.run, self.around.token)
 
     def _event(self, kind: str, **values: Any) -> None:
         if self.around.events is not None:

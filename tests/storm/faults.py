@@ -16,7 +16,7 @@ from functools import cache, partial
 from pathlib import Path
 
 import psutil
-from harness import Live, Storm
+from harness import MINUTES, Live, Storm
 
 from jobs.checkpoints import stored
 
@@ -140,6 +140,7 @@ def limited(storm: Storm) -> Met:
         return None
     slurm("scontrol", "update", f"jobid={one.job}", "timelimit=1", check=False)
     met = until(lambda: not any(process.is_running() for process in one.ranks.values()), 120)
+    slurm("scontrol", "update", f"jobid={one.job}", f"timelimit={MINUTES}", check=False)  # else it starts for seconds
     return ([one.run], f"{one.job} at step {one.step}") if met else None
 
 
@@ -173,7 +174,7 @@ def slurmd_killed(storm: Storm) -> Met:
     os.kill(daemon(node), signal.SIGKILL)
     slurm("scontrol", "update", f"nodename={node}", "state=down", "reason=storm")
     array = one.job.partition("_")[0]
-    throttle(array, storm.total)  # its other tasks have taken the place of these by now
+    throttle(array, 2 * storm.size.parallel)  # its other tasks have taken the place of these by now
     number, restart = one.incarnation.token
     successor = storm.trace / f"{one.run}-{number}.{restart + 1}"
     overtaken = until(lambda: successor.exists() and len(successor.read_text().splitlines()) > 15, 120)

@@ -23,6 +23,7 @@ from attnctl.rundir import Incarnation, Workspace
 
 SHIM = Path(__file__).parent / "shim"
 RECIPE = ["--batch", "128", "--norm-batch", "32", "--input-size", "8", "--gpus-per-node", "0"]
+MINUTES = "10"
 FOUR = ["--nodes", "2", "--tasks-per-node", "2"]
 PATIENCE = 600.0
 """Seconds without a run's end after which a storm is given up."""
@@ -116,7 +117,7 @@ class Sweep:
     def sweeps(self) -> Iterator[list[str]]:
         """The commands that ask for the runs."""
         common = ["sweep", "se", "--epochs", str(self.size.epochs), *RECIPE]
-        common += ["--partition", "low", "--time", "10"]
+        common += ["--partition", "low", "--time", MINUTES]
         seeds = [str(seed) for seed in range(self.size.single + self.size.four)]
         alone, four = ",".join(seeds[: self.size.single]), ",".join(seeds[self.size.single :])
         if four:
@@ -142,18 +143,8 @@ class Sweep:
 
     def settle(self, patience: float = PATIENCE) -> None:
         """Resume until every run is completed. Raises StormError when nothing comes to its end any more."""
-        before, since = "", time.monotonic()
-        while True:
-            self.ask("resume")
-            states = self.states()
-            if len(states) == self.total and set(states.values()) == {"completed"}:
-                self.ended = time.time()
-                return
-            now = f"{sorted(states.items())} {sum(path.stat().st_size for path in self.trace.iterdir())}"
-            if now != before:
-                before, since = now, time.monotonic()
-            if time.monotonic() - since > patience:
-                raise StormError(f"nothing changes any more: {states}")
+        watch = Watch(self, patience)
+        while not watch.over():
             time.sleep(2)
 
     # ------------------------------------------------------------------------------------------- seen from outside
@@ -205,6 +196,29 @@ def progress(incarnation: Incarnation) -> int | None:
     return max(steps) if steps and not ended else None
 
 
+class Watch:
+    """Resumes a sweep until all its runs are completed, or none has got on for so many seconds."""
+
+    def __init__(self, sweep: Sweep, patience: float) -> None:
+        self.sweep, self.patience = sweep, patience
+        self.before, self.since = "", time.monotonic()
+
+    def over(self) -> bool:
+        """Whether all are completed. Raises StormError when nothing comes to its end any more."""
+        sweep = self.sweep
+        sweep.ask("resume")
+        states = sweep.states()
+        if len(states) == sweep.total and set(states.values()) == {"completed"}:
+            sweep.ended = time.time()
+            return True
+        now = f"{sorted(states.items())} {sum(path.stat().st_size for path in sweep.trace.iterdir())}"
+        if now != self.before:
+            self.before, self.since = now, time.monotonic()
+        if time.monotonic() - self.since > self.patience:
+            raise StormError(f"nothing changes any more: {states}")
+        return False
+
+
 class Storm(Sweep):
     """A sweep with faults."""
 
@@ -217,7 +231,7 @@ class Storm(Sweep):
         self.rng.shuffle(order)
         self.submit()
         for kind in order:
-            end = time.monotonic() + patience
+            watch = Watch(self, patience)
             while True:
                 time.sleep(self.rng.uniform(0.5, 2.5))
                 began = time.time()
@@ -227,12 +241,8 @@ class Storm(Sweep):
                     with (self.aside / "faults").open("a") as stream:  # to be watched
                         stream.write(f"{began - self.began:6.1f} s  {kind}: {words} ({', '.join(runs)})\n")
                     break
-                states = self.ask("resume") and self.states()
-                if states and len(states) == self.total and set(states.values()) == {"completed"}:
-                    self.ended = time.time()
+                if watch.over():
                     return
-                if time.monotonic() > end:
-                    raise StormError(f"no live run for {kind}: {states}")
             if self.rng.random() < 0.5:
                 self.ask("resume")
         self.settle(patience)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from faults import until
 from harness import Hit, Sweep, queued
 
 from attnctl.records import Event, read_events
@@ -80,7 +81,8 @@ def judge(storm: Sweep, calm: Sweep, hits: Sequence[Hit], seed: int, kinds: dict
     problems += twice_at_once(storm, steps)
     if not problems:
         problems += numbers(storm, calm) + weights(storm, calm) + rebuilt(storm)
-    problems += [f"the queue still has {', '.join(left)}" for left in [queued(storm)] if left]
+    if not stuck and not until(lambda: not queued(storm), 60):
+        problems.append(f"the queue still has {', '.join(queued(storm))}")
     problems += [f"{kind}: {live[kind]} live hits of {wanted}" for kind, wanted in kinds.items() if live[kind] < wanted]
     if trained > MOST * needed:
         problems.append(f"{trained} steps were trained where {needed} were needed")
@@ -209,6 +211,7 @@ def rebuilt(storm: Sweep) -> list[str]:
     for view, order in _VIEWS.items():
         after = query(storm, f"SELECT * FROM {view} ORDER BY {order}")
         if after != before[view]:
-            changed = [(old, new) for old, new in zip(before[view], after, strict=False) if old != new]
-            problems.append(f"the database's {view} differ from its rebuild: {changed[:1] or len(after)}")
+            rows = [(old, new) for old, new in zip(before[view], after, strict=False) if old != new]
+            changed = [(old, new) for old, new in zip(*rows[0], strict=True) if old != new] if rows else len(after)
+            problems.append(f"the database's {view} differ from its rebuild: {changed} in {rows[:1] and rows[0][0][0]}")
     return problems

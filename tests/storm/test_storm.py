@@ -65,7 +65,7 @@ def test_a_long_storm_ends_with_the_numbers_of_calm_weather(slurm_conf: str, tmp
     ],
 )
 def test_without_a_protection_the_same_storm_fails(calm: Sweep, tmp_path: Path, off: str, words: str) -> None:
-    report = weather(calm, SHORT, SHORT_KINDS, SEED, tmp_path, off, patience=120)
+    report = weather(calm, SHORT, SHORT_KINDS, SEED, tmp_path, off, patience=300)
     tell(report, f"without-{off}")
     assert any(words in problem for problem in report.problems), report.problems
 

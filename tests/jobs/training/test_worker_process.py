@@ -12,7 +12,7 @@ from pathlib import Path
 from training_workers import Mischief, Run, events, exit_codes, logs, make_spec, outcomes, wait_until
 
 from attnctl.files import write_atomic
-from attnctl.records import Submission
+from attnctl.records import Exit, Submission
 from attnctl.state import Evidence, State, blamed, decide
 
 
@@ -52,6 +52,20 @@ def test_a_surplus_job_leaves_and_touches_nothing(tmp_path: Path) -> None:
     assert not incarnation.path.exists()
 
 
+def test_a_job_that_is_started_again_after_its_end_leaves_and_touches_nothing(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "w", make_spec())
+    tag, incarnation = run.submit(1)
+    run.directory.attempt(1).owner.write_text("5_0")
+    write_atomic(incarnation.exit(0), Exit(rank=0, at=1.0, outcome="completed").encode())
+    job = {"JOB_ID": "5", "ARRAY_JOB_ID": "5", "ARRAY_TASK_ID": "0", "RESTART_COUNT": "1", "PROCID": "0", "NTASKS": "1"}
+    job |= {"LOCALID": "0", "JOB_NUM_NODES": "1", "NODEID": "0", "JOB_NODELIST": "node1"}
+    command = [sys.executable, "-P", "-m", "jobs.worker", *run.arguments(tag)]
+    environ = {**os.environ, **{f"SLURM_{name}": value for name, value in job.items()}}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert (done.returncode, "is completed" in done.stderr) == (0, True), done.stderr
+    assert [item.token for item in run.directory.attempt(1).incarnations()] == [(1, 0)]
+
+
 def test_a_job_of_a_closed_submission_leaves_and_touches_nothing(tmp_path: Path) -> None:
     """Its runs may have been submitted again since: somebody else's job trains them."""
     run = Run.create(tmp_path / "w", make_spec())
@@ -71,6 +85,17 @@ def test_a_superseded_attempt_stops_before_it_saves(tmp_path: Path) -> None:
         wait_until(lambda: events(incarnation, "model"))
         run.directory.attempt(2).path.mkdir()
         assert exit_codes(processes) == [0, 0], logs(incarnation)
+    assert outcomes(incarnation) == ["superseded"] * 2
+    assert not events(incarnation, "checkpoint")
+
+
+def test_a_superseded_attempt_stops_within_seconds_though_it_does_not_save(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "w", make_spec(batch=64, norm_batch=32))  # epochs of 22 steps
+    slow = {rank: Mischief(slow=1.0) for rank in range(2)}
+    with run.started(2, mischief=slow) as (processes, incarnation):
+        wait_until(lambda: events(incarnation, "progress"))
+        run.directory.attempt(2).path.mkdir()
+        assert exit_codes(processes, 15) == [0, 0], logs(incarnation)
     assert outcomes(incarnation) == ["superseded"] * 2
     assert not events(incarnation, "checkpoint")
 
