@@ -247,7 +247,9 @@ class _Reader(Located):
 
     def _defaults(self, section: Mapping[str, Any]) -> dict[str, Scalar]:
         self.known(
-            section, ("dataset", "backbone", "placement", "seed", "recipe", "run_on", *recipe_fields()), "defaults"
+            section,
+            ("dataset", "model", "backbone", "placement", "seed", "recipe", "run_on", *recipe_fields()),
+            "defaults",
         )
         for key, value in section.items():
             if not isinstance(value, str | int | float | bool):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from attnctl import own
+from attnctl.spec import Task
 from attnctl.values import SpecError, did_you_mean
 
 
@@ -21,7 +22,11 @@ class DataFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """A data set for classification. Sizes in samples; `mean` and `std` per channel, of pixels in 0..1."""
+    """A data set. Sizes in samples; `mean` and `std` per channel, of pixels in 0..1.
+
+    classes: of objects, without background, for detect and instance; with background, which is 0, for segment
+    height, width: of every image; 0 where each image has its own
+    """
 
     name: str
     version: int
@@ -32,8 +37,12 @@ class Dataset:
     width: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
-    layout: Literal["embedded", "cifar", "imagefolder", "loaded"]
-    default_backbone: str
+    layout: Literal["embedded", "cifar", "imagefolder", "loaded", "voc", "coco"]
+    default_backbone: str = ""
+    """Of a classifier; a model has its own."""
+    tasks: tuple[Task, ...] = ("classify",)
+    names: tuple[str, ...] = ()
+    """Of the classes in their order, where they are known without the files."""
     channels: int = 3
     folder: str = ""
     """The name of its folder under the data root."""

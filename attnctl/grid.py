@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from attnctl import attention, backbones, datasets, recipes, sources
+from attnctl import attention, backbones, datasets, models, recipes, sources
 from attnctl.backbones import places
 from attnctl.spec import LOOP_VERSION, NO_MODULE, Recipe, RunSpec, Versions, recipe_fields, recipe_value
 from attnctl.values import Scalar, SpecError, convert, did_you_mean, listed, rejoined, text
@@ -20,7 +20,8 @@ class Axes:
 
     hyperparameters: name -> values, for every module that has it
     addressed: (module, name) -> values, for that module alone; they take the place of `hyperparameters`
-    backbones: empty is each data set's own default
+    backbones: empty is the model's own default, or without one the data set's
+    models: what stands around the backbone; empty is the backbone as a classifier
     overrides: recipe field -> values
     """
 
@@ -28,6 +29,7 @@ class Axes:
     hyperparameters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     addressed: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     backbones: tuple[str, ...] = ()
+    models: tuple[str, ...] = ("",)
     datasets: tuple[str, ...] = ("digits",)
     placements: tuple[str, ...] = ("block",)
     seeds: tuple[str, ...] = ("0",)
@@ -61,15 +63,16 @@ def expand(axes: Axes) -> Expansion:
     specs: dict[str, RunSpec] = {}
     invalid: dict[InvalidCell, None] = {}
     for module in axes.modules:
-        for values, dataset, overrides in itertools.product(
-            _module_settings(axes, module), axes.datasets, _products(_typed_overrides(axes))
+        for values, model, dataset, overrides in itertools.product(
+            _module_settings(axes, module), axes.models, axes.datasets, _products(_typed_overrides(axes))
         ):
-            for backbone in axes.backbones or (datasets.describe(dataset).default_backbone,):
+            for backbone in axes.backbones or (_default_backbone(model, dataset),):
                 for placement in axes.placements if module != NO_MODULE else ("",):
+                    around = _Around(model, backbone, placement, dataset)
                     try:
-                        cells = _cells(module, values, backbone, placement, dataset, axes.recipe, overrides, seeds)
+                        cells = _cells(module, values, around, axes.recipe, overrides, seeds)
                     except SpecError as error:
-                        label = _label(module, values, backbone, dataset, placement, overrides)
+                        label = _label(module, values, around, overrides)
                         invalid[InvalidCell(label, str(error))] = None
                         continue
                     for cell in cells:
@@ -78,19 +81,34 @@ def expand(axes: Axes) -> Expansion:
     return Expansion(list(specs.values()), list(invalid))
 
 
+@dataclass(frozen=True)
+class _Around:
+    """What a cell's module stands in, as typed."""
+
+    model: str
+    backbone: str
+    placement: str
+    dataset: str
+
+
+def _default_backbone(model: str, dataset: str) -> str:
+    """The backbone of a cell for which none is named; empty where there is none, because the two do not fit."""
+    return models.describe(model).backbones[0] if model else datasets.describe(dataset).default_backbone
+
+
 def _cells(
     module: str,
     given: Mapping[str, Scalar],
-    backbone: str,
-    placement: str,
-    dataset: str,
+    around: _Around,
     recipe_name: str | None,
     overrides: Mapping[str, Scalar],
     seeds: Sequence[int],
 ) -> list[RunSpec]:
     """One cell of the grid for each seed; raises SpecError when it cannot be."""
+    model, backbone, placement, dataset = around.model, around.backbone, around.placement, around.dataset
     described = datasets.describe(dataset)
-    recipe = recipes.resolve(recipe_name or recipes.default_for(dataset, backbone), overrides)
+    models.check_fit(model, backbone, dataset)
+    recipe = recipes.resolve(recipe_name or recipes.default_for(dataset, backbone, model), overrides)
     _check_batch(recipe, described)
     values: dict[str, Scalar] = {}
     name, version, place_version = NO_MODULE, "0", 0
@@ -98,11 +116,14 @@ def _cells(
         source = attention.describe(module)
         values = source.resolve(given)
         source.check(values)
-        place = backbones.placement(backbone, placement)
-        norms = backbones.takes_norms(backbone, placement)
-        places.check_fit(source.name, source.replaces, place, norms, backbones.placements(backbone).values())
+        if model and source.needs_map:
+            raise SpecError(f"{source.name} is made for one size of map; {model} sees images of many sizes")
+        place = models.placement(model, backbone, placement)
+        own = models.is_own(model, placement)
+        norms = place.replaces_norms if own else backbones.takes_norms(backbone, placement)
+        places.check_fit(source.name, source.replaces, place, norms, models.placements(model, backbone).values())
         placement, place_version = place.label, place.version
-        for channels in sorted(set(backbones.channels(backbone, placement))):
+        for channels in sorted(set(models.channels(model, backbone, placement))):
             source.check(values, channels)
         values = {
             name: value for name, value in values.items() if name not in source.neutral or value != source.neutral[name]
@@ -123,7 +144,9 @@ def _cells(
                 placement=place_version,
                 dataset=described.version,
                 loop=LOOP_VERSION,
+                model=models.describe(model).version if model else 0,
             ),
+            model=model,
         )
         for seed in seeds
     ]
@@ -139,7 +162,7 @@ def acting(spec: RunSpec) -> list[str]:
     source = attention.describe(spec.module)
     values = {**source.neutral, **dict(spec.hyperparameters)}
     found: dict[str, list[int]] = {}
-    for channels in sorted(set(backbones.channels(spec.backbone, spec.placement))):
+    for channels in sorted(set(models.channels(spec.model, spec.backbone, spec.placement))):
         for name, value in source.acting(values, channels).items():
             found.setdefault(f"{name}={text(values[name])} is {text(value)}", []).append(channels)
     return [f"{source.name} {words} at {listed(places)} channels" for words, places in found.items()]
@@ -149,6 +172,8 @@ def _check_batch(recipe: Recipe, dataset: datasets.Dataset) -> None:
     held = int(dataset.train_size * (1 - recipe.val_split))
     if recipe.batch > held:
         raise SpecError(f"batch {recipe.batch} is larger than the {held} training images of {dataset.name}")
+    if "classify" not in dataset.tasks:
+        return
     fitting = ("none", "imagenet") if dataset.layout == "imagefolder" else ("none", "shift", "crop-flip")
     if recipe.augment not in fitting:
         raise SpecError(f"augment {recipe.augment} does not go with {dataset.name}; it takes {listed(fitting)}")
@@ -218,6 +243,8 @@ def _check_names(axes: Axes) -> None:
         datasets.describe(dataset)
     for backbone in axes.backbones:
         backbones.describe(backbone)
+    for model in axes.models:
+        models.task(model)
     if axes.recipe is not None:
         recipes.load(axes.recipe)
     places_known = backbones.placement_names()
@@ -225,8 +252,8 @@ def _check_names(axes: Axes) -> None:
         short = place.removeprefix(places.REPLACE)
         if short not in places_known and not places.is_pattern(short):
             raise SpecError(f"unknown placement {place!r}{did_you_mean(short, places_known)}")
-    lists = {"module": axes.modules, "backbone": axes.backbones, "dataset": axes.datasets, "seed": axes.seeds}
-    lists |= {"placement": axes.placements, **axes.hyperparameters, **axes.overrides}
+    lists = {"module": axes.modules, "model": axes.models, "backbone": axes.backbones, "dataset": axes.datasets}
+    lists |= {"seed": axes.seeds, "placement": axes.placements, **axes.hyperparameters, **axes.overrides}
     lists |= {f"{module}.{name}": values for (module, name), values in axes.addressed.items()}
     for name, values in lists.items():
         twice = next((value for index, value in enumerate(values) if value in values[:index]), None)
@@ -246,10 +273,9 @@ def _seed(value: str) -> int:
 def _label(
     module: str,
     values: Mapping[str, Scalar],
-    backbone: str,
-    dataset: str,
-    placement: str,
+    around: _Around,
     overrides: Mapping[str, Scalar],
 ) -> str:
     settings = [f"{name}={text(value)}" for name, value in {**values, **overrides}.items()]
-    return " ".join(part for part in (module, *settings, backbone, dataset, placement) if part)
+    where = (around.model, around.backbone, around.dataset, around.placement)
+    return " ".join(part for part in (module, *settings, *where) if part)

@@ -19,6 +19,9 @@ from attnctl.values import Scalar, SpecError, convert, did_you_mean, divisors, l
 
 _BOUNDS: dict[str, Callable[[Any, Any], bool]] = {"at_least": ge, "above": gt, "below": lt, "at_most": le}
 
+Task = Literal["classify", "detect", "instance", "segment"]
+"""What a network is trained for; instance is boxes with masks."""
+
 NO_MODULE = "none"
 """The name that stands for the plain backbone, with no attention module in it."""
 
@@ -78,6 +81,9 @@ class Recipe:
         "part of the training set held out and evaluated instead of the test set", at_least=0, below=1, neutral=0.0
     )
     input_size: int = recipe_field("pixels of the square input; 0 is the data set's own", at_least=0, neutral=0)
+    norms: Literal["", "batch", "frozen", "sync"] = recipe_field(
+        "batch norms of a detector's backbone; empty is the model's own", neutral=""
+    )
 
     def __post_init__(self) -> None:
         if self.batch % self.norm_batch:
@@ -126,6 +132,8 @@ class Versions:
     placement: int
     dataset: int
     loop: int
+    model: int = 0
+    """Of `RunSpec.model`; 0, and left out of the id, of a classifier."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +150,8 @@ class RunSpec:
     versions: Versions
     init: str = ""
     """The weights that it starts from: `run:<id>`, or `file:<SHA-256>` by content; empty is the seed's own."""
+    model: str = ""
+    """What stands around the backbone and decides the task, such as `fasterrcnn`; empty: a classifier."""
 
     @property
     def id(self) -> str:
@@ -156,8 +166,11 @@ class RunSpec:
             for name, value in document["recipe"].items()
             if value != recipe_fields()[name].metadata.get("neutral", _NEVER)
         }
-        if not self.init:
-            del document["init"]
+        for name in ("init", "model"):
+            if not document[name]:
+                del document[name]
+        if not self.versions.model:
+            del document["versions"]["model"]
         return json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
     def without_seed(self) -> RunSpec:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from attnctl import attention, backbones, datasets
+from attnctl import attention, backbones, datasets, models
 from attnctl.backbones.places import Part, Placement, check_fit, find
 from attnctl.backbones.trace import evaluating, trace
 from attnctl.signature import ModuleSource
@@ -36,19 +36,35 @@ class Attended(nn.Module):
 
 
 def build(spec: RunSpec, kept: Path | None = None) -> nn.Module:
-    """The network of a run, newly initialised from torch's generator: its backbone with the attention in place.
+    """The network of a run, newly initialised from torch's generator: its backbone with the attention in place, and
+    the model around it.
 
     kept: the workspace's folder of users' files, for a run that is made of them. Raises SpecError.
     """
     backbone = backbones.of_run(spec.backbone, spec.versions.backbone, kept)
-    network = backbones.build(backbone, datasets.describe(spec.dataset).classes)
-    if spec.module != NO_MODULE:
+    dataset = datasets.describe(spec.dataset)
+    network = backbones.build(backbone, dataset.classes)
+    if not spec.model:
+        if spec.module != NO_MODULE:
+            _attend(network, spec, backbones.placement(backbone, spec.placement), kept, dataset.height)
+        return network
+    own = spec.module != NO_MODULE and models.is_own(spec.model, spec.placement)
+    if spec.module != NO_MODULE and not own:
         place = backbones.placement(backbone, spec.placement)
-        size = spec.recipe.input_size or datasets.describe(spec.dataset).height
-        module = attention.of_run(spec.module, spec.versions.module, kept)
-        # neutral: what a run from before the hyperparameter had
-        insert(network, module, place, {**module.neutral, **dict(spec.hyperparameters)}, size)
+        _attend(network, spec, place, kept, backbones.describe(backbone).input)
+    norms = "batch" if spec.recipe.norms == "sync" else spec.recipe.norms
+    network = models.build(spec.model, network, dataset.classes, norms=norms, size=spec.recipe.input_size)
+    if own:
+        place = models.placement(spec.model, backbone, spec.placement)
+        _attend(network, spec, place, kept, models.describe(spec.model).input)
     return network
+
+
+def _attend(network: nn.Module, spec: RunSpec, place: Placement, kept: Path | None, size: int) -> None:
+    """Put a run's module into a network; size: pixels of its input, unless the recipe has another."""
+    module = attention.of_run(spec.module, spec.versions.module, kept)
+    # neutral: what a run from before the hyperparameter had
+    insert(network, module, place, {**module.neutral, **dict(spec.hyperparameters)}, spec.recipe.input_size or size)
 
 
 def attach(

@@ -122,8 +122,12 @@ def _origin(name: str) -> str:
 
 def family(name: str) -> Mapping[str, Placement]:
     """The placements of a family of networks, by name, and those of any network; not each fits each network."""
-    table = _table("placements.toml")
-    rows = {**table["any"], **table.get(name, {})}
+    return {**family_places("any"), **family_places(name)}
+
+
+def family_places(name: str) -> Mapping[str, Placement]:
+    """The placements of one family alone: of backbones, or of the model of that name; empty when it has none."""
+    rows = _table("placements.toml").get(name, {})
     return {
         place: Placement(
             name=place,

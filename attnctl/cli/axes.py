@@ -23,7 +23,7 @@ def axes(
     defaults: Mapping[str, Scalar],
     init: str = "",
 ) -> Axes:
-    """The axes. given: --backbone, --dataset, --placement, --seed as typed; raises SpecError."""
+    """The axes. given: --model, --backbone, --dataset, --placement, --seed as typed; raises SpecError."""
     typed = {name: ",".join(values) for name, values in given.items() if values is not None}
     standing = {name: text(value) for name, value in defaults.items()}
     chosen = {
@@ -36,6 +36,7 @@ def axes(
         hyperparameters={name: split(value, option_name(name)) for name, value in dynamic.hyperparameters.items()},
         addressed=addresses(addressed),
         backbones=chosen.get("backbone", ()),
+        models=chosen.get("model", ("",)),
         datasets=chosen.get("dataset", ("digits",)),
         placements=chosen.get("placement", ("block",)),
         seeds=chosen.get("seed", ("0",)),

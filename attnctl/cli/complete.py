@@ -49,6 +49,13 @@ def backbones(incomplete: str) -> list[str]:
     return last_of_list(incomplete, backbones.names())
 
 
+def models(incomplete: str) -> list[str]:
+    """The models around a backbone."""
+    from attnctl import models
+
+    return last_of_list(incomplete, models.names())
+
+
 def datasets(incomplete: str) -> list[str]:
     """The data sets."""
     from attnctl import datasets
@@ -57,12 +64,12 @@ def datasets(incomplete: str) -> list[str]:
 
 
 def placements(incomplete: str) -> list[str]:
-    """The placements of all backbones."""
-    from attnctl import backbones
+    """The placements of all backbones and models."""
+    from attnctl import backbones, models
 
-    return last_of_list(
-        incomplete, sorted({place for n in backbones.names() for place in backbones.describe(n).placements})
-    )
+    of_backbones = {place for name in backbones.names() for place in backbones.describe(name).placements}
+    of_models = {place for name in models.names() for place in models.describe(name).placements}
+    return last_of_list(incomplete, sorted(of_backbones | of_models))
 
 
 def recipes(incomplete: str) -> list[str]:

@@ -19,6 +19,15 @@ Backbones = Annotated[
         autocompletion=complete.backbones,
     ),
 ]
+Models = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Detectors or segmentation networks around the backbone; without it a classifier.",
+        rich_help_panel=AXES,
+        metavar="VALUES",
+        autocompletion=complete.models,
+    ),
+]
 Datasets = Annotated[
     list[str] | None,
     typer.Option(

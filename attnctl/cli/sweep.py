@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from attnctl.cli import complete, context, options, sweeps
-from attnctl.cli.declared import AXES, Backbones, Datasets, Placements, Seeds
+from attnctl.cli.declared import AXES, Backbones, Datasets, Models, Placements, Seeds
 from attnctl.cli.of_paper import PaperOptions, check_hyperparameters
 from attnctl.cli.synthesis import synthesize
 from attnctl.cli.where import Asked, Device, RunOn
@@ -55,6 +55,7 @@ def sweep(
             metavar="GLOBS",
         ),
     ] = None,
+    model: Models = None,
     backbone: Backbones = None,
     dataset: Datasets = None,
     placement: Placements = None,
@@ -125,7 +126,7 @@ def sweep(
     of_paper.check(modules, parameter, init)
     config = context.config(new=True)
     start = initial.find(config.workspace, init)
-    given = {"backbone": backbone, "dataset": dataset, "placement": placement, "seed": seed}
+    given = {"model": model, "backbone": backbone, "dataset": dataset, "placement": placement, "seed": seed}
     if modules is not None:
         request = axes(
             modules,

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
-from attnctl import backbones, datasets
+from attnctl import backbones, datasets, models
 from attnctl.recipes import file
 from attnctl.spec import Recipe, recipe_fields, recipe_from
 from attnctl.values import Scalar, SpecError, did_you_mean, listed
@@ -53,8 +53,10 @@ def _load(name: str) -> Mapping[str, Scalar]:
     return MappingProxyType(tomllib.loads((_FOLDER / f"{name}.toml").read_text(encoding="utf-8")))
 
 
-def default_for(dataset: str, backbone: str) -> str:
-    """The recipe that goes with a data set and a backbone when none is named."""
+def default_for(dataset: str, backbone: str, model: str = "") -> str:
+    """The recipe that goes with a data set and a backbone, or a model, when none is named; raises SpecError."""
+    if model:
+        return models.describe(model).recipe(dataset)
     if dataset not in _BY_DATASET:
         return datasets.describe(dataset).recipe
     return _BY_DATASET[dataset][backbones.describe(backbone).light]

@@ -1,0 +1,157 @@
+"""What stands around a backbone: detectors and segmentation networks. Data files, read without torch.
+
+models.toml      what there is, a row each
+channels.json    model/backbone -> the channels at each of the model's own places: made by `python -m attnctl.channels`
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from attnctl import backbones, datasets
+from attnctl.backbones.places import Placement
+from attnctl.spec import Task
+from attnctl.values import SpecError, did_you_mean, listed
+
+if TYPE_CHECKING:
+    from torch import nn
+
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A network around a backbone.
+
+    backbones: those that fit, the default first
+    input: pixels of the side that it is made for; of the short side where images keep their shape
+    norms: the backbone's batch norms unless a recipe says otherwise
+    recipes: data set -> the recipe that goes with it
+    """
+
+    name: str
+    task: Task
+    build: str
+    backbones: tuple[str, ...]
+    input: int
+    norms: str
+    recipes: Mapping[str, str]
+    version: int
+    source: str
+
+    @property
+    def placements(self) -> Mapping[str, Placement]:
+        """The places that are not in the backbone, by name."""
+        return backbones.family_places(self.name)
+
+    def recipe(self, dataset: str) -> str:
+        """The recipe that goes with it and a data set; raises SpecError."""
+        if dataset not in self.recipes:
+            known = listed(self.recipes)
+            raise SpecError(f"{self.name} has no recipe for {dataset}, but for {known}; name one by --recipe")
+        return self.recipes[dataset]
+
+
+@cache
+def _table() -> dict[str, dict[str, Any]]:
+    return tomllib.loads((FOLDER / "models.toml").read_text(encoding="utf-8"))
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """The models, by name."""
+    return tuple(sorted(_table()))
+
+
+@cache
+def describe(name: str) -> Model:
+    """The model of that name; raises SpecError with the nearest one."""
+    if name not in _table():
+        raise SpecError(f"unknown model {name!r}{did_you_mean(name, names())}")
+    row = _table()[name]
+    return Model(
+        name=name,
+        **{**row, "backbones": tuple(row["backbones"]), "recipes": MappingProxyType(dict(row["recipes"]))},
+    )
+
+
+def task(name: str) -> Task:
+    """What a run of that model is trained for; the empty model is the backbone as a classifier."""
+    return describe(name).task if name else "classify"
+
+
+def check_fit(name: str, backbone: str, dataset: str) -> None:
+    """Raise SpecError unless the backbone and the data set go with the model (empty: a classifier)."""
+    if name and backbones.describe(backbone).name not in describe(name).backbones:
+        raise SpecError(f"{name} does not go around {backbone}; these fit: {listed(describe(name).backbones)}")
+    wanted, served = task(name), datasets.describe(dataset).tasks
+    if wanted in served:
+        return
+    fitting = [item for item in datasets.names() if wanted in datasets.describe(item).tasks]
+    models = [item for item in names() if describe(item).task in served]
+    raise SpecError(
+        f"{name or 'a classifier'} is for the task {wanted}, {dataset} for {listed(served)}; data sets that fit: "
+        f"{listed(fitting) if fitting else 'none'}"
+        + (f"; models that fit {dataset}: {listed(models)}" if models else "")
+    )
+
+
+def placements(name: str, backbone: str) -> Mapping[str, Placement]:
+    """The placements of the backbone, and the model's own where there is one."""
+    own = describe(name).placements if name else {}
+    return {**backbones.placements(backbone), **own}
+
+
+def is_own(name: str, placement: str) -> bool:
+    """Whether a placement is the model's own: it is found in the whole network, the others in the backbone."""
+    return bool(name) and _named(describe(name).placements, placement) is not None
+
+
+def placement(name: str, backbone: str, place: str) -> Placement:
+    """A placement of the model or its backbone, by its name or a pattern of the backbone's parts; raises SpecError."""
+    own = _named(describe(name).placements, place) if name else None
+    if own is not None:
+        return own
+    try:
+        return backbones.placement(backbone, place)
+    except SpecError as error:
+        more = listed(describe(name).placements) if name and describe(name).placements else ""
+        raise SpecError(f"{error}; {name} itself has {more}" if more else str(error)) from error
+
+
+def channels(name: str, backbone: str, place: str) -> tuple[int, ...]:
+    """The channels at each place of a placement, in the order of the network; raises SpecError."""
+    if not is_own(name, place):
+        return backbones.channels(backbone, place)
+    return tuple(_channels()[f"{name}/{backbones.describe(backbone).name}"][placement(name, backbone, place).name])
+
+
+def _named(known: Mapping[str, Placement], name: str) -> Placement | None:
+    return next((row for row in known.values() if name in (row.name, row.label, *row.also)), None)
+
+
+@cache
+def _channels() -> dict[str, dict[str, list[int]]]:
+    document: dict[str, dict[str, list[int]]] = json.loads((FOLDER / "channels.json").read_text(encoding="utf-8"))
+    return document
+
+
+def build(name: str, body: nn.Module, classes: int, *, norms: str = "", size: int = 0) -> nn.Module:
+    """The model around a backbone's network, in which the attention may be already.
+
+    classes: of objects without background (detect, instance), of pixels with it (segment). norms: batch or frozen;
+    empty is the model's own. size: pixels of the input's side; 0 is the model's own.
+    """
+    described = describe(name)
+    module, _, function = described.build.partition(":")
+    make = getattr(import_module(module), function)
+    network: nn.Module = make(body, classes, norms=norms or described.norms, size=size)
+    return network

@@ -1,0 +1,55 @@
+"""Images of any shape in one square batch, each with its shape kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from attnctl.values import SpecError
+
+GREY = 114 / 255
+"""What is beside the image, in 0..1 (the released YOLOX's)."""
+
+STEP = 32
+"""The sides of squares are multiples of it: the coarsest map's stride."""
+
+
+class Letterbox(nn.Module):
+    """Resizes each image until it touches two sides of the square, and puts it at the square's top left.
+
+    min_size: sides of the square in pixels. While training one of them is drawn for each forward from torch's default
+    generator, where there are several; otherwise the last one is taken. Raises SpecError unless each is a multiple of 32.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.min_size: tuple[int, ...] = (size,)
+        self.side()
+
+    def side(self) -> int:
+        """The side of the next square."""
+        index = len(self.min_size) - 1
+        if self.training and index:
+            index = int(torch.randint(index + 1, ()))
+        side = self.min_size[index]
+        if side < STEP or side % STEP:
+            raise SpecError(f"an input of {side} pixels does not do: its side must be a multiple of {STEP}")
+        return side
+
+    def forward(self, images: Sequence[Tensor]) -> tuple[Tensor, list[float]]:
+        """images: (3, H, W) each, in 0..1 -> the batch (B, 3, side, side), and the factor of each one's resizing."""
+        side = self.side()
+        batch = images[0].new_full((len(images), 3, side, side), GREY)
+        factors = []
+        for square, image in zip(batch, images, strict=True):
+            height, width = image.shape[-2:]
+            longest = max(height, width)
+            size = max(1, height * side // longest), max(1, width * side // longest)
+            if size != (height, width):
+                image = F.interpolate(image[None], size, mode="bilinear", align_corners=False)[0]
+            square[:, : size[0], : size[1]] = image
+            factors.append(side / longest)
+        return batch, factors
