@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Callable
-from typing import NamedTuple
 
 import torch
 from PIL import Image
@@ -15,23 +14,10 @@ from torchvision.transforms import v2
 
 from jobs.data.errors import DataError
 from jobs.data.files import ImageFiles
-from jobs.data.seeding import derive
+from jobs.data.loader import Unreadable, Wanted, drawing
 
 Transform = Callable[[Image.Image], Tensor]
 _DAMAGED = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
-
-
-class Wanted(NamedTuple):
-    """An image by number; `draw` is the (step, replica, position) that its randomness derives from."""
-
-    number: int
-    draw: tuple[int, int, int] = (0, 0, 0)
-
-
-class Unreadable(NamedTuple):
-    """In an image's place, so that the error comes out of a worker process as one line."""
-
-    message: str
 
 
 class Images(Dataset[tuple[Tensor, int] | Unreadable]):
@@ -48,8 +34,7 @@ class Images(Dataset[tuple[Tensor, int] | Unreadable]):
             image = decoded(lambda: self._files.read(number), self._files.name(number))
         except DataError as error:
             return Unreadable(str(error))
-        with torch.random.fork_rng(devices=[]):  # torchvision draws from the global generator
-            torch.default_generator.manual_seed(derive(self._seed, "augment", *wanted.draw))
+        with drawing(self._seed, wanted):
             return self._transform(image), int(self._files.labels[wanted.number])
 
 
