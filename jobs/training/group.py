@@ -72,6 +72,14 @@ class Group:
         dist.broadcast_object_list(box, src=0, group=self._side)
         return box[0]
 
+    def gathered(self, value: T) -> list[T]:
+        """Each rank's value in the order of the ranks, on rank 0; nothing elsewhere."""
+        if self._side is None:
+            return [value]
+        parts: list[Any] | None = [None] * self.world if self.first else None
+        dist.gather_object(value, parts, dst=0, group=self._side)
+        return parts or []
+
     @torch.no_grad()
     def copy_from_first(self, tensors: Sequence[Tensor]) -> None:
         """Overwrite tensors with rank 0's; one transfer per type."""
