@@ -7,7 +7,6 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models import MobileNetV2, ResNet
@@ -54,18 +53,18 @@ class Features(nn.Module):
         self.taps = {_wrapped(self, path): name for path, name in taps.items()}
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
-        """x: (B, 3, H, W) -> the maps by their names; the last block's own is `last`."""
-        maps: dict[str, Tensor] = OrderedDict()
+        """x: (B, 3, H, W) -> the maps by their names."""
+        maps: dict[str, Tensor] = {}
         hooks = [
             self.get_submodule(path).register_forward_hook(partial(_keep, maps, name))
             for path, name in self.taps.items()
         ]
         try:
-            last = self.features(x)
+            self.features(x)
         finally:
             for hook in hooks:
                 hook.remove()
-        return OrderedDict({**{name: maps[name] for name in self.taps.values()}, "last": last})
+        return OrderedDict((name, maps[name]) for name in self.taps.values())
 
 
 def _keep(maps: dict[str, Tensor], name: str, _part: nn.Module, _inputs: object, output: Tensor) -> None:
@@ -93,18 +92,10 @@ def pyramid_maps(body: nn.Module) -> tuple[nn.Module, list[int]]:
         return maps, [body.inplanes >> 3 - index for index in range(4)]
     if isinstance(body, MobileNetV2):
         taps = {f"features.{block}": str(index) for index, block in enumerate((3, 6, 13, 17))}
-        return _Levels(body, taps), [24, 32, 96, 320]
-    raise SpecError(f"{type(body).__name__} has no maps for a feature pyramid; torchvision's ResNet and MobileNetV2 have")
-
-
-class _Levels(Features):
-    """The maps at the taps alone."""
-
-    def forward(self, x: Tensor) -> dict[str, Tensor]:
-        """x: (B, 3, H, W) -> the maps by their names."""
-        maps = super().forward(x)
-        del maps["last"]
-        return maps
+        return Features(body, taps), [24, 32, 96, 320]
+    raise SpecError(
+        f"{type(body).__name__} has no maps for a feature pyramid; torchvision's ResNet and MobileNetV2 have"
+    )
 
 
 def apply_norms(body: nn.Module, norms: str, *, buffers: bool = True) -> None:
@@ -192,15 +183,10 @@ def ends_with_stride_16(body: nn.Module) -> None:
                 conv.dilation = conv.padding = (2, 2)
 
 
-def parameters(network: nn.Module) -> int:
-    """How many parameters a network has, frozen ones too."""
-    return sum(parameter.numel() for parameter in network.parameters())
-
-
 def kaiming(network: nn.Module) -> None:
     """Initialise convolutions after He et al., by their outputs, and their offsets with zero."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
             if module.bias is not None:
-                torch.nn.init.zeros_(module.bias)
+                nn.init.zeros_(module.bias)

@@ -1,0 +1,127 @@
+"""SSDLite at 320 pixels around MobileNeXt and MobileNetV2 (EAN, tables 4 and 5).
+
+In the form of the code that MobileNeXt's results were made with: 3,476,308 parameters with MobileNeXt and 20 classes;
+MobileNetV2 and 80 classes 4,304,138.
+"""
+
+from collections import OrderedDict
+
+from torch import Tensor, nn
+from torchvision.models import MobileNetV2
+from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
+from torchvision.models.detection.ssd import SSD, SSDScoringHead
+from torchvision.models.mobilenetv2 import InvertedResidual
+
+from attnctl.attention._norm import BatchNorm2d
+from attnctl.backbones.mobilenext import MobileNeXt
+from attnctl.models.body import Features, apply_norms, kaiming
+from attnctl.values import SpecError
+
+_SIZE = 320
+_SCALES = [45 * level / 320 for level in range(1, 8)]
+"""Sides of the boxes of the six maps over that of the image; the seventh is for the last one's larger square."""
+
+_COCO = 80
+
+
+class _Maps(nn.Module):
+    """The body's maps at strides 16 and 32 and those of four more blocks, each of half the resolution."""
+
+    def __init__(self, body: Features, extras: nn.ModuleList) -> None:
+        super().__init__()
+        self.body = body
+        self.extras = extras
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """x: (B, 3, H, W) -> "0" to "5"."""
+        maps = self.body(x)
+        x = maps.pop("last", maps["1"])
+        for index, block in enumerate(self.extras):
+            x = block(x)
+            maps[str(index + 2)] = x
+        return OrderedDict(sorted(maps.items()))
+
+
+def build(body: nn.Module, classes: int, *, norms: str = "batch", size: int = 0) -> nn.Module:
+    """SSD (Liu et al., ECCV 2016, arXiv:1512.02325) with separable heads (Sandler et al., CVPR 2018, section 6.2).
+
+    body: its classifier is dropped. classes: without background. norms: as `body.apply_norms` takes them. size: of the
+    side that images are resized to; 0 is 320. Raises SpecError.
+    """
+    apply_norms(body, norms)
+    maps, channels = _maps(body)
+    last = [2] if classes == _COCO else [2, 3]  # as their files for COCO and for VOC have it
+    boxes = DefaultBoxGenerator([[2, 3]] * 5 + [last], scales=_SCALES)
+    side = size or _SIZE
+    network: nn.Module = SSD(
+        maps,
+        boxes,
+        (side, side),
+        classes + 1,
+        head=_Head(channels, boxes.num_anchors_per_location(), classes + 1),
+    )
+    network.body_prefix = "backbone.body."  # type: ignore[assignment]
+    return network
+
+
+def _maps(body: nn.Module) -> tuple[nn.Module, list[int]]:
+    """The network of all six maps, and their channels."""
+    if isinstance(body, MobileNeXt):
+        taps = {"features.13.expand": "0", "features.20.expand": "1", "features.20": "last"}
+        channels = [576, 1280, 512, 256, 256, 128]
+        widths = zip(channels[1:], (256, 128, 128, 128), channels[2:], strict=False)
+        extras = [_sandglass_extra(inputs, hidden, outputs) for inputs, hidden, outputs in widths]
+    elif isinstance(body, MobileNetV2):
+        taps = {"features.13": "0", "features.18": "1"}
+        channels = [96, 1280, 512, 256, 256, 64]
+        widths = zip(channels[1:], (0.2, 0.5, 0.5, 0.5), channels[2:], strict=False)
+        extras = [InvertedResidual(inputs, outputs, 2, ratio, BatchNorm2d) for inputs, ratio, outputs in widths]
+    else:
+        raise SpecError(f"ssdlite320 does not go around {type(body).__name__}; MobileNeXt and MobileNetV2 fit")
+    blocks = nn.ModuleList(extras)
+    kaiming(blocks)
+    return _Maps(Features(body, taps), blocks), channels
+
+
+def _sandglass_extra(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
+    """A depthwise convolution that halves, and a linear bottleneck."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, inputs, 3, 2, 1, groups=inputs, bias=False),
+        BatchNorm2d(inputs),
+        nn.ReLU6(inplace=True),
+        nn.Conv2d(inputs, hidden, 1, bias=False),
+        BatchNorm2d(hidden),
+        nn.Conv2d(hidden, outputs, 1, bias=False),
+        BatchNorm2d(outputs),
+        nn.ReLU6(inplace=True),
+    )
+
+
+class _Head(nn.Module):
+    """Classes and boxes of each map, by separable convolutions, at the last one by a 1x1 convolution."""
+
+    def __init__(self, channels: list[int], boxes: list[int], classes: int) -> None:
+        super().__init__()
+        self.classification_head = SSDScoringHead(_predictors(channels, boxes, classes), classes)
+        self.regression_head = SSDScoringHead(_predictors(channels, boxes, 4), 4)
+
+    def forward(self, maps: list[Tensor]) -> dict[str, Tensor]:
+        """Six maps (B, C, H, W) -> cls_logits (B, boxes, classes) and bbox_regression (B, boxes, 4)."""
+        return {"bbox_regression": self.regression_head(maps), "cls_logits": self.classification_head(maps)}
+
+
+def _predictors(channels: list[int], boxes: list[int], values: int) -> nn.ModuleList:
+    outputs = [count * values for count in boxes]
+    *separable, last = zip(channels, outputs, strict=True)
+    predictors = nn.ModuleList([*(_separable(*widths) for widths in separable), nn.Conv2d(*last, 1)])
+    for part in predictors.modules():
+        if isinstance(part, nn.Conv2d):
+            nn.init.xavier_uniform_(part.weight)
+            assert part.bias is not None
+            nn.init.zeros_(part.bias)
+    return predictors
+
+
+def _separable(inputs: int, outputs: int) -> nn.Sequential:
+    depthwise = nn.Conv2d(inputs, inputs, 3, padding=1, groups=inputs)
+    return nn.Sequential(depthwise, BatchNorm2d(inputs), nn.ReLU6(inplace=True), nn.Conv2d(inputs, outputs, 1))
