@@ -2,62 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
 
 from attnctl import own
-from attnctl.spec import Task
+from attnctl.descriptor import Archive, DataFile, Dataset
+from attnctl.scenes import SCENES
 from attnctl.values import SpecError, did_you_mean
 
-
-@dataclass(frozen=True)
-class DataFile:
-    """A file that must be there, relative to the data set's folder; its MD5 when the publisher gives one."""
-
-    name: str
-    md5: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Dataset:
-    """A data set. Sizes in samples; `mean` and `std` per channel, of pixels in 0..1.
-
-    classes: of objects, without background, for detect and instance; with background, which is 0, for segment
-    height, width: of every image; 0 where each image has its own
-    """
-
-    name: str
-    version: int
-    classes: int
-    train_size: int
-    test_size: int
-    height: int
-    width: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    layout: Literal["embedded", "cifar", "imagefolder", "loaded", "voc", "coco"]
-    default_backbone: str = ""
-    """Of a classifier; a model has its own."""
-    tasks: tuple[Task, ...] = ("classify",)
-    names: tuple[str, ...] = ()
-    """Of the classes in their order, where they are known without the files."""
-    channels: int = 3
-    folder: str = ""
-    """The name of its folder under the data root."""
-    files: tuple[DataFile, ...] = ()
-    url: str = ""
-    archive: str = ""
-    md5: str = ""
-    """Of the archive."""
-    source: str = ""
-    recipe: str = "cifar"
-    """The recipe that goes with it; the built-in data sets have theirs in `attnctl.recipes`."""
-    load: str = ""
-    """Of layout `loaded`: `module:function` that takes the folder (None without one) and gives the training and the
-    test set, each as (images, labels): arrays (n, 3, H, W) of bytes and (n,) of whole numbers."""
-
+__all__ = ["DATASETS", "Archive", "DataFile", "Dataset", "describe", "missing_files", "names"]
 
 _CIFAR_MEAN, _CIFAR_STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 
@@ -142,6 +95,7 @@ DATASETS = {
             files=(DataFile("train"), DataFile("val")),
             source="ILSVRC 2012, as class folders under train/ and val/, or as tar shards",
         ),
+        *SCENES,
     )
 }
 

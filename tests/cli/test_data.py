@@ -51,6 +51,13 @@ def test_the_list_has_every_data_set(capsys: pytest.CaptureFixture[str], folder)
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:]] == [
         "cifar10",
         "cifar100",
+        "coco",
         "digits",
+        "digits-det",
+        "digits-seg",
         "imagenet",
+        "voc07",
+        "voc0712",
+        "voc12",
+        "voc12-seg",
     ]
