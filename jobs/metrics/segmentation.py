@@ -18,8 +18,8 @@ IGNORED = 255
 class MeanIoU:
     """miou and pixel_accuracy. classes: with the background.
 
-    The IoU of a class is of all pixels of the set, as in PASCAL VOC: hits / (hits + misses + false alarms). A class that
-    is neither there nor found anywhere has none, and is no part of the mean.
+    The IoU of a class is of all pixels of the set, as in PASCAL VOC: hits / (hits + misses + false alarms). A class
+    that is neither there nor found anywhere has none, and is no part of the mean.
     """
 
     def __init__(self, classes: int) -> None:

@@ -1,0 +1,36 @@
+"""Several ranks give the very numbers of one."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from ranks import IMAGES, answers_of, evaluate, metrics
+
+from jobs.training.group import Group
+
+
+@pytest.mark.parametrize("world", [2, 3])
+def test_ranks_together_give_the_very_numbers_of_one(world, tmp_path):
+    alone = metrics()
+    evaluate(0, 1, alone)
+    expected = {}
+    for name, metric in alone.items():
+        metric.gather(Group(0, 1, torch.device("cpu")))
+        expected[name] = (metric.compute(), IMAGES)
+    assert answers_of(world, tmp_path) == [expected] * world
+    alone["coco"].write(tmp_path / "1.json")
+    assert (tmp_path / f"{world}.json").read_bytes() == (tmp_path / "1.json").read_bytes()
+    assert {*expected["coco"][0]} >= {"ap", "mask_ap", "mask_ap_large"}
+
+
+def test_an_image_that_two_ranks_evaluated_is_an_error(tmp_path):
+    assert answers_of(2, tmp_path, twice=True) == ["2 images were evaluated twice"]
+
+
+def test_values_without_gathering_are_those_of_one_process():
+    first, second = metrics(), metrics()
+    for found in (first, second):
+        evaluate(0, 1, found)
+    for name, metric in first.items():
+        metric.gather(Group(0, 1, torch.device("cpu")))
+        assert metric.compute() == second[name].compute()
