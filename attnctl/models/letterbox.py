@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from attnctl.values import SpecError
 
@@ -20,8 +20,8 @@ STEP = 32
 class Letterbox(nn.Module):
     """Resizes each image until it touches two sides of the square, and puts it at the square's top left.
 
-    min_size: sides of the square in pixels. While training one of them is drawn for each forward from torch's default
-    generator, where there are several; otherwise the last one is taken. Raises SpecError unless each is a multiple of 32.
+    min_size: sides of the square in pixels, multiples of 32; else SpecError is raised. While training one of them is
+    drawn for each forward from torch's default generator, where there are several; otherwise the last one is taken.
     """
 
     def __init__(self, size: int) -> None:
@@ -49,7 +49,7 @@ class Letterbox(nn.Module):
             longest = max(height, width)
             size = max(1, height * side // longest), max(1, width * side // longest)
             if size != (height, width):
-                image = F.interpolate(image[None], size, mode="bilinear", align_corners=False)[0]
+                image = functional.interpolate(image[None], size, mode="bilinear", align_corners=False)[0]
             square[:, : size[0], : size[1]] = image
             factors.append(side / longest)
         return batch, factors

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 from torchvision.ops import box_convert, box_iou
 
 RADIUS = 1.5
@@ -82,7 +82,7 @@ def assign(
     rank = cost.argsort(dim=1, stable=True).argsort(dim=1)
     matched = (rank < count[:, None]) & near
     contested = matched.sum(0) > 1
-    cheapest = F.one_hot(cost.argmin(0), len(boxes)).T.bool()
+    cheapest = functional.one_hot(cost.argmin(0), len(boxes)).T.bool()
     matched = torch.where(contested, cheapest, matched)
     chosen = matched.any(0).nonzero().flatten()
     owner = matched[:, chosen].int().argmax(0)
@@ -92,9 +92,9 @@ def assign(
 def _class_cost(classes: Tensor, objectness: Tensor, labels: Tensor) -> Tensor:
     """(M, N): binary cross-entropy of each point's scores with each box's class.
 
-    A score is the geometric mean of the class's probability and the object's. Logarithms end at -100, as in torch's own.
+    A score is the geometric mean of the class's probability and the object's; logarithms end at -100, as torch's do.
     """
-    yes = (F.logsigmoid(classes) + F.logsigmoid(objectness)[:, None]) / 2
+    yes = (functional.logsigmoid(classes) + functional.logsigmoid(objectness)[:, None]) / 2
     no = (-yes.expm1()).log().clamp(min=-100)
     yes = yes.clamp(min=-100)
     return -(no.sum(1)[:, None] + yes[:, labels] - no[:, labels]).T

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 from torchvision.ops import batched_nms, clip_boxes_to_image
 
 from attnctl.backbones.cspdarknet import CspDarknet
+from attnctl.models.body import apply_norms
 from attnctl.models.letterbox import Letterbox
 from attnctl.models.simota import Points, assign
 from attnctl.models.targets import Target, trained
@@ -82,14 +83,14 @@ class YoloxNano(nn.Module):
         count = chosen.sum().clamp(min=1)
         losses = {
             "loss_box_reg": 5 * (1 - paired_iou(decoded[chosen], wanted[chosen]).square()).sum(),
-            "loss_objectness": F.binary_cross_entropy_with_logits(objectness, object_there, reduction="sum"),
-            "loss_classifier": F.binary_cross_entropy_with_logits(
+            "loss_objectness": functional.binary_cross_entropy_with_logits(objectness, object_there, reduction="sum"),
+            "loss_classifier": functional.binary_cross_entropy_with_logits(
                 classes[chosen], class_there[chosen], reduction="sum"
             ),
         }
         if self.l1:
             own = points.at(chosen.nonzero()[:, 1])
-            losses["loss_l1"] = F.l1_loss(predicted[chosen], own.encode(wanted[chosen]), reduction="sum")
+            losses["loss_l1"] = functional.l1_loss(predicted[chosen], own.encode(wanted[chosen]), reduction="sum")
         return {name: loss / count for name, loss in losses.items()}
 
     def _detect(self, classes: Tensor, objectness: Tensor, boxes: Tensor, image: Tensor, factor: float) -> Target:
@@ -122,10 +123,11 @@ def _area(boxes: Tensor) -> Tensor:
 def build(body: nn.Module, classes: int, *, norms: str = "batch", size: int = 0) -> nn.Module:
     """YOLOX-Nano around CSPDarknet-nano, in which the attention may be already.
 
-    classes: of objects, without background. norms: batch, or frozen: the backbone's norms are constants, and its stem
-    and first stage are not trained. size: pixels of the square input; 0 is 640. Raises SpecError.
+    classes: of objects, without background. norms: of the backbone, as `body.apply_norms` takes them, but not frozen.
+    size: pixels of the square input, a multiple of 32; 0 is 640. Raises SpecError.
     """
     if not isinstance(body, CspDarknet):
         raise SpecError(f"YOLOX-Nano goes around cspdarknet_nano, not {type(body).__name__}")
+    apply_norms(body, norms)
     body.classifier = nn.Identity()
     return YoloxNano(body, classes, size or SIZE)
