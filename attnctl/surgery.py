@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,36 +37,61 @@ class Attended(nn.Module):
         return x.permute(0, 2, 3, 1) if self.last else x
 
 
+@dataclass(frozen=True)
+class Attention:
+    """A module with all of its hyperparameters, and where in a network it goes."""
+
+    module: ModuleSource
+    place: Placement
+    hyperparameters: Mapping[str, Scalar]
+
+
 def build(spec: RunSpec, kept: Path | None = None) -> nn.Module:
-    """The network of a run, newly initialised from torch's generator: its backbone with the attention in place, and
-    the model around it.
+    """The network of a run, newly initialised from torch's generator, with the attention in place.
 
     kept: the workspace's folder of users' files, for a run that is made of them. Raises SpecError.
     """
     backbone = backbones.of_run(spec.backbone, spec.versions.backbone, kept)
     dataset = datasets.describe(spec.dataset)
-    network = backbones.build(backbone, dataset.classes)
-    if not spec.model:
-        if spec.module != NO_MODULE:
-            _attend(network, spec, backbones.placement(backbone, spec.placement), kept, dataset.height)
-        return network
-    own = spec.module != NO_MODULE and models.is_own(spec.model, spec.placement)
-    if spec.module != NO_MODULE and not own:
-        place = backbones.placement(backbone, spec.placement)
-        _attend(network, spec, place, kept, backbones.describe(backbone).input)
-    norms = "batch" if spec.recipe.norms == "sync" else spec.recipe.norms
-    network = models.build(spec.model, network, dataset.classes, norms=norms, size=spec.recipe.input_size)
-    if own:
+    attended = None
+    if spec.module != NO_MODULE:
+        module = attention.of_run(spec.module, spec.versions.module, kept)
         place = models.placement(spec.model, backbone, spec.placement)
-        _attend(network, spec, place, kept, models.describe(spec.model).input)
+        # neutral: what a run from before the hyperparameter had
+        attended = Attention(module, place, {**module.neutral, **dict(spec.hyperparameters)})
+    if not spec.model:
+        size = spec.recipe.input_size or dataset.height
+        return network_of(backbone, dataset.classes, attended, size=size)
+    norms = "batch" if spec.recipe.norms == "sync" else spec.recipe.norms  # the loop makes them sync
+    size = spec.recipe.input_size
+    return network_of(backbone, dataset.classes, attended, model=spec.model, norms=norms, size=size)
+
+
+def network_of(
+    backbone: str, classes: int, attended: Attention | None, *, size: int, model: str = "", norms: str = ""
+) -> nn.Module:
+    """A backbone with attention in it, and the model around it where there is one; raises SpecError.
+
+    size: pixels of the square input; with a model, as `models.build` takes it, as norms.
+    """
+    network = backbones.build(backbone, classes)
+    if not model:
+        _attend(network, attended, size)
+        return network
+    own = attended is not None and models.is_own(model, attended.place.label)
+    if not own:
+        _attend(network, attended, backbones.describe(backbone).input)
+    network = models.build(model, network, classes, norms=norms, size=size)
+    if own:
+        if next(network.parameters()).is_meta:
+            raise NotImplementedError("a model's own places are found by a forward, which looks at values")
+        _attend(network, attended, size or models.describe(model).input)
     return network
 
 
-def _attend(network: nn.Module, spec: RunSpec, place: Placement, kept: Path | None, size: int) -> None:
-    """Put a run's module into a network; size: pixels of its input, unless the recipe has another."""
-    module = attention.of_run(spec.module, spec.versions.module, kept)
-    # neutral: what a run from before the hyperparameter had
-    insert(network, module, place, {**module.neutral, **dict(spec.hyperparameters)}, spec.recipe.input_size or size)
+def _attend(network: nn.Module, attended: Attention | None, size: int) -> None:
+    if attended is not None:
+        insert(network, attended.module, attended.place, attended.hyperparameters, size)
 
 
 def attach(
@@ -92,7 +119,7 @@ def attach(
 
 
 def insert(
-    network: nn.Module, name: str | ModuleSource, place: Placement, hyperparameters: dict[str, Scalar], size: int
+    network: nn.Module, name: str | ModuleSource, place: Placement, hyperparameters: Mapping[str, Scalar], size: int
 ) -> None:
     """Put a module after each place, or in the place of it; raises SpecError when there is none or it does not fit.
 
@@ -120,7 +147,7 @@ def insert(
         _put(network, second, Attended(network.get_submodule(second), made[first], shapes[second].last))
 
 
-def _made(module: ModuleSource, part: Part, hyperparameters: dict[str, Scalar]) -> nn.Module:
+def _made(module: ModuleSource, part: Part, hyperparameters: Mapping[str, Scalar]) -> nn.Module:
     channels, height, width = part.shape or (0, 0, 0)
     return attention.create(module, channels, (height, width), **hyperparameters)
 

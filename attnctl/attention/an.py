@@ -10,6 +10,9 @@ from attnctl.attention._norm import BatchNorm1d, BatchNorm2d, GroupNorm
 from attnctl.attention._switchable import SwitchableNorm
 from attnctl.signature import check_constructed
 
+_WIDE = 256
+"""The channels from which `wide` counts."""
+
 
 class AN(nn.Module):
     """Attentive Normalization (Li, Sun and Wu, arXiv:1908.01259, equations 6 and 7): takes the place of a norm.
@@ -21,12 +24,15 @@ class AN(nn.Module):
     norm: the norm whose affine transformation it replaces
     separate: weights of their own for scale and offset (section 1.2)
     mixture: what gives the weights: fc, one layer; se, a full SE unit (section 3.2); conv, conv-ReLU-mean (section 3.3)
+    wide: components from 256 channels on, as the authors' ResNets have 20 in their last two stages; 0: K there too
     """
 
     version = 1
     replaces = True
+    neutral: ClassVar = {"wide": 0}
     rules: ClassVar = {
         "1 <= K <= 1024": "K must be from 1 to 1024",
+        "0 <= wide <= 1024": "wide must be from 0, which is K, to 1024",
         "norm != 'gn' or divides(32, C)": "norm=gn has 32 groups, which must divide the channels",
         "form == 'paper' or mixture == 'fc'": "mixture is a choice of form=paper",
     }
@@ -40,18 +46,24 @@ class AN(nn.Module):
         norm: Literal["bn", "gn", "ln", "in", "sn"] = "bn",
         separate: bool = False,
         mixture: Literal["fc", "se", "conv"] = "fc",
+        wide: int = 0,
     ) -> None:
         super().__init__()
-        check_constructed(self, channels, K=K, form=form, norm=norm, mixture=mixture)
+        check_constructed(self, channels, K=K, form=form, norm=norm, mixture=mixture, wide=wide)
+        components = wide if wide and channels >= _WIDE else K
 
         def weights() -> nn.Module:
-            return _Released(channels, K, norm == "bn") if form == "released" else _PAPER[mixture](channels, K)
+            return (
+                _Released(channels, components, norm == "bn")
+                if form == "released"
+                else _PAPER[mixture](channels, components)
+            )
 
         self.normalise = _normalise(norm, channels)
         self.weights = weights()
         self.offset_weights = weights() if separate else None
-        self.scale = nn.Parameter(1 + 0.1 * torch.randn(K, channels))
-        self.offset = nn.Parameter(0.1 * torch.randn(K, channels))
+        self.scale = nn.Parameter(1 + 0.1 * torch.randn(components, channels))
+        self.offset = nn.Parameter(0.1 * torch.randn(components, channels))
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (B, C, H, W) -> the same shape."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from attnctl import attention, backbones, surgery
+from attnctl import attention, models, surgery
 from attnctl.complexity import Cell
 from attnctl.complexity.count import count
 from attnctl.complexity.record import Shapes
@@ -18,9 +18,7 @@ def built_and_counted(what: Cell, *, memory: bool) -> Counts:
     """The counts of a cell's network, on the meta device: no memory, no arithmetic. Raises SpecError or ValueError."""
     shape = (what.channels, what.size, what.size)
     try:
-        with torch.device("meta"), Shapes():
-            network = built(what)
-        return count(network, shape, memory=memory)
+        return count(_on_meta(what), shape, memory=memory)
     except (SpecError, ValueError):
         raise
     except (RuntimeError, NotImplementedError):
@@ -28,13 +26,29 @@ def built_and_counted(what: Cell, *, memory: bool) -> Counts:
         return count(built(what), shape, memory=memory)
 
 
+def built_without_memory(what: Cell) -> nn.Module:
+    """The network of a cell, on the meta device where it can be built there. Raises SpecError or ValueError."""
+    try:
+        return _on_meta(what)
+    except (SpecError, ValueError):
+        raise
+    except (RuntimeError, NotImplementedError):
+        return built(what)
+
+
+def _on_meta(what: Cell) -> nn.Module:
+    with torch.device("meta"), Shapes():
+        return built(what)
+
+
 def built(what: Cell) -> nn.Module:
     """The network of a cell, on torch's default device."""
     values = dict(what.hyperparameters)
     if not what.backbone:
         return attention.create(what.module, what.channels, (what.size, what.size), **values)
-    network = backbones.build(what.backbone, what.classes)
+    attended = None
     if what.module != NO_MODULE:
-        place = backbones.placement(what.backbone, what.placement)
-        surgery.insert(network, attention.describe(what.module), place, values, what.size)
-    return network
+        place = models.placement(what.model, what.backbone, what.placement)
+        attended = surgery.Attention(attention.describe(what.module), place, values)
+    own = what.model and what.size == models.describe(what.model).input
+    return surgery.network_of(what.backbone, what.classes, attended, model=what.model, size=0 if own else what.size)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from platformdirs import user_cache_path
 
-from attnctl import attention, backbones
+from attnctl import attention, backbones, models
 from attnctl.complexity.work import Counts
 from attnctl.spec import NO_MODULE
 
@@ -25,7 +25,8 @@ def key(what: Cell) -> str:
     """What the counts of a cell are kept under: the cell, its users' sources, our own sources, the libraries."""
     version = "" if what.module == NO_MODULE else attention.describe(what.module).version
     network = backbones.describe(what.backbone).version if what.backbone else 0
-    document = json.dumps([asdict(what), version, network, _sources()], sort_keys=True)
+    model = models.describe(what.model).version if what.model else 0
+    document = json.dumps([asdict(what), version, network, model, _sources()], sort_keys=True)
     return hashlib.sha256(document.encode()).hexdigest()[:32]
 
 
@@ -40,7 +41,9 @@ def _sources() -> str:
             digest.update(b"none")
     home = Path(__file__).parent.parent
     files = [
-        path for folder in ("attention", "backbones", "complexity") for path in home.joinpath(folder).rglob("*.[pt]*")
+        path
+        for folder in ("attention", "backbones", "models", "complexity")
+        for path in home.joinpath(folder).rglob("*.[pt]*")
     ]
     for path in sorted([*files, home / "surgery.py"]):
         if path.suffix in {".py", ".toml"}:

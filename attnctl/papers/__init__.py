@@ -33,8 +33,8 @@ A row:
 
 What a cell is made with stands in the row, its group or the table; the nearest wins:
 
-    backbone, placement, dataset, module, hyperparameters      what is built; the module is none, the placement block,
-                             unless it is said
+    model, backbone, placement, dataset, module, hyperparameters      what is built; the module is none, the placement
+                             block, and there is no model around the backbone, unless it is said
     recipe                   how it is trained; the data set's own unless it is said
     train                    fields of the recipe that differ. A list is several runs, of which the one with the
                              highest mean of the table's first trained column counts
@@ -45,7 +45,7 @@ What a cell is made with stands in the row, its group or the table; the nearest 
     head                     whether the counted code had a layer for the mean before the classifier, where ours
                              has a function
     written                  how the counted code wrote the module, where it differs from [written.MODULE]
-    task                     detection or segmentation: rows that wait for it
+    task                     detection or segmentation, of rows whose network is none of attnctl's: they wait
 
 A figure:
 

@@ -11,9 +11,9 @@ from functools import cache
 from typing import Literal
 
 from attnctl import attention, papers
-from attnctl.complexity import Cell, Counts, Written, cell, convention, counts
+from attnctl.complexity import Cell, Counts, Written, cell, convention, counts, parameters
 from attnctl.complexity.conventions import LAYERS
-from attnctl.papers.model import CLASSIFICATION, COUNTED, Column, Row, Setup, Table
+from attnctl.papers.model import COUNTED, Column, Row, Setup, Table
 from attnctl.values import SpecError, listed
 
 Verdict = Literal["match", "explained", "not reproduced", "waits", "not built"]
@@ -28,7 +28,7 @@ class Figure:
     """A published figure beside ours.
 
     column: its key. published: as printed. computed: ours, to the same digit. exact: ours, whole
-    verdict: match; explained: no match, and why; not reproduced; waits: for a task that there is not yet;
+    verdict: match; explained: no match, and why; not reproduced; waits: its network is none of attnctl's;
         not built: the network cannot be built here
     """
 
@@ -86,7 +86,7 @@ def _figure(table: Table, row: Row, column: Column, keep: bool) -> Figure:
     computed: str | None = None
     notes = [row.note]
     verdict: Verdict
-    if setup.task != CLASSIFICATION:
+    if setup.waits:
         verdict = "waits"
     else:
         try:
@@ -172,6 +172,8 @@ def count(setup: Setup, column: Column, way: str | None = None, *, keep: bool = 
 
 def _count(what: Cell, setup: Setup, column: Column, way: str, keep: bool) -> int:
     check_way(way)
+    if what.model and way == EXACT and column.metric == "params":
+        return parameters(what, keep=keep)
     found = _counts(what) if keep else counts(what, memory=False, keep=False)
     if way == EXACT:
         return found.parameters if column.metric == "params" else found.macs
@@ -191,7 +193,7 @@ def cells(setup: Setup) -> list[Cell]:
     """The networks of a cell: one, or a module alone for each of its maps. Raises SpecError."""
     values = dict(setup.hyperparameters)
     if not setup.maps:
-        return [cell(setup.module, values, setup.backbone, setup.placement, setup.dataset)]
+        return [cell(setup.module, values, setup.backbone, setup.placement, setup.dataset, model=setup.model)]
     resolved = tuple(sorted(attention.describe(setup.module).resolve(values).items()))
     return [
         Cell(module=setup.module, hyperparameters=resolved, channels=channels, size=side)

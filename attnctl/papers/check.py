@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from attnctl import attention, backbones, datasets, lines, papers, recipes
+from attnctl import attention, backbones, datasets, lines, models, papers, recipes
 from attnctl.papers import audit
 from attnctl.papers.document import Document
-from attnctl.papers.model import CLASSIFICATION, COUNTED, Column, Figure, Paper, Row, Setup, Table
+from attnctl.papers.model import COUNTED, Column, Figure, Paper, Row, Setup, Table
 from attnctl.papers.runs import Cells, Overrides, cells_of, figure_cells
 from attnctl.spec import NO_MODULE
 from attnctl.values import SpecError
@@ -36,8 +36,9 @@ def check(file: str) -> tuple[Paper, list[Checked]]:
 
 
 def _checked(name: str, caption: str, rows: int, found: list[Cells]) -> Checked:
-    tasks = Counter(task for _, task in {(cells.row.name, cells.row.setup.task) for cells in found})
-    del tasks[CLASSIFICATION]
+    tasks = Counter(
+        task for _, task in {(item.row.name, item.row.setup.task) for item in found if item.row.setup.waits}
+    )
     runs = {spec.id for cells in found for spec in cells.specs}
     return Checked(name, caption, rows, len(runs), dict(tasks))
 
@@ -55,7 +56,7 @@ class _Checker:
                 self._cell(table, index, row, column)
         found = cells_of(table, Overrides())
         for cells in found:
-            if cells.reason and cells.row.setup.task == CLASSIFICATION:
+            if cells.reason and not cells.row.setup.waits:
                 path = ("tables", table.number, "rows", table.rows.index(cells.row))
                 raise self._document.error(path, cells.reason)
         return _checked(f"table {table.number}", table.caption, len(table.rows), found)
@@ -64,7 +65,7 @@ class _Checker:
         """The runs behind a figure."""
         found = figure_cells(figure, paper, Overrides())
         for cells in found:
-            if cells.reason and cells.row.setup.task == CLASSIFICATION:
+            if cells.reason and not cells.row.setup.waits:
                 raise self._document.error(("figures", figure.number), f"{cells.row.name}: {cells.reason}")
         return _checked(f"figure {figure.number}", figure.caption, len({cells.row.name for cells in found}), found)
 
@@ -100,17 +101,23 @@ def _questions(setup: Setup, column: Column) -> Iterator[tuple[str, Callable[[],
     if setup.module != NO_MODULE:
         yield "module", lambda: attention.describe(setup.module)
         yield "hyperparameters", lambda: _check_hyperparameters(setup)
-    if setup.task != CLASSIFICATION or column.kind in {"words", "trait"}:
+    if setup.waits or column.kind in {"words", "trait"}:
         return
+    if setup.model:
+        yield "model", lambda: models.describe(setup.model)
     if not setup.maps:
         yield "backbone", lambda: backbones.describe(_said(setup.backbone, "backbone"))
         yield "dataset", lambda: datasets.describe(_said(setup.dataset, "dataset"))
         if setup.module != NO_MODULE:
-            yield "placement", lambda: backbones.placement(setup.backbone, setup.placement)
+            yield "placement", lambda: models.placement(setup.model, setup.backbone, setup.placement)
     if column.kind == "run":
-        yield "recipe", lambda: recipes.load(setup.recipe or recipes.default_for(setup.dataset, setup.backbone))
+        yield "recipe", lambda: recipes.load(setup.recipe or _default_recipe(setup))
     if column.metric in COUNTED:
         yield f"{column.metric}_as", lambda: audit.check_way(audit.way_of(setup, column))
+
+
+def _default_recipe(setup: Setup) -> str:
+    return recipes.default_for(setup.dataset, setup.backbone, setup.model)
 
 
 def _check_hyperparameters(setup: Setup) -> None:

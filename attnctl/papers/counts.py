@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from attnctl import attention, backbones
+from attnctl import attention, backbones, models
 from attnctl.complexity import CONVENTIONS, Cell, Written
 from attnctl.files import write_atomic
 from attnctl.papers import audit
-from attnctl.papers.model import CLASSIFICATION, COUNTED, Column, Setup
+from attnctl.papers.model import COUNTED, Column, Setup
 from attnctl.spec import NO_MODULE
 from attnctl.values import SpecError, text
 
@@ -38,11 +38,11 @@ class Count:
 
 
 def of(setup: Setup, column: Column) -> Count | None:
-    """What a cell's network counts; none for a task that waits, and for what cannot be built here.
+    """What a cell's network counts; none for a network that is none of attnctl's, and for what cannot be built here.
 
     setup: `row.setup_of(column)`. Torch, and the user's cache of counts, only for what is not in the file.
     """
-    if column.metric not in COUNTED or setup.task != CLASSIFICATION:
+    if column.metric not in COUNTED or setup.waits:
         return None
     try:
         known = _known().get(key(setup, column))
@@ -74,7 +74,7 @@ def asked_for() -> Iterator[tuple[str, Setup, Column]]:
         for row in table.rows:
             for column in audit.columns(table):
                 setup = row.setup_of(column)
-                if setup.task == CLASSIFICATION and (name := key(setup, column)) not in seen:
+                if not setup.waits and (name := key(setup, column)) not in seen:
                     seen.add(name)
                     yield name, setup, column
 
@@ -87,9 +87,11 @@ def _network(what: Cell) -> str:
         words += [what.module, str(attention.describe(what.module).version), *values]
     if what.backbone:
         words += ["in"] if words else []
+        words += [what.model, str(models.describe(what.model).version)] if what.model else []
         words += [what.backbone, str(backbones.describe(what.backbone).version)]
         if what.module != NO_MODULE:
-            words += ["at", what.placement, str(backbones.placement(what.backbone, what.placement).version)]
+            place = models.placement(what.model, what.backbone, what.placement)
+            words += ["at", what.placement, str(place.version)]
         words += ["for", str(what.classes), "classes"]
     return " ".join([*words, "of", f"{what.channels}x{what.size}x{what.size}"])
 

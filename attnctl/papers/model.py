@@ -7,11 +7,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from attnctl import models
+from attnctl.spec import Task
 from attnctl.values import Scalar
 
 CLASSIFICATION = "classification"
 TASKS = (CLASSIFICATION, "detection", "segmentation")
-"""What a network does; only the first can be built and trained here."""
+"""What a row's network does where it is none of attnctl's: such a row waits. The task of a model follows from it."""
 
 Kind = Literal["run", "params", "flops", "fps", "trait", "words"]
 
@@ -21,15 +23,18 @@ TRAITS = ("keeps_channels", "long_range", "lightweight")
 COUNTED = ("params", "flops")
 """What is counted on a network without training it."""
 
-METRICS = {
-    CLASSIFICATION: ("top1", "top5", "loss", "train_loss", "train_top1"),
-    "detection": ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large", "map", "map50", "map75"),
-    "segmentation": ("miou", "mask_ap", "mask_ap50", "mask_ap75", "pixel_accuracy"),
+_BOXES = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large", "map", "map50", "map75", "train_loss")
+
+METRICS: Mapping[Task, tuple[str, ...]] = {
+    "classify": ("top1", "top5", "loss", "train_loss", "train_top1"),
+    "detect": _BOXES,
+    "instance": (*_BOXES, *(f"mask_{name}" for name in _BOXES[:6])),
+    "segment": ("miou", "pixel_accuracy", "loss", "train_loss"),
 }
 """Task -> what a training of it measures. ap: COCO's, the mean over ten thresholds; map: VOC's, at one threshold."""
 
 
-MEASURED = tuple(metric for metrics in METRICS.values() for metric in metrics)
+MEASURED = tuple(dict.fromkeys(metric for metrics in METRICS.values() for metric in metrics))
 """The metrics of all tasks."""
 
 FIGURES = ("sweep", "curves", "scatter", "cam", "histogram")
@@ -69,6 +74,9 @@ class Setup:
     """What a cell is built, counted and trained with."""
 
     task: str = CLASSIFICATION
+    """Of a network that is none of attnctl's; see `waits`."""
+    model: str = ""
+    """What stands around the backbone, such as `fasterrcnn`; empty: the backbone as a classifier."""
     backbone: str = ""
     placement: str = "block"
     dataset: str = ""
@@ -87,6 +95,16 @@ class Setup:
     flops_unit: str = ""
     head: bool | None = None
     written: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def waits(self) -> bool:
+        """Whether its network is none of attnctl's, so that it cannot be built or trained here."""
+        return self.task != CLASSIFICATION and not self.model
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What a training of it measures; raises SpecError for a model that there is not."""
+        return MEASURED if self.waits else METRICS[models.task(self.model)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,7 @@ PAPER: Mapping[str, Kind] = {
 }
 SETUP: Mapping[str, Kind] = {
     "task": kinds.one_of(TASKS),
+    "model": kinds.line,
     "backbone": kinds.line,
     "placement": kinds.line,
     "dataset": kinds.line,

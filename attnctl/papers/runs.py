@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any, Self
 
-from attnctl import backbones, grid
+from attnctl import grid, models
 from attnctl.grid import Axes
-from attnctl.papers.model import CLASSIFICATION, METRICS, Column, Figure, Paper, Row, Setup, Table
+from attnctl.papers.model import Column, Figure, Paper, Row, Setup, Table
 from attnctl.spec import NO_MODULE, RunSpec, recipe_fields
 from attnctl.values import Scalar, SpecError, did_you_mean, text
 
@@ -19,6 +19,7 @@ from attnctl.values import Scalar, SpecError, did_you_mean, text
 class Overrides:
     """What is asked for instead of what the paper has, as typed; empty texts are the paper's own."""
 
+    model: str = ""
     backbone: str = ""
     placement: str = ""
     dataset: str = ""
@@ -38,7 +39,7 @@ class Overrides:
     def from_json(cls, document: Mapping[str, Any]) -> Self:
         """What `to_json` gave; raises SpecError."""
         try:
-            values = {name: str(document.get(name, "")) for name in ("backbone", "placement", "dataset", "recipe")}
+            values = {name: str(document.get(name, "")) for name in _NAMED}
             fields = {str(name): str(value) for name, value in document.get("fields", {}).items()}
             return cls(**values, fields=fields, seeds=tuple(map(str, document.get("seeds", ("0",)))))
         except (AttributeError, TypeError) as error:
@@ -56,8 +57,10 @@ class Overrides:
         return [word for name, value in given.items() for word in ("--" + name.replace("_", "-"), value)]
 
     def _named(self) -> dict[str, str]:
-        names = ("backbone", "placement", "dataset", "recipe")
-        return {name: value for name in names if (value := getattr(self, name))}
+        return {name: value for name in _NAMED if (value := getattr(self, name))}
+
+
+_NAMED = ("model", "backbone", "placement", "dataset", "recipe")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +149,7 @@ def _of_row(row: Row, columns: Sequence[Column], overrides: Overrides) -> Iterat
     trainings: dict[tuple[object, ...], tuple[Setup, list[str]]] = {}
     for column in columns:
         setup = _with(row.setup_of(column), overrides)
-        if column.metric in METRICS.get(setup.task, ()):
+        if column.metric in setup.metrics:
             trainings.setdefault(_training(setup), (setup, []))[1].append(column.key)
     for setup, keys in trainings.values():
         try:
@@ -159,7 +162,16 @@ def _of_row(row: Row, columns: Sequence[Column], overrides: Overrides) -> Iterat
 def _training(setup: Setup) -> tuple[object, ...]:
     """What tells two trainings apart, and not how their networks are counted."""
     return (
-        *(setup.task, setup.backbone, setup.placement, setup.dataset, setup.module, setup.recipe, setup.maps),
+        *(
+            setup.task,
+            setup.model,
+            setup.backbone,
+            setup.placement,
+            setup.dataset,
+            setup.module,
+            setup.recipe,
+            setup.maps,
+        ),
         tuple(sorted(setup.hyperparameters.items())),
         tuple(sorted(setup.train.items())),
     )
@@ -168,25 +180,27 @@ def _training(setup: Setup) -> tuple[object, ...]:
 def _with(setup: Setup, overrides: Overrides) -> Setup:
     """What a cell is trained with when something else is asked for than the paper has.
 
-    Another data set or recipe takes the place of all of the paper's recipe, which was made for its own.
+    Another data set, model or recipe takes the place of all of the paper's recipe, which was made for its own.
     """
     train: dict[str, tuple[Scalar, ...]] = {}
-    if not (overrides.dataset or overrides.recipe):
+    other = bool(overrides.dataset or overrides.model)
+    if not (other or overrides.recipe):
         train.update(setup.train)
     train |= {name: _parts(value) for name, value in overrides.fields.items()}
     return replace(
         setup,
+        model=overrides.model or setup.model,
         backbone=overrides.backbone or setup.backbone,
         placement="" if setup.module == NO_MODULE else overrides.placement or setup.placement,
         dataset=overrides.dataset or setup.dataset,
-        recipe=overrides.recipe or ("" if overrides.dataset else setup.recipe),
+        recipe=overrides.recipe or ("" if other else setup.recipe),
         train=train,
     )
 
 
 def _variants(setup: Setup, overrides: Overrides) -> tuple[tuple[RunSpec, ...], ...]:
     """The runs of a cell, a tuple for each choice of the values in `train`; raises SpecError when it cannot be."""
-    if setup.task != CLASSIFICATION:
+    if setup.waits:
         raise SpecError(f"waits for {setup.task}")
     if setup.maps:
         raise SpecError("is a module alone, which is not trained")
@@ -201,7 +215,7 @@ def _check_place(setup: Setup, overrides: Overrides) -> None:
     """Raise SpecError when a backbone that was asked for lacks the row's own placement."""
     if overrides.backbone and not overrides.placement and setup.placement:
         try:
-            backbones.placement(setup.backbone, setup.placement)
+            models.placement(setup.model, setup.backbone, setup.placement)
         except SpecError:
             place = setup.placement
             raise SpecError(f"{setup.backbone} has no placement {place}; give --placement") from None
@@ -213,6 +227,7 @@ def _expanded(setup: Setup, choice: Sequence[Scalar], seeds: Sequence[str]) -> t
         Axes(
             modules=(setup.module,),
             hyperparameters={name: (text(value),) for name, value in setup.hyperparameters.items()},
+            models=(setup.model,),
             backbones=(setup.backbone,),
             datasets=(setup.dataset,),
             placements=(setup.placement or Axes.placements[0],),
@@ -232,6 +247,7 @@ def _check(overrides: Overrides) -> None:
     grid.expand(
         replace(
             plain,
+            models=(overrides.model,),
             backbones=(overrides.backbone,) if overrides.backbone else (),
             datasets=(overrides.dataset,) if overrides.dataset else plain.datasets,
             placements=(overrides.placement,) if overrides.placement else plain.placements,

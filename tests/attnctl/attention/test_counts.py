@@ -52,6 +52,7 @@ COUNTS = {
         ({"K": 12}, 2316, 9228),
         ({"form": "released"}, 1940, 7700),
         ({"form": "released", "K": 20}, 3880, 15400),
+        ({"form": "released", "wide": 20}, 1940, 15400),
         ({"form": "released", "norm": "gn"}, 1930, 7690),
         ({"form": "released", "norm": "gn", "K": 20}, 3860, 15380),
     ],
