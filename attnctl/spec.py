@@ -54,16 +54,21 @@ class Recipe:
     """How a run is trained. A step is one global batch; a field at its default is left out of the id."""
 
     epochs: int = recipe_field("passes over the training set", at_least=1)
+    """0 where `steps` says how long the training is: `recipe_from` puts it there."""
     batch: int = recipe_field("global batch, in samples", at_least=1)
     norm_batch: int = recipe_field("samples per forward: what one BatchNorm sees; divides batch", at_least=1)
     optimizer: Literal["sgd", "adamw"] = recipe_field("optimizer")
     lr: float = recipe_field("peak learning rate, for the global batch", above=0)
     momentum: float = recipe_field("SGD momentum, or AdamW's beta1", at_least=0, below=1)
     weight_decay: float = recipe_field("weight decay", at_least=0)
-    schedule: Literal["constant", "step", "multistep", "cosine"] = recipe_field("learning-rate schedule")
-    augment: Literal["none", "shift", "crop-flip", "imagenet"] = recipe_field("training augmentation")
+    schedule: Literal["constant", "step", "multistep", "cosine", "poly"] = recipe_field("learning-rate schedule")
+    augment: Literal["none", "shift", "crop-flip", "imagenet", "flip", "ssd", "mosaic", "seg"] = recipe_field(
+        "training augmentation; the last four are of detectors and segmentation"
+    )
     nesterov: bool = recipe_field("Nesterov momentum (SGD)", neutral=False)
-    milestones: str = recipe_field("epochs at which multistep decays, such as 100+150", neutral="")
+    milestones: str = recipe_field(
+        "epochs at which multistep decays, such as 100+150; steps in a recipe that counts steps", neutral=""
+    )
     step_epochs: int = recipe_field("epochs between decays of the step schedule", at_least=1, neutral=30)
     decay: float = recipe_field("factor of each decay (step, multistep)", above=0, at_most=1, neutral=0.1)
     warmup_epochs: float = recipe_field("epochs of linear warm-up", at_least=0, neutral=0.0)
@@ -84,6 +89,22 @@ class Recipe:
     norms: Literal["", "batch", "frozen", "sync"] = recipe_field(
         "batch norms of a detector's backbone; empty is the model's own", neutral=""
     )
+    steps: int = recipe_field("steps of the whole training, instead of epochs", at_least=0, neutral=0)
+    warmup_steps: int = recipe_field("steps of linear warm-up, instead of warmup_epochs", at_least=0, neutral=0)
+    power: float = recipe_field("exponent of the poly schedule", above=0, neutral=0.9)
+    eval_epochs: int = recipe_field("epochs from one evaluation to the next", at_least=1, neutral=1)
+    scales: str = recipe_field(
+        "short sides, in pixels, of a detector's images in training, such as 640+800; the last one in evaluation",
+        neutral="",
+    )
+    max_size: int = recipe_field("longest side of a detector's images; 0 is the model's own", at_least=0, neutral=0)
+    bn_momentum: float = recipe_field(
+        "part of a new batch in the running statistics of norms; 0 is the network's own",
+        at_least=0,
+        at_most=1,
+        neutral=0.0,
+    )
+    decay_norms: bool = recipe_field("weight decay of biases and norms, too", neutral=True)
 
     def __post_init__(self) -> None:
         if self.batch % self.norm_batch:
@@ -93,7 +114,17 @@ class Recipe:
             )
         if self.schedule == "multistep" and not self.milestones:
             raise SpecError("schedule multistep needs milestones, such as milestones=100+150")
+        self._check_length()
         self.milestone_epochs()
+        self.short_sides()
+
+    def _check_length(self) -> None:
+        for unit, other, given in (
+            ("epochs", "steps", self.steps),
+            ("warmup_epochs", "warmup_steps", self.warmup_steps),
+        ):
+            if getattr(self, unit) and given:
+                raise SpecError(f"{unit} and {other} both say how long; one of them must be 0")
 
     @property
     def replicas(self) -> int:
@@ -101,23 +132,45 @@ class Recipe:
         return self.batch // self.norm_batch
 
     def milestone_epochs(self) -> tuple[int, ...]:
-        """The epochs of `milestones`, ascending; raises SpecError."""
-        try:
-            epochs = tuple(int(part) for part in self.milestones.split("+")) if self.milestones else ()
-        except ValueError:
-            epochs = (0,)
+        """The epochs of `milestones`, or the steps where the recipe counts these, ascending; raises SpecError."""
+        epochs = _numbers(self.milestones)
         if any(epoch < 1 for epoch in epochs) or list(epochs) != sorted(set(epochs)):
             raise SpecError(f"milestones {self.milestones!r} are not ascending epochs such as 100+150")
         return epochs
 
+    def short_sides(self) -> tuple[int, ...]:
+        """The pixels of `scales`; raises SpecError."""
+        sides = _numbers(self.scales)
+        if any(side < 1 for side in sides):
+            raise SpecError(f"scales {self.scales!r} are not pixels such as 640+800")
+        return sides
+
+    @property
+    def worlds(self) -> list[int]:
+        """The numbers of processes that can share the forwards of a step; with norms sync each has one of them."""
+        return [self.replicas] if self.norms == "sync" else divisors(self.replicas)
+
     def check_world(self, world: int) -> None:
         """Raise SpecError unless `world` processes can share the virtual replicas evenly."""
+        if world not in self.worlds and self.norms == "sync":
+            raise SpecError(
+                f"norms sync needs a process for each of the {self.replicas} forwards of a step, not {world}: "
+                f"norms cannot share statistics with a forward that comes later"
+            )
         if self.replicas % world:
             raise SpecError(
                 f"{world} processes cannot share batch {self.batch} in forwards of norm_batch {self.norm_batch} "
                 f"({self.replicas} forwards a step); worlds that fit: {listed(divisors(self.replicas))}, "
                 f"or choose --norm-batch so that batch / norm_batch is a multiple of {world}"
             )
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """The whole numbers of a list such as 100+150; (0,) for what is none."""
+    try:
+        return tuple(int(part) for part in text.split("+")) if text else ()
+    except ValueError:
+        return (0,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,10 +273,13 @@ def recipe_from(values: Mapping[str, Any]) -> Recipe:
     for name in values:
         if name not in known:
             raise SpecError(f"unknown recipe field {name!r}{did_you_mean(name, known)}")
-    missing = [name for name, item in known.items() if name not in values and item.default is dataclasses.MISSING]
+    canonical: dict[str, Any] = {}
+    if recipe_value("steps", values.get("steps", 0)) and not values.get("epochs"):
+        canonical["epochs"] = 0
+    canonical |= {name: recipe_value(name, value) for name, value in values.items() if name not in canonical}
+    missing = [name for name, item in known.items() if name not in canonical and item.default is dataclasses.MISSING]
     if missing:
         raise SpecError(f"recipe lacks {listed(missing)}")
-    canonical: dict[str, Any] = {name: recipe_value(name, value) for name, value in values.items()}
     return Recipe(**canonical)
 
 

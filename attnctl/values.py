@@ -45,7 +45,9 @@ def describe(declared: Any) -> str:
     names = {bool: "true or false", int: "a whole number", float: "a number", str: "text", type(None): "none"}
     literals = [choice for member in _members(declared) if get_origin(member) is Literal for choice in get_args(member)]
     others = [names[member] for member in _members(declared) if get_origin(member) is not Literal]
-    parts = ([("one of " if len(literals) > 1 else "") + ", ".join(map(str, literals))] if literals else []) + others
+    choices = [str(choice) or "empty" for choice in literals]
+    parts = [("one of " if len(choices) > 1 else "") + listed(choices)] if choices else []
+    parts += others
     return " or ".join(parts)
 
 

@@ -24,6 +24,14 @@ _BY_DATASET = {
 """Data set -> whether the backbone is a light one -> recipe."""
 
 
+_LENGTHS = tuple(
+    pair
+    for epochs, steps in (("epochs", "steps"), ("warmup_epochs", "warmup_steps"))
+    for pair in ((epochs, steps), (steps, epochs))
+)
+"""(a field that is asked for, the recipe's field that says the same in another unit)"""
+
+
 @cache
 def names() -> tuple[str, ...]:
     """The recipes, by name."""
@@ -65,7 +73,8 @@ def default_for(dataset: str, backbone: str, model: str = "") -> str:
 def resolve(name: str, overrides: Mapping[str, Scalar]) -> Recipe:
     """The recipe of that name with some values replaced; raises SpecError.
 
-    A batch smaller than the recipe's norm_batch, when no norm_batch is asked for, is one forward.
+    A batch smaller than the recipe's norm_batch, when no norm_batch is asked for, is one forward. Epochs asked for take
+    the place of the recipe's steps, and steps that of its epochs.
     """
     for field in overrides:
         if field not in recipe_fields():
@@ -75,6 +84,9 @@ def resolve(name: str, overrides: Mapping[str, Scalar]) -> Recipe:
     smaller = str(batch).isdecimal() and str(forward).isdecimal() and 0 < int(str(batch)) < int(str(forward))
     if "norm_batch" not in overrides and smaller:
         values["norm_batch"] = batch
+    for asked, instead in _LENGTHS:
+        if asked in overrides and instead not in overrides:
+            values.pop(instead, None)
     try:
         return recipe_from(values)
     except SpecError as error:

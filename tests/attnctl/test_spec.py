@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attnctl import recipes
 from attnctl.grid import Axes, expand
 from attnctl.spec import Recipe, RunSpec, recipe_fields, recipe_from
 from attnctl.values import SpecError
@@ -44,6 +45,7 @@ def test_every_field_of_the_spec_moves_the_id():
         "seed": 1,
         "versions": dataclasses.replace(spec.versions, loop=99),
         "init": "run:0123456789abcdef",
+        "model": "fasterrcnn",
     }
     assert set(changed) == {item.name for item in dataclasses.fields(RunSpec)}
     ids = {dataclasses.replace(spec, **{name: value}).id for name, value in changed.items()}
@@ -53,16 +55,37 @@ def test_every_field_of_the_spec_moves_the_id():
 def test_a_neutral_recipe_field_is_no_part_of_the_id_and_any_other_value_is():
     spec = one()
     other = {"nesterov": True, "milestones": "3", "precision": "bf16", "channels_last": True, "compile": True}
+    other |= {"norms": "frozen", "scales": "480+800", "decay_norms": False}
+    instead = {"steps": {"epochs": 0}, "warmup_steps": {"warmup_epochs": 0.0}}
     for name, item in recipe_fields().items():
         if "neutral" not in item.metadata:
             assert f'"{name}":' in spec.canonical()
             continue
-        at_neutral = dataclasses.replace(
-            spec, recipe=dataclasses.replace(spec.recipe, **{name: item.metadata["neutral"]})
-        )
+        base = dataclasses.replace(spec.recipe, **instead.get(name, {}))
+        at_neutral = dataclasses.replace(spec, recipe=dataclasses.replace(base, **{name: item.metadata["neutral"]}))
         assert f'"{name}":' not in at_neutral.canonical()
-        moved = dataclasses.replace(spec, recipe=dataclasses.replace(spec.recipe, **{name: other.get(name, 0.5)}))
+        moved = dataclasses.replace(spec, recipe=dataclasses.replace(base, **{name: other.get(name, 0.5)}))
         assert moved.id != at_neutral.id
+
+
+def test_a_recipe_counts_epochs_or_steps_and_never_both():
+    counted = recipes.resolve("digits", {"steps": "100", "warmup_steps": "10"})
+    assert (counted.epochs, counted.steps, counted.warmup_epochs, counted.warmup_steps) == (0, 100, 0.0, 10)
+    assert recipe_from(vars(counted)) == counted
+    with pytest.raises(SpecError, match="epochs and steps both say how long"):
+        recipes.resolve("digits", {"epochs": "3", "steps": "100"})
+    with pytest.raises(SpecError, match="epochs is 0; it must be at least 1"):
+        recipes.resolve("digits", {"epochs": "0"})
+    with pytest.raises(SpecError, match="lacks epochs"):
+        recipes.resolve("digits", {"steps": "0"})
+
+
+def test_synchronous_norms_need_a_process_for_each_forward():
+    recipe = recipes.resolve("digits", {"norms": "sync", "batch": "64", "norm_batch": "16"})
+    assert recipe.worlds == [4]
+    recipe.check_world(4)
+    with pytest.raises(SpecError, match="a process for each of the 4 forwards of a step, not 2"):
+        recipe.check_world(2)
 
 
 def test_a_spec_comes_back_from_its_json_and_an_older_document_takes_neutral_values():
@@ -112,6 +135,8 @@ def test_a_world_fits_exactly_when_it_divides_the_replicas(batch, norm_batch, wo
         ("optimizer", "adam", "one of sgd, adamw"),
         ("milestones", "150+100", "ascending"),
         ("milestones", "a", "ascending"),
+        ("scales", "800+a", "not pixels"),
+        ("norms", "x", "one of empty, batch, frozen, sync"),
         ("colour", 1, "unknown recipe field"),
     ],
 )
