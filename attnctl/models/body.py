@@ -111,7 +111,7 @@ def apply_norms(body: nn.Module, norms: str, *, buffers: bool = True) -> None:
     if norms == "frozen":
         _freeze(body, buffers)
     elif norms == "sync":
-        nn.SyncBatchNorm.convert_sync_batchnorm(body)
+        nn.SyncBatchNorm.convert_sync_batchnorm(body)  # type: ignore[no-untyped-call]
     elif norms != "batch":
         raise SpecError(f"norms must be batch, frozen or sync, not {norms!r}")
 

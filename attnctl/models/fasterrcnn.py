@@ -1,4 +1,4 @@
-"""Faster R-CNN on a feature pyramid, torchvision's; 41,704,036 parameters with ResNet-50 and 80 classes (EAN, table 5)."""
+"""Faster R-CNN on a feature pyramid, torchvision's (EAN, table 5); ResNet-50 and 80 classes: 41,704,036 parameters."""
 
 from torch import nn
 from torchvision.models.detection import FasterRCNN

@@ -4,6 +4,7 @@ With 80 classes, frozen norms counted: ResNet-50 45,711,413 parameters, with GN 
 45,715,509; the counts of the authors' read-me.
 """
 
+from collections.abc import Sequence
 from functools import partial
 
 from torch import nn
@@ -12,6 +13,7 @@ from torchvision.models.detection.faster_rcnn import FastRCNNConvFCHead, FastRCN
 from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
 
 from attnctl.attention.an import AN
+from attnctl.attention.sn import SN
 from attnctl.models.pyramid import BODY_PREFIX, CHANNELS, Norm, Pyramid, Scale
 
 _HIDDEN = 1024
@@ -34,6 +36,12 @@ def build_gn(body: nn.Module, classes: int, *, norms: str = "frozen", size: int 
     return _build(body, classes, norms, size, norm, [norm] * 4)
 
 
+def build_sn(body: nn.Module, classes: int, *, norms: str = "frozen", size: int = 0) -> nn.Module:
+    """The same with SN over instances and layers alone in place of GroupNorm (Luo et al., ICLR 2019; AN, table 2)."""
+    norm: Norm = partial(SN, norms="in,ln")
+    return _build(body, classes, norms, size, norm, [norm] * 4)
+
+
 def build_an(body: nn.Module, classes: int, *, norms: str = "frozen", size: int = 0) -> nn.Module:
     """The same with AN over GroupNorm in the box head, GroupNorm elsewhere (Li, Sun and Wu, section 4.2)."""
     attentive = [partial(AN, K=components, form="released", norm="gn") for components in _COMPONENTS]
@@ -45,7 +53,7 @@ def _group_norm() -> Norm:
 
 
 def _build(
-    body: nn.Module, classes: int, norms: str, size: int, norm: Norm | None, of_boxes: list[Norm | None]
+    body: nn.Module, classes: int, norms: str, size: int, norm: Norm | None, of_boxes: Sequence[Norm | None]
 ) -> nn.Module:
     """norm: after the convolutions of the pyramid and the mask head. of_boxes: after each of the box head's."""
     scale = Scale(size)
@@ -62,7 +70,7 @@ def _build(
     return network
 
 
-def _box_head(norms: list[Norm | None]) -> nn.Module:
+def _box_head(norms: Sequence[Norm | None]) -> nn.Module:
     """Four 3x3 convolutions, each with its norm, and a linear layer."""
     following = iter(norms)
     norm: Norm | None = None if norms[0] is None else lambda channels: next(following)(channels)  # type: ignore[misc]

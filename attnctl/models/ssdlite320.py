@@ -69,8 +69,8 @@ def _maps(body: nn.Module) -> tuple[nn.Module, list[int]]:
     if isinstance(body, MobileNeXt):
         taps = {"features.13.expand": "0", "features.20.expand": "1", "features.20": "last"}
         channels = [576, 1280, 512, 256, 256, 128]
-        widths = zip(channels[1:], (256, 128, 128, 128), channels[2:], strict=False)
-        extras = [_sandglass_extra(inputs, hidden, outputs) for inputs, hidden, outputs in widths]
+        sizes = zip(channels[1:], (256, 128, 128, 128), channels[2:], strict=False)
+        extras: list[nn.Module] = [_sandglass_extra(inputs, hidden, outputs) for inputs, hidden, outputs in sizes]
     elif isinstance(body, MobileNetV2):
         taps = {"features.13": "0", "features.18": "1"}
         channels = [96, 1280, 512, 256, 256, 64]

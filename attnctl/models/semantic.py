@@ -1,0 +1,79 @@
+"""The semantic branch of Hybrid Task Cascade: a class map from all levels of the pyramid, and its labels."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torchvision.models.detection.transform import GeneralizedRCNNTransform
+from torchvision.ops.misc import Conv2dNormActivation
+
+from attnctl.models.body import kaiming
+from attnctl.models.pyramid import CHANNELS
+
+IGNORED = 255
+_LEVELS, _FUSED_AT = ("0", "1", "2", "3", "pool"), "1"
+
+
+class SemanticBranch(nn.Module):
+    """Chen et al., CVPR 2019, arXiv:1901.07518, section 3.2, figure 3: the levels, brought to stride 8 and added up;
+    four 3x3 convolutions; a class map, and features for the other branches.
+    """
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.laterals = nn.ModuleList([_convolution(1) for _ in _LEVELS])
+        self.convolutions = nn.Sequential(*(_convolution(3) for _ in range(4)))
+        self.embedding = _convolution(1)
+        self.logits = nn.Conv2d(CHANNELS, classes, 1)
+        kaiming(self)
+
+    def forward(self, maps: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """maps: of the pyramid -> logits (B, classes, H / 8, W / 8) and features (B, 256, H / 8, W / 8)."""
+        size = maps[_FUSED_AT].shape[-2:]
+        x = torch.zeros_like(maps[_FUSED_AT])
+        for name, lateral in zip(_LEVELS, self.laterals, strict=True):
+            x = x + functional.interpolate(lateral(maps[name]), size=size, mode="bilinear", align_corners=True)
+        x = self.convolutions(x)
+        return self.logits(x), self.embedding(x)
+
+
+def _convolution(kernel: int) -> nn.Module:
+    convolution: nn.Module = Conv2dNormActivation(CHANNELS, CHANNELS, kernel, norm_layer=None)
+    return convolution
+
+
+def loss(logits: Tensor, targets: list[dict[str, Tensor]]) -> Tensor:
+    """The mean cross entropy of all pixels that have a label.
+
+    logits: (B, classes, H / 8, W / 8) of images padded to H x W. A target's map is `semantic` (h, w), 255 where there
+    is no label; without one it is painted from its objects' masks, 0 where no object is.
+    """
+    batch, _, height, width = logits.shape
+    labels = torch.full((batch, height * 8, width * 8), IGNORED, dtype=torch.int64, device=logits.device)
+    for index, target in enumerate(targets):
+        of_image = target["semantic"] if "semantic" in target else _painted(target)
+        labels[index, : of_image.shape[0], : of_image.shape[1]] = of_image
+    small = labels[:, 4::8, 4::8]  # the middle of each cell
+    total = functional.cross_entropy(logits, small, ignore_index=IGNORED, reduction="sum")
+    return total / (small != IGNORED).sum().clamp(min=1)
+
+
+def _painted(target: dict[str, Tensor]) -> Tensor:
+    """A class map from masks; the higher label where objects overlap."""
+    masks = target["masks"]
+    if not len(masks):
+        return masks.new_zeros(masks.shape[1:], dtype=torch.int64)
+    return ((masks > 0) * target["labels"][:, None, None]).amax(0)
+
+
+class SemanticTransform(GeneralizedRCNNTransform):  # type: ignore[misc] # torchvision has no types
+    """torchvision's resizing, of a target's class map `semantic` too."""
+
+    def resize(self, image: Tensor, target: dict[str, Tensor] | None = None) -> Any:
+        """image: (3, H, W) -> the image and its target, resized."""
+        image, target = super().resize(image, target)
+        if target is not None and "semantic" in target:
+            labels = target["semantic"][None, None].float()
+            target["semantic"] = functional.interpolate(labels, size=image.shape[-2:])[0, 0].long()
+        return image, target
