@@ -1,12 +1,19 @@
-"""Makes channels.json: what planning must know of the table's networks, measured on the networks themselves.
+"""Makes the files channels.json: what planning must know of the tables' networks, measured on the networks themselves.
 
 python -m attnctl.channels
 """
 
 import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from attnctl import backbones
+from attnctl import backbones, models
 from attnctl.backbones.measure import measure
+from attnctl.backbones.places import find
+from attnctl.backbones.trace import trace
+
+_SIZE = 128
+"""Pixels of the images with which models are measured: the channels of their maps do not depend on it."""
 
 
 def measured(name: str) -> dict[str, list[int]]:
@@ -16,6 +23,23 @@ def measured(name: str) -> dict[str, list[int]]:
     return {place: [part.shape[0] for part in parts if part.shape] for place, (_, parts) in sorted(places.items())}
 
 
+def of_model(name: str, backbone: str) -> dict[str, list[int]]:
+    """The channels at each of a model's own placements around a backbone, in the order of the network."""
+    network = models.build(name, backbones.build(backbone, 2), 2, size=_SIZE)
+    parts = trace(network, _SIZE)
+    places = models.describe(name).placements
+    return {
+        place: [part.shape[0] for part in find(parts, row, name) if part.shape] for place, row in sorted(places.items())
+    }
+
+
+def _write(file: Path, rows: Mapping[str, Mapping[str, Sequence[int]]]) -> None:
+    lines = [f"  {json.dumps(name)}: {json.dumps(row)}" for name, row in rows.items()]
+    file.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+
+
 if __name__ == "__main__":
-    rows = [f"  {json.dumps(name)}: {json.dumps(measured(name))}" for name in backbones.names()]
-    (backbones.FOLDER / "channels.json").write_text("{\n" + ",\n".join(rows) + "\n}\n", encoding="utf-8")
+    _write(backbones.FOLDER / "channels.json", {name: measured(name) for name in backbones.names()})
+    own = [name for name in models.names() if models.describe(name).placements]
+    around = [(name, backbone) for name in own for backbone in models.describe(name).backbones]
+    _write(models.FOLDER / "channels.json", {"/".join(pair): of_model(*pair) for pair in around})
