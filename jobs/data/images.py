@@ -17,7 +17,8 @@ from jobs.data.files import ImageFiles
 from jobs.data.loader import Unreadable, Wanted, drawing
 
 Transform = Callable[[Image.Image], Tensor]
-_DAMAGED = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
+DAMAGED = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
+"""What Pillow raises for a file that is damaged, or no image."""
 
 
 class Images(Dataset[tuple[Tensor, int] | Unreadable]):
@@ -43,7 +44,7 @@ def decoded(read: Callable[[], bytes], name: str) -> Image.Image:
     try:
         with Image.open(io.BytesIO(read())) as encoded:
             return encoded.convert("RGB")
-    except _DAMAGED as error:
+    except DAMAGED as error:
         reason = str(error) if isinstance(error, OSError) and error.errno else "damaged or not an image"
         raise DataError(f"{name} cannot be read: {reason}") from error
 

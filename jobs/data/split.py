@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jobs.data.errors import DataError
-from jobs.data.seeding import derive
+from jobs.data.seeding import derive, hashes
 
 Integers = npt.NDArray[np.int64]
 
@@ -17,7 +17,7 @@ def stratified(labels: Integers, count: int, purpose: str) -> tuple[Integers, In
     labels: (n,) class numbers. The choice depends on `purpose` and the labels alone: samples are ranked in their class
     by a hash of their index, so that no library's random generator has a say in it.
     """
-    ranked = np.lexsort((_hashes(len(labels), derive("split", purpose)), labels))  # by class, then by hash
+    ranked = np.lexsort((hashes(len(labels), derive("split", purpose)), labels))  # by class, then by hash
     counts = np.bincount(labels)
     chosen = np.zeros(len(labels), dtype=bool)
     for first, share in zip(np.cumsum(counts) - counts, _shares(counts, count), strict=True):
@@ -44,12 +44,3 @@ def _shares(counts: Integers, total: int) -> list[int]:
     for c in by_remainder[: total - sum(shares)]:
         shares[c] += 1
     return shares
-
-
-def _hashes(n: int, seed: int) -> npt.NDArray[np.uint64]:
-    """splitmix64 of seed + 0..n-1 (Steele et al., Fast splittable pseudorandom number generators, 2014)."""
-    z = (np.arange(n, dtype=np.uint64) + np.uint64(seed)) * np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    hashed: npt.NDArray[np.uint64] = z ^ (z >> np.uint64(31))
-    return hashed

@@ -1,0 +1,171 @@
+"""COCO's files: instances JSON with boxes, polygons and run-length codes, images, and class maps of stuff.
+
+A part is `train2017`: the images' folder; the annotations are in annotations/instances_train2017.json, and class
+maps, where they are wanted, in stuffthingmaps/train2017/<image>.png. Category ids may have gaps: label k is the k-th.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from attnctl.values import listed
+from jobs.data.errors import DataError
+from jobs.data.images import decoded
+from jobs.data.maps import read_map
+from jobs.data.outlines import Outlines
+from jobs.data.scenes import Bytes, Integers, Objects, Table
+
+_NAMED = 3  # of many images that are not there, an error names the first
+
+
+@dataclass(frozen=True)
+class CocoScenes:
+    """`jobs.data.scenes.Scenes` of COCO's files. Names are kept as arrays of bytes, as in `jobs.data.files`."""
+
+    folder: Path
+    maps: Path
+    files: npt.NDArray[np.bytes_]
+    numbers: Integers
+    table: Table
+    outlines: Outlines | None
+    """None where masks are not wanted."""
+    names: tuple[str, ...]
+    categories: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def number(self, index: int) -> int:
+        """The image's id in the annotations."""
+        return int(self.numbers[index])
+
+    def _file(self, index: int) -> Path:
+        return self.folder / os.fsdecode(bytes(self.files[index]))
+
+    def name(self, index: int) -> str:
+        """The image's file."""
+        return str(self._file(index))
+
+    def image(self, index: int) -> Image.Image:
+        """The image in three channels; raises DataError."""
+        return decoded(self._file(index).read_bytes, self.name(index))
+
+    def masks(self, index: int, height: int, width: int) -> Bytes:
+        """The outlines filled, as pycocotools does; raises DataError."""
+        assert self.outlines is not None, "opened without masks"
+        rows = range(int(self.table.first[index]), int(self.table.first[index + 1]))
+        try:
+            return self.outlines.filled(rows, height, width)
+        except ValueError as error:
+            raise DataError(f"the masks of {self.name(index)}: {error}") from error
+
+    def classes(self, index: int, height: int, width: int) -> Bytes:
+        """The class map of stuff and things; raises DataError."""
+        return read_map(self.maps / f"{self._file(index).stem}.png", height, width)
+
+
+def index(folder: Path, part: str, classes: int, *, masks: bool) -> CocoScenes:
+    """The images of a part and what is on them; raises DataError naming what is missing or wrong.
+
+    classes: how many categories there must be. masks: whether their outlines are wanted, too.
+    """
+    path = folder / "annotations" / f"instances_{part}.json"
+    try:
+        document = json.loads(path.read_bytes())
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+    except ValueError as error:  # not UTF-8, or not JSON
+        raise DataError(f"{path} is not JSON: {error}") from error
+    try:
+        return _indexed(document, folder, part, classes, masks=masks)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise DataError(f"{path} is not COCO's instances: {reason}") from error
+
+
+def _indexed(document: Mapping[str, Any], folder: Path, part: str, classes: int, *, masks: bool) -> CocoScenes:
+    categories = sorted(document["categories"], key=lambda row: row["id"])
+    ids = [int(row["id"]) for row in categories]
+    if len(set(ids)) != classes:
+        raise DataError(f"it has {len(set(ids))} categories; there should be {classes}")
+    images = sorted(document["images"], key=lambda row: row["id"])
+    numbers = np.array([row["id"] for row in images], np.int64)
+    if len(images) == 0 or len(np.unique(numbers)) < len(numbers):
+        raise DataError("it has no images" if len(images) == 0 else "two of its images have the same id")
+    annotations = document["annotations"]
+    owners = _places(annotations, "image_id", numbers, "image")
+    order = np.argsort(owners, kind="stable")
+    annotations = [annotations[place] for place in order]
+    files = [str(row["file_name"]) for row in images]
+    _check_files(folder / part, files)
+    sizes = np.array([(row.get("height", 0), row.get("width", 0)) for row in images], np.int64)
+    outlines = Outlines([row.get("segmentation") for row in annotations]) if masks else None
+    first = np.searchsorted(owners[order], np.arange(len(images) + 1))
+    return CocoScenes(
+        folder=folder / part,
+        maps=folder / "stuffthingmaps" / part,
+        files=np.array([os.fsencode(name) for name in files]),
+        numbers=numbers,
+        table=Table(first, _objects(annotations, np.array(ids), outlines), sizes),
+        outlines=outlines,
+        names=tuple(str(row["name"]) for row in categories),
+        categories=tuple(ids),
+    )
+
+
+def _objects(annotations: Sequence[Mapping[str, Any]], ids: Integers, outlines: Outlines | None) -> Objects:
+    """The annotations as arrays; boxes are x, y, width and height in the file."""
+    labels = _places(annotations, "category_id", ids, "category") + 1
+    wrong = next((row for row in annotations if len(row["bbox"]) != 4), None)
+    if wrong is not None:
+        raise DataError(f"annotation {wrong.get('id')} has the bbox {wrong['bbox']}, not x, y, width and height")
+    boxes = np.array([row["bbox"] for row in annotations], np.float64).reshape(-1, 4)
+    finite = np.isfinite(boxes).all(1)
+    if not finite.all():
+        wrong = annotations[int(np.argmin(finite))]
+        raise DataError(f"annotation {wrong.get('id')} has the bbox {wrong['bbox']}")
+    areas = [row["area"] if "area" in row else row["bbox"][2] * row["bbox"][3] for row in annotations]
+    boxes[:, 2:] += boxes[:, :2]
+    crowd = np.array([row.get("iscrowd", 0) for row in annotations], np.bool_)
+    some = np.ones(len(annotations), np.bool_)
+    return Objects(
+        boxes=boxes.astype(np.float32),
+        labels=labels,
+        area=np.array(areas, np.float32),
+        crowd=crowd,
+        difficult=~some,
+        outlined=some if outlines is None else outlines.present,
+    )
+
+
+def _places(annotations: Sequence[Mapping[str, Any]], key: str, known: Integers, what: str) -> Integers:
+    """Where in `known`, which ascends, the annotations' ids are; raises DataError naming one that is not there."""
+    wanted = np.array([row[key] for row in annotations], np.int64)
+    places = np.searchsorted(known, wanted).clip(max=len(known) - 1)
+    strange = np.flatnonzero(known[places] != wanted)
+    if len(strange):
+        row = annotations[int(strange[0])]
+        raise DataError(f"annotation {row.get('id')} is of {what} {row[key]}, which is not in the file")
+    return places
+
+
+def _check_files(folder: Path, files: Sequence[str]) -> None:
+    try:
+        held = {entry.name for entry in os.scandir(folder)}
+    except OSError as error:
+        raise DataError(f"{folder} cannot be read: {error}") from error
+    missing = [name for name in files if name not in held and not (folder / name).is_file()]
+    if missing:
+        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+        raise DataError(f"{folder} lacks {len(missing)} of its images: {listed(missing[:_NAMED])}{more}")
