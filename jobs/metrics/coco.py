@@ -42,10 +42,10 @@ class CocoAP(Detections):
 
     def _indexed(self, images: Sequence[Image], rows: Iterable[dict[str, Any]]) -> COCO:
         """Annotations as the library indexes them. Their ids begin with 1, since 0 stands for none there."""
-        annotations = [
-            {**row, "id": number, "category_id": self.categories[row["category_id"] - 1]}
-            for number, row in enumerate(rows, 1)
-        ]
+        annotations = []
+        for number, row in enumerate(rows, 1):
+            row["id"], row["category_id"] = number, self.categories[row["category_id"] - 1]
+            annotations.append(row)
         sizes = (dict(zip(("height", "width"), image.size, strict=True)) for image in images)
         document = {
             "images": [{"id": image.number, **size} for image, size in zip(images, sizes, strict=True)],

@@ -34,16 +34,18 @@ class VocMAP(Detections):
 
     def values(self) -> dict[str, float]:
         """The values of the images that are here; none when no object has to be found on them."""
-        values = {}
-        for name, threshold in _THRESHOLDS.items():
-            classes = list(self.by_class(threshold).values())
-            if classes:
-                values[name] = float(np.mean(classes))
-        return values
+        pooled = _pool(self.images)
+        return {
+            name: float(np.mean(list(classes.values())))
+            for name, threshold in _THRESHOLDS.items()
+            if (classes := self._by_class(pooled, threshold))
+        }
 
     def by_class(self, threshold: float) -> dict[int, float]:
         """Label -> its AP in percent, for the classes that have objects to be found. threshold: of IoU."""
-        pooled = _pool(self.images)
+        return self._by_class(_pool(self.images), threshold)
+
+    def _by_class(self, pooled: _Pooled, threshold: float) -> dict[int, float]:
         average = {"11-point": eleven_points, "area": area_under}[self.integral]
         found = {}
         for label, wanted in zip(*np.unique(pooled.wanted, return_counts=True), strict=True):
