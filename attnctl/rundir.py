@@ -16,7 +16,7 @@ Jobs write these files and the database is an index of them, so the directories 
                               env.json        the machine and the software
                               events.jsonl    one writer, rank 0, append-only: see `Event`
                               exit.<rank>.json, log.<rank>.txt, rendezvous
-                              detections.json of a detector: what its last evaluation found, as COCO has it
+    runs/<id>/detections.json                 what a detector's last evaluation found, in COCO's result format
     runs/<id>/checkpoints/<step>-<n>.<r>.pt
     notices/<sweep>-<attempts>.json           Notice: that the sweep's end was told, created exclusively
     bench/<what and how>.json                 Speed: the newest measurement of one network under the same conditions
@@ -59,11 +59,6 @@ class Incarnation:
     def rendezvous(self) -> Path:
         """Where rank 0's store listens: its hosts, port and a nonce."""
         return self.path / "rendezvous"
-
-    @property
-    def detections(self) -> Path:
-        """What a detector's last evaluation found, in COCO's result format."""
-        return self.path / "detections.json"
 
     def exit(self, rank: int) -> Path:
         """The exit record of one rank."""
@@ -136,6 +131,11 @@ class RunDir:
     def spec(self) -> Path:
         """The run's spec, written once."""
         return self.path / "spec.json"
+
+    @property
+    def detections(self) -> Path:
+        """What a detector's last evaluation found, in COCO's result format."""
+        return self.path / "detections.json"
 
     def read_spec(self) -> RunSpec:
         """The run's spec; raises RecordError when it is missing, broken or another run's."""

@@ -29,11 +29,13 @@ ASIDE = ".merge-"
 
 
 def copy_new(ours: Workspace, theirs: RunDir) -> None:
-    """Copy a run that is not here, with its checkpoints."""
+    """Copy a run that is not here, with its checkpoints and what it found."""
     target, aside = ours.run(theirs.id), ours.runs / f"{ASIDE}{theirs.id}"
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     shutil.copy2(theirs.spec, aside / theirs.spec.name)
+    if theirs.detections.is_file():
+        shutil.copy2(theirs.detections, aside / theirs.detections.name)
     attempts = theirs.path / "attempts"
     if attempts.is_dir():
         shutil.copytree(attempts, aside / "attempts", ignore=shutil.ignore_patterns(".*"))
