@@ -26,6 +26,17 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent
 
+PRIMARY: Mapping[Task, tuple[str, ...]] = {
+    "classify": ("top1",),
+    "instance": ("mask_ap",),
+    "detect": ("ap", "map"),
+    "segment": ("miou",),
+}
+"""Task -> the metric whose highest value makes an epoch the best: the first of these that its evaluations give."""
+
+WORDS = {"top1": "top-1", "ap": "AP", "mask_ap": "mask AP", "map": "mAP", "miou": "mean IoU"}
+"""What these metrics are called; in percent."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
@@ -35,6 +46,7 @@ class Model:
     input: pixels of the side that it is made for; of the short side where images keep their shape
     norms: the backbone's batch norms unless a recipe says otherwise
     recipes: data set -> the recipe that goes with it
+    maps: whether it is trained on the class of every pixel, too
     """
 
     name: str
@@ -46,6 +58,7 @@ class Model:
     recipes: Mapping[str, str]
     version: int
     source: str
+    maps: bool = False
 
     @property
     def placements(self) -> Mapping[str, Placement]:

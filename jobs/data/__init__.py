@@ -1,7 +1,7 @@
 """The images of a run, in batches that depend on (seed, step, replica, sample) alone.
 
-Small sets (digits, CIFAR) live in the device's memory; ImageNet streams from files through worker processes. Nothing
-here imports torch before `open_data` is called.
+Small sets (digits, CIFAR) live in the device's memory; ImageNet, VOC and COCO stream from files through worker
+processes. Nothing here imports torch before `open_data` is called.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from attnctl.config import DataRoots
     from jobs.data.memory import Splits
+    from jobs.data.packing import DetectionBatch
+
+    Batch = tuple[Tensor, Tensor] | DetectionBatch
 
 
 class TrainingData(Protocol):
@@ -31,15 +34,20 @@ class TrainingData(Protocol):
     def evaluation_size(self) -> int:
         """Samples that all ranks together evaluate: the test set's, or the held-out part's."""
 
-    def train(self, start: int, replicas: range, steps: int) -> Iterator[tuple[Tensor, Tensor]]:
+    @property
+    def categories(self) -> tuple[int, ...]:
+        """Of detection: the data set's own id of each label, from label 1 on; else empty."""
+
+    def train(self, start: int, replicas: range, steps: int) -> Iterator[Batch]:
         """For each step in start..steps-1, for each of `replicas`: (images, targets), on the device.
 
         images: (norm_batch, 3, H, W) float32, normalised and augmented; targets: (norm_batch,) int64, or
-        (norm_batch, classes) float32 with mixup or CutMix. Raises DataError for an image that cannot be read.
+        (norm_batch, classes) float32 with mixup or CutMix; of segmentation (norm_batch, H, W) int64. Of detection a
+        `jobs.data.packing.DetectionBatch`. Raises DataError for an image that cannot be read.
         """
 
-    def evaluate(self, rank: int, world: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """This rank's own share as (images, labels): over all ranks no sample comes twice and none is left out."""
+    def evaluate(self, rank: int, world: int) -> Iterator[Batch]:
+        """This rank's own share as such batches: over all ranks no sample comes twice and none is left out."""
 
     def close(self) -> None:
         """End the worker processes and give back the memory."""
@@ -56,6 +64,10 @@ def open_data(spec: RunSpec, roots: DataRoots, device: torch.device, workers: in
         from jobs.data.stream import open_stream
 
         return open_stream(spec, dataset, folder, device, workers=workers, stage=roots.stage)
+    if "classify" not in dataset.tasks:
+        from jobs.data.scene_data import open_scenes
+
+        return open_scenes(spec, dataset, folder, device, workers=workers, stage=roots.stage)
     from jobs.data.memory import InMemoryData
 
     return InMemoryData(spec, dataset, load_splits(dataset, roots), device)

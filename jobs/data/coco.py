@@ -73,10 +73,10 @@ class CocoScenes:
         return read_map(self.maps / f"{self._file(index).stem}.png", height, width)
 
 
-def index(folder: Path, part: str, classes: int, *, masks: bool) -> CocoScenes:
+def index(folder: Path, part: str, classes: int | None, *, masks: bool) -> CocoScenes:
     """The images of a part and what is on them; raises DataError naming what is missing or wrong.
 
-    classes: how many categories there must be. masks: whether their outlines are wanted, too.
+    classes: how many categories there must be, if that is known. masks: whether their outlines are wanted, too.
     """
     path = folder / "annotations" / f"instances_{part}.json"
     try:
@@ -94,10 +94,10 @@ def index(folder: Path, part: str, classes: int, *, masks: bool) -> CocoScenes:
         raise DataError(f"{path} is not COCO's instances: {reason}") from error
 
 
-def _indexed(document: Mapping[str, Any], folder: Path, part: str, classes: int, *, masks: bool) -> CocoScenes:
+def _indexed(document: Mapping[str, Any], folder: Path, part: str, classes: int | None, *, masks: bool) -> CocoScenes:
     categories = sorted(document["categories"], key=lambda row: row["id"])
     ids = [int(row["id"]) for row in categories]
-    if len(set(ids)) != classes:
+    if classes is not None and len(set(ids)) != classes:
         raise DataError(f"it has {len(set(ids))} categories; there should be {classes}")
     images = sorted(document["images"], key=lambda row: row["id"])
     numbers = np.array([row["id"] for row in images], np.int64)

@@ -22,9 +22,6 @@ from jobs.data.errors import DataError
 from jobs.data.order import Order, share
 from jobs.data.seeding import derive
 
-B = TypeVar("B")
-"""A batch, as it comes out of a worker process."""
-
 
 class Wanted(NamedTuple):
     """An image by number; `draw` is the (step, replica, position) that its randomness derives from."""
@@ -39,6 +36,15 @@ class Unreadable(NamedTuple):
     message: str
 
 
+B = TypeVar("B")
+"""A batch of training, as it comes out of a worker process."""
+E = TypeVar("E")
+"""What an evaluation loads at once."""
+
+Samples = tuple[Dataset[Any], Tensor, Callable[[list[Any]], B | Unreadable]]
+"""(maps a `Wanted` to a sample or an Unreadable, the numbers to load, makes a batch of samples or gives the first
+Unreadable of them)."""
+
 Batches = Callable[[], Iterator[list[Wanted]]]
 
 
@@ -50,19 +56,14 @@ def drawing(seed: int, wanted: Wanted) -> Iterator[None]:
         yield
 
 
-class Stream(Generic[B]):
-    """The samples that a run learns from and those that judge it, in batches B as `collate` makes them of samples.
-
-    learned, judged: their numbers in `train` and `test`, which map a `Wanted` to a sample or to an Unreadable; collate
-    gives the first Unreadable of a list. One `train` iterator is in use at a time, beside one `evaluate`.
-    """
+class Stream(Generic[B, E]):
+    """The samples that a run learns from and those that judge it. One `train` iterator is in use at a time."""
 
     def __init__(
         self,
         spec: RunSpec,
-        train: tuple[Dataset[Any], Tensor],
-        test: tuple[Dataset[Any], Tensor],
-        collate: Callable[[list[Any]], B | Unreadable],
+        train: Samples[B],
+        test: Samples[E],
         device: torch.device,
         *,
         evaluation_batch: int,
@@ -71,8 +72,8 @@ class Stream(Generic[B]):
         self._learned, self._judged = train[1], test[1]
         self._evaluation_batch = evaluation_batch
         self._order = Order(spec, len(self._learned))
-        self._train = _Loader(train[0], collate, device, workers)
-        self._test = _Loader(test[0], collate, device, workers)
+        self._train = _Loader(train[0], train[2], device, workers)
+        self._test = _Loader(test[0], test[2], device, workers)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -96,7 +97,7 @@ class Stream(Generic[B]):
         for (step, replica), batch in zip(places, self._train.load(wanted), strict=True):
             yield step, replica, batch
 
-    def evaluate(self, rank: int, world: int) -> Iterator[B]:
+    def evaluate(self, rank: int, world: int) -> Iterator[E]:
         """This rank's share of the evaluated samples; raises DataError."""
         mine = share(self.evaluation_size, rank, world)
 

@@ -71,6 +71,11 @@ class InMemoryData:
         """Samples that all ranks together evaluate."""
         return len(self._test.labels)
 
+    @property
+    def categories(self) -> tuple[int, ...]:
+        """None: these are classes of images."""
+        return ()
+
     def train(self, start: int, replicas: range, steps: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches of each step and replica; see `jobs.data.TrainingData`."""
         order = self._order

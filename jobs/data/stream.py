@@ -55,9 +55,8 @@ class StreamedData:
         self._device = device
         self._stream = Stream(
             spec,
-            (Images(train, augmented, spec.seed), learned),
-            (Images(test, plain, spec.seed), judged),
-            collate,
+            (Images(train, augmented, spec.seed), learned, collate),
+            (Images(test, plain, spec.seed), judged, collate),
             device,
             evaluation_batch=max(recipe.norm_batch, EVALUATION_BATCH),
             workers=workers,
@@ -72,6 +71,11 @@ class StreamedData:
     def evaluation_size(self) -> int:
         """Samples that all ranks together evaluate."""
         return self._stream.evaluation_size
+
+    @property
+    def categories(self) -> tuple[int, ...]:
+        """None: these are classes of images."""
+        return ()
 
     def train(self, start: int, replicas: range, steps: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches of each step and replica; see `jobs.data.TrainingData`."""

@@ -1,0 +1,151 @@
+"""Pictures in batches. They come out of worker processes packed into few tensors, as bytes: each tensor costs a file
+descriptor on its way, and floats four times the memory. On the device they become what networks take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from jobs.data.augment import Normalize
+from jobs.data.errors import DataError
+from jobs.data.loader import Unreadable
+from jobs.data.pictures import Picture
+
+
+class DetectionBatch(NamedTuple):
+    """images: (3, H, W) float32 each, RGB in 0..1, as large as they are.
+
+    targets: of each image boxes (N, 4) float32, x1 y1 x2 y2 in its pixels; labels (N,) int64 from 1; area (N,) float32;
+    iscrowd and difficult (N,) uint8; image_id () int64; masks (N, H, W) uint8 for instance; semantic (H, W) int64 with
+    255 for ignored, where class maps are wanted. N may be 0.
+    """
+
+    images: list[Tensor]
+    targets: list[dict[str, Tensor]]
+
+
+class Packed(NamedTuple):
+    """B pictures. pixels: their images' bytes, one after the other, (3, H, W) each; masks, classes: likewise or None.
+
+    sizes: (B, 2) height and width. numbers: (B,) ids. counts: (B,) objects of each. boxes, labels, area, flags: of all
+    objects; flags: crowd and difficult, uint8.
+    """
+
+    pixels: Tensor
+    sizes: Tensor
+    numbers: Tensor
+    counts: Tensor
+    boxes: Tensor
+    labels: Tensor
+    area: Tensor
+    flags: Tensor
+    masks: Tensor | None
+    classes: Tensor | None
+
+    def moved(self, device: torch.device) -> Packed:
+        """What is computed with goes to the device; sizes, ids and counts stay."""
+        kept = ("sizes", "numbers", "counts")
+        return self._replace(
+            **{
+                name: value.to(device, non_blocking=True)
+                for name, value in self._asdict().items()
+                if value is not None and name not in kept
+            }
+        )
+
+
+def packed(pictures: Sequence[Picture]) -> Packed:
+    """The pictures in few tensors."""
+    objects = [picture.objects for picture in pictures]
+    masks = [picture.masks.reshape(-1) for picture in pictures if picture.masks is not None]
+    classes = [picture.classes.reshape(-1) for picture in pictures if picture.classes is not None]
+    flags = [np.stack([columns.crowd, columns.difficult], 1).astype(np.uint8) for columns in objects]
+    return Packed(
+        pixels=_joined([np.asarray(picture.image).transpose(2, 0, 1).reshape(-1) for picture in pictures]),
+        sizes=torch.tensor([picture.size for picture in pictures]),
+        numbers=torch.tensor([picture.number for picture in pictures]),
+        counts=torch.tensor([len(columns.labels) for columns in objects]),
+        boxes=_joined([columns.boxes for columns in objects]),
+        labels=_joined([columns.labels for columns in objects]),
+        area=_joined([columns.area for columns in objects]),
+        flags=_joined(flags),
+        masks=_joined(masks) if masks else None,
+        classes=_joined(classes) if classes else None,
+    )
+
+
+def _joined(arrays: Sequence[np.ndarray]) -> Tensor:
+    return torch.from_numpy(np.concatenate(arrays))
+
+
+def collate(samples: list[Picture | Unreadable]) -> Packed | Unreadable:
+    """A batch of training; or the first of its samples that could not be read."""
+    pictures = []
+    for sample in samples:
+        if isinstance(sample, Unreadable):
+            return sample
+        pictures.append(sample)
+    return packed(pictures)
+
+
+def collate_alike(samples: list[Picture | Unreadable]) -> list[Packed] | Unreadable:
+    """For evaluations: those of equal size together, since padding would change what a network gives for an image."""
+    pictures = []
+    for sample in samples:
+        if isinstance(sample, Unreadable):
+            return sample
+        pictures.append(sample)
+    pictures.sort(key=lambda picture: picture.size)
+    return [packed(list(alike)) for _, alike in groupby(pictures, key=lambda picture: picture.size)]
+
+
+def detection(batch: Packed, device: torch.device) -> DetectionBatch:
+    """The batch as detectors take it, on the device."""
+    batch = batch.moved(device)
+    sizes, counts = batch.sizes.tolist(), batch.counts.tolist()
+    areas = [height * width for height, width in sizes]
+    floats = batch.pixels.float().div_(255)
+    images = [
+        part.view(3, height, width)
+        for part, (height, width) in zip(torch.split(floats, [3 * area for area in areas]), sizes, strict=True)
+    ]
+    columns = {
+        "boxes": torch.split(batch.boxes, counts),
+        "labels": torch.split(batch.labels, counts),
+        "area": torch.split(batch.area, counts),
+        "iscrowd": torch.split(batch.flags[:, 0], counts),
+        "difficult": torch.split(batch.flags[:, 1], counts),
+        "image_id": batch.numbers.unbind(),
+    }
+    if batch.masks is not None:
+        parts = torch.split(batch.masks, [count * area for count, area in zip(counts, areas, strict=True)])
+        columns["masks"] = tuple(
+            part.view(count, *size) for part, count, size in zip(parts, counts, sizes, strict=True)
+        )
+    if batch.classes is not None:
+        maps = torch.split(batch.classes, areas)
+        columns["semantic"] = tuple(part.view(*size).long() for part, size in zip(maps, sizes, strict=True))
+    return DetectionBatch(images, [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)])
+
+
+def segmentation(batch: Packed, normalize: Normalize, device: torch.device) -> tuple[Tensor, Tensor]:
+    """(images (B, 3, H, W) float32 normalised, classes (B, H, W) int64), on the device.
+
+    Raises DataError for images of different sizes.
+    """
+    batch = batch.moved(device)
+    assert batch.classes is not None, "packed without class maps"
+    sizes = {tuple(size) for size in batch.sizes.tolist()}
+    if len(sizes) > 1:
+        height, width = min(sizes)
+        raise DataError(
+            f"images of {len(sizes)} sizes, such as {width}x{height}, do not fit into one batch; augment seg cuts them "
+            "to one size"
+        )
+    shape = (len(batch.counts), -1, *sizes.pop())
+    return normalize(batch.pixels.view(shape)), batch.classes.view(shape[0], *shape[2:]).long()

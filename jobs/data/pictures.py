@@ -1,0 +1,86 @@
+"""One image with what is on it, from the files to a sample: what is wanted of it, and in training what is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from PIL import Image
+from torch.utils.data import Dataset
+
+from jobs.data.errors import DataError
+from jobs.data.loader import Unreadable, Wanted, drawing
+from jobs.data.scenes import Bytes, Flags, Integers, Objects, Scenes, cut, real
+
+
+class Picture(NamedTuple):
+    """An image with its objects. number: its id in the data set.
+
+    masks: (N, H, W) of 0 and 1, where they are wanted. classes: (H, W), where they are wanted.
+    """
+
+    image: Image.Image
+    number: int
+    objects: Objects
+    masks: Bytes | None = None
+    classes: Bytes | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width)."""
+        return self.image.height, self.image.width
+
+    def at(self, chosen: Flags | Integers) -> Picture:
+        """With these objects alone."""
+        masks = None if self.masks is None else self.masks[chosen]
+        return self._replace(objects=self.objects.at(chosen), masks=masks)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads the pictures of a part. learning: with the objects alone that are trained on; see `jobs.data.scenes`."""
+
+    scenes: Scenes
+    learning: bool
+    masks: bool = False
+    classes: bool = False
+
+    def __call__(self, index: int) -> Picture:
+        """The picture of that index; raises DataError."""
+        image, number = self.scenes.image(index), self.scenes.number(index)
+        height, width = image.height, image.width
+        picture = Picture(
+            image,
+            number,
+            self.scenes.table.of(index),
+            self.scenes.masks(index, height, width) if self.masks else None,
+            self.scenes.classes(index, height, width) if self.classes else None,
+        )
+        if not self.learning:
+            return picture.at(real(picture.objects))
+        objects, good = cut(picture.objects, height, width, masks=self.masks)
+        if picture.masks is not None:
+            good &= picture.masks.any((1, 2))  # an outline that holds no pixel's centre
+        return picture._replace(objects=objects).at(good)
+
+
+Augment = Callable[[Picture], Picture]
+"""Draws from torch's default generator, as torchvision's transforms do."""
+
+
+class Pictures(Dataset[Picture | Unreadable]):
+    """The pictures of a part, by `Wanted`, augmented unless `augment` is None."""
+
+    def __init__(self, read: Reader, seed: int, augment: Augment | None = None) -> None:
+        self._read, self._seed, self._augment = read, seed, augment
+
+    def __getitem__(self, wanted: Wanted) -> Picture | Unreadable:
+        try:
+            picture = self._read(wanted.number)
+            if self._augment is None:
+                return picture
+            with drawing(self._seed, wanted):
+                return self._augment(picture)
+        except DataError as error:
+            return Unreadable(str(error))

@@ -1,0 +1,166 @@
+"""The data of a detector's or a segmentation's run: opened, augmented and loaded in the run's own order."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from attnctl import models
+from attnctl.datasets import Dataset
+from attnctl.spec import RunSpec, Task
+from attnctl.values import listed
+from jobs.data import boxed, coco, voc
+from jobs.data.augment import Normalize
+from jobs.data.canvases import canvases
+from jobs.data.errors import DataError, check_files
+from jobs.data.loader import Stream
+from jobs.data.mapped import ScaleCrop
+from jobs.data.mosaic import Mosaic
+from jobs.data.packing import DetectionBatch, Packed, collate, collate_alike, detection, segmentation
+from jobs.data.pictures import Augment, Pictures, Reader
+from jobs.data.scenes import LeftOut, Scenes, trained_on
+from jobs.data.split import held_out
+from jobs.data.staging import staged
+
+log = logging.getLogger(__name__)
+
+EVALUATION_BATCH = 8
+"""Images read together in an evaluation, at least; those of them that are equally large are a batch."""
+
+_AUGMENTS: dict[Task, tuple[str, ...]] = {
+    "detect": ("none", "flip", "ssd", "mosaic"),
+    "instance": ("none", "flip"),
+    "segment": ("none", "flip", "seg"),
+}
+
+
+class Parts(NamedTuple):
+    """What is trained on, and what is evaluated."""
+
+    train: Scenes
+    test: Scenes
+
+
+def open_parts(dataset: Dataset, folder: Path | None, task: Task) -> Parts:
+    """The two parts of a data set; raises DataError when files are missing or wrong, or fewer than published."""
+    if dataset.layout == "embedded":
+        parts = Parts(canvases("train"), canvases("test"))
+    else:
+        present = check_files(dataset, folder)
+        parts = Parts(*(_opened(dataset, present, names, task) for names in (dataset.train_parts, dataset.test_parts)))
+    if parts.train.names != parts.test.names:
+        raise DataError(f"{dataset.name}: its parts have different classes")
+    for part, words, size in zip(parts, ("training", "test"), (dataset.train_size, dataset.test_size), strict=True):
+        if len(part) != size:
+            raise DataError(f"{dataset.name} has {len(part)} {words} images in {folder}; there should be {size}")
+    return parts
+
+
+def _opened(dataset: Dataset, folder: Path, parts: tuple[str, ...], task: Task) -> Scenes:
+    if dataset.layout == "voc":
+        return (voc.index_maps if task == "segment" else voc.index_boxes)(folder, parts, dataset.names)
+    if len(parts) != 1:
+        raise DataError(f"{dataset.name}: a data set of COCO's layout has one part to train on and one to test on")
+    classes = None if task == "segment" else dataset.classes
+    return coco.index(folder, parts[0], classes, masks=task == "instance")
+
+
+def open_scenes(
+    spec: RunSpec, dataset: Dataset, folder: Path | None, device: torch.device, *, workers: int, stage: bool
+) -> SceneData:
+    """The data of a run; `stage`: from a copy on this node's own disk. Raises DataError."""
+    if stage and dataset.layout != "embedded":
+        folder = staged(check_files(dataset, folder))
+    parts = open_parts(dataset, folder, models.task(spec.model))
+    return SceneData(spec, dataset, parts, device, workers)
+
+
+class SceneData:
+    """`jobs.data.TrainingData` of detection, instance segmentation and segmentation.
+
+    One `train` iterator is in use at a time, beside one `evaluate`. Raises DataError when the recipe does not fit.
+    """
+
+    def __init__(self, spec: RunSpec, dataset: Dataset, parts: Parts, device: torch.device, workers: int = 0) -> None:
+        recipe, model = spec.recipe, models.describe(spec.model)
+        self._segment = model.task == "segment"
+        masks = model.task == "instance"
+        learned, judged, test = torch.arange(len(parts.train)), torch.arange(len(parts.test)), parts.test
+        if not self._segment:
+            found, left = trained_on(parts.train, masks=masks)
+            learned = torch.from_numpy(found)
+            _tell(dataset, left)
+        if recipe.val_split:
+            rest, taken = held_out(torch.zeros_like(learned).numpy(), recipe.val_split, dataset.name)
+            learned, judged, test = learned[rest], learned[taken], parts.train
+        self.categories = parts.train.categories
+        """The data set's own id of each label, from label 1 on."""
+        self.names = parts.train.names
+        self._normalize, self._device = Normalize(dataset.mean, dataset.std, device), device
+        read = Reader(parts.train, learning=True, masks=masks, classes=self._segment or model.maps)
+        augment = _augment(spec, dataset, model, read, learned)
+        evaluated = Reader(test, learning=False, masks=masks, classes=self._segment)
+        self._stream: Stream[Packed, list[Packed]] = Stream(
+            spec,
+            (Pictures(read, spec.seed, augment), learned, collate),
+            (Pictures(evaluated, spec.seed), judged, collate_alike),
+            device,
+            evaluation_batch=max(recipe.norm_batch, EVALUATION_BATCH),
+            workers=0 if dataset.layout == "embedded" else workers,
+        )
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Global batches in an epoch."""
+        return self._stream.steps_per_epoch
+
+    @property
+    def evaluation_size(self) -> int:
+        """Images that all ranks together evaluate."""
+        return self._stream.evaluation_size
+
+    def train(self, start: int, replicas: range, steps: int) -> Iterator[DetectionBatch | tuple[Tensor, Tensor]]:
+        """Batches of each step and replica; see `jobs.data.TrainingData`."""
+        for _, _, batch in self._stream.train(start, replicas, steps):
+            yield self._finished(batch)
+
+    def evaluate(self, rank: int, world: int) -> Iterator[DetectionBatch | tuple[Tensor, Tensor]]:
+        """This rank's share of the evaluated images, equally large ones together; see `jobs.data.TrainingData`."""
+        for batches in self._stream.evaluate(rank, world):
+            for batch in batches:
+                yield self._finished(batch)
+
+    def close(self) -> None:
+        """End the worker processes, and with them the iterators that are still in use."""
+        self._stream.close()
+
+    def _finished(self, batch: Packed) -> DetectionBatch | tuple[Tensor, Tensor]:
+        if self._segment:
+            return segmentation(batch, self._normalize, self._device)
+        return detection(batch, self._device)
+
+
+def _tell(dataset: Dataset, left: LeftOut) -> None:
+    if words := left.words():
+        first = f"; the first box that is no good: {left.first}" if left.first else ""
+        log.warning("%s: left out of the training: %s%s", dataset.name, listed(words), first)
+
+
+def _augment(spec: RunSpec, dataset: Dataset, model: models.Model, read: Reader, learned: Tensor) -> Augment | None:
+    """What the recipe names; raises DataError when it is not for the task."""
+    name, fitting = spec.recipe.augment, _AUGMENTS[model.task]
+    if name not in fitting:
+        raise DataError(f"augment {name} is not for the task {model.task}, which takes {listed(fitting)}")
+    side = spec.recipe.input_size or dataset.height or model.input
+    if name == "none":
+        return None
+    if name == "flip":
+        return boxed.flip()
+    if name == "ssd":
+        return boxed.ssd()
+    return Mosaic(read, learned, side) if name == "mosaic" else ScaleCrop(side, dataset.mean)
