@@ -102,18 +102,16 @@ def apply_norms(body: nn.Module, norms: str, *, buffers: bool = True) -> None:
     """What the batch norms of a body do in training, in place; raises SpecError.
 
     norms: batch, as they are; frozen, running statistics, scale and offset stay as they are, and so do the stem and
-    the first stage with what is in them; sync, statistics over all processes. buffers: scale and offset of a frozen
-    norm are buffers, as detectron2 and torchvision have it, and not parameters without gradient (AN's counts).
+    the first stage with what is in them. buffers: scale and offset of a frozen norm are buffers, as detectron2 and
+    torchvision have it, and not parameters without gradient (AN's counts).
 
     The norms inside an attention module keep their statistics when frozen, and go on to learn their scale and offset.
     AN's scales, offsets and statistics are frozen, its weights go on to learn (Li, Sun and Wu, section 4.2).
     """
     if norms == "frozen":
         _freeze(body, buffers)
-    elif norms == "sync":
-        nn.SyncBatchNorm.convert_sync_batchnorm(body)  # type: ignore[no-untyped-call]
     elif norms != "batch":
-        raise SpecError(f"norms must be batch, frozen or sync, not {norms!r}")
+        raise SpecError(f"norms must be batch or frozen, not {norms!r}")
 
 
 def _freeze(body: nn.Module, buffers: bool) -> None:

@@ -6,19 +6,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
-from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
-from torchvision.models.detection.mask_rcnn import MaskRCNNPredictor
-from torchvision.models.detection.roi_heads import RoIHeads, maskrcnn_loss
-from torchvision.models.detection.transform import GeneralizedRCNNTransform
+from torchvision.models.detection.faster_rcnn import TwoMLPHead
+from torchvision.models.detection.roi_heads import maskrcnn_loss
 from torchvision.ops import clip_boxes_to_image
 
-from attnctl.models.pyramid import BODY_PREFIX, CHANNELS, MEAN, STD, Pyramid, Scale
+from attnctl.models.pyramid import CHANNELS, HIDDEN, Scale, region_heads
 
 _OVERLAPS = (0.5, 0.6, 0.7)
 _DEVIATIONS = ((0.1, 0.1, 0.2, 0.2), (0.05, 0.05, 0.1, 0.1), (0.033, 0.033, 0.067, 0.067))
 _WEIGHTS = (1.0, 0.5, 0.25)
-_HIDDEN = 1024
 
 Maps = dict[str, Tensor]
 Boxes = list[Tensor]
@@ -34,28 +30,11 @@ def make_stages(scale: Scale, classes: int, mask_head: Callable[[], nn.Module]) 
     """
     made: list[nn.Module] = []
     for overlap, deviations in zip(_OVERLAPS, _DEVIATIONS, strict=True):
-        predictor = FastRCNNPredictor(_HIDDEN, classes + 1)
-        predictor.bbox_pred = nn.Linear(_HIDDEN, 4)  # the same for all classes
-        weights = tuple(1 / deviation for deviation in deviations)
-        box = scale.pool(7), TwoMLPHead(CHANNELS * 49, _HIDDEN), predictor
-        mask = scale.pool(14), mask_head(), MaskRCNNPredictor(CHANNELS, CHANNELS, classes + 1)
-        made.append(RoIHeads(*box, overlap, overlap, 512, 0.25, weights, 0.05, 0.5, 100, *mask))
+        box_head = TwoMLPHead(CHANNELS * 49, HIDDEN)
+        heads = region_heads(scale, classes, box_head, mask_head(), overlap=overlap, deviations=deviations)
+        heads.box_predictor.bbox_pred = nn.Linear(HIDDEN, 4)  # the same for all classes
+        made.append(heads)
     return made
-
-
-def assemble(
-    body: nn.Module,
-    norms: str,
-    scale: Scale,
-    heads: nn.Module,
-    transform: Callable[..., nn.Module] = GeneralizedRCNNTransform,
-) -> nn.Module:
-    """A detector on a feature pyramid around the body with these heads; raises SpecError."""
-    short, long = scale.sides
-    backbone = Pyramid(body, norms, buffers=False)
-    network: nn.Module = GeneralizedRCNN(backbone, scale.proposals(), heads, transform(short, long, MEAN, STD))
-    network.body_prefix = BODY_PREFIX  # type: ignore[assignment]
-    return network
 
 
 class CascadeHeads(nn.Module):

@@ -3,8 +3,8 @@
 from torch import nn
 from torchvision.models.detection.mask_rcnn import MaskRCNNHeads
 
-from attnctl.models.cascade import CascadeHeads, assemble, make_stages
-from attnctl.models.pyramid import CHANNELS, Scale
+from attnctl.models.cascade import CascadeHeads, make_stages
+from attnctl.models.pyramid import CHANNELS, Pyramid, Scale, assemble
 
 
 def build(body: nn.Module, classes: int, *, norms: str = "frozen", size: int = 0) -> nn.Module:
@@ -15,4 +15,4 @@ def build(body: nn.Module, classes: int, *, norms: str = "frozen", size: int = 0
     """
     scale = Scale(size)
     stages = make_stages(scale, classes, lambda: MaskRCNNHeads(CHANNELS, [CHANNELS] * 4, 1))
-    return assemble(body, norms, scale, CascadeHeads(stages))
+    return assemble(Pyramid(body, norms, buffers=False), scale, CascadeHeads(stages))

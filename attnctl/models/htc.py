@@ -9,8 +9,8 @@ from torchvision.ops import MultiScaleRoIAlign
 from torchvision.ops.misc import Conv2dNormActivation
 
 from attnctl.models import semantic
-from attnctl.models.cascade import Boxes, CascadeHeads, Maps, Shapes, Target, assemble, make_stages
-from attnctl.models.pyramid import CHANNELS, Scale
+from attnctl.models.cascade import Boxes, CascadeHeads, Maps, Shapes, Target, make_stages
+from attnctl.models.pyramid import CHANNELS, Pyramid, Scale, assemble
 
 _STUFF = 183
 """Classes of COCO's class maps, things and stuff; 255 where there is none."""
@@ -82,4 +82,4 @@ def build(body: nn.Module, classes: int, *, norms: str = "frozen", size: int = 0
     """
     scale = Scale(size)
     heads = HybridHeads(make_stages(scale, classes, _MaskHead), max(_STUFF, classes + 1))
-    return assemble(body, norms, scale, heads, semantic.SemanticTransform)
+    return assemble(Pyramid(body, norms, buffers=False), scale, heads, semantic.SemanticTransform)

@@ -8,15 +8,13 @@ from collections.abc import Sequence
 from functools import partial
 
 from torch import nn
-from torchvision.models.detection import MaskRCNN
-from torchvision.models.detection.faster_rcnn import FastRCNNConvFCHead, FastRCNNPredictor
-from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
+from torchvision.models.detection.faster_rcnn import FastRCNNConvFCHead
+from torchvision.models.detection.mask_rcnn import MaskRCNNHeads
 
 from attnctl.attention.an import AN
 from attnctl.attention.sn import SN
-from attnctl.models.pyramid import BODY_PREFIX, CHANNELS, Norm, Pyramid, Scale
+from attnctl.models.pyramid import CHANNELS, HIDDEN, Norm, Pyramid, Scale, assemble, region_heads
 
-_HIDDEN = 1024
 _COMPONENTS = (10, 10, 20, 20)
 """K of AN in the four convolutions of the box head, as its authors' configurations have it."""
 
@@ -57,22 +55,14 @@ def _build(
 ) -> nn.Module:
     """norm: after the convolutions of the pyramid and the mask head. of_boxes: after each of the box head's."""
     scale = Scale(size)
-    network: nn.Module = MaskRCNN(
-        Pyramid(body, norms, buffers=False, norm=norm),
-        **scale.options(),
-        box_head=_box_head(of_boxes),
-        box_predictor=FastRCNNPredictor(_HIDDEN, classes + 1),
-        mask_roi_pool=scale.pool(14),
-        mask_head=MaskRCNNHeads(CHANNELS, [CHANNELS] * 4, 1, norm_layer=norm),
-        mask_predictor=MaskRCNNPredictor(CHANNELS, CHANNELS, classes + 1),
-    )
-    network.body_prefix = BODY_PREFIX  # type: ignore[assignment]
-    return network
+    mask_head = MaskRCNNHeads(CHANNELS, [CHANNELS] * 4, 1, norm_layer=norm)
+    heads = region_heads(scale, classes, _box_head(of_boxes), mask_head)
+    return assemble(Pyramid(body, norms, buffers=False, norm=norm), scale, heads)
 
 
 def _box_head(norms: Sequence[Norm | None]) -> nn.Module:
     """Four 3x3 convolutions, each with its norm, and a linear layer."""
     following = iter(norms)
     norm: Norm | None = None if norms[0] is None else lambda channels: next(following)(channels)  # type: ignore[misc]
-    head: nn.Module = FastRCNNConvFCHead((CHANNELS, 7, 7), [CHANNELS] * len(norms), [_HIDDEN], norm_layer=norm)
+    head: nn.Module = FastRCNNConvFCHead((CHANNELS, 7, 7), [CHANNELS] * len(norms), [HIDDEN], norm_layer=norm)
     return head

@@ -2,19 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from math import ceil
 
 from torch import Tensor, nn
 from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection.faster_rcnn import FastRCNNPredictor
+from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
+from torchvision.models.detection.mask_rcnn import MaskRCNNPredictor
+from torchvision.models.detection.roi_heads import RoIHeads
 from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
+from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from attnctl.models.body import apply_norms, pyramid_maps
 
-BODY_PREFIX = "backbone.body."
-CHANNELS = 256
-MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+CHANNELS, HIDDEN = 256, 1024
+_MEAN, _STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 """Of ImageNet, as the classification networks are trained with."""
 
 _LEVELS = ["0", "1", "2", "3"]
@@ -42,7 +46,10 @@ class Pyramid(nn.Module):
 
 @dataclass(frozen=True)
 class Scale:
-    """Sizes in pixels that go with the size of the images; size: of their short side, 0 for the paper's 800."""
+    """Sizes in pixels, and numbers of regions, that go with the size of the images; for 800 pixels torchvision's.
+
+    size: of their short side, 0 for 800
+    """
 
     size: int
 
@@ -55,6 +62,11 @@ class Scale:
         """The short side that an image is resized to, unless its long one would be more than the other."""
         return self.size or _SHORT_SIDE, round(_LONG_SIDE * self._factor)
 
+    @property
+    def sampled(self) -> int:
+        """How many regions of an image are trained on: 512, and fewer of images smaller than 800 pixels."""
+        return self._regions(512)
+
     def anchors(self) -> AnchorGenerator:
         """One scale a level, a twenty-fifth of the short side at stride 4, in three shapes."""
         scales = tuple((32 * 2**level * self._factor,) for level in range(5))
@@ -64,15 +76,46 @@ class Scale:
         """Regions of any size as maps of `cells` x `cells`; one of 224 at 800 pixels comes from stride 16."""
         return MultiScaleRoIAlign(_LEVELS, cells, 2, canonical_scale=max(1, round(224 * self._factor)))
 
-    def options(self) -> dict[str, Any]:
-        """What torchvision's FasterRCNN takes of it."""
-        short, long = self.sides
-        anchors, pool = self.anchors(), self.pool(7)
-        return {"min_size": short, "max_size": long, "rpn_anchor_generator": anchors, "box_roi_pool": pool}
-
     def proposals(self) -> RegionProposalNetwork:
-        """The proposal network as torchvision's FasterRCNN has it."""
+        """The network that proposes regions, before and after the suppression of those that overlap."""
         anchors = self.anchors()
-        kept = {"training": 2000, "testing": 1000}
+        kept = {"training": self._regions(2000), "testing": self._regions(1000)}
         head = RPNHead(CHANNELS, anchors.num_anchors_per_location()[0])
         return RegionProposalNetwork(anchors, head, 0.7, 0.3, 256, 0.5, kept, kept, 0.7)
+
+    def _regions(self, count: int) -> int:
+        return min(count, ceil(count * self._factor))
+
+
+def region_heads(
+    scale: Scale,
+    classes: int,
+    box_head: nn.Module,
+    mask_head: nn.Module | None = None,
+    *,
+    overlap: float = 0.5,
+    deviations: tuple[float, ...] = (0.1, 0.1, 0.2, 0.2),
+) -> RoIHeads:
+    """What classifies regions, corrects their boxes, and paints their masks where there is a head for it.
+
+    classes: without background. box_head: of (N, 256, 7, 7), gives (N, 1024). mask_head: of (N, 256, 14, 14), gives the
+    same. overlap: with an object, from which on a region is one of it. deviations: of the corrections, to standardise
+    them: x, y, width, height.
+    """
+    box = scale.pool(7), box_head, FastRCNNPredictor(HIDDEN, classes + 1)
+    mask = (scale.pool(14), mask_head, MaskRCNNPredictor(CHANNELS, CHANNELS, classes + 1)) if mask_head else ()
+    weights = tuple(1 / deviation for deviation in deviations)
+    return RoIHeads(*box, overlap, overlap, scale.sampled, 0.25, weights, 0.05, 0.5, 100, *mask)
+
+
+def assemble(
+    body: nn.Module, scale: Scale, heads: nn.Module, transform: Callable[..., nn.Module] = GeneralizedRCNNTransform
+) -> nn.Module:
+    """A detector of two stages. body: the pyramid. heads: what classifies the regions, as torchvision's RoIHeads.
+
+    transform: normalises images and resizes them, with their targets.
+    """
+    resized = transform(*scale.sides, _MEAN, _STD)
+    network: nn.Module = GeneralizedRCNN(body, scale.proposals(), heads, resized)
+    network.body_prefix = "backbone.body."  # type: ignore[assignment]
+    return network
