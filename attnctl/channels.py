@@ -4,8 +4,9 @@ python -m attnctl.channels
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from attnctl import backbones, models
 from attnctl.backbones.measure import measure
@@ -23,17 +24,18 @@ def measured(name: str) -> dict[str, list[int]]:
     return {place: [part.shape[0] for part in parts if part.shape] for place, (_, parts) in sorted(places.items())}
 
 
-def of_model(name: str, backbone: str) -> dict[str, list[int]]:
-    """The channels at each of a model's own placements around a backbone, in the order of the network."""
+def of_model(name: str, backbone: str) -> dict[str, dict[str, int]]:
+    """The channels at each path of a model's own placements around a backbone, in the order of the network."""
     network = models.build(name, backbones.build(backbone, 2), 2, size=_SIZE)
     parts = trace(network, _SIZE)
     places = models.describe(name).placements
     return {
-        place: [part.shape[0] for part in find(parts, row, name) if part.shape] for place, row in sorted(places.items())
+        place: {part.path: part.shape[0] for part in find(parts, row, name) if part.shape}
+        for place, row in sorted(places.items())
     }
 
 
-def _write(file: Path, rows: Mapping[str, Mapping[str, Sequence[int]]]) -> None:
+def _write(file: Path, rows: Mapping[str, Mapping[str, Any]]) -> None:
     lines = [f"  {json.dumps(name)}: {json.dumps(row)}" for name, row in rows.items()]
     file.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 

@@ -239,9 +239,10 @@ class Speed(Record):
 class Imported(Record):
     """A number that was measured or published elsewhere, as `attnctl import` took it in.
 
-    table, row: a cell of a paper's table, such as ean:2 and the row's name; or else label, backbone and dataset say
-    where it belongs in a comparison. values: of a table by the column's key, else by metric (top1, top5, params, macs,
-    fps ...); always in the metric's own units: accuracies, never errors, in percent, and counts in ones.
+    table, row: a cell of a paper's table, such as ean:2 and the row's name; or else label, backbone (after the model
+    around it, if any) and dataset say where it belongs in a comparison. values: of a table by the column's key, else by
+    metric (top1, top5, params, macs, fps ...); always in the metric's own units: accuracies, never errors, in percent,
+    and counts in ones.
     source: where it is from, in the user's words, or the file's name.
     """
 

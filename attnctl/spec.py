@@ -231,6 +231,11 @@ class RunSpec:
         return dataclasses.replace(self, seed=0)
 
     @property
+    def network(self) -> str:
+        """The model and its backbone, such as `fasterrcnn resnet50`; of a classifier the backbone."""
+        return f"{self.model} {self.backbone}".lstrip()
+
+    @property
     def family(self) -> str:
         """What the runs of one cell of a table share, whatever their seed and the versions of the code: a hash."""
         versions = Versions(module="", backbone=0, placement=0, dataset=0, loop=0)

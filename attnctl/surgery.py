@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,22 @@ def build(spec: RunSpec, kept: Path | None = None) -> nn.Module:
         return network_of(backbone, dataset.classes, attended, size=size)
     norms = "batch" if spec.recipe.norms == "sync" else spec.recipe.norms  # the loop makes them sync
     size = spec.recipe.input_size
-    return network_of(backbone, dataset.classes, attended, model=spec.model, norms=norms, size=size)
+    network = network_of(backbone, dataset.classes, attended, model=spec.model, norms=norms, size=size)
+    if spec.recipe.scales or spec.recipe.max_size:
+        from attnctl.models.scales import rescale
+
+        rescale(network, spec.recipe.short_sides(), spec.recipe.max_size)
+    return network
+
+
+def input_shape(spec: RunSpec) -> tuple[int, int, int]:
+    """(channels, height, width) of the image with which a run's network is counted."""
+    dataset = datasets.describe(spec.dataset)
+    if spec.recipe.input_size:
+        return dataset.channels, spec.recipe.input_size, spec.recipe.input_size
+    if spec.model:
+        return dataset.channels, models.describe(spec.model).input, models.describe(spec.model).input
+    return dataset.channels, dataset.height, dataset.width
 
 
 def network_of(
@@ -82,11 +97,16 @@ def network_of(
     if not own:
         _attend(network, attended, backbones.describe(backbone).input)
     network = models.build(model, network, classes, norms=norms, size=size)
-    if own:
-        if next(network.parameters()).is_meta:
-            raise NotImplementedError("a model's own places are found by a forward, which looks at values")
-        _attend(network, attended, size or models.describe(model).input)
+    if own and attended is not None:
+        found = models.places(model, backbone, attended.place.label)
+        parts = [Part(path, *_kinds(network, path), (channels, 0, 0)) for path, channels in found.items()]
+        _insert(network, attended.module, attended.place, attended.hyperparameters, parts)
     return network
+
+
+def _kinds(network: nn.Module, path: str) -> tuple[str, str]:
+    """The class of a part, and of the module that holds it."""
+    return type(network.get_submodule(path)).__name__, type(network.get_submodule(path.rpartition(".")[0])).__name__
 
 
 def _attend(network: nn.Module, attended: Attention | None, size: int) -> None:
@@ -126,8 +146,23 @@ def insert(
     name: a module's, or what `attention.describe` gave. size: pixels of the square input with which the maps at the
     places are measured.
     """
-    module = attention.describe(name) if isinstance(name, str) else name
-    parts = trace(network, size)
+    _insert(
+        network,
+        attention.describe(name) if isinstance(name, str) else name,
+        place,
+        hyperparameters,
+        trace(network, size),
+    )
+
+
+def _insert(
+    network: nn.Module,
+    module: ModuleSource,
+    place: Placement,
+    hyperparameters: Mapping[str, Scalar],
+    parts: Sequence[Part],
+) -> None:
+    """The same, of a network whose parts are known."""
     found = find(parts, place, type(network).__name__)
     check_fit(module.name, module.replaces, place, all(part.is_norm for part in found))
     made = {part.path: _made(module, part, hyperparameters) for part in found}

@@ -24,7 +24,8 @@ class Frames:
     def runs(self) -> pd.DataFrame:
         """One row a run, by id: what was asked for, its state, and its results.
 
-        Columns: those of the view `runs` (times in Unix seconds); each hyperparameter as text under its own name, with
+        Columns: those of the view `runs` (times in Unix seconds; `recipe_` before what the recipe asks for, where it
+        would be called as what became of it); each hyperparameter as text under its own name, with
         `hp_` before it where a column has that name; each metric of the last epoch as `last_<name>`, of the best as
         `best_<name>` (accuracies in percent).
         """

@@ -34,8 +34,9 @@ _NAMES = "SELECT DISTINCT name FROM result ORDER BY name"
 _LAST = f"""
     SELECT run, {{columns}} FROM (SELECT run, name, last AS value FROM result WHERE :ids IS NULL OR {_SOME})
     GROUP BY run"""  # noqa: S608
+_RECIPE = ", ".join(f"spec.{name}" for name in recipe_fields())
 _PARTS = {
-    "recipe": f"SELECT id, {', '.join(recipe_fields())} FROM spec JOIN run ON number = run {_NAMED}",  # noqa: S608
+    "recipe": f"SELECT id, {_RECIPE} FROM spec JOIN run ON number = run {_NAMED}",  # noqa: S608
     "spec": f"SELECT id, text FROM spec JOIN run ON number = run {_NAMED}",  # noqa: S608
     "best": "SELECT run, name, best FROM results WHERE best IS NOT NULL AND (:ids IS NULL "
     "OR run IN (SELECT value FROM json_each(:ids)))",

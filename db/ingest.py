@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -207,6 +207,7 @@ def _spec_columns(facts: Facts) -> dict[str, Any]:
     spec = facts.spec
     if spec is None:
         return dict.fromkeys(("module", "label", "backbone", "dataset"), "?") | {
+            "model": "",
             "placement": "",
             "versions": "",
             "seed": 0,
@@ -214,11 +215,19 @@ def _spec_columns(facts: Facts) -> dict[str, Any]:
             "family": "",
         }
     return {
-        **{name: getattr(spec, name) for name in ("module", "backbone", "placement", "dataset", "seed", "init")},
+        **{
+            name: getattr(spec, name)
+            for name in ("module", "model", "backbone", "placement", "dataset", "seed", "init")
+        },
         "label": spec.label(),
         "family": spec.family,
-        "versions": ", ".join(f"{name} {value}" for name, value in vars(spec.versions).items()),
+        "versions": ", ".join(f"{name} {value}" for name, value in _versions(spec)),
     }
+
+
+def _versions(spec: RunSpec) -> Iterator[tuple[str, int | str]]:
+    """The versions by part; a classifier has no model."""
+    return ((name, value) for name, value in vars(spec.versions).items() if name != "model" or spec.model)
 
 
 def _recipe_row(spec: RunSpec) -> dict[str, Any]:

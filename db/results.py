@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from attnctl.models import PRIMARY
 from db.events import Evaluation
 
-CHOSEN_BY = "top1"
-"""The metric whose highest value makes an epoch the best one."""
+CHOSEN_BY = tuple(metric for metrics in PRIMARY.values() for metric in metrics)
+"""The metrics whose highest value makes an epoch the best one: of an evaluation the first that it has."""
 
 _OF_THE_MACHINE = {"images_per_s"}
 """Metrics that differ between two attempts with no fault."""
@@ -30,12 +32,12 @@ class Results:
         """Take in one evaluation; a later one of the same epoch replaces it."""
         if self.epoch is None or evaluation.epoch >= self.epoch:
             self.epoch, self.last = evaluation.epoch, evaluation.values
-        value = evaluation.values.get(CHOSEN_BY)
-        if value is None:
+        chosen_by = next((name for name in CHOSEN_BY if name in evaluation.values), None)
+        if chosen_by is None:
             return
         # Of equals the first counts, whatever the order in which they come.
-        place = (value, -evaluation.epoch)
-        if self.best_epoch is None or place > (self.best[CHOSEN_BY], -self.best_epoch):
+        place = (evaluation.values[chosen_by], -evaluation.epoch)
+        if self.best_epoch is None or place > (self.best.get(chosen_by, -math.inf), -self.best_epoch):
             self.best_epoch, self.best = evaluation.epoch, evaluation.values
 
 

@@ -86,6 +86,8 @@ class RunRow:
     node: str | None = None
     init: str = ""
     """The weights that it starts from, as `RunSpec.init`; empty is the seed's own."""
+    model: str = ""
+    """What stands around the backbone, as `RunSpec.model`; empty is a classifier."""
     family: str = ""
     """What it shares with all runs of its cell of a table, whatever their seeds and versions: `RunSpec.family`."""
     metrics: Mapping[str, float] = field(default_factory=dict)
@@ -94,8 +96,13 @@ class RunRow:
     """Where the rest comes from, for all runs of one query at once, when it is first asked for."""
 
     @property
+    def network(self) -> str:
+        """The model and its backbone, such as `fasterrcnn resnet50`; of a classifier the backbone."""
+        return f"{self.model} {self.backbone}".lstrip()
+
+    @property
     def best(self) -> Mapping[str, float]:
-        """The metrics of the epoch with the highest top-1."""
+        """The metrics of the best epoch: that with the highest top-1, or AP, mAP or mean IoU."""
         found: Mapping[str, float] = self.details["best"].get(self.id, {})
         return found
 

@@ -47,6 +47,7 @@ run = Table(
     # What was asked for; `?` when spec.json is broken.
     Column("module", String, nullable=False),
     Column("label", String, nullable=False, comment="the module with its hyperparameters"),
+    Column("model", String, nullable=False, comment="what stands around the backbone; empty: a classifier"),
     Column("backbone", String, nullable=False),
     Column("placement", String, nullable=False),
     Column("dataset", String, nullable=False),
@@ -74,7 +75,7 @@ run = Table(
     Column("step", Integer),
     Column("steps", Integer, comment="of the whole training"),
     Column("epoch", Integer, comment="the last evaluated one"),
-    Column("best_epoch", Integer, comment="the evaluated epoch with the highest top1, the first of equals"),
+    Column("best_epoch", Integer, comment="the evaluated epoch with the highest top1, ap or miou, the first of equals"),
     Column("images_per_s", Float),
     Column("params", Integer),
     Column("macs", Integer, comment="multiply-accumulates of one forward of one image"),
@@ -167,7 +168,7 @@ result = Table(
     Column("run", ForeignKey("run.number"), primary_key=True),
     Column("name", String, primary_key=True),
     Column("last", Float, comment="of the last evaluated epoch"),
-    Column("best", Float, comment="of the epoch with the highest top1"),
+    Column("best", Float, comment="of the best epoch"),
     sqlite_with_rowid=False,
 )
 
@@ -222,7 +223,11 @@ Index("run_not_final", run.c.id, sqlite_where=run.c.final == 0)
 
 _PUBLIC = ", ".join(
     [f"run.{column.name}" for column in run.c if column.name not in {"number", "final"}]
-    + [f"spec.{column.name}" for column in spec.c if column.name not in {"run", "text"}]
+    + [
+        f"spec.{column.name}" + (f" AS recipe_{column.name}" if column.name in run.c else "")
+        for column in spec.c
+        if column.name not in {"run", "text"}
+    ]
 )
 
 VIEWS = {

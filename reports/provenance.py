@@ -38,6 +38,7 @@ class Source:
 
     run: str
     label: str
+    model: str
     backbone: str
     placement: str
     dataset: str
@@ -55,7 +56,7 @@ class Source:
         """Names and words, for people; what is not known is left out."""
         found = {
             "what": self.label,
-            "in": " ".join(filter(None, (self.backbone, self.placement, "on", self.dataset))),
+            "in": " ".join(filter(None, (self.model, self.backbone, self.placement, "on", self.dataset))),
             "seed": str(self.seed),
             "state": self.state,
             "epochs": _epochs(self),
@@ -88,6 +89,7 @@ def source(workspace: Workspace, row: RunRow) -> Source:
     return Source(
         run=row.id,
         label=row.label,
+        model=row.model,
         backbone=row.backbone,
         placement=row.placement,
         dataset=row.dataset,

@@ -44,7 +44,7 @@ def estimate(config: Config, specs: Sequence[RunSpec]) -> Estimate:
 
 def _kind(spec: RunSpec) -> tuple[object, ...]:
     """What makes two runs cost alike."""
-    return spec.backbone, spec.dataset, replace(spec.recipe, lr=1.0, momentum=0.0, weight_decay=0.0)
+    return spec.network, spec.dataset, replace(spec.recipe, lr=1.0, momentum=0.0, weight_decay=0.0)
 
 
 def _known(config: Config, kinds: Collection[tuple[object, ...]]) -> dict[tuple[object, ...], tuple[float, int]]:
@@ -58,7 +58,7 @@ def _known(config: Config, kinds: Collection[tuple[object, ...]]) -> dict[tuple[
         rows = [
             row
             for row in index.runs()
-            if row.state == State.COMPLETED and row.started and row.ended and (row.backbone, row.dataset) in places
+            if row.state == State.COMPLETED and row.started and row.ended and (row.network, row.dataset) in places
         ]
     found = {}
     for row in sorted(rows, key=lambda row: row.ended or 0.0):

@@ -229,6 +229,7 @@ def in_json(spec: RunSpec) -> dict[str, Any]:
         "label": spec.label(),
         "module": spec.module,
         "hyperparameters": dict(spec.hyperparameters),
+        "model": spec.model,
         "backbone": spec.backbone,
         "placement": spec.placement,
         "dataset": spec.dataset,

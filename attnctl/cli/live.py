@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from attnctl.cli import output
 from attnctl.cli.names import short_names
+from attnctl.models import WORDS
 from attnctl.spec import RunSpec
 
 if TYPE_CHECKING:
@@ -111,16 +112,16 @@ def news(progress: Progress) -> str:
     if progress.state != "running":
         return progress.state
     parts = [f"step {progress.step}/{progress.steps}"] if progress.steps else []
-    parts += [top1(progress.metrics)] if "top1" in progress.metrics else []
+    parts += filter(None, [standing(progress.metrics)])
     parts += [f"{progress.images_per_s:.0f} images/s"] if progress.images_per_s else []
     return ", ".join(parts) or "running"
 
 
 def ending(progress: Progress) -> str:
     """How a run ended, with its last figure."""
-    return f"{progress.state}, {top1(progress.metrics)}" if "top1" in progress.metrics else progress.state
+    return ", ".join(filter(None, [progress.state, standing(progress.metrics)]))
 
 
-def top1(metrics: Mapping[str, float]) -> str:
-    """`top-1 91.22 %`."""
-    return f"top-1 {metrics['top1']:.2f} %"
+def standing(metrics: Mapping[str, float]) -> str:
+    """`top-1 91.22 %`, or `AP 31.20 %`, by what was measured; empty when it was not."""
+    return next((f"{words} {metrics[name]:.2f} %" for name, words in WORDS.items() if name in metrics), "")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from attnctl.spec import RunSpec
 from attnctl.values import Scalar, text
 
-_PLACES = ("backbone", "placement", "dataset")
+_PLACES = ("model", "backbone", "placement", "dataset")
 
 
 def short_names(specs: Sequence[RunSpec]) -> dict[str, str]:

@@ -59,7 +59,7 @@ def _table(planned: Sequence[Planned], wanted: Wanted) -> None:
         "run": [item.spec.id[:8] for item in planned],
         "row": [wanted.rows.get(item.spec.id, "") for item in planned],
         "module": [item.spec.label() for item in planned],
-        "backbone": [item.spec.backbone for item in planned],
+        "backbone": [item.spec.network for item in planned],
         "dataset": [item.spec.dataset for item in planned],
         "seed": [str(item.spec.seed) for item in planned],
         "plan": [str(item.action) for item in planned],

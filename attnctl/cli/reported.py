@@ -125,7 +125,7 @@ def _of_runs(index: Index, request: Request) -> Gathered:
     rows = index.runs(None if single is None else single.runs)
     imports = index.workspace.imports()
     if single is not None:
-        there = {(row.backbone, row.dataset) for row in rows}
+        there = {(row.network, row.dataset) for row in rows}
         imports = [record for record in imports if (record.backbone, record.dataset) in there]
         if not rows:
             raise SpecError(f"sweep {single.name} has no runs in this workspace")

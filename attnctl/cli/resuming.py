@@ -229,7 +229,7 @@ def _cells(case: Case) -> list[str]:
     return [
         case.row.id[:8],
         case.row.label,
-        case.row.backbone,
+        case.row.network,
         str(case.row.seed),
         f"{newest.state}{attempts}",
         reason if len(reason) <= _LONGEST else reason[: _LONGEST - 4] + " ...",

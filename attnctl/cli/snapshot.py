@@ -48,7 +48,7 @@ def take(config: Config, index: Index, ids: Sequence[str] | None) -> Snapshot:
         rows.sort(
             key=lambda row: (
                 row.created or 0.0,
-                row.backbone,
+                row.network,
                 row.dataset,
                 row.module != NO_MODULE,
                 row.label,
@@ -96,6 +96,7 @@ def row_json(row: RunRow) -> dict[str, Any]:
         "id": row.id,
         "label": row.label,
         "module": row.module,
+        "model": row.model,
         "backbone": row.backbone,
         "placement": row.placement,
         "dataset": row.dataset,

@@ -11,6 +11,7 @@ from attnctl.cli import complete, context, output, sweeps
 from attnctl.cli.estimate import duration
 from attnctl.cli.snapshot import Snapshot, row_json, seconds_left, take, until_all_end
 from attnctl.config import Config
+from attnctl.models import WORDS
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -53,7 +54,7 @@ def cells(row: RunRow, at: float) -> list[str]:
     return [
         row.id[:8],
         row.label,
-        row.backbone,
+        row.network,
         row.dataset,
         str(row.seed),
         row.state,
@@ -72,10 +73,10 @@ def _why(row: RunRow) -> str:
 
 
 def _metrics(row: RunRow) -> str:
-    """The last evaluation: `top-1 91.22, loss 0.312 (epoch 4)`."""
+    """The last evaluation: `top-1 91.22, loss 0.312 (epoch 4)`, `AP 31.20 (epoch 4)`."""
     shown = [
         f"{words} {row.metrics[name]:{form}}"
-        for name, words, form in (("top1", "top-1", ".2f"), ("loss", "loss", ".4g"))
+        for name, words, form in (*((name, words, ".2f") for name, words in WORDS.items()), ("loss", "loss", ".4g"))
         if name in row.metrics
     ]
     epoch = f" (epoch {row.epoch})" if shown and row.epoch is not None else ""

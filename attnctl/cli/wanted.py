@@ -160,7 +160,7 @@ def _probed(expansion: Expansion) -> Expansion:
     """The grid without the cells whose module or backbone, a user's own, does not work."""
     wrong = probe.check(expansion.specs)
     labels = {
-        spec.id: f"{spec.label()} {spec.backbone} {spec.dataset} {spec.placement}".rstrip() for spec in expansion.specs
+        spec.id: f"{spec.label()} {spec.network} {spec.dataset} {spec.placement}".rstrip() for spec in expansion.specs
     }
     invalid = dict.fromkeys(InvalidCell(labels[run], words) for run, words in wrong.items())
     return Expansion([spec for spec in expansion.specs if spec.id not in wrong], [*expansion.invalid, *invalid])

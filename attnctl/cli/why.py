@@ -83,7 +83,7 @@ def why(
     state = f"{row.state} for {duration(max(0.0, now.at - row.since))}"
     state += f": {row.reason}" if row.reason not in {"", "None", row.state} else ""
     there = "none" if past.checkpoint is None else f"step {past.checkpoint}" + (f" of {row.steps}" if row.steps else "")
-    output.pairs({"run": f"{run_id} {row.label} {row.backbone} seed {row.seed}", "state": state, "checkpoint": there})
+    output.pairs({"run": f"{run_id} {row.label} {row.network} seed {row.seed}", "state": state, "checkpoint": there})
     _print(timeline, lines, resources)
     output.line(f"\n{advice}")
 

@@ -1,7 +1,7 @@
 """What stands around a backbone: detectors and segmentation networks. Data files, read without torch.
 
 models.toml      what there is, a row each
-channels.json    model/backbone -> the channels at each of the model's own places: made by `python -m attnctl.channels`
+channels.json    model/backbone -> the model's own places, as paths with channels: made by `python -m attnctl.channels`
 """
 
 from __future__ import annotations
@@ -144,7 +144,12 @@ def channels(name: str, backbone: str, place: str) -> tuple[int, ...]:
     """The channels at each place of a placement, in the order of the network; raises SpecError."""
     if not is_own(name, place):
         return backbones.channels(backbone, place)
-    return tuple(_channels()[f"{name}/{backbones.describe(backbone).name}"][placement(name, backbone, place).name])
+    return tuple(places(name, backbone, place).values())
+
+
+def places(name: str, backbone: str, place: str) -> Mapping[str, int]:
+    """The channels at each path of one of the model's own placements, in the order of the network; raises SpecError."""
+    return _channels()[f"{name}/{backbones.describe(backbone).name}"][placement(name, backbone, place).name]
 
 
 def _named(known: Mapping[str, Placement], name: str) -> Placement | None:
@@ -152,8 +157,8 @@ def _named(known: Mapping[str, Placement], name: str) -> Placement | None:
 
 
 @cache
-def _channels() -> dict[str, dict[str, list[int]]]:
-    document: dict[str, dict[str, list[int]]] = json.loads((FOLDER / "channels.json").read_text(encoding="utf-8"))
+def _channels() -> dict[str, dict[str, dict[str, int]]]:
+    document: dict[str, dict[str, dict[str, int]]] = json.loads((FOLDER / "channels.json").read_text(encoding="utf-8"))
     return document
 
 

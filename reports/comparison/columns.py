@@ -6,13 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from db import RunRow
+from reports.comparison import metrics
 from reports.replicates import Epoch, Metric, Replicates, finished, gain_cell
 from reports.statistics import gain
 from reports.table import Cell, Column
 
-TOP1 = Column(name="top1", title="top-1", unit="%", better="higher", measured=True)
-TOP5 = Column(name="top5", title="top-5", unit="%", better="higher", measured=True)
-METRICS = (TOP1, TOP5)
 GAIN = ".gain"
 FPS = Column(name="fps", title="FPS", decimals=0)
 SEEDS = Column(name="seeds", title="seeds", decimals=0)
@@ -21,7 +19,7 @@ SEEDS = Column(name="seeds", title="seeds", decimals=0)
 def columns_of(rows: Sequence[RunRow], *, several: bool, gains: bool, fps: bool) -> tuple[Column, ...]:
     """several: some row has several seeds. gains: with the differences to the plain backbone. fps: it was measured."""
     return (
-        *(column for metric in METRICS for column in (metric, *([_gain(metric)] if gains else []))),
+        *(column for metric in metrics.columns_of(rows) for column in (metric, *([_gain(metric)] if gains else []))),
         *_size_columns(rows),
         *([FPS] if fps else []),
         *([SEEDS] if several else []),
@@ -62,7 +60,10 @@ class Line:
         for column in columns:
             if column.name.endswith(GAIN):
                 yield self._gain(self._metric(column.name.removesuffix(GAIN)))
-            elif column in METRICS:
+            elif column.name in metrics.COLUMNS:
+                if column.name not in metrics.shown(self.runs.rows[0]):
+                    yield Cell()  # another task's
+                    continue
                 cell = self.runs.cell(self._metric(column.name))
                 yield replace(cell, marks=self.marks) if cell.value is not None else cell
             elif column.name == SEEDS.name:

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from attnctl.records import Imported
-from reports.comparison.columns import METRICS
 from reports.comparison.grouping import Place
+from reports.comparison.metrics import COLUMNS
 from reports.statistics import summary
 from reports.table import Cell, Column, Row
 
@@ -22,7 +22,7 @@ def lines(
             found[record.backbone, record.dataset, record.label, record.placement, record.source].append(record)
     groups: dict[Place, list[tuple[str, Row]]] = {}
     for (backbone, dataset, label, placement, source), records in found.items():
-        alike = [place for place in places if (place.backbone, place.dataset) == (backbone, dataset)]
+        alike = [place for place in places if (place.network, place.dataset) == (backbone, dataset)]
         place = alike[0] if len(alike) == 1 else Place(backbone, dataset, own="imported")
         row = Row(
             header=(label, placement) if with_placement else (label,),
@@ -37,5 +37,5 @@ def _cell(column: Column, records: Sequence[Imported]) -> Cell:
     found = summary([record.values[column.name] for record in records if column.name in record.values])
     if found is None:
         return Cell()
-    spread = found.spread if column in METRICS else None
+    spread = found.spread if column.name in COLUMNS else None
     return Cell(value=found.mean, spread=spread, n=found.n, wanted=found.n)

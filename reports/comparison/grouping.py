@@ -17,9 +17,9 @@ K = TypeVar("K")
 
 @dataclass(frozen=True)
 class Place:
-    """What the rows of one group have in common."""
+    """What the rows of one group have in common. network: the backbone, after the model around it."""
 
-    backbone: str
+    network: str
     dataset: str
     recipe: tuple[tuple[str, Scalar], ...] = ()
     """The fields in which the recipes for this backbone and data set differ."""
@@ -30,14 +30,14 @@ class Place:
     def title(self) -> str:
         """Of the group."""
         recipe = " ".join(f"{name}={text(value)}" for name, value in self.recipe)
-        return ", ".join(filter(None, (f"{self.backbone} on {self.dataset}", recipe, self.own)))
+        return ", ".join(filter(None, (f"{self.network} on {self.dataset}", recipe, self.own)))
 
 
 def grouped(rows: Sequence[RunRow]) -> dict[Place, list[list[RunRow]]]:
     """Group -> its rows in order -> their runs, in the order of the seeds."""
     places = _places(rows)
     groups: dict[Place, dict[tuple[object, ...], list[RunRow]]] = {}
-    for row in sorted(rows, key=lambda row: (row.backbone, row.dataset, repr(places[row.id].recipe), row.seed)):
+    for row in sorted(rows, key=lambda row: (row.network, row.dataset, repr(places[row.id].recipe), row.seed)):
         parts = groups.setdefault(places[row.id], {})
         parts.setdefault((row.label, row.placement, row.versions, row.family), []).append(row)
     return {place: sorted(parts.values(), key=lambda members: _order(members[0])) for place, parts in groups.items()}
@@ -47,14 +47,14 @@ def _places(rows: Sequence[RunRow]) -> Mapping[str, Place]:
     """The group of each run, by its id."""
     settings: dict[tuple[str, str], list[RunRow]] = defaultdict(list)
     for row in rows:
-        settings[row.backbone, row.dataset].append(row)
+        settings[row.network, row.dataset].append(row)
     places = {}
-    for (backbone, dataset), members in sorted(settings.items()):
+    for (network, dataset), members in sorted(settings.items()):
         values = {row.id: row.recipe_values for row in members}
         recipes = {values[row.id]: row for row in members}  # few, of maybe thousands of runs
         differing = _differing(row.recipe for row in recipes.values())
         chosen = {
-            recipe: Place(backbone, dataset, tuple((name, row.recipe.get(name)) for name in differing))
+            recipe: Place(network, dataset, tuple((name, row.recipe.get(name)) for name in differing))
             for recipe, row in recipes.items()
         }
         places.update({run: chosen[recipe] for run, recipe in values.items()})

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from db import RunRow
-from reports.comparison.columns import FPS, GAIN, METRICS
+from reports.comparison.columns import FPS, GAIN
+from reports.comparison.metrics import COLUMNS, TITLES, definitions, primary
 from reports.replicates import Epoch
 from reports.table import Column
 
@@ -20,11 +21,11 @@ def notes(
     fps: str,
 ) -> Iterator[str]:
     """The notes, in order. columns: those that are shown. several: some row has several seeds. fps: its conditions."""
-    metrics = bool(rows) and any(column in METRICS for column in columns)
+    metrics = [column for column in columns if column.name in COLUMNS] if rows else []
     if metrics:
         yield (
-            f"top-1 and top-5: accuracy on {_where(rows)} "
-            f"{'after the LAST epoch' if epoch == 'last' else 'in the epoch with the highest top-1'}. "
+            f"{definitions(metrics)}{' on' if _accuracy(metrics) else '; on'} {_where(rows)} "
+            f"{'after the LAST epoch' if epoch == 'last' else f'in the epoch with the highest {_decisive(rows)}'}. "
             "The highest of each group is bold, the second underlined."
         )
     if several and metrics:
@@ -48,6 +49,16 @@ def notes(
             yield f"Run {row.id}: {row.alarm}."
     if fps and FPS in columns:
         yield f"FPS: images per second of inference; {fps}."
+
+
+def _accuracy(metrics: Sequence[Column]) -> bool:
+    """Whether they are a classifier's alone."""
+    return all(column.name in {"top1", "top5"} for column in metrics)
+
+
+def _decisive(rows: Sequence[RunRow]) -> str:
+    """The metric of the best epoch, or of several tasks each one's."""
+    return " or ".join(dict.fromkeys(TITLES[primary(row)] for row in rows))
 
 
 def _where(rows: Sequence[RunRow]) -> str:

@@ -11,8 +11,9 @@ from db import RunRow
 from reports import fairness
 from reports import speeds as bench
 from reports.comparison import elsewhere
-from reports.comparison.columns import METRICS, Line, columns_of
+from reports.comparison.columns import Line, columns_of
 from reports.comparison.grouping import Place, grouped, headers, varying_settings
+from reports.comparison.metrics import primary
 from reports.comparison.notes import notes
 from reports.fairness import Compared
 from reports.marks import lettered
@@ -68,14 +69,18 @@ def _replicates(members: Sequence[RunRow]) -> Replicates:
 
 def _gains(runs: Mapping[Place, Sequence[Replicates]], epoch: Epoch) -> bool:
     """Whether a row and the plain backbone beside it are done, one of them over several seeds."""
-    metric = Metric(name=METRICS[0].name, epoch=epoch)
     return any(
-        has_gain(len(item.values(metric)), len(plain.values(metric)))
+        has_gain(len(item.values(_metric(item, epoch))), len(plain.values(_metric(plain, epoch))))
         for lines in runs.values()
         if (plain := _plain(lines)) is not None
         for item in lines
         if item is not plain
     )
+
+
+def _metric(runs: Replicates, epoch: Epoch) -> Metric:
+    """The one that decides."""
+    return Metric(name=primary(runs.rows[0]), epoch=epoch)
 
 
 def _plain(lines: Sequence[Replicates]) -> Replicates | None:
@@ -92,9 +97,8 @@ def _lines(
     without: Sequence[str],
 ) -> tuple[list[tuple[str, Row]], list[str]]:
     """The named rows of a group, and what is unfair among them."""
-    metric = Metric(name=METRICS[0].name, epoch=epoch)
     names = [" ".join(filter(None, header)) for header in texts]
-    compared = [Compared(name, runs.done(metric)) for name, runs in zip(names, lines, strict=True)]
+    compared = [Compared(name, runs.done(_metric(runs, epoch))) for name, runs in zip(names, lines, strict=True)]
     unfair = fairness.differences(compared, without)
     plain = _plain(lines)
     made = []

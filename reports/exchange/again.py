@@ -35,7 +35,7 @@ def commands(specs: Iterable[RunSpec], kept: Path, folder: str, rows: Mapping[st
         seeds.setdefault(replace(spec, seed=0), []).append(spec)
     return [
         Again(
-            label=f"{spec.label()} {spec.backbone} {spec.dataset}",
+            label=f"{spec.label()} {spec.network} {spec.dataset}",
             runs=tuple(item.id for item in found),
             rows=tuple(dict.fromkeys(row for item in found for row in rows.get(item.id, ()))),
             command=shlex.join(_words(spec, sorted({item.seed for item in found}), kept, folder)),
@@ -51,6 +51,8 @@ def _words(spec: RunSpec, seeds: Sequence[int], kept: Path, folder: str) -> Iter
         for name, value in _settings(spec, kept).items():
             yield from ("-p", f"{module}.{name}={text(value)}")
         yield from ("--placement", spec.placement)
+    if spec.model:
+        yield from ("--model", spec.model)
     yield from ("--backbone", _named(spec.backbone, spec.versions.backbone, kept, folder), "--dataset", spec.dataset)
     recipe, fields = _recipe(spec.recipe)
     yield from ("--recipe", recipe)
@@ -89,6 +91,9 @@ def _recipe(recipe: Recipe) -> tuple[str, dict[str, Scalar]]:
     for name in recipes.names():
         base = vars(recipes.resolve(name, {}))
         fields = {field: value for field, value in vars(recipe).items() if value != base[field]}
+        for unit, other in (("epochs", "steps"), ("warmup_epochs", "warmup_steps")):
+            if other in fields and not fields.get(unit, 1):
+                del fields[unit]  # the other takes its place
         if "" not in fields.values():  # no option can say nothing
             found.append((len(fields), name, fields))
     _, name, fields = min(found, key=lambda item: item[:2])

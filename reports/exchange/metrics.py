@@ -19,7 +19,7 @@ def write_csv(stream: TextIO, histories: Iterable[History]) -> None:
     writer.writerow(COLUMNS)
     for history in histories:
         spec = history.spec
-        run = (spec.id, spec.label(), spec.module, spec.backbone, spec.dataset, spec.seed)
+        run = (spec.id, spec.label(), spec.module, spec.network, spec.dataset, spec.seed)
         writer.writerows(
             (*run, item.step, item.epoch, name, repr(value), item.tokens[name][0])
             for item in history.steps

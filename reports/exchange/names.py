@@ -12,7 +12,7 @@ _LONGEST = 120
 def title(spec: RunSpec) -> str:
     """Such as `ela groups=c kernel=7 resnet20 digits seed 0`."""
     module = "no attention" if spec.module == NO_MODULE else spec.label()
-    return f"{module} {spec.backbone} {spec.dataset} seed {spec.seed}"
+    return f"{module} {spec.network} {spec.dataset} seed {spec.seed}"
 
 
 def folder(spec: RunSpec) -> str:

@@ -15,13 +15,13 @@ import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from attnctl import backbones, datasets, papers
+from attnctl import backbones, datasets, models, papers
 from attnctl.papers.model import COUNTED, METRICS
 from attnctl.records import Imported
 from attnctl.values import SpecError, did_you_mean, listed
 from reports.exchange.sheet import Line, lines
 
-PLACES = ("table", "row", "label", "module", "backbone", "dataset", "placement", "seed", "source")
+PLACES = ("table", "row", "label", "module", "model", "backbone", "dataset", "placement", "seed", "source")
 PAIR = ("column", "value")
 COUNTS = ("params", "macs")
 LOSSES = ("loss", "train_loss")
@@ -203,10 +203,11 @@ class _OfRuns(_Reader):
                 words = f"{text} is taken as a count; write {text}M if millions are meant"
                 self.found.warnings.append(f"{line.where}: column {name}: {words}")
         backbone, dataset = (self._known(line, place, known) for place, known in places.items())
+        model = self._known(line, "model", models.names()) if "model" in line.texts else ""
         record = Imported(
             values=values,
             label=label,
-            backbone=backbone,
+            backbone=f"{model} {backbone}".lstrip(),
             dataset=dataset,
             placement=line.texts.get("placement", ""),
             source=self.of(line),

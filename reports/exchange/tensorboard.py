@@ -55,7 +55,8 @@ def _write_run(writer: EventFileWriter, history: History) -> None:
 def settings(spec: RunSpec) -> dict[str, bool | int | float | str]:
     """All that was asked for, under one name each; a hyperparameter is `module.name`."""
     own = {f"{spec.module}.{name}": value for name, value in spec.hyperparameters}
-    places = {name: getattr(spec, name) for name in ("module", "backbone", "placement", "dataset", "seed")}
+    names = ("module", *(["model"] if spec.model else []), "backbone", "placement", "dataset", "seed")
+    places = {name: getattr(spec, name) for name in names}
     return {name: _told(value) for name, value in {**places, **own, **vars(spec.recipe)}.items()}
 
 

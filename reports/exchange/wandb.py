@@ -56,7 +56,7 @@ def _write_run(folder: Path, history: History, settings: object) -> None:
         project=PROJECT,
         id=spec.id,
         name=names.title(spec),
-        group=f"{spec.backbone} {spec.dataset}",
+        group=f"{spec.network} {spec.dataset}",
         config={**spec.to_json(), "state": str(history.verdict.state)},
         settings=settings,  # type: ignore[arg-type]
     )

@@ -13,7 +13,7 @@ from db import RunRow
 Key = tuple[tuple[str, str], ...]
 """What the runs of one mean have in common, by name, as text."""
 
-_PLACES = ("backbone", "placement", "dataset")
+_PLACES = ("model", "backbone", "placement", "dataset")
 _VERSIONS = "versions"
 
 

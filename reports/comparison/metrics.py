@@ -1,0 +1,87 @@
+"""What a comparison shows of its runs: by their task, and on which data set they were evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from attnctl import datasets, models
+from attnctl.spec import Task
+from attnctl.values import SpecError
+from db import RunRow
+from reports.table import Column
+
+TITLES = {
+    "top1": "top-1",
+    "top5": "top-5",
+    "ap": "AP",
+    "ap50": "AP50",
+    "ap75": "AP75",
+    "mask_ap": "mask AP",
+    "mask_ap50": "mask AP50",
+    "mask_ap75": "mask AP75",
+    "map": "mAP",
+    "miou": "mean IoU",
+    "pixel_accuracy": "pixel accuracy",
+}
+COLUMNS = {
+    name: Column(name=name, title=title, unit="%", better="higher", measured=True) for name, title in TITLES.items()
+}
+"""The columns of all tasks, in their order, by their metrics."""
+
+_SHOWN: dict[Task, tuple[str, ...]] = {
+    "classify": ("top1", "top5"),
+    "detect": ("ap", "ap50", "ap75"),
+    "instance": ("ap", "ap50", "ap75", "mask_ap", "mask_ap50", "mask_ap75"),
+    "segment": ("miou", "pixel_accuracy"),
+}
+_WORDS = (
+    (("top1", "top5"), "accuracy"),
+    (("ap", "ap50", "ap75"), "COCO's average precision of boxes, over overlaps from 0.5 to 0.95, at 0.5 and at 0.75"),
+    (("mask_ap", "mask_ap50", "mask_ap75"), "the same of masks"),
+    (("map",), "VOC's mean average precision at an overlap of 0.5"),
+    (("miou", "pixel_accuracy"), "over the classes, and of all pixels; those that nobody marked are left out"),
+)
+
+
+def shown(row: RunRow) -> tuple[str, ...]:
+    """The metrics of a run that a comparison shows, in order."""
+    task = _task(row)
+    return ("map",) if task == "detect" and _is_voc(row.dataset) else _SHOWN[task]
+
+
+def primary(row: RunRow) -> str:
+    """The metric that decides: which epoch is the best, and which runs are done."""
+    return next(name for name in models.PRIMARY[_task(row)] if name in shown(row))
+
+
+def columns_of(rows: Iterable[RunRow]) -> tuple[Column, ...]:
+    """Those of all runs; of a classifier's where there are no runs."""
+    names = {name for kind in {(row.model, row.dataset): row for row in rows}.values() for name in shown(kind)}
+    return tuple(column for name, column in COLUMNS.items() if name in (names or _SHOWN["classify"]))
+
+
+def definitions(columns: Sequence[Column]) -> str:
+    """What the columns hold, in words: `top-1 and top-5: accuracy`."""
+    names = {column.name for column in columns}
+    return "; ".join(f"{_and(group)}: {words}" for group, words in _WORDS if names.intersection(group))
+
+
+def _and(group: Sequence[str]) -> str:
+    """Their titles: `AP, AP50 and AP75`."""
+    titles = [TITLES[name] for name in group]
+    return " and ".join(filter(None, (", ".join(titles[:-1]), titles[-1])))
+
+
+def _task(row: RunRow) -> Task:
+    """A model that this attnctl does not have is taken for a classifier, as a run whose spec is broken."""
+    try:
+        return models.task(row.model)
+    except SpecError:
+        return "classify"
+
+
+def _is_voc(dataset: str) -> bool:
+    try:
+        return datasets.describe(dataset).layout == "voc"
+    except SpecError:
+        return False
