@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import hashlib
+import itertools
 import json
 import os
 import resource
@@ -23,9 +24,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from attnctl import config, datasets, surgery
+from attnctl import config, surgery
 from attnctl.files import write_atomic
 from attnctl.records import Event, Resources, read_events
 from attnctl.rundir import Workspace
@@ -38,6 +39,7 @@ from jobs.training.events import EventLog
 from jobs.training.failure import Diverged
 from jobs.training.group import Group
 from jobs.training.loop import Surroundings, train
+from jobs.training.optim import total_steps
 from jobs.training.session import build
 
 STEPS = 20
@@ -48,6 +50,8 @@ _WARM = 3
 """Steps at a training's begin that do not count for its speed: caches fill, kernels are chosen and compiled."""
 _EVALUATED = 4
 """Batches of an evaluation."""
+_TOLD = ("loss", "top1", "ap", "mask_ap", "map", "miou")
+"""Metrics of the evaluation that are told, where the task has them."""
 
 
 class _Cut(Exception):  # noqa: N818 - it is no error
@@ -66,21 +70,25 @@ class _Short:
     """That evaluating took, over all evaluations; and their images."""
     images: int = 0
 
-    def train(self, start: int, replicas: range, steps: int) -> Iterator[tuple[Tensor, Tensor]]:
+    @property
+    def categories(self) -> tuple[int, ...]:
+        """See `jobs.data.TrainingData`."""
+        return self.data.categories
+
+    def train(self, start: int, replicas: range, steps: int) -> Iterator[Any]:
         """See `jobs.data.TrainingData`."""
         for number, batch in enumerate(self.data.train(start, replicas, steps)):
             if number % len(replicas) == 0:
                 self.before(start + number // len(replicas))
             yield batch
 
-    def evaluate(self, rank: int, world: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def evaluate(self, rank: int, world: int) -> Iterator[Any]:
         """See `jobs.data.TrainingData`."""
         began, self.evaluation_size = time.monotonic(), 0
-        for number, (images, labels) in enumerate(self.data.evaluate(rank, world)):
-            if number == _EVALUATED:
-                break
-            self.evaluation_size += len(labels)
-            yield images, labels
+        for batch in itertools.islice(self.data.evaluate(rank, world), _EVALUATED):
+            _, targets = batch
+            self.evaluation_size += len(targets)
+            yield batch
         self.seconds += time.monotonic() - began
         self.images += self.evaluation_size
 
@@ -136,7 +144,7 @@ def attempt(spec: RunSpec, folder: Path, roots: config.DataRoots, resources: Res
     """Train in small, in a folder that holds the sources kept; gives what was found. Raises what training raises."""
     device = environment.choose_device(resources, 0)
     torch.set_num_threads(max(1, min(resources.cpus_per_task, len(os.sched_getaffinity(0)))))
-    small = dataclasses.replace(spec, recipe=dataclasses.replace(spec.recipe, epochs=2))
+    small = dataclasses.replace(spec, recipe=dataclasses.replace(spec.recipe, epochs=2, steps=0, eval_epochs=1))
     data = open_data(spec, roots, device, max(0, resources.cpus_per_task - 1))
     try:
         first = _train(small, data, folder, device, number=1)
@@ -179,11 +187,10 @@ def _answer(
     resumed = [event["step"] for event in events if event["kind"] == Event.RESUMED]
     if resumed != [_HALF]:
         raise SpecError(f"the run did not go on from its checkpoint at step {_HALF}: {resumed or 'from none'}")
-    dataset = datasets.describe(spec.dataset)
-    height, width = (spec.recipe.input_size or side for side in (dataset.height, dataset.width))
-    parameters, macs = surgery.complexity(watch.network, (dataset.channels, height, width))
+    parameters, macs = surgery.complexity(watch.network, surgery.input_shape(spec))
     per_image = (first[1].seconds + evaluated.seconds) / max(1, first[1].images + evaluated.images)
-    epoch = step * data.steps_per_epoch + per_image * data.evaluation_size + checkpoints[0]["seconds"]
+    evaluation = per_image * data.evaluation_size / spec.recipe.eval_epochs
+    epoch = step * data.steps_per_epoch + evaluation + checkpoints[0]["seconds"]
     cuda = watch.device.type == "cuda"
     return {
         "device": torch.cuda.get_device_name(watch.device) if cuda else "cpu",
@@ -191,14 +198,13 @@ def _answer(
         "macs": macs,
         "steps": STEPS,
         "train_loss": [values["train_loss"] for values in (metrics[0], metrics[-1])],
-        "loss": metrics[-1]["loss"],
-        "top1": metrics[-1]["top1"],
+        **{name: metrics[-1][name] for name in _TOLD if name in metrics[-1]},
         "images_per_s": small.recipe.batch / step,
         "evaluation_images_per_s": 1 / per_image if per_image else None,
         "peak_bytes": torch.cuda.max_memory_allocated(watch.device) if cuda else _resident(),
         "checkpoint_bytes": checkpoints[0]["bytes"],
         "resumed_alike": first[0].weights == watch.weights,
-        "hours": spec.recipe.epochs * epoch / 3600,
+        "hours": total_steps(spec.recipe, data.steps_per_epoch) / data.steps_per_epoch * epoch / 3600,
     }
 
 

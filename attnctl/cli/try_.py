@@ -22,7 +22,7 @@ from attnctl.cli.where import Asked, Device, check, destination
 from attnctl.config import Config
 from attnctl.records import Resources
 from attnctl.spec import RunSpec
-from attnctl.values import SpecError
+from attnctl.values import SpecError, listed
 
 _LIMIT = 3600.0
 """Seconds that one trial may take."""
@@ -144,12 +144,24 @@ def _words(spec: RunSpec, answer: dict[str, Any]) -> dict[str, str]:
     return {
         "network": f"{answer['parameters']:,} parameters, {answer['macs'] / 1e6:,.1f} million MACs an image",
         "training": f"{answer['steps']} steps; loss {first:.3f}, then {last:.3f}",
-        "evaluation": f"loss {answer['loss']:.3f}, top-1 {answer['top1']:.1f} % of a few batches",
+        "evaluation": f"{listed(_evaluated(answer))} of a few batches",
         "checkpoint": f"{size(answer['checkpoint_bytes'])}; resumed {alike}",
         "speed": f"{answer['images_per_s']:,.0f} images/s in training on {answer['device']}",
         "peak memory": f"{size(answer['peak_bytes'])} {'of the GPU' if cuda else 'of the process'}",
-        "whole run": f"about {_hours(answer['hours'])} {unit} for {spec.recipe.epochs} epochs",
+        "whole run": f"about {_hours(answer['hours'])} {unit} for {_length(spec)}",
     }
+
+
+def _evaluated(answer: dict[str, Any]) -> list[str]:
+    loss = [f"loss {answer['loss']:.3f}"] if "loss" in answer else []
+    return loss + [f"{words} {answer[name]:.1f} %" for name, words in _METRICS.items() if name in answer]
+
+
+_METRICS = {"top1": "top-1", "ap": "AP", "mask_ap": "mask AP", "map": "mAP", "miou": "mean IoU"}
+
+
+def _length(spec: RunSpec) -> str:
+    return f"{spec.recipe.epochs} epochs" if spec.recipe.epochs else f"{spec.recipe.steps:,} steps"
 
 
 _DIFFERENT = {

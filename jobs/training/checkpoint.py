@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from attnctl.files import write_atomic
 from attnctl.rundir import RunDir
@@ -30,6 +31,7 @@ __all__ = [
     "is_newest",
     "load",
     "newest",
+    "on_cpu",
     "save",
     "stored",
 ]
@@ -124,3 +126,14 @@ def is_newest(run: RunDir, token: tuple[int, int]) -> bool:
         return False
     incarnations = last.incarnations()
     return not incarnations or incarnations[-1].token <= token
+
+
+def on_cpu(value: Any) -> Any:
+    """The same containers with every tensor on the CPU, so that a file written on a GPU opens anywhere."""
+    if isinstance(value, Tensor):
+        return value.detach().cpu()
+    if isinstance(value, dict):
+        return {key: on_cpu(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(on_cpu(item) for item in value)
+    return value

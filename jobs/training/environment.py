@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import os
 import platform
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,25 @@ def choose_device(resources: Resources, local_rank: int) -> torch.device:
         raise SpecError(f"process {local_rank} of this node has no GPU: torch sees {count}; ask for one per process")
     torch.cuda.set_device(index)
     return torch.device("cuda", index)
+
+
+@contextlib.contextmanager
+def deterministic(device: torch.device, varied: bool) -> Iterator[None]:
+    """Have torch add in a fixed order on the CPU, where a detector's indexed sums are else shared among threads.
+
+    An operation that cannot is told in the log. Classifiers need none of it, and GPUs promise no equal bits.
+    """
+    if device.type != "cpu" or not varied:
+        yield
+        return
+    before = torch.get_deterministic_debug_mode(), torch.utils.deterministic.fill_uninitialized_memory
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    try:
+        yield
+    finally:
+        torch.set_deterministic_debug_mode(before[0])
+        torch.utils.deterministic.fill_uninitialized_memory = before[1]
 
 
 def first_threads(run: RunDir, resources: Resources) -> int:

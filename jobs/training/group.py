@@ -92,8 +92,12 @@ class Group:
             for tensor, part in zip(same, torch.split(flat, [tensor.numel() for tensor in same]), strict=True):
                 tensor.copy_(part.view_as(tensor))
 
-    def wrap(self, network: nn.Module) -> nn.Module:
-        """The network with its gradients averaged over the ranks; buffers stay each rank's own."""
+    def wrap(self, network: nn.Module, *, varied: bool = False) -> nn.Module:
+        """The network with its gradients averaged over the ranks; buffers stay each rank's own.
+
+        varied: not every forward uses every parameter. One that no rank has used in a step has no gradient then, as
+        in a single process.
+        """
         if self.world == 1:
             return network
         return DistributedDataParallel(
@@ -101,6 +105,7 @@ class Group:
             device_ids=[self.device] if self.device.type == "cuda" else None,
             **_BUFFERS,
             gradient_as_bucket_view=True,
+            find_unused_parameters=varied,
         )
 
     def close(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,25 +33,46 @@ class Loaded:
 def load(network: nn.Module, init: str, workspace: Workspace) -> Loaded:
     """Put the weights that `RunSpec.init` names into a network. Raises SpecError.
 
-    A name stands for the same part with and without attention after it, so that a plain backbone's file fits.
+    A name stands for the same part with and without attention after it, so that a plain backbone's file fits. Those of
+    a classifier fit into the body of a detector, which is under its `body_prefix`.
     """
     kind, _, name = init.partition(":")
     weights = _of_run(workspace, name) if kind == "run" else _of_file(workspace.weights(name))
-    plain = {_plain(key): value for key, value in weights.items() if ".attention." not in key}
     own = network.state_dict()
-    chosen = {key: weights.get(key, plain.get(_plain(key))) for key in own}
-    reshaped = [key for key, value in chosen.items() if value is not None and value.shape != own[key].shape]
-    fitting = {key: value for key, value in chosen.items() if value is not None and key not in reshaped}
+    sources = _sources(own, weights, getattr(network, "body_prefix", ""))
+    reshaped = [key for key, source in sources.items() if weights[source].shape != own[key].shape]
+    fitting = {key: weights[source] for key, source in sources.items() if key not in reshaped}
     if not any(own[key].is_floating_point() for key in fitting):
         raise SpecError(f"no weight of {init} fits this network; its first names are {list(weights)[:3]}")
     network.load_state_dict(fitting, strict=False)
-    used = {_plain(key) for key in chosen}
+    used = set(sources.values())
     return Loaded(
         loaded=len(fitting),
-        missing=[key for key, value in chosen.items() if value is None],
-        unexpected=[key for key in weights if key not in own and _plain(key) not in used],
+        missing=[key for key in own if key not in sources],
+        unexpected=[key for key in weights if key not in used and not _counts_batches(key, used)],
         reshaped=reshaped,
     )
+
+
+def _sources(own: Iterable[str], weights: Mapping[str, Tensor], prefix: str) -> dict[str, str]:
+    """Name in the network -> name in the weights, where there is one. prefix: of the body in the network."""
+    plain = {_plain(name): name for name in weights if ".attention." not in name}
+    of_body = bool(prefix) and not any(name.startswith(prefix) for name in weights)
+    found = {}
+    for key in own:
+        if of_body and not key.startswith(prefix):
+            continue  # a head of the same name is another one
+        name = key.removeprefix(prefix) if of_body else key
+        source = name if name in weights else plain.get(_plain(name))
+        if source is not None:
+            found[key] = source
+    return found
+
+
+def _counts_batches(name: str, used: Collection[str]) -> bool:
+    """Whether it is the count of a norm's batches, which a frozen norm does not have."""
+    norm, _, last = name.rpartition(".")
+    return last == "num_batches_tracked" and f"{norm}.running_mean" in used
 
 
 def _plain(name: str) -> str:

@@ -11,31 +11,29 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from attnctl import surgery
 from attnctl.records import Event
 from attnctl.rundir import RunDir
 from attnctl.spec import RunSpec
 from jobs import space
 from jobs.data import TrainingData
 from jobs.ending import Position
+from jobs.tasks import Arithmetic, open_task
 from jobs.training import checkpoint
+from jobs.training.environment import deterministic
 from jobs.training.evaluation import evaluate
 from jobs.training.events import EventLog
 from jobs.training.failure import Diverged, Superseded
-from jobs.training.group import Group, averaging
-from jobs.training.optim import AveragedWeights, learning_rate, optimizer
+from jobs.training.group import Group
+from jobs.training.learner import Learner
+from jobs.training.optim import learning_rate, total_steps
 from jobs.training.pace import Cadence, Meter, Reserve, Thrift
-from jobs.training.replicas import RunningStatistics, Sums, seed_forward, share
+from jobs.training.replicas import seed_forward, share
 from jobs.training.signals import Signals
 
 log = logging.getLogger(__name__)
 
 _OVERTAKEN = "a later attempt of the run has taken over"
-
-_WARM_STEPS = 3
-"""DDP lays its buckets anew after the first backward; a few more cost nothing."""
 
 _LOOK = 5.0
 """Seconds between two looks for a later attempt or incarnation, for which this one makes place."""
@@ -89,30 +87,15 @@ class Trainer:
         self, spec: RunSpec, data: TrainingData, network: nn.Module, around: Surroundings, dtype: torch.dtype
     ) -> None:
         recipe, group = spec.recipe, around.group
-        self.spec, self.recipe, self.data, self.around, self.group, self.dtype = (
-            spec,
-            recipe,
-            data,
-            around,
-            group,
-            dtype,
-        )
+        self.spec, self.recipe, self.data, self.around, self.group = spec, recipe, data, around, group
         self.replicas = share(recipe, group.rank, group.world)
-        self.steps = recipe.epochs * data.steps_per_epoch
-        self.layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
-        self.network = network.to(group.device, dtype).to(memory_format=self.layout).train()
-        self.statistics = RunningStatistics(self.network)
-        self.averaged = AveragedWeights(self.network, recipe.ema) if recipe.ema else None
-        self.penalised = any(callable(getattr(module, "extra_loss", None)) for module in network.modules())
-        if recipe.compile:
-            self.network.compile()
-        self.parallel = group.wrap(self.network)
-        self.optimizer = optimizer(recipe, self.network)
-        mixed = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[recipe.precision]
-        kind = group.device.type
-        self.autocast = torch.autocast(kind, mixed, enabled=mixed != torch.float32)
-        self.scaler = torch.amp.GradScaler(kind, enabled=mixed == torch.float16)
-        self.sums = Sums(recipe.replicas, group.device)
+        self.steps = total_steps(recipe, data.steps_per_epoch)
+        arithmetic = Arithmetic.of(recipe, group.device, dtype)
+        self.task = open_task(spec, data, arithmetic, around.run.detections)
+        self.learner = Learner(recipe, self.task, network, group, arithmetic)
+        # (V, columns): what each replica's forwards of the epoch so far have counted, apart from each other so that
+        # the total does not depend on the world; rows of other processes are zero. Read at few moments only.
+        self.sums = torch.zeros(recipe.replicas, self.task.columns, dtype=torch.float64, device=group.device)
         self.position = around.position
         self.evaluated = 0  # epochs
         self.best: dict[str, float] = {}
@@ -136,7 +119,8 @@ class Trainer:
             checkpoint.clean(run)
             found = checkpoint.newest(run, log.warning)
         name = self.group.choice(found[0].name if found else None)
-        self._warm()
+        if self.group.world > 1:
+            self.learner.warm(next(iter(self.data.train(0, self.replicas, 1))))
         if name is None:
             return
         state = found[1] if found else checkpoint.load(run.checkpoints / name, run)
@@ -144,31 +128,10 @@ class Trainer:
         log.info("going on from %s", name)
         self._event(Event.RESUMED, step=self.position.step, path=f"{run.checkpoints.name}/{name}")
 
-    def _warm(self) -> None:
-        """Let DDP lay out its buckets before the first step that counts.
-
-        It does so after its first backward, and the layout decides in which order gradients are added: a run that is
-        resumed without this differs in the last bit from one that was not cut.
-        """
-        if self.group.world == 1:
-            return
-        kept = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
-        images, targets = next(iter(self.data.train(0, self.replicas, 1)))
-        for _ in range(_WARM_STEPS):
-            torch.autograd.backward(self._loss(self._prepare(images), targets)[0])
-            self.optimizer.zero_grad(set_to_none=True)
-        self.network.load_state_dict(kept)
-
     def _load(self, state: dict[str, Any]) -> None:
-        self.network.load_state_dict(state["network"])
-        if self.averaged is not None:
-            self.averaged.network.load_state_dict(state["averaged"])
-        self.finished = "optimizer" not in state
-        if not self.finished:
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.scaler.load_state_dict(state["scaler"])
+        self.finished = self.learner.load(state)
         mine = slice(self.replicas.start, self.replicas.stop)
-        self.sums.values[mine] = state["sums"][mine].to(self.group.device)
+        self.sums[mine] = state["sums"][mine].to(self.group.device)
         self.position.step, self.evaluated, self.best = state["step"], state["evaluated"], state["best"]
         self.position.began = self.position.step
         self.saved = (self.position.step, time.monotonic())
@@ -177,10 +140,16 @@ class Trainer:
 
     def run(self) -> str:
         """Train to the end or to a signal; gives the outcome."""
+        with deterministic(self.group.device, self.task.varied):
+            return self._run()
+
+    def _run(self) -> str:
         batches = self.data.train(self.position.step, self.replicas, self.steps)
-        self.meter.restart(self.position.step, self.sums.values[:, 0].sum().item())
+        self.meter.restart(self.position.step, self._losses())
         while True:
             epoch, into = divmod(self.position.step, self.data.steps_per_epoch)
+            if self.position.step == self.steps and into:
+                epoch, into = epoch + 1, 0  # the last one of a run that counts steps can be cut short
             if into == 0 and epoch > self.evaluated:
                 self._end_epoch(epoch)
             if self.position.step == self.steps:
@@ -195,48 +164,31 @@ class Trainer:
             self._save(last=True)
         return "completed"
 
-    def _step(self, batches: Iterator[tuple[Tensor, Tensor]]) -> None:
+    def _step(self, batches: Iterator[Any]) -> None:
         step = self.position.step
-        rate = learning_rate(self.recipe, step, self.data.steps_per_epoch)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        last = self.replicas[-1]
-        for replica, (images, targets) in zip(
-            self.replicas, itertools.islice(batches, len(self.replicas)), strict=True
-        ):
+        self.learner.set_rate(learning_rate(self.recipe, step, self.data.steps_per_epoch))
+        for replica, batch in zip(self.replicas, itertools.islice(batches, len(self.replicas)), strict=True):
             seed_forward(self.spec.seed, step, replica)
-            self.statistics.track(replica == 0)
-            with averaging(self.parallel, replica == last):
-                loss, plain, logits = self._loss(self._prepare(images), targets)
-                torch.autograd.backward(self.scaler.scale(loss / len(self.replicas)))
-            self.sums.add(replica, plain, logits, targets)
-        if self.recipe.clip_norm:
-            self.scaler.unscale_(self.optimizer)
-            nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_norm)
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        self.optimizer.zero_grad(set_to_none=True)
-        if self.averaged is not None:
-            self.averaged.update(step)
+            try:
+                self.learner.backward(batch, self.sums[replica], replica, self.replicas)
+            except (ValueError, RuntimeError, AssertionError, IndexError) as error:
+                if self._has_diverged():  # with weights that are NaN a detector may not get as far as its loss
+                    raise Diverged(f"the loss is not finite at step {step} or shortly before: {error}") from error
+                raise
+        self.learner.update(step)
         self.position.step = step + 1
         self.around.beat()
 
-    def _prepare(self, images: Tensor) -> Tensor:
-        return images.to(dtype=self.dtype, memory_format=self.layout)
+    def _losses(self) -> float:
+        """The sum of this rank's losses of the epoch so far."""
+        return self.sums[:, 0].sum().item()
 
-    def _loss(self, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(what is minimised, the classification's part of it, logits).
-
-        A penalty is in every replica's loss, of which the step takes the mean: so it counts once a step.
-        """
-        with self.autocast:
-            logits = self.parallel(images)
-        logits = logits.to(self.dtype)
-        if targets.is_floating_point():
-            targets = targets.to(self.dtype)
-        plain = functional.cross_entropy(logits, targets, label_smoothing=self.recipe.label_smoothing)
-        penalty = surgery.extra_loss(self.network) if self.penalised else None
-        return (plain if penalty is None else plain + penalty), plain, logits
+    def _has_diverged(self) -> bool:
+        """Whether this rank has had a loss that was not finite; False when its device cannot tell any more."""
+        try:
+            return not _finite(self._losses())
+        except RuntimeError:
+            return False
 
     # ------------------------------------------------------------------------------------------------------ agreements
 
@@ -256,7 +208,7 @@ class Trainer:
             raise Superseded(_OVERTAKEN)
         if diverged:
             raise Diverged(f"the loss is not finite at step {self.position.step} or shortly before")
-        losses = self.sums.values[:, 0].sum().item()
+        losses = self._losses()
         self.diverged = not _finite(losses)
         if save and not (signal or late):
             self._save()
@@ -283,35 +235,35 @@ class Trainer:
         from it evaluates again. It is left out where it would cost more than a hundredth of the training.
         """
         totals = self._totals()
-        steps = self.data.steps_per_epoch
         speed = self.meter.speed(self.position.step)
         if self.group.choice(self.thrift.pays(time.monotonic() - self.saved[1], self.around.save_every)):
             self._save()
         else:
             self._check_token()
-        shown = self.averaged.network if self.averaged is not None else self.network
-        self.statistics.track(True)
-        values = evaluate(shown, self.data, self.group, self._prepare, self.autocast, self.around.beat)
-        if not _finite(values["loss"]):
+        values: dict[str, float] = {}
+        if epoch % self.recipe.eval_epochs == 0 or self.position.step == self.steps:
+            self.learner.share_buffers()  # a checkpoint that was left out has not done it
+            values = evaluate(self.task, self.learner.shown(), self.data, self.group, self.around.beat)
+        if not _finite(values.get("loss", 0.0)):
             raise Diverged(f"the loss of the evaluation after epoch {epoch} is not finite")
-        losses, correct = totals.sum(0).tolist()
-        values["train_loss"] = losses / (self.recipe.replicas * steps)
-        values["train_top1"] = 100 * correct / (self.recipe.batch * steps)
-        values["lr"] = learning_rate(self.recipe, self.position.step - 1, steps)
+        steps = self.position.step - (epoch - 1) * self.data.steps_per_epoch
+        values |= self.task.summary(totals.sum(0).tolist(), self.recipe.replicas * steps, self.recipe.batch * steps)
+        values["lr"] = learning_rate(self.recipe, self.position.step - 1, self.data.steps_per_epoch)
         if speed:
             values["images_per_s"] = self.recipe.batch * speed
-        if values["top1"] > self.best.get("top1", -1.0):
-            self.best = {"epoch": epoch, "top1": values["top1"]}
+        primary = next((name for name in self.task.primary if name in values), None)
+        if primary and values[primary] > self.best.get(primary, -1.0):
+            self.best = {"epoch": epoch, primary: values[primary]}
         self._event(Event.METRICS, step=self.position.step, epoch=epoch, values=values)
         self.evaluated = epoch
-        self.sums.values.zero_()
+        self.sums.zero_()
         self.meter.restart(self.position.step)
 
     # ----------------------------------------------------------------------------------------------------- checkpoints
 
     def _totals(self) -> Tensor:
-        """The epoch's sums of all replicas, (V, 2) on the CPU, alike on all ranks; raises Diverged."""
-        totals = self.group.total(self.sums.values)
+        """The epoch's sums of all replicas, (V, columns) on the CPU, alike on all ranks; raises Diverged."""
+        totals = self.group.total(self.sums)
         if not bool(totals.isfinite().all()):
             raise Diverged(f"the loss is not finite at step {self.position.step} or before")
         return totals
@@ -326,22 +278,11 @@ class Trainer:
             return
         started, written = time.monotonic(), True
         totals = self._totals()
-        averaged = self.averaged.network if self.averaged is not None else None
-        buffers = [*self.network.buffers(), *(averaged.buffers() if averaged is not None else ())]
-        self.group.copy_from_first(buffers)
+        self.learner.share_buffers()
         self._check_token()
         if self.group.first:
-            state: dict[str, Any] = {
-                "network": self.network.state_dict(),
-                "sums": totals,
-                "evaluated": self.evaluated,
-                "best": self.best,
-            }
-            if averaged is not None:
-                state["averaged"] = averaged.state_dict()
-            if not last:
-                state["optimizer"] = self.optimizer.state_dict()
-                state["scaler"] = self.scaler.state_dict()
+            state = self.learner.state(complete=last)
+            state |= {"sums": totals, "evaluated": self.evaluated, "best": self.best}
             written = self._store(state, started, last)
         ago = 0.0 if written else max(0.0, self.around.save_every - _AGAIN)
         self.saved = (self.position.step, time.monotonic() - ago)
@@ -358,7 +299,7 @@ class Trainer:
             if around.events is not None:
                 around.events.sync()  # a metrics row must not be lost when its epoch is not trained again
             name = checkpoint.Name(around.token, self.position.step)
-            return checkpoint.save(around.run, name, _on_cpu(state), 1 if last else checkpoint.KEPT)[1]
+            return checkpoint.save(around.run, name, checkpoint.on_cpu(state), 1 if last else checkpoint.KEPT)[1]
 
         try:
             size = space.patiently(write, lambda: around.signals.received) if last else write()
@@ -390,14 +331,3 @@ class Trainer:
 
 def _finite(value: float) -> bool:
     return abs(value) < float("inf")
-
-
-def _on_cpu(value: Any) -> Any:
-    """The same containers with every tensor on the CPU, so that a file written on a GPU opens anywhere."""
-    if isinstance(value, Tensor):
-        return value.detach().cpu()
-    if isinstance(value, dict):
-        return {key: _on_cpu(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(_on_cpu(item) for item in value)
-    return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +13,8 @@ from attnctl.spec import Recipe
 
 
 def optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
-    """The recipe's optimizer over all parameters, decayed alike; one kernel for many tensors where torch has it."""
-    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    """The recipe's optimizer over all parameters that train; one kernel for many tensors where torch has it."""
+    parameters = _parameters(recipe, network)
     if recipe.optimizer == "adamw":
         return torch.optim.AdamW(
             parameters,
@@ -32,23 +33,43 @@ def optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
     )
 
 
+def _parameters(recipe: Recipe, network: nn.Module) -> list[nn.Parameter] | list[dict[str, Any]]:
+    """All decayed alike, or those of one dimension, which are biases and norms, not at all."""
+    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    if recipe.decay_norms:
+        return parameters
+    decayed = [parameter for parameter in parameters if parameter.ndim > 1]
+    others = [parameter for parameter in parameters if parameter.ndim <= 1]
+    groups: list[dict[str, Any]] = [{"params": decayed}, {"params": others, "weight_decay": 0.0}]
+    return [group for group in groups if group["params"]]
+
+
+def total_steps(recipe: Recipe, steps_per_epoch: int) -> int:
+    """The steps of a whole run."""
+    return recipe.steps or recipe.epochs * steps_per_epoch
+
+
 def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
     """The learning rate of step `step`, from 0.
 
-    Warm-up rises linearly over its W steps, lr * (step + 1) / W. The cosine falls from there to 0 at the end of the
-    run; step and multistep count whole epochs from the start, as the papers' recipes do.
+    Warm-up rises linearly over its W steps, lr * (step + 1) / W. The cosine and the polynomial fall from there to 0 at
+    the end of the run; step counts whole epochs from the start, as the papers' recipes do, and so does multistep,
+    unless the run's own length is in steps: then its milestones are, too.
     """
-    warmup = round(recipe.warmup_epochs * steps_per_epoch)
+    warmup = recipe.warmup_steps or round(recipe.warmup_epochs * steps_per_epoch)
     if step < warmup:
         return recipe.lr * (step + 1) / warmup
     epoch = step // steps_per_epoch
+    length = total_steps(recipe, steps_per_epoch) - warmup
     if recipe.schedule == "cosine":
-        length = recipe.epochs * steps_per_epoch - warmup
         return recipe.lr * 0.5 * (1 + math.cos(math.pi * (step - warmup) / length))
+    if recipe.schedule == "poly":
+        return recipe.lr * float((1 - (step - warmup) / length) ** recipe.power)
     if recipe.schedule == "step":
         return recipe.lr * float(recipe.decay ** (epoch // recipe.step_epochs))
     if recipe.schedule == "multistep":
-        return recipe.lr * float(recipe.decay ** sum(epoch >= milestone for milestone in recipe.milestone_epochs()))
+        now = step if recipe.steps else epoch
+        return recipe.lr * float(recipe.decay ** sum(now >= milestone for milestone in recipe.milestone_epochs()))
     return recipe.lr
 
 

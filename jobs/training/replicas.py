@@ -8,7 +8,7 @@ updates running statistics, so that those too are the same for every world.
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from attnctl.spec import Recipe
 from jobs.data.seeding import derive
@@ -43,22 +43,3 @@ def seed_forward(seed: int, step: int, replica: int) -> None:
     torch.default_generator.manual_seed(number)
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         torch.cuda.manual_seed(number)
-
-
-class Sums:
-    """Loss and correct answers of the epoch so far, kept per replica so that their total does not depend on the world.
-
-    They stay on the device: reading them is left to the few moments that need them.
-    """
-
-    def __init__(self, replicas: int, device: torch.device) -> None:
-        self.values = torch.zeros(replicas, 2, dtype=torch.float64, device=device)
-        """(V, 2): sum of the mean losses, and correct answers; rows of other processes are zero."""
-
-    @torch.no_grad()
-    def add(self, replica: int, loss: Tensor, logits: Tensor, targets: Tensor) -> None:
-        """Count one forward. targets: (B,) classes, or (B, classes) weights of which the largest counts as right."""
-        answers = targets if targets.ndim == 1 else targets.argmax(1)
-        row = self.values[replica]
-        row[0] += loss.detach()
-        row[1] += (logits.detach().argmax(1) == answers).sum()

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from attnctl import datasets, surgery
+from attnctl import models, surgery
 from attnctl.config import DataRoots
 from attnctl.records import Event, Resources
 from attnctl.rundir import Attempt, Incarnation, RunDir, Workspace
@@ -25,6 +25,7 @@ from jobs.training import environment, initial
 from jobs.training.events import EventLog
 from jobs.training.group import Group
 from jobs.training.loop import Surroundings, train
+from jobs.training.optim import total_steps
 from jobs.training.signals import Signals, outcome_of
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ def perform(assignment: Assignment) -> str:
     group = Group(place.rank, place.world, device, store)
     threads = group.choice(environment.first_threads(assignment.run, assignment.resources))
     torch.set_num_threads(threads)
-    torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.benchmark = models.task(spec.model) == "classify"  # a search for each size of image
     log.info("rank %d of %d on %s (%s), %d threads", place.rank, place.world, place.node, device, threads)
     events = None
     if group.first:
@@ -132,15 +133,13 @@ def _surroundings(assignment: Assignment, group: Group, events: EventLog | None)
 def _describe(
     events: EventLog, spec: RunSpec, data: TrainingData, network: nn.Module, world: int, threads: int
 ) -> None:
-    dataset = datasets.describe(spec.dataset)
-    height, width = (spec.recipe.input_size or side for side in (dataset.height, dataset.width))
-    parameters, macs = surgery.complexity(network, (3, height, width))
+    parameters, macs = surgery.complexity(network, surgery.input_shape(spec))
     events.write(
         Event.MODEL,
         params=parameters,
         macs=macs,
         steps_per_epoch=data.steps_per_epoch,
-        steps=data.steps_per_epoch * spec.recipe.epochs,
+        steps=total_steps(spec.recipe, data.steps_per_epoch),
         world=world,
         device=_device_name(network),
         threads=threads,

@@ -41,6 +41,14 @@ def recipe(**overrides: Scalar) -> Recipe:
         ({"schedule": "multistep", "milestones": "2+5", "warmup_epochs": 0.0}, 20, 0.01),
         ({"schedule": "multistep", "milestones": "2+5", "warmup_epochs": 0.0}, 50, 0.001),
         ({"schedule": "multistep", "milestones": "2+5", "warmup_epochs": 0.5}, 2, 0.06),
+        ({"schedule": "multistep", "milestones": "20+51", "steps": 60, "warmup_steps": 4}, 2, 0.075),
+        ({"schedule": "multistep", "milestones": "20+51", "steps": 60, "warmup_steps": 4}, 19, 0.1),
+        ({"schedule": "multistep", "milestones": "20+51", "steps": 60, "warmup_steps": 4}, 50, 0.01),
+        ({"schedule": "multistep", "milestones": "20+51", "steps": 60, "warmup_steps": 4}, 51, 0.001),
+        ({"schedule": "cosine", "steps": 105, "warmup_steps": 5}, 55, 0.05),
+        ({"schedule": "poly", "steps": 105, "warmup_steps": 5}, 5, 0.1),
+        ({"schedule": "poly", "steps": 105, "warmup_steps": 5}, 80, 0.1 * 0.25**0.9),
+        ({"schedule": "poly", "power": 2.0, "epochs": 10, "warmup_epochs": 0.0}, 75, 0.1 / 16),
     ],
 )
 def test_the_learning_rate_is_the_closed_form(overrides: dict[str, Scalar], step: int, expected: float) -> None:
@@ -74,6 +82,15 @@ def test_optimizers_take_the_recipes_values() -> None:
     assert (adamw.defaults["betas"], adamw.defaults["weight_decay"]) == ((0.8, 0.999), 0.05)
     sgd = optimizer(recipe(momentum=0.0, nesterov=True), network)
     assert (sgd.defaults["momentum"], sgd.defaults["nesterov"]) == (0.0, False)
+
+
+def test_biases_and_norms_can_be_left_out_of_the_decay() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
+    (alike,) = optimizer(recipe(weight_decay=0.05), network).param_groups
+    assert (len(alike["params"]), alike["weight_decay"]) == (4, 0.05)
+    decayed, others = optimizer(recipe(weight_decay=0.05, decay_norms=False), network).param_groups
+    assert (len(decayed["params"]), decayed["weight_decay"]) == (1, 0.05)
+    assert (len(others["params"]), others["weight_decay"]) == (3, 0.0)
 
 
 def test_replicas_are_shared_without_gap_or_overlap() -> None:

@@ -16,7 +16,9 @@ from training_workers import SERVER, exit_codes, make_spec
 from attnctl.records import read_events
 from attnctl.rundir import RunDir
 from attnctl.spec import RunSpec
-from jobs.training import checkpoint
+from jobs.tasks import Arithmetic
+from jobs.tasks.classify import Classify
+from jobs.training import checkpoint, pace
 from jobs.training.evaluation import evaluate
 from jobs.training.events import EventLog
 from jobs.training.group import Group
@@ -75,8 +77,10 @@ def make_run(**overrides: Any) -> RunSpec:
     return make_spec("none", label_smoothing=0.1, epochs=3, **overrides)
 
 
-def rank_of_world(folder: Path, spec: RunSpec, rank: int, world: int) -> None:
+def rank_of_world(folder: Path, spec: RunSpec, rank: int, world: int, dear: bool) -> None:
     torch.set_num_threads(1)
+    if dear:
+        pace.Thrift.pays = lambda *_: False  # type: ignore[method-assign]
     store = FileStore(str(folder / "store"), world) if world > 1 else None
     group = Group(rank, world, torch.device("cpu"), store)  # type: ignore[arg-type]
     torch.manual_seed(0)
@@ -87,9 +91,9 @@ def rank_of_world(folder: Path, spec: RunSpec, rank: int, world: int) -> None:
     group.close()
 
 
-def train_in(folder: Path, spec: RunSpec, world: int) -> dict[str, Any]:
+def train_in(folder: Path, spec: RunSpec, world: int, dear: bool = False) -> dict[str, Any]:
     folder.mkdir()
-    ranks = [SERVER.Process(target=rank_of_world, args=(folder, spec, rank, world)) for rank in range(world)]
+    ranks = [SERVER.Process(target=rank_of_world, args=(folder, spec, rank, world, dear)) for rank in range(world)]
     for process in ranks:
         process.start()
     assert exit_codes(list(ranks)) == [0] * world
@@ -107,6 +111,13 @@ def test_worlds_agree_in_float64(tmp_path: Path, overrides: dict[str, Any]) -> N
             for name, tensor in one[part].items():
                 torch.testing.assert_close(other[part][name], tensor, rtol=0, atol=1e-12)
         assert other["best"] == pytest.approx(one["best"], abs=1e-12)
+
+
+def test_worlds_agree_where_no_checkpoint_is_made_before_an_evaluation(tmp_path: Path) -> None:
+    """It is what else gives all ranks the running statistics, which rank 0 alone updates."""
+    spec = make_run(ema=0.0)
+    one, two = [train_in(tmp_path / str(world), spec, world, dear=True) for world in (1, 2)]
+    assert two["best"] == pytest.approx(one["best"], abs=1e-12)
 
 
 def test_the_penalty_counts_once_a_step_whatever_the_accumulation(tmp_path: Path) -> None:
@@ -136,8 +147,8 @@ def test_an_evaluation_counts_every_sample_once_and_says_so_otherwise() -> None:
     spec = make_run()
     data, network = Data(spec), Network().double()
     group = Group(0, 1, torch.device("cpu"))
-    autocast = torch.autocast("cpu", enabled=False)
-    values = evaluate(network, data, group, lambda images: images.double(), autocast)
+    task = Classify(spec.recipe, Arithmetic.of(spec.recipe, group.device, torch.float64))
+    values = evaluate(task, network, data, group)
     with torch.no_grad():
         network.eval()
         logits, labels = network(data.images[SAMPLES:].double()), data.labels[SAMPLES:]
@@ -146,7 +157,7 @@ def test_an_evaluation_counts_every_sample_once_and_says_so_otherwise() -> None:
     assert values["top5"] == 100  # of four classes
     data.evaluation_size += 1
     with pytest.raises(RuntimeError, match="23 samples were evaluated of 24"):
-        evaluate(network, data, group, lambda images: images.double(), autocast)
+        evaluate(task, network, data, group)
 
 
 @pytest.mark.parametrize("options", [{"precision": "bf16"}, {"precision": "fp16"}, {"channels_last": True}])

@@ -37,13 +37,15 @@ SERVER.set_forkserver_preload(["jobs.worker", "jobs.training.session", "sklearn.
 def make_spec(module: str = "se", seed: int = 0, **overrides: Scalar) -> RunSpec:
     """A small network on small digits: ten steps in two epochs unless told otherwise."""
     hyperparameters = attention.describe(module).resolve({}) if module != NO_MODULE else {}
+    instead = {"steps": "epochs", "warmup_steps": "warmup_epochs"}
+    tiny = {name: value for name, value in TINY.items() if name not in {instead.get(each) for each in overrides}}
     return RunSpec(
         module=module,
         hyperparameters=tuple(sorted(hyperparameters.items())),
         backbone="resnet20",
         placement="block",
         dataset="digits",
-        recipe=recipes.resolve("digits", {**TINY, **overrides}),
+        recipe=recipes.resolve("digits", {**tiny, **overrides}),
         seed=seed,
         versions=Versions(
             module=attention.describe(module).version if module != NO_MODULE else "",

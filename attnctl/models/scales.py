@@ -1,0 +1,25 @@
+"""The sizes that detectors resize their images to, where a recipe has others than the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from attnctl.values import SpecError
+
+
+def rescale(network: nn.Module, sides: Sequence[int], longest: int) -> None:
+    """Let a detector resize to `sides`: one of them is drawn in training, the last one is for evaluations.
+
+    sides: pixels of the short side, or of the square that YOLOX fills; empty is the model's own. longest: pixels that
+    the long side has at most, 0 is the model's own. Raises SpecError for a model whose images have one size.
+    """
+    transform = getattr(network, "transform", None)
+    for name, wanted in (("min_size", tuple(sides)), ("max_size", longest)):
+        if not wanted:
+            continue
+        if not hasattr(transform, name) or getattr(transform, "fixed_size", None):
+            asked = "scales" if name == "min_size" else "max_size"
+            raise SpecError(f"{asked} does not go with this model: it has one size of image, its input_size")
+        setattr(transform, name, wanted)

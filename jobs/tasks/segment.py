@@ -1,0 +1,82 @@
+"""Semantic segmentation: cross-entropy of every pixel that has a class; the mean intersection over union."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from attnctl import datasets
+from attnctl.spec import RunSpec
+from jobs.metrics.segmentation import IGNORED, MeanIoU
+from jobs.tasks import Arithmetic
+from jobs.training.group import Group
+
+Batch = tuple[Tensor, Tensor]
+"""images (B, 3, H, W); targets (B, H, W) classes, 255 where a pixel has none."""
+
+
+class Segment:
+    """`jobs.tasks.Task` of networks that give `{"out": logits (B, C, H, W)}`."""
+
+    primary = ("miou",)
+    columns = 3
+    varied = False
+
+    def __init__(self, spec: RunSpec, arithmetic: Arithmetic) -> None:
+        self._classes = datasets.describe(spec.dataset).classes
+        self._smoothing, self._arithmetic = spec.recipe.label_smoothing, arithmetic
+
+    def loss(self, network: nn.Module, batch: Batch, row: Tensor) -> Tensor:
+        """The mean over the forward's pixels that have a class, 0 when none has one; hits and these are counted."""
+        logits, targets = _mapped(network, batch, self._arithmetic)
+        total = functional.cross_entropy(
+            logits, targets, reduction="sum", ignore_index=IGNORED, label_smoothing=self._smoothing
+        )
+        with torch.no_grad():
+            valid = (targets != IGNORED).sum()
+            hits = (logits.argmax(1) == targets).sum()
+        loss = total / valid.clamp(min=1)
+        row += torch.stack([loss.detach().double(), hits.double(), valid.double()])
+        return loss
+
+    def summary(self, sums: Sequence[float], forwards: int, samples: int) -> dict[str, float]:  # noqa: ARG002
+        """train_loss, and train_pixel_accuracy in percent."""
+        return {"train_loss": sums[0] / forwards, "train_pixel_accuracy": 100 * sums[1] / max(sums[2], 1)}
+
+    def scores(self) -> MapScores:
+        """The mean IoU and the loss."""
+        return MapScores(MeanIoU(self._classes), self._arithmetic)
+
+
+class MapScores:
+    """`jobs.tasks.Scores`: miou, pixel_accuracy, and the mean loss of all pixels that have a class."""
+
+    def __init__(self, metric: MeanIoU, arithmetic: Arithmetic) -> None:
+        self._metric, self._arithmetic = metric, arithmetic
+        self._sums = torch.zeros(2, dtype=torch.float64)
+
+    def update(self, network: nn.Module, batch: Batch) -> None:
+        """Take in images and class maps."""
+        logits, targets = _mapped(network, batch, self._arithmetic)
+        logits = logits if logits.dtype == torch.float64 else logits.float()
+        loss = functional.cross_entropy(logits, targets, reduction="sum", ignore_index=IGNORED)
+        sums = torch.stack([loss.double(), (targets != IGNORED).sum().double()])
+        self._sums = self._sums.to(sums.device) + sums
+        self._metric.update({"out": logits}, targets)
+
+    def compute(self, group: Group) -> tuple[dict[str, float], int]:
+        """The values over all ranks' pixels."""
+        self._metric.gather(group)
+        loss, pixels = group.total(self._sums).tolist()
+        return {"loss": loss / max(pixels, 1), **self._metric.compute()}, self._metric.count
+
+
+def _mapped(network: nn.Module, batch: Batch, arithmetic: Arithmetic) -> Batch:
+    """(logits in the type of the weights, targets)."""
+    images, targets = batch
+    with arithmetic.autocast:
+        logits = network(arithmetic.images(images))["out"]
+    return logits.to(arithmetic.dtype), targets
