@@ -82,4 +82,4 @@ def build(body: nn.Module, classes: int, *, norms: str = "frozen", size: int = 0
     """
     scale = Scale(size)
     heads = HybridHeads(make_stages(scale, classes, _MaskHead), max(_STUFF, classes + 1))
-    return assemble(Pyramid(body, norms, buffers=False), scale, heads, semantic.SemanticTransform)
+    return assemble(Pyramid(body, norms, buffers=False), scale, heads)

@@ -11,15 +11,13 @@ from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 from torchvision.models.detection.mask_rcnn import MaskRCNNPredictor
 from torchvision.models.detection.roi_heads import RoIHeads
 from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
-from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from attnctl.models.body import apply_norms, pyramid_maps
+from attnctl.models.resizing import MEAN, STD, Resizing
 
 CHANNELS, HIDDEN = 256, 1024
-_MEAN, _STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
-"""Of ImageNet, as the classification networks are trained with."""
 
 _LEVELS = ["0", "1", "2", "3"]
 _SHORT_SIDE, _LONG_SIDE = 800, 1333
@@ -108,14 +106,8 @@ def region_heads(
     return RoIHeads(*box, overlap, overlap, scale.sampled, 0.25, weights, 0.05, 0.5, 100, *mask)
 
 
-def assemble(
-    body: nn.Module, scale: Scale, heads: nn.Module, transform: Callable[..., nn.Module] = GeneralizedRCNNTransform
-) -> nn.Module:
-    """A detector of two stages. body: the pyramid. heads: what classifies the regions, as torchvision's RoIHeads.
-
-    transform: normalises images and resizes them, with their targets.
-    """
-    resized = transform(*scale.sides, _MEAN, _STD)
-    network: nn.Module = GeneralizedRCNN(body, scale.proposals(), heads, resized)
+def assemble(body: nn.Module, scale: Scale, heads: nn.Module) -> nn.Module:
+    """A detector of two stages. body: the pyramid. heads: what classifies the regions, as torchvision's RoIHeads."""
+    network: nn.Module = GeneralizedRCNN(body, scale.proposals(), heads, Resizing(*scale.sides, MEAN, STD))
     network.body_prefix = "backbone.body."  # type: ignore[assignment]
     return network

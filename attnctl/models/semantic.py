@@ -1,11 +1,8 @@
-"""The semantic branch of Hybrid Task Cascade: a class map from all levels of the pyramid, and its labels."""
-
-from typing import Any
+"""The semantic branch of Hybrid Task Cascade: a class map from all levels of the pyramid, and its loss."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops.misc import Conv2dNormActivation
 
 from attnctl.models.body import kaiming
@@ -65,15 +62,3 @@ def _painted(target: dict[str, Tensor]) -> Tensor:
     if not len(masks):
         return masks.new_zeros(masks.shape[1:], dtype=torch.int64)
     return ((masks > 0) * target["labels"][:, None, None]).amax(0)
-
-
-class SemanticTransform(GeneralizedRCNNTransform):  # type: ignore[misc] # torchvision has no types
-    """torchvision's resizing, of a target's class map `semantic` too."""
-
-    def resize(self, image: Tensor, target: dict[str, Tensor] | None = None) -> Any:
-        """image: (3, H, W) -> the image and its target, resized."""
-        image, target = super().resize(image, target)
-        if target is not None and "semantic" in target:
-            labels = target["semantic"][None, None].float()
-            target["semantic"] = functional.interpolate(labels, size=image.shape[-2:])[0, 0].long()
-        return image, target

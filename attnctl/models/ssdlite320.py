@@ -15,6 +15,7 @@ from torchvision.models.mobilenetv2 import InvertedResidual
 from attnctl.attention._norm import BatchNorm2d
 from attnctl.backbones.mobilenext import MobileNeXt
 from attnctl.models.body import Features, apply_norms, kaiming
+from attnctl.models.resizing import MEAN, STD, Resizing
 from attnctl.values import SpecError
 
 _SIZE = 320
@@ -60,6 +61,7 @@ def build(body: nn.Module, classes: int, *, norms: str = "batch", size: int = 0)
         classes + 1,
         head=_Head(channels, boxes.num_anchors_per_location(), classes + 1),
     )
+    network.transform = Resizing(side, side, MEAN, STD, size_divisible=1, fixed_size=(side, side))
     network.body_prefix = "backbone.body."  # type: ignore[assignment]
     return network
 

@@ -9,10 +9,14 @@ from torch import Tensor
 Target = dict[str, Tensor]
 
 
+def learned(target: Mapping[str, Tensor]) -> Tensor:
+    """Which objects of a target are learned from (N,): crowds are not, nor are boxes of no area."""
+    boxes = target["boxes"]
+    kept = (boxes[:, 2:] > boxes[:, :2]).all(1)
+    return kept & (target["iscrowd"] == 0) if "iscrowd" in target else kept
+
+
 def trained(target: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
     """The boxes (N, 4) xyxy of a target, and their labels (N,) from 0: without crowds, and without boxes of no area."""
-    boxes, labels = target["boxes"], target["labels"]
-    kept = (boxes[:, 2:] > boxes[:, :2]).all(1)
-    if "iscrowd" in target:
-        kept &= target["iscrowd"] == 0
-    return boxes[kept], labels[kept] - 1
+    kept = learned(target)
+    return target["boxes"][kept], target["labels"][kept] - 1

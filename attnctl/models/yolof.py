@@ -16,7 +16,8 @@ from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops import batched_nms, clip_boxes_to_image, generalized_box_iou_loss, sigmoid_focal_loss
 
 from attnctl.models.body import apply_norms
-from attnctl.models.pyramid import MEAN, STD, Scale
+from attnctl.models.pyramid import Scale
+from attnctl.models.resizing import MEAN, STD
 from attnctl.models.targets import Target, trained
 from attnctl.models.uniform_matching import LEFT_OUT, match
 from attnctl.models.yolof_parts import Decoder, DilatedEncoder
