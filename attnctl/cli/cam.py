@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from attnctl import datasets
 from attnctl.cli import context, drawing, inspected, options
 from attnctl.values import SpecError, convert
 
@@ -68,6 +69,9 @@ def cam(
 
     A row for each image, a column for each run and layer. Under each map stands the class and the probability that the
     network gives to it. Images are prepared as in the evaluation of the run's data set.
+
+    Of a detector the layers are those of its backbone, and what is looked for is what its boxes of the class found; of
+    a segmentation network, its pixels of the class.
 
     attnctl cam 3fa2 81bc --images photos --layer layer4.2
     """
@@ -131,7 +135,7 @@ def grid(columns: Sequence[Column], title: str = "") -> ImageGrid:
         row = [Tile(picture.shown())]
         for column in columns:
             found = column.activations[number]
-            caption = f"{found.target} ({found.probability:.2f})"
+            caption = f"{_class_name(column.network, found.target)} ({found.probability:.2f})"
             row.append(Tile(column.pictures[number].shown(), found.heat, caption))
         tiles.append(tuple(row))
     return ImageGrid(
@@ -160,6 +164,12 @@ def values(columns: Sequence[Column], method: str) -> dict[str, Any]:
             for picture, found in zip(column.pictures, column.activations, strict=True)
         ],
     }
+
+
+def _class_name(network: Trained, number: int) -> str:
+    """What the data set calls a class, else its number."""
+    names = datasets.describe(network.spec.dataset).names
+    return names[number] if names else str(number)
 
 
 def _titles(networks: Sequence[Trained], given: Sequence[str], places: Sequence[tuple[Trained, str]]) -> list[str]:

@@ -84,15 +84,13 @@ def one_dataset(networks: Sequence[Trained], instead: str = "") -> str:
     return found[0]
 
 
-def paths(given: Sequence[str]) -> list[Path]:
-    """Files and folders, each given alone or in a comma list; raises SpecError for an empty one."""
+def paths(given: Sequence[str], what: str = "--images") -> list[Path]:
+    """Files and folders, each given alone or in a comma list; raises SpecError for an empty one, as `what`."""
     found: list[Path] = []
     for text in given:
         whole = Path(text).expanduser()
-        parts = (
-            [text] if text.isprintable() and len(text) < 4096 and whole.exists() else options.split(text, "--images")
-        )
+        parts = [text] if text.isprintable() and len(text) < 4096 and whole.exists() else options.split(text, what)
         if not all(part.isprintable() and len(part) < 4096 for part in parts):
-            raise SpecError(f"--images is {text[:60]!r}: that is no file's name")
+            raise SpecError(f"{what} is {text[:60]!r}: that is no file's name")
         found += [Path(part).expanduser() for part in parts]
     return found

@@ -54,6 +54,7 @@ COMMANDS = (
     Command("report", RESULTS, "Print the comparison table of the runs, or a paper's table beside what is published"),
     Command("figure", RESULTS, "Draw a figure of a paper from the runs"),
     Command("plot", RESULTS, "Draw a hyperparameter, the epochs or the cost against a metric"),
+    Command("predict", RESULTS, "Draw what a trained detector or segmentation network finds on images"),
     Command("cam", RESULTS, "Draw what trained networks look at: class activation maps, side by side"),
     Command("histogram", RESULTS, "Draw the responses of a trained network, or of its attention, by class"),
     Command("export", RESULTS, "Write the metrics of runs as CSV, JSON, for TensorBoard or for wandb"),
@@ -76,5 +77,5 @@ COMMANDS = (
         "gc", WORKSPACE, "Remove checkpoints that are not needed any more, and what killed writers left", "gc_", "gc"
     ),
     Command("doctor", WORKSPACE, "Check this machine, and how to mend what is missing"),
-    Command("data", WORKSPACE, "The data sets' files", functions={"fetch": "fetch", "list": "list_"}),
+    Command("data", WORKSPACE, "The data sets' files", functions={"fetch": "fetch", "check": "check", "write": "write", "list": "list_"}),
 )

@@ -1,4 +1,9 @@
-"""Class activation maps: where in an image a network finds what speaks for a class."""
+"""Class activation maps: where in an image a network finds what speaks for a class.
+
+What speaks for a class is what raises its score. The score of a class is, of a classifier, its logit; of a detector the
+sum of the scores of the boxes of that class that it gives; of a segmentation network the sum of the logits of the class
+where it sees it (Vinogradova et al., Towards interpretable semantic segmentation, AAAI 2020, equation 2).
+"""
 
 from __future__ import annotations
 
@@ -15,8 +20,10 @@ from torch import Tensor
 from attnctl import datasets
 from attnctl.sources import blame
 from attnctl.values import SpecError
+from jobs.inspect import layers
 from jobs.inspect.load import Trained
 from jobs.inspect.pictures import Picture, batch
+from jobs.inspect.scoring import Scores, Verdict, shown, verdict
 
 Method = Literal["gradcam", "hirescam"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -28,12 +35,15 @@ Target = int | Literal["predicted", "label"]
 
 @dataclass(frozen=True)
 class Activation:
-    """A map over one image. heat: (H, W), its highest value 1, or all 0 where nothing speaks for the class."""
+    """A map over one image. heat: (H, W), its highest value 1, or all 0 where nothing speaks for the class.
+
+    target: the class's number, from 0, in the order in which the data set has them.
+    """
 
     heat: npt.NDArray[np.float32]
     target: int
     probability: float
-    """That the network gives to the class."""
+    """That the network gives to the class; of a detector the best score of its boxes, else the part of the pixels."""
 
 
 def activations(
@@ -46,33 +56,43 @@ def activations(
 def _activation(trained: Trained, picture: Picture, layer: str, target: Target, method: Method) -> Activation:
     images = batch([picture], trained.spec, trained.device)
     try:
-        with torch.no_grad():
-            probabilities = trained.network(images).float().softmax(1)[0]
-        chosen = _chosen(trained, picture, target, probabilities)
-        found = _attributed(trained, images, layer, chosen, method)
+        said = verdict(trained, images)
+        chosen = _chosen(trained, picture, target, said)
+        if trained.spec.model and not said.sure[chosen]:
+            found = images.new_zeros(1, 1, 1, 1)
+        else:
+            found = _attributed(trained, images, layer, chosen, method)
+        heat = _over_image(trained, images, found.float())
     except SpecError:
         raise
     except Exception as error:  # whatever a user's own module raises is the answer
         raise SpecError(f"run {trained.run} has no map at {layer}: {blame.words(error)}") from error
-    scaled = LayerAttribution.interpolate(found.float(), tuple(images.shape[2:]), "bilinear")[0, 0]
-    highest = scaled.max().clamp_min(torch.finfo(scaled.dtype).tiny)
-    heat: npt.NDArray[np.float32] = (scaled.clamp_min(0) / highest).detach().cpu().numpy()
-    return Activation(heat, chosen, float(probabilities[chosen]))
+    highest = heat.max().clamp_min(torch.finfo(heat.dtype).tiny)
+    scaled: npt.NDArray[np.float32] = (heat.clamp_min(0) / highest).detach().cpu().numpy()
+    return Activation(scaled, chosen, float(said.sure[chosen]))
 
 
 def _attributed(trained: Trained, images: Tensor, layer: str, target: int, method: Method) -> Tensor:
     """(1, 1, h, w), not negative, at the size of the layer's own map."""
-    module = trained.network.get_submodule(layer)
+    part = layers.module(trained, layer)
     if method == "gradcam":
-        found: Tensor = LayerGradCam(trained.network, module).attribute(images, target, relu_attributions=True)
+        found: Tensor = LayerGradCam(Scores(trained), part).attribute(images, target, relu_attributions=True)
         return found
-    product: Tensor = LayerGradientXActivation(trained.network, module).attribute(images, target)
+    product: Tensor = LayerGradientXActivation(Scores(trained), part).attribute(images, target)
     return product.sum(1, keepdim=True).relu()
 
 
-def _chosen(trained: Trained, picture: Picture, target: Target, probabilities: Tensor) -> int:
+def _over_image(trained: Trained, images: Tensor, found: Tensor) -> Tensor:
+    """(H, W): a map of the backbone's input, (1, 1, h, w), brought to the size of the image (1, 3, H, W)."""
+    height, width, rows, columns = shown(trained, images)
+    scaled = LayerAttribution.interpolate(found, (height, width), "bilinear")[:, :, :rows, :columns]
+    heat: Tensor = LayerAttribution.interpolate(scaled, tuple(images.shape[2:]), "bilinear")[0, 0]
+    return heat
+
+
+def _chosen(trained: Trained, picture: Picture, target: Target, said: Verdict) -> int:
     if target == "predicted":
-        return int(probabilities.argmax())
+        return said.first
     if target == "label":
         if picture.label is None:
             raise SpecError(f"the class of {picture.name} is not known; give --target a class, or leave it out")

@@ -1,20 +1,24 @@
-"""The layers of a network by the names that users know: `layer4.2` is a block with the attention after it."""
+"""The layers of a network by the names that users know: `layer4.2` is a block with the attention after it.
+
+Of a detector or a segmentation network they are those of its backbone, by the names that they have in a classifier.
+"""
 
 from __future__ import annotations
 
+from torch import nn
+
 from attnctl import backbones
 from attnctl.backbones.places import find, stages
-from attnctl.backbones.trace import trace
 from attnctl.values import SpecError, did_you_mean
 from jobs.inspect.load import Trained
 
 
 def resolve(trained: Trained, name: str) -> str:
-    """The path of the layer of that name; raises SpecError with the nearest, or why it has no maps to be looked at.
+    """The path in the backbone of the layer of that name; raises SpecError with the nearest, or why it has no maps.
 
     A name stands for the same layer with and without attention after it: `layer4.2.conv3` is `layer4.2.part.conv3`.
     """
-    parts = {part.path: part for part in trace(trained.network, trained.size)}
+    parts = {part.path: part for part in trained.parts}
     plain = {_plain(path): path for path in reversed(parts)}
     path = name if name in parts else plain.get(name)
     where = f"the network of run {trained.run} ({trained.spec.backbone})"
@@ -29,9 +33,14 @@ def resolve(trained: Trained, name: str) -> str:
     return path
 
 
+def module(trained: Trained, path: str) -> nn.Module:
+    """The layer of that path in the backbone."""
+    return trained.network.get_submodule(trained.prefix + path)
+
+
 def ends(trained: Trained) -> list[str]:
     """The ends of the stages, as the backbone's placement `stage` has them; raises SpecError when it has none."""
-    parts = trace(trained.network, trained.size)
+    parts = trained.parts
     name = backbones.of_run(trained.spec.backbone, trained.spec.versions.backbone, trained.sources)
     place = backbones.placements(name).get("stage")
     if place is None:
@@ -50,7 +59,7 @@ def last(trained: Trained) -> str:
 
 def shape(trained: Trained, path: str) -> tuple[int, int]:
     """(height, width) of the maps of a layer."""
-    part = next(part for part in trace(trained.network, trained.size) if part.path == path)
+    part = next(part for part in trained.parts if part.path == path)
     assert part.shape is not None
     return part.shape[1], part.shape[2]
 

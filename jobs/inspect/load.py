@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 import torch
 from torch import nn
 
-from attnctl import datasets, surgery
+from attnctl import surgery
+from attnctl.backbones.places import Part
+from attnctl.backbones.trace import trace
 from attnctl.rundir import Workspace
 from attnctl.sources import blame
 from attnctl.spec import RunSpec
@@ -37,8 +40,23 @@ class Trained:
 
     @property
     def size(self) -> int:
-        """Pixels of its square input."""
-        return self.spec.recipe.input_size or datasets.describe(self.spec.dataset).height
+        """Pixels of its square input; of that to which it brings images itself where it is a detector."""
+        return surgery.input_shape(self.spec)[1]
+
+    @property
+    def prefix(self) -> str:
+        """Before the paths of the backbone's parts; empty where the backbone is all of the network."""
+        return str(getattr(self.network, "body_prefix", ""))
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """The parts of the backbone by their paths in it, in the order of one forward. Raises SpecError."""
+        found = trace(self.network, self.size)
+        return tuple(
+            replace(part, path=part.path.removeprefix(self.prefix))
+            for part in found
+            if part.path.startswith(self.prefix)
+        )
 
 
 def choose(device: Device) -> torch.device:

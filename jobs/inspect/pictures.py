@@ -1,4 +1,7 @@
-"""Images for a trained network: prepared as they are for the evaluation of its data set."""
+"""Images for a trained network: prepared as they are for the evaluation of its data set.
+
+A classifier sees the middle of an image at its own size; what has a model around its backbone sees images whole.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms import v2
 
+from attnctl import models
 from attnctl.config import DataRoots
 from attnctl.datasets import Dataset, describe
 from attnctl.spec import RunSpec
@@ -42,14 +46,19 @@ class Picture:
 
 
 def batch(pictures: Sequence[Picture], spec: RunSpec, device: torch.device) -> Tensor:
-    """What goes into the network: (n, 3, H, W) float32, normalised as in the evaluation."""
+    """What goes into the network: (n, 3, H, W) float32, as in the evaluation: detectors normalise images themselves.
+
+    pictures: of one size.
+    """
     dataset = describe(spec.dataset)
     images = torch.stack([picture.pixels for picture in pictures]).to(device)
+    if models.task(spec.model) in ("detect", "instance"):
+        return images.float() / 255
     return Normalize(dataset.mean, dataset.std, device)(images)
 
 
-def find_files(given: Sequence[Path], count: int) -> list[Path]:
-    """The files that are named, and the first `count` images of each folder that is; raises SpecError."""
+def find_files(given: Sequence[Path], count: int | None) -> list[Path]:
+    """The files that are named, and the first `count` images (None: all) of each folder that is; raises SpecError."""
     found: list[Path] = []
     for path in given:
         if path.is_dir():
@@ -65,7 +74,7 @@ def find_files(given: Sequence[Path], count: int) -> list[Path]:
 
 
 def of_files(files: Sequence[Path], spec: RunSpec) -> list[Picture]:
-    """Image files of any size, scaled and cropped to what the run's network takes; raises DataError naming a file."""
+    """Image files of any size, as the run's network takes them; raises DataError naming a file."""
     prepare = _preparation(spec)
     return [Picture(file.name, prepare(decoded(file.read_bytes, str(file)))) for file in files]
 
@@ -76,6 +85,10 @@ def of_test_set(spec: RunSpec, roots: DataRoots, count: int, classes: Sequence[i
     Raises DataError when its files are missing or damaged, SpecError for a class that it does not have.
     """
     dataset = describe(spec.dataset)
+    if spec.model and classes:
+        raise SpecError(f"an image of {dataset.name} shows objects of many classes, so that none is of one class")
+    if spec.model:
+        return _scenes(spec, roots, count)
     for number in classes:
         if not 0 <= number < dataset.classes:
             raise SpecError(f"{dataset.name} has no class {number}; its classes are 0 to {dataset.classes - 1}")
@@ -88,6 +101,15 @@ def of_test_set(spec: RunSpec, roots: DataRoots, count: int, classes: Sequence[i
     images, labels = test.part(torch.from_numpy(numbers))
     images = resized(images, spec.recipe.input_size)
     return [Picture(str(n), image, int(k)) for n, image, k in zip(numbers, images, labels, strict=True)]
+
+
+def _scenes(spec: RunSpec, roots: DataRoots, count: int) -> list[Picture]:
+    from jobs.data.scene_data import open_parts
+
+    dataset = describe(spec.dataset)
+    test = open_parts(dataset, roots.folder(dataset.name), models.task(spec.model)).test
+    prepare = _preparation(spec)
+    return [Picture(Path(test.name(k)).name, prepare(test.image(k))) for k in range(min(count, len(test)))]
 
 
 def _first(labels: npt.NDArray[np.int64], count: int, classes: Sequence[int]) -> npt.NDArray[np.int64]:
@@ -103,8 +125,11 @@ def _picture(files: ImageFiles, number: int, prepare: Transform) -> Picture:
 
 
 def _preparation(spec: RunSpec) -> Transform:
-    """From an image in three channels to what the network takes, (3, side, side) uint8."""
+    """From an image in three channels to what the network takes: (3, side, side) uint8; with a model as it is."""
     dataset: Dataset = describe(spec.dataset)
+    if spec.model:
+        whole: Transform = v2.PILToTensor()
+        return whole
     if dataset.layout == "imagefolder":
         return transforms("none", spec.recipe.input_size or dataset.height)[1]
     size = (dataset.height, dataset.width)

@@ -75,6 +75,8 @@ def _seen(
     trained: Trained, pictures: Sequence[Picture], paths: Sequence[str], take: Callable[[Any, Any, Any], Tensor]
 ) -> dict[str, Tensor]:
     """What `take` finds in the inputs and the output of each of these parts, (images, values), on the CPU."""
+    if trained.spec.model:
+        raise SpecError(f"run {trained.run} is no classifier, whose images are of one class each; attnctl cam takes it")
     found: dict[str, list[Tensor]] = {path: [] for path in paths}
 
     def hook(path: str) -> Callable[[nn.Module, Any, Any], None]:

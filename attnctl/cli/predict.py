@@ -1,0 +1,169 @@
+"""`attnctl predict`: what a trained detector or segmentation network finds on images."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from attnctl.cli import complete, context, inspected, output
+from attnctl.cli.chosen import chosen
+from attnctl.cli.outputs import check_place, tracked
+from attnctl.files import write_atomic
+from attnctl.values import SpecError
+
+if TYPE_CHECKING:
+    from attnctl.config import Config
+    from jobs.inspect.pictures import Picture
+    from jobs.inspect.predict import Detected, Mapped
+
+
+def predict(
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN", help="A run by its id or the beginning of it.", autocompletion=complete.runs_and_sweeps
+        ),
+    ],
+    images: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[IMAGE|DIR]...",
+            help="Images, or folders of them; the first of the test set unless given.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            help="Where the pictures go, PNG files; predict-RUN here unless named.",
+            show_default=False,
+        ),
+    ] = None,
+    threshold: Annotated[float, typer.Option(min=0, max=1, help="The least score of what is shown.")] = 0.5,
+    count: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Images of each folder, or of the test set: all of a folder, 5 of the test set unless given."
+        ),
+    ] = None,
+    device: inspected.DeviceOption = "auto",
+    force: Annotated[bool, typer.Option("--force", help="Replace pictures that are there already.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="As one JSON object with a list `images`; pictures too with -o.")
+    ] = False,
+) -> None:
+    """Draw what a trained detector or segmentation network finds on images.
+
+    A detector's objects get boxes, and their masks where it gives them, with the name of the class and the score. A
+    segmentation network's classes are laid over the image; beside it, NAME.classes.png holds the number of the class of
+    every pixel, as PASCAL VOC has it.
+
+    attnctl predict 3fa2 street.jpg -o found
+
+    attnctl predict 3fa2 photos --threshold 0.3 --json
+    """
+    from jobs.inspect import predict as prediction
+
+    config = context.config()
+    name = _one(config, run)
+    spec = config.workspace.run(name).read_spec()
+    prediction.check(spec, name)
+    pictures, files = _pictures(config, name, images or [], count)
+    target = folder if folder is not None else None if as_json else Path(f"predict-{name[:8]}")
+    places = _places(target, pictures, files, force=force) if target is not None else []
+    (network,) = inspected.networks(config, [name], device)
+    names = prediction.class_names(spec)
+    found = []
+    for number, picture in enumerate(tracked(pictures, "images")):
+        found.append(prediction.predict(network, picture, threshold))
+        if places:
+            _write(places[number], picture, found[-1], names)
+    if as_json:
+        output.document(_document(name, names, pictures, found, places, threshold))
+    else:
+        rows = [(picture.name, one.words(names)) for picture, one in zip(pictures, found, strict=True)]
+        output.table(("image", "found"), rows)
+    if target is not None:
+        output.note(f"written: {target}")
+
+
+def _one(config: Config, word: str) -> str:
+    """The run's id; raises SpecError for a sweep of several."""
+    found = chosen(config.workspace, [word])
+    if len(found) > 1:
+        raise SpecError(f"{word} is {len(found)} runs, such as {found[0]}; predict takes one")
+    return found[0]
+
+
+def _pictures(
+    config: Config, run: str, images: Sequence[str], count: int | None
+) -> tuple[Sequence[Picture], Sequence[Path]]:
+    """The images, and their files where they are files; all are read before anything is computed."""
+    from jobs.inspect import pictures
+
+    spec = config.workspace.run(run).read_spec()
+    if not images:
+        return pictures.of_test_set(spec, config.data, count or 5), []
+    files = pictures.find_files(inspected.paths(images, "IMAGE"), count)
+    return pictures.of_files(files, spec), files
+
+
+def _places(folder: Path, pictures: Sequence[Picture], files: Sequence[Path], *, force: bool) -> list[Path]:
+    """The file of each picture, whose names differ; raises SpecError when one cannot be written."""
+    check_place(folder.absolute())
+    if folder.exists() and not folder.is_dir():
+        raise SpecError(f"cannot write into {folder}: it is not a folder")
+    taken: set[str] = set()
+    places = []
+    for picture in pictures:
+        stem = Path(picture.name).stem
+        name = next(name for k in range(len(pictures) + 1) if (name := f"{stem}-{k + 1}" if k else stem) not in taken)
+        taken.add(name)
+        places.append(folder / f"{name}.png")
+    own = {file.resolve() for file in files}
+    for place in places:
+        if place.resolve() in own:
+            raise SpecError(f"{place} is one of the images; name another folder by -o")
+        if place.exists() and not force:
+            raise SpecError(f"{place} is there already; --force replaces it")
+    return places
+
+
+def _write(place: Path, picture: Picture, found: Detected | Mapped, names: Sequence[str]) -> None:
+    """Write the picture, and a class map beside it where there is one."""
+    from jobs.inspect import predict_pictures as drawing
+    from jobs.inspect.predict import Mapped
+
+    drawn = {place: drawing.draw(picture, found, names)}
+    if isinstance(found, Mapped):
+        drawn[place.with_suffix(".classes.png")] = drawing.class_image(found)
+    for path, image in drawn.items():
+        stream = io.BytesIO()
+        image.save(stream, "png")
+        write_atomic(path, stream.getvalue())
+
+
+def _document(
+    run: str,
+    names: Sequence[str],
+    pictures: Sequence[Picture],
+    found: Sequence[Detected | Mapped],
+    places: Sequence[Path],
+    threshold: float,
+) -> dict[str, Any]:
+    images = []
+    for number, (picture, one) in enumerate(zip(pictures, found, strict=True)):
+        height, width = picture.pixels.shape[1:]
+        row: dict[str, Any] = {"image": picture.name, "height": height, "width": width, **one.to_json(names)}
+        if places:
+            row["picture"] = str(places[number])
+        images.append(row)
+    return {"run": run, "threshold": threshold, "classes": list(names), "images": images}
