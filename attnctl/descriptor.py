@@ -20,15 +20,16 @@ class DataFile:
 class Archive:
     """A published archive that holds a part of a data set, as a tree of files.
 
-    inside: the folder in it that goes into the data set's own folder; empty is all of it. size: in bytes, 0 where it is
-    not known. md5: empty where the publisher gives none.
+    gives: what is in the data set's folder when it is unpacked. inside: the folder in the archive that goes there;
+    empty is all of it. size: in bytes.
     """
 
     name: str
     url: str
+    gives: str
+    md5: str
+    size: int
     inside: str = ""
-    md5: str = ""
-    size: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

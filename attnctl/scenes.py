@@ -32,43 +32,54 @@ _VOC2007, _VOC2012 = (
 _TRAINVAL07 = Archive(
     name="VOCtrainval_06-Nov-2007.tar",
     url=f"{_VOC2007}/VOCtrainval_06-Nov-2007.tar",
+    gives="VOC2007/ImageSets/Main/trainval.txt",
     inside="VOCdevkit",
     md5="c52e279531787c972589f7e41ab4ae64",
+    size=460_032_000,
 )
 _TEST07 = Archive(
     name="VOCtest_06-Nov-2007.tar",
     url=f"{_VOC2007}/VOCtest_06-Nov-2007.tar",
+    gives="VOC2007/ImageSets/Main/test.txt",
     inside="VOCdevkit",
     md5="b6e924de25625d8de591ea690078ad9f",
+    size=451_020_800,
 )
 _TRAINVAL12 = Archive(
     name="VOCtrainval_11-May-2012.tar",
     url=f"{_VOC2012}/VOCtrainval_11-May-2012.tar",
+    gives="VOC2012/ImageSets/Main/trainval.txt",
     inside="VOCdevkit",
     md5="6cd6e144f989b92b3379bac3b3de84fd",
+    size=1_999_639_040,
 )
 _SBD = Archive(
     name="benchmark.tgz",
     url="https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/semantic_contours/benchmark.tgz",
+    gives="benchmark_RELEASE/dataset/cls",
     md5="82b4d87ceb2ed10f6038a1cba92111cb",
+    size=1_419_539_633,
 )
 _COCO = "http://images.cocodataset.org"
 _COCO_ARCHIVES = (
     Archive(
         name="annotations_trainval2017.zip",
         url=f"{_COCO}/annotations/annotations_trainval2017.zip",
+        gives="annotations/instances_train2017.json",
         md5="f4bbac642086de4f52a3fdda2de5fa2c",
         size=252_907_541,
     ),
     Archive(
         name="val2017.zip",
         url=f"{_COCO}/zips/val2017.zip",
+        gives="val2017",
         md5="442b8da7639aecaf257c1dceb8ba8c80",
         size=815_585_330,
     ),
     Archive(
         name="train2017.zip",
         url=f"{_COCO}/zips/train2017.zip",
+        gives="train2017",
         md5="cced6f7f71b7629ddf16f17bbcfab6b2",
         size=19_336_861_798,
     ),

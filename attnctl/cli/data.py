@@ -5,12 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 
 from attnctl import datasets
-from attnctl.cli import complete, context, listings, output
+from attnctl.cli import complete, context, listings, output, outputs
+from attnctl.files import made_aside
+from attnctl.values import SpecError, listed
+
+Form = Literal["coco", "voc"]
 
 _MIB = 1 << 20
 
@@ -28,9 +34,75 @@ def fetch(
     if folder is None:
         output.line(f"{dataset} is built in: there is nothing to fetch")
         return
+    if described.archives:
+        size = sum(archive.size for archive in described.archives) / _MIB
+        output.note(f"{dataset}: {size:,.0f} MiB in {len(described.archives)} archives; what is there is not fetched again")
     with _progress(dataset) as progress:
         download(described, folder, progress)
     output.line(f"{dataset} is in {folder}")
+
+
+def check(
+    dataset: Annotated[str, typer.Argument(help="The data set.", autocompletion=complete.datasets)],
+    images: Annotated[
+        bool, typer.Option("--images", help="Read every image, too, with its masks or class map.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+) -> int:
+    """Check the files of a data set, and tell what is in them and what a training leaves out.
+
+    Exits with 1 when images are damaged, each of which is named. Example: attnctl data check voc07 --images
+    """
+    from jobs.data.checking import check as look
+
+    found = look(datasets.describe(dataset), context.config().data, images=images, through=outputs.tracked)
+    damaged = [line for part in found.values() for line in part.damaged]
+    if as_json:
+        output.document({"dataset": dataset, "parts": {name: asdict(part) for name, part in found.items()}})
+        return 1 if damaged else 0
+    for name, part in found.items():
+        output.line(f"{name}: {part.images} images" + (f", {part.objects} objects" if part.objects else ""))
+        if part.left_out:
+            output.line(f"  left out of a training: {part.left_out}")
+    for line in damaged:
+        output.line(line)
+    if images and not damaged:
+        output.line("every image can be read")
+    return 1 if damaged else 0
+
+
+def write(
+    dataset: Annotated[
+        str,
+        typer.Argument(
+            help="A built-in data set of objects: digits-det or digits-seg.", autocompletion=complete.datasets
+        ),
+    ],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder that is made.")],
+    form: Annotated[Form, typer.Option("--format", help="Whose files they are like.")] = "coco",
+) -> None:
+    """Write a built-in data set of objects as files: images, boxes, masks and class maps.
+
+    Example: attnctl data write digits-det --format voc digits
+    """
+    described = datasets.describe(dataset)
+    if described.layout != "embedded" or "classify" in described.tasks:
+        fitting = [
+            name
+            for name in datasets.names()
+            if datasets.describe(name).layout == "embedded" and "classify" not in datasets.describe(name).tasks
+        ]
+        raise SpecError(f"{dataset} is not made of objects by attnctl itself; these are: {listed(fitting)}")
+    outputs.check_place(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise SpecError(f"cannot write {folder}: it is there already; name another folder")
+    from jobs.data.scene_data import open_parts
+    from jobs.data.written import write as save
+
+    parts = open_parts(described, None, described.tasks[0])
+    with made_aside(folder) as aside:
+        save({"train": parts.train, "val": parts.test}, aside, form)
+    output.line(f"{folder} holds {dataset}: {len(parts.train)} images in train and {len(parts.test)} in val")
 
 
 def list_() -> None:

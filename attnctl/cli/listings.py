@@ -71,8 +71,9 @@ def datasets() -> None:
         folder = roots.folder(name)
         missing = known_datasets.missing_files(item, folder)
         here = "built in" if folder is None else f"missing in {folder}" if missing else str(folder)
-        rows.append([name, str(item.classes), str(item.train_size), str(item.test_size), item.default_backbone, here])
-    output.table(("dataset", "classes", "train", "test", "default backbone", "where"), rows)
+        sizes = map(str, (item.classes, item.train_size, item.test_size))
+        rows.append([name, ", ".join(item.tasks), *sizes, item.default_backbone, here])
+    output.table(("dataset", "task", "classes", "train", "test", "default backbone", "where"), rows)
 
 
 def recipes() -> None:

@@ -31,7 +31,7 @@ def _read(dataset: Dataset, folder: Path, names: list[str]) -> list[tuple[str, b
     """Path and content of each batch, in the order of `names`."""
     if all((folder / name).is_file() for name in names):
         return [(str(folder / name), (folder / name).read_bytes()) for name in names]
-    archive = archive_of(dataset, folder)
+    archive = archive_of(dataset.archive, folder)
     if archive is None:
         raise DataError(f"{folder} holds neither all of {', '.join(names)} nor {dataset.archive}")
     return read_archive(archive, names)

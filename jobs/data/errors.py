@@ -18,8 +18,10 @@ def check_files(dataset: Dataset, folder: Path | None) -> Path:
     setting = f"set root or {dataset.name} under [data] in attnctl.toml"
     download = f"`attnctl data fetch {dataset.name}` downloads it"
     if folder is None:
-        raise DataError(f"no folder is set for {dataset.name}; {setting}{f', then {download}' if dataset.url else ''}")
+        raise DataError(
+            f"no folder is set for {dataset.name}; {setting}{f', then {download}' if dataset.can_be_fetched else ''}"
+        )
     if missing:
-        mend = f"{download}, or {setting}" if dataset.url else setting
+        mend = f"{download}, or {setting}" if dataset.can_be_fetched else setting
         raise DataError(f"{dataset.name} is not whole in {folder}: missing {listed(missing)}; {mend}")
     return folder

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from attnctl.datasets import Dataset
-from jobs.data.archive import archive_of, read_archive
+from attnctl.datasets import Archive, Dataset
+from jobs.data.archive import archive_of, read_archive, unpack
 from jobs.data.errors import DataError
 
 Progress = Callable[[int, int | None], None]
@@ -29,12 +29,18 @@ def fetch(dataset: Dataset, folder: Path, progress: Progress) -> list[Path]:
     The archive is downloaded beside the folder, continuing one that broke off, and stays there. Raises DataError.
     """
     targets = [folder / item.name for item in dataset.files]
+    if dataset.archives:
+        for item in dataset.archives:
+            _bring(item, folder, progress)
+        return targets
     if all(target.is_file() for target in targets):
         return targets
     if not dataset.url:
         raise DataError(f"{dataset.name} cannot be downloaded: {dataset.source}")
     try:
-        archive = archive_of(dataset, folder) or _download(dataset, folder.parent / dataset.archive, progress)
+        archive = archive_of(dataset.archive, folder)
+        if archive is None:
+            archive = _download(dataset.url, dataset.md5, folder.parent / dataset.archive, progress)
         if (found := _md5(archive)) != dataset.md5:
             raise DataError(f"{archive} has MD5 {found}, not {dataset.md5}; remove it and run the command again")
         _extract(dataset, archive, folder)
@@ -43,7 +49,30 @@ def fetch(dataset: Dataset, folder: Path, progress: Progress) -> list[Path]:
     return targets
 
 
-def _download(dataset: Dataset, archive: Path, progress: Progress) -> Path:
+def _bring(item: Archive, folder: Path, progress: Progress) -> None:
+    """Download and unpack one of a data set's archives, unless it is unpacked already; raises DataError.
+
+    What broke off while unpacking is done again, since only then the mark for it is there. A folder that was filled by
+    hand, with no archive beside it, is left as it is.
+    """
+    mark = folder / f".{item.name}.unpacked"
+    archive = archive_of(item.name, folder)
+    if mark.exists() or (archive is None and (folder / item.gives).exists()):
+        return
+    try:
+        if archive is None:
+            archive = _download(item.url, item.md5, folder.parent / item.name, progress)
+        elif (found := _md5(archive)) != item.md5:
+            raise DataError(f"{archive} has MD5 {found}, not {item.md5}; remove it and run the command again")
+        unpack(archive, item.inside, folder, progress)
+        if not (folder / item.gives).exists():
+            raise DataError(f"{archive} does not hold {item.gives}")
+        mark.touch()
+    except OSError as error:
+        raise DataError(f"cannot bring {item.name} to {folder}: {error}") from error
+
+
+def _download(url: str, md5: str, archive: Path, progress: Progress) -> Path:
     """The archive, complete and of the right MD5; a part with a wrong one is removed."""
     part = archive.with_name(archive.name + ".part")
     part.parent.mkdir(parents=True, exist_ok=True)
@@ -53,13 +82,13 @@ def _download(dataset: Dataset, archive: Path, progress: Progress) -> Path:
         except BlockingIOError as error:
             raise DataError(f"{part} is being downloaded by another process") from error
         try:
-            _receive(dataset.url, output, progress)
+            _receive(url, output, progress)
         finally:
             if output.tell() == 0:
                 part.unlink()
-        if (found := _md5(part)) != dataset.md5:
+        if (found := _md5(part)) != md5:
             part.unlink()
-            raise DataError(f"{dataset.url} came with MD5 {found}, not {dataset.md5}; it was removed")
+            raise DataError(f"{url} came with MD5 {found}, not {md5}; it was removed")
         os.fsync(output.fileno())
         part.rename(archive)
     return archive

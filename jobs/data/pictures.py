@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 
 from jobs.data.errors import DataError
 from jobs.data.loader import Unreadable, Wanted, drawing
-from jobs.data.scenes import Bytes, Flags, Integers, Objects, Scenes, cut, real
+from jobs.data.scenes import IGNORED, Bytes, Flags, Integers, Objects, Scenes, cut, real
 
 
 class Picture(NamedTuple):
@@ -39,12 +39,16 @@ class Picture(NamedTuple):
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads the pictures of a part. learning: with the objects alone that are trained on; see `jobs.data.scenes`."""
+    """Reads the pictures of a part. learning: with the objects alone that are trained on; see `jobs.data.scenes`.
+
+    limit: class maps hold 0 to limit - 1, and 255.
+    """
 
     scenes: Scenes
     learning: bool
     masks: bool = False
     classes: bool = False
+    limit: int = IGNORED
 
     def __call__(self, index: int) -> Picture:
         """The picture of that index; raises DataError."""
@@ -55,7 +59,7 @@ class Reader:
             number,
             self.scenes.table.of(index),
             self.scenes.masks(index, height, width) if self.masks else None,
-            self.scenes.classes(index, height, width) if self.classes else None,
+            self._classes(index, height, width) if self.classes else None,
         )
         if not self.learning:
             return picture.at(real(picture.objects))
@@ -63,6 +67,16 @@ class Reader:
         if picture.masks is not None:
             good &= picture.masks.any((1, 2))  # an outline that holds no pixel's centre
         return picture._replace(objects=objects).at(good)
+
+    def _classes(self, index: int, height: int, width: int) -> Bytes:
+        classes = self.scenes.classes(index, height, width)
+        wrong = classes[(classes >= self.limit) & (classes != IGNORED)]
+        if len(wrong):
+            raise DataError(
+                f"the class map of {self.scenes.name(index)} holds {wrong[0]}; "
+                f"there should be 0 to {self.limit - 1}, and {IGNORED}"
+            )
+        return classes
 
 
 Augment = Callable[[Picture], Picture]

@@ -23,7 +23,7 @@ from jobs.data.mapped import ScaleCrop
 from jobs.data.mosaic import Mosaic
 from jobs.data.packing import DetectionBatch, Packed, collate, collate_alike, detection, segmentation
 from jobs.data.pictures import Augment, Pictures, Reader
-from jobs.data.scenes import LeftOut, Scenes, trained_on
+from jobs.data.scenes import IGNORED, Scenes, trained_on
 from jobs.data.split import held_out
 from jobs.data.staging import staged
 
@@ -94,7 +94,8 @@ class SceneData:
         if not self._segment:
             found, left = trained_on(parts.train, masks=masks)
             learned = torch.from_numpy(found)
-            _tell(dataset, left)
+            if words := left.words():
+                log.warning("%s: left out of the training: %s", dataset.name, words)
         if recipe.val_split:
             rest, taken = held_out(torch.zeros_like(learned).numpy(), recipe.val_split, dataset.name)
             learned, judged, test = learned[rest], learned[taken], parts.train
@@ -102,9 +103,10 @@ class SceneData:
         """The data set's own id of each label, from label 1 on."""
         self.names = parts.train.names
         self._normalize, self._device = Normalize(dataset.mean, dataset.std, device), device
-        read = Reader(parts.train, learning=True, masks=masks, classes=self._segment or model.maps)
+        limit = dataset.classes if self._segment else IGNORED
+        read = Reader(parts.train, learning=True, masks=masks, classes=self._segment or model.maps, limit=limit)
         augment = _augment(spec, dataset, model, read, learned)
-        evaluated = Reader(test, learning=False, masks=masks, classes=self._segment)
+        evaluated = Reader(test, learning=False, masks=masks, classes=self._segment, limit=limit)
         self._stream: Stream[Packed, list[Packed]] = Stream(
             spec,
             (Pictures(read, spec.seed, augment), learned, collate),
@@ -143,12 +145,6 @@ class SceneData:
         if self._segment:
             return segmentation(batch, self._normalize, self._device)
         return detection(batch, self._device)
-
-
-def _tell(dataset: Dataset, left: LeftOut) -> None:
-    if words := left.words():
-        first = f"; the first box that is no good: {left.first}" if left.first else ""
-        log.warning("%s: left out of the training: %s%s", dataset.name, listed(words), first)
 
 
 def _augment(spec: RunSpec, dataset: Dataset, model: models.Model, read: Reader, learned: Tensor) -> Augment | None:

@@ -16,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from attnctl.values import listed
+
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
@@ -152,9 +154,9 @@ class LeftOut(NamedTuple):
     first: str
     """The first box that is negative or small: its image and its corners."""
 
-    def words(self) -> list[str]:
-        """What there is to tell, in pieces; for training."""
-        told = (
+    def words(self) -> str:
+        """What there is to tell of the training; empty when nothing is left out."""
+        counts = (
             (self.negative, "boxes of negative size"),
             (self.small, "boxes outside their image or less than a pixel wide or high"),
             (self.crowds, "crowds"),
@@ -162,7 +164,8 @@ class LeftOut(NamedTuple):
             (self.bare, "objects without a mask"),
             (self.images, "images without objects to train on"),
         )
-        return [f"{count} {words}" for count, words in told if count]
+        told = listed([f"{count} {words}" for count, words in counts if count])
+        return f"{told}; the first box that is no good: {self.first}" if self.first else told
 
 
 def trained_on(scenes: Scenes, *, masks: bool) -> tuple[Integers, LeftOut]:

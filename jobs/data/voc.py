@@ -1,8 +1,8 @@
 """PASCAL VOC in its published form: lists in ImageSets, an XML file of boxes for each image, palette PNGs of classes.
 
 A part is `VOC2007/trainval`: the folder of a year, and a list in its ImageSets/Main, or in ImageSets/Segmentation for
-class maps. Pixels count from 1 there and a box holds its last one, so that (xmin, ymin, xmax, ymax) is here
-(xmin - 1, ymin - 1, xmax, ymax).
+class maps; it is `trainval` where there are no folders of years. Pixels count from 1 there and a box holds its last
+one, so that (xmin, ymin, xmax, ymax) is here (xmin - 1, ymin - 1, xmax, ymax).
 
 `VOC2012/train_aug` is VOC's training list with what the Semantic Boundaries data set (SBD) adds to it, less VOC's
 validation list. It is read from ImageSets/Segmentation/train_aug.txt or trainaug.txt, else made from SBD's own
@@ -86,7 +86,7 @@ def index_boxes(folder: Path, parts: Sequence[str], names: tuple[str, ...]) -> V
     """
     images = [
         image
-        for year, name in (part.rsplit("/", 1) for part in parts)
+        for year, _, name in (part.rpartition("/") for part in parts)
         for image in _images(folder / year, read_list(folder / year / "ImageSets" / "Main" / f"{name}.txt"))
     ]
     numbers = {name: number for number, name in enumerate(names, 1)}
@@ -99,7 +99,7 @@ def index_maps(folder: Path, parts: Sequence[str], names: tuple[str, ...]) -> Vo
     """The images and class maps of these parts; names: with the background. Raises DataError."""
     images: list[Path] = []
     maps: list[Path] = []
-    for year, name in (part.rsplit("/", 1) for part in parts):
+    for year, _, name in (part.rpartition("/") for part in parts):
         stems = _segmented(folder / year, name)
         images += _images(folder / year, stems)
         maps += _maps(folder / year, stems)
