@@ -205,7 +205,7 @@ class Event:
 class Speed(Record):
     """What `attnctl bench` measured of one network: seconds of a forward of `batch` images, beside the plain backbone.
 
-    hyperparameters: as the run's spec has them. spread, of `seconds`: half the distance between the quartiles.
+    hyperparameters, model: as the run's spec has them. spread, of `seconds`: half the distance between the quartiles.
     """
 
     at: float
@@ -222,12 +222,13 @@ class Speed(Record):
     seconds: float
     spread: float
     plain_seconds: float
+    model: str = ""
 
     @property
     def network(self) -> tuple[object, ...]:
         """What was measured: equal for the runs whose network it is."""
-        settings = tuple(sorted(self.hyperparameters.items()))
-        return self.module, settings, self.backbone, self.placement, self.dataset, self.input_size
+        settings, around = tuple(sorted(self.hyperparameters.items())), (self.model,) if self.model else ()
+        return self.module, settings, self.backbone, self.placement, self.dataset, self.input_size, *around
 
     @property
     def conditions(self) -> tuple[str, int, str, bool]:

@@ -3,10 +3,15 @@
 All networks are measured in the same rounds, one after the other, so that what slows the machine slows them all; each
 figure is the median of the rounds and its spread the half-width of the middle half. On a GPU one forward is captured
 in a CUDA graph and replayed, so that launching kernels from Python is no part of it.
+
+A detector's forward ends with the boxes in the images' pixels, non-maximum suppression and all; how much of that there
+is depends on the images, so no graph holds it and it is run as it is. Untrained networks are sure of nothing: for each,
+the least score of a box is lowered to where FOUND boxes of an image remain, so that all have alike to do.
 """
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +22,16 @@ from torch import Tensor, nn
 
 WARM_UP = 3
 """Forwards of a network before the first round."""
+
+_LEAST_SCORES = ("score_thresh", "score")
+"""What torchvision's and our detectors call the score from which on a box counts."""
+
+_LOWEST = 1e-9
+_HALVINGS = 16
+"""Of the logarithm's range from there to 1: the least score is found to a tenth of a percent."""
+
+FOUND = 100
+"""Boxes of an image that a detector is left with: the most that COCO's evaluation takes."""
 
 LEAST_SECONDS = 0.2
 """A round of one network lasts at least this long: as many forwards as it takes."""
@@ -38,7 +53,7 @@ class Timing:
 
 @dataclass(frozen=True, kw_only=True)
 class Conditions:
-    """How networks are measured. shape: (channels, height, width) of an image."""
+    """How networks are measured. shape: (channels, height, width) of an image. detects: the networks are detectors."""
 
     shape: tuple[int, int, int]
     batch: int
@@ -46,6 +61,7 @@ class Conditions:
     precision: torch.dtype = torch.float32
     compile: bool = False
     rounds: int = 7
+    detects: bool = False
 
 
 def measure(networks: Sequence[nn.Module], conditions: Conditions) -> Iterator[list[Timing]]:
@@ -68,40 +84,79 @@ def device_name(device: torch.device) -> str:
     return f"{model}, {torch.get_num_threads()} threads"
 
 
-def _forward(network: nn.Module, conditions: Conditions) -> Callable[[], Tensor]:
+def _forward(network: nn.Module, conditions: Conditions) -> Callable[[], object]:
     """One forward of the network on a batch that stays on the device, warmed up."""
     device, precision = conditions.device, conditions.precision
     network = network.eval().to(device).to(memory_format=torch.channels_last)
-    images = torch.randn(conditions.batch, *conditions.shape, device=device).to(memory_format=torch.channels_last)
+    images = _images(conditions)
+    if conditions.detects:
+        find_boxes(network, images[0])
     if conditions.compile:
         network.compile()
 
     @torch.inference_mode()
-    def forward() -> Tensor:
+    def forward() -> object:
         with torch.autocast(device.type, precision, enabled=precision != torch.float32):
-            scores: Tensor = network(images)
-            return scores
+            return network(images)
 
     for _ in range(WARM_UP):
         forward()
-    if device.type != "cuda":
+    if device.type != "cuda" or conditions.detects:
         return forward
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         scores = forward()
 
-    def replay() -> Tensor:
+    def replay() -> object:
         graph.replay()
         return scores
 
     return replay
 
 
-def _repeats(forward: Callable[[], Tensor], device: torch.device) -> int:
+def _images(conditions: Conditions) -> Tensor | list[Tensor]:
+    """(B, C, H, W) normalised; for detectors B of (C, H, W) in 0..1."""
+    device = conditions.device
+    if conditions.detects:
+        return list(torch.rand(conditions.batch, *conditions.shape, device=device))
+    return torch.randn(conditions.batch, *conditions.shape, device=device).to(memory_format=torch.channels_last)
+
+
+@torch.inference_mode()
+def find_boxes(network: nn.Module, image: Tensor, wanted: int = FOUND) -> float:
+    """Lower or raise the least score of a detector's boxes until `wanted` of an image (C, H, W) remain; gives it.
+
+    Where it gives fewer of any score, its least score is 0. Raises ValueError for a network that has none.
+    """
+    holders = [
+        (module, name)
+        for module in network.modules()
+        for name in _LEAST_SCORES
+        if isinstance(getattr(module, name, None), float)
+    ]
+    if not holders:
+        raise ValueError(f"{type(network).__name__} has no least score of its boxes")
+
+    def enough(least: float) -> bool:
+        for module, name in holders:
+            setattr(module, name, least)
+        return len(network([image])[0]["scores"]) >= wanted
+
+    low, high = _LOWEST, 1.0
+    for _ in range(_HALVINGS):
+        middle = math.sqrt(low * high)
+        low, high = (middle, high) if enough(middle) else (low, middle)
+    if not enough(low):
+        low = 0.0
+        enough(low)
+    return low
+
+
+def _repeats(forward: Callable[[], object], device: torch.device) -> int:
     return max(1, round(LEAST_SECONDS / _timed(forward, 1, device)))
 
 
-def _timed(forward: Callable[[], Tensor], count: int, device: torch.device) -> float:
+def _timed(forward: Callable[[], object], count: int, device: torch.device) -> float:
     _wait(device)
     started = time.perf_counter()
     for _ in range(count):

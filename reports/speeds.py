@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from attnctl import datasets
+from attnctl import datasets, models
 from attnctl.records import Speed
 from attnctl.spec import RunSpec
 from db import RunRow
@@ -39,5 +39,7 @@ def of_specs(specs: Mapping[str, RunSpec], speeds: Sequence[Speed]) -> tuple[Map
 
 
 def _network(spec: RunSpec) -> tuple[object, ...]:
-    size = spec.recipe.input_size or datasets.describe(spec.dataset).height
-    return spec.module, spec.hyperparameters, spec.backbone, spec.placement, spec.dataset, size
+    own = models.describe(spec.model).input if spec.model else datasets.describe(spec.dataset).height
+    around = (spec.model,) if spec.model else ()
+    size = spec.recipe.input_size or own
+    return spec.module, spec.hyperparameters, spec.backbone, spec.placement, spec.dataset, size, *around

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from attnctl import models
 from attnctl.cli import complete, context, options, output
-from attnctl.cli.declared import Backbone, Dataset, Parameters, Placement
+from attnctl.cli.declared import Backbone, Parameters, Placement
 from attnctl.cli.synthesis import synthesize
 from attnctl.files import write_atomic
 from attnctl.papers.speeds import published
@@ -21,7 +22,7 @@ from attnctl.values import SpecError, convert, text
 if TYPE_CHECKING:
     from jobs.bench import Conditions
 
-COLUMNS = ("module", "backbone", "placement", "batch", "images/s", "latency (ms)", "of plain", "of plain, published")
+COLUMNS = ("module", "network", "placement", "batch", "images/s", "latency (ms)", "of plain", "of plain, published")
 
 Precision = Literal["fp32", "bf16", "fp16"]
 Device = Literal["auto", "cpu", "cuda"]
@@ -35,8 +36,22 @@ def bench(
         ),
     ],
     *,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Detectors or segmentation networks around the backbone, a comma list.",
+            autocompletion=complete.models,
+        ),
+    ] = None,
     backbone: Backbone = None,
-    dataset: Dataset = "imagenet",
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            help="Whose classes and image size; imagenet, or the model's own, unless named.",
+            autocompletion=complete.datasets,
+            show_default=False,
+        ),
+    ] = None,
     placement: Placement = "block",
     parameter: Parameters = None,
     batch: Annotated[str, typer.Option(help="Images of one forward, a comma list.")] = "1,64",
@@ -51,6 +66,12 @@ def bench(
 
     All networks take turns in each round, so that a busy machine slows them alike. On a GPU forwards are replayed from
     a CUDA graph. The results are kept in the workspace, and `attnctl report` shows them.
+
+    With --model, detectors are measured from the images to their boxes: 100 of an image remain, whatever the weights.
+
+    attnctl bench ela,se --backbone resnet50 --batch 1,64
+
+    attnctl bench ca,ela --model yolox_nano --dataset voc07 --placement neck --batch 1
     """
     from attnctl.cli.axes import axes
     from attnctl.grid import expand
@@ -58,21 +79,27 @@ def bench(
     config = context.config(new=True)
     batches = _batches(batch)
     names = NO_MODULE if modules == NO_MODULE else f"{NO_MODULE},{modules}"
-    given = {
-        "backbone": [backbone] if backbone is not None else None,
-        "dataset": [dataset],
-        "placement": [placement],
-        "seed": ["0"],
-    }
-    request = axes(names, given=given, addressed=parameter or (), recipe=None, dynamic=dynamic, defaults={})
-    expansion = expand(request)
-    if expansion.invalid:
-        raise SpecError(f"{expansion.invalid[0].label}: {expansion.invalid[0].reason}")
+    specs: list[RunSpec] = []
+    for around in options.split(model, "--model") if model is not None else ("",):
+        given = {
+            "model": [around],
+            "backbone": [backbone] if backbone is not None else None,
+            "dataset": [dataset or _own_dataset(around)],
+            "placement": [placement],
+            "seed": ["0"],
+        }
+        if not around:
+            del given["model"]
+        request = axes(names, given=given, addressed=parameter or (), recipe=None, dynamic=dynamic, defaults={})
+        expansion = expand(request)
+        if expansion.invalid:
+            raise SpecError(f"{expansion.invalid[0].label}: {expansion.invalid[0].reason}")
+        specs += expansion.specs
     found: list[Speed] = []
-    for name in dict.fromkeys(spec.backbone for spec in expansion.specs):
-        specs = [spec for spec in expansion.specs if spec.backbone == name]
+    for name in dict.fromkeys((spec.model, spec.backbone) for spec in specs):
+        alike = [spec for spec in specs if (spec.model, spec.backbone) == name]
         for size in batches:
-            found += _measured(specs, size, precision, device, compiled=compiled, rounds=rounds)
+            found += _measured(alike, size, precision, device, compiled=compiled, rounds=rounds)
     for speed in found:
         write_atomic(config.workspace.speed(speed), speed.encode())
     if as_json:
@@ -86,6 +113,11 @@ def bench(
 def command_for(words: Sequence[str], completing: bool) -> Callable[..., int]:
     """The command with the options of the modules that `words` (what follows `bench`) name; raises SpecError."""
     return synthesize(bench, words, completing)
+
+
+def _own_dataset(model: str) -> str:
+    """The data set that a model's papers used first; raises SpecError for a model that there is not."""
+    return next(iter(models.describe(model).recipes)) if model else "imagenet"
 
 
 def _batches(given: str) -> list[int]:
@@ -111,7 +143,7 @@ def _measured(
     networks = [surgery.build(spec) for spec in specs]
     *_, timings = track(
         measurement.measure(networks, conditions),
-        f"{specs[0].backbone}, batch {batch}",
+        f"{_network(specs[0])}, batch {batch}",
         total=rounds,
         transient=True,
         console=Console(stderr=True),
@@ -133,6 +165,7 @@ def _measured(
             seconds=timing.seconds,
             spread=timing.spread,
             plain_seconds=timings[0].seconds,
+            model=spec.model,
         )
         for spec, timing in zip(specs, timings, strict=True)
     ]
@@ -143,32 +176,35 @@ def _conditions(
 ) -> Conditions:
     import torch
 
-    from attnctl import datasets
+    from attnctl import surgery
     from jobs.bench import Conditions
 
-    described = datasets.describe(spec.dataset)
-    size = spec.recipe.input_size
     cuda = torch.cuda.is_available()
     if device == "cuda" and not cuda:
         raise SpecError(f"torch {torch.__version__} sees no GPU here; --device cpu measures the CPU")
     return Conditions(
-        shape=(described.channels, size or described.height, size or described.width),
+        shape=surgery.input_shape(spec),
         batch=batch,
         device=torch.device("cuda" if cuda and device != "cpu" else "cpu"),
         precision={"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision],
         compile=compiled,
         rounds=rounds,
+        detects=models.task(spec.model) in ("detect", "instance"),
     )
 
 
+def _network(spec: RunSpec | Speed) -> str:
+    return f"{spec.model} on {spec.backbone}" if spec.model else spec.backbone
+
+
 def _cells(speed: Speed) -> list[str]:
-    printed = published(speed.module, speed.backbone, speed.dataset)
+    printed = published(speed.module, speed.backbone, speed.dataset, speed.model)
     label = " ".join(
         [speed.module, *(f"{name}={text(value)}" for name, value in sorted(speed.hyperparameters.items()))]
     )
     return [
         label,
-        speed.backbone,
+        _network(speed),
         speed.placement,
         str(speed.batch),
         f"{speed.batch / speed.seconds:.1f}",

@@ -24,16 +24,19 @@ class Published:
         return f"{self.fps / self.plain:.2f} ({self.table}, {self.row})"
 
 
-def published(module: str, backbone: str, dataset: str) -> Published | None:
-    """What a built-in paper printed for that module in that backbone on that data set, whatever its hyperparameters."""
-    return next(_found(module, backbone, dataset), None)
+def published(module: str, backbone: str, dataset: str, model: str = "") -> Published | None:
+    """What a built-in paper printed for that module in that network on that data set, whatever its hyperparameters.
+
+    model: around the backbone, if any.
+    """
+    return next(_found(module, backbone, dataset, model), None)
 
 
-def _found(module: str, backbone: str, dataset: str) -> Iterator[Published]:
+def _found(module: str, backbone: str, dataset: str, model: str) -> Iterator[Published]:
     for table, column in _columns():
         for row in table.rows:
             setup = row.setup
-            if (setup.module, setup.backbone, setup.dataset) != (module, backbone, dataset):
+            if (setup.module, setup.backbone, setup.dataset, setup.model) != (module, backbone, dataset, model):
                 continue
             plain = next((other for other in table.rows if other.on == row.on and other.baseline), None)
             if plain is not None and column.key in row.published and column.key in plain.published:
