@@ -58,12 +58,17 @@ class Scores(Protocol):
 class Task(Protocol):
     """What the training loop needs to know of a task. Made with the run's spec, data and arithmetic."""
 
-    primary: Sequence[str]
-    """The metrics whose highest value makes an epoch the best: the first one that an evaluation gives."""
-    columns: int
-    """Numbers that a forward adds to its replica's sums; the first is the loss."""
-    varied: bool
-    """Whether forwards differ in their shapes, and in which parameters they use."""
+    @property
+    def primary(self) -> Sequence[str]:
+        """The metrics whose highest value makes an epoch the best: the first one that an evaluation gives."""
+
+    @property
+    def columns(self) -> int:
+        """Numbers that a forward adds to its replica's sums; the first is the loss."""
+
+    @property
+    def varied(self) -> bool:
+        """Whether forwards differ in their shapes, and in which parameters they use."""
 
     def loss(self, network: nn.Module, batch: Any, row: Tensor) -> Tensor:
         """The loss of a forward of one replica, without penalties; row: (columns,) float64, to which it adds."""

@@ -109,5 +109,5 @@ def metric_of(dataset: Dataset, categories: Sequence[int], *, masks: bool) -> De
 def _given(batch: Any, arithmetic: Arithmetic) -> tuple[list[Tensor], list[Target]]:
     """Images and targets as the network computes: their boxes are of its type, all else is as it is."""
     images, targets = batch
-    given = [{**target, "boxes": target["boxes"].to(arithmetic.dtype)} for target in targets]
+    given: list[Target] = [{**target, "boxes": target["boxes"].to(arithmetic.dtype)} for target in targets]
     return [arithmetic.images(image) for image in images], given

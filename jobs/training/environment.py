@@ -51,14 +51,15 @@ def deterministic(device: torch.device, varied: bool) -> Iterator[None]:
     if device.type != "cpu" or not varied:
         yield
         return
-    before = torch.get_deterministic_debug_mode(), torch.utils.deterministic.fill_uninitialized_memory
+    filling: Any = torch.utils.deterministic
+    before = torch.get_deterministic_debug_mode(), filling.fill_uninitialized_memory
     torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    filling.fill_uninitialized_memory = False  # it costs time, and no operation here reads what it has not written
     try:
         yield
     finally:
         torch.set_deterministic_debug_mode(before[0])
-        torch.utils.deterministic.fill_uninitialized_memory = before[1]
+        filling.fill_uninitialized_memory = before[1]
 
 
 def first_threads(run: RunDir, resources: Resources) -> int:

@@ -95,8 +95,7 @@ class Group:
     def wrap(self, network: nn.Module, *, varied: bool = False) -> nn.Module:
         """The network with its gradients averaged over the ranks; buffers stay each rank's own.
 
-        varied: not every forward uses every parameter. One that no rank has used in a step has no gradient then, as
-        in a single process.
+        varied: not every forward uses every parameter. One that no rank has used in a step has no gradient then.
         """
         if self.world == 1:
             return network

@@ -68,6 +68,8 @@ class Learner:
 
     def update(self, step: int) -> None:
         """Change the weights by what the backwards of step `step` have gathered."""
+        if self._task.varied:
+            self._complete_gradients()
         if self._recipe.clip_norm:
             self._scaler.unscale_(self._optimizer)
             nn.utils.clip_grad_norm_(self.network.parameters(), self._recipe.clip_norm)
@@ -76,6 +78,15 @@ class Learner:
         self._optimizer.zero_grad(set_to_none=True)
         if self._averaged is not None:
             self._averaged.update(step)
+
+    def _complete_gradients(self) -> None:
+        """Give a gradient of zero to parameters that no forward of the step has used, as a mask head without objects.
+
+        Decay and momentum then act on them as ever; torch's fused SGD fails when a parameter gets its first later.
+        """
+        for parameter in self.network.parameters():
+            if parameter.requires_grad and parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
 
     def shown(self) -> nn.Module:
         """The network that is evaluated: the averaged one, where there is one."""

@@ -1,0 +1,157 @@
+"""Detectors and segmentation in the loop: worlds agree, a cut run is the same run, and odd batches are harmless."""
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from detectors import Rectangles, network, task_spec
+from torch.distributed import FileStore  # type: ignore[attr-defined]
+from training_workers import SERVER, exit_codes
+
+from attnctl.records import read_events
+from attnctl.rundir import RunDir
+from attnctl.spec import RunSpec
+from jobs.training import checkpoint, pace
+from jobs.training.events import EventLog
+from jobs.training.failure import Diverged
+from jobs.training.group import Group
+from jobs.training.loop import Surroundings, train
+from jobs.training.signals import Signals
+
+TASKS = ("detect", "instance", "segment")
+METRICS = {"detect": "ap", "instance": "mask_ap", "segment": "miou"}
+
+
+def rank_of_world(folder: Path, spec: RunSpec, task: str, rank: int, world: int) -> None:
+    torch.set_num_threads(1)
+    store = FileStore(str(folder / "store"), world) if world > 1 else None
+    group = Group(rank, world, torch.device("cpu"), store)  # type: ignore[arg-type]
+    torch.manual_seed(0)
+    around = Surroundings(run=run_in(folder), token=(1, 0), group=group, events=events_in(folder, rank))
+    assert train(spec, Rectangles(spec), network(task), around, torch.float64) == "completed"
+    group.close()
+
+
+def run_in(folder: Path) -> RunDir:
+    return RunDir(folder / "run", folder / "run/checkpoints")
+
+
+def events_in(folder: Path, rank: int = 0) -> EventLog | None:
+    return EventLog(folder / "events.jsonl") if rank == 0 else None
+
+
+def state_in(folder: Path) -> dict[str, Any]:
+    run = run_in(folder)
+    return checkpoint.load(checkpoint.stored(run)[0], run)
+
+
+def metrics_in(folder: Path) -> list[dict[str, float]]:
+    rows = [event for event in read_events((folder / "events.jsonl").read_bytes()) if event["kind"] == "metrics"]
+    return [{name: value for name, value in row["values"].items() if name != "images_per_s"} for row in rows]
+
+
+def train_in(folder: Path, spec: RunSpec, task: str, world: int) -> dict[str, Any]:
+    folder.mkdir()
+    ranks = [SERVER.Process(target=rank_of_world, args=(folder, spec, task, rank, world)) for rank in range(world)]
+    for process in ranks:
+        process.start()
+    assert exit_codes(list(ranks), seconds=300) == [0] * world
+    return state_in(folder)
+
+
+@pytest.mark.parametrize(("task", "worlds"), [("detect", (1, 2, 4)), ("instance", (1, 2)), ("segment", (1, 2))])
+def test_worlds_agree_in_float64_with_images_without_objects(tmp_path: Path, task: str, worlds: tuple[int]) -> None:
+    spec = task_spec(task, clip_norm=5.0, ema=0.9)
+    one, *others = [train_in(tmp_path / str(world), spec, task, world) for world in worlds]
+    for other in others:
+        for part in ("network", "averaged"):
+            for name, tensor in one[part].items():
+                torch.testing.assert_close(other[part][name], tensor, rtol=0, atol=1e-10, msg=f"{part} {name}")
+        assert other["best"] == pytest.approx(one["best"], abs=1e-9)
+    rows = [metrics_in(tmp_path / str(world)) for world in worlds]
+    assert METRICS[task] in rows[0][-1]
+    for row in rows[1:]:
+        assert row == [pytest.approx(expected, abs=1e-9) for expected in rows[0]]
+
+
+class Stopping(Rectangles):
+    """Asks for the end in one step of the training."""
+
+    def __init__(self, spec: RunSpec, signals: Signals, at: int) -> None:
+        super().__init__(spec)
+        self.signals, self.at = signals, at
+
+    def train(self, start: int, replicas: range, steps: int) -> Any:
+        for number, batch in enumerate(super().train(start, replicas, steps)):
+            if start + number // len(replicas) == self.at:
+                self.signals.received = signal.SIGTERM
+            yield batch
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_run_cut_within_an_epoch_is_bit_identical(tmp_path: Path, task: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "INTERVAL", 0.0)
+    spec = task_spec(task, ema=0.9, norm_batch=2)
+
+    def trained(folder: Path, attempt: int, at: int = -1) -> str:
+        torch.manual_seed(0)
+        signals = Signals()
+        events = EventLog(folder / f"events.{attempt}.jsonl")
+        around = Surroundings(
+            run=run_in(folder),
+            token=(attempt, 0),
+            group=Group(0, 1, torch.device("cpu")),
+            events=events,
+            signals=signals,
+            save_every=1e9,
+        )
+        outcome = train(spec, Stopping(spec, signals, at), network(task), around)
+        events.close()
+        return outcome
+
+    def told(folder: Path) -> dict[int, dict[str, float]]:
+        lines = b"".join(path.read_bytes() for path in sorted(folder.glob("events.*.jsonl")))
+        rows = [event for event in read_events(lines) if event["kind"] == "metrics"]
+        return {row["epoch"]: {**row["values"], "images_per_s": 0.0} for row in rows}
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    for name in ("calm", "cut"):
+        (tmp_path / name).mkdir()
+    assert trained(tmp_path / "calm", 1) == "completed"
+    assert [trained(tmp_path / "cut", *cut) for cut in ((1, 1), (2, 3))] == ["interrupted"] * 2
+    assert trained(tmp_path / "cut", 3) == "completed"
+    torch.set_num_threads(threads)
+    calm, cut = state_in(tmp_path / "calm"), state_in(tmp_path / "cut")
+    for part in ("network", "averaged"):
+        for name, tensor in calm[part].items():
+            assert torch.equal(tensor, cut[part][name]), name
+    assert told(tmp_path / "calm") == told(tmp_path / "cut")
+    if task != "segment":
+        calm_found, cut_found = ((tmp_path / name / "run/detections.json").read_text() for name in ("calm", "cut"))
+        assert json.loads(calm_found) == json.loads(cut_found)
+
+
+@pytest.mark.parametrize("task", ["detect", "segment"])
+def test_a_loss_that_is_not_finite_ends_the_run_as_diverged(tmp_path: Path, task: str) -> None:
+    around = Surroundings(run=run_in(tmp_path), token=(1, 0), group=Group(0, 1, torch.device("cpu")), events=None)
+    with pytest.raises(Diverged, match="not finite at step"):
+        train(task_spec(task, lr=1e18, epochs=20), *(made(task) for made in (data_of, network)), around)
+
+
+def data_of(task: str) -> Rectangles:
+    return Rectangles(task_spec(task))
+
+
+def test_steps_can_be_counted_and_an_evaluation_left_out(tmp_path: Path) -> None:
+    spec = task_spec("segment", steps=7, eval_epochs=2)
+    around = Surroundings(
+        run=run_in(tmp_path), token=(1, 0), group=Group(0, 1, torch.device("cpu")), events=events_in(tmp_path)
+    )
+    assert train(spec, Rectangles(spec), network("segment"), around) == "completed"
+    rows = metrics_in(tmp_path)
+    assert ["miou" in row for row in rows] == [False, True, True]  # after 3, 6 and 7 steps
+    assert all("train_loss" in row and "lr" in row for row in rows)
