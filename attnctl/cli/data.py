@@ -36,7 +36,7 @@ def fetch(
         return
     if described.archives:
         size = sum(archive.size for archive in described.archives) / _MIB
-        output.note(f"{dataset}: {size:,.0f} MiB in {len(described.archives)} archives; what is there is not fetched again")
+        output.note(f"{dataset}: {size:,.0f} MiB in {len(described.archives)} archives; what is there is not fetched")
     with _progress(dataset) as progress:
         download(described, folder, progress)
     output.line(f"{dataset} is in {folder}")

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import copy
+import json
+
+import numpy as np
+import pytest
+from pycocotools import mask as reference
+from scene_files import COCO, coco_document, coco_folder
+from torchvision.models.detection import FasterRCNN_ResNet50_FPN_Weights
+
+from attnctl.datasets import describe
+from jobs.data import coco
+from jobs.data.errors import DataError
+from jobs.data.outlines import Outlines
+from jobs.data.pictures import Reader
+from jobs.data.scene_data import open_parts
+from jobs.data.scenes import trained_on
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return coco_folder(tmp_path_factory.mktemp("coco") / "coco")
+
+
+@pytest.fixture(scope="module")
+def train(folder):
+    return open_parts(COCO, folder, "instance").train
+
+
+def test_labels_are_the_categories_in_the_order_of_their_ids(train):
+    assert train.categories == (2, 17, 44)
+    assert train.names == ("cat", "dog", "tree")
+    assert [train.number(n) for n in range(4)] == [3, 7, 90, 91]
+    assert train.table.of(1).labels.tolist() == [3, 1, 1]
+
+
+def test_the_descriptors_classes_are_cocos():
+    known = FasterRCNN_ResNet50_FPN_Weights.DEFAULT.meta["categories"]
+    assert describe("coco").names == tuple(name for name in known if name not in ("__background__", "N/A"))
+
+
+def test_a_training_keeps_what_can_be_learned_from_and_tells_the_rest(train):
+    learned, left = trained_on(train, masks=True)
+    assert learned.tolist() == [0, 1]
+    assert left.words() == (
+        "1 boxes of negative size, 2 boxes outside their image or less than a pixel wide or high, 1 crowds, 1 objects "
+        f"without a mask, 2 images without objects to train on; the first box that is no good: {train.name(0)} "
+        "[5.0, 5.0, 5.0, 25.0]"
+    )
+    assert trained_on(train, masks=False)[1].bare == 0
+    read = Reader(train, learning=True, masks=True)
+    assert read(0).objects.boxes.tolist() == [[0.5, 1.5, 20.5, 31.75]]
+    assert read(1).objects.boxes.tolist() == [[10, 10, 55, 40], [50, 40, 60, 48]]  # cut to the image
+    assert read(1).masks.shape == (2, 48, 60)
+    assert Reader(train, learning=True)(1).objects.labels.tolist() == [3, 1, 1]  # boxes alone need no outline
+
+
+def test_an_evaluation_keeps_all_as_published(train):
+    read = Reader(train, learning=False, masks=True)
+    assert read(0).objects.boxes.tolist() == [[0.5, 1.5, 20.5, 31.75], [5, 5, 5, 25], [100, 5, 110, 25]]
+    assert read(1).objects.boxes.tolist() == [[10, 10, 55, 40], [50, 40, 80, 70], [1, 1, 10, 10]]
+    assert read(1).masks.any((1, 2)).tolist() == [True, True, False]
+    assert read(2).masks.shape == (0, 40, 60)
+    crowd = read(3)
+    assert crowd.objects.crowd.tolist() == [True]
+    assert crowd.masks[0, :10, 0].all()
+    assert crowd.masks.sum() == 10
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # in pycocotools
+def test_polygons_are_filled_as_pycocotools_does():
+    rng = np.random.default_rng(0)
+    outlines = [[rng.uniform(-5, 70, 2 * corners).round(2).tolist() for corners in (3, 7)] for _ in range(20)]
+    found = Outlines([*outlines, None]).filled(range(21), 48, 60)
+    for mask, polygons in zip(found, outlines, strict=False):
+        code = reference.merge(reference.frPyObjects(polygons, 48, 60))
+        assert np.array_equal(mask, reference.decode(code))
+    assert not found[20].any()
+
+
+def test_run_length_codes_compressed_or_not_are_masks():
+    rng = np.random.default_rng(1)
+    masks = (rng.random((3, 12, 17)) > 0.6).astype(np.uint8)
+    compressed = [reference.encode(np.asfortranarray(mask)) for mask in masks]
+    text = [{"size": code["size"], "counts": code["counts"].decode()} for code in compressed]
+    columns = masks[0].flatten(order="F")
+    changes = np.flatnonzero(np.diff(columns, prepend=0, append=2))
+    plain = {"size": [12, 17], "counts": np.diff(changes, prepend=0).tolist()}
+    found = Outlines([*text, plain, None]).filled(range(5), 12, 17)
+    assert np.array_equal(found, [*masks, masks[0], np.zeros_like(masks[0])])
+
+
+@pytest.mark.parametrize(
+    ("outline", "words"),
+    [
+        ({"size": [5, 5], "counts": [25]}, r"a run-length code is for \[5, 5\], the image is \[4, 5\]"),
+        ({"size": [4, 5], "counts": [9, 2]}, "decoded 11 pixels"),
+        ({"size": [4, 5], "counts": "zzzz"}, "counts"),
+        ({"size": [4, 5]}, "lacks its size or its counts"),
+        ([[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]], "has 7 numbers, which are not pairs"),
+    ],
+)
+def test_outlines_that_are_none_are_refused(outline, words):
+    with pytest.raises(ValueError, match=words):
+        Outlines([outline]).filled([0], 4, 5)
+
+
+def test_lines_and_points_are_no_outlines():
+    found = Outlines([[[1.0, 1.0, 5.0, 5.0]], [], [[1.0, 1.0, 5.0, 5.0], [0.0, 0.0, 4.0, 0.0, 4.0, 4.0]]])
+    assert found.present.tolist() == [False, False, True]
+
+
+def changed(path, value):
+    """The document with one value changed, or left out."""
+    document = copy.deepcopy(coco_document())
+    *way, last = path
+    place = document
+    for key in way:
+        place = place[key]
+    if value is None:
+        del place[last]
+    else:
+        place[last] = value
+    return document
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        (["annotations"], None, "lacks 'annotations'"),
+        (["images", 0, "file_name"], None, "lacks 'file_name'"),
+        (["annotations", 0, "image_id"], 8, "annotation 1 is of image 8, which is not in the file"),
+        (["annotations", 1, "category_id"], 3, "annotation 2 is of category 3, which is not in the file"),
+        (["annotations", 1, "bbox"], [1, 2, 3], r"annotation 2 has the bbox \[1, 2, 3\], not x, y, width"),
+        (["annotations", 1, "bbox"], [1, 2, float("nan"), 3], r"annotation 2 has the bbox \[1, 2, nan, 3\]"),
+        (["annotations", 1, "bbox"], 5, "is not COCO's instances"),
+        (["annotations", 1, "segmentation"], [[1, 2, 3, 4, 5, 6, 7]], "which are not pairs"),
+        (["categories", 0], None, "it has 2 categories; there should be 3"),
+        (["images"], [], "it has no images"),
+        (["images", 1, "id"], 7, "two of its images have the same id"),
+    ],
+)
+def test_a_faulty_document_is_one_line_that_names_its_file(tmp_path, path, value, words):
+    root = coco_folder(tmp_path / "coco")
+    file = root / "annotations" / "instances_train2017.json"
+    file.write_text(json.dumps(changed(path, value)))
+    with pytest.raises(DataError, match=words) as caught:
+        coco.index(root, "train2017", 3, masks=True)
+    assert str(caught.value).startswith(str(file))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", '{"images": [', "[]", "\xff"])
+def test_what_is_not_json_or_no_object_is_named(tmp_path, text):
+    root = coco_folder(tmp_path / "coco")
+    (root / "annotations" / "instances_train2017.json").write_bytes(text.encode("latin1"))
+    with pytest.raises(DataError, match=r"instances_train2017.json is not (JSON|COCO's instances)"):
+        coco.index(root, "train2017", 3, masks=False)
+
+
+def test_images_that_are_not_there_are_named(tmp_path):
+    root = coco_folder(tmp_path / "coco")
+    for name in ("a.jpg", "empty.jpg"):
+        (root / "train2017" / name).unlink()
+    with pytest.raises(DataError, match=r"train2017 lacks 2 of its images: a.jpg, empty.jpg"):
+        open_parts(COCO, root, "detect")
+    (root / "annotations" / "instances_val2017.json").unlink()
+    with pytest.raises(DataError, match=r"coco is not whole in .*: missing annotations/instances_val2017.json"):
+        open_parts(COCO, root, "detect")
+
+
+def test_a_code_of_another_size_than_its_image_names_the_image(tmp_path):
+    document = changed(["annotations", 6, "segmentation"], {"size": [40, 60], "counts": [2400]})
+    train, _ = open_parts(COCO, coco_folder(tmp_path / "coco", document), "instance")
+    with pytest.raises(DataError, match=r"the masks of .*crowd.jpg: a run-length code is for \[40, 60\]"):
+        Reader(train, learning=False, masks=True)(3)

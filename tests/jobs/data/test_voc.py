@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import dataclasses
+import shutil
+
+import numpy as np
+import pytest
+from scene_files import VOC, class_map, voc_folder, voc_image, voc_object
+from scipy.io import savemat
+
+from attnctl.datasets import describe
+from jobs.data import voc
+from jobs.data.errors import DataError
+from jobs.data.pictures import Reader
+from jobs.data.scene_data import open_parts
+from jobs.data.scenes import trained_on
+
+NUMBERS = {"dog": 1, "person": 2}
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory):
+    return voc_folder(tmp_path_factory.mktemp("voc"))
+
+
+@pytest.fixture
+def folder(once, tmp_path):
+    return shutil.copytree(once, tmp_path / "VOCdevkit")
+
+
+def test_boxes_are_half_open_and_count_from_zero(once):
+    train, test = open_parts(VOC, once, "detect")
+    objects = train.table.of(0)
+    assert objects.boxes.tolist() == [[0, 0, 60, 48], [10, 4, 20, 14]]
+    assert objects.area.tolist() == [60 * 48, 100]
+    assert [train.names[label - 1] for label in objects.labels] == ["dog", "cat"]
+    assert objects.difficult.tolist() == [False, True]
+    assert train.table.of(2).boxes[0].tolist() == [1.5, 2.5, 30, 40]  # VOC2012 has some that are not whole
+    assert (len(train), len(test), len(test.table.of(1).labels)) == (3, 2, 0)
+    assert train.image(1).size == (64, 48)
+    assert train.categories == tuple(range(1, 21))
+
+
+def test_difficult_objects_are_left_out_of_the_training_alone(once):
+    train, _ = open_parts(VOC, once, "detect")
+    assert len(Reader(train, learning=True)(0).objects.labels) == 1
+    assert len(Reader(train, learning=False)(0).objects.labels) == 2
+    learned, left = trained_on(train, masks=False)
+    assert (learned.tolist(), left.words()) == ([0, 1, 2], "1 difficult objects")
+
+
+def test_the_parts_of_an_object_have_boxes_of_their_own(tmp_path):
+    head = "<part><name>head</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>2</xmax><ymax>2</ymax></bndbox></part>"
+    first = voc_object("person", 8, 12, 31, 40, more=head)
+    second = first.replace("<bndbox><xmin>8", f"{head}<bndbox><xmin>8").replace(f"{head}</object>", "</object>")
+    voc_image(tmp_path, "x", [first, second])
+    objects, size = voc.read_objects(tmp_path / "Annotations" / "x.xml", NUMBERS)
+    assert objects.boxes.tolist() == [[7, 11, 31, 40]] * 2
+    assert size == (48, 60)
+
+
+def test_a_union_is_its_parts_one_after_the_other(folder):
+    shutil.copytree(folder / "VOC2007", folder / "VOC2012")
+    for name in ("trainval", "test"):
+        shutil.copy(folder / f"VOC2007/ImageSets/Main/{name}.txt", folder / f"VOC2012/ImageSets/Main/{name}.txt")
+    both = dataclasses.replace(
+        VOC, train_parts=("VOC2007/trainval", "VOC2012/test"), train_size=5, name="voc0712", files=()
+    )
+    train, _ = open_parts(both, folder, "detect")
+    assert [train.name(n).rsplit("VOC20")[1] for n in range(5)] == [
+        *(f"07/JPEGImages/00000{n}.jpg" for n in (1, 2, 3)),
+        *(f"12/JPEGImages/00000{n}.jpg" for n in (4, 5)),
+    ]
+    assert [len(train.table.of(n).labels) for n in range(5)] == [2, 1, 2, 2, 0]
+    assert [train.number(n) for n in range(5)] == [0, 1, 2, 3, 4]  # ids of the two years may be the same
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("<annotation><object>", "is not XML: no element found"),
+        ("", "is not XML"),
+        ("<annotation><object><name>zebra</name></object></annotation>", "unknown class 'zebra'"),
+        ("<annotation><object><name>dgo</name></object></annotation>", "unknown class 'dgo'; did you mean 'dog'"),
+        ("<annotation><object><name>dog</name></object></annotation>", "a dog without bndbox"),
+        (f"<annotation>{voc_object('dog', 1, 2, 3, 4).replace('<ymax>4</ymax>', '')}</annotation>", "lacks a number"),
+        (f"<annotation>{voc_object('dog', 1, 2, 3, float('inf'))}</annotation>", "lacks a number"),
+        (f"<annotation>{voc_object('dog', 1, 2, 3, 4).replace('4', 'four')}</annotation>", "could not convert"),
+    ],
+)
+def test_a_faulty_annotation_is_one_line_that_names_its_file(tmp_path, text, words):
+    path = tmp_path / "x.xml"
+    path.write_text(text)
+    with pytest.raises(DataError, match=words) as caught:
+        voc.read_objects(path, NUMBERS)
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_missing_is_named(folder):
+    (folder / "VOC2007" / "Annotations" / "000002.xml").unlink()
+    with pytest.raises(DataError, match=r"Annotations/000002.xml cannot be read: .*No such file"):
+        open_parts(VOC, folder, "detect")
+    (folder / "VOC2007" / "JPEGImages" / "000001.jpg").unlink()
+    with pytest.raises(DataError, match=r"JPEGImages lacks 1 images of its lists: 000001$"):
+        open_parts(VOC, folder, "detect")
+    (folder / "VOC2007" / "ImageSets" / "Main" / "trainval.txt").unlink()
+    with pytest.raises(DataError, match=r"missing VOC2007/ImageSets/Main/trainval.txt; `attnctl data fetch voc07`"):
+        open_parts(VOC, folder, "detect")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "names no images"),
+        ("000001\n000002\n000001\n", "names 000001 2 times"),
+        ("000001\n", "1 training images in"),
+    ],
+)
+def test_a_list_that_is_not_the_published_one_is_named(folder, text, words):
+    (folder / "VOC2007" / "ImageSets" / "Main" / "trainval.txt").write_text(text)
+    with pytest.raises(DataError, match=words):
+        open_parts(VOC, folder, "detect")
+
+
+def test_lists_with_flags_or_paths_are_lists(tmp_path):
+    path = tmp_path / "list.txt"
+    path.write_text("2007_000032 -1\n\n/JPEGImages/2007_000039.jpg /SegmentationClassAug/2007_000039.png\n")
+    assert voc.read_list(path) == ["2007_000032", "2007_000039"]
+
+
+def test_an_image_of_another_size_than_annotated_counts_as_it_is(folder):
+    voc_image(folder / "VOC2007", "000002", [voc_object("person", 8, 12, 31, 40)], width=20, height=30)
+    text = (folder / "VOC2007" / "Annotations" / "000002.xml").read_text()
+    (folder / "VOC2007" / "Annotations" / "000002.xml").write_text(text.replace("<width>20", "<width>64"))
+    train, _ = open_parts(VOC, folder, "detect")
+    assert Reader(train, learning=True)(1).objects.boxes.tolist() == [[7, 11, 20, 30]]
+    assert Reader(train, learning=False)(1).objects.boxes.tolist() == [[7, 11, 31, 40]]
+
+
+# ---------------------------------------------------------------------------------------------------------- class maps
+
+SEGMENTED = dataclasses.replace(describe("voc12-seg"), train_size=3, test_size=1)
+
+
+@pytest.fixture
+def segmented(tmp_path):
+    """VOC2012 with one training and one validation image; SBD adds three, of which one is of the validation."""
+    year = tmp_path / "VOC2012"
+    for number, stem in enumerate(("v_train", "v_val", "s_one", "s_two")):
+        voc_image(year, stem, [], width=20 + number, height=16)
+    lists = year / "ImageSets" / "Segmentation"
+    lists.mkdir()
+    (lists / "train.txt").write_text("v_train\n")
+    (lists / "val.txt").write_text("v_val\n")
+    class_map(year / "SegmentationClass" / "v_train.png", np.full((16, 20), 20))
+    class_map(year / "SegmentationClass" / "v_val.png", np.tile([0, 255, 3], (16, 7)))
+    sbd = tmp_path / "benchmark_RELEASE" / "dataset"
+    (sbd / "cls").mkdir(parents=True)
+    (sbd / "train.txt").write_text("s_one\nv_train\n")
+    (sbd / "val.txt").write_text("s_two\nv_val\n")
+    for number, stem in ((2, "s_one"), (3, "s_two"), (9, "v_train")):
+        classes = np.full((16, 20 + number), number, np.uint8)
+        savemat(sbd / "cls" / f"{stem}.mat", {"GTcls": {"Segmentation": classes}})
+    return tmp_path
+
+
+def values(scenes):
+    read = Reader(scenes, learning=True, classes=True, limit=21)
+    return {scenes.name(n).rsplit("/")[-1]: sorted(np.unique(read(n).classes).tolist()) for n in range(len(scenes))}
+
+
+def test_train_aug_is_vocs_training_list_and_sbd_less_the_validation(segmented):
+    train, test = open_parts(SEGMENTED, segmented, "segment")
+    assert values(train) == {"s_one.jpg": [2], "s_two.jpg": [3], "v_train.jpg": [20]}
+    assert values(test) == {"v_val.jpg": [0, 3, 255]}
+
+
+def test_train_aug_as_a_list_with_palette_images_is_the_same(segmented):
+    year = segmented / "VOC2012"
+    (year / "ImageSets" / "Segmentation" / "trainaug.txt").write_text("s_one\ns_two\nv_train\n")
+    for number, stem in ((2, "s_one"), (3, "s_two")):
+        class_map(year / "SegmentationClassAug" / f"{stem}.png", np.full((16, 20 + number), number))
+    shutil.rmtree(segmented / "benchmark_RELEASE")
+    train, _ = open_parts(SEGMENTED, segmented, "segment")
+    assert values(train) == {"s_one.jpg": [2], "s_two.jpg": [3], "v_train.jpg": [20]}
+
+
+def test_without_sbd_it_says_what_to_do(segmented):
+    shutil.rmtree(segmented / "benchmark_RELEASE")
+    with pytest.raises(DataError, match=r"train_aug needs SBD: .*`attnctl data fetch voc12-seg` downloads it"):
+        open_parts(SEGMENTED, segmented, "segment")
+
+
+def test_faulty_class_maps_are_named(segmented):
+    maps = segmented / "VOC2012" / "SegmentationClass"
+    train, test = open_parts(SEGMENTED, segmented, "segment")
+    read = Reader(test, learning=False, classes=True, limit=21)
+    class_map(maps / "v_val.png", np.full((16, 21), 21))
+    with pytest.raises(DataError, match=r"v_val.jpg holds 21; there should be 0 to 20, and 255"):
+        read(0)
+    class_map(maps / "v_val.png", np.zeros((16, 22)))
+    with pytest.raises(DataError, match=r"v_val.png is 22x16 pixels, its image 21x16"):
+        read(0)
+    test.image(0).save(maps / "v_val.png")
+    with pytest.raises(DataError, match=r"v_val.png holds colours \(RGB\)"):
+        read(0)
+    (maps / "v_val.png").write_bytes(b"x")
+    with pytest.raises(DataError, match=r"v_val.png cannot be read: damaged or not an image"):
+        read(0)
+    (segmented / "benchmark_RELEASE" / "dataset" / "cls" / "s_one.mat").write_bytes(b"x" * 200)
+    with pytest.raises(DataError, match=r"s_one.mat is damaged or holds no class map of SBD"):
+        Reader(train, learning=True, classes=True)(0)
+    (maps / "v_train.png").unlink()
+    (segmented / "benchmark_RELEASE" / "dataset" / "cls" / "v_train.mat").unlink()
+    with pytest.raises(DataError, match=r"VOC2012 lacks the class maps of 1 images: v_train"):
+        open_parts(SEGMENTED, segmented, "segment")
