@@ -109,5 +109,5 @@ def _words(counted: dict[str, int]) -> str:
     if others:
         parts.append(", ".join(others))
     if counted["rows that wait"]:
-        parts.append(f"{counted['rows that wait']} rows wait for detection and segmentation")
+        parts.append(f"{counted['rows that wait']} rows wait: their networks are none of attnctl's")
     return "; ".join(parts)

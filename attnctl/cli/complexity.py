@@ -11,7 +11,7 @@ import typer
 
 from attnctl import attention, backbones
 from attnctl.cli import complete, options, output
-from attnctl.cli.declared import Backbone, Dataset, Parameters, Placement
+from attnctl.cli.declared import Backbone, Dataset, Model, Parameters, Placement
 from attnctl.cli.synthesis import synthesize
 from attnctl.complexity import CONVENTIONS, Cell, Counts, Written, cell, counts
 from attnctl.spec import NO_MODULE, RunSpec
@@ -36,6 +36,7 @@ def complexity(
         typer.Argument(metavar="MODULE...", help="The modules, such as ela se.", autocompletion=complete.modules),
     ],
     *,
+    model: Model = None,
     backbone: Backbone = None,
     dataset: Dataset = "imagenet",
     placement: Placement = "block",
@@ -47,9 +48,15 @@ def complexity(
 
     Parameters are exact; MACs are those of convolutions and matrix products for one image; activations are what one
     float32 image's forward keeps for its backward. Beside them, the overhead over the plain backbone. The figures of
-    tools are those of our code as it is written, where poolings are functions, which they do not see.
+    tools are those of our code as it is written, where poolings are functions, which they do not see. Of a detector of
+    two stages the MACs depend on how many regions its weights find.
     """
-    given = {"backbone": None if backbone is None else [backbone], "dataset": [dataset], "placement": [placement]}
+    given = {
+        "model": None if model is None else [model],
+        "backbone": None if backbone is None else [backbone],
+        "dataset": [dataset],
+        "placement": [placement],
+    }
     names = options.split(",".join(modules), "MODULE")
     found = list(_counted(names, given, parameter or (), dynamic))
     if as_json:
@@ -91,7 +98,7 @@ def _counted(
 def _cell(module: str, backbone: str, spec: RunSpec) -> Cell:
     neutral = {} if module == NO_MODULE else attention.describe(module).neutral
     values = {**neutral, **dict(spec.hyperparameters)}
-    return cell(module, values, backbone, spec.placement, spec.dataset, spec.recipe.input_size)
+    return cell(module, values, backbone, spec.placement, spec.dataset, spec.recipe.input_size, spec.model)
 
 
 def _label(spec: RunSpec) -> str:
@@ -102,7 +109,7 @@ def _exact(item: _Counted) -> list[str]:
     ours, plain = item.counts, item.plain
     return [
         _label(item.spec),
-        item.spec.backbone,
+        item.spec.network,
         item.spec.placement,
         f"{ours.parameters:,}",
         _more(ours.parameters, plain.parameters),
@@ -120,7 +127,7 @@ def _more(ours: int, plain: int) -> str:
 
 def _as_tools(item: _Counted) -> list[str]:
     """Parameters and FLOPs in every way of counting."""
-    cells = [_label(item.spec), item.spec.backbone]
+    cells = [_label(item.spec), item.spec.network]
     for name, way in CONVENTIONS.items():
         parameters, operations = way.count(item.counts, Written())
         size = f"{parameters / 2**18:.2f} MiB" if name == "torchsummary" else f"{parameters / 1e6:.3f}M"
@@ -134,6 +141,7 @@ def _document(item: _Counted) -> dict[str, object]:
     return {
         "module": item.spec.module,
         "hyperparameters": dict(item.spec.hyperparameters),
+        "model": item.spec.model,
         "backbone": item.spec.backbone,
         "placement": item.spec.placement,
         "dataset": item.spec.dataset,

@@ -50,6 +50,14 @@ Seeds = Annotated[list[str] | None, typer.Option(help="Seeds; 0 unless named.", 
 Backbone = Annotated[
     str | None, typer.Option(help="Networks; the data set's own unless named.", autocompletion=complete.backbones)
 ]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        help="A detector or segmentation network around the backbone.",
+        show_default=False,
+        autocompletion=complete.models,
+    ),
+]
 Dataset = Annotated[str, typer.Option(help="Whose classes and image size.", autocompletion=complete.datasets)]
 Placement = Annotated[str, typer.Option(help="Where in the network.", autocompletion=complete.placements)]
 Parameters = Annotated[

@@ -82,7 +82,7 @@ def _drawn(
     from attnctl.cli import looked
     from reports.figures import of_paper
 
-    instead = bool(overrides.backbone or overrides.dataset)
+    instead = bool(overrides.model or overrides.backbone or overrides.dataset)
     try:
         if material.figure.kind == "cam":
             return looked.cam(config, material, images, device, instead=instead)
@@ -109,7 +109,7 @@ def _material(index: Index, number: str, name: str | None) -> tuple[Material, Ov
             if series["column"] in item.columns:
                 plain[series["title"]] = item
     families = {spec.family for item in (*cells, *plain.values()) for spec in item.specs}
-    own = not (overrides.dataset or overrides.backbone)
+    own = not (overrides.dataset or overrides.model or overrides.backbone)
     if not own and found.kind in {"sweep", "scatter"}:
         output.note(f"the numbers that {paper.name} prints are left out: they are of other data or networks")
     material = of_paper.Material(

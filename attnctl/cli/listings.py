@@ -1,7 +1,8 @@
-"""`attnctl backbones`, `datasets` and `recipes`: the other axes of a sweep."""
+"""`attnctl backbones`, `models`, `datasets` and `recipes`: the other axes of a sweep."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -9,6 +10,7 @@ import typer
 
 from attnctl import backbones as known_backbones
 from attnctl import datasets as known_datasets
+from attnctl import models as known_models
 from attnctl import recipes as known_recipes
 from attnctl.cli import complete, context, output
 from attnctl.values import text
@@ -60,6 +62,51 @@ def _placements(backbone: str) -> dict[str, dict[str, Any]]:
         }
         for name, place in known_backbones.placements(backbone).items()
     }
+
+
+def models(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[MODEL]...",
+            help="Show what goes with these: backbones, their own placements, data sets with recipes.",
+            autocompletion=complete.models,
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object with a list `models`.")] = False,
+) -> None:
+    """List the detectors and segmentation networks around a backbone.
+
+    `attnctl sweep ela --model fasterrcnn --backbone resnet50 --dataset voc07` trains one: its task follows from it.
+    """
+    chosen = [known_models.describe(name) for name in names or known_models.names()]
+    if as_json:
+        output.document({"models": [_model(item) for item in chosen]})
+    elif names:
+        rows = [[item.name, *row] for item in chosen for row in _parts(item)]
+        output.table(("model", "takes", "name", "which is"), rows)
+    else:
+        rows = [[item.name, item.task, ", ".join(item.backbones), str(item.input), item.source] for item in chosen]
+        output.table(("model", "task", "backbones", "input", "what it is"), rows)
+        output.note("attnctl models NAME tells what goes with it")
+
+
+def _model(item: known_models.Model) -> dict[str, Any]:
+    """A model for JSON, with the data sets of its task."""
+    own = [{"placement": place.label, "where": place.where} for place in item.placements.values()]
+    fields = {name: value for name, value in vars(item).items() if name != "build"}
+    return {**fields, "recipes": dict(item.recipes), "placements": own, "datasets": known_models.datasets_of(item.task)}
+
+
+def _parts(item: known_models.Model) -> Iterator[list[str]]:
+    """What can be chosen with a model: its backbones, its own placements, its data sets with their recipes."""
+    for position, backbone in enumerate(item.backbones):
+        yield ["backbone", backbone, "the default" if position == 0 else ""]
+    for place in item.placements.values():
+        yield ["placement", place.label, place.where]
+    for dataset in known_models.datasets_of(item.task):
+        recipe = item.recipes.get(dataset)
+        yield ["dataset", dataset, f"recipe {recipe}" if recipe else "needs --recipe"]
 
 
 def datasets() -> None:

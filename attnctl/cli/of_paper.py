@@ -54,7 +54,7 @@ class PaperOptions:
         recipe: str | None,
         dynamic: options.Dynamic,
     ) -> Wanted:
-        """The runs. given: --backbone, --dataset, --placement, --seed as typed; raises SpecError.
+        """The runs. given: --model, --backbone, --dataset, --placement, --seed as typed; raises SpecError.
 
         Of the defaults in attnctl.toml only the seed counts: what a paper has overrules them.
         """
@@ -64,6 +64,7 @@ class PaperOptions:
         if seeds is None and "seed" in config.defaults:
             seeds = [text(config.defaults["seed"])]
         overrides = tables.Asked(
+            model=given["model"],
             backbone=given["backbone"],
             placement=given["placement"],
             dataset=given["dataset"],

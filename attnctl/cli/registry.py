@@ -68,6 +68,7 @@ COMMANDS = (
     Command("audit", RESULTS, "Hold every published figure of parameters and FLOPs against ours"),
     Command("modules", KNOWN, "List the attention modules and their hyperparameters"),
     Command("backbones", KNOWN, "List the backbones and their placements", module="listings"),
+    Command("models", KNOWN, "List the detectors and segmentation networks around a backbone", module="listings"),
     Command("datasets", KNOWN, "List the data sets, and whether they are here", module="listings"),
     Command("recipes", KNOWN, "List the recipes: how a run is trained", module="listings"),
     Command("init", WORKSPACE, "Write a commented attnctl.toml into the workspace"),
@@ -77,5 +78,10 @@ COMMANDS = (
         "gc", WORKSPACE, "Remove checkpoints that are not needed any more, and what killed writers left", "gc_", "gc"
     ),
     Command("doctor", WORKSPACE, "Check this machine, and how to mend what is missing"),
-    Command("data", WORKSPACE, "The data sets' files", functions={"fetch": "fetch", "check": "check", "write": "write", "list": "list_"}),
+    Command(
+        "data",
+        WORKSPACE,
+        "The data sets' files",
+        functions={"fetch": "fetch", "check": "check", "write": "write", "list": "list_"},
+    ),
 )

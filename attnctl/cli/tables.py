@@ -134,6 +134,7 @@ def _loaded(name: str) -> Paper | None:
 class Asked:
     """The options of a command that overrule a paper, as typed; None is what was not said."""
 
+    model: Sequence[str] | None = None
     backbone: Sequence[str] | None = None
     placement: Sequence[str] | None = None
     dataset: Sequence[str] | None = None
@@ -144,6 +145,7 @@ class Asked:
     def overrides(self) -> Overrides:
         """The same as overrides; raises SpecError for a list where a table has one value."""
         return Overrides(
+            model=_one(self.model, "--model"),
             backbone=_one(self.backbone, "--backbone"),
             placement=_one(self.placement, "--placement"),
             dataset=_one(self.dataset, "--dataset"),

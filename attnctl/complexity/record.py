@@ -74,6 +74,9 @@ _LAYERS: dict[type[nn.Module], str] = {
     nn.ReLU: "relu",
     nn.ReLU6: "relu",
 }
+_FREE = {f"norm_{part}": ("group_norm", part) for part in ("weight", "bias")}
+"""Scale and offset of a norm that is part of a formula of ours, and a layer in the module's own code."""
+
 _OWNERS: dict[type[nn.Module], str] = {
     nn.modules.conv._ConvNd: "conv",
     nn.Linear: "linear",
@@ -219,7 +222,9 @@ class Recorder(Shapes):
             for part, parameter in module.named_parameters(recurse=False):
                 if id(parameter) not in seen:
                     seen.add(id(parameter))
-                    layer, role = (owner, part) if owner else self._used.get(id(parameter), ("free", part))
+                    layer, role = (
+                        (owner, part) if owner else self._used.get(id(parameter), _FREE.get(part, ("free", part)))
+                    )
                     sums[Role(layer, role, self._calls[module])] += parameter.numel()
         return dict(sums)
 

@@ -101,6 +101,11 @@ def task(name: str) -> Task:
     return describe(name).task if name else "classify"
 
 
+def datasets_of(wanted: Task) -> list[str]:
+    """The data sets of a task, by name."""
+    return [name for name in datasets.names() if wanted in datasets.describe(name).tasks]
+
+
 def check_fit(name: str, backbone: str, dataset: str) -> None:
     """Raise SpecError unless the backbone and the data set go with the model (empty: a classifier)."""
     if name and backbones.describe(backbone).name not in describe(name).backbones:
@@ -108,7 +113,7 @@ def check_fit(name: str, backbone: str, dataset: str) -> None:
     wanted, served = task(name), datasets.describe(dataset).tasks
     if wanted in served:
         return
-    fitting = [item for item in datasets.names() if wanted in datasets.describe(item).tasks]
+    fitting = datasets_of(wanted)
     models = [item for item in names() if describe(item).task in served]
     raise SpecError(
         f"{name or 'a classifier'} is for the task {wanted}, {dataset} for {listed(served)}; data sets that fit: "

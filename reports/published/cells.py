@@ -84,7 +84,7 @@ class Material:
         published = row.published.get(column.key, "")
         if column.kind == "words":
             return _filled(published, Cell())
-        if row.setup_of(column).task != papers.CLASSIFICATION:
+        if row.setup_of(column).waits:
             return _filled(published, Cell(state=waiting(row)))
         match column.kind:
             case "trait":
@@ -146,7 +146,7 @@ def metric_of(column: papers.Column, epoch: Epoch) -> Metric:
 
 
 def waiting(row: papers.Row) -> str:
-    """What a row says whose task cannot be trained here."""
+    """What a row says whose network is none of attnctl's."""
     return f"waits for {row.setup.task}"
 
 

@@ -48,7 +48,7 @@ def columns_of(table: papers.Table, *, gains: bool) -> list[Shown]:
 
 
 def _fillable(row: papers.Row, column: papers.Column) -> bool:
-    return row.setup_of(column).task == papers.CLASSIFICATION
+    return not row.setup_of(column).waits
 
 
 def _further(column: papers.Column, parts: Sequence[Part], gains: bool) -> Iterator[Part]:

@@ -55,7 +55,7 @@ def _counting(table: papers.Table, shown: Sequence[Shown]) -> Iterator[str]:
     """How the figures of complexity are counted."""
     counted = [item.of for item in shown if item.part == "measured" and item.of.metric in COUNTED]
     for column in counted:
-        rows = [row for row in table.rows if row.setup_of(column).task == papers.CLASSIFICATION]
+        rows = [row for row in table.rows if not row.setup_of(column).waits]
         ways = dict.fromkeys(audit.way_of(row.setup_of(column), column) for row in rows)
         if ways:
             yield f"{column.title}: counted as the paper counted ({listed(ways)}); {_exact(column)}."
