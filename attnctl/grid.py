@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from attnctl import attention, backbones, datasets, models, recipes, sources
 from attnctl.backbones import places
+from attnctl.recipes import fitting
 from attnctl.spec import LOOP_VERSION, NO_MODULE, Recipe, RunSpec, Versions, recipe_fields, recipe_value
 from attnctl.values import Scalar, SpecError, convert, did_you_mean, listed, rejoined, text
 
@@ -110,6 +111,7 @@ def _cells(
     models.check_fit(model, backbone, dataset)
     recipe = recipes.resolve(recipe_name or recipes.default_for(dataset, backbone, model), overrides)
     _check_batch(recipe, described)
+    fitting.check(recipe, models.task(model), described)
     values: dict[str, Scalar] = {}
     name, version, place_version = NO_MODULE, "0", 0
     if module != NO_MODULE:
@@ -172,11 +174,6 @@ def _check_batch(recipe: Recipe, dataset: datasets.Dataset) -> None:
     held = int(dataset.train_size * (1 - recipe.val_split))
     if recipe.batch > held:
         raise SpecError(f"batch {recipe.batch} is larger than the {held} training images of {dataset.name}")
-    if "classify" not in dataset.tasks:
-        return
-    fitting = ("none", "imagenet") if dataset.layout == "imagefolder" else ("none", "shift", "crop-flip")
-    if recipe.augment not in fitting:
-        raise SpecError(f"augment {recipe.augment} does not go with {dataset.name}; it takes {listed(fitting)}")
 
 
 def _whole(axes: Axes) -> Axes:

@@ -1,0 +1,35 @@
+"""Which of a recipe's fields go with what is trained: one that would be without effect is refused."""
+
+from __future__ import annotations
+
+from attnctl.datasets import Dataset
+from attnctl.spec import Recipe, Task, recipe_fields
+from attnctl.values import SpecError, listed, text
+
+AUGMENTATIONS = {
+    "classify": ("none", "shift", "crop-flip"),
+    "detect": ("none", "flip", "ssd", "mosaic"),
+    "instance": ("none", "flip"),
+    "segment": ("none", "flip", "seg"),
+}
+"""Task -> its augmentations; of image files to be classified see `check`."""
+
+_ELSEWHERE: dict[str, tuple[str, ...]] = {
+    "classify": ("norms", "scales", "max_size"),
+    "detect": ("label_smoothing", "mixup", "cutmix"),
+    "instance": ("label_smoothing", "mixup", "cutmix"),
+    "segment": ("mixup", "cutmix", "scales", "max_size"),
+}
+"""Task -> the fields that are other tasks'."""
+
+
+def check(recipe: Recipe, task: Task, dataset: Dataset) -> None:
+    """Raise SpecError for a field that does not go with the task or the data set."""
+    fitting = ("none", "imagenet") if dataset.layout == "imagefolder" else AUGMENTATIONS[task]
+    if recipe.augment not in fitting:
+        where = dataset.name if task == "classify" else f"the task {task}"
+        raise SpecError(f"augment {recipe.augment} does not go with {where}; it takes {listed(fitting)}")
+    for name in _ELSEWHERE[task]:
+        value = getattr(recipe, name)
+        if value != recipe_fields()[name].metadata["neutral"] and not (name == "norms" and value == "sync"):
+            raise SpecError(f"{name}={text(value)} does not go with the task {task}")

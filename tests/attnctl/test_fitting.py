@@ -1,0 +1,34 @@
+"""A recipe's field that would be without effect is refused when a sweep is planned."""
+
+import pytest
+
+from attnctl.grid import Axes, expand
+
+DETECTOR = {"models": ("ssdlite320",), "datasets": ("digits-det",)}
+MAPS = {"models": ("deeplabv3",), "datasets": ("digits-seg",)}
+
+
+@pytest.mark.parametrize(
+    ("around", "field", "value", "words"),
+    [
+        ({}, "augment", "mosaic", "augment mosaic does not go with digits; it takes none, shift, crop-flip"),
+        ({}, "norms", "frozen", "norms=frozen does not go with the task classify"),
+        ({}, "scales", "480+800", "does not go with the task classify"),
+        (DETECTOR, "augment", "crop-flip", "the task detect; it takes none, flip, ssd, mosaic"),
+        (DETECTOR, "mixup", "0.2", "mixup=0.2 does not go with the task detect"),
+        (DETECTOR, "label_smoothing", "0.1", "does not go with the task detect"),
+        (MAPS, "augment", "ssd", "the task segment; it takes none, flip, seg"),
+        (MAPS, "max_size", "800", "does not go with the task segment"),
+    ],
+)
+def test_a_field_of_another_task_is_refused(around, field, value, words):
+    found = expand(Axes(modules=("none",), overrides={field: (value,)}, **around))
+    assert not found.specs
+    (cell,) = found.invalid
+    assert words in cell.reason
+
+
+def test_what_goes_with_a_task_is_planned():
+    assert expand(Axes(modules=("none",), overrides={"norms": ("sync",)})).specs
+    assert expand(Axes(modules=("none",), overrides={"augment": ("ssd",), "norms": ("frozen",)}, **DETECTOR)).specs
+    assert expand(Axes(modules=("none",), overrides={"label_smoothing": ("0.1",)}, **MAPS)).specs
