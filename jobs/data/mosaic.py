@@ -67,7 +67,11 @@ class Mosaic:
             canvas.paste(picture.image.resize(new, Image.Resampling.BILINEAR), (left, top))
             factors = np.array([new[0] / width, new[1] / height] * 2, np.float32)
             moved = picture.objects.boxes * factors + np.array([left, top] * 2, np.float32)
-            found.append(picture.objects._replace(boxes=moved.clip(0, 2 * side)))
+            boxes = moved.clip(0, 2 * side)
+            seen = (boxes[:, 2:] - boxes[:, :2] > SMALLEST).all(
+                1
+            )  # a line at the border would become a box when turned
+            found.append(picture.objects._replace(boxes=boxes).at(seen))
         return canvas, Objects._make(np.concatenate(column) for column in zip(*found, strict=True))
 
 
