@@ -12,13 +12,12 @@ from torchvision.models._utils import IntermediateLayerGetter
 from torchvision.models.detection._utils import BoxCoder
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.image_list import ImageList
-from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops import batched_nms, clip_boxes_to_image, generalized_box_iou_loss, sigmoid_focal_loss
 
 from attnctl.models.body import apply_norms
 from attnctl.models.pyramid import Scale
-from attnctl.models.resizing import MEAN, STD
-from attnctl.models.targets import Target, trained
+from attnctl.models.resizing import MEAN, STD, Resizing
+from attnctl.models.targets import Target
 from attnctl.models.uniform_matching import LEFT_OUT, match
 from attnctl.models.yolof_parts import Decoder, DilatedEncoder
 from attnctl.values import SpecError
@@ -46,7 +45,7 @@ class Yolof(nn.Module):
     def __init__(self, body: ResNet, classes: int, size: int) -> None:
         super().__init__()
         shortest, longest = Scale(size).sides
-        self.transform = GeneralizedRCNNTransform(shortest, longest, MEAN, STD)
+        self.transform = Resizing(shortest, longest, MEAN, STD)
         channels = body.inplanes
         self.backbone = IntermediateLayerGetter(body, {"layer4": "last"})
         self.encoder = DilatedEncoder(channels)
@@ -67,14 +66,14 @@ class Yolof(nn.Module):
         code: over those of all processes). Raises ValueError for training without targets.
         """
         images = list(images)
-        batch, boxes = self.transform(images, None if targets is None else [_wanted(target) for target in targets])
+        batch, boxes = self.transform(images, targets)
         maps = self.encoder(self.backbone(batch.tensors)["last"])
         logits, offsets = self.decoder(maps)
         (anchors,) = self.anchors(ImageList(batch.tensors, [(0, 0)]), [offsets.new_empty(0, 0, *maps.shape[-2:])])
         predicted = self.decode(offsets, anchors)
         if not self.training:
             sizes = [image.shape[-2:] for image in images]
-            found = [self._detect(*each) for each in zip(logits, predicted, batch.image_sizes, strict=True)]
+            found = [self.detect(*each) for each in zip(logits, predicted, batch.image_sizes, strict=True)]
             return self.transform.postprocess(found, batch.image_sizes, sizes)
         if boxes is None:
             raise ValueError("training needs targets")
@@ -87,28 +86,24 @@ class Yolof(nn.Module):
         boxes = self.coder.decode_single(offsets.flatten(0, 1), anchors.repeat(len(offsets), 1))
         return boxes.view_as(offsets)
 
-    def _detect(self, logits: Tensor, boxes: Tensor, size: tuple[int, int]) -> Target:
+    def detect(self, logits: Tensor, boxes: Tensor, size: tuple[int, int]) -> Target:
         """One image's detections, the surest first, in the batch's pixels; size: the image's height and width there."""
         scores = logits.sigmoid().flatten()
         sure = (scores > self.score).nonzero().flatten()
         scores, order = scores[sure].sort(descending=True, stable=True)
         scores, sure = scores[: self.candidates], sure[order[: self.candidates]]
         labels = sure % self.decoder.classes
-        boxes = clip_boxes_to_image(boxes[sure // self.decoder.classes], size)
+        boxes = boxes[sure // self.decoder.classes]
         kept = batched_nms(boxes, scores, labels, self.nms)[: self.detections]
-        return {"boxes": boxes[kept], "labels": labels[kept] + 1, "scores": scores[kept]}
-
-
-def _wanted(target: Target) -> Target:
-    boxes, labels = trained(target)
-    return {"boxes": boxes, "labels": labels}
+        return {"boxes": clip_boxes_to_image(boxes[kept], size), "labels": labels[kept] + 1, "scores": scores[kept]}
 
 
 def _losses(logits: Tensor, predicted: Tensor, anchors: Tensor, targets: Sequence[Target]) -> dict[str, Tensor]:
     """Focal loss of the classes and GIoU loss of the boxes, over the anchors that have a box (section 4.2)."""
     boxes = [target["boxes"].to(predicted) for target in targets]
     found = [
-        match(said, anchors, box, target["labels"]) for said, box, target in zip(predicted, boxes, targets, strict=True)
+        match(said, anchors, box, target["labels"] - 1)
+        for said, box, target in zip(predicted, boxes, targets, strict=True)
     ]
     labels = torch.stack([each.labels for each in found])
     count = (labels >= 0).sum().clamp(min=1)

@@ -72,8 +72,8 @@ class Decoder(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """x: (B, 512, H, W) -> classes' logits (B, H * W * anchors, K), box offsets (B, H * W * anchors, 4).
 
-        The objectness, which has no label of its own, is in the logits: they are those of the product of its probability
-        and the class's. In full precision.
+        The objectness, which has no label of its own, is in the logits: they are those of the product of both
+        probabilities. In full precision.
         """
         boxes = self.box_branch(x)
         classes = self._by_anchor(self.class_score(self.class_branch(x)), self.classes)

@@ -1,0 +1,118 @@
+"""SimOTA against cases worked out by hand, and against the rule written as loops."""
+
+import pytest
+import torch
+from torch.nn import functional
+from torchvision.ops import box_iou
+
+from attnctl.models.simota import Points, assign
+
+
+def grid(side=4, stride=8):
+    cells = torch.cartesian_prod(torch.arange(side), torch.arange(side)).flip(1).double()
+    return Points(cells, torch.full((side * side,), float(stride), dtype=torch.float64))
+
+
+def nothing(points):
+    """Predictions of boxes far away, of two classes that are as likely as not."""
+    count = len(points.strides)
+    far = torch.tensor([500.0, 500, 510, 510], dtype=torch.float64).repeat(count, 1)
+    return torch.zeros(count, 2, dtype=torch.float64), torch.zeros(count, dtype=torch.float64), far
+
+
+def boxes(*rows):
+    return torch.tensor(rows, dtype=torch.float64)
+
+
+def chosen(points, classes, objectness, predicted, wanted, *labels):
+    found = assign(points, classes, objectness, predicted, wanted, torch.tensor(labels))
+    return found.points.tolist(), found.boxes.tolist(), found.overlaps.tolist()
+
+
+def test_a_box_is_what_the_point_must_say_and_back():
+    points = grid()
+    torch.testing.assert_close(points.centres[6], torch.tensor([20.0, 12]).double())
+    assert points.decode(torch.tensor([[0.5, 0.5, 0, 0]]).double().repeat(16, 1))[6].tolist() == [16, 8, 24, 16]
+    wanted = torch.rand(16, 2).double() * 20
+    wanted = torch.cat((wanted, wanted + 1 + torch.rand(16, 2) * 30), 1)
+    torch.testing.assert_close(points.decode(points.encode(wanted)), wanted)
+    torch.testing.assert_close(points.at(torch.tensor([6])).decode(points.encode(wanted)[6:7]), wanted[6:7])
+
+
+def test_as_many_points_learn_a_box_as_overlap_it_well_in_sum():
+    """Around (12, 12) there are 3x3 points; two of them say the very box: the sum of overlaps is 2."""
+    points = grid()
+    classes, objectness, predicted = nothing(points)
+    predicted[[5, 10]] = boxes([4, 4, 20, 20])
+    assert chosen(points, classes, objectness, predicted, boxes([4, 4, 20, 20]), 0) == ([5, 10], [0, 0], [1, 1])
+
+
+def test_a_box_that_nothing_overlaps_has_the_surest_point_of_its_class():
+    points = grid()
+    classes, objectness, predicted = nothing(points)
+    classes[2, 1], classes[15, 1] = 1, 5  # the second is not near
+    assert chosen(points, classes, objectness, predicted, boxes([4, 4, 20, 20]), 1) == ([2], [0], [0])
+    assert chosen(points, classes, objectness, predicted, boxes([4, 4, 20, 20]), 0)[0] == [0]  # equals: the first
+
+
+def test_points_are_near_within_one_and_a_half_strides():
+    """Around (16, 16) the centres at 4 and 28 are 12 away, which is not less than 1.5 * 8."""
+    points = grid()
+    classes, objectness, predicted = nothing(points)
+    predicted[:] = boxes([12, 12, 20, 20])
+    found = chosen(points, classes, objectness, predicted, boxes([12, 12, 20, 20]), 0)
+    assert found[0] == [5, 6, 9, 10]
+
+
+def test_a_point_that_two_boxes_choose_goes_to_the_cheaper_one():
+    points = grid()
+    classes, objectness, predicted = nothing(points)
+    predicted[5] = boxes([4, 4, 20, 20])
+    wanted = boxes([4, 4, 20, 12], [4, 4, 20, 19])  # overlaps 8/16 and 15/16: each has one point, and it is the same
+    assert chosen(points, classes, objectness, predicted, wanted, 0, 0) == ([5], [1], [15 / 16])
+
+
+def test_boxes_beside_the_image_and_no_boxes_have_no_points():
+    points = grid()
+    said = nothing(points)
+    assert chosen(points, *said, boxes([100, 100, 120, 120]), 0) == ([], [], [])
+    assert chosen(points, *said, torch.zeros(0, 4).double(), *()) == ([], [], [])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_it_is_the_rule_written_as_loops(seed):
+    torch.manual_seed(seed)
+    points = grid(8)
+    corners = torch.rand(5, 2).double() * 40
+    wanted = torch.cat((corners, corners + 4 + torch.rand(5, 2) * 30), 1)
+    labels = torch.randint(3, (5,))
+    classes, objectness = torch.randn(64, 3).double(), torch.randn(64).double()
+    predicted = wanted[torch.randint(5, (64,))] + torch.randn(64, 4).double()
+    found = assign(points, classes, objectness, predicted, wanted, labels)
+    expected = by_loops(points, classes, objectness, predicted, wanted, labels)
+    assert dict(zip(found.points.tolist(), found.boxes.tolist(), strict=True)) == expected
+    torch.testing.assert_close(found.overlaps, box_iou(wanted, predicted)[found.boxes, found.points])
+
+
+def by_loops(points, classes, objectness, predicted, wanted, labels):
+    scores = (classes.sigmoid() * objectness.sigmoid()[:, None]).sqrt()
+    overlaps, cost, near = box_iou(wanted, predicted), {}, {}
+    for box, label in enumerate(labels):
+        middle = (wanted[box, :2] + wanted[box, 2:]) / 2
+        near[box] = [p for p in range(64) if bool(((points.centres[p] - middle).abs() < 12).all())]
+        for point in near[box]:
+            there = functional.one_hot(label, 3).double()
+            entropy = functional.binary_cross_entropy(scores[point], there, reduction="sum")
+            cost[point, box] = float(entropy - 3 * torch.log(overlaps[box, point] + 1e-8))
+    candidates = sorted({point for rows in near.values() for point in rows})
+    chosen_by = {}
+    for box, rows in near.items():
+        best = overlaps[box, candidates].sort(descending=True).values[:10]
+        count = max(1, int(best.sum()))
+        for point in sorted(rows, key=lambda p, box=box: cost[p, box])[:count]:
+            chosen_by.setdefault(point, []).append(box)
+    every = range(len(labels))
+    return {
+        point: those[0] if len(those) == 1 else min(every, key=lambda b, p=point: cost.get((p, b), float("inf")))
+        for point, those in chosen_by.items()
+    }
