@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import logging
+
+import numpy as np
+import pytest
+import torch
+from published import jpeg
+from scene_files import COCO, VOC, class_map, coco_document, coco_folder, voc_folder
+
+from attnctl.config import DataRoots
+from attnctl.datasets import describe
+from jobs.data import open_data
+from jobs.data.errors import DataError
+from jobs.data.packing import DetectionBatch
+from jobs.data.scene_data import open_scenes
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def opened(make_spec):
+    """`opened(model, augment=..., ...)`: the data of a run on the canvases, or of `dataset` in `folder`."""
+    data = []
+
+    def open_it(model="fasterrcnn", dataset=None, folder=None, workers=0, seed=0, **recipe):
+        segment = model == "deeplabv3"
+        described = dataset or describe("digits-seg" if segment else "digits-det")
+        spec = dataclasses.replace(
+            make_spec(described.name, seed, **{"batch": 4, "norm_batch": 2, **recipe}), model=model
+        )
+        data.append(open_scenes(spec, described, folder, CPU, workers=workers, stage=False))
+        return data[-1]
+
+    yield open_it
+    for item in data:
+        item.close()
+
+
+@pytest.fixture(scope="module")
+def coco(tmp_path_factory):
+    return coco_folder(tmp_path_factory.mktemp("coco") / "coco")
+
+
+@pytest.fixture(scope="module")
+def voc(tmp_path_factory):
+    return voc_folder(tmp_path_factory.mktemp("voc") / "VOCdevkit")
+
+
+def flat(batch):
+    """The tensors of a batch, in a fixed order."""
+    if not isinstance(batch, DetectionBatch):
+        return list(batch)
+    return [*batch.images, *(value for target in batch.targets for _, value in sorted(target.items()))]
+
+
+def same(batches, others):
+    pairs = list(zip(batches, others, strict=True))
+    return pairs and all(torch.equal(a, b) for one, other in pairs for a, b in zip(flat(one), flat(other), strict=True))
+
+
+# -------------------------------------------------------------------------------------------------------------- batches
+
+
+def test_a_detection_batch_has_the_contracts_shapes(opened):
+    data = opened("htc")
+    (images, targets), *_ = batches = list(data.train(0, range(2), 1))
+    assert (len(batches), len(images), len(targets)) == (2, 2, 2)
+    assert data.steps_per_epoch == 588 // 4  # twelve canvases are empty
+    assert data.evaluation_size == 150
+    assert data.categories == tuple(range(1, 11))
+    for image, target in zip(images, targets, strict=True):
+        assert image.shape == (3, 128, 128)
+        assert image.dtype == torch.float32
+        assert 0 <= image.min() < image.max() <= 1
+        count = len(target["boxes"])
+        kinds = {name: (value.dtype, tuple(value.shape)) for name, value in target.items()}
+        assert kinds == {
+            "boxes": (torch.float32, (count, 4)),
+            "labels": (torch.int64, (count,)),
+            "area": (torch.float32, (count,)),
+            "iscrowd": (torch.uint8, (count,)),
+            "difficult": (torch.uint8, (count,)),
+            "image_id": (torch.int64, ()),
+            "masks": (torch.uint8, (count, 128, 128)),
+            "semantic": (torch.int64, (128, 128)),
+        }
+        assert torch.equal(target["masks"].sum((1, 2)), target["area"].long())
+    assert "masks" not in next(opened("fasterrcnn").train(0, range(1), 1)).targets[0]
+
+
+def test_a_segmentation_batch_is_normalised(opened):
+    data = opened("deeplabv3")
+    images, classes = next(data.train(0, range(1), 1))
+    assert (images.shape, classes.shape) == ((2, 3, 128, 128), (2, 128, 128))
+    assert (images.dtype, classes.dtype) == (torch.float32, torch.int64)
+    every = torch.cat([images for images, _ in data.evaluate(0, 1)])
+    assert abs(every.mean()) < 0.1
+    assert 0.9 < every.std() < 1.1
+    seen = torch.cat([classes.flatten() for _, classes in data.evaluate(0, 1)]).unique().tolist()
+    assert seen == [*range(11), 255]
+
+
+def test_open_data_finds_them_by_the_data_set(make_spec):
+    spec = dataclasses.replace(make_spec("digits-seg"), model="deeplabv3")
+    data = open_data(spec, DataRoots(), CPU)
+    assert next(data.train(0, range(1), 1))[0].shape == (4, 3, 128, 128)
+    data.close()
+
+
+CASES = [
+    ("fasterrcnn", "none"),
+    ("fasterrcnn", "flip"),
+    ("ssdlite320", "ssd"),
+    ("yolox_nano", "mosaic"),
+    ("maskrcnn", "flip"),
+    ("deeplabv3", "seg"),
+    ("deeplabv3", "flip"),
+]
+
+
+@pytest.mark.parametrize(("model", "augment"), CASES)
+def test_a_cut_and_a_world_change_nothing(opened, model, augment):
+    torch.manual_seed(1)
+    expected = torch.rand(1)
+    torch.manual_seed(1)
+    whole = list(opened(model, augment=augment).train(0, range(2), 3))
+    assert torch.equal(torch.rand(1), expected)  # the network's own numbers are left alone
+    assert same(opened(model, augment=augment).train(2, range(2), 3), whole[4:])
+    halves = [list(opened(model, augment=augment).train(0, range(r, r + 1), 3)) for r in range(2)]
+    assert same(itertools.chain(*zip(*halves, strict=True)), whole)
+    other = list(opened(model, augment=augment, seed=1).train(0, range(2), 3))
+    assert any(len(flat(a)) != len(flat(b)) or not same([a], [b]) for a, b in zip(other, whole, strict=True))
+
+
+@pytest.mark.parametrize(("model", "augment"), [("fasterrcnn", "ssd"), ("yolox_nano", "mosaic"), ("maskrcnn", "flip")])
+def test_worker_processes_change_nothing(opened, coco, model, augment):
+    chosen = {"dataset": COCO, "folder": coco, "augment": augment, "batch": 2, "norm_batch": 2, "input_size": 64}
+    data, alone = opened(model, workers=2, **chosen), opened(model, **chosen)
+    for start in (0, 4):
+        assert same(data.train(start, range(1), start + 4), list(alone.train(start, range(1), start + 4)))
+        assert same(data.evaluate(0, 1), list(alone.evaluate(0, 1)))
+
+
+@pytest.mark.parametrize("world", [1, 2, 7])
+@pytest.mark.parametrize("model", ["maskrcnn", "deeplabv3"])
+def test_evaluation_is_complete_and_disjoint_for_any_world(opened, model, world):
+    data = opened(model)
+    rows = [
+        image.numpy().tobytes() for rank in range(world) for images, _ in data.evaluate(rank, world) for image in images
+    ]
+    assert len(rows) == len(set(rows)) == data.evaluation_size
+
+
+def test_images_of_an_evaluation_come_with_equally_large_ones(opened, coco, voc):
+    for dataset, folder in ((COCO, coco), (VOC, voc)):
+        for images, targets in opened(dataset=dataset, folder=folder, batch=2).evaluate(0, 1):
+            assert len({image.shape for image in images}) == 1
+            assert len(images) == len(targets)
+
+
+# ---------------------------------------------------------------------------------------------------- what is left out
+
+
+def targets_of(batches):
+    return {int(target["image_id"]): target for _, targets in batches for target in targets}
+
+
+def test_crowds_and_difficult_objects_are_for_evaluations(opened, coco, voc, caplog):
+    with caplog.at_level(logging.WARNING):
+        learned = targets_of(opened("maskrcnn", COCO, coco, batch=2).train(0, range(1), 4))
+    assert caplog.messages[0].startswith("coco: left out of the training: 1 boxes of negative size, 2 boxes outside")
+    assert sorted(learned) == [3, 7]  # neither the image without objects nor that of a crowd alone
+    whole = dataclasses.replace(COCO, test_parts=("train2017",), test_size=4)
+    judged = targets_of(opened("maskrcnn", whole, coco, batch=2).evaluate(0, 1))
+    assert sorted(judged) == [3, 7, 90, 91]
+    assert judged[91]["iscrowd"].tolist() == [1]
+    assert judged[90]["masks"].shape == (0, 40, 60)
+    data = opened(dataset=VOC, folder=voc, batch=2)
+    assert not any(target["difficult"].any() for target in targets_of(data.train(0, range(1), 2)).values())
+    assert [target["difficult"].tolist() for target in targets_of(data.evaluate(0, 1)).values()] == [[0, 1], []]
+
+
+def test_maps_of_stuff_go_with_the_images(opened, coco):
+    with pytest.raises(DataError, match=r"stuffthingmaps/train2017/[ab].png cannot be read: .*No such file"):
+        list(opened("htc", COCO, coco, batch=2).train(0, range(1), 1))
+    for stem, width in (("a", 60), ("b", 64)):
+        class_map(coco / "stuffthingmaps" / "train2017" / f"{stem}.png", np.full((48, width), 181))
+    learned = targets_of(opened("htc", COCO, coco, batch=2, augment="flip").train(0, range(1), 1))
+    assert all((target["semantic"] == 181).all() for target in learned.values())
+    assert learned[3]["semantic"].shape == (48, 64)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("augment", ["none", "mosaic"])
+def test_a_damaged_image_is_one_line_that_names_its_file(opened, tmp_path, workers, augment):
+    root = coco_folder(tmp_path / "coco")
+    victim = root / "train2017" / "b.jpg"
+    victim.write_bytes(jpeg(3, 64, 48)[:400])
+    data = opened("yolox_nano", COCO, root, workers, batch=2, augment=augment)
+    with pytest.raises(DataError) as caught:
+        list(data.train(0, range(1), 2))
+    assert str(caught.value) == f"{victim} cannot be read: damaged or not an image"
+
+
+def test_a_validation_split_comes_out_of_the_training_part(opened):
+    first, second = opened(val_split=0.25), opened(val_split=0.25, seed=4)
+    assert (first.evaluation_size, first.steps_per_epoch) == (147, 441 // 4)
+    assert same(first.evaluate(0, 1), list(second.evaluate(0, 1)))
+    judged = {int(target["image_id"]) for _, targets in first.evaluate(0, 1) for target in targets}
+    learned = {int(target["image_id"]) for _, targets in first.train(0, range(2), 110) for target in targets}
+    assert not judged & learned
+    assert max(judged | learned) <= 600
+
+
+# --------------------------------------------------------------------------------------------------- what does not fit
+
+
+@pytest.mark.parametrize(
+    ("model", "augment", "words"),
+    [
+        (
+            "fasterrcnn",
+            "crop-flip",
+            "augment crop-flip is not for the task detect, which takes none, flip, ssd, mosaic",
+        ),
+        ("maskrcnn", "mosaic", "augment mosaic is not for the task instance, which takes none, flip"),
+        ("deeplabv3", "ssd", "augment ssd is not for the task segment, which takes none, flip, seg"),
+    ],
+)
+def test_an_augmentation_of_another_task_is_an_error(opened, model, augment, words):
+    with pytest.raises(DataError, match=words):
+        opened(model, augment=augment)
+
+
+def test_images_of_several_sizes_are_no_batch_of_a_segmentation(opened, tmp_path):
+    root = coco_folder(tmp_path / "coco")
+    sizes = {image["file_name"]: (image["height"], image["width"]) for image in coco_document()["images"]}
+    for part, few in (("train2017", 4), ("val2017", 2)):
+        for name, size in list(sizes.items())[:few]:
+            class_map(root / "stuffthingmaps" / part / name.replace("jpg", "png"), np.ones(size))
+    stuff = dataclasses.replace(COCO, tasks=("segment",), classes=2)
+    with pytest.raises(DataError, match=r"images of \d sizes, such as .*; augment seg cuts them to one size"):
+        list(opened("deeplabv3", stuff, root, batch=4, norm_batch=4).train(0, range(1), 1))
+    images, _ = next(opened("deeplabv3", stuff, root, augment="seg", input_size=33).train(0, range(1), 1))
+    assert images.shape == (2, 3, 33, 33)
+    assert [images.shape[-2:] for images, _ in opened("deeplabv3", stuff, root).evaluate(0, 1)] == [(48, 60), (48, 64)]
