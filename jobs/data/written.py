@@ -34,11 +34,13 @@ def write(parts: Mapping[str, Scenes], folder: Path, form: Format) -> None:
 
 
 def _pictures(scenes: Scenes) -> Iterator[tuple[str, Picture]]:
-    """(a file's name without its ending, the picture whole) of each image."""
+    """(a file's name without its ending, the picture whole, in one channel if all are equal) of each image."""
     read = Reader(scenes, learning=False, masks=True, classes=True)
     for index in range(len(scenes)):
         picture = read(index)
-        yield f"{picture.number:06d}", picture
+        bands = picture.image.split()
+        grey = all(band.tobytes() == bands[0].tobytes() for band in bands)
+        yield f"{picture.number:06d}", picture._replace(image=bands[0]) if grey else picture
 
 
 def _save(image: Image.Image, path: Path) -> None:
@@ -118,7 +120,7 @@ def _annotation(picture: Picture, names: tuple[str, ...], file: str) -> ElementT
     """As VOC writes it; its pixels count from 1, and a box holds its last one."""
     height, width = picture.size
     root = ElementTree.Element("annotation")
-    size = {"width": width, "height": height, "depth": 3}
+    size = {"width": width, "height": height, "depth": len(picture.image.getbands())}
     _fill(root, {"folder": "JPEGImages", "filename": file, "size": size, "segmented": 1})
     objects = picture.objects
     for (x1, y1, x2, y2), label, difficult in zip(
