@@ -84,7 +84,7 @@ def bench(
         given = {
             "model": [around],
             "backbone": [backbone] if backbone is not None else None,
-            "dataset": [dataset or _own_dataset(around)],
+            "dataset": [dataset if dataset is not None else _own_dataset(around)],
             "placement": [placement],
             "seed": ["0"],
         }

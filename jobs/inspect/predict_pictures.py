@@ -24,11 +24,13 @@ SMALLEST = 512
 
 _LEGIBLE = 128  # of 255, of a background: a lighter one has black letters
 _ALPHA = 0.5
+_TONES = ((0.8, 0.95), (0.5, 0.75), (0.95, 0.6))
+"""(saturation, value)."""
 
 
 def color(number: int) -> Color:
-    """The colour of a class or an object; of neighbours in number they are far apart."""
-    red, green, blue = colorsys.hsv_to_rgb((0.6180339887 * number) % 1, 0.8, 0.95)
+    """The colour of a class or an object: hues by the golden ratio, which parts neighbours far, in three tones."""
+    red, green, blue = colorsys.hsv_to_rgb((0.6180339887 * number) % 1, *_TONES[number // 5 % len(_TONES)])
     return round(255 * red), round(255 * green), round(255 * blue)
 
 
@@ -85,7 +87,7 @@ def _label(image: Image.Image, corner: tuple[float, float], words: str, own: Col
     left, top, right, bottom = canvas.textbbox((0, 0), words, font=font)
     width, height = right - left + 6, bottom - top + 6
     x = max(0, min(round(corner[0]), image.width - width))
-    y = round(corner[1]) - height if corner[1] >= height else round(corner[1])
+    y = round(corner[1]) - height if corner[1] >= height else max(0, round(corner[1]))
     canvas.rectangle((x, y, x + width, y + height), fill=own)
     canvas.text((x + 3 - left, y + 3 - top), words, fill=_ink(own), font=font)
 

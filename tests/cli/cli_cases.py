@@ -28,6 +28,7 @@ GOOD = {
     "archive": ["first", "--output", "first.tar.gz"],
     "merge": ["."],
     "figure": ["ela:3"],
+    "predict": ["{run}"],
     "cam": ["{run}"],
     "histogram": ["{run}"],
     "resume": ["--dry-run"],
@@ -63,7 +64,7 @@ NEAR = {
     "modules": ["elaa", "ela,elaa", "ela,ela", "ela,", "./mine.py:Gate", "./mine.toml", "/"],
 }
 PATHS = {"--workspace", "--lock", "--output"}
-ZERO_IS_GOOD = {"--gpus-per-node", "--rank", "--keep"}
+ZERO_IS_GOOD = {"--gpus-per-node", "--rank", "--keep", "--threshold"}
 
 
 @dataclass(frozen=True)
