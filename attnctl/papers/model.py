@@ -34,6 +34,12 @@ METRICS: Mapping[Task, tuple[str, ...]] = {
 """Task -> what a training of it measures. ap: COCO's, the mean over ten thresholds; map: VOC's, at one threshold."""
 
 
+_OF_TASKS = {
+    "detection": METRICS["instance"],
+    "segmentation": tuple(dict.fromkeys([*METRICS["instance"], *METRICS["segment"]])),
+}
+"""What a training of a network that waits would measure."""
+
 MEASURED = tuple(dict.fromkeys(metric for metrics in METRICS.values() for metric in metrics))
 """The metrics of all tasks."""
 
@@ -104,7 +110,7 @@ class Setup:
     @property
     def metrics(self) -> tuple[str, ...]:
         """What a training of it measures; raises SpecError for a model that there is not."""
-        return MEASURED if self.waits else METRICS[models.task(self.model)]
+        return _OF_TASKS[self.task] if self.waits else METRICS[models.task(self.model)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -101,11 +101,35 @@ def test_audit_shows_published_beside_ours_and_sums_up(attnctl: Run) -> None:
     assert lines[-1] == "NAM: 10 of 10 figures match, 5 of 5 rows whole"
 
 
-def test_audit_counts_what_waits_apart(attnctl: Run) -> None:
-    result = attnctl("audit", "--paper", "ela", "--table", "6")
+WAITING = """
+name = "mine"
+title = "Of a network that is none of attnctl's"
+[tables.1]
+caption = "c"
+task = "detection"
+columns = [{ key = "params", metric = "params", unit = "M" }]
+[[tables.1.rows]]
+row = "RetinaNet"
+params = "37.7"
+"""
+
+
+def test_audit_counts_what_waits_apart(tmp_path: Path, attnctl: Run) -> None:
+    (tmp_path / "mine.toml").write_text(WAITING)
+    result = attnctl("audit", "--paper", str(tmp_path / "mine.toml"))
     assert result.out.splitlines()[-1] == (
-        "ELA: 0 of 0 figures match, 0 of 0 rows whole; 3 rows wait for detection and segmentation"
+        "mine: 0 of 0 figures match, 0 of 0 rows whole; 1 rows wait: their networks are none of attnctl's"
     )
+
+
+def test_detectors_are_counted_in_the_way_of_their_table(attnctl: Run) -> None:
+    result = attnctl(
+        "complexity", "se", "--r", "16", "--model", "yolox_nano", "--dataset", "voc07", "--placement", "neck"
+    )
+    assert result.code == 0, result.err
+    assert "yolox_nano cspdarknet_nano" in result.out
+    assert "931,691" in result.out
+    assert "3.55 MiB" in result.out
 
 
 def test_audit_as_json_has_a_row_for_each_figure(attnctl: Run) -> None:

@@ -183,7 +183,6 @@ def test_a_figure_without_runs_says_what_trains_them(here: Path, attnctl: Run) -
     )
     printed = attnctl("figure", "ela:1", "-o", "ela.svg")
     assert printed.code == 0
-    assert "waits for detection" in printed.err
     assert "this trains them: attnctl sweep --figure ela:1" in printed.err
 
 

@@ -21,12 +21,12 @@ def test_all_tables_and_figures_are_listed_where_there_is_no_workspace(folder: P
     assert listing(folder) == []
 
 
-def test_what_waits_and_what_is_computed_is_said(folder: Path, attnctl: Run) -> None:
+def test_what_is_trained_and_what_is_computed_is_said(folder: Path, attnctl: Run) -> None:
     document = json.loads(attnctl("papers", "--json").out)
     parts = {
         (paper["name"], part["kind"], part["number"]): part for paper in document["papers"] for part in paper["parts"]
     }
-    assert parts["ELA", "table", "3"]["waiting"] == {"waits for detection": 7}
+    assert (parts["ELA", "table", "3"]["waiting"], parts["ELA", "table", "3"]["trainable"]) == ({}, 7)
     assert (parts["NAM", "table", "3"]["cells"], parts["NAM", "table", "3"]["rows"]) == ([], 5)
     first = parts["EAN", "table", "1"]
     assert (first["rows"], first["trainable"], first["done"]) == (28, 56, 0)
@@ -37,7 +37,7 @@ def test_one_paper_shows_its_rows(folder: Path, attnctl: Run) -> None:
     out = attnctl("papers", "ELA").out
     assert "table 5: ELA and other attention modules on ImageNet" in out
     assert "0 of 30 trainings are done" in out
-    assert "waits for segmentation" in out
+    assert "table 8: Attention in DeepLabV3 on Pascal VOC2012" in out
     assert "6 rows, nothing of which is trained" in out
 
 

@@ -54,11 +54,26 @@ def test_a_dry_run_counts_runs_and_rows_and_writes_nothing(folder: Path, attnctl
     assert listing(folder) == []
 
 
-def test_rows_that_wait_are_told_with_their_reason_once(folder: Path, attnctl: Run) -> None:
-    result = attnctl("sweep", "--figure", "ela:1", "--run-on", "here", "--dry-run")
-    waiting = [line for line in result.out.splitlines() if line.startswith("left out")]
-    assert [line.rpartition(": ")[2] for line in waiting] == ["waits for detection", "waits for segmentation"]
+def test_rows_that_cannot_be_are_told_with_their_reason_once(folder: Path, attnctl: Run) -> None:
+    result = attnctl("sweep", "--figure", "ela:1", "--dataset", "digits", "--run-on", "here", "--dry-run")
+    left_out = [line for line in result.out.splitlines() if line.startswith("left out")]
+    assert [line.partition("rows): ")[2].partition(",")[0] for line in left_out] == [
+        "yolox_nano is for the task detect",
+        "deeplabv3 is for the task segment",
+    ]
     assert "ELA figure 1: 10 runs for 10 of 24 rows" in result.out
+
+
+def test_a_table_of_detectors_is_swept_and_goes_onto_other_data_and_backbones(folder: Path, attnctl: Run) -> None:
+    result = attnctl("sweep", "--paper", "ela", "--table", "7", "--run-on", "here", "--dry-run")
+    assert "ELA table 7: 7 runs for 7 of 7 rows" in result.out
+    assert "yolox_nano cspdarknet_nano  voc07" in result.out
+    words = ("--table", "an:2", "--rows", "ResNet-50 AN", "--backbone", "resnet18", "--dataset", "digits-det")
+    (run,) = json.loads(attnctl("sweep", *words, "--run-on", "here", "--dry-run", "--json").out)["runs"]
+    assert (run["model"], run["backbone"], run["dataset"]) == ("maskrcnn", "resnet18", "digits-det")
+    words = ("--table", "ela:6", "--rows", "YOLOF+CA", "--model", "fasterrcnn", "--placement", "block")
+    (run,) = json.loads(attnctl("sweep", *words, "--run-on", "here", "--dry-run", "--json").out)["runs"]
+    assert (run["model"], run["placement"]) == ("fasterrcnn", "block")
 
 
 def test_as_json_each_row_names_its_runs(folder: Path, attnctl: Run) -> None:
@@ -109,7 +124,9 @@ REFUSED = {
     "a bad field": (["--table", "ela:5", "--epochs", "0"], "at least 1"),
     "a bad seed": (["--table", "ela:5", "--seed", "-1"], "seed is -1"),
     "an empty seed": (["--table", "ela:5", "--seed", "0,,1"], "a value is empty"),
-    "only what waits": (["--table", "ela:3"], "nothing to train: YOLOX-nano"),
+    "data of another task": (["--table", "ela:3", "--dataset", "digits"], "data sets that fit: coco, digits-det"),
+    "a model of another task": (["--table", "ela:3", "--model", "deeplabv3"], "nothing to train"),
+    "an unknown model": (["--table", "ela:3", "--model", "fasterrcn"], "did you mean 'fasterrcnn'"),
     "only what is computed": (["--table", "nam:3"], "nothing to train"),
     "no placement": (["--table", "ean:1", "--rows", "MobileNetV2+SE", "--backbone", "resnet20"], "give --placement"),
 }

@@ -3,8 +3,9 @@
 import dataclasses
 import json
 
-from attnctl import papers
+from attnctl import models, papers
 from attnctl.files import write_atomic
+from attnctl.papers.model import METRICS
 from attnctl.papers.runs import Overrides, cells_of
 from attnctl.records import Exit, Request, Resources, Sweep
 from db import open_index
@@ -29,13 +30,15 @@ def request(workspace, spec, number=1):
 
 
 def train(workspace, spec, *epochs, device="NVIDIA A100", outcome="completed", number=1, commit="abc", steps=None):
-    """A run with these top-1 values, one an epoch."""
+    """A run with these top-1 values, one an epoch; of another task these are all of its metrics."""
     request(workspace, spec, number)
     incarnation = workspace.run(spec.id).attempt(number).incarnation(0)
     model = {"params": 1000, "macs": 10**6, "steps": steps or 10 * len(epochs), "world": 1, "device": device}
     events = [{"kind": "model", "t": NOW + 1, "threads": 1, "steps_per_epoch": 10, **model}]
     for epoch, top1 in enumerate(epochs, 1):
-        values = {"top1": top1, "top5": min(100.0, top1 + 10), "loss": 1.0}
+        values = dict.fromkeys(METRICS[models.task(spec.model)], top1)
+        values |= {"top1": top1, "top5": min(100.0, top1 + 10)} if not spec.model else {}
+        values |= {name: 1.0 for name in ("loss", "train_loss") if name in values}
         events.append({"kind": "metrics", "t": NOW + 1 + epoch, "step": 10 * epoch, "epoch": epoch, "values": values})
     if outcome:
         events.append({"kind": "end", "t": NOW + 90, "outcome": outcome})

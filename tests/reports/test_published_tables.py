@@ -252,11 +252,37 @@ def test_what_a_module_is_is_computed():
             assert ours == theirs.printed or theirs.marks, (row.name, column.key)
 
 
-def test_a_task_that_cannot_be_trained_is_waited_for():
-    table = named("ela:6")
+WAITING = """
+name = "mine"
+title = "Of a network that is none of attnctl's"
+[tables.1]
+caption = "c"
+task = "detection"
+columns = [{ key = "ap", metric = "ap" }, { key = "ap50", metric = "ap50" }, { key = "params", metric = "params" }]
+[[tables.1.rows]]
+row = "RetinaNet"
+ap = "36.5"
+"""
+
+
+def test_a_network_that_is_none_of_ours_is_waited_for(tmp_path):
+    (tmp_path / "mine.toml").write_text(WAITING)
+    table = papers.load(str(tmp_path / "mine.toml")).tables["1"]
     report = published.build(table, cells(table), {})
-    assert line(report.table, "YOLOF", report.names)["ap"].state == "waits for detection"
+    assert line(report.table, "RetinaNet", report.names)["ap"].state == "waits for detection"
     assert [column.name for column in report.table.columns if "." not in column.name] == ["ap"]
+
+
+def test_detectors_have_their_metrics_their_counts_and_their_speed(workspace):
+    table = named("ela:7")
+    spec = specs(table, "YOLOX-Nano+SE")[0]
+    report = build(workspace, table)
+    shown = line(report.table, "YOLOX-Nano+SE", report.names)
+    assert (shown["map"].value, shown["map.published"].printed) == (pytest.approx(62.0), "73.58")
+    assert (shown["params"].printed, shown["params.exact"].value) == ("3.55", 931691)
+    assert shown["flops"].printed == "1.287"
+    assert shown["fps"].state == "not measured"
+    assert spec.network == "yolox_nano cspdarknet_nano"
 
 
 def test_imported_numbers_stand_alone_and_are_told(workspace):
