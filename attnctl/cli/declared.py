@@ -13,7 +13,7 @@ AXES = "Axes (comma lists)"
 Backbones = Annotated[
     list[str] | None,
     typer.Option(
-        help="Networks; the data set's own unless named.",
+        help="Networks; the model's or the data set's own unless named.",
         rich_help_panel=AXES,
         metavar="VALUES",
         autocompletion=complete.backbones,

@@ -29,7 +29,7 @@ class PaperOptions:
     figure: str | None
     rows: str | None
 
-    def check(self, modules: str | None, parameters: Sequence[str] | None, init: str | None) -> None:
+    def check(self, modules: str | None, parameters: Sequence[str] | None) -> None:
         """Raise SpecError unless modules, a table or a figure is asked for, and nothing that does not go with it."""
         asked = [name for name in (*TABLE, "--rows") if getattr(self, name.removeprefix("--")) is not None]
         if modules is not None and asked:
@@ -44,8 +44,6 @@ class PaperOptions:
             raise SpecError("--rows chooses rows of a table; give --table")
         if modules is None and parameters:
             raise SpecError(f"-p {parameters[0]}: {_OWN}")
-        if modules is None and init is not None:
-            raise SpecError("--init: the rows of a paper's table start from their seeds; leave it out, or name MODULE")
 
     def wanted(
         self,
@@ -53,6 +51,7 @@ class PaperOptions:
         given: Mapping[str, Sequence[str] | None],
         recipe: str | None,
         dynamic: options.Dynamic,
+        init: str,
     ) -> Wanted:
         """The runs. given: --model, --backbone, --dataset, --placement, --seed as typed; raises SpecError.
 
@@ -69,6 +68,7 @@ class PaperOptions:
             placement=given["placement"],
             dataset=given["dataset"],
             recipe=recipe,
+            init=init,
             fields={name: ",".join(options.split(value, name)) for name, value in dynamic.recipe.items()},
             seeds=seeds,
         ).overrides()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attnctl.cli import complete, context, drawing, options, output
+from attnctl.papers.model import MEASURED
 from attnctl.values import SpecError, convert, did_you_mean
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from db import Index, RunRow
     from reports.figures.data import Chart, Charts
 
-METRICS = ("top1", "top5", "loss", "train_loss", "train_top1", "images_per_s")
+METRICS = (*MEASURED, "images_per_s")
 
 
 def plot(
@@ -32,8 +33,15 @@ def plot(
         str, typer.Option("--x", help="A hyperparameter such as G, a field of the recipe, epoch, params or macs.")
     ] = "epoch",
     y: Annotated[
-        str, typer.Option("--y", metavar="|".join(METRICS), help="The metric.", autocompletion=complete.one_of(METRICS))
-    ] = "top1",
+        str | None,
+        typer.Option(
+            "--y",
+            metavar="METRIC",
+            help="The metric, such as top1, train_loss, ap, map or miou; the one that decides, unless named.",
+            autocompletion=complete.one_of(METRICS),
+            show_default=False,
+        ),
+    ] = None,
     seeds: Annotated[str | None, typer.Option(help="Only these seeds, a comma list.", show_default=False)] = None,
     reach: Annotated[
         str | None,
@@ -52,7 +60,7 @@ def plot(
 
     attnctl plot --x G --y top1 -o groups.pdf
     """
-    if y not in METRICS:
+    if y is not None and y not in METRICS:
         raise SpecError(f"unknown metric {y!r}{did_you_mean(y, METRICS)}")
     targets = [_number(part) for part in options.split(reach, "--reach")] if reach is not None else []
     if targets and x != "epoch":
@@ -61,6 +69,7 @@ def plot(
     with context.index() as index:
         index.refresh()
         name, rows = _rows(index, sweep, seeds)
+        y = y or _primary(rows)
         made = _charts(index, rows, x, y, targets, title)
     drawing.deliver(made, file, _safe(f"{name}-{y}-over-{x}"), width, as_json=as_json)
     for note in made.notes:
@@ -93,6 +102,14 @@ def _charts(index: Index, rows: Sequence[RunRow], x: str, y: str, targets: Seque
     else:
         made = charts.over_setting(rows, x, y)
     return Charts(title=title, panels=(made,), notes=charts.progress(rows))
+
+
+def _primary(rows: Sequence[RunRow]) -> str:
+    """The metric that decides in most of the runs."""
+    from reports.comparison.metrics import primary
+
+    found = [primary(row) for row in rows]
+    return max(found, key=found.count)
 
 
 def _rows(index: Index, sweep: str | None, seeds: str | None) -> tuple[str, list[RunRow]]:

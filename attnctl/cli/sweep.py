@@ -118,12 +118,15 @@ def sweep(
 
     Instead of MODULE, a paper's table: `attnctl sweep --table ean:2`, `attnctl sweep --paper nam --table 1 --rows
     '*NAM*' --seed 0,1,2`, `attnctl sweep --table ela:5 --dataset digits --epochs 3`, `attnctl sweep --figure ean:3`.
+
+    A detector is an axis, and the task follows from it: `attnctl sweep none,ela --model fasterrcnn --backbone resnet50
+    --dataset voc07 --init RUN`, from a classifier's weights; `attnctl sweep --table ela:7 --init yolox_nano.pth`.
     """
     from attnctl.cli import initial, launch, wanted
     from attnctl.cli.axes import axes
 
     of_paper = PaperOptions(paper=paper, table=table, figure=figure, rows=rows)
-    of_paper.check(modules, parameter, init)
+    of_paper.check(modules, parameter)
     config = context.config(new=True)
     start = initial.find(config.workspace, init)
     given = {"model": model, "backbone": backbone, "dataset": dataset, "placement": placement, "seed": seed}
@@ -139,7 +142,7 @@ def sweep(
         )
         runs = wanted.of_modules(request, skip_invalid=skip_invalid)
     else:
-        runs = of_paper.wanted(config, given, recipe, dynamic)
+        runs = of_paper.wanted(config, given, recipe, dynamic, start.identity)
     if name is not None:
         sweeps.check_name(name)
     asked = Asked(

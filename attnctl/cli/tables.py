@@ -139,6 +139,7 @@ class Asked:
     placement: Sequence[str] | None = None
     dataset: Sequence[str] | None = None
     recipe: str | None = None
+    init: str = ""
     fields: Mapping[str, str] | None = None
     seeds: Sequence[str] | None = None
 
@@ -150,6 +151,7 @@ class Asked:
             placement=_one(self.placement, "--placement"),
             dataset=_one(self.dataset, "--dataset"),
             recipe=self.recipe or "",
+            init=self.init,
             fields=self.fields or {},
             seeds=_listed(self.seeds, "--seed") or Overrides().seeds,
         )

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from attnctl.cli import complete, context, options, output
-from attnctl.cli.declared import AXES, Backbones, Datasets, Placements, Seeds
+from attnctl.cli.declared import AXES, Backbones, Datasets, Models, Placements, Seeds
 from attnctl.cli.estimate import duration, size
 from attnctl.cli.sweep import PLACE
 from attnctl.cli.synthesis import synthesize
@@ -38,6 +38,7 @@ def try_(
         ),
     ],
     *,
+    model: Models = None,
     backbone: Backbones = None,
     dataset: Datasets = None,
     placement: Placements = None,
@@ -79,7 +80,7 @@ def try_(
     config = context.config(new=True)
     request = axes(
         modules,
-        given={"backbone": backbone, "dataset": dataset, "placement": placement, "seed": seed},
+        given={"model": model, "backbone": backbone, "dataset": dataset, "placement": placement, "seed": seed},
         addressed=parameter or (),
         recipe=recipe,
         dynamic=dynamic,

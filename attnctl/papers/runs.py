@@ -24,6 +24,8 @@ class Overrides:
     placement: str = ""
     dataset: str = ""
     recipe: str = ""
+    init: str = ""
+    """The weights that all rows start from, as `RunSpec.init`."""
     fields: Mapping[str, str] = field(default_factory=dict)
     """Recipe field -> value; a comma list is several runs, of which one counts, as a row's `train` has it."""
     seeds: tuple[str, ...] = ("0",)
@@ -52,6 +54,9 @@ class Overrides:
     def options(self) -> list[str]:
         """The words of a command line that ask for the same: `--dataset`, `digits`, `--seed`, `0,1`."""
         given = {**self._named(), **self.fields}
+        if self.init:
+            kind, _, what = self.init.partition(":")
+            given["init"] = what if kind == "run" else f"weights/{what}.pt"
         if self.seeds != Overrides().seeds:
             given["seed"] = ",".join(self.seeds)
         return [word for name, value in given.items() for word in ("--" + name.replace("_", "-"), value)]
@@ -60,7 +65,7 @@ class Overrides:
         return {name: value for name in _NAMED if (value := getattr(self, name))}
 
 
-_NAMED = ("model", "backbone", "placement", "dataset", "recipe")
+_NAMED = ("model", "backbone", "placement", "dataset", "recipe", "init")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,7 +213,7 @@ def _variants(setup: Setup, overrides: Overrides) -> tuple[tuple[RunSpec, ...], 
         if not getattr(setup, key):
             raise SpecError(f"has no {key}; the paper's file can name one, or --{key}")
     _check_place(setup, overrides)
-    return tuple(_expanded(setup, choice, overrides.seeds) for choice in itertools.product(*setup.train.values()))
+    return tuple(_expanded(setup, choice, overrides) for choice in itertools.product(*setup.train.values()))
 
 
 def _check_place(setup: Setup, overrides: Overrides) -> None:
@@ -221,7 +226,7 @@ def _check_place(setup: Setup, overrides: Overrides) -> None:
             raise SpecError(f"{setup.backbone} has no placement {place}; give --placement") from None
 
 
-def _expanded(setup: Setup, choice: Sequence[Scalar], seeds: Sequence[str]) -> tuple[RunSpec, ...]:
+def _expanded(setup: Setup, choice: Sequence[Scalar], overrides: Overrides) -> tuple[RunSpec, ...]:
     """The runs of one choice, a run for each seed; raises SpecError."""
     expansion = grid.expand(
         Axes(
@@ -231,9 +236,10 @@ def _expanded(setup: Setup, choice: Sequence[Scalar], seeds: Sequence[str]) -> t
             backbones=(setup.backbone,),
             datasets=(setup.dataset,),
             placements=(setup.placement or Axes.placements[0],),
-            seeds=tuple(seeds),
+            seeds=tuple(overrides.seeds),
             recipe=setup.recipe or None,
             overrides={name: (text(value),) for name, value in zip(setup.train, choice, strict=True)},
+            init=overrides.init,
         )
     )
     if expansion.invalid:

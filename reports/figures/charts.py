@@ -107,7 +107,7 @@ def of_curves(series: Sequence[Series], y: str, targets: Sequence[float] = ()) -
 
 
 def over_cost(rows: Sequence[RunRow], x: str, y: str) -> Chart:
-    """A metric of the last epoch against the parameters or MACs: a series per backbone. Raises SpecError."""
+    """A metric of the last epoch against the parameters or MACs: a series per network. Raises SpecError."""
     done = [row for row in completed(rows, y) if getattr(row, x) is not None]
     if not done:
         raise SpecError(f"no completed run has told its {COSTS[x]}")
@@ -117,7 +117,8 @@ def over_cost(rows: Sequence[RunRow], x: str, y: str) -> Chart:
     places: dict[str, list[Point]] = defaultdict(list)
     for key, members in grouped(done, keys):
         values = dict(key)
-        where = values["backbone"] + (f" on {values['dataset']}" if len(sets) > 1 else "")
+        network = " ".join(filter(None, (values["model"], values["backbone"])))
+        where = network + (f" on {values['dataset']}" if len(sets) > 1 else "")
         places[where] += [replace(point, name=names[key]) for point in means(members, lambda row: getattr(row, x), y)]
     unit, count = unit_of(min(point.x for points in places.values() for point in points))
     series = [

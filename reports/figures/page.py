@@ -11,12 +11,12 @@ from xml.etree import ElementTree
 from attnctl.spec import NO_MODULE
 from attnctl.values import SpecError
 from db import RunRow
+from reports.comparison.metrics import primary
 from reports.figures import charts, naming, save
 from reports.figures.charts import Histories
 from reports.figures.data import Chart, Charts, Drawing
 from reports.table import Plot
 
-_METRIC = "top1"
 _MOST_SERIES = 12
 """Of a chart with more of them a page shows nothing that can be read."""
 
@@ -66,13 +66,14 @@ def inline(drawing: Drawing, title: str, prefix: str) -> str:
 def _charts(rows: Sequence[RunRow], histories: Histories) -> Iterator[Chart]:
     """All that could be drawn; what cannot, since nothing is done or a value is no number, is left out."""
     attended = [row for row in rows if row.module != NO_MODULE]
+    metrics = list(dict.fromkeys(primary(row) for row in rows))
     names = sorted({name for row in attended for name in row.hyperparameters})
     few = len(set(naming.keys(rows).values())) <= _MOST_SERIES
     varying = [name for name in names if len({row.hyperparameters.get(name) for row in attended} - {None}) > 1]
     makers: list[Callable[[], Chart]] = [
-        *([partial(charts.over_epochs, rows, histories, _METRIC)] if few else []),
-        *(partial(charts.over_cost, rows, cost, _METRIC) for cost in charts.COSTS),
-        *(partial(charts.over_setting, rows, name, _METRIC) for name in varying),
+        *(partial(charts.over_epochs, rows, histories, metric) for metric in metrics if few),
+        *(partial(charts.over_cost, rows, cost, metric) for cost in charts.COSTS for metric in metrics),
+        *(partial(charts.over_setting, rows, name, metric) for name in varying for metric in metrics),
     ]
     for make in makers:
         try:

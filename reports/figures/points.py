@@ -11,6 +11,7 @@ from dataclasses import replace
 from attnctl.state import State
 from attnctl.values import SpecError, did_you_mean, listed
 from db import RunRow
+from reports.comparison.metrics import TITLES as TASKS
 from reports.figures import naming
 from reports.figures.data import Axis, Level, Point, Series
 
@@ -21,6 +22,7 @@ TITLES = {
     "train_loss": "training loss",
     "train_top1": "training top-1 (%)",
     "images_per_s": "images/s in training",
+    **{name: f"{title} (%)" for name, title in TASKS.items() if name not in {"top1", "top5"}},
 }
 """Metric -> what stands at its axis."""
 

@@ -8,6 +8,7 @@ import torch
 from cli_run import Run, listing
 
 from attnctl import backbones
+from attnctl.papers.runs import Overrides
 from attnctl.records import read_events
 from attnctl.rundir import Workspace
 
@@ -51,6 +52,18 @@ def test_a_run_starts_from_a_file_by_its_content(folder: Path, attnctl: Run) -> 
     assert event["missing"] == event["unexpected"] == []
     (folder / "a.pt").rename(folder / "b.pt")
     assert ids(attnctl, "none", "--init", "b.pt", "--dry-run") == [first]
+
+
+def test_the_rows_of_a_table_start_from_weights_too(folder: Path, attnctl: Run) -> None:
+    torch.save(backbones.build("resnet50", 1000).state_dict(), folder / "resnet50.pt")
+    words = ("sweep", "--table", "an:2", "--rows", "ResNet-50 AN", "--run-on", "here", "--dry-run", "--json")
+    seeds = json.loads(attnctl(*words).out)
+    document = json.loads(attnctl(*words, "--init", "resnet50.pt").out)
+    assert document["overrides"]["init"].startswith("file:")
+    assert document["runs"][0]["id"] != seeds["runs"][0]["id"]
+    overrides = Overrides.from_json(document["overrides"])
+    assert overrides.options() == ["--init", f"weights/{overrides.init.removeprefix('file:')}.pt"]
+    assert Overrides(init="run:0123456789abcdef").options() == ["--init", "0123456789abcdef"]
 
 
 @pytest.mark.parametrize(
