@@ -1,0 +1,72 @@
+"""Images of a few rectangles, their targets, and small detectors."""
+
+import pytest
+import torch
+from torchvision.models.resnet import BasicBlock, ResNet
+
+from attnctl.models import cascade, cascade_maskrcnn, fasterrcnn, htc, maskrcnn, pyramid, semantic
+
+SIZE = 64
+PLACES = ([(4, 6, 28, 26), (34, 30, 60, 58)], [(30, 4, 56, 30), (6, 34, 30, 60)])
+TWO_STAGES = {
+    "fasterrcnn": fasterrcnn.build,
+    "maskrcnn": maskrcnn.build,
+    "maskrcnn_gn": maskrcnn.build_gn,
+    "maskrcnn_an": maskrcnn.build_an,
+    "cascade_maskrcnn": cascade_maskrcnn.build,
+    "htc": htc.build,
+}
+
+
+def small_body():
+    return ResNet(BasicBlock, [1, 1, 1, 1], num_classes=5)
+
+
+def narrow(name, *, body=None, norms="batch", size=SIZE, classes=3):
+    """A detector of two stages with maps of 64 channels and linear layers of 128."""
+    torch.manual_seed(0)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (pyramid, fasterrcnn, maskrcnn, cascade, cascade_maskrcnn, htc, semantic):
+            for constant, value in (("CHANNELS", 64), ("HIDDEN", 128)):
+                if hasattr(module, constant):
+                    patch.setattr(module, constant, value)
+        return TWO_STAGES[name](body or small_body(), classes, norms=norms, size=size)
+
+
+def target(boxes, labels, crowd=None, size=SIZE):
+    """What a data set says of an image; each mask is its box."""
+    masks = torch.zeros(len(boxes), size, size, dtype=torch.uint8)
+    for mask, (left, top, right, bottom) in zip(masks, boxes, strict=True):
+        mask[top:bottom, left:right] = 1
+    return {
+        "boxes": torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4),
+        "labels": torch.tensor(labels, dtype=torch.int64),
+        "masks": masks,
+        "area": masks.sum((1, 2)).float(),
+        "iscrowd": torch.tensor(crowd or [0] * len(boxes), dtype=torch.uint8),
+        "image_id": torch.tensor(1),
+    }
+
+
+def scenes():
+    """Two images of a red (1) and a blue (2) rectangle each."""
+    noise = torch.Generator().manual_seed(0)
+    images = [(0.5 + 0.05 * torch.randn(3, SIZE, SIZE, generator=noise)).clamp(0, 1) for _ in PLACES]
+    for image, places in zip(images, PLACES, strict=True):
+        for (left, top, right, bottom), colour in zip(places, ((1.0, 0.1, 0.1), (0.1, 0.1, 0.9)), strict=True):
+            image[:, top:bottom, left:right] = torch.tensor(colour)[:, None, None]
+    return images, [target(places, [1, 2]) for places in PLACES]
+
+
+def fit(network, steps, rate, images, targets):
+    """The sum of the losses at each step."""
+    optimizer = torch.optim.Adam([value for value in network.parameters() if value.requires_grad], rate)
+    network.train()
+    sums = []
+    for _ in range(steps):
+        loss = torch.stack(list(network(images, targets).values())).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        sums.append(loss.item())
+    return sums
