@@ -66,7 +66,7 @@ def packed(pictures: Sequence[Picture]) -> Packed:
     classes = [picture.classes.reshape(-1) for picture in pictures if picture.classes is not None]
     flags = [np.stack([columns.crowd, columns.difficult], 1).astype(np.uint8) for columns in objects]
     return Packed(
-        pixels=_joined([np.asarray(picture.image).transpose(2, 0, 1).reshape(-1) for picture in pictures]),
+        pixels=_pixels(pictures),
         sizes=torch.tensor([picture.size for picture in pictures]),
         numbers=torch.tensor([picture.number for picture in pictures]),
         counts=torch.tensor([len(columns.labels) for columns in objects]),
@@ -77,6 +77,15 @@ def packed(pictures: Sequence[Picture]) -> Packed:
         masks=_joined(masks) if masks else None,
         classes=_joined(classes) if classes else None,
     )
+
+
+def _pixels(pictures: Sequence[Picture]) -> Tensor:
+    """Their bytes by channel, row and column."""
+    sizes = [3 * picture.image.height * picture.image.width for picture in pictures]
+    pixels = np.empty(sum(sizes), np.uint8)
+    for picture, part in zip(pictures, np.split(pixels, np.cumsum(sizes)[:-1]), strict=True):
+        part.reshape(3, *picture.size)[:] = np.asarray(picture.image).transpose(2, 0, 1)
+    return torch.from_numpy(pixels)
 
 
 def _joined(arrays: Sequence[np.ndarray]) -> Tensor:
@@ -109,11 +118,8 @@ def detection(batch: Packed, device: torch.device) -> DetectionBatch:
     batch = batch.moved(device)
     sizes, counts = batch.sizes.tolist(), batch.counts.tolist()
     areas = [height * width for height, width in sizes]
-    floats = batch.pixels.float().div_(255)
-    images = [
-        part.view(3, height, width)
-        for part, (height, width) in zip(torch.split(floats, [3 * area for area in areas]), sizes, strict=True)
-    ]
+    parts = torch.split(batch.pixels, [3 * area for area in areas])
+    images = [part.view(3, *size).float().div_(255) for part, size in zip(parts, sizes, strict=True)]
     columns = {
         "boxes": torch.split(batch.boxes, counts),
         "labels": torch.split(batch.labels, counts),
@@ -123,9 +129,9 @@ def detection(batch: Packed, device: torch.device) -> DetectionBatch:
         "image_id": batch.numbers.unbind(),
     }
     if batch.masks is not None:
-        parts = torch.split(batch.masks, [count * area for count, area in zip(counts, areas, strict=True)])
+        masks = torch.split(batch.masks, [count * area for count, area in zip(counts, areas, strict=True)])
         columns["masks"] = tuple(
-            part.view(count, *size) for part, count, size in zip(parts, counts, sizes, strict=True)
+            part.view(count, *size) for part, count, size in zip(masks, counts, sizes, strict=True)
         )
     if batch.classes is not None:
         maps = torch.split(batch.classes, areas)

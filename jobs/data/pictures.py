@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 from PIL import Image
 from torch.utils.data import Dataset
 
@@ -33,6 +34,8 @@ class Picture(NamedTuple):
 
     def at(self, chosen: Flags | Integers) -> Picture:
         """With these objects alone."""
+        if chosen.dtype == np.bool_ and chosen.all():
+            return self
         masks = None if self.masks is None else self.masks[chosen]
         return self._replace(objects=self.objects.at(chosen), masks=masks)
 
