@@ -49,6 +49,7 @@ def _key(spec: RunSpec) -> str:
     """What the answer depends on: the network, the size of its input, and torch."""
     document = spec.to_json()
     parts = [document[name] for name in ("module", "hyperparameters", "backbone", "placement", "versions")]
+    parts += [spec.model] if spec.model else []
     dataset = datasets.describe(spec.dataset)
     parts += [dataset.classes, spec.recipe.input_size or dataset.height, version("torch")]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]

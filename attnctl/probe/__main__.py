@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from attnctl.spec import NO_MODULE, RunSpec
 from attnctl.values import SpecError
 
 _IMAGES = 2
+_SMALL = 128
+"""Pixels of the images with which detectors are tried."""
 
 
 def main(folder: Path) -> None:
@@ -34,8 +37,13 @@ def main(folder: Path) -> None:
 
 
 def probe(spec: RunSpec, kept: Path) -> None:
-    """Build the network of a run and run it on random images; raises SpecError, and what the user's code raises."""
+    """Build the network of a run and run it on random images; raises SpecError, and what the user's code raises.
+
+    A model around the backbone evaluates small images: in training it would need objects in them.
+    """
     torch.manual_seed(0)
+    if spec.model:
+        spec = replace(spec, recipe=replace(spec.recipe, input_size=_SMALL, scales="", max_size=0))
     network = surgery.build(spec, kept)
     dataset = datasets.describe(spec.dataset)
     size = spec.recipe.input_size or dataset.height
@@ -43,6 +51,11 @@ def probe(spec: RunSpec, kept: Path) -> None:
     for module in network.modules():
         if spec.module != NO_MODULE and isinstance(module, _class_of(spec, kept)):
             module.register_forward_hook(_watch(spec.module))
+    if spec.model:
+        with torch.inference_mode():
+            network.eval()(images)
+        _check_penalty(network)
+        return
     logits = network.train()(images)
     if not isinstance(logits, Tensor) or logits.shape != (_IMAGES, dataset.classes):
         raise SpecError(

@@ -168,6 +168,16 @@ def test_what_does_not_work_is_told_before_anything_is_submitted(mine: Path, att
     assert listing(mine) == ["bad.py", "gate.py", "jobs.py", "net.py"]
 
 
+def test_in_a_detector_they_are_probed_too(mine: Path) -> None:
+    axes = {"models": ("yolox_nano",), "datasets": ("digits-det",), "placements": ("neck",)}
+    specs = grid.expand(Axes(modules=("./gate.py:Gate", "./bad.py:Shape", "./bad.py:Nan"), **axes)).specs
+    found = probe.check(specs)
+    words = {spec.module: found.get(spec.id, "") for spec in specs}
+    assert words["gate:Gate"] == ""
+    assert "bad:Shape gives (2, 64, 16) for a map (2, 64, 16, 16)" in words["bad:Shape"]
+    assert "bad:Nan gives NaN" in words["bad:Nan"]
+
+
 # -------------------------------------------------------------------------------------------------------- real runs
 
 
