@@ -20,24 +20,29 @@ STEP = 32
 class Letterbox(nn.Module):
     """Resizes each image until it touches two sides of the square, and puts it at the square's top left.
 
-    min_size: sides of the square in pixels, multiples of 32; else SpecError is raised. While training one of them is
-    drawn for each forward from torch's default generator, where there are several; otherwise the last one is taken.
+    While training, the side is drawn for each forward from torch's default generator where `min_size` has several.
     """
 
     def __init__(self, size: int) -> None:
         super().__init__()
-        self.min_size: tuple[int, ...] = (size,)
-        self.side()
+        self.min_size = (size,)
+
+    @property
+    def min_size(self) -> tuple[int, ...]:
+        """Sides of the square in pixels, multiples of 32, else setting them raises SpecError; evaluated at the last."""
+        return self._sides
+
+    @min_size.setter
+    def min_size(self, sides: tuple[int, ...]) -> None:
+        for side in sides:
+            if side < STEP or side % STEP:
+                raise SpecError(f"an input of {side} pixels does not do: its side must be a multiple of {STEP}")
+        self._sides = sides
 
     def side(self) -> int:
         """The side of the next square."""
-        index = len(self.min_size) - 1
-        if self.training and index:
-            index = int(torch.randint(index + 1, ()))
-        side = self.min_size[index]
-        if side < STEP or side % STEP:
-            raise SpecError(f"an input of {side} pixels does not do: its side must be a multiple of {STEP}")
-        return side
+        several = self.training and len(self._sides) > 1
+        return self._sides[int(torch.randint(len(self._sides), ())) if several else -1]
 
     def forward(self, images: Sequence[Tensor]) -> tuple[Tensor, list[float]]:
         """images: (3, H, W) each, in 0..1 -> the batch (B, 3, side, side), and the factor of each one's resizing."""

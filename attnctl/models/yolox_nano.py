@@ -55,7 +55,7 @@ class YoloxNano(nn.Module):
         classes, objectness, predicted, points = self.head(self.backbone(batch.flip(1) * 255))
         if not self.training:
             found = zip(classes, objectness, points.decode(predicted), images, factors, strict=True)
-            return [self._detect(*each) for each in found]
+            return [self.detect(*each) for each in found]
         if targets is None:
             raise ValueError("training needs targets")
         boxes = [(box * factor, label) for (box, label), factor in zip(map(trained, targets), factors, strict=True)]
@@ -93,7 +93,7 @@ class YoloxNano(nn.Module):
             losses["loss_l1"] = functional.l1_loss(predicted[chosen], own.encode(wanted[chosen]), reduction="sum")
         return {name: loss / count for name, loss in losses.items()}
 
-    def _detect(self, classes: Tensor, objectness: Tensor, boxes: Tensor, image: Tensor, factor: float) -> Target:
+    def detect(self, classes: Tensor, objectness: Tensor, boxes: Tensor, image: Tensor, factor: float) -> Target:
         """One image's detections, the surest first, in its own pixels; each point says its best class alone."""
         score, label = classes.sigmoid().max(1)
         score = score * objectness.sigmoid()
