@@ -27,8 +27,8 @@ _LEAST_SCORES = ("score_thresh", "score")
 """What torchvision's and our detectors call the score from which on a box counts."""
 
 _LOWEST = 1e-9
-_HALVINGS = 16
-"""Of the logarithm's range from there to 1: the least score is found to a tenth of a percent."""
+_HALVINGS = 24
+"""Of the logarithm's range from there to 1: until the least score is known to the sixth digit."""
 
 FOUND = 100
 """Boxes of an image that a detector is left with: the most that COCO's evaluation takes."""
@@ -126,7 +126,8 @@ def _images(conditions: Conditions) -> Tensor | list[Tensor]:
 def find_boxes(network: nn.Module, image: Tensor, wanted: int = FOUND) -> float:
     """Lower or raise the least score of a detector's boxes until `wanted` of an image (C, H, W) remain; gives it.
 
-    Where it gives fewer of any score, its least score is 0. Raises ValueError for a network that has none.
+    Where it gives fewer of any score, its least score is 0. The statistics of its batch norms become the image's: as
+    they begin, maps fade from layer to layer until all scores are one. Raises ValueError for a network that has none.
     """
     holders = [
         (module, name)
@@ -136,6 +137,7 @@ def find_boxes(network: nn.Module, image: Tensor, wanted: int = FOUND) -> float:
     ]
     if not holders:
         raise ValueError(f"{type(network).__name__} has no least score of its boxes")
+    _settle(network, image)
 
     def enough(least: float) -> bool:
         for module, name in holders:
@@ -150,6 +152,17 @@ def find_boxes(network: nn.Module, image: Tensor, wanted: int = FOUND) -> float:
         low = 0.0
         enough(low)
     return low
+
+
+def _settle(network: nn.Module, image: Tensor) -> None:
+    norms = [(module, module.momentum) for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    for norm, _ in norms:
+        norm.train()
+        norm.momentum = 1.0
+    network([image, image.flip(-1)])  # two, since maps of one value have no variance
+    for norm, momentum in norms:
+        norm.eval()
+        norm.momentum = momentum
 
 
 def _repeats(forward: Callable[[], object], device: torch.device) -> int:

@@ -58,7 +58,13 @@ def cam(
     target: Annotated[
         str, typer.Option(metavar="CLASS|predicted|label", help="The class whose evidence is looked for.")
     ] = "predicted",
-    method: Annotated[Method, typer.Option(help="Grad-CAM, or HiResCAM.")] = "gradcam",
+    method: Annotated[
+        Method | None,
+        typer.Option(
+            help="Grad-CAM, or HiResCAM, which keeps where a gradient is: of detectors unless given.",
+            show_default=False,
+        ),
+    ] = None,
     device: inspected.DeviceOption = "auto",
     file: drawing.File = None,
     width: drawing.WidthOption = "page",
@@ -81,9 +87,10 @@ def cam(
     given = inspected.paths(images) if images is not None else []
     config = context.config()
     networks = inspected.trained(config, runs, device, MOST_COLUMNS)
-    columns = compute(config, networks, layers, given, count, wanted, method)
+    chosen = method or _own_method(networks)
+    columns = compute(config, networks, layers, given, count, wanted, chosen)
     made = grid(columns, title)
-    drawing.deliver(made, file, f"cam-{networks[0].run[:8]}", width, as_json=as_json, values=values(columns, method))
+    drawing.deliver(made, file, f"cam-{networks[0].run[:8]}", width, as_json=as_json, values=values(columns, chosen))
 
 
 def compute(
@@ -164,6 +171,11 @@ def values(columns: Sequence[Column], method: str) -> dict[str, Any]:
             for picture, found in zip(column.pictures, column.activations, strict=True)
         ],
     }
+
+
+def _own_method(networks: Sequence[Trained]) -> Method:
+    """Of a box or a pixel it is said where in the image it is: a mean of gradients over the map would forget it."""
+    return "hirescam" if any(network.spec.model for network in networks) else "gradcam"
 
 
 def _class_name(network: Trained, number: int) -> str:

@@ -72,8 +72,6 @@ def predict(
     """
     from jobs.inspect import predict as prediction
 
-    if not 0 <= threshold <= 1:
-        raise SpecError(f"--threshold is {threshold}; it must be from 0 to 1")
     config = context.config()
     name = _one(config, run)
     spec = config.workspace.run(name).read_spec()
