@@ -43,7 +43,8 @@ def decoded(read: Callable[[], bytes], name: str) -> Image.Image:
     """The image that `read` gives, in three channels; raises DataError naming it."""
     try:
         with Image.open(io.BytesIO(read())) as encoded:
-            return encoded.convert("RGB")
+            encoded.load()
+            return encoded if encoded.mode == "RGB" else encoded.convert("RGB")  # which would copy it
     except DAMAGED as error:
         reason = str(error) if isinstance(error, OSError) and error.errno else "damaged or not an image"
         raise DataError(f"{name} cannot be read: {reason}") from error
