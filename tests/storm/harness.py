@@ -162,6 +162,8 @@ class Sweep:
                 continue
             with contextlib.suppress(psutil.Error):
                 environ = process.environ()
+                if environ.get("STORM_TRACE") != str(self.trace):
+                    continue  # of another storm, or of no storm
                 job = f"{environ.get('SLURM_ARRAY_JOB_ID')}_{environ.get('SLURM_ARRAY_TASK_ID')}"
                 if shell:
                     shells.setdefault(job, []).append(process)
