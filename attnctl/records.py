@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
+from attnctl import documents
+
 Where = Literal["slurm", "here"]
 
 
@@ -30,10 +32,8 @@ class Record:
     def decode(cls, data: bytes | str, source: object = "record") -> Self:
         """The record that `encode` gave; raises RecordError naming `source`."""
         try:
-            document = json.loads(data)
-            known = {item.name for item in dataclasses.fields(cls)}
-            return cls(**{name: value for name, value in document.items() if name in known})
-        except (ValueError, TypeError, AttributeError) as error:
+            return cls(**documents.values(cls, documents.loads(data)))
+        except (ValueError, TypeError) as error:
             raise RecordError(f"{source} is not a {cls.__name__} record: {error}") from error
 
     @classmethod
@@ -293,6 +293,6 @@ def read_events(data: bytes) -> Iterator[dict[str, Any]]:
     """The events in a piece of events.jsonl; a torn or foreign line is left out, as a killed writer leaves one."""
     for line in data.splitlines():
         with contextlib.suppress(ValueError):
-            event = json.loads(line)
-            if isinstance(event, dict) and "kind" in event:
+            event = documents.loads(line)
+            if isinstance(event, dict) and isinstance(event.get("kind"), str):
                 yield event

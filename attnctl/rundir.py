@@ -33,6 +33,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from attnctl import documents
 from attnctl.records import Exit, Imported, ImportedFile, Observed, RecordError, Speed
 from attnctl.spec import RunSpec
 
@@ -134,11 +135,12 @@ class RunDir:
     def read_spec(self) -> RunSpec:
         """The run's spec; raises RecordError when it is missing, broken or another run's."""
         try:
-            spec = RunSpec.from_json(json.loads(self.spec.read_bytes()))
-        except (OSError, ValueError) as error:
+            spec = RunSpec.from_json(documents.loads(self.spec.read_bytes()))
+            found = spec.id
+        except (OSError, ValueError, TypeError) as error:  # TypeError: what cannot be hashed, or is no JSON value
             raise RecordError(f"{self.spec} is not a run's spec: {error}") from error
-        if spec.id != self.id:
-            raise RecordError(f"{self.spec} is the spec of run {spec.id}, not of {self.id}")
+        if found != self.id:
+            raise RecordError(f"{self.spec} is the spec of run {found}, not of {self.id}")
         return spec
 
     def attempt(self, number: int) -> Attempt:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from attnctl.records import Cancel, Exit, Observed
+from attnctl.records import Cancel, Exit, Observed, Request
 
 
 class State(StrEnum):
@@ -128,6 +128,9 @@ OUTCOMES: dict[str, State] = {
 _KILLED = re.compile(r"9:0|137:0|\d+:9")
 """Exit codes of a process that got SIGKILL: as SLURM's srun gives it, as a shell does, and as the system does."""
 
+_MOST = 1 << 20
+"""Nodes, processes, cores or minutes that an attempt can have asked for."""
+
 _DISK_FULL = "74:0"
 """The exit code of a worker that could not even write its exit record for want of space."""
 
@@ -240,3 +243,14 @@ def blamed(exits: Sequence[Exit]) -> Exit | None:
     """The exit record of the rank that failed first of its own accord."""
     own = [record for record in exits if record.outcome != "completed" and not record.secondary]
     return min(own, key=lambda record: record.at, default=None)
+
+
+def world(request: Request) -> int:
+    """The processes that an attempt asked for."""
+    return max(1, asked(request, "nodes", 1)) * max(1, asked(request, "tasks_per_node", 1))
+
+
+def asked(request: Request, name: str, default: int) -> int:
+    """A whole number of the resources that an attempt asked for; the default for anything else."""
+    value = request.resources.get(name)
+    return value if type(value) is int and 0 <= value <= _MOST else default

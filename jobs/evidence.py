@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from attnctl.records import Cancel, Request
 from attnctl.rundir import Attempt
-from attnctl.state import Evidence, State, Verdict, decide
+from attnctl.state import Evidence, State, Verdict, decide, world
 from jobs.submissions import Head
 
 HeadOf = Callable[[str], Head | None]
@@ -38,11 +38,6 @@ def verdict(attempt: Attempt, request: Request, head_of: HeadOf) -> Verdict:
             cancel=Cancel.read(attempt.cancel),
         )
     )
-
-
-def world(request: Request) -> int:
-    """The processes that an attempt asked for."""
-    return int(request.resources.get("nodes", 1)) * int(request.resources.get("tasks_per_node", 1))
 
 
 def in_words(request: Request, found: Verdict) -> str:
