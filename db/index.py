@@ -104,13 +104,16 @@ class Index:
 
     # --------------------------------------------------------------------------------------------------- refreshing
 
-    def refresh(self) -> None:
-        """Take in what is new in the workspace's folders; doing it twice changes nothing."""
+    def refresh(self, runs: Collection[str] | None = None) -> None:
+        """Take in what is new in the workspace's folders; doing it twice changes nothing.
+
+        runs: ids; only these, and what new submissions ask for, are looked at. None: all that are not final.
+        """
         if self._store.path is None and not discover.is_empty(self.workspace):
             self._store.close()
             self._store = self._open()
         with self.guarded() as store:
-            discover.refresh(store, self.workspace)
+            discover.refresh(store, self.workspace, runs)
 
     # ------------------------------------------------------------------------------------------------------- asking
 

@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from attnctl.files import create_exclusive, write_atomic
 from attnctl.records import Observed, Placed
@@ -20,20 +21,29 @@ ABSENT_APART = 10.0
 _USUAL = {"", "None", "Priority", "Resources", "Dependency", "BeginTime", "JobArrayTaskLimit", "Cleaning"}
 
 
-def observe(workspace: Workspace, placed: Sequence[Placed]) -> str | None:
-    """Write Observed records for what has changed; the words of what was unavailable, else None.
+class Observation(NamedTuple):
+    """words: of what was unavailable, else None. changed: the ids of the runs of which something was written."""
+
+    words: str | None
+    changed: frozenset[str]
+
+
+def observe(workspace: Workspace, placed: Sequence[Placed]) -> Observation:
+    """Write Observed records for what has changed.
 
     placed: the newest attempts of the unfinished runs. One squeue, and at most one sacct, whatever their number. An
     unavailable answer writes nothing, so that nothing changes by it. Jobs of lost submissions are adopted.
     """
+    changed: set[str] = set()
     unknown = [item for item in placed if item.job_id is None]
     words = [adopt.adopt(workspace, unknown)] if unknown else []
-    words.append(_ask_slurm(workspace, [item for item in placed if item.where == "slurm" and item.job_id]))
-    words.append(_look_here(workspace, [item for item in placed if item.where == "here" and item.job_id]))
-    return "; ".join(dict.fromkeys(filter(None, words))) or None
+    changed.update(item.run for item in unknown)
+    words.append(_ask_slurm(workspace, [item for item in placed if item.where == "slurm" and item.job_id], changed))
+    words.append(_look_here(workspace, [item for item in placed if item.where == "here" and item.job_id], changed))
+    return Observation("; ".join(dict.fromkeys(filter(None, words))) or None, frozenset(changed))
 
 
-def _ask_slurm(workspace: Workspace, placed: Sequence[Placed]) -> str | None:
+def _ask_slurm(workspace: Workspace, placed: Sequence[Placed], changed: set[str]) -> str | None:
     if not placed:
         return None
     jobs = {item.job_id: item.tag for item in placed if item.job_id}
@@ -45,8 +55,10 @@ def _ask_slurm(workspace: Workspace, placed: Sequence[Placed]) -> str | None:
         answer = answers[item.job_id or ""]
         if isinstance(answer, slurm.Unavailable):
             words[f"SLURM does not answer: {answer.words}"] = None
-        elif isinstance(answer, slurm.Known) or item.tag not in elsewhere:
-            _record_answer(workspace.run(item.run).attempt(item.attempt), item.job_id or "", answer)
+            continue
+        told = isinstance(answer, slurm.Known) or item.tag not in elsewhere
+        if told and _record_answer(workspace.run(item.run).attempt(item.attempt), item.job_id or "", answer):
+            changed.add(item.run)
     return "; ".join(words) or None
 
 
@@ -66,10 +78,10 @@ def _other_clusters(workspace: Workspace, tags: set[str]) -> dict[str, str]:
     return found
 
 
-def _record_answer(attempt: Attempt, job_id: str, answer: slurm.Known | slurm.Absent) -> None:
+def _record_answer(attempt: Attempt, job_id: str, answer: slurm.Known | slurm.Absent) -> bool:
+    """Write what is new in an answer; gives whether anything was."""
     if isinstance(answer, slurm.Absent):
-        record_absence(attempt, job_id, answer.source, ABSENT_APART)
-        return
+        return record_absence(attempt, job_id, answer.source, ABSENT_APART)
     known = Observed(
         at=time.time(),
         job_id=job_id,
@@ -80,8 +92,10 @@ def _record_answer(attempt: Attempt, job_id: str, answer: slurm.Known | slurm.Ab
         source=answer.source,
     )
     seen = attempt.observations()
-    if not seen or _essence(seen[-1]) != _essence(known):
-        record(attempt, known)
+    if seen and _essence(seen[-1]) == _essence(known):
+        return False
+    record(attempt, known)
+    return True
 
 
 def _essence(observed: Observed) -> tuple[str, str, str]:
@@ -95,25 +109,26 @@ def record(attempt: Attempt, observed: Observed) -> None:
     write_atomic(attempt.observed / f"{stamp}-{socket.gethostname()}-{os.getpid()}.json", observed.encode())
 
 
-def record_absence(attempt: Attempt, job_id: str, source: str, apart: float) -> None:
-    """Write that the job is unknown: the first time, and once more `apart` seconds later.
+def record_absence(attempt: Attempt, job_id: str, source: str, apart: float) -> bool:
+    """Write that the job is unknown: the first time, and once more `apart` seconds later; gives whether it was written.
 
     The file's name counts what was seen before, so that two commands that look at once write one absence, not two.
     """
     seen = attempt.observations()
     if seen and seen[-1].word != ABSENT and not slurm.Known(word=seen[-1].word).active:
-        return  # its end is known already: SLURM forgets the ended after a while
+        return False  # its end is known already: SLURM forgets the ended after a while
     before = [observed for observed in seen[-2:] if observed.word == ABSENT]
     if len(before) == 2 or (before and time.time() - before[-1].at < apart):
-        return
+        return False
     absent = Observed(at=time.time(), job_id=job_id, word=ABSENT, source=source)
     create_exclusive(attempt.observed / f"absent-{len(seen)}.json", absent.encode())
+    return True
 
 
 # ------------------------------------------------------------------------------------------------------------- here
 
 
-def _look_here(workspace: Workspace, placed: Sequence[Placed]) -> str | None:
+def _look_here(workspace: Workspace, placed: Sequence[Placed], changed: set[str]) -> str | None:
     """Attempts whose supervisor and workers are gone from this machine's process table are absent."""
     host = socket.gethostname()
     words: dict[str, None] = {}
@@ -127,8 +142,9 @@ def _look_here(workspace: Workspace, placed: Sequence[Placed]) -> str | None:
         if key not in supervised:
             supervised[key] = adopt.alive(*key)
         attempt = workspace.run(item.run).attempt(item.attempt)
-        if not supervised[key] and not workers(attempt):
-            record_absence(attempt, item.job_id or "", "here", apart=0.0)
+        gone = not supervised[key] and not workers(attempt)
+        if gone and record_absence(attempt, item.job_id or "", "here", apart=0.0):
+            changed.add(item.run)
     return "; ".join(words) or None
 
 

@@ -44,7 +44,7 @@ class Cluster:
         ]
 
     def observe(self, submitted: Submitted) -> str | None:
-        return observe.observe(self.config.workspace, self.placed(submitted))
+        return observe.observe(self.config.workspace, self.placed(submitted)).words
 
     def verdicts(self, submitted: Submitted) -> list[Verdict]:
         found = []
