@@ -7,7 +7,7 @@ from pathlib import Path
 from harness import Size, Sweep, end_jobs
 
 SHORT = Size(single=7, four=1, parallel=4, pace=0.4)
-LONG = Size(single=30, four=10, parallel=6, pace=0.5, disk="1g")
+LONG = Size(single=30, four=10, epochs=6, parallel=6, pace=1.0, disk="1g")
 
 
 @contextmanager

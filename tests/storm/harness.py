@@ -22,9 +22,11 @@ from attnctl.records import Event, Submission, read_events
 from attnctl.rundir import Incarnation, Workspace
 
 SHIM = Path(__file__).parent / "shim"
-RECIPE = ["--batch", "128", "--norm-batch", "32", "--input-size", "8", "--gpus-per-node", "0"]
+RECIPE = ["--batch", "128", "--input-size", "8", "--gpus-per-node", "0"]
 MINUTES = "10"
-FOUR = ["--nodes", "2", "--tasks-per-node", "2"]
+FOUR = ["--norm-batch", "32", "--nodes", "2", "--tasks-per-node", "2"]
+ALONE = ["--norm-batch", "64"]
+"""Two virtual replicas in one process: its steps accumulate."""
 PATIENCE = 600.0
 """Seconds without a run's end after which a storm is given up."""
 
@@ -123,7 +125,7 @@ class Sweep:
         if four:
             yield [*common, "--name", "four", "--seed", four, *FOUR, "--parallel", str(max(1, self.size.parallel // 3))]
         if alone:
-            yield [*common, "--name", "alone", "--seed", alone, "--parallel", str(self.size.parallel)]
+            yield [*common, "--name", "alone", "--seed", alone, *ALONE, "--parallel", str(self.size.parallel)]
 
     def submit(self) -> None:
         """Ask for all runs."""
