@@ -67,7 +67,9 @@ def create_exclusive(path: Path, data: bytes) -> bool:
         aside.write_bytes(data)
         os.link(aside, path)
     except FileExistsError:
-        return path.read_bytes() == data
+        with contextlib.suppress(FileNotFoundError):  # it is gone again, or a link to nowhere: not ours either way
+            return path.read_bytes() == data
+        return False
     finally:
         aside.unlink(missing_ok=True)
     return True

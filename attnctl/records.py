@@ -39,11 +39,9 @@ class Record:
     @classmethod
     def read(cls, path: Path) -> Self | None:
         """The record in `path`, or None when there is none; raises RecordError."""
-        try:
-            data = path.read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        return cls.decode(data, path)
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            return cls.decode(path.read_bytes(), path)
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +98,10 @@ class Submission(Record):
     cluster: str | None = None
     failed: str | None = None
     """The scheduler's own words, when it refused the array."""
+
+    def __post_init__(self) -> None:
+        if not all(len(task) == 2 and isinstance(task[0], str) and type(task[1]) is int for task in self.tasks):
+            raise ValueError("its tasks are not pairs of a run and an attempt")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,12 +30,16 @@ import contextlib
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from attnctl import documents
-from attnctl.records import Exit, Imported, ImportedFile, Observed, RecordError, Speed
+from attnctl.records import Exit, Imported, ImportedFile, Observed, Record, RecordError, Speed
 from attnctl.spec import RunSpec
+
+R = TypeVar("R", bound=Record)
 
 
 @dataclass(frozen=True)
@@ -69,9 +73,8 @@ class Incarnation:
         return self.path / f"log.{rank}.txt"
 
     def exits(self) -> list[Exit]:
-        """The exit records there are, by rank."""
-        found = [Exit.read(path) for path in self.path.glob("exit.*.json")]
-        return sorted((record for record in found if record), key=lambda record: record.rank)
+        """The whole exit records there are, by rank; a broken one is no evidence."""
+        return sorted(_whole(Exit, self.path.glob("exit.*.json")), key=lambda record: record.rank)
 
 
 @dataclass(frozen=True)
@@ -110,9 +113,9 @@ class Attempt:
         return [self.incarnation(number) for number in _numbered(self.path)]
 
     def observations(self) -> list[Observed]:
-        """What the scheduler said, oldest first."""
-        found = [Observed.read(path) for path in self.observed.glob("*.json")] if self.observed.is_dir() else []
-        return sorted((record for record in found if record), key=lambda record: record.at)
+        """What the scheduler said, oldest first; a broken record says nothing."""
+        files = self.observed.glob("*.json") if self.observed.is_dir() else ()
+        return sorted(_whole(Observed, files), key=lambda record: record.at)
 
 
 @dataclass(frozen=True)
@@ -217,11 +220,7 @@ class Workspace:
 
     def speeds(self) -> list[Speed]:
         """The measurements there are, newest first; a broken file is none."""
-        found = []
-        for path in (self.root / "bench").glob("*.json"):
-            with contextlib.suppress(RecordError):
-                found.append(Speed.read(path))
-        return sorted((speed for speed in found if speed), key=lambda speed: -speed.at)
+        return sorted(_whole(Speed, (self.root / "bench").glob("*.json")), key=lambda speed: -speed.at)
 
     def import_file(self, import_id: str) -> Path:
         """The file of one import."""
@@ -243,6 +242,16 @@ class Workspace:
     def sweep(self, name: str) -> Path:
         """The file of one sweep."""
         return self.sweeps / f"{name}.json"
+
+
+def _whole(kind: type[R], files: Iterable[Path]) -> list[R]:
+    """The records in these files, but for the broken ones; the index tells which those are."""
+    found = []
+    for path in files:
+        with contextlib.suppress(RecordError, OSError):
+            record = kind.read(path)
+            found += [record] if record is not None else []
+    return found
 
 
 def _numbered(folder: Path) -> list[int]:

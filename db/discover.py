@@ -71,7 +71,11 @@ def _new_sweeps(
     there = set(_records(workspace.sweeps))
     for name in sorted(there):
         path = workspace.sweep(name)
-        status = path.stat()
+        try:
+            status = path.stat()
+        except OSError as error:  # removed a moment ago, or a link to nowhere
+            found[name] = (f"{path}: {error.strerror}", "")
+            continue
         stamp = f"{status.st_size} {status.st_mtime_ns}"
         if known.get(name) != stamp:
             record = _read(Sweep, path)

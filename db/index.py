@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import sqlite3
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -58,8 +59,7 @@ def open_index(workspace: Workspace) -> Index:
 def rebuild(workspace: Workspace) -> Index:
     """The index made anew from the folders alone. Raises SpecError."""
     index = Index(workspace)
-    with index.guarded() as store:
-        store.empty()
+    index.empty()
     index.refresh()
     return index
 
@@ -104,6 +104,14 @@ class Index:
 
     # --------------------------------------------------------------------------------------------------- refreshing
 
+    def empty(self) -> None:
+        """Begin anew; a file that is torn gives way to a new one."""
+        with self.guarded() as store:
+            try:
+                store.empty()
+            except sqlite3.DatabaseError as error:
+                self._store = store.renewed(error)
+
     def refresh(self, runs: Collection[str] | None = None) -> None:
         """Take in what is new in the workspace's folders; doing it twice changes nothing.
 
@@ -113,7 +121,11 @@ class Index:
             self._store.close()
             self._store = self._open()
         with self.guarded() as store:
-            discover.refresh(store, self.workspace, runs)
+            try:
+                discover.refresh(store, self.workspace, runs)
+            except sqlite3.DatabaseError as error:
+                self._store = store.renewed(error)
+                discover.refresh(self._store, self.workspace)
 
     # ------------------------------------------------------------------------------------------------------- asking
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
 from collections.abc import Iterator, Sequence
@@ -15,11 +16,12 @@ from attnctl.cli.estimate import duration, size
 from attnctl.cli.logs import newest_log
 from attnctl.cli.snapshot import take
 from attnctl.config import Config
-from attnctl.records import Cancel
-from attnctl.rundir import Workspace
-from attnctl.state import State, blamed
+from attnctl.records import Cancel, RecordError
+from attnctl.rundir import RunDir, Workspace
+from attnctl.state import State, asked, blamed
 
 if TYPE_CHECKING:
+    from jobs.evidence import HeadOf
     from jobs.history import Told
     from jobs.usage import Usage
 
@@ -42,8 +44,8 @@ def why(
         now = take(config, index, [run_id])
     row, folder = now.rows[0], config.workspace.run(run_id)
     head_of = functools.cache(lambda tag: submissions.head(config.workspace.submission(tag)))
-    told = history.read(folder, head_of)
     spec = folder.read_spec()
+    told = _told(folder, head_of)
     past = history.history(folder, spec, told)
     used = _usage(config.workspace, told)
     known = Known(
@@ -74,18 +76,29 @@ def why(
                 "error": lines,
                 "resources": resources,
                 "advice": advice,
+                "problem": row.problem,
                 "unavailable": now.words,
             }
         )
         return
-    if now.words:
-        output.note(now.words)
+    for words in filter(None, (now.words, row.problem)):
+        output.note(words)
     state = f"{row.state} for {duration(max(0.0, now.at - row.since))}"
     state += f": {row.reason}" if row.reason not in {"", "None", row.state} else ""
     there = "none" if past.checkpoint is None else f"step {past.checkpoint}" + (f" of {row.steps}" if row.steps else "")
     output.pairs({"run": f"{run_id} {row.label} {row.backbone} seed {row.seed}", "state": state, "checkpoint": there})
     _print(timeline, lines, resources)
     output.line(f"\n{advice}")
+
+
+def _told(folder: RunDir, head_of: HeadOf) -> Sequence[Told]:
+    """All attempts; none when a reservation is broken, which the run's own problem tells."""
+    from jobs import history
+
+    try:
+        return history.read(folder, head_of)
+    except RecordError:
+        return ()
 
 
 def _print(
@@ -122,7 +135,9 @@ def _moments(told: Told) -> Iterator[tuple[float, str]]:
         said = " ".join(filter(None, (item.word, reason, f"on {item.nodes}" if item.nodes else "")))
         code = f", exit code {item.exit_code}" if item.exit_code and item.exit_code != "0:0" else ""
         yield item.at, f"{item.source or 'the scheduler'}: {said}{code}"
-    cancel = Cancel.read(told.attempt.cancel)
+    cancel = None
+    with contextlib.suppress(RecordError, OSError):
+        cancel = Cancel.read(told.attempt.cancel)
     if cancel is not None:
         yield cancel.at, f"{cancel.user} on {cancel.host} asked for its end"
     for incarnation in told.attempt.incarnations():
@@ -166,7 +181,9 @@ def _usage(workspace: Workspace, told: Sequence[Told]) -> dict[int, Usage]:
     for item in told:
         if item.request.where != "slurm":
             continue
-        submission = Submission.read(workspace.submission(item.request.tag))
+        submission = None
+        with contextlib.suppress(RecordError, OSError):
+            submission = Submission.read(workspace.submission(item.request.tag))
         mine = [item.attempt.path.parent.parent.name, item.attempt.number]
         if submission is not None and submission.job_id and mine in submission.tasks:
             jobs[f"{submission.job_id}_{submission.tasks.index(mine)}"] = (item.attempt.number, item.request.tag)
@@ -187,7 +204,8 @@ def _memory_asked(told: Sequence[Told], used: dict[int, Usage]) -> int | None:
 
 def _resources(told: Told, used: Usage | None) -> dict[str, Any]:
     """What one attempt asked for and used: by SLURM's accounting, else by the records of its last start."""
-    asked = dict(told.request.resources)
+    request = told.request
+    gpus, minutes = asked(request, "nodes", 1) * asked(request, "gpus_per_node", 0), asked(request, "minutes", 0)
     log = [item for item in told.logs.values() if item.first is not None and item.last is not None]
     seconds = sum((item.last or 0.0) - (item.first or 0.0) for item in log)
     began = min((item.started for item in told.exits if item.started), default=None)
@@ -197,14 +215,13 @@ def _resources(told: Told, used: Usage | None) -> dict[str, Any]:
     if used is not None:
         seconds = used.seconds or seconds
         memory = max(memory or 0, (used.memory_used or 0) << 20) or None
-    gpus = int(asked.get("nodes", 1)) * int(asked.get("gpus_per_node", 0))
     return {
         "attempt": told.attempt.number,
         "where": told.request.where,
-        "nodes": asked.get("nodes"),
+        "nodes": asked(request, "nodes", 1),
         "processes": told.ended.world,
         "gpus": gpus,
-        "minutes": asked.get("minutes"),
+        "minutes": minutes or None,
         "memory_asked": (told.ended.memory or (used.memory_asked if used is not None else None) or 0) << 20 or None,
         "seconds": seconds,
         "cpu_seconds": used.cpu_seconds if used is not None else None,
