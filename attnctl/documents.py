@@ -6,11 +6,26 @@ import json
 import math
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 _LARGEST = float(1 << 53)
 """Up to here a float counts in ones; times, sizes and numbers of steps are all far below."""
+
+
+class RecordError(ValueError):
+    """A file of the workspace that does not hold what its name says, or cannot be read; the message names the file."""
+
+
+def content(path: Path) -> bytes | None:
+    """What a file holds, None when there is none; raises RecordError when it cannot be read."""
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise RecordError(f"{path}: {error.strerror}") from error
 
 
 def loads(data: bytes | str) -> Any:

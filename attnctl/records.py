@@ -12,12 +12,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 from attnctl import documents
+from attnctl.documents import RecordError as RecordError
 
 Where = Literal["slurm", "here"]
-
-
-class RecordError(ValueError):
-    """A file of the workspace that does not hold what its name says; the message names the file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +36,8 @@ class Record:
     @classmethod
     def read(cls, path: Path) -> Self | None:
         """The record in `path`, or None when there is none; raises RecordError."""
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            return cls.decode(path.read_bytes(), path)
-        return None
+        data = documents.content(path)
+        return cls.decode(data, path) if data is not None else None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -157,11 +157,20 @@ class RunDir:
 
 @dataclass(frozen=True)
 class Workspace:
-    """The folder that holds everything. `runs` and `checkpoints` may be put elsewhere by attnctl.toml."""
+    """The folder that holds everything. `runs` and `checkpoints` may be put elsewhere by attnctl.toml.
+
+    group: what is written belongs to the folder's group as well; else what holds code is its writer's alone.
+    """
 
     root: Path
     runs_root: Path | None = None
     checkpoints_root: Path | None = None
+    group: bool = False
+
+    @property
+    def private(self) -> int:
+        """The permissions of a file that holds code; a folder's are these and the right to enter it."""
+        return 0o660 if self.group else 0o600
 
     @property
     def runs(self) -> Path:

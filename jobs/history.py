@@ -5,6 +5,7 @@ Of a log of events only its begin and its end are read, as far back as its last 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Sequence
@@ -158,18 +159,15 @@ def nodes(observed: Sequence[Observed]) -> tuple[str, ...]:
 
 
 def read_log(incarnation: Incarnation) -> Log:
-    """What the events of an incarnation say; an empty answer when there are none."""
+    """What the events of an incarnation say; an empty answer when there are none, or they cannot be read."""
     log = Log()
-    try:
-        with incarnation.events.open("rb") as stream:
-            for line in stream.read(_BLOCK).split(b"\n"):
-                kind = _take_line(log, line)
-                if kind in {Event.PROGRESS, Event.METRICS, Event.CHECKPOINT}:
-                    break
-            for line in _ending(stream):
-                _take_line(log, line)
-    except FileNotFoundError:
-        return log
+    with contextlib.suppress(OSError), incarnation.events.open("rb") as stream:
+        for line in stream.read(_BLOCK).split(b"\n"):
+            kind = _take_line(log, line)
+            if kind in {Event.PROGRESS, Event.METRICS, Event.CHECKPOINT}:
+                break
+        for line in _ending(stream):
+            _take_line(log, line)
     return log
 
 

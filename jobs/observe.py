@@ -112,8 +112,9 @@ def record(attempt: Attempt, observed: Observed) -> None:
 def record_absence(attempt: Attempt, job_id: str, source: str, apart: float) -> bool:
     """Write that the job is unknown: the first time, and once more `apart` seconds later; gives whether it was written.
 
-    The file's name counts what was seen before, so that two commands that look at once write one absence, not two.
+    The file's name counts the files before it, so that two commands that look at once write one absence, not two.
     """
+    count = sum(1 for _ in attempt.observed.glob("*.json")) if attempt.observed.is_dir() else 0
     seen = attempt.observations()
     if seen and seen[-1].word != ABSENT and not slurm.Known(word=seen[-1].word).active:
         return False  # its end is known already: SLURM forgets the ended after a while
@@ -121,7 +122,7 @@ def record_absence(attempt: Attempt, job_id: str, source: str, apart: float) -> 
     if len(before) == 2 or (before and time.time() - before[-1].at < apart):
         return False
     absent = Observed(at=time.time(), job_id=job_id, word=ABSENT, source=source)
-    create_exclusive(attempt.observed / f"absent-{len(seen)}.json", absent.encode())
+    create_exclusive(attempt.observed / f"absent-{count}.json", absent.encode())
     return True
 
 
@@ -135,7 +136,7 @@ def _look_here(workspace: Workspace, placed: Sequence[Placed], changed: set[str]
     supervised: dict[tuple[int, float], bool] = {}
     for item in placed:
         machine, _, pid = (item.job_id or "").rpartition(":")
-        if machine != host:
+        if machine != host or not _is_process(pid):
             words[f"runs that were started on {machine} can only be seen from there"] = None
             continue
         key = (int(pid), item.created)
@@ -153,5 +154,10 @@ def workers(attempt: Attempt, alive: Callable[[int, float], bool] = adopt.alive)
     for observed in reversed(attempt.observations()):
         host, _, pids = observed.nodes.rpartition(":")
         if observed.source == "here" and observed.word == "RUNNING" and host == socket.gethostname():
-            return [int(pid) for pid in pids.split(",") if pid and alive(int(pid), observed.at)]
+            return [int(pid) for pid in pids.split(",") if _is_process(pid) and alive(int(pid), observed.at)]
     return []
+
+
+def _is_process(pid: str) -> bool:
+    """Whether the text is a process's id: whatever else a broken record holds there is asked for nothing."""
+    return pid.isascii() and pid.isdecimal() and 0 < int(pid) < 1 << 31

@@ -62,7 +62,8 @@ def create(workspace: Workspace, submission: Submission) -> bool:
     """Write the intent so that it survives a power cut; False when the tag is taken: another closed it for us."""
     path = workspace.submission(submission.tag)
     # As `encode` does, without its copy of each of the specs' values.
-    created = create_exclusive(path, json.dumps(vars(submission), sort_keys=True).encode() + b"\n")
+    data = json.dumps(vars(submission), sort_keys=True).encode() + b"\n"
+    created = create_exclusive(path, data, mode=workspace.private)
     with path.open("rb") as stream:
         os.fsync(stream.fileno())
     sync_folder(path.parent)
@@ -74,7 +75,8 @@ def change(workspace: Workspace, tag: str, **values: Any) -> None:
     path = workspace.submission(tag)
     start, body, rest = path.read_bytes().partition(_BODY)
     document = _decode(start, path) | values
-    write_atomic(path, json.dumps(document, sort_keys=True).encode()[:-1] + body + rest, durable=True)
+    changed = json.dumps(document, sort_keys=True).encode()[:-1] + body + rest
+    write_atomic(path, changed, durable=True, mode=workspace.private)
 
 
 def _decode(start: bytes, path: Path) -> dict[str, Any]:
