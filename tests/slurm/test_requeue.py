@@ -51,7 +51,7 @@ def test_a_preempted_run_waits_and_goes_on_by_itself(cluster: Cluster, make_spec
 
 @pytest.mark.storm
 def test_a_run_stops_before_its_time_limit_and_goes_on_by_itself(cluster: Cluster, make_specs: Specs) -> None:
-    done = cluster.submit(make_specs(1, **LONG), Resources(minutes=1))
+    done = cluster.submit(make_specs(1, **LONG), Resources(minutes=3))  # of which a start may need one
     (resumed,) = until_trains_again(cluster, done)
     (ended,) = incarnation(cluster, done).exits()
     assert ended.outcome == "timeout"

@@ -12,7 +12,8 @@ from faults import FAULTS, restore
 from harness import Hit, Size, Storm, StormError, Sweep, end_jobs, small_disk
 from report import Report, judge
 
-SHORT_KINDS = [kind for kind in FAULTS if kind not in {"killed reserving", "killed after sbatch"}]
+LENGTHY = {"killed reserving", "killed after sbatch", "time limit"}
+SHORT_KINDS = [kind for kind in FAULTS if kind not in LENGTHY]
 SEED = int(os.environ.get("SEED", "1"))
 
 
@@ -37,8 +38,7 @@ def weather(
             end_jobs(storm)
 
 
-@pytest.mark.storm
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_a_short_storm_ends_with_the_numbers_of_calm_weather(calm: Sweep, tmp_path: Path) -> None:
     report = weather(calm, SHORT, SHORT_KINDS, SEED, tmp_path)
     tell(report, "short")
@@ -55,7 +55,7 @@ def test_a_long_storm_ends_with_the_numbers_of_calm_weather(slurm_conf: str, tmp
 
 
 @pytest.mark.storm
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize(
     ("off", "words"),
     [
