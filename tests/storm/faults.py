@@ -160,7 +160,7 @@ def node_down(storm: Storm) -> Met:
 def node_up(node: str) -> None:
     """The node takes jobs again."""
     slurm("scontrol", "update", f"nodename={node}", "state=resume", check=False)
-    assert until(lambda: "down" not in slurm("sinfo", "-h", "-n", node, "-o", "%T")), node
+    assert until(lambda: not re.search("down|drain", slurm("sinfo", "-h", "-n", node, "-o", "%T"))), node
 
 
 def slurmd_killed(storm: Storm) -> Met:
@@ -320,5 +320,5 @@ def restore(storm: Storm) -> None:
     for node in slurm("sinfo", "-h", "-N", "-o", "%N", "-p", "main").split():
         if not psutil.pid_exists(daemon(node)):
             start_slurmd(node)
-        if "down" in slurm("sinfo", "-h", "-n", node, "-p", "main", "-o", "%T"):
+        if re.search("down|drain", slurm("sinfo", "-h", "-n", node, "-p", "main", "-o", "%T")):
             node_up(node)
