@@ -41,7 +41,7 @@ class StormError(AssertionError):
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """How much is trained. single, four: runs at world 1 and at world 4. pace: seconds after each step, in a storm."""
+    """How much is trained. single, four: runs at world 1 and at world 4. pace: seconds of a step in a storm, at least."""
 
     single: int
     four: int
@@ -261,7 +261,7 @@ class Storm(Sweep):
         self.settle(patience)
 
     def train_slowly(self, pace: float) -> None:
-        """Seconds that trainings wait after each step; 0 when nothing is to meet them any more."""
+        """Seconds that each step takes at least; 0 when nothing is to meet the trainings any more."""
         write_atomic(self.pace, str(min(pace, MOST_PACE)).encode())
 
 

@@ -3,8 +3,8 @@
 STORM_OFF    protections to switch off, a comma list of fencing, adoption, deduplication: the storm must then fail
 STORM_DIE    where a command kills itself: submit:reserve, submit:before, submit:after, ingest:<n>
 STORM_TRACE  a folder in which rank 0 notes each step that it trains: `<run>-<attempt>.<incarnation>`
-STORM_PACE   a file with the seconds that a training waits after each step, so that faults meet live ones on a fast
-             machine, too; before its end it waits for longer, until the file says 0
+STORM_PACE   a file with the seconds that each step of a training takes at least, so that faults meet live ones on a fast
+             machine, too; before its end they take longer, until the file says 0
 STORM_HASTE  seconds that sbatch is taken to need at most: an intent is closed after twice that
 """
 
@@ -40,19 +40,18 @@ def doubled(module):
 
 
 LONGEST = 3.0
-"""Seconds that a training waits after a step of its last two epochs."""
+"""Seconds that each step of a training's last two epochs takes at least."""
 
 
-def wait(trainer):
-    """As the storm's pace says; not when it is told to stop."""
+def wait(trainer, began):
+    """As the storm's pace says, but not when it is told to stop. began: when the step did."""
     try:
         pace = float(pathlib.Path(os.environ["STORM_PACE"]).read_text())
     except (KeyError, OSError, ValueError):
         return
     if pace and trainer.steps - trainer.position.step <= 2 * trainer.data.steps_per_epoch:
         pace = LONGEST
-    end = time.monotonic() + pace
-    while time.monotonic() < end and not trainer.around.signals.received:
+    while time.monotonic() < began + pace and not trainer.around.signals.received:
         time.sleep(0.05)
 
 
@@ -62,13 +61,14 @@ def watched(module):
     original = module.Trainer._step
 
     def step(self, batches):
+        began = time.monotonic()
         original(self, batches)
         folder = os.environ.get("STORM_TRACE")
         if folder and self.group.first:
             number, restart = self.around.token
             with pathlib.Path(folder, f"{self.around.run.id}-{number}.{restart}").open("a") as stream:
                 stream.write(f"{self.position.step} {time.time()}\n")
-        wait(self)
+        wait(self, began)
 
     module.Trainer._step = step
 
