@@ -125,6 +125,16 @@ OUTCOMES: dict[str, State] = {
 }
 """The outcomes that an exit record can hold."""
 
+_SAID: dict[str, str] = {
+    "timeout": "it stopped before its time limit",
+    "preempted": "SLURM asked it to stop",
+    "interrupted": "it was asked to stop",
+}
+"""Reasons of ends that leave no message."""
+
+_MEMORY = re.compile(r"memory limit|\boom[-_ ]?kill", re.IGNORECASE)
+"""What SLURM's step daemon writes into a job's log when it ends it for its memory, while the state is only FAILED."""
+
 _KILLED = re.compile(r"9:0|137:0|\d+:9")
 """Exit codes of a process that got SIGKILL: as SLURM's srun gives it, as a shell does, and as the system does."""
 
@@ -198,6 +208,8 @@ def _from_word(last: Observed, evidence: Evidence) -> Verdict:
     state = SCHEDULER_WORDS.get(last.word, State.RUNNING)
     if state.active:
         return Verdict(state, last.reason, last.at)
+    if state is State.ERROR and _MEMORY.search(last.reason) and blamed(evidence.exits) is None:
+        return Verdict(State.OUT_OF_MEMORY, last.reason, last.at)
     if state in {State.ERROR, State.LOST} and evidence.exits:
         return _from_exits(evidence)
     if evidence.cancel is not None and state in {State.CANCELLED, State.ERROR, State.LOST}:
@@ -229,7 +241,11 @@ def _from_exits(evidence: Evidence) -> Verdict:
     if any(record.requeued for record in exits) and not _over(evidence, since=cause.at):
         return Verdict(State.QUEUED, f"starts again after {cause.outcome}", cause.at)
     where = f"rank {cause.rank}: " if evidence.world > 1 else ""
-    return Verdict(OUTCOMES.get(cause.outcome, State.ERROR), where + (cause.message or cause.outcome), cause.at)
+    return Verdict(
+        OUTCOMES.get(cause.outcome, State.ERROR),
+        where + (cause.message or _SAID.get(cause.outcome, cause.outcome)),
+        cause.at,
+    )
 
 
 def _over(evidence: Evidence, since: float) -> bool:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import socket
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from attnctl.files import create_exclusive, write_atomic
@@ -18,6 +21,8 @@ from jobs import adopt, slurm, submissions
 ABSENT_APART = 10.0
 """Seconds between the two absences that prove a loss on SLURM: its records lag by up to 5."""
 
+_TAIL = 1 << 14  # bytes of a log that are looked at
+_MEMORY = re.compile(rb"^slurmstepd\S*: error: (.*(?:memory limit|oom[-_ ]?kill).*)$", re.MULTILINE | re.IGNORECASE)
 _USUAL = {"", "None", "Priority", "Resources", "Dependency", "BeginTime", "JobArrayTaskLimit", "Cleaning"}
 
 
@@ -53,6 +58,8 @@ def _ask_slurm(workspace: Workspace, placed: Sequence[Placed], changed: set[str]
     words = dict.fromkeys(elsewhere.values())
     for item in placed:
         answer = answers[item.job_id or ""]
+        if isinstance(answer, slurm.Known) and answer.word == "FAILED":
+            answer = replace(answer, reason=_of_memory(workspace, item) or answer.reason)
         if isinstance(answer, slurm.Unavailable):
             words[f"SLURM does not answer: {answer.words}"] = None
             continue
@@ -60,6 +67,17 @@ def _ask_slurm(workspace: Workspace, placed: Sequence[Placed], changed: set[str]
         if told and _record_answer(workspace.run(item.run).attempt(item.attempt), item.job_id or "", answer):
             changed.add(item.run)
     return "; ".join(words) or None
+
+
+def _of_memory(workspace: Workspace, item: Placed) -> str | None:
+    """What SLURM wrote into the job's log when it ended it for its memory: without cgroups no state says so."""
+    for path in sorted(workspace.submission_logs(item.tag).glob(f"{item.job_id}_*_log.out")):
+        with contextlib.suppress(OSError), path.open("rb") as stream:
+            stream.seek(max(0, path.stat().st_size - _TAIL))
+            found = _MEMORY.search(stream.read())
+            if found is not None:
+                return found[1].decode(errors="replace").strip()[:200]
+    return None
 
 
 def _other_clusters(workspace: Workspace, tags: set[str]) -> dict[str, str]:

@@ -12,10 +12,11 @@ import typer
 
 from attnctl.advice import Known, advise
 from attnctl.cli import complete, context, output
-from attnctl.cli.estimate import duration, size
+from attnctl.cli.estimate import duration
 from attnctl.cli.logs import newest_log
 from attnctl.cli.snapshot import take
 from attnctl.config import Config
+from attnctl.policy import Asked, decide
 from attnctl.records import Cancel, RecordError
 from attnctl.rundir import RunDir, Workspace
 from attnctl.state import State, asked, blamed
@@ -57,8 +58,9 @@ def why(
         norm_batch=spec.recipe.norm_batch,
     )
     advice = advise(row.verdict, known)
-    timeline = [(moment, item.attempt.number, words) for item in told for moment, words in _story(item)]
     failing = row.verdict.state not in {State.COMPLETED, State.NEW} and not row.verdict.state.active
+    planned = decide(past, config.resume, Asked(named={run_id})) if failing and told else None
+    timeline = [(moment, item.attempt.number, words) for item in told for moment, words in _story(item)]
     lines = _error(config, told[-1]) if told and failing else []
     resources = [_resources(item, used.get(item.attempt.number)) for item in told]
     if as_json:
@@ -73,6 +75,8 @@ def why(
                 "checkpoint_gone": past.gone,
                 "steps": row.steps,
                 "history": [{"at": at, "attempt": number, "words": words} for at, number, words in timeline],
+                "action": str(planned.action) if planned is not None else None,
+                "action_words": planned.words if planned is not None else None,
                 "error": lines,
                 "resources": resources,
                 "advice": advice,
@@ -86,7 +90,10 @@ def why(
     state = f"{row.state} for {duration(max(0.0, now.at - row.since))}"
     state += f": {row.reason}" if row.reason not in {"", "None", row.state} else ""
     there = "none" if past.checkpoint is None else f"step {past.checkpoint}" + (f" of {row.steps}" if row.steps else "")
-    output.pairs({"run": f"{run_id} {row.label} {row.backbone} seed {row.seed}", "state": state, "checkpoint": there})
+    facts = {"run": f"{run_id} {row.label} {row.backbone} seed {row.seed}", "state": state, "checkpoint": there}
+    if planned is not None:
+        facts["resume"] = ": ".join(filter(None, (str(planned.action), planned.words)))
+    output.pairs(facts)
     _print(timeline, lines, resources)
     output.line(f"\n{advice}")
 
@@ -158,6 +165,8 @@ def _moments(told: Told) -> Iterator[tuple[float, str]]:
 def _error(config: Config, told: Told) -> list[str]:
     """The last lines of the rank that failed first: of its traceback, else of its log."""
     cause = blamed(told.exits)
+    if cause is not None and cause.outcome == "diverged":
+        return []  # where the loop noticed it tells nothing
     if cause is not None and cause.traceback:
         return cause.traceback.strip().splitlines()[-_LINES:]
     silent = sorted(set(range(told.ended.world)) - {item.rank for item in told.exits})
@@ -240,15 +249,20 @@ def _row(item: dict[str, Any]) -> list[str]:
         if item[name]
     ]
     limit = f" of {duration(60 * item['minutes'])}" if item["minutes"] else ""
-    asked = f" of {size(item['memory_asked'])}" if item["memory_asked"] else ""
+    asked = f" of {_memory(item['memory_asked'])}" if item["memory_asked"] else ""
     return [
         str(item["attempt"]),
         ", ".join(counted).replace("gpu", "GPU") + (", on SLURM" if item["where"] == "slurm" else ", here"),
         duration(item["seconds"]) + limit,
-        (size(item["memory_used"]) if item["memory_used"] else "?") + asked,
-        size(item["gpu_memory_used"]) if item["gpu_memory_used"] else "",
+        (_memory(item["memory_used"]) if item["memory_used"] else "?") + asked,
+        _memory(item["gpu_memory_used"]) if item["gpu_memory_used"] else "",
         duration(item["gpu_seconds"]) if item["gpus"] else "",
     ]
+
+
+def _memory(count: int) -> str:
+    """Bytes as SLURM writes an amount of memory: `200M`, `3.5G`; what was asked for is shown as it was."""
+    return f"{count / (1 << 30):.3g}G" if count >= 1 << 30 else f"{count >> 20}M"
 
 
 def _clock(moment: float) -> str:

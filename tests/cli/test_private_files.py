@@ -77,7 +77,7 @@ def test_a_users_module_is_kept_in_a_folder_of_their_own(folder: Path, attnctl: 
 
 
 def test_a_lab_shares_all(folder: Path, attnctl: Run) -> None:
-    assert asked(folder, "[paths]\ngroup = true\n").workspace.group
+    (folder / "attnctl.toml").write_text("[paths]\ngroup = true\n")
     assert attnctl("status").code == 0  # every command takes the group's umask
     found = asked(folder, "[paths]\ngroup = true\n")
     workspace = found.workspace
