@@ -30,7 +30,7 @@ bench: $(BIN)/.attnctl-dev ## speed, as ratios to peers and limits
 	else echo "submission, status: left out, they need the SLURM of make slurm-up"; fi
 
 SEED ?= 1
-storm: $(BIN)/.attnctl-dev ## faults over 40 runs on that SLURM (half an hour): make storm SEED=1
+storm: $(BIN)/.attnctl-dev ## faults over 40 runs on that SLURM (half an hour and more): make storm SEED=1
 	SEED=$(SEED) STORM_REPORTS=$(CURDIR)/build/storm $(BIN)/python -m pytest -m storm -s tests/slurm tests/storm
 
 slurm-up: ## a real SLURM of four virtual nodes on this machine (Debian; root once, for the packages)

@@ -177,7 +177,7 @@ def slurmd_killed(storm: Storm) -> Met:
     throttle(array, 2 * storm.size.parallel)  # its other tasks have taken the place of these by now
     number, restart = one.incarnation.token
     successor = storm.trace / f"{one.run}-{number}.{restart + 1}"
-    overtaken = until(lambda: successor.exists() and len(successor.read_text().splitlines()) > EPOCH, PATIENCE / 2)
+    overtaken = until(lambda: successor.exists() and len(successor.read_text().splitlines()) > EPOCH)
     start_slurmd(node)
     node_up(node)
     throttle(array, storm.size.parallel)

@@ -28,7 +28,7 @@ MINUTES = "10"
 FOUR = ["--norm-batch", "32", "--nodes", "2", "--tasks-per-node", "2"]
 ALONE = ["--norm-batch", "64"]
 """Two virtual replicas in one process: its steps accumulate."""
-PATIENCE = 600.0
+PATIENCE = 1200.0
 """Seconds without a run's end after which a storm is given up."""
 ANSWER = 1.5
 """Seconds that `resume` takes on an idle machine; where it takes longer the faults do, too, and the runs wait."""
