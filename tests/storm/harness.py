@@ -41,7 +41,7 @@ class StormError(AssertionError):
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """How much is trained. single, four: runs at world 1 and at world 4. pace: seconds of a step in a storm, at least."""
+    """How much is trained. single, four: runs at world 1 and at world 4. pace: least seconds of a step in a storm."""
 
     single: int
     four: int

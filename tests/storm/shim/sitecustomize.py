@@ -3,8 +3,8 @@
 STORM_OFF    protections to switch off, a comma list of fencing, adoption, deduplication: the storm must then fail
 STORM_DIE    where a command kills itself: submit:reserve, submit:before, submit:after, ingest:<n>
 STORM_TRACE  a folder in which rank 0 notes each step that it trains: `<run>-<attempt>.<incarnation>`
-STORM_PACE   a file with the seconds that each step of a training takes at least, so that faults meet live ones on a fast
-             machine, too; before its end they take longer, until the file says 0
+STORM_PACE   a file with the seconds that each step of a training takes at least, so that faults meet live ones on a
+             fast machine, too; before its end they take longer, until the file says 0
 STORM_HASTE  seconds that sbatch is taken to need at most: an intent is closed after twice that
 """
 
