@@ -69,6 +69,8 @@ CASES = {
     "failed without a word": (evidence(observations=said("FAILED", exit_code="1:0")), State.ERROR),
     "killed by signal 9": (evidence(observations=said("FAILED", exit_code="0:9")), State.KILLED),
     "killed, as srun tells it": (evidence(observations=said("FAILED", exit_code="9:0")), State.KILLED),
+    "told to stop before it could listen": (evidence(observations=said("FAILED", exit_code="12:0")), State.KILLED),
+    "an exit code that is no signal's": (evidence(observations=said("FAILED", exit_code="2:0")), State.ERROR),
     "killed, as a shell tells it": (evidence(observations=said("FAILED", exit_code="137:0")), State.KILLED),
     "killed for its memory, where only the log tells it": (
         evidence(observations=said("FAILED", exit_code="9:0", reason="Exceeded job memory limit")),
