@@ -136,8 +136,8 @@ _MEMORY = re.compile(r"memory limit|\boom[-_ ]?kill", re.IGNORECASE)
 """What SLURM's step daemon writes into a job's log when it ends it for its memory, while the state is only FAILED."""
 
 _KILLED = re.compile(r"(9|12|15|137|140|143):0|\d+:(9|12|15)")
-"""Exit codes of a process that got SIGKILL, or a notice (SIGUSR2, SIGTERM) before its Python could listen: as SLURM's srun
-gives it, as a shell does, and as the system does."""
+"""Exit codes of a process that got SIGKILL, or a notice (SIGUSR2, SIGTERM) before its Python could listen: as SLURM's
+srun gives it, as a shell does, and as the system does."""
 
 _MOST = 1 << 20
 """Nodes, processes, cores or minutes that an attempt can have asked for."""
