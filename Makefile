@@ -25,12 +25,12 @@ lint: $(BIN)/.attnctl-dev ## ruff, mypy --strict, import-linter
 	$(BIN)/lint-imports
 
 bench: $(BIN)/.attnctl-dev ## speed, as ratios to peers and limits
-	for one in startup ingestion status training; do $(BIN)/python benchmarks/$$one.py || exit 1; done
-	@if [ -f .slurm/env.sh ]; then . .slurm/env.sh && $(BIN)/python benchmarks/submission.py; \
-	else echo "submission: left out, it needs the SLURM of make slurm-up"; fi
+	for one in startup ingestion training checkpoint; do $(BIN)/python benchmarks/$$one.py || exit 1; done
+	@if [ -f .slurm/env.sh ]; then . .slurm/env.sh && $(BIN)/python benchmarks/submission.py && $(BIN)/python benchmarks/status.py; \
+	else echo "submission, status: left out, they need the SLURM of make slurm-up"; fi
 
 SEED ?= 1
-storm: $(BIN)/.attnctl-dev ## faults over 40 runs on that SLURM (half an hour): make storm SEED=1
+storm: $(BIN)/.attnctl-dev ## faults over 40 runs on that SLURM (half an hour and more): make storm SEED=1
 	SEED=$(SEED) STORM_REPORTS=$(CURDIR)/build/storm $(BIN)/python -m pytest -m storm -s tests/slurm tests/storm
 
 slurm-up: ## a real SLURM of four virtual nodes on this machine (Debian; root once, for the packages)

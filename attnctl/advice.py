@@ -39,8 +39,9 @@ _SENTENCES: Mapping[State, str] = {
     State.NODE_FAILURE: "The node broke, not the run: `attnctl resume {run}` goes on from {checkpoint} on another one.",
     State.TIMEOUT: "Its time was up: `attnctl resume {run}` goes on from {checkpoint}; a longer --time saves starts.",
     State.OUT_OF_MEMORY: "It needs more than {memory}: `attnctl resume {run}` gives it more, --mem says how much.",
-    State.CUDA_OUT_OF_MEMORY: "One forward of {norm_batch} images does not fit: resume it on a larger GPU "
-    "(--partition, --constraint); a smaller --norm-batch is another run.",
+    State.CUDA_OUT_OF_MEMORY: "One forward of {norm_batch} images does not fit: `attnctl resume {run}` tries more "
+    "processes where its batch allows; a larger GPU (--partition, --constraint) is surer, and a smaller --norm-batch "
+    "is another run.",
     State.DIVERGED: "Its loss is no number any more: a lower --lr, --clip-norm or fp32 is another run to sweep.",
     State.STALLED: "Its loop stood still: look at the data's file system and the node, then `attnctl resume {run}`.",
     State.ERROR: "Mend what the error says, then `attnctl resume --force {run}`.",

@@ -230,9 +230,10 @@ class _Reader(Located):
         return str(value).lower() if isinstance(value, bool) else str(value)
 
     def _workspace(self, section: Mapping[str, Any]) -> Workspace:
-        self.known(section, ("runs", "checkpoints"), "paths")
-        roots = {key: self.path(value, "paths", key) for key, value in section.items()}
-        return Workspace(self.file.parent, roots.get("runs"), roots.get("checkpoints"))
+        self.known(section, ("runs", "checkpoints", "group"), "paths")
+        roots = {key: self.path(value, "paths", key) for key, value in section.items() if key != "group"}
+        group = self.typed(section.get("group", False), bool, "paths", "group")
+        return Workspace(self.file.parent, roots.get("runs"), roots.get("checkpoints"), group)
 
     def _data(self, section: Mapping[str, Any]) -> DataRoots:
         built_in = set(section) <= {"root", "stage", *datasets.DATASETS}  # else look at the installed packages

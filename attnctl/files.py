@@ -5,17 +5,23 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import stat
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+GROUP_UMASK = 0o007
+"""Of a process that writes for a whole group."""
 
-def write_atomic(path: Path, data: bytes, *, durable: bool = False) -> None:
-    """Replace `path` by `data` in one step; `durable` also survives a power cut."""
+
+def write_atomic(path: Path, data: bytes, *, durable: bool = False, mode: int | None = None) -> None:
+    """Replace `path` by `data` in one step; `durable` also survives a power cut. mode: its permissions."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         with aside.open("wb") as stream:
+            if mode is not None:
+                os.fchmod(stream.fileno(), mode)
             stream.write(data)
             if durable:
                 stream.flush()
@@ -55,8 +61,8 @@ def made_aside(path: Path) -> Iterator[Path]:
                 rest.unlink(missing_ok=True)
 
 
-def create_exclusive(path: Path, data: bytes) -> bool:
-    """Create `path` with `data`, whole or not at all; False when it is somebody else's already.
+def create_exclusive(path: Path, data: bytes, *, mode: int | None = None) -> bool:
+    """Create `path` with `data`, whole or not at all; False when it is somebody else's already. mode: its permissions.
 
     The data is written aside and linked into place, so that no reader sees half of it. A link over NFS can report
     failure although it was made, so what stands there is read back and compared: `data` must be unique to its maker.
@@ -64,13 +70,30 @@ def create_exclusive(path: Path, data: bytes) -> bool:
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        aside.write_bytes(data)
+        with aside.open("wb") as stream:
+            if mode is not None:
+                os.fchmod(stream.fileno(), mode)
+            stream.write(data)
         os.link(aside, path)
     except FileExistsError:
-        return path.read_bytes() == data
+        with contextlib.suppress(FileNotFoundError):  # it is gone again, or a link to nowhere: not ours either way
+            return path.read_bytes() == data
+        return False
     finally:
         aside.unlink(missing_ok=True)
     return True
+
+
+def private_folder(path: Path, mode: int) -> None:
+    """Make a folder with the files' permissions `mode`, and the right to enter it for those who may read.
+
+    One that is there already, and is ours, gets them too; for a group, what is made in it is the group's.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    wanted = mode | (mode & 0o444) >> 2 | (0o2000 if mode & 0o070 else 0)
+    status = path.stat()
+    if status.st_uid == os.getuid() and stat.S_IMODE(status.st_mode) != wanted:
+        path.chmod(wanted)
 
 
 def sync_folder(folder: Path) -> None:

@@ -8,7 +8,7 @@ Each class of end has a mode, which the settings may change:
 | progress | if its last attempt left a newer checkpoint than it began with, or it gets more time now |
 | once | one time more, then only after a newer checkpoint |
 | memory | with more memory, up to a cap |
-| ranks | with more processes, as many as can share its batch |
+| ranks | with more processes that can share its batch; where that did not help, when another place is named |
 | place | when another place is named: a partition, a profile or more GPUs |
 | asked | when it is named, or its class is |
 | forced | with --force |
@@ -42,8 +42,9 @@ DEFAULT_MODES: Mapping[State, Mode] = {
     State.DISK_FULL: "again",
     State.TIMEOUT: "progress",
     State.OUT_OF_MEMORY: "memory",
-    # A process holds one forward of norm_batch images, however many processes share the batch.
-    State.CUDA_OUT_OF_MEMORY: "place",
+    # Never a smaller norm_batch, which is another run. With more processes each has fewer forwards a step, and with
+    # one alone holds no gradients beside it; but that one is of norm_batch images, so this is tried only once.
+    State.CUDA_OUT_OF_MEMORY: "ranks",
     State.KILLED: "once",
     State.STALLED: "once",
     State.ERROR: "forced",
@@ -59,6 +60,7 @@ HELD = re.compile(r"the same error in \d+ runs: (.*)", re.DOTALL)
 """What such a message holds."""
 _VARYING = re.compile(r"0x[0-9a-fA-F]+|\b[0-9a-f]{8,}\b|[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 _TRAILING = 300
+_PLACE = "name a --partition, --constraint or --profile with larger GPUs"
 
 
 class Action(StrEnum):
@@ -248,7 +250,7 @@ def _refusal(mode: Mode, history: History, asked: Asked) -> str | None:
     if mode == "once" and fruitless(history) > 1:
         return f"twice in a row without a checkpoint after step {newest.began}"
     if mode == "place" and not asked.place:
-        return "a GPU with more memory helps, more processes do not: name a --partition, --constraint or --profile"
+        return f"a GPU with more memory helps, more processes do not: {_PLACE}"
     return None
 
 
@@ -280,12 +282,15 @@ def _more_memory(history: History, rules: Rules, asked: Asked) -> Decision:
 
 
 def _more_ranks(history: History, asked: Asked) -> Decision:
-    had = history.newest.world
+    newest, had = history.newest, history.newest.world
     more = [world for world in sorted(history.worlds) if world > had]
-    if not more:
+    fewer = history.attempts[-2] if fruitless(history) > 1 else newest
+    if not more or fewer.world < had:
         if asked.force:
             return _again(history)
-        words = f"it had {had} processes, and no more can share its batch"
+        words = f"with {had} processes instead of {fewer.world} it ended so again: {_PLACE}"
+        if fewer.world >= had:
+            words = f"it had {had} process{'' if had == 1 else 'es'}, and no more can share its batch: {_PLACE}"
         return Decision(run=history.run, action=Action.FORCE, words=words)
     words = f"{had} to {more[0]} processes"
     return Decision(run=history.run, action=Action.MORE_RANKS, words=words, world=more[0])

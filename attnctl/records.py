@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
+from attnctl import documents
+from attnctl.documents import RecordError as RecordError
+
 Where = Literal["slurm", "here"]
-
-
-class RecordError(ValueError):
-    """A file of the workspace that does not hold what its name says; the message names the file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,20 +29,15 @@ class Record:
     def decode(cls, data: bytes | str, source: object = "record") -> Self:
         """The record that `encode` gave; raises RecordError naming `source`."""
         try:
-            document = json.loads(data)
-            known = {item.name for item in dataclasses.fields(cls)}
-            return cls(**{name: value for name, value in document.items() if name in known})
-        except (ValueError, TypeError, AttributeError) as error:
+            return cls(**documents.values(cls, documents.loads(data)))
+        except (ValueError, TypeError) as error:
             raise RecordError(f"{source} is not a {cls.__name__} record: {error}") from error
 
     @classmethod
     def read(cls, path: Path) -> Self | None:
         """The record in `path`, or None when there is none; raises RecordError."""
-        try:
-            data = path.read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        return cls.decode(data, path)
+        data = documents.content(path)
+        return cls.decode(data, path) if data is not None else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +94,10 @@ class Submission(Record):
     cluster: str | None = None
     failed: str | None = None
     """The scheduler's own words, when it refused the array."""
+
+    def __post_init__(self) -> None:
+        if not all(len(task) == 2 and isinstance(task[0], str) and type(task[1]) is int for task in self.tasks):
+            raise ValueError("its tasks are not pairs of a run and an attempt")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -295,6 +293,6 @@ def read_events(data: bytes) -> Iterator[dict[str, Any]]:
     """The events in a piece of events.jsonl; a torn or foreign line is left out, as a killed writer leaves one."""
     for line in data.splitlines():
         with contextlib.suppress(ValueError):
-            event = json.loads(line)
-            if isinstance(event, dict) and "kind" in event:
+            event = documents.loads(line)
+            if isinstance(event, dict) and isinstance(event.get("kind"), str):
                 yield event

@@ -31,11 +31,16 @@ import contextlib
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from attnctl.records import Exit, Imported, ImportedFile, Observed, RecordError, Speed
+from attnctl import documents
+from attnctl.records import Exit, Imported, ImportedFile, Observed, Record, RecordError, Speed
 from attnctl.spec import RunSpec
+
+R = TypeVar("R", bound=Record)
 
 
 @dataclass(frozen=True)
@@ -69,9 +74,8 @@ class Incarnation:
         return self.path / f"log.{rank}.txt"
 
     def exits(self) -> list[Exit]:
-        """The exit records there are, by rank."""
-        found = [Exit.read(path) for path in self.path.glob("exit.*.json")]
-        return sorted((record for record in found if record), key=lambda record: record.rank)
+        """The whole exit records there are, by rank; a broken one is no evidence."""
+        return sorted(_whole(Exit, self.path.glob("exit.*.json")), key=lambda record: record.rank)
 
 
 @dataclass(frozen=True)
@@ -110,9 +114,9 @@ class Attempt:
         return [self.incarnation(number) for number in _numbered(self.path)]
 
     def observations(self) -> list[Observed]:
-        """What the scheduler said, oldest first."""
-        found = [Observed.read(path) for path in self.observed.glob("*.json")] if self.observed.is_dir() else []
-        return sorted((record for record in found if record), key=lambda record: record.at)
+        """What the scheduler said, oldest first; a broken record says nothing."""
+        files = self.observed.glob("*.json") if self.observed.is_dir() else ()
+        return sorted(_whole(Observed, files), key=lambda record: record.at)
 
 
 @dataclass(frozen=True)
@@ -140,11 +144,12 @@ class RunDir:
     def read_spec(self) -> RunSpec:
         """The run's spec; raises RecordError when it is missing, broken or another run's."""
         try:
-            spec = RunSpec.from_json(json.loads(self.spec.read_bytes()))
-        except (OSError, ValueError) as error:
+            spec = RunSpec.from_json(documents.loads(self.spec.read_bytes()))
+            found = spec.id
+        except (OSError, ValueError, TypeError) as error:  # TypeError: what cannot be hashed, or is no JSON value
             raise RecordError(f"{self.spec} is not a run's spec: {error}") from error
-        if spec.id != self.id:
-            raise RecordError(f"{self.spec} is the spec of run {spec.id}, not of {self.id}")
+        if found != self.id:
+            raise RecordError(f"{self.spec} is the spec of run {found}, not of {self.id}")
         return spec
 
     def attempt(self, number: int) -> Attempt:
@@ -158,11 +163,20 @@ class RunDir:
 
 @dataclass(frozen=True)
 class Workspace:
-    """The folder that holds everything. `runs` and `checkpoints` may be put elsewhere by attnctl.toml."""
+    """The folder that holds everything. `runs` and `checkpoints` may be put elsewhere by attnctl.toml.
+
+    group: what is written belongs to the folder's group as well; else what holds code is its writer's alone.
+    """
 
     root: Path
     runs_root: Path | None = None
     checkpoints_root: Path | None = None
+    group: bool = False
+
+    @property
+    def private(self) -> int:
+        """The permissions of a file that holds code; a folder's are these and the right to enter it."""
+        return 0o660 if self.group else 0o600
 
     @property
     def runs(self) -> Path:
@@ -221,11 +235,7 @@ class Workspace:
 
     def speeds(self) -> list[Speed]:
         """The measurements there are, newest first; a broken file is none."""
-        found = []
-        for path in (self.root / "bench").glob("*.json"):
-            with contextlib.suppress(RecordError):
-                found.append(Speed.read(path))
-        return sorted((speed for speed in found if speed), key=lambda speed: -speed.at)
+        return sorted(_whole(Speed, (self.root / "bench").glob("*.json")), key=lambda speed: -speed.at)
 
     def import_file(self, import_id: str) -> Path:
         """The file of one import."""
@@ -247,6 +257,16 @@ class Workspace:
     def sweep(self, name: str) -> Path:
         """The file of one sweep."""
         return self.sweeps / f"{name}.json"
+
+
+def _whole(kind: type[R], files: Iterable[Path]) -> list[R]:
+    """The records in these files, but for the broken ones; the index tells which those are."""
+    found = []
+    for path in files:
+        with contextlib.suppress(RecordError, OSError):
+            record = kind.read(path)
+            found += [record] if record is not None else []
+    return found
 
 
 def _numbered(folder: Path) -> list[int]:

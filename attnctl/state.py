@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from attnctl.records import Cancel, Exit, Observed
+from attnctl.records import Cancel, Exit, Observed, Request
 
 
 class State(StrEnum):
@@ -125,8 +125,22 @@ OUTCOMES: dict[str, State] = {
 }
 """The outcomes that an exit record can hold."""
 
-_KILLED = re.compile(r"9:0|137:0|\d+:9")
-"""Exit codes of a process that got SIGKILL: as SLURM's srun gives it, as a shell does, and as the system does."""
+_SAID: dict[str, str] = {
+    "timeout": "it stopped before its time limit",
+    "preempted": "SLURM asked it to stop",
+    "interrupted": "it was asked to stop",
+}
+"""Reasons of ends that leave no message."""
+
+_MEMORY = re.compile(r"memory limit|\boom[-_ ]?kill", re.IGNORECASE)
+"""What SLURM's step daemon writes into a job's log when it ends it for its memory, while the state is only FAILED."""
+
+_KILLED = re.compile(r"(9|12|15|137|140|143):0|\d+:(9|12|15)")
+"""Exit codes of a process that got SIGKILL, or a notice (SIGUSR2, SIGTERM) before its Python could listen: as SLURM's
+srun gives it, as a shell does, and as the system does."""
+
+_MOST = 1 << 20
+"""Nodes, processes, cores or minutes that an attempt can have asked for."""
 
 _DISK_FULL = "74:0"
 """The exit code of a worker that could not even write its exit record for want of space."""
@@ -195,6 +209,8 @@ def _from_word(last: Observed, evidence: Evidence) -> Verdict:
     state = SCHEDULER_WORDS.get(last.word, State.RUNNING)
     if state.active:
         return Verdict(state, last.reason, last.at)
+    if state is State.ERROR and _MEMORY.search(last.reason) and blamed(evidence.exits) is None:
+        return Verdict(State.OUT_OF_MEMORY, last.reason, last.at)
     if state in {State.ERROR, State.LOST} and evidence.exits:
         return _from_exits(evidence)
     if evidence.cancel is not None and state in {State.CANCELLED, State.ERROR, State.LOST}:
@@ -226,7 +242,11 @@ def _from_exits(evidence: Evidence) -> Verdict:
     if any(record.requeued for record in exits) and not _over(evidence, since=cause.at):
         return Verdict(State.QUEUED, f"starts again after {cause.outcome}", cause.at)
     where = f"rank {cause.rank}: " if evidence.world > 1 else ""
-    return Verdict(OUTCOMES.get(cause.outcome, State.ERROR), where + (cause.message or cause.outcome), cause.at)
+    return Verdict(
+        OUTCOMES.get(cause.outcome, State.ERROR),
+        where + (cause.message or _SAID.get(cause.outcome, cause.outcome)),
+        cause.at,
+    )
 
 
 def _over(evidence: Evidence, since: float) -> bool:
@@ -240,3 +260,14 @@ def blamed(exits: Sequence[Exit]) -> Exit | None:
     """The exit record of the rank that failed first of its own accord."""
     own = [record for record in exits if record.outcome != "completed" and not record.secondary]
     return min(own, key=lambda record: record.at, default=None)
+
+
+def world(request: Request) -> int:
+    """The processes that an attempt asked for."""
+    return max(1, asked(request, "nodes", 1)) * max(1, asked(request, "tasks_per_node", 1))
+
+
+def asked(request: Request, name: str, default: int) -> int:
+    """A whole number of the resources that an attempt asked for; the default for anything else."""
+    value = request.resources.get(name)
+    return value if type(value) is int and 0 <= value <= _MOST else default

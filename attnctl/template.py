@@ -34,6 +34,8 @@ TEMPLATE = """\
 # Relative to this folder. Checkpoints are large: a scratch file system suits them.
 # runs = "runs"
 # checkpoints = "/scratch/me/attnctl"
+# group = false              # true for a lab: the folder's group may read and write all that attnctl makes; else the
+#                            # code that runs are made of, and the scripts, are yours alone
 
 [data]
 # root = "data"              # holds cifar-10-batches-py/, cifar-100-python/, imagenet/
@@ -64,7 +66,7 @@ TEMPLATE = """\
 # node-failure = "again"
 # disk-full = "again"
 # out-of-memory = "memory"
-# CUDA-out-of-memory = "place"
+# CUDA-out-of-memory = "ranks"
 # killed = "once"
 # stalled = "once"
 # code-error = "forced"

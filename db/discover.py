@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -25,8 +26,11 @@ def is_empty(workspace: Workspace) -> bool:
     return not any(folder.is_dir() for folder in (workspace.runs, workspace.submissions, workspace.sweeps))
 
 
-def refresh(store: Store, workspace: Workspace) -> None:
-    """Take in whatever is new in the workspace. Raises sqlite3.Error and OSError."""
+def refresh(store: Store, workspace: Workspace, only: Collection[str] | None = None) -> None:
+    """Take in whatever is new in the workspace. Raises sqlite3.Error and OSError.
+
+    only: the runs whose folders are looked into, beside those of new submissions; None: all that are not final.
+    """
     known = dict(store.connection.execute("SELECT id, final FROM run").fetchall())
     submissions = _new_submissions(store.connection, workspace)
     sweeps, gone = _new_sweeps(store.connection, workspace)
@@ -35,9 +39,10 @@ def refresh(store: Store, workspace: Workspace) -> None:
     if submissions or sweeps or gone or vanished:
         from db import requests
 
-        for run in requests.take_in(store, submissions, sweeps, gone, vanished):
-            known[run] = 0
-    pending = sorted(run for run in there if not known.get(run))
+        named = requests.take_in(store, submissions, sweeps, gone, vanished)
+        known.update(dict.fromkeys(named, 0))
+        only = None if only is None else {*only, *named}
+    pending = sorted(run for run in (there if only is None else there & set(only)) if not known.get(run))
     if pending:
         from db.ingest import ingest  # SQLAlchemy: not for a workspace in which all has ended
 
@@ -66,7 +71,11 @@ def _new_sweeps(
     there = set(_records(workspace.sweeps))
     for name in sorted(there):
         path = workspace.sweep(name)
-        status = path.stat()
+        try:
+            status = path.stat()
+        except OSError as error:  # removed a moment ago, or a link to nowhere
+            found[name] = (f"{path}: {error.strerror}", "")
+            continue
         stamp = f"{status.st_size} {status.st_mtime_ns}"
         if known.get(name) != stamp:
             record = _read(Sweep, path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from attnctl import documents
 from attnctl.records import Event, read_events
 
 BLOCK = 1 << 23
@@ -80,12 +80,12 @@ def _events(data: bytes) -> Iterator[dict[str, Any]]:
     lines = data.split(b"\n")
     lines.pop()
     try:
-        found = json.loads(b"[" + b",".join(lines) + b"]")
+        found = documents.loads(b"[" + b",".join(lines) + b"]")
     except ValueError:
         found = []
     if len(found) != len(lines):
         return read_events(data)
-    return (event for event in found if isinstance(event, dict) and "kind" in event)
+    return (event for event in found if isinstance(event, dict) and isinstance(event.get("kind"), str))
 
 
 def _take(events: Iterator[dict[str, Any]], values: dict[str, Any]) -> list[Evaluation]:

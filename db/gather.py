@@ -6,17 +6,17 @@ A file that is broken stops nothing: its words are collected, and the rest of th
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from attnctl import documents
 from attnctl.records import Cancel, Exit, Observed, Record, RecordError, Request
 from attnctl.rundir import Attempt, Incarnation, RunDir
 from attnctl.spec import RunSpec
-from attnctl.state import Evidence, State, Verdict, decide
+from attnctl.state import Evidence, State, Verdict, decide, world
 from db import events
 from db.events import Evaluation, Log
 
@@ -39,6 +39,9 @@ class Facts:
     """One run's folder. Of what was known before, only what has changed since is read again."""
 
     spec: RunSpec | None = None
+    """Only when it was read this time; it is written once, and never changes."""
+    described: bool = False
+    """Whether the spec was read before."""
     requests: dict[int, Request] = field(default_factory=dict)
     logs: dict[Token, Log] = field(default_factory=dict)
     fresh: list[tuple[Token, Evaluation]] = field(default_factory=list)
@@ -74,7 +77,7 @@ def read_run(run: RunDir, facts: Facts) -> Facts | None:
 
     facts: what is known already; it is added to.
     """
-    if facts.spec is None:
+    if facts.spec is None and not facts.described:
         with _noting(facts):
             if not run.spec.exists():
                 return None
@@ -87,7 +90,7 @@ def read_run(run: RunDir, facts: Facts) -> Facts | None:
 def _read_attempt(attempt: Attempt, facts: Facts) -> None:
     if attempt.number not in facts.requests:
         with _noting(facts):
-            request = _checked(Request.read(attempt.request), attempt.request)
+            request = Request.read(attempt.request)
             if request is None:
                 return  # its maker is about to write it
             facts.requests[attempt.number] = request
@@ -103,7 +106,7 @@ def _read_attempt(attempt: Attempt, facts: Facts) -> None:
 
 def _read_machine(incarnation: Incarnation, facts: Facts) -> None:
     try:
-        document = json.loads(incarnation.env.read_bytes())
+        document = documents.loads(incarnation.env.read_bytes())
     except FileNotFoundError:
         return
     except ValueError as error:
@@ -120,7 +123,7 @@ def _read_machine(incarnation: Incarnation, facts: Facts) -> None:
 
 def judge(run: RunDir, facts: Facts, submissions: Mapping[str, Submitted]) -> Verdict:
     """The state of a run by the evidence of its newest attempt; a broken spec or no attempt at all says so."""
-    if facts.spec is None:
+    if facts.spec is None and not facts.described:
         return Verdict(State.LOST, facts.problems[0], 0.0)
     number = facts.newest
     if number is None:
@@ -148,17 +151,6 @@ def judge(run: RunDir, facts: Facts, submissions: Mapping[str, Submitted]) -> Ve
     return verdict
 
 
-def world(request: Request) -> int:
-    """The processes that an attempt asked for."""
-    return max(1, resource(request, "nodes", 1)) * max(1, resource(request, "tasks_per_node", 1))
-
-
-def resource(request: Request, name: str, default: int) -> int:
-    """A whole number of the resources that an attempt asked for."""
-    value = request.resources.get(name)
-    return value if isinstance(value, int) else default
-
-
 def _records(kind: type[R], folder: Path, prefix: str, facts: Facts) -> list[R]:
     """The whole records `<prefix>*.json` in a folder; a broken one is noted."""
     try:
@@ -170,27 +162,7 @@ def _records(kind: type[R], folder: Path, prefix: str, facts: Facts) -> list[R]:
     for name in names:
         if name.startswith(prefix) and name.endswith(".json") and not name.startswith("."):
             with _noting(facts):
-                record = _checked(kind.read(folder / name), folder / name)
+                record = kind.read(folder / name)
                 if record is not None:
                     found.append(record)
     return found
-
-
-_TYPES = {
-    "float": (int, float),
-    "int": (int,),
-    "str": (str,),
-    "str | None": (str, type(None)),
-    "bool": (bool,),
-    "Where": (str,),
-    "Mapping[str, Any]": (dict,),
-}
-
-
-def _checked(record: R | None, path: Path) -> R | None:
-    """The record, when its values are of the types that it declares; raises RecordError."""
-    for name, declared in type(record).__annotations__.items() if record is not None else ():
-        value = getattr(record, name)
-        if not isinstance(value, _TYPES.get(str(declared), object)):
-            raise RecordError(f"{path} is not a {type(record).__name__} record: {name} is {value!r:.80}")
-    return record

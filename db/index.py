@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import sqlite3
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -59,8 +60,7 @@ def open_index(workspace: Workspace) -> Index:
 def rebuild(workspace: Workspace) -> Index:
     """The index made anew from the folders alone. Raises SpecError."""
     index = Index(workspace)
-    with index.guarded() as store:
-        store.empty()
+    index.empty()
     index.refresh()
     return index
 
@@ -105,13 +105,28 @@ class Index:
 
     # --------------------------------------------------------------------------------------------------- refreshing
 
-    def refresh(self) -> None:
-        """Take in what is new in the workspace's folders; doing it twice changes nothing."""
+    def empty(self) -> None:
+        """Begin anew; a file that is torn gives way to a new one."""
+        with self.guarded() as store:
+            try:
+                store.empty()
+            except sqlite3.DatabaseError as error:
+                self._store = store.renewed(error)
+
+    def refresh(self, runs: Collection[str] | None = None) -> None:
+        """Take in what is new in the workspace's folders; doing it twice changes nothing.
+
+        runs: ids; only these, and what new submissions ask for, are looked at. None: all that are not final.
+        """
         if self._store.path is None and not discover.is_empty(self.workspace):
             self._store.close()
             self._store = self._open()
         with self.guarded() as store:
-            discover.refresh(store, self.workspace)
+            try:
+                discover.refresh(store, self.workspace, runs)
+            except sqlite3.DatabaseError as error:
+                self._store = store.renewed(error)
+                discover.refresh(self._store, self.workspace)
 
     # ------------------------------------------------------------------------------------------------------- asking
 

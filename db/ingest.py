@@ -20,11 +20,11 @@ from sqlalchemy.dialects import sqlite
 from attnctl.records import Request
 from attnctl.rundir import Workspace
 from attnctl.spec import RunSpec
-from attnctl.state import State, Verdict
+from attnctl.state import State, Verdict, asked, world
 from attnctl.values import text
 from db import results, schema
 from db.events import Log, Replaced
-from db.gather import Facts, Submitted, Token, judge, read_run, resource, world
+from db.gather import Facts, Submitted, Token, judge, read_run
 from db.results import Results
 from db.store import Store
 
@@ -33,6 +33,9 @@ CHUNK = 128
 
 MANY = 100_000
 """Metric rows held in memory before they are handed to SQLite."""
+
+_SPEC_COLUMNS = ("module", "label", "backbone", "placement", "dataset", "versions", "seed", "init", "family")
+"""The columns of `run` that a run's spec alone decides."""
 
 _KEYS = {"run", "attempt", "incarnation", "offset", "tail"}
 
@@ -92,13 +95,13 @@ def forget(connection: Connection, numbers: Sequence[int], *, runs: bool) -> Non
 
 def _ingest_run(connection: Connection, workspace: Workspace, known: Known, batch: Batch) -> None:
     folder = workspace.run(known.id)
-    attempts, had_spec = set(known.facts.requests), known.facts.spec is not None
+    attempts = set(known.facts.requests)
     before = {token: (log.offset, log.values.get("device")) for token, log in known.facts.logs.items()}
     try:
         facts = read_run(folder, known.facts)
     except Replaced:
         forget(connection, [known.number], runs=False)
-        known, attempts, had_spec, before = known.forget(), set(), False, {}
+        known, attempts, before = known.forget(), set(), {}
         facts = read_run(folder, known.facts)
     if facts is None:
         return
@@ -118,7 +121,7 @@ def _ingest_run(connection: Connection, workspace: Workspace, known: Known, batc
     new_device = devices != {token: device for token, (_, device) in before.items()}
     if facts.fresh or new_device:
         known.results, known.alarm = _results(connection, known, batch)
-    if not had_spec and facts.spec is not None:
+    if facts.spec is not None:
         batch.rows["spec"].append({"run": known.number, **_recipe_row(facts.spec)})
         batch.rows["hyperparameter"] += [
             {"run": known.number, "name": name, "value": text(value)} for name, value in facts.spec.hyperparameters
@@ -181,7 +184,7 @@ def _run_row(known: Known, verdict: Verdict) -> dict[str, Any]:
         **dict.fromkeys(schema.run.c.keys()),
         "number": known.number,
         "id": known.id,
-        **_spec_columns(facts),
+        **_spec_columns(known),
         "state": str(verdict.state),
         "reason": verdict.reason,
         "since": verdict.since,
@@ -203,8 +206,10 @@ def _run_row(known: Known, verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _spec_columns(facts: Facts) -> dict[str, Any]:
-    spec = facts.spec
+def _spec_columns(known: Known) -> dict[str, Any]:
+    spec = known.facts.spec
+    if known.facts.described:
+        return {name: known.row[name] for name in _SPEC_COLUMNS}
     if spec is None:
         return dict.fromkeys(("module", "label", "backbone", "dataset"), "?") | {
             "model": "",
@@ -236,7 +241,6 @@ def _recipe_row(spec: RunSpec) -> dict[str, Any]:
 
 
 def _attempt_row(number: int, attempt: int, request: Request) -> dict[str, Any]:
-    minutes = request.resources.get("minutes")
     return {
         "run": number,
         "attempt": attempt,
@@ -246,9 +250,9 @@ def _attempt_row(number: int, attempt: int, request: Request) -> dict[str, Any]:
         "user": request.user,
         "host": request.host,
         "world": world(request),
-        "nodes": max(1, resource(request, "nodes", 1)),
-        "gpus_per_node": resource(request, "gpus_per_node", 0),
-        "minutes": minutes if isinstance(minutes, int) else None,
+        "nodes": max(1, asked(request, "nodes", 1)),
+        "gpus_per_node": asked(request, "gpus_per_node", 0),
+        "minutes": asked(request, "minutes", 0) or None,
     }
 
 
@@ -268,10 +272,8 @@ def _load(connection: Connection, ids: Sequence[str]) -> list[Known]:
     fresh = itertools.count(highest + 1)
     found = [Known(run, rows[run]["number"] if run in rows else next(fresh), rows.get(run, {})) for run in ids]
     by_number = {known.number: known for known in found}
-    for number, document in connection.execute(
-        select(schema.spec.c.run, schema.spec.c.text).where(schema.spec.c.run.in_(by_number))
-    ):
-        by_number[number].facts.spec = RunSpec.from_json(json.loads(document))
+    for (number,) in connection.execute(select(schema.spec.c.run).where(schema.spec.c.run.in_(by_number))):
+        by_number[number].facts.described = True
     _load_parts(connection, by_number)
     tasks, heads = schema.task, schema.submission
     query = select(tasks, heads.c.job_id, heads.c.place, heads.c.failed).join(heads, heads.c.tag == tasks.c.tag)

@@ -78,6 +78,14 @@ class Store:
             schema.create(alchemy)
             alchemy.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
 
+    def renewed(self, error: sqlite3.DatabaseError) -> Store:
+        """An empty index in place of this one's file, when the error says that it is torn; else raises the error."""
+        if self.path is None or error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+            raise error
+        self.close()
+        _replace(self.path)
+        return _current(self.path)
+
     def version(self) -> int:
         """The schema version of what is in the file; 0 for an empty one."""
         return int(self.connection.execute("PRAGMA user_version").fetchone()[0])

@@ -68,7 +68,7 @@ def _adopt_by_owner(workspace: Workspace, head: submissions.Head) -> bool:
     submission = Submission.read(workspace.submission(head.tag))
     for run, attempt in submission.tasks if submission is not None else []:
         try:
-            owner = workspace.run(run).attempt(attempt).owner.read_text().strip()
+            owner = workspace.run(run).attempt(attempt).owner.read_text(errors="replace").strip()
         except OSError:
             continue
         if owner:

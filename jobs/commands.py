@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from attnctl.values import SpecError
 
@@ -69,6 +69,20 @@ def run(command: Sequence[str], *, timeout: float = TIMEOUT, stdin: str | None =
     if done.returncode:
         raise CommandError(one_line(errors or output) or f"{command[0]} ended with code {done.returncode}")
     return output + errors if merged else output
+
+
+def table(text: str, columns: int, command: str) -> Iterator[list[str]]:
+    """The rows of columns between bars that a command printed; only the last may hold a bar itself.
+
+    A line that is no such row is somebody else's: a site's greeting, or a job's name with a line break. Raises
+    CommandError for output that was cut off, since what is missing of it would look like jobs that are not there.
+    """
+    if text and not text.endswith("\n"):
+        raise CommandError(f"the answer of {command} was cut off")
+    for line in text.split("\n"):
+        row = line.split("|", columns - 1)
+        if len(row) == columns:
+            yield row
 
 
 def one_line(text: str) -> str:

@@ -10,17 +10,24 @@ import contextlib
 import time
 from collections.abc import Callable
 
-from attnctl.records import Cancel, Request
+from attnctl.records import Cancel, RecordError, Request
 from attnctl.rundir import Attempt
-from attnctl.state import Evidence, State, Verdict, decide
+from attnctl.state import Evidence, State, Verdict, decide, world
 from jobs.submissions import Head
 
 HeadOf = Callable[[str], Head | None]
 
 
 def verdict(attempt: Attempt, request: Request, head_of: HeadOf) -> Verdict:
-    """The state of an attempt. head_of: the head of a submission by its tag."""
-    submission = head_of(request.tag)
+    """The state of an attempt. head_of: the head of a submission by its tag.
+
+    A record that is broken is no evidence.
+    """
+    submission = cancel = None
+    with contextlib.suppress(RecordError, OSError):
+        submission = head_of(request.tag)
+    with contextlib.suppress(RecordError, OSError):
+        cancel = Cancel.read(attempt.cancel)
     incarnations = attempt.incarnations()
     started = None
     if incarnations:
@@ -35,14 +42,9 @@ def verdict(attempt: Attempt, request: Request, head_of: HeadOf) -> Verdict:
             exits=incarnations[-1].exits() if incarnations else (),
             world=world(request),
             started=started,
-            cancel=Cancel.read(attempt.cancel),
+            cancel=cancel,
         )
     )
-
-
-def world(request: Request) -> int:
-    """The processes that an attempt asked for."""
-    return int(request.resources.get("nodes", 1)) * int(request.resources.get("tasks_per_node", 1))
 
 
 def in_words(request: Request, found: Verdict) -> str:

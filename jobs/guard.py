@@ -13,7 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from attnctl.config import Config
-from attnctl.files import write_atomic
+from attnctl.files import private_folder, write_atomic
 from attnctl.policy import HELD_WORDS, normalised
 from attnctl.records import Exit
 from attnctl.rundir import Attempt, Workspace
@@ -24,7 +24,7 @@ _LONGEST = 500
 def prepare(workspace: Workspace, tag: str, tasks: Sequence[tuple[str, int]]) -> None:
     """Put beside the submission what its jobs' scripts need. Raises OSError."""
     folder = workspace.submission_logs(tag)
-    folder.mkdir(parents=True, exist_ok=True)
+    private_folder(folder, workspace.private)
     (folder / "guard.sh").write_text(files("jobs").joinpath("guard.sh").read_text())
     (folder / "tasks").write_text("".join(f"{run} {attempt}\n" for run, attempt in tasks))
 

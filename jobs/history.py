@@ -5,17 +5,19 @@ Of a log of events only its begin and its end are read, as far back as its last 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
+from attnctl import documents
 from attnctl.policy import Ended, History
 from attnctl.records import Event, Exit, Observed, Request, read_events
 from attnctl.rundir import Attempt, Incarnation, RunDir
 from attnctl.spec import RunSpec
-from attnctl.state import Verdict, blamed
+from attnctl.state import Verdict, blamed, world
 from attnctl.values import SpecError, divisors, parse_memory
 from jobs import checkpoints, evidence
 
@@ -65,7 +67,7 @@ class Told:
             saved=max((log.saved for log in logs), default=0),
             trained=any(log.step > log.began for log in logs) or any(item.step > self._began for item in self.exits),
             memory=memory(self.request),
-            world=_whole(self.request, "nodes") * _whole(self.request, "tasks_per_node"),
+            world=world(self.request),
             nodes=nodes(self.observed),
         )
 
@@ -153,27 +155,19 @@ def nodes(observed: Sequence[Observed]) -> tuple[str, ...]:
     return (said,) if _NODES.fullmatch(said) and said != "None" else ()
 
 
-def _whole(request: Request, name: str) -> int:
-    value = request.resources.get(name, 1)
-    return value if isinstance(value, int) else 1
-
-
 # ------------------------------------------------------------------------------------------------------------ events
 
 
 def read_log(incarnation: Incarnation) -> Log:
-    """What the events of an incarnation say; an empty answer when there are none."""
+    """What the events of an incarnation say; an empty answer when there are none, or they cannot be read."""
     log = Log()
-    try:
-        with incarnation.events.open("rb") as stream:
-            for line in stream.read(_BLOCK).split(b"\n"):
-                kind = _take_line(log, line)
-                if kind in {Event.PROGRESS, Event.METRICS, Event.CHECKPOINT}:
-                    break
-            for line in _ending(stream):
-                _take_line(log, line)
-    except FileNotFoundError:
-        return log
+    with contextlib.suppress(OSError), incarnation.events.open("rb") as stream:
+        for line in stream.read(_BLOCK).split(b"\n"):
+            kind = _take_line(log, line)
+            if kind in {Event.PROGRESS, Event.METRICS, Event.CHECKPOINT}:
+                break
+        for line in _ending(stream):
+            _take_line(log, line)
     return log
 
 
@@ -203,7 +197,7 @@ def _ending(stream: BinaryIO) -> list[bytes]:
 
 
 def _take(log: Log, event: dict[str, Any]) -> None:
-    number = {name: value for name, value in event.items() if type(value) in {int, float}}
+    number = {name: value for name, value in event.items() if documents.fits(value, float)}
     moment = number.get("t")
     if moment is not None:
         log.first = moment if log.first is None else log.first
@@ -214,5 +208,5 @@ def _take(log: Log, event: dict[str, Any]) -> None:
         log.steps = int(number.get("steps", 0))
     elif event["kind"] == Event.RESUMED:
         log.began = int(number.get("step", 0))
-    elif event["kind"] == Event.CHECKPOINT and number.get("step", 0) >= log.saved:
+    elif event["kind"] == Event.CHECKPOINT and number.get("step", -1) >= log.saved:
         log.saved, log.saved_at = int(number["step"]), moment

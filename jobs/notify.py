@@ -24,7 +24,7 @@ from attnctl.config import Config
 from attnctl.files import create_exclusive, write_atomic
 from attnctl.records import Notice, RecordError, Request, Sweep
 from attnctl.rundir import Attempt, Workspace
-from attnctl.state import Evidence, State, Verdict, decide
+from attnctl.state import Evidence, State, Verdict, decide, world
 from jobs import evidence, submissions
 
 log = logging.getLogger(__name__)
@@ -114,7 +114,7 @@ def _verdict(attempt: Attempt, request: Request, head_of: evidence.HeadOf) -> Ve
     exits = incarnations[-1].exits() if incarnations else ()
     if not exits:
         return evidence.verdict(attempt, request, head_of)
-    return decide(Evidence(created=request.created, submitted=True, exits=exits, world=evidence.world(request)))
+    return decide(Evidence(created=request.created, submitted=True, exits=exits, world=world(request)))
 
 
 def in_words(verdicts: Mapping[str, Verdict]) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import socket
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 from attnctl.files import create_exclusive, write_atomic
 from attnctl.records import Observed, Placed
@@ -17,23 +21,34 @@ from jobs import adopt, slurm, submissions
 ABSENT_APART = 10.0
 """Seconds between the two absences that prove a loss on SLURM: its records lag by up to 5."""
 
+_TAIL = 1 << 14  # bytes of a log that are looked at
+_MEMORY = re.compile(rb"^slurmstepd\S*: error: (.*(?:memory limit|oom[-_ ]?kill).*)$", re.MULTILINE | re.IGNORECASE)
 _USUAL = {"", "None", "Priority", "Resources", "Dependency", "BeginTime", "JobArrayTaskLimit", "Cleaning"}
 
 
-def observe(workspace: Workspace, placed: Sequence[Placed]) -> str | None:
-    """Write Observed records for what has changed; the words of what was unavailable, else None.
+class Observation(NamedTuple):
+    """words: of what was unavailable, else None. changed: the ids of the runs of which something was written."""
+
+    words: str | None
+    changed: frozenset[str]
+
+
+def observe(workspace: Workspace, placed: Sequence[Placed]) -> Observation:
+    """Write Observed records for what has changed.
 
     placed: the newest attempts of the unfinished runs. One squeue, and at most one sacct, whatever their number. An
     unavailable answer writes nothing, so that nothing changes by it. Jobs of lost submissions are adopted.
     """
+    changed: set[str] = set()
     unknown = [item for item in placed if item.job_id is None]
     words = [adopt.adopt(workspace, unknown)] if unknown else []
-    words.append(_ask_slurm(workspace, [item for item in placed if item.where == "slurm" and item.job_id]))
-    words.append(_look_here(workspace, [item for item in placed if item.where == "here" and item.job_id]))
-    return "; ".join(dict.fromkeys(filter(None, words))) or None
+    changed.update(item.run for item in unknown)
+    words.append(_ask_slurm(workspace, [item for item in placed if item.where == "slurm" and item.job_id], changed))
+    words.append(_look_here(workspace, [item for item in placed if item.where == "here" and item.job_id], changed))
+    return Observation("; ".join(dict.fromkeys(filter(None, words))) or None, frozenset(changed))
 
 
-def _ask_slurm(workspace: Workspace, placed: Sequence[Placed]) -> str | None:
+def _ask_slurm(workspace: Workspace, placed: Sequence[Placed], changed: set[str]) -> str | None:
     if not placed:
         return None
     jobs = {item.job_id: item.tag for item in placed if item.job_id}
@@ -43,11 +58,26 @@ def _ask_slurm(workspace: Workspace, placed: Sequence[Placed]) -> str | None:
     words = dict.fromkeys(elsewhere.values())
     for item in placed:
         answer = answers[item.job_id or ""]
+        if isinstance(answer, slurm.Known) and answer.word == "FAILED":
+            answer = replace(answer, reason=_of_memory(workspace, item) or answer.reason)
         if isinstance(answer, slurm.Unavailable):
             words[f"SLURM does not answer: {answer.words}"] = None
-        elif isinstance(answer, slurm.Known) or item.tag not in elsewhere:
-            _record_answer(workspace.run(item.run).attempt(item.attempt), item.job_id or "", answer)
+            continue
+        told = isinstance(answer, slurm.Known) or item.tag not in elsewhere
+        if told and _record_answer(workspace.run(item.run).attempt(item.attempt), item.job_id or "", answer):
+            changed.add(item.run)
     return "; ".join(words) or None
+
+
+def _of_memory(workspace: Workspace, item: Placed) -> str | None:
+    """What SLURM wrote into the job's log when it ended it for its memory: without cgroups no state says so."""
+    for path in sorted(workspace.submission_logs(item.tag).glob(f"{item.job_id}_*_log.out")):
+        with contextlib.suppress(OSError), path.open("rb") as stream:
+            stream.seek(max(0, path.stat().st_size - _TAIL))
+            found = _MEMORY.search(stream.read())
+            if found is not None:
+                return found[1].decode(errors="replace").strip()[:200]
+    return None
 
 
 def _other_clusters(workspace: Workspace, tags: set[str]) -> dict[str, str]:
@@ -66,10 +96,10 @@ def _other_clusters(workspace: Workspace, tags: set[str]) -> dict[str, str]:
     return found
 
 
-def _record_answer(attempt: Attempt, job_id: str, answer: slurm.Known | slurm.Absent) -> None:
+def _record_answer(attempt: Attempt, job_id: str, answer: slurm.Known | slurm.Absent) -> bool:
+    """Write what is new in an answer; gives whether anything was."""
     if isinstance(answer, slurm.Absent):
-        record_absence(attempt, job_id, answer.source, ABSENT_APART)
-        return
+        return record_absence(attempt, job_id, answer.source, ABSENT_APART)
     known = Observed(
         at=time.time(),
         job_id=job_id,
@@ -80,8 +110,10 @@ def _record_answer(attempt: Attempt, job_id: str, answer: slurm.Known | slurm.Ab
         source=answer.source,
     )
     seen = attempt.observations()
-    if not seen or _essence(seen[-1]) != _essence(known):
-        record(attempt, known)
+    if seen and _essence(seen[-1]) == _essence(known):
+        return False
+    record(attempt, known)
+    return True
 
 
 def _essence(observed: Observed) -> tuple[str, str, str]:
@@ -95,40 +127,43 @@ def record(attempt: Attempt, observed: Observed) -> None:
     write_atomic(attempt.observed / f"{stamp}-{socket.gethostname()}-{os.getpid()}.json", observed.encode())
 
 
-def record_absence(attempt: Attempt, job_id: str, source: str, apart: float) -> None:
-    """Write that the job is unknown: the first time, and once more `apart` seconds later.
+def record_absence(attempt: Attempt, job_id: str, source: str, apart: float) -> bool:
+    """Write that the job is unknown: the first time, and once more `apart` seconds later; gives whether it was written.
 
-    The file's name counts what was seen before, so that two commands that look at once write one absence, not two.
+    The file's name counts the files before it, so that two commands that look at once write one absence, not two.
     """
+    count = sum(1 for _ in attempt.observed.glob("*.json")) if attempt.observed.is_dir() else 0
     seen = attempt.observations()
     if seen and seen[-1].word != ABSENT and not slurm.Known(word=seen[-1].word).active:
-        return  # its end is known already: SLURM forgets the ended after a while
+        return False  # its end is known already: SLURM forgets the ended after a while
     before = [observed for observed in seen[-2:] if observed.word == ABSENT]
     if len(before) == 2 or (before and time.time() - before[-1].at < apart):
-        return
+        return False
     absent = Observed(at=time.time(), job_id=job_id, word=ABSENT, source=source)
-    create_exclusive(attempt.observed / f"absent-{len(seen)}.json", absent.encode())
+    create_exclusive(attempt.observed / f"absent-{count}.json", absent.encode())
+    return True
 
 
 # ------------------------------------------------------------------------------------------------------------- here
 
 
-def _look_here(workspace: Workspace, placed: Sequence[Placed]) -> str | None:
+def _look_here(workspace: Workspace, placed: Sequence[Placed], changed: set[str]) -> str | None:
     """Attempts whose supervisor and workers are gone from this machine's process table are absent."""
     host = socket.gethostname()
     words: dict[str, None] = {}
     supervised: dict[tuple[int, float], bool] = {}
     for item in placed:
         machine, _, pid = (item.job_id or "").rpartition(":")
-        if machine != host:
+        if machine != host or not _is_process(pid):
             words[f"runs that were started on {machine} can only be seen from there"] = None
             continue
         key = (int(pid), item.created)
         if key not in supervised:
             supervised[key] = adopt.alive(*key)
         attempt = workspace.run(item.run).attempt(item.attempt)
-        if not supervised[key] and not workers(attempt):
-            record_absence(attempt, item.job_id or "", "here", apart=0.0)
+        gone = not supervised[key] and not workers(attempt)
+        if gone and record_absence(attempt, item.job_id or "", "here", apart=0.0):
+            changed.add(item.run)
     return "; ".join(words) or None
 
 
@@ -137,5 +172,10 @@ def workers(attempt: Attempt, alive: Callable[[int, float], bool] = adopt.alive)
     for observed in reversed(attempt.observations()):
         host, _, pids = observed.nodes.rpartition(":")
         if observed.source == "here" and observed.word == "RUNNING" and host == socket.gethostname():
-            return [int(pid) for pid in pids.split(",") if pid and alive(int(pid), observed.at)]
+            return [int(pid) for pid in pids.split(",") if _is_process(pid) and alive(int(pid), observed.at)]
     return []
+
+
+def _is_process(pid: str) -> bool:
+    """Whether the text is a process's id: whatever else a broken record holds there is asked for nothing."""
+    return pid.isascii() and pid.isdecimal() and 0 < int(pid) < 1 << 31

@@ -20,6 +20,9 @@ STARTS_WITHOUT_A_STEP = 3
 _WAITS = "Job is pending execution"
 """SLURM's words when it has put the job back into the queue already: a node of it has failed."""
 
+_ASK = 5.0
+"""Seconds that the accounting may take to answer: a job that is being ended has few left."""
+
 _PATIENCE = 10.0
 """Seconds for which the other ranks' exit records are waited for: the requeue ends them."""
 
@@ -31,6 +34,8 @@ def refusal(outcome: str, run: RunDir, incarnation: Incarnation, place: Place, *
     """
     if not place.on_slurm or outcome not in {"preempted", "timeout"}:
         return f"{outcome} is no reason to start again"
+    if _cancelled(place.job_id):
+        return "the job was cancelled"
     if step > began:
         return ""
     if outcome == "timeout":
@@ -42,6 +47,19 @@ def refusal(outcome: str, run: RunDir, incarnation: Incarnation, place: Place, *
     if len(standing) == STARTS_WITHOUT_A_STEP - 1:
         return f"{STARTS_WITHOUT_A_STEP} starts in a row were interrupted before a step was trained"
     return ""
+
+
+def _cancelled(job_id: str) -> bool:
+    """Whether somebody ended the job with scancel, past this program: SLURM would start even that one again.
+
+    The queue calls it COMPLETING, as it does one that is preempted; the accounting knows which. Where that does not
+    answer, it is taken for preempted.
+    """
+    try:
+        said = run(["sacct", "-n", "-P", "-X", "-o", "State", "-j", job_id], timeout=_ASK)
+    except CommandError:
+        return False
+    return said.startswith("CANCELLED")
 
 
 def requeue(incarnation: Incarnation, place: Place) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from attnctl.config import Config, SlurmOptions
+from attnctl.files import GROUP_UMASK
 from attnctl.records import Resources
 from attnctl.values import SpecError
 from jobs import guard, snapshot
@@ -64,7 +65,8 @@ def _setup(config: Config, options: SlurmOptions, tag: str, module: str) -> list
     """The user's lines; around them, for the worker, the breaker, and after them the code that it is to run."""
     if module != _WORKER:
         return list(options.setup)
-    return [*guard.around(config, tag, options.setup), *snapshot.lines(config.workspace)]
+    group = [f"umask {GROUP_UMASK:03o}"] if config.workspace.group else []
+    return [*group, *guard.around(config, tag, options.setup), *snapshot.lines(config.workspace)]
 
 
 def _dependency(options: SlurmOptions) -> str:

@@ -30,10 +30,11 @@ from dataclasses import dataclass, replace
 
 from attnctl.state import SCHEDULER_WORDS
 from attnctl.values import SpecError
-from jobs.commands import CommandError, SlurmUnavailable, run
+from jobs.commands import CommandError, SlurmUnavailable, run, table
 
 _DAY = 86400.0
 _LONGEST_ARGUMENT = 100_000  # bytes; Linux refuses one of 128 KiB
+_WHOLE = re.compile(r"[0-9]{1,9}")
 _ELEMENTS = 200  # of one array asked for singly; for more, the whole array is one id
 
 
@@ -107,7 +108,7 @@ def limits() -> Limits:
     return Limits(
         cluster=found.get("ClusterName", ""),
         version=found.get("SLURM_VERSION", ""),
-        max_array=int(found.get("MaxArraySize", "1001")),
+        max_array=int(size) if _WHOLE.fullmatch(size := found.get("MaxArraySize", "")) else 1001,
         requeue=found.get("JobRequeue", "1") != "0",
         preempt_mode=found.get("PreemptMode", "OFF"),
         accounting=found.get("AccountingStorageType", "(null)") not in {"accounting_storage/none", "(null)", ""},
@@ -129,13 +130,18 @@ class Partition:
 def partitions() -> list[Partition]:
     """The partitions; one whose nodes differ is told of once. Raises SlurmUnavailable."""
     try:
-        text = run(["sinfo", "-h", "-o", "%D|%l|%G|%P"])
+        return read_sinfo(run(["sinfo", "-h", "-o", "%D|%l|%G|%P"]))
     except CommandError as error:
         raise SlurmUnavailable(f"SLURM does not answer: {error.words}") from error
+
+
+def read_sinfo(text: str) -> list[Partition]:
+    """The partitions of `sinfo -o %D|%l|%G|%P`; raises CommandError for output that was cut off."""
     merged: dict[str, Partition] = {}
-    for line in text.splitlines():
-        count, limit, gres, name = line.split("|", 3)
-        gpus = sum(map(int, re.findall(r"\bgpu:(?:[^:,(]+:)?(\d+)", gres)))
+    for count, limit, gres, name in table(text, 4, "sinfo"):
+        if not _WHOLE.fullmatch(count):
+            continue
+        gpus = sum(map(int, re.findall(r"\bgpu:(?:[^:,(]+:)?([0-9]{1,9})\b", gres)))
         row = Partition(
             name=name.rstrip("*"), default=name.endswith("*"), time_limit=limit, gpus=gpus, nodes=int(count)
         )
@@ -190,12 +196,16 @@ def _without_accounting(words: str) -> Answer:
 
 def squeue(jobs: Mapping[str, str]) -> dict[str, Known]:
     """What squeue shows of these jobs, job id to tag; raises CommandError."""
-    found = {}
-    for line in run(["squeue", "--me", "-r", "-h", "-t", "all", "-o", "%i|%T|%N|%r|%j"]).splitlines():
-        job, word, nodes, reason, name = line.split("|", 4)
-        if jobs.get(job) == name:
-            found[job] = Known(word=word, reason=reason, nodes=nodes, source="squeue")
-    return found
+    return read_squeue(run(["squeue", "--me", "-r", "-h", "-t", "all", "-o", "%i|%T|%N|%r|%j"]), jobs)
+
+
+def read_squeue(text: str, jobs: Mapping[str, str]) -> dict[str, Known]:
+    """The rows of our jobs; raises CommandError for output that was cut off."""
+    return {
+        job: Known(word=word, reason=reason, nodes=nodes, source="squeue")
+        for job, word, nodes, reason, name in table(text, 5, "squeue")
+        if jobs.get(job) == name and word
+    }
 
 
 def _exit_codes() -> dict[str, str]:
@@ -205,7 +215,7 @@ def _exit_codes() -> dict[str, str]:
     except CommandError:
         return {}
     found = {}
-    for job, status in re.findall(r"^([^|\s]+)\s*\|(\d+)\s*\|", text, re.MULTILINE):
+    for job, status in re.findall(r"^([^|\s]+)\s*\|([0-9]{1,9})\s*\|", text, re.MULTILINE):
         code, signal = divmod(int(status), 256)  # as wait(2) gives it
         found[job] = f"{code}:{signal & 127}"
     return found
@@ -221,11 +231,10 @@ def _sacct(jobs: Mapping[str, str], since: float) -> dict[str, Known]:
 
 
 def read_sacct(text: str, jobs: Mapping[str, str]) -> dict[str, Known]:
-    """The newest record of each of our jobs. A job's row comes before the rows of its steps."""
+    """The newest record of each of our jobs. A job's row comes before the rows of its steps. Raises CommandError."""
     found: dict[str, Known] = {}
     ours = False
-    for line in text.splitlines():
-        row, state, code, derived, nodes, name = line.split("|", 5)
+    for row, state, code, derived, nodes, name in table(text, 6, "sacct"):
         job, _, step = row.partition(".")
         word = state.split(" ")[0] or "UNKNOWN"  # "CANCELLED by 1000"
         if not step:
@@ -256,19 +265,15 @@ def _chunks(jobs: Iterable[str]) -> Iterator[str]:
 def find_by_tag(tags: Iterable[str], since: float) -> dict[str, str]:
     """The array id of each tag that SLURM knows as a job's name; raises SlurmUnavailable if it could not be asked."""
     wanted = set(tags)
-    found = {}
     try:
-        for line in run(["squeue", "--me", "-h", "-t", "all", "-o", "%F|%j"]).splitlines():
-            array, name = line.split("|", 1)
-            if name in wanted:
-                found[name] = array
+        queue = table(run(["squeue", "--me", "-h", "-t", "all", "-o", "%F|%j"]), 2, "squeue")
+        found = {name: array for array, name in queue if name in wanted}
         left = wanted - found.keys()
         if left and limits().accounting:
             start = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(since - _DAY))
             names = ",".join(sorted(left))
             command = ["sacct", "-n", "-P", "-X", "-D", "-S", start, "-o", "JobID,JobName", "--name", names]
-            for line in run(command).splitlines():
-                job, name = line.split("|", 1)
+            for job, name in table(run(command), 2, "sacct"):
                 if name in left:
                     found[name] = job.partition("_")[0]
     except CommandError as error:

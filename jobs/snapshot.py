@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import attnctl
-from attnctl.files import write_atomic
+from attnctl.files import private_folder, write_atomic
 from attnctl.rundir import Workspace
 from attnctl.values import SpecError
 
@@ -49,6 +49,7 @@ def keep(workspace: Workspace) -> str | None:
             raise SpecError(f"{target} was changed after it was kept: remove it, and submit again")
         return code
     aside = workspace.code / f".{code}.{uuid.uuid4().hex}"
+    private_folder(workspace.code, workspace.private)
     try:
         for name, path in _files(_TREE):
             (aside / name).parent.mkdir(parents=True, exist_ok=True)

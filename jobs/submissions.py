@@ -5,6 +5,7 @@ The keys of a record are sorted, so what changes (`cluster`, `failed`, `job_id`)
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from attnctl import documents
 from attnctl.files import create_exclusive, sync_folder, write_atomic
 from attnctl.records import RecordError, Submission
 from attnctl.rundir import Workspace
@@ -42,24 +44,26 @@ def head(path: Path) -> Head | None:
         return None
     document = _decode(data.partition(_BODY)[0], path)
     try:
-        return Head(tag=path.stem, **{name: document[name] for name in Head.__dataclass_fields__ if name != "tag"})
-    except KeyError as error:
-        raise RecordError(f"{path} is not a Submission record: it lacks {error}") from error
+        return Head(**(documents.values(Head, document) | {"tag": path.stem}))
+    except (ValueError, TypeError) as error:
+        raise RecordError(f"{path} is not a Submission record: {error}") from error
 
 
 def heads(workspace: Workspace) -> Iterator[Head]:
-    """The heads of all submissions, by tag."""
-    for path in sorted(workspace.submissions.glob("*.json")):
-        found = head(path)
-        if found is not None:
-            yield found
+    """The heads of all submissions, by tag; a broken one is left out, and whose it is is not known."""
+    for path in sorted(workspace.submissions.glob("[!.]*.json")):
+        with contextlib.suppress(RecordError, OSError):
+            found = head(path)
+            if found is not None:
+                yield found
 
 
 def create(workspace: Workspace, submission: Submission) -> bool:
     """Write the intent so that it survives a power cut; False when the tag is taken: another closed it for us."""
     path = workspace.submission(submission.tag)
     # As `encode` does, without its copy of each of the specs' values.
-    created = create_exclusive(path, json.dumps(vars(submission), sort_keys=True).encode() + b"\n")
+    data = json.dumps(vars(submission), sort_keys=True).encode() + b"\n"
+    created = create_exclusive(path, data, mode=workspace.private)
     with path.open("rb") as stream:
         os.fsync(stream.fileno())
     sync_folder(path.parent)
@@ -71,12 +75,13 @@ def change(workspace: Workspace, tag: str, **values: Any) -> None:
     path = workspace.submission(tag)
     start, body, rest = path.read_bytes().partition(_BODY)
     document = _decode(start, path) | values
-    write_atomic(path, json.dumps(document, sort_keys=True).encode()[:-1] + body + rest, durable=True)
+    changed = json.dumps(document, sort_keys=True).encode()[:-1] + body + rest
+    write_atomic(path, changed, durable=True, mode=workspace.private)
 
 
 def _decode(start: bytes, path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(start + b"}")
+        document = documents.loads(start + b"}")
     except ValueError as error:
         raise RecordError(f"{path} is not a Submission record: {error}") from error
     if not isinstance(document, dict):

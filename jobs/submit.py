@@ -17,6 +17,7 @@ from typing import Any
 
 from attnctl import sources
 from attnctl.config import Config, SlurmOptions, parse_time
+from attnctl.files import private_folder
 from attnctl.records import Resources, Submission, Where
 from attnctl.rundir import Workspace
 from attnctl.spec import RunSpec
@@ -173,6 +174,7 @@ def _keep_sources(workspace: Workspace, specs: Sequence[RunSpec]) -> None:
     versions = {version for spec in specs for version in (spec.versions.module, spec.versions.backbone)}
     for version in versions:
         if sources.is_own(version):
+            private_folder(workspace.sources, workspace.private)
             sources.keep(str(version), workspace.sources)
 
 

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from attnctl.values import SpecError, parse_memory
-from jobs.commands import CommandError, run
+from jobs.commands import CommandError, run, table
 
 _DAY = 86400.0
+_TIME = re.compile(r"(?:(\d{1,6})-)?(?:(?:(\d{1,6}):)?(\d{1,9}):)?(\d{1,12}(?:\.\d{1,9})?)", re.ASCII)
 _FIELDS = "JobID,JobName,ElapsedRaw,ReqMem,MaxRSS,AllocTRES,TotalCPU,AllocNodes"
 
 
@@ -42,19 +43,18 @@ def ask(jobs: Mapping[str, str], since: float) -> dict[str, Usage]:
 
 
 def read(text: str, jobs: Mapping[str, str]) -> dict[str, Usage]:
-    """What sacct printed: the row of each start of a job, then the rows of its steps."""
+    """What sacct printed: the row of each start of a job, then the rows of its steps. Raises CommandError."""
     found: dict[str, Usage] = {}
     ours = False
-    for line in text.splitlines():
-        row, name, elapsed, asked, used, allocated, cpu, count = line.split("|", 7)
+    for row, name, elapsed, asked, used, allocated, cpu, count in table(text, 8, "sacct"):
         job, _, step = row.partition(".")
         before = found.get(job, Usage())
         if not step:
             ours = jobs.get(job) == name
             if ours:
-                gpus = sum(map(int, re.findall(r"\bgres/gpu=(\d+)", allocated)))
+                gpus = sum(map(int, re.findall(r"\bgres/gpu=([0-9]{1,9})\b", allocated)))
                 found[job] = Usage(
-                    seconds=before.seconds + float(elapsed or 0),
+                    seconds=before.seconds + _seconds(elapsed),
                     gpus=gpus or before.gpus,
                     cpu_seconds=before.cpu_seconds + _seconds(cpu),
                     memory_asked=_memory_a_node(asked, allocated, count) or before.memory_asked,
@@ -70,9 +70,9 @@ def _memory_a_node(asked: str, allocated: str, nodes: str) -> int | None:
     """Older releases end the amount with n, a node, or c, a core; newer ones tell the job's whole memory."""
     if asked.endswith("n"):
         return _memory(asked[:-1])
-    cores = re.search(r"\bcpu=(\d+)", allocated)
+    cores = re.search(r"\bcpu=([0-9]{1,9})\b", allocated)
     whole = _memory(asked.removesuffix("c"))
-    if whole is None or not nodes.isdecimal() or not int(nodes):
+    if whole is None or not re.fullmatch(r"[1-9][0-9]{0,8}", nodes):
         return None
     if asked.endswith("c"):
         return whole * int(cores[1]) // int(nodes) if cores else None
@@ -87,9 +87,9 @@ def _memory(text: str) -> int | None:
 
 
 def _seconds(text: str) -> float:
-    """[days-][hours:]minutes:seconds[.fraction] in seconds."""
-    days, _, clock = text.rpartition("-")
-    total = 0.0
-    for part in clock.split(":"):
-        total = total * 60 + float(part or 0)
-    return total + 86400 * int(days or 0)
+    """[days-][[hours:]minutes:]seconds[.fraction] in seconds; 0 for anything else."""
+    match = _TIME.fullmatch(text)
+    if match is None:
+        return 0.0
+    days, hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    return 86400 * days + 3600 * hours + 60 * minutes + seconds

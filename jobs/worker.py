@@ -157,8 +157,9 @@ def _train(
         log.exception("rank %d failed", place.rank)
         failure = _classified(error)
     watchdog.stop()
-    refusal = requeue.refusal(failure.outcome, run, incarnation, place, began=position.began, step=position.step)
-    again = place.rank == 0 and not refusal
+    again = place.rank == 0 and not requeue.refusal(
+        failure.outcome, run, incarnation, place, began=position.began, step=position.step
+    )
     _write_exit(incarnation, place, position, failure, requeued=again)
     if failure.outcome == "error" and not failure.secondary and position.step == position.began:
         guard.count(found.workspace, submission.tag, place.task, failure.message)

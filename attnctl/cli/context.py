@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attnctl.files import GROUP_UMASK
 from attnctl.values import SpecError
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ def config(*, new: bool = False) -> Config:
         raise ConfigError(
             f"workspace {found.workspace.root} does not exist; `attnctl sweep` or `attnctl init` makes it"
         )
+    if found.workspace.group:
+        os.umask(GROUP_UMASK)
     return found
 
 

@@ -100,7 +100,7 @@ def _current(config: Config, specs: Sequence[RunSpec], *, retry_failed: bool) ->
 
     with context.index() as index:
         index.refresh()
-        words = observe(config.workspace, [item for item in index.placed() if item.run in active])
+        words, _ = observe(config.workspace, [item for item in index.placed() if item.run in active])
     if words:
         output.note(words)
     return plan(config.workspace, specs, retry_failed=retry_failed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ import typer
 
 from attnctl.cli import complete, context, output
 from attnctl.cli.plan import newest_verdict
-from attnctl.records import Request, Submission
+from attnctl.records import RecordError, Request, Submission
 from attnctl.rundir import Attempt, RunDir, Workspace
 from attnctl.values import SpecError, listed
 
@@ -58,8 +59,10 @@ def newest_log(workspace: Workspace, attempt: Attempt, rank: int) -> Path | None
 
 
 def _of_submission(workspace: Workspace, attempt: Attempt, rank: int) -> Path | None:
-    request = Request.read(attempt.request)
-    submission = Submission.read(workspace.submission(request.tag)) if request is not None else None
+    submission = None
+    with contextlib.suppress(RecordError, OSError):
+        request = Request.read(attempt.request)
+        submission = Submission.read(workspace.submission(request.tag)) if request is not None else None
     if submission is None:
         return None
     mine = [attempt.path.parent.parent.name, attempt.number]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -63,10 +64,22 @@ def note(text: str) -> None:
 
 
 def document(value: Any) -> None:
-    """Print one JSON document."""
+    """Print one JSON document; a number that JSON does not have, such as one of a broken file, is null."""
     import json
 
-    line(json.dumps(value, indent=2, default=str, allow_nan=False))
+    try:
+        text = json.dumps(value, indent=2, default=str, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_finite(value), indent=2, default=str, allow_nan=False)
+    line(text)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -82,9 +95,9 @@ def pairs(values: Mapping[str, str]) -> None:
     width = max(map(len, values), default=0) + 2
     for name, value in values.items():
         first, *more = value.splitlines() or [""]
-        line(f"{name:<{width}}{first}".rstrip())
+        line(f"{name:<{width}}{one_line(first)}".rstrip())
         for rest in more:
-            line(" " * width + rest)
+            line(" " * width + one_line(rest))
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -110,7 +110,7 @@ def gather(config: Config, wish: Wish) -> Found:
     decisions = plan([case.history for case in cases], config.resume, asked, members, spent)
     for case, decision in zip(cases, decisions, strict=True):
         case.decision = decision
-    stuck = {row.id: words for row in now.rows if (words := queue_words(row.verdict)) is not None}
+    stuck = {row.id: words for row in now.rows if (words := queue_words(row.verdict, row.job_id or "")) is not None}
     return Found(cases=cases, total=len(now.rows), stuck=stuck, missing=missing, broken=broken, unavailable=now.words)
 
 

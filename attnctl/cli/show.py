@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
 
 import typer
 
+from attnctl import documents
 from attnctl.cli import complete, context, output
 from attnctl.cli.diff import fields
 from attnctl.cli.estimate import duration, size
 from attnctl.cli.snapshot import row_json, take
-from attnctl.records import Cancel, Request
+from attnctl.records import Cancel, Record, RecordError, Request
 from attnctl.rundir import Attempt, Incarnation, RunDir
 from attnctl.values import text
+
+R = TypeVar("R", bound=Record)
 
 
 def show(
@@ -38,6 +43,7 @@ def show(
         output.note(now.words)
     state = f"{row.verdict.state} for {duration(max(0.0, now.at - row.verdict.since))}"
     facts = {"run": run_id, "state": state + (f": {row.verdict.reason}" if row.verdict.reason else "")}
+    facts |= {"broken": row.problem} if row.problem and row.problem != row.verdict.reason else {}
     facts |= {"progress": f"step {row.step}/{row.steps}"} if row.steps else {}
     facts |= {"last metrics": _numbers(row.metrics)} if row.metrics else {}
     facts |= {"network": f"{row.params:,} parameters, {row.macs:,} MACs"} if row.params and row.macs else {}
@@ -57,22 +63,37 @@ def _section(title: str, values: dict[str, str]) -> None:
 
 def _attempt(attempt: Attempt) -> dict[str, Any]:
     """What an attempt's folder tells, as JSON values."""
-    request, cancel = Request.read(attempt.request), Cancel.read(attempt.cancel)
+    request, cancel = _record(Request, attempt.request), _record(Cancel, attempt.cancel)
     return {
         "attempt": attempt.number,
         "request": vars(request) if request is not None else None,
-        "owner": attempt.owner.read_text().strip() if attempt.owner.exists() else None,
+        "owner": _owner(attempt),
         "cancel": vars(cancel) if cancel is not None else None,
         "observed": [vars(item) for item in attempt.observations()],
         "incarnations": [_incarnation(item) for item in attempt.incarnations()],
     }
 
 
+def _record(kind: type[R], path: Path) -> R | None:
+    """The record, None without one; what of a broken one is wrong, the run's state has said."""
+    with contextlib.suppress(RecordError, OSError):
+        return kind.read(path)
+    return None
+
+
+def _owner(attempt: Attempt) -> str | None:
+    with contextlib.suppress(OSError):
+        return attempt.owner.read_text(errors="replace").strip()
+    return None
+
+
 def _incarnation(incarnation: Incarnation) -> dict[str, Any]:
-    environment = json.loads(incarnation.env.read_bytes()) if incarnation.env.exists() else {}
+    environment: Any = {}
+    with contextlib.suppress(OSError, ValueError):
+        environment = documents.loads(incarnation.env.read_bytes())
     return {
         "restart": incarnation.token[1],
-        "environment": environment,
+        "environment": environment if isinstance(environment, dict) else {},
         "exits": [vars(item) for item in incarnation.exits()],
     }
 

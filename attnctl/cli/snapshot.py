@@ -41,8 +41,8 @@ def take(config: Config, index: Index, ids: Sequence[str] | None) -> Snapshot:
     if placed:
         from jobs.observe import observe
 
-        words = observe(config.workspace, placed)
-        index.refresh()
+        words, changed = observe(config.workspace, placed)
+        index.refresh(changed)
     rows = index.runs(ids)
     if ids is None:
         rows.sort(
@@ -128,4 +128,6 @@ def seconds_left(row: RunRow) -> float | None:
     """The time that a running run still needs at its present speed; None when that is not known."""
     if not row.verdict.state.active or not row.step or not row.steps or not row.images_per_s:
         return None
-    return (row.steps - row.step) * row.spec.recipe.batch / row.images_per_s
+    batch = row.recipe["batch"]
+    assert isinstance(batch, int)  # by the recipe's declaration
+    return (row.steps - row.step) * batch / row.images_per_s

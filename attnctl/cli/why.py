@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
 from collections.abc import Iterator, Sequence
@@ -11,15 +12,17 @@ import typer
 
 from attnctl.advice import Known, advise
 from attnctl.cli import complete, context, output
-from attnctl.cli.estimate import duration, size
+from attnctl.cli.estimate import duration
 from attnctl.cli.logs import newest_log
 from attnctl.cli.snapshot import take
 from attnctl.config import Config
-from attnctl.records import Cancel
-from attnctl.rundir import Workspace
-from attnctl.state import State, blamed
+from attnctl.policy import Asked, decide
+from attnctl.records import Cancel, RecordError
+from attnctl.rundir import RunDir, Workspace
+from attnctl.state import State, asked, blamed
 
 if TYPE_CHECKING:
+    from jobs.evidence import HeadOf
     from jobs.history import Told
     from jobs.usage import Usage
 
@@ -42,8 +45,8 @@ def why(
         now = take(config, index, [run_id])
     row, folder = now.rows[0], config.workspace.run(run_id)
     head_of = functools.cache(lambda tag: submissions.head(config.workspace.submission(tag)))
-    told = history.read(folder, head_of)
     spec = folder.read_spec()
+    told = _told(folder, head_of)
     past = history.history(folder, spec, told)
     used = _usage(config.workspace, told)
     known = Known(
@@ -55,8 +58,9 @@ def why(
         norm_batch=spec.recipe.norm_batch,
     )
     advice = advise(row.verdict, known)
-    timeline = [(moment, item.attempt.number, words) for item in told for moment, words in _story(item)]
     failing = row.verdict.state not in {State.COMPLETED, State.NEW} and not row.verdict.state.active
+    planned = decide(past, config.resume, Asked(named={run_id})) if failing and told else None
+    timeline = [(moment, item.attempt.number, words) for item in told for moment, words in _story(item)]
     lines = _error(config, told[-1]) if told and failing else []
     resources = [_resources(item, used.get(item.attempt.number)) for item in told]
     if as_json:
@@ -71,21 +75,37 @@ def why(
                 "checkpoint_gone": past.gone,
                 "steps": row.steps,
                 "history": [{"at": at, "attempt": number, "words": words} for at, number, words in timeline],
+                "action": str(planned.action) if planned is not None else None,
+                "action_words": planned.words if planned is not None else None,
                 "error": lines,
                 "resources": resources,
                 "advice": advice,
+                "problem": row.problem,
                 "unavailable": now.words,
             }
         )
         return
-    if now.words:
-        output.note(now.words)
+    for words in filter(None, (now.words, row.problem)):
+        output.note(words)
     state = f"{row.state} for {duration(max(0.0, now.at - row.since))}"
     state += f": {row.reason}" if row.reason not in {"", "None", row.state} else ""
     there = "none" if past.checkpoint is None else f"step {past.checkpoint}" + (f" of {row.steps}" if row.steps else "")
-    output.pairs({"run": f"{run_id} {row.label} {row.network} seed {row.seed}", "state": state, "checkpoint": there})
+    facts = {"run": f"{run_id} {row.label} {row.network} seed {row.seed}", "state": state, "checkpoint": there}
+    if planned is not None:
+        facts["resume"] = ": ".join(filter(None, (str(planned.action), planned.words)))
+    output.pairs(facts)
     _print(timeline, lines, resources)
     output.line(f"\n{advice}")
+
+
+def _told(folder: RunDir, head_of: HeadOf) -> Sequence[Told]:
+    """All attempts; none when a reservation is broken, which the run's own problem tells."""
+    from jobs import history
+
+    try:
+        return history.read(folder, head_of)
+    except RecordError:
+        return ()
 
 
 def _print(
@@ -122,7 +142,9 @@ def _moments(told: Told) -> Iterator[tuple[float, str]]:
         said = " ".join(filter(None, (item.word, reason, f"on {item.nodes}" if item.nodes else "")))
         code = f", exit code {item.exit_code}" if item.exit_code and item.exit_code != "0:0" else ""
         yield item.at, f"{item.source or 'the scheduler'}: {said}{code}"
-    cancel = Cancel.read(told.attempt.cancel)
+    cancel = None
+    with contextlib.suppress(RecordError, OSError):
+        cancel = Cancel.read(told.attempt.cancel)
     if cancel is not None:
         yield cancel.at, f"{cancel.user} on {cancel.host} asked for its end"
     for incarnation in told.attempt.incarnations():
@@ -143,6 +165,8 @@ def _moments(told: Told) -> Iterator[tuple[float, str]]:
 def _error(config: Config, told: Told) -> list[str]:
     """The last lines of the rank that failed first: of its traceback, else of its log."""
     cause = blamed(told.exits)
+    if cause is not None and cause.outcome == "diverged":
+        return []  # where the loop noticed it tells nothing
     if cause is not None and cause.traceback:
         return cause.traceback.strip().splitlines()[-_LINES:]
     silent = sorted(set(range(told.ended.world)) - {item.rank for item in told.exits})
@@ -166,7 +190,9 @@ def _usage(workspace: Workspace, told: Sequence[Told]) -> dict[int, Usage]:
     for item in told:
         if item.request.where != "slurm":
             continue
-        submission = Submission.read(workspace.submission(item.request.tag))
+        submission = None
+        with contextlib.suppress(RecordError, OSError):
+            submission = Submission.read(workspace.submission(item.request.tag))
         mine = [item.attempt.path.parent.parent.name, item.attempt.number]
         if submission is not None and submission.job_id and mine in submission.tasks:
             jobs[f"{submission.job_id}_{submission.tasks.index(mine)}"] = (item.attempt.number, item.request.tag)
@@ -187,7 +213,8 @@ def _memory_asked(told: Sequence[Told], used: dict[int, Usage]) -> int | None:
 
 def _resources(told: Told, used: Usage | None) -> dict[str, Any]:
     """What one attempt asked for and used: by SLURM's accounting, else by the records of its last start."""
-    asked = dict(told.request.resources)
+    request = told.request
+    gpus, minutes = asked(request, "nodes", 1) * asked(request, "gpus_per_node", 0), asked(request, "minutes", 0)
     log = [item for item in told.logs.values() if item.first is not None and item.last is not None]
     seconds = sum((item.last or 0.0) - (item.first or 0.0) for item in log)
     began = min((item.started for item in told.exits if item.started), default=None)
@@ -197,14 +224,13 @@ def _resources(told: Told, used: Usage | None) -> dict[str, Any]:
     if used is not None:
         seconds = used.seconds or seconds
         memory = max(memory or 0, (used.memory_used or 0) << 20) or None
-    gpus = int(asked.get("nodes", 1)) * int(asked.get("gpus_per_node", 0))
     return {
         "attempt": told.attempt.number,
         "where": told.request.where,
-        "nodes": asked.get("nodes"),
+        "nodes": asked(request, "nodes", 1),
         "processes": told.ended.world,
         "gpus": gpus,
-        "minutes": asked.get("minutes"),
+        "minutes": minutes or None,
         "memory_asked": (told.ended.memory or (used.memory_asked if used is not None else None) or 0) << 20 or None,
         "seconds": seconds,
         "cpu_seconds": used.cpu_seconds if used is not None else None,
@@ -223,15 +249,20 @@ def _row(item: dict[str, Any]) -> list[str]:
         if item[name]
     ]
     limit = f" of {duration(60 * item['minutes'])}" if item["minutes"] else ""
-    asked = f" of {size(item['memory_asked'])}" if item["memory_asked"] else ""
+    asked = f" of {_memory(item['memory_asked'])}" if item["memory_asked"] else ""
     return [
         str(item["attempt"]),
         ", ".join(counted).replace("gpu", "GPU") + (", on SLURM" if item["where"] == "slurm" else ", here"),
         duration(item["seconds"]) + limit,
-        (size(item["memory_used"]) if item["memory_used"] else "?") + asked,
-        size(item["gpu_memory_used"]) if item["gpu_memory_used"] else "",
+        (_memory(item["memory_used"]) if item["memory_used"] else "?") + asked,
+        _memory(item["gpu_memory_used"]) if item["gpu_memory_used"] else "",
         duration(item["gpu_seconds"]) if item["gpus"] else "",
     ]
+
+
+def _memory(count: int) -> str:
+    """Bytes as SLURM writes an amount of memory: `200M`, `3.5G`; what was asked for is shown as it was."""
+    return f"{count / (1 << 30):.3g}G" if count >= 1 << 30 else f"{count >> 20}M"
 
 
 def _clock(moment: float) -> str:

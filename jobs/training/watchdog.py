@@ -11,6 +11,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 
 STALLED_AFTER = 1800.0
@@ -84,4 +85,6 @@ def stall(seconds: float, frame: FrameType) -> Stall:
     innermost = summary[-1]
     waiting = any(part in item.filename for item in summary for part in _WAITING)
     lines = "".join(traceback.format_list(summary)).splitlines()[-_TAIL:]
-    return Stall(seconds, f"{innermost.filename}:{innermost.lineno} in {innermost.name}", "\n".join(lines), waiting)
+    return Stall(
+        seconds, f"{Path(innermost.filename).name}:{innermost.lineno} in {innermost.name}", "\n".join(lines), waiting
+    )

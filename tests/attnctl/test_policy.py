@@ -97,13 +97,31 @@ CASES = {
     ),
     "CUDA out of memory, by more processes": (
         history(ended(State.CUDA_OUT_OF_MEMORY), worlds=(1, 2, 4)),
-        Rules(actions={State.CUDA_OUT_OF_MEMORY: "ranks"}),
+        Rules(),
         Asked(),
         Action.MORE_RANKS,
     ),
     "CUDA out of memory, and no more processes fit": (
         history(ended(State.CUDA_OUT_OF_MEMORY, world=4), worlds=(1, 2, 4)),
-        Rules(actions={State.CUDA_OUT_OF_MEMORY: "ranks"}),
+        Rules(),
+        Asked(),
+        Action.FORCE,
+    ),
+    "CUDA out of memory, and more processes did not help": (
+        history(ended(State.CUDA_OUT_OF_MEMORY), ended(State.CUDA_OUT_OF_MEMORY, world=2), worlds=(1, 2, 4)),
+        Rules(),
+        Asked(),
+        Action.FORCE,
+    ),
+    "CUDA out of memory, later than with fewer processes": (
+        history(ended(State.CUDA_OUT_OF_MEMORY), ended(State.CUDA_OUT_OF_MEMORY, world=2, saved=9), worlds=(1, 2, 4)),
+        Rules(),
+        Asked(),
+        Action.MORE_RANKS,
+    ),
+    "CUDA out of memory, where the rule asks for a place": (
+        history(ended(State.CUDA_OUT_OF_MEMORY), worlds=(1, 2, 4)),
+        Rules(actions={State.CUDA_OUT_OF_MEMORY: "place"}),
         Asked(),
         Action.FORCE,
     ),

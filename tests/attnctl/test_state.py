@@ -69,7 +69,29 @@ CASES = {
     "failed without a word": (evidence(observations=said("FAILED", exit_code="1:0")), State.ERROR),
     "killed by signal 9": (evidence(observations=said("FAILED", exit_code="0:9")), State.KILLED),
     "killed, as srun tells it": (evidence(observations=said("FAILED", exit_code="9:0")), State.KILLED),
+    "told to stop before it could listen": (evidence(observations=said("FAILED", exit_code="12:0")), State.KILLED),
+    "an exit code that is no signal's": (evidence(observations=said("FAILED", exit_code="2:0")), State.ERROR),
     "killed, as a shell tells it": (evidence(observations=said("FAILED", exit_code="137:0")), State.KILLED),
+    "killed for its memory, where only the log tells it": (
+        evidence(observations=said("FAILED", exit_code="9:0", reason="Exceeded job memory limit")),
+        State.OUT_OF_MEMORY,
+    ),
+    "one of two killed for its memory": (
+        evidence(
+            observations=said("FAILED", exit_code="9:0", reason="Detected 1 oom_kill event in StepId=7.0"),
+            world=2,
+            exits=[left("error", secondary=True)],
+        ),
+        State.OUT_OF_MEMORY,
+    ),
+    "an error of its own, then killed for its memory": (
+        evidence(
+            observations=said("FAILED", exit_code="9:0", reason="Exceeded job memory limit"),
+            world=2,
+            exits=[left("diverged")],
+        ),
+        State.DIVERGED,
+    ),
     "a crash is no kill": (evidence(observations=said("FAILED", exit_code="0:11")), State.ERROR),
     "its setup failed": (evidence(observations=said("FAILED", exit_code="3:0"), exits=[left("setup")]), State.SETUP),
     "held by the breaker": (evidence(observations=said("COMPLETED"), exits=[left("held")]), State.HELD),

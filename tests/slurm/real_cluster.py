@@ -13,6 +13,17 @@ from attnctl.state import Verdict
 from jobs import evidence, observe, submissions
 from jobs.submit import Submitted, submit
 
+PATIENCE = 300.0
+"""Seconds for what surely comes, on a machine however busy."""
+
+
+def wait(true: Callable[[], object], told: Callable[[], object], seconds: float = PATIENCE) -> None:
+    """Until it is true. told: what is known of it, for when it does not become so."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, told()
+        time.sleep(0.2)
+
 
 @dataclasses.dataclass
 class Cluster:
@@ -22,7 +33,7 @@ class Cluster:
 
     def submit(self, specs: list[RunSpec], resources: Resources | None = None, **options: object) -> Submitted:
         chosen = dataclasses.replace(self.config.slurm, **options)  # type: ignore[arg-type]
-        (done,) = submit(self.config, specs, resources or Resources(minutes=5), chosen, "slurm")
+        (done,) = submit(self.config, specs, resources or Resources(minutes=30), chosen, "slurm")
         return done
 
     def attempt(self, run: str) -> Attempt:
@@ -44,7 +55,7 @@ class Cluster:
         ]
 
     def observe(self, submitted: Submitted) -> str | None:
-        return observe.observe(self.config.workspace, self.placed(submitted))
+        return observe.observe(self.config.workspace, self.placed(submitted)).words
 
     def verdicts(self, submitted: Submitted) -> list[Verdict]:
         found = []
@@ -60,7 +71,7 @@ class Cluster:
     def states(self, submitted: Submitted) -> list[str]:
         return [str(verdict.state) for verdict in self.verdicts(submitted)]
 
-    def until(self, submitted: Submitted, wanted: Callable[[list[str]], bool], seconds: float = 120) -> list[str]:
+    def until(self, submitted: Submitted, wanted: Callable[[list[str]], bool], seconds: float = PATIENCE) -> list[str]:
         """Observe until the states are as wanted."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

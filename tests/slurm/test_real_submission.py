@@ -129,7 +129,7 @@ def test_when_sacct_fails_nothing_changes(
     else:
         failing("sacct", "echo 'Unable to connect to database' >&2; exit 1", tmp_path / "bin", monkeypatch)
     assert cluster.observe(done) is None  # squeue knows these
-    words = observe.observe(cluster.config.workspace, vanished)
+    words = observe.observe(cluster.config.workspace, vanished).words
     assert words is not None
     assert words.startswith("SLURM does not answer: ")
     assert records(cluster) == before
@@ -225,10 +225,10 @@ def test_an_intent_that_never_reached_slurm_is_closed_when_it_is_old(cluster: Cl
     specs = make_specs(1)
     done = lost(cluster, specs, age=60, sent=False)
     (placed,) = cluster.placed(done)
-    assert observe.observe(cluster.config.workspace, [placed]) is None
+    assert observe.observe(cluster.config.workspace, [placed]).words is None
     assert cluster.states(done) == ["submitting"]  # its sbatch may still be under way
     submissions.change(cluster.config.workspace, done.tag, created=time.time() - 130)
-    assert observe.observe(cluster.config.workspace, [placed]) is None
+    assert observe.observe(cluster.config.workspace, [placed]).words is None
     (verdict,) = cluster.verdicts(done)
     assert (str(verdict.state), verdict.reason) == ("refused", NEVER)
     assert cluster.submit(specs, extra=HOLD).tasks == [(specs[0].id, 2)]
@@ -251,7 +251,7 @@ def test_an_intent_for_another_cluster_is_left_to_it(cluster: Cluster, make_spec
     assert "far-away" in words
     assert cluster.states(done) == ["submitting"]
     (placed,) = cluster.placed(done)
-    words = observe.observe(cluster.config.workspace, [dataclasses.replace(placed, job_id="999999_0")])
+    words = observe.observe(cluster.config.workspace, [dataclasses.replace(placed, job_id="999999_0")]).words
     assert words is not None
     assert "far-away" in words
     assert cluster.states(done) == ["submitting"]
@@ -304,7 +304,7 @@ def test_a_sweep_larger_than_an_array_is_split(
     done = submit(cluster.config, make_specs(10), Resources(minutes=5), SlurmOptions(extra=HOLD), "slurm")
     assert [len(part.tasks) for part in done] == [4, 4, 2]
     placed: list[Placed] = [item for part in done for item in cluster.placed(part)]
-    assert observe.observe(cluster.config.workspace, placed) is None
+    assert observe.observe(cluster.config.workspace, placed).words is None
     assert all(cluster.states(part) == ["queued"] * len(part.tasks) for part in done)
     assert cancel(cluster.config.workspace, placed) is None
 

@@ -2,14 +2,13 @@
 
 import dataclasses
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 import torch
-from real_cluster import Cluster
+from real_cluster import Cluster, wait
 
 from attnctl.config import Config
 from attnctl.records import Resources, read_events
@@ -31,13 +30,13 @@ def incarnation(cluster: Cluster, done: Submitted, task: int = 0) -> Incarnation
 
 def started(cluster: Cluster, done: Submitted, task: int = 0) -> None:
     """Wait until the run trains: a short epoch ends before there is any progress to tell within it."""
-    end = time.monotonic() + 60
     events = incarnation(cluster, done, task).events
-    while not (
-        events.exists() and any(item["kind"] in {"progress", "metrics"} for item in read_events(events.read_bytes()))
-    ):
-        assert time.monotonic() < end, cluster.logs(done)
-        time.sleep(0.2)
+
+    def trains() -> bool:
+        kinds = {item["kind"] for item in read_events(events.read_bytes())} if events.exists() else set()
+        return bool(kinds & {"progress", "metrics"})
+
+    wait(trains, lambda: cluster.logs(done))
 
 
 def ranks(done: Submitted) -> dict[int, psutil.Process]:
@@ -78,7 +77,7 @@ def test_two_nodes_with_two_tasks_equal_one_process_in_float64(
     specs = make_specs(1, **TINY)
     setup = (f"export PYTHONPATH='{Path(__file__).parent / 'float64'}'",)
     single = Cluster(Config(workspace=Workspace(tmp_path / "single")))
-    four = cluster.submit(specs, Resources(nodes=2, tasks_per_node=2, minutes=5), setup=setup)
+    four = cluster.submit(specs, Resources(nodes=2, tasks_per_node=2, minutes=30), setup=setup)
     one = single.submit(specs, setup=setup)
     for world, done in ((cluster, four), (single, one)):
         world.until(done, lambda states: states == ["completed"])
@@ -94,10 +93,10 @@ def test_two_nodes_with_two_tasks_equal_one_process_in_float64(
 
 
 def test_a_killed_task_is_blamed_on_the_rank_that_died(cluster: Cluster, make_specs: Specs) -> None:
-    done = cluster.submit(make_specs(1, **LONG), Resources(nodes=2, tasks_per_node=1, minutes=5))
+    done = cluster.submit(make_specs(1, **LONG), Resources(nodes=2, tasks_per_node=1, minutes=30))
     started(cluster, done)
     ranks(done)[1].send_signal(signal.SIGKILL)
-    cluster.until(done, lambda states: states == ["killed"], 30)
+    cluster.until(done, lambda states: states == ["killed"])
     (verdict,) = cluster.verdicts(done)
     assert verdict.reason == "rank 1 ended without a word: killed?"
     assert not ranks(done)
@@ -106,9 +105,9 @@ def test_a_killed_task_is_blamed_on_the_rank_that_died(cluster: Cluster, make_sp
 def test_cancel_ends_a_running_and_a_pending_run_and_no_other(cluster: Cluster, make_specs: Specs) -> None:
     done = cluster.submit(make_specs(3, **LONG), parallel=1)
     started(cluster, done)
-    cluster.until(done, lambda states: states == ["running", "queued", "queued"], 10)
+    cluster.until(done, lambda states: states == ["running", "queued", "queued"])
     assert cancel(cluster.config.workspace, cluster.placed(done)[:2]) is None
-    cluster.until(done, lambda states: states == ["cancelled", "cancelled", "running"], 40)
+    cluster.until(done, lambda states: states == ["cancelled", "cancelled", "running"])
     assert [verdict.reason[:13] for verdict in cluster.verdicts(done)[:2]] == ["cancelled by "] * 2
     assert [item.outcome for item in incarnation(cluster, done).exits()] == ["interrupted"]
     again = cluster.submit(make_specs(3, **LONG), extra={"hold": "true"})
@@ -120,7 +119,7 @@ def test_a_run_goes_on_from_its_checkpoint_in_a_second_attempt(cluster: Cluster,
     first = cluster.submit(specs)
     started(cluster, first)
     cancel(cluster.config.workspace, cluster.placed(first))
-    cluster.until(first, lambda states: states == ["cancelled"], 40)
+    cluster.until(first, lambda states: states == ["cancelled"])
     second = cluster.submit(specs)
     assert second.tasks == [(specs[0].id, 2)]
     cluster.until(second, lambda states: states == ["completed"])

@@ -3,10 +3,9 @@
 import dataclasses
 import shutil
 import subprocess
-import time
 
 import pytest
-from real_cluster import Cluster, slurm
+from real_cluster import Cluster, slurm, wait
 from test_real_training import LONG, TINY, Specs, incarnation, started
 
 from attnctl.cli import main
@@ -14,7 +13,7 @@ from attnctl.config import read
 from attnctl.records import Resources, read_events
 from jobs.submit import Submitted
 
-pytestmark = [pytest.mark.slurm, pytest.mark.storm]
+pytestmark = pytest.mark.slurm
 
 
 def events(cluster: Cluster, done: Submitted, restart: int, kind: str) -> list[dict[str, object]]:
@@ -22,18 +21,20 @@ def events(cluster: Cluster, done: Submitted, restart: int, kind: str) -> list[d
     return [event for event in read_events(path.read_bytes()) if event["kind"] == kind] if path.exists() else []
 
 
-def until_trains_again(cluster: Cluster, done: Submitted, seconds: float = 120) -> list[dict[str, object]]:
-    end = time.monotonic() + seconds
-    while not (found := events(cluster, done, 1, "resumed")):
-        assert time.monotonic() < end, cluster.logs(done)
+def until_trains_again(cluster: Cluster, done: Submitted) -> list[dict[str, object]]:
+    """What the job's second start says of the checkpoint that it goes on from."""
+
+    def again() -> bool:
         cluster.observe(done)
         assert cluster.states(done)[0] in {"running", "queued"}, cluster.verdicts(done)
-        time.sleep(0.5)
-    return found
+        return bool(events(cluster, done, 1, "resumed"))
+
+    wait(again, lambda: cluster.logs(done))
+    return events(cluster, done, 1, "resumed")
 
 
 def test_a_preempted_run_waits_and_goes_on_by_itself(cluster: Cluster, make_specs: Specs) -> None:
-    resources = Resources(nodes=1, tasks_per_node=2, minutes=5)
+    resources = Resources(nodes=1, tasks_per_node=2, minutes=30)
     done = cluster.submit(make_specs(1, **LONG), resources, partition="low", extra={"nodelist": "node3"})
     started(cluster, done)
     command = ["--partition=high", "--nodelist=node3", "--exclusive", "--time=1", "--wrap=sleep 5"]
@@ -48,9 +49,10 @@ def test_a_preempted_run_waits_and_goes_on_by_itself(cluster: Cluster, make_spec
     assert resumed["step"] == exits[0].step > 0
 
 
+@pytest.mark.storm
 def test_a_run_stops_before_its_time_limit_and_goes_on_by_itself(cluster: Cluster, make_specs: Specs) -> None:
-    done = cluster.submit(make_specs(1, **LONG), Resources(minutes=1))
-    (resumed,) = until_trains_again(cluster, done, 180)
+    done = cluster.submit(make_specs(1, **LONG), Resources(minutes=3))  # of which a start may need one
+    (resumed,) = until_trains_again(cluster, done)
     (ended,) = incarnation(cluster, done).exits()
     assert ended.outcome == "timeout"
     assert resumed["step"] == ended.step > 0
@@ -64,6 +66,24 @@ def test_a_run_that_is_told_by_term_alone_saves_and_goes_on(cluster: Cluster, ma
     (ended,) = incarnation(cluster, done).exits()
     assert (ended.outcome, ended.requeued) == ("preempted", True)
     assert resumed["step"] == ended.step
+
+
+@pytest.mark.parametrize("requeue", [True, False])
+def test_a_run_that_somebody_cancels_by_hand_stays_cancelled(
+    cluster: Cluster, make_specs: Specs, requeue: bool
+) -> None:
+    cluster = cluster if requeue else forbid_requeue(cluster)
+    done = cluster.submit(make_specs(1, **LONG))
+    assert done.starts_again == requeue
+    started(cluster, done)
+    slurm("scancel", f"{done.job_id}_0")
+    command = ["squeue", "-h", "-j", str(done.job_id), "-o", "%T"]
+    wait(lambda: not slurm(*command).strip(), lambda: cluster.logs(done))
+    assert cluster.observe(done) is None
+    assert cluster.states(done) == ["cancelled"]
+    (ended,) = incarnation(cluster, done).exits()
+    assert (ended.outcome, ended.requeued) == ("preempted", False)
+    assert len(cluster.config.workspace.run(done.tasks[0][0]).attempts()) == 1
 
 
 def forbid_requeue(cluster: Cluster, *setup: str) -> Cluster:
@@ -85,20 +105,16 @@ def test_a_job_that_is_not_started_again_goes_on_as_another_with_nobody_typing(
 ) -> None:
     cluster = forbid_requeue(cluster)
     (spec,) = make_specs(1, **LONG)
-    done = cluster.submit([spec], Resources(nodes=1, tasks_per_node=2, minutes=5), partition="low")
+    done = cluster.submit([spec], Resources(nodes=1, tasks_per_node=2, minutes=30), partition="low")
     assert not done.starts_again
     started(cluster, done)
     cluster.observe(done)
     assert cluster.states(done) == ["running"], "which is the last that anybody asks of it"
     interrupt(cluster, done)
     run = cluster.config.workspace.run(spec.id)
-    end = time.monotonic() + 120
-    second = run.attempt(2).incarnation(0)
-    while not second.events.exists() or not (
-        resumed := [event for event in read_events(second.events.read_bytes()) if event["kind"] == "resumed"]
-    ):
-        assert time.monotonic() < end, cluster.logs(done)
-        time.sleep(0.5)
+    wait(lambda: run.attempt(2).incarnation(0).events.exists(), lambda: cluster.logs(done))
+    wait(lambda: events(cluster, done, 0, "resumed"), lambda: cluster.logs(done))  # of the newest attempt
+    resumed = events(cluster, done, 0, "resumed")
     exits = run.attempt(1).incarnation(0).exits()
     job = run.attempt(2).owner.read_text()
     words = f"goes on as SLURM job {job}: SLURM does not start this job again ("

@@ -18,6 +18,6 @@ def test_a_killed_process_is_known_as_one_without_the_accounting(
     started(cluster, done)
     failing("sacct", "echo 'Problem talking to the database' >&2; exit 1", tmp_path / "bin", monkeypatch)
     ranks(done)[0].send_signal(signal.SIGKILL)
-    cluster.until(done, lambda states: states != ["running"], 60)
+    cluster.until(done, lambda states: states != ["running"])
     (verdict,) = cluster.verdicts(done)
     assert (str(verdict.state), verdict.reason) == ("killed", "SLURM says FAILED, NonZeroExitCode, exit code 137:0")

@@ -120,7 +120,8 @@ MinJobAge=300
 ReturnToService=2
 InactiveLimit=0
 JobRequeue=1
-UnkillableStepTimeout=60
+# on a machine that is busy an end takes its time, after which the node would be drained
+UnkillableStepTimeout=600
 # nodes claim more than this machine has
 SlurmdParameters=config_overrides
 DefMemPerCPU=1500

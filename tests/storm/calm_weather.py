@@ -6,13 +6,13 @@ from pathlib import Path
 
 from harness import Size, Sweep, end_jobs
 
-SHORT = Size(single=7, four=1, parallel=4, pace=0.4)
-LONG = Size(single=30, four=10, parallel=6, pace=0.5, disk="1g")
+SHORT = Size(single=7, four=1, parallel=4, pace=0.5)
+LONG = Size(single=30, four=10, epochs=6, parallel=6, pace=1.0, disk="1g")
 
 
 @contextmanager
 def calm_sweep(folder: Path, size: Size) -> Iterator[Sweep]:
-    """Runs without a storm."""
+    """Runs without a storm, as fast as they go."""
     sweep = Sweep(folder / "workspace", folder / "aside", size)
     try:
         sweep.submit()

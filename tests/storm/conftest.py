@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,6 +30,6 @@ def slurm_conf() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def calm(slurm_conf: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sweep]:
-    """The short storm's runs in calm weather, as fast as they go."""
-    with calm_sweep(tmp_path_factory.mktemp("calm"), replace(SHORT, pace=0.0)) as sweep:
+    """The short storm's runs in calm weather."""
+    with calm_sweep(tmp_path_factory.mktemp("calm"), SHORT) as sweep:
         yield sweep

@@ -16,7 +16,7 @@ from functools import cache, partial
 from pathlib import Path
 
 import psutil
-from harness import MINUTES, Live, Storm
+from harness import MINUTES, PATIENCE, Live, Storm
 
 from jobs.checkpoints import stored
 
@@ -28,7 +28,7 @@ EPOCH = 11
 
 def slurm(*command: str, check: bool = True) -> str:
     """What a command of SLURM prints."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     if check and done.returncode:
         raise AssertionError(f"{' '.join(command)}: {done.stderr}")
     return done.stdout.strip()
@@ -42,7 +42,7 @@ def setting(name: str) -> str:
     return found[1]
 
 
-def until(true: Callable[[], bool], seconds: float) -> bool:
+def until(true: Callable[[], bool], seconds: float = PATIENCE) -> bool:
     """Whether it became true in that time."""
     end = time.monotonic() + seconds
     while not true():
@@ -99,7 +99,7 @@ def checkpoint_cut(storm: Storm) -> Met:
             continue
         for process in one.ranks.values():
             end(process)
-        until(lambda: not any(process.is_running() for process in one.ranks.values()), 10)  # noqa: B023
+        until(lambda: not any(process.is_running() for process in one.ranks.values()))  # noqa: B023
         newest = stored(run)[0]
         size = newest.stat().st_size
         os.truncate(newest, storm.rng.randrange(size))
@@ -128,7 +128,7 @@ def preempted(storm: Storm) -> Met:
     met = on(storm, [node])
     command = ["--partition=high", f"--nodelist={node}", "--exclusive", "--time=1", "--wrap=sleep 2"]
     job = slurm("sbatch", "--parsable", "--output=/dev/null", "--job-name=storm-urgent", *command)
-    began = until(lambda: slurm("squeue", "-h", "-t", "all", "-o", "%T", "-j", job) not in {"", "PENDING"}, 60)
+    began = until(lambda: slurm("squeue", "-h", "-t", "all", "-o", "%T", "-j", job) not in {"", "PENDING"})
     slurm("scancel", "--quiet", job, check=False)
     return (met, f"{node} by {job}") if began else None
 
@@ -139,7 +139,7 @@ def limited(storm: Storm) -> Met:
     if one is None:
         return None
     slurm("scontrol", "update", f"jobid={one.job}", "timelimit=1", check=False)
-    met = until(lambda: not any(process.is_running() for process in one.ranks.values()), 120)
+    met = until(lambda: not any(process.is_running() for process in one.ranks.values()))
     slurm("scontrol", "update", f"jobid={one.job}", f"timelimit={MINUTES}", check=False)  # else it starts for seconds
     return ([one.run], f"{one.job} at step {one.step}") if met else None
 
@@ -160,7 +160,7 @@ def node_down(storm: Storm) -> Met:
 def node_up(node: str) -> None:
     """The node takes jobs again."""
     slurm("scontrol", "update", f"nodename={node}", "state=resume", check=False)
-    assert until(lambda: "down" not in slurm("sinfo", "-h", "-n", node, "-o", "%T"), 60), node
+    assert until(lambda: not re.search("down|drain", slurm("sinfo", "-h", "-n", node, "-o", "%T"))), node
 
 
 def slurmd_killed(storm: Storm) -> Met:
@@ -177,7 +177,7 @@ def slurmd_killed(storm: Storm) -> Met:
     throttle(array, 2 * storm.size.parallel)  # its other tasks have taken the place of these by now
     number, restart = one.incarnation.token
     successor = storm.trace / f"{one.run}-{number}.{restart + 1}"
-    overtaken = until(lambda: successor.exists() and len(successor.read_text().splitlines()) > 15, 120)
+    overtaken = until(lambda: successor.exists() and len(successor.read_text().splitlines()) > EPOCH)
     start_slurmd(node)
     node_up(node)
     throttle(array, storm.size.parallel)
@@ -222,7 +222,7 @@ def killed_in_submit(storm: Storm, point: str) -> Met:
     one = victim(storm)
     if one is None or not end(one.ranks[0]):
         return None
-    if not until(lambda: storm.states().get(one.run) == "killed", 60):
+    if not until(lambda: storm.states().get(one.run) == "killed", PATIENCE / 4):
         return None
     done = storm.attnctl("resume", "--json", die=f"submit:{point}")
     return ([one.run], f"{one.job} at step {one.step}") if done.returncode == -signal.SIGKILL else None
@@ -248,7 +248,7 @@ def disk_full(storm: Storm) -> Met:
         with contextlib.suppress(OSError), filler.open("ab", buffering=0) as stream:
             while True:
                 stream.write(bytes(1 << 9))
-        met = until(lambda: any(trained(storm, one) > before[one.run] + EPOCH for one in live), 60)
+        met = until(lambda: any(trained(storm, one) > before[one.run] + EPOCH for one in live) or not storm.live())
         storm.attnctl("status", "--json")
         storm.attnctl("resume", "--json")
     finally:
@@ -305,7 +305,7 @@ def start_slurmctld() -> None:
     """Start the controller, and wait until it answers."""
     for _ in range(5):
         subprocess.run(["slurmctld"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        if until(lambda: "is UP" in slurm("scontrol", "ping", check=False), 10):
+        if until(lambda: "is UP" in slurm("scontrol", "ping", check=False), 30):
             return
     raise AssertionError("slurmctld does not start again")
 
@@ -320,5 +320,5 @@ def restore(storm: Storm) -> None:
     for node in slurm("sinfo", "-h", "-N", "-o", "%N", "-p", "main").split():
         if not psutil.pid_exists(daemon(node)):
             start_slurmd(node)
-        if "down" in slurm("sinfo", "-h", "-n", node, "-p", "main", "-o", "%T"):
+        if re.search("down|drain", slurm("sinfo", "-h", "-n", node, "-p", "main", "-o", "%T")):
             node_up(node)

@@ -18,15 +18,21 @@ from typing import Any
 
 import psutil
 
+from attnctl.files import write_atomic
 from attnctl.records import Event, Submission, read_events
 from attnctl.rundir import Incarnation, Workspace
 
 SHIM = Path(__file__).parent / "shim"
-RECIPE = ["--batch", "128", "--norm-batch", "32", "--input-size", "8", "--gpus-per-node", "0"]
+RECIPE = ["--batch", "128", "--input-size", "8", "--gpus-per-node", "0"]
 MINUTES = "10"
-FOUR = ["--nodes", "2", "--tasks-per-node", "2"]
-PATIENCE = 600.0
+FOUR = ["--norm-batch", "32", "--nodes", "2", "--tasks-per-node", "2"]
+ALONE = ["--norm-batch", "64"]
+"""Two virtual replicas in one process: its steps accumulate."""
+PATIENCE = 1200.0
 """Seconds without a run's end after which a storm is given up."""
+ANSWER = 1.5
+"""Seconds that `resume` takes on an idle machine; where it takes longer the faults do, too, and the runs wait."""
+MOST_PACE = 2.0
 
 
 class StormError(AssertionError):
@@ -35,7 +41,7 @@ class StormError(AssertionError):
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """How much is trained. single, four: runs at world 1 and at world 4. pace: seconds added to each step."""
+    """How much is trained. single, four: runs at world 1 and at world 4. pace: least seconds of a step in a storm."""
 
     single: int
     four: int
@@ -82,22 +88,23 @@ class Sweep:
 
     def __post_init__(self) -> None:
         self.workspace = Workspace(self.root)
-        self.bin, self.trace = self.aside / "bin", self.aside / "trace"
+        self.bin, self.trace, self.pace = self.aside / "bin", self.aside / "trace", self.aside / "pace"
         for folder in (self.root, self.bin, self.trace):
             folder.mkdir(parents=True, exist_ok=True)
 
     def environment(self, die: str = "") -> dict[str, str]:
         """Of the commands, and through them of the jobs."""
         path = os.pathsep.join(filter(None, (str(SHIM), os.environ.get("PYTHONPATH"))))
-        more = {"PYTHONPATH": path, "STORM_TRACE": str(self.trace), "STORM_PACE": str(self.size.pace)}
+        more = {"PYTHONPATH": path, "STORM_TRACE": str(self.trace), "STORM_PACE": str(self.pace)}
         more |= {"PATH": f"{self.bin}:{os.environ['PATH']}", "STORM_OFF": self.off, "STORM_HASTE": "15"}
         return os.environ | more | ({"STORM_DIE": die} if die else {})
 
     def attnctl(self, *words: str, die: str = "") -> subprocess.CompletedProcess[str]:
         """One command, as a user gives it."""
         command = [sys.executable, "-P", "-m", "attnctl", "--workspace", str(self.root), *words]
+        environment = self.environment(die)
         done = subprocess.run(
-            command, env=self.environment(die), cwd=self.aside, capture_output=True, text=True, timeout=300
+            command, env=environment, cwd=self.aside, capture_output=True, text=True, timeout=PATIENCE
         )
         if "Traceback" in done.stderr:
             raise StormError(f"attnctl {' '.join(words)}: {done.stderr[-3000:]}")
@@ -123,7 +130,7 @@ class Sweep:
         if four:
             yield [*common, "--name", "four", "--seed", four, *FOUR, "--parallel", str(max(1, self.size.parallel // 3))]
         if alone:
-            yield [*common, "--name", "alone", "--seed", alone, "--parallel", str(self.size.parallel)]
+            yield [*common, "--name", "alone", "--seed", alone, *ALONE, "--parallel", str(self.size.parallel)]
 
     def submit(self) -> None:
         """Ask for all runs."""
@@ -162,6 +169,8 @@ class Sweep:
                 continue
             with contextlib.suppress(psutil.Error):
                 environ = process.environ()
+                if environ.get("STORM_TRACE") != str(self.trace):
+                    continue  # of another storm, or of no storm
                 job = f"{environ.get('SLURM_ARRAY_JOB_ID')}_{environ.get('SLURM_ARRAY_TASK_ID')}"
                 if shell:
                     shells.setdefault(job, []).append(process)
@@ -229,6 +238,7 @@ class Storm(Sweep):
         self.rng = random.Random(seed)
         order = list(kinds)
         self.rng.shuffle(order)
+        self.train_slowly(self.size.pace)
         self.submit()
         for kind in order:
             watch = Watch(self, patience)
@@ -244,8 +254,15 @@ class Storm(Sweep):
                 if watch.over():
                     return
             if self.rng.random() < 0.5:
+                began = time.monotonic()
                 self.ask("resume")
+                self.train_slowly(self.size.pace * max(1.0, (time.monotonic() - began) / ANSWER))
+        self.train_slowly(0.0)
         self.settle(patience)
+
+    def train_slowly(self, pace: float) -> None:
+        """Seconds that each step takes at least; 0 when nothing is to meet the trainings any more."""
+        write_atomic(self.pace, str(min(pace, MOST_PACE)).encode())
 
 
 @contextlib.contextmanager

@@ -81,7 +81,7 @@ def judge(storm: Sweep, calm: Sweep, hits: Sequence[Hit], seed: int, kinds: dict
     problems += twice_at_once(storm, steps)
     if not problems:
         problems += numbers(storm, calm) + weights(storm, calm) + rebuilt(storm)
-    if not stuck and not until(lambda: not queued(storm), 60):
+    if not stuck and not until(lambda: not queued(storm)):
         problems.append(f"the queue still has {', '.join(queued(storm))}")
     problems += [f"{kind}: {live[kind]} live hits of {wanted}" for kind, wanted in kinds.items() if live[kind] < wanted]
     if trained > MOST * needed:

@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 from calm_weather import LONG, SHORT, calm_sweep
 from faults import FAULTS, restore
-from harness import Hit, Size, Storm, StormError, Sweep, end_jobs, small_disk
+from harness import PATIENCE, Hit, Size, Storm, StormError, Sweep, end_jobs, small_disk
 from report import Report, judge
 
-SHORT_KINDS = [kind for kind in FAULTS if kind not in {"killed reserving", "killed after sbatch"}]
+LENGTHY = {"killed reserving", "killed after sbatch", "time limit"}
+SHORT_KINDS = [kind for kind in FAULTS if kind not in LENGTHY]
 SEED = int(os.environ.get("SEED", "1"))
 
 
 def weather(
-    calm: Sweep, size: Size, kinds: Sequence[str], seed: int, folder: Path, off: str = "", patience: float = 600
+    calm: Sweep, size: Size, kinds: Sequence[str], seed: int, folder: Path, off: str = "", patience: float = PATIENCE
 ) -> Report:
     """Send a storm, and judge it; the cluster is as before."""
     with small_disk(folder / "workspace", size.disk) as small:
@@ -37,8 +38,7 @@ def weather(
             end_jobs(storm)
 
 
-@pytest.mark.storm
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_a_short_storm_ends_with_the_numbers_of_calm_weather(calm: Sweep, tmp_path: Path) -> None:
     report = weather(calm, SHORT, SHORT_KINDS, SEED, tmp_path)
     tell(report, "short")
@@ -55,7 +55,7 @@ def test_a_long_storm_ends_with_the_numbers_of_calm_weather(slurm_conf: str, tmp
 
 
 @pytest.mark.storm
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize(
     ("off", "words"),
     [
@@ -65,7 +65,7 @@ def test_a_long_storm_ends_with_the_numbers_of_calm_weather(slurm_conf: str, tmp
     ],
 )
 def test_without_a_protection_the_same_storm_fails(calm: Sweep, tmp_path: Path, off: str, words: str) -> None:
-    report = weather(calm, SHORT, SHORT_KINDS, SEED, tmp_path, off, patience=300)
+    report = weather(calm, SHORT, SHORT_KINDS, SEED, tmp_path, off, patience=PATIENCE / 4)
     tell(report, f"without-{off}")
     assert any(words in problem for problem in report.problems), report.problems
 

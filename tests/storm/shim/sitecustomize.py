@@ -3,7 +3,8 @@
 STORM_OFF    protections to switch off, a comma list of fencing, adoption, deduplication: the storm must then fail
 STORM_DIE    where a command kills itself: submit:reserve, submit:before, submit:after, ingest:<n>
 STORM_TRACE  a folder in which rank 0 notes each step that it trains: `<run>-<attempt>.<incarnation>`
-STORM_PACE   seconds that a training waits after each step, so that faults meet live ones on a fast machine, too
+STORM_PACE   a file with the seconds that each step of a training takes at least, so that faults meet live ones on a
+             fast machine, too; before its end they take longer, until the file says 0
 STORM_HASTE  seconds that sbatch is taken to need at most: an intent is closed after twice that
 """
 
@@ -38,19 +39,36 @@ def doubled(module):
     module.VIEWS["metrics"] = view[: view.index("WHERE NOT EXISTS")]
 
 
+LONGEST = 3.0
+"""Seconds that each step of a training's last two epochs takes at least."""
+
+
+def wait(trainer, began):
+    """As the storm's pace says, but not when it is told to stop. began: when the step did."""
+    try:
+        pace = float(pathlib.Path(os.environ["STORM_PACE"]).read_text())
+    except (KeyError, OSError, ValueError):
+        return
+    if pace and trainer.steps - trainer.position.step <= 2 * trainer.data.steps_per_epoch:
+        pace = LONGEST
+    while time.monotonic() < began + pace and not trainer.around.signals.received:
+        time.sleep(0.05)
+
+
 def watched(module):
     """Note and slow down the steps. Every epoch is saved, however slow this machine's disk is."""
     module.Thrift._CHEAP = 60.0
     original = module.Trainer._step
 
     def step(self, batches):
+        began = time.monotonic()
         original(self, batches)
         folder = os.environ.get("STORM_TRACE")
         if folder and self.group.first:
             number, restart = self.around.token
             with pathlib.Path(folder, f"{self.around.run.id}-{number}.{restart}").open("a") as stream:
                 stream.write(f"{self.position.step} {time.time()}\n")
-        time.sleep(float(os.environ.get("STORM_PACE", "0")))
+        wait(self, began)
 
     module.Trainer._step = step
 

@@ -1,0 +1,64 @@
+"""What a checkpoint of a ResNet-50 costs: goal, at most 1 % of the training with at most 5 minutes of lost work.
+
+    python benchmarks/checkpoint.py [BACKBONE [REPEATS]]
+
+The training stands still while a checkpoint is made: the state is copied to the CPU, encoded with its digest, written
+aside, fsynced and renamed. Beside it the disk's own limit: the same bytes written and fsynced, nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from attnctl import backbones
+from attnctl.rundir import Workspace
+from jobs.training import checkpoint
+from jobs.training.loop import Surroundings
+
+CLASSES = 1000
+
+
+def main() -> None:
+    """Print the medians and the share of the training."""
+    backbone, repeats = (*sys.argv[1:2], "resnet50")[0], int((*sys.argv[2:3], 5)[0])
+    network = backbones.build(backbone, CLASSES)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
+    for parameter in network.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "step": 1}
+    saves, loads, limits = [], [], []
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+        run = Workspace(Path(folder)).run("0" * 16)
+        run.checkpoints.mkdir(parents=True)
+        for number in range(repeats):
+            started = time.perf_counter()
+            path, size = checkpoint.save(run, checkpoint.Name((1, 0), number), dict(state))
+            saves.append(time.perf_counter() - started)
+            data = path.read_bytes()
+            started = time.perf_counter()
+            with (Path(folder) / "limit").open("wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            limits.append(time.perf_counter() - started)
+            started = time.perf_counter()
+            checkpoint.load(path, run)
+            loads.append(time.perf_counter() - started)
+    save, limit = statistics.median(saves), statistics.median(limits)
+    every = Surroundings.save_every
+    print(f"{backbone} with SGD's momentum: {size / 1e6:.0f} MB")
+    print(f"saved in {save:.2f} s; its bytes alone written and fsynced in {limit:.2f} s: ratio {save / limit:.2f}")
+    print(f"loaded and verified in {statistics.median(loads):.2f} s")
+    print(f"one every {every:.0f} s: {100 * save / (every + save):.2f} % of the training (goal: 1 %)")
+
+
+if __name__ == "__main__":
+    main()
