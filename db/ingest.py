@@ -34,7 +34,7 @@ CHUNK = 128
 MANY = 100_000
 """Metric rows held in memory before they are handed to SQLite."""
 
-_SPEC_COLUMNS = ("module", "label", "backbone", "placement", "dataset", "versions", "seed", "init", "family")
+_SPEC_COLUMNS = ("module", "label", "model", "backbone", "placement", "dataset", "versions", "seed", "init", "family")
 """The columns of `run` that a run's spec alone decides."""
 
 _KEYS = {"run", "attempt", "incarnation", "offset", "tail"}
