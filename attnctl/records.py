@@ -183,7 +183,8 @@ class Event:
 
     model: params, macs (exact, of one sample), steps_per_epoch, steps, world, device, threads
     progress: step, loss, images_per_s
-    metrics: step, epoch, values {name: number}: train_loss, train_top1, loss, top1, top5, lr, images_per_s; in percent
+    metrics: step, epoch, values {name: number}: train_loss, train_top1, loss, top1, top5, lr, images_per_s; in percent;
+        of other tasks their own instead, such as ap, mask_ap, map or miou; of an epoch without evaluation the rest
     checkpoint: step, seconds, bytes
     resumed: step, path
     initialised: source, loaded, missing, unexpected, reshaped (lists of names but loaded, a count)

@@ -18,7 +18,7 @@ from attnctl.records import Event, Exit, Observed, Request, read_events
 from attnctl.rundir import Attempt, Incarnation, RunDir
 from attnctl.spec import RunSpec
 from attnctl.state import Verdict, blamed, world
-from attnctl.values import SpecError, divisors, parse_memory
+from attnctl.values import SpecError, parse_memory
 from jobs import checkpoints, evidence
 
 _BLOCK = 1 << 16
@@ -113,7 +113,7 @@ def history(run: RunDir, spec: RunSpec, told: Sequence[Told]) -> History:
         attempts=[item.ended for item in told],
         checkpoint=checkpoint,
         gone=written if written and checkpoint is None else None,
-        worlds=divisors(spec.recipe.replicas),
+        worlds=spec.recipe.worlds,
     )
 
 

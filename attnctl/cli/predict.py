@@ -70,10 +70,10 @@ def predict(
 
     attnctl predict 3fa2 photos --threshold 0.3 --json
     """
-    from jobs.inspect import predict as prediction
-
     config = context.config()
     name = _one(config, run)
+    from jobs.inspect import predict as prediction  # torch, once the run is known
+
     spec = config.workspace.run(name).read_spec()
     prediction.check(spec, name)
     pictures, files = _pictures(config, name, images or [], count)

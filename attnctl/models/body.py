@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models import MobileNetV2, ResNet
@@ -137,16 +138,22 @@ def _attention_parts(module: nn.Module) -> Iterator[nn.Module]:
 
 
 def _frozen(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> nn.Module:
-    frozen = FrozenBatchNorm2d(norm.num_features, norm.eps)
+    with _device(norm):
+        frozen = FrozenBatchNorm2d(norm.num_features, norm.eps)
     frozen.load_state_dict(norm.state_dict())
     return frozen
 
 
 def _fixed(norm: nn.BatchNorm1d | nn.BatchNorm2d, *, learns: bool) -> nn.Module:
     kind = FixedBatchNorm1d if isinstance(norm, nn.BatchNorm1d) else FixedBatchNorm2d
-    fixed = kind(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
+    with _device(norm):
+        fixed = kind(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
     fixed.load_state_dict(norm.state_dict())
     return fixed.requires_grad_(learns)
+
+
+def _device(norm: nn.Module) -> torch.device:
+    return next((tensor.device for tensor in (*norm.parameters(), *norm.buffers())), torch.device("cpu"))
 
 
 def first_stage(body: nn.Module) -> Iterable[nn.Module]:

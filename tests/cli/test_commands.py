@@ -204,7 +204,8 @@ def test_completion_knows_the_names(folder: Path) -> None:
         "resnet20,resnet56",
     }
     assert complete.datasets("cifar100,cifar") == ["cifar100,cifar10"]
-    assert complete.recipes("dig") == ["digits"]
+    assert complete.recipes("digits-s") == ["digits-seg"]
+    assert complete.models("yolo") == ["yolof", "yolox_nano"]
     assert complete.runs("") == complete.sweeps("") == []
 
 

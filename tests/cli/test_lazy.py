@@ -50,6 +50,7 @@ def imported(words: list[str], folder: Path) -> set[str]:
         ["sweep", "ela", "--help"],
         ["status", "--help"],
         ["cam", "--help"],
+        ["predict", "--help"],
     ],
     ids=" ".join,
 )

@@ -55,6 +55,7 @@ def test_a_new_run_comes_with_everything(two: tuple[Workspace, Workspace], attnc
     write_attempt(theirs, spec(), 1, {10: 50.0}, nonce="a", checkpoint=10)
     write_sweep(theirs, "first", [spec()])
     write_atomic(theirs.sources / "abc" / "mine.py", b"class Gate: ...\n")
+    write_atomic(theirs.run(spec().id).detections, b"[]")
     write_atomic(theirs.root / "imports" / "0123.json", b"{}\n")
     before = contents(theirs.root)
     result = attnctl("merge", "../other")

@@ -12,6 +12,8 @@ from two_steps import TwoSteps
 from attnctl.rundir import Workspace
 from attnctl.values import SpecError
 from jobs.inspect import layers, load
+from jobs.tasks import Arithmetic
+from jobs.tasks.classify import Classify
 from jobs.training import checkpoint, evaluation
 from jobs.training.group import Group
 
@@ -23,8 +25,8 @@ def test_a_network_built_again_evaluates_to_what_its_training_said(trained, work
         state = checkpoint.load(checkpoint.stored(run)[0], run)
         data = TwoSteps(found.spec)
         group = Group(0, 1, torch.device("cpu"))
-        autocast = torch.autocast("cpu", enabled=False)
-        values = evaluation.evaluate(found.network, data, group, lambda images: images, autocast)
+        task = Classify(found.spec.recipe, Arithmetic.of(found.spec.recipe, group.device))
+        values = evaluation.evaluate(task, found.network, data, group)
         assert values["top1"] == state["best"]["top1"]
         assert (found.step, found.size, found.refused) == (state["step"], 16, ())
         assert not any(getattr(part, "inplace", False) for part in found.network.modules())
