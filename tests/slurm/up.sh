@@ -131,7 +131,8 @@ PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 SlurmctldParameters=preempt_send_user_signal
 PartitionName=main  Nodes=ALL Default=YES PriorityTier=5 PreemptMode=OFF MaxTime=INFINITE DefaultTime=10
-PartitionName=low   Nodes=ALL PriorityTier=1 PreemptMode=REQUEUE GraceTime=15 MaxTime=INFINITE DefaultTime=10
+# runs on nodes of their own, where there are some: a fault of one node meets few
+PartitionName=low   Nodes=ALL LLN=YES PriorityTier=1 PreemptMode=REQUEUE GraceTime=15 MaxTime=INFINITE DefaultTime=10
 PartitionName=high  Nodes=ALL PriorityTier=10 PreemptMode=OFF MaxTime=INFINITE DefaultTime=10
 PartitionName=short Nodes=ALL PriorityTier=5 PreemptMode=OFF MaxTime=1
 CONF
