@@ -109,16 +109,19 @@ def test_batch_norms_are_as_they_were():
 
 
 def test_what_does_not_fit_is_an_error():
+    names = ("resnet18", "densenet121", "vgg16_bn_cifar", "mobilenet_v2")
+    with torch.device("meta"):
+        resnet, densenet, vgg, mobilenet = (backbones.build(name, 5) for name in names)
     with pytest.raises(SpecError, match="norms must be batch or frozen, not 'group'"):
-        bodies.apply_norms(backbones.build("resnet18", 5), "group")
+        bodies.apply_norms(resnet, "group")
     with pytest.raises(SpecError, match="DenseNet has no maps for a feature pyramid"):
-        bodies.pyramid_maps(backbones.build("densenet121", 5))
+        bodies.pyramid_maps(densenet)
     with pytest.raises(SpecError, match="VGG has no first stage"):
-        bodies.apply_norms(backbones.build("vgg16_bn_cifar", 5), "frozen")
+        bodies.apply_norms(vgg, "frozen")
     with pytest.raises(SpecError, match="MobileNetV2 cannot keep its resolution"):
-        bodies.ends_with_stride_16(backbones.build("mobilenet_v2", 5))
+        bodies.ends_with_stride_16(mobilenet)
     with pytest.raises(SpecError, match="ssdlite320 does not go around ResNet"):
-        ssdlite320.build(backbones.build("resnet18", 5), 3)
+        ssdlite320.build(resnet, 3)
 
 
 def test_dilation_is_torchvisions():
