@@ -186,9 +186,8 @@ class Event:
     metrics: step, epoch, values {name: number}: train_loss, train_top1, loss, top1, top5, lr, images_per_s; in percent;
         of other tasks their own instead, such as ap, mask_ap, map or miou; of an epoch without evaluation the rest
     checkpoint: step, seconds, bytes
-    resumed: step, path
+    resumed: step, path; end: outcome
     initialised: source, loaded, missing, unexpected, reshaped (lists of names but loaded, a count)
-    end: outcome
     """
 
     MODEL: ClassVar = "model"
@@ -242,8 +241,7 @@ class Imported(Record):
     table, row: a cell of a paper's table, such as ean:2 and the row's name; or else label, backbone (after the model
     around it, if any) and dataset say where it belongs in a comparison. values: of a table by the column's key, else by
     metric (top1, top5, params, macs, fps ...); always in the metric's own units: accuracies, never errors, in percent,
-    and counts in ones.
-    source: where it is from, in the user's words, or the file's name.
+    and counts in ones. source: where it is from, in the user's words, or the file's name.
     """
 
     source: str
