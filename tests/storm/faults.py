@@ -22,22 +22,27 @@ from jobs.checkpoints import stored
 
 Met = tuple[list[str], str] | None
 FILLER = "filler"
+BUSY = "timed out|Unable to contact"
 EPOCH = 11
 """Steps, of the digits at this batch."""
 
 
 def slurm(*command: str, check: bool = True) -> str:
-    """What a command of SLURM prints."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
-    if check and done.returncode:
-        raise AssertionError(f"{' '.join(command)}: {done.stderr}")
-    return done.stdout.strip()
+    """What a command of SLURM prints; a controller that is too busy to answer is asked again."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+        if not (check and done.returncode):
+            return done.stdout.strip()
+        if not re.search(BUSY, done.stderr) or time.monotonic() > end:
+            raise AssertionError(f"{' '.join(command)}: {done.stderr}")
+        time.sleep(1)
 
 
 @cache
 def setting(name: str) -> str:
-    """One of the cluster's settings."""
-    found = re.search(rf"^{name}\s*=\s*(\S+)", slurm("scontrol", "show", "config"), re.MULTILINE)
+    """One of the cluster's settings, from its file: the controller may not be there to ask."""
+    found = re.search(rf"^{name}\s*=\s*(\S+)", Path(os.environ["SLURM_CONF"]).read_text(), re.MULTILINE)
     assert found is not None, name
     return found[1]
 
