@@ -170,6 +170,16 @@ def acting(spec: RunSpec) -> list[str]:
     return [f"{source.name} {words} at {listed(places)} channels" for words, places in found.items()]
 
 
+def unlearnt(spec: RunSpec) -> str:
+    """In words, that a detector's frozen norms begin without weights, and stay so; empty where it is not so."""
+    if not spec.model or spec.init or (spec.recipe.norms or models.describe(spec.model).norms) != "frozen":
+        return ""
+    return (
+        f"the norms of {spec.network} are frozen, and without weights of a classifier they do nothing: "
+        f"--init RUN|FILE gives some, --norms batch trains them"
+    )
+
+
 def _check_batch(recipe: Recipe, dataset: datasets.Dataset) -> None:
     held = int(dataset.train_size * (1 - recipe.val_split))
     if recipe.batch > held:

@@ -62,8 +62,8 @@ class Recipe:
     momentum: float = recipe_field("SGD momentum, or AdamW's beta1", at_least=0, below=1)
     weight_decay: float = recipe_field("weight decay", at_least=0)
     schedule: Literal["constant", "step", "multistep", "cosine", "poly"] = recipe_field("learning-rate schedule")
-    augment: Literal["none", "shift", "crop-flip", "imagenet", "flip", "ssd", "mosaic", "seg"] = recipe_field(
-        "training augmentation; the last four are of detectors and segmentation"
+    augment: Literal["none", "shift", "crop-flip", "imagenet", "flip", "flip-shift", "ssd", "mosaic", "seg"] = (
+        recipe_field("training augmentation; the last five are of detectors and segmentation")
     )
     nesterov: bool = recipe_field("Nesterov momentum (SGD)", neutral=False)
     milestones: str = recipe_field(
@@ -105,6 +105,9 @@ class Recipe:
         neutral=0.0,
     )
     decay_norms: bool = recipe_field("weight decay of biases and norms, too", neutral=True)
+    plain_epochs: int = recipe_field(
+        "last epochs without mosaic, in which YOLOX adds the L1 loss of its boxes", at_least=0, neutral=0
+    )
 
     def __post_init__(self) -> None:
         if self.batch % self.norm_batch:
@@ -115,6 +118,8 @@ class Recipe:
         if self.schedule == "multistep" and not self.milestones:
             raise SpecError("schedule multistep needs milestones, such as milestones=100+150")
         self._check_length()
+        if self.plain_epochs and not self.epochs:
+            raise SpecError("plain_epochs are the last ones of a recipe that counts epochs, not steps")
         self.milestone_epochs()
         self.short_sides()
 
@@ -144,6 +149,10 @@ class Recipe:
         if any(side < 1 for side in sides):
             raise SpecError(f"scales {self.scales!r} are not pixels such as 640+800")
         return sides
+
+    def is_plain(self, step: int, steps_per_epoch: int) -> bool:
+        """Whether `step`, from 0, is in one of the plain epochs."""
+        return bool(self.plain_epochs) and step >= (self.epochs - self.plain_epochs) * steps_per_epoch
 
     @property
     def worlds(self) -> list[int]:

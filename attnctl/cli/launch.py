@@ -14,6 +14,7 @@ from attnctl.cli.plan import Action, Planned, plan, summary
 from attnctl.cli.wanted import Wanted
 from attnctl.cli.where import Asked, Destination, check, check_world, destination
 from attnctl.config import Config
+from attnctl.grid import unlearnt
 from attnctl.rundir import Workspace
 from attnctl.spec import RunSpec
 
@@ -66,6 +67,8 @@ def launch(config: Config, wanted: Wanted, asked: Asked, order: Order) -> int:
         jobs, batches = submit(config, [item.spec for item in planned if item.action.starts], place)
     for cell in wanted.invalid:
         output.note(f"left out: {cell.label}: {cell.reason}")
+    for words in filter(None, dict.fromkeys(unlearnt(item.spec) for item in planned if item.action.starts)):
+        output.note(words)
     say_who_goes_on(batches, name, config.workspace)
     if not order.as_json:
         if wanted.words:

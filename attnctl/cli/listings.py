@@ -109,10 +109,12 @@ def _parts(item: known_models.Model) -> Iterator[list[str]]:
         yield ["dataset", dataset, f"recipe {recipe}" if recipe else "needs --recipe"]
 
 
-def datasets() -> None:
+def datasets(
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object with a list `datasets`.")] = False,
+) -> None:
     """List the data sets, and whether they are here."""
     roots = context.config().data
-    rows = []
+    rows, found = [], []
     for name in known_datasets.names():
         item = known_datasets.describe(name)
         folder = roots.folder(name)
@@ -120,11 +122,21 @@ def datasets() -> None:
         here = "built in" if folder is None else f"missing in {folder}" if missing else str(folder)
         sizes = map(str, (item.classes, item.train_size, item.test_size))
         rows.append([name, ", ".join(item.tasks), *sizes, item.default_backbone, here])
-    output.table(("dataset", "task", "classes", "train", "test", "default backbone", "where"), rows)
+        place = {"folder": None if folder is None else str(folder), "missing": list(map(str, missing))}
+        found.append(asdict(item) | place)
+    if as_json:
+        output.document({"datasets": found})
+    else:
+        output.table(("dataset", "task", "classes", "train", "test", "default backbone", "where"), rows)
 
 
-def recipes() -> None:
+def recipes(
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object with a list `recipes`.")] = False,
+) -> None:
     """List the recipes: how a run is trained."""
+    if as_json:
+        output.document({"recipes": [{"name": name, **known_recipes.load(name)} for name in known_recipes.names()]})
+        return
     rows = [
         [name, " ".join(f"{field}={text(value)}" for field, value in known_recipes.load(name).items())]
         for name in known_recipes.names()

@@ -12,7 +12,7 @@ from attnctl.cli.plan import Planned, summary
 from attnctl.cli.wanted import Wanted
 from attnctl.cli.where import Destination, missing_data
 from attnctl.config import Config
-from attnctl.grid import acting
+from attnctl.grid import acting, unlearnt
 
 
 def show(
@@ -33,6 +33,8 @@ def show(
         return
     _table(planned, wanted)
     for words in dict.fromkeys(words for item in planned for words in acting(item.spec)):
+        output.line(words)
+    for words in filter(None, dict.fromkeys(unlearnt(item.spec) for item in planned)):
         output.line(words)
     for cell in wanted.invalid:
         output.line(f"left out: {cell.label}: {cell.reason}")

@@ -8,17 +8,17 @@ from attnctl.values import SpecError, listed, text
 
 AUGMENTATIONS = {
     "classify": ("none", "shift", "crop-flip"),
-    "detect": ("none", "flip", "ssd", "mosaic"),
+    "detect": ("none", "shift", "flip", "flip-shift", "ssd", "mosaic"),
     "instance": ("none", "flip"),
     "segment": ("none", "flip", "seg"),
 }
 """Task -> its augmentations; of image files to be classified see `check`."""
 
 _ELSEWHERE: dict[str, tuple[str, ...]] = {
-    "classify": ("norms", "scales", "max_size"),
+    "classify": ("norms", "scales", "max_size", "plain_epochs"),
     "detect": ("label_smoothing", "mixup", "cutmix"),
-    "instance": ("label_smoothing", "mixup", "cutmix"),
-    "segment": ("mixup", "cutmix", "scales", "max_size"),
+    "instance": ("label_smoothing", "mixup", "cutmix", "plain_epochs"),
+    "segment": ("mixup", "cutmix", "scales", "max_size", "plain_epochs"),
 }
 """Task -> the fields that are other tasks'."""
 

@@ -1,8 +1,10 @@
 """Augmentation of images with boxes and masks, by torchvision's transforms.
 
-flip: mirrored in half of the cases. ssd: colours distorted, the image put into a larger plain one, a part cut out that
-overlaps the objects by a drawn IoU, and mirrored (Liu et al., SSD: single shot multibox detector, ECCV 2016, section
-2.2, with the values of torchvision's reference training).
+shift: by up to an eighth of each side. flip: mirrored in half of the cases. flip-shift: then, in half of the cases,
+shifted by up to 0.04 of each side, which is 32 of the 800 pixels that YOLOF resizes to (Chen et al., You only look
+one-level feature, CVPR 2021, section 5). ssd: colours distorted, the image put into a larger plain one, a part cut out
+that overlaps the objects by a drawn IoU, and mirrored (Liu et al., SSD: single shot multibox detector, ECCV 2016,
+section 2.2, with the values of torchvision's reference training).
 """
 
 from __future__ import annotations
@@ -19,10 +21,23 @@ from jobs.data.scenes import SMALLEST
 PLAIN = (123, 117, 104)
 """The colour around an image that was zoomed out: the mean of ImageNet's, in 0..255."""
 
+_SHIFT = 0.04
+
+
+def shift() -> Transformed:
+    """For what must not be mirrored, as digits."""
+    return Transformed(v2.Compose([v2.RandomAffine(degrees=0, translate=(1 / 8, 1 / 8)), _sanitized()]), resizes=True)
+
 
 def flip() -> Transformed:
     """Mirrored in half of the cases."""
     return Transformed(v2.RandomHorizontalFlip())
+
+
+def flip_shift() -> Transformed:
+    """What YOLOF trains with."""
+    moved = v2.RandomApply([v2.RandomAffine(degrees=0, translate=(_SHIFT, _SHIFT))])
+    return Transformed(v2.Compose([v2.RandomHorizontalFlip(), moved, _sanitized()]), resizes=True)
 
 
 def ssd() -> Transformed:
@@ -34,11 +49,16 @@ def ssd() -> Transformed:
                 v2.RandomZoomOut(fill=PLAIN),
                 v2.RandomIoUCrop(),
                 v2.RandomHorizontalFlip(),
-                v2.SanitizeBoundingBoxes(min_size=SMALLEST),
+                _sanitized(),
             ]
         ),
         resizes=True,
     )
+
+
+def _sanitized() -> v2.Transform:
+    """Without the objects of which too little is left."""
+    return v2.SanitizeBoundingBoxes(min_size=SMALLEST)
 
 
 class Transformed:

@@ -3,6 +3,7 @@
 Ge et al., YOLOX: exceeding YOLO series in 2021, section 2.1, with the values of its published code for the nano
 network: turned by up to 10 degrees, scaled by 0.5 to 1.5, sheared by up to 2 degrees, shifted by up to 0.1 of the side;
 hue, saturation and value changed by up to 5 of 180, 30 and 30 of 255. mixup is left out, as it is for that network.
+The plain images of the last epochs have other colours and are mirrored, no more.
 """
 
 from __future__ import annotations
@@ -73,6 +74,10 @@ class Mosaic:
             )  # a line at the border would become a box when turned
             found.append(picture.objects._replace(boxes=boxes).at(seen))
         return canvas, Objects._make(np.concatenate(column) for column in zip(*found, strict=True))
+
+    def plain(self, picture: Picture) -> Picture:
+        """The picture alone, as the last epochs have it."""
+        return self._flip(picture._replace(image=recoloured(picture.image)))
 
 
 def affine(side: int) -> Matrix:

@@ -87,17 +87,18 @@ Augment = Callable[[Picture], Picture]
 
 
 class Pictures(Dataset[Picture | Unreadable]):
-    """The pictures of a part, by `Wanted`, augmented unless `augment` is None."""
+    """The pictures of a part, by `Wanted`. augment: what to do with those of a step, if anything."""
 
-    def __init__(self, read: Reader, seed: int, augment: Augment | None = None) -> None:
+    def __init__(self, read: Reader, seed: int, augment: Callable[[int], Augment | None] = lambda _step: None) -> None:
         self._read, self._seed, self._augment = read, seed, augment
 
     def __getitem__(self, wanted: Wanted) -> Picture | Unreadable:
         try:
             picture = self._read(wanted.number)
-            if self._augment is None:
+            augment = self._augment(wanted.draw[0])
+            if augment is None:
                 return picture
             with drawing(self._seed, wanted):
-                return self._augment(picture)
+                return augment(picture)
         except DataError as error:
             return Unreadable(str(error))

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from attnctl import models
 from attnctl.datasets import Dataset
+from attnctl.recipes.fitting import AUGMENTATIONS
 from attnctl.spec import RunSpec, Task
 from attnctl.values import listed
 from jobs.data import boxed, coco, voc
@@ -31,12 +32,6 @@ log = logging.getLogger(__name__)
 
 EVALUATION_BATCH = 8
 """Images read together in an evaluation, at least; those of them that are equally large are a batch."""
-
-_AUGMENTS: dict[Task, tuple[str, ...]] = {
-    "detect": ("none", "flip", "ssd", "mosaic"),
-    "instance": ("none", "flip"),
-    "segment": ("none", "flip", "seg"),
-}
 
 
 class Parts(NamedTuple):
@@ -105,7 +100,12 @@ class SceneData:
         self._normalize, self._device = Normalize(dataset.mean, dataset.std, device), device
         limit = dataset.classes if self._segment else IGNORED
         read = Reader(parts.train, learning=True, masks=masks, classes=self._segment or model.maps, limit=limit)
-        augment = _augment(spec, dataset, model, read, learned)
+        usual = _augment(spec, dataset, model, read, learned)
+        plain = usual.plain if isinstance(usual, Mosaic) else usual
+
+        def augment(step: int) -> Augment | None:
+            return plain if recipe.is_plain(step, self.steps_per_epoch) else usual
+
         evaluated = Reader(test, learning=False, masks=masks, classes=self._segment, limit=limit)
         self._stream: Stream[Packed, list[Packed]] = Stream(
             spec,
@@ -149,14 +149,17 @@ class SceneData:
 
 def _augment(spec: RunSpec, dataset: Dataset, model: models.Model, read: Reader, learned: Tensor) -> Augment | None:
     """What the recipe names; raises DataError when it is not for the task."""
-    name, fitting = spec.recipe.augment, _AUGMENTS[model.task]
+    name, fitting = spec.recipe.augment, AUGMENTATIONS[model.task]
     if name not in fitting:
         raise DataError(f"augment {name} is not for the task {model.task}, which takes {listed(fitting)}")
     side = spec.recipe.input_size or dataset.height or model.input
-    if name == "none":
-        return None
-    if name == "flip":
-        return boxed.flip()
-    if name == "ssd":
-        return boxed.ssd()
+    simple: dict[str, Augment | None] = {
+        "none": None,
+        "shift": boxed.shift(),
+        "flip": boxed.flip(),
+        "flip-shift": boxed.flip_shift(),
+        "ssd": boxed.ssd(),
+    }
+    if name in simple:
+        return simple[name]
     return Mosaic(read, learned, side) if name == "mosaic" else ScaleCrop(side, dataset.mean)

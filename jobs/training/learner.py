@@ -53,6 +53,11 @@ class Learner:
         for group in self._optimizer.param_groups:
             group["lr"] = rate
 
+    def refine(self, plain: bool) -> None:
+        """Whether the next step is in the plain epochs, in which YOLOX adds a loss."""
+        if hasattr(self.network, "l1"):
+            self.network.l1 = plain  # type: ignore[assignment]
+
     def backward(self, batch: Any, row: Tensor, replica: int, mine: range) -> None:
         """One replica's forward and backward. row: its sums, to which it adds; mine: the replicas of this rank."""
         self._statistics.track(replica == 0)

@@ -167,6 +167,7 @@ class Trainer:
     def _step(self, batches: Iterator[Any]) -> None:
         step = self.position.step
         self.learner.set_rate(learning_rate(self.recipe, step, self.data.steps_per_epoch))
+        self.learner.refine(self.recipe.is_plain(step, self.data.steps_per_epoch))
         for replica, batch in zip(self.replicas, itertools.islice(batches, len(self.replicas)), strict=True):
             seed_forward(self.spec.seed, step, replica)
             try:

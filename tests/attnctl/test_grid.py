@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attnctl.grid import Axes, acting, expand
+from attnctl.grid import Axes, acting, expand, unlearnt
 from attnctl.values import SpecError
 
 
@@ -138,3 +138,19 @@ def test_values_that_act_as_others_in_places_are_told():
     assert acting(spec) == ["ela num_groups=24 is 8 at 16, 32, 64 channels"]
     (spec,) = expand(Axes(modules=("none",))).specs
     assert acting(spec) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({}, True),
+        ({"init": "file:0"}, False),
+        ({"overrides": {"norms": ("batch",)}}, False),
+        ({"models": ("yolox_nano",), "datasets": ("voc07",)}, False),
+    ],
+)
+def test_frozen_norms_without_weights_are_told(more, told):
+    asked = {"modules": ("none",), "models": ("yolof",), "datasets": ("coco",), **more}
+    (spec,) = expand(Axes(**asked)).specs
+    assert bool(unlearnt(spec)) == told
+    assert not told or "the norms of yolof resnet50 are frozen" in unlearnt(spec)

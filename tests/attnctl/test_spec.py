@@ -76,6 +76,8 @@ def test_a_recipe_counts_epochs_or_steps_and_never_both():
         recipes.resolve("digits", {"epochs": "3", "steps": "100"})
     with pytest.raises(SpecError, match="epochs is 0; it must be at least 1"):
         recipes.resolve("digits", {"epochs": "0"})
+    with pytest.raises(SpecError, match="plain_epochs are the last ones of a recipe that counts epochs"):
+        recipes.resolve("digits", {"steps": "100", "plain_epochs": "2"})
     with pytest.raises(SpecError, match="lacks epochs"):
         recipes.resolve("digits", {"steps": "0"})
 

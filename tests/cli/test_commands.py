@@ -94,6 +94,16 @@ def test_modules_as_json(attnctl: Run, folder: Path) -> None:
     assert {row["name"]: row["default"] for row in ela["hyperparameters"]}["kernel"] == 7
 
 
+def test_data_sets_and_recipes_as_json(attnctl: Run, folder: Path) -> None:
+    found = {row["name"]: row for row in json.loads(attnctl("datasets", "--json").out)["datasets"]}
+    assert list(found) == list(datasets.names())
+    assert (found["digits-det"]["folder"], found["digits-det"]["missing"]) == (None, [])
+    assert found["coco"]["missing"]
+    listed = json.loads(attnctl("recipes", "--json").out)["recipes"]
+    assert [row["name"] for row in listed] == list(recipes.names())
+    assert {row["name"]: row.get("plain_epochs") for row in listed}["ela-yolox"] == 15
+
+
 def test_a_status_of_nothing_writes_nothing(attnctl: Run, folder: Path) -> None:
     assert attnctl("status").out == "0 runs\n"
     assert json.loads(attnctl("status", "--json").out) == {"runs": [], "unavailable": None}

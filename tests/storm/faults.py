@@ -25,6 +25,8 @@ FILLER = "filler"
 BUSY = "timed out|Unable to contact"
 EPOCH = 11
 """Steps, of the digits at this batch."""
+FIRST = 4_000_000_000
+"""A priority above all that SLURM gives."""
 
 
 def slurm(*command: str, check: bool = True) -> str:
@@ -180,13 +182,18 @@ def slurmd_killed(storm: Storm) -> Met:
     slurm("scontrol", "update", f"nodename={node}", "state=down", "reason=storm")
     array = one.job.partition("_")[0]
     throttle(array, 2 * storm.size.parallel)  # its other tasks have taken the place of these by now
+    slurm("scontrol", "update", f"jobid={one.job}", f"priority={FIRST}", check=False)
     number, restart = one.incarnation.token
     successor = storm.trace / f"{one.run}-{number}.{restart + 1}"
-    overtaken = until(lambda: successor.exists() and len(successor.read_text().splitlines()) > EPOCH)
+
+    def steps() -> int:
+        return len(successor.read_text().splitlines()) if successor.exists() else 0
+
+    until(lambda: steps() > EPOCH or not (steps() or one.ranks[0].is_running()))
     start_slurmd(node)
     node_up(node)
     throttle(array, storm.size.parallel)
-    return met, f"{node}, until {one.run} {'was trained elsewhere' if overtaken else 'waited too long'}"
+    return met, f"{node}, until {one.run} {'was trained elsewhere' if steps() > EPOCH else 'was complete'}"
 
 
 def throttle(array: str, tasks: int) -> None:

@@ -115,6 +115,8 @@ CASES = [
     ("fasterrcnn", "flip"),
     ("ssdlite320", "ssd"),
     ("yolox_nano", "mosaic"),
+    ("yolof", "flip-shift"),
+    ("yolof", "shift"),
     ("maskrcnn", "flip"),
     ("deeplabv3", "seg"),
     ("deeplabv3", "flip"),
@@ -159,6 +161,26 @@ def test_images_of_an_evaluation_come_with_equally_large_ones(opened, coco, voc)
         for images, targets in opened(dataset=dataset, folder=folder, batch=2).evaluate(0, 1):
             assert len({image.shape for image in images}) == 1
             assert len(images) == len(targets)
+
+
+def test_the_last_epochs_are_without_mosaic_and_the_same_when_begun_there(opened):
+    """A canvas that is alone and plain has its own pixels, but for its colours and its direction."""
+    settings = {"model": "yolox_nano", "augment": "mosaic", "batch": 98, "norm_batch": 49, "epochs": 3}
+    data = opened(**settings, plain_epochs=1)
+    per_epoch = data.steps_per_epoch
+    assert per_epoch == 6
+    late = list(data.train(2 * per_epoch, range(2), 2 * per_epoch + 1))
+    early = list(data.train(2 * per_epoch - 1, range(2), 2 * per_epoch))
+    throughout = opened(**settings)
+    assert same(early, throughout.train(2 * per_epoch - 1, range(2), 2 * per_epoch))
+    assert not same(late, throughout.train(2 * per_epoch, range(2), 2 * per_epoch + 1))
+    untouched = opened(**{**settings, "augment": "none"})
+    for (_, plain), (_, own) in zip(late, untouched.train(2 * per_epoch, range(2), 2 * per_epoch + 1), strict=True):
+        for target, expected in zip(plain, own, strict=True):
+            boxes = expected["boxes"]
+            mirrored = torch.stack((128 - boxes[:, 2], boxes[:, 1], 128 - boxes[:, 0], boxes[:, 3]), 1)
+            assert torch.equal(target["boxes"], boxes) or torch.equal(target["boxes"], mirrored)
+            assert torch.equal(target["labels"], expected["labels"])
 
 
 # ---------------------------------------------------------------------------------------------------- what is left out
@@ -224,7 +246,7 @@ def test_a_validation_split_comes_out_of_the_training_part(opened):
         (
             "fasterrcnn",
             "crop-flip",
-            "augment crop-flip is not for the task detect, which takes none, flip, ssd, mosaic",
+            "augment crop-flip is not for the task detect, which takes none, shift, flip, flip-shift, ssd, mosaic",
         ),
         ("maskrcnn", "mosaic", "augment mosaic is not for the task instance, which takes none, flip"),
         ("deeplabv3", "ssd", "augment ssd is not for the task segment, which takes none, flip, seg"),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from detectors import Rectangles, network, task_spec
+from torch import nn
 from torch.distributed import FileStore  # type: ignore[attr-defined]
 from training_workers import SERVER, exit_codes
 
@@ -133,6 +134,41 @@ def test_a_run_cut_within_an_epoch_is_bit_identical(tmp_path: Path, task: str, m
     if task != "segment":
         calm_found, cut_found = ((tmp_path / name / "run/detections.json").read_text() for name in ("calm", "cut"))
         assert json.loads(calm_found) == json.loads(cut_found)
+
+
+class Refined(nn.Module):
+    """A detector that keeps in which of its forwards in training YOLOX's loss was on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.detector = network("detect")
+        self.l1 = False
+        self.told: list[bool] = []
+
+    def forward(self, *inputs: Any) -> Any:
+        if self.training:
+            self.told.append(self.l1)
+        return self.detector(*inputs)
+
+
+def test_the_loss_of_the_plain_epochs_is_on_in_these_alone_after_a_cut_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "INTERVAL", 0.0)
+    spec = task_spec("detect", norm_batch=2, plain_epochs=1)
+
+    def told(folder: Path, attempt: int, at: int = -1) -> list[bool]:
+        signals, refined = Signals(), Refined()
+        group = Group(0, 1, torch.device("cpu"))
+        around = Surroundings(run=run_in(folder), token=(attempt, 0), group=group, events=None, signals=signals)
+        train(spec, Stopping(spec, signals, at), refined, around)
+        return refined.told
+
+    assert told(tmp_path / "calm", 1) == [False] * 6 + [True] * 6  # two epochs of three steps of two forwards
+    before = told(tmp_path / "cut", 1, at=3)
+    after = told(tmp_path / "cut", 2)
+    assert set(after) == {True}
+    assert before + after == [False] * 6 + [True] * 6
 
 
 @pytest.mark.parametrize("task", ["detect", "segment"])
