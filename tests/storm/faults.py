@@ -9,54 +9,24 @@ import contextlib
 import os
 import re
 import signal
-import subprocess
 import time
 from collections.abc import Callable
-from functools import cache, partial
-from pathlib import Path
+from functools import partial
 
 import psutil
-from harness import MINUTES, PATIENCE, Live, Storm
+from cluster import controller, daemon, node_up, slurm, start_slurmctld, start_slurmd, throttle, until
+from harness import MINUTES, Live, Storm
 
 from jobs.checkpoints import stored
 
 Met = tuple[list[str], str] | None
 FILLER = "filler"
-BUSY = "timed out|Unable to contact"
 EPOCH = 11
 """Steps, of the digits at this batch."""
+LONG_ENOUGH = 120.0
+"""Seconds after which what a fault waits for does not come any more."""
 FIRST = 4_000_000_000
 """A priority above all that SLURM gives."""
-
-
-def slurm(*command: str, check: bool = True) -> str:
-    """What a command of SLURM prints; a controller that is too busy to answer is asked again."""
-    end = time.monotonic() + PATIENCE
-    while True:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
-        if not (check and done.returncode):
-            return done.stdout.strip()
-        if not re.search(BUSY, done.stderr) or time.monotonic() > end:
-            raise AssertionError(f"{' '.join(command)}: {done.stderr}")
-        time.sleep(1)
-
-
-@cache
-def setting(name: str) -> str:
-    """One of the cluster's settings, from its file: the controller may not be there to ask."""
-    found = re.search(rf"^{name}\s*=\s*(\S+)", Path(os.environ["SLURM_CONF"]).read_text(), re.MULTILINE)
-    assert found is not None, name
-    return found[1]
-
-
-def until(true: Callable[[], bool], seconds: float = PATIENCE) -> bool:
-    """Whether it became true in that time."""
-    end = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.2)
-    return True
 
 
 def victim(storm: Storm) -> Live | None:
@@ -164,12 +134,6 @@ def node_down(storm: Storm) -> Met:
     return met, node
 
 
-def node_up(node: str) -> None:
-    """The node takes jobs again."""
-    slurm("scontrol", "update", f"nodename={node}", "state=resume", check=False)
-    assert until(lambda: not re.search("down|drain", slurm("sinfo", "-h", "-n", node, "-o", "%T"))), node
-
-
 def slurmd_killed(storm: Storm) -> Met:
     """A node's daemon dies; its tasks train on beside the successors that SLURM starts elsewhere. Then it is back."""
     live = [one for one in storm.live() if one.shells and len(one.nodes) == 1]  # SLURM ends what other nodes have
@@ -189,16 +153,11 @@ def slurmd_killed(storm: Storm) -> Met:
     def steps() -> int:
         return len(successor.read_text().splitlines()) if successor.exists() else 0
 
-    until(lambda: steps() > EPOCH or not (steps() or one.ranks[0].is_running()))
+    until(lambda: steps() > EPOCH or not (steps() or one.ranks[0].is_running()), 2 * LONG_ENOUGH)
     start_slurmd(node)
     node_up(node)
     throttle(array, storm.size.parallel)
-    return met, f"{node}, until {one.run} {'was trained elsewhere' if steps() > EPOCH else 'was complete'}"
-
-
-def throttle(array: str, tasks: int) -> None:
-    """How many tasks of the array may run at once; it may have ended."""
-    slurm("scontrol", "update", f"jobid={array}", f"arraytaskthrottle={tasks}", check=False)
+    return met, f"{node}, {steps()} steps of {one.run} elsewhere"
 
 
 def slurmctld_killed(storm: Storm) -> Met:
@@ -234,7 +193,7 @@ def killed_in_submit(storm: Storm, point: str) -> Met:
     one = victim(storm)
     if one is None or not end(one.ranks[0]):
         return None
-    if not until(lambda: storm.states().get(one.run) == "killed", PATIENCE / 4):
+    if not until(lambda: storm.states().get(one.run) == "killed", LONG_ENOUGH):
         return None
     done = storm.attnctl("resume", "--json", die=f"submit:{point}")
     return ([one.run], f"{one.job} at step {one.step}") if done.returncode == -signal.SIGKILL else None
@@ -251,7 +210,12 @@ def killed_in_ingest(storm: Storm) -> Met:
 def disk_full(storm: Storm) -> Met:
     """Nothing can be written until a run has come to an epoch's end, where it saves."""
     live = storm.live()
-    before = {one.run: trained(storm, one) for one in live}
+    before = {one.run: epochs(storm, one) for one in live}
+
+    def met() -> list[str]:
+        over = all(epochs(storm, one) == storm.size.epochs for one in live)
+        return [one.run for one in live if over or epochs(storm, one) > before[one.run]]
+
     filler = storm.root / FILLER
     try:
         with contextlib.suppress(OSError), filler.open("wb", buffering=0) as stream:
@@ -260,19 +224,21 @@ def disk_full(storm: Storm) -> Met:
         with contextlib.suppress(OSError), filler.open("ab", buffering=0) as stream:
             while True:
                 stream.write(bytes(1 << 9))
-        met = until(lambda: any(trained(storm, one) > before[one.run] + EPOCH for one in live) or not storm.live())
+        until(lambda: bool(met()), LONG_ENOUGH)
         storm.attnctl("status", "--json")
         storm.attnctl("resume", "--json")
+        runs = met()
     finally:
         filler.unlink(missing_ok=True)
-    return ([one.run for one in live if trained(storm, one) > before[one.run]], "") if met else None
+    return (runs, "") if runs else None
 
 
-def trained(storm: Storm, one: Live) -> int:
-    """Steps that this start of the run has trained."""
+def epochs(storm: Storm, one: Live) -> int:
+    """Whole epochs that the run has come through, by the steps that this start of it has trained."""
     number, restart = one.incarnation.token
     path = storm.trace / f"{one.run}-{number}.{restart}"
-    return len(path.read_text().splitlines()) if path.exists() else 0
+    lines = path.read_text().splitlines() if path.exists() else []
+    return int(lines[-1].partition(" ")[0]) // EPOCH if lines else 0
 
 
 FAULTS: dict[str, Callable[[Storm], Met]] = {
@@ -293,33 +259,6 @@ FAULTS: dict[str, Callable[[Storm], Met]] = {
     "disk full": disk_full,
 }
 """By the names that reports use."""
-
-
-# ---------------------------------------------------------------------------------------------------------- daemons
-
-
-def daemon(node: str) -> int:
-    """The process id of a node's slurmd."""
-    return int(Path(setting("SlurmdPidFile").replace("%n", node)).read_text())
-
-
-def controller() -> int:
-    """The process id of slurmctld."""
-    return int(Path(setting("SlurmctldPidFile")).read_text())
-
-
-def start_slurmd(node: str) -> None:
-    """Start a node's daemon."""
-    subprocess.run(["slurmd", "-N", node], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def start_slurmctld() -> None:
-    """Start the controller, and wait until it answers."""
-    for _ in range(5):
-        subprocess.run(["slurmctld"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        if until(lambda: "is UP" in slurm("scontrol", "ping", check=False), 30):
-            return
-    raise AssertionError("slurmctld does not start again")
 
 
 def restore(storm: Storm) -> None:

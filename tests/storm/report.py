@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from faults import until
+from cluster import until
 from harness import Hit, Sweep, queued
 
 from attnctl.records import Event, read_events
