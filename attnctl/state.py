@@ -139,6 +139,10 @@ _KILLED = re.compile(r"(9|12|15|137|140|143):0|\d+:(9|12|15)")
 """Exit codes of a process that got SIGKILL, or a notice (SIGUSR2, SIGTERM) before its Python could listen: as SLURM's
 srun gives it, as a shell does, and as the system does."""
 
+_SRUN = "1:0"
+"""srun's own exit code, as when SLURM takes the end of a job's earlier start for that of the present one: a process
+that fails by itself tells so in its exit record, and what fails before the processes begin, the job's script."""
+
 _MOST = 1 << 20
 """Nodes, processes, cores or minutes that an attempt can have asked for."""
 
@@ -215,7 +219,8 @@ def _from_word(last: Observed, evidence: Evidence) -> Verdict:
         return _from_exits(evidence)
     if evidence.cancel is not None and state in {State.CANCELLED, State.ERROR, State.LOST}:
         return Verdict(State.CANCELLED, f"cancelled by {evidence.cancel.user}", last.at)
-    if state is State.ERROR and _KILLED.fullmatch(last.exit_code):
+    untold = state is State.ERROR and last.source != "here" and last.exit_code == _SRUN
+    if state is State.ERROR and (untold or _KILLED.fullmatch(last.exit_code)):
         state = State.KILLED
     elif state is State.ERROR and last.exit_code == _DISK_FULL:
         state = State.DISK_FULL
@@ -224,7 +229,7 @@ def _from_word(last: Observed, evidence: Evidence) -> Verdict:
         words.append(last.reason)
     if last.exit_code and last.exit_code != "0:0":
         words.append(f"exit code {last.exit_code}")
-    if state is State.LOST:
+    if state is State.LOST or untold:
         words.append("but the run left no exit record")
     return Verdict(state, ", ".join(words), last.at)
 

@@ -1,5 +1,7 @@
 """The state function, as a table of cases."""
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,7 +68,14 @@ CASES = {
         evidence(observations=said("FAILED"), exits=[left("diverged")]),
         State.DIVERGED,
     ),
-    "failed without a word": (evidence(observations=said("FAILED", exit_code="1:0")), State.ERROR),
+    "failed without a word, by srun's own code": (
+        evidence(observations=said("FAILED", exit_code="1:0")),
+        State.KILLED,
+    ),
+    "failed without a word here": (
+        evidence(observations=[dataclasses.replace(said("FAILED", exit_code="1:0")[0], source="here")]),
+        State.ERROR,
+    ),
     "killed by signal 9": (evidence(observations=said("FAILED", exit_code="0:9")), State.KILLED),
     "killed, as srun tells it": (evidence(observations=said("FAILED", exit_code="9:0")), State.KILLED),
     "told to stop before it could listen": (evidence(observations=said("FAILED", exit_code="12:0")), State.KILLED),

@@ -24,7 +24,7 @@ from jobs.training.group import Group
 from jobs.training.loop import Surroundings, train
 
 IMAGES = 2
-STEPS = {"ssdlite320": 120, "yolox_nano": 120, "yolof": 100}
+STEPS = {"ssdlite320": 160, "yolox_nano": 240, "yolof": 120, "deeplabv3": 100}
 """Of a model; the others take 60."""
 SIZES = {"ssdlite320": 128, "yolox_nano": 128, "yolof": 128}
 """Pixels; the others take 64. On maps of few cells a norm's running variance is not that of the batch."""
