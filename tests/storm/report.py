@@ -23,7 +23,7 @@ MOST = 1.3
 """Steps trained over steps needed."""
 
 _OF_THE_MACHINE = {"images_per_s"}
-"""Of a value that differs each time; a start that trains no step of an epoch, as it only evaluates it again, has none."""
+"""Of another value each time; a start that trains no step of an epoch, as it only evaluates it again, has none."""
 
 _VIEWS = {
     "runs": "id",
