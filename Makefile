@@ -25,7 +25,7 @@ lint: $(BIN)/.attnctl-dev ## ruff, mypy --strict, import-linter
 	$(BIN)/lint-imports
 
 bench: $(BIN)/.attnctl-dev ## speed, as ratios to peers and limits
-	for one in startup ingestion training checkpoint; do $(BIN)/python benchmarks/$$one.py || exit 1; done
+	for one in startup ingestion training detection checkpoint; do $(BIN)/python benchmarks/$$one.py || exit 1; done
 	@if [ -f .slurm/env.sh ]; then . .slurm/env.sh && $(BIN)/python benchmarks/submission.py && $(BIN)/python benchmarks/status.py; \
 	else echo "submission, status: left out, they need the SLURM of make slurm-up"; fi
 
