@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from attnctl.state import State, Verdict
 
+LAUNCH_HELD = "launch failed requeued held"
+"""SLURM's reason for a job that it could not start on a node, and holds since."""
+
 _NEVER: tuple[tuple[str, str], ...] = (
-    (
-        r"launch failed requeued held",
-        "SLURM could not start it and holds it: mend the node, then `scontrol release {job}`",
-    ),
+    (LAUNCH_HELD, "SLURM could not start it and holds it: `attnctl resume` releases it, once its node is well"),
     (r"JobHeldAdmin", "an administrator holds it: ask them"),
     (r"JobHeldUser|requeued in held state", "it is held: `scontrol release {job}` lets it go"),
     (r"PartitionTimeLimit", "its time limit is above the partition's: cancel it, then resume with a shorter --time"),
@@ -82,6 +82,11 @@ def advise(verdict: Verdict, known: Known) -> str:
         memory=f"{known.memory} MB" if known.memory else "the memory that it had",
         norm_batch=known.norm_batch or "norm_batch",
     )
+
+
+def held_back(verdict: Verdict) -> bool:
+    """Whether SLURM could not start the job of a run, and holds it."""
+    return verdict.state is State.QUEUED and LAUNCH_HELD in verdict.reason
 
 
 def queue_words(verdict: Verdict, job: str = "") -> str | None:

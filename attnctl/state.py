@@ -185,12 +185,13 @@ class Verdict:
 def decide(evidence: Evidence) -> Verdict:
     """The state that the evidence proves.
 
-    Precedence: a completed exit record; active in the scheduler; its terminal word; another exit record. A terminal
-    word that only says "failed" is explained by the exit records; one that names a cause (TIMEOUT ...) is the cause.
+    Precedence: a completed exit record of rank 0, which writes the results; active in the scheduler; its terminal word;
+    another exit record. A terminal word that only says "failed" is explained by the exit records; one that names a
+    cause (TIMEOUT ...) is the cause.
     """
-    completed = [record for record in evidence.exits if record.outcome == "completed"]
-    if completed and all(record.outcome == "completed" for record in evidence.exits):
-        return Verdict(State.COMPLETED, "", max(record.at for record in completed))
+    first = next((record for record in evidence.exits if record.rank == 0), None)
+    if first is not None and all(record.outcome == "completed" for record in evidence.exits):
+        return Verdict(State.COMPLETED, "", first.at)  # whenever the other ranks' records come to be seen
     if evidence.refused is not None:
         return Verdict(State.REFUSED, evidence.refused, evidence.created)
     last = evidence.observations[-1] if evidence.observations else None

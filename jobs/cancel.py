@@ -31,7 +31,7 @@ def cancel(workspace: Workspace, placed: Sequence[Placed]) -> str | None:
     asked = Cancel(at=time.time(), user=user(), host=socket.gethostname())
     for item in placed:
         write_atomic(workspace.run(item.run).attempt(item.attempt).cancel, asked.encode())
-    words = _cancel_jobs(_jobs(workspace, [item for item in placed if item.where == "slurm"]))
+    words = _cancel_jobs(jobs_of(workspace, [item for item in placed if item.where == "slurm"]))
     for item in placed:
         if item.where == "here":
             for pid in workers(workspace.run(item.run).attempt(item.attempt)):
@@ -57,7 +57,7 @@ def _cancel_jobs(jobs: dict[str, str]) -> str | None:
     return None
 
 
-def _jobs(workspace: Workspace, placed: Sequence[Placed]) -> dict[str, str]:
+def jobs_of(workspace: Workspace, placed: Sequence[Placed]) -> dict[str, str]:
     """Job id to tag; ids that are not recorded yet are looked up."""
     unknown = [item for item in placed if item.job_id is None]
     if unknown:

@@ -98,6 +98,8 @@ def resume(
         found.agree()
     elif found.waiting:
         output.note(f"left out: {found.waiting} runs whose checkpoints are gone; --yes starts them anew")
+    if found.held and not dry_run:
+        resuming.release(config, found)
     groups = restart.shaped(config, found, given)
     jobs, code = ({}, 0) if dry_run else restart.act(config, groups, as_json=as_json)
     if as_json:

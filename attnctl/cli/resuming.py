@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from attnctl.advice import queue_words
+from attnctl.advice import held_back, queue_words
 from attnctl.cli import context, output, sweeps
 from attnctl.cli.again import Given, Shape, more_time, shape
 from attnctl.cli.complete import sweep_names
@@ -17,7 +17,7 @@ from attnctl.cli.launch import Job
 from attnctl.cli.snapshot import Snapshot, take
 from attnctl.config import Config
 from attnctl.policy import Action, Asked, Decision, History
-from attnctl.records import RecordError
+from attnctl.records import Placed, RecordError
 from attnctl.spec import RunSpec
 from attnctl.state import State
 from attnctl.triage import errors, plan
@@ -61,12 +61,14 @@ class Case:
 
 @dataclass(kw_only=True)
 class Found:
-    """The plan. stuck: run id to words, of runs that wait for what will not come; missing: what to type for runs that
-    were never submitted; broken: words of runs whose files cannot be read."""
+    """The plan. stuck: run id to words, of runs that wait for what will not come; held: those that SLURM could not
+    start and holds, which are to be released; missing: what to type for runs that were never submitted; broken: words
+    of runs whose files cannot be read."""
 
     cases: list[Case]
     total: int
     stuck: Mapping[str, str] = field(default_factory=dict)
+    held: Sequence[Placed] = ()
     missing: Sequence[str] = ()
     broken: Sequence[str] = ()
     unavailable: str | None = None
@@ -92,6 +94,8 @@ def gather(config: Config, wish: Wish) -> Found:
         now = take(config, index, ids)
         known = index.sweeps()
         spent = {sweep.name: index.further_attempts(sweep.runs) for sweep in known}
+        failed = {row.id for row in now.rows if held_back(row.verdict)} if wish.states is None else set()
+        held = [item for item in index.placed() if item.run in failed] if failed else []
     members = {sweep.name: frozenset(sweep.runs) for sweep in known}
     there = {row.id for row in now.rows}
     for sweep in known if not wish.targets else [item for item in known if item.name in wish.targets]:
@@ -110,8 +114,20 @@ def gather(config: Config, wish: Wish) -> Found:
     decisions = plan([case.history for case in cases], config.resume, asked, members, spent)
     for case, decision in zip(cases, decisions, strict=True):
         case.decision = decision
-    stuck = {row.id: words for row in now.rows if (words := queue_words(row.verdict, row.job_id or "")) is not None}
-    return Found(cases=cases, total=len(now.rows), stuck=stuck, missing=missing, broken=broken, unavailable=now.words)
+    stuck = {
+        row.id: words
+        for row in now.rows
+        if row.id not in failed and (words := queue_words(row.verdict, row.job_id or "")) is not None
+    }
+    return Found(
+        cases=cases,
+        total=len(now.rows),
+        stuck=stuck,
+        held=held,
+        missing=missing,
+        broken=broken,
+        unavailable=now.words,
+    )
 
 
 def _typed(command: Sequence[str]) -> str:
@@ -206,7 +222,17 @@ def show(found: Found) -> None:
         )
     for run, words in found.stuck.items():
         output.line(f"{run[:8]} waits in vain: {words}")
+    for item in found.held:
+        output.line(f"{item.run[:8]} release: SLURM could not start it, and holds it")
     output.line(totals(found))
+
+
+def release(config: Config, found: Found) -> None:
+    """Let the held jobs go."""
+    from jobs.release import release as let_go
+
+    if words := let_go(config.workspace, found.held):
+        output.note(words)
 
 
 def totals(found: Found) -> str:
@@ -282,6 +308,7 @@ def in_json(found: Found, jobs: Mapping[str, Job]) -> dict[str, Any]:
         "total": found.total,
         "errors": [{"error": error, "runs": runs} for error, runs in same.items()],
         "stuck": dict(found.stuck),
+        "held": [item.run for item in found.held],
         "missing": list(found.missing),
         "broken": list(found.broken),
         "unavailable": found.unavailable,

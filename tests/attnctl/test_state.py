@@ -43,6 +43,10 @@ CASES = {
         evidence(observations=said("FAILED"), exits=[left("completed")]),
         State.COMPLETED,
     ),
+    "completed by other ranks' records alone": (
+        evidence(observations=said("RUNNING"), world=2, exits=[left("completed", rank=1)]),
+        State.RUNNING,
+    ),
     "COMPLETED without a record is no proof": (evidence(observations=said("COMPLETED")), State.LOST),
     "COMPLETED and interrupted by the record": (
         evidence(observations=said("COMPLETED"), exits=[left("preempted")]),
@@ -169,3 +173,9 @@ def test_any_evidence_gives_a_state_and_completed_needs_a_record(words, exits, s
     if verdict.state is State.COMPLETED:
         assert exits
         assert all(record.outcome == "completed" for record in exits)
+
+
+def test_a_completed_run_is_so_since_its_first_rank_said_so_whichever_records_are_there():
+    alone, all_ranks = [left("completed", at=20.0)], [left("completed", at=20.0), left("completed", rank=1, at=20.5)]
+    verdicts = [decide(evidence(world=2, exits=exits)) for exits in (alone, all_ranks)]
+    assert [(verdict.state, verdict.since) for verdict in verdicts] == [(State.COMPLETED, 20.0)] * 2

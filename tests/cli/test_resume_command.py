@@ -160,10 +160,20 @@ def test_one_error_in_many_runs_is_shown_once(past: Past, attnctl: Run) -> None:
 
 def test_what_waits_in_vain_is_told_with_the_mend(past: Past, attnctl: Run) -> None:
     (spec,) = past.specs(1)
-    past.attempt(spec, "PENDING", reason="launch failed requeued held")
+    past.attempt(spec, "PENDING", reason="JobHeldUser")
     text = attnctl("resume", "--dry-run").out
     assert "scontrol release" in text
     assert "nothing to resume" in text
+
+
+def test_what_slurm_could_not_start_and_holds_is_to_be_released(past: Past, attnctl: Run) -> None:
+    held, other = past.specs(2)
+    past.attempt(held, "PENDING", reason="launch failed requeued held")
+    past.attempt(other, "PENDING", reason="Resources")
+    assert f"{held.id[:8]} release: SLURM could not start it, and holds it\n" in attnctl("resume", "--dry-run").out
+    document = json.loads(attnctl("resume", "--dry-run", "--json").out)
+    assert (document["held"], document["stuck"]) == ([held.id], {})
+    assert json.loads(attnctl("resume", "--dry-run", "--state", "timeout", "--json").out)["held"] == []
 
 
 def test_runs_that_were_never_reserved_are_named_with_their_command(past: Past, attnctl: Run) -> None:

@@ -15,6 +15,7 @@ from attnctl.spec import RunSpec
 from attnctl.state import Verdict
 from jobs import commands, evidence, slurm, submissions
 from jobs.observe import ABSENT_APART, observe
+from jobs.release import release
 from jobs.slurm import Absent, Known
 from jobs.submit import submit
 
@@ -156,6 +157,20 @@ def test_a_job_that_can_never_start_is_queued_with_the_reason(
     fake.says("squeue", rows(items, "PENDING").replace("|None|", f"|{reason}|").replace("|node1|", "||"))
     observe(config.workspace, items)
     assert {(str(item.state), item.reason) for item in verdicts(config, items)} == {("queued", reason)}
+
+
+def test_jobs_held_for_a_failed_launch_are_released_and_no_others(
+    fake: Fake, placed: tuple[Config, list[Placed]]
+) -> None:
+    config, items = placed
+    first, second = rows(items, "PENDING").splitlines(keepends=True)
+    held = first.replace("|None|", "|launch failed requeued held|")
+    fake.says("squeue", held + second.replace("|None|", "|JobHeldUser|"))
+    fake.says("scontrol", "")
+    assert release(config.workspace, items) is None
+    assert fake.calls("scontrol") == ["release 7_[0]"]
+    fake.does("scontrol", "echo 'Access/permission denied' >&2; exit 1")
+    assert release(config.workspace, items) == "not all held jobs are released: Access/permission denied"
 
 
 def test_requeued_under_the_same_id_it_waits(fake: Fake, placed: tuple[Config, list[Placed]]) -> None:

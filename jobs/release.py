@@ -1,0 +1,29 @@
+"""Letting go the jobs that SLURM could not start, and holds for that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attnctl.advice import LAUNCH_HELD
+from attnctl.records import Placed
+from attnctl.rundir import Workspace
+from jobs import slurm
+from jobs.cancel import expressions, jobs_of
+from jobs.commands import CommandError, run
+
+
+def release(workspace: Workspace, placed: Sequence[Placed]) -> str | None:
+    """Let these attempts' jobs go where squeue still shows them so held; the words of what could not be asked.
+
+    On a node that is still broken SLURM holds them again, and nothing is lost.
+    """
+    jobs = jobs_of(workspace, placed)
+    if not jobs:
+        return None
+    try:
+        held = [job for job, known in slurm.squeue(jobs).items() if LAUNCH_HELD in known.reason]
+        for expression in expressions(held):
+            run(["scontrol", "release", expression])
+    except CommandError as error:
+        return f"not all held jobs are released: {error.words}"
+    return None
