@@ -69,7 +69,7 @@ def resume(
     The plan is printed, then done: a run goes on from its newest checkpoint, on SLURM or here as before. What would
     only fail again is left, and said. attnctl.toml's section resume changes what is done with each class of end.
     """
-    from attnctl.cli import restart, resuming
+    from attnctl.cli import restart, resume_plan, resuming
 
     config = context.config()
     if run_on not in {None, "slurm", "here"}:
@@ -93,7 +93,7 @@ def resume(
     )
     found = resuming.gather(config, wish)
     if not as_json:
-        resuming.show(found)
+        resume_plan.show(found)
     if yes or (not dry_run and _agreed(found.waiting, as_json)):
         found.agree()
     elif found.waiting:
@@ -103,7 +103,7 @@ def resume(
     groups = restart.shaped(config, found, given)
     jobs, code = ({}, 0) if dry_run else restart.act(config, groups, as_json=as_json)
     if as_json:
-        output.document(resuming.in_json(found, jobs))
+        output.document(resume_plan.in_json(found, jobs))
     return code
 
 

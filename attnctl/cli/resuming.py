@@ -1,4 +1,4 @@
-"""What `resume` does: gather the runs and their histories, decide, print the plan, submit, and here also train."""
+"""What `resume` does: gather the runs and their histories, and decide. How the plan is told: see `resume_plan`."""
 
 from __future__ import annotations
 
@@ -6,29 +6,24 @@ import functools
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from attnctl.advice import held_back, queue_words
 from attnctl.cli import context, output, sweeps
 from attnctl.cli.again import Given, Shape, more_time, shape
 from attnctl.cli.complete import sweep_names
-from attnctl.cli.estimate import duration
-from attnctl.cli.launch import Job
 from attnctl.cli.snapshot import Snapshot, take
 from attnctl.config import Config
 from attnctl.policy import Action, Asked, Decision, History
 from attnctl.records import Placed, RecordError
 from attnctl.spec import RunSpec
 from attnctl.state import State
-from attnctl.triage import errors, plan
+from attnctl.triage import plan
 from attnctl.values import SpecError
 
 if TYPE_CHECKING:
     from db import Index, RunRow
     from jobs.history import Told
-
-COLUMNS = ("run", "module", "backbone", "seed", "ended", "evidence", "checkpoint", "lost", "left", "action")
-_LONGEST = 70
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,114 +197,9 @@ def _learn_memory(cases: Sequence[Case]) -> None:
             case.history = replace(case.history, attempts=[*case.history.attempts[:-1], newest])
 
 
-# ---------------------------------------------------------------------------------------------------------- showing
-
-
-def show(found: Found) -> None:
-    """Print the plan."""
-    if found.unavailable:
-        output.note(found.unavailable)
-    for words in (*found.missing, *found.broken):
-        output.note(words)
-    rows = [_cells(case) for case in found.cases]
-    kept = [k for k, name in enumerate(COLUMNS) if name == "action" or any(row[k] for row in rows)]
-    if rows:
-        output.table([COLUMNS[k] for k in kept], [[row[k] for k in kept] for row in rows])
-    for error, runs in errors([case.history for case in found.cases]).items():
-        output.line(
-            f"the same in {len(runs)} runs ({', '.join(run[:8] for run in runs[:4])}"
-            f"{' ...' if len(runs) > 4 else ''}): {error}"
-        )
-    for run, words in found.stuck.items():
-        output.line(f"{run[:8]} waits in vain: {words}")
-    for item in found.held:
-        output.line(f"{item.run[:8]} release: SLURM could not start it, and holds it")
-    output.line(totals(found))
-
-
 def release(config: Config, found: Found) -> None:
     """Let the held jobs go."""
     from jobs.release import release as let_go
 
     if words := let_go(config.workspace, found.held):
         output.note(words)
-
-
-def totals(found: Found) -> str:
-    """Such as `3 of 40 runs ended before their time: 2 continue, 1 only with --force`."""
-    if not found.cases:
-        return f"none of {found.total} runs ended before its time: nothing to resume"
-    words = ["waits for consent" if case.decision.consent else str(case.decision.action) for case in found.cases]
-    counted = ", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(words))
-    return f"{len(found.cases)} of {found.total} runs ended before their time: {counted}"
-
-
-def _cells(case: Case) -> list[str]:
-    newest, decision = case.history.newest, case.decision
-    lost, left = _seconds(case)
-    reason = output.one_line(newest.reason or newest.error)
-    there = case.history.checkpoint
-    steps = case.row.steps
-    attempts = f" (attempt {newest.number})" if newest.number > 1 else ""
-    verb = "waits for consent" if decision.consent else str(decision.action)
-    return [
-        case.row.id[:8],
-        case.row.label,
-        case.row.network,
-        str(case.row.seed),
-        f"{newest.state}{attempts}",
-        reason if len(reason) <= _LONGEST else reason[: _LONGEST - 4] + " ...",
-        ("none" if there is None else f"step {there}") + (f" of {steps}" if steps else ""),
-        duration(lost) if lost is not None else "",
-        duration(left) if left is not None else "",
-        f"{verb}: {decision.words}" if decision.words else verb,
-    ]
-
-
-def _seconds(case: Case) -> tuple[float | None, float | None]:
-    from jobs import history
-
-    left = history.seconds_left(case.told, case.spec, case.history.checkpoint)
-    if case.history.gone is not None:
-        return None, left
-    return history.seconds_lost(case.told), left
-
-
-def in_json(found: Found, jobs: Mapping[str, Job]) -> dict[str, Any]:
-    """The plan, and what was submitted, as JSON values."""
-    runs = []
-    for case in found.cases:
-        lost, left = _seconds(case)
-        job = jobs.get(case.row.id, Job())
-        runs.append(
-            {
-                "id": case.row.id,
-                "label": case.row.label,
-                "state": str(case.state),
-                "reason": case.history.newest.reason,
-                "attempts": len(case.history.attempts),
-                "checkpoint": case.history.checkpoint,
-                "checkpoint_gone": case.history.gone,
-                "steps": case.row.steps,
-                "seconds_lost": lost,
-                "seconds_left": left,
-                "action": str(case.decision.action),
-                "starts": case.decision.starts,
-                "consent": case.decision.consent,
-                "words": case.decision.words,
-                "tag": job.tag or None,
-                "job_id": job.job_id or None,
-                "skipped": job.words or None,
-            }
-        )
-    same = errors([case.history for case in found.cases])
-    return {
-        "runs": runs,
-        "total": found.total,
-        "errors": [{"error": error, "runs": runs} for error, runs in same.items()],
-        "stuck": dict(found.stuck),
-        "held": [item.run for item in found.held],
-        "missing": list(found.missing),
-        "broken": list(found.broken),
-        "unavailable": found.unavailable,
-    }
