@@ -23,7 +23,7 @@ from attnctl.values import SpecError
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-VERSION = 3
+VERSION = 4
 """Of the schema; a test holds the two together."""
 
 BUSY_SECONDS = 60.0
