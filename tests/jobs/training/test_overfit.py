@@ -28,6 +28,8 @@ from jobs.training.group import Group
 from jobs.training.loop import Surroundings, train
 
 IMAGES = 2
+LEAST = 80
+"""Percent of AP50; it is 100 where this was written, and another processor's rounding may cost one object of six."""
 STEPS = {"ssdlite320": 160, "yolox_nano": 240}
 """Of a model; the others take 60."""
 SIZES = {"ssdlite320": 128, "yolox_nano": 128}
@@ -106,5 +108,5 @@ def test_a_few_images_are_learnt_by_heart(model: str, tmp_path: Path) -> None:
     assert train(spec, Few(spec), small(model), around) == "completed"
     events.close()
     (row,) = [event for event in read_events((tmp_path / "events.jsonl").read_bytes()) if event["kind"] == "metrics"]
-    assert row["values"]["ap50"] >= 95
-    assert models.task(model) == "detect" or row["values"]["mask_ap50"] >= 95
+    assert row["values"]["ap50"] >= LEAST
+    assert models.task(model) == "detect" or row["values"]["mask_ap50"] >= LEAST
