@@ -61,6 +61,10 @@ def _sanitized() -> v2.Transform:
     return v2.SanitizeBoundingBoxes(min_size=SMALLEST)
 
 
+AUGMENTS = {"shift": shift, "flip": flip, "flip-shift": flip_shift, "ssd": ssd}
+"""By the names that recipes use."""
+
+
 class Transformed:
     """A transform of torchvision's, of a picture. resizes: an object's area is that of its box afterwards."""
 

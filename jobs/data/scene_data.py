@@ -153,13 +153,8 @@ def _augment(spec: RunSpec, dataset: Dataset, model: models.Model, read: Reader,
     if name not in fitting:
         raise DataError(f"augment {name} is not for the task {model.task}, which takes {listed(fitting)}")
     side = spec.recipe.input_size or dataset.height or model.input
-    simple: dict[str, Augment | None] = {
-        "none": None,
-        "shift": boxed.shift(),
-        "flip": boxed.flip(),
-        "flip-shift": boxed.flip_shift(),
-        "ssd": boxed.ssd(),
-    }
-    if name in simple:
-        return simple[name]
+    if name == "none":
+        return None
+    if name in boxed.AUGMENTS:
+        return boxed.AUGMENTS[name]()
     return Mosaic(read, learned, side) if name == "mosaic" else ScaleCrop(side, dataset.mean)

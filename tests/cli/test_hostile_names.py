@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from cli_run import Run, assert_refused, listing, without_slurm, workspace_with_a_run
+from own_module import MODULE
 from past_runs import Past, left
 
 from attnctl.config import Config
@@ -33,22 +34,6 @@ NAMES = {
 
 UNPRINTABLE = {"newline": "a\ntouch made", "escape": "\x1b[31mred", "tab": "a\tb", "return": "a\rb"}
 OTHERS = {**UNPRINTABLE, "up": "../made", "root": "/", "long": "x" * 300, "dot": ".", "nothing": "", "blank": " "}
-MODULE = '''
-from torch import nn
-
-
-class Gate(nn.Module):
-    """A gate."""
-
-    version = 1
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.scale = nn.Conv2d(channels, channels, 1)
-
-    def forward(self, x):
-        return x * self.scale(x).sigmoid()
-'''
 
 # The commands that take the name of a sweep, or the beginning of a run's id.
 OF_A_NAME = {

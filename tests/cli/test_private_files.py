@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from cli_run import Run
+from own_module import MODULE
 
 from attnctl import config as settings
 from attnctl.grid import Axes, expand
@@ -17,23 +18,6 @@ from jobs import guard, snapshot
 from jobs.script import compose
 from jobs.submissions import change
 from jobs.submit import submit
-
-MODULE = '''
-from torch import nn
-
-
-class Gate(nn.Module):
-    """A gate."""
-
-    version = 1
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.scale = nn.Conv2d(channels, channels, 1)
-
-    def forward(self, x):
-        return x * self.scale(x).sigmoid()
-'''
 
 
 @pytest.fixture(autouse=True)
