@@ -20,17 +20,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pairs import Ours, speeds, synchronise
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from attnctl.config import DataRoots
 from attnctl.grid import Axes, expand
-from attnctl.rundir import RunDir
 from attnctl.spec import RunSpec
 from jobs.data import open_data
-from jobs.training.events import EventLog
-from jobs.training.group import Group
-from jobs.training.loop import Surroundings, Trainer
 from jobs.training.optim import optimizer
 from jobs.training.session import build
 
@@ -99,45 +96,12 @@ class Reference:
         return time.perf_counter() - begun
 
 
-class Ours:
-    """attnctl's loop, within an epoch: with its events and agreements, without evaluation and checkpoints."""
-
-    def __init__(self, spec: RunSpec, device: torch.device, folder: Path) -> None:
-        data = open_data(spec, DataRoots(), device)
-        events = EventLog(folder / "events.jsonl")
-        run = RunDir(folder / "run", folder / "run/checkpoints")
-        around = Surroundings(run=run, token=(1, 0), group=Group(0, 1, device), events=events)
-        self.trainer = Trainer(spec, data, build(spec, device), around, torch.float32)
-        self.device = device
-
-    def run(self, steps: int) -> float:
-        """Seconds of `steps` steps."""
-        trainer = self.trainer
-        trainer.position.step, trainer.agreement, trainer.steps = 0, 0, steps
-        trainer.finished, trainer.evaluated = True, 10**9  # neither a checkpoint nor an evaluation at the end
-        begun = time.perf_counter()
-        trainer.run()
-        synchronise(self.device)
-        return time.perf_counter() - begun
-
-
-def synchronise(device: torch.device) -> None:
-    """Wait for a GPU."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
 def measure(spec: RunSpec, device: torch.device, pairs: int, steps: int) -> list[tuple[float, float]]:
     """(reference's, attnctl's) images per second, of each pair."""
     with tempfile.TemporaryDirectory() as folder:
         reference, ours = Reference(spec, device), Ours(spec, device, Path(folder))
         reference.run(1), ours.run(1)
-        speeds = []
-        for number in range(pairs):
-            order = (reference, ours) if number % 2 else (ours, reference)
-            seconds = {each: each.run(steps) for each in order}
-            speeds.append((spec.recipe.batch * steps / seconds[reference], spec.recipe.batch * steps / seconds[ours]))
-    return speeds
+        return speeds(reference, ours, pairs, steps, spec.recipe.batch)
 
 
 def main() -> None:
@@ -157,9 +121,9 @@ def main() -> None:
     print(f"{'':24}{'reference':>12}{'attnctl':>12}{'ratio':>9}   (goal >= 0.97)")
     for model in options.model or MODELS:
         spec = make_spec(model, options.backbone)
-        speeds = measure(spec, device, pairs, options.steps)
-        theirs, mine = (statistics.median(column) for column in zip(*speeds, strict=True))
-        ratios = sorted(ours / reference for reference, ours in speeds)
+        found = measure(spec, device, pairs, options.steps)
+        theirs, mine = (statistics.median(column) for column in zip(*found, strict=True))
+        ratios = sorted(ours / reference for reference, ours in found)
         spread = f"{ratios[0]:.3f} to {ratios[-1]:.3f}"
         name = f"{model} {spec.backbone}"
         print(f"{name:24}{theirs:12.1f}{mine:12.1f}{statistics.median(ratios):9.3f}   (pairs from {spread})")

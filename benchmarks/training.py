@@ -16,17 +16,13 @@ import time
 from pathlib import Path
 
 import torch
+from pairs import Ours, speeds, synchronise
 from torch import Tensor, nn
 from torch.nn import functional
 
 from attnctl import attention, backbones, datasets, recipes
-from attnctl.config import DataRoots
-from attnctl.rundir import RunDir
 from attnctl.spec import LOOP_VERSION, NO_MODULE, RunSpec, Versions
-from jobs.data import digits, open_data
-from jobs.training.events import EventLog
-from jobs.training.group import Group
-from jobs.training.loop import Surroundings, Trainer
+from jobs.data import digits
 from jobs.training.session import build
 
 
@@ -50,11 +46,6 @@ def make_spec(module: str) -> RunSpec:
             loop=LOOP_VERSION,
         ),
     )
-
-
-def images_per_s(batch: int, steps: int, seconds: float) -> float:
-    """The speed of `steps` global batches."""
-    return batch * steps / seconds
 
 
 class Plain:
@@ -110,34 +101,6 @@ class Plain:
         return time.perf_counter() - begun
 
 
-class Ours:
-    """attnctl's loop, within an epoch: with its events and agreements, without evaluation and checkpoints."""
-
-    def __init__(self, spec: RunSpec, device: torch.device, folder: Path) -> None:
-        self.data = open_data(spec, DataRoots(), device)
-        run = RunDir(folder / "run", folder / "run/checkpoints")
-        events = EventLog(folder / "events.jsonl")
-        around = Surroundings(run=run, token=(1, 0), group=Group(0, 1, device), events=events)
-        self.trainer = Trainer(spec, self.data, build(spec, device), around, torch.float32)
-        self.device = device
-
-    def run(self, steps: int) -> float:
-        """Seconds of `steps` steps."""
-        trainer = self.trainer
-        trainer.position.step, trainer.agreement, trainer.steps = 0, 0, steps
-        trainer.finished = True  # no checkpoint at the end
-        begun = time.perf_counter()
-        trainer.run()
-        synchronise(self.device)
-        return time.perf_counter() - begun
-
-
-def synchronise(device: torch.device) -> None:
-    """Wait for a GPU."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
 def main() -> None:
     """Measure, and print medians and the ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -154,21 +117,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         plain, ours = Plain(spec, device), Ours(spec, device, Path(folder))
         plain.run(3), ours.run(3)
-        speeds: list[tuple[float, float]] = []
-        for number in range(pairs):
-            order = (plain, ours) if number % 2 else (ours, plain)
-            seconds = {each: each.run(steps) for each in order}
-            speeds.append(
-                (
-                    images_per_s(spec.recipe.batch, steps, seconds[plain]),
-                    images_per_s(spec.recipe.batch, steps, seconds[ours]),
-                )
-            )
-    ratio = statistics.median(mine / theirs for theirs, mine in speeds)
-    spread = sorted(mine / theirs for theirs, mine in speeds)
+        found = speeds(plain, ours, pairs, steps, spec.recipe.batch)
+    ratio = statistics.median(mine / theirs for theirs, mine in found)
+    spread = sorted(mine / theirs for theirs, mine in found)
     print(f"resnet20 on digits, {device}, {options.threads} threads, {pairs} pairs of {steps} steps")
-    print(f"plain loop  {statistics.median(theirs for theirs, _ in speeds):8.1f} images/s")
-    print(f"attnctl     {statistics.median(mine for _, mine in speeds):8.1f} images/s")
+    print(f"plain loop  {statistics.median(theirs for theirs, _ in found):8.1f} images/s")
+    print(f"attnctl     {statistics.median(mine for _, mine in found):8.1f} images/s")
     print(f"ratio       {ratio:8.3f}   (goal >= 0.97; pairs from {spread[0]:.3f} to {spread[-1]:.3f})")
 
 

@@ -208,15 +208,6 @@ def test_other_bodies_and_sizes_are_refused():
 # ------------------------------------------------------------------------------------------------------ learning
 
 
-@pytest.fixture
-def one_thread():
-    """Small layers are no faster with more, and the sums are the same on every machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def learn(network, images, targets, rate, steps, clip=torch.inf):
     weights = [p for p in network.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=rate)

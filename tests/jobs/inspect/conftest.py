@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,8 @@ Train = Callable[..., Trained]
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """So small networks gain nothing by more, and on a busy machine lose much."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+def quietly(one_thread: None) -> None:
+    """Every test here."""
 
 
 @pytest.fixture(scope="session")

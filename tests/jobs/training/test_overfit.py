@@ -89,15 +89,7 @@ def small(model: str) -> nn.Module:
     return network
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """The numbers of one thread, and no waiting for a busy second core."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("model", MODELS)
 def test_a_few_images_are_learnt_by_heart(model: str, tmp_path: Path) -> None:
     spec = make_run(model)

@@ -1,0 +1,63 @@
+"""A loop beside attnctl's, in interleaved pairs: what the benchmarks of training share."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from attnctl.config import DataRoots
+from attnctl.rundir import RunDir
+from attnctl.spec import RunSpec
+from jobs.data import open_data
+from jobs.training.events import EventLog
+from jobs.training.group import Group
+from jobs.training.loop import Surroundings, Trainer
+from jobs.training.session import build
+
+
+class Loop(Protocol):
+    """A training that can be gone on with."""
+
+    def run(self, steps: int) -> float:
+        """Seconds of `steps` steps."""
+
+
+class Ours:
+    """attnctl's loop, within an epoch: with its events and agreements, without evaluation and checkpoints."""
+
+    def __init__(self, spec: RunSpec, device: torch.device, folder: Path) -> None:
+        data = open_data(spec, DataRoots(), device)
+        events = EventLog(folder / "events.jsonl")
+        run = RunDir(folder / "run", folder / "run/checkpoints")
+        around = Surroundings(run=run, token=(1, 0), group=Group(0, 1, device), events=events)
+        self.trainer = Trainer(spec, data, build(spec, device), around, torch.float32)
+        self.device = device
+
+    def run(self, steps: int) -> float:
+        """Seconds of `steps` steps."""
+        trainer = self.trainer
+        trainer.position.step, trainer.agreement, trainer.steps = 0, 0, steps
+        trainer.finished, trainer.evaluated = True, 10**9  # neither a checkpoint nor an evaluation at the end
+        begun = time.perf_counter()
+        trainer.run()
+        synchronise(self.device)
+        return time.perf_counter() - begun
+
+
+def synchronise(device: torch.device) -> None:
+    """Wait for a GPU."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def speeds(reference: Loop, ours: Loop, pairs: int, steps: int, batch: int) -> list[tuple[float, float]]:
+    """(reference's, attnctl's) images per second, of each pair."""
+    found = []
+    for number in range(pairs):
+        order = (reference, ours) if number % 2 else (ours, reference)
+        seconds = {each: each.run(steps) for each in order}
+        found.append((batch * steps / seconds[reference], batch * steps / seconds[ours]))
+    return found
