@@ -8,7 +8,7 @@ def __getattr__(name: str) -> object:
     from importlib import import_module
 
     if name == "load":
-        return import_module("db.frames").load
+        return import_module("attnctl.db.frames").load
     if name == "attach":
         return import_module("attnctl.surgery").attach
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

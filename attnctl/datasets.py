@@ -1,4 +1,4 @@
-"""The data sets: classes, sizes, files and normalisation. Descriptors only: loading is in `jobs.data`."""
+"""The data sets: classes, sizes, files and normalisation. Descriptors only: loading is in `attnctl.jobs.data`."""
 
 from __future__ import annotations
 

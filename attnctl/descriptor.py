@@ -68,7 +68,7 @@ class Dataset:
     train_parts: tuple[str, ...] = ()
     """Of layouts `voc` and `coco`: what is trained on. COCO: `train2017` is the images' folder, and the annotations are
     in annotations/instances_train2017.json. VOC: `VOC2007/trainval` is a list in VOC2007/ImageSets/Main, or, for
-    segment, in VOC2007/ImageSets/Segmentation. See `jobs.data.coco` and `jobs.data.voc`."""
+    segment, in VOC2007/ImageSets/Segmentation. See `attnctl.jobs.data.coco` and `attnctl.jobs.data.voc`."""
     test_parts: tuple[str, ...] = ()
     """What is evaluated; written as `train_parts`."""
     source: str = ""

@@ -121,7 +121,7 @@ def _voc_files(train: tuple[str, ...], test: str) -> tuple[DataFile, ...]:
 
 
 def _embedded(name: str, tasks: tuple[Task, ...], names: tuple[str, ...]) -> Dataset:
-    """Digits on a canvas, made by `jobs.data.canvases`."""
+    """Digits on a canvas, made by `attnctl.jobs.data.canvases`."""
     return Dataset(
         name=name,
         version=1,

@@ -18,9 +18,9 @@ from pathlib import Path
 import torch
 
 from attnctl import backbones
+from attnctl.jobs.training import checkpoint
+from attnctl.jobs.training.loop import Surroundings
 from attnctl.rundir import Workspace
-from jobs.training import checkpoint
-from jobs.training.loop import Surroundings
 
 CLASSES = 1000
 

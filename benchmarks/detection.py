@@ -26,10 +26,10 @@ from torch.utils.data import DataLoader, Dataset
 
 from attnctl.config import DataRoots
 from attnctl.grid import Axes, expand
+from attnctl.jobs.data import open_data
+from attnctl.jobs.training.optim import optimizer
+from attnctl.jobs.training.session import build
 from attnctl.spec import RunSpec
-from jobs.data import open_data
-from jobs.training.optim import optimizer
-from jobs.training.session import build
 
 MODELS = ("ssdlite320", "fasterrcnn", "maskrcnn")
 """The models that torchvision trains with that loop."""

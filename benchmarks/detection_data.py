@@ -32,8 +32,8 @@ from torchvision.datasets import CocoDetection, wrap_dataset_for_transforms_v2
 from torchvision.transforms import v2
 
 from attnctl.datasets import Dataset, describe
+from attnctl.jobs.data.scene_data import open_scenes
 from attnctl.spec import LOOP_VERSION, Recipe, RunSpec, Versions
-from jobs.data.scene_data import open_scenes
 
 BATCH = 8
 WIDTH, HEIGHT, OBJECTS, CORNERS = 640, 480, 7, 15

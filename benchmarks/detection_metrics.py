@@ -24,9 +24,9 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from torch import Tensor
 
-from jobs.metrics.coco import NAMES, CocoAP
-from jobs.metrics.detections import Detections
-from jobs.metrics.voc import VocMAP
+from attnctl.jobs.metrics.coco import NAMES, CocoAP
+from attnctl.jobs.metrics.detections import Detections
+from attnctl.jobs.metrics.voc import VocMAP
 
 CLASSES = 80
 OBJECTS = 7

@@ -18,8 +18,8 @@ from pathlib import Path
 import sqlalchemy  # noqa: F401 (its import is not what is measured)
 from workspaces import finished, specs
 
+from attnctl.db import open_index
 from attnctl.rundir import Workspace
-from db import open_index
 
 
 def bare(workspace: Workspace, path: Path) -> int:

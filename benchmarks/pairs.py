@@ -9,13 +9,13 @@ from typing import Protocol
 import torch
 
 from attnctl.config import DataRoots
+from attnctl.jobs.data import open_data
+from attnctl.jobs.training.events import EventLog
+from attnctl.jobs.training.group import Group
+from attnctl.jobs.training.loop import Surroundings, Trainer
+from attnctl.jobs.training.session import build
 from attnctl.rundir import RunDir
 from attnctl.spec import RunSpec
-from jobs.data import open_data
-from jobs.training.events import EventLog
-from jobs.training.group import Group
-from jobs.training.loop import Surroundings, Trainer
-from jobs.training.session import build
 
 
 class Loop(Protocol):

@@ -27,12 +27,12 @@ from pathlib import Path
 from workspaces import finished
 
 from attnctl import papers
+from attnctl.db import open_index
 from attnctl.grid import Axes, expand
 from attnctl.papers.runs import Overrides, cells_of
 from attnctl.records import Sweep
 from attnctl.rundir import Workspace
 from attnctl.spec import RunSpec
-from db import open_index
 
 EPOCHS, NAMES = 1, 8
 """Of each run's log, see `workspaces.log`."""

@@ -19,11 +19,11 @@ from pathlib import Path
 from workspaces import finished, log, specs
 
 from attnctl.config import Config, SlurmOptions
+from attnctl.db import open_index
+from attnctl.jobs.submit import submit
 from attnctl.records import Resources
 from attnctl.rundir import Workspace
 from attnctl.spec import RunSpec
-from db import open_index
-from jobs.submit import submit
 
 HELD = SlurmOptions(extra={"hold": "true"})
 

@@ -17,9 +17,9 @@ import submitit
 
 from attnctl.config import Config, SlurmOptions
 from attnctl.grid import Axes, expand
+from attnctl.jobs.submit import submit
 from attnctl.records import Resources
 from attnctl.rundir import Workspace
-from jobs.submit import submit
 
 PAIRS = 5
 HELD = SlurmOptions(extra={"hold": "true"})

@@ -21,9 +21,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from attnctl import attention, backbones, datasets, recipes
+from attnctl.jobs.data import digits
+from attnctl.jobs.training.session import build
 from attnctl.spec import LOOP_VERSION, NO_MODULE, RunSpec, Versions
-from jobs.data import digits
-from jobs.training.session import build
 
 
 def make_spec(module: str) -> RunSpec:

@@ -14,7 +14,7 @@ from attnctl.rundir import Workspace
 from attnctl.spec import ID_LENGTH
 
 if TYPE_CHECKING:
-    from db.store import Store
+    from attnctl.db.store import Store
 
 R = TypeVar("R", Submission, Sweep)
 
@@ -37,14 +37,14 @@ def refresh(store: Store, workspace: Workspace, only: Collection[str] | None = N
     there = {name for name in _names(workspace.runs) if _ID.fullmatch(name)}
     vanished = known.keys() - there
     if submissions or sweeps or gone or vanished:
-        from db import requests
+        from attnctl.db import requests
 
         named = requests.take_in(store, submissions, sweeps, gone, vanished)
         known.update(dict.fromkeys(named, 0))
         only = None if only is None else {*only, *named}
     pending = sorted(run for run in (there if only is None else there & set(only)) if not known.get(run))
     if pending:
-        from db.ingest import ingest  # SQLAlchemy: not for a workspace in which all has ended
+        from attnctl.db.ingest import ingest  # SQLAlchemy: not for a workspace in which all has ended
 
         ingest(store, workspace, pending)
 

@@ -33,7 +33,7 @@ class Log:
     offset: int = 0
     tail: bytes = b""
     values: dict[str, Any] = field(default_factory=dict)
-    """Columns of `db.schema.incarnation`: started, heartbeat, step, steps, loss, params, outcome ..."""
+    """Columns of `attnctl.db.schema.incarnation`: started, heartbeat, step, steps, loss, params, outcome ..."""
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import text
 
-from db.index import Index
-from db.ingest import forget as forget_runs
+from attnctl.db.index import Index
+from attnctl.db.ingest import forget as forget_runs
 
 _RUNS = "SELECT number FROM run WHERE id IN (SELECT value FROM json_each(:runs))"
 _TAGS = "SELECT DISTINCT tag FROM task WHERE run IN (SELECT value FROM json_each(:runs))"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from attnctl.config import find
-from db.index import Index, open_index
+from attnctl.db.index import Index, open_index
 
 
 class Frames:

@@ -1,4 +1,4 @@
-"""What the folder of one run says: read without a database, for `db.ingest` to write down.
+"""What the folder of one run says: read without a database, for `attnctl.db.ingest` to write down.
 
 A file that is broken stops nothing: its words are collected, and the rest of the run is read all the same.
 """
@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from attnctl import documents
+from attnctl.db import events
+from attnctl.db.events import Evaluation, Log
 from attnctl.records import Cancel, Exit, Observed, Record, RecordError, Request
 from attnctl.rundir import Attempt, Incarnation, RunDir
 from attnctl.spec import RunSpec
 from attnctl.state import Evidence, State, Verdict, decide, world
-from db import events
-from db.events import Evaluation, Log
 
 Token = tuple[int, int]
 """(attempt, incarnation)."""

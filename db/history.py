@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from attnctl.db.events import Evaluation
+from attnctl.db.gather import Facts, Submitted, Token, judge, read_run
+from attnctl.db.results import Results
 from attnctl.records import RecordError, Submission
 from attnctl.rundir import Workspace
 from attnctl.spec import RunSpec
 from attnctl.state import Verdict
-from db.events import Evaluation
-from db.gather import Facts, Submitted, Token, judge, read_run
-from db.results import Results
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class History:
         return min((log.values["started"] for log in self.facts.logs.values() if "started" in log.values), default=None)
 
     def told(self, name: str) -> object:
-        """What the newest log says under a name of `db.schema.incarnation`: params, macs, device, node ...; or None."""
+        """What the newest log says under a name of `attnctl.db.schema.incarnation`: params, macs, device, node ...; or None."""
         said = [log.values[name] for _, log in sorted(self.facts.logs.items()) if name in log.values]
         return said[-1] if said else None
 

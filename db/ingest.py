@@ -17,16 +17,16 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, func, select
 from sqlalchemy.dialects import sqlite
 
+from attnctl.db import results, schema
+from attnctl.db.events import Log, Replaced
+from attnctl.db.gather import Facts, Submitted, Token, judge, read_run
+from attnctl.db.results import Results
+from attnctl.db.store import Store
 from attnctl.records import Request
 from attnctl.rundir import Workspace
 from attnctl.spec import RunSpec
 from attnctl.state import State, Verdict, asked, world
 from attnctl.values import text
-from db import results, schema
-from db.events import Log, Replaced
-from db.gather import Facts, Submitted, Token, judge, read_run
-from db.results import Results
-from db.store import Store
 
 CHUNK = 128
 """Runs in one transaction; others may write between two."""

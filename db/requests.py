@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
+from attnctl.db import schema
+from attnctl.db.ingest import forget, upsert
+from attnctl.db.store import Store
 from attnctl.records import Submission, Sweep
-from db import schema
-from db.ingest import forget, upsert
-from db.store import Store
 
 
 def take_in(

@@ -68,7 +68,7 @@ class Store:
 
     def empty(self) -> None:
         """Drop all that is in the index and make its tables anew, in one transaction."""
-        from db import schema
+        from attnctl.db import schema
 
         with self.writing() as alchemy:
             query = "SELECT type, name FROM sqlite_master WHERE type IN ('view', 'table') AND name NOT LIKE 'sqlite%'"

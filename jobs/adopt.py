@@ -12,10 +12,10 @@ from collections.abc import Iterable
 
 import psutil
 
+from attnctl.jobs import slurm, submissions
 from attnctl.records import Placed, Request, Submission
 from attnctl.rundir import Workspace
 from attnctl.values import SpecError
-from jobs import slurm, submissions
 
 SBATCH_TIMEOUT = 60.0
 """Seconds that sbatch may take."""

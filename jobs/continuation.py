@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from attnctl.config import Config
+from attnctl.jobs import asked
+from attnctl.jobs.submit import submit
 from attnctl.records import RecordError, Request
 from attnctl.rundir import Attempt, RunDir
 from attnctl.values import SpecError
-from jobs import asked
-from jobs.submit import submit
 
 
 class NoContinuation(Exception):  # noqa: N818 - what there is not

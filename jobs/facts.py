@@ -16,9 +16,9 @@ import psutil
 from attnctl import datasets
 from attnctl.config import Config
 from attnctl.files import create_exclusive
+from attnctl.jobs import slurm
+from attnctl.jobs.commands import CommandError, run
 from attnctl.values import SpecError, listed
-from jobs import slurm
-from jobs.commands import CommandError, run
 
 NETWORK_FILE_SYSTEMS = {
     "nfs": "NFS",

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 
 from attnctl.config import Config
+from attnctl.jobs.machine import Slot, slots
+from attnctl.jobs.process import Job, Progress
+from attnctl.jobs.submit import Submitted
 from attnctl.records import Resources
-from jobs.machine import Slot, slots
-from jobs.process import Job, Progress
-from jobs.submit import Submitted
 
 __all__ = ["Progress", "run"]
 

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from attnctl import documents
+from attnctl.jobs import checkpoints, evidence
 from attnctl.policy import Ended, History
 from attnctl.records import Event, Exit, Observed, Request, read_events
 from attnctl.rundir import Attempt, Incarnation, RunDir
 from attnctl.spec import RunSpec
 from attnctl.state import Verdict, blamed, world
 from attnctl.values import SpecError, parse_memory
-from jobs import checkpoints, evidence
 
 _BLOCK = 1 << 16
 _LAST = 2048

@@ -22,10 +22,10 @@ from typing import Any
 
 from attnctl.config import Config
 from attnctl.files import create_exclusive, write_atomic
+from attnctl.jobs import evidence, submissions
 from attnctl.records import Notice, RecordError, Request, Sweep
 from attnctl.rundir import Attempt, Workspace
 from attnctl.state import Evidence, State, Verdict, decide, world
-from jobs import evidence, submissions
 
 log = logging.getLogger(__name__)
 

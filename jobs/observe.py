@@ -12,11 +12,11 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from attnctl.files import create_exclusive, write_atomic
+from attnctl.jobs import adopt, slurm, submissions
 from attnctl.records import Observed, Placed
 from attnctl.rundir import Attempt, Workspace
 from attnctl.state import ABSENT
 from attnctl.values import SpecError
-from jobs import adopt, slurm, submissions
 
 ABSENT_APART = 10.0
 """Seconds between the two absences that prove a loss on SLURM: its records lag by up to 5."""

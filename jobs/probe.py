@@ -1,6 +1,6 @@
 """The doctor's checks, here and on compute nodes.
 
-`python -P -m jobs.probe --workspace ROOT --tag TAG` is one rank of the job that `attnctl doctor --job` sends: it looks
+`python -P -m attnctl.jobs.probe --workspace ROOT --tag TAG` is one rank of the job that `attnctl doctor --job` sends: it looks
 at the same facts where jobs run, and sums a number over all ranks. What it finds goes to doctor/<tag>/<rank>.json.
 """
 
@@ -18,16 +18,16 @@ from pathlib import Path
 
 from attnctl.config import Config, SlurmOptions, find
 from attnctl.files import write_atomic
+from attnctl.jobs import facts, slurm
+from attnctl.jobs.commands import CommandError, run
+from attnctl.jobs.facts import Check
+from attnctl.jobs.place import Place
+from attnctl.jobs.reserve import new_tag
+from attnctl.jobs.script import compose
+from attnctl.jobs.submit import SubmitError
 from attnctl.records import Resources
 from attnctl.rundir import Incarnation, Workspace
 from attnctl.values import SpecError
-from jobs import facts, slurm
-from jobs.commands import CommandError, run
-from jobs.facts import Check
-from jobs.place import Place
-from jobs.reserve import new_tag
-from jobs.script import compose
-from jobs.submit import SubmitError
 
 __all__ = ["Check", "checks", "run_job"]
 
@@ -53,7 +53,7 @@ def run_job(
     tag = new_tag()
     asked = dataclasses.replace(resources, minutes=JOB_MINUTES)
     config.workspace.submission_logs(tag).mkdir(parents=True, exist_ok=True)
-    script = compose(config, options, asked, 1, tag, module="jobs.probe")
+    script = compose(config, options, asked, 1, tag, module="attnctl.jobs.probe")
     try:
         array = run(["sbatch", "--parsable"], stdin=script).strip().partition(";")[0]
     except CommandError as error:
@@ -113,7 +113,9 @@ def _folder(workspace: Workspace, tag: str) -> Path:
 
 def main() -> None:
     """One rank of the job."""
-    parser = argparse.ArgumentParser(prog="python -m jobs.probe", description="One rank of attnctl doctor --job.")
+    parser = argparse.ArgumentParser(
+        prog="python -m attnctl.jobs.probe", description="One rank of attnctl doctor --job."
+    )
     parser.add_argument("--workspace", type=Path, required=True)
     parser.add_argument("--tag", required=True)
     given = parser.parse_args()
@@ -144,7 +146,7 @@ def _all_reduce(place: Place, incarnation: Incarnation) -> Check:
     import torch
     import torch.distributed as dist
 
-    from jobs.rendezvous import RendezvousError, meet
+    from attnctl.jobs.rendezvous import RendezvousError, meet
 
     name = "all-reduce"
     incarnation.path.mkdir(parents=True, exist_ok=True)

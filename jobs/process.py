@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import IO
 
 from attnctl.config import Config
+from attnctl.jobs import guard, snapshot
+from attnctl.jobs.commands import environment
+from attnctl.jobs.observe import record, record_absence
 from attnctl.records import Event, Observed, Resources, read_events
-from jobs import guard, snapshot
-from jobs.commands import environment
-from jobs.observe import record, record_absence
 
 GRACE = 3.0
 """Seconds that the other ranks have, when one has died, to find out by themselves."""
@@ -79,7 +79,17 @@ class Job:
 
     def start(self, resources: Resources, variables: dict[str, str]) -> None:
         """Start all ranks; `variables` hold them to their share of the machine."""
-        command = [sys.executable, "-u", "-P", "-m", "jobs.worker", "--workspace", str(self.root), "--tag", self.tag]
+        command = [
+            sys.executable,
+            "-u",
+            "-P",
+            "-m",
+            "attnctl.jobs.worker",
+            "--workspace",
+            str(self.root),
+            "--tag",
+            self.tag,
+        ]
         common = (
             environment()
             | snapshot.variables(self.workspace, os.environ)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from attnctl.advice import LAUNCH_HELD
+from attnctl.jobs import slurm
+from attnctl.jobs.cancel import expressions, jobs_of
+from attnctl.jobs.commands import CommandError, run
 from attnctl.records import Placed
 from attnctl.rundir import Workspace
-from jobs import slurm
-from jobs.cancel import expressions, jobs_of
-from jobs.commands import CommandError, run
 
 
 def release(workspace: Workspace, placed: Sequence[Placed]) -> str | None:

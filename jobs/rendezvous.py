@@ -22,10 +22,10 @@ from torch._C._distributed_c10d import TCPStore  # torch.distributed has it too,
 from torch.distributed import DistError
 
 from attnctl.files import write_atomic
+from attnctl.jobs import space
+from attnctl.jobs.place import Place
 from attnctl.records import Record, RecordError
 from attnctl.rundir import Incarnation
-from jobs import space
-from jobs.place import Place
 
 TIMEOUT = 600.0
 """Seconds for all ranks to arrive: importing torch from a busy file system can take minutes."""

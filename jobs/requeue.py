@@ -2,17 +2,17 @@
 
 SLURM requeues by itself only what it kills; a training that saved and left in time would be over. Array tasks are named
 `<array>_<task>`: the plain job id of the last element is the array's, and would requeue its siblings too. Where SLURM
-does not do it, `jobs.continuation` submits the next attempt.
+does not do it, `attnctl.jobs.continuation` submits the next attempt.
 """
 
 from __future__ import annotations
 
 import time
 
+from attnctl.jobs.commands import CommandError, run
+from attnctl.jobs.place import Place
 from attnctl.records import Exit
 from attnctl.rundir import Incarnation, RunDir
-from jobs.commands import CommandError, run
-from jobs.place import Place
 
 STARTS_WITHOUT_A_STEP = 3
 """After so many starts in a row that trained nothing the job is not started again by itself."""

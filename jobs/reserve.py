@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from attnctl.files import write_atomic
+from attnctl.jobs import evidence, submissions
+from attnctl.jobs.adopt import close_orphan
 from attnctl.records import Request, Resources, Where
 from attnctl.rundir import Attempt, RunDir, Workspace
 from attnctl.state import State
-from jobs import evidence, submissions
-from jobs.adopt import close_orphan
 
 
 @dataclass(frozen=True)

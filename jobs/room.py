@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from attnctl.jobs.adopt import SBATCH_TIMEOUT
+from attnctl.jobs.commands import CommandError, SlurmUnavailable, run
 from attnctl.values import SpecError
-from jobs.adopt import SBATCH_TIMEOUT
-from jobs.commands import CommandError, SlurmUnavailable, run
 
 _SILENT = re.compile(
     r"Unable to contact slurm controller|Connection refused|Could not establish|is not on this machine"

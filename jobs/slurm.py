@@ -28,9 +28,9 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from attnctl.jobs.commands import CommandError, SlurmUnavailable, run, table
 from attnctl.state import SCHEDULER_WORDS
 from attnctl.values import SpecError
-from jobs.commands import CommandError, SlurmUnavailable, run, table
 
 _DAY = 86400.0
 _LONGEST_ARGUMENT = 100_000  # bytes; Linux refuses one of 128 KiB

@@ -1,6 +1,6 @@
 """The code that runs are submitted with, kept beside them: what is edited while jobs wait does not reach them.
 
-    code/<digest>/           the packages that a job imports, as they were; the digest is that of names and contents
+    code/<digest>/           the package as it was; the digest is that of names and contents
     code/<digest>.json       where they came from: version, commit, the patch's hash, untracked files
     code/<sha256>.patch      what the working tree had changed since the commit
 
@@ -28,7 +28,9 @@ from attnctl.rundir import Workspace
 from attnctl.values import SpecError
 
 VARIABLE = "ATTNCTL_CODE"
-PACKAGES = ("attnctl", "jobs")
+PACKAGE = "attnctl"
+FOLDERS = (PACKAGE, "jobs", "db", "reports")
+"""What the package is made of in a checkout, where three of its folders are links to these."""
 
 _TREE = Path(attnctl.__file__).absolute().parents[1]
 
@@ -132,23 +134,22 @@ def _digest_of(tree: Path) -> str:
 
 
 def _files(tree: Path) -> Iterator[tuple[str, Path]]:
-    """The files of the packages below a tree, by name: what Python compiles, and hidden ones, are none."""
-    for package in PACKAGES:
-        for parent, folders, names in os.walk(tree / package):
-            folders[:] = sorted(name for name in folders if name != "__pycache__" and not name.startswith("."))
-            for name in sorted(names):
-                if not name.startswith(".") and not name.endswith((".pyc", "~")):
-                    path = Path(parent, name)
-                    yield path.relative_to(tree).as_posix(), path
+    """The files of the package below a tree, by name, without hidden ones and what Python compiled."""
+    for parent, folders, names in os.walk(tree / PACKAGE, followlinks=True):
+        folders[:] = sorted(name for name in folders if name != "__pycache__" and not name.startswith("."))
+        for name in sorted(names):
+            if not name.startswith(".") and not name.endswith((".pyc", "~")):
+                path = Path(parent, name)
+                yield path.relative_to(tree).as_posix(), path
 
 
 def _origin(patches: Path | None) -> dict[str, Any]:
     """Where the running code comes from. patches: the folder that keeps what it has changed since its commit."""
-    patch = _git("diff", "--binary", "HEAD", "--", *PACKAGES)
+    patch = _git("diff", "--binary", "HEAD", "--", *FOLDERS)
     sha256 = hashlib.sha256(patch).hexdigest() if patch else None
     if patch and patches is not None:
         write_atomic(patches / f"{sha256}.patch", patch)
-    untracked = _git("ls-files", "-z", "--others", "--exclude-standard", "--", *PACKAGES) or b""
+    untracked = _git("ls-files", "-z", "--others", "--exclude-standard", "--", *FOLDERS) or b""
     return {
         "version": attnctl.__version__,
         "tree": str(_TREE),

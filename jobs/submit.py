@@ -1,8 +1,8 @@
 """Submission: reserve, write down the intent, hand it to SLURM, write down the job id.
 
 Kill it anywhere and run it again: a run is never forgotten and never submitted twice.
-- Before the intent: the reservations are freed by whoever meets them (jobs.adopt).
-- Before, in or after sbatch: the intent has no job id; it is looked up by its tag and adopted, or closed (jobs.adopt).
+- Before the intent: the reservations are freed by whoever meets them (attnctl.jobs.adopt).
+- Before, in or after sbatch: the intent has no job id; it is looked up by its tag and adopted, or closed (attnctl.jobs.adopt).
 - A command that sleeps through all this finds its intent closed, and cancels what it has just submitted.
 """
 
@@ -18,16 +18,16 @@ from typing import Any
 from attnctl import sources
 from attnctl.config import Config, SlurmOptions, parse_time
 from attnctl.files import private_folder
+from attnctl.jobs import guard, room, slurm, snapshot, submissions
+from attnctl.jobs.adopt import SBATCH_TIMEOUT, adopt
+from attnctl.jobs.commands import CommandError, run
+from attnctl.jobs.reserve import Reservation, new_tag, reserve
+from attnctl.jobs.room import SubmitError
+from attnctl.jobs.script import asks_about_requeue, compose
 from attnctl.records import Resources, Submission, Where
 from attnctl.rundir import Workspace
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
-from jobs import guard, room, slurm, snapshot, submissions
-from jobs.adopt import SBATCH_TIMEOUT, adopt
-from jobs.commands import CommandError, run
-from jobs.reserve import Reservation, new_tag, reserve
-from jobs.room import SubmitError
-from jobs.script import asks_about_requeue, compose
 
 __all__ = ["SubmitError", "Submitted", "compose", "submit"]
 

@@ -1,4 +1,4 @@
-"""A run in small, as `attnctl try` asks for it: `python -P -m jobs.trial --workspace ROOT FOLDER`.
+"""A run in small, as `attnctl try` asks for it: `python -P -m attnctl.jobs.trial --workspace ROOT FOLDER`.
 
 Real parts throughout: the run's network, data and training loop, its checkpoints. Reads FOLDER/request.json, writes
 FOLDER/answer.json, and everything else below FOLDER too: nothing of it is a result.
@@ -28,19 +28,19 @@ from torch import nn
 
 from attnctl import config, surgery
 from attnctl.files import write_atomic
+from attnctl.jobs.data import TrainingData, open_data
+from attnctl.jobs.training import environment
+from attnctl.jobs.training.events import EventLog
+from attnctl.jobs.training.failure import Diverged
+from attnctl.jobs.training.group import Group
+from attnctl.jobs.training.loop import Surroundings, train
+from attnctl.jobs.training.optim import total_steps
+from attnctl.jobs.training.session import build
 from attnctl.records import Event, Resources, read_events
 from attnctl.rundir import Workspace
 from attnctl.sources import blame
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
-from jobs.data import TrainingData, open_data
-from jobs.training import environment
-from jobs.training.events import EventLog
-from jobs.training.failure import Diverged
-from jobs.training.group import Group
-from jobs.training.loop import Surroundings, train
-from jobs.training.optim import total_steps
-from jobs.training.session import build
 
 STEPS = 20
 """Steps of a trial; the checkpoint that it resumes from is in the middle."""
@@ -72,18 +72,18 @@ class _Short:
 
     @property
     def categories(self) -> tuple[int, ...]:
-        """See `jobs.data.TrainingData`."""
+        """See `attnctl.jobs.data.TrainingData`."""
         return self.data.categories
 
     def train(self, start: int, replicas: range, steps: int) -> Iterator[Any]:
-        """See `jobs.data.TrainingData`."""
+        """See `attnctl.jobs.data.TrainingData`."""
         for number, batch in enumerate(self.data.train(start, replicas, steps)):
             if number % len(replicas) == 0:
                 self.before(start + number // len(replicas))
             yield batch
 
     def evaluate(self, rank: int, world: int) -> Iterator[Any]:
-        """See `jobs.data.TrainingData`."""
+        """See `attnctl.jobs.data.TrainingData`."""
         began, self.evaluation_size = time.monotonic(), 0
         for batch in itertools.islice(self.data.evaluate(rank, world), _EVALUATED):
             _, targets = batch
@@ -93,7 +93,7 @@ class _Short:
         self.images += self.evaluation_size
 
     def close(self) -> None:
-        """See `jobs.data.TrainingData`."""
+        """See `attnctl.jobs.data.TrainingData`."""
         self.data.close()
 
 
@@ -125,7 +125,7 @@ class _Watch:
 
 def main() -> None:
     """Try the run of the request; what was found, or what is wrong, is the answer."""
-    parser = argparse.ArgumentParser(prog="python -P -m jobs.trial", description="A run in small.")
+    parser = argparse.ArgumentParser(prog="python -P -m attnctl.jobs.trial", description="A run in small.")
     parser.add_argument("--workspace", type=Path, required=True, help="the workspace, for its settings of the data")
     parser.add_argument("folder", type=Path, help="holds request.json")
     options = parser.parse_args()

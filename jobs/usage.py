@@ -7,8 +7,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from attnctl.jobs.commands import CommandError, run, table
 from attnctl.values import SpecError, parse_memory
-from jobs.commands import CommandError, run, table
 
 _DAY = 86400.0
 _TIME = re.compile(r"(?:(\d{1,6})-)?(?:(?:(\d{1,6}):)?(\d{1,9}):)?(\d{1,12}(?:\.\d{1,9})?)", re.ASCII)

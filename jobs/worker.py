@@ -1,4 +1,4 @@
-"""The worker process: one rank of one run, started as `python -P -m jobs.worker --workspace W --tag T [--task K]`.
+"""The worker process: one rank of one run, started as `python -P -m attnctl.jobs.worker --workspace W --tag T [--task K]`.
 
 It claims the attempt, sends its output to the run's folder, trains, and leaves an exit record. Exit code 0: completed,
 or ended cleanly when asked to; 1: failed, see the exit record and the log; 74: there was no space to write them.
@@ -20,18 +20,18 @@ from pathlib import Path
 
 from attnctl import config
 from attnctl.files import create_exclusive, write_atomic
+from attnctl.jobs import guard, notify, requeue, snapshot, space
+from attnctl.jobs.ending import Failure, Position, code_error
+from attnctl.jobs.place import Place
+from attnctl.jobs.training.signals import Signals, StopRequested, outcome_of
+from attnctl.jobs.training.watchdog import Stall, Watchdog
 from attnctl.records import Exit, Request, Resources, Submission
 from attnctl.rundir import Attempt, Incarnation, RunDir, Workspace
 from attnctl.values import SpecError
-from jobs import guard, notify, requeue, snapshot, space
-from jobs.ending import Failure, Position, code_error
-from jobs.place import Place
-from jobs.training.signals import Signals, StopRequested, outcome_of
-from jobs.training.watchdog import Stall, Watchdog
 
 _STARTED = time.time()
 
-log = logging.getLogger("jobs.worker")
+log = logging.getLogger("attnctl.jobs.worker")
 
 _LAST_WORD = 10.0
 """Seconds by which a stalled rank that waits for others lets these speak first."""
@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -P -m jobs.worker", description="One rank of one run.")
+    parser = argparse.ArgumentParser(prog="python -P -m attnctl.jobs.worker", description="One rank of one run.")
     parser.add_argument("--workspace", type=Path, required=True, help="the workspace's folder")
     parser.add_argument("--tag", required=True, help="the submission")
     parser.add_argument("--task", type=int, help="index of the run in it; by default the array task's")
@@ -127,7 +127,7 @@ def _train(
     position = Position()
     watchdog = Watchdog(lambda stall: _end_stalled(incarnation, place, position, stall))
     try:
-        from jobs.training.session import Assignment, perform
+        from attnctl.jobs.training.session import Assignment, perform
 
         watchdog.start()
         signals.check()
@@ -179,7 +179,7 @@ def _train(
 
 def _classified(error: BaseException) -> Failure:
     try:
-        from jobs.training.failure import classify
+        from attnctl.jobs.training.failure import classify
     except Exception:  # no torch, or a broken one: which is the error
         return code_error(error)
     return classify(error)
@@ -187,7 +187,7 @@ def _classified(error: BaseException) -> Failure:
 
 def _continued(found: config.Config, run: RunDir, attempt: Attempt, refused: str) -> str:
     """Submit the run's next attempt, since SLURM has refused to start this one again; what came of it, in words."""
-    from jobs.continuation import NoContinuation, go_on
+    from attnctl.jobs.continuation import NoContinuation, go_on
 
     try:
         return f"goes on as {go_on(found, run, attempt)}: SLURM does not start this job again ({refused})"

@@ -12,9 +12,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from attnctl.backbones.places import REPLACE
+from attnctl.db import RunRow
 from attnctl.spec import NO_MODULE, recipe_fields, recipe_types
 from attnctl.values import Scalar, listed, text
-from db import RunRow
 
 NAMES = {
     "batch": "global batch",

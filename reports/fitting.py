@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from reports.table import Table, all_rows, spans
+from attnctl.reports.table import Table, all_rows, spans
 
 PAGE = (75, 40)
 """Characters beside and lines under each other, about, that a page of a paper shows at its common size."""

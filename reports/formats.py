@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 
+from attnctl.reports.table import Origin, Plot, Table
 from attnctl.values import SpecError, did_you_mean, listed
-from reports.table import Origin, Plot, Table
 
 
 @dataclass(frozen=True)
@@ -30,16 +30,16 @@ class Format:
 
 
 FORMATS: Mapping[str, Format] = {
-    "terminal": Format("reports.terminal:render", (".txt",)),
-    "markdown": Format("reports.markdown:render", (".md", ".markdown")),
+    "terminal": Format("attnctl.reports.terminal:render", (".txt",)),
+    "markdown": Format("attnctl.reports.markdown:render", (".md", ".markdown")),
     "latex": Format(
-        "reports.latex:render",
+        "attnctl.reports.latex:render",
         (".tex",),
-        variants={"standalone": "reports.latex:render_standalone", "macros": "reports.macros:render"},
+        variants={"standalone": "attnctl.reports.latex:render_standalone", "macros": "attnctl.reports.macros:render"},
     ),
-    "html": Format("reports.html:render", (".html", ".htm"), page=True),
-    "csv": Format("reports.tabular:render_csv", (".csv",)),
-    "json": Format("reports.tabular:render_json", (".json",)),
+    "html": Format("attnctl.reports.html:render", (".html", ".htm"), page=True),
+    "csv": Format("attnctl.reports.tabular:render_csv", (".csv",)),
+    "json": Format("attnctl.reports.tabular:render_json", (".json",)),
 }
 
 

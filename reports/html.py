@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from reports.table import Cell, Column, Group, Origin, Plot, Row, Table, all_rows, one_line, spans, texts
+from attnctl.reports.table import Cell, Column, Group, Origin, Plot, Row, Table, all_rows, one_line, spans, texts
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -42,7 +42,7 @@ def _template() -> Template:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("reports", "page"),
+        loader=PackageLoader("attnctl.reports", "page"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

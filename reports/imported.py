@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from attnctl import papers
 from attnctl.records import Imported
-from reports.replicates import Metric
-from reports.statistics import summary
-from reports.table import Cell, Column
+from attnctl.reports.replicates import Metric
+from attnctl.reports.statistics import summary
+from attnctl.reports.table import Cell, Column
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from reports.fitting import parted
-from reports.table import Cell, Column, Footnote, Group, Table, all_rows, one_line, spans, texts
-from reports.tex import PREAMBLE, comment, escape, running
+from attnctl.reports.fitting import parted
+from attnctl.reports.table import Cell, Column, Footnote, Group, Table, all_rows, one_line, spans, texts
+from attnctl.reports.tex import PREAMBLE, comment, escape, running
 
 PACKAGES = "booktabs,graphicx,siunitx"
 

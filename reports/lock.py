@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from attnctl.db import RunRow
 from attnctl.files import write_atomic
+from attnctl.reports.report import Report
+from attnctl.reports.table import Table
 from attnctl.values import SpecError, listed
-from db import RunRow
-from reports.report import Report
-from reports.table import Table
 
 VERSION = 1
 """Of the file's format."""

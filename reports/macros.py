@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from reports.table import Cell, Column, Group, Row, Table, all_rows, one_line
-from reports.tex import PREAMBLE, comment, escape
+from attnctl.reports.table import Cell, Column, Group, Row, Table, all_rows, one_line
+from attnctl.reports.tex import PREAMBLE, comment, escape
 
 _SIGNED = re.compile(r"[+-]\d+(\.\d+)?")
 

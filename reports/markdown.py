@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from reports.table import Cell, Row, Table, one_line, texts
+from attnctl.reports.table import Cell, Row, Table, one_line, texts
 
 # CommonMark 0.31, 2.4: any ASCII punctuation may be escaped by a backslash. These can begin something inline; GitHub
 # adds mentions, issues, formulas and :emoji: to the standard. No library knows GitHub's.

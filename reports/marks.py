@@ -6,7 +6,7 @@ import string
 from collections.abc import Iterator
 from dataclasses import replace
 
-from reports.table import Footnote, Row, Table, all_rows
+from attnctl.reports.table import Footnote, Row, Table, all_rows
 
 
 def lettered(table: Table) -> Table:

@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+from attnctl.db import RunRow
 from attnctl.records import RecordError, Request
+from attnctl.reports.report import Report
+from attnctl.reports.table import Cell, Column, Origin
 from attnctl.rundir import Incarnation, RunDir, Workspace
 from attnctl.values import SpecError, did_you_mean, listed
-from db import RunRow
-from reports.report import Report
-from reports.table import Cell, Column, Origin
 
 
 @dataclass(frozen=True, kw_only=True)

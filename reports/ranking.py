@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from reports.table import Column, Row
+from attnctl.reports.table import Column, Row
 
 LEAST = 3
 """Cells with a number from which on the second best is marked: of two it is just the other."""

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from attnctl.db import RunRow
+from attnctl.reports.statistics import Gain, Summary, summary
+from attnctl.reports.table import Cell
 from attnctl.state import State
 from attnctl.values import listed
-from db import RunRow
-from reports.statistics import Gain, Summary, summary
-from reports.table import Cell
 
 Epoch = Literal["last", "best"]
 EPOCHS: tuple[Epoch, ...] = ("last", "best")

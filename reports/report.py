@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from attnctl.reports.table import Row, Table, all_rows
 from attnctl.values import SpecError, did_you_mean
-from reports.table import Row, Table, all_rows
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from attnctl.reports.replicates import Epoch
+from attnctl.reports.table import Column, Row, Table
 from attnctl.values import SpecError, did_you_mean
-from reports.replicates import Epoch
-from reports.table import Column, Row, Table
 
 MEASURED = "measured"
 """The part of a paper's column that has its name alone: `top1.measured` is `top1`."""

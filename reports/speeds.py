@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from attnctl import datasets, models
+from attnctl.db import RunRow
 from attnctl.records import Speed
 from attnctl.spec import RunSpec
-from db import RunRow
 
 
 def of_runs(rows: Sequence[RunRow], speeds: Sequence[Speed]) -> tuple[Mapping[str, float], str]:

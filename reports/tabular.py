@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from attnctl.reports.table import Cell, Column, Table, all_rows
 from attnctl.values import SpecError
-from reports.table import Cell, Column, Table, all_rows
 
 MODEL = "model"
 """The last field: in the first line what is not in cells, as JSON (title, columns, notes ...); empty in the others."""

@@ -14,7 +14,7 @@ from itertools import groupby, zip_longest
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from reports.table import Cell, Column, Row, Span, Table, all_rows, one_line, spans, texts
+from attnctl.reports.table import Cell, Column, Row, Span, Table, all_rows, one_line, spans, texts
 
 PLAIN_WIDTH = 100_000
 """Columns of plain text: wider than any table, so that nothing is folded."""

@@ -16,7 +16,7 @@ from pylatexenc.latexencode import (  # type: ignore[import-untyped]
     UnicodeToLatexEncoder,
 )
 
-from reports.table import one_line
+from attnctl.reports.table import one_line
 
 PREAMBLE = r'\providecommand*{\unicodechar}[1]{\ifdefined\Umathcode\char"#1\relax\else[U+#1]\fi}'
 """Defines what `escape` needs besides the kernel."""

@@ -15,7 +15,7 @@ from attnctl.values import SpecError
 
 if TYPE_CHECKING:
     from attnctl.cli.reported import Request
-    from db import Index, RunRow
+    from attnctl.db import Index, RunRow
 
 ENDINGS = (".tar.gz", ".tgz")
 
@@ -69,7 +69,7 @@ def archive(
 
 
 def _check(file: Path, *, as_json: bool) -> int:
-    from reports.exchange import archive as archives
+    from attnctl.reports.exchange import archive as archives
 
     if not str(file).isprintable() or not file.is_file():
         raise SpecError(f"there is no file {str(file)[:200]!r}")
@@ -100,7 +100,7 @@ def _request(index: Index, target: str | None, paper: str | None, lock: Path | N
 
 def _pack(index: Index, request: Request, file: Path, lock: Path | None, *, weights: bool, as_json: bool) -> None:
     from attnctl.cli import archived
-    from reports.exchange import archive as archives
+    from attnctl.reports.exchange import archive as archives
 
     found = archived.gather(index, request, lock)
     files = archived.files(index, request, found, lock, weights=weights)

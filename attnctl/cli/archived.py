@@ -13,12 +13,12 @@ from typing import Any
 from attnctl import papers
 from attnctl.cli import reported, tables
 from attnctl.cli.reported import Gathered, Request
+from attnctl.db import Index
+from attnctl.reports import lock as locks
+from attnctl.reports import markdown, tabular
+from attnctl.reports.exchange import again, evidence, readme
 from attnctl.state import State
 from attnctl.values import SpecError
-from db import Index
-from reports import lock as locks
-from reports import markdown, tabular
-from reports.exchange import again, evidence, readme
 
 _CONFIG = b"# This folder is a workspace of attnctl.\n"
 

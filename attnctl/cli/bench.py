@@ -20,7 +20,7 @@ from attnctl.spec import NO_MODULE, RunSpec
 from attnctl.values import SpecError, convert, text
 
 if TYPE_CHECKING:
-    from jobs.bench import Conditions
+    from attnctl.jobs.bench import Conditions
 
 COLUMNS = ("module", "network", "placement", "batch", "images/s", "latency (ms)", "of plain", "of plain, published")
 
@@ -137,7 +137,7 @@ def _measured(
     from rich.progress import track
 
     from attnctl import surgery
-    from jobs import bench as measurement
+    from attnctl.jobs import bench as measurement
 
     conditions = _conditions(specs[0], batch, precision, device, compiled=compiled, rounds=rounds)
     networks = [surgery.build(spec) for spec in specs]
@@ -177,7 +177,7 @@ def _conditions(
     import torch
 
     from attnctl import surgery
-    from jobs.bench import Conditions
+    from attnctl.jobs.bench import Conditions
 
     cuda = torch.cuda.is_available()
     if device == "cuda" and not cuda:

@@ -14,10 +14,10 @@ from attnctl.values import SpecError, convert
 
 if TYPE_CHECKING:
     from attnctl.config import Config
-    from jobs.inspect.cam import Activation, Target
-    from jobs.inspect.load import Trained
-    from jobs.inspect.pictures import Picture
-    from reports.figures.data import ImageGrid
+    from attnctl.jobs.inspect.cam import Activation, Target
+    from attnctl.jobs.inspect.load import Trained
+    from attnctl.jobs.inspect.pictures import Picture
+    from attnctl.reports.figures.data import ImageGrid
 
 Method = Literal["gradcam", "hirescam"]
 
@@ -107,9 +107,9 @@ def compute(
 
     images: files and folders; none are the first of the test set. names: of the networks, unless what tells them apart.
     """
-    from jobs.inspect import cam as maps
-    from jobs.inspect import layers as known
-    from jobs.inspect import pictures
+    from attnctl.jobs.inspect import cam as maps
+    from attnctl.jobs.inspect import layers as known
+    from attnctl.jobs.inspect import pictures
 
     if len(networks) * max(1, len(layers)) > MOST_COLUMNS:
         raise SpecError(
@@ -134,7 +134,7 @@ def compute(
 
 def grid(columns: Sequence[Column], title: str = "") -> ImageGrid:
     """The images at the left, then the maps."""
-    from reports.figures.data import ImageGrid, Tile
+    from attnctl.reports.figures.data import ImageGrid, Tile
 
     first = columns[0]
     tiles = []

@@ -13,7 +13,7 @@ from attnctl.values import SpecError
 
 if TYPE_CHECKING:
     from attnctl.config import Config
-    from db import Index
+    from attnctl.db import Index
 
 _WORDS: ContextVar[tuple[str, ...]] = ContextVar("words", default=())
 _CHOSEN: ContextVar[Path | None] = ContextVar("workspace", default=None)
@@ -58,6 +58,6 @@ def folder() -> Path:
 
 def index() -> Index:
     """The index of the workspace, a context manager; raises SpecError."""
-    from db import open_index
+    from attnctl.db import open_index
 
     return open_index(config().workspace)

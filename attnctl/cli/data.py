@@ -27,7 +27,7 @@ def fetch(
     ],
 ) -> None:
     """Download a data set into its folder, checked; one that broke off is continued."""
-    from jobs.data.fetch import fetch as download
+    from attnctl.jobs.data.fetch import fetch as download
 
     described = datasets.describe(dataset)
     folder = context.config().data.folder(dataset)
@@ -53,7 +53,7 @@ def check(
 
     Exits with 1 when images are damaged, each of which is named. Example: attnctl data check voc07 --images
     """
-    from jobs.data.checking import check as look
+    from attnctl.jobs.data.checking import check as look
 
     found = look(datasets.describe(dataset), context.config().data, images=images, through=outputs.tracked)
     damaged = [line for part in found.values() for line in part.damaged]
@@ -96,8 +96,8 @@ def write(
     outputs.check_place(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise SpecError(f"cannot write {folder}: it is there already; name another folder")
-    from jobs.data.scene_data import open_parts
-    from jobs.data.written import write as save
+    from attnctl.jobs.data.scene_data import open_parts
+    from attnctl.jobs.data.written import write as save
 
     parts = open_parts(described, None, described.tasks[0])
     with made_aside(folder) as aside:

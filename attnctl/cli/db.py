@@ -7,14 +7,14 @@ from attnctl.cli import context, output
 
 def path() -> None:
     """Print the file in which the database is kept."""
-    from db import location
+    from attnctl.db import location
 
     output.line(str(location(context.config().workspace)))
 
 
 def rebuild() -> None:
     """Make the database anew from the run folders."""
-    from db import rebuild as rebuild_index
+    from attnctl.db import rebuild as rebuild_index
 
     with rebuild_index(context.config().workspace) as index:
         found = [(len(index.runs()), "run"), (len(index.sweeps()), "sweep")]

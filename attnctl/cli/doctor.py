@@ -12,7 +12,7 @@ from attnctl.cli.where import Asked, destination
 
 if TYPE_CHECKING:
     from attnctl.config import Config
-    from jobs.probe import Check
+    from attnctl.jobs.probe import Check
 
 PATIENCE = 600.0
 """Seconds that the job may take, most of them in the queue."""
@@ -53,13 +53,13 @@ def doctor(
 
 
 def _here(config: Config) -> Sequence[Check]:
-    from jobs.probe import checks
+    from attnctl.jobs.probe import checks
 
     return checks(config)
 
 
 def _of_job(config: Config, asked: Asked) -> Sequence[Check]:
-    from jobs.probe import run_job
+    from attnctl.jobs.probe import run_job
 
     place = destination(config, asked)
     return run_job(config, place.options, place.resources, PATIENCE, output.note)

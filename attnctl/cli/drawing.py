@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from attnctl.cli import output
-from reports.figures.data import Width
+from attnctl.reports.figures.data import Width
 
 if TYPE_CHECKING:
-    from reports.figures.data import Drawing
+    from attnctl.reports.figures.data import Drawing
 
 File = Annotated[
     Path | None,
@@ -31,7 +31,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the values that woul
 def check(file: Path | None) -> None:
     """Raise SpecError, before any work, when the file cannot be written or its ending is no format's."""
     from attnctl.cli.outputs import check_file
-    from reports.figures import save
+    from attnctl.reports.figures import save
 
     if file is not None:
         save.check_ending(file)
@@ -43,7 +43,7 @@ def deliver(drawing: Drawing, file: Path | None, name: str, width: Width, *, as_
 
     name: of the file, without its ending, unless one is named. values: to be printed instead of all that is drawn.
     """
-    from reports.figures import save
+    from attnctl.reports.figures import save
 
     if as_json:
         output.document(values if values is not None else save.to_json(drawing))

@@ -18,7 +18,7 @@ from attnctl.rundir import Workspace
 from attnctl.values import SpecError, listed
 
 if TYPE_CHECKING:
-    from db.history import History
+    from attnctl.db.history import History
 
 Format = Literal["csv", "json", "tensorboard", "wandb"]
 
@@ -83,11 +83,11 @@ def _folder(made: Format, file: Path | None, *, force: bool) -> Path:
         raise SpecError(f"{made} is written into a folder; name it with -o")
     outputs.check_folder(file, force=force)
     if made == "tensorboard":
-        from reports.exchange import tensorboard
+        from attnctl.reports.exchange import tensorboard
 
         tensorboard.check()
     else:
-        from reports.exchange import wandb
+        from attnctl.reports.exchange import wandb
 
         wandb.check()
     return file
@@ -102,7 +102,7 @@ class _Runs:
         self.written: list[str] = []
 
     def __iter__(self) -> Iterator[History]:
-        from db.history import Histories
+        from attnctl.db.history import Histories
 
         histories = Histories(self._workspace)
         for run in outputs.tracked(self._ids, "exporting"):
@@ -120,7 +120,7 @@ class _Runs:
 
     def write_text(self, made: Format, stream: TextIO) -> None:
         """Write them into a stream as CSV or JSON."""
-        from reports.exchange import metrics
+        from attnctl.reports.exchange import metrics
 
         (metrics.write_csv if made == "csv" else metrics.write_json)(stream, self)
 
@@ -135,11 +135,11 @@ class _Runs:
 def _write_folder(made: Format, folder: Path, found: _Runs) -> None:
     with made_aside(folder) as aside:
         if made == "tensorboard":
-            from reports.exchange import tensorboard
+            from attnctl.reports.exchange import tensorboard
 
             tensorboard.write(aside, found)
         else:
-            from reports.exchange import wandb
+            from attnctl.reports.exchange import wandb
 
             wandb.write(aside, found)
         mark = json.dumps({"format": made, "runs": found.written}, indent=1)

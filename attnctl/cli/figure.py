@@ -14,10 +14,10 @@ from attnctl.values import SpecError, listed
 
 if TYPE_CHECKING:
     from attnctl.config import Config
+    from attnctl.db import Index
     from attnctl.papers import Figure, Paper
     from attnctl.papers.runs import Overrides
-    from db import Index
-    from reports.figures.of_paper import Material
+    from attnctl.reports.figures.of_paper import Material
 
 _NAMED = 8
 """More rows than this are counted, not named."""
@@ -80,7 +80,7 @@ def _drawn(
 ) -> tuple[Any, Any]:
     """The drawing, and what --json prints instead of all that is drawn. Raises SpecError, with what would help."""
     from attnctl.cli import looked
-    from reports.figures import of_paper
+    from attnctl.reports.figures import of_paper
 
     instead = bool(overrides.model or overrides.backbone or overrides.dataset)
     try:
@@ -97,7 +97,7 @@ def _material(index: Index, number: str, name: str | None) -> tuple[Material, Ov
     """What the figure is drawn from, and what its runs have instead of what the paper has."""
     from attnctl.cli import tables
     from attnctl.papers.runs import cells_of, figure_cells
-    from reports.figures import of_paper
+    from attnctl.reports.figures import of_paper
 
     paper, found = tables.chosen_figure(name, number, index)
     overrides = _overrides(index, paper, found)
@@ -142,7 +142,7 @@ def _overrides(index: Index, paper: Paper, figure: Figure) -> Overrides:
 
 def _tell_missing(material: Material, overrides: Overrides) -> None:
     """Say which rows have no completed run, and what trains them; which cannot be trained, and why."""
-    from reports.figures import of_paper
+    from attnctl.reports.figures import of_paper
 
     missing, barred = of_paper.unfinished(material)
     for reason, names in barred.items():

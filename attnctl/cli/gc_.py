@@ -14,7 +14,7 @@ from attnctl.config import Config
 from attnctl.state import State
 
 if TYPE_CHECKING:
-    from jobs.tidy import Waste
+    from attnctl.jobs.tidy import Waste
 
 
 def gc(
@@ -31,7 +31,7 @@ def gc(
 
     A run that is under way is not touched. attnctl.toml's section checkpoints has the rule.
     """
-    from jobs import tidy
+    from attnctl.jobs import tidy
 
     config = context.config()
     with context.index() as index:
@@ -54,7 +54,7 @@ def gc(
 
 
 def _waste(config: Config, now: Snapshot, finished: int, unfinished: int) -> Iterator[Waste]:
-    from jobs import tidy
+    from attnctl.jobs import tidy
 
     workspace = config.workspace
     for row in now.rows:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from attnctl.config import Config
-    from jobs.inspect.load import Trained
-    from reports.figures.data import Histograms
+    from attnctl.jobs.inspect.load import Trained
+    from attnctl.reports.figures.data import Histograms
 
     Values = Mapping[str, list[npt.NDArray[np.float32]]]
     """Class -> the values of each of its images."""
@@ -82,7 +82,7 @@ def compute(
     config: Config, networks: Sequence[Trained], layers: Sequence[str], classes: Sequence[int], count: int, of: Of
 ) -> list[Seen]:
     """The values at each layer of each network, layer by layer. Raises SpecError."""
-    from jobs.inspect import responses
+    from attnctl.jobs.inspect import responses
 
     inspected.one_dataset(networks)
     places = {network.run: _places(network, layers, of) for network in networks}
@@ -104,8 +104,8 @@ def compute(
 
 def panels(networks: Sequence[Trained], given: Sequence[str], seen: Sequence[Seen], of: Of) -> Histograms:
     """A panel for each layer and network, in bins over its own range. given: the networks' names."""
-    from reports.figures import binned
-    from reports.figures.data import Histograms, Panel
+    from attnctl.reports.figures import binned
+    from attnctl.reports.figures.data import Histograms, Panel
 
     names = dict(zip((network.run for network in networks), given, strict=True))
     pooled = of == "attention"
@@ -122,7 +122,7 @@ def values(seen: Sequence[Seen], made: Histograms) -> dict[str, Any]:
     """What is drawn, with the run and the part of each panel, and each channel's mean over the images of a class."""
     import numpy as np
 
-    from reports.figures import save
+    from attnctl.reports.figures import save
 
     document = save.to_json(made)
     for item, panel in zip(seen, document["panels"], strict=True):
@@ -154,8 +154,8 @@ def tell(made: Histograms) -> None:
 
 def _places(network: Trained, layers: Sequence[str], of: Of) -> list[tuple[str, str]]:
     """(layer as it is named, path of the part that is seen there)."""
-    from jobs.inspect import layers as known
-    from jobs.inspect import responses
+    from attnctl.jobs.inspect import layers as known
+    from attnctl.jobs.inspect import responses
 
     if of == "responses":
         return [(name, known.resolve(network, name)) for name in layers or known.ends(network)]

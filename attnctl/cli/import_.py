@@ -56,8 +56,8 @@ def _take_in(workspace: Workspace, file: Path, source: str | None, *, dry_run: b
     import getpass
 
     from attnctl.cli import tables
-    from db import open_index
-    from reports.exchange import results
+    from attnctl.db import open_index
+    from attnctl.reports.exchange import results
 
     if source is not None and not (source.strip() and source.isprintable()):
         raise SpecError(f"--source is {source!r}; it must be one line of text, such as 'Table 5 of ...'")

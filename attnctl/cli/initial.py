@@ -50,7 +50,7 @@ def job_to_wait_for(workspace: Workspace, start: Start, *, on_slurm: bool) -> st
     import functools
 
     from attnctl.cli.plan import newest_verdict
-    from jobs import submissions
+    from attnctl.jobs import submissions
 
     head_of = functools.cache(lambda tag: submissions.head(workspace.submission(tag)))
     verdict = newest_verdict(workspace, start.run, head_of)

@@ -16,8 +16,8 @@ from attnctl.values import SpecError, listed
 
 if TYPE_CHECKING:
     from attnctl.config import Config
-    from jobs.inspect.load import Trained
-    from jobs.inspect.pictures import Picture
+    from attnctl.jobs.inspect.load import Trained
+    from attnctl.jobs.inspect.pictures import Picture
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -46,7 +46,7 @@ def trained(config: Config, words: Sequence[str], device: Device, most: int) -> 
 
 def networks(config: Config, ids: Sequence[str], device: Device) -> list[Trained]:
     """The networks of the runs of these ids."""
-    from jobs.inspect import load
+    from attnctl.jobs.inspect import load
 
     found = [load.load(config.workspace, run, load.choose(device)) for run in ids]
     for network in found:
@@ -71,7 +71,7 @@ def _named(name: str) -> str:
 
 def of_test_set(config: Config, network: Trained, count: int, classes: Sequence[int] = ()) -> list[Picture]:
     """The first images of the run's test set, or the first of each class."""
-    from jobs.inspect import pictures
+    from attnctl.jobs.inspect import pictures
 
     return pictures.of_test_set(network.spec, config.data, count, classes)
 

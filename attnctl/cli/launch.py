@@ -99,7 +99,7 @@ def _current(config: Config, specs: Sequence[RunSpec], *, retry_failed: bool) ->
     active = {item.spec.id for item in planned if item.action is Action.QUEUED}
     if not active:
         return planned
-    from jobs.observe import observe
+    from attnctl.jobs.observe import observe
 
     with context.index() as index:
         index.refresh()
@@ -110,10 +110,10 @@ def _current(config: Config, specs: Sequence[RunSpec], *, retry_failed: bool) ->
 
 
 def submit(config: Config, specs: Sequence[RunSpec], place: Destination) -> tuple[dict[str, Job], list[Any]]:
-    """What was submitted, by run id, and the batches as `jobs.here.run` takes them."""
+    """What was submitted, by run id, and the batches as `attnctl.jobs.here.run` takes them."""
     if not specs:
         return {}, []
-    from jobs.submit import submit as hand_over
+    from attnctl.jobs.submit import submit as hand_over
 
     batches = hand_over(config, specs, place.resources, place.options, place.where)
     jobs: dict[str, Job] = {}
@@ -129,7 +129,7 @@ def _train(
     config: Config, batches: Sequence[Any], place: Destination, planned: Sequence[Planned], name: str, order: Order
 ) -> None:
     from attnctl.cli.live import display
-    from jobs import here
+    from attnctl.jobs import here
 
     submitted = {run for batch in batches for run, _ in batch.tasks}
     try:

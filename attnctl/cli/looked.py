@@ -14,9 +14,9 @@ from attnctl.values import SpecError, did_you_mean
 
 if TYPE_CHECKING:
     from attnctl.config import Config
-    from jobs.inspect.load import Trained
-    from reports.figures.data import Histograms, ImageGrid
-    from reports.figures.of_paper import Material
+    from attnctl.jobs.inspect.load import Trained
+    from attnctl.reports.figures.data import Histograms, ImageGrid
+    from attnctl.reports.figures.of_paper import Material
 
 _IMAGES = 5
 _OF_A_CLASS = 10
@@ -58,7 +58,7 @@ def histogram(
 
 def _networks(config: Config, material: Material, device: inspected.Device) -> tuple[list[Trained], list[str]]:
     """The network of the first completed run of each row, and the rows' names."""
-    from reports.figures import of_paper
+    from attnctl.reports.figures import of_paper
 
     found = {row.name: run for row, run in of_paper.first_completed(material) if run is not None}
     if not found:
@@ -71,7 +71,7 @@ def _networks(config: Config, material: Material, device: inspected.Device) -> t
 
 def _layers(material: Material, networks: Sequence[Trained], instead: bool) -> tuple[str, ...]:
     """The paper's layers, where these networks have them."""
-    from jobs.inspect import layers
+    from attnctl.jobs.inspect import layers
 
     wanted = tuple(material.figure.settings.get("layers", ()))
     if not instead:

@@ -82,8 +82,8 @@ def _tracked(words: str) -> Callable[[Sequence[str]], Iterator[str]]:
 
 def _reread(workspace: Workspace, stack: ExitStack) -> Callable[[str], None]:
     """Makes the index read a run anew, if there is an index."""
-    from db import location, open_index
-    from db.forget import forget
+    from attnctl.db import location, open_index
+    from attnctl.db.forget import forget
 
     if not location(workspace).exists():
         return lambda _: None

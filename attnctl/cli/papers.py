@@ -13,9 +13,9 @@ from attnctl.cli import complete, context, output
 from attnctl.values import listed
 
 if TYPE_CHECKING:
+    from attnctl.db import Index, RunRow
     from attnctl.papers import Figure, Paper, Table
     from attnctl.papers.runs import Cells, Overrides
-    from db import Index, RunRow
 
 COLUMNS = ("table or figure", "rows", "done", "cannot be trained yet", "trained with", "caption")
 
@@ -151,7 +151,7 @@ def _part(
 
 def _state(cells: Cells, found: Mapping[str, Sequence[RunRow]], seeds: set[int]) -> State:
     """How far the runs of all candidates are."""
-    from reports.replicates import finished, of_versions
+    from attnctl.reports.replicates import finished, of_versions
 
     if cells.reason:
         return State(row=cells.row.name, columns=cells.columns, state=cells.reason, waits=cells.reason)

@@ -14,7 +14,7 @@ from attnctl.spec import RunSpec
 from attnctl.state import State, Verdict
 
 if TYPE_CHECKING:
-    from jobs.evidence import HeadOf
+    from attnctl.jobs.evidence import HeadOf
 
 
 class Action(StrEnum):
@@ -51,7 +51,7 @@ class Planned:
 
 def plan(workspace: Workspace, specs: Sequence[RunSpec], *, retry_failed: bool) -> list[Planned]:
     """What is to be done, in the order of the request."""
-    from jobs import submissions
+    from attnctl.jobs import submissions
 
     there = set(workspace.run_ids())
     head_of = functools.cache(lambda tag: submissions.head(workspace.submission(tag)))
@@ -75,8 +75,8 @@ def summary(planned: Sequence[Planned]) -> str:
 
 
 def newest_verdict(workspace: Workspace, run_id: str, head_of: HeadOf | None = None) -> Verdict | None:
-    """The state of a run's newest attempt, by its folder; None before the first. head_of: as `jobs.evidence` has it."""
-    from jobs import evidence, submissions
+    """The state of a run's newest attempt, by its folder; None before the first. head_of: as `attnctl.jobs.evidence` has it."""
+    from attnctl.jobs import evidence, submissions
 
     for attempt in reversed(workspace.run(run_id).attempts()):
         request = Request.read(attempt.request)

@@ -14,8 +14,8 @@ from attnctl.values import SpecError, convert, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from db import Index, RunRow
-    from reports.figures.data import Chart, Charts
+    from attnctl.db import Index, RunRow
+    from attnctl.reports.figures.data import Chart, Charts
 
 METRICS = (*MEASURED, "images_per_s")
 
@@ -92,8 +92,8 @@ def tell_reached(chart: Chart) -> None:
 
 
 def _charts(index: Index, rows: Sequence[RunRow], x: str, y: str, targets: Sequence[float], title: str) -> Charts:
-    from reports.figures import charts
-    from reports.figures.data import Charts
+    from attnctl.reports.figures import charts
+    from attnctl.reports.figures.data import Charts
 
     if x == charts.EPOCH:
         made = charts.over_epochs(rows, index.history, y, targets)
@@ -106,7 +106,7 @@ def _charts(index: Index, rows: Sequence[RunRow], x: str, y: str, targets: Seque
 
 def _primary(rows: Sequence[RunRow]) -> str:
     """The metric that decides in most of the runs."""
-    from reports.comparison.metrics import primary
+    from attnctl.reports.comparison.metrics import primary
 
     found = [primary(row) for row in rows]
     return max(found, key=found.count)

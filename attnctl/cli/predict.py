@@ -17,8 +17,8 @@ from attnctl.values import SpecError
 
 if TYPE_CHECKING:
     from attnctl.config import Config
-    from jobs.inspect.pictures import Picture
-    from jobs.inspect.predict import Detected, Mapped
+    from attnctl.jobs.inspect.pictures import Picture
+    from attnctl.jobs.inspect.predict import Detected, Mapped
 
 
 def predict(
@@ -72,7 +72,7 @@ def predict(
     """
     config = context.config()
     name = _one(config, run)
-    from jobs.inspect import predict as prediction  # torch, once the run is known
+    from attnctl.jobs.inspect import predict as prediction  # torch, once the run is known
 
     spec = config.workspace.run(name).read_spec()
     prediction.check(spec, name)
@@ -107,7 +107,7 @@ def _pictures(
     config: Config, run: str, images: Sequence[str], count: int | None
 ) -> tuple[Sequence[Picture], Sequence[Path]]:
     """The images, and their files where they are files; all are read before anything is computed."""
-    from jobs.inspect import pictures
+    from attnctl.jobs.inspect import pictures
 
     spec = config.workspace.run(run).read_spec()
     if not images:
@@ -139,8 +139,8 @@ def _places(folder: Path, pictures: Sequence[Picture], files: Sequence[Path], *,
 
 def _write(place: Path, picture: Picture, found: Detected | Mapped, names: Sequence[str]) -> None:
     """Write the picture, and a class map beside it where there is one."""
-    from jobs.inspect import predict_pictures as drawing
-    from jobs.inspect.predict import Mapped
+    from attnctl.jobs.inspect import predict_pictures as drawing
+    from attnctl.jobs.inspect.predict import Mapped
 
     drawn = {place: drawing.draw(picture, found, names)}
     if isinstance(found, Mapped):

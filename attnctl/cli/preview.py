@@ -75,9 +75,9 @@ def _scripts(config: Config, place: Destination, count: int) -> list[str]:
     """The text of each sbatch; its tag is an example, as each submission gets one of its own."""
     if place.where != "slurm" or not count:
         return []
-    from jobs import slurm
-    from jobs.reserve import new_tag
-    from jobs.submit import compose
+    from attnctl.jobs import slurm
+    from attnctl.jobs.reserve import new_tag
+    from attnctl.jobs.submit import compose
 
     size = slurm.limits().max_array
     sizes = [min(size, count - start) for start in range(0, count, size)]

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from attnctl.cli.reported import Gathered, Request
-    from db import Index
-    from reports.formats import Format
-    from reports.report import Report
-    from reports.selection import Options
+    from attnctl.db import Index
+    from attnctl.reports.formats import Format
+    from attnctl.reports.report import Report
+    from attnctl.reports.selection import Options
 
 FORMATS = ("terminal", "markdown", "latex", "html", "csv", "json")
 
@@ -128,7 +128,7 @@ def report(
     In the comparison rows are modules with their hyperparameters, groups are backbones and data sets. With --table the
     rows and columns are the paper's. Seeds give mean and spread; what is not finished shows its state.
     """
-    from reports import formats
+    from attnctl.reports import formats
 
     for name, value in (("--sort", sort), ("--cell", cell)):
         if value == "":
@@ -178,7 +178,7 @@ def _options(
     sort: str | None,
 ) -> Options:
     from attnctl.cli.options import split
-    from reports.selection import Options
+    from attnctl.reports.selection import Options
 
     return Options(
         rows=tuple(part for given in rows or () for part in split(given, "--rows")),
@@ -202,7 +202,7 @@ def _gathered(index: Index, request: Request, path: Path | None) -> Gathered:
     request = resolved(index, request)
     if path is None:
         return gather(index, request)
-    from reports import lock
+    from attnctl.reports import lock
 
     frozen = lock.read(path)
     if frozen is None:
@@ -223,15 +223,15 @@ def _gathered(index: Index, request: Request, path: Path | None) -> Gathered:
 def _deliver(index: Index, found: Gathered, form: Format, file: Path | None) -> None:
     """Render the table; on a terminal with its colours."""
     from attnctl.files import write_atomic
-    from reports import formats
+    from attnctl.reports import formats
 
     table = found.report.table
     if file is None and form == formats.FORMATS["terminal"]:
         _show(found.report)
         return
     if form.page:
-        from reports import provenance
-        from reports.figures import page
+        from attnctl.reports import provenance
+        from attnctl.reports.figures import page
 
         behind = set(found.report.runs())
         rows = [row for row in found.rows if row.id in behind]
@@ -247,7 +247,7 @@ def _deliver(index: Index, found: Gathered, form: Format, file: Path | None) -> 
 
 
 def _show(found: Report) -> None:
-    from reports import terminal
+    from attnctl.reports import terminal
 
     if output.is_terminal():
         output.console().print(terminal.renderable(found.table))
@@ -266,7 +266,7 @@ def _print_missing(commands: Sequence[str], as_json: bool) -> None:
 
 
 def _print_provenance(index: Index, found: Gathered, pattern: str, as_json: bool) -> None:
-    from reports import provenance
+    from attnctl.reports import provenance
 
     numbers = provenance.numbers(found.report, pattern)
     behind = {run for number in numbers for run in number.cell.runs}

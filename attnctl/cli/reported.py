@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from attnctl import papers
 from attnctl.cli import tables
 from attnctl.papers.runs import Overrides, cells_of
+from attnctl.reports import comparison, missing, published
+from attnctl.reports.report import Report
+from attnctl.reports.selection import ALL, Options
 from attnctl.values import SpecError, listed
-from reports import comparison, missing, published
-from reports.report import Report
-from reports.selection import ALL, Options
 
 if TYPE_CHECKING:
+    from attnctl.db import Index, RunRow
     from attnctl.papers import Table
-    from db import Index, RunRow
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -81,7 +81,7 @@ def _say(jobs: dict[str, Job]) -> None:
 
 def _train(config: Config, made: Shape, cases: Sequence[Case], batches: Sequence[Any]) -> None:
     from attnctl.cli.live import display
-    from jobs import here
+    from attnctl.jobs import here
 
     submitted = {run for batch in batches for run, _ in batch.tasks}
     try:

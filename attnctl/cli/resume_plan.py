@@ -69,7 +69,7 @@ def _cells(case: Case) -> list[str]:
 
 
 def _seconds(case: Case) -> tuple[float | None, float | None]:
-    from jobs import history
+    from attnctl.jobs import history
 
     left = history.seconds_left(case.told, case.spec, case.history.checkpoint)
     if case.history.gone is not None:

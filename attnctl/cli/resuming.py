@@ -22,8 +22,8 @@ from attnctl.triage import plan
 from attnctl.values import SpecError
 
 if TYPE_CHECKING:
-    from db import Index, RunRow
-    from jobs.history import Told
+    from attnctl.db import Index, RunRow
+    from attnctl.jobs.history import Told
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +152,7 @@ def _meant(config: Config, index: Index, targets: Sequence[str]) -> tuple[list[s
 
 
 def _cases(config: Config, now: Snapshot, wish: Wish) -> tuple[list[Case], list[str]]:
-    from jobs import history, submissions
+    from attnctl.jobs import history, submissions
 
     workspace = config.workspace
     head_of = functools.cache(lambda tag: submissions.head(workspace.submission(tag)))
@@ -186,7 +186,7 @@ def _learn_memory(cases: Sequence[Case]) -> None:
     ]
     if not unknown:
         return
-    from jobs import usage
+    from attnctl.jobs import usage
 
     jobs = {case.row.job_id: case.told[-1].request.tag for case in unknown if case.row.job_id}
     answers = usage.ask(jobs, min(case.told[-1].request.created for case in unknown))
@@ -199,7 +199,7 @@ def _learn_memory(cases: Sequence[Case]) -> None:
 
 def release(config: Config, found: Found) -> None:
     """Let the held jobs go."""
-    from jobs.release import release as let_go
+    from attnctl.jobs.release import release as let_go
 
     if words := let_go(config.workspace, found.held):
         output.note(words)

@@ -12,7 +12,7 @@ from attnctl.cli import complete, context, output, sweeps
 from attnctl.values import SpecError, listed
 
 if TYPE_CHECKING:
-    from db import Index
+    from attnctl.db import Index
 
 
 def rm(
@@ -27,7 +27,7 @@ def rm(
     way nothing is removed.
     """
     from attnctl.cli.snapshot import take
-    from jobs import tidy
+    from attnctl.jobs import tidy
 
     config = context.config()
     workspace = config.workspace

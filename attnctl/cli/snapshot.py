@@ -12,7 +12,7 @@ from attnctl.config import Config
 from attnctl.spec import NO_MODULE
 
 if TYPE_CHECKING:
-    from db import Index, RunRow
+    from attnctl.db import Index, RunRow
 
 SHORTEST, LONGEST, GROWTH = 1.0, 20.0, 1.3
 """Seconds between two looks: more and more of them while nothing changes, so that a scheduler is not hammered."""
@@ -39,7 +39,7 @@ def take(config: Config, index: Index, ids: Sequence[str] | None) -> Snapshot:
     placed = [item for item in index.placed() if chosen is None or item.run in chosen]
     words = None
     if placed:
-        from jobs.observe import observe
+        from attnctl.jobs.observe import observe
 
         words, changed = observe(config.workspace, placed)
         index.refresh(changed)
@@ -62,7 +62,7 @@ def take(config: Config, index: Index, ids: Sequence[str] | None) -> Snapshot:
 
 def _tell_of_ends(config: Config, index: Index) -> None:
     """Do what attnctl.toml asks for when a sweep has ended, if no job has done it."""
-    from jobs import notify
+    from attnctl.jobs import notify
 
     for sweep in index.sweeps():
         states = index.states(sweep.runs)

@@ -16,7 +16,7 @@ from attnctl.models import WORDS
 if TYPE_CHECKING:
     from rich.console import Group
 
-    from db import RunRow
+    from attnctl.db import RunRow
 
 COLUMNS = ("run", "module", "backbone", "dataset", "seed", "state", "since", "progress", "left", "last metrics", "why")
 

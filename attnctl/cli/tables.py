@@ -17,7 +17,7 @@ from attnctl.rundir import Workspace
 from attnctl.values import SpecError, listed
 
 if TYPE_CHECKING:
-    from db import Index, PaperSweep
+    from attnctl.db import Index, PaperSweep
 
 
 def chosen(paper: str | None, table: str, index: Index) -> Table:

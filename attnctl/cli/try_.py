@@ -104,7 +104,7 @@ def try_(
 def _trial(config: Config, spec: RunSpec, resources: Resources) -> dict[str, Any]:
     """What a trial found; raises SpecError with what was wrong."""
     from attnctl import sources
-    from jobs.commands import environment
+    from attnctl.jobs.commands import environment
 
     with tempfile.TemporaryDirectory(prefix="attnctl-try-") as name:
         folder = Path(name)
@@ -113,7 +113,7 @@ def _trial(config: Config, spec: RunSpec, resources: Resources) -> dict[str, Any
                 sources.keep(str(version), folder / "sources")
         request = {"spec": spec.to_json(), "resources": dataclasses.asdict(resources)}
         (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
-        command = [sys.executable, "-P", "-m", "jobs.trial", "--workspace", str(config.workspace.root), name]
+        command = [sys.executable, "-P", "-m", "attnctl.jobs.trial", "--workspace", str(config.workspace.root), name]
         try:
             done = subprocess.run(
                 command,

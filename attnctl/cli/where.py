@@ -113,7 +113,7 @@ def where(run_on: RunOn | str) -> Where:
     """auto is SLURM when this machine has it: one that does not answer is an error, never a training here."""
     if run_on == "here":
         return "here"
-    from jobs import slurm
+    from attnctl.jobs import slurm
 
     if not slurm.available():
         if run_on == "slurm":
@@ -136,11 +136,11 @@ def _gpus(where: Where, asked: Asked, options: SlurmOptions) -> int:
         asked.gpus_per_node if asked.gpus_per_node is not None else options.gpus_per_node if where == "slurm" else None
     )
     if said is None and where == "slurm":
-        from jobs import slurm
+        from attnctl.jobs import slurm
 
         said = slurm.default_gpus(options.partition)
     if said is None:
-        from jobs import machine
+        from attnctl.jobs import machine
 
         said = min(1, len(machine.gpus()))
     if asked.device == "cuda" and not said:

@@ -22,9 +22,9 @@ from attnctl.rundir import RunDir, Workspace
 from attnctl.state import State, asked, blamed
 
 if TYPE_CHECKING:
-    from jobs.evidence import HeadOf
-    from jobs.history import Told
-    from jobs.usage import Usage
+    from attnctl.jobs.evidence import HeadOf
+    from attnctl.jobs.history import Told
+    from attnctl.jobs.usage import Usage
 
 _LINES = 12
 """Of a log or a traceback that are shown."""
@@ -36,7 +36,7 @@ def why(
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
 ) -> None:
     """Show why a run is in its state, what it used, and what helps."""
-    from jobs import history, submissions
+    from attnctl.jobs import history, submissions
 
     config = context.config()
     with context.index() as index:
@@ -100,7 +100,7 @@ def why(
 
 def _told(folder: RunDir, head_of: HeadOf) -> Sequence[Told]:
     """All attempts; none when a reservation is broken, which the run's own problem tells."""
-    from jobs import history
+    from attnctl.jobs import history
 
     try:
         return history.read(folder, head_of)
@@ -198,7 +198,7 @@ def _usage(workspace: Workspace, told: Sequence[Told]) -> dict[int, Usage]:
             jobs[f"{submission.job_id}_{submission.tasks.index(mine)}"] = (item.attempt.number, item.request.tag)
     if not jobs:
         return {}
-    from jobs import usage
+    from attnctl.jobs import usage
 
     answers = usage.ask({job: tag for job, (_, tag) in jobs.items()}, min(item.request.created for item in told))
     return {jobs[job][0]: answer for job, answer in answers.items()}

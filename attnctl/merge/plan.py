@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from attnctl.db.history import Histories, History
+from attnctl.db.results import Row, disagreement
 from attnctl.merge.attempts import Joined, join, requests
 from attnctl.records import RecordError
 from attnctl.rundir import Workspace
 from attnctl.spec import ID_LENGTH
 from attnctl.values import SpecError
-from db.history import Histories, History
-from db.results import Row, disagreement
 
 _ID = re.compile(f"[0-9a-f]{{{ID_LENGTH}}}")
 

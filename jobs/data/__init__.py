@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from attnctl.config import DataRoots
-    from jobs.data.memory import Splits
-    from jobs.data.packing import DetectionBatch
+    from attnctl.jobs.data.memory import Splits
+    from attnctl.jobs.data.packing import DetectionBatch
 
     Batch = tuple[Tensor, Tensor] | DetectionBatch
 
@@ -43,7 +43,7 @@ class TrainingData(Protocol):
 
         images: (norm_batch, 3, H, W) float32, normalised and augmented; targets: (norm_batch,) int64, or
         (norm_batch, classes) float32 with mixup or CutMix; of segmentation (norm_batch, H, W) int64. Of detection a
-        `jobs.data.packing.DetectionBatch`. Raises DataError for an image that cannot be read.
+        `attnctl.jobs.data.packing.DetectionBatch`. Raises DataError for an image that cannot be read.
         """
 
     def evaluate(self, rank: int, world: int) -> Iterator[Batch]:
@@ -61,22 +61,22 @@ def open_data(spec: RunSpec, roots: DataRoots, device: torch.device, workers: in
     dataset = describe(spec.dataset)
     folder = roots.folder(dataset.name)
     if dataset.layout == "imagefolder":
-        from jobs.data.stream import open_stream
+        from attnctl.jobs.data.stream import open_stream
 
         return open_stream(spec, dataset, folder, device, workers=workers, stage=roots.stage)
     if "classify" not in dataset.tasks:
-        from jobs.data.scene_data import open_scenes
+        from attnctl.jobs.data.scene_data import open_scenes
 
         return open_scenes(spec, dataset, folder, device, workers=workers, stage=roots.stage)
-    from jobs.data.memory import InMemoryData
+    from attnctl.jobs.data.memory import InMemoryData
 
     return InMemoryData(spec, dataset, load_splits(dataset, roots), device)
 
 
 def load_splits(dataset: Dataset, roots: DataRoots) -> Splits:
     """The two parts of a set that fits into memory; raises DataError when files are missing or damaged."""
-    from jobs.data import cifar, digits, loaded
-    from jobs.data.errors import check_files
+    from attnctl.jobs.data import cifar, digits, loaded
+    from attnctl.jobs.data.errors import check_files
 
     if dataset.layout == "embedded":
         return digits.load(dataset)

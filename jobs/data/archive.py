@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from jobs.data.errors import DataError
+from attnctl.jobs.data.errors import DataError
 
 
 def archive_of(name: str, folder: Path) -> Path | None:

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from jobs.data.errors import DataError
-from jobs.data.seeding import derive
+from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.seeding import derive
 
 _RULES = {"none": (0, False), "shift": (2, False), "crop-flip": (4, True)}
 """augment -> (padding in pixels of a 32x32 image, horizontal flips)"""

@@ -15,8 +15,8 @@ import torch
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from jobs.data.pictures import Picture
-from jobs.data.scenes import SMALLEST
+from attnctl.jobs.data.pictures import Picture
+from attnctl.jobs.data.scenes import SMALLEST
 
 PLAIN = (123, 117, 104)
 """The colour around an image that was zoomed out: the mean of ImageNet's, in 0..255."""

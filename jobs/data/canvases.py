@@ -16,8 +16,8 @@ import numpy as np
 from PIL import Image
 
 from attnctl.datasets import describe
-from jobs.data.scenes import IGNORED, Bytes, Integers, Objects, Table, tabled
-from jobs.data.seeding import derive, hashes
+from attnctl.jobs.data.scenes import IGNORED, Bytes, Integers, Objects, Table, tabled
+from attnctl.jobs.data.seeding import derive, hashes
 
 Part = Literal["train", "test"]
 
@@ -39,7 +39,7 @@ _FIELD = 2 * SIDE
 
 @dataclass(frozen=True)
 class Canvases:
-    """`jobs.data.scenes.Scenes` of one part, in memory.
+    """`attnctl.jobs.data.scenes.Scenes` of one part, in memory.
 
     images: (n, 128, 128) grey. owners: (n, 128, 128), k for object k of the canvas, 0 for none, 255 for faint ink.
     """
@@ -102,7 +102,7 @@ def _scans(part: Part) -> tuple[list[Image.Image], Integers]:
     """The 8x8 scans of a part of `digits` and what they show."""
     from sklearn.datasets import load_digits
 
-    from jobs.data.split import stratified
+    from attnctl.jobs.data.split import stratified
 
     scans, labels = load_digits(return_X_y=True)
     described = describe("digits")

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from attnctl.config import DataRoots
 from attnctl.datasets import Dataset
-from jobs.data.errors import DataError, check_files
+from attnctl.jobs.data.errors import DataError, check_files
 
 if TYPE_CHECKING:
-    from jobs.data.files import ImageFiles
+    from attnctl.jobs.data.files import ImageFiles
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def check(dataset: Dataset, roots: DataRoots, *, images: bool, through: Through)
     """What the parts `train` and `test` hold; images: every image is read. Raises DataError for all but images."""
     folder = roots.folder(dataset.name)
     if dataset.layout == "imagefolder":
-        from jobs.data.files import index
+        from attnctl.jobs.data.files import index
 
         present = check_files(dataset, folder)
         found = {}
@@ -43,7 +43,7 @@ def check(dataset: Dataset, roots: DataRoots, *, images: bool, through: Through)
             found[part] = Checked(len(files.labels), damaged=damaged)
         return found
     if "classify" in dataset.tasks:
-        from jobs.data import load_splits
+        from attnctl.jobs.data import load_splits
 
         splits = load_splits(dataset, roots)
         return {"train": Checked(len(splits.train.labels)), "test": Checked(len(splits.test.labels))}
@@ -51,16 +51,16 @@ def check(dataset: Dataset, roots: DataRoots, *, images: bool, through: Through)
 
 
 def _decoded(files: ImageFiles, number: int) -> object:
-    from jobs.data.images import decoded
+    from attnctl.jobs.data.images import decoded
 
     return decoded(lambda: files.read(number), files.name(number))
 
 
 def _scenes(dataset: Dataset, roots: DataRoots, through: Through | None) -> dict[str, Checked]:
     """Of what serves several tasks, that which reads most is looked at."""
-    from jobs.data.pictures import Reader
-    from jobs.data.scene_data import open_parts
-    from jobs.data.scenes import IGNORED, trained_on
+    from attnctl.jobs.data.pictures import Reader
+    from attnctl.jobs.data.scene_data import open_parts
+    from attnctl.jobs.data.scenes import IGNORED, trained_on
 
     task = "instance" if "instance" in dataset.tasks else dataset.tasks[0]
     found = {}

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 
 from attnctl.datasets import Dataset
-from jobs.data.archive import archive_of, read_archive
-from jobs.data.errors import DataError
-from jobs.data.memory import Split, Splits
-from jobs.data.unpickle import load_restricted
+from attnctl.jobs.data.archive import archive_of, read_archive
+from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.memory import Split, Splits
+from attnctl.jobs.data.unpickle import load_restricted
 
 
 def load(dataset: Dataset, folder: Path) -> Splits:

@@ -17,19 +17,19 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.images import decoded
+from attnctl.jobs.data.maps import read_map
+from attnctl.jobs.data.outlines import Outlines
+from attnctl.jobs.data.scenes import Bytes, Integers, Objects, Table
 from attnctl.values import listed
-from jobs.data.errors import DataError
-from jobs.data.images import decoded
-from jobs.data.maps import read_map
-from jobs.data.outlines import Outlines
-from jobs.data.scenes import Bytes, Integers, Objects, Table
 
 _NAMED = 3  # of many images that are not there, an error names the first
 
 
 @dataclass(frozen=True)
 class CocoScenes:
-    """`jobs.data.scenes.Scenes` of COCO's files. Names are kept as arrays of bytes, as in `jobs.data.files`."""
+    """`attnctl.jobs.data.scenes.Scenes` of COCO's files. Names are kept as arrays of bytes, as in `attnctl.jobs.data.files`."""
 
     folder: Path
     maps: Path

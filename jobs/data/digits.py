@@ -7,8 +7,8 @@ import torch
 from torch.nn import functional
 
 from attnctl.datasets import Dataset
-from jobs.data.memory import Split, Splits
-from jobs.data.split import stratified
+from attnctl.jobs.data.memory import Split, Splits
+from attnctl.jobs.data.split import stratified
 
 
 def load(dataset: Dataset) -> Splits:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import IO
 
 from attnctl.datasets import Archive, Dataset
-from jobs.data.archive import archive_of, read_archive, unpack
-from jobs.data.errors import DataError
+from attnctl.jobs.data.archive import archive_of, read_archive, unpack
+from attnctl.jobs.data.errors import DataError
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes so far and in all (None where the server does not say)."""

@@ -17,8 +17,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from attnctl.jobs.data.errors import DataError
 from attnctl.values import listed
-from jobs.data.errors import DataError
 
 IMAGE_SUFFIXES = (".jpeg", ".jpg", ".png")
 _THREADS = 16  # listing is waiting for the file server

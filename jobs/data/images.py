@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision.transforms import v2
 
-from jobs.data.errors import DataError
-from jobs.data.files import ImageFiles
-from jobs.data.loader import Unreadable, Wanted, drawing
+from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.files import ImageFiles
+from attnctl.jobs.data.loader import Unreadable, Wanted, drawing
 
 Transform = Callable[[Image.Image], Tensor]
 DAMAGED = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)

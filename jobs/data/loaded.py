@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from attnctl.datasets import Dataset
-from jobs.data.errors import DataError
-from jobs.data.memory import Split, Splits
+from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.memory import Split, Splits
 
 
 def load(dataset: Dataset, folder: Path | None) -> Splits:

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.order import Order, share
+from attnctl.jobs.data.seeding import derive
 from attnctl.spec import RunSpec
-from jobs.data.errors import DataError
-from jobs.data.order import Order, share
-from jobs.data.seeding import derive
 
 
 class Wanted(NamedTuple):

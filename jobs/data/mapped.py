@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from jobs.data.pictures import Picture
-from jobs.data.scenes import IGNORED
+from attnctl.jobs.data.pictures import Picture
+from attnctl.jobs.data.scenes import IGNORED
 
 _SCALES = (0.5, 2.0)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from jobs.data.errors import DataError
-from jobs.data.images import DAMAGED
-from jobs.data.scenes import Bytes
+from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.images import DAMAGED
+from attnctl.jobs.data.scenes import Bytes
 
 
 def read_map(path: Path, height: int, width: int) -> Bytes:

@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from attnctl.datasets import Dataset
+from attnctl.jobs.data.augment import Augmentation, Normalize, PaddedImages
+from attnctl.jobs.data.mixing import Mixing
+from attnctl.jobs.data.order import Order, share
+from attnctl.jobs.data.split import held_out
 from attnctl.spec import RunSpec
-from jobs.data.augment import Augmentation, Normalize, PaddedImages
-from jobs.data.mixing import Mixing
-from jobs.data.order import Order, share
-from jobs.data.split import held_out
 
 EVALUATION_BATCH = 128
 """Samples per forward of an evaluation, at least; no gradients are kept, so a norm_batch above it fits too."""
@@ -41,7 +41,7 @@ class Splits(NamedTuple):
 
 
 class InMemoryData:
-    """`jobs.data.TrainingData` of a set in memory. Raises DataError when the recipe does not fit the set."""
+    """`attnctl.jobs.data.TrainingData` of a set in memory. Raises DataError when the recipe does not fit the set."""
 
     def __init__(self, spec: RunSpec, dataset: Dataset, splits: Splits, device: torch.device) -> None:
         recipe = spec.recipe
@@ -77,7 +77,7 @@ class InMemoryData:
         return ()
 
     def train(self, start: int, replicas: range, steps: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches of each step and replica; see `jobs.data.TrainingData`."""
+        """Batches of each step and replica; see `attnctl.jobs.data.TrainingData`."""
         order = self._order
         for step, replica, index in order.batches(start, replicas, steps):
             top, left, flip = self._augmentation.draw(order.seed, step, replica, len(index))
@@ -88,7 +88,7 @@ class InMemoryData:
             yield self._mixing(images, labels, step, replica)
 
     def evaluate(self, rank: int, world: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """This rank's share of the evaluated samples; see `jobs.data.TrainingData`."""
+        """This rank's share of the evaluated samples; see `attnctl.jobs.data.TrainingData`."""
         mine = share(self.evaluation_size, rank, world)
         for begin in range(0, len(mine), self._evaluation_batch):
             part = mine[begin : begin + self._evaluation_batch]

@@ -11,7 +11,7 @@ import random
 from torch import Tensor
 from torch.nn import functional
 
-from jobs.data.seeding import derive
+from attnctl.jobs.data.seeding import derive
 
 
 class Mixing:

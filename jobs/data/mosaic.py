@@ -17,9 +17,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from jobs.data.boxed import flip
-from jobs.data.pictures import Picture
-from jobs.data.scenes import SMALLEST, Floats, Objects, nothing
+from attnctl.jobs.data.boxed import flip
+from attnctl.jobs.data.pictures import Picture
+from attnctl.jobs.data.scenes import SMALLEST, Floats, Objects, nothing
 
 _GREY = (114, 114, 114)
 _TURN, _SHEAR = 10.0, 2.0  # degrees

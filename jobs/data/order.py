@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.seeding import derive
 from attnctl.spec import RunSpec
-from jobs.data.errors import DataError
-from jobs.data.seeding import derive
 
 
 class Order:

@@ -14,7 +14,7 @@ import numpy as np
 from faster_coco_eval.core import mask as strict
 from pycocotools import mask as rle
 
-from jobs.data.scenes import Bytes, Flags
+from attnctl.jobs.data.scenes import Bytes, Flags
 
 _CORNERS = 3
 """A polygon of fewer has no area."""

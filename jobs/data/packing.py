@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from jobs.data.augment import Normalize
-from jobs.data.errors import DataError
-from jobs.data.loader import Unreadable
-from jobs.data.pictures import Picture
+from attnctl.jobs.data.augment import Normalize
+from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.loader import Unreadable
+from attnctl.jobs.data.pictures import Picture
 
 
 class DetectionBatch(NamedTuple):

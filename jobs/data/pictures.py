@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image
 from torch.utils.data import Dataset
 
-from jobs.data.errors import DataError
-from jobs.data.loader import Unreadable, Wanted, drawing
-from jobs.data.scenes import IGNORED, Bytes, Flags, Integers, Objects, Scenes, cut, real
+from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.loader import Unreadable, Wanted, drawing
+from attnctl.jobs.data.scenes import IGNORED, Bytes, Flags, Integers, Objects, Scenes, cut, real
 
 
 class Picture(NamedTuple):
@@ -42,7 +42,7 @@ class Picture(NamedTuple):
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads the pictures of a part. learning: with the objects alone that are trained on; see `jobs.data.scenes`.
+    """Reads the pictures of a part. learning: with the objects alone that are trained on; see `attnctl.jobs.data.scenes`.
 
     limit: class maps hold 0 to limit - 1, and 255.
     """

@@ -12,21 +12,21 @@ from torch import Tensor
 
 from attnctl import models
 from attnctl.datasets import Dataset
+from attnctl.jobs.data import boxed, coco, voc
+from attnctl.jobs.data.augment import Normalize
+from attnctl.jobs.data.canvases import canvases
+from attnctl.jobs.data.errors import DataError, check_files
+from attnctl.jobs.data.loader import Stream
+from attnctl.jobs.data.mapped import ScaleCrop
+from attnctl.jobs.data.mosaic import Mosaic
+from attnctl.jobs.data.packing import DetectionBatch, Packed, collate, collate_alike, detection, segmentation
+from attnctl.jobs.data.pictures import Augment, Pictures, Reader
+from attnctl.jobs.data.scenes import IGNORED, Scenes, trained_on
+from attnctl.jobs.data.split import held_out
+from attnctl.jobs.data.staging import staged
 from attnctl.recipes.fitting import AUGMENTATIONS
 from attnctl.spec import RunSpec, Task
 from attnctl.values import listed
-from jobs.data import boxed, coco, voc
-from jobs.data.augment import Normalize
-from jobs.data.canvases import canvases
-from jobs.data.errors import DataError, check_files
-from jobs.data.loader import Stream
-from jobs.data.mapped import ScaleCrop
-from jobs.data.mosaic import Mosaic
-from jobs.data.packing import DetectionBatch, Packed, collate, collate_alike, detection, segmentation
-from jobs.data.pictures import Augment, Pictures, Reader
-from jobs.data.scenes import IGNORED, Scenes, trained_on
-from jobs.data.split import held_out
-from jobs.data.staging import staged
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ def open_scenes(
 
 
 class SceneData:
-    """`jobs.data.TrainingData` of detection, instance segmentation and segmentation.
+    """`attnctl.jobs.data.TrainingData` of detection, instance segmentation and segmentation.
 
     One `train` iterator is in use at a time, beside one `evaluate`. Raises DataError when the recipe does not fit.
     """
@@ -127,12 +127,12 @@ class SceneData:
         return self._stream.evaluation_size
 
     def train(self, start: int, replicas: range, steps: int) -> Iterator[DetectionBatch | tuple[Tensor, Tensor]]:
-        """Batches of each step and replica; see `jobs.data.TrainingData`."""
+        """Batches of each step and replica; see `attnctl.jobs.data.TrainingData`."""
         for _, _, batch in self._stream.train(start, replicas, steps):
             yield self._finished(batch)
 
     def evaluate(self, rank: int, world: int) -> Iterator[DetectionBatch | tuple[Tensor, Tensor]]:
-        """This rank's share of the evaluated images, equally large ones together; see `jobs.data.TrainingData`."""
+        """This rank's share of the evaluated images, equally large ones together; see `attnctl.jobs.data.TrainingData`."""
         for batches in self._stream.evaluate(rank, world):
             for batch in batches:
                 yield self._finished(batch)

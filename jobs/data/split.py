@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from jobs.data.errors import DataError
-from jobs.data.seeding import derive, hashes
+from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.seeding import derive, hashes
 
 Integers = npt.NDArray[np.int64]
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from jobs.data.errors import DataError
+from attnctl.jobs.data.errors import DataError
 
 _THREADS = 16  # copying many small files is waiting for the file server
 

@@ -9,16 +9,16 @@ import torch
 from torch import Tensor
 
 from attnctl.datasets import Dataset
+from attnctl.jobs.data.augment import Normalize
+from attnctl.jobs.data.errors import check_files
+from attnctl.jobs.data.files import ImageFiles, index
+from attnctl.jobs.data.images import Images, collate, transforms
+from attnctl.jobs.data.loader import Stream
+from attnctl.jobs.data.memory import EVALUATION_BATCH
+from attnctl.jobs.data.mixing import Mixing
+from attnctl.jobs.data.split import held_out
+from attnctl.jobs.data.staging import staged
 from attnctl.spec import RunSpec
-from jobs.data.augment import Normalize
-from jobs.data.errors import check_files
-from jobs.data.files import ImageFiles, index
-from jobs.data.images import Images, collate, transforms
-from jobs.data.loader import Stream
-from jobs.data.memory import EVALUATION_BATCH
-from jobs.data.mixing import Mixing
-from jobs.data.split import held_out
-from jobs.data.staging import staged
 
 
 def open_stream(
@@ -34,7 +34,7 @@ def open_stream(
 
 
 class StreamedData:
-    """`jobs.data.TrainingData` over image files. One `train` iterator is in use at a time, beside one `evaluate`."""
+    """`attnctl.jobs.data.TrainingData` over image files. One `train` iterator is in use at a time, beside one `evaluate`."""
 
     def __init__(
         self,
@@ -78,12 +78,12 @@ class StreamedData:
         return ()
 
     def train(self, start: int, replicas: range, steps: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches of each step and replica; see `jobs.data.TrainingData`."""
+        """Batches of each step and replica; see `attnctl.jobs.data.TrainingData`."""
         for step, replica, batch in self._stream.train(start, replicas, steps):
             yield self._mixing(*self._moved(*batch), step, replica)
 
     def evaluate(self, rank: int, world: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """This rank's share of the evaluated samples; see `jobs.data.TrainingData`."""
+        """This rank's share of the evaluated samples; see `attnctl.jobs.data.TrainingData`."""
         for images, labels in self._stream.evaluate(rank, world):
             yield self._moved(images, labels)
 

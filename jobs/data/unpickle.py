@@ -8,7 +8,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from jobs.data.errors import DataError
+from attnctl.jobs.data.errors import DataError
 
 _ARRAY_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")
 

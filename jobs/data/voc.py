@@ -23,12 +23,12 @@ from xml.etree import ElementTree
 import numpy as np
 from PIL import Image
 
+from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.files import IMAGE_SUFFIXES
+from attnctl.jobs.data.images import decoded
+from attnctl.jobs.data.maps import read_map
+from attnctl.jobs.data.scenes import Bytes, Objects, Table, nothing, tabled
 from attnctl.values import did_you_mean, listed
-from jobs.data.errors import DataError
-from jobs.data.files import IMAGE_SUFFIXES
-from jobs.data.images import decoded
-from jobs.data.maps import read_map
-from jobs.data.scenes import Bytes, Objects, Table, nothing, tabled
 
 TRAIN_AUG = "train_aug"
 
@@ -39,7 +39,7 @@ _NAMED = 3  # of many files that are not there, an error names the first
 
 @dataclass(frozen=True)
 class VocScenes:
-    """`jobs.data.scenes.Scenes` of VOC's files. images: the file of each; maps: its class map, if these are wanted."""
+    """`attnctl.jobs.data.scenes.Scenes` of VOC's files. images: the file of each; maps: its class map, if these are wanted."""
 
     images: list[Path]
     maps: list[Path]

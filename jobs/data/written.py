@@ -18,8 +18,8 @@ import numpy as np
 from faster_coco_eval.core import mask as rle
 from PIL import Image
 
-from jobs.data.pictures import Picture, Reader
-from jobs.data.scenes import IGNORED, Bytes, Scenes
+from attnctl.jobs.data.pictures import Picture, Reader
+from attnctl.jobs.data.scenes import IGNORED, Bytes, Scenes
 
 Format = Literal["coco", "voc"]
 

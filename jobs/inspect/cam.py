@@ -18,12 +18,12 @@ from captum.attr import LayerAttribution, LayerGradCam, LayerGradientXActivation
 from torch import Tensor
 
 from attnctl import datasets
+from attnctl.jobs.inspect import layers
+from attnctl.jobs.inspect.load import Trained
+from attnctl.jobs.inspect.pictures import Picture, batch
+from attnctl.jobs.inspect.scoring import Scores, Verdict, shown, verdict
 from attnctl.sources import blame
 from attnctl.values import SpecError
-from jobs.inspect import layers
-from jobs.inspect.load import Trained
-from jobs.inspect.pictures import Picture, batch
-from jobs.inspect.scoring import Scores, Verdict, shown, verdict
 
 Method = Literal["gradcam", "hirescam"]
 METHODS: tuple[Method, ...] = get_args(Method)

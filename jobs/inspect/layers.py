@@ -9,8 +9,8 @@ from torch import nn
 
 from attnctl import backbones
 from attnctl.backbones.places import find, stages
+from attnctl.jobs.inspect.load import Trained
 from attnctl.values import SpecError, did_you_mean
-from jobs.inspect.load import Trained
 
 
 def resolve(trained: Trained, name: str) -> str:

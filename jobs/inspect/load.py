@@ -13,11 +13,11 @@ from torch import nn
 from attnctl import surgery
 from attnctl.backbones.places import Part
 from attnctl.backbones.trace import trace
+from attnctl.jobs.training import checkpoint
 from attnctl.rundir import Workspace
 from attnctl.sources import blame
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
-from jobs.training import checkpoint
 
 Device = Literal["auto", "cpu", "cuda"]
 

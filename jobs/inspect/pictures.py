@@ -18,14 +18,14 @@ from torchvision.transforms import v2
 from attnctl import models
 from attnctl.config import DataRoots
 from attnctl.datasets import Dataset, describe
+from attnctl.jobs.data import load_splits
+from attnctl.jobs.data.augment import Normalize
+from attnctl.jobs.data.errors import check_files
+from attnctl.jobs.data.files import IMAGE_SUFFIXES, ImageFiles, index
+from attnctl.jobs.data.images import Transform, decoded, transforms
+from attnctl.jobs.data.memory import resized
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
-from jobs.data import load_splits
-from jobs.data.augment import Normalize
-from jobs.data.errors import check_files
-from jobs.data.files import IMAGE_SUFFIXES, ImageFiles, index
-from jobs.data.images import Transform, decoded, transforms
-from jobs.data.memory import resized
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def of_test_set(spec: RunSpec, roots: DataRoots, count: int, classes: Sequence[i
 
 
 def _scenes(spec: RunSpec, roots: DataRoots, count: int) -> list[Picture]:
-    from jobs.data.scene_data import open_parts
+    from attnctl.jobs.data.scene_data import open_parts
 
     dataset = describe(spec.dataset)
     test = open_parts(dataset, roots.folder(dataset.name), models.task(spec.model)).test

@@ -12,11 +12,11 @@ import torch
 from faster_coco_eval.core import mask as rle
 
 from attnctl import datasets, models
+from attnctl.jobs.inspect.load import Trained
+from attnctl.jobs.inspect.pictures import Picture, batch
 from attnctl.sources import blame
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
-from jobs.inspect.load import Trained
-from jobs.inspect.pictures import Picture, batch
 
 _ON = 0.5
 """A pixel is an object's when the network says so with more than this."""

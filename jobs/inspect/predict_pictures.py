@@ -13,8 +13,8 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torchvision.utils import draw_bounding_boxes, draw_segmentation_masks
 
-from jobs.inspect.pictures import Picture
-from jobs.inspect.predict import Detected, Mapped
+from attnctl.jobs.inspect.pictures import Picture
+from attnctl.jobs.inspect.predict import Detected, Mapped
 
 Color = tuple[int, int, int]
 _Font = ImageFont.FreeTypeFont

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from attnctl import attention
+from attnctl.jobs.inspect.load import Trained
+from attnctl.jobs.inspect.pictures import Picture, batch
 from attnctl.sources import blame
 from attnctl.spec import NO_MODULE
 from attnctl.values import SpecError, listed
-from jobs.inspect.load import Trained
-from jobs.inspect.pictures import Picture, batch
 
 Values = list[npt.NDArray[np.float32]]
 """Of each image all values of one layer, in no order."""

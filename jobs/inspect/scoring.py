@@ -11,7 +11,7 @@ from torch.nn import functional
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
 
 from attnctl import datasets, models
-from jobs.inspect.load import Trained
+from attnctl.jobs.inspect.load import Trained
 
 
 class Scores(nn.Module):
@@ -29,7 +29,7 @@ class Scores(nn.Module):
         self.classes = datasets.describe(trained.spec.dataset).classes
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images as `jobs.inspect.pictures.batch` gives them, one at a time."""
+        """Images as `attnctl.jobs.inspect.pictures.batch` gives them, one at a time."""
         if self.task == "classify":
             logits: Tensor = self.network(images)
             return logits

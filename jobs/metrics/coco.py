@@ -14,7 +14,7 @@ from typing import Any
 from faster_coco_eval import COCO, COCOeval_faster
 from faster_coco_eval.core import mask as rle
 
-from jobs.metrics.detections import Detections, Image, corners_to_sizes
+from attnctl.jobs.metrics.detections import Detections, Image, corners_to_sizes
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 from torchvision.ops import box_iou
 
-from jobs.metrics.detections import Detections, Floats, Image
+from attnctl.jobs.metrics.detections import Detections, Floats, Image
 
 Integral = Literal["11-point", "area"]
 """Of precision over recall: the mean of the best precision at recalls of at least 0, 0.1, ... 1 (VOC2007), or the area

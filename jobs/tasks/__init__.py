@@ -16,11 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from attnctl import models
+from attnctl.jobs.data import TrainingData
 from attnctl.spec import Recipe, RunSpec
-from jobs.data import TrainingData
 
 if TYPE_CHECKING:
-    from jobs.training.group import Group
+    from attnctl.jobs.training.group import Group
 
 
 @dataclass(frozen=True)
@@ -82,15 +82,15 @@ class Task(Protocol):
 
 def open_task(spec: RunSpec, data: TrainingData, arithmetic: Arithmetic, kept: Path) -> Task:
     """The task of a run. kept: the file for what an evaluation of a detector finds."""
-    from jobs.tasks.classify import Classify
+    from attnctl.jobs.tasks.classify import Classify
 
     task = models.task(spec.model)
     if task == "classify":
         return Classify(spec.recipe, arithmetic)
     if task == "segment":
-        from jobs.tasks.segment import Segment
+        from attnctl.jobs.tasks.segment import Segment
 
         return Segment(spec, arithmetic)
-    from jobs.tasks.detect import Detect, Instance
+    from attnctl.jobs.tasks.detect import Detect, Instance
 
     return (Detect if task == "detect" else Instance)(spec, data, arithmetic, kept)

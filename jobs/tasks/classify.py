@@ -8,16 +8,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from attnctl.jobs.tasks import Arithmetic
+from attnctl.jobs.training.group import Group
 from attnctl.spec import Recipe
-from jobs.tasks import Arithmetic
-from jobs.training.group import Group
 
 Batch = tuple[Tensor, Tensor]
 """images (B, 3, H, W); targets (B,) classes, or (B, classes) weights in training."""
 
 
 class Classify:
-    """`jobs.tasks.Task` of classifiers."""
+    """`attnctl.jobs.tasks.Task` of classifiers."""
 
     primary = ("top1",)
     columns = 2
@@ -51,7 +51,7 @@ class Classify:
 
 
 class TopScores:
-    """`jobs.tasks.Scores`: the means of the loss (natural logarithm), top1 and top5 in percent.
+    """`attnctl.jobs.tasks.Scores`: the means of the loss (natural logarithm), top1 and top5 in percent.
 
     With fewer than five classes top5 is the top of all of them.
     """

@@ -16,14 +16,14 @@ from torch import Tensor, nn
 
 from attnctl import datasets
 from attnctl.datasets import Dataset
+from attnctl.jobs import space
+from attnctl.jobs.data import TrainingData
+from attnctl.jobs.metrics.coco import CocoAP
+from attnctl.jobs.metrics.detections import Detections
+from attnctl.jobs.metrics.voc import VocMAP
+from attnctl.jobs.tasks import Arithmetic
+from attnctl.jobs.training.group import Group
 from attnctl.spec import RunSpec
-from jobs import space
-from jobs.data import TrainingData
-from jobs.metrics.coco import CocoAP
-from jobs.metrics.detections import Detections
-from jobs.metrics.voc import VocMAP
-from jobs.tasks import Arithmetic
-from jobs.training.group import Group
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ Target = Mapping[str, Tensor]
 
 
 class Detect:
-    """`jobs.tasks.Task` of detectors. A batch: images (3, H, W) each, in 0..1, and the targets of each.
+    """`attnctl.jobs.tasks.Task` of detectors. A batch: images (3, H, W) each, in 0..1, and the targets of each.
 
     kept: the file for what an evaluation finds.
     """
@@ -65,14 +65,14 @@ class Detect:
 
 
 class Instance(Detect):
-    """`jobs.tasks.Task` of detectors that give masks, and whose targets hold them."""
+    """`attnctl.jobs.tasks.Task` of detectors that give masks, and whose targets hold them."""
 
     primary = ("mask_ap",)
     masks = True
 
 
 class DetectionScores:
-    """`jobs.tasks.Scores`: what is found on each image, kept in `path`."""
+    """`attnctl.jobs.tasks.Scores`: what is found on each image, kept in `path`."""
 
     def __init__(self, metric: Detections, arithmetic: Arithmetic, path: Path) -> None:
         self._metric, self._arithmetic, self._path = metric, arithmetic, path

@@ -9,17 +9,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from attnctl import datasets
+from attnctl.jobs.metrics.segmentation import IGNORED, MeanIoU
+from attnctl.jobs.tasks import Arithmetic
+from attnctl.jobs.training.group import Group
 from attnctl.spec import RunSpec
-from jobs.metrics.segmentation import IGNORED, MeanIoU
-from jobs.tasks import Arithmetic
-from jobs.training.group import Group
 
 Batch = tuple[Tensor, Tensor]
 """images (B, 3, H, W); targets (B, H, W) classes, 255 where a pixel has none."""
 
 
 class Segment:
-    """`jobs.tasks.Task` of networks that give `{"out": logits (B, C, H, W)}`."""
+    """`attnctl.jobs.tasks.Task` of networks that give `{"out": logits (B, C, H, W)}`."""
 
     primary = ("miou",)
     columns = 3
@@ -52,7 +52,7 @@ class Segment:
 
 
 class MapScores:
-    """`jobs.tasks.Scores`: miou, pixel_accuracy, and the mean loss of all pixels that have a class."""
+    """`attnctl.jobs.tasks.Scores`: miou, pixel_accuracy, and the mean loss of all pixels that have a class."""
 
     def __init__(self, metric: MeanIoU, arithmetic: Arithmetic) -> None:
         self._metric, self._arithmetic = metric, arithmetic

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from attnctl.files import write_atomic
+from attnctl.jobs.checkpoints import COMMENT, KEPT, MARK, Name, stored
 from attnctl.rundir import RunDir
-from jobs.checkpoints import COMMENT, KEPT, MARK, Name, stored
 
 __all__ = [
     "KEPT",

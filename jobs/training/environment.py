@@ -16,11 +16,11 @@ from typing import Any
 import torch
 
 from attnctl.files import write_atomic
+from attnctl.jobs import snapshot
+from attnctl.jobs.place import Place
 from attnctl.records import Resources
 from attnctl.rundir import Incarnation, RunDir, Workspace
 from attnctl.values import SpecError
-from jobs import snapshot
-from jobs.place import Place
 
 
 def choose_device(resources: Resources, local_rank: int) -> torch.device:
@@ -90,7 +90,7 @@ def record(incarnation: Incarnation, place: Place, device: torch.device, threads
 
 
 def describe(place: Place, device: torch.device, threads: int, code: dict[str, Any]) -> dict[str, Any]:
-    """The machine and the software, as JSON values. code: as `jobs.snapshot.describe` gives it."""
+    """The machine and the software, as JSON values. code: as `attnctl.jobs.snapshot.describe` gives it."""
     cuda = device.type == "cuda"
     return {
         "started": time.time(),

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from jobs.data import TrainingData
-from jobs.tasks import Task
-from jobs.training.group import Group
+from attnctl.jobs.data import TrainingData
+from attnctl.jobs.tasks import Task
+from attnctl.jobs.training.group import Group
 
 
 @torch.inference_mode()

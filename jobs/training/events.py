@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from attnctl.jobs import space
 from attnctl.records import Event
-from jobs import space
 
 
 class EventLog:

@@ -8,10 +8,10 @@ from dataclasses import replace
 import torch
 from torch.distributed import DistError
 
+from attnctl.jobs import space
+from attnctl.jobs.ending import Failure, code_error
+from attnctl.jobs.rendezvous import RendezvousError
 from attnctl.values import SpecError
-from jobs import space
-from jobs.ending import Failure, code_error
-from jobs.rendezvous import RendezvousError
 
 _COMMUNICATION = re.compile(
     r"gloo|NCCL|ProcessGroup|Connection (closed|reset|refused)|Broken pipe|Timed out waiting|store", re.IGNORECASE

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from attnctl.jobs.training import checkpoint
 from attnctl.rundir import Workspace
 from attnctl.values import SpecError
-from jobs.training import checkpoint
 
 _WRAPPED = ("network", "model", "state_dict", "model_state_dict")
 """Under which a file may hold its weights."""

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from attnctl import surgery
+from attnctl.jobs.tasks import Arithmetic, Task
+from attnctl.jobs.training import norms
+from attnctl.jobs.training.group import Group, averaging
+from attnctl.jobs.training.optim import AveragedWeights, optimizer
+from attnctl.jobs.training.replicas import RunningStatistics
 from attnctl.spec import Recipe
-from jobs.tasks import Arithmetic, Task
-from jobs.training import norms
-from jobs.training.group import Group, averaging
-from jobs.training.optim import AveragedWeights, optimizer
-from jobs.training.replicas import RunningStatistics
 
 _WARM_STEPS = 3
 """DDP lays its buckets anew after the first backward; a few more cost nothing."""

@@ -12,24 +12,24 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from attnctl.jobs import space
+from attnctl.jobs.data import TrainingData
+from attnctl.jobs.ending import Position
+from attnctl.jobs.tasks import Arithmetic, open_task
+from attnctl.jobs.training import checkpoint
+from attnctl.jobs.training.environment import deterministic
+from attnctl.jobs.training.evaluation import evaluate
+from attnctl.jobs.training.events import EventLog
+from attnctl.jobs.training.failure import Diverged, Superseded
+from attnctl.jobs.training.group import Group
+from attnctl.jobs.training.learner import Learner
+from attnctl.jobs.training.optim import learning_rate, total_steps
+from attnctl.jobs.training.pace import Cadence, Meter, Reserve, Thrift
+from attnctl.jobs.training.replicas import seed_forward, share
+from attnctl.jobs.training.signals import Signals
 from attnctl.records import Event
 from attnctl.rundir import RunDir
 from attnctl.spec import RunSpec
-from jobs import space
-from jobs.data import TrainingData
-from jobs.ending import Position
-from jobs.tasks import Arithmetic, open_task
-from jobs.training import checkpoint
-from jobs.training.environment import deterministic
-from jobs.training.evaluation import evaluate
-from jobs.training.events import EventLog
-from jobs.training.failure import Diverged, Superseded
-from jobs.training.group import Group
-from jobs.training.learner import Learner
-from jobs.training.optim import learning_rate, total_steps
-from jobs.training.pace import Cadence, Meter, Reserve, Thrift
-from jobs.training.replicas import seed_forward, share
-from jobs.training.signals import Signals
 
 log = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from attnctl.jobs.training.group import Group
 from attnctl.spec import Recipe
 from attnctl.values import SpecError
-from jobs.training.group import Group
 
 
 def prepared(network: nn.Module, recipe: Recipe, group: Group) -> nn.Module:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from attnctl.jobs.data.seeding import derive
 from attnctl.spec import Recipe
-from jobs.data.seeding import derive
 
 
 def share(recipe: Recipe, rank: int, world: int) -> range:

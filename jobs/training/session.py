@@ -12,21 +12,21 @@ from torch import nn
 
 from attnctl import models, surgery
 from attnctl.config import DataRoots
+from attnctl.jobs import space
+from attnctl.jobs.data import TrainingData, open_data
+from attnctl.jobs.data.seeding import derive
+from attnctl.jobs.ending import Position
+from attnctl.jobs.place import Place
+from attnctl.jobs.rendezvous import meet
+from attnctl.jobs.training import environment, initial
+from attnctl.jobs.training.events import EventLog
+from attnctl.jobs.training.group import Group
+from attnctl.jobs.training.loop import Surroundings, train
+from attnctl.jobs.training.optim import total_steps
+from attnctl.jobs.training.signals import Signals, outcome_of
 from attnctl.records import Event, Resources
 from attnctl.rundir import Attempt, Incarnation, RunDir, Workspace
 from attnctl.spec import RunSpec
-from jobs import space
-from jobs.data import TrainingData, open_data
-from jobs.data.seeding import derive
-from jobs.ending import Position
-from jobs.place import Place
-from jobs.rendezvous import meet
-from jobs.training import environment, initial
-from jobs.training.events import EventLog
-from jobs.training.group import Group
-from jobs.training.loop import Surroundings, train
-from jobs.training.optim import total_steps
-from jobs.training.signals import Signals, outcome_of
 
 log = logging.getLogger(__name__)
 

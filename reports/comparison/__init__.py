@@ -8,6 +8,6 @@ notes.py        what stands under the table
 table.py        the whole
 """
 
-from reports.comparison.table import build
+from attnctl.reports.comparison.table import build
 
 __all__ = ["build"]

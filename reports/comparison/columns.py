@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from db import RunRow
-from reports.comparison import metrics
-from reports.replicates import Epoch, Metric, Replicates, finished, gain_cell
-from reports.statistics import gain
-from reports.table import Cell, Column
+from attnctl.db import RunRow
+from attnctl.reports.comparison import metrics
+from attnctl.reports.replicates import Epoch, Metric, Replicates, finished, gain_cell
+from attnctl.reports.statistics import gain
+from attnctl.reports.table import Cell, Column
 
 GAIN = ".gain"
 FPS = Column(name="fps", title="FPS", decimals=0)

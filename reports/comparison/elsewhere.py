@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from attnctl.records import Imported
-from reports.comparison.grouping import Place
-from reports.comparison.metrics import COLUMNS
-from reports.statistics import summary
-from reports.table import Cell, Column, Row
+from attnctl.reports.comparison.grouping import Place
+from attnctl.reports.comparison.metrics import COLUMNS
+from attnctl.reports.statistics import summary
+from attnctl.reports.table import Cell, Column, Row
 
 
 def lines(

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from attnctl.db import RunRow
 from attnctl.spec import NO_MODULE
 from attnctl.values import Scalar, text
-from db import RunRow
 
 K = TypeVar("K")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from attnctl import datasets, models
+from attnctl.db import RunRow
+from attnctl.reports.table import Column
 from attnctl.spec import Task
 from attnctl.values import SpecError
-from db import RunRow
-from reports.table import Column
 
 TITLES = {
     "top1": "top-1",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from db import RunRow
-from reports.comparison.columns import FPS, GAIN
-from reports.comparison.metrics import COLUMNS, TITLES, definitions, primary
-from reports.replicates import Epoch
-from reports.table import Column
+from attnctl.db import RunRow
+from attnctl.reports.comparison.columns import FPS, GAIN
+from attnctl.reports.comparison.metrics import COLUMNS, TITLES, definitions, primary
+from attnctl.reports.replicates import Epoch
+from attnctl.reports.table import Column
 
 
 def notes(

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from attnctl.db import RunRow
 from attnctl.records import Imported, Speed
+from attnctl.reports import fairness
+from attnctl.reports import speeds as bench
+from attnctl.reports.comparison import elsewhere
+from attnctl.reports.comparison.columns import Line, columns_of
+from attnctl.reports.comparison.grouping import Place, grouped, headers, varying_settings
+from attnctl.reports.comparison.metrics import primary
+from attnctl.reports.comparison.notes import notes
+from attnctl.reports.fairness import Compared
+from attnctl.reports.marks import lettered
+from attnctl.reports.ranking import ranked
+from attnctl.reports.replicates import BEST_ON_TEST, Epoch, Metric, Replicates, has_gain
+from attnctl.reports.report import Report, matching
+from attnctl.reports.selection import ALL, Options, ordered, with_columns
+from attnctl.reports.table import Column, Group, Row, Table
 from attnctl.spec import NO_MODULE
-from db import RunRow
-from reports import fairness
-from reports import speeds as bench
-from reports.comparison import elsewhere
-from reports.comparison.columns import Line, columns_of
-from reports.comparison.grouping import Place, grouped, headers, varying_settings
-from reports.comparison.metrics import primary
-from reports.comparison.notes import notes
-from reports.fairness import Compared
-from reports.marks import lettered
-from reports.ranking import ranked
-from reports.replicates import BEST_ON_TEST, Epoch, Metric, Replicates, has_gain
-from reports.report import Report, matching
-from reports.selection import ALL, Options, ordered, with_columns
-from reports.table import Column, Group, Row, Table
 
 
 def build(

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attnctl.db.history import History
+from attnctl.reports.exchange import names
 from attnctl.spec import RunSpec
 from attnctl.values import Scalar, SpecError
-from db.history import History
-from reports.exchange import names
 
 if TYPE_CHECKING:
     from tensorboard.summary.writer.event_file_writer import EventFileWriter

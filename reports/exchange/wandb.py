@@ -7,9 +7,9 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from attnctl.db.history import History
+from attnctl.reports.exchange import names
 from attnctl.values import SpecError
-from db.history import History
-from reports.exchange import names
 
 PROJECT = "attnctl"
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from reports.figures.data import Distribution
+from attnctl.reports.figures.data import Distribution
 
 BINS = 40
 

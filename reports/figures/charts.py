@@ -6,13 +6,11 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from attnctl.state import State
-from attnctl.values import Scalar, SpecError, did_you_mean, text
-from db import RunRow
-from db.rows import MetricRow
-from reports.figures import naming
-from reports.figures.data import Axis, Chart, Point, Reached, Series
-from reports.figures.points import (
+from attnctl.db import RunRow
+from attnctl.db.rows import MetricRow
+from attnctl.reports.figures import naming
+from attnctl.reports.figures.data import Axis, Chart, Point, Reached, Series
+from attnctl.reports.figures.points import (
     LOWER,
     completed,
     grouped,
@@ -25,6 +23,8 @@ from reports.figures.points import (
     value_axis,
     with_front,
 )
+from attnctl.state import State
+from attnctl.values import Scalar, SpecError, did_you_mean, text
 
 COSTS = {"params": "parameters", "macs": "MACs"}
 """What can stand at the x axis of a scatter plot, and its title."""

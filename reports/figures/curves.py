@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 from matplotlib.axes import Axes
 
+from attnctl.reports.figures import style
+from attnctl.reports.figures.data import Chart
+from attnctl.reports.figures.marks import Handles
+from attnctl.reports.figures.style import Look
 from attnctl.values import listed
-from reports.figures import style
-from reports.figures.data import Chart
-from reports.figures.marks import Handles
-from reports.figures.style import Look
 
 _MARKERS = 6
 """Of a line, so that they are seen one by one."""

@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
-from reports.figures import legend, style
-from reports.figures.data import Histograms, Panel, Width
+from attnctl.reports.figures import legend, style
+from attnctl.reports.figures.data import Histograms, Panel, Width
 
 _ROW = 1.25
 """Inches of a row of panels."""

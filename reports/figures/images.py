@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from reports.figures import style
-from reports.figures.data import ImageGrid, Width
+from attnctl.reports.figures import style
+from attnctl.reports.figures.data import ImageGrid, Width
 
 _CAPTION = 0.16
 """Inches under a tile, for a line of its caption."""

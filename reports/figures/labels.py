@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox
 
-from reports.figures.data import Point
+from attnctl.reports.figures.data import Point
 
 _PLACES: Sequence[tuple[int, int, str, str]] = (
     (5, 0, "left", "center"),

@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
+from attnctl.reports.figures import curves, legend, scatter, style, sweep
+from attnctl.reports.figures.data import Chart, Charts, Width
+from attnctl.reports.figures.scatter import FRONT
 from attnctl.values import text
-from reports.figures import curves, legend, scatter, style, sweep
-from reports.figures.data import Chart, Charts, Width
-from reports.figures.scatter import FRONT
 
 _HEIGHTS: Mapping[Width, float] = {"column": 2.1, "page": 2.7}
 _WIDEST = 3

@@ -6,8 +6,8 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from reports.figures.data import Series
-from reports.figures.style import Look
+from attnctl.reports.figures.data import Series
+from attnctl.reports.figures.style import Look
 
 Handles = dict[str, tuple[Any, str]]
 """For a legend: name -> what is drawn, and its words."""

@@ -6,9 +6,9 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from attnctl.db import RunRow
 from attnctl.spec import NO_MODULE, recipe_fields
 from attnctl.values import text
-from db import RunRow
 
 Key = tuple[tuple[str, str], ...]
 """What the runs of one mean have in common, by name, as text."""

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from attnctl import papers
+from attnctl.db import RunRow
 from attnctl.papers.runs import Cells, chosen_rows
+from attnctl.reports.figures import charts
+from attnctl.reports.figures.data import Axis, Chart, Charts, Level, Point, Series
+from attnctl.reports.figures.points import metric_axis, value_axis, with_front
+from attnctl.reports.published.variants import choose
+from attnctl.reports.replicates import Metric, Replicates
 from attnctl.values import SpecError
-from db import RunRow
-from reports.figures import charts
-from reports.figures.data import Axis, Chart, Charts, Level, Point, Series
-from reports.figures.points import metric_axis, value_axis, with_front
-from reports.published.variants import choose
-from reports.replicates import Metric, Replicates
 
 _COSTS = {"params": "params", "flops": "macs"}
 """Key of a paper's column -> what of a run goes with it."""

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from xml.etree import ElementTree
 
+from attnctl.db import RunRow
+from attnctl.reports.comparison.metrics import primary
+from attnctl.reports.figures import charts, naming, save
+from attnctl.reports.figures.charts import Histories
+from attnctl.reports.figures.data import Chart, Charts, Drawing
+from attnctl.reports.table import Plot
 from attnctl.spec import NO_MODULE
 from attnctl.values import SpecError
-from db import RunRow
-from reports.comparison.metrics import primary
-from reports.figures import charts, naming, save
-from reports.figures.charts import Histories
-from reports.figures.data import Chart, Charts, Drawing
-from reports.table import Plot
 
 _MOST_SERIES = 12
 """Of a chart with more of them a page shows nothing that can be read."""
@@ -43,7 +43,7 @@ def plots(rows: Sequence[RunRow], histories: Histories) -> list[Plot]:
 
 def inline(drawing: Drawing, title: str, prefix: str) -> str:
     """The drawing as one <svg> element. title: read out to whoever does not see it. prefix: of the ids in it."""
-    from reports.figures import style
+    from attnctl.reports.figures import style
 
     stream = io.BytesIO()
     with style.styled(_INK, svg_fonttype="none"):

@@ -8,12 +8,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from attnctl.db import RunRow
+from attnctl.reports.comparison.metrics import TITLES as TASKS
+from attnctl.reports.figures import naming
+from attnctl.reports.figures.data import Axis, Level, Point, Series
 from attnctl.state import State
 from attnctl.values import SpecError, did_you_mean, listed
-from db import RunRow
-from reports.comparison.metrics import TITLES as TASKS
-from reports.figures import naming
-from reports.figures.data import Axis, Level, Point, Series
 
 TITLES = {
     "top1": "top-1 (%)",

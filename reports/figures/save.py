@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from attnctl.files import write_atomic
+from attnctl.reports.figures.data import Charts, Drawing, ImageGrid, Width
 from attnctl.values import SpecError, listed
-from reports.figures.data import Charts, Drawing, ImageGrid, Width
 
 ENDINGS = (".pdf", ".svg", ".png")
 
@@ -35,7 +35,7 @@ def save(drawing: Drawing, file: Path, width: Width = "column") -> None:
 
 def rendered(drawing: Drawing, ending: str, width: Width = "column") -> bytes:
     """The file's bytes."""
-    from reports.figures import style
+    from attnctl.reports.figures import style
 
     stream = io.BytesIO()
     with style.styled():
@@ -46,7 +46,7 @@ def rendered(drawing: Drawing, ending: str, width: Width = "column") -> bytes:
 
 def drawn(drawing: Drawing, width: Width) -> Any:
     """The matplotlib Figure, made within `style.styled`."""
-    from reports.figures import histogram, images, lines
+    from attnctl.reports.figures import histogram, images, lines
 
     if isinstance(drawing, Charts):
         return lines.draw(drawing, width)

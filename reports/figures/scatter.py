@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.figures import labels, marks, style
-from reports.figures.data import Chart
-from reports.figures.marks import Handles
-from reports.figures.style import Look
+from attnctl.reports.figures import labels, marks, style
+from attnctl.reports.figures.data import Chart
+from attnctl.reports.figures.marks import Handles
+from attnctl.reports.figures.style import Look
 
 FRONT = "Pareto front"
 

@@ -17,7 +17,7 @@ from matplotlib import style as styles
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from reports.figures.data import Width
+from attnctl.reports.figures.data import Width
 
 INCHES: dict[Width, float] = {"column": 3.3, "page": 6.9}
 """Of the two-column styles of the IEEE, AAAI and CVF."""

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from matplotlib.axes import Axes
 
-from reports.figures import marks, style
-from reports.figures.data import Chart
-from reports.figures.marks import Handles
-from reports.figures.style import Look
+from attnctl.reports.figures import marks, style
+from attnctl.reports.figures.data import Chart
+from attnctl.reports.figures.marks import Handles
+from attnctl.reports.figures.style import Look
 
 _DASHES = ((0, (4, 2)), (0, (1, 1)), (0, (6, 1, 1, 1)))
 

@@ -8,6 +8,6 @@ notes.py        what stands under the table
 table.py        the whole
 """
 
-from reports.published.table import build, runs_of
+from attnctl.reports.published.table import build, runs_of
 
 __all__ = ["build", "runs_of"]

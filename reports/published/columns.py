@@ -9,8 +9,8 @@ from typing import Literal
 from attnctl import papers
 from attnctl.papers import audit
 from attnctl.papers.model import COUNTED
+from attnctl.reports.table import Column
 from attnctl.values import SpecError
-from reports.table import Column
 
 Part = Literal["published", "measured", "exact", "difference", "gain"]
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from attnctl import papers
-from reports import fairness
-from reports.fairness import Compared
-from reports.published.cells import metric_of
-from reports.published.columns import Shown
-from reports.published.variants import Chosen
-from reports.replicates import Epoch
-from reports.table import Row
+from attnctl.reports import fairness
+from attnctl.reports.fairness import Compared
+from attnctl.reports.published.cells import metric_of
+from attnctl.reports.published.columns import Shown
+from attnctl.reports.published.variants import Chosen
+from attnctl.reports.replicates import Epoch
+from attnctl.reports.table import Row
 
 
 @dataclass(frozen=True)

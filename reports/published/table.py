@@ -7,22 +7,22 @@ from dataclasses import replace
 from itertools import groupby
 
 from attnctl import papers
+from attnctl.db import RunRow
 from attnctl.papers.runs import Cells, chosen_rows
 from attnctl.records import Imported, Speed
+from attnctl.reports import speeds as bench
+from attnctl.reports.marks import lettered
+from attnctl.reports.published.cells import Material, metric_of
+from attnctl.reports.published.columns import Shown, columns_of
+from attnctl.reports.published.compared import compared
+from attnctl.reports.published.notes import notes
+from attnctl.reports.published.variants import Chosen, choose
+from attnctl.reports.ranking import ranked
+from attnctl.reports.replicates import has_gain
+from attnctl.reports.report import Report
+from attnctl.reports.selection import ALL, Options, ordered, with_columns
+from attnctl.reports.table import Group, Row, Table
 from attnctl.spec import RunSpec
-from db import RunRow
-from reports import speeds as bench
-from reports.marks import lettered
-from reports.published.cells import Material, metric_of
-from reports.published.columns import Shown, columns_of
-from reports.published.compared import compared
-from reports.published.notes import notes
-from reports.published.variants import Chosen, choose
-from reports.ranking import ranked
-from reports.replicates import has_gain
-from reports.report import Report
-from reports.selection import ALL, Options, ordered, with_columns
-from reports.table import Group, Row, Table
 
 Runs = Mapping[tuple[str, str], Chosen]
 """What fills a cell, by its row's name and its column's key."""

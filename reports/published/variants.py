@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from attnctl.db import RunRow
 from attnctl.papers.runs import Cells
+from attnctl.reports.replicates import Metric, Replicates, of_versions
 from attnctl.spec import RunSpec, recipe_fields
 from attnctl.values import listed, text
-from db import RunRow
-from reports.replicates import Metric, Replicates, of_versions
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,19 +14,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from attnctl import config, documents, records
+from attnctl.db import events as db_events
+from attnctl.db.gather import Facts, judge, read_run
+from attnctl.jobs import history, slurm, submissions, usage
+from attnctl.jobs.commands import CommandError
 from attnctl.located import ConfigError
 from attnctl.policy import History, Rules, normalised
 from attnctl.records import Record, RecordError, read_events
+from attnctl.reports.tex import escape
 from attnctl.rundir import RunDir, Workspace
 from attnctl.spec import recipe_types
 from attnctl.state import Evidence, State, decide
 from attnctl.triage import Asked, plan
 from attnctl.values import SpecError, convert, parse_memory
-from db import events as db_events
-from db.gather import Facts, judge, read_run
-from jobs import history, slurm, submissions, usage
-from jobs.commands import CommandError
-from reports.tex import escape
 
 some = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 

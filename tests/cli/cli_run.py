@@ -12,8 +12,8 @@ from attnctl import grid
 from attnctl.config import find
 from attnctl.files import create_exclusive
 from attnctl.grid import Axes
+from attnctl.jobs.submit import submit
 from attnctl.records import Resources, Sweep
-from jobs.submit import submit
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from attnctl.grid import Axes, expand
 from attnctl.papers import load
 from attnctl.papers.runs import Overrides, cells_of
 from attnctl.records import Sweep
+from attnctl.reports.exchange import again
 from attnctl.rundir import Workspace
-from reports.exchange import again
 
 
 @pytest.fixture

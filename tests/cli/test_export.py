@@ -16,8 +16,8 @@ from cli_run import Run, listing
 from exchange_cases import NOW, events, spec, wandb_records, write_attempt
 
 from attnctl.cli import export as command
+from attnctl.db import open_index
 from attnctl.rundir import Workspace
-from db import open_index
 
 Values = dict[tuple[str, int, str], float]
 

@@ -15,10 +15,10 @@ from cli_run import Run, listing
 from past_runs import Past, left
 
 from attnctl.files import write_atomic
+from attnctl.jobs import checkpoints
+from attnctl.jobs.notify import after_run
+from attnctl.jobs.training import checkpoint
 from attnctl.spec import RunSpec
-from jobs import checkpoints
-from jobs.notify import after_run
-from jobs.training import checkpoint
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ from past_runs import Past, left
 
 from attnctl.config import Config
 from attnctl.files import write_atomic
+from attnctl.jobs import guard
+from attnctl.jobs.script import compose
 from attnctl.records import Request, Resources, Submission, Sweep
 from attnctl.rundir import Workspace
 from attnctl.values import SpecError
-from jobs import guard
-from jobs.script import compose
 
 NAMES = {
     "spaces": "a  b ",

@@ -17,11 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attnctl import merge as merging
+from attnctl.db import open_index
+from attnctl.db.history import Histories
 from attnctl.files import write_atomic
 from attnctl.records import Exit, Speed, Submission, Sweep
 from attnctl.rundir import Workspace
-from db import open_index
-from db.history import Histories
 
 
 @pytest.fixture

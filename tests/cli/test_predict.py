@@ -14,9 +14,9 @@ from PIL import Image
 
 from attnctl.files import write_atomic
 from attnctl.grid import Axes, expand
+from attnctl.jobs.training import checkpoint
+from attnctl.jobs.training.session import build
 from attnctl.rundir import Workspace
-from jobs.training import checkpoint
-from jobs.training.session import build
 
 MODELS = {
     "ssdlite320": ("mobilenet_v2", "digits-det"),

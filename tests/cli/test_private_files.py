@@ -13,11 +13,11 @@ from own_module import MODULE
 
 from attnctl import config as settings
 from attnctl.grid import Axes, expand
+from attnctl.jobs import guard, snapshot
+from attnctl.jobs.script import compose
+from attnctl.jobs.submissions import change
+from attnctl.jobs.submit import submit
 from attnctl.records import Resources
-from jobs import guard, snapshot
-from jobs.script import compose
-from jobs.submissions import change
-from jobs.submit import submit
 
 
 @pytest.fixture(autouse=True)

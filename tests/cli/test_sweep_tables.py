@@ -11,11 +11,11 @@ from cli_run import Run, assert_refused, listing
 from attnctl import papers
 from attnctl.cli import sweeps, tables
 from attnctl.cli.sweeps import OfPaper
+from attnctl.db import open_index
 from attnctl.papers.runs import Overrides
 from attnctl.records import Sweep
 from attnctl.rundir import Workspace
 from attnctl.values import SpecError
-from db import open_index
 
 SMALL = ("--dataset", "digits", "--epochs", "1", "--batch", "256", "--norm-batch", "128", "--run-on", "here")
 TINY = (*SMALL, "--backbone", "resnet20", "--placement", "block")

@@ -10,10 +10,10 @@ from cli_run import Run, listing
 from past_runs import Past, left
 
 from attnctl.files import write_atomic
+from attnctl.jobs.history import nodes, read_log
+from attnctl.jobs.usage import read
 from attnctl.records import Cancel, Resources
 from attnctl.rundir import Incarnation
-from jobs.history import nodes, read_log
-from jobs.usage import read
 
 
 @pytest.fixture

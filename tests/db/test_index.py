@@ -10,12 +10,12 @@ import pytest
 import written
 
 import attnctl
+from attnctl.db import PaperSweep, open_index
 from attnctl.files import write_atomic
 from attnctl.records import Placed, Submission, Sweep
 from attnctl.rundir import Workspace
 from attnctl.state import State
 from attnctl.values import SpecError
-from db import PaperSweep, open_index
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ COUNT = """
 import sys
 from pathlib import Path
 from attnctl.rundir import Workspace
-from db import PaperSweep, open_index
+from attnctl.db import PaperSweep, open_index
 touched = []
 def hook(event, arguments):
     if event.split(".")[0] in {"open", "os", "glob", "pathlib"} and arguments:

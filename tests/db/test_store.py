@@ -10,10 +10,10 @@ import pytest
 import written
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from attnctl.db import open_index, schema
+from attnctl.db.place import file_system, location, of_mount
+from attnctl.db.store import VERSION, StoreError, open_store
 from attnctl.rundir import Workspace
-from db import open_index, schema
-from db.place import location, of_mount
-from db.store import VERSION, StoreError, open_store
 
 GOLDEN = "14b9bb72ebc4085b"
 
@@ -24,7 +24,7 @@ def test_a_changed_schema_has_a_new_version():
         str(CreateIndex(index)) for table in schema.metadata.sorted_tables for index in sorted(table.indexes, key=str)
     ]
     digest = hashlib.sha256("\n".join([*ddl, *schema.VIEWS.values()]).encode()).hexdigest()[:16]
-    assert (VERSION, digest) == (4, GOLDEN), "raise db.store.VERSION, then note the new digest here"
+    assert (VERSION, digest) == (4, GOLDEN), "raise attnctl.db.store.VERSION, then note the new digest here"
 
 
 def test_an_index_of_another_version_is_filled_anew(tmp_path):
@@ -137,8 +137,8 @@ def test_an_ingestion_that_is_killed_is_taken_up_again(tmp_path):
     for spec in runs:
         written.finish(workspace, spec.id)
     code = (
-        "import os, sys; from pathlib import Path; from attnctl.rundir import Workspace; import db.ingest as i\n"
-        "from db import open_index\nkept = i._write\n"
+        "import os, sys; from pathlib import Path; from attnctl.rundir import Workspace; import attnctl.db.ingest as i\n"
+        "from attnctl.db import open_index\nkept = i._write\n"
         "def write(connection, batch):\n    write.count += 1\n    kept(connection, batch)\n"
         "    if write.count == 2: os._exit(9)\n"
         "write.count = 0\ni._write = write\nopen_index(Workspace(Path(sys.argv[1]))).refresh()"
@@ -181,7 +181,7 @@ def test_on_a_network_file_system_the_index_is_in_the_cache(tmp_path, monkeypatc
     for workspace in (one, two):
         workspace.root.mkdir(parents=True)
     assert location(one) == one.root / "attnctl.sqlite"
-    monkeypatch.setattr("db.place.NETWORK", {*"x", __import__("db").file_system(tmp_path)})
+    monkeypatch.setattr("attnctl.db.place.NETWORK", {*"x", file_system(tmp_path)})
     assert location(one).parent == tmp_path / "cache" / "attnctl"
     assert location(one) != location(two)
     written.submit(one, written.specs())

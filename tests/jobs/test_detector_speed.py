@@ -10,8 +10,8 @@ from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.ops import MultiScaleRoIAlign
 
 from attnctl import backbones, models
-from jobs import bench
-from jobs.bench import Conditions
+from attnctl.jobs import bench
+from attnctl.jobs.bench import Conditions
 
 
 class Body(nn.Sequential):

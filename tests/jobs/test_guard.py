@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from attnctl.config import Config
+from attnctl.jobs import evidence, guard, here, submissions
+from attnctl.jobs.submit import submit
 from attnctl.records import Exit, Resources
 from attnctl.spec import RunSpec
 from attnctl.state import State
-from jobs import evidence, guard, here, submissions
-from jobs.submit import submit
 
 Specs = Callable[[int], list[RunSpec]]
 TAG = "attnctl-x"

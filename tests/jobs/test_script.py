@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from attnctl.config import Config, SlurmOptions
+from attnctl.jobs import snapshot
+from attnctl.jobs.script import compose
 from attnctl.records import Resources
 from attnctl.rundir import Workspace
 from attnctl.values import SpecError
-from jobs import snapshot
-from jobs.script import compose
 
 OPTIONS = SlurmOptions(
     partition="gpu",
@@ -59,7 +59,7 @@ export ATTNCTL_CODE={code} PYTHONPATH='/work dir/code/{code}'${{PYTHONPATH:+:$PY
 # command
 export SUBMITIT_EXECUTOR=slurm
 srun --unbuffered --output '/work dir/submissions/attnctl-1.logs/%A_%a_%t_log.out' --kill-on-bad-exit=1 \
---cpus-per-task=8 {sys.executable} -u -P -m jobs.worker --workspace '/work dir' --tag attnctl-1
+--cpus-per-task=8 {sys.executable} -u -P -m attnctl.jobs.worker --workspace '/work dir' --tag attnctl-1
 """
     )
 
@@ -113,8 +113,8 @@ def test_a_value_that_would_end_its_line_is_refused(options: SlurmOptions) -> No
 def test_composing_needs_no_torch_and_no_slurm(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from attnctl.config import Config, SlurmOptions;"
-        "from attnctl.records import Resources; from attnctl.rundir import Workspace; from jobs.submit import compose;"
-        "import jobs.observe, jobs.here, jobs.cancel, jobs.probe;"
+        "from attnctl.records import Resources; from attnctl.rundir import Workspace; from attnctl.jobs.submit import compose;"
+        "import attnctl.jobs.observe, attnctl.jobs.here, attnctl.jobs.cancel, attnctl.jobs.probe;"
         "compose(Config(workspace=Workspace(Path('/w'))), SlurmOptions(), Resources(), 1, 't');"
         "assert 'torch' not in sys.modules"
     )
@@ -131,7 +131,7 @@ def test_a_dependency_of_the_users_is_joined_with_ours():
 
 
 def test_a_script_asks_to_be_started_again_unless_the_settings_speak_of_it() -> None:
-    def lines(extra: dict[str, str], module: str = "jobs.worker") -> set[str]:
+    def lines(extra: dict[str, str], module: str = "attnctl.jobs.worker") -> set[str]:
         config = Config(workspace=Workspace(Path("/w")))
         text = compose(config, SlurmOptions(extra=extra), Resources(), 1, "attnctl-1", module=module)
         return {line for line in text.splitlines() if "requeue" in line}
@@ -139,4 +139,4 @@ def test_a_script_asks_to_be_started_again_unless_the_settings_speak_of_it() -> 
     assert lines({}) == {"#SBATCH --requeue"}
     assert lines({"requeue": "false"}) == set()
     assert lines({"--no-requeue": "true"}) == {"#SBATCH --no-requeue"}
-    assert lines({}, "jobs.probe") == set()
+    assert lines({}, "attnctl.jobs.probe") == set()

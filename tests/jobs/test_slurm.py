@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from jobs import commands, slurm
-from jobs.cancel import expressions
-from jobs.commands import CommandError, SlurmUnavailable
-from jobs.slurm import Known, Unavailable, read_sacct
+from attnctl.jobs import commands, slurm
+from attnctl.jobs.cancel import expressions
+from attnctl.jobs.commands import CommandError, SlurmUnavailable
+from attnctl.jobs.slurm import Known, Unavailable, read_sacct
 
 # sacct -n -P -D -o JobID,State,ExitCode,DerivedExitCode,NodeList,JobName of SLURM 22.05, shortened.
 RECORDS = """\

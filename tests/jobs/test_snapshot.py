@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 import attnctl
+from attnctl.jobs import snapshot
 from attnctl.rundir import Workspace
 from attnctl.values import SpecError
-from jobs import snapshot
 
 TREE = Path(attnctl.__file__).parents[1]
 
@@ -32,10 +32,10 @@ def test_the_packages_of_a_job_are_kept_once(workspace: Workspace) -> None:
     code = snapshot.keep(workspace)
     assert code == snapshot.digest()
     kept = snapshot.folder(workspace, str(code))
-    assert (kept / "jobs/worker.py").read_bytes() == (TREE / "jobs/worker.py").read_bytes()
-    assert (kept / "jobs/guard.sh").exists()
+    assert (kept / "attnctl/jobs/worker.py").read_bytes() == (TREE / "jobs/worker.py").read_bytes()
+    assert (kept / "attnctl/jobs/guard.sh").exists()
     assert (kept / "attnctl/backbones/backbones.toml").exists()
-    assert {path.name for path in kept.iterdir()} == {"attnctl", "jobs"}
+    assert {path.name for path in kept.iterdir()} == {"attnctl"}
     before = {path: path.stat().st_mtime_ns for path in workspace.code.rglob("*")}
     assert snapshot.keep(workspace) == code
     assert {path: path.stat().st_mtime_ns for path in workspace.code.rglob("*")} == before
@@ -53,7 +53,7 @@ def test_a_job_runs_what_was_kept_or_nothing(workspace: Workspace) -> None:
     environ = os.environ | {"PYTHONPATH": str(TREE)}
     done = subprocess.run(["bash", "-c", script], env=environ, capture_output=True, text=True, check=True)
     assert done.stdout.count(str(snapshot.folder(workspace, code))) == 2
-    look = "import os, sys\nfrom pathlib import Path\nfrom attnctl.rundir import Workspace\nfrom jobs import snapshot\n"
+    look = "import os, sys\nfrom pathlib import Path\nfrom attnctl.rundir import Workspace\nfrom attnctl.jobs import snapshot\n"
     look += "from attnctl.values import SpecError\ntry: snapshot.check(Workspace(Path(sys.argv[1])), os.environ)\n"
     look += "except SpecError as error: print(error)\n"
     command = [sys.executable, "-P", "-c", look, str(workspace.root)]
@@ -63,7 +63,7 @@ def test_a_job_runs_what_was_kept_or_nothing(workspace: Workspace) -> None:
         return subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
 
     assert says() == ""
-    (snapshot.folder(workspace, code) / "jobs/worker.py").write_text("# edited")
+    (snapshot.folder(workspace, code) / "attnctl/jobs/worker.py").write_text("# edited")
     assert "was changed after it was kept" in says()
     with pytest.raises(SpecError, match="was changed after it was kept: remove it"):
         snapshot.keep(workspace)

@@ -12,14 +12,14 @@ import pytest
 
 from attnctl.config import Config
 from attnctl.files import write_atomic
+from attnctl.jobs import submissions
+from attnctl.jobs.adopt import close_orphan
+from attnctl.jobs.reserve import reserve
+from attnctl.jobs.submit import SubmitError, submit
 from attnctl.records import Exit, RecordError, Request, Resources, Submission
 from attnctl.rundir import Workspace
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
-from jobs import submissions
-from jobs.adopt import close_orphan
-from jobs.reserve import reserve
-from jobs.submit import SubmitError, submit
 
 Specs = Callable[[int], list[RunSpec]]
 

@@ -2,9 +2,9 @@
 
 import json
 
+from attnctl.db.rows import Details, RunRow
 from attnctl.grid import Axes, expand
 from attnctl.values import text
-from db.rows import Details, RunRow
 
 
 def rows(values, modules=("none", "ela"), seeds=("0",), state="completed", **axes):

@@ -7,8 +7,8 @@ from report_rows import of_specs
 
 from attnctl import papers
 from attnctl.papers.runs import Overrides, cells_of
-from reports.published import build
-from reports.table import Cell, Column, Footnote, Group, Row, Table
+from attnctl.reports.published import build
+from attnctl.reports.table import Cell, Column, Footnote, Group, Row, Table
 
 HOSTILE = (
     r"a&b%c_d$e#f{g}~h^i\j<script>alert(1)</script>|k`l*m*[n](o):+1:@p"

@@ -4,11 +4,11 @@ import dataclasses
 import json
 
 from attnctl import models, papers
+from attnctl.db import open_index
 from attnctl.files import write_atomic
 from attnctl.papers.model import METRICS
 from attnctl.papers.runs import Overrides, cells_of
 from attnctl.records import Exit, Request, Resources, Sweep
-from db import open_index
 
 NOW = 1_700_000_000.0
 

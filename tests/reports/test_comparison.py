@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from report_rows import rows
 
 from attnctl.records import Imported
-from reports import comparison
-from reports.selection import Options
-from reports.table import Cell
+from attnctl.reports import comparison
+from attnctl.reports.selection import Options
+from attnctl.reports.table import Cell
 
 
 def cell(table, header, column="top1"):

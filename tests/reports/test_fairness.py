@@ -7,10 +7,10 @@ from report_rows import rows as made_rows
 from report_workspace import cells, families, specs, train
 from report_workspace import table as named
 
+from attnctl.db import open_index
+from attnctl.reports import comparison, published
+from attnctl.reports.table import all_rows
 from attnctl.rundir import Workspace
-from db import open_index
-from reports import comparison, published
-from reports.table import all_rows
 
 EAN2 = named("ean:2")
 NAMES = ("ResNet50", "ResNet50+SE", "ResNet50+SA")

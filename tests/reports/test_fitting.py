@@ -5,8 +5,8 @@ from dataclasses import replace
 from hypothesis import given
 from report_tables import comparison, of_papers, published, tables
 
-from reports.fitting import parted
-from reports.table import spans
+from attnctl.reports.fitting import parted
+from attnctl.reports.table import spans
 
 
 @given(tables())

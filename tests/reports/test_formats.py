@@ -3,9 +3,9 @@
 import pytest
 from report_tables import comparison
 
+from attnctl.reports import formats, latex, macros
+from attnctl.reports.table import Origin, Plot
 from attnctl.values import SpecError
-from reports import formats, latex, macros
-from reports.table import Origin, Plot
 
 
 def test_the_format_follows_the_ending(tmp_path):

@@ -9,8 +9,8 @@ import pytest
 from report_programs import program
 from report_tables import HOSTILE, comparison, hostile, of_papers, published
 
-from reports import html
-from reports.table import Cell, Column, Group, Origin, Plot, Row, Table, all_rows, one_line, texts
+from attnctl.reports import html
+from attnctl.reports.table import Cell, Column, Group, Origin, Plot, Row, Table, all_rows, one_line, texts
 
 ORIGINS = [
     Origin(run="0a1b", facts=(("backbone", "resnet50"), ("device", "NVIDIA H200"))),

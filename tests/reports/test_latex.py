@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from report_programs import program
 from report_tables import comparison, hostile, of_papers, published, tables
 
-from reports import latex, macros, tex
-from reports.table import Cell, Column, Group, Row, Table
+from attnctl.reports import latex, macros, tex
+from attnctl.reports.table import Cell, Column, Group, Row, Table
 
 SIUNITX = {"siunitx 3": r"\usepackage{siunitx}", "siunitx 2": r"\usepackage{siunitx}[=v2]"}
 

@@ -6,10 +6,10 @@ import pytest
 from report_workspace import cells, families, line, specs, train
 from report_workspace import table as named
 
+from attnctl.db import open_index, rebuild
+from attnctl.reports import lock, published
 from attnctl.rundir import Workspace
 from attnctl.values import SpecError
-from db import open_index, rebuild
-from reports import lock, published
 
 EAN2 = named("ean:2")
 REQUEST = {"--table": "ean:2", "--columns": "top1"}

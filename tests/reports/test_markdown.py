@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from report_tables import comparison, hostile, of_papers, published
 
-from reports import markdown
-from reports.table import all_rows, one_line, texts
+from attnctl.reports import markdown
+from attnctl.reports.table import all_rows, one_line, texts
 
 PARSER = MarkdownIt("gfm-like", {"linkify": False})
 

@@ -7,9 +7,9 @@ import pytest
 from report_workspace import NOW, cells, families, specs, train
 from report_workspace import table as named
 
+from attnctl.reports import provenance, published
 from attnctl.rundir import Workspace
 from attnctl.values import SpecError
-from reports import provenance, published
 
 EAN2 = named("ean:2")
 

@@ -13,8 +13,8 @@ from attnctl.files import write_atomic
 from attnctl.grid import Axes, expand
 from attnctl.papers.runs import Overrides
 from attnctl.records import Sweep
+from attnctl.reports import formats
 from attnctl.rundir import Workspace
-from reports import formats
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pytest
 from report_tables import comparison, hostile, published
 from rich.console import Console
 
-from reports import formats, terminal
-from reports.table import Origin, Plot
+from attnctl.reports import formats, terminal
+from attnctl.reports.table import Origin, Plot
 
 SNAPSHOTS = Path(__file__).with_name("snapshots")
 TABLES = {"comparison": comparison, "published": published, "hostile": hostile}

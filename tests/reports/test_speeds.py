@@ -6,9 +6,9 @@ from report_rows import rows
 
 from attnctl.files import write_atomic
 from attnctl.records import Speed
+from attnctl.reports import comparison
+from attnctl.reports.speeds import of_runs
 from attnctl.rundir import Workspace
-from reports import comparison
-from reports.speeds import of_runs
 
 PLAIN = Speed(
     at=1.0,

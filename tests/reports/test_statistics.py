@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from reports.statistics import Gain, Summary, gain, summary
+from attnctl.reports.statistics import Gain, Summary, gain, summary
 
 samples = st.lists(st.floats(0, 100).map(lambda value: round(value, 3)), min_size=2, max_size=8)
 
@@ -45,7 +45,7 @@ def test_a_single_seed_has_no_interval():
 
 def test_scipy_is_imported_only_for_an_interval():
     code = (
-        "import sys; from reports.statistics import Summary, gain; "
+        "import sys; from attnctl.reports.statistics import Summary, gain; "
         "gain(Summary(2.0, None, 1), Summary(1.0, 0.5, 3)); assert 'scipy' not in sys.modules; "
         "gain(Summary(2.0, 0.1, 2), Summary(1.0, 0.5, 3)); assert 'scipy.stats' not in sys.modules"
     )

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from report_tables import HOSTILE, comparison, hostile, of_papers, published, tables
 
+from attnctl.reports import tabular
+from attnctl.reports.table import Table
 from attnctl.values import SpecError
-from reports import tabular
-from reports.table import Table
 
 
 @given(tables())

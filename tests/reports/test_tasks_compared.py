@@ -3,13 +3,13 @@
 import pytest
 from report_workspace import NOW, footnotes, line, train
 
+from attnctl.db import open_index
 from attnctl.grid import Axes, expand
 from attnctl.records import Imported, Speed
+from attnctl.reports import comparison
+from attnctl.reports.exchange import again, results
+from attnctl.reports.selection import Options
 from attnctl.rundir import Workspace
-from db import open_index
-from reports import comparison
-from reports.exchange import again, results
-from reports.selection import Options
 
 
 def specs_of(model, backbone, dataset, modules=("none", "se"), seeds=("0", "1")):

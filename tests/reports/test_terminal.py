@@ -10,8 +10,8 @@ from report_tables import comparison, hostile, of_papers, published, tables
 from rich.cells import cell_len
 from rich.console import Console
 
-from reports import terminal
-from reports.table import all_rows
+from attnctl.reports import terminal
+from attnctl.reports.table import all_rows
 
 
 def shown(table, width):

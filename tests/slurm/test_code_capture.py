@@ -20,8 +20,7 @@ SMALL = ["--epochs", "1", "--batch", "128", "--norm-batch", "32", "--input-size"
 
 def test_code_that_is_edited_while_a_job_waits_is_not_what_it_trains_with(cluster: Cluster, tmp_path: Path) -> None:
     tree, root = tmp_path / "a tree", cluster.config.workspace.root
-    for package in ("attnctl", "jobs", "db", "reports"):
-        shutil.copytree(Path(attnctl.__file__).parents[1] / package, tree / package)
+    shutil.copytree(Path(attnctl.__file__).parent, tree / "attnctl")
     root.mkdir()
     (root / "attnctl.toml").write_text(
         '[slurm]\ntime = "5"\ngpus_per_node = 0\n[slurm.profiles.held.extra]\nhold = "true"\n'
@@ -34,7 +33,7 @@ def test_code_that_is_edited_while_a_job_waits_is_not_what_it_trains_with(cluste
         return json.loads(done.stdout)
 
     (first,) = command("sweep", "se", *SMALL, "--profile", "held")["runs"]
-    loop = tree / "jobs/training/loop.py"
+    loop = tree / "attnctl/jobs/training/loop.py"
     loop.write_text(loop.read_text() + "\nraise RuntimeError('edited')\n")
     (second,) = command("sweep", "se", *SMALL, "--seed", "7")["runs"]
     slurm("scontrol", "release", first["job_id"])
@@ -45,7 +44,7 @@ def test_code_that_is_edited_while_a_job_waits_is_not_what_it_trains_with(cluste
     assert "edited" in states[second["id"]][1]
     env = json.loads(cluster.attempt(first["id"]).incarnation(0).env.read_bytes())
     kept = cluster.config.workspace.code / env["code"]["digest"]
-    assert "edited" not in (kept / "jobs/training/loop.py").read_text()
+    assert "edited" not in (kept / "attnctl/jobs/training/loop.py").read_text()
     assert env["code"]["tree"] == str(tree)
     assert env["packages"]["torch"]
     assert len([path for path in cluster.config.workspace.code.iterdir() if path.is_dir()]) == 2

@@ -156,7 +156,7 @@ def test_a_killed_process_goes_on_and_a_time_limit_is_known_as_one(cluster: Clus
     trains(cluster, asked["id"])
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []
-        if asked["tag"] in words and "jobs.worker" in words and "srun" not in words[0]:
+        if asked["tag"] in words and "attnctl.jobs.worker" in words and "srun" not in words[0]:
             process.send_signal(signal.SIGKILL)
     until(attnctl, lambda states: states == ["killed"])
     (plan,) = attnctl("resume", "--partition", "short", "--time", "1")["runs"]

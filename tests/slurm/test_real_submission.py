@@ -16,16 +16,16 @@ from real_cluster import Cluster, slurm
 
 from attnctl.config import SlurmOptions
 from attnctl.files import write_atomic
+from attnctl.jobs import adopt, observe, submissions
+from attnctl.jobs import slurm as scheduler
+from attnctl.jobs.adopt import NEVER
+from attnctl.jobs.cancel import cancel
+from attnctl.jobs.commands import SlurmUnavailable
+from attnctl.jobs.slurm import Absent, Known, Unavailable
+from attnctl.jobs.submit import SubmitError, Submitted, submit
 from attnctl.records import Placed, Resources, Submission
 from attnctl.spec import RunSpec
 from attnctl.state import ABSENT
-from jobs import adopt, observe, submissions
-from jobs import slurm as scheduler
-from jobs.adopt import NEVER
-from jobs.cancel import cancel
-from jobs.commands import SlurmUnavailable
-from jobs.slurm import Absent, Known, Unavailable
-from jobs.submit import SubmitError, Submitted, submit
 
 pytestmark = pytest.mark.slurm
 Specs = Callable[..., list[RunSpec]]
@@ -108,7 +108,7 @@ def test_when_squeue_fails_nothing_changes(
     cluster.observe(done)
     before, states = records(cluster), cluster.states(done)
     failing("squeue", script, tmp_path / "bin", monkeypatch)
-    monkeypatch.setattr("jobs.commands.run.__kwdefaults__", {"timeout": 0.5, "stdin": None, "merged": False})
+    monkeypatch.setattr("attnctl.jobs.commands.run.__kwdefaults__", {"timeout": 0.5, "stdin": None, "merged": False})
     words = cluster.observe(done)
     assert words is not None
     assert words.startswith("SLURM does not answer: ")

@@ -11,12 +11,12 @@ import torch
 from real_cluster import Cluster, wait
 
 from attnctl.config import Config
+from attnctl.jobs import probe
+from attnctl.jobs.cancel import cancel
+from attnctl.jobs.submit import Submitted
 from attnctl.records import Resources, read_events
 from attnctl.rundir import Incarnation, Workspace
 from attnctl.spec import RunSpec
-from jobs import probe
-from jobs.cancel import cancel
-from jobs.submit import Submitted
 
 pytestmark = pytest.mark.slurm
 Specs = Callable[..., list[RunSpec]]
@@ -44,7 +44,7 @@ def ranks(done: Submitted) -> dict[int, psutil.Process]:
     found = {}
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []
-        if done.tag in words and "jobs.worker" in words and "srun" not in words[0]:
+        if done.tag in words and "attnctl.jobs.worker" in words and "srun" not in words[0]:
             found[int(process.environ().get("SLURM_PROCID", "-1"))] = process
     return found
 

@@ -4,8 +4,8 @@ import pytest
 from real_cluster import Cluster
 from test_real_training import Specs
 
-from jobs import requeue
-from jobs.place import Place
+from attnctl.jobs import requeue
+from attnctl.jobs.place import Place
 
 pytestmark = pytest.mark.slurm
 

@@ -165,7 +165,9 @@ class Sweep:
         for process in psutil.process_iter(["cmdline"]):
             words = process.info["cmdline"] or [""]
             shell = words[-1].endswith("slurm_script")
-            if not shell and not ("jobs.worker" in words and str(self.root) in words and "srun" not in words[0]):
+            if not shell and not (
+                "attnctl.jobs.worker" in words and str(self.root) in words and "srun" not in words[0]
+            ):
                 continue
             with contextlib.suppress(psutil.Error):
                 environ = process.environ()

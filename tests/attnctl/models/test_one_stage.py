@@ -8,9 +8,9 @@ from torch import nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
 from attnctl import backbones
+from attnctl.jobs.metrics.coco import CocoAP
 from attnctl.models import yolof, yolof_parts, yolox_nano
 from attnctl.values import SpecError
-from jobs.metrics.coco import CocoAP
 
 SIZE = 128
 

@@ -128,9 +128,9 @@ def test_a_users_file_shadows_nobody_elses_and_its_folder_is_not_on_the_path(tmp
     code = (
         "import sys; from pathlib import Path; from importlib import import_module; from attnctl import sources\n"
         f"mine = import_module(sources.import_name(sources.read(Path({str(mine)!r}))))\n"
-        "import db, jobs, random, platform\n"
+        "import random, platform\n"
         f"assert mine.X == (1, 2, 3, 4) and not any({str(tmp_path)!r} in place for place in sys.path)\n"
-        "assert db.open_index and jobs.__doc__ and random.random() < 1 and platform.machine()\n"
+        "assert random.random() < 1 and platform.machine()\n"
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

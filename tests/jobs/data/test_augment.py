@@ -5,8 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.data.augment import Augmentation, Normalize, PaddedImages
-from jobs.data.errors import DataError
+from attnctl.jobs.data.augment import Augmentation, Normalize, PaddedImages
+from attnctl.jobs.data.errors import DataError
 
 CPU = torch.device("cpu")
 IMAGES = torch.randint(0, 256, (9, 3, 32, 48), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from attnctl.datasets import describe
-from jobs.data.canvases import SIZES, canvases
+from attnctl.jobs.data.canvases import SIZES, canvases
 
 PARTS = ("train", "test")
 

@@ -10,9 +10,9 @@ from published import cifar10_files, cifar100_files, cifar_batch, python2_pickle
 
 from attnctl.config import DataRoots
 from attnctl.datasets import describe
-from jobs.data import cifar, open_data
-from jobs.data.errors import DataError
-from jobs.data.unpickle import load_restricted
+from attnctl.jobs.data import cifar, open_data
+from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.unpickle import load_restricted
 
 CPU = torch.device("cpu")
 

@@ -10,12 +10,12 @@ from scene_files import COCO, coco_document, coco_folder
 from torchvision.models.detection import FasterRCNN_ResNet50_FPN_Weights
 
 from attnctl.datasets import describe
-from jobs.data import coco
-from jobs.data.errors import DataError
-from jobs.data.outlines import Outlines
-from jobs.data.pictures import Reader
-from jobs.data.scene_data import open_parts
-from jobs.data.scenes import trained_on
+from attnctl.jobs.data import coco
+from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.outlines import Outlines
+from attnctl.jobs.data.pictures import Reader
+from attnctl.jobs.data.scene_data import open_parts
+from attnctl.jobs.data.scenes import trained_on
 
 
 @pytest.fixture(scope="module")

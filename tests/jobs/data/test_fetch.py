@@ -10,9 +10,9 @@ import pytest
 from published import cifar100_files, write_tar
 
 from attnctl.datasets import DataFile, describe
-from jobs.data import fetch as fetch_module
-from jobs.data.errors import DataError
-from jobs.data.fetch import fetch
+from attnctl.jobs.data import fetch as fetch_module
+from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.fetch import fetch
 
 
 class Server(http.server.ThreadingHTTPServer):

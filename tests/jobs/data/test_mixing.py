@@ -4,8 +4,8 @@ import pytest
 import torch
 from torchvision.transforms import v2
 
-from jobs.data import mixing
-from jobs.data.mixing import Mixing
+from attnctl.jobs.data import mixing
+from attnctl.jobs.data.mixing import Mixing
 
 IMAGES = torch.rand(6, 3, 16, 24, generator=torch.Generator().manual_seed(0))
 LABELS = torch.tensor([0, 1, 2, 3, 3, 0])

@@ -7,9 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.data.errors import DataError
-from jobs.data.order import Order, share
-from jobs.data.seeding import derive
+from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.order import Order, share
+from attnctl.jobs.data.seeding import derive
 
 shapes = st.tuples(st.integers(1, 4), st.sampled_from([1, 2, 4, 8]), st.integers(0, 20), st.integers(0, 2**31))
 

@@ -5,11 +5,11 @@ import pytest
 import torch
 from PIL import Image
 
-from jobs.data import boxed
-from jobs.data.mapped import ScaleCrop
-from jobs.data.mosaic import Mosaic, affine, recoloured, warped
-from jobs.data.pictures import Picture
-from jobs.data.scenes import Objects, nothing
+from attnctl.jobs.data import boxed
+from attnctl.jobs.data.mapped import ScaleCrop
+from attnctl.jobs.data.mosaic import Mosaic, affine, recoloured, warped
+from attnctl.jobs.data.pictures import Picture
+from attnctl.jobs.data.scenes import Objects, nothing
 
 COLOURS = ((250, 20, 20), (20, 250, 20), (20, 20, 250), (250, 250, 20))
 
@@ -112,7 +112,7 @@ def test_an_image_without_objects_goes_through_every_augmentation():
 
 
 def test_boxes_follow_what_a_mosaic_does_to_four_images(monkeypatch):
-    monkeypatch.setattr("jobs.data.mosaic.recoloured", lambda image: image)
+    monkeypatch.setattr("attnctl.jobs.data.mosaic.recoloured", lambda image: image)
     others = {n: picture(100 + 30 * n, 150 - 20 * n, ((20, 20, 70, 60),), first=n) for n in range(4)}
     mosaic = Mosaic(others.__getitem__, torch.tensor([1, 2, 3]), 128)
     whole = 0

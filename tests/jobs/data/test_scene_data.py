@@ -12,10 +12,10 @@ from scene_files import COCO, VOC, class_map, coco_document, coco_folder, voc_fo
 
 from attnctl.config import DataRoots
 from attnctl.datasets import describe
-from jobs.data import open_data
-from jobs.data.errors import DataError
-from jobs.data.packing import DetectionBatch
-from jobs.data.scene_data import open_scenes
+from attnctl.jobs.data import open_data
+from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.packing import DetectionBatch
+from attnctl.jobs.data.scene_data import open_scenes
 
 CPU = torch.device("cpu")
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.data.errors import DataError
-from jobs.data.split import held_out, stratified
+from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.split import held_out, stratified
 
 label_lists = st.lists(st.integers(0, 6), min_size=2, max_size=300).map(lambda labels: np.array(labels, dtype=np.int64))
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from published import image_folders
 
-from jobs.data import staging
-from jobs.data.errors import DataError
-from jobs.data.staging import staged
+from attnctl.jobs.data import staging
+from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.staging import staged
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ from torchvision.transforms import v2
 
 from attnctl.config import DataRoots
 from attnctl.datasets import describe
-from jobs.data import open_data
-from jobs.data.errors import DataError
-from jobs.data.files import index
-from jobs.data.stream import open_stream
+from attnctl.jobs.data import open_data
+from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.files import index
+from attnctl.jobs.data.stream import open_stream
 
 CPU = torch.device("cpu")
 SMALL = dataclasses.replace(describe("imagenet"), classes=3)

@@ -9,11 +9,11 @@ from scene_files import VOC, class_map, voc_folder, voc_image, voc_object
 from scipy.io import savemat
 
 from attnctl.datasets import describe
-from jobs.data import voc
-from jobs.data.errors import DataError
-from jobs.data.pictures import Reader
-from jobs.data.scene_data import open_parts
-from jobs.data.scenes import trained_on
+from attnctl.jobs.data import voc
+from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.pictures import Reader
+from attnctl.jobs.data.scene_data import open_parts
+from attnctl.jobs.data.scenes import trained_on
 
 NUMBERS = {"dog": 1, "person": 2}
 

@@ -9,11 +9,11 @@ from pycocotools.coco import COCO as Reference  # noqa: N811 - pycocotools' own 
 from torchvision.datasets import VOCSegmentation
 
 from attnctl.datasets import describe
-from jobs.data import voc
-from jobs.data.canvases import canvases
-from jobs.data.scene_data import open_parts
-from jobs.data.scenes import Table, tabled
-from jobs.data.written import colour, write
+from attnctl.jobs.data import voc
+from attnctl.jobs.data.canvases import canvases
+from attnctl.jobs.data.scene_data import open_parts
+from attnctl.jobs.data.scenes import Table, tabled
+from attnctl.jobs.data.written import colour, write
 
 FEW = 12
 

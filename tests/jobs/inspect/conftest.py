@@ -13,12 +13,12 @@ from two_steps import TwoSteps
 from attnctl import sources
 from attnctl.files import write_atomic
 from attnctl.grid import Axes, expand
+from attnctl.jobs.inspect.load import Trained, load
+from attnctl.jobs.training.group import Group
+from attnctl.jobs.training.loop import Surroundings, train
+from attnctl.jobs.training.session import build
 from attnctl.rundir import Workspace
 from attnctl.spec import RunSpec
-from jobs.inspect.load import Trained, load
-from jobs.training.group import Group
-from jobs.training.loop import Surroundings, train
-from jobs.training.session import build
 
 TINY = {"epochs": ("1",), "batch": ("32",), "norm_batch": ("32",), "input_size": ("16",), "lr": ("0.02",)}
 

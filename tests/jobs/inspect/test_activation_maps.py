@@ -8,9 +8,9 @@ import torch
 from torch.nn import functional
 
 from attnctl.config import DataRoots
+from attnctl.jobs.inspect import cam, layers, pictures
+from attnctl.jobs.inspect.pictures import batch
 from attnctl.values import SpecError
-from jobs.inspect import cam, layers, pictures
-from jobs.inspect.pictures import batch
 
 
 def written_out(found, picture, path, target, method):

@@ -10,9 +10,9 @@ from torch.nn import functional
 from untrained import loaded
 
 from attnctl.config import DataRoots
+from attnctl.jobs.inspect import cam, layers, pictures, responses
+from attnctl.jobs.inspect.scoring import shown, verdict
 from attnctl.values import SpecError
-from jobs.inspect import cam, layers, pictures, responses
-from jobs.inspect.scoring import shown, verdict
 
 LAYERS = {"ssdlite320": "features.13", "yolox_nano": "dark5", "maskrcnn": "layer2", "deeplabv3": "layer4.1"}
 

@@ -9,13 +9,13 @@ import pytest
 import torch
 from two_steps import TwoSteps
 
+from attnctl.jobs.inspect import layers, load
+from attnctl.jobs.tasks import Arithmetic
+from attnctl.jobs.tasks.classify import Classify
+from attnctl.jobs.training import checkpoint, evaluation
+from attnctl.jobs.training.group import Group
 from attnctl.rundir import Workspace
 from attnctl.values import SpecError
-from jobs.inspect import layers, load
-from jobs.tasks import Arithmetic
-from jobs.tasks.classify import Classify
-from jobs.training import checkpoint, evaluation
-from jobs.training.group import Group
 
 
 def test_a_network_built_again_evaluates_to_what_its_training_said(trained, workspace):

@@ -11,10 +11,10 @@ from PIL import Image
 
 from attnctl.config import DataRoots
 from attnctl.grid import Axes, expand
+from attnctl.jobs.data import open_data
+from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.inspect import pictures
 from attnctl.values import SpecError
-from jobs.data import open_data
-from jobs.data.errors import DataError
-from jobs.inspect import pictures
 
 
 def spec(**overrides):
@@ -76,7 +76,7 @@ def test_files_and_the_first_of_folders_are_found(tmp_path):
 
 
 def test_images_of_class_folders_are_cropped_as_in_the_evaluation(tmp_path):
-    from jobs.data.images import transforms
+    from attnctl.jobs.data.images import transforms
 
     wide = Image.fromarray(np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8))
     wide.save(tmp_path / "photo.png")

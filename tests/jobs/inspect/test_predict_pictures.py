@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from jobs.inspect.pictures import Picture
-from jobs.inspect.predict import Detected, Mapped
-from jobs.inspect.predict_pictures import class_image, color, draw
+from attnctl.jobs.inspect.pictures import Picture
+from attnctl.jobs.inspect.predict import Detected, Mapped
+from attnctl.jobs.inspect.predict_pictures import class_image, color, draw
 
 NAMES = ("background", "cat", "dog")
 

@@ -10,10 +10,10 @@ from PIL import Image
 from untrained import loaded
 
 from attnctl.config import DataRoots
+from attnctl.jobs.data import open_data
+from attnctl.jobs.inspect import pictures
+from attnctl.jobs.inspect.predict import Detected, Mapped, check, class_names, predict
 from attnctl.values import SpecError
-from jobs.data import open_data
-from jobs.inspect import pictures
-from jobs.inspect.predict import Detected, Mapped, check, class_names, predict
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from attnctl.config import DataRoots
+from attnctl.jobs.inspect import pictures, responses
+from attnctl.jobs.inspect.pictures import batch
 from attnctl.values import SpecError
-from jobs.inspect import pictures, responses
-from jobs.inspect.pictures import batch
 
 
 def seen(found, path, shown):

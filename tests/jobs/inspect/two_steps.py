@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from attnctl.config import DataRoots
+from attnctl.jobs.data import open_data
 from attnctl.spec import RunSpec
-from jobs.data import open_data
 
 
 class TwoSteps:

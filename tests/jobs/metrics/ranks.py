@@ -11,14 +11,16 @@ import torch
 from random_detections import CATEGORIES, batch, parts
 from torch.distributed import FileStore
 
-from jobs.metrics import Metric
-from jobs.metrics.coco import CocoAP
-from jobs.metrics.segmentation import MeanIoU
-from jobs.metrics.voc import VocMAP
-from jobs.training.group import Group
+from attnctl.jobs.metrics import Metric
+from attnctl.jobs.metrics.coco import CocoAP
+from attnctl.jobs.metrics.segmentation import MeanIoU
+from attnctl.jobs.metrics.voc import VocMAP
+from attnctl.jobs.training.group import Group
 
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["jobs.metrics.coco", "jobs.metrics.voc", "jobs.training.group", "torch._dynamo"])
+SERVER.set_forkserver_preload(
+    ["attnctl.jobs.metrics.coco", "attnctl.jobs.metrics.voc", "attnctl.jobs.training.group", "torch._dynamo"]
+)
 
 IMAGES = 13
 

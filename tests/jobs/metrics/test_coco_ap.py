@@ -14,7 +14,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from random_detections import CATEGORIES, SIDE, batch
 
-from jobs.metrics.coco import NAMES, CocoAP
+from attnctl.jobs.metrics.coco import NAMES, CocoAP
 
 
 def theirs(outputs, targets, kind):

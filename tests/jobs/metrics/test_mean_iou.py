@@ -7,7 +7,7 @@ import pytest
 import torch
 from sklearn.metrics import accuracy_score, confusion_matrix, jaccard_score
 
-from jobs.metrics.segmentation import IGNORED, MeanIoU
+from attnctl.jobs.metrics.segmentation import IGNORED, MeanIoU
 
 
 def drawn(seed, classes=6, absent=()):

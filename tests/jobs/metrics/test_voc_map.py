@@ -10,7 +10,7 @@ import pytest
 import torch
 from random_detections import CATEGORIES, batch
 
-from jobs.metrics.voc import VocMAP, area_under, eleven_points
+from attnctl.jobs.metrics.voc import VocMAP, area_under, eleven_points
 
 
 def overlap(a, b):

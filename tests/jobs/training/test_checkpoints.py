@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from attnctl.jobs.training import checkpoint
+from attnctl.jobs.training.checkpoint import CheckpointError, Name
 from attnctl.rundir import RunDir
-from jobs.training import checkpoint
-from jobs.training.checkpoint import CheckpointError, Name
 
 STATE = {"network": {"w": torch.arange(6.0).reshape(2, 3)}, "evaluated": 1, "best": {"top1": 50.0}}
 

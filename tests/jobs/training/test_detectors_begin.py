@@ -12,12 +12,12 @@ from torchvision.models.resnet import BasicBlock, ResNet
 from training_workers import make_spec
 
 from attnctl import backbones, models, surgery
+from attnctl.jobs.training import initial, norms
+from attnctl.jobs.training.group import Group
 from attnctl.models.scales import rescale
 from attnctl.rundir import Workspace
 from attnctl.spec import Recipe
 from attnctl.values import SpecError
-from jobs.training import initial, norms
-from jobs.training.group import Group
 
 
 def body(module: str = "") -> nn.Module:

@@ -12,15 +12,15 @@ from torch import nn
 from torch.distributed import FileStore  # type: ignore[attr-defined]
 from training_workers import SERVER, exit_codes
 
+from attnctl.jobs.training import checkpoint, pace
+from attnctl.jobs.training.events import EventLog
+from attnctl.jobs.training.failure import Diverged
+from attnctl.jobs.training.group import Group
+from attnctl.jobs.training.loop import Surroundings, train
+from attnctl.jobs.training.signals import Signals
 from attnctl.records import read_events
 from attnctl.rundir import RunDir
 from attnctl.spec import RunSpec
-from jobs.training import checkpoint, pace
-from jobs.training.events import EventLog
-from jobs.training.failure import Diverged
-from jobs.training.group import Group
-from jobs.training.loop import Surroundings, train
-from jobs.training.signals import Signals
 
 TASKS = ("detect", "instance", "segment")
 METRICS = {"detect": "ap", "instance": "mask_ap", "segment": "miou"}

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from training_workers import Mischief, Run, events, exit_codes, logs, make_spec, metrics, outcomes, wait_until
 
+from attnctl.jobs import space
+from attnctl.jobs.training.events import EventLog
+from attnctl.jobs.training.failure import classify
 from attnctl.records import Event, Observed, read_events
 from attnctl.state import Evidence, State, decide
-from jobs import space
-from jobs.training.events import EventLog
-from jobs.training.failure import classify
 
 
 @pytest.fixture

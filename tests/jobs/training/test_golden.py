@@ -18,12 +18,12 @@ from attnctl import attention, backbones, surgery
 from attnctl.config import DataRoots
 from attnctl.files import write_atomic
 from attnctl.grid import Axes, expand
+from attnctl.jobs.data import open_data
+from attnctl.jobs.training.events import EventLog
+from attnctl.jobs.training.group import Group
+from attnctl.jobs.training.loop import Surroundings, train
 from attnctl.records import read_events
 from attnctl.rundir import Workspace
-from jobs.data import open_data
-from jobs.training.events import EventLog
-from jobs.training.group import Group
-from jobs.training.loop import Surroundings, train
 
 GOLDEN = Path(__file__).with_name("golden.json")
 STEPS = {"epochs": ("1",), "batch": ("32",), "norm_batch": ("16",), "input_size": ("16",), "lr": ("0.01",)}

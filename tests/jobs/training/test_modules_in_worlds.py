@@ -13,11 +13,11 @@ from torch.nn import functional
 from training_workers import SERVER, exit_codes
 
 from attnctl import attention, surgery
+from attnctl.jobs.training import checkpoint
+from attnctl.jobs.training.group import Group
+from attnctl.jobs.training.loop import Surroundings, train
 from attnctl.rundir import RunDir
 from attnctl.spec import RunSpec
-from jobs.training import checkpoint
-from jobs.training.group import Group
-from jobs.training.loop import Surroundings, train
 
 PENALTY = 0.125
 

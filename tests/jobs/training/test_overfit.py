@@ -19,13 +19,13 @@ from training_workers import make_spec
 
 from attnctl import backbones, models
 from attnctl.config import DataRoots
+from attnctl.jobs.data import open_data
+from attnctl.jobs.training.events import EventLog
+from attnctl.jobs.training.group import Group
+from attnctl.jobs.training.loop import Surroundings, train
 from attnctl.records import read_events
 from attnctl.rundir import RunDir
 from attnctl.spec import RunSpec
-from jobs.data import open_data
-from jobs.training.events import EventLog
-from jobs.training.group import Group
-from jobs.training.loop import Surroundings, train
 
 IMAGES = 2
 LEAST = 80

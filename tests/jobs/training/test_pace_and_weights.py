@@ -8,16 +8,16 @@ import torch
 from torch import nn
 from training_workers import make_spec
 
+from attnctl.jobs.rendezvous import RendezvousError
+from attnctl.jobs.training import environment
+from attnctl.jobs.training.failure import Diverged, Superseded, classify
+from attnctl.jobs.training.optim import AveragedWeights, learning_rate, optimizer
+from attnctl.jobs.training.pace import INTERVAL, Cadence, Meter
+from attnctl.jobs.training.replicas import share
+from attnctl.jobs.training.signals import outcome_of
 from attnctl.records import Resources
 from attnctl.spec import Recipe
 from attnctl.values import Scalar, SpecError
-from jobs.rendezvous import RendezvousError
-from jobs.training import environment
-from jobs.training.failure import Diverged, Superseded, classify
-from jobs.training.optim import AveragedWeights, learning_rate, optimizer
-from jobs.training.pace import INTERVAL, Cadence, Meter
-from jobs.training.replicas import share
-from jobs.training.signals import outcome_of
 
 
 def recipe(**overrides: Scalar) -> Recipe:
@@ -140,7 +140,7 @@ def test_an_exception_becomes_an_outcome_and_a_blame(error: Exception, outcome: 
 
 def test_agreements_come_about_every_interval(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
-    monkeypatch.setattr("jobs.training.pace.time.monotonic", lambda: now)
+    monkeypatch.setattr("attnctl.jobs.training.pace.time.monotonic", lambda: now)
     cadence, step, gaps = Cadence(), 0, []
     for _ in range(12):
         wait = cadence.propose(step)
@@ -154,7 +154,7 @@ def test_agreements_come_about_every_interval(monkeypatch: pytest.MonkeyPatch) -
 
 def test_the_meter_tells_loss_and_speed_since_the_last_lap(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 10.0
-    monkeypatch.setattr("jobs.training.pace.time.monotonic", lambda: now)
+    monkeypatch.setattr("attnctl.jobs.training.pace.time.monotonic", lambda: now)
     meter = Meter()
     meter.restart(5, losses=7.0)
     now += 0.5

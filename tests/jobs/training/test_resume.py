@@ -7,7 +7,7 @@ import pytest
 import torch
 from training_workers import Mischief, Run, events, logs, make_spec, metrics, outcomes
 
-from jobs.training import checkpoint
+from attnctl.jobs.training import checkpoint
 
 RICH = {"ema": 0.9, "clip_norm": 1.0, "mixup": 0.2, "label_smoothing": 0.1}
 

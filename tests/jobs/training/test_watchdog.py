@@ -3,7 +3,7 @@
 import threading
 import time
 
-from jobs.training.watchdog import Stall, Watchdog, stall
+from attnctl.jobs.training.watchdog import Stall, Watchdog, stall
 
 
 def test_a_loop_that_stands_still_is_told_with_its_place() -> None:

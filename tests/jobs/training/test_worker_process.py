@@ -20,7 +20,7 @@ def test_the_command_trains_a_run_and_leaves_its_records(tmp_path: Path) -> None
     run = Run.create(tmp_path / "w", make_spec(epochs=1))
     tag, incarnation = run.submit()
     (tmp_path / "db.py").write_text("raise RuntimeError('a file of the user shadows ours')")
-    command = [sys.executable, "-P", "-m", "jobs.worker", *run.arguments(tag), "--task", "0"]
+    command = [sys.executable, "-P", "-m", "attnctl.jobs.worker", *run.arguments(tag), "--task", "0"]
     done = subprocess.run(
         command, cwd=tmp_path, env={**os.environ, **run.environ(0, 1)}, capture_output=True, text=True, check=False
     )
@@ -59,7 +59,7 @@ def test_a_job_that_is_started_again_after_its_end_leaves_and_touches_nothing(tm
     write_atomic(incarnation.exit(0), Exit(rank=0, at=1.0, outcome="completed").encode())
     job = {"JOB_ID": "5", "ARRAY_JOB_ID": "5", "ARRAY_TASK_ID": "0", "RESTART_COUNT": "1", "PROCID": "0", "NTASKS": "1"}
     job |= {"LOCALID": "0", "JOB_NUM_NODES": "1", "NODEID": "0", "JOB_NODELIST": "node1"}
-    command = [sys.executable, "-P", "-m", "jobs.worker", *run.arguments(tag)]
+    command = [sys.executable, "-P", "-m", "attnctl.jobs.worker", *run.arguments(tag)]
     environ = {**os.environ, **{f"SLURM_{name}": value for name, value in job.items()}}
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
     assert (done.returncode, "is completed" in done.stderr) == (0, True), done.stderr

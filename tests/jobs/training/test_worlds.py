@@ -13,16 +13,16 @@ from torch.distributed import FileStore  # type: ignore[attr-defined]
 from torch.nn import functional
 from training_workers import SERVER, exit_codes, make_spec
 
+from attnctl.jobs.tasks import Arithmetic
+from attnctl.jobs.tasks.classify import Classify
+from attnctl.jobs.training import checkpoint, pace
+from attnctl.jobs.training.evaluation import evaluate
+from attnctl.jobs.training.events import EventLog
+from attnctl.jobs.training.group import Group
+from attnctl.jobs.training.loop import Surroundings, train
 from attnctl.records import read_events
 from attnctl.rundir import RunDir
 from attnctl.spec import RunSpec
-from jobs.tasks import Arithmetic
-from jobs.tasks.classify import Classify
-from jobs.training import checkpoint, pace
-from jobs.training.evaluation import evaluate
-from jobs.training.events import EventLog
-from jobs.training.group import Group
-from jobs.training.loop import Surroundings, train
 
 CLASSES, SAMPLES, TESTED = 4, 40, 23
 

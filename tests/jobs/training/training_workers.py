@@ -1,6 +1,6 @@
 """Real submissions on disk and real worker processes for them.
 
-The processes run `jobs.worker.main` and are forked from a server that has imported torch once: starting python and
+The processes run `attnctl.jobs.worker.main` and are forked from a server that has imported torch once: starting python and
 torch anew for each of them would be most of these tests' time.
 """
 
@@ -31,7 +31,9 @@ from attnctl.values import Scalar
 TINY: dict[str, Scalar] = {"batch": 256, "norm_batch": 64, "epochs": 2, "warmup_epochs": 0.5, "input_size": 8}
 
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["jobs.worker", "jobs.training.session", "sklearn.datasets", "torch._dynamo", "sympy"])
+SERVER.set_forkserver_preload(
+    ["attnctl.jobs.worker", "attnctl.jobs.training.session", "sklearn.datasets", "torch._dynamo", "sympy"]
+)
 
 
 def make_spec(module: str = "se", seed: int = 0, **overrides: Scalar) -> RunSpec:
@@ -93,8 +95,8 @@ class Disturbed:
 
 def work(arguments: list[str], environ: dict[str, str], mischief: Mischief) -> None:
     """The body of a worker process: its real main, agreeing after every step so that it stops just where it is told."""
-    from jobs import worker
-    from jobs.training import pace, session
+    from attnctl.jobs import worker
+    from attnctl.jobs.training import pace, session
 
     os.environ.update(environ)
     pace.INTERVAL = 0.0

@@ -8,11 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from attnctl.db.rows import Details, MetricRow, RunRow
 from attnctl.grid import Axes, expand
-from attnctl.spec import RunSpec
-from attnctl.values import text
-from db.rows import Details, MetricRow, RunRow
-from reports.figures.data import (
+from attnctl.reports.figures.data import (
     Axis,
     Chart,
     Charts,
@@ -26,6 +24,8 @@ from reports.figures.data import (
     Series,
     Tile,
 )
+from attnctl.spec import RunSpec
+from attnctl.values import text
 
 
 def runs(value: Callable[[RunSpec], float | None], **axes: Any) -> list[RunRow]:

@@ -17,8 +17,8 @@ import pytest
 from figure_runs import DRAWINGS, NAME, curves_chart, scatter_chart, sweep_chart
 from PIL import Image
 
+from attnctl.reports.figures import binned, save, style
 from attnctl.values import SpecError
-from reports.figures import binned, save, style
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -98,7 +98,7 @@ def test_another_ending_is_refused(tmp_path):
 
 def test_a_figure_needs_no_display(tmp_path):
     code = (
-        "from figure_runs import sweep_chart; from pathlib import Path; from reports.figures import save;"
+        "from figure_runs import sweep_chart; from pathlib import Path; from attnctl.reports.figures import save;"
         f"save.save(sweep_chart(), Path({str(tmp_path / 'f.png')!r}))"
     )
     environment = {name: value for name, value in os.environ.items() if name not in {"DISPLAY", "WAYLAND_DISPLAY"}}

@@ -9,8 +9,8 @@ from figure_runs import history, of_specs
 
 from attnctl import papers
 from attnctl.papers.runs import Overrides, cells_of, figure_cells
-from reports.figures import of_paper, save
-from reports.figures.of_paper import Material, NothingYet
+from attnctl.reports.figures import of_paper, save
+from attnctl.reports.figures.of_paper import Material, NothingYet
 
 OURS = Overrides(backbone="resnet20", dataset="digits", fields={"epochs": "1"}, seeds=("0", "1"))
 

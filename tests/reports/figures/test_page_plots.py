@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 from figure_runs import NAME, history, runs, sweep_chart
 
-from reports.figures import page
+from attnctl.reports.figures import page
 
 GROUPS = {"hyperparameters": {"G": ("1", "2", "4")}}
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from jobs.training import loop
+from attnctl.jobs.training import loop
 
 assert loop.train.__defaults__ == (torch.float32,)
 loop.train.__defaults__ = (torch.float64,)

@@ -74,10 +74,10 @@ def watched(module):
 
 
 PATCHES = {
-    "jobs.training.loop": [watched],
-    "jobs.adopt": [unadopted],
-    "jobs.training.checkpoint": [unfenced] if "fencing" in OFF else [],
-    "db.schema": [doubled] if "deduplication" in OFF else [],
+    "attnctl.jobs.training.loop": [watched],
+    "attnctl.jobs.adopt": [unadopted],
+    "attnctl.jobs.training.checkpoint": [unfenced] if "fencing" in OFF else [],
+    "attnctl.db.schema": [doubled] if "deduplication" in OFF else [],
 }
 
 
