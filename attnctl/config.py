@@ -13,10 +13,10 @@ from attnctl import datasets, lines
 from attnctl.located import ConfigError, Located
 from attnctl.policy import Rules
 from attnctl.rules import Keep, Notify, read_keep, read_notify, read_rules
-from attnctl.rundir import Workspace
 from attnctl.spec import recipe_fields
 from attnctl.template import TEMPLATE
 from attnctl.values import Scalar, SpecError, did_you_mean
+from attnctl.workspace.layout import Workspace
 
 __all__ = [
     "TEMPLATE",

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from attnctl.records import Cancel, Exit, Observed, Request
+from attnctl.workspace.records import Cancel, Exit, Observed, Request
 
 
 class State(StrEnum):

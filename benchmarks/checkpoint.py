@@ -20,7 +20,7 @@ import torch
 from attnctl import backbones
 from attnctl.jobs.training import checkpoint
 from attnctl.jobs.training.loop import Surroundings
-from attnctl.rundir import Workspace
+from attnctl.workspace.layout import Workspace
 
 CLASSES = 1000
 

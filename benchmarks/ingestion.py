@@ -19,7 +19,7 @@ import sqlalchemy  # noqa: F401 (its import is not what is measured)
 from workspaces import finished, specs
 
 from attnctl.db import open_index
-from attnctl.rundir import Workspace
+from attnctl.workspace.layout import Workspace
 
 
 def bare(workspace: Workspace, path: Path) -> int:

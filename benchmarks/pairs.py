@@ -14,8 +14,8 @@ from attnctl.jobs.training.events import EventLog
 from attnctl.jobs.training.group import Group
 from attnctl.jobs.training.loop import Surroundings, Trainer
 from attnctl.jobs.training.session import build
-from attnctl.rundir import RunDir
 from attnctl.spec import RunSpec
+from attnctl.workspace.layout import RunDir
 
 
 class Loop(Protocol):

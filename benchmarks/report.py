@@ -30,9 +30,9 @@ from attnctl import papers
 from attnctl.db import open_index
 from attnctl.grid import Axes, expand
 from attnctl.papers.runs import Overrides, cells_of
-from attnctl.records import Sweep
-from attnctl.rundir import Workspace
 from attnctl.spec import RunSpec
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Sweep
 
 EPOCHS, NAMES = 1, 8
 """Of each run's log, see `workspaces.log`."""

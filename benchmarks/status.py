@@ -21,9 +21,9 @@ from workspaces import finished, log, specs
 from attnctl.config import Config, SlurmOptions
 from attnctl.db import open_index
 from attnctl.jobs.submit import submit
-from attnctl.records import Resources
-from attnctl.rundir import Workspace
 from attnctl.spec import RunSpec
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Resources
 
 HELD = SlurmOptions(extra={"hold": "true"})
 

@@ -18,8 +18,8 @@ import submitit
 from attnctl.config import Config, SlurmOptions
 from attnctl.grid import Axes, expand
 from attnctl.jobs.submit import submit
-from attnctl.records import Resources
-from attnctl.rundir import Workspace
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Resources
 
 PAIRS = 5
 HELD = SlurmOptions(extra={"hold": "true"})

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from attnctl.grid import Axes, expand
-from attnctl.records import Exit, Request, Resources, Submission
-from attnctl.rundir import Workspace
 from attnctl.spec import RunSpec
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Exit, Request, Resources, Submission
 
 NOW = 1_700_000_000.0
 STEPS = 390

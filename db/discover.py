@@ -9,9 +9,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from attnctl.records import RecordError, Submission, Sweep
-from attnctl.rundir import Workspace
 from attnctl.spec import ID_LENGTH
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import RecordError, Submission, Sweep
 
 if TYPE_CHECKING:
     from attnctl.db.store import Store

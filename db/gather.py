@@ -12,13 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from attnctl import documents
-from attnctl.db import events
-from attnctl.db.events import Evaluation, Log
-from attnctl.records import Cancel, Exit, Observed, Record, RecordError, Request
-from attnctl.rundir import Attempt, Incarnation, RunDir
 from attnctl.spec import RunSpec
 from attnctl.state import Evidence, State, Verdict, decide, world
+from attnctl.workspace import events, untrusted_json
+from attnctl.workspace.events import Evaluation, Log
+from attnctl.workspace.layout import Attempt, Incarnation, RunDir
+from attnctl.workspace.records import Cancel, Exit, Observed, Record, RecordError, Request
 
 Token = tuple[int, int]
 """(attempt, incarnation)."""
@@ -106,7 +105,7 @@ def _read_attempt(attempt: Attempt, facts: Facts) -> None:
 
 def _read_machine(incarnation: Incarnation, facts: Facts) -> None:
     try:
-        document = documents.loads(incarnation.env.read_bytes())
+        document = untrusted_json.loads(incarnation.env.read_bytes())
     except FileNotFoundError:
         return
     except ValueError as error:

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from attnctl.db.events import Evaluation
 from attnctl.db.gather import Facts, Submitted, Token, judge, read_run
 from attnctl.db.results import Results
-from attnctl.records import RecordError, Submission
-from attnctl.rundir import Workspace
 from attnctl.spec import RunSpec
 from attnctl.state import Verdict
+from attnctl.workspace.events import Evaluation
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import RecordError, Submission
 
 
 @dataclass(frozen=True)

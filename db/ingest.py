@@ -18,15 +18,15 @@ from sqlalchemy import Connection, Table, delete, func, select
 from sqlalchemy.dialects import sqlite
 
 from attnctl.db import results, schema
-from attnctl.db.events import Log, Replaced
 from attnctl.db.gather import Facts, Submitted, Token, judge, read_run
 from attnctl.db.results import Results
 from attnctl.db.store import Store
-from attnctl.records import Request
-from attnctl.rundir import Workspace
 from attnctl.spec import RunSpec
 from attnctl.state import State, Verdict, asked, world
 from attnctl.values import text
+from attnctl.workspace.events import Log, Replaced
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Request
 
 CHUNK = 128
 """Runs in one transaction; others may write between two."""

@@ -6,7 +6,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from attnctl.rundir import Workspace
+from attnctl.workspace.layout import Workspace
 
 FILE_NAME = "attnctl.sqlite"
 

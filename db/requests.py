@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, select, update
 from attnctl.db import schema
 from attnctl.db.ingest import forget, upsert
 from attnctl.db.store import Store
-from attnctl.records import Submission, Sweep
+from attnctl.workspace.records import Submission, Sweep
 
 
 def take_in(

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from attnctl.db.events import Evaluation
 from attnctl.models import PRIMARY
+from attnctl.workspace.events import Evaluation
 
 CHOSEN_BY = tuple(metric for metrics in PRIMARY.values() for metric in metrics)
 """The metrics whose highest value makes an epoch the best one: of an evaluation the first that it has."""

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from attnctl.records import RecordError
 from attnctl.spec import RunSpec, recipe_fields
 from attnctl.state import State, Verdict
 from attnctl.values import Scalar
+from attnctl.workspace.records import RecordError
 
 
 class MetricRow(NamedTuple):

@@ -12,10 +12,11 @@ from collections.abc import Iterable
 
 import psutil
 
-from attnctl.jobs import slurm, submissions
-from attnctl.records import Placed, Request, Submission
-from attnctl.rundir import Workspace
+from attnctl.jobs import slurm
 from attnctl.values import SpecError
+from attnctl.workspace import submissions
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Placed, Request, Submission
 
 SBATCH_TIMEOUT = 60.0
 """Seconds that sbatch may take."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from attnctl.config import Config, SlurmOptions
-from attnctl.records import Request, Resources
+from attnctl.workspace.records import Request, Resources
 
 
 def options(config: Config, kept: Mapping[str, Any]) -> SlurmOptions:

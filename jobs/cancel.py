@@ -10,13 +10,14 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 
 from attnctl.files import write_atomic
-from attnctl.jobs import slurm, submissions
+from attnctl.jobs import slurm
 from attnctl.jobs.adopt import adopt
 from attnctl.jobs.commands import CommandError, run
 from attnctl.jobs.observe import workers
 from attnctl.jobs.reserve import user
-from attnctl.records import Cancel, Placed, Submission
-from attnctl.rundir import Workspace
+from attnctl.workspace import submissions
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Cancel, Placed, Submission
 
 _RANGES = 500
 """Parts of one id such as `12_[0-3,7]`; SLURM bounds its length."""

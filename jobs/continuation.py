@@ -7,9 +7,9 @@ from dataclasses import replace
 from attnctl.config import Config
 from attnctl.jobs import asked
 from attnctl.jobs.submit import submit
-from attnctl.records import RecordError, Request
-from attnctl.rundir import Attempt, RunDir
 from attnctl.values import SpecError
+from attnctl.workspace.layout import Attempt, RunDir
+from attnctl.workspace.records import RecordError, Request
 
 
 class NoContinuation(Exception):  # noqa: N818 - what there is not

@@ -10,10 +10,10 @@ import contextlib
 import time
 from collections.abc import Callable
 
-from attnctl.jobs.submissions import Head
-from attnctl.records import Cancel, RecordError, Request
-from attnctl.rundir import Attempt
 from attnctl.state import Evidence, State, Verdict, decide, world
+from attnctl.workspace.layout import Attempt
+from attnctl.workspace.records import Cancel, RecordError, Request
+from attnctl.workspace.submissions import Head
 
 HeadOf = Callable[[str], Head | None]
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from attnctl.config import Config
 from attnctl.files import private_folder, write_atomic
 from attnctl.policy import HELD_WORDS, normalised
-from attnctl.records import Exit
-from attnctl.rundir import Attempt, Workspace
+from attnctl.workspace.layout import Attempt, Workspace
+from attnctl.workspace.records import Exit
 
 _LONGEST = 500
 

@@ -12,7 +12,7 @@ from attnctl.config import Config
 from attnctl.jobs.machine import Slot, slots
 from attnctl.jobs.process import Job, Progress
 from attnctl.jobs.submit import Submitted
-from attnctl.records import Resources
+from attnctl.workspace.records import Resources
 
 __all__ = ["Progress", "run"]
 

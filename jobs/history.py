@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-from attnctl import documents
-from attnctl.jobs import checkpoints, evidence
+from attnctl.jobs import evidence
 from attnctl.policy import Ended, History
-from attnctl.records import Event, Exit, Observed, Request, read_events
-from attnctl.rundir import Attempt, Incarnation, RunDir
 from attnctl.spec import RunSpec
 from attnctl.state import Verdict, blamed, world
 from attnctl.values import SpecError, parse_memory
+from attnctl.workspace import checkpoints, untrusted_json
+from attnctl.workspace.layout import Attempt, Incarnation, RunDir
+from attnctl.workspace.records import Event, Exit, Observed, Request, read_events
 
 _BLOCK = 1 << 16
 _LAST = 2048
@@ -197,7 +197,7 @@ def _ending(stream: BinaryIO) -> list[bytes]:
 
 
 def _take(log: Log, event: dict[str, Any]) -> None:
-    number = {name: value for name, value in event.items() if documents.fits(value, float)}
+    number = {name: value for name, value in event.items() if untrusted_json.fits(value, float)}
     moment = number.get("t")
     if moment is not None:
         log.first = moment if log.first is None else log.first

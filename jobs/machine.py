@@ -6,8 +6,8 @@ import os
 import subprocess
 from dataclasses import dataclass
 
-from attnctl.records import Resources
 from attnctl.values import SpecError
+from attnctl.workspace.records import Resources
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,11 @@ from typing import Any
 
 from attnctl.config import Config
 from attnctl.files import create_exclusive, write_atomic
-from attnctl.jobs import evidence, submissions
-from attnctl.records import Notice, RecordError, Request, Sweep
-from attnctl.rundir import Attempt, Workspace
+from attnctl.jobs import evidence
 from attnctl.state import Evidence, State, Verdict, decide, world
+from attnctl.workspace import submissions
+from attnctl.workspace.layout import Attempt, Workspace
+from attnctl.workspace.records import Notice, RecordError, Request, Sweep
 
 log = logging.getLogger(__name__)
 

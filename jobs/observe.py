@@ -12,11 +12,12 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from attnctl.files import create_exclusive, write_atomic
-from attnctl.jobs import adopt, slurm, submissions
-from attnctl.records import Observed, Placed
-from attnctl.rundir import Attempt, Workspace
+from attnctl.jobs import adopt, slurm
 from attnctl.state import ABSENT
 from attnctl.values import SpecError
+from attnctl.workspace import submissions
+from attnctl.workspace.layout import Attempt, Workspace
+from attnctl.workspace.records import Observed, Placed
 
 ABSENT_APART = 10.0
 """Seconds between the two absences that prove a loss on SLURM: its records lag by up to 5."""

@@ -25,9 +25,9 @@ from attnctl.jobs.place import Place
 from attnctl.jobs.reserve import new_tag
 from attnctl.jobs.script import compose
 from attnctl.jobs.submit import SubmitError
-from attnctl.records import Resources
-from attnctl.rundir import Incarnation, Workspace
 from attnctl.values import SpecError
+from attnctl.workspace.layout import Incarnation, Workspace
+from attnctl.workspace.records import Resources
 
 __all__ = ["Check", "checks", "run_job"]
 

@@ -18,7 +18,7 @@ from attnctl.config import Config
 from attnctl.jobs import guard, snapshot
 from attnctl.jobs.commands import environment
 from attnctl.jobs.observe import record, record_absence
-from attnctl.records import Event, Observed, Resources, read_events
+from attnctl.workspace.records import Event, Observed, Resources, read_events
 
 GRACE = 3.0
 """Seconds that the other ranks have, when one has died, to find out by themselves."""

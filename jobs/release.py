@@ -8,8 +8,8 @@ from attnctl.advice import LAUNCH_HELD
 from attnctl.jobs import slurm
 from attnctl.jobs.cancel import expressions, jobs_of
 from attnctl.jobs.commands import CommandError, run
-from attnctl.records import Placed
-from attnctl.rundir import Workspace
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Placed
 
 
 def release(workspace: Workspace, placed: Sequence[Placed]) -> str | None:

@@ -24,8 +24,8 @@ from torch.distributed import DistError
 from attnctl.files import write_atomic
 from attnctl.jobs import space
 from attnctl.jobs.place import Place
-from attnctl.records import Record, RecordError
-from attnctl.rundir import Incarnation
+from attnctl.workspace.layout import Incarnation
+from attnctl.workspace.records import Record, RecordError
 
 TIMEOUT = 600.0
 """Seconds for all ranks to arrive: importing torch from a busy file system can take minutes."""

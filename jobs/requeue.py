@@ -11,8 +11,8 @@ import time
 
 from attnctl.jobs.commands import CommandError, run
 from attnctl.jobs.place import Place
-from attnctl.records import Exit
-from attnctl.rundir import Incarnation, RunDir
+from attnctl.workspace.layout import Incarnation, RunDir
+from attnctl.workspace.records import Exit
 
 STARTS_WITHOUT_A_STEP = 3
 """After so many starts in a row that trained nothing the job is not started again by itself."""

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from attnctl.files import write_atomic
-from attnctl.jobs import evidence, submissions
+from attnctl.jobs import evidence
 from attnctl.jobs.adopt import close_orphan
-from attnctl.records import Request, Resources, Where
-from attnctl.rundir import Attempt, RunDir, Workspace
 from attnctl.state import State
+from attnctl.workspace import submissions
+from attnctl.workspace.layout import Attempt, RunDir, Workspace
+from attnctl.workspace.records import Request, Resources, Where
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from typing import Any
 from attnctl.config import Config, SlurmOptions
 from attnctl.files import GROUP_UMASK
 from attnctl.jobs import guard, snapshot
-from attnctl.records import Resources
 from attnctl.values import SpecError
+from attnctl.workspace.records import Resources
 
 SIGNAL_SECONDS = 120
 """How long before its time limit a job is told to stop, at most; a quarter of the limit when that is shorter."""

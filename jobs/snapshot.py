@@ -24,8 +24,8 @@ from typing import Any
 
 import attnctl
 from attnctl.files import private_folder, write_atomic
-from attnctl.rundir import Workspace
 from attnctl.values import SpecError
+from attnctl.workspace.layout import Workspace
 
 VARIABLE = "ATTNCTL_CODE"
 PACKAGE = "attnctl"

@@ -18,16 +18,17 @@ from typing import Any
 from attnctl import sources
 from attnctl.config import Config, SlurmOptions, parse_time
 from attnctl.files import private_folder
-from attnctl.jobs import guard, room, slurm, snapshot, submissions
+from attnctl.jobs import guard, room, slurm, snapshot
 from attnctl.jobs.adopt import SBATCH_TIMEOUT, adopt
 from attnctl.jobs.commands import CommandError, run
 from attnctl.jobs.reserve import Reservation, new_tag, reserve
 from attnctl.jobs.room import SubmitError
 from attnctl.jobs.script import asks_about_requeue, compose
-from attnctl.records import Resources, Submission, Where
-from attnctl.rundir import Workspace
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
+from attnctl.workspace import submissions
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Resources, Submission, Where
 
 __all__ = ["SubmitError", "Submitted", "compose", "submit"]
 

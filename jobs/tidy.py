@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from attnctl.jobs import checkpoints
-from attnctl.rundir import RunDir, Workspace
 from attnctl.values import SpecError
+from attnctl.workspace import checkpoints
+from attnctl.workspace.layout import RunDir, Workspace
 
 STALE = 3600.0
 """Seconds after which a file that a writer made aside is nobody's any more."""

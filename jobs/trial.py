@@ -36,11 +36,11 @@ from attnctl.jobs.training.group import Group
 from attnctl.jobs.training.loop import Surroundings, train
 from attnctl.jobs.training.optim import total_steps
 from attnctl.jobs.training.session import build
-from attnctl.records import Event, Resources, read_events
-from attnctl.rundir import Workspace
 from attnctl.sources import blame
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Event, Resources, read_events
 
 STEPS = 20
 """Steps of a trial; the checkpoint that it resumes from is in the middle."""

@@ -25,9 +25,9 @@ from attnctl.jobs.ending import Failure, Position, code_error
 from attnctl.jobs.place import Place
 from attnctl.jobs.training.signals import Signals, StopRequested, outcome_of
 from attnctl.jobs.training.watchdog import Stall, Watchdog
-from attnctl.records import Exit, Request, Resources, Submission
-from attnctl.rundir import Attempt, Incarnation, RunDir, Workspace
 from attnctl.values import SpecError
+from attnctl.workspace.layout import Attempt, Incarnation, RunDir, Workspace
+from attnctl.workspace.records import Exit, Request, Resources, Submission
 
 _STARTED = time.time()
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from attnctl import papers
-from attnctl.records import Imported
 from attnctl.reports.replicates import Metric
 from attnctl.reports.statistics import summary
 from attnctl.reports.table import Cell, Column
+from attnctl.workspace.records import Imported
 
 
 @dataclass(frozen=True)

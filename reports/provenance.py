@@ -10,11 +10,11 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from attnctl.db import RunRow
-from attnctl.records import RecordError, Request
 from attnctl.reports.report import Report
 from attnctl.reports.table import Cell, Column, Origin
-from attnctl.rundir import Incarnation, RunDir, Workspace
 from attnctl.values import SpecError, did_you_mean, listed
+from attnctl.workspace.layout import Incarnation, RunDir, Workspace
+from attnctl.workspace.records import RecordError, Request
 
 
 @dataclass(frozen=True, kw_only=True)

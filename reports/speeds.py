@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from attnctl import datasets, models
 from attnctl.db import RunRow
-from attnctl.records import Speed
 from attnctl.spec import RunSpec
+from attnctl.workspace.records import Speed
 
 
 def of_runs(rows: Sequence[RunRow], speeds: Sequence[Speed]) -> tuple[Mapping[str, float], str]:

@@ -15,9 +15,9 @@ from attnctl.cli.declared import Backbone, Parameters, Placement
 from attnctl.cli.synthesis import synthesize
 from attnctl.files import write_atomic
 from attnctl.papers.speeds import published
-from attnctl.records import Speed
 from attnctl.spec import NO_MODULE, RunSpec
 from attnctl.values import SpecError, convert, text
+from attnctl.workspace.records import Speed
 
 if TYPE_CHECKING:
     from attnctl.jobs.bench import Conditions

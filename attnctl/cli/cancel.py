@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from attnctl.cli import complete, context, output, sweeps
-from attnctl.rundir import Workspace
 from attnctl.values import SpecError
+from attnctl.workspace.layout import Workspace
 
 
 def cancel(

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 
 from attnctl.cli import complete, sweeps
-from attnctl.rundir import Workspace
 from attnctl.spec import ID_LENGTH
 from attnctl.values import SpecError, did_you_mean
+from attnctl.workspace.layout import Workspace
 
 _ID = re.compile(f"[0-9a-f]{{{ID_LENGTH}}}")
 

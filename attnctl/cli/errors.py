@@ -45,7 +45,7 @@ def guarded(call: Callable[[], object], *, debug: bool = False) -> int:
 def _unexpected(error: Exception, debug: bool) -> int:
     import traceback  # not on the way to what goes well
 
-    from attnctl.records import RecordError
+    from attnctl.workspace.records import RecordError
 
     if isinstance(error, RecordError):
         return _say(str(error))

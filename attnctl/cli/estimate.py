@@ -8,10 +8,10 @@ from pathlib import Path
 
 from attnctl.cli import context
 from attnctl.config import Config
-from attnctl.records import Request
-from attnctl.rundir import RunDir
 from attnctl.spec import RunSpec
 from attnctl.state import State
+from attnctl.workspace.layout import RunDir
+from attnctl.workspace.records import Request
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ import typer
 from attnctl.cli import complete, context, output, outputs
 from attnctl.cli.chosen import chosen
 from attnctl.files import made_aside, write_atomic
-from attnctl.records import RecordError
-from attnctl.rundir import Workspace
 from attnctl.values import SpecError, listed
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import RecordError
 
 if TYPE_CHECKING:
     from attnctl.db.history import History

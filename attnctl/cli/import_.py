@@ -12,9 +12,9 @@ import typer
 
 from attnctl.cli import context, output
 from attnctl.files import create_exclusive
-from attnctl.records import Imported, ImportedFile
-from attnctl.rundir import Workspace
 from attnctl.values import SpecError, did_you_mean
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Imported, ImportedFile
 
 _LARGEST = 64 << 20
 """Bytes of a file that is taken for a table of results."""

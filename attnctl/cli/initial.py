@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from attnctl.files import write_atomic
-from attnctl.rundir import Workspace
 from attnctl.state import State
 from attnctl.values import SpecError
+from attnctl.workspace.layout import Workspace
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def job_to_wait_for(workspace: Workspace, start: Start, *, on_slurm: bool) -> st
     import functools
 
     from attnctl.cli.plan import newest_verdict
-    from attnctl.jobs import submissions
+    from attnctl.workspace import submissions
 
     head_of = functools.cache(lambda tag: submissions.head(workspace.submission(tag)))
     verdict = newest_verdict(workspace, start.run, head_of)
@@ -66,7 +66,7 @@ def job_to_wait_for(workspace: Workspace, start: Start, *, on_slurm: bool) -> st
 
 
 def _job(workspace: Workspace, run: str) -> str | None:
-    from attnctl.records import Request, Submission
+    from attnctl.workspace.records import Request, Submission
 
     attempt = workspace.run(run).attempts()[-1]
     request = Request.read(attempt.request)

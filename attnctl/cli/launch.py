@@ -15,8 +15,8 @@ from attnctl.cli.wanted import Wanted
 from attnctl.cli.where import Asked, Destination, check, check_world, destination
 from attnctl.config import Config
 from attnctl.grid import unlearnt
-from attnctl.rundir import Workspace
 from attnctl.spec import RunSpec
+from attnctl.workspace.layout import Workspace
 
 _MANY = 4
 """More runs than this are not named one by one."""

@@ -12,9 +12,9 @@ import typer
 
 from attnctl.cli import complete, context, output
 from attnctl.cli.plan import newest_verdict
-from attnctl.records import RecordError, Request, Submission
-from attnctl.rundir import Attempt, RunDir, Workspace
 from attnctl.values import SpecError, listed
+from attnctl.workspace.layout import Attempt, RunDir, Workspace
+from attnctl.workspace.records import RecordError, Request, Submission
 
 POLL = 0.5
 """Seconds between two looks at a log that is followed."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from attnctl.cli import context, errors, output, outputs
-from attnctl.rundir import Workspace
 from attnctl.values import SpecError
+from attnctl.workspace.layout import Workspace
 
 if TYPE_CHECKING:
     from attnctl.merge import Plan

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from attnctl.records import Request
-from attnctl.rundir import Workspace
 from attnctl.spec import RunSpec
 from attnctl.state import State, Verdict
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Request
 
 if TYPE_CHECKING:
     from attnctl.jobs.evidence import HeadOf
@@ -51,7 +51,7 @@ class Planned:
 
 def plan(workspace: Workspace, specs: Sequence[RunSpec], *, retry_failed: bool) -> list[Planned]:
     """What is to be done, in the order of the request."""
-    from attnctl.jobs import submissions
+    from attnctl.workspace import submissions
 
     there = set(workspace.run_ids())
     head_of = functools.cache(lambda tag: submissions.head(workspace.submission(tag)))
@@ -76,7 +76,8 @@ def summary(planned: Sequence[Planned]) -> str:
 
 def newest_verdict(workspace: Workspace, run_id: str, head_of: HeadOf | None = None) -> Verdict | None:
     """The state of a run's newest attempt, by its folder; None before the first. head_of: as `attnctl.jobs.evidence` has it."""
-    from attnctl.jobs import evidence, submissions
+    from attnctl.jobs import evidence
+    from attnctl.workspace import submissions
 
     for attempt in reversed(workspace.run(run_id).attempts()):
         request = Request.read(attempt.request)

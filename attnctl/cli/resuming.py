@@ -15,11 +15,11 @@ from attnctl.cli.complete import sweep_names
 from attnctl.cli.snapshot import Snapshot, take
 from attnctl.config import Config
 from attnctl.policy import Action, Asked, Decision, History
-from attnctl.records import Placed, RecordError
 from attnctl.spec import RunSpec
 from attnctl.state import State
 from attnctl.triage import plan
 from attnctl.values import SpecError
+from attnctl.workspace.records import Placed, RecordError
 
 if TYPE_CHECKING:
     from attnctl.db import Index, RunRow
@@ -152,7 +152,8 @@ def _meant(config: Config, index: Index, targets: Sequence[str]) -> tuple[list[s
 
 
 def _cases(config: Config, now: Snapshot, wish: Wish) -> tuple[list[Case], list[str]]:
-    from attnctl.jobs import history, submissions
+    from attnctl.jobs import history
+    from attnctl.workspace import submissions
 
     workspace = config.workspace
     head_of = functools.cache(lambda tag: submissions.head(workspace.submission(tag)))

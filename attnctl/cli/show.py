@@ -10,14 +10,14 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from attnctl import documents
 from attnctl.cli import complete, context, output
 from attnctl.cli.diff import fields
 from attnctl.cli.estimate import duration, size
 from attnctl.cli.snapshot import row_json, take
-from attnctl.records import Cancel, Record, RecordError, Request
-from attnctl.rundir import Attempt, Incarnation, RunDir
 from attnctl.values import text
+from attnctl.workspace import untrusted_json
+from attnctl.workspace.layout import Attempt, Incarnation, RunDir
+from attnctl.workspace.records import Cancel, Record, RecordError, Request
 
 R = TypeVar("R", bound=Record)
 
@@ -90,7 +90,7 @@ def _owner(attempt: Attempt) -> str | None:
 def _incarnation(incarnation: Incarnation) -> dict[str, Any]:
     environment: Any = {}
     with contextlib.suppress(OSError, ValueError):
-        environment = documents.loads(incarnation.env.read_bytes())
+        environment = untrusted_json.loads(incarnation.env.read_bytes())
     return {
         "restart": incarnation.token[1],
         "environment": environment if isinstance(environment, dict) else {},

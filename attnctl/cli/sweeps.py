@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from attnctl.files import create_exclusive, write_atomic
-from attnctl.records import Sweep
-from attnctl.rundir import Workspace
 from attnctl.values import SpecError, did_you_mean
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Sweep
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 

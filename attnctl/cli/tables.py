@@ -12,9 +12,9 @@ from attnctl import papers
 from attnctl.cli import options, output
 from attnctl.papers import Figure, Paper, Table
 from attnctl.papers.runs import Overrides, cells_of, figure_cells
-from attnctl.records import RecordError, Sweep
-from attnctl.rundir import Workspace
 from attnctl.values import SpecError, listed
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import RecordError, Sweep
 
 if TYPE_CHECKING:
     from attnctl.db import Index, PaperSweep

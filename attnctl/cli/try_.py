@@ -20,9 +20,9 @@ from attnctl.cli.sweep import PLACE
 from attnctl.cli.synthesis import synthesize
 from attnctl.cli.where import Asked, Device, check, destination
 from attnctl.config import Config
-from attnctl.records import Resources
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError, listed
+from attnctl.workspace.records import Resources
 
 _LIMIT = 3600.0
 """Seconds that one trial may take."""

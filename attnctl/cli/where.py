@@ -9,9 +9,9 @@ from typing import Literal
 
 from attnctl import datasets
 from attnctl.config import Config, SlurmOptions, parse_time
-from attnctl.records import Resources, Where
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError, listed
+from attnctl.workspace.records import Resources, Where
 
 RunOn = Literal["auto", "slurm", "here"]
 Device = Literal["auto", "cpu", "cuda"]

@@ -17,9 +17,9 @@ from attnctl.cli.logs import newest_log
 from attnctl.cli.snapshot import take
 from attnctl.config import Config
 from attnctl.policy import Asked, decide
-from attnctl.records import Cancel, RecordError
-from attnctl.rundir import RunDir, Workspace
 from attnctl.state import State, asked, blamed
+from attnctl.workspace.layout import RunDir, Workspace
+from attnctl.workspace.records import Cancel, RecordError
 
 if TYPE_CHECKING:
     from attnctl.jobs.evidence import HeadOf
@@ -36,7 +36,8 @@ def why(
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
 ) -> None:
     """Show why a run is in its state, what it used, and what helps."""
-    from attnctl.jobs import history, submissions
+    from attnctl.jobs import history
+    from attnctl.workspace import submissions
 
     config = context.config()
     with context.index() as index:
@@ -184,7 +185,7 @@ def _error(config: Config, told: Told) -> list[str]:
 
 def _usage(workspace: Workspace, told: Sequence[Told]) -> dict[int, Usage]:
     """What SLURM's accounting says of the attempts, by number."""
-    from attnctl.records import Submission
+    from attnctl.workspace.records import Submission
 
     jobs: dict[str, tuple[int, str]] = {}
     for item in told:

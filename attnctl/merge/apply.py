@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 
 from attnctl.merge import records, runs
 from attnctl.merge.plan import Plan, Track
-from attnctl.records import RecordError
-from attnctl.rundir import Workspace
 from attnctl.values import SpecError
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import RecordError
 
 LOCK = ".merge.lock"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from attnctl.merge.files import Content, content, united
-from attnctl.records import RecordError, Request
-from attnctl.rundir import Attempt, RunDir
+from attnctl.workspace.layout import Attempt, RunDir
+from attnctl.workspace.records import RecordError, Request
 
 
 @dataclass(frozen=True)

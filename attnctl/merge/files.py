@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from attnctl.records import RecordError
+from attnctl.workspace.records import RecordError
 
 _BLOCK = 1 << 20
 

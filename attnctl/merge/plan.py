@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from attnctl.db.history import Histories, History
 from attnctl.db.results import Row, disagreement
 from attnctl.merge.attempts import Joined, join, requests
-from attnctl.records import RecordError
-from attnctl.rundir import Workspace
 from attnctl.spec import ID_LENGTH
 from attnctl.values import SpecError
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import RecordError
 
 _ID = re.compile(f"[0-9a-f]{{{ID_LENGTH}}}")
 

@@ -16,8 +16,8 @@ from typing import Any
 
 from attnctl.files import made_aside, write_atomic
 from attnctl.merge.attempts import requests
-from attnctl.records import RecordError, Speed, Submission, Sweep
-from attnctl.rundir import Workspace
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import RecordError, Speed, Submission, Sweep
 
 
 @dataclass(frozen=True)

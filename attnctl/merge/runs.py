@@ -20,8 +20,8 @@ from pathlib import Path
 
 from attnctl.files import sync_folder
 from attnctl.merge.attempts import Joined
-from attnctl.records import RecordError
-from attnctl.rundir import RunDir, Workspace
+from attnctl.workspace.layout import RunDir, Workspace
+from attnctl.workspace.records import RecordError
 
 MERGED, BEFORE, JOURNAL, STAGED = ".attempts.merged", ".attempts.before", ".merged.json", ".merged"
 ASIDE = ".merge-"

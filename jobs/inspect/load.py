@@ -14,10 +14,10 @@ from attnctl import surgery
 from attnctl.backbones.places import Part
 from attnctl.backbones.trace import trace
 from attnctl.jobs.training import checkpoint
-from attnctl.rundir import Workspace
 from attnctl.sources import blame
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
+from attnctl.workspace.layout import Workspace
 
 Device = Literal["auto", "cpu", "cuda"]
 

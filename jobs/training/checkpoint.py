@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from attnctl.files import write_atomic
-from attnctl.jobs.checkpoints import COMMENT, KEPT, MARK, Name, stored
-from attnctl.rundir import RunDir
+from attnctl.workspace.checkpoints import COMMENT, KEPT, MARK, Name, stored
+from attnctl.workspace.layout import RunDir
 
 __all__ = [
     "KEPT",

@@ -18,9 +18,9 @@ import torch
 from attnctl.files import write_atomic
 from attnctl.jobs import snapshot
 from attnctl.jobs.place import Place
-from attnctl.records import Resources
-from attnctl.rundir import Incarnation, RunDir, Workspace
 from attnctl.values import SpecError
+from attnctl.workspace.layout import Incarnation, RunDir, Workspace
+from attnctl.workspace.records import Resources
 
 
 def choose_device(resources: Resources, local_rank: int) -> torch.device:

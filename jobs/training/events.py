@@ -1,4 +1,4 @@
-"""The event log of a run: one JSON object a line, appended whole by rank 0. See `attnctl.records.Event`."""
+"""The event log of a run: one JSON object a line, appended whole by rank 0. See `attnctl.workspace.records.Event`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from attnctl.jobs import space
-from attnctl.records import Event
+from attnctl.workspace.records import Event
 
 
 class EventLog:

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from attnctl.jobs.training import checkpoint
-from attnctl.rundir import Workspace
 from attnctl.values import SpecError
+from attnctl.workspace.layout import Workspace
 
 _WRAPPED = ("network", "model", "state_dict", "model_state_dict")
 """Under which a file may hold its weights."""

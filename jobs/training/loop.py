@@ -27,9 +27,9 @@ from attnctl.jobs.training.optim import learning_rate, total_steps
 from attnctl.jobs.training.pace import Cadence, Meter, Reserve, Thrift
 from attnctl.jobs.training.replicas import seed_forward, share
 from attnctl.jobs.training.signals import Signals
-from attnctl.records import Event
-from attnctl.rundir import RunDir
 from attnctl.spec import RunSpec
+from attnctl.workspace.layout import RunDir
+from attnctl.workspace.records import Event
 
 log = logging.getLogger(__name__)
 

@@ -24,9 +24,9 @@ from attnctl.jobs.training.group import Group
 from attnctl.jobs.training.loop import Surroundings, train
 from attnctl.jobs.training.optim import total_steps
 from attnctl.jobs.training.signals import Signals, outcome_of
-from attnctl.records import Event, Resources
-from attnctl.rundir import Attempt, Incarnation, RunDir, Workspace
 from attnctl.spec import RunSpec
+from attnctl.workspace.layout import Attempt, Incarnation, RunDir, Workspace
+from attnctl.workspace.records import Event, Resources
 
 log = logging.getLogger(__name__)
 

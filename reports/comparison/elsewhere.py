@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from attnctl.records import Imported
 from attnctl.reports.comparison.grouping import Place
 from attnctl.reports.comparison.metrics import COLUMNS
 from attnctl.reports.statistics import summary
 from attnctl.reports.table import Cell, Column, Row
+from attnctl.workspace.records import Imported
 
 
 def lines(

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from attnctl.db import RunRow
-from attnctl.records import Imported, Speed
 from attnctl.reports import fairness
 from attnctl.reports import speeds as bench
 from attnctl.reports.comparison import elsewhere
@@ -22,6 +21,7 @@ from attnctl.reports.report import Report, matching
 from attnctl.reports.selection import ALL, Options, ordered, with_columns
 from attnctl.reports.table import Column, Group, Row, Table
 from attnctl.spec import NO_MODULE
+from attnctl.workspace.records import Imported, Speed
 
 
 def build(

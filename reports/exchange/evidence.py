@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from attnctl import sources
-from attnctl.records import RecordError, Request
-from attnctl.rundir import Incarnation, RunDir, Workspace
 from attnctl.sources.digest import VERSION_PREFIX
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
+from attnctl.workspace.layout import Incarnation, RunDir, Workspace
+from attnctl.workspace.records import RecordError, Request
 
 Named = tuple[str, Path]
 """A file's name in the archive, and where it is."""

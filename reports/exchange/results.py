@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 
 from attnctl import backbones, datasets, models, papers
 from attnctl.papers.model import COUNTED, METRICS
-from attnctl.records import Imported
 from attnctl.reports.exchange.sheet import Line, lines
 from attnctl.values import SpecError, did_you_mean, listed
+from attnctl.workspace.records import Imported
 
 PLACES = ("table", "row", "label", "module", "model", "backbone", "dataset", "placement", "seed", "source")
 PAIR = ("column", "value")

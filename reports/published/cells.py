@@ -9,7 +9,6 @@ from decimal import Decimal
 
 from attnctl import papers
 from attnctl.papers import audit, counts, traits
-from attnctl.records import Imported
 from attnctl.reports import imported
 from attnctl.reports.published.columns import Shown, unit_of
 from attnctl.reports.published.variants import Chosen
@@ -17,6 +16,7 @@ from attnctl.reports.replicates import BEST_ON_TEST, NOT_RUN, Epoch, Metric, gai
 from attnctl.reports.statistics import Summary, gain
 from attnctl.reports.table import Cell
 from attnctl.values import SpecError
+from attnctl.workspace.records import Imported
 
 LONGEST_STATE = 40
 """Characters of a reason that stands in a cell; a longer one becomes a footnote."""

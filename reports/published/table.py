@@ -9,7 +9,6 @@ from itertools import groupby
 from attnctl import papers
 from attnctl.db import RunRow
 from attnctl.papers.runs import Cells, chosen_rows
-from attnctl.records import Imported, Speed
 from attnctl.reports import speeds as bench
 from attnctl.reports.marks import lettered
 from attnctl.reports.published.cells import Material, metric_of
@@ -23,6 +22,7 @@ from attnctl.reports.report import Report
 from attnctl.reports.selection import ALL, Options, ordered, with_columns
 from attnctl.reports.table import Group, Row, Table
 from attnctl.spec import RunSpec
+from attnctl.workspace.records import Imported, Speed
 
 Runs = Mapping[tuple[str, str], Chosen]
 """What fills a cell, by its row's name and its column's key."""

@@ -13,20 +13,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from attnctl import config, documents, records
-from attnctl.db import events as db_events
+from attnctl import config
 from attnctl.db.gather import Facts, judge, read_run
-from attnctl.jobs import history, slurm, submissions, usage
+from attnctl.jobs import history, slurm, usage
 from attnctl.jobs.commands import CommandError
 from attnctl.located import ConfigError
 from attnctl.policy import History, Rules, normalised
-from attnctl.records import Record, RecordError, read_events
 from attnctl.reports.tex import escape
-from attnctl.rundir import RunDir, Workspace
 from attnctl.spec import recipe_types
 from attnctl.state import Evidence, State, decide
 from attnctl.triage import Asked, plan
 from attnctl.values import SpecError, convert, parse_memory
+from attnctl.workspace import events as db_events
+from attnctl.workspace import records, submissions, untrusted_json
+from attnctl.workspace.layout import RunDir, Workspace
+from attnctl.workspace.records import Record, RecordError, read_events
 
 some = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -85,7 +86,7 @@ def test_bytes_of_any_kind_are_no_record(data: bytes) -> None:
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "9" * 5_000, "\ufeff{}", "\x00", "{} {}"])
 def test_json_that_cannot_be_read_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        documents.loads(text)
+        untrusted_json.loads(text)
 
 
 # -------------------------------------------------------------------------------------------------- a run's own folder

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attnctl.records import Exit, RecordError, read_events
+from attnctl.workspace.records import Exit, RecordError, read_events
 
 
 @given(st.builds(Exit, rank=st.integers(0, 99), at=st.floats(0, 1e10), outcome=st.text(), message=st.text()))

@@ -6,8 +6,8 @@ import pytest
 
 from attnctl.files import write_atomic
 from attnctl.grid import Axes, expand
-from attnctl.records import Observed, RecordError, Sweep
-from attnctl.rundir import Workspace
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Observed, RecordError, Sweep
 
 SPEC = expand(Axes(modules=("ela",))).specs[0]
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attnctl.records import Cancel, Exit, Observed
 from attnctl.state import ABSENT, OUTCOMES, SCHEDULER_WORDS, Evidence, State, decide
+from attnctl.workspace.records import Cancel, Exit, Observed
 
 
 def said(*words, reason="", exit_code=""):

@@ -13,7 +13,7 @@ from attnctl.config import find
 from attnctl.files import create_exclusive
 from attnctl.grid import Axes
 from attnctl.jobs.submit import submit
-from attnctl.records import Resources, Sweep
+from attnctl.workspace.records import Resources, Sweep
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from typing import Any
 from attnctl import grid
 from attnctl.files import write_atomic
 from attnctl.grid import Axes
-from attnctl.records import Exit, Request, Submission, Sweep
-from attnctl.rundir import Workspace
 from attnctl.spec import RunSpec
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Exit, Request, Submission, Sweep
 
 NOW = 1_700_000_000.0
 

@@ -11,8 +11,8 @@ from typing import Any
 from attnctl.config import Config, find
 from attnctl.files import write_atomic
 from attnctl.grid import Axes, expand
-from attnctl.records import Exit, Observed, Request, Resources, Submission, Sweep
 from attnctl.spec import RunSpec
+from attnctl.workspace.records import Exit, Observed, Request, Resources, Submission, Sweep
 
 STEPS = 40
 

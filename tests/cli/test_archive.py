@@ -20,9 +20,9 @@ from attnctl.files import write_atomic
 from attnctl.grid import Axes, expand
 from attnctl.papers import load
 from attnctl.papers.runs import Overrides, cells_of
-from attnctl.records import Sweep
 from attnctl.reports.exchange import again
-from attnctl.rundir import Workspace
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Sweep
 
 
 @pytest.fixture

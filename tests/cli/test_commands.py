@@ -15,7 +15,7 @@ from cli_run import Run, listing
 from attnctl import __version__, attention, backbones, datasets, recipes
 from attnctl.cli import complete, context, errors, output, without_globals
 from attnctl.config import TEMPLATE
-from attnctl.records import RecordError
+from attnctl.workspace.records import RecordError
 
 
 def test_version_and_help(attnctl: Run, folder: Path) -> None:

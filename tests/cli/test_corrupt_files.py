@@ -14,8 +14,8 @@ from cli_run import Result, Run
 from past_runs import Past, left
 
 from attnctl.files import write_atomic
-from attnctl.records import Cancel, Notice
 from attnctl.spec import RunSpec
+from attnctl.workspace.records import Cancel, Notice
 
 
 @dataclass(frozen=True)

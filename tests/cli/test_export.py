@@ -17,7 +17,7 @@ from exchange_cases import NOW, events, spec, wandb_records, write_attempt
 
 from attnctl.cli import export as command
 from attnctl.db import open_index
-from attnctl.rundir import Workspace
+from attnctl.workspace.layout import Workspace
 
 Values = dict[tuple[str, int, str], float]
 

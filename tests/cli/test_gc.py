@@ -15,10 +15,10 @@ from cli_run import Run, listing
 from past_runs import Past, left
 
 from attnctl.files import write_atomic
-from attnctl.jobs import checkpoints
 from attnctl.jobs.notify import after_run
 from attnctl.jobs.training import checkpoint
 from attnctl.spec import RunSpec
+from attnctl.workspace import checkpoints
 
 
 @pytest.fixture

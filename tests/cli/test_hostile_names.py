@@ -15,9 +15,9 @@ from attnctl.config import Config
 from attnctl.files import write_atomic
 from attnctl.jobs import guard
 from attnctl.jobs.script import compose
-from attnctl.records import Request, Resources, Submission, Sweep
-from attnctl.rundir import Workspace
 from attnctl.values import SpecError
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Request, Resources, Submission, Sweep
 
 NAMES = {
     "spaces": "a  b ",

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from cli_run import Run, listing
 
-from attnctl.records import Imported, RecordError
-from attnctl.rundir import Workspace
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Imported, RecordError
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from cli_run import Run, listing
 
 from attnctl import backbones
 from attnctl.papers.runs import Overrides
-from attnctl.records import read_events
-from attnctl.rundir import Workspace
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import read_events
 
 SMALL = ["--epochs", "1", "--batch", "256", "--norm-batch", "64", "--input-size", "8"]
 

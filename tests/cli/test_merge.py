@@ -20,8 +20,8 @@ from attnctl import merge as merging
 from attnctl.db import open_index
 from attnctl.db.history import Histories
 from attnctl.files import write_atomic
-from attnctl.records import Exit, Speed, Submission, Sweep
-from attnctl.rundir import Workspace
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Exit, Speed, Submission, Sweep
 
 
 @pytest.fixture
@@ -326,7 +326,7 @@ _KILLED = """
 import os, shutil, sys
 from pathlib import Path
 from attnctl import merge as merging
-from attnctl.rundir import Workspace
+from attnctl.workspace.layout import Workspace
 
 here, there, place = map(Path, sys.argv[1:])
 CHANGES = {"os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.link", "shutil.copyfile", "open"}

@@ -18,7 +18,7 @@ from attnctl.config import find
 from attnctl.grid import Axes
 from attnctl.jobs import here
 from attnctl.jobs.submit import submit
-from attnctl.records import Resources
+from attnctl.workspace.records import Resources
 
 TINY = ("--epochs", "1", "--input-size", "8", "--batch", "256", "--norm-batch", "256")
 OVERRIDES = {"epochs": ("1",), "input_size": ("8",), "batch": ("256",), "norm_batch": ("256",)}

@@ -16,7 +16,7 @@ from attnctl.files import write_atomic
 from attnctl.grid import Axes, expand
 from attnctl.jobs.training import checkpoint
 from attnctl.jobs.training.session import build
-from attnctl.rundir import Workspace
+from attnctl.workspace.layout import Workspace
 
 MODELS = {
     "ssdlite320": ("mobilenet_v2", "digits-det"),

@@ -15,9 +15,9 @@ from attnctl import config as settings
 from attnctl.grid import Axes, expand
 from attnctl.jobs import guard, snapshot
 from attnctl.jobs.script import compose
-from attnctl.jobs.submissions import change
 from attnctl.jobs.submit import submit
-from attnctl.records import Resources
+from attnctl.workspace.records import Resources
+from attnctl.workspace.submissions import change
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from past_runs import Past, left
 
 from attnctl.cli.again import Given, shape
 from attnctl.policy import Action, Decision
-from attnctl.records import Request, read_events
+from attnctl.workspace.records import Request, read_events
 
 GATE = '''
 import os

@@ -22,9 +22,9 @@ from attnctl.cli.options import Dynamic, split
 from attnctl.config import find
 from attnctl.files import write_atomic
 from attnctl.grid import Axes
-from attnctl.records import Exit
-from attnctl.rundir import Workspace
 from attnctl.values import SpecError
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Exit
 
 SMALL = ("--epochs", "1", "--batch", "256", "--norm-batch", "128", "--run-on", "here")
 

@@ -13,9 +13,9 @@ from attnctl.cli import sweeps, tables
 from attnctl.cli.sweeps import OfPaper
 from attnctl.db import open_index
 from attnctl.papers.runs import Overrides
-from attnctl.records import Sweep
-from attnctl.rundir import Workspace
 from attnctl.values import SpecError
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Sweep
 
 SMALL = ("--dataset", "digits", "--epochs", "1", "--batch", "256", "--norm-batch", "128", "--run-on", "here")
 TINY = (*SMALL, "--backbone", "resnet20", "--placement", "block")

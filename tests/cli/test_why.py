@@ -12,8 +12,8 @@ from past_runs import Past, left
 from attnctl.files import write_atomic
 from attnctl.jobs.history import nodes, read_log
 from attnctl.jobs.usage import read
-from attnctl.records import Cancel, Resources
-from attnctl.rundir import Incarnation
+from attnctl.workspace.layout import Incarnation
+from attnctl.workspace.records import Cancel, Resources
 
 
 @pytest.fixture

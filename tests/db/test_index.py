@@ -12,10 +12,10 @@ import written
 import attnctl
 from attnctl.db import PaperSweep, open_index
 from attnctl.files import write_atomic
-from attnctl.records import Placed, Submission, Sweep
-from attnctl.rundir import Workspace
 from attnctl.state import State
 from attnctl.values import SpecError
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Placed, Submission, Sweep
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_the_scheduler_is_asked_about_what_is_under_way_or_may_come_back(workspa
 COUNT = """
 import sys
 from pathlib import Path
-from attnctl.rundir import Workspace
+from attnctl.workspace.layout import Workspace
 from attnctl.db import PaperSweep, open_index
 touched = []
 def hook(event, arguments):

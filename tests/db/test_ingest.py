@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from attnctl.db import open_index, rebuild
-from attnctl.rundir import Workspace
 from attnctl.state import State
+from attnctl.workspace.layout import Workspace
 
 RUN = written.specs()[0]
 
@@ -272,7 +272,7 @@ def test_any_split_into_increments_gives_the_rows_of_a_rebuild(tmp_path_factory,
 
 
 def test_a_log_is_read_in_blocks(workspace, monkeypatch):
-    monkeypatch.setattr("attnctl.db.events.BLOCK", 37)
+    monkeypatch.setattr("attnctl.workspace.events.BLOCK", 37)
     events = [written.metrics_event(epoch, float(epoch)) for epoch in range(1, 30)]
     written.append(workspace, RUN.id, events)
     _, blocks = refreshed(workspace)

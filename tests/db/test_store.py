@@ -13,7 +13,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from attnctl.db import open_index, schema
 from attnctl.db.place import file_system, location, of_mount
 from attnctl.db.store import VERSION, StoreError, open_store
-from attnctl.rundir import Workspace
+from attnctl.workspace.layout import Workspace
 
 GOLDEN = "14b9bb72ebc4085b"
 
@@ -137,7 +137,7 @@ def test_an_ingestion_that_is_killed_is_taken_up_again(tmp_path):
     for spec in runs:
         written.finish(workspace, spec.id)
     code = (
-        "import os, sys; from pathlib import Path; from attnctl.rundir import Workspace; import attnctl.db.ingest as i\n"
+        "import os, sys; from pathlib import Path; from attnctl.workspace.layout import Workspace; import attnctl.db.ingest as i\n"
         "from attnctl.db import open_index\nkept = i._write\n"
         "def write(connection, batch):\n    write.count += 1\n    kept(connection, batch)\n"
         "    if write.count == 2: os._exit(9)\n"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from attnctl.files import create_exclusive, write_atomic
 from attnctl.grid import Axes, expand
-from attnctl.records import Cancel, Exit, Observed, Request, Resources, Submission, Sweep
-from attnctl.rundir import Workspace
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Cancel, Exit, Observed, Request, Resources, Submission, Sweep
 
 NOW = 1_700_000_000.0
 

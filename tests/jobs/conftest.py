@@ -7,8 +7,8 @@ import pytest
 
 from attnctl.config import Config
 from attnctl.grid import Axes, expand
-from attnctl.rundir import Workspace
 from attnctl.spec import RunSpec
+from attnctl.workspace.layout import Workspace
 
 
 @pytest.fixture

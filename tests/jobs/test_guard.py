@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from attnctl.config import Config
-from attnctl.jobs import evidence, guard, here, submissions
+from attnctl.jobs import evidence, guard, here
 from attnctl.jobs.submit import submit
-from attnctl.records import Exit, Resources
 from attnctl.spec import RunSpec
 from attnctl.state import State
+from attnctl.workspace import submissions
+from attnctl.workspace.records import Exit, Resources
 
 Specs = Callable[[int], list[RunSpec]]
 TAG = "attnctl-x"

@@ -15,16 +15,17 @@ import psutil
 import pytest
 
 from attnctl.config import Config
-from attnctl.jobs import evidence, here, machine, submissions
+from attnctl.jobs import evidence, here, machine
 from attnctl.jobs.cancel import cancel
 from attnctl.jobs.here import Progress
 from attnctl.jobs.observe import observe, workers
 from attnctl.jobs.submit import submit
-from attnctl.records import Placed, Request, Resources
-from attnctl.rundir import Attempt
 from attnctl.spec import RunSpec
 from attnctl.state import State, Verdict
 from attnctl.values import SpecError
+from attnctl.workspace import submissions
+from attnctl.workspace.layout import Attempt
+from attnctl.workspace.records import Placed, Request, Resources
 
 Specs = Callable[[int], list[RunSpec]]
 CONTEXT = multiprocessing.get_context("spawn")  # a process of its own has not imported what these tests have

@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 
 from attnctl.config import Config
-from attnctl.jobs import commands, evidence, slurm, submissions
+from attnctl.jobs import commands, evidence, slurm
 from attnctl.jobs.observe import ABSENT_APART, observe
 from attnctl.jobs.release import release
 from attnctl.jobs.slurm import Absent, Known
 from attnctl.jobs.submit import submit
-from attnctl.records import Placed, Request, Resources
-from attnctl.rundir import Workspace
 from attnctl.spec import RunSpec
 from attnctl.state import Verdict
+from attnctl.workspace import submissions
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Placed, Request, Resources
 
 Specs = Callable[[int], list[RunSpec]]
 CONFIGURATION = "ClusterName = test\nSLURM_VERSION = 22.05\nMaxArraySize = 1001\nAccountingStorageType = {kind}\n"

@@ -8,9 +8,9 @@ import pytest
 from attnctl.config import Config, SlurmOptions
 from attnctl.jobs import snapshot
 from attnctl.jobs.script import compose
-from attnctl.records import Resources
-from attnctl.rundir import Workspace
 from attnctl.values import SpecError
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Resources
 
 OPTIONS = SlurmOptions(
     partition="gpu",
@@ -113,7 +113,7 @@ def test_a_value_that_would_end_its_line_is_refused(options: SlurmOptions) -> No
 def test_composing_needs_no_torch_and_no_slurm(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from attnctl.config import Config, SlurmOptions;"
-        "from attnctl.records import Resources; from attnctl.rundir import Workspace; from attnctl.jobs.submit import compose;"
+        "from attnctl.workspace.records import Resources; from attnctl.workspace.layout import Workspace; from attnctl.jobs.submit import compose;"
         "import attnctl.jobs.observe, attnctl.jobs.here, attnctl.jobs.cancel, attnctl.jobs.probe;"
         "compose(Config(workspace=Workspace(Path('/w'))), SlurmOptions(), Resources(), 1, 't');"
         "assert 'torch' not in sys.modules"

@@ -13,8 +13,8 @@ import pytest
 
 import attnctl
 from attnctl.jobs import snapshot
-from attnctl.rundir import Workspace
 from attnctl.values import SpecError
+from attnctl.workspace.layout import Workspace
 
 TREE = Path(attnctl.__file__).parents[1]
 
@@ -53,7 +53,7 @@ def test_a_job_runs_what_was_kept_or_nothing(workspace: Workspace) -> None:
     environ = os.environ | {"PYTHONPATH": str(TREE)}
     done = subprocess.run(["bash", "-c", script], env=environ, capture_output=True, text=True, check=True)
     assert done.stdout.count(str(snapshot.folder(workspace, code))) == 2
-    look = "import os, sys\nfrom pathlib import Path\nfrom attnctl.rundir import Workspace\nfrom attnctl.jobs import snapshot\n"
+    look = "import os, sys\nfrom pathlib import Path\nfrom attnctl.workspace.layout import Workspace\nfrom attnctl.jobs import snapshot\n"
     look += "from attnctl.values import SpecError\ntry: snapshot.check(Workspace(Path(sys.argv[1])), os.environ)\n"
     look += "except SpecError as error: print(error)\n"
     command = [sys.executable, "-P", "-c", look, str(workspace.root)]

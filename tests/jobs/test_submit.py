@@ -12,14 +12,14 @@ import pytest
 
 from attnctl.config import Config
 from attnctl.files import write_atomic
-from attnctl.jobs import submissions
 from attnctl.jobs.adopt import close_orphan
 from attnctl.jobs.reserve import reserve
 from attnctl.jobs.submit import SubmitError, submit
-from attnctl.records import Exit, RecordError, Request, Resources, Submission
-from attnctl.rundir import Workspace
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
+from attnctl.workspace import submissions
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Exit, RecordError, Request, Resources, Submission
 
 Specs = Callable[[int], list[RunSpec]]
 

@@ -8,7 +8,7 @@ from attnctl.db import open_index
 from attnctl.files import write_atomic
 from attnctl.papers.model import METRICS
 from attnctl.papers.runs import Overrides, cells_of
-from attnctl.records import Exit, Request, Resources, Sweep
+from attnctl.workspace.records import Exit, Request, Resources, Sweep
 
 NOW = 1_700_000_000.0
 

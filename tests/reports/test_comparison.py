@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report_rows import rows
 
-from attnctl.records import Imported
 from attnctl.reports import comparison
 from attnctl.reports.selection import Options
 from attnctl.reports.table import Cell
+from attnctl.workspace.records import Imported
 
 
 def cell(table, header, column="top1"):

@@ -10,7 +10,7 @@ from report_workspace import table as named
 from attnctl.db import open_index
 from attnctl.reports import comparison, published
 from attnctl.reports.table import all_rows
-from attnctl.rundir import Workspace
+from attnctl.workspace.layout import Workspace
 
 EAN2 = named("ean:2")
 NAMES = ("ResNet50", "ResNet50+SE", "ResNet50+SA")

@@ -8,8 +8,8 @@ from report_workspace import table as named
 
 from attnctl.db import open_index, rebuild
 from attnctl.reports import lock, published
-from attnctl.rundir import Workspace
 from attnctl.values import SpecError
+from attnctl.workspace.layout import Workspace
 
 EAN2 = named("ean:2")
 REQUEST = {"--table": "ean:2", "--columns": "top1"}

@@ -8,8 +8,8 @@ from report_workspace import NOW, cells, families, specs, train
 from report_workspace import table as named
 
 from attnctl.reports import provenance, published
-from attnctl.rundir import Workspace
 from attnctl.values import SpecError
+from attnctl.workspace.layout import Workspace
 
 EAN2 = named("ean:2")
 

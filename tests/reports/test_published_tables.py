@@ -9,12 +9,12 @@ from report_workspace import cells, families, footnotes, line, request, specs, t
 from report_workspace import table as named
 
 from attnctl import papers
-from attnctl.records import Imported, Speed
 from attnctl.reports import published
 from attnctl.reports.selection import Options
 from attnctl.reports.table import Table, all_rows
-from attnctl.rundir import Workspace
 from attnctl.values import SpecError
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Imported, Speed
 
 TABLES = [table for name in papers.names() for table in papers.load(name).tables.values()]
 EAN2 = named("ean:2")

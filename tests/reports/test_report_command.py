@@ -12,9 +12,9 @@ from attnctl.cli.report import FORMATS
 from attnctl.files import write_atomic
 from attnctl.grid import Axes, expand
 from attnctl.papers.runs import Overrides
-from attnctl.records import Sweep
 from attnctl.reports import formats
-from attnctl.rundir import Workspace
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Sweep
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ import dataclasses
 from report_rows import rows
 
 from attnctl.files import write_atomic
-from attnctl.records import Speed
 from attnctl.reports import comparison
 from attnctl.reports.speeds import of_runs
-from attnctl.rundir import Workspace
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Speed
 
 PLAIN = Speed(
     at=1.0,

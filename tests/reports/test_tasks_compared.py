@@ -5,11 +5,11 @@ from report_workspace import NOW, footnotes, line, train
 
 from attnctl.db import open_index
 from attnctl.grid import Axes, expand
-from attnctl.records import Imported, Speed
 from attnctl.reports import comparison
 from attnctl.reports.exchange import again, results
 from attnctl.reports.selection import Options
-from attnctl.rundir import Workspace
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Imported, Speed
 
 
 def specs_of(model, backbone, dataset, modules=("none", "se"), seeds=("0", "1")):

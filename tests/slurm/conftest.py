@@ -11,9 +11,9 @@ from real_cluster import Cluster
 
 from attnctl.config import Config
 from attnctl.grid import Axes, expand
-from attnctl.jobs import submissions
-from attnctl.rundir import Workspace
 from attnctl.spec import RunSpec
+from attnctl.workspace import submissions
+from attnctl.workspace.layout import Workspace
 
 ENVIRONMENT = Path(__file__).parents[2] / ".slurm" / "env.sh"
 SMALL = {"epochs": ("1",), "batch": ("128",), "norm_batch": ("32",)}

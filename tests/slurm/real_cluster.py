@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable
 
 from attnctl.config import Config
-from attnctl.jobs import evidence, observe, submissions
+from attnctl.jobs import evidence, observe
 from attnctl.jobs.submit import Submitted, submit
-from attnctl.records import Placed, Request, Resources
-from attnctl.rundir import Attempt
 from attnctl.spec import RunSpec
 from attnctl.state import Verdict
+from attnctl.workspace import submissions
+from attnctl.workspace.layout import Attempt
+from attnctl.workspace.records import Placed, Request, Resources
 
 PATIENCE = 300.0
 """Seconds for what surely comes, on a machine however busy."""

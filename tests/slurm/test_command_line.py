@@ -8,7 +8,7 @@ import pytest
 from real_cluster import Cluster
 
 from attnctl.cli import main
-from attnctl.records import Submission
+from attnctl.workspace.records import Submission
 
 SMALL = ["--epochs", "1", "--batch", "128", "--norm-batch", "32", "--input-size", "8"]
 CPUS = ["--gpus-per-node", "0", "--time", "5"]

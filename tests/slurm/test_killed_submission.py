@@ -18,11 +18,12 @@ from attnctl.cli import main
 from attnctl.config import Config, SlurmOptions
 from attnctl.files import write_atomic
 from attnctl.grid import Axes, expand
-from attnctl.jobs import snapshot, submissions
+from attnctl.jobs import snapshot
 from attnctl.jobs.adopt import SBATCH_TIMEOUT
 from attnctl.jobs.submit import submit
-from attnctl.records import Exit, Request, Resources, Submission
-from attnctl.rundir import Workspace
+from attnctl.workspace import submissions
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Exit, Request, Resources, Submission
 
 pytestmark = pytest.mark.slurm
 

@@ -14,7 +14,7 @@ import pytest
 from real_cluster import PATIENCE, Cluster, slurm, wait
 
 from attnctl.cli import main
-from attnctl.records import Submission, read_events
+from attnctl.workspace.records import Submission, read_events
 
 pytestmark = pytest.mark.slurm
 

@@ -16,16 +16,17 @@ from real_cluster import Cluster, slurm
 
 from attnctl.config import SlurmOptions
 from attnctl.files import write_atomic
-from attnctl.jobs import adopt, observe, submissions
+from attnctl.jobs import adopt, observe
 from attnctl.jobs import slurm as scheduler
 from attnctl.jobs.adopt import NEVER
 from attnctl.jobs.cancel import cancel
 from attnctl.jobs.commands import SlurmUnavailable
 from attnctl.jobs.slurm import Absent, Known, Unavailable
 from attnctl.jobs.submit import SubmitError, Submitted, submit
-from attnctl.records import Placed, Resources, Submission
 from attnctl.spec import RunSpec
 from attnctl.state import ABSENT
+from attnctl.workspace import submissions
+from attnctl.workspace.records import Placed, Resources, Submission
 
 pytestmark = pytest.mark.slurm
 Specs = Callable[..., list[RunSpec]]

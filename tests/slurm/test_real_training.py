@@ -14,9 +14,9 @@ from attnctl.config import Config
 from attnctl.jobs import probe
 from attnctl.jobs.cancel import cancel
 from attnctl.jobs.submit import Submitted
-from attnctl.records import Resources, read_events
-from attnctl.rundir import Incarnation, Workspace
 from attnctl.spec import RunSpec
+from attnctl.workspace.layout import Incarnation, Workspace
+from attnctl.workspace.records import Resources, read_events
 
 pytestmark = pytest.mark.slurm
 Specs = Callable[..., list[RunSpec]]

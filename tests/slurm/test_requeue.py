@@ -11,7 +11,7 @@ from test_real_training import LONG, TINY, Specs, incarnation, started
 from attnctl.cli import main
 from attnctl.config import read
 from attnctl.jobs.submit import Submitted
-from attnctl.records import Resources, read_events
+from attnctl.workspace.records import Resources, read_events
 
 pytestmark = pytest.mark.slurm
 

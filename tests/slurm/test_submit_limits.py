@@ -15,10 +15,10 @@ from real_cluster import Cluster, slurm
 
 from attnctl.cli import main
 from attnctl.config import SlurmOptions
-from attnctl.jobs import submissions
 from attnctl.jobs.submit import SubmitError, Submitted, submit
-from attnctl.records import Resources
 from attnctl.spec import RunSpec
+from attnctl.workspace import submissions
+from attnctl.workspace.records import Resources
 
 pytestmark = pytest.mark.slurm
 Specs = Callable[..., list[RunSpec]]

@@ -17,7 +17,7 @@ import psutil
 from cluster import controller, daemon, node_up, slurm, start_slurmctld, start_slurmd, throttle, until
 from harness import MINUTES, Live, Storm
 
-from attnctl.jobs.checkpoints import stored
+from attnctl.workspace.checkpoints import stored
 
 Met = tuple[list[str], str] | None
 FILLER = "filler"

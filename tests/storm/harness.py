@@ -19,8 +19,8 @@ from typing import Any
 import psutil
 
 from attnctl.files import write_atomic
-from attnctl.records import Event, Submission, read_events
-from attnctl.rundir import Incarnation, Workspace
+from attnctl.workspace.layout import Incarnation, Workspace
+from attnctl.workspace.records import Event, Submission, read_events
 
 SHIM = Path(__file__).parent / "shim"
 RECIPE = ["--batch", "128", "--input-size", "8", "--gpus-per-node", "0"]

@@ -15,8 +15,8 @@ import torch
 from cluster import until
 from harness import Hit, Sweep, queued
 
-from attnctl.jobs.checkpoints import stored
-from attnctl.records import Event, read_events
+from attnctl.workspace.checkpoints import stored
+from attnctl.workspace.records import Event, read_events
 
 Token = tuple[int, int]
 MOST = 1.3

@@ -9,8 +9,8 @@ from torchvision.ops import box_iou
 from attnctl import backbones, surgery
 from attnctl.jobs.training import initial
 from attnctl.models.yolox_nano import build, paired_iou
-from attnctl.rundir import Workspace
 from attnctl.values import SpecError
+from attnctl.workspace.layout import Workspace
 
 NAMES = Path(__file__).with_name("yolox_nano_names.txt")
 """The convolutions and the norms' scales of the official file for COCO, with their shapes."""

@@ -17,8 +17,8 @@ from attnctl.jobs.inspect.load import Trained, load
 from attnctl.jobs.training.group import Group
 from attnctl.jobs.training.loop import Surroundings, train
 from attnctl.jobs.training.session import build
-from attnctl.rundir import Workspace
 from attnctl.spec import RunSpec
+from attnctl.workspace.layout import Workspace
 
 TINY = {"epochs": ("1",), "batch": ("32",), "norm_batch": ("32",), "input_size": ("16",), "lr": ("0.02",)}
 

@@ -14,8 +14,8 @@ from attnctl.jobs.tasks import Arithmetic
 from attnctl.jobs.tasks.classify import Classify
 from attnctl.jobs.training import checkpoint, evaluation
 from attnctl.jobs.training.group import Group
-from attnctl.rundir import Workspace
 from attnctl.values import SpecError
+from attnctl.workspace.layout import Workspace
 
 
 def test_a_network_built_again_evaluates_to_what_its_training_said(trained, workspace):

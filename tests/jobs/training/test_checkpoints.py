@@ -7,7 +7,7 @@ import torch
 
 from attnctl.jobs.training import checkpoint
 from attnctl.jobs.training.checkpoint import CheckpointError, Name
-from attnctl.rundir import RunDir
+from attnctl.workspace.layout import RunDir
 
 STATE = {"network": {"w": torch.arange(6.0).reshape(2, 3)}, "evaluated": 1, "best": {"top1": 50.0}}
 

@@ -15,9 +15,9 @@ from attnctl import backbones, models, surgery
 from attnctl.jobs.training import initial, norms
 from attnctl.jobs.training.group import Group
 from attnctl.models.scales import rescale
-from attnctl.rundir import Workspace
 from attnctl.spec import Recipe
 from attnctl.values import SpecError
+from attnctl.workspace.layout import Workspace
 
 
 def body(module: str = "") -> nn.Module:

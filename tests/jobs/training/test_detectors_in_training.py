@@ -18,9 +18,9 @@ from attnctl.jobs.training.failure import Diverged
 from attnctl.jobs.training.group import Group
 from attnctl.jobs.training.loop import Surroundings, train
 from attnctl.jobs.training.signals import Signals
-from attnctl.records import read_events
-from attnctl.rundir import RunDir
 from attnctl.spec import RunSpec
+from attnctl.workspace.layout import RunDir
+from attnctl.workspace.records import read_events
 
 TASKS = ("detect", "instance", "segment")
 METRICS = {"detect": "ap", "instance": "mask_ap", "segment": "miou"}

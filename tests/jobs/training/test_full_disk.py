@@ -13,8 +13,8 @@ from training_workers import Mischief, Run, events, exit_codes, logs, make_spec,
 from attnctl.jobs import space
 from attnctl.jobs.training.events import EventLog
 from attnctl.jobs.training.failure import classify
-from attnctl.records import Event, Observed, read_events
 from attnctl.state import Evidence, State, decide
+from attnctl.workspace.records import Event, Observed, read_events
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ from attnctl.jobs.data import open_data
 from attnctl.jobs.training.events import EventLog
 from attnctl.jobs.training.group import Group
 from attnctl.jobs.training.loop import Surroundings, train
-from attnctl.records import read_events
-from attnctl.rundir import Workspace
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import read_events
 
 GOLDEN = Path(__file__).with_name("golden.json")
 STEPS = {"epochs": ("1",), "batch": ("32",), "norm_batch": ("16",), "input_size": ("16",), "lr": ("0.01",)}

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from attnctl.jobs.checkpoints import COMMENT, MARK, Name
 from attnctl.jobs.training import checkpoint
 from attnctl.jobs.training.checkpoint import CheckpointError
-from attnctl.rundir import RunDir, Workspace
+from attnctl.workspace.checkpoints import COMMENT, MARK, Name
+from attnctl.workspace.layout import RunDir, Workspace
 
 
 class Code:

@@ -16,8 +16,8 @@ from attnctl import attention, surgery
 from attnctl.jobs.training import checkpoint
 from attnctl.jobs.training.group import Group
 from attnctl.jobs.training.loop import Surroundings, train
-from attnctl.rundir import RunDir
 from attnctl.spec import RunSpec
+from attnctl.workspace.layout import RunDir
 
 PENALTY = 0.125
 

@@ -23,9 +23,9 @@ from attnctl.jobs.data import open_data
 from attnctl.jobs.training.events import EventLog
 from attnctl.jobs.training.group import Group
 from attnctl.jobs.training.loop import Surroundings, train
-from attnctl.records import read_events
-from attnctl.rundir import RunDir
 from attnctl.spec import RunSpec
+from attnctl.workspace.layout import RunDir
+from attnctl.workspace.records import read_events
 
 IMAGES = 2
 LEAST = 80

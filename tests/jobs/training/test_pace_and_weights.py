@@ -15,9 +15,9 @@ from attnctl.jobs.training.optim import AveragedWeights, learning_rate, optimize
 from attnctl.jobs.training.pace import INTERVAL, Cadence, Meter
 from attnctl.jobs.training.replicas import share
 from attnctl.jobs.training.signals import outcome_of
-from attnctl.records import Resources
 from attnctl.spec import Recipe
 from attnctl.values import Scalar, SpecError
+from attnctl.workspace.records import Resources
 
 
 def recipe(**overrides: Scalar) -> Recipe:

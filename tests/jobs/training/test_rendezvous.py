@@ -10,8 +10,8 @@ import pytest
 from attnctl.files import write_atomic
 from attnctl.jobs.place import Place
 from attnctl.jobs.rendezvous import Address, RendezvousError, meet
-from attnctl.rundir import Incarnation
 from attnctl.values import SpecError
+from attnctl.workspace.layout import Incarnation
 
 
 def place(rank: int, world: int) -> Place:

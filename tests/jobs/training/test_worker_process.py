@@ -12,8 +12,8 @@ from pathlib import Path
 from training_workers import Mischief, Run, events, exit_codes, logs, make_spec, outcomes, wait_until
 
 from attnctl.files import write_atomic
-from attnctl.records import Exit, Submission
 from attnctl.state import Evidence, State, blamed, decide
+from attnctl.workspace.records import Exit, Submission
 
 
 def test_the_command_trains_a_run_and_leaves_its_records(tmp_path: Path) -> None:

@@ -20,9 +20,9 @@ from attnctl.jobs.training.evaluation import evaluate
 from attnctl.jobs.training.events import EventLog
 from attnctl.jobs.training.group import Group
 from attnctl.jobs.training.loop import Surroundings, train
-from attnctl.records import read_events
-from attnctl.rundir import RunDir
 from attnctl.spec import RunSpec
+from attnctl.workspace.layout import RunDir
+from attnctl.workspace.records import read_events
 
 CLASSES, SAMPLES, TESTED = 4, 40, 23
 

@@ -23,10 +23,10 @@ from typing import Any, ClassVar
 
 from attnctl import attention, backbones, datasets, recipes
 from attnctl.files import write_atomic
-from attnctl.records import Request, Resources, Submission, read_events
-from attnctl.rundir import Incarnation, RunDir, Workspace
 from attnctl.spec import LOOP_VERSION, NO_MODULE, RunSpec, Versions
 from attnctl.values import Scalar
+from attnctl.workspace.layout import Incarnation, RunDir, Workspace
+from attnctl.workspace.records import Request, Resources, Submission, read_events
 
 TINY: dict[str, Scalar] = {"batch": 256, "norm_batch": 64, "epochs": 2, "warmup_epochs": 0.5, "input_size": 8}
 

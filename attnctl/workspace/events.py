@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from attnctl import documents
-from attnctl.records import Event, read_events
+from attnctl.workspace import untrusted_json
+from attnctl.workspace.records import Event, read_events
 
 BLOCK = 1 << 23
 """Bytes of a log read at once."""
@@ -80,7 +80,7 @@ def _events(data: bytes) -> Iterator[dict[str, Any]]:
     lines = data.split(b"\n")
     lines.pop()
     try:
-        found = documents.loads(b"[" + b",".join(lines) + b"]")
+        found = untrusted_json.loads(b"[" + b",".join(lines) + b"]")
     except ValueError:
         found = []
     if len(found) != len(lines):

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from attnctl import documents
 from attnctl.files import create_exclusive, sync_folder, write_atomic
-from attnctl.records import RecordError, Submission
-from attnctl.rundir import Workspace
+from attnctl.workspace import untrusted_json
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import RecordError, Submission
 
 _HEAD = 16384  # bytes; the longest part, the scheduler's words, is cut at 1000 characters
 _BODY = b', "script": '  # inside a JSON string the quotes would be escaped
@@ -44,7 +44,7 @@ def head(path: Path) -> Head | None:
         return None
     document = _decode(data.partition(_BODY)[0], path)
     try:
-        return Head(**(documents.values(Head, document) | {"tag": path.stem}))
+        return Head(**(untrusted_json.values(Head, document) | {"tag": path.stem}))
     except (ValueError, TypeError) as error:
         raise RecordError(f"{path} is not a Submission record: {error}") from error
 
@@ -81,7 +81,7 @@ def change(workspace: Workspace, tag: str, **values: Any) -> None:
 
 def _decode(start: bytes, path: Path) -> dict[str, Any]:
     try:
-        document = documents.loads(start + b"}")
+        document = untrusted_json.loads(start + b"}")
     except ValueError as error:
         raise RecordError(f"{path} is not a Submission record: {error}") from error
     if not isinstance(document, dict):

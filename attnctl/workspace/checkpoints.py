@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from attnctl.rundir import RunDir
+from attnctl.workspace.layout import RunDir
 
 KEPT = 2
 """Checkpoints that stay while a run goes on: the newest, and one to fall back to."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
-from attnctl import documents
-from attnctl.documents import RecordError as RecordError
+from attnctl.workspace import untrusted_json
+from attnctl.workspace.untrusted_json import RecordError as RecordError
 
 Where = Literal["slurm", "here"]
 
@@ -29,14 +29,14 @@ class Record:
     def decode(cls, data: bytes | str, source: object = "record") -> Self:
         """The record that `encode` gave; raises RecordError naming `source`."""
         try:
-            return cls(**documents.values(cls, documents.loads(data)))
+            return cls(**untrusted_json.values(cls, untrusted_json.loads(data)))
         except (ValueError, TypeError) as error:
             raise RecordError(f"{source} is not a {cls.__name__} record: {error}") from error
 
     @classmethod
     def read(cls, path: Path) -> Self | None:
         """The record in `path`, or None when there is none; raises RecordError."""
-        data = documents.content(path)
+        data = untrusted_json.content(path)
         return cls.decode(data, path) if data is not None else None
 
 
@@ -292,6 +292,6 @@ def read_events(data: bytes) -> Iterator[dict[str, Any]]:
     """The events in a piece of events.jsonl; a torn or foreign line is left out, as a killed writer leaves one."""
     for line in data.splitlines():
         with contextlib.suppress(ValueError):
-            event = documents.loads(line)
+            event = untrusted_json.loads(line)
             if isinstance(event, dict) and isinstance(event.get("kind"), str):
                 yield event

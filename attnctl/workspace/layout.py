@@ -1,4 +1,4 @@
-"""The workspace on disk: where each file lies. The types in `attnctl.records` are in them.
+"""The workspace on disk: where each file lies. The types in `attnctl.workspace.records` are in them.
 
 Jobs write these files and the database is an index of them, so the directories alone are the truth:
 
@@ -36,9 +36,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from attnctl import documents
-from attnctl.records import Exit, Imported, ImportedFile, Observed, Record, RecordError, Speed
 from attnctl.spec import RunSpec
+from attnctl.workspace import untrusted_json
+from attnctl.workspace.records import Exit, Imported, ImportedFile, Observed, Record, RecordError, Speed
 
 R = TypeVar("R", bound=Record)
 
@@ -144,7 +144,7 @@ class RunDir:
     def read_spec(self) -> RunSpec:
         """The run's spec; raises RecordError when it is missing, broken or another run's."""
         try:
-            spec = RunSpec.from_json(documents.loads(self.spec.read_bytes()))
+            spec = RunSpec.from_json(untrusted_json.loads(self.spec.read_bytes()))
             found = spec.id
         except (OSError, ValueError, TypeError) as error:  # TypeError: what cannot be hashed, or is no JSON value
             raise RecordError(f"{self.spec} is not a run's spec: {error}") from error
