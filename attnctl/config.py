@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from attnctl import datasets, lines
+from attnctl.lifecycle.resume_policy import Rules
 from attnctl.located import ConfigError, Located
-from attnctl.policy import Rules
 from attnctl.rules import Keep, Notify, read_keep, read_notify, read_rules
 from attnctl.spec import recipe_fields
 from attnctl.template import TEMPLATE

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from attnctl.lifecycle.resume_policy import DEFAULT_MODES, MODES, Mode, Rules
+from attnctl.lifecycle.state import State
 from attnctl.located import Located
-from attnctl.policy import DEFAULT_MODES, MODES, Mode, Rules
-from attnctl.state import State
 from attnctl.values import SpecError, did_you_mean, listed, parse_memory
 
 

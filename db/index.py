@@ -15,8 +15,8 @@ from attnctl.db import discover
 from attnctl.db.place import location
 from attnctl.db.rows import COLUMNS, Details, MetricRow, PaperSweep, RunRow
 from attnctl.db.store import Store, clear, open_in_memory, open_store
+from attnctl.lifecycle.state import State, Verdict
 from attnctl.spec import recipe_fields
-from attnctl.state import State, Verdict
 from attnctl.values import SpecError, did_you_mean
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Placed, Sweep

@@ -17,12 +17,13 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, func, select
 from sqlalchemy.dialects import sqlite
 
-from attnctl.db import results, schema
-from attnctl.db.gather import Facts, Submitted, Token, judge, read_run
-from attnctl.db.results import Results
+from attnctl.db import schema
 from attnctl.db.store import Store
+from attnctl.lifecycle import results
+from attnctl.lifecycle.results import Results
+from attnctl.lifecycle.run_reader import Facts, Submitted, Token, judge, read_run
+from attnctl.lifecycle.state import State, Verdict, asked, world
 from attnctl.spec import RunSpec
-from attnctl.state import State, Verdict, asked, world
 from attnctl.values import text
 from attnctl.workspace.events import Log, Replaced
 from attnctl.workspace.layout import Workspace

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from attnctl.lifecycle.state import State, Verdict
 from attnctl.spec import RunSpec, recipe_fields
-from attnctl.state import State, Verdict
 from attnctl.values import Scalar
 from attnctl.workspace.records import RecordError
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from attnctl.config import Config
 from attnctl.files import private_folder, write_atomic
-from attnctl.policy import HELD_WORDS, normalised
+from attnctl.lifecycle.resume_policy import HELD_WORDS, normalised
 from attnctl.workspace.layout import Attempt, Workspace
 from attnctl.workspace.records import Exit
 

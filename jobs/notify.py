@@ -22,8 +22,8 @@ from typing import Any
 
 from attnctl.config import Config
 from attnctl.files import create_exclusive, write_atomic
-from attnctl.jobs import evidence
-from attnctl.state import Evidence, State, Verdict, decide, world
+from attnctl.lifecycle import evidence
+from attnctl.lifecycle.state import Evidence, State, Verdict, decide, world
 from attnctl.workspace import submissions
 from attnctl.workspace.layout import Attempt, Workspace
 from attnctl.workspace.records import Notice, RecordError, Request, Sweep

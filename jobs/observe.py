@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from attnctl.files import create_exclusive, write_atomic
 from attnctl.jobs import adopt, slurm
-from attnctl.state import ABSENT
+from attnctl.lifecycle.state import ABSENT
 from attnctl.values import SpecError
 from attnctl.workspace import submissions
 from attnctl.workspace.layout import Attempt, Workspace

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attnctl.advice import LAUNCH_HELD
 from attnctl.jobs import slurm
 from attnctl.jobs.cancel import expressions, jobs_of
 from attnctl.jobs.commands import CommandError, run
+from attnctl.lifecycle.advice import LAUNCH_HELD
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Placed
 

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from attnctl.files import write_atomic
-from attnctl.jobs import evidence
 from attnctl.jobs.adopt import close_orphan
-from attnctl.state import State
+from attnctl.lifecycle import evidence
+from attnctl.lifecycle.state import State
 from attnctl.workspace import submissions
 from attnctl.workspace.layout import Attempt, RunDir, Workspace
 from attnctl.workspace.records import Request, Resources, Where

@@ -29,7 +29,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from attnctl.jobs.commands import CommandError, SlurmUnavailable, run, table
-from attnctl.state import SCHEDULER_WORDS
+from attnctl.lifecycle.state import SCHEDULER_WORDS
 from attnctl.values import SpecError
 
 _DAY = 86400.0

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from attnctl import papers
 from attnctl.db import RunRow
+from attnctl.lifecycle.state import State
 from attnctl.papers.runs import Overrides
 from attnctl.reports.published.variants import Chosen
 from attnctl.reports.replicates import Replicates
-from attnctl.state import State
 from attnctl.workspace.records import Sweep
 
 _FILLED = {State.COMPLETED, State.DIVERGED}

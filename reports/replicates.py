@@ -10,9 +10,9 @@ from functools import cached_property
 from typing import Literal
 
 from attnctl.db import RunRow
+from attnctl.lifecycle.state import State
 from attnctl.reports.statistics import Gain, Summary, summary
 from attnctl.reports.table import Cell
-from attnctl.state import State
 from attnctl.values import listed
 
 Epoch = Literal["last", "best"]

@@ -10,7 +10,7 @@ from typing import Any
 
 from attnctl.cli.where import check_partition, where
 from attnctl.config import Config, SlurmOptions, parse_time
-from attnctl.policy import Decision
+from attnctl.lifecycle.resume_policy import Decision
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError, parse_memory
 from attnctl.workspace.records import Request, Resources, Where

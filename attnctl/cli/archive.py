@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attnctl.cli import complete, context, errors, output, outputs
-from attnctl.state import State
+from attnctl.lifecycle.state import State
 from attnctl.values import SpecError
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from attnctl import papers
 from attnctl.cli import reported, tables
 from attnctl.cli.reported import Gathered, Request
 from attnctl.db import Index
+from attnctl.lifecycle.state import State
 from attnctl.reports import lock as locks
 from attnctl.reports import markdown, tabular
 from attnctl.reports.exchange import again, evidence, readme
-from attnctl.state import State
 from attnctl.values import SpecError
 
 _CONFIG = b"# This folder is a workspace of attnctl.\n"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from attnctl.cli import context
 from attnctl.config import Config
+from attnctl.lifecycle.state import State
 from attnctl.spec import RunSpec
-from attnctl.state import State
 from attnctl.workspace.layout import RunDir
 from attnctl.workspace.records import Request
 

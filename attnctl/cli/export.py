@@ -18,7 +18,7 @@ from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import RecordError
 
 if TYPE_CHECKING:
-    from attnctl.db.history import History
+    from attnctl.lifecycle.run_history import History
 
 Format = Literal["csv", "json", "tensorboard", "wandb"]
 
@@ -102,7 +102,7 @@ class _Runs:
         self.written: list[str] = []
 
     def __iter__(self) -> Iterator[History]:
-        from attnctl.db.history import Histories
+        from attnctl.lifecycle.run_history import Histories
 
         histories = Histories(self._workspace)
         for run in outputs.tracked(self._ids, "exporting"):

@@ -11,7 +11,7 @@ from attnctl.cli import context, output
 from attnctl.cli.estimate import size
 from attnctl.cli.snapshot import Snapshot, take
 from attnctl.config import Config
-from attnctl.state import State
+from attnctl.lifecycle.state import State
 
 if TYPE_CHECKING:
     from attnctl.jobs.tidy import Waste

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from attnctl.files import write_atomic
-from attnctl.state import State
+from attnctl.lifecycle.state import State
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
 

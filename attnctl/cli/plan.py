@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from attnctl.lifecycle.state import State, Verdict
 from attnctl.spec import RunSpec
-from attnctl.state import State, Verdict
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Request
 
 if TYPE_CHECKING:
-    from attnctl.jobs.evidence import HeadOf
+    from attnctl.lifecycle.evidence import HeadOf
 
 
 class Action(StrEnum):
@@ -75,8 +75,8 @@ def summary(planned: Sequence[Planned]) -> str:
 
 
 def newest_verdict(workspace: Workspace, run_id: str, head_of: HeadOf | None = None) -> Verdict | None:
-    """The state of a run's newest attempt, by its folder; None before the first. head_of: as `attnctl.jobs.evidence` has it."""
-    from attnctl.jobs import evidence
+    """The state of a run's newest attempt, by its folder; None before the first. head_of: as `attnctl.lifecycle.evidence` has it."""
+    from attnctl.lifecycle import evidence
     from attnctl.workspace import submissions
 
     for attempt in reversed(workspace.run(run_id).attempts()):

@@ -10,9 +10,9 @@ import typer
 from attnctl.cli import complete, context, output
 from attnctl.cli.again import Given
 from attnctl.cli.where import where
-from attnctl.policy import DEFAULT_MODES
+from attnctl.lifecycle.resume_policy import DEFAULT_MODES
+from attnctl.lifecycle.state import State
 from attnctl.rules import state_key
-from attnctl.state import State
 from attnctl.values import SpecError, did_you_mean
 
 PLACE = "Where it runs; unless given, as in the run's last attempt"

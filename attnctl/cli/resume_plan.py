@@ -9,7 +9,7 @@ from attnctl.cli import output
 from attnctl.cli.estimate import duration
 from attnctl.cli.launch import Job
 from attnctl.cli.resuming import Case, Found
-from attnctl.triage import errors
+from attnctl.lifecycle.resume_batch import errors
 
 COLUMNS = ("run", "module", "backbone", "seed", "ended", "evidence", "checkpoint", "lost", "left", "action")
 _LONGEST = 70
@@ -69,7 +69,7 @@ def _cells(case: Case) -> list[str]:
 
 
 def _seconds(case: Case) -> tuple[float | None, float | None]:
-    from attnctl.jobs import history
+    from attnctl.lifecycle import attempts as history
 
     left = history.seconds_left(case.told, case.spec, case.history.checkpoint)
     if case.history.gone is not None:

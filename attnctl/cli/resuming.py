@@ -8,22 +8,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from attnctl.advice import held_back, queue_words
 from attnctl.cli import context, output, sweeps
 from attnctl.cli.again import Given, Shape, more_time, shape
 from attnctl.cli.complete import sweep_names
 from attnctl.cli.snapshot import Snapshot, take
 from attnctl.config import Config
-from attnctl.policy import Action, Asked, Decision, History
+from attnctl.lifecycle.advice import held_back, queue_words
+from attnctl.lifecycle.resume_batch import plan
+from attnctl.lifecycle.resume_policy import Action, Asked, Decision, History
+from attnctl.lifecycle.state import State
 from attnctl.spec import RunSpec
-from attnctl.state import State
-from attnctl.triage import plan
 from attnctl.values import SpecError
 from attnctl.workspace.records import Placed, RecordError
 
 if TYPE_CHECKING:
     from attnctl.db import Index, RunRow
-    from attnctl.jobs.history import Told
+    from attnctl.lifecycle.attempts import Told
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +152,7 @@ def _meant(config: Config, index: Index, targets: Sequence[str]) -> tuple[list[s
 
 
 def _cases(config: Config, now: Snapshot, wish: Wish) -> tuple[list[Case], list[str]]:
-    from attnctl.jobs import history
+    from attnctl.lifecycle import attempts as history
     from attnctl.workspace import submissions
 
     workspace = config.workspace

@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from attnctl.advice import Known, advise
 from attnctl.cli import complete, context, output
 from attnctl.cli.estimate import duration
 from attnctl.cli.logs import newest_log
 from attnctl.cli.snapshot import take
 from attnctl.config import Config
-from attnctl.policy import Asked, decide
-from attnctl.state import State, asked, blamed
+from attnctl.lifecycle.advice import Known, advise
+from attnctl.lifecycle.resume_policy import Asked, decide
+from attnctl.lifecycle.state import State, asked, blamed
 from attnctl.workspace.layout import RunDir, Workspace
 from attnctl.workspace.records import Cancel, RecordError
 
 if TYPE_CHECKING:
-    from attnctl.jobs.evidence import HeadOf
-    from attnctl.jobs.history import Told
     from attnctl.jobs.usage import Usage
+    from attnctl.lifecycle.attempts import Told
+    from attnctl.lifecycle.evidence import HeadOf
 
 _LINES = 12
 """Of a log or a traceback that are shown."""
@@ -36,7 +36,7 @@ def why(
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
 ) -> None:
     """Show why a run is in its state, what it used, and what helps."""
-    from attnctl.jobs import history
+    from attnctl.lifecycle import attempts
     from attnctl.workspace import submissions
 
     config = context.config()
@@ -48,7 +48,7 @@ def why(
     head_of = functools.cache(lambda tag: submissions.head(config.workspace.submission(tag)))
     spec = folder.read_spec()
     told = _told(folder, head_of)
-    past = history.history(folder, spec, told)
+    past = attempts.history(folder, spec, told)
     used = _usage(config.workspace, told)
     known = Known(
         run=run_id,
@@ -101,10 +101,10 @@ def why(
 
 def _told(folder: RunDir, head_of: HeadOf) -> Sequence[Told]:
     """All attempts; none when a reservation is broken, which the run's own problem tells."""
-    from attnctl.jobs import history
+    from attnctl.lifecycle import attempts
 
     try:
-        return history.read(folder, head_of)
+        return attempts.read(folder, head_of)
     except RecordError:
         return ()
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from attnctl.db.history import Histories, History
-from attnctl.db.results import Row, disagreement
+from attnctl.lifecycle.results import Row, disagreement
+from attnctl.lifecycle.run_history import Histories, History
 from attnctl.merge.attempts import Joined, join, requests
 from attnctl.spec import ID_LENGTH
 from attnctl.values import SpecError

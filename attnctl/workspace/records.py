@@ -156,7 +156,7 @@ class Observed(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Exit(Record):
-    """How one rank of one incarnation ended. `outcome` is a key of `attnctl.state.OUTCOMES`."""
+    """How one rank of one incarnation ended. `outcome` is a key of `attnctl.lifecycle.state.OUTCOMES`."""
 
     rank: int
     at: float

@@ -43,7 +43,7 @@ class Signals:
 
 
 def outcome_of(number: int, *, on_slurm: bool, end: float | None, cancelled: bool, now: float | None = None) -> str:
-    """The outcome that a stop by this signal means: a key of `attnctl.state.OUTCOMES`.
+    """The outcome that a stop by this signal means: a key of `attnctl.lifecycle.state.OUTCOMES`.
 
     end: the job's time limit in Unix seconds, None when unknown. cancelled: our own cancel record exists.
     """

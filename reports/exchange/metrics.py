@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from typing import Any, TextIO
 
-from attnctl.db.history import History, Measured
+from attnctl.lifecycle.run_history import History, Measured
 
 COLUMNS = ("run", "label", "module", "backbone", "dataset", "seed", "step", "epoch", "name", "value", "attempt")
 """Of the CSV. label: the module with its hyperparameters; attempt: which one measured the value."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attnctl.db.history import History
+from attnctl.lifecycle.run_history import History
 from attnctl.reports.exchange import names
 from attnctl.spec import RunSpec
 from attnctl.values import Scalar, SpecError

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from attnctl.db.history import History
+from attnctl.lifecycle.run_history import History
 from attnctl.reports.exchange import names
 from attnctl.values import SpecError
 

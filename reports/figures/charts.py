@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from attnctl.db import RunRow
 from attnctl.db.rows import MetricRow
+from attnctl.lifecycle.state import State
 from attnctl.reports.figures import naming
 from attnctl.reports.figures.data import Axis, Chart, Point, Reached, Series
 from attnctl.reports.figures.points import (
@@ -23,7 +24,6 @@ from attnctl.reports.figures.points import (
     value_axis,
     with_front,
 )
-from attnctl.state import State
 from attnctl.values import Scalar, SpecError, did_you_mean, text
 
 COSTS = {"params": "parameters", "macs": "MACs"}

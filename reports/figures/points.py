@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from attnctl.db import RunRow
+from attnctl.lifecycle.state import State
 from attnctl.reports.comparison.metrics import TITLES as TASKS
 from attnctl.reports.figures import naming
 from attnctl.reports.figures.data import Axis, Level, Point, Series
-from attnctl.state import State
 from attnctl.values import SpecError, did_you_mean, listed
 
 TITLES = {

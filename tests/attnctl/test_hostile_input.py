@@ -14,15 +14,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from attnctl import config
-from attnctl.db.gather import Facts, judge, read_run
-from attnctl.jobs import history, slurm, usage
+from attnctl.jobs import slurm, usage
 from attnctl.jobs.commands import CommandError
+from attnctl.lifecycle import attempts
+from attnctl.lifecycle.resume_batch import Asked, plan
+from attnctl.lifecycle.resume_policy import History, Rules, normalised
+from attnctl.lifecycle.run_reader import Facts, judge, read_run
+from attnctl.lifecycle.state import Evidence, State, decide
 from attnctl.located import ConfigError
-from attnctl.policy import History, Rules, normalised
 from attnctl.reports.tex import escape
 from attnctl.spec import recipe_types
-from attnctl.state import Evidence, State, decide
-from attnctl.triage import Asked, plan
 from attnctl.values import SpecError, convert, parse_memory
 from attnctl.workspace import events as db_events
 from attnctl.workspace import records, submissions, untrusted_json
@@ -114,7 +115,7 @@ def test_events_of_any_kind_are_read_alike_by_the_index_and_by_the_folder(
     incarnation = Workspace(root).run("0" * 16).attempt(1).incarnation(0)
     incarnation.path.mkdir(parents=True)
     incarnation.events.write_bytes(data)
-    log = history.read_log(incarnation)
+    log = attempts.read_log(incarnation)
     assert all(isinstance(value, int) for value in (log.began, log.step, log.steps, log.saved))
     known = db_events.Log()
     for found in db_events.read(incarnation.events, known):
@@ -155,7 +156,7 @@ def test_an_attempt_of_any_files_has_a_state_and_a_place_in_the_plan(
     assert facts is not None
     assert judge(run, facts, {}).state in set(State)
     with contextlib.suppress(RecordError):  # a broken reservation
-        told = history.read(run, lambda _: None)
+        told = attempts.read(run, lambda _: None)
         past = _history(run, told)
         if told and past.newest.state not in {State.COMPLETED} and not past.newest.state.active:
             plan([past], Rules(), Asked(), {}, {})

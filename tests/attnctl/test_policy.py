@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attnctl.advice import Known, advise, queue_words
 from attnctl.config import ConfigError, find
-from attnctl.policy import (
+from attnctl.lifecycle.advice import Known, advise, queue_words
+from attnctl.lifecycle.resume_batch import errors, plan
+from attnctl.lifecycle.resume_policy import (
     DEFAULT_MODES,
     HELD_WORDS,
     MODES,
@@ -21,9 +22,8 @@ from attnctl.policy import (
     decide,
     normalised,
 )
+from attnctl.lifecycle.state import State, Verdict
 from attnctl.rules import Notify
-from attnctl.state import State, Verdict
-from attnctl.triage import errors, plan
 from attnctl.values import SpecError, parse_memory
 
 

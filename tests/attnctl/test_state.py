@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attnctl.state import ABSENT, OUTCOMES, SCHEDULER_WORDS, Evidence, State, decide
+from attnctl.lifecycle.state import ABSENT, OUTCOMES, SCHEDULER_WORDS, Evidence, State, decide
 from attnctl.workspace.records import Cancel, Exit, Observed
 
 

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from attnctl import merge as merging
 from attnctl.db import open_index
-from attnctl.db.history import Histories
 from attnctl.files import write_atomic
+from attnctl.lifecycle.run_history import Histories
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Exit, Speed, Submission, Sweep
 

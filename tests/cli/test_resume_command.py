@@ -12,7 +12,7 @@ from cli_run import Result, Run, listing
 from past_runs import Past, left
 
 from attnctl.cli.again import Given, shape
-from attnctl.policy import Action, Decision
+from attnctl.lifecycle.resume_policy import Action, Decision
 from attnctl.workspace.records import Request, read_events
 
 GATE = '''

@@ -12,7 +12,7 @@ import written
 import attnctl
 from attnctl.db import PaperSweep, open_index
 from attnctl.files import write_atomic
-from attnctl.state import State
+from attnctl.lifecycle.state import State
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Placed, Submission, Sweep

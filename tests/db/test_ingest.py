@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from attnctl.db import open_index, rebuild
-from attnctl.state import State
+from attnctl.lifecycle.state import State
 from attnctl.workspace.layout import Workspace
 
 RUN = written.specs()[0]

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from attnctl.config import Config
-from attnctl.jobs import evidence, guard, here
+from attnctl.jobs import guard, here
 from attnctl.jobs.submit import submit
+from attnctl.lifecycle import evidence
+from attnctl.lifecycle.state import State
 from attnctl.spec import RunSpec
-from attnctl.state import State
 from attnctl.workspace import submissions
 from attnctl.workspace.records import Exit, Resources
 

@@ -15,13 +15,14 @@ import psutil
 import pytest
 
 from attnctl.config import Config
-from attnctl.jobs import evidence, here, machine
+from attnctl.jobs import here, machine
 from attnctl.jobs.cancel import cancel
 from attnctl.jobs.here import Progress
 from attnctl.jobs.observe import observe, workers
 from attnctl.jobs.submit import submit
+from attnctl.lifecycle import evidence
+from attnctl.lifecycle.state import State, Verdict
 from attnctl.spec import RunSpec
-from attnctl.state import State, Verdict
 from attnctl.values import SpecError
 from attnctl.workspace import submissions
 from attnctl.workspace.layout import Attempt

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from attnctl.config import Config
-from attnctl.jobs import commands, evidence, slurm
+from attnctl.jobs import commands, slurm
 from attnctl.jobs.observe import ABSENT_APART, observe
 from attnctl.jobs.release import release
 from attnctl.jobs.slurm import Absent, Known
 from attnctl.jobs.submit import submit
+from attnctl.lifecycle import evidence
+from attnctl.lifecycle.state import Verdict
 from attnctl.spec import RunSpec
-from attnctl.state import Verdict
 from attnctl.workspace import submissions
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Placed, Request, Resources

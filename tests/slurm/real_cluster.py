@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable
 
 from attnctl.config import Config
-from attnctl.jobs import evidence, observe
+from attnctl.jobs import observe
 from attnctl.jobs.submit import Submitted, submit
+from attnctl.lifecycle import evidence
+from attnctl.lifecycle.state import Verdict
 from attnctl.spec import RunSpec
-from attnctl.state import Verdict
 from attnctl.workspace import submissions
 from attnctl.workspace.layout import Attempt
 from attnctl.workspace.records import Placed, Request, Resources

@@ -23,8 +23,8 @@ from attnctl.jobs.cancel import cancel
 from attnctl.jobs.commands import SlurmUnavailable
 from attnctl.jobs.slurm import Absent, Known, Unavailable
 from attnctl.jobs.submit import SubmitError, Submitted, submit
+from attnctl.lifecycle.state import ABSENT
 from attnctl.spec import RunSpec
-from attnctl.state import ABSENT
 from attnctl.workspace import submissions
 from attnctl.workspace.records import Placed, Resources, Submission
 

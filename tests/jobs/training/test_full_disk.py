@@ -13,7 +13,7 @@ from training_workers import Mischief, Run, events, exit_codes, logs, make_spec,
 from attnctl.jobs import space
 from attnctl.jobs.training.events import EventLog
 from attnctl.jobs.training.failure import classify
-from attnctl.state import Evidence, State, decide
+from attnctl.lifecycle.state import Evidence, State, decide
 from attnctl.workspace.records import Event, Observed, read_events
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from training_workers import Mischief, Run, events, exit_codes, logs, make_spec, outcomes, wait_until
 
 from attnctl.files import write_atomic
-from attnctl.state import Evidence, State, blamed, decide
+from attnctl.lifecycle.state import Evidence, State, blamed, decide
 from attnctl.workspace.records import Exit, Submission
 
 

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-from attnctl.jobs import evidence
-from attnctl.policy import Ended, History
+from attnctl.lifecycle import evidence
+from attnctl.lifecycle.resume_policy import Ended, History
+from attnctl.lifecycle.state import Verdict, blamed, world
 from attnctl.spec import RunSpec
-from attnctl.state import Verdict, blamed, world
 from attnctl.values import SpecError, parse_memory
 from attnctl.workspace import checkpoints, untrusted_json
 from attnctl.workspace.layout import Attempt, Incarnation, RunDir

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
-from attnctl.policy import HELD, Action, Asked, Decision, History, Rules, decide, normalised
-from attnctl.state import State
+from attnctl.lifecycle.resume_policy import HELD, Action, Asked, Decision, History, Rules, decide, normalised
+from attnctl.lifecycle.state import State
 
 
 def plan(

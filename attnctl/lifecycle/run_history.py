@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from attnctl.db.gather import Facts, Submitted, Token, judge, read_run
-from attnctl.db.results import Results
+from attnctl.lifecycle.results import Results
+from attnctl.lifecycle.run_reader import Facts, Submitted, Token, judge, read_run
+from attnctl.lifecycle.state import Verdict
 from attnctl.spec import RunSpec
-from attnctl.state import Verdict
 from attnctl.workspace.events import Evaluation
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import RecordError, Submission

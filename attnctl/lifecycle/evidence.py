@@ -10,7 +10,7 @@ import contextlib
 import time
 from collections.abc import Callable
 
-from attnctl.state import Evidence, State, Verdict, decide, world
+from attnctl.lifecycle.state import Evidence, State, Verdict, decide, world
 from attnctl.workspace.layout import Attempt
 from attnctl.workspace.records import Cancel, RecordError, Request
 from attnctl.workspace.submissions import Head

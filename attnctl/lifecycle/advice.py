@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from attnctl.state import State, Verdict
+from attnctl.lifecycle.state import State, Verdict
 
 LAUNCH_HELD = "launch failed requeued held"
 """SLURM's reason for a job that it could not start on a node, and holds since."""

@@ -14,7 +14,7 @@ Each class of end has a mode, which the settings may change:
 | forced | with --force |
 | never | not at all |
 
-Over these stand the budget of a run's attempts and what `attnctl.triage` sees in many runs. --force overrules all but
+Over these stand the budget of a run's attempts and what `attnctl.lifecycle.resume_batch` sees in many runs. --force overrules all but
 `never`.
 """
 
@@ -26,7 +26,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal, get_args
 
-from attnctl.state import State
+from attnctl.lifecycle.state import State
 
 Mode = Literal["again", "progress", "once", "memory", "ranks", "place", "asked", "forced", "never"]
 MODES: tuple[str, ...] = get_args(Mode)

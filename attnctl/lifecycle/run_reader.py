@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from attnctl.lifecycle.state import Evidence, State, Verdict, decide, world
 from attnctl.spec import RunSpec
-from attnctl.state import Evidence, State, Verdict, decide, world
 from attnctl.workspace import events, untrusted_json
 from attnctl.workspace.events import Evaluation, Log
 from attnctl.workspace.layout import Attempt, Incarnation, RunDir
