@@ -10,5 +10,5 @@ def __getattr__(name: str) -> object:
     if name == "load":
         return import_module("attnctl.db.frames").load
     if name == "attach":
-        return import_module("attnctl.surgery").attach
+        return import_module("attnctl.networks.surgery").attach
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

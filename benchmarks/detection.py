@@ -24,11 +24,11 @@ from pairs import Ours, speeds, synchronise
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from attnctl.config import DataRoots
 from attnctl.grid import Axes, expand
 from attnctl.jobs.data import open_data
 from attnctl.jobs.training.optim import optimizer
 from attnctl.jobs.training.session import build
+from attnctl.settings.config import DataRoots
 from attnctl.spec import RunSpec
 
 MODELS = ("ssdlite320", "fasterrcnn", "maskrcnn")

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import submitit
 
-from attnctl.config import Config, SlurmOptions
 from attnctl.grid import Axes, expand
 from attnctl.jobs.submit import submit
+from attnctl.settings.config import Config, SlurmOptions
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Resources
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from attnctl.config import find
 from attnctl.db.index import Index, open_index
+from attnctl.settings.config import find
 
 
 class Frames:

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from attnctl.config import Config, SlurmOptions
+from attnctl.settings.config import Config, SlurmOptions
 from attnctl.workspace.records import Request, Resources
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from attnctl.config import Config
 from attnctl.jobs import asked
 from attnctl.jobs.submit import submit
+from attnctl.settings.config import Config
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Attempt, RunDir
 from attnctl.workspace.records import RecordError, Request

@@ -14,10 +14,10 @@ from pathlib import Path
 import psutil
 
 from attnctl import datasets
-from attnctl.config import Config
 from attnctl.files import create_exclusive
 from attnctl.jobs import slurm
 from attnctl.jobs.commands import CommandError, run
+from attnctl.settings.config import Config
 from attnctl.values import SpecError, listed
 
 NETWORK_FILE_SYSTEMS = {

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from attnctl.config import Config
 from attnctl.files import private_folder, write_atomic
 from attnctl.lifecycle.resume_policy import HELD_WORDS, normalised
+from attnctl.settings.config import Config
 from attnctl.workspace.layout import Attempt, Workspace
 from attnctl.workspace.records import Exit
 

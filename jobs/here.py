@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 
-from attnctl.config import Config
 from attnctl.jobs.machine import Slot, slots
 from attnctl.jobs.process import Job, Progress
 from attnctl.jobs.submit import Submitted
+from attnctl.settings.config import Config
 from attnctl.workspace.records import Resources
 
 __all__ = ["Progress", "run"]

@@ -20,10 +20,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from attnctl.config import Config
 from attnctl.files import create_exclusive, write_atomic
 from attnctl.lifecycle import evidence
 from attnctl.lifecycle.state import Evidence, State, Verdict, decide, world
+from attnctl.settings.config import Config
 from attnctl.workspace import submissions
 from attnctl.workspace.layout import Attempt, Workspace
 from attnctl.workspace.records import Notice, RecordError, Request, Sweep

@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from attnctl.config import Config, SlurmOptions, find
 from attnctl.files import write_atomic
 from attnctl.jobs import facts, slurm
 from attnctl.jobs.commands import CommandError, run
@@ -25,6 +24,7 @@ from attnctl.jobs.place import Place
 from attnctl.jobs.reserve import new_tag
 from attnctl.jobs.script import compose
 from attnctl.jobs.submit import SubmitError
+from attnctl.settings.config import Config, SlurmOptions, find
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Incarnation, Workspace
 from attnctl.workspace.records import Resources

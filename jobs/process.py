@@ -14,10 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from attnctl.config import Config
 from attnctl.jobs import guard, snapshot
 from attnctl.jobs.commands import environment
 from attnctl.jobs.observe import record, record_absence
+from attnctl.settings.config import Config
 from attnctl.workspace.records import Event, Observed, Resources, read_events
 
 GRACE = 3.0

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from attnctl.config import Config, SlurmOptions
 from attnctl.files import GROUP_UMASK
 from attnctl.jobs import guard, snapshot
+from attnctl.settings.config import Config, SlurmOptions
 from attnctl.values import SpecError
 from attnctl.workspace.records import Resources
 

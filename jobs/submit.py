@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from attnctl import sources
-from attnctl.config import Config, SlurmOptions, parse_time
 from attnctl.files import private_folder
 from attnctl.jobs import guard, room, slurm, snapshot
 from attnctl.jobs.adopt import SBATCH_TIMEOUT, adopt
@@ -24,6 +23,7 @@ from attnctl.jobs.commands import CommandError, run
 from attnctl.jobs.reserve import Reservation, new_tag, reserve
 from attnctl.jobs.room import SubmitError
 from attnctl.jobs.script import asks_about_requeue, compose
+from attnctl.settings.config import Config, SlurmOptions, parse_time
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
 from attnctl.workspace import submissions

@@ -26,7 +26,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from attnctl import config, surgery
 from attnctl.files import write_atomic
 from attnctl.jobs.data import TrainingData, open_data
 from attnctl.jobs.training import environment
@@ -36,6 +35,8 @@ from attnctl.jobs.training.group import Group
 from attnctl.jobs.training.loop import Surroundings, train
 from attnctl.jobs.training.optim import total_steps
 from attnctl.jobs.training.session import build
+from attnctl.networks import surgery
+from attnctl.settings import config
 from attnctl.sources import blame
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError

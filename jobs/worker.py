@@ -18,13 +18,13 @@ import sys
 import time
 from pathlib import Path
 
-from attnctl import config
 from attnctl.files import create_exclusive, write_atomic
 from attnctl.jobs import guard, notify, requeue, snapshot, space
 from attnctl.jobs.ending import Failure, Position, code_error
 from attnctl.jobs.place import Place
 from attnctl.jobs.training.signals import Signals, StopRequested, outcome_of
 from attnctl.jobs.training.watchdog import Stall, Watchdog
+from attnctl.settings import config
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Attempt, Incarnation, RunDir, Workspace
 from attnctl.workspace.records import Exit, Request, Resources, Submission

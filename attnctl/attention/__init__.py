@@ -10,8 +10,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attnctl import own, sources
-from attnctl.signature import ModuleSource, read_modules
+from attnctl import sources
+from attnctl.sources import plugins
+from attnctl.sources.signature import ModuleSource, read_modules
 from attnctl.values import Scalar, SpecError, did_you_mean
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _FOLDER = Path(__file__).parent
 @cache
 def names() -> tuple[str, ...]:
     """The attention modules, by name, installed packages' too; the plain backbone, `none`, is not one."""
-    return tuple(sorted({*_built_in(), *own.registered(own.MODULES)}))
+    return tuple(sorted({*_built_in(), *plugins.registered(plugins.MODULES)}))
 
 
 def describe(name: str) -> ModuleSource:
@@ -33,10 +34,10 @@ def describe(name: str) -> ModuleSource:
     """
     if name in _built_in():
         return _described(name)
-    if own.is_own(name):
-        return own.module(name)
-    if name in own.registered(own.MODULES):
-        return own.packaged_module(name)
+    if plugins.is_own(name):
+        return plugins.module(name)
+    if name in plugins.registered(plugins.MODULES):
+        return plugins.packaged_module(name)
     raise SpecError(f"unknown module {name!r}{did_you_mean(name, ('none', *names()))}")
 
 
@@ -46,9 +47,9 @@ def of_run(name: str, version: str, kept: Path | None) -> ModuleSource:
     Raises SpecError when a user's file is not kept there, or an installed package is not the one it was.
     """
     if sources.is_own(version):
-        return own.kept_module(name, version, kept)
+        return plugins.kept_module(name, version, kept)
     found = describe(name)
-    own.check_installed(f"module {name}", found.version, version)
+    plugins.check_installed(f"module {name}", found.version, version)
     return found
 
 

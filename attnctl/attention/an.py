@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from attnctl.attention._norm import BatchNorm1d, BatchNorm2d, GroupNorm
 from attnctl.attention._switchable import SwitchableNorm
-from attnctl.signature import check_constructed
+from attnctl.sources.signature import check_constructed
 
 _WIDE = 256
 """The channels from which `wide` counts."""

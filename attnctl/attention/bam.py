@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from torch import Tensor, nn
 
 from attnctl.attention._norm import BatchNorm1d, BatchNorm2d
-from attnctl.signature import check_constructed
+from attnctl.sources.signature import check_constructed
 
 
 class BAM(nn.Module):

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from attnctl.attention._coordinate import CoordinateGate
 from attnctl.attention._norm import GroupNorm
-from attnctl.signature import check_constructed
+from attnctl.sources.signature import check_constructed
 
 
 class CAGroupNorm(CoordinateGate):

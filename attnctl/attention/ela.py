@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 from torch import Tensor, nn
 
 from attnctl.attention._norm import GroupNorm
-from attnctl.signature import check_constructed
+from attnctl.sources.signature import check_constructed
 
 
 class ELA(nn.Module):

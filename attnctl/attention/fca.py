@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from attnctl.signature import check_constructed
+from attnctl.sources.signature import check_constructed
 
 # The two-dimensional frequencies of a 7x7 map, best first, as the authors' code ranks them: rows and columns.
 _ROWS = (0, 0, 6, 0, 0, 1, 1, 4, 5, 1, 3, 0, 0, 0, 3, 2, 4, 6, 3, 5, 5, 2, 6, 5, 5, 3, 3, 4, 2, 2, 6, 1)

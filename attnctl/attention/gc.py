@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from attnctl.signature import check_constructed
+from attnctl.sources.signature import check_constructed
 
 
 class GC(nn.Module):

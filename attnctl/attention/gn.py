@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from attnctl.attention._norm import GroupNorm
-from attnctl.signature import check_constructed
+from attnctl.sources.signature import check_constructed
 
 
 class GN(GroupNorm):

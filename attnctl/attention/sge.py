@@ -5,7 +5,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from attnctl.signature import check_constructed
+from attnctl.sources.signature import check_constructed
 
 
 class SGE(nn.Module):

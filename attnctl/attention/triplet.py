@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from attnctl.attention._norm import BatchNorm2d
-from attnctl.signature import check_constructed
+from attnctl.sources.signature import check_constructed
 
 
 class Triplet(nn.Module):

@@ -2,7 +2,7 @@
 
 backbones.toml    what there is, a row each; beside it any classification network of torchvision, and `timm:name`
 placements.toml   family -> placement -> patterns of places
-channels.json     the channels at each placement of each backbone: made by `python -m attnctl.channels`
+channels.json     the channels at each placement of each backbone: made by `python -m attnctl.networks.channels`
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attnctl import own, sources
+from attnctl import sources
 from attnctl.backbones import library
 from attnctl.backbones.places import REPLACE, Part, Placement, find, from_pattern, is_pattern, stages
+from attnctl.sources import plugins
 from attnctl.values import SpecError, listed
 
 if TYPE_CHECKING:
@@ -69,16 +70,16 @@ def of_run(name: str, version: int | str, kept: Path | None) -> str:
     Raises SpecError when a user's file is not kept there, or an installed package is not the one it was.
     """
     if sources.is_own(version):
-        return own.kept_backbone(name, str(version), kept).key
-    if str(version).startswith(own.PACKAGE_PREFIX):
-        own.check_installed(f"backbone {name}", own.version_of(name), version)
+        return plugins.kept_backbone(name, str(version), kept).key
+    if str(version).startswith(plugins.PACKAGE_PREFIX):
+        plugins.check_installed(f"backbone {name}", plugins.version_of(name), version)
     return name
 
 
 @cache
 def _described(name: str) -> Backbone:
     table = _table("backbones.toml")
-    function = None if name in table else own.function(name)
+    function = None if name in table else plugins.function(name)
     if function is not None:
         found = library.measured(name)
         return Backbone(
@@ -104,8 +105,8 @@ def _described(name: str) -> Backbone:
 
 def _canonical(name: str) -> str:
     """The table's own name of a network that goes by two; the key of a user's own."""
-    if own.is_own(name):
-        return own.backbone(name).key
+    if plugins.is_own(name):
+        return plugins.backbone(name).key
     return next((row for row, values in _table("backbones.toml").items() if values.get("also") == name), name)
 
 
@@ -114,7 +115,7 @@ def _origin(name: str) -> str:
     table = _table("backbones.toml")
     if name in table:
         return str(table[name]["build"])
-    function = own.function(name)
+    function = plugins.function(name)
     if function is not None:
         return function.key
     return name if name.startswith(library.TIMM) else f"torchvision:{name}"

@@ -21,8 +21,9 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from attnctl import own, sources
+from attnctl import sources
 from attnctl.backbones.places import Part
+from attnctl.sources import plugins
 from attnctl.values import SpecError, did_you_mean
 
 TIMM = "timm:"
@@ -112,7 +113,7 @@ def _measure(name: str) -> str:
 
         return measure(name).to_json()
     command = [sys.executable, "-P", "-m", "attnctl.backbones.measure"]
-    function = own.function(name)
+    function = plugins.function(name)
     with tempfile.TemporaryDirectory(prefix="attnctl-measure-") as folder:
         if function is not None and sources.is_own(function.version):
             sources.keep(function.version, Path(folder))
@@ -128,7 +129,7 @@ def _measure(name: str) -> str:
 
 def _key(name: str) -> str:
     """What a measurement depends on: the name, the libraries' versions, and our own sources."""
-    digest = hashlib.sha256(f"{name} {own.version_of(name)}".encode())
+    digest = hashlib.sha256(f"{name} {plugins.version_of(name)}".encode())
     for package in ("torch", "torchvision", "timm"):
         try:
             digest.update(metadata.version(package).encode())

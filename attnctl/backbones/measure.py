@@ -10,10 +10,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from attnctl import backbones, own
+from attnctl import backbones
 from attnctl.backbones.library import Measured
 from attnctl.backbones.trace import trace
-from attnctl.sources import blame
+from attnctl.sources import blame, plugins
 from attnctl.values import SpecError
 
 
@@ -26,14 +26,14 @@ def measure(name: str) -> Measured:
     except SpecError:
         raise
     except Exception as error:  # whatever a library's network raises is the answer
-        function = own.function(name)
+        function = plugins.function(name)
         called = function.name if function is not None else name
         raise SpecError(f"backbone {called} cannot be built: {blame.words(error)}") from error
 
 
 def _measure(name: str) -> Measured:
     network = backbones.build(name, 10)
-    if own.function(name) is not None:
+    if plugins.function(name) is not None:
         return _measure_unknown(network)
     size = input_of(network, name)
     return Measured(type(network).__name__, size, tuple(trace(network, size)))

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from attnctl.cli.where import check_partition, where
-from attnctl.config import Config, SlurmOptions, parse_time
 from attnctl.lifecycle.resume_policy import Decision
+from attnctl.settings.config import Config, SlurmOptions, parse_time
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError, parse_memory
 from attnctl.workspace.records import Request, Resources, Where

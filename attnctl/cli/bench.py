@@ -136,8 +136,8 @@ def _measured(
     from rich.console import Console
     from rich.progress import track
 
-    from attnctl import surgery
     from attnctl.jobs import bench as measurement
+    from attnctl.networks import surgery
 
     conditions = _conditions(specs[0], batch, precision, device, compiled=compiled, rounds=rounds)
     networks = [surgery.build(spec) for spec in specs]
@@ -176,8 +176,8 @@ def _conditions(
 ) -> Conditions:
     import torch
 
-    from attnctl import surgery
     from attnctl.jobs.bench import Conditions
+    from attnctl.networks import surgery
 
     cuda = torch.cuda.is_available()
     if device == "cuda" and not cuda:

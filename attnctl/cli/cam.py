@@ -13,11 +13,11 @@ from attnctl.cli import context, drawing, inspected, options
 from attnctl.values import SpecError, convert
 
 if TYPE_CHECKING:
-    from attnctl.config import Config
     from attnctl.jobs.inspect.cam import Activation, Target
     from attnctl.jobs.inspect.load import Trained
     from attnctl.jobs.inspect.pictures import Picture
     from attnctl.reports.figures.data import ImageGrid
+    from attnctl.settings.config import Config
 
 Method = Literal["gradcam", "hirescam"]
 

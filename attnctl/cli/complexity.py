@@ -13,7 +13,7 @@ from attnctl import attention, backbones
 from attnctl.cli import complete, options, output
 from attnctl.cli.declared import Backbone, Dataset, Model, Parameters, Placement
 from attnctl.cli.synthesis import synthesize
-from attnctl.complexity import CONVENTIONS, Cell, Counts, Written, cell, counts
+from attnctl.networks.complexity import CONVENTIONS, Cell, Counts, Written, cell, counts
 from attnctl.spec import NO_MODULE, RunSpec
 from attnctl.values import SpecError, text
 

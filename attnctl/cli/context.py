@@ -12,8 +12,8 @@ from attnctl.files import GROUP_UMASK
 from attnctl.values import SpecError
 
 if TYPE_CHECKING:
-    from attnctl.config import Config
     from attnctl.db import Index
+    from attnctl.settings.config import Config
 
 _WORDS: ContextVar[tuple[str, ...]] = ContextVar("words", default=())
 _CHOSEN: ContextVar[Path | None] = ContextVar("workspace", default=None)
@@ -38,7 +38,7 @@ def choose(workspace: str | None) -> None:
 
 def config(*, new: bool = False) -> Config:
     """The workspace and its settings. new: it may be about to be made. Raises ConfigError."""
-    from attnctl.config import ConfigError, find
+    from attnctl.settings.config import ConfigError, find
 
     found = find(_CHOSEN.get(), Path.cwd(), os.environ)
     if not new and not found.workspace.root.is_dir():

@@ -11,8 +11,8 @@ from attnctl.cli import complete, context, output
 from attnctl.cli.where import Asked, destination
 
 if TYPE_CHECKING:
-    from attnctl.config import Config
     from attnctl.jobs.probe import Check
+    from attnctl.settings.config import Config
 
 PATIENCE = 600.0
 """Seconds that the job may take, most of them in the queue."""

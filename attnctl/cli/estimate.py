@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from attnctl.cli import context
-from attnctl.config import Config
 from attnctl.lifecycle.state import State
+from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
 from attnctl.workspace.layout import RunDir
 from attnctl.workspace.records import Request

@@ -13,11 +13,11 @@ from attnctl.cli import complete, context, drawing, inspected, output
 from attnctl.values import SpecError, listed
 
 if TYPE_CHECKING:
-    from attnctl.config import Config
     from attnctl.db import Index
     from attnctl.papers import Figure, Paper
     from attnctl.papers.runs import Overrides
     from attnctl.reports.figures.of_paper import Material
+    from attnctl.settings.config import Config
 
 _NAMED = 8
 """More rows than this are counted, not named."""

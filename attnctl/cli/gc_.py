@@ -10,8 +10,8 @@ import typer
 from attnctl.cli import context, output
 from attnctl.cli.estimate import size
 from attnctl.cli.snapshot import Snapshot, take
-from attnctl.config import Config
 from attnctl.lifecycle.state import State
+from attnctl.settings.config import Config
 
 if TYPE_CHECKING:
     from attnctl.jobs.tidy import Waste

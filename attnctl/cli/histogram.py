@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from attnctl.config import Config
     from attnctl.jobs.inspect.load import Trained
     from attnctl.reports.figures.data import Histograms
+    from attnctl.settings.config import Config
 
     Values = Mapping[str, list[npt.NDArray[np.float32]]]
     """Class -> the values of each of its images."""

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from attnctl.cli import context, output
-from attnctl.config import FILE_NAME, TEMPLATE
 from attnctl.files import create_exclusive, write_atomic
+from attnctl.settings.config import FILE_NAME, TEMPLATE
 from attnctl.values import SpecError
 
 

@@ -15,9 +15,9 @@ from attnctl.spec import NO_MODULE
 from attnctl.values import SpecError, listed
 
 if TYPE_CHECKING:
-    from attnctl.config import Config
     from attnctl.jobs.inspect.load import Trained
     from attnctl.jobs.inspect.pictures import Picture
+    from attnctl.settings.config import Config
 
 Device = Literal["auto", "cpu", "cuda"]
 

@@ -13,8 +13,8 @@ from attnctl.cli.initial import Start, job_to_wait_for
 from attnctl.cli.plan import Action, Planned, plan, summary
 from attnctl.cli.wanted import Wanted
 from attnctl.cli.where import Asked, Destination, check, check_world, destination
-from attnctl.config import Config
 from attnctl.grid import unlearnt
+from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
 from attnctl.workspace.layout import Workspace
 

@@ -13,10 +13,10 @@ from attnctl.cli import inspected, output
 from attnctl.values import SpecError, did_you_mean
 
 if TYPE_CHECKING:
-    from attnctl.config import Config
     from attnctl.jobs.inspect.load import Trained
     from attnctl.reports.figures.data import Histograms, ImageGrid
     from attnctl.reports.figures.of_paper import Material
+    from attnctl.settings.config import Config
 
 _IMAGES = 5
 _OF_A_CLASS = 10

@@ -56,7 +56,7 @@ def merge(
 
 
 def _other(folder: Path) -> Workspace:
-    from attnctl.config import find
+    from attnctl.settings.config import find
 
     if folder.is_file():
         raise SpecError(f"{folder} is a file; unpack it first (tar -xf {folder.name}), and merge the folder")

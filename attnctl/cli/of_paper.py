@@ -13,7 +13,7 @@ from attnctl.values import SpecError, listed, text
 
 if TYPE_CHECKING:
     from attnctl.cli.wanted import Wanted
-    from attnctl.config import Config
+    from attnctl.settings.config import Config
 
 TABLE = ("--paper", "--table", "--figure")
 

@@ -14,7 +14,7 @@ import typer
 
 from attnctl import attention
 from attnctl.cli import complete
-from attnctl.signature import Hyperparameter, ModuleSource
+from attnctl.sources.signature import Hyperparameter, ModuleSource
 from attnctl.spec import NO_MODULE, recipe_fields, recipe_types
 from attnctl.values import SpecError, describe, text
 

@@ -16,9 +16,9 @@ from attnctl.files import write_atomic
 from attnctl.values import SpecError
 
 if TYPE_CHECKING:
-    from attnctl.config import Config
     from attnctl.jobs.inspect.pictures import Picture
     from attnctl.jobs.inspect.predict import Detected, Mapped
+    from attnctl.settings.config import Config
 
 
 def predict(

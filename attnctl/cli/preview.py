@@ -11,8 +11,8 @@ from attnctl.cli.launch import in_json
 from attnctl.cli.plan import Planned, summary
 from attnctl.cli.wanted import Wanted
 from attnctl.cli.where import Destination, missing_data
-from attnctl.config import Config
 from attnctl.grid import acting, unlearnt
+from attnctl.settings.config import Config
 
 
 def show(

@@ -11,7 +11,7 @@ from attnctl.cli.launch import Job, say_skipped, say_who_goes_on, submit
 from attnctl.cli.plan import newest_verdict
 from attnctl.cli.resuming import Case, Found
 from attnctl.cli.where import Destination, check
-from attnctl.config import Config
+from attnctl.settings.config import Config
 from attnctl.values import SpecError
 
 

@@ -12,7 +12,7 @@ from attnctl.cli.again import Given
 from attnctl.cli.where import where
 from attnctl.lifecycle.resume_policy import DEFAULT_MODES
 from attnctl.lifecycle.state import State
-from attnctl.rules import state_key
+from attnctl.settings.sections import state_key
 from attnctl.values import SpecError, did_you_mean
 
 PLACE = "Where it runs; unless given, as in the run's last attempt"

@@ -12,11 +12,11 @@ from attnctl.cli import context, output, sweeps
 from attnctl.cli.again import Given, Shape, more_time, shape
 from attnctl.cli.complete import sweep_names
 from attnctl.cli.snapshot import Snapshot, take
-from attnctl.config import Config
 from attnctl.lifecycle.advice import held_back, queue_words
 from attnctl.lifecycle.resume_batch import plan
 from attnctl.lifecycle.resume_policy import Action, Asked, Decision, History
 from attnctl.lifecycle.state import State
+from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
 from attnctl.workspace.records import Placed, RecordError

@@ -8,7 +8,7 @@ from time import sleep, time
 from typing import TYPE_CHECKING, Any
 
 from attnctl.cli import context
-from attnctl.config import Config
+from attnctl.settings.config import Config
 from attnctl.spec import NO_MODULE
 
 if TYPE_CHECKING:

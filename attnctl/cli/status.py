@@ -10,8 +10,8 @@ import typer
 from attnctl.cli import complete, context, output, sweeps
 from attnctl.cli.estimate import duration
 from attnctl.cli.snapshot import Snapshot, row_json, seconds_left, take, until_all_end
-from attnctl.config import Config
 from attnctl.models import WORDS
+from attnctl.settings.config import Config
 
 if TYPE_CHECKING:
     from rich.console import Group

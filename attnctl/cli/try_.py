@@ -19,7 +19,7 @@ from attnctl.cli.estimate import duration, size
 from attnctl.cli.sweep import PLACE
 from attnctl.cli.synthesis import synthesize
 from attnctl.cli.where import Asked, Device, check, destination
-from attnctl.config import Config
+from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError, listed
 from attnctl.workspace.records import Resources

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from attnctl import probe
 from attnctl.cli.sweeps import OfPaper
 from attnctl.grid import Axes, Expansion, InvalidCell, expand
+from attnctl.networks import probe
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError, listed, text
 

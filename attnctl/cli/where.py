@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from attnctl import datasets
-from attnctl.config import Config, SlurmOptions, parse_time
+from attnctl.settings.config import Config, SlurmOptions, parse_time
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError, listed
 from attnctl.workspace.records import Resources, Where

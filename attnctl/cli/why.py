@@ -14,10 +14,10 @@ from attnctl.cli import complete, context, output
 from attnctl.cli.estimate import duration
 from attnctl.cli.logs import newest_log
 from attnctl.cli.snapshot import take
-from attnctl.config import Config
 from attnctl.lifecycle.advice import Known, advise
 from attnctl.lifecycle.resume_policy import Asked, decide
 from attnctl.lifecycle.state import State, asked, blamed
+from attnctl.settings.config import Config
 from attnctl.workspace.layout import RunDir, Workspace
 from attnctl.workspace.records import Cancel, RecordError
 

@@ -91,7 +91,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """The section [resume]: see `attnctl.config.TEMPLATE`. memory_cap: in MB, None for none."""
+    """The section [resume]: see `attnctl.settings.config.TEMPLATE`. memory_cap: in MB, None for none."""
 
     attempts: int = 20
     sweep_attempts: int = 1000

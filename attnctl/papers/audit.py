@@ -11,8 +11,8 @@ from functools import cache
 from typing import Literal
 
 from attnctl import attention, papers
-from attnctl.complexity import Cell, Counts, Written, cell, convention, counts, parameters
-from attnctl.complexity.conventions import LAYERS
+from attnctl.networks.complexity import Cell, Counts, Written, cell, convention, counts, parameters
+from attnctl.networks.complexity.conventions import LAYERS
 from attnctl.papers.model import COUNTED, Column, Row, Setup, Table
 from attnctl.values import SpecError, listed
 

@@ -14,8 +14,8 @@ from functools import cache
 from pathlib import Path
 
 from attnctl import attention, backbones, models
-from attnctl.complexity import CONVENTIONS, Cell, Written
 from attnctl.files import write_atomic
+from attnctl.networks.complexity import CONVENTIONS, Cell, Written
 from attnctl.papers import audit
 from attnctl.papers.model import COUNTED, Column, Setup
 from attnctl.spec import NO_MODULE

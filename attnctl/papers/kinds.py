@@ -158,7 +158,7 @@ def train(value: Any) -> Mapping[str, tuple[Scalar, ...]]:
 
 
 def written(value: Any) -> Mapping[str, Any]:
-    """How a module was written: keys of `attnctl.complexity.Written`."""
+    """How a module was written: keys of `attnctl.networks.complexity.Written`."""
     known: Mapping[str, Kind] = {"pools": flag, "strips": flag, "head": flag, "fc": one_of(("linear", "conv"))}
     for key, item in section(value).items():
         if key not in known:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from attnctl import attention, papers
 from attnctl.files import write_atomic
 from attnctl.papers.model import Setup
-from attnctl.signature import ModuleSource
+from attnctl.sources.signature import ModuleSource
 from attnctl.spec import NO_MODULE
 from attnctl.values import Scalar, SpecError, text
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from attnctl.sources.closure import KNOWN, Scope, Source, read, read_within
 from attnctl.sources.importing import import_name
-from attnctl.sources.kept import is_own, keep, kept
 from attnctl.sources.reference import Reference, is_reference, parse
+from attnctl.sources.store import is_own, keep, kept
 
 __all__ = [
     "KNOWN",

@@ -72,7 +72,7 @@ class Request(Record):
     where: Where
     resources: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
-    """What SLURM was asked for beside them: partition, mem, profile ... (`attnctl.config.SlurmOptions.kept`)."""
+    """What SLURM was asked for beside them: partition, mem, profile ... (`attnctl.settings.config.SlurmOptions.kept`)."""
 
 
 @dataclass(frozen=True, kw_only=True)

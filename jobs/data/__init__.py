@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from attnctl.config import DataRoots
     from attnctl.jobs.data.memory import Splits
     from attnctl.jobs.data.packing import DetectionBatch
+    from attnctl.settings.config import DataRoots
 
     Batch = tuple[Tensor, Tensor] | DetectionBatch
 

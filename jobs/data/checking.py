@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from attnctl.config import DataRoots
 from attnctl.datasets import Dataset
 from attnctl.jobs.data.errors import DataError, check_files
+from attnctl.settings.config import DataRoots
 
 if TYPE_CHECKING:
     from attnctl.jobs.data.files import ImageFiles

@@ -10,10 +10,10 @@ from typing import Literal
 import torch
 from torch import nn
 
-from attnctl import surgery
 from attnctl.backbones.places import Part
 from attnctl.backbones.trace import trace
 from attnctl.jobs.training import checkpoint
+from attnctl.networks import surgery
 from attnctl.sources import blame
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError

@@ -16,7 +16,6 @@ from torch import Tensor
 from torchvision.transforms import v2
 
 from attnctl import models
-from attnctl.config import DataRoots
 from attnctl.datasets import Dataset, describe
 from attnctl.jobs.data import load_splits
 from attnctl.jobs.data.augment import Normalize
@@ -24,6 +23,7 @@ from attnctl.jobs.data.errors import check_files
 from attnctl.jobs.data.files import IMAGE_SUFFIXES, ImageFiles, index
 from attnctl.jobs.data.images import Transform, decoded, transforms
 from attnctl.jobs.data.memory import resized
+from attnctl.settings.config import DataRoots
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
 

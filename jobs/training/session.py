@@ -10,8 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from attnctl import models, surgery
-from attnctl.config import DataRoots
+from attnctl import models
 from attnctl.jobs import space
 from attnctl.jobs.data import TrainingData, open_data
 from attnctl.jobs.data.seeding import derive
@@ -24,6 +23,8 @@ from attnctl.jobs.training.group import Group
 from attnctl.jobs.training.loop import Surroundings, train
 from attnctl.jobs.training.optim import total_steps
 from attnctl.jobs.training.signals import Signals, outcome_of
+from attnctl.networks import surgery
+from attnctl.settings.config import DataRoots
 from attnctl.spec import RunSpec
 from attnctl.workspace.layout import Attempt, Incarnation, RunDir, Workspace
 from attnctl.workspace.records import Event, Resources

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from attnctl import attention, recipes, sources
 from attnctl.sources.digest import VERSION_PREFIX
-from attnctl.sources.kept import MANIFEST
+from attnctl.sources.store import MANIFEST
 from attnctl.spec import NO_MODULE, Recipe, RunSpec
 from attnctl.values import Scalar, SpecError, text
 

@@ -8,9 +8,10 @@ import pytest
 import torch
 from torchvision.models.shufflenetv2 import channel_shuffle
 
-from attnctl import backbones, channels, surgery
+from attnctl import backbones
 from attnctl.backbones.mobilenext import FullBlock
 from attnctl.backbones.shufflenet_cifar import ShuffleUnit
+from attnctl.networks import channels, surgery
 from attnctl.values import SpecError
 
 

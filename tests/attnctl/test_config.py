@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attnctl.config import TEMPLATE, ConfigError, find, parse_time
+from attnctl.settings.config import TEMPLATE, ConfigError, find, parse_time
 from attnctl.values import SpecError
 
 

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from attnctl import config
 from attnctl.jobs import slurm, usage
 from attnctl.jobs.commands import CommandError
 from attnctl.lifecycle import attempts
@@ -21,8 +20,9 @@ from attnctl.lifecycle.resume_batch import Asked, plan
 from attnctl.lifecycle.resume_policy import History, Rules, normalised
 from attnctl.lifecycle.run_reader import Facts, judge, read_run
 from attnctl.lifecycle.state import Evidence, State, decide
-from attnctl.located import ConfigError
 from attnctl.reports.tex import escape
+from attnctl.settings import config
+from attnctl.settings.reader import ConfigError
 from attnctl.spec import recipe_types
 from attnctl.values import SpecError, convert, parse_memory
 from attnctl.workspace import events as db_events

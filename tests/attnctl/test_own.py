@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from attnctl import attention, own, recipes
+from attnctl import attention, recipes
+from attnctl.sources import plugins
 from attnctl.spec import recipe_fields
 from attnctl.values import SpecError
 
@@ -108,15 +109,15 @@ def test_what_is_wrong_with_a_class_is_one_line_with_its_place(name, words, mine
 
 
 def test_a_users_backbone_takes_classes_alone(mine):
-    assert own.backbone("./mine.py:build").name == "mine:build"
-    assert own.backbone("./mine.py:build").version == attention.describe("./mine.py:Gate").version
+    assert plugins.backbone("./mine.py:build").name == "mine:build"
+    assert plugins.backbone("./mine.py:build").version == attention.describe("./mine.py:Gate").version
     for name, words in {
         "./mine.py:wide": r"mine.py:\d+: wide does not take `classes` alone: .* are classes, width",
         "./mine.py:bild": r"no function 'bild'; did you mean 'build'",
         "./mine.py:Gate": r"does not take `classes` alone",
     }.items():
         with pytest.raises(SpecError, match=words):
-            own.backbone(name)
+            plugins.backbone(name)
 
 
 # -------------------------------------------------------------------------------------------------------- recipes

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attnctl.config import ConfigError, find
 from attnctl.lifecycle.advice import Known, advise, queue_words
 from attnctl.lifecycle.resume_batch import errors, plan
 from attnctl.lifecycle.resume_policy import (
@@ -23,7 +22,8 @@ from attnctl.lifecycle.resume_policy import (
     normalised,
 )
 from attnctl.lifecycle.state import State, Verdict
-from attnctl.rules import Notify
+from attnctl.settings.config import ConfigError, find
+from attnctl.settings.sections import Notify
 from attnctl.values import SpecError, parse_memory
 
 

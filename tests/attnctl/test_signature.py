@@ -7,7 +7,7 @@ from typing import Literal, get_type_hints
 import pytest
 
 from attnctl import attention
-from attnctl.signature import read_modules
+from attnctl.sources.signature import read_modules
 from attnctl.values import SpecError
 
 

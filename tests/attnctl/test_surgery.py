@@ -6,10 +6,11 @@ from torch import nn
 from torchvision import models
 
 import attnctl
-from attnctl import attention, backbones, surgery
+from attnctl import attention, backbones
 from attnctl.backbones.places import Placement
 from attnctl.backbones.trace import trace
 from attnctl.grid import Axes, expand
+from attnctl.networks import surgery
 from attnctl.values import SpecError
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from attnctl import grid
-from attnctl.config import find
 from attnctl.files import create_exclusive
 from attnctl.grid import Axes
 from attnctl.jobs.submit import submit
+from attnctl.settings.config import find
 from attnctl.workspace.records import Resources, Sweep
 
 

@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from attnctl.config import Config, find
 from attnctl.files import write_atomic
 from attnctl.grid import Axes, expand
+from attnctl.settings.config import Config, find
 from attnctl.spec import RunSpec
 from attnctl.workspace.records import Exit, Observed, Request, Resources, Submission, Sweep
 

@@ -14,7 +14,7 @@ from cli_run import Run, listing
 
 from attnctl import __version__, attention, backbones, datasets, recipes
 from attnctl.cli import complete, context, errors, output, without_globals
-from attnctl.config import TEMPLATE
+from attnctl.settings.config import TEMPLATE
 from attnctl.workspace.records import RecordError
 
 

@@ -11,10 +11,10 @@ from cli_run import Run, assert_refused, listing, without_slurm, workspace_with_
 from own_module import MODULE
 from past_runs import Past, left
 
-from attnctl.config import Config
 from attnctl.files import write_atomic
 from attnctl.jobs import guard
 from attnctl.jobs.script import compose
+from attnctl.settings.config import Config
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Request, Resources, Submission, Sweep

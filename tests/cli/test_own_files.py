@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 from cli_run import Run, listing
 
-from attnctl import grid, probe
-from attnctl.config import find
+from attnctl import grid
 from attnctl.grid import Axes
 from attnctl.jobs import here
 from attnctl.jobs.submit import submit
+from attnctl.networks import probe
+from attnctl.settings.config import find
 from attnctl.workspace.records import Resources
 
 TINY = ("--epochs", "1", "--input-size", "8", "--batch", "256", "--norm-batch", "256")
@@ -140,13 +141,13 @@ def test_a_sweep_is_planned_by_content_and_probed_once(
     assert [run["hyperparameters"]["kernel"] for run in before] == [3, 5, 7]
     assert listing(mine) == ["bad.py", "gate.py", "jobs.py", "net.py"]
     ids = [run["id"] for run in before]
-    monkeypatch.setattr("attnctl.probe._run", lambda specs: pytest.fail("what has passed is not probed again"))
+    monkeypatch.setattr("attnctl.networks.probe._run", lambda specs: pytest.fail("what has passed is not probed again"))
     (mine / "gate.py").write_text("# only words\n" + GATE.replace("kernel=3", "kernel = 3"))
     assert [run["id"] for run in planned(attnctl, "./gate.py:Gate", "--kernel", "3,5,7")] == ids
     monkeypatch.undo()
     monkeypatch.chdir(mine)
     (mine / "jobs.py").write_text("PENALTY = 0.02\n")
-    monkeypatch.setattr("attnctl.probe._run", lambda specs: {})
+    monkeypatch.setattr("attnctl.networks.probe._run", lambda specs: {})
     after = planned(attnctl, "./gate.py:Gate", "--kernel", "3,5,7")
     assert not {run["id"] for run in after} & set(ids)
 

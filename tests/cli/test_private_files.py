@@ -11,11 +11,11 @@ import pytest
 from cli_run import Run
 from own_module import MODULE
 
-from attnctl import config as settings
 from attnctl.grid import Axes, expand
 from attnctl.jobs import guard, snapshot
 from attnctl.jobs.script import compose
 from attnctl.jobs.submit import submit
+from attnctl.settings import config as settings
 from attnctl.workspace.records import Resources
 from attnctl.workspace.submissions import change
 

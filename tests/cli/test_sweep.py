@@ -19,9 +19,9 @@ from attnctl.cli import plan, sweeps
 from attnctl.cli.axes import addresses, axes
 from attnctl.cli.names import short_names
 from attnctl.cli.options import Dynamic, split
-from attnctl.config import find
 from attnctl.files import write_atomic
 from attnctl.grid import Axes
+from attnctl.settings.config import find
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Exit

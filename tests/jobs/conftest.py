@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from attnctl.config import Config
 from attnctl.grid import Axes, expand
+from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
 from attnctl.workspace.layout import Workspace
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from attnctl.config import Config
 from attnctl.jobs import guard, here
 from attnctl.jobs.submit import submit
 from attnctl.lifecycle import evidence
 from attnctl.lifecycle.state import State
+from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
 from attnctl.workspace import submissions
 from attnctl.workspace.records import Exit, Resources

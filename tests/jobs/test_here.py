@@ -14,7 +14,6 @@ from typing import Any
 import psutil
 import pytest
 
-from attnctl.config import Config
 from attnctl.jobs import here, machine
 from attnctl.jobs.cancel import cancel
 from attnctl.jobs.here import Progress
@@ -22,6 +21,7 @@ from attnctl.jobs.observe import observe, workers
 from attnctl.jobs.submit import submit
 from attnctl.lifecycle import evidence
 from attnctl.lifecycle.state import State, Verdict
+from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
 from attnctl.workspace import submissions

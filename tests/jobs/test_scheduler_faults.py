@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from attnctl.config import Config
 from attnctl.jobs import commands, slurm
 from attnctl.jobs.observe import ABSENT_APART, observe
 from attnctl.jobs.release import release
@@ -16,6 +15,7 @@ from attnctl.jobs.slurm import Absent, Known
 from attnctl.jobs.submit import submit
 from attnctl.lifecycle import evidence
 from attnctl.lifecycle.state import Verdict
+from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
 from attnctl.workspace import submissions
 from attnctl.workspace.layout import Workspace

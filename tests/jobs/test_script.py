@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from attnctl.config import Config, SlurmOptions
 from attnctl.jobs import snapshot
 from attnctl.jobs.script import compose
+from attnctl.settings.config import Config, SlurmOptions
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Resources
@@ -112,7 +112,7 @@ def test_a_value_that_would_end_its_line_is_refused(options: SlurmOptions) -> No
 
 def test_composing_needs_no_torch_and_no_slurm(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from attnctl.config import Config, SlurmOptions;"
+        "import sys; from pathlib import Path; from attnctl.settings.config import Config, SlurmOptions;"
         "from attnctl.workspace.records import Resources; from attnctl.workspace.layout import Workspace; from attnctl.jobs.submit import compose;"
         "import attnctl.jobs.observe, attnctl.jobs.here, attnctl.jobs.cancel, attnctl.jobs.probe;"
         "compose(Config(workspace=Workspace(Path('/w'))), SlurmOptions(), Resources(), 1, 't');"

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from attnctl.config import Config
 from attnctl.files import write_atomic
 from attnctl.jobs.adopt import close_orphan
 from attnctl.jobs.reserve import reserve
 from attnctl.jobs.submit import SubmitError, submit
+from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
 from attnctl.workspace import submissions

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from real_cluster import Cluster
 
-from attnctl.config import Config
 from attnctl.grid import Axes, expand
+from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
 from attnctl.workspace import submissions
 from attnctl.workspace.layout import Workspace

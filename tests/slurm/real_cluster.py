@@ -5,11 +5,11 @@ import subprocess
 import time
 from collections.abc import Callable
 
-from attnctl.config import Config
 from attnctl.jobs import observe
 from attnctl.jobs.submit import Submitted, submit
 from attnctl.lifecycle import evidence
 from attnctl.lifecycle.state import Verdict
+from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
 from attnctl.workspace import submissions
 from attnctl.workspace.layout import Attempt

@@ -15,12 +15,12 @@ from kill_points import KILLED, run_killed
 from real_cluster import slurm
 
 from attnctl.cli import main
-from attnctl.config import Config, SlurmOptions
 from attnctl.files import write_atomic
 from attnctl.grid import Axes, expand
 from attnctl.jobs import snapshot
 from attnctl.jobs.adopt import SBATCH_TIMEOUT
 from attnctl.jobs.submit import submit
+from attnctl.settings.config import Config, SlurmOptions
 from attnctl.workspace import submissions
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Exit, Request, Resources, Submission

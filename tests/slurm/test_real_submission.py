@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from real_cluster import Cluster, slurm
 
-from attnctl.config import SlurmOptions
 from attnctl.files import write_atomic
 from attnctl.jobs import adopt, observe
 from attnctl.jobs import slurm as scheduler
@@ -24,6 +23,7 @@ from attnctl.jobs.commands import SlurmUnavailable
 from attnctl.jobs.slurm import Absent, Known, Unavailable
 from attnctl.jobs.submit import SubmitError, Submitted, submit
 from attnctl.lifecycle.state import ABSENT
+from attnctl.settings.config import SlurmOptions
 from attnctl.spec import RunSpec
 from attnctl.workspace import submissions
 from attnctl.workspace.records import Placed, Resources, Submission

@@ -10,10 +10,10 @@ import pytest
 import torch
 from real_cluster import Cluster, wait
 
-from attnctl.config import Config
 from attnctl.jobs import probe
 from attnctl.jobs.cancel import cancel
 from attnctl.jobs.submit import Submitted
+from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
 from attnctl.workspace.layout import Incarnation, Workspace
 from attnctl.workspace.records import Resources, read_events

@@ -9,8 +9,8 @@ from real_cluster import Cluster, slurm, wait
 from test_real_training import LONG, TINY, Specs, incarnation, started
 
 from attnctl.cli import main
-from attnctl.config import read
 from attnctl.jobs.submit import Submitted
+from attnctl.settings.config import read
 from attnctl.workspace.records import Resources, read_events
 
 pytestmark = pytest.mark.slurm

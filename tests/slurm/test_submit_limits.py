@@ -14,8 +14,8 @@ import pytest
 from real_cluster import Cluster, slurm
 
 from attnctl.cli import main
-from attnctl.config import SlurmOptions
 from attnctl.jobs.submit import SubmitError, Submitted, submit
+from attnctl.settings.config import SlurmOptions
 from attnctl.spec import RunSpec
 from attnctl.workspace import submissions
 from attnctl.workspace.records import Resources

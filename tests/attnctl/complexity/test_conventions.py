@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torchvision import models
 
-from attnctl.complexity.conventions import CONVENTIONS, Written, convention
-from attnctl.complexity.count import count
+from attnctl.networks.complexity.conventions import CONVENTIONS, Written, convention
+from attnctl.networks.complexity.count import count
 from attnctl.values import SpecError
 
 # (network, pixels, what each release of thop gave: parameters, and operations by 0.0.22, 0.0.31.post2001170342,

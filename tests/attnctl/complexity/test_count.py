@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision import models
 
-from attnctl import attention, backbones, surgery
-from attnctl.complexity import Cell, cell, counts
-from attnctl.complexity.build import built, built_and_counted
-from attnctl.complexity.count import count
+from attnctl import attention, backbones
+from attnctl.networks import surgery
+from attnctl.networks.complexity import Cell, cell, counts
+from attnctl.networks.complexity.build import built, built_and_counted
+from attnctl.networks.complexity.count import count
 
 
 class Small(nn.Module):

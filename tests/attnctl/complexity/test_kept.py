@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from attnctl.complexity import build, cell, counts, kept
+from attnctl.networks.complexity import build, cell, counts, kept
 
 CELL = cell("se", {}, "resnet20", "block", "cifar10")
 
@@ -29,7 +29,7 @@ def test_counts_are_read_back_as_they_were(cache: Path) -> None:
 def test_known_counts_need_no_torch(cache: Path) -> None:
     counts(CELL)
     program = (
-        "import sys; from attnctl.complexity import cell, counts;"
+        "import sys; from attnctl.networks.complexity import cell, counts;"
         "print(counts(cell('se', {}, 'resnet20', 'block', 'cifar10')).parameters, 'torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

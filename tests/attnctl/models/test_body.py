@@ -9,9 +9,10 @@ from torch import nn
 from torchvision.models import resnet50
 from torchvision.ops import FrozenBatchNorm2d
 
-from attnctl import backbones, models, surgery
+from attnctl import backbones, models
 from attnctl.models import body as bodies
 from attnctl.models import ssdlite320
+from attnctl.networks import surgery
 from attnctl.values import SpecError
 
 

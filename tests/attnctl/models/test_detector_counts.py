@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from attnctl import attention, models, surgery
+from attnctl import attention, models
+from attnctl.networks import surgery
 
 
 def parameters(model, backbone, classes, module="", placement="", norms="", **hyperparameters):

@@ -8,9 +8,10 @@ import sys
 import pytest
 import torch
 
-from attnctl import backbones, channels, datasets, models, papers, recipes, surgery
-from attnctl.complexity import parameters
+from attnctl import backbones, datasets, models, papers, recipes
 from attnctl.grid import Axes, expand
+from attnctl.networks import channels, surgery
+from attnctl.networks.complexity import parameters
 from attnctl.papers import audit
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError

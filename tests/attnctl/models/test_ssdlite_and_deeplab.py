@@ -6,8 +6,9 @@ from rectangles import SIZE, fit, scenes, small_body, target
 from torch.nn import functional
 from torchvision.ops import box_iou
 
-from attnctl import backbones, surgery
+from attnctl import backbones
 from attnctl.models import deeplabv3, ssdlite320
+from attnctl.networks import surgery
 from attnctl.values import SpecError
 
 

@@ -7,8 +7,9 @@ import torch
 from rectangles import PLACES, SIZE, TWO_STAGES, fit, narrow, scenes, small_body, target
 from torchvision.models.detection import FasterRCNN, fasterrcnn_resnet50_fpn
 
-from attnctl import backbones, surgery
+from attnctl import backbones
 from attnctl.models import cascade, fasterrcnn, pyramid, semantic
+from attnctl.networks import surgery
 
 
 @pytest.fixture(scope="module", params=["fasterrcnn", "maskrcnn_an", "cascade_maskrcnn", "htc"])

@@ -5,9 +5,10 @@ import torch
 from torchvision.models.resnet import BasicBlock, ResNet
 from torchvision.ops import generalized_box_iou, sigmoid_focal_loss
 
-from attnctl import backbones, surgery
+from attnctl import backbones
 from attnctl.models import yolof_parts
 from attnctl.models.yolof import _losses, build
+from attnctl.networks import surgery
 
 ROWS = [
     # ELA, table 6, with 80 classes

@@ -6,9 +6,10 @@ import pytest
 import torch
 from torchvision.ops import box_iou
 
-from attnctl import backbones, surgery
+from attnctl import backbones
 from attnctl.jobs.training import initial
 from attnctl.models.yolox_nano import build, paired_iou
+from attnctl.networks import surgery
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from attnctl import attention, backbones, datasets, papers
-from attnctl.complexity import CONVENTIONS, Written
+from attnctl.networks.complexity import CONVENTIONS, Written
 from attnctl.papers.audit import cells, read, rounded, tables
 from attnctl.values import SpecError
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 from published import cifar10_files, cifar100_files, cifar_batch, python2_pickle, write_folder, write_tar
 
-from attnctl.config import DataRoots
 from attnctl.datasets import describe
 from attnctl.jobs.data import cifar, open_data
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.unpickle import load_restricted
+from attnctl.settings.config import DataRoots
 
 CPU = torch.device("cpu")
 

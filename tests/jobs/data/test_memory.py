@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from attnctl.config import DataRoots
 from attnctl.datasets import describe
 from attnctl.jobs.data import digits, open_data
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.memory import InMemoryData, Split, Splits, resized
+from attnctl.settings.config import DataRoots
 
 CPU = torch.device("cpu")
 GOLDEN_DIGITS = ["7e50dc77a338026a", "7313b63c7825efa8", "372e887cfc7134c9", "0483183ce5e25fc9"]

@@ -10,12 +10,12 @@ import torch
 from published import jpeg
 from scene_files import COCO, VOC, class_map, coco_document, coco_folder, voc_folder
 
-from attnctl.config import DataRoots
 from attnctl.datasets import describe
 from attnctl.jobs.data import open_data
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.packing import DetectionBatch
 from attnctl.jobs.data.scene_data import open_scenes
+from attnctl.settings.config import DataRoots
 
 CPU = torch.device("cpu")
 

@@ -13,12 +13,12 @@ from PIL import Image
 from published import image_folders, image_shards, jpeg, write_tar
 from torchvision.transforms import v2
 
-from attnctl.config import DataRoots
 from attnctl.datasets import describe
 from attnctl.jobs.data import open_data
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.files import index
 from attnctl.jobs.data.stream import open_stream
+from attnctl.settings.config import DataRoots
 
 CPU = torch.device("cpu")
 SMALL = dataclasses.replace(describe("imagenet"), classes=3)

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch.nn import functional
 
-from attnctl.config import DataRoots
 from attnctl.jobs.inspect import cam, layers, pictures
 from attnctl.jobs.inspect.pictures import batch
+from attnctl.settings.config import DataRoots
 from attnctl.values import SpecError
 
 

@@ -9,9 +9,9 @@ from PIL import Image
 from torch.nn import functional
 from untrained import loaded
 
-from attnctl.config import DataRoots
 from attnctl.jobs.inspect import cam, layers, pictures, responses
 from attnctl.jobs.inspect.scoring import shown, verdict
+from attnctl.settings.config import DataRoots
 from attnctl.values import SpecError
 
 LAYERS = {"ssdlite320": "features.13", "yolox_nano": "dark5", "maskrcnn": "layer2", "deeplabv3": "layer4.1"}

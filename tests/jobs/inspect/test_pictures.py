@@ -9,11 +9,11 @@ import pytest
 import torch
 from PIL import Image
 
-from attnctl.config import DataRoots
 from attnctl.grid import Axes, expand
 from attnctl.jobs.data import open_data
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.inspect import pictures
+from attnctl.settings.config import DataRoots
 from attnctl.values import SpecError
 
 

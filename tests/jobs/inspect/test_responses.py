@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from attnctl.config import DataRoots
 from attnctl.jobs.inspect import pictures, responses
 from attnctl.jobs.inspect.pictures import batch
+from attnctl.settings.config import DataRoots
 from attnctl.values import SpecError
 
 

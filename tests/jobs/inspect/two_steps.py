@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from attnctl.config import DataRoots
 from attnctl.jobs.data import open_data
+from attnctl.settings.config import DataRoots
 from attnctl.spec import RunSpec
 
 

@@ -11,10 +11,11 @@ from torch import nn
 from torchvision.models.resnet import BasicBlock, ResNet
 from training_workers import make_spec
 
-from attnctl import backbones, models, surgery
+from attnctl import backbones, models
 from attnctl.jobs.training import initial, norms
 from attnctl.jobs.training.group import Group
 from attnctl.models.scales import rescale
+from attnctl.networks import surgery
 from attnctl.spec import Recipe
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace

@@ -14,14 +14,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from attnctl import attention, backbones, surgery
-from attnctl.config import DataRoots
+from attnctl import attention, backbones
 from attnctl.files import write_atomic
 from attnctl.grid import Axes, expand
 from attnctl.jobs.data import open_data
 from attnctl.jobs.training.events import EventLog
 from attnctl.jobs.training.group import Group
 from attnctl.jobs.training.loop import Surroundings, train
+from attnctl.networks import surgery
+from attnctl.settings.config import DataRoots
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import read_events
 

@@ -12,10 +12,11 @@ from torch.distributed import FileStore  # type: ignore[attr-defined]
 from torch.nn import functional
 from training_workers import SERVER, exit_codes
 
-from attnctl import attention, surgery
+from attnctl import attention
 from attnctl.jobs.training import checkpoint
 from attnctl.jobs.training.group import Group
 from attnctl.jobs.training.loop import Surroundings, train
+from attnctl.networks import surgery
 from attnctl.spec import RunSpec
 from attnctl.workspace.layout import RunDir
 

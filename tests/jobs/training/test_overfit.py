@@ -18,11 +18,11 @@ from torchvision.models.resnet import BasicBlock, ResNet
 from training_workers import make_spec
 
 from attnctl import backbones, models
-from attnctl.config import DataRoots
 from attnctl.jobs.data import open_data
 from attnctl.jobs.training.events import EventLog
 from attnctl.jobs.training.group import Group
 from attnctl.jobs.training.loop import Surroundings, train
+from attnctl.settings.config import DataRoots
 from attnctl.spec import RunSpec
 from attnctl.workspace.layout import RunDir
 from attnctl.workspace.records import read_events

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from attnctl.complexity.record import Recorder
-from attnctl.complexity.work import Counts
+from attnctl.networks.complexity.record import Recorder
+from attnctl.networks.complexity.work import Counts
 
 Shape = tuple[int, int, int]
 

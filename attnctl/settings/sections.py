@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from attnctl.lifecycle.resume_policy import DEFAULT_MODES, MODES, Mode, Rules
 from attnctl.lifecycle.state import State
-from attnctl.located import Located
+from attnctl.settings.reader import Located
 from attnctl.values import SpecError, did_you_mean, listed, parse_memory
 
 

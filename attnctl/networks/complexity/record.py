@@ -15,8 +15,8 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from attnctl import attention
-from attnctl.complexity.work import Kind, Role, Work
-from attnctl.surgery import Attended
+from attnctl.networks.complexity.work import Kind, Role, Work
+from attnctl.networks.surgery import Attended
 
 
 class Shapes(TorchFunctionMode):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from attnctl import own
-from attnctl.descriptor import Archive, DataFile, Dataset
-from attnctl.scenes import SCENES
+from attnctl.datasets.descriptor import Archive, DataFile, Dataset
+from attnctl.datasets.detection import SCENES
+from attnctl.sources import plugins
 from attnctl.values import SpecError, did_you_mean
 
 __all__ = ["DATASETS", "Archive", "DataFile", "Dataset", "describe", "missing_files", "names"]
@@ -102,7 +102,7 @@ DATASETS = {
 
 def names() -> list[str]:
     """The data sets, by name, installed packages' too."""
-    return sorted({*DATASETS, *own.registered(own.DATASETS)})
+    return sorted({*DATASETS, *plugins.registered(plugins.DATASETS)})
 
 
 def describe(name: str) -> Dataset:
@@ -112,14 +112,14 @@ def describe(name: str) -> Dataset:
     """
     if name in DATASETS:
         return DATASETS[name]
-    if name in own.registered(own.DATASETS):
+    if name in plugins.registered(plugins.DATASETS):
         return _packaged(name)
     raise SpecError(f"unknown dataset {name!r}{did_you_mean(name, names())}")
 
 
 @cache
 def _packaged(name: str) -> Dataset:
-    item = own.registered(own.DATASETS)[name]
+    item = plugins.registered(plugins.DATASETS)[name]
     where = f"entry point {name!r} of {item.dist.name if item.dist else 'a package'}"
     try:
         found = item.load()

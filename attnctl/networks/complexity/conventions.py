@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from attnctl.complexity.work import Counts, Kind, Work
+from attnctl.networks.complexity.work import Counts, Kind, Work
 from attnctl.values import SpecError, did_you_mean
 
 Price = Callable[[Work], int]

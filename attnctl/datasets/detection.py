@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attnctl.descriptor import Archive, DataFile, Dataset
+from attnctl.datasets.descriptor import Archive, DataFile, Dataset
 from attnctl.spec import Task
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

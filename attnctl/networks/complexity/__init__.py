@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from attnctl import attention, backbones, datasets, models
-from attnctl.complexity import kept
-from attnctl.complexity.conventions import CONVENTIONS, Convention, Written, convention
-from attnctl.complexity.work import Counts
+from attnctl.networks.complexity import kept
+from attnctl.networks.complexity.conventions import CONVENTIONS, Convention, Written, convention
+from attnctl.networks.complexity.work import Counts
 from attnctl.spec import NO_MODULE
 from attnctl.values import Scalar, SpecError
 
@@ -81,7 +81,7 @@ def counts(what: Cell, *, memory: bool = True, keep: bool = True) -> Counts:
     key = kept.key(what)
     found = kept.read(key) if keep else None
     if found is None or (memory and found.activation_bytes is None):
-        from attnctl.complexity.build import built_and_counted  # torch takes a second and a half
+        from attnctl.networks.complexity.build import built_and_counted  # torch takes a second and a half
 
         with _as_spec_error():
             found = built_and_counted(what, memory=memory)
@@ -98,7 +98,7 @@ def parameters(what: Cell, *, keep: bool = True) -> int:
     found = kept.read(kept.key(what)) if keep else None
     if found is not None:
         return found.parameters
-    from attnctl.complexity.build import built_without_memory
+    from attnctl.networks.complexity.build import built_without_memory
 
     with _as_spec_error():
         return sum(parameter.numel() for parameter in built_without_memory(what).parameters())

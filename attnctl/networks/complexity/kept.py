@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 from platformdirs import user_cache_path
 
 from attnctl import attention, backbones, models
-from attnctl.complexity.work import Counts
+from attnctl.networks.complexity.work import Counts
 from attnctl.spec import NO_MODULE
 
 if TYPE_CHECKING:
-    from attnctl.complexity import Cell
+    from attnctl.networks.complexity import Cell
 
 
 def key(what: Cell) -> str:

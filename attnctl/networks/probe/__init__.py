@@ -17,8 +17,9 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from attnctl import datasets, own, sources
+from attnctl import datasets, sources
 from attnctl.files import write_atomic
+from attnctl.sources import plugins
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
 
@@ -42,7 +43,7 @@ def check(specs: Sequence[RunSpec]) -> Mapping[str, str]:
 def _foreign(spec: RunSpec) -> bool:
     """Whether code of a user or a package makes the network."""
     versions = (spec.versions.module, spec.versions.backbone)
-    return any(sources.is_own(item) or str(item).startswith(own.PACKAGE_PREFIX) for item in versions)
+    return any(sources.is_own(item) or str(item).startswith(plugins.PACKAGE_PREFIX) for item in versions)
 
 
 def _key(spec: RunSpec) -> str:
@@ -69,7 +70,7 @@ def _run(specs: Mapping[str, RunSpec]) -> dict[str, str]:
         request = {key: spec.to_json() for key, spec in specs.items()}
         (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
         seconds = _FIRST + _EACH * len(specs)
-        command = [sys.executable, "-P", "-m", "attnctl.probe", name]
+        command = [sys.executable, "-P", "-m", "attnctl.networks.probe", name]
         try:
             done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=False)
         except subprocess.TimeoutExpired:

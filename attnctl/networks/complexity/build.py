@@ -5,11 +5,12 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from attnctl import attention, models, surgery
-from attnctl.complexity import Cell
-from attnctl.complexity.count import count
-from attnctl.complexity.record import Shapes
-from attnctl.complexity.work import Counts
+from attnctl import attention, models
+from attnctl.networks import surgery
+from attnctl.networks.complexity import Cell
+from attnctl.networks.complexity.count import count
+from attnctl.networks.complexity.record import Shapes
+from attnctl.networks.complexity.work import Counts
 from attnctl.spec import NO_MODULE
 from attnctl.values import SpecError
 

@@ -15,8 +15,8 @@ from functools import cache
 from pathlib import Path
 
 from attnctl import sources
-from attnctl.signature import ModuleSource, read_class, read_function
 from attnctl.sources import Reference, Scope, Source
+from attnctl.sources.signature import ModuleSource, read_class, read_function
 from attnctl.values import SpecError
 
 MODULES, BACKBONES, DATASETS = "attnctl.attention", "attnctl.backbones", "attnctl.datasets"

@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from attnctl import attention, backbones, datasets, models
 from attnctl.backbones.places import Part, Placement, check_fit, find
 from attnctl.backbones.trace import evaluating, trace
-from attnctl.signature import ModuleSource
+from attnctl.sources.signature import ModuleSource
 from attnctl.spec import NO_MODULE, RunSpec
 from attnctl.values import Scalar, SpecError
 

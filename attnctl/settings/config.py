@@ -11,10 +11,10 @@ from typing import Any, get_type_hints
 
 from attnctl import datasets, lines
 from attnctl.lifecycle.resume_policy import Rules
-from attnctl.located import ConfigError, Located
-from attnctl.rules import Keep, Notify, read_keep, read_notify, read_rules
+from attnctl.settings.reader import ConfigError, Located
+from attnctl.settings.sections import Keep, Notify, read_keep, read_notify, read_rules
+from attnctl.settings.template import TEMPLATE
 from attnctl.spec import recipe_fields
-from attnctl.template import TEMPLATE
 from attnctl.values import Scalar, SpecError, did_you_mean
 from attnctl.workspace.layout import Workspace
 

@@ -1,4 +1,4 @@
-"""The probe's process: `python -P -m attnctl.probe FOLDER` reads request.json and writes answer.json there."""
+"""The probe's process: `python -P -m attnctl.networks.probe FOLDER` reads request.json and writes answer.json there."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from attnctl import attention, datasets, surgery
+from attnctl import attention, datasets
 from attnctl.files import write_atomic
+from attnctl.networks import surgery
 from attnctl.sources import blame
 from attnctl.spec import NO_MODULE, RunSpec
 from attnctl.values import SpecError

@@ -1,6 +1,6 @@
 """Makes the files channels.json: what planning must know of the tables' networks, measured on the networks themselves.
 
-python -m attnctl.channels
+python -m attnctl.networks.channels
 """
 
 import json

@@ -1,0 +1,1 @@
+"""The settings of a workspace: attnctl.toml, its sections and its template."""
