@@ -77,7 +77,7 @@ def launch(config: Config, wanted: Wanted, asked: Asked, order: Order) -> int:
     if place.where == "here" and batches:
         _train(config, batches, place, planned, name, order)
     elif order.wait:
-        from attnctl.cli.status import follow
+        from attnctl.cli.commands.status import follow
 
         follow(config, [spec.id for spec in specs])
     return _end(config, planned, jobs, wanted, name, order, ended=place.where == "here" or order.wait)

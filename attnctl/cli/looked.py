@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from attnctl import datasets
-from attnctl.cli import cam as maps
-from attnctl.cli import histogram as histograms
 from attnctl.cli import inspected, output
+from attnctl.cli.commands import cam as maps
+from attnctl.cli.commands import histogram as histograms
 from attnctl.values import SpecError, did_you_mean
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from cli_run import listing
 from PIL import Image
 
 from attnctl import datasets
-from attnctl.cli import data
+from attnctl.cli.commands import data
 
 
 def test_a_download_that_fails_is_one_line_and_leaves_nothing(attnctl, folder, monkeypatch):

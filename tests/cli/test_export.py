@@ -15,7 +15,7 @@ import pytest
 from cli_run import Run, listing
 from exchange_cases import NOW, events, spec, wandb_records, write_attempt
 
-from attnctl.cli import export as command
+from attnctl.cli.commands import export as command
 from attnctl.db import open_index
 from attnctl.workspace.layout import Workspace
 

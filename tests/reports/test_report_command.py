@@ -8,7 +8,7 @@ from report_workspace import cells, specs, sweep, train
 from report_workspace import table as named
 
 from attnctl.cli import main
-from attnctl.cli.report import FORMATS
+from attnctl.cli.commands.report import FORMATS
 from attnctl.files import write_atomic
 from attnctl.grid import Axes, expand
 from attnctl.papers.runs import Overrides

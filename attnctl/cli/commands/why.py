@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from attnctl.cli import complete, context, output
+from attnctl.cli.commands.logs import newest_log
 from attnctl.cli.estimate import duration
-from attnctl.cli.logs import newest_log
 from attnctl.cli.snapshot import take
 from attnctl.lifecycle.advice import Known, advise
 from attnctl.lifecycle.resume_policy import Asked, decide

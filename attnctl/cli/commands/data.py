@@ -12,7 +12,8 @@ from typing import Annotated, Literal
 import typer
 
 from attnctl import datasets
-from attnctl.cli import complete, context, listings, output, outputs
+from attnctl.cli import complete, context, output, outputs
+from attnctl.cli.commands import listings
 from attnctl.files import made_aside
 from attnctl.values import SpecError, listed
 

@@ -14,9 +14,9 @@ from typing import Annotated, Any
 import typer
 
 from attnctl.cli import complete, context, options, output
+from attnctl.cli.commands.sweep import PLACE
 from attnctl.cli.declared import AXES, Backbones, Datasets, Models, Placements, Seeds
 from attnctl.cli.estimate import duration, size
-from attnctl.cli.sweep import PLACE
 from attnctl.cli.synthesis import synthesize
 from attnctl.cli.where import Asked, Device, check, destination
 from attnctl.settings.config import Config

@@ -70,7 +70,7 @@ def figure(
     drawing.deliver(replace(made, title=title), file, name, width, as_json=as_json, values=values)
     _tell_missing(material, overrides)
     if kind == "curves" and made.panels[0].targets and not as_json:
-        from attnctl.cli.plot import tell_reached
+        from attnctl.cli.commands.plot import tell_reached
 
         tell_reached(made.panels[0])
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from attnctl.cli import complete, context, output
-from attnctl.cli.diff import fields
+from attnctl.cli.commands.diff import fields
 from attnctl.cli.estimate import duration, size
 from attnctl.cli.snapshot import row_json, take
 from attnctl.values import text
