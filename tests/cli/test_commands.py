@@ -13,7 +13,7 @@ import pytest
 from cli_run import Run, listing
 
 from attnctl import __version__, attention, backbones, datasets, recipes
-from attnctl.cli import complete, context, errors, output, without_globals
+from attnctl.cli import completion, context, errors, output, without_globals
 from attnctl.settings.config import TEMPLATE
 from attnctl.workspace.records import RecordError
 
@@ -206,17 +206,17 @@ def on_a_terminal(words: list[str], environment: dict[str, str]) -> str:
 
 
 def test_completion_knows_the_names(folder: Path) -> None:
-    assert complete.modules("el") == ["ela"]
-    assert complete.modules("se,el") == ["se,ela"]
-    assert set(complete.backbones("resnet20,resnet5")) >= {
+    assert completion.modules("el") == ["ela"]
+    assert completion.modules("se,el") == ["se,ela"]
+    assert set(completion.backbones("resnet20,resnet5")) >= {
         "resnet20,resnet50",
         "resnet20,resnet50_cifar",
         "resnet20,resnet56",
     }
-    assert complete.datasets("cifar100,cifar") == ["cifar100,cifar10"]
-    assert complete.recipes("digits-s") == ["digits-seg"]
-    assert complete.models("yolo") == ["yolof", "yolox_nano"]
-    assert complete.runs("") == complete.sweeps("") == []
+    assert completion.datasets("cifar100,cifar") == ["cifar100,cifar10"]
+    assert completion.recipes("digits-s") == ["digits-seg"]
+    assert completion.models("yolo") == ["yolof", "yolox_nano"]
+    assert completion.runs("") == completion.sweeps("") == []
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ import pytest
 from cli_run import Result, Run, without_slurm
 from PIL import Image
 
-from attnctl.cli import inspected, main
+from attnctl.cli import main
+from attnctl.cli.drawing import trained_networks
 from attnctl.grid import Axes, expand
 
 TINY = ("--epochs", "1", "--input-size", "8", "--batch", "256", "--norm-batch", "256", "--run-on", "here")
@@ -251,7 +252,7 @@ def test_figures_that_look_into_networks_take_the_paper_s_layers_and_classes(her
 def test_networks_are_named_by_what_they_are_and_by_their_training_only_where_nothing_else_tells() -> None:
     def named(**axes: Any) -> list[str]:
         networks: Any = [SimpleNamespace(spec=spec) for spec in expand(Axes(**axes)).specs]
-        return inspected.names(networks)
+        return trained_networks.names(networks)
 
     places = {"backbones": ("resnet20", "mobilenet_v2_cifar"), "datasets": ("cifar10",)}
     expected = {f"{module} {backbone}" for module in ("no attention", "ela") for backbone in places["backbones"]}

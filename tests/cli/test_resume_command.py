@@ -11,7 +11,7 @@ import pytest
 from cli_run import Result, Run, listing
 from past_runs import Past, left
 
-from attnctl.cli.again import Given, shape
+from attnctl.cli.resuming.resources import Given, shape
 from attnctl.lifecycle.resume_policy import Action, Decision
 from attnctl.workspace.records import Request, read_events
 

@@ -15,10 +15,11 @@ import pytest
 from cli_run import Run, listing, workspace_with_a_run
 
 from attnctl import grid
-from attnctl.cli import plan, sweeps
-from attnctl.cli.axes import addresses, axes
-from attnctl.cli.names import short_names
-from attnctl.cli.options import Dynamic, split
+from attnctl.cli import sweep_records
+from attnctl.cli.sweeping import plan
+from attnctl.cli.sweeping.axes import addresses, axes
+from attnctl.cli.sweeping.dynamic_options import Dynamic, split
+from attnctl.cli.sweeping.run_names import short_names
 from attnctl.files import write_atomic
 from attnctl.grid import Axes
 from attnctl.settings.config import find
@@ -120,12 +121,12 @@ def test_a_plan_says_what_becomes_of_each_run(outcome: str | None, action: str, 
 
 def test_a_sweep_of_the_same_name_is_added_to(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
-    assert sweeps.record(workspace, "mine", "ela", ["a", "b"], ["sweep"]) == "mine"
-    assert sweeps.record(workspace, "mine", "ela", ["b", "c"], ["sweep"]) == "mine"
-    assert sweeps.read(workspace, "mine").runs == ["a", "b", "c"]
-    names = {sweeps.record(workspace, None, "ela,./x y:Z", ["a"], []) for _ in range(3)}
+    assert sweep_records.record(workspace, "mine", "ela", ["a", "b"], ["sweep"]) == "mine"
+    assert sweep_records.record(workspace, "mine", "ela", ["b", "c"], ["sweep"]) == "mine"
+    assert sweep_records.read(workspace, "mine").runs == ["a", "b", "c"]
+    names = {sweep_records.record(workspace, None, "ela,./x y:Z", ["a"], []) for _ in range(3)}
     assert len(names) == 3
-    assert all(sweeps.check_name(name) for name in names)
+    assert all(sweep_records.check_name(name) for name in names)
 
 
 # -------------------------------------------------------------------------------------------------------- real runs

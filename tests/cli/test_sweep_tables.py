@@ -9,8 +9,9 @@ import pytest
 from cli_run import Run, assert_refused, listing
 
 from attnctl import papers
-from attnctl.cli import sweeps, tables
-from attnctl.cli.sweeps import OfPaper
+from attnctl.cli import sweep_records
+from attnctl.cli.reporting import paper_tables
+from attnctl.cli.sweep_records import OfPaper
 from attnctl.db import open_index
 from attnctl.papers.runs import Overrides
 from attnctl.values import SpecError
@@ -177,11 +178,11 @@ def test_the_record_says_of_which_table_it_is_and_a_second_sweep_goes_on(folder:
     assert "2 of 7 trainings are done" in shown
     with open_index(Workspace(folder)) as index:
         index.refresh()
-        table = tables.chosen(None, "1", index)
+        table = paper_tables.chosen(None, "1", index)
         assert table.name == "nam:1"
-        assert tables.overrides_for(index, table).words() == listed["changed"]
+        assert paper_tables.overrides_for(index, table).words() == listed["changed"]
         given = Overrides(dataset="cifar10", seeds=("5",))
-        assert tables.overrides_for(index, table, given) == given
+        assert paper_tables.overrides_for(index, table, given) == given
 
 
 def sweep_of(workspace: Workspace, name: str, overrides: Overrides, *, at: float = 0.0, **part: str) -> None:
@@ -204,13 +205,13 @@ def test_what_was_trained_is_that_of_the_newest_sweep_with_the_seeds_of_all_alik
         index.refresh()
         assert [sweep.name for sweep in index.table_sweeps()] == ["e", "d", "c", "b", "a"]
         table = papers.load("nam").tables["1"]
-        found = tables.overrides_for(index, table)
+        found = paper_tables.overrides_for(index, table)
         assert (found.words(), found.seeds) == ("dataset=digits epochs=3", ("0", "2", "1"))
         assert "measured with dataset=digits epochs=3, not as the paper has it (sweep c)" in capsys.readouterr().err
-        assert tables.overrides_for(index, table, Overrides(seeds=("7",))).seeds == ("7",)
-        assert tables.overrides_for(index, papers.load("nam").tables["2"]) == Overrides()
+        assert paper_tables.overrides_for(index, table, Overrides(seeds=("7",))).seeds == ("7",)
+        assert paper_tables.overrides_for(index, papers.load("nam").tables["2"]) == Overrides()
         with pytest.raises(SpecError, match=r"EAN, NAM were swept here; choose one of ean:1, nam:1"):
-            tables.chosen(None, "1", index)
+            paper_tables.chosen(None, "1", index)
 
 
 def test_a_users_paper_is_found_from_any_folder(folder: Path, attnctl: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,7 +219,7 @@ def test_a_users_paper_is_found_from_any_folder(folder: Path, attnctl: Run, monk
     (folder.parent / "outside.toml").write_text(MINE.replace('"Mine"', '"Outside"'))
     workspace = Workspace(folder)
     for file, name in (("./my.toml", "./my.toml"), ("../outside.toml", str(folder.parent / "outside.toml"))):
-        assert tables.recorded_name(papers.load(file), workspace) == name
+        assert paper_tables.recorded_name(papers.load(file), workspace) == name
     assert attnctl("sweep", "--table", "./my.toml:1", *SMALL, "--dry-run").code == 0
     sweep_of(workspace, "a", Overrides(), paper="./my.toml", table="1")
     (folder / "below").mkdir()
@@ -234,11 +235,13 @@ def test_a_users_paper_is_found_from_any_folder(folder: Path, attnctl: Run, monk
 def test_one_name_is_not_of_two_tables(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     first = OfPaper(paper="nam", table="1", overrides={"seeds": ["0"]})
-    sweeps.record(workspace, "mine", "nam-1", ["a"], [], first)
-    sweeps.record(workspace, "mine", "nam-1", ["b"], [], OfPaper(paper="nam", table="1", overrides={"seeds": ["1"]}))
-    sweeps.record(workspace, "mine", "ela", ["c"], [])
-    found = sweeps.read(workspace, "mine")
+    sweep_records.record(workspace, "mine", "nam-1", ["a"], [], first)
+    sweep_records.record(
+        workspace, "mine", "nam-1", ["b"], [], OfPaper(paper="nam", table="1", overrides={"seeds": ["1"]})
+    )
+    sweep_records.record(workspace, "mine", "ela", ["c"], [])
+    found = sweep_records.read(workspace, "mine")
     assert (found.runs, found.paper, found.table, found.overrides) == (["a", "b", "c"], "nam", "1", {"seeds": ["1"]})
     for other in (OfPaper(paper="nam", table="2"), OfPaper(paper="nam", figure="1"), OfPaper(paper="ean", table="1")):
         with pytest.raises(SpecError, match="sweep 'mine' is of nam's table 1; choose another --name"):
-            sweeps.record(workspace, "mine", "x", ["d"], [], other)
+            sweep_records.record(workspace, "mine", "x", ["d"], [], other)

@@ -127,8 +127,8 @@ def test_imported_numbers_stand_beside_the_detectors(rows):
 
 
 def test_the_command_that_trains_a_detector_again_means_the_same_run(rows, tmp_path):
-    from attnctl.cli.axes import axes
-    from attnctl.cli.options import Dynamic
+    from attnctl.cli.sweeping.axes import axes
+    from attnctl.cli.sweeping.dynamic_options import Dynamic
 
     for spec in (DETECTORS[-1], VOC[0], MAPS[0]):
         (made,) = again.commands([spec], tmp_path, "sources", {})

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attnctl.cli import complete, context, errors, output, outputs
+from attnctl.cli import completion, context, errors, output, output_files
 from attnctl.lifecycle.state import State
 from attnctl.values import SpecError
 
 if TYPE_CHECKING:
-    from attnctl.cli.reported import Request
+    from attnctl.cli.reporting.request import Request
     from attnctl.db import Index, RunRow
 
 ENDINGS = (".tar.gz", ".tgz")
@@ -26,11 +26,11 @@ def archive(
         typer.Argument(
             metavar="[TABLE|SWEEP]",
             help="A paper's table, such as ela:3, or 3 of --paper; or a sweep.",
-            autocompletion=complete.sweeps,
+            autocompletion=completion.sweeps,
         ),
     ] = None,
     paper: Annotated[
-        str | None, typer.Option(help="The paper of the table, or a file.", autocompletion=complete.papers)
+        str | None, typer.Option(help="The paper of the table, or a file.", autocompletion=completion.papers)
     ] = None,
     file: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE.tar.gz", help="The file.", show_default=False)
@@ -60,7 +60,7 @@ def archive(
         raise SpecError("into which file? name it with -o, such as -o table3.tar.gz; --check FILE looks at one")
     if not file.name.endswith(ENDINGS):
         raise SpecError(f"{str(file)[:200]!r}: an archive's name ends in .tar.gz")
-    outputs.check_file(file, force=force)
+    output_files.check_file(file, force=force)
     with context.index() as index:
         index.refresh()
         request = _request(index, target, paper, lock)
@@ -86,7 +86,7 @@ def _check(file: Path, *, as_json: bool) -> int:
 
 def _request(index: Index, target: str | None, paper: str | None, lock: Path | None) -> Request:
     """The report that is to be packed: of a sweep of that name if there is one, else of a table."""
-    from attnctl.cli.reported import Request
+    from attnctl.cli.reporting.request import Request
 
     if target is None and lock is None:
         raise SpecError("what is to be packed? name a table, such as ela:3, or a sweep")
@@ -99,13 +99,13 @@ def _request(index: Index, target: str | None, paper: str | None, lock: Path | N
 
 
 def _pack(index: Index, request: Request, file: Path, lock: Path | None, *, weights: bool, as_json: bool) -> None:
-    from attnctl.cli import archived
+    from attnctl.cli.reporting import archive_contents
     from attnctl.reports.exchange import archive as archives
 
-    found = archived.gather(index, request, lock)
-    files = archived.files(index, request, found, lock, weights=weights)
+    found = archive_contents.gather(index, request, lock)
+    files = archive_contents.files(index, request, found, lock, weights=weights)
     with archives.packing(file, _slug(request, lock)) as packer:
-        for name in outputs.tracked(sorted(files), "packing"):
+        for name in output_files.tracked(sorted(files), "packing"):
             packer.add(name, files[name])
     _tell(file, found.rows, len(files) + 1, as_json=as_json)
 

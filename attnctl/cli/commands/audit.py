@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attnctl.cli import complete, output
+from attnctl.cli import completion, output
 
 if TYPE_CHECKING:
     from attnctl.papers.audit import Figure
@@ -21,7 +21,7 @@ _COLUMNS = ("paper", "table", "row", "column", "published", "ours", "counted as"
 def audit(
     paper: Annotated[
         str | None,
-        typer.Option(help="Of one paper: ela, nam, ean, an, or your own file.", autocompletion=complete.papers),
+        typer.Option(help="Of one paper: ela, nam, ean, an, or your own file.", autocompletion=completion.papers),
     ] = None,
     table: Annotated[str | None, typer.Option(help="Of one table, by its number.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object with a list `rows`.")] = False,

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from attnctl import models
-from attnctl.cli import complete, context, options, output
-from attnctl.cli.declared import Backbone, Parameters, Placement
-from attnctl.cli.synthesis import synthesize
+from attnctl.cli import completion, context, output
+from attnctl.cli.sweeping import dynamic_options
+from attnctl.cli.sweeping.axis_options import Backbone, Parameters, Placement
+from attnctl.cli.sweeping.synthesis import synthesize
 from attnctl.files import write_atomic
 from attnctl.papers.speeds import published
 from attnctl.spec import NO_MODULE, RunSpec
@@ -32,7 +33,7 @@ def bench(
     modules: Annotated[
         str,
         typer.Argument(
-            metavar="MODULE[,MODULE...]", help="The modules, such as ela,se.", autocompletion=complete.modules
+            metavar="MODULE[,MODULE...]", help="The modules, such as ela,se.", autocompletion=completion.modules
         ),
     ],
     *,
@@ -40,7 +41,7 @@ def bench(
         str | None,
         typer.Option(
             help="Detectors or segmentation networks around the backbone, a comma list.",
-            autocompletion=complete.models,
+            autocompletion=completion.models,
         ),
     ] = None,
     backbone: Backbone = None,
@@ -48,7 +49,7 @@ def bench(
         str | None,
         typer.Option(
             help="Whose classes and image size; imagenet, or the model's own, unless named.",
-            autocompletion=complete.datasets,
+            autocompletion=completion.datasets,
             show_default=False,
         ),
     ] = None,
@@ -60,7 +61,7 @@ def bench(
     compiled: Annotated[bool, typer.Option("--compile", help="With torch.compile.")] = False,
     rounds: Annotated[int, typer.Option(min=3, max=1000, help="Rounds; the figures are their medians.")] = 7,
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object with a list `speeds`.")] = False,
-    dynamic: options.Dynamic,
+    dynamic: dynamic_options.Dynamic,
 ) -> int:
     """Measure how fast networks with attention infer, beside the plain backbone.
 
@@ -73,14 +74,14 @@ def bench(
 
     attnctl bench ca,ela --model yolox_nano --dataset voc07 --placement neck --batch 1
     """
-    from attnctl.cli.axes import axes
+    from attnctl.cli.sweeping.axes import axes
     from attnctl.grid import expand
 
     config = context.config(new=True)
     batches = _batches(batch)
     names = NO_MODULE if modules == NO_MODULE else f"{NO_MODULE},{modules}"
     specs: list[RunSpec] = []
-    for around in options.split(model, "--model") if model is not None else ("",):
+    for around in dynamic_options.split(model, "--model") if model is not None else ("",):
         given = {
             "model": [around],
             "backbone": [backbone] if backbone is not None else None,
@@ -121,7 +122,7 @@ def _own_dataset(model: str) -> str:
 
 
 def _batches(given: str) -> list[int]:
-    batches = [convert(part, int, "batch") for part in options.split(given, "--batch")]
+    batches = [convert(part, int, "batch") for part in dynamic_options.split(given, "--batch")]
     if any(not isinstance(item, int) or not 1 <= item <= 65536 for item in batches):
         raise SpecError(f"batch is {given}; each must be a whole number from 1 to 65536")
     if len(set(batches)) != len(batches):

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from attnctl import datasets
-from attnctl.cli import context, drawing, inspected, options
+from attnctl.cli import context
+from attnctl.cli.drawing import options as drawing
+from attnctl.cli.drawing import trained_networks
+from attnctl.cli.sweeping import dynamic_options
 from attnctl.values import SpecError, convert
 
 if TYPE_CHECKING:
@@ -37,7 +40,7 @@ class Column:
 
 
 def cam(
-    runs: inspected.Runs,
+    runs: trained_networks.Runs,
     *,
     images: Annotated[
         list[str] | None,
@@ -65,7 +68,7 @@ def cam(
             show_default=False,
         ),
     ] = None,
-    device: inspected.DeviceOption = "auto",
+    device: trained_networks.DeviceOption = "auto",
     file: drawing.File = None,
     width: drawing.WidthOption = "page",
     title: drawing.Title = "",
@@ -83,10 +86,10 @@ def cam(
     """
     drawing.check(file)
     wanted = _target(target)
-    layers = options.split(layer, "--layer") if layer is not None else ()
-    given = inspected.paths(images) if images is not None else []
+    layers = dynamic_options.split(layer, "--layer") if layer is not None else ()
+    given = trained_networks.paths(images) if images is not None else []
     config = context.config()
-    networks = inspected.trained(config, runs, device, MOST_COLUMNS)
+    networks = trained_networks.trained(config, runs, device, MOST_COLUMNS)
     chosen = method or _own_method(networks)
     columns = compute(config, networks, layers, given, count, wanted, chosen)
     made = grid(columns, title)
@@ -119,15 +122,17 @@ def compute(
     if len(files) > _MOST_ROWS:
         raise SpecError(f"these are {len(files)} images, and a figure has room for {_MOST_ROWS}; name fewer")
     if not files:
-        inspected.one_dataset(networks, "; give --images")
+        trained_networks.one_dataset(networks, "; give --images")
     # every name is tried before anything is computed
     places = [
         (network, known.resolve(network, name)) for network in networks for name in layers or [known.last(network)]
     ]
-    titles = _titles(networks, names or inspected.names(networks), places)
+    titles = _titles(networks, names or trained_networks.names(networks), places)
     columns = []
     for (network, path), words in zip(places, titles, strict=True):
-        shown = pictures.of_files(files, network.spec) if files else inspected.of_test_set(config, network, count)
+        shown = (
+            pictures.of_files(files, network.spec) if files else trained_networks.of_test_set(config, network, count)
+        )
         columns.append(Column(network, path, words, shown, maps.activations(network, shown, path, target, method)))
     return columns
 

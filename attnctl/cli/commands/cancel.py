@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from attnctl.cli import complete, context, output, sweeps
+from attnctl.cli import completion, context, output, sweep_records
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
 
@@ -17,14 +17,14 @@ def cancel(
     target: Annotated[
         str,
         typer.Argument(
-            metavar="RUN|SWEEP", help="A run's id or a sweep's name.", autocompletion=complete.runs_and_sweeps
+            metavar="RUN|SWEEP", help="A run's id or a sweep's name.", autocompletion=completion.runs_and_sweeps
         ),
     ],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
 ) -> None:
     """End a run, or all runs of a sweep."""
-    from attnctl.cli.snapshot import take
+    from attnctl.cli.refresh import take
     from attnctl.jobs.cancel import cancel as ask_for_the_end
 
     config = context.config()
@@ -47,8 +47,8 @@ def cancel(
 
 def _ids(workspace: Workspace, find_run: Callable[[str], str], target: str) -> list[str]:
     """The runs that are meant: a sweep's name goes before a run's id."""
-    if target in complete.sweep_names(workspace):
-        return sweeps.read(workspace, target).runs
+    if target in completion.sweep_names(workspace):
+        return sweep_records.read(workspace, target).runs
     try:
         return [find_run(target)]
     except SpecError as error:

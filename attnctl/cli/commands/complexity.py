@@ -10,9 +10,10 @@ from typing import Annotated
 import typer
 
 from attnctl import attention, backbones
-from attnctl.cli import complete, options, output
-from attnctl.cli.declared import Backbone, Dataset, Model, Parameters, Placement
-from attnctl.cli.synthesis import synthesize
+from attnctl.cli import completion, output
+from attnctl.cli.sweeping import dynamic_options
+from attnctl.cli.sweeping.axis_options import Backbone, Dataset, Model, Parameters, Placement
+from attnctl.cli.sweeping.synthesis import synthesize
 from attnctl.networks.complexity import CONVENTIONS, Cell, Counts, Written, cell, counts
 from attnctl.spec import NO_MODULE, RunSpec
 from attnctl.values import SpecError, text
@@ -33,7 +34,7 @@ class _Counted:
 def complexity(
     modules: Annotated[
         list[str],
-        typer.Argument(metavar="MODULE...", help="The modules, such as ela se.", autocompletion=complete.modules),
+        typer.Argument(metavar="MODULE...", help="The modules, such as ela se.", autocompletion=completion.modules),
     ],
     *,
     model: Model = None,
@@ -42,7 +43,7 @@ def complexity(
     placement: Placement = "block",
     parameter: Parameters = None,
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object with a list `networks`.")] = False,
-    dynamic: options.Dynamic,
+    dynamic: dynamic_options.Dynamic,
 ) -> int:
     """Count what modules cost in a network, exactly and as papers count.
 
@@ -57,7 +58,7 @@ def complexity(
         "dataset": [dataset],
         "placement": [placement],
     }
-    names = options.split(",".join(modules), "MODULE")
+    names = dynamic_options.split(",".join(modules), "MODULE")
     found = list(_counted(names, given, parameter or (), dynamic))
     if as_json:
         output.document({"networks": [_document(item) for item in found]})
@@ -76,10 +77,10 @@ def command_for(words: Sequence[str], completing: bool) -> Callable[..., int]:
 
 
 def _counted(
-    names: Sequence[str], given: dict[str, list[str] | None], addressed: Sequence[str], dynamic: options.Dynamic
+    names: Sequence[str], given: dict[str, list[str] | None], addressed: Sequence[str], dynamic: dynamic_options.Dynamic
 ) -> Iterator[_Counted]:
     """The networks, the plain one of each backbone first. Raises SpecError for one that cannot be."""
-    from attnctl.cli.axes import axes
+    from attnctl.cli.sweeping.axes import axes
     from attnctl.grid import expand
 
     names = names if NO_MODULE in names else (NO_MODULE, *names)

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import typer
 
 from attnctl import datasets
-from attnctl.cli import complete, context, output, outputs
+from attnctl.cli import completion, context, output, output_files
 from attnctl.cli.commands import listings
 from attnctl.files import made_aside
 from attnctl.values import SpecError, listed
@@ -24,7 +24,7 @@ _MIB = 1 << 20
 
 def fetch(
     dataset: Annotated[
-        str, typer.Argument(help="A data set that can be downloaded.", autocompletion=complete.datasets)
+        str, typer.Argument(help="A data set that can be downloaded.", autocompletion=completion.datasets)
     ],
 ) -> None:
     """Download a data set into its folder, checked; one that broke off is continued."""
@@ -44,7 +44,7 @@ def fetch(
 
 
 def check(
-    dataset: Annotated[str, typer.Argument(help="The data set.", autocompletion=complete.datasets)],
+    dataset: Annotated[str, typer.Argument(help="The data set.", autocompletion=completion.datasets)],
     images: Annotated[
         bool, typer.Option("--images", help="Read every image, too, with its masks or class map.")
     ] = False,
@@ -56,7 +56,7 @@ def check(
     """
     from attnctl.jobs.data.checking import check as look
 
-    found = look(datasets.describe(dataset), context.config().data, images=images, through=outputs.tracked)
+    found = look(datasets.describe(dataset), context.config().data, images=images, through=output_files.tracked)
     damaged = [line for part in found.values() for line in part.damaged]
     if as_json:
         output.document({"dataset": dataset, "parts": {name: asdict(part) for name, part in found.items()}})
@@ -76,7 +76,7 @@ def write(
     dataset: Annotated[
         str,
         typer.Argument(
-            help="A built-in data set of objects: digits-det or digits-seg.", autocompletion=complete.datasets
+            help="A built-in data set of objects: digits-det or digits-seg.", autocompletion=completion.datasets
         ),
     ],
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder that is made.")],
@@ -94,7 +94,7 @@ def write(
             if datasets.describe(name).layout == "embedded" and "classify" not in datasets.describe(name).tasks
         ]
         raise SpecError(f"{dataset} is not made of objects by attnctl itself; these are: {listed(fitting)}")
-    outputs.check_place(folder)
+    output_files.check_place(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise SpecError(f"cannot write {folder}: it is there already; name another folder")
     from attnctl.jobs.data.scene_data import open_parts

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from attnctl.cli import complete, context, output
+from attnctl.cli import completion, context, output
 from attnctl.spec import RunSpec
 from attnctl.values import text
 
-_Run = Annotated[str, typer.Argument(help="A run's id, or its beginning.", autocompletion=complete.runs)]
+_Run = Annotated[str, typer.Argument(help="A run's id, or its beginning.", autocompletion=completion.runs)]
 
 
 def diff(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attnctl.cli import complete, context, output
-from attnctl.cli.where import Asked, destination
+from attnctl.cli import completion, context, output
+from attnctl.cli.sweeping.destination import Asked, destination
 
 if TYPE_CHECKING:
     from attnctl.jobs.probe import Check
@@ -29,7 +29,7 @@ def doctor(
     gpus_per_node: Annotated[int | None, typer.Option(help="Its GPUs on each node; 0 is none.", min=0, max=64)] = None,
     partition: Annotated[str | None, typer.Option(help="Its partition.")] = None,
     profile: Annotated[
-        str | None, typer.Option(help="A slurm profile of attnctl.toml.", autocompletion=complete.profiles)
+        str | None, typer.Option(help="A slurm profile of attnctl.toml.", autocompletion=completion.profiles)
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
 ) -> int:

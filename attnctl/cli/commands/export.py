@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, TextIO
 
 import typer
 
-from attnctl.cli import complete, context, output, outputs
-from attnctl.cli.chosen import chosen
+from attnctl.cli import completion, context, output, output_files
+from attnctl.cli.run_selection import chosen
 from attnctl.files import made_aside, write_atomic
 from attnctl.values import SpecError, listed
 from attnctl.workspace.layout import Workspace
@@ -31,7 +31,7 @@ def export(
         typer.Argument(
             metavar="[SWEEP|RUN]...",
             help="Sweeps, or the beginnings of runs' ids; all runs unless named.",
-            autocompletion=complete.runs_and_sweeps,
+            autocompletion=completion.runs_and_sweeps,
         ),
     ] = None,
     format: Annotated[  # noqa: A002 (the option's name)
@@ -61,7 +61,7 @@ def export(
         found = _Runs(context.config().workspace, targets or ())
         _write_folder(made, folder, found)
     elif file is not None:
-        outputs.check_file(file, force=force)
+        output_files.check_file(file, force=force)
         found = _Runs(context.config().workspace, targets or ())
         with made_aside(file) as aside, aside.open("w", encoding="utf-8", newline="") as stream:
             found.write_text(made, stream)
@@ -81,7 +81,7 @@ def _format(named: Format | None, file: Path | None) -> Format:
 def _folder(made: Format, file: Path | None, *, force: bool) -> Path:
     if file is None:
         raise SpecError(f"{made} is written into a folder; name it with -o")
-    outputs.check_folder(file, force=force)
+    output_files.check_folder(file, force=force)
     if made == "tensorboard":
         from attnctl.reports.exchange import tensorboard
 
@@ -105,7 +105,7 @@ class _Runs:
         from attnctl.lifecycle.run_history import Histories
 
         histories = Histories(self._workspace)
-        for run in outputs.tracked(self._ids, "exporting"):
+        for run in output_files.tracked(self._ids, "exporting"):
             try:
                 history = histories.read(run)
             except RecordError as error:
@@ -143,7 +143,7 @@ def _write_folder(made: Format, folder: Path, found: _Runs) -> None:
 
             wandb.write(aside, found)
         mark = json.dumps({"format": made, "runs": found.written}, indent=1)
-        write_atomic(aside / outputs.MARK, mark.encode() + b"\n")
+        write_atomic(aside / output_files.MARK, mark.encode() + b"\n")
     output.note(f"written: {folder} ({found.words()})")
     show = f"tensorboard --logdir {folder}" if made == "tensorboard" else f"wandb sync {folder}/offline-run-*"
     output.line(show)

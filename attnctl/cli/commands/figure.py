@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from attnctl.cli import complete, context, drawing, inspected, output
+from attnctl.cli import completion, context, output
+from attnctl.cli.drawing import options, trained_networks
 from attnctl.values import SpecError, listed
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def figure(
         typer.Option(
             help="The paper, or a file of your own.",
             metavar="NAME|FILE",
-            autocompletion=complete.papers,
+            autocompletion=completion.papers,
             show_default=False,
         ),
     ] = None,
@@ -43,11 +44,11 @@ def figure(
             show_default=False,
         ),
     ] = None,
-    device: inspected.DeviceOption = "auto",
-    file: drawing.File = None,
-    width: drawing.WidthOption = "page",
-    title: drawing.Title = "",
-    as_json: drawing.AsJson = False,
+    device: trained_networks.DeviceOption = "auto",
+    file: options.File = None,
+    width: options.WidthOption = "page",
+    title: options.Title = "",
+    as_json: options.AsJson = False,
 ) -> None:
     """Draw a figure of a paper from the runs.
 
@@ -56,8 +57,8 @@ def figure(
 
     attnctl figure ean:3 -o groups.pdf
     """
-    drawing.check(file)
-    given = inspected.paths(images) if images is not None else []
+    options.check(file)
+    given = trained_networks.paths(images) if images is not None else []
     config = context.config()
     with context.index() as index:
         index.refresh()
@@ -67,7 +68,7 @@ def figure(
             raise SpecError(f"--images is for activation maps; figure {material.figure.number} is a {kind} figure")
         made, values = _drawn(config, material, given, device, overrides)
     name = f"{material.paper.name.lower()}-figure-{material.figure.number}"
-    drawing.deliver(replace(made, title=title), file, name, width, as_json=as_json, values=values)
+    options.deliver(replace(made, title=title), file, name, width, as_json=as_json, values=values)
     _tell_missing(material, overrides)
     if kind == "curves" and made.panels[0].targets and not as_json:
         from attnctl.cli.commands.plot import tell_reached
@@ -76,18 +77,18 @@ def figure(
 
 
 def _drawn(
-    config: Config, material: Material, images: list[Path], device: inspected.Device, overrides: Overrides
+    config: Config, material: Material, images: list[Path], device: trained_networks.Device, overrides: Overrides
 ) -> tuple[Any, Any]:
     """The drawing, and what --json prints instead of all that is drawn. Raises SpecError, with what would help."""
-    from attnctl.cli import looked
+    from attnctl.cli.drawing import paper_figures
     from attnctl.reports.figures import of_paper
 
     instead = bool(overrides.model or overrides.backbone or overrides.dataset)
     try:
         if material.figure.kind == "cam":
-            return looked.cam(config, material, images, device, instead=instead)
+            return paper_figures.cam(config, material, images, device, instead=instead)
         if material.figure.kind == "histogram":
-            return looked.histogram(config, material, device, instead=instead)
+            return paper_figures.histogram(config, material, device, instead=instead)
         return of_paper.build(material), None
     except of_paper.NothingYet as error:
         raise SpecError(f"{error}; this trains it: {_command(material, overrides)}") from error
@@ -95,11 +96,11 @@ def _drawn(
 
 def _material(index: Index, number: str, name: str | None) -> tuple[Material, Overrides]:
     """What the figure is drawn from, and what its runs have instead of what the paper has."""
-    from attnctl.cli import tables
+    from attnctl.cli.reporting import paper_tables
     from attnctl.papers.runs import cells_of, figure_cells
     from attnctl.reports.figures import of_paper
 
-    paper, found = tables.chosen_figure(name, number, index)
+    paper, found = paper_tables.chosen_figure(name, number, index)
     overrides = _overrides(index, paper, found)
     cells = figure_cells(found, paper, overrides)
     plain = {}
@@ -128,15 +129,15 @@ def _material(index: Index, number: str, name: str | None) -> tuple[Material, Ov
 
 def _overrides(index: Index, paper: Paper, figure: Figure) -> Overrides:
     """What the figure's runs are trained with here: as its own sweeps say, else those of its tables."""
-    from attnctl.cli import tables
+    from attnctl.cli.reporting import paper_tables
 
-    overrides = tables.overrides_for(index, figure, paper=paper)
-    if tables.sweeps_of(index, figure) or index.families(tables.families(figure, overrides, paper)):
+    overrides = paper_tables.overrides_for(index, figure, paper=paper)
+    if paper_tables.sweeps_of(index, figure) or index.families(paper_tables.families(figure, overrides, paper)):
         return overrides
     parts = (*figure.settings.get("panels", ()), *figure.settings.get("series", ()), {"table": figure.table})
     for number in dict.fromkeys(part["table"] for part in parts if part["table"]):
-        if tables.sweeps_of(index, paper.tables[number]):
-            return tables.overrides_for(index, paper.tables[number])
+        if paper_tables.sweeps_of(index, paper.tables[number]):
+            return paper_tables.overrides_for(index, paper.tables[number])
     return overrides
 
 

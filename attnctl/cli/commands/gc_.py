@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attnctl.cli import context, output
-from attnctl.cli.estimate import size
-from attnctl.cli.snapshot import Snapshot, take
+from attnctl.cli.refresh import Snapshot, take
+from attnctl.cli.sweeping.cost import size
 from attnctl.lifecycle.state import State
 from attnctl.settings.config import Config
 

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from attnctl.cli import context, drawing, inspected, options, output
+from attnctl.cli import context, output
+from attnctl.cli.drawing import options as drawing
+from attnctl.cli.drawing import trained_networks
+from attnctl.cli.sweeping import dynamic_options
 from attnctl.values import SpecError, convert
 
 if TYPE_CHECKING:
@@ -40,7 +43,7 @@ class Seen:
 
 
 def histogram(
-    runs: inspected.Runs,
+    runs: trained_networks.Runs,
     *,
     classes: Annotated[str, typer.Option(help="Classes of the data set by number, a comma list.")] = "0,1,2",
     layer: Annotated[
@@ -51,7 +54,7 @@ def histogram(
         Of, typer.Option(help="The values of the layers' maps, or the weights and gates of the attention there.")
     ] = "responses",
     count: Annotated[int, typer.Option(min=1, max=1000, help="Images of each class, the first of the test set.")] = 10,
-    device: inspected.DeviceOption = "auto",
+    device: trained_networks.DeviceOption = "auto",
     file: drawing.File = None,
     width: drawing.WidthOption = "page",
     title: drawing.Title = "",
@@ -67,11 +70,11 @@ def histogram(
     """
     drawing.check(file)
     wanted = _classes(classes)
-    layers = () if layer == _ALL else options.split(layer, "--layer")
+    layers = () if layer == _ALL else dynamic_options.split(layer, "--layer")
     config = context.config()
-    networks = inspected.trained(config, runs, device, _MOST_RUNS)
+    networks = trained_networks.trained(config, runs, device, _MOST_RUNS)
     seen = compute(config, networks, layers, wanted, count, of)
-    made = replace(panels(networks, inspected.names(networks), seen, of), title=title)
+    made = replace(panels(networks, trained_networks.names(networks), seen, of), title=title)
     name = f"histogram-{networks[0].run[:8]}-{of}"
     drawing.deliver(made, file, name, width, as_json=as_json, values=values(seen, made))
     if not as_json:
@@ -84,13 +87,13 @@ def compute(
     """The values at each layer of each network, layer by layer. Raises SpecError."""
     from attnctl.jobs.inspect import responses
 
-    inspected.one_dataset(networks)
+    trained_networks.one_dataset(networks)
     places = {network.run: _places(network, layers, of) for network in networks}
     if len({tuple(layer for layer, _ in found) for found in places.values()}) > 1:
         raise SpecError("these networks have other layers; name with --layer what they have in common")
     found: dict[tuple[int, str], Seen] = {}
     for network in networks:
-        pictures = inspected.of_test_set(config, network, count, classes)
+        pictures = trained_networks.of_test_set(config, network, count, classes)
         compute_values = responses.of_layers if of == "responses" else responses.of_attention
         values = compute_values(network, pictures, [path for _, path in places[network.run]])
         for number, (layer, path) in enumerate(places[network.run]):
@@ -165,7 +168,7 @@ def _places(network: Trained, layers: Sequence[str], of: Of) -> list[tuple[str, 
 
 
 def _classes(text: str) -> list[int]:
-    found = [convert(part, int, "--classes") for part in options.split(text, "--classes")]
+    found = [convert(part, int, "--classes") for part in dynamic_options.split(text, "--classes")]
     numbers = [number for number in found if isinstance(number, int)]
     if len(set(numbers)) != len(numbers):
         raise SpecError(f"--classes has a class twice: {text}")

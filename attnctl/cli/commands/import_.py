@@ -55,7 +55,7 @@ def import_(
 def _take_in(workspace: Workspace, file: Path, source: str | None, *, dry_run: bool, as_json: bool) -> None:
     import getpass
 
-    from attnctl.cli import tables
+    from attnctl.cli.reporting import paper_tables
     from attnctl.db import open_index
     from attnctl.reports.exchange import results
 
@@ -64,7 +64,7 @@ def _take_in(workspace: Workspace, file: Path, source: str | None, *, dry_run: b
     named = source.strip() if source else file.name
     with open_index(workspace) as index:
         index.refresh()
-        found = results.read(_bytes(file), str(file), named, lambda text: tables.chosen(None, text, index))
+        found = results.read(_bytes(file), str(file), named, lambda text: paper_tables.chosen(None, text, index))
     record = ImportedFile(
         file=file.name,
         at=time.time(),

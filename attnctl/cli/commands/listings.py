@@ -12,7 +12,7 @@ from attnctl import backbones as known_backbones
 from attnctl import datasets as known_datasets
 from attnctl import models as known_models
 from attnctl import recipes as known_recipes
-from attnctl.cli import complete, context, output
+from attnctl.cli import completion, context, output
 from attnctl.values import text
 
 
@@ -22,7 +22,7 @@ def backbones(
         typer.Argument(
             metavar="[BACKBONE]...",
             help="Show where the placements of these are: of the list, of torchvision, or timm:NAME.",
-            autocompletion=complete.backbones,
+            autocompletion=completion.backbones,
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
@@ -70,7 +70,7 @@ def models(
         typer.Argument(
             metavar="[MODEL]...",
             help="Show what goes with these: backbones, their own placements, data sets with recipes.",
-            autocompletion=complete.models,
+            autocompletion=completion.models,
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object with a list `models`.")] = False,

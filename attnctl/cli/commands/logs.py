@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from attnctl.cli import complete, context, output
-from attnctl.cli.plan import newest_verdict
+from attnctl.cli import completion, context, output
+from attnctl.cli.sweeping.plan import newest_verdict
 from attnctl.values import SpecError, listed
 from attnctl.workspace.layout import Attempt, RunDir, Workspace
 from attnctl.workspace.records import RecordError, Request, Submission
@@ -21,7 +21,7 @@ POLL = 0.5
 
 
 def logs(
-    run: Annotated[str, typer.Argument(help="A run's id, or its beginning.", autocompletion=complete.runs)],
+    run: Annotated[str, typer.Argument(help="A run's id, or its beginning.", autocompletion=completion.runs)],
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run has ended.")] = False,
     attempt: Annotated[int | None, typer.Option(help="Which submission of it; the newest unless given.", min=1)] = None,
     rank: Annotated[int, typer.Option(help="Which of its processes.", min=0)] = 0,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from attnctl.cli import context, errors, output, outputs
+from attnctl.cli import context, errors, output, output_files
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
 
@@ -77,7 +77,7 @@ def _look(ours: Workspace, theirs: Workspace) -> tuple[Plan, list[SweepChange], 
 
 
 def _tracked(words: str) -> Callable[[Sequence[str]], Iterator[str]]:
-    return lambda runs: outputs.tracked(runs, words)
+    return lambda runs: output_files.tracked(runs, words)
 
 
 def _reread(workspace: Workspace, stack: ExitStack) -> Callable[[str], None]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from attnctl import papers as known
-from attnctl.cli import complete, context, output
+from attnctl.cli import completion, context, output
 from attnctl.values import listed
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def papers(
         str | None,
         typer.Argument(
             help="Show each row of this paper, or of a file of your own, with its state.",
-            autocompletion=complete.papers,
+            autocompletion=completion.papers,
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object with a list `papers`.")] = False,
@@ -101,7 +101,7 @@ def papers(
 def _papers(name: str | None, index: Index | None) -> list[Paper]:
     if name is not None:
         return [known.load(name)]
-    from attnctl.cli.tables import swept
+    from attnctl.cli.reporting.paper_tables import swept
 
     built_in = [known.load(name) for name in known.names()]
     own = swept(index.workspace).values() if index is not None else ()
@@ -118,7 +118,7 @@ def _found(chosen: Sequence[Paper], index: Index | None) -> list[tuple[Paper, li
 
 def _asked(paper: Paper, index: Index | None) -> Iterator[tuple[Table | Figure, Overrides, list[Cells]]]:
     """Each table and figure with its runs, and what they are trained with here."""
-    from attnctl.cli.tables import trained_with
+    from attnctl.cli.reporting.paper_tables import trained_with
     from attnctl.papers.runs import Overrides, cells_of, figure_cells
 
     for table in paper.tables.values():

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attnctl.cli import complete, context, drawing, options, output
+from attnctl.cli import completion, context, output
+from attnctl.cli.drawing import options as drawing
+from attnctl.cli.sweeping import dynamic_options
 from attnctl.papers.model import MEASURED
 from attnctl.values import SpecError, convert, did_you_mean
 
@@ -25,7 +27,7 @@ def plot(
         str | None,
         typer.Argument(
             help="A sweep; unless named, the only one, or all runs when there are several.",
-            autocompletion=complete.sweeps,
+            autocompletion=completion.sweeps,
         ),
     ] = None,
     *,
@@ -38,7 +40,7 @@ def plot(
             "--y",
             metavar="METRIC",
             help="The metric, such as top1, train_loss, ap, map or miou; the one that decides, unless named.",
-            autocompletion=complete.one_of(METRICS),
+            autocompletion=completion.one_of(METRICS),
             show_default=False,
         ),
     ] = None,
@@ -62,7 +64,7 @@ def plot(
     """
     if y is not None and y not in METRICS:
         raise SpecError(f"unknown metric {y!r}{did_you_mean(y, METRICS)}")
-    targets = [_number(part) for part in options.split(reach, "--reach")] if reach is not None else []
+    targets = [_number(part) for part in dynamic_options.split(reach, "--reach")] if reach is not None else []
     if targets and x != "epoch":
         raise SpecError("--reach tells of epochs; it goes with --x epoch")
     drawing.check(file)
@@ -123,7 +125,7 @@ def _rows(index: Index, sweep: str | None, seeds: str | None) -> tuple[str, list
     if not rows:
         raise SpecError("there is nothing to draw: this workspace has no runs yet; attnctl sweep starts some")
     if seeds is not None:
-        wanted = {convert(part, int, "seed") for part in options.split(seeds, "--seeds")}
+        wanted = {convert(part, int, "seed") for part in dynamic_options.split(seeds, "--seeds")}
         rows = [row for row in rows if row.seed in wanted]
         if not rows:
             raise SpecError(f"none of the runs has a seed of {seeds}")

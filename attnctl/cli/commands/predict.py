@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from attnctl.cli import complete, context, inspected, output
-from attnctl.cli.chosen import chosen
-from attnctl.cli.outputs import check_place, tracked
+from attnctl.cli import completion, context, output
+from attnctl.cli.drawing import trained_networks
+from attnctl.cli.output_files import check_place, tracked
+from attnctl.cli.run_selection import chosen
 from attnctl.files import write_atomic
 from attnctl.values import SpecError
 
@@ -25,7 +26,7 @@ def predict(
     run: Annotated[
         str,
         typer.Argument(
-            metavar="RUN", help="A run by its id or the beginning of it.", autocompletion=complete.runs_and_sweeps
+            metavar="RUN", help="A run by its id or the beginning of it.", autocompletion=completion.runs_and_sweeps
         ),
     ],
     images: Annotated[
@@ -54,7 +55,7 @@ def predict(
             min=1, help="Images of each folder, or of the test set: all of a folder, 5 of the test set unless given."
         ),
     ] = None,
-    device: inspected.DeviceOption = "auto",
+    device: trained_networks.DeviceOption = "auto",
     force: Annotated[bool, typer.Option("--force", help="Replace pictures that are there already.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="As one JSON object with a list `images`; pictures too with -o.")
@@ -79,7 +80,7 @@ def predict(
     pictures, files = _pictures(config, name, images or [], count)
     target = folder if folder is not None else None if as_json else Path(f"predict-{name[:8]}")
     places = _places(target, pictures, files, force=force) if target is not None else []
-    (network,) = inspected.networks(config, [name], device)
+    (network,) = trained_networks.networks(config, [name], device)
     names = prediction.class_names(spec)
     found = []
     for number, picture in enumerate(tracked(pictures, "images")):
@@ -112,7 +113,7 @@ def _pictures(
     spec = config.workspace.run(run).read_spec()
     if not images:
         return pictures.of_test_set(spec, config.data, count or 5), []
-    files = pictures.find_files(inspected.paths(images, "IMAGE"), count)
+    files = pictures.find_files(trained_networks.paths(images, "IMAGE"), count)
     return pictures.of_files(files, spec), files
 
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from attnctl.cli import complete, context, output, outputs
+from attnctl.cli import completion, context, output, output_files
 from attnctl.values import SpecError, convert
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from attnctl.cli.reported import Gathered, Request
+    from attnctl.cli.reporting.request import Gathered, Request
     from attnctl.db import Index
     from attnctl.reports.formats import Format
     from attnctl.reports.report import Report
@@ -30,7 +30,7 @@ def report(
         str | None,
         typer.Argument(
             help="A sweep; unless named, the only one, or all runs when there are several.",
-            autocompletion=complete.sweeps,
+            autocompletion=completion.sweeps,
         ),
     ] = None,
     *,
@@ -44,7 +44,7 @@ def report(
     ] = None,
     paper: Annotated[
         str | None,
-        typer.Option(help="The paper of --table, or a file.", rich_help_panel=WHAT, autocompletion=complete.papers),
+        typer.Option(help="The paper of --table, or a file.", rich_help_panel=WHAT, autocompletion=completion.papers),
     ] = None,
     rows: Annotated[
         list[str] | None,
@@ -150,7 +150,7 @@ def report(
         else formats.named("terminal")
     )
     for written in filter(None, (file, lock)):
-        outputs.check_file(written, force=True)
+        output_files.check_file(written, force=True)
     with context.index() as index:
         index.refresh()
         found = _gathered(index, request, lock)
@@ -165,7 +165,7 @@ def report(
 
 
 def _request(sweep: str | None, table: str | None, paper: str | None, missing: bool, options: Options) -> Request:
-    from attnctl.cli.reported import Request
+    from attnctl.cli.reporting.request import Request
 
     return Request(sweep=sweep, table=table, paper=paper, options=options, missing=missing)
 
@@ -177,7 +177,7 @@ def _options(
     epoch: Literal["last", "best"],
     sort: str | None,
 ) -> Options:
-    from attnctl.cli.options import split
+    from attnctl.cli.sweeping.dynamic_options import split
     from attnctl.reports.selection import Options
 
     return Options(
@@ -197,7 +197,7 @@ def _seed(word: str) -> int:
 
 def _gathered(index: Index, request: Request, path: Path | None) -> Gathered:
     """The report, or the one that is frozen in the file."""
-    from attnctl.cli.reported import Gathered, gather, resolved
+    from attnctl.cli.reporting.request import Gathered, gather, resolved
 
     request = resolved(index, request)
     if path is None:

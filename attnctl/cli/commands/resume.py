@@ -1,4 +1,4 @@
-"""`attnctl resume`: what its options mean, and the order of its steps. What it does is in `attnctl.cli.resuming`."""
+"""`attnctl resume`: what its options mean, and the order of its steps. What it does is in `attnctl.cli.resuming.candidates`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from attnctl.cli import complete, context, output
-from attnctl.cli.again import Given
-from attnctl.cli.where import where
+from attnctl.cli import completion, context, output
+from attnctl.cli.resuming.resources import Given
+from attnctl.cli.sweeping.destination import where
 from attnctl.lifecycle.resume_policy import DEFAULT_MODES
 from attnctl.lifecycle.state import State
 from attnctl.settings.sections import state_key
@@ -35,7 +35,7 @@ def resume(
         typer.Argument(
             metavar="[SWEEP|RUN]...",
             help="Sweeps, or runs by the beginning of their ids; all runs unless named.",
-            autocompletion=complete.runs_and_sweeps,
+            autocompletion=completion.runs_and_sweeps,
         ),
     ] = None,
     *,
@@ -60,7 +60,7 @@ def resume(
     partition: Annotated[str | None, _option("SLURM's partition.")] = None,
     constraint: Annotated[str | None, _option("SLURM's constraint, such as a100.")] = None,
     profile: Annotated[
-        str | None, _option("A slurm profile of attnctl.toml.", autocompletion=complete.profiles)
+        str | None, _option("A slurm profile of attnctl.toml.", autocompletion=completion.profiles)
     ] = None,
     parallel: Annotated[int | None, _option("Runs at the same time.", min=1, max=10_000)] = None,
 ) -> int:
@@ -69,7 +69,7 @@ def resume(
     The plan is printed, then done: a run goes on from its newest checkpoint, on SLURM or here as before. What would
     only fail again is left, and said. attnctl.toml's section resume changes what is done with each class of end.
     """
-    from attnctl.cli import restart, resume_plan, resuming
+    from attnctl.cli.resuming import candidates, show, submit
 
     config = context.config()
     if run_on not in {None, "slurm", "here"}:
@@ -88,22 +88,22 @@ def resume(
         parallel=parallel,
     )
     given.check(config)
-    wish = resuming.Wish(
+    wish = candidates.Wish(
         targets=targets or (), states=chosen_states(state), force=force, max_attempts=max_attempts, given=given
     )
-    found = resuming.gather(config, wish)
+    found = candidates.gather(config, wish)
     if not as_json:
-        resume_plan.show(found)
+        show.show(found)
     if yes or (not dry_run and _agreed(found.waiting, as_json)):
         found.agree()
     elif found.waiting:
         output.note(f"left out: {found.waiting} runs whose checkpoints are gone; --yes starts them anew")
     if found.held and not dry_run:
-        resuming.release(config, found)
-    groups = restart.shaped(config, found, given)
-    jobs, code = ({}, 0) if dry_run else restart.act(config, groups, as_json=as_json)
+        candidates.release(config, found)
+    groups = submit.shaped(config, found, given)
+    jobs, code = ({}, 0) if dry_run else submit.act(config, groups, as_json=as_json)
     if as_json:
-        output.document(resume_plan.in_json(found, jobs))
+        output.document(show.in_json(found, jobs))
     return code
 
 

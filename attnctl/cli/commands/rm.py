@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attnctl.cli import complete, context, output, sweeps
+from attnctl.cli import completion, context, output, sweep_records
 from attnctl.values import SpecError, listed
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def rm(
-    sweep: Annotated[str, typer.Argument(help="A sweep's name.", autocompletion=complete.sweeps)],
+    sweep: Annotated[str, typer.Argument(help="A sweep's name.", autocompletion=completion.sweeps)],
     runs: Annotated[bool, typer.Option("--runs", help="Its runs too, but for those that another sweep has.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
@@ -26,12 +26,12 @@ def rm(
     A run of another sweep stays, and so does one from whose weights another run starts. While one of its runs is under
     way nothing is removed.
     """
-    from attnctl.cli.snapshot import take
+    from attnctl.cli.refresh import take
     from attnctl.jobs import tidy
 
     config = context.config()
     workspace = config.workspace
-    meant = sweeps.read(workspace, sweep)
+    meant = sweep_records.read(workspace, sweep)
     gone: list[str] = []
     kept: dict[str, str] = {}
     if runs:

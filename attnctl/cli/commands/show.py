@@ -10,10 +10,10 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from attnctl.cli import complete, context, output
+from attnctl.cli import completion, context, output
 from attnctl.cli.commands.diff import fields
-from attnctl.cli.estimate import duration, size
-from attnctl.cli.snapshot import row_json, take
+from attnctl.cli.refresh import row_json, take
+from attnctl.cli.sweeping.cost import duration, size
 from attnctl.values import text
 from attnctl.workspace import untrusted_json
 from attnctl.workspace.layout import Attempt, Incarnation, RunDir
@@ -23,7 +23,7 @@ R = TypeVar("R", bound=Record)
 
 
 def show(
-    run: Annotated[str, typer.Argument(help="A run's id, or its beginning.", autocompletion=complete.runs)],
+    run: Annotated[str, typer.Argument(help="A run's id, or its beginning.", autocompletion=completion.runs)],
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
 ) -> None:
     """Show everything that is known of one run."""

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attnctl.cli import complete, context, output, sweeps
-from attnctl.cli.estimate import duration
-from attnctl.cli.snapshot import Snapshot, row_json, seconds_left, take, until_all_end
+from attnctl.cli import completion, context, output, sweep_records
+from attnctl.cli.refresh import Snapshot, row_json, seconds_left, take, until_all_end
+from attnctl.cli.sweeping.cost import duration
 from attnctl.models import WORDS
 from attnctl.settings.config import Config
 
@@ -23,14 +23,14 @@ COLUMNS = ("run", "module", "backbone", "dataset", "seed", "state", "since", "pr
 
 def status(
     sweep: Annotated[
-        str | None, typer.Argument(help="A sweep; all runs unless named.", autocompletion=complete.sweeps)
+        str | None, typer.Argument(help="A sweep; all runs unless named.", autocompletion=completion.sweeps)
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Redraw until all runs have ended.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object with a list `runs`.")] = False,
 ) -> None:
     """Show what runs, what has ended and why."""
     config = context.config()
-    ids = None if sweep is None else sweeps.read(config.workspace, sweep).runs
+    ids = None if sweep is None else sweep_records.read(config.workspace, sweep).runs
     if watch:
         now = follow(config, ids)
     else:

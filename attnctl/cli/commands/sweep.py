@@ -7,11 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from attnctl.cli import complete, context, options, sweeps
-from attnctl.cli.declared import AXES, Backbones, Datasets, Models, Placements, Seeds
-from attnctl.cli.of_paper import PaperOptions, check_hyperparameters
-from attnctl.cli.synthesis import synthesize
-from attnctl.cli.where import Asked, Device, RunOn
+from attnctl.cli import completion, context, sweep_records
+from attnctl.cli.sweeping import dynamic_options
+from attnctl.cli.sweeping.axis_options import AXES, Backbones, Datasets, Models, Placements, Seeds
+from attnctl.cli.sweeping.destination import Asked, Device, RunOn
+from attnctl.cli.sweeping.paper_options import PaperOptions, check_hyperparameters
+from attnctl.cli.sweeping.synthesis import synthesize
 
 PLACE = "Where it runs"
 PAPER = "Instead of MODULE: a paper's table or figure; options of axes and recipe overrule the paper"
@@ -27,7 +28,7 @@ def sweep(
         typer.Argument(
             metavar="MODULE[,MODULE...]",
             help="The modules, such as ela or none,se,ela; none is the plain backbone.",
-            autocompletion=complete.modules,
+            autocompletion=completion.modules,
             show_default=False,
         ),
     ] = None,
@@ -38,7 +39,7 @@ def sweep(
             "A paper, or a file of your own: its table or figure instead of modules.",
             panel=PAPER,
             metavar="NAME|FILE",
-            autocompletion=complete.papers,
+            autocompletion=completion.papers,
         ),
     ] = None,
     table: Annotated[
@@ -70,7 +71,7 @@ def sweep(
             "Start from the weights of a run, or of a file; on SLURM the runs wait for that run.",
             panel=AXES,
             metavar="RUN|FILE",
-            autocompletion=complete.runs,
+            autocompletion=completion.runs,
         ),
     ] = None,
     skip_invalid: Annotated[
@@ -80,15 +81,15 @@ def sweep(
         str | None,
         _option(
             "How to train; each field below changes a value of it.",
-            panel=options.RECIPE,
-            autocompletion=complete.recipes,
+            panel=dynamic_options.RECIPE,
+            autocompletion=completion.recipes,
         ),
     ] = None,
     dry_run: Annotated[
         bool, _option("Say what would be done, with the job's script, and write nothing.", "--dry-run")
     ] = False,
     name: Annotated[
-        str | None, _option("Name of the sweep; the same name again adds to it.", autocompletion=complete.sweeps)
+        str | None, _option("Name of the sweep; the same name again adds to it.", autocompletion=completion.sweeps)
     ] = None,
     retry_failed: Annotated[bool, _option("Run again what has failed.", "--retry-failed")] = False,
     wait: Annotated[bool, _option("On SLURM: stay until all runs have ended.", "--wait")] = False,
@@ -106,10 +107,10 @@ def sweep(
     time: Annotated[str | None, _option("Limit of a run: minutes, H:M:S or D-H:M:S.", panel=PLACE)] = None,
     partition: Annotated[str | None, _option("SLURM's partition.", panel=PLACE)] = None,
     profile: Annotated[
-        str | None, _option("A slurm profile of attnctl.toml.", panel=PLACE, autocompletion=complete.profiles)
+        str | None, _option("A slurm profile of attnctl.toml.", panel=PLACE, autocompletion=completion.profiles)
     ] = None,
     parallel: Annotated[int | None, _option("Runs at the same time.", min=1, max=10_000, panel=PLACE)] = None,
-    dynamic: options.Dynamic,
+    dynamic: dynamic_options.Dynamic,
 ) -> int:
     """Train the grid of modules, backbones, data sets and seeds that is missing.
 
@@ -122,13 +123,13 @@ def sweep(
     A detector is an axis, and the task follows from it: `attnctl sweep none,ela --model fasterrcnn --backbone resnet50
     --dataset voc07 --init RUN`, from a classifier's weights; `attnctl sweep --table ela:7 --init yolox_nano.pth`.
     """
-    from attnctl.cli import initial, launch, wanted
-    from attnctl.cli.axes import axes
+    from attnctl.cli.sweeping import init_weights, launch, selection
+    from attnctl.cli.sweeping.axes import axes
 
     of_paper = PaperOptions(paper=paper, table=table, figure=figure, rows=rows)
     of_paper.check(modules, parameter)
     config = context.config(new=True)
-    start = initial.find(config.workspace, init)
+    start = init_weights.find(config.workspace, init)
     given = {"model": model, "backbone": backbone, "dataset": dataset, "placement": placement, "seed": seed}
     if modules is not None:
         request = axes(
@@ -140,11 +141,11 @@ def sweep(
             defaults=config.defaults,
             init=start.identity,
         )
-        runs = wanted.of_modules(request, skip_invalid=skip_invalid)
+        runs = selection.of_modules(request, skip_invalid=skip_invalid)
     else:
         runs = of_paper.wanted(config, given, recipe, dynamic, start.identity)
     if name is not None:
-        sweeps.check_name(name)
+        sweep_records.check_name(name)
     asked = Asked(
         run_on=run_on,
         nodes=nodes,
@@ -170,7 +171,7 @@ def sweep(
 
 def command_for(words: Sequence[str], completing: bool) -> Callable[..., int]:
     """The command with the options of the modules that `words` (what follows `sweep`) name; raises SpecError."""
-    made = synthesize(sweep, words, completing, options.recipe_options())
+    made = synthesize(sweep, words, completing, dynamic_options.recipe_options())
     if not completing:
         check_hyperparameters(words, made)
     return made

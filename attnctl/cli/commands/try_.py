@@ -13,12 +13,13 @@ from typing import Annotated, Any
 
 import typer
 
-from attnctl.cli import complete, context, options, output
+from attnctl.cli import completion, context, output
 from attnctl.cli.commands.sweep import PLACE
-from attnctl.cli.declared import AXES, Backbones, Datasets, Models, Placements, Seeds
-from attnctl.cli.estimate import duration, size
-from attnctl.cli.synthesis import synthesize
-from attnctl.cli.where import Asked, Device, check, destination
+from attnctl.cli.sweeping import dynamic_options
+from attnctl.cli.sweeping.axis_options import AXES, Backbones, Datasets, Models, Placements, Seeds
+from attnctl.cli.sweeping.cost import duration, size
+from attnctl.cli.sweeping.destination import Asked, Device, check, destination
+from attnctl.cli.sweeping.synthesis import synthesize
 from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError, listed
@@ -34,7 +35,7 @@ def try_(
         typer.Argument(
             metavar="MODULE[,MODULE...]",
             help="The modules, such as ela or ./mine.py:MyAttention; none is the plain backbone.",
-            autocompletion=complete.modules,
+            autocompletion=completion.modules,
         ),
     ],
     *,
@@ -56,8 +57,8 @@ def try_(
         str | None,
         typer.Option(
             help="How to train; each field below changes a value of it.",
-            rich_help_panel=options.RECIPE,
-            autocompletion=complete.recipes,
+            rich_help_panel=dynamic_options.RECIPE,
+            autocompletion=completion.recipes,
         ),
     ] = None,
     device: Annotated[Device, typer.Option(help="What to train on.", rich_help_panel=PLACE)] = "auto",
@@ -65,17 +66,17 @@ def try_(
         int | None, typer.Option(help="Cores to train with.", min=1, max=1024, rich_help_panel=PLACE)
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object with a list `runs`.")] = False,
-    dynamic: options.Dynamic,
+    dynamic: dynamic_options.Dynamic,
 ) -> int:
     """Train 20 steps of each run, evaluate, save and resume, and tell what the whole will cost.
 
     One process on one device of this machine, in a temporary folder: nothing of it counts as a result. Takes the same
     axes, hyperparameters and recipe as `attnctl sweep`.
     """
-    from attnctl.cli.axes import axes
-    from attnctl.cli.launch import in_json
-    from attnctl.cli.names import short_names
-    from attnctl.cli.wanted import of_modules
+    from attnctl.cli.sweeping.axes import axes
+    from attnctl.cli.sweeping.launch import in_json
+    from attnctl.cli.sweeping.run_names import short_names
+    from attnctl.cli.sweeping.selection import of_modules
 
     config = context.config(new=True)
     request = axes(
@@ -177,4 +178,4 @@ def _hours(hours: float) -> str:
 
 def command_for(words: Sequence[str], completing: bool) -> Callable[..., int]:
     """The command with the options of the modules that `words` (what follows `try`) name; raises SpecError."""
-    return synthesize(try_, words, completing, options.recipe_options())
+    return synthesize(try_, words, completing, dynamic_options.recipe_options())

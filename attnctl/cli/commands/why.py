@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from attnctl.cli import complete, context, output
+from attnctl.cli import completion, context, output
 from attnctl.cli.commands.logs import newest_log
-from attnctl.cli.estimate import duration
-from attnctl.cli.snapshot import take
+from attnctl.cli.refresh import take
+from attnctl.cli.sweeping.cost import duration
 from attnctl.lifecycle.advice import Known, advise
 from attnctl.lifecycle.resume_policy import Asked, decide
 from attnctl.lifecycle.state import State, asked, blamed
@@ -32,7 +32,7 @@ _TAIL = 1 << 14
 
 
 def why(
-    run: Annotated[str, typer.Argument(help="A run's id, or its beginning.", autocompletion=complete.runs)],
+    run: Annotated[str, typer.Argument(help="A run's id, or its beginning.", autocompletion=completion.runs)],
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
 ) -> None:
     """Show why a run is in its state, what it used, and what helps."""

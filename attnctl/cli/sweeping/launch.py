@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from attnctl.cli import context, output, sweeps
-from attnctl.cli.initial import Start, job_to_wait_for
-from attnctl.cli.plan import Action, Planned, plan, summary
-from attnctl.cli.wanted import Wanted
-from attnctl.cli.where import Asked, Destination, check, check_world, destination
+from attnctl.cli import context, output, sweep_records
+from attnctl.cli.sweeping.destination import Asked, Destination, check, check_world, destination
+from attnctl.cli.sweeping.init_weights import Start, job_to_wait_for
+from attnctl.cli.sweeping.plan import Action, Planned, plan, summary
+from attnctl.cli.sweeping.selection import Wanted
 from attnctl.grid import unlearnt
 from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
@@ -46,7 +46,7 @@ class Job:
 
 def dry_run(config: Config, wanted: Wanted, asked: Asked, order: Order) -> int:
     """Say what would be done, data that are missing too. Nothing is written; what is known is what was seen last."""
-    from attnctl.cli import preview
+    from attnctl.cli.sweeping import dry_run as preview
 
     place = _after(config, destination(config, asked), order.start)
     check_world(wanted.specs, place.resources)
@@ -62,7 +62,7 @@ def launch(config: Config, wanted: Wanted, asked: Asked, order: Order) -> int:
     check(config, specs, place.resources)
     planned = _current(config, specs, retry_failed=order.retry_failed)
     runs = [spec.id for spec in specs]
-    with sweeps.recorded(config.workspace, order.name, wanted.name, runs, order.command, wanted.of) as name:
+    with sweep_records.recorded(config.workspace, order.name, wanted.name, runs, order.command, wanted.of) as name:
         order.start.keep(config.workspace)
         jobs, batches = submit(config, [item.spec for item in planned if item.action.starts], place)
     for cell in wanted.invalid:
@@ -128,7 +128,7 @@ def submit(config: Config, specs: Sequence[RunSpec], place: Destination) -> tupl
 def _train(
     config: Config, batches: Sequence[Any], place: Destination, planned: Sequence[Planned], name: str, order: Order
 ) -> None:
-    from attnctl.cli.live import display
+    from attnctl.cli.sweeping.progress import display
     from attnctl.jobs import here
 
     submitted = {run for batch in batches for run, _ in batch.tasks}

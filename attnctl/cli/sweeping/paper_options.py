@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from attnctl.cli import options
-from attnctl.cli.synthesis import option_names
+from attnctl.cli.sweeping import dynamic_options
+from attnctl.cli.sweeping.synthesis import option_names
 from attnctl.values import SpecError, listed, text
 
 if TYPE_CHECKING:
-    from attnctl.cli.wanted import Wanted
+    from attnctl.cli.sweeping.selection import Wanted
     from attnctl.settings.config import Config
 
 TABLE = ("--paper", "--table", "--figure")
@@ -50,34 +50,35 @@ class PaperOptions:
         config: Config,
         given: Mapping[str, Sequence[str] | None],
         recipe: str | None,
-        dynamic: options.Dynamic,
+        dynamic: dynamic_options.Dynamic,
         init: str,
     ) -> Wanted:
         """The runs. given: --model, --backbone, --dataset, --placement, --seed as typed; raises SpecError.
 
         Of the defaults in attnctl.toml only the seed counts: what a paper has overrules them.
         """
-        from attnctl.cli import tables, wanted
+        from attnctl.cli.reporting import paper_tables
+        from attnctl.cli.sweeping import selection
 
         seeds = given["seed"]
         if seeds is None and "seed" in config.defaults:
             seeds = [text(config.defaults["seed"])]
-        overrides = tables.Asked(
+        overrides = paper_tables.Asked(
             model=given["model"],
             backbone=given["backbone"],
             placement=given["placement"],
             dataset=given["dataset"],
             recipe=recipe,
             init=init,
-            fields={name: ",".join(options.split(value, name)) for name, value in dynamic.recipe.items()},
+            fields={name: ",".join(dynamic_options.split(value, name)) for name, value in dynamic.recipe.items()},
             seeds=seeds,
         ).overrides()
         if self.figure is not None:
-            paper, figure = tables.find_figure(self.paper, self.figure, config.workspace)
-            return wanted.of_figure(paper, tables.recorded_name(paper, config.workspace), figure, overrides)
-        paper, table = tables.find_table(self.paper, self.table or "", config.workspace)
-        globs = options.split(self.rows, "--rows") if self.rows is not None else ()
-        return wanted.of_table(paper, tables.recorded_name(paper, config.workspace), table, overrides, globs)
+            paper, figure = paper_tables.find_figure(self.paper, self.figure, config.workspace)
+            return selection.of_figure(paper, paper_tables.recorded_name(paper, config.workspace), figure, overrides)
+        paper, table = paper_tables.find_table(self.paper, self.table or "", config.workspace)
+        globs = dynamic_options.split(self.rows, "--rows") if self.rows is not None else ()
+        return selection.of_table(paper, paper_tables.recorded_name(paper, config.workspace), table, overrides, globs)
 
     def _which(self) -> str:
         """What a paper has, for who named only the paper; raises SpecError when there is no such."""
@@ -101,5 +102,5 @@ def check_hyperparameters(words: Sequence[str], command: Callable[..., object]) 
 
         own = {item.name for module in attention.names() for item in attention.describe(module).hyperparameters}
         for name in unknown:
-            if name in map(options.option_name, own):
+            if name in map(dynamic_options.option_name, own):
                 raise SpecError(f"{name}: {_OWN}")

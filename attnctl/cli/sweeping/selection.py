@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from attnctl.cli.sweeps import OfPaper
+from attnctl.cli.sweep_records import OfPaper
 from attnctl.grid import Axes, Expansion, InvalidCell, expand
 from attnctl.networks import probe
 from attnctl.spec import RunSpec

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attnctl import papers
-from attnctl.cli import options, output
+from attnctl.cli import output
+from attnctl.cli.sweeping import dynamic_options
 from attnctl.papers import Figure, Paper, Table
 from attnctl.papers.runs import Overrides, cells_of, figure_cells
 from attnctl.values import SpecError, listed
@@ -165,7 +166,7 @@ def _one(given: Sequence[str] | None, option: str) -> str:
 
 
 def _listed(given: Sequence[str] | None, option: str) -> tuple[str, ...]:
-    return options.split(",".join(given), option) if given is not None else ()
+    return dynamic_options.split(",".join(given), option) if given is not None else ()
 
 
 def overrides_for(

@@ -49,7 +49,7 @@ def job_to_wait_for(workspace: Workspace, start: Start, *, on_slurm: bool) -> st
         return None
     import functools
 
-    from attnctl.cli.plan import newest_verdict
+    from attnctl.cli.sweeping.plan import newest_verdict
     from attnctl.workspace import submissions
 
     head_of = functools.cache(lambda tag: submissions.head(workspace.submission(tag)))

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from attnctl.cli import complete, options, output
-from attnctl.cli.names import short_names
+from attnctl.cli import completion, output
+from attnctl.cli.sweeping import dynamic_options
+from attnctl.cli.sweeping.run_names import short_names
 from attnctl.spec import NO_MODULE
 from attnctl.values import SpecError, listed
 
@@ -26,7 +27,7 @@ Runs = Annotated[
     typer.Argument(
         metavar="RUN...",
         help="Runs by their ids or the beginnings of them, or sweeps.",
-        autocompletion=complete.runs_and_sweeps,
+        autocompletion=completion.runs_and_sweeps,
     ),
 ]
 DeviceOption = Annotated[Device, typer.Option(help="auto: the GPU where there is one.")]
@@ -34,7 +35,7 @@ DeviceOption = Annotated[Device, typer.Option(help="auto: the GPU where there is
 
 def trained(config: Config, words: Sequence[str], device: Device, most: int) -> list[Trained]:
     """The networks of these runs; says which checkpoints were passed over. most: runs; raises SpecError for more."""
-    from attnctl.cli.chosen import chosen
+    from attnctl.cli.run_selection import chosen
 
     ids = chosen(config.workspace, words)
     if len(ids) > most:
@@ -89,7 +90,9 @@ def paths(given: Sequence[str], what: str = "--images") -> list[Path]:
     found: list[Path] = []
     for text in given:
         whole = Path(text).expanduser()
-        parts = [text] if text.isprintable() and len(text) < 4096 and whole.exists() else options.split(text, what)
+        parts = (
+            [text] if text.isprintable() and len(text) < 4096 and whole.exists() else dynamic_options.split(text, what)
+        )
         if not all(part.isprintable() and len(part) < 4096 for part in parts):
             raise SpecError(f"{what} is {text[:60]!r}: that is no file's name")
         found += [Path(part).expanduser() for part in parts]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from attnctl.cli import complete
+from attnctl.cli import completion
 
 AXES = "Axes (comma lists)"
 
@@ -16,7 +16,7 @@ Backbones = Annotated[
         help="Networks; the model's or the data set's own unless named.",
         rich_help_panel=AXES,
         metavar="VALUES",
-        autocompletion=complete.backbones,
+        autocompletion=completion.backbones,
     ),
 ]
 Models = Annotated[
@@ -25,7 +25,7 @@ Models = Annotated[
         help="Detectors or segmentation networks around the backbone; without it a classifier.",
         rich_help_panel=AXES,
         metavar="VALUES",
-        autocompletion=complete.models,
+        autocompletion=completion.models,
     ),
 ]
 Datasets = Annotated[
@@ -34,7 +34,7 @@ Datasets = Annotated[
         help="Data sets; digits unless named.",
         rich_help_panel=AXES,
         metavar="VALUES",
-        autocompletion=complete.datasets,
+        autocompletion=completion.datasets,
     ),
 ]
 Placements = Annotated[
@@ -43,23 +43,23 @@ Placements = Annotated[
         help="Where in the network; block unless named.",
         rich_help_panel=AXES,
         metavar="VALUES",
-        autocompletion=complete.placements,
+        autocompletion=completion.placements,
     ),
 ]
 Seeds = Annotated[list[str] | None, typer.Option(help="Seeds; 0 unless named.", rich_help_panel=AXES, metavar="VALUES")]
 Backbone = Annotated[
-    str | None, typer.Option(help="Networks; the data set's own unless named.", autocompletion=complete.backbones)
+    str | None, typer.Option(help="Networks; the data set's own unless named.", autocompletion=completion.backbones)
 ]
 Model = Annotated[
     str | None,
     typer.Option(
         help="A detector or segmentation network around the backbone.",
         show_default=False,
-        autocompletion=complete.models,
+        autocompletion=completion.models,
     ),
 ]
-Dataset = Annotated[str, typer.Option(help="Whose classes and image size.", autocompletion=complete.datasets)]
-Placement = Annotated[str, typer.Option(help="Where in the network.", autocompletion=complete.placements)]
+Dataset = Annotated[str, typer.Option(help="Whose classes and image size.", autocompletion=completion.datasets)]
+Placement = Annotated[str, typer.Option(help="Where in the network.", autocompletion=completion.placements)]
 Parameters = Annotated[
     list[str] | None, typer.Option("--parameter", "-p", help="Of one module, such as ela.kernel=5,7.")
 ]

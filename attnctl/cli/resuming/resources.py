@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from attnctl.cli.where import check_partition, where
+from attnctl.cli.sweeping.destination import check_partition, where
 from attnctl.lifecycle.resume_policy import Decision
 from attnctl.settings.config import Config, SlurmOptions, parse_time
 from attnctl.spec import RunSpec

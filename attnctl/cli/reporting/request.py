@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from attnctl import papers
-from attnctl.cli import tables
+from attnctl.cli.reporting import paper_tables
 from attnctl.papers.runs import Overrides, cells_of
 from attnctl.reports import comparison, missing, published
 from attnctl.reports.report import Report
@@ -61,11 +61,11 @@ def resolved(index: Index, request: Request) -> Request:
     """The request with its table by a whole name, such as ela:3, however it was asked for. Raises SpecError."""
     if request.table is None:
         return request
-    table = tables.chosen(request.paper, request.table, index)
+    table = paper_tables.chosen(request.paper, request.table, index)
     name = table.paper.lower()
     if name not in papers.names():  # a user's file
         said = request.table.rpartition(":")[0] or request.paper
-        swept = tables.swept(index.workspace)
+        swept = paper_tables.swept(index.workspace)
         name = said or next(name for name, paper in swept.items() if paper.name == table.paper)
     return replace(request, table=f"{name}:{table.number}", paper=None)
 
@@ -74,7 +74,7 @@ def gather(index: Index, request: Request) -> Gathered:
     """The report from the index, as it was last refreshed. Raises SpecError."""
     request = resolved(index, request)
     if request.table is not None:
-        return _of_table(index, request, tables.chosen(None, request.table, index))
+        return _of_table(index, request, paper_tables.chosen(None, request.table, index))
     if request.paper is not None:
         raise SpecError(f"--paper {request.paper} goes with --table; attnctl papers lists the tables")
     return _of_runs(index, request)
@@ -105,9 +105,9 @@ def _of_table(index: Index, request: Request, table: Table) -> Gathered:
 
 def _overrides(index: Index, request: Request, table: Table) -> tuple[Overrides, set[int]]:
     """What the table's runs are trained with here, and the seeds for which they were asked for."""
-    sweeps = {sweep.name: sweep for sweep in tables.sweeps_of(index, table)}
+    sweeps = {sweep.name: sweep for sweep in paper_tables.sweeps_of(index, table)}
     if request.sweep is None:
-        overrides = tables.overrides_for(index, table)
+        overrides = paper_tables.overrides_for(index, table)
     elif request.sweep in sweeps:
         overrides = Overrides.from_json(sweeps[request.sweep].overrides)
     else:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from attnctl import papers
-from attnctl.cli import reported, tables
-from attnctl.cli.reported import Gathered, Request
+from attnctl.cli.reporting import paper_tables
+from attnctl.cli.reporting import request as reported
+from attnctl.cli.reporting.request import Gathered, Request
 from attnctl.db import Index
 from attnctl.lifecycle.state import State
 from attnctl.reports import lock as locks
@@ -77,8 +78,8 @@ def _asked(index: Index, request: Request) -> tuple[list[str], dict[str, Path]]:
     """The commands of the sweeps behind it, and their records, with the file of a user's paper, by name."""
     workspace = index.workspace
     if request.table is not None:
-        table = tables.chosen(request.paper, request.table, index)
-        of = {sweep.name: sweep.paper for sweep in tables.sweeps_of(index, table)}
+        table = paper_tables.chosen(request.paper, request.table, index)
+        of = {sweep.name: sweep.paper for sweep in paper_tables.sweeps_of(index, table)}
     else:
         of = {request.sweep: ""} if request.sweep is not None else {}
     files = {f"sweeps/{name}.json": workspace.sweep(name) for name in sorted(of)}

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from attnctl.cli import output
-from attnctl.cli.names import short_names
+from attnctl.cli.sweeping.run_names import short_names
 from attnctl.models import WORDS
 from attnctl.spec import RunSpec
 

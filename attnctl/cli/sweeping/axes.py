@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from attnctl.cli.options import Dynamic, option_name, split
+from attnctl.cli.sweeping.dynamic_options import Dynamic, option_name, split
 from attnctl.grid import Axes
 from attnctl.spec import recipe_fields
 from attnctl.values import Scalar, SpecError, text

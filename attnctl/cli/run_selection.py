@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from attnctl.cli import complete, sweeps
+from attnctl.cli import completion, sweep_records
 from attnctl.spec import ID_LENGTH
 from attnctl.values import SpecError, did_you_mean
 from attnctl.workspace.layout import Workspace
@@ -21,11 +21,11 @@ def chosen(workspace: Workspace, words: Sequence[str]) -> list[str]:
     there = [name for name in workspace.run_ids() if _ID.fullmatch(name)]
     if not there:
         raise SpecError("this workspace has no runs yet; attnctl sweep starts some")
-    known = complete.sweep_names(workspace)
+    known = completion.sweep_names(workspace)
     found: dict[str, None] = {}
     for word in words:
         if word in known:
-            found.update(dict.fromkeys(run for run in sweeps.read(workspace, word).runs if run in there))
+            found.update(dict.fromkeys(run for run in sweep_records.read(workspace, word).runs if run in there))
         else:
             found[_run(word, there, known)] = None
     if words and not found:

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from attnctl.cli import context, output, sweeps
-from attnctl.cli.again import Given, Shape, more_time, shape
-from attnctl.cli.complete import sweep_names
-from attnctl.cli.snapshot import Snapshot, take
+from attnctl.cli import context, output, sweep_records
+from attnctl.cli.completion import sweep_names
+from attnctl.cli.refresh import Snapshot, take
+from attnctl.cli.resuming.resources import Given, Shape, more_time, shape
 from attnctl.lifecycle.advice import held_back, queue_words
 from attnctl.lifecycle.resume_batch import plan
 from attnctl.lifecycle.resume_policy import Action, Asked, Decision, History
@@ -138,7 +138,7 @@ def _meant(config: Config, index: Index, targets: Sequence[str]) -> tuple[list[s
     named: set[str] = set()
     for target in targets:
         if target in names:
-            ids |= dict.fromkeys(sweeps.read(config.workspace, target).runs)
+            ids |= dict.fromkeys(sweep_records.read(config.workspace, target).runs)
             continue
         try:
             if not named:

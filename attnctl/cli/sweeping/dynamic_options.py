@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import typer
 
 from attnctl import attention
-from attnctl.cli import complete
+from attnctl.cli import completion
 from attnctl.sources.signature import Hyperparameter, ModuleSource
 from attnctl.spec import NO_MODULE, recipe_fields, recipe_types
 from attnctl.values import SpecError, describe, text
@@ -103,7 +103,7 @@ def _parameter(name: str, option: str, panel: str, words: str, known: Sequence[s
         help=words,
         metavar="VALUES",
         rich_help_panel=panel,
-        autocompletion=complete.one_of(dict.fromkeys(known)) if known else None,
+        autocompletion=completion.one_of(dict.fromkeys(known)) if known else None,
     )
     annotation = Annotated[list[str] | None, made]  # given twice, the lists are joined
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from attnctl import datasets
-from attnctl.cli import inspected, output
+from attnctl.cli import output
 from attnctl.cli.commands import cam as maps
 from attnctl.cli.commands import histogram as histograms
+from attnctl.cli.drawing import trained_networks
 from attnctl.values import SpecError, did_you_mean
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _CLASSES = (0, 1, 2)
 
 
 def cam(
-    config: Config, material: Material, images: Sequence[Path], device: inspected.Device, *, instead: bool
+    config: Config, material: Material, images: Sequence[Path], device: trained_networks.Device, *, instead: bool
 ) -> tuple[ImageGrid, dict[str, Any]]:
     """A figure's activation maps, and the numbers behind them. instead: of other networks or data than the paper's."""
     settings = material.figure.settings
@@ -41,12 +42,12 @@ def cam(
 
 
 def histogram(
-    config: Config, material: Material, device: inspected.Device, *, instead: bool
+    config: Config, material: Material, device: trained_networks.Device, *, instead: bool
 ) -> tuple[Histograms, dict[str, Any]]:
     """A figure's histograms of responses, and the numbers behind them."""
     networks, names = _networks(config, material, device)
     wanted = tuple(material.figure.settings.get("classes", _CLASSES))
-    known = datasets.describe(inspected.one_dataset(networks)).classes
+    known = datasets.describe(trained_networks.one_dataset(networks)).classes
     classes = wanted if all(number < known for number in wanted) else _CLASSES
     if classes != wanted:
         output.note(f"classes {classes} instead of the paper's {wanted}, which are of other data")
@@ -56,7 +57,7 @@ def histogram(
     return made, histograms.values(seen, made)
 
 
-def _networks(config: Config, material: Material, device: inspected.Device) -> tuple[list[Trained], list[str]]:
+def _networks(config: Config, material: Material, device: trained_networks.Device) -> tuple[list[Trained], list[str]]:
     """The network of the first completed run of each row, and the rows' names."""
     from attnctl.reports.figures import of_paper
 
@@ -66,7 +67,7 @@ def _networks(config: Config, material: Material, device: inspected.Device) -> t
         raise of_paper.NothingYet(
             f"figure {figure.number} of {figure.paper} looks into trained networks, and there is none yet"
         )
-    return inspected.networks(config, [run.id for run in found.values()], device), list(found)
+    return trained_networks.networks(config, [run.id for run in found.values()], device), list(found)
 
 
 def _layers(material: Material, networks: Sequence[Trained], instead: bool) -> tuple[str, ...]:

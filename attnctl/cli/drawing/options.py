@@ -30,7 +30,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the values that woul
 
 def check(file: Path | None) -> None:
     """Raise SpecError, before any work, when the file cannot be written or its ending is no format's."""
-    from attnctl.cli.outputs import check_file
+    from attnctl.cli.output_files import check_file
     from attnctl.reports.figures import save
 
     if file is not None:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from attnctl.cli import output
-from attnctl.cli.again import Given, Shape, shape
-from attnctl.cli.launch import Job, say_skipped, say_who_goes_on, submit
-from attnctl.cli.plan import newest_verdict
-from attnctl.cli.resuming import Case, Found
-from attnctl.cli.where import Destination, check
+from attnctl.cli.resuming.candidates import Case, Found
+from attnctl.cli.resuming.resources import Given, Shape, shape
+from attnctl.cli.sweeping.destination import Destination, check
+from attnctl.cli.sweeping.launch import Job, say_skipped, say_who_goes_on, submit
+from attnctl.cli.sweeping.plan import newest_verdict
 from attnctl.settings.config import Config
 from attnctl.values import SpecError
 
@@ -80,7 +80,7 @@ def _say(jobs: dict[str, Job]) -> None:
 
 
 def _train(config: Config, made: Shape, cases: Sequence[Case], batches: Sequence[Any]) -> None:
-    from attnctl.cli.live import display
+    from attnctl.cli.sweeping.progress import display
     from attnctl.jobs import here
 
     submitted = {run for batch in batches for run, _ in batch.tasks}

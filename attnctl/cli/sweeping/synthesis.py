@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, get_args
 
-from attnctl.cli import options
+from attnctl.cli.sweeping import dynamic_options
 
 
 def synthesize(
@@ -22,11 +22,11 @@ def synthesize(
     ]
     flags = {name for item in written if get_args(item.annotation)[0] is bool for name in option_names(item)}
     taken = {name for item in [*written, *recipe] for name in option_names(item)}
-    sources = options.named_modules(words, {*flags, "--help", "-h"}, lenient=completing)
-    own = options.hyperparameter_options(sources, {*taken, "--help"})
+    sources = dynamic_options.named_modules(words, {*flags, "--help", "-h"}, lenient=completing)
+    own = dynamic_options.hyperparameter_options(sources, {*taken, "--help"})
 
     def command(**given: Any) -> int:
-        static, dynamic = options.collected(given)
+        static, dynamic = dynamic_options.collected(given)
         return function(**static, dynamic=dynamic)
 
     command.__doc__ = function.__doc__
@@ -38,4 +38,4 @@ def option_names(parameter: inspect.Parameter) -> tuple[str, ...]:
     """The names by which a command line gives a parameter, such as `--parameter` and `-p`."""
     info = get_args(parameter.annotation)[1]
     declared = [info.default, *(info.param_decls or ())]
-    return tuple(name for name in declared if isinstance(name, str)) or (options.option_name(parameter.name),)
+    return tuple(name for name in declared if isinstance(name, str)) or (dynamic_options.option_name(parameter.name),)

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from attnctl.cli import output
-from attnctl.cli.estimate import duration
-from attnctl.cli.launch import Job
-from attnctl.cli.resuming import Case, Found
+from attnctl.cli.resuming.candidates import Case, Found
+from attnctl.cli.sweeping.cost import duration
+from attnctl.cli.sweeping.launch import Job
 from attnctl.lifecycle.resume_batch import errors
 
 COLUMNS = ("run", "module", "backbone", "seed", "ended", "evidence", "checkpoint", "lost", "left", "action")

@@ -1,0 +1,1 @@
+"""What the drawing commands share: options, trained networks, the papers' figures."""

@@ -1,0 +1,1 @@
+"""Which runs resume takes up, with what resources, and their submission."""
