@@ -9,8 +9,8 @@ from typing import Protocol
 import torch
 
 from attnctl.jobs.data import open_data
+from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.training.events import EventLog
-from attnctl.jobs.training.group import Group
 from attnctl.jobs.training.loop import Surroundings, Trainer
 from attnctl.jobs.training.session import build
 from attnctl.settings.config import DataRoots

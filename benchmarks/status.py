@@ -19,7 +19,7 @@ from pathlib import Path
 from workspaces import finished, log, specs
 
 from attnctl.db import open_index
-from attnctl.jobs.submit import submit
+from attnctl.jobs.submission.submit import submit
 from attnctl.settings.config import Config, SlurmOptions
 from attnctl.spec import RunSpec
 from attnctl.workspace.layout import Workspace

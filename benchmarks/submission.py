@@ -16,7 +16,7 @@ from pathlib import Path
 import submitit
 
 from attnctl.grid import Axes, expand
-from attnctl.jobs.submit import submit
+from attnctl.jobs.submission.submit import submit
 from attnctl.settings.config import Config, SlurmOptions
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Resources

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from attnctl.jobs import asked
-from attnctl.jobs.submit import submit
+from attnctl.jobs.submission import previous_request
+from attnctl.jobs.submission.submit import submit
 from attnctl.settings.config import Config
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Attempt, RunDir
@@ -28,12 +28,17 @@ def go_on(config: Config, run: RunDir, attempt: Attempt) -> str:
         request = Request.read(attempt.request)
         if request is None:
             raise NoContinuation(f"{attempt.request} is missing")
-        options = asked.options(config, request.options)
+        options = previous_request.options(config, request.options)
         exclude = request.options.get("exclude")
         if isinstance(exclude, str):
             options = replace(options, exclude=exclude)
         (done,) = submit(
-            config, [run.read_spec()], asked.resources(request), options, "slurm", ended={run.id: attempt.number}
+            config,
+            [run.read_spec()],
+            previous_request.resources(request),
+            options,
+            "slurm",
+            ended={run.id: attempt.number},
         )
     except (SpecError, RecordError) as error:
         raise NoContinuation(str(error)) from error

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import time
 
-from attnctl.jobs.commands import CommandError, run
-from attnctl.jobs.place import Place
+from attnctl.jobs.runtime.rank import Place
+from attnctl.jobs.slurm.commands import CommandError, run
 from attnctl.workspace.layout import Incarnation, RunDir
 from attnctl.workspace.records import Exit
 

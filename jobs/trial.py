@@ -28,10 +28,10 @@ from torch import nn
 
 from attnctl.files import write_atomic
 from attnctl.jobs.data import TrainingData, open_data
+from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.training import environment
 from attnctl.jobs.training.events import EventLog
 from attnctl.jobs.training.failure import Diverged
-from attnctl.jobs.training.group import Group
 from attnctl.jobs.training.loop import Surroundings, train
 from attnctl.jobs.training.optim import total_steps
 from attnctl.jobs.training.session import build

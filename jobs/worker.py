@@ -19,9 +19,11 @@ import time
 from pathlib import Path
 
 from attnctl.files import create_exclusive, write_atomic
-from attnctl.jobs import guard, notify, requeue, snapshot, space
-from attnctl.jobs.ending import Failure, Position, code_error
-from attnctl.jobs.place import Place
+from attnctl.jobs import notify, requeue
+from attnctl.jobs.runtime import disk_full
+from attnctl.jobs.runtime.failure import Failure, Position, code_error
+from attnctl.jobs.runtime.rank import Place
+from attnctl.jobs.submission import code_snapshot, guard
 from attnctl.jobs.training.signals import Signals, StopRequested, outcome_of
 from attnctl.jobs.training.watchdog import Stall, Watchdog
 from attnctl.settings import config
@@ -53,14 +55,16 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     run, attempt = _assigned(found.workspace, submission, place.task)
     # All ranks claim: the claim is the job's, so it is the same for each of them, and a surplus job leaves as a whole.
-    if not space.patiently(lambda: create_exclusive(attempt.owner, place.job_id.encode()), lambda: signals.received):
+    if not disk_full.patiently(
+        lambda: create_exclusive(attempt.owner, place.job_id.encode()), lambda: signals.received
+    ):
         log.info("surplus: attempt %d of run %s belongs to job %s", attempt.number, run.id, _owner(attempt))
         return 0
     incarnation = attempt.incarnation(place.restart)
     if _completed_before(attempt, incarnation):
         log.info("surplus: attempt %d of run %s is completed", attempt.number, run.id)
         return 0
-    space.patiently(lambda: _redirect(incarnation.log(place.rank)), lambda: signals.received)
+    disk_full.patiently(lambda: _redirect(incarnation.log(place.rank)), lambda: signals.received)
     outcome = _train(run, attempt, incarnation, place, found, signals, submission)
     return 0 if outcome in CLEAN else 1
 
@@ -131,7 +135,7 @@ def _train(
 
         watchdog.start()
         signals.check()
-        snapshot.check(found.workspace, os.environ)
+        code_snapshot.check(found.workspace, os.environ)
         request = Request.read(attempt.request)
         if request is None:
             raise SpecError(f"{attempt.request} is missing: attempt {attempt.number} was never reserved")
@@ -235,7 +239,7 @@ def _write_exit(
         max_rss=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,  # getrusage(2): Linux counts in kilobytes
         max_gpu=_most_gpu_memory(),
     )
-    space.patiently(lambda: write_atomic(incarnation.exit(place.rank), record.encode(), durable=True))
+    disk_full.patiently(lambda: write_atomic(incarnation.exit(place.rank), record.encode(), durable=True))
 
 
 def _most_gpu_memory() -> int:
@@ -258,7 +262,7 @@ if __name__ == "__main__":
         log.error("%s", error)
         sys.exit(1)
     except OSError as error:
-        if not space.is_full(error):
+        if not disk_full.is_full(error):
             raise
         log.error("%s", error)
-        _leave_at_once(space.EXIT_CODE)
+        _leave_at_once(disk_full.EXIT_CODE)

@@ -39,7 +39,7 @@ def take(config: Config, index: Index, ids: Sequence[str] | None) -> Snapshot:
     placed = [item for item in index.placed() if chosen is None or item.run in chosen]
     words = None
     if placed:
-        from attnctl.jobs.observe import observe
+        from attnctl.jobs.slurm.observe import observe
 
         words, changed = observe(config.workspace, placed)
         index.refresh(changed)

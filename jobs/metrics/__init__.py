@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from attnctl.jobs.training.group import Group
+    from attnctl.jobs.runtime.group import Group
 
 
 class Metric(Protocol):

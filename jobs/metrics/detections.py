@@ -17,7 +17,7 @@ from torch import Tensor
 from attnctl.files import write_atomic
 
 if TYPE_CHECKING:
-    from attnctl.jobs.training.group import Group
+    from attnctl.jobs.runtime.group import Group
 
 Floats = npt.NDArray[np.float64]
 Rle = Mapping[str, Any]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from attnctl.jobs.training.group import Group
+    from attnctl.jobs.runtime.group import Group
 
 IGNORED = 255
 """The class of a pixel that does not count."""

@@ -20,7 +20,7 @@ from attnctl.jobs.data import TrainingData
 from attnctl.spec import Recipe, RunSpec
 
 if TYPE_CHECKING:
-    from attnctl.jobs.training.group import Group
+    from attnctl.jobs.runtime.group import Group
 
 
 @dataclass(frozen=True)

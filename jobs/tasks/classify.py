@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.tasks import Arithmetic
-from attnctl.jobs.training.group import Group
 from attnctl.spec import Recipe
 
 Batch = tuple[Tensor, Tensor]

@@ -16,13 +16,13 @@ from torch import Tensor, nn
 
 from attnctl import datasets
 from attnctl.datasets import Dataset
-from attnctl.jobs import space
 from attnctl.jobs.data import TrainingData
 from attnctl.jobs.metrics.coco import CocoAP
 from attnctl.jobs.metrics.detections import Detections
 from attnctl.jobs.metrics.voc import VocMAP
+from attnctl.jobs.runtime import disk_full
+from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.tasks import Arithmetic
-from attnctl.jobs.training.group import Group
 from attnctl.spec import RunSpec
 
 log = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ class DetectionScores:
             try:
                 self._metric.write(self._path)
             except OSError as error:
-                if not space.is_full(error):
+                if not disk_full.is_full(error):
                     raise
                 log.warning("the detections are not kept: %s", error)
         return values, count

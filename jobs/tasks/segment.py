@@ -10,8 +10,8 @@ from torch.nn import functional
 
 from attnctl import datasets
 from attnctl.jobs.metrics.segmentation import IGNORED, MeanIoU
+from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.tasks import Arithmetic
-from attnctl.jobs.training.group import Group
 from attnctl.spec import RunSpec
 
 Batch = tuple[Tensor, Tensor]

@@ -16,8 +16,8 @@ from typing import Any
 import torch
 
 from attnctl.files import write_atomic
-from attnctl.jobs import snapshot
-from attnctl.jobs.place import Place
+from attnctl.jobs.runtime.rank import Place
+from attnctl.jobs.submission import code_snapshot
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Incarnation, RunDir, Workspace
 from attnctl.workspace.records import Resources
@@ -85,12 +85,12 @@ def _recorded_threads(incarnation: Incarnation) -> int:
 
 def record(incarnation: Incarnation, place: Place, device: torch.device, threads: int, workspace: Workspace) -> None:
     """Write env.json: what is needed to say on what, and by which code, a number was measured."""
-    document = describe(place, device, threads, snapshot.describe(workspace, os.environ))
+    document = describe(place, device, threads, code_snapshot.describe(workspace, os.environ))
     write_atomic(incarnation.env, json.dumps(document, indent=1).encode() + b"\n")
 
 
 def describe(place: Place, device: torch.device, threads: int, code: dict[str, Any]) -> dict[str, Any]:
-    """The machine and the software, as JSON values. code: as `attnctl.jobs.snapshot.describe` gives it."""
+    """The machine and the software, as JSON values. code: as `attnctl.jobs.submission.code_snapshot.describe` gives it."""
     cuda = device.type == "cuda"
     return {
         "started": time.time(),

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from attnctl.jobs.data import TrainingData
+from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.tasks import Task
-from attnctl.jobs.training.group import Group
 
 
 @torch.inference_mode()

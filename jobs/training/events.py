@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from attnctl.jobs import space
+from attnctl.jobs.runtime import disk_full
 from attnctl.workspace.records import Event
 
 
@@ -42,7 +42,7 @@ class EventLog:
     def close(self) -> None:
         """Close the file, once all is in it. Raises OSError."""
         if self._unwritten:
-            space.patiently(self.sync)
+            disk_full.patiently(self.sync)
         os.close(self._descriptor)
 
     def _flush(self) -> None:
@@ -50,5 +50,5 @@ class EventLog:
             while self._unwritten:
                 self._unwritten = self._unwritten[os.write(self._descriptor, self._unwritten) :]
         except OSError as error:
-            if not space.is_full(error):
+            if not disk_full.is_full(error):
                 raise

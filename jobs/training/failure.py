@@ -8,9 +8,9 @@ from dataclasses import replace
 import torch
 from torch.distributed import DistError
 
-from attnctl.jobs import space
-from attnctl.jobs.ending import Failure, code_error
-from attnctl.jobs.rendezvous import RendezvousError
+from attnctl.jobs.runtime import disk_full
+from attnctl.jobs.runtime.failure import Failure, code_error
+from attnctl.jobs.runtime.rendezvous import RendezvousError
 from attnctl.values import SpecError
 
 _COMMUNICATION = re.compile(
@@ -35,7 +35,7 @@ def classify(error: BaseException) -> Failure:
     if isinstance(error, SpecError):
         return Failure(outcome="error", message=str(error))
     plain = code_error(error)
-    if space.is_full(error):
+    if disk_full.is_full(error):
         return Failure(outcome="disk full", message=plain.message)
     if isinstance(error, torch.OutOfMemoryError):
         return replace(plain, outcome="cuda out of memory")

@@ -12,16 +12,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from attnctl.jobs import space
 from attnctl.jobs.data import TrainingData
-from attnctl.jobs.ending import Position
+from attnctl.jobs.runtime import disk_full
+from attnctl.jobs.runtime.failure import Position
+from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.tasks import Arithmetic, open_task
 from attnctl.jobs.training import checkpoint
 from attnctl.jobs.training.environment import deterministic
 from attnctl.jobs.training.evaluation import evaluate
 from attnctl.jobs.training.events import EventLog
 from attnctl.jobs.training.failure import Diverged, Superseded
-from attnctl.jobs.training.group import Group
 from attnctl.jobs.training.learner import Learner
 from attnctl.jobs.training.optim import learning_rate, total_steps
 from attnctl.jobs.training.pace import Cadence, Meter, Reserve, Thrift
@@ -303,9 +303,9 @@ class Trainer:
             return checkpoint.save(around.run, name, checkpoint.on_cpu(state), 1 if last else checkpoint.KEPT)[1]
 
         try:
-            size = space.patiently(write, lambda: around.signals.received) if last else write()
+            size = disk_full.patiently(write, lambda: around.signals.received) if last else write()
         except OSError as error:
-            if last or not space.is_full(error):
+            if last or not disk_full.is_full(error):
                 raise
             log.warning("no checkpoint of step %d: %s", self.position.step, error)
             return False

@@ -8,7 +8,7 @@ from __future__ import annotations
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from attnctl.jobs.training.group import Group
+from attnctl.jobs.runtime.group import Group
 from attnctl.spec import Recipe
 from attnctl.values import SpecError
 

@@ -11,15 +11,15 @@ import torch
 from torch import nn
 
 from attnctl import models
-from attnctl.jobs import space
 from attnctl.jobs.data import TrainingData, open_data
 from attnctl.jobs.data.seeding import derive
-from attnctl.jobs.ending import Position
-from attnctl.jobs.place import Place
-from attnctl.jobs.rendezvous import meet
+from attnctl.jobs.runtime import disk_full
+from attnctl.jobs.runtime.failure import Position
+from attnctl.jobs.runtime.group import Group
+from attnctl.jobs.runtime.rank import Place
+from attnctl.jobs.runtime.rendezvous import meet
 from attnctl.jobs.training import environment, initial
 from attnctl.jobs.training.events import EventLog
-from attnctl.jobs.training.group import Group
 from attnctl.jobs.training.loop import Surroundings, train
 from attnctl.jobs.training.optim import total_steps
 from attnctl.jobs.training.signals import Signals, outcome_of
@@ -67,8 +67,10 @@ def perform(assignment: Assignment) -> str:
     events = None
     if group.first:
         check = assignment.signals.check
-        space.patiently(lambda: environment.record(incarnation, place, device, threads, assignment.workspace), check)
-        events = space.patiently(lambda: EventLog(incarnation.events), check)
+        disk_full.patiently(
+            lambda: environment.record(incarnation, place, device, threads, assignment.workspace), check
+        )
+        events = disk_full.patiently(lambda: EventLog(incarnation.events), check)
     workers = max(0, assignment.resources.cpus_per_task - 1)
     data = open_data(spec, assignment.roots, device, workers)
     try:

@@ -27,7 +27,7 @@ _TIMES = 20
 _TAIL = 20
 """Lines of the stack that are kept."""
 
-_WAITING = ("jobs/training/group.py", "jobs/rendezvous.py", "torch/distributed/", "torch/autograd/")
+_WAITING = ("jobs/runtime/group.py", "jobs/runtime/rendezvous.py", "torch/distributed/", "torch/autograd/")
 """Parts of the files in which a rank waits for the others: its backward averages gradients with theirs."""
 
 

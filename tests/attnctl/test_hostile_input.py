@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from attnctl.jobs import slurm, usage
-from attnctl.jobs.commands import CommandError
+from attnctl.jobs.slurm import accounting, queries
+from attnctl.jobs.slurm.commands import CommandError
 from attnctl.lifecycle import attempts
 from attnctl.lifecycle.resume_batch import Asked, plan
 from attnctl.lifecycle.resume_policy import History, Rules, normalised
@@ -200,10 +200,10 @@ JOBS = {"7_0": "tag", "7_1": "tag"}
 def test_an_answer_of_slurm_in_any_form_tells_of_no_job_that_it_does_not_name(rows: list[str], torn: bool) -> None:
     text = "\n".join([*rows, "7_0|RUNNING|node1|None|tag"]) + ("" if torn else "\n")
     for read in (
-        lambda: slurm.read_squeue(text, JOBS),
-        lambda: slurm.read_sacct(text, JOBS),
-        lambda: usage.read(text, JOBS),
-        lambda: {part.name: part for part in slurm.read_sinfo(text)},
+        lambda: queries.read_squeue(text, JOBS),
+        lambda: queries.read_sacct(text, JOBS),
+        lambda: accounting.read(text, JOBS),
+        lambda: {part.name: part for part in queries.read_sinfo(text)},
     ):
         if torn:
             with pytest.raises(CommandError, match="cut off"):
@@ -211,21 +211,21 @@ def test_an_answer_of_slurm_in_any_form_tells_of_no_job_that_it_does_not_name(ro
         else:
             assert isinstance(read(), dict)
     if not torn:
-        assert slurm.read_squeue(text, JOBS)["7_0"].word
+        assert queries.read_squeue(text, JOBS)["7_0"].word
 
 
 def test_an_answer_that_was_cut_off_is_none_and_a_greeting_is_passed_over() -> None:
     text = "Welcome to the cluster!\n7_0|RUNNING|node1|None|tag\n7_1|PENDING||Priority|tag\n"
-    assert set(slurm.read_squeue(text, JOBS)) == {"7_0", "7_1"}
+    assert set(queries.read_squeue(text, JOBS)) == {"7_0", "7_1"}
     with pytest.raises(CommandError, match="cut off"):
-        slurm.read_squeue(text[:-8], JOBS)
+        queries.read_squeue(text[:-8], JOBS)
 
 
 @some
 @given(st.text(max_size=30))
 def test_the_fields_of_an_account_are_numbers_or_nothing(text: str) -> None:
     clean = text.replace("|", "").replace("\n", "")
-    found = usage.read(f"7_0|tag|{clean}|{clean}|{clean}|{clean}|{clean}|{clean}\n", JOBS)
+    found = accounting.read(f"7_0|tag|{clean}|{clean}|{clean}|{clean}|{clean}|{clean}\n", JOBS)
     assert found["7_0"].seconds >= 0
 
 

@@ -11,7 +11,7 @@ import pytest
 from attnctl import grid
 from attnctl.files import create_exclusive
 from attnctl.grid import Axes
-from attnctl.jobs.submit import submit
+from attnctl.jobs.submission.submit import submit
 from attnctl.settings.config import find
 from attnctl.workspace.records import Resources, Sweep
 

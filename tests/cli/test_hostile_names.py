@@ -12,8 +12,8 @@ from own_module import MODULE
 from past_runs import Past, left
 
 from attnctl.files import write_atomic
-from attnctl.jobs import guard
-from attnctl.jobs.script import compose
+from attnctl.jobs.submission import guard
+from attnctl.jobs.submission.script import compose
 from attnctl.settings.config import Config
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace

@@ -15,8 +15,8 @@ from cli_run import Run, listing
 
 from attnctl import grid
 from attnctl.grid import Axes
-from attnctl.jobs import here
-from attnctl.jobs.submit import submit
+from attnctl.jobs.local import runner
+from attnctl.jobs.submission.submit import submit
 from attnctl.networks import probe
 from attnctl.settings.config import find
 from attnctl.workspace.records import Resources
@@ -189,7 +189,7 @@ def test_a_queued_run_keeps_what_it_was_submitted_with(mine: Path) -> None:
     submitted = submit(config, [spec], Resources(), config.slurm, "here")
     (mine / "gate.py").write_text(GATE + "\nraise SystemExit('edited while it waited')\n")
     (mine / "jobs.py").unlink()
-    here.run(config, submitted, Resources(), 1, lambda _progress: None)
+    runner.run(config, submitted, Resources(), 1, lambda _progress: None)
     incarnation = config.workspace.run(spec.id).attempt(1).incarnation(0)
     assert [item.outcome for item in incarnation.exits()] == ["completed"], incarnation.log(0).read_text()
     assert config.workspace.run(spec.id).read_spec() == spec

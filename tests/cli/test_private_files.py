@@ -12,9 +12,9 @@ from cli_run import Run
 from own_module import MODULE
 
 from attnctl.grid import Axes, expand
-from attnctl.jobs import guard, snapshot
-from attnctl.jobs.script import compose
-from attnctl.jobs.submit import submit
+from attnctl.jobs.submission import code_snapshot, guard
+from attnctl.jobs.submission.script import compose
+from attnctl.jobs.submission.submit import submit
 from attnctl.settings import config as settings
 from attnctl.workspace.records import Resources
 from attnctl.workspace.submissions import change
@@ -46,7 +46,7 @@ def test_what_holds_code_is_its_writers_alone(folder: Path) -> None:
     workspace = asked(folder, "").workspace
     assert {mode(path) for path in workspace.submissions.glob("*.json")} == {0o600}
     assert {mode(path) for path in workspace.submissions.glob("*.logs")} == {0o700}
-    if snapshot.digest() is not None:
+    if code_snapshot.digest() is not None:
         assert mode(workspace.code) == 0o700
     (run,) = workspace.run_ids()
     assert mode(workspace.run(run).spec) == 0o644  # results are as open as the user's own files

@@ -10,7 +10,7 @@ from cli_run import Run, listing
 from past_runs import Past, left
 
 from attnctl.files import write_atomic
-from attnctl.jobs.usage import read
+from attnctl.jobs.slurm.accounting import read
 from attnctl.lifecycle.attempts import nodes, read_log
 from attnctl.workspace.layout import Incarnation
 from attnctl.workspace.records import Cancel, Resources

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from attnctl.jobs import guard, here
-from attnctl.jobs.submit import submit
+from attnctl.jobs.local import runner
+from attnctl.jobs.submission import guard
+from attnctl.jobs.submission.submit import submit
 from attnctl.lifecycle import evidence
 from attnctl.lifecycle.state import State
 from attnctl.settings.config import Config
@@ -133,7 +134,7 @@ def test_here_the_rest_is_held_too(config: Config, make_specs: Specs) -> None:
         path.parent.mkdir(parents=True)
         path.write_text(json.dumps(specs[0].to_json() | {"seed": 99}))
     batches = submit(config, specs, Resources(), config.slurm, "here")
-    here.run(config, batches, Resources(), 1, lambda _: None)
+    runner.run(config, batches, Resources(), 1, lambda _: None)
     states = []
     for spec in specs:
         attempt = config.workspace.run(spec.id).attempt(1)

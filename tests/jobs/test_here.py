@@ -14,11 +14,11 @@ from typing import Any
 import psutil
 import pytest
 
-from attnctl.jobs import here, machine
-from attnctl.jobs.cancel import cancel
-from attnctl.jobs.here import Progress
-from attnctl.jobs.observe import observe, workers
-from attnctl.jobs.submit import submit
+from attnctl.jobs.local import gpu_slots, runner
+from attnctl.jobs.local.runner import Progress
+from attnctl.jobs.slurm.cancel import cancel
+from attnctl.jobs.slurm.observe import observe, workers
+from attnctl.jobs.submission.submit import submit
 from attnctl.lifecycle import evidence
 from attnctl.lifecycle.state import State, Verdict
 from attnctl.settings.config import Config
@@ -36,7 +36,7 @@ def supervise(config: Config, specs: list[RunSpec], resources: Resources, result
     """In a process of its own, as a user's terminal would have it."""
     submitted = submit(config, specs, resources, config.slurm, "here")
     try:
-        here.run(config, submitted, resources, None, results.put)
+        runner.run(config, submitted, resources, None, results.put)
         results.put("returned" if "torch" not in sys.modules else "returned, and has imported torch")
     except KeyboardInterrupt:
         results.put("interrupted")
@@ -178,7 +178,7 @@ def test_when_a_rank_is_killed_the_other_ends_within_seconds(config: Config, mak
 
 
 def test_cancel_ends_a_running_run_and_one_that_waits(config: Config, make_specs: Specs) -> None:
-    with terminal(config, make_specs(3), Resources(cpus_per_task=machine.cores())) as started:
+    with terminal(config, make_specs(3), Resources(cpus_per_task=gpu_slots.cores())) as started:
         started.until(training)  # alone: it asks for all cores
         assert cancel(config.workspace, [started.placed(0), started.placed(1)]) is None
         assert started.until(lambda found: isinstance(found, Progress) and found.run == started.specs[2].id)
@@ -217,24 +217,24 @@ def test_the_cores_are_shared_out(
     expected: list[int],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(machine, "cores", lambda: cores)
-    assert [slot.threads for slot in machine.slots(resources, runs, parallel)] == expected
+    monkeypatch.setattr(gpu_slots, "cores", lambda: cores)
+    assert [slot.threads for slot in gpu_slots.slots(resources, runs, parallel)] == expected
 
 
 def test_each_run_has_gpus_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,GPU-1a2b,7,8")
     two = Resources(tasks_per_node=2, gpus_per_node=2)
-    shares = [slot.environment()["CUDA_VISIBLE_DEVICES"] for slot in machine.slots(two, 9, None)]
+    shares = [slot.environment()["CUDA_VISIBLE_DEVICES"] for slot in gpu_slots.slots(two, 9, None)]
     assert shares == ["4,5", "GPU-1a2b,7"]
-    assert len(machine.slots(two, 9, 100)) == 2
+    assert len(gpu_slots.slots(two, 9, 100)) == 2
     with pytest.raises(SpecError, match="a run needs 6 GPUs and this machine offers 5"):
-        machine.slots(Resources(gpus_per_node=6), 1, None)
+        gpu_slots.slots(Resources(gpus_per_node=6), 1, None)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert machine.gpus() == []
+    assert gpu_slots.gpus() == []
 
 
 def test_it_runs_outside_the_main_thread_too(config: Config) -> None:
-    thread = threading.Thread(target=here.run, args=(config, [], Resources(), None, print))
+    thread = threading.Thread(target=runner.run, args=(config, [], Resources(), None, print))
     thread.start()
     thread.join(10)
     assert not thread.is_alive()

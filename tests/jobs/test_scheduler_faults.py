@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from attnctl.jobs import commands, slurm
-from attnctl.jobs.observe import ABSENT_APART, observe
-from attnctl.jobs.release import release
-from attnctl.jobs.slurm import Absent, Known
-from attnctl.jobs.submit import submit
+from attnctl.jobs.slurm import commands, queries
+from attnctl.jobs.slurm.observe import ABSENT_APART, observe
+from attnctl.jobs.slurm.queries import Absent, Known
+from attnctl.jobs.slurm.release import release
+from attnctl.jobs.submission.submit import submit
 from attnctl.lifecycle import evidence
 from attnctl.lifecycle.state import Verdict
 from attnctl.settings.config import Config
@@ -134,7 +134,7 @@ def test_an_id_that_belongs_to_another_job_now_tells_nothing(fake: Fake, placed:
     jobs = {item.job_id or "": item.tag for item in items}
     fake.says("squeue", "7_0|RUNNING|node1|None|somebody's\n")
     fake.says("sacct", "7_1|FAILED|1:0|0:0|node1|somebody's\n7_1.0|OUT_OF_MEMORY|0:125||node1|python\n")
-    assert slurm.query(jobs, time.time()) == {"7_0": Absent("sacct"), "7_1": Absent("sacct")}
+    assert queries.query(jobs, time.time()) == {"7_0": Absent("sacct"), "7_1": Absent("sacct")}
 
 
 def test_many_jobs_are_one_question_each_and_days_ago_is_looked_up(fake: Fake) -> None:
@@ -142,7 +142,7 @@ def test_many_jobs_are_one_question_each_and_days_ago_is_looked_up(fake: Fake) -
     since = time.time() - 9 * 86400
     ended = "".join(f"{job}|TIMEOUT|0:0|0:0|node1|{tag}\n" for job, tag in jobs.items())
     fake.says("sacct", ended)
-    found = slurm.query(jobs, since)
+    found = queries.query(jobs, since)
     assert {answer.word for answer in found.values() if isinstance(answer, Known)} == {"TIMEOUT"}
     assert len(found) == 2700
     (asked,) = fake.calls("sacct")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from attnctl.jobs import snapshot
-from attnctl.jobs.script import compose
+from attnctl.jobs.submission import code_snapshot
+from attnctl.jobs.submission.script import compose
 from attnctl.settings.config import Config, SlurmOptions
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
@@ -25,7 +25,7 @@ OPTIONS = SlurmOptions(
 def test_the_whole_script() -> None:
     resources = Resources(nodes=2, tasks_per_node=4, gpus_per_node=4, cpus_per_task=8, minutes=90)
     text = compose(Config(workspace=Workspace(Path("/work dir"))), OPTIONS, resources, 12, "attnctl-1")
-    code = snapshot.digest()
+    code = code_snapshot.digest()
     assert (
         text
         == f"""\
@@ -113,8 +113,8 @@ def test_a_value_that_would_end_its_line_is_refused(options: SlurmOptions) -> No
 def test_composing_needs_no_torch_and_no_slurm(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from attnctl.settings.config import Config, SlurmOptions;"
-        "from attnctl.workspace.records import Resources; from attnctl.workspace.layout import Workspace; from attnctl.jobs.submit import compose;"
-        "import attnctl.jobs.observe, attnctl.jobs.here, attnctl.jobs.cancel, attnctl.jobs.probe;"
+        "from attnctl.workspace.records import Resources; from attnctl.workspace.layout import Workspace; from attnctl.jobs.submission.submit import compose;"
+        "import attnctl.jobs.slurm.observe, attnctl.jobs.local.runner, attnctl.jobs.slurm.cancel, attnctl.jobs.doctor.compute_node;"
         "compose(Config(workspace=Workspace(Path('/w'))), SlurmOptions(), Resources(), 1, 't');"
         "assert 'torch' not in sys.modules"
     )
@@ -139,4 +139,4 @@ def test_a_script_asks_to_be_started_again_unless_the_settings_speak_of_it() -> 
     assert lines({}) == {"#SBATCH --requeue"}
     assert lines({"requeue": "false"}) == set()
     assert lines({"--no-requeue": "true"}) == {"#SBATCH --no-requeue"}
-    assert lines({}, "attnctl.jobs.probe") == set()
+    assert lines({}, "attnctl.jobs.doctor.compute_node") == set()

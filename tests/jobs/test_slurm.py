@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from attnctl.jobs import commands, slurm
-from attnctl.jobs.cancel import expressions
-from attnctl.jobs.commands import CommandError, SlurmUnavailable
-from attnctl.jobs.slurm import Known, Unavailable, read_sacct
+from attnctl.jobs.slurm import commands, queries
+from attnctl.jobs.slurm.cancel import expressions
+from attnctl.jobs.slurm.commands import CommandError, SlurmUnavailable
+from attnctl.jobs.slurm.queries import Known, Unavailable, read_sacct
 
 # sacct -n -P -D -o JobID,State,ExitCode,DerivedExitCode,NodeList,JobName of SLURM 22.05, shortened.
 RECORDS = """\
@@ -48,10 +48,10 @@ def test_a_state_that_is_not_known_to_have_ended_is_active(word: str, active: bo
 
 def test_ids_are_asked_for_in_arguments_that_linux_takes() -> None:
     few = [f"12_{k}" for k in range(200)]
-    assert list(slurm._chunks([*few, "13_0"])) == [",".join([*few, "13_0"])]
-    assert list(slurm._chunks(f"12_{k}" for k in range(201))) == ["12"]
+    assert list(queries._chunks([*few, "13_0"])) == [",".join([*few, "13_0"])]
+    assert list(queries._chunks(f"12_{k}" for k in range(201))) == ["12"]
     many = [f"{array}_{k}" for array in range(1000, 1100) for k in range(200)]
-    chunks = list(slurm._chunks(many))
+    chunks = list(queries._chunks(many))
     assert max(map(len, chunks)) <= 100_000
     assert ",".join(chunks).split(",") == many
 
@@ -64,10 +64,10 @@ def test_elements_are_cancelled_by_ranges() -> None:
 
 def test_without_slurms_commands_everything_is_unavailable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert not slurm.available()
-    assert slurm.query({"1_0": "tag"}, 0.0) == {"1_0": Unavailable("squeue is not on this machine")}
+    assert not queries.available()
+    assert queries.query({"1_0": "tag"}, 0.0) == {"1_0": Unavailable("squeue is not on this machine")}
     with pytest.raises(SlurmUnavailable):
-        slurm.ping()
+        queries.ping()
 
 
 def test_a_command_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:

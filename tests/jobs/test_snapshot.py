@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import attnctl
-from attnctl.jobs import snapshot
+from attnctl.jobs.submission import code_snapshot
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
 
@@ -29,15 +29,15 @@ def listing(folder: Path) -> list[str]:
 
 
 def test_the_packages_of_a_job_are_kept_once(workspace: Workspace) -> None:
-    code = snapshot.keep(workspace)
-    assert code == snapshot.digest()
-    kept = snapshot.folder(workspace, str(code))
+    code = code_snapshot.keep(workspace)
+    assert code == code_snapshot.digest()
+    kept = code_snapshot.folder(workspace, str(code))
     assert (kept / "attnctl/jobs/worker.py").read_bytes() == (TREE / "jobs/worker.py").read_bytes()
     assert (kept / "attnctl/jobs/guard.sh").exists()
     assert (kept / "attnctl/backbones/backbones.toml").exists()
     assert {path.name for path in kept.iterdir()} == {"attnctl"}
     before = {path: path.stat().st_mtime_ns for path in workspace.code.rglob("*")}
-    assert snapshot.keep(workspace) == code
+    assert code_snapshot.keep(workspace) == code
     assert {path: path.stat().st_mtime_ns for path in workspace.code.rglob("*")} == before
     origin = json.loads(kept.with_suffix(".json").read_bytes())
     assert origin["tree"] == str(TREE)
@@ -46,41 +46,41 @@ def test_the_packages_of_a_job_are_kept_once(workspace: Workspace) -> None:
 
 
 def test_a_job_runs_what_was_kept_or_nothing(workspace: Workspace) -> None:
-    code = snapshot.keep(workspace)
+    code = code_snapshot.keep(workspace)
     assert code is not None
-    (line,) = snapshot.lines(workspace)
+    (line,) = code_snapshot.lines(workspace)
     script = f"{line}\ncd / && {sys.executable} -P -c 'import attnctl, jobs; print(attnctl.__file__, jobs.__file__)'"
     environ = os.environ | {"PYTHONPATH": str(TREE)}
     done = subprocess.run(["bash", "-c", script], env=environ, capture_output=True, text=True, check=True)
-    assert done.stdout.count(str(snapshot.folder(workspace, code))) == 2
+    assert done.stdout.count(str(code_snapshot.folder(workspace, code))) == 2
     look = "import os, sys\nfrom pathlib import Path\nfrom attnctl.workspace.layout import Workspace\nfrom attnctl.jobs import snapshot\n"
     look += "from attnctl.values import SpecError\ntry: snapshot.check(Workspace(Path(sys.argv[1])), os.environ)\n"
     look += "except SpecError as error: print(error)\n"
     command = [sys.executable, "-P", "-c", look, str(workspace.root)]
-    environ |= snapshot.variables(workspace, environ)
+    environ |= code_snapshot.variables(workspace, environ)
 
     def says() -> str:
         return subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
 
     assert says() == ""
-    (snapshot.folder(workspace, code) / "attnctl/jobs/worker.py").write_text("# edited")
+    (code_snapshot.folder(workspace, code) / "attnctl/jobs/worker.py").write_text("# edited")
     assert "was changed after it was kept" in says()
     with pytest.raises(SpecError, match="was changed after it was kept: remove it"):
-        snapshot.keep(workspace)
+        code_snapshot.keep(workspace)
     with pytest.raises(SpecError, match=f"submitted with the code in .*{code}, and runs that in {TREE}"):
-        snapshot.check(workspace, environ)
-    snapshot.check(workspace, {})
+        code_snapshot.check(workspace, environ)
+    code_snapshot.check(workspace, {})
 
 
 def test_a_workspace_that_cannot_be_named_in_a_path_keeps_nothing(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "a:b")
-    assert snapshot.keep(workspace) is None
-    assert snapshot.lines(workspace) == []
+    assert code_snapshot.keep(workspace) is None
+    assert code_snapshot.lines(workspace) == []
     assert not workspace.root.exists()
 
 
 def keep(root: Path, results: "multiprocessing.Queue[str | None]") -> None:
-    results.put(snapshot.keep(Workspace(root)))
+    results.put(code_snapshot.keep(Workspace(root)))
 
 
 def test_several_commands_at_once_keep_one(workspace: Workspace) -> None:
@@ -89,10 +89,10 @@ def test_several_commands_at_once_keep_one(workspace: Workspace) -> None:
     commands = [context.Process(target=keep, args=(workspace.root, results)) for _ in range(4)]
     for command in commands:
         command.start()
-    assert {results.get(timeout=60) for _ in commands} == {snapshot.digest()}
+    assert {results.get(timeout=60) for _ in commands} == {code_snapshot.digest()}
     for command in commands:
         command.join(60)
-    assert [path.name for path in workspace.code.iterdir() if path.is_dir()] == [snapshot.digest()]
+    assert [path.name for path in workspace.code.iterdir() if path.is_dir()] == [code_snapshot.digest()]
 
 
 @pytest.mark.parametrize("opens", [1, 2, 40, 300, 400])
@@ -108,28 +108,28 @@ def test_a_command_that_is_killed_while_it_keeps_leaves_nothing_half(opens: int,
                     os._exit(9)
 
         sys.addaudithook(count)
-        snapshot.keep(workspace)
+        code_snapshot.keep(workspace)
 
     command = multiprocessing.get_context("fork").Process(target=killed)
     command.start()
     command.join(60)
     if command.exitcode == 9:
-        assert not snapshot.folder(workspace, str(snapshot.digest())).exists()
+        assert not code_snapshot.folder(workspace, str(code_snapshot.digest())).exists()
     else:
         assert command.exitcode == 0
-    assert snapshot.keep(workspace) == snapshot.digest()
-    snapshot.check(workspace, {})
+    assert code_snapshot.keep(workspace) == code_snapshot.digest()
+    code_snapshot.check(workspace, {})
 
 
 def test_it_costs_little_when_nothing_has_changed(workspace: Workspace) -> None:
-    snapshot.keep(workspace)
+    code_snapshot.keep(workspace)
     copies = []
     for _ in range(5):
-        snapshot.digest.cache_clear()
+        code_snapshot.digest.cache_clear()
         started = time.process_time()
-        snapshot.keep(workspace)
+        code_snapshot.keep(workspace)
         copies.append(time.process_time() - started)
-    files = len(listing(snapshot.folder(workspace, str(snapshot.digest()))))
+    files = len(listing(code_snapshot.folder(workspace, str(code_snapshot.digest()))))
     started = time.process_time()
-    shutil.copytree(snapshot.folder(workspace, str(snapshot.digest())), workspace.root / "copy")
+    shutil.copytree(code_snapshot.folder(workspace, str(code_snapshot.digest())), workspace.root / "copy")
     assert min(copies) < 2 * (time.process_time() - started), f"reading {files} files twice costs less than a copy"

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from attnctl.files import write_atomic
-from attnctl.jobs.adopt import close_orphan
-from attnctl.jobs.reserve import reserve
-from attnctl.jobs.submit import SubmitError, submit
+from attnctl.jobs.slurm.adopt import close_orphan
+from attnctl.jobs.submission.reserve import reserve
+from attnctl.jobs.submission.submit import SubmitError, submit
 from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError

@@ -5,8 +5,8 @@ import subprocess
 import time
 from collections.abc import Callable
 
-from attnctl.jobs import observe
-from attnctl.jobs.submit import Submitted, submit
+from attnctl.jobs.slurm import observe
+from attnctl.jobs.submission.submit import Submitted, submit
 from attnctl.lifecycle import evidence
 from attnctl.lifecycle.state import Verdict
 from attnctl.settings.config import Config

@@ -17,9 +17,9 @@ from real_cluster import slurm
 from attnctl.cli import main
 from attnctl.files import write_atomic
 from attnctl.grid import Axes, expand
-from attnctl.jobs import snapshot
-from attnctl.jobs.adopt import SBATCH_TIMEOUT
-from attnctl.jobs.submit import submit
+from attnctl.jobs.slurm.adopt import SBATCH_TIMEOUT
+from attnctl.jobs.submission import code_snapshot
+from attnctl.jobs.submission.submit import submit
 from attnctl.settings.config import Config, SlurmOptions
 from attnctl.workspace import submissions
 from attnctl.workspace.layout import Workspace
@@ -36,7 +36,7 @@ class Place:
     def __init__(self, root: Path) -> None:
         self.root, self.log, self.mark = root, root.with_suffix(".log"), f"killed-{os.getpid()}-{time.monotonic_ns()}"
         root.mkdir()
-        snapshot.keep(Workspace(root))
+        code_snapshot.keep(Workspace(root))
         (root / "attnctl.toml").write_text(f'[slurm]\nextra = {{ hold = "true", comment = "{self.mark}" }}\n')
         self.workspace = Workspace(root)
 

@@ -15,13 +15,13 @@ import pytest
 from real_cluster import Cluster, slurm
 
 from attnctl.files import write_atomic
-from attnctl.jobs import adopt, observe
-from attnctl.jobs import slurm as scheduler
-from attnctl.jobs.adopt import NEVER
-from attnctl.jobs.cancel import cancel
-from attnctl.jobs.commands import SlurmUnavailable
-from attnctl.jobs.slurm import Absent, Known, Unavailable
-from attnctl.jobs.submit import SubmitError, Submitted, submit
+from attnctl.jobs.slurm import adopt, observe
+from attnctl.jobs.slurm import queries as scheduler
+from attnctl.jobs.slurm.adopt import NEVER
+from attnctl.jobs.slurm.cancel import cancel
+from attnctl.jobs.slurm.commands import SlurmUnavailable
+from attnctl.jobs.slurm.queries import Absent, Known, Unavailable
+from attnctl.jobs.submission.submit import SubmitError, Submitted, submit
 from attnctl.lifecycle.state import ABSENT
 from attnctl.settings.config import SlurmOptions
 from attnctl.spec import RunSpec
@@ -109,7 +109,9 @@ def test_when_squeue_fails_nothing_changes(
     cluster.observe(done)
     before, states = records(cluster), cluster.states(done)
     failing("squeue", script, tmp_path / "bin", monkeypatch)
-    monkeypatch.setattr("attnctl.jobs.commands.run.__kwdefaults__", {"timeout": 0.5, "stdin": None, "merged": False})
+    monkeypatch.setattr(
+        "attnctl.jobs.slurm.commands.run.__kwdefaults__", {"timeout": 0.5, "stdin": None, "merged": False}
+    )
     words = cluster.observe(done)
     assert words is not None
     assert words.startswith("SLURM does not answer: ")

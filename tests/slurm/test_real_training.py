@@ -10,9 +10,9 @@ import pytest
 import torch
 from real_cluster import Cluster, wait
 
-from attnctl.jobs import probe
-from attnctl.jobs.cancel import cancel
-from attnctl.jobs.submit import Submitted
+from attnctl.jobs.doctor import compute_node
+from attnctl.jobs.slurm.cancel import cancel
+from attnctl.jobs.submission.submit import Submitted
 from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
 from attnctl.workspace.layout import Incarnation, Workspace
@@ -132,7 +132,9 @@ def test_a_run_goes_on_from_its_checkpoint_in_a_second_attempt(cluster: Cluster,
 def test_the_doctors_job_checks_the_nodes_and_an_all_reduce(cluster: Cluster) -> None:
     said: list[str] = []
     resources = Resources(nodes=2, tasks_per_node=1)
-    rows = {row.name: row for row in probe.run_job(cluster.config, cluster.config.slurm, resources, 90, said.append)}
+    rows = {
+        row.name: row for row in compute_node.run_job(cluster.config, cluster.config.slurm, resources, 90, said.append)
+    }
     assert rows["all-reduce"].ok
     assert rows["all-reduce"].words.startswith("gloo over 2 ranks works")
     nodes = sorted(name.partition(":")[0] for name in rows if name.endswith(": torch"))
@@ -143,13 +145,13 @@ def test_the_doctors_job_checks_the_nodes_and_an_all_reduce(cluster: Cluster) ->
 
 
 def test_the_doctor_tells_of_this_cluster(cluster: Cluster) -> None:
-    names = {row.name: row for row in probe.checks(cluster.config)}
+    names = {row.name: row for row in compute_node.checks(cluster.config)}
     assert names["SLURM"].ok
     assert names["accounting"].ok
     assert names["partition"].words.startswith("main: 4 nodes")
     (wrong,) = [
         row
-        for row in probe.checks(
+        for row in compute_node.checks(
             dataclasses.replace(cluster.config, slurm=dataclasses.replace(cluster.config.slurm, partition="nope"))
         )
         if row.name == "partition"

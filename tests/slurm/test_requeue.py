@@ -9,7 +9,7 @@ from real_cluster import Cluster, slurm, wait
 from test_real_training import LONG, TINY, Specs, incarnation, started
 
 from attnctl.cli import main
-from attnctl.jobs.submit import Submitted
+from attnctl.jobs.submission.submit import Submitted
 from attnctl.settings.config import read
 from attnctl.workspace.records import Resources, read_events
 

@@ -5,7 +5,7 @@ from real_cluster import Cluster
 from test_real_training import Specs
 
 from attnctl.jobs import requeue
-from attnctl.jobs.place import Place
+from attnctl.jobs.runtime.rank import Place
 
 pytestmark = pytest.mark.slurm
 

@@ -14,7 +14,7 @@ import pytest
 from real_cluster import Cluster, slurm
 
 from attnctl.cli import main
-from attnctl.jobs.submit import SubmitError, Submitted, submit
+from attnctl.jobs.submission.submit import SubmitError, Submitted, submit
 from attnctl.settings.config import SlurmOptions
 from attnctl.spec import RunSpec
 from attnctl.workspace import submissions
@@ -130,7 +130,7 @@ def test_sbatch_that_takes_the_job_and_never_ends_is_adopted(
     hand_over = f'printf \'%s\' "$script" | {shutil.which("sbatch")} "$@" >&2'
     slow = f"echo 'sleeping and retrying' >&2; {hand_over}; exec sleep 60"
     limited(f'if [ "$1" != --test-only ]; then {slow}; fi')
-    monkeypatch.setattr("attnctl.jobs.submit.SBATCH_TIMEOUT", 3.0)
+    monkeypatch.setattr("attnctl.jobs.submission.submit.SBATCH_TIMEOUT", 3.0)
     (done,) = order(cluster, make_specs(2))
     assert done.job_id is None
     assert cluster.states(done) == ["submitting"] * 2

@@ -25,7 +25,7 @@ def cancel(
 ) -> None:
     """End a run, or all runs of a sweep."""
     from attnctl.cli.refresh import take
-    from attnctl.jobs.cancel import cancel as ask_for_the_end
+    from attnctl.jobs.slurm.cancel import cancel as ask_for_the_end
 
     config = context.config()
     with context.index() as index:

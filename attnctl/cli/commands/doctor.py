@@ -11,7 +11,7 @@ from attnctl.cli import completion, context, output
 from attnctl.cli.sweeping.destination import Asked, destination
 
 if TYPE_CHECKING:
-    from attnctl.jobs.probe import Check
+    from attnctl.jobs.doctor.compute_node import Check
     from attnctl.settings.config import Config
 
 PATIENCE = 600.0
@@ -53,13 +53,13 @@ def doctor(
 
 
 def _here(config: Config) -> Sequence[Check]:
-    from attnctl.jobs.probe import checks
+    from attnctl.jobs.doctor.compute_node import checks
 
     return checks(config)
 
 
 def _of_job(config: Config, asked: Asked) -> Sequence[Check]:
-    from attnctl.jobs.probe import run_job
+    from attnctl.jobs.doctor.compute_node import run_job
 
     place = destination(config, asked)
     return run_job(config, place.options, place.resources, PATIENCE, output.note)

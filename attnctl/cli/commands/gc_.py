@@ -14,7 +14,7 @@ from attnctl.lifecycle.state import State
 from attnctl.settings.config import Config
 
 if TYPE_CHECKING:
-    from attnctl.jobs.tidy import Waste
+    from attnctl.jobs.cleanup import Waste
 
 
 def gc(
@@ -31,7 +31,7 @@ def gc(
 
     A run that is under way is not touched. attnctl.toml's section checkpoints has the rule.
     """
-    from attnctl.jobs import tidy
+    from attnctl.jobs import cleanup
 
     config = context.config()
     with context.index() as index:
@@ -39,7 +39,7 @@ def gc(
     finished = config.keep.finished if keep is None else keep
     unfinished = config.keep.unfinished if keep_unfinished is None else keep_unfinished
     found = list(_waste(config, now, finished, unfinished))
-    gone = [item for item in found if dry_run or tidy.remove(item)]
+    gone = [item for item in found if dry_run or cleanup.remove(item)]
     if as_json:
         files = [{"path": str(item.path), "bytes": item.bytes, "reason": item.reason, "run": item.run} for item in gone]
         output.document({"files": files, "bytes": sum(item.bytes for item in gone), "unavailable": now.words})
@@ -54,7 +54,7 @@ def gc(
 
 
 def _waste(config: Config, now: Snapshot, finished: int, unfinished: int) -> Iterator[Waste]:
-    from attnctl.jobs import tidy
+    from attnctl.jobs import cleanup
 
     workspace = config.workspace
     for row in now.rows:
@@ -63,6 +63,6 @@ def _waste(config: Config, now: Snapshot, finished: int, unfinished: int) -> Ite
         run = workspace.run(row.id)
         done = row.verdict.state is State.COMPLETED
         words = f"beyond {finished if done else unfinished} of a run that {'has' if done else 'has not'} completed"
-        yield from tidy.checkpoints_of(run, finished if done else unfinished, words)
-        yield from tidy.leftovers(workspace, run)
-    yield from tidy.leftovers(workspace)
+        yield from cleanup.checkpoints_of(run, finished if done else unfinished, words)
+        yield from cleanup.leftovers(workspace, run)
+    yield from cleanup.leftovers(workspace)

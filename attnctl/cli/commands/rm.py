@@ -27,7 +27,7 @@ def rm(
     way nothing is removed.
     """
     from attnctl.cli.refresh import take
-    from attnctl.jobs import tidy
+    from attnctl.jobs import cleanup
 
     config = context.config()
     workspace = config.workspace
@@ -50,7 +50,7 @@ def rm(
     if not yes:
         _confirm(sweep, len(gone))
     for run in gone:
-        tidy.remove_run(workspace, run)
+        cleanup.remove_run(workspace, run)
     workspace.sweep(sweep).unlink(missing_ok=True)  # at last, so that a kill before it leaves what can be done again
     if as_json:
         output.document({"sweep": sweep, "removed": gone, "kept": kept if runs else dict.fromkeys(meant.runs, "")})

@@ -105,7 +105,7 @@ def try_(
 def _trial(config: Config, spec: RunSpec, resources: Resources) -> dict[str, Any]:
     """What a trial found; raises SpecError with what was wrong."""
     from attnctl import sources
-    from attnctl.jobs.commands import environment
+    from attnctl.jobs.slurm.commands import environment
 
     with tempfile.TemporaryDirectory(prefix="attnctl-try-") as name:
         folder = Path(name)

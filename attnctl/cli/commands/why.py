@@ -22,7 +22,7 @@ from attnctl.workspace.layout import RunDir, Workspace
 from attnctl.workspace.records import Cancel, RecordError
 
 if TYPE_CHECKING:
-    from attnctl.jobs.usage import Usage
+    from attnctl.jobs.slurm.accounting import Usage
     from attnctl.lifecycle.attempts import Told
     from attnctl.lifecycle.evidence import HeadOf
 
@@ -199,9 +199,9 @@ def _usage(workspace: Workspace, told: Sequence[Told]) -> dict[int, Usage]:
             jobs[f"{submission.job_id}_{submission.tasks.index(mine)}"] = (item.attempt.number, item.request.tag)
     if not jobs:
         return {}
-    from attnctl.jobs import usage
+    from attnctl.jobs.slurm import accounting
 
-    answers = usage.ask({job: tag for job, (_, tag) in jobs.items()}, min(item.request.created for item in told))
+    answers = accounting.ask({job: tag for job, (_, tag) in jobs.items()}, min(item.request.created for item in told))
     return {jobs[job][0]: answer for job, answer in answers.items()}
 
 

@@ -187,10 +187,10 @@ def _learn_memory(cases: Sequence[Case]) -> None:
     ]
     if not unknown:
         return
-    from attnctl.jobs import usage
+    from attnctl.jobs.slurm import accounting
 
     jobs = {case.row.job_id: case.told[-1].request.tag for case in unknown if case.row.job_id}
-    answers = usage.ask(jobs, min(case.told[-1].request.created for case in unknown))
+    answers = accounting.ask(jobs, min(case.told[-1].request.created for case in unknown))
     for case in unknown:
         answer = answers.get(case.row.job_id or "")
         if answer is not None and answer.memory_asked is not None:
@@ -200,7 +200,7 @@ def _learn_memory(cases: Sequence[Case]) -> None:
 
 def release(config: Config, found: Found) -> None:
     """Let the held jobs go."""
-    from attnctl.jobs.release import release as let_go
+    from attnctl.jobs.slurm.release import release as let_go
 
     if words := let_go(config.workspace, found.held):
         output.note(words)

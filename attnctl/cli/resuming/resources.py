@@ -73,7 +73,7 @@ class Shape:
 
 def shape(config: Config, request: Request | None, spec: RunSpec, decision: Decision, given: Given) -> Shape:
     """The shape of a run's next attempt. request: of its last one. Raises SpecError."""
-    from attnctl.jobs import asked as before
+    from attnctl.jobs.submission import previous_request as before
 
     asked: Mapping[str, Any] = request.options if request is not None else {}
     options = _options(config, asked, given)
@@ -115,9 +115,9 @@ def spread(resources: Resources, world: int, partition: str | None, place: Where
 @functools.cache
 def _most_gpus(partition: str | None) -> int:
     """GPUs of the partition's node that has most; raises SlurmUnavailable."""
-    from attnctl.jobs import slurm
+    from attnctl.jobs.slurm import queries
 
-    there = [row for row in slurm.partitions() if (row.name == partition if partition else row.default)]
+    there = [row for row in queries.partitions() if (row.name == partition if partition else row.default)]
     return max((row.gpus for row in there), default=0)
 
 
@@ -129,7 +129,7 @@ def more_time(request: Request, made: Shape) -> bool:
 
 
 def _options(config: Config, asked: Mapping[str, Any], given: Given) -> SlurmOptions:
-    from attnctl.jobs import asked as before
+    from attnctl.jobs.submission import previous_request as before
 
     options = config.profile(given.profile) if given.profile is not None else before.options(config, asked)
     named = {name: getattr(given, name) for name in ("mem", "partition", "constraint", "parallel")}

@@ -81,7 +81,7 @@ def _say(jobs: dict[str, Job]) -> None:
 
 def _train(config: Config, made: Shape, cases: Sequence[Case], batches: Sequence[Any]) -> None:
     from attnctl.cli.sweeping.progress import display
-    from attnctl.jobs import here
+    from attnctl.jobs.local import runner as here
 
     submitted = {run for batch in batches for run, _ in batch.tasks}
     try:

@@ -113,14 +113,14 @@ def where(run_on: RunOn | str) -> Where:
     """auto is SLURM when this machine has it: one that does not answer is an error, never a training here."""
     if run_on == "here":
         return "here"
-    from attnctl.jobs import slurm
+    from attnctl.jobs.slurm import queries
 
-    if not slurm.available():
+    if not queries.available():
         if run_on == "slurm":
             raise SpecError("SLURM is not on this machine: sbatch is not on the PATH; --run-on here trains here")
         return "here"
     try:
-        slurm.ping()
+        queries.ping()
     except SpecError as error:
         raise SpecError(f"{error}; --run-on here trains on this machine") from error
     return "slurm"
@@ -136,13 +136,13 @@ def _gpus(where: Where, asked: Asked, options: SlurmOptions) -> int:
         asked.gpus_per_node if asked.gpus_per_node is not None else options.gpus_per_node if where == "slurm" else None
     )
     if said is None and where == "slurm":
-        from attnctl.jobs import slurm
+        from attnctl.jobs.slurm import queries
 
-        said = slurm.default_gpus(options.partition)
+        said = queries.default_gpus(options.partition)
     if said is None:
-        from attnctl.jobs import machine
+        from attnctl.jobs.local import gpu_slots
 
-        said = min(1, len(machine.gpus()))
+        said = min(1, len(gpu_slots.gpus()))
     if asked.device == "cuda" and not said:
         raise SpecError("--device cuda, but there are no GPUs; --gpus-per-node asks for them on SLURM")
     return said

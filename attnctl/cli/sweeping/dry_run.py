@@ -75,11 +75,11 @@ def _scripts(config: Config, place: Destination, count: int) -> list[str]:
     """The text of each sbatch; its tag is an example, as each submission gets one of its own."""
     if place.where != "slurm" or not count:
         return []
-    from attnctl.jobs import slurm
-    from attnctl.jobs.reserve import new_tag
-    from attnctl.jobs.submit import compose
+    from attnctl.jobs.slurm import queries
+    from attnctl.jobs.submission.reserve import new_tag
+    from attnctl.jobs.submission.submit import compose
 
-    size = slurm.limits().max_array
+    size = queries.limits().max_array
     sizes = [min(size, count - start) for start in range(0, count, size)]
     return [compose(config, place.options, place.resources, part, new_tag()) for part in sizes]
 

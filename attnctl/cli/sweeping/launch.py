@@ -99,7 +99,7 @@ def _current(config: Config, specs: Sequence[RunSpec], *, retry_failed: bool) ->
     active = {item.spec.id for item in planned if item.action is Action.QUEUED}
     if not active:
         return planned
-    from attnctl.jobs.observe import observe
+    from attnctl.jobs.slurm.observe import observe
 
     with context.index() as index:
         index.refresh()
@@ -110,10 +110,10 @@ def _current(config: Config, specs: Sequence[RunSpec], *, retry_failed: bool) ->
 
 
 def submit(config: Config, specs: Sequence[RunSpec], place: Destination) -> tuple[dict[str, Job], list[Any]]:
-    """What was submitted, by run id, and the batches as `attnctl.jobs.here.run` takes them."""
+    """What was submitted, by run id, and the batches as `attnctl.jobs.local.runner.run` takes them."""
     if not specs:
         return {}, []
-    from attnctl.jobs.submit import submit as hand_over
+    from attnctl.jobs.submission.submit import submit as hand_over
 
     batches = hand_over(config, specs, place.resources, place.options, place.where)
     jobs: dict[str, Job] = {}
@@ -129,12 +129,12 @@ def _train(
     config: Config, batches: Sequence[Any], place: Destination, planned: Sequence[Planned], name: str, order: Order
 ) -> None:
     from attnctl.cli.sweeping.progress import display
-    from attnctl.jobs import here
+    from attnctl.jobs.local import runner
 
     submitted = {run for batch in batches for run, _ in batch.tasks}
     try:
         with display([item.spec for item in planned if item.spec.id in submitted]) as report:
-            here.run(config, batches, place.resources, place.parallel, report)
+            runner.run(config, batches, place.resources, place.parallel, report)
     except KeyboardInterrupt:
         again = [*order.command, *([] if order.name else ["--name", name])]
         output.note(f"stopped; to go on from the checkpoints: {shlex.join(['attnctl', *again])}")

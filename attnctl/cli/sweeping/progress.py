@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
-    from attnctl.jobs.here import Progress
+    from attnctl.jobs.local.runner import Progress
 
 LINE_EVERY = 5.0
 """Seconds between the lines of a run that are written to a pipe."""

@@ -14,7 +14,7 @@ from attnctl import sources
 from attnctl.files import write_atomic
 from attnctl.grid import Axes, expand
 from attnctl.jobs.inspect.load import Trained, load
-from attnctl.jobs.training.group import Group
+from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.training.loop import Surroundings, train
 from attnctl.jobs.training.session import build
 from attnctl.spec import RunSpec

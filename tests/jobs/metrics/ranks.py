@@ -15,11 +15,11 @@ from attnctl.jobs.metrics import Metric
 from attnctl.jobs.metrics.coco import CocoAP
 from attnctl.jobs.metrics.segmentation import MeanIoU
 from attnctl.jobs.metrics.voc import VocMAP
-from attnctl.jobs.training.group import Group
+from attnctl.jobs.runtime.group import Group
 
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
-    ["attnctl.jobs.metrics.coco", "attnctl.jobs.metrics.voc", "attnctl.jobs.training.group", "torch._dynamo"]
+    ["attnctl.jobs.metrics.coco", "attnctl.jobs.metrics.voc", "attnctl.jobs.runtime.group", "torch._dynamo"]
 )
 
 IMAGES = 13

@@ -6,7 +6,7 @@ import pytest
 import torch
 from ranks import IMAGES, answers_of, evaluate, metrics
 
-from attnctl.jobs.training.group import Group
+from attnctl.jobs.runtime.group import Group
 
 
 @pytest.mark.parametrize("world", [2, 3])

@@ -12,8 +12,8 @@ from torchvision.models.resnet import BasicBlock, ResNet
 from training_workers import make_spec
 
 from attnctl import backbones, models
+from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.training import initial, norms
-from attnctl.jobs.training.group import Group
 from attnctl.models.scales import rescale
 from attnctl.networks import surgery
 from attnctl.spec import Recipe

@@ -12,10 +12,10 @@ from torch import nn
 from torch.distributed import FileStore  # type: ignore[attr-defined]
 from training_workers import SERVER, exit_codes
 
+from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.training import checkpoint, pace
 from attnctl.jobs.training.events import EventLog
 from attnctl.jobs.training.failure import Diverged
-from attnctl.jobs.training.group import Group
 from attnctl.jobs.training.loop import Surroundings, train
 from attnctl.jobs.training.signals import Signals
 from attnctl.spec import RunSpec

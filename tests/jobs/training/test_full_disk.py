@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from training_workers import Mischief, Run, events, exit_codes, logs, make_spec, metrics, outcomes, wait_until
 
-from attnctl.jobs import space
+from attnctl.jobs.runtime import disk_full
 from attnctl.jobs.training.events import EventLog
 from attnctl.jobs.training.failure import classify
 from attnctl.lifecycle.state import Evidence, State, decide
@@ -74,7 +74,7 @@ def test_events_are_kept_while_the_disk_is_full_and_come_whole(disk: Path) -> No
     log.write(Event.PROGRESS, step=1)
     with pytest.raises(OSError, match="No space left") as error:
         log.sync()
-    assert space.is_full(error.value)
+    assert disk_full.is_full(error.value)
     filler.unlink()
     log.close()
     found = list(read_events((disk / "events.jsonl").read_bytes()))
@@ -83,7 +83,7 @@ def test_events_are_kept_while_the_disk_is_full_and_come_whole(disk: Path) -> No
 
 
 def test_space_is_waited_for_and_other_errors_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(space, "_BETWEEN", 0.01)
+    monkeypatch.setattr(disk_full, "_BETWEEN", 0.01)
     errors: list[OSError] = [OSError(errno.EDQUOT, "Disk quota exceeded"), OSError(errno.ENOSPC, "No space")]
 
     def write() -> str:
@@ -91,21 +91,21 @@ def test_space_is_waited_for_and_other_errors_are_not(monkeypatch: pytest.Monkey
             raise errors.pop()
         return "written"
 
-    assert space.patiently(write) == "written"
+    assert disk_full.patiently(write) == "written"
     errors.append(OSError(errno.EROFS, "Read-only file system"))
     with pytest.raises(OSError, match="Read-only"):
-        space.patiently(write)
+        disk_full.patiently(write)
     errors += [OSError(errno.ENOSPC, "No space")] * 2
     with pytest.raises(OSError, match="No space"):
-        space.patiently(write, lambda: True)
+        disk_full.patiently(write, lambda: True)
     with pytest.raises(OSError, match="No space"):
-        space.patiently(write, patience=-1.0)
+        disk_full.patiently(write, patience=-1.0)
 
 
 def test_a_full_disk_is_a_class_of_its_own() -> None:
     failure = classify(OSError(errno.ENOSPC, "No space left on device"))
     assert (failure.outcome, failure.message) == ("disk full", "OSError: [Errno 28] No space left on device")
-    last = Observed(at=1.0, job_id="1_0", word="FAILED", exit_code=f"{space.EXIT_CODE}:0", source="sacct")
+    last = Observed(at=1.0, job_id="1_0", word="FAILED", exit_code=f"{disk_full.EXIT_CODE}:0", source="sacct")
     verdict = decide(Evidence(created=0, submitted=True, observations=[last]))
     assert verdict.state is State.DISK_FULL
     assert verdict.state.interrupted

@@ -18,8 +18,8 @@ from attnctl import attention, backbones
 from attnctl.files import write_atomic
 from attnctl.grid import Axes, expand
 from attnctl.jobs.data import open_data
+from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.training.events import EventLog
-from attnctl.jobs.training.group import Group
 from attnctl.jobs.training.loop import Surroundings, train
 from attnctl.networks import surgery
 from attnctl.settings.config import DataRoots

@@ -13,8 +13,8 @@ from torch.nn import functional
 from training_workers import SERVER, exit_codes
 
 from attnctl import attention
+from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.training import checkpoint
-from attnctl.jobs.training.group import Group
 from attnctl.jobs.training.loop import Surroundings, train
 from attnctl.networks import surgery
 from attnctl.spec import RunSpec

@@ -19,8 +19,8 @@ from training_workers import make_spec
 
 from attnctl import backbones, models
 from attnctl.jobs.data import open_data
+from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.training.events import EventLog
-from attnctl.jobs.training.group import Group
 from attnctl.jobs.training.loop import Surroundings, train
 from attnctl.settings.config import DataRoots
 from attnctl.spec import RunSpec

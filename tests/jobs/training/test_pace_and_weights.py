@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from training_workers import make_spec
 
-from attnctl.jobs.rendezvous import RendezvousError
+from attnctl.jobs.runtime.rendezvous import RendezvousError
 from attnctl.jobs.training import environment
 from attnctl.jobs.training.failure import Diverged, Superseded, classify
 from attnctl.jobs.training.optim import AveragedWeights, learning_rate, optimizer

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from attnctl.files import write_atomic
-from attnctl.jobs.place import Place
-from attnctl.jobs.rendezvous import Address, RendezvousError, meet
+from attnctl.jobs.runtime.rank import Place
+from attnctl.jobs.runtime.rendezvous import Address, RendezvousError, meet
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Incarnation
 

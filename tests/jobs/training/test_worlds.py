@@ -13,12 +13,12 @@ from torch.distributed import FileStore  # type: ignore[attr-defined]
 from torch.nn import functional
 from training_workers import SERVER, exit_codes, make_spec
 
+from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.tasks import Arithmetic
 from attnctl.jobs.tasks.classify import Classify
 from attnctl.jobs.training import checkpoint, pace
 from attnctl.jobs.training.evaluation import evaluate
 from attnctl.jobs.training.events import EventLog
-from attnctl.jobs.training.group import Group
 from attnctl.jobs.training.loop import Surroundings, train
 from attnctl.spec import RunSpec
 from attnctl.workspace.layout import RunDir

@@ -75,7 +75,7 @@ def watched(module):
 
 PATCHES = {
     "attnctl.jobs.training.loop": [watched],
-    "attnctl.jobs.adopt": [unadopted],
+    "attnctl.jobs.slurm.adopt": [unadopted],
     "attnctl.jobs.training.checkpoint": [unfenced] if "fencing" in OFF else [],
     "attnctl.db.schema": [doubled] if "deduplication" in OFF else [],
 }

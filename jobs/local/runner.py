@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 
-from attnctl.jobs.machine import Slot, slots
-from attnctl.jobs.process import Job, Progress
-from attnctl.jobs.submit import Submitted
+from attnctl.jobs.local.gpu_slots import Slot, slots
+from attnctl.jobs.local.supervisor import Job, Progress
+from attnctl.jobs.submission.submit import Submitted
 from attnctl.settings.config import Config
 from attnctl.workspace.records import Resources
 

@@ -28,7 +28,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from attnctl.jobs.commands import CommandError, SlurmUnavailable, run, table
+from attnctl.jobs.slurm.commands import CommandError, SlurmUnavailable, run, table
 from attnctl.lifecycle.state import SCHEDULER_WORDS
 from attnctl.values import SpecError
 

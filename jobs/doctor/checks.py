@@ -15,8 +15,8 @@ import psutil
 
 from attnctl import datasets
 from attnctl.files import create_exclusive
-from attnctl.jobs import slurm
-from attnctl.jobs.commands import CommandError, run
+from attnctl.jobs.slurm import queries
+from attnctl.jobs.slurm.commands import CommandError, run
 from attnctl.settings.config import Config
 from attnctl.values import SpecError, listed
 
@@ -113,12 +113,12 @@ def _served(arch: str, serves: list[str]) -> bool:
 
 def scheduler(config: Config) -> Iterator[Check]:
     """SLURM: whether it is here and answers, its accounting, limits, policies, and the partition that jobs go to."""
-    if not slurm.available():
+    if not queries.available():
         yield Check("SLURM", None, "there is no sbatch on this machine: runs are done here")
         return
     try:
-        limits = slurm.limits()
-        partitions = slurm.partitions()
+        limits = queries.limits()
+        partitions = queries.partitions()
     except SpecError as error:
         yield Check("SLURM", False, str(error), "nothing is lost: states stay as they are until it answers")
         return
@@ -130,7 +130,7 @@ def scheduler(config: Config) -> Iterator[Check]:
     yield _partition(config.slurm.partition, partitions)
 
 
-def _accounting(limits: slurm.Limits) -> Check:
+def _accounting(limits: queries.Limits) -> Check:
     if not limits.accounting:
         words = "off: the end of a job that left no record of its own is known by its absence only"
         return Check("accounting", None, words)
@@ -143,13 +143,13 @@ def _accounting(limits: slurm.Limits) -> Check:
     return Check("accounting", True, f"sacct works; {limits.gather}")
 
 
-def _requeue(limits: slurm.Limits) -> Check:
+def _requeue(limits: queries.Limits) -> Check:
     if limits.requeue:
         return Check("requeue", True, "allowed: a preempted job goes on by itself")
     return Check("requeue", None, "JobRequeue=0: a preempted run waits for attnctl resume")
 
 
-def _partition(name: str | None, partitions: list[slurm.Partition]) -> Check:
+def _partition(name: str | None, partitions: list[queries.Partition]) -> Check:
     known = listed(partition.name for partition in partitions)
     chosen = next((row for row in partitions if (row.name == name if name else row.default)), None)
     if chosen is None:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from attnctl.files import create_exclusive, write_atomic
-from attnctl.jobs import adopt, slurm
+from attnctl.jobs.slurm import adopt, queries
 from attnctl.lifecycle.state import ABSENT
 from attnctl.values import SpecError
 from attnctl.workspace import submissions
@@ -53,18 +53,18 @@ def _ask_slurm(workspace: Workspace, placed: Sequence[Placed], changed: set[str]
     if not placed:
         return None
     jobs = {item.job_id: item.tag for item in placed if item.job_id}
-    answers = slurm.query(jobs, since=min(item.created for item in placed))
-    absent = {item.tag for item in placed if isinstance(answers[item.job_id or ""], slurm.Absent)}
+    answers = queries.query(jobs, since=min(item.created for item in placed))
+    absent = {item.tag for item in placed if isinstance(answers[item.job_id or ""], queries.Absent)}
     elsewhere = _other_clusters(workspace, absent)
     words = dict.fromkeys(elsewhere.values())
     for item in placed:
         answer = answers[item.job_id or ""]
-        if isinstance(answer, slurm.Known) and answer.word == "FAILED":
+        if isinstance(answer, queries.Known) and answer.word == "FAILED":
             answer = replace(answer, reason=_of_memory(workspace, item) or answer.reason)
-        if isinstance(answer, slurm.Unavailable):
+        if isinstance(answer, queries.Unavailable):
             words[f"SLURM does not answer: {answer.words}"] = None
             continue
-        told = isinstance(answer, slurm.Known) or item.tag not in elsewhere
+        told = isinstance(answer, queries.Known) or item.tag not in elsewhere
         if told and _record_answer(workspace.run(item.run).attempt(item.attempt), item.job_id or "", answer):
             changed.add(item.run)
     return "; ".join(words) or None
@@ -86,7 +86,7 @@ def _other_clusters(workspace: Workspace, tags: set[str]) -> dict[str, str]:
     if not tags:
         return {}
     try:
-        here = slurm.limits().cluster
+        here = queries.limits().cluster
     except SpecError as error:
         return dict.fromkeys(tags, str(error))
     found = {}
@@ -97,9 +97,9 @@ def _other_clusters(workspace: Workspace, tags: set[str]) -> dict[str, str]:
     return found
 
 
-def _record_answer(attempt: Attempt, job_id: str, answer: slurm.Known | slurm.Absent) -> bool:
+def _record_answer(attempt: Attempt, job_id: str, answer: queries.Known | queries.Absent) -> bool:
     """Write what is new in an answer; gives whether anything was."""
-    if isinstance(answer, slurm.Absent):
+    if isinstance(answer, queries.Absent):
         return record_absence(attempt, job_id, answer.source, ABSENT_APART)
     known = Observed(
         at=time.time(),
@@ -135,7 +135,7 @@ def record_absence(attempt: Attempt, job_id: str, source: str, apart: float) -> 
     """
     count = sum(1 for _ in attempt.observed.glob("*.json")) if attempt.observed.is_dir() else 0
     seen = attempt.observations()
-    if seen and seen[-1].word != ABSENT and not slurm.Known(word=seen[-1].word).active:
+    if seen and seen[-1].word != ABSENT and not queries.Known(word=seen[-1].word).active:
         return False  # its end is known already: SLURM forgets the ended after a while
     before = [observed for observed in seen[-2:] if observed.word == ABSENT]
     if len(before) == 2 or (before and time.time() - before[-1].at < apart):

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from attnctl.files import write_atomic
-from attnctl.jobs.adopt import close_orphan
+from attnctl.jobs.slurm.adopt import close_orphan
 from attnctl.lifecycle import evidence
 from attnctl.lifecycle.state import State
 from attnctl.workspace import submissions

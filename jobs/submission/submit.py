@@ -1,8 +1,8 @@
 """Submission: reserve, write down the intent, hand it to SLURM, write down the job id.
 
 Kill it anywhere and run it again: a run is never forgotten and never submitted twice.
-- Before the intent: the reservations are freed by whoever meets them (attnctl.jobs.adopt).
-- Before, in or after sbatch: the intent has no job id; it is looked up by its tag and adopted, or closed (attnctl.jobs.adopt).
+- Before the intent: the reservations are freed by whoever meets them (attnctl.jobs.slurm.adopt).
+- Before, in or after sbatch: the intent has no job id; it is looked up by its tag and adopted, or closed (attnctl.jobs.slurm.adopt).
 - A command that sleeps through all this finds its intent closed, and cancels what it has just submitted.
 """
 
@@ -17,12 +17,13 @@ from typing import Any
 
 from attnctl import sources
 from attnctl.files import private_folder
-from attnctl.jobs import guard, room, slurm, snapshot
-from attnctl.jobs.adopt import SBATCH_TIMEOUT, adopt
-from attnctl.jobs.commands import CommandError, run
-from attnctl.jobs.reserve import Reservation, new_tag, reserve
-from attnctl.jobs.room import SubmitError
-from attnctl.jobs.script import asks_about_requeue, compose
+from attnctl.jobs.slurm import queries
+from attnctl.jobs.slurm.adopt import SBATCH_TIMEOUT, adopt
+from attnctl.jobs.slurm.commands import CommandError, run
+from attnctl.jobs.submission import array_size, code_snapshot, guard
+from attnctl.jobs.submission.array_size import SubmitError
+from attnctl.jobs.submission.reserve import Reservation, new_tag, reserve
+from attnctl.jobs.submission.script import asks_about_requeue, compose
 from attnctl.settings.config import Config, SlurmOptions, parse_time
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
@@ -103,7 +104,7 @@ class _Sender:
         self.longest = len(specs)
         self.starts_again = True
         if where == "slurm":
-            found = slurm.limits()
+            found = queries.limits()
             self.cluster, self.longest = found.cluster, found.max_array
             self.starts_again = starts_again(found, options)
 
@@ -112,7 +113,7 @@ class _Sender:
         array = list(waiting[: self.longest])
         tag = new_tag()
         if self.where == "slurm":
-            count, by_array = room.find(lambda count: self._script(count, tag), len(array))
+            count, by_array = array_size.find(lambda count: self._script(count, tag), len(array))
             array, self.longest = array[:count], count if by_array else self.longest
         try:
             self._begin()
@@ -129,7 +130,7 @@ class _Sender:
             adopt(self.workspace)  # so that what a killed command left is known for what it is
         self.workspace.submissions.mkdir(parents=True, exist_ok=True)
         _keep_sources(self.workspace, self.specs)
-        snapshot.keep(self.workspace)
+        code_snapshot.keep(self.workspace)
         self.begun = True
 
     def _script(self, count: int, tag: str) -> str:
@@ -163,7 +164,7 @@ class _Sender:
         return Submitted(tag, reserved.tasks, job_id, reserved.skipped, self.starts_again)
 
 
-def starts_again(limits: slurm.Limits, options: SlurmOptions) -> bool:
+def starts_again(limits: queries.Limits, options: SlurmOptions) -> bool:
     """Whether SLURM starts an interrupted job again. JobRequeue=0 is but a default, and the script asks otherwise."""
     asked = asks_about_requeue(options)
     allowed = limits.requeue if asked in {"requeue=false", "no-requeue=false"} else asked != "no-requeue=true"
@@ -192,7 +193,7 @@ def _send(workspace: Workspace, tag: str, script: str, reserved: Reservation) ->
     try:
         printed = run(["sbatch", "--parsable"], stdin=script, timeout=SBATCH_TIMEOUT)
     except CommandError as error:
-        if room.uncertain(error):
+        if array_size.uncertain(error):
             return None
         submissions.change(workspace, tag, failed=error.words)
         raise SubmitError(

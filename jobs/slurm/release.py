@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attnctl.jobs import slurm
-from attnctl.jobs.cancel import expressions, jobs_of
-from attnctl.jobs.commands import CommandError, run
+from attnctl.jobs.slurm import queries
+from attnctl.jobs.slurm.cancel import expressions, jobs_of
+from attnctl.jobs.slurm.commands import CommandError, run
 from attnctl.lifecycle.advice import LAUNCH_HELD
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Placed
@@ -21,7 +21,7 @@ def release(workspace: Workspace, placed: Sequence[Placed]) -> str | None:
     if not jobs:
         return None
     try:
-        held = [job for job, known in slurm.squeue(jobs).items() if LAUNCH_HELD in known.reason]
+        held = [job for job, known in queries.squeue(jobs).items() if LAUNCH_HELD in known.reason]
         for expression in expressions(held):
             run(["scontrol", "release", expression])
     except CommandError as error:

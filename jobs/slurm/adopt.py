@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 import psutil
 
-from attnctl.jobs import slurm
+from attnctl.jobs.slurm import queries
 from attnctl.values import SpecError
 from attnctl.workspace import submissions
 from attnctl.workspace.layout import Workspace
@@ -42,7 +42,7 @@ def adopt(workspace: Workspace, placed: Iterable[Placed] = ()) -> str | None:
     if not left:
         return None
     try:
-        here = slurm.limits().cluster
+        here = queries.limits().cluster
         foreign = [head for head in left if head.cluster not in {None, here}]
         ours = [head for head in left if head not in foreign]
         missing = _adopt_by_name(workspace, ours, here)
@@ -58,7 +58,7 @@ def adopt(workspace: Workspace, placed: Iterable[Placed] = ()) -> str | None:
 
 def _adopt_by_name(workspace: Workspace, heads: list[submissions.Head], cluster: str) -> list[submissions.Head]:
     """Adopt those whose tag is the name of a job; the others are returned."""
-    found = slurm.find_by_tag([head.tag for head in heads], min((head.created for head in heads), default=0.0))
+    found = queries.find_by_tag([head.tag for head in heads], min((head.created for head in heads), default=0.0))
     for tag, job_id in found.items():
         submissions.change(workspace, tag, job_id=job_id, cluster=cluster)
     return [head for head in heads if head.tag not in found]

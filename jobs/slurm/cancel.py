@@ -10,11 +10,11 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 
 from attnctl.files import write_atomic
-from attnctl.jobs import slurm
-from attnctl.jobs.adopt import adopt
-from attnctl.jobs.commands import CommandError, run
-from attnctl.jobs.observe import workers
-from attnctl.jobs.reserve import user
+from attnctl.jobs.slurm import queries
+from attnctl.jobs.slurm.adopt import adopt
+from attnctl.jobs.slurm.commands import CommandError, run
+from attnctl.jobs.slurm.observe import workers
+from attnctl.jobs.submission.reserve import user
 from attnctl.workspace import submissions
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Cancel, Placed, Submission
@@ -49,7 +49,7 @@ def _cancel_jobs(jobs: dict[str, str]) -> str | None:
     if not jobs:
         return None
     try:
-        active = [job for job, row in slurm.squeue(jobs).items() if row.active]
+        active = [job for job, row in queries.squeue(jobs).items() if row.active]
         for expression in expressions(active):
             run(["scancel", expression])
     except CommandError as error:

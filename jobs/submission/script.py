@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from attnctl.files import GROUP_UMASK
-from attnctl.jobs import guard, snapshot
+from attnctl.jobs.submission import code_snapshot, guard
 from attnctl.settings.config import Config, SlurmOptions
 from attnctl.values import SpecError
 from attnctl.workspace.records import Resources
@@ -66,7 +66,7 @@ def _setup(config: Config, options: SlurmOptions, tag: str, module: str) -> list
     if module != _WORKER:
         return list(options.setup)
     group = [f"umask {GROUP_UMASK:03o}"] if config.workspace.group else []
-    return [*group, *guard.around(config, tag, options.setup), *snapshot.lines(config.workspace)]
+    return [*group, *guard.around(config, tag, options.setup), *code_snapshot.lines(config.workspace)]
 
 
 def _dependency(options: SlurmOptions) -> str:

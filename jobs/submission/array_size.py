@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from attnctl.jobs.adopt import SBATCH_TIMEOUT
-from attnctl.jobs.commands import CommandError, SlurmUnavailable, run
+from attnctl.jobs.slurm.adopt import SBATCH_TIMEOUT
+from attnctl.jobs.slurm.commands import CommandError, SlurmUnavailable, run
 from attnctl.values import SpecError
 
 _SILENT = re.compile(

@@ -22,8 +22,8 @@ from torch._C._distributed_c10d import TCPStore  # torch.distributed has it too,
 from torch.distributed import DistError
 
 from attnctl.files import write_atomic
-from attnctl.jobs import space
-from attnctl.jobs.place import Place
+from attnctl.jobs.runtime import disk_full
+from attnctl.jobs.runtime.rank import Place
 from attnctl.workspace.layout import Incarnation
 from attnctl.workspace.records import Record, RecordError
 
@@ -96,7 +96,7 @@ def _open(place: Place, incarnation: Incarnation, check: Callable[[], None]) -> 
     store = TCPStore("localhost", 0, place.world, is_master=True, wait_for_workers=False)
     address = Address(hosts=_names(place.node), port=store.port, nonce=uuid.uuid4().hex)
     store.set(_NONCE, address.nonce)
-    space.patiently(lambda: write_atomic(incarnation.rendezvous, address.encode()), check)
+    disk_full.patiently(lambda: write_atomic(incarnation.rendezvous, address.encode()), check)
     return store
 
 

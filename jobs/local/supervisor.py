@@ -14,9 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from attnctl.jobs import guard, snapshot
-from attnctl.jobs.commands import environment
-from attnctl.jobs.observe import record, record_absence
+from attnctl.jobs.slurm.commands import environment
+from attnctl.jobs.slurm.observe import record, record_absence
+from attnctl.jobs.submission import code_snapshot, guard
 from attnctl.settings.config import Config
 from attnctl.workspace.records import Event, Observed, Resources, read_events
 
@@ -92,7 +92,7 @@ class Job:
         ]
         common = (
             environment()
-            | snapshot.variables(self.workspace, os.environ)
+            | code_snapshot.variables(self.workspace, os.environ)
             | variables
             | {"ATTNCTL_JOB_ID": self.job_id, "WORLD_SIZE": str(resources.world)}
         )

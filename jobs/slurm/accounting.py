@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from attnctl.jobs.commands import CommandError, run, table
+from attnctl.jobs.slurm.commands import CommandError, run, table
 from attnctl.values import SpecError, parse_memory
 
 _DAY = 86400.0

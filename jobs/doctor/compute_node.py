@@ -1,6 +1,6 @@
 """The doctor's checks, here and on compute nodes.
 
-`python -P -m attnctl.jobs.probe --workspace ROOT --tag TAG` is one rank of the job that `attnctl doctor --job` sends: it looks
+`python -P -m attnctl.jobs.doctor.compute_node --workspace ROOT --tag TAG` is one rank of the job that `attnctl doctor --job` sends: it looks
 at the same facts where jobs run, and sums a number over all ranks. What it finds goes to doctor/<tag>/<rank>.json.
 """
 
@@ -17,13 +17,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from attnctl.files import write_atomic
-from attnctl.jobs import facts, slurm
-from attnctl.jobs.commands import CommandError, run
-from attnctl.jobs.facts import Check
-from attnctl.jobs.place import Place
-from attnctl.jobs.reserve import new_tag
-from attnctl.jobs.script import compose
-from attnctl.jobs.submit import SubmitError
+from attnctl.jobs.doctor import checks as facts
+from attnctl.jobs.doctor.checks import Check
+from attnctl.jobs.runtime.rank import Place
+from attnctl.jobs.slurm import queries
+from attnctl.jobs.slurm.commands import CommandError, run
+from attnctl.jobs.submission.reserve import new_tag
+from attnctl.jobs.submission.script import compose
+from attnctl.jobs.submission.submit import SubmitError
 from attnctl.settings.config import Config, SlurmOptions, find
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Incarnation, Workspace
@@ -53,7 +54,7 @@ def run_job(
     tag = new_tag()
     asked = dataclasses.replace(resources, minutes=JOB_MINUTES)
     config.workspace.submission_logs(tag).mkdir(parents=True, exist_ok=True)
-    script = compose(config, options, asked, 1, tag, module="attnctl.jobs.probe")
+    script = compose(config, options, asked, 1, tag, module="attnctl.jobs.doctor.compute_node")
     try:
         array = run(["sbatch", "--parsable"], stdin=script).strip().partition(";")[0]
     except CommandError as error:
@@ -73,13 +74,13 @@ def _await(
     """Wait until all ranks have written or the job has ended; its last state in words."""
     created, words = time.time(), ""
     while time.monotonic() < deadline:
-        answer = slurm.query({job: tag}, created)[job]
-        if isinstance(answer, slurm.Known):
+        answer = queries.query({job: tag}, created)[job]
+        if isinstance(answer, queries.Known):
             before, words = words, f"{answer.word} {answer.reason}".removesuffix(" None").strip()
             if words != before:
                 waiting(f"job {job}: {words}")
         done = len(list(_folder(workspace, tag).glob("[0-9]*.json"))) == world
-        if done or isinstance(answer, slurm.Absent) or (isinstance(answer, slurm.Known) and not answer.active):
+        if done or isinstance(answer, queries.Absent) or (isinstance(answer, queries.Known) and not answer.active):
             return words
         time.sleep(_POLL)
     return f"still {words}"
@@ -114,7 +115,7 @@ def _folder(workspace: Workspace, tag: str) -> Path:
 def main() -> None:
     """One rank of the job."""
     parser = argparse.ArgumentParser(
-        prog="python -m attnctl.jobs.probe", description="One rank of attnctl doctor --job."
+        prog="python -m attnctl.jobs.doctor.compute_node", description="One rank of attnctl doctor --job."
     )
     parser.add_argument("--workspace", type=Path, required=True)
     parser.add_argument("--tag", required=True)
@@ -146,7 +147,7 @@ def _all_reduce(place: Place, incarnation: Incarnation) -> Check:
     import torch
     import torch.distributed as dist
 
-    from attnctl.jobs.rendezvous import RendezvousError, meet
+    from attnctl.jobs.runtime.rendezvous import RendezvousError, meet
 
     name = "all-reduce"
     incarnation.path.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,1 @@
+"""What `attnctl doctor` checks, here and on a compute node."""

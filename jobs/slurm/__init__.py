@@ -1,0 +1,1 @@
+"""SLURM's commands: what is asked of them, and what their answers say."""

@@ -1,0 +1,1 @@
+"""From reserved runs to a submitted job array."""
