@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
 
-from attnctl.db import discover
-from attnctl.db.place import location
+from attnctl.db import refresh as discover
+from attnctl.db.location import location
 from attnctl.db.rows import COLUMNS, Details, MetricRow, PaperSweep, RunRow
 from attnctl.db.store import Store, clear, open_in_memory, open_store
 from attnctl.lifecycle.state import State, Verdict

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from attnctl.reports.fitting import parted
+from attnctl.reports.page_blocks import parted
 from attnctl.reports.table import Cell, Column, Footnote, Group, Table, all_rows, one_line, spans, texts
 from attnctl.reports.tex import PREAMBLE, comment, escape, running
 

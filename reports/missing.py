@@ -10,7 +10,7 @@ from attnctl import papers
 from attnctl.db import RunRow
 from attnctl.lifecycle.state import State
 from attnctl.papers.runs import Overrides
-from attnctl.reports.published.variants import Chosen
+from attnctl.reports.published.candidates import Chosen
 from attnctl.reports.replicates import Replicates
 from attnctl.workspace.records import Sweep
 

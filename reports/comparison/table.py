@@ -8,13 +8,13 @@ from dataclasses import replace
 from attnctl.db import RunRow
 from attnctl.reports import fairness
 from attnctl.reports import speeds as bench
-from attnctl.reports.comparison import elsewhere
+from attnctl.reports.comparison import imported_rows
 from attnctl.reports.comparison.columns import Line, columns_of
 from attnctl.reports.comparison.grouping import Place, grouped, headers, varying_settings
 from attnctl.reports.comparison.metrics import primary
 from attnctl.reports.comparison.notes import notes
 from attnctl.reports.fairness import Compared
-from attnctl.reports.marks import lettered
+from attnctl.reports.footnotes import lettered
 from attnctl.reports.ranking import ranked
 from attnctl.reports.replicates import BEST_ON_TEST, Epoch, Metric, Replicates, has_gain
 from attnctl.reports.report import Report, matching
@@ -49,7 +49,7 @@ def build(
         texts = headers([item.rows for item in lines], varying, with_placement=with_placement)
         made[place], unfair = _lines(lines, texts, columns, fps, options.epoch, without)
         warnings += [f"{place.title}: {words}" for words in unfair]
-    for place, more in elsewhere.lines(imports, list(groups), columns, with_placement=with_placement).items():
+    for place, more in imported_rows.lines(imports, list(groups), columns, with_placement=with_placement).items():
         made.setdefault(place, []).extend(more)
     shown, names = _groups(made, columns, options)
     table = Table(

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 
 from attnctl import __version__
-from attnctl.reports.exchange.again import Again
+from attnctl.reports.exchange.rerun_commands import Again
 
 _FILES = {
     "table.md, table.json": "the table as it was",

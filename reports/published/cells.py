@@ -10,8 +10,8 @@ from decimal import Decimal
 from attnctl import papers
 from attnctl.papers import audit, counts, traits
 from attnctl.reports import imported
+from attnctl.reports.published.candidates import Chosen
 from attnctl.reports.published.columns import Shown, unit_of
-from attnctl.reports.published.variants import Chosen
 from attnctl.reports.replicates import BEST_ON_TEST, NOT_RUN, Epoch, Metric, gain_cell
 from attnctl.reports.statistics import Summary, gain
 from attnctl.reports.table import Cell

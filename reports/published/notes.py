@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from attnctl import papers
 from attnctl.papers import audit
 from attnctl.papers.model import COUNTED
+from attnctl.reports.published.candidates import Chosen
 from attnctl.reports.published.columns import Shown
-from attnctl.reports.published.variants import Chosen
 from attnctl.reports.replicates import Epoch
 from attnctl.values import listed
 

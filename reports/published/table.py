@@ -10,12 +10,12 @@ from attnctl import papers
 from attnctl.db import RunRow
 from attnctl.papers.runs import Cells, chosen_rows
 from attnctl.reports import speeds as bench
-from attnctl.reports.marks import lettered
+from attnctl.reports.footnotes import lettered
+from attnctl.reports.published.candidates import Chosen, choose
 from attnctl.reports.published.cells import Material, metric_of
 from attnctl.reports.published.columns import Shown, columns_of
-from attnctl.reports.published.compared import compared
+from attnctl.reports.published.fairness import compared
 from attnctl.reports.published.notes import notes
-from attnctl.reports.published.variants import Chosen, choose
 from attnctl.reports.ranking import ranked
 from attnctl.reports.replicates import has_gain
 from attnctl.reports.report import Report

@@ -20,7 +20,7 @@ from attnctl.files import write_atomic
 from attnctl.grid import Axes, expand
 from attnctl.papers import load
 from attnctl.papers.runs import Overrides, cells_of
-from attnctl.reports.exchange import again
+from attnctl.reports.exchange import rerun_commands
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Sweep
 
@@ -230,7 +230,7 @@ CELLS: dict[str, dict[str, Any]] = {
 def test_the_command_of_a_run_asks_for_just_that_run(axes: dict[str, Any], folder: Path, attnctl: Run) -> None:
     found = expand(Axes(**axes))
     assert found.specs, found.invalid
-    commands = again.commands(found.specs, folder / "sources", "sources", {})
+    commands = rerun_commands.commands(found.specs, folder / "sources", "sources", {})
     assert sum(len(item.runs) for item in commands) == len(found.specs)
     for item in commands:
         words = shlex.split(item.command)[1:]

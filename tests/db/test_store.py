@@ -11,7 +11,7 @@ import written
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from attnctl.db import open_index, schema
-from attnctl.db.place import file_system, location, of_mount
+from attnctl.db.location import file_system, location, of_mount
 from attnctl.db.store import VERSION, StoreError, open_store
 from attnctl.workspace.layout import Workspace
 
@@ -181,7 +181,7 @@ def test_on_a_network_file_system_the_index_is_in_the_cache(tmp_path, monkeypatc
     for workspace in (one, two):
         workspace.root.mkdir(parents=True)
     assert location(one) == one.root / "attnctl.sqlite"
-    monkeypatch.setattr("attnctl.db.place.NETWORK", {*"x", file_system(tmp_path)})
+    monkeypatch.setattr("attnctl.db.location.NETWORK", {*"x", file_system(tmp_path)})
     assert location(one).parent == tmp_path / "cache" / "attnctl"
     assert location(one) != location(two)
     written.submit(one, written.specs())

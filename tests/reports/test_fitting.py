@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from report_tables import comparison, of_papers, published, tables
 
-from attnctl.reports.fitting import parted
+from attnctl.reports.page_blocks import parted
 from attnctl.reports.table import spans
 
 

@@ -6,7 +6,7 @@ from report_workspace import NOW, footnotes, line, train
 from attnctl.db import open_index
 from attnctl.grid import Axes, expand
 from attnctl.reports import comparison
-from attnctl.reports.exchange import again, results
+from attnctl.reports.exchange import rerun_commands, results
 from attnctl.reports.selection import Options
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Imported, Speed
@@ -131,7 +131,7 @@ def test_the_command_that_trains_a_detector_again_means_the_same_run(rows, tmp_p
     from attnctl.cli.sweeping.dynamic_options import Dynamic
 
     for spec in (DETECTORS[-1], VOC[0], MAPS[0]):
-        (made,) = again.commands([spec], tmp_path, "sources", {})
+        (made,) = rerun_commands.commands([spec], tmp_path, "sources", {})
         words = dict(zip(made.command.split()[3::2], made.command.split()[4::2], strict=True))
         assert words["--model"] == spec.model
         given = {name: [words[f"--{name}"]] for name in ("model", "backbone", "dataset", "seed")}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from attnctl.db import Index
     from attnctl.papers import Figure, Paper
     from attnctl.papers.runs import Overrides
-    from attnctl.reports.figures.of_paper import Material
+    from attnctl.reports.figures.paper_figures import Material
     from attnctl.settings.config import Config
 
 _NAMED = 8
@@ -81,7 +81,7 @@ def _drawn(
 ) -> tuple[Any, Any]:
     """The drawing, and what --json prints instead of all that is drawn. Raises SpecError, with what would help."""
     from attnctl.cli.drawing import paper_figures
-    from attnctl.reports.figures import of_paper
+    from attnctl.reports.figures import paper_figures as of_paper
 
     instead = bool(overrides.model or overrides.backbone or overrides.dataset)
     try:
@@ -98,7 +98,7 @@ def _material(index: Index, number: str, name: str | None) -> tuple[Material, Ov
     """What the figure is drawn from, and what its runs have instead of what the paper has."""
     from attnctl.cli.reporting import paper_tables
     from attnctl.papers.runs import cells_of, figure_cells
-    from attnctl.reports.figures import of_paper
+    from attnctl.reports.figures import paper_figures as of_paper
 
     paper, found = paper_tables.chosen_figure(name, number, index)
     overrides = _overrides(index, paper, found)
@@ -143,7 +143,7 @@ def _overrides(index: Index, paper: Paper, figure: Figure) -> Overrides:
 
 def _tell_missing(material: Material, overrides: Overrides) -> None:
     """Say which rows have no completed run, and what trains them; which cannot be trained, and why."""
-    from attnctl.reports.figures import of_paper
+    from attnctl.reports.figures import paper_figures as of_paper
 
     missing, barred = of_paper.unfinished(material)
     for reason, names in barred.items():

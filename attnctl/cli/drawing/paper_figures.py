@@ -16,7 +16,7 @@ from attnctl.values import SpecError, did_you_mean
 if TYPE_CHECKING:
     from attnctl.jobs.inspect.load import Trained
     from attnctl.reports.figures.data import Histograms, ImageGrid
-    from attnctl.reports.figures.of_paper import Material
+    from attnctl.reports.figures.paper_figures import Material
     from attnctl.settings.config import Config
 
 _IMAGES = 5
@@ -59,12 +59,12 @@ def histogram(
 
 def _networks(config: Config, material: Material, device: trained_networks.Device) -> tuple[list[Trained], list[str]]:
     """The network of the first completed run of each row, and the rows' names."""
-    from attnctl.reports.figures import of_paper
+    from attnctl.reports.figures import paper_figures
 
-    found = {row.name: run for row, run in of_paper.first_completed(material) if run is not None}
+    found = {row.name: run for row, run in paper_figures.first_completed(material) if run is not None}
     if not found:
         figure = material.figure
-        raise of_paper.NothingYet(
+        raise paper_figures.NothingYet(
             f"figure {figure.number} of {figure.paper} looks into trained networks, and there is none yet"
         )
     return trained_networks.networks(config, [run.id for run in found.values()], device), list(found)

@@ -18,7 +18,7 @@ from attnctl.db import Index
 from attnctl.lifecycle.state import State
 from attnctl.reports import lock as locks
 from attnctl.reports import markdown, tabular
-from attnctl.reports.exchange import again, evidence, readme
+from attnctl.reports.exchange import readme, rerun_commands, run_files
 from attnctl.values import SpecError
 
 _CONFIG = b"# This folder is a workspace of attnctl.\n"
@@ -46,23 +46,23 @@ def files(
 ) -> dict[str, bytes | Path]:
     """The archive's files by name, each as a path or its bytes. Raises SpecError."""
     workspace = index.workspace
-    specs = evidence.with_ancestors(workspace, [row.id for row in found.rows])
-    lists, used = evidence.software(workspace, list(specs))
+    specs = run_files.with_ancestors(workspace, [row.id for row in found.rows])
+    lists, used = run_files.software(workspace, list(specs))
     asked, records = _asked(index, request)
-    cells = again.commands(specs.values(), workspace.sources, "sources", _rows(found))
+    cells = rerun_commands.commands(specs.values(), workspace.sources, "sources", _rows(found))
     commits = {start["commit"] for starts in used.values() for start in starts.values()} - {None}
     done = sum(row.state == State.COMPLETED for row in found.rows)
     words = f"{len(specs)} run{'' if len(specs) == 1 else 's'}, {done} of them completed"
     made: dict[str, bytes | Path] = {
         "README.txt": readme.render(found.report.table.title, words, asked, sorted(commits), cells).encode(),
         "attnctl.toml": _CONFIG,
-        "checkpoints.json": _json(evidence.digests(workspace, list(specs))),
+        "checkpoints.json": _json(run_files.digests(workspace, list(specs))),
         "lock.json": _locked(found, reported.resolved(index, request)) if lock is None else lock.read_bytes(),
         "software.json": _json(used),
         "table.json": tabular.render_json(found.report.table).encode(),
         "table.md": markdown.render(found.report.table).encode(),
     }
-    return {**dict(evidence.files(workspace, specs, weights=weights)), **records, **lists, **made}
+    return {**dict(run_files.files(workspace, specs, weights=weights)), **records, **lists, **made}
 
 
 def _rows(found: Gathered) -> Mapping[str, list[str]]:

@@ -49,7 +49,7 @@ def _kind(spec: RunSpec) -> tuple[object, ...]:
 
 def _known(config: Config, kinds: Collection[tuple[object, ...]]) -> dict[tuple[object, ...], tuple[float, int]]:
     """Process-hours and bytes of the newest completed run of each kind."""
-    from attnctl.db.place import location
+    from attnctl.db.location import location
 
     if not kinds or not location(config.workspace).exists():
         return {}

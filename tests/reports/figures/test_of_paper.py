@@ -9,8 +9,8 @@ from figure_runs import history, of_specs
 
 from attnctl import papers
 from attnctl.papers.runs import Overrides, cells_of, figure_cells
-from attnctl.reports.figures import of_paper, save
-from attnctl.reports.figures.of_paper import Material, NothingYet
+from attnctl.reports.figures import paper_figures, save
+from attnctl.reports.figures.paper_figures import Material, NothingYet
 
 OURS = Overrides(backbone="resnet20", dataset="digits", fields={"epochs": "1"}, seeds=("0", "1"))
 
@@ -23,7 +23,7 @@ def material(name, number, value, overrides=None, **options):
     cells = figure_cells(figure, paper, overrides)
     plain = {}
     for series in figure.settings.get("series", ()):
-        row = of_paper.baseline(paper, series)
+        row = paper_figures.baseline(paper, series)
         table = paper.tables[series["table"]]
         (plain[series["title"]],) = (
             item for item in cells_of(table, overrides, (row.name,)) if series["column"] in item.columns
@@ -50,7 +50,7 @@ def accuracy(spec):
 
 
 def test_the_groups_of_ean_are_drawn_for_each_backbone_beside_what_is_printed():
-    (chart,) = of_paper.build(material("ean", "3", accuracy)).panels
+    (chart,) = paper_figures.build(material("ean", "3", accuracy)).panels
     measured = {series.name: series for series in chart.series if not series.published}
     printed = {series.name: series for series in chart.series if series.published}
     assert list(measured) == ["ResNet-50", "MobileNeXt"]
@@ -63,7 +63,7 @@ def test_the_groups_of_ean_are_drawn_for_each_backbone_beside_what_is_printed():
 
 
 def test_with_another_backbone_the_series_are_one_and_nothing_printed_stands_beside_them():
-    (chart,) = of_paper.build(material("ean", "3", accuracy, OURS, asked={0, 1})).panels
+    (chart,) = paper_figures.build(material("ean", "3", accuracy, OURS, asked={0, 1})).panels
     (series,) = chart.series
     assert (series.name, series.published) == ("resnet20", False)
     first = series.points[0]
@@ -73,33 +73,35 @@ def test_with_another_backbone_the_series_are_one_and_nothing_printed_stands_bes
 
 def test_what_is_missing_and_what_cannot_be_is_told():
     half = material("ean", "3", lambda spec: None if dict(spec.hyperparameters).get("G") == 4 else accuracy(spec), OURS)
-    missing, barred = of_paper.unfinished(half)
+    missing, barred = paper_figures.unfinished(half)
     assert missing == ["ResNet-50 G=4"]
     assert any("G must divide the channels" in reason for reason in barred)
     scatter = material("ela", "1", lambda spec: "absent")
-    missing, barred = of_paper.unfinished(scatter)
+    missing, barred = paper_figures.unfinished(scatter)
     assert "MobileNetV2" in missing
     assert barred == {}
 
 
 def test_training_curves_come_with_the_epochs_to_each_accuracy_and_the_training_accuracy():
-    made = of_paper.build(material("ean", "4", lambda spec: None))  # runs that go on are drawn too
+    made = paper_figures.build(material("ean", "4", lambda spec: None))  # runs that go on are drawn too
     (chart,) = made.panels  # the histories here have no training accuracy
     assert len(chart.series) == 7
     assert chart.targets == (60.0, 70.0, 75.0)
     assert {item.epoch for item in chart.reached if item.target == 75.0} == {4.0}
     both = material("ean", "4", accuracy)
-    both = of_paper.Material(**{**vars(both), "histories": lambda run: history([1, 2]) + history([3, 4], "train_top1")})
-    assert [panel.y.name for panel in of_paper.build(both).panels] == ["top1", "train_top1"]
+    both = paper_figures.Material(
+        **{**vars(both), "histories": lambda run: history([1, 2]) + history([3, 4], "train_top1")}
+    )
+    assert [panel.y.name for panel in paper_figures.build(both).panels] == ["top1", "train_top1"]
 
 
 def test_accuracy_against_cost_has_a_panel_for_each_task_measured_or_printed():
-    nothing = of_paper.build(material("ela", "1", lambda spec: "absent"))
+    nothing = paper_figures.build(material("ela", "1", lambda spec: "absent"))
     assert [panel.title for panel in nothing.panels] == ["table 5", "table 7", "table 8"]
     for panel in nothing.panels:
         assert all(series.published for series in panel.series)
         assert any(point.front for series in panel.series for point in series.points)
-    some = of_paper.build(material("ela", "1", lambda spec: 70.0 if spec.module == "none" else "absent")).panels[0]
+    some = paper_figures.build(material("ela", "1", lambda spec: 70.0 if spec.module == "none" else "absent")).panels[0]
     measured, printed = some.series
     assert [(point.name, point.front) for point in measured.points] == [("MobileNetV2-1.0", True)]
     assert measured.points[0].x == pytest.approx(0.272)
@@ -108,15 +110,15 @@ def test_accuracy_against_cost_has_a_panel_for_each_task_measured_or_printed():
 
 
 def test_the_first_completed_run_of_each_row_is_looked_into():
-    found = of_paper.first_completed(material("an", "2", lambda spec: None if spec.module == "an" else 70.0))
+    found = paper_figures.first_completed(material("an", "2", lambda spec: None if spec.module == "an" else 70.0))
     assert [(row.name, run is None) for row, run in found] == [("ResNet-50-BN", False), ("ResNet-50-AN", True)]
 
 
 def test_nothing_at_all_is_said():
     with pytest.raises(NothingYet, match="nothing of figure 4 of EAN is measured yet"):
-        of_paper.build(material("ean", "4", lambda spec: "absent"))
+        paper_figures.build(material("ean", "4", lambda spec: "absent"))
 
 
 @pytest.mark.parametrize(("name", "number"), [("ean", "3"), ("ean", "4"), ("ela", "1")])
 def test_they_can_be_drawn(name, number):
-    assert save.rendered(of_paper.build(material(name, number, accuracy)), ".svg", "page").startswith(b"<?xml")
+    assert save.rendered(paper_figures.build(material(name, number, accuracy)), ".svg", "page").startswith(b"<?xml")

@@ -37,9 +37,9 @@ def refresh(store: Store, workspace: Workspace, only: Collection[str] | None = N
     there = {name for name in _names(workspace.runs) if _ID.fullmatch(name)}
     vanished = known.keys() - there
     if submissions or sweeps or gone or vanished:
-        from attnctl.db import requests
+        from attnctl.db import write_requests
 
-        named = requests.take_in(store, submissions, sweeps, gone, vanished)
+        named = write_requests.take_in(store, submissions, sweeps, gone, vanished)
         known.update(dict.fromkeys(named, 0))
         only = None if only is None else {*only, *named}
     pending = sorted(run for run in (there if only is None else there & set(only)) if not known.get(run))

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from attnctl import papers
 from attnctl.reports import fairness
 from attnctl.reports.fairness import Compared
+from attnctl.reports.published.candidates import Chosen
 from attnctl.reports.published.cells import metric_of
 from attnctl.reports.published.columns import Shown
-from attnctl.reports.published.variants import Chosen
 from attnctl.reports.replicates import Epoch
 from attnctl.reports.table import Row
 

@@ -13,7 +13,7 @@ from attnctl.papers.runs import Cells, chosen_rows
 from attnctl.reports.figures import charts
 from attnctl.reports.figures.data import Axis, Chart, Charts, Level, Point, Series
 from attnctl.reports.figures.points import metric_axis, value_axis, with_front
-from attnctl.reports.published.variants import choose
+from attnctl.reports.published.candidates import choose
 from attnctl.reports.replicates import Metric, Replicates
 from attnctl.values import SpecError
 
