@@ -140,3 +140,11 @@ def parse_memory(text: str) -> int:
     if not 0 < found < 1 << 40:
         raise SpecError(f"{text!r} is no amount of memory; write 64G or 4000M")
     return found
+
+
+def split_list(given: str, name: str) -> tuple[str, ...]:
+    """The parts of a comma list; raises SpecError for an empty one."""
+    parts = tuple(part.strip() for part in given.split(","))
+    if "" in parts:
+        raise SpecError(f"{name} is {given!r}: a value is empty; write them as 5,7")
+    return parts

@@ -1,4 +1,4 @@
-"""The worker process: one rank of one run, started as `python -P -m attnctl.jobs.worker --workspace W --tag T [--task K]`.
+"""The worker process: one rank of one run, started as `python -P -m attnctl.jobs.worker --workspace W --tag T ...`.
 
 It claims the attempt, sends its output to the run's folder, trains, and leaves an exit record. Exit code 0: completed,
 or ended cleanly when asked to; 1: failed, see the exit record and the log; 74: there was no space to write them.

@@ -12,7 +12,7 @@ RUNS, RESULTS, PAPERS, KNOWN, WORKSPACE = "Runs", "Results", "Papers", "What can
 class Command:
     """A command. summary: the first line of its docstring, without the full stop.
 
-    function: its name in `attnctl.cli.<module>`. functions: for a group, subcommand -> function in that module.
+    function: its name in `attnctl.cli.commands.<module>`. functions: of a group, subcommand -> function in that module.
     """
 
     name: str
@@ -25,7 +25,7 @@ class Command:
     @property
     def import_name(self) -> str:
         """Where its functions are."""
-        return f"attnctl.cli.{self.module or self.name}"
+        return f"attnctl.cli.commands.{self.module or self.name}"
 
 
 COMMANDS = (

@@ -14,8 +14,8 @@ Each class of end has a mode, which the settings may change:
 | forced | with --force |
 | never | not at all |
 
-Over these stand the budget of a run's attempts and what `attnctl.lifecycle.resume_batch` sees in many runs. --force overrules all but
-`never`.
+Over these stand the budget of a run's attempts and what `attnctl.lifecycle.resume_batch` sees in many runs. --force
+overrules all but `never`.
 """
 
 from __future__ import annotations

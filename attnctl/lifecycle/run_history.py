@@ -55,7 +55,7 @@ class History:
         return min((log.values["started"] for log in self.facts.logs.values() if "started" in log.values), default=None)
 
     def told(self, name: str) -> object:
-        """What the newest log says under a name of `attnctl.db.schema.incarnation`: params, macs, device, node ...; or None."""
+        """What the newest log says under a column of `attnctl.db.schema.incarnation`: params, device ...; or None."""
         said = [log.values[name] for _, log in sorted(self.facts.logs.items()) if name in log.values]
         return said[-1] if said else None
 

@@ -1,7 +1,8 @@
 """What stands around a backbone: detectors and segmentation networks. Data files, read without torch.
 
 models.toml      what there is, a row each
-channels.json    model/backbone -> the model's own places, as paths with channels: made by `python -m attnctl.networks.channels`
+channels.json    model/backbone -> the model's own places, as paths with channels:
+                 made by `python -m attnctl.networks.channels`
 """
 
 from __future__ import annotations

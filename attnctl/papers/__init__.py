@@ -39,8 +39,8 @@ What a cell is made with stands in the row, its group or the table; the nearest 
     train                    fields of the recipe that differ. A list is several runs, of which the one with the
                              highest mean of the table's first trained column counts
     maps                     instead of a backbone: the module alone, once for each of these maps, [channels, side]
-    params_as, flops_as      the way of counting: exact, one of attnctl.networks.complexity's, or the parameters of one kind
-                             of layer, such as linear.weight
+    params_as, flops_as      the way of counting: exact, one of attnctl.networks.complexity's, or the parameters of one
+                             kind of layer, such as linear.weight
     params_unit, flops_unit  K, M, G, or MiB of float32, where the column's unit is not, or not truly, one of them
     head                     whether the counted code had a layer for the mean before the classifier, where ours
                              has a function

@@ -5,7 +5,7 @@ Jobs write these files and the database is an index of them, so the directories 
     submissions/<tag>.json                    Submission: the intent with its specs; then the scheduler's job id
     sweeps/<name>.json                        Sweep: what was asked for, and its run ids
     weights/<SHA-256>.pt                      files of weights that runs start from
-    code/<digest>/                            attnctl as runs were submitted with it: see `attnctl.jobs.submission.code_snapshot`
+    code/<digest>/                            attnctl as runs were submitted with it: `jobs/submission/code_snapshot.py`
     sources/<hash>/                           users' own files that runs are made of: see `attnctl.sources`
     runs/<id>/spec.json                       RunSpec
     runs/<id>/attempts/<n>/request.json       Request: the reservation, created exclusively before the intent

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import getpass
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,7 +74,7 @@ class Request(Record):
     where: Where
     resources: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
-    """What SLURM was asked for beside them: partition, mem, profile ... (`attnctl.settings.config.SlurmOptions.kept`)."""
+    """What SLURM was asked for beside them: partition, mem ... (`attnctl.settings.config.SlurmOptions.kept`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -295,3 +297,11 @@ def read_events(data: bytes) -> Iterator[dict[str, Any]]:
             event = untrusted_json.loads(line)
             if isinstance(event, dict) and isinstance(event.get("kind"), str):
                 yield event
+
+
+def user_name() -> str:
+    """The user's name, for others to read."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return str(os.getuid())

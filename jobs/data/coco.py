@@ -29,7 +29,7 @@ _NAMED = 3  # of many images that are not there, an error names the first
 
 @dataclass(frozen=True)
 class CocoScenes:
-    """`attnctl.jobs.data.scenes.Scenes` of COCO's files. Names are kept as arrays of bytes, as in `attnctl.jobs.data.files`."""
+    """`attnctl.jobs.data.scenes.Scenes` of COCO's files. Names are kept as arrays of bytes, as in `files.py`."""
 
     folder: Path
     maps: Path

@@ -77,7 +77,7 @@ class InMemoryData:
         return ()
 
     def train(self, start: int, replicas: range, steps: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches of each step and replica; see `attnctl.jobs.data.TrainingData`."""
+        """Batches of each step and replica; see `TrainingData`."""
         order = self._order
         for step, replica, index in order.batches(start, replicas, steps):
             top, left, flip = self._augmentation.draw(order.seed, step, replica, len(index))
@@ -88,7 +88,7 @@ class InMemoryData:
             yield self._mixing(images, labels, step, replica)
 
     def evaluate(self, rank: int, world: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """This rank's share of the evaluated samples; see `attnctl.jobs.data.TrainingData`."""
+        """This rank's share of the evaluated samples; see `TrainingData`."""
         mine = share(self.evaluation_size, rank, world)
         for begin in range(0, len(mine), self._evaluation_batch):
             part = mine[begin : begin + self._evaluation_batch]

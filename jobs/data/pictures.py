@@ -42,7 +42,7 @@ class Picture(NamedTuple):
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads the pictures of a part. learning: with the objects alone that are trained on; see `attnctl.jobs.data.scenes`.
+    """Reads the pictures of a part. learning: with the objects alone that are trained on; see `jobs/data/scenes.py`.
 
     limit: class maps hold 0 to limit - 1, and 255.
     """

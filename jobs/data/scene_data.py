@@ -127,12 +127,12 @@ class SceneData:
         return self._stream.evaluation_size
 
     def train(self, start: int, replicas: range, steps: int) -> Iterator[DetectionBatch | tuple[Tensor, Tensor]]:
-        """Batches of each step and replica; see `attnctl.jobs.data.TrainingData`."""
+        """Batches of each step and replica; see `TrainingData`."""
         for _, _, batch in self._stream.train(start, replicas, steps):
             yield self._finished(batch)
 
     def evaluate(self, rank: int, world: int) -> Iterator[DetectionBatch | tuple[Tensor, Tensor]]:
-        """This rank's share of the evaluated images, equally large ones together; see `attnctl.jobs.data.TrainingData`."""
+        """This rank's share of the evaluated images, equally large ones together; see `TrainingData`."""
         for batches in self._stream.evaluate(rank, world):
             for batch in batches:
                 yield self._finished(batch)

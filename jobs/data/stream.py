@@ -34,7 +34,7 @@ def open_stream(
 
 
 class StreamedData:
-    """`attnctl.jobs.data.TrainingData` over image files. One `train` iterator is in use at a time, beside one `evaluate`."""
+    """`attnctl.jobs.data.TrainingData` over image files. One `train` iterator at a time is in use, one `evaluate`."""
 
     def __init__(
         self,
@@ -78,12 +78,12 @@ class StreamedData:
         return ()
 
     def train(self, start: int, replicas: range, steps: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches of each step and replica; see `attnctl.jobs.data.TrainingData`."""
+        """Batches of each step and replica; see `TrainingData`."""
         for step, replica, batch in self._stream.train(start, replicas, steps):
             yield self._mixing(*self._moved(*batch), step, replica)
 
     def evaluate(self, rank: int, world: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """This rank's share of the evaluated samples; see `attnctl.jobs.data.TrainingData`."""
+        """This rank's share of the evaluated samples; see `TrainingData`."""
         for images, labels in self._stream.evaluate(rank, world):
             yield self._moved(images, labels)
 

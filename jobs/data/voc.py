@@ -39,7 +39,7 @@ _NAMED = 3  # of many files that are not there, an error names the first
 
 @dataclass(frozen=True)
 class VocScenes:
-    """`attnctl.jobs.data.scenes.Scenes` of VOC's files. images: the file of each; maps: its class map, if these are wanted."""
+    """`attnctl.jobs.data.scenes.Scenes` of VOC's files. images: the file of each; maps: its class map, if wanted."""
 
     images: list[Path]
     maps: list[Path]

@@ -1,7 +1,8 @@
 """The doctor's checks, here and on compute nodes.
 
-`python -P -m attnctl.jobs.doctor.compute_node --workspace ROOT --tag TAG` is one rank of the job that `attnctl doctor --job` sends: it looks
-at the same facts where jobs run, and sums a number over all ranks. What it finds goes to doctor/<tag>/<rank>.json.
+`python -P -m attnctl.jobs.doctor.compute_node --workspace ROOT --tag TAG` is one rank of the job that `attnctl doctor
+--job` sends: it looks at the same facts where jobs run, and sums a number over all ranks. What it finds goes to
+doctor/<tag>/<rank>.json.
 """
 
 from __future__ import annotations

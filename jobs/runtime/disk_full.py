@@ -14,7 +14,7 @@ PATIENCE = 600.0
 """Seconds for which space is waited for."""
 
 EXIT_CODE = 74
-"""Of a process that could not even write its exit record; EX_IOERR of sysexits.h. `attnctl.lifecycle.state` knows it."""
+"""Of a process that could not even write its exit record; EX_IOERR of sysexits.h. `lifecycle/state.py` knows it."""
 
 _BETWEEN = 1.0
 

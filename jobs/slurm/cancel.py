@@ -14,10 +14,9 @@ from attnctl.jobs.slurm import queries
 from attnctl.jobs.slurm.adopt import adopt
 from attnctl.jobs.slurm.commands import CommandError, run
 from attnctl.jobs.slurm.observe import workers
-from attnctl.jobs.submission.reserve import user
 from attnctl.workspace import submissions
 from attnctl.workspace.layout import Workspace
-from attnctl.workspace.records import Cancel, Placed, Submission
+from attnctl.workspace.records import Cancel, Placed, Submission, user_name
 
 _RANGES = 500
 """Parts of one id such as `12_[0-3,7]`; SLURM bounds its length."""
@@ -29,7 +28,7 @@ def cancel(workspace: Workspace, placed: Sequence[Placed]) -> str | None:
     A job's name must still be the tag, since SLURM uses ids again. Workers here get SIGINT: they save a checkpoint
     and leave; on another machine their supervisor sees the record and does the same.
     """
-    asked = Cancel(at=time.time(), user=user(), host=socket.gethostname())
+    asked = Cancel(at=time.time(), user=user_name(), host=socket.gethostname())
     for item in placed:
         write_atomic(workspace.run(item.run).attempt(item.attempt).cancel, asked.encode())
     words = _cancel_jobs(jobs_of(workspace, [item for item in placed if item.where == "slurm"]))

@@ -25,7 +25,7 @@ def prepare(workspace: Workspace, tag: str, tasks: Sequence[tuple[str, int]]) ->
     """Put beside the submission what its jobs' scripts need. Raises OSError."""
     folder = workspace.submission_logs(tag)
     private_folder(folder, workspace.private)
-    (folder / "guard.sh").write_text(files("attnctl.jobs").joinpath("guard.sh").read_text())
+    (folder / "guard.sh").write_text(files("attnctl.jobs.submission").joinpath("guard.sh").read_text())
     (folder / "tasks").write_text("".join(f"{run} {attempt}\n" for run, attempt in tasks))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import getpass
 import json
 import os
 import secrets
@@ -21,7 +20,7 @@ from attnctl.lifecycle import evidence
 from attnctl.lifecycle.state import State
 from attnctl.workspace import submissions
 from attnctl.workspace.layout import Attempt, RunDir, Workspace
-from attnctl.workspace.records import Request, Resources, Where
+from attnctl.workspace.records import Request, Resources, Where, user_name
 
 
 @dataclass(frozen=True)
@@ -35,14 +34,6 @@ class Reservation:
 def new_tag() -> str:
     """A submission's unique name, which is its job's name too; they sort by time."""
     return time.strftime("attnctl-%Y%m%d-%H%M%S-", time.gmtime()) + secrets.token_hex(4)
-
-
-def user() -> str:
-    """The user's name, for others to read."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        return str(os.getuid())
 
 
 def reserve(
@@ -65,7 +56,7 @@ def reserve(
         created=time.time(),
         host=socket.gethostname(),
         pid=os.getpid(),
-        user=user(),
+        user=user_name(),
         nonce=secrets.token_hex(8),
         where=where,
         resources=dataclasses.asdict(resources),

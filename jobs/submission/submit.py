@@ -2,7 +2,8 @@
 
 Kill it anywhere and run it again: a run is never forgotten and never submitted twice.
 - Before the intent: the reservations are freed by whoever meets them (attnctl.jobs.slurm.adopt).
-- Before, in or after sbatch: the intent has no job id; it is looked up by its tag and adopted, or closed (attnctl.jobs.slurm.adopt).
+- Before, in or after sbatch: the intent has no job id; it is looked up by its tag and adopted, or closed (see
+  attnctl.jobs.slurm.adopt).
 - A command that sleeps through all this finds its intent closed, and cancels what it has just submitted.
 """
 

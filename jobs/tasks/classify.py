@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from attnctl.jobs.runtime.group import Group
-from attnctl.jobs.tasks import Arithmetic
+from attnctl.jobs.tasks.task import Arithmetic
 from attnctl.spec import Recipe
 
 Batch = tuple[Tensor, Tensor]
@@ -17,7 +17,7 @@ Batch = tuple[Tensor, Tensor]
 
 
 class Classify:
-    """`attnctl.jobs.tasks.Task` of classifiers."""
+    """`attnctl.jobs.tasks.task.Task` of classifiers."""
 
     primary = ("top1",)
     columns = 2
@@ -51,7 +51,7 @@ class Classify:
 
 
 class TopScores:
-    """`attnctl.jobs.tasks.Scores`: the means of the loss (natural logarithm), top1 and top5 in percent.
+    """`attnctl.jobs.tasks.task.Scores`: the means of the loss (natural logarithm), top1 and top5 in percent.
 
     With fewer than five classes top5 is the top of all of them.
     """

@@ -22,7 +22,7 @@ from attnctl.jobs.metrics.detections import Detections
 from attnctl.jobs.metrics.voc import VocMAP
 from attnctl.jobs.runtime import disk_full
 from attnctl.jobs.runtime.group import Group
-from attnctl.jobs.tasks import Arithmetic
+from attnctl.jobs.tasks.task import Arithmetic
 from attnctl.spec import RunSpec
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ Target = Mapping[str, Tensor]
 
 
 class Detect:
-    """`attnctl.jobs.tasks.Task` of detectors. A batch: images (3, H, W) each, in 0..1, and the targets of each.
+    """`attnctl.jobs.tasks.task.Task` of detectors. A batch: images (3, H, W) each, in 0..1, and the targets of each.
 
     kept: the file for what an evaluation finds.
     """
@@ -65,14 +65,14 @@ class Detect:
 
 
 class Instance(Detect):
-    """`attnctl.jobs.tasks.Task` of detectors that give masks, and whose targets hold them."""
+    """`attnctl.jobs.tasks.task.Task` of detectors that give masks, and whose targets hold them."""
 
     primary = ("mask_ap",)
     masks = True
 
 
 class DetectionScores:
-    """`attnctl.jobs.tasks.Scores`: what is found on each image, kept in `path`."""
+    """`attnctl.jobs.tasks.task.Scores`: what is found on each image, kept in `path`."""
 
     def __init__(self, metric: Detections, arithmetic: Arithmetic, path: Path) -> None:
         self._metric, self._arithmetic, self._path = metric, arithmetic, path

@@ -11,7 +11,7 @@ from torch.nn import functional
 from attnctl import datasets
 from attnctl.jobs.metrics.segmentation import IGNORED, MeanIoU
 from attnctl.jobs.runtime.group import Group
-from attnctl.jobs.tasks import Arithmetic
+from attnctl.jobs.tasks.task import Arithmetic
 from attnctl.spec import RunSpec
 
 Batch = tuple[Tensor, Tensor]
@@ -19,7 +19,7 @@ Batch = tuple[Tensor, Tensor]
 
 
 class Segment:
-    """`attnctl.jobs.tasks.Task` of networks that give `{"out": logits (B, C, H, W)}`."""
+    """`attnctl.jobs.tasks.task.Task` of networks that give `{"out": logits (B, C, H, W)}`."""
 
     primary = ("miou",)
     columns = 3
@@ -52,7 +52,7 @@ class Segment:
 
 
 class MapScores:
-    """`attnctl.jobs.tasks.Scores`: miou, pixel_accuracy, and the mean loss of all pixels that have a class."""
+    """`attnctl.jobs.tasks.task.Scores`: miou, pixel_accuracy, and the mean loss of all pixels that have a class."""
 
     def __init__(self, metric: MeanIoU, arithmetic: Arithmetic) -> None:
         self._metric, self._arithmetic = metric, arithmetic

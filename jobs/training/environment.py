@@ -90,7 +90,7 @@ def record(incarnation: Incarnation, place: Place, device: torch.device, threads
 
 
 def describe(place: Place, device: torch.device, threads: int, code: dict[str, Any]) -> dict[str, Any]:
-    """The machine and the software, as JSON values. code: as `attnctl.jobs.submission.code_snapshot.describe` gives it."""
+    """The machine and the software, as JSON values. code: as `code_snapshot.describe` gives it."""
     cuda = device.type == "cuda"
     return {
         "started": time.time(),

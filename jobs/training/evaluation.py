@@ -9,7 +9,7 @@ from torch import nn
 
 from attnctl.jobs.data import TrainingData
 from attnctl.jobs.runtime.group import Group
-from attnctl.jobs.tasks import Task
+from attnctl.jobs.tasks.task import Task
 
 
 @torch.inference_mode()

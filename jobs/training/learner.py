@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from attnctl.jobs.runtime.group import Group, averaging
-from attnctl.jobs.tasks import Arithmetic, Task
+from attnctl.jobs.tasks.task import Arithmetic, Task
 from attnctl.jobs.training import norms
 from attnctl.jobs.training.optim import AveragedWeights, optimizer
 from attnctl.jobs.training.replicas import RunningStatistics

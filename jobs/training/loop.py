@@ -16,7 +16,8 @@ from attnctl.jobs.data import TrainingData
 from attnctl.jobs.runtime import disk_full
 from attnctl.jobs.runtime.failure import Position
 from attnctl.jobs.runtime.group import Group
-from attnctl.jobs.tasks import Arithmetic, open_task
+from attnctl.jobs.tasks import open_task
+from attnctl.jobs.tasks.task import Arithmetic
 from attnctl.jobs.training import checkpoint
 from attnctl.jobs.training.environment import deterministic
 from attnctl.jobs.training.evaluation import evaluate

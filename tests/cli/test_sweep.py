@@ -18,12 +18,12 @@ from attnctl import grid
 from attnctl.cli import sweep_records
 from attnctl.cli.sweeping import plan
 from attnctl.cli.sweeping.axes import addresses, axes
-from attnctl.cli.sweeping.dynamic_options import Dynamic, split
+from attnctl.cli.sweeping.dynamic_options import Dynamic
 from attnctl.cli.sweeping.run_names import short_names
 from attnctl.files import write_atomic
 from attnctl.grid import Axes
 from attnctl.settings.config import find
-from attnctl.values import SpecError
+from attnctl.values import SpecError, split_list
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Exit
 
@@ -62,7 +62,7 @@ def test_an_address_that_is_none_is_refused(text: str) -> None:
 
 def test_an_empty_part_of_a_list_is_refused() -> None:
     with pytest.raises(SpecError, match="empty"):
-        split("5,,7", "--kernel")
+        split_list("5,,7", "--kernel")
 
 
 def test_short_names_leave_out_what_is_the_same() -> None:

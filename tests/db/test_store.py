@@ -137,7 +137,8 @@ def test_an_ingestion_that_is_killed_is_taken_up_again(tmp_path):
     for spec in runs:
         written.finish(workspace, spec.id)
     code = (
-        "import os, sys; from pathlib import Path; from attnctl.workspace.layout import Workspace; import attnctl.db.ingest as i\n"
+        "import os, sys; from pathlib import Path; from attnctl.workspace.layout import Workspace\n"
+        "import attnctl.db.ingest as i\n"
         "from attnctl.db import open_index\nkept = i._write\n"
         "def write(connection, batch):\n    write.count += 1\n    kept(connection, batch)\n"
         "    if write.count == 2: os._exit(9)\n"

@@ -113,8 +113,10 @@ def test_a_value_that_would_end_its_line_is_refused(options: SlurmOptions) -> No
 def test_composing_needs_no_torch_and_no_slurm(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from attnctl.settings.config import Config, SlurmOptions;"
-        "from attnctl.workspace.records import Resources; from attnctl.workspace.layout import Workspace; from attnctl.jobs.submission.submit import compose;"
-        "import attnctl.jobs.slurm.observe, attnctl.jobs.local.runner, attnctl.jobs.slurm.cancel, attnctl.jobs.doctor.compute_node;"
+        "from attnctl.workspace.records import Resources; from attnctl.workspace.layout import Workspace;"
+        "from attnctl.jobs.submission.submit import compose;"
+        "import attnctl.jobs.slurm.observe, attnctl.jobs.local.runner, attnctl.jobs.slurm.cancel;"
+        "import attnctl.jobs.doctor.compute_node;"
         "compose(Config(workspace=Workspace(Path('/w'))), SlurmOptions(), Resources(), 1, 't');"
         "assert 'torch' not in sys.modules"
     )

@@ -33,7 +33,7 @@ def test_the_packages_of_a_job_are_kept_once(workspace: Workspace) -> None:
     assert code == code_snapshot.digest()
     kept = code_snapshot.folder(workspace, str(code))
     assert (kept / "attnctl/jobs/worker.py").read_bytes() == (TREE / "jobs/worker.py").read_bytes()
-    assert (kept / "attnctl/jobs/guard.sh").exists()
+    assert (kept / "attnctl/jobs/submission/guard.sh").exists()
     assert (kept / "attnctl/backbones/backbones.toml").exists()
     assert {path.name for path in kept.iterdir()} == {"attnctl"}
     before = {path: path.stat().st_mtime_ns for path in workspace.code.rglob("*")}
@@ -49,12 +49,13 @@ def test_a_job_runs_what_was_kept_or_nothing(workspace: Workspace) -> None:
     code = code_snapshot.keep(workspace)
     assert code is not None
     (line,) = code_snapshot.lines(workspace)
-    script = f"{line}\ncd / && {sys.executable} -P -c 'import attnctl, jobs; print(attnctl.__file__, jobs.__file__)'"
+    script = f"{line}\ncd / && {sys.executable} -P -c 'from attnctl import jobs; print(jobs.__file__)'"
     environ = os.environ | {"PYTHONPATH": str(TREE)}
     done = subprocess.run(["bash", "-c", script], env=environ, capture_output=True, text=True, check=True)
-    assert done.stdout.count(str(code_snapshot.folder(workspace, code))) == 2
-    look = "import os, sys\nfrom pathlib import Path\nfrom attnctl.workspace.layout import Workspace\nfrom attnctl.jobs import snapshot\n"
-    look += "from attnctl.values import SpecError\ntry: snapshot.check(Workspace(Path(sys.argv[1])), os.environ)\n"
+    assert done.stdout.count(str(code_snapshot.folder(workspace, code))) == 1
+    look = "import os, sys\nfrom pathlib import Path\nfrom attnctl.workspace.layout import Workspace\n"
+    look += "from attnctl.jobs.submission import code_snapshot\n"
+    look += "from attnctl.values import SpecError\ntry: code_snapshot.check(Workspace(Path(sys.argv[1])), os.environ)\n"
     look += "except SpecError as error: print(error)\n"
     command = [sys.executable, "-P", "-c", look, str(workspace.root)]
     environ |= code_snapshot.variables(workspace, environ)

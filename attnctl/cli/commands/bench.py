@@ -17,7 +17,7 @@ from attnctl.cli.sweeping.synthesis import synthesize
 from attnctl.files import write_atomic
 from attnctl.papers.speeds import published
 from attnctl.spec import NO_MODULE, RunSpec
-from attnctl.values import SpecError, convert, text
+from attnctl.values import SpecError, convert, split_list, text
 from attnctl.workspace.records import Speed
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def bench(
     batches = _batches(batch)
     names = NO_MODULE if modules == NO_MODULE else f"{NO_MODULE},{modules}"
     specs: list[RunSpec] = []
-    for around in dynamic_options.split(model, "--model") if model is not None else ("",):
+    for around in split_list(model, "--model") if model is not None else ("",):
         given = {
             "model": [around],
             "backbone": [backbone] if backbone is not None else None,
@@ -122,7 +122,7 @@ def _own_dataset(model: str) -> str:
 
 
 def _batches(given: str) -> list[int]:
-    batches = [convert(part, int, "batch") for part in dynamic_options.split(given, "--batch")]
+    batches = [convert(part, int, "batch") for part in split_list(given, "--batch")]
     if any(not isinstance(item, int) or not 1 <= item <= 65536 for item in batches):
         raise SpecError(f"batch is {given}; each must be a whole number from 1 to 65536")
     if len(set(batches)) != len(batches):

@@ -16,7 +16,7 @@ from attnctl.cli.sweeping.axis_options import Backbone, Dataset, Model, Paramete
 from attnctl.cli.sweeping.synthesis import synthesize
 from attnctl.networks.complexity import CONVENTIONS, Cell, Counts, Written, cell, counts
 from attnctl.spec import NO_MODULE, RunSpec
-from attnctl.values import SpecError, text
+from attnctl.values import SpecError, split_list, text
 
 _EXACT = ("module", "backbone", "placement", "parameters", "", "MACs", "", "activations", "")
 
@@ -58,7 +58,7 @@ def complexity(
         "dataset": [dataset],
         "placement": [placement],
     }
-    names = dynamic_options.split(",".join(modules), "MODULE")
+    names = split_list(",".join(modules), "MODULE")
     found = list(_counted(names, given, parameter or (), dynamic))
     if as_json:
         output.document({"networks": [_document(item) for item in found]})

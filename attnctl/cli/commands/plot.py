@@ -9,9 +9,8 @@ import typer
 
 from attnctl.cli import completion, context, output
 from attnctl.cli.drawing import options as drawing
-from attnctl.cli.sweeping import dynamic_options
 from attnctl.papers.model import MEASURED
-from attnctl.values import SpecError, convert, did_you_mean
+from attnctl.values import SpecError, convert, did_you_mean, split_list
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +63,7 @@ def plot(
     """
     if y is not None and y not in METRICS:
         raise SpecError(f"unknown metric {y!r}{did_you_mean(y, METRICS)}")
-    targets = [_number(part) for part in dynamic_options.split(reach, "--reach")] if reach is not None else []
+    targets = [_number(part) for part in split_list(reach, "--reach")] if reach is not None else []
     if targets and x != "epoch":
         raise SpecError("--reach tells of epochs; it goes with --x epoch")
     drawing.check(file)
@@ -125,7 +124,7 @@ def _rows(index: Index, sweep: str | None, seeds: str | None) -> tuple[str, list
     if not rows:
         raise SpecError("there is nothing to draw: this workspace has no runs yet; attnctl sweep starts some")
     if seeds is not None:
-        wanted = {convert(part, int, "seed") for part in dynamic_options.split(seeds, "--seeds")}
+        wanted = {convert(part, int, "seed") for part in split_list(seeds, "--seeds")}
         rows = [row for row in rows if row.seed in wanted]
         if not rows:
             raise SpecError(f"none of the runs has a seed of {seeds}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from attnctl.cli import completion, context, output, output_files
-from attnctl.values import SpecError, convert
+from attnctl.values import SpecError, convert, split_list
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -177,13 +177,12 @@ def _options(
     epoch: Literal["last", "best"],
     sort: str | None,
 ) -> Options:
-    from attnctl.cli.sweeping.dynamic_options import split
     from attnctl.reports.selection import Options
 
     return Options(
-        rows=tuple(part for given in rows or () for part in split(given, "--rows")),
-        columns=tuple(part for given in columns or () for part in split(given, "--columns")),
-        seeds=tuple(_seed(part) for part in split(seeds, "--seeds")) if seeds is not None else (),
+        rows=tuple(part for given in rows or () for part in split_list(given, "--rows")),
+        columns=tuple(part for given in columns or () for part in split_list(given, "--columns")),
+        seeds=tuple(_seed(part) for part in split_list(seeds, "--seeds")) if seeds is not None else (),
         epoch=epoch,
         sort=sort or "",
     )

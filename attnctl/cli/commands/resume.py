@@ -1,4 +1,4 @@
-"""`attnctl resume`: what its options mean, and the order of its steps. What it does is in `attnctl.cli.resuming.candidates`."""
+"""`attnctl resume`: its options and the order of its steps. What it does is in `attnctl.cli.resuming`."""
 
 from __future__ import annotations
 

@@ -166,7 +166,7 @@ def sweep(
         as_json=as_json,
         start=start,
     )
-    return launch.dry_run(config, runs, asked, order) if dry_run else launch.launch(config, runs, asked, order)
+    return launch.preview(config, runs, asked, order) if dry_run else launch.launch(config, runs, asked, order)
 
 
 def command_for(words: Sequence[str], completing: bool) -> Callable[..., int]:

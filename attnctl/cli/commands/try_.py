@@ -74,7 +74,7 @@ def try_(
     axes, hyperparameters and recipe as `attnctl sweep`.
     """
     from attnctl.cli.sweeping.axes import axes
-    from attnctl.cli.sweeping.launch import in_json
+    from attnctl.cli.sweeping.plan import in_json
     from attnctl.cli.sweeping.run_names import short_names
     from attnctl.cli.sweeping.selection import of_modules
 

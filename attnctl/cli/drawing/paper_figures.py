@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from attnctl import datasets
 from attnctl.cli import output
-from attnctl.cli.commands import cam as maps
-from attnctl.cli.commands import histogram as histograms
-from attnctl.cli.drawing import trained_networks
+from attnctl.cli.drawing import activation_maps, response_histograms, trained_networks
 from attnctl.values import SpecError, did_you_mean
 
 if TYPE_CHECKING:
@@ -30,15 +28,14 @@ def cam(
     """A figure's activation maps, and the numbers behind them. instead: of other networks or data than the paper's."""
     settings = material.figure.settings
     method = settings.get("method", "gradcam")
-    if method not in get_args(maps.Method):
-        raise SpecError(
-            f"figure {material.figure.number}: method is {method!r}{did_you_mean(method, get_args(maps.Method))}"
-        )
+    if method not in get_args(activation_maps.Method):
+        nearest = did_you_mean(method, get_args(activation_maps.Method))
+        raise SpecError(f"figure {material.figure.number}: method is {method!r}{nearest}")
     networks, names = _networks(config, material, device)
     layers = _layers(material, networks, instead)
     count = settings.get("images", _IMAGES)
-    columns = maps.compute(config, networks, layers, images, count, "predicted", method, names)
-    return maps.grid(columns), maps.values(columns, method)
+    columns = activation_maps.compute(config, networks, layers, images, count, "predicted", method, names)
+    return activation_maps.grid(columns), activation_maps.values(columns, method)
 
 
 def histogram(
@@ -52,9 +49,9 @@ def histogram(
     if classes != wanted:
         output.note(f"classes {classes} instead of the paper's {wanted}, which are of other data")
     layers = _layers(material, networks, instead)
-    seen = histograms.compute(config, networks, layers, classes, _OF_A_CLASS, "responses")
-    made = histograms.panels(networks, names, seen, "responses")
-    return made, histograms.values(seen, made)
+    seen = response_histograms.compute(config, networks, layers, classes, _OF_A_CLASS, "responses")
+    made = response_histograms.panels(networks, names, seen, "responses")
+    return made, response_histograms.values(seen, made)
 
 
 def _networks(config: Config, material: Material, device: trained_networks.Device) -> tuple[list[Trained], list[str]]:

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from attnctl.cli import completion, output
-from attnctl.cli.sweeping import dynamic_options
 from attnctl.cli.sweeping.run_names import short_names
 from attnctl.spec import NO_MODULE
-from attnctl.values import SpecError, listed
+from attnctl.values import SpecError, listed, split_list
 
 if TYPE_CHECKING:
     from attnctl.jobs.inspect.load import Trained
@@ -90,9 +89,7 @@ def paths(given: Sequence[str], what: str = "--images") -> list[Path]:
     found: list[Path] = []
     for text in given:
         whole = Path(text).expanduser()
-        parts = (
-            [text] if text.isprintable() and len(text) < 4096 and whole.exists() else dynamic_options.split(text, what)
-        )
+        parts = [text] if text.isprintable() and len(text) < 4096 and whole.exists() else split_list(text, what)
         if not all(part.isprintable() and len(part) < 4096 for part in parts):
             raise SpecError(f"{what} is {text[:60]!r}: that is no file's name")
         found += [Path(part).expanduser() for part in parts]

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 from attnctl import papers
 from attnctl.cli import output
-from attnctl.cli.sweeping import dynamic_options
 from attnctl.papers import Figure, Paper, Table
 from attnctl.papers.runs import Overrides, cells_of, figure_cells
-from attnctl.values import SpecError, listed
+from attnctl.values import SpecError, listed, split_list
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import RecordError, Sweep
 
@@ -166,7 +165,7 @@ def _one(given: Sequence[str] | None, option: str) -> str:
 
 
 def _listed(given: Sequence[str] | None, option: str) -> tuple[str, ...]:
-    return dynamic_options.split(",".join(given), option) if given is not None else ()
+    return split_list(",".join(given), option) if given is not None else ()
 
 
 def overrides_for(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from attnctl.cli.sweeping.dynamic_options import Dynamic, option_name, split
+from attnctl.cli.sweeping.dynamic_options import Dynamic, option_name
 from attnctl.grid import Axes
 from attnctl.spec import recipe_fields
-from attnctl.values import Scalar, SpecError, text
+from attnctl.values import Scalar, SpecError, split_list, text
 
 _ADDRESS = re.compile(r"(?P<module>[^=]+)\.(?P<name>[^.=]+)=(?P<values>.*)", re.DOTALL)
 
@@ -27,13 +27,13 @@ def axes(
     typed = {name: ",".join(values) for name, values in given.items() if values is not None}
     standing = {name: text(value) for name, value in defaults.items()}
     chosen = {
-        name: split(value, f"--{name}")
+        name: split_list(value, f"--{name}")
         for name, value in ({k: v for k, v in standing.items() if k in given} | typed).items()
     }
     overrides = {name: value for name, value in standing.items() if name in recipe_fields()} | dict(dynamic.recipe)
     return Axes(
-        modules=split(modules, "MODULE"),
-        hyperparameters={name: split(value, option_name(name)) for name, value in dynamic.hyperparameters.items()},
+        modules=split_list(modules, "MODULE"),
+        hyperparameters={name: split_list(value, option_name(name)) for name, value in dynamic.hyperparameters.items()},
         addressed=addresses(addressed),
         backbones=chosen.get("backbone", ()),
         models=chosen.get("model", ("",)),
@@ -41,7 +41,7 @@ def axes(
         placements=chosen.get("placement", ("block",)),
         seeds=chosen.get("seed", ("0",)),
         recipe=recipe if recipe is not None else standing.get("recipe"),
-        overrides={name: split(value, option_name(name)) for name, value in overrides.items()},
+        overrides={name: split_list(value, option_name(name)) for name, value in overrides.items()},
         init=init,
     )
 
@@ -56,5 +56,5 @@ def addresses(given: Sequence[str]) -> dict[tuple[str, str], tuple[str, ...]]:
         key = (match["module"].strip(), match["name"].strip().replace("-", "_"))
         if key in found:
             raise SpecError(f"-p {key[0]}.{key[1]} is given twice; write its values as one list")
-        found[key] = split(match["values"], f"-p {key[0]}.{key[1]}")
+        found[key] = split_list(match["values"], f"-p {key[0]}.{key[1]}")
     return found

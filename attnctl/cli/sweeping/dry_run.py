@@ -8,8 +8,7 @@ from typing import Any
 from attnctl.cli import output
 from attnctl.cli.sweeping.cost import Estimate, estimate
 from attnctl.cli.sweeping.destination import Destination, missing_data
-from attnctl.cli.sweeping.launch import in_json
-from attnctl.cli.sweeping.plan import Planned, summary
+from attnctl.cli.sweeping.plan import Planned, in_json, summary
 from attnctl.cli.sweeping.selection import Wanted
 from attnctl.grid import acting, unlearnt
 from attnctl.settings.config import Config

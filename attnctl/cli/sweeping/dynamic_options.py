@@ -16,7 +16,7 @@ from attnctl import attention
 from attnctl.cli import completion
 from attnctl.sources.signature import Hyperparameter, ModuleSource
 from attnctl.spec import NO_MODULE, recipe_fields, recipe_types
-from attnctl.values import SpecError, describe, text
+from attnctl.values import describe, split_list, text
 
 HYPERPARAMETERS = "Hyperparameters (comma lists)"
 RECIPE = "Recipe (comma lists); the default is the recipe's own value"
@@ -45,19 +45,11 @@ def named_modules(words: Sequence[str], flags: Collection[str], *, lenient: bool
     while position < len(words):
         word = words[position]
         if not word.startswith("-"):
-            names = word.split(",") if lenient else split(word, "MODULE")
+            names = word.split(",") if lenient else split_list(word, "MODULE")
             known = attention.names() if lenient else names
             return [attention.describe(name) for name in names if name != NO_MODULE and name in known]
         position += 1 if word in flags or "=" in word else 2
     return []
-
-
-def split(given: str, name: str) -> tuple[str, ...]:
-    """The parts of a comma list; raises SpecError for an empty one."""
-    parts = tuple(part.strip() for part in given.split(","))
-    if "" in parts:
-        raise SpecError(f"{name} is {given!r}: a value is empty; write them as 5,7")
-    return parts
 
 
 def hyperparameter_options(sources: Sequence[ModuleSource], taken: Collection[str]) -> list[inspect.Parameter]:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from attnctl.cli import context, output, sweep_records
+from attnctl.cli.sweeping import dry_run
 from attnctl.cli.sweeping.destination import Asked, Destination, check, check_world, destination
 from attnctl.cli.sweeping.init_weights import Start, job_to_wait_for
-from attnctl.cli.sweeping.plan import Action, Planned, plan, summary
+from attnctl.cli.sweeping.plan import Action, Planned, in_json, plan, summary
 from attnctl.cli.sweeping.selection import Wanted
 from attnctl.grid import unlearnt
 from attnctl.settings.config import Config
@@ -44,14 +45,12 @@ class Job:
     """Why it was not submitted, when another command was faster."""
 
 
-def dry_run(config: Config, wanted: Wanted, asked: Asked, order: Order) -> int:
+def preview(config: Config, wanted: Wanted, asked: Asked, order: Order) -> int:
     """Say what would be done, data that are missing too. Nothing is written; what is known is what was seen last."""
-    from attnctl.cli.sweeping import dry_run as preview
-
     place = _after(config, destination(config, asked), order.start)
     check_world(wanted.specs, place.resources)
     planned = plan(config.workspace, wanted.specs, retry_failed=order.retry_failed)
-    preview.show(config, planned, wanted, place, as_json=order.as_json)
+    dry_run.show(config, planned, wanted, place, as_json=order.as_json)
     return 0
 
 
@@ -222,20 +221,4 @@ def _run_json(before: Planned, now: Planned, jobs: Mapping[str, Job]) -> dict[st
         "tag": job.tag or None,
         "job_id": job.job_id or None,
         "skipped": job.words or None,
-    }
-
-
-def in_json(spec: RunSpec) -> dict[str, Any]:
-    """What a run is, for JSON."""
-    return {
-        "id": spec.id,
-        "label": spec.label(),
-        "module": spec.module,
-        "hyperparameters": dict(spec.hyperparameters),
-        "model": spec.model,
-        "backbone": spec.backbone,
-        "placement": spec.placement,
-        "dataset": spec.dataset,
-        "seed": spec.seed,
-        "recipe": dict(vars(spec.recipe)),
     }

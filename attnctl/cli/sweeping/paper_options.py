@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from attnctl.cli.sweeping import dynamic_options
 from attnctl.cli.sweeping.synthesis import option_names
-from attnctl.values import SpecError, listed, text
+from attnctl.values import SpecError, listed, split_list, text
 
 if TYPE_CHECKING:
     from attnctl.cli.sweeping.selection import Wanted
@@ -70,14 +70,14 @@ class PaperOptions:
             dataset=given["dataset"],
             recipe=recipe,
             init=init,
-            fields={name: ",".join(dynamic_options.split(value, name)) for name, value in dynamic.recipe.items()},
+            fields={name: ",".join(split_list(value, name)) for name, value in dynamic.recipe.items()},
             seeds=seeds,
         ).overrides()
         if self.figure is not None:
             paper, figure = paper_tables.find_figure(self.paper, self.figure, config.workspace)
             return selection.of_figure(paper, paper_tables.recorded_name(paper, config.workspace), figure, overrides)
         paper, table = paper_tables.find_table(self.paper, self.table or "", config.workspace)
-        globs = dynamic_options.split(self.rows, "--rows") if self.rows is not None else ()
+        globs = split_list(self.rows, "--rows") if self.rows is not None else ()
         return selection.of_table(paper, paper_tables.recorded_name(paper, config.workspace), table, overrides, globs)
 
     def _which(self) -> str:

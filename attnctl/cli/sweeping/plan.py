@@ -6,7 +6,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attnctl.lifecycle.state import State, Verdict
 from attnctl.spec import RunSpec
@@ -75,7 +75,10 @@ def summary(planned: Sequence[Planned]) -> str:
 
 
 def newest_verdict(workspace: Workspace, run_id: str, head_of: HeadOf | None = None) -> Verdict | None:
-    """The state of a run's newest attempt, by its folder; None before the first. head_of: as `attnctl.lifecycle.evidence` has it."""
+    """The state of a run's newest attempt, by its folder; None before the first.
+
+    head_of: as `attnctl.lifecycle.evidence` has it.
+    """
     from attnctl.lifecycle import evidence
     from attnctl.workspace import submissions
 
@@ -98,3 +101,19 @@ def _action(verdict: Verdict | None, *, retry_failed: bool) -> Action:
     if verdict.state.failed:
         return Action.RETRIED if retry_failed else Action.FAILED
     return Action.CONTINUES
+
+
+def in_json(spec: RunSpec) -> dict[str, Any]:
+    """What a run is, for JSON."""
+    return {
+        "id": spec.id,
+        "label": spec.label(),
+        "module": spec.module,
+        "hyperparameters": dict(spec.hyperparameters),
+        "model": spec.model,
+        "backbone": spec.backbone,
+        "placement": spec.placement,
+        "dataset": spec.dataset,
+        "seed": spec.seed,
+        "recipe": dict(vars(spec.recipe)),
+    }

@@ -2,6 +2,7 @@
 
 A network is built only where its counts are not known yet.
 
+    cells.py                          a network to count, named as a command names it
     work.py                           what is counted: sums of which every figure is made
     build.py, count.py, record.py     builds a network and follows one forward of it; these need torch
     conventions.py                    the ways of counting that papers used: what a layer costs, and what is not seen
@@ -12,64 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 
-from attnctl import attention, backbones, datasets, models
 from attnctl.networks.complexity import kept
+from attnctl.networks.complexity.cells import Cell, cell
 from attnctl.networks.complexity.conventions import CONVENTIONS, Convention, Written, convention
 from attnctl.networks.complexity.work import Counts
-from attnctl.spec import NO_MODULE
-from attnctl.values import Scalar, SpecError
+from attnctl.values import SpecError
 
 __all__ = ["CONVENTIONS", "Cell", "Convention", "Counts", "Written", "cell", "convention", "counts", "parameters"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cell:
-    """A network to count: names as they are typed, `none` for the plain backbone; hyperparameters resolved, sorted.
-
-    model: what stands around the backbone. size: pixels of the square image. A cell without a backbone is the module
-    alone, at `channels`; size is its map's.
-    """
-
-    module: str = NO_MODULE
-    hyperparameters: tuple[tuple[str, Scalar], ...] = ()
-    model: str = ""
-    backbone: str = ""
-    placement: str = ""
-    classes: int = 0
-    size: int
-    channels: int = 3
-
-    @property
-    def plain(self) -> Cell:
-        """The backbone without attention."""
-        return replace(self, module=NO_MODULE, hyperparameters=(), placement="")
-
-
-def cell(
-    module: str,
-    hyperparameters: dict[str, Scalar],
-    backbone: str,
-    placement: str,
-    dataset: str,
-    size: int | None = None,
-    model: str = "",
-) -> Cell:
-    """The network of a module in a backbone for a data set; raises SpecError.
-
-    size: pixels, if not the model's own, or without one the data set's.
-    """
-    data = datasets.describe(dataset)
-    backbones.describe(backbone)
-    models.check_fit(model, backbone, dataset)
-    size = size or (models.describe(model).input if model else data.height)
-    made = Cell(model=model, backbone=backbone, classes=data.classes, size=size, channels=data.channels)
-    if module == NO_MODULE:
-        return made
-    models.placement(model, backbone, placement)
-    values = attention.describe(module).resolve(hyperparameters)
-    return replace(made, module=module, hyperparameters=tuple(sorted(values.items())), placement=placement)
 
 
 def counts(what: Cell, *, memory: bool = True, keep: bool = True) -> Counts:

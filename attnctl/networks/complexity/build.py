@@ -7,7 +7,7 @@ from torch import nn
 
 from attnctl import attention, models
 from attnctl.networks import surgery
-from attnctl.networks.complexity import Cell
+from attnctl.networks.complexity.cells import Cell
 from attnctl.networks.complexity.count import count
 from attnctl.networks.complexity.record import Shapes
 from attnctl.networks.complexity.work import Counts

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 from platformdirs import user_cache_path
 
+import attnctl
 from attnctl import attention, backbones, models
 from attnctl.networks.complexity.work import Counts
 from attnctl.spec import NO_MODULE
 
 if TYPE_CHECKING:
-    from attnctl.networks.complexity import Cell
+    from attnctl.networks.complexity.cells import Cell
 
 
 def key(what: Cell) -> str:
@@ -39,13 +40,13 @@ def _sources() -> str:
             digest.update(metadata.version(package).encode())
         except metadata.PackageNotFoundError:
             digest.update(b"none")
-    home = Path(__file__).parent.parent
+    home = Path(attnctl.__file__).parent
     files = [
         path
-        for folder in ("attention", "backbones", "models", "complexity")
+        for folder in ("attention", "backbones", "models", "networks/complexity")
         for path in home.joinpath(folder).rglob("*.[pt]*")
     ]
-    for path in sorted([*files, home / "surgery.py"]):
+    for path in sorted([*files, home / "networks/surgery.py"]):
         if path.suffix in {".py", ".toml"}:
             digest.update(path.read_bytes())
     return digest.hexdigest()

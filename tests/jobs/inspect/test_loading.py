@@ -11,8 +11,8 @@ from two_steps import TwoSteps
 
 from attnctl.jobs.inspect import layers, load
 from attnctl.jobs.runtime.group import Group
-from attnctl.jobs.tasks import Arithmetic
 from attnctl.jobs.tasks.classify import Classify
+from attnctl.jobs.tasks.task import Arithmetic
 from attnctl.jobs.training import checkpoint, evaluation
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace

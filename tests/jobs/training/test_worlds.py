@@ -14,8 +14,8 @@ from torch.nn import functional
 from training_workers import SERVER, exit_codes, make_spec
 
 from attnctl.jobs.runtime.group import Group
-from attnctl.jobs.tasks import Arithmetic
 from attnctl.jobs.tasks.classify import Classify
+from attnctl.jobs.tasks.task import Arithmetic
 from attnctl.jobs.training import checkpoint, pace
 from attnctl.jobs.training.evaluation import evaluate
 from attnctl.jobs.training.events import EventLog

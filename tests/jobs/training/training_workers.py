@@ -1,7 +1,7 @@
 """Real submissions on disk and real worker processes for them.
 
-The processes run `attnctl.jobs.worker.main` and are forked from a server that has imported torch once: starting python and
-torch anew for each of them would be most of these tests' time.
+The processes run `attnctl.jobs.worker.main` and are forked from a server that has imported torch once: starting python
+and torch anew for each of them would be most of these tests' time.
 """
 
 from __future__ import annotations

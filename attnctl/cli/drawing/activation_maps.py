@@ -1,0 +1,142 @@
+"""The activation maps of networks, layer by layer, and the figure they make."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from attnctl import datasets
+from attnctl.cli.drawing import trained_networks
+from attnctl.values import SpecError
+
+if TYPE_CHECKING:
+    from attnctl.jobs.inspect.cam import Activation, Target
+    from attnctl.jobs.inspect.load import Trained
+    from attnctl.jobs.inspect.pictures import Picture
+    from attnctl.reports.figures.data import ImageGrid
+    from attnctl.settings.config import Config
+
+
+Method = Literal["gradcam", "hirescam"]
+
+
+MOST_COLUMNS = 12
+
+
+MOST_ROWS = 40
+
+
+@dataclass(frozen=True)
+class Column:
+    """One network at one layer. activations, pictures: one for each image."""
+
+    network: Trained
+    layer: str
+    title: str
+    pictures: Sequence[Picture]
+    activations: Sequence[Activation]
+
+
+def compute(
+    config: Config,
+    networks: Sequence[Trained],
+    layers: Sequence[str],
+    images: Sequence[Any],
+    count: int,
+    target: Target,
+    method: Method,
+    names: Sequence[str] | None = None,
+) -> list[Column]:
+    """The maps of each network at each layer.
+
+    images: files and folders; none are the first of the test set. names: of the networks, unless what tells them apart.
+    """
+    from attnctl.jobs.inspect import cam as maps
+    from attnctl.jobs.inspect import layers as known
+    from attnctl.jobs.inspect import pictures
+
+    if len(networks) * max(1, len(layers)) > MOST_COLUMNS:
+        raise SpecError(
+            f"{len(networks)} runs at {len(layers)} layers are more columns than {MOST_COLUMNS}; name fewer"
+        )
+    files = pictures.find_files(images, count)
+    if len(files) > MOST_ROWS:
+        raise SpecError(f"these are {len(files)} images, and a figure has room for {MOST_ROWS}; name fewer")
+    if not files:
+        trained_networks.one_dataset(networks, "; give --images")
+    # every name is tried before anything is computed
+    places = [
+        (network, known.resolve(network, name)) for network in networks for name in layers or [known.last(network)]
+    ]
+    titles = _titles(networks, names or trained_networks.names(networks), places)
+    columns = []
+    for (network, path), words in zip(places, titles, strict=True):
+        shown = (
+            pictures.of_files(files, network.spec) if files else trained_networks.of_test_set(config, network, count)
+        )
+        columns.append(Column(network, path, words, shown, maps.activations(network, shown, path, target, method)))
+    return columns
+
+
+def grid(columns: Sequence[Column], title: str = "") -> ImageGrid:
+    """The images at the left, then the maps."""
+    from attnctl.reports.figures.data import ImageGrid, Tile
+
+    first = columns[0]
+    tiles = []
+    for number, picture in enumerate(first.pictures):
+        row = [Tile(picture.shown())]
+        for column in columns:
+            found = column.activations[number]
+            caption = f"{_class_name(column.network, found.target)} ({found.probability:.2f})"
+            row.append(Tile(column.pictures[number].shown(), found.heat, caption))
+        tiles.append(tuple(row))
+    return ImageGrid(
+        title=title,
+        columns=("image", *(column.title for column in columns)),
+        rows=tuple(picture.name if picture.label is None else f"class {picture.label}" for picture in first.pictures),
+        tiles=tuple(tiles),
+    )
+
+
+def values(columns: Sequence[Column], method: str) -> dict[str, Any]:
+    """The numbers behind the maps, as JSON values."""
+    return {
+        "method": method,
+        "maps": [
+            {
+                "run": column.network.run,
+                "layer": column.layer,
+                "image": picture.name,
+                "label": picture.label,
+                "target": found.target,
+                "probability": found.probability,
+                "heat": found.heat.astype(float).round(4).tolist(),
+            }
+            for column in columns
+            for picture, found in zip(column.pictures, column.activations, strict=True)
+        ],
+    }
+
+
+def default_method(networks: Sequence[Trained]) -> Method:
+    """Of a box or a pixel it is said where in the image it is: a mean of gradients over the map would forget it."""
+    return "hirescam" if any(network.spec.model for network in networks) else "gradcam"
+
+
+def _class_name(network: Trained, number: int) -> str:
+    """What the data set calls a class, else its number."""
+    names = datasets.describe(network.spec.dataset).names
+    return names[number] if names else str(number)
+
+
+def _titles(networks: Sequence[Trained], given: Sequence[str], places: Sequence[tuple[Trained, str]]) -> list[str]:
+    """The run's name where there are several, and the layer where it is not the same everywhere."""
+    names = dict(zip((network.run for network in networks), given, strict=True))
+    layers = {path for _, path in places}
+    alone = len(networks) == 1
+    return [
+        path if alone and len(layers) > 1 else names[network.run] + (f", {path}" if len(layers) > 1 else "")
+        for network, path in places
+    ]

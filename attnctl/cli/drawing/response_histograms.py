@@ -1,0 +1,110 @@
+"""The responses of layers, or of the attention in them, by class, and the figure they make."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from attnctl.cli.drawing import trained_networks
+from attnctl.values import SpecError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from attnctl.jobs.inspect.load import Trained
+    from attnctl.reports.figures.data import Histograms
+    from attnctl.settings.config import Config
+
+    Values = Mapping[str, list[npt.NDArray[np.float32]]]
+    """Class -> the values of each of its images."""
+
+
+Of = Literal["responses", "attention"]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One network at one layer. path: of the part that was seen there."""
+
+    network: Trained
+    layer: str
+    path: str
+    values: Values
+
+
+def compute(
+    config: Config, networks: Sequence[Trained], layers: Sequence[str], classes: Sequence[int], count: int, of: Of
+) -> list[Seen]:
+    """The values at each layer of each network, layer by layer. Raises SpecError."""
+    from attnctl.jobs.inspect import responses
+
+    trained_networks.one_dataset(networks)
+    places = {network.run: _places(network, layers, of) for network in networks}
+    if len({tuple(layer for layer, _ in found) for found in places.values()}) > 1:
+        raise SpecError("these networks have other layers; name with --layer what they have in common")
+    found: dict[tuple[int, str], Seen] = {}
+    for network in networks:
+        pictures = trained_networks.of_test_set(config, network, count, classes)
+        compute_values = responses.of_layers if of == "responses" else responses.of_attention
+        values = compute_values(network, pictures, [path for _, path in places[network.run]])
+        for number, (layer, path) in enumerate(places[network.run]):
+            by_class: dict[str, list[Any]] = {f"class {number}": [] for number in classes}
+            for picture, one in zip(pictures, values[path], strict=True):
+                by_class[f"class {picture.label}"].append(one)
+            found[number, network.run] = Seen(network, layer, path, by_class)
+    order = {network.run: number for number, network in enumerate(networks)}
+    return [found[key] for key in sorted(found, key=lambda key: (key[0], order[key[1]]))]
+
+
+def panels(networks: Sequence[Trained], given: Sequence[str], seen: Sequence[Seen], of: Of) -> Histograms:
+    """A panel for each layer and network, in bins over its own range. given: the networks' names."""
+    from attnctl.reports.figures import binned
+    from attnctl.reports.figures.data import Histograms, Panel
+
+    names = dict(zip((network.run for network in networks), given, strict=True))
+    pooled = of == "attention"
+    made = []
+    for item in seen:
+        edges = binned.edges([one for images in item.values.values() for one in images])
+        found = binned.distributions(item.values, edges, pooled=pooled)
+        made.append(Panel(row=item.layer, column=names[item.network.run], edges=edges, distributions=found))
+    axis = "weight or gain of the attention" if pooled else "response"
+    return Histograms(x=axis, log=not pooled, columns=len(networks), panels=tuple(made))
+
+
+def values(seen: Sequence[Seen], made: Histograms) -> dict[str, Any]:
+    """What is drawn, with the run and the part of each panel, and each channel's mean over the images of a class."""
+    import numpy as np
+
+    from attnctl.reports.figures import save
+
+    document = save.to_json(made)
+    for item, panel in zip(seen, document["panels"], strict=True):
+        panel |= {"run": item.network.run, "path": item.path}
+        for distribution, images in zip(panel["distributions"], item.values.values(), strict=True):
+            array = np.array(images, dtype=np.float64)
+            if array.shape[1] <= _MOST_MEANS:
+                kept = np.isfinite(array)
+                sums, counts = np.where(kept, array, 0).sum(0), kept.sum(0)
+                distribution["means"] = [
+                    total / n if n else None for total, n in zip(sums.tolist(), counts.tolist(), strict=True)
+                ]
+    return document
+
+
+_MOST_MEANS = 4096
+"""Channels or components; a whole map's values have no means worth telling."""
+
+
+def _places(network: Trained, layers: Sequence[str], of: Of) -> list[tuple[str, str]]:
+    """(layer as it is named, path of the part that is seen there)."""
+    from attnctl.jobs.inspect import layers as known
+    from attnctl.jobs.inspect import responses
+
+    if of == "responses":
+        return [(name, known.resolve(network, name)) for name in layers or known.ends(network)]
+    if not layers:
+        return [(path.replace(".part.", "."), path) for path in responses.modules(network)]
+    return [(name, responses.module_at(network, name)) for name in layers]

@@ -1,0 +1,57 @@
+"""A network to count, named as a command names it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from attnctl import attention, backbones, datasets, models
+from attnctl.spec import NO_MODULE
+from attnctl.values import Scalar
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """A network to count: names as they are typed, `none` for the plain backbone; hyperparameters resolved, sorted.
+
+    model: what stands around the backbone. size: pixels of the square image. A cell without a backbone is the module
+    alone, at `channels`; size is its map's.
+    """
+
+    module: str = NO_MODULE
+    hyperparameters: tuple[tuple[str, Scalar], ...] = ()
+    model: str = ""
+    backbone: str = ""
+    placement: str = ""
+    classes: int = 0
+    size: int
+    channels: int = 3
+
+    @property
+    def plain(self) -> Cell:
+        """The backbone without attention."""
+        return replace(self, module=NO_MODULE, hyperparameters=(), placement="")
+
+
+def cell(
+    module: str,
+    hyperparameters: dict[str, Scalar],
+    backbone: str,
+    placement: str,
+    dataset: str,
+    size: int | None = None,
+    model: str = "",
+) -> Cell:
+    """The network of a module in a backbone for a data set; raises SpecError.
+
+    size: pixels, if not the model's own, or without one the data set's.
+    """
+    data = datasets.describe(dataset)
+    backbones.describe(backbone)
+    models.check_fit(model, backbone, dataset)
+    size = size or (models.describe(model).input if model else data.height)
+    made = Cell(model=model, backbone=backbone, classes=data.classes, size=size, channels=data.channels)
+    if module == NO_MODULE:
+        return made
+    models.placement(model, backbone, placement)
+    values = attention.describe(module).resolve(hyperparameters)
+    return replace(made, module=module, hyperparameters=tuple(sorted(values.items())), placement=placement)
