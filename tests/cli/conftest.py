@@ -6,9 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from cli_run import Result, Run, without_slurm
 
 from attnctl.cli import main
+from tests.cli.cli_run import Result, Run, without_slurm
 
 
 @pytest.fixture

@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_run import Run, listing
-from exchange_cases import NOW, contents, spec, write_attempt, write_sweep
 
 from attnctl import sources
 from attnctl.files import write_atomic
@@ -23,6 +21,8 @@ from attnctl.papers.runs import Overrides, cells_of
 from attnctl.reports.exchange import rerun_commands
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Sweep
+from tests.cli.cli_run import Run, listing
+from tests.cli.exchange_cases import NOW, contents, spec, write_attempt, write_sweep
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from cli_run import Run
 
 from attnctl import backbones
+from tests.cli.cli_run import Run
 
 
 def test_named_backbones_tell_where_their_placements_are(attnctl: Run, folder: Path) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_cases import Option, commands, flags, options
-from cli_run import Run, assert_refused, listing, without_slurm, workspace_with_a_run
+
+from tests.cli.cli_cases import Option, commands, flags, options
+from tests.cli.cli_run import Run, assert_refused, listing, without_slurm, workspace_with_a_run
 
 HOSTILE = ("; touch made", "$(touch made)", "../made", "a\nb", "\x1b[31mred", "é")
 LONG = "x" * 20_000

@@ -10,12 +10,12 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from cli_run import Run, listing
 
 from attnctl import __version__, attention, backbones, datasets, recipes
 from attnctl.cli import completion, context, errors, output, without_globals
 from attnctl.settings.config import TEMPLATE
 from attnctl.workspace.records import RecordError
+from tests.cli.cli_run import Run, listing
 
 
 def test_version_and_help(attnctl: Run, folder: Path) -> None:

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from cli_run import Run
 from test_lazy import imported
 
 from attnctl.papers import audit
+from tests.cli.cli_run import Run
 
 
 @pytest.fixture(autouse=True)

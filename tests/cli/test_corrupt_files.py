@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_run import Result, Run
-from past_runs import Past, left
 
 from attnctl.files import write_atomic
 from attnctl.spec import RunSpec
 from attnctl.workspace.records import Cancel, Notice
+from tests.cli.cli_run import Result, Run
+from tests.cli.past_runs import Past, left
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ import dataclasses
 import json
 
 import pytest
-from cli_run import listing
 from PIL import Image
 
 from attnctl import datasets
 from attnctl.cli.commands import data
+from tests.cli.cli_run import listing
 
 
 def test_a_download_that_fails_is_one_line_and_leaves_nothing(attnctl, folder, monkeypatch):

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli_run import Run, listing
-from exchange_cases import NOW, events, spec, wandb_records, write_attempt
 
 from attnctl.cli.commands import export as command
 from attnctl.db import open_index
 from attnctl.workspace.layout import Workspace
+from tests.cli.cli_run import Run, listing
+from tests.cli.exchange_cases import NOW, events, spec, wandb_records, write_attempt
 
 Values = dict[tuple[str, int, str], float]
 

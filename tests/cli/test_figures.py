@@ -11,12 +11,12 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from cli_run import Result, Run, without_slurm
 from PIL import Image
 
 from attnctl.cli import main
 from attnctl.cli.drawing import trained_networks
 from attnctl.grid import Axes, expand
+from tests.cli.cli_run import Result, Run, without_slurm
 
 TINY = ("--epochs", "1", "--input-size", "8", "--batch", "256", "--norm-batch", "256", "--run-on", "here")
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cli_run import Result, Run, without_slurm, workspace_with_a_run
+
+from tests.cli.cli_run import Result, Run, without_slurm, workspace_with_a_run
 
 MOUNT, UNMOUNT = shutil.which("mount"), shutil.which("umount")
 

@@ -11,14 +11,14 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from cli_run import Run, listing
-from past_runs import Past, left
 
 from attnctl.files import write_atomic
 from attnctl.jobs.notify import after_run
 from attnctl.jobs.training import checkpoint
 from attnctl.spec import RunSpec
 from attnctl.workspace import checkpoints
+from tests.cli.cli_run import Run, listing
+from tests.cli.past_runs import Past, left
 
 
 @pytest.fixture

@@ -7,9 +7,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from cli_run import Run, assert_refused, listing, without_slurm, workspace_with_a_run
-from own_module import MODULE
-from past_runs import Past, left
 
 from attnctl.files import write_atomic
 from attnctl.jobs.submission import guard
@@ -18,6 +15,9 @@ from attnctl.settings.config import Config
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Request, Resources, Submission, Sweep
+from tests.cli.cli_run import Run, assert_refused, listing, without_slurm, workspace_with_a_run
+from tests.cli.own_module import MODULE
+from tests.cli.past_runs import Past, left
 
 NAMES = {
     "spaces": "a  b ",

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from cli_run import Run, listing
 
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Imported, RecordError
+from tests.cli.cli_run import Run, listing
 
 
 @pytest.fixture

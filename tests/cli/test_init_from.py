@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from cli_run import Run, listing
 
 from attnctl import backbones
 from attnctl.papers.runs import Overrides
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import read_events
+from tests.cli.cli_run import Run, listing
 
 SMALL = ["--epochs", "1", "--batch", "256", "--norm-batch", "64", "--input-size", "8"]
 

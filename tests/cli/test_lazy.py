@@ -10,10 +10,10 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from cli_run import workspace_with_a_run
 
 from attnctl.cli import main
 from attnctl.cli.registry import COMMANDS
+from tests.cli.cli_run import workspace_with_a_run
 
 _PROBE = """
 import json, sys

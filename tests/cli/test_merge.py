@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_run import Run, listing
-from exchange_cases import NOW, contents, events, spec, write_attempt, write_sweep
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +20,8 @@ from attnctl.files import write_atomic
 from attnctl.lifecycle.run_history import Histories
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Exit, Speed, Submission, Sweep
+from tests.cli.cli_run import Run, listing
+from tests.cli.exchange_cases import NOW, contents, events, spec, write_attempt, write_sweep
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_run import Run, listing
 
 from attnctl import grid
 from attnctl.grid import Axes
@@ -20,6 +19,7 @@ from attnctl.jobs.submission.submit import submit
 from attnctl.networks import probe
 from attnctl.settings.config import find
 from attnctl.workspace.records import Resources
+from tests.cli.cli_run import Run, listing
 
 TINY = ("--epochs", "1", "--input-size", "8", "--batch", "256", "--norm-batch", "256")
 OVERRIDES = {"epochs": ("1",), "input_size": ("8",), "batch": ("256",), "norm_batch": ("256",)}

@@ -7,10 +7,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from cli_run import Run, listing
 from test_lazy import imported
 
 from attnctl import papers
+from tests.cli.cli_run import Run, listing
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from cli_run import Run, listing
-
 from attnctl import papers
+from tests.cli.cli_run import Run, listing
 
 
 def test_all_tables_and_figures_are_listed_where_there_is_no_workspace(folder: Path, attnctl: Run) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from cli_run import Run, listing
 from PIL import Image
 
 from attnctl.files import write_atomic
@@ -17,6 +16,7 @@ from attnctl.grid import Axes, expand
 from attnctl.jobs.training import checkpoint
 from attnctl.jobs.training.session import build
 from attnctl.workspace.layout import Workspace
+from tests.cli.cli_run import Run, listing
 
 MODELS = {
     "ssdlite320": ("mobilenet_v2", "digits-det"),

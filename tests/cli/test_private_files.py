@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cli_run import Run
-from own_module import MODULE
 
 from attnctl.grid import Axes, expand
 from attnctl.jobs.submission import code_snapshot, guard
@@ -18,6 +16,8 @@ from attnctl.jobs.submission.submit import submit
 from attnctl.settings import config as settings
 from attnctl.workspace.records import Resources
 from attnctl.workspace.submissions import change
+from tests.cli.cli_run import Run
+from tests.cli.own_module import MODULE
 
 
 @pytest.fixture(autouse=True)

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_run import Result, Run, listing
-from past_runs import Past, left
 
 from attnctl.cli.resuming.resources import Given, shape
 from attnctl.lifecycle.resume_policy import Action, Decision
 from attnctl.workspace.records import Request, read_events
+from tests.cli.cli_run import Result, Run, listing
+from tests.cli.past_runs import Past, left
 
 GATE = '''
 import os

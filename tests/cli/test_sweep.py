@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_run import Run, listing, workspace_with_a_run
 
 from attnctl import grid
 from attnctl.cli import sweep_records
@@ -26,6 +25,7 @@ from attnctl.settings.config import find
 from attnctl.values import SpecError, split_list
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Exit
+from tests.cli.cli_run import Run, listing, workspace_with_a_run
 
 SMALL = ("--epochs", "1", "--batch", "256", "--norm-batch", "128", "--run-on", "here")
 

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-from cli_run import Run, assert_refused, listing
 
 from attnctl import papers
 from attnctl.cli import sweep_records
@@ -17,6 +16,7 @@ from attnctl.papers.runs import Overrides
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Sweep
+from tests.cli.cli_run import Run, assert_refused, listing
 
 SMALL = ("--dataset", "digits", "--epochs", "1", "--batch", "256", "--norm-batch", "128", "--run-on", "here")
 TINY = (*SMALL, "--backbone", "resnet20", "--placement", "block")

@@ -6,14 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
-from cli_run import Run, listing
-from past_runs import Past, left
 
 from attnctl.files import write_atomic
 from attnctl.jobs.slurm.accounting import read
 from attnctl.lifecycle.attempts import nodes, read_log
 from attnctl.workspace.layout import Incarnation
 from attnctl.workspace.records import Cancel, Resources
+from tests.cli.cli_run import Run, listing
+from tests.cli.past_runs import Past, left
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import time
 from dataclasses import replace
 
 import pytest
-import written
 
 import attnctl
 from attnctl.db import PaperSweep, open_index
@@ -16,6 +15,7 @@ from attnctl.lifecycle.state import State
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Placed, Submission, Sweep
+from tests.db import written
 
 
 @pytest.fixture

@@ -3,13 +3,13 @@
 import json
 
 import pytest
-import written
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from attnctl.db import open_index, rebuild
 from attnctl.lifecycle.state import State
 from attnctl.workspace.layout import Workspace
+from tests.db import written
 
 RUN = written.specs()[0]
 

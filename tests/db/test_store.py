@@ -7,13 +7,13 @@ import subprocess
 import sys
 
 import pytest
-import written
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from attnctl.db import open_index, schema
 from attnctl.db.location import file_system, location, of_mount
 from attnctl.db.store import VERSION, StoreError, open_store
 from attnctl.workspace.layout import Workspace
+from tests.db import written
 
 GOLDEN = "14b9bb72ebc4085b"
 

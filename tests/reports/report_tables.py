@@ -3,12 +3,12 @@
 from functools import cache
 
 from hypothesis import strategies as st
-from report_rows import of_specs
 
 from attnctl import papers
 from attnctl.papers.runs import Overrides, cells_of
 from attnctl.reports.published import build
 from attnctl.reports.table import Cell, Column, Footnote, Group, Row, Table
+from tests.reports.report_rows import of_specs
 
 HOSTILE = (
     r"a&b%c_d$e#f{g}~h^i\j<script>alert(1)</script>|k`l*m*[n](o):+1:@p"

@@ -6,12 +6,12 @@ import statistics
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from report_rows import rows
 
 from attnctl.reports import comparison
 from attnctl.reports.selection import Options
 from attnctl.reports.table import Cell
 from attnctl.workspace.records import Imported
+from tests.reports.report_rows import rows
 
 
 def cell(table, header, column="top1"):

@@ -3,14 +3,14 @@
 import dataclasses
 
 import pytest
-from report_rows import rows as made_rows
-from report_workspace import cells, families, specs, train
-from report_workspace import table as named
 
 from attnctl.db import open_index
 from attnctl.reports import comparison, published
 from attnctl.reports.table import all_rows
 from attnctl.workspace.layout import Workspace
+from tests.reports.report_rows import rows as made_rows
+from tests.reports.report_workspace import cells, families, specs, train
+from tests.reports.report_workspace import table as named
 
 EAN2 = named("ean:2")
 NAMES = ("ResNet50", "ResNet50+SE", "ResNet50+SA")

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from hypothesis import given
-from report_tables import comparison, of_papers, published, tables
 
 from attnctl.reports.page_blocks import parted
 from attnctl.reports.table import spans
+from tests.reports.report_tables import comparison, of_papers, published, tables
 
 
 @given(tables())

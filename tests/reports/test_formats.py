@@ -1,11 +1,11 @@
 """The registry of formats."""
 
 import pytest
-from report_tables import comparison
 
 from attnctl.reports import formats, latex, macros
 from attnctl.reports.table import Origin, Plot
 from attnctl.values import SpecError
+from tests.reports.report_tables import comparison
 
 
 def test_the_format_follows_the_ending(tmp_path):

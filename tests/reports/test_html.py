@@ -6,11 +6,11 @@ import subprocess
 from html.parser import HTMLParser
 
 import pytest
-from report_programs import program
-from report_tables import HOSTILE, comparison, hostile, of_papers, published
 
 from attnctl.reports import html
 from attnctl.reports.table import Cell, Column, Group, Origin, Plot, Row, Table, all_rows, one_line, texts
+from tests.reports.report_programs import program
+from tests.reports.report_tables import HOSTILE, comparison, hostile, of_papers, published
 
 ORIGINS = [
     Origin(run="0a1b", facts=(("backbone", "resnet50"), ("device", "NVIDIA H200"))),

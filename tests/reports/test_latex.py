@@ -7,11 +7,11 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from report_programs import program
-from report_tables import comparison, hostile, of_papers, published, tables
 
 from attnctl.reports import latex, macros, tex
 from attnctl.reports.table import Cell, Column, Group, Row, Table
+from tests.reports.report_programs import program
+from tests.reports.report_tables import comparison, hostile, of_papers, published, tables
 
 SIUNITX = {"siunitx 3": r"\usepackage{siunitx}", "siunitx 2": r"\usepackage{siunitx}[=v2]"}
 

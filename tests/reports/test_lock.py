@@ -3,13 +3,13 @@
 import json
 
 import pytest
-from report_workspace import cells, families, line, specs, train
-from report_workspace import table as named
 
 from attnctl.db import open_index, rebuild
 from attnctl.reports import lock, published
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
+from tests.reports.report_workspace import cells, families, line, specs, train
+from tests.reports.report_workspace import table as named
 
 EAN2 = named("ean:2")
 REQUEST = {"--table": "ean:2", "--columns": "top1"}

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
-from report_tables import comparison, hostile, of_papers, published
 
 from attnctl.reports import markdown
 from attnctl.reports.table import all_rows, one_line, texts
+from tests.reports.report_tables import comparison, hostile, of_papers, published
 
 PARSER = MarkdownIt("gfm-like", {"linkify": False})
 

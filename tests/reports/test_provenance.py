@@ -4,12 +4,12 @@ import json
 import re
 
 import pytest
-from report_workspace import NOW, cells, families, specs, train
-from report_workspace import table as named
 
 from attnctl.reports import provenance, published
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
+from tests.reports.report_workspace import NOW, cells, families, specs, train
+from tests.reports.report_workspace import table as named
 
 EAN2 = named("ean:2")
 

@@ -5,8 +5,6 @@ import json
 import statistics
 
 import pytest
-from report_workspace import cells, families, footnotes, line, request, specs, train
-from report_workspace import table as named
 
 from attnctl import papers
 from attnctl.reports import published
@@ -15,6 +13,8 @@ from attnctl.reports.table import Table, all_rows
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Imported, Speed
+from tests.reports.report_workspace import cells, families, footnotes, line, request, specs, train
+from tests.reports.report_workspace import table as named
 
 TABLES = [table for name in papers.names() for table in papers.load(name).tables.values()]
 EAN2 = named("ean:2")

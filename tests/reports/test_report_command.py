@@ -4,8 +4,6 @@ import json
 import shlex
 
 import pytest
-from report_workspace import cells, specs, sweep, train
-from report_workspace import table as named
 
 from attnctl.cli import main
 from attnctl.cli.commands.report import FORMATS
@@ -15,6 +13,8 @@ from attnctl.papers.runs import Overrides
 from attnctl.reports import formats
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Sweep
+from tests.reports.report_workspace import cells, specs, sweep, train
+from tests.reports.report_workspace import table as named
 
 
 @pytest.fixture

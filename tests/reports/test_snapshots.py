@@ -8,11 +8,11 @@ import os
 from pathlib import Path
 
 import pytest
-from report_tables import comparison, hostile, published
 from rich.console import Console
 
 from attnctl.reports import formats, terminal
 from attnctl.reports.table import Origin, Plot
+from tests.reports.report_tables import comparison, hostile, published
 
 SNAPSHOTS = Path(__file__).with_name("snapshots")
 TABLES = {"comparison": comparison, "published": published, "hostile": hostile}

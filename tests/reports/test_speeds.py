@@ -2,13 +2,12 @@
 
 import dataclasses
 
-from report_rows import rows
-
 from attnctl.files import write_atomic
 from attnctl.reports import comparison
 from attnctl.reports.speeds import of_runs
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Speed
+from tests.reports.report_rows import rows
 
 PLAIN = Speed(
     at=1.0,

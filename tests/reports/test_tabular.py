@@ -6,11 +6,11 @@ import json
 
 import pytest
 from hypothesis import given
-from report_tables import HOSTILE, comparison, hostile, of_papers, published, tables
 
 from attnctl.reports import tabular
 from attnctl.reports.table import Table
 from attnctl.values import SpecError
+from tests.reports.report_tables import HOSTILE, comparison, hostile, of_papers, published, tables
 
 
 @given(tables())

@@ -1,7 +1,6 @@
 """Runs of detection and segmentation in the index, the comparison and what goes out: their model and their metrics."""
 
 import pytest
-from report_workspace import NOW, footnotes, line, train
 
 from attnctl.db import open_index
 from attnctl.grid import Axes, expand
@@ -10,6 +9,7 @@ from attnctl.reports.exchange import rerun_commands, results
 from attnctl.reports.selection import Options
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Imported, Speed
+from tests.reports.report_workspace import NOW, footnotes, line, train
 
 
 def specs_of(model, backbone, dataset, modules=("none", "se"), seeds=("0", "1")):

@@ -6,12 +6,12 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from report_tables import comparison, hostile, of_papers, published, tables
 from rich.cells import cell_len
 from rich.console import Console
 
 from attnctl.reports import terminal
 from attnctl.reports.table import all_rows
+from tests.reports.report_tables import comparison, hostile, of_papers, published, tables
 
 
 def shown(table, width):

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from real_cluster import Cluster
 
 from attnctl.grid import Axes, expand
 from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
 from attnctl.workspace import submissions
 from attnctl.workspace.layout import Workspace
+from tests.slurm.real_cluster import Cluster
 
 ENVIRONMENT = Path(__file__).parents[2] / ".slurm" / "env.sh"
 SMALL = {"epochs": ("1",), "batch": ("128",), "norm_batch": ("32",)}

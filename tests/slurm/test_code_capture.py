@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from real_cluster import Cluster, slurm
 
 import attnctl
+from tests.slurm.real_cluster import Cluster, slurm
 
 pytestmark = pytest.mark.slurm
 

@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable
 
 import pytest
-from real_cluster import Cluster
 
 from attnctl.cli import main
 from attnctl.workspace.records import Submission
+from tests.slurm.real_cluster import Cluster
 
 SMALL = ["--epochs", "1", "--batch", "128", "--norm-batch", "32", "--input-size", "8"]
 CPUS = ["--gpus-per-node", "0", "--time", "5"]

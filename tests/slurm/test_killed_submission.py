@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from kill_points import KILLED, run_killed
-from real_cluster import slurm
 
 from attnctl.cli import main
 from attnctl.files import write_atomic
@@ -24,6 +22,8 @@ from attnctl.settings.config import Config, SlurmOptions
 from attnctl.workspace import submissions
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Exit, Request, Resources, Submission
+from tests.slurm.kill_points import KILLED, run_killed
+from tests.slurm.real_cluster import slurm
 
 pytestmark = pytest.mark.slurm
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import psutil
 import pytest
-from real_cluster import PATIENCE, Cluster, slurm, wait
 
 from attnctl.cli import main
 from attnctl.workspace.records import Submission, read_events
+from tests.slurm.real_cluster import PATIENCE, Cluster, slurm, wait
 
 pytestmark = pytest.mark.slurm
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from real_cluster import Cluster, slurm
 
 from attnctl.files import write_atomic
 from attnctl.jobs.slurm import adopt, observe
@@ -27,6 +26,7 @@ from attnctl.settings.config import SlurmOptions
 from attnctl.spec import RunSpec
 from attnctl.workspace import submissions
 from attnctl.workspace.records import Placed, Resources, Submission
+from tests.slurm.real_cluster import Cluster, slurm
 
 pytestmark = pytest.mark.slurm
 Specs = Callable[..., list[RunSpec]]

@@ -8,7 +8,6 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
-from real_cluster import Cluster, wait
 
 from attnctl.jobs.doctor import compute_node
 from attnctl.jobs.slurm.cancel import cancel
@@ -17,6 +16,7 @@ from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
 from attnctl.workspace.layout import Incarnation, Workspace
 from attnctl.workspace.records import Resources, read_events
+from tests.slurm.real_cluster import Cluster, wait
 
 pytestmark = pytest.mark.slurm
 Specs = Callable[..., list[RunSpec]]

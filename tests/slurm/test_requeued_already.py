@@ -1,11 +1,11 @@
 """A job that asks to be started again when SLURM has put it back into the queue already, since a node of it failed."""
 
 import pytest
-from real_cluster import Cluster
 from test_real_training import Specs
 
 from attnctl.jobs import requeue
 from attnctl.jobs.runtime.rank import Place
+from tests.slurm.real_cluster import Cluster
 
 pytestmark = pytest.mark.slurm
 

@@ -4,9 +4,10 @@ import signal
 from pathlib import Path
 
 import pytest
-from real_cluster import Cluster
 from test_real_submission import failing
 from test_real_training import LONG, Specs, ranks, started
+
+from tests.slurm.real_cluster import Cluster
 
 pytestmark = pytest.mark.slurm
 

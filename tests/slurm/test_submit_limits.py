@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from real_cluster import Cluster, slurm
 
 from attnctl.cli import main
 from attnctl.jobs.submission.submit import SubmitError, Submitted, submit
@@ -19,6 +18,7 @@ from attnctl.settings.config import SlurmOptions
 from attnctl.spec import RunSpec
 from attnctl.workspace import submissions
 from attnctl.workspace.records import Resources
+from tests.slurm.real_cluster import Cluster, slurm
 
 pytestmark = pytest.mark.slurm
 Specs = Callable[..., list[RunSpec]]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness import Size, Sweep, end_jobs
+from tests.storm.harness import Size, Sweep, end_jobs
 
 SHORT = Size(single=7, four=1, parallel=4, pace=0.5)
 LONG = Size(single=30, four=10, epochs=6, parallel=6, pace=1.0, disk="1g")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from harness import PATIENCE
+from tests.storm.harness import PATIENCE
 
 BUSY = "timed out|Unable to contact"
 

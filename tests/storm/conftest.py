@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from calm_weather import SHORT, calm_sweep
-from harness import Sweep
+
+from tests.storm.calm_weather import SHORT, calm_sweep
+from tests.storm.harness import Sweep
 
 ENVIRONMENT = Path(__file__).parents[2] / ".slurm" / "env.sh"
 

@@ -14,10 +14,10 @@ from collections.abc import Callable
 from functools import partial
 
 import psutil
-from cluster import controller, daemon, node_up, slurm, start_slurmctld, start_slurmd, throttle, until
-from harness import MINUTES, Live, Storm
 
 from attnctl.workspace.checkpoints import stored
+from tests.storm.cluster import controller, daemon, node_up, slurm, start_slurmctld, start_slurmd, throttle, until
+from tests.storm.harness import MINUTES, Live, Storm
 
 Met = tuple[list[str], str] | None
 FILLER = "filler"

@@ -235,7 +235,7 @@ class Storm(Sweep):
 
     def rage(self, kinds: Sequence[str], seed: int, hits: list[Hit], patience: float = PATIENCE) -> None:
         """Submit, send faults of these kinds in a seeded order at seeded moments, and settle. hits: told the faults."""
-        from faults import FAULTS
+        from tests.storm.faults import FAULTS
 
         self.rng = random.Random(seed)
         order = list(kinds)

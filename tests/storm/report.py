@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from cluster import until
-from harness import Hit, Sweep, queued
 
 from attnctl.workspace.checkpoints import stored
 from attnctl.workspace.records import Event, read_events
+from tests.storm.cluster import until
+from tests.storm.harness import Hit, Sweep, queued
 
 Token = tuple[int, int]
 MOST = 1.3

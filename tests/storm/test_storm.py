@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from calm_weather import LONG, SHORT, calm_sweep
-from faults import FAULTS, restore
-from harness import PATIENCE, Hit, Size, Storm, StormError, Sweep, end_jobs, small_disk
-from report import Report, judge
+
+from tests.storm.calm_weather import LONG, SHORT, calm_sweep
+from tests.storm.faults import FAULTS, restore
+from tests.storm.harness import PATIENCE, Hit, Size, Storm, StormError, Sweep, end_jobs, small_disk
+from tests.storm.report import Report, judge
 
 LENGTHY = {"killed reserving", "killed after sbatch", "time limit"}
 SHORT_KINDS = [kind for kind in FAULTS if kind not in LENGTHY]

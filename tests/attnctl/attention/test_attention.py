@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from attention_cases import CASES, SMALL, label, randomised
 
 from attnctl import attention
 from attnctl.values import SpecError
+from tests.attnctl.attention.attention_cases import CASES, SMALL, label, randomised
 
 cases = pytest.mark.parametrize(("name", "hyperparameters"), CASES, ids=label)
 NEEDS = {"ean": (8, "G"), "sa": (16, "G"), "sge": (64, "G"), "gn": (32, "num_groups"), "fca": (16, "frequencies")}

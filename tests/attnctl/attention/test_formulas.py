@@ -4,8 +4,9 @@ from math import cos, log2, pi, sqrt
 
 import pytest
 import torch
-from attention_cases import CASES, label, randomised
 from torch.nn import functional
+
+from tests.attnctl.attention.attention_cases import CASES, label, randomised
 
 CHANNELS, HEIGHT, WIDTH = 16, 5, 6
 EPS = 1e-5

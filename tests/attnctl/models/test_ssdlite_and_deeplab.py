@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from rectangles import SIZE, fit, scenes, small_body, target
 from torch.nn import functional
 from torchvision.ops import box_iou
 
@@ -10,6 +9,7 @@ from attnctl import backbones
 from attnctl.models import deeplabv3, ssdlite320
 from attnctl.networks import surgery
 from attnctl.values import SpecError
+from tests.attnctl.models.rectangles import SIZE, fit, scenes, small_body, target
 
 
 def ssdlite(backbone, **options):

@@ -4,12 +4,12 @@ import copy
 
 import pytest
 import torch
-from rectangles import PLACES, SIZE, TWO_STAGES, fit, narrow, scenes, small_body, target
 from torchvision.models.detection import FasterRCNN, fasterrcnn_resnet50_fpn
 
 from attnctl import backbones
 from attnctl.models import cascade, fasterrcnn, pyramid, semantic
 from attnctl.networks import surgery
+from tests.attnctl.models.rectangles import PLACES, SIZE, TWO_STAGES, fit, narrow, scenes, small_body, target
 
 
 @pytest.fixture(scope="module", params=["fasterrcnn", "maskrcnn_an", "cascade_maskrcnn", "htc"])

@@ -6,13 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
-from a_paper import PAPER
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attnctl.papers.check import check
 from attnctl.papers.read import read
 from attnctl.values import SpecError
+from tests.attnctl.papers.a_paper import PAPER
 
 # what is replaced, by what, where: a text of the line, or its number; what is said
 MISTAKES = [

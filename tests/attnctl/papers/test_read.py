@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from a_paper import PAPER
 
 from attnctl import papers
 from attnctl.papers.check import check
 from attnctl.papers.model import Column
 from attnctl.papers.read import read
 from attnctl.values import SpecError
+from tests.attnctl.papers.a_paper import PAPER
 
 
 def test_what_a_row_does_not_say_is_said_by_its_group_or_its_table() -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from published import jpeg
 
 from attnctl.datasets import describe
+from tests.jobs.data.published import jpeg
 
 Row = tuple[str, tuple[float, float, float, float]]
 

@@ -5,12 +5,12 @@ import hashlib
 import zipfile
 
 import pytest
-from published import write_tar
 
 from attnctl.datasets import Archive, DataFile, describe
 from attnctl.jobs.data.archive import unpack
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.fetch import fetch
+from tests.jobs.data.published import write_tar
 
 FILES = {"VOCdevkit/VOC2007/JPEGImages/1.jpg": b"x" * 5000, "VOCdevkit/VOC2007/list.txt": b"1\n", "readme": b"hello"}
 

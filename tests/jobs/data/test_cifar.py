@@ -6,13 +6,20 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from published import cifar10_files, cifar100_files, cifar_batch, python2_pickle, write_folder, write_tar
 
 from attnctl.datasets import describe
 from attnctl.jobs.data import cifar, open_data
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.unpickle import load_restricted
 from attnctl.settings.config import DataRoots
+from tests.jobs.data.published import (
+    cifar10_files,
+    cifar100_files,
+    cifar_batch,
+    python2_pickle,
+    write_folder,
+    write_tar,
+)
 
 CPU = torch.device("cpu")
 

@@ -6,7 +6,6 @@ import json
 import numpy as np
 import pytest
 from pycocotools import mask as reference
-from scene_files import COCO, coco_document, coco_folder
 from torchvision.models.detection import FasterRCNN_ResNet50_FPN_Weights
 
 from attnctl.datasets import describe
@@ -16,6 +15,7 @@ from attnctl.jobs.data.outlines import Outlines
 from attnctl.jobs.data.pictures import Reader
 from attnctl.jobs.data.scene_data import open_parts
 from attnctl.jobs.data.scenes import trained_on
+from tests.jobs.data.scene_files import COCO, coco_document, coco_folder
 
 
 @pytest.fixture(scope="module")

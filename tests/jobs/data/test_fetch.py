@@ -7,12 +7,12 @@ import re
 import threading
 
 import pytest
-from published import cifar100_files, write_tar
 
 from attnctl.datasets import DataFile, describe
 from attnctl.jobs.data import fetch as fetch_module
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.fetch import fetch
+from tests.jobs.data.published import cifar100_files, write_tar
 
 
 class Server(http.server.ThreadingHTTPServer):

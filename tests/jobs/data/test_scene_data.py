@@ -7,8 +7,6 @@ import logging
 import numpy as np
 import pytest
 import torch
-from published import jpeg
-from scene_files import COCO, VOC, class_map, coco_document, coco_folder, voc_folder
 
 from attnctl.datasets import describe
 from attnctl.jobs.data import open_data
@@ -16,6 +14,8 @@ from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.packing import DetectionBatch
 from attnctl.jobs.data.scene_data import open_scenes
 from attnctl.settings.config import DataRoots
+from tests.jobs.data.published import jpeg
+from tests.jobs.data.scene_files import COCO, VOC, class_map, coco_document, coco_folder, voc_folder
 
 CPU = torch.device("cpu")
 

@@ -6,11 +6,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from published import image_folders
 
 from attnctl.jobs.data import staging
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.staging import staged
+from tests.jobs.data.published import image_folders
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import sys
 import pytest
 import torch
 from PIL import Image
-from published import image_folders, image_shards, jpeg, write_tar
 from torchvision.transforms import v2
 
 from attnctl.datasets import describe
@@ -19,6 +18,7 @@ from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.files import index
 from attnctl.jobs.data.stream import open_stream
 from attnctl.settings.config import DataRoots
+from tests.jobs.data.published import image_folders, image_shards, jpeg, write_tar
 
 CPU = torch.device("cpu")
 SMALL = dataclasses.replace(describe("imagenet"), classes=3)

@@ -5,7 +5,6 @@ import shutil
 
 import numpy as np
 import pytest
-from scene_files import VOC, class_map, voc_folder, voc_image, voc_object
 from scipy.io import savemat
 
 from attnctl.datasets import describe
@@ -14,6 +13,7 @@ from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.pictures import Reader
 from attnctl.jobs.data.scene_data import open_parts
 from attnctl.jobs.data.scenes import trained_on
+from tests.jobs.data.scene_files import VOC, class_map, voc_folder, voc_image, voc_object
 
 NUMBERS = {"dog": 1, "person": 2}
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-from two_steps import TwoSteps
 
 from attnctl import sources
 from attnctl.files import write_atomic
@@ -19,6 +18,7 @@ from attnctl.jobs.training.loop import Surroundings, train
 from attnctl.jobs.training.session import build
 from attnctl.spec import RunSpec
 from attnctl.workspace.layout import Workspace
+from tests.jobs.inspect.two_steps import TwoSteps
 
 TINY = {"epochs": ("1",), "batch": ("32",), "norm_batch": ("32",), "input_size": ("16",), "lr": ("0.02",)}
 

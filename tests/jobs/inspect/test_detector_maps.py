@@ -7,12 +7,12 @@ import pytest
 import torch
 from PIL import Image
 from torch.nn import functional
-from untrained import loaded
 
 from attnctl.jobs.inspect import cam, layers, pictures, responses
 from attnctl.jobs.inspect.scoring import shown, verdict
 from attnctl.settings.config import DataRoots
 from attnctl.values import SpecError
+from tests.jobs.inspect.untrained import loaded
 
 LAYERS = {"ssdlite320": "features.13", "yolox_nano": "dark5", "maskrcnn": "layer2", "deeplabv3": "layer4.1"}
 

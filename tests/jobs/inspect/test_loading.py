@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from two_steps import TwoSteps
 
 from attnctl.jobs.inspect import layers, load
 from attnctl.jobs.runtime.group import Group
@@ -16,6 +15,7 @@ from attnctl.jobs.tasks.task import Arithmetic
 from attnctl.jobs.training import checkpoint, evaluation
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
+from tests.jobs.inspect.two_steps import TwoSteps
 
 
 def test_a_network_built_again_evaluates_to_what_its_training_said(trained, workspace):

@@ -7,13 +7,13 @@ import pytest
 import torch
 from faster_coco_eval.core import mask as rle
 from PIL import Image
-from untrained import loaded
 
 from attnctl.jobs.data import open_data
 from attnctl.jobs.inspect import pictures
 from attnctl.jobs.inspect.predict import Detected, Mapped, check, class_names, predict
 from attnctl.settings.config import DataRoots
 from attnctl.values import SpecError
+from tests.jobs.inspect.untrained import loaded
 
 
 @pytest.fixture

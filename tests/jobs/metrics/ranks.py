@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from random_detections import CATEGORIES, batch, parts
 from torch.distributed import FileStore
 
 from attnctl.jobs.metrics import Metric
@@ -16,6 +15,7 @@ from attnctl.jobs.metrics.coco import CocoAP
 from attnctl.jobs.metrics.segmentation import MeanIoU
 from attnctl.jobs.metrics.voc import VocMAP
 from attnctl.jobs.runtime.group import Group
+from tests.jobs.metrics.random_detections import CATEGORIES, batch, parts
 
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(

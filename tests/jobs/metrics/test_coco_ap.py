@@ -12,9 +12,9 @@ import torch
 from pycocotools import mask as masks_of_theirs
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
-from random_detections import CATEGORIES, SIDE, batch
 
 from attnctl.jobs.metrics.coco import NAMES, CocoAP
+from tests.jobs.metrics.random_detections import CATEGORIES, SIDE, batch
 
 
 def theirs(outputs, targets, kind):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from ranks import IMAGES, answers_of, evaluate, metrics
 
 from attnctl.jobs.runtime.group import Group
+from tests.jobs.metrics.ranks import IMAGES, answers_of, evaluate, metrics
 
 
 @pytest.mark.parametrize("world", [2, 3])

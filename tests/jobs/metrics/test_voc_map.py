@@ -8,9 +8,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from random_detections import CATEGORIES, batch
 
 from attnctl.jobs.metrics.voc import VocMAP, area_under, eleven_points
+from tests.jobs.metrics.random_detections import CATEGORIES, batch
 
 
 def overlap(a, b):

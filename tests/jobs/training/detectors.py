@@ -14,9 +14,9 @@ from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
 from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
 from torchvision.ops import MultiScaleRoIAlign
-from training_workers import make_spec
 
 from attnctl.spec import RunSpec
+from tests.jobs.training.training_workers import make_spec
 
 CLASSES = 3
 MODELS = {"detect": "fasterrcnn", "instance": "maskrcnn", "segment": "deeplabv3"}

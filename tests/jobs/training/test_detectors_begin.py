@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import nn
 from torchvision.models.resnet import BasicBlock, ResNet
-from training_workers import make_spec
 
 from attnctl import backbones, models
 from attnctl.jobs.runtime.group import Group
@@ -19,6 +18,7 @@ from attnctl.networks import surgery
 from attnctl.spec import Recipe
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
+from tests.jobs.training.training_workers import make_spec
 
 
 def body(module: str = "") -> nn.Module:

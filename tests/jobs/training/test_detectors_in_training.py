@@ -7,10 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-from detectors import Rectangles, network, task_spec
 from torch import nn
 from torch.distributed import FileStore  # type: ignore[attr-defined]
-from training_workers import SERVER, exit_codes
 
 from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.training import checkpoint, pace
@@ -21,6 +19,8 @@ from attnctl.jobs.training.signals import Signals
 from attnctl.spec import RunSpec
 from attnctl.workspace.layout import RunDir
 from attnctl.workspace.records import read_events
+from tests.jobs.training.detectors import Rectangles, network, task_spec
+from tests.jobs.training.training_workers import SERVER, exit_codes
 
 TASKS = ("detect", "instance", "segment")
 METRICS = {"detect": "ap", "instance": "mask_ap", "segment": "miou"}

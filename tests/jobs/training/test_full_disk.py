@@ -8,13 +8,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from training_workers import Mischief, Run, events, exit_codes, logs, make_spec, metrics, outcomes, wait_until
 
 from attnctl.jobs.runtime import disk_full
 from attnctl.jobs.training.events import EventLog
 from attnctl.jobs.training.failure import classify
 from attnctl.lifecycle.state import Evidence, State, decide
 from attnctl.workspace.records import Event, Observed, read_events
+from tests.jobs.training.training_workers import (
+    Mischief,
+    Run,
+    events,
+    exit_codes,
+    logs,
+    make_spec,
+    metrics,
+    outcomes,
+    wait_until,
+)
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from test_worlds import CLASSES, Data, make_run
 from torch import nn
 from torch.distributed import FileStore  # type: ignore[attr-defined]
 from torch.nn import functional
-from training_workers import SERVER, exit_codes
 
 from attnctl import attention
 from attnctl.jobs.runtime.group import Group
@@ -19,6 +18,7 @@ from attnctl.jobs.training.loop import Surroundings, train
 from attnctl.networks import surgery
 from attnctl.spec import RunSpec
 from attnctl.workspace.layout import RunDir
+from tests.jobs.training.training_workers import SERVER, exit_codes
 
 PENALTY = 0.125
 

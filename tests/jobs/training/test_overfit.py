@@ -15,7 +15,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, ResNet
-from training_workers import make_spec
 
 from attnctl import backbones, models
 from attnctl.jobs.data import open_data
@@ -26,6 +25,7 @@ from attnctl.settings.config import DataRoots
 from attnctl.spec import RunSpec
 from attnctl.workspace.layout import RunDir
 from attnctl.workspace.records import read_events
+from tests.jobs.training.training_workers import make_spec
 
 IMAGES = 2
 LEAST = 80

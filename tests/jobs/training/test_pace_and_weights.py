@@ -6,7 +6,6 @@ import signal
 import pytest
 import torch
 from torch import nn
-from training_workers import make_spec
 
 from attnctl.jobs.runtime.rendezvous import RendezvousError
 from attnctl.jobs.training import environment
@@ -18,6 +17,7 @@ from attnctl.jobs.training.signals import outcome_of
 from attnctl.spec import Recipe
 from attnctl.values import Scalar, SpecError
 from attnctl.workspace.records import Resources
+from tests.jobs.training.training_workers import make_spec
 
 
 def recipe(**overrides: Scalar) -> Recipe:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from training_workers import Mischief, Run, events, logs, make_spec, metrics, outcomes
 
 from attnctl.jobs.training import checkpoint
+from tests.jobs.training.training_workers import Mischief, Run, events, logs, make_spec, metrics, outcomes
 
 RICH = {"ema": 0.9, "clip_norm": 1.0, "mixup": 0.2, "label_smoothing": 0.1}
 

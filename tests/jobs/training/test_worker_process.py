@@ -9,11 +9,19 @@ import sys
 import time
 from pathlib import Path
 
-from training_workers import Mischief, Run, events, exit_codes, logs, make_spec, outcomes, wait_until
-
 from attnctl.files import write_atomic
 from attnctl.lifecycle.state import Evidence, State, blamed, decide
 from attnctl.workspace.records import Exit, Submission
+from tests.jobs.training.training_workers import (
+    Mischief,
+    Run,
+    events,
+    exit_codes,
+    logs,
+    make_spec,
+    outcomes,
+    wait_until,
+)
 
 
 def test_the_command_trains_a_run_and_leaves_its_records(tmp_path: Path) -> None:

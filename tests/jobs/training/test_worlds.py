@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 from torch.distributed import FileStore  # type: ignore[attr-defined]
 from torch.nn import functional
-from training_workers import SERVER, exit_codes, make_spec
 
 from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.tasks.classify import Classify
@@ -23,6 +22,7 @@ from attnctl.jobs.training.loop import Surroundings, train
 from attnctl.spec import RunSpec
 from attnctl.workspace.layout import RunDir
 from attnctl.workspace.records import read_events
+from tests.jobs.training.training_workers import SERVER, exit_codes, make_spec
 
 CLASSES, SAMPLES, TESTED = 4, 40, 23
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from figure_runs import history, runs
 
 from attnctl.reports.figures import charts
 from attnctl.reports.figures.data import Axis, Series
 from attnctl.reports.figures.points import value_axis, with_front
 from attnctl.values import SpecError
+from tests.reports.figures.figure_runs import history, runs
 
 GROUPS = {"hyperparameters": {"G": ("1", "2", "4")}, "seeds": ("0", "1")}
 

@@ -14,11 +14,11 @@ from xml.etree import ElementTree
 import matplotlib
 import numpy as np
 import pytest
-from figure_runs import DRAWINGS, NAME, curves_chart, scatter_chart, sweep_chart
 from PIL import Image
 
 from attnctl.reports.figures import binned, save, style
 from attnctl.values import SpecError
+from tests.reports.figures.figure_runs import DRAWINGS, NAME, curves_chart, scatter_chart, sweep_chart
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -98,11 +98,11 @@ def test_another_ending_is_refused(tmp_path):
 
 def test_a_figure_needs_no_display(tmp_path):
     code = (
-        "from figure_runs import sweep_chart; from pathlib import Path; from attnctl.reports.figures import save;"
+        "from tests.reports.figures.figure_runs import sweep_chart; from pathlib import Path; from attnctl.reports.figures import save;"
         f"save.save(sweep_chart(), Path({str(tmp_path / 'f.png')!r}))"
     )
     environment = {name: value for name, value in os.environ.items() if name not in {"DISPLAY", "WAYLAND_DISPLAY"}}
-    environment |= {"PYTHONPATH": str(Path(__file__).parent), "MPLBACKEND": "TkAgg"}
+    environment |= {"PYTHONPATH": str(Path(__file__).parents[3]), "MPLBACKEND": "TkAgg"}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)
     assert (tmp_path / "f.png").stat().st_size > 1000
 

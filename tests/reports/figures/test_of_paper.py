@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 
 import pytest
-from figure_runs import history, of_specs
 
 from attnctl import papers
 from attnctl.papers.runs import Overrides, cells_of, figure_cells
 from attnctl.reports.figures import paper_figures, save
 from attnctl.reports.figures.paper_figures import Material, NothingYet
+from tests.reports.figures.figure_runs import history, of_specs
 
 OURS = Overrides(backbone="resnet20", dataset="digits", fields={"epochs": "1"}, seeds=("0", "1"))
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
-from figure_runs import NAME, history, runs, sweep_chart
-
 from attnctl.reports.figures import page
+from tests.reports.figures.figure_runs import NAME, history, runs, sweep_chart
 
 GROUPS = {"hyperparameters": {"G": ("1", "2", "4")}}
 
