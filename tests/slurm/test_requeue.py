@@ -5,13 +5,13 @@ import shutil
 import subprocess
 
 import pytest
-from test_real_training import LONG, TINY, Specs, incarnation, started
 
 from attnctl.cli import main
 from attnctl.jobs.submission.submit import Submitted
 from attnctl.settings.config import read
 from attnctl.workspace.records import Resources, read_events
 from tests.slurm.real_cluster import Cluster, slurm, wait
+from tests.slurm.test_real_training import LONG, TINY, Specs, incarnation, started
 
 pytestmark = pytest.mark.slurm
 

@@ -1,11 +1,11 @@
 """A job that asks to be started again when SLURM has put it back into the queue already, since a node of it failed."""
 
 import pytest
-from test_real_training import Specs
 
 from attnctl.jobs import requeue
 from attnctl.jobs.runtime.rank import Place
 from tests.slurm.real_cluster import Cluster
+from tests.slurm.test_real_training import Specs
 
 pytestmark = pytest.mark.slurm
 

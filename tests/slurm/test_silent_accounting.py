@@ -4,10 +4,10 @@ import signal
 from pathlib import Path
 
 import pytest
-from test_real_submission import failing
-from test_real_training import LONG, Specs, ranks, started
 
 from tests.slurm.real_cluster import Cluster
+from tests.slurm.test_real_submission import failing
+from tests.slurm.test_real_training import LONG, Specs, ranks, started
 
 pytestmark = pytest.mark.slurm
 

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+from PIL import Image
+
+from attnctl import datasets
+from attnctl.cli.commands import data
+from tests.attnctl.cli.cli_run import listing
+
+
+def test_a_download_that_fails_is_one_line_and_leaves_nothing(attnctl, folder, monkeypatch):
+    gone = dataclasses.replace(datasets.describe("cifar100"), url="http://127.0.0.1:1/cifar.tar.gz")
+    monkeypatch.setitem(datasets.DATASETS, "cifar100", gone)
+    result = attnctl("data", "fetch", "cifar100")
+    assert result.code == 2
+    assert "broke off at 0 bytes" in result.err
+    assert result.err.count("\n") == 1
+    assert listing(folder / "data") == []
+
+
+def test_what_is_built_in_needs_no_fetching(attnctl, folder):
+    assert attnctl("data", "fetch", "digits").out == "digits is built in: there is nothing to fetch\n"
+
+
+def test_what_is_there_is_not_fetched_again(attnctl, folder):
+    (folder / "attnctl.toml").write_text('[data]\nroot = "data"\n')
+    place = folder / "data" / "cifar-100-python"
+    place.mkdir(parents=True)
+    for name in ("train", "test"):
+        (place / name).write_bytes(b"x")
+    before = listing(folder)
+    assert attnctl("data", "fetch", "cifar100").out == f"cifar100 is in {place}\n"
+    assert listing(folder) == before
+
+
+def test_what_has_no_address_says_where_it_comes_from(attnctl, folder):
+    (folder / "attnctl.toml").write_text('[data]\nroot = "data"\n')
+    result = attnctl("data", "fetch", "imagenet")
+    assert result.code == 2
+    assert "imagenet cannot be downloaded: ILSVRC 2012" in result.err
+
+
+def test_an_unknown_data_set_is_an_error_with_the_nearest(attnctl, folder):
+    result = attnctl("data", "fetch", "cifar")
+    assert (result.code, "did you mean 'cifar1" in result.err) == (2, True)
+
+
+def test_the_list_has_every_data_set(capsys: pytest.CaptureFixture[str], folder):
+    data.list_()
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:]] == [
+        "cifar10",
+        "cifar100",
+        "coco",
+        "digits",
+        "digits-det",
+        "digits-seg",
+        "imagenet",
+        "voc07",
+        "voc0712",
+        "voc12",
+        "voc12-seg",
+    ]
+
+
+def test_a_built_in_set_of_objects_is_written_and_can_be_trained_on(attnctl, folder, monkeypatch):
+    result = attnctl("data", "write", "digits-det", "made", "--format", "voc")
+    assert result.out == "made holds digits-det: 600 images in train and 150 in val\n"
+    assert len(list((folder / "made" / "Annotations").iterdir())) == 750
+    mine = dataclasses.replace(
+        datasets.describe("digits-det"),
+        name="mine",
+        layout="voc",
+        tasks=("detect",),
+        train_parts=("train",),
+        test_parts=("val",),
+    )
+    monkeypatch.setitem(datasets.DATASETS, "mine", mine)
+    (folder / "attnctl.toml").write_text('[data]\nmine = "made"\n')
+    assert attnctl("data", "check", "mine").out.splitlines()[::2] == [
+        "train: 600 images, 1620 objects",
+        "test: 150 images, 417 objects",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("digits-det", "full"), "cannot write full: it is there already"),
+        (("digits-det", "nowhere/made"), "cannot write nowhere/made: there is no folder nowhere"),
+        (("voc07", "made"), "voc07 is not made of objects by attnctl itself; these are: digits-det, digits-seg"),
+        (("digits", "made"), "digits is not made of objects by attnctl itself"),
+        (("digits-det", "made", "--format", "yolo"), "'yolo' is not one of 'coco', 'voc'"),
+    ],
+)
+def test_what_cannot_be_written_is_one_line_and_leaves_nothing(attnctl, folder, words, message):
+    (folder / "full").mkdir()
+    (folder / "full" / "file").touch()
+    before = listing(folder)
+    result = attnctl("data", "write", *words)
+    assert (result.code, message in result.err) == (2, True), result.err
+    assert listing(folder) == before
+
+
+def test_the_files_of_a_data_set_are_checked(attnctl, folder):
+    assert attnctl("data", "check", "digits-det").out == (
+        "train: 600 images, 1620 objects\n"
+        "  left out of a training: 12 images without objects to train on\n"
+        "test: 150 images, 417 objects\n"
+    )
+    parts = json.loads(attnctl("data", "check", "digits", "--json").out)["parts"]
+    assert {name: part["images"] for name, part in parts.items()} == {"train": 1437, "test": 360}
+    result = attnctl("data", "check", "coco")
+    assert (result.code, "coco is not whole in" in result.err) == (2, True)
+
+
+def test_damaged_images_are_named_and_the_others_counted(attnctl, folder, monkeypatch):
+    small = dataclasses.replace(datasets.describe("imagenet"), classes=2)
+    monkeypatch.setitem(datasets.DATASETS, "imagenet", small)
+    (folder / "attnctl.toml").write_text('[data]\nroot = "data"\n')
+    for part in ("train", "val"):
+        for number in range(2):
+            path = folder / "data" / "imagenet" / part / f"n{number}" / "x.jpg"
+            path.parent.mkdir(parents=True)
+            Image.new("RGB", (8, 8)).save(path)
+    assert attnctl("data", "check", "imagenet", "--images").out.endswith("every image can be read\n")
+    path.write_bytes(b"")
+    result = attnctl("data", "check", "imagenet", "--images")
+    assert result.code == 1
+    assert result.out.splitlines()[2:] == [f"{path} cannot be read: damaged or not an image"]

@@ -1,0 +1,45 @@
+"""`attnctl backbones`: what there is, and where attention can go in it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from attnctl import backbones
+from tests.attnctl.cli.cli_run import Run
+
+
+def test_named_backbones_tell_where_their_placements_are(attnctl: Run, folder: Path) -> None:
+    result = attnctl("backbones", "resnet18", "mobilenext")
+    lines = result.out.splitlines()
+    assert [line.split()[:2] for line in lines[1:]] == [
+        [name, place] for name in ("resnet18", "mobilenext") for place in backbones.describe(name).placements
+    ]
+    (line,) = (line for line in lines if "resnet18" in line and "block+stage" in line)
+    assert line.split()[2] == "12"
+    assert "stage 1's module on the stem too (ELA, tables 2 to 5: ResNet-18)" in line
+    assert line.endswith("64 128 256 512")
+    assert all("in place of" in line for line in lines if "norm2" in line)
+
+
+def test_all_backbones_hint_at_more(attnctl: Run, folder: Path) -> None:
+    result = attnctl("backbones")
+    assert "timm:NAME" in result.err
+    assert "timm" not in result.out
+
+
+def test_backbones_as_json(attnctl: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    document = json.loads(attnctl("backbones", "resnet20", "mobilenet_v3_small", "--json").out)
+    resnet, mobilenet = document["backbones"]
+    norm2 = next(row for row in resnet["placements"] if row["placement"] == "norm2")
+    assert (norm2["replaces"], norm2["channels"]) == (True, [16, 16, 16, 32, 32, 32, 64, 64, 64])
+    assert "own-se" in [row["placement"] for row in mobilenet["placements"]]
+
+
+def test_a_network_that_is_none_is_refused(attnctl: Run, folder: Path) -> None:
+    result = attnctl("backbones", "resnet33")
+    assert (result.code, result.out) == (2, "")
+    assert "unknown backbone 'resnet33'; did you mean 'resnet34'?" in result.err

@@ -1,0 +1,105 @@
+"""What a command imports: planning, status and report need no torch, and help needs little at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from attnctl.cli import main
+from attnctl.cli.registry import COMMANDS
+from tests.attnctl.cli.cli_run import workspace_with_a_run
+
+_PROBE = """
+import json, sys
+from attnctl.cli import main
+code = main(json.loads(sys.argv[1]))
+print(json.dumps([code, sorted({name.partition(".")[0] for name in sys.modules})]), file=sys.stderr)
+"""
+_HEAVY = {"torch", "torchvision", "pandas", "sklearn", "numpy"}
+_NOT_FOR_HELP = _HEAVY | {"rich", "sqlalchemy", "submitit", "sqlite3", "pydantic", "psutil"}
+
+
+def imported(words: list[str], folder: Path) -> set[str]:
+    """The packages that a command line loads, in a process of its own."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ATTNCTL_")}
+    done = subprocess.run(
+        [sys.executable, "-c", _PROBE, json.dumps(words)],
+        cwd=folder,
+        env=environment | {"PATH": "/nowhere", "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    code, modules = json.loads(done.stderr.splitlines()[-1])
+    assert code == 0, done.stderr
+    return set(modules)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--help"],
+        ["--version"],
+        ["sweep", "--help"],
+        ["sweep", "ela", "--help"],
+        ["status", "--help"],
+        ["cam", "--help"],
+        ["predict", "--help"],
+    ],
+    ids=" ".join,
+)
+def test_help_imports_neither_torch_nor_anything_else_that_is_slow(words: list[str], tmp_path: Path) -> None:
+    assert not imported(words, tmp_path) & _NOT_FOR_HELP
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["sweep", "ela,se", "--kernel", "5,7", "--r", "4", "--dry-run"],
+        ["sweep", "--table", "ean:2", "--dataset", "digits", "--dry-run"],
+        ["sweep", "--figure", "ean:3", "--dataset", "digits", "--dry-run"],
+        ["papers"],
+        ["papers", "ela", "--json"],
+        ["status"],
+        ["status", "--json"],
+        ["report"],
+        ["report", "--table", "ean:2"],
+        ["report", "--table", "ela:1"],
+        ["modules"],
+        ["backbones"],
+        ["datasets"],
+        ["recipes"],
+        ["init"],
+        ["db", "path"],
+        ["figure", "ela:1", "--json"],
+        ["export", "--format", "csv"],
+        ["import", "--list"],
+        ["archive", "first", "-o", "first.tar.gz"],
+        ["resume", "--dry-run"],
+        ["why", "{run}"],
+        ["gc", "--dry-run"],
+    ],
+    ids=" ".join,
+)
+def test_planning_status_and_report_run_without_torch(words: list[str], tmp_path: Path) -> None:
+    root = workspace_with_a_run(tmp_path)
+    run = next((root / "runs").iterdir()).name
+    assert not imported([word.replace("{run}", run) for word in words], root) & _HEAVY
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_the_help_list_says_what_the_docstring_says(command, capsys: pytest.CaptureFixture[str]) -> None:
+    module = import_module(command.import_name)
+    if command.functions:
+        assert all(getattr(module, function).__doc__ for function in command.functions.values())
+    else:
+        documented = getattr(module, command.function or command.name).__doc__ or ""
+        assert documented.split("\n")[0] == f"{command.summary}."
+    assert main(["--help"]) == 0
+    assert command.name in capsys.readouterr().out
