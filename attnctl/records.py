@@ -29,7 +29,7 @@ class Record:
     def decode(cls, data: bytes | str, source: object = "record") -> Self:
         """The record that `encode` gave; raises RecordError naming `source`."""
         try:
-            return cls(**documents.values(cls, documents.loads(data)))
+            return cls(**documents.values(cls, documents.loads_object(data)))
         except (ValueError, TypeError) as error:
             raise RecordError(f"{source} is not a {cls.__name__} record: {error}") from error
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from attnctl import documents
 from attnctl.records import Cancel, Exit, Observed, Record, RecordError, Request
 from attnctl.rundir import Attempt, Incarnation, RunDir
 from attnctl.spec import RunSpec
@@ -105,14 +104,9 @@ def _read_attempt(attempt: Attempt, facts: Facts) -> None:
 
 
 def _read_machine(incarnation: Incarnation, facts: Facts) -> None:
-    try:
-        document = documents.loads(incarnation.env.read_bytes())
-    except FileNotFoundError:
+    document = incarnation.machine()
+    if document is None:
         return
-    except ValueError as error:
-        raise RecordError(f"{incarnation.env} is not JSON: {error}") from error
-    if not isinstance(document, dict):
-        raise RecordError(f"{incarnation.env} does not describe a machine")
     texts = {name: document.get(name) for name in ("python", "torch", "cuda", "commit")}
     node = document.get("node") or document.get("host")
     facts.machines[incarnation.token] = {

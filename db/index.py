@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
 
+from attnctl import documents
 from attnctl.records import Placed, Sweep
 from attnctl.rundir import Workspace
 from attnctl.spec import recipe_fields
@@ -230,7 +231,7 @@ class Index:
             SELECT name, created, paper, "table", figure, overrides FROM sweep WHERE paper != ''
             ORDER BY created DESC, name DESC"""
         return [
-            PaperSweep(name, created, paper, table, figure, json.loads(overrides))
+            PaperSweep(name, created, paper, table, figure, _overrides(name, overrides))
             for name, created, paper, table, figure, overrides in self._rows(query)
         ]
 
@@ -244,6 +245,13 @@ class Index:
         if not sweeps:
             raise SpecError(f"no sweep {name!r}: this workspace has no sweeps yet; attnctl sweep starts one")
         raise SpecError(f"unknown sweep {name!r}{did_you_mean(name, sweeps)}")
+
+
+def _overrides(sweep: str, text: str) -> dict[str, Any]:
+    try:
+        return documents.loads_object(text)
+    except ValueError as error:
+        raise SpecError(f"the index has damaged overrides of sweep {sweep}: {error}; run attnctl db rebuild") from error
 
 
 def _listed(values: Collection[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from attnctl import datasets
+from attnctl import datasets, documents
 from attnctl.config import Config
 from attnctl.files import create_exclusive
 from attnctl.values import SpecError, listed
@@ -78,7 +77,12 @@ def torch() -> Iterator[Check]:
         reason = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
         yield Check("torch", False, f"cannot be imported: {reason}", f"{sys.executable} -m pip install torch")
         return
-    found = json.loads(done.stdout)
+    try:
+        found = documents.loads_object(done.stdout.strip().rpartition("\n")[2])  # what imports print comes before it
+    except ValueError:
+        words = f"its version cannot be read from {done.stdout.strip()[:80]!r}"
+        yield Check("torch", False, words, f"{sys.executable} -m pip install --force-reinstall torch")
+        return
     built = f"for CUDA {found['cuda']} ({listed(found['serves'])})" if found["cuda"] else "for CPUs only"
     yield Check("torch", True, f"{found['version']}, {built}")
     yield _gpus(found["gpus"], found["serves"], found["cuda"])

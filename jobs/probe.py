@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from attnctl import documents
 from attnctl.config import Config, SlurmOptions, find
 from attnctl.files import write_atomic
 from attnctl.records import Resources
@@ -88,14 +89,13 @@ def _await(
 def _collect(workspace: Workspace, tag: str, world: int, words: str) -> list[Check]:
     found: list[Check] = []
     for rank in range(world):
-        try:
-            rows = json.loads((_folder(workspace, tag) / f"{rank}.json").read_bytes())
-        except FileNotFoundError:
+        answer = documents.read_object(_folder(workspace, tag) / f"{rank}.json")
+        if answer is None:
             logs = "".join(path.read_text(errors="replace") for path in workspace.submission_logs(tag).glob("*"))
             last = (logs.strip().splitlines() or ["its log is empty"])[-1]
             found.append(Check(f"rank {rank}", False, f"reported nothing; the job is {words}; {last}"))
             continue
-        found += [Check(**row) for row in rows]
+        found += [Check(**documents.values(Check, row)) for row in answer["checks"]]
     return list(dict.fromkeys(found))  # two ranks of one node say the same
 
 
@@ -122,7 +122,7 @@ def main() -> None:
     rows = [facts.python(), *facts.torch(), *facts.data(config), *facts.workspace(config)]
     rows = [_named(row, place.node) for row in rows]
     rows.append(_all_reduce(place, Incarnation(_folder(config.workspace, given.tag), (0, place.restart))))
-    data = json.dumps([dataclasses.asdict(row) for row in rows]).encode()
+    data = json.dumps({"checks": [dataclasses.asdict(row) for row in rows]}).encode()
     write_atomic(_folder(config.workspace, given.tag) / f"{place.rank}.json", data)
 
 

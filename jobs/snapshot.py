@@ -23,7 +23,9 @@ from pathlib import Path
 from typing import Any
 
 import attnctl
+from attnctl import documents
 from attnctl.files import private_folder, write_atomic
+from attnctl.records import RecordError
 from attnctl.rundir import Workspace
 from attnctl.values import SpecError
 
@@ -99,9 +101,10 @@ def describe(workspace: Workspace, environ: Mapping[str, str]) -> dict[str, Any]
     code = environ.get(VARIABLE)
     if code is not None:
         try:
-            return {"digest": code} | dict(json.loads(folder(workspace, code).with_suffix(".json").read_bytes()))
-        except (OSError, ValueError):
-            return {"digest": code, "version": attnctl.__version__}
+            kept = documents.read_object(folder(workspace, code).with_suffix(".json"))
+        except RecordError:
+            kept = None
+        return {"digest": code} | (kept or {"version": attnctl.__version__})
     return {"digest": digest()} | _origin(None)
 
 

@@ -81,9 +81,6 @@ def change(workspace: Workspace, tag: str, **values: Any) -> None:
 
 def _decode(start: bytes, path: Path) -> dict[str, Any]:
     try:
-        document = documents.loads(start + b"}")
+        return documents.loads_object(start + b"}")
     except ValueError as error:
         raise RecordError(f"{path} is not a Submission record: {error}") from error
-    if not isinstance(document, dict):
-        raise RecordError(f"{path} is not a Submission record")
-    return document

@@ -26,7 +26,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from attnctl import config, surgery
+from attnctl import config, documents, surgery
 from attnctl.files import write_atomic
 from attnctl.records import Event, Resources, read_events
 from attnctl.rundir import Workspace
@@ -129,7 +129,7 @@ def main() -> None:
     parser.add_argument("--workspace", type=Path, required=True, help="the workspace, for its settings of the data")
     parser.add_argument("folder", type=Path, help="holds request.json")
     options = parser.parse_args()
-    request = json.loads((options.folder / "request.json").read_bytes())
+    request = documents.loads_object((options.folder / "request.json").read_bytes())
     roots = config.find(options.workspace, Path.cwd(), os.environ).data
     try:
         answer = attempt(RunSpec.from_json(request["spec"]), options.folder, roots, Resources(**request["resources"]))

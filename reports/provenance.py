@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -180,11 +180,9 @@ def _submitted(folder: RunDir, row: RunRow) -> float | None:
 
 
 def _start(incarnation: Incarnation, row: RunRow) -> Start:
-    try:
-        found = json.loads(incarnation.env.read_bytes())
-    except (OSError, ValueError):
-        found = {}
-    found = found if isinstance(found, dict) else {}
+    found: dict[str, Any] = {}
+    with contextlib.suppress(RecordError):  # a start whose record is broken is listed all the same
+        found = incarnation.machine() or {}
     gpus = found.get("gpus")
     devices = [str(name) for name in gpus] if isinstance(gpus, list) and gpus else [str(found.get("device") or "")]
     return Start(

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from attnctl import own, sources
+from attnctl import documents, own, sources
 from attnctl.backbones.places import Part
 from attnctl.values import SpecError, did_you_mean
 
@@ -43,9 +43,12 @@ class Measured:
 
     @classmethod
     def from_json(cls, text: str) -> Measured:
-        """What `to_json` gave."""
-        document = json.loads(text)
-        return cls(document["network"], document["input"], tuple(map(Part.from_json, document["parts"])))
+        """What `to_json` gave; raises ValueError for any other text."""
+        document = documents.loads_object(text)
+        try:
+            return cls(document["network"], document["input"], tuple(map(Part.from_json, document["parts"])))
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"these are not the parts of a network: {error!r}") from error
 
 
 @cache

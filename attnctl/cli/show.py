@@ -10,7 +10,6 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from attnctl import documents
 from attnctl.cli import complete, context, output
 from attnctl.cli.diff import fields
 from attnctl.cli.estimate import duration, size
@@ -88,12 +87,12 @@ def _owner(attempt: Attempt) -> str | None:
 
 
 def _incarnation(incarnation: Incarnation) -> dict[str, Any]:
-    environment: Any = {}
-    with contextlib.suppress(OSError, ValueError):
-        environment = documents.loads(incarnation.env.read_bytes())
+    environment: dict[str, Any] = {}
+    with contextlib.suppress(RecordError):
+        environment = incarnation.machine() or {}
     return {
         "restart": incarnation.token[1],
-        "environment": environment if isinstance(environment, dict) else {},
+        "environment": environment,
         "exits": [vars(item) for item in incarnation.exits()],
     }
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from attnctl import documents
 from attnctl.cli import complete, context, options, output
 from attnctl.cli.declared import AXES, Backbones, Datasets, Models, Placements, Seeds
 from attnctl.cli.estimate import duration, size
@@ -20,7 +21,7 @@ from attnctl.cli.sweep import PLACE
 from attnctl.cli.synthesis import synthesize
 from attnctl.cli.where import Asked, Device, check, destination
 from attnctl.config import Config
-from attnctl.records import Resources
+from attnctl.records import RecordError, Resources
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError, listed
 
@@ -126,8 +127,10 @@ def _trial(config: Config, spec: RunSpec, resources: Resources) -> dict[str, Any
         except subprocess.TimeoutExpired:
             raise SpecError(f"{spec.label()}: 20 steps did not end within {duration(_LIMIT)}") from None
         try:
-            answer: dict[str, Any] = json.loads((folder / "answer.json").read_bytes())
-        except (OSError, ValueError):
+            answer = documents.read_object(folder / "answer.json")
+        except RecordError:
+            answer = None
+        if answer is None:
             lines = done.stderr.decode(errors="replace").strip().splitlines()
             last = lines[-1] if lines else "it said nothing; was it out of memory?"
             raise SpecError(f"{spec.label()}: the trial's process ended with {done.returncode}: {last}") from None

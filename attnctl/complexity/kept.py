@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from platformdirs import user_cache_path
 
-from attnctl import attention, backbones, models
+from attnctl import attention, backbones, documents, models
 from attnctl.complexity.work import Counts
 from attnctl.spec import NO_MODULE
 
@@ -58,7 +58,7 @@ def _path(name: str) -> Path:
 def read(name: str) -> Counts | None:
     """The counts kept under a key; none when there are none, or what is there cannot be read."""
     try:
-        return Counts.read(json.loads(_path(name).read_text(encoding="utf-8")))
+        return Counts.read(documents.loads_object(_path(name).read_bytes()))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

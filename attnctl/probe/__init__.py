@@ -17,7 +17,8 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from attnctl import datasets, own, sources
+from attnctl import datasets, documents, own, sources
+from attnctl.documents import RecordError
 from attnctl.files import write_atomic
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
@@ -75,8 +76,10 @@ def _run(specs: Mapping[str, RunSpec]) -> dict[str, str]:
         except subprocess.TimeoutExpired:
             raise SpecError(f"trying the module on two images did not end within {seconds:.0f} s") from None
         try:
-            answer: dict[str, str] = json.loads((folder / "answer.json").read_bytes())
-        except (OSError, ValueError):
+            answer = documents.read_object(folder / "answer.json")
+        except RecordError:
+            answer = None
+        if answer is None:
             lines = done.stderr.decode(errors="replace").strip().splitlines()
             last = lines[-1] if lines else "it said nothing"
             raise SpecError(f"trying the module ended its process (exit code {done.returncode}): {last}") from None

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from attnctl import attention, datasets, surgery
+from attnctl import attention, datasets, documents, surgery
 from attnctl.files import write_atomic
 from attnctl.sources import blame
 from attnctl.spec import NO_MODULE, RunSpec
@@ -24,7 +24,7 @@ _SMALL = 128
 
 def main(folder: Path) -> None:
     """Probe each network of the request; what is wrong, by key, is the answer."""
-    request = json.loads((folder / "request.json").read_bytes())
+    request = documents.loads_object((folder / "request.json").read_bytes())
     found = {}
     for key, document in request.items():
         try:

@@ -6,7 +6,6 @@ maps, where they are wanted, in stuffthingmaps/train2017/<image>.png. Category i
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from attnctl import documents
 from attnctl.values import listed
 from jobs.data.errors import DataError
 from jobs.data.images import decoded
@@ -80,7 +80,7 @@ def index(folder: Path, part: str, classes: int | None, *, masks: bool) -> CocoS
     """
     path = folder / "annotations" / f"instances_{part}.json"
     try:
-        document = json.loads(path.read_bytes())
+        document = documents.loads(path.read_bytes())
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error}") from error
     except ValueError as error:  # not UTF-8, or not JSON

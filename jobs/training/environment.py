@@ -15,8 +15,9 @@ from typing import Any
 
 import torch
 
+from attnctl import documents
 from attnctl.files import write_atomic
-from attnctl.records import Resources
+from attnctl.records import RecordError, Resources
 from attnctl.rundir import Incarnation, RunDir, Workspace
 from attnctl.values import SpecError
 from jobs import snapshot
@@ -77,10 +78,10 @@ def first_threads(run: RunDir, resources: Resources) -> int:
 
 def _recorded_threads(incarnation: Incarnation) -> int:
     try:
-        document = json.loads(incarnation.env.read_bytes())
-        return int(document["threads"])
-    except (OSError, ValueError, KeyError, TypeError):
+        document = incarnation.machine() or {}
+    except RecordError:
         return 0  # killed before it wrote the record: then it has trained nothing either
+    return int(document["threads"]) if documents.fits(document.get("threads"), int) else 0
 
 
 def record(incarnation: Incarnation, place: Place, device: torch.device, threads: int, workspace: Workspace) -> None:
