@@ -10,7 +10,7 @@ from attnctl.cli.estimate import Estimate, estimate
 from attnctl.cli.launch import in_json
 from attnctl.cli.plan import Planned, summary
 from attnctl.cli.wanted import Wanted
-from attnctl.cli.where import Destination, missing_data
+from attnctl.cli.where import Destination, class_mismatches, missing_data
 from attnctl.config import Config
 from attnctl.grid import acting, unlearnt
 
@@ -28,8 +28,11 @@ def show(
     scripts = _scripts(config, place, len(start))
     cost = estimate(config, start)
     missing = list(missing_data(config, [item.spec for item in planned]))
+    differing = list(class_mismatches(config, [item.spec for item in planned]))
     if as_json:
-        output.document(_as_json(planned, wanted, place, scripts, cost) | {"missing": missing})
+        output.document(
+            _as_json(planned, wanted, place, scripts, cost) | {"missing": missing, "class_mismatches": differing}
+        )
         return
     _table(planned, wanted)
     for words in dict.fromkeys(words for item in planned for words in acting(item.spec)):
@@ -52,6 +55,8 @@ def show(
         output.line(cost.words())
     for words in missing:
         output.line(f"missing: {words}")
+    for words in differing:
+        output.line(words)
     output.line("dry run: nothing was written")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from attnctl import datasets
+from attnctl import class_folders, datasets
 from attnctl.config import Config, SlurmOptions, parse_time
 from attnctl.records import Resources, Where
 from attnctl.spec import RunSpec
@@ -78,9 +78,10 @@ def check_partition(name: str) -> None:
 
 
 def check(config: Config, specs: Sequence[RunSpec], resources: Resources) -> None:
-    """Raise SpecError when the world does not fit a run, or the files of a data set are missing."""
+    """Raise SpecError when the world does not fit a run, or a data set lacks files or has different classes in its
+    parts."""
     check_world(specs, resources)
-    for words in missing_data(config, specs):
+    for words in (*missing_data(config, specs), *class_mismatches(config, specs)):
         raise SpecError(words)
 
 
@@ -99,6 +100,13 @@ def missing_data(config: Config, specs: Sequence[RunSpec]) -> Iterator[str]:
         if missing:
             fetch = f"; `attnctl data fetch {name}` downloads it" if described.url else ""
             yield f"{name} is not whole in {folder}: {listed(missing)} missing{fetch}"
+
+
+def class_mismatches(config: Config, specs: Sequence[RunSpec]) -> Iterator[str]:
+    """An error message for each data set of the runs whose class folders differ in train/ and val/."""
+    for name in dict.fromkeys(spec.dataset for spec in specs):
+        if words := class_folders.mismatch(datasets.describe(name), config.data.folder(name)):
+            yield words
 
 
 def _standing_run_on(config: Config) -> RunOn:

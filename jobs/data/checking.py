@@ -33,12 +33,10 @@ def check(dataset: Dataset, roots: DataRoots, *, images: bool, through: Through)
     """What the parts `train` and `test` hold; images: every image is read. Raises DataError for all but images."""
     folder = roots.folder(dataset.name)
     if dataset.layout == "imagefolder":
-        from jobs.data.files import index
+        from jobs.data.files import open_parts
 
-        present = check_files(dataset, folder)
         found = {}
-        for part, name in (("train", "train"), ("test", "val")):
-            files = index(present / name, dataset.classes)
+        for part, files in zip(("train", "test"), open_parts(dataset, check_files(dataset, folder)), strict=True):
             damaged = _damaged(len(files.labels), partial(_decoded, files), through if images else None, part)
             found[part] = Checked(len(files.labels), damaged=damaged)
         return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from attnctl import class_folders
 from attnctl.datasets import Dataset, missing_files
 from attnctl.values import SpecError, listed
 
@@ -13,7 +14,7 @@ class DataError(SpecError):
 
 
 def check_files(dataset: Dataset, folder: Path | None) -> Path:
-    """The data set's folder when its files are there; raises DataError with the missing ones and the mend."""
+    """The data set's folder; raises DataError when files are missing or the class folders of its parts differ."""
     missing = missing_files(dataset, folder)
     setting = f"set root or {dataset.name} under [data] in attnctl.toml"
     download = f"`attnctl data fetch {dataset.name}` downloads it"
@@ -24,4 +25,6 @@ def check_files(dataset: Dataset, folder: Path | None) -> Path:
     if missing:
         mend = f"{download}, or {setting}" if dataset.can_be_fetched else setting
         raise DataError(f"{dataset.name} is not whole in {folder}: missing {listed(missing)}; {mend}")
+    if differ := class_folders.mismatch(dataset, folder):
+        raise DataError(differ)
     return folder

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from attnctl import models
+from attnctl import class_folders, models
 from attnctl.datasets import Dataset
 from attnctl.recipes.fitting import AUGMENTATIONS
 from attnctl.spec import RunSpec, Task
@@ -48,8 +48,9 @@ def open_parts(dataset: Dataset, folder: Path | None, task: Task) -> Parts:
     else:
         present = check_files(dataset, folder)
         parts = Parts(*(_opened(dataset, present, names, task) for names in (dataset.train_parts, dataset.test_parts)))
-    if parts.train.names != parts.test.names:
-        raise DataError(f"{dataset.name}: its parts have different classes")
+    named = [", ".join(names) for names in (dataset.train_parts, dataset.test_parts)]
+    if differ := class_folders.explain(dataset, folder, [part.names for part in parts], named):
+        raise DataError(differ)
     for part, words, size in zip(parts, ("training", "test"), (dataset.train_size, dataset.test_size), strict=True):
         if len(part) != size:
             raise DataError(f"{dataset.name} has {len(part)} {words} images in {folder}; there should be {size}")

@@ -8,11 +8,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from attnctl.class_folders import PARTS
 from attnctl.datasets import Dataset
 from attnctl.spec import RunSpec
 from jobs.data.augment import Normalize
 from jobs.data.errors import check_files
-from jobs.data.files import ImageFiles, index
+from jobs.data.files import ImageFiles, open_parts
 from jobs.data.images import Images, collate, transforms
 from jobs.data.loader import Stream
 from jobs.data.memory import EVALUATION_BATCH
@@ -28,9 +29,8 @@ def open_stream(
     present = check_files(dataset, folder)
     if stage:
         present = staged(present)
-    train = index(present / "train", dataset.classes)
-    test = train if spec.recipe.val_split else index(present / "val", dataset.classes)
-    return StreamedData(spec, dataset, train, test, device, workers)
+    parts = open_parts(dataset, present, ("train",) if spec.recipe.val_split else PARTS)
+    return StreamedData(spec, dataset, parts[0], parts[-1], device, workers)
 
 
 class StreamedData:

@@ -116,6 +116,34 @@ def test_the_files_of_a_data_set_are_checked(attnctl, folder):
     assert (result.code, "coco is not whole in" in result.err) == (2, True)
 
 
+def class_folder_set(folder, monkeypatch, train, val):
+    """imagenet with these class folders of two images each."""
+    small = dataclasses.replace(datasets.describe("imagenet"), classes=len(train))
+    monkeypatch.setitem(datasets.DATASETS, "imagenet", small)
+    for part, names in (("train", train), ("val", val)):
+        for name in names:
+            place = folder / "data" / "imagenet" / part / name
+            place.mkdir(parents=True)
+            for number in range(2):
+                Image.new("RGB", (8, 8)).save(place / f"{number}.png")
+
+
+DIFFER = "the class names of train/ and val/ in {root} differ: train/ has cup, val/ has vessel; make them the same"
+
+
+def test_class_folders_that_differ_are_refused_by_a_check_and_before_a_run(attnctl, folder, monkeypatch):
+    class_folder_set(folder, monkeypatch, ["cup", "pen"], ["pen", "vessel"])
+    words = f"imagenet: {DIFFER.format(root=folder / 'data' / 'imagenet')}"
+    before = listing(folder)
+    sweep = ("sweep", "none", "--dataset", "imagenet", "--backbone", "resnet18", "--run-on", "here")
+    for command in (("data", "check", "imagenet"), sweep):
+        result = attnctl(*command)
+        assert (result.code, result.err) == (2, f"attnctl: {words}\n")
+    assert words in attnctl(*sweep, "--dry-run").out.splitlines()
+    assert json.loads(attnctl(*sweep, "--dry-run", "--json").out)["class_mismatches"] == [words]
+    assert listing(folder) == before
+
+
 def test_damaged_images_are_named_and_the_others_counted(attnctl, folder, monkeypatch):
     small = dataclasses.replace(datasets.describe("imagenet"), classes=2)
     monkeypatch.setitem(datasets.DATASETS, "imagenet", small)
