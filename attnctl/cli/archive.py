@@ -85,8 +85,8 @@ def _check(file: Path, *, as_json: bool) -> int:
 
 
 def _request(index: Index, target: str | None, paper: str | None, lock: Path | None) -> Request:
-    """The report that is to be packed: of a sweep of that name if there is one, else of a table."""
-    from attnctl.cli.reported import Request
+    """The report that is to be packed: of a sweep of that name if there is one, else of a table by its whole name."""
+    from attnctl.cli.reported import Request, resolved
 
     if target is None and lock is None:
         raise SpecError("what is to be packed? name a table, such as ela:3, or a sweep")
@@ -95,7 +95,7 @@ def _request(index: Index, target: str | None, paper: str | None, lock: Path | N
     known = {sweep.name for sweep in index.sweeps()}
     if paper is None and (target in known or not (":" in target or target.isdecimal())):
         return Request(sweep=index.find_sweep(target).name)
-    return Request(table=target, paper=paper)
+    return resolved(index, Request(table=target, paper=paper))
 
 
 def _pack(index: Index, request: Request, file: Path, lock: Path | None, *, weights: bool, as_json: bool) -> None:

@@ -24,14 +24,17 @@ _CONFIG = b"# This folder is a workspace of attnctl.\n"
 
 
 def gather(index: Index, request: Request, lock: Path | None) -> Gathered:
-    """The report, or the one that is frozen in a file. Raises SpecError, also when no run is behind it."""
+    """The report, or the one that is frozen in a file. Raises SpecError, also when no run is behind it.
+
+    request: with its table by its whole name, as `reported.resolved` gives it
+    """
     if lock is None:
         found = reported.gather(index, request)
     else:
         frozen = locks.read(lock)
         if frozen is None:
             raise SpecError(f"there is no file {lock}; attnctl report --lock {lock} freezes a report in it")
-        locks.check_request(lock, frozen, reported.resolved(index, request).words())
+        locks.check_request(lock, frozen, request.words())
         rows = index.runs(list(frozen.runs))
         locks.check_runs(lock, frozen, rows)
         found = Gathered(report=frozen.report, rows=rows)
@@ -56,7 +59,7 @@ def files(
         "README.txt": readme.render(found.report.table.title, words, asked, sorted(commits), cells).encode(),
         "attnctl.toml": _CONFIG,
         "checkpoints.json": _json(evidence.digests(workspace, list(specs))),
-        "lock.json": _locked(found, reported.resolved(index, request)) if lock is None else lock.read_bytes(),
+        "lock.json": _locked(found, request) if lock is None else lock.read_bytes(),
         "software.json": _json(used),
         "table.json": tabular.render_json(found.report.table).encode(),
         "table.md": markdown.render(found.report.table).encode(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -64,7 +65,8 @@ def _take_in(workspace: Workspace, file: Path, source: str | None, *, dry_run: b
     named = source.strip() if source else file.name
     with open_index(workspace) as index:
         index.refresh()
-        found = results.read(_bytes(file), str(file), named, lambda text: tables.chosen(None, text, index))
+        find = functools.cache(lambda text: tables.chosen(None, text, index))  # asks, or says its guess, once a table
+        found = results.read(_bytes(file), str(file), named, find)
     record = ImportedFile(
         file=file.name,
         at=time.time(),

@@ -37,7 +37,7 @@ def report(
     table: Annotated[
         str | None,
         typer.Option(
-            help="A paper's table, such as ela:3, or 3 of the only paper swept here.",
+            help="A paper's table: ela:3, or 3 for the paper swept here.",
             rich_help_panel=WHAT,
             metavar="[PAPER:]N",
         ),
