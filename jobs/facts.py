@@ -10,31 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from attnctl import datasets, documents
 from attnctl.config import Config
+from attnctl.file_systems import mount_of, nearest_existing
 from attnctl.files import create_exclusive
 from attnctl.values import SpecError, listed
 from jobs import slurm
 from jobs.commands import CommandError, run
-
-NETWORK_FILE_SYSTEMS = {
-    "nfs": "NFS",
-    "nfs4": "NFS",
-    "lustre": "Lustre",
-    "gpfs": "GPFS",
-    "beegfs": "BeeGFS",
-    "ceph": "CephFS",
-    "cifs": "SMB",
-    "smb3": "SMB",
-    "9p": "9P",
-    "fuse.sshfs": "SSHFS",
-    "panfs": "PanFS",
-    "wekafs": "WekaFS",
-    "afs": "AFS",
-}
-"""File systems on which a SQLite file does not belong, by their kernel's name."""
 
 GPUS = "GPUs"
 
@@ -178,7 +160,7 @@ def data(config: Config) -> Iterator[Check]:
 
 def workspace(config: Config) -> Iterator[Check]:
     """Whether the workspace can be written, whether its file system creates exclusively, and of which kind that is."""
-    root = _existing(config.workspace.root)
+    root = nearest_existing(config.workspace.root)
     name = f".attnctl-doctor-{uuid.uuid4().hex}"
     probe = root / name
     try:
@@ -198,20 +180,13 @@ def workspace(config: Config) -> Iterator[Check]:
 
 
 def file_system(folder: Path) -> Check:
-    """The kind of file system that a folder lies on, from the longest mount point above it."""
-    path = folder.resolve()
-    mounts = [part for part in psutil.disk_partitions(all=True) if path.is_relative_to(part.mountpoint)]
-    if not mounts:
+    """The kind of file system that a folder lies on, and where the database lies therefore."""
+    mount = mount_of(folder)
+    if mount is None:
         return Check("file system", None, "unknown")
-    mount = max(mounts, key=lambda part: len(part.mountpoint))
-    network = NETWORK_FILE_SYSTEMS.get(mount.fstype)
-    if network is None:
-        return Check("file system", True, f"{mount.fstype} on {mount.mountpoint}")
-    words = f"{network} on {mount.mountpoint}: the database lies in your cache folder instead"
-    lax = network == "NFS" and any(option in mount.opts.split(",") for option in ("nolock", "soft"))
+    if not mount.network:
+        return Check("file system", True, f"{mount.kind} on {mount.folder}")
+    words = f"{mount.network} on {mount.folder}: the database lies in your cache folder instead"
+    lax = mount.network == "NFS" and not mount.options.isdisjoint({"nolock", "soft"})
     mend = "mount it hard and with locks: soft mounts lose writes" if lax else ""
     return Check("file system", False if lax else None, words, mend)
-
-
-def _existing(folder: Path) -> Path:
-    return next(path for path in (folder, *folder.absolute().parents) if path.exists())

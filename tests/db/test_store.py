@@ -10,9 +10,10 @@ import pytest
 import written
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from attnctl.file_systems import mount_of
 from attnctl.rundir import Workspace
 from db import open_index, schema
-from db.place import location, of_mount
+from db.place import location
 from db.store import VERSION, StoreError, open_store
 
 GOLDEN = "14b9bb72ebc4085b"
@@ -151,37 +152,13 @@ def test_an_ingestion_that_is_killed_is_taken_up_again(tmp_path):
         assert len(written.contents(index)["metrics"]) == 300 * 4 * 3
 
 
-MOUNTS = [
-    "21 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw",
-    "22 21 0:40 / /home rw shared:2 - nfs4 server:/home rw",
-    r"23 21 0:41 / /mnt/two\040words rw - lustre x rw",
-    "24 22 0:42 / /home/me/fast rw - xfs /dev/nvme0 rw",
-]
-
-
-@pytest.mark.parametrize(
-    ("path", "kind"),
-    [
-        ("/data/x", "ext4"),
-        ("/home/me/x", "nfs4"),
-        ("/homes", "ext4"),
-        ("/mnt/two words/x", "lustre"),
-        ("/home/me/fast", "xfs"),
-    ],
-)
-def test_the_file_system_is_that_of_the_deepest_mount(path, kind):
-    from pathlib import Path
-
-    assert of_mount(MOUNTS, Path(path)) == kind
-
-
 def test_on_a_network_file_system_the_index_is_in_the_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     one, two = (Workspace(tmp_path / name / "w") for name in ("a", "b"))
     for workspace in (one, two):
         workspace.root.mkdir(parents=True)
     assert location(one) == one.root / "attnctl.sqlite"
-    monkeypatch.setattr("db.place.NETWORK", {*"x", __import__("db").file_system(tmp_path)})
+    monkeypatch.setattr("attnctl.file_systems.NETWORK", {mount_of(tmp_path).kind: "NFS"})
     assert location(one).parent == tmp_path / "cache" / "attnctl"
     assert location(one) != location(two)
     written.submit(one, written.specs())
