@@ -19,8 +19,6 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from platformdirs import user_cache_path
-
 from attnctl import documents, own, sources
 from attnctl.backbones.places import Part
 from attnctl.values import SpecError, did_you_mean
@@ -93,6 +91,8 @@ def check_name(name: str, known: tuple[str, ...]) -> None:
 @cache
 def measured(name: str) -> Measured:
     """The parts of the backbone of that name; raises SpecError when it cannot be built."""
+    from platformdirs import user_cache_path  # a training does without it
+
     kept = user_cache_path("attnctl") / "networks" / f"{re.sub(r'[^A-Za-z0-9_.]', '_', name)}-{_key(name)}.json"
     try:
         return Measured.from_json(kept.read_text(encoding="utf-8"))

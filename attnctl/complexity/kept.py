@@ -11,8 +11,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from platformdirs import user_cache_path
-
 from attnctl import attention, backbones, documents, models
 from attnctl.complexity.work import Counts
 from attnctl.spec import NO_MODULE
@@ -52,6 +50,8 @@ def _sources() -> str:
 
 
 def _path(name: str) -> Path:
+    from platformdirs import user_cache_path  # a training does without it
+
     return user_cache_path("attnctl") / "complexity" / f"{name}.json"
 
 

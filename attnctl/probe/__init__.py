@@ -15,8 +15,6 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from platformdirs import user_cache_path
-
 from attnctl import datasets, documents, own, sources
 from attnctl.documents import RecordError
 from attnctl.files import write_atomic
@@ -57,6 +55,8 @@ def _key(spec: RunSpec) -> str:
 
 
 def _passed(key: str) -> Path:
+    from platformdirs import user_cache_path  # a training does without it
+
     return user_cache_path("attnctl") / "probes" / key
 
 
