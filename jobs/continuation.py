@@ -7,6 +7,7 @@ from dataclasses import replace
 from attnctl.config import Config
 from attnctl.records import RecordError, Request
 from attnctl.rundir import Attempt, RunDir
+from attnctl.units import quantity
 from attnctl.values import SpecError
 from jobs import asked
 from jobs.submit import submit
@@ -23,7 +24,7 @@ def go_on(config: Config, run: RunDir, attempt: Attempt) -> str:
     """
     allowed = config.resume.attempts
     if attempt.number >= allowed:
-        raise NoContinuation(f"{attempt.number} attempts of {allowed} are spent")
+        raise NoContinuation(f"it has used {attempt.number} of {quantity(allowed, 'attempt')}")
     try:
         request = Request.read(attempt.request)
         if request is None:

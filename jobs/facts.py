@@ -14,6 +14,7 @@ from attnctl import datasets, documents
 from attnctl.config import Config
 from attnctl.file_systems import mount_of, nearest_existing
 from attnctl.files import create_exclusive
+from attnctl.units import quantity
 from attnctl.values import SpecError, listed
 from jobs import slurm
 from jobs.commands import CommandError, run
@@ -141,8 +142,10 @@ def _partition(name: str | None, partitions: list[slurm.Partition]) -> Check:
     if chosen is None:
         words = f"there is no partition {name!r}" if name else "the cluster has no default partition"
         return Check("partition", False, words, f"set partition in attnctl.toml to one of: {known}")
-    gpus = f"up to {chosen.gpus} GPUs a node" if chosen.gpus else "no GPUs"
-    return Check("partition", True, f"{chosen.name}: {chosen.nodes} nodes, {gpus}, time limit {chosen.time_limit}")
+    gpus = f"up to {quantity(chosen.gpus, 'GPU')} a node" if chosen.gpus else "no GPUs"
+    return Check(
+        "partition", True, f"{chosen.name}: {quantity(chosen.nodes, 'node')}, {gpus}, time limit {chosen.time_limit}"
+    )
 
 
 def data(config: Config) -> Iterator[Check]:

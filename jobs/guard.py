@@ -14,7 +14,7 @@ from pathlib import Path
 
 from attnctl.config import Config
 from attnctl.files import private_folder, write_atomic
-from attnctl.policy import HELD_WORDS, normalised
+from attnctl.policy import held_message, normalised
 from attnctl.records import Exit
 from attnctl.rundir import Attempt, Workspace
 
@@ -52,7 +52,7 @@ def held(workspace: Workspace, tag: str, limit: int) -> str | None:
         found[error] = words.strip()
     for error, number in counted.most_common(1):
         if number >= limit:
-            return HELD_WORDS.format(count=number, error=found[error])
+            return held_message(number, found[error])
     return None
 
 

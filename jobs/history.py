@@ -18,7 +18,8 @@ from attnctl.records import Event, Exit, Observed, Request, read_events
 from attnctl.rundir import Attempt, Incarnation, RunDir
 from attnctl.spec import RunSpec
 from attnctl.state import Verdict, blamed, world
-from attnctl.values import SpecError, parse_memory
+from attnctl.units import parse_memory
+from attnctl.values import SpecError
 from jobs import checkpoints, evidence
 
 _BLOCK = 1 << 16
@@ -152,7 +153,7 @@ def memory(request: Request) -> int | None:
 def nodes(observed: Sequence[Observed]) -> tuple[str, ...]:
     """The node that the attempt last had on SLURM; none when it had several, or the answer is of another form."""
     said = next((item.nodes for item in reversed(observed) if item.nodes and item.source != "here"), "")
-    return (said,) if _NODES.fullmatch(said) and said != "None" else ()
+    return (said,) if _NODES.fullmatch(said) else ()
 
 
 # ------------------------------------------------------------------------------------------------------------ events

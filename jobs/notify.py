@@ -25,6 +25,7 @@ from attnctl.files import create_exclusive, write_atomic
 from attnctl.records import Notice, RecordError, Request, Sweep
 from attnctl.rundir import Attempt, Workspace
 from attnctl.state import Evidence, State, Verdict, decide, world
+from attnctl.units import quantity
 from jobs import evidence, submissions
 
 log = logging.getLogger(__name__)
@@ -122,7 +123,7 @@ def in_words(verdicts: Mapping[str, Verdict]) -> str:
     states = Counter(str(verdict.state) for verdict in verdicts.values())
     order = sorted(states, key=lambda state: (state != State.COMPLETED, -states[state], state))
     counted = ", ".join(f"{states[state]} {state}" for state in order)
-    return f"{len(verdicts)} run{'' if len(verdicts) == 1 else 's'}: {counted}"
+    return f"{quantity(len(verdicts), 'run')}: {counted}"
 
 
 def document(config: Config, notice: Notice, verdicts: Mapping[str, Verdict]) -> dict[str, Any]:

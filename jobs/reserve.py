@@ -19,6 +19,7 @@ from attnctl.files import write_atomic
 from attnctl.records import Request, Resources, Where
 from attnctl.rundir import Attempt, RunDir, Workspace
 from attnctl.state import State
+from attnctl.units import ago
 from jobs import evidence, submissions
 from jobs.adopt import close_orphan
 
@@ -137,5 +138,5 @@ def _taken(attempt: Attempt) -> str:
     return (
         "queued by another"
         if request is None
-        else (f"queued by {request.user} on {request.host} {evidence.ago(request.created)}")
+        else (f"queued by {request.user} on {request.host} {ago(request.created)}")
     )

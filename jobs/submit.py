@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from attnctl import sources
-from attnctl.config import Config, SlurmOptions, parse_time
+from attnctl.config import Config, SlurmOptions
 from attnctl.files import private_folder
 from attnctl.records import Resources, Submission, Where
 from attnctl.rundir import Workspace
 from attnctl.spec import RunSpec
+from attnctl.units import parse_time, quantity
 from attnctl.values import SpecError
 from jobs import guard, room, slurm, snapshot, submissions
 from jobs.adopt import SBATCH_TIMEOUT, adopt
@@ -195,7 +196,7 @@ def _send(workspace: Workspace, tag: str, script: str, reserved: Reservation) ->
             return None
         submissions.change(workspace, tag, failed=error.words)
         raise SubmitError(
-            f"SLURM refuses {len(reserved.tasks)} run{'s' * (len(reserved.tasks) > 1)}: {error.words}", written=True
+            f"SLURM refuses {quantity(len(reserved.tasks), 'run')}: {error.words}", written=True
         ) from error
     job_id = printed.strip().partition(";")[0]
     if not job_id.isdecimal():

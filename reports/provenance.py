@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
@@ -11,6 +10,7 @@ from typing import Any
 
 from attnctl.records import RecordError, Request
 from attnctl.rundir import Incarnation, RunDir, Workspace
+from attnctl.units import clock, quantity
 from attnctl.values import SpecError, did_you_mean, listed
 from db import RunRow
 from reports.report import Report
@@ -60,7 +60,7 @@ class Source:
             "seed": str(self.seed),
             "state": self.state,
             "epochs": _epochs(self),
-            "submitted": _clock(self.submitted),
+            "submitted": "" if self.submitted is None else clock(self.submitted),
             "attempts": _attempts(self.starts),
             "nodes": _each(start.node for start in self.starts),
             "device": _each(start.device for start in self.starts),
@@ -213,12 +213,8 @@ def _attempts(starts: Sequence[Start]) -> str:
     """Such as `1, 2 (restarted once)`."""
     attempts = listed(dict.fromkeys(start.attempt for start in starts))
     restarts = len(starts) - len({start.attempt for start in starts})
-    return f"{attempts} ({restarts} restart{'s' if restarts > 1 else ''})" if restarts else attempts
+    return f"{attempts} ({quantity(restarts, 'restart')})" if restarts else attempts
 
 
 def _each(words: Iterator[str]) -> str:
     return listed(dict.fromkeys(word for word in words if word))
-
-
-def _clock(moment: float | None) -> str:
-    return "" if moment is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))

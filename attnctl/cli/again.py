@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from attnctl.cli.where import check_partition, where
-from attnctl.config import Config, SlurmOptions, parse_time
+from attnctl.config import Config, SlurmOptions
 from attnctl.policy import Decision
 from attnctl.records import Request, Resources, Where
 from attnctl.spec import RunSpec
-from attnctl.values import SpecError, parse_memory
+from attnctl.units import parse_memory, parse_time
+from attnctl.values import SpecError
 
 _CONSTRAINT = re.compile(r"[A-Za-z0-9_.:&|,*()\[\]+=-]{1,200}", re.ASCII)
 

@@ -11,6 +11,7 @@ import typer
 
 from attnctl.cli import complete, context, errors, output, outputs
 from attnctl.state import State
+from attnctl.units import quantity
 from attnctl.values import SpecError
 
 if TYPE_CHECKING:
@@ -80,7 +81,9 @@ def _check(file: Path, *, as_json: bool) -> int:
         for fault in found.faults:
             output.note(f"{file}: {fault}")
     else:
-        output.line(f"{file}: {found.files} files of {found.runs} runs, all as they were packed")
+        output.line(
+            f"{file}: {quantity(found.files, 'file')} of {quantity(found.runs, 'run')}, all as they were packed"
+        )
     return errors.OURS if found.faults else errors.OK
 
 
@@ -116,8 +119,8 @@ def _tell(file: Path, rows: Sequence[RunRow], count: int, *, as_json: bool) -> N
         output.document({"file": str(file), "files": count, "runs": len(rows), "not_completed": missing})
         return
     if missing:
-        output.note(f"{len(missing)} of {len(rows)} runs have not completed: the table says how they stand")
-    output.note(f"written: {file} ({count} files of {len(rows)} runs)")
+        output.note(f"not completed: {len(missing)} of {quantity(len(rows), 'run')}; the table shows their states")
+    output.note(f"written: {file} ({quantity(count, 'file')} of {quantity(len(rows), 'run')})")
 
 
 def _slug(request: Request, lock: Path | None) -> str:

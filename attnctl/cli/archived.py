@@ -14,6 +14,7 @@ from attnctl import papers
 from attnctl.cli import reported, tables
 from attnctl.cli.reported import Gathered, Request
 from attnctl.state import State
+from attnctl.units import quantity
 from attnctl.values import SpecError
 from db import Index
 from reports import lock as locks
@@ -54,7 +55,7 @@ def files(
     cells = again.commands(specs.values(), workspace.sources, "sources", _rows(found))
     commits = {start["commit"] for starts in used.values() for start in starts.values()} - {None}
     done = sum(row.state == State.COMPLETED for row in found.rows)
-    words = f"{len(specs)} run{'' if len(specs) == 1 else 's'}, {done} of them completed"
+    words = f"{quantity(len(specs), 'run')}, {done} of them completed"
     made: dict[str, bytes | Path] = {
         "README.txt": readme.render(found.report.table.title, words, asked, sorted(commits), cells).encode(),
         "attnctl.toml": _CONFIG,

@@ -15,6 +15,7 @@ from attnctl.cli.chosen import chosen
 from attnctl.files import made_aside, write_atomic
 from attnctl.records import RecordError
 from attnctl.rundir import Workspace
+from attnctl.units import quantity
 from attnctl.values import SpecError, listed
 
 if TYPE_CHECKING:
@@ -127,9 +128,7 @@ class _Runs:
     def words(self) -> str:
         """How many of them are written."""
         left = len(self._ids) - len(self.written)
-        return f"{len(self.written)} run{'' if len(self.written) == 1 else 's'}" + (
-            f", {left} left out" if left else ""
-        )
+        return quantity(len(self.written), "run") + (f", {left} left out" if left else "")
 
 
 def _write_folder(made: Format, folder: Path, found: _Runs) -> None:

@@ -15,6 +15,7 @@ from attnctl.cli import context, output
 from attnctl.files import create_exclusive
 from attnctl.records import Imported, ImportedFile
 from attnctl.rundir import Workspace
+from attnctl.units import clock, quantity
 from attnctl.values import SpecError, did_you_mean
 
 _LARGEST = 64 << 20
@@ -86,7 +87,7 @@ def _take_in(workspace: Workspace, file: Path, source: str | None, *, dry_run: b
         _show(found.records)
     numbers = sum(len(item.values) for item in found.records)
     done = "is here already" if known else "would be taken in" if dry_run else "is taken in"
-    output.line(f"{file.name}: {numbers} number{'' if numbers == 1 else 's'}; import {record.id} {done}")
+    output.line(f"{file.name}: {quantity(numbers, 'number')}; import {record.id} {done}")
 
 
 def _bytes(file: Path) -> bytes:
@@ -123,7 +124,7 @@ def _list(workspace: Workspace, *, as_json: bool) -> None:
     rows = [
         [
             item.id,
-            time.strftime("%Y-%m-%d %H:%M", time.localtime(item.at)),
+            clock(item.at, seconds=False),
             item.user,
             item.file,
             str(sum(len(record.values) for record in item.imported())),

@@ -13,6 +13,7 @@ from attnctl.cli.wanted import Wanted
 from attnctl.cli.where import Destination, class_mismatches, missing_data
 from attnctl.config import Config
 from attnctl.grid import acting, unlearnt
+from attnctl.units import quantity
 
 
 def show(
@@ -46,11 +47,11 @@ def show(
         output.line(script.rstrip())
     output.line()
     resources = place.resources
-    each = f"{resources.world} processes" if resources.world > 1 else "1 process"
-    gpus = f", {resources.nodes * resources.gpus_per_node} GPUs" if resources.gpus_per_node else " on the CPU"
+    each, gpus = quantity(resources.world, "process"), resources.nodes * resources.gpus_per_node
+    device = f", {quantity(gpus, 'GPU')}" if gpus else " on the CPU"
     if wanted.words:
         output.line(wanted.words)
-    output.line(f"{summary(planned)}; each {each}{gpus}, on {'SLURM' if place.where == 'slurm' else 'this machine'}")
+    output.line(f"{summary(planned)}; each {each}{device}, on {'SLURM' if place.where == 'slurm' else 'this machine'}")
     if start:
         output.line(cost.words())
     for words in missing:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from attnctl.cli import complete, context, output, outputs
+from attnctl.units import clock, quantity
 from attnctl.values import SpecError, convert
 
 if TYPE_CHECKING:
@@ -208,15 +209,15 @@ def _gathered(index: Index, request: Request, path: Path | None) -> Gathered:
     if frozen is None:
         found = gather(index, request)
         frozen = lock.write(path, found.report, found.rows, request.words(), time.time())
-        output.note(f"locked in {path}: {len(frozen.runs)} runs")
+        output.note(f"locked in {path}: {quantity(len(frozen.runs), 'run')}")
         return found
     if request.missing:
         raise SpecError("--missing is about a table that may change; leave --lock out")
     lock.check_request(path, frozen, request.words())
     rows = index.runs(list(frozen.runs))
     lock.check_runs(path, frozen, rows)
-    day = time.strftime("%Y-%m-%d %H:%M", time.localtime(frozen.made))
-    output.note(f"as locked in {path} on {day}: {len(frozen.runs)} runs, unchanged since")
+    day = clock(frozen.made, seconds=False)
+    output.note(f"as locked in {path} on {day}: {quantity(len(frozen.runs), 'run')}, unchanged since")
     return Gathered(report=frozen.report, rows=rows)
 
 

@@ -16,13 +16,13 @@ import typer
 from attnctl import documents
 from attnctl.cli import complete, context, options, output
 from attnctl.cli.declared import AXES, Backbones, Datasets, Models, Placements, Seeds
-from attnctl.cli.estimate import duration, size
 from attnctl.cli.sweep import PLACE
 from attnctl.cli.synthesis import synthesize
 from attnctl.cli.where import Asked, Device, check, destination
 from attnctl.config import Config
 from attnctl.records import RecordError, Resources
 from attnctl.spec import RunSpec
+from attnctl.units import duration, quantity, size
 from attnctl.values import SpecError, listed
 
 _LIMIT = 3600.0
@@ -165,7 +165,7 @@ _METRICS = {"top1": "top-1", "ap": "AP", "mask_ap": "mask AP", "map": "mAP", "mi
 
 
 def _length(spec: RunSpec) -> str:
-    return f"{spec.recipe.epochs} epochs" if spec.recipe.epochs else f"{spec.recipe.steps:,} steps"
+    return quantity(spec.recipe.epochs, "epoch") if spec.recipe.epochs else quantity(spec.recipe.steps, "step")
 
 
 _DIFFERENT = {

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from attnctl import class_folders, datasets
-from attnctl.config import Config, SlurmOptions, parse_time
+from attnctl.config import Config, SlurmOptions
 from attnctl.records import Resources, Where
 from attnctl.spec import RunSpec
+from attnctl.units import parse_time
 from attnctl.values import SpecError, listed
 
 RunOn = Literal["auto", "slurm", "here"]
@@ -159,7 +160,5 @@ def _gpus(where: Where, asked: Asked, options: SlurmOptions) -> int:
 def _tasks(asked: int | None, gpus: int) -> int:
     """Processes of each node: one for each GPU, or as many as were asked for on CPUs."""
     if gpus and asked not in {None, gpus}:
-        raise SpecError(
-            f"--tasks-per-node {asked}: a run has one process for each GPU, and {gpus} GPUs a node were asked"
-        )
+        raise SpecError(f"--tasks-per-node {asked}: a run has one process for each GPU, and --gpus-per-node is {gpus}")
     return gpus or asked or 1

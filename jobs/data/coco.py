@@ -17,6 +17,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from attnctl import documents
+from attnctl.units import quantity
 from attnctl.values import listed
 from jobs.data.errors import DataError
 from jobs.data.images import decoded
@@ -98,7 +99,7 @@ def _indexed(document: Mapping[str, Any], folder: Path, part: str, classes: int 
     categories = sorted(document["categories"], key=lambda row: row["id"])
     ids = [int(row["id"]) for row in categories]
     if classes is not None and len(set(ids)) != classes:
-        raise DataError(f"it has {len(set(ids))} categories; there should be {classes}")
+        raise DataError(f"it has {quantity(len(set(ids)), 'category', 'categories')}; there should be {classes}")
     images = sorted(document["images"], key=lambda row: row["id"])
     numbers = np.array([row["id"] for row in images], np.int64)
     if len(images) == 0 or len(np.unique(numbers)) < len(numbers):
@@ -168,4 +169,5 @@ def _check_files(folder: Path, files: Sequence[str]) -> None:
     missing = [name for name in files if name not in held and not (folder / name).is_file()]
     if missing:
         more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
-        raise DataError(f"{folder} lacks {len(missing)} of its images: {listed(missing[:_NAMED])}{more}")
+        lacks = f"lacks {len(missing)} of its {quantity(len(files), 'image')}"
+        raise DataError(f"{folder} {lacks}: {listed(missing[:_NAMED])}{more}")

@@ -23,6 +23,7 @@ import numpy.typing as npt
 from attnctl import class_folders
 from attnctl.class_folders import PARTS
 from attnctl.datasets import Dataset
+from attnctl.units import quantity
 from attnctl.values import listed
 from jobs.data.errors import DataError
 
@@ -100,7 +101,9 @@ def index_folders(part: Path, classes: int) -> FolderFiles:
     """The images of the class folders under `part`; raises DataError when a class is missing or empty."""
     folders = class_folders.class_folders(part)
     if len(folders) != classes:
-        raise DataError(f"{part} holds {len(folders)} class folders and no tar shards; there should be {classes}")
+        raise DataError(
+            f"{part} holds {quantity(len(folders), 'class folder')} and no tar shards; there should be {classes}"
+        )
     with ThreadPoolExecutor(_THREADS) as pool:
         found = list(pool.map(_image_names, (part / folder for folder in folders)))
     empty = [folder for folder, names in zip(folders, found, strict=True) if not names]
@@ -153,7 +156,7 @@ def index_shards(shards: list[Path], classes: int) -> ShardFiles:
     held = np.unique(labels)
     if not np.array_equal(held, np.arange(classes)):
         raise DataError(
-            f"the shards in {shards[0].parent} hold {len(held)} classes from {held[0]} to {held[-1]}; "
+            f"the shards in {shards[0].parent} hold {quantity(len(held), 'class')} from {held[0]} to {held[-1]}; "
             f"there should be all of 0..{classes - 1}"
         )
     places = np.array([(row[0], row[3], row[4]) for row in rows], dtype=np.int64)

@@ -21,7 +21,8 @@ from attnctl.rundir import RunDir, Workspace
 from attnctl.spec import recipe_types
 from attnctl.state import Evidence, State, decide
 from attnctl.triage import Asked, plan
-from attnctl.values import SpecError, convert, parse_memory
+from attnctl.units import parse_memory, parse_time
+from attnctl.values import SpecError, convert
 from db import events as db_events
 from db.gather import Facts, judge, read_run
 from jobs import history, slurm, submissions, usage
@@ -274,7 +275,7 @@ def test_a_value_is_of_its_type_or_refused(value: Any) -> None:
     for name, declared in recipe_types().items():
         with contextlib.suppress(SpecError):
             convert(value, declared, name)
-    for parse in (parse_memory, config.parse_time):
+    for parse in (parse_memory, parse_time):
         with contextlib.suppress(SpecError):
             assert parse(str(value)) > 0
     assert "\n" not in normalised(str(value))

@@ -173,7 +173,7 @@ def test_the_record_says_of_which_table_it_is_and_a_second_sweep_goes_on(folder:
     assert (listed["done"], listed["trainable"]) == (2, 7)
     assert listed["changed"].startswith("backbone=resnet20 placement=block dataset=digits")
     shown = attnctl("papers", "nam").out
-    assert "2 of 7 trainings are done" in shown
+    assert "done: 2 of 7 trainings" in shown
     with open_index(Workspace(folder)) as index:
         index.refresh()
         table = tables.chosen(None, "1", index)

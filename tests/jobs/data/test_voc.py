@@ -102,7 +102,7 @@ def test_what_is_missing_is_named(folder):
     with pytest.raises(DataError, match=r"Annotations/000002.xml cannot be read: .*No such file"):
         open_parts(VOC, folder, "detect")
     (folder / "VOC2007" / "JPEGImages" / "000001.jpg").unlink()
-    with pytest.raises(DataError, match=r"JPEGImages lacks 1 images of its lists: 000001$"):
+    with pytest.raises(DataError, match=r"JPEGImages lacks 1 image: 000001$"):
         open_parts(VOC, folder, "detect")
     (folder / "VOC2007" / "ImageSets" / "Main" / "trainval.txt").unlink()
     with pytest.raises(DataError, match=r"missing VOC2007/ImageSets/Main/trainval.txt; `attnctl data fetch voc07`"):
@@ -213,5 +213,5 @@ def test_faulty_class_maps_are_named(segmented):
         Reader(train, learning=True, classes=True)(0)
     (maps / "v_train.png").unlink()
     (segmented / "benchmark_RELEASE" / "dataset" / "cls" / "v_train.mat").unlink()
-    with pytest.raises(DataError, match=r"VOC2012 lacks the class maps of 1 images: v_train"):
+    with pytest.raises(DataError, match=r"VOC2012 lacks the class maps of 1 image: v_train"):
         open_parts(SEGMENTED, segmented, "segment")
