@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from attnctl.config import DataRoots
 from attnctl.datasets import Dataset
-from jobs.data.errors import DataError, check_files
+from jobs.data.errors import DataError
 
 if TYPE_CHECKING:
     from jobs.data.files import ImageFiles
@@ -36,7 +36,7 @@ def check(dataset: Dataset, roots: DataRoots, *, images: bool, through: Through)
         from jobs.data.files import open_parts
 
         found = {}
-        for part, files in zip(("train", "test"), open_parts(dataset, check_files(dataset, folder)), strict=True):
+        for part, files in zip(("train", "test"), open_parts(dataset, folder), strict=True):
             damaged = _damaged(len(files.labels), partial(_decoded, files), through if images else None, part)
             found[part] = Checked(len(files.labels), damaged=damaged)
         return found

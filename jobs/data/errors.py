@@ -28,3 +28,17 @@ def check_files(dataset: Dataset, folder: Path | None) -> Path:
     if differ := class_folders.mismatch(dataset, folder):
         raise DataError(differ)
     return folder
+
+
+def check_sizes(dataset: Dataset, folder: Path | None, *, train: int | None = None, test: int | None = None) -> None:
+    """Raise DataError unless there are as many images as the descriptor says: none missing, none twice.
+
+    train, test: the images that were found; None where they were not looked for.
+    """
+    rows = (("training", train, dataset.train_size), ("test", test, dataset.test_size))
+    wrong = [f"{count} {part} images instead of {size}" for part, count, size in rows if count not in (None, size)]
+    if wrong:
+        raise DataError(
+            f"{dataset.name} in {folder} has {' and '.join(wrong)}; correct the files, or register a subset as a data "
+            "set of its own"
+        )

@@ -25,9 +25,11 @@ from attnctl.class_folders import PARTS
 from attnctl.datasets import Dataset
 from attnctl.units import quantity
 from attnctl.values import listed
-from jobs.data.errors import DataError
+from jobs.data.errors import DataError, check_files, check_sizes
+from jobs.data.staging import staged
 
 IMAGE_SUFFIXES = (".jpeg", ".jpg", ".png")
+_SPLITS = dict(zip(PARTS, ("train", "test"), strict=True))
 _THREADS = 16  # listing is waiting for the file server
 _NAMED = 5  # of many faulty classes, an error names the first
 _SYNSET = re.compile(r"(?<![^_])n\d{8}(?![^_])")  # n01440764_10026; ILSVRC2012_val_00000001_n01751748 on Hugging Face
@@ -51,12 +53,21 @@ class ImageFiles(Protocol):
         """The encoded image; raises OSError."""
 
 
-def open_parts(dataset: Dataset, folder: Path, parts: Sequence[str] = PARTS) -> list[ImageFiles]:
-    """The images of these parts of a data set; raises DataError when they are not what the descriptor says."""
-    found = [index(folder / part, dataset.classes) for part in parts]
+def open_parts(
+    dataset: Dataset, folder: Path | None, parts: Sequence[str] = PARTS, *, stage: bool = False
+) -> list[ImageFiles]:
+    """The images of these parts of a data set, `stage`: in a copy on this node's own disk.
+
+    Raises DataError when files are missing or damaged, or are not as many or of other classes than they should be.
+    """
+    present = check_files(dataset, folder)
+    source = staged(present) if stage else present
+    found = [index(source / part, dataset.classes) for part in parts]
     named = [(files.class_names, f"{part}/") for files, part in zip(found, parts, strict=True) if files.class_names]
-    if len(named) == len(PARTS) and (differ := class_folders.explain(dataset, folder, *zip(*named, strict=True))):
+    if len(named) == len(PARTS) and (differ := class_folders.explain(dataset, present, *zip(*named, strict=True))):
         raise DataError(differ)
+    counts = {_SPLITS[part]: len(files.labels) for part, files in zip(parts, found, strict=True)}
+    check_sizes(dataset, present, **counts)
     return found
 
 
@@ -202,12 +213,9 @@ def _members(shard: Path) -> _Shard:
     if images and _end(images) > shard.stat().st_size:
         raise DataError(f"{shard} is truncated")
     rows = sorted((os.fsencode(item.name), labels[key], item.offset_data, item.size) for key, item in images.items())
-    places = [(label, *key.rsplit("/", 2)[-2:]) for key, label in labels.items()]
-    return _Shard(
-        rows,
-        {(label, folder) for label, folder, _ in places},
-        {(label, found[0]) for label, _, stem in places if (found := _SYNSET.search(stem))},
-    )
+    folders = {(label, key.rsplit("/", 2)[-2]) for key, label in labels.items()}
+    synsets = {(label, found[0]) for key, label in labels.items() if (found := _SYNSET.search(key.rpartition("/")[2]))}
+    return _Shard(rows, folders, synsets)
 
 
 def _end(images: dict[str, tarfile.TarInfo]) -> int:

@@ -12,24 +12,19 @@ from attnctl.class_folders import PARTS
 from attnctl.datasets import Dataset
 from attnctl.spec import RunSpec
 from jobs.data.augment import Normalize
-from jobs.data.errors import check_files
 from jobs.data.files import ImageFiles, open_parts
 from jobs.data.images import Images, collate, transforms
 from jobs.data.loader import Stream
 from jobs.data.memory import EVALUATION_BATCH
 from jobs.data.mixing import Mixing
 from jobs.data.split import held_out
-from jobs.data.staging import staged
 
 
 def open_stream(
     spec: RunSpec, dataset: Dataset, folder: Path | None, device: torch.device, *, workers: int, stage: bool
 ) -> StreamedData:
     """The data of a run from image files; `stage`: from a copy on this node's own disk. Raises DataError."""
-    present = check_files(dataset, folder)
-    if stage:
-        present = staged(present)
-    parts = open_parts(dataset, present, ("train",) if spec.recipe.val_split else PARTS)
+    parts = open_parts(dataset, folder, ("train",) if spec.recipe.val_split else PARTS, stage=stage)
     return StreamedData(spec, dataset, parts[0], parts[-1], device, workers)
 
 

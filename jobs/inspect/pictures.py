@@ -22,7 +22,6 @@ from attnctl.spec import RunSpec
 from attnctl.values import SpecError
 from jobs.data import load_splits
 from jobs.data.augment import Normalize
-from jobs.data.errors import check_files
 from jobs.data.files import IMAGE_SUFFIXES, ImageFiles, open_parts
 from jobs.data.images import Transform, decoded, transforms
 from jobs.data.memory import resized
@@ -93,7 +92,7 @@ def of_test_set(spec: RunSpec, roots: DataRoots, count: int, classes: Sequence[i
         if not 0 <= number < dataset.classes:
             raise SpecError(f"{dataset.name} has no class {number}; its classes are 0 to {dataset.classes - 1}")
     if dataset.layout == "imagefolder":
-        (files,) = open_parts(dataset, check_files(dataset, roots.folder(dataset.name)), ("val",))
+        (files,) = open_parts(dataset, roots.folder(dataset.name), ("val",))
         prepare = _preparation(spec)
         return [_picture(files, number, prepare) for number in _first(files.labels, count, classes)]
     test = load_splits(dataset, roots).test

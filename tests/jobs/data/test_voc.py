@@ -114,7 +114,7 @@ def test_what_is_missing_is_named(folder):
     [
         ("", "names no images"),
         ("000001\n000002\n000001\n", "names 000001 2 times"),
-        ("000001\n", "1 training images in"),
+        ("000001\n", "has 1 training images instead of 3"),
     ],
 )
 def test_a_list_that_is_not_the_published_one_is_named(folder, text, words):
