@@ -24,10 +24,12 @@ lint: $(BIN)/.attnctl-dev ## ruff, mypy --strict, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(BIN)/.attnctl-dev ## speed, as ratios to peers and limits
-	for one in startup ingestion training detection checkpoint; do $(BIN)/python benchmarks/$$one.py || exit 1; done
-	@if [ -f .slurm/env.sh ]; then . .slurm/env.sh && $(BIN)/python benchmarks/submission.py && $(BIN)/python benchmarks/status.py; \
-	else echo "submission, status: left out, they need the SLURM of make slurm-up"; fi
+BENCHMARKS := startup ingestion status report training detection detection_data detection_metrics modules checkpoint
+bench: $(BIN)/.attnctl-dev ## speed, as ratios to peers and limits; to see that all of it runs: make bench QUICK=--quick
+	@if [ -f .slurm/env.sh ]; then . .slurm/env.sh; more=submission; \
+	else echo "submission: skipped, it needs the SLURM of make slurm-up"; fi; \
+	for one in $(BENCHMARKS) $$more; do \
+	echo "== $$one"; $(BIN)/python benchmarks/$$one.py $(QUICK) || exit 1; done
 
 SEED ?= 1
 storm: $(BIN)/.attnctl-dev ## faults over 40 runs on that SLURM (half an hour and more): make storm SEED=1

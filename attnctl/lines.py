@@ -36,7 +36,9 @@ def parsed(source: str, name: str) -> dict[str, Any]:
     """The document of a TOML text; raises SpecError with the line. name: what the message calls the file."""
     try:
         return tomllib.loads(source)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError as error:
+        raise SpecError(f"{name}: lists and tables are nested too deep") from error
+    except ValueError as error:  # also a number of thousands of digits, which is no TOMLDecodeError
         words, _, place = str(error).rpartition(" (at ")
         at = re.match(r"line (\d+)", place)
         line = int(at[1]) if at else max(1, len(source.splitlines()))

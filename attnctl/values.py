@@ -130,18 +130,6 @@ def listed(items: Iterable[object]) -> str:
     return ", ".join(map(str, items))
 
 
-_UNITS = {"K": 1 / 1024, "M": 1, "G": 1024, "T": 1024 * 1024}
-
-
-def parse_memory(text: str) -> int:
-    """Megabytes of an amount as SLURM writes it: 64G, 4000M, or megabytes without a unit. Raises SpecError."""
-    match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)([KMGT]?)B?", text.strip(), re.ASCII | re.IGNORECASE)
-    found = round(float(match[1]) * _UNITS[match[2].upper() or "M"]) if match else 0
-    if not 0 < found < 1 << 40:
-        raise SpecError(f"{text!r} is no amount of memory; write 64G or 4000M")
-    return found
-
-
 def split_list(given: str, name: str) -> tuple[str, ...]:
     """The parts of a comma list; raises SpecError for an empty one."""
     parts = tuple(part.strip() for part in given.split(","))

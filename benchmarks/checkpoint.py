@@ -1,6 +1,6 @@
 """What a checkpoint of a ResNet-50 costs: goal, at most 1 % of the training with at most 5 minutes of lost work.
 
-    python benchmarks/checkpoint.py [BACKBONE [REPEATS]]
+    python benchmarks/checkpoint.py [--quick] [--backbone NAME] [--repeats N]
 
 The training stands still while a checkpoint is made: the state is copied to the CPU, encoded with its digest, written
 aside, fsynced and renamed. Beside it the disk's own limit: the same bytes written and fsynced, nothing else.
@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import os
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import torch
+from arguments import Arguments
 
 from attnctl import backbones
 from attnctl.jobs.training import checkpoint
@@ -27,7 +27,11 @@ CLASSES = 1000
 
 def main() -> None:
     """Print the medians and the share of the training."""
-    backbone, repeats = (*sys.argv[1:2], "resnet50")[0], int((*sys.argv[2:3], 5)[0])
+    arguments = Arguments(__doc__)
+    arguments.size("repeats", 5, 1, "checkpoints")
+    arguments.parser.add_argument("--backbone", help="(default: resnet50; with --quick: resnet20)")
+    options = arguments.read()
+    backbone = options.backbone or ("resnet20" if options.quick else "resnet50")
     network = backbones.build(backbone, CLASSES)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
     for parameter in network.parameters():
@@ -38,7 +42,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         run = Workspace(Path(folder)).run("0" * 16)
         run.checkpoints.mkdir(parents=True)
-        for number in range(repeats):
+        for number in range(options.repeats):
             started = time.perf_counter()
             path, size = checkpoint.save(run, checkpoint.Name((1, 0), number), dict(state))
             saves.append(time.perf_counter() - started)

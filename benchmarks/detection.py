@@ -1,6 +1,6 @@
 """Training speed of detectors on digits-det: attnctl's loop beside torchvision's reference loop, in interleaved pairs.
 
-    python benchmarks/detection.py [--quick] [--model NAME ...] [--pairs N] [--threads N]
+    python benchmarks/detection.py [--quick] [--model NAME ...] [--pairs N] [--steps N] [--threads N]
 
 The reference is `references/detection/engine.py` of torchvision, as it is written: a DataLoader that hands over lists
 of images and targets, losses summed, one value read back for each step to be watched, zero_grad, backward, step. Both
@@ -10,7 +10,6 @@ its steps alone. The goal is a ratio of at least 0.97.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import math
 import statistics
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from arguments import Arguments
 from pairs import Ours, speeds, synchronise
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -106,20 +106,19 @@ def measure(spec: RunSpec, device: torch.device, pairs: int, steps: int) -> list
 
 def main() -> None:
     """Measure, and print medians and the ratio of each model."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="few short pairs")
-    parser.add_argument("--model", action="append", help="of torchvision's; several times for several")
-    parser.add_argument("--backbone", default="", help="instead of the model's default")
-    parser.add_argument("--pairs", type=int)
-    parser.add_argument("--steps", type=int, default=2)
-    parser.add_argument("--threads", type=int, default=1)
-    options = parser.parse_args()
-    pairs = options.pairs or (4 if options.quick else 16)
+    arguments = Arguments(__doc__)
+    arguments.size("pairs", 16, 1, "measured pairs of each model")
+    arguments.size("steps", 2, 1, "steps of each measurement")
+    arguments.size("threads", 1, 1, "threads of torch")
+    arguments.parser.add_argument("--model", action="append", help="(default: all three; with --quick: ssdlite320)")
+    arguments.parser.add_argument("--backbone", default="", help="instead of the model's default")
+    options = arguments.read()
+    pairs, models = options.pairs, options.model or MODELS[: 1 if options.quick else None]
     torch.set_num_threads(options.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     print(f"digits-det, {device}, {options.threads} threads, {pairs} pairs of {options.steps} steps; images/s")
     print(f"{'':24}{'reference':>12}{'attnctl':>12}{'ratio':>9}   (goal >= 0.97)")
-    for model in options.model or MODELS:
+    for model in models:
         spec = make_spec(model, options.backbone)
         found = measure(spec, device, pairs, options.steps)
         theirs, mine = (statistics.median(column) for column in zip(*found, strict=True))

@@ -1,6 +1,6 @@
 """Loading speed of detection batches: attnctl's data beside torchvision's CocoDetection with its reference transforms.
 
-    python benchmarks/detection_data.py [--images N] [--batches N] [--pairs N] [--workers N ...]
+    python benchmarks/detection_data.py [--quick] [--images N] [--batches N] [--pairs N] [--workers N ...]
 
 Both read the same COCO folder, made here: JPEGs of 640x480 with seven objects each, as COCO has on average, of two
 polygons of fifteen corners. The peer is what torchvision's reference training of detectors builds with --use-v2:
@@ -11,7 +11,6 @@ of at least 1.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import dataclasses
 import io
@@ -26,6 +25,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from arguments import Arguments
 from PIL import Image
 from torch.utils.data import DataLoader
 from torchvision.datasets import CocoDetection, wrap_dataset_for_transforms_v2
@@ -168,18 +168,18 @@ def seconds(batches: Callable[[int], Iterator[Any]], count: int) -> float:
 
 def main() -> None:
     """Print the medians and their ratio, for boxes and for masks."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=160)
-    parser.add_argument("--batches", type=int, default=16)
-    parser.add_argument("--pairs", type=int, default=7)
-    parser.add_argument("--workers", type=int, nargs="+", default=[0, 2])
-    options = parser.parse_args()
+    arguments = Arguments(__doc__)
+    arguments.size("images", 160, 16, "images in the folder")
+    arguments.size("batches", 16, 1, "batches of each measurement")
+    arguments.size("pairs", 7, 1, "measured pairs")
+    arguments.parser.add_argument("--workers", type=int, nargs="+", help="(default: 0 2; with --quick: 0)")
+    options = arguments.read()
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore", category=DeprecationWarning, module="pycocotools")
     with tempfile.TemporaryDirectory(prefix="attnctl-bench-") as place:
         folder = Path(place) / "coco"
         dataset = make(folder, options.images)
-        for workers in options.workers:
+        for workers in options.workers or ([0] if options.quick else [0, 2]):
             for model, words in (("fasterrcnn", "boxes"), ("maskrcnn", "boxes and masks")):
                 loaders = (peer(folder, model == "maskrcnn", workers), ours(dataset, folder, model, workers))
                 times = [[seconds(loader, options.batches) for loader in loaders] for _ in range(options.pairs)]

@@ -3,7 +3,7 @@
 Goal: the whole evaluation, from the networks' tensors to the values, in seconds, and at most a quarter of what
 pycocotools takes from ready lists of annotations. Interleaved rounds, medians; VOC's mAP and the kept file beside it.
 
-Usage: python benchmarks/detection_metrics.py [IMAGES [DETECTIONS [ROUNDS]]]
+    python benchmarks/detection_metrics.py [--quick] [--images N] [--detections N] [--rounds N]
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import contextlib
 import io
 import json
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from arguments import Arguments
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from torch import Tensor
@@ -113,7 +113,12 @@ def pycocotools(metric: Detections) -> Callable[[], dict[str, float]]:
 
 def main() -> None:
     """Print the medians, their ratios, and how far the values are apart."""
-    images, detections, rounds = (*map(int, sys.argv[1:4]), *(5000, 100, 3)[len(sys.argv) - 1 :])
+    arguments = Arguments(__doc__)
+    arguments.size("images", 5000, 50, "images")
+    arguments.size("detections", 100, 20, "detections of each image")
+    arguments.size("rounds", 3, 1, "measured rounds")
+    options = arguments.read()
+    images, detections, rounds = options.images, options.detections, options.rounds
     torch.set_num_threads(1)
     outputs, targets = drawn(images, detections)
     whole = taken_in(CocoAP(range(1, CLASSES + 1)), outputs, targets)

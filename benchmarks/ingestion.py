@@ -1,7 +1,8 @@
 """Ingestion against the least that could be done: json.loads of each line and sqlite3's executemany of the values.
 
 Goal: at least 0.7 of its speed, from the files to committed rows, for the whole index. Interleaved pairs, medians.
-Usage: python benchmarks/ingestion.py [RUNS [EPOCHS [PAIRS]]]
+
+    python benchmarks/ingestion.py [--quick] [--runs N] [--epochs N] [--pairs N]
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ import json
 import shutil
 import sqlite3
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import sqlalchemy  # noqa: F401 (its import is not what is measured)
+from arguments import Arguments
 from workspaces import finished, specs
 
 from attnctl.db import open_index
@@ -50,12 +51,16 @@ def ours(workspace: Workspace) -> int:
 
 def main() -> None:
     """Print the medians and their ratio."""
-    runs, epochs, pairs = (*map(int, sys.argv[1:4]), *(200, 200, 5)[len(sys.argv) - 1 :])
+    arguments = Arguments(__doc__)
+    arguments.size("runs", 200, 10, "runs")
+    arguments.size("epochs", 200, 10, "epochs of each run")
+    arguments.size("pairs", 5, 1, "measured pairs")
+    options = arguments.read()
     folder = Path(tempfile.mkdtemp(prefix="attnctl-bench-"))
     try:
-        workspace = finished(folder / "w", specs(runs), epochs)
+        workspace = finished(folder / "w", specs(options.runs), options.epochs)
         times: dict[str, list[float]] = {"bare": [], "ours": []}
-        for _ in range(pairs):
+        for _ in range(options.pairs):
             path = folder / "bare.sqlite"
             path.unlink(missing_ok=True)
             started = time.perf_counter()
@@ -69,7 +74,9 @@ def main() -> None:
             assert found == expected, (found, expected)
         peer, own = (statistics.median(times[name]) for name in ("bare", "ours"))
         ratio = statistics.median(a / b for a, b in zip(times["bare"], times["ours"], strict=True))
-        print(f"{runs} runs, {expected} metric rows: json.loads + executemany {peer:.2f} s, the index {own:.2f} s")
+        print(
+            f"{options.runs} runs, {expected} metric rows: json.loads + executemany {peer:.2f} s, the index {own:.2f} s"
+        )
         print(f"ingestion: {ratio:.2f} of the peer's speed (goal: 0.7), {expected / own:,.0f} rows/s")
     finally:
         shutil.rmtree(folder)

@@ -1,6 +1,6 @@
 """Speed of the attention modules: forward and backward, beside a plain multiply of two maps of the same size.
 
-    python benchmarks/modules.py [MODULE ...] [--shape 32 64 28 28] [--compile] [--channels-last] [--bf16] [--rounds N]
+    python benchmarks/modules.py [MODULE ...] [--quick] [--shape 32 64 28 28] [--compile] [--bf16] [--rounds N]
 
 `x * gate`, with gradients for both, is the memory limit of a gate: each module reads its map at least once more to make
 one. In every round each module and the multiply run once, one after the other, so that a busy moment of the machine
@@ -10,12 +10,12 @@ through torch.compile, of the module and of the multiply.
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import time
 from collections.abc import Callable
 
 import torch
+from arguments import Arguments
 from torch import Tensor, nn
 
 from attnctl import attention
@@ -81,24 +81,37 @@ def measure(timed: list[Timed], rounds: int, repeats: int) -> None:
             item.times.append(item.step(repeats))
 
 
+def command_line() -> Arguments:
+    """The options."""
+    arguments = Arguments(__doc__)
+    arguments.size("rounds", 15, 1, "measured rounds")
+    arguments.size("repeats", 1, 1, "forwards and backwards in one sample")
+    arguments.size("threads", 1, 1, "threads of torch")
+    add = arguments.parser.add_argument
+    add("modules", nargs="*", default=list(attention.names()), help="(default: all)")
+    add(
+        "--shape",
+        nargs=4,
+        type=int,
+        metavar=("B", "C", "H", "W"),
+        help="(default: 32 64 28 28; with --quick: 2 64 8 8)",
+    )
+    add("--device", default="cpu")
+    add("--compile", action="store_true")
+    add("--channels-last", action="store_true")
+    add("--bf16", action="store_true", help="a bfloat16 map under autocast")
+    return arguments
+
+
 def main() -> None:
     """Measure, and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("modules", nargs="*", default=list(attention.names()))
-    parser.add_argument("--shape", nargs=4, type=int, default=[32, 64, 28, 28], metavar=("B", "C", "H", "W"))
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--repeats", type=int, default=1, help="forwards and backwards in one sample")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--compile", action="store_true")
-    parser.add_argument("--channels-last", action="store_true")
-    parser.add_argument("--bf16", action="store_true", help="a bfloat16 map under autocast")
-    options = parser.parse_args()
+    options = command_line().read()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     layout = torch.channels_last if options.channels_last else torch.contiguous_format
     dtype = torch.bfloat16 if options.bf16 else torch.float32
-    x = torch.randn(options.shape, device=options.device).to(dtype, memory_format=layout)
+    shape = options.shape or ([2, 64, 8, 8] if options.quick else [32, 64, 28, 28])
+    x = torch.randn(shape, device=options.device).to(dtype, memory_format=layout)
     slope = torch.randn_like(x)
     modules = build(options.modules, x)
     eager = [Timed(name, module, x, slope, options.bf16) for name, module in modules]
@@ -108,7 +121,7 @@ def main() -> None:
         compiled = [Timed(name, torch.compile(module), x, slope, options.bf16) for name, module in modules]
     measure(eager + compiled, options.rounds, options.repeats)
 
-    print(f"{'x'.join(map(str, options.shape))} {x.dtype} {layout}, forward and backward, {options.rounds} rounds")
+    print(f"{'x'.join(map(str, shape))} {x.dtype} {layout}, forward and backward, {options.rounds} rounds")
     print(f"{'module':24} {'ms':>8} {'ratio':>7}" + (f" {'compiled':>9} {'ratio':>7}" if compiled else ""))
     for index, item in enumerate(eager):
         line = f"{item.name:24}"

@@ -7,7 +7,7 @@ the table out of that same file, and prints them. Medians of interleaved rounds.
 The 10,000 runs are written as folders and ingested with one epoch each; the rest of the metric rows are then put into
 the index itself, by SQL, as ingestion would have put them: through folders they would be 2 GB of logs and minutes.
 
-Usage: python benchmarks/report.py [RUNS [ROWS_EACH [ROUNDS]]]
+    python benchmarks/report.py [--quick] [--runs N] [--rows N] [--rounds N]
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from arguments import Arguments
 from workspaces import finished
 
 from attnctl import papers
@@ -126,15 +127,19 @@ def medians(commands: dict[str, list[str]], rounds: int) -> dict[str, tuple[floa
 
 def main() -> None:
     """Print the medians and their ratios."""
-    runs, each, rounds = (*map(int, sys.argv[1:4]), *(10_000, 1_000, 5)[len(sys.argv) - 1 :])
+    arguments = Arguments(__doc__)
+    arguments.size("runs", 10_000, 100, "runs")
+    arguments.size("rows", 1_000, 32, "metric rows of each run")
+    arguments.size("rounds", 5, 1, "measured rounds")
+    options = arguments.read()
     folder = Path(tempfile.mkdtemp(prefix="attnctl-bench-"))
     try:
-        large, small = requested(runs), requested(84)[:84:3]
+        large, small = requested(options.runs), requested(84)[:84:3]
         workspace, few = finished(folder / "w", large, EPOCHS), finished(folder / "s", small, 20)
         for place, specs in ((workspace, large), (few, small)):
             record(place, specs)
         started = time.perf_counter()
-        rows = fill(workspace, each)
+        rows = fill(workspace, options.rows)
         subprocess.run(attnctl(few, "status", "--json"), check=True, stdout=subprocess.DEVNULL)
         size = (workspace.root / "attnctl.sqlite").stat().st_size
         print(f"{len(large)} runs, {rows:,} metric rows, {size / 1e6:,.0f} MB: {time.perf_counter() - started:.0f} s")
@@ -148,7 +153,7 @@ def main() -> None:
                 "report --table ean:2 of 28 runs": attnctl(few, "report", "--table", "ean:2"),
                 "import sqlalchemy": [sys.executable, "-c", "import sqlalchemy"],
             },
-            rounds,
+            options.rounds,
         )
         print(f"{'':<34}   wall      cpu   ratio")
         for name, (wall, cpu) in found.items():

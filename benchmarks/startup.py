@@ -1,14 +1,13 @@
 """How long commands take to start: their help beside `sqlite-utils --help`, in interleaved rounds, medians.
 
-    .venv/bin/python benchmarks/startup.py [--rounds N]
+    .venv/bin/python benchmarks/startup.py [--quick] [--rounds N]
 
-Goals: `attnctl --help` <= 1.3x, `attnctl sweep ela --help` < 2x. sqlite-utils must be installed beside attnctl; where
-pandas is installed it loads that, so a second figure is of it without.
+Goals: `attnctl --help` <= 1.3x, `attnctl sweep ela --help` < 2x. requirements-dev.txt installs sqlite-utils. It loads
+pandas where that is installed, so a second figure is of it without.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import subprocess
@@ -17,6 +16,8 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from arguments import Arguments
 
 BIN = Path(sys.executable).parent
 
@@ -48,9 +49,11 @@ def seconds(command: Sequence[str], folder: str) -> float:
 
 def main() -> None:
     """Print a line for each command: milliseconds, and the ratios to the peer."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=15)
-    rounds = parser.parse_args().rounds
+    arguments = Arguments(__doc__)
+    arguments.size("rounds", 15, 1, "measured rounds")
+    rounds = arguments.read().rounds
+    if not (BIN / "sqlite-utils").exists():
+        sys.exit("sqlite-utils is not installed; run: pip install -r requirements-dev.txt")
     times: dict[str, list[float]] = {name: [] for name in COMMANDS}
     with tempfile.TemporaryDirectory() as folder:
         for command in COMMANDS.values():

@@ -1,6 +1,7 @@
 """`attnctl status` on 10,000 finished runs, and with 1,000 unfinished ones among them: the command as a user starts it.
 
-Usage: python benchmarks/status.py [RUNS [REPEATS]]
+    python benchmarks/status.py [--quick] [--runs N] [--repeats N]
+
 The second part needs the SLURM of `make slurm-up` (source .slurm/env.sh): a tenth of the runs is queued there, held,
 with the events of a training that has begun; they are cancelled at the end. Goals: below 0.5 s, and below 1 s beside
 one query of the scheduler.
@@ -16,6 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from arguments import Arguments
 from workspaces import finished, log, specs
 
 from attnctl.db import open_index
@@ -30,7 +32,11 @@ HELD = SlurmOptions(extra={"hold": "true"})
 
 def main() -> None:
     """Print the medians of the commands and of the query of the index alone."""
-    runs, repeats = (*map(int, sys.argv[1:3]), *(10_000, 7)[len(sys.argv) - 1 :])
+    arguments = Arguments(__doc__)
+    arguments.size("runs", 10_000, 100, "runs")
+    arguments.size("repeats", 7, 1, "starts of each command")
+    options = arguments.read()
+    runs, repeats = options.runs, options.repeats
     folder = Path(tempfile.mkdtemp(prefix="attnctl-bench-"))
     try:
         chosen = specs(runs)
@@ -55,7 +61,7 @@ def main() -> None:
         if shutil.which("sbatch"):
             unfinished(workspace, chosen[runs - runs // 10 :], command, repeats)
         else:
-            print("with unfinished runs: left out, it needs the SLURM of make slurm-up")
+            print("with unfinished runs: skipped, it needs the SLURM of make slurm-up")
     finally:
         shutil.rmtree(folder)
 

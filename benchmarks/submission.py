@@ -1,6 +1,6 @@
 """Submission beside submitit's bare map_array, on the real SLURM of `make slurm-up`; jobs are held and then cancelled.
 
-    source .slurm/env.sh && .venv/bin/python benchmarks/submission.py
+    source .slurm/env.sh && .venv/bin/python benchmarks/submission.py [--quick] [--runs N] [--pairs N]
 
 One pass of ours is the whole: the grid, the reservations, the durable intent, sbatch, the recorded job id; `again` is
 the same command repeated, in which every run is found queued. Pairs are interleaved, the figures are medians.
@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import submitit
+from arguments import Arguments
 
 from attnctl.grid import Axes, expand
 from attnctl.jobs.submission.submit import submit
@@ -21,7 +22,6 @@ from attnctl.settings.config import Config, SlurmOptions
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Resources
 
-PAIRS = 5
 HELD = SlurmOptions(extra={"hold": "true"})
 
 
@@ -52,20 +52,28 @@ def timed(work: Callable[[Path, int], str], root: Path, count: int) -> float:
 
 def main() -> None:
     """Measure and print."""
+    arguments = Arguments(__doc__)
+    arguments.size("runs", 1000, 20, "runs of one submission; ten times as many are submitted once")
+    arguments.size("pairs", 5, 1, "measured pairs")
+    options = arguments.read()
+    runs = options.runs
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         timed(ours, root / "warm", 10)  # imports
         pairs = []
-        for pair in range(PAIRS):
-            first = timed(ours, root / f"ours-{pair}", 1000)
-            pairs.append((first, timed(ours, root / f"ours-{pair}", 1000), timed(bare, root / f"bare-{pair}", 1000)))
-        large = timed(ours, root / "large", 10_000)
+        for pair in range(options.pairs):
+            first = timed(ours, root / f"ours-{pair}", runs)
+            pairs.append((first, timed(ours, root / f"ours-{pair}", runs), timed(bare, root / f"bare-{pair}", runs)))
+        large = timed(ours, root / "large", 10 * runs)
     first, again, peer = (statistics.median(column) for column in zip(*pairs, strict=True))
     ratio = statistics.median(row[0] / row[2] for row in pairs)
-    print(f"1,000 runs planned and submitted  {first:6.2f} s  (goal: 2 s)")
-    print(f"the same command again            {again:6.2f} s  (goal: 1 s)")
-    print(f"submitit map_array of 1,000       {peer:6.2f} s; ours / bare = {ratio:.2f}")
-    print(f"10,000 runs                       {large:6.2f} s; {large / first / 10:.2f} of linear")
+    for words, seconds, note in (
+        (f"{runs:,} runs planned and submitted", first, "(goal for 1,000: 2 s)"),
+        ("the same command again", again, "(goal for 1,000: 1 s)"),
+        (f"submitit map_array of {runs:,}", peer, f"ours / bare = {ratio:.2f}"),
+        (f"{10 * runs:,} runs", large, f"{large / first / 10:.2f} of linear"),
+    ):
+        print(f"{words:<34}{seconds:6.2f} s  {note}")
 
 
 if __name__ == "__main__":

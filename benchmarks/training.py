@@ -9,13 +9,13 @@ train the same number of steps; the time of each is that of its steps alone. The
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import tempfile
 import time
 from pathlib import Path
 
 import torch
+from arguments import Arguments
 from pairs import Ours, speeds, synchronise
 from torch import Tensor, nn
 from torch.nn import functional
@@ -103,20 +103,20 @@ class Plain:
 
 def main() -> None:
     """Measure, and print medians and the ratio."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="three short pairs")
-    parser.add_argument("--pairs", type=int)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--module", default=NO_MODULE)
-    options = parser.parse_args()
-    pairs, steps = options.pairs or (4 if options.quick else 24), 5
+    arguments = Arguments(__doc__)
+    arguments.size("pairs", 24, 1, "measured pairs")
+    arguments.size("steps", 5, 1, "steps of each measurement")
+    arguments.size("threads", 1, 1, "threads of torch")
+    arguments.parser.add_argument("--module", default=NO_MODULE, help="attention in the network (default: none)")
+    options = arguments.read()
+    pairs, steps = options.pairs, options.steps
     torch.set_num_threads(options.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.backends.cudnn.benchmark = True
     spec = make_spec(options.module)
     with tempfile.TemporaryDirectory() as folder:
         plain, ours = Plain(spec, device), Ours(spec, device, Path(folder))
-        plain.run(3), ours.run(3)
+        plain.run(steps), ours.run(steps)
         found = speeds(plain, ours, pairs, steps, spec.recipe.batch)
     ratio = statistics.median(mine / theirs for theirs, mine in found)
     spread = sorted(mine / theirs for theirs, mine in found)

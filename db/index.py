@@ -18,6 +18,7 @@ from attnctl.db.store import Store, clear, open_in_memory, open_store
 from attnctl.lifecycle.state import State, Verdict
 from attnctl.spec import recipe_fields
 from attnctl.values import SpecError, did_you_mean
+from attnctl.workspace import untrusted_json
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Placed, Sweep
 
@@ -230,7 +231,7 @@ class Index:
             SELECT name, created, paper, "table", figure, overrides FROM sweep WHERE paper != ''
             ORDER BY created DESC, name DESC"""
         return [
-            PaperSweep(name, created, paper, table, figure, json.loads(overrides))
+            PaperSweep(name, created, paper, table, figure, _overrides(name, overrides))
             for name, created, paper, table, figure, overrides in self._rows(query)
         ]
 
@@ -244,6 +245,13 @@ class Index:
         if not sweeps:
             raise SpecError(f"no sweep {name!r}: this workspace has no sweeps yet; attnctl sweep starts one")
         raise SpecError(f"unknown sweep {name!r}{did_you_mean(name, sweeps)}")
+
+
+def _overrides(sweep: str, text: str) -> dict[str, Any]:
+    try:
+        return untrusted_json.loads_object(text)
+    except ValueError as error:
+        raise SpecError(f"the index has damaged overrides of sweep {sweep}: {error}; run attnctl db rebuild") from error
 
 
 def _listed(values: Collection[str]) -> str:

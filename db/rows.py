@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple
 from attnctl.lifecycle.state import State, Verdict
 from attnctl.spec import RunSpec, recipe_fields
 from attnctl.values import Scalar
+from attnctl.workspace import untrusted_json
 from attnctl.workspace.records import RecordError
 
 
@@ -128,7 +128,10 @@ class RunRow:
         text = self.details["spec"].get(self.id)
         if text is None:
             raise RecordError(self.problem or f"run {self.id} has no spec")
-        return RunSpec.from_json(json.loads(text))
+        try:
+            return RunSpec.from_json(untrusted_json.loads_object(text))
+        except ValueError as error:
+            raise RecordError(f"the index has a damaged spec of {self.id}: {error}; run attnctl db rebuild") from error
 
     @property
     def verdict(self) -> Verdict:

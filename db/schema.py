@@ -1,8 +1,9 @@
 """The tables of the index. Everything in it can be read again from the workspace's folders.
 
-Change a table, a view or the recipe's fields, and raise `attnctl.db.store.VERSION`: an index of another version is
-filled anew from the folders, and that is the whole migration. Times are Unix seconds, accuracies percent, losses in
-nats. Who opens the file with pandas or sqlite3 wants the views: `runs`, `hyperparameters`, `metrics`, `results`,
+A change of this file or of the recipe's fields needs no migration: `attnctl.db.store` notices it, and the index is
+filled again from the folders. Times are Unix seconds, accuracies percent, losses in nats.
+
+Who opens the file with pandas or sqlite3 wants the views: `runs`, `hyperparameters`, `metrics`, `results`,
 `sweep_runs`. They know a run by its id; the tables know it by a small number, since there are millions of metric rows.
 """
 

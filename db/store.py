@@ -9,22 +9,41 @@ can copy or open read-only. A write-ahead log took as much CPU and at best a ten
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attnctl.spec import recipe_fields
 from attnctl.values import SpecError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-VERSION = 4
-"""Of the schema; a test holds the two together."""
+MEANING = 5
+"""Raise it when the same tables are filled with other values than before; a change of the tables needs nothing."""
+
+
+def schema_version(tables: bytes, recipe: Mapping[str, str], meaning: int = MEANING) -> int:
+    """A positive 31-bit number that changes with the schema: SQLite keeps 32 bits of it in the file's header.
+
+    tables: the text of schema.py. recipe: field name -> type; the table `spec` has a column for each.
+    """
+    parts = [tables, *(f"{name} {kind}".encode() for name, kind in recipe.items()), str(meaning).encode()]
+    return int.from_bytes(hashlib.sha256(b"\n".join(parts)).digest()[:4]) >> 1 or 1
+
+
+# Not from the tables themselves: they need SQLAlchemy, and a command that only reads does not import it.
+VERSION = schema_version(
+    Path(__file__).with_name("schema.py").read_bytes(),
+    {name: str(field.type) for name, field in recipe_fields().items()},
+)
+"""Of an index that this code can read; one of another version is emptied, and filled again from the folders."""
 
 BUSY_SECONDS = 60.0
 """How long one command waits for another's transaction, which lasts about a second."""

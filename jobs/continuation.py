@@ -7,6 +7,7 @@ from dataclasses import replace
 from attnctl.jobs.submission import previous_request
 from attnctl.jobs.submission.submit import submit
 from attnctl.settings.config import Config
+from attnctl.units import quantity
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Attempt, RunDir
 from attnctl.workspace.records import RecordError, Request
@@ -23,7 +24,7 @@ def go_on(config: Config, run: RunDir, attempt: Attempt) -> str:
     """
     allowed = config.resume.attempts
     if attempt.number >= allowed:
-        raise NoContinuation(f"{attempt.number} attempts of {allowed} are spent")
+        raise NoContinuation(f"it has used {attempt.number} of {quantity(allowed, 'attempt')}")
     try:
         request = Request.read(attempt.request)
         if request is None:

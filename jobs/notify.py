@@ -24,6 +24,7 @@ from attnctl.files import create_exclusive, write_atomic
 from attnctl.lifecycle import evidence
 from attnctl.lifecycle.state import Evidence, State, Verdict, decide, world
 from attnctl.settings.config import Config
+from attnctl.units import quantity
 from attnctl.workspace import submissions
 from attnctl.workspace.layout import Attempt, Workspace
 from attnctl.workspace.records import Notice, RecordError, Request, Sweep
@@ -123,7 +124,7 @@ def in_words(verdicts: Mapping[str, Verdict]) -> str:
     states = Counter(str(verdict.state) for verdict in verdicts.values())
     order = sorted(states, key=lambda state: (state != State.COMPLETED, -states[state], state))
     counted = ", ".join(f"{states[state]} {state}" for state in order)
-    return f"{len(verdicts)} run{'' if len(verdicts) == 1 else 's'}: {counted}"
+    return f"{quantity(len(verdicts), 'run')}: {counted}"
 
 
 def document(config: Config, notice: Notice, verdicts: Mapping[str, Verdict]) -> dict[str, Any]:

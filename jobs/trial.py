@@ -40,6 +40,7 @@ from attnctl.settings import config
 from attnctl.sources import blame
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
+from attnctl.workspace import untrusted_json
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Event, Resources, read_events
 
@@ -130,7 +131,7 @@ def main() -> None:
     parser.add_argument("--workspace", type=Path, required=True, help="the workspace, for its settings of the data")
     parser.add_argument("folder", type=Path, help="holds request.json")
     options = parser.parse_args()
-    request = json.loads((options.folder / "request.json").read_bytes())
+    request = untrusted_json.loads_object((options.folder / "request.json").read_bytes())
     roots = config.find(options.workspace, Path.cwd(), os.environ).data
     try:
         answer = attempt(RunSpec.from_json(request["spec"]), options.folder, roots, Resources(**request["resources"]))

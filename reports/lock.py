@@ -17,6 +17,7 @@ from attnctl.files import write_atomic
 from attnctl.reports.report import Report
 from attnctl.reports.table import Table
 from attnctl.values import SpecError, listed
+from attnctl.workspace import untrusted_json
 
 VERSION = 1
 """Of the file's format."""
@@ -57,14 +58,14 @@ def write(path: Path, report: Report, rows: Sequence[RunRow], request: Mapping[s
 def read(path: Path) -> Lock | None:
     """The frozen report in a file, none when there is no file. Raises SpecError when it is something else."""
     try:
-        document = json.loads(path.read_bytes())
+        document = untrusted_json.loads_object(path.read_bytes())
     except FileNotFoundError:
         return None
     except OSError as error:
         raise SpecError(f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:
         raise SpecError(f"{path} is no locked report: {error}") from error
-    if not isinstance(document, dict) or document.get("attnctl_report_lock") != VERSION:
+    if document.get("attnctl_report_lock") != VERSION:
         raise SpecError(f"{path} is no locked report; --lock writes one into a file that is not there yet")
     try:
         report = Report(

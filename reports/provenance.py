@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import time
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
@@ -12,6 +11,7 @@ from typing import Any
 from attnctl.db import RunRow
 from attnctl.reports.report import Report
 from attnctl.reports.table import Cell, Column, Origin
+from attnctl.units import clock, quantity
 from attnctl.values import SpecError, did_you_mean, listed
 from attnctl.workspace.layout import Incarnation, RunDir, Workspace
 from attnctl.workspace.records import RecordError, Request
@@ -60,7 +60,7 @@ class Source:
             "seed": str(self.seed),
             "state": self.state,
             "epochs": _epochs(self),
-            "submitted": _clock(self.submitted),
+            "submitted": "" if self.submitted is None else clock(self.submitted),
             "attempts": _attempts(self.starts),
             "nodes": _each(start.node for start in self.starts),
             "device": _each(start.device for start in self.starts),
@@ -180,11 +180,9 @@ def _submitted(folder: RunDir, row: RunRow) -> float | None:
 
 
 def _start(incarnation: Incarnation, row: RunRow) -> Start:
-    try:
-        found = json.loads(incarnation.env.read_bytes())
-    except (OSError, ValueError):
-        found = {}
-    found = found if isinstance(found, dict) else {}
+    found: dict[str, Any] = {}
+    with contextlib.suppress(RecordError):  # a start whose record is broken is listed all the same
+        found = incarnation.machine() or {}
     gpus = found.get("gpus")
     devices = [str(name) for name in gpus] if isinstance(gpus, list) and gpus else [str(found.get("device") or "")]
     return Start(
@@ -215,12 +213,8 @@ def _attempts(starts: Sequence[Start]) -> str:
     """Such as `1, 2 (restarted once)`."""
     attempts = listed(dict.fromkeys(start.attempt for start in starts))
     restarts = len(starts) - len({start.attempt for start in starts})
-    return f"{attempts} ({restarts} restart{'s' if restarts > 1 else ''})" if restarts else attempts
+    return f"{attempts} ({quantity(restarts, 'restart')})" if restarts else attempts
 
 
 def _each(words: Iterator[str]) -> str:
     return listed(dict.fromkeys(word for word in words if word))
-
-
-def _clock(moment: float | None) -> str:
-    return "" if moment is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))

@@ -11,6 +11,7 @@ from typing import Any
 
 from attnctl.reports.table import Cell, Column, Table, all_rows
 from attnctl.values import SpecError
+from attnctl.workspace import untrusted_json
 
 MODEL = "model"
 """The last field: in the first line what is not in cells, as JSON (title, columns, notes ...); empty in the others."""
@@ -89,10 +90,16 @@ def render_csv(table: Table) -> str:
 
 def read_csv(text: str) -> Table:
     """The table that `render_csv` gave, whole; raises SpecError for anything else."""
-    lines = list(csv.reader(io.StringIO(text, newline="")))
+    try:
+        lines = list(csv.reader(io.StringIO(text, newline="")))
+    except csv.Error as error:
+        raise SpecError(f"not a report's CSV: {error}") from error
     if len(lines) < 2 or lines[0][-1:] != [MODEL]:
         raise SpecError(f"not a report's CSV: its last column must be {MODEL!r}")
-    model = json.loads(lines[1][-1])
+    try:
+        model = untrusted_json.loads_object(lines[1][-1])
+    except ValueError as error:
+        raise SpecError(f"not a report's CSV: its column {MODEL!r} does not hold the table: {error}") from error
     parts = {part.name: part for part in PARTS}
     own = [[parts[name] for name in names] for names in model.pop("parts")]
     rows = iter(lines[1:])

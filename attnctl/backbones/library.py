@@ -19,12 +19,11 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from platformdirs import user_cache_path
-
 from attnctl import sources
 from attnctl.backbones.places import Part
 from attnctl.sources import plugins
 from attnctl.values import SpecError, did_you_mean
+from attnctl.workspace import untrusted_json
 
 TIMM = "timm:"
 
@@ -44,9 +43,12 @@ class Measured:
 
     @classmethod
     def from_json(cls, text: str) -> Measured:
-        """What `to_json` gave."""
-        document = json.loads(text)
-        return cls(document["network"], document["input"], tuple(map(Part.from_json, document["parts"])))
+        """What `to_json` gave; raises ValueError for any other text."""
+        document = untrusted_json.loads_object(text)
+        try:
+            return cls(document["network"], document["input"], tuple(map(Part.from_json, document["parts"])))
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"these are not the parts of a network: {error!r}") from error
 
 
 @cache
@@ -91,6 +93,8 @@ def check_name(name: str, known: tuple[str, ...]) -> None:
 @cache
 def measured(name: str) -> Measured:
     """The parts of the backbone of that name; raises SpecError when it cannot be built."""
+    from platformdirs import user_cache_path  # a training does without it
+
     kept = user_cache_path("attnctl") / "networks" / f"{re.sub(r'[^A-Za-z0-9_.]', '_', name)}-{_key(name)}.json"
     try:
         return Measured.from_json(kept.read_text(encoding="utf-8"))

@@ -16,7 +16,8 @@ from attnctl.lifecycle import evidence
 from attnctl.lifecycle.resume_policy import Ended, History
 from attnctl.lifecycle.state import Verdict, blamed, world
 from attnctl.spec import RunSpec
-from attnctl.values import SpecError, parse_memory
+from attnctl.units import parse_memory
+from attnctl.values import SpecError
 from attnctl.workspace import checkpoints, untrusted_json
 from attnctl.workspace.layout import Attempt, Incarnation, RunDir
 from attnctl.workspace.records import Event, Exit, Observed, Request, read_events
@@ -152,7 +153,7 @@ def memory(request: Request) -> int | None:
 def nodes(observed: Sequence[Observed]) -> tuple[str, ...]:
     """The node that the attempt last had on SLURM; none when it had several, or the answer is of another form."""
     said = next((item.nodes for item in reversed(observed) if item.nodes and item.source != "here"), "")
-    return (said,) if _NODES.fullmatch(said) and said != "None" else ()
+    return (said,) if _NODES.fullmatch(said) else ()
 
 
 # ------------------------------------------------------------------------------------------------------------ events

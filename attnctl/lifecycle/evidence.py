@@ -7,10 +7,10 @@ a moment ago.
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable
 
 from attnctl.lifecycle.state import Evidence, State, Verdict, decide, world
+from attnctl.units import ago
 from attnctl.workspace.layout import Attempt
 from attnctl.workspace.records import Cancel, RecordError, Request
 from attnctl.workspace.submissions import Head
@@ -53,12 +53,3 @@ def in_words(request: Request, found: Verdict) -> str:
         return str(found.state)
     word = "queued" if found.state is not State.RUNNING else "running, queued"
     return f"{word} by {request.user} on {request.host} {ago(request.created)}"
-
-
-def ago(moment: float) -> str:
-    """The time since a moment, such as `3 min ago`."""
-    seconds = max(0.0, time.time() - moment)
-    for unit, name in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= unit:
-            return f"{seconds // unit:.0f} {name} ago"
-    return f"{seconds:.0f} s ago"

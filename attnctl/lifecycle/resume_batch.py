@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from attnctl.lifecycle.resume_policy import HELD, Action, Asked, Decision, History, Rules, decide, normalised
 from attnctl.lifecycle.state import State
+from attnctl.units import quantity
 
 
 def plan(
@@ -60,7 +61,7 @@ def _broken(
         key = normalised(history.newest.error)
         count = counted[key] if history.newest.state is State.ERROR and key not in held else 0
         trips = 0 < rules.same_error <= count and decision.action.starts
-        words = f"the same error in {count} runs; --force runs them again"
+        words = f"the same error in {quantity(count, 'run')}; --force runs them again"
         found.append(Decision(run=history.run, action=Action.HELD, words=words) if trips else decision)
     return found
 

@@ -27,6 +27,7 @@ from enum import StrEnum
 from typing import Literal, get_args
 
 from attnctl.lifecycle.state import State
+from attnctl.units import quantity
 
 Mode = Literal["again", "progress", "once", "memory", "ranks", "place", "asked", "forced", "never"]
 MODES: tuple[str, ...] = get_args(Mode)
@@ -53,11 +54,8 @@ DEFAULT_MODES: Mapping[State, Mode] = {
 }
 """Every state that is neither active nor completed."""
 
-HELD_WORDS = "the same error in {count} runs: {error}"
-"""The message of an exit record whose outcome is `held`."""
-
-HELD = re.compile(r"the same error in \d+ runs: (.*)", re.DOTALL)
-"""What such a message holds."""
+HELD = re.compile(r"the same error in \d+ runs?: (.*)", re.DOTALL)
+"""What `held_message` writes, and the error in it."""
 _VARYING = re.compile(r"0x[0-9a-fA-F]+|\b[0-9a-f]{8,}\b|[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 _TRAILING = 300
 _PLACE = "name a --partition, --constraint or --profile with larger GPUs"
@@ -187,6 +185,11 @@ class Decision:
         return self.action.starts and not self.consent
 
 
+def held_message(runs: int, error: str) -> str:
+    """The message of an exit record whose outcome is `held`."""
+    return f"the same error in {quantity(runs, 'run')}: {error}"
+
+
 def normalised(text: str) -> str:
     """An error's last line without what differs between runs that meet the same one: numbers, ids, addresses."""
     held = HELD.fullmatch(text.strip())
@@ -206,7 +209,7 @@ def decide(history: History, rules: Rules, asked: Asked, held: Collection[str] =
     decision = _by_mode(mode, history, rules, asked)
     allowed = asked.max_attempts if asked.max_attempts is not None else rules.attempts
     if decision.action.starts and len(history.attempts) >= allowed and not asked.force:
-        tried = f"{len(history.attempts)} attempt{'' if len(history.attempts) == 1 else 's'}"
+        tried = quantity(len(history.attempts), "attempt")
         return Decision(run=history.run, action=Action.BUDGET, words=f"{tried} of {allowed} are spent")
     if decision.action.starts and history.gone is not None:
         return replace(decision, consent=True, words=f"its checkpoint of step {history.gone} is gone: it starts anew")
@@ -288,9 +291,9 @@ def _more_ranks(history: History, asked: Asked) -> Decision:
     if not more or fewer.world < had:
         if asked.force:
             return _again(history)
-        words = f"with {had} processes instead of {fewer.world} it ended so again: {_PLACE}"
+        words = f"with {quantity(had, 'process')} instead of {fewer.world} it ended so again: {_PLACE}"
         if fewer.world >= had:
-            words = f"it had {had} process{'' if had == 1 else 'es'}, and no more can share its batch: {_PLACE}"
+            words = f"it had {quantity(had, 'process')}, and no more can share its batch: {_PLACE}"
         return Decision(run=history.run, action=Action.FORCE, words=words)
     words = f"{had} to {more[0]} processes"
     return Decision(run=history.run, action=Action.MORE_RANKS, words=words, world=more[0])

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from attnctl.lifecycle.state import Evidence, State, Verdict, decide, world
 from attnctl.spec import RunSpec
-from attnctl.workspace import events, untrusted_json
+from attnctl.workspace import events
 from attnctl.workspace.events import Evaluation, Log
 from attnctl.workspace.layout import Attempt, Incarnation, RunDir
 from attnctl.workspace.records import Cancel, Exit, Observed, Record, RecordError, Request
@@ -104,14 +104,9 @@ def _read_attempt(attempt: Attempt, facts: Facts) -> None:
 
 
 def _read_machine(incarnation: Incarnation, facts: Facts) -> None:
-    try:
-        document = untrusted_json.loads(incarnation.env.read_bytes())
-    except FileNotFoundError:
+    document = incarnation.machine()
+    if document is None:
         return
-    except ValueError as error:
-        raise RecordError(f"{incarnation.env} is not JSON: {error}") from error
-    if not isinstance(document, dict):
-        raise RecordError(f"{incarnation.env} does not describe a machine")
     texts = {name: document.get(name) for name in ("python", "torch", "cuda", "commit")}
     node = document.get("node") or document.get("host")
     facts.machines[incarnation.token] = {

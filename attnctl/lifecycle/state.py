@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from attnctl.units import plural
 from attnctl.workspace.records import Cancel, Exit, Observed, Request
 
 
@@ -226,7 +227,7 @@ def _from_word(last: Observed, evidence: Evidence) -> Verdict:
     elif state is State.ERROR and last.exit_code == _DISK_FULL:
         state = State.DISK_FULL
     words = ["the process ended" if last.source == "here" else f"SLURM says {last.word}"]
-    if last.reason and last.reason != "None":
+    if last.reason:
         words.append(last.reason)
     if last.exit_code and last.exit_code != "0:0":
         words.append(f"exit code {last.exit_code}")
@@ -241,7 +242,7 @@ def _from_exits(evidence: Evidence) -> Verdict:
     cause = blamed(exits)
     silent = sorted(set(range(evidence.world)) - {record.rank for record in exits})
     if cause is None and silent:
-        ranks = ("rank " if len(silent) == 1 else "ranks ") + ", ".join(map(str, silent))
+        ranks = f"{plural(len(silent), 'rank')} {', '.join(map(str, silent))}"
         return Verdict(State.KILLED, f"{ranks} ended without a word: killed?", min(record.at for record in exits))
     if cause is None:
         cause = min(exits, key=lambda record: (record.outcome == "completed", record.at))

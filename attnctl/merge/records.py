@@ -5,6 +5,7 @@ Each is copied aside and renamed, and is what it is by its name or content: doin
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -16,6 +17,7 @@ from typing import Any
 
 from attnctl.files import made_aside, write_atomic
 from attnctl.merge.attempts import requests
+from attnctl.workspace import untrusted_json
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import RecordError, Speed, Submission, Sweep
 
@@ -84,21 +86,22 @@ def submissions(ours: Workspace, theirs: Workspace, runs: Sequence[str]) -> None
             continue
         document["tasks"] = [[run, attempts.get(run, number)] for run, number in document["tasks"]]
         data = json.dumps(document, sort_keys=True).encode() + b"\n"
-        if not path.exists() or json.loads(path.read_bytes()) != document:
+        if _document(path) != document:
             write_atomic(path, data, durable=True)
         _copy_missing(theirs.submission_logs(tag), ours.submission_logs(tag))
 
 
 def _newest(*paths: Path) -> dict[str, Any] | None:
     """What the first of these submissions says, or the first that knows its job; None when there is none whole."""
-    found: list[dict[str, Any]] = []
-    for path in paths:
-        try:
-            if Submission.read(path) is not None:
-                found.append(json.loads(path.read_bytes()))
-        except RecordError:
-            continue  # the other copy may be whole; the run's own folder stands without either
+    found = [document for document in map(_document, paths) if document is not None]
     return next((item for item in found if item.get("job_id") or item.get("failed")), found[0] if found else None)
+
+
+def _document(path: Path) -> dict[str, Any] | None:
+    """A submission with all its keys, also those of a newer release; None when there is none, or it is broken."""
+    with contextlib.suppress(RecordError):  # the other copy may be whole; the run's own folder stands without either
+        return untrusted_json.read_object(path) if Submission.read(path) is not None else None
+    return None
 
 
 def contents(ours: Workspace, theirs: Workspace) -> dict[str, str]:

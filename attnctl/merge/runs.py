@@ -17,9 +17,11 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from attnctl.files import sync_folder
 from attnctl.merge.attempts import Joined
+from attnctl.workspace import untrusted_json
 from attnctl.workspace.layout import RunDir, Workspace
 from attnctl.workspace.records import RecordError
 
@@ -127,14 +129,17 @@ def _renamed(path: Path, numbers: dict[int, int]) -> str | None:
 def _finish(run: RunDir) -> None:
     """What comes after the renames; doing it again from any point ends alike."""
     journal = run.path / "attempts" / JOURNAL
-    names = set(json.loads(journal.read_bytes())["checkpoints"])
+    names: Any = (untrusted_json.read_object(journal) or {}).get("checkpoints")
+    if not untrusted_json.fits(names, list[str]):
+        raise RecordError(
+            f"{journal} does not list the run's checkpoints: put {BEFORE} in place of attempts, then merge again"
+        )
     staged = run.checkpoints / STAGED
     if staged.is_dir():
         for path in list(staged.iterdir()):
             path.replace(run.checkpoints / path.name)
-        for path in run.checkpoints.glob("*.pt"):
-            if path.name not in names:
-                path.unlink()
+        for path in {*run.checkpoints.glob("*.pt")} - {run.checkpoints / name for name in names}:
+            path.unlink()
         sync_folder(run.checkpoints)
         shutil.rmtree(staged)  # of two links to one file, a rename leaves both: rename(2)
     shutil.rmtree(run.path / BEFORE, ignore_errors=True)

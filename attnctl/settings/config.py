@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +13,7 @@ from attnctl.settings.reader import ConfigError, Located
 from attnctl.settings.sections import Keep, Notify, read_keep, read_notify, read_rules
 from attnctl.settings.template import TEMPLATE
 from attnctl.spec import recipe_fields
+from attnctl.units import parse_time
 from attnctl.values import Scalar, SpecError, did_you_mean
 from attnctl.workspace.layout import Workspace
 
@@ -28,7 +27,6 @@ __all__ = [
     "Rules",
     "SlurmOptions",
     "find",
-    "parse_time",
     "read",
 ]
 
@@ -141,26 +139,6 @@ def read(file: Path) -> Config:
     except SpecError as error:
         raise ConfigError(str(error)) from error
     return _Reader(file, source).config(document)
-
-
-def parse_time(text: str) -> int:
-    """Minutes, rounded up, of a time as SLURM writes it: M, M:S, H:M:S, D-H, D-H:M or D-H:M:S. Raises SpecError."""
-    match = re.fullmatch(
-        r"(?:(\d{1,5})-(\d+)(?::(\d+))?(?::(\d+))?|(\d+)(?::(\d+))?(?::(\d+))?)", text.strip(), re.ASCII
-    )
-    if match is None:
-        raise SpecError(f"time {text!r} is not SLURM's: use minutes, H:M:S or D-H:M:S, such as 90, 1:30:00 or 2-0")
-    days, day_hours, day_minutes, day_seconds, first, second, third = (int(part or 0) for part in match.groups())
-    if match[1] is not None:
-        hours, minutes, seconds = days * 24 + day_hours, day_minutes, day_seconds
-    elif match[7] is not None:
-        hours, minutes, seconds = first, second, third
-    else:
-        hours, minutes, seconds = 0, first, second
-    total = hours * 60 + minutes + math.ceil(seconds / 60)
-    if not 0 < total <= 366 * 24 * 60:
-        raise SpecError(f"time {text!r} must be more than zero and at most a year")
-    return total
 
 
 class _Reader(Located):

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 from attnctl.lifecycle.resume_policy import DEFAULT_MODES, MODES, Mode, Rules
 from attnctl.lifecycle.state import State
 from attnctl.settings.reader import Located
-from attnctl.values import SpecError, did_you_mean, listed, parse_memory
+from attnctl.units import parse_memory
+from attnctl.values import SpecError, did_you_mean, listed
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,15 +8,32 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from attnctl.files import sync_folder, write_atomic
 from attnctl.sources.closure import KNOWN, Scope, Source, read_within
 from attnctl.sources.digest import VERSION_PREFIX
 from attnctl.values import SpecError
+from attnctl.workspace import untrusted_json
 
 MANIFEST = "source.json"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What MANIFEST says. entry: the file that was meant, within the folder; origin: where it was read."""
+
+    entry: str
+    origin: str
+
+
+def read_manifest(place: Path) -> Manifest:
+    """The manifest of one kept content; raises SpecError when it is missing or broken."""
+    try:
+        return Manifest(**untrusted_json.values(Manifest, untrusted_json.loads_object((place / MANIFEST).read_bytes())))
+    except (OSError, ValueError, TypeError) as error:
+        raise SpecError(f"{place} does not hold the source that the run was submitted with: {error}") from error
 
 
 def is_own(version: int | str) -> bool:
@@ -41,8 +58,8 @@ def keep(version: str, folder: Path) -> None:
     try:
         for name, data in source.files.items():
             write_atomic(aside / name, data, durable=True)
-        manifest = {"entry": source.entry, "origin": str(source.origin)}
-        write_atomic(aside / MANIFEST, json.dumps(manifest).encode() + b"\n", durable=True)
+        manifest = Manifest(source.entry, str(source.origin))
+        write_atomic(aside / MANIFEST, json.dumps(asdict(manifest)).encode() + b"\n", durable=True)
         _rename(aside, target)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
@@ -60,11 +77,8 @@ def _rename(aside: Path, target: Path) -> None:
 def kept(folder: Path, version: str) -> Source:
     """The content of a version in the workspace's folder of sources; raises SpecError when it is missing or changed."""
     place = folder.absolute() / version.removeprefix(VERSION_PREFIX)
-    try:
-        manifest = json.loads((place / MANIFEST).read_bytes())
-        entry, origin = place / manifest["entry"], Path(manifest["origin"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SpecError(f"{place} does not hold the source that the run was submitted with: {error}") from error
+    manifest = read_manifest(place)
+    entry, origin = place / manifest.entry, Path(manifest.origin)
     roots = tuple(parent for parent in entry.parents if parent.is_relative_to(place))
     source = replace(read_within(entry, Scope(roots)), origin=origin)
     if source.version != version:

@@ -34,7 +34,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from attnctl.spec import RunSpec
 from attnctl.workspace import untrusted_json
@@ -72,6 +72,10 @@ class Incarnation:
     def log(self, rank: int) -> Path:
         """Standard output and error of one rank."""
         return self.path / f"log.{rank}.txt"
+
+    def machine(self) -> dict[str, Any] | None:
+        """The machine and software record, None when there is none; raises RecordError for a broken one."""
+        return untrusted_json.read_object(self.env)
 
     def exits(self) -> list[Exit]:
         """The whole exit records there are, by rank; a broken one is no evidence."""
@@ -144,7 +148,7 @@ class RunDir:
     def read_spec(self) -> RunSpec:
         """The run's spec; raises RecordError when it is missing, broken or another run's."""
         try:
-            spec = RunSpec.from_json(untrusted_json.loads(self.spec.read_bytes()))
+            spec = RunSpec.from_json(untrusted_json.loads_object(self.spec.read_bytes()))
             found = spec.id
         except (OSError, ValueError, TypeError) as error:  # TypeError: what cannot be hashed, or is no JSON value
             raise RecordError(f"{self.spec} is not a run's spec: {error}") from error

@@ -31,7 +31,7 @@ class Record:
     def decode(cls, data: bytes | str, source: object = "record") -> Self:
         """The record that `encode` gave; raises RecordError naming `source`."""
         try:
-            return cls(**untrusted_json.values(cls, untrusted_json.loads(data)))
+            return cls(**untrusted_json.values(cls, untrusted_json.loads_object(data)))
         except (ValueError, TypeError) as error:
             raise RecordError(f"{source} is not a {cls.__name__} record: {error}") from error
 

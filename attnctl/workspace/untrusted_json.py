@@ -1,4 +1,7 @@
-"""JSON that somebody else wrote, or that a crash left: whatever is wrong with it is a ValueError that says what."""
+"""The one reader of JSON that another process wrote, or that a crash left.
+
+Whatever is wrong with it is a ValueError that says what. A test keeps bare calls of `json.loads` out of other files.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,10 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+DEEPEST = 64
+"""Levels of lists and objects that a document may have. Ours have six; at some hundreds, code that walks them fails."""
+
+_NESTING = frozenset({dict, list})
 _LARGEST = float(1 << 53)
 """Up to here a float counts in ones; times, sizes and numbers of steps are all far below."""
 
@@ -29,17 +36,49 @@ def content(path: Path) -> bytes | None:
 
 
 def loads(data: bytes | str) -> Any:
-    """The value of a JSON text; raises ValueError, also for one that is nested too deep to be read."""
+    """The value of a JSON text, however deep it is nested; raises ValueError when it cannot be parsed."""
     try:
         return json.loads(data)
     except RecursionError as error:
         raise ValueError("it is nested too deep") from error
 
 
-def values(kind: type, document: Any) -> dict[str, Any]:
-    """What a JSON object says of a dataclass's fields, other keys left out; raises ValueError for another type."""
+def loads_object(data: bytes | str) -> dict[str, Any]:
+    """The object of a JSON text; raises ValueError for another value, or one with more than DEEPEST levels."""
+    document = loads(data)
     if not isinstance(document, dict):
         raise ValueError("it is no JSON object")
+    if not _is_shallow(document):
+        raise ValueError("it is nested too deep")
+    return document
+
+
+def read_object(path: Path) -> dict[str, Any] | None:
+    """The object in a JSON file, None when there is no file; raises RecordError, which names the file."""
+    data = content(path)
+    try:
+        return loads_object(data) if data is not None else None
+    except ValueError as error:
+        raise RecordError(f"{path} cannot be read as JSON: {error}") from error
+
+
+def _is_shallow(document: dict[str, Any]) -> bool:
+    """Whether it has at most DEEPEST levels; level by level, which takes half the time of a recursion."""
+    level: list[Any] = [document]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for value in level
+            for inner in (value.values() if isinstance(value, dict) else value)
+            if type(inner) in _NESTING
+        ]
+        if not level:
+            return True
+    return False
+
+
+def values(kind: type, document: Mapping[str, Any]) -> dict[str, Any]:
+    """What a JSON object says of a dataclass's fields, other keys left out; raises ValueError for another type."""
     hints = _hints(kind)
     found = {name: value for name, value in document.items() if name in hints}
     for name, value in found.items():

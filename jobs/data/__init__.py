@@ -74,12 +74,18 @@ def open_data(spec: RunSpec, roots: DataRoots, device: torch.device, workers: in
 
 
 def load_splits(dataset: Dataset, roots: DataRoots) -> Splits:
-    """The two parts of a set that fits into memory; raises DataError when files are missing or damaged."""
+    """The two parts of a set that fits into memory.
+
+    Raises DataError when files are missing or damaged, or hold more or fewer images than they should.
+    """
     from attnctl.jobs.data import cifar, digits, loaded
-    from attnctl.jobs.data.errors import check_files
+    from attnctl.jobs.data.errors import check_files, check_sizes
 
     if dataset.layout == "embedded":
         return digits.load(dataset)
     if dataset.layout == "loaded":
         return loaded.load(dataset, roots.folder(dataset.name))
-    return cifar.load(dataset, check_files(dataset, roots.folder(dataset.name)))
+    folder = check_files(dataset, roots.folder(dataset.name))
+    splits = cifar.load(dataset, folder)
+    check_sizes(dataset, folder, train=len(splits.train.labels), test=len(splits.test.labels))
+    return splits

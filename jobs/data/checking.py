@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from attnctl.datasets import Dataset
-from attnctl.jobs.data.errors import DataError, check_files
+from attnctl.jobs.data.errors import DataError
 from attnctl.settings.config import DataRoots
 
 if TYPE_CHECKING:
@@ -33,12 +33,10 @@ def check(dataset: Dataset, roots: DataRoots, *, images: bool, through: Through)
     """What the parts `train` and `test` hold; images: every image is read. Raises DataError for all but images."""
     folder = roots.folder(dataset.name)
     if dataset.layout == "imagefolder":
-        from attnctl.jobs.data.files import index
+        from attnctl.jobs.data.files import open_parts
 
-        present = check_files(dataset, folder)
         found = {}
-        for part, name in (("train", "train"), ("test", "val")):
-            files = index(present / name, dataset.classes)
+        for part, files in zip(("train", "test"), open_parts(dataset, folder), strict=True):
             damaged = _damaged(len(files.labels), partial(_decoded, files), through if images else None, part)
             found[part] = Checked(len(files.labels), damaged=damaged)
         return found

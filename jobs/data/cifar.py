@@ -15,6 +15,7 @@ from attnctl.jobs.data.archive import archive_of, read_archive
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.memory import Split, Splits
 from attnctl.jobs.data.unpickle import load_restricted
+from attnctl.units import quantity
 
 
 def load(dataset: Dataset, folder: Path) -> Splits:
@@ -47,7 +48,8 @@ def _parse(data: bytes, dataset: Dataset, source: str) -> Split:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(f"{source} is not a batch of {dataset.name}: {error!r}") from error
     if images.dtype != torch.uint8 or classes.shape != images.shape[:1]:
-        raise DataError(f"{source} holds {len(images)} images of {images.dtype} and {classes.numel()} labels")
+        held = f"{quantity(len(images), 'image')} of {images.dtype} and {quantity(classes.numel(), 'label')}"
+        raise DataError(f"{source} holds {held}")
     if len(classes) == 0 or not 0 <= int(classes.min()) <= int(classes.max()) < dataset.classes:
         raise DataError(f"{source} is empty or holds labels outside 0..{dataset.classes - 1}")
     return Split(images, classes)

@@ -6,7 +6,6 @@ maps, where they are wanted, in stuffthingmaps/train2017/<image>.png. Category i
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,9 @@ from attnctl.jobs.data.images import decoded
 from attnctl.jobs.data.maps import read_map
 from attnctl.jobs.data.outlines import Outlines
 from attnctl.jobs.data.scenes import Bytes, Integers, Objects, Table
+from attnctl.units import quantity
 from attnctl.values import listed
+from attnctl.workspace import untrusted_json
 
 _NAMED = 3  # of many images that are not there, an error names the first
 
@@ -80,7 +81,7 @@ def index(folder: Path, part: str, classes: int | None, *, masks: bool) -> CocoS
     """
     path = folder / "annotations" / f"instances_{part}.json"
     try:
-        document = json.loads(path.read_bytes())
+        document = untrusted_json.loads(path.read_bytes())
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error}") from error
     except ValueError as error:  # not UTF-8, or not JSON
@@ -98,7 +99,7 @@ def _indexed(document: Mapping[str, Any], folder: Path, part: str, classes: int 
     categories = sorted(document["categories"], key=lambda row: row["id"])
     ids = [int(row["id"]) for row in categories]
     if classes is not None and len(set(ids)) != classes:
-        raise DataError(f"it has {len(set(ids))} categories; there should be {classes}")
+        raise DataError(f"it has {quantity(len(set(ids)), 'category', 'categories')}; there should be {classes}")
     images = sorted(document["images"], key=lambda row: row["id"])
     numbers = np.array([row["id"] for row in images], np.int64)
     if len(images) == 0 or len(np.unique(numbers)) < len(numbers):
@@ -168,4 +169,5 @@ def _check_files(folder: Path, files: Sequence[str]) -> None:
     missing = [name for name in files if name not in held and not (folder / name).is_file()]
     if missing:
         more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
-        raise DataError(f"{folder} lacks {len(missing)} of its images: {listed(missing[:_NAMED])}{more}")
+        lacks = f"lacks {len(missing)} of its {quantity(len(files), 'image')}"
+        raise DataError(f"{folder} {lacks}: {listed(missing[:_NAMED])}{more}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from attnctl.datasets import Dataset, missing_files
+from attnctl.datasets import Dataset, class_folders, missing_files
 from attnctl.values import SpecError, listed
 
 
@@ -13,7 +13,7 @@ class DataError(SpecError):
 
 
 def check_files(dataset: Dataset, folder: Path | None) -> Path:
-    """The data set's folder when its files are there; raises DataError with the missing ones and the mend."""
+    """The data set's folder; raises DataError when files are missing or the class folders of its parts differ."""
     missing = missing_files(dataset, folder)
     setting = f"set root or {dataset.name} under [data] in attnctl.toml"
     download = f"`attnctl data fetch {dataset.name}` downloads it"
@@ -24,4 +24,20 @@ def check_files(dataset: Dataset, folder: Path | None) -> Path:
     if missing:
         mend = f"{download}, or {setting}" if dataset.can_be_fetched else setting
         raise DataError(f"{dataset.name} is not whole in {folder}: missing {listed(missing)}; {mend}")
+    if differ := class_folders.mismatch(dataset, folder):
+        raise DataError(differ)
     return folder
+
+
+def check_sizes(dataset: Dataset, folder: Path | None, *, train: int | None = None, test: int | None = None) -> None:
+    """Raise DataError unless there are as many images as the descriptor says: none missing, none twice.
+
+    train, test: the images that were found; None where they were not looked for.
+    """
+    rows = (("training", train, dataset.train_size), ("test", test, dataset.test_size))
+    wrong = [f"{count} {part} images instead of {size}" for part, count, size in rows if count not in (None, size)]
+    if wrong:
+        raise DataError(
+            f"{dataset.name} in {folder} has {' and '.join(wrong)}; correct the files, or register a subset as a data "
+            "set of its own"
+        )

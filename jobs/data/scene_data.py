@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from attnctl import models
-from attnctl.datasets import Dataset
+from attnctl.datasets import Dataset, class_folders
 from attnctl.jobs.data import boxed, coco, voc
 from attnctl.jobs.data.augment import Normalize
 from attnctl.jobs.data.canvases import canvases
-from attnctl.jobs.data.errors import DataError, check_files
+from attnctl.jobs.data.errors import DataError, check_files, check_sizes
 from attnctl.jobs.data.loader import Stream
 from attnctl.jobs.data.mapped import ScaleCrop
 from attnctl.jobs.data.mosaic import Mosaic
@@ -41,18 +41,21 @@ class Parts(NamedTuple):
     test: Scenes
 
 
-def open_parts(dataset: Dataset, folder: Path | None, task: Task) -> Parts:
-    """The two parts of a data set; raises DataError when files are missing or wrong, or fewer than published."""
+def open_parts(dataset: Dataset, folder: Path | None, task: Task, *, stage: bool = False) -> Parts:
+    """The two parts of a data set, `stage`: in a copy on this node's own disk.
+
+    Raises DataError when files are missing or wrong, or are not as many or of other classes than they should be.
+    """
     if dataset.layout == "embedded":
         parts = Parts(canvases("train"), canvases("test"))
     else:
         present = check_files(dataset, folder)
-        parts = Parts(*(_opened(dataset, present, names, task) for names in (dataset.train_parts, dataset.test_parts)))
-    if parts.train.names != parts.test.names:
-        raise DataError(f"{dataset.name}: its parts have different classes")
-    for part, words, size in zip(parts, ("training", "test"), (dataset.train_size, dataset.test_size), strict=True):
-        if len(part) != size:
-            raise DataError(f"{dataset.name} has {len(part)} {words} images in {folder}; there should be {size}")
+        source = staged(present) if stage else present
+        parts = Parts(*(_opened(dataset, source, names, task) for names in (dataset.train_parts, dataset.test_parts)))
+    named = [", ".join(names) for names in (dataset.train_parts, dataset.test_parts)]
+    if differ := class_folders.explain(dataset, folder, [part.names for part in parts], named):
+        raise DataError(differ)
+    check_sizes(dataset, folder, train=len(parts.train), test=len(parts.test))
     return parts
 
 
@@ -69,9 +72,7 @@ def open_scenes(
     spec: RunSpec, dataset: Dataset, folder: Path | None, device: torch.device, *, workers: int, stage: bool
 ) -> SceneData:
     """The data of a run; `stage`: from a copy on this node's own disk. Raises DataError."""
-    if stage and dataset.layout != "embedded":
-        folder = staged(check_files(dataset, folder))
-    parts = open_parts(dataset, folder, models.task(spec.model))
+    parts = open_parts(dataset, folder, models.task(spec.model), stage=stage)
     return SceneData(spec, dataset, parts, device, workers)
 
 

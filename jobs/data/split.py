@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.seeding import derive, hashes
+from attnctl.units import quantity
 
 Integers = npt.NDArray[np.int64]
 
@@ -30,7 +31,7 @@ def held_out(labels: Integers, fraction: float, dataset: str) -> tuple[Integers,
     count = round(fraction * len(labels))
     if not 0 < count < len(labels):
         raise DataError(
-            f"val_split {fraction:g} of the {len(labels)} training samples of {dataset} leaves "
+            f"val_split {fraction:g} of the {quantity(len(labels), 'training sample')} of {dataset} leaves "
             f"{count} for validation and {len(labels) - count} for training; both need some"
         )
     return stratified(labels, count, f"{dataset} validation")

@@ -9,15 +9,14 @@ import torch
 from torch import Tensor
 
 from attnctl.datasets import Dataset
+from attnctl.datasets.class_folders import PARTS
 from attnctl.jobs.data.augment import Normalize
-from attnctl.jobs.data.errors import check_files
-from attnctl.jobs.data.files import ImageFiles, index
+from attnctl.jobs.data.files import ImageFiles, open_parts
 from attnctl.jobs.data.images import Images, collate, transforms
 from attnctl.jobs.data.loader import Stream
 from attnctl.jobs.data.memory import EVALUATION_BATCH
 from attnctl.jobs.data.mixing import Mixing
 from attnctl.jobs.data.split import held_out
-from attnctl.jobs.data.staging import staged
 from attnctl.spec import RunSpec
 
 
@@ -25,12 +24,8 @@ def open_stream(
     spec: RunSpec, dataset: Dataset, folder: Path | None, device: torch.device, *, workers: int, stage: bool
 ) -> StreamedData:
     """The data of a run from image files; `stage`: from a copy on this node's own disk. Raises DataError."""
-    present = check_files(dataset, folder)
-    if stage:
-        present = staged(present)
-    train = index(present / "train", dataset.classes)
-    test = train if spec.recipe.val_split else index(present / "val", dataset.classes)
-    return StreamedData(spec, dataset, train, test, device, workers)
+    parts = open_parts(dataset, folder, ("train",) if spec.recipe.val_split else PARTS, stage=stage)
+    return StreamedData(spec, dataset, parts[0], parts[-1], device, workers)
 
 
 class StreamedData:

@@ -28,6 +28,7 @@ from attnctl.jobs.data.files import IMAGE_SUFFIXES
 from attnctl.jobs.data.images import decoded
 from attnctl.jobs.data.maps import read_map
 from attnctl.jobs.data.scenes import Bytes, Objects, Table, nothing, tabled
+from attnctl.units import quantity
 from attnctl.values import did_you_mean, listed
 
 TRAIN_AUG = "train_aug"
@@ -149,7 +150,7 @@ def _images(year: Path, stems: Sequence[str]) -> list[Path]:
     """The files of these images, whose format the suffix tells; raises DataError naming those that are not there."""
     folder = year / "JPEGImages"
     found = {Path(name).stem: name for name in _names(folder) if name.lower().endswith(IMAGE_SUFFIXES)}
-    _refuse_missing([stem for stem in stems if stem not in found], f"{folder} lacks", "images of its lists")
+    _refuse_missing([stem for stem in stems if stem not in found], f"{folder} lacks", "image")
     return [folder / found[stem] for stem in stems]
 
 
@@ -167,7 +168,7 @@ def _maps(year: Path, stems: Sequence[str]) -> list[Path]:
         for stem in stems
         if f"{stem}.{suffix}" in names
     }
-    _refuse_missing([stem for stem in stems if stem not in found], f"{year} lacks the class maps of", "images")
+    _refuse_missing([stem for stem in stems if stem not in found], f"{year} lacks the class maps of", "image")
     return [found[stem] for stem in stems]
 
 
@@ -181,7 +182,7 @@ def _names(folder: Path) -> set[str]:
 def _refuse_missing(missing: Sequence[str], lacks: str, what: str) -> None:
     if missing:
         more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
-        raise DataError(f"{lacks} {len(missing)} {what}: {listed(missing[:_NAMED])}{more}")
+        raise DataError(f"{lacks} {quantity(len(missing), what)}: {listed(missing[:_NAMED])}{more}")
 
 
 # ----------------------------------------------------------------------------------------------------------- XML files

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import subprocess
 import sys
@@ -11,31 +10,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from attnctl import datasets
 from attnctl.files import create_exclusive
 from attnctl.jobs.slurm import queries
 from attnctl.jobs.slurm.commands import CommandError, run
 from attnctl.settings.config import Config
+from attnctl.units import quantity
 from attnctl.values import SpecError, listed
-
-NETWORK_FILE_SYSTEMS = {
-    "nfs": "NFS",
-    "nfs4": "NFS",
-    "lustre": "Lustre",
-    "gpfs": "GPFS",
-    "beegfs": "BeeGFS",
-    "ceph": "CephFS",
-    "cifs": "SMB",
-    "smb3": "SMB",
-    "9p": "9P",
-    "fuse.sshfs": "SSHFS",
-    "panfs": "PanFS",
-    "wekafs": "WekaFS",
-    "afs": "AFS",
-}
-"""File systems on which a SQLite file does not belong, by their kernel's name."""
+from attnctl.workspace import untrusted_json
+from attnctl.workspace.file_systems import mount_of, nearest_existing
 
 GPUS = "GPUs"
 
@@ -78,7 +61,14 @@ def torch() -> Iterator[Check]:
         reason = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
         yield Check("torch", False, f"cannot be imported: {reason}", f"{sys.executable} -m pip install torch")
         return
-    found = json.loads(done.stdout)
+    try:
+        found = untrusted_json.loads_object(
+            done.stdout.strip().rpartition("\n")[2]
+        )  # what imports print comes before it
+    except ValueError:
+        words = f"its version cannot be read from {done.stdout.strip()[:80]!r}"
+        yield Check("torch", False, words, f"{sys.executable} -m pip install --force-reinstall torch")
+        return
     built = f"for CUDA {found['cuda']} ({listed(found['serves'])})" if found["cuda"] else "for CPUs only"
     yield Check("torch", True, f"{found['version']}, {built}")
     yield _gpus(found["gpus"], found["serves"], found["cuda"])
@@ -155,8 +145,10 @@ def _partition(name: str | None, partitions: list[queries.Partition]) -> Check:
     if chosen is None:
         words = f"there is no partition {name!r}" if name else "the cluster has no default partition"
         return Check("partition", False, words, f"set partition in attnctl.toml to one of: {known}")
-    gpus = f"up to {chosen.gpus} GPUs a node" if chosen.gpus else "no GPUs"
-    return Check("partition", True, f"{chosen.name}: {chosen.nodes} nodes, {gpus}, time limit {chosen.time_limit}")
+    gpus = f"up to {quantity(chosen.gpus, 'GPU')} a node" if chosen.gpus else "no GPUs"
+    return Check(
+        "partition", True, f"{chosen.name}: {quantity(chosen.nodes, 'node')}, {gpus}, time limit {chosen.time_limit}"
+    )
 
 
 def data(config: Config) -> Iterator[Check]:
@@ -174,7 +166,7 @@ def data(config: Config) -> Iterator[Check]:
 
 def workspace(config: Config) -> Iterator[Check]:
     """Whether the workspace can be written, whether its file system creates exclusively, and of which kind that is."""
-    root = _existing(config.workspace.root)
+    root = nearest_existing(config.workspace.root)
     name = f".attnctl-doctor-{uuid.uuid4().hex}"
     probe = root / name
     try:
@@ -194,20 +186,13 @@ def workspace(config: Config) -> Iterator[Check]:
 
 
 def file_system(folder: Path) -> Check:
-    """The kind of file system that a folder lies on, from the longest mount point above it."""
-    path = folder.resolve()
-    mounts = [part for part in psutil.disk_partitions(all=True) if path.is_relative_to(part.mountpoint)]
-    if not mounts:
+    """The kind of file system that a folder lies on, and where the database lies therefore."""
+    mount = mount_of(folder)
+    if mount is None:
         return Check("file system", None, "unknown")
-    mount = max(mounts, key=lambda part: len(part.mountpoint))
-    network = NETWORK_FILE_SYSTEMS.get(mount.fstype)
-    if network is None:
-        return Check("file system", True, f"{mount.fstype} on {mount.mountpoint}")
-    words = f"{network} on {mount.mountpoint}: the database lies in your cache folder instead"
-    lax = network == "NFS" and any(option in mount.opts.split(",") for option in ("nolock", "soft"))
+    if not mount.network:
+        return Check("file system", True, f"{mount.kind} on {mount.folder}")
+    words = f"{mount.network} on {mount.folder}: the database lies in your cache folder instead"
+    lax = mount.network == "NFS" and not mount.options.isdisjoint({"nolock", "soft"})
     mend = "mount it hard and with locks: soft mounts lose writes" if lax else ""
     return Check("file system", False if lax else None, words, mend)
-
-
-def _existing(folder: Path) -> Path:
-    return next(path for path in (folder, *folder.absolute().parents) if path.exists())

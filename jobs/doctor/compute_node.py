@@ -28,6 +28,7 @@ from attnctl.jobs.submission.script import compose
 from attnctl.jobs.submission.submit import SubmitError
 from attnctl.settings.config import Config, SlurmOptions, find
 from attnctl.values import SpecError
+from attnctl.workspace import untrusted_json
 from attnctl.workspace.layout import Incarnation, Workspace
 from attnctl.workspace.records import Resources
 
@@ -90,14 +91,13 @@ def _await(
 def _collect(workspace: Workspace, tag: str, world: int, words: str) -> list[Check]:
     found: list[Check] = []
     for rank in range(world):
-        try:
-            rows = json.loads((_folder(workspace, tag) / f"{rank}.json").read_bytes())
-        except FileNotFoundError:
+        answer = untrusted_json.read_object(_folder(workspace, tag) / f"{rank}.json")
+        if answer is None:
             logs = "".join(path.read_text(errors="replace") for path in workspace.submission_logs(tag).glob("*"))
             last = (logs.strip().splitlines() or ["its log is empty"])[-1]
             found.append(Check(f"rank {rank}", False, f"reported nothing; the job is {words}; {last}"))
             continue
-        found += [Check(**row) for row in rows]
+        found += [Check(**untrusted_json.values(Check, row)) for row in answer["checks"]]
     return list(dict.fromkeys(found))  # two ranks of one node say the same
 
 
@@ -126,7 +126,7 @@ def main() -> None:
     rows = [facts.python(), *facts.torch(), *facts.data(config), *facts.workspace(config)]
     rows = [_named(row, place.node) for row in rows]
     rows.append(_all_reduce(place, Incarnation(_folder(config.workspace, given.tag), (0, place.restart))))
-    data = json.dumps([dataclasses.asdict(row) for row in rows]).encode()
+    data = json.dumps({"checks": [dataclasses.asdict(row) for row in rows]}).encode()
     write_atomic(_folder(config.workspace, given.tag) / f"{place.rank}.json", data)
 
 

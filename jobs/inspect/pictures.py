@@ -19,8 +19,7 @@ from attnctl import models
 from attnctl.datasets import Dataset, describe
 from attnctl.jobs.data import load_splits
 from attnctl.jobs.data.augment import Normalize
-from attnctl.jobs.data.errors import check_files
-from attnctl.jobs.data.files import IMAGE_SUFFIXES, ImageFiles, index
+from attnctl.jobs.data.files import IMAGE_SUFFIXES, ImageFiles, open_parts
 from attnctl.jobs.data.images import Transform, decoded, transforms
 from attnctl.jobs.data.memory import resized
 from attnctl.settings.config import DataRoots
@@ -93,7 +92,7 @@ def of_test_set(spec: RunSpec, roots: DataRoots, count: int, classes: Sequence[i
         if not 0 <= number < dataset.classes:
             raise SpecError(f"{dataset.name} has no class {number}; its classes are 0 to {dataset.classes - 1}")
     if dataset.layout == "imagefolder":
-        files = index(check_files(dataset, roots.folder(dataset.name)) / "val", dataset.classes)
+        (files,) = open_parts(dataset, roots.folder(dataset.name), ("val",))
         prepare = _preparation(spec)
         return [_picture(files, number, prepare) for number in _first(files.labels, count, classes)]
     test = load_splits(dataset, roots).test

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from attnctl.jobs.slurm.commands import CommandError, run, table
-from attnctl.values import SpecError, parse_memory
+from attnctl.units import parse_elapsed, parse_memory, slurm_time
+from attnctl.values import SpecError
 
 _DAY = 86400.0
-_TIME = re.compile(r"(?:(\d{1,6})-)?(?:(?:(\d{1,6}):)?(\d{1,9}):)?(\d{1,12}(?:\.\d{1,9})?)", re.ASCII)
 _FIELDS = "JobID,JobName,ElapsedRaw,ReqMem,MaxRSS,AllocTRES,TotalCPU,AllocNodes"
 
 
@@ -35,7 +34,7 @@ def ask(jobs: Mapping[str, str], since: float) -> dict[str, Usage]:
     """The usage of those jobs that accounting knows. jobs: job id to its tag; since: when the oldest was submitted."""
     if not jobs:
         return {}
-    start = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(since - _DAY))
+    start = slurm_time(since - _DAY)
     try:
         return read(run(["sacct", "-n", "-P", "-D", "-S", start, "-o", _FIELDS, "-j", ",".join(jobs)]), jobs)
     except CommandError:
@@ -54,9 +53,9 @@ def read(text: str, jobs: Mapping[str, str]) -> dict[str, Usage]:
             if ours:
                 gpus = sum(map(int, re.findall(r"\bgres/gpu=([0-9]{1,9})\b", allocated)))
                 found[job] = Usage(
-                    seconds=before.seconds + _seconds(elapsed),
+                    seconds=before.seconds + parse_elapsed(elapsed),
                     gpus=gpus or before.gpus,
-                    cpu_seconds=before.cpu_seconds + _seconds(cpu),
+                    cpu_seconds=before.cpu_seconds + parse_elapsed(cpu),
                     memory_asked=_memory_a_node(asked, allocated, count) or before.memory_asked,
                     memory_used=before.memory_used,
                 )
@@ -84,12 +83,3 @@ def _memory(text: str) -> int | None:
         return parse_memory(text) if text and not text.endswith("?") else None
     except SpecError:
         return None
-
-
-def _seconds(text: str) -> float:
-    """[days-][[hours:]minutes:]seconds[.fraction] in seconds; 0 for anything else."""
-    match = _TIME.fullmatch(text)
-    if match is None:
-        return 0.0
-    days, hours, minutes, seconds = (float(part or 0) for part in match.groups())
-    return 86400 * days + 3600 * hours + 60 * minutes + seconds

@@ -24,7 +24,7 @@ ABSENT_APART = 10.0
 
 _TAIL = 1 << 14  # bytes of a log that are looked at
 _MEMORY = re.compile(rb"^slurmstepd\S*: error: (.*(?:memory limit|oom[-_ ]?kill).*)$", re.MULTILINE | re.IGNORECASE)
-_USUAL = {"", "None", "Priority", "Resources", "Dependency", "BeginTime", "JobArrayTaskLimit", "Cleaning"}
+_USUAL = {"", "Priority", "Resources", "Dependency", "BeginTime", "JobArrayTaskLimit", "Cleaning"}
 
 
 class Observation(NamedTuple):

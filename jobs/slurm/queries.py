@@ -24,12 +24,12 @@ from __future__ import annotations
 
 import re
 import shutil
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from attnctl.jobs.slurm.commands import CommandError, SlurmUnavailable, run, table
 from attnctl.lifecycle.state import SCHEDULER_WORDS
+from attnctl.units import slurm_time
 from attnctl.values import SpecError
 
 _DAY = 86400.0
@@ -202,10 +202,15 @@ def squeue(jobs: Mapping[str, str]) -> dict[str, Known]:
 def read_squeue(text: str, jobs: Mapping[str, str]) -> dict[str, Known]:
     """The rows of our jobs; raises CommandError for output that was cut off."""
     return {
-        job: Known(word=word, reason=reason, nodes=nodes, source="squeue")
+        job: Known(word=word, reason=_stated(reason), nodes=_stated(nodes), source="squeue")
         for job, word, nodes, reason, name in table(text, 5, "squeue")
         if jobs.get(job) == name and word
     }
+
+
+def _stated(text: str) -> str:
+    """A field of squeue or sacct; empty when it only says that there is nothing to tell."""
+    return "" if text in {"None", "None assigned", "(null)", "N/A"} else text
 
 
 def _exit_codes() -> dict[str, str]:
@@ -222,7 +227,7 @@ def _exit_codes() -> dict[str, str]:
 
 
 def _sacct(jobs: Mapping[str, str], since: float) -> dict[str, Known]:
-    start = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(since - _DAY))
+    start = slurm_time(since - _DAY)
     fields = "JobID,State,ExitCode,DerivedExitCode,NodeList,JobName"
     found: dict[str, Known] = {}
     for ids in _chunks(jobs):
@@ -241,7 +246,7 @@ def read_sacct(text: str, jobs: Mapping[str, str]) -> dict[str, Known]:
             ours = jobs.get(job) == name
             if ours:
                 word = "OUT_OF_MEMORY" if derived == "0:125" and word == "FAILED" else word
-                found[job] = Known(word=word, exit_code=code, nodes=nodes, source="sacct")
+                found[job] = Known(word=word, exit_code=code, nodes=_stated(nodes), source="sacct")
         elif ours and word == "OUT_OF_MEMORY" and found[job].word == "FAILED":
             found[job] = replace(found[job], word=word)
     return found
@@ -270,7 +275,7 @@ def find_by_tag(tags: Iterable[str], since: float) -> dict[str, str]:
         found = {name: array for array, name in queue if name in wanted}
         left = wanted - found.keys()
         if left and limits().accounting:
-            start = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(since - _DAY))
+            start = slurm_time(since - _DAY)
             names = ",".join(sorted(left))
             command = ["sacct", "-n", "-P", "-X", "-D", "-S", start, "-o", "JobID,JobName", "--name", names]
             for job, name in table(run(command), 2, "sacct"):

@@ -25,7 +25,9 @@ from typing import Any
 import attnctl
 from attnctl.files import private_folder, write_atomic
 from attnctl.values import SpecError
+from attnctl.workspace import untrusted_json
 from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import RecordError
 
 VARIABLE = "ATTNCTL_CODE"
 PACKAGE = "attnctl"
@@ -101,9 +103,10 @@ def describe(workspace: Workspace, environ: Mapping[str, str]) -> dict[str, Any]
     code = environ.get(VARIABLE)
     if code is not None:
         try:
-            return {"digest": code} | dict(json.loads(folder(workspace, code).with_suffix(".json").read_bytes()))
-        except (OSError, ValueError):
-            return {"digest": code, "version": attnctl.__version__}
+            kept = untrusted_json.read_object(folder(workspace, code).with_suffix(".json"))
+        except RecordError:
+            kept = None
+        return {"digest": code} | (kept or {"version": attnctl.__version__})
     return {"digest": digest()} | _origin(None)
 
 

@@ -13,7 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from attnctl.files import private_folder, write_atomic
-from attnctl.lifecycle.resume_policy import HELD_WORDS, normalised
+from attnctl.lifecycle.resume_policy import held_message, normalised
 from attnctl.settings.config import Config
 from attnctl.workspace.layout import Attempt, Workspace
 from attnctl.workspace.records import Exit
@@ -52,7 +52,7 @@ def held(workspace: Workspace, tag: str, limit: int) -> str | None:
         found[error] = words.strip()
     for error, number in counted.most_common(1):
         if number >= limit:
-            return HELD_WORDS.format(count=number, error=found[error])
+            return held_message(number, found[error])
     return None
 
 

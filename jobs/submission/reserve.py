@@ -18,6 +18,7 @@ from attnctl.files import write_atomic
 from attnctl.jobs.slurm.adopt import close_orphan
 from attnctl.lifecycle import evidence
 from attnctl.lifecycle.state import State
+from attnctl.units import ago
 from attnctl.workspace import submissions
 from attnctl.workspace.layout import Attempt, RunDir, Workspace
 from attnctl.workspace.records import Request, Resources, Where, user_name
@@ -129,5 +130,5 @@ def _taken(attempt: Attempt) -> str:
     return (
         "queued by another"
         if request is None
-        else (f"queued by {request.user} on {request.host} {evidence.ago(request.created)}")
+        else (f"queued by {request.user} on {request.host} {ago(request.created)}")
     )

@@ -25,8 +25,9 @@ from attnctl.jobs.submission import array_size, code_snapshot, guard
 from attnctl.jobs.submission.array_size import SubmitError
 from attnctl.jobs.submission.reserve import Reservation, new_tag, reserve
 from attnctl.jobs.submission.script import asks_about_requeue, compose
-from attnctl.settings.config import Config, SlurmOptions, parse_time
+from attnctl.settings.config import Config, SlurmOptions
 from attnctl.spec import RunSpec
+from attnctl.units import parse_time, quantity
 from attnctl.values import SpecError
 from attnctl.workspace import submissions
 from attnctl.workspace.layout import Workspace
@@ -198,7 +199,7 @@ def _send(workspace: Workspace, tag: str, script: str, reserved: Reservation) ->
             return None
         submissions.change(workspace, tag, failed=error.words)
         raise SubmitError(
-            f"SLURM refuses {len(reserved.tasks)} run{'s' * (len(reserved.tasks) > 1)}: {error.words}", written=True
+            f"SLURM refuses {quantity(len(reserved.tasks), 'run')}: {error.words}", written=True
         ) from error
     job_id = printed.strip().partition(";")[0]
     if not job_id.isdecimal():

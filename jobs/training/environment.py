@@ -19,8 +19,9 @@ from attnctl.files import write_atomic
 from attnctl.jobs.runtime.rank import Place
 from attnctl.jobs.submission import code_snapshot
 from attnctl.values import SpecError
+from attnctl.workspace import untrusted_json
 from attnctl.workspace.layout import Incarnation, RunDir, Workspace
-from attnctl.workspace.records import Resources
+from attnctl.workspace.records import RecordError, Resources
 
 
 def choose_device(resources: Resources, local_rank: int) -> torch.device:
@@ -77,10 +78,10 @@ def first_threads(run: RunDir, resources: Resources) -> int:
 
 def _recorded_threads(incarnation: Incarnation) -> int:
     try:
-        document = json.loads(incarnation.env.read_bytes())
-        return int(document["threads"])
-    except (OSError, ValueError, KeyError, TypeError):
+        document = incarnation.machine() or {}
+    except RecordError:
         return 0  # killed before it wrote the record: then it has trained nothing either
+    return int(document["threads"]) if untrusted_json.fits(document.get("threads"), int) else 0
 
 
 def record(incarnation: Incarnation, place: Place, device: torch.device, threads: int, workspace: Workspace) -> None:

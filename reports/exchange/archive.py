@@ -20,6 +20,7 @@ from typing import Any
 from attnctl.files import made_aside
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
+from attnctl.workspace import untrusted_json
 
 MANIFEST = "manifest.json"
 VERSION = 1
@@ -97,7 +98,7 @@ def check(file: Path) -> Checked:
     """Hold every file in an archive against its manifest. Raises SpecError when it is no archive at all."""
     found = Checked()
     digests: dict[str, str] = {}
-    manifest: Mapping[str, Any] | None = None
+    manifest: dict[str, Any] | None = None
     try:
         with tarfile.open(file, "r:gz") as tar:
             for member in tar:
@@ -106,14 +107,17 @@ def check(file: Path) -> Checked:
                 if stream is None:
                     found.faults.append(f"{member.name} is no file in the archive's folder")
                 elif name == MANIFEST:
-                    manifest = json.loads(stream.read())
+                    manifest = untrusted_json.loads_object(stream.read())
                 else:
                     digests[name] = _digest(name, stream, found)
     except (OSError, EOFError, tarfile.TarError, ValueError) as error:
         raise SpecError(f"{file} is no whole archive: {error}") from error
-    if not isinstance(manifest, dict) or manifest.get("attnctl_archive") != VERSION:
+    if manifest is None or manifest.get("attnctl_archive") != VERSION:
         raise SpecError(f"{file} is no archive of attnctl's: it has no {MANIFEST} of version {VERSION}")
-    _compare(digests, manifest["files"], found)
+    listed: Any = manifest.get("files")
+    if not untrusted_json.fits(listed, dict[str, dict[str, Any]]):
+        raise SpecError(f"{file} is a damaged archive: its {MANIFEST} does not list the files")
+    _compare(digests, listed, found)
     return found
 
 
@@ -141,7 +145,7 @@ def _digest(name: str, stream: Any, found: Checked) -> str:
 
 def _spec_fault(name: str, run: str, data: bytes) -> list[str]:
     try:
-        spec = RunSpec.from_json(json.loads(data))
+        spec = RunSpec.from_json(untrusted_json.loads_object(data))
     except ValueError as error:
         return [f"{name}: {error}"]
     return [] if spec.id == run else [f"{name} is the spec of run {spec.id}"]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from attnctl import __version__
 from attnctl.reports.exchange.rerun_commands import Again
+from attnctl.units import plural
 
 _FILES = {
     "table.md, table.json": "the table as it was",
@@ -49,4 +50,4 @@ def _file(name: str, words: str) -> str:
 
 def _words(cell: Again) -> str:
     rows = f"{', '.join(cell.rows)}: " if cell.rows else ""
-    return f"{rows}{cell.label}, run{'' if len(cell.runs) == 1 else 's'} {', '.join(cell.runs)}"
+    return f"{rows}{cell.label}, {plural(len(cell.runs), 'run')} {', '.join(cell.runs)}"

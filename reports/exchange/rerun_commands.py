@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,9 +9,9 @@ from pathlib import Path
 
 from attnctl import attention, recipes, sources
 from attnctl.sources.digest import VERSION_PREFIX
-from attnctl.sources.store import MANIFEST
+from attnctl.sources.store import read_manifest
 from attnctl.spec import NO_MODULE, Recipe, RunSpec
-from attnctl.values import Scalar, SpecError, text
+from attnctl.values import Scalar, text
 
 
 @dataclass(frozen=True)
@@ -69,14 +68,7 @@ def _named(name: str, version: str | int, kept: Path, folder: str) -> str:
     if not sources.is_own(version):
         return name
     digest = str(version).removeprefix(VERSION_PREFIX)
-    return f"{folder}/{digest}/{_entry(kept / digest)}:{name.partition(':')[2]}"
-
-
-def _entry(folder: Path) -> str:
-    try:
-        return str(json.loads((folder / MANIFEST).read_bytes())["entry"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SpecError(f"{folder} does not hold the source that a run was submitted with: {error}") from error
+    return f"{folder}/{digest}/{read_manifest(kept / digest).entry}:{name.partition(':')[2]}"
 
 
 def _settings(spec: RunSpec, kept: Path) -> dict[str, Scalar]:

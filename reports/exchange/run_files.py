@@ -6,7 +6,6 @@ What a process printed, and where its ranks met, stays behind: it is no evidence
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from attnctl import sources
 from attnctl.sources.digest import VERSION_PREFIX
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
-from attnctl.workspace.layout import Incarnation, RunDir, Workspace
+from attnctl.workspace.layout import RunDir, Workspace
 from attnctl.workspace.records import RecordError, Request
 
 Named = tuple[str, Path]
@@ -121,11 +120,12 @@ def software(workspace: Workspace, runs: Sequence[str]) -> tuple[dict[str, bytes
     for run in runs:
         starts = [start for attempt in workspace.run(run).attempts() for start in attempt.incarnations()]
         for start in starts:
-            machine = _machine(start)
+            try:
+                machine = start.machine() or {}
+            except RecordError:
+                machine = {}  # the broken file itself goes along as it is
             packages = machine.pop("packages", None)
-            told = {
-                name: machine.get(name) for name in ("commit", "python", "torch", "cuda", "gpus", "cpu", "platform")
-            }
+            told = {name: machine.get(name) for name in _TOLD}
             if isinstance(packages, dict):
                 lines = "".join(f"{name}=={packages[name]}\n" for name in sorted(packages, key=str.lower)).encode()
                 name = f"software/{hashlib.sha256(lines).hexdigest()[:12]}.txt"
@@ -133,11 +133,3 @@ def software(workspace: Workspace, runs: Sequence[str]) -> tuple[dict[str, bytes
                 told["packages"] = name
             used.setdefault(run, {})[f"{start.token[0]}.{start.token[1]}"] = told
     return lists, used
-
-
-def _machine(start: Incarnation) -> dict[str, Any]:
-    try:
-        found = json.loads(start.env.read_bytes())
-    except (OSError, ValueError):
-        return {}  # killed before it wrote the record, or it is broken: the file itself goes along as it is
-    return found if isinstance(found, dict) else {}

@@ -24,6 +24,7 @@ from attnctl.reports.figures.points import (
     value_axis,
     with_front,
 )
+from attnctl.units import quantity
 from attnctl.values import Scalar, SpecError, did_you_mean, text
 
 COSTS = {"params": "parameters", "macs": "MACs"}
@@ -165,4 +166,5 @@ def _reached(series: Series, target: float, y: str) -> Reached:
 def progress(rows: Sequence[RunRow]) -> tuple[str, ...]:
     """A note when some of the runs are not done."""
     rest = [row for row in rows if row.state != State.COMPLETED]
-    return (f"{len(rows) - len(rest)} of {len(rows)} runs are completed; the others: {states(rest)}",) if rest else ()
+    completed = f"{len(rows) - len(rest)} of {quantity(len(rows), 'run')}"
+    return (f"completed: {completed}; the others: {states(rest)}",) if rest else ()

@@ -24,7 +24,8 @@ from attnctl.reports.tex import escape
 from attnctl.settings import config
 from attnctl.settings.reader import ConfigError
 from attnctl.spec import recipe_types
-from attnctl.values import SpecError, convert, parse_memory
+from attnctl.units import parse_memory, parse_time
+from attnctl.values import SpecError, convert
 from attnctl.workspace import events as db_events
 from attnctl.workspace import records, submissions, untrusted_json
 from attnctl.workspace.layout import RunDir, Workspace
@@ -276,7 +277,7 @@ def test_a_value_is_of_its_type_or_refused(value: Any) -> None:
     for name, declared in recipe_types().items():
         with contextlib.suppress(SpecError):
             convert(value, declared, name)
-    for parse in (parse_memory, config.parse_time):
+    for parse in (parse_memory, parse_time):
         with contextlib.suppress(SpecError):
             assert parse(str(value)) > 0
     assert "\n" not in normalised(str(value))

@@ -1,30 +1,45 @@
 """The index's file: made once whoever comes first, emptied when of another version, replaced when broken."""
 
-import hashlib
 import multiprocessing
 import sqlite3
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from sqlalchemy.schema import CreateIndex, CreateTable
 
 from attnctl.db import open_index, schema
-from attnctl.db.location import file_system, location, of_mount
-from attnctl.db.store import VERSION, StoreError, open_store
+from attnctl.db.location import location
+from attnctl.db.store import MEANING, VERSION, StoreError, open_store, schema_version
+from attnctl.spec import recipe_fields, recipe_types
+from attnctl.workspace.file_systems import mount_of
 from attnctl.workspace.layout import Workspace
 from tests.db import written
 
-GOLDEN = "14b9bb72ebc4085b"
+FIELDS = {"batch": "int", "lr": "float"}
 
 
-def test_a_changed_schema_has_a_new_version():
-    ddl = [str(CreateTable(table)) for table in schema.metadata.sorted_tables]
-    ddl += [
-        str(CreateIndex(index)) for table in schema.metadata.sorted_tables for index in sorted(table.indexes, key=str)
+def test_a_changed_schema_has_another_version():
+    text = Path(schema.__file__).read_bytes()
+    changed = [
+        schema_version(text, FIELDS),
+        schema_version(text.replace(b"Integer", b"Float", 1), FIELDS),
+        schema_version(text, {"lr": "float", "batch": "int"}),
+        schema_version(text, FIELDS | {"batch": "str"}),
+        schema_version(text, FIELDS | {"new": "int"}),
+        schema_version(text, FIELDS, MEANING + 1),
     ]
-    digest = hashlib.sha256("\n".join([*ddl, *schema.VIEWS.values()]).encode()).hexdigest()[:16]
-    assert (VERSION, digest) == (4, GOLDEN), "raise attnctl.db.store.VERSION, then note the new digest here"
+    assert len(set(changed)) == len(changed)
+    assert schema_version(text, FIELDS) == changed[0]
+    assert all(0 < version < 1 << 31 for version in changed)
+
+
+def test_the_version_is_of_all_that_the_tables_are_made_of():
+    """What schema.py imports decides no column, but for the recipe's fields, which the version is also made of."""
+    imported = {name for name in vars(schema) if name not in {"annotations", "TypeEngine"}}
+    ours = {name for name in imported if getattr(vars(schema)[name], "__module__", "").startswith("attnctl")}
+    assert ours == {"recipe_fields", "recipe_types"}
+    assert {name: str(field.type) for name, field in recipe_fields().items()}.keys() == recipe_types().keys()
 
 
 def test_an_index_of_another_version_is_filled_anew(tmp_path):
@@ -152,37 +167,13 @@ def test_an_ingestion_that_is_killed_is_taken_up_again(tmp_path):
         assert len(written.contents(index)["metrics"]) == 300 * 4 * 3
 
 
-MOUNTS = [
-    "21 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw",
-    "22 21 0:40 / /home rw shared:2 - nfs4 server:/home rw",
-    r"23 21 0:41 / /mnt/two\040words rw - lustre x rw",
-    "24 22 0:42 / /home/me/fast rw - xfs /dev/nvme0 rw",
-]
-
-
-@pytest.mark.parametrize(
-    ("path", "kind"),
-    [
-        ("/data/x", "ext4"),
-        ("/home/me/x", "nfs4"),
-        ("/homes", "ext4"),
-        ("/mnt/two words/x", "lustre"),
-        ("/home/me/fast", "xfs"),
-    ],
-)
-def test_the_file_system_is_that_of_the_deepest_mount(path, kind):
-    from pathlib import Path
-
-    assert of_mount(MOUNTS, Path(path)) == kind
-
-
 def test_on_a_network_file_system_the_index_is_in_the_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     one, two = (Workspace(tmp_path / name / "w") for name in ("a", "b"))
     for workspace in (one, two):
         workspace.root.mkdir(parents=True)
     assert location(one) == one.root / "attnctl.sqlite"
-    monkeypatch.setattr("attnctl.db.location.NETWORK", {*"x", file_system(tmp_path)})
+    monkeypatch.setattr("attnctl.workspace.file_systems.NETWORK", {mount_of(tmp_path).kind: "NFS"})
     assert location(one).parent == tmp_path / "cache" / "attnctl"
     assert location(one) != location(two)
     written.submit(one, written.specs())

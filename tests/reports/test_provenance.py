@@ -66,11 +66,12 @@ def test_the_same_as_json(made):
     assert [start["device"] for start in run["starts"]] == ["NVIDIA A100", "NVIDIA H100"]
 
 
-def test_broken_records_say_nothing(workspace, made):
+@pytest.mark.parametrize("text", ["[]", '{"a":' * 100_000, '{"gpus":' + "[" * 500 + "]" * 500 + "}"])
+def test_broken_records_say_nothing(workspace, made, text):
     (spec,) = specs(EAN2, "ResNet50")
     attempt = workspace.run(spec.id).attempt(1)
     attempt.request.write_text("{")
-    attempt.incarnation(0).env.write_text("[]")
+    attempt.incarnation(0).env.write_text(text)
     items = cells(EAN2)
     (row, *_) = families(workspace, items)[spec.family]
     found = provenance.source(workspace, row)

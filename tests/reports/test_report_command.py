@@ -32,8 +32,12 @@ def run(capsys):
 
 @pytest.fixture
 def workspace(tmp_path):
+    return swept_modules(tmp_path, "none", "ela")
+
+
+def swept_modules(tmp_path, *modules):
     made = Workspace(tmp_path / "w")
-    runs = expand(Axes(modules=("none", "ela"))).specs
+    runs = expand(Axes(modules=modules)).specs
     for spec in runs:
         write_atomic(made.run(spec.id).spec, json.dumps(spec.to_json()).encode())
     record = Sweep(name="first", created=1.0, command=["attnctl"], runs=[spec.id for spec in runs])
@@ -131,10 +135,10 @@ def test_a_table_is_that_of_the_only_paper_swept(swept, run):
     assert "warning: ResNet50: not the same seeds: " in err
 
 
-def test_without_a_paper_that_was_swept_the_candidates_are_listed(workspace, run):
-    code, out, err = run(workspace, "--table", "2")
+def test_where_nothing_swept_is_of_a_paper_the_candidates_are_listed(tmp_path, run):
+    code, out, err = run(swept_modules(tmp_path, "none", "se"), "--table", "2")
     assert (code, out) == (2, "")
-    assert "choose one of an:2, ean:2, ela:2, nam:2" in err
+    assert "instead of 2 type an:2 or ean:2 or ela:2 or nam:2" in err
 
 
 def test_a_paper_alone_is_not_enough(workspace, run):

@@ -11,6 +11,7 @@ import typer
 
 from attnctl.cli import completion, context, errors, output, output_files
 from attnctl.lifecycle.state import State
+from attnctl.units import quantity
 from attnctl.values import SpecError
 
 if TYPE_CHECKING:
@@ -80,13 +81,15 @@ def _check(file: Path, *, as_json: bool) -> int:
         for fault in found.faults:
             output.note(f"{file}: {fault}")
     else:
-        output.line(f"{file}: {found.files} files of {found.runs} runs, all as they were packed")
+        output.line(
+            f"{file}: {quantity(found.files, 'file')} of {quantity(found.runs, 'run')}, all as they were packed"
+        )
     return errors.OURS if found.faults else errors.OK
 
 
 def _request(index: Index, target: str | None, paper: str | None, lock: Path | None) -> Request:
-    """The report that is to be packed: of a sweep of that name if there is one, else of a table."""
-    from attnctl.cli.reporting.request import Request
+    """The report that is to be packed: of a sweep of that name if there is one, else of a table by its whole name."""
+    from attnctl.cli.reporting.request import Request, resolved
 
     if target is None and lock is None:
         raise SpecError("what is to be packed? name a table, such as ela:3, or a sweep")
@@ -95,7 +98,7 @@ def _request(index: Index, target: str | None, paper: str | None, lock: Path | N
     known = {sweep.name for sweep in index.sweeps()}
     if paper is None and (target in known or not (":" in target or target.isdecimal())):
         return Request(sweep=index.find_sweep(target).name)
-    return Request(table=target, paper=paper)
+    return resolved(index, Request(table=target, paper=paper))
 
 
 def _pack(index: Index, request: Request, file: Path, lock: Path | None, *, weights: bool, as_json: bool) -> None:
@@ -116,8 +119,8 @@ def _tell(file: Path, rows: Sequence[RunRow], count: int, *, as_json: bool) -> N
         output.document({"file": str(file), "files": count, "runs": len(rows), "not_completed": missing})
         return
     if missing:
-        output.note(f"{len(missing)} of {len(rows)} runs have not completed: the table says how they stand")
-    output.note(f"written: {file} ({count} files of {len(rows)} runs)")
+        output.note(f"not completed: {len(missing)} of {quantity(len(rows), 'run')}; the table shows their states")
+    output.note(f"written: {file} ({quantity(count, 'file')} of {quantity(len(rows), 'run')})")
 
 
 def _slug(request: Request, lock: Path | None) -> str:

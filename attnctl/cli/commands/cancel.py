@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from attnctl.cli import completion, context, output, sweep_records
+from attnctl.units import quantity
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
 
@@ -41,8 +42,8 @@ def cancel(
     if as_json:
         output.document({"runs": [item.run for item in placed], "unavailable": words})
     else:
-        asked = "; their end is asked for" if placed else ", so there is nothing to end"
-        output.line(f"{len(placed)} of {len(ids)} runs were under way{asked}")
+        runs = quantity(len(ids), "run")
+        output.line(f"cancelling {len(placed)} of {runs}" if placed else f"nothing to cancel: none of {runs} is active")
 
 
 def _ids(workspace: Workspace, find_run: Callable[[str], str], target: str) -> list[str]:
@@ -57,5 +58,5 @@ def _ids(workspace: Workspace, find_run: Callable[[str], str], target: str) -> l
 
 def _confirm(count: int, target: str) -> None:
     if not output.is_terminal(sys.stdin):
-        raise SpecError(f"this ends {count} runs of {target}; add --yes to mean it")
-    typer.confirm(f"End {count} runs of {target}?", abort=True)
+        raise SpecError(f"this ends {quantity(count, 'run')} of {target}; add --yes to mean it")
+    typer.confirm(f"End {quantity(count, 'run')} of {target}?", abort=True)

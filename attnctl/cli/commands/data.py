@@ -15,6 +15,7 @@ from attnctl import datasets
 from attnctl.cli import completion, context, output, output_files
 from attnctl.cli.commands import listings
 from attnctl.files import made_aside
+from attnctl.units import quantity
 from attnctl.values import SpecError, listed
 
 Form = Literal["coco", "voc"]
@@ -37,7 +38,8 @@ def fetch(
         return
     if described.archives:
         size = sum(archive.size for archive in described.archives) / _MIB
-        output.note(f"{dataset}: {size:,.0f} MiB in {len(described.archives)} archives; what is there is not fetched")
+        archives = quantity(len(described.archives), "archive")
+        output.note(f"{dataset}: {size:,.0f} MiB in {archives}; what is there is not fetched")
     with _progress(dataset) as progress:
         download(described, folder, progress)
     output.line(f"{dataset} is in {folder}")
@@ -62,7 +64,10 @@ def check(
         output.document({"dataset": dataset, "parts": {name: asdict(part) for name, part in found.items()}})
         return 1 if damaged else 0
     for name, part in found.items():
-        output.line(f"{name}: {part.images} images" + (f", {part.objects} objects" if part.objects else ""))
+        output.line(
+            f"{name}: {quantity(part.images, 'image')}"
+            + (f", {quantity(part.objects, 'object')}" if part.objects else "")
+        )
         if part.left_out:
             output.line(f"  left out of a training: {part.left_out}")
     for line in damaged:
@@ -103,7 +108,9 @@ def write(
     parts = open_parts(described, None, described.tasks[0])
     with made_aside(folder) as aside:
         save({"train": parts.train, "val": parts.test}, aside, form)
-    output.line(f"{folder} holds {dataset}: {len(parts.train)} images in train and {len(parts.test)} in val")
+    output.line(
+        f"{folder} holds {dataset}: {quantity(len(parts.train), 'image')} in train and {len(parts.test)} in val"
+    )
 
 
 def list_() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from attnctl.cli import context, output
+from attnctl.units import quantity
 
 
 def path() -> None:
@@ -18,5 +19,5 @@ def rebuild() -> None:
 
     with rebuild_index(context.config().workspace) as index:
         found = [(len(index.runs()), "run"), (len(index.sweeps()), "sweep")]
-        counted = " and ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in found)
+        counted = " and ".join(quantity(count, noun) for count, noun in found)
         output.line(f"{counted} read into {index.location}")

@@ -13,6 +13,7 @@ import typer
 from attnctl.cli import completion, context, output, output_files
 from attnctl.cli.run_selection import chosen
 from attnctl.files import made_aside, write_atomic
+from attnctl.units import quantity
 from attnctl.values import SpecError, listed
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import RecordError
@@ -127,9 +128,7 @@ class _Runs:
     def words(self) -> str:
         """How many of them are written."""
         left = len(self._ids) - len(self.written)
-        return f"{len(self.written)} run{'' if len(self.written) == 1 else 's'}" + (
-            f", {left} left out" if left else ""
-        )
+        return quantity(len(self.written), "run") + (f", {left} left out" if left else "")
 
 
 def _write_folder(made: Format, folder: Path, found: _Runs) -> None:

@@ -9,9 +9,9 @@ import typer
 
 from attnctl.cli import context, output
 from attnctl.cli.refresh import Snapshot, take
-from attnctl.cli.sweeping.cost import size
 from attnctl.lifecycle.state import State
 from attnctl.settings.config import Config
+from attnctl.units import quantity, size
 
 if TYPE_CHECKING:
     from attnctl.jobs.cleanup import Waste
@@ -48,9 +48,9 @@ def gc(
         output.note(now.words)
     for item in gone:
         output.line(f"{item.path}: {item.reason}, {size(item.bytes)}")
-    would = "would go" if dry_run else "are gone"
-    active = f"; {now.active} runs are under way and were left alone" if now.active else ""
-    output.line(f"{len(gone)} files, {size(sum(item.bytes for item in gone))}, {would}{active}")
+    total = f"{quantity(len(gone), 'file')} ({size(sum(item.bytes for item in gone))})"
+    active = f"; skipped {quantity(now.active, 'active run')}" if now.active else ""
+    output.line(f"would delete {total}{active}" if dry_run else f"deleted {total}{active}")
 
 
 def _waste(config: Config, now: Snapshot, finished: int, unfinished: int) -> Iterator[Waste]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ import typer
 
 from attnctl.cli import context, output
 from attnctl.files import create_exclusive
+from attnctl.units import clock, quantity
 from attnctl.values import SpecError, did_you_mean
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Imported, ImportedFile
@@ -64,7 +66,10 @@ def _take_in(workspace: Workspace, file: Path, source: str | None, *, dry_run: b
     named = source.strip() if source else file.name
     with open_index(workspace) as index:
         index.refresh()
-        found = results.read(_bytes(file), str(file), named, lambda text: paper_tables.chosen(None, text, index))
+        find = functools.cache(
+            lambda text: paper_tables.chosen(None, text, index)
+        )  # asks, or says its guess, once a table
+        found = results.read(_bytes(file), str(file), named, find)
     record = ImportedFile(
         file=file.name,
         at=time.time(),
@@ -84,7 +89,7 @@ def _take_in(workspace: Workspace, file: Path, source: str | None, *, dry_run: b
         _show(found.records)
     numbers = sum(len(item.values) for item in found.records)
     done = "is here already" if known else "would be taken in" if dry_run else "is taken in"
-    output.line(f"{file.name}: {numbers} number{'' if numbers == 1 else 's'}; import {record.id} {done}")
+    output.line(f"{file.name}: {quantity(numbers, 'number')}; import {record.id} {done}")
 
 
 def _bytes(file: Path) -> bytes:
@@ -121,7 +126,7 @@ def _list(workspace: Workspace, *, as_json: bool) -> None:
     rows = [
         [
             item.id,
-            time.strftime("%Y-%m-%d %H:%M", time.localtime(item.at)),
+            clock(item.at, seconds=False),
             item.user,
             item.file,
             str(sum(len(record.values) for record in item.imported())),

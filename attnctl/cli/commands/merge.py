@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from attnctl.cli import context, errors, output, output_files
+from attnctl.units import plural, quantity
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
 
@@ -118,7 +119,7 @@ def _show(found: Plan, changes: Sequence[SweepChange], broken: dict[str, str], *
     )
     total = sum(count for count, _ in counts)
     told = ", ".join(f"{count} {words}" for count, words in counts if count)
-    output.line(f"{total} run{'' if total == 1 else 's'}" + (f": {told}" if told else ""))
+    output.line(quantity(total, "run") + (f": {told}" if told else ""))
     for run, joined in list(found.extended.items())[:SHOWN]:
         output.line(f"  {run}: {_in_words(joined)}")
     if len(found.extended) > SHOWN:
@@ -142,6 +143,6 @@ def _in_words(joined: Sequence[Joined]) -> str:
     added = [str(number) for number, item in numbered if item.ours is None]
     grown = [str(number) for number, item in numbered if item.grown]
     moved = [f"{item.ours} is now {number}" for number, item in numbered if item.ours not in {None, number}]
-    words = [f"attempt{'s' if len(added) > 1 else ''} {', '.join(added)} added"] if added else []
+    words = [f"{plural(len(added), 'attempt')} {', '.join(added)} added"] if added else []
     words += [f"more of attempt {', '.join(grown)}"] if grown else []
     return "; ".join([*words, *moved])

@@ -10,6 +10,7 @@ import typer
 
 from attnctl import papers as known
 from attnctl.cli import completion, context, output
+from attnctl.units import quantity
 from attnctl.values import listed
 
 if TYPE_CHECKING:
@@ -189,9 +190,9 @@ def _show(paper: Paper, parts: Sequence[Part]) -> None:
         if part.changed:
             output.line(f"trained here with {part.changed}")
         if not part.cells:
-            output.line(f"{part.rows} rows, nothing of which is trained")
+            output.line(f"{quantity(part.rows, 'row')}, nothing of which is trained")
             continue
-        output.line(f"{part.done} of {part.trainable} trainings are done")
+        output.line(f"done: {part.done} of {quantity(part.trainable, 'training')}")
         output.table(("row", "columns", "state"), [[cell.row, listed(cell.columns), cell.state] for cell in part.cells])
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from attnctl.cli import completion, context, output, output_files
+from attnctl.units import clock, quantity
 from attnctl.values import SpecError, convert, split_list
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def report(
     table: Annotated[
         str | None,
         typer.Option(
-            help="A paper's table, such as ela:3, or 3 of the only paper swept here.",
+            help="A paper's table: ela:3, or 3 for the paper swept here.",
             rich_help_panel=WHAT,
             metavar="[PAPER:]N",
         ),
@@ -207,15 +208,15 @@ def _gathered(index: Index, request: Request, path: Path | None) -> Gathered:
     if frozen is None:
         found = gather(index, request)
         frozen = lock.write(path, found.report, found.rows, request.words(), time.time())
-        output.note(f"locked in {path}: {len(frozen.runs)} runs")
+        output.note(f"locked in {path}: {quantity(len(frozen.runs), 'run')}")
         return found
     if request.missing:
         raise SpecError("--missing is about a table that may change; leave --lock out")
     lock.check_request(path, frozen, request.words())
     rows = index.runs(list(frozen.runs))
     lock.check_runs(path, frozen, rows)
-    day = time.strftime("%Y-%m-%d %H:%M", time.localtime(frozen.made))
-    output.note(f"as locked in {path} on {day}: {len(frozen.runs)} runs, unchanged since")
+    day = clock(frozen.made, seconds=False)
+    output.note(f"as locked in {path} on {day}: {quantity(len(frozen.runs), 'run')}, unchanged since")
     return Gathered(report=frozen.report, rows=rows)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attnctl.cli import completion, context, output, sweep_records
+from attnctl.units import quantity
 from attnctl.values import SpecError, listed
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def rm(
         if active:
             shown = listed([run[:8] for run in active[:4]]) + (" ..." if len(active) > 4 else "")
             raise SpecError(
-                f"{len(active)} runs of {sweep} are under way ({shown}); `attnctl cancel {sweep}` ends them"
+                f"{sweep} has {quantity(len(active), 'active run')} ({shown}); run `attnctl cancel {sweep}` first"
             )
         gone = [row.id for row in now.rows if row.id not in kept]
     if not yes:
@@ -57,7 +58,9 @@ def rm(
         return
     for run, words in kept.items():
         output.line(f"kept: {run}: {words}")
-    output.line(f"sweep {sweep} is removed" + (f", with {len(gone)} of its {len(meant.runs)} runs" if runs else ""))
+    output.line(
+        f"sweep {sweep} is removed" + (f", with {len(gone)} of its {quantity(len(meant.runs), 'run')}" if runs else "")
+    )
 
 
 def _kept(index: Index, name: str, runs: Collection[str]) -> dict[str, str]:
@@ -75,7 +78,7 @@ def _kept(index: Index, name: str, runs: Collection[str]) -> dict[str, str]:
 
 
 def _confirm(sweep: str, count: int) -> None:
-    what = f"sweep {sweep}" + (f" and {count} runs with all their results" if count else "")
+    what = f"sweep {sweep}" + (f" and {quantity(count, 'run')} with all results" if count else "")
     if not output.is_terminal(sys.stdin):
         raise SpecError(f"this removes {what}; add --yes to mean it")
     typer.confirm(f"Remove {what}?", abort=True)

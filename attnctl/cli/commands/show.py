@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -13,9 +12,8 @@ import typer
 from attnctl.cli import completion, context, output
 from attnctl.cli.commands.diff import fields
 from attnctl.cli.refresh import row_json, take
-from attnctl.cli.sweeping.cost import duration, size
+from attnctl.units import clock, duration, size
 from attnctl.values import text
-from attnctl.workspace import untrusted_json
 from attnctl.workspace.layout import Attempt, Incarnation, RunDir
 from attnctl.workspace.records import Cancel, Record, RecordError, Request
 
@@ -44,7 +42,7 @@ def show(
     state = f"{row.verdict.state} for {duration(max(0.0, now.at - row.verdict.since))}"
     facts = {"run": run_id, "state": state + (f": {row.verdict.reason}" if row.verdict.reason else "")}
     facts |= {"broken": row.problem} if row.problem and row.problem != row.verdict.reason else {}
-    facts |= {"progress": f"step {row.step}/{row.steps}"} if row.steps else {}
+    facts |= {"progress": f"step {row.step or 0}/{row.steps}"} if row.steps else {}
     facts |= {"last metrics": _numbers(row.metrics)} if row.metrics else {}
     facts |= {"network": f"{row.params:,} parameters, {row.macs:,} MACs"} if row.params and row.macs else {}
     _section("", facts)
@@ -88,12 +86,12 @@ def _owner(attempt: Attempt) -> str | None:
 
 
 def _incarnation(incarnation: Incarnation) -> dict[str, Any]:
-    environment: Any = {}
-    with contextlib.suppress(OSError, ValueError):
-        environment = untrusted_json.loads(incarnation.env.read_bytes())
+    environment: dict[str, Any] = {}
+    with contextlib.suppress(RecordError):
+        environment = incarnation.machine() or {}
     return {
         "restart": incarnation.token[1],
-        "environment": environment if isinstance(environment, dict) else {},
+        "environment": environment,
         "exits": [vars(item) for item in incarnation.exits()],
     }
 
@@ -103,14 +101,14 @@ def _attempt_words(record: dict[str, Any]) -> dict[str, str]:
     if record["request"]:
         request = record["request"]
         asked = " ".join(f"{name}={text(value)}" for name, value in request["resources"].items())
-        words["asked"] = f"{_clock(request['created'])} by {request['user']} on {request['host']}, as {request['tag']}"
+        words["asked"] = f"{clock(request['created'])} by {request['user']} on {request['host']}, as {request['tag']}"
         words["resources"] = f"{request['where']} {asked}"
     if record["owner"]:
         words["job"] = record["owner"]
     if record["cancel"]:
-        words["cancelled"] = f"{_clock(record['cancel']['at'])} by {record['cancel']['user']}"
+        words["cancelled"] = f"{clock(record['cancel']['at'])} by {record['cancel']['user']}"
     seen = [
-        " ".join(filter(None, (_clock(item["at"]), item["source"], item["word"], item["reason"], item["nodes"])))
+        " ".join(filter(None, (clock(item["at"]), item["source"], item["word"], item["reason"], item["nodes"])))
         for item in record["observed"]
     ]
     if seen:
@@ -119,7 +117,7 @@ def _attempt_words(record: dict[str, Any]) -> dict[str, str]:
         start = f"start {item['restart']}"
         words[start] = " ".join(f"{name}={_brief(value)}" for name, value in item["environment"].items()) or "-"
         for ended in item["exits"]:
-            what = f"{_clock(ended['at'])} {ended['outcome']} at step {ended['step']}"
+            what = f"{clock(ended['at'])} {ended['outcome']} at step {ended['step']}"
             tail = "\n".join([ended["message"], *ended["traceback"].strip().splitlines()[-6:]]).strip()
             words[f"{start}, rank {ended['rank']}"] = f"{what}\n{tail}".strip()
     return words
@@ -132,10 +130,6 @@ def _brief(value: object) -> str:
 
 def _numbers(values: Any) -> str:
     return " ".join(f"{name}={value:.6g}" for name, value in values.items())
-
-
-def _clock(moment: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
 
 
 def _files(folder: RunDir) -> dict[str, int]:

@@ -9,9 +9,9 @@ import typer
 
 from attnctl.cli import completion, context, output, sweep_records
 from attnctl.cli.refresh import Snapshot, row_json, seconds_left, take, until_all_end
-from attnctl.cli.sweeping.cost import duration
 from attnctl.models import WORDS
 from attnctl.settings.config import Config
+from attnctl.units import duration, quantity
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -59,7 +59,7 @@ def cells(row: RunRow, at: float) -> list[str]:
         str(row.seed),
         row.state,
         duration(max(0.0, at - row.since)),
-        f"{row.step}/{row.steps}" if row.steps else "",
+        f"{row.step or 0}/{row.steps}" if row.steps else "",
         duration(left) if left is not None else "",
         _metrics(row),
         _why(row),
@@ -67,9 +67,8 @@ def cells(row: RunRow, at: float) -> list[str]:
 
 
 def _why(row: RunRow) -> str:
-    """Why it is in its state; squeue says None when there is nothing to say."""
-    reason = "" if row.reason == "None" else row.reason
-    return reason or row.problem or row.alarm or ""
+    """Why it is in its state."""
+    return row.reason or row.problem or row.alarm or ""
 
 
 def _metrics(row: RunRow) -> str:
@@ -87,7 +86,7 @@ def totals(rows: Sequence[RunRow]) -> str:
     """In words: `4 runs: 2 running, 2 completed`."""
     states = [row.state for row in rows]
     counted = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
-    return f"{len(rows)} run{'' if len(rows) == 1 else 's'}" + (f": {counted}" if counted else "")
+    return quantity(len(rows), "run") + (f": {counted}" if counted else "")
 
 
 def _print(now: Snapshot) -> None:

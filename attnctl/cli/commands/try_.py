@@ -17,13 +17,14 @@ from attnctl.cli import completion, context, output
 from attnctl.cli.commands.sweep import PLACE
 from attnctl.cli.sweeping import dynamic_options
 from attnctl.cli.sweeping.axis_options import AXES, Backbones, Datasets, Models, Placements, Seeds
-from attnctl.cli.sweeping.cost import duration, size
 from attnctl.cli.sweeping.destination import Asked, Device, check, destination
 from attnctl.cli.sweeping.synthesis import synthesize
 from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
+from attnctl.units import duration, quantity, size
 from attnctl.values import SpecError, listed
-from attnctl.workspace.records import Resources
+from attnctl.workspace import untrusted_json
+from attnctl.workspace.records import RecordError, Resources
 
 _LIMIT = 3600.0
 """Seconds that one trial may take."""
@@ -127,8 +128,10 @@ def _trial(config: Config, spec: RunSpec, resources: Resources) -> dict[str, Any
         except subprocess.TimeoutExpired:
             raise SpecError(f"{spec.label()}: 20 steps did not end within {duration(_LIMIT)}") from None
         try:
-            answer: dict[str, Any] = json.loads((folder / "answer.json").read_bytes())
-        except (OSError, ValueError):
+            answer = untrusted_json.read_object(folder / "answer.json")
+        except RecordError:
+            answer = None
+        if answer is None:
             lines = done.stderr.decode(errors="replace").strip().splitlines()
             last = lines[-1] if lines else "it said nothing; was it out of memory?"
             raise SpecError(f"{spec.label()}: the trial's process ended with {done.returncode}: {last}") from None
@@ -163,7 +166,7 @@ _METRICS = {"top1": "top-1", "ap": "AP", "mask_ap": "mask AP", "map": "mAP", "mi
 
 
 def _length(spec: RunSpec) -> str:
-    return f"{spec.recipe.epochs} epochs" if spec.recipe.epochs else f"{spec.recipe.steps:,} steps"
+    return quantity(spec.recipe.epochs, "epoch") if spec.recipe.epochs else quantity(spec.recipe.steps, "step")
 
 
 _DIFFERENT = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,11 +12,11 @@ import typer
 from attnctl.cli import completion, context, output
 from attnctl.cli.commands.logs import newest_log
 from attnctl.cli.refresh import take
-from attnctl.cli.sweeping.cost import duration
 from attnctl.lifecycle.advice import Known, advise
 from attnctl.lifecycle.resume_policy import Asked, decide
 from attnctl.lifecycle.state import State, asked, blamed
 from attnctl.settings.config import Config
+from attnctl.units import clock, duration, memory, quantity
 from attnctl.workspace.layout import RunDir, Workspace
 from attnctl.workspace.records import Cancel, RecordError
 
@@ -89,7 +88,7 @@ def why(
     for words in filter(None, (now.words, row.problem)):
         output.note(words)
     state = f"{row.state} for {duration(max(0.0, now.at - row.since))}"
-    state += f": {row.reason}" if row.reason not in {"", "None", row.state} else ""
+    state += f": {row.reason}" if row.reason not in {"", row.state} else ""
     there = "none" if past.checkpoint is None else f"step {past.checkpoint}" + (f" of {row.steps}" if row.steps else "")
     facts = {"run": f"{run_id} {row.label} {row.network} seed {row.seed}", "state": state, "checkpoint": there}
     if planned is not None:
@@ -116,7 +115,7 @@ def _print(
         output.line(f"\nattempt {number}")
         for moment, attempt, words in timeline:
             if attempt == number:
-                output.line(f"  {_clock(moment)}  {output.one_line(words)}")
+                output.line(f"  {clock(moment)}  {output.one_line(words)}")
     if lines:
         output.line("\nits last lines")
         for line in lines:
@@ -139,7 +138,7 @@ def _moments(told: Told) -> Iterator[tuple[float, str]]:
     request = told.request
     yield request.created, f"asked for by {request.user} on {request.host}, as {request.tag}"
     for item in told.observed:
-        reason = "" if item.reason == "None" else f"({item.reason})" if item.reason else ""
+        reason = f"({item.reason})" if item.reason else ""
         said = " ".join(filter(None, (item.word, reason, f"on {item.nodes}" if item.nodes else "")))
         code = f", exit code {item.exit_code}" if item.exit_code and item.exit_code != "0:0" else ""
         yield item.at, f"{item.source or 'the scheduler'}: {said}{code}"
@@ -244,27 +243,15 @@ def _resources(told: Told, used: Usage | None) -> dict[str, Any]:
 
 def _row(item: dict[str, Any]) -> list[str]:
     """`2 nodes, 4 processes, 4 GPUs, on SLURM`, then used of asked."""
-    counted = [
-        f"{item[name]} {name if item[name] != 1 else name[:-1].replace('processe', 'process')}"
-        for name in ("nodes", "processes", "gpus")
-        if item[name]
-    ]
+    nouns = {"nodes": "node", "processes": "process", "gpus": "GPU"}
+    counted = [quantity(item[name], noun) for name, noun in nouns.items() if item[name]]
     limit = f" of {duration(60 * item['minutes'])}" if item["minutes"] else ""
-    asked = f" of {_memory(item['memory_asked'])}" if item["memory_asked"] else ""
+    asked = f" of {memory(item['memory_asked'])}" if item["memory_asked"] else ""
     return [
         str(item["attempt"]),
-        ", ".join(counted).replace("gpu", "GPU") + (", on SLURM" if item["where"] == "slurm" else ", here"),
+        ", ".join(counted) + (", on SLURM" if item["where"] == "slurm" else ", here"),
         duration(item["seconds"]) + limit,
-        (_memory(item["memory_used"]) if item["memory_used"] else "?") + asked,
-        _memory(item["gpu_memory_used"]) if item["gpu_memory_used"] else "",
+        (memory(item["memory_used"]) if item["memory_used"] else "?") + asked,
+        memory(item["gpu_memory_used"]) if item["gpu_memory_used"] else "",
         duration(item["gpu_seconds"]) if item["gpus"] else "",
     ]
-
-
-def _memory(count: int) -> str:
-    """Bytes as SLURM writes an amount of memory: `200M`, `3.5G`; what was asked for is shown as it was."""
-    return f"{count / (1 << 30):.3g}G" if count >= 1 << 30 else f"{count >> 20}M"
-
-
-def _clock(moment: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))

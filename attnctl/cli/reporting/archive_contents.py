@@ -19,20 +19,24 @@ from attnctl.lifecycle.state import State
 from attnctl.reports import lock as locks
 from attnctl.reports import markdown, tabular
 from attnctl.reports.exchange import readme, rerun_commands, run_files
+from attnctl.units import quantity
 from attnctl.values import SpecError
 
 _CONFIG = b"# This folder is a workspace of attnctl.\n"
 
 
 def gather(index: Index, request: Request, lock: Path | None) -> Gathered:
-    """The report, or the one that is frozen in a file. Raises SpecError, also when no run is behind it."""
+    """The report, or the one that is frozen in a file. Raises SpecError, also when no run is behind it.
+
+    request: with its table by its whole name, as `reported.resolved` gives it
+    """
     if lock is None:
         found = reported.gather(index, request)
     else:
         frozen = locks.read(lock)
         if frozen is None:
             raise SpecError(f"there is no file {lock}; attnctl report --lock {lock} freezes a report in it")
-        locks.check_request(lock, frozen, reported.resolved(index, request).words())
+        locks.check_request(lock, frozen, request.words())
         rows = index.runs(list(frozen.runs))
         locks.check_runs(lock, frozen, rows)
         found = Gathered(report=frozen.report, rows=rows)
@@ -52,12 +56,12 @@ def files(
     cells = rerun_commands.commands(specs.values(), workspace.sources, "sources", _rows(found))
     commits = {start["commit"] for starts in used.values() for start in starts.values()} - {None}
     done = sum(row.state == State.COMPLETED for row in found.rows)
-    words = f"{len(specs)} run{'' if len(specs) == 1 else 's'}, {done} of them completed"
+    words = f"{quantity(len(specs), 'run')}, {done} of them completed"
     made: dict[str, bytes | Path] = {
         "README.txt": readme.render(found.report.table.title, words, asked, sorted(commits), cells).encode(),
         "attnctl.toml": _CONFIG,
         "checkpoints.json": _json(run_files.digests(workspace, list(specs))),
-        "lock.json": _locked(found, reported.resolved(index, request)) if lock is None else lock.read_bytes(),
+        "lock.json": _locked(found, request) if lock is None else lock.read_bytes(),
         "software.json": _json(used),
         "table.json": tabular.render_json(found.report.table).encode(),
         "table.md": markdown.render(found.report.table).encode(),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from attnctl import papers
 from attnctl.cli import output
+from attnctl.cli.reporting import which_paper
 from attnctl.papers import Figure, Paper, Table
 from attnctl.papers.runs import Overrides, cells_of, figure_cells
 from attnctl.values import SpecError, listed, split_list
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
 
 
 def chosen(paper: str | None, table: str, index: Index) -> Table:
-    """The table that `ela:3`, or `3` of a paper, means; without a paper, of the only one swept in this workspace.
+    """The table that `ela:3`, or `3` of a paper, means; without a paper, of the one that was swept: see `which_paper`.
 
-    Raises SpecError that lists the candidates.
+    Raises SpecError.
     """
     return find_table(paper, table, index.workspace)[1]
 
@@ -50,33 +51,14 @@ def find_figure(paper: str | None, text: str, workspace: Workspace) -> tuple[Pap
     return of, of.figures[number]
 
 
-def _of(paper: str | None, text: str, workspace: Workspace, what: str) -> tuple[Paper, str]:
+def _of(paper: str | None, text: str, workspace: Workspace, what: which_paper.Part) -> tuple[Paper, str]:
     """The paper, and the number of its table or figure."""
     name, colon, number = text.rpartition(":")
     if colon and paper is not None and papers.load(name).name != papers.load(paper).name:
         raise SpecError(f"{what} {text} is not of paper {paper}; leave one of the two out")
     if colon or paper is not None:
         return papers.load(name if colon else paper or ""), number
-    return _only_swept(number, workspace, what), number
-
-
-def _parts(paper: Paper, what: str) -> Mapping[str, Table] | Mapping[str, Figure]:
-    return paper.tables if what == "table" else paper.figures
-
-
-def _only_swept(number: str, workspace: Workspace, what: str) -> Paper:
-    """The only paper swept in this workspace, said on standard error; raises SpecError when it is none, or several."""
-    found = swept(workspace)
-    if len(found) == 1:
-        (paper,) = found.values()
-        output.note(f"{what} {number} of {paper.name}, the only paper swept in this workspace")
-        return paper
-    known: Mapping[str, Paper] = found or {name: papers.load(name) for name in papers.names()}
-    candidates = [f"{name}:{number}" for name, paper in known.items() if number in _parts(paper, what)]
-    there = f"{listed(paper.name for paper in found.values())} were swept here" if found else "no paper was swept here"
-    if candidates:
-        raise SpecError(f"{what} {number!r} of which paper? {there}; choose one of {listed(candidates)}")
-    raise SpecError(f"{what} {number!r} of which paper? {there}, and none has it; attnctl papers lists what there is")
+    return which_paper.choose(what, number, workspace, swept(workspace)), number
 
 
 # ------------------------------------------------------------------------------------------------------------- sweeps

@@ -18,6 +18,7 @@ from attnctl.lifecycle.resume_policy import Action, Asked, Decision, History
 from attnctl.lifecycle.state import State
 from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
+from attnctl.units import plural, quantity
 from attnctl.values import SpecError
 from attnctl.workspace.records import Placed, RecordError
 
@@ -96,7 +97,8 @@ def gather(config: Config, wish: Wish) -> Found:
     for sweep in known if not wish.targets else [item for item in known if item.name in wish.targets]:
         absent = [run for run in sweep.runs if run not in there]
         if absent:
-            missing.append(f"{len(absent)} runs of {sweep.name} were never reserved: {_typed(sweep.command)}")
+            were = f"{quantity(len(absent), 'run')} of {sweep.name} {plural(len(absent), 'was', 'were')}"
+            missing.append(f"{were} never submitted; type: {_typed(sweep.command)}")
     cases, broken = _cases(config, now, wish)
     asked = Asked(
         force=wish.force,

@@ -10,9 +10,10 @@ from typing import Any
 
 from attnctl.cli.sweeping.destination import check_partition, where
 from attnctl.lifecycle.resume_policy import Decision
-from attnctl.settings.config import Config, SlurmOptions, parse_time
+from attnctl.settings.config import Config, SlurmOptions
 from attnctl.spec import RunSpec
-from attnctl.values import SpecError, parse_memory
+from attnctl.units import parse_memory, parse_time
+from attnctl.values import SpecError
 from attnctl.workspace.records import Request, Resources, Where
 
 _CONSTRAINT = re.compile(r"[A-Za-z0-9_.:&|,*()\[\]+=-]{1,200}", re.ASCII)

@@ -7,9 +7,9 @@ from typing import Any
 
 from attnctl.cli import output
 from attnctl.cli.resuming.candidates import Case, Found
-from attnctl.cli.sweeping.cost import duration
 from attnctl.cli.sweeping.launch import Job
 from attnctl.lifecycle.resume_batch import errors
+from attnctl.units import duration, plural, quantity
 
 COLUMNS = ("run", "module", "backbone", "seed", "ended", "evidence", "checkpoint", "lost", "left", "action")
 _LONGEST = 70
@@ -40,10 +40,13 @@ def show(found: Found) -> None:
 def totals(found: Found) -> str:
     """Such as `3 of 40 runs ended before their time: 2 continue, 1 only with --force`."""
     if not found.cases:
-        return f"none of {found.total} runs ended before its time: nothing to resume"
+        if not found.total:
+            return "nothing to resume: there are no runs"
+        return f"nothing to resume: none of {quantity(found.total, 'run')} ended before its time"
     words = ["waits for consent" if case.decision.consent else str(case.decision.action) for case in found.cases]
     counted = ", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(words))
-    return f"{len(found.cases)} of {found.total} runs ended before their time: {counted}"
+    ended, their = len(found.cases), plural(len(found.cases), "its", "their")
+    return f"{ended} of {quantity(found.total, 'run')} ended before {their} time: {counted}"
 
 
 def _cells(case: Case) -> list[str]:

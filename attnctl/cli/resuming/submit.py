@@ -12,6 +12,7 @@ from attnctl.cli.sweeping.destination import Destination, check
 from attnctl.cli.sweeping.launch import Job, say_skipped, say_who_goes_on, submit
 from attnctl.cli.sweeping.plan import newest_verdict
 from attnctl.settings.config import Config
+from attnctl.units import quantity
 from attnctl.values import SpecError
 
 
@@ -60,7 +61,7 @@ def act(config: Config, groups: Sequence[tuple[Shape, list[Case]]], *, as_json: 
     verdicts = [newest_verdict(config.workspace, case.row.id) for case in trained]
     failed = sum(verdict is not None and verdict.state.failed for verdict in verdicts)
     if trained and not as_json:
-        output.line(f"{len(trained)} runs were trained here, {failed} of them failed; attnctl status shows them")
+        output.line(f"{quantity(len(trained), 'run')} trained here, {failed} failed; attnctl status shows them")
     return jobs, 1 if failed or refused else 0
 
 
@@ -73,7 +74,7 @@ def _say(jobs: dict[str, Job]) -> None:
     on_slurm = [job.job_id for job in jobs.values() if job.tag and ":" not in job.job_id]
     for array in dict.fromkeys(job.partition("_")[0] for job in on_slurm):
         count = sum(job.partition("_")[0] == array for job in on_slurm)
-        runs = f"{count} run{'' if count == 1 else 's'}"
+        runs = quantity(count, "run")
         output.line(
             f"submitted: {runs}, SLURM job {array}" if array else f"submitted: {runs}; SLURM has not confirmed it yet"
         )

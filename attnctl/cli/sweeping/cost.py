@@ -10,6 +10,7 @@ from attnctl.cli import context
 from attnctl.lifecycle.state import State
 from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
+from attnctl.units import duration, quantity, size
 from attnctl.workspace.layout import RunDir
 from attnctl.workspace.records import Request
 
@@ -31,7 +32,8 @@ class Estimate:
         if self.unknown == self.runs:
             return "hours and disk are not known: no run of this kind has ended here yet"
         known = f"about {duration(self.hours * 3600)} of one GPU (or CPU process) and {size(self.bytes)} of disk"
-        missing = f"; {self.unknown} of {self.runs} runs are of a kind not seen yet" if self.unknown else ""
+        runs = quantity(self.runs, "run")
+        missing = f"; without {self.unknown} of {runs}, of a kind not seen yet" if self.unknown else ""
         return f"{known}, by earlier runs of the same kind{missing}"
 
 
@@ -82,19 +84,3 @@ def _bytes(folder: Path) -> int:
 
 def _bytes_outside(run: RunDir) -> int:
     return 0 if run.checkpoints.is_relative_to(run.path) else _bytes(run.checkpoints)
-
-
-def duration(seconds: float) -> str:
-    """`45 s`, `12 min`, `3.5 h`, `2.1 d`."""
-    for unit, name in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= unit:
-            return f"{seconds / unit:.1f} {name}" if unit > 60 else f"{seconds / unit:.0f} {name}"
-    return f"{seconds:.0f} s"
-
-
-def size(count: float) -> str:
-    """Bytes as `512 kB`, `4.2 MB`."""
-    for unit, name in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if count >= unit:
-            return f"{count / unit:.1f} {name}"
-    return f"{count:.0f} B"

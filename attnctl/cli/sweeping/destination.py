@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from attnctl import datasets
-from attnctl.settings.config import Config, SlurmOptions, parse_time
+from attnctl.datasets import class_folders
+from attnctl.settings.config import Config, SlurmOptions
 from attnctl.spec import RunSpec
+from attnctl.units import parse_time
 from attnctl.values import SpecError, listed
 from attnctl.workspace.records import Resources, Where
 
@@ -78,9 +80,10 @@ def check_partition(name: str) -> None:
 
 
 def check(config: Config, specs: Sequence[RunSpec], resources: Resources) -> None:
-    """Raise SpecError when the world does not fit a run, or the files of a data set are missing."""
+    """Raise SpecError when the world does not fit a run, or a data set lacks files or has different classes in its
+    parts."""
     check_world(specs, resources)
-    for words in missing_data(config, specs):
+    for words in (*missing_data(config, specs), *class_mismatches(config, specs)):
         raise SpecError(words)
 
 
@@ -99,6 +102,13 @@ def missing_data(config: Config, specs: Sequence[RunSpec]) -> Iterator[str]:
         if missing:
             fetch = f"; `attnctl data fetch {name}` downloads it" if described.url else ""
             yield f"{name} is not whole in {folder}: {listed(missing)} missing{fetch}"
+
+
+def class_mismatches(config: Config, specs: Sequence[RunSpec]) -> Iterator[str]:
+    """An error message for each data set of the runs whose class folders differ in train/ and val/."""
+    for name in dict.fromkeys(spec.dataset for spec in specs):
+        if words := class_folders.mismatch(datasets.describe(name), config.data.folder(name)):
+            yield words
 
 
 def _standing_run_on(config: Config) -> RunOn:
@@ -151,7 +161,5 @@ def _gpus(where: Where, asked: Asked, options: SlurmOptions) -> int:
 def _tasks(asked: int | None, gpus: int) -> int:
     """Processes of each node: one for each GPU, or as many as were asked for on CPUs."""
     if gpus and asked not in {None, gpus}:
-        raise SpecError(
-            f"--tasks-per-node {asked}: a run has one process for each GPU, and {gpus} GPUs a node were asked"
-        )
+        raise SpecError(f"--tasks-per-node {asked}: a run has one process for each GPU, and --gpus-per-node is {gpus}")
     return gpus or asked or 1

@@ -7,11 +7,12 @@ from typing import Any
 
 from attnctl.cli import output
 from attnctl.cli.sweeping.cost import Estimate, estimate
-from attnctl.cli.sweeping.destination import Destination, missing_data
+from attnctl.cli.sweeping.destination import Destination, class_mismatches, missing_data
 from attnctl.cli.sweeping.plan import Planned, in_json, summary
 from attnctl.cli.sweeping.selection import Wanted
 from attnctl.grid import acting, unlearnt
 from attnctl.settings.config import Config
+from attnctl.units import quantity
 
 
 def show(
@@ -27,8 +28,11 @@ def show(
     scripts = _scripts(config, place, len(start))
     cost = estimate(config, start)
     missing = list(missing_data(config, [item.spec for item in planned]))
+    differing = list(class_mismatches(config, [item.spec for item in planned]))
     if as_json:
-        output.document(_as_json(planned, wanted, place, scripts, cost) | {"missing": missing})
+        output.document(
+            _as_json(planned, wanted, place, scripts, cost) | {"missing": missing, "class_mismatches": differing}
+        )
         return
     _table(planned, wanted)
     for words in dict.fromkeys(words for item in planned for words in acting(item.spec)):
@@ -42,15 +46,17 @@ def show(
         output.line(script.rstrip())
     output.line()
     resources = place.resources
-    each = f"{resources.world} processes" if resources.world > 1 else "1 process"
-    gpus = f", {resources.nodes * resources.gpus_per_node} GPUs" if resources.gpus_per_node else " on the CPU"
+    each, gpus = quantity(resources.world, "process"), resources.nodes * resources.gpus_per_node
+    device = f", {quantity(gpus, 'GPU')}" if gpus else " on the CPU"
     if wanted.words:
         output.line(wanted.words)
-    output.line(f"{summary(planned)}; each {each}{gpus}, on {'SLURM' if place.where == 'slurm' else 'this machine'}")
+    output.line(f"{summary(planned)}; each {each}{device}, on {'SLURM' if place.where == 'slurm' else 'this machine'}")
     if start:
         output.line(cost.words())
     for words in missing:
         output.line(f"missing: {words}")
+    for words in differing:
+        output.line(words)
     output.line("dry run: nothing was written")
 
 

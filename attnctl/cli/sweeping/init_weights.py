@@ -38,7 +38,7 @@ def find(workspace: Workspace, text: str | None) -> Start:
             return Start(f"file:{hashlib.file_digest(stream, 'sha256').hexdigest()}", path)
     found = [run for run in workspace.run_ids() if text and run.startswith(text)]
     if len(found) != 1:
-        words = f"begins {len(found)} runs' ids" if found else "is neither a file nor the beginning of a run's id"
+        words = f"begins the ids of {len(found)} runs" if found else "is neither a file nor the beginning of a run's id"
         raise SpecError(f"--init {text!r} {words}")
     return Start(f"run:{found[0]}", run=found[0])
 

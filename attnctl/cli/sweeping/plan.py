@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from attnctl.lifecycle.state import State, Verdict
 from attnctl.spec import RunSpec
+from attnctl.units import quantity
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Request
 
@@ -70,8 +71,9 @@ def counts(planned: Sequence[Planned]) -> Mapping[Action, int]:
 
 def summary(planned: Sequence[Planned]) -> str:
     """In words: `4 runs: 2 new, 2 done`."""
-    total = "1 run" if len(planned) == 1 else f"{len(planned)} runs"
-    return f"{total}: " + ", ".join(f"{number} {action}" for action, number in counts(planned).items())
+    return f"{quantity(len(planned), 'run')}: " + ", ".join(
+        f"{number} {action}" for action, number in counts(planned).items()
+    )
 
 
 def newest_verdict(workspace: Workspace, run_id: str, head_of: HeadOf | None = None) -> Verdict | None:

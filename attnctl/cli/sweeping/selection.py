@@ -11,6 +11,7 @@ from attnctl.cli.sweep_records import OfPaper
 from attnctl.grid import Axes, Expansion, InvalidCell, expand
 from attnctl.networks import probe
 from attnctl.spec import RunSpec
+from attnctl.units import quantity
 from attnctl.values import SpecError, listed, text
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def of_modules(request: Axes, *, skip_invalid: bool) -> Wanted:
     expansion = _probed(expand(request))
     if expansion.invalid and not (skip_invalid and expansion.specs):
         first = expansion.invalid[0]
-        more = f" (and {len(expansion.invalid) - 1} more cells)" if len(expansion.invalid) > 1 else ""
+        more = f" (and {quantity(len(expansion.invalid) - 1, 'more cell')})" if len(expansion.invalid) > 1 else ""
         mend = "; --skip-invalid leaves such cells out" if expansion.specs else ""
         raise SpecError(f"{first.label}: {first.reason}{more}{mend}")
     return Wanted(specs=expansion.specs, invalid=expansion.invalid, name=",".join(request.modules))
@@ -89,12 +90,12 @@ def _of_cells(cells: Sequence[Cells], title: str, of: OfPaper, **said: str) -> W
         why = "; ".join(f"{cell.label}: {cell.reason}" for cell in invalid)
         raise SpecError(f"{title} has nothing to train" + (f": {why}" if why else ""))
     started = {item.row.name for item in cells if any(spec.id not in broken for spec in item.specs)}
-    of_rows = f"{len(started)} of {len({item.row.name for item in cells})} rows"
-    runs = "1 run" if len(specs) == 1 else f"{len(specs)} runs"
+    rows = len({item.row.name for item in cells})
+    of_rows = f"{len(started)} of {quantity(rows, 'row')}"
     return Wanted(
         specs=specs,
         invalid=invalid,
-        words=f"{title}: {runs} for {of_rows}{_instead(of)}",
+        words=f"{title}: {quantity(len(specs), 'run')} for {of_rows}{_instead(of)}",
         rows=_labels(cells),
         document={
             **{key: getattr(of, key) or None for key in ("paper", "table", "figure")},

@@ -11,12 +11,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from platformdirs import user_cache_path
-
 import attnctl
 from attnctl import attention, backbones, models
 from attnctl.networks.complexity.work import Counts
 from attnctl.spec import NO_MODULE
+from attnctl.workspace import untrusted_json
 
 if TYPE_CHECKING:
     from attnctl.networks.complexity.cells import Cell
@@ -53,13 +52,15 @@ def _sources() -> str:
 
 
 def _path(name: str) -> Path:
+    from platformdirs import user_cache_path  # a training does without it
+
     return user_cache_path("attnctl") / "complexity" / f"{name}.json"
 
 
 def read(name: str) -> Counts | None:
     """The counts kept under a key; none when there are none, or what is there cannot be read."""
     try:
-        return Counts.read(json.loads(_path(name).read_text(encoding="utf-8")))
+        return Counts.read(untrusted_json.loads_object(_path(name).read_bytes()))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

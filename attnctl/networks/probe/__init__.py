@@ -15,13 +15,13 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from platformdirs import user_cache_path
-
 from attnctl import datasets, sources
 from attnctl.files import write_atomic
 from attnctl.sources import plugins
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
+from attnctl.workspace import untrusted_json
+from attnctl.workspace.untrusted_json import RecordError
 
 _FIRST, _EACH = 120.0, 20.0
 """Seconds that importing torch, and that one network, may take."""
@@ -57,6 +57,8 @@ def _key(spec: RunSpec) -> str:
 
 
 def _passed(key: str) -> Path:
+    from platformdirs import user_cache_path  # a training does without it
+
     return user_cache_path("attnctl") / "probes" / key
 
 
@@ -76,8 +78,10 @@ def _run(specs: Mapping[str, RunSpec]) -> dict[str, str]:
         except subprocess.TimeoutExpired:
             raise SpecError(f"trying the module on two images did not end within {seconds:.0f} s") from None
         try:
-            answer: dict[str, str] = json.loads((folder / "answer.json").read_bytes())
-        except (OSError, ValueError):
+            answer = untrusted_json.read_object(folder / "answer.json")
+        except RecordError:
+            answer = None
+        if answer is None:
             lines = done.stderr.decode(errors="replace").strip().splitlines()
             last = lines[-1] if lines else "it said nothing"
             raise SpecError(f"trying the module ended its process (exit code {done.returncode}): {last}") from None

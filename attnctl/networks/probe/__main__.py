@@ -17,6 +17,7 @@ from attnctl.networks import surgery
 from attnctl.sources import blame
 from attnctl.spec import NO_MODULE, RunSpec
 from attnctl.values import SpecError
+from attnctl.workspace import untrusted_json
 
 _IMAGES = 2
 _SMALL = 128
@@ -25,7 +26,7 @@ _SMALL = 128
 
 def main(folder: Path) -> None:
     """Probe each network of the request; what is wrong, by key, is the answer."""
-    request = json.loads((folder / "request.json").read_bytes())
+    request = untrusted_json.loads_object((folder / "request.json").read_bytes())
     found = {}
     for key, document in request.items():
         try:

@@ -49,7 +49,7 @@ NEAR = {
     "--partition": ["a b", "a\tb"],
     "--profile": ["big"],
     "--paper": ["nams", "./nam.toml", "/"],
-    "--table": ["7", "4,4", "four"],
+    "--table": ["77", "4,4", "four"],
     "--state": ["timout", "completed", "timeout,", "running"],
     "--mem": ["lots", "0", "-4G", "4GG"],
     "--constraint": ["a b", "a;b"],

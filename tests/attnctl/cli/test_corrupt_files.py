@@ -170,6 +170,7 @@ DAMAGE: dict[str, Callable[[Path], None]] = {
     "a folder": _folder,
     "a link to nowhere": _dangling,
     "gone": Path.unlink,
+    "rather deep": _other_kind(b'{"kind": ' * 500 + b"1" + b"}" * 500 + b"\n"),
 }
 
 COMMANDS: dict[str, list[str]] = {
@@ -188,6 +189,7 @@ COMMANDS: dict[str, list[str]] = {
     "rm the broken": ["rm", "broken", "--runs", "--yes"],
     "db rebuild": ["db", "rebuild"],
     "cancel": ["cancel", "{other}", "--yes"],
+    "report with its runs": ["report", "--provenance"],
 }
 
 # What a command cannot do without, and damage that leaves nothing to go on with: then, and only then, it refuses.

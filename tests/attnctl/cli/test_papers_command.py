@@ -35,7 +35,7 @@ def test_what_is_trained_and_what_is_computed_is_said(folder: Path, attnctl: Run
 def test_one_paper_shows_its_rows(folder: Path, attnctl: Run) -> None:
     out = attnctl("papers", "ELA").out
     assert "table 5: ELA and other attention modules on ImageNet" in out
-    assert "0 of 30 trainings are done" in out
+    assert "done: 0 of 30 trainings" in out
     assert "table 8: Attention in DeepLabV3 on Pascal VOC2012" in out
     assert "6 rows, nothing of which is trained" in out
 
@@ -45,7 +45,7 @@ def test_a_users_file_is_shown_and_what_is_none_is_refused(folder: Path, attnctl
         'name = "Mine"\ntitle = "t"\n[tables.1]\ncaption = "c"\n[[tables.1.columns]]\nkey = "top1"\nmetric = "top1"\n'
         '[[tables.1.rows]]\nrow = "plain"\nbackbone = "resnet20"\ndataset = "digits"\n'
     )
-    assert "0 of 1 trainings are done" in attnctl("papers", "./my.toml").out
+    assert "done: 0 of 1 training" in attnctl("papers", "./my.toml").out
     for wrong in ("elaa", "./none.toml", ""):
         result = attnctl("papers", wrong)
         assert (result.code, result.out, result.err.count("\n")) == (2, "", 1)

@@ -181,7 +181,7 @@ def test_runs_that_were_never_reserved_are_named_with_their_command(past: Past, 
     past.attempt(there, "PREEMPTED")
     past.sweep("half", [there, missing])
     result = attnctl("resume", "half", "--dry-run")
-    assert "1 runs of half were never reserved: attnctl sweep se" in result.err
+    assert "1 run of half was never submitted; type: attnctl sweep se" in result.err
 
 
 def test_a_node_that_broke_is_left_out_and_the_shape_is_that_of_the_last_attempt(past: Past) -> None:

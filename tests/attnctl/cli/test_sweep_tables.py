@@ -106,8 +106,7 @@ REFUSED = {
     "rows alone": (["--rows", "X"], "--rows chooses rows of a table"),
     "rows of a figure": (["--figure", "ean:3", "--rows", "X"], "--rows chooses rows of a table"),
     "table and figure": (["--table", "ean:2", "--figure", "ean:3"], "one of them"),
-    "no paper": (["--table", "2"], "choose one of an:2, ean:2, ela:2, nam:2"),
-    "a table that no paper has": (["--table", "99"], "none has it"),
+    "a table that no paper has": (["--table", "99"], "no paper has a table '99'"),
     "another paper": (["--paper", "ela", "--table", "ean:2"], "not of paper ela"),
     "an unknown paper": (["--table", "elaa:2"], "did you mean 'ela'"),
     "an unknown table": (["--table", "ean:9"], "it has 1, 2, 3, 4, 5"),
@@ -175,7 +174,7 @@ def test_the_record_says_of_which_table_it_is_and_a_second_sweep_goes_on(folder:
     assert (listed["done"], listed["trainable"]) == (2, 7)
     assert listed["changed"].startswith("backbone=resnet20 placement=block dataset=digits")
     shown = attnctl("papers", "nam").out
-    assert "2 of 7 trainings are done" in shown
+    assert "done: 2 of 7 trainings" in shown
     with open_index(Workspace(folder)) as index:
         index.refresh()
         table = paper_tables.chosen(None, "1", index)
@@ -210,7 +209,7 @@ def test_what_was_trained_is_that_of_the_newest_sweep_with_the_seeds_of_all_alik
         assert "measured with dataset=digits epochs=3, not as the paper has it (sweep c)" in capsys.readouterr().err
         assert paper_tables.overrides_for(index, table, Overrides(seeds=("7",))).seeds == ("7",)
         assert paper_tables.overrides_for(index, papers.load("nam").tables["2"]) == Overrides()
-        with pytest.raises(SpecError, match=r"EAN, NAM were swept here; choose one of ean:1, nam:1"):
+        with pytest.raises(SpecError, match=r"EAN, NAM were swept here; instead of 1 type ean:1 or nam:1"):
             paper_tables.chosen(None, "1", index)
 
 
@@ -229,7 +228,10 @@ def test_a_users_paper_is_found_from_any_folder(folder: Path, attnctl: Run, monk
         assert (found.code, found.err) == (0, "table 1 of Mine, the only paper swept in this workspace\n")
         assert "my.toml:1" in attnctl("--workspace", str(folder), "papers").out
     (folder / "my.toml").unlink()
-    assert "no paper was swept" in attnctl("--workspace", str(folder), "sweep", "--table", "1").err
+    assert (
+        "no paper, and no module of a paper, was swept here"
+        in attnctl("--workspace", str(folder), "sweep", "--table", "1").err
+    )
 
 
 def test_one_name_is_not_of_two_tables(tmp_path: Path) -> None:

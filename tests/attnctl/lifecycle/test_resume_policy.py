@@ -1,6 +1,5 @@
 """What becomes of a run by its history, as a table of cases; and of many runs together."""
 
-import contextlib
 from dataclasses import replace
 
 import pytest
@@ -11,7 +10,6 @@ from attnctl.lifecycle.advice import Known, advise, queue_words
 from attnctl.lifecycle.resume_batch import errors, plan
 from attnctl.lifecycle.resume_policy import (
     DEFAULT_MODES,
-    HELD_WORDS,
     MODES,
     Action,
     Asked,
@@ -19,12 +17,12 @@ from attnctl.lifecycle.resume_policy import (
     History,
     Rules,
     decide,
+    held_message,
     normalised,
 )
 from attnctl.lifecycle.state import State, Verdict
 from attnctl.settings.config import ConfigError, find
 from attnctl.settings.sections import Notify
-from attnctl.values import SpecError, parse_memory
 
 
 def ended(state, *, began=0, saved=0, **more):
@@ -221,7 +219,7 @@ def test_one_error_in_many_runs_is_held_and_in_few_is_not():
 
 def test_what_failed_first_goes_again_with_what_was_held_for_it():
     first = ended(State.ERROR, error="no module named x1")
-    held = ended(State.HELD, error=HELD_WORDS.format(count=3, error="no module named x2"))
+    held = ended(State.HELD, error=held_message(3, error="no module named x2"))
     later = replace(first, trained=True)
     histories = [*many(3, first), history(held, run="held"), history(later, run="later")]
     assert actions(histories) == [*[Action.START] * 4, Action.FORCE]
@@ -316,7 +314,7 @@ def test_normalising_twice_changes_nothing_more(text):
         ("/runs/0376536916dc397f/spec.json is missing", "/runs/364536402151f9ae/spec.json is missing"),
         ("Traceback\n  line 3\nKeyError: 'x'", "Traceback\n  line 99\nKeyError: 'x'\n"),
         ("object at 0x7F00AB", "object at 0x1"),
-        (HELD_WORDS.format(count=3, error="no disk on node1"), "no disk on node2"),
+        (held_message(3, error="no disk on node1"), "no disk on node2"),
     ],
 )
 def test_what_varies_between_runs_makes_no_other_error(one, other):
@@ -382,17 +380,6 @@ def test_a_fault_of_the_settings_names_line_and_key(tmp_path, text, words):
     with pytest.raises(ConfigError) as error:
         config(tmp_path, text)
     assert words in str(error.value)
-
-
-@pytest.mark.parametrize(("text", "megabytes"), [("64G", 65536), ("4000M", 4000), ("7", 7), ("1.5T", 1572864)])
-def test_memory_is_read_as_slurm_writes_it(text, megabytes):
-    assert parse_memory(text) == megabytes
-
-
-@given(st.text(max_size=20))
-def test_any_text_is_an_amount_of_memory_or_refused(text):
-    with contextlib.suppress(SpecError):
-        assert parse_memory(text) > 0
 
 
 # ------------------------------------------------------------------------------------------------------------ advice

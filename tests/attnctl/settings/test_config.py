@@ -3,11 +3,8 @@
 import tomllib
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from attnctl.settings.config import TEMPLATE, ConfigError, find, parse_time
-from attnctl.values import SpecError
+from attnctl.settings.config import TEMPLATE, ConfigError, find
 
 
 def config(tmp_path, text):
@@ -102,27 +99,3 @@ def test_the_template_is_what_no_file_means_and_its_examples_are_valid(tmp_path)
     )
     tomllib.loads(examples)
     assert config(tmp_path, examples).profile("big").gpus_per_node == 8
-
-
-@pytest.mark.parametrize(
-    ("text", "minutes"),
-    [("90", 90), ("90:30", 91), ("1:30:00", 90), ("2-0", 2880), ("1-1:30", 1530), ("1-01:30:30", 1531), ("0:0:1", 1)],
-)
-def test_time_is_read_as_slurm_reads_it(text, minutes):
-    assert parse_time(text) == minutes
-
-
-@given(st.text(max_size=12))
-def test_any_other_time_is_refused_in_one_line(text):
-    words = ""
-    try:
-        minutes = parse_time(text)
-    except SpecError as error:
-        minutes, words = 0, str(error)
-    assert (minutes > 0) != (len(words.splitlines()) == 1)
-
-
-@pytest.mark.parametrize("text", ["", "0", "-5", "1:2:3:4", "1-", "infinite", "1h", "999999-0"])
-def test_a_time_that_slurm_does_not_know_is_refused(text):
-    with pytest.raises(SpecError, match="time"):
-        parse_time(text)

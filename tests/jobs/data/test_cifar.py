@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import io
 import pickle
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from attnctl.datasets import describe
+from attnctl.datasets import DATASETS, describe
 from attnctl.jobs.data import cifar, open_data
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.unpickle import load_restricted
@@ -52,13 +53,38 @@ def test_the_archive_alone_is_enough(tmp_path, beside):
     assert torch.equal(archived.train.images, unpacked.train.images)
 
 
-def test_open_data_trains_on_cifar_under_the_root(tmp_path, make_spec):
+@pytest.fixture
+def small(monkeypatch):
+    """cifar10, described with the images of `cifar10_files`."""
+    described = dataclasses.replace(describe("cifar10"), train_size=100, test_size=20)
+    monkeypatch.setitem(DATASETS, "cifar10", described)
+
+
+def test_open_data_trains_on_cifar_under_the_root(tmp_path, make_spec, small):
     write_folder(tmp_path / "cifar-10-batches-py", cifar10_files())
     data = open_data(make_spec("cifar10", augment="crop-flip", mixup=0.2), DataRoots(root=tmp_path), CPU)
     images, targets = next(data.train(0, range(4), 1))
     assert images.shape == (4, 3, 32, 32)
     assert targets.shape == (4, 10)
     assert data.steps_per_epoch == 6
+
+
+@pytest.mark.parametrize(
+    ("number", "count", "words"),
+    [
+        (3, 19, "has 99 training images instead of 100; correct"),
+        (0, 21, "has 101 training images instead of 100; correct"),
+        (5, 10, "has 10 test images instead of 20; correct"),
+    ],
+)
+def test_batches_with_missing_or_surplus_images_are_counted_and_refused(
+    tmp_path, make_spec, small, number, count, words
+):
+    files = cifar10_files()
+    files[list(files)[number]] = python2_pickle(cifar_batch(count, 10, number, fine=False))
+    folder = write_folder(tmp_path / "cifar-10-batches-py", files)
+    with pytest.raises(DataError, match=f"cifar10 in {folder} {words}"):
+        open_data(make_spec("cifar10"), DataRoots(root=tmp_path), CPU)
 
 
 @pytest.mark.parametrize("protocol", [2, 4])

@@ -163,7 +163,7 @@ def test_images_that_are_not_there_are_named(tmp_path):
     root = coco_folder(tmp_path / "coco")
     for name in ("a.jpg", "empty.jpg"):
         (root / "train2017" / name).unlink()
-    with pytest.raises(DataError, match=r"train2017 lacks 2 of its images: a.jpg, empty.jpg"):
+    with pytest.raises(DataError, match=r"train2017 lacks 2 of its 4 images: a.jpg, empty.jpg"):
         open_parts(COCO, root, "detect")
     (root / "annotations" / "instances_val2017.json").unlink()
     with pytest.raises(DataError, match=r"coco is not whole in .*: missing annotations/instances_val2017.json"):

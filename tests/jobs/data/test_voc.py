@@ -102,7 +102,7 @@ def test_what_is_missing_is_named(folder):
     with pytest.raises(DataError, match=r"Annotations/000002.xml cannot be read: .*No such file"):
         open_parts(VOC, folder, "detect")
     (folder / "VOC2007" / "JPEGImages" / "000001.jpg").unlink()
-    with pytest.raises(DataError, match=r"JPEGImages lacks 1 images of its lists: 000001$"):
+    with pytest.raises(DataError, match=r"JPEGImages lacks 1 image: 000001$"):
         open_parts(VOC, folder, "detect")
     (folder / "VOC2007" / "ImageSets" / "Main" / "trainval.txt").unlink()
     with pytest.raises(DataError, match=r"missing VOC2007/ImageSets/Main/trainval.txt; `attnctl data fetch voc07`"):
@@ -114,7 +114,7 @@ def test_what_is_missing_is_named(folder):
     [
         ("", "names no images"),
         ("000001\n000002\n000001\n", "names 000001 2 times"),
-        ("000001\n", "1 training images in"),
+        ("000001\n", "has 1 training images instead of 3"),
     ],
 )
 def test_a_list_that_is_not_the_published_one_is_named(folder, text, words):
@@ -213,5 +213,5 @@ def test_faulty_class_maps_are_named(segmented):
         Reader(train, learning=True, classes=True)(0)
     (maps / "v_train.png").unlink()
     (segmented / "benchmark_RELEASE" / "dataset" / "cls" / "v_train.mat").unlink()
-    with pytest.raises(DataError, match=r"VOC2012 lacks the class maps of 1 images: v_train"):
+    with pytest.raises(DataError, match=r"VOC2012 lacks the class maps of 1 image: v_train"):
         open_parts(SEGMENTED, segmented, "segment")

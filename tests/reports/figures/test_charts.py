@@ -92,7 +92,7 @@ def test_what_cannot_be_drawn_says_why(x, y, message):
 
 def test_without_a_completed_run_the_states_are_told():
     rows = runs(lambda spec: None, modules=("ean",), **GROUPS)
-    with pytest.raises(SpecError, match="none of the 6 runs is completed, so there is nothing to draw: 6 running"):
+    with pytest.raises(SpecError, match="none of 6 runs is completed, so there is nothing to draw: 6 running"):
         charts.over_setting(rows, "G", "top1")
 
 
@@ -100,7 +100,7 @@ def test_what_is_done_is_drawn_and_the_rest_is_told():
     rows = runs(lambda spec: None if spec.seed else accuracy(spec), modules=("ean",), **GROUPS)
     (series,) = charts.over_setting(rows, "G", "top1").series
     assert [(point.n, point.spread) for point in series.points] == [(1, None)] * 3
-    assert charts.progress(rows) == ("3 of 6 runs are completed; the others: 3 running",)
+    assert charts.progress(rows) == ("completed: 3 of 6 runs; the others: 3 running",)
     assert charts.progress([row for row in rows if not row.seed]) == ()
 
 

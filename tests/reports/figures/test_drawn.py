@@ -98,7 +98,8 @@ def test_another_ending_is_refused(tmp_path):
 
 def test_a_figure_needs_no_display(tmp_path):
     code = (
-        "from tests.reports.figures.figure_runs import sweep_chart; from pathlib import Path; from attnctl.reports.figures import save;"
+        "from tests.reports.figures.figure_runs import sweep_chart; from pathlib import Path;"
+        "from attnctl.reports.figures import save;"
         f"save.save(sweep_chart(), Path({str(tmp_path / 'f.png')!r}))"
     )
     environment = {name: value for name, value in os.environ.items() if name not in {"DISPLAY", "WAYLAND_DISPLAY"}}

@@ -79,7 +79,7 @@ def test_the_same_runs_give_the_same_bytes(written: Workspace, attnctl: Run, tmp
 
 def test_weights_go_along_only_when_asked_for(written: Workspace, attnctl: Run, tmp_path: Path) -> None:
     result = attnctl("archive", "first", "-o", "small.tar.gz")
-    assert "1 of 2 runs have not completed" in result.err
+    assert "not completed: 1 of 2 runs" in result.err
     small = unpack(written.root / "small.tar.gz", tmp_path / "small")
     assert not list(small.rglob("*.pt"))
     digests = json.loads((small / "checkpoints.json").read_bytes())

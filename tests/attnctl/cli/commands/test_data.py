@@ -116,16 +116,53 @@ def test_the_files_of_a_data_set_are_checked(attnctl, folder):
     assert (result.code, "coco is not whole in" in result.err) == (2, True)
 
 
-def test_damaged_images_are_named_and_the_others_counted(attnctl, folder, monkeypatch):
-    small = dataclasses.replace(datasets.describe("imagenet"), classes=2)
+def class_folder_set(folder, monkeypatch, train, val):
+    """imagenet with these class folders of two images each."""
+    small = dataclasses.replace(
+        datasets.describe("imagenet"), classes=len(train), train_size=2 * len(train), test_size=2 * len(val)
+    )
     monkeypatch.setitem(datasets.DATASETS, "imagenet", small)
-    (folder / "attnctl.toml").write_text('[data]\nroot = "data"\n')
-    for part in ("train", "val"):
-        for number in range(2):
-            path = folder / "data" / "imagenet" / part / f"n{number}" / "x.jpg"
-            path.parent.mkdir(parents=True)
-            Image.new("RGB", (8, 8)).save(path)
-    assert attnctl("data", "check", "imagenet", "--images").out.endswith("every image can be read\n")
+    for part, names in (("train", train), ("val", val)):
+        for name in names:
+            place = folder / "data" / "imagenet" / part / name
+            place.mkdir(parents=True)
+            for number in range(2):
+                Image.new("RGB", (8, 8)).save(place / f"{number}.png")
+
+
+DIFFER = "the class names of train/ and val/ in {root} differ: train/ has cup, val/ has vessel; make them the same"
+
+
+def test_class_folders_that_differ_are_refused_by_a_check_and_before_a_run(attnctl, folder, monkeypatch):
+    class_folder_set(folder, monkeypatch, ["cup", "pen"], ["pen", "vessel"])
+    words = f"imagenet: {DIFFER.format(root=folder / 'data' / 'imagenet')}"
+    before = listing(folder)
+    sweep = ("sweep", "none", "--dataset", "imagenet", "--batch", "2", "--norm-batch", "2", "--run-on", "here")
+    for command in (("data", "check", "imagenet"), sweep):
+        result = attnctl(*command)
+        assert (result.code, result.err) == (2, f"attnctl: {words}\n")
+    assert words in attnctl(*sweep, "--dry-run").out.splitlines()
+    assert json.loads(attnctl(*sweep, "--dry-run", "--json").out)["class_mismatches"] == [words]
+    assert listing(folder) == before
+
+
+def test_a_half_copied_data_set_is_counted_and_refused(attnctl, folder, monkeypatch):
+    class_folder_set(folder, monkeypatch, ["cup", "pen"], ["cup", "pen"])
+    root = folder / "data" / "imagenet"
+    (root / "train" / "cup" / "1.png").unlink()
+    Image.new("RGB", (8, 8)).save(root / "val" / "pen" / "2.png")
+    words = f"imagenet in {root} has 3 training images instead of 4 and 5 test images instead of 4; correct the files"
+    result = attnctl("data", "check", "imagenet")
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith(f"attnctl: {words}")
+
+
+def test_damaged_images_are_named_and_the_others_counted(attnctl, folder, monkeypatch):
+    class_folder_set(folder, monkeypatch, ["cup", "pen"], ["cup", "pen"])
+    assert attnctl("data", "check", "imagenet", "--images").out == (
+        "train: 4 images\ntest: 4 images\nevery image can be read\n"
+    )
+    path = folder / "data" / "imagenet" / "val" / "pen" / "1.png"
     path.write_bytes(b"")
     result = attnctl("data", "check", "imagenet", "--images")
     assert result.code == 1

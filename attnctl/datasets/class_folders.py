@@ -1,0 +1,69 @@
+"""The class folders of layout `imagefolder`. Classes are numbered in the order of their names, in each part by itself:
+where the names of train/ and val/ differ, a number means one class in training and another one in evaluation."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from attnctl.datasets.descriptor import Dataset
+from attnctl.values import SpecError, listed
+
+PARTS = ("train", "val")
+"""The folders with the training and with the test images."""
+
+_NAMED = 3  # of many classes, an error names the first
+
+
+def class_folders(part: Path) -> list[str]:
+    """The names of the class folders in `part`, in the order of their class numbers; raises SpecError."""
+    try:
+        return sorted(entry.name for entry in os.scandir(part) if entry.is_dir() and not entry.name.startswith("."))
+    except OSError as error:
+        raise SpecError(f"{part} cannot be read: {error.strerror}") from error
+
+
+def mismatch(dataset: Dataset, folder: Path | None) -> str:
+    """How the class folders of train/ and val/ differ, as an error message; empty when they agree.
+
+    Tar shards and missing parts are not compared here. Raises SpecError when a part cannot be read.
+    """
+    if dataset.layout != "imagefolder" or folder is None:
+        return ""
+    parts = [folder / part for part in PARTS]
+    if not all(part.is_dir() and not any(part.glob("*.tar")) for part in parts):
+        return ""
+    return explain(dataset, folder, [class_folders(part) for part in parts], [f"{part}/" for part in PARTS])
+
+
+def explain(dataset: Dataset, folder: Path | None, names: Sequence[Sequence[str]], parts: Sequence[str]) -> str:
+    """How the class names of two parts differ, as an error message; empty when they agree.
+
+    names: of both parts, by class number. parts: what the message calls them.
+    """
+    if list(names[0]) == list(names[1]):
+        return ""
+    return (
+        f"{dataset.name}: the class names of {parts[0]} and {parts[1]} in {folder} differ: "
+        f"{_difference(names, parts)}; make them the same"
+    )
+
+
+def _difference(names: Sequence[Sequence[str]], parts: Sequence[str]) -> str:
+    train, test = ({*own} for own in names)
+    extra = [(part, sorted(own)) for part, own in zip(parts, (train - test, test - train), strict=True) if own]
+    if len(extra) == 2:
+        return ", ".join(f"{part} has {_some(own)}" for part, own in extra)
+    if extra:
+        part, own = extra[0]
+        return f"{part} has {_some(own)}, {parts[1 - parts.index(part)]} does not"
+    for number, (first, second) in enumerate(zip(*names, strict=False)):
+        if first != second:
+            return f"class {number} is {first} in {parts[0]} and {second} in {parts[1]}"
+    return f"{parts[0]} has {len(names[0])} classes, {parts[1]} has {len(names[1])}"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{listed(names[:_NAMED])}{more}"

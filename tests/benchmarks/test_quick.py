@@ -1,0 +1,63 @@
+"""Every benchmark runs to its end with --quick, and `make bench` runs every benchmark."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "benchmarks"
+SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py") if "\nif __name__ ==" in path.read_text())
+
+SAYS = {
+    "checkpoint": "% of the training (goal: 1 %)",
+    "detection": "ssdlite320 mobilenext",
+    "detection_data": "of the peer's speed (goal: 1)",
+    "detection_metrics": "largest difference in points of AP",
+    "ingestion": "of the peer's speed (goal: 0.7)",
+    "modules": "x * gate",
+    "report": "report --table ean:2 of 28 runs",
+    "startup": "attnctl sweep ela --help",
+    "status": "attnctl status:",
+    "submission": "submitit map_array of 20",
+    "training": "ratio ",
+}
+"""What each benchmark prints."""
+
+NEED_SLURM = {"submission"}
+
+
+def quick(script: str, folder: Path) -> str:
+    """What a benchmark prints with --quick, without SLURM; it must leave nothing behind."""
+    done = subprocess.run(
+        [sys.executable, str(FOLDER / f"{script}.py"), "--quick"],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PATH": "/nowhere"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(folder.iterdir())
+    return done.stdout
+
+
+def test_each_benchmark_is_known_here() -> None:
+    assert set(SCRIPTS) == SAYS.keys()
+
+
+@pytest.mark.parametrize("script", [name for name in SCRIPTS if name not in NEED_SLURM])
+def test_a_benchmark_runs_with_quick(script: str, tmp_path: Path) -> None:
+    assert SAYS[script] in quick(script, tmp_path)
+
+
+def test_make_bench_runs_each_benchmark() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    listed = re.search(r"^BENCHMARKS := (.*)$", makefile, re.MULTILINE)
+    assert listed is not None
+    assert {*listed[1].split(), *NEED_SLURM} == set(SCRIPTS)
