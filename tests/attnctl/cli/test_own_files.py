@@ -254,7 +254,7 @@ def test_a_package_adds_a_module_a_backbone_and_a_data_set(mine: Path) -> None:
     assert "stripes" in attnctl("datasets").stdout
     parts = target / "attnctl_gates" / "parts.py"  # which the backbone imports
     parts.write_text(parts.read_text().replace("bias=False", "bias=True"))
-    code = "from attnctl import own; print(own.packaged_backbone('plain9').version)"
+    code = "from attnctl.sources import plugins; print(plugins.packaged_backbone('plain9').version)"
     environment = os.environ | {"PYTHONPATH": str(target)}
     now = subprocess.run([sys.executable, "-Pc", code], env=environment, capture_output=True, text=True, check=True)
     assert now.stdout.strip() not in {spec["versions"]["backbone"], ""}

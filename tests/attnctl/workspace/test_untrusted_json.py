@@ -31,7 +31,7 @@ from attnctl.workspace.layout import RunDir, Workspace
 from attnctl.workspace.records import Request, Resources
 from attnctl.workspace.untrusted_json import RecordError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 ALLOWED = {
     "attnctl/workspace/untrusted_json.py": "the reader of JSON",

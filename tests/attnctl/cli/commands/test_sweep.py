@@ -148,7 +148,7 @@ def test_a_sweep_trains_here_and_every_command_shows_it(folder: Path, attnctl: R
     assert attnctl("logs", "-f", first).out == attnctl("logs", first).out
     assert attnctl("logs", first, "--rank", "5").code == attnctl("logs", first, "--attempt", "9").code == 2
     assert attnctl("diff", first, second).out.splitlines()[1].split() == ["kernel", "5", "7"]
-    assert "0 of 2 runs" in attnctl("cancel", "mine").out
+    assert "none of 2 runs is active" in attnctl("cancel", "mine").out
     report = attnctl("report", "mine", "--format", "csv")
     assert report.code == 0
     assert "kernel" in report.out
