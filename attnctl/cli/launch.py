@@ -5,11 +5,11 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from attnctl.cli import context, output, sweeps
-from attnctl.cli.initial import Start, job_to_wait_for
+from attnctl.cli.initial import Start
 from attnctl.cli.plan import Action, Planned, plan, summary
 from attnctl.cli.wanted import Wanted
 from attnctl.cli.where import Asked, Destination, check, check_world, destination
@@ -48,7 +48,7 @@ def dry_run(config: Config, wanted: Wanted, asked: Asked, order: Order) -> int:
     """Say what would be done, data that are missing too. Nothing is written; what is known is what was seen last."""
     from attnctl.cli import preview
 
-    place = _after(config, destination(config, asked), order.start)
+    place = destination(config, asked)
     check_world(wanted.specs, place.resources)
     planned = plan(config.workspace, wanted.specs, retry_failed=order.retry_failed)
     preview.show(config, planned, wanted, place, as_json=order.as_json)
@@ -58,7 +58,7 @@ def dry_run(config: Config, wanted: Wanted, asked: Asked, order: Order) -> int:
 def launch(config: Config, wanted: Wanted, asked: Asked, order: Order) -> int:
     """Submit what is missing; here also train it. The exit code: 1 when a run that was trained here failed."""
     specs = wanted.specs
-    place = _after(config, destination(config, asked), order.start)
+    place = destination(config, asked)
     check(config, specs, place.resources)
     planned = _current(config, specs, retry_failed=order.retry_failed)
     runs = [spec.id for spec in specs]
@@ -81,16 +81,6 @@ def launch(config: Config, wanted: Wanted, asked: Asked, order: Order) -> int:
 
         follow(config, [spec.id for spec in specs])
     return _end(config, planned, jobs, wanted, name, order, ended=place.where == "here" or order.wait)
-
-
-def _after(config: Config, place: Destination, start: Start) -> Destination:
-    """The destination, on SLURM behind the job of the run whose weights are the start. Raises SpecError."""
-    job = job_to_wait_for(config.workspace, start, on_slurm=place.where == "slurm")
-    if job is None:
-        return place
-    extra = dict(place.options.extra)
-    extra["dependency"] = ",".join([*([extra["dependency"]] if "dependency" in extra else []), f"afterok:{job}"])
-    return replace(place, options=replace(place.options, extra=extra))
 
 
 def _current(config: Config, specs: Sequence[RunSpec], *, retry_failed: bool) -> list[Planned]:
