@@ -50,14 +50,14 @@ def join(ours: RunDir, theirs: RunDir) -> list[Joined]:
         mine, its = own.get(nonce), other.get(nonce)
         if mine is not None and its is not None:
             held, grown = united(mine[0].path, its[0].path)
-            done = completed(mine[0]) or completed(its[0])
+            done = mine[0].completed or its[0].completed
             found.append(Joined(mine[1], done, held, mine[0].number, its[0].number, grown))
         else:
             attempt, request = mine or its or (None, None)
             assert attempt is not None
             assert request is not None
             number = (attempt.number, None) if mine is not None else (None, attempt.number)
-            found.append(Joined(request, completed(attempt), content(attempt.path), *number))
+            found.append(Joined(request, attempt.completed, content(attempt.path), *number))
     return sorted(found, key=lambda item: (item.completed, item.request.created, item.request.nonce))
 
 
@@ -69,10 +69,3 @@ def _by_nonce(run: RunDir) -> dict[str, tuple[Attempt, Request]]:
             raise RecordError(f"{run.attempt(number).request} is the same reservation as {twice}")
         found[request.nonce] = (run.attempt(number), request)
     return found
-
-
-def completed(attempt: Attempt) -> bool:
-    """Whether the attempt's newest start ended well in all of its ranks."""
-    starts = attempt.incarnations()
-    exits = starts[-1].exits() if starts else []
-    return bool(exits) and all(record.outcome == "completed" for record in exits)

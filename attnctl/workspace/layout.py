@@ -117,6 +117,13 @@ class Attempt:
         """The incarnations there are, oldest first."""
         return [self.incarnation(number) for number in _numbered(self.path)]
 
+    @property
+    def completed(self) -> bool:
+        """Whether its newest start trained the run to its end: the exit records of its ranks say so, rank 0's too."""
+        starts = self.incarnations()
+        exits = starts[-1].exits() if starts else []
+        return any(record.rank == 0 for record in exits) and all(record.outcome == "completed" for record in exits)
+
     def observations(self) -> list[Observed]:
         """What the scheduler said, oldest first; a broken record says nothing."""
         files = self.observed.glob("*.json") if self.observed.is_dir() else ()
@@ -163,6 +170,11 @@ class RunDir:
     def attempts(self) -> list[Attempt]:
         """The attempts there are, oldest first."""
         return [self.attempt(number) for number in _numbered(self.path / "attempts")]
+
+    @property
+    def completed(self) -> bool:
+        """Whether it is trained to its end: its newest checkpoint is then that of its last step."""
+        return any(attempt.completed for attempt in self.attempts())
 
 
 @dataclass(frozen=True)

@@ -81,8 +81,14 @@ def _plain(name: str) -> str:
 
 
 def _of_run(workspace: Workspace, run_id: str) -> Mapping[str, Tensor]:
+    run = workspace.run(run_id)
+    if not run.completed:
+        raise SpecError(
+            f"run {run_id}, whose weights this run starts from, has not completed; "
+            f"finish it (attnctl resume {run_id}), then start this run again: attnctl resume --force"
+        )
     refused: list[str] = []
-    found = checkpoint.newest(workspace.run(run_id), refused.append)
+    found = checkpoint.newest(run, refused.append)
     if found is None:
         raise SpecError(f"run {run_id} has no checkpoint to start from" + "".join(f"; {words}" for words in refused))
     state = found[1]

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 
 from attnctl.cli import main
-from attnctl.workspace.records import Submission
 from tests.slurm.real_cluster import Cluster
 
 SMALL = ["--epochs", "1", "--batch", "128", "--norm-batch", "32", "--input-size", "8"]
@@ -26,11 +25,17 @@ def attnctl(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> Callable[..
     return run
 
 
-def test_a_run_waits_for_the_run_that_it_starts_from(cluster: Cluster, attnctl: Callable[..., str]) -> None:
+def test_a_run_starts_only_from_a_run_that_has_completed(
+    cluster: Cluster, attnctl: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
     (plain,) = json.loads(attnctl("sweep", "none", *SMALL, *CPUS, "--json"))["runs"]
+    workspace = ["--workspace", str(cluster.config.workspace.root)]
+    assert main([*workspace, "sweep", "se", "--init", plain["id"], *SMALL, *CPUS]) == 2
+    words = capsys.readouterr().err
+    assert f"--init: run {plain['id']} (" in words
+    assert f"not completed; wait for it (attnctl status {plain['id']} --watch), then sweep again" in words
+    attnctl("sweep", "none", *SMALL, *CPUS, "--json", "--wait")
     (started,) = json.loads(attnctl("sweep", "se", "--init", plain["id"], *SMALL, *CPUS, "--json", "--wait"))["runs"]
-    script = Submission.decode(cluster.config.workspace.submission(started["tag"]).read_bytes()).script
-    assert f"--dependency=singleton,afterok:{plain['job_id']}" in script
     states = {row["id"]: row["state"] for row in json.loads(attnctl("status", "--json"))["runs"]}
     assert states == {plain["id"]: "completed", started["id"]: "completed"}
 

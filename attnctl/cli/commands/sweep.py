@@ -68,7 +68,7 @@ def sweep(
     init: Annotated[
         str | None,
         _option(
-            "Start from the weights of a run, or of a file; on SLURM the runs wait for that run.",
+            "Start from the weights of a completed run, or of a file.",
             panel=AXES,
             metavar="RUN|FILE",
             autocompletion=completion.runs,

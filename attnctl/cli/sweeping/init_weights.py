@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from attnctl.files import write_atomic
 from attnctl.lifecycle.state import State
 from attnctl.values import SpecError
-from attnctl.workspace.layout import Workspace
+from attnctl.workspace.layout import RunDir, Workspace
+from attnctl.workspace.records import RecordError
 
 
 @dataclass(frozen=True)
 class Start:
-    """identity: what `RunSpec.init` holds. file: to be kept in the workspace. run: to wait for."""
+    """identity: what `RunSpec.init` holds. file: to be kept in the workspace."""
 
     identity: str = ""
     file: Path | None = None
-    run: str = ""
 
     def keep(self, workspace: Workspace) -> None:
         """Copy the file into the workspace, by content: what waits starts from what was submitted."""
@@ -29,7 +30,7 @@ class Start:
 
 
 def find(workspace: Workspace, text: str | None) -> Start:
-    """The start that `--init` names; raises SpecError."""
+    """The start that `--init` names, a file or a completed run; raises SpecError."""
     if text is None:
         return Start()
     path = Path(text).expanduser()
@@ -40,37 +41,33 @@ def find(workspace: Workspace, text: str | None) -> Start:
     if len(found) != 1:
         words = f"begins the ids of {len(found)} runs" if found else "is neither a file nor the beginning of a run's id"
         raise SpecError(f"--init {text!r} {words}")
-    return Start(f"run:{found[0]}", run=found[0])
+    _check_weights(workspace, found[0])
+    return Start(f"run:{found[0]}")
 
 
-def job_to_wait_for(workspace: Workspace, start: Start, *, on_slurm: bool) -> str | None:
-    """The job after whose success the runs can start; None when it has ended well. Raises SpecError when it has not."""
-    if not start.run:
-        return None
-    import functools
-
+def _check_weights(workspace: Workspace, run_id: str) -> None:
+    """Raise SpecError unless the run has completed, so that its newest checkpoint is that of its last step."""
     from attnctl.cli.sweeping.plan import newest_verdict
-    from attnctl.workspace import submissions
+    from attnctl.workspace import checkpoints
 
-    head_of = functools.cache(lambda tag: submissions.head(workspace.submission(tag)))
-    verdict = newest_verdict(workspace, start.run, head_of)
-    if verdict is not None and verdict.state is State.COMPLETED:
-        return None
+    run = workspace.run(run_id)
+    verdict = newest_verdict(workspace, run_id)
     state = verdict.state if verdict is not None else State.NEW
-    if not (on_slurm and state.active):
-        raise SpecError(f"--init: run {start.run} is {state}; its weights are there when it has completed")
-    job = _job(workspace, start.run)
-    if job is None:
-        raise SpecError(f"--init: run {start.run} is {state}, and its job is not known yet; try again in a minute")
-    return job
+    if state is not State.COMPLETED:
+        raise SpecError(f"--init: run {run_id}{_label(run)} is {state}, not completed; {_advice(state, run_id)}")
+    if not checkpoints.stored(run):
+        raise SpecError(f"--init: run {run_id}{_label(run)} has no checkpoint any more; name another run, or a file")
 
 
-def _job(workspace: Workspace, run: str) -> str | None:
-    from attnctl.workspace.records import Request, Submission
+def _label(run: RunDir) -> str:
+    with suppress(RecordError):
+        return f" ({run.read_spec().label()})"
+    return ""
 
-    attempt = workspace.run(run).attempts()[-1]
-    request = Request.read(attempt.request)
-    submission = Submission.read(workspace.submission(request.tag)) if request else None
-    if submission is None or submission.where != "slurm" or submission.job_id is None:
-        return None
-    return f"{submission.job_id}_{submission.tasks.index([run, attempt.number])}"
+
+def _advice(state: State, run_id: str) -> str:
+    if state is State.NEW:
+        return "it was never started; sweep it first"
+    if state.active:
+        return f"wait for it (attnctl status {run_id} --watch), then sweep again"
+    return f"finish it first: attnctl resume {run_id}"

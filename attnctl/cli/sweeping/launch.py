@@ -5,13 +5,13 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from attnctl.cli import context, output, sweep_records
 from attnctl.cli.sweeping import dry_run
 from attnctl.cli.sweeping.destination import Asked, Destination, check, check_world, destination
-from attnctl.cli.sweeping.init_weights import Start, job_to_wait_for
+from attnctl.cli.sweeping.init_weights import Start
 from attnctl.cli.sweeping.plan import Action, Planned, in_json, plan, summary
 from attnctl.cli.sweeping.selection import Wanted
 from attnctl.grid import unlearnt
@@ -47,7 +47,7 @@ class Job:
 
 def preview(config: Config, wanted: Wanted, asked: Asked, order: Order) -> int:
     """Say what would be done, data that are missing too. Nothing is written; what is known is what was seen last."""
-    place = _after(config, destination(config, asked), order.start)
+    place = destination(config, asked)
     check_world(wanted.specs, place.resources)
     planned = plan(config.workspace, wanted.specs, retry_failed=order.retry_failed)
     dry_run.show(config, planned, wanted, place, as_json=order.as_json)
@@ -57,7 +57,7 @@ def preview(config: Config, wanted: Wanted, asked: Asked, order: Order) -> int:
 def launch(config: Config, wanted: Wanted, asked: Asked, order: Order) -> int:
     """Submit what is missing; here also train it. The exit code: 1 when a run that was trained here failed."""
     specs = wanted.specs
-    place = _after(config, destination(config, asked), order.start)
+    place = destination(config, asked)
     check(config, specs, place.resources)
     planned = _current(config, specs, retry_failed=order.retry_failed)
     runs = [spec.id for spec in specs]
@@ -80,16 +80,6 @@ def launch(config: Config, wanted: Wanted, asked: Asked, order: Order) -> int:
 
         follow(config, [spec.id for spec in specs])
     return _end(config, planned, jobs, wanted, name, order, ended=place.where == "here" or order.wait)
-
-
-def _after(config: Config, place: Destination, start: Start) -> Destination:
-    """The destination, on SLURM behind the job of the run whose weights are the start. Raises SpecError."""
-    job = job_to_wait_for(config.workspace, start, on_slurm=place.where == "slurm")
-    if job is None:
-        return place
-    extra = dict(place.options.extra)
-    extra["dependency"] = ",".join([*([extra["dependency"]] if "dependency" in extra else []), f"afterok:{job}"])
-    return replace(place, options=replace(place.options, extra=extra))
 
 
 def _current(config: Config, specs: Sequence[RunSpec], *, retry_failed: bool) -> list[Planned]:

@@ -1,16 +1,23 @@
 """`--init`: runs that start from another run's weights, or from a file's."""
 
+import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 import torch
 
-from attnctl import backbones
+from attnctl import backbones, grid
+from attnctl.files import write_atomic
+from attnctl.grid import Axes
+from attnctl.jobs.local import runner
+from attnctl.jobs.submission.submit import submit
 from attnctl.papers.runs import Overrides
+from attnctl.settings.config import find
 from attnctl.workspace.layout import Workspace
-from attnctl.workspace.records import read_events
-from tests.attnctl.cli.cli_run import Run, listing
+from attnctl.workspace.records import Exit, Resources, read_events
+from tests.attnctl.cli.cli_run import Run, assert_refused, listing
+from tests.attnctl.cli.past_runs import Past, left
 
 SMALL = ["--epochs", "1", "--batch", "256", "--norm-batch", "64", "--input-size", "8"]
 
@@ -78,6 +85,107 @@ def test_what_is_neither_is_refused(words: list[str], expected: str, folder: Pat
     assert (result.code, result.out, len(result.err.splitlines())) == (2, "", 1)
     assert expected in result.err
     assert listing(folder) == []
+
+
+# ---------------------------------------------------------------------------------------- a run that has not completed
+
+UNFINISHED = {
+    "queued": (
+        "PENDING",
+        None,
+        (),
+        "is queued, not completed; wait for it (attnctl status {run} --watch), then sweep again",
+    ),
+    "running": (
+        "RUNNING",
+        None,
+        (10,),
+        "is running, not completed; wait for it (attnctl status {run} --watch), then sweep again",
+    ),
+    "timeout": ("TIMEOUT", left("timeout"), (10,), "is timeout, not completed; finish it first: attnctl resume {run}"),
+    "a clean end before its time": (
+        "COMPLETED",
+        left("timeout"),
+        (10,),
+        "is timeout, not completed; finish it first: attnctl resume {run}",
+    ),
+    "failed": (
+        "FAILED",
+        left("error", "boom"),
+        (10,),
+        "is code error, not completed; finish it first: attnctl resume {run}",
+    ),
+    "diverged": (
+        "FAILED",
+        left("diverged"),
+        (10,),
+        "is diverged, not completed; finish it first: attnctl resume {run}",
+    ),
+}
+
+
+@pytest.mark.parametrize("dry", [["--dry-run"], []], ids=["dry", "real"])
+@pytest.mark.parametrize(("word", "ended", "saved", "said"), UNFINISHED.values(), ids=UNFINISHED)
+def test_a_run_that_has_not_completed_is_refused_by_its_name_and_state(
+    word: str, ended: Exit | None, saved: tuple[int, ...], said: str, dry: list[str], folder: Path, attnctl: Run
+) -> None:
+    past = Past(folder)
+    (spec,) = past.specs(1)
+    past.attempt(spec, word, saved=saved, exit=ended)
+    for step in saved:
+        past.checkpoint(spec, f"{step}-1.0.pt")
+    before = listing(folder)
+    result = attnctl("sweep", "none", "--init", spec.id[:6], *SMALL, "--run-on", "here", *dry)
+    assert_refused(result, word)
+    assert said.format(run=spec.id) in result.err
+    assert f"run {spec.id} ({spec.label()}) is" in result.err
+    assert listing(folder) == before
+
+
+def test_a_run_that_was_never_started_is_refused(folder: Path, attnctl: Run) -> None:
+    (spec,) = Past(folder).specs(1)
+    write_atomic(Workspace(folder).run(spec.id).spec, json.dumps(spec.to_json()).encode())
+    result = attnctl("sweep", "none", "--init", spec.id, *SMALL)
+    assert_refused(result, "never started")
+    assert "is new, not completed; it was never started; sweep it first" in result.err
+
+
+def test_a_completed_run_whose_checkpoints_are_gone_is_refused(folder: Path, attnctl: Run) -> None:
+    past = Past(folder)
+    (spec,) = past.specs(1)
+    past.attempt(spec, "COMPLETED", exit=left("completed"))
+    result = attnctl("sweep", "none", "--init", spec.id, *SMALL)
+    assert_refused(result, "no checkpoint")
+    assert "has no checkpoint any more; name another run, or a file" in result.err
+
+
+def test_the_job_itself_does_not_start_from_an_unfinished_checkpoint(folder: Path, attnctl: Run) -> None:
+    (base,) = ids(attnctl, "none")
+    config = find(folder, folder, {})
+    small = {
+        word.removeprefix("--").replace("-", "_"): (value,) for word, value in zip(SMALL[::2], SMALL[1::2], strict=True)
+    }
+    (spec,) = grid.expand(Axes(modules=("se",), overrides=small, init=f"run:{base}")).specs
+    waiting = submit(config, [spec], Resources(), config.slurm, "here")
+    ended = config.workspace.run(base).attempt(1).incarnation(0).exit(0)
+    record = Exit.read(ended)
+    assert record is not None
+    write_atomic(ended, dataclasses.replace(record, outcome="preempted").encode())
+    runner.run(config, waiting, Resources(), 1, lambda _progress: None)
+    incarnation = config.workspace.run(spec.id).attempt(1).incarnation(0)
+    (found,) = incarnation.exits()
+    assert (found.outcome, found.traceback, found.step) == ("error", "", 0)
+    assert found.message == (
+        f"run {base}, whose weights this run starts from, has not completed; finish it (attnctl resume {base}), "
+        "then start this run again: attnctl resume --force"
+    )
+    assert "initialised" not in {event["kind"] for event in read_events(incarnation.events.read_bytes())}
+    write_atomic(ended, record.encode())
+    assert attnctl("resume", spec.id, "--force").code == 0
+    assert config.workspace.run(spec.id).completed
+
+
+# ------------------------------------------------------------------------------------------------------------- a file
 
 
 def test_a_file_without_weights_ends_the_run_with_clear_words(folder: Path, attnctl: Run) -> None:
