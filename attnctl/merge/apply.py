@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 import shutil
 from collections.abc import Callable, Iterator
+
+from filelock import FileLock, Timeout
 
 from attnctl.merge import records, runs
 from attnctl.merge.plan import Plan, Track
@@ -32,15 +32,16 @@ def recover(workspace: Workspace) -> None:
 
 @contextlib.contextmanager
 def alone(workspace: Workspace) -> Iterator[None]:
-    """Of two merges into one workspace, one waits for nothing and ends; raises SpecError."""
-    descriptor = os.open(workspace.root / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+    """Keep other merges into this workspace out; raises SpecError when there is one already.
+
+    Only the kernel's lock counts: filelock's substitute on file systems without flock would outlive a killed merge.
+    """
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as error:
+        held = FileLock(workspace.root / LOCK, fallback_to_soft=False).acquire(blocking=False)
+    except Timeout as error:
         raise SpecError(f"another merge into {workspace.root} is going on") from error
-    finally:
-        os.close(descriptor)
+    with held:
+        yield
 
 
 def apply(

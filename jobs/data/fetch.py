@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import http.client
 import os
@@ -11,6 +10,8 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
+
+from filelock import lock_descriptor
 
 from attnctl.datasets import Archive, Dataset
 from attnctl.jobs.data.archive import archive_of, read_archive, unpack
@@ -77,10 +78,8 @@ def _download(url: str, md5: str, archive: Path, progress: Progress) -> Path:
     part = archive.with_name(archive.name + ".part")
     part.parent.mkdir(parents=True, exist_ok=True)
     with part.open("ab") as output:
-        try:
-            fcntl.flock(output, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise DataError(f"{part} is being downloaded by another process") from error
+        if not lock_descriptor(output.fileno(), blocking=False):
+            raise DataError(f"{part} is being downloaded by another process")
         try:
             _receive(url, output, progress)
         finally:

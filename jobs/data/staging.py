@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -10,6 +9,8 @@ import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from filelock import FileLock
 
 from attnctl.jobs.data.errors import DataError
 
@@ -29,8 +30,7 @@ def staged(folder: Path, environ: Mapping[str, str] = os.environ) -> Path:
     place = own / _fingerprint(folder)
     place.mkdir(exist_ok=True)
     copy = place / "data"
-    with (place / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(place / "lock", fallback_to_soft=False):
         if not copy.exists():
             partial = place / "partial"
             shutil.rmtree(partial, ignore_errors=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import stat
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ from attnctl import merge as merging
 from attnctl.db import open_index
 from attnctl.files import write_atomic
 from attnctl.lifecycle.run_history import Histories
+from attnctl.merge.apply import LOCK
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Exit, Speed, Submission, Sweep
 from tests.attnctl.cli.cli_run import Run, listing
@@ -389,3 +392,43 @@ def test_killed_at_any_point_the_same_command_does_the_rest(two: tuple[Workspace
             if not any(part.startswith(".") for part in Path(name).parts[-2:])  # what a killed writer left aside
         }
         assert visible == {name: data for name, data in wanted.items() if name != ".merge.lock"}, number
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from attnctl import merge
+from attnctl.workspace.layout import Workspace
+with merge.alone(Workspace(Path(sys.argv[1]))):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_one_merge_at_a_time_and_a_killed_one_is_in_nobodys_way(two: tuple[Workspace, Workspace], attnctl: Run) -> None:
+    ours, theirs = two
+    write_attempt(theirs, spec(), 1, {10: 50.0}, nonce="a", checkpoint=10)
+    old = os.umask(0o007)
+    try:
+        holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(ours.root)], stdout=subprocess.PIPE, text=True)
+    finally:
+        os.umask(old)
+    with holder:
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == "held\n"
+            assert stat.S_IMODE((ours.root / LOCK).stat().st_mode) == 0o660
+            refused = attnctl("merge", str(theirs.root))
+        finally:
+            holder.kill()
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err == f"attnctl: another merge into {ours.root} is going on\n"
+    assert attnctl("merge", str(theirs.root)).code == 0
+    assert ours.run_ids() == [spec().id]
+
+
+def test_an_error_within_a_merge_is_its_own_and_gives_the_lock_back(two: tuple[Workspace, Workspace]) -> None:
+    ours, _ = two
+    for _ in range(2):
+        with pytest.raises(BlockingIOError), merging.alone(ours):
+            raise BlockingIOError
