@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
 
-from attnctl.db import refresh as discover
+from attnctl.db import refresh
 from attnctl.db.location import location
 from attnctl.db.rows import COLUMNS, Details, MetricRow, PaperSweep, RunRow
 from attnctl.db.store import Store, clear, open_in_memory, open_store
@@ -77,7 +77,7 @@ class Index:
         self._closed = False
 
     def _open(self) -> Store:
-        in_memory = not self.location.exists() and discover.is_empty(self.workspace)
+        in_memory = not self.location.exists() and refresh.is_empty(self.workspace)
         return open_in_memory() if in_memory else open_store(self.location)
 
     def __enter__(self) -> Self:
@@ -119,15 +119,15 @@ class Index:
 
         runs: ids; only these, and what new submissions ask for, are looked at. None: all that are not final.
         """
-        if self._store.path is None and not discover.is_empty(self.workspace):
+        if self._store.path is None and not refresh.is_empty(self.workspace):
             self._store.close()
             self._store = self._open()
         with self.guarded() as store:
             try:
-                discover.refresh(store, self.workspace, runs)
+                refresh.refresh(store, self.workspace, runs)
             except sqlite3.DatabaseError as error:
                 self._store = store.renewed(error)
-                discover.refresh(self._store, self.workspace)
+                refresh.refresh(self._store, self.workspace)
 
     # ------------------------------------------------------------------------------------------------------- asking
 

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from attnctl.files import write_atomic
-from attnctl.jobs.doctor import checks as facts
+from attnctl.jobs.doctor import checks
 from attnctl.jobs.doctor.checks import Check
 from attnctl.jobs.runtime.rank import Place
 from attnctl.jobs.slurm import queries
@@ -32,17 +32,17 @@ from attnctl.workspace import untrusted_json
 from attnctl.workspace.layout import Incarnation, Workspace
 from attnctl.workspace.records import Resources
 
-__all__ = ["Check", "checks", "run_job"]
+__all__ = ["Check", "check_all", "run_job"]
 
 JOB_MINUTES = 2
 _RENDEZVOUS_SECONDS = 60.0
 _POLL = 1.0
 
 
-def checks(config: Config) -> list[Check]:
+def check_all(config: Config) -> list[Check]:
     """All facts about this machine and its cluster, in the order in which they are shown."""
-    parts = [facts.torch(), facts.scheduler(config), facts.data(config), facts.workspace(config)]
-    return [facts.python(), *itertools.chain.from_iterable(parts)]
+    parts = [checks.torch(), checks.scheduler(config), checks.data(config), checks.workspace(config)]
+    return [checks.python(), *itertools.chain.from_iterable(parts)]
 
 
 def run_job(
@@ -123,7 +123,7 @@ def main() -> None:
     given = parser.parse_args()
     config = find(given.workspace, Path.cwd(), os.environ)
     place = Place.find(os.environ, None)
-    rows = [facts.python(), *facts.torch(), *facts.data(config), *facts.workspace(config)]
+    rows = [checks.python(), *checks.torch(), *checks.data(config), *checks.workspace(config)]
     rows = [_named(row, place.node) for row in rows]
     rows.append(_all_reduce(place, Incarnation(_folder(config.workspace, given.tag), (0, place.restart))))
     data = json.dumps({"checks": [dataclasses.asdict(row) for row in rows]}).encode()
@@ -137,7 +137,7 @@ def _asked_for_gpus() -> bool:
 def _named(row: Check, node: str) -> Check:
     """The row as a compute node's; there, GPUs that were asked for and are not seen are a fault."""
     name = f"{node}: {row.name}"
-    if row.name == facts.GPUS and row.ok is None and _asked_for_gpus():
+    if row.name == checks.GPUS and row.ok is None and _asked_for_gpus():
         mend = "use --gpus-per-node 0, or ask the cluster's administrators"
         return Check(name, False, "the job holds GPUs and torch sees none", mend)
     return dataclasses.replace(row, name=name)

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from attnctl.db import RunRow
 from attnctl.reports import fairness
-from attnctl.reports import speeds as bench
 from attnctl.reports.comparison import imported_rows
 from attnctl.reports.comparison.columns import Line, columns_of
 from attnctl.reports.comparison.grouping import Place, grouped, headers, varying_settings
@@ -19,6 +18,7 @@ from attnctl.reports.ranking import ranked
 from attnctl.reports.replicates import BEST_ON_TEST, Epoch, Metric, Replicates, has_gain
 from attnctl.reports.report import Report, matching
 from attnctl.reports.selection import ALL, Options, ordered, with_columns
+from attnctl.reports.speeds import of_runs
 from attnctl.reports.table import Column, Group, Row, Table
 from attnctl.spec import NO_MODULE
 from attnctl.workspace.records import Imported, Speed
@@ -38,7 +38,7 @@ def build(
     rows = [row for row in rows if not options.seeds or row.seed in options.seeds]
     groups, varying = grouped(rows), varying_settings(rows)
     with_placement = len({row.placement for row in rows if row.placement}) > 1
-    fps, conditions = bench.of_runs(rows, speeds)
+    fps, conditions = of_runs(rows, speeds)
     runs = {place: [_replicates(members) for members in lines] for place, lines in groups.items()}
     several = any(item.wanted > 1 for lines in runs.values() for item in lines)
     columns = columns_of(rows, several=several, gains=_gains(runs, options.epoch), fps=bool(fps))

@@ -9,7 +9,6 @@ from itertools import groupby
 from attnctl import papers
 from attnctl.db import RunRow
 from attnctl.papers.runs import Cells, chosen_rows
-from attnctl.reports import speeds as bench
 from attnctl.reports.footnotes import lettered
 from attnctl.reports.published.candidates import Chosen, choose
 from attnctl.reports.published.cells import Material, metric_of
@@ -20,6 +19,7 @@ from attnctl.reports.ranking import ranked
 from attnctl.reports.replicates import has_gain
 from attnctl.reports.report import Report
 from attnctl.reports.selection import ALL, Options, ordered, with_columns
+from attnctl.reports.speeds import of_specs
 from attnctl.reports.table import Group, Row, Table
 from attnctl.spec import RunSpec
 from attnctl.workspace.records import Imported, Speed
@@ -45,7 +45,7 @@ def build(
     changed: what these had instead of what the paper has, in words. speeds: measurements of inference, newest first
     """
     chosen = runs_of(table, cells, found, asked, options)
-    fps, conditions = bench.of_specs(_networks(chosen), speeds) if _has_fps(table) else ({}, "")
+    fps, conditions = of_specs(_networks(chosen), speeds) if _has_fps(table) else ({}, "")
     material = Material(table=table, chosen=chosen, fps=fps, imports=imports, epoch=options.epoch)
     shown = columns_of(table, gains=_gains(table, chosen, options))
     groups, names, warnings = _groups(table, material, shown, options)

@@ -145,13 +145,13 @@ def test_the_doctors_job_checks_the_nodes_and_an_all_reduce(cluster: Cluster) ->
 
 
 def test_the_doctor_tells_of_this_cluster(cluster: Cluster) -> None:
-    names = {row.name: row for row in compute_node.checks(cluster.config)}
+    names = {row.name: row for row in compute_node.check_all(cluster.config)}
     assert names["SLURM"].ok
     assert names["accounting"].ok
     assert names["partition"].words.startswith("main: 4 nodes")
     (wrong,) = [
         row
-        for row in compute_node.checks(
+        for row in compute_node.check_all(
             dataclasses.replace(cluster.config, slurm=dataclasses.replace(cluster.config.slurm, partition="nope"))
         )
         if row.name == "partition"

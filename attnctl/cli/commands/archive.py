@@ -105,7 +105,7 @@ def _pack(index: Index, request: Request, file: Path, lock: Path | None, *, weig
     from attnctl.cli.reporting import archive_contents
     from attnctl.reports.exchange import archive as archives
 
-    found = archive_contents.gather(index, request, lock)
+    found = archive_contents.find_report(index, request, lock)
     files = archive_contents.files(index, request, found, lock, weights=weights)
     with archives.packing(file, _slug(request, lock)) as packer:
         for name in output_files.tracked(sorted(files), "packing"):

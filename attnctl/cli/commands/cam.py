@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attnctl.cli import context
-from attnctl.cli.drawing import activation_maps, trained_networks
-from attnctl.cli.drawing import options as drawing
+from attnctl.cli.drawing import activation_maps, options, trained_networks
 from attnctl.values import SpecError, convert, split_list
 
 if TYPE_CHECKING:
@@ -47,10 +46,10 @@ def cam(
         ),
     ] = None,
     device: trained_networks.DeviceOption = "auto",
-    file: drawing.File = None,
-    width: drawing.WidthOption = "page",
-    title: drawing.Title = "",
-    as_json: drawing.AsJson = False,
+    file: options.File = None,
+    width: options.WidthOption = "page",
+    title: options.Title = "",
+    as_json: options.AsJson = False,
 ) -> None:
     """Draw what trained networks look at: class activation maps, side by side.
 
@@ -62,7 +61,7 @@ def cam(
 
     attnctl cam 3fa2 81bc --images photos --layer layer4.2
     """
-    drawing.check(file)
+    options.check(file)
     wanted = _target(target)
     layers = split_list(layer, "--layer") if layer is not None else ()
     given = trained_networks.paths(images) if images is not None else []
@@ -71,7 +70,7 @@ def cam(
     chosen = method or activation_maps.default_method(networks)
     columns = activation_maps.compute(config, networks, layers, given, count, wanted, chosen)
     made = activation_maps.grid(columns, title)
-    drawing.deliver(
+    options.deliver(
         made, file, f"cam-{networks[0].run[:8]}", width, as_json=as_json, values=activation_maps.values(columns, chosen)
     )
 

@@ -53,9 +53,9 @@ def doctor(
 
 
 def _here(config: Config) -> Sequence[Check]:
-    from attnctl.jobs.doctor.compute_node import checks
+    from attnctl.jobs.doctor.compute_node import check_all
 
-    return checks(config)
+    return check_all(config)
 
 
 def _of_job(config: Config, asked: Asked) -> Sequence[Check]:

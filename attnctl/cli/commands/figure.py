@@ -81,7 +81,7 @@ def _drawn(
 ) -> tuple[Any, Any]:
     """The drawing, and what --json prints instead of all that is drawn. Raises SpecError, with what would help."""
     from attnctl.cli.drawing import paper_figures
-    from attnctl.reports.figures import paper_figures as of_paper
+    from attnctl.reports.figures.paper_figures import NothingYet, build
 
     instead = bool(overrides.model or overrides.backbone or overrides.dataset)
     try:
@@ -89,8 +89,8 @@ def _drawn(
             return paper_figures.cam(config, material, images, device, instead=instead)
         if material.figure.kind == "histogram":
             return paper_figures.histogram(config, material, device, instead=instead)
-        return of_paper.build(material), None
-    except of_paper.NothingYet as error:
+        return build(material), None
+    except NothingYet as error:
         raise SpecError(f"{error}; this trains it: {_command(material, overrides)}") from error
 
 
@@ -98,14 +98,14 @@ def _material(index: Index, number: str, name: str | None) -> tuple[Material, Ov
     """What the figure is drawn from, and what its runs have instead of what the paper has."""
     from attnctl.cli.reporting import paper_tables
     from attnctl.papers.runs import cells_of, figure_cells
-    from attnctl.reports.figures import paper_figures as of_paper
+    from attnctl.reports.figures import paper_figures
 
     paper, found = paper_tables.chosen_figure(name, number, index)
     overrides = _overrides(index, paper, found)
     cells = figure_cells(found, paper, overrides)
     plain = {}
     for series in found.settings.get("series", ()):
-        row = of_paper.baseline(paper, series)
+        row = paper_figures.baseline(paper, series)
         for item in cells_of(paper.tables[series["table"]], overrides, (row.name,)) if row is not None else ():
             if series["column"] in item.columns:
                 plain[series["title"]] = item
@@ -113,7 +113,7 @@ def _material(index: Index, number: str, name: str | None) -> tuple[Material, Ov
     own = not (overrides.dataset or overrides.model or overrides.backbone)
     if not own and found.kind in {"sweep", "scatter"}:
         output.note(f"the numbers that {paper.name} prints are left out: they are of other data or networks")
-    material = of_paper.Material(
+    material = paper_figures.Material(
         paper=paper,
         figure=found,
         cells=cells,
@@ -143,9 +143,9 @@ def _overrides(index: Index, paper: Paper, figure: Figure) -> Overrides:
 
 def _tell_missing(material: Material, overrides: Overrides) -> None:
     """Say which rows have no completed run, and what trains them; which cannot be trained, and why."""
-    from attnctl.reports.figures import paper_figures as of_paper
+    from attnctl.reports.figures import paper_figures
 
-    missing, barred = of_paper.unfinished(material)
+    missing, barred = paper_figures.unfinished(material)
     for reason, names in barred.items():
         output.note(f"{_rows(names)}: {reason}")
     if missing:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attnctl.cli import context, output
-from attnctl.cli.drawing import options as drawing
-from attnctl.cli.drawing import response_histograms, trained_networks
+from attnctl.cli.drawing import options, response_histograms, trained_networks
 from attnctl.values import SpecError, convert, split_list
 
 if TYPE_CHECKING:
@@ -42,10 +41,10 @@ def histogram(
     ] = "responses",
     count: Annotated[int, typer.Option(min=1, max=1000, help="Images of each class, the first of the test set.")] = 10,
     device: trained_networks.DeviceOption = "auto",
-    file: drawing.File = None,
-    width: drawing.WidthOption = "page",
-    title: drawing.Title = "",
-    as_json: drawing.AsJson = False,
+    file: options.File = None,
+    width: options.WidthOption = "page",
+    title: options.Title = "",
+    as_json: options.AsJson = False,
 ) -> None:
     """Draw the responses of a trained network, or of its attention, by class.
 
@@ -55,7 +54,7 @@ def histogram(
 
     attnctl histogram 3fa2 81bc --layer layer1.2,layer4.2 --classes 0,1,2
     """
-    drawing.check(file)
+    options.check(file)
     wanted = _classes(classes)
     layers = () if layer == _ALL else split_list(layer, "--layer")
     config = context.config()
@@ -63,7 +62,7 @@ def histogram(
     seen = response_histograms.compute(config, networks, layers, wanted, count, of)
     made = replace(response_histograms.panels(networks, trained_networks.names(networks), seen, of), title=title)
     name = f"histogram-{networks[0].run[:8]}-{of}"
-    drawing.deliver(made, file, name, width, as_json=as_json, values=response_histograms.values(seen, made))
+    options.deliver(made, file, name, width, as_json=as_json, values=response_histograms.values(seen, made))
     if not as_json:
         tell(made)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attnctl.cli import completion, context, output
-from attnctl.cli.drawing import options as drawing
+from attnctl.cli.drawing import options
 from attnctl.papers.model import MEASURED
 from attnctl.values import SpecError, convert, did_you_mean, split_list
 
@@ -48,10 +48,10 @@ def plot(
         str | None,
         typer.Option(help="With --x epoch: tell when these values of y are reached, a comma list.", show_default=False),
     ] = None,
-    file: drawing.File = None,
-    width: drawing.WidthOption = "column",
-    title: drawing.Title = "",
-    as_json: drawing.AsJson = False,
+    file: options.File = None,
+    width: options.WidthOption = "column",
+    title: options.Title = "",
+    as_json: options.AsJson = False,
 ) -> None:
     """Draw a hyperparameter, the epochs or the cost against a metric.
 
@@ -66,13 +66,13 @@ def plot(
     targets = [_number(part) for part in split_list(reach, "--reach")] if reach is not None else []
     if targets and x != "epoch":
         raise SpecError("--reach tells of epochs; it goes with --x epoch")
-    drawing.check(file)
+    options.check(file)
     with context.index() as index:
         index.refresh()
         name, rows = _rows(index, sweep, seeds)
         y = y or _primary(rows)
         made = _charts(index, rows, x, y, targets, title)
-    drawing.deliver(made, file, _safe(f"{name}-{y}-over-{x}"), width, as_json=as_json)
+    options.deliver(made, file, _safe(f"{name}-{y}-over-{x}"), width, as_json=as_json)
     for note in made.notes:
         output.note(note)
     if targets and not as_json:

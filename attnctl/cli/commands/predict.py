@@ -140,12 +140,12 @@ def _places(folder: Path, pictures: Sequence[Picture], files: Sequence[Path], *,
 
 def _write(place: Path, picture: Picture, found: Detected | Mapped, names: Sequence[str]) -> None:
     """Write the picture, and a class map beside it where there is one."""
-    from attnctl.jobs.inspect import predict_pictures as drawing
+    from attnctl.jobs.inspect import predict_pictures
     from attnctl.jobs.inspect.predict import Mapped
 
-    drawn = {place: drawing.draw(picture, found, names)}
+    drawn = {place: predict_pictures.draw(picture, found, names)}
     if isinstance(found, Mapped):
-        drawn[place.with_suffix(".classes.png")] = drawing.class_image(found)
+        drawn[place.with_suffix(".classes.png")] = predict_pictures.class_image(found)
     for path, image in drawn.items():
         stream = io.BytesIO()
         image.save(stream, "png")

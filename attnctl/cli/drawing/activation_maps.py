@@ -52,9 +52,9 @@ def compute(
 
     images: files and folders; none are the first of the test set. names: of the networks, unless what tells them apart.
     """
-    from attnctl.jobs.inspect import cam as maps
-    from attnctl.jobs.inspect import layers as known
     from attnctl.jobs.inspect import pictures
+    from attnctl.jobs.inspect.cam import activations
+    from attnctl.jobs.inspect.layers import last, resolve
 
     if len(networks) * max(1, len(layers)) > MOST_COLUMNS:
         raise SpecError(
@@ -66,16 +66,14 @@ def compute(
     if not files:
         trained_networks.one_dataset(networks, "; give --images")
     # every name is tried before anything is computed
-    places = [
-        (network, known.resolve(network, name)) for network in networks for name in layers or [known.last(network)]
-    ]
+    places = [(network, resolve(network, name)) for network in networks for name in layers or [last(network)]]
     titles = _titles(networks, names or trained_networks.names(networks), places)
     columns = []
     for (network, path), words in zip(places, titles, strict=True):
         shown = (
             pictures.of_files(files, network.spec) if files else trained_networks.of_test_set(config, network, count)
         )
-        columns.append(Column(network, path, words, shown, maps.activations(network, shown, path, target, method)))
+        columns.append(Column(network, path, words, shown, activations(network, shown, path, target, method)))
     return columns
 
 

@@ -100,11 +100,11 @@ _MOST_MEANS = 4096
 
 def _places(network: Trained, layers: Sequence[str], of: Of) -> list[tuple[str, str]]:
     """(layer as it is named, path of the part that is seen there)."""
-    from attnctl.jobs.inspect import layers as known
     from attnctl.jobs.inspect import responses
+    from attnctl.jobs.inspect.layers import ends, resolve
 
     if of == "responses":
-        return [(name, known.resolve(network, name)) for name in layers or known.ends(network)]
+        return [(name, resolve(network, name)) for name in layers or ends(network)]
     if not layers:
         return [(path.replace(".part.", "."), path) for path in responses.modules(network)]
     return [(name, responses.module_at(network, name)) for name in layers]

@@ -12,8 +12,7 @@ from typing import Any
 
 from attnctl import papers
 from attnctl.cli.reporting import paper_tables
-from attnctl.cli.reporting import request as reported
-from attnctl.cli.reporting.request import Gathered, Request
+from attnctl.cli.reporting.request import Gathered, Request, gather
 from attnctl.db import Index
 from attnctl.lifecycle.state import State
 from attnctl.reports import lock as locks
@@ -25,13 +24,13 @@ from attnctl.values import SpecError
 _CONFIG = b"# This folder is a workspace of attnctl.\n"
 
 
-def gather(index: Index, request: Request, lock: Path | None) -> Gathered:
+def find_report(index: Index, request: Request, lock: Path | None) -> Gathered:
     """The report, or the one that is frozen in a file. Raises SpecError, also when no run is behind it.
 
-    request: with its table by its whole name, as `reported.resolved` gives it
+    request: with its table by its whole name, as `attnctl.cli.reporting.request.resolved` gives it
     """
     if lock is None:
-        found = reported.gather(index, request)
+        found = gather(index, request)
     else:
         frozen = locks.read(lock)
         if frozen is None:

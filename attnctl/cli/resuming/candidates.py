@@ -154,7 +154,7 @@ def _meant(config: Config, index: Index, targets: Sequence[str]) -> tuple[list[s
 
 
 def _cases(config: Config, now: Snapshot, wish: Wish) -> tuple[list[Case], list[str]]:
-    from attnctl.lifecycle import attempts as history
+    from attnctl.lifecycle import attempts
     from attnctl.workspace import submissions
 
     workspace = config.workspace
@@ -166,11 +166,11 @@ def _cases(config: Config, now: Snapshot, wish: Wish) -> tuple[list[Case], list[
             continue
         try:
             spec, run = row.spec, workspace.run(row.id)
-            told = history.read(run, head_of)
+            told = attempts.read(run, head_of)
         except RecordError as error:
             broken.append(f"{row.id}: {error}")
             continue
-        past = history.history(run, spec, told)
+        past = attempts.history(run, spec, told)
         if told and state is State.TIMEOUT:
             next_one = shape(config, told[-1].request, spec, Decision(run=row.id, action=Action.CONTINUE), wish.given)
             past = replace(past, more_time=more_time(told[-1].request, next_one))

@@ -74,12 +74,12 @@ class Shape:
 
 def shape(config: Config, request: Request | None, spec: RunSpec, decision: Decision, given: Given) -> Shape:
     """The shape of a run's next attempt. request: of its last one. Raises SpecError."""
-    from attnctl.jobs.submission import previous_request as before
+    from attnctl.jobs.submission import previous_request
 
     asked: Mapping[str, Any] = request.options if request is not None else {}
     options = _options(config, asked, given)
     usual = parse_time(options.time) if options.time is not None else None
-    had = before.resources(request) if request is not None else Resources(minutes=usual)
+    had = previous_request.resources(request) if request is not None else Resources(minutes=usual)
     said = asked.get("said")
     minutes = had.minutes if isinstance(said, list) and "minutes" in said and given.profile is None else usual
     if given.time is not None:
@@ -130,8 +130,8 @@ def more_time(request: Request, made: Shape) -> bool:
 
 
 def _options(config: Config, asked: Mapping[str, Any], given: Given) -> SlurmOptions:
-    from attnctl.jobs.submission import previous_request as before
+    from attnctl.jobs.submission import previous_request
 
-    options = config.profile(given.profile) if given.profile is not None else before.options(config, asked)
+    options = config.profile(given.profile) if given.profile is not None else previous_request.options(config, asked)
     named = {name: getattr(given, name) for name in ("mem", "partition", "constraint", "parallel")}
     return replace(options, **{name: value for name, value in named.items() if value is not None})

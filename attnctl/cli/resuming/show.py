@@ -72,12 +72,12 @@ def _cells(case: Case) -> list[str]:
 
 
 def _seconds(case: Case) -> tuple[float | None, float | None]:
-    from attnctl.lifecycle import attempts as history
+    from attnctl.lifecycle import attempts
 
-    left = history.seconds_left(case.told, case.spec, case.history.checkpoint)
+    left = attempts.seconds_left(case.told, case.spec, case.history.checkpoint)
     if case.history.gone is not None:
         return None, left
-    return history.seconds_lost(case.told), left
+    return attempts.seconds_lost(case.told), left
 
 
 def in_json(found: Found, jobs: Mapping[str, Job]) -> dict[str, Any]:

@@ -82,12 +82,12 @@ def _say(jobs: dict[str, Job]) -> None:
 
 def _train(config: Config, made: Shape, cases: Sequence[Case], batches: Sequence[Any]) -> None:
     from attnctl.cli.sweeping.progress import display
-    from attnctl.jobs.local import runner as here
+    from attnctl.jobs.local import runner
 
     submitted = {run for batch in batches for run, _ in batch.tasks}
     try:
         with display([case.spec for case in cases if case.row.id in submitted]) as report:
-            here.run(config, batches, made.resources, made.options.parallel, report)
+            runner.run(config, batches, made.resources, made.options.parallel, report)
     except KeyboardInterrupt:
         output.note("stopped; to go on from the checkpoints: attnctl resume --state cancelled")
         raise
