@@ -8,24 +8,20 @@ channels.json     the channels at each placement of each backbone: made by `pyth
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from attnctl import sources
-from attnctl.backbones import library
+from attnctl.backbones import library, table
+from attnctl.backbones.build import build as build
+from attnctl.backbones.build import of_run as of_run
 from attnctl.backbones.places import REPLACE, Part, Placement, find, from_pattern, is_pattern, stages
+from attnctl.backbones.table import FOLDER as FOLDER
+from attnctl.backbones.table import canonical, origin
+from attnctl.backbones.table import names as names
 from attnctl.sources import plugins
 from attnctl.values import SpecError, listed
-
-if TYPE_CHECKING:
-    from torch import nn
-
-FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,38 +44,14 @@ class Backbone:
         return tuple(placements(self.key or self.name))
 
 
-@cache
-def _table(name: str) -> dict[str, Any]:
-    return tomllib.loads((FOLDER / name).read_text(encoding="utf-8"))
-
-
-@cache
-def names() -> tuple[str, ...]:
-    """The backbones of the table, by name."""
-    return tuple(sorted(_table("backbones.toml")))
-
-
 def describe(name: str) -> Backbone:
     """The backbone of that name, or of a user's `./net.py:build`; raises SpecError with the nearest one."""
-    return _described(_canonical(name))
-
-
-def of_run(name: str, version: int | str, kept: Path | None) -> str:
-    """The name by which this process knows the backbone of a run's spec. kept: the workspace's users' files.
-
-    Raises SpecError when a user's file is not kept there, or an installed package is not the one it was.
-    """
-    if sources.is_own(version):
-        return plugins.kept_backbone(name, str(version), kept).key
-    if str(version).startswith(plugins.PACKAGE_PREFIX):
-        plugins.check_installed(f"backbone {name}", plugins.version_of(name), version)
-    return name
+    return _described(canonical(name))
 
 
 @cache
 def _described(name: str) -> Backbone:
-    table = _table("backbones.toml")
-    function = None if name in table else plugins.function(name)
+    function = None if name in names() else plugins.function(name)
     if function is not None:
         found = library.measured(name)
         return Backbone(
@@ -91,34 +63,16 @@ def _described(name: str) -> Backbone:
             version=function.version,
             key=name,
         )
-    if name not in table:
+    if name not in names():
         library.check_name(name, names())
         found = library.measured(name)
         family = _family(found.network)
-        origin = _origin(name)
-        source = f"{origin.partition(':')[0]}, as it is"
+        built = origin(name)
+        source = f"{built.partition(':')[0]}, as it is"
         light = _is_light(family)
-        return Backbone(name=name, family=family, build=origin, input=found.input, source=source, light=light)
-    row = {key: value for key, value in table[name].items() if key != "also"}
+        return Backbone(name=name, family=family, build=built, input=found.input, source=source, light=light)
+    row = {key: value for key, value in table.read("backbones.toml")[name].items() if key != "also"}
     return Backbone(name=name, **{"light": _is_light(row["family"]), **row})
-
-
-def _canonical(name: str) -> str:
-    """The table's own name of a network that goes by two; the key of a user's own."""
-    if plugins.is_own(name):
-        return plugins.backbone(name).key
-    return next((row for row, values in _table("backbones.toml").items() if values.get("also") == name), name)
-
-
-def _origin(name: str) -> str:
-    """Where a network comes from, as a row's `build` says it."""
-    table = _table("backbones.toml")
-    if name in table:
-        return str(table[name]["build"])
-    function = plugins.function(name)
-    if function is not None:
-        return function.key
-    return name if name.startswith(library.TIMM) else f"torchvision:{name}"
 
 
 def family(name: str) -> Mapping[str, Placement]:
@@ -128,7 +82,7 @@ def family(name: str) -> Mapping[str, Placement]:
 
 def family_places(name: str) -> Mapping[str, Placement]:
     """The placements of one family alone: of backbones, or of the model of that name; empty when it has none."""
-    rows = _table("placements.toml").get(name, {})
+    rows = table.read("placements.toml").get(name, {})
     return {
         place: Placement(
             name=place,
@@ -165,7 +119,7 @@ def available(family_name: str, parts: Sequence[Part], size: int) -> dict[str, t
 
 def placements(name: str) -> Mapping[str, Placement]:
     """The placements of a backbone, by name; raises SpecError for a name that is none's."""
-    return _placements(_canonical(name))
+    return _placements(canonical(name))
 
 
 @cache
@@ -206,19 +160,19 @@ def _choose(known: Mapping[str, Placement], name: str, network: str) -> Placemen
 @cache
 def placement_names() -> tuple[str, ...]:
     """The names of the placements of all families, other names too."""
-    families = _table("placements.toml")
+    families = table.read("placements.toml")
     rows = [row for name in families for row in family(name).values()]
     return tuple(sorted({name for row in rows for name in (row.name, *row.also)}))
 
 
 def _family(network: str) -> str:
     """The family whose parts a network of that class has; `any` when it is none's."""
-    families = _table("placements.toml").items()
+    families = table.read("placements.toml").items()
     return next((name for name, rows in families if network in rows.get("networks", ())), "any")
 
 
 def _is_light(name: str) -> bool:
-    return bool(_table("placements.toml").get(name, {}).get("light", False))
+    return bool(table.read("placements.toml").get(name, {}).get("light", False))
 
 
 @cache
@@ -245,20 +199,4 @@ def takes_norms(backbone: str, name: str) -> bool:
 
 
 def _parts(backbone: str, place: Placement) -> list[Part]:
-    return find(library.measured(_canonical(backbone)).parts, place, f"backbone {describe(backbone).name}")
-
-
-def build(name: str, classes: int) -> nn.Module:
-    """The network, newly initialised, with `classes` outputs."""
-    origin, _, function = _origin(_canonical(name)).partition(":")
-    network: nn.Module
-    if origin == "timm":
-        network = import_module("timm").create_model(function, pretrained=False, num_classes=classes)
-        return network
-    if origin == "torchvision":
-        # their auxiliary classifiers would make the output of training another than that of evaluation
-        extra = {"aux_logits": False, "init_weights": True} if function in {"googlenet", "inception_v3"} else {}
-        network = import_module("torchvision.models").get_model(function, weights=None, num_classes=classes, **extra)
-        return network
-    network = getattr(import_module(origin), function)(classes)
-    return network
+    return find(library.measured(canonical(backbone)).parts, place, f"backbone {describe(backbone).name}")

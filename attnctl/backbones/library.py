@@ -8,47 +8,20 @@ libraries and with our own networks.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
 from attnctl import sources
-from attnctl.backbones.places import Part
+from attnctl.backbones.places import Measured
+from attnctl.backbones.table import TIMM
 from attnctl.sources import plugins
 from attnctl.values import SpecError, did_you_mean
-from attnctl.workspace import untrusted_json
-
-TIMM = "timm:"
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What one forward found of a network. network: its class. input: pixels it is made for. parts: as they ended."""
-
-    network: str
-    input: int
-    parts: tuple[Part, ...]
-
-    def to_json(self) -> str:
-        """As text."""
-        parts = [part.to_json() for part in self.parts]
-        return json.dumps({"network": self.network, "input": self.input, "parts": parts})
-
-    @classmethod
-    def from_json(cls, text: str) -> Measured:
-        """What `to_json` gave; raises ValueError for any other text."""
-        document = untrusted_json.loads_object(text)
-        try:
-            return cls(document["network"], document["input"], tuple(map(Part.from_json, document["parts"])))
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"these are not the parts of a network: {error!r}") from error
 
 
 @cache

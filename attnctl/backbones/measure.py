@@ -10,8 +10,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from attnctl import backbones
-from attnctl.backbones.library import Measured
+from attnctl.backbones import table
+from attnctl.backbones.build import build, of_run
+from attnctl.backbones.places import Measured
 from attnctl.backbones.trace import trace
 from attnctl.sources import blame, plugins
 from attnctl.values import SpecError
@@ -32,7 +33,7 @@ def measure(name: str) -> Measured:
 
 
 def _measure(name: str) -> Measured:
-    network = backbones.build(name, 10)
+    network = build(name, 10)
     if plugins.function(name) is not None:
         return _measure_unknown(network)
     size = input_of(network, name)
@@ -56,8 +57,8 @@ _USUAL = (224, 32, 64, 8)
 
 def input_of(network: nn.Module, name: str) -> int:
     """Pixels of the input that a network is made for: the table's, timm's own word, else ImageNet's."""
-    if name in backbones.names():
-        return backbones.describe(name).input
+    if name in table.names():
+        return int(table.read("backbones.toml")[name]["input"])
     config = getattr(network, "pretrained_cfg", None) or {}
     return int(config.get("input_size", (3, 299 if name == "inception_v3" else 224))[-1])
 
@@ -66,7 +67,7 @@ if __name__ == "__main__":
     try:
         asked = sys.argv[1]
         if len(sys.argv) > 2:
-            asked = backbones.of_run(asked, sys.argv[2], Path(sys.argv[3]))
+            asked = of_run(asked, sys.argv[2], Path(sys.argv[3]))
         with contextlib.redirect_stdout(sys.stderr):  # what a network's own code prints is no answer
             found = measure(asked).to_json()
         sys.stdout.write(found)

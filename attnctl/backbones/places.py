@@ -7,6 +7,7 @@ module that holds the part, Class the part's own.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from math import log2
 from typing import Any
 
 from attnctl.values import SpecError, listed
+from attnctl.workspace import untrusted_json
 
 REPLACE = "replace:"
 """Before a placement's name where what is there is replaced; without it attention goes after it."""
@@ -89,6 +91,29 @@ class Part:
     def is_norm(self) -> bool:
         """Whether its class is that of a norm."""
         return "Norm" in self.kind and not self.kind.startswith("Conv")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one forward found of a network. network: its class. input: pixels it is made for. parts: as they ended."""
+
+    network: str
+    input: int
+    parts: tuple[Part, ...]
+
+    def to_json(self) -> str:
+        """As text."""
+        parts = [part.to_json() for part in self.parts]
+        return json.dumps({"network": self.network, "input": self.input, "parts": parts})
+
+    @classmethod
+    def from_json(cls, text: str) -> Measured:
+        """What `to_json` gave; raises ValueError for any other text."""
+        document = untrusted_json.loads_object(text)
+        try:
+            return cls(document["network"], document["input"], tuple(map(Part.from_json, document["parts"])))
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"these are not the parts of a network: {error!r}") from error
 
 
 def is_pattern(text: str) -> bool:

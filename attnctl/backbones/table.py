@@ -1,0 +1,43 @@
+"""The rows of the data files, read once and without torch: names, and where each network comes from."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from attnctl.sources import plugins
+
+FOLDER = Path(__file__).parent
+TIMM = "timm:"
+"""Before the name of a network of timm."""
+
+
+@cache
+def read(file: str) -> dict[str, Any]:
+    """The rows of a data file in this folder, by name."""
+    return tomllib.loads((FOLDER / file).read_text(encoding="utf-8"))
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """The backbones of the table, by name."""
+    return tuple(sorted(read("backbones.toml")))
+
+
+def canonical(name: str) -> str:
+    """The table's own name of a network that goes by two; the key of a user's own."""
+    if plugins.is_own(name):
+        return plugins.backbone(name).key
+    return next((row for row, values in read("backbones.toml").items() if values.get("also") == name), name)
+
+
+def origin(name: str) -> str:
+    """Where a network comes from, as a row's `build` says it."""
+    if name in names():
+        return str(read("backbones.toml")[name]["build"])
+    function = plugins.function(name)
+    if function is not None:
+        return function.key
+    return name if name.startswith(TIMM) else f"torchvision:{name}"
