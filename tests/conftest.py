@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+pytest_plugins = ["tests.fixtures.command_line"]
+
 
 @pytest.fixture
 def one_thread() -> Iterator[None]:

@@ -1,11 +1,8 @@
-"""The user's cache folder of these tests is an empty one."""
-
-from pathlib import Path
+"""Each test has a cache folder of its own."""
 
 import pytest
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is measured in a test is kept in its own folder."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+def separate_cache(own_cache: None) -> None:
+    """For every test here."""

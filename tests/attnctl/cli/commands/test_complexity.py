@@ -9,7 +9,7 @@ import pytest
 
 from attnctl.papers import audit
 from tests.attnctl.cli.cli_run import Run
-from tests.attnctl.cli.test_lazy import imported
+from tests.attnctl.cli.test_registry import imported
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ import pytest
 
 from attnctl import papers
 from tests.attnctl.cli.cli_run import Run, listing
-from tests.attnctl.cli.test_lazy import imported
+from tests.attnctl.cli.test_registry import imported
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from tests.attnctl.cli.cli_run import Run, listing
 
 TINY = ("--epochs", "1", "--input-size", "8", "--batch", "256", "--norm-batch", "256")
 OVERRIDES = {"epochs": ("1",), "input_size": ("8",), "batch": ("256",), "norm_batch": ("256",)}
-EXAMPLE = Path(__file__).parents[3] / "examples" / "attnctl-gates"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "attnctl-gates"
 
 GATE = '''
 import torch

@@ -4,7 +4,7 @@ A run's id holds a version of each part that its numbers depend on. When a part 
 not moved, old results would pass for new ones: then this fails. After raising the version (`version` in the module,
 backbones.toml, placements.toml or datasets.py, or LOOP_VERSION), write the new numbers with
 
-    ATTNCTL_GOLDEN=write python -m pytest tests/jobs/training/test_golden.py
+    ATTNCTL_GOLDEN=write python -m pytest tests/behaviour/test_golden.py
 """
 
 import json

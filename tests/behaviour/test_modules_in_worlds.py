@@ -17,7 +17,7 @@ from attnctl.jobs.training.loop import Surroundings, train
 from attnctl.networks import surgery
 from attnctl.spec import RunSpec
 from attnctl.workspace.layout import RunDir
-from tests.jobs.training.test_worlds import CLASSES, Data, make_run
+from tests.jobs.training.test_loop import CLASSES, Data, make_run
 from tests.jobs.training.training_workers import SERVER, exit_codes
 
 PENALTY = 0.125
