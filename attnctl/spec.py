@@ -235,10 +235,6 @@ class RunSpec:
             del document["versions"]["model"]
         return json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
-    def without_seed(self) -> RunSpec:
-        """The same request with seed 0: what replicates have in common."""
-        return dataclasses.replace(self, seed=0)
-
     @property
     def network(self) -> str:
         """The model and its backbone, such as `fasterrcnn resnet50`; of a classifier the backbone."""

@@ -16,7 +16,6 @@ from attnctl.reports.table import Cell
 from attnctl.values import listed
 
 Epoch = Literal["last", "best"]
-EPOCHS: tuple[Epoch, ...] = ("last", "best")
 
 NOT_RUN = "not run"
 

@@ -1,4 +1,4 @@
-"""A table for machines: CSV and JSON, with every number as it was measured; both are read back as the same table."""
+"""A table for machines: CSV and JSON, with every number as it was measured; both hold the whole table."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from attnctl.reports.table import Cell, Column, Table, all_rows
-from attnctl.values import SpecError
-from attnctl.workspace import untrusted_json
 
 MODEL = "model"
 """The last field: in the first line what is not in cells, as JSON (title, columns, notes ...); empty in the others."""
@@ -23,47 +21,22 @@ class _Part:
 
     name: str
     write: Callable[[Cell], object]
-    read: Callable[[str], dict[str, Any]]
     always: bool = False
     """It is written for every measured column; the others only where a cell has it."""
 
 
-def _text(name: str) -> Callable[[str], dict[str, Any]]:
-    return lambda text: {name: text}
-
-
-def _words(name: str) -> Callable[[str], dict[str, Any]]:
-    return lambda text: {name: tuple(text.split())}
-
-
-def _number(name: str) -> Callable[[str], dict[str, Any]]:
-    return lambda text: {name: float(text) if text else None}
-
-
-def _count(name: str) -> Callable[[str], dict[str, Any]]:
-    return lambda text: {name: int(text)}
-
-
-def _flag(name: str) -> Callable[[str], dict[str, Any]]:
-    return lambda text: {name: text == "yes"}
-
-
 PARTS = (
-    _Part("", lambda cell: cell.value, _number("value"), always=True),
-    _Part("printed", lambda cell: cell.printed, _text("printed")),
-    _Part("std", lambda cell: cell.spread, _number("spread"), always=True),
-    _Part(
-        "interval",
-        lambda cell: " ".join(map(repr, cell.interval)) if cell.interval else "",
-        lambda text: {"interval": tuple(map(float, text.split())) or None},
-    ),
-    _Part("n", lambda cell: cell.n, _count("n"), always=True),
-    _Part("of", lambda cell: cell.wanted, _count("wanted"), always=True),
-    _Part("state", lambda cell: cell.state, _text("state"), always=True),
-    _Part("runs", lambda cell: " ".join(cell.runs), _words("runs")),
-    _Part("best", lambda cell: "yes" if cell.best else "", _flag("best")),
-    _Part("second", lambda cell: "yes" if cell.second else "", _flag("second")),
-    _Part("marks", lambda cell: " ".join(cell.marks), _words("marks")),
+    _Part("", lambda cell: cell.value, always=True),
+    _Part("printed", lambda cell: cell.printed),
+    _Part("std", lambda cell: cell.spread, always=True),
+    _Part("interval", lambda cell: " ".join(map(repr, cell.interval)) if cell.interval else ""),
+    _Part("n", lambda cell: cell.n, always=True),
+    _Part("of", lambda cell: cell.wanted, always=True),
+    _Part("state", lambda cell: cell.state, always=True),
+    _Part("runs", lambda cell: " ".join(cell.runs)),
+    _Part("best", lambda cell: "yes" if cell.best else ""),
+    _Part("second", lambda cell: "yes" if cell.second else ""),
+    _Part("marks", lambda cell: " ".join(cell.marks)),
 )
 
 
@@ -86,33 +59,6 @@ def render_csv(table: Table) -> str:
     if model:  # a table without rows
         _write(stream, ["", *[""] * len(table.headers), "", *[""] * len(names), model])
     return stream.getvalue()
-
-
-def read_csv(text: str) -> Table:
-    """The table that `render_csv` gave, whole; raises SpecError for anything else."""
-    try:
-        lines = list(csv.reader(io.StringIO(text, newline="")))
-    except csv.Error as error:
-        raise SpecError(f"not a report's CSV: {error}") from error
-    if len(lines) < 2 or lines[0][-1:] != [MODEL]:
-        raise SpecError(f"not a report's CSV: its last column must be {MODEL!r}")
-    try:
-        model = untrusted_json.loads_object(lines[1][-1])
-    except ValueError as error:
-        raise SpecError(f"not a report's CSV: its column {MODEL!r} does not hold the table: {error}") from error
-    parts = {part.name: part for part in PARTS}
-    own = [[parts[name] for name in names] for names in model.pop("parts")]
-    rows = iter(lines[1:])
-    for group in model["groups"]:
-        group["rows"] = [_row(next(rows), len(model["headers"]), own) for _ in range(group["rows"])]
-    return Table.from_json(model)
-
-
-def _row(line: Sequence[str], headers: int, parts: Sequence[Sequence[_Part]]) -> dict[str, Any]:
-    """A row's line as the JSON values of a row."""
-    fields = iter(line[headers + 2 :])
-    cells = [{name: value for part in own for name, value in part.read(next(fields)).items()} for own in parts]
-    return {"header": line[1 : headers + 1], "marks": line[headers + 1].split(), "cells": cells}
 
 
 def _model(table: Table, parts: Sequence[Sequence[_Part]]) -> dict[str, Any]:

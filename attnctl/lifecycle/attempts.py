@@ -137,11 +137,6 @@ def seconds_left(told: Sequence[Told], spec: RunSpec, checkpoint: int | None) ->
     return max(0, logs[-1].steps - (checkpoint or 0)) * spec.recipe.batch / logs[-1].images_per_s
 
 
-def steps(told: Sequence[Told]) -> int | None:
-    """The steps of the whole training, None when no attempt has told them."""
-    return next((log.steps for item in reversed(told) for log in item.logs.values() if log.steps), None)
-
-
 def memory(request: Request) -> int | None:
     """MB a node that the attempt asked for; None when it left that to the cluster."""
     try:

@@ -136,7 +136,6 @@ def judge(run: RunDir, facts: Facts, submissions: Mapping[str, Submitted]) -> Ve
             exits=sorted(exits, key=lambda record: record.rank),
             world=world(request),
             started=log.values.get("started"),
-            heartbeat=log.values.get("heartbeat"),
             cancel=next(iter(_records(Cancel, attempt.path, "cancel.", facts)), None),
         )
     )

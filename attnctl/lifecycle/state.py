@@ -1,6 +1,6 @@
 """The state of a run: one pure function from the evidence to a state with its reason.
 
-Evidence is what the scheduler said, the exit records of the ranks, the loop's heartbeat and our own cancel record. A
+Evidence is what the scheduler said, the exit records of the ranks, the loop's first event and our own cancel record. A
 query that failed is no evidence and reaches nothing here: it writes no observation, so nothing changes.
 """
 
@@ -43,21 +43,6 @@ class State(StrEnum):
     def active(self) -> bool:
         """It is on its way: submitting it again would make two of it."""
         return self in {State.SUBMITTING, State.QUEUED, State.RUNNING}
-
-    @property
-    def interrupted(self) -> bool:
-        """Nothing is wrong with the run itself: started again, it goes on from its checkpoint."""
-        return self in {
-            State.PREEMPTED,
-            State.NODE_FAILURE,
-            State.TIMEOUT,
-            State.SETUP,
-            State.HELD,
-            State.CANCELLED,
-            State.REFUSED,
-            State.DISK_FULL,
-            State.LOST,
-        }
 
     @property
     def failed(self) -> bool:
@@ -169,8 +154,6 @@ class Evidence:
     """Ranks of the attempt."""
     started: float | None = None
     """When the newest incarnation wrote its first event."""
-    heartbeat: float | None = None
-    """When its loop last wrote one."""
     cancel: Cancel | None = None
 
 

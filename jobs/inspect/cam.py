@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +26,6 @@ from attnctl.sources import blame
 from attnctl.values import SpecError
 
 Method = Literal["gradcam", "hirescam"]
-METHODS: tuple[Method, ...] = get_args(Method)
 """gradcam: Selvaraju et al., ICCV 2017. hirescam: Draelos and Carin, 2020: gradients are not averaged over the map."""
 
 Target = int | Literal["predicted", "label"]

@@ -34,18 +34,15 @@ class VocMAP(Detections):
 
     def values(self) -> dict[str, float]:
         """The values of the images that are here; none when no object has to be found on them."""
-        pooled = _pool(self.images)
+        pooled = pool(self.images)
         return {
             name: float(np.mean(list(classes.values())))
             for name, threshold in _THRESHOLDS.items()
-            if (classes := self._by_class(pooled, threshold))
+            if (classes := self.by_class(pooled, threshold))
         }
 
-    def by_class(self, threshold: float) -> dict[int, float]:
+    def by_class(self, pooled: Pooled, threshold: float) -> dict[int, float]:
         """Label -> its AP in percent, for the classes that have objects to be found. threshold: of IoU."""
-        return self._by_class(_pool(self.images), threshold)
-
-    def _by_class(self, pooled: _Pooled, threshold: float) -> dict[int, float]:
         average = {"11-point": eleven_points, "area": area_under}[self.integral]
         found = {}
         for label, wanted in zip(*np.unique(pooled.wanted, return_counts=True), strict=True):
@@ -55,7 +52,7 @@ class VocMAP(Detections):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Pooled:
+class Pooled:
     """The detections of all images, image by image. nearest: the object that each overlaps most, -1 for none."""
 
     labels: npt.NDArray[np.int64]
@@ -68,7 +65,8 @@ class _Pooled:
     """The labels of the objects that have to be found."""
 
 
-def _pool(images: Sequence[Image]) -> _Pooled:
+def pool(images: Sequence[Image]) -> Pooled:
+    """The detections of these images, each beside the object that it overlaps most."""
     overlaps, nearest, first = [np.zeros(0)], [np.zeros(0, np.int64)], 0
     for image in images:
         best, which = _nearest(image)
@@ -78,7 +76,7 @@ def _pool(images: Sequence[Image]) -> _Pooled:
     none = np.zeros(0, np.int64)
     true = np.concatenate([none, *(image.true.labels for image in images)])
     difficult = np.concatenate([none, *(image.true.difficult for image in images)]).astype(bool)
-    return _Pooled(
+    return Pooled(
         labels=np.concatenate([none, *(image.found.labels for image in images)]),
         scores=np.concatenate([np.zeros(0), *(image.found.scores for image in images)]),
         overlap=np.concatenate(overlaps),
@@ -99,7 +97,7 @@ def _nearest(image: Image) -> tuple[Floats, npt.NDArray[np.int64]]:
     return overlaps[np.arange(len(which)), which], which
 
 
-def _judged(pooled: _Pooled, mine: npt.NDArray[np.bool_], threshold: float) -> npt.NDArray[np.bool_]:
+def _judged(pooled: Pooled, mine: npt.NDArray[np.bool_], threshold: float) -> npt.NDArray[np.bool_]:
     """Whether each detection that counts is right, from the highest score down; equal scores as they came."""
     order = np.flatnonzero(mine)
     order = order[np.argsort(-pooled.scores[order], kind="stable")]

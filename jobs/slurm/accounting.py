@@ -24,11 +24,6 @@ class Usage:
     memory_asked: int | None = None
     memory_used: int | None = None
 
-    @property
-    def gpu_hours(self) -> float:
-        """GPUs times time."""
-        return self.gpus * self.seconds / 3600
-
 
 def ask(jobs: Mapping[str, str], since: float) -> dict[str, Usage]:
     """The usage of those jobs that accounting knows. jobs: job id to its tag; since: when the oldest was submitted."""

@@ -158,7 +158,19 @@ def test_the_reason_is_the_schedulers_own_words():
 
 def test_every_state_is_exactly_one_of_active_interrupted_failed_or_at_rest():
     at_rest = {State.NEW, State.COMPLETED}
-    assert all([state.active, state.interrupted, state.failed, state in at_rest].count(True) == 1 for state in State)
+    interrupted = {
+        State.PREEMPTED,
+        State.NODE_FAILURE,
+        State.TIMEOUT,
+        State.SETUP,
+        State.HELD,
+        State.CANCELLED,
+        State.REFUSED,
+        State.DISK_FULL,
+        State.LOST,
+    }
+    kinds = [[state.active, state in interrupted, state.failed, state in at_rest] for state in State]
+    assert all(kind.count(True) == 1 for kind in kinds)
 
 
 EXITS = st.lists(

@@ -24,7 +24,6 @@ from attnctl.merge import runs as merged_runs
 from attnctl.networks.complexity import kept as counts
 from attnctl.reports import lock
 from attnctl.reports.exchange import archive, run_files
-from attnctl.reports.tabular import MODEL, read_csv
 from attnctl.sources.store import MANIFEST, read_manifest
 from attnctl.workspace import untrusted_json
 from attnctl.workspace.layout import RunDir, Workspace
@@ -189,11 +188,6 @@ def _coco(folder: Path, text: str) -> object:
     return coco.index(folder, "x", None, masks=False)
 
 
-def _csv(_: Path, text: str) -> object:
-    quoted = text.replace('"', '""')
-    return read_csv(f'a,{MODEL}\n1,"{quoted}"\n')
-
-
 def _row(_: Path, text: str) -> object:
     details = Details(lambda _: {"0": text})
     row = RunRow("0", "", "", "", "", "", "", 0, "new", "", 0.0, details=details)
@@ -215,7 +209,6 @@ READERS: dict[str, Callable[[Path, str], object]] = {
     "a locked report": _file(lock.read, "report.lock"),
     "an archive": _archive,
     "annotations of COCO": _coco,
-    "a report's CSV": _csv,
     "a spec in the index": _row,
 }
 

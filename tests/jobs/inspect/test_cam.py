@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
@@ -26,7 +28,7 @@ def written_out(found, picture, path, target, method):
     return (heat / heat.max()).detach().numpy(), scores.softmax(1)[0, target].item()
 
 
-@pytest.mark.parametrize("method", cam.METHODS)
+@pytest.mark.parametrize("method", get_args(cam.Method))
 @pytest.mark.parametrize(
     ("module", "layer"), [("none", "layer2"), ("ean", "layer2"), ("ean", "layer3.2.bn2"), ("none", "layer1.1.bn1")]
 )

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from attnctl.jobs.metrics.voc import VocMAP, area_under, eleven_points
+from attnctl.jobs.metrics.voc import VocMAP, area_under, eleven_points, pool
 from tests.jobs.metrics.random_detections import CATEGORIES, batch
 
 
@@ -82,7 +82,7 @@ def test_random_detections_are_judged_as_written_out(seed, integral):
             for label in range(1, len(CATEGORIES) + 1)
             if (value := written_out(outputs, targets, label, threshold, integral)) is not None
         }
-        assert metric.by_class(threshold) == pytest.approx(expected, abs=1e-9)
+        assert metric.by_class(pool(metric.images), threshold) == pytest.approx(expected, abs=1e-9)
         assert metric.compute()[name] == pytest.approx(np.mean(list(expected.values())), abs=1e-9)
     assert metric.compute()["map50"] == metric.compute()["map"] > metric.compute()["map75"] > 1
 
@@ -128,7 +128,7 @@ def judged(detections, objects, threshold=0.5):
         "image_id": torch.tensor(1),
     }
     metric.update([output], [target])
-    return metric.by_class(threshold)
+    return metric.by_class(pool(metric.images), threshold)
 
 
 @pytest.mark.parametrize(

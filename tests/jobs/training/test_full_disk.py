@@ -118,4 +118,3 @@ def test_a_full_disk_is_a_class_of_its_own() -> None:
     last = Observed(at=1.0, job_id="1_0", word="FAILED", exit_code=f"{disk_full.EXIT_CODE}:0", source="sacct")
     verdict = decide(Evidence(created=0, submitted=True, observations=[last]))
     assert verdict.state is State.DISK_FULL
-    assert verdict.state.interrupted

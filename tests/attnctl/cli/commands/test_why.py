@@ -110,7 +110,6 @@ def test_the_accounts_of_all_starts_of_a_job_are_added_and_of_others_left() -> N
     used = found["7_0"]
     assert (used.seconds, used.gpus, used.memory_asked, used.memory_used) == (90, 4, 8000, 832)
     assert used.cpu_seconds == pytest.approx(60.5 + 86430)
-    assert used.gpu_hours == pytest.approx(0.1)
 
 
 def test_a_long_log_is_read_from_both_ends(past: Past) -> None:

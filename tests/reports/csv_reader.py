@@ -1,0 +1,41 @@
+"""Reads a report's CSV back as its table, to prove that the file holds all of it."""
+
+import csv
+import io
+import json
+
+from attnctl.reports.table import Table
+from attnctl.reports.tabular import MODEL
+
+READ = {
+    "": lambda text: {"value": float(text) if text else None},
+    "printed": lambda text: {"printed": text},
+    "std": lambda text: {"spread": float(text) if text else None},
+    "interval": lambda text: {"interval": tuple(map(float, text.split())) or None},
+    "n": lambda text: {"n": int(text)},
+    "of": lambda text: {"wanted": int(text)},
+    "state": lambda text: {"state": text},
+    "runs": lambda text: {"runs": tuple(text.split())},
+    "best": lambda text: {"best": text == "yes"},
+    "second": lambda text: {"second": text == "yes"},
+    "marks": lambda text: {"marks": tuple(text.split())},
+}
+"""The parts of a cell: the ending of a column's name -> the field of the cell that its text holds."""
+
+
+def read_csv(text):
+    """The table that `attnctl.reports.tabular.render_csv` wrote."""
+    headings, *lines = csv.reader(io.StringIO(text, newline=""))
+    assert headings[-1] == MODEL
+    model = json.loads(lines[0][-1])
+    parts = model.pop("parts")
+    rows = iter(lines)
+    for group in model["groups"]:
+        group["rows"] = [_row(next(rows), len(model["headers"]), parts) for _ in range(group["rows"])]
+    return Table.from_json(model)
+
+
+def _row(line, headers, parts):
+    fields = iter(line[headers + 2 :])
+    cells = [{name: value for part in names for name, value in READ[part](next(fields)).items()} for names in parts]
+    return {"header": line[1 : headers + 1], "marks": line[headers + 1].split(), "cells": cells}
