@@ -28,6 +28,8 @@ BENCHMARKS := startup ingestion status report training detection detection_data 
 bench: $(BIN)/.attnctl-dev ## speed, as ratios to peers and limits; to see that all of it runs: make bench QUICK=--quick
 	@if [ -f .slurm/env.sh ]; then . .slurm/env.sh; more=submission; \
 	else echo "submission: skipped, it needs the SLURM of make slurm-up"; fi; \
+	if $(BIN)/python -c "import sys, torch; sys.exit(not torch.cuda.is_available())"; then more="$$more gpu"; \
+	else echo "gpu: skipped, torch finds no GPU"; fi; \
 	for one in $(BENCHMARKS) $$more; do \
 	echo "== $$one"; $(BIN)/python benchmarks/$$one.py $(QUICK) || exit 1; done
 

@@ -2,7 +2,7 @@
 
 All networks are measured in the same rounds, one after the other, so that what slows the machine slows them all; each
 figure is the median of the rounds and its spread the half-width of the middle half. On a GPU one forward is captured
-in a CUDA graph and replayed, so that launching kernels from Python is no part of it.
+in a CUDA graph and replayed, so that launching kernels from Python is no part of it, unless that is asked for.
 
 A detector's forward ends with the boxes in the images' pixels, non-maximum suppression and all; how much of that there
 is depends on the images, so no graph holds it and it is run as it is. Untrained networks are sure of nothing: for each,
@@ -53,7 +53,11 @@ class Timing:
 
 @dataclass(frozen=True, kw_only=True)
 class Conditions:
-    """How networks are measured. shape: (channels, height, width) of an image. detects: the networks are detectors."""
+    """How networks are measured.
+
+    shape: (channels, height, width) of an image. detects: the networks are detectors. graph: on a GPU a CUDA graph is
+    replayed; else Python launches each kernel, as most published speeds were measured.
+    """
 
     shape: tuple[int, int, int]
     batch: int
@@ -62,6 +66,7 @@ class Conditions:
     compile: bool = False
     rounds: int = 7
     detects: bool = False
+    graph: bool = True
 
 
 def measure(networks: Sequence[nn.Module], conditions: Conditions) -> Iterator[list[Timing]]:
@@ -101,7 +106,7 @@ def _forward(network: nn.Module, conditions: Conditions) -> Callable[[], object]
 
     for _ in range(WARM_UP):
         forward()
-    if device.type != "cuda" or conditions.detects:
+    if device.type != "cuda" or conditions.detects or not conditions.graph:
         return forward
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):

@@ -1,0 +1,1 @@
+"""The parts of benchmarks/gpu.py. They need torch, torchvision and attnctl's own modules, nothing else."""
