@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
+    from rich.text import Text
+
+    from attnctl.cli.table_layout import Column, Part
 
 STYLES = {
     "completed": "green",
@@ -36,7 +38,12 @@ STYLES = {
     "node failure": "magenta",
     "cancelled": "dim",
 }
-"""Words that have a colour, as a cell or as its first word."""
+"""Texts of cells that have a colour."""
+
+_LEAST_TEXT = 20
+"""Cells of a wrapped text, at least, in however narrow a terminal."""
+
+_ROLES = {"heading": "bold", "note": "dim"}
 
 
 def is_terminal(stream: TextIO | None = None) -> bool:
@@ -55,6 +62,11 @@ def console() -> Console:
 def line(text: str = "") -> None:
     """Print one line on standard output."""
     sys.stdout.write(text + "\n")
+
+
+def prose(text: str) -> None:
+    """Print sentences, on a terminal wrapped between words."""
+    hanging("", text, 0)
 
 
 def note(text: str) -> None:
@@ -82,22 +94,52 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table, the headings first."""
+def table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table, the headings first: fitted to a terminal, else all of it, each row on one line."""
+    from attnctl.cli.table_layout import filled
+
+    columns, rows = filled(columns, rows)
     if is_terminal():
-        console().print(rich_table(columns, rows))
+        console().print(fitted(columns, rows, console().width))
     else:
-        line("\n".join(aligned([columns, *rows])))
+        line("\n".join(aligned([[column.name for column in columns], *rows])))
+
+
+def fitted(columns: Sequence[Column], rows: Sequence[Sequence[str]], cells: int) -> Text:
+    """The table for a terminal of that many cells, in lines that are no wider."""
+    from rich.text import Text
+
+    from attnctl.cli.table_layout import lay_out
+
+    plain = [[one_line(text) for text in row] for row in rows]
+    lines = [
+        Text.assemble(*((part.text, _style(part)) for part in parts), end="", no_wrap=True)
+        for parts in lay_out(columns, plain, cells).lines
+    ]
+    return Text("\n", end="\n", no_wrap=True, overflow="ignore").join(lines)
+
+
+def _style(part: Part) -> str:
+    return STYLES.get(part.text, "") if part.role == "cell" else _ROLES.get(part.role, "")
 
 
 def pairs(values: Mapping[str, str]) -> None:
     """Print names and values, a line each, the values aligned; further lines of a value are indented alike."""
-    width = max(map(len, values), default=0) + 2
+    indent = max(map(len, values), default=0) + 2
     for name, value in values.items():
-        first, *more = value.splitlines() or [""]
-        line(f"{name:<{width}}{one_line(first)}".rstrip())
-        for rest in more:
-            line(" " * width + one_line(rest))
+        for number, part in enumerate(value.splitlines() or [""]):
+            hanging("" if number else name, part, indent)
+
+
+def hanging(start: str, text: str, indent: int) -> None:
+    """Print a text behind its start; on a terminal it is wrapped between words, and what follows is indented."""
+    lines = [one_line(text)]
+    if is_terminal():
+        from attnctl.cli.text_width import wrapped
+
+        lines = wrapped(lines[0], max(_LEAST_TEXT, console().width - indent))
+    for number, part in enumerate(lines):
+        line(f"{'' if number else start:<{indent}}{part}".rstrip())
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -109,23 +151,11 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
             wide = max(map(len, cells))
             padded.append([cell.ljust(wide) for cell in cells])
         else:
-            wide = max(map(_width, cells))
-            padded.append([cell + " " * (wide - _width(cell)) for cell in cells])
+            from attnctl.cli.text_width import width
+
+            wide = max(map(width, cells))
+            padded.append([cell + " " * (wide - width(cell)) for cell in cells])
     return ["  ".join(row).rstrip() for row in zip(*padded, strict=True)]
-
-
-def rich_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """The table for a terminal."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
-    made = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for name in columns:
-        made.add_column(name, overflow="fold")
-    for row in rows:
-        made.add_row(*(Text(one_line(cell), style=STYLES.get(cell, "")) for cell in row))
-    return made
 
 
 def one_line(text: str) -> str:
@@ -133,12 +163,3 @@ def one_line(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
-
-
-def _width(text: str) -> int:
-    """Columns of a terminal that a text takes."""
-    import unicodedata
-
-    return sum(
-        2 if unicodedata.east_asian_width(char) in "WF" else 0 if unicodedata.combining(char) else 1 for char in text
-    )

@@ -11,11 +11,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attnctl.cli import completion, output
+from attnctl.cli.table_layout import Column
 
 if TYPE_CHECKING:
     from attnctl.papers.audit import Figure
 
-_COLUMNS = ("paper", "table", "row", "column", "published", "ours", "counted as", "", "note")
+_COLUMNS = (
+    Column("paper", once=True),
+    Column("table", once=True),
+    Column("row"),
+    Column("column"),
+    Column("published"),
+    Column("ours"),
+    Column("counted as", once=True, drop=1),
+    Column(""),
+    Column("note", free=True),
+)
 
 
 def audit(
@@ -43,7 +54,7 @@ def audit(
     output.table(_COLUMNS, [_cells(figure) for figure in figures])
     output.line()
     for name, counted in _summary(figures).items():
-        output.line(f"{name}: {_words(counted)}")
+        output.prose(f"{name}: {_words(counted)}")
     return 0
 
 

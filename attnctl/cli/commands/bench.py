@@ -14,6 +14,7 @@ from attnctl.cli import completion, context, output
 from attnctl.cli.sweeping import dynamic_options
 from attnctl.cli.sweeping.axis_options import Backbone, Parameters, Placement
 from attnctl.cli.sweeping.synthesis import synthesize
+from attnctl.cli.table_layout import Column
 from attnctl.files import write_atomic
 from attnctl.papers.speeds import published
 from attnctl.spec import NO_MODULE, RunSpec
@@ -23,7 +24,16 @@ from attnctl.workspace.records import Speed
 if TYPE_CHECKING:
     from attnctl.jobs.bench import Conditions
 
-COLUMNS = ("module", "network", "placement", "batch", "images/s", "latency (ms)", "of plain", "of plain, published")
+COLUMNS = (
+    Column("module", settings=True),
+    Column("network", once=True, drop=2),
+    Column("placement", once=True, drop=3),
+    Column("batch", once=True),
+    Column("images/s"),
+    Column("latency (ms)"),
+    Column("of plain"),
+    Column("of plain, published", drop=1, wrap=10),
+)
 
 Precision = Literal["fp32", "bf16", "fp16"]
 Device = Literal["auto", "cpu", "cuda"]
@@ -107,7 +117,7 @@ def bench(
         output.document({"speeds": [{**vars(speed), "images_per_s": speed.batch / speed.seconds} for speed in found]})
     else:
         output.table(COLUMNS, [_cells(speed) for speed in found])
-        output.line(f"{found[0].device}, {precision}{', compiled' if compiled else ''}; medians of {rounds} rounds")
+        output.prose(f"{found[0].device}, {precision}{', compiled' if compiled else ''}; medians of {rounds} rounds")
     return 0
 
 

@@ -14,11 +14,22 @@ from attnctl.cli import completion, output
 from attnctl.cli.sweeping import dynamic_options
 from attnctl.cli.sweeping.axis_options import Backbone, Dataset, Model, Parameters, Placement
 from attnctl.cli.sweeping.synthesis import synthesize
+from attnctl.cli.table_layout import Column
 from attnctl.networks.complexity import CONVENTIONS, Cell, Counts, Written, cell, counts
 from attnctl.spec import NO_MODULE, RunSpec
 from attnctl.values import SpecError, split_list, text
 
-_EXACT = ("module", "backbone", "placement", "parameters", "", "MACs", "", "activations", "")
+_EXACT = (
+    Column("module", settings=True),
+    Column("backbone", once=True, drop=2),
+    Column("placement", once=True, drop=1),
+    *(Column(name) for name in ("parameters", "", "MACs", "", "activations", "")),
+)
+_AS_TOOLS = (
+    Column("as papers count", settings=True),
+    Column("backbone", once=True, drop=1),
+    *(Column(name) for name in CONVENTIONS),
+)
 
 
 @dataclass(frozen=True)
@@ -65,7 +76,7 @@ def complexity(
         return 0
     output.table(_EXACT, [_exact(item) for item in found])
     output.line()
-    output.table(("as papers count", "backbone", *CONVENTIONS), [_as_tools(item) for item in found])
+    output.table(_AS_TOOLS, [_as_tools(item) for item in found])
     return 0
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from attnctl.cli import completion, context, output
+from attnctl.cli.table_layout import Column
 from attnctl.spec import RunSpec
 from attnctl.values import text
 
@@ -31,7 +32,7 @@ def diff(
         output.document({"runs": ids, "fields": differing})
     elif names:
         rows = [[name, *(text(side[name]) if name in side else "-" for side in (first, second))] for name in names]
-        output.table(("field", *ids), rows)
+        output.table((Column("field"), *(Column(name, wrap=16) for name in ids)), rows)
     else:
         output.line(f"{ids[0]} and {ids[1]} are the same run")
 

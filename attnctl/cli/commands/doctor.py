@@ -9,6 +9,7 @@ import typer
 
 from attnctl.cli import completion, context, output
 from attnctl.cli.sweeping.destination import Asked, destination
+from attnctl.cli.table_layout import Column
 
 if TYPE_CHECKING:
     from attnctl.jobs.doctor.compute_node import Check
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 600.0
 """Seconds that the job may take, most of them in the queue."""
+
+_COLUMNS = (Column(""), Column("what"), Column("how it is", wrap=30))
 
 MARKS = {True: "ok", False: "FAILS", None: "-"}
 
@@ -48,7 +51,7 @@ def doctor(
         output.document({"checks": [vars(check) for check in found]})
     else:
         rows = [[MARKS[check.ok], check.name, _words(check)] for check in found]
-        output.table(("", "what", "how it is"), rows)
+        output.table(_COLUMNS, rows)
     return int(any(check.ok is False for check in found))
 
 

@@ -10,6 +10,7 @@ import typer
 
 from attnctl.cli import context, output
 from attnctl.cli.drawing import options, response_histograms, trained_networks
+from attnctl.cli.table_layout import Column
 from attnctl.values import SpecError, convert, split_list
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def tell(made: Histograms) -> None:
         for panel in made.panels
         for one in panel.distributions
     ]
-    output.table(("layer", "run", "class", "distance of its images"), rows)
+    output.table([Column(name) for name in ("layer", "run", "class", "distance of its images")], rows)
 
 
 def _classes(text: str) -> list[int]:

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from attnctl.cli import context, output
+from attnctl.cli.table_layout import Column
 from attnctl.files import create_exclusive
 from attnctl.units import clock, quantity
 from attnctl.values import SpecError, did_you_mean
@@ -20,6 +21,23 @@ from attnctl.workspace.records import Imported, ImportedFile
 
 _LARGEST = 64 << 20
 """Bytes of a file that is taken for a table of results."""
+
+_NUMBERS = (
+    Column("table or backbone"),
+    Column("row"),
+    Column("dataset", once=True, drop=1),
+    Column("seed", once=True),
+    Column("values", wrap=14),
+    Column("source", once=True, wrap=14, drop=2),
+)
+_FILES = (
+    Column("id"),
+    Column("when"),
+    Column("by", once=True, drop=1),
+    Column("file", shrink=16),
+    Column("numbers"),
+    Column("source", wrap=14, drop=2),
+)
 
 
 def import_(
@@ -112,7 +130,7 @@ def _show(records: Sequence[Imported]) -> None:
         ]
         for item in records
     ]
-    output.table(("table or backbone", "row", "dataset", "seed", "values", "source"), rows)
+    output.table(_NUMBERS, rows)
 
 
 def _list(workspace: Workspace, *, as_json: bool) -> None:
@@ -134,7 +152,7 @@ def _list(workspace: Workspace, *, as_json: bool) -> None:
         ]
         for item in files
     ]
-    output.table(("id", "when", "by", "file", "numbers", "source"), rows)
+    output.table(_FILES, rows)
 
 
 def _remove(workspace: Workspace, text: str, *, dry_run: bool, as_json: bool) -> None:

@@ -13,7 +13,35 @@ from attnctl import datasets as known_datasets
 from attnctl import models as known_models
 from attnctl import recipes as known_recipes
 from attnctl.cli import completion, context, output
+from attnctl.cli.table_layout import Column
 from attnctl.values import text
+
+_BACKBONES = (Column("backbone"), Column("placements", wrap=20), Column("input"), Column("what it is", wrap=24))
+_PLACEMENTS = (
+    Column("backbone"),
+    Column("placement"),
+    Column("places"),
+    Column("where", wrap=20),
+    Column("channels", wrap=14),
+)
+_MODELS = (
+    Column("model"),
+    Column("task"),
+    Column("backbones", wrap=18),
+    Column("input"),
+    Column("what it is", wrap=22),
+)
+_PARTS = (Column("model"), Column("takes"), Column("name"), Column("which is", wrap=20))
+_DATASETS = (
+    Column("dataset"),
+    Column("task", wrap=9),
+    Column("classes"),
+    Column("train"),
+    Column("test"),
+    Column("default backbone", drop=1),
+    Column("where", short=lambda text: text.partition(" in ")[0], shrink=20),
+)
+_RECIPES = (Column("recipe"), Column("values", wrap=30))
 
 
 def backbones(
@@ -44,10 +72,10 @@ def backbones(
             for row in _placements(item.key or item.name).values()
             if (distinct := dict.fromkeys(row["channels"]))
         ]
-        output.table(("backbone", "placement", "places", "where", "channels"), rows)
+        output.table(_PLACEMENTS, rows)
     else:
         rows = [[item.name, ", ".join(item.placements), f"{item.input}x{item.input}", item.source] for item in chosen]
-        output.table(("backbone", "placements", "input", "what it is"), rows)
+        output.table(_BACKBONES, rows)
         output.note("attnctl backbones NAME tells where its placements are; torchvision's others and timm:NAME go too")
 
 
@@ -84,10 +112,10 @@ def models(
         output.document({"models": [_model(item) for item in chosen]})
     elif names:
         rows = [[item.name, *row] for item in chosen for row in _parts(item)]
-        output.table(("model", "takes", "name", "which is"), rows)
+        output.table(_PARTS, rows)
     else:
         rows = [[item.name, item.task, ", ".join(item.backbones), str(item.input), item.source] for item in chosen]
-        output.table(("model", "task", "backbones", "input", "what it is"), rows)
+        output.table(_MODELS, rows)
         output.note("attnctl models NAME tells what goes with it")
 
 
@@ -127,7 +155,7 @@ def datasets(
     if as_json:
         output.document({"datasets": found})
     else:
-        output.table(("dataset", "task", "classes", "train", "test", "default backbone", "where"), rows)
+        output.table(_DATASETS, rows)
 
 
 def recipes(
@@ -141,4 +169,4 @@ def recipes(
         [name, " ".join(f"{field}={text(value)}" for field, value in known_recipes.load(name).items())]
         for name in known_recipes.names()
     ]
-    output.table(("recipe", "values"), rows)
+    output.table(_RECIPES, rows)

@@ -8,8 +8,11 @@ import typer
 
 from attnctl import attention
 from attnctl.cli import output
+from attnctl.cli.table_layout import Column
 from attnctl.spec import NO_MODULE
 from attnctl.values import describe, text
+
+_COLUMNS = (Column("module"), Column("hyperparameters", wrap=24), Column("what it is", wrap=30))
 
 
 def modules(as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False) -> None:
@@ -42,4 +45,4 @@ def modules(as_json: Annotated[bool, typer.Option("--json", help="As one JSON ob
     for source in sources:
         defaults = " ".join(f"{item.name}={text(item.default)}" for item in source.hyperparameters)
         rows.append([source.name, defaults, source.summary])
-    output.table(("module", "hyperparameters", "what it is"), rows)
+    output.table(_COLUMNS, rows)

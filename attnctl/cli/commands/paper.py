@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attnctl.cli import output
+from attnctl.cli.table_layout import Column
 from attnctl.values import SpecError
 
 if TYPE_CHECKING:
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r'^name = "mine" +(?=#)', re.MULTILINE)
 """The line of the skeleton that is each paper's own."""
+
+_COLUMNS = (
+    Column(""),
+    Column("rows"),
+    Column("runs a seed"),
+    Column("waiting", wrap=16),
+    Column("caption", wrap=24, drop=1),
+)
 
 
 def new(file: Annotated[str, typer.Argument(help="The file to write, such as my.toml.", show_default=False)]) -> int:
@@ -65,7 +74,7 @@ def check(
         return 0
     output.line(f"{paper.name}: {paper.title}")
     output.line()
-    output.table(("", "rows", "runs a seed", "waiting", "caption"), [_cells(part) for part in parts])
+    output.table(_COLUMNS, [_cells(part) for part in parts])
     return 0
 
 

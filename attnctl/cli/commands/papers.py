@@ -10,6 +10,7 @@ import typer
 
 from attnctl import papers as known
 from attnctl.cli import completion, context, output
+from attnctl.cli.table_layout import Column
 from attnctl.units import quantity
 from attnctl.values import listed
 
@@ -18,7 +19,15 @@ if TYPE_CHECKING:
     from attnctl.papers import Figure, Paper, Table
     from attnctl.papers.runs import Cells, Overrides
 
-COLUMNS = ("table or figure", "rows", "done", "cannot be trained yet", "trained with", "caption")
+COLUMNS = (
+    Column("table or figure", optional=True),
+    Column("rows", optional=True),
+    Column("done", optional=True),
+    Column("cannot be trained yet", wrap=18, drop=1, optional=True),
+    Column("trained with", wrap=16, drop=2, optional=True),
+    Column("caption", wrap=24, drop=3, optional=True),
+)
+_STATES = (Column("row"), Column("columns", wrap=10), Column("state", wrap=24))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,8 +103,7 @@ def papers(
             _show(item, parts)
     else:
         lines = [_line(part) for _, parts in found for part in parts]
-        filled = [position for position in range(len(COLUMNS)) if any(line[position] for line in lines)]
-        output.table([COLUMNS[k] for k in filled], [[line[k] for k in filled] for line in lines])
+        output.table(COLUMNS, lines)
         output.note("attnctl papers ela shows the rows; attnctl sweep --table ela:5 trains what is missing")
 
 
@@ -183,17 +191,17 @@ def _line(part: Part) -> list[str]:
 
 def _show(paper: Paper, parts: Sequence[Part]) -> None:
     """Each table with its rows, and the state of every training of a row."""
-    output.line(f"{paper.name}: {paper.title}" + (f" ({paper.address})" if paper.address else ""))
+    output.prose(f"{paper.name}: {paper.title}" + (f" ({paper.address})" if paper.address else ""))
     for part in parts:
         output.line()
-        output.line(f"{part.kind} {part.number}: {part.caption}")
+        output.prose(f"{part.kind} {part.number}: {part.caption}")
         if part.changed:
-            output.line(f"trained here with {part.changed}")
+            output.prose(f"trained here with {part.changed}")
         if not part.cells:
-            output.line(f"{quantity(part.rows, 'row')}, nothing of which is trained")
+            output.prose(f"{quantity(part.rows, 'row')}, nothing of which is trained")
             continue
-        output.line(f"done: {part.done} of {quantity(part.trainable, 'training')}")
-        output.table(("row", "columns", "state"), [[cell.row, listed(cell.columns), cell.state] for cell in part.cells])
+        output.prose(f"done: {part.done} of {quantity(part.trainable, 'training')}")
+        output.table(_STATES, [[cell.row, listed(cell.columns), cell.state] for cell in part.cells])
 
 
 def _as_json(paper: Paper, parts: Sequence[Part]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import typer
 
 from attnctl.cli import completion, context, output
 from attnctl.cli.drawing import options
+from attnctl.cli.table_layout import Column
 from attnctl.papers.model import MEASURED
 from attnctl.values import SpecError, convert, did_you_mean, split_list
 
@@ -89,7 +90,8 @@ def tell_reached(chart: Chart) -> None:
         ]
         for series in chart.series
     ]
-    output.table(("", *(f"epochs to {chart.y.name} {target:g}" for target in chart.targets)), rows)
+    names = ("", *(f"epochs to {chart.y.name} {target:g}" for target in chart.targets))
+    output.table([Column(name) for name in names], rows)
 
 
 def _charts(index: Index, rows: Sequence[RunRow], x: str, y: str, targets: Sequence[float], title: str) -> Charts:

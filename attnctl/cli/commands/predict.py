@@ -13,6 +13,7 @@ from attnctl.cli import completion, context, output
 from attnctl.cli.drawing import trained_networks
 from attnctl.cli.output_files import check_place, tracked
 from attnctl.cli.run_selection import chosen
+from attnctl.cli.table_layout import Column
 from attnctl.files import write_atomic
 from attnctl.values import SpecError
 
@@ -91,7 +92,7 @@ def predict(
         output.document(_document(name, names, pictures, found, places, threshold))
     else:
         rows = [(picture.name, one.words(names)) for picture, one in zip(pictures, found, strict=True)]
-        output.table(("image", "found"), rows)
+        output.table((Column("image"), Column("found", wrap=30)), rows)
     if target is not None:
         output.note(f"written: {target}")
 

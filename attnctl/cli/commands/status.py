@@ -9,16 +9,31 @@ import typer
 
 from attnctl.cli import completion, context, output, sweep_records
 from attnctl.cli.refresh import Snapshot, row_json, seconds_left, take, until_all_end
+from attnctl.cli.table_layout import Column, filled
+from attnctl.cli.text_width import wrapped
+from attnctl.lifecycle.state import State
 from attnctl.models import WORDS
 from attnctl.settings.config import Config
 from attnctl.units import duration, quantity
 
 if TYPE_CHECKING:
-    from rich.console import Group
+    from rich.text import Text
 
     from attnctl.db import RunRow
 
-COLUMNS = ("run", "module", "backbone", "dataset", "seed", "state", "since", "progress", "left", "last metrics", "why")
+COLUMNS = (
+    Column("run", optional=True),
+    Column("module", settings=True, shrink=16, optional=True),
+    Column("backbone", once=True, shrink=12, drop=4, optional=True),
+    Column("dataset", once=True, drop=5, optional=True),
+    Column("seed", once=True, drop=2, optional=True),
+    Column("state", optional=True),
+    Column("since", drop=6, optional=True),
+    Column("progress", optional=True),
+    Column("left", drop=3, optional=True),
+    Column("last metrics", short=lambda text: text.partition(",")[0], drop=1, optional=True),
+    Column("why", free=True, optional=True),
+)
 
 
 def status(
@@ -93,15 +108,8 @@ def _print(now: Snapshot) -> None:
     if now.words:
         output.note(now.words)
     if now.rows:
-        output.table(*_shown(now, now.rows))
-    output.line(totals(now.rows))
-
-
-def _shown(now: Snapshot, rows: Sequence[RunRow]) -> tuple[list[str], list[list[str]]]:
-    """The columns of which at least one row has something, and their cells."""
-    filled = [cells(row, now.at) for row in rows]
-    kept = [k for k, _ in enumerate(COLUMNS) if any(row[k] for row in filled)]
-    return [COLUMNS[k] for k in kept], [[row[k] for k in kept] for row in filled]
+        output.table(COLUMNS, [cells(row, now.at) for row in now.rows])
+    output.prose(totals(now.rows))
 
 
 def _changes(snapshots: Iterator[Snapshot]) -> Snapshot:
@@ -122,26 +130,64 @@ def _changes(snapshots: Iterator[Snapshot]) -> Snapshot:
 def _redraw(snapshots: Iterator[Snapshot]) -> Snapshot:
     from rich.live import Live
 
-    with Live(console=output.console(), auto_refresh=False, vertical_overflow="crop") as live:
+    console = output.console()
+    with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
         for now in snapshots:
-            live.update(_screen(now, output.console().height), refresh=True)
-        live.update(_screen(now, None), refresh=True)
+            live.update(screen(now, console.width, console.height), refresh=True)
+        live.update(screen(now, console.width, None), refresh=True)
     return now
 
 
-def _screen(now: Snapshot, height: int | None) -> Group:
-    """The display: what is under way first when not all fits. height: lines of the terminal, None for all rows."""
-    from rich.console import Group
+def screen(now: Snapshot, width: int, height: int | None) -> Text:
+    """The display. width, height: of the terminal in cells and lines; height None: however many lines it takes.
+
+    When not all fits, what runs comes first, and free text under the rows gives way to rows that are under way.
+    """
+    whole = _drawn(now, now.rows, COLUMNS, width)
+    if height is None or _lines(whole) <= height:
+        return whole
+    rows = sorted(now.rows, key=_urgency)
+    drawn, shown = _most(now, rows, COLUMNS, width, height)
+    if shown < now.active:
+        bare = [column for column in COLUMNS if not column.free]
+        drawn, _ = _most(now, rows, bare, width, height)
+    return drawn
+
+
+def _most(
+    now: Snapshot, rows: Sequence[RunRow], columns: Sequence[Column], width: int, height: int
+) -> tuple[Text, int]:
+    """As many of the first rows as that many lines hold, one at least; and their number."""
+    for shown in range(min(len(rows), height), 1, -1):
+        drawn = _drawn(now, rows[:shown], columns, width)
+        if _lines(drawn) <= height:
+            return drawn, shown
+    return _drawn(now, rows[:1], columns, width), 1
+
+
+def _drawn(now: Snapshot, rows: Sequence[RunRow], columns: Sequence[Column], width: int) -> Text:
+    """What was unavailable, these rows, and the totals of all."""
     from rich.text import Text
 
-    rows = list(now.rows)
-    room = len(rows) if height is None else max(1, height - 5)
-    if len(rows) > room:
-        rows.sort(key=lambda row: not row.verdict.state.active)
-    hidden = len(rows) - len(rows[:room])
-    parts = [Text(now.words, style="yellow")] if now.words else []
-    return Group(
-        *parts,
-        output.rich_table(*_shown(now, rows[:room])),
-        Text(totals(now.rows) + (f" ({hidden} not shown)" if hidden else "")),
+    names = [column.name for column in COLUMNS]
+    chosen = [names.index(column.name) for column in columns]
+    table = [[row_cells[k] for k in chosen] for row_cells in (cells(row, now.at) for row in rows)]
+    left_out = len(now.rows) - len(rows)
+    total = totals(now.rows) + (f" ({left_out} not shown)" if left_out else "")
+    return Text("\n").join(
+        [
+            *([Text("\n".join(wrapped(output.one_line(now.words), width)), "yellow")] if now.words else []),
+            *([output.fitted(*filled(columns, table), width)] if rows else []),
+            Text("\n".join(wrapped(total, width))),
+        ]
     )
+
+
+def _lines(drawn: Text) -> int:
+    return drawn.plain.count("\n") + 1
+
+
+def _urgency(row: RunRow) -> int:
+    """What runs comes first, then what waits."""
+    state = row.verdict.state
+    return 0 if state is State.RUNNING else 1 if state.active else 2

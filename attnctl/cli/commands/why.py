@@ -12,10 +12,12 @@ import typer
 from attnctl.cli import completion, context, output
 from attnctl.cli.commands.logs import newest_log
 from attnctl.cli.refresh import take
+from attnctl.cli.table_layout import Column
 from attnctl.lifecycle.advice import Known, advise
 from attnctl.lifecycle.resume_policy import Asked, decide
 from attnctl.lifecycle.state import State, asked, blamed
 from attnctl.settings.config import Config
+from attnctl.state import State, asked, blamed
 from attnctl.units import clock, duration, memory, quantity
 from attnctl.workspace.layout import RunDir, Workspace
 from attnctl.workspace.records import Cancel, RecordError
@@ -28,6 +30,14 @@ if TYPE_CHECKING:
 _LINES = 12
 """Of a log or a traceback that are shown."""
 _TAIL = 1 << 14
+_RESOURCES = (
+    Column("attempt"),
+    Column("asked", wrap=16),
+    Column("time"),
+    Column("memory"),
+    Column("GPU memory", optional=True),
+    Column("GPU time", optional=True),
+)
 
 
 def why(
@@ -95,7 +105,8 @@ def why(
         facts["resume"] = ": ".join(filter(None, (str(planned.action), planned.words)))
     output.pairs(facts)
     _print(timeline, lines, resources)
-    output.line(f"\n{advice}")
+    output.line()
+    output.prose(advice)
 
 
 def _told(folder: RunDir, head_of: HeadOf) -> Sequence[Told]:
@@ -115,15 +126,15 @@ def _print(
         output.line(f"\nattempt {number}")
         for moment, attempt, words in timeline:
             if attempt == number:
-                output.line(f"  {clock(moment)}  {output.one_line(words)}")
+                moment_words = f"  {clock(moment)}  "
+                output.hanging(moment_words, words, len(moment_words))
     if lines:
         output.line("\nits last lines")
         for line in lines:
-            output.line(f"  {output.one_line(line)}")
+            output.hanging("", line, 2)
     if resources:
         output.line()
-        columns = ("attempt", "asked", "time", "memory", "GPU memory", "GPU time")
-        output.table(columns, [_row(item) for item in resources])
+        output.table(_RESOURCES, [_row(item) for item in resources])
 
 
 # ----------------------------------------------------------------------------------------------------------- history

@@ -8,11 +8,22 @@ from typing import Any
 from attnctl.cli import output
 from attnctl.cli.resuming.candidates import Case, Found
 from attnctl.cli.sweeping.launch import Job
+from attnctl.cli.table_layout import Column
 from attnctl.lifecycle.resume_batch import errors
 from attnctl.units import duration, plural, quantity
 
-COLUMNS = ("run", "module", "backbone", "seed", "ended", "evidence", "checkpoint", "lost", "left", "action")
-_LONGEST = 70
+COLUMNS = (
+    Column("run", optional=True),
+    Column("module", settings=True, shrink=16, optional=True),
+    Column("backbone", once=True, shrink=12, drop=3, optional=True),
+    Column("seed", once=True, drop=2, optional=True),
+    Column("ended", optional=True),
+    Column("evidence", free=True, optional=True),
+    Column("checkpoint", optional=True),
+    Column("lost", drop=5, optional=True),
+    Column("left", drop=4, optional=True),
+    Column("action", free=True),
+)
 
 
 def show(found: Found) -> None:
@@ -22,19 +33,18 @@ def show(found: Found) -> None:
     for words in (*found.missing, *found.broken):
         output.note(words)
     rows = [_cells(case) for case in found.cases]
-    kept = [k for k, name in enumerate(COLUMNS) if name == "action" or any(row[k] for row in rows)]
     if rows:
-        output.table([COLUMNS[k] for k in kept], [[row[k] for k in kept] for row in rows])
+        output.table(COLUMNS, rows)
     for error, runs in errors([case.history for case in found.cases]).items():
-        output.line(
+        output.prose(
             f"the same in {len(runs)} runs ({', '.join(run[:8] for run in runs[:4])}"
             f"{' ...' if len(runs) > 4 else ''}): {error}"
         )
     for run, words in found.stuck.items():
-        output.line(f"{run[:8]} waits in vain: {words}")
+        output.prose(f"{run[:8]} waits in vain: {words}")
     for item in found.held:
-        output.line(f"{item.run[:8]} release: SLURM could not start it, and holds it")
-    output.line(totals(found))
+        output.prose(f"{item.run[:8]} release: SLURM could not start it, and holds it")
+    output.prose(totals(found))
 
 
 def totals(found: Found) -> str:
@@ -63,8 +73,8 @@ def _cells(case: Case) -> list[str]:
         case.row.network,
         str(case.row.seed),
         f"{newest.state}{attempts}",
-        reason if len(reason) <= _LONGEST else reason[: _LONGEST - 4] + " ...",
-        ("none" if there is None else f"step {there}") + (f" of {steps}" if steps else ""),
+        reason,
+        "none" if there is None else f"step {there} of {steps}" if steps else f"step {there}",
         duration(lost) if lost is not None else "",
         duration(left) if left is not None else "",
         f"{verb}: {decision.words}" if decision.words else verb,

@@ -10,9 +10,21 @@ from attnctl.cli.sweeping.cost import Estimate, estimate
 from attnctl.cli.sweeping.destination import Destination, class_mismatches, missing_data
 from attnctl.cli.sweeping.plan import Planned, in_json, summary
 from attnctl.cli.sweeping.selection import Wanted
+from attnctl.cli.table_layout import Column
 from attnctl.grid import acting, unlearnt
 from attnctl.settings.config import Config
 from attnctl.units import quantity
+
+_COLUMNS = (
+    Column("run", optional=True),
+    Column("row", wrap=16, drop=1, optional=True),
+    Column("module", settings=True, shrink=16, optional=True),
+    Column("backbone", once=True, shrink=12, drop=3, optional=True),
+    Column("dataset", once=True, drop=4, optional=True),
+    Column("seed", once=True, drop=2, optional=True),
+    Column("plan", optional=True),
+    Column("last seen", free=True, optional=True),
+)
 
 
 def show(
@@ -36,11 +48,11 @@ def show(
         return
     _table(planned, wanted)
     for words in dict.fromkeys(words for item in planned for words in acting(item.spec)):
-        output.line(words)
+        output.prose(words)
     for words in filter(None, dict.fromkeys(unlearnt(item.spec) for item in planned)):
-        output.line(words)
+        output.prose(words)
     for cell in wanted.invalid:
-        output.line(f"left out: {cell.label}: {cell.reason}")
+        output.prose(f"left out: {cell.label}: {cell.reason}")
     for script in scripts:
         output.line()
         output.line(script.rstrip())
@@ -49,31 +61,33 @@ def show(
     each, gpus = quantity(resources.world, "process"), resources.nodes * resources.gpus_per_node
     device = f", {quantity(gpus, 'GPU')}" if gpus else " on the CPU"
     if wanted.words:
-        output.line(wanted.words)
-    output.line(f"{summary(planned)}; each {each}{device}, on {'SLURM' if place.where == 'slurm' else 'this machine'}")
+        output.prose(wanted.words)
+    output.prose(f"{summary(planned)}; each {each}{device}, on {'SLURM' if place.where == 'slurm' else 'this machine'}")
     if start:
-        output.line(cost.words())
+        output.prose(cost.words())
     for words in missing:
-        output.line(f"missing: {words}")
+        output.prose(f"missing: {words}")
     for words in differing:
-        output.line(words)
+        output.prose(words)
     output.line("dry run: nothing was written")
 
 
 def _table(planned: Sequence[Planned], wanted: Wanted) -> None:
     """A line for each run; of a paper's table, with its row there."""
-    columns = {
-        "run": [item.spec.id[:8] for item in planned],
-        "row": [wanted.rows.get(item.spec.id, "") for item in planned],
-        "module": [item.spec.label() for item in planned],
-        "backbone": [item.spec.network for item in planned],
-        "dataset": [item.spec.dataset for item in planned],
-        "seed": [str(item.spec.seed) for item in planned],
-        "plan": [str(item.action) for item in planned],
-        "last seen": [item.reason for item in planned],
-    }
-    shown = {name: cells for name, cells in columns.items() if any(cells)}
-    output.table(list(shown), list(zip(*shown.values(), strict=True)))
+    rows = [
+        [
+            item.spec.id[:8],
+            wanted.rows.get(item.spec.id, ""),
+            item.spec.label(),
+            item.spec.network,
+            item.spec.dataset,
+            str(item.spec.seed),
+            str(item.action),
+            item.reason,
+        ]
+        for item in planned
+    ]
+    output.table(_COLUMNS, rows)
 
 
 def _scripts(config: Config, place: Destination, count: int) -> list[str]:

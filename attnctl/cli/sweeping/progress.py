@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from attnctl.cli import output
 from attnctl.cli.sweeping.run_names import short_names
+from attnctl.cli.text_width import shortened
 from attnctl.models import WORDS
 from attnctl.spec import RunSpec
 
@@ -21,6 +22,13 @@ if TYPE_CHECKING:
 
 LINE_EVERY = 5.0
 """Seconds between the lines of a run that are written to a pipe."""
+
+_BAR, _NARROW_BAR, _WIDE = 24, 8, 110
+"""Cells of a bar, on a terminal that is wide and on one that is not."""
+
+_LEAST_NAME = 12
+_FIGURES = 58
+"""Cells beside a run's name: its bar, steps, time, and last figures. Names are shortened before these."""
 
 _WAITING = {"queued", "starting", "running"}
 
@@ -47,13 +55,14 @@ def _bars() -> Bars:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    console = Console(stderr=True, highlight=False)
     return Progress(
         TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
+        BarColumn(bar_width=_BAR if console.width >= _WIDE else _NARROW_BAR),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[news]}", markup=False),
-        console=Console(stderr=True, highlight=False),
+        console=console,
         refresh_per_second=4,
     )
 
@@ -73,9 +82,11 @@ class _Bars:
             self._end(progress)
         elif progress.state != "queued":
             if run not in self._tasks:
-                self._tasks[run] = self._bars.add_task(self._names[run], total=None, news="")
+                name = shortened(self._names[run], max(_LEAST_NAME, self._bars.console.width - _FIGURES))
+                self._tasks[run] = self._bars.add_task(name, total=None, news="")
             total = progress.steps or None
-            self._bars.update(self._tasks[run], completed=progress.step, total=total, news=news(progress))
+            figures = news(progress, steps=False)
+            self._bars.update(self._tasks[run], completed=progress.step, total=total, news=figures)
 
     def _end(self, progress: Progress) -> None:
         run = progress.run
@@ -107,11 +118,11 @@ class _Lines:
         output.note(f"[{ended}/{len(self._names)}] {self._names[run]}: {what}")
 
 
-def news(progress: Progress) -> str:
-    """What a run under way is doing: `step 40/220, top-1 91.2 %, 800 images/s`."""
+def news(progress: Progress, *, steps: bool = True) -> str:
+    """What a run under way is doing: `step 40/220, top-1 91.2 %, 800 images/s`. steps: whether the step is said."""
     if progress.state != "running":
         return progress.state
-    parts = [f"step {progress.step}/{progress.steps}"] if progress.steps else []
+    parts = [f"step {progress.step}/{progress.steps}"] if steps and progress.steps else []
     parts += filter(None, [standing(progress.metrics)])
     parts += [f"{progress.images_per_s:.0f} images/s"] if progress.images_per_s else []
     return ", ".join(parts) or "running"

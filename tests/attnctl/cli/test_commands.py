@@ -13,6 +13,7 @@ import pytest
 
 from attnctl import __version__, attention, backbones, datasets, recipes
 from attnctl.cli import completion, context, errors, output, without_globals
+from attnctl.cli.table_layout import Column
 from attnctl.settings.config import TEMPLATE
 from attnctl.workspace.records import RecordError
 from tests.attnctl.cli.cli_run import Run, listing
@@ -111,7 +112,7 @@ def test_a_status_of_nothing_writes_nothing(attnctl: Run, folder: Path) -> None:
 
 
 def test_tables_for_a_pipe_are_aligned_and_never_wrapped(capsys: pytest.CaptureFixture[str]) -> None:
-    output.table(("a", "b"), [["x" * 300, "1"], ["日本", "line\nbreak\x1b[31m"]])
+    output.table((Column("a"), Column("b")), [["x" * 300, "1"], ["日本", "line\nbreak\x1b[31m"]])
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3
     assert lines[0].index("b") == lines[1].index("1") == 302
