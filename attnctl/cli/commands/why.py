@@ -17,7 +17,6 @@ from attnctl.lifecycle.advice import Known, advise
 from attnctl.lifecycle.resume_policy import Asked, decide
 from attnctl.lifecycle.state import State, asked, blamed
 from attnctl.settings.config import Config
-from attnctl.state import State, asked, blamed
 from attnctl.units import clock, duration, memory, quantity
 from attnctl.workspace.layout import RunDir, Workspace
 from attnctl.workspace.records import Cancel, RecordError

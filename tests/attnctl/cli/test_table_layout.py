@@ -10,14 +10,14 @@ from rich.cells import cell_len
 
 from attnctl.cli.table_layout import INDENT, Column, filled, lay_out
 
-WORDS = st.text(st.sampled_from("abc0189é日.-"), min_size=1, max_size=14)
+WORDS = st.text(st.sampled_from("abc0189é日.-"), min_size=1, max_size=8)
 SETTINGS = st.builds("{}={}".format, st.sampled_from(["kernel", "r", "num_groups"]), st.integers(0, 10**6))
 LABELS = st.builds(
     lambda name, settings: " ".join([name, *settings]),
     st.sampled_from(["ela", "se", "none"]),
     st.lists(SETTINGS, max_size=3, unique_by=lambda item: item.partition("=")[0]),
 )
-SENTENCES = st.lists(WORDS, max_size=12).map(" ".join)
+SENTENCES = st.lists(WORDS, max_size=6).map(" ".join)
 
 
 def text_of(lines: Sequence[Sequence[tuple[str, str]]]) -> list[str]:
@@ -30,7 +30,7 @@ def shown(columns: Sequence[Column], rows: Sequence[Sequence[str]], cells: int) 
 
 @st.composite
 def tables(draw: st.DrawFn) -> tuple[list[Column], list[list[str]]]:
-    kinds = draw(st.lists(st.sampled_from(["whole", "shrink", "wrap", "free", "label"]), min_size=1, max_size=8))
+    kinds = draw(st.lists(st.sampled_from(["whole", "shrink", "wrap", "free", "label"]), min_size=1, max_size=6))
     columns = [Column("key")]
     texts = [WORDS]
     for number, kind in enumerate(kinds):
@@ -46,7 +46,7 @@ def tables(draw: st.DrawFn) -> tuple[list[Column], list[list[str]]]:
             )
         )
         texts.append({"whole": WORDS, "label": LABELS}.get(kind, SENTENCES))
-    rows = draw(st.lists(st.tuples(*texts).map(list), min_size=1, max_size=6))
+    rows = draw(st.lists(st.tuples(*texts).map(list), min_size=1, max_size=4))
     return columns, rows
 
 
