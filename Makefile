@@ -12,7 +12,7 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 demo: $(BIN)/.attnctl ## train two small networks on the embedded digits and show the table (about 2 minutes)
-	$(BIN)/attnctl --workspace demo sweep ela --kernel 5,7 --run-on here
+	$(BIN)/attnctl --workspace demo sweep ela --kernel 5,7 --run-on local
 	$(BIN)/attnctl --workspace demo report
 
 test: $(BIN)/.attnctl-dev lint ## every check and every test

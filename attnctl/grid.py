@@ -10,7 +10,7 @@ from attnctl import attention, backbones, datasets, models, recipes, sources
 from attnctl.backbones import places
 from attnctl.recipes import fitting
 from attnctl.spec import LOOP_VERSION, NO_MODULE, Recipe, RunSpec, Versions, recipe_fields, recipe_value
-from attnctl.values import Scalar, SpecError, convert, did_you_mean, listed, rejoined, text
+from attnctl.values import Scalar, SpecError, comma_join, convert, did_you_mean, format_value, rejoined
 
 LARGEST_SEED = 2**32 - 1
 
@@ -154,7 +154,7 @@ def _cells(
     ]
 
 
-def acting(spec: RunSpec) -> list[str]:
+def effective_hyperparameters(spec: RunSpec) -> list[str]:
     """In words, which hyperparameters act with another value in places: `num_groups=16 is 8 at 24 channels`.
 
     Of a module and in a backbone that have a name here; a user's files are not told from their names in a spec.
@@ -165,12 +165,12 @@ def acting(spec: RunSpec) -> list[str]:
     values = {**source.neutral, **dict(spec.hyperparameters)}
     found: dict[str, list[int]] = {}
     for channels in sorted(set(models.channels(spec.model, spec.backbone, spec.placement))):
-        for name, value in source.acting(values, channels).items():
-            found.setdefault(f"{name}={text(values[name])} is {text(value)}", []).append(channels)
-    return [f"{source.name} {words} at {listed(places)} channels" for words, places in found.items()]
+        for name, value in source.effective_hyperparameters(values, channels).items():
+            found.setdefault(f"{name}={format_value(values[name])} is {format_value(value)}", []).append(channels)
+    return [f"{source.name} {words} at {comma_join(places)} channels" for words, places in found.items()]
 
 
-def unlearnt(spec: RunSpec) -> str:
+def warn_frozen_untrained_norms(spec: RunSpec) -> str:
     """In words, that a detector's frozen norms begin without weights, and stay so; empty where it is not so."""
     if not spec.model or spec.init or (spec.recipe.norms or models.describe(spec.model).norms) != "frozen":
         return ""
@@ -273,7 +273,7 @@ def _check_names(axes: Axes) -> None:
 def _seed(value: str) -> int:
     seed = convert(value, int, "seed")
     if not isinstance(seed, int) or not 0 <= seed <= LARGEST_SEED:
-        raise SpecError(f"seed is {text(seed)}; it must be a whole number from 0 to {LARGEST_SEED}")
+        raise SpecError(f"seed is {format_value(seed)}; it must be a whole number from 0 to {LARGEST_SEED}")
     return seed
 
 
@@ -283,6 +283,6 @@ def _label(
     around: _Around,
     overrides: Mapping[str, Scalar],
 ) -> str:
-    settings = [f"{name}={text(value)}" for name, value in {**values, **overrides}.items()]
+    settings = [f"{name}={format_value(value)}" for name, value in {**values, **overrides}.items()]
     where = (around.model, around.backbone, around.dataset, around.placement)
     return " ".join(part for part in (module, *settings, *where) if part)

@@ -15,7 +15,7 @@ from functools import cache, lru_cache
 from operator import ge, gt, le, lt
 from typing import Any, Literal, get_type_hints
 
-from attnctl.values import Scalar, SpecError, convert, did_you_mean, divisors, listed, text
+from attnctl.values import Scalar, SpecError, comma_join, convert, did_you_mean, divisors, format_value
 
 _BOUNDS: dict[str, Callable[[Any, Any], bool]] = {"at_least": ge, "above": gt, "below": lt, "at_most": le}
 
@@ -70,7 +70,7 @@ class Recipe:
         "epochs at which multistep decays, such as 100+150; steps in a recipe that counts steps", neutral=""
     )
     step_epochs: int = recipe_field("epochs between decays of the step schedule", at_least=1, neutral=30)
-    decay: float = recipe_field("factor of each decay (step, multistep)", above=0, at_most=1, neutral=0.1)
+    lr_gamma: float = recipe_field("factor of each decay (step, multistep)", above=0, at_most=1, neutral=0.1)
     warmup_epochs: float = recipe_field("epochs of linear warm-up", at_least=0, neutral=0.0)
     label_smoothing: float = recipe_field("label smoothing", at_least=0, below=1, neutral=0.0)
     mixup: float = recipe_field("mixup's alpha; 0 is off", at_least=0, neutral=0.0)
@@ -78,8 +78,8 @@ class Recipe:
     precision: Literal["fp32", "bf16", "fp16"] = recipe_field("arithmetic of the forward pass", neutral="fp32")
     channels_last: bool = recipe_field("NHWC memory format", neutral=False)
     compile: bool = recipe_field("torch.compile the network", neutral=False)
-    clip_norm: float = recipe_field("largest gradient norm; 0 is off", at_least=0, neutral=0.0)
-    ema: float = recipe_field(
+    clip_grad_norm: float = recipe_field("largest gradient norm; 0 is off", at_least=0, neutral=0.0)
+    ema_decay: float = recipe_field(
         "decay of the averaged weights that are evaluated; 0 is off", at_least=0, below=1, neutral=0.0
     )
     val_split: float = recipe_field(
@@ -92,8 +92,8 @@ class Recipe:
     steps: int = recipe_field("steps of the whole training, instead of epochs", at_least=0, neutral=0)
     warmup_steps: int = recipe_field("steps of linear warm-up, instead of warmup_epochs", at_least=0, neutral=0)
     power: float = recipe_field("exponent of the poly schedule", above=0, neutral=0.9)
-    eval_epochs: int = recipe_field("epochs from one evaluation to the next", at_least=1, neutral=1)
-    scales: str = recipe_field(
+    eval_interval: int = recipe_field("epochs from one evaluation to the next", at_least=1, neutral=1)
+    min_sizes: str = recipe_field(
         "short sides, in pixels, of a detector's images in training, such as 640+800; the last one in evaluation",
         neutral="",
     )
@@ -105,7 +105,7 @@ class Recipe:
         neutral=0.0,
     )
     decay_norms: bool = recipe_field("weight decay of biases and norms, too", neutral=True)
-    plain_epochs: int = recipe_field(
+    no_aug_epochs: int = recipe_field(
         "last epochs without mosaic, in which YOLOX adds the L1 loss of its boxes", at_least=0, neutral=0
     )
 
@@ -113,13 +113,13 @@ class Recipe:
         if self.batch % self.norm_batch:
             raise SpecError(
                 f"norm_batch {self.norm_batch} does not divide batch {self.batch}; "
-                f"these do: {listed(divisors(self.batch))}"
+                f"these do: {comma_join(divisors(self.batch))}"
             )
         if self.schedule == "multistep" and not self.milestones:
             raise SpecError("schedule multistep needs milestones, such as milestones=100+150")
         self._check_length()
-        if self.plain_epochs and not self.epochs:
-            raise SpecError("plain_epochs are the last ones of a recipe that counts epochs, not steps")
+        if self.no_aug_epochs and not self.epochs:
+            raise SpecError("no_aug_epochs are the last ones of a recipe that counts epochs, not steps")
         self.milestone_epochs()
         self.short_sides()
 
@@ -144,15 +144,15 @@ class Recipe:
         return epochs
 
     def short_sides(self) -> tuple[int, ...]:
-        """The pixels of `scales`; raises SpecError."""
-        sides = _numbers(self.scales)
+        """The pixels of `min_sizes`; raises SpecError."""
+        sides = _numbers(self.min_sizes)
         if any(side < 1 for side in sides):
-            raise SpecError(f"scales {self.scales!r} are not pixels such as 640+800")
+            raise SpecError(f"min_sizes {self.min_sizes!r} are not pixels such as 640+800")
         return sides
 
     def is_plain(self, step: int, steps_per_epoch: int) -> bool:
         """Whether `step`, from 0, is in one of the plain epochs."""
-        return bool(self.plain_epochs) and step >= (self.epochs - self.plain_epochs) * steps_per_epoch
+        return bool(self.no_aug_epochs) and step >= (self.epochs - self.no_aug_epochs) * steps_per_epoch
 
     @property
     def worlds(self) -> list[int]:
@@ -169,7 +169,7 @@ class Recipe:
         if self.replicas % world:
             raise SpecError(
                 f"{world} processes cannot share batch {self.batch} in forwards of norm_batch {self.norm_batch} "
-                f"({self.replicas} forwards a step); worlds that fit: {listed(divisors(self.replicas))}, "
+                f"({self.replicas} forwards a step); worlds that fit: {comma_join(divisors(self.replicas))}, "
                 f"or choose --norm-batch so that batch / norm_batch is a multiple of {world}"
             )
 
@@ -248,7 +248,7 @@ class RunSpec:
 
     def label(self) -> str:
         """The module and its hyperparameters, such as `ela kernel=5 groups=c`."""
-        return " ".join([self.module, *(f"{name}={text(value)}" for name, value in self.hyperparameters)])
+        return " ".join([self.module, *(f"{name}={format_value(value)}" for name, value in self.hyperparameters)])
 
     def to_json(self) -> dict[str, Any]:
         """The whole spec as JSON values, neutral fields too."""
@@ -289,7 +289,7 @@ def recipe_from(values: Mapping[str, Any]) -> Recipe:
     canonical |= {name: recipe_value(name, value) for name, value in values.items() if name not in canonical}
     missing = [name for name, item in known.items() if name not in canonical and item.default is dataclasses.MISSING]
     if missing:
-        raise SpecError(f"recipe lacks {listed(missing)}")
+        raise SpecError(f"recipe lacks {comma_join(missing)}")
     return Recipe(**canonical)
 
 
@@ -311,5 +311,5 @@ def recipe_value(name: str, value: Scalar) -> Scalar:
     for bound, holds in _BOUNDS.items():
         limit = recipe_fields()[name].metadata.get(bound)
         if limit is not None and not holds(canonical, limit):
-            raise SpecError(f"{name} is {text(canonical)}; it must be {bound.replace('_', ' ')} {limit:g}")
+            raise SpecError(f"{name} is {format_value(canonical)}; it must be {bound.replace('_', ' ')} {limit:g}")
     return canonical

@@ -25,7 +25,7 @@ def convert(value: Scalar, declared: Any, name: str) -> Scalar:
             return _convert_one(value, member)
         except (ValueError, OverflowError):
             continue
-    raise SpecError(f"{name} is {text(value) or 'empty'!s}; it must be {describe(declared)}")
+    raise SpecError(f"{name} is {format_value(value) or 'empty'!s}; it must be {describe(declared)}")
 
 
 def rejoined(values: Sequence[str], declared: Any) -> tuple[str, ...]:
@@ -46,7 +46,7 @@ def describe(declared: Any) -> str:
     literals = [choice for member in _members(declared) if get_origin(member) is Literal for choice in get_args(member)]
     others = [names[member] for member in _members(declared) if get_origin(member) is not Literal]
     choices = [str(choice) or "empty" for choice in literals]
-    parts = [("one of " if len(choices) > 1 else "") + listed(choices)] if choices else []
+    parts = [("one of " if len(choices) > 1 else "") + comma_join(choices)] if choices else []
     parts += others
     return " or ".join(parts)
 
@@ -104,7 +104,7 @@ def _convert_one(value: Scalar, member: Any) -> Scalar:
     raise ValueError
 
 
-def text(value: Scalar) -> str:
+def format_value(value: Scalar) -> str:
     """A value as a user would type it: `none`, `true`, `0.1`."""
     if value is None or isinstance(value, bool):
         return str(value).lower()
@@ -122,10 +122,10 @@ def did_you_mean(name: str, known: Collection[str]) -> str:
     from difflib import get_close_matches  # only on the way to an error: it costs 2 ms
 
     near = get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {near[0]!r}?" if near else f"; known: {listed(known)}"
+    return f"; did you mean {near[0]!r}?" if near else f"; known: {comma_join(known)}"
 
 
-def listed(items: Iterable[object]) -> str:
+def comma_join(items: Iterable[object]) -> str:
     """Items in a sentence: `a, b, c`."""
     return ", ".join(map(str, items))
 

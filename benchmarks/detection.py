@@ -40,7 +40,7 @@ def make_spec(model: str, backbone: str) -> RunSpec:
     backbones = (backbone,) if backbone else ()
     axes = Axes(modules=("none",), models=(model,), backbones=backbones, datasets=("digits-det",))
     (spec,) = expand(axes).specs
-    recipe = dataclasses.replace(spec.recipe, batch=spec.recipe.norm_batch, clip_norm=0.0)
+    recipe = dataclasses.replace(spec.recipe, batch=spec.recipe.norm_batch, clip_grad_norm=0.0)
     return dataclasses.replace(spec, recipe=recipe)
 
 

@@ -34,7 +34,7 @@ COMMANDS: Mapping[str, Sequence[str]] = {
     "attnctl sweep ela --help": [str(BIN / "attnctl"), "sweep", "ela", "--help"],
     "attnctl modules": [str(BIN / "attnctl"), "modules"],
     "attnctl status (nothing there)": [str(BIN / "attnctl"), "status"],
-    "attnctl sweep ela --dry-run": [str(BIN / "attnctl"), "sweep", "ela", "--run-on", "here", "--dry-run"],
+    "attnctl sweep ela --dry-run": [str(BIN / "attnctl"), "sweep", "ela", "--run-on", "local", "--dry-run"],
     "python -c pass": [sys.executable, "-c", "pass"],
 }
 

@@ -25,7 +25,7 @@ from attnctl.workspace.records import Placed, Sweep
 RECALL = 3600.0
 """Seconds for which the scheduler is still asked about an attempt that was interrupted: it may start it again."""
 
-_MAY_RETURN = json.dumps([State.PREEMPTED, State.NODE_FAILURE, State.TIMEOUT, State.LOST])
+_MAY_RETURN = json.dumps([State.PREEMPTED, State.NODE_FAILURE, State.TIMEOUT, State.UNKNOWN])
 _ACTIVE = json.dumps([state for state in State if state.active])
 
 # Only names of our own are put into these texts; all values are variables.

@@ -24,7 +24,7 @@ from attnctl.lifecycle.results import Results
 from attnctl.lifecycle.run_reader import Facts, Submitted, Token, judge, read_run
 from attnctl.lifecycle.state import State, Verdict, asked, world
 from attnctl.spec import RunSpec
-from attnctl.values import text
+from attnctl.values import format_value
 from attnctl.workspace.events import Log, Replaced
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Request
@@ -125,7 +125,8 @@ def _ingest_run(connection: Connection, workspace: Workspace, known: Known, batc
     if facts.spec is not None:
         batch.rows["spec"].append({"run": known.number, **_recipe_row(facts.spec)})
         batch.rows["hyperparameter"] += [
-            {"run": known.number, "name": name, "value": text(value)} for name, value in facts.spec.hyperparameters
+            {"run": known.number, "name": name, "value": format_value(value)}
+            for name, value in facts.spec.hyperparameters
         ]
     row = _run_row(known, verdict)
     if any(known.row.get(name, row) != value for name, value in row.items()):

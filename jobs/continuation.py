@@ -17,7 +17,7 @@ class NoContinuation(Exception):  # noqa: N818 - what there is not
     """The run goes on only when somebody asks; the message says why."""
 
 
-def go_on(config: Config, run: RunDir, attempt: Attempt) -> str:
+def submit_continuation(config: Config, run: RunDir, attempt: Attempt) -> str:
     """Submit the next attempt of a run whose attempt ends here, as that one was asked for; its job in words.
 
     Raises NoContinuation.

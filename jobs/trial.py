@@ -146,7 +146,7 @@ def attempt(spec: RunSpec, folder: Path, roots: config.DataRoots, resources: Res
     """Train in small, in a folder that holds the sources kept; gives what was found. Raises what training raises."""
     device = environment.choose_device(resources, 0)
     torch.set_num_threads(max(1, min(resources.cpus_per_task, len(os.sched_getaffinity(0)))))
-    small = dataclasses.replace(spec, recipe=dataclasses.replace(spec.recipe, epochs=2, steps=0, eval_epochs=1))
+    small = dataclasses.replace(spec, recipe=dataclasses.replace(spec.recipe, epochs=2, steps=0, eval_interval=1))
     data = open_data(spec, roots, device, max(0, resources.cpus_per_task - 1))
     try:
         first = _train(small, data, folder, device, number=1)
@@ -191,7 +191,7 @@ def _answer(
         raise SpecError(f"the run did not go on from its checkpoint at step {_HALF}: {resumed or 'from none'}")
     parameters, macs = surgery.complexity(watch.network, surgery.input_shape(spec))
     per_image = (first[1].seconds + evaluated.seconds) / max(1, first[1].images + evaluated.images)
-    evaluation = per_image * data.evaluation_size / spec.recipe.eval_epochs
+    evaluation = per_image * data.evaluation_size / spec.recipe.eval_interval
     epoch = step * data.steps_per_epoch + evaluation + checkpoints[0]["seconds"]
     cuda = watch.device.type == "cuda"
     return {

@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     run, attempt = _assigned(found.workspace, submission, place.task)
     # All ranks claim: the claim is the job's, so it is the same for each of them, and a surplus job leaves as a whole.
-    if not disk_full.patiently(
+    if not disk_full.retry_while_disk_full(
         lambda: create_exclusive(attempt.owner, place.job_id.encode()), lambda: signals.received
     ):
         log.info("surplus: attempt %d of run %s belongs to job %s", attempt.number, run.id, _owner(attempt))
@@ -64,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
     if _completed_before(attempt, incarnation):
         log.info("surplus: attempt %d of run %s is completed", attempt.number, run.id)
         return 0
-    disk_full.patiently(lambda: _redirect(incarnation.log(place.rank)), lambda: signals.received)
+    disk_full.retry_while_disk_full(lambda: _redirect(incarnation.log(place.rank)), lambda: signals.received)
     outcome = _train(run, attempt, incarnation, place, found, signals, submission)
     return 0 if outcome in CLEAN else 1
 
@@ -191,10 +191,10 @@ def _classified(error: BaseException) -> Failure:
 
 def _continued(found: config.Config, run: RunDir, attempt: Attempt, refused: str) -> str:
     """Submit the run's next attempt, since SLURM has refused to start this one again; what came of it, in words."""
-    from attnctl.jobs.continuation import NoContinuation, go_on
+    from attnctl.jobs.continuation import NoContinuation, submit_continuation
 
     try:
-        return f"goes on as {go_on(found, run, attempt)}: SLURM does not start this job again ({refused})"
+        return f"goes on as {submit_continuation(found, run, attempt)}: SLURM does not start this job again ({refused})"
     except NoContinuation as error:
         return f"SLURM does not start this job again ({refused}), and nothing goes on in its place: {error}"
 
@@ -239,7 +239,7 @@ def _write_exit(
         max_rss=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,  # getrusage(2): Linux counts in kilobytes
         max_gpu=_most_gpu_memory(),
     )
-    disk_full.patiently(lambda: write_atomic(incarnation.exit(place.rank), record.encode(), durable=True))
+    disk_full.retry_while_disk_full(lambda: write_atomic(incarnation.exit(place.rank), record.encode(), durable=True))
 
 
 def _most_gpu_memory() -> int:

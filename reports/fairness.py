@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from attnctl.backbones.places import REPLACE
 from attnctl.db import RunRow
 from attnctl.spec import NO_MODULE, recipe_fields, recipe_types
-from attnctl.values import Scalar, listed, text
+from attnctl.values import Scalar, comma_join, format_value
 
 NAMES = {
     "batch": "global batch",
@@ -81,7 +81,7 @@ def _difference(subject: str, facts: Mapping[str, Mapping[str, str]]) -> Differe
 
 
 def _some(names: Sequence[str]) -> str:
-    return listed(names) if len(names) <= 3 else f"{listed(names[:2])} and {len(names) - 2} more"
+    return comma_join(names) if len(names) <= 3 else f"{comma_join(names[:2])} and {len(names) - 2} more"
 
 
 def _facts(row: Compared, without: Collection[str]) -> dict[str, str]:
@@ -90,12 +90,12 @@ def _facts(row: Compared, without: Collection[str]) -> dict[str, str]:
     fields = {name: NAMES.get(name, name) for name in recipe_fields()}
     recipe = first.recipe if set(fields.values()) - set(without) else {}
     found = {
-        subject: text(_as_declared(name, recipe[name]))
+        subject: format_value(_as_declared(name, recipe[name]))
         for name, subject in fields.items()
         if name in recipe and subject not in without
     }
     found["device"] = _several(run.device or "unknown" for run in runs)
-    found["seeds"] = listed(sorted({run.seed for run in runs}))
+    found["seeds"] = comma_join(sorted({run.seed for run in runs}))
     found["code"] = _several(_code(run) for run in runs)
     found["start"] = _start(first)
     found["selection"] = row.chosen or "one training"
@@ -111,12 +111,12 @@ def _as_declared(name: str, value: Scalar) -> Scalar:
 
 
 def _several(words: Iterable[str]) -> str:
-    return listed(dict.fromkeys(words))
+    return comma_join(dict.fromkeys(words))
 
 
 def _code(run: RunRow) -> str:
     parts = [part for part in run.versions.split(", ") if part.partition(" ")[0] in _OF_THE_NETWORK]
-    return listed(parts) or "unknown"
+    return comma_join(parts) or "unknown"
 
 
 def _start(run: RunRow) -> str:

@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 from attnctl.reports.table import Origin, Plot, Table
-from attnctl.values import SpecError, did_you_mean, listed
+from attnctl.values import SpecError, comma_join, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def named(name: str, variant: str = "") -> Format:
     if not variant:
         return found
     if variant not in found.variants:
-        having = listed(other for other, form in FORMATS.items() if variant in form.variants)
+        having = comma_join(other for other, form in FORMATS.items() if variant in form.variants)
         raise SpecError(f"--{variant} goes with {having or 'no format'}, not with {name}")
     return replace(found, renderer=found.variants[variant])
 
@@ -61,5 +61,5 @@ def of_file(path: Path, variant: str = "") -> Format:
     for name, found in FORMATS.items():
         if path.suffix.lower() in found.endings:
             return named(name, variant)
-    endings = listed(ending for found in FORMATS.values() for ending in found.endings)
+    endings = comma_join(ending for found in FORMATS.values() for ending in found.endings)
     raise SpecError(f"{path}: no format goes with the ending {path.suffix!r}; give --format, or one of {endings}")

@@ -16,7 +16,7 @@ from attnctl.db import RunRow
 from attnctl.files import write_atomic
 from attnctl.reports.report import Report
 from attnctl.reports.table import Table
-from attnctl.values import SpecError, listed
+from attnctl.values import SpecError, comma_join
 from attnctl.workspace import untrusted_json
 
 VERSION = 1
@@ -92,7 +92,7 @@ def check_runs(path: Path, lock: Lock, rows: Sequence[RunRow]) -> None:
     now = {row.id: _record(row) for row in rows}
     gone = [run for run in lock.runs if run not in now]
     if gone:
-        raise SpecError(f"{path}: {_runs(gone)} behind it no longer in this workspace: {listed(gone)}")
+        raise SpecError(f"{path}: {_runs(gone)} behind it no longer in this workspace: {comma_join(gone)}")
     changed = [_change(run, record, now[run]) for run, record in lock.runs.items() if now[run] != record]
     if changed:
         raise SpecError(f"{path}: since it was locked, {'; '.join(changed)}")

@@ -12,7 +12,7 @@ from attnctl.db import RunRow
 from attnctl.reports.report import Report
 from attnctl.reports.table import Cell, Column, Origin
 from attnctl.units import clock, quantity
-from attnctl.values import SpecError, did_you_mean, listed
+from attnctl.values import SpecError, comma_join, did_you_mean
 from attnctl.workspace.layout import Incarnation, RunDir, Workspace
 from attnctl.workspace.records import RecordError, Request
 
@@ -136,7 +136,7 @@ def lines(found: Sequence[Number], sources: Mapping[str, Source]) -> Iterator[st
     for number in found:
         shown = number.column.show_number(number.cell) or number.cell.state
         spread = f" ± {number.column.show_spread(number.cell)}" if number.cell.spread is not None else ""
-        yield f"{number.row}, {number.column.full_heading}: {shown}{spread} from {listed(number.cell.runs)}"
+        yield f"{number.row}, {number.column.full_heading}: {shown}{spread} from {comma_join(number.cell.runs)}"
     for run in dict.fromkeys(run for number in found for run in number.cell.runs if run in sources):
         yield ""
         yield f"run {run}"
@@ -189,7 +189,7 @@ def _start(incarnation: Incarnation, row: RunRow) -> Start:
         attempt=incarnation.token[0],
         restart=incarnation.token[1],
         node=str(found.get("node") or found.get("host") or row.node or ""),
-        device=listed(dict.fromkeys(devices)) or row.device or "",
+        device=comma_join(dict.fromkeys(devices)) or row.device or "",
         commit=str(found.get("commit") or ""),
         torch=str(found.get("torch") or ""),
         python=str(found.get("python") or ""),
@@ -211,10 +211,10 @@ def _epochs(found: Source) -> str:
 
 def _attempts(starts: Sequence[Start]) -> str:
     """Such as `1, 2 (restarted once)`."""
-    attempts = listed(dict.fromkeys(start.attempt for start in starts))
+    attempts = comma_join(dict.fromkeys(start.attempt for start in starts))
     restarts = len(starts) - len({start.attempt for start in starts})
     return f"{attempts} ({quantity(restarts, 'restart')})" if restarts else attempts
 
 
 def _each(words: Iterator[str]) -> str:
-    return listed(dict.fromkeys(word for word in words if word))
+    return comma_join(dict.fromkeys(word for word in words if word))

@@ -13,7 +13,7 @@ from attnctl.db import RunRow
 from attnctl.lifecycle.state import State
 from attnctl.reports.statistics import Gain, Summary, summary
 from attnctl.reports.table import Cell
-from attnctl.values import listed
+from attnctl.values import comma_join
 
 Epoch = Literal["last", "best"]
 
@@ -118,7 +118,7 @@ class Replicates:
             rest = ["not measured"]
         if not rest:
             return ""
-        return f"n={n} of {self.wanted}: {listed(rest)}" if n else listed(rest)
+        return f"n={n} of {self.wanted}: {comma_join(rest)}" if n else comma_join(rest)
 
 
 def of_versions(rows: Iterable[RunRow], current: Collection[str], seeds: Collection[int]) -> Replicates:

@@ -11,7 +11,7 @@ class CAGroupNorm(CoordinateGate):
     """Coordinate Attention with GroupNorm in place of BatchNorm (Xu and Wan, 2024, arXiv:2403.01123, tables 2 and 3).
 
     r: reduction of the joint hidden width
-    floor: the hidden width's least value
+    min_channels: the hidden width's least value
     bias: biases in the 1x1 convolutions
     num_groups: groups of the norm; not stated in the paper, and 1 is all that divides every width there
     """
@@ -19,12 +19,16 @@ class CAGroupNorm(CoordinateGate):
     version = 1
     rules: ClassVar = {
         "r >= 1": "r must be at least 1",
-        "floor >= 1": "floor must be at least 1",
+        "min_channels >= 1": "min_channels must be at least 1",
         "num_groups >= 1": "num_groups must be at least 1",
-        "divides(num_groups, max(floor, C // max(r, 1)))": "num_groups must divide the hidden width max(floor, C // r)",
+        "divides(num_groups, max(min_channels, C // max(r, 1)))": (
+            "num_groups must divide the hidden width max(min_channels, C // r)"
+        ),
     }
 
-    def __init__(self, channels: int, *, r: int = 32, floor: int = 8, bias: bool = False, num_groups: int = 1) -> None:
-        check_constructed(self, channels, r=r, floor=floor, num_groups=num_groups)
-        hidden = max(floor, channels // r)
+    def __init__(
+        self, channels: int, *, r: int = 32, min_channels: int = 8, bias: bool = False, num_groups: int = 1
+    ) -> None:
+        check_constructed(self, channels, r=r, min_channels=min_channels, num_groups=num_groups)
+        hidden = max(min_channels, channels // r)
         super().__init__(channels, hidden, GroupNorm(num_groups, hidden), bias)

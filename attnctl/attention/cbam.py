@@ -19,24 +19,24 @@ class CBAM(nn.Module):
     kernel: size of the spatial convolution, odd
     bias: biases in the MLP
     bn: a BatchNorm after the spatial convolution
-    floor: the hidden layer's least width; 8 in EAN's ResNet-56
+    min_channels: the hidden layer's least width; 8 in EAN's ResNet-56
     """
 
     version = 1
-    neutral: ClassVar = {"floor": 0}
+    neutral: ClassVar = {"min_channels": 0}
     rules: ClassVar = {
         "r >= 1": "r must be at least 1",
-        "floor >= 0": "floor must not be negative",
-        "floor >= 1 or C // max(r, 1) >= 1": "r must not exceed the channels",
+        "min_channels >= 0": "min_channels must not be negative",
+        "min_channels >= 1 or C // max(r, 1) >= 1": "r must not exceed the channels",
         "1 <= kernel <= 63 and kernel % 2 == 1": "kernel must be odd, from 1 to 63",
     }
 
     def __init__(
-        self, channels: int, *, r: int = 16, kernel: int = 7, bias: bool = True, bn: bool = True, floor: int = 0
+        self, channels: int, *, r: int = 16, kernel: int = 7, bias: bool = True, bn: bool = True, min_channels: int = 0
     ) -> None:
         super().__init__()
-        check_constructed(self, channels, r=r, kernel=kernel, floor=floor)
-        hidden = max(floor, channels // r)
+        check_constructed(self, channels, r=r, kernel=kernel, min_channels=min_channels)
+        hidden = max(min_channels, channels // r)
         self.mlp = nn.Sequential(
             nn.Linear(channels, hidden, bias=bias), nn.ReLU(inplace=True), nn.Linear(hidden, channels, bias=bias)
         )

@@ -12,21 +12,21 @@ class SE(nn.Module):
 
     r: reduction of the hidden layer
     bias: biases in the two layers; the papers' figures for ELA and NAM have none, those of EAN have them
-    floor: the hidden layer's least width; 8 in EAN's ResNet-56
+    min_channels: the hidden layer's least width; 8 in EAN's ResNet-56
     """
 
     version = 1
-    neutral: ClassVar = {"floor": 0}
+    neutral: ClassVar = {"min_channels": 0}
     rules: ClassVar = {
         "r >= 1": "r must be at least 1",
-        "floor >= 0": "floor must not be negative",
-        "floor >= 1 or C // max(r, 1) >= 1": "r must not exceed the channels",
+        "min_channels >= 0": "min_channels must not be negative",
+        "min_channels >= 1 or C // max(r, 1) >= 1": "r must not exceed the channels",
     }
 
-    def __init__(self, channels: int, *, r: int = 16, bias: bool = False, floor: int = 0) -> None:
+    def __init__(self, channels: int, *, r: int = 16, bias: bool = False, min_channels: int = 0) -> None:
         super().__init__()
-        check_constructed(self, channels, r=r, floor=floor)
-        hidden = max(floor, channels // r)
+        check_constructed(self, channels, r=r, min_channels=min_channels)
+        hidden = max(min_channels, channels // r)
         self.squeeze = nn.Linear(channels, hidden, bias=bias)
         self.excite = nn.Linear(hidden, channels, bias=bias)
 

@@ -21,7 +21,7 @@ from attnctl.backbones.table import FOLDER as FOLDER
 from attnctl.backbones.table import canonical, origin
 from attnctl.backbones.table import names as names
 from attnctl.sources import plugins
-from attnctl.values import SpecError, listed
+from attnctl.values import SpecError, comma_join
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +153,7 @@ def _choose(known: Mapping[str, Placement], name: str, network: str) -> Placemen
         return place
     if place is None and is_pattern(short):
         return from_pattern(name)
-    has = listed([row.label for row in known.values()]) if known else "none: it gives no maps (B, C, H, W)"
+    has = comma_join([row.label for row in known.values()]) if known else "none: it gives no maps (B, C, H, W)"
     raise SpecError(f"{network} has no placement {name!r}; it has {has}; patterns such as 'layer*.?.bn3' work too")
 
 

@@ -15,7 +15,7 @@ from functools import cache
 from math import log2
 from typing import Any
 
-from attnctl.values import SpecError, listed
+from attnctl.values import SpecError, comma_join
 from attnctl.workspace import untrusted_json
 
 REPLACE = "replace:"
@@ -183,7 +183,7 @@ def check_fit(module: str, takes_norm: bool, place: Placement, norms: bool, know
     if takes_norm == (place.replaces and norms):
         return
     fitting = [row.label for row in known if row.replaces_norms == takes_norm]
-    instead = f"; these fit: {listed(fitting)}" if fitting else ""
+    instead = f"; these fit: {comma_join(fitting)}" if fitting else ""
     if takes_norm:
         found = "is at other parts" if place.replaces else "goes after parts"
         raise SpecError(f"{module} takes the place of norms, placement {place.label} {found}{instead}")

@@ -32,7 +32,7 @@ STYLES = {
     "held": "magenta",
     "refused": "red",
     "disk full": "red",
-    "no evidence": "red",
+    "unknown": "red",
     "timeout": "magenta",
     "preempted": "magenta",
     "node failure": "magenta",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from attnctl.datasets.descriptor import Dataset
-from attnctl.values import SpecError, listed
+from attnctl.values import SpecError, comma_join
 
 PARTS = ("train", "val")
 """The folders with the training and with the test images."""
@@ -66,4 +66,4 @@ def _difference(names: Sequence[Sequence[str]], parts: Sequence[str]) -> str:
 
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{listed(names[:_NAMED])}{more}"
+    return f"{comma_join(names[:_NAMED])}{more}"

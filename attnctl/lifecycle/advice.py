@@ -53,7 +53,7 @@ _SENTENCES: Mapping[State, str] = {
     State.REFUSED: "Change what SLURM refuses (attnctl.toml, or the options of resume), then `attnctl resume {run}`.",
     State.DISK_FULL: "There was no space for its files: `df` and `quota` say where; `attnctl gc` frees some, then "
     "`attnctl resume {run}` goes on from {checkpoint}.",
-    State.LOST: "Nobody knows its end: `attnctl resume {run}` goes on from {checkpoint}.",
+    State.UNKNOWN: "Nobody knows its end: `attnctl resume {run}` goes on from {checkpoint}.",
 }
 
 

@@ -44,7 +44,7 @@ class Log:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class AttemptHistory:
     """One attempt, for people: its request, its verdict and the logs of its incarnations by number."""
 
     attempt: Attempt
@@ -84,7 +84,7 @@ class Told:
         return told or self.verdict.reason
 
 
-def read(run: RunDir, head_of: evidence.HeadOf) -> list[Told]:
+def read(run: RunDir, head_of: evidence.HeadOf) -> list[AttemptHistory]:
     """The attempts, oldest first. Raises RecordError for a broken request."""
     found = []
     for attempt in run.attempts():
@@ -93,7 +93,7 @@ def read(run: RunDir, head_of: evidence.HeadOf) -> list[Told]:
             continue  # its maker is about to write it
         incarnations = attempt.incarnations()
         found.append(
-            Told(
+            AttemptHistory(
                 attempt=attempt,
                 request=request,
                 verdict=evidence.verdict(attempt, request, head_of),
@@ -105,7 +105,7 @@ def read(run: RunDir, head_of: evidence.HeadOf) -> list[Told]:
     return found
 
 
-def history(run: RunDir, spec: RunSpec, told: Sequence[Told]) -> History:
+def history(run: RunDir, spec: RunSpec, told: Sequence[AttemptHistory]) -> History:
     """The run as the policy wants it."""
     checkpoint = checkpoints.newest_step(run)
     written = max((item.ended.saved for item in told), default=0)
@@ -118,7 +118,7 @@ def history(run: RunDir, spec: RunSpec, told: Sequence[Told]) -> History:
     )
 
 
-def seconds_lost(told: Sequence[Told]) -> float | None:
+def seconds_lost(told: Sequence[AttemptHistory]) -> float | None:
     """The time between the newest checkpoint and the end of the last attempt, None when that is not known."""
     if not told or not told[-1].logs:
         return None
@@ -129,7 +129,7 @@ def seconds_lost(told: Sequence[Told]) -> float | None:
     return max(0.0, newest.last - since)
 
 
-def seconds_left(told: Sequence[Told], spec: RunSpec, checkpoint: int | None) -> float | None:
+def seconds_left(told: Sequence[AttemptHistory], spec: RunSpec, checkpoint: int | None) -> float | None:
     """The time that the run still needs at its last speed; None when that is not known."""
     logs = [log for item in told for log in item.logs.values() if log.images_per_s and log.steps]
     if not logs or not logs[-1].images_per_s:
@@ -147,7 +147,7 @@ def memory(request: Request) -> int | None:
 
 def nodes(observed: Sequence[Observed]) -> tuple[str, ...]:
     """The node that the attempt last had on SLURM; none when it had several, or the answer is of another form."""
-    said = next((item.nodes for item in reversed(observed) if item.nodes and item.source != "here"), "")
+    said = next((item.nodes for item in reversed(observed) if item.nodes and item.source != "local"), "")
     return (said,) if _NODES.fullmatch(said) else ()
 
 

@@ -4,14 +4,14 @@ Each class of end has a mode, which the settings may change:
 
 | mode | the run goes on |
 |---|---|
-| again | always |
-| progress | if its last attempt left a newer checkpoint than it began with, or it gets more time now |
+| always | always |
+| if_progressed | if its last attempt left a newer checkpoint than it began with, or it gets more time now |
 | once | one time more, then only after a newer checkpoint |
-| memory | with more memory, up to a cap |
-| ranks | with more processes that can share its batch; where that did not help, when another place is named |
-| place | when another place is named: a partition, a profile or more GPUs |
-| asked | when it is named, or its class is |
-| forced | with --force |
+| more_memory | with more memory, up to a cap |
+| more_processes | with more processes that can share its batch; where that did not help, when another place is named |
+| other_gpu | when another place is named: a partition, a profile or more GPUs |
+| if_named | when it is named, or its class is |
+| if_forced | with --force |
 | never | not at all |
 
 Over these stand the budget of a run's attempts and what `attnctl.lifecycle.resume_batch` sees in many runs. --force
@@ -29,28 +29,30 @@ from typing import Literal, get_args
 from attnctl.lifecycle.state import State
 from attnctl.units import quantity
 
-Mode = Literal["again", "progress", "once", "memory", "ranks", "place", "asked", "forced", "never"]
+Mode = Literal[
+    "always", "if_progressed", "once", "more_memory", "more_processes", "other_gpu", "if_named", "if_forced", "never"
+]
 MODES: tuple[str, ...] = get_args(Mode)
 
 DEFAULT_MODES: Mapping[State, Mode] = {
-    State.NEW: "again",
-    State.PREEMPTED: "again",
-    State.NODE_FAILURE: "again",
-    State.LOST: "again",
-    State.REFUSED: "again",
-    State.SETUP: "again",
-    State.HELD: "again",
-    State.DISK_FULL: "again",
-    State.TIMEOUT: "progress",
-    State.OUT_OF_MEMORY: "memory",
+    State.NEW: "always",
+    State.PREEMPTED: "always",
+    State.NODE_FAILURE: "always",
+    State.UNKNOWN: "always",
+    State.REFUSED: "always",
+    State.SETUP: "always",
+    State.HELD: "always",
+    State.DISK_FULL: "always",
+    State.TIMEOUT: "if_progressed",
+    State.OUT_OF_MEMORY: "more_memory",
     # Never a smaller norm_batch, which is another run. With more processes each has fewer forwards a step, and with
     # one alone holds no gradients beside it; but that one is of norm_batch images, so this is tried only once.
-    State.CUDA_OUT_OF_MEMORY: "ranks",
+    State.CUDA_OUT_OF_MEMORY: "more_processes",
     State.KILLED: "once",
     State.STALLED: "once",
-    State.ERROR: "forced",
+    State.ERROR: "if_forced",
     State.DIVERGED: "never",
-    State.CANCELLED: "asked",
+    State.CANCELLED: "if_named",
 }
 """Every state that is neither active nor completed."""
 
@@ -204,8 +206,8 @@ def decide(history: History, rules: Rules, asked: Asked, held: Collection[str] =
     """
     newest = history.newest
     mode = rules.mode(newest.state)
-    if mode == "forced" and not newest.trained and normalised(newest.error) in held:
-        mode = "again"
+    if mode == "if_forced" and not newest.trained and normalised(newest.error) in held:
+        mode = "always"
     decision = _by_mode(mode, history, rules, asked)
     allowed = asked.max_attempts if asked.max_attempts is not None else rules.attempts
     if decision.action.starts and len(history.attempts) >= allowed and not asked.force:
@@ -221,15 +223,15 @@ def _by_mode(mode: Mode, history: History, rules: Rules, asked: Asked) -> Decisi
     if mode == "never":
         words = "it would end so again; another recipe is another run"
         return Decision(run=run, action=Action.NEVER, words=words)
-    if mode == "asked" and not (asked.force or run in asked.named or newest.state in asked.states):
+    if mode == "if_named" and not (asked.force or run in asked.named or newest.state in asked.states):
         words = f"name the run, or say --state {str(newest.state).replace(' ', '-')}"
         return Decision(run=run, action=Action.ASKED, words=words)
     refusal = None if asked.force else _refusal(mode, history, asked)
     if refusal is not None:
         return Decision(run=run, action=Action.FORCE, words=refusal)
-    if mode == "memory" and not asked.memory:
+    if mode == "more_memory" and not asked.memory:
         return _more_memory(history, rules, asked)
-    if mode == "ranks" and not asked.place:
+    if mode == "more_processes" and not asked.place:
         return _more_ranks(history, asked)
     if newest.state is State.NODE_FAILURE and len(newest.nodes) == 1:
         node = newest.nodes[0]
@@ -246,13 +248,13 @@ def _again(history: History) -> Decision:
 def _refusal(mode: Mode, history: History, asked: Asked) -> str | None:
     """Why the run does not go on by itself."""
     newest = history.newest
-    if mode == "forced":
+    if mode == "if_forced":
         return "it would meet the same again, unless that was mended"
-    if mode == "progress" and not newest.advanced and not history.more_time:
+    if mode == "if_progressed" and not newest.advanced and not history.more_time:
         return f"it wrote no checkpoint after step {newest.began}: give it more --time"
     if mode == "once" and fruitless(history) > 1:
         return f"twice in a row without a checkpoint after step {newest.began}"
-    if mode == "place" and not asked.place:
+    if mode == "other_gpu" and not asked.place:
         return f"a GPU with more memory helps, more processes do not: {_PLACE}"
     return None
 

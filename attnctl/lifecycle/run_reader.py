@@ -118,11 +118,11 @@ def _read_machine(incarnation: Incarnation, facts: Facts) -> None:
 def judge(run: RunDir, facts: Facts, submissions: Mapping[str, Submitted]) -> Verdict:
     """The state of a run by the evidence of its newest attempt; a broken spec or no attempt at all says so."""
     if facts.spec is None and not facts.described:
-        return Verdict(State.LOST, facts.problems[0], 0.0)
+        return Verdict(State.UNKNOWN, facts.problems[0], 0.0)
     number = facts.newest
     if number is None:
         reason = facts.problems[0] if facts.problems else "it was never submitted"
-        return Verdict(State.LOST if facts.problems else State.NEW, reason, 0.0)
+        return Verdict(State.UNKNOWN if facts.problems else State.NEW, reason, 0.0)
     attempt, request = run.attempt(number), facts.requests[number]
     submitted = submissions.get(request.tag, Submitted(None, None))
     log = facts.logs[facts.token] if facts.token is not None else Log()

@@ -37,7 +37,7 @@ class State(StrEnum):
     CANCELLED = "cancelled"
     REFUSED = "refused"
     DISK_FULL = "disk full"
-    LOST = "no evidence"
+    UNKNOWN = "unknown"
 
     @property
     def active(self) -> bool:
@@ -79,7 +79,7 @@ SCHEDULER_WORDS: dict[str, State] = {
     "UPDATE_DB": State.RUNNING,
     "POWER_UP_NODE": State.QUEUED,
     # Terminal ones. COMPLETED without our own exit record is no proof that the training ended.
-    "COMPLETED": State.LOST,
+    "COMPLETED": State.UNKNOWN,
     "CANCELLED": State.CANCELLED,
     "REVOKED": State.CANCELLED,
     "PREEMPTED": State.PREEMPTED,
@@ -107,7 +107,7 @@ OUTCOMES: dict[str, State] = {
     "disk full": State.DISK_FULL,
     "setup": State.SETUP,  # the job's script ended before the training's processes began
     "held": State.HELD,  # other runs of the submission had met the same error at their start
-    "superseded": State.LOST,  # a newer incarnation of the run took over: that one tells the state
+    "superseded": State.UNKNOWN,  # a newer incarnation of the run took over: that one tells the state
 }
 """The outcomes that an exit record can hold."""
 
@@ -186,7 +186,7 @@ def decide(evidence: Evidence) -> Verdict:
     if evidence.cancel is not None and (last is not None or not evidence.submitted):
         return Verdict(State.CANCELLED, f"cancelled by {evidence.cancel.user}", evidence.cancel.at)
     if len(evidence.observations) >= 2 and evidence.observations[-2].word == ABSENT and last is not None:
-        return Verdict(State.LOST, "the scheduler does not know the job, and it left no exit record", last.at)
+        return Verdict(State.UNKNOWN, "the scheduler does not know the job, and it left no exit record", last.at)
     if not evidence.submitted:
         return Verdict(State.SUBMITTING, "not yet accepted by the scheduler", evidence.created)
     if evidence.started is not None:
@@ -200,21 +200,21 @@ def _from_word(last: Observed, evidence: Evidence) -> Verdict:
         return Verdict(state, last.reason, last.at)
     if state is State.ERROR and _MEMORY.search(last.reason) and blamed(evidence.exits) is None:
         return Verdict(State.OUT_OF_MEMORY, last.reason, last.at)
-    if state in {State.ERROR, State.LOST} and evidence.exits:
+    if state in {State.ERROR, State.UNKNOWN} and evidence.exits:
         return _from_exits(evidence)
-    if evidence.cancel is not None and state in {State.CANCELLED, State.ERROR, State.LOST}:
+    if evidence.cancel is not None and state in {State.CANCELLED, State.ERROR, State.UNKNOWN}:
         return Verdict(State.CANCELLED, f"cancelled by {evidence.cancel.user}", last.at)
-    untold = state is State.ERROR and last.source != "here" and last.exit_code == _SRUN
+    untold = state is State.ERROR and last.source != "local" and last.exit_code == _SRUN
     if state is State.ERROR and (untold or _KILLED.fullmatch(last.exit_code)):
         state = State.KILLED
     elif state is State.ERROR and last.exit_code == _DISK_FULL:
         state = State.DISK_FULL
-    words = ["the process ended" if last.source == "here" else f"SLURM says {last.word}"]
+    words = ["the process ended" if last.source == "local" else f"SLURM says {last.word}"]
     if last.reason:
         words.append(last.reason)
     if last.exit_code and last.exit_code != "0:0":
         words.append(f"exit code {last.exit_code}")
-    if state is State.LOST or untold:
+    if state is State.UNKNOWN or untold:
         words.append("but the run left no exit record")
     return Verdict(state, ", ".join(words), last.at)
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from attnctl import backbones, datasets
 from attnctl.backbones.places import Placement
 from attnctl.spec import Task
-from attnctl.values import SpecError, did_you_mean, listed
+from attnctl.values import SpecError, comma_join, did_you_mean
 
 if TYPE_CHECKING:
     from torch import nn
@@ -69,7 +69,7 @@ class Model:
     def recipe(self, dataset: str) -> str:
         """The recipe that goes with it and a data set; raises SpecError."""
         if dataset not in self.recipes:
-            known = listed(self.recipes)
+            known = comma_join(self.recipes)
             raise SpecError(f"{self.name} has no recipe for {dataset}, but for {known}; name one by --recipe")
         return self.recipes[dataset]
 
@@ -110,16 +110,16 @@ def datasets_of(wanted: Task) -> list[str]:
 def check_fit(name: str, backbone: str, dataset: str) -> None:
     """Raise SpecError unless the backbone and the data set go with the model (empty: a classifier)."""
     if name and backbones.describe(backbone).name not in describe(name).backbones:
-        raise SpecError(f"{name} does not go around {backbone}; these fit: {listed(describe(name).backbones)}")
+        raise SpecError(f"{name} does not go around {backbone}; these fit: {comma_join(describe(name).backbones)}")
     wanted, served = task(name), datasets.describe(dataset).tasks
     if wanted in served:
         return
     fitting = datasets_of(wanted)
     models = [item for item in names() if describe(item).task in served]
     raise SpecError(
-        f"{name or 'a classifier'} is for the task {wanted}, {dataset} for {listed(served)}; data sets that fit: "
-        f"{listed(fitting) if fitting else 'none'}"
-        + (f"; models that fit {dataset}: {listed(models)}" if models else "")
+        f"{name or 'a classifier'} is for the task {wanted}, {dataset} for {comma_join(served)}; data sets that fit: "
+        f"{comma_join(fitting) if fitting else 'none'}"
+        + (f"; models that fit {dataset}: {comma_join(models)}" if models else "")
     )
 
 
@@ -142,7 +142,7 @@ def placement(name: str, backbone: str, place: str) -> Placement:
     try:
         return backbones.placement(backbone, place)
     except SpecError as error:
-        more = listed(describe(name).placements) if name and describe(name).placements else ""
+        more = comma_join(describe(name).placements) if name and describe(name).placements else ""
         raise SpecError(f"{error}; {name} itself has {more}" if more else str(error)) from error
 
 

@@ -20,6 +20,6 @@ def rescale(network: nn.Module, sides: Sequence[int], longest: int) -> None:
         if not wanted:
             continue
         if not hasattr(transform, name) or getattr(transform, "fixed_size", None):
-            asked = "scales" if name == "min_size" else "max_size"
+            asked = "min_sizes" if name == "min_size" else "max_size"
             raise SpecError(f"{asked} does not go with this model: it has one size of image, its input_size")
         setattr(transform, name, wanted)

@@ -65,7 +65,7 @@ def build(spec: RunSpec, kept: Path | None = None) -> nn.Module:
     norms = "batch" if spec.recipe.norms == "sync" else spec.recipe.norms  # the loop makes them sync
     size = spec.recipe.input_size
     network = network_of(backbone, dataset.classes, attended, model=spec.model, norms=norms, size=size)
-    if spec.recipe.scales or spec.recipe.max_size:
+    if spec.recipe.min_sizes or spec.recipe.max_size:
         from attnctl.models.scales import rescale
 
         rescale(network, spec.recipe.short_sides(), spec.recipe.max_size)

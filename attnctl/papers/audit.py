@@ -14,7 +14,7 @@ from attnctl import attention, papers
 from attnctl.networks.complexity import Cell, Counts, Written, cell, convention, counts, parameters
 from attnctl.networks.complexity.conventions import LAYERS
 from attnctl.papers.model import COUNTED, Column, Row, Setup, Table
-from attnctl.values import SpecError, listed
+from attnctl.values import SpecError, comma_join
 
 Verdict = Literal["match", "explained", "not reproduced", "waits", "not built"]
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "MiB": 2**18}
@@ -55,9 +55,8 @@ def tables(paper: str | None = None, table: str | None = None) -> list[Table]:
     for name in papers.names() if paper is None else (paper,):
         counted = {number: item for number, item in papers.load(name).tables.items() if columns(item)}
         if paper is not None and table is not None and table not in counted:
-            raise SpecError(
-                f"{papers.load(name).name} has no table {table!r} with parameters or FLOPs; it has {listed(counted)}"
-            )
+            of = papers.load(name).name
+            raise SpecError(f"{of} has no table {table!r} with parameters or FLOPs; it has {comma_join(counted)}")
         found += [item for number, item in counted.items() if table in {None, number}]
     if not found:
         raise SpecError(f"no paper has a table {table!r} with parameters or FLOPs")
@@ -151,7 +150,7 @@ def read(printed: str, unit: str) -> tuple[Decimal, str, Decimal]:
     if match is None:
         raise SpecError(f"{printed!r} is no figure such as 25.56M")
     if match[2] is None and unit not in UNITS:
-        raise SpecError(f"{unit!r} is no unit of a count; these are: {listed(filter(None, UNITS))}")
+        raise SpecError(f"{unit!r} is no unit of a count; these are: {comma_join(filter(None, UNITS))}")
     number = Decimal(match[1])
     return number, match[2] or unit, Decimal((0, (1,), int(number.as_tuple().exponent)))
 

@@ -19,7 +19,7 @@ from attnctl.networks.complexity import CONVENTIONS, Cell, Written
 from attnctl.papers import audit
 from attnctl.papers.model import COUNTED, Column, Setup
 from attnctl.spec import NO_MODULE
-from attnctl.values import SpecError, text
+from attnctl.values import SpecError, format_value
 
 FILE = Path(__file__).parent / "counts.json"
 
@@ -62,7 +62,9 @@ def key(setup: Setup, column: Column) -> str:
     way = audit.way_of(setup, column)
     if way in CONVENTIONS:
         written = Written(head=setup.head, **setup.written)
-        told = [f"{name}={text(value)}" for name, value in vars(written).items() if value != getattr(Written, name)]
+        told = [
+            f"{name}={format_value(value)}" for name, value in vars(written).items() if value != getattr(Written, name)
+        ]
         way = " ".join([way, *told])
     return f"{column.metric} as {way}: " + " + ".join(_network(what) for what in audit.cells(setup))
 
@@ -83,7 +85,7 @@ def _network(what: Cell) -> str:
     """Such as `ean 1 G=8 in mobilenet_v2 1 at expansion 1 for 100 classes of 3x32x32`."""
     words = []
     if what.module != NO_MODULE:
-        values = (f"{name}={text(value)}" for name, value in what.hyperparameters)
+        values = (f"{name}={format_value(value)}" for name, value in what.hyperparameters)
         words += [what.module, str(attention.describe(what.module).version), *values]
     if what.backbone:
         words += ["in"] if words else []

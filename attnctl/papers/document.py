@@ -8,7 +8,7 @@ from typing import Any
 from attnctl import lines
 from attnctl.papers import kinds
 from attnctl.papers.kinds import Kind
-from attnctl.values import SpecError, did_you_mean, listed
+from attnctl.values import SpecError, comma_join, did_you_mean
 
 
 class Document:
@@ -44,7 +44,7 @@ class Document:
             if key not in known:
                 raise self.error((*path, key), f"unknown key {key!r}{did_you_mean(key, known)}")
         if missing := [key for key in required if key not in section]:
-            raise self.error(path, f"lacks {listed(missing)}")
+            raise self.error(path, f"lacks {comma_join(missing)}")
         return {key: self.value((*path, key), known[key], value) for key, value in section.items()}
 
     def value(self, path: lines.Path, kind: Kind, value: Any) -> Any:

@@ -12,8 +12,7 @@ from attnctl import grid, models
 from attnctl.grid import Axes
 from attnctl.papers.model import Column, Figure, Paper, Row, Setup, Table
 from attnctl.spec import NO_MODULE, RunSpec, recipe_fields
-from attnctl.values import Scalar, SpecError, did_you_mean, text
-from attnctl.workspace.layout import RELATIVE
+from attnctl.values import Scalar, SpecError, did_you_mean, format_value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +56,7 @@ class Overrides:
         given = {**self._named(), **self.fields}
         if self.init:
             kind, _, what = self.init.partition(":")
-            given["init"] = what if kind == "run" else RELATIVE.weights(what).as_posix()
+            given["init"] = what if kind == "run" else f"weights/{what}.pt"
         if self.seeds != Overrides().seeds:
             given["seed"] = ",".join(self.seeds)
         return [word for name, value in given.items() for word in ("--" + name.replace("_", "-"), value)]
@@ -138,11 +137,11 @@ def _series(figure: Figure, paper: Paper, series: Mapping[str, Any], overrides: 
     for value in series["values"]:
         setup, fields = row.setup, dict(overrides.fields)
         if figure.x in recipe_fields():
-            fields[figure.x] = text(value)
+            fields[figure.x] = format_value(value)
         else:
             setup = replace(setup, hyperparameters={**setup.hyperparameters, figure.x: value})
-        named = f"{series['title']} {figure.x}={text(value)}"
-        point = replace(row, name=named, printed=text(value), group=series["title"], setup=setup, published={})
+        named = f"{series['title']} {figure.x}={format_value(value)}"
+        point = replace(row, name=named, printed=format_value(value), group=series["title"], setup=setup, published={})
         yield from _of_row(point, (column,), replace(overrides, fields=fields))
 
 
@@ -232,14 +231,14 @@ def _expanded(setup: Setup, choice: Sequence[Scalar], overrides: Overrides) -> t
     expansion = grid.expand(
         Axes(
             modules=(setup.module,),
-            hyperparameters={name: (text(value),) for name, value in setup.hyperparameters.items()},
+            hyperparameters={name: (format_value(value),) for name, value in setup.hyperparameters.items()},
             models=(setup.model,),
             backbones=(setup.backbone,),
             datasets=(setup.dataset,),
             placements=(setup.placement or Axes.placements[0],),
             seeds=tuple(overrides.seeds),
             recipe=setup.recipe or None,
-            overrides={name: (text(value),) for name, value in zip(setup.train, choice, strict=True)},
+            overrides={name: (format_value(value),) for name, value in zip(setup.train, choice, strict=True)},
             init=overrides.init,
         )
     )

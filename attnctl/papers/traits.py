@@ -24,7 +24,7 @@ from attnctl.files import write_atomic
 from attnctl.papers.model import Setup
 from attnctl.sources.signature import ModuleSource
 from attnctl.spec import NO_MODULE
-from attnctl.values import Scalar, SpecError, text
+from attnctl.values import Scalar, SpecError, format_value
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -164,7 +164,9 @@ def _parameters(source: ModuleSource, values: dict[str, Scalar], width: int) -> 
 
 def _key(source: ModuleSource, values: dict[str, Scalar]) -> str:
     """A module by all that makes it: `ela@1 groups=c kernel=5 ...`."""
-    return " ".join([f"{source.name}@{source.version}", *(f"{name}={text(values[name])}" for name in sorted(values))])
+    return " ".join(
+        [f"{source.name}@{source.version}", *(f"{name}={format_value(values[name])}" for name in sorted(values))]
+    )
 
 
 @cache

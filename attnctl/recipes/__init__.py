@@ -11,7 +11,7 @@ from types import MappingProxyType
 from attnctl import backbones, datasets, models
 from attnctl.recipes import file
 from attnctl.spec import Recipe, recipe_fields, recipe_from
-from attnctl.values import Scalar, SpecError, did_you_mean, listed
+from attnctl.values import Scalar, SpecError, comma_join, did_you_mean
 
 _FOLDER = Path(__file__).parent
 
@@ -47,7 +47,7 @@ def load(name: str) -> Mapping[str, Scalar]:
     if not base:
         return MappingProxyType(values)
     if file.is_file(base):
-        raise SpecError(f"{name}: base is {base!r}; it must be one of {listed(names())}")
+        raise SpecError(f"{name}: base is {base!r}; it must be one of {comma_join(names())}")
     try:
         return MappingProxyType({**_load(base), **values})
     except SpecError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attnctl.datasets import Dataset
 from attnctl.spec import Recipe, Task, recipe_fields
-from attnctl.values import SpecError, listed, text
+from attnctl.values import SpecError, comma_join, format_value
 
 AUGMENTATIONS = {
     "classify": ("none", "shift", "crop-flip"),
@@ -15,10 +15,10 @@ AUGMENTATIONS = {
 """Task -> its augmentations; of image files to be classified see `check`."""
 
 _ELSEWHERE: dict[str, tuple[str, ...]] = {
-    "classify": ("norms", "scales", "max_size", "plain_epochs"),
+    "classify": ("norms", "min_sizes", "max_size", "no_aug_epochs"),
     "detect": ("label_smoothing", "mixup", "cutmix"),
-    "instance": ("label_smoothing", "mixup", "cutmix", "plain_epochs"),
-    "segment": ("mixup", "cutmix", "scales", "max_size", "plain_epochs"),
+    "instance": ("label_smoothing", "mixup", "cutmix", "no_aug_epochs"),
+    "segment": ("mixup", "cutmix", "min_sizes", "max_size", "no_aug_epochs"),
 }
 """Task -> the fields that are other tasks'."""
 
@@ -28,8 +28,8 @@ def check(recipe: Recipe, task: Task, dataset: Dataset) -> None:
     fitting = ("none", "imagenet") if dataset.layout == "imagefolder" else AUGMENTATIONS[task]
     if recipe.augment not in fitting:
         where = dataset.name if task == "classify" else f"the task {task}"
-        raise SpecError(f"augment {recipe.augment} does not go with {where}; it takes {listed(fitting)}")
+        raise SpecError(f"augment {recipe.augment} does not go with {where}; it takes {comma_join(fitting)}")
     for name in _ELSEWHERE[task]:
         value = getattr(recipe, name)
         if value != recipe_fields()[name].metadata["neutral"] and not (name == "norms" and value == "sync"):
-            raise SpecError(f"{name}={text(value)} does not go with the task {task}")
+            raise SpecError(f"{name}={format_value(value)} does not go with the task {task}")

@@ -12,7 +12,7 @@ from attnctl.lifecycle.resume_policy import DEFAULT_MODES, MODES, Mode, Rules
 from attnctl.lifecycle.state import State
 from attnctl.settings.reader import Located
 from attnctl.units import parse_memory
-from attnctl.values import SpecError, did_you_mean, listed
+from attnctl.values import SpecError, comma_join, did_you_mean
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,7 @@ def _actions(reader: Located, section: Mapping[str, Any]) -> dict[State, Mode]:
             found[states[key]] = mode  # type: ignore[assignment]
         if states[key] not in found:
             nearest = did_you_mean(value, MODES) if isinstance(value, str) else ""
-            words = f"is {value!r}; it must be one of {listed(MODES)}{nearest if 'did you mean' in nearest else ''}"
+            words = f"is {value!r}; it must be one of {comma_join(MODES)}{nearest if 'did you mean' in nearest else ''}"
             raise reader.error("resume.actions", key, words)
     return found
 

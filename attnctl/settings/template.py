@@ -59,18 +59,18 @@ TEMPLATE = """\
 # same_error = 3             # runs with one error after which the others are held; 0 holds none
 
 [resume.actions]
-# By class: again, progress (if the checkpoint advanced), once (more), memory (more), ranks (more), place (another),
-# asked (only when named), forced (only with --force), never. These are the defaults.
-# timeout = "progress"
-# preempted = "again"
-# node-failure = "again"
-# disk-full = "again"
-# out-of-memory = "memory"
-# CUDA-out-of-memory = "ranks"
+# For each class of ending: always, if_progressed (the checkpoint advanced), once (more), more_memory, more_processes,
+# other_gpu (or another partition), if_named (in the command), if_forced (with --force), never. These are the defaults.
+# timeout = "if_progressed"
+# preempted = "always"
+# node-failure = "always"
+# disk-full = "always"
+# out-of-memory = "more_memory"
+# CUDA-out-of-memory = "more_processes"
 # killed = "once"
 # stalled = "once"
-# code-error = "forced"
-# cancelled = "asked"
+# code-error = "if_forced"
+# cancelled = "if_named"
 # diverged = "never"
 
 [checkpoints]

@@ -26,7 +26,7 @@ from pathlib import Path
 from types import CodeType
 from typing import Any, Literal, Union
 
-from attnctl.values import Scalar, SpecError, convert, did_you_mean, listed, text
+from attnctl.values import Scalar, SpecError, comma_join, convert, did_you_mean, format_value
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ class ModuleSource:
             for name, value in settings[str(chosen)].items():
                 if name in given and values[name] != value:
                     raise SpecError(
-                        f"{self.name} {selector}={chosen} means {name}={text(value)}; "
-                        f"leave out either {selector} or {name}={text(values[name])}"
+                        f"{self.name} {selector}={chosen} means {name}={format_value(value)}; "
+                        f"leave out either {selector} or {name}={format_value(values[name])}"
                     )
                 values[name] = value
         return {
@@ -96,12 +96,14 @@ class ModuleSource:
                 continue
             if not holds(condition, {**values, "C": channels}):
                 used = [
-                    f"{name}={text(value)}" for name, value in values.items() if re.search(rf"\b{name}\b", condition)
+                    f"{name}={format_value(value)}"
+                    for name, value in values.items()
+                    if re.search(rf"\b{name}\b", condition)
                 ]
                 where = f" at {channels} channels" if about_channels else ""
                 raise SpecError(f"{self.name} {' '.join(used)} does not work{where}: {words}")
 
-    def acting(self, values: Mapping[str, Scalar], channels: int) -> dict[str, Scalar]:
+    def effective_hyperparameters(self, values: Mapping[str, Scalar], channels: int) -> dict[str, Scalar]:
         """The hyperparameters that act with another value at so many channels, with that value."""
         found = {name: _evaluate(expression, {**values, "C": channels}) for name, expression in self.effective.items()}
         return {name: value for name, value in found.items() if value != values[name]}
@@ -175,7 +177,7 @@ def read_class(data: bytes, path: Path, import_name: str, class_name: str) -> Mo
             if not name.startswith("_") and made is not None and _first_parameter(made) == "channels"
         ]
         if len(modules) != 1:
-            there = listed(modules or classes) or "no class"
+            there = comma_join(modules or classes) or "no class"
             raise SpecError(f"{path} has {there}; say which is meant, such as {path}:{(*modules, 'MyAttention')[0]}")
         class_name = modules[0]
     if class_name not in classes:
@@ -204,7 +206,7 @@ def read_function(data: bytes, path: Path, name: str, first: str) -> str:
     if not name:
         fitting = [key for key, node in there.items() if _parameters(node)[:1] == [first]]
         if len(fitting) != 1:
-            found = listed(fitting or there) or "no function"
+            found = comma_join(fitting or there) or "no function"
             raise SpecError(f"{path} has {found}; say which is meant, such as {path}:{(*fitting, 'build')[0]}")
         name = fitting[0]
     if name not in there:
@@ -212,7 +214,7 @@ def read_function(data: bytes, path: Path, name: str, first: str) -> str:
         raise SpecError(f"{path} has no function {name!r}{hint}")
     taken = _parameters(there[name])
     if taken != [first]:
-        words = f"its parameters without a default are {listed(taken)}" if taken else "it takes nothing"
+        words = f"its parameters without a default are {comma_join(taken)}" if taken else "it takes nothing"
         raise SpecError(f"{path}:{there[name].lineno}: {name} does not take `{first}` alone: {words}")
     return name
 

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Literal, Self
 from attnctl.workspace import untrusted_json
 from attnctl.workspace.untrusted_json import RecordError as RecordError
 
-Where = Literal["slurm", "here"]
+Where = Literal["slurm", "local"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,7 @@ from attnctl.jobs.data.maps import read_map
 from attnctl.jobs.data.outlines import Outlines
 from attnctl.jobs.data.scenes import Bytes, Integers, Objects, Table
 from attnctl.units import quantity
-from attnctl.values import listed
+from attnctl.values import comma_join
 from attnctl.workspace import untrusted_json
 
 _NAMED = 3  # of many images that are not there, an error names the first
@@ -170,4 +170,4 @@ def _check_files(folder: Path, files: Sequence[str]) -> None:
     if missing:
         more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
         lacks = f"lacks {len(missing)} of its {quantity(len(files), 'image')}"
-        raise DataError(f"{folder} {lacks}: {listed(missing[:_NAMED])}{more}")
+        raise DataError(f"{folder} {lacks}: {comma_join(missing[:_NAMED])}{more}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from attnctl.datasets import Dataset, class_folders, missing_files
-from attnctl.values import SpecError, listed
+from attnctl.values import SpecError, comma_join
 
 
 class DataError(SpecError):
@@ -23,7 +23,7 @@ def check_files(dataset: Dataset, folder: Path | None) -> Path:
         )
     if missing:
         mend = f"{download}, or {setting}" if dataset.can_be_fetched else setting
-        raise DataError(f"{dataset.name} is not whole in {folder}: missing {listed(missing)}; {mend}")
+        raise DataError(f"{dataset.name} is not whole in {folder}: missing {comma_join(missing)}; {mend}")
     if differ := class_folders.mismatch(dataset, folder):
         raise DataError(differ)
     return folder

@@ -25,7 +25,7 @@ from attnctl.datasets.class_folders import PARTS
 from attnctl.jobs.data.errors import DataError, check_files, check_sizes
 from attnctl.jobs.data.staging import staged
 from attnctl.units import quantity
-from attnctl.values import listed
+from attnctl.values import comma_join
 
 IMAGE_SUFFIXES = (".jpeg", ".jpg", ".png")
 _SPLITS = dict(zip(PARTS, ("train", "test"), strict=True))
@@ -119,7 +119,7 @@ def index_folders(part: Path, classes: int) -> FolderFiles:
     empty = [folder for folder, names in zip(folders, found, strict=True) if not names]
     if empty:
         more = f" and {len(empty) - _NAMED} more" if len(empty) > _NAMED else ""
-        raise DataError(f"{part} holds no images in {listed(empty[:_NAMED])}{more}")
+        raise DataError(f"{part} holds no images in {comma_join(empty[:_NAMED])}{more}")
     labels = np.repeat(np.arange(classes), [len(names) for names in found])
     return FolderFiles(part, folders, labels, np.array([name for names in found for name in names]))
 

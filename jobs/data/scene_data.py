@@ -26,7 +26,7 @@ from attnctl.jobs.data.split import held_out
 from attnctl.jobs.data.staging import staged
 from attnctl.recipes.fitting import AUGMENTATIONS
 from attnctl.spec import RunSpec, Task
-from attnctl.values import listed
+from attnctl.values import comma_join
 
 log = logging.getLogger(__name__)
 
@@ -152,7 +152,7 @@ def _augment(spec: RunSpec, dataset: Dataset, model: models.Model, read: Reader,
     """What the recipe names; raises DataError when it is not for the task."""
     name, fitting = spec.recipe.augment, AUGMENTATIONS[model.task]
     if name not in fitting:
-        raise DataError(f"augment {name} is not for the task {model.task}, which takes {listed(fitting)}")
+        raise DataError(f"augment {name} is not for the task {model.task}, which takes {comma_join(fitting)}")
     side = spec.recipe.input_size or dataset.height or model.input
     if name == "none":
         return None

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from attnctl.values import listed
+from attnctl.values import comma_join
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
@@ -164,7 +164,7 @@ class LeftOut(NamedTuple):
             (self.bare, "objects without a mask"),
             (self.images, "images without objects to train on"),
         )
-        told = listed([f"{count} {words}" for count, words in counts if count])
+        told = comma_join([f"{count} {words}" for count, words in counts if count])
         return f"{told}; the first box that is no good: {self.first}" if self.first else told
 
 

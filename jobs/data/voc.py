@@ -29,7 +29,7 @@ from attnctl.jobs.data.images import decoded
 from attnctl.jobs.data.maps import read_map
 from attnctl.jobs.data.scenes import Bytes, Objects, Table, nothing, tabled
 from attnctl.units import quantity
-from attnctl.values import did_you_mean, listed
+from attnctl.values import comma_join, did_you_mean
 
 TRAIN_AUG = "train_aug"
 
@@ -182,7 +182,7 @@ def _names(folder: Path) -> set[str]:
 def _refuse_missing(missing: Sequence[str], lacks: str, what: str) -> None:
     if missing:
         more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
-        raise DataError(f"{lacks} {quantity(len(missing), what)}: {listed(missing[:_NAMED])}{more}")
+        raise DataError(f"{lacks} {quantity(len(missing), what)}: {comma_join(missing[:_NAMED])}{more}")
 
 
 # ----------------------------------------------------------------------------------------------------------- XML files

@@ -16,7 +16,7 @@ from attnctl.jobs.slurm import queries
 from attnctl.jobs.slurm.commands import CommandError, run
 from attnctl.settings.config import Config
 from attnctl.units import quantity
-from attnctl.values import SpecError, listed
+from attnctl.values import SpecError, comma_join
 from attnctl.workspace import untrusted_json
 from attnctl.workspace.file_systems import mount_of, nearest_existing
 
@@ -69,7 +69,7 @@ def torch() -> Iterator[Check]:
         words = f"its version cannot be read from {done.stdout.strip()[:80]!r}"
         yield Check("torch", False, words, f"{sys.executable} -m pip install --force-reinstall torch")
         return
-    built = f"for CUDA {found['cuda']} ({listed(found['serves'])})" if found["cuda"] else "for CPUs only"
+    built = f"for CUDA {found['cuda']} ({comma_join(found['serves'])})" if found["cuda"] else "for CPUs only"
     yield Check("torch", True, f"{found['version']}, {built}")
     yield _gpus(found["gpus"], found["serves"], found["cuda"])
 
@@ -79,8 +79,8 @@ def _gpus(found: list[list[str]], serves: list[str], cuda: str | None) -> Check:
         unserved = [f"{name} ({arch})" for name, arch in found if not _served(arch, serves)]
         mend = "install a torch build for this GPU: https://pytorch.org/get-started/previous-versions"
         if unserved:
-            return Check(GPUS, False, f"torch was not built for {listed(unserved)}", mend)
-        return Check(GPUS, True, listed(f"{name} ({arch})" for name, arch in found))
+            return Check(GPUS, False, f"torch was not built for {comma_join(unserved)}", mend)
+        return Check(GPUS, True, comma_join(f"{name} ({arch})" for name, arch in found))
     try:
         driver = run(["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]).strip()
     except CommandError:
@@ -140,7 +140,7 @@ def _requeue(limits: queries.Limits) -> Check:
 
 
 def _partition(name: str | None, partitions: list[queries.Partition]) -> Check:
-    known = listed(partition.name for partition in partitions)
+    known = comma_join(partition.name for partition in partitions)
     chosen = next((row for row in partitions if (row.name == name if name else row.default)), None)
     if chosen is None:
         words = f"there is no partition {name!r}" if name else "the cluster has no default partition"

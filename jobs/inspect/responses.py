@@ -16,7 +16,7 @@ from attnctl.jobs.inspect.load import Trained
 from attnctl.jobs.inspect.pictures import Picture, batch
 from attnctl.sources import blame
 from attnctl.spec import NO_MODULE
-from attnctl.values import SpecError, listed
+from attnctl.values import SpecError, comma_join
 
 Values = list[npt.NDArray[np.float32]]
 """Of each image all values of one layer, in no order."""
@@ -67,7 +67,7 @@ def module_at(trained: Trained, layer: str) -> str:
     plain = {path: path.replace(".part.", ".") for path in known}
     found = [path for path in known if layer in (path, plain[path]) or plain[path].startswith(f"{layer}.")]
     if not found:
-        raise SpecError(f"run {trained.run} has no attention at {layer!r}; it has it at {listed(known[:40])}")
+        raise SpecError(f"run {trained.run} has no attention at {layer!r}; it has it at {comma_join(known[:40])}")
     return found[-1]
 
 

@@ -54,7 +54,7 @@ class Job:
         self.attempt = config.workspace.run(run).attempt(attempt)
         self.progress = Progress(run=run, state="queued")
         self.ended = False
-        self._log = self.attempt.worker_log  # of a rank that has not found its own yet
+        self._log = self.attempt.path / "worker.txt"  # of a rank that has not found its own yet
         self._ranks: list[subprocess.Popen[bytes]] = []
         self._events: IO[bytes] | None = None
         self._line = b""
@@ -72,7 +72,7 @@ class Job:
             return False
         if not self.attempt.cancel.exists():
             return True
-        record_absence(self.attempt, self.job_id, "here", apart=0.0)
+        record_absence(self.attempt, self.job_id, "local", apart=0.0)
         self.progress = replace(self.progress, state="cancelled")
         self.ended = True
         return False
@@ -161,7 +161,7 @@ class Job:
         self.progress = replace(self.progress, state=state)
 
     def _record(self, word: str, **values: str) -> None:
-        record(self.attempt, Observed(at=time.time(), job_id=self.job_id, word=word, source="here", **values))
+        record(self.attempt, Observed(at=time.time(), job_id=self.job_id, word=word, source="local", **values))
 
     def _read(self) -> None:
         """Take in what rank 0 has appended to its events since the last look."""

@@ -26,7 +26,9 @@ def is_full(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
 
 
-def patiently(write: Callable[[], T], given_up: Callable[[], object] = lambda: None, patience: float = PATIENCE) -> T:
+def retry_while_disk_full(
+    write: Callable[[], T], given_up: Callable[[], object] = lambda: None, patience: float = PATIENCE
+) -> T:
     """What `write` gives, tried again while there is no space. given_up: asked while waiting; true ends it.
 
     Raises OSError: any other at once, that of a full disk in the end; and what given_up raises.

@@ -93,21 +93,22 @@ class Group:
             for tensor, part in zip(same, torch.split(flat, [tensor.numel() for tensor in same]), strict=True):
                 tensor.copy_(part.view_as(tensor))
 
-    def wrap(self, network: nn.Module, *, varied: bool = False) -> nn.Module:
+    def wrap(self, network: nn.Module, *, has_dynamic_graph: bool = False) -> nn.Module:
         """The network with its gradients averaged over the ranks; buffers stay each rank's own.
 
-        varied: not every forward uses every parameter. One that no rank has used in a step has no gradient then.
+        has_dynamic_graph: not every forward uses every parameter. One that no rank has used in a step then has no
+        gradient.
         """
         if self.world == 1:
             return network
-        if varied:  # torch says in the first forward that uses all parameters that it need not have looked
+        if has_dynamic_graph:  # torch says in the first forward that uses all parameters that it need not have looked
             warnings.filterwarnings("ignore", message="find_unused_parameters=True was specified")
         return DistributedDataParallel(
             network,
             device_ids=[self.device] if self.device.type == "cuda" else None,
             **_BUFFERS,
             gradient_as_bucket_view=True,
-            find_unused_parameters=varied,
+            find_unused_parameters=has_dynamic_graph,
         )
 
     def close(self) -> None:

@@ -96,7 +96,7 @@ def _open(place: Place, incarnation: Incarnation, check: Callable[[], None]) -> 
     store = TCPStore("localhost", 0, place.world, is_master=True, wait_for_workers=False)
     address = Address(hosts=_names(place.node), port=store.port, nonce=uuid.uuid4().hex)
     store.set(_NONCE, address.nonce)
-    disk_full.patiently(lambda: write_atomic(incarnation.rendezvous, address.encode()), check)
+    disk_full.retry_while_disk_full(lambda: write_atomic(incarnation.rendezvous, address.encode()), check)
     return store
 
 

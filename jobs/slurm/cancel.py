@@ -33,7 +33,7 @@ def cancel(workspace: Workspace, placed: Sequence[Placed]) -> str | None:
         write_atomic(workspace.run(item.run).attempt(item.attempt).cancel, asked.encode())
     words = _cancel_jobs(jobs_of(workspace, [item for item in placed if item.where == "slurm"]))
     for item in placed:
-        if item.where == "here":
+        if item.where == "local":
             for pid in workers(workspace.run(item.run).attempt(item.attempt)):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGINT)

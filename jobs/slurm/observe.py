@@ -45,7 +45,7 @@ def observe(workspace: Workspace, placed: Sequence[Placed]) -> Observation:
     words = [adopt.adopt(workspace, unknown)] if unknown else []
     changed.update(item.run for item in unknown)
     words.append(_ask_slurm(workspace, [item for item in placed if item.where == "slurm" and item.job_id], changed))
-    words.append(_look_here(workspace, [item for item in placed if item.where == "here" and item.job_id], changed))
+    words.append(_look_here(workspace, [item for item in placed if item.where == "local" and item.job_id], changed))
     return Observation("; ".join(dict.fromkeys(filter(None, words))) or None, frozenset(changed))
 
 
@@ -163,7 +163,7 @@ def _look_here(workspace: Workspace, placed: Sequence[Placed], changed: set[str]
             supervised[key] = adopt.alive(*key)
         attempt = workspace.run(item.run).attempt(item.attempt)
         gone = not supervised[key] and not workers(attempt)
-        if gone and record_absence(attempt, item.job_id or "", "here", apart=0.0):
+        if gone and record_absence(attempt, item.job_id or "", "local", apart=0.0):
             changed.add(item.run)
     return "; ".join(words) or None
 
@@ -172,7 +172,7 @@ def workers(attempt: Attempt, alive: Callable[[int, float], bool] = adopt.alive)
     """The processes of an attempt that run on this machine, from what its supervisor wrote down."""
     for observed in reversed(attempt.observations()):
         host, _, pids = observed.nodes.rpartition(":")
-        if observed.source == "here" and observed.word == "RUNNING" and host == socket.gethostname():
+        if observed.source == "local" and observed.word == "RUNNING" and host == socket.gethostname():
             return [int(pid) for pid in pids.split(",") if _is_process(pid) and alive(int(pid), observed.at)]
     return []
 

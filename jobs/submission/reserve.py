@@ -46,7 +46,7 @@ def reserve(
     options: Mapping[str, Any] | None = None,
     ended: Mapping[str, int] | None = None,
 ) -> Reservation:
-    """Reserve the next attempt of each run; one that is under way, done or just taken by another is skipped.
+    """TimeLimitMargin the next attempt of each run; one that is under way, done or just taken by another is skipped.
 
     specs: run id and spec as JSON values. options: what else the attempt asks of SLURM. ended: run id to the number of
     an attempt that is over, whatever the scheduler said of it.
@@ -99,7 +99,7 @@ def _link(aside: Path, path: Path, data: bytes) -> bool:
 def _is_new(run: RunDir) -> bool:
     """Whether the run has no spec yet; the folders of its first attempt are made without looking for them first."""
     try:
-        for folder in (run.path, run.attempts_folder, run.attempt(1).path):
+        for folder in (run.path, run.path / "attempts", run.attempt(1).path):
             folder.mkdir()
     except FileExistsError:
         return not run.spec.exists()

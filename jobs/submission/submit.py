@@ -154,7 +154,7 @@ class _Sender:
             tasks=[list(task) for task in reserved.tasks],
             specs={run_id: documents[run_id] for run_id, _ in reserved.tasks},
             script=script,
-            job_id=f"{socket.gethostname()}:{os.getpid()}" if self.where == "here" else None,
+            job_id=f"{socket.gethostname()}:{os.getpid()}" if self.where == "local" else None,
             cluster=self.cluster,
         )
         if self.where == "slurm":

@@ -21,7 +21,7 @@ class Classify:
 
     primary = ("top1",)
     columns = 2
-    varied = False
+    has_dynamic_graph = False
 
     def __init__(self, recipe: Recipe, arithmetic: Arithmetic) -> None:
         self._smoothing, self._arithmetic = recipe.label_smoothing, arithmetic

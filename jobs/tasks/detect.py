@@ -38,7 +38,7 @@ class Detect:
 
     primary: Sequence[str] = ("ap", "map")
     columns = 1
-    varied = True
+    has_dynamic_graph = True
     masks = False
 
     def __init__(self, spec: RunSpec, data: TrainingData, arithmetic: Arithmetic, kept: Path) -> None:

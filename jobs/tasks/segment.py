@@ -23,7 +23,7 @@ class Segment:
 
     primary = ("miou",)
     columns = 3
-    varied = False
+    has_dynamic_graph = False
 
     def __init__(self, spec: RunSpec, arithmetic: Arithmetic) -> None:
         self._classes = datasets.describe(spec.dataset).classes

@@ -59,7 +59,7 @@ class Task(Protocol):
         """Numbers that a forward adds to its replica's sums; the first is the loss."""
 
     @property
-    def varied(self) -> bool:
+    def has_dynamic_graph(self) -> bool:
         """Whether forwards differ in their shapes, and in which parameters they use."""
 
     def loss(self, network: nn.Module, batch: Any, row: Tensor) -> Tensor:

@@ -44,12 +44,12 @@ def choose_device(resources: Resources, local_rank: int) -> torch.device:
 
 
 @contextlib.contextmanager
-def deterministic(device: torch.device, varied: bool) -> Iterator[None]:
+def deterministic(device: torch.device, has_dynamic_graph: bool) -> Iterator[None]:
     """Have torch add in a fixed order on the CPU, where a detector's indexed sums are else shared among threads.
 
     An operation that cannot is told in the log. Classifiers need none of it, and GPUs promise no equal bits.
     """
-    if device.type != "cpu" or not varied:
+    if device.type != "cpu" or not has_dynamic_graph:
         yield
         return
     filling: Any = torch.utils.deterministic

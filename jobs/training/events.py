@@ -42,7 +42,7 @@ class EventLog:
     def close(self) -> None:
         """Close the file, once all is in it. Raises OSError."""
         if self._unwritten:
-            disk_full.patiently(self.sync)
+            disk_full.retry_while_disk_full(self.sync)
         os.close(self._descriptor)
 
     def _flush(self) -> None:

@@ -27,11 +27,11 @@ class Learner:
         network = norms.prepared(network, recipe, group)
         self.network = network.to(group.device, arithmetic.dtype).to(memory_format=arithmetic.layout).train()
         self._statistics = RunningStatistics(self.network)
-        self._averaged = AveragedWeights(self.network, recipe.ema) if recipe.ema else None
+        self._averaged = AveragedWeights(self.network, recipe.ema_decay) if recipe.ema_decay else None
         self._penalised = any(callable(getattr(module, "extra_loss", None)) for module in network.modules())
         if recipe.compile:
             self.network.compile()
-        self._parallel = group.wrap(self.network, varied=task.varied)
+        self._parallel = group.wrap(self.network, has_dynamic_graph=task.has_dynamic_graph)
         self._optimizer = optimizer(recipe, self.network)
         self._scaler = torch.amp.GradScaler(group.device.type, enabled=recipe.precision == "fp16")
 
@@ -73,11 +73,11 @@ class Learner:
 
     def update(self, step: int) -> None:
         """Change the weights by what the backwards of step `step` have gathered."""
-        if self._task.varied:
+        if self._task.has_dynamic_graph:
             self._complete_gradients()
-        if self._recipe.clip_norm:
+        if self._recipe.clip_grad_norm:
             self._scaler.unscale_(self._optimizer)
-            nn.utils.clip_grad_norm_(self.network.parameters(), self._recipe.clip_norm)
+            nn.utils.clip_grad_norm_(self.network.parameters(), self._recipe.clip_grad_norm)
         self._scaler.step(self._optimizer)
         self._scaler.update()
         self._optimizer.zero_grad(set_to_none=True)

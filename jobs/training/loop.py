@@ -25,7 +25,7 @@ from attnctl.jobs.training.events import EventLog
 from attnctl.jobs.training.failure import Diverged, Superseded
 from attnctl.jobs.training.learner import Learner
 from attnctl.jobs.training.optim import learning_rate, total_steps
-from attnctl.jobs.training.pace import Cadence, Meter, Reserve, Thrift
+from attnctl.jobs.training.pace import Cadence, CheckpointBudget, Meter, TimeLimitMargin
 from attnctl.jobs.training.replicas import seed_forward, share
 from attnctl.jobs.training.signals import Signals
 from attnctl.spec import RunSpec
@@ -103,8 +103,8 @@ class Trainer:
         self.saved = (-1, time.monotonic())  # step, and when
         self.finished = False
         self.cadence = Cadence()
-        self.reserve = Reserve()
-        self.thrift = Thrift()
+        self.reserve = TimeLimitMargin()
+        self.thrift = CheckpointBudget()
         self.agreement = 0  # the step of the next one
         self.looked = time.monotonic()  # for a later attempt or incarnation
         self.diverged = False
@@ -141,7 +141,7 @@ class Trainer:
 
     def run(self) -> str:
         """Train to the end or to a signal; gives the outcome."""
-        with deterministic(self.group.device, self.task.varied):
+        with deterministic(self.group.device, self.task.has_dynamic_graph):
             return self._run()
 
     def _run(self) -> str:
@@ -243,7 +243,7 @@ class Trainer:
         else:
             self._check_token()
         values: dict[str, float] = {}
-        if epoch % self.recipe.eval_epochs == 0 or self.position.step == self.steps:
+        if epoch % self.recipe.eval_interval == 0 or self.position.step == self.steps:
             self.learner.share_buffers()  # a checkpoint that was left out has not done it
             values = evaluate(self.task, self.learner.shown(), self.data, self.group, self.around.beat)
         if not _finite(values.get("loss", 0.0)):
@@ -304,7 +304,7 @@ class Trainer:
             return checkpoint.save(around.run, name, checkpoint.on_cpu(state), 1 if last else checkpoint.KEPT)[1]
 
         try:
-            size = disk_full.patiently(write, lambda: around.signals.received) if last else write()
+            size = disk_full.retry_while_disk_full(write, lambda: around.signals.received) if last else write()
         except OSError as error:
             if last or not disk_full.is_full(error):
                 raise

@@ -66,10 +66,10 @@ def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
     if recipe.schedule == "poly":
         return recipe.lr * float((1 - (step - warmup) / length) ** recipe.power)
     if recipe.schedule == "step":
-        return recipe.lr * float(recipe.decay ** (epoch // recipe.step_epochs))
+        return recipe.lr * float(recipe.lr_gamma ** (epoch // recipe.step_epochs))
     if recipe.schedule == "multistep":
         now = step if recipe.steps else epoch
-        return recipe.lr * float(recipe.decay ** sum(now >= milestone for milestone in recipe.milestone_epochs()))
+        return recipe.lr * float(recipe.lr_gamma ** sum(now >= milestone for milestone in recipe.milestone_epochs()))
     return recipe.lr
 
 

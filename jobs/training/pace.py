@@ -25,7 +25,7 @@ class Cadence:
         return self._steps
 
 
-class Reserve:
+class TimeLimitMargin:
     """How long before a job's time limit its training has to stop, so that it can still save.
 
     SLURM sends its notice earlier than that where it sends one; this is for clusters that only send TERM at the end.
@@ -52,7 +52,7 @@ class Reserve:
         return end is not None and end - time.time() < self._LEAST + 2 * (self._slowest_save + self._slowest_lap)
 
 
-class Thrift:
+class CheckpointBudget:
     """Whether a checkpoint at an epoch's end is worth its time: short epochs of a large network would save all day."""
 
     _SHARE = 0.01

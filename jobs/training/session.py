@@ -67,10 +67,10 @@ def perform(assignment: Assignment) -> str:
     events = None
     if group.first:
         check = assignment.signals.check
-        disk_full.patiently(
+        disk_full.retry_while_disk_full(
             lambda: environment.record(incarnation, place, device, threads, assignment.workspace), check
         )
-        events = disk_full.patiently(lambda: EventLog(incarnation.events), check)
+        events = disk_full.retry_while_disk_full(lambda: EventLog(incarnation.events), check)
     workers = max(0, assignment.resources.cpus_per_task - 1)
     data = open_data(spec, assignment.roots, device, workers)
     try:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from attnctl.db import RunRow
 from attnctl.spec import NO_MODULE
-from attnctl.values import Scalar, text
+from attnctl.values import Scalar, format_value
 
 K = TypeVar("K")
 
@@ -29,7 +29,7 @@ class Place:
     @property
     def title(self) -> str:
         """Of the group."""
-        recipe = " ".join(f"{name}={text(value)}" for name, value in self.recipe)
+        recipe = " ".join(f"{name}={format_value(value)}" for name, value in self.recipe)
         return ", ".join(filter(None, (f"{self.network} on {self.dataset}", recipe, self.own)))
 
 

@@ -11,8 +11,7 @@ from attnctl import attention, recipes, sources
 from attnctl.sources.digest import VERSION_PREFIX
 from attnctl.sources.store import read_manifest
 from attnctl.spec import NO_MODULE, Recipe, RunSpec
-from attnctl.values import Scalar, text
-from attnctl.workspace.layout import RELATIVE
+from attnctl.values import Scalar, format_value
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ def _words(spec: RunSpec, seeds: Sequence[int], kept: Path, folder: str) -> Iter
     yield from ("attnctl", "sweep", module)
     if spec.module != NO_MODULE:
         for name, value in _settings(spec, kept).items():
-            yield from ("-p", f"{module}.{name}={text(value)}")
+            yield from ("-p", f"{module}.{name}={format_value(value)}")
         yield from ("--placement", spec.placement)
     if spec.model:
         yield from ("--model", spec.model)
@@ -57,11 +56,11 @@ def _words(spec: RunSpec, seeds: Sequence[int], kept: Path, folder: str) -> Iter
     recipe, fields = _recipe(spec.recipe)
     yield from ("--recipe", recipe)
     for name, value in fields.items():
-        yield from ("--" + name.replace("_", "-"), text(value))
+        yield from ("--" + name.replace("_", "-"), format_value(value))
     yield from ("--seed", ",".join(map(str, seeds)))
     kind, _, what = spec.init.partition(":")
     if kind:
-        yield from ("--init", what if kind == "run" else RELATIVE.weights(what).as_posix())
+        yield from ("--init", what if kind == "run" else f"weights/{what}.pt")
 
 
 def _named(name: str, version: str | int, kept: Path, folder: str) -> str:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from attnctl import backbones, datasets, models, papers
 from attnctl.papers.model import COUNTED, METRICS
 from attnctl.reports.exchange.sheet import Line, lines
-from attnctl.values import SpecError, did_you_mean, listed
+from attnctl.values import SpecError, comma_join, did_you_mean
 from attnctl.workspace.records import Imported
 
 PLACES = ("table", "row", "label", "module", "model", "backbone", "dataset", "placement", "seed", "source")
@@ -70,7 +70,7 @@ def _check_header(names: Sequence[str], name: str) -> None:
     missing = [item for item in needed if item not in names and not (item == "label" and "module" in names)]
     if missing:
         other = "" if "table" in names else "; of a paper's table the columns are table and row"
-        raise SpecError(f"{name}:1: there is no column {listed(missing)}{other}")
+        raise SpecError(f"{name}:1: there is no column {comma_join(missing)}{other}")
     pair = [item for item in PAIR if item in names]
     measures = [item for item in names if item not in {*PLACES, *PAIR}]
     if len(pair) == 1:
@@ -236,7 +236,7 @@ def _column(line: Line, table: papers.Table, name: str) -> papers.Column:
         known = [column.key for column in table.columns if column.kind in {"run", "params", "flops", "fps"}]
         raise line.error(f"{table.name} has no column {name!r}{did_you_mean(name, known)}", "column")
     if len(found) > 1:
-        raise line.error(f"{table.name} has {name} in several columns: {listed(item.key for item in found)}", name)
+        raise line.error(f"{table.name} has {name} in several columns: {comma_join(item.key for item in found)}", name)
     if found[0].kind in {"words", "trait"}:
         raise line.error(f"of {table.name} this is no number", name)
     return found[0]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from attnctl.values import SpecError, listed
+from attnctl.values import SpecError, comma_join
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def lines(data: bytes, name: str) -> tuple[list[str], list[Line]]:
     found = []
     for number, row in rows[1:]:
         if len(row) != len(names):
-            raise SpecError(f"{name}:{number}: {len(row)} values for {len(names)} columns ({listed(names)})")
+            raise SpecError(f"{name}:{number}: {len(row)} values for {len(names)} columns ({comma_join(names)})")
         texts = {column: cell.strip() for column, cell in zip(names, row, strict=True) if cell.strip()}
         found.append(Line(f"{name}:{number}", texts))
     return names, found

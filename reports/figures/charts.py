@@ -25,7 +25,7 @@ from attnctl.reports.figures.points import (
     with_front,
 )
 from attnctl.units import quantity
-from attnctl.values import Scalar, SpecError, did_you_mean, text
+from attnctl.values import Scalar, SpecError, did_you_mean, format_value
 
 COSTS = {"params": "parameters", "macs": "MACs"}
 """What can stand at the x axis of a scatter plot, and its title."""
@@ -143,7 +143,7 @@ def _check_varies(rows: Sequence[RunRow], x: str) -> None:
         raise SpecError(f"no run here has {x!r}{nearest}")
     if len(known[x]) == 1:
         raise SpecError(
-            f"{x} is {text(next(iter(known[x])))} in all of these runs, so there is nothing to draw over it"
+            f"{x} is {format_value(next(iter(known[x])))} in all of these runs, so there is nothing to draw over it"
         )
 
 

@@ -11,7 +11,7 @@ from attnctl.reports.figures import style
 from attnctl.reports.figures.data import Chart
 from attnctl.reports.figures.marks import Handles
 from attnctl.reports.figures.style import Look
-from attnctl.values import listed
+from attnctl.values import comma_join
 
 _MARKERS = 6
 """Of a line, so that they are seen one by one."""
@@ -28,7 +28,7 @@ def draw(axes: Axes, chart: Chart, looks: Mapping[str, Look]) -> Handles:
         x, y = [point.x for point in series.points], [point.y for point in series.points]
         every = max(1, len(x) // _MARKERS)
         (line,) = axes.plot(x, y, color=look.colour, linestyle=look.line, marker=look.marker, markevery=every)
-        words = listed("-" if epoch is None else f"{epoch:g}" for epoch in epochs[series.name])
+        words = comma_join("-" if epoch is None else f"{epoch:g}" for epoch in epochs[series.name])
         handles[series.name] = line, f"{series.name} ({words})" if words else series.name
         if any(point.spread is not None for point in series.points):
             low = [point.y - (point.spread or 0.0) for point in series.points]
@@ -40,5 +40,5 @@ def draw(axes: Axes, chart: Chart, looks: Mapping[str, Look]) -> Handles:
     for target in chart.targets:
         line = axes.axhline(target, color=style.ink(), linewidth=0.8, linestyle=(0, (4, 2)))
         metric = chart.y.title.partition(" (")[0]
-        handles["targets"] = line, f"(epochs to {metric} of {listed(f'{target:g}' for target in chart.targets)})"
+        handles["targets"] = line, f"(epochs to {metric} of {comma_join(f'{target:g}' for target in chart.targets)})"
     return handles

@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from attnctl.reports.figures import curves, legend, scatter, style, sweep
 from attnctl.reports.figures.data import Chart, Charts, Width
 from attnctl.reports.figures.scatter import FRONT
-from attnctl.values import text
+from attnctl.values import format_value
 
 _HEIGHTS: Mapping[Width, float] = {"column": 2.1, "page": 2.7}
 _WIDEST = 3
@@ -63,4 +63,4 @@ def _label(axes: Axes, chart: Chart, inches: float) -> None:
         axes.xaxis.set_major_locator(FixedLocator(chart.x.ticks))
         axes.xaxis.set_minor_locator(NullLocator())
     if chart.x.ticks or chart.x.log:
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: text(float(value))))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_value(float(value))))

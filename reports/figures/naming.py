@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from attnctl.db import RunRow
 from attnctl.spec import NO_MODULE, recipe_fields
-from attnctl.values import text
+from attnctl.values import format_value
 
 Key = tuple[tuple[str, str], ...]
 """What the runs of one mean have in common, by name, as text."""
@@ -53,7 +53,7 @@ def _settings(row: RunRow) -> Mapping[str, str]:
     return {
         "module": row.module,
         **{name: getattr(row, name) for name in (*_PLACES, _VERSIONS)},
-        **{name: text(value) for name, value in row.recipe.items()},
+        **{name: format_value(value) for name, value in row.recipe.items()},
         **row.hyperparameters,
     }
 

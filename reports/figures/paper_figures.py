@@ -46,17 +46,17 @@ class Material:
         return choose(cells, self.found, metric, (), self.asked).runs
 
 
-class NothingYet(SpecError):  # noqa: N818 - what it is, not how it is raised
+class NoResultsYet(SpecError):  # noqa: N818 - what it is, not how it is raised
     """There is nothing to draw before something is trained."""
 
 
 def build(material: Material) -> Charts:
-    """The charts; raises NothingYet."""
+    """The charts; raises NoResultsYet."""
     makers = {"sweep": _sweep, "curves": _curves, "scatter": _scatter}
     panels = [panel for panel in makers[material.figure.kind](material) if panel.series or panel.levels]
     if not panels:
         figure = material.figure
-        raise NothingYet(f"nothing of figure {figure.number} of {figure.paper} is measured yet")
+        raise NoResultsYet(f"nothing of figure {figure.number} of {figure.paper} is measured yet")
     return Charts(panels=tuple(panels))
 
 

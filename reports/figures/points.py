@@ -14,7 +14,7 @@ from attnctl.reports.comparison.metrics import TITLES as TASKS
 from attnctl.reports.figures import naming
 from attnctl.reports.figures.data import Axis, Level, Point, Series
 from attnctl.units import quantity
-from attnctl.values import SpecError, did_you_mean, listed
+from attnctl.values import SpecError, comma_join, did_you_mean
 
 TITLES = {
     "top1": "top-1 (%)",
@@ -49,7 +49,7 @@ def completed(rows: Sequence[RunRow], y: str) -> list[RunRow]:
 
 def states(rows: Sequence[RunRow]) -> str:
     """How many runs are in which state, such as `2 running, 1 queued`."""
-    return listed(f"{count} {state}" for state, count in Counter(row.state for row in rows).most_common())
+    return comma_join(f"{count} {state}" for state, count in Counter(row.state for row in rows).most_common())
 
 
 def grouped(rows: Sequence[RunRow], keys: Mapping[str, naming.Key]) -> list[tuple[naming.Key, list[RunRow]]]:

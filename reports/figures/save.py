@@ -9,7 +9,7 @@ from typing import Any
 
 from attnctl.files import write_atomic
 from attnctl.reports.figures.data import Charts, Drawing, ImageGrid, Width
-from attnctl.values import SpecError, listed
+from attnctl.values import SpecError, comma_join
 
 ENDINGS = (".pdf", ".svg", ".png")
 
@@ -24,7 +24,7 @@ _METADATA: Mapping[str, Mapping[str, Any]] = {
 def check_ending(file: Path) -> None:
     """Raise SpecError for a file whose ending is no format's."""
     if file.suffix.lower() not in ENDINGS:
-        raise SpecError(f"{file}: no format goes with the ending {file.suffix!r}; give one of {listed(ENDINGS)}")
+        raise SpecError(f"{file}: no format goes with the ending {file.suffix!r}; give one of {comma_join(ENDINGS)}")
 
 
 def save(drawing: Drawing, file: Path, width: Width = "column") -> None:

@@ -9,7 +9,7 @@ from attnctl.db import RunRow
 from attnctl.papers.runs import Cells
 from attnctl.reports.replicates import Metric, Replicates, of_versions
 from attnctl.spec import RunSpec, recipe_fields
-from attnctl.values import listed, text
+from attnctl.values import comma_join, format_value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +80,8 @@ def _note(specs: Sequence[RunSpec], chosen: int, candidates: Sequence[Replicates
     held_out = specs[chosen].recipe.val_split > 0
     where = "images held out of the training set" if held_out else "the test set"
     way = "lowest" if metric.lower else "highest"
-    return f"{settings[chosen]} of {listed(settings)}: the {way} mean {metric.words} on {where}" + (
-        f"; not all done: {listed(missing)}" if missing else ""
+    return f"{settings[chosen]} of {comma_join(settings)}: the {way} mean {metric.words} on {where}" + (
+        f"; not all done: {comma_join(missing)}" if missing else ""
     )
 
 
@@ -89,4 +89,4 @@ def _settings(specs: Sequence[RunSpec]) -> list[str]:
     """Each one's values of the fields in which they differ: `lr=0.1`."""
     recipes = [vars(spec.recipe) for spec in specs]
     differing = [name for name in recipe_fields() if len({recipe[name] for recipe in recipes}) > 1]
-    return [" ".join(f"{name}={text(recipe[name])}" for name in differing) for recipe in recipes]
+    return [" ".join(f"{name}={format_value(recipe[name])}" for name in differing) for recipe in recipes]

@@ -10,7 +10,7 @@ from attnctl.papers.model import COUNTED
 from attnctl.reports.published.candidates import Chosen
 from attnctl.reports.published.columns import Shown
 from attnctl.reports.replicates import Epoch
-from attnctl.values import listed
+from attnctl.values import comma_join
 
 
 def notes(
@@ -58,7 +58,7 @@ def _counting(table: papers.Table, shown: Sequence[Shown]) -> Iterator[str]:
         rows = [row for row in table.rows if not row.setup_of(column).waits]
         ways = dict.fromkeys(audit.way_of(row.setup_of(column), column) for row in rows)
         if ways:
-            yield f"{column.title}: counted as the paper counted ({listed(ways)}); {_exact(column)}."
+            yield f"{column.title}: counted as the paper counted ({comma_join(ways)}); {_exact(column)}."
 
 
 def _exact(column: papers.Column) -> str:

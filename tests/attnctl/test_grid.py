@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attnctl.grid import Axes, acting, expand, unlearnt
+from attnctl.grid import Axes, effective_hyperparameters, expand, warn_frozen_untrained_norms
 from attnctl.values import SpecError
 
 
@@ -68,7 +68,7 @@ def test_a_cell_that_cannot_be_is_listed_with_its_reason_and_the_others_stay():
     assert len(expansion.specs) == 2
     assert [cell.reason for cell in expansion.invalid] == [
         "ela kernel=4 does not work: kernel must be odd, from 1 to 63",
-        "se r=17 floor=0 does not work at 16 channels: r must not exceed the channels",
+        "se r=17 min_channels=0 does not work at 16 channels: r must not exceed the channels",
     ]
 
 
@@ -135,9 +135,9 @@ def test_a_value_that_holds_a_comma_stays_whole():
 
 def test_values_that_act_as_others_in_places_are_told():
     (spec,) = expand(Axes(modules=("ela",), hyperparameters={"num_groups": ("24",)}, backbones=("resnet20",))).specs
-    assert acting(spec) == ["ela num_groups=24 is 8 at 16, 32, 64 channels"]
+    assert effective_hyperparameters(spec) == ["ela num_groups=24 is 8 at 16, 32, 64 channels"]
     (spec,) = expand(Axes(modules=("none",))).specs
-    assert acting(spec) == []
+    assert effective_hyperparameters(spec) == []
 
 
 @pytest.mark.parametrize(
@@ -152,5 +152,5 @@ def test_values_that_act_as_others_in_places_are_told():
 def test_frozen_norms_without_weights_are_told(more, told):
     asked = {"modules": ("none",), "models": ("yolof",), "datasets": ("coco",), **more}
     (spec,) = expand(Axes(**asked)).specs
-    assert bool(unlearnt(spec)) == told
-    assert not told or "the norms of yolof resnet50 are frozen" in unlearnt(spec)
+    assert bool(warn_frozen_untrained_norms(spec)) == told
+    assert not told or "the norms of yolof resnet50 are frozen" in warn_frozen_untrained_norms(spec)

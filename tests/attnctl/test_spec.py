@@ -1,7 +1,9 @@
 """A run's identity."""
 
 import dataclasses
+import hashlib
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -33,6 +35,58 @@ def test_an_id_once_given_never_changes(run_id, axes):
     assert one(**axes).id == run_id
 
 
+DETECTOR = {"models": ("yolox_nano",), "backbones": ("cspdarknet_nano",), "datasets": ("digits-det",)}
+RENAMED = {
+    "ca": {"modules": ("ca",)},
+    "ca min_channels=1": {"modules": ("ca",), "hyperparameters": {"min_channels": ("1",)}},
+    "ca_gn": {"modules": ("ca_gn",)},
+    "cbam min_channels=8": {"modules": ("cbam",), "hyperparameters": {"min_channels": ("8",)}},
+    "se min_channels=8": {"modules": ("se",), "hyperparameters": {"min_channels": ("8",)}},
+    "lr_gamma=0.2": {"overrides": {"schedule": ("step",), "lr_gamma": ("0.2",)}},
+    "clip_grad_norm=1": {"overrides": {"clip_grad_norm": ("1",)}},
+    "ema_decay=0.99": {"overrides": {"ema_decay": ("0.99",)}},
+    "eval_interval=2": {"overrides": {"eval_interval": ("2",)}},
+    "min_sizes=64+96": {
+        **DETECTOR,
+        "modules": ("none",),
+        "recipe": "digits-det",
+        "overrides": {"min_sizes": ("64+96",)},
+    },
+    "no_aug_epochs=1": {
+        **DETECTOR,
+        "modules": ("none",),
+        "recipe": "digits-det",
+        "overrides": {"no_aug_epochs": ("1",)},
+    },
+}
+OLD_NAMES = {
+    "min_channels": "floor",
+    "lr_gamma": "decay",
+    "clip_grad_norm": "clip_norm",
+    "ema_decay": "ema",
+    "eval_interval": "eval_epochs",
+    "min_sizes": "scales",
+    "no_aug_epochs": "plain_epochs",
+}
+RENAMED_IDS = json.loads(Path(__file__).with_name("renamed_ids.json").read_text())
+"""What was asked for -> the id under the names before the first release, and the id since."""
+
+
+@pytest.mark.parametrize("name", RENAMED_IDS)
+def test_an_id_changed_once_by_renamed_fields_and_by_nothing_else(name):
+    """The canonical JSON with the old names hashes to the old id: nothing but names has moved."""
+    old, new = RENAMED_IDS[name]
+    spec = one(**RENAMED[name])
+    assert spec.id == new
+    document = json.loads(spec.canonical())
+    for values in (document["hyperparameters"], document["recipe"]):
+        for now, before in OLD_NAMES.items():
+            if now in values:
+                values[before] = values.pop(now)
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    assert hashlib.sha256(text.encode()).hexdigest()[: len(old)] == old
+
+
 def test_every_field_of_the_spec_moves_the_id():
     spec = one()
     changed = {
@@ -55,7 +109,7 @@ def test_every_field_of_the_spec_moves_the_id():
 def test_a_neutral_recipe_field_is_no_part_of_the_id_and_any_other_value_is():
     spec = one()
     other = {"nesterov": True, "milestones": "3", "precision": "bf16", "channels_last": True, "compile": True}
-    other |= {"norms": "frozen", "scales": "480+800", "decay_norms": False}
+    other |= {"norms": "frozen", "min_sizes": "480+800", "decay_norms": False}
     instead = {"steps": {"epochs": 0}, "warmup_steps": {"warmup_epochs": 0.0}}
     for name, item in recipe_fields().items():
         if "neutral" not in item.metadata:
@@ -76,8 +130,8 @@ def test_a_recipe_counts_epochs_or_steps_and_never_both():
         recipes.resolve("digits", {"epochs": "3", "steps": "100"})
     with pytest.raises(SpecError, match="epochs is 0; it must be at least 1"):
         recipes.resolve("digits", {"epochs": "0"})
-    with pytest.raises(SpecError, match="plain_epochs are the last ones of a recipe that counts epochs"):
-        recipes.resolve("digits", {"steps": "100", "plain_epochs": "2"})
+    with pytest.raises(SpecError, match="no_aug_epochs are the last ones of a recipe that counts epochs"):
+        recipes.resolve("digits", {"steps": "100", "no_aug_epochs": "2"})
     with pytest.raises(SpecError, match="lacks epochs"):
         recipes.resolve("digits", {"steps": "0"})
 
@@ -137,7 +191,7 @@ def test_a_world_fits_exactly_when_it_divides_the_replicas(batch, norm_batch, wo
         ("optimizer", "adam", "one of sgd, adamw"),
         ("milestones", "150+100", "ascending"),
         ("milestones", "a", "ascending"),
-        ("scales", "800+a", "not pixels"),
+        ("min_sizes", "800+a", "not pixels"),
         ("norms", "x", "one of empty, batch, frozen, sync"),
         ("colour", 1, "unknown recipe field"),
     ],

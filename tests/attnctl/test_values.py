@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attnctl.values import SpecError, convert, describe, did_you_mean, divisors, text
+from attnctl.values import SpecError, convert, describe, did_you_mean, divisors, format_value
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_value_of_another_type_is_refused_with_what_would_be_right(typed, decl
 
 @given(st.one_of(st.booleans(), st.integers(-(10**14), 10**14), st.floats(allow_nan=False, allow_infinity=False)))
 def test_what_text_writes_convert_reads_back(value):
-    assert convert(text(value), type(value), "x") == value
+    assert convert(format_value(value), type(value), "x") == value
 
 
 def test_a_declared_type_is_described_in_words():

@@ -65,7 +65,7 @@ def train_in(folder: Path, spec: RunSpec, task: str, world: int) -> dict[str, An
 
 @pytest.mark.parametrize(("task", "worlds"), [("detect", (1, 2, 4)), ("instance", (1, 2)), ("segment", (1, 2))])
 def test_worlds_agree_in_float64_with_images_without_objects(tmp_path: Path, task: str, worlds: tuple[int]) -> None:
-    spec = task_spec(task, clip_norm=5.0, ema=0.9)
+    spec = task_spec(task, clip_grad_norm=5.0, ema_decay=0.9)
     one, *others = [train_in(tmp_path / str(world), spec, task, world) for world in worlds]
     for other in others:
         for part in ("network", "averaged"):
@@ -95,7 +95,7 @@ class Stopping(Rectangles):
 @pytest.mark.parametrize("task", TASKS)
 def test_a_run_cut_within_an_epoch_is_bit_identical(tmp_path: Path, task: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pace, "INTERVAL", 0.0)
-    spec = task_spec(task, ema=0.9, norm_batch=2)
+    spec = task_spec(task, ema_decay=0.9, norm_batch=2)
 
     def trained(folder: Path, attempt: int, at: int = -1) -> str:
         torch.manual_seed(0)
@@ -155,7 +155,7 @@ def test_the_loss_of_the_plain_epochs_is_on_in_these_alone_after_a_cut_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pace, "INTERVAL", 0.0)
-    spec = task_spec("detect", norm_batch=2, plain_epochs=1)
+    spec = task_spec("detect", norm_batch=2, no_aug_epochs=1)
 
     def told(folder: Path, attempt: int, at: int = -1) -> list[bool]:
         signals, refined = Signals(), Refined()
@@ -183,7 +183,7 @@ def data_of(task: str) -> Rectangles:
 
 
 def test_steps_can_be_counted_and_an_evaluation_left_out(tmp_path: Path) -> None:
-    spec = task_spec("segment", steps=7, eval_epochs=2)
+    spec = task_spec("segment", steps=7, eval_interval=2)
     around = Surroundings(
         run=run_in(tmp_path), token=(1, 0), group=Group(0, 1, torch.device("cpu")), events=events_in(tmp_path)
     )

@@ -16,7 +16,7 @@ from tests.attnctl.cli.cli_run import Result, Run, without_slurm, workspace_with
 MOUNT, UNMOUNT = shutil.which("mount"), shutil.which("umount")
 
 COMMANDS = {
-    "sweep": ["sweep", "se", "--run-on", "here", "--epochs", "1", "--name", "t"],
+    "sweep": ["sweep", "se", "--run-on", "local", "--epochs", "1", "--name", "t"],
     "status": ["status", "--json"],
     "report": ["report", "--format", "json"],
     "resume": ["resume", "--yes", "--json"],

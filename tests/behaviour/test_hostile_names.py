@@ -74,7 +74,7 @@ def test_what_is_no_sweep_and_no_run_is_one_line_and_nothing_is_done(
 
 def test_no_such_name_is_given_to_a_sweep(folder: Path, attnctl: Run) -> None:
     for case, name in {**NAMES, **OTHERS}.items():
-        result = attnctl("sweep", "se", "--run-on", "here", f"--name={name}")
+        result = attnctl("sweep", "se", "--run-on", "local", f"--name={name}")
         assert_refused(result, case)
         assert "sweep name" in result.err or "name" in result.err, case
     assert listing(folder) == []
@@ -111,7 +111,7 @@ def test_a_workspace_may_have_any_printable_name(case: str, folder: Path, attnct
         ["db", "path"],
         ["gc"],
         ["export", spec.id, "--format", "json"],
-        ["sweep", "se", "--run-on", "here", "--dry-run"],
+        ["sweep", "se", "--run-on", "local", "--dry-run"],
         ["rm", "one", "--runs", "--yes"],
     ):
         result = attnctl(here, *words)
@@ -124,7 +124,7 @@ def test_a_workspace_may_have_any_printable_name(case: str, folder: Path, attnct
 
 @pytest.mark.parametrize("case", UNPRINTABLE)
 def test_a_workspace_that_cannot_be_told_on_a_line_is_refused(case: str, folder: Path, attnctl: Run) -> None:
-    for words in (["status"], ["init"], ["sweep", "se", "--run-on", "here"]):
+    for words in (["status"], ["init"], ["sweep", "se", "--run-on", "local"]):
         assert_refused(attnctl(f"--workspace={UNPRINTABLE[case]}", *words), case)
     assert listing(folder) == []
 
@@ -168,7 +168,7 @@ def test_a_module_may_be_in_a_file_of_any_name(case: str, folder: Path, attnctl:
     inner.mkdir()
     (inner / f"{NAMES[case]}.py").write_text(MODULE)
     before = listing(folder)
-    result = attnctl("sweep", f"./inner/{NAMES[case]}.py:Gate", "--run-on", "here", "--dry-run")
+    result = attnctl("sweep", f"./inner/{NAMES[case]}.py:Gate", "--run-on", "local", "--dry-run")
     if result.code:
         assert_refused(result, case)
     assert not list(folder.rglob("made"))

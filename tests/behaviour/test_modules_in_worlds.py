@@ -65,7 +65,13 @@ def train_in(folder: Path, spec: RunSpec, world: int) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def step() -> RunSpec:
     """One step of plain SGD over 40 samples, in four forwards of 10."""
-    plain: dict[str, Any] = {"clip_norm": 0.0, "ema": 0.0, "momentum": 0.0, "nesterov": False, "weight_decay": 0.0}
+    plain: dict[str, Any] = {
+        "clip_grad_norm": 0.0,
+        "ema_decay": 0.0,
+        "momentum": 0.0,
+        "nesterov": False,
+        "weight_decay": 0.0,
+    }
     spec = make_run(**plain, schedule="constant", warmup_epochs=0.0, batch=40, norm_batch=10)
     return dataclasses.replace(spec, recipe=dataclasses.replace(spec.recipe, epochs=1))
 

@@ -70,7 +70,7 @@ def smallest(boxes: Tensor) -> float:
 def make_run(model: str) -> RunSpec:
     recipe: dict[str, Any] = {"optimizer": "adamw", "lr": 0.002, "weight_decay": 0.0, "nesterov": False}
     recipe |= {"steps": STEPS.get(model, 60), "warmup_steps": 10, "schedule": "cosine", "augment": "none"}
-    recipe |= {"batch": IMAGES, "norm_batch": IMAGES, "clip_norm": 10.0, "bn_momentum": 0.3}
+    recipe |= {"batch": IMAGES, "norm_batch": IMAGES, "clip_grad_norm": 10.0, "bn_momentum": 0.3}
     recipe |= {"input_size": SIZES.get(model, 64)}
     return dataclasses.replace(make_spec("none", **recipe), model=model, dataset="digits-det")
 

@@ -10,7 +10,7 @@ from PIL import Image
 from tests.attnctl.cli.cli_run import listing
 from tests.attnctl.cli.own_data_sets import Command, installed
 
-SWEEP = ("sweep", "none", "--batch", "4", "--norm-batch", "4", "--epochs", "1", "--run-on", "here", "--device", "cpu")
+SWEEP = ("sweep", "none", "--batch", "4", "--norm-batch", "4", "--epochs", "1", "--run-on", "local", "--device", "cpu")
 
 
 @pytest.fixture

@@ -117,7 +117,7 @@ def runs(output: str) -> list[dict[str, Any]]:
 
 
 def planned(attnctl: Run, *words: str) -> list[dict[str, Any]]:
-    result = attnctl("sweep", *words, *TINY, "--run-on", "here", "--dry-run", "--json")
+    result = attnctl("sweep", *words, *TINY, "--run-on", "local", "--dry-run", "--json")
     assert result.code == 0, result.err
     return runs(result.out)
 
@@ -163,7 +163,7 @@ def test_what_does_not_work_is_told_before_anything_is_submitted(mine: Path, att
     assert words["bad:Raises"] == "bad.py:23: Raises.__init__ raises ValueError: kernel must be odd"
     assert "extra_loss() of Penalty gives (3,)" in words["bad:Penalty"]
     assert words["gate:Gate"] == ""
-    net = attnctl("sweep", "none", "--backbone", "./net.py:wrong", *TINY, "--run-on", "here")
+    net = attnctl("sweep", "none", "--backbone", "./net.py:wrong", *TINY, "--run-on", "local")
     assert net.code == 2
     assert "backbone net:wrong cannot be built: net.py:14: wrong raises RuntimeError" in net.err
     assert listing(mine) == ["bad.py", "gate.py", "jobs.py", "net.py"]
@@ -186,7 +186,7 @@ def test_a_queued_run_keeps_what_it_was_submitted_with(mine: Path) -> None:
     config = find(mine, mine, {})
     axes = Axes(modules=("./gate.py:Gate",), overrides=OVERRIDES)
     (spec,) = grid.expand(axes).specs
-    submitted = submit(config, [spec], Resources(), config.slurm, "here")
+    submitted = submit(config, [spec], Resources(), config.slurm, "local")
     (mine / "gate.py").write_text(GATE + "\nraise SystemExit('edited while it waited')\n")
     (mine / "jobs.py").unlink()
     runner.run(config, submitted, Resources(), 1, lambda _progress: None)
@@ -204,7 +204,7 @@ def test_two_files_of_one_name_in_an_own_backbone_with_an_own_recipe(mine: Path,
     (mine / "more" / "jobs.py").write_text("PENALTY = 1.0\n")
     (mine / "mine.toml").write_text('base = "digits"\nepochs = 1\ninput_size = 8\nbatch = 256\nnorm_batch = 256\n')
     words = ("./gate.py:Gate,more/gate.py:Gate", "--backbone", "./net.py:build", "--placement", "stage")
-    swept = attnctl("sweep", *words, "--recipe", "./mine.toml", "--run-on", "here", "--json")
+    swept = attnctl("sweep", *words, "--recipe", "./mine.toml", "--run-on", "local", "--json")
     assert swept.code == 0, swept.err
     assert [run["state"] for run in runs(swept.out)] == ["completed", "completed"]
     assert {run["backbone"] for run in runs(swept.out)} == {"net:build"}
@@ -242,7 +242,7 @@ def test_a_package_adds_a_module_a_backbone_and_a_data_set(mine: Path) -> None:
         environment = os.environ | {"PYTHONPATH": str(target)}
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
-    words = ("channel_gate", "--penalty", "0.01", "--backbone", "plain9", "--placement", "stage", "--run-on", "here")
+    words = ("channel_gate", "--penalty", "0.01", "--backbone", "plain9", "--placement", "stage", "--run-on", "local")
     swept = attnctl("sweep", *words, "--dataset", "stripes", "--epochs", "1", "--batch", "64", "--json")
     assert swept.returncode == 0, swept.stderr
     (run,) = runs(swept.stdout)

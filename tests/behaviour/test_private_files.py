@@ -36,7 +36,7 @@ def asked(folder: Path, text: str) -> settings.Config:
     (folder / "attnctl.toml").write_text(text)
     found = settings.find(folder, folder, {})
     specs = expand(Axes(modules=("se",))).specs
-    (done,) = submit(found, specs, Resources(), found.slurm, "here")
+    (done,) = submit(found, specs, Resources(), found.slurm, "local")
     guard.prepare(found.workspace, done.tag, done.tasks)
     change(found.workspace, done.tag, job_id="login:2")
     return found

@@ -43,7 +43,7 @@ def test_a_submitted_run_is_queued_under_its_array_task(workspace):
 
 def test_a_run_here_has_the_supervisor_as_its_job(tmp_path):
     workspace = Workspace(tmp_path)
-    written.submit(workspace, [RUN], where="here", job_id="host:12")
+    written.submit(workspace, [RUN], where="local", job_id="host:12")
     assert only(workspace).job_id == "host:12"
 
 

@@ -4,7 +4,7 @@ import json
 
 from attnctl.db.rows import Details, RunRow
 from attnctl.grid import Axes, expand
-from attnctl.values import text
+from attnctl.values import format_value
 
 
 def rows(values, modules=("none", "ela"), seeds=("0",), state="completed", **axes):
@@ -18,7 +18,7 @@ def of_specs(specs, values, state="completed"):
     details = Details(
         lambda part: {
             spec.id: {
-                "hyperparameters": {name: text(value) for name, value in spec.hyperparameters},
+                "hyperparameters": {name: format_value(value) for name, value in spec.hyperparameters},
                 "recipe": tuple(vars(spec.recipe).values()),
                 "spec": json.dumps(spec.to_json()),
             }[part]

@@ -111,7 +111,7 @@ def preempted_before(place: Place) -> None:
     """The run of seed 0 has had an attempt, which was preempted."""
     overrides = {"epochs": ("1",)}
     specs = expand(Axes(modules=("se",), seeds=("0",), overrides=overrides)).specs
-    submit(Config(workspace=place.workspace), specs, Resources(), SlurmOptions(), "here")
+    submit(Config(workspace=place.workspace), specs, Resources(), SlurmOptions(), "local")
     record = Exit(rank=0, at=time.time(), outcome="preempted")
     write_atomic(place.workspace.run(specs[0].id).attempt(1).incarnation(0).exit(0), record.encode())
 

@@ -166,7 +166,7 @@ def test_a_loss_needs_two_absences_some_time_apart(
         for _ in range(3):
             assert cluster.observe(done) is None
         assert [item.word for item in cluster.attempt(done.tasks[0][0]).observations()] == [ABSENT] * 2
-        assert cluster.states(done) == ["no evidence"]
+        assert cluster.states(done) == ["unknown"]
     assert cluster.submit(make_specs(1), extra=HOLD).tasks == [(done.tasks[0][0], 2)]
 
 

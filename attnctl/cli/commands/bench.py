@@ -18,7 +18,7 @@ from attnctl.cli.table_layout import Column
 from attnctl.files import write_atomic
 from attnctl.papers.speeds import published
 from attnctl.spec import NO_MODULE, RunSpec
-from attnctl.values import SpecError, convert, split_list, text
+from attnctl.values import SpecError, convert, format_value, split_list
 from attnctl.workspace.records import Speed
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ def _network(spec: RunSpec | Speed) -> str:
 def _cells(speed: Speed) -> list[str]:
     printed = published(speed.module, speed.backbone, speed.dataset, speed.model)
     label = " ".join(
-        [speed.module, *(f"{name}={text(value)}" for name, value in sorted(speed.hyperparameters.items()))]
+        [speed.module, *(f"{name}={format_value(value)}" for name, value in sorted(speed.hyperparameters.items()))]
     )
     return [
         label,

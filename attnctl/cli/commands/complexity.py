@@ -17,7 +17,7 @@ from attnctl.cli.sweeping.synthesis import synthesize
 from attnctl.cli.table_layout import Column
 from attnctl.networks.complexity import CONVENTIONS, Cell, Counts, Written, cell, counts
 from attnctl.spec import NO_MODULE, RunSpec
-from attnctl.values import SpecError, split_list, text
+from attnctl.values import SpecError, format_value, split_list
 
 _EXACT = (
     Column("module", settings=True),
@@ -114,7 +114,7 @@ def _cell(module: str, backbone: str, spec: RunSpec) -> Cell:
 
 
 def _label(spec: RunSpec) -> str:
-    return " ".join([spec.module, *(f"{name}={text(value)}" for name, value in spec.hyperparameters)])
+    return " ".join([spec.module, *(f"{name}={format_value(value)}" for name, value in spec.hyperparameters)])
 
 
 def _exact(item: _Counted) -> list[str]:

@@ -16,7 +16,7 @@ from attnctl.cli import completion, context, output, output_files
 from attnctl.cli.commands import listings
 from attnctl.files import made_aside
 from attnctl.units import quantity
-from attnctl.values import SpecError, listed
+from attnctl.values import SpecError, comma_join
 
 Form = Literal["coco", "voc"]
 
@@ -98,7 +98,7 @@ def write(
             for name in datasets.names()
             if datasets.describe(name).layout == "embedded" and "classify" not in datasets.describe(name).tasks
         ]
-        raise SpecError(f"{dataset} is not made of objects by attnctl itself; these are: {listed(fitting)}")
+        raise SpecError(f"{dataset} is not made of objects by attnctl itself; these are: {comma_join(fitting)}")
     output_files.check_place(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise SpecError(f"cannot write {folder}: it is there already; name another folder")

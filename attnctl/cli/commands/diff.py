@@ -10,7 +10,6 @@ import typer
 from attnctl.cli import completion, context, output
 from attnctl.cli.table_layout import Column
 from attnctl.spec import RunSpec
-from attnctl.values import text
 
 _Run = Annotated[str, typer.Argument(help="A run's id, or its beginning.", autocompletion=completion.runs)]
 
@@ -31,7 +30,9 @@ def diff(
         differing = {name: [first.get(name), second.get(name)] for name in names}
         output.document({"runs": ids, "fields": differing})
     elif names:
-        rows = [[name, *(text(side[name]) if name in side else "-" for side in (first, second))] for name in names]
+        rows = [
+            [name, *(format_value(side[name]) if name in side else "-" for side in (first, second))] for name in names
+        ]
         output.table((Column("field"), *(Column(name, wrap=16) for name in ids)), rows)
     else:
         output.line(f"{ids[0]} and {ids[1]} are the same run")

@@ -14,7 +14,7 @@ from attnctl.cli import completion, context, output, output_files
 from attnctl.cli.run_selection import chosen
 from attnctl.files import made_aside, write_atomic
 from attnctl.units import quantity
-from attnctl.values import SpecError, listed
+from attnctl.values import SpecError, comma_join
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import RecordError
 
@@ -76,7 +76,7 @@ def _format(named: Format | None, file: Path | None) -> Format:
         return named
     if file is not None and file.suffix.lower() in ENDINGS:
         return ENDINGS[file.suffix.lower()]
-    raise SpecError(f"as what? give --format, one of {listed(('csv', 'json', 'tensorboard', 'wandb'))}")
+    raise SpecError(f"as what? give --format, one of {comma_join(('csv', 'json', 'tensorboard', 'wandb'))}")
 
 
 def _folder(made: Format, file: Path | None, *, force: bool) -> Path:

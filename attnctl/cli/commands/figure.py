@@ -11,7 +11,7 @@ import typer
 
 from attnctl.cli import completion, context, output
 from attnctl.cli.drawing import options, trained_networks
-from attnctl.values import SpecError, listed
+from attnctl.values import SpecError, comma_join
 
 if TYPE_CHECKING:
     from attnctl.db import Index
@@ -81,7 +81,7 @@ def _drawn(
 ) -> tuple[Any, Any]:
     """The drawing, and what --json prints instead of all that is drawn. Raises SpecError, with what would help."""
     from attnctl.cli.drawing import paper_figures
-    from attnctl.reports.figures.paper_figures import NothingYet, build
+    from attnctl.reports.figures.paper_figures import NoResultsYet, build
 
     instead = bool(overrides.model or overrides.backbone or overrides.dataset)
     try:
@@ -90,7 +90,7 @@ def _drawn(
         if material.figure.kind == "histogram":
             return paper_figures.histogram(config, material, device, instead=instead)
         return build(material), None
-    except NothingYet as error:
+    except NoResultsYet as error:
         raise SpecError(f"{error}; this trains it: {_command(material, overrides)}") from error
 
 
@@ -153,7 +153,7 @@ def _tell_missing(material: Material, overrides: Overrides) -> None:
 
 
 def _rows(names: list[str]) -> str:
-    return listed(names) if len(names) <= _NAMED else f"{listed(names[:_NAMED])} and {len(names) - _NAMED} more"
+    return comma_join(names) if len(names) <= _NAMED else f"{comma_join(names[:_NAMED])} and {len(names) - _NAMED} more"
 
 
 def _command(material: Material, overrides: Overrides) -> str:

@@ -14,7 +14,7 @@ from attnctl import models as known_models
 from attnctl import recipes as known_recipes
 from attnctl.cli import completion, context, output
 from attnctl.cli.table_layout import Column
-from attnctl.values import text
+from attnctl.values import format_value
 
 _BACKBONES = (Column("backbone"), Column("placements", wrap=20), Column("input"), Column("what it is", wrap=24))
 _PLACEMENTS = (
@@ -166,7 +166,7 @@ def recipes(
         output.document({"recipes": [{"name": name, **known_recipes.load(name)} for name in known_recipes.names()]})
         return
     rows = [
-        [name, " ".join(f"{field}={text(value)}" for field, value in known_recipes.load(name).items())]
+        [name, " ".join(f"{field}={format_value(value)}" for field, value in known_recipes.load(name).items())]
         for name in known_recipes.names()
     ]
     output.table(_RECIPES, rows)

@@ -12,7 +12,7 @@ import typer
 
 from attnctl.cli import completion, context, output
 from attnctl.cli.sweeping.plan import newest_verdict
-from attnctl.values import SpecError, listed
+from attnctl.values import SpecError, comma_join
 from attnctl.workspace.layout import Attempt, RunDir, Workspace
 from attnctl.workspace.records import RecordError, Request, Submission
 
@@ -52,7 +52,7 @@ def newest_log(workspace: Workspace, attempt: Attempt, rank: int) -> Path | None
     for incarnation in reversed(attempt.incarnations()):
         if incarnation.log(rank).exists():
             return incarnation.log(rank)
-    caught = attempt.worker_log
+    caught = attempt.path / "worker.txt"
     if caught.exists() and caught.stat().st_size:
         return caught
     return _of_submission(workspace, attempt, rank)
@@ -76,14 +76,14 @@ def _attempt(folder: RunDir, number: int | None) -> Attempt:
     if not there:
         raise SpecError(f"run {folder.id} was never submitted; it has no log")
     if number is not None and number not in there:
-        raise SpecError(f"run {folder.id} has no attempt {number}; it has {listed(there)}")
+        raise SpecError(f"run {folder.id} has no attempt {number}; it has {comma_join(there)}")
     return there[number if number is not None else max(there)]
 
 
 def _which(attempt: Attempt) -> str:
     """The ranks that have one, in words."""
-    ranks = sorted({rank for item in attempt.incarnations() for rank in item.logged_ranks()})
-    return f"; these have: {listed(ranks)}" if ranks else " yet"
+    ranks = sorted({path.name.split(".")[1] for item in attempt.incarnations() for path in item.path.glob("log.*.txt")})
+    return f"; these have: {comma_join(ranks)}" if ranks else " yet"
 
 
 def _active(workspace: Workspace, run_id: str) -> bool:

@@ -10,7 +10,7 @@ from attnctl import attention
 from attnctl.cli import output
 from attnctl.cli.table_layout import Column
 from attnctl.spec import NO_MODULE
-from attnctl.values import describe, text
+from attnctl.values import describe, format_value
 
 _COLUMNS = (Column("module"), Column("hyperparameters", wrap=24), Column("what it is", wrap=30))
 
@@ -43,6 +43,6 @@ def modules(as_json: Annotated[bool, typer.Option("--json", help="As one JSON ob
         return
     rows = [[NO_MODULE, "", "the plain backbone"]]
     for source in sources:
-        defaults = " ".join(f"{item.name}={text(item.default)}" for item in source.hyperparameters)
+        defaults = " ".join(f"{item.name}={format_value(item.default)}" for item in source.hyperparameters)
         rows.append([source.name, defaults, source.summary])
     output.table(_COLUMNS, rows)

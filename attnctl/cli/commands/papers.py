@@ -12,7 +12,7 @@ from attnctl import papers as known
 from attnctl.cli import completion, context, output
 from attnctl.cli.table_layout import Column
 from attnctl.units import quantity
-from attnctl.values import listed
+from attnctl.values import comma_join
 
 if TYPE_CHECKING:
     from attnctl.db import Index, RunRow
@@ -170,7 +170,7 @@ def _state(cells: Cells, found: Mapping[str, Sequence[RunRow]], seeds: set[int])
         n = sum(map(finished, runs.rows))
         done += n
         words.append(runs.state(n) or "done")
-    state = listed(dict.fromkeys(words))
+    state = comma_join(dict.fromkeys(words))
     return State(
         row=cells.row.name,
         columns=cells.columns,
@@ -184,7 +184,7 @@ def _state(cells: Cells, found: Mapping[str, Sequence[RunRow]], seeds: set[int])
 
 
 def _line(part: Part) -> list[str]:
-    waiting = listed(f"{number}: {reason}" for reason, number in part.waiting.items())
+    waiting = comma_join(f"{number}: {reason}" for reason, number in part.waiting.items())
     done = f"{part.done} of {part.trainable}" if part.trainable else "" if part.cells else "computed"
     return [part.name, str(part.rows), done, waiting, part.changed, part.caption]
 
@@ -201,7 +201,7 @@ def _show(paper: Paper, parts: Sequence[Part]) -> None:
             output.prose(f"{quantity(part.rows, 'row')}, nothing of which is trained")
             continue
         output.prose(f"done: {part.done} of {quantity(part.trainable, 'training')}")
-        output.table(_STATES, [[cell.row, listed(cell.columns), cell.state] for cell in part.cells])
+        output.table(_STATES, [[cell.row, comma_join(cell.columns), cell.state] for cell in part.cells])
 
 
 def _as_json(paper: Paper, parts: Sequence[Part]) -> dict[str, Any]:

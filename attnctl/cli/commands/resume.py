@@ -21,7 +21,7 @@ _ALIASES = {
     "oom": (State.OUT_OF_MEMORY, State.CUDA_OUT_OF_MEMORY),
     "error": (State.ERROR,),
     "node": (State.NODE_FAILURE,),
-    "lost": (State.LOST,),
+    "lost": (State.UNKNOWN,),
 }
 
 
@@ -50,7 +50,7 @@ def resume(
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and submit nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object with a list `runs`.")] = False,
-    run_on: Annotated[str | None, _option("slurm or here.", "--run-on", metavar="PLACE")] = None,
+    run_on: Annotated[str | None, _option("slurm or local.", "--run-on", metavar="PLACE")] = None,
     nodes: Annotated[int | None, _option("Nodes of a run.", min=1, max=4096)] = None,
     gpus_per_node: Annotated[int | None, _option("GPUs on each node.", min=0, max=64)] = None,
     tasks_per_node: Annotated[int | None, _option("Processes on each node without GPUs.", min=1, max=1024)] = None,
@@ -72,8 +72,8 @@ def resume(
     from attnctl.cli.resuming import candidates, show, submit
 
     config = context.config()
-    if run_on not in {None, "slurm", "here"}:
-        raise SpecError(f"--run-on is {run_on!r}; it must be slurm or here")
+    if run_on not in {None, "slurm", "local"}:
+        raise SpecError(f"--run-on is {run_on!r}; it must be slurm or local")
     given = Given(
         run_on=where(run_on) if run_on is not None else None,
         nodes=nodes,
@@ -88,7 +88,7 @@ def resume(
         parallel=parallel,
     )
     given.check(config)
-    wish = candidates.Wish(
+    wish = candidates.ResumeRequest(
         targets=targets or (), states=chosen_states(state), force=force, max_attempts=max_attempts, given=given
     )
     found = candidates.gather(config, wish)

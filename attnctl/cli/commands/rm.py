@@ -10,7 +10,7 @@ import typer
 
 from attnctl.cli import completion, context, output, sweep_records
 from attnctl.units import quantity
-from attnctl.values import SpecError, listed
+from attnctl.values import SpecError, comma_join
 
 if TYPE_CHECKING:
     from attnctl.db import Index
@@ -43,7 +43,7 @@ def rm(
             kept = _kept(index, meant.name, meant.runs)
         active = [row.id for row in now.rows if row.verdict.state.active and row.id not in kept]
         if active:
-            shown = listed([run[:8] for run in active[:4]]) + (" ..." if len(active) > 4 else "")
+            shown = comma_join([run[:8] for run in active[:4]]) + (" ..." if len(active) > 4 else "")
             raise SpecError(
                 f"{sweep} has {quantity(len(active), 'active run')} ({shown}); run `attnctl cancel {sweep}` first"
             )

@@ -13,7 +13,7 @@ from attnctl.cli import completion, context, output
 from attnctl.cli.commands.diff import fields
 from attnctl.cli.refresh import row_json, take
 from attnctl.units import clock, duration, size
-from attnctl.values import text
+from attnctl.values import format_value
 from attnctl.workspace.layout import Attempt, Incarnation, RunDir
 from attnctl.workspace.records import Cancel, Record, RecordError, Request
 
@@ -46,7 +46,7 @@ def show(
     facts |= {"last metrics": _numbers(row.metrics)} if row.metrics else {}
     facts |= {"network": f"{row.params:,} parameters, {row.macs:,} MACs"} if row.params and row.macs else {}
     _section("", facts)
-    _section("spec", {name: text(value) for name, value in fields(spec).items()})
+    _section("spec", {name: format_value(value) for name, value in fields(spec).items()})
     for record in attempts:
         _section(f"attempt {record['attempt']}", _attempt_words(record))
     _section("files", {name: size(count) for name, count in files.items()})
@@ -100,7 +100,7 @@ def _attempt_words(record: dict[str, Any]) -> dict[str, str]:
     words: dict[str, str] = {}
     if record["request"]:
         request = record["request"]
-        asked = " ".join(f"{name}={text(value)}" for name, value in request["resources"].items())
+        asked = " ".join(f"{name}={format_value(value)}" for name, value in request["resources"].items())
         words["asked"] = f"{clock(request['created'])} by {request['user']} on {request['host']}, as {request['tag']}"
         words["resources"] = f"{request['where']} {asked}"
     if record["owner"]:

@@ -22,7 +22,7 @@ from attnctl.cli.sweeping.synthesis import synthesize
 from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
 from attnctl.units import duration, quantity, size
-from attnctl.values import SpecError, listed
+from attnctl.values import SpecError, comma_join
 from attnctl.workspace import untrusted_json
 from attnctl.workspace.records import RecordError, Resources
 
@@ -89,7 +89,7 @@ def try_(
         defaults=config.defaults,
     )
     specs = of_modules(request, skip_invalid=False).specs
-    place = destination(config, Asked(run_on="here", device=device, cpus_per_task=cpus_per_task))
+    place = destination(config, Asked(run_on="local", device=device, cpus_per_task=cpus_per_task))
     check(config, specs, Resources())
     names, answers = short_names(specs), []
     for spec in specs:
@@ -149,7 +149,7 @@ def _words(spec: RunSpec, answer: dict[str, Any]) -> dict[str, str]:
     return {
         "network": f"{answer['parameters']:,} parameters, {answer['macs'] / 1e6:,.1f} million MACs an image",
         "training": f"{answer['steps']} steps; loss {first:.3f}, then {last:.3f}",
-        "evaluation": f"{listed(_evaluated(answer))} of a few batches",
+        "evaluation": f"{comma_join(_evaluated(answer))} of a few batches",
         "checkpoint": f"{size(answer['checkpoint_bytes'])}; resumed {alike}",
         "speed": f"{answer['images_per_s']:,.0f} images/s in training on {answer['device']}",
         "peak memory": f"{size(answer['peak_bytes'])} {'of the GPU' if cuda else 'of the process'}",

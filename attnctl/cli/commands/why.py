@@ -23,7 +23,7 @@ from attnctl.workspace.records import Cancel, RecordError
 
 if TYPE_CHECKING:
     from attnctl.jobs.slurm.accounting import Usage
-    from attnctl.lifecycle.attempts import Told
+    from attnctl.lifecycle.attempts import AttemptHistory
     from attnctl.lifecycle.evidence import HeadOf
 
 _LINES = 12
@@ -108,7 +108,7 @@ def why(
     output.prose(advice)
 
 
-def _told(folder: RunDir, head_of: HeadOf) -> Sequence[Told]:
+def _told(folder: RunDir, head_of: HeadOf) -> Sequence[AttemptHistory]:
     """All attempts; none when a reservation is broken, which the run's own problem tells."""
     from attnctl.lifecycle import attempts
 
@@ -139,12 +139,12 @@ def _print(
 # ----------------------------------------------------------------------------------------------------------- history
 
 
-def _story(told: Told) -> list[tuple[float, str]]:
+def _story(told: AttemptHistory) -> list[tuple[float, str]]:
     """What happened to one attempt, oldest first."""
     return sorted(_moments(told), key=lambda item: item[0])
 
 
-def _moments(told: Told) -> Iterator[tuple[float, str]]:
+def _moments(told: AttemptHistory) -> Iterator[tuple[float, str]]:
     request = told.request
     yield request.created, f"asked for by {request.user} on {request.host}, as {request.tag}"
     for item in told.observed:
@@ -172,7 +172,7 @@ def _moments(told: Told) -> Iterator[tuple[float, str]]:
             yield record.at, f"{start}{whose}{record.outcome} at step {record.step}{words}{second}"
 
 
-def _error(config: Config, told: Told) -> list[str]:
+def _error(config: Config, told: AttemptHistory) -> list[str]:
     """The last lines of the rank that failed first: of its traceback, else of its log."""
     cause = blamed(told.exits)
     if cause is not None and cause.outcome == "diverged":
@@ -192,7 +192,7 @@ def _error(config: Config, told: Told) -> list[str]:
 # --------------------------------------------------------------------------------------------------------- resources
 
 
-def _usage(workspace: Workspace, told: Sequence[Told]) -> dict[int, Usage]:
+def _usage(workspace: Workspace, told: Sequence[AttemptHistory]) -> dict[int, Usage]:
     """What SLURM's accounting says of the attempts, by number."""
     from attnctl.workspace.records import Submission
 
@@ -214,14 +214,14 @@ def _usage(workspace: Workspace, told: Sequence[Told]) -> dict[int, Usage]:
     return {jobs[job][0]: answer for job, answer in answers.items()}
 
 
-def _memory_asked(told: Sequence[Told], used: dict[int, Usage]) -> int | None:
+def _memory_asked(told: Sequence[AttemptHistory], used: dict[int, Usage]) -> int | None:
     if not told:
         return None
     newest = used.get(told[-1].attempt.number)
     return told[-1].ended.memory or (newest.memory_asked if newest is not None else None)
 
 
-def _resources(told: Told, used: Usage | None) -> dict[str, Any]:
+def _resources(told: AttemptHistory, used: Usage | None) -> dict[str, Any]:
     """What one attempt asked for and used: by SLURM's accounting, else by the records of its last start."""
     request = told.request
     gpus, minutes = asked(request, "nodes", 1) * asked(request, "gpus_per_node", 0), asked(request, "minutes", 0)

@@ -61,7 +61,7 @@ def _networks(config: Config, material: Material, device: trained_networks.Devic
     found = {row.name: run for row, run in paper_figures.first_completed(material) if run is not None}
     if not found:
         figure = material.figure
-        raise paper_figures.NothingYet(
+        raise paper_figures.NoResultsYet(
             f"figure {figure.number} of {figure.paper} looks into trained networks, and there is none yet"
         )
     return trained_networks.networks(config, [run.id for run in found.values()], device), list(found)

@@ -12,7 +12,7 @@ import typer
 from attnctl.cli import completion, output
 from attnctl.cli.sweeping.run_names import short_names
 from attnctl.spec import NO_MODULE
-from attnctl.values import SpecError, listed, split_list
+from attnctl.values import SpecError, comma_join, split_list
 
 if TYPE_CHECKING:
     from attnctl.jobs.inspect.load import Trained
@@ -80,7 +80,7 @@ def one_dataset(networks: Sequence[Trained], instead: str = "") -> str:
     """The data set of all of these; raises SpecError when they have several. instead: what would do."""
     found = sorted({network.spec.dataset for network in networks})
     if len(found) > 1:
-        raise SpecError(f"these runs were trained on {listed(found)}, so that they share no test images{instead}")
+        raise SpecError(f"these runs were trained on {comma_join(found)}, so that they share no test images{instead}")
     return found[0]
 
 

@@ -13,7 +13,7 @@ from attnctl.cli import output
 from attnctl.cli.reporting import which_paper
 from attnctl.papers import Figure, Paper, Table
 from attnctl.papers.runs import Overrides, cells_of, figure_cells
-from attnctl.values import SpecError, listed, split_list
+from attnctl.values import SpecError, comma_join, split_list
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import RecordError, Sweep
 
@@ -38,7 +38,7 @@ def find_table(paper: str | None, text: str, workspace: Workspace) -> tuple[Pape
     """As `chosen`, with the paper, and without an index."""
     of, number = _of(paper, text, workspace, "table")
     if number not in of.tables:
-        raise SpecError(f"{of.name} has no table {number!r}; it has {listed(of.tables)}")
+        raise SpecError(f"{of.name} has no table {number!r}; it has {comma_join(of.tables)}")
     return of, of.tables[number]
 
 
@@ -46,7 +46,7 @@ def find_figure(paper: str | None, text: str, workspace: Workspace) -> tuple[Pap
     """As `chosen_figure`, without an index."""
     of, number = _of(paper, text, workspace, "figure")
     if number not in of.figures:
-        has = f"it has {listed(of.figures)}" if of.figures else "it has none"
+        has = f"it has {comma_join(of.figures)}" if of.figures else "it has none"
         raise SpecError(f"{of.name} has no figure {number!r}; {has}")
     return of, of.figures[number]
 

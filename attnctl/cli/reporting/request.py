@@ -12,7 +12,7 @@ from attnctl.papers.runs import Overrides, cells_of
 from attnctl.reports import comparison, missing, published
 from attnctl.reports.report import Report
 from attnctl.reports.selection import ALL, Options
-from attnctl.values import SpecError, listed
+from attnctl.values import SpecError, comma_join
 
 if TYPE_CHECKING:
     from attnctl.db import Index, RunRow
@@ -112,7 +112,7 @@ def _overrides(index: Index, request: Request, table: Table) -> tuple[Overrides,
         overrides = Overrides.from_json(sweeps[request.sweep].overrides)
     else:
         index.find_sweep(request.sweep)
-        known = f"; of it are {listed(sweeps)}" if sweeps else "; no sweep is"
+        known = f"; of it are {comma_join(sweeps)}" if sweeps else "; no sweep is"
         raise SpecError(f"sweep {request.sweep} is not of table {table.name}{known}")
     return overrides, set(map(int, overrides.seeds)) if sweeps else set()
 

@@ -14,7 +14,7 @@ import typer
 from attnctl import papers
 from attnctl.cli import output
 from attnctl.papers import Figure, Paper, Table
-from attnctl.values import SpecError, listed
+from attnctl.values import SpecError, comma_join
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import RecordError
 
@@ -66,7 +66,7 @@ def _of_papers(swept: Mapping[str, Paper]) -> _Swept:
         reason = "the only paper swept in this workspace"
     else:
         reason = "the only paper with one of those swept in this workspace"
-    names = listed(paper.name for paper in swept.values())
+    names = comma_join(paper.name for paper in swept.values())
     return _Swept(swept, dict.fromkeys(swept, reason), f"{names} {'was' if len(swept) == 1 else 'were'} swept here")
 
 
@@ -78,7 +78,7 @@ def _of_modules(workspace: Workspace) -> _Swept:
         return _Swept({}, {}, "no paper, and no module of a paper, was swept here")
     one = len(found) == 1
     return _Swept(
-        found, reasons, f"{'module' if one else 'modules'} {listed(found)} {'was' if one else 'were'} swept here"
+        found, reasons, f"{'module' if one else 'modules'} {comma_join(found)} {'was' if one else 'were'} swept here"
     )
 
 
@@ -102,10 +102,10 @@ def _in_none(part: Part, number: str, here: _Swept) -> str:
     if not others:
         return f"no paper has a {part} {number!r}; attnctl papers lists the tables and figures"
     names = " and ".join(paper.name for paper in here.papers.values())
-    has = listed(f"{name}:{other}" for name, paper in here.papers.items() for other in _parts(paper, part))
+    has = comma_join(f"{name}:{other}" for name, paper in here.papers.items() for other in _parts(paper, part))
     return (
         f"{here.summary}, but no {part} {number!r} is in {names} ({has or f'no {part}'}); "
-        f"other papers have one: {listed(others)}"
+        f"other papers have one: {comma_join(others)}"
     )
 
 
@@ -125,4 +125,4 @@ def _asked(question: str, captions: Mapping[str, str], known: Mapping[str, Paper
             raise typer.Abort
         if answer.strip().lower() in answers:
             return answers[answer.strip().lower()]
-        output.note(f"type a number from 1 to {len(captions)}, or one of {listed(captions)}")
+        output.note(f"type a number from 1 to {len(captions)}, or one of {comma_join(captions)}")

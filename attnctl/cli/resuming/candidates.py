@@ -24,11 +24,11 @@ from attnctl.workspace.records import Placed, RecordError
 
 if TYPE_CHECKING:
     from attnctl.db import Index, RunRow
-    from attnctl.lifecycle.attempts import Told
+    from attnctl.lifecycle.attempts import AttemptHistory
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
+class ResumeRequest:
     """What the command asks for. states: None for all."""
 
     targets: Sequence[str]
@@ -44,7 +44,7 @@ class Case:
 
     row: RunRow
     spec: RunSpec
-    told: Sequence[Told]
+    told: Sequence[AttemptHistory]
     history: History
     decision: Decision
     shape: Shape | None = None
@@ -83,7 +83,7 @@ class Found:
 # --------------------------------------------------------------------------------------------------------- gathering
 
 
-def gather(config: Config, wish: Wish) -> Found:
+def gather(config: Config, wish: ResumeRequest) -> Found:
     """Ask the scheduler once, read the histories, and decide. Raises SpecError."""
     with context.index() as index:
         ids, named, missing = _meant(config, index, wish.targets)
@@ -153,7 +153,7 @@ def _meant(config: Config, index: Index, targets: Sequence[str]) -> tuple[list[s
     return list(ids), frozenset(named), []
 
 
-def _cases(config: Config, now: Snapshot, wish: Wish) -> tuple[list[Case], list[str]]:
+def _cases(config: Config, now: Snapshot, wish: ResumeRequest) -> tuple[list[Case], list[str]]:
     from attnctl.lifecycle import attempts
     from attnctl.workspace import submissions
 

@@ -9,7 +9,7 @@ from attnctl.cli import output
 from attnctl.cli.resuming.candidates import Case, Found
 from attnctl.cli.resuming.resources import Given, Shape, shape
 from attnctl.cli.sweeping.destination import Destination, check
-from attnctl.cli.sweeping.launch import Job, say_skipped, say_who_goes_on, submit
+from attnctl.cli.sweeping.launch import Job, say_skipped, submit, warn_no_requeue
 from attnctl.cli.sweeping.plan import newest_verdict
 from attnctl.settings.config import Config
 from attnctl.units import quantity
@@ -46,13 +46,13 @@ def act(config: Config, groups: Sequence[tuple[Shape, list[Case]]], *, as_json: 
             continue
         jobs |= told
         unattended += batches
-        if made.where == "here" and batches:
+        if made.where == "local" and batches:
             here.append((made, cases, batches))
     if refused and not jobs:
         raise refused[0]
     for refusal in refused:
         output.note(str(refusal))
-    say_who_goes_on(unattended, None, config.workspace)
+    warn_no_requeue(unattended, None, config.workspace)
     if not as_json:
         _say(jobs)
     for made, cases, batches in here:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from attnctl.cli.sweeping.dynamic_options import Dynamic, option_name
 from attnctl.grid import Axes
 from attnctl.spec import recipe_fields
-from attnctl.values import Scalar, SpecError, split_list, text
+from attnctl.values import Scalar, SpecError, format_value, split_list
 
 _ADDRESS = re.compile(r"(?P<module>[^=]+)\.(?P<name>[^.=]+)=(?P<values>.*)", re.DOTALL)
 
@@ -25,7 +25,7 @@ def axes(
 ) -> Axes:
     """The axes. given: --model, --backbone, --dataset, --placement, --seed as typed; raises SpecError."""
     typed = {name: ",".join(values) for name, values in given.items() if values is not None}
-    standing = {name: text(value) for name, value in defaults.items()}
+    standing = {name: format_value(value) for name, value in defaults.items()}
     chosen = {
         name: split_list(value, f"--{name}")
         for name, value in ({k: v for k, v in standing.items() if k in given} | typed).items()

@@ -12,10 +12,10 @@ from attnctl.datasets import class_folders
 from attnctl.settings.config import Config, SlurmOptions
 from attnctl.spec import RunSpec
 from attnctl.units import parse_time
-from attnctl.values import SpecError, listed
+from attnctl.values import SpecError, comma_join
 from attnctl.workspace.records import Resources, Where
 
-RunOn = Literal["auto", "slurm", "here"]
+RunOn = Literal["auto", "slurm", "local"]
 Device = Literal["auto", "cpu", "cuda"]
 
 _PARTITIONS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.,+-]{0,199}")
@@ -68,7 +68,7 @@ def destination(config: Config, asked: Asked) -> Destination:
         minutes=parse_time(options.time) if options.time is not None else None,
         device=asked.device,
     )
-    if chosen == "here" and resources.nodes > 1:
+    if chosen == "local" and resources.nodes > 1:
         raise SpecError(f"--nodes {resources.nodes} needs SLURM; here a run has this one machine (--tasks-per-node)")
     return Destination(where=chosen, options=options, resources=resources, parallel=options.parallel)
 
@@ -101,7 +101,7 @@ def missing_data(config: Config, specs: Sequence[RunSpec]) -> Iterator[str]:
         missing = datasets.missing_files(described, folder)
         if missing:
             fetch = f"; `attnctl data fetch {name}` downloads it" if described.url else ""
-            yield f"{name} is not whole in {folder}: {listed(missing)} missing{fetch}"
+            yield f"{name} is not whole in {folder}: {comma_join(missing)} missing{fetch}"
 
 
 def class_mismatches(config: Config, specs: Sequence[RunSpec]) -> Iterator[str]:
@@ -113,26 +113,26 @@ def class_mismatches(config: Config, specs: Sequence[RunSpec]) -> Iterator[str]:
 
 def _standing_run_on(config: Config) -> RunOn:
     value = config.defaults.get("run_on", "auto")
-    for choice in ("auto", "slurm", "here"):
+    for choice in ("auto", "slurm", "local"):
         if value == choice:
             return choice
-    raise SpecError(f"{config.file}: run_on in [defaults] is {value!r}; it must be one of auto, slurm, here")
+    raise SpecError(f"{config.file}: run_on in [defaults] is {value!r}; it must be one of auto, slurm, local")
 
 
 def where(run_on: RunOn | str) -> Where:
     """auto is SLURM when this machine has it: one that does not answer is an error, never a training here."""
-    if run_on == "here":
-        return "here"
+    if run_on == "local":
+        return "local"
     from attnctl.jobs.slurm import queries
 
     if not queries.available():
         if run_on == "slurm":
-            raise SpecError("SLURM is not on this machine: sbatch is not on the PATH; --run-on here trains here")
-        return "here"
+            raise SpecError("SLURM is not on this machine: sbatch is not on the PATH; --run-on local trains here")
+        return "local"
     try:
         queries.ping()
     except SpecError as error:
-        raise SpecError(f"{error}; --run-on here trains on this machine") from error
+        raise SpecError(f"{error}; --run-on local trains on this machine") from error
     return "slurm"
 
 

@@ -11,7 +11,7 @@ from attnctl.cli.sweeping.destination import Destination, class_mismatches, miss
 from attnctl.cli.sweeping.plan import Planned, in_json, summary
 from attnctl.cli.sweeping.selection import Wanted
 from attnctl.cli.table_layout import Column
-from attnctl.grid import acting, unlearnt
+from attnctl.grid import effective_hyperparameters, warn_frozen_untrained_norms
 from attnctl.settings.config import Config
 from attnctl.units import quantity
 
@@ -47,9 +47,9 @@ def show(
         )
         return
     _table(planned, wanted)
-    for words in dict.fromkeys(words for item in planned for words in acting(item.spec)):
+    for words in dict.fromkeys(words for item in planned for words in effective_hyperparameters(item.spec)):
         output.prose(words)
-    for words in filter(None, dict.fromkeys(unlearnt(item.spec) for item in planned)):
+    for words in filter(None, dict.fromkeys(warn_frozen_untrained_norms(item.spec) for item in planned)):
         output.prose(words)
     for cell in wanted.invalid:
         output.prose(f"left out: {cell.label}: {cell.reason}")

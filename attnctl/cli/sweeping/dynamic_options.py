@@ -16,7 +16,7 @@ from attnctl import attention
 from attnctl.cli import completion
 from attnctl.sources.signature import Hyperparameter, ModuleSource
 from attnctl.spec import NO_MODULE, recipe_fields, recipe_types
-from attnctl.values import describe, split_list, text
+from attnctl.values import describe, format_value, split_list
 
 HYPERPARAMETERS = "Hyperparameters (comma lists)"
 RECIPE = "Recipe (comma lists); the default is the recipe's own value"
@@ -112,7 +112,7 @@ def _hyperparameter_words(having: Sequence[tuple[ModuleSource, Hyperparameter]],
     for source, item in having:
         about = f"{item.help}: " if item.help else ""
         owner = "" if alone else f"{source.name}: "
-        words.append(f"{owner}{about}{describe(item.declared)}; default {text(item.default)}")
+        words.append(f"{owner}{about}{describe(item.declared)}; default {format_value(item.default)}")
     return ". ".join(words) + "."
 
 

@@ -14,7 +14,7 @@ from attnctl.cli.sweeping.destination import Asked, Destination, check, check_wo
 from attnctl.cli.sweeping.init_weights import Start
 from attnctl.cli.sweeping.plan import Action, Planned, in_json, plan, summary
 from attnctl.cli.sweeping.selection import Wanted
-from attnctl.grid import unlearnt
+from attnctl.grid import warn_frozen_untrained_norms
 from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
 from attnctl.workspace.layout import Workspace
@@ -66,20 +66,22 @@ def launch(config: Config, wanted: Wanted, asked: Asked, order: Order) -> int:
         jobs, batches = submit(config, [item.spec for item in planned if item.action.starts], place)
     for cell in wanted.invalid:
         output.note(f"left out: {cell.label}: {cell.reason}")
-    for words in filter(None, dict.fromkeys(unlearnt(item.spec) for item in planned if item.action.starts)):
+    for words in filter(
+        None, dict.fromkeys(warn_frozen_untrained_norms(item.spec) for item in planned if item.action.starts)
+    ):
         output.note(words)
-    say_who_goes_on(batches, name, config.workspace)
+    warn_no_requeue(batches, name, config.workspace)
     if not order.as_json:
         if wanted.words:
             output.line(wanted.words)
         _say_begin(planned, jobs, name, place)
-    if place.where == "here" and batches:
+    if place.where == "local" and batches:
         _train(config, batches, place, planned, name, order)
     elif order.wait:
         from attnctl.cli.commands.status import follow
 
         follow(config, [spec.id for spec in specs])
-    return _end(config, planned, jobs, wanted, name, order, ended=place.where == "here" or order.wait)
+    return _end(config, planned, jobs, wanted, name, order, ended=place.where == "local" or order.wait)
 
 
 def _current(config: Config, specs: Sequence[RunSpec], *, retry_failed: bool) -> list[Planned]:
@@ -143,7 +145,7 @@ def _say_begin(planned: Sequence[Planned], jobs: Mapping[str, Job], name: str, p
             output.line(f"submitted: SLURM job {array}" if array else "submitted, but SLURM has not confirmed it yet")
 
 
-def say_who_goes_on(batches: Sequence[Any], sweep: str | None, workspace: Workspace) -> None:
+def warn_no_requeue(batches: Sequence[Any], sweep: str | None, workspace: Workspace) -> None:
     """Say before the first interruption what goes on by itself, where SLURM does not start an interrupted job again."""
     if all(batch.starts_again for batch in batches):
         return

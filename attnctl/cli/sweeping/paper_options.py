@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from attnctl.cli.sweeping import dynamic_options
 from attnctl.cli.sweeping.synthesis import option_names
-from attnctl.values import SpecError, listed, split_list, text
+from attnctl.values import SpecError, comma_join, format_value, split_list
 
 if TYPE_CHECKING:
     from attnctl.cli.sweeping.selection import Wanted
@@ -33,7 +33,7 @@ class PaperOptions:
         """Raise SpecError unless modules, a table or a figure is asked for, and nothing that does not go with it."""
         asked = [name for name in (*TABLE, "--rows") if getattr(self, name.removeprefix("--")) is not None]
         if modules is not None and asked:
-            raise SpecError(f"{listed(asked)} and MODULE {modules!r}: sweep a paper's table, or modules, not both")
+            raise SpecError(f"{comma_join(asked)} and MODULE {modules!r}: sweep a paper's table, or modules, not both")
         if modules is None and not asked:
             raise SpecError("what is to be swept? name MODULE, such as ela, or a paper's table, such as --table ela:5")
         if self.table is not None and self.figure is not None:
@@ -62,7 +62,7 @@ class PaperOptions:
 
         seeds = given["seed"]
         if seeds is None and "seed" in config.defaults:
-            seeds = [text(config.defaults["seed"])]
+            seeds = [format_value(config.defaults["seed"])]
         overrides = paper_tables.Asked(
             model=given["model"],
             backbone=given["backbone"],
@@ -87,8 +87,8 @@ class PaperOptions:
         from attnctl import papers
 
         found = papers.load(self.paper)
-        figures = f" or --figure {listed(found.figures)}" if found.figures else ""
-        return f"what of {found.name}? give --table {listed(found.tables)}{figures}"
+        figures = f" or --figure {comma_join(found.figures)}" if found.figures else ""
+        return f"what of {found.name}? give --table {comma_join(found.tables)}{figures}"
 
 
 def check_hyperparameters(words: Sequence[str], command: Callable[..., object]) -> None:

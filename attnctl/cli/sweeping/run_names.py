@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from attnctl.spec import RunSpec
-from attnctl.values import Scalar, text
+from attnctl.values import Scalar, format_value
 
 _PLACES = ("model", "backbone", "placement", "dataset")
 
@@ -45,4 +45,4 @@ def _varying(rows: Iterable[Mapping[str, Scalar]]) -> set[str]:
 
 
 def _settings(values: Mapping[str, Scalar], shown: set[str]) -> list[str]:
-    return [f"{name}={text(value)}" for name, value in values.items() if name in shown]
+    return [f"{name}={format_value(value)}" for name, value in values.items() if name in shown]

@@ -12,7 +12,7 @@ from attnctl.grid import Axes, Expansion, InvalidCell, expand
 from attnctl.networks import probe
 from attnctl.spec import RunSpec
 from attnctl.units import quantity
-from attnctl.values import SpecError, listed, text
+from attnctl.values import SpecError, comma_join, format_value
 
 if TYPE_CHECKING:
     from attnctl.papers import Figure, Paper, Table
@@ -124,7 +124,7 @@ def _labels(cells: Sequence[Cells]) -> dict[str, str]:
         for number, variant in enumerate(item.variants):
             for spec in variant:
                 found.setdefault(spec.id, {})[_label(item, number)] = None
-    return {run: listed(names) for run, names in found.items()}
+    return {run: comma_join(names) for run, names in found.items()}
 
 
 def _as_json(cells: Cells) -> dict[str, Any]:
@@ -147,13 +147,13 @@ def _label(cells: Cells, number: int) -> str:
     """The row, and where it has several candidates in what this one differs: `ResNet50 lr=0.05`."""
     recipes = [dict(vars(variant[0].recipe)) for variant in cells.variants]
     differing = [name for name, value in recipes[0].items() if any(recipe[name] != value for recipe in recipes)]
-    return " ".join([cells.row.name, *(f"{name}={text(recipes[number][name])}" for name in differing)])
+    return " ".join([cells.row.name, *(f"{name}={format_value(recipes[number][name])}" for name in differing)])
 
 
 def _some(names: Sequence[str]) -> str:
     """Such as `RetinaNet, SSD (2 rows)`."""
     each = list(dict.fromkeys(names))
-    shown = listed(each[:SHOWN]) + (" ..." if len(each) > SHOWN else "")
+    shown = comma_join(each[:SHOWN]) + (" ..." if len(each) > SHOWN else "")
     return f"{shown} ({len(each)} rows)" if len(each) > 1 else shown
 
 

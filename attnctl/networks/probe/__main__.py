@@ -45,7 +45,7 @@ def probe(spec: RunSpec, kept: Path) -> None:
     """
     torch.manual_seed(0)
     if spec.model:
-        spec = replace(spec, recipe=replace(spec.recipe, input_size=_SMALL, scales="", max_size=0))
+        spec = replace(spec, recipe=replace(spec.recipe, input_size=_SMALL, min_sizes="", max_size=0))
     network = surgery.build(spec, kept)
     dataset = datasets.describe(spec.dataset)
     size = spec.recipe.input_size or dataset.height

@@ -14,7 +14,7 @@ from attnctl.cli.registry import COMMANDS
 
 # What makes a command line good but for the value under test. `{run}` is replaced by the beginning of a run's id.
 GOOD = {
-    "sweep": ["ela", "--run-on", "here", "--dry-run"],
+    "sweep": ["ela", "--run-on", "local", "--dry-run"],
     "try": ["ela"],
     "bench": ["ela", "--dataset", "digits", "--batch", "1", "--rounds", "3"],
     "complexity": ["ela", "--backbone", "resnet20", "--dataset", "digits"],

@@ -58,7 +58,7 @@ def workspace_with_a_run(parent: Path) -> Path:
     root.mkdir()
     config = find(root, root, {})
     specs = grid.expand(Axes(modules=("ela",))).specs
-    submit(config, specs, Resources(), config.slurm, "here")
+    submit(config, specs, Resources(), config.slurm, "local")
     sweep = Sweep(name="first", created=1.0, command=[], runs=[spec.id for spec in specs])
     create_exclusive(config.workspace.sweep("first"), sweep.encode())
     return root

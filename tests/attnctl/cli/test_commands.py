@@ -102,7 +102,7 @@ def test_data_sets_and_recipes_as_json(attnctl: Run, folder: Path) -> None:
     assert found["coco"]["missing"]
     listed = json.loads(attnctl("recipes", "--json").out)["recipes"]
     assert [row["name"] for row in listed] == list(recipes.names())
-    assert {row["name"]: row.get("plain_epochs") for row in listed}["ela-yolox"] == 15
+    assert {row["name"]: row.get("no_aug_epochs") for row in listed}["ela-yolox"] == 15
 
 
 def test_a_status_of_nothing_writes_nothing(attnctl: Run, folder: Path) -> None:

@@ -18,7 +18,7 @@ from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Sweep
 from tests.attnctl.cli.cli_run import Run, assert_refused, listing
 
-SMALL = ("--dataset", "digits", "--epochs", "1", "--batch", "256", "--norm-batch", "128", "--run-on", "here")
+SMALL = ("--dataset", "digits", "--epochs", "1", "--batch", "256", "--norm-batch", "128", "--run-on", "local")
 TINY = (*SMALL, "--backbone", "resnet20", "--placement", "block")
 
 MINE = """
@@ -47,7 +47,7 @@ def record(folder: Path) -> Sweep:
 
 
 def test_a_dry_run_counts_runs_and_rows_and_writes_nothing(folder: Path, attnctl: Run) -> None:
-    result = attnctl("sweep", "--table", "ean:1", "--seed", "0,1", "--run-on", "here", "--dry-run")
+    result = attnctl("sweep", "--table", "ean:1", "--seed", "0,1", "--run-on", "local", "--dry-run")
     assert (result.code, result.err) == (0, "")
     assert "EAN table 1: 112 runs for 28 of 28 rows\n112 runs: 112 new" in result.out
     assert "missing: cifar10 is not whole" in result.out
@@ -56,7 +56,7 @@ def test_a_dry_run_counts_runs_and_rows_and_writes_nothing(folder: Path, attnctl
 
 
 def test_rows_that_cannot_be_are_told_with_their_reason_once(folder: Path, attnctl: Run) -> None:
-    result = attnctl("sweep", "--figure", "ela:1", "--dataset", "digits", "--run-on", "here", "--dry-run")
+    result = attnctl("sweep", "--figure", "ela:1", "--dataset", "digits", "--run-on", "local", "--dry-run")
     left_out = [line for line in result.out.splitlines() if line.startswith("left out")]
     assert [line.partition("rows): ")[2].partition(",")[0] for line in left_out] == [
         "yolox_nano is for the task detect",
@@ -66,14 +66,14 @@ def test_rows_that_cannot_be_are_told_with_their_reason_once(folder: Path, attnc
 
 
 def test_a_table_of_detectors_is_swept_and_goes_onto_other_data_and_backbones(folder: Path, attnctl: Run) -> None:
-    result = attnctl("sweep", "--paper", "ela", "--table", "7", "--run-on", "here", "--dry-run")
+    result = attnctl("sweep", "--paper", "ela", "--table", "7", "--run-on", "local", "--dry-run")
     assert "ELA table 7: 7 runs for 7 of 7 rows" in result.out
     assert "yolox_nano cspdarknet_nano  voc07" in result.out
     words = ("--table", "an:2", "--rows", "ResNet-50 AN", "--backbone", "resnet18", "--dataset", "digits-det")
-    (run,) = json.loads(attnctl("sweep", *words, "--run-on", "here", "--dry-run", "--json").out)["runs"]
+    (run,) = json.loads(attnctl("sweep", *words, "--run-on", "local", "--dry-run", "--json").out)["runs"]
     assert (run["model"], run["backbone"], run["dataset"]) == ("maskrcnn", "resnet18", "digits-det")
     words = ("--table", "ela:6", "--rows", "YOLOF+CA", "--model", "fasterrcnn", "--placement", "block")
-    (run,) = json.loads(attnctl("sweep", *words, "--run-on", "here", "--dry-run", "--json").out)["runs"]
+    (run,) = json.loads(attnctl("sweep", *words, "--run-on", "local", "--dry-run", "--json").out)["runs"]
     assert (run["model"], run["placement"]) == ("fasterrcnn", "block")
 
 
@@ -86,14 +86,14 @@ def test_as_json_each_row_names_its_runs(folder: Path, attnctl: Run) -> None:
 
 
 def test_the_candidates_of_a_row_are_told_apart(folder: Path, attnctl: Run) -> None:
-    result = attnctl("sweep", "--table", "ela:5", "--rows", "ResNet18", "--run-on", "here", "--dry-run")
+    result = attnctl("sweep", "--table", "ela:5", "--rows", "ResNet18", "--run-on", "local", "--dry-run")
     assert "ResNet18 lr=0.1 " in result.out
     assert "ResNet18 lr=0.05 " in result.out
 
 
 def test_the_standing_seeds_count_and_no_other_default(folder: Path, attnctl: Run) -> None:
     (folder / "attnctl.toml").write_text('[defaults]\nseed = "0,1,2"\nepochs = 3\nbackbone = "resnet20"\n')
-    document = json.loads(attnctl("sweep", "--table", "nam:2", "--run-on", "here", "--dry-run", "--json").out)
+    document = json.loads(attnctl("sweep", "--table", "nam:2", "--run-on", "local", "--dry-run", "--json").out)
     assert {run["seed"] for run in document["runs"]} == {0, 1, 2}
     assert {run["backbone"] for run in document["runs"]} == {"mobilenet_v2"}
     assert 3 not in {run["recipe"]["epochs"] for run in document["runs"]}
@@ -137,7 +137,7 @@ REFUSED = {
 def test_what_is_no_sweep_of_a_table_says_why(
     words: list[str], said: str, dry: list[str], folder: Path, attnctl: Run
 ) -> None:
-    result = attnctl("sweep", *words, *dry, "--run-on", "here")
+    result = attnctl("sweep", *words, *dry, "--run-on", "local")
     assert_refused(result, str(words))
     assert said in result.err
     assert listing(folder) == []

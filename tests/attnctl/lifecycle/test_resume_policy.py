@@ -42,7 +42,7 @@ CASES = {
     "never submitted": (history(), Rules(), Asked(), Action.START),
     "preempted before any checkpoint": (history(ended(State.PREEMPTED)), Rules(), Asked(), Action.START),
     "preempted": (history(ended(State.PREEMPTED, saved=40)), Rules(), Asked(), Action.CONTINUE),
-    "no evidence": (history(ended(State.LOST, saved=40)), Rules(), Asked(), Action.CONTINUE),
+    "unknown": (history(ended(State.UNKNOWN, saved=40)), Rules(), Asked(), Action.CONTINUE),
     "refused": (history(ended(State.REFUSED)), Rules(), Asked(), Action.START),
     "setup failed": (history(ended(State.SETUP)), Rules(), Asked(), Action.START),
     "held": (history(ended(State.HELD)), Rules(), Asked(), Action.START),
@@ -119,7 +119,7 @@ CASES = {
     ),
     "CUDA out of memory, where the rule asks for a place": (
         history(ended(State.CUDA_OUT_OF_MEMORY), worlds=(1, 2, 4)),
-        Rules(actions={State.CUDA_OUT_OF_MEMORY: "place"}),
+        Rules(actions={State.CUDA_OUT_OF_MEMORY: "other_gpu"}),
         Asked(),
         Action.FORCE,
     ),
@@ -146,7 +146,7 @@ CASES = {
     "diverged, forced": (history(ended(State.DIVERGED)), Rules(), Asked(force=True), Action.NEVER),
     "diverged, where the settings let it": (
         history(ended(State.DIVERGED)),
-        Rules(actions={State.DIVERGED: "forced"}),
+        Rules(actions={State.DIVERGED: "if_forced"}),
         Asked(force=True),
         Action.START,
     ),
@@ -210,7 +210,7 @@ def actions(histories, rules=None, asked=None, members=None, spent=None):
 
 
 def test_one_error_in_many_runs_is_held_and_in_few_is_not():
-    rules = Rules(actions={State.ERROR: "again"})
+    rules = Rules(actions={State.ERROR: "always"})
     assert actions(many(3, ERROR), rules) == [Action.HELD] * 3
     assert actions(many(2, ERROR), rules) == [Action.START] * 2
     assert actions(many(3, ERROR), rules, Asked(force=True)) == [Action.START] * 3
@@ -286,7 +286,7 @@ def test_any_plan_keeps_to_its_rules(histories, rules, asked):
     for known, decision in zip(histories, decisions, strict=True):
         mode = rules.mode(known.newest.state)
         assert mode != "never" or not decision.starts
-        assert asked.force or mode != "asked" or not decision.action.starts
+        assert asked.force or mode != "if_named" or not decision.action.starts
         assert asked.force or len(known.attempts) < rules.attempts or not decision.action.starts
         assert not (decision.starts and known.gone is not None)
         if decision.memory is not None:
@@ -341,7 +341,7 @@ memory_cap = "64G"
 same_error = 0
 [resume.actions]
 code-error = "once"
-CUDA-out-of-memory = "ranks"
+CUDA-out-of-memory = "more_processes"
 [checkpoints]
 finished = 0
 unfinished = 1
@@ -350,7 +350,7 @@ command = "mail -s 'a b; $(touch x)' me"
 webhook = "https://example.org/hook"
 """,
     )
-    actions = {State.ERROR: "once", State.CUDA_OUT_OF_MEMORY: "ranks"}
+    actions = {State.ERROR: "once", State.CUDA_OUT_OF_MEMORY: "more_processes"}
     assert found.resume == Rules(
         attempts=5, sweep_attempts=50, memory_factor=2.0, memory_cap=64 * 1024, same_error=0, actions=actions
     )
@@ -367,7 +367,10 @@ webhook = "https://example.org/hook"
         ("[resume]\n\nmemory_factor = 1", "attnctl.toml:3: memory_factor is 1; it must be a number above 1"),
         ("[resume]\nmemory_cap = 'much'", "attnctl.toml:2: memory_cap is wrong: 'much' is no amount of memory"),
         ("[resume.actions]\ntimout = 'again'", "attnctl.toml:2: timout is no known key in [resume.actions]; did you"),
-        ("[resume.actions]\ntimeout = 'agian'", "attnctl.toml:2: timeout is 'agian'; it must be one of again, prog"),
+        (
+            "[resume.actions]\ntimeout = 'agian'",
+            "timeout is 'agian'; it must be one of always, if_progressed, once",
+        ),
         ("[resume]\nactions = 3", "attnctl.toml:2: actions must be a section"),
         ("[checkpoints]\nunfinished = 0", "attnctl.toml:2: unfinished is 0; it must be at least 1"),
         ('[notify]\ncommand = "mail \'x"', "attnctl.toml:2: command cannot be split into words: No closing quotation"),

@@ -47,7 +47,7 @@ CASES = {
         evidence(observations=said("RUNNING"), world=2, exits=[left("completed", rank=1)]),
         State.RUNNING,
     ),
-    "COMPLETED without a record is no proof": (evidence(observations=said("COMPLETED")), State.LOST),
+    "COMPLETED without a record is no proof": (evidence(observations=said("COMPLETED")), State.UNKNOWN),
     "COMPLETED and interrupted by the record": (
         evidence(observations=said("COMPLETED"), exits=[left("preempted")]),
         State.PREEMPTED,
@@ -77,7 +77,7 @@ CASES = {
         State.KILLED,
     ),
     "failed without a word here": (
-        evidence(observations=[dataclasses.replace(said("FAILED", exit_code="1:0")[0], source="here")]),
+        evidence(observations=[dataclasses.replace(said("FAILED", exit_code="1:0")[0], source="local")]),
         State.ERROR,
     ),
     "killed by signal 9": (evidence(observations=said("FAILED", exit_code="0:9")), State.KILLED),
@@ -116,7 +116,7 @@ CASES = {
     "asked to cancel, still running": (evidence(observations=said("RUNNING"), cancel=CANCEL), State.RUNNING),
     "absent once": (evidence(observations=said(ABSENT)), State.QUEUED),
     "absent once while running": (evidence(observations=said("RUNNING", ABSENT), started=11.0), State.RUNNING),
-    "absent twice": (evidence(observations=said("RUNNING", ABSENT, ABSENT), started=11.0), State.LOST),
+    "absent twice": (evidence(observations=said("RUNNING", ABSENT, ABSENT), started=11.0), State.UNKNOWN),
     "absent, but it left a record": (
         evidence(observations=said("RUNNING", ABSENT), exits=[left("cuda out of memory")]),
         State.CUDA_OUT_OF_MEMORY,
@@ -167,7 +167,7 @@ def test_every_state_is_exactly_one_of_active_interrupted_failed_or_at_rest():
         State.CANCELLED,
         State.REFUSED,
         State.DISK_FULL,
-        State.LOST,
+        State.UNKNOWN,
     }
     kinds = [[state.active, state in interrupted, state.failed, state in at_rest] for state in State]
     assert all(kind.count(True) == 1 for kind in kinds)

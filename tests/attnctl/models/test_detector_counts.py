@@ -59,7 +59,7 @@ def test_faster_rcnn(module, hyperparameters, count):
     [
         ("", {}, 39_638_869),
         ("se", {"r": 16}, 39_796_053),
-        ("ca", {"r": 16, "floor": 1, "bias": False}, 39_875_117),
+        ("ca", {"r": 16, "min_channels": 1, "bias": False}, 39_875_117),
         ("cbam", {"r": 32, "bias": False, "bn": False}, 39_719_029),
         ("eca", {}, 39_638_943),
         ("sa", {"G": 4}, 39_641_701),

@@ -13,7 +13,7 @@ from attnctl.networks import surgery
 ROWS = [
     # ELA, table 6, with 80 classes
     ("none", {}, 44_113_001),
-    ("ca", {"r": 32, "floor": 1, "bias": False}, 44_604_777),
+    ("ca", {"r": 32, "min_channels": 1, "bias": False}, 44_604_777),
     ("ela", {"variant": "l"}, 44_350_569),
 ]
 

@@ -19,12 +19,12 @@ NAMES = Path(__file__).with_name("yolox_nano_names.txt")
 ROWS = [
     # ELA, tables 3 and 7, with 20 classes at 640x640
     ("none", {}, 900_459, 1_204_556_800),
-    ("ca", {"r": 16, "floor": 1, "bias": False}, 947_459, 1_206_604_800),
-    ("ca", {"r": 24, "floor": 1, "bias": False}, 929_737, None),
-    ("ca", {"r": 32, "floor": 1, "bias": False}, 923_959, None),
+    ("ca", {"r": 16, "min_channels": 1, "bias": False}, 947_459, 1_206_604_800),
+    ("ca", {"r": 24, "min_channels": 1, "bias": False}, 929_737, None),
+    ("ca", {"r": 32, "min_channels": 1, "bias": False}, 923_959, None),
     ("ca_gn", {"r": 16}, 948_235, None),
     ("ca_gn", {"r": 24}, 934_375, None),
-    ("ca_gn", {"r": 32, "floor": 1}, 923_959, None),
+    ("ca_gn", {"r": 32, "min_channels": 1}, 923_959, None),
     ("se", {"r": 16}, 931_691, 1_204_588_032),
     ("cbam", {"r": 32, "bias": False, "bn": False}, 916_761, 1_206_391_232),
     ("eca", {}, 900_492, None),

@@ -123,7 +123,7 @@ def test_what_a_paper_says_is_the_run_that_a_sweep_of_it_makes() -> None:
         backbones=("resnet50_cifar",),
         datasets=("cifar100",),
         recipe="cifar",
-        overrides={"lr": ("0.1",), "milestones": ("60+120+160",), "decay": ("0.2",)},
+        overrides={"lr": ("0.1",), "milestones": ("60+120+160",), "lr_gamma": ("0.2",)},
     )
     assert cells.variants == (tuple(expand(request).specs),)
 

@@ -106,16 +106,16 @@ def test_a_variant_with_another_value_for_what_it_means_is_refused():
 
 def test_what_a_hyperparameter_acts_as_is_known_without_the_module():
     ela, eca = attention.describe("ela"), attention.describe("eca")
-    assert ela.acting({"num_groups": 16}, 64) == {}
+    assert ela.effective_hyperparameters({"num_groups": 16}, 64) == {}
     assert (
-        ela.acting({"num_groups": 16}, 24)
+        ela.effective_hyperparameters({"num_groups": 16}, 24)
         == {"num_groups": attention.create("ela", 24).num_groups}
         == {"num_groups": 8}
     )
     for channels in (1, 16, 64, 128, 960, 2048):
         expected = attention.create("eca", channels).conv.kernel_size[0]
-        assert eca.acting(eca.resolve({"kernel": "none"}), channels) == {"kernel": expected}
-    assert eca.acting({"kernel": 7}, 64) == {}
+        assert eca.effective_hyperparameters(eca.resolve({"kernel": "none"}), channels) == {"kernel": expected}
+    assert eca.effective_hyperparameters({"kernel": 7}, 64) == {}
 
 
 def test_an_unknown_module_or_hyperparameter_offers_the_nearest():

@@ -166,7 +166,7 @@ def test_images_of_an_evaluation_come_with_equally_large_ones(opened, coco, voc)
 def test_the_last_epochs_are_without_mosaic_and_the_same_when_begun_there(opened):
     """A canvas that is alone and plain has its own pixels, but for its colours and its direction."""
     settings = {"model": "yolox_nano", "augment": "mosaic", "batch": 98, "norm_batch": 49, "epochs": 3}
-    data = opened(**settings, plain_epochs=1)
+    data = opened(**settings, no_aug_epochs=1)
     per_epoch = data.steps_per_epoch
     assert per_epoch == 6
     late = list(data.train(2 * per_epoch, range(2), 2 * per_epoch + 1))

@@ -34,7 +34,7 @@ def test_a_network_built_again_evaluates_to_what_its_training_said(trained, work
 
 
 def test_averaged_weights_are_what_is_looked_at(trained, workspace):
-    found = trained("none", fields={"ema": ("0.5",)})
+    found = trained("none", fields={"ema_decay": ("0.5",)})
     run = workspace.run(found.run)
     state = checkpoint.load(checkpoint.stored(run)[0], run)
     weight = found.network.get_parameter("conv1.weight" if "conv1.weight" in state["network"] else "conv.weight")

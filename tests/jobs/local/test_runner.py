@@ -34,7 +34,7 @@ CONTEXT = multiprocessing.get_context("spawn")  # a process of its own has not i
 
 def supervise(config: Config, specs: list[RunSpec], resources: Resources, results: Any) -> None:
     """In a process of its own, as a user's terminal would have it."""
-    submitted = submit(config, specs, resources, config.slurm, "here")
+    submitted = submit(config, specs, resources, config.slurm, "local")
     try:
         runner.run(config, submitted, resources, None, results.put)
         results.put("returned" if "torch" not in sys.modules else "returned, and has imported torch")
@@ -77,7 +77,7 @@ class Terminal:
             run=self.specs[number].id,
             attempt=1,
             tag=request.tag,
-            where="here",
+            where="local",
             job_id=head.job_id,
             created=request.created,
         )
@@ -133,7 +133,7 @@ def test_ctrl_c_saves_and_starts_nothing_new(config: Config, make_specs: Specs) 
     assert not third.incarnations()
     for _ in range(2):  # two looks: its supervisor is gone
         assert observe(config.workspace, [started.placed(2)]).words is None
-    assert started.verdict(2).state is State.LOST
+    assert started.verdict(2).state is State.UNKNOWN
 
 
 def test_a_second_ctrl_c_kills(config: Config, make_specs: Specs) -> None:
@@ -192,7 +192,7 @@ def test_cancel_ends_a_running_run_and_one_that_waits(config: Config, make_specs
 
 def test_a_run_of_another_machine_is_left_as_it_is(config: Config, make_specs: Specs) -> None:
     (spec,) = make_specs(1)
-    placed = Placed(run=spec.id, attempt=1, tag="t", where="here", job_id="another:17", created=0.0)
+    placed = Placed(run=spec.id, attempt=1, tag="t", where="local", job_id="another:17", created=0.0)
     words = observe(config.workspace, [placed]).words
     assert words == "runs that were started on another can only be seen from there"
     assert not config.workspace.root.exists()

@@ -62,7 +62,7 @@ def placed(tmp_path: Path, make_specs: Specs) -> tuple[Config, list[Placed]]:
     """Two runs of a submission that says it is SLURM's job 7."""
     config = Config(workspace=Workspace(tmp_path / "here"))
     specs = make_specs(2)
-    (done,) = submit(config, specs, Resources(), config.slurm, "here")
+    (done,) = submit(config, specs, Resources(), config.slurm, "local")
     submissions.change(config.workspace, done.tag, job_id="7")
     now = time.time()
     return config, [
@@ -122,11 +122,11 @@ def test_without_accounting_squeue_alone_decides_and_forgetting_is_proved_twice(
     fake.does("sacct", "echo 'Slurm accounting storage is disabled' >&2; exit 1")
     fake.says("squeue", rows(items[:1], "COMPLETED"))
     observe(config.workspace, items)
-    assert [str(verdict.state) for verdict in verdicts(config, items)] == ["no evidence", "queued"]
+    assert [str(verdict.state) for verdict in verdicts(config, items)] == ["unknown", "queued"]
     later = time.time() + ABSENT_APART + 1
     monkeypatch.setattr(time, "time", lambda: later)
     observe(config.workspace, items)
-    assert [str(verdict.state) for verdict in verdicts(config, items)] == ["no evidence"] * 2
+    assert [str(verdict.state) for verdict in verdicts(config, items)] == ["unknown"] * 2
 
 
 def test_an_id_that_belongs_to_another_job_now_tells_nothing(fake: Fake, placed: tuple[Config, list[Placed]]) -> None:

@@ -133,7 +133,7 @@ def test_here_the_rest_is_held_too(config: Config, make_specs: Specs) -> None:
         path = config.workspace.run(spec.id).spec
         path.parent.mkdir(parents=True)
         path.write_text(json.dumps(specs[0].to_json() | {"seed": 99}))
-    batches = submit(config, specs, Resources(), config.slurm, "here")
+    batches = submit(config, specs, Resources(), config.slurm, "local")
     runner.run(config, batches, Resources(), 1, lambda _: None)
     states = []
     for spec in specs:

@@ -31,12 +31,12 @@ def requested(config: Config, spec: RunSpec, attempt: int = 1) -> Request:
 
 
 def here(config: Config, specs: list[RunSpec]) -> Any:
-    return submit(config, specs, Resources(), config.slurm, "here")
+    return submit(config, specs, Resources(), config.slurm, "local")
 
 
 def test_a_submission_is_on_disk_when_submit_returns(config: Config, make_specs: Specs) -> None:
     specs = make_specs(3)
-    (done,) = submit(config, [*specs, specs[0]], Resources(tasks_per_node=2), config.slurm, "here")
+    (done,) = submit(config, [*specs, specs[0]], Resources(tasks_per_node=2), config.slurm, "local")
     record = Submission.read(config.workspace.submission(done.tag))
     assert record is not None
     assert record.tasks == [[spec.id, 1] for spec in specs]
@@ -102,7 +102,7 @@ def test_of_two_commands_at_once_each_run_is_taken_by_one(config: Config, make_s
 
 def test_a_world_that_does_not_fit_writes_nothing(config: Config, make_specs: Specs) -> None:
     with pytest.raises(SpecError, match="3 processes cannot share batch 128"):
-        submit(config, make_specs(1), Resources(tasks_per_node=3), config.slurm, "here")
+        submit(config, make_specs(1), Resources(tasks_per_node=3), config.slurm, "local")
     assert not config.workspace.root.exists()
 
 

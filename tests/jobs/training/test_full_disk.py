@@ -101,15 +101,15 @@ def test_space_is_waited_for_and_other_errors_are_not(monkeypatch: pytest.Monkey
             raise errors.pop()
         return "written"
 
-    assert disk_full.patiently(write) == "written"
+    assert disk_full.retry_while_disk_full(write) == "written"
     errors.append(OSError(errno.EROFS, "Read-only file system"))
     with pytest.raises(OSError, match="Read-only"):
-        disk_full.patiently(write)
+        disk_full.retry_while_disk_full(write)
     errors += [OSError(errno.ENOSPC, "No space")] * 2
     with pytest.raises(OSError, match="No space"):
-        disk_full.patiently(write, lambda: True)
+        disk_full.retry_while_disk_full(write, lambda: True)
     with pytest.raises(OSError, match="No space"):
-        disk_full.patiently(write, patience=-1.0)
+        disk_full.retry_while_disk_full(write, patience=-1.0)
 
 
 def test_a_full_disk_is_a_class_of_its_own() -> None:

@@ -73,14 +73,14 @@ class Data:
 
 
 def make_run(**overrides: Any) -> RunSpec:
-    overrides = {"batch": 8, "norm_batch": 2, "clip_norm": 0.5, "ema": 0.9, **overrides}
+    overrides = {"batch": 8, "norm_batch": 2, "clip_grad_norm": 0.5, "ema_decay": 0.9, **overrides}
     return make_spec("none", label_smoothing=0.1, epochs=3, **overrides)
 
 
 def rank_of_world(folder: Path, spec: RunSpec, rank: int, world: int, dear: bool) -> None:
     torch.set_num_threads(1)
     if dear:
-        pace.Thrift.pays = lambda *_: False  # type: ignore[method-assign]
+        pace.CheckpointBudget.pays = lambda *_: False  # type: ignore[method-assign]
     store = FileStore(str(folder / "store"), world) if world > 1 else None
     group = Group(rank, world, torch.device("cpu"), store)  # type: ignore[arg-type]
     torch.manual_seed(0)
@@ -115,14 +115,16 @@ def test_worlds_agree_in_float64(tmp_path: Path, overrides: dict[str, Any]) -> N
 
 def test_worlds_agree_where_no_checkpoint_is_made_before_an_evaluation(tmp_path: Path) -> None:
     """It is what else gives all ranks the running statistics, which rank 0 alone updates."""
-    spec = make_run(ema=0.0)
+    spec = make_run(ema_decay=0.0)
     one, two = [train_in(tmp_path / str(world), spec, world, dear=True) for world in (1, 2)]
     assert two["best"] == pytest.approx(one["best"], abs=1e-12)
 
 
 def test_the_penalty_counts_once_a_step_whatever_the_accumulation(tmp_path: Path) -> None:
     """Against one written-out step of plain SGD: the mean of the forwards' losses, and the penalty once."""
-    spec = make_run(clip_norm=0.0, ema=0.0, momentum=0.0, nesterov=False, weight_decay=0.0, schedule="constant")
+    spec = make_run(
+        clip_grad_norm=0.0, ema_decay=0.0, momentum=0.0, nesterov=False, weight_decay=0.0, schedule="constant"
+    )
     recipe = dataclasses.replace(spec.recipe, epochs=1, batch=40, norm_batch=10, warmup_epochs=0.0)
     spec = dataclasses.replace(spec, recipe=recipe)
     torch.manual_seed(0)

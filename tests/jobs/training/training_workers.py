@@ -123,11 +123,11 @@ class Run:
         return cls(workspace, directory, spec)
 
     def submit(self, world: int = 1) -> tuple[str, Incarnation]:
-        """Reserve the next attempt and write its submission; gives the tag and the first incarnation."""
+        """TimeLimitMargin the next attempt and write its submission; gives the tag and the first incarnation."""
         number = len(self.directory.attempts()) + 1
         tag, nonce = f"t{uuid.uuid4().hex[:8]}", uuid.uuid4().hex
         resources = dataclasses.asdict(Resources(tasks_per_node=world, device="cpu"))
-        common: dict[str, Any] = {"tag": tag, "created": time.time(), "host": "h", "pid": 1, "where": "here"}
+        common: dict[str, Any] = {"tag": tag, "created": time.time(), "host": "h", "pid": 1, "where": "local"}
         attempt = self.directory.attempt(number)
         write_atomic(attempt.request, Request(user="u", nonce=nonce, resources=resources, **common).encode())
         submission = Submission(tasks=[[self.spec.id, number]], specs={self.spec.id: self.spec.to_json()}, **common)

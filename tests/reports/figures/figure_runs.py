@@ -25,7 +25,7 @@ from attnctl.reports.figures.data import (
     Tile,
 )
 from attnctl.spec import RunSpec
-from attnctl.values import text
+from attnctl.values import format_value
 
 
 def runs(value: Callable[[RunSpec], float | None], **axes: Any) -> list[RunRow]:
@@ -36,7 +36,9 @@ def runs(value: Callable[[RunSpec], float | None], **axes: Any) -> list[RunRow]:
 def of_specs(specs: Sequence[RunSpec], value: Callable[[RunSpec], float | None]) -> list[RunRow]:
     """These runs."""
     parts = {
-        "hyperparameters": {spec.id: {name: text(item) for name, item in spec.hyperparameters} for spec in specs},
+        "hyperparameters": {
+            spec.id: {name: format_value(item) for name, item in spec.hyperparameters} for spec in specs
+        },
         "recipe": {spec.id: tuple(vars(spec.recipe).values()) for spec in specs},
         "spec": {spec.id: json.dumps(spec.to_json()) for spec in specs},
         "best": {},

@@ -9,7 +9,7 @@ import pytest
 from attnctl import papers
 from attnctl.papers.runs import Overrides, cells_of, figure_cells
 from attnctl.reports.figures import paper_figures, save
-from attnctl.reports.figures.paper_figures import Material, NothingYet
+from attnctl.reports.figures.paper_figures import Material, NoResultsYet
 from tests.reports.figures.figure_runs import history, of_specs
 
 OURS = Overrides(backbone="resnet20", dataset="digits", fields={"epochs": "1"}, seeds=("0", "1"))
@@ -115,7 +115,7 @@ def test_the_first_completed_run_of_each_row_is_looked_into():
 
 
 def test_nothing_at_all_is_said():
-    with pytest.raises(NothingYet, match="nothing of figure 4 of EAN is measured yet"):
+    with pytest.raises(NoResultsYet, match="nothing of figure 4 of EAN is measured yet"):
         paper_figures.build(material("ean", "4", lambda spec: "absent"))
 
 

@@ -234,7 +234,7 @@ def test_the_command_of_a_run_asks_for_just_that_run(axes: dict[str, Any], folde
     assert sum(len(item.runs) for item in commands) == len(found.specs)
     for item in commands:
         words = shlex.split(item.command)[1:]
-        planned = attnctl(*words, "--run-on", "here", "--device", "cpu", "--dry-run", "--json")
+        planned = attnctl(*words, "--run-on", "local", "--device", "cpu", "--dry-run", "--json")
         if planned.code == 2 and "is not whole" in planned.err:  # imagenet's files are not here: so far it is right
             continue
         assert planned.code == 0, planned.err
@@ -261,7 +261,7 @@ def test_a_users_own_module_is_trained_again_from_the_archive(
     text = (unpacked / "README.txt").read_text()
     (command,) = [line.strip() for line in text.splitlines() if line.startswith("    attnctl sweep sources/")]
     monkeypatch.chdir(unpacked)
-    planned = attnctl(*shlex.split(command)[1:], "--run-on", "here", "--device", "cpu", "--dry-run", "--json")
+    planned = attnctl(*shlex.split(command)[1:], "--run-on", "local", "--device", "cpu", "--dry-run", "--json")
     assert planned.code == 0, planned.err
     assert [item["id"] for item in json.loads(planned.out)["runs"]] == [run.id]
 

@@ -137,7 +137,7 @@ def test_class_folders_that_differ_are_refused_by_a_check_and_before_a_run(attnc
     class_folder_set(folder, monkeypatch, ["cup", "pen"], ["pen", "vessel"])
     words = f"imagenet: {DIFFER.format(root=folder / 'data' / 'imagenet')}"
     before = listing(folder)
-    sweep = ("sweep", "none", "--dataset", "imagenet", "--batch", "2", "--norm-batch", "2", "--run-on", "here")
+    sweep = ("sweep", "none", "--dataset", "imagenet", "--batch", "2", "--norm-batch", "2", "--run-on", "local")
     for command in (("data", "check", "imagenet"), sweep):
         result = attnctl(*command)
         assert (result.code, result.err) == (2, f"attnctl: {words}\n")

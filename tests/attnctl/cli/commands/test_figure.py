@@ -18,7 +18,7 @@ from attnctl.cli.drawing import trained_networks
 from attnctl.grid import Axes, expand
 from tests.attnctl.cli.cli_run import Result, Run, without_slurm
 
-TINY = ("--epochs", "1", "--input-size", "8", "--batch", "256", "--norm-batch", "256", "--run-on", "here")
+TINY = ("--epochs", "1", "--input-size", "8", "--batch", "256", "--norm-batch", "256", "--run-on", "local")
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Exit
 from tests.attnctl.cli.cli_run import Run, listing, workspace_with_a_run
 
-SMALL = ("--epochs", "1", "--batch", "256", "--norm-batch", "128", "--run-on", "here")
+SMALL = ("--epochs", "1", "--batch", "256", "--norm-batch", "128", "--run-on", "local")
 
 
 def runs(output: str) -> list[dict[str, Any]]:
@@ -160,7 +160,7 @@ def test_a_sweep_trains_here_and_every_command_shows_it(folder: Path, attnctl: R
 
 
 def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(folder: Path, attnctl: Run) -> None:
-    words = ["sweep", "none", "--seed", "3", "--epochs", "40", "--run-on", "here", "--name", "long"]
+    words = ["sweep", "none", "--seed", "3", "--epochs", "40", "--run-on", "local", "--name", "long"]
     process = subprocess.Popen(
         [sys.executable, "-m", "attnctl", *words],
         stdout=subprocess.PIPE,

@@ -29,7 +29,7 @@ def sweep_modules(folder: Path, *modules: str) -> None:
     """Runs that were asked for and never started, of a sweep of these modules."""
     config = find(folder, folder, {})
     specs = grid.expand(Axes(modules=modules)).specs
-    submit(config, specs, Resources(), config.slurm, "here")
+    submit(config, specs, Resources(), config.slurm, "local")
     record_sweep(folder, "modules", [spec.id for spec in specs])
 
 
@@ -132,7 +132,7 @@ def test_a_damaged_spec_does_not_hide_the_others(folder: Path, attnctl: Run) -> 
     sweep_modules(folder, "ela")
     (folder / "runs" / "0123456789abcdef").mkdir()
     (folder / "runs" / "0123456789abcdef" / "spec.json").write_text("[" * 100_000)
-    result = attnctl("sweep", "--table", "3", "--dry-run", "--run-on", "here")
+    result = attnctl("sweep", "--table", "3", "--dry-run", "--run-on", "local")
     assert (result.code, result.err) == (0, "table 3 of ELA, whose module ela was swept in this workspace\n")
 
 

@@ -63,7 +63,7 @@ def test_a_run_starts_from_a_file_by_its_content(folder: Path, attnctl: Run) -> 
 
 def test_the_rows_of_a_table_start_from_weights_too(folder: Path, attnctl: Run) -> None:
     torch.save(backbones.build("resnet50", 1000).state_dict(), folder / "resnet50.pt")
-    words = ("sweep", "--table", "an:2", "--rows", "ResNet-50 AN", "--run-on", "here", "--dry-run", "--json")
+    words = ("sweep", "--table", "an:2", "--rows", "ResNet-50 AN", "--run-on", "local", "--dry-run", "--json")
     seeds = json.loads(attnctl(*words).out)
     document = json.loads(attnctl(*words, "--init", "resnet50.pt").out)
     assert document["overrides"]["init"].startswith("file:")
@@ -135,7 +135,7 @@ def test_a_run_that_has_not_completed_is_refused_by_its_name_and_state(
     for step in saved:
         past.checkpoint(spec, f"{step}-1.0.pt")
     before = listing(folder)
-    result = attnctl("sweep", "none", "--init", spec.id[:6], *SMALL, "--run-on", "here", *dry)
+    result = attnctl("sweep", "none", "--init", spec.id[:6], *SMALL, "--run-on", "local", *dry)
     assert_refused(result, word)
     assert said.format(run=spec.id) in result.err
     assert f"run {spec.id} ({spec.label()}) is" in result.err
@@ -166,7 +166,7 @@ def test_the_job_itself_does_not_start_from_an_unfinished_checkpoint(folder: Pat
         word.removeprefix("--").replace("-", "_"): (value,) for word, value in zip(SMALL[::2], SMALL[1::2], strict=True)
     }
     (spec,) = grid.expand(Axes(modules=("se",), overrides=small, init=f"run:{base}")).specs
-    waiting = submit(config, [spec], Resources(), config.slurm, "here")
+    waiting = submit(config, [spec], Resources(), config.slurm, "local")
     ended = config.workspace.run(base).attempt(1).incarnation(0).exit(0)
     record = Exit.read(ended)
     assert record is not None

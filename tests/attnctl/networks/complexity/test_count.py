@@ -119,7 +119,7 @@ def test_counting_leaves_the_network_as_it_was() -> None:
 def test_a_module_that_is_applied_twice_counts_its_parameters_once_and_its_work_twice() -> None:
     plain = counts(cell("none", {}, "resnet18", "", "imagenet"), memory=False, keep=False)
     shared = counts(
-        cell("ca", {"r": 32, "floor": 1, "bias": False}, "resnet18", "block+stage", "imagenet"),
+        cell("ca", {"r": 32, "min_channels": 1, "bias": False}, "resnet18", "block+stage", "imagenet"),
         memory=False,
         keep=False,
     )
