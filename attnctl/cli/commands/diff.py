@@ -10,6 +10,7 @@ import typer
 from attnctl.cli import completion, context, output
 from attnctl.cli.table_layout import Column
 from attnctl.spec import RunSpec
+from attnctl.values import format_value
 
 _Run = Annotated[str, typer.Argument(help="A run's id, or its beginning.", autocompletion=completion.runs)]
 
