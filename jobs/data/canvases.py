@@ -18,6 +18,7 @@ from PIL import Image
 from attnctl.datasets import describe
 from attnctl.jobs.data.scenes import IGNORED, Bytes, Integers, Objects, Table, tabled
 from attnctl.jobs.data.seeding import derive, hashes
+from attnctl.jobs.data.sizes import Stored
 
 Part = Literal["train", "test"]
 
@@ -61,6 +62,11 @@ class Canvases:
     def name(self, index: int) -> str:
         """The canvas, for a person."""
         return f"canvas {self.number(index)}"
+
+    def stored(self, index: int) -> Stored:
+        """Its size."""
+        height, width = self.images[index].shape
+        return Stored((height, width))
 
     def image(self, index: int) -> Image.Image:
         """The canvas in three equal channels."""

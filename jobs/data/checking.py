@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +14,23 @@ from attnctl.settings.config import DataRoots
 
 if TYPE_CHECKING:
     from attnctl.jobs.data.files import ImageFiles
+    from attnctl.jobs.data.scenes import Scenes
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The images' sizes beside their annotations. wrong: a line for each image that has another size.
+
+    objects: on the wrong images. outside: those of them that do not lie inside their image. turned: images that have
+    their annotated size once turned upright by their EXIF orientation. unconfirmed: images that are used as stored,
+    whose EXIF orientation leaves the size as it is, or whose annotations have no size.
+    """
+
+    wrong: tuple[str, ...] = ()
+    objects: int = 0
+    outside: int = 0
+    turned: int = 0
+    unconfirmed: int = 0
 
 
 @dataclass(frozen=True)
@@ -23,6 +41,7 @@ class Checked:
     objects: int = 0
     left_out: str = ""
     damaged: tuple[str, ...] = ()
+    sizes: Sizes = Sizes()
 
 
 Through = Callable[[Sequence[int], str], Iterable[int]]
@@ -67,10 +86,37 @@ def _scenes(dataset: Dataset, roots: DataRoots, through: Through | None) -> dict
         limit = dataset.classes if segment else IGNORED
         read = Reader(scenes, learning=name == "train", masks=masks, classes=segment, limit=limit)
         left = trained_on(scenes, masks=masks)[1].words() if name == "train" and not segment else ""
-        found[name] = Checked(
-            len(scenes), len(scenes.table.objects.labels), left, _damaged(len(scenes), read, through, name)
-        )
+        damaged, sizes = _read_scenes(scenes, read, through, name)
+        found[name] = Checked(len(scenes), len(scenes.table.objects.labels), left, damaged, sizes)
     return found
+
+
+def _read_scenes(
+    scenes: Scenes, read: Callable[[int], object], through: Through | None, part: str
+) -> tuple[tuple[str, ...], Sizes]:
+    """A line for each image that cannot be read, and what there is to tell of their sizes."""
+    from attnctl.jobs.data.scenes import outside
+    from attnctl.jobs.data.sizes import ImageSizeError
+
+    wrong: list[ImageSizeError] = []
+    counts: Counter[str] = Counter()
+
+    def look(number: int) -> None:
+        annotated = scenes.table.size(number)
+        try:
+            read(number)
+        except ImageSizeError as error:
+            assert annotated is not None, "else there is no other size"
+            objects = scenes.table.of(number)
+            wrong.append(error)
+            counts.update(objects=len(objects.labels), outside=outside(objects, annotated, error.size))
+            return
+        stored = scenes.stored(number)
+        turned = annotated is not None and stored.turns(annotated)
+        counts.update(turned=turned, unconfirmed=stored.orientation != 1 and not turned)
+
+    damaged = _damaged(len(scenes), look, through, part)
+    return damaged, Sizes(tuple(error.finding for error in wrong), **counts)
 
 
 def _damaged(count: int, read: Callable[[int], object], through: Through | None, part: str) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,13 @@ from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.images import decoded
 from attnctl.jobs.data.maps import read_map
 from attnctl.jobs.data.outlines import Outlines
-from attnctl.jobs.data.scenes import Bytes, Integers, Objects, Table
+from attnctl.jobs.data.scenes import Bytes, Flags, Integers, Objects, Table
+from attnctl.jobs.data.sizes import Stored, as_annotated, read_stored
 from attnctl.units import quantity
 from attnctl.values import comma_join
 from attnctl.workspace import untrusted_json
 
+_THREADS = 16  # reading headers is waiting for the file server
 _NAMED = 3  # of many images that are not there, an error names the first
 
 
@@ -56,9 +59,14 @@ class CocoScenes:
         """The image's file."""
         return str(self._file(index))
 
+    def stored(self, index: int) -> Stored:
+        """The image's size and orientation in its file; raises DataError."""
+        return read_stored(self._file(index))
+
     def image(self, index: int) -> Image.Image:
-        """The image in three channels; raises DataError."""
-        return decoded(self._file(index).read_bytes, self.name(index))
+        """The image in three channels and in its annotated size; raises DataError, ImageSizeError for another size."""
+        name = self.name(index)
+        return as_annotated(decoded(self._file(index).read_bytes, name), name, self.table.size(index))
 
     def masks(self, index: int, height: int, width: int) -> Bytes:
         """The outlines filled, as pycocotools does; raises DataError."""
@@ -110,9 +118,10 @@ def _indexed(document: Mapping[str, Any], folder: Path, part: str, classes: int 
     annotations = [annotations[place] for place in order]
     files = [str(row["file_name"]) for row in images]
     _check_files(folder / part, files)
-    sizes = np.array([(row.get("height", 0), row.get("width", 0)) for row in images], np.int64)
-    outlines = Outlines([row.get("segmentation") for row in annotations]) if masks else None
     first = np.searchsorted(owners[order], np.arange(len(images) + 1))
+    sizes = np.array([(row.get("height", 0), row.get("width", 0)) for row in images], np.int64)
+    _fill(sizes, np.diff(first) > 0, [folder / part / name for name in files])
+    outlines = Outlines([row.get("segmentation") for row in annotations]) if masks else None
     return CocoScenes(
         folder=folder / part,
         maps=folder / "stuffthingmaps" / part,
@@ -159,6 +168,14 @@ def _places(annotations: Sequence[Mapping[str, Any]], key: str, known: Integers,
         row = annotations[int(strange[0])]
         raise DataError(f"annotation {row.get('id')} is of {what} {row[key]}, which is not in the file")
     return places
+
+
+def _fill(sizes: Integers, used: Flags, files: Sequence[Path]) -> None:
+    """Put in the files' sizes of the images with objects whose sizes are not annotated."""
+    unknown = np.flatnonzero(used & (sizes.min(1) <= 0))
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for index, stored in zip(unknown, pool.map(lambda k: read_stored(files[k]), unknown), strict=True):
+            sizes[index] = stored.size
 
 
 def _check_files(folder: Path, files: Sequence[str]) -> None:

@@ -46,8 +46,12 @@ def decoded(read: Callable[[], bytes], name: str) -> Image.Image:
             encoded.load()
             return encoded if encoded.mode == "RGB" else encoded.convert("RGB")  # which would copy it
     except DAMAGED as error:
-        reason = str(error) if isinstance(error, OSError) and error.errno else "damaged or not an image"
-        raise DataError(f"{name} cannot be read: {reason}") from error
+        raise DataError(f"{name} cannot be read: {reason(error)}") from error
+
+
+def reason(error: Exception) -> str:
+    """Why an image cannot be read, in words: the system's, or that it is damaged."""
+    return str(error) if isinstance(error, OSError) and error.errno else "damaged or not an image"
 
 
 def collate(samples: list[tuple[Tensor, int] | Unreadable]) -> tuple[Tensor, Tensor] | Unreadable:

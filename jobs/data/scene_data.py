@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,6 +23,7 @@ from attnctl.jobs.data.mosaic import Mosaic
 from attnctl.jobs.data.packing import DetectionBatch, Packed, collate, collate_alike, detection, segmentation
 from attnctl.jobs.data.pictures import Augment, Pictures, Reader
 from attnctl.jobs.data.scenes import IGNORED, Scenes, trained_on
+from attnctl.jobs.data.sizes import check_size
 from attnctl.jobs.data.split import held_out
 from attnctl.jobs.data.staging import staged
 from attnctl.recipes.fitting import AUGMENTATIONS
@@ -32,6 +34,9 @@ log = logging.getLogger(__name__)
 
 EVALUATION_BATCH = 8
 """Images read together in an evaluation, at least; those of them that are equally large are a batch."""
+
+_LOOKED_AT = 16
+"""Images of each part whose headers are read before a run starts."""
 
 
 class Parts(NamedTuple):
@@ -76,6 +81,16 @@ def open_scenes(
     return SceneData(spec, dataset, parts, device, workers)
 
 
+def _check_some_sizes(scenes: Scenes) -> None:
+    """Raise ImageSizeError when one of a few images has not its annotated size.
+
+    A data set whose images were all resized is refused before it trains; one such image when it is read.
+    """
+    for index in sorted({int(k) for k in np.linspace(0, len(scenes) - 1, _LOOKED_AT)}):
+        if (annotated := scenes.table.size(index)) is not None:
+            check_size(scenes.stored(index), scenes.name(index), annotated)
+
+
 class SceneData:
     """`attnctl.jobs.data.TrainingData` of detection, instance segmentation and segmentation.
 
@@ -83,6 +98,8 @@ class SceneData:
     """
 
     def __init__(self, spec: RunSpec, dataset: Dataset, parts: Parts, device: torch.device, workers: int = 0) -> None:
+        for scenes in parts:
+            _check_some_sizes(scenes)
         recipe, model = spec.recipe, models.describe(spec.model)
         self._segment = model.task == "segment"
         masks = model.task == "instance"
@@ -90,6 +107,8 @@ class SceneData:
         if not self._segment:
             found, left = trained_on(parts.train, masks=masks)
             learned = torch.from_numpy(found)
+            if not len(found):
+                raise DataError(f"{dataset.name} has no object to train on; left out are {left.words()}")
             if words := left.words():
                 log.warning("%s: left out of the training: %s", dataset.name, words)
         if recipe.val_split:

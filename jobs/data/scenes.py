@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from attnctl.jobs.data.sizes import Size, Stored
 from attnctl.values import comma_join
 
 Floats = npt.NDArray[np.float32]
@@ -74,8 +75,11 @@ class Scenes(Protocol):
     def name(self, index: int) -> str:
         """Where the image is, for a person."""
 
+    def stored(self, index: int) -> Stored:
+        """The image's size and orientation in its file; raises DataError."""
+
     def image(self, index: int) -> Image.Image:
-        """The image in three channels; raises DataError."""
+        """The image in three channels and in its annotated size; raises DataError, ImageSizeError for another size."""
 
     def masks(self, index: int, height: int, width: int) -> Bytes:
         """(N, height, width) of 0 and 1, of each object in the table; raises DataError."""
@@ -89,7 +93,7 @@ class Table:
     """The objects of many images, in few arrays: a million of Python's own would be copied into every worker process.
 
     first: (n + 1,): the objects of image i are the rows first[i] to first[i + 1]. sizes: (n, 2) height and width
-    as annotated; 0 where they are not. Those of the image itself count.
+    as annotated; else those of the file where there are objects, or 0.
     """
 
     first: Integers
@@ -103,6 +107,11 @@ class Table:
         """The objects of an image."""
         begin, end = self.first[index], self.first[index + 1]
         return Objects._make(column[begin:end] for column in self.objects)
+
+    def size(self, index: int) -> Size | None:
+        """The annotated size of an image; None where it is not known."""
+        height, width = self.sizes[index].tolist()
+        return (height, width) if min(height, width) > 0 else None
 
     def images(self) -> Integers:
         """(M,): the image of each object."""
@@ -138,6 +147,12 @@ def cut(objects: Objects, height: int, width: int, *, masks: bool) -> tuple[Obje
     return objects._replace(boxes=boxes), good & objects.outlined if masks else good
 
 
+def outside(objects: Objects, annotated: Size, size: Size) -> int:
+    """How many objects that can be trained on at the annotated size are left out at the image's own."""
+    fits, stays = (cut(objects, *limits, masks=False)[1] for limits in (annotated, size))
+    return int((fits & ~stays).sum())
+
+
 class LeftOut(NamedTuple):
     """What is left out of a part, in numbers."""
 
@@ -169,10 +184,7 @@ class LeftOut(NamedTuple):
 
 
 def trained_on(scenes: Scenes, *, masks: bool) -> tuple[Integers, LeftOut]:
-    """The images that have an object to train on, ascending, and what is left out.
-
-    Images whose size is not annotated are taken as large enough here; when they are read they are looked at again.
-    """
+    """The images that have an object to train on, ascending, and what is left out."""
     table = scenes.table
     images = table.images()
     sizes = np.where(table.sizes > 0, table.sizes, np.inf).astype(np.float32)[images]

@@ -28,6 +28,7 @@ from attnctl.jobs.data.files import IMAGE_SUFFIXES
 from attnctl.jobs.data.images import decoded
 from attnctl.jobs.data.maps import read_map
 from attnctl.jobs.data.scenes import Bytes, Objects, Table, nothing, tabled
+from attnctl.jobs.data.sizes import Size, Stored, as_annotated, read_stored
 from attnctl.units import quantity
 from attnctl.values import comma_join, did_you_mean
 
@@ -63,9 +64,14 @@ class VocScenes:
         """The image's file."""
         return str(self.images[index])
 
+    def stored(self, index: int) -> Stored:
+        """The image's size and orientation in its file; raises DataError."""
+        return read_stored(self.images[index])
+
     def image(self, index: int) -> Image.Image:
-        """The image in three channels; raises DataError."""
-        return decoded(self.images[index].read_bytes, self.name(index))
+        """The image in three channels and in its annotated size; raises DataError, ImageSizeError for another size."""
+        name = self.name(index)
+        return as_annotated(decoded(self.images[index].read_bytes, name), name, self.table.size(index))
 
     def masks(self, index: int, height: int, width: int) -> Bytes:
         """Of SegmentationObject, where object k of the XML file has the pixels of value k; raises DataError."""
@@ -92,7 +98,7 @@ def index_boxes(folder: Path, parts: Sequence[str], names: tuple[str, ...]) -> V
     ]
     numbers = {name: number for number, name in enumerate(names, 1)}
     with ThreadPoolExecutor(_THREADS) as pool:
-        read = list(pool.map(lambda image: read_objects(_xml(image), numbers), images))
+        read = list(pool.map(lambda image: _annotated(image, numbers), images))
     return VocScenes(images, [], tabled([objects for objects, _ in read], [size for _, size in read]), names)
 
 
@@ -186,6 +192,12 @@ def _refuse_missing(missing: Sequence[str], lacks: str, what: str) -> None:
 
 
 # ----------------------------------------------------------------------------------------------------------- XML files
+
+
+def _annotated(image: Path, numbers: Mapping[str, int]) -> tuple[Objects, Size]:
+    """The objects of an image and its size: as annotated, else the file's where there are objects."""
+    objects, size = read_objects(_xml(image), numbers)
+    return objects, read_stored(image).size if len(objects.labels) and min(size) <= 0 else size
 
 
 def _xml(image: Path) -> Path:

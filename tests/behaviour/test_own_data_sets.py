@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from tests.attnctl.cli.cli_run import listing
 from tests.attnctl.cli.own_data_sets import Command, installed
 
+PHOTO = (60, 40)
+"""Width and height of the photos as stored."""
 SWEEP = ("sweep", "none", "--batch", "4", "--norm-batch", "4", "--epochs", "1", "--run-on", "local", "--device", "cpu")
 
 
@@ -60,3 +64,112 @@ def test_class_folders_with_missing_and_surplus_images_are_counted_and_refused(
     swept = attnctl(*SWEEP, "--dataset", "myfolders")
     assert (swept.returncode, words in swept.stdout) == (1, True), swept.stdout
     assert "Traceback" not in swept.stdout + swept.stderr
+
+
+# ------------------------------------------------------------------------------------------------------ annotated sizes
+
+
+def photos(folder: Path, names: list[str], orientation: int = 1) -> None:
+    """Photos with an EXIF orientation."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for seed, name in enumerate(names):
+        pixels = np.random.default_rng(seed).integers(60, 150, (PHOTO[1], PHOTO[0], 3), dtype=np.uint8)
+        image = Image.fromarray(pixels)
+        exif = image.getexif()
+        exif[ExifTags.Base.Orientation] = orientation
+        image.save(folder / f"{name}.jpg", exif=exif)
+
+
+def coco(root: Path, size: tuple[int, int], box: tuple[int, int, int, int], orientation: int = 1) -> Path:
+    """Four photos to train on and two to test on, each annotated with a width, a height and one box."""
+    (root / "annotations").mkdir(parents=True)
+    for part, count in (("train", 4), ("val", 2)):
+        photos(root / part, [f"p{k}" for k in range(count)], orientation)
+        images = [{"id": k, "file_name": f"p{k}.jpg", "width": size[0], "height": size[1]} for k in range(count)]
+        rows = [{"id": k, "image_id": k, "category_id": 1 + k % 2, "bbox": box, "iscrowd": 0} for k in range(count)]
+        document = {
+            "images": images,
+            "annotations": rows,
+            "categories": [{"id": 1, "name": "cup"}, {"id": 2, "name": "pen"}],
+        }
+        (root / "annotations" / f"instances_{part}.json").write_text(json.dumps(document))
+    return root
+
+
+def voc(root: Path, size: tuple[int, int], corners: tuple[int, int, int, int]) -> Path:
+    """The same in VOC's layout."""
+    photos(root / "JPEGImages", [f"p{k}" for k in range(6)])
+    bounds = "".join(f"<{name}>{n}</{name}>" for name, n in zip(("xmin", "ymin", "xmax", "ymax"), corners, strict=True))
+    text = f"<size><width>{size[0]}</width><height>{size[1]}</height></size>"
+    text += f"<object><name>cup</name><bndbox>{bounds}</bndbox></object>"
+    for place in ("Annotations", "ImageSets/Main"):
+        (root / place).mkdir(parents=True)
+    for k in range(6):
+        (root / "Annotations" / f"p{k}.xml").write_text(f"<annotation>{text}</annotation>")
+    (root / "ImageSets" / "Main" / "train.txt").write_text("p0\np1\np2\np3\n")
+    (root / "ImageSets" / "Main" / "val.txt").write_text("p4\np5\n")
+    return root
+
+
+REFUSED = "not of the annotated size, so runs are refused"
+
+
+def train(attnctl: Command, dataset: str) -> tuple[int, str]:
+    result = attnctl(*SWEEP, "--model", "yolox_nano", "--recipe", "digits-det", "--dataset", dataset)
+    assert "Traceback" not in result.stdout + result.stderr
+    return result.returncode, result.stdout + result.stderr
+
+
+def test_photos_on_their_side_are_turned_upright_and_trained_on(attnctl: Command, folder: Path) -> None:
+    coco(folder / "data" / "mycoco", PHOTO[::-1], (4, 45, 30, 12), orientation=6)
+    checked = attnctl("data", "check", "mycoco", "--images")
+    assert (checked.returncode, checked.stdout) == (
+        0,
+        "train: 4 images, 4 objects\n"
+        "  4 images are turned upright by EXIF orientation, which gives the annotated size\n"
+        "test: 2 images, 2 objects\n"
+        "  2 images are turned upright by EXIF orientation, which gives the annotated size\n"
+        "every image can be read\n",
+    )
+    code, out = train(attnctl, "mycoco")
+    assert (code, "completed, AP" in out) == (0, True), out
+
+
+def test_photos_whose_orientation_the_size_does_not_confirm_are_counted(attnctl: Command, folder: Path) -> None:
+    coco(folder / "data" / "mycoco", PHOTO, (4, 5, 30, 12), orientation=3)
+    checked = attnctl("data", "check", "mycoco", "--images", "--json")
+    assert checked.returncode == 0
+    assert [part["sizes"] for part in json.loads(checked.stdout)["parts"].values()] == [
+        {"wrong": [], "objects": 0, "outside": 0, "turned": 0, "unconfirmed": count} for count in (4, 2)
+    ]
+
+
+def test_images_made_smaller_after_they_were_annotated_are_named_and_refused(attnctl: Command, folder: Path) -> None:
+    root = coco(folder / "data" / "mycoco", (600, 400), (100, 200, 300, 100))
+    checked = attnctl("data", "check", "mycoco", "--images")
+    wrong = [f"{root / part}/p{k}.jpg" for part, count in (("train", 4), ("val", 2)) for k in range(count)]
+    assert (checked.returncode, checked.stderr) == (1, "")
+    assert checked.stdout.splitlines() == [
+        "train: 4 images, 4 objects",
+        f"  4 images are {REFUSED}: a training would leave out 4 of their 4 objects",
+        "test: 2 images, 2 objects",
+        f"  2 images are {REFUSED}: 2 of their 2 objects would lie outside",
+        *(f"{path} is 60x40 pixels, but its annotation says 600x400" for path in wrong),
+    ]
+    code, out = train(attnctl, "mycoco")
+    assert (code, f"{wrong[0]} is 60x40 pixels, but its annotation says 600x400" in out) == (1, True), out
+
+
+def test_voc_annotations_of_another_size_than_the_file_are_named(attnctl: Command, folder: Path) -> None:
+    """Three of four boxes lie inside the file, though in the wrong place."""
+    root = voc(folder / "data" / "myvoc", (120, 118), (10, 10, 30, 30))
+    outside = root / "Annotations" / "p0.xml"
+    outside.write_text(outside.read_text().replace("<xmin>10<", "<xmin>70<").replace("<xmax>30<", "<xmax>115<"))
+    checked = attnctl("data", "check", "myvoc", "--images")
+    assert checked.returncode == 1
+    assert checked.stdout.splitlines()[1] == (
+        f"  4 images are {REFUSED}: a training would leave out 1 of their 4 objects"
+    )
+    assert checked.stdout.splitlines()[4] == (
+        f"{root / 'JPEGImages' / 'p0.jpg'} is 60x40 pixels, but its annotation says 120x118"
+    )

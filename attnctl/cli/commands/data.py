@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -15,8 +15,11 @@ from attnctl import datasets
 from attnctl.cli import completion, context, output, output_files
 from attnctl.cli.commands import listings
 from attnctl.files import made_aside
-from attnctl.units import quantity
+from attnctl.units import plural, quantity
 from attnctl.values import SpecError, comma_join
+
+if TYPE_CHECKING:
+    from attnctl.jobs.data.checking import Sizes
 
 Form = Literal["coco", "voc"]
 
@@ -54,15 +57,17 @@ def check(
 ) -> int:
     """Check the files of a data set, and tell what is in them and what a training leaves out.
 
-    Exits with 1 when images are damaged, each of which is named. Example: attnctl data check voc07 --images
+    Exits with 1 when images are damaged or do not have their annotated size; each is named.
+
+    Example: attnctl data check voc07 --images
     """
     from attnctl.jobs.data.checking import check as look
 
     found = look(datasets.describe(dataset), context.config().data, images=images, through=output_files.tracked)
-    damaged = [line for part in found.values() for line in part.damaged]
+    faults = [line for part in found.values() for line in (*part.damaged, *part.sizes.wrong)]
     if as_json:
         output.document({"dataset": dataset, "parts": {name: asdict(part) for name, part in found.items()}})
-        return 1 if damaged else 0
+        return 1 if faults else 0
     for name, part in found.items():
         output.line(
             f"{name}: {quantity(part.images, 'image')}"
@@ -70,11 +75,29 @@ def check(
         )
         if part.left_out:
             output.line(f"  left out of a training: {part.left_out}")
-    for line in damaged:
+        for line in _of_sizes(name, part.sizes):
+            output.line(f"  {line}")
+    for line in faults:
         output.line(line)
-    if images and not damaged:
+    if images and not faults:
         output.line("every image can be read")
-    return 1 if damaged else 0
+    return 1 if faults else 0
+
+
+def _of_sizes(part: str, sizes: Sizes) -> Iterator[str]:
+    """What there is to say of images whose size, or whose EXIF orientation, is not as annotated."""
+    if sizes.turned:
+        yield f"{_images_are(sizes.turned)} turned upright by EXIF orientation, which gives the annotated size"
+    if sizes.unconfirmed:
+        yield f"{_images_are(sizes.unconfirmed)} used as stored: the annotated size does not confirm EXIF orientation"
+    if sizes.wrong:
+        count = f"{sizes.outside} of their {sizes.objects} objects"
+        lost = f"a training would leave out {count}" if part == "train" else f"{count} would lie outside"
+        yield f"{_images_are(len(sizes.wrong))} not of the annotated size, so runs are refused: {lost}"
+
+
+def _images_are(count: int) -> str:
+    return f"{quantity(count, 'image')} {plural(count, 'is', 'are')}"
 
 
 def write(

@@ -3,16 +3,19 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import logging
+import re
 
 import numpy as np
 import pytest
 import torch
+from PIL import ExifTags, Image
 
 from attnctl.datasets import describe
 from attnctl.jobs.data import open_data
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.packing import DetectionBatch
-from attnctl.jobs.data.scene_data import open_scenes
+from attnctl.jobs.data.scene_data import open_parts, open_scenes
+from attnctl.jobs.data.scenes import trained_on
 from attnctl.settings.config import DataRoots
 from tests.jobs.data.published import jpeg
 from tests.jobs.data.scene_files import COCO, VOC, class_map, coco_document, coco_folder, voc_folder
@@ -220,8 +223,8 @@ def test_maps_of_stuff_go_with_the_images(opened, coco):
 def test_a_damaged_image_is_one_line_that_names_its_file(opened, tmp_path, workers, augment):
     root = coco_folder(tmp_path / "coco")
     victim = root / "train2017" / "b.jpg"
-    victim.write_bytes(jpeg(3, 64, 48)[:400])
     data = opened("yolox_nano", COCO, root, workers, batch=2, augment=augment)
+    victim.write_bytes(jpeg(3, 64, 48)[:400])
     with pytest.raises(DataError) as caught:
         list(data.train(0, range(1), 2))
     assert str(caught.value) == f"{victim} cannot be read: damaged or not an image"
@@ -235,6 +238,106 @@ def test_a_validation_split_comes_out_of_the_training_part(opened):
     learned = {int(target["image_id"]) for _, targets in first.train(0, range(2), 110) for target in targets}
     assert not judged & learned
     assert max(judged | learned) <= 600
+
+
+# ------------------------------------------------------------------------------------------------------ annotated sizes
+
+
+def resized(path, factor):
+    with Image.open(path) as image:
+        image.resize((round(image.width * factor), round(image.height * factor))).save(path)
+
+
+def turned(path):
+    """Stored on its side, with the EXIF orientation that turns it upright; lossless, as PNG under its old name."""
+    with Image.open(path) as image:
+        lying = image.convert("RGB").transpose(Image.Transpose.ROTATE_90)
+    exif = lying.getexif()
+    exif[ExifTags.Base.Orientation] = 6
+    lying.save(path, "PNG", exif=exif)
+
+
+@pytest.mark.parametrize("factor", [0.1, 0.9, 2])
+@pytest.mark.parametrize("part", ["train2017", "val2017"])
+def test_images_resized_after_they_were_annotated_are_refused_before_training(opened, tmp_path, factor, part):
+    root = coco_folder(tmp_path / "coco")
+    path = root / part / "b.jpg"
+    resized(path, factor)
+    width, height = round(64 * factor), round(48 * factor)
+    with pytest.raises(DataError, match=f"{path} is {width}x{height} pixels, but its annotation says 64x48"):
+        opened("yolox_nano", COCO, root, batch=2)
+
+
+def test_a_voc_annotation_of_another_size_is_refused_before_training(opened, tmp_path):
+    root = voc_folder(tmp_path / "VOCdevkit")
+    path = root / "VOC2007" / "JPEGImages" / "000004.jpg"
+    resized(path, 0.5)
+    with pytest.raises(DataError, match=f"{path} is 30x24 pixels, but its annotation says 60x48"):
+        opened(dataset=VOC, folder=root, batch=2)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("augment", ["none", "mosaic"])
+def test_one_resized_image_ends_a_training_that_reads_it(opened, tmp_path, workers, augment):
+    root = coco_folder(tmp_path / "coco")
+    data = opened("yolox_nano", COCO, root, workers, batch=2, augment=augment)
+    resized(root / "train2017" / "b.jpg", 0.5)
+    resized(root / "val2017" / "b.jpg", 0.5)
+    for batches in (data.train(0, range(1), 2), data.evaluate(0, 1)):
+        with pytest.raises(DataError, match=r"b.jpg is 32x24 pixels, but its annotation says 64x48"):
+            list(batches)
+
+
+@pytest.mark.parametrize("model", ["fasterrcnn", "maskrcnn", "htc"])
+def test_photos_on_their_side_are_the_upright_images_with_their_boxes_masks_and_maps(opened, tmp_path, model):
+    roots = [coco_folder(tmp_path / name) for name in ("upright", "lying")]
+    for root in roots:
+        for path in root.glob("*2017/*.jpg"):
+            with Image.open(path) as image:
+                image.save(path, "PNG")
+                classes = np.arange(image.width * image.height).reshape(image.height, image.width) % 180
+            class_map(root / "stuffthingmaps" / path.parent.name / f"{path.stem}.png", classes)
+    for path in roots[1].glob("*2017/*.jpg"):
+        turned(path)
+        with Image.open(path) as image:
+            assert image.height > image.width
+    upright, lying = (opened(model, COCO, root, batch=2, augment="flip") for root in roots)
+    assert same(list(lying.train(0, range(1), 4)), upright.train(0, range(1), 4))
+    assert same(list(lying.evaluate(0, 1)), upright.evaluate(0, 1))
+
+
+@pytest.mark.parametrize("layout", ["coco", "voc"])
+def test_sizes_that_are_not_annotated_are_the_files(opened, tmp_path, layout):
+    """Objects outside the image are then counted when the data are opened, and a part with no other is refused."""
+    if layout == "coco":
+        root, described = coco_folder(tmp_path / "coco"), COCO
+        for part in ("train2017", "val2017"):
+            path = root / "annotations" / f"instances_{part}.json"
+            path.write_text(path.read_text().replace('"width"', '"breadth"'))
+        images = root / "train2017"
+    else:
+        root, described = voc_folder(tmp_path / "VOCdevkit"), VOC
+        for path in root.glob("VOC2007/Annotations/*.xml"):
+            path.write_text(re.sub("<size>.*</size>", "", path.read_text()))
+        images = root / "VOC2007" / "JPEGImages"
+    opened(dataset=described, folder=root, batch=2)
+    for path in images.iterdir():
+        Image.new("RGB", (2, 2)).save(path)
+    train = open_parts(described, root, "detect").train
+    learned, left = trained_on(train, masks=False)
+    assert train.table.size(0) == (2, 2)
+    assert left.small > 0
+    assert left.images == len(train) - len(learned) > 0
+
+
+def test_a_training_without_a_single_object_is_refused(opened, tmp_path):
+    document = coco_document()
+    document["annotations"] = [
+        {**row, "bbox": [1000, 1000, 5, 5]} for row in document["annotations"] if not row["iscrowd"]
+    ]
+    root = coco_folder(tmp_path / "coco", document)
+    with pytest.raises(DataError, match=r"coco has no object to train on; left out are 7 boxes outside their image"):
+        opened("fasterrcnn", COCO, root, batch=2)
 
 
 # --------------------------------------------------------------------------------------------------- what does not fit

@@ -317,7 +317,7 @@ def test_an_augmentation_of_sets_in_memory_is_an_error(opened):
         ({"a.jpg": b"x"}, "a lacks its image or its .cls"),
         ({"a.cls": b"0"}, "a lacks its image or its .cls"),
         ({"a.jpg": b"x", "a.cls": b"zebra"}, "is not a plain tar"),
-        ({"a.jpg": b"x", "a.cls": b"3"}, "hold 1 classes from 3 to 3; there should be all of 0..2"),
+        ({"a.jpg": b"x", "a.cls": b"3"}, "hold 1 class from 3 to 3; there should be all of 0..2"),
         ({"readme.txt": b"x"}, "without any image"),
     ],
 )

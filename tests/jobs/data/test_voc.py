@@ -13,6 +13,7 @@ from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.pictures import Reader
 from attnctl.jobs.data.scene_data import open_parts
 from attnctl.jobs.data.scenes import trained_on
+from attnctl.jobs.data.sizes import ImageSizeError
 from tests.jobs.data.scene_files import VOC, class_map, voc_folder, voc_image, voc_object
 
 NUMBERS = {"dog": 1, "person": 2}
@@ -129,13 +130,14 @@ def test_lists_with_flags_or_paths_are_lists(tmp_path):
     assert voc.read_list(path) == ["2007_000032", "2007_000039"]
 
 
-def test_an_image_of_another_size_than_annotated_counts_as_it_is(folder):
+def test_an_image_of_another_size_than_annotated_is_refused(folder):
     voc_image(folder / "VOC2007", "000002", [voc_object("person", 8, 12, 31, 40)], width=20, height=30)
     text = (folder / "VOC2007" / "Annotations" / "000002.xml").read_text()
     (folder / "VOC2007" / "Annotations" / "000002.xml").write_text(text.replace("<width>20", "<width>64"))
     train, _ = open_parts(VOC, folder, "detect")
-    assert Reader(train, learning=True)(1).objects.boxes.tolist() == [[7, 11, 20, 30]]
-    assert Reader(train, learning=False)(1).objects.boxes.tolist() == [[7, 11, 31, 40]]
+    for learning in (True, False):
+        with pytest.raises(ImageSizeError, match=r"000002\.jpg is 20x30 pixels, but its annotation says 64x30"):
+            Reader(train, learning=learning)(1)
 
 
 # ---------------------------------------------------------------------------------------------------------- class maps
