@@ -40,7 +40,8 @@ def checkpoints_of(run: RunDir, keep: int, reason: str) -> list[Waste]:
 def leftovers(workspace: Workspace, run: RunDir | None = None) -> Iterator[Waste]:
     """What killed writers left in a run's folders, or else (None) in the workspace's own."""
     if run is None:
-        folders = [workspace.runs, workspace.submissions, workspace.sweeps, workspace.root / "bench", workspace.root]
+        folders = [workspace.runs, workspace.submissions, workspace.sweeps, workspace.weights_folder, workspace.root]
+        folders += [workspace.bench, workspace.imports_folder, workspace.notices]
     else:
         incarnations = [item.path for attempt in run.attempts() for item in attempt.incarnations()]
         attempts = [folder for attempt in run.attempts() for folder in (attempt.path, attempt.observed)]

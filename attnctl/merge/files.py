@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from attnctl.workspace.layout import has_one_writer
 from attnctl.workspace.records import RecordError
 
 _BLOCK = 1 << 20
@@ -52,8 +53,7 @@ def _later(ours: Path, theirs: Path, name: str) -> bool:
     sizes = ours.stat().st_size, theirs.stat().st_size
     if same_beginning(ours, theirs, min(sizes)):
         return sizes[1] > sizes[0]
-    base = Path(name).name
-    if base in {"request.json", "owner", "events.jsonl"} or base.startswith("exit."):
+    if has_one_writer(Path(name)):
         raise RecordError(f"{ours} and {theirs} are of one attempt, and differ: one of them was changed")
     # a record that tells less, such as a log: the same one is chosen whichever workspace takes in the other
     return (sizes[1], theirs.read_bytes()) > (sizes[0], ours.read_bytes())

@@ -64,7 +64,7 @@ def check(ours: Workspace, theirs: Workspace) -> None:
         raise SpecError(f"there is no folder {theirs.root}")
     if other == root or theirs.runs.resolve() == ours.runs.resolve():
         raise SpecError(f"{theirs.root} is this workspace itself")
-    parts = (theirs.runs, theirs.sweeps, theirs.root / "imports", theirs.root / "bench")
+    parts = (theirs.runs, theirs.sweeps, theirs.imports_folder, theirs.bench)
     if not any(part.is_dir() for part in parts):
         raise SpecError(f"{theirs.root} is no workspace: it has neither runs nor sweeps, imports or measurements")
 

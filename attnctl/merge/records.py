@@ -113,15 +113,15 @@ def contents(ours: Workspace, theirs: Workspace) -> dict[str, str]:
             with made_aside(target) as aside:
                 shutil.copytree(folder, aside)
     broken: dict[str, str] = {}
-    for path in _entries(theirs.root / "weights"):
+    for path in _entries(theirs.weights_folder):
         with path.open("rb") as stream:
             whole = hashlib.file_digest(stream, "sha256").hexdigest() == path.stem
         if whole:
             _copy_file(path, ours.weights(path.stem))
         else:
             broken[path.name] = f"{path} is not what its name says"
-    for path in _records(theirs.root / "imports"):
-        _copy_file(path, ours.root / "imports" / path.name)
+    for path in _records(theirs.imports_folder):
+        _copy_file(path, ours.imports_folder / path.name)
     for speed in theirs.speeds():
         target = ours.speed(speed)
         mine = Speed.read(target)

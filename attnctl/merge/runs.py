@@ -38,9 +38,9 @@ def copy_new(ours: Workspace, theirs: RunDir) -> None:
     shutil.copy2(theirs.spec, aside / theirs.spec.name)
     if theirs.detections.is_file():
         shutil.copy2(theirs.detections, aside / theirs.detections.name)
-    attempts = theirs.path / "attempts"
+    attempts = theirs.attempts_folder
     if attempts.is_dir():
-        shutil.copytree(attempts, aside / "attempts", ignore=shutil.ignore_patterns(".*"))
+        shutil.copytree(attempts, aside / attempts.name, ignore=shutil.ignore_patterns(".*"))
     inside = target.checkpoints.is_relative_to(target.path)
     place = aside / target.checkpoints.relative_to(target.path) if inside else target.checkpoints
     for path in theirs.checkpoints.glob("*.pt"):
@@ -55,7 +55,7 @@ def extend(ours: RunDir, theirs: RunDir, joined: Sequence[Joined]) -> None:
 
     Raises RecordError when the run was changed here meanwhile; then it is as it was.
     """
-    attempts, merged, before = (ours.path / name for name in ("attempts", MERGED, BEFORE))
+    attempts, merged, before = ours.attempts_folder, ours.path / MERGED, ours.path / BEFORE
     merged.mkdir()
     for number, item in enumerate(joined, 1):
         _build(merged / str(number), item, ours.path)
@@ -73,12 +73,12 @@ def extend(ours: RunDir, theirs: RunDir, joined: Sequence[Joined]) -> None:
 
 def unfinished(run: RunDir) -> bool:
     """Whether a merge of this run was broken off."""
-    return any((run.path / name).exists() for name in (MERGED, BEFORE, f"attempts/{JOURNAL}"))
+    return any(path.exists() for path in (run.path / MERGED, run.path / BEFORE, run.attempts_folder / JOURNAL))
 
 
 def recover(run: RunDir) -> None:
     """Finish or undo a merge that was broken off. Raises RecordError when neither can be done safely."""
-    attempts, merged, before = (run.path / name for name in ("attempts", MERGED, BEFORE))
+    attempts, merged, before = run.attempts_folder, run.path / MERGED, run.path / BEFORE
     if (attempts / JOURNAL).exists():
         _finish(run)
     elif before.exists():
@@ -128,7 +128,7 @@ def _renamed(path: Path, numbers: dict[int, int]) -> str | None:
 
 def _finish(run: RunDir) -> None:
     """What comes after the renames; doing it again from any point ends alike."""
-    journal = run.path / "attempts" / JOURNAL
+    journal = run.attempts_folder / JOURNAL
     names: Any = (untrusted_json.read_object(journal) or {}).get("checkpoints")
     if not untrusted_json.fits(names, list[str]):
         raise RecordError(

@@ -13,6 +13,7 @@ from attnctl.grid import Axes
 from attnctl.papers.model import Column, Figure, Paper, Row, Setup, Table
 from attnctl.spec import NO_MODULE, RunSpec, recipe_fields
 from attnctl.values import Scalar, SpecError, did_you_mean, format_value
+from attnctl.workspace.layout import RELATIVE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +57,7 @@ class Overrides:
         given = {**self._named(), **self.fields}
         if self.init:
             kind, _, what = self.init.partition(":")
-            given["init"] = what if kind == "run" else f"weights/{what}.pt"
+            given["init"] = what if kind == "run" else RELATIVE.weights(what).as_posix()
         if self.seeds != Overrides().seeds:
             given["seed"] = ",".join(self.seeds)
         return [word for name, value in given.items() for word in ("--" + name.replace("_", "-"), value)]

@@ -11,6 +11,7 @@ Jobs write these files and the database is an index of them, so the directories 
     runs/<id>/attempts/<n>/request.json       Request: the reservation, created exclusively before the intent
                           /owner              the one job id that may run it, created exclusively
                           /cancel.json        Cancel: what we asked
+                          /worker.txt         on this machine, what a rank printed before it found its own log
                           /observed/*.json    Observed: what the scheduler said, transitions only
                           /<r>/               one incarnation; r is SLURM_RESTART_COUNT
                               env.json        the machine and the software
@@ -21,6 +22,7 @@ Jobs write these files and the database is an index of them, so the directories 
     notices/<sweep>-<attempts>.json           Notice: that the sweep's end was told, created exclusively
     bench/<what and how>.json                 Speed: the newest measurement of one network under the same conditions
     imports/<hash>.json                       ImportedFile: numbers measured or published elsewhere, by their content
+    doctor/<tag>/                             what the ranks of one job of `attnctl doctor --job` found, for a moment
 
 Paths inside the records are relative to the workspace, so that it can be moved and merged. Times are Unix seconds.
 """
@@ -77,9 +79,18 @@ class Incarnation:
         """The machine and software record, None when there is none; raises RecordError for a broken one."""
         return untrusted_json.read_object(self.env)
 
+    def exit_files(self) -> list[Path]:
+        """The files of the exit records there are, by name."""
+        return sorted(self.path.glob("exit.*.json"))
+
     def exits(self) -> list[Exit]:
         """The whole exit records there are, by rank; a broken one is no evidence."""
-        return sorted(_whole(Exit, self.path.glob("exit.*.json")), key=lambda record: record.rank)
+        return sorted(_whole(Exit, self.exit_files()), key=lambda record: record.rank)
+
+    def logged_ranks(self) -> list[int]:
+        """The ranks that have a log, ascending."""
+        ranks = (path.name.removeprefix("log.").removesuffix(".txt") for path in self.path.glob("log.*.txt"))
+        return sorted(int(rank) for rank in ranks if rank.isdecimal())
 
 
 @dataclass(frozen=True)
@@ -109,6 +120,15 @@ class Attempt:
         """The folder of what the scheduler said."""
         return self.path / "observed"
 
+    @property
+    def worker_log(self) -> Path:
+        """What the ranks of a run on this machine print before each finds its own log."""
+        return self.path / "worker.txt"
+
+    def observation_files(self) -> list[Path]:
+        """The files of what the scheduler said, by name."""
+        return sorted(self.observed.glob("[!.]*.json")) if self.observed.is_dir() else []
+
     def incarnation(self, restart: int) -> Incarnation:
         """Incarnation number `restart`, whether it exists yet or not."""
         return Incarnation(self.path / str(restart), (self.number, restart))
@@ -126,8 +146,7 @@ class Attempt:
 
     def observations(self) -> list[Observed]:
         """What the scheduler said, oldest first; a broken record says nothing."""
-        files = self.observed.glob("*.json") if self.observed.is_dir() else ()
-        return sorted(_whole(Observed, files), key=lambda record: record.at)
+        return sorted(_whole(Observed, self.observation_files()), key=lambda record: record.at)
 
 
 @dataclass(frozen=True)
@@ -163,13 +182,18 @@ class RunDir:
             raise RecordError(f"{self.spec} is the spec of run {found}, not of {self.id}")
         return spec
 
+    @property
+    def attempts_folder(self) -> Path:
+        """The folder of the attempts."""
+        return self.path / "attempts"
+
     def attempt(self, number: int) -> Attempt:
         """Attempt `number`, from 1, whether it exists yet or not."""
-        return Attempt(self.path / "attempts" / str(number), number)
+        return Attempt(self.attempts_folder / str(number), number)
 
     def attempts(self) -> list[Attempt]:
         """The attempts there are, oldest first."""
-        return [self.attempt(number) for number in _numbered(self.path / "attempts")]
+        return [self.attempt(number) for number in _numbered(self.attempts_folder)]
 
     @property
     def completed(self) -> bool:
@@ -219,9 +243,33 @@ class Workspace:
         """The folder of attnctl as runs were submitted with it."""
         return self.root / "code"
 
+    @property
+    def weights_folder(self) -> Path:
+        """The folder of weight files that runs start from."""
+        return self.root / "weights"
+
+    @property
+    def bench(self) -> Path:
+        """The folder of measured speeds."""
+        return self.root / "bench"
+
+    @property
+    def imports_folder(self) -> Path:
+        """The folder of numbers measured or published elsewhere."""
+        return self.root / "imports"
+
+    @property
+    def notices(self) -> Path:
+        """The folder of what was told of sweeps' ends."""
+        return self.root / "notices"
+
     def weights(self, digest: str) -> Path:
         """The copy of a weight file that runs start from, by the SHA-256 of its content."""
-        return self.root / "weights" / f"{digest}.pt"
+        return self.weights_folder / f"{digest}.pt"
+
+    def doctor(self, tag: str) -> Path:
+        """The folder in which the ranks of one job of the doctor leave what they found."""
+        return self.root / "doctor" / tag
 
     def run(self, run_id: str) -> RunDir:
         """The folder of one run, whether it exists yet or not."""
@@ -247,19 +295,19 @@ class Workspace:
     def speed(self, speed: Speed) -> Path:
         """The file of a measurement: the same for the same network under the same conditions."""
         what = json.dumps([speed.network, speed.conditions]).encode()
-        return self.root / "bench" / f"{hashlib.sha256(what).hexdigest()[:16]}.json"
+        return self.bench / f"{hashlib.sha256(what).hexdigest()[:16]}.json"
 
     def speeds(self) -> list[Speed]:
         """The measurements there are, newest first; a broken file is none."""
-        return sorted(_whole(Speed, (self.root / "bench").glob("*.json")), key=lambda speed: -speed.at)
+        return sorted(_whole(Speed, self.bench.glob("*.json")), key=lambda speed: -speed.at)
 
     def import_file(self, import_id: str) -> Path:
         """The file of one import."""
-        return self.root / "imports" / f"{import_id}.json"
+        return self.imports_folder / f"{import_id}.json"
 
     def import_files(self) -> list[ImportedFile]:
         """What was imported, oldest first; raises RecordError for a broken file, so that no number is lost silently."""
-        found = [ImportedFile.read(path) for path in (self.root / "imports").glob("[!.]*.json")]
+        found = [ImportedFile.read(path) for path in self.imports_folder.glob("[!.]*.json")]
         return sorted((record for record in found if record), key=lambda record: (record.at, record.id))
 
     def imports(self) -> list[Imported]:
@@ -268,11 +316,20 @@ class Workspace:
 
     def notice(self, sweep: str, attempts: int) -> Path:
         """The file that says that a sweep's end, after so many attempts of its runs, was told."""
-        return self.root / "notices" / f"{sweep}-{attempts}.json"
+        return self.notices / f"{sweep}-{attempts}.json"
 
     def sweep(self, name: str) -> Path:
         """The file of one sweep."""
         return self.sweeps / f"{name}.json"
+
+
+def has_one_writer(path: Path) -> bool:
+    """Whether a file of an attempt is written by one process only: of two copies one is the other's beginning."""
+    return path.name in {"request.json", "owner", "events.jsonl"} or path.name.startswith("exit.")
+
+
+RELATIVE = Workspace(Path())
+"""Paths relative to a workspace: as in its archives, wherever it keeps its runs, and as typed in its folder."""
 
 
 def _whole(kind: type[R], files: Iterable[Path]) -> list[R]:

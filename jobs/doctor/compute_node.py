@@ -81,7 +81,7 @@ def _await(
             before, words = words, f"{answer.word} {answer.reason}".removesuffix(" None").strip()
             if words != before:
                 waiting(f"job {job}: {words}")
-        done = len(list(_folder(workspace, tag).glob("[0-9]*.json"))) == world
+        done = len(list(workspace.doctor(tag).glob("[0-9]*.json"))) == world
         if done or isinstance(answer, queries.Absent) or (isinstance(answer, queries.Known) and not answer.active):
             return words
         time.sleep(_POLL)
@@ -91,7 +91,7 @@ def _await(
 def _collect(workspace: Workspace, tag: str, world: int, words: str) -> list[Check]:
     found: list[Check] = []
     for rank in range(world):
-        answer = untrusted_json.read_object(_folder(workspace, tag) / f"{rank}.json")
+        answer = untrusted_json.read_object(workspace.doctor(tag) / f"{rank}.json")
         if answer is None:
             logs = "".join(path.read_text(errors="replace") for path in workspace.submission_logs(tag).glob("*"))
             last = (logs.strip().splitlines() or ["its log is empty"])[-1]
@@ -102,12 +102,8 @@ def _collect(workspace: Workspace, tag: str, world: int, words: str) -> list[Che
 
 
 def _clean(workspace: Workspace, tag: str) -> None:
-    for folder in (workspace.submission_logs(tag), _folder(workspace, tag)):
+    for folder in (workspace.submission_logs(tag), workspace.doctor(tag)):
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _folder(workspace: Workspace, tag: str) -> Path:
-    return workspace.root / "doctor" / tag
 
 
 # ---------------------------------------------------------------------------------------------- on the compute node
@@ -125,9 +121,9 @@ def main() -> None:
     place = Place.find(os.environ, None)
     rows = [checks.python(), *checks.torch(), *checks.data(config), *checks.workspace(config)]
     rows = [_named(row, place.node) for row in rows]
-    rows.append(_all_reduce(place, Incarnation(_folder(config.workspace, given.tag), (0, place.restart))))
+    rows.append(_all_reduce(place, Incarnation(config.workspace.doctor(given.tag), (0, place.restart))))
     data = json.dumps({"checks": [dataclasses.asdict(row) for row in rows]}).encode()
-    write_atomic(_folder(config.workspace, given.tag) / f"{place.rank}.json", data)
+    write_atomic(config.workspace.doctor(given.tag) / f"{place.rank}.json", data)
 
 
 def _asked_for_gpus() -> bool:

@@ -54,7 +54,7 @@ class Job:
         self.attempt = config.workspace.run(run).attempt(attempt)
         self.progress = Progress(run=run, state="queued")
         self.ended = False
-        self._log = self.attempt.path / "worker.txt"  # of a rank that has not found its own yet
+        self._log = self.attempt.worker_log  # of a rank that has not found its own yet
         self._ranks: list[subprocess.Popen[bytes]] = []
         self._events: IO[bytes] | None = None
         self._line = b""

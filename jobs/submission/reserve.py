@@ -99,7 +99,7 @@ def _link(aside: Path, path: Path, data: bytes) -> bool:
 def _is_new(run: RunDir) -> bool:
     """Whether the run has no spec yet; the folders of its first attempt are made without looking for them first."""
     try:
-        for folder in (run.path, run.path / "attempts", run.attempt(1).path):
+        for folder in (run.path, run.attempts_folder, run.attempt(1).path):
             folder.mkdir()
     except FileExistsError:
         return not run.spec.exists()

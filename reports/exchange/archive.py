@@ -21,6 +21,7 @@ from attnctl.files import made_aside
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
 from attnctl.workspace import untrusted_json
+from attnctl.workspace.layout import RELATIVE
 
 MANIFEST = "manifest.json"
 VERSION = 1
@@ -131,12 +132,12 @@ def _name(member: tarfile.TarInfo, found: Checked) -> str:
 
 def _digest(name: str, stream: Any, found: Checked) -> str:
     digest = hashlib.sha256()
-    parts = PurePosixPath(name).parts
-    if parts[0] == "runs" and parts[2:] == ("spec.json",):
+    run = PurePosixPath(name).parent.name
+    if name == RELATIVE.run(run).spec.as_posix():
         found.runs += 1
         data = stream.read()
         digest.update(data)
-        found.faults += _spec_fault(name, parts[1], data)
+        found.faults += _spec_fault(name, run, data)
     while block := stream.read(_BLOCK):
         digest.update(block)
     found.files += 1

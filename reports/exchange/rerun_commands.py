@@ -12,6 +12,7 @@ from attnctl.sources.digest import VERSION_PREFIX
 from attnctl.sources.store import read_manifest
 from attnctl.spec import NO_MODULE, Recipe, RunSpec
 from attnctl.values import Scalar, format_value
+from attnctl.workspace.layout import RELATIVE
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def _words(spec: RunSpec, seeds: Sequence[int], kept: Path, folder: str) -> Iter
     yield from ("--seed", ",".join(map(str, seeds)))
     kind, _, what = spec.init.partition(":")
     if kind:
-        yield from ("--init", what if kind == "run" else f"weights/{what}.pt")
+        yield from ("--init", what if kind == "run" else RELATIVE.weights(what).as_posix())
 
 
 def _named(name: str, version: str | int, kept: Path, folder: str) -> str:

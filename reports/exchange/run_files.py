@@ -15,7 +15,7 @@ from attnctl import sources
 from attnctl.sources.digest import VERSION_PREFIX
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
-from attnctl.workspace.layout import RunDir, Workspace
+from attnctl.workspace.layout import RELATIVE, RunDir, Workspace
 from attnctl.workspace.records import RecordError, Request
 
 Named = tuple[str, Path]
@@ -49,39 +49,36 @@ def files(workspace: Workspace, specs: Mapping[str, RunSpec], *, weights: bool) 
     tags: set[str] = set()
     for run, spec in specs.items():
         folder = workspace.run(run)
-        yield f"runs/{run}/spec.json", folder.spec
+        packed = RELATIVE.run(run)
+        yield packed.spec.as_posix(), folder.spec
         yield from _attempts(folder, tags)
         newest = newest_checkpoint(folder)
         if weights and newest is not None:
-            yield f"runs/{run}/checkpoints/{newest.name}", newest
+            yield (packed.checkpoints / newest.name).as_posix(), newest
         if weights and spec.init.startswith("file:"):
             digest = spec.init.partition(":")[2]
-            yield f"weights/{digest}.pt", workspace.weights(digest)
+            yield RELATIVE.weights(digest).as_posix(), workspace.weights(digest)
     for tag in sorted(tags):
         if workspace.submission(tag).is_file():
-            yield f"submissions/{tag}.json", workspace.submission(tag)
+            yield RELATIVE.submission(tag).as_posix(), workspace.submission(tag)
     versions = {version for spec in specs.values() for version in (spec.versions.module, spec.versions.backbone)}
     for version in sorted(str(version) for version in versions if sources.is_own(version)):
         yield from _below(workspace.sources / version.removeprefix(VERSION_PREFIX), workspace.root)
-    for name in ("imports", "bench"):
-        yield from _below(workspace.root / name, workspace.root)
+    for shared in (workspace.imports_folder, workspace.bench):
+        yield from _below(shared, workspace.root)
 
 
 def _attempts(run: RunDir, tags: set[str]) -> Iterator[Named]:
     for attempt in run.attempts():
-        at = f"runs/{run.id}/attempts/{attempt.number}"
         request = Request.read(attempt.request)
         if request is not None:
             tags.add(request.tag)
-        for path in (attempt.request, attempt.owner, attempt.cancel):
-            if path.is_file():
-                yield f"{at}/{path.name}", path
-        for path in sorted(attempt.observed.glob("[!.]*.json")):
-            yield f"{at}/observed/{path.name}", path
+        paths = [attempt.request, attempt.owner, attempt.cancel, *attempt.observation_files()]
         for start in attempt.incarnations():
-            for path in (start.env, start.events, *sorted(start.path.glob("exit.*.json"))):
-                if path.is_file():
-                    yield f"{at}/{start.token[1]}/{path.name}", path
+            paths += [start.env, start.events, *start.exit_files()]
+        for path in paths:
+            if path.is_file():
+                yield (RELATIVE.run(run.id).path / path.relative_to(run.path)).as_posix(), path
 
 
 def _below(folder: Path, root: Path) -> Iterator[Named]:

@@ -52,7 +52,7 @@ def newest_log(workspace: Workspace, attempt: Attempt, rank: int) -> Path | None
     for incarnation in reversed(attempt.incarnations()):
         if incarnation.log(rank).exists():
             return incarnation.log(rank)
-    caught = attempt.path / "worker.txt"
+    caught = attempt.worker_log
     if caught.exists() and caught.stat().st_size:
         return caught
     return _of_submission(workspace, attempt, rank)
@@ -82,7 +82,7 @@ def _attempt(folder: RunDir, number: int | None) -> Attempt:
 
 def _which(attempt: Attempt) -> str:
     """The ranks that have one, in words."""
-    ranks = sorted({path.name.split(".")[1] for item in attempt.incarnations() for path in item.path.glob("log.*.txt")})
+    ranks = sorted({rank for item in attempt.incarnations() for rank in item.logged_ranks()})
     return f"; these have: {comma_join(ranks)}" if ranks else " yet"
 
 

@@ -1,11 +1,15 @@
 """The workspace's layout."""
 
+import ast
 import json
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from attnctl.files import write_atomic
 from attnctl.grid import Axes, expand
+from attnctl.workspace import layout
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Observed, RecordError, Sweep
 
@@ -61,3 +65,36 @@ def test_a_sweep_keeps_its_command_and_runs(tmp_path):
     sweep = Sweep(name="a", created=1.0, command=["sweep", "ela"], runs=["x", "y"])
     write_atomic(Workspace(tmp_path).sweep("a"), sweep.encode())
     assert Sweep.read(tmp_path / "sweeps" / "a.json") == sweep
+
+
+NAMES = {
+    *("runs", "attempts", "observed", "checkpoints", "submissions", "sweeps", "weights", "code", "bench", "imports"),
+    *("notices", "doctor", "worker.txt", "env.json", "events.jsonl", "spec.json", "owner", "cancel.json"),
+    *("detections.json", "rendezvous"),
+}
+"""What `layout.py` calls folders and files, but for those that a probe's folder has too: sources, request.json."""
+
+PACKAGE = Path(layout.__file__).parents[1]
+
+
+def _joined(source: str) -> Iterator[str]:
+    """The texts that a Python file joins to a path."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and isinstance(node.right, ast.Constant):
+            yield str(node.right.value)
+
+
+def test_only_the_layout_names_files_and_folders_of_a_workspace() -> None:
+    files = [path for room in PACKAGE.iterdir() if room.is_dir() for path in room.rglob("*.py")]
+    assert len(files) > 300
+    found = {path.name: names for path in files if (names := NAMES & set(_joined(path.read_text(encoding="utf-8"))))}
+    assert NAMES.issuperset(found.pop("layout.py"))
+    assert found == {}
+
+
+def test_the_ranks_that_have_a_log_are_numbers_in_their_order(tmp_path: Path) -> None:
+    incarnation = Workspace(tmp_path).run("0" * 16).attempt(1).incarnation(0)
+    incarnation.path.mkdir(parents=True)
+    for name in ("log.10.txt", "log.9.txt", "log.x.txt", "log.1.txt.part"):
+        (incarnation.path / name).touch()
+    assert incarnation.logged_ranks() == [9, 10]
