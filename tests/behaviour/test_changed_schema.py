@@ -14,7 +14,7 @@ import pytest
 
 from tests.attnctl.cli.past_runs import Past
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 PACKAGES = ("attnctl", "jobs", "db", "reports")
 
 
