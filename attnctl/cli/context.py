@@ -6,7 +6,9 @@ import os
 from collections.abc import Sequence
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from attnctl.files import GROUP_UMASK
 from attnctl.values import SpecError
@@ -14,6 +16,9 @@ from attnctl.values import SpecError
 if TYPE_CHECKING:
     from attnctl.db import Index
     from attnctl.settings.config import Config
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+"""The option of every command that can answer a program."""
 
 _WORDS: ContextVar[tuple[str, ...]] = ContextVar("words", default=())
 _CHOSEN: ContextVar[Path | None] = ContextVar("workspace", default=None)

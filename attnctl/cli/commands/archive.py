@@ -46,7 +46,7 @@ def archive(
         Path | None, typer.Option(help="Hold every file of an archive against its manifest.", metavar="FILE.tar.gz")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace FILE.tar.gz.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+    as_json: context.AsJson = False,
 ) -> int:
     """Pack all that is behind a table: specs, code, versions, metrics, commands.
 

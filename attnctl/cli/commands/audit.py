@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attnctl.cli import completion, output
+from attnctl.cli import completion, context, output
 from attnctl.cli.table_layout import Column
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def audit(
         typer.Option(help="Of one paper: ela, nam, ean, an, or your own file.", autocompletion=completion.papers),
     ] = None,
     table: Annotated[str | None, typer.Option(help="Of one table, by its number.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object with a list `rows`.")] = False,
+    as_json: context.AsJson = False,
 ) -> int:
     """Hold every published figure of parameters and FLOPs against ours.
 

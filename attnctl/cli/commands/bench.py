@@ -70,7 +70,7 @@ def bench(
     device: Annotated[Device, typer.Option(help="auto: the GPU where there is one.")] = "auto",
     compiled: Annotated[bool, typer.Option("--compile", help="With torch.compile.")] = False,
     rounds: Annotated[int, typer.Option(min=3, max=1000, help="Rounds; the figures are their medians.")] = 7,
-    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object with a list `speeds`.")] = False,
+    as_json: context.AsJson = False,
     dynamic: dynamic_options.Dynamic,
 ) -> int:
     """Measure how fast networks with attention infer, beside the plain backbone.

@@ -49,7 +49,7 @@ def cam(
     file: options.File = None,
     width: options.WidthOption = "page",
     title: options.Title = "",
-    as_json: options.AsJson = False,
+    as_json: context.AsJson = False,
 ) -> None:
     """Draw what trained networks look at: class activation maps, side by side.
 

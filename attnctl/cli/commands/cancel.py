@@ -22,7 +22,7 @@ def cancel(
         ),
     ],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+    as_json: context.AsJson = False,
 ) -> None:
     """End a run, or all runs of a sweep."""
     from attnctl.cli.refresh import take

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from attnctl import attention, backbones
-from attnctl.cli import completion, output
+from attnctl.cli import completion, context, output
 from attnctl.cli.sweeping import dynamic_options
 from attnctl.cli.sweeping.axis_options import Backbone, Dataset, Model, Parameters, Placement
 from attnctl.cli.sweeping.synthesis import synthesize
@@ -53,7 +53,7 @@ def complexity(
     dataset: Dataset = "imagenet",
     placement: Placement = "block",
     parameter: Parameters = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object with a list `networks`.")] = False,
+    as_json: context.AsJson = False,
     dynamic: dynamic_options.Dynamic,
 ) -> int:
     """Count what modules cost in a network, exactly and as papers count.

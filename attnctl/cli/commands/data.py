@@ -53,7 +53,7 @@ def check(
     images: Annotated[
         bool, typer.Option("--images", help="Read every image, too, with its masks or class map.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+    as_json: context.AsJson = False,
 ) -> int:
     """Check the files of a data set, and tell what is in them and what a training leaves out.
 

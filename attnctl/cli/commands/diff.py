@@ -18,7 +18,7 @@ _Run = Annotated[str, typer.Argument(help="A run's id, or its beginning.", autoc
 def diff(
     a: _Run,
     b: _Run,
-    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+    as_json: context.AsJson = False,
 ) -> None:
     """Show in which fields two runs differ."""
     workspace = context.config().workspace

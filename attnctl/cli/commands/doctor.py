@@ -34,7 +34,7 @@ def doctor(
     profile: Annotated[
         str | None, typer.Option(help="A slurm profile of attnctl.toml.", autocompletion=completion.profiles)
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+    as_json: context.AsJson = False,
 ) -> int:
     """Check this machine, and how to mend what is missing."""
     config = context.config()

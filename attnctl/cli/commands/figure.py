@@ -48,7 +48,7 @@ def figure(
     file: options.File = None,
     width: options.WidthOption = "page",
     title: options.Title = "",
-    as_json: options.AsJson = False,
+    as_json: context.AsJson = False,
 ) -> None:
     """Draw a figure of a paper from the runs.
 

@@ -25,7 +25,7 @@ def gc(
         int | None, typer.Option(help="Good checkpoints of a run that has not completed.", min=1, max=1000)
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object with a list `files`.")] = False,
+    as_json: context.AsJson = False,
 ) -> None:
     """Remove checkpoints that are not needed any more, and what killed writers left.
 

@@ -45,7 +45,7 @@ def histogram(
     file: options.File = None,
     width: options.WidthOption = "page",
     title: options.Title = "",
-    as_json: options.AsJson = False,
+    as_json: context.AsJson = False,
 ) -> None:
     """Draw the responses of a trained network, or of its attention, by class.
 

@@ -53,7 +53,7 @@ def import_(
     remove: Annotated[
         str | None, typer.Option(metavar="ID", help="Take an import out again, by its id or the beginning of it.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+    as_json: context.AsJson = False,
 ) -> None:
     """Take in numbers measured or published elsewhere.
 

@@ -53,7 +53,7 @@ def backbones(
             autocompletion=completion.backbones,
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+    as_json: context.AsJson = False,
 ) -> None:
     """List the backbones and their placements."""
     chosen = [known_backbones.describe(name) for name in names or known_backbones.names()]
@@ -101,7 +101,7 @@ def models(
             autocompletion=completion.models,
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object with a list `models`.")] = False,
+    as_json: context.AsJson = False,
 ) -> None:
     """List the detectors and segmentation networks around a backbone.
 
@@ -138,7 +138,7 @@ def _parts(item: known_models.Model) -> Iterator[list[str]]:
 
 
 def datasets(
-    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object with a list `datasets`.")] = False,
+    as_json: context.AsJson = False,
 ) -> None:
     """List the data sets, and whether they are here."""
     roots = context.config().data
@@ -159,7 +159,7 @@ def datasets(
 
 
 def recipes(
-    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object with a list `recipes`.")] = False,
+    as_json: context.AsJson = False,
 ) -> None:
     """List the recipes: how a run is trained."""
     if as_json:

@@ -29,7 +29,7 @@ def merge(
         Path, typer.Argument(metavar="DIR", help="Another workspace, or an archive of one, unpacked. It is only read.")
     ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and write nothing.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+    as_json: context.AsJson = False,
 ) -> int:
     """Take in the runs of another workspace.
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from attnctl import attention
-from attnctl.cli import output
+from attnctl.cli import context, output
 from attnctl.cli.table_layout import Column
 from attnctl.spec import NO_MODULE
 from attnctl.values import describe, format_value
@@ -15,7 +11,7 @@ from attnctl.values import describe, format_value
 _COLUMNS = (Column("module"), Column("hyperparameters", wrap=24), Column("what it is", wrap=30))
 
 
-def modules(as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False) -> None:
+def modules(as_json: context.AsJson = False) -> None:
     """List the attention modules and their hyperparameters."""
     sources = [attention.describe(name) for name in attention.names()]
     if as_json:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attnctl.cli import output
+from attnctl.cli import context, output
 from attnctl.cli.table_layout import Column
 from attnctl.values import SpecError
 
@@ -54,7 +54,7 @@ def new(file: Annotated[str, typer.Argument(help="The file to write, such as my.
 
 def check(
     file: Annotated[str, typer.Argument(help="The paper's file.", show_default=False)],
-    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+    as_json: context.AsJson = False,
 ) -> int:
     """Say what a paper of your own has, or which line of it is wrong.
 

@@ -82,7 +82,7 @@ def papers(
             autocompletion=completion.papers,
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object with a list `papers`.")] = False,
+    as_json: context.AsJson = False,
 ) -> None:
     """List the papers' tables and figures, and how much of each is done.
 

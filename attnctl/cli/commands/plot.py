@@ -52,7 +52,7 @@ def plot(
     file: options.File = None,
     width: options.WidthOption = "column",
     title: options.Title = "",
-    as_json: options.AsJson = False,
+    as_json: context.AsJson = False,
 ) -> None:
     """Draw a hyperparameter, the epochs or the cost against a metric.
 

@@ -45,7 +45,7 @@ def predict(
             "--output",
             "-o",
             metavar="DIR",
-            help="Where the pictures go, PNG files; predict-RUN here unless named.",
+            help="Folder for the pictures, PNG files (default: predict-RUN; with --json no pictures).",
             show_default=False,
         ),
     ] = None,
@@ -58,9 +58,7 @@ def predict(
     ] = None,
     device: trained_networks.DeviceOption = "auto",
     force: Annotated[bool, typer.Option("--force", help="Replace pictures that are there already.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="As one JSON object with a list `images`; pictures too with -o.")
-    ] = False,
+    as_json: context.AsJson = False,
 ) -> None:
     """Draw what a trained detector or segmentation network finds on images.
 

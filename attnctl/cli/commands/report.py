@@ -122,7 +122,7 @@ def report(
             show_default=False,
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json; also of what is behind.")] = False,
+    as_json: context.AsJson = False,
 ) -> None:
     """Print the comparison table of the runs, or a paper's table beside what is published.
 

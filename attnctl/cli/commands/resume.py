@@ -49,7 +49,7 @@ def resume(
         bool, typer.Option("--yes", "-y", help="Agree to start anew where a checkpoint is gone, without being asked.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and submit nothing.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object with a list `runs`.")] = False,
+    as_json: context.AsJson = False,
     run_on: Annotated[str | None, _option("slurm or local.", "--run-on", metavar="PLACE")] = None,
     nodes: Annotated[int | None, _option("Nodes of a run.", min=1, max=4096)] = None,
     gpus_per_node: Annotated[int | None, _option("GPUs on each node.", min=0, max=64)] = None,

@@ -20,7 +20,7 @@ def rm(
     sweep: Annotated[str, typer.Argument(help="A sweep's name.", autocompletion=completion.sweeps)],
     runs: Annotated[bool, typer.Option("--runs", help="Its runs too, but for those that another sweep has.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+    as_json: context.AsJson = False,
 ) -> None:
     """Remove a sweep's record, and its runs if asked to.
 

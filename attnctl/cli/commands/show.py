@@ -22,7 +22,7 @@ R = TypeVar("R", bound=Record)
 
 def show(
     run: Annotated[str, typer.Argument(help="A run's id, or its beginning.", autocompletion=completion.runs)],
-    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+    as_json: context.AsJson = False,
 ) -> None:
     """Show everything that is known of one run."""
     config = context.config()

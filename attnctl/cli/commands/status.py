@@ -41,7 +41,7 @@ def status(
         str | None, typer.Argument(help="A sweep; all runs unless named.", autocompletion=completion.sweeps)
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Redraw until all runs have ended.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object with a list `runs`.")] = False,
+    as_json: context.AsJson = False,
 ) -> None:
     """Show what runs, what has ended and why."""
     config = context.config()

@@ -93,7 +93,7 @@ def sweep(
     ] = None,
     retry_failed: Annotated[bool, _option("Run again what has failed.", "--retry-failed")] = False,
     wait: Annotated[bool, _option("On SLURM: stay until all runs have ended.", "--wait")] = False,
-    as_json: Annotated[bool, _option("As one JSON object with a list `runs`.", "--json")] = False,
+    as_json: context.AsJson = False,
     run_on: Annotated[RunOn | None, _option("auto is SLURM where there is one.", "--run-on", panel=PLACE)] = None,
     nodes: Annotated[int, _option("Nodes of a run.", min=1, max=4096, panel=PLACE)] = 1,
     gpus_per_node: Annotated[

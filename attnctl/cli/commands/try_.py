@@ -66,7 +66,7 @@ def try_(
     cpus_per_task: Annotated[
         int | None, typer.Option(help="Cores to train with.", min=1, max=1024, rich_help_panel=PLACE)
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object with a list `runs`.")] = False,
+    as_json: context.AsJson = False,
     dynamic: dynamic_options.Dynamic,
 ) -> int:
     """Train 20 steps of each run, evaluate, save and resume, and tell what the whole will cost.

@@ -41,7 +41,7 @@ _RESOURCES = (
 
 def why(
     run: Annotated[str, typer.Argument(help="A run's id, or its beginning.", autocompletion=completion.runs)],
-    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+    as_json: context.AsJson = False,
 ) -> None:
     """Show why a run is in its state, what it used, and what helps."""
     from attnctl.lifecycle import attempts

@@ -19,13 +19,12 @@ File = Annotated[
         "--output",
         "-o",
         metavar="FILE",
-        help="Where to: .pdf, .svg or .png; a PDF here unless named.",
+        help="The figure: .pdf, .svg or .png (default: a PDF in this folder; with --json no file).",
         show_default=False,
     ),
 ]
 WidthOption = Annotated[Width, typer.Option(help="Fit for one column of two, or for the whole page.")]
 Title = Annotated[str, typer.Option(help="Words above the figure; a paper's caption says it better.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the values that would be drawn; draw them too with -o.")]
 
 
 def check(file: Path | None) -> None:

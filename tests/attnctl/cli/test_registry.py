@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from attnctl.cli import main
+from attnctl.cli import context, main
 from attnctl.cli.registry import COMMANDS
 from tests.attnctl.cli.cli_run import workspace_with_a_run
 
 _PROBE = """
 import json, sys
-from attnctl.cli import main
+from attnctl.cli import context, main
 code = main(json.loads(sys.argv[1]))
 print(json.dumps([code, sorted({name.partition(".")[0] for name in sys.modules})]), file=sys.stderr)
 """
@@ -103,3 +105,19 @@ def test_the_help_list_says_what_the_docstring_says(command, capsys: pytest.Capt
         assert documented.split("\n")[0] == f"{command.summary}."
     assert main(["--help"]) == 0
     assert command.name in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_every_option_json_is_the_one_that_is_declared_for_all(command) -> None:
+    module = import_module(command.import_name)
+    for name in command.functions.values() or [command.function or command.name]:
+        options = inspect.signature(getattr(module, name), eval_str=True).parameters
+        made = [option for option in options.values() if "--json" in _names(option)]
+        assert all(option.annotation is context.AsJson for option in made)
+        assert [option.name for option in made] == ["as_json"] * ("as_json" in options)
+
+
+def _names(option: inspect.Parameter) -> set[object]:
+    """The names by which a command line gives an option, where its declaration has some."""
+    told = next(iter(get_args(option.annotation)[1:]), None)
+    return {getattr(told, "default", None), *(getattr(told, "param_decls", None) or ())}
