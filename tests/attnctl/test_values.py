@@ -1,12 +1,14 @@
 """Values as users type them."""
 
+from __future__ import annotations
+
 from typing import Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attnctl.values import SpecError, convert, describe, did_you_mean, divisors, format_value
+from attnctl.values import SpecError, convert, describe, did_you_mean, divisors, format_value, split_list
 
 
 @pytest.mark.parametrize(
@@ -73,3 +75,8 @@ def test_the_nearest_name_is_offered_else_what_is_known():
 
 def test_divisors_are_ascending_and_complete():
     assert divisors(36) == [1, 2, 3, 4, 6, 9, 12, 18, 36]
+
+
+def test_an_empty_part_of_a_list_is_refused() -> None:
+    with pytest.raises(SpecError, match="empty"):
+        split_list("5,,7", "--kernel")

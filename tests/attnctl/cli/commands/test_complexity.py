@@ -1,4 +1,4 @@
-"""`attnctl complexity` and `attnctl audit`, in this process."""
+"""`attnctl complexity`, in this process."""
 
 from __future__ import annotations
 
@@ -93,35 +93,6 @@ def test_what_cannot_be_counted_says_so_in_one_line(attnctl: Run, words: list[st
     assert len(result.err.splitlines()) == 1
 
 
-def test_audit_shows_published_beside_ours_and_sums_up(attnctl: Run) -> None:
-    result = attnctl("audit", "--paper", "nam", "--table", "4")
-    assert result.code == 0, result.err
-    lines = result.out.splitlines()
-    assert lines[1].split() == ["NAM", "4", "Block1", "cbam", "2*1*7*7", "98", "conv.weight", "match"]
-    assert lines[-1] == "NAM: 10 of 10 figures match, 5 of 5 rows whole"
-
-
-WAITING = """
-name = "mine"
-title = "Of a network that is none of attnctl's"
-[tables.1]
-caption = "c"
-task = "detection"
-columns = [{ key = "params", metric = "params", unit = "M" }]
-[[tables.1.rows]]
-row = "RetinaNet"
-params = "37.7"
-"""
-
-
-def test_audit_counts_what_waits_apart(tmp_path: Path, attnctl: Run) -> None:
-    (tmp_path / "mine.toml").write_text(WAITING)
-    result = attnctl("audit", "--paper", str(tmp_path / "mine.toml"))
-    assert result.out.splitlines()[-1] == (
-        "mine: 0 of 0 figures match, 0 of 0 rows whole; 1 rows wait: their networks are none of attnctl's"
-    )
-
-
 def test_detectors_are_counted_in_the_way_of_their_table(attnctl: Run) -> None:
     result = attnctl(
         "complexity", "se", "--r", "16", "--model", "yolox_nano", "--dataset", "voc07", "--placement", "neck"
@@ -130,25 +101,6 @@ def test_detectors_are_counted_in_the_way_of_their_table(attnctl: Run) -> None:
     assert "yolox_nano cspdarknet_nano" in result.out
     assert "931,691" in result.out
     assert "3.55 MiB" in result.out
-
-
-def test_audit_as_json_has_a_row_for_each_figure(attnctl: Run) -> None:
-    result = attnctl("audit", "--paper", "nam", "--table", "3", "--json")
-    document = json.loads(result.out)
-    assert len(document["rows"]) == document["summary"]["NAM"]["figures"] == 10
-    assert document["rows"][0] == {
-        "paper": "NAM",
-        "table": "3",
-        "row": "Block1",
-        "column": "cbam",
-        "published": "512*4*512*4/16*2",
-        "computed": "524288",
-        "exact": 524288,
-        "convention": "linear.weight",
-        "verdict": "match",
-        "note": "",
-        "match": True,
-    }
 
 
 def test_what_was_counted_before_needs_no_torch(attnctl: Run, tmp_path: Path) -> None:

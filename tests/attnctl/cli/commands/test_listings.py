@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from attnctl import backbones
+from attnctl import attention, backbones, datasets, recipes
 from tests.attnctl.cli.cli_run import Run
 
 
@@ -43,3 +43,25 @@ def test_a_network_that_is_none_is_refused(attnctl: Run, folder: Path) -> None:
     result = attnctl("backbones", "resnet33")
     assert (result.code, result.out) == (2, "")
     assert "unknown backbone 'resnet33'; did you mean 'resnet34'?" in result.err
+
+
+def test_listings_name_what_there_is(attnctl: Run, folder: Path) -> None:
+    for command, names in (
+        ("modules", ("none", *attention.names())),
+        ("backbones", backbones.names()),
+        ("datasets", datasets.names()),
+        ("recipes", recipes.names()),
+    ):
+        lines = attnctl(command).out.splitlines()
+        assert [line.split()[0] for line in lines[1:]] == list(names), command
+        assert not any(char in "│─┃━" or char == "\x1b" for line in lines for char in line)
+
+
+def test_data_sets_and_recipes_as_json(attnctl: Run, folder: Path) -> None:
+    found = {row["name"]: row for row in json.loads(attnctl("datasets", "--json").out)["datasets"]}
+    assert list(found) == list(datasets.names())
+    assert (found["digits-det"]["folder"], found["digits-det"]["missing"]) == (None, [])
+    assert found["coco"]["missing"]
+    listed = json.loads(attnctl("recipes", "--json").out)["recipes"]
+    assert [row["name"] for row in listed] == list(recipes.names())
+    assert {row["name"]: row.get("no_aug_epochs") for row in listed}["ela-yolox"] == 15

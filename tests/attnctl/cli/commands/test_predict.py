@@ -1,64 +1,15 @@
-"""attnctl predict, and cam and bench with models, as they are typed."""
+"""`attnctl predict`: what networks find on images."""
 
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from attnctl.files import write_atomic
-from attnctl.grid import Axes, expand
-from attnctl.jobs.training import checkpoint
-from attnctl.jobs.training.session import build
-from attnctl.workspace.layout import Workspace
 from tests.attnctl.cli.cli_run import Run, listing
-
-MODELS = {
-    "ssdlite320": ("mobilenet_v2", "digits-det"),
-    "deeplabv3": ("resnet18", "digits-seg"),
-    "": ("resnet20", "digits"),
-}
-
-
-@pytest.fixture(scope="module")
-def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace with a detector, a segmentation network and a classifier, as their seeds initialise them."""
-    root = tmp_path_factory.mktemp("networks")
-    workspace = Workspace(root)
-    names = {}
-    for model, (backbone, dataset) in MODELS.items():
-        axes = Axes(
-            modules=("none",),
-            models=(model,),
-            backbones=(backbone,),
-            datasets=(dataset,),
-            overrides={"input_size": ("64",)},
-        )
-        (spec,) = expand(axes).specs
-        run = workspace.run(spec.id)
-        write_atomic(run.spec, spec.canonical().encode())
-        state = {"network": build(spec, torch.device("cpu")).state_dict()}
-        checkpoint.save(run, checkpoint.Name((1, 0), 0), state)
-        names[model or "classifier"] = spec.id
-    (root / "names.json").write_text(json.dumps(names))
-    return root
-
-
-@pytest.fixture
-def known(networks: Path, folder: Path) -> dict[str, str]:
-    """The ids of those runs; standing in a copy of their workspace with some photos."""
-    shutil.copytree(networks, folder, dirs_exist_ok=True)
-    draw = np.random.default_rng(1)
-    for name, shape in (("photos/a.png", (70, 90, 3)), ("photos/b.jpg", (100, 60, 3)), ("other/a.png", (64, 64, 3))):
-        (folder / name).parent.mkdir(exist_ok=True)
-        Image.fromarray(draw.integers(0, 255, shape, dtype=np.uint8)).save(folder / name)
-    names: dict[str, str] = json.loads((folder / "names.json").read_text())
-    return names
 
 
 def test_pictures_of_a_folder_and_of_files_with_one_name(known: dict[str, str], folder: Path, attnctl: Run) -> None:
@@ -138,35 +89,3 @@ def test_what_cannot_be_is_one_line_and_writes_nothing(known: dict[str, str], fo
         assert (done.code, done.out, done.err.count("\n")) == (2, "", 1), (words, done.err)
         assert message in done.err
     assert listing(folder) == before
-
-
-def test_cam_looks_into_the_backbone_of_a_detector(known: dict[str, str], folder: Path, attnctl: Run) -> None:
-    done = attnctl(
-        "cam", known["ssdlite320"], "--images", "photos", "--layer", "features.13", "--target", "3", "--json"
-    )
-    maps = json.loads(done.out)
-    assert maps["method"] == "hirescam"
-    assert [(one["image"], one["target"], np.shape(one["heat"])) for one in maps["maps"]] == [
-        ("a.png", 3, (70, 90)),
-        ("b.jpg", 3, (100, 60)),
-    ]
-    assert attnctl("cam", known["deeplabv3"], "--count", "1", "-o", "cam.png").code == 0
-    assert (folder / "cam.png").stat().st_size > 10_000
-    refused = attnctl("histogram", known["deeplabv3"])
-    assert refused.code == 2
-
-
-def test_bench_measures_detectors_to_their_boxes(folder: Path, attnctl: Run) -> None:
-    words = ("--model", "yolox_nano", "--placement", "neck", "--dataset", "digits-det")
-    done = attnctl("bench", "ca", *words, "--rounds", "3", "--batch", "1,2", "--json")
-    speeds = json.loads(done.out)["speeds"]
-    assert [(one["module"], one["model"], one["batch"]) for one in speeds] == [
-        ("none", "yolox_nano", 1),
-        ("ca", "yolox_nano", 1),
-        ("none", "yolox_nano", 2),
-        ("ca", "yolox_nano", 2),
-    ]
-    assert len(listing(folder / "bench")) == 4
-    named = attnctl("bench", "ca", "--model", "yolox_nan", "--json")
-    assert (named.code, named.out) == (2, "")
-    assert "unknown model 'yolox_nan'; did you mean 'yolox_nano'" in named.err

@@ -1,4 +1,4 @@
-"""`attnctl report` and `attnctl db`, as they are typed."""
+"""`attnctl report`, as it is typed."""
 
 import json
 import shlex
@@ -8,11 +8,11 @@ import pytest
 from attnctl.cli import main
 from attnctl.cli.commands.report import FORMATS
 from attnctl.files import write_atomic
-from attnctl.grid import Axes, expand
 from attnctl.papers.runs import Overrides
 from attnctl.reports import formats
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Sweep
+from tests.attnctl.cli.commands.reported import swept_modules
 from tests.reports.report_workspace import cells, specs, sweep, train
 from tests.reports.report_workspace import table as named
 
@@ -33,16 +33,6 @@ def run(capsys):
 @pytest.fixture
 def workspace(tmp_path):
     return swept_modules(tmp_path, "none", "ela")
-
-
-def swept_modules(tmp_path, *modules):
-    made = Workspace(tmp_path / "w")
-    runs = expand(Axes(modules=modules)).specs
-    for spec in runs:
-        write_atomic(made.run(spec.id).spec, json.dumps(spec.to_json()).encode())
-    record = Sweep(name="first", created=1.0, command=["attnctl"], runs=[spec.id for spec in runs])
-    write_atomic(made.sweep("first"), record.encode())
-    return made
 
 
 def test_the_formats_of_the_command_are_those_of_the_reports():
@@ -97,14 +87,6 @@ def test_a_paper_without_runs_is_shown_and_nothing_written(tmp_path, run):
     assert "not run" in out
     assert list(tmp_path.iterdir()) == []
 
-
-def test_the_database_is_found_and_made_anew(workspace, run):
-    path = run(workspace, "path", command="db")[1].strip()
-    assert path == str(workspace.root / "attnctl.sqlite")
-    assert run(workspace, "rebuild", command="db") == (0, f"2 runs and 1 sweep read into {path}\n", "")
-
-
-# ------------------------------------------------------------------------------------------------- a paper's table
 
 EAN2 = named("ean:2")
 DIGITS = {"dataset": "digits", "backbone": "resnet20", "placement": "block", "fields": {"epochs": "3"}}

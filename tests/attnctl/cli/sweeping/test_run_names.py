@@ -1,0 +1,19 @@
+"""Short names of runs."""
+
+from __future__ import annotations
+
+from attnctl import grid
+from attnctl.cli.sweeping.run_names import short_names
+from attnctl.grid import Axes
+
+
+def test_short_names_leave_out_what_is_the_same() -> None:
+    specs = grid.expand(Axes(modules=("none", "ela"), hyperparameters={"kernel": ("5", "7")}, seeds=("0", "1"))).specs
+    assert sorted(short_names(specs).values()) == [
+        "ela kernel=5 seed 0",
+        "ela kernel=5 seed 1",
+        "ela kernel=7 seed 0",
+        "ela kernel=7 seed 1",
+        "none seed 0",
+        "none seed 1",
+    ]

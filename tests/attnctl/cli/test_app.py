@@ -1,0 +1,27 @@
+"""The command line as a whole: its version, its help, the options of the modules of a sweep."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from attnctl import __version__, attention
+from tests.attnctl.cli.cli_run import Run
+
+
+def test_version_and_help(attnctl: Run, folder: Path) -> None:
+    assert attnctl("--version").out == f"attnctl {__version__}\n"
+    helped = attnctl("--help")
+    assert (helped.code, helped.err) == (0, "")
+    assert attnctl().out.split() == helped.out.split()
+    assert "sweep" in helped.out
+
+
+def test_help_of_a_sweep_lists_the_hyperparameters_of_its_modules(attnctl: Run, folder: Path) -> None:
+    text = " ".join(attnctl("sweep", "ela", "--help").out.split())
+    for item in attention.describe("ela").hyperparameters:
+        assert f"--{item.name.replace('_', '-')} VALUES" in text
+    assert "one of c, c/8 or a whole number; default c" in text
+    both = " ".join(attnctl("sweep", "--backbone", "resnet18", "ela,se", "--help").out.split())
+    assert "--kernel VALUES ela: " in both
+    assert "--r VALUES se: " in both
+    assert "--kernel" not in attnctl("sweep", "--help").out

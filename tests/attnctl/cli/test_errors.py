@@ -1,0 +1,45 @@
+"""Errors: one line, and an exit code that says whose mistake it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from attnctl.cli import errors
+from attnctl.workspace.records import RecordError
+
+
+def fails(error: BaseException) -> object:
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (RecordError("spec.json is broken"), 2, "attnctl: spec.json is broken\n"),
+        (PermissionError(13, "Permission denied", "/runs/x"), 2, "attnctl: /runs/x: Permission denied\n"),
+        (OSError(28, "No space left on device"), 2, "attnctl: No space left on device\n"),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)
+def test_an_error_is_one_line_and_its_code(
+    error: BaseException, code: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert errors.guarded(lambda: fails(error)) == code
+    assert capsys.readouterr().err == words
+
+
+def test_a_fault_of_ours_keeps_its_traceback_in_a_file(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert errors.guarded(lambda: fails(ZeroDivisionError("by\nzero"))) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    (kept,) = tmp_path.glob("attnctl-*.txt")
+    assert str(kept) in said
+    assert "Traceback" in kept.read_text()
+    assert errors.guarded(lambda: fails(ZeroDivisionError("again")), debug=True) == 1
+    assert "Traceback" in capsys.readouterr().err
+    assert len(list(tmp_path.glob("attnctl-*.txt"))) == 1

@@ -1,0 +1,25 @@
+"""What SLURM's accounts say that a job used."""
+
+from __future__ import annotations
+
+import pytest
+
+from attnctl.jobs.slurm.accounting import read
+
+SACCT = """\
+7_0|attnctl-a|60||8000Mn|billing=2,cpu=2,gres/gpu=4,mem=16000M,node=2|01:00.500|2
+7_0.batch|batch|60||12424K|cpu=1|00:00.002|1
+7_0.0|python|60|||cpu=2|00:59|2
+7_0|attnctl-a|30|16000M||cpu=2,gres/gpu=4,mem=16000M,node=2|1-00:00:30|2
+7_0.0|python|30||832M|cpu=2|00:38.147|2
+8_0|somebody's|38|1500M||cpu=1|00:38|1
+8_0.0|python|38||9999M|cpu=1|00:38|1
+"""
+
+
+def test_the_accounts_of_all_starts_of_a_job_are_added_and_of_others_left() -> None:
+    found = read(SACCT.replace("60||8000Mn|", "60|8000Mn||"), {"7_0": "attnctl-a", "8_0": "attnctl-b"})
+    assert list(found) == ["7_0"]
+    used = found["7_0"]
+    assert (used.seconds, used.gpus, used.memory_asked, used.memory_used) == (90, 4, 8000, 832)
+    assert used.cpu_seconds == pytest.approx(60.5 + 86430)
