@@ -10,9 +10,10 @@ import typer
 
 from attnctl import __version__
 from attnctl.cli import output
+from attnctl.cli.grouped_help import GroupedCommand, GroupedGroup
 from attnctl.cli.registry import COMMANDS, Command
 
-HELP = "Sweep attention modules over backbones and data sets, here or on a SLURM cluster, and print the tables."
+HELP = "Sweep attention modules over backbones and data sets, locally or on SLURM, and print the tables."
 
 
 def build(words: Sequence[str], *, rich: bool, completing: bool = False) -> typer.Typer:
@@ -27,6 +28,7 @@ def build(words: Sequence[str], *, rich: bool, completing: bool = False) -> type
     alone = completing or first not in {command.name for command in COMMANDS}
     app = typer.Typer(
         name="attnctl",
+        cls=GroupedGroup,
         help=HELP,
         rich_markup_mode=mode,
         context_settings=_SETTINGS,
@@ -41,7 +43,7 @@ def build(words: Sequence[str], *, rich: bool, completing: bool = False) -> type
         else:
             function = _function(command, words, completing) if named else _not_named
             words_of_help = _paragraphs(function) if named else command.summary
-            app.command(command.name, help=words_of_help, rich_help_panel=command.panel)(function)
+            app.command(command.name, cls=GroupedCommand, help=words_of_help, rich_help_panel=command.panel)(function)
     return app
 
 
@@ -66,10 +68,10 @@ def _after(words: Sequence[str], name: str) -> Sequence[str]:
 
 def _group(command: Command) -> typer.Typer:
     module = import_module(command.import_name)
-    group = typer.Typer(context_settings=_SETTINGS, no_args_is_help=False)
+    group = typer.Typer(cls=GroupedGroup, context_settings=_SETTINGS, no_args_is_help=False)
     group.callback()(_no_options)
     for name, function in command.functions.items():
-        group.command(name, help=_paragraphs(getattr(module, function)))(getattr(module, function))
+        group.command(name, cls=GroupedCommand, help=_paragraphs(getattr(module, function)))(getattr(module, function))
     return group
 
 
@@ -102,9 +104,9 @@ def _alone(
     ctx: typer.Context,
     workspace: Annotated[  # noqa: ARG001 - main has read it; here it is for the help
         str | None,
-        typer.Option(help="The folder of everything; else the nearest one with attnctl.toml, else this one."),
+        typer.Option(help="Workspace folder (default: nearest parent with attnctl.toml, else the current folder)."),
     ] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a fault of attnctl.")] = False,  # noqa: ARG001 - the same
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an internal error.")] = False,  # noqa: ARG001 - the same
     version: Annotated[  # noqa: ARG001 - its callback does it
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,

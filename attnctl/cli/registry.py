@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-RUNS, RESULTS, PAPERS, KNOWN, WORKSPACE = "Runs", "Results", "Papers", "What can be asked for", "This workspace"
+RUN, LOOK, PUBLISH, DATA, WORKSPACE = "Run", "Look", "Publish", "Data and modules", "Workspace"
 
 
 @dataclass(frozen=True)
@@ -29,59 +29,49 @@ class Command:
 
 
 COMMANDS = (
-    Command("sweep", RUNS, "Train the grid of modules, backbones, data sets and seeds that is missing"),
-    Command(
-        "try",
-        RUNS,
-        "Train 20 steps of each run, evaluate, save and resume, and tell what the whole will cost",
-        "try_",
-        "try_",
-    ),
-    Command("status", RUNS, "Show what runs, what has ended and why"),
-    Command("resume", RUNS, "Go on with the runs that ended before their time, each as its end asks for"),
-    Command("why", RUNS, "Show why a run is in its state, what it used, and what helps"),
-    Command("show", RUNS, "Show everything that is known of one run"),
-    Command("logs", RUNS, "Print what a run has written"),
-    Command("cancel", RUNS, "End a run, or all runs of a sweep"),
-    Command("diff", RUNS, "Show in which fields two runs differ"),
-    Command("papers", PAPERS, "List the papers' tables and figures, and how much of each is done"),
-    Command(
-        "paper",
-        PAPERS,
-        "A paper of your own, as a file of tables",
-        functions={"new": "new", "check": "check"},
-    ),
-    Command("report", RESULTS, "Print the comparison table of the runs, or a paper's table beside what is published"),
-    Command("figure", RESULTS, "Draw a figure of a paper from the runs"),
-    Command("plot", RESULTS, "Draw a hyperparameter, the epochs or the cost against a metric"),
-    Command("predict", RESULTS, "Draw what a trained detector or segmentation network finds on images"),
-    Command("cam", RESULTS, "Draw what trained networks look at: class activation maps, side by side"),
-    Command("histogram", RESULTS, "Draw the responses of a trained network, or of its attention, by class"),
-    Command("export", RESULTS, "Write the metrics of runs as CSV, JSON, for TensorBoard or for wandb"),
-    Command("import", RESULTS, "Take in numbers measured or published elsewhere", "import_", "import_"),
-    Command("archive", RESULTS, "Pack all that is behind a table: specs, code, versions, metrics, commands"),
-    Command(
-        "db", RESULTS, "The database, an index of the run folders", functions={"path": "path", "rebuild": "rebuild"}
-    ),
-    Command("bench", RESULTS, "Measure how fast networks with attention infer, beside the plain backbone"),
-    Command("complexity", RESULTS, "Count what modules cost in a network, exactly and as papers count"),
-    Command("audit", RESULTS, "Hold every published figure of parameters and FLOPs against ours"),
-    Command("modules", KNOWN, "List the attention modules and their hyperparameters"),
-    Command("backbones", KNOWN, "List the backbones and their placements", module="listings"),
-    Command("models", KNOWN, "List the detectors and segmentation networks around a backbone", module="listings"),
-    Command("datasets", KNOWN, "List the data sets, and whether they are here", module="listings"),
-    Command("recipes", KNOWN, "List the recipes: how a run is trained", module="listings"),
-    Command("init", WORKSPACE, "Write a commented attnctl.toml into the workspace"),
-    Command("merge", WORKSPACE, "Take in the runs of another workspace"),
-    Command("rm", WORKSPACE, "Remove a sweep's record, and its runs if asked to"),
-    Command(
-        "gc", WORKSPACE, "Remove checkpoints that are not needed any more, and what killed writers left", "gc_", "gc"
-    ),
-    Command("doctor", WORKSPACE, "Check this machine, and how to mend what is missing"),
+    Command("sweep", RUN, "Train the missing runs of a grid or a paper's table"),
+    Command("try", RUN, "Test a module: 20 steps, save, resume, cost estimate", module="try_", function="try_"),
+    Command("resume", RUN, "Resume unfinished runs"),
+    Command("cancel", RUN, "Cancel runs, or all runs of a sweep"),
+    Command("status", LOOK, "Show the state of every run, and why"),
+    Command("why", LOOK, "Explain why a run is in its state, and what to do"),
+    Command("show", LOOK, "Show everything known about one run"),
+    Command("logs", LOOK, "Print the log of a run"),
+    Command("diff", LOOK, "Show the fields in which two runs differ"),
+    Command("report", PUBLISH, "Print a comparison table, or a paper's table"),
+    Command("papers", PUBLISH, "List the papers' tables and figures, with progress"),
+    Command("paper", PUBLISH, "Write or check a paper file of your own", functions={"new": "new", "check": "check"}),
+    Command("figure", PUBLISH, "Draw a figure of a paper from your runs"),
+    Command("plot", PUBLISH, "Plot a hyperparameter, epochs or cost against a metric"),
+    Command("cam", PUBLISH, "Draw class activation maps side by side"),
+    Command("histogram", PUBLISH, "Draw the responses of layers or attention by class"),
+    Command("predict", PUBLISH, "Draw what a trained detector finds on images"),
+    Command("export", PUBLISH, "Export metrics to CSV, JSON, TensorBoard or wandb"),
+    Command("import", PUBLISH, "Import results measured or published elsewhere", module="import_", function="import_"),
+    Command("archive", PUBLISH, "Pack everything behind a table into one file"),
+    Command("audit", PUBLISH, "Compare published parameters and FLOPs with ours"),
+    Command("modules", DATA, "List attention modules and their hyperparameters"),
+    Command("backbones", DATA, "List backbones and their placements", module="listings"),
+    Command("models", DATA, "List detectors and segmentation networks", module="listings"),
+    Command("datasets", DATA, "List data sets and whether they are available", module="listings"),
+    Command("recipes", DATA, "List training recipes", module="listings"),
     Command(
         "data",
-        WORKSPACE,
-        "The data sets' files",
+        DATA,
+        "Download, check or write data sets",
         functions={"fetch": "fetch", "check": "check", "write": "write", "list": "list_"},
+    ),
+    Command("complexity", DATA, "Count parameters and MACs of modules in a network"),
+    Command("bench", DATA, "Measure inference speed beside the plain backbone"),
+    Command("init", WORKSPACE, "Write a commented attnctl.toml"),
+    Command("doctor", WORKSPACE, "Check this machine, and say how to fix problems"),
+    Command("gc", WORKSPACE, "Delete checkpoints and leftovers no longer needed", module="gc_"),
+    Command("rm", WORKSPACE, "Remove a sweep, and its runs with --runs"),
+    Command("merge", WORKSPACE, "Merge the runs of another workspace into this one"),
+    Command(
+        "db",
+        WORKSPACE,
+        "Print the index's path, or rebuild the index",
+        functions={"path": "path", "rebuild": "rebuild"},
     ),
 )

@@ -48,7 +48,7 @@ def archive(
     force: Annotated[bool, typer.Option("--force", help="Replace FILE.tar.gz.")] = False,
     as_json: context.AsJson = False,
 ) -> int:
-    """Pack all that is behind a table: specs, code, versions, metrics, commands.
+    """Pack everything behind a table into one file.
 
     Unpacked it is a workspace: attnctl reports from it, merges it into another, and trains it again by the commands in
     its README.txt. The same runs give the same bytes.

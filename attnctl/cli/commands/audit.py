@@ -37,7 +37,7 @@ def audit(
     table: Annotated[str | None, typer.Option(help="Of one table, by its number.")] = None,
     as_json: context.AsJson = False,
 ) -> int:
-    """Hold every published figure of parameters and FLOPs against ours.
+    """Compare published parameters and FLOPs with ours.
 
     Each network is built, and counted as its paper counted. A figure matches when ours is the same to the last printed
     digit; explained are a misprint, a wrong label and what a tool does not see.

@@ -73,7 +73,7 @@ def bench(
     as_json: context.AsJson = False,
     dynamic: dynamic_options.Dynamic,
 ) -> int:
-    """Measure how fast networks with attention infer, beside the plain backbone.
+    """Measure inference speed beside the plain backbone.
 
     All networks take turns in each round, so that a busy machine slows them alike. On a GPU forwards are replayed from
     a CUDA graph. The results are kept in the workspace, and `attnctl report` shows them.

@@ -51,7 +51,7 @@ def cam(
     title: options.Title = "",
     as_json: context.AsJson = False,
 ) -> None:
-    """Draw what trained networks look at: class activation maps, side by side.
+    """Draw class activation maps side by side.
 
     A row for each image, a column for each run and layer. Under each map stands the class and the probability that the
     network gives to it. Images are prepared as in the evaluation of the run's data set.

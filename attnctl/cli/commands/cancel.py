@@ -24,7 +24,7 @@ def cancel(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: context.AsJson = False,
 ) -> None:
-    """End a run, or all runs of a sweep."""
+    """Cancel runs, or all runs of a sweep."""
     from attnctl.cli.refresh import take
     from attnctl.jobs.slurm.cancel import cancel as ask_for_the_end
 

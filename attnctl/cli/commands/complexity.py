@@ -56,7 +56,7 @@ def complexity(
     as_json: context.AsJson = False,
     dynamic: dynamic_options.Dynamic,
 ) -> int:
-    """Count what modules cost in a network, exactly and as papers count.
+    """Count parameters and MACs of modules in a network.
 
     Parameters are exact; MACs are those of convolutions and matrix products for one image; activations are what one
     float32 image's forward keeps for its backward. Beside them, the overhead over the plain backbone. The figures of

@@ -20,7 +20,7 @@ def diff(
     b: _Run,
     as_json: context.AsJson = False,
 ) -> None:
-    """Show in which fields two runs differ."""
+    """Show the fields in which two runs differ."""
     workspace = context.config().workspace
     with context.index() as index:
         index.refresh()

@@ -36,7 +36,7 @@ def doctor(
     ] = None,
     as_json: context.AsJson = False,
 ) -> int:
-    """Check this machine, and how to mend what is missing."""
+    """Check this machine, and say how to fix problems."""
     config = context.config()
     asked = Asked(
         run_on="slurm",

@@ -51,7 +51,7 @@ def export(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier export.")] = False,
 ) -> None:
-    """Write the metrics of runs as CSV, JSON, for TensorBoard or for wandb.
+    """Export metrics to CSV, JSON, TensorBoard or wandb.
 
     The run folders themselves are read, so that it can be done at any time: what a run writes later is in the next
     export. A step that was trained again has the values of the latest attempt.

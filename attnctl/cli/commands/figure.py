@@ -50,7 +50,7 @@ def figure(
     title: options.Title = "",
     as_json: context.AsJson = False,
 ) -> None:
-    """Draw a figure of a paper from the runs.
+    """Draw a figure of a paper from your runs.
 
     What the paper prints of it stands hollow beside what was measured, unless the runs are of another data set or
     backbone than the paper's. Runs that are missing are named, with the command that trains them.

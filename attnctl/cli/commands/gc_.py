@@ -27,7 +27,7 @@ def gc(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")] = False,
     as_json: context.AsJson = False,
 ) -> None:
-    """Remove checkpoints that are not needed any more, and what killed writers left.
+    """Delete checkpoints and leftovers no longer needed.
 
     A run that is under way is not touched. attnctl.toml's section checkpoints has the rule.
     """

@@ -47,7 +47,7 @@ def histogram(
     title: options.Title = "",
     as_json: context.AsJson = False,
 ) -> None:
-    """Draw the responses of a trained network, or of its attention, by class.
+    """Draw the responses of layers or attention by class.
 
     A row for each layer, a column for each run. Of responses each image has a line of its own in the colour of its
     class, on a logarithmic scale; the table tells how far the lines of a class are apart: 0 is all alike, 1 nothing in

@@ -55,7 +55,7 @@ def import_(
     ] = None,
     as_json: context.AsJson = False,
 ) -> None:
-    """Take in numbers measured or published elsewhere.
+    """Import results measured or published elsewhere.
 
     A line of the file is a row of a paper's table (columns table, row) or of a comparison (label, backbone, dataset;
     placement and seed if need be), with numbers under the names of the table's columns or of metrics: top1, top5,

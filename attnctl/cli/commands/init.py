@@ -13,7 +13,7 @@ from attnctl.values import SpecError
 
 
 def init(force: Annotated[bool, typer.Option("--force", help="Replace the file that is there.")] = False) -> None:
-    """Write a commented attnctl.toml into the workspace."""
+    """Write a commented attnctl.toml."""
     file = context.folder() / FILE_NAME
     if force:
         write_atomic(file, TEMPLATE.encode())

@@ -55,7 +55,7 @@ def backbones(
     ] = None,
     as_json: context.AsJson = False,
 ) -> None:
-    """List the backbones and their placements."""
+    """List backbones and their placements."""
     chosen = [known_backbones.describe(name) for name in names or known_backbones.names()]
     if as_json:
         output.document(
@@ -103,7 +103,7 @@ def models(
     ] = None,
     as_json: context.AsJson = False,
 ) -> None:
-    """List the detectors and segmentation networks around a backbone.
+    """List detectors and segmentation networks.
 
     `attnctl sweep ela --model fasterrcnn --backbone resnet50 --dataset voc07` trains one: its task follows from it.
     """
@@ -140,7 +140,7 @@ def _parts(item: known_models.Model) -> Iterator[list[str]]:
 def datasets(
     as_json: context.AsJson = False,
 ) -> None:
-    """List the data sets, and whether they are here."""
+    """List data sets and whether they are available."""
     roots = context.config().data
     rows, found = [], []
     for name in known_datasets.names():
@@ -161,7 +161,7 @@ def datasets(
 def recipes(
     as_json: context.AsJson = False,
 ) -> None:
-    """List the recipes: how a run is trained."""
+    """List training recipes."""
     if as_json:
         output.document({"recipes": [{"name": name, **known_recipes.load(name)} for name in known_recipes.names()]})
         return

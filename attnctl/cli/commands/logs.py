@@ -26,7 +26,7 @@ def logs(
     attempt: Annotated[int | None, typer.Option(help="Which submission of it; the newest unless given.", min=1)] = None,
     rank: Annotated[int, typer.Option(help="Which of its processes.", min=0)] = 0,
 ) -> None:
-    """Print what a run has written."""
+    """Print the log of a run."""
     workspace = context.config().workspace
     with context.index() as index:
         index.refresh()

@@ -31,7 +31,7 @@ def merge(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and write nothing.")] = False,
     as_json: context.AsJson = False,
 ) -> int:
-    """Take in the runs of another workspace.
+    """Merge the runs of another workspace into this one.
 
     Of a run that is in both, the attempts of both are kept. What is under way in either is left out. Broken off, the
     same command does the rest; done again, it changes nothing.

@@ -84,7 +84,7 @@ def papers(
     ] = None,
     as_json: context.AsJson = False,
 ) -> None:
-    """List the papers' tables and figures, and how much of each is done.
+    """List the papers' tables and figures, with progress.
 
     Also those of your own papers that were swept in this workspace. A cell is done when all runs behind it are, which
     `attnctl sweep --table ean:2` trains; what is no training is computed by `attnctl report --table ean:2`.

@@ -54,7 +54,7 @@ def plot(
     title: options.Title = "",
     as_json: context.AsJson = False,
 ) -> None:
-    """Draw a hyperparameter, the epochs or the cost against a metric.
+    """Plot a hyperparameter, epochs or cost against a metric.
 
     Over a hyperparameter or a recipe's field: the last epoch's mean with error bars of one standard deviation over the
     seeds, the plain backbone as a line. Over the epochs: training curves. Over params or macs: a point for each

@@ -60,7 +60,7 @@ def predict(
     force: Annotated[bool, typer.Option("--force", help="Replace pictures that are there already.")] = False,
     as_json: context.AsJson = False,
 ) -> None:
-    """Draw what a trained detector or segmentation network finds on images.
+    """Draw what a trained detector finds on images.
 
     A detector's objects get boxes, and their masks where it gives them, with the name of the class and the score. A
     segmentation network's classes are laid over the image; beside it, NAME.classes.png holds the number of the class of

@@ -124,7 +124,7 @@ def report(
     ] = None,
     as_json: context.AsJson = False,
 ) -> None:
-    """Print the comparison table of the runs, or a paper's table beside what is published.
+    """Print a comparison table, or a paper's table.
 
     In the comparison rows are modules with their hyperparameters, groups are backbones and data sets. With --table the
     rows and columns are the paper's. Seeds give mean and spread; what is not finished shows its state.

@@ -64,7 +64,7 @@ def resume(
     ] = None,
     parallel: Annotated[int | None, _option("Runs at the same time.", min=1, max=10_000)] = None,
 ) -> int:
-    """Go on with the runs that ended before their time, each as its end asks for.
+    """Resume unfinished runs.
 
     The plan is printed, then done: a run goes on from its newest checkpoint, on SLURM or here as before. What would
     only fail again is left, and said. attnctl.toml's section resume changes what is done with each class of end.

@@ -22,7 +22,7 @@ def rm(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: context.AsJson = False,
 ) -> None:
-    """Remove a sweep's record, and its runs if asked to.
+    """Remove a sweep, and its runs with --runs.
 
     A run of another sweep stays, and so does one from whose weights another run starts. While one of its runs is under
     way nothing is removed.

@@ -24,7 +24,7 @@ def show(
     run: Annotated[str, typer.Argument(help="A run's id, or its beginning.", autocompletion=completion.runs)],
     as_json: context.AsJson = False,
 ) -> None:
-    """Show everything that is known of one run."""
+    """Show everything known about one run."""
     config = context.config()
     with context.index() as index:
         index.refresh()

@@ -43,7 +43,7 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="Redraw until all runs have ended.")] = False,
     as_json: context.AsJson = False,
 ) -> None:
-    """Show what runs, what has ended and why."""
+    """Show the state of every run, and why."""
     config = context.config()
     ids = None if sweep is None else sweep_records.read(config.workspace, sweep).runs
     if watch:

@@ -112,7 +112,7 @@ def sweep(
     parallel: Annotated[int | None, _option("Runs at the same time.", min=1, max=10_000, panel=PLACE)] = None,
     dynamic: dynamic_options.Dynamic,
 ) -> int:
-    """Train the grid of modules, backbones, data sets and seeds that is missing.
+    """Train the missing runs of a grid or a paper's table.
 
     Every hyperparameter, axis and field of the recipe takes a comma list, and the grid is their product. What is done
     or queued already is not run again. `attnctl sweep MODULE --help` shows the hyperparameters of MODULE.

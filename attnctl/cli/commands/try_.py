@@ -69,7 +69,7 @@ def try_(
     as_json: context.AsJson = False,
     dynamic: dynamic_options.Dynamic,
 ) -> int:
-    """Train 20 steps of each run, evaluate, save and resume, and tell what the whole will cost.
+    """Test a module: 20 steps, save, resume, cost estimate.
 
     One process on one device of this machine, in a temporary folder: nothing of it counts as a result. Takes the same
     axes, hyperparameters and recipe as `attnctl sweep`.

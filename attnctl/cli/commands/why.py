@@ -43,7 +43,7 @@ def why(
     run: Annotated[str, typer.Argument(help="A run's id, or its beginning.", autocompletion=completion.runs)],
     as_json: context.AsJson = False,
 ) -> None:
-    """Show why a run is in its state, what it used, and what helps."""
+    """Explain why a run is in its state, and what to do."""
     from attnctl.lifecycle import attempts
     from attnctl.workspace import submissions
 
