@@ -121,3 +121,25 @@ def _names(option: inspect.Parameter) -> set[object]:
     """The names by which a command line gives an option, where its declaration has some."""
     told = next(iter(get_args(option.annotation)[1:]), None)
     return {getattr(told, "default", None), *(getattr(told, "param_decls", None) or ())}
+
+
+@pytest.mark.parametrize("columns", ["80", "100"])
+def test_the_plain_help_lists_every_command_in_its_group_and_cuts_no_summary(
+    columns: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert main(["--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    group = ""
+    found = {}
+    for line in lines[lines.index(f"{COMMANDS[0].panel}:") :]:
+        if line.endswith(":") and not line.startswith(" "):
+            group = line.removesuffix(":")
+        elif line.strip():
+            name, _, summary = line.strip().partition(" ")
+            found[name] = (group, summary.strip())
+    assert found == {command.name: (command.panel, command.summary) for command in COMMANDS}
+
+
+def test_no_summary_is_longer_than_a_terminal_of_80_columns_shows() -> None:
+    assert {command.name: len(command.summary) for command in COMMANDS if len(command.summary) > 55} == {}
