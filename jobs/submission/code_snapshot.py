@@ -4,7 +4,8 @@
     code/<digest>.json       where they came from: version, commit, the patch's hash, untracked files
     code/<sha256>.patch      what the working tree had changed since the commit
 
-Only a working tree is kept, such as an editable installation is. An installed wheel is named by its version.
+Only a working tree is kept, such as an editable installation is. An installed wheel is named by its version, and by the
+commit where it was installed from a git address.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import subprocess
 import sysconfig
 import uuid
 from collections.abc import Iterator, Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -148,18 +150,33 @@ def _files(tree: Path) -> Iterator[tuple[str, Path]]:
 
 def _origin(patches: Path | None) -> dict[str, Any]:
     """Where the running code comes from. patches: the folder that keeps what it has changed since its commit."""
+    origin = {"version": attnctl.__version__, "tree": str(_TREE)}
+    if not _git("ls-files", "--", f"{PACKAGE}/__init__.py"):  # the repository around it, if any, is the user's own
+        return {**origin, "commit": _installed_commit(), "patch": None, "untracked": []}
     patch = _git("diff", "--binary", "HEAD", "--", *FOLDERS)
     sha256 = hashlib.sha256(patch).hexdigest() if patch else None
     if patch and patches is not None:
         write_atomic(patches / f"{sha256}.patch", patch)
     untracked = _git("ls-files", "-z", "--others", "--exclude-standard", "--", *FOLDERS) or b""
     return {
-        "version": attnctl.__version__,
-        "tree": str(_TREE),
+        **origin,
         "commit": os.fsdecode(_git("rev-parse", "HEAD") or b"").strip() or None,
         "patch": sha256,
         "untracked": [os.fsdecode(name) for name in untracked.split(b"\0") if name],
     }
+
+
+def _installed_commit() -> str | None:
+    """The commit that the running code was installed from, where pip was given a git address (PEP 610)."""
+    for distribution in metadata.distributions(name=PACKAGE, path=[str(_TREE)]):
+        try:
+            document = untrusted_json.loads_object(distribution.read_text("direct_url.json") or "")
+        except ValueError:
+            continue
+        source = document.get("vcs_info")
+        if isinstance(source, dict) and untrusted_json.fits(source.get("commit_id"), str):
+            return str(source["commit_id"])
+    return None
 
 
 def _git(*words: str) -> bytes | None:
