@@ -52,19 +52,31 @@ def build(spec: RunSpec, kept: Path | None = None) -> nn.Module:
     kept: the workspace's folder of users' files, for a run that is made of them. Raises SpecError.
     """
     backbone = backbones.of_run(spec.backbone, spec.versions.backbone, kept)
-    dataset = datasets.describe(spec.dataset)
     attended = None
     if spec.module != NO_MODULE:
         module = attention.of_run(spec.module, spec.versions.module, kept)
         place = models.placement(spec.model, backbone, spec.placement)
         # neutral: what a run from before the hyperparameter had
         attended = Attention(module, place, {**module.neutral, **dict(spec.hyperparameters)})
+    return _of_run(spec, backbone, datasets.describe(spec.dataset).classes, attended)
+
+
+def build_plain(spec: RunSpec, kept: Path | None = None, *, more_classes: int = 0) -> nn.Module:
+    """The network of a run without its attention, newly initialised; for more classes than its data set has, if asked.
+
+    kept: as for `build`. Raises SpecError.
+    """
+    backbone = backbones.of_run(spec.backbone, spec.versions.backbone, kept)
+    return _of_run(spec, backbone, datasets.describe(spec.dataset).classes + more_classes, None)
+
+
+def _of_run(spec: RunSpec, backbone: str, classes: int, attended: Attention | None) -> nn.Module:
     if not spec.model:
-        size = spec.recipe.input_size or dataset.height
-        return network_of(backbone, dataset.classes, attended, size=size)
+        size = spec.recipe.input_size or datasets.describe(spec.dataset).height
+        return network_of(backbone, classes, attended, size=size)
     norms = "batch" if spec.recipe.norms == "sync" else spec.recipe.norms  # the loop makes them sync
     size = spec.recipe.input_size
-    network = network_of(backbone, dataset.classes, attended, model=spec.model, norms=norms, size=size)
+    network = network_of(backbone, classes, attended, model=spec.model, norms=norms, size=size)
     if spec.recipe.min_sizes or spec.recipe.max_size:
         from attnctl.models.scales import rescale
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -76,7 +77,7 @@ def perform(assignment: Assignment) -> str:
     try:
         network = build(spec, device, assignment.workspace.sources)
         if spec.init:
-            _initialise(network, spec.init, assignment.workspace, events)
+            _initialise(network, spec, assignment.workspace, events)
         if events is not None:
             _describe(events, spec, data, network, place.world, threads)
         outcome = train(spec, data, network, _surroundings(assignment, group, events))
@@ -98,9 +99,9 @@ def build(spec: RunSpec, device: torch.device, sources: Path | None = None) -> n
     return surgery.build(spec, sources).to(device)
 
 
-def _initialise(network: nn.Module, init: str, workspace: Workspace, events: EventLog | None) -> None:
-    found = initial.load(network, init, workspace)
-    log.info("started from %s: %d tensors loaded", init, found.loaded)
+def _initialise(network: nn.Module, spec: RunSpec, workspace: Workspace, events: EventLog | None) -> None:
+    found = initial.load(network, spec.init, workspace, partial(initial.Plain.of_run, spec, workspace.sources))
+    log.info("started from %s: %d tensors loaded", spec.init, found.loaded)
     for words, names in (
         ("not in it, newly initialised", found.missing),
         ("of another shape, newly initialised", found.reshaped),
@@ -109,7 +110,7 @@ def _initialise(network: nn.Module, init: str, workspace: Workspace, events: Eve
         if names:
             log.info("%s: %s", words, ", ".join(names))
     if events is not None:
-        events.write(Event.INITIALISED, source=init, **vars(found))
+        events.write(Event.INITIALISED, source=spec.init, **vars(found))
 
 
 def _surroundings(assignment: Assignment, group: Group, events: EventLog | None) -> Surroundings:

@@ -73,6 +73,11 @@ def official():
     return {"start_epoch": 300, "model": weights, "optimizer": {"state": {}, "param_groups": [{"lr": 0.01}]}}
 
 
+def plain(classes):
+    """What tells the parts of a network for so many classes apart."""
+    return lambda: initial.Plain.of(build(backbones.build("cspdarknet_nano", 10), classes + 1))
+
+
 def saved(tmp_path, document):
     path = Workspace(tmp_path).weights("abc")
     path.parent.mkdir(parents=True)
@@ -89,7 +94,7 @@ def test_its_names_and_shapes_are_the_official_ones():
 def test_the_official_file_fits_as_it_is(tmp_path):
     network = build(backbones.build("cspdarknet_nano", 80), 80)
     document = official()
-    loaded = initial.load(network, "file:abc", saved(tmp_path, document))
+    loaded = initial.load(network, "file:abc", saved(tmp_path, document), plain(80))
     assert (loaded.missing, loaded.unexpected, loaded.reshaped) == ([], [], [])
     own = network.state_dict()
     assert all(torch.equal(own[name], value) for name, value in document["model"].items())
@@ -100,7 +105,7 @@ def test_with_attention_and_other_classes_all_but_these_comes_from_the_official_
     surgery.attach(network, "ela", "neck", size=64)
     start = {name: value.clone() for name, value in network.state_dict().items()}
     document = official()
-    loaded = initial.load(network, "file:abc", saved(tmp_path, document))
+    loaded = initial.load(network, "file:abc", saved(tmp_path, document), plain(20))
     heads = {f"head.cls_preds.{level}.{part}" for level in range(3) for part in ("weight", "bias")}
     assert set(loaded.reshaped) == heads
     assert loaded.unexpected == []
@@ -115,7 +120,7 @@ def test_a_body_with_attention_in_its_stages_takes_them_too(tmp_path):
     body = surgery.attach(backbones.build("cspdarknet_nano", 20), "se", "stage", size=64)
     network = build(body, 80, size=64)
     document = official()
-    loaded = initial.load(network, "file:abc", saved(tmp_path, document))
+    loaded = initial.load(network, "file:abc", saved(tmp_path, document), plain(80))
     assert (loaded.unexpected, loaded.reshaped) == ([], [])
     name = "dark3.1.m.2.conv2.dconv.conv.weight"
     found = network.state_dict()["backbone.backbone.dark3.part.1.m.2.conv2.dconv.conv.weight"]
@@ -200,4 +205,4 @@ def test_paired_overlaps_are_torchvisions():
 
 def test_a_file_of_something_else_is_refused(tmp_path, network):
     with pytest.raises(SpecError, match="no weight of file:abc fits this network"):
-        initial.load(network, "file:abc", saved(tmp_path, {"model": {"conv9.weight": torch.zeros(1)}}))
+        initial.load(network, "file:abc", saved(tmp_path, {"model": {"conv9.weight": torch.zeros(1)}}), plain(3))

@@ -1,24 +1,227 @@
-"""What detectors begin with: a classifier's weights, the recipe's scales and norms."""
+"""What networks begin with: weights that fit whole but for what is new by intent; the recipe's scales and norms."""
 
 import dataclasses
+import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torchvision.models import get_model
 from torchvision.models.resnet import BasicBlock, ResNet
 
-from attnctl import backbones, models
+from attnctl import attention, backbones, grid, models
 from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.training import initial, norms
+from attnctl.jobs.training.initial import Loaded, Plain
 from attnctl.models.scales import rescale
 from attnctl.networks import surgery
-from attnctl.spec import Recipe
+from attnctl.spec import Recipe, RunSpec
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
 from tests.jobs.training.training_workers import make_spec
+
+FILE = "file:" + "0" * 64
+
+
+def spec_of(module: str = "none", backbone: str = "resnet20", **axes: Any) -> RunSpec:
+    (spec,) = grid.expand(grid.Axes(modules=(module,), backbones=(backbone,), **axes)).specs
+    return spec
+
+
+def load(folder: Path, spec: RunSpec, weights: dict[str, Tensor]) -> tuple[nn.Module, Loaded]:
+    """The run's network after it has started from a file with these weights."""
+    workspace = Workspace(folder)
+    path = workspace.weights("0" * 64)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(weights, path)
+    network = surgery.build(spec)
+    return network, initial.load(network, FILE, workspace, partial(Plain.of_run, spec, None))
+
+
+def refused(folder: Path, spec: RunSpec, weights: dict[str, Tensor]) -> str:
+    with pytest.raises(SpecError) as caught:
+        load(folder, spec, weights)
+    words = str(caught.value)
+    assert words.isprintable()
+    assert len(words) < 600
+    return words
+
+
+def classifier(backbone: str = "resnet20", classes: int = 10) -> dict[str, Tensor]:
+    return backbones.build(backbone, classes).state_dict()
+
+
+# ------------------------------------------------------------------------------------------------------------ refused
+
+
+def test_torchvisions_old_names_of_densenet_are_31_of_727_tensors(tmp_path: Path) -> None:
+    weights = {
+        re.sub(r"(norm|relu|conv)([12])\.", r"\1.\2.", name): value for name, value in _of("densenet121").items()
+    }
+    words = refused(tmp_path, spec_of(backbone="densenet121"), weights)
+    assert words.startswith(f"{FILE} does not fit this network: 31 of 727 tensors load; missing: ")
+    first = "features.denseblock1.denselayer1."
+    assert f"missing: {first}norm1.weight, {first}norm1.bias, {first}norm1.running_mean and 693 more" in words
+    assert f"not in this network: {first}norm.1.weight, " in words
+
+
+def _of(name: str) -> dict[str, Tensor]:
+    weights: dict[str, Tensor] = get_model(name, weights=None, num_classes=10).state_dict()
+    return weights
+
+
+def test_a_resnet20_with_shortcuts_of_option_a_is_refused(tmp_path: Path) -> None:
+    """As in a widely used repository: nothing on the shortcuts, and the head is called linear."""
+    named = {name.replace("fc.", "linear."): value for name, value in classifier().items()}
+    weights = {name: value for name, value in named.items() if "downsample" not in name}
+    words = refused(tmp_path, spec_of("se"), weights)
+    loaded, total = len(weights) - 2, len(surgery.build(spec_of("se")).state_dict())
+    assert f"does not fit this network: {loaded} of {total} tensors load; " in words
+    assert "missing: layer2.0.downsample.0.weight, " in words
+    assert ".attention." not in words, "the new attention is no fault"
+    assert words.endswith("not in this network: linear.weight, linear.bias")
+
+
+def test_a_head_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    weights = {name: value for name, value in classifier().items() if not name.startswith("fc.")}
+    assert refused(tmp_path, spec_of(), weights).endswith("; missing: fc.weight, fc.bias")
+
+
+def test_a_head_of_another_width_is_refused(tmp_path: Path) -> None:
+    weights = classifier() | {"fc.weight": torch.zeros(7, 65), "fc.bias": torch.zeros(7)}
+    assert refused(tmp_path, spec_of(), weights).endswith("; of another shape: fc.weight")
+
+
+def test_another_stem_or_depth_is_refused(tmp_path: Path) -> None:
+    words = refused(tmp_path, spec_of(backbone="resnet18_cifar"), classifier("resnet18"))
+    assert words.endswith("121 of 122 tensors load; of another shape: conv1.weight")
+    assert "not in this network: layer1.3.conv1.weight" in refused(tmp_path, spec_of(), classifier("resnet56"))
+    assert "; missing: layer1.3.conv1.weight" in refused(tmp_path, spec_of(backbone="resnet56"), classifier())
+
+
+def test_attention_that_the_network_does_not_have_is_refused(tmp_path: Path) -> None:
+    weights = surgery.build(spec_of("se")).state_dict()
+    left_out = "; not in this network: layer1.0.bn2.attention.squeeze.weight, "
+    assert left_out in refused(tmp_path, spec_of(), weights)
+    words = refused(tmp_path, spec_of("eca"), weights)
+    assert left_out in words
+    assert "missing" not in words, "its own attention is new"
+
+
+def test_attention_with_other_hyperparameters_is_refused(tmp_path: Path) -> None:
+    weights = surgery.build(spec_of("ela", hyperparameters={"kernel": ("7",)})).state_dict()
+    words = refused(tmp_path, spec_of("ela", hyperparameters={"kernel": ("5",)}), weights)
+    assert "; of another shape: layer1.0.bn2.attention.height.0.weight, " in words
+
+
+def test_attention_at_some_of_the_places_is_refused(tmp_path: Path) -> None:
+    weights = surgery.build(spec_of("se", placements=("stage",))).state_dict()
+    words = refused(tmp_path, spec_of("se", placements=("block+stage",)), weights)
+    assert "; missing: relu.attention.squeeze.weight, " in words
+    assert "not in this network" not in words
+
+
+def test_a_network_is_not_changed_by_weights_that_are_refused(tmp_path: Path) -> None:
+    network = surgery.build(spec_of())
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    workspace = Workspace(tmp_path)
+    path = workspace.weights("0" * 64)
+    path.parent.mkdir(parents=True)
+    torch.save(classifier("resnet56"), path)
+    with pytest.raises(SpecError):
+        initial.load(network, FILE, workspace, partial(Plain.of_run, spec_of(), None))
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+# -------------------------------------------------------------------------------------------------------------- whole
+
+
+def test_the_same_network_is_not_built_again(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    path = workspace.weights("0" * 64)
+    path.parent.mkdir(parents=True)
+    torch.save(classifier(), path)
+
+    def never() -> Plain:
+        raise AssertionError
+
+    network = surgery.build(spec_of())
+    found = initial.load(network, FILE, workspace, never)
+    assert (found.missing, found.unexpected, found.reshaped) == ([], [], [])
+
+
+@pytest.mark.parametrize("module", ["se", "ela", "an", "gn", "nam"])
+def test_a_plain_file_fits_with_attention_after_parts_and_in_the_place_of_norms(module: str, tmp_path: Path) -> None:
+    values = {"num_groups": ("8",)} if module == "gn" else {}
+    replaces = attention.describe(module).replaces
+    spec = spec_of(module, placements=("norms" if replaces else "block",), hyperparameters=values)
+    weights = classifier(classes=100)
+    network, found = load(tmp_path, spec, weights)
+    assert found.reshaped == ["fc.weight", "fc.bias"]
+    assert torch.equal(dict(network.named_parameters())["conv1.weight"], weights["conv1.weight"])
+
+
+@pytest.mark.parametrize(
+    "backbone", ["densenet121", "vgg16_bn_cifar", "shufflenet_v2", "squeezenet1_1", "cspdarknet_nano"]
+)
+def test_a_head_for_other_classes_begins_anew(backbone: str, tmp_path: Path) -> None:
+    _, found = load(tmp_path, spec_of(backbone=backbone), classifier(backbone, 17))
+    assert (found.missing, found.unexpected, len(found.reshaped)) == ([], [], 2)
+
+
+def test_a_file_without_counts_of_batches_fits(tmp_path: Path) -> None:
+    """torch wrote none before release 0.4.1, as in the first files of torchvision's ResNets."""
+    weights = {name: value for name, value in classifier().items() if "num_batches_tracked" not in name}
+    _, found = load(tmp_path, spec_of("se"), weights)
+    assert found.unexpected == []
+
+
+def test_the_auxiliary_classifiers_of_torchvisions_files_are_left_out(tmp_path: Path) -> None:
+    weights = get_model("googlenet", weights=None, num_classes=10, aux_logits=True, init_weights=False).state_dict()
+    _, found = load(tmp_path, spec_of(backbone="googlenet"), weights)
+    assert found.missing == []
+    assert {name.partition(".")[0] for name in found.unexpected} == {"aux1", "aux2"}
+
+
+DETECTORS = [
+    ("fasterrcnn", "resnet18", "digits-det"),
+    ("maskrcnn_an", "mobilenet_v2", "digits-det"),
+    ("htc", "resnet18", "digits-det"),
+    ("yolof", "resnet18", "digits-det"),
+    ("yolox_nano", "cspdarknet_nano", "digits-det"),
+    ("ssdlite320", "mobilenet_v2", "digits-det"),
+    ("ssdlite320", "mobilenext", "digits-det"),
+    ("deeplabv3", "resnet18", "digits-seg"),
+]
+
+
+@pytest.mark.parametrize(("model", "backbone", "dataset"), DETECTORS)
+def test_a_detector_starts_from_a_classifier(model: str, backbone: str, dataset: str, tmp_path: Path) -> None:
+    spec = spec_of("se", backbone, models=(model,), datasets=(dataset,))
+    network, found = load(tmp_path, spec, classifier(backbone, 1000))
+    prefix = str(network.body_prefix)
+    inside = [name for name in found.missing if name.startswith(prefix)]
+    assert inside
+    assert all(".attention." in name for name in inside)
+    attended = surgery.build(spec_of("se", backbone)).state_dict()
+    _, found = load(tmp_path, spec, attended)
+    assert not [name for name in found.missing if name.startswith(prefix)]
+
+
+def test_a_classifier_of_another_depth_is_refused_for_a_detector(tmp_path: Path) -> None:
+    spec = spec_of(backbone="resnet18", models=("fasterrcnn",), datasets=("digits-det",))
+    words = refused(tmp_path, spec, classifier("resnet34"))
+    assert "; not in this network: layer1.2.conv1.weight" in words
+    spec = spec_of(backbone="resnet34", models=("fasterrcnn",), datasets=("digits-det",))
+    assert "; missing: backbone.body.layer1.2.conv1.weight" in refused(tmp_path, spec, classifier("resnet18"))
+
+
+# ------------------------------------------------------------------------------------------ detectors and their norms
 
 
 def body(module: str = "") -> nn.Module:
@@ -30,12 +233,18 @@ def detector(module: str = "", frozen: str = "frozen") -> nn.Module:
     return models.build("fasterrcnn", body(module), 10, norms=frozen, size=64)
 
 
-def loaded(tmp_path: Path, network: nn.Module, weights: dict[str, torch.Tensor]) -> initial.Loaded:
+def plain() -> initial.Plain:
+    return initial.Plain.of(models.build("fasterrcnn", body(), 11, norms="frozen", size=64), body())
+
+
+def loaded(
+    tmp_path: Path, network: nn.Module, weights: dict[str, torch.Tensor], plain: Callable[[], initial.Plain] = plain
+) -> initial.Loaded:
     workspace = Workspace(tmp_path)
     path = workspace.weights("0" * 64)
     path.parent.mkdir(parents=True)
     torch.save(weights, path)
-    return initial.load(network, "file:" + "0" * 64, workspace)
+    return initial.load(network, "file:" + "0" * 64, workspace, plain)
 
 
 @pytest.mark.parametrize("frozen", ["frozen", "batch"])
@@ -69,7 +278,8 @@ def test_a_detector_s_weights_fit_another_by_their_own_names(tmp_path: Path) -> 
 def test_a_detector_for_other_classes_keeps_its_own_predictor(tmp_path: Path) -> None:
     first = models.build("yolox_nano", backbones.build("cspdarknet_nano", 10), 80)
     network = models.build("yolox_nano", backbones.build("cspdarknet_nano", 10), 20)
-    found = loaded(tmp_path, network, first.state_dict())
+    other = models.build("yolox_nano", backbones.build("cspdarknet_nano", 10), 21)
+    found = loaded(tmp_path, network, first.state_dict(), lambda: initial.Plain.of(other))
     assert (found.missing, found.unexpected) == ([], [])
     assert all("cls_preds" in name for name in found.reshaped)
     assert found.reshaped

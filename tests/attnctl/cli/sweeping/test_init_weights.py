@@ -188,6 +188,36 @@ def test_the_job_itself_does_not_start_from_an_unfinished_checkpoint(folder: Pat
 # ------------------------------------------------------------------------------------------------------------- a file
 
 
+def test_a_file_that_fits_only_in_part_ends_the_run_with_clear_words(folder: Path, attnctl: Run) -> None:
+    """A ResNet-20 whose shortcuts have no weights, and whose head has another name."""
+    weights = {
+        name.replace("fc.", "linear."): value for name, value in backbones.build("resnet20", 10).state_dict().items()
+    }
+    part = {name: value for name, value in weights.items() if "downsample" not in name}
+    torch.save({"state_dict": part}, folder / "part.pt")
+    result = attnctl("sweep", "none", "--init", "part.pt", *SMALL)
+    assert result.code == 1
+    (row,) = json.loads(attnctl("status", "--json").out)["runs"]
+    assert row["state"] == "code error"
+    assert (
+        f"does not fit this network: {len(part) - 2} of {len(weights)} tensors load; missing: layer2." in row["reason"]
+    )
+    assert row["reason"].endswith("; not in this network: linear.weight, linear.bias")
+    (found,) = Workspace(folder).run(row["id"]).attempt(1).incarnation(0).exits()
+    assert (found.outcome, found.traceback, found.step) == ("error", "", 0)
+
+
+def test_a_run_that_fits_only_in_part_ends_the_run_with_clear_words(folder: Path, attnctl: Run) -> None:
+    (attended,) = ids(attnctl, "se")
+    assert attnctl("sweep", "none", "--init", attended, *SMALL, "--name", "part").code == 1
+    (row,) = json.loads(attnctl("status", "part", "--json").out)["runs"]
+    assert row["state"] == "code error"
+    assert (
+        f"run:{attended} does not fit this network: 128 of 128 tensors load; not in this network: layer1."
+        in row["reason"]
+    )
+
+
 def test_a_file_without_weights_ends_the_run_with_clear_words(folder: Path, attnctl: Run) -> None:
     (folder / "a.pt").write_text("no weights")
     assert attnctl("sweep", "none", "--init", "a.pt", *SMALL).code == 1
