@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from attnctl.jobs.training import checkpoint
 from attnctl.networks import surgery
 from attnctl.spec import RunSpec
-from attnctl.values import SpecError, listed
+from attnctl.values import SpecError, comma_join
 from attnctl.workspace.layout import Workspace
 
 _WRAPPED = ("network", "model", "state_dict", "model_state_dict")
@@ -187,7 +187,7 @@ def _check_whole(found: Loaded, match: _Match, init: str) -> None:
 
 def _first(names: Sequence[str]) -> str:
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return listed(names[:_NAMED]) + more
+    return comma_join(names[:_NAMED]) + more
 
 
 def _counts_batches(name: str, used: Collection[str]) -> bool:
