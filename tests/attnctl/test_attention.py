@@ -1,5 +1,7 @@
 """What holds for every attention module: on any map, type, layout and in every way torch runs it."""
 
+from importlib import import_module
+
 import pytest
 import torch
 
@@ -14,6 +16,11 @@ NEEDS = {"ean": (8, "G"), "sa": (16, "G"), "sge": (64, "G"), "gn": (32, "num_gro
 
 def test_every_module_is_tested():
     assert sorted(SMALL) == list(attention.names())
+
+
+@pytest.mark.parametrize("name", attention.names())
+def test_every_module_has_its_counts(name):
+    assert import_module(f"tests.attnctl.attention.test_{name}").PARAMETERS
 
 
 @pytest.mark.parametrize("name", attention.names())

@@ -1,10 +1,14 @@
 """What the tests of the attention modules share: small settings of each, and random parameters."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import torch
 
 from attnctl import attention
 
-SMALL = {
+SMALL: dict[str, list[dict[str, Any]]] = {
     "an": [
         {"K": 3},
         {"K": 3, "norm": "ln", "separate": True},
@@ -39,15 +43,17 @@ SMALL = {
 }
 """Settings that fit 16 channels and between them take every path."""
 
+Counts = list[tuple[dict[str, Any], int | None, int]]
+
 CASES = [(name, values) for name, settings in SMALL.items() for values in settings]
 
 
-def label(value):
+def label(value: object) -> str | None:
     """A case's name in the list of tests."""
     return ",".join(f"{key}={item}" for key, item in value.items()) if isinstance(value, dict) else None
 
 
-def randomised(name, channels, map_size=None, **hyperparameters):
+def randomised(name: str, channels: int, map_size: tuple[int, int] | None = None, **hyperparameters: Any) -> Any:
     """A module in float64 with random, not initial, parameters and running statistics."""
     torch.manual_seed(0)
     module = attention.create(name, channels, map_size, **hyperparameters).double()

@@ -1,0 +1,58 @@
+"""EAN: its formula, written from its paper, and its published numbers of parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from attnctl import attention
+from tests.attnctl.attention.attention_cases import SMALL, Counts, label
+from tests.attnctl.attention.formulas import (
+    EPS,
+    Given,
+    assert_formula,
+    assert_parameters,
+    sigmoid,
+)
+
+PARAMETERS: Counts = [
+    ({}, 32, 128),
+    ({"G": 64}, 4, 16),
+    ({"shared": False}, 256, 1024),
+]
+"""Hyperparameters, and the parameters at 64 and at 256 channels; None where the setting does not fit."""
+
+
+def ean(p: Given, x: Tensor, G: int, shared: bool = True) -> Tensor:  # noqa: N803
+    y, size = torch.empty_like(x), x.shape[1] // G
+    for n in range(x.shape[0]):
+        for g in range(G):
+            gamma, beta, alpha, delta = (p[name][0 if shared else g] for name in ("gamma", "beta", "alpha", "delta"))
+            norm = torch.sqrt(torch.stack([gamma[i] ** 2 for i in range(size)]).sum() + EPS)  # eq. 6
+            for i in range(size):
+                part = x[n, g * size + i]
+                standard = (part - part.mean()) / torch.sqrt(part.var(unbiased=False) + EPS)
+                normed = gamma[i] * standard + beta[i]  # eq. 5
+                weighted = gamma[i] / norm * normed  # eq. 7
+                y[n, g * size + i] = sigmoid(alpha[i] * weighted + delta[i]) * part  # equations 8 and 9
+    return y
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
+@pytest.mark.parametrize("hyperparameters", SMALL["ean"], ids=label)
+def test_the_module_is_its_papers_formula(hyperparameters: dict[str, Any], training: bool) -> None:
+    assert_formula("ean", ean, hyperparameters, training)
+
+
+@pytest.mark.parametrize(("hyperparameters", "at_64", "at_256"), PARAMETERS)
+def test_the_parameters_are_the_published_ones(hyperparameters: dict[str, Any], at_64: int | None, at_256: int) -> None:
+    assert_parameters("ean", hyperparameters, at_64, at_256)
+
+
+def test_what_the_module_makes_of_its_input_at_the_start() -> None:
+    x = torch.randn(2, 64, 5, 7)
+    y = attention.create("ean", 64).eval()(x)
+    torch.testing.assert_close(y, 0.5 * x)
