@@ -147,5 +147,5 @@ def test_submission_says_what_goes_on_by_itself(cluster: Cluster, capsys: pytest
     assert main(["--workspace", root, *words]) == 0
     said = [line for line in capsys.readouterr().err.splitlines() if "start interrupted jobs again" in line]
     assert len(said) == 1
-    assert " -m attnctl --workspace " in said[0]
+    assert " -P -m attnctl --workspace " in said[0]
     assert said[0].endswith(" resume s --state timeout,preempted --yes")

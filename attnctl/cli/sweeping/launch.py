@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from attnctl.cli import context, output, sweep_records
+from attnctl.cli import context, output, status_table, sweep_records
 from attnctl.cli.sweeping import dry_run
 from attnctl.cli.sweeping.destination import Asked, Destination, check, check_world, destination
 from attnctl.cli.sweeping.init_weights import Start
@@ -78,9 +78,7 @@ def launch(config: Config, wanted: Wanted, asked: Asked, order: Order) -> int:
     if place.where == "local" and batches:
         _train(config, batches, place, planned, name, order)
     elif order.wait:
-        from attnctl.cli.commands.status import follow
-
-        follow(config, [spec.id for spec in specs])
+        status_table.follow(config, [spec.id for spec in specs])
     return _end(config, planned, jobs, wanted, name, order, ended=place.where == "local" or order.wait)
 
 
@@ -150,7 +148,7 @@ def warn_no_requeue(batches: Sequence[Any], sweep: str | None, workspace: Worksp
     if all(batch.starts_again for batch in batches):
         return
     again = ["resume", *([sweep] if sweep is not None else []), "--state", "timeout,preempted", "--yes"]
-    command = [sys.executable, "-m", "attnctl", "--workspace", str(workspace.root.absolute()), *again]
+    command = [sys.executable, "-P", "-m", "attnctl", "--workspace", str(workspace.root.absolute()), *again]
     output.note(
         "SLURM does not start interrupted jobs again here: with notice each submits its own continuation; for where "
         f"the nodes have no sbatch, or there is no notice, a line for cron: */15 * * * * {shlex.join(command)}"

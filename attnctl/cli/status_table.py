@@ -1,0 +1,171 @@
+"""Runs as a table, printed once or followed until all have ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from attnctl.cli import output
+from attnctl.cli.refresh import Snapshot, seconds_left, until_all_end
+from attnctl.cli.table_layout import Column, filled
+from attnctl.cli.text_width import wrapped
+from attnctl.lifecycle.state import State
+from attnctl.models import WORDS
+from attnctl.settings.config import Config
+from attnctl.units import duration, quantity
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from attnctl.db import RunRow
+
+COLUMNS = (
+    Column("run", optional=True),
+    Column("module", settings=True, shrink=16, optional=True),
+    Column("backbone", once=True, shrink=12, drop=4, optional=True),
+    Column("dataset", once=True, drop=5, optional=True),
+    Column("seed", once=True, drop=2, optional=True),
+    Column("state", optional=True),
+    Column("since", drop=6, optional=True),
+    Column("progress", optional=True),
+    Column("left", drop=3, optional=True),
+    Column("last metrics", short=lambda text: text.partition(",")[0], drop=1, optional=True),
+    Column("why", free=True, optional=True),
+)
+
+
+def show(now: Snapshot) -> None:
+    """Print the runs and their totals; on standard error what was unavailable."""
+    if now.words:
+        output.note(now.words)
+    if now.rows:
+        output.table(COLUMNS, [cells(row, now.at) for row in now.rows])
+    output.prose(totals(now.rows))
+
+
+def follow(config: Config, ids: Sequence[str] | None) -> Snapshot:
+    """Show the runs until all have ended, in place on a terminal, else a line for each change; the last snapshot."""
+    snapshots = until_all_end(config, ids)
+    return _redraw(snapshots) if output.is_terminal() else _changes(snapshots)
+
+
+def cells(row: RunRow, at: float) -> list[str]:
+    """A run as the cells of COLUMNS."""
+    left = seconds_left(row)
+    return [
+        row.id[:8],
+        row.label,
+        row.network,
+        row.dataset,
+        str(row.seed),
+        row.state,
+        duration(max(0.0, at - row.since)),
+        f"{row.step or 0}/{row.steps}" if row.steps else "",
+        duration(left) if left is not None else "",
+        _metrics(row),
+        _why(row),
+    ]
+
+
+def _why(row: RunRow) -> str:
+    """Why it is in its state."""
+    return row.reason or row.problem or row.alarm or ""
+
+
+def _metrics(row: RunRow) -> str:
+    """The last evaluation: `top-1 91.22, loss 0.312 (epoch 4)`, `AP 31.20 (epoch 4)`."""
+    shown = [
+        f"{words} {row.metrics[name]:{form}}"
+        for name, words, form in (*((name, words, ".2f") for name, words in WORDS.items()), ("loss", "loss", ".4g"))
+        if name in row.metrics
+    ]
+    epoch = f" (epoch {row.epoch})" if shown and row.epoch is not None else ""
+    return ", ".join(shown) + epoch
+
+
+def totals(rows: Sequence[RunRow]) -> str:
+    """In words: `4 runs: 2 running, 2 completed`."""
+    states = [row.state for row in rows]
+    counted = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
+    return quantity(len(rows), "run") + (f": {counted}" if counted else "")
+
+
+def _changes(snapshots: Iterator[Snapshot]) -> Snapshot:
+    """For a pipe: a line when a run's state changes, and when the scheduler falls silent or speaks again."""
+    states: dict[str, str] = {}
+    words: str | None = None
+    for now in snapshots:
+        if now.words != words:
+            output.note(now.words or "the scheduler answers again")
+            words = now.words
+        for row in now.rows:
+            if states.get(row.id) != row.verdict.state:
+                states[row.id] = row.verdict.state
+                output.note("  ".join(filter(None, cells(row, now.at))))
+    return now
+
+
+def _redraw(snapshots: Iterator[Snapshot]) -> Snapshot:
+    from rich.live import Live
+
+    console = output.console()
+    with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
+        for now in snapshots:
+            live.update(screen(now, console.width, console.height), refresh=True)
+        live.update(screen(now, console.width, None), refresh=True)
+    return now
+
+
+def screen(now: Snapshot, width: int, height: int | None) -> Text:
+    """The display. width, height: of the terminal in cells and lines; height None: however many lines it takes.
+
+    When not all fits, what runs comes first, and free text under the rows gives way to rows that are under way.
+    """
+    whole = _drawn(now, now.rows, COLUMNS, width)
+    if height is None or _lines(whole) <= height:
+        return whole
+    rows = sorted(now.rows, key=_urgency)
+    drawn, shown = _most(now, rows, COLUMNS, width, height)
+    if shown < now.active:
+        bare = [column for column in COLUMNS if not column.free]
+        drawn, _ = _most(now, rows, bare, width, height)
+    return drawn
+
+
+def _most(
+    now: Snapshot, rows: Sequence[RunRow], columns: Sequence[Column], width: int, height: int
+) -> tuple[Text, int]:
+    """As many of the first rows as that many lines hold, one at least; and their number."""
+    for shown in range(min(len(rows), height), 1, -1):
+        drawn = _drawn(now, rows[:shown], columns, width)
+        if _lines(drawn) <= height:
+            return drawn, shown
+    return _drawn(now, rows[:1], columns, width), 1
+
+
+def _drawn(now: Snapshot, rows: Sequence[RunRow], columns: Sequence[Column], width: int) -> Text:
+    """What was unavailable, these rows, and the totals of all."""
+    from rich.text import Text
+
+    names = [column.name for column in COLUMNS]
+    chosen = [names.index(column.name) for column in columns]
+    table = [[row_cells[k] for k in chosen] for row_cells in (cells(row, now.at) for row in rows)]
+    left_out = len(now.rows) - len(rows)
+    total = totals(now.rows) + (f" ({left_out} not shown)" if left_out else "")
+    return Text("\n").join(
+        [
+            *([Text("\n".join(wrapped(output.one_line(now.words), width)), "yellow")] if now.words else []),
+            *([output.fitted(*filled(columns, table), width)] if rows else []),
+            Text("\n".join(wrapped(total, width))),
+        ]
+    )
+
+
+def _lines(drawn: Text) -> int:
+    return drawn.plain.count("\n") + 1
+
+
+def _urgency(row: RunRow) -> int:
+    """What runs comes first, then what waits."""
+    state = row.verdict.state
+    return 0 if state is State.RUNNING else 1 if state.active else 2
