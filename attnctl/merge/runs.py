@@ -16,12 +16,13 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from attnctl.files import sync_folder
 from attnctl.merge.attempts import Joined
-from attnctl.workspace import untrusted_json
+from attnctl.workspace import checkpoints, untrusted_json
 from attnctl.workspace.layout import RunDir, Workspace
 from attnctl.workspace.records import RecordError
 
@@ -117,13 +118,10 @@ def _stage(ours: RunDir, theirs: RunDir, joined: Sequence[Joined]) -> list[str]:
 
 
 def _renamed(path: Path, numbers: dict[int, int]) -> str | None:
-    """A checkpoint's name, <step>-<attempt>.<incarnation>.pt, with the attempt's new number; None: it has none."""
-    step, _, token = path.stem.partition("-")
-    attempt, _, incarnation = token.partition(".")
-    if not (step.isdecimal() and attempt.isdecimal() and incarnation.isdecimal()):
-        return None
-    number = numbers.get(int(attempt))
-    return None if number is None else f"{step}-{number}.{incarnation}.pt"
+    """A checkpoint's name with the attempt's new number; None: it has none."""
+    name = checkpoints.Name.parse(path)
+    number = numbers.get(name.token[0]) if name is not None else None
+    return str(replace(name, token=(number, name.token[1]))) if name is not None and number is not None else None
 
 
 def _finish(run: RunDir) -> None:

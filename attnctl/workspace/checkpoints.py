@@ -50,10 +50,16 @@ def stored(run: RunDir) -> list[Path]:
     return [path for _, path in sorted(named, reverse=True)]
 
 
+def newest(run: RunDir) -> Path | None:
+    """The file of the newest checkpoint; None when there is none."""
+    return next(iter(stored(run)), None)
+
+
 def newest_step(run: RunDir) -> int | None:
-    """The step of the newest checkpoint file; None when there is none."""
-    names = [name for path in stored(run)[:1] if (name := Name.parse(path)) is not None]
-    return names[0].step if names else None
+    """The step of the newest checkpoint; None when there is none."""
+    path = newest(run)
+    name = Name.parse(path) if path is not None else None
+    return name.step if name is not None else None
 
 
 def is_whole(path: Path) -> bool:

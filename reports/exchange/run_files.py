@@ -6,7 +6,6 @@ What a process printed, and where its ranks met, stays behind: it is no evidence
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from attnctl import sources
 from attnctl.sources.digest import VERSION_PREFIX
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
+from attnctl.workspace import checkpoints
 from attnctl.workspace.layout import RELATIVE, RunDir, Workspace
 from attnctl.workspace.records import RecordError, Request
 
@@ -22,8 +22,6 @@ Named = tuple[str, Path]
 """A file's name in the archive, and where it is."""
 
 _TOLD = ("commit", "python", "torch", "cuda", "gpus", "cpu", "platform")
-
-_CHECKPOINT = re.compile(r"(\d+)-(\d+)\.(\d+)\.pt")
 
 
 def with_ancestors(workspace: Workspace, runs: Sequence[str]) -> dict[str, RunSpec]:
@@ -52,7 +50,7 @@ def files(workspace: Workspace, specs: Mapping[str, RunSpec], *, weights: bool) 
         packed = RELATIVE.run(run)
         yield packed.spec.as_posix(), folder.spec
         yield from _attempts(folder, tags)
-        newest = newest_checkpoint(folder)
+        newest = checkpoints.newest(folder)
         if weights and newest is not None:
             yield (packed.checkpoints / newest.name).as_posix(), newest
         if weights and spec.init.startswith("file:"):
@@ -88,18 +86,11 @@ def _below(folder: Path, root: Path) -> Iterator[Named]:
             yield inner.as_posix(), path
 
 
-def newest_checkpoint(run: RunDir) -> Path | None:
-    """The run's newest checkpoint: of the latest attempt and incarnation, then step."""
-    named = [(match, path) for path in run.checkpoints.glob("*.pt") if (match := _CHECKPOINT.fullmatch(path.name))]
-    newest = max(named, key=lambda item: (int(item[0][2]), int(item[0][3]), int(item[0][1])), default=None)
-    return newest[1] if newest is not None else None
-
-
 def digests(workspace: Workspace, runs: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Of each run with a checkpoint, the newest one's name, bytes and SHA-256."""
     found = {}
     for run in runs:
-        path = newest_checkpoint(workspace.run(run))
+        path = checkpoints.newest(workspace.run(run))
         if path is not None:
             with path.open("rb") as stream:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,10 +1,45 @@
-"""Files of checkpoints, as whoever has no torch sees them."""
+"""Files of checkpoints, as whoever has no torch sees them: their names, their order, and whether they are whole."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from attnctl.workspace import checkpoints
+from attnctl.workspace.checkpoints import Name
+from attnctl.workspace.layout import RunDir
 from tests.attnctl.cli.finished_runs import good
 from tests.attnctl.cli.past_runs import Past
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDir:
+    """A run with checkpoints of three starts, and files of other names."""
+    run = RunDir(tmp_path / "run", tmp_path / "checkpoints")
+    run.checkpoints.mkdir()
+    for name in ("900-1.0.pt", "20-2.0.pt", "100-2.0.pt", "30-2.1.pt", "x-1.0.pt", "9-1.pt", ".8-3.0.pt", "7-9.0.pt.1"):
+        (run.checkpoints / name).touch()
+    return run
+
+
+def test_a_later_attempt_counts_before_more_steps(run: RunDir) -> None:
+    assert [path.name for path in checkpoints.stored(run)] == ["30-2.1.pt", "100-2.0.pt", "20-2.0.pt", "900-1.0.pt"]
+    newest = checkpoints.newest(run)
+    assert newest is not None
+    assert newest.name == "30-2.1.pt"
+    assert checkpoints.newest_step(run) == 30
+
+
+def test_a_run_without_checkpoints_has_no_newest(tmp_path: Path) -> None:
+    run = RunDir(tmp_path, tmp_path / "checkpoints")
+    assert checkpoints.newest(run) is None
+    assert checkpoints.newest_step(run) is None
+
+
+def test_a_name_is_read_back() -> None:
+    assert Name.parse(Path("x/30-2.1.pt")) == Name((2, 1), 30)
+    assert str(Name((2, 1), 30)) == "30-2.1.pt"
 
 
 def test_a_digest_is_checked_without_torch(past: Past) -> None:
