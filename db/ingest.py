@@ -21,13 +21,14 @@ from attnctl.db import schema
 from attnctl.db.store import Store
 from attnctl.lifecycle import results
 from attnctl.lifecycle.results import Results
-from attnctl.lifecycle.run_reader import Facts, Submitted, Token, judge, read_run
+from attnctl.lifecycle.run_reader import Facts, Token, judge, read_run
 from attnctl.lifecycle.state import State, Verdict, asked, world
 from attnctl.spec import RunSpec
 from attnctl.values import format_value
 from attnctl.workspace.events import Log, Replaced
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Request
+from attnctl.workspace.submissions import Submitted
 
 CHUNK = 128
 """Runs in one transaction; others may write between two."""
@@ -282,7 +283,7 @@ def _load(connection: Connection, ids: Sequence[str]) -> list[Known]:
     by_id = {known.id: known for known in found}
     for row in connection.execute(query.where(tasks.c.run.in_(ids))):
         job_id = f"{row.job_id}_{row.task}" if row.job_id and row.place == "slurm" else row.job_id
-        by_id[row.run].submissions[row.tag] = Submitted(job_id, row.failed)
+        by_id[row.run].submissions[row.tag] = Submitted(job_id=job_id, failed=row.failed)
     return found
 
 
@@ -293,7 +294,7 @@ def _load_closed(connection: Connection, known: Known) -> None:
         return
     failed = connection.execute(select(heads.failed).where(heads.tag == tag)).scalar()
     if failed is not None:
-        known.submissions[tag] = Submitted(None, failed)
+        known.submissions[tag] = Submitted(failed=failed)
 
 
 def _load_parts(connection: Connection, by_number: dict[int, Known]) -> None:

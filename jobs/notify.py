@@ -7,7 +7,6 @@ arguments, variables and JSON, never through a shell.
 
 from __future__ import annotations
 
-import functools
 import json
 import logging
 import os
@@ -22,11 +21,11 @@ from typing import Any
 
 from attnctl.files import create_exclusive, write_atomic
 from attnctl.lifecycle import evidence
-from attnctl.lifecycle.state import Evidence, State, Verdict, decide, world
+from attnctl.lifecycle.state import State, Verdict
 from attnctl.settings.config import Config
 from attnctl.units import quantity
 from attnctl.workspace import submissions
-from attnctl.workspace.layout import Attempt, Workspace
+from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Notice, RecordError, Request, Sweep
 
 log = logging.getLogger(__name__)
@@ -95,28 +94,19 @@ def _ended(workspace: Workspace, sweep: Sweep) -> tuple[dict[str, Verdict], int]
 
     The last runs are looked at first: they are the likeliest to be still under way, and then the look is short.
     """
-    head_of = functools.cache(lambda tag: submissions.head(workspace.submission(tag)))
+    head_of = submissions.cached_heads(workspace)
     verdicts, attempts = {}, 0
     for run in reversed(dict.fromkeys(sweep.runs)):
         tried = workspace.run(run).attempts()
         request = Request.read(tried[-1].request) if tried else None
         if request is None:
             return None
-        verdict = _verdict(tried[-1], request, head_of)
+        verdict = evidence.verdict_of_exits(tried[-1], request) or evidence.verdict(tried[-1], request, head_of)
         if verdict.state not in _FINAL:
             return None
         verdicts[run] = verdict
         attempts += tried[-1].number
     return verdicts, attempts
-
-
-def _verdict(attempt: Attempt, request: Request, head_of: evidence.HeadOf) -> Verdict:
-    """The state of an attempt; its exit records count at once, whatever the scheduler was last heard to say."""
-    incarnations = attempt.incarnations()
-    exits = incarnations[-1].exits() if incarnations else ()
-    if not exits:
-        return evidence.verdict(attempt, request, head_of)
-    return decide(Evidence(created=request.created, submitted=True, exits=exits, world=world(request)))
 
 
 def in_words(verdicts: Mapping[str, Verdict]) -> str:

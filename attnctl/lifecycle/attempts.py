@@ -21,6 +21,7 @@ from attnctl.values import SpecError
 from attnctl.workspace import checkpoints, untrusted_json
 from attnctl.workspace.layout import Attempt, Incarnation, RunDir
 from attnctl.workspace.records import Event, Exit, Observed, Request, read_events
+from attnctl.workspace.submissions import HeadOf
 
 _BLOCK = 1 << 16
 _LAST = 2048
@@ -84,7 +85,7 @@ class AttemptHistory:
         return told or self.verdict.reason
 
 
-def read(run: RunDir, head_of: evidence.HeadOf) -> list[AttemptHistory]:
+def read(run: RunDir, head_of: HeadOf) -> list[AttemptHistory]:
     """The attempts, oldest first. Raises RecordError for a broken request."""
     found = []
     for attempt in run.attempts():

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from attnctl.lifecycle.results import Results
-from attnctl.lifecycle.run_reader import Facts, Submitted, Token, judge, read_run
+from attnctl.lifecycle.run_reader import Facts, Token, judge, read_run
 from attnctl.lifecycle.state import Verdict
 from attnctl.spec import RunSpec
+from attnctl.workspace import submissions
 from attnctl.workspace.events import Evaluation
-from attnctl.workspace.layout import Workspace
-from attnctl.workspace.records import RecordError, Submission
+from attnctl.workspace.layout import Workspace, passing_over
+from attnctl.workspace.records import RecordError
+from attnctl.workspace.submissions import Submitted
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Histories:
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
-        self._submissions: dict[str, Submitted] = {}
+        self._head_of = submissions.cached_heads(workspace)
 
     def read(self, run_id: str) -> History:
         """The history of one run; raises RecordError when there is no such run, or its spec is broken."""
@@ -81,14 +83,10 @@ class Histories:
         return History(facts.spec, judge(run, facts, named), resolve(facts), facts)
 
     def _submitted(self, tag: str) -> Submitted:
-        if tag not in self._submissions:
-            try:
-                found = Submission.read(self.workspace.submission(tag))
-            except RecordError:
-                found = None  # as when it is missing: the run's own folder still says what it can
-            job_id, failed = (found.job_id, found.failed) if found is not None else (None, None)
-            self._submissions[tag] = Submitted(job_id, failed)
-        return self._submissions[tag]
+        found = None
+        with passing_over():  # as when it is missing: the run's own folder still says what it can
+            found = self._head_of(tag)
+        return found or Submitted()
 
 
 def resolve(facts: Facts) -> tuple[Measured, ...]:

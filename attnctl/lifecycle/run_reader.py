@@ -6,31 +6,22 @@ A file that is broken stops nothing: its words are collected, and the rest of th
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
-from attnctl.lifecycle.state import Evidence, State, Verdict, decide, world
+from attnctl.lifecycle import evidence
+from attnctl.lifecycle.state import State, Verdict, decide
 from attnctl.spec import RunSpec
 from attnctl.workspace import events
 from attnctl.workspace.events import Evaluation, Log
 from attnctl.workspace.layout import Attempt, Incarnation, RunDir
-from attnctl.workspace.records import Cancel, Exit, Observed, Record, RecordError, Request
+from attnctl.workspace.records import RecordError, Request
+from attnctl.workspace.submissions import Submitted
 
 Token = tuple[int, int]
 """(attempt, incarnation)."""
-
-R = TypeVar("R", bound=Record)
-
-
-@dataclass(frozen=True)
-class Submitted:
-    """What the submission of an attempt says. job_id: of this run's own array task."""
-
-    job_id: str | None
-    failed: str | None
 
 
 @dataclass
@@ -124,38 +115,10 @@ def judge(run: RunDir, facts: Facts, submissions: Mapping[str, Submitted]) -> Ve
         reason = facts.problems[0] if facts.problems else "it was never submitted"
         return Verdict(State.UNKNOWN if facts.problems else State.NEW, reason, 0.0)
     attempt, request = run.attempt(number), facts.requests[number]
-    submitted = submissions.get(request.tag, Submitted(None, None))
-    log = facts.logs[facts.token] if facts.token is not None else Log()
-    exits = _records(Exit, attempt.incarnation(facts.token[1]).path, "exit.", facts) if facts.token else []
-    verdict = decide(
-        Evidence(
-            created=request.created,
-            submitted=submitted.job_id is not None,
-            refused=submitted.failed,
-            observations=sorted(_records(Observed, attempt.observed, "", facts), key=lambda record: record.at),
-            exits=sorted(exits, key=lambda record: record.rank),
-            world=world(request),
-            started=log.values.get("started"),
-            cancel=next(iter(_records(Cancel, attempt.path, "cancel.", facts)), None),
-        )
-    )
+    start = attempt.incarnation(facts.token[1]) if facts.token is not None else None
+    started = facts.logs[facts.token].values.get("started") if facts.token is not None else None
+    submitted = submissions.get(request.tag)
+    verdict = decide(evidence.gather(attempt, request, submitted, start, started, partial(_noting, facts)))
     if facts.problems and not verdict.reason:
         return Verdict(verdict.state, facts.problems[0], verdict.since)
     return verdict
-
-
-def _records(kind: type[R], folder: Path, prefix: str, facts: Facts) -> list[R]:
-    """The whole records `<prefix>*.json` in a folder; a broken one is noted."""
-    try:
-        with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    found = []
-    for name in names:
-        if name.startswith(prefix) and name.endswith(".json") and not name.startswith("."):
-            with _noting(facts):
-                record = kind.read(folder / name)
-                if record is not None:
-                    found.append(record)
-    return found

@@ -33,7 +33,8 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -43,6 +44,14 @@ from attnctl.workspace import untrusted_json
 from attnctl.workspace.records import Exit, Imported, ImportedFile, Observed, Record, RecordError, Speed
 
 R = TypeVar("R", bound=Record)
+
+Guard = Callable[[], AbstractContextManager[object]]
+"""What stands around the reading of a file, and takes RecordError and OSError: to pass over it, or to note them."""
+
+
+def passing_over() -> AbstractContextManager[object]:
+    """A guard: a file that is broken or cannot be read says nothing."""
+    return contextlib.suppress(RecordError, OSError)
 
 
 @dataclass(frozen=True)
@@ -80,12 +89,12 @@ class Incarnation:
         return untrusted_json.read_object(self.env)
 
     def exit_files(self) -> list[Path]:
-        """The files of the exit records there are, by name."""
-        return sorted(self.path.glob("exit.*.json"))
+        """The files of the exit records there are, by name. Raises OSError."""
+        return _json_files(self.path, "exit.")
 
-    def exits(self) -> list[Exit]:
-        """The whole exit records there are, by rank; a broken one is no evidence."""
-        return sorted(_whole(Exit, self.exit_files()), key=lambda record: record.rank)
+    def exits(self, guard: Guard = passing_over) -> list[Exit]:
+        """The whole exit records there are, by rank. guard: what becomes of a broken one's error."""
+        return sorted(_whole(Exit, self.exit_files, guard), key=lambda record: record.rank)
 
     def logged_ranks(self) -> list[int]:
         """The ranks that have a log, ascending."""
@@ -126,8 +135,8 @@ class Attempt:
         return self.path / "worker.txt"
 
     def observation_files(self) -> list[Path]:
-        """The files of what the scheduler said, by name."""
-        return sorted(self.observed.glob("[!.]*.json")) if self.observed.is_dir() else []
+        """The files of what the scheduler said, by name. Raises OSError."""
+        return _json_files(self.observed)
 
     def incarnation(self, restart: int) -> Incarnation:
         """Incarnation number `restart`, whether it exists yet or not."""
@@ -144,9 +153,9 @@ class Attempt:
         exits = starts[-1].exits() if starts else []
         return any(record.rank == 0 for record in exits) and all(record.outcome == "completed" for record in exits)
 
-    def observations(self) -> list[Observed]:
-        """What the scheduler said, oldest first; a broken record says nothing."""
-        return sorted(_whole(Observed, self.observation_files()), key=lambda record: record.at)
+    def observations(self, guard: Guard = passing_over) -> list[Observed]:
+        """What the scheduler said, oldest first. guard: what becomes of a broken record's error."""
+        return sorted(_whole(Observed, self.observation_files, guard), key=lambda record: record.at)
 
 
 @dataclass(frozen=True)
@@ -299,7 +308,7 @@ class Workspace:
 
     def speeds(self) -> list[Speed]:
         """The measurements there are, newest first; a broken file is none."""
-        return sorted(_whole(Speed, self.bench.glob("*.json")), key=lambda speed: -speed.at)
+        return sorted(_whole(Speed, lambda: _json_files(self.bench)), key=lambda speed: -speed.at)
 
     def import_file(self, import_id: str) -> Path:
         """The file of one import."""
@@ -332,14 +341,25 @@ RELATIVE = Workspace(Path())
 """Paths relative to a workspace: as in its archives, wherever it keeps its runs, and as typed in its folder."""
 
 
-def _whole(kind: type[R], files: Iterable[Path]) -> list[R]:
-    """The records in these files, but for the broken ones; the index tells which those are."""
-    found = []
-    for path in files:
-        with contextlib.suppress(RecordError, OSError):
-            record = kind.read(path)
-            found += [record] if record is not None else []
+def _whole(kind: type[R], files: Callable[[], list[Path]], guard: Guard = passing_over) -> list[R]:
+    """The records in these files, but for the broken ones."""
+    found: list[R] = []
+    with guard():
+        for path in files():
+            with guard():
+                record = kind.read(path)
+                found += [record] if record is not None else []
     return found
+
+
+def _json_files(folder: Path, prefix: str = "") -> list[Path]:
+    """The files `<prefix>*.json` in a folder, by name, without those that are being written; raises OSError."""
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [folder / name for name in names if name.startswith(prefix) and name.endswith(".json") and name[0] != "."]
 
 
 def _numbered(folder: Path) -> list[int]:

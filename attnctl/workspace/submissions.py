@@ -6,9 +6,10 @@ The keys of a record are sorted, so what changes (`cluster`, `failed`, `job_id`)
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,16 +24,26 @@ _BODY = b', "script": '  # inside a JSON string the quotes would be escaped
 
 
 @dataclass(frozen=True, kw_only=True)
-class Head:
+class Submitted:
+    """What came of a submission. job_id: the scheduler's; failed: its own words, when it refused."""
+
+    job_id: str | None = None
+    failed: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head(Submitted):
     """The part of a Submission that says how it stands; the tag is its file's name."""
 
     tag: str
     created: float
     host: str
     pid: int
-    job_id: str | None
     cluster: str | None
-    failed: str | None
+
+
+HeadOf = Callable[[str], Head | None]
+"""The head of a submission by its tag; None when there is none. Raises RecordError."""
 
 
 def head(path: Path) -> Head | None:
@@ -47,6 +58,11 @@ def head(path: Path) -> Head | None:
         return Head(**(untrusted_json.values(Head, document) | {"tag": path.stem}))
     except (ValueError, TypeError) as error:
         raise RecordError(f"{path} is not a Submission record: {error}") from error
+
+
+def cached_heads(workspace: Workspace) -> HeadOf:
+    """The head of a submission by its tag, each read once; for many runs of few submissions."""
+    return functools.cache(lambda tag: head(workspace.submission(tag)))
 
 
 def heads(workspace: Workspace) -> Iterator[Head]:

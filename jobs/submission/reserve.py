@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 import os
 import secrets
@@ -63,7 +62,7 @@ def reserve(
         resources=dataclasses.asdict(resources),
         options=options or {},
     ).encode()
-    head_of = functools.cache(lambda name: submissions.head(workspace.submission(name)))
+    head_of = submissions.cached_heads(workspace)
     aside = workspace.runs / f".{tag}"
     write_atomic(aside, request)
     try:
@@ -107,7 +106,7 @@ def _is_new(run: RunDir) -> bool:
 
 
 def _next_attempt(
-    workspace: Workspace, run: RunDir, head_of: evidence.HeadOf, ended: int | None
+    workspace: Workspace, run: RunDir, head_of: submissions.HeadOf, ended: int | None
 ) -> tuple[Attempt, str | None]:
     """The attempt that may be created, or else why none may. ended: the number of one that is over."""
     for attempt in reversed(run.attempts()):

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from attnctl.cli import completion, context, output
-from attnctl.cli.sweeping.plan import newest_verdict
+from attnctl.lifecycle.evidence import newest_verdict
 from attnctl.values import SpecError, comma_join
 from attnctl.workspace.layout import Attempt, RunDir, Workspace
 from attnctl.workspace.records import RecordError, Request, Submission

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,7 +23,7 @@ from attnctl.workspace.records import Cancel, RecordError
 if TYPE_CHECKING:
     from attnctl.jobs.slurm.accounting import Usage
     from attnctl.lifecycle.attempts import AttemptHistory
-    from attnctl.lifecycle.evidence import HeadOf
+    from attnctl.workspace.submissions import HeadOf
 
 _LINES = 12
 """Of a log or a traceback that are shown."""
@@ -53,7 +52,7 @@ def why(
         run_id = index.find_run(run)
         now = take(config, index, [run_id])
     row, folder = now.rows[0], config.workspace.run(run_id)
-    head_of = functools.cache(lambda tag: submissions.head(config.workspace.submission(tag)))
+    head_of = submissions.cached_heads(config.workspace)
     spec = folder.read_spec()
     told = _told(folder, head_of)
     past = attempts.history(folder, spec, told)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -158,7 +157,7 @@ def _cases(config: Config, now: Snapshot, wish: ResumeRequest) -> tuple[list[Cas
     from attnctl.workspace import submissions
 
     workspace = config.workspace
-    head_of = functools.cache(lambda tag: submissions.head(workspace.submission(tag)))
+    head_of = submissions.cached_heads(workspace)
     cases, broken = [], []
     for row in now.rows:
         state = row.verdict.state

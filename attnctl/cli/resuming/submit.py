@@ -10,7 +10,7 @@ from attnctl.cli.resuming.candidates import Case, Found
 from attnctl.cli.resuming.resources import Given, Shape, shape
 from attnctl.cli.sweeping.destination import Destination, check
 from attnctl.cli.sweeping.launch import Job, say_skipped, submit, warn_no_requeue
-from attnctl.cli.sweeping.plan import newest_verdict
+from attnctl.lifecycle.evidence import newest_verdict
 from attnctl.settings.config import Config
 from attnctl.units import quantity
 from attnctl.values import SpecError

@@ -47,7 +47,7 @@ def find(workspace: Workspace, text: str | None) -> Start:
 
 def _check_weights(workspace: Workspace, run_id: str) -> None:
     """Raise SpecError unless the run has completed, so that its newest checkpoint is that of its last step."""
-    from attnctl.cli.sweeping.plan import newest_verdict
+    from attnctl.lifecycle.evidence import newest_verdict
     from attnctl.workspace import checkpoints
 
     run = workspace.run(run_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,10 +11,9 @@ from attnctl.lifecycle.state import State, Verdict
 from attnctl.spec import RunSpec
 from attnctl.units import quantity
 from attnctl.workspace.layout import Workspace
-from attnctl.workspace.records import Request
 
 if TYPE_CHECKING:
-    from attnctl.lifecycle.evidence import HeadOf
+    pass
 
 
 class Action(StrEnum):
@@ -52,10 +50,11 @@ class Planned:
 
 def plan(workspace: Workspace, specs: Sequence[RunSpec], *, retry_failed: bool) -> list[Planned]:
     """What is to be done, in the order of the request."""
+    from attnctl.lifecycle.evidence import newest_verdict
     from attnctl.workspace import submissions
 
     there = set(workspace.run_ids())
-    head_of = functools.cache(lambda tag: submissions.head(workspace.submission(tag)))
+    head_of = submissions.cached_heads(workspace)
     planned = []
     for spec in specs:
         verdict = newest_verdict(workspace, spec.id, head_of) if spec.id in there else None
@@ -74,23 +73,6 @@ def summary(planned: Sequence[Planned]) -> str:
     return f"{quantity(len(planned), 'run')}: " + ", ".join(
         f"{number} {action}" for action, number in counts(planned).items()
     )
-
-
-def newest_verdict(workspace: Workspace, run_id: str, head_of: HeadOf | None = None) -> Verdict | None:
-    """The state of a run's newest attempt, by its folder; None before the first.
-
-    head_of: as `attnctl.lifecycle.evidence` has it.
-    """
-    from attnctl.lifecycle import evidence
-    from attnctl.workspace import submissions
-
-    for attempt in reversed(workspace.run(run_id).attempts()):
-        request = Request.read(attempt.request)
-        if request is not None:
-            return evidence.verdict(
-                attempt, request, head_of or (lambda tag: submissions.head(workspace.submission(tag)))
-            )
-    return None
 
 
 def _action(verdict: Verdict | None, *, retry_failed: bool) -> Action:
