@@ -53,7 +53,7 @@ def totals(found: Found) -> str:
         if not found.total:
             return "nothing to resume: there are no runs"
         return f"nothing to resume: none of {quantity(found.total, 'run')} ended before its time"
-    words = ["waits for consent" if case.decision.consent else str(case.decision.action) for case in found.cases]
+    words = ["waiting for consent" if case.decision.consent else str(case.decision.action) for case in found.cases]
     counted = ", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(words))
     ended, their = len(found.cases), plural(len(found.cases), "its", "their")
     return f"{ended} of {quantity(found.total, 'run')} ended before {their} time: {counted}"
@@ -66,7 +66,7 @@ def _cells(case: Case) -> list[str]:
     there = case.history.checkpoint
     steps = case.row.steps
     attempts = f" (attempt {newest.number})" if newest.number > 1 else ""
-    verb = "waits for consent" if decision.consent else str(decision.action)
+    verb = "waiting for consent" if decision.consent else str(decision.action)
     return [
         case.row.id[:8],
         case.row.label,

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,3 +66,28 @@ def workspace_with_a_run(parent: Path) -> Path:
     sweep = Sweep(name="first", created=1.0, command=[], runs=[spec.id for spec in specs])
     create_exclusive(config.workspace.sweep("first"), sweep.encode())
     return root
+
+
+def on_a_terminal(words: list[str], environment: dict[str, str]) -> str:
+    """What a command prints on a terminal of its own."""
+    main, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "attnctl", *words],
+        stdout=terminal,
+        stderr=terminal,
+        stdin=subprocess.DEVNULL,
+        env=os.environ | {"TERM": "xterm-256color", "COLUMNS": "100"} | environment,
+    )
+    os.close(terminal)
+    shown = b""
+    while True:
+        try:
+            block = os.read(main, 4096)
+        except OSError:  # Linux says EIO when the other side has closed
+            break
+        if not block:
+            break
+        shown += block
+    os.close(main)
+    assert process.wait() == 0
+    return shown.decode()

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from attnctl.cli import output
 from attnctl.cli.table_layout import Column
+from tests.attnctl.cli.cli_run import on_a_terminal
 
 
 def test_tables_for_a_pipe_are_aligned_and_never_wrapped(capsys: pytest.CaptureFixture[str]) -> None:
@@ -26,30 +24,3 @@ def test_no_color_reaches_the_terminal_without_colours(folder: Path) -> None:
     assert "─" in shown
     assert "\x1b[3" not in shown
     assert "\x1b[" in on_a_terminal(["--help"], {})
-
-
-def on_a_terminal(words: list[str], environment: dict[str, str]) -> str:
-    """What a command prints on a terminal of its own."""
-    import pty
-
-    main, terminal = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "attnctl", *words],
-        stdout=terminal,
-        stderr=terminal,
-        stdin=subprocess.DEVNULL,
-        env=os.environ | {"TERM": "xterm-256color", "COLUMNS": "100"} | environment,
-    )
-    os.close(terminal)
-    shown = b""
-    while True:
-        try:
-            block = os.read(main, 4096)
-        except OSError:  # Linux says EIO when the other side has closed
-            break
-        if not block:
-            break
-        shown += block
-    os.close(main)
-    assert process.wait() == 0
-    return shown.decode()

@@ -8,7 +8,7 @@ import pytest
 from attnctl.jobs.slurm import commands, queries
 from attnctl.jobs.slurm.cancel import expressions
 from attnctl.jobs.slurm.commands import CommandError, SlurmUnavailable
-from attnctl.jobs.slurm.queries import Known, Unavailable, read_sacct
+from attnctl.jobs.slurm.queries import Known, Unavailable, read_sacct, read_squeue
 
 # sacct -n -P -D -o JobID,State,ExitCode,DerivedExitCode,NodeList,JobName of SLURM 22.05, shortened.
 RECORDS = """\
@@ -37,6 +37,15 @@ def test_sacct_is_read_by_job_and_tag_with_its_steps() -> None:
         "7_3": ("OUT_OF_MEMORY", "node3"),
     }
     assert found["7_3"].exit_code == "1:0"
+
+
+def test_what_slurm_has_nothing_to_say_of_is_empty() -> None:
+    told = read_squeue("7_0|RUNNING|node1|None|tag\n7_1|PENDING|(null)|Priority|tag\n", {"7_0": "tag", "7_1": "tag"})
+    assert {job: (row.reason, row.nodes) for job, row in told.items()} == {
+        "7_0": ("", "node1"),
+        "7_1": ("Priority", ""),
+    }
+    assert read_sacct("7_5|PENDING|0:0|0:0|None assigned|tag\n", {"7_5": "tag"})["7_5"].nodes == ""
 
 
 @pytest.mark.parametrize(

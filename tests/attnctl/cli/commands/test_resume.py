@@ -119,7 +119,7 @@ def test_a_checkpoint_that_is_gone_waits_for_consent(past: Past, attnctl: Run) -
     assert listing(past.root / "runs") == before
     (agreed,) = runs(attnctl("resume", "--yes", "--dry-run", "--json"))
     assert agreed["starts"]
-    assert "waits for consent: its checkpoint of step 30 is gone" in attnctl("resume", "--dry-run").out
+    assert "waiting for consent: its checkpoint of step 30 is gone" in attnctl("resume", "--dry-run").out
 
 
 def test_attempts_are_bounded_by_run_and_by_sweep(past: Past, attnctl: Run) -> None:
