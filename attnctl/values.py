@@ -136,3 +136,24 @@ def split_list(given: str, name: str) -> tuple[str, ...]:
     if "" in parts:
         raise SpecError(f"{name} is {given!r}: a value is empty; write them as 5,7")
     return parts
+
+
+def split_seeds(given: str, name: str = "--seed") -> tuple[str, ...]:
+    """The seeds of a comma list, in which 0..4 is five of them. Raises SpecError for a range that goes nowhere."""
+    return tuple(seed for part in split_list(given, name) for seed in _seed_range(part, name))
+
+
+_MOST_SEEDS = 1000
+"""Of one range: a slip such as 0..10000000 must not fill the memory."""
+
+
+def _seed_range(part: str, name: str) -> tuple[str, ...]:
+    first, dots, last = part.partition("..")
+    if not dots:
+        return (part,)
+    if not (first.isascii() and first.isdecimal() and last.isascii() and last.isdecimal()):
+        raise SpecError(f"{name} has the range {part!r}; write it as 0..4")
+    start, stop = int(first), int(last)
+    if not start <= stop < start + _MOST_SEEDS:
+        raise SpecError(f"{name} has the range {part!r}; it must ascend, over at most {_MOST_SEEDS} seeds")
+    return tuple(map(str, range(start, stop + 1)))

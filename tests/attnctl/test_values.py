@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attnctl.values import SpecError, convert, describe, did_you_mean, divisors, format_value, split_list
+from attnctl.values import SpecError, convert, describe, did_you_mean, divisors, format_value, split_list, split_seeds
 
 
 @pytest.mark.parametrize(
@@ -80,3 +80,17 @@ def test_divisors_are_ascending_and_complete():
 def test_an_empty_part_of_a_list_is_refused() -> None:
     with pytest.raises(SpecError, match="empty"):
         split_list("5,,7", "--kernel")
+
+
+@pytest.mark.parametrize(
+    ("given", "seeds"),
+    [("0", "0"), ("0,1", "0 1"), ("0..4", "0 1 2 3 4"), ("7..7", "7"), ("3,10..12, 1", "3 10 11 12 1")],
+)
+def test_a_range_of_seeds_is_each_of_them(given, seeds):
+    assert split_seeds(given) == tuple(seeds.split())
+
+
+@pytest.mark.parametrize("given", ["4..0", "0..", "..4", "a..b", "0..1..2", "-1..3", "0..100000", "0.5..2", ""])
+def test_a_range_of_seeds_that_is_none_is_refused_in_a_line(given):
+    with pytest.raises(SpecError, match="--seed"):
+        split_seeds(given)

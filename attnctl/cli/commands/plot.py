@@ -11,7 +11,7 @@ from attnctl.cli import completion, context, output
 from attnctl.cli.drawing import options
 from attnctl.cli.table_layout import Column
 from attnctl.papers.model import MEASURED
-from attnctl.values import SpecError, convert, did_you_mean, split_list
+from attnctl.values import SpecError, comma_join, convert, did_you_mean, split_list, split_seeds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +44,10 @@ def plot(
             show_default=False,
         ),
     ] = None,
-    seeds: Annotated[str | None, typer.Option(help="Only these seeds, a comma list.", show_default=False)] = None,
+    seed: Annotated[
+        list[str] | None,
+        typer.Option(help="Only these seeds, such as 0,1 or 0..4.", metavar="LIST", show_default=False),
+    ] = None,
     reach: Annotated[
         str | None,
         typer.Option(help="With --x epoch: tell when these values of y are reached, a comma list.", show_default=False),
@@ -70,7 +73,7 @@ def plot(
     options.check(file)
     with context.index() as index:
         index.refresh()
-        name, rows = _rows(index, sweep, seeds)
+        name, rows = _rows(index, sweep, seed or ())
         y = y or _primary(rows)
         made = _charts(index, rows, x, y, targets, title)
     options.deliver(made, file, _safe(f"{name}-{y}-over-{x}"), width, as_json=as_json)
@@ -115,7 +118,7 @@ def _primary(rows: Sequence[RunRow]) -> str:
     return max(found, key=found.count)
 
 
-def _rows(index: Index, sweep: str | None, seeds: str | None) -> tuple[str, list[RunRow]]:
+def _rows(index: Index, sweep: str | None, seeds: Sequence[str]) -> tuple[str, list[RunRow]]:
     """The name of what is drawn, and its runs."""
     if sweep is None:
         sweeps = index.sweeps()
@@ -125,11 +128,11 @@ def _rows(index: Index, sweep: str | None, seeds: str | None) -> tuple[str, list
         raise SpecError(f"sweep {sweep} has no runs in this workspace")
     if not rows:
         raise SpecError("there is nothing to draw: this workspace has no runs yet; attnctl sweep starts some")
-    if seeds is not None:
-        wanted = {convert(part, int, "seed") for part in split_list(seeds, "--seeds")}
+    if seeds:
+        wanted = {convert(part, int, "seed") for given in seeds for part in split_seeds(given)}
         rows = [row for row in rows if row.seed in wanted]
         if not rows:
-            raise SpecError(f"none of the runs has a seed of {seeds}")
+            raise SpecError(f"none of the runs has a seed of {comma_join(seeds)}")
     return sweep or "runs", rows
 
 

@@ -10,7 +10,7 @@ import typer
 
 from attnctl.cli import completion, context, output, output_files
 from attnctl.units import clock, quantity
-from attnctl.values import SpecError, convert, split_list
+from attnctl.values import SpecError, convert, split_list, split_seeds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,8 +61,9 @@ def report(
             metavar="LIST",
         ),
     ] = None,
-    seeds: Annotated[
-        str | None, typer.Option(help="Only these seeds, such as 0,1.", rich_help_panel=WHAT, metavar="LIST")
+    seed: Annotated[
+        list[str] | None,
+        typer.Option(help="Only these seeds, such as 0,1 or 0..4.", rich_help_panel=WHAT, metavar="LIST"),
     ] = None,
     epoch: Annotated[
         Literal["last", "best"],
@@ -134,7 +135,7 @@ def report(
     for name, value in (("--sort", sort), ("--cell", cell)):
         if value == "":
             raise SpecError(f"{name} is empty; leave it out, or name a column")
-    request = _request(sweep, table, paper, missing, _options(rows, columns, seeds, epoch, sort))
+    request = _request(sweep, table, paper, missing, _options(rows, columns, seed, epoch, sort))
     if missing + (provenance or cell is not None) > 1 or ((missing or provenance or cell) and file is not None):
         raise SpecError("--missing and --provenance print instead of the table; give one of them, without -o")
     variant = "standalone" if standalone else "macros" if macros else ""
@@ -174,7 +175,7 @@ def _request(sweep: str | None, table: str | None, paper: str | None, missing: b
 def _options(
     rows: list[str] | None,
     columns: list[str] | None,
-    seeds: str | None,
+    seeds: list[str] | None,
     epoch: Literal["last", "best"],
     sort: str | None,
 ) -> Options:
@@ -183,14 +184,14 @@ def _options(
     return Options(
         rows=tuple(part for given in rows or () for part in split_list(given, "--rows")),
         columns=tuple(part for given in columns or () for part in split_list(given, "--columns")),
-        seeds=tuple(_seed(part) for part in split_list(seeds, "--seeds")) if seeds is not None else (),
+        seeds=tuple(_seed(part) for given in seeds or () for part in split_seeds(given)),
         epoch=epoch,
         sort=sort or "",
     )
 
 
 def _seed(word: str) -> int:
-    seed = convert(word, int, "--seeds")
+    seed = convert(word, int, "--seed")
     assert isinstance(seed, int)
     return seed
 

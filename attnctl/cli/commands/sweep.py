@@ -171,7 +171,7 @@ def sweep(
 
 def command_for(words: Sequence[str], completing: bool) -> Callable[..., int]:
     """The command with the options of the modules that `words` (what follows `sweep`) name; raises SpecError."""
-    made = synthesize(sweep, words, completing, dynamic_options.recipe_options())
+    made = synthesize(sweep, words, completing, dynamic_options.recipe_options(words))
     if not completing:
         check_hyperparameters(words, made)
     return made

@@ -181,4 +181,4 @@ def _hours(hours: float) -> str:
 
 def command_for(words: Sequence[str], completing: bool) -> Callable[..., int]:
     """The command with the options of the modules that `words` (what follows `try`) name; raises SpecError."""
-    return synthesize(try_, words, completing, dynamic_options.recipe_options())
+    return synthesize(try_, words, completing, dynamic_options.recipe_options(words))

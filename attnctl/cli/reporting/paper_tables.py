@@ -13,7 +13,7 @@ from attnctl.cli import output
 from attnctl.cli.reporting import which_paper
 from attnctl.papers import Figure, Paper, Table
 from attnctl.papers.runs import Overrides, cells_of, figure_cells
-from attnctl.values import SpecError, comma_join, split_list
+from attnctl.values import SpecError, comma_join, split_list, split_seeds
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import RecordError, Sweep
 
@@ -135,7 +135,7 @@ class Asked:
             recipe=self.recipe or "",
             init=self.init,
             fields=self.fields or {},
-            seeds=_listed(self.seeds, "--seed") or Overrides().seeds,
+            seeds=split_seeds(",".join(self.seeds)) if self.seeds else Overrides().seeds,
         )
 
 

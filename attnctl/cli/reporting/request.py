@@ -41,7 +41,7 @@ class Request:
             "--paper": self.paper,
             "--rows": ",".join(options.rows),
             "--columns": ",".join(options.columns),
-            "--seeds": ",".join(map(str, options.seeds)),
+            "--seed": ",".join(map(str, options.seeds)),
             "--epoch": options.epoch if options.epoch != "last" else "",
             "--sort": options.sort,
         }

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from attnctl.cli.sweeping.dynamic_options import Dynamic, option_name
 from attnctl.grid import Axes
 from attnctl.spec import recipe_fields
-from attnctl.values import Scalar, SpecError, format_value, split_list
+from attnctl.values import Scalar, SpecError, format_value, split_list, split_seeds
 
 _ADDRESS = re.compile(r"(?P<module>[^=]+)\.(?P<name>[^.=]+)=(?P<values>.*)", re.DOTALL)
 
@@ -27,7 +27,7 @@ def axes(
     typed = {name: ",".join(values) for name, values in given.items() if values is not None}
     standing = {name: format_value(value) for name, value in defaults.items()}
     chosen = {
-        name: split_list(value, f"--{name}")
+        name: split_seeds(value) if name == "seed" else split_list(value, f"--{name}")
         for name, value in ({k: v for k, v in standing.items() if k in given} | typed).items()
     }
     overrides = {name: value for name, value in standing.items() if name in recipe_fields()} | dict(dynamic.recipe)

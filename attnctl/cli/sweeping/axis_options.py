@@ -46,7 +46,10 @@ Placements = Annotated[
         autocompletion=completion.placements,
     ),
 ]
-Seeds = Annotated[list[str] | None, typer.Option(help="Seeds; 0 unless named.", rich_help_panel=AXES, metavar="VALUES")]
+Seeds = Annotated[
+    list[str] | None,
+    typer.Option(help="Seeds, such as 0,1,2 or 0..4 (default: 0).", rich_help_panel=AXES, metavar="VALUES"),
+]
 Backbone = Annotated[
     str | None, typer.Option(help="Networks; the data set's own unless named.", autocompletion=completion.backbones)
 ]

@@ -8,18 +8,19 @@ from __future__ import annotations
 import inspect
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
-from attnctl import attention
-from attnctl.cli import completion
+from attnctl import attention, datasets, recipes
+from attnctl.cli import completion, output
 from attnctl.sources.signature import Hyperparameter, ModuleSource
 from attnctl.spec import NO_MODULE, recipe_fields, recipe_types
-from attnctl.values import describe, format_value, split_list
+from attnctl.values import Scalar, SpecError, describe, format_value, split_list
 
 HYPERPARAMETERS = "Hyperparameters (comma lists)"
-RECIPE = "Recipe (comma lists); the default is the recipe's own value"
+RECIPE = "Recipe (comma lists)"
 
 _HP, _FIELD = "hp_", "recipe_"
 """What the names of synthesized parameters begin with, so that they meet no other parameter's."""
@@ -71,12 +72,62 @@ def hyperparameter_options(sources: Sequence[ModuleSource], taken: Collection[st
     ]
 
 
-def recipe_options() -> list[inspect.Parameter]:
-    """One option for each field of the recipe."""
-    return [
-        _parameter(_FIELD + name, option_name(name), RECIPE, _field_words(name), list(choices(recipe_types()[name])))
+def recipe_options(words: Sequence[str]) -> list[inspect.Parameter]:
+    """One option for each field of the recipe, and --help-recipe, which shows them all.
+
+    words: after the command's name. A help shows the everyday fields; with their defaults where the recipe is known.
+    """
+    everything = HELP_RECIPE in words
+    recipe = _applicable(words) if everything or "--help" in words or "-h" in words else ""
+    defaults = recipes.load(recipe) if recipe else {}
+    fields = [
+        _parameter(
+            _FIELD + name,
+            option_name(name),
+            RECIPE,
+            _field_words(name, defaults),
+            list(choices(recipe_types()[name])),
+            hidden=not (everything or name in _EVERYDAY),
+        )
         for name in recipe_fields()
     ]
+    shown: Any = typer.Option(
+        HELP_RECIPE,
+        is_eager=True,
+        callback=_show_help,
+        rich_help_panel=RECIPE,
+        help=f"Show all {len(fields)} recipe options{f', with the defaults of recipe {recipe}' if recipe else ''}.",
+    )
+    flag = inspect.Parameter(
+        _FIELD + "help", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Annotated[bool, shown]
+    )
+    return [*fields, flag]
+
+
+HELP_RECIPE = "--help-recipe"
+_EVERYDAY = ("epochs", "batch", "norm_batch", "lr")
+
+
+def _applicable(words: Sequence[str]) -> str:
+    """The recipe that the command line so far would train with; none where that is not known."""
+    given = {word: value for word, value in pairwise(words) if word.startswith("--")}
+    given |= {name: value for name, equals, value in (word.partition("=") for word in words) if equals}
+    try:
+        if "--recipe" in given:
+            recipes.load(given["--recipe"])
+            return given["--recipe"]
+        first = {name: given.get(f"--{name}", "").partition(",")[0] for name in ("model", "backbone", "dataset")}
+        dataset = first["dataset"] or "digits"
+        backbone = first["backbone"] or datasets.describe(dataset).default_backbone
+        return recipes.default_for(dataset, backbone, first["model"])
+    except SpecError:
+        return ""
+
+
+def _show_help(ctx: typer.Context, wanted: bool) -> None:
+    if wanted:
+        output.line(ctx.get_help())
+        raise typer.Exit
 
 
 def collected(given: Mapping[str, Any]) -> tuple[dict[str, Any], Dynamic]:
@@ -89,10 +140,13 @@ def collected(given: Mapping[str, Any]) -> tuple[dict[str, Any], Dynamic]:
     )
 
 
-def _parameter(name: str, option: str, panel: str, words: str, known: Sequence[str]) -> inspect.Parameter:
+def _parameter(
+    name: str, option: str, panel: str, words: str, known: Sequence[str], *, hidden: bool = False
+) -> inspect.Parameter:
     made: Any = typer.Option(
         option,
         help=words,
+        hidden=hidden,
         metavar="VALUES",
         rich_help_panel=panel,
         autocompletion=completion.one_of(dict.fromkeys(known)) if known else None,
@@ -116,10 +170,12 @@ def _hyperparameter_words(having: Sequence[tuple[ModuleSource, Hyperparameter]],
     return ". ".join(words) + "."
 
 
-def _field_words(name: str) -> str:
+def _field_words(name: str, defaults: Mapping[str, Scalar]) -> str:
     field = recipe_fields()[name]
     bounds = [f"{words} {field.metadata[key]:g}" for key, words in _BOUND_WORDS.items() if key in field.metadata]
-    return f"{field.metadata['help']}: {' and '.join([describe(recipe_types()[name]), *bounds][:3])}."
+    default = defaults.get(name, field.metadata.get("neutral"))
+    shown = f" [default: {format_value(default)}]" if defaults and default not in {None, ""} else ""
+    return f"{field.metadata['help']}: {' and '.join([describe(recipe_types()[name]), *bounds][:3])}{shown}."
 
 
 def choices(declared: Any) -> Iterator[str]:

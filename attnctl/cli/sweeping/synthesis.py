@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, get_args
+from copy import copy
+from typing import Annotated, Any, get_args
 
 from attnctl.cli.sweeping import dynamic_options
 
@@ -22,8 +23,12 @@ def synthesize(
     ]
     flags = {name for item in written if get_args(item.annotation)[0] is bool for name in option_names(item)}
     taken = {name for item in [*written, *recipe] for name in option_names(item)}
-    sources = dynamic_options.named_modules(words, {*flags, "--help", "-h"}, lenient=completing)
+    flags |= {"--help", "-h", dynamic_options.HELP_RECIPE}
+    sources = dynamic_options.named_modules(words, flags, lenient=completing)
     own = dynamic_options.hyperparameter_options(sources, {*taken, "--help"})
+    if dynamic_options.HELP_RECIPE in words:
+        written = [item if item.name == "recipe" else _hidden(item) for item in written]
+        own = [_hidden(item) for item in own]
 
     def command(**given: Any) -> int:
         static, dynamic = dynamic_options.collected(given)
@@ -32,6 +37,14 @@ def synthesize(
     command.__doc__ = function.__doc__
     command.__signature__ = inspect.Signature([modules, *own, *written, *recipe])  # type: ignore[attr-defined]
     return command
+
+
+def _hidden(parameter: inspect.Parameter) -> inspect.Parameter:
+    """The parameter, left out of the help."""
+    declared, info = get_args(parameter.annotation)[:2]
+    unseen = copy(info)
+    unseen.hidden = True
+    return parameter.replace(annotation=Annotated[declared, unseen])
 
 
 def option_names(parameter: inspect.Parameter) -> tuple[str, ...]:

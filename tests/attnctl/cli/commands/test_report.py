@@ -163,16 +163,16 @@ def test_the_comparison_shows_the_gain_and_what_is_chosen(swept, run):
     made = json.loads(out)
     assert [column["name"] for column in made["columns"]] == ["top1", "top1.gain"]
     assert [row["header"][0].split()[0] for row in made["groups"][0]["rows"]] == ["cbam", "se", "no"]
-    assert run(swept, "--rows", "se*", "--seeds", "0", "--json")[0] == 0
+    assert run(swept, "--rows", "se*", "--seed", "0", "--json")[0] == 0
 
 
 def test_the_best_epoch_is_asked_for(swept, run):
     (spec,) = specs(EAN2, "ResNet50+CA", **DIGITS)
     train(swept, spec, 99.0, 80.0, device="cpu")
-    _, out, _ = run(swept, "--table", "ean:2", "--rows", "ResNet50+CA", "--epoch", "best", "--seeds", "0")
+    _, out, _ = run(swept, "--table", "ean:2", "--rows", "ResNet50+CA", "--epoch", "best", "--seed", "0")
     assert "99.00" in out
     assert "chosen by the test set itself" in out
-    assert "80.00" in run(swept, "--table", "ean:2", "--rows", "ResNet50+CA", "--seeds", "0")[1]
+    assert "80.00" in run(swept, "--table", "ean:2", "--rows", "ResNet50+CA", "--seed", "0")[1]
 
 
 def test_a_report_is_frozen(swept, run, tmp_path):
@@ -228,8 +228,8 @@ def test_a_page_tells_where_its_numbers_are_from(swept, run):
         (["--table", "ean:2", "--columns", "topp1"], "there is no column 'topp1'; did you mean 'top1'?"),
         (["--columns", "topp1"], "there is no column 'topp1'; did you mean 'top1'?"),
         (["--rows", "elaa"], "there is no row 'elaa'; did you mean 'ela"),
-        (["--seeds", "x"], "--seeds is x; it must be a whole number"),
-        (["--seeds", "0,"], "a value is empty"),
+        (["--seed", "x"], "--seed is x; it must be a whole number"),
+        (["--seed", "0,"], "a value is empty"),
         (["--missing", "--provenance"], "give one of them"),
         (["--provenance", "-o", "x.csv"], "without -o"),
         (["--standalone", "-f", "csv"], "--standalone goes with latex, not with csv"),

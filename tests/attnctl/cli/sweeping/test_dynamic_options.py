@@ -1,0 +1,59 @@
+"""The recipe's options in a help: the everyday ones, or all of them, with the defaults that apply."""
+
+from __future__ import annotations
+
+import pytest
+
+from attnctl.cli import main
+from attnctl.spec import recipe_fields
+
+
+def shown(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """A plain help, its lines joined."""
+    assert main(words) == 0
+    return " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("command", ["sweep", "try"])
+def test_a_help_shows_the_everyday_recipe_options_and_how_to_see_the_others(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = shown(capsys, command, "ela", "--help")
+    assert "--kernel VALUES" in found
+    for name in ("--epochs", "--batch", "--norm-batch", "--lr", "--help-recipe"):
+        assert f" {name} " in found
+    assert "--label-smoothing" not in found
+
+
+def test_help_recipe_shows_every_field_with_the_default_of_the_recipe_that_applies(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = shown(capsys, "sweep", "ela", "--dataset", "imagenet", "--backbone", "resnet50", "--help-recipe")
+    for name in recipe_fields():
+        assert f"--{name.replace('_', '-')} VALUES" in found
+    assert "with the defaults of recipe imagenet-resnet" in found
+    assert "at least 1 [default: 90]" in found
+    assert "--kernel" not in found
+    assert "--partition" not in found
+
+
+@pytest.mark.parametrize(
+    ("words", "recipe"),
+    [
+        ((), "digits"),
+        (("--recipe", "cifar"), "cifar"),
+        (("--recipe=imagenet-light",), "imagenet-light"),
+        (("--dataset=cifar100", "--backbone", "mobilenet_v2"), "cifar-light"),
+        (("--model", "yolox_nano", "--dataset", "digits-det"), "digits-det"),
+    ],
+)
+def test_the_recipe_of_a_help_is_the_one_that_a_sweep_would_take(
+    words: tuple[str, ...], recipe: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert f"with the defaults of recipe {recipe}." in shown(capsys, "sweep", "ela", *words, "--help-recipe")
+
+
+def test_a_recipe_that_is_unknown_leaves_the_defaults_out_of_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    found = shown(capsys, "sweep", "ela", "--recipe", "nonsense", "--help-recipe")
+    assert "--epochs VALUES" in found
+    assert "default: 8]" not in found
