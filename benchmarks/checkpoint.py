@@ -19,7 +19,7 @@ from arguments import Arguments
 
 from attnctl import backbones
 from attnctl.jobs.training import checkpoint
-from attnctl.jobs.training.loop import Surroundings
+from attnctl.jobs.training.context import TrainingContext
 from attnctl.workspace.layout import Workspace
 
 CLASSES = 1000
@@ -57,7 +57,7 @@ def main() -> None:
             checkpoint.load(path, run)
             loads.append(time.perf_counter() - started)
     save, limit = statistics.median(saves), statistics.median(limits)
-    every = Surroundings.save_every
+    every = TrainingContext.save_every
     print(f"{backbone} with SGD's momentum: {size / 1e6:.0f} MB")
     print(f"saved in {save:.2f} s; its bytes alone written and fsynced in {limit:.2f} s: ratio {save / limit:.2f}")
     print(f"loaded and verified in {statistics.median(loads):.2f} s")

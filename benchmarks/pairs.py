@@ -10,8 +10,9 @@ import torch
 
 from attnctl.jobs.data import open_data
 from attnctl.jobs.runtime.group import Group
+from attnctl.jobs.training.context import TrainingContext
 from attnctl.jobs.training.events import EventLog
-from attnctl.jobs.training.loop import Surroundings, Trainer
+from attnctl.jobs.training.loop import Trainer
 from attnctl.jobs.training.session import build
 from attnctl.settings.config import DataRoots
 from attnctl.spec import RunSpec
@@ -32,8 +33,8 @@ class Ours:
         data = open_data(spec, DataRoots(), device)
         events = EventLog(folder / "events.jsonl")
         run = RunDir(folder / "run", folder / "run/checkpoints")
-        around = Surroundings(run=run, token=(1, 0), group=Group(0, 1, device), events=events)
-        self.trainer = Trainer(spec, data, build(spec, device), around, torch.float32)
+        context = TrainingContext(run=run, token=(1, 0))
+        self.trainer = Trainer(spec, data, build(spec, device), Group(0, 1, device), context, events, torch.float32)
         self.device = device
 
     def run(self, steps: int) -> float:

@@ -30,9 +30,10 @@ from attnctl.files import write_atomic
 from attnctl.jobs.data import TrainingData, open_data
 from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.training import environment
+from attnctl.jobs.training.context import TrainingContext
 from attnctl.jobs.training.events import EventLog
 from attnctl.jobs.training.failure import Diverged
-from attnctl.jobs.training.loop import Surroundings, train
+from attnctl.jobs.training.loop import train
 from attnctl.jobs.training.optim import total_steps
 from attnctl.jobs.training.session import build
 from attnctl.networks import surgery
@@ -163,9 +164,9 @@ def _train(spec: RunSpec, data: TrainingData, folder: Path, device: torch.device
     short = _Short(data, watch)
     run = Workspace(folder).run(spec.id)
     events = EventLog(folder / f"events.{number}.jsonl")
-    around = Surroundings(run=run, token=(number, 0), group=Group(0, 1, device), events=events)
+    context = TrainingContext(run=run, token=(number, 0))
     try:
-        train(spec, short, network, around)
+        train(spec, short, network, Group(0, 1, device), context, events)
     except _Cut:
         pass  # where the first training was to end
     finally:

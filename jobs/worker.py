@@ -24,6 +24,7 @@ from attnctl.jobs.runtime import disk_full
 from attnctl.jobs.runtime.failure import Failure, Position, code_error
 from attnctl.jobs.runtime.rank import Place
 from attnctl.jobs.submission import code_snapshot, guard
+from attnctl.jobs.training.context import TrainingContext
 from attnctl.jobs.training.signals import Signals, StopRequested, outcome_of
 from attnctl.jobs.training.watchdog import Stall, Watchdog
 from attnctl.settings import config
@@ -130,6 +131,10 @@ def _train(
     """Train, and leave the exit record of this rank whatever happens; gives the outcome."""
     position = Position()
     watchdog = Watchdog(lambda stall: _end_stalled(incarnation, place, position, stall))
+
+    def stopped(number: int) -> str:
+        return outcome_of(number, on_slurm=place.on_slurm, end=place.end, cancelled=attempt.cancel.exists())
+
     try:
         from attnctl.jobs.training.session import Assignment, perform
 
@@ -140,23 +145,26 @@ def _train(
         if request is None:
             raise SpecError(f"{attempt.request} is missing: attempt {attempt.number} was never reserved")
         place = _with_an_end(place, request)
-        assignment = Assignment(
+        context = TrainingContext(
             run=run,
-            attempt=attempt,
+            token=incarnation.token,
+            position=position,
+            signals=signals,
+            stopped=stopped,
+            beat=watchdog.beat,
+            end=place.end,
+        )
+        assignment = Assignment(
+            context=context,
             incarnation=incarnation,
             place=place,
             resources=Resources(**request.resources),
             roots=found.data,
             workspace=found.workspace,
-            signals=signals,
-            position=position,
-            beat=watchdog.beat,
         )
         failure = Failure(outcome=perform(assignment), message="")
     except StopRequested as stop:
-        cancelled = attempt.cancel.exists()
-        outcome = outcome_of(signals.received, on_slurm=place.on_slurm, end=place.end, cancelled=cancelled)
-        failure = Failure(outcome=outcome, message=f"{stop} came before the training began")
+        failure = Failure(outcome=stopped(signals.received), message=f"{stop} came before the training began")
     except BaseException as error:
         log.exception("rank %d failed", place.rank)
         failure = _classified(error)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -14,11 +13,11 @@ from torch import Tensor, nn
 
 from attnctl.jobs.data import TrainingData
 from attnctl.jobs.runtime import disk_full
-from attnctl.jobs.runtime.failure import Position
 from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.tasks import open_task
 from attnctl.jobs.tasks.task import Arithmetic
 from attnctl.jobs.training import checkpoint
+from attnctl.jobs.training.context import TrainingContext
 from attnctl.jobs.training.environment import deterministic
 from attnctl.jobs.training.evaluation import evaluate
 from attnctl.jobs.training.events import EventLog
@@ -27,9 +26,7 @@ from attnctl.jobs.training.learner import Learner
 from attnctl.jobs.training.optim import learning_rate, total_steps
 from attnctl.jobs.training.pace import Cadence, CheckpointBudget, Meter, TimeLimitMargin
 from attnctl.jobs.training.replicas import seed_forward, share
-from attnctl.jobs.training.signals import Signals
 from attnctl.spec import RunSpec
-from attnctl.workspace.layout import RunDir
 from attnctl.workspace.records import Event
 
 log = logging.getLogger(__name__)
@@ -43,40 +40,22 @@ _AGAIN = 10.0
 """Seconds after which a checkpoint for which there was no space is tried again."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Surroundings:
-    """What a run trains in.
-
-    token: (attempt, incarnation). events: rank 0's log, None elsewhere. stopped: the outcome that a signal means.
-    save_every: seconds between checkpoints within an epoch. end: the job's time limit, in Unix seconds. beat: called
-    whenever the loop has got on.
-    """
-
-    run: RunDir
-    token: tuple[int, int]
-    group: Group
-    events: EventLog | None
-    signals: Signals = field(default_factory=Signals)
-    stopped: Callable[[int], str] = lambda _number: "interrupted"
-    position: Position = field(default_factory=Position)
-    save_every: float = 300.0
-    end: float | None = None
-    beat: Callable[[], None] = lambda: None
-
-
 def train(
     spec: RunSpec,
     data: TrainingData,
     network: nn.Module,
-    around: Surroundings,
+    group: Group,
+    context: TrainingContext,
+    events: EventLog | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> str:
     """Train a run from its newest checkpoint to its end, or to a signal; gives the outcome.
 
-    network: newly initialised, equal on all ranks; on the group's device afterwards. dtype: of weights and images.
+    network: newly initialised, equal on all ranks; on the group's device afterwards. events: rank 0's log, None
+    elsewhere. dtype: of weights and images.
     Raises Diverged, Superseded, SpecError (the world does not fit), and what torch and the file system raise.
     """
-    trainer = Trainer(spec, data, network, around, dtype)
+    trainer = Trainer(spec, data, network, group, context, events, dtype)
     trainer.restore()
     return trainer.run()
 
@@ -85,19 +64,27 @@ class Trainer:
     """One rank's part of a training."""
 
     def __init__(
-        self, spec: RunSpec, data: TrainingData, network: nn.Module, around: Surroundings, dtype: torch.dtype
+        self,
+        spec: RunSpec,
+        data: TrainingData,
+        network: nn.Module,
+        group: Group,
+        context: TrainingContext,
+        events: EventLog | None,
+        dtype: torch.dtype,
     ) -> None:
-        recipe, group = spec.recipe, around.group
-        self.spec, self.recipe, self.data, self.around, self.group = spec, recipe, data, around, group
+        recipe = spec.recipe
+        self.spec, self.recipe, self.data = spec, recipe, data
+        self.group, self.context, self.events = group, context, events
         self.replicas = share(recipe, group.rank, group.world)
         self.steps = total_steps(recipe, data.steps_per_epoch)
         arithmetic = Arithmetic.of(recipe, group.device, dtype)
-        self.task = open_task(spec, data, arithmetic, around.run.detections)
+        self.task = open_task(spec, data, arithmetic, context.run.detections)
         self.learner = Learner(recipe, self.task, network, group, arithmetic)
         # (V, columns): what each replica's forwards of the epoch so far have counted, apart from each other so that
         # the total does not depend on the world; rows of other processes are zero. Read at few moments only.
         self.sums = torch.zeros(recipe.replicas, self.task.columns, dtype=torch.float64, device=group.device)
-        self.position = around.position
+        self.position = context.position
         self.evaluated = 0  # epochs
         self.best: dict[str, float] = {}
         self.saved = (-1, time.monotonic())  # step, and when
@@ -115,7 +102,7 @@ class Trainer:
     def restore(self) -> None:
         """Go to the newest good checkpoint of the run, if there is one. Raises Superseded, CheckpointError."""
         self._check_token()
-        run, found = self.around.run, None
+        run, found = self.context.run, None
         if self.group.first:
             checkpoint.clean(run)
             found = checkpoint.newest(run, log.warning)
@@ -159,7 +146,8 @@ class Trainer:
                 signal, late = self._agree()
                 if signal or late:
                     self._save()
-                    return self.around.stopped(signal) if signal else "timeout"
+                    # Every rank must tell the same outcome, whatever its clock and its view of the file system.
+                    return self.group.choice(self.context.stopped(signal)) if signal else "timeout"
             self._step(batches)
         if not self.finished:
             self._save(last=True)
@@ -179,7 +167,7 @@ class Trainer:
                 raise
         self.learner.update(step)
         self.position.step = step + 1
-        self.around.beat()
+        self.context.beat()
 
     def _losses(self) -> float:
         """The sum of this rank's losses of the epoch so far."""
@@ -200,10 +188,10 @@ class Trainer:
 
         The ranks meet on the CPU first: a rank that has died is noticed here, before this one waits for its GPU.
         """
-        due = self.group.first and time.monotonic() - self.saved[1] >= self.around.save_every
+        due = self.group.first and time.monotonic() - self.saved[1] >= self.context.save_every
         wait = self.cadence.propose(self.position.step) if self.group.first else 0
-        short = self.group.first and self.reserve.is_due(self.around.end)
-        own = (self.around.signals.received, int(self.diverged), int(due), int(short), wait, int(self._overtaken()))
+        short = self.group.first and self.reserve.is_due(self.context.end)
+        own = (self.context.signals.received, int(self.diverged), int(due), int(short), wait, int(self._overtaken()))
         signal, diverged, save, late, wait, overtaken = self.group.maximum(own)
         self.agreement = self.position.step + wait
         if overtaken:
@@ -238,14 +226,14 @@ class Trainer:
         """
         totals = self._totals()
         speed = self.meter.speed(self.position.step)
-        if self.group.choice(self.thrift.pays(time.monotonic() - self.saved[1], self.around.save_every)):
+        if self.group.choice(self.thrift.pays(time.monotonic() - self.saved[1], self.context.save_every)):
             self._save()
         else:
             self._check_token()
         values: dict[str, float] = {}
         if epoch % self.recipe.eval_interval == 0 or self.position.step == self.steps:
             self.learner.share_buffers()  # a checkpoint that was left out has not done it
-            values = evaluate(self.task, self.learner.shown(), self.data, self.group, self.around.beat)
+            values = evaluate(self.task, self.learner.shown(), self.data, self.group, self.context.beat)
         if not _finite(values.get("loss", 0.0)):
             raise Diverged(f"the loss of the evaluation after epoch {epoch} is not finite")
         steps = self.position.step - (epoch - 1) * self.data.steps_per_epoch
@@ -286,25 +274,25 @@ class Trainer:
             state = self.learner.state(complete=last)
             state |= {"sums": totals, "evaluated": self.evaluated, "best": self.best}
             written = self._store(state, started, last)
-        ago = 0.0 if written else max(0.0, self.around.save_every - _AGAIN)
+        ago = 0.0 if written else max(0.0, self.context.save_every - _AGAIN)
         self.saved = (self.position.step, time.monotonic() - ago)
         self.reserve.saved(time.monotonic() - started)
         self.thrift.saved(time.monotonic() - started)
-        self.around.beat()
+        self.context.beat()
 
     def _store(self, state: dict[str, Any], started: float, last: bool) -> bool:
         """Write a checkpoint; False when there was no space. Raises OSError."""
-        around = self.around
+        context = self.context
 
         def write() -> int:
-            around.beat()
-            if around.events is not None:
-                around.events.sync()  # a metrics row must not be lost when its epoch is not trained again
-            name = checkpoint.Name(around.token, self.position.step)
-            return checkpoint.save(around.run, name, checkpoint.on_cpu(state), 1 if last else checkpoint.KEPT)[1]
+            context.beat()
+            if self.events is not None:
+                self.events.sync()  # a metrics row must not be lost when its epoch is not trained again
+            name = checkpoint.Name(context.token, self.position.step)
+            return checkpoint.save(context.run, name, checkpoint.on_cpu(state), 1 if last else checkpoint.KEPT)[1]
 
         try:
-            size = disk_full.retry_while_disk_full(write, lambda: around.signals.received) if last else write()
+            size = disk_full.retry_while_disk_full(write, lambda: context.signals.received) if last else write()
         except OSError as error:
             if last or not disk_full.is_full(error):
                 raise
@@ -315,7 +303,7 @@ class Trainer:
 
     def _check_token(self) -> None:
         """Raise Superseded, on all ranks, when a later attempt or incarnation of the run exists."""
-        newest = self.group.first and checkpoint.is_newest(self.around.run, self.around.token)
+        newest = self.group.first and checkpoint.is_newest(self.context.run, self.context.token)
         if not self.group.choice(newest):
             raise Superseded(_OVERTAKEN)
 
@@ -324,11 +312,11 @@ class Trainer:
         if not self.group.first or time.monotonic() - self.looked < _LOOK:
             return False
         self.looked = time.monotonic()
-        return not checkpoint.is_newest(self.around.run, self.around.token)
+        return not checkpoint.is_newest(self.context.run, self.context.token)
 
     def _event(self, kind: str, **values: Any) -> None:
-        if self.around.events is not None:
-            self.around.events.write(kind, **values)
+        if self.events is not None:
+            self.events.write(kind, **values)
 
 
 def _finite(value: float) -> bool:

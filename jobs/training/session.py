@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,19 +14,18 @@ from attnctl import models
 from attnctl.jobs.data import TrainingData, open_data
 from attnctl.jobs.data.seeding import derive
 from attnctl.jobs.runtime import disk_full
-from attnctl.jobs.runtime.failure import Position
 from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.runtime.rank import Place
 from attnctl.jobs.runtime.rendezvous import meet
 from attnctl.jobs.training import environment, initial
+from attnctl.jobs.training.context import TrainingContext
 from attnctl.jobs.training.events import EventLog
-from attnctl.jobs.training.loop import Surroundings, train
+from attnctl.jobs.training.loop import train
 from attnctl.jobs.training.optim import total_steps
-from attnctl.jobs.training.signals import Signals, outcome_of
 from attnctl.networks import surgery
 from attnctl.settings.config import DataRoots
 from attnctl.spec import RunSpec
-from attnctl.workspace.layout import Attempt, Incarnation, RunDir, Workspace
+from attnctl.workspace.layout import Incarnation, Workspace
 from attnctl.workspace.records import Event, Resources
 
 log = logging.getLogger(__name__)
@@ -35,39 +33,31 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Assignment:
-    """What a worker process is to do.
+    """What a worker process is to do. workspace: holds users' files and the weights that runs start from."""
 
-    workspace: holds users' files and the weights that runs start from. position: told how far it came. beat: called
-    whenever the training has got on.
-    """
-
-    run: RunDir
-    attempt: Attempt
+    context: TrainingContext
     incarnation: Incarnation
     place: Place
     resources: Resources
     roots: DataRoots
     workspace: Workspace
-    signals: Signals
-    position: Position
-    beat: Callable[[], None]
 
 
 def perform(assignment: Assignment) -> str:
     """Train the run; gives the outcome. Raises what `train` and `meet` raise, and SpecError."""
-    place, incarnation = assignment.place, assignment.incarnation
-    spec = assignment.run.read_spec()
+    context, place, incarnation = assignment.context, assignment.place, assignment.incarnation
+    spec = context.run.read_spec()
     spec.recipe.check_world(place.world)
     device = environment.choose_device(assignment.resources, place.local_rank)
-    store = meet(place, incarnation, assignment.signals.check)
+    store = meet(place, incarnation, context.signals.check)
     group = Group(place.rank, place.world, device, store)
-    threads = group.choice(environment.first_threads(assignment.run, assignment.resources))
+    threads = group.choice(environment.first_threads(context.run, assignment.resources))
     torch.set_num_threads(threads)
     torch.backends.cudnn.benchmark = models.task(spec.model) == "classify"  # a search for each size of image
     log.info("rank %d of %d on %s (%s), %d threads", place.rank, place.world, place.node, device, threads)
     events = None
     if group.first:
-        check = assignment.signals.check
+        check = context.signals.check
         disk_full.retry_while_disk_full(
             lambda: environment.record(incarnation, place, device, threads, assignment.workspace), check
         )
@@ -80,7 +70,7 @@ def perform(assignment: Assignment) -> str:
             _initialise(network, spec, assignment.workspace, events)
         if events is not None:
             _describe(events, spec, data, network, place.world, threads)
-        outcome = train(spec, data, network, _surroundings(assignment, group, events))
+        outcome = train(spec, data, network, group, context, events)
     finally:
         data.close()
     if events is not None:
@@ -111,27 +101,6 @@ def _initialise(network: nn.Module, spec: RunSpec, workspace: Workspace, events:
             log.info("%s: %s", words, ", ".join(names))
     if events is not None:
         events.write(Event.INITIALISED, source=spec.init, **vars(found))
-
-
-def _surroundings(assignment: Assignment, group: Group, events: EventLog | None) -> Surroundings:
-    place = assignment.place
-
-    def stopped(number: int) -> str:
-        cancelled = assignment.attempt.cancel.exists()
-        # Every rank must tell the same outcome, whatever its clock and its view of the file system.
-        return group.choice(outcome_of(number, on_slurm=place.on_slurm, end=place.end, cancelled=cancelled))
-
-    return Surroundings(
-        run=assignment.run,
-        token=assignment.incarnation.token,
-        group=group,
-        events=events,
-        signals=assignment.signals,
-        stopped=stopped,
-        position=assignment.position,
-        end=place.end,
-        beat=assignment.beat,
-    )
 
 
 def _describe(

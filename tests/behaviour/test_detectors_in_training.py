@@ -12,9 +12,10 @@ from torch.distributed import FileStore  # type: ignore[attr-defined]
 
 from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.training import checkpoint, pace
+from attnctl.jobs.training.context import TrainingContext
 from attnctl.jobs.training.events import EventLog
 from attnctl.jobs.training.failure import Diverged
-from attnctl.jobs.training.loop import Surroundings, train
+from attnctl.jobs.training.loop import train
 from attnctl.jobs.training.signals import Signals
 from attnctl.spec import RunSpec
 from attnctl.workspace.layout import RunDir
@@ -31,8 +32,8 @@ def rank_of_world(folder: Path, spec: RunSpec, task: str, rank: int, world: int)
     store = FileStore(str(folder / "store"), world) if world > 1 else None
     group = Group(rank, world, torch.device("cpu"), store)  # type: ignore[arg-type]
     torch.manual_seed(0)
-    around = Surroundings(run=run_in(folder), token=(1, 0), group=group, events=events_in(folder, rank))
-    assert train(spec, Rectangles(spec), network(task), around, torch.float64) == "completed"
+    context, events = TrainingContext(run=run_in(folder), token=(1, 0)), events_in(folder, rank)
+    assert train(spec, Rectangles(spec), network(task), group, context, events, torch.float64) == "completed"
     group.close()
 
 
@@ -101,15 +102,9 @@ def test_a_run_cut_within_an_epoch_is_bit_identical(tmp_path: Path, task: str, m
         torch.manual_seed(0)
         signals = Signals()
         events = EventLog(folder / f"events.{attempt}.jsonl")
-        around = Surroundings(
-            run=run_in(folder),
-            token=(attempt, 0),
-            group=Group(0, 1, torch.device("cpu")),
-            events=events,
-            signals=signals,
-            save_every=1e9,
-        )
-        outcome = train(spec, Stopping(spec, signals, at), network(task), around)
+        context = TrainingContext(run=run_in(folder), token=(attempt, 0), signals=signals, save_every=1e9)
+        group = Group(0, 1, torch.device("cpu"))
+        outcome = train(spec, Stopping(spec, signals, at), network(task), group, context, events)
         events.close()
         return outcome
 
@@ -160,8 +155,8 @@ def test_the_loss_of_the_plain_epochs_is_on_in_these_alone_after_a_cut_too(
     def told(folder: Path, attempt: int, at: int = -1) -> list[bool]:
         signals, refined = Signals(), Refined()
         group = Group(0, 1, torch.device("cpu"))
-        around = Surroundings(run=run_in(folder), token=(attempt, 0), group=group, events=None, signals=signals)
-        train(spec, Stopping(spec, signals, at), refined, around)
+        context = TrainingContext(run=run_in(folder), token=(attempt, 0), signals=signals)
+        train(spec, Stopping(spec, signals, at), refined, group, context)
         return refined.told
 
     assert told(tmp_path / "calm", 1) == [False] * 6 + [True] * 6  # two epochs of three steps of two forwards
@@ -173,9 +168,9 @@ def test_the_loss_of_the_plain_epochs_is_on_in_these_alone_after_a_cut_too(
 
 @pytest.mark.parametrize("task", ["detect", "segment"])
 def test_a_loss_that_is_not_finite_ends_the_run_as_diverged(tmp_path: Path, task: str) -> None:
-    around = Surroundings(run=run_in(tmp_path), token=(1, 0), group=Group(0, 1, torch.device("cpu")), events=None)
+    context, group = TrainingContext(run=run_in(tmp_path), token=(1, 0)), Group(0, 1, torch.device("cpu"))
     with pytest.raises(Diverged, match="not finite at step"):
-        train(task_spec(task, lr=1e18, epochs=20), *(made(task) for made in (data_of, network)), around)
+        train(task_spec(task, lr=1e18, epochs=20), data_of(task), network(task), group, context)
 
 
 def data_of(task: str) -> Rectangles:
@@ -184,10 +179,8 @@ def data_of(task: str) -> Rectangles:
 
 def test_steps_can_be_counted_and_an_evaluation_left_out(tmp_path: Path) -> None:
     spec = task_spec("segment", steps=7, eval_interval=2)
-    around = Surroundings(
-        run=run_in(tmp_path), token=(1, 0), group=Group(0, 1, torch.device("cpu")), events=events_in(tmp_path)
-    )
-    assert train(spec, Rectangles(spec), network("segment"), around) == "completed"
+    context, group = TrainingContext(run=run_in(tmp_path), token=(1, 0)), Group(0, 1, torch.device("cpu"))
+    assert train(spec, Rectangles(spec), network("segment"), group, context, events_in(tmp_path)) == "completed"
     rows = metrics_in(tmp_path)
     assert ["miou" in row for row in rows] == [False, True, True]  # after 3, 6 and 7 steps
     assert all("train_loss" in row and "lr" in row for row in rows)

@@ -19,8 +19,9 @@ from attnctl.files import write_atomic
 from attnctl.grid import Axes, expand
 from attnctl.jobs.data import open_data
 from attnctl.jobs.runtime.group import Group
+from attnctl.jobs.training.context import TrainingContext
 from attnctl.jobs.training.events import EventLog
-from attnctl.jobs.training.loop import Surroundings, train
+from attnctl.jobs.training.loop import train
 from attnctl.networks import surgery
 from attnctl.settings.config import DataRoots
 from attnctl.workspace.layout import Workspace
@@ -62,8 +63,8 @@ def test_three_steps_with_a_module_give_the_numbers_of_its_versions(module, tmp_
     incarnation.path.mkdir(parents=True)
     cpu = torch.device("cpu")
     torch.manual_seed(0)
-    around = Surroundings(run=run, token=(1, 0), group=Group(0, 1, cpu), events=EventLog(incarnation.events))
-    assert train(spec, ThreeSteps(spec), surgery.build(spec), around) == "completed"
+    context, events = TrainingContext(run=run, token=(1, 0)), EventLog(incarnation.events)
+    assert train(spec, ThreeSteps(spec), surgery.build(spec), Group(0, 1, cpu), context, events) == "completed"
     (metrics,) = [e for e in read_events(incarnation.events.read_bytes()) if e["kind"] == "metrics"]
     versions = {part: version for part, version in vars(spec.versions).items() if part != "model"}  # there is none
     hold(f"{module} in resnet20", versions, metrics["values"]["train_loss"])

@@ -13,7 +13,8 @@ from torch.nn import functional
 from attnctl import attention
 from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.training import checkpoint
-from attnctl.jobs.training.loop import Surroundings, train
+from attnctl.jobs.training.context import TrainingContext
+from attnctl.jobs.training.loop import train
 from attnctl.networks import surgery
 from attnctl.spec import RunSpec
 from attnctl.workspace.layout import RunDir
@@ -46,8 +47,8 @@ def rank_of_world(folder: Path, spec: RunSpec, rank: int, world: int) -> None:
     group = Group(rank, world, torch.device("cpu"), store)  # type: ignore[arg-type]
     torch.manual_seed(0)
     run = RunDir(folder / "run", folder / "run/checkpoints")
-    around = Surroundings(run=run, token=(1, 0), group=group, events=None)
-    assert train(spec, Data(spec), make_network(), around, torch.float64) == "completed"
+    context = TrainingContext(run=run, token=(1, 0))
+    assert train(spec, Data(spec), make_network(), group, context, dtype=torch.float64) == "completed"
     group.close()
 
 

@@ -19,8 +19,9 @@ from torchvision.models.resnet import BasicBlock, ResNet
 from attnctl import backbones, models
 from attnctl.jobs.data import open_data
 from attnctl.jobs.runtime.group import Group
+from attnctl.jobs.training.context import TrainingContext
 from attnctl.jobs.training.events import EventLog
-from attnctl.jobs.training.loop import Surroundings, train
+from attnctl.jobs.training.loop import train
 from attnctl.settings.config import DataRoots
 from attnctl.spec import RunSpec
 from attnctl.workspace.layout import RunDir
@@ -96,8 +97,8 @@ def test_a_few_images_are_learnt_by_heart(model: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     events = EventLog(tmp_path / "events.jsonl")
     run = RunDir(tmp_path / "run", tmp_path / "run/checkpoints")
-    around = Surroundings(run=run, token=(1, 0), group=Group(0, 1, torch.device("cpu")), events=events)
-    assert train(spec, Few(spec), small(model), around) == "completed"
+    context = TrainingContext(run=run, token=(1, 0))
+    assert train(spec, Few(spec), small(model), Group(0, 1, torch.device("cpu")), context, events) == "completed"
     events.close()
     (row,) = [event for event in read_events((tmp_path / "events.jsonl").read_bytes()) if event["kind"] == "metrics"]
     assert row["values"]["ap50"] >= LEAST

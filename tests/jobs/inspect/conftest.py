@@ -14,7 +14,8 @@ from attnctl.files import write_atomic
 from attnctl.grid import Axes, expand
 from attnctl.jobs.inspect.load import Trained, load
 from attnctl.jobs.runtime.group import Group
-from attnctl.jobs.training.loop import Surroundings, train
+from attnctl.jobs.training.context import TrainingContext
+from attnctl.jobs.training.loop import train
 from attnctl.jobs.training.session import build
 from attnctl.spec import RunSpec
 from attnctl.workspace.layout import Workspace
@@ -62,8 +63,8 @@ def _train(spec: RunSpec, workspace: Workspace) -> None:
     run = workspace.run(spec.id)
     write_atomic(run.spec, spec.canonical().encode())
     cpu = torch.device("cpu")
-    around = Surroundings(run=run, token=(1, 0), group=Group(0, 1, cpu), events=None)
-    assert train(spec, TwoSteps(spec), build(spec, cpu, workspace.sources), around) == "completed"
+    context = TrainingContext(run=run, token=(1, 0))
+    assert train(spec, TwoSteps(spec), build(spec, cpu, workspace.sources), Group(0, 1, cpu), context) == "completed"
 
 
 @pytest.fixture

@@ -16,9 +16,10 @@ from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.tasks.classify import Classify
 from attnctl.jobs.tasks.task import Arithmetic
 from attnctl.jobs.training import checkpoint, pace
+from attnctl.jobs.training.context import TrainingContext
 from attnctl.jobs.training.evaluation import evaluate
 from attnctl.jobs.training.events import EventLog
-from attnctl.jobs.training.loop import Surroundings, train
+from attnctl.jobs.training.loop import train
 from attnctl.spec import RunSpec
 from attnctl.workspace.layout import RunDir
 from attnctl.workspace.records import read_events
@@ -86,8 +87,8 @@ def rank_of_world(folder: Path, spec: RunSpec, rank: int, world: int, dear: bool
     torch.manual_seed(0)
     run = RunDir(folder / "run", folder / "run/checkpoints")
     events = EventLog(folder / "events.jsonl") if rank == 0 else None
-    around = Surroundings(run=run, token=(1, 0), group=group, events=events)
-    assert train(spec, Data(spec), Network(), around, torch.float64) == "completed"
+    context = TrainingContext(run=run, token=(1, 0))
+    assert train(spec, Data(spec), Network(), group, context, events, torch.float64) == "completed"
     group.close()
 
 
@@ -134,8 +135,8 @@ def test_the_penalty_counts_once_a_step_whatever_the_accumulation(tmp_path: Path
     expected = Network().double().train()
     expected.load_state_dict(network.state_dict())
     data = Data(spec)
-    around = Surroundings(run=run, token=(1, 0), group=Group(0, 1, torch.device("cpu")), events=None)
-    train(spec, data, network, around, torch.float64)
+    context = TrainingContext(run=run, token=(1, 0))
+    train(spec, data, network, Group(0, 1, torch.device("cpu")), context, dtype=torch.float64)
     expected.drop.p = 0.0
     batches = zip(data.images[:40].double().split(10), data.labels[:40].split(10), strict=True)
     losses = [functional.cross_entropy(expected(x), y, label_smoothing=0.1) for x, y in batches]
@@ -169,10 +170,10 @@ def test_other_arithmetic_trains_and_ends_finite(tmp_path: Path, options: dict[s
     group = Group(0, 1, torch.device("cpu"))
     network = Network()
     events = EventLog(tmp_path / "events.jsonl")
-    around = Surroundings(run=run, token=(1, 0), group=group, events=events)
-    assert train(spec, Data(spec), network, around) == "completed"
+    context = TrainingContext(run=run, token=(1, 0))
+    assert train(spec, Data(spec), network, group, context, events) == "completed"
     events.close()
-    assert around.position.step == 15
+    assert context.position.step == 15
     assert all(parameter.isfinite().all() and parameter.dtype == torch.float32 for parameter in network.parameters())
 
 
@@ -189,8 +190,8 @@ def test_a_checkpoint_that_costs_much_is_not_made_after_every_short_epoch(
         return run.checkpoints, 1
 
     monkeypatch.setattr(checkpoint, "save", slow)
-    around = Surroundings(run=run, token=(1, 0), group=Group(0, 1, torch.device("cpu")), events=None)
-    train(spec, Data(spec), Network(), around)
+    context = TrainingContext(run=run, token=(1, 0))
+    train(spec, Data(spec), Network(), Group(0, 1, torch.device("cpu")), context)
     assert made == [5, 15], "after the first epoch, when the cost is not known, and at the end"
 
 
@@ -198,8 +199,8 @@ def test_checkpoints_come_by_the_clock_within_an_epoch_too(tmp_path: Path) -> No
     spec = make_run()
     run = RunDir(tmp_path, tmp_path / "checkpoints")
     events = EventLog(tmp_path / "events.jsonl")
-    around = Surroundings(run=run, token=(1, 0), group=Group(0, 1, torch.device("cpu")), events=events, save_every=0.0)
-    train(spec, Data(spec), Network(), around)
+    context = TrainingContext(run=run, token=(1, 0), save_every=0.0)
+    train(spec, Data(spec), Network(), Group(0, 1, torch.device("cpu")), context, events)
     events.close()
     steps = [event["step"] for event in read_events((tmp_path / "events.jsonl").read_bytes()) if "bytes" in event]
     assert {1, 5, 10, 15} < set(steps)

@@ -51,7 +51,7 @@ def wait(trainer, began):
         return
     if pace and trainer.steps - trainer.position.step <= 2 * trainer.data.steps_per_epoch:
         pace = LONGEST
-    while time.monotonic() < began + pace and not trainer.around.signals.received:
+    while time.monotonic() < began + pace and not trainer.context.signals.received:
         time.sleep(0.05)
 
 
@@ -65,8 +65,8 @@ def watched(module):
         original(self, batches)
         folder = os.environ.get("STORM_TRACE")
         if folder and self.group.first:
-            number, restart = self.around.token
-            with pathlib.Path(folder, f"{self.around.run.id}-{number}.{restart}").open("a") as stream:
+            number, restart = self.context.token
+            with pathlib.Path(folder, f"{self.context.run.id}-{number}.{restart}").open("a") as stream:
                 stream.write(f"{self.position.step} {time.time()}\n")
         wait(self, began)
 
