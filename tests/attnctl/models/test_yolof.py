@@ -65,21 +65,6 @@ def test_a_centre_is_at_most_32_pixels_from_its_anchors(network):
     assert moved.tolist() == [[32, -32, 32, -32]] * 3
 
 
-def test_a_score_is_the_product_of_two_probabilities(network):
-    """The class's and the object's, of which neither has a label of its own."""
-    decoder = network.decoder.eval()
-    with torch.inference_mode():
-        x = torch.randn(2, 32, 3, 4)
-        logits, offsets = decoder(x)
-        there = decoder.objectness(decoder.box_branch(x)).sigmoid()
-        classes = decoder.class_score(decoder.class_branch(x)).sigmoid()
-    assert (logits.shape, offsets.shape) == ((2, 3 * 4 * 5, 3), (2, 3 * 4 * 5, 4))
-    anchor, row, column = 2, 1, 3
-    expected = classes[1, anchor * 3 : anchor * 3 + 3, row, column] * there[1, anchor, row, column]
-    torch.testing.assert_close(logits[1, (row * 4 + column) * 5 + anchor].sigmoid(), expected)
-    assert 0.004 < logits.sigmoid().mean() < 0.006  # at first 0.01 * 0.5
-
-
 def test_the_losses_are_those_of_the_anchors_that_were_matched():
     """A box on the second anchor; the last one's prediction is on it too, and is not taught that nothing is there."""
     anchors = torch.tensor([[0.0, 0, 32, 32], [64, 0, 96, 32], [128, 0, 160, 32], [500, 0, 532, 32]])

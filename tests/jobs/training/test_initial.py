@@ -1,29 +1,24 @@
-"""What networks begin with: weights that fit whole but for what is new by intent; the recipe's scales and norms."""
+"""Weights that a run starts from: they fit whole but for what is new by intent."""
 
-import dataclasses
 import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torchvision.models import get_model
-from torchvision.models.resnet import BasicBlock, ResNet
 
 from attnctl import attention, backbones, grid, models
-from attnctl.jobs.runtime.group import Group
-from attnctl.jobs.training import initial, norms
+from attnctl.jobs.training import initial
 from attnctl.jobs.training.initial import Loaded, Plain
-from attnctl.models.scales import rescale
 from attnctl.networks import surgery
-from attnctl.spec import Recipe, RunSpec
+from attnctl.spec import RunSpec
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
-from tests.jobs.training.training_workers import make_spec
+from tests.jobs.training.small_detectors import body, detector
 
 FILE = "file:" + "0" * 64
 
@@ -54,9 +49,6 @@ def refused(folder: Path, spec: RunSpec, weights: dict[str, Tensor]) -> str:
 
 def classifier(backbone: str = "resnet20", classes: int = 10) -> dict[str, Tensor]:
     return backbones.build(backbone, classes).state_dict()
-
-
-# ------------------------------------------------------------------------------------------------------------ refused
 
 
 def test_torchvisions_old_names_of_densenet_are_31_of_727_tensors(tmp_path: Path) -> None:
@@ -136,9 +128,6 @@ def test_a_network_is_not_changed_by_weights_that_are_refused(tmp_path: Path) ->
     with pytest.raises(SpecError):
         initial.load(network, FILE, workspace, partial(Plain.of_run, spec_of(), None))
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
-
-
-# -------------------------------------------------------------------------------------------------------------- whole
 
 
 def test_the_same_network_is_not_built_again(tmp_path: Path) -> None:
@@ -221,18 +210,6 @@ def test_a_classifier_of_another_depth_is_refused_for_a_detector(tmp_path: Path)
     assert "; missing: backbone.body.layer1.2.conv1.weight" in refused(tmp_path, spec, classifier("resnet18"))
 
 
-# ------------------------------------------------------------------------------------------ detectors and their norms
-
-
-def body(module: str = "") -> nn.Module:
-    network = ResNet(BasicBlock, [1, 1, 1, 1], num_classes=10)
-    return surgery.attach(network, module, "block", size=64) if module else network
-
-
-def detector(module: str = "", frozen: str = "frozen") -> nn.Module:
-    return models.build("fasterrcnn", body(module), 10, norms=frozen, size=64)
-
-
 def plain() -> initial.Plain:
     return initial.Plain.of(models.build("fasterrcnn", body(), 11, norms="frozen", size=64), body())
 
@@ -283,47 +260,3 @@ def test_a_detector_for_other_classes_keeps_its_own_predictor(tmp_path: Path) ->
     assert (found.missing, found.unexpected) == ([], [])
     assert all("cls_preds" in name for name in found.reshaped)
     assert found.reshaped
-
-
-def test_scales_are_the_transform_s_sides() -> None:
-    network = detector()
-    rescale(network, (48, 64, 80), 100)
-    transform = cast(Any, network.transform)
-    assert (transform.min_size, transform.max_size) == ((48, 64, 80), 100)
-    network.train()
-    target = {"boxes": torch.tensor([[8.0, 8.0, 40.0, 40.0]]), "labels": torch.ones(1, dtype=torch.int64)}
-    sizes = set()
-    for seed in range(12):
-        torch.manual_seed(seed)
-        sizes.add(transform([torch.rand(3, 60, 60)], [target])[0].image_sizes[0])
-    assert sizes == {(48, 48), (64, 64), (80, 80)}
-    assert transform.eval()([torch.rand(3, 60, 60)])[0].image_sizes == [(80, 80)]
-
-
-def test_a_model_of_one_size_takes_no_scales() -> None:
-    single = models.build("ssdlite320", backbones.build("mobilenet_v2", 10), 10)
-    with pytest.raises(SpecError, match="min_sizes does not go with this model"):
-        rescale(single, (48, 64), 0)
-    with pytest.raises(SpecError, match="max_size does not go with this model"):
-        rescale(models.build("yolox_nano", backbones.build("cspdarknet_nano", 10), 10), (), 800)
-
-
-def recipe(**fields: Any) -> Recipe:
-    return dataclasses.replace(make_spec().recipe, **fields)
-
-
-def test_norms_take_the_recipe_s_momentum() -> None:
-    network = norms.prepared(body(), recipe(bn_momentum=0.0003), Group(0, 1, torch.device("cpu")))
-    assert {module.momentum for module in network.modules() if isinstance(module, nn.BatchNorm2d)} == {0.0003}
-
-
-def test_synchronous_norms_are_for_gpus() -> None:
-    alone = norms.prepared(body(), recipe(norms="sync"), Group(0, 1, torch.device("cpu")))
-    assert not any(isinstance(module, nn.SyncBatchNorm) for module in alone.modules())
-    several = cast(Group, SimpleNamespace(world=2, device=torch.device("cpu")))
-    with pytest.raises(SpecError, match="norms sync needs GPUs"):
-        norms.prepared(body(), recipe(norms="sync"), several)
-    on_gpus = cast(Group, SimpleNamespace(world=2, device=torch.device("cuda")))
-    made = norms.prepared(body(), recipe(norms="sync"), on_gpus)
-    assert any(isinstance(module, nn.SyncBatchNorm) for module in made.modules())
-    assert made.state_dict().keys() == body().state_dict().keys()

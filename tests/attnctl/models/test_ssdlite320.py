@@ -1,15 +1,35 @@
-"""SSDLite320 and DeepLabV3: their conventions, and that they learn."""
+"""SSDLite320: its counts, its conventions, and that it learns."""
 
 import pytest
 import torch
-from torch.nn import functional
 from torchvision.ops import box_iou
 
 from attnctl import backbones
-from attnctl.models import deeplabv3, ssdlite320
+from attnctl.models import ssdlite320
 from attnctl.networks import surgery
-from attnctl.values import SpecError
-from tests.attnctl.models.rectangles import SIZE, fit, scenes, small_body, target
+from tests.attnctl.models.counted import parameters
+from tests.attnctl.models.rectangles import SIZE, fit, scenes, target
+
+
+@pytest.mark.parametrize(
+    ("backbone", "classes", "module", "placement", "hyperparameters", "count"),
+    [
+        ("mobilenext", 20, "", "", {}, 3_476_308),
+        ("mobilenext", 20, "se", "full-block", {"r": 16, "bias": True}, 4_132_651),
+        ("mobilenext", 20, "ca", "first-depthwise", {"r": 16}, 4_327_280),
+        ("mobilenext", 20, "ean", "full-block", {"G": 8}, 3_479_948),
+        ("mobilenext", 80, "", "", {}, 4_539_418),
+        ("mobilenext", 80, "se", "full-block", {"r": 16, "bias": True}, 5_195_761),
+        ("mobilenext", 80, "ca", "first-depthwise", {"r": 16}, 5_390_390),
+        ("mobilenext", 80, "ean", "full-block", {"G": 8}, 4_543_058),
+        ("mobilenet_v2", 80, "", "", {}, 4_304_138),
+        ("mobilenet_v2", 80, "se", "expansion", {"r": 24, "bias": True}, 4_687_474),
+        ("mobilenet_v2", 80, "ca", "expansion", {"r": 32}, 4_749_914),
+    ],
+)
+def test_ssdlite(backbone, classes, module, placement, hyperparameters, count):
+    """EAN, tables 4 and 5."""
+    assert parameters("ssdlite320", backbone, classes, module, placement, **hyperparameters) == count
 
 
 def ssdlite(backbone, **options):
@@ -92,62 +112,3 @@ def test_ssdlites_boxes():
         assert logits.shape == (1, sum(a * b for a, b in zip(cells, counts, strict=True)), classes + 1)
         sides = [pairs[0, 0].item() * 320 for pairs in network.anchor_generator._wh_pairs]
         assert sides == pytest.approx([45, 90, 135, 180, 225, 270], rel=1e-5)
-
-
-def deeplab(**options):
-    torch.manual_seed(0)
-    return deeplabv3.build(surgery.attach(small_body(), "se", "block", size=SIZE), 4, **options)
-
-
-def classes_of(targets):
-    maps = []
-    for each in targets:
-        labels = (each["masks"] * each["labels"][:, None, None]).amax(0).long()
-        labels[:2] = 255
-        maps.append(labels)
-    return torch.stack(maps)
-
-
-def test_deeplab_learns_two_images_by_heart():
-    images, targets = scenes()
-    x, labels = (
-        values.repeat_interleave(2, -1).repeat_interleave(2, -2)
-        for values in (torch.stack(images), classes_of(targets))
-    )
-    network = deeplab().train()
-    optimizer = torch.optim.Adam(network.parameters(), 1e-3)
-    sums = []
-    for _ in range(20):
-        loss = functional.cross_entropy(network(x)["out"], labels, ignore_index=255)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        sums.append(loss.item())
-    assert sums[-1] < 0.3 * sums[0]
-    assert all(value.grad is not None for value in network.parameters())
-    known = labels != 255
-    with torch.no_grad():
-        assert (network(x)["out"].argmax(1)[known] == labels[known]).float().mean() > 0.9
-
-
-def test_what_deeplab_gives():
-    """Logits as large as the image in both modes, for one image too; rates, drop and stride."""
-    network = deeplab()
-    for mode in (True, False):
-        assert network.train(mode)(torch.rand(1, 3, 65, 97))["out"].shape == (1, 4, 65, 97)
-    assert network.backbone(torch.rand(1, 3, 64, 64))["out"].shape[-2:] == (4, 4)
-    assert [part[0].dilation[0] for part in network.classifier[0].convs[1:4]] == [6, 12, 18]
-    assert network.classifier[0].project[3].p == 0.1
-
-
-def test_deeplab_with_frozen_norms():
-    network = deeplab(norms="frozen").train()
-    network(torch.rand(2, 3, SIZE, SIZE))["out"].sum().backward()
-    assert not network.backbone.conv1.weight.requires_grad
-    assert network.backbone.layer2[0].bn2.attention is not None
-    assert all(value.grad is not None for value in network.parameters() if value.requires_grad)
-
-
-def test_what_deeplab_does_not_go_around():
-    with pytest.raises(SpecError, match="MobileNetV2 cannot keep its resolution"):
-        deeplabv3.build(backbones.build("mobilenet_v2", 5), 4)

@@ -1,0 +1,17 @@
+"""Cascade Mask R-CNN: the published counts."""
+
+import pytest
+
+from tests.attnctl.models.counted import AN, parameters
+
+
+@pytest.mark.parametrize(
+    ("model", "backbone", "module", "placement", "hyperparameters", "count"),
+    [
+        ("cascade_maskrcnn", "resnet101", "", "", {}, 96_317_505),
+        ("cascade_maskrcnn", "resnet101", "an", "norm2", AN, 96_768_989),
+    ],
+)
+def test_cascade_mask_rcnn(model, backbone, module, placement, hyperparameters, count):
+    """AN, table 3: frozen norms are counted."""
+    assert parameters(model, backbone, 80, module, placement, **hyperparameters) == count

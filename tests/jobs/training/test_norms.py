@@ -1,0 +1,37 @@
+"""Norms as the recipe has them."""
+
+import dataclasses
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import torch
+from torch import nn
+
+from attnctl.jobs.runtime.group import Group
+from attnctl.jobs.training import norms
+from attnctl.spec import Recipe
+from attnctl.values import SpecError
+from tests.jobs.training.small_detectors import body
+from tests.jobs.training.training_workers import make_spec
+
+
+def recipe(**fields: Any) -> Recipe:
+    return dataclasses.replace(make_spec().recipe, **fields)
+
+
+def test_norms_take_the_recipe_s_momentum() -> None:
+    network = norms.prepared(body(), recipe(bn_momentum=0.0003), Group(0, 1, torch.device("cpu")))
+    assert {module.momentum for module in network.modules() if isinstance(module, nn.BatchNorm2d)} == {0.0003}
+
+
+def test_synchronous_norms_are_for_gpus() -> None:
+    alone = norms.prepared(body(), recipe(norms="sync"), Group(0, 1, torch.device("cpu")))
+    assert not any(isinstance(module, nn.SyncBatchNorm) for module in alone.modules())
+    several = cast(Group, SimpleNamespace(world=2, device=torch.device("cpu")))
+    with pytest.raises(SpecError, match="norms sync needs GPUs"):
+        norms.prepared(body(), recipe(norms="sync"), several)
+    on_gpus = cast(Group, SimpleNamespace(world=2, device=torch.device("cuda")))
+    made = norms.prepared(body(), recipe(norms="sync"), on_gpus)
+    assert any(isinstance(module, nn.SyncBatchNorm) for module in made.modules())
+    assert made.state_dict().keys() == body().state_dict().keys()
