@@ -5,6 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
+from attnctl.datasets import describe
+from attnctl.jobs.data import digits
+from attnctl.jobs.data.memory import Splits
 from attnctl.spec import Recipe, RunSpec, Versions
 
 MakeSpec = Callable[..., RunSpec]
@@ -38,3 +41,9 @@ def make_spec() -> MakeSpec:
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def scans() -> Splits:
+    """The digits, in their two parts."""
+    return digits.load(describe("digits"))

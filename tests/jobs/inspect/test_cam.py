@@ -7,12 +7,14 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.nn import functional
 
 from attnctl.jobs.inspect import cam, layers, pictures
 from attnctl.jobs.inspect.pictures import batch
 from attnctl.settings.config import DataRoots
 from attnctl.values import SpecError
+from tests.jobs.inspect.untrained import LAYERS, loaded
 
 
 def written_out(found, picture, path, target, method):
@@ -70,3 +72,57 @@ def test_a_gradient_leaves_no_trace_in_the_network(trained):
     first = cam.activations(found, shown, "layer3")[0]
     assert all(not part._forward_hooks for part in found.network.modules())
     np.testing.assert_array_equal(cam.activations(found, shown, "layer3")[0].heat, first.heat)
+
+
+def written_out_for_a_detector(found, picture, path, target):
+    """Grad-CAM of the sum of the scores of a class, on a square image that the network does not resize."""
+    images = pictures.batch([picture], found.spec, found.device).requires_grad_()
+    kept = []
+    hook = layers.module(found, path).register_forward_hook(lambda _m, _i, output: kept.append(output))
+    if found.spec.model == "deeplabv3":
+        logits = found.network(images)["out"]
+        score = logits[:, target][logits.argmax(1) == target].sum()
+    else:
+        (output,) = found.network([images[0]])
+        score = output["scores"][output["labels"] == target + 1].sum()
+    hook.remove()
+    (gradient,) = torch.autograd.grad(score, kept[0])
+    small = (gradient.mean((2, 3), keepdim=True) * kept[0]).sum(1, keepdim=True).relu()
+    heat = functional.interpolate(small, images.shape[2:], mode="bilinear", align_corners=False)[0, 0]
+    return (heat / heat.max().clamp_min(1e-30)).detach().numpy()
+
+
+@pytest.mark.parametrize("model", ["ssdlite320", "maskrcnn", "deeplabv3"])
+def test_a_map_of_a_detector_is_that_of_the_formula(workspace, model, tmp_path):
+    found = loaded(workspace, model, "se")
+    path = layers.resolve(found, LAYERS[model])
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    (picture,) = pictures.of_files([tmp_path / "noise.png"], found.spec)
+    (ours,) = cam.activations(found, [picture], path)
+    np.testing.assert_allclose(ours.heat, written_out_for_a_detector(found, picture, path, ours.target), atol=2e-3)
+    assert ours.heat.shape == (64, 64)
+    assert 0 < ours.probability <= 1
+
+
+def test_a_class_that_is_not_found_has_no_map(workspace):
+    found = loaded(workspace, "yolox_nano")  # which is sure of nothing as yet
+    (picture,) = pictures.of_test_set(found.spec, DataRoots(), 1)
+    (dark,) = cam.activations(found, [picture], layers.resolve(found, "dark5"), 7)
+    assert (dark.heat.max(), dark.target, dark.probability) == (0, 7, 0)
+    with pytest.raises(SpecError, match="digits-det has no class 10; its classes are 0 to 9"):
+        cam.activations(found, [picture], "dark5", 10)
+
+
+def test_maps_lie_over_the_image_and_not_over_what_was_padded(workspace):
+    found = loaded(workspace, "yolox_nano")
+    images = torch.zeros(1, 3, 90, 180)
+    maps = torch.zeros(1, 1, 2, 2)
+    maps[..., 1, :] = 1  # the lower half of the square, which is grey
+    heat = cam._over_image(found, images, maps)
+    assert heat.shape == (90, 180)
+    assert heat[:40].max() < 0.1
+    maps = torch.zeros(1, 1, 4, 4)
+    maps[0, 0, 0, 3] = 1
+    top, left = divmod(int(cam._over_image(found, images, maps).argmax()), 180)
+    assert (top < 30, left > 140) == (True, True)

@@ -1,4 +1,4 @@
-"""Trained networks are built again with the weights they ended with, and their layers found by the names users know."""
+"""Trained networks are built again with the weights that they ended with."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from attnctl.jobs.inspect import layers, load
+from attnctl.jobs.inspect import load
 from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.tasks.classify import Classify
 from attnctl.jobs.tasks.task import Arithmetic
@@ -67,42 +67,6 @@ def test_a_damaged_checkpoint_is_passed_over_and_said(trained, workspace):
     finally:
         newer.unlink()
         good.with_suffix(".away").rename(good)
-
-
-def test_layers_are_found_with_and_without_attention_after_them(trained):
-    plain, attended = trained("none"), trained("ean")
-    assert layers.ends(plain) == layers.ends(attended) == ["layer1", "layer2", "layer3"]
-    name = next(path for path, _ in attended.network.named_modules() if path.endswith(".attention"))
-    place = name.removesuffix(".attention")
-    assert layers.resolve(attended, place) == place
-    assert layers.resolve(plain, place) == place
-    assert layers.resolve(attended, f"{place}.part") == f"{place}.part"
-    assert layers.last(plain) == "layer3"
-    small = dataclasses.replace(plain.spec.recipe, input_size=4)
-    assert layers.shape(plain, "layer3") != (1, 1)
-    smaller = dataclasses.replace(plain, spec=dataclasses.replace(plain.spec, recipe=small))
-    assert layers.shape(smaller, "layer3") == (1, 1)
-    assert layers.last(smaller) == "layer2"
-    inner = trained("se", placement="stage")
-    assert layers.resolve(inner, "layer1.0.conv1") == "layer1.part.0.conv1"
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("layer9", "has no layer 'layer9'; did you mean 'layer"),
-        ("fc", "layer fc of the network of run .* gives no maps"),
-    ],
-)
-def test_a_layer_that_is_none_is_refused(trained, name, message):
-    found = trained("none")
-    name = (
-        next((path for path, part in found.network.named_modules() if isinstance(part, torch.nn.Linear)), name)
-        if name == "fc"
-        else name
-    )
-    with pytest.raises(SpecError, match=message.replace("layer fc", f"layer {name}")):
-        layers.resolve(found, name)
 
 
 def test_a_gpu_that_is_not_there_is_said():

@@ -10,6 +10,7 @@ from attnctl.jobs.inspect import pictures, responses
 from attnctl.jobs.inspect.pictures import batch
 from attnctl.settings.config import DataRoots
 from attnctl.values import SpecError
+from tests.jobs.inspect.untrained import loaded
 
 
 def seen(found, path, shown):
@@ -85,3 +86,9 @@ def test_what_has_no_gates_says_so(trained, module, placement, message):
 def test_a_place_without_attention_lists_those_that_have_some(trained):
     with pytest.raises(SpecError, match=r"has no attention at 'conv1'; it has it at layer1\."):
         responses.module_at(trained("ean"), "conv1")
+
+
+def test_responses_are_of_classifiers(workspace):
+    found = loaded(workspace, "deeplabv3")
+    with pytest.raises(SpecError, match="is no classifier"):
+        responses.of_layers(found, pictures.of_test_set(found.spec, DataRoots(), 1), ["layer1"])

@@ -18,6 +18,8 @@ MODELS = {
     "deeplabv3": ("resnet18", "digits-seg"),
 }
 
+LAYERS = {"ssdlite320": "features.13", "yolox_nano": "dark5", "maskrcnn": "layer2", "deeplabv3": "layer4.1"}
+
 
 def saved(workspace: Workspace, model: str, module: str = "none", size: str = "64") -> str:
     """The run's id."""

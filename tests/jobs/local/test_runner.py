@@ -23,7 +23,6 @@ from attnctl.lifecycle import evidence
 from attnctl.lifecycle.state import State, Verdict
 from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
-from attnctl.values import SpecError
 from attnctl.workspace import submissions
 from attnctl.workspace.layout import Attempt
 from attnctl.workspace.records import Placed, Request, Resources
@@ -219,18 +218,6 @@ def test_the_cores_are_shared_out(
 ) -> None:
     monkeypatch.setattr(gpu_slots, "cores", lambda: cores)
     assert [slot.threads for slot in gpu_slots.slots(resources, runs, parallel)] == expected
-
-
-def test_each_run_has_gpus_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,GPU-1a2b,7,8")
-    two = Resources(tasks_per_node=2, gpus_per_node=2)
-    shares = [slot.environment()["CUDA_VISIBLE_DEVICES"] for slot in gpu_slots.slots(two, 9, None)]
-    assert shares == ["4,5", "GPU-1a2b,7"]
-    assert len(gpu_slots.slots(two, 9, 100)) == 2
-    with pytest.raises(SpecError, match="a run needs 6 GPUs and this machine offers 5"):
-        gpu_slots.slots(Resources(gpus_per_node=6), 1, None)
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert gpu_slots.gpus() == []
 
 
 def test_it_runs_outside_the_main_thread_too(config: Config) -> None:

@@ -1,6 +1,5 @@
 """How ranks find each other, and what they say when they do not."""
 
-import os
 import threading
 import time
 from pathlib import Path
@@ -10,7 +9,6 @@ import pytest
 from attnctl.files import write_atomic
 from attnctl.jobs.runtime.rank import Place
 from attnctl.jobs.runtime.rendezvous import Address, RendezvousError, meet
-from attnctl.values import SpecError
 from attnctl.workspace.layout import Incarnation
 
 
@@ -53,29 +51,3 @@ def test_whoever_does_not_come_is_named(tmp_path: Path) -> None:
         meet(place(0, 3), incarnation, nothing, 0.3)
     with pytest.raises(RendezvousError, match="rank 0 could not be reached"):
         meet(place(1, 3), Incarnation(tmp_path / "other", (1, 0)), nothing, 0.3)
-
-
-def test_a_place_is_read_from_the_runner_here_or_from_slurm() -> None:
-    slurm = {
-        "SLURM_JOB_ID": "12",
-        "SLURM_ARRAY_JOB_ID": "11",
-        "SLURM_ARRAY_TASK_ID": "3",
-        "SLURM_NTASKS": "4",
-        "SLURM_PROCID": "2",
-        "SLURM_LOCALID": "1",
-        "SLURM_RESTART_COUNT": "1",
-        "SLURMD_NODENAME": "n2",
-        "SLURM_JOB_END_TIME": "1700000000",
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("SLURM")]:
-            patch.delenv(name)
-        for name, value in slurm.items():
-            patch.setenv(name, value)
-        found = Place.find(os.environ, None)
-        here = Place.find({**os.environ, "ATTNCTL_JOB_ID": "h:9", "RANK": "1", "WORLD_SIZE": "2"}, 5)
-    assert (found.job_id, found.task, found.rank, found.world, found.local_rank) == ("11_3", 3, 2, 4, 1)
-    assert (found.restart, found.node, found.on_slurm, found.end) == (1, "n2", True, 1.7e9)
-    assert (here.job_id, here.task, here.rank, here.world, here.on_slurm) == ("h:9", 5, 1, 2, False)
-    with pytest.raises(SpecError, match="started by a SLURM job or by attnctl itself"):
-        Place.find({}, None)

@@ -1,13 +1,11 @@
 """The parts of the SLURM questions that need no cluster; tests/slurm asks a real one."""
 
-import os
 from pathlib import Path
 
 import pytest
 
-from attnctl.jobs.slurm import commands, queries
-from attnctl.jobs.slurm.cancel import expressions
-from attnctl.jobs.slurm.commands import CommandError, SlurmUnavailable
+from attnctl.jobs.slurm import queries
+from attnctl.jobs.slurm.commands import SlurmUnavailable
 from attnctl.jobs.slurm.queries import Known, Unavailable, read_sacct, read_squeue
 
 # sacct -n -P -D -o JobID,State,ExitCode,DerivedExitCode,NodeList,JobName of SLURM 22.05, shortened.
@@ -65,41 +63,9 @@ def test_ids_are_asked_for_in_arguments_that_linux_takes() -> None:
     assert ",".join(chunks).split(",") == many
 
 
-def test_elements_are_cancelled_by_ranges() -> None:
-    assert list(expressions(["9_3", "9_1", "9_2", "9_7", "10_0", "9_3"])) == ["9_[1-3,7]", "10_[0]"]
-    pieces = list(expressions(f"9_{2 * k}" for k in range(1100)))
-    assert [piece.count(",") for piece in pieces] == [499, 499, 99]
-
-
 def test_without_slurms_commands_everything_is_unavailable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert not queries.available()
     assert queries.query({"1_0": "tag"}, 0.0) == {"1_0": Unavailable("squeue is not on this machine")}
     with pytest.raises(SlurmUnavailable):
         queries.ping()
-
-
-def test_a_command_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(CommandError) as error:
-        commands.run(["sleep", "60"], timeout=0.2)
-    assert error.value.timed_out
-    assert str(error.value) == "sleep did not answer within 0.2 s"
-
-
-def test_the_variables_of_an_enclosing_job_reach_no_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SLURM_JOB_ID", "SLURM_CPU_BIND", "SQUEUE_FORMAT", "SACCT_FORMAT", "RANK", "ATTNCTL_JOB_ID"):
-        monkeypatch.setenv(name, "1")
-    monkeypatch.setenv("SLURM_CONF", "/etc/slurm.conf")
-    assert os.environ.keys() - commands.environment().keys() == {
-        "SLURM_JOB_ID",
-        "SLURM_CPU_BIND",
-        "SQUEUE_FORMAT",
-        "SACCT_FORMAT",
-        "RANK",
-        "ATTNCTL_JOB_ID",
-    }
-
-
-def test_a_complaint_is_one_line_without_the_commands_name() -> None:
-    text = "sbatch: error: invalid partition specified: nope\nsbatch: error: Batch job submission failed: Invalid\n"
-    assert commands.one_line(text) == "invalid partition specified: nope; Batch job submission failed: Invalid"

@@ -2,80 +2,24 @@
 
 import dataclasses
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
-from torch.distributed import FileStore  # type: ignore[attr-defined]
+from torch.distributed import FileStore
 from torch.nn import functional
 
 from attnctl.jobs.runtime.group import Group
-from attnctl.jobs.tasks.classify import Classify
-from attnctl.jobs.tasks.task import Arithmetic
 from attnctl.jobs.training import checkpoint, pace
 from attnctl.jobs.training.context import TrainingContext
-from attnctl.jobs.training.evaluation import evaluate
 from attnctl.jobs.training.events import EventLog
 from attnctl.jobs.training.loop import train
 from attnctl.spec import RunSpec
 from attnctl.workspace.layout import RunDir
 from attnctl.workspace.records import read_events
-from tests.jobs.training.training_workers import SERVER, exit_codes, make_spec
-
-CLASSES, SAMPLES, TESTED = 4, 40, 23
-
-
-class Network(nn.Module):
-    """Small, with all that could tell worlds apart: batch norm, dropout, a penalty."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(3, 6, 3, bias=False)  # before a norm its gradient would be noise, which AdamW scales up
-        self.norm = nn.BatchNorm2d(6)
-        self.drop = nn.Dropout(0.3)
-        self.fc = nn.Linear(6, CLASSES)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = functional.relu(self.norm(self.conv(x)))
-        return self.fc(self.drop(x.mean((2, 3))))  # type: ignore[no-any-return]
-
-    def extra_loss(self) -> Tensor:
-        return 0.1 * self.norm.weight.abs().sum()
-
-
-class Data:
-    """Random images; ranks evaluate unequal shares, some of them nothing at all."""
-
-    def __init__(self, spec: RunSpec, tested: int = TESTED) -> None:
-        generator = torch.Generator().manual_seed(0)
-        self.images = torch.randn(SAMPLES + tested, 3, 5, 5, generator=generator)
-        self.labels = torch.randint(CLASSES, (SAMPLES + tested,), generator=generator)
-        self.recipe = spec.recipe
-        self.steps_per_epoch = SAMPLES // spec.recipe.batch
-        self.evaluation_size = tested
-
-    def train(self, start: int, replicas: range, steps: int) -> Iterator[tuple[Tensor, Tensor]]:
-        size = self.recipe.norm_batch
-        for step in range(start, steps):
-            for replica in replicas:
-                begin = step % self.steps_per_epoch * self.recipe.batch + replica * size
-                yield self.images[begin : begin + size], self.labels[begin : begin + size]
-
-    def evaluate(self, rank: int, world: int) -> Iterator[tuple[Tensor, Tensor]]:
-        for begin in range(SAMPLES + rank * 3, len(self.labels), world * 3):
-            part = slice(begin, min(begin + 3, len(self.labels)))
-            yield self.images[part], self.labels[part]
-
-    def close(self) -> None:
-        pass
-
-
-def make_run(**overrides: Any) -> RunSpec:
-    overrides = {"batch": 8, "norm_batch": 2, "clip_grad_norm": 0.5, "ema_decay": 0.9, **overrides}
-    return make_spec("none", label_smoothing=0.1, epochs=3, **overrides)
+from tests.jobs.training.training_workers import SERVER, exit_codes
+from tests.jobs.training.worlds import Data, Network, make_run
 
 
 def rank_of_world(folder: Path, spec: RunSpec, rank: int, world: int, dear: bool) -> None:
@@ -144,23 +88,6 @@ def test_the_penalty_counts_once_a_step_whatever_the_accumulation(tmp_path: Path
     for (name, mine), theirs in zip(network.named_parameters(), expected.parameters(), strict=True):
         assert theirs.grad is not None
         torch.testing.assert_close(mine, theirs - recipe.lr * theirs.grad, rtol=0, atol=1e-12, msg=name)
-
-
-def test_an_evaluation_counts_every_sample_once_and_says_so_otherwise() -> None:
-    spec = make_run()
-    data, network = Data(spec), Network().double()
-    group = Group(0, 1, torch.device("cpu"))
-    task = Classify(spec.recipe, Arithmetic.of(spec.recipe, group.device, torch.float64))
-    values = evaluate(task, network, data, group)
-    with torch.no_grad():
-        network.eval()
-        logits, labels = network(data.images[SAMPLES:].double()), data.labels[SAMPLES:]
-    assert values["loss"] == pytest.approx(functional.cross_entropy(logits, labels).item(), rel=1e-12)
-    assert values["top1"] == pytest.approx(100 * (logits.argmax(1) == labels).double().mean().item())
-    assert values["top5"] == 100  # of four classes
-    data.evaluation_size += 1
-    with pytest.raises(RuntimeError, match="23 samples were evaluated of 24"):
-        evaluate(task, network, data, group)
 
 
 @pytest.mark.parametrize("options", [{"precision": "bf16"}, {"precision": "fp16"}, {"channels_last": True}])

@@ -1,22 +1,14 @@
-"""The pure parts of training: schedule, averaged weights, signals' meaning, blame, agreement's pace."""
+"""Learning rates, optimizers and averaged weights."""
 
 import math
-import signal
 
 import pytest
 import torch
 from torch import nn
 
-from attnctl.jobs.runtime.rendezvous import RendezvousError
-from attnctl.jobs.training import environment
-from attnctl.jobs.training.failure import Diverged, Superseded, classify
 from attnctl.jobs.training.optim import AveragedWeights, learning_rate, optimizer
-from attnctl.jobs.training.pace import INTERVAL, Cadence, Meter
-from attnctl.jobs.training.replicas import share
-from attnctl.jobs.training.signals import outcome_of
 from attnctl.spec import Recipe
-from attnctl.values import Scalar, SpecError
-from attnctl.workspace.records import Resources
+from attnctl.values import Scalar
 from tests.jobs.training.training_workers import make_spec
 
 
@@ -91,83 +83,3 @@ def test_biases_and_norms_can_be_left_out_of_the_decay() -> None:
     decayed, others = optimizer(recipe(weight_decay=0.05, decay_norms=False), network).param_groups
     assert (len(decayed["params"]), decayed["weight_decay"]) == (1, 0.05)
     assert (len(others["params"]), others["weight_decay"]) == (3, 0.0)
-
-
-def test_replicas_are_shared_without_gap_or_overlap() -> None:
-    for world in (1, 2, 4):
-        shares = [share(recipe(), rank, world) for rank in range(world)]
-        assert [replica for part in shares for replica in part] == [0, 1, 2, 3]
-    with pytest.raises(SpecError, match="worlds that fit: 1, 2, 4"):
-        share(recipe(), 0, 3)
-
-
-@pytest.mark.parametrize(
-    ("number", "on_slurm", "end", "cancelled", "expected"),
-    [
-        (signal.SIGTERM, False, None, False, "interrupted"),
-        (signal.SIGINT, True, None, False, "interrupted"),
-        (signal.SIGTERM, True, None, True, "interrupted"),
-        (signal.SIGTERM, True, None, False, "preempted"),
-        (signal.SIGUSR2, True, 5000.0, False, "preempted"),
-        (signal.SIGUSR2, True, 1100.0, False, "timeout"),
-        (signal.SIGTERM, True, 990.0, False, "timeout"),
-    ],
-)
-def test_what_a_signal_means(number: int, on_slurm: bool, end: float | None, cancelled: bool, expected: str) -> None:
-    assert outcome_of(number, on_slurm=on_slurm, end=end, cancelled=cancelled, now=1000.0) == expected
-
-
-@pytest.mark.parametrize(
-    ("error", "outcome", "secondary"),
-    [
-        (Diverged("nan"), "diverged", False),
-        (Superseded("later"), "superseded", False),
-        (SpecError("no such file"), "error", False),
-        (torch.OutOfMemoryError("CUDA out of memory"), "cuda out of memory", False),
-        (MemoryError(), "out of memory", False),
-        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "out of memory", False),
-        (RuntimeError("[gloo/transport/tcp/pair.cc:534] Connection closed by peer [127.0.0.1]:1"), "error", True),
-        (RendezvousError("rank 1 did not arrive"), "error", True),
-        (torch.distributed.DistBackendError("NCCL error"), "error", True),
-        (RuntimeError("shape mismatch"), "error", False),
-        (ValueError("the store is closed"), "error", False),
-    ],
-)
-def test_an_exception_becomes_an_outcome_and_a_blame(error: Exception, outcome: str, secondary: bool) -> None:
-    failure = classify(error)
-    assert (failure.outcome, failure.secondary) == (outcome, secondary)
-
-
-def test_agreements_come_about_every_interval(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 0.0
-    monkeypatch.setattr("attnctl.jobs.training.pace.time.monotonic", lambda: now)
-    cadence, step, gaps = Cadence(), 0, []
-    for _ in range(12):
-        wait = cadence.propose(step)
-        gaps.append(wait)
-        step, now = step + wait, now + wait * 0.01
-    assert gaps[:3] == [1, 2, 4]
-    assert gaps[-1] == round(INTERVAL / 0.01)
-    now += 100
-    assert cadence.propose(step + 1) == 1
-
-
-def test_the_meter_tells_loss_and_speed_since_the_last_lap(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 10.0
-    monkeypatch.setattr("attnctl.jobs.training.pace.time.monotonic", lambda: now)
-    meter = Meter()
-    meter.restart(5, losses=7.0)
-    now += 0.5
-    assert meter.lap(6, 8.0) is None
-    now += 1.5
-    assert meter.lap(9, 15.0) == (2.0, 2.0)
-    assert meter.speed(9) == 2.0
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
-def test_a_gpu_that_was_asked_for_and_is_not_there_is_an_error() -> None:
-    assert environment.choose_device(Resources(), 0).type == "cpu"
-    assert environment.choose_device(Resources(gpus_per_node=2, device="cpu"), 0).type == "cpu"
-    for resources in (Resources(gpus_per_node=1), Resources(device="cuda")):
-        with pytest.raises(SpecError, match="asked for a GPU, but torch"):
-            environment.choose_device(resources, 0)

@@ -1,0 +1,46 @@
+"""A disk that fills while a run trains: nothing is lost, and all goes on when there is space again."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.small_disk import fill
+from tests.jobs.training.training_workers import (
+    Mischief,
+    Run,
+    events,
+    exit_codes,
+    logs,
+    make_spec,
+    metrics,
+    outcomes,
+    wait_until,
+)
+
+
+@pytest.mark.parametrize("world", [1, 2])
+def test_a_training_goes_on_without_its_checkpoints_and_ends_when_there_is_space(
+    disk: Path, tmp_path: Path, world: int
+) -> None:
+    calm, run = Run.create(tmp_path / "calm", make_spec()), Run.create(disk / "w", make_spec())
+    slow = {rank: Mischief(slow=0.1) for rank in range(world)}
+    with run.started(world, mischief=slow) as (processes, incarnation):
+        wait_until(lambda: events(incarnation, "model"))
+        filler = fill(disk)
+        assert exit_codes(processes, 5) == [None] * world, "it waits for space to write its last checkpoint"
+        assert not list(run.directory.checkpoints.glob("*.pt"))
+        filler.unlink()
+        assert exit_codes(processes, 30) == [0] * world, logs(incarnation)
+    assert outcomes(incarnation) == ["completed"] * world
+    assert metrics(incarnation) == metrics(calm.train(world))
+
+
+def test_a_worker_that_starts_on_a_full_disk_waits_for_space(disk: Path) -> None:
+    run = Run.create(disk / "w", make_spec(epochs=1))
+    tag, incarnation = run.submit()
+    filler = fill(disk)
+    with run.started(tag=tag) as (processes, _):
+        assert exit_codes(processes, 5) == [None]
+        filler.unlink()
+        assert exit_codes(processes, 30) == [0], logs(incarnation)
+    assert outcomes(incarnation) == ["completed"]

@@ -1,0 +1,44 @@
+"""What a network says of an image, and which part of it its backbone sees."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from PIL import Image
+
+from attnctl.jobs.inspect import pictures
+from attnctl.jobs.inspect.scoring import shown, verdict
+from attnctl.settings.config import DataRoots
+from tests.jobs.inspect.untrained import loaded
+
+
+@pytest.mark.parametrize(
+    ("model", "size", "expected"),
+    [
+        ("ssdlite320", "64", (64, 64, 64, 64)),  # stretched to the square
+        ("yolox_nano", "64", (64, 64, 32, 64)),  # grey below
+        ("maskrcnn", "64", (64, 128, 53, 107)),  # padded to multiples of 32
+        ("deeplabv3", "64", (90, 180, 90, 180)),  # whole
+    ],
+)
+def test_what_a_backbone_sees_of_an_image_is_known(workspace, model, size, expected, tmp_path):
+    found = loaded(workspace, model, size=size)
+    Image.new("RGB", (180, 90)).save(tmp_path / "wide.png")
+    (picture,) = pictures.of_files([tmp_path / "wide.png"], found.spec)
+    assert shown(found, pictures.batch([picture], found.spec, found.device)) == expected
+
+
+def test_what_is_said_first_is_the_surest_box_or_the_most_pixels(workspace):
+    found = loaded(workspace, "maskrcnn")
+    (picture,) = pictures.of_test_set(found.spec, DataRoots(), 1)
+    images = pictures.batch([picture], found.spec, found.device)
+    with torch.no_grad():
+        (output,) = found.network([images[0]])
+    said = verdict(found, images)
+    assert said.first == int(output["labels"][output["scores"].argmax()]) - 1
+    assert float(said.sure.max()) == pytest.approx(float(output["scores"].max()))
+    mapped = loaded(workspace, "deeplabv3")
+    images = pictures.batch(pictures.of_test_set(mapped.spec, DataRoots(), 1), mapped.spec, mapped.device)
+    said = verdict(mapped, images)
+    assert float(said.sure.sum()) == pytest.approx(1)
+    assert said.first > 0

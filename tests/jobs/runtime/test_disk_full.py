@@ -1,0 +1,27 @@
+"""A full disk is waited for; other errors are not."""
+
+import errno
+
+import pytest
+
+from attnctl.jobs.runtime import disk_full
+
+
+def test_space_is_waited_for_and_other_errors_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk_full, "_BETWEEN", 0.01)
+    errors: list[OSError] = [OSError(errno.EDQUOT, "Disk quota exceeded"), OSError(errno.ENOSPC, "No space")]
+
+    def write() -> str:
+        if errors:
+            raise errors.pop()
+        return "written"
+
+    assert disk_full.retry_while_disk_full(write) == "written"
+    errors.append(OSError(errno.EROFS, "Read-only file system"))
+    with pytest.raises(OSError, match="Read-only"):
+        disk_full.retry_while_disk_full(write)
+    errors += [OSError(errno.ENOSPC, "No space")] * 2
+    with pytest.raises(OSError, match="No space"):
+        disk_full.retry_while_disk_full(write, lambda: True)
+    with pytest.raises(OSError, match="No space"):
+        disk_full.retry_while_disk_full(write, patience=-1.0)

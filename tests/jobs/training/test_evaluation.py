@@ -1,0 +1,28 @@
+"""An evaluation counts every sample once."""
+
+import pytest
+import torch
+from torch.nn import functional
+
+from attnctl.jobs.runtime.group import Group
+from attnctl.jobs.tasks.classify import Classify
+from attnctl.jobs.tasks.task import Arithmetic
+from attnctl.jobs.training.evaluation import evaluate
+from tests.jobs.training.worlds import SAMPLES, Data, Network, make_run
+
+
+def test_an_evaluation_counts_every_sample_once_and_says_so_otherwise() -> None:
+    spec = make_run()
+    data, network = Data(spec), Network().double()
+    group = Group(0, 1, torch.device("cpu"))
+    task = Classify(spec.recipe, Arithmetic.of(spec.recipe, group.device, torch.float64))
+    values = evaluate(task, network, data, group)
+    with torch.no_grad():
+        network.eval()
+        logits, labels = network(data.images[SAMPLES:].double()), data.labels[SAMPLES:]
+    assert values["loss"] == pytest.approx(functional.cross_entropy(logits, labels).item(), rel=1e-12)
+    assert values["top1"] == pytest.approx(100 * (logits.argmax(1) == labels).double().mean().item())
+    assert values["top5"] == 100  # of four classes
+    data.evaluation_size += 1
+    with pytest.raises(RuntimeError, match="23 samples were evaluated of 24"):
+        evaluate(task, network, data, group)

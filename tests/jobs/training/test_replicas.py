@@ -1,0 +1,20 @@
+"""Which replicas of a batch a rank computes."""
+
+import pytest
+
+from attnctl.jobs.training.replicas import share
+from attnctl.spec import Recipe
+from attnctl.values import Scalar, SpecError
+from tests.jobs.training.training_workers import make_spec
+
+
+def recipe(**overrides: Scalar) -> Recipe:
+    return make_spec(**overrides).recipe
+
+
+def test_replicas_are_shared_without_gap_or_overlap() -> None:
+    for world in (1, 2, 4):
+        shares = [share(recipe(), rank, world) for rank in range(world)]
+        assert [replica for part in shares for replica in part] == [0, 1, 2, 3]
+    with pytest.raises(SpecError, match="worlds that fit: 1, 2, 4"):
+        share(recipe(), 0, 3)
