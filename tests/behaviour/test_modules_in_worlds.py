@@ -18,8 +18,8 @@ from attnctl.jobs.training.loop import train
 from attnctl.networks import surgery
 from attnctl.spec import RunSpec
 from attnctl.workspace.layout import RunDir
-from tests.jobs.training.test_loop import CLASSES, Data, make_run
 from tests.jobs.training.training_workers import SERVER, exit_codes
+from tests.jobs.training.worlds import CLASSES, Data, make_run
 
 PENALTY = 0.125
 

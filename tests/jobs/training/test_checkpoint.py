@@ -150,7 +150,7 @@ def test_no_code_of_a_checkpoint_is_run(hostile: RunDir, tmp_path: Path, kind: s
     path.parent.mkdir(parents=True)
     path.write_bytes(data)
     said: list[str] = []
-    assert checkpoint.newest(run, said.append) is None
+    assert checkpoint.newest(hostile, said.append) is None
     assert not (tmp_path / "made").exists()
     (words,) = said
     assert str(path) in words
