@@ -10,7 +10,7 @@ from attnctl.cli.refresh import Snapshot, seconds_left, until_all_end
 from attnctl.cli.table_layout import Column, filled
 from attnctl.cli.text_width import wrapped
 from attnctl.lifecycle.state import State
-from attnctl.models import WORDS
+from attnctl.metrics import BY_KEY, DECIDING
 from attnctl.settings.config import Config
 from attnctl.units import duration, quantity
 
@@ -75,9 +75,9 @@ def _why(row: RunRow) -> str:
 def _metrics(row: RunRow) -> str:
     """The last evaluation: `top-1 91.22, loss 0.312 (epoch 4)`, `AP 31.20 (epoch 4)`."""
     shown = [
-        f"{words} {row.metrics[name]:{form}}"
-        for name, words, form in (*((name, words, ".2f") for name, words in WORDS.items()), ("loss", "loss", ".4g"))
-        if name in row.metrics
+        f"{metric.label} {row.metrics[metric.key]:{'.2f' if metric.unit == '%' else '.4g'}}"
+        for metric in (*DECIDING, BY_KEY["loss"])
+        if metric.key in row.metrics
     ]
     epoch = f" (epoch {row.epoch})" if shown and row.epoch is not None else ""
     return ", ".join(shown) + epoch

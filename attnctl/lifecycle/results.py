@@ -6,11 +6,14 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from attnctl.models import PRIMARY
+from attnctl.metrics import deciding
 from attnctl.workspace.events import Evaluation
 
-CHOSEN_BY = tuple(metric for metrics in PRIMARY.values() for metric in metrics)
-"""The metrics whose highest value makes an epoch the best one: of an evaluation the first that it has."""
+CHOSEN_BY = (*deciding("classify"), *deciding("instance"), *deciding("detect"), *deciding("segment"))
+"""The metrics whose highest value makes an epoch the best one: of an evaluation the first that it has.
+
+Masks come before boxes, because networks that give masks are measured by both.
+"""
 
 _OF_THE_MACHINE = {"images_per_s"}
 """Metrics that differ between two attempts with no fault."""

@@ -27,17 +27,6 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent
 
-PRIMARY: Mapping[Task, tuple[str, ...]] = {
-    "classify": ("top1",),
-    "instance": ("mask_ap",),
-    "detect": ("ap", "map"),
-    "segment": ("miou",),
-}
-"""Task -> the metric whose highest value makes an epoch the best: the first of these that its evaluations give."""
-
-WORDS = {"top1": "top-1", "ap": "AP", "mask_ap": "mask AP", "map": "mAP", "miou": "mean IoU"}
-"""What these metrics are called; in percent."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Model:

@@ -7,13 +7,14 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from attnctl import lines
+from attnctl.metrics import ALL_MEASURED
 from attnctl.papers import kinds
 from attnctl.papers.document import Document
 from attnctl.papers.kinds import Kind
-from attnctl.papers.model import FIGURES, MEASURED, Figure, Table
+from attnctl.papers.model import FIGURES, Figure, Table
 from attnctl.values import did_you_mean
 
-_DRAWN = kinds.one_of((*MEASURED, "fps"))
+_DRAWN = kinds.one_of((*ALL_MEASURED, "fps"))
 
 FIGURE: Mapping[str, Kind] = {
     "caption": kinds.words,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from attnctl import models
-from attnctl.spec import Task
+from attnctl.metrics import MEASURED
 from attnctl.values import Scalar
 
 CLASSIFICATION = "classification"
@@ -23,25 +23,11 @@ TRAITS = ("keeps_channels", "long_range", "lightweight")
 COUNTED = ("params", "flops")
 """What is counted on a network without training it."""
 
-_BOXES = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large", "map", "map50", "map75", "train_loss")
-
-METRICS: Mapping[Task, tuple[str, ...]] = {
-    "classify": ("top1", "top5", "loss", "train_loss", "train_top1"),
-    "detect": _BOXES,
-    "instance": (*_BOXES, *(f"mask_{name}" for name in _BOXES[:6])),
-    "segment": ("miou", "pixel_accuracy", "loss", "train_loss"),
-}
-"""Task -> what a training of it measures. ap: COCO's, the mean over ten thresholds; map: VOC's, at one threshold."""
-
-
 _OF_TASKS = {
-    "detection": METRICS["instance"],
-    "segmentation": tuple(dict.fromkeys([*METRICS["instance"], *METRICS["segment"]])),
+    "detection": MEASURED["instance"],
+    "segmentation": tuple(dict.fromkeys([*MEASURED["instance"], *MEASURED["segment"]])),
 }
 """What a training of a network that waits would measure."""
-
-MEASURED = tuple(dict.fromkeys(metric for metrics in METRICS.values() for metric in metrics))
-"""The metrics of all tasks."""
 
 FIGURES = ("sweep", "curves", "scatter", "cam", "histogram")
 """The kinds of figures that can be drawn."""
@@ -110,7 +96,7 @@ class Setup:
     @property
     def metrics(self) -> tuple[str, ...]:
         """What a training of it measures; raises SpecError for a model that there is not."""
-        return _OF_TASKS[self.task] if self.waits else METRICS[models.task(self.model)]
+        return _OF_TASKS[self.task] if self.waits else MEASURED[models.task(self.model)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from attnctl import lines
+from attnctl.metrics import ALL_MEASURED
 from attnctl.papers import kinds
 from attnctl.papers.document import Document
 from attnctl.papers.figures import read_figure
 from attnctl.papers.kinds import Kind
-from attnctl.papers.model import COUNTED, MEASURED, TASKS, TRAITS, Column, Paper, Row, Setup, Table
+from attnctl.papers.model import COUNTED, TASKS, TRAITS, Column, Paper, Row, Setup, Table
 from attnctl.values import did_you_mean
 
 PAPER: Mapping[str, Kind] = {
@@ -54,7 +55,7 @@ GROUP: Mapping[str, Kind] = {"title": kinds.line, **SETUP}
 COLUMN: Mapping[str, Kind] = {
     "key": kinds.name,
     "title": kinds.line,
-    "metric": kinds.one_of(("words", *COUNTED, "fps", *TRAITS, *MEASURED)),
+    "metric": kinds.one_of(("words", *COUNTED, "fps", *TRAITS, *ALL_MEASURED)),
     "unit": kinds.line,
     "error": kinds.flag,
     "better": kinds.one_of(("higher", "lower")),

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.tasks.task import Arithmetic
+from attnctl.metrics import deciding
 from attnctl.spec import Recipe
 
 Batch = tuple[Tensor, Tensor]
@@ -19,7 +20,7 @@ Batch = tuple[Tensor, Tensor]
 class Classify:
     """`attnctl.jobs.tasks.task.Task` of classifiers."""
 
-    primary = ("top1",)
+    primary = deciding("classify")
     columns = 2
     has_dynamic_graph = False
 

@@ -23,6 +23,7 @@ from attnctl.jobs.metrics.voc import VocMAP
 from attnctl.jobs.runtime import disk_full
 from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.tasks.task import Arithmetic
+from attnctl.metrics import deciding
 from attnctl.spec import RunSpec
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ class Detect:
     kept: the file for what an evaluation finds.
     """
 
-    primary: Sequence[str] = ("ap", "map")
+    primary = deciding("detect")
     columns = 1
     has_dynamic_graph = True
     masks = False
@@ -67,7 +68,7 @@ class Detect:
 class Instance(Detect):
     """`attnctl.jobs.tasks.task.Task` of detectors that give masks, and whose targets hold them."""
 
-    primary = ("mask_ap",)
+    primary = deciding("instance")
     masks = True
 
 

@@ -12,6 +12,7 @@ from attnctl import datasets
 from attnctl.jobs.metrics.segmentation import IGNORED, MeanIoU
 from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.tasks.task import Arithmetic
+from attnctl.metrics import deciding
 from attnctl.spec import RunSpec
 
 Batch = tuple[Tensor, Tensor]
@@ -21,7 +22,7 @@ Batch = tuple[Tensor, Tensor]
 class Segment:
     """`attnctl.jobs.tasks.task.Task` of networks that give `{"out": logits (B, C, H, W)}`."""
 
-    primary = ("miou",)
+    primary = deciding("segment")
     columns = 3
     has_dynamic_graph = False
 

@@ -6,34 +6,25 @@ from collections.abc import Iterable, Sequence
 
 from attnctl import datasets, models
 from attnctl.db import RunRow
+from attnctl.metrics import BY_KEY, METRICS, deciding
 from attnctl.reports.table import Column
 from attnctl.spec import Task
 from attnctl.values import SpecError
 
-TITLES = {
-    "top1": "top-1",
-    "top5": "top-5",
-    "ap": "AP",
-    "ap50": "AP50",
-    "ap75": "AP75",
-    "mask_ap": "mask AP",
-    "mask_ap50": "mask AP50",
-    "mask_ap75": "mask AP75",
-    "map": "mAP",
-    "miou": "mean IoU",
-    "pixel_accuracy": "pixel accuracy",
-}
-COLUMNS = {
-    name: Column(name=name, title=title, unit="%", better="higher", measured=True) for name, title in TITLES.items()
-}
-"""The columns of all tasks, in their order, by their metrics."""
-
+_SHOWN_OF_VOC = ("map",)
 _SHOWN: dict[Task, tuple[str, ...]] = {
     "classify": ("top1", "top5"),
     "detect": ("ap", "ap50", "ap75"),
     "instance": ("ap", "ap50", "ap75", "mask_ap", "mask_ap50", "mask_ap75"),
     "segment": ("miou", "pixel_accuracy"),
 }
+COLUMNS = {
+    metric.key: Column(name=metric.key, title=metric.label, unit=metric.unit, better=metric.better, measured=True)
+    for metric in METRICS
+    if metric.key in {*_SHOWN_OF_VOC, *(key for keys in _SHOWN.values() for key in keys)}
+}
+"""The columns of all tasks, in their order, by their metrics."""
+
 _WORDS = (
     (("top1", "top5"), "accuracy"),
     (("ap", "ap50", "ap75"), "COCO's average precision of boxes, over overlaps from 0.5 to 0.95, at 0.5 and at 0.75"),
@@ -46,12 +37,12 @@ _WORDS = (
 def shown(row: RunRow) -> tuple[str, ...]:
     """The metrics of a run that a comparison shows, in order."""
     task = _task(row)
-    return ("map",) if task == "detect" and _is_voc(row.dataset) else _SHOWN[task]
+    return _SHOWN_OF_VOC if task == "detect" and _is_voc(row.dataset) else _SHOWN[task]
 
 
 def primary(row: RunRow) -> str:
     """The metric that decides: which epoch is the best, and which runs are done."""
-    return next(name for name in models.PRIMARY[_task(row)] if name in shown(row))
+    return next(name for name in deciding(_task(row)) if name in shown(row))
 
 
 def columns_of(rows: Iterable[RunRow]) -> tuple[Column, ...]:
@@ -68,7 +59,7 @@ def definitions(columns: Sequence[Column]) -> str:
 
 def _and(group: Sequence[str]) -> str:
     """Their titles: `AP, AP50 and AP75`."""
-    titles = [TITLES[name] for name in group]
+    titles = [BY_KEY[name].label for name in group]
     return " and ".join(filter(None, (", ".join(titles[:-1]), titles[-1])))
 
 

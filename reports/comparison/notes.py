@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from attnctl.db import RunRow
+from attnctl.metrics import BY_KEY
 from attnctl.reports.comparison.columns import FPS, GAIN
-from attnctl.reports.comparison.metrics import COLUMNS, TITLES, definitions, primary
+from attnctl.reports.comparison.metrics import COLUMNS, definitions, primary
 from attnctl.reports.replicates import Epoch
 from attnctl.reports.table import Column
 
@@ -58,7 +59,7 @@ def _accuracy(metrics: Sequence[Column]) -> bool:
 
 def _decisive(rows: Sequence[RunRow]) -> str:
     """The metric of the best epoch, or of several tasks each one's."""
-    return " or ".join(dict.fromkeys(TITLES[primary(row)] for row in rows))
+    return " or ".join(dict.fromkeys(BY_KEY[primary(row)].label for row in rows))
 
 
 def _where(rows: Sequence[RunRow]) -> str:

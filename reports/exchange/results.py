@@ -16,7 +16,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from attnctl import backbones, datasets, models, papers
-from attnctl.papers.model import COUNTED, METRICS
+from attnctl.metrics import ALL_MEASURED, LOSSES
+from attnctl.papers.model import COUNTED
 from attnctl.reports.exchange.sheet import Line, lines
 from attnctl.values import SpecError, comma_join, did_you_mean
 from attnctl.workspace.records import Imported
@@ -24,8 +25,7 @@ from attnctl.workspace.records import Imported
 PLACES = ("table", "row", "label", "module", "model", "backbone", "dataset", "placement", "seed", "source")
 PAIR = ("column", "value")
 COUNTS = ("params", "macs")
-LOSSES = ("loss", "train_loss")
-MEASURES = tuple(dict.fromkeys([*(name for names in METRICS.values() for name in names), *COUNTS, "fps"]))
+MEASURES = (*ALL_MEASURED, *COUNTS, "fps")
 """What can be imported for a comparison."""
 
 _THOUSANDS = {"": 1.0, "K": 1e3, "M": 1e6, "G": 1e9}

@@ -9,10 +9,10 @@ from dataclasses import replace
 from attnctl.db import RunRow
 from attnctl.db.rows import MetricRow
 from attnctl.lifecycle.state import State
+from attnctl.metrics import LOSSES
 from attnctl.reports.figures import naming
 from attnctl.reports.figures.data import Axis, Chart, Point, Reached, Series
 from attnctl.reports.figures.points import (
-    LOWER,
     completed,
     grouped,
     level,
@@ -130,7 +130,7 @@ def over_cost(rows: Sequence[RunRow], x: str, y: str) -> Chart:
         kind="scatter",
         x=Axis(name=x, title=f"{COSTS[x]} ({unit})" if unit else COSTS[x]),
         y=metric_axis(y),
-        series=with_front(series, lower=y in LOWER),
+        series=with_front(series, lower=y in LOSSES),
     )
 
 
@@ -158,7 +158,7 @@ def _number(row: RunRow, x: str) -> float:
 def _reached(series: Series, target: float, y: str) -> Reached:
     """The first epoch whose mean is at the target or beyond."""
     for point in series.points:
-        if point.y <= target if y in LOWER else point.y >= target:
+        if point.y <= target if y in LOSSES else point.y >= target:
             return Reached(series=series.name, target=target, epoch=point.x)
     return Reached(series=series.name, target=target, epoch=None)
 

@@ -10,25 +10,11 @@ from dataclasses import replace
 
 from attnctl.db import RunRow
 from attnctl.lifecycle.state import State
-from attnctl.reports.comparison.metrics import TITLES as TASKS
+from attnctl.metrics import BY_KEY
 from attnctl.reports.figures import naming
 from attnctl.reports.figures.data import Axis, Level, Point, Series
 from attnctl.units import quantity
 from attnctl.values import SpecError, comma_join, did_you_mean
-
-TITLES = {
-    "top1": "top-1 (%)",
-    "top5": "top-5 (%)",
-    "loss": "loss",
-    "train_loss": "training loss",
-    "train_top1": "training top-1 (%)",
-    "images_per_s": "images/s in training",
-    **{name: f"{title} (%)" for name, title in TASKS.items() if name not in {"top1", "top5"}},
-}
-"""Metric -> what stands at its axis."""
-
-LOWER = frozenset({"loss", "train_loss"})
-"""Metrics of which the lower value is the better one."""
 
 _MOST_TICKS = 9
 _DECADES = 30.0
@@ -99,7 +85,7 @@ def with_front(series: Iterable[Series], *, lower: bool = False) -> tuple[Series
 
 def metric_axis(y: str) -> Axis:
     """The axis of a metric."""
-    return Axis(name=y, title=TITLES.get(y, y))
+    return Axis(name=y, title=BY_KEY[y].axis if y in BY_KEY else y)
 
 
 def value_axis(name: str, numbers: Sequence[float]) -> Axis:

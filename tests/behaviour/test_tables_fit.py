@@ -14,7 +14,7 @@ from rich.cells import cell_len
 
 from attnctl.cli import output
 from attnctl.grid import Axes, expand
-from attnctl.models import WORDS
+from attnctl.metrics import BY_KEY
 from attnctl.spec import RunSpec
 from tests.attnctl.cli.cli_run import Run, on_a_terminal
 from tests.attnctl.cli.past_runs import Past, left
@@ -125,7 +125,7 @@ def test_trained_runs_keep_their_figures_whole(columns: int, trained: Path, scre
     runs = json.loads(attnctl("status", "--json").out)["runs"]
     lines = screen(columns, "status")
     for run in runs:
-        assert_whole(lines, run["id"][:8], f"{WORDS['top1']} {run['metrics']['top1']:.2f}", f"{run['steps']}")
+        assert_whole(lines, run["id"][:8], f"{BY_KEY['top1'].label} {run['metrics']['top1']:.2f}", f"{run['steps']}")
         shown = screen(columns, "show", run["id"])
         assert_whole(shown, run["id"], f"{run['params']:,} parameters", f"top1={run['metrics']['top1']:.6g}")
         assert_whole(screen(columns, "why", run["id"]), run["id"], run["state"], "1 node, 1 process")

@@ -6,7 +6,7 @@ import json
 from attnctl import models, papers
 from attnctl.db import open_index
 from attnctl.files import write_atomic
-from attnctl.papers.model import METRICS
+from attnctl.metrics import MEASURED
 from attnctl.papers.runs import Overrides, cells_of
 from attnctl.workspace.records import Exit, Request, Resources, Sweep
 
@@ -36,7 +36,7 @@ def train(workspace, spec, *epochs, device="NVIDIA A100", outcome="completed", n
     model = {"params": 1000, "macs": 10**6, "steps": steps or 10 * len(epochs), "world": 1, "device": device}
     events = [{"kind": "model", "t": NOW + 1, "threads": 1, "steps_per_epoch": 10, **model}]
     for epoch, top1 in enumerate(epochs, 1):
-        values = dict.fromkeys(METRICS[models.task(spec.model)], top1)
+        values = dict.fromkeys(MEASURED[models.task(spec.model)], top1)
         values |= {"top1": top1, "top5": min(100.0, top1 + 10)} if not spec.model else {}
         values |= {name: 1.0 for name in ("loss", "train_loss") if name in values}
         events.append({"kind": "metrics", "t": NOW + 1 + epoch, "step": 10 * epoch, "epoch": epoch, "values": values})

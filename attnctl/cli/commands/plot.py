@@ -10,7 +10,7 @@ import typer
 from attnctl.cli import completion, context, output
 from attnctl.cli.drawing import options
 from attnctl.cli.table_layout import Column
-from attnctl.papers.model import MEASURED
+from attnctl.metrics import BY_KEY
 from attnctl.values import SpecError, comma_join, convert, did_you_mean, split_list, split_seeds
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from attnctl.db import Index, RunRow
     from attnctl.reports.figures.data import Chart, Charts
 
-METRICS = (*MEASURED, "images_per_s")
+METRICS = tuple(BY_KEY)
 
 
 def plot(

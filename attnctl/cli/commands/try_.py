@@ -19,6 +19,7 @@ from attnctl.cli.sweeping import dynamic_options
 from attnctl.cli.sweeping.axis_options import AXES, Backbones, Datasets, Models, Placements, Seeds
 from attnctl.cli.sweeping.destination import Asked, Device, check, destination
 from attnctl.cli.sweeping.synthesis import synthesize
+from attnctl.metrics import DECIDING
 from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
 from attnctl.units import duration, quantity, size
@@ -159,10 +160,7 @@ def _words(spec: RunSpec, answer: dict[str, Any]) -> dict[str, str]:
 
 def _evaluated(answer: dict[str, Any]) -> list[str]:
     loss = [f"loss {answer['loss']:.3f}"] if "loss" in answer else []
-    return loss + [f"{words} {answer[name]:.1f} %" for name, words in _METRICS.items() if name in answer]
-
-
-_METRICS = {"top1": "top-1", "ap": "AP", "mask_ap": "mask AP", "map": "mAP", "miou": "mean IoU"}
+    return loss + [f"{one.label} {answer[one.key]:.1f} %" for one in DECIDING if one.key in answer]
 
 
 def _length(spec: RunSpec) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from attnctl.cli import output
 from attnctl.cli.sweeping.run_names import short_names
 from attnctl.cli.text_width import shortened
-from attnctl.models import WORDS
+from attnctl.metrics import DECIDING
 from attnctl.spec import RunSpec
 
 if TYPE_CHECKING:
@@ -135,4 +135,4 @@ def ending(progress: Progress) -> str:
 
 def standing(metrics: Mapping[str, float]) -> str:
     """`top-1 91.22 %`, or `AP 31.20 %`, by what was measured; empty when it was not."""
-    return next((f"{words} {metrics[name]:.2f} %" for name, words in WORDS.items() if name in metrics), "")
+    return next((f"{one.label} {metrics[one.key]:.2f} %" for one in DECIDING if one.key in metrics), "")
