@@ -44,7 +44,7 @@ slurm-down: ## take it away again
 	tests/slurm/down.sh
 
 clean: ## remove what make made
-	rm -rf .venv demo .slurm build *.egg-info
+	rm -rf .venv demo .slurm build src/*.egg-info
 
 # The default environment gets the pinned versions; one that was given keeps the torch it has.
 $(BIN)/.attnctl: pyproject.toml requirements.txt

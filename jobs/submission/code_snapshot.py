@@ -37,6 +37,8 @@ FOLDERS = (PACKAGE, "jobs", "db", "reports")
 """What the package is made of in a checkout, where three of its folders are links to these."""
 
 _TREE = Path(attnctl.__file__).absolute().parents[1]
+_CHECKOUT = Path(attnctl.__file__).resolve().parents[1]
+"""The same without links: an editable installation finds the package by the link in src, git only where it lies."""
 
 
 def keep(workspace: Workspace) -> str | None:
@@ -150,7 +152,7 @@ def _files(tree: Path) -> Iterator[tuple[str, Path]]:
 
 def _origin(patches: Path | None) -> dict[str, Any]:
     """Where the running code comes from. patches: the folder that keeps what it has changed since its commit."""
-    origin = {"version": attnctl.__version__, "tree": str(_TREE)}
+    origin = {"version": attnctl.__version__, "tree": str(_CHECKOUT)}
     if not _git("ls-files", "--", f"{PACKAGE}/__init__.py"):  # the repository around it, if any, is the user's own
         return {**origin, "commit": _installed_commit(), "patch": None, "untracked": []}
     patch = _git("diff", "--binary", "HEAD", "--", *FOLDERS)
@@ -182,7 +184,7 @@ def _installed_commit() -> str | None:
 def _git(*words: str) -> bytes | None:
     """What git says of the running code's working tree; None when there is no git, or no repository."""
     try:
-        done = subprocess.run(["git", "-C", str(_TREE), *words], capture_output=True, timeout=30, check=False)
+        done = subprocess.run(["git", "-C", str(_CHECKOUT), *words], capture_output=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout if done.returncode == 0 else None

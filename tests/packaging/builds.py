@@ -5,19 +5,28 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import venv
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("attnctl", "jobs", "db", "reports")
-"""What the package is made of in this tree: three folders of the first are links to the others."""
+FOLDERS = ("attnctl", "jobs", "db", "reports", "src")
+"""What the package is made of in this tree: three folders of the first are links, and the last holds a link to it."""
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
 OFFLINE = ("--no-deps", "--no-index", "--no-build-isolation")
+DESCRIBE = """
+import json
+from pathlib import Path
+from attnctl.jobs.submission import code_snapshot
+from attnctl.workspace.layout import Workspace
+print(json.dumps(code_snapshot.describe(Workspace(Path("here")), {})))
+"""
+"""A program that prints what an installation records of its own code."""
 
 
 @dataclass(frozen=True)
 class Environment:
-    """A fresh virtual environment: attnctl as a wheel installs it, the other packages those of this one."""
+    """A virtual environment that has attnctl."""
 
     folder: Path
 
@@ -33,6 +42,16 @@ class Environment:
     def packages(self) -> Path:
         (found,) = self.folder.glob("lib/python*/site-packages")
         return found
+
+
+def environment(folder: Path, wheel: Path) -> Environment:
+    """An environment with a wheel and, so that it need not download them, the other packages of this one."""
+    made = Environment(folder)
+    venv.create(folder, symlinks=True)
+    run(*PIP, "--python", made.python, "install", "--no-deps", "--no-index", str(wheel), cwd=folder)
+    shared = [path for path in sys.path if Path(path).name in {"site-packages", "dist-packages"}]
+    (made.packages / "shared.pth").write_text("".join(f"{path}\n" for path in shared))
+    return made
 
 
 def run(*command: str, cwd: Path, **environ: str) -> str:
@@ -63,6 +82,14 @@ def files_of_the_package() -> set[str]:
 def clone(checkout: Path, parent: Path) -> Path:
     git(checkout, "clone", "--quiet", str(checkout), str(parent / "clone"))
     return parent / "clone"
+
+
+def built(tree: Path, kind: str, folder: Path) -> Path:
+    """What setuptools builds of a tree. kind: `sdist`, or `editable`: the wheel that `pip install -e` installs."""
+    build = f"from setuptools import build_meta; build_meta.build_{kind}({str(folder)!r})"
+    run(sys.executable, "-c", build, cwd=tree)
+    (found,) = [*folder.glob("*.tar.gz"), *folder.glob("*.whl")]
+    return found
 
 
 def wheel_of(source: str, folder: Path) -> Path:

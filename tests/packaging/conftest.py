@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import sys
-import venv
 from pathlib import Path
 
 import pytest
 
-from tests.packaging.builds import FOLDERS, PIP, ROOT, Environment, clone, git, run, wheel_of
+from tests.packaging.builds import FOLDERS, ROOT, Environment, built, clone, environment, git, wheel_of
 
 
 @pytest.fixture(scope="session")
@@ -37,20 +35,21 @@ def wheel(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def sdist(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sdist")
-    build = f"from setuptools import build_meta; build_meta.build_sdist({str(folder)!r})"
-    run(sys.executable, "-c", build, cwd=clone(checkout, folder))
-    (found,) = folder.glob("*.tar.gz")
-    return found
+    return built(clone(checkout, folder), "sdist", folder)
 
 
 @pytest.fixture(scope="session")
-def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    project = tmp_path_factory.mktemp("environment")
-    made = Environment(project / ".venv")
-    venv.create(made.folder, symlinks=True)
-    run(*PIP, "--python", made.python, "install", "--no-deps", "--no-index", str(wheel), cwd=made.folder)
-    shared = [path for path in sys.path if Path(path).name in {"site-packages", "dist-packages"}]
-    (made.packages / "shared.pth").write_text("".join(f"{path}\n" for path in shared))
-    git(project, "init", "--quiet")  # as many users have it; the commit is not attnctl's
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """An environment made from the wheel, in a repository of the user's."""
+    project = tmp_path_factory.mktemp("installed")
+    git(project, "init", "--quiet")
     git(project, "commit", "--quiet", "--allow-empty", "--message", "Mine")
-    return made
+    return environment(project / ".venv", wheel)
+
+
+@pytest.fixture(scope="session")
+def editable(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """What `make demo` sets up, in a clone that is called attnctl: an environment with an editable installation."""
+    folder = tmp_path_factory.mktemp("editable")
+    git(checkout, "clone", "--quiet", str(checkout), str(folder / "attnctl"))
+    return environment(folder / "attnctl/.venv", built(folder / "attnctl", "editable", folder))

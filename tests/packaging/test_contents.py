@@ -10,16 +10,9 @@ from collections import Counter
 from pathlib import Path
 
 import attnctl
-from tests.packaging.builds import OFFLINE, PIP, ROOT, files_of_the_package, git, run, wheel_of
+from tests.packaging.builds import DESCRIBE, OFFLINE, PIP, ROOT, files_of_the_package, git, run, wheel_of
 
 METADATA = f"attnctl-{attnctl.__version__}.dist-info"
-DESCRIBE = """
-import json
-from pathlib import Path
-from attnctl.jobs.submission import code_snapshot
-from attnctl.workspace.layout import Workspace
-print(json.dumps(code_snapshot.describe(Workspace(Path("here")), {})))
-"""
 
 
 def content_of(wheel: Path) -> list[str]:
@@ -57,8 +50,9 @@ def test_an_sdist_holds_the_package_its_readme_and_its_license(sdist: Path) -> N
     assert all(member.isfile() for member in members), "a link would need the file that it names"
     names = {member.name.partition("/")[2] for member in members}
     assert len(names) == len(members)
-    assert {name for name in names if name.startswith("attnctl/")} == files_of_the_package()
-    assert {name for name in names if not name.startswith(("attnctl/", "attnctl.egg-info/"))} == {
+    package = {name for name in names if name.startswith("src/attnctl/")}
+    assert {name.removeprefix("src/") for name in package} == files_of_the_package()
+    assert {name for name in names - package if not name.startswith("src/attnctl.egg-info/")} == {
         "LICENSE",
         "MANIFEST.in",
         "PKG-INFO",

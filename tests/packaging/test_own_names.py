@@ -70,24 +70,24 @@ print(attnctl.__file__)
 """
 
 
-def test_names_of_the_users_own_shadow_no_module(environment: Environment, project: Path) -> None:
+def test_names_of_the_users_own_shadow_no_module(installed: Environment, project: Path) -> None:
     paths = [name.removesuffix(".py").removesuffix("/__init__") for name in files_of_the_package() if ".py" in name]
     modules = sorted(path.replace("/", ".") for path in paths if not path.endswith(("__main__", "py.typed")))
     assert {"attnctl.jobs.worker", "attnctl.db", "attnctl.reports.report"} <= set(modules)
-    out = run(environment.python, "-c", IMPORT_ALL, *modules, cwd=project, PYTHONPATH=".")
-    assert out.strip() == str(environment.packages / "attnctl/__init__.py")
+    out = run(installed.python, "-c", IMPORT_ALL, *modules, cwd=project, PYTHONPATH=".")
+    assert out.strip() == str(installed.packages / "attnctl/__init__.py")
 
 
 @pytest.mark.parametrize("path", ["", "."])
 @pytest.mark.parametrize("start", ["attnctl", "python -m attnctl"])
-def test_the_command_starts_beside_such_names(environment: Environment, project: Path, start: str, path: str) -> None:
-    words = [environment.command] if start == "attnctl" else [environment.python, "-m", "attnctl"]
+def test_the_command_starts_beside_such_names(installed: Environment, project: Path, start: str, path: str) -> None:
+    words = [installed.command] if start == "attnctl" else [installed.python, "-m", "attnctl"]
     assert run(*words, "--version", cwd=project, PYTHONPATH=path).split()[-1] == attnctl.__version__
     assert "ela" in run(*words, "modules", cwd=project, PYTHONPATH=path)
 
 
-def test_a_sweep_from_such_a_folder_completes(environment: Environment, project: Path) -> None:
-    words = [environment.python, "-m", "attnctl"]
+def test_a_sweep_from_such_a_folder_completes(installed: Environment, project: Path) -> None:
+    words = [installed.python, "-m", "attnctl"]
     swept = json.loads(run(*words, "sweep", "./gate.py:Gate", *SMALL, "--json", cwd=project, PYTHONPATH="."))
     assert [item["state"] for item in swept["runs"]] == ["completed"]
     assert "Gate" in run(*words, "report", swept["sweep"], cwd=project, PYTHONPATH=".")
@@ -95,7 +95,7 @@ def test_a_sweep_from_such_a_folder_completes(environment: Environment, project:
     assert json.loads(machine.read_text())["code"] == {
         "digest": None,
         "version": attnctl.__version__,
-        "tree": str(environment.packages),
+        "tree": str(installed.packages),
         "commit": None,
         "patch": None,
         "untracked": [],
