@@ -1,18 +1,43 @@
-"""The papers' files, and how a printed figure is read."""
+"""The papers' files: how a printed figure is read, and that each published number stands in its paper's text.
+
+The texts are not part of the repository: they are looked for in ../shared/papers.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
+from functools import cache
+from pathlib import Path
 
 import pytest
 
 from attnctl import attention, backbones, datasets, papers
 from attnctl.networks.complexity import CONVENTIONS, Written
+from attnctl.papers import Column, Figure, Row, Table
 from attnctl.papers.audit import cells, read, rounded, tables
+from attnctl.papers.model import COUNTED
 from attnctl.values import SpecError
 
 TABLES = [table for name in papers.names() for table in papers.load(name).tables.values()]
 CELLS = [(table, row, column) for table in TABLES for row in table.rows for column in table.columns]
+TEXTS = Path(__file__).parents[3] / "shared" / "papers"
+FIGURES = [figure for name in papers.names() for figure in papers.load(name).figures.values()]
+
+BELOW = {"ean:1", "ean:2", "ean:3", "ean:4", "ean:5", "an:1", "an:2", "an:3", "an:4", "ela:5"}
+"""The tables whose caption stands below them; all others' stands above."""
+
+GROUPED = {"an:2", "an:3"}
+"""The tables whose first column names the group, once, and whose second names the row."""
+
+FORMULAS = {"nam:3", "nam:4"}
+"""The tables whose first row says in brackets what the formulas of its cells mean."""
+
+MENDED = {"Bankbones": "Backbones", "BackBones": "Backbones"}
+SIGNS = {r"\checkmark": "yes", "\N{MULTIPLICATION SIGN}": "no", "\N{CYRILLIC CAPITAL LETTER HA}": "no"}
+with_texts = pytest.mark.skipif(not TEXTS.is_dir(), reason=f"the papers' texts are not there: {TEXTS}")
 
 
 def test_every_name_in_a_file_is_one() -> None:
@@ -75,3 +100,136 @@ def test_unknown_papers_and_tables_say_what_there_is() -> None:
     with pytest.raises(SpecError, match="no paper has a table '9'"):
         tables(table="9")
     assert {row.paper for row in tables(table="1")} == {"AN", "EAN", "NAM"}
+
+
+@with_texts
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_every_row_and_cell_of_a_table_is_the_texts(table: Table) -> None:
+    assert list(differences(table)) == []
+
+
+@with_texts
+def test_all_tables_are_there() -> None:
+    printed = {f"{name}:{number}" for name in papers.names() for number in _captions(name)}
+    assert {table.name for table in TABLES} == printed
+    assert len(TABLES) == 21
+
+
+@with_texts
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_a_wrong_digit_a_missing_number_and_a_missing_row_are_found(table: Table) -> None:
+    for index, row in enumerate(table.rows):
+        assert list(differences(replace(table, rows=(*table.rows[:index], *table.rows[index + 1 :]))))
+        for key, text in row.published.items():
+            less = {name: value for name, value in row.published.items() if name != key}
+            for wrong in (less, {**row.published, key: _wrong(text)}):
+                rows = list(table.rows)
+                rows[index] = replace(row, published=wrong)
+                assert list(differences(replace(table, rows=tuple(rows))))
+
+
+@with_texts
+@pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: f"{figure.paper.lower()}:{figure.number}")
+def test_what_a_figure_prints_is_printed_in_the_row_that_it_draws(figure: Figure) -> None:
+    tables = papers.load(figure.paper).tables
+    series = {item["title"]: item for item in figure.settings.get("series", ())}
+    for title, points in figure.published.items():
+        (row,) = [row for row in tables[series[title]["table"]].rows if row.name == series[title]["row"]]
+        assert points == {str(row.setup.hyperparameters[figure.x]): row.published[series[title]["column"]]}
+
+
+def differences(table: Table) -> Iterator[str]:
+    """Where a table is not the text's, in words."""
+    header, *lines = _printed(table.paper.lower(), table.number)
+    yield from _headers(table, _cells(table, header))
+    if len(lines) != len(table.rows):
+        yield f"{len(table.rows)} rows, {len(lines)} in the text"
+    group = ""
+    for row, line in zip(table.rows, lines, strict=False):
+        if table.name in GROUPED:
+            group = line[0] or group
+            if row.group != group:
+                yield f"{row.name}: in group {row.group}, {group} in the text"
+            line = line[1:]
+        label, *cells = _cells(table, line)
+        if _bare(row.printed) != _bare(label):
+            yield f"{row.name}: called {row.printed}, {label} in the text"
+        if len(cells) != len(table.columns):
+            yield f"{row.name}: {len(table.columns)} columns, {len(cells)} in the text"
+        for column, cell in zip(table.columns, cells, strict=False):
+            yield from _cell(row, column, _value(table, column, cell))
+
+
+def _headers(table: Table, header: list[str]) -> Iterator[str]:
+    """Where the columns are not called as in the text; a unit in brackets is the column's."""
+    titles = header[2 if table.name in GROUPED else 1 :]
+    for column, printed in zip(table.columns, titles, strict=True):
+        name, _, unit = _bare(MENDED.get(printed, printed)).removesuffix(")").partition("(")
+        base, *scripts = re.findall(r"[_^]?[^_^]+", name)
+        name = base + "".join(part[1:] for part in sorted(scripts, reverse=True))  # AP^bb_50 is our AP50 bb
+        if name != _bare(column.title) or (unit and unit != column.unit):
+            yield f"column {column.title} in {column.unit}, {printed} in the text"
+
+
+def _cell(row: Row, column: Column, printed: str | None) -> Iterator[str]:
+    ours = row.published.get(column.key)
+    if ours != printed:
+        yield f"{row.name}, {column.key}: {ours}, {printed} in the text"
+
+
+def _value(table: Table, column: Column, cell: str) -> str | None:
+    """What a cell of the text says; none when it says nothing, as a dash does where there should be a count."""
+    if table.name in FORMULAS:
+        cell = cell.partition(" (")[0]
+    if not cell.strip() or (column.metric in COUNTED and cell == "-"):
+        return None
+    return cell if column.metric == "words" and "$" not in cell else SIGNS.get(cell, _bare(cell))
+
+
+def _bare(text: str) -> str:
+    """A text of the papers without its mathematics and blanks."""
+    text = re.sub(r"\\(?:mathrm|operatorname)\{(.*?)\}", r"\1", text)
+    return re.sub(r"[\s${}]", "", text.replace(r"^{\dagger}", "\N{DAGGER}").replace(r"\%", "%"))
+
+
+def _cells(table: Table, line: Sequence[str]) -> list[str]:
+    """A line's cells; EAN's table 1 prints parameters and FLOPs in one."""
+    if table.name == "ean:1":
+        return [line[0], *line[1].split("/"), *line[2:]]
+    return list(line)
+
+
+def _printed(paper: str, number: str) -> list[list[str]]:
+    """A table of a text: the cells of its header and rows."""
+    lines, caption = _lines(paper), _captions(paper)[number]
+    step = -1 if f"{paper}:{number}" in BELOW else 1
+    at = caption + step
+    while not lines[at]:
+        at += step
+    found = []
+    while 0 <= at < len(lines) and "\t" in lines[at]:
+        found.append([cell.strip() for cell in lines[at].split("\t")])
+        at += step
+    return found[::step]
+
+
+@cache
+def _lines(paper: str) -> tuple[str, ...]:
+    return tuple((TEXTS / f"{paper}.md").read_text(encoding="utf-8").splitlines())
+
+
+@cache
+def _captions(paper: str) -> dict[str, int]:
+    """The tables of a text by number, and the lines of their captions."""
+    found = {}
+    for at, line in enumerate(_lines(paper)):
+        if caption := re.match(r"Table (\d+)[:.] ", line):
+            found[caption[1]] = at
+    return found
+
+
+def _wrong(text: str) -> str:
+    """A text with another last digit, or another word."""
+    if not re.search(r"\d", text):
+        return f"{text}!"
+    return re.sub(r"\d(?=\D*$)", lambda digit: str((int(digit[0]) + 1) % 10), text)

@@ -1,6 +1,5 @@
 """What the index answers."""
 
-import dataclasses
 import subprocess
 import sys
 import time
@@ -8,23 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-import attnctl
 from attnctl.db import PaperSweep, open_index
 from attnctl.files import write_atomic
-from attnctl.lifecycle.state import State
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
-from attnctl.workspace.records import Placed, Submission, Sweep
+from attnctl.workspace.records import Placed, Sweep
 from tests.db import written
-
-
-@pytest.fixture
-def workspace(tmp_path):
-    made = Workspace(tmp_path)
-    runs = written.specs(("none", "ela"), ("0", "1"))
-    written.submit(made, runs, sweep="first")
-    written.finish(made, runs[0].id)
-    return made
 
 
 @pytest.fixture
@@ -149,35 +137,3 @@ def test_finished_runs_are_not_looked_at_again_by_any_call_to_the_file_system(tm
             ["strace", "-f", "-e", "trace=%file", "-o", str(trace), *command], check=True, capture_output=True
         )
         assert not [line for line in trace.read_text().splitlines() if f"{tmp_path}/runs/" in line]
-
-
-def test_the_frames_have_a_row_for_each_run_and_each_value(workspace):
-    frames = attnctl.load(workspace.root)
-    assert list(frames.runs.index) == sorted(spec.id for spec in RUNS)
-    row = frames.runs.loc[RUNS[0].id]
-    assert (row["module"], row["state"], row["last_top1"], row["best_top1"]) == ("none", "completed", 90.0, 90.0)
-    assert frames.runs.loc[RUNS[2].id, "kernel"] == "7"
-    assert list(frames.metrics.columns) == ["run", "name", "step", "epoch", "value", "attempt", "incarnation"]
-    assert len(frames.metrics) == 4 * 3
-
-
-def test_the_frames_of_an_empty_workspace_are_empty(tmp_path):
-    frames = attnctl.load(tmp_path)
-    assert (len(frames.runs), len(frames.metrics), list(tmp_path.iterdir())) == (0, 0, [])
-
-
-def test_a_reservation_that_was_closed_without_tasks_is_refused_however_late_it_comes(workspace):
-    run = RUNS[1].id
-    written.submit(workspace, [RUNS[1]], tag="tag2", number=2, job_id=None)
-    path = workspace.submission("tag2")
-    whole = Submission.decode(path.read_bytes())
-    path.unlink()
-    with open_index(workspace) as opened:
-        opened.refresh()
-        assert opened.states([run])[run].state is State.SUBMITTING
-        path.write_bytes(dataclasses.replace(whole, tasks=[], specs={}, failed="it ended before it").encode())
-        opened.refresh()
-        assert (opened.states([run])[run].state, opened.states([run])[run].reason) == (
-            State.REFUSED,
-            "it ended before it",
-        )

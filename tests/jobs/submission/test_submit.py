@@ -1,9 +1,7 @@
 """Reservations and intents, without a scheduler; tests/slurm submits to a real one."""
 
-import json
 import multiprocessing
 import time
-from collections.abc import Callable
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
@@ -11,27 +9,13 @@ from typing import Any
 import pytest
 
 from attnctl.files import write_atomic
-from attnctl.jobs.slurm.adopt import close_orphan
-from attnctl.jobs.submission.reserve import reserve
 from attnctl.jobs.submission.submit import SubmitError, submit
 from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
-from attnctl.workspace import submissions
 from attnctl.workspace.layout import Workspace
-from attnctl.workspace.records import Exit, RecordError, Request, Resources, Submission
-
-Specs = Callable[[int], list[RunSpec]]
-
-
-def requested(config: Config, spec: RunSpec, attempt: int = 1) -> Request:
-    request = Request.read(config.workspace.run(spec.id).attempt(attempt).request)
-    assert request is not None
-    return request
-
-
-def here(config: Config, specs: list[RunSpec]) -> Any:
-    return submit(config, specs, Resources(), config.slurm, "local")
+from attnctl.workspace.records import Exit, Resources, Submission
+from tests.jobs.submission.submitted import Specs, here, requested
 
 
 def test_a_submission_is_on_disk_when_submit_returns(config: Config, make_specs: Specs) -> None:
@@ -110,70 +94,3 @@ def test_a_workspace_that_is_a_file_is_one_clear_line(tmp_path: Path, make_specs
     (tmp_path / "file").write_text("")
     with pytest.raises(SubmitError, match=r"cannot write in .*file"):
         here(Config(workspace=Workspace(tmp_path / "file" / "below")), make_specs(1))
-
-
-def reserved_by(config: Config, spec: RunSpec, pid: int, host: str | None = None) -> Request:
-    """A reservation of a command that then was killed."""
-    reserve(config.workspace, "attnctl-killed", [(spec.id, spec.to_json())], Resources(), "slurm")
-    path = config.workspace.run(spec.id).attempt(1).request
-    document = json.loads(path.read_bytes()) | {"pid": pid} | ({"host": host} if host else {})
-    write_atomic(path, json.dumps(document).encode())
-    return requested(config, spec)
-
-
-def dead() -> int:
-    process = multiprocessing.get_context("fork").Process(target=int)
-    process.start()
-    process.join()
-    assert process.pid is not None
-    return process.pid
-
-
-def test_the_reservation_of_a_killed_command_is_freed(config: Config, make_specs: Specs) -> None:
-    (spec,) = make_specs(1)
-    reserved_by(config, spec, dead())
-    (again,) = here(config, [spec])
-    assert again.tasks == [(spec.id, 2)]
-    closed = submissions.head(config.workspace.submission("attnctl-killed"))
-    assert closed is not None
-    assert closed.failed == "the command that reserved it ended before it was submitted"
-
-
-def test_the_reservation_of_a_command_that_lives_or_of_another_machine_stands(
-    config: Config, make_specs: Specs
-) -> None:
-    living, elsewhere = make_specs(2)
-    reserved_by(config, living, multiprocessing.current_process().pid or 0)
-    assert not close_orphan(config.workspace, reserved_by(config, elsewhere, dead(), host="another-machine"))
-    (again,) = here(config, [living, elsewhere])
-    assert again.tasks == []
-
-
-def test_a_command_that_was_taken_for_dead_does_not_submit(config: Config, make_specs: Specs) -> None:
-    (spec,) = make_specs(1)
-    assert close_orphan(config.workspace, reserved_by(config, spec, dead()))
-    late = Submission(tag="attnctl-killed", created=0, where="slurm", host="h", pid=1, tasks=[[spec.id, 1]], specs={})
-    assert not submissions.create(config.workspace, late)
-
-
-def test_the_head_of_a_submission_is_changed_and_its_specs_are_not(config: Config, make_specs: Specs) -> None:
-    specs = make_specs(40)
-    (done,) = here(config, specs)
-    before = Submission.read(config.workspace.submission(done.tag))
-    hostile = 'a "quoted", "script": \\ word\n' * 30
-    submissions.change(config.workspace, done.tag, failed=hostile[:1000], job_id="7")
-    after = Submission.read(config.workspace.submission(done.tag))
-    assert before is not None
-    assert after is not None
-    assert (after.specs, after.tasks, after.failed, after.job_id) == (before.specs, before.tasks, hostile[:1000], "7")
-    head = submissions.head(config.workspace.submission(done.tag))
-    assert head is not None
-    assert (head.job_id, head.failed, head.tag) == ("7", hostile[:1000], done.tag)
-
-
-@pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"job_id": 1}', b"\xff\x00"])
-def test_a_broken_submission_is_named(config: Config, data: bytes) -> None:
-    path = config.workspace.submission("broken")
-    write_atomic(path, data)
-    with pytest.raises(RecordError, match=r"broken\.json"):
-        submissions.head(path)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from attnctl.reports.figures import charts
-from attnctl.reports.figures.data import Axis, Series
-from attnctl.reports.figures.points import value_axis, with_front
+from attnctl.reports.figures.data import Axis
+from attnctl.reports.figures.points import value_axis
 from attnctl.values import SpecError
 from tests.reports.figures.figure_runs import history, runs
 
@@ -135,16 +135,3 @@ def test_a_scatter_plot_has_a_point_for_each_network_in_a_unit_that_fits():
         "ean G=4": 0.27225,
     }
     assert {point.name for point in series.points if point.front} == {"no attention", "ean G=4"}
-
-
-def test_the_front_is_of_all_series_and_of_the_lower_where_that_is_better():
-    series = [
-        Series(name="a", points=tuple(charts.Point(x=x, y=y) for x, y in ((1, 5), (2, 4), (3, 7)))),
-        Series(name="b", points=tuple(charts.Point(x=x, y=y) for x, y in ((1, 6), (3, 7), (4, 6)))),
-    ]
-
-    def front(**options):
-        return [[(point.x, point.y) for point in item.points if point.front] for item in with_front(series, **options)]
-
-    assert front() == [[(3, 7)], [(1, 6), (3, 7)]]
-    assert front(lower=True) == [[(1, 5), (2, 4)], []]

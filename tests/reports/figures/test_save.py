@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from attnctl.reports.figures import binned, save, style
+from attnctl.reports.figures import save, style
 from attnctl.values import SpecError
-from tests.reports.figures.figure_runs import DRAWINGS, NAME, curves_chart, scatter_chart, sweep_chart
+from tests.reports.figures.figure_runs import DRAWINGS, NAME, sweep_chart
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -60,36 +60,6 @@ def test_an_svg_is_xml_without_a_date_and_a_pdf_has_its_fonts_whole_and_its_name
     assert "TrueType" in fonts
 
 
-def test_series_differ_in_colour_and_marker_and_line_as_far_as_they_go():
-    looks = [style.look(number) for number in range(21)]
-    assert len({(look.colour, look.marker) for look in looks}) == 21
-    assert len({look.colour for look in looks[:7]}) == len({look.marker for look in looks[:7]}) == 7
-
-
-@pytest.mark.parametrize("width", style.INCHES)
-def test_no_name_of_a_point_covers_another_or_the_edge(width):
-    with style.styled():
-        figure = save.drawn(scatter_chart(), width)
-        figure.draw_without_rendering()
-        labels = [text for text in figure.axes[0].texts if text.get_text()]
-        boxes = [label.get_window_extent() for label in labels]
-        assert {label.get_text() for label in labels} == {f"{kind} {k}" for kind in ("front", "rest") for k in range(3)}
-        assert [label.get_fontweight() for label in labels].count("bold") == 3
-        for number, box in enumerate(boxes):
-            assert not any(box.overlaps(other) for other in boxes[number + 1 :])
-            assert figure.bbox.containsx(box.x1)
-            assert figure.bbox.containsx(box.x0)
-
-
-def test_the_epochs_to_a_target_stand_in_the_legend():
-    with style.styled():
-        figure = save.drawn(curves_chart(), "page")
-        (legend,) = figure.legends
-        words = [text.get_text() for text in legend.get_texts()]
-    assert words == ["no attention (15)", "se (14)", "ean G=8 (13)", "(epochs to top-1 of 72)"]
-    assert len(figure.axes) == 2
-
-
 def test_another_ending_is_refused(tmp_path):
     with pytest.raises(SpecError, match=r"no format goes with the ending '.jpg'; give one of .pdf, .svg, .png"):
         save.save(sweep_chart(), tmp_path / "figure.jpg")
@@ -106,21 +76,6 @@ def test_a_figure_needs_no_display(tmp_path):
     environment |= {"PYTHONPATH": str(Path(__file__).parents[3]), "MPLBACKEND": "TkAgg"}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)
     assert (tmp_path / "f.png").stat().st_size > 1000
-
-
-def test_densities_have_the_area_one_and_the_distance_is_between_0_and_1():
-    first, second = np.zeros(50, np.float32), np.ones(50, np.float32)
-    edges = binned.edges([first, second])
-    assert (edges[0], edges[-1], len(edges)) == (0.0, 1.0, binned.BINS + 1)
-    (apart,) = binned.distributions({"a": [first, second]}, edges)
-    assert (apart.densities * np.diff(edges)).sum(1) == pytest.approx([1, 1])
-    assert apart.distance == pytest.approx(1.0)
-    (alike,) = binned.distributions({"a": [first, first]}, edges, pooled=True)
-    assert (len(alike.densities), alike.distance) == (1, 0.0)
-    (alone,) = binned.distributions({"a": [np.array([np.nan, 0.5])]}, edges)
-    assert alone.distance is None
-    assert (alone.densities * np.diff(edges)).sum() == pytest.approx(1)
-    assert list(binned.edges([np.full(3, 2.0)])[[0, -1]]) == [1.5, 2.5]
 
 
 @pytest.mark.parametrize("name", DRAWINGS)

@@ -1,0 +1,24 @@
+"""Histories of runs, written down in short."""
+
+from dataclasses import replace
+
+from attnctl.lifecycle.resume_batch import plan
+from attnctl.lifecycle.resume_policy import Asked, Ended, History, Rules
+from attnctl.lifecycle.state import State
+
+
+def ended(state, *, began=0, saved=0, **more):
+    return Ended(state=state, began=began, saved=saved, **more)
+
+
+def history(*attempts, run="run1", **more):
+    numbered = [replace(item, number=k) for k, item in enumerate(attempts, start=1)]
+    reached = max((item.saved for item in attempts), default=0)
+    return History(run=run, attempts=numbered, **{"checkpoint": reached or None, **more})
+
+
+ERROR = ended(State.ERROR, error="KeyError: 'x'", trained=True)
+
+
+def actions(histories, rules=None, asked=None, members=None, spent=None):
+    return [item.action for item in plan(histories, rules or Rules(), asked or Asked(), members or {}, spent or {})]

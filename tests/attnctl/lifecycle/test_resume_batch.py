@@ -1,0 +1,108 @@
+"""What becomes of many runs together: errors that are the same, and budgets."""
+
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from attnctl.lifecycle.resume_batch import errors, plan
+from attnctl.lifecycle.resume_policy import DEFAULT_MODES, MODES, Action, Asked, Ended, History, Rules, held_message
+from attnctl.lifecycle.state import State
+from tests.attnctl.lifecycle.histories import ERROR, actions, ended, history
+
+
+def many(count, *attempts, **more):
+    return [history(*attempts, run=f"run{number}", **more) for number in range(count)]
+
+
+def test_one_error_in_many_runs_is_held_and_in_few_is_not():
+    rules = Rules(actions={State.ERROR: "always"})
+    assert actions(many(3, ERROR), rules) == [Action.HELD] * 3
+    assert actions(many(2, ERROR), rules) == [Action.START] * 2
+    assert actions(many(3, ERROR), rules, Asked(force=True)) == [Action.START] * 3
+    assert actions(many(3, ERROR), replace(rules, same_error=0)) == [Action.START] * 3
+
+
+def test_what_failed_first_goes_again_with_what_was_held_for_it():
+    first = ended(State.ERROR, error="no module named x1")
+    held = ended(State.HELD, error=held_message(3, error="no module named x2"))
+    later = replace(first, trained=True)
+    histories = [*many(3, first), history(held, run="held"), history(later, run="later")]
+    assert actions(histories) == [*[Action.START] * 4, Action.FORCE]
+
+
+def test_an_error_is_shown_once_with_its_runs():
+    told = [
+        history(ended(State.ERROR, error=f"RuntimeError: at 0x7f{number} step {number}"), run=f"r{number}")
+        for number in range(3)
+    ]
+    other = history(ended(State.ERROR, error="KeyError: 'x'"), run="other")
+    assert errors([*told, other]) == {"RuntimeError: at 0x7f0 step 0": ["r0", "r1", "r2"]}
+
+
+def test_a_sweeps_budget_ends():
+    histories = many(3, ended(State.PREEMPTED))
+    members = {"first": {"run0", "run1", "run2"}, "second": {"run2"}}
+    rules = Rules(sweep_attempts=5)
+    assert actions(histories, rules, members=members, spent={"first": 3}) == [Action.START] * 2 + [Action.BUDGET]
+    assert actions(many(3), rules, members=members, spent={"first": 9}) == [Action.START] * 3  # their first attempts
+    assert actions(histories, rules, Asked(force=True), members, {"first": 9}) == [Action.START] * 3
+
+
+ATTEMPTS = st.builds(
+    Ended,
+    state=st.sampled_from(sorted(DEFAULT_MODES)),
+    error=st.text(max_size=30),
+    began=st.integers(0, 3),
+    saved=st.integers(0, 5),
+    trained=st.booleans(),
+    memory=st.none() | st.integers(1, 10**6),
+    world=st.sampled_from([1, 2, 4]),
+    nodes=st.sampled_from([(), ("n1",)]),
+)
+
+HISTORIES = st.builds(
+    History,
+    run=st.uuids().map(str),
+    attempts=st.lists(ATTEMPTS, max_size=4),
+    checkpoint=st.none() | st.integers(0, 9),
+    gone=st.none() | st.integers(1, 9),
+    worlds=st.just((1, 2, 4)),
+    more_time=st.booleans(),
+)
+
+RULES = st.builds(
+    Rules,
+    attempts=st.integers(1, 5),
+    sweep_attempts=st.integers(0, 5),
+    memory_factor=st.floats(1.01, 100),
+    memory_cap=st.none() | st.integers(1, 10**6),
+    same_error=st.integers(0, 4),
+    actions=st.dictionaries(st.sampled_from(sorted(DEFAULT_MODES)), st.sampled_from(MODES)),
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    histories=st.lists(HISTORIES, max_size=5, unique_by=lambda item: item.run),
+    rules=RULES,
+    asked=st.builds(Asked, force=st.booleans(), memory=st.booleans(), place=st.booleans()),
+)
+def test_any_plan_keeps_to_its_rules(histories, rules, asked):
+    decisions = plan(histories, rules, asked, {"all": {item.run for item in histories}}, {})
+    assert [item.run for item in decisions] == [item.run for item in histories]
+    for known, decision in zip(histories, decisions, strict=True):
+        mode = rules.mode(known.newest.state)
+        assert mode != "never" or not decision.starts
+        assert asked.force or mode != "if_named" or not decision.action.starts
+        assert asked.force or len(known.attempts) < rules.attempts or not decision.action.starts
+        assert not (decision.starts and known.gone is not None)
+        if decision.memory is not None:
+            assert decision.memory > known.newest.memory
+            assert rules.memory_cap is None or decision.memory <= rules.memory_cap
+        if decision.world is not None:
+            assert decision.world in known.worlds
+            assert decision.world > known.newest.world
+    if not asked.force:
+        again = [item for item, known in zip(decisions, histories, strict=True) if item.starts and known.attempts]
+        assert len(again) <= rules.sweep_attempts

@@ -1,0 +1,14 @@
+"""The table of what planning knows of networks."""
+
+import pytest
+
+from attnctl import backbones
+from attnctl.networks import channels
+
+
+@pytest.mark.parametrize("name", backbones.names())
+def test_the_channels_table_is_what_the_network_says(name):
+    """After a change of a backbone or a placement: python -m attnctl.networks.channels."""
+    assert channels.measured(name) == {
+        place: list(backbones.channels(name, place)) for place in backbones.describe(name).placements
+    }

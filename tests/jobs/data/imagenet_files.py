@@ -1,0 +1,35 @@
+"""A small data set of image files."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+
+import torch
+
+from attnctl.datasets import describe
+from attnctl.jobs.data.stream import open_stream
+
+SMALL = dataclasses.replace(describe("imagenet"), classes=3, train_size=18, test_size=12)
+CPU = torch.device("cpu")
+
+
+def same(batches, others):
+    pairs = list(zip(batches, others, strict=True))
+    return pairs and all(torch.equal(a, b) for one, other in pairs for a, b in zip(one, other, strict=True))
+
+
+@contextlib.contextmanager
+def opener(make_spec, folders):
+    """Opens streams of this data set, and closes them."""
+    streams = []
+
+    def open_it(folder=folders, workers=0, stage=False, seed=0, **recipe):
+        chosen = {"batch": 4, "norm_batch": 2, "augment": "imagenet", "input_size": 32, **recipe}
+        spec = make_spec("imagenet", seed, **chosen)
+        streams.append(open_stream(spec, SMALL, folder, CPU, workers=workers, stage=stage))
+        return streams[-1]
+
+    yield open_it
+    for stream in streams:
+        stream.close()

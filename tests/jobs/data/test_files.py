@@ -1,0 +1,169 @@
+"""Class folders and shards, as they are found and checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+
+import pytest
+import torch
+
+from attnctl.jobs.data import open_data
+from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.files import index, open_parts
+from attnctl.settings.config import DataRoots
+from tests.jobs.data.imagenet_files import SMALL, opener
+from tests.jobs.data.published import image_folders, image_shards, jpeg, write_tar
+
+CPU = torch.device("cpu")
+TINY = dataclasses.replace(SMALL, train_size=3, test_size=3)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    return image_folders(tmp_path_factory.mktemp("imagenet"))
+
+
+@pytest.fixture
+def opened(make_spec, folders):
+    with opener(make_spec, folders) as open_it:
+        yield open_it
+
+
+def test_classes_that_are_missing_or_empty_are_named(tmp_path):
+    root = image_folders(tmp_path / "imagenet")
+    with pytest.raises(DataError, match=r"train holds 3 class folders and no tar shards; there should be 1000"):
+        index(root / "train", 1000)
+    for path in (root / "train" / "n00000002").iterdir():
+        path.unlink()
+    with pytest.raises(DataError, match=r"train holds no images in n00000002"):
+        index(root / "train", 3)
+
+
+@pytest.mark.parametrize("stage", [False, True])
+def test_parts_with_different_class_folders_are_refused_before_training(
+    opened, tmp_path, tmp_path_factory, monkeypatch, stage
+):
+    monkeypatch.setenv("TMPDIR", str(tmp_path_factory.mktemp("disk")))
+    root = image_folders(tmp_path / "imagenet")
+    (root / "val" / "n00000000").rename(root / "val" / "vessel")
+    words = rf"of train/ and val/ in {root} differ: train/ has n00000000, val/ has vessel; make them the same"
+    with pytest.raises(DataError, match=words):
+        opened(root, stage=stage)
+    with pytest.raises(DataError, match=words):
+        opened(root, stage=stage, val_split=1 / 3)
+
+
+def in_folders(_part, name, number):
+    return f"{name}/{number}"
+
+
+def in_file_names(part, name, number):
+    """As torchvision's and as Hugging Face's copies of ImageNet call their images."""
+    return f"train/{name}_{number}" if part == "train" else f"val/ILSVRC2012_val_{number:08d}_{name}"
+
+
+def shards_of(root, names, key):
+    """A shard for each part with an image for each (class name, class number); `key` names it in the shard."""
+    for part, classes in names.items():
+        (root / part).mkdir(parents=True)
+        members = {}
+        for name, number in classes:
+            stem = key(part, name, number)
+            members |= {f"{stem}.jpg": jpeg(number), f"{stem}.cls": b"%d" % number}
+        write_tar(root / part / "0.tar", members)
+    return root
+
+
+IN_ORDER = [("n01440764", 0), ("n01443537", 1), ("n01484850", 2)]
+SWAPPED = [("n01440764", 1), ("n01443537", 0), ("n01484850", 2)]
+
+
+@pytest.mark.parametrize("key", [in_folders, in_file_names])
+def test_shards_that_number_their_classes_differently_are_refused(tmp_path, key):
+    with pytest.raises(DataError, match="class 0 is n01440764 in train/ and n01443537 in val/"):
+        open_parts(TINY, shards_of(tmp_path / "differ", {"train": IN_ORDER, "val": SWAPPED}, key))
+    same = shards_of(tmp_path / "same", {"train": IN_ORDER, "val": IN_ORDER}, key)
+    assert [files.class_names for files in open_parts(TINY, same)] == [tuple(name for name, _ in IN_ORDER)] * 2
+
+
+def test_shards_beside_class_folders_must_have_their_classes(tmp_path):
+    shutil.copytree(image_folders(tmp_path / "all") / "train", tmp_path / "mixed" / "train")
+    shards_of(tmp_path / "mixed", {"val": [("cup", 0), ("pen", 1), ("vessel", 2)]}, in_folders)
+    with pytest.raises(DataError, match="train/ has n00000000, n00000001, n00000002, val/ has cup, pen, vessel"):
+        open_parts(TINY, tmp_path / "mixed")
+
+
+def test_shards_without_class_names_are_taken_by_their_numbers(tmp_path, folders):
+    """A folder that several classes share names none of them."""
+    assert [files.class_names for files in open_parts(SMALL, image_shards(tmp_path / "plain", folders))] == [(), ()]
+    shared = [("all", 0), ("all", 1), ("other", 2)]
+    found = open_parts(TINY, shards_of(tmp_path / "shared", {"train": shared, "val": IN_ORDER}, in_folders))
+    assert found[0].class_names == ()
+
+
+@pytest.mark.parametrize("shards", [False, True])
+def test_missing_and_surplus_images_are_counted_and_refused(opened, tmp_path, folders, shards):
+    root = image_shards(tmp_path / "shards", folders, 3) if shards else shutil.copytree(folders, tmp_path / "folders")
+    first = root / "train" / ("train-0000.tar" if shards else "n00000000/n00000000_0.JPEG")
+    shutil.copy(first, first.with_name(f"again-{first.name}"))
+    surplus = 3 if shards else 1
+    words = f"imagenet in {root} has {18 + surplus} training images instead of 18"
+    with pytest.raises(DataError, match=words):
+        opened(root)
+    with pytest.raises(DataError, match=words):
+        opened(root, val_split=1 / 3)
+    for part in ("train", "val"):
+        (root / part / (f"{part}-0001.tar" if shards else "n00000001/n00000001_1.JPEG")).unlink()
+    first.with_name(f"again-{first.name}").unlink()
+    with pytest.raises(DataError) as caught:
+        opened(root)
+    lost = 3 if shards else 1
+    assert str(caught.value) == (
+        f"imagenet in {root} has {18 - lost} training images instead of 18 and {12 - lost} test images instead of 12; "
+        "correct the files, or register a subset as a data set of its own"
+    )
+
+
+def test_an_incomplete_set_is_named_by_its_own_folder_not_by_its_copy(opened, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    root = image_folders(tmp_path / "imagenet", train=5)
+    with pytest.raises(DataError, match=f"imagenet in {root} has 15 training images instead of 18;"):
+        opened(root, stage=True)
+
+
+def test_half_a_data_root_is_named(tmp_path, make_spec):
+    spec = make_spec("imagenet", augment="imagenet")
+    (tmp_path / "imagenet" / "train").mkdir(parents=True)
+    with pytest.raises(
+        DataError, match=r"imagenet is not whole in .*: missing val, train \(empty\); set root or image"
+    ):
+        open_data(spec, DataRoots(root=tmp_path), CPU)
+    with pytest.raises(DataError, match=r"no folder is set for imagenet; set root or imagenet under \[data\]"):
+        open_data(spec, DataRoots(), CPU)
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ({"a.jpg": b"x"}, "a lacks its image or its .cls"),
+        ({"a.cls": b"0"}, "a lacks its image or its .cls"),
+        ({"a.jpg": b"x", "a.cls": b"zebra"}, "is not a plain tar"),
+        ({"a.jpg": b"x", "a.cls": b"3"}, "hold 1 class from 3 to 3; there should be all of 0..2"),
+        ({"readme.txt": b"x"}, "without any image"),
+    ],
+)
+def test_faulty_shards_are_named(tmp_path, members, words):
+    write_tar(tmp_path / "train-0.tar", members)
+    with pytest.raises(DataError, match=words) as caught:
+        index(tmp_path, 3)
+    assert str(tmp_path) in str(caught.value)
+
+
+@pytest.mark.parametrize("keep", [100, 1500, 12000])
+def test_a_truncated_shard_is_named(tmp_path, keep):
+    pairs = {f"{n}.{kind}": value for n in range(6) for kind, value in (("jpg", jpeg(n)), ("cls", b"%d" % (n % 3)))}
+    shard = write_tar(tmp_path / "train-0.tar", pairs)
+    shard.write_bytes(shard.read_bytes()[:keep])
+    with pytest.raises(DataError, match=r"train-0.tar"):
+        index(tmp_path, 3)

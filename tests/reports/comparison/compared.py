@@ -1,0 +1,14 @@
+"""Cells of a comparison, and runs to compare."""
+
+from tests.reports.report_rows import rows
+
+
+def cell(table, header, column="top1"):
+    names = [item.name for item in table.columns]
+    (found,) = [row for group in table.groups for row in group.rows if row.header[0] == header]
+    return found.cells[names.index(column)]
+
+
+def three_seeds():
+    values = [90.0, 91.0, 92.0, 93.0, 94.0, 96.0]
+    return rows(values, ("none", "ela"), ("0", "1", "2"))

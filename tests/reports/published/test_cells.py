@@ -1,0 +1,107 @@
+"""Cells of a paper's table: gains, best and second, speed, what a module is."""
+
+import dataclasses
+import statistics
+
+import pytest
+
+from attnctl.reports import published
+from attnctl.reports.selection import Options
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Speed
+from tests.reports.published.published_tables import EAN2, build
+from tests.reports.report_workspace import cells, footnotes, line, specs, train
+from tests.reports.report_workspace import table as named
+
+
+def test_the_gain_is_over_the_groups_plain_network(workspace):
+    report = build(workspace, EAN2)
+    assert line(report.table, "ResNet50", report.names)["top1.gain"].value is None
+    gain = line(report.table, "ResNet50+SE", report.names)["top1.gain"]
+    assert gain.value == pytest.approx(1.0)
+    assert gain.interval[0] < 1.0 < gain.interval[1]
+    single = line(report.table, "ResNet50+CBAM", report.names)["top1.gain"]
+    assert (single.value, single.interval) == (pytest.approx(1.5), None)
+    assert line(report.table, "ResNet101", report.names)["top1.gain"].value is None
+    assert any("Welch" in note for note in report.table.notes)
+
+
+def test_without_several_seeds_there_is_no_gain(workspace):
+    report = build(workspace, EAN2, options=Options(seeds=(0,)))
+    assert "top1.gain" not in [column.name for column in report.table.columns]
+    assert line(report.table, "ResNet50", report.names)["top1"].wanted == 1
+
+
+def test_the_best_and_the_second_of_a_group_are_marked_and_published_ones_are_not(workspace):
+    report = build(workspace, EAN2)
+    marked = {
+        name: (cell.best, cell.second)
+        for name in ("ResNet50", "ResNet50+SE", "ResNet50+CBAM")
+        for cell in [line(report.table, name, report.names)["top1"]]
+    }
+    assert marked == {"ResNet50": (False, False), "ResNet50+SE": (False, True), "ResNet50+CBAM": (True, False)}
+    published_cells = [line(report.table, name, report.names)["top1.published"] for name in report.names]
+    assert not any(cell.best or cell.second for cell in published_cells)
+
+
+def test_an_error_is_what_is_not_right_and_the_lowest_is_best(workspace):
+    table = named("nam:1")
+    report = build(workspace, table)
+    first, second, third = (line(report.table, name, report.names)["top1"] for name in report.names[:3])
+    assert [cell.value for cell in (first, second, third)] == [39.5, 38.5, 38.0]
+    assert first.spread == pytest.approx(statistics.stdev([40.0, 39.0]))
+    assert (third.best, second.second) == (True, True)
+    gain = line(report.table, report.names[1], report.names)["top1.gain"]
+    assert gain.value == pytest.approx(-1.0)
+
+
+def test_a_mean_is_of_one_version_of_the_code(tmp_path):
+    workspace = Workspace(tmp_path)
+    now = specs(EAN2, "ResNet50", ("0", "1"))
+    before = [dataclasses.replace(spec, versions=dataclasses.replace(spec.versions, loop=0)) for spec in now]
+    train(workspace, before[0], 10.0)
+    train(workspace, now[0], 60.0)
+    report = build(workspace, EAN2)
+    cell = line(report.table, "ResNet50", report.names)["top1"]
+    assert (cell.value, cell.n) == (60.0, 1)
+    assert footnotes(report.table, cell) == ["a run of another version of the code left out"]
+    train(workspace, before[1], 12.0)
+    report = build(workspace, EAN2)
+    assert line(report.table, "ResNet50", report.names)["top1"].value == 11.0
+
+
+def test_speed_is_measured_under_named_conditions():
+    table = named("ean:3")
+    spec = specs(table, "SE-MX")[0]
+    speed = Speed(
+        at=1.0,
+        device="Some GPU",
+        module=spec.module,
+        hyperparameters=dict(spec.hyperparameters),
+        backbone=spec.backbone,
+        placement=spec.placement,
+        dataset=spec.dataset,
+        input_size=224,
+        batch=1,
+        precision="fp32",
+        compiled=False,
+        seconds=0.02,
+        spread=0.0,
+        plain_seconds=0.01,
+    )
+    report = published.build(table, cells(table), {}, speeds=[speed])
+    shown = line(report.table, "SE-MX", report.names)
+    assert (shown["fps"].value, shown["fps.published"].printed) == (50.0, "80FPS")
+    assert shown["fps.difference"].value == -30.0
+    assert line(report.table, "CBAM-MX", report.names)["fps"].state == "not measured"
+    assert "FPS: images per second of inference; Some GPU, batch 1, fp32." in report.table.notes
+
+
+def test_what_a_module_is_is_computed():
+    table = named("ela:1")
+    report = published.build(table, cells(table), {})
+    for row in table.rows:
+        shown = line(report.table, row.name, report.names)
+        for column in table.columns:
+            ours, theirs = shown[column.key].printed, shown[f"{column.key}.published"]
+            assert ours == theirs.printed or theirs.marks, (row.name, column.key)
