@@ -1,7 +1,8 @@
-"""The structure of the package: imports form no circles of files or folders, and name each module in one way."""
+"""The structure of the repository: imports without circles, one name for each module, tests that mirror the modules."""
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -87,3 +88,35 @@ def refused(lines: list[str], file: str) -> list[str]:
     done = subprocess.run(command, cwd=ROOT, input="\n".join(lines), capture_output=True, text=True, check=False)
     assert done.returncode in {0, 1}, done.stderr
     return [line.split("TID251 ")[1].split(" ")[0] for line in done.stdout.splitlines() if "TID251" in line]
+
+
+PARTS = ("attnctl", "jobs", "db", "reports")
+TOGETHER = ("behaviour", "benchmarks", "packaging", "slurm", "storm")
+"""The folders of tests/ that test what several modules do together; all others mirror the packages."""
+
+UNTESTED = ROOT / "tests" / "modules_without_a_test.txt"
+"""The modules that only other modules' tests reach. The list may only become shorter."""
+
+
+def modules() -> dict[Path, Path]:
+    """Every module and package, with the test that would lie at its place and carry its name."""
+    files = (path.relative_to(ROOT) for part in PARTS for path in (ROOT / part).rglob("*.py") if not path.is_symlink())
+    named = {file: file.parent if file.stem == "__init__" else file.with_suffix("") for file in files}
+    return {file: Path("tests", name.parent, f"test_{name.name.strip('_')}.py") for file, name in named.items()}
+
+
+def has_code(file: Path) -> bool:
+    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+    return any(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in ast.walk(tree))
+
+
+def test_each_test_lies_at_the_place_of_its_module_and_carries_its_name() -> None:
+    tests = {path.relative_to(ROOT) for path in (ROOT / "tests").rglob("test_*.py")}
+    mirrored = {test for test in tests if test.parts[1] not in (*TOGETHER, Path(__file__).name)}
+    assert sorted(map(str, mirrored - set(modules().values()))) == []
+
+
+def test_each_module_has_a_test_of_its_name_but_those_that_are_listed() -> None:
+    missing = sorted(str(file) for file, test in modules().items() if has_code(file) and not (ROOT / test).exists())
+    listed = [line for line in UNTESTED.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    assert missing == listed
