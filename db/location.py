@@ -6,6 +6,7 @@ import hashlib
 import os
 from pathlib import Path
 
+from attnctl import user_cache
 from attnctl.workspace.file_systems import mount_of, nearest_existing
 from attnctl.workspace.layout import Workspace
 
@@ -18,7 +19,5 @@ def location(workspace: Workspace) -> Path:
     mount = mount_of(root)
     if (mount is None or not mount.network) and os.access(nearest_existing(root), os.W_OK):
         return root / FILE_NAME
-    from platformdirs import user_cache_path  # 12 ms, and seldom needed
-
     key = hashlib.sha256(str(root).encode(errors="surrogateescape")).hexdigest()[:12]
-    return user_cache_path("attnctl") / f"{root.name[:80]}-{key}.sqlite"
+    return user_cache.folder() / f"{root.name[:80]}-{key}.sqlite"

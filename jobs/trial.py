@@ -1,7 +1,7 @@
-"""A run in small, as `attnctl try` asks for it: `python -P -m attnctl.jobs.trial --workspace ROOT FOLDER`.
+"""A run in small, as `attnctl try` asks for it: the process that `attnctl.sources.isolated` starts.
 
-Real parts throughout: the run's network, data and training loop, its checkpoints. Reads FOLDER/request.json, writes
-FOLDER/answer.json, and everything else below FOLDER too: nothing of it is a result.
+Real parts throughout: the run's network, data and training loop, its checkpoints. All files are in the folder of the
+request: nothing of it is a result.
 
 It trains ten steps, saves and evaluates, and goes on; then a second training resumes from that checkpoint to step 20.
 Both have passed a later step: there their weights tell whether a resumed run is the same run.
@@ -9,11 +9,9 @@ Both have passed a later step: there their weights tell whether a resumed run is
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import hashlib
 import itertools
-import json
 import os
 import resource
 import statistics
@@ -26,7 +24,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from attnctl.files import write_atomic
 from attnctl.jobs.data import TrainingData, open_data
 from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.training import environment
@@ -38,10 +35,9 @@ from attnctl.jobs.training.optim import total_steps
 from attnctl.jobs.training.session import build
 from attnctl.networks import surgery
 from attnctl.settings import config
-from attnctl.sources import blame
+from attnctl.sources import isolated
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
-from attnctl.workspace import untrusted_json
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Event, Resources, read_events
 
@@ -126,21 +122,13 @@ class _Watch:
         self._last = (step, time.monotonic())
 
 
-def main() -> None:
-    """Try the run of the request; what was found, or what is wrong, is the answer."""
-    parser = argparse.ArgumentParser(prog="python -P -m attnctl.jobs.trial", description="A run in small.")
-    parser.add_argument("--workspace", type=Path, required=True, help="the workspace, for its settings of the data")
-    parser.add_argument("folder", type=Path, help="holds request.json")
-    options = parser.parse_args()
-    request = untrusted_json.loads_object((options.folder / "request.json").read_bytes())
-    roots = config.find(options.workspace, Path.cwd(), os.environ).data
+def answer(request: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Try the run of the request, with the settings of its workspace for the data."""
+    roots = config.find(Path(request["workspace"]), Path.cwd(), os.environ).data
     try:
-        answer = attempt(RunSpec.from_json(request["spec"]), options.folder, roots, Resources(**request["resources"]))
-    except (SpecError, Diverged) as error:
-        answer = {"error": str(error)}
-    except Exception as error:  # whatever the user's code raises is the answer
-        answer = {"error": blame.words(error)}
-    write_atomic(options.folder / "answer.json", json.dumps(answer).encode())
+        return attempt(RunSpec.from_json(request["spec"]), folder, roots, Resources(**request["resources"]))
+    except Diverged as error:
+        raise SpecError(str(error)) from error
 
 
 def attempt(spec: RunSpec, folder: Path, roots: config.DataRoots, resources: Resources) -> dict[str, Any]:
@@ -159,7 +147,7 @@ def attempt(spec: RunSpec, folder: Path, roots: config.DataRoots, resources: Res
 
 def _train(spec: RunSpec, data: TrainingData, folder: Path, device: torch.device, number: int) -> tuple[_Watch, _Short]:
     """The first training, cut a little after its checkpoint, or the second, which resumes from that."""
-    network = build(spec, device, folder / "sources")
+    network = build(spec, device, folder / isolated.SOURCES)
     watch = _Watch(network, device, cut=_COMPARED if number == 1 else STEPS)
     short = _Short(data, watch)
     run = Workspace(folder).run(spec.id)
@@ -225,4 +213,4 @@ def _digest(network: nn.Module) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    isolated.serve(answer)

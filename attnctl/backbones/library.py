@@ -7,21 +7,21 @@ libraries and with our own networks.
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import re
-import subprocess
 import sys
-import tempfile
 from functools import cache
-from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from attnctl import sources
+from attnctl import sources, user_cache
 from attnctl.backbones.places import Measured
 from attnctl.backbones.table import TIMM
-from attnctl.sources import plugins
+from attnctl.sources import isolated, plugins
 from attnctl.values import SpecError, did_you_mean
+
+_LONGEST = 900.0
+"""Seconds that building a network and one forward may take, without memory for its tensors."""
 
 
 @cache
@@ -66,52 +66,37 @@ def check_name(name: str, known: tuple[str, ...]) -> None:
 @cache
 def measured(name: str) -> Measured:
     """The parts of the backbone of that name; raises SpecError when it cannot be built."""
-    from platformdirs import user_cache_path  # a training does without it
-
-    kept = user_cache_path("attnctl") / "networks" / f"{re.sub(r'[^A-Za-z0-9_.]', '_', name)}-{_key(name)}.json"
-    try:
-        return Measured.from_json(kept.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        text = _measure(name)
-    try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        beside = kept.with_name(f".{kept.name}.{id(text)}")
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(kept)
-    except OSError:
-        pass  # a home that cannot be written to costs time, not the answer
-    return Measured.from_json(text)
+    key = f"{re.sub(r'[^A-Za-z0-9_.]', '_', name)}-{_key(name)}"
+    kept = user_cache.read("networks", key)
+    if kept is not None:
+        with contextlib.suppress(ValueError):
+            return Measured.from_json(kept)
+    found = _measure(name)
+    user_cache.write("networks", key, found.to_json())
+    return found
 
 
-def _measure(name: str) -> str:
-    """What `python -m attnctl.backbones.measure` says; here, where torch is imported already."""
+def _measure(name: str) -> Measured:
+    """What `attnctl.backbones.measure` finds; in this process where torch is imported already."""
     if "torch" in sys.modules:
         from attnctl.backbones.measure import measure
 
-        return measure(name).to_json()
-    command = [sys.executable, "-P", "-m", "attnctl.backbones.measure"]
+        with contextlib.redirect_stdout(sys.stderr):  # a network's own code may print
+            return measure(name)
     function = plugins.function(name)
-    with tempfile.TemporaryDirectory(prefix="attnctl-measure-") as folder:
-        if function is not None and sources.is_own(function.version):
-            sources.keep(function.version, Path(folder))
-            words = [function.name, function.version, folder]
-        else:
-            words = [name]
-        done = subprocess.run([*command, *words], capture_output=True, text=True, check=False)
-    if done.returncode:
-        last = done.stderr.strip().rpartition("\n")[2]
-        raise SpecError(last or f"backbone {words[0]} cannot be built: exit status {done.returncode}")
-    return done.stdout
+    version = function.version if function is not None else ""
+    asked = function.name if function is not None and sources.is_own(version) else name
+    answer = isolated.ask(
+        "attnctl.backbones.measure",
+        {"name": asked, "version": version},
+        [version],
+        what=f"building backbone {asked}",
+        seconds=_LONGEST,
+    )
+    return Measured.from_json(answer)
 
 
 def _key(name: str) -> str:
     """What a measurement depends on: the name, the libraries' versions, and our own sources."""
-    digest = hashlib.sha256(f"{name} {plugins.version_of(name)}".encode())
-    for package in ("torch", "torchvision", "timm"):
-        try:
-            digest.update(metadata.version(package).encode())
-        except metadata.PackageNotFoundError:
-            digest.update(b"none")
-    for path in sorted(Path(__file__).parent.glob("*.*")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+    ours = user_cache.digest_of(Path(__file__).parent.glob("*.*"))
+    return user_cache.key_of(name, plugins.version_of(name), user_cache.library_versions(), ours)

@@ -1,11 +1,8 @@
-"""Builds a backbone and says what it is made of.
-
-python -m attnctl.backbones.measure NAME [VERSION FOLDER]    # the last two: of a user's file, kept in a folder
-"""
+"""Builds a backbone and says what it is made of; as a process, as `attnctl.sources.isolated` starts it."""
 
 import contextlib
-import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -14,7 +11,7 @@ from attnctl.backbones import table
 from attnctl.backbones.build import build, of_run
 from attnctl.backbones.places import Measured
 from attnctl.backbones.trace import trace
-from attnctl.sources import blame, plugins
+from attnctl.sources import blame, is_own, isolated, plugins
 from attnctl.values import SpecError
 
 
@@ -63,13 +60,12 @@ def input_of(network: nn.Module, name: str) -> int:
     return int(config.get("input_size", (3, 299 if name == "inception_v3" else 224))[-1])
 
 
+def _answer(request: dict[str, Any], folder: Path) -> dict[str, Any]:
+    name = request["name"]
+    if is_own(request["version"]):
+        name = of_run(name, request["version"], folder / isolated.SOURCES)
+    return measure(name).to_json()
+
+
 if __name__ == "__main__":
-    try:
-        asked = sys.argv[1]
-        if len(sys.argv) > 2:
-            asked = of_run(asked, sys.argv[2], Path(sys.argv[3]))
-        with contextlib.redirect_stdout(sys.stderr):  # what a network's own code prints is no answer
-            found = measure(asked).to_json()
-        sys.stdout.write(found)
-    except SpecError as error:
-        sys.exit(str(error))
+    isolated.serve(_answer)

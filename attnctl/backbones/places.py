@@ -7,7 +7,6 @@ module that holds the part, Class the part's own.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,6 @@ from math import log2
 from typing import Any
 
 from attnctl.values import SpecError, comma_join
-from attnctl.workspace import untrusted_json
 
 REPLACE = "replace:"
 """Before a placement's name where what is there is replaced; without it attention goes after it."""
@@ -101,15 +99,13 @@ class Measured:
     input: int
     parts: tuple[Part, ...]
 
-    def to_json(self) -> str:
-        """As text."""
-        parts = [part.to_json() for part in self.parts]
-        return json.dumps({"network": self.network, "input": self.input, "parts": parts})
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"network": self.network, "input": self.input, "parts": [part.to_json() for part in self.parts]}
 
     @classmethod
-    def from_json(cls, text: str) -> Measured:
-        """What `to_json` gave; raises ValueError for any other text."""
-        document = untrusted_json.loads_object(text)
+    def from_json(cls, document: Mapping[str, Any]) -> Measured:
+        """What `to_json` gave; raises ValueError for anything else."""
         try:
             return cls(document["network"], document["input"], tuple(map(Part.from_json, document["parts"])))
         except (KeyError, TypeError) as error:

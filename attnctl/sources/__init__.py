@@ -3,8 +3,9 @@
     reference.py    the text that names a file and a name in it
     closure.py      which files a file needs: its local imports, found without running anything
     digest.py       the hash of a content by its syntax trees: formatting, comments and docstrings do not count
-    kept.py         the contents in a workspace: sources/<hash>/, from which workers load
+    store.py        the contents in a workspace: sources/<hash>/, from which workers load
     importing.py    running a content under a package name of its own, beside everything else
+    isolated.py     a request that a process of its own answers, so that users' code runs only there
 
 Nothing here imports torch.
 """

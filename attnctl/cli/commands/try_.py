@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -22,10 +17,9 @@ from attnctl.cli.sweeping.synthesis import synthesize
 from attnctl.metrics import DECIDING
 from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
-from attnctl.units import duration, quantity, size
+from attnctl.units import quantity, size
 from attnctl.values import SpecError, comma_join
-from attnctl.workspace import untrusted_json
-from attnctl.workspace.records import RecordError, Resources
+from attnctl.workspace.records import Resources
 
 _LIMIT = 3600.0
 """Seconds that one trial may take."""
@@ -106,39 +100,25 @@ def try_(
 
 def _trial(config: Config, spec: RunSpec, resources: Resources) -> dict[str, Any]:
     """What a trial found; raises SpecError with what was wrong."""
-    from attnctl import sources
     from attnctl.jobs.slurm.commands import environment
+    from attnctl.sources import isolated
 
-    with tempfile.TemporaryDirectory(prefix="attnctl-try-") as name:
-        folder = Path(name)
-        for version in (spec.versions.module, spec.versions.backbone):
-            if sources.is_own(version):
-                sources.keep(str(version), folder / "sources")
-        request = {"spec": spec.to_json(), "resources": dataclasses.asdict(resources)}
-        (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
-        command = [sys.executable, "-P", "-m", "attnctl.jobs.trial", "--workspace", str(config.workspace.root), name]
-        try:
-            done = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                env=environment(),
-                timeout=_LIMIT,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise SpecError(f"{spec.label()}: 20 steps did not end within {duration(_LIMIT)}") from None
-        try:
-            answer = untrusted_json.read_object(folder / "answer.json")
-        except RecordError:
-            answer = None
-        if answer is None:
-            lines = done.stderr.decode(errors="replace").strip().splitlines()
-            last = lines[-1] if lines else "it said nothing; was it out of memory?"
-            raise SpecError(f"{spec.label()}: the trial's process ended with {done.returncode}: {last}") from None
-    if "error" in answer:
-        raise SpecError(f"{spec.label()}: {answer['error']}")
-    return answer
+    request = {
+        "workspace": str(config.workspace.root),
+        "spec": spec.to_json(),
+        "resources": dataclasses.asdict(resources),
+    }
+    try:
+        return isolated.ask(
+            "attnctl.jobs.trial",
+            request,
+            [spec.versions.module, spec.versions.backbone],
+            what="the trial of 20 steps",
+            seconds=_LIMIT,
+            environment=environment(),
+        )
+    except SpecError as error:
+        raise SpecError(f"{spec.label()}: {error}") from error
 
 
 def _words(spec: RunSpec, answer: dict[str, Any]) -> dict[str, str]:

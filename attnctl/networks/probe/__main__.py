@@ -1,41 +1,37 @@
-"""The probe's process: `python -P -m attnctl.networks.probe FOLDER` reads request.json and writes answer.json there."""
+"""The probe's process, as `attnctl.sources.isolated` starts it."""
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from attnctl import attention, datasets
-from attnctl.files import write_atomic
 from attnctl.networks import surgery
-from attnctl.sources import blame
+from attnctl.sources import blame, isolated
 from attnctl.spec import NO_MODULE, RunSpec
 from attnctl.values import SpecError
-from attnctl.workspace import untrusted_json
 
 _IMAGES = 2
 _SMALL = 128
 """Pixels of the images with which detectors are tried."""
 
 
-def main(folder: Path) -> None:
-    """Probe each network of the request; what is wrong, by key, is the answer."""
-    request = untrusted_json.loads_object((folder / "request.json").read_bytes())
+def answer(request: dict[str, Any], folder: Path) -> dict[str, str]:
+    """Probe each network of the request; what is wrong, by key."""
     found = {}
     for key, document in request.items():
         try:
-            probe(RunSpec.from_json(document), folder / "sources")
+            probe(RunSpec.from_json(document), folder / isolated.SOURCES)
         except SpecError as error:
             found[key] = str(error)
         except Exception as error:  # whatever the user's code raises is the answer
             found[key] = blame.words(error)
-    write_atomic(folder / "answer.json", json.dumps(found).encode())
+    return found
 
 
 def probe(spec: RunSpec, kept: Path) -> None:
@@ -105,4 +101,4 @@ def _check_penalty(network: nn.Module) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    isolated.serve(answer)

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from attnctl import lines
-from attnctl.backbones.places import Measured
+from attnctl import lines, user_cache
 from attnctl.db.rows import Details, RunRow
 from attnctl.files import write_atomic
 from attnctl.jobs.data import coco
@@ -21,7 +20,6 @@ from attnctl.jobs.submission import code_snapshot
 from attnctl.jobs.training import environment
 from attnctl.merge import records as merged_records
 from attnctl.merge import runs as merged_runs
-from attnctl.networks.complexity import kept as counts
 from attnctl.reports import lock
 from attnctl.reports.exchange import archive, run_files
 from attnctl.sources.store import MANIFEST, read_manifest
@@ -162,9 +160,9 @@ def _submission(folder: Path, text: str) -> object:
     raise RecordError("as when the file is missing")
 
 
-def _counts(folder: Path, text: str) -> object:
-    write_atomic(counts._path("name"), text.encode())
-    assert counts.read("name") is None
+def _cached(_: Path, text: str) -> object:
+    write_atomic(user_cache.folder() / "kind" / "key.json", text.encode())
+    assert user_cache.read("kind", "key") is None
     raise RecordError("as when the file is missing")
 
 
@@ -203,8 +201,7 @@ READERS: dict[str, Callable[[Path, str], object]] = {
     "a kept source": lambda folder, text: (write_atomic(folder / MANIFEST, text.encode()), read_manifest(folder)),
     "the journal of a merge": _merged,
     "a submission that is merged": _submission,
-    "counts in the cache": _counts,
-    "the parts of a network in the cache": lambda _, text: Measured.from_json(text),
+    "an answer in the cache": _cached,
     "a snapshot of the code": _code,
     "a locked report": _file(lock.read, "report.lock"),
     "an archive": _archive,
