@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from attnctl import attention, backbones, datasets, models, recipes, sources
 from attnctl.backbones import places
 from attnctl.recipes import fitting
-from attnctl.spec import LOOP_VERSION, NO_MODULE, Recipe, RunSpec, Versions, recipe_fields, recipe_value
+from attnctl.spec import DEFAULT, LOOP_VERSION, NO_MODULE, Recipe, RunSpec, Versions, recipe_fields, recipe_value
 from attnctl.values import Scalar, SpecError, comma_join, convert, did_you_mean, format_value, rejoined
 
 LARGEST_SEED = 2**32 - 1
@@ -172,7 +172,10 @@ def effective_hyperparameters(spec: RunSpec) -> list[str]:
 
 def warn_frozen_untrained_norms(spec: RunSpec) -> str:
     """In words, that a detector's frozen norms begin without weights, and stay so; empty where it is not so."""
-    if not spec.model or spec.init or (spec.recipe.norms or models.describe(spec.model).norms) != "frozen":
+    if not spec.model or spec.init:
+        return ""
+    norms = spec.recipe.norms if spec.recipe.norms != DEFAULT else models.describe(spec.model).norms
+    if norms != "frozen":
         return ""
     return (
         f"the norms of {spec.network} are frozen, and without weights of a classifier they do nothing: "

@@ -25,6 +25,9 @@ Task = Literal["classify", "detect", "instance", "segment"]
 NO_MODULE = "none"
 """The name that stands for the plain backbone, with no attention module in it."""
 
+DEFAULT, NONE = "default", "none"
+"""The recipe values that stand for the model's own, and for nothing: words, since nothing empty can be typed."""
+
 _NEVER = object()
 
 LOOP_VERSION = 1
@@ -67,7 +70,7 @@ class Recipe:
     )
     nesterov: bool = recipe_field("Nesterov momentum (SGD)", neutral=False)
     milestones: str = recipe_field(
-        "epochs at which multistep decays, such as 100+150; steps in a recipe that counts steps", neutral=""
+        "epochs at which multistep decays, such as 100+150, or none; steps in a recipe that counts steps", neutral=NONE
     )
     step_epochs: int = recipe_field("epochs between decays of the step schedule", at_least=1, neutral=30)
     lr_gamma: float = recipe_field("factor of each decay (step, multistep)", above=0, at_most=1, neutral=0.1)
@@ -86,16 +89,17 @@ class Recipe:
         "part of the training set held out and evaluated instead of the test set", at_least=0, below=1, neutral=0.0
     )
     input_size: int = recipe_field("pixels of the square input; 0 is the data set's own", at_least=0, neutral=0)
-    norms: Literal["", "batch", "frozen", "sync"] = recipe_field(
-        "batch norms of a detector's backbone; empty is the model's own", neutral=""
+    norms: Literal["default", "batch", "frozen", "sync"] = recipe_field(
+        "batch norms of a detector's backbone; default is the model's own", neutral=DEFAULT
     )
     steps: int = recipe_field("steps of the whole training, instead of epochs", at_least=0, neutral=0)
     warmup_steps: int = recipe_field("steps of linear warm-up, instead of warmup_epochs", at_least=0, neutral=0)
     power: float = recipe_field("exponent of the poly schedule", above=0, neutral=0.9)
     eval_interval: int = recipe_field("epochs from one evaluation to the next", at_least=1, neutral=1)
     min_sizes: str = recipe_field(
-        "short sides, in pixels, of a detector's images in training, such as 640+800; the last one in evaluation",
-        neutral="",
+        "short sides, in pixels, of a detector's images in training, such as 640+800, the last one in evaluation; "
+        "default is the model's own",
+        neutral=DEFAULT,
     )
     max_size: int = recipe_field("longest side of a detector's images; 0 is the model's own", at_least=0, neutral=0)
     bn_momentum: float = recipe_field(
@@ -115,7 +119,7 @@ class Recipe:
                 f"norm_batch {self.norm_batch} does not divide batch {self.batch}; "
                 f"these do: {comma_join(divisors(self.batch))}"
             )
-        if self.schedule == "multistep" and not self.milestones:
+        if self.schedule == "multistep" and not self.milestone_epochs():
             raise SpecError("schedule multistep needs milestones, such as milestones=100+150")
         self._check_length()
         if self.no_aug_epochs and not self.epochs:
@@ -138,16 +142,16 @@ class Recipe:
 
     def milestone_epochs(self) -> tuple[int, ...]:
         """The epochs of `milestones`, or the steps where the recipe counts these, ascending; raises SpecError."""
-        epochs = _numbers(self.milestones)
+        epochs = _numbers(self.milestones) if self.milestones != NONE else ()
         if any(epoch < 1 for epoch in epochs) or list(epochs) != sorted(set(epochs)):
-            raise SpecError(f"milestones {self.milestones!r} are not ascending epochs such as 100+150")
+            raise SpecError(f"milestones {self.milestones!r} are not ascending epochs such as 100+150, or {NONE}")
         return epochs
 
     def short_sides(self) -> tuple[int, ...]:
-        """The pixels of `min_sizes`; raises SpecError."""
-        sides = _numbers(self.min_sizes)
+        """The pixels of `min_sizes`, none when they are the model's own; raises SpecError."""
+        sides = _numbers(self.min_sizes) if self.min_sizes != DEFAULT else ()
         if any(side < 1 for side in sides):
-            raise SpecError(f"min_sizes {self.min_sizes!r} are not pixels such as 640+800")
+            raise SpecError(f"min_sizes {self.min_sizes!r} are not pixels such as 640+800, or {DEFAULT}")
         return sides
 
     def is_plain(self, step: int, steps_per_epoch: int) -> bool:
@@ -177,7 +181,7 @@ class Recipe:
 def _numbers(text: str) -> tuple[int, ...]:
     """The whole numbers of a list such as 100+150; (0,) for what is none."""
     try:
-        return tuple(int(part) for part in text.split("+")) if text else ()
+        return tuple(int(part) for part in text.split("+"))
     except ValueError:
         return (0,)
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from attnctl import backbones, datasets
 from attnctl.backbones.places import Placement
-from attnctl.spec import Task
+from attnctl.spec import DEFAULT, Task
 from attnctl.values import SpecError, comma_join, did_you_mean
 
 if TYPE_CHECKING:
@@ -157,14 +157,14 @@ def _channels() -> dict[str, dict[str, dict[str, int]]]:
     return document
 
 
-def build(name: str, body: nn.Module, classes: int, *, norms: str = "", size: int = 0) -> nn.Module:
+def build(name: str, body: nn.Module, classes: int, *, norms: str = DEFAULT, size: int = 0) -> nn.Module:
     """The model around a backbone's network, in which the attention may be already.
 
-    classes: of objects without background (detect, instance), of pixels with it (segment). norms: batch or frozen;
-    empty is the model's own. size: pixels of the input's side; 0 is the model's own.
+    classes: of objects without background (detect, instance), of pixels with it (segment). norms: batch, frozen,
+    or default, the model's own. size: pixels of the input's side; 0 is the model's own.
     """
     described = describe(name)
     module, _, function = described.build.partition(":")
     make = getattr(import_module(module), function)
-    network: nn.Module = make(body, classes, norms=norms or described.norms, size=size)
+    network: nn.Module = make(body, classes, norms=described.norms if norms == DEFAULT else norms, size=size)
     return network

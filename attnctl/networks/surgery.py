@@ -15,7 +15,7 @@ from attnctl import attention, backbones, datasets, models
 from attnctl.backbones.places import Part, Placement, check_fit, find
 from attnctl.backbones.trace import evaluating, trace
 from attnctl.sources.signature import ModuleSource
-from attnctl.spec import NO_MODULE, RunSpec
+from attnctl.spec import DEFAULT, NO_MODULE, RunSpec
 from attnctl.values import Scalar, SpecError
 
 
@@ -77,7 +77,7 @@ def _of_run(spec: RunSpec, backbone: str, classes: int, attended: Attention | No
     norms = "batch" if spec.recipe.norms == "sync" else spec.recipe.norms  # the loop makes them sync
     size = spec.recipe.input_size
     network = network_of(backbone, classes, attended, model=spec.model, norms=norms, size=size)
-    if spec.recipe.min_sizes or spec.recipe.max_size:
+    if spec.recipe.short_sides() or spec.recipe.max_size:
         from attnctl.models.scales import rescale
 
         rescale(network, spec.recipe.short_sides(), spec.recipe.max_size)
@@ -95,7 +95,7 @@ def input_shape(spec: RunSpec) -> tuple[int, int, int]:
 
 
 def network_of(
-    backbone: str, classes: int, attended: Attention | None, *, size: int, model: str = "", norms: str = ""
+    backbone: str, classes: int, attended: Attention | None, *, size: int, model: str = "", norms: str = DEFAULT
 ) -> nn.Module:
     """A backbone with attention in it, and the model around it where there is one; raises SpecError.
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from attnctl import recipes
 from attnctl.grid import Axes, expand
-from attnctl.spec import Recipe, RunSpec, recipe_fields, recipe_from
-from attnctl.values import SpecError
+from attnctl.spec import Recipe, RunSpec, recipe_fields, recipe_from, recipe_value
+from attnctl.values import SpecError, format_value, split_list
 
 
 def one(**axes) -> RunSpec:
@@ -122,6 +122,21 @@ def test_a_neutral_recipe_field_is_no_part_of_the_id_and_any_other_value_is():
         assert moved.id != at_neutral.id
 
 
+@pytest.mark.parametrize("name", [name for name, item in recipe_fields().items() if "neutral" in item.metadata])
+def test_every_default_of_a_recipe_can_be_typed_and_is_that_default(name):
+    neutral = recipe_fields()[name].metadata["neutral"]
+    typed = format_value(neutral)
+    assert split_list(typed, f"--{name}") == (typed,)
+    assert recipe_value(name, typed) == neutral
+    recipe = one().recipe
+    overrides = {name: (typed,)}
+    if name in {"steps", "warmup_steps"}:  # which take the place of epochs
+        epochs = name.replace("steps", "epochs")
+        overrides[epochs] = (format_value(getattr(recipe, epochs)),)
+    if getattr(recipe, name) == neutral:
+        assert one(overrides=overrides).id == one().id
+
+
 def test_a_recipe_counts_epochs_or_steps_and_never_both():
     counted = recipes.resolve("digits", {"steps": "100", "warmup_steps": "10"})
     assert (counted.epochs, counted.steps, counted.warmup_epochs, counted.warmup_steps) == (0, 100, 0.0, 10)
@@ -192,7 +207,10 @@ def test_a_world_fits_exactly_when_it_divides_the_replicas(batch, norm_batch, wo
         ("milestones", "150+100", "ascending"),
         ("milestones", "a", "ascending"),
         ("min_sizes", "800+a", "not pixels"),
-        ("norms", "x", "one of empty, batch, frozen, sync"),
+        ("milestones", "", "not ascending epochs such as .*, or none"),
+        ("min_sizes", "", "not pixels such as .*, or default"),
+        ("norms", "x", "one of default, batch, frozen, sync"),
+        ("norms", "", "norms is empty; it must be one of default, batch, frozen, sync"),
         ("colour", 1, "unknown recipe field"),
     ],
 )

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from attnctl import attention, datasets
 from attnctl.networks import surgery
 from attnctl.sources import blame, isolated
-from attnctl.spec import NO_MODULE, RunSpec
+from attnctl.spec import DEFAULT, NO_MODULE, RunSpec
 from attnctl.values import SpecError
 
 _IMAGES = 2
@@ -41,7 +41,7 @@ def probe(spec: RunSpec, kept: Path) -> None:
     """
     torch.manual_seed(0)
     if spec.model:
-        spec = replace(spec, recipe=replace(spec.recipe, input_size=_SMALL, min_sizes="", max_size=0))
+        spec = replace(spec, recipe=replace(spec.recipe, input_size=_SMALL, min_sizes=DEFAULT, max_size=0))
     network = surgery.build(spec, kept)
     dataset = datasets.describe(spec.dataset)
     size = spec.recipe.input_size or dataset.height

@@ -6,7 +6,7 @@ from attnctl import attention, models
 from attnctl.networks import surgery
 
 
-def parameters(model, backbone, classes, module="", placement="", norms="", **hyperparameters):
+def parameters(model, backbone, classes, module="", placement="", norms="default", **hyperparameters):
     attended = None
     if module:
         source = attention.describe(module)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -11,6 +12,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from torchvision.ops import FrozenBatchNorm2d
+
+from attnctl import grid
+from attnctl.grid import Axes
+from attnctl.networks import surgery
 from tests.attnctl.cli.cli_run import Run, listing, workspace_with_a_run
 
 SMALL = ("--epochs", "1", "--batch", "256", "--norm-batch", "128", "--run-on", "local")
@@ -89,3 +95,20 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(folder: Path, attnctl
     assert "Traceback" not in errors
     assert json.loads(attnctl("status", "--json").out)["runs"][0]["state"] == "cancelled"
     assert "1 will continue" in attnctl(*words, "--dry-run").out
+
+
+def test_the_norms_of_a_detector_can_be_the_models_own_again(folder: Path, attnctl: Run) -> None:
+    words = ("sweep", "none", "--model", "fasterrcnn", "--backbone", "resnet18", "--dataset", "digits-det")
+    shown = {}
+    for norms in ("batch", "default", "frozen"):
+        result = attnctl(*words, "--norms", norms, "--dry-run", "--json")
+        assert result.code == 0, result.err
+        (shown[norms],) = json.loads(result.out)["runs"]
+        assert shown[norms]["recipe"]["norms"] == norms
+    (recipe_own,) = json.loads(attnctl(*words, "--dry-run", "--json").out)["runs"]
+    assert recipe_own["id"] == shown["batch"]["id"] != shown["default"]["id"] != shown["frozen"]["id"]
+    axes = Axes(modules=("none",), models=("fasterrcnn",), backbones=("resnet18",), datasets=("digits-det",))
+    (spec,) = grid.expand(dataclasses.replace(axes, overrides={"norms": ("default",)})).specs
+    assert spec.id == shown["default"]["id"]
+    assert "the norms of fasterrcnn resnet18 are frozen" in grid.warn_frozen_untrained_norms(spec)
+    assert any(isinstance(part, FrozenBatchNorm2d) for part in surgery.build(spec).modules())
