@@ -6,7 +6,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench storm slurm-up slurm-down clean
+.PHONY: help demo test lint bench tour storm slurm-up slurm-down clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,9 @@ bench: $(BIN)/.attnctl-dev ## speed, as ratios to peers and limits; to see that 
 	else echo "gpu: skipped, torch finds no GPU"; fi; \
 	for one in $(BENCHMARKS) $$more; do \
 	echo "== $$one"; $(BIN)/python benchmarks/$$one.py $(QUICK) || exit 1; done
+
+tour: $(BIN)/.attnctl-dev ## run the tour of README.md and put what it prints there
+	ATTNCTL_GOLDEN=write $(BIN)/python -m pytest tests/documents -k tour
 
 SEED ?= 1
 storm: $(BIN)/.attnctl-dev ## faults over 40 runs on that SLURM (half an hour and more): make storm SEED=1
