@@ -48,7 +48,7 @@ def environment(folder: Path, wheel: Path) -> Environment:
     """An environment with a wheel and, so that it need not download them, the other packages of this one."""
     made = Environment(folder)
     venv.create(folder, symlinks=True)
-    run(*PIP, "--python", made.python, "install", "--no-deps", "--no-index", str(wheel), cwd=folder)
+    run(*PIP, "--python", made.python, "install", "--no-deps", "--no-index", "--no-compile", str(wheel), cwd=folder)
     shared = [path for path in sys.path if Path(path).name in {"site-packages", "dist-packages"}]
     (made.packages / "shared.pth").write_text("".join(f"{path}\n" for path in shared))
     return made
