@@ -132,6 +132,8 @@ def _launched(items: Sequence[Item], processes: int, context: Context) -> Iterat
             except EOFError as error:
                 yield [replace(row, failed=str(error)) for row in item.empty]
                 return
+        for process in started:
+            process.join(GRACE)
     finally:
         for process in started:
             process.kill()
@@ -177,6 +179,8 @@ def _work(items: Sequence[Item], context: Context, connection: Connection | None
             connection.send(rows)
         if rows[0].failed and (item.smaller or not _usable(context)):
             sys.exit(1)
+    if context.group is not None:
+        context.group.close()
 
 
 def _prepare(context: Context) -> None:
