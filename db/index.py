@@ -17,7 +17,7 @@ from attnctl.db.rows import COLUMNS, Details, MetricRow, PaperSweep, RunRow
 from attnctl.db.store import Store, clear, open_in_memory, open_store
 from attnctl.lifecycle.state import State, Verdict
 from attnctl.spec import recipe_fields
-from attnctl.values import SpecError, did_you_mean
+from attnctl.values import SpecError
 from attnctl.workspace import untrusted_json
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Placed, Sweep
@@ -199,21 +199,6 @@ class Index:
 
     # ------------------------------------------------------------------------------------------------------ finding
 
-    def find_run(self, prefix: str) -> str:
-        """The id of the one run that begins with `prefix`."""
-        rows = self._rows("SELECT id FROM run WHERE substr(id, 1, ?) = ? ORDER BY id LIMIT 4", (len(prefix), prefix))
-        found = [run for (run,) in rows]
-        if len(found) == 1 and prefix:
-            return str(found[0])
-        if found:
-            more = " ..." if len(found) > 3 else ""
-            raise SpecError(f"{prefix!r} begins the ids of several runs: {', '.join(found[:3])}{more}; give more of it")
-        known = [run for (run,) in self._rows("SELECT id FROM run")]
-        if not known:
-            raise SpecError(f"no run {prefix!r}: this workspace has no runs yet; attnctl sweep starts some")
-        nearest = did_you_mean(prefix, [run[: max(4, len(prefix))] for run in known])
-        raise SpecError(f"no run {prefix!r}{nearest if 'did you mean' in nearest else '; attnctl status lists them'}")
-
     def sweeps(self) -> list[Sweep]:
         """All sweeps, oldest first."""
         members: dict[str, list[str]] = defaultdict(list)
@@ -234,17 +219,6 @@ class Index:
             PaperSweep(name, created, paper, table, figure, _overrides(name, overrides))
             for name, created, paper, table, figure, overrides in self._rows(query)
         ]
-
-    def find_sweep(self, name: str) -> Sweep:
-        """The sweep of that name."""
-        for problem in self._rows("SELECT problem FROM sweep WHERE name = ? AND problem IS NOT NULL", (name,)):
-            raise SpecError(str(problem[0]))
-        sweeps = {sweep.name: sweep for sweep in self.sweeps()}
-        if name in sweeps:
-            return sweeps[name]
-        if not sweeps:
-            raise SpecError(f"no sweep {name!r}: this workspace has no sweeps yet; attnctl sweep starts one")
-        raise SpecError(f"unknown sweep {name!r}{did_you_mean(name, sweeps)}")
 
 
 def _overrides(sweep: str, text: str) -> dict[str, Any]:

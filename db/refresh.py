@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import re
 import sqlite3
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from attnctl.spec import ID_LENGTH
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import RecordError, Submission, Sweep
 
@@ -17,8 +14,6 @@ if TYPE_CHECKING:
     from attnctl.db.store import Store
 
 R = TypeVar("R", Submission, Sweep)
-
-_ID = re.compile(f"[0-9a-f]{{{ID_LENGTH}}}")
 
 
 def is_empty(workspace: Workspace) -> bool:
@@ -34,7 +29,7 @@ def refresh(store: Store, workspace: Workspace, only: Collection[str] | None = N
     known = dict(store.connection.execute("SELECT id, final FROM run").fetchall())
     submissions = _new_submissions(store.connection, workspace)
     sweeps, gone = _new_sweeps(store.connection, workspace)
-    there = {name for name in _names(workspace.runs) if _ID.fullmatch(name)}
+    there = set(workspace.run_ids())
     vanished = known.keys() - there
     if submissions or sweeps or gone or vanished:
         from attnctl.db import write_requests
@@ -54,7 +49,7 @@ def _new_submissions(connection: sqlite3.Connection, workspace: Workspace) -> di
     settled = "SELECT tag FROM submission WHERE job_id IS NOT NULL OR failed IS NOT NULL"
     done = {tag for (tag,) in connection.execute(settled)}
     found: dict[str, Submission | str] = {}
-    for tag in _records(workspace.submissions):
+    for tag in workspace.submission_tags():
         if tag not in done:
             record = _read(Submission, workspace.submission(tag))
             if record is not None:
@@ -68,8 +63,8 @@ def _new_sweeps(
     """The sweeps whose file is new or has changed, each with its stamp; and the names of those that are gone."""
     known = dict(connection.execute("SELECT name, stamp FROM sweep").fetchall())
     found: dict[str, tuple[Sweep | str, str]] = {}
-    there = set(_records(workspace.sweeps))
-    for name in sorted(there):
+    there = workspace.sweep_names()
+    for name in there:
         path = workspace.sweep(name)
         try:
             status = path.stat()
@@ -81,7 +76,7 @@ def _new_sweeps(
             record = _read(Sweep, path)
             if record is not None:
                 found[name] = (record, stamp)
-    return found, known.keys() - there
+    return found, known.keys() - set(there)
 
 
 def _read(kind: type[R], path: Path) -> R | str | None:
@@ -91,16 +86,3 @@ def _read(kind: type[R], path: Path) -> R | str | None:
         return str(error)
     except OSError as error:
         return f"{path}: {error.strerror}"
-
-
-def _records(folder: Path) -> list[str]:
-    """The names of the records in a folder, without `.json`; files that are being written begin with a dot."""
-    return [name.removesuffix(".json") for name in _names(folder) if name.endswith(".json") and name[0] != "."]
-
-
-def _names(folder: Path) -> list[str]:
-    try:
-        with os.scandir(folder) as entries:
-            return [entry.name for entry in entries]
-    except FileNotFoundError:
-        return []

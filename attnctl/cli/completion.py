@@ -91,17 +91,12 @@ def runs(incomplete: str) -> list[str]:
 
 def sweeps(incomplete: str) -> list[str]:
     """The sweeps of the workspace."""
-    return last_of_list(incomplete, _of_workspace(lambda config: sweep_names(config.workspace)))
+    return last_of_list(incomplete, _of_workspace(lambda config: config.workspace.sweep_names()))
 
 
 def runs_and_sweeps(incomplete: str) -> list[str]:
     """Both."""
     return [*sweeps(incomplete), *runs(incomplete)]
-
-
-def sweep_names(workspace: Any) -> list[str]:
-    """The names of the sweeps that were asked for."""
-    return sorted(path.stem for path in workspace.sweeps.glob("[!.]*.json"))
 
 
 def _of_workspace(names: Callable[[Any], Iterable[str]]) -> list[str]:

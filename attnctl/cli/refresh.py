@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from attnctl.cli import context
 from attnctl.settings.config import Config
 from attnctl.spec import NO_MODULE
+from attnctl.values import SpecError
 
 if TYPE_CHECKING:
     from attnctl.db import Index, RunRow
@@ -30,6 +31,13 @@ class Snapshot:
     def active(self) -> int:
         """Runs that are on their way."""
         return sum(row.verdict.state.active for row in self.rows)
+
+    def row(self, run_id: str) -> RunRow:
+        """The run of that id; raises SpecError when the index does not have it, as before it has a spec."""
+        for row in self.rows:
+            if row.id == run_id:
+                return row
+        raise SpecError(f"run {run_id} has no spec yet: the command that adds it has not finished, or was killed")
 
 
 def take(config: Config, index: Index, ids: Sequence[str] | None) -> Snapshot:

@@ -1,45 +1,77 @@
-"""Which runs a command's words mean, told by the folders alone: the names of sweeps, or the beginnings of ids."""
+"""Which runs a command's words mean, told by the folders alone: the names of sweeps, or the beginnings of runs' ids."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
-from attnctl.cli import completion, sweep_records
-from attnctl.spec import ID_LENGTH
+from attnctl.cli import sweep_records
 from attnctl.values import SpecError, did_you_mean
 from attnctl.workspace.layout import Workspace
 
-_ID = re.compile(f"[0-9a-f]{{{ID_LENGTH}}}")
+NO_RUNS = "this workspace has no runs yet; attnctl sweep starts some"
+
+
+@dataclass(frozen=True)
+class Target:
+    """What one word means. sweep: its name, when the word is one; else there is one run."""
+
+    runs: list[str]
+    sweep: str = ""
+
+
+def run_id(workspace: Workspace, prefix: str) -> str:
+    """The id of the one run that begins with `prefix`; raises SpecError."""
+    return by_prefix(prefix, workspace.run_ids(), "run")
+
+
+def target(workspace: Workspace, word: str) -> Target:
+    """The runs that a word means, whether they are there or not: a sweep's name goes before a run's id.
+
+    Raises SpecError.
+    """
+    known = workspace.sweep_names()
+    if word in known:
+        return Target(sweep_records.read(workspace, word).runs, word)
+    return Target([by_prefix(word, workspace.run_ids(), "run", "run or sweep", known)])
 
 
 def chosen(workspace: Workspace, words: Sequence[str]) -> list[str]:
-    """The ids, each once, in the order of the words; without words all runs. A sweep's name goes before an id.
+    """The ids of the runs that are there, each once, in the order of the words; without words all runs.
 
     Raises SpecError, also when there are no runs.
     """
-    there = [name for name in workspace.run_ids() if _ID.fullmatch(name)]
+    there = workspace.run_ids()
     if not there:
-        raise SpecError("this workspace has no runs yet; attnctl sweep starts some")
-    known = completion.sweep_names(workspace)
-    found: dict[str, None] = {}
-    for word in words:
-        if word in known:
-            found.update(dict.fromkeys(run for run in sweep_records.read(workspace, word).runs if run in there))
-        else:
-            found[_run(word, there, known)] = None
-    if words and not found:
+        raise SpecError(NO_RUNS)
+    if not words:
+        return there
+    found = dict.fromkeys(run for word in words for run in target(workspace, word).runs)
+    if found.keys().isdisjoint(there):
         raise SpecError(f"sweep {words[0]} has no runs in this workspace")
-    return list(found) if words else there
+    return [run for run in found if run in set(there)]
 
 
-def _run(word: str, there: Sequence[str], known: Sequence[str]) -> str:
-    found = [run for run in there if word and run.startswith(word)]
+def beginning(prefix: str, ids: Sequence[str]) -> list[str]:
+    """The ids that begin with `prefix`; none for an empty one."""
+    return [name for name in ids if prefix and name.startswith(prefix)]
+
+
+def by_prefix(prefix: str, ids: Sequence[str], noun: str, nouns: str = "", also: Collection[str] = ()) -> str:
+    """The one id that begins with `prefix`; raises SpecError with the nearest.
+
+    noun: what the ids are of; nouns, also: what else the word could have meant, and the names of that.
+    """
+    found, shown = beginning(prefix, ids), repr(prefix[:100])
     if len(found) > 1:
         more = " ..." if len(found) > 3 else ""
-        raise SpecError(f"{word!r} begins the ids of several runs: {', '.join(found[:3])}{more}; give more of it")
-    if not found:
-        nearest = did_you_mean(word[:100], [*known, *(run[: max(4, len(word))] for run in there)])
-        words = nearest if "did you mean" in nearest else "; attnctl status lists the runs"
-        raise SpecError(f"there is no sweep and no run {word[:100]!r}{words}")
-    return found[0]
+        raise SpecError(f"{shown} begins the ids of several {noun}s: {', '.join(found[:3])}{more}; give more of it")
+    if found:
+        return found[0]
+    message = f"no {nouns or noun} is called {shown}"
+    if not ids and not also:
+        raise SpecError(f"{message}; {NO_RUNS if noun == 'run' else 'there are none'}")
+    nearest = did_you_mean(prefix[:100], [*also, *(name[: max(4, len(prefix))] for name in ids)])
+    if noun == "run" and "did you mean" not in nearest:
+        nearest = "; attnctl status lists them"
+    raise SpecError(message + nearest)

@@ -88,8 +88,9 @@ def read(workspace: Workspace, name: str) -> Sweep:
     """The sweep of that name; raises SpecError with the nearest one."""
     found = Sweep.read(workspace.sweep(name)) if _NAME.fullmatch(name) else None
     if found is None:
-        known = sorted(path.stem for path in workspace.sweeps.glob("[!.]*.json"))
-        raise SpecError(f"no sweep {name!r}" + (did_you_mean(name, known) if known else "; there are none yet"))
+        known = workspace.sweep_names()
+        nearest = did_you_mean(name, known) if known else "; this workspace has no sweeps yet"
+        raise SpecError(f"no sweep is called {name[:100]!r}{nearest}")
     return found
 
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from attnctl.lifecycle.results import Row, disagreement
 from attnctl.lifecycle.run_history import Histories, History
 from attnctl.merge.attempts import Joined, join, requests
-from attnctl.spec import ID_LENGTH
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import RecordError
-
-_ID = re.compile(f"[0-9a-f]{{{ID_LENGTH}}}")
 
 Track = Callable[[Sequence[str]], Iterable[str]]
 """Gives the runs one by one, and may show how far it is."""
@@ -46,8 +42,8 @@ class Plan:
 def plan(ours: Workspace, theirs: Workspace, track: Track = iter) -> Plan:
     """Look at every run of the other workspace."""
     found, sides = Plan(), (Histories(ours), Histories(theirs))
-    there = {name for name in ours.run_ids() if _ID.fullmatch(name)}
-    for run in track([name for name in theirs.run_ids() if _ID.fullmatch(name)]):
+    there = set(ours.run_ids())
+    for run in track(theirs.run_ids()):
         try:
             _plan_run(found, run, sides, known=run in there)
         except RecordError as error:

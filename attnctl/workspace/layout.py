@@ -33,17 +33,20 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from attnctl.spec import RunSpec
+from attnctl.spec import ID_LENGTH, RunSpec
 from attnctl.workspace import untrusted_json
 from attnctl.workspace.records import Exit, Imported, ImportedFile, Observed, Record, RecordError, Speed
 
 R = TypeVar("R", bound=Record)
+
+_ID = re.compile(f"[0-9a-f]{{{ID_LENGTH}}}")
 
 Guard = Callable[[], AbstractContextManager[object]]
 """What stands around the reading of a file, and takes RecordError and OSError: to pass over it, or to note them."""
@@ -286,12 +289,20 @@ class Workspace:
         return RunDir(path, self.checkpoints_root / run_id if self.checkpoints_root else path / "checkpoints")
 
     def run_ids(self) -> list[str]:
-        """The ids of the runs there are."""
+        """The ids of the runs there are, ascending."""
         try:
             with os.scandir(self.runs) as entries:
-                return sorted(entry.name for entry in entries if not entry.name.startswith("."))
+                return sorted(entry.name for entry in entries if _ID.fullmatch(entry.name))
         except FileNotFoundError:
             return []
+
+    def sweep_names(self) -> list[str]:
+        """The names of the sweeps there are, ascending."""
+        return _json_names(self.sweeps)
+
+    def submission_tags(self) -> list[str]:
+        """The tags of the submissions there are, ascending."""
+        return _json_names(self.submissions)
 
     def submission(self, tag: str) -> Path:
         """The file of one submission."""
@@ -314,9 +325,13 @@ class Workspace:
         """The file of one import."""
         return self.imports_folder / f"{import_id}.json"
 
+    def import_ids(self) -> list[str]:
+        """The ids of the imports there are, ascending."""
+        return _json_names(self.imports_folder)
+
     def import_files(self) -> list[ImportedFile]:
         """What was imported, oldest first; raises RecordError for a broken file, so that no number is lost silently."""
-        found = [ImportedFile.read(path) for path in self.imports_folder.glob("[!.]*.json")]
+        found = [ImportedFile.read(path) for path in _json_files(self.imports_folder)]
         return sorted((record for record in found if record), key=lambda record: (record.at, record.id))
 
     def imports(self) -> list[Imported]:
@@ -354,12 +369,17 @@ def _whole(kind: type[R], files: Callable[[], list[Path]], guard: Guard = passin
 
 def _json_files(folder: Path, prefix: str = "") -> list[Path]:
     """The files `<prefix>*.json` in a folder, by name, without those that are being written; raises OSError."""
+    return [folder / f"{name}.json" for name in _json_names(folder) if name.startswith(prefix)]
+
+
+def _json_names(folder: Path) -> list[str]:
+    """The names of the JSON files in a folder, ascending, without `.json`; one being written begins with a dot."""
     try:
         with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries)
+            names = [entry.name for entry in entries]
     except (FileNotFoundError, NotADirectoryError):
         return []
-    return [folder / name for name in names if name.startswith(prefix) and name.endswith(".json") and name[0] != "."]
+    return sorted(name.removesuffix(".json") for name in names if name.endswith(".json") and name[0] != ".")
 
 
 def _numbered(folder: Path) -> list[int]:

@@ -67,9 +67,9 @@ def cached_heads(workspace: Workspace) -> HeadOf:
 
 def heads(workspace: Workspace) -> Iterator[Head]:
     """The heads of all submissions, by tag; a broken one is left out, and whose it is is not known."""
-    for path in sorted(workspace.submissions.glob("[!.]*.json")):
+    for tag in workspace.submission_tags():
         with contextlib.suppress(RecordError, OSError):
-            found = head(path)
+            found = head(workspace.submission(tag))
             if found is not None:
                 yield found
 

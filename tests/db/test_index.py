@@ -9,7 +9,6 @@ import pytest
 
 from attnctl.db import PaperSweep, open_index
 from attnctl.files import write_atomic
-from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Placed, Sweep
 from tests.db import written
@@ -39,22 +38,9 @@ def test_more_runs_than_sqlite_has_variables_can_be_asked_for(index):
     assert len(index.runs([spec.id for spec in RUNS] + [f"{number:016x}" for number in range(300_000)])) == len(RUNS)
 
 
-def test_a_run_is_found_by_any_unique_prefix(index):
-    run = RUNS[0].id
-    assert index.find_run(run) == index.find_run(run[:6]) == run
-
-
-@pytest.mark.parametrize("prefix", ["", "zz", "%", "_", "0' OR 1=1 --", "0" * 300, "\x00"])
-def test_what_is_no_run_is_one_clear_line(index, prefix):
-    with pytest.raises(SpecError, match=r"no run|several runs"):
-        index.find_run(prefix)
-
-
-def test_a_sweep_is_found_by_its_name(index):
-    sweep = index.find_sweep("first")
-    assert (sweep.runs, sweep.command) == ([spec.id for spec in RUNS], ["attnctl", "sweep", "a b"])
-    with pytest.raises(SpecError, match="did you mean 'first'"):
-        index.find_sweep("frist")
+def test_a_sweep_has_its_runs_and_its_command(index):
+    (sweep,) = index.sweeps()
+    assert (sweep.name, sweep.runs, sweep.command) == ("first", [spec.id for spec in RUNS], ["attnctl", "sweep", "a b"])
 
 
 def test_the_runs_of_a_cell_are_found_whatever_their_seeds_and_versions(workspace, index):

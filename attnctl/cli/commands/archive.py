@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attnctl.cli import completion, context, errors, output, output_files
+from attnctl.cli import completion, context, errors, output, output_files, sweep_records
 from attnctl.lifecycle.state import State
 from attnctl.units import quantity
 from attnctl.values import SpecError
@@ -95,9 +95,9 @@ def _request(index: Index, target: str | None, paper: str | None, lock: Path | N
         raise SpecError("what is to be packed? name a table, such as ela:3, or a sweep")
     if target is None:
         return Request()
-    known = {sweep.name for sweep in index.sweeps()}
+    known = index.workspace.sweep_names()
     if paper is None and (target in known or not (":" in target or target.isdecimal())):
-        return Request(sweep=index.find_sweep(target).name)
+        return Request(sweep=sweep_records.read(index.workspace, target).name)
     return resolved(index, Request(table=target, paper=paper))
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-from attnctl.cli import completion, context, output, sweep_records
+from attnctl.cli import completion, context, output, run_selection
 from attnctl.units import quantity
 from attnctl.values import SpecError
-from attnctl.workspace.layout import Workspace
 
 
 def cancel(
@@ -31,7 +29,7 @@ def cancel(
     config = context.config()
     with context.index() as index:
         index.refresh()
-        ids = _ids(config.workspace, index.find_run, target)
+        ids = run_selection.target(config.workspace, target).runs
         active = {row.id for row in take(config, index, ids).rows if row.verdict.state.active}
         placed = [item for item in index.placed() if item.run in active]
     if placed and not yes:
@@ -44,16 +42,6 @@ def cancel(
     else:
         runs = quantity(len(ids), "run")
         output.line(f"cancelling {len(placed)} of {runs}" if placed else f"nothing to cancel: none of {runs} is active")
-
-
-def _ids(workspace: Workspace, find_run: Callable[[str], str], target: str) -> list[str]:
-    """The runs that are meant: a sweep's name goes before a run's id."""
-    if target in completion.sweep_names(workspace):
-        return sweep_records.read(workspace, target).runs
-    try:
-        return [find_run(target)]
-    except SpecError as error:
-        raise SpecError(f"{error} (and there is no sweep of that name)") from error
 
 
 def _confirm(count: int, target: str) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from attnctl.cli import completion, context, output
+from attnctl.cli import completion, context, output, run_selection
 from attnctl.cli.table_layout import Column
 from attnctl.spec import RunSpec
 from attnctl.values import format_value
@@ -22,9 +22,7 @@ def diff(
 ) -> None:
     """Show the fields in which two runs differ."""
     workspace = context.config().workspace
-    with context.index() as index:
-        index.refresh()
-        ids = [index.find_run(name) for name in (a, b)]
+    ids = [run_selection.run_id(workspace, name) for name in (a, b)]
     first, second = (fields(workspace.run(run_id).read_spec()) for run_id in ids)
     names = [name for name in {**first, **second} if first.get(name) != second.get(name)]
     if as_json:

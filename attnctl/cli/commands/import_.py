@@ -11,11 +11,11 @@ from typing import Annotated
 
 import typer
 
-from attnctl.cli import context, output
+from attnctl.cli import context, output, run_selection
 from attnctl.cli.table_layout import Column
 from attnctl.files import create_exclusive
 from attnctl.units import clock, quantity
-from attnctl.values import SpecError, did_you_mean
+from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Imported, ImportedFile
 
@@ -156,14 +156,10 @@ def _list(workspace: Workspace, *, as_json: bool) -> None:
 
 
 def _remove(workspace: Workspace, text: str, *, dry_run: bool, as_json: bool) -> None:
-    known = sorted(path.stem for path in workspace.import_file("*").parent.glob("[!.]*.json"))
-    found = [name for name in known if text and name.startswith(text)]
-    if len(found) != 1:
-        words = "begins the ids of several imports" if found else "is no import"
-        raise SpecError(f"{text[:100]!r} {words}" + (did_you_mean(text[:100], known) if known else "; there are none"))
+    found = run_selection.by_prefix(text, workspace.import_ids(), "import")
     if not dry_run:
-        workspace.import_file(found[0]).unlink()
+        workspace.import_file(found).unlink()
     if as_json:
-        output.document({"removed": found[0]})
+        output.document({"removed": found})
     else:
-        output.line(f"import {found[0]} {'would be' if dry_run else 'is'} taken out")
+        output.line(f"import {found} {'would be' if dry_run else 'is'} taken out")

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from attnctl.cli import completion, context, output
+from attnctl.cli import completion, context, output, run_selection
 from attnctl.lifecycle.evidence import newest_verdict
 from attnctl.values import SpecError, comma_join
 from attnctl.workspace.layout import Attempt, RunDir, Workspace
@@ -28,9 +28,7 @@ def logs(
 ) -> None:
     """Print the log of a run."""
     workspace = context.config().workspace
-    with context.index() as index:
-        index.refresh()
-        folder = workspace.run(index.find_run(run))
+    folder = workspace.run(run_selection.run_id(workspace, run))
     chosen = _attempt(folder, attempt)
     position, path = 0, None
     while True:

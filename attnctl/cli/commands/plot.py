@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attnctl.cli import completion, context, output
+from attnctl.cli import completion, context, output, sweep_records
 from attnctl.cli.drawing import options
 from attnctl.cli.table_layout import Column
 from attnctl.metrics import BY_KEY
@@ -123,7 +123,7 @@ def _rows(index: Index, sweep: str | None, seeds: Sequence[str]) -> tuple[str, l
     if sweep is None:
         sweeps = index.sweeps()
         sweep = sweeps[0].name if len(sweeps) == 1 else None
-    rows = index.runs(None if sweep is None else index.find_sweep(sweep).runs)
+    rows = index.runs(None if sweep is None else sweep_records.read(index.workspace, sweep).runs)
     if not rows and sweep is not None:
         raise SpecError(f"sweep {sweep} has no runs in this workspace")
     if not rows:

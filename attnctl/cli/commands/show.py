@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from attnctl.cli import completion, context, output
+from attnctl.cli import completion, context, output, run_selection
 from attnctl.cli.commands.diff import fields
 from attnctl.cli.refresh import row_json, take
 from attnctl.units import clock, duration, size
@@ -28,9 +28,9 @@ def show(
     config = context.config()
     with context.index() as index:
         index.refresh()
-        run_id = index.find_run(run)
+        run_id = run_selection.run_id(config.workspace, run)
         now = take(config, index, [run_id])
-    row, folder = now.rows[0], config.workspace.run(run_id)
+    row, folder = now.row(run_id), config.workspace.run(run_id)
     spec = folder.read_spec()
     attempts = [_attempt(attempt) for attempt in folder.attempts()]
     files = _files(folder)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from attnctl.cli import completion, context, output
+from attnctl.cli import completion, context, output, run_selection
 from attnctl.cli.commands.logs import newest_log
 from attnctl.cli.refresh import take
 from attnctl.cli.table_layout import Column
@@ -49,9 +49,9 @@ def why(
     config = context.config()
     with context.index() as index:
         index.refresh()
-        run_id = index.find_run(run)
+        run_id = run_selection.run_id(config.workspace, run)
         now = take(config, index, [run_id])
-    row, folder = now.rows[0], config.workspace.run(run_id)
+    row, folder = now.row(run_id), config.workspace.run(run_id)
     head_of = submissions.cached_heads(config.workspace)
     spec = folder.read_spec()
     told = _told(folder, head_of)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from attnctl import papers
+from attnctl.cli import sweep_records
 from attnctl.cli.reporting import paper_tables
 from attnctl.papers.runs import Overrides, cells_of
 from attnctl.reports import comparison, missing, published
@@ -111,7 +112,7 @@ def _overrides(index: Index, request: Request, table: Table) -> tuple[Overrides,
     elif request.sweep in sweeps:
         overrides = Overrides.from_json(sweeps[request.sweep].overrides)
     else:
-        index.find_sweep(request.sweep)
+        sweep_records.read(index.workspace, request.sweep)
         known = f"; of it are {comma_join(sweeps)}" if sweeps else "; no sweep is"
         raise SpecError(f"sweep {request.sweep} is not of table {table.name}{known}")
     return overrides, set(map(int, overrides.seeds)) if sweeps else set()
@@ -120,7 +121,7 @@ def _overrides(index: Index, request: Request, table: Table) -> tuple[Overrides,
 def _of_runs(index: Index, request: Request) -> Gathered:
     sweeps = index.sweeps()
     if request.sweep is not None:
-        sweeps = [index.find_sweep(request.sweep)]
+        sweeps = [sweep_records.read(index.workspace, request.sweep)]
     single = sweeps[0] if len(sweeps) == 1 else None
     rows = index.runs(None if single is None else single.runs)
     imports = index.workspace.imports()

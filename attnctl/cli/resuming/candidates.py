@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from attnctl.cli import context, output, sweep_records
-from attnctl.cli.completion import sweep_names
+from attnctl.cli import context, output, run_selection
 from attnctl.cli.refresh import Snapshot, take
 from attnctl.cli.resuming.resources import Given, Shape, more_time, shape
 from attnctl.lifecycle.advice import held_back, queue_words
@@ -18,11 +17,10 @@ from attnctl.lifecycle.state import State
 from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
 from attnctl.units import plural, quantity
-from attnctl.values import SpecError
 from attnctl.workspace.records import Placed, RecordError
 
 if TYPE_CHECKING:
-    from attnctl.db import Index, RunRow
+    from attnctl.db import RunRow
     from attnctl.lifecycle.attempts import AttemptHistory
 
 
@@ -85,7 +83,7 @@ class Found:
 def gather(config: Config, wish: ResumeRequest) -> Found:
     """Ask the scheduler once, read the histories, and decide. Raises SpecError."""
     with context.index() as index:
-        ids, named, missing = _meant(config, index, wish.targets)
+        ids, named, missing = _meant(config, wish.targets)
         now = take(config, index, ids)
         known = index.sweeps()
         spent = {sweep.name: index.further_attempts(sweep.runs) for sweep in known}
@@ -130,25 +128,13 @@ def _typed(command: Sequence[str]) -> str:
     return shlex.join(["attnctl", *command])
 
 
-def _meant(config: Config, index: Index, targets: Sequence[str]) -> tuple[list[str] | None, frozenset[str], list[str]]:
+def _meant(config: Config, targets: Sequence[str]) -> tuple[list[str] | None, frozenset[str], list[str]]:
     """The ids of the runs that are meant (None: all), those of them that were named one by one, and room for words."""
     if not targets:
         return None, frozenset(), []
-    names = set(sweep_names(config.workspace))
-    ids: dict[str, None] = {}
-    named: set[str] = set()
-    for target in targets:
-        if target in names:
-            ids |= dict.fromkeys(sweep_records.read(config.workspace, target).runs)
-            continue
-        try:
-            if not named:
-                index.refresh()
-            run = index.find_run(target)
-        except SpecError as error:
-            raise SpecError(f"{error} (and there is no sweep of that name)") from error
-        named.add(run)
-        ids[run] = None
+    found = [run_selection.target(config.workspace, word) for word in targets]
+    ids = dict.fromkeys(run for meant in found for run in meant.runs)
+    named = [run for meant in found if not meant.sweep for run in meant.runs]
     return list(ids), frozenset(named), []
 
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from attnctl.cli import run_selection
 from attnctl.files import write_atomic
 from attnctl.lifecycle.state import State
 from attnctl.values import SpecError
@@ -37,7 +38,7 @@ def find(workspace: Workspace, text: str | None) -> Start:
     if path.is_file():
         with path.open("rb") as stream:
             return Start(f"file:{hashlib.file_digest(stream, 'sha256').hexdigest()}", path)
-    found = [run for run in workspace.run_ids() if text and run.startswith(text)]
+    found = run_selection.beginning(text, workspace.run_ids())
     if len(found) != 1:
         words = f"begins the ids of {len(found)} runs" if found else "is neither a file nor the beginning of a run's id"
         raise SpecError(f"--init {text!r} {words}")

@@ -34,14 +34,15 @@ def test_the_layout_is_the_documented_one(tmp_path):
 
 
 def test_what_is_there_is_listed_in_order_of_number(tmp_path):
-    run = Workspace(tmp_path).run("ab")
+    run = Workspace(tmp_path).run("0123456789abcdef")
     assert (run.attempts(), Workspace(tmp_path).run_ids()) == ([], [])
     for number in (10, 2, 1):
         run.attempt(number).incarnation(0).path.mkdir(parents=True)
     (run.path / "attempts" / ".tmp").mkdir()
     assert [attempt.number for attempt in run.attempts()] == [1, 2, 10]
     assert [start.token for start in run.attempt(10).incarnations()] == [(10, 0)]
-    assert Workspace(tmp_path).run_ids() == ["ab"]
+    (tmp_path / "runs" / "notes").mkdir()
+    assert Workspace(tmp_path).run_ids() == ["0123456789abcdef"]
 
 
 def test_observations_are_ordered_by_time(tmp_path):

@@ -198,7 +198,7 @@ def test_a_missing_package_is_one_line(
         (["-o", "a.txt"], "as what?"),
         (["-o", "no/a.csv"], "there is no folder no"),
         (["firts", "-f", "csv"], "did you mean 'first'"),
-        (["zz", "-f", "csv"], "there is no sweep and no run 'zz'"),
+        (["zz", "-f", "csv"], "no run or sweep is called 'zz'"),
     ],
 )
 def test_a_request_that_cannot_be_says_why(words: list[str], said: str, trained: Path, attnctl: Run) -> None:

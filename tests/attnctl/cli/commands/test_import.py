@@ -155,7 +155,7 @@ def test_what_is_wrong_is_said_with_its_place_and_nothing_is_taken_in(case, take
         ([], "give one of: a file, --list, --remove ID"),
         (["a.csv", "--list"], "give one of"),
         (["a.csv"], "there is no file 'a.csv'"),
-        (["--remove", "12"], "'12' is no import; there are none"),
+        (["--remove", "12"], "no import is called '12'; there are none"),
         (["attnctl.toml", "--source", " "], "--source is"),
     ],
 )

@@ -83,7 +83,7 @@ def test_what_cannot_be_is_one_line_and_writes_nothing(known: dict[str, str], fo
         ([detector, "photos/a.png", "-o", "names.json"], "cannot write into names.json: it is not a folder"),
         ([detector, "photos/a.png", "-o", "no/where"], "there is no folder"),
         ([detector, "--threshold", "nan"], "Invalid value for '--threshold'"),
-        (["feed"], "there is no sweep and no run 'feed'"),
+        (["feed"], "no run or sweep is called 'feed'"),
     ):
         done = attnctl("predict", *words)
         assert (done.code, done.out, done.err.count("\n")) == (2, "", 1), (words, done.err)

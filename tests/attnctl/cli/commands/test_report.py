@@ -59,7 +59,7 @@ def test_without_a_name_the_only_sweep_is_shown_else_all_runs(workspace, run):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["frist"], "unknown sweep 'frist'; did you mean 'first'?"),
+        (["frist"], "no sweep is called 'frist'; did you mean 'first'?"),
         (["-f", "pdf"], "unknown format 'pdf'; known: terminal, markdown, latex, html, csv, json"),
         (["-o", "x.pdf"], "no format goes with the ending '.pdf'"),
         (["-o", "no/such/x.tex"], "there is no folder no/such"),

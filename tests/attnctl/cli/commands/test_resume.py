@@ -178,7 +178,7 @@ def test_runs_that_were_never_reserved_are_named_with_their_command(past: Past, 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["nowhere"], "there is no sweep of that name"),
+        (["nowhere"], "no run or sweep is called 'nowhere'"),
         (["--state", "timout"], "did you mean 'timeout'"),
         (["--run-on", "mars"], "must be slurm or here"),
         (["--mem", "lots"], "no amount of memory"),

@@ -21,7 +21,7 @@ from tests.attnctl.cli.drawn import ids
         (["plot", "--seed", "7"], "none of the runs has a seed of 7"),
         (["plot", "-o", "x.jpg"], "give one of .pdf, .svg, .png"),
         (["plot", "-o", "no/such/x.pdf"], "there is no folder no/such"),
-        (["plot", "nowhere"], "unknown sweep 'nowhere'"),
+        (["plot", "nowhere"], "no sweep is called 'nowhere'"),
         (["figure", "9", "--paper", "ean"], "EAN has no figure '9'"),
         (["figure", "ean:3", "--images", "x.png"], "--images is for activation maps"),
         (["cam", "{plain}", "--layer", "layer9"], "has no layer 'layer9'; did you mean"),
