@@ -15,6 +15,7 @@ from functools import cache, lru_cache
 from operator import ge, gt, le, lt
 from typing import Any, Literal, get_type_hints
 
+from attnctl.units import quantity
 from attnctl.values import Scalar, SpecError, comma_join, convert, did_you_mean, divisors, format_value
 
 _BOUNDS: dict[str, Callable[[Any, Any], bool]] = {"at_least": ge, "above": gt, "below": lt, "at_most": le}
@@ -173,7 +174,8 @@ class Recipe:
         if self.replicas % world:
             raise SpecError(
                 f"{world} processes cannot share batch {self.batch} in forwards of norm_batch {self.norm_batch} "
-                f"({self.replicas} forwards a step); worlds that fit: {comma_join(divisors(self.replicas))}, "
+                f"({quantity(self.replicas, 'forward')} a step); "
+                f"worlds that fit: {comma_join(divisors(self.replicas))}, "
                 f"or choose --norm-batch so that batch / norm_batch is a multiple of {world}"
             )
 

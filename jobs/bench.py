@@ -20,6 +20,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from attnctl.units import quantity
+
 WARM_UP = 3
 """Forwards of a network before the first round."""
 
@@ -86,7 +88,7 @@ def device_name(device: torch.device) -> str:
         return torch.cuda.get_device_name(device)
     with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:  # noqa: PTH123 - a file of the kernel
         model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "CPU")
-    return f"{model}, {torch.get_num_threads()} threads"
+    return f"{model}, {quantity(torch.get_num_threads(), 'thread')}"
 
 
 def _forward(network: nn.Module, conditions: Conditions) -> Callable[[], object]:

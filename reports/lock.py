@@ -16,6 +16,7 @@ from attnctl.db import RunRow
 from attnctl.files import write_atomic
 from attnctl.reports.report import Report
 from attnctl.reports.table import Table
+from attnctl.units import plural, quantity
 from attnctl.values import SpecError, comma_join
 from attnctl.workspace import untrusted_json
 
@@ -92,7 +93,8 @@ def check_runs(path: Path, lock: Lock, rows: Sequence[RunRow]) -> None:
     now = {row.id: _record(row) for row in rows}
     gone = [run for run in lock.runs if run not in now]
     if gone:
-        raise SpecError(f"{path}: {_runs(gone)} behind it no longer in this workspace: {comma_join(gone)}")
+        runs, are = quantity(len(gone), "run"), plural(len(gone), "is", "are")
+        raise SpecError(f"{path}: {runs} of it {are} no longer in this workspace: {comma_join(gone)}")
     changed = [_change(run, record, now[run]) for run, record in lock.runs.items() if now[run] != record]
     if changed:
         raise SpecError(f"{path}: since it was locked, {'; '.join(changed)}")
@@ -106,10 +108,6 @@ def _record(row: RunRow) -> dict[str, Any]:
         "last": dict(row.metrics),
         "best": dict(row.best),
     }
-
-
-def _runs(runs: Sequence[str]) -> str:
-    return "a run is" if len(runs) == 1 else f"{len(runs)} runs are"
 
 
 def _change(run: str, locked: Mapping[str, Any], now: Mapping[str, Any]) -> str:

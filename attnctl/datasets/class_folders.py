@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from attnctl.datasets.descriptor import Dataset
+from attnctl.units import quantity
 from attnctl.values import SpecError, comma_join
 
 PARTS = ("train", "val")
@@ -61,7 +62,7 @@ def _difference(names: Sequence[Sequence[str]], parts: Sequence[str]) -> str:
     for number, (first, second) in enumerate(zip(*names, strict=False)):
         if first != second:
             return f"class {number} is {first} in {parts[0]} and {second} in {parts[1]}"
-    return f"{parts[0]} has {len(names[0])} classes, {parts[1]} has {len(names[1])}"
+    return f"{parts[0]} has {quantity(len(names[0]), 'class')}, {parts[1]} has {len(names[1])}"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from attnctl.datasets import Dataset, class_folders, missing_files
+from attnctl.units import quantity
 from attnctl.values import SpecError, comma_join
 
 
@@ -35,7 +36,11 @@ def check_sizes(dataset: Dataset, folder: Path | None, *, train: int | None = No
     train, test: the images that were found; None where they were not looked for.
     """
     rows = (("training", train, dataset.train_size), ("test", test, dataset.test_size))
-    wrong = [f"{count} {part} images instead of {size}" for part, count, size in rows if count not in (None, size)]
+    wrong = [
+        f"{quantity(count, f'{part} image')} instead of {size}"
+        for part, count, size in rows
+        if count not in (None, size)
+    ]
     if wrong:
         raise DataError(
             f"{dataset.name} in {folder} has {' and '.join(wrong)}; correct the files, or register a subset as a data "

@@ -15,6 +15,7 @@ from faster_coco_eval.core import mask as strict
 from pycocotools import mask as rle
 
 from attnctl.jobs.data.scenes import Bytes, Flags
+from attnctl.units import quantity
 
 _CORNERS = 3
 """A polygon of fewer has no area."""
@@ -42,7 +43,8 @@ class Outlines:
                 polygons += kept
         lengths = np.array([len(polygon) for polygon in polygons], np.int64)
         if (lengths % 2).any():
-            raise ValueError(f"a polygon has {lengths[np.argmax(lengths % 2)]} numbers, which are not pairs")
+            odd = quantity(int(lengths[np.argmax(lengths % 2)]), "number")
+            raise ValueError(f"a polygon has {odd}, which are not pairs")
         self._numbers = np.fromiter(itertools.chain.from_iterable(polygons), np.float64, int(lengths.sum()))
         self._ends = np.concatenate([[0], np.cumsum(lengths)])  # of the polygons, in numbers
         self._first = np.concatenate([[0], np.cumsum(counts)])  # polygon of each object

@@ -27,6 +27,7 @@ from attnctl.jobs.submission.reserve import new_tag
 from attnctl.jobs.submission.script import compose
 from attnctl.jobs.submission.submit import SubmitError
 from attnctl.settings.config import Config, SlurmOptions, find
+from attnctl.units import quantity
 from attnctl.values import SpecError
 from attnctl.workspace import untrusted_json
 from attnctl.workspace.layout import Incarnation, Workspace
@@ -166,7 +167,7 @@ def _all_reduce(place: Place, incarnation: Incarnation) -> Check:
     expected = place.world * (place.world + 1) / 2
     if total != expected:
         return Check(name, False, f"{backend} gives {total} instead of {expected}", "")
-    words = f"{backend} over {place.world} ranks works"
+    words = f"{backend} over {quantity(place.world, 'rank')} works"
     return Check(name, True, words if place.rank else f"{words}; the first took {1000 * seconds:.0f} ms")
 
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 from dataclasses import dataclass
 
+from attnctl.units import quantity
 from attnctl.values import SpecError
 from attnctl.workspace.records import Resources
 
@@ -51,7 +52,9 @@ def slots(resources: Resources, runs: int, parallel: int | None) -> list[Slot]:
     needed = resources.gpus_per_node * resources.nodes
     devices = gpus() if needed else []
     if needed > len(devices):
-        raise SpecError(f"a run needs {needed} GPUs and this machine offers {len(devices)}; see --gpus-per-node")
+        raise SpecError(
+            f"a run needs {quantity(needed, 'GPU')} and this machine offers {len(devices)}; see --gpus-per-node"
+        )
     asked = resources.world * resources.cpus_per_task
     fitting = len(devices) // needed if needed else max(1, cores() // asked)
     count = max(1, min(runs, parallel or fitting, fitting if needed else runs))

@@ -25,6 +25,7 @@ from attnctl.jobs.training.optim import total_steps
 from attnctl.networks import surgery
 from attnctl.settings.config import DataRoots
 from attnctl.spec import RunSpec
+from attnctl.units import quantity
 from attnctl.workspace.layout import Incarnation, Workspace
 from attnctl.workspace.records import Event, Resources
 
@@ -54,7 +55,7 @@ def perform(assignment: Assignment) -> str:
     threads = group.choice(environment.first_threads(context.run, assignment.resources))
     torch.set_num_threads(threads)
     torch.backends.cudnn.benchmark = models.task(spec.model) == "classify"  # a search for each size of image
-    log.info("rank %d of %d on %s (%s), %d threads", place.rank, place.world, place.node, device, threads)
+    log.info("rank %d of %d on %s (%s), %s", place.rank, place.world, place.node, device, quantity(threads, "thread"))
     events = None
     if group.first:
         check = context.signals.check

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from attnctl.units import quantity
 from attnctl.values import SpecError, comma_join
 
 
@@ -44,7 +45,8 @@ def lines(data: bytes, name: str) -> tuple[list[str], list[Line]]:
     found = []
     for number, row in rows[1:]:
         if len(row) != len(names):
-            raise SpecError(f"{name}:{number}: {len(row)} values for {len(names)} columns ({comma_join(names)})")
+            values, columns = quantity(len(row), "value"), quantity(len(names), "column")
+            raise SpecError(f"{name}:{number}: {values} for {columns} ({comma_join(names)})")
         texts = {column: cell.strip() for column, cell in zip(names, row, strict=True) if cell.strip()}
         found.append(Line(f"{name}:{number}", texts))
     return names, found

@@ -15,6 +15,7 @@ from attnctl.reports.published.columns import Shown, unit_of
 from attnctl.reports.replicates import BEST_ON_TEST, NOT_RUN, Epoch, Metric, gain_cell
 from attnctl.reports.statistics import Summary, gain
 from attnctl.reports.table import Cell
+from attnctl.units import quantity
 from attnctl.values import SpecError
 from attnctl.workspace.records import Imported
 
@@ -171,7 +172,7 @@ def _trait(row: papers.Row, column: papers.Column) -> Cell:
 def _notes_of(found: Chosen, epoch: Epoch) -> tuple[str, ...]:
     notes = [found.note] if found.note else []
     if found.runs.left_out:
-        runs = "a run" if found.runs.left_out == 1 else f"{found.runs.left_out} runs"
+        runs = quantity(found.runs.left_out, "run")
         notes.append(f"{runs} of another version of the code left out")
     if epoch == "best" and found.spec is not None and not found.spec.recipe.val_split:
         notes.append(BEST_ON_TEST)

@@ -77,7 +77,7 @@ def test_a_run_that_is_gone_is_named(workspace, path):
     frozen = lock.write(path, made, found, REQUEST, 1.0)
     (spec,) = specs(EAN2, "ResNet50")
     there = [row for row in rows(workspace, frozen) if row.id != spec.id]
-    with pytest.raises(SpecError, match=f"a run is behind it no longer in this workspace: {spec.id}"):
+    with pytest.raises(SpecError, match=f"1 run of it is no longer in this workspace: {spec.id}"):
         lock.check_runs(path, frozen, there)
 
 

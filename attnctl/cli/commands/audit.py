@@ -12,6 +12,7 @@ import typer
 
 from attnctl.cli import completion, context, output
 from attnctl.cli.table_layout import Column
+from attnctl.units import quantity
 
 if TYPE_CHECKING:
     from attnctl.papers.audit import Figure
@@ -113,12 +114,13 @@ def _counted(figures: Sequence[Figure]) -> dict[str, int]:
 def _words(counted: dict[str, int]) -> str:
     """Such as `104 of 112 figures match, in 48 of 56 rows whole; 7 explained, 1 not reproduced; 24 rows wait`."""
     parts = [
-        f"{counted.get('match', 0)} of {counted['figures']} figures match, "
-        f"{counted['rows that match']} of {counted['rows']} rows whole"
+        f"{counted.get('match', 0)} of {quantity(counted['figures'], 'figure')} match, "
+        f"{counted['rows that match']} of {quantity(counted['rows'], 'row')} whole"
     ]
     others = [f"{counted[name]} {name}" for name in ("explained", "not reproduced", "not built") if counted.get(name)]
     if others:
         parts.append(", ".join(others))
     if counted["rows that wait"]:
-        parts.append(f"{counted['rows that wait']} rows wait: their networks are none of attnctl's")
+        waiting = quantity(counted["rows that wait"], "row")
+        parts.append(f"not counted: {waiting} of networks that attnctl does not have")
     return "; ".join(parts)

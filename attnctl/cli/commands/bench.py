@@ -18,6 +18,7 @@ from attnctl.cli.table_layout import Column
 from attnctl.files import write_atomic
 from attnctl.papers.speeds import published
 from attnctl.spec import NO_MODULE, RunSpec
+from attnctl.units import quantity
 from attnctl.values import SpecError, convert, format_value, split_list
 from attnctl.workspace.records import Speed
 
@@ -117,7 +118,9 @@ def bench(
         output.document({"speeds": [{**vars(speed), "images_per_s": speed.batch / speed.seconds} for speed in found]})
     else:
         output.table(COLUMNS, [_cells(speed) for speed in found])
-        output.prose(f"{found[0].device}, {precision}{', compiled' if compiled else ''}; medians of {rounds} rounds")
+        output.prose(
+            f"{found[0].device}, {precision}{', compiled' if compiled else ''}; medians of {quantity(rounds, 'round')}"
+        )
     return 0
 
 

@@ -91,7 +91,7 @@ def _of_sizes(part: str, sizes: Sizes) -> Iterator[str]:
     if sizes.unconfirmed:
         yield f"{_images_are(sizes.unconfirmed)} used as stored: the annotated size does not confirm EXIF orientation"
     if sizes.wrong:
-        count = f"{sizes.outside} of their {sizes.objects} objects"
+        count = f"{sizes.outside} of their {quantity(sizes.objects, 'object')}"
         lost = f"a training would leave out {count}" if part == "train" else f"{count} would lie outside"
         yield f"{_images_are(len(sizes.wrong))} not of the annotated size, so runs are refused: {lost}"
 

@@ -13,6 +13,7 @@ from attnctl.cli.sweeping.destination import where
 from attnctl.lifecycle.resume_policy import DEFAULT_MODES
 from attnctl.lifecycle.state import State
 from attnctl.settings.sections import state_key
+from attnctl.units import quantity
 from attnctl.values import SpecError, did_you_mean
 
 PLACE = "Where it runs; unless given, as in the run's last attempt"
@@ -97,7 +98,7 @@ def resume(
     if yes or (not dry_run and _agreed(found.waiting, as_json)):
         found.agree()
     elif found.waiting:
-        output.note(f"left out: {found.waiting} runs whose checkpoints are gone; --yes starts them anew")
+        output.note(f"left out: {quantity(found.waiting, 'run')} without a checkpoint; --yes starts over")
     if found.held and not dry_run:
         candidates.release(config, found)
     groups = submit.shaped(config, found, given)
@@ -111,7 +112,7 @@ def _agreed(waiting: int, as_json: bool) -> bool:
     """Ask a person, if one is there."""
     if not waiting or as_json or not output.is_terminal(sys.stdin) or not output.is_terminal():
         return False
-    return typer.confirm(f"Start {waiting} runs anew, whose checkpoints are gone?")
+    return typer.confirm(f"Start {quantity(waiting, 'run')} over, from step 0? The checkpoints are gone.")
 
 
 def chosen_states(text: str | None) -> frozenset[State] | None:

@@ -129,7 +129,7 @@ def _words(spec: RunSpec, answer: dict[str, Any]) -> dict[str, str]:
     unit = "GPU-hours" if cuda else "hours on this CPU"
     return {
         "network": f"{answer['parameters']:,} parameters, {answer['macs'] / 1e6:,.1f} million MACs an image",
-        "training": f"{answer['steps']} steps; loss {first:.3f}, then {last:.3f}",
+        "training": f"{quantity(answer['steps'], 'step')}; loss {first:.3f}, then {last:.3f}",
         "evaluation": f"{comma_join(_evaluated(answer))} of a few batches",
         "checkpoint": f"{size(answer['checkpoint_bytes'])}; resumed {alike}",
         "speed": f"{answer['images_per_s']:,.0f} images/s in training on {answer['device']}",

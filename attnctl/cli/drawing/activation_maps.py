@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from attnctl import datasets
 from attnctl.cli.drawing import trained_networks
+from attnctl.units import quantity
 from attnctl.values import SpecError
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def compute(
 
     if len(networks) * max(1, len(layers)) > MOST_COLUMNS:
         raise SpecError(
-            f"{len(networks)} runs at {len(layers)} layers are more columns than {MOST_COLUMNS}; name fewer"
+            f"a figure has room for {MOST_COLUMNS} columns, not for {quantity(len(networks), 'run')} "
+            f"at {quantity(len(layers), 'layer')}; name fewer"
         )
     files = pictures.find_files(images, count)
     if len(files) > MOST_ROWS:

@@ -42,7 +42,7 @@ def test_audit_counts_what_waits_apart(tmp_path: Path, attnctl: Run) -> None:
     (tmp_path / "mine.toml").write_text(WAITING)
     result = attnctl("audit", "--paper", str(tmp_path / "mine.toml"))
     assert result.out.splitlines()[-1] == (
-        "mine: 0 of 0 figures match, 0 of 0 rows whole; 1 rows wait: their networks are none of attnctl's"
+        "mine: 0 of 0 figures match, 0 of 0 rows whole; not counted: 1 row of networks that attnctl does not have"
     )
 
 

@@ -115,7 +115,7 @@ def test_a_checkpoint_that_is_gone_waits_for_consent(past: Past, attnctl: Run) -
     (row,) = runs(result)
     assert (row["checkpoint"], row["checkpoint_gone"], row["consent"], row["starts"]) == (None, 30, True, False)
     assert row["seconds_left"] == pytest.approx(40)
-    assert "--yes starts them anew" in result.err
+    assert "--yes starts over" in result.err
     assert listing(past.root / "runs") == before
     (agreed,) = runs(attnctl("resume", "--yes", "--dry-run", "--json"))
     assert agreed["starts"]
