@@ -180,7 +180,7 @@ def test_runs_that_were_never_reserved_are_named_with_their_command(past: Past, 
     [
         (["nowhere"], "no run or sweep is called 'nowhere'"),
         (["--state", "timout"], "did you mean 'timeout'"),
-        (["--run-on", "mars"], "must be slurm or here"),
+        (["--run-on", "mars"], "must be slurm or local"),
         (["--mem", "lots"], "no amount of memory"),
         (["--time", "soon"], "H:M:S"),
         (["--partition", "a b"], "partition"),
