@@ -1,16 +1,16 @@
-"""`attnctl resume`: the plan, consent, budgets, and a real run that goes on."""
+"""`attnctl resume`: consent, bad input, and a real run that goes on."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from attnctl.workspace.records import read_events
-from tests.attnctl.cli.cli_run import Result, Run, listing
-from tests.attnctl.cli.past_runs import Past, left
+from tests.attnctl.cli.cli_run import Run, listing
+from tests.attnctl.cli.past_runs import Past
+from tests.attnctl.cli.resumed import runs
 
 GATE = '''
 import os
@@ -36,12 +36,6 @@ class Gate(nn.Module):
 '''
 
 
-def runs(result: Result) -> list[dict[str, Any]]:
-    assert result.code == 0, result.err
-    found: list[dict[str, Any]] = json.loads(result.out)["runs"]
-    return found
-
-
 def test_a_run_that_broke_goes_on_from_its_checkpoint_when_forced(
     folder: Path, attnctl: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,48 +59,6 @@ def test_a_run_that_broke_goes_on_from_its_checkpoint_when_forced(
     assert "nothing to resume" in attnctl("resume").out
 
 
-def test_the_plan_says_what_each_class_costs_and_does(past: Past, attnctl: Run) -> None:
-    timeout, stuck, error, cancelled, memory = past.specs(5)
-    past.attempt(timeout, "TIMEOUT", saved=(10, 20))
-    past.checkpoint(timeout, "20-1.0.pt")
-    past.attempt(stuck, "TIMEOUT", saved=(10,))
-    past.attempt(stuck, "TIMEOUT", number=2, began=10)
-    past.checkpoint(stuck, "10-1.0.pt")
-    past.attempt(error, "FAILED", exit=left("error", "KeyError: 'x'"))
-    past.attempt(cancelled, "CANCELLED")
-    past.attempt(memory, "OUT_OF_MEMORY", options={"mem": "8G"})
-    document = json.loads(attnctl("resume", "--dry-run", "--json").out)
-    found = {row["id"]: row for row in document["runs"]}
-    assert {spec.id: found[spec.id]["action"] for spec in (timeout, stuck, error, cancelled, memory)} == {
-        timeout.id: "continue",
-        stuck.id: "only with --force",
-        error.id: "only with --force",
-        cancelled.id: "only when named",
-        memory.id: "more memory",
-    }
-    row = found[timeout.id]
-    assert (row["checkpoint"], row["steps"]) == (20, 40)
-    assert row["seconds_lost"] == pytest.approx(30)
-    assert row["seconds_left"] == pytest.approx(20)
-    assert found[memory.id]["words"] == "8192 to 12288 MB"
-    text = attnctl("resume", "--dry-run").out
-    assert "5 of 5 runs ended before their time: " in text
-    assert "step 20 of 40" in text
-
-
-def test_classes_and_runs_can_be_chosen(past: Past, attnctl: Run) -> None:
-    preempted, cancelled, error = past.specs(3)
-    past.attempt(preempted, "PREEMPTED")
-    past.attempt(cancelled, "CANCELLED")
-    past.attempt(error, "FAILED", exit=left("error", "KeyError"))
-    by_state = runs(attnctl("resume", "--state", "cancelled,error", "--dry-run", "--json"))
-    assert {row["id"]: row["action"] for row in by_state} == {cancelled.id: "start", error.id: "only with --force"}
-    (named,) = runs(attnctl("resume", cancelled.id[:8], "--dry-run", "--json"))
-    assert named["starts"]
-    past.sweep("one", [preempted])
-    assert [row["id"] for row in runs(attnctl("resume", "one", "--dry-run", "--json"))] == [preempted.id]
-
-
 def test_a_checkpoint_that_is_gone_waits_for_consent(past: Past, attnctl: Run) -> None:
     (spec,) = past.specs(1)
     past.attempt(spec, "PREEMPTED", saved=(10, 30))
@@ -120,59 +72,6 @@ def test_a_checkpoint_that_is_gone_waits_for_consent(past: Past, attnctl: Run) -
     (agreed,) = runs(attnctl("resume", "--yes", "--dry-run", "--json"))
     assert agreed["starts"]
     assert "waiting for consent: its checkpoint of step 30 is gone" in attnctl("resume", "--dry-run").out
-
-
-def test_attempts_are_bounded_by_run_and_by_sweep(past: Past, attnctl: Run) -> None:
-    one, other = past.specs(2)
-    for number in (1, 2, 3):
-        past.attempt(one, "PREEMPTED", number=number)
-    past.attempt(other, "PREEMPTED")
-    past.sweep("both", [one, other])
-    limited = runs(attnctl("resume", "--max-attempts", "3", "--dry-run", "--json"))
-    assert [row["action"] for row in limited] == ["budget spent", "start"]
-    (past.root / "attnctl.toml").write_text("[resume]\nsweep_attempts = 3\n")
-    assert [row["action"] for row in runs(attnctl("resume", "both", "--dry-run", "--json"))] == [
-        "start",
-        "budget spent",
-    ]
-
-
-def test_one_error_in_many_runs_is_shown_once(past: Past, attnctl: Run) -> None:
-    specs = past.specs(6)
-    for number, spec in enumerate(specs):
-        past.attempt(spec, "FAILED", exit=left("error", f"RuntimeError: broke at step {number}", step=number + 1))
-    text = attnctl("resume", "--dry-run").out
-    assert text.count("the same in 6 runs") == 1
-    assert "6 only with --force" in text
-    (past.root / "attnctl.toml").write_text("[resume.actions]\ncode-error = 'once'\n")
-    assert {row["action"] for row in runs(attnctl("resume", "--dry-run", "--json"))} == {"held"}
-    assert {row["starts"] for row in runs(attnctl("resume", "--dry-run", "--force", "--json"))} == {True}
-
-
-def test_what_waits_in_vain_is_told_with_the_mend(past: Past, attnctl: Run) -> None:
-    (spec,) = past.specs(1)
-    past.attempt(spec, "PENDING", reason="JobHeldUser")
-    text = attnctl("resume", "--dry-run").out
-    assert "scontrol release" in text
-    assert "nothing to resume" in text
-
-
-def test_what_slurm_could_not_start_and_holds_is_to_be_released(past: Past, attnctl: Run) -> None:
-    held, other = past.specs(2)
-    past.attempt(held, "PENDING", reason="launch failed requeued held")
-    past.attempt(other, "PENDING", reason="Resources")
-    assert f"{held.id[:8]} release: SLURM could not start it, and holds it\n" in attnctl("resume", "--dry-run").out
-    document = json.loads(attnctl("resume", "--dry-run", "--json").out)
-    assert (document["held"], document["stuck"]) == ([held.id], {})
-    assert json.loads(attnctl("resume", "--dry-run", "--state", "timeout", "--json").out)["held"] == []
-
-
-def test_runs_that_were_never_reserved_are_named_with_their_command(past: Past, attnctl: Run) -> None:
-    there, missing = past.specs(2)
-    past.attempt(there, "PREEMPTED")
-    past.sweep("half", [there, missing])
-    result = attnctl("resume", "half", "--dry-run")
-    assert "1 run of half was never submitted; type: attnctl sweep se" in result.err
 
 
 @pytest.mark.parametrize(
@@ -202,13 +101,3 @@ def test_bad_input_is_one_line_and_writes_nothing(past: Past, attnctl: Run, word
     assert said in result.err
     assert result.err.count("\n") == 1
     assert listing(past.root) == before
-
-
-def test_a_run_with_a_broken_spec_is_named_and_stops_nothing(past: Past, attnctl: Run) -> None:
-    good, broken = past.specs(2)
-    past.attempt(good, "PREEMPTED")
-    past.attempt(broken, "PREEMPTED")
-    past.config.workspace.run(broken.id).spec.write_text("{")
-    result = attnctl("resume", "--dry-run", "--json")
-    assert [row["id"] for row in runs(result)] == [good.id]
-    assert broken.id in json.loads(result.out)["broken"][0]

@@ -10,39 +10,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 from torchvision.ops import FrozenBatchNorm2d
 
 from attnctl import grid
 from attnctl.grid import Axes
 from attnctl.networks import surgery
-from tests.attnctl.cli.cli_run import Run, listing, workspace_with_a_run
+from tests.attnctl.cli.cli_run import Run
+from tests.attnctl.cli.swept_runs import runs
 
 SMALL = ("--epochs", "1", "--batch", "256", "--norm-batch", "128", "--run-on", "local")
-
-
-def runs(output: str) -> list[dict[str, Any]]:
-    document = json.loads(output)
-    assert isinstance(document["runs"], list)
-    return document["runs"]
-
-
-def test_a_dry_run_writes_nothing_at_all(folder: Path, attnctl: Run) -> None:
-    planned = attnctl("sweep", "ela,none", "--kernel", "5,7", "--seed", "0,1", "--dry-run", "--json")
-    assert planned.code == 0
-    assert len(runs(planned.out)) == 6
-    assert {run["action"] for run in runs(planned.out)} == {"new"}
-    assert attnctl("sweep", "ela", "--dry-run", "--workspace", "new").code == 0
-    assert listing(folder) == []
-
-
-def test_a_dry_run_changes_nothing_in_a_workspace(folder: Path, attnctl: Run) -> None:
-    root = workspace_with_a_run(folder)
-    before = {name: (root / name).stat().st_mtime_ns for name in listing(root)}
-    result = attnctl("--workspace", str(root), "sweep", "ela", "--kernel", "5,7", "--dry-run")
-    assert "1 new, 1 queued" in result.out
-    assert {name: (root / name).stat().st_mtime_ns for name in listing(root)} == before
 
 
 def test_a_sweep_trains_here_and_every_command_shows_it(folder: Path, attnctl: Run) -> None:

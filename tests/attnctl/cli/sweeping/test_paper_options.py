@@ -8,52 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.attnctl.cli.cli_run import Run, assert_refused, listing
-from tests.attnctl.cli.swept_tables import TINY
-
-
-def test_a_dry_run_counts_runs_and_rows_and_writes_nothing(folder: Path, attnctl: Run) -> None:
-    result = attnctl("sweep", "--table", "ean:1", "--seed", "0,1", "--run-on", "local", "--dry-run")
-    assert (result.code, result.err) == (0, "")
-    assert "EAN table 1: 112 runs for 28 of 28 rows\n112 runs: 112 new" in result.out
-    assert "missing: cifar10 is not whole" in result.out
-    assert "MobileNetV2+EAN" in result.out
-    assert listing(folder) == []
-
-
-def test_rows_that_cannot_be_are_told_with_their_reason_once(folder: Path, attnctl: Run) -> None:
-    result = attnctl("sweep", "--figure", "ela:1", "--dataset", "digits", "--run-on", "local", "--dry-run")
-    left_out = [line for line in result.out.splitlines() if line.startswith("left out")]
-    assert [line.partition("rows): ")[2].partition(",")[0] for line in left_out] == [
-        "yolox_nano is for the task detect",
-        "deeplabv3 is for the task segment",
-    ]
-    assert "ELA figure 1: 10 runs for 10 of 24 rows" in result.out
-
-
-def test_a_table_of_detectors_is_swept_and_goes_onto_other_data_and_backbones(folder: Path, attnctl: Run) -> None:
-    result = attnctl("sweep", "--paper", "ela", "--table", "7", "--run-on", "local", "--dry-run")
-    assert "ELA table 7: 7 runs for 7 of 7 rows" in result.out
-    assert "yolox_nano cspdarknet_nano  voc07" in result.out
-    words = ("--table", "an:2", "--rows", "ResNet-50 AN", "--backbone", "resnet18", "--dataset", "digits-det")
-    (run,) = json.loads(attnctl("sweep", *words, "--run-on", "local", "--dry-run", "--json").out)["runs"]
-    assert (run["model"], run["backbone"], run["dataset"]) == ("maskrcnn", "resnet18", "digits-det")
-    words = ("--table", "ela:6", "--rows", "YOLOF+CA", "--model", "fasterrcnn", "--placement", "block")
-    (run,) = json.loads(attnctl("sweep", *words, "--run-on", "local", "--dry-run", "--json").out)["runs"]
-    assert (run["model"], run["placement"]) == ("fasterrcnn", "block")
-
-
-def test_as_json_each_row_names_its_runs(folder: Path, attnctl: Run) -> None:
-    words = ("sweep", "--paper", "nam", "--table", "1", "--rows", "*NAM*", *TINY, "--dry-run", "--json")
-    document = json.loads(attnctl(*words).out)
-    assert (document["paper"], document["table"], document["overrides"]["dataset"]) == ("nam", "1", "digits")
-    assert [row["row"] for row in document["rows"]] == ["ResNet50+NAM(ch)", "ResNet50+NAM(sp)"]
-    assert [row["runs"] for row in document["rows"]] == [[[run["id"]]] for run in document["runs"]]
-
-
-def test_the_candidates_of_a_row_are_told_apart(folder: Path, attnctl: Run) -> None:
-    result = attnctl("sweep", "--table", "ela:5", "--rows", "ResNet18", "--run-on", "local", "--dry-run")
-    assert "ResNet18 lr=0.1 " in result.out
-    assert "ResNet18 lr=0.05 " in result.out
 
 
 def test_the_standing_seeds_count_and_no_other_default(folder: Path, attnctl: Run) -> None:

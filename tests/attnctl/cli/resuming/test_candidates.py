@@ -1,0 +1,65 @@
+"""Which runs a resume takes, and what it decides for each."""
+
+from __future__ import annotations
+
+import json
+
+from tests.attnctl.cli.cli_run import Run
+from tests.attnctl.cli.past_runs import Past, left
+from tests.attnctl.cli.resumed import runs
+
+
+def test_classes_and_runs_can_be_chosen(past: Past, attnctl: Run) -> None:
+    preempted, cancelled, error = past.specs(3)
+    past.attempt(preempted, "PREEMPTED")
+    past.attempt(cancelled, "CANCELLED")
+    past.attempt(error, "FAILED", exit=left("error", "KeyError"))
+    by_state = runs(attnctl("resume", "--state", "cancelled,error", "--dry-run", "--json"))
+    assert {row["id"]: row["action"] for row in by_state} == {cancelled.id: "start", error.id: "only with --force"}
+    (named,) = runs(attnctl("resume", cancelled.id[:8], "--dry-run", "--json"))
+    assert named["starts"]
+    past.sweep("one", [preempted])
+    assert [row["id"] for row in runs(attnctl("resume", "one", "--dry-run", "--json"))] == [preempted.id]
+
+
+def test_attempts_are_bounded_by_run_and_by_sweep(past: Past, attnctl: Run) -> None:
+    one, other = past.specs(2)
+    for number in (1, 2, 3):
+        past.attempt(one, "PREEMPTED", number=number)
+    past.attempt(other, "PREEMPTED")
+    past.sweep("both", [one, other])
+    limited = runs(attnctl("resume", "--max-attempts", "3", "--dry-run", "--json"))
+    assert [row["action"] for row in limited] == ["budget spent", "start"]
+    (past.root / "attnctl.toml").write_text("[resume]\nsweep_attempts = 3\n")
+    assert [row["action"] for row in runs(attnctl("resume", "both", "--dry-run", "--json"))] == [
+        "start",
+        "budget spent",
+    ]
+
+
+def test_what_slurm_could_not_start_and_holds_is_to_be_released(past: Past, attnctl: Run) -> None:
+    held, other = past.specs(2)
+    past.attempt(held, "PENDING", reason="launch failed requeued held")
+    past.attempt(other, "PENDING", reason="Resources")
+    assert f"{held.id[:8]} release: SLURM could not start it, and holds it\n" in attnctl("resume", "--dry-run").out
+    document = json.loads(attnctl("resume", "--dry-run", "--json").out)
+    assert (document["held"], document["stuck"]) == ([held.id], {})
+    assert json.loads(attnctl("resume", "--dry-run", "--state", "timeout", "--json").out)["held"] == []
+
+
+def test_runs_that_were_never_reserved_are_named_with_their_command(past: Past, attnctl: Run) -> None:
+    there, missing = past.specs(2)
+    past.attempt(there, "PREEMPTED")
+    past.sweep("half", [there, missing])
+    result = attnctl("resume", "half", "--dry-run")
+    assert "1 run of half was never submitted; type: attnctl sweep se" in result.err
+
+
+def test_a_run_with_a_broken_spec_is_named_and_stops_nothing(past: Past, attnctl: Run) -> None:
+    good, broken = past.specs(2)
+    past.attempt(good, "PREEMPTED")
+    past.attempt(broken, "PREEMPTED")
+    past.config.workspace.run(broken.id).spec.write_text("{")
+    result = attnctl("resume", "--dry-run", "--json")
+    assert [row["id"] for row in runs(result)] == [good.id]
+    assert broken.id in json.loads(result.out)["broken"][0]

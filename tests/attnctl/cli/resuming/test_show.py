@@ -1,0 +1,60 @@
+"""How the plan of a resume is told."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.attnctl.cli.cli_run import Run
+from tests.attnctl.cli.past_runs import Past, left
+from tests.attnctl.cli.resumed import runs
+
+
+def test_the_plan_says_what_each_class_costs_and_does(past: Past, attnctl: Run) -> None:
+    timeout, stuck, error, cancelled, memory = past.specs(5)
+    past.attempt(timeout, "TIMEOUT", saved=(10, 20))
+    past.checkpoint(timeout, "20-1.0.pt")
+    past.attempt(stuck, "TIMEOUT", saved=(10,))
+    past.attempt(stuck, "TIMEOUT", number=2, began=10)
+    past.checkpoint(stuck, "10-1.0.pt")
+    past.attempt(error, "FAILED", exit=left("error", "KeyError: 'x'"))
+    past.attempt(cancelled, "CANCELLED")
+    past.attempt(memory, "OUT_OF_MEMORY", options={"mem": "8G"})
+    document = json.loads(attnctl("resume", "--dry-run", "--json").out)
+    found = {row["id"]: row for row in document["runs"]}
+    assert {spec.id: found[spec.id]["action"] for spec in (timeout, stuck, error, cancelled, memory)} == {
+        timeout.id: "continue",
+        stuck.id: "only with --force",
+        error.id: "only with --force",
+        cancelled.id: "only when named",
+        memory.id: "more memory",
+    }
+    row = found[timeout.id]
+    assert (row["checkpoint"], row["steps"]) == (20, 40)
+    assert row["seconds_lost"] == pytest.approx(30)
+    assert row["seconds_left"] == pytest.approx(20)
+    assert found[memory.id]["words"] == "8192 to 12288 MB"
+    text = attnctl("resume", "--dry-run").out
+    assert "5 of 5 runs ended before their time: " in text
+    assert "step 20 of 40" in text
+
+
+def test_one_error_in_many_runs_is_shown_once(past: Past, attnctl: Run) -> None:
+    specs = past.specs(6)
+    for number, spec in enumerate(specs):
+        past.attempt(spec, "FAILED", exit=left("error", f"RuntimeError: broke at step {number}", step=number + 1))
+    text = attnctl("resume", "--dry-run").out
+    assert text.count("the same in 6 runs") == 1
+    assert "6 only with --force" in text
+    (past.root / "attnctl.toml").write_text("[resume.actions]\ncode-error = 'once'\n")
+    assert {row["action"] for row in runs(attnctl("resume", "--dry-run", "--json"))} == {"held"}
+    assert {row["starts"] for row in runs(attnctl("resume", "--dry-run", "--force", "--json"))} == {True}
+
+
+def test_what_waits_in_vain_is_told_with_the_mend(past: Past, attnctl: Run) -> None:
+    (spec,) = past.specs(1)
+    past.attempt(spec, "PENDING", reason="JobHeldUser")
+    text = attnctl("resume", "--dry-run").out
+    assert "scontrol release" in text
+    assert "nothing to resume" in text
