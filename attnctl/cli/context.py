@@ -37,7 +37,7 @@ def command() -> list[str]:
 def choose(workspace: str | None) -> None:
     """Take the folder of `--workspace` for the rest of this command; raises SpecError for what is no folder's name."""
     if workspace is not None and (not workspace.strip() or not workspace.isprintable()):
-        raise SpecError(f"workspace {workspace!r} is no folder; name one, such as --workspace experiments")
+        raise SpecError(f"workspace {workspace!r} is not a folder name; write it as --workspace experiments")
     _CHOSEN.set(None if workspace is None else Path(workspace).expanduser())
 
 
@@ -48,7 +48,7 @@ def config(*, new: bool = False) -> Config:
     found = find(_CHOSEN.get(), Path.cwd(), os.environ)
     if not new and not found.workspace.root.is_dir():
         raise ConfigError(
-            f"workspace {found.workspace.root} does not exist; `attnctl sweep` or `attnctl init` makes it"
+            f"workspace {found.workspace.root} does not exist; create it with `attnctl init` or `attnctl sweep`"
         )
     if found.workspace.group:
         os.umask(GROUP_UMASK)

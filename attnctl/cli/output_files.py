@@ -21,7 +21,7 @@ MARK = "export.json"
 def check_place(path: Path) -> None:
     """Raise SpecError when nothing can be written at `path`."""
     if not path.name or not str(path).isprintable():
-        raise SpecError(f"cannot write {str(path)!r}: that is no file's name")
+        raise SpecError(f"cannot write {str(path)!r}: this is not a file name")
     if len(path.name.encode()) > 200:
         raise SpecError(f"cannot write {path.name[:40]}...: the name is longer than 200 bytes")
     if not path.parent.is_dir():
@@ -44,14 +44,14 @@ def check_folder(path: Path, *, force: bool) -> None:
     """Raise SpecError when `path` cannot become a folder; one of an earlier export is replaced with `force`."""
     check_place(path)
     if path.exists() and not (path / MARK).is_file() and (not path.is_dir() or any(path.iterdir())):
-        raise SpecError(f"cannot write {path}: it is there, and is not an export of attnctl's; name another folder")
+        raise SpecError(f"cannot write {path}: it exists and is not an export of attnctl; name another folder")
     if not path.is_dir() or any(path.iterdir()):
         _check_new(path, force=force)
 
 
 def _check_new(path: Path, *, force: bool) -> None:
     if path.exists() and not force:
-        raise SpecError(f"{path} is there already; --force replaces it")
+        raise SpecError(f"{path} already exists; --force replaces it")
 
 
 def tracked(items: Sequence[T], words: str) -> Iterator[T]:

@@ -65,7 +65,7 @@ def by_prefix(prefix: str, ids: Sequence[str], noun: str, nouns: str = "", also:
     found, shown = beginning(prefix, ids), repr(prefix[:100])
     if len(found) > 1:
         more = " ..." if len(found) > 3 else ""
-        raise SpecError(f"{shown} begins the ids of several {noun}s: {', '.join(found[:3])}{more}; give more of it")
+        raise SpecError(f"{shown} matches several {noun}s: {', '.join(found[:3])}{more}; type more digits")
     if found:
         return found[0]
     message = f"no {nouns or noun} is called {shown}"

@@ -32,7 +32,8 @@ def check_name(name: str) -> str:
     """The name, if it can be one of a sweep; raises SpecError."""
     if not _NAME.fullmatch(name):
         raise SpecError(
-            f"sweep name {name!r} is none: use up to 100 letters, digits, '.', '_', '-', '+', a letter or digit first"
+            f"invalid sweep name {name!r}: use up to 100 letters, digits, '.', '_', '-', '+'; "
+            "the first must be a letter or digit"
         )
     return name
 

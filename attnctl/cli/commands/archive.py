@@ -26,24 +26,24 @@ def archive(
         str | None,
         typer.Argument(
             metavar="[TABLE|SWEEP]",
-            help="A paper's table, such as ela:3, or 3 of --paper; or a sweep.",
+            help="A paper's table, such as ela:3, or a sweep.",
             autocompletion=completion.sweeps,
         ),
     ] = None,
     paper: Annotated[
-        str | None, typer.Option(help="The paper of the table, or a file.", autocompletion=completion.papers)
+        str | None, typer.Option(help="The table's paper, or a paper file.", autocompletion=completion.papers)
     ] = None,
     file: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE.tar.gz", help="The file.", show_default=False)
+        Path | None, typer.Option("--output", "-o", metavar="FILE.tar.gz", help="Output file.", show_default=False)
     ] = None,
     lock: Annotated[
-        Path | None, typer.Option(help="Pack the report that is frozen in FILE, and its runs.", metavar="FILE")
+        Path | None, typer.Option(help="Pack the report frozen in FILE, with its runs.", metavar="FILE")
     ] = None,
     weights: Annotated[
-        bool, typer.Option("--weights", help="With the newest checkpoint of each run, not only its SHA-256.")
+        bool, typer.Option("--weights", help="Include the newest checkpoint of each run, not only its SHA-256.")
     ] = False,
     check: Annotated[
-        Path | None, typer.Option(help="Hold every file of an archive against its manifest.", metavar="FILE.tar.gz")
+        Path | None, typer.Option(help="Check every file of an archive against its manifest.", metavar="FILE.tar.gz")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace FILE.tar.gz.")] = False,
     as_json: context.AsJson = False,
@@ -55,12 +55,12 @@ def archive(
     """
     if check is not None:
         if target is not None or file is not None or lock is not None:
-            raise SpecError("--check looks at an archive that is there; give nothing to pack with it")
+            raise SpecError("--check takes an existing archive; remove the other arguments")
         return _check(check, as_json=as_json)
     if file is None:
-        raise SpecError("into which file? name it with -o, such as -o table3.tar.gz; --check FILE looks at one")
+        raise SpecError("missing -o FILE, such as -o table3.tar.gz (--check FILE checks an existing archive)")
     if not file.name.endswith(ENDINGS):
-        raise SpecError(f"{str(file)[:200]!r}: an archive's name ends in .tar.gz")
+        raise SpecError(f"{str(file)[:200]!r}: the name of an archive must end in .tar.gz")
     output_files.check_file(file, force=force)
     with context.index() as index:
         index.refresh()
@@ -81,9 +81,7 @@ def _check(file: Path, *, as_json: bool) -> int:
         for fault in found.faults:
             output.note(f"{file}: {fault}")
     else:
-        output.line(
-            f"{file}: {quantity(found.files, 'file')} of {quantity(found.runs, 'run')}, all as they were packed"
-        )
+        output.line(f"{file}: {quantity(found.files, 'file')} of {quantity(found.runs, 'run')}, all unchanged")
     return errors.OURS if found.faults else errors.OK
 
 
@@ -92,7 +90,7 @@ def _request(index: Index, target: str | None, paper: str | None, lock: Path | N
     from attnctl.cli.reporting.request import Request, resolved
 
     if target is None and lock is None:
-        raise SpecError("what is to be packed? name a table, such as ela:3, or a sweep")
+        raise SpecError("missing TABLE or SWEEP: name a table, such as ela:3, or a sweep")
     if target is None:
         return Request()
     known = index.workspace.sweep_names()

@@ -33,9 +33,9 @@ _COLUMNS = (
 def audit(
     paper: Annotated[
         str | None,
-        typer.Option(help="Of one paper: ela, nam, ean, an, or your own file.", autocompletion=completion.papers),
+        typer.Option(help="Only this paper: ela, nam, ean, an, or a paper file.", autocompletion=completion.papers),
     ] = None,
-    table: Annotated[str | None, typer.Option(help="Of one table, by its number.")] = None,
+    table: Annotated[str | None, typer.Option(help="Only the table of this number.")] = None,
     as_json: context.AsJson = False,
 ) -> int:
     """Compare published parameters and FLOPs with ours.

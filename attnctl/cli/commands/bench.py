@@ -44,14 +44,14 @@ def bench(
     modules: Annotated[
         str,
         typer.Argument(
-            metavar="MODULE[,MODULE...]", help="The modules, such as ela,se.", autocompletion=completion.modules
+            metavar="MODULE[,MODULE...]", help="Modules, such as ela,se.", autocompletion=completion.modules
         ),
     ],
     *,
     model: Annotated[
         str | None,
         typer.Option(
-            help="Detectors or segmentation networks around the backbone, a comma list.",
+            help="Detectors or segmentation networks around the backbone (comma list).",
             autocompletion=completion.models,
         ),
     ] = None,
@@ -59,18 +59,18 @@ def bench(
     dataset: Annotated[
         str | None,
         typer.Option(
-            help="Whose classes and image size; imagenet, or the model's own, unless named.",
+            help="Data set whose classes and image size to use (default: imagenet, or the model's own).",
             autocompletion=completion.datasets,
             show_default=False,
         ),
     ] = None,
     placement: Placement = "block",
     parameter: Parameters = None,
-    batch: Annotated[str, typer.Option(help="Images of one forward, a comma list.")] = "1,64",
-    precision: Annotated[Precision, typer.Option(help="Arithmetic.")] = "fp32",
-    device: Annotated[Device, typer.Option(help="auto: the GPU where there is one.")] = "auto",
-    compiled: Annotated[bool, typer.Option("--compile", help="With torch.compile.")] = False,
-    rounds: Annotated[int, typer.Option(min=3, max=1000, help="Rounds; the figures are their medians.")] = 7,
+    batch: Annotated[str, typer.Option(help="Images per forward (comma list).")] = "1,64",
+    precision: Annotated[Precision, typer.Option(help="Numeric precision.")] = "fp32",
+    device: Annotated[Device, typer.Option(help="auto uses a GPU if there is one.")] = "auto",
+    compiled: Annotated[bool, typer.Option("--compile", help="Use torch.compile.")] = False,
+    rounds: Annotated[int, typer.Option(min=3, max=1000, help="Number of rounds; the medians are reported.")] = 7,
     as_json: context.AsJson = False,
     dynamic: dynamic_options.Dynamic,
 ) -> int:

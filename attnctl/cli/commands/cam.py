@@ -21,27 +21,27 @@ def cam(
         list[str] | None,
         typer.Option(
             metavar="DIR|FILES",
-            help="Images, or a folder of them; the first of the test set unless given.",
+            help="Images, or folders of images (default: the first of the test set).",
             show_default=False,
         ),
     ] = None,
     count: Annotated[
-        int, typer.Option(min=1, max=activation_maps.MOST_ROWS, help="Images of a folder or of the test set.")
+        int, typer.Option(min=1, max=activation_maps.MOST_ROWS, help="Number of images of a folder or of the test set.")
     ] = 5,
     layer: Annotated[
         str | None,
         typer.Option(
-            help="Layers, such as layer4.2,layer3; the end of the last stage with maps of several places unless given.",
+            help="Layers, such as layer4.2,layer3 (default: the end of the last stage with a spatial map).",
             show_default=False,
         ),
     ] = None,
     target: Annotated[
-        str, typer.Option(metavar="CLASS|predicted|label", help="The class whose evidence is looked for.")
+        str, typer.Option(metavar="CLASS|predicted|label", help="Class to explain: a number, `predicted` or `label`.")
     ] = "predicted",
     method: Annotated[
         activation_maps.Method | None,
         typer.Option(
-            help="Grad-CAM, or HiResCAM, which keeps where a gradient is: of detectors unless given.",
+            help="Grad-CAM or HiResCAM (default for detectors: HiResCAM).",
             show_default=False,
         ),
     ] = None,

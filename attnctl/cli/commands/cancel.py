@@ -46,5 +46,5 @@ def cancel(
 
 def _confirm(count: int, target: str) -> None:
     if not output.is_terminal(sys.stdin):
-        raise SpecError(f"this ends {quantity(count, 'run')} of {target}; add --yes to mean it")
-    typer.confirm(f"End {quantity(count, 'run')} of {target}?", abort=True)
+        raise SpecError(f"this cancels {quantity(count, 'run')} of {target}; add --yes to confirm")
+    typer.confirm(f"Cancel {quantity(count, 'run')} of {target}?", abort=True)

@@ -37,12 +37,12 @@ def fetch(
     described = datasets.describe(dataset)
     folder = context.config().data.folder(dataset)
     if folder is None:
-        output.line(f"{dataset} is built in: there is nothing to fetch")
+        output.line(f"{dataset} is embedded; nothing to download")
         return
     if described.archives:
         size = sum(archive.size for archive in described.archives) / _MIB
         archives = quantity(len(described.archives), "archive")
-        output.note(f"{dataset}: {size:,.0f} MiB in {archives}; what is there is not fetched")
+        output.note(f"{dataset}: {size:,.0f} MiB in {archives}; existing files are kept")
     with _progress(dataset) as progress:
         download(described, folder, progress)
     output.line(f"{dataset} is in {folder}")
@@ -51,7 +51,7 @@ def fetch(
 def check(
     dataset: Annotated[str, typer.Argument(help="The data set.", autocompletion=completion.datasets)],
     images: Annotated[
-        bool, typer.Option("--images", help="Read every image, too, with its masks or class map.")
+        bool, typer.Option("--images", help="Also read every image, with its masks or class map.")
     ] = False,
     as_json: context.AsJson = False,
 ) -> int:
@@ -74,7 +74,7 @@ def check(
             + (f", {quantity(part.objects, 'object')}" if part.objects else "")
         )
         if part.left_out:
-            output.line(f"  left out of a training: {part.left_out}")
+            output.line(f"  not used for training: {part.left_out}")
         for line in _of_sizes(name, part.sizes):
             output.line(f"  {line}")
     for line in faults:
@@ -107,8 +107,8 @@ def write(
             help="A built-in data set of objects: digits-det or digits-seg.", autocompletion=completion.datasets
         ),
     ],
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder that is made.")],
-    form: Annotated[Form, typer.Option("--format", help="Whose files they are like.")] = "coco",
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to create.")],
+    form: Annotated[Form, typer.Option("--format", help="File layout to write.")] = "coco",
 ) -> None:
     """Write a built-in data set of objects as files: images, boxes, masks and class maps.
 
@@ -121,10 +121,10 @@ def write(
             for name in datasets.names()
             if datasets.describe(name).layout == "embedded" and "classify" not in datasets.describe(name).tasks
         ]
-        raise SpecError(f"{dataset} is not made of objects by attnctl itself; these are: {comma_join(fitting)}")
+        raise SpecError(f"{dataset} cannot be written; choose one of {comma_join(fitting)}")
     output_files.check_place(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise SpecError(f"cannot write {folder}: it is there already; name another folder")
+        raise SpecError(f"cannot write {folder}: it already exists; name another folder")
     from attnctl.jobs.data.scene_data import open_parts
     from attnctl.jobs.data.written import write as save
 

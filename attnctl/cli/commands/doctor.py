@@ -24,15 +24,17 @@ MARKS = {True: "ok", False: "FAILS", None: "-"}
 
 
 def doctor(
-    job: Annotated[
-        bool, typer.Option("--job", help="Send a two-minute job that checks the compute nodes too.")
-    ] = False,
-    nodes: Annotated[int, typer.Option(help="Nodes of that job.", min=1, max=4096)] = 1,
-    tasks_per_node: Annotated[int | None, typer.Option(help="Its processes on each node.", min=1, max=1024)] = None,
-    gpus_per_node: Annotated[int | None, typer.Option(help="Its GPUs on each node; 0 is none.", min=0, max=64)] = None,
-    partition: Annotated[str | None, typer.Option(help="Its partition.")] = None,
+    job: Annotated[bool, typer.Option("--job", help="Submit a two-minute job that checks the compute nodes.")] = False,
+    nodes: Annotated[int, typer.Option(help="Nodes of the job.", min=1, max=4096)] = 1,
+    tasks_per_node: Annotated[
+        int | None, typer.Option(help="Processes of the job on each node.", min=1, max=1024)
+    ] = None,
+    gpus_per_node: Annotated[
+        int | None, typer.Option(help="GPUs of the job on each node; 0 for none.", min=0, max=64)
+    ] = None,
+    partition: Annotated[str | None, typer.Option(help="Partition of the job.")] = None,
     profile: Annotated[
-        str | None, typer.Option(help="A slurm profile of attnctl.toml.", autocompletion=completion.profiles)
+        str | None, typer.Option(help="A SLURM profile from attnctl.toml.", autocompletion=completion.profiles)
     ] = None,
     as_json: context.AsJson = False,
 ) -> int:

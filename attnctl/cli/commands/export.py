@@ -31,13 +31,13 @@ def export(
         list[str] | None,
         typer.Argument(
             metavar="[SWEEP|RUN]...",
-            help="Sweeps, or the beginnings of runs' ids; all runs unless named.",
+            help="Sweeps or runs (default: all runs).",
             autocompletion=completion.runs_and_sweeps,
         ),
     ] = None,
     format: Annotated[  # noqa: A002 (the option's name)
         Format | None,
-        typer.Option("--format", "-f", help="As what; with -o, by the file's ending unless given.", show_default=False),
+        typer.Option("--format", "-f", help="Output format (default: from the -o suffix).", show_default=False),
     ] = None,
     file: Annotated[
         Path | None,
@@ -45,7 +45,7 @@ def export(
             "--output",
             "-o",
             metavar="PATH",
-            help="The file, or for tensorboard and wandb the folder; standard output unless given.",
+            help="Output file, or folder for tensorboard and wandb (default: standard output).",
             show_default=False,
         ),
     ] = None,
@@ -76,12 +76,12 @@ def _format(named: Format | None, file: Path | None) -> Format:
         return named
     if file is not None and file.suffix.lower() in ENDINGS:
         return ENDINGS[file.suffix.lower()]
-    raise SpecError(f"as what? give --format, one of {comma_join(('csv', 'json', 'tensorboard', 'wandb'))}")
+    raise SpecError(f"missing --format: one of {comma_join(('csv', 'json', 'tensorboard', 'wandb'))}")
 
 
 def _folder(made: Format, file: Path | None, *, force: bool) -> Path:
     if file is None:
-        raise SpecError(f"{made} is written into a folder; name it with -o")
+        raise SpecError(f"{made} writes a folder; missing -o FOLDER")
     output_files.check_folder(file, force=force)
     if made == "tensorboard":
         from attnctl.reports.exchange import tensorboard
@@ -117,7 +117,7 @@ class _Runs:
             self.written.append(run)
             yield history
         if not self.written:
-            raise SpecError("none of the runs asked for could be read")
+            raise SpecError("none of these runs could be read")
 
     def write_text(self, made: Format, stream: TextIO) -> None:
         """Write them into a stream as CSV or JSON."""

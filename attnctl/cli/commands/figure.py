@@ -30,7 +30,7 @@ def figure(
     paper: Annotated[
         str | None,
         typer.Option(
-            help="The paper, or a file of your own.",
+            help="The paper, or a paper file.",
             metavar="NAME|FILE",
             autocompletion=completion.papers,
             show_default=False,
@@ -40,7 +40,7 @@ def figure(
         list[str] | None,
         typer.Option(
             metavar="DIR|FILES",
-            help="Of activation maps: the images; the first of the test set unless given.",
+            help="Images for activation maps (default: the first of the test set).",
             show_default=False,
         ),
     ] = None,
@@ -91,7 +91,7 @@ def _drawn(
             return paper_figures.histogram(config, material, device, instead=instead)
         return build(material), None
     except NoResultsYet as error:
-        raise SpecError(f"{error}; this trains it: {_command(material, overrides)}") from error
+        raise SpecError(f"{error}; to train it: {_command(material, overrides)}") from error
 
 
 def _material(index: Index, number: str, name: str | None) -> tuple[Material, Overrides]:
@@ -112,7 +112,7 @@ def _material(index: Index, number: str, name: str | None) -> tuple[Material, Ov
     families = {spec.family for item in (*cells, *plain.values()) for spec in item.specs}
     own = not (overrides.dataset or overrides.model or overrides.backbone)
     if not own and found.kind in {"sweep", "scatter"}:
-        output.note(f"the numbers that {paper.name} prints are left out: they are of other data or networks")
+        output.note(f"the numbers printed in {paper.name} are left out: they are for other data or networks")
     material = paper_figures.Material(
         paper=paper,
         figure=found,
@@ -149,7 +149,7 @@ def _tell_missing(material: Material, overrides: Overrides) -> None:
     for reason, names in barred.items():
         output.note(f"{_rows(names)}: {reason}")
     if missing:
-        output.note(f"not trained yet: {_rows(missing)}; this trains them: {_command(material, overrides)}")
+        output.note(f"not trained yet: {_rows(missing)}; to train them: {_command(material, overrides)}")
 
 
 def _rows(names: list[str]) -> str:

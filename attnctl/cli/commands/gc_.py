@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 def gc(
     keep: Annotated[
-        int | None, typer.Option(help="Checkpoints of a completed run: 1, its last state, or 0.", min=0, max=1000)
+        int | None, typer.Option(help="Checkpoints to keep of a completed run: 1 (the last) or 0.", min=0, max=1000)
     ] = None,
     keep_unfinished: Annotated[
-        int | None, typer.Option(help="Good checkpoints of a run that has not completed.", min=1, max=1000)
+        int | None, typer.Option(help="Good checkpoints to keep of an unfinished run.", min=1, max=1000)
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be deleted, and delete nothing.")] = False,
     as_json: context.AsJson = False,
 ) -> None:
     """Delete checkpoints and leftovers no longer needed.

@@ -31,16 +31,20 @@ _ALL = "all"
 def histogram(
     runs: trained_networks.Runs,
     *,
-    classes: Annotated[str, typer.Option(help="Classes of the data set by number, a comma list.")] = "0,1,2",
+    classes: Annotated[str, typer.Option(help="Classes of the data set by number (comma list).")] = "0,1,2",
     layer: Annotated[
         str,
-        typer.Option(help="Layers, such as layer1.2,layer4.2; all: the end of each stage, or every attention module."),
+        typer.Option(
+            help="Layers, such as layer1.2,layer4.2; all is the end of each stage, or every attention module."
+        ),
     ] = _ALL,
     of: Annotated[
         response_histograms.Of,
-        typer.Option(help="The values of the layers' maps, or the weights and gates of the attention there."),
+        typer.Option(help="responses: the layers' maps; attention: its weights and gates."),
     ] = "responses",
-    count: Annotated[int, typer.Option(min=1, max=1000, help="Images of each class, the first of the test set.")] = 10,
+    count: Annotated[
+        int, typer.Option(min=1, max=1000, help="Images of each class, from the start of the test set.")
+    ] = 10,
     device: trained_networks.DeviceOption = "auto",
     file: options.File = None,
     width: options.WidthOption = "page",
@@ -84,5 +88,5 @@ def _classes(text: str) -> list[int]:
     if len(set(numbers)) != len(numbers):
         raise SpecError(f"--classes has a class twice: {text}")
     if len(numbers) > _MOST_CLASSES:
-        raise SpecError(f"--classes are {len(numbers)}, and a figure has colours for {_MOST_CLASSES}")
+        raise SpecError(f"--classes are {len(numbers)}, but a figure has colours for only {_MOST_CLASSES}")
     return numbers

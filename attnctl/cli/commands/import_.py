@@ -42,16 +42,16 @@ _FILES = (
 
 def import_(
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE.csv]", help="The numbers, with a line of names.")
+        Path | None, typer.Argument(metavar="[FILE.csv]", help="CSV or JSON file with a header line.")
     ] = None,
     source: Annotated[
         str | None,
-        typer.Option(help="Where they are from, such as 'Table 5 of ...'; the file's name unless given."),
+        typer.Option(help="Where the numbers come from, such as 'Table 5 of ...' (default: the file's name)."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be taken in, and write nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be imported, and write nothing.")] = False,
     listing: Annotated[bool, typer.Option("--list", help="List what was imported.")] = False,
     remove: Annotated[
-        str | None, typer.Option(metavar="ID", help="Take an import out again, by its id or the beginning of it.")
+        str | None, typer.Option(metavar="ID", help="Remove an import by its id, or the first digits of it.")
     ] = None,
     as_json: context.AsJson = False,
 ) -> None:
@@ -114,7 +114,7 @@ def _bytes(file: Path) -> bytes:
     if not str(file).isprintable() or not file.is_file():
         raise SpecError(f"there is no file {str(file)[:200]!r}")
     if file.stat().st_size > _LARGEST:
-        raise SpecError(f"{file} is larger than {_LARGEST >> 20} MiB: it cannot be a table of results")
+        raise SpecError(f"{file} is larger than {_LARGEST >> 20} MiB: this is too large for a table of results")
     return file.read_bytes()
 
 
@@ -139,7 +139,7 @@ def _list(workspace: Workspace, *, as_json: bool) -> None:
         output.document({"imports": [{"id": item.id, **dataclasses.asdict(item)} for item in files]})
         return
     if not files:
-        output.line("nothing was imported yet")
+        output.line("nothing has been imported yet")
         return
     rows = [
         [

@@ -12,11 +12,11 @@ from attnctl.settings.config import FILE_NAME, TEMPLATE
 from attnctl.values import SpecError
 
 
-def init(force: Annotated[bool, typer.Option("--force", help="Replace the file that is there.")] = False) -> None:
+def init(force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False) -> None:
     """Write a commented attnctl.toml."""
     file = context.folder() / FILE_NAME
     if force:
         write_atomic(file, TEMPLATE.encode())
     elif file.exists() or not create_exclusive(file, TEMPLATE.encode()):
-        raise SpecError(f"{file} is there already; --force replaces it")
-    output.line(f"{file} is written; every line in it is optional")
+        raise SpecError(f"{file} already exists; --force replaces it")
+    output.line(f"{file} written; every line in it is optional")

@@ -49,7 +49,7 @@ def backbones(
         list[str] | None,
         typer.Argument(
             metavar="[BACKBONE]...",
-            help="Show where the placements of these are: of the list, of torchvision, or timm:NAME.",
+            help="Show the placements of these backbones: from the list, from torchvision, or timm:NAME.",
             autocompletion=completion.backbones,
         ),
     ] = None,
@@ -76,7 +76,7 @@ def backbones(
     else:
         rows = [[item.name, ", ".join(item.placements), f"{item.input}x{item.input}", item.source] for item in chosen]
         output.table(_BACKBONES, rows)
-        output.note("attnctl backbones NAME tells where its placements are; torchvision's others and timm:NAME go too")
+        output.note("attnctl backbones NAME shows its placements; other torchvision networks and timm:NAME work too")
 
 
 def _placements(backbone: str) -> dict[str, dict[str, Any]]:
@@ -97,7 +97,7 @@ def models(
         list[str] | None,
         typer.Argument(
             metavar="[MODEL]...",
-            help="Show what goes with these: backbones, their own placements, data sets with recipes.",
+            help="Show the backbones, placements, data sets and recipes of these models.",
             autocompletion=completion.models,
         ),
     ] = None,
@@ -116,7 +116,7 @@ def models(
     else:
         rows = [[item.name, item.task, ", ".join(item.backbones), str(item.input), item.source] for item in chosen]
         output.table(_MODELS, rows)
-        output.note("attnctl models NAME tells what goes with it")
+        output.note("attnctl models NAME shows its backbones, placements and data sets")
 
 
 def _model(item: known_models.Model) -> dict[str, Any]:

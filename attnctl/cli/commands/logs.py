@@ -21,10 +21,10 @@ POLL = 0.5
 
 
 def logs(
-    run: Annotated[str, typer.Argument(help="A run's id, or its beginning.", autocompletion=completion.runs)],
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run has ended.")] = False,
-    attempt: Annotated[int | None, typer.Option(help="Which submission of it; the newest unless given.", min=1)] = None,
-    rank: Annotated[int, typer.Option(help="Which of its processes.", min=0)] = 0,
+    run: Annotated[str, typer.Argument(help="A run's id, or its first digits.", autocompletion=completion.runs)],
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow the log until the run ends.")] = False,
+    attempt: Annotated[int | None, typer.Option(help="Attempt number (default: the newest).", min=1)] = None,
+    rank: Annotated[int, typer.Option(help="Rank of the process.", min=0)] = 0,
 ) -> None:
     """Print the log of a run."""
     workspace = context.config().workspace

@@ -26,9 +26,9 @@ SHOWN = 20
 
 def merge(
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Another workspace, or an archive of one, unpacked. It is only read.")
+        Path, typer.Argument(metavar="DIR", help="Another workspace, or an unpacked archive. It is only read.")
     ],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and write nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and write nothing.")] = False,
     as_json: context.AsJson = False,
 ) -> int:
     """Merge the runs of another workspace into this one.
@@ -60,7 +60,7 @@ def _other(folder: Path) -> Workspace:
     from attnctl.settings.config import find
 
     if folder.is_file():
-        raise SpecError(f"{folder} is a file; unpack it first (tar -xf {folder.name}), and merge the folder")
+        raise SpecError(f"{folder} is a file; unpack it first (tar -xf {folder.name}), then merge the folder")
     if not str(folder).isprintable() or not folder.is_dir():
         raise SpecError(f"there is no folder {str(folder)[:200]!r}")
     return find(folder, Path.cwd(), {}).workspace

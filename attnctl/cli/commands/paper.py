@@ -41,14 +41,14 @@ def new(file: Annotated[str, typer.Argument(help="The file to write, such as my.
 
     path = Path(file).expanduser()
     if path.suffix != ".toml":
-        raise SpecError(f"{file} must end in .toml, so that --paper knows it for a file")
+        raise SpecError(f"{file} must end in .toml, so that --paper recognises a file")
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", path.stem).strip("-.") or "mine"
     name = f"my-{name}" if name.lower() in papers.names() else name
     line = f'name = "{name}"'
     text = _NAME.sub(lambda found: f"{line:<{len(found[0]) - 1}} ", papers.SKELETON.read_text(encoding="utf-8"))
     if path.exists() or not create_exclusive(path, text.encode()):
-        raise SpecError(f"{file} is there already; choose another name")
-    output.line(f"{file} is written; attnctl paper check {file} says what it has")
+        raise SpecError(f"{file} already exists; choose another name")
+    output.line(f"{file} written; `attnctl paper check {file}` lists what it contains")
     return 0
 
 
@@ -67,7 +67,7 @@ def check(
     from attnctl.papers.check import check as checked
 
     if not papers.is_file(file):
-        raise SpecError(f"{file!r} is no file of a paper; name one such as my.toml")
+        raise SpecError(f"{file!r} is not a paper file; name one such as my.toml")
     paper, parts = checked(file)
     if as_json:
         output.document({"file": file, "name": paper.name, "title": paper.title, "parts": [asdict(p) for p in parts]})

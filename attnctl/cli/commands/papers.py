@@ -78,7 +78,7 @@ def papers(
     paper: Annotated[
         str | None,
         typer.Argument(
-            help="Show each row of this paper, or of a file of your own, with its state.",
+            help="Show each row of this paper, or of a paper file, with its state.",
             autocompletion=completion.papers,
         ),
     ] = None,
@@ -104,7 +104,7 @@ def papers(
     else:
         lines = [_line(part) for _, parts in found for part in parts]
         output.table(COLUMNS, lines)
-        output.note("attnctl papers ela shows the rows; attnctl sweep --table ela:5 trains what is missing")
+        output.note("`attnctl papers ela` shows the rows; `attnctl sweep --table ela:5` trains what is missing")
 
 
 def _papers(name: str | None, index: Index | None) -> list[Paper]:
@@ -198,7 +198,7 @@ def _show(paper: Paper, parts: Sequence[Part]) -> None:
         if part.changed:
             output.prose(f"trained here with {part.changed}")
         if not part.cells:
-            output.prose(f"{quantity(part.rows, 'row')}, nothing of which is trained")
+            output.prose(f"{quantity(part.rows, 'row')}, none of which is trained")
             continue
         output.prose(f"done: {part.done} of {quantity(part.trainable, 'training')}")
         output.table(_STATES, [[cell.row, comma_join(cell.columns), cell.state] for cell in part.cells])

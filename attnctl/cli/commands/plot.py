@@ -26,20 +26,20 @@ def plot(
     sweep: Annotated[
         str | None,
         typer.Argument(
-            help="A sweep; unless named, the only one, or all runs when there are several.",
+            help="A sweep (default: the only one, or all runs if there are several).",
             autocompletion=completion.sweeps,
         ),
     ] = None,
     *,
     x: Annotated[
-        str, typer.Option("--x", help="A hyperparameter such as G, a field of the recipe, epoch, params or macs.")
+        str, typer.Option("--x", help="A hyperparameter such as G, a recipe field, epoch, params or macs.")
     ] = "epoch",
     y: Annotated[
         str | None,
         typer.Option(
             "--y",
             metavar="METRIC",
-            help="The metric, such as top1, train_loss, ap, map or miou; the one that decides, unless named.",
+            help="A metric such as top1, train_loss, ap, map or miou (default: the task's main metric).",
             autocompletion=completion.one_of(METRICS),
             show_default=False,
         ),
@@ -50,7 +50,7 @@ def plot(
     ] = None,
     reach: Annotated[
         str | None,
-        typer.Option(help="With --x epoch: tell when these values of y are reached, a comma list.", show_default=False),
+        typer.Option(help="With --x epoch: print when these values of y are reached (comma list).", show_default=False),
     ] = None,
     file: options.File = None,
     width: options.WidthOption = "column",
@@ -69,7 +69,7 @@ def plot(
         raise SpecError(f"unknown metric {y!r}{did_you_mean(y, METRICS)}")
     targets = [_number(part) for part in split_list(reach, "--reach")] if reach is not None else []
     if targets and x != "epoch":
-        raise SpecError("--reach tells of epochs; it goes with --x epoch")
+        raise SpecError("--reach needs --x epoch")
     options.check(file)
     with context.index() as index:
         index.refresh()
@@ -127,12 +127,12 @@ def _rows(index: Index, sweep: str | None, seeds: Sequence[str]) -> tuple[str, l
     if not rows and sweep is not None:
         raise SpecError(f"sweep {sweep} has no runs in this workspace")
     if not rows:
-        raise SpecError("there is nothing to draw: this workspace has no runs yet; attnctl sweep starts some")
+        raise SpecError("nothing to draw: this workspace has no runs yet; start some with `attnctl sweep`")
     if seeds:
         wanted = {convert(part, int, "seed") for given in seeds for part in split_seeds(given)}
         rows = [row for row in rows if row.seed in wanted]
         if not rows:
-            raise SpecError(f"none of the runs has a seed of {comma_join(seeds)}")
+            raise SpecError(f"none of the runs has seed {comma_join(seeds)}")
     return sweep or "runs", rows
 
 

@@ -27,14 +27,14 @@ def predict(
     run: Annotated[
         str,
         typer.Argument(
-            metavar="RUN", help="A run by its id or the beginning of it.", autocompletion=completion.runs_and_sweeps
+            metavar="RUN", help="A run's id, or its first digits.", autocompletion=completion.runs_and_sweeps
         ),
     ],
     images: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="[IMAGE|DIR]...",
-            help="Images, or folders of them; the first of the test set unless given.",
+            help="Images, or folders of images (default: the first of the test set).",
             show_default=False,
         ),
     ] = None,
@@ -49,15 +49,15 @@ def predict(
             show_default=False,
         ),
     ] = None,
-    threshold: Annotated[float, typer.Option(min=0, max=1, help="The least score of what is shown.")] = 0.5,
+    threshold: Annotated[float, typer.Option(min=0, max=1, help="Lowest score to show.")] = 0.5,
     count: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Images of each folder, or of the test set: all of a folder, 5 of the test set unless given."
+            min=1, help="Images of each folder or of the test set (default: all of a folder, 5 of the test set)."
         ),
     ] = None,
     device: trained_networks.DeviceOption = "auto",
-    force: Annotated[bool, typer.Option("--force", help="Replace pictures that are there already.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing pictures.")] = False,
     as_json: context.AsJson = False,
 ) -> None:
     """Draw what a trained detector finds on images.
@@ -131,9 +131,9 @@ def _places(folder: Path, pictures: Sequence[Picture], files: Sequence[Path], *,
     own = {file.resolve() for file in files}
     for place in places:
         if place.resolve() in own:
-            raise SpecError(f"{place} is one of the images; name another folder by -o")
+            raise SpecError(f"{place} is one of the input images; name another folder with -o")
         if place.exists() and not force:
-            raise SpecError(f"{place} is there already; --force replaces it")
+            raise SpecError(f"{place} already exists; --force replaces it")
     return places
 
 

@@ -30,7 +30,7 @@ def report(
     sweep: Annotated[
         str | None,
         typer.Argument(
-            help="A sweep; unless named, the only one, or all runs when there are several.",
+            help="A sweep (default: the only one, or all runs if there are several).",
             autocompletion=completion.sweeps,
         ),
     ] = None,
@@ -38,19 +38,21 @@ def report(
     table: Annotated[
         str | None,
         typer.Option(
-            help="A paper's table: ela:3, or 3 for the paper swept here.",
+            help="A paper's table: ela:3, or 3 for the paper swept in this workspace.",
             rich_help_panel=WHAT,
             metavar="[PAPER:]N",
         ),
     ] = None,
     paper: Annotated[
         str | None,
-        typer.Option(help="The paper of --table, or a file.", rich_help_panel=WHAT, autocompletion=completion.papers),
+        typer.Option(
+            help="The paper of --table, or a paper file.", rich_help_panel=WHAT, autocompletion=completion.papers
+        ),
     ] = None,
     rows: Annotated[
         list[str] | None,
         typer.Option(
-            help="Rows, a comma list of names or globs, such as '*EAN*'.", rich_help_panel=WHAT, metavar="LIST"
+            help="Only these rows: names or globs such as '*EAN*' (comma list).", rich_help_panel=WHAT, metavar="LIST"
         ),
     ] = None,
     columns: Annotated[
@@ -67,12 +69,12 @@ def report(
     ] = None,
     epoch: Annotated[
         Literal["last", "best"],
-        typer.Option(help="Numbers of the last epoch, or of that with the highest top-1.", rich_help_panel=WHAT),
+        typer.Option(help="Report the last epoch, or the one with the highest top-1.", rich_help_panel=WHAT),
     ] = "last",
     sort: Annotated[
         str | None,
         typer.Option(
-            help="Order the rows of each group by a column; -KEY descends.", rich_help_panel=WHAT, metavar="KEY"
+            help="Sort the rows of each group by a column; -KEY sorts descending.", rich_help_panel=WHAT, metavar="KEY"
         ),
     ] = None,
     format: Annotated[  # noqa: A002 (the option's name)
@@ -81,22 +83,20 @@ def report(
             "--format",
             "-f",
             metavar="|".join(FORMATS),
-            help="Output format; with -o, that of the file's ending unless given.",
+            help="Output format (default: from the -o suffix, else terminal).",
             show_default=False,
         ),
     ] = None,
-    standalone: Annotated[
-        bool, typer.Option("--standalone", help="With latex: a document that compiles as it is.")
-    ] = False,
-    macros: Annotated[bool, typer.Option("--macros", help="With latex: one macro for each number.")] = False,
+    standalone: Annotated[bool, typer.Option("--standalone", help="LaTeX: a complete document.")] = False,
+    macros: Annotated[bool, typer.Option("--macros", help="LaTeX: one macro for each number.")] = False,
     file: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Write into FILE, in one step.", show_default=False),
+        typer.Option("--output", "-o", metavar="FILE", help="Write to FILE.", show_default=False),
     ] = None,
     lock: Annotated[
         Path | None,
         typer.Option(
-            help="Freeze the report in FILE; when FILE is there, show the frozen one, if its runs are still the same.",
+            help="Freeze the report in FILE, or show the frozen report if FILE exists and its runs are unchanged.",
             rich_help_panel=BEHIND,
             metavar="FILE",
             show_default=False,
@@ -104,20 +104,20 @@ def report(
     ] = None,
     missing: Annotated[
         bool,
-        typer.Option("--missing", help="Print the commands that train what is missing.", rich_help_panel=BEHIND),
+        typer.Option("--missing", help="Print the commands that train the missing cells.", rich_help_panel=BEHIND),
     ] = False,
     provenance: Annotated[
         bool,
         typer.Option(
             "--provenance",
-            help="Print which runs, attempts, commits, machines and versions made each number.",
+            help="Print the runs, attempts, commits, machines and versions behind each number.",
             rich_help_panel=BEHIND,
         ),
     ] = False,
     cell: Annotated[
         str | None,
         typer.Option(
-            help="With --provenance: only these numbers, names or patterns.",
+            help="With --provenance: only these cells (names or globs).",
             rich_help_panel=BEHIND,
             metavar="ROW[:COLUMN]",
             show_default=False,
@@ -137,10 +137,10 @@ def report(
             raise SpecError(f"{name} is empty; leave it out, or name a column")
     request = _request(sweep, table, paper, missing, _options(rows, columns, seed, epoch, sort))
     if missing + (provenance or cell is not None) > 1 or ((missing or provenance or cell) and file is not None):
-        raise SpecError("--missing and --provenance print instead of the table; give one of them, without -o")
+        raise SpecError("--missing and --provenance replace the table; give only one of them, without -o")
     variant = "standalone" if standalone else "macros" if macros else ""
     if standalone and macros:
-        raise SpecError("--standalone and --macros are two documents; give one of them")
+        raise SpecError("--standalone and --macros are different documents; give only one of them")
     chosen = "json" if as_json else format
     if chosen is None and variant and file is None:
         chosen = "latex"
@@ -212,7 +212,7 @@ def _gathered(index: Index, request: Request, path: Path | None) -> Gathered:
         output.note(f"locked in {path}: {quantity(len(frozen.runs), 'run')}")
         return found
     if request.missing:
-        raise SpecError("--missing is about a table that may change; leave --lock out")
+        raise SpecError("--missing cannot be combined with --lock")
     lock.check_request(path, frozen, request.words())
     rows = index.runs(list(frozen.runs))
     lock.check_runs(path, frozen, rows)
@@ -278,4 +278,4 @@ def _print_provenance(index: Index, found: Gathered, pattern: str, as_json: bool
         for line in provenance.lines(numbers, sources):
             output.line(line)
     else:
-        output.note("no runs are behind these numbers")
+        output.note("there are no runs behind these numbers")

@@ -61,7 +61,7 @@ def resume(
     partition: Annotated[str | None, _option("SLURM's partition.")] = None,
     constraint: Annotated[str | None, _option("SLURM's constraint, such as a100.")] = None,
     profile: Annotated[
-        str | None, _option("A slurm profile of attnctl.toml.", autocompletion=completion.profiles)
+        str | None, _option("A SLURM profile from attnctl.toml.", autocompletion=completion.profiles)
     ] = None,
     parallel: Annotated[int | None, _option("Runs at the same time.", min=1, max=10_000)] = None,
 ) -> int:

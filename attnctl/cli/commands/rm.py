@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def rm(
     sweep: Annotated[str, typer.Argument(help="A sweep's name.", autocompletion=completion.sweeps)],
-    runs: Annotated[bool, typer.Option("--runs", help="Its runs too, but for those that another sweep has.")] = False,
+    runs: Annotated[bool, typer.Option("--runs", help="Also remove its runs, except those of other sweeps.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: context.AsJson = False,
 ) -> None:
@@ -39,7 +39,7 @@ def rm(
         with context.index() as index:
             now = take(config, index, meant.runs)
             if now.words:
-                raise SpecError(f"{now.words}; what is under way is not known, so nothing is removed")
+                raise SpecError(f"{now.words}; it is unknown which runs are active, so nothing is removed")
             kept = _kept(index, meant.name, meant.runs)
         active = [row.id for row in now.rows if row.verdict.state.active and row.id not in kept]
         if active:
@@ -80,5 +80,5 @@ def _kept(index: Index, name: str, runs: Collection[str]) -> dict[str, str]:
 def _confirm(sweep: str, count: int) -> None:
     what = f"sweep {sweep}" + (f" and {quantity(count, 'run')} with all results" if count else "")
     if not output.is_terminal(sys.stdin):
-        raise SpecError(f"this removes {what}; add --yes to mean it")
+        raise SpecError(f"this removes {what}; add --yes to confirm")
     typer.confirm(f"Remove {what}?", abort=True)

@@ -21,7 +21,7 @@ R = TypeVar("R", bound=Record)
 
 
 def show(
-    run: Annotated[str, typer.Argument(help="A run's id, or its beginning.", autocompletion=completion.runs)],
+    run: Annotated[str, typer.Argument(help="A run's id, or its first digits.", autocompletion=completion.runs)],
     as_json: context.AsJson = False,
 ) -> None:
     """Show everything known about one run."""

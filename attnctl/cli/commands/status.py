@@ -13,9 +13,9 @@ from attnctl.cli.status_table import follow, show
 
 def status(
     sweep: Annotated[
-        str | None, typer.Argument(help="A sweep; all runs unless named.", autocompletion=completion.sweeps)
+        str | None, typer.Argument(help="A sweep (default: all runs).", autocompletion=completion.sweeps)
     ] = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Redraw until all runs have ended.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh until all runs have ended.")] = False,
     as_json: context.AsJson = False,
 ) -> None:
     """Show the state of every run, and why."""

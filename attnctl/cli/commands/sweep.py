@@ -27,7 +27,7 @@ def sweep(
         str | None,
         typer.Argument(
             metavar="MODULE[,MODULE...]",
-            help="The modules, such as ela or none,se,ela; none is the plain backbone.",
+            help="Modules, such as ela or none,se,ela; none is the plain backbone.",
             autocompletion=completion.modules,
             show_default=False,
         ),
@@ -36,22 +36,22 @@ def sweep(
     paper: Annotated[
         str | None,
         _option(
-            "A paper, or a file of your own: its table or figure instead of modules.",
+            "A paper, or a paper file, for --table or --figure.",
             panel=PAPER,
             metavar="NAME|FILE",
             autocompletion=completion.papers,
         ),
     ] = None,
     table: Annotated[
-        str | None, _option("The runs that fill this table, such as 2, or ean:2.", panel=PAPER, metavar="N|PAPER:N")
+        str | None, _option("Train the runs of this table, such as 2 or ean:2.", panel=PAPER, metavar="N|PAPER:N")
     ] = None,
     figure: Annotated[
-        str | None, _option("The runs behind this figure, such as 3, or ean:3.", panel=PAPER, metavar="N|PAPER:N")
+        str | None, _option("Train the runs of this figure, such as 3 or ean:3.", panel=PAPER, metavar="N|PAPER:N")
     ] = None,
     rows: Annotated[
         str | None,
         _option(
-            "Of the table only these rows: a comma list of names or globs, such as '*EAN*'.",
+            "Only these rows of the table: names or globs such as '*EAN*' (comma list).",
             panel=PAPER,
             metavar="GLOBS",
         ),
@@ -63,7 +63,7 @@ def sweep(
     seed: Seeds = None,
     parameter: Annotated[
         list[str] | None,
-        _option("A hyperparameter of one module, such as ela.kernel=5,7.", "--parameter", "-p", panel=AXES),
+        _option("Hyperparameter of one module, such as ela.kernel=5,7.", "--parameter", "-p", panel=AXES),
     ] = None,
     init: Annotated[
         str | None,
@@ -75,24 +75,22 @@ def sweep(
         ),
     ] = None,
     skip_invalid: Annotated[
-        bool, _option("Leave out the cells of the grid that cannot be, and list them.", "--skip-invalid", panel=AXES)
+        bool, _option("Skip combinations that are impossible, and list them.", "--skip-invalid", panel=AXES)
     ] = False,
     recipe: Annotated[
         str | None,
         _option(
-            "How to train; each field below changes a value of it.",
+            "How to train; the options below override its values.",
             panel=dynamic_options.RECIPE,
             autocompletion=completion.recipes,
         ),
     ] = None,
-    dry_run: Annotated[
-        bool, _option("Say what would be done, with the job's script, and write nothing.", "--dry-run")
-    ] = False,
+    dry_run: Annotated[bool, _option("Show the plan and the job script, and write nothing.", "--dry-run")] = False,
     name: Annotated[
-        str | None, _option("Name of the sweep; the same name again adds to it.", autocompletion=completion.sweeps)
+        str | None, _option("Name of the sweep; an existing sweep is extended.", autocompletion=completion.sweeps)
     ] = None,
-    retry_failed: Annotated[bool, _option("Run again what has failed.", "--retry-failed")] = False,
-    wait: Annotated[bool, _option("On SLURM: stay until all runs have ended.", "--wait")] = False,
+    retry_failed: Annotated[bool, _option("Also run again what has failed.", "--retry-failed")] = False,
+    wait: Annotated[bool, _option("On SLURM: wait until all runs have ended.", "--wait")] = False,
     as_json: context.AsJson = False,
     run_on: Annotated[RunOn | None, _option("auto is SLURM where there is one.", "--run-on", panel=PLACE)] = None,
     nodes: Annotated[int, _option("Nodes of a run.", min=1, max=4096, panel=PLACE)] = 1,
@@ -107,7 +105,7 @@ def sweep(
     time: Annotated[str | None, _option("Limit of a run: minutes, H:M:S or D-H:M:S.", panel=PLACE)] = None,
     partition: Annotated[str | None, _option("SLURM's partition.", panel=PLACE)] = None,
     profile: Annotated[
-        str | None, _option("A slurm profile of attnctl.toml.", panel=PLACE, autocompletion=completion.profiles)
+        str | None, _option("A SLURM profile from attnctl.toml.", panel=PLACE, autocompletion=completion.profiles)
     ] = None,
     parallel: Annotated[int | None, _option("Runs at the same time.", min=1, max=10_000, panel=PLACE)] = None,
     dynamic: dynamic_options.Dynamic,

@@ -30,7 +30,7 @@ def try_(
         str,
         typer.Argument(
             metavar="MODULE[,MODULE...]",
-            help="The modules, such as ela or ./mine.py:MyAttention; none is the plain backbone.",
+            help="Modules, such as ela or ./mine.py:MyAttention; none is the plain backbone.",
             autocompletion=completion.modules,
         ),
     ],
@@ -45,14 +45,14 @@ def try_(
         typer.Option(
             "--parameter",
             "-p",
-            help="A hyperparameter of one module, such as ela.kernel=5,7.",
+            help="Hyperparameter of one module, such as ela.kernel=5,7.",
             rich_help_panel=AXES,
         ),
     ] = None,
     recipe: Annotated[
         str | None,
         typer.Option(
-            help="How to train; each field below changes a value of it.",
+            help="How to train; the options below override its values.",
             rich_help_panel=dynamic_options.RECIPE,
             autocompletion=completion.recipes,
         ),

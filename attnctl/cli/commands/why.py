@@ -39,7 +39,7 @@ _RESOURCES = (
 
 
 def why(
-    run: Annotated[str, typer.Argument(help="A run's id, or its beginning.", autocompletion=completion.runs)],
+    run: Annotated[str, typer.Argument(help="A run's id, or its first digits.", autocompletion=completion.runs)],
     as_json: context.AsJson = False,
 ) -> None:
     """Explain why a run is in its state, and what to do."""

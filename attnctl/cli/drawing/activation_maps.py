@@ -64,7 +64,7 @@ def compute(
         )
     files = pictures.find_files(images, count)
     if len(files) > MOST_ROWS:
-        raise SpecError(f"these are {len(files)} images, and a figure has room for {MOST_ROWS}; name fewer")
+        raise SpecError(f"these are {len(files)} images, but a figure has room for {MOST_ROWS}; name fewer")
     if not files:
         trained_networks.one_dataset(networks, "; give --images")
     # every name is tried before anything is computed

@@ -23,8 +23,8 @@ File = Annotated[
         show_default=False,
     ),
 ]
-WidthOption = Annotated[Width, typer.Option(help="Fit for one column of two, or for the whole page.")]
-Title = Annotated[str, typer.Option(help="Words above the figure; a paper's caption says it better.")]
+WidthOption = Annotated[Width, typer.Option(help="Width of the figure: one column of two, or the page.")]
+Title = Annotated[str, typer.Option(help="Title above the figure; in a paper use the caption instead.")]
 
 
 def check(file: Path | None) -> None:

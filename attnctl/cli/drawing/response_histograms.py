@@ -43,7 +43,7 @@ def compute(
     trained_networks.one_dataset(networks)
     places = {network.run: _places(network, layers, of) for network in networks}
     if len({tuple(layer for layer, _ in found) for found in places.values()}) > 1:
-        raise SpecError("these networks have other layers; name with --layer what they have in common")
+        raise SpecError("these networks have different layers; name common ones with --layer")
     found: dict[tuple[int, str], Seen] = {}
     for network in networks:
         pictures = trained_networks.of_test_set(config, network, count, classes)

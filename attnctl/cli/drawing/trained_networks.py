@@ -25,11 +25,11 @@ Runs = Annotated[
     list[str],
     typer.Argument(
         metavar="RUN...",
-        help="Runs by their ids or the beginnings of them, or sweeps.",
+        help="Runs (ids or their first digits) or sweeps.",
         autocompletion=completion.runs_and_sweeps,
     ),
 ]
-DeviceOption = Annotated[Device, typer.Option(help="auto: the GPU where there is one.")]
+DeviceOption = Annotated[Device, typer.Option(help="auto uses a GPU if there is one.")]
 
 
 def trained(config: Config, words: Sequence[str], device: Device, most: int) -> list[Trained]:
@@ -38,9 +38,7 @@ def trained(config: Config, words: Sequence[str], device: Device, most: int) -> 
 
     ids = chosen(config.workspace, words)
     if len(ids) > most:
-        raise SpecError(
-            f"these are {len(ids)} runs, and a figure has room for {most}; name the runs that it shall show"
-        )
+        raise SpecError(f"these are {len(ids)} runs, but a figure has room for {most}; name the runs to show")
     return networks(config, ids, device)
 
 
@@ -51,7 +49,7 @@ def networks(config: Config, ids: Sequence[str], device: Device) -> list[Trained
     found = [load.load(config.workspace, run, load.choose(device)) for run in ids]
     for network in found:
         for words in network.refused:
-            output.note(f"run {network.run}: {words}; the one before it is taken")
+            output.note(f"run {network.run}: {words}; using the one before it")
     return found
 
 
@@ -91,6 +89,6 @@ def paths(given: Sequence[str], what: str = "--images") -> list[Path]:
         whole = Path(text).expanduser()
         parts = [text] if text.isprintable() and len(text) < 4096 and whole.exists() else split_list(text, what)
         if not all(part.isprintable() and len(part) < 4096 for part in parts):
-            raise SpecError(f"{what} is {text[:60]!r}: that is no file's name")
+            raise SpecError(f"{what} is {text[:60]!r}: this is not a file name")
         found += [Path(part).expanduser() for part in parts]
     return found

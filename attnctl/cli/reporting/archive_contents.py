@@ -40,7 +40,7 @@ def find_report(index: Index, request: Request, lock: Path | None) -> Gathered:
         locks.check_runs(lock, frozen, rows)
         found = Gathered(report=frozen.report, rows=rows)
     if not found.rows:
-        raise SpecError("there is nothing to pack: no run is behind it yet")
+        raise SpecError("nothing to pack: this table has no runs yet")
     return found
 
 

@@ -55,7 +55,7 @@ def _of(paper: str | None, text: str, workspace: Workspace, what: which_paper.Pa
     """The paper, and the number of its table or figure."""
     name, colon, number = text.rpartition(":")
     if colon and paper is not None and papers.load(name).name != papers.load(paper).name:
-        raise SpecError(f"{what} {text} is not of paper {paper}; leave one of the two out")
+        raise SpecError(f"{what} {text} is not in paper {paper}; give only one of the two")
     if colon or paper is not None:
         return papers.load(name if colon else paper or ""), number
     return which_paper.choose(what, number, workspace, swept(workspace)), number
@@ -142,7 +142,7 @@ class Asked:
 def _one(given: Sequence[str] | None, option: str) -> str:
     values = _listed(given, option)
     if len(values) > 1:
-        raise SpecError(f"{option} takes one value for a paper's table, not {','.join(values)}; sweep once for each")
+        raise SpecError(f"{option} takes one value for a paper's table, not {','.join(values)}; run one sweep for each")
     return values[0] if values else ""
 
 
@@ -160,7 +160,7 @@ def overrides_for(
     """
     overrides, sweep = trained_with(index, part, given, paper)
     if sweep:
-        output.note(f"measured with {overrides.words()}, not as the paper has it (sweep {sweep})")
+        output.note(f"measured with {overrides.words()}, unlike the paper (sweep {sweep})")
     return overrides
 
 

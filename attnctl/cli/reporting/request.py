@@ -77,7 +77,7 @@ def gather(index: Index, request: Request) -> Gathered:
     if request.table is not None:
         return _of_table(index, request, paper_tables.chosen(None, request.table, index))
     if request.paper is not None:
-        raise SpecError(f"--paper {request.paper} goes with --table; attnctl papers lists the tables")
+        raise SpecError(f"--paper {request.paper} needs --table; `attnctl papers` lists the tables")
     return _of_runs(index, request)
 
 
@@ -131,7 +131,7 @@ def _of_runs(index: Index, request: Request) -> Gathered:
         if not rows:
             raise SpecError(f"sweep {single.name} has no runs in this workspace")
     if not rows and not imports:
-        raise SpecError("there is nothing to report: this workspace has no runs yet; attnctl sweep starts some")
+        raise SpecError("nothing to report: this workspace has no runs yet; start some with `attnctl sweep`")
     title = f"Sweep {single.name}" if single is not None else "All runs of this workspace"
     report = comparison.build(rows, title, index.workspace.speeds(), imports, request.options)
     lacking = [command for sweep in sweeps for command in missing.of_sweep(sweep, rows)] if request.missing else []

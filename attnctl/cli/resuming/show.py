@@ -41,7 +41,7 @@ def show(found: Found) -> None:
             f"{' ...' if len(runs) > 4 else ''}): {error}"
         )
     for run, words in found.stuck.items():
-        output.prose(f"{run[:8]} waits in vain: {words}")
+        output.prose(f"{run[:8]} can never start: {words}")
     for item in found.held:
         output.prose(f"{item.run[:8]} release: SLURM could not start it, and holds it")
     output.prose(totals(found))

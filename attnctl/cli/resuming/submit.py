@@ -89,5 +89,5 @@ def _train(config: Config, made: Shape, cases: Sequence[Case], batches: Sequence
         with display([case.spec for case in cases if case.row.id in submitted]) as report:
             runner.run(config, batches, made.resources, made.options.parallel, report)
     except KeyboardInterrupt:
-        output.note("stopped; to go on from the checkpoints: attnctl resume --state cancelled")
+        output.note("stopped; to continue from the checkpoints: attnctl resume --state cancelled")
         raise

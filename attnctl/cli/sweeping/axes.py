@@ -52,9 +52,9 @@ def addresses(given: Sequence[str]) -> dict[tuple[str, str], tuple[str, ...]]:
     for item in given:
         match = _ADDRESS.fullmatch(item)
         if match is None:
-            raise SpecError(f"-p {item!r} is not of the form module.hyperparameter=values, such as ela.kernel=5,7")
+            raise SpecError(f"-p {item!r} must be module.hyperparameter=values, such as ela.kernel=5,7")
         key = (match["module"].strip(), match["name"].strip().replace("-", "_"))
         if key in found:
-            raise SpecError(f"-p {key[0]}.{key[1]} is given twice; write its values as one list")
+            raise SpecError(f"-p {key[0]}.{key[1]} is given twice; write its values as one comma list")
         found[key] = split_list(match["values"], f"-p {key[0]}.{key[1]}")
     return found

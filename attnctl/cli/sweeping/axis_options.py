@@ -13,7 +13,7 @@ AXES = "Axes (comma lists)"
 Backbones = Annotated[
     list[str] | None,
     typer.Option(
-        help="Networks; the model's or the data set's own unless named.",
+        help="Backbones (default: that of the model or the data set).",
         rich_help_panel=AXES,
         metavar="VALUES",
         autocompletion=completion.backbones,
@@ -22,7 +22,7 @@ Backbones = Annotated[
 Models = Annotated[
     list[str] | None,
     typer.Option(
-        help="Detectors or segmentation networks around the backbone; without it a classifier.",
+        help="Detectors or segmentation networks around the backbone (default: a classifier).",
         rich_help_panel=AXES,
         metavar="VALUES",
         autocompletion=completion.models,
@@ -31,7 +31,7 @@ Models = Annotated[
 Datasets = Annotated[
     list[str] | None,
     typer.Option(
-        help="Data sets; digits unless named.",
+        help="Data sets (default: digits).",
         rich_help_panel=AXES,
         metavar="VALUES",
         autocompletion=completion.datasets,
@@ -40,7 +40,7 @@ Datasets = Annotated[
 Placements = Annotated[
     list[str] | None,
     typer.Option(
-        help="Where in the network; block unless named.",
+        help="Where to insert the module (default: block).",
         rich_help_panel=AXES,
         metavar="VALUES",
         autocompletion=completion.placements,
@@ -51,7 +51,7 @@ Seeds = Annotated[
     typer.Option(help="Seeds, such as 0,1,2 or 0..4 (default: 0).", rich_help_panel=AXES, metavar="VALUES"),
 ]
 Backbone = Annotated[
-    str | None, typer.Option(help="Networks; the data set's own unless named.", autocompletion=completion.backbones)
+    str | None, typer.Option(help="Backbones (default: that of the data set).", autocompletion=completion.backbones)
 ]
 Model = Annotated[
     str | None,
@@ -61,8 +61,10 @@ Model = Annotated[
         autocompletion=completion.models,
     ),
 ]
-Dataset = Annotated[str, typer.Option(help="Whose classes and image size.", autocompletion=completion.datasets)]
-Placement = Annotated[str, typer.Option(help="Where in the network.", autocompletion=completion.placements)]
+Dataset = Annotated[
+    str, typer.Option(help="Data set whose classes and image size to use.", autocompletion=completion.datasets)
+]
+Placement = Annotated[str, typer.Option(help="Where to insert the module.", autocompletion=completion.placements)]
 Parameters = Annotated[
-    list[str] | None, typer.Option("--parameter", "-p", help="Of one module, such as ela.kernel=5,7.")
+    list[str] | None, typer.Option("--parameter", "-p", help="Hyperparameter of one module, such as ela.kernel=5,7.")
 ]

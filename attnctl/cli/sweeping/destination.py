@@ -127,12 +127,14 @@ def where(run_on: RunOn | str) -> Where:
 
     if not queries.available():
         if run_on == "slurm":
-            raise SpecError("SLURM is not on this machine: sbatch is not on the PATH; --run-on local trains here")
+            raise SpecError(
+                "SLURM was not found: sbatch is not on the PATH; use --run-on local to train on this machine"
+            )
         return "local"
     try:
         queries.ping()
     except SpecError as error:
-        raise SpecError(f"{error}; --run-on local trains on this machine") from error
+        raise SpecError(f"{error}; use --run-on local to train on this machine") from error
     return "slurm"
 
 
@@ -154,7 +156,7 @@ def _gpus(where: Where, asked: Asked, options: SlurmOptions) -> int:
 
         said = min(1, len(gpu_slots.gpus()))
     if asked.device == "cuda" and not said:
-        raise SpecError("--device cuda, but there are no GPUs; --gpus-per-node asks for them on SLURM")
+        raise SpecError("--device cuda, but there are no GPUs; on SLURM request them with --gpus-per-node")
     return said
 
 

@@ -57,7 +57,7 @@ def _check_weights(workspace: Workspace, run_id: str) -> None:
     if state is not State.COMPLETED:
         raise SpecError(f"--init: run {run_id}{_label(run)} is {state}, not completed; {_advice(state, run_id)}")
     if not checkpoints.stored(run):
-        raise SpecError(f"--init: run {run_id}{_label(run)} has no checkpoint any more; name another run, or a file")
+        raise SpecError(f"--init: run {run_id}{_label(run)} no longer has a checkpoint; name another run, or a file")
 
 
 def _label(run: RunDir) -> str:

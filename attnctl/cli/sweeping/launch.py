@@ -126,7 +126,7 @@ def _train(
             runner.run(config, batches, place.resources, place.parallel, report)
     except KeyboardInterrupt:
         again = [*order.command, *([] if order.name else ["--name", name])]
-        output.note(f"stopped; to go on from the checkpoints: {shlex.join(['attnctl', *again])}")
+        output.note(f"stopped; to continue from the checkpoints: {shlex.join(['attnctl', *again])}")
         raise
 
 
@@ -136,7 +136,7 @@ def _say_begin(planned: Sequence[Planned], jobs: Mapping[str, Job], name: str, p
         if item.action in {Action.FAILED, Action.QUEUED}:
             output.line(f"{item.action}: {item.spec.id} {item.spec.label()}: {item.reason}")
     if any(item.action is Action.FAILED for item in planned):
-        output.line("--retry-failed runs the failed ones again")
+        output.line("use --retry-failed to run the failed ones again")
     say_skipped(jobs)
     if place.where == "slurm":
         for array in dict.fromkeys(job.job_id.partition("_")[0] for job in jobs.values() if job.tag):
@@ -144,14 +144,14 @@ def _say_begin(planned: Sequence[Planned], jobs: Mapping[str, Job], name: str, p
 
 
 def warn_no_requeue(batches: Sequence[Any], sweep: str | None, workspace: Workspace) -> None:
-    """Say before the first interruption what goes on by itself, where SLURM does not start an interrupted job again."""
+    """Say how runs continue on a cluster that does not requeue, before the first of them is interrupted."""
     if all(batch.starts_again for batch in batches):
         return
     again = ["resume", *([sweep] if sweep is not None else []), "--state", "timeout,preempted", "--yes"]
     command = [sys.executable, "-P", "-m", "attnctl", "--workspace", str(workspace.root.absolute()), *again]
     output.note(
-        "SLURM does not start interrupted jobs again here: with notice each submits its own continuation; for where "
-        f"the nodes have no sbatch, or there is no notice, a line for cron: */15 * * * * {shlex.join(command)}"
+        "This cluster does not requeue. Jobs resubmit themselves if sbatch works on the nodes; otherwise add to cron: "
+        f"*/15 * * * * {shlex.join(command)}"
     )
 
 

@@ -33,15 +33,17 @@ class PaperOptions:
         """Raise SpecError unless modules, a table or a figure is asked for, and nothing that does not go with it."""
         asked = [name for name in (*TABLE, "--rows") if getattr(self, name.removeprefix("--")) is not None]
         if modules is not None and asked:
-            raise SpecError(f"{comma_join(asked)} and MODULE {modules!r}: sweep a paper's table, or modules, not both")
+            raise SpecError(
+                f"{comma_join(asked)} and MODULE {modules!r}: give either a paper's table or modules, not both"
+            )
         if modules is None and not asked:
-            raise SpecError("what is to be swept? name MODULE, such as ela, or a paper's table, such as --table ela:5")
+            raise SpecError("missing MODULE or --table: name a module, such as ela, or a table, such as --table ela:5")
         if self.table is not None and self.figure is not None:
-            raise SpecError("--table and --figure: sweep one of them after the other")
+            raise SpecError("give either --table or --figure, not both")
         if modules is None and self.table is None and self.figure is None:
             raise SpecError(self._which())
         if self.rows is not None and self.table is None:
-            raise SpecError("--rows chooses rows of a table; give --table")
+            raise SpecError("--rows needs --table")
         if modules is None and parameters:
             raise SpecError(f"-p {parameters[0]}: {_OWN}")
 
@@ -83,7 +85,7 @@ class PaperOptions:
     def _which(self) -> str:
         """What a paper has, for who named only the paper; raises SpecError when there is no such."""
         if self.paper is None:
-            return "--rows chooses rows of a table; give --table, such as --table ela:5"
+            return "--rows needs --table, such as --table ela:5"
         from attnctl import papers
 
         found = papers.load(self.paper)

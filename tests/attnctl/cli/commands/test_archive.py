@@ -21,7 +21,7 @@ def test_a_real_sweep_is_packed_checked_looked_at_and_merged(
 ) -> None:
     assert attnctl("archive", "first", "-o", "first.tar.gz").code == 0
     checked = attnctl("archive", "--check", "first.tar.gz")
-    assert (checked.code, "of 2 runs, all as they were packed" in checked.out) == (0, True)
+    assert (checked.code, "of 2 runs, all unchanged" in checked.out) == (0, True)
     report = attnctl("report", "first", "--json").out
     folder = unpack(trained / "first.tar.gz", tmp_path / "unpacked")
     assert folder.name == "first"
@@ -44,7 +44,7 @@ def test_a_real_sweep_is_packed_checked_looked_at_and_merged(
     [
         ([], "into which file?"),
         (["first"], "into which file?"),
-        (["first", "-o", "a.zip"], "an archive's name ends in .tar.gz"),
+        (["first", "-o", "a.zip"], "the name of an archive must end in .tar.gz"),
         (["-o", "a.tar.gz"], "what is to be packed?"),
         (["firts", "-o", "a.tar.gz"], "did you mean 'first'"),
         (["ela:99", "-o", "a.tar.gz"], "ELA has no table '99'"),

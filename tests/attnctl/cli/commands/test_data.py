@@ -22,7 +22,7 @@ def test_a_download_that_fails_is_one_line_and_leaves_nothing(attnctl, folder, m
 
 
 def test_what_is_built_in_needs_no_fetching(attnctl, folder):
-    assert attnctl("data", "fetch", "digits").out == "digits is built in: there is nothing to fetch\n"
+    assert attnctl("data", "fetch", "digits").out == "digits is embedded; nothing to download\n"
 
 
 def test_what_is_there_is_not_fetched_again(attnctl, folder):
@@ -88,9 +88,9 @@ def test_a_built_in_set_of_objects_is_written_and_can_be_trained_on(attnctl, fol
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("digits-det", "full"), "cannot write full: it is there already"),
+        (("digits-det", "full"), "cannot write full: it already exists"),
         (("digits-det", "nowhere/made"), "cannot write nowhere/made: there is no folder nowhere"),
-        (("voc07", "made"), "voc07 is not made of objects by attnctl itself; these are: digits-det, digits-seg"),
+        (("voc07", "made"), "voc07 cannot be written; choose one of digits-det, digits-seg"),
         (("digits", "made"), "digits is not made of objects by attnctl itself"),
         (("digits-det", "made", "--format", "yolo"), "'yolo' is not one of 'coco', 'voc'"),
     ],
@@ -107,7 +107,7 @@ def test_what_cannot_be_written_is_one_line_and_leaves_nothing(attnctl, folder, 
 def test_the_files_of_a_data_set_are_checked(attnctl, folder):
     assert attnctl("data", "check", "digits-det").out == (
         "train: 600 images, 1620 objects\n"
-        "  left out of a training: 12 images without objects to train on\n"
+        "  not used for training: 12 images without objects to train on\n"
         "test: 150 images, 417 objects\n"
     )
     parts = json.loads(attnctl("data", "check", "digits", "--json").out)["parts"]

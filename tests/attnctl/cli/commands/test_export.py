@@ -139,7 +139,7 @@ def test_a_second_export_while_runs_go_on_has_all_of_both(folder: Path, attnctl:
 def test_what_is_there_already_stays_unless_forced_and_a_foreign_folder_always(trained: Path, attnctl: Run) -> None:
     assert attnctl("export", "-o", "a.csv").code == 0
     again = attnctl("export", "-o", "a.csv")
-    assert (again.code, again.err) == (2, "attnctl: a.csv is there already; --force replaces it\n")
+    assert (again.code, again.err) == (2, "attnctl: a.csv already exists; --force replaces it\n")
     assert attnctl("export", "-o", "a.csv", "--force").code == 0
     for name in ("runs", "a.csv"):
         refused = attnctl("export", "-f", "tensorboard", "-o", name, "--force")
@@ -193,9 +193,9 @@ def test_a_missing_package_is_one_line(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([], "as what? give --format, one of csv, json, tensorboard, wandb"),
-        (["-f", "wandb"], "wandb is written into a folder; name it with -o"),
-        (["-o", "a.txt"], "as what?"),
+        ([], "missing --format: one of csv, json, tensorboard, wandb"),
+        (["-f", "wandb"], "wandb writes a folder; missing -o FOLDER"),
+        (["-o", "a.txt"], "missing --format"),
         (["-o", "no/a.csv"], "there is no folder no"),
         (["firts", "-f", "csv"], "did you mean 'first'"),
         (["zz", "-f", "csv"], "no run or sweep is called 'zz'"),

@@ -63,7 +63,7 @@ def test_the_same_numbers_are_taken_in_once_and_can_be_taken_out(take, folder: P
     assert [(item["id"], item["file"]) for item in listed] == [(name, "results.csv")]
     assert name in attnctl("import", "--list").out
     assert attnctl("import", "--remove", name[:5]).out == f"import {name} is taken out\n"
-    assert attnctl("import", "--list").out == "nothing was imported yet\n"
+    assert attnctl("import", "--list").out == "nothing has been imported yet\n"
 
 
 def test_a_dry_run_shows_and_writes_nothing(take, folder: Path) -> None:

@@ -29,7 +29,7 @@ from tests.attnctl.cli.test_registry import imported
 def test_a_new_paper_loads_as_it_is(attnctl: Run, folder: Path, file: str, name: str) -> None:
     result = attnctl("paper", "new", file)
     assert (result.code, result.err) == (0, "")
-    assert result.out == f"{file} is written; attnctl paper check {file} says what it has\n"
+    assert result.out == f"{file} written; `attnctl paper check {file}` lists what it contains\n"
     paper = papers.load(str(folder / file))
     assert paper.name == name
     assert attnctl("paper", "check", str(folder / file)).code == 0
@@ -56,14 +56,14 @@ def test_a_new_paper_never_takes_the_place_of_a_file(attnctl: Run, folder: Path)
     (folder / "my.toml").write_text("mine")
     result = attnctl("paper", "new", "my.toml")
     assert (result.code, result.out) == (2, "")
-    assert result.err == "attnctl: my.toml is there already; choose another name\n"
+    assert result.err == "attnctl: my.toml already exists; choose another name\n"
     assert (folder / "my.toml").read_text() == "mine"
 
 
 def test_a_new_paper_must_be_a_file_that_commands_know_for_one(attnctl: Run, folder: Path) -> None:
     result = attnctl("paper", "new", "mine")
     assert (result.code, result.out) == (2, "")
-    assert result.err == "attnctl: mine must end in .toml, so that --paper knows it for a file\n"
+    assert result.err == "attnctl: mine must end in .toml, so that --paper recognises a file\n"
     assert listing(folder) == []
 
 
@@ -112,7 +112,7 @@ def test_check_says_which_line_is_wrong(attnctl: Run, folder: Path, options: lis
     ("file", "error"),
     [
         ("no.toml", "there is no file no.toml; attnctl paper new no.toml writes one to begin with"),
-        ("ela", "'ela' is no file of a paper; name one such as my.toml"),
+        ("ela", "'ela' is not a paper file; name one such as my.toml"),
         ("./", "cannot read paper .: Is a directory"),
     ],
 )

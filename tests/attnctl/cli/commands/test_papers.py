@@ -37,7 +37,7 @@ def test_one_paper_shows_its_rows(folder: Path, attnctl: Run) -> None:
     assert "table 5: ELA and other attention modules on ImageNet" in out
     assert "done: 0 of 30 trainings" in out
     assert "table 8: Attention in DeepLabV3 on Pascal VOC2012" in out
-    assert "6 rows, nothing of which is trained" in out
+    assert "6 rows, none of which is trained" in out
 
 
 def test_a_users_file_is_shown_and_what_is_none_is_refused(folder: Path, attnctl: Run) -> None:

@@ -31,7 +31,7 @@ def test_pictures_of_a_folder_and_of_files_with_one_name(known: dict[str, str], 
     with Image.open(folder / "found" / "b.png") as picture:
         assert picture.size == (300, 500)  # five times as large, for the labels
     again = attnctl("predict", known["ssdlite320"], "photos/a.png", "-o", "found", "--device", "cpu")
-    assert (again.code, again.err) == (2, "attnctl: found/a.png is there already; --force replaces it\n")
+    assert (again.code, again.err) == (2, "attnctl: found/a.png already exists; --force replaces it\n")
     assert attnctl("predict", known["ssdlite320"], "photos/a.png", "-o", "found", "--force").code == 0
 
 
@@ -79,7 +79,10 @@ def test_what_cannot_be_is_one_line_and_writes_nothing(known: dict[str, str], fo
         ([detector, "photos"], "c.png cannot be read: damaged or not an image"),
         ([detector, "nowhere.png"], "there is no image nowhere.png"),
         ([detector, "empty"], "there are no images"),
-        ([detector, "photos/a.png", "-o", "photos"], "photos/a.png is one of the images; name another folder by -o"),
+        (
+            [detector, "photos/a.png", "-o", "photos"],
+            "photos/a.png is one of the input images; name another folder with -o",
+        ),
         ([detector, "photos/a.png", "-o", "names.json"], "cannot write into names.json: it is not a folder"),
         ([detector, "photos/a.png", "-o", "no/where"], "there is no folder"),
         ([detector, "--threshold", "nan"], "Invalid value for '--threshold'"),

@@ -213,7 +213,9 @@ def test_a_number_is_traced(swept, run):
     assert "commit" in out
     document = json.loads(run(swept, "--table", "ean:2", "--provenance", "--json")[1])
     assert {one, two} <= document["runs"].keys()
-    assert run(swept, "--table", "ean:2", "--cell", "ResNet50:params")[2].endswith("no runs are behind these numbers\n")
+    assert run(swept, "--table", "ean:2", "--cell", "ResNet50:params")[2].endswith(
+        "there are no runs behind these numbers\n"
+    )
 
 
 def test_a_page_tells_where_its_numbers_are_from(swept, run):

@@ -18,7 +18,7 @@ from tests.attnctl.cli.drawn import ids
         (["plot", "--x", "shared"], "there is nothing to draw over it"),
         (["plot", "--y", "top2"], "unknown metric 'top2'; did you mean 'top"),
         (["plot", "--x", "G", "--reach", "5"], "--reach tells of epochs"),
-        (["plot", "--seed", "7"], "none of the runs has a seed of 7"),
+        (["plot", "--seed", "7"], "none of the runs has seed 7"),
         (["plot", "-o", "x.jpg"], "give one of .pdf, .svg, .png"),
         (["plot", "-o", "no/such/x.pdf"], "there is no folder no/such"),
         (["plot", "nowhere"], "no sweep is called 'nowhere'"),

@@ -156,7 +156,7 @@ def test_a_completed_run_whose_checkpoints_are_gone_is_refused(folder: Path, att
     past.attempt(spec, "COMPLETED", exit=left("completed"))
     result = attnctl("sweep", "none", "--init", spec.id, *SMALL)
     assert_refused(result, "no checkpoint")
-    assert "has no checkpoint any more; name another run, or a file" in result.err
+    assert "no longer has a checkpoint; name another run, or a file" in result.err
 
 
 def test_the_job_itself_does_not_start_from_an_unfinished_checkpoint(folder: Path, attnctl: Run) -> None:
