@@ -35,7 +35,7 @@ def parse_memory(text: str) -> int:
     match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)([KMGT]?)B?", text.strip(), re.ASCII | re.IGNORECASE)
     found = round(float(match[1]) * _MEGABYTES[match[2].upper() or "M"]) if match else 0
     if not 0 < found < 1 << 40:
-        raise SpecError(f"{text!r} is no amount of memory; write 64G or 4000M")
+        raise SpecError(f"{text!r} is not a memory size; write 64G or 4000M")
     return found
 
 

@@ -58,7 +58,7 @@ def check_name(name: str, known: tuple[str, ...]) -> None:
     if find_spec("timm") is None:
         raise SpecError(f"backbone {name} needs the package timm: pip install timm")
     if short.partition(".")[0] in timm_names() and "." in short:
-        raise SpecError(f"backbone {name}: no weights are loaded; leave {short.partition('.')[2]!r} out")
+        raise SpecError(f"backbone {name}: weights are not loaded; remove {short.partition('.')[2]!r}")
     if short not in timm_names():
         raise SpecError(f"timm has no network {short!r}{did_you_mean(short, timm_names())}")
 

@@ -132,12 +132,12 @@ def _expression(path: str) -> re.Pattern[str]:
     for index, token in enumerate(re.split(r"(\*\*|\*|\?|\[[^]]+\])", path)):
         special = index % 2 == 1  # what the split itself caught
         if not special and ("[" in token or "]" in token):
-            raise SpecError(f"{path!r} is no pattern of paths such as layer*.?.bn3: a bracket is alone")
+            raise SpecError(f"{path!r} is not a path pattern such as layer*.?.bn3: unbalanced bracket")
         text += known.get(token, token.replace("[!", "[^")) if special else re.escape(token)
     try:
         return re.compile(text)
     except re.error as error:
-        raise SpecError(f"{path!r} is no pattern of paths such as layer*.?.bn3: {error}") from error
+        raise SpecError(f"{path!r} is not a path pattern such as layer*.?.bn3: {error}") from error
 
 
 def matches(part: Part, pattern: str) -> bool:
@@ -160,13 +160,15 @@ def find(parts: Iterable[Part], place: Placement, network: str) -> list[Part]:
         raise SpecError(f"{network} has no part {' or '.join(place.patterns)}")
     for part in found:
         if part.shape is None:
-            raise SpecError(f"{network}: attention cannot go to {part.path}, which gives no map (B, C, H, W)")
+            raise SpecError(f"{network}: cannot insert attention at {part.path}: its output is not a map (B, C, H, W)")
         if part.calls > 1:
-            raise SpecError(f"{network}: attention cannot go to {part.path}, which one forward runs {part.calls} times")
+            raise SpecError(
+                f"{network}: cannot insert attention at {part.path}: one forward runs it {part.calls} times"
+            )
     for second, first in place.again.items():
         shapes = [part.shape for path in (second, first) for part in parts if part.path == path]
         if len(shapes) != 2 or None in shapes or shapes[0][0] != shapes[1][0]:  # type: ignore[index] # None is tested
-            raise SpecError(f"{network} cannot apply the module of {first} to {second} too: they differ in channels")
+            raise SpecError(f"{network} cannot share the module of {first} with {second}: they have different channels")
     return found
 
 
@@ -182,8 +184,8 @@ def check_fit(module: str, takes_norm: bool, place: Placement, norms: bool, know
     instead = f"; these fit: {comma_join(fitting)}" if fitting else ""
     if takes_norm:
         found = "is at other parts" if place.replaces else "goes after parts"
-        raise SpecError(f"{module} takes the place of norms, placement {place.label} {found}{instead}")
-    raise SpecError(f"{module} cannot take the place of norms, as placement {place.label} asks{instead}")
+        raise SpecError(f"{module} replaces norm layers, but placement {place.label} {found}{instead}")
+    raise SpecError(f"{module} cannot replace norm layers, which placement {place.label} requires{instead}")
 
 
 def stages(parts: Sequence[Part], size: int) -> tuple[str, ...]:

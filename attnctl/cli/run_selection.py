@@ -9,7 +9,7 @@ from attnctl.cli import sweep_records
 from attnctl.values import SpecError, did_you_mean
 from attnctl.workspace.layout import Workspace
 
-NO_RUNS = "this workspace has no runs yet; attnctl sweep starts some"
+NO_RUNS = "this workspace has no runs yet; start some with `attnctl sweep`"
 
 
 @dataclass(frozen=True)

@@ -12,48 +12,52 @@ LAUNCH_HELD = "launch failed requeued held"
 """SLURM's reason for a job that it could not start on a node, and holds since."""
 
 _NEVER: tuple[tuple[str, str], ...] = (
-    (LAUNCH_HELD, "SLURM could not start it and holds it: `attnctl resume` releases it, once its node is well"),
-    (r"JobHeldAdmin", "an administrator holds it: ask them"),
-    (r"JobHeldUser|requeued in held state", "it is held: `scontrol release {job}` lets it go"),
-    (r"PartitionTimeLimit", "its time limit is above the partition's: cancel it, then resume with a shorter --time"),
+    (LAUNCH_HELD, "SLURM could not start it and holds it: fix its node, then `attnctl resume` releases it"),
+    (r"JobHeldAdmin", "an administrator holds it: contact them"),
+    (r"JobHeldUser|requeued in held state", "it is held: `scontrol release {job}` releases it"),
+    (r"PartitionTimeLimit", "its time limit exceeds the partition's: cancel it, then resume with a shorter --time"),
     (r"PartitionNodeLimit", "it asks for more nodes than the partition has: cancel it, then resume with fewer --nodes"),
-    (r"DependencyNeverSatisfied", "what it waits for has failed: cancel it, then resume it"),
-    (r"BadConstraints", "no node has what it asks for: cancel it, then resume with another --constraint"),
+    (r"DependencyNeverSatisfied", "the job it depends on has failed: cancel it, then resume it"),
+    (r"BadConstraints", "no node satisfies its constraint: cancel it, then resume with another --constraint"),
     (
         r"(Assoc|QOS)\w*Limit|QOSMax\w+|AssocGrp\w+",
-        "it waits for a limit of your account; `sacctmgr show assoc` tells it",
+        "a limit of your account blocks it; `sacctmgr show assoc` shows the limits",
     ),
     (
         r"ReqNodeNotAvail|Nodes required for job are DOWN",
-        "the nodes that it needs are down or reserved: `sinfo -R` says why",
+        "the nodes it needs are down or reserved: `sinfo -R` shows why",
     ),
 )
 
 _SENTENCES: Mapping[State, str] = {
     State.NEW: "It was never submitted: `attnctl resume` starts it.",
-    State.SUBMITTING: "Its submission is under way: look again in a minute.",
-    State.QUEUED: "It waits for its turn.",
-    State.RUNNING: "It runs: `attnctl logs -f {run}` follows it.",
-    State.COMPLETED: "It has all its results: `attnctl report` shows them.",
-    State.PREEMPTED: "Another job took its place: `attnctl resume {run}` goes on from {checkpoint}.",
-    State.NODE_FAILURE: "The node broke, not the run: `attnctl resume {run}` goes on from {checkpoint} on another one.",
-    State.TIMEOUT: "Its time was up: `attnctl resume {run}` goes on from {checkpoint}; a longer --time saves starts.",
-    State.OUT_OF_MEMORY: "It needs more than {memory}: `attnctl resume {run}` gives it more, --mem says how much.",
+    State.SUBMITTING: "It is being submitted: check again in a minute.",
+    State.QUEUED: "It waits in the queue.",
+    State.RUNNING: "It is running: `attnctl logs -f {run}` follows its log.",
+    State.COMPLETED: "It is complete: `attnctl report` shows its results.",
+    State.PREEMPTED: "Another job preempted it: `attnctl resume {run}` continues from {checkpoint}.",
+    State.NODE_FAILURE: "Its node failed: `attnctl resume {run}` continues from {checkpoint} on another node.",
+    State.TIMEOUT: "It reached its time limit: `attnctl resume {run}` continues from {checkpoint}; a longer "
+    "--time saves restarts.",
+    State.OUT_OF_MEMORY: "It needs more than {memory}: `attnctl resume {run}` gives it more; set the amount with "
+    "--mem.",
     State.CUDA_OUT_OF_MEMORY: "One forward of {norm_batch} images does not fit: `attnctl resume {run}` tries more "
-    "processes where its batch allows; a larger GPU (--partition, --constraint) is surer, and a smaller --norm-batch "
-    "is another run.",
-    State.DIVERGED: "Its loss is no number any more: a lower --lr, --clip-norm or fp32 is another run to sweep.",
-    State.STALLED: "Its loop stood still: look at the data's file system and the node, then `attnctl resume {run}`.",
-    State.ERROR: "Mend what the error says, then `attnctl resume --force {run}`.",
-    State.KILLED: "Somebody, or the system for want of memory, killed it: `attnctl resume {run}` goes on from "
+    "processes if its batch allows; a larger GPU (--partition, --constraint) is safer; a smaller --norm-batch makes it "
+    "another run.",
+    State.DIVERGED: "The loss became NaN or inf: sweep it again with a lower --lr, --clip-grad-norm or "
+    "--precision fp32.",
+    State.STALLED: "Its training loop stopped advancing: check the data's file system and the node, then "
+    "`attnctl resume {run}`.",
+    State.ERROR: "Fix the error above, then `attnctl resume --force {run}`.",
+    State.KILLED: "A user, or the system when memory ran out, killed it: `attnctl resume {run}` continues from "
     "{checkpoint}.",
-    State.SETUP: "Mend the setup in attnctl.toml, then `attnctl resume {run}`.",
-    State.HELD: "Other runs met this error at their start: mend it, then `attnctl resume` runs them all.",
-    State.CANCELLED: "It was cancelled: `attnctl resume {run}` goes on from {checkpoint}, if it is wanted after all.",
-    State.REFUSED: "Change what SLURM refuses (attnctl.toml, or the options of resume), then `attnctl resume {run}`.",
-    State.DISK_FULL: "There was no space for its files: `df` and `quota` say where; `attnctl gc` frees some, then "
-    "`attnctl resume {run}` goes on from {checkpoint}.",
-    State.UNKNOWN: "Nobody knows its end: `attnctl resume {run}` goes on from {checkpoint}.",
+    State.SETUP: "Fix `setup` in attnctl.toml, then `attnctl resume {run}`.",
+    State.HELD: "Other runs failed with this error at their start: fix it, then `attnctl resume` starts them all.",
+    State.CANCELLED: "It was cancelled: to continue from {checkpoint}, run `attnctl resume {run}`.",
+    State.REFUSED: "Change what SLURM refused (in attnctl.toml or with options), then `attnctl resume {run}`.",
+    State.DISK_FULL: "The disk was full: `df` and `quota` show where; free space (`attnctl gc`), then "
+    "`attnctl resume {run}` continues from {checkpoint}.",
+    State.UNKNOWN: "It is unknown how it ended: `attnctl resume {run}` continues from {checkpoint}.",
 }
 
 
@@ -75,11 +79,14 @@ def advise(verdict: Verdict, known: Known) -> str:
     if stuck is not None:
         return f"{stuck[0].upper()}{stuck[1:]}."
     if known.gone is not None and not verdict.state.active and verdict.state is not State.COMPLETED:
-        return f"Its checkpoint of step {known.gone} is gone: `attnctl resume --yes {known.run[:8]}` starts it anew."
+        return (
+            f"Its checkpoint of step {known.gone} is gone: `attnctl resume --yes {known.run[:8]}` "
+            f"restarts it from the beginning."
+        )
     return _SENTENCES[verdict.state].format(
         run=known.run[:8],
         checkpoint=f"step {known.checkpoint}" if known.checkpoint is not None else "the start",
-        memory=f"{known.memory} MB" if known.memory else "the memory that it had",
+        memory=f"{known.memory} MB" if known.memory else "the memory it had",
         norm_batch=known.norm_batch or "norm_batch",
     )
 

@@ -71,11 +71,11 @@ class Action(StrEnum):
     MORE_MEMORY = "more memory"
     MORE_RANKS = "more ranks"
     OTHER_NODE = "another node"
-    FORCE = "only with --force"
-    ASKED = "only when named"
+    FORCE = "needs --force"
+    ASKED = "must be named"
     HELD = "held"
     BUDGET = "budget spent"
-    NEVER = "not again"
+    NEVER = "never"
 
     @property
     def starts(self) -> bool:
@@ -214,17 +214,21 @@ def decide(history: History, rules: Rules, asked: Asked, held: Collection[str] =
         tried = quantity(len(history.attempts), "attempt")
         return Decision(run=history.run, action=Action.BUDGET, words=f"{tried} of {allowed} are spent")
     if decision.action.starts and history.gone is not None:
-        return replace(decision, consent=True, words=f"its checkpoint of step {history.gone} is gone: it starts anew")
+        return replace(
+            decision,
+            consent=True,
+            words=f"its checkpoint of step {history.gone} is gone: it restarts from the beginning",
+        )
     return decision
 
 
 def _by_mode(mode: Mode, history: History, rules: Rules, asked: Asked) -> Decision:
     newest, run = history.newest, history.run
     if mode == "never":
-        words = "it would end so again; another recipe is another run"
+        words = "it would diverge again; use another recipe, which is another run"
         return Decision(run=run, action=Action.NEVER, words=words)
     if mode == "if_named" and not (asked.force or run in asked.named or newest.state in asked.states):
-        words = f"name the run, or say --state {str(newest.state).replace(' ', '-')}"
+        words = f"name the run, or use --state {str(newest.state).replace(' ', '-')}"
         return Decision(run=run, action=Action.ASKED, words=words)
     refusal = None if asked.force else _refusal(mode, history, asked)
     if refusal is not None:
@@ -249,13 +253,13 @@ def _refusal(mode: Mode, history: History, asked: Asked) -> str | None:
     """Why the run does not go on by itself."""
     newest = history.newest
     if mode == "if_forced":
-        return "it would meet the same again, unless that was mended"
+        return "it would fail the same way unless the error was fixed"
     if mode == "if_progressed" and not newest.advanced and not history.more_time:
-        return f"it wrote no checkpoint after step {newest.began}: give it more --time"
+        return f"no checkpoint after step {newest.began}: give it more --time"
     if mode == "once" and fruitless(history) > 1:
         return f"twice in a row without a checkpoint after step {newest.began}"
     if mode == "other_gpu" and not asked.place:
-        return f"a GPU with more memory helps, more processes do not: {_PLACE}"
+        return f"it needs a GPU with more memory: {_PLACE}"
     return None
 
 
@@ -274,14 +278,14 @@ def _more_memory(history: History, rules: Rules, asked: Asked) -> Decision:
     if had is None:
         if asked.force:
             return _again(history)
-        return Decision(run=history.run, action=Action.FORCE, words="what it had is not known: give it --mem")
+        return Decision(run=history.run, action=Action.FORCE, words="its memory is unknown: set --mem")
     more = int(had * rules.memory_factor)
     if rules.memory_cap is not None:
         more = min(more, rules.memory_cap)
     if more <= had:
         if asked.force:
             return _again(history)
-        return Decision(run=history.run, action=Action.FORCE, words=f"it had {had} MB, which is the cap")
+        return Decision(run=history.run, action=Action.FORCE, words=f"it had {had} MB, which is the limit")
     words = f"{had} to {more} MB"
     return Decision(run=history.run, action=Action.MORE_MEMORY, words=words, memory=more)
 
@@ -293,9 +297,9 @@ def _more_ranks(history: History, asked: Asked) -> Decision:
     if not more or fewer.world < had:
         if asked.force:
             return _again(history)
-        words = f"with {quantity(had, 'process')} instead of {fewer.world} it ended so again: {_PLACE}"
+        words = f"with {quantity(had, 'process')} instead of {fewer.world} it failed again: {_PLACE}"
         if fewer.world >= had:
-            words = f"it had {quantity(had, 'process')}, and no more can share its batch: {_PLACE}"
+            words = f"it had {quantity(had, 'process')}, and its batch allows no more: {_PLACE}"
         return Decision(run=history.run, action=Action.FORCE, words=words)
     words = f"{had} to {more[0]} processes"
     return Decision(run=history.run, action=Action.MORE_RANKS, words=words, world=more[0])

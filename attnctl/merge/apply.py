@@ -39,7 +39,7 @@ def alone(workspace: Workspace) -> Iterator[None]:
     try:
         held = FileLock(workspace.root / LOCK, fallback_to_soft=False).acquire(blocking=False)
     except Timeout as error:
-        raise SpecError(f"another merge into {workspace.root} is going on") from error
+        raise SpecError(f"another merge into {workspace.root} is running") from error
     with held:
         yield
 

@@ -62,7 +62,7 @@ def check(ours: Workspace, theirs: Workspace) -> None:
         raise SpecError(f"{theirs.root} is this workspace itself")
     parts = (theirs.runs, theirs.sweeps, theirs.imports_folder, theirs.bench)
     if not any(part.is_dir() for part in parts):
-        raise SpecError(f"{theirs.root} is no workspace: it has neither runs nor sweeps, imports or measurements")
+        raise SpecError(f"{theirs.root} is not a workspace: it has no runs, sweeps, imports or measurements")
 
 
 def _plan_run(found: Plan, run: str, sides: tuple[Histories, Histories], *, known: bool) -> None:

@@ -59,7 +59,7 @@ class Model:
         """The recipe that goes with it and a data set; raises SpecError."""
         if dataset not in self.recipes:
             known = comma_join(self.recipes)
-            raise SpecError(f"{self.name} has no recipe for {dataset}, but for {known}; name one by --recipe")
+            raise SpecError(f"{self.name} has no recipe for {dataset}, but for {known}; name one with --recipe")
         return self.recipes[dataset]
 
 
@@ -99,7 +99,7 @@ def datasets_of(wanted: Task) -> list[str]:
 def check_fit(name: str, backbone: str, dataset: str) -> None:
     """Raise SpecError unless the backbone and the data set go with the model (empty: a classifier)."""
     if name and backbones.describe(backbone).name not in describe(name).backbones:
-        raise SpecError(f"{name} does not go around {backbone}; these fit: {comma_join(describe(name).backbones)}")
+        raise SpecError(f"{name} does not work with {backbone}; choose one of {comma_join(describe(name).backbones)}")
     wanted, served = task(name), datasets.describe(dataset).tasks
     if wanted in served:
         return

@@ -167,7 +167,7 @@ def first_stage(body: nn.Module) -> Iterable[nn.Module]:
         parts.append(part)
         if name == "layer1":
             return parts
-    raise SpecError(f"{type(body).__name__} has no first stage that is known, to be frozen; choose norms=batch")
+    raise SpecError(f"{type(body).__name__} has no known first stage to freeze; use norms=batch")
 
 
 def ends_with_stride_16(body: nn.Module) -> None:

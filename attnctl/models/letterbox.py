@@ -36,7 +36,7 @@ class Letterbox(nn.Module):
     def min_size(self, sides: tuple[int, ...]) -> None:
         for side in sides:
             if side < STEP or side % STEP:
-                raise SpecError(f"an input of {side} pixels does not do: its side must be a multiple of {STEP}")
+                raise SpecError(f"the input size is {side} pixels; it must be a multiple of {STEP}")
         self._sides = sides
 
     def side(self) -> int:

@@ -21,5 +21,5 @@ def rescale(network: nn.Module, sides: Sequence[int], longest: int) -> None:
             continue
         if not hasattr(transform, name) or getattr(transform, "fixed_size", None):
             asked = "min_sizes" if name == "min_size" else "max_size"
-            raise SpecError(f"{asked} does not go with this model: it has one size of image, its input_size")
+            raise SpecError(f"{asked} does not apply to this model, which has one image size (input_size)")
         setattr(transform, name, wanted)

@@ -79,7 +79,7 @@ def _maps(body: nn.Module) -> tuple[nn.Module, list[int]]:
         widths = zip(channels[1:], (0.2, 0.5, 0.5, 0.5), channels[2:], strict=False)
         extras = [InvertedResidual(inputs, outputs, 2, ratio, BatchNorm2d) for inputs, ratio, outputs in widths]
     else:
-        raise SpecError(f"ssdlite320 does not go around {type(body).__name__}; MobileNeXt and MobileNetV2 fit")
+        raise SpecError(f"ssdlite320 works with MobileNeXt and MobileNetV2, not {type(body).__name__}")
     blocks = nn.ModuleList(extras)
     kaiming(blocks)
     return _Maps(Features(body, taps), blocks), channels

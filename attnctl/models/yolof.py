@@ -124,6 +124,6 @@ def build(body: nn.Module, classes: int, *, norms: str = "frozen", size: int = 0
     the long side. Raises SpecError.
     """
     if not isinstance(body, ResNet):
-        raise SpecError(f"YOLOF goes around a ResNet of torchvision, not {type(body).__name__}")
+        raise SpecError(f"YOLOF works with a ResNet of torchvision, not {type(body).__name__}")
     apply_norms(body, norms)
     return Yolof(body, classes, size)

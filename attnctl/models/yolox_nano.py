@@ -127,7 +127,7 @@ def build(body: nn.Module, classes: int, *, norms: str = "batch", size: int = 0)
     size: pixels of the square input, a multiple of 32; 0 is 640. Raises SpecError.
     """
     if not isinstance(body, CspDarknet):
-        raise SpecError(f"YOLOX-Nano goes around cspdarknet_nano, not {type(body).__name__}")
+        raise SpecError(f"YOLOX-Nano works with cspdarknet_nano, not {type(body).__name__}")
     apply_norms(body, norms)
     body.classifier = nn.Identity()
     return YoloxNano(body, classes, size or SIZE)

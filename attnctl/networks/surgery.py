@@ -181,7 +181,7 @@ def _insert(
     shapes = {part.path: part for part in parts}
     for second, first in place.again.items():
         if module.needs_map and _sizes(made[first]) != _sizes(_made(module, shapes[second], hyperparameters)):
-            raise SpecError(f"{module.name} is made for one size of map; at {place.label} maps of two share a module")
+            raise SpecError(f"{module.name} needs one map size, but maps of two sizes share a module at {place.label}")
     for part in found:
         old = network.get_submodule(part.path)
         if place.replaces:

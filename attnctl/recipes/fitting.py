@@ -24,12 +24,12 @@ _ELSEWHERE: dict[str, tuple[str, ...]] = {
 
 
 def check(recipe: Recipe, task: Task, dataset: Dataset) -> None:
-    """Raise SpecError for a field that does not go with the task or the data set."""
+    """Raise SpecError for a field that does not apply to the task or the data set."""
     fitting = ("none", "imagenet") if dataset.layout == "imagefolder" else AUGMENTATIONS[task]
     if recipe.augment not in fitting:
         where = dataset.name if task == "classify" else f"the task {task}"
-        raise SpecError(f"augment {recipe.augment} does not go with {where}; it takes {comma_join(fitting)}")
+        raise SpecError(f"augment {recipe.augment} does not fit {where}; choose one of {comma_join(fitting)}")
     for name in _ELSEWHERE[task]:
         value = getattr(recipe, name)
         if value != recipe_fields()[name].metadata["neutral"] and not (name == "norms" and value == "sync"):
-            raise SpecError(f"{name}={format_value(value)} does not go with the task {task}")
+            raise SpecError(f"{name}={format_value(value)} does not apply to the task {task}")

@@ -162,7 +162,7 @@ def _above(path: Path, node: ast.Import | ast.ImportFrom, scope: Scope) -> Path:
     level = node.level if isinstance(node, ast.ImportFrom) else 0
     folder = path.parents[min(level, len(path.parents)) - 1]
     if not any(folder.is_relative_to(root) for root in scope.roots):
-        raise SpecError(f"{path}:{node.lineno}: `{ast.unparse(node)}` reaches above the folder of its project")
+        raise SpecError(f"{path}:{node.lineno}: `{ast.unparse(node)}` imports from above its project's folder")
     return folder
 
 

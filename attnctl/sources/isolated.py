@@ -59,7 +59,7 @@ def ask(
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise SpecError(f"{what} did not end within {duration(seconds)}") from None
+            raise SpecError(f"{what} did not finish within {duration(seconds)}") from None
         try:
             document = untrusted_json.read_object(folder / _ANSWER) or {}
         except RecordError:

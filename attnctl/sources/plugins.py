@@ -80,7 +80,7 @@ def _kept(name: str, version: str, folder: Path | None) -> Source:
     if folder is not None:
         return sources.kept(folder, version)
     if version not in sources.KNOWN:
-        raise SpecError(f"{name} is a user's file; say in which workspace's sources it is kept")
+        raise SpecError(f"{name} is a user's file; name the workspace that keeps its source")
     return sources.KNOWN[version]
 
 

@@ -29,7 +29,7 @@ def parse(text: str, kind: str, example: str) -> Reference:
     path, _, attribute = text.rpartition(":") if f"{_SUFFIX}:" in text else (text, "", "")
     file = Path(path).expanduser()
     if file.suffix != _SUFFIX or "\0" in text:
-        raise SpecError(f"{kind} {text!r} is no Python file with a name in it; write it as {example}")
+        raise SpecError(f"{kind} {text!r} must be a Python file and a name in it, such as {example}")
     try:
         there, folder = file.is_file(), file.is_dir()
     except OSError as error:  # a name that is too long, or a folder that may not be read

@@ -79,7 +79,7 @@ class ModuleSource:
                 if name in given and values[name] != value:
                     raise SpecError(
                         f"{self.name} {selector}={chosen} means {name}={format_value(value)}; "
-                        f"leave out either {selector} or {name}={format_value(values[name])}"
+                        f"give only one of {selector} and {name}={format_value(values[name])}"
                     )
                 values[name] = value
         return {
@@ -178,7 +178,7 @@ def read_class(data: bytes, path: Path, import_name: str, class_name: str) -> Mo
         ]
         if len(modules) != 1:
             there = comma_join(modules or classes) or "no class"
-            raise SpecError(f"{path} has {there}; say which is meant, such as {path}:{(*modules, 'MyAttention')[0]}")
+            raise SpecError(f"{path} has {there}; name one, such as {path}:{(*modules, 'MyAttention')[0]}")
         class_name = modules[0]
     if class_name not in classes:
         hint = did_you_mean(class_name, classes) if classes else "; it has no class"
@@ -207,7 +207,7 @@ def read_function(data: bytes, path: Path, name: str, first: str) -> str:
         fitting = [key for key, node in there.items() if _parameters(node)[:1] == [first]]
         if len(fitting) != 1:
             found = comma_join(fitting or there) or "no function"
-            raise SpecError(f"{path} has {found}; say which is meant, such as {path}:{(*fitting, 'build')[0]}")
+            raise SpecError(f"{path} has {found}; name one, such as {path}:{(*fitting, 'build')[0]}")
         name = fitting[0]
     if name not in there:
         hint = did_you_mean(name, there) if there else "; it has no function"
@@ -264,7 +264,7 @@ def _module(
     for argument, default in keywords:
         where = f"{path}:{argument.lineno}: {node.name}'s hyperparameter {argument.arg}"
         if default is None:
-            raise SpecError(f"{where} has no default; give it one, as a plain value")
+            raise SpecError(f"{where} needs a default value, such as 7 or 'c'")
         value = _literal(default, constants, f"{where}: its default")
         if argument.annotation:
             declared = _declared(argument.annotation, constants, where)

@@ -50,9 +50,7 @@ def keep(version: str, folder: Path) -> None:
     if (target / MANIFEST).is_file():
         return
     if version not in KNOWN:
-        raise SpecError(
-            f"the user's file {version} is not in {folder}, and is not known here; sweep again from the file"
-        )
+        raise SpecError(f"the user's file {version} is not in {folder}; sweep again from the file")
     source = KNOWN[version]
     aside = folder / f".{source.hash}.{uuid.uuid4().hex}"
     try:
@@ -82,5 +80,5 @@ def kept(folder: Path, version: str) -> Source:
     roots = tuple(parent for parent in entry.parents if parent.is_relative_to(place))
     source = replace(read_within(entry, Scope(roots)), origin=origin)
     if source.version != version:
-        raise SpecError(f"{place} was changed after it was kept; sweep again from the file in {origin}")
+        raise SpecError(f"{place} was changed after it was stored; sweep again from the file in {origin}")
     return source

@@ -79,7 +79,7 @@ def test_models_are_an_axis():
         ({"datasets": ("digits",)}, "yolof is for the task detect, digits for classify; data sets that fit: coco"),
         ({"models": ("",)}, "a classifier is for the task classify, digits-det for detect, instance"),
         ({"models": ("deeplabv3",)}, "data sets that fit: digits-seg, voc12-seg; models that fit digits-det"),
-        ({"datasets": ("voc07",)}, "yolof has no recipe for voc07, but for coco, digits-det; name one by --recipe"),
+        ({"datasets": ("voc07",)}, "yolof has no recipe for voc07, but for coco, digits-det; name one with --recipe"),
         ({"modules": ("se",), "placements": ("neck",)}, "yolof itself has encoder"),
         ({"modules": ("an",), "placements": ("encoder",)}, "an takes the place of norms, placement encoder"),
         (

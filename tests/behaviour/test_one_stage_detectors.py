@@ -197,9 +197,9 @@ def test_frozen_norms_and_the_first_stage_of_yolofs_body_do_not_learn():
 
 
 def test_other_bodies_and_sizes_are_refused():
-    with pytest.raises(SpecError, match="YOLOX-Nano goes around cspdarknet_nano, not ResNet"):
+    with pytest.raises(SpecError, match="YOLOX-Nano works with cspdarknet_nano, not ResNet"):
         yolox_nano.build(ResNet(BasicBlock, [1, 1, 1, 1]), 3)
-    with pytest.raises(SpecError, match="YOLOF goes around a ResNet of torchvision, not CspDarknet"):
+    with pytest.raises(SpecError, match="YOLOF works with a ResNet of torchvision, not CspDarknet"):
         yolof.build(backbones.build("cspdarknet_nano", 3), 3)
     with pytest.raises(SpecError, match="an input of 100 pixels does not do"):
         yolox_nano.build(backbones.build("cspdarknet_nano", 3), 3, size=100)

@@ -167,7 +167,7 @@ def test_a_killed_process_goes_on_and_a_time_limit_is_known_as_one(cluster: Clus
     assert [item["source"] for item in resources] == ["sacct", "sacct"]
     assert all(item["seconds"] > 0 and item["memory_used"] > 1 << 20 for item in resources)
     assert [item["minutes"] for item in resources] == [30, 1]
-    assert f"goes on from step {told['checkpoint']}" in told["advice"]
+    assert f"continues from step {told['checkpoint']}" in told["advice"]
     assert told["checkpoint"] >= plan["checkpoint"]
     assert row["attempt"] == 2
 

@@ -171,5 +171,5 @@ CONVENTIONS = {
 def convention(name: str) -> Convention:
     """The convention of that name; raises SpecError."""
     if name not in CONVENTIONS:
-        raise SpecError(f"unknown way of counting {name!r}{did_you_mean(name, CONVENTIONS)}")
+        raise SpecError(f"unknown counting convention {name!r}{did_you_mean(name, CONVENTIONS)}")
     return CONVENTIONS[name]

@@ -77,7 +77,7 @@ def _watch(name: str):  # type: ignore[no-untyped-def] # a hook of torch, which 
     def hook(_module: nn.Module, inputs: tuple[Tensor, ...], output: object) -> None:
         given = tuple(inputs[0].shape)
         if not isinstance(output, Tensor) or tuple(output.shape) != given:
-            raise SpecError(f"{name} gives {_shape(output)} for a map {given}; it must give the shape that it gets")
+            raise SpecError(f"{name} gives {_shape(output)} for a map {given}; it must keep the input's shape")
         if not bool(output.isfinite().all()):
             raise SpecError(f"{name} gives NaN or infinite values for a random map {given}")
 

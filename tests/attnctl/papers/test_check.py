@@ -111,7 +111,7 @@ UNKNOWN = [
         "[[tables.1.rows]]",
         "row 'ResNet-20': augment imagenet does not",
     ),
-    ('params_as = "exact"', 'params_as = "thop"', '"thop"', "table 1: unknown way of counting 'thop'"),
+    ('params_as = "exact"', 'params_as = "thop"', '"thop"', "table 1: unknown counting convention 'thop'"),
     ('params = "0.27"', 'params = "0.27MB"', "0.27MB", "row 'ResNet-20': params: '0.27MB' is no figure such as 25.56M"),
     ('unit = "M"', 'unit = "MB"', '"0.27"', "params: 'MB' is no unit of a count; these are: K, M, G, MiB"),
     (

@@ -12,10 +12,10 @@ MAPS = {"models": ("deeplabv3",), "datasets": ("digits-seg",)}
     ("around", "field", "value", "words"),
     [
         ({}, "augment", "mosaic", "augment mosaic does not go with digits; it takes none, shift, crop-flip"),
-        ({}, "norms", "frozen", "norms=frozen does not go with the task classify"),
+        ({}, "norms", "frozen", "norms=frozen does not apply to the task classify"),
         ({}, "min_sizes", "480+800", "does not go with the task classify"),
         (DETECTOR, "augment", "crop-flip", "the task detect; it takes none, shift, flip, flip-shift, ssd, mosaic"),
-        (DETECTOR, "mixup", "0.2", "mixup=0.2 does not go with the task detect"),
+        (DETECTOR, "mixup", "0.2", "mixup=0.2 does not apply to the task detect"),
         (DETECTOR, "label_smoothing", "0.1", "does not go with the task detect"),
         (MAPS, "augment", "ssd", "the task segment; it takes none, flip, seg"),
         (MAPS, "max_size", "800", "does not go with the task segment"),

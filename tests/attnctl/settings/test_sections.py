@@ -49,7 +49,7 @@ webhook = "https://example.org/hook"
         ("[resume]\nattempts = 0", "attnctl.toml:2: attempts is 0; it must be at least 1"),
         ("[resume]\nattempts = true", "attnctl.toml:2: attempts must be a whole number"),
         ("[resume]\n\nmemory_factor = 1", "attnctl.toml:3: memory_factor is 1; it must be a number above 1"),
-        ("[resume]\nmemory_cap = 'much'", "attnctl.toml:2: memory_cap is wrong: 'much' is no amount of memory"),
+        ("[resume]\nmemory_cap = 'much'", "attnctl.toml:2: memory_cap is wrong: 'much' is not a memory size"),
         ("[resume.actions]\ntimout = 'again'", "attnctl.toml:2: timout is no known key in [resume.actions]; did you"),
         (
             "[resume.actions]\ntimeout = 'agian'",

@@ -54,7 +54,7 @@ def test_a_projects_folders_are_looked_up_upwards(tmp_path):
 
 def test_an_import_above_the_project_is_refused_with_its_line(tmp_path):
     mine = write(tmp_path, nets__mine="import os\nfrom ..utils import P\n", utils="P = 1")
-    with pytest.raises(SpecError, match=r"mine.py:2: `from ..utils import P` reaches above"):
+    with pytest.raises(SpecError, match=r"mine.py:2: `from ..utils import P` imports from above"):
         sources.read(mine)
 
 

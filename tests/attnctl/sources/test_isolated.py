@@ -71,5 +71,5 @@ def test_a_process_that_does_not_answer_says_why(ask, body: str, words: str) -> 
 
 
 def test_a_process_that_takes_too_long_is_ended(ask) -> None:
-    with pytest.raises(SpecError, match="the test of it did not end within 1 s"):
+    with pytest.raises(SpecError, match="the test of it did not finish within 1 s"):
         ask("time.sleep(600)", seconds=1.0)

@@ -46,7 +46,7 @@ def test_a_run_that_broke_goes_on_from_its_checkpoint_when_forced(
     assert failed.code == 1
     (run,) = json.loads(failed.out)["runs"]
     (before,) = runs(attnctl("resume", "--json"))
-    assert (before["action"], before["tag"]) == ("only with --force", None)
+    assert (before["action"], before["tag"]) == ("needs --force", None)
     assert before["checkpoint"] > 0
 
     (folder / "mended").touch()

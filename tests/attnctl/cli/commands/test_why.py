@@ -33,7 +33,7 @@ def test_the_history_of_two_attempts_is_told_in_order(past: Past, attnctl: Run) 
     ]
     assert found["error"] == trace.splitlines()
     assert (found["state"], found["checkpoint"], found["steps"]) == ("code error", 20, 40)
-    assert found["action"] == "only with --force"  # as `resume` would say it
+    assert found["action"] == "needs --force"  # as `resume` would say it
     used = found["resources"][1]
     assert (used["memory_used"], used["gpu_memory_used"], used["gpus"], used["minutes"]) == (3 << 30, 5 << 30, 1, 90)
     assert used["gpu_seconds"] == used["seconds"] > 0

@@ -15,7 +15,7 @@ def test_classes_and_runs_can_be_chosen(past: Past, attnctl: Run) -> None:
     past.attempt(cancelled, "CANCELLED")
     past.attempt(error, "FAILED", exit=left("error", "KeyError"))
     by_state = runs(attnctl("resume", "--state", "cancelled,error", "--dry-run", "--json"))
-    assert {row["id"]: row["action"] for row in by_state} == {cancelled.id: "start", error.id: "only with --force"}
+    assert {row["id"]: row["action"] for row in by_state} == {cancelled.id: "start", error.id: "needs --force"}
     (named,) = runs(attnctl("resume", cancelled.id[:8], "--dry-run", "--json"))
     assert named["starts"]
     past.sweep("one", [preempted])

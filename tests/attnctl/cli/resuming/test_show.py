@@ -25,9 +25,9 @@ def test_the_plan_says_what_each_class_costs_and_does(past: Past, attnctl: Run) 
     found = {row["id"]: row for row in document["runs"]}
     assert {spec.id: found[spec.id]["action"] for spec in (timeout, stuck, error, cancelled, memory)} == {
         timeout.id: "continue",
-        stuck.id: "only with --force",
-        error.id: "only with --force",
-        cancelled.id: "only when named",
+        stuck.id: "needs --force",
+        error.id: "needs --force",
+        cancelled.id: "must be named",
         memory.id: "more memory",
     }
     row = found[timeout.id]

@@ -91,5 +91,5 @@ def test_how_the_counted_code_was_written_is_part_of_its_figure() -> None:
 
 
 def test_an_unknown_way_of_counting_names_the_nearest() -> None:
-    with pytest.raises(SpecError, match=r"unknown way of counting 'thop-0\.2'; did you mean 'thop-0\.1'"):
+    with pytest.raises(SpecError, match=r"unknown counting convention 'thop-0\.2'; did you mean 'thop-0\.1'"):
         convention("thop-0.2")
