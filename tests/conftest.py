@@ -6,7 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest_plugins = ["tests.fixtures.command_line", "tests.fixtures.requests", "tests.fixtures.small_disk"]
+pytest_plugins = [
+    "tests.fixtures.command_line",
+    "tests.fixtures.fake_slurm",
+    "tests.fixtures.requests",
+    "tests.fixtures.small_disk",
+]
 
 
 @pytest.fixture

@@ -1,5 +1,8 @@
 """The parts of the SLURM questions that need no cluster; tests/slurm asks a real one."""
 
+from __future__ import annotations
+
+import time
 from pathlib import Path
 
 import pytest
@@ -7,6 +10,7 @@ import pytest
 from attnctl.jobs.slurm import queries
 from attnctl.jobs.slurm.commands import SlurmUnavailable
 from attnctl.jobs.slurm.queries import Known, Unavailable, read_sacct, read_squeue
+from tests.fixtures.fake_slurm import Fake
 
 # sacct -n -P -D -o JobID,State,ExitCode,DerivedExitCode,NodeList,JobName of SLURM 22.05, shortened.
 RECORDS = """\
@@ -69,3 +73,17 @@ def test_without_slurms_commands_everything_is_unavailable(monkeypatch: pytest.M
     assert queries.query({"1_0": "tag"}, 0.0) == {"1_0": Unavailable("squeue is not on this machine")}
     with pytest.raises(SlurmUnavailable):
         queries.ping()
+
+
+def test_many_jobs_are_one_question_each_and_days_ago_is_looked_up(fake: Fake) -> None:
+    jobs = {f"{array}_{task}": f"tag{array}" for array in (7, 8, 9) for task in range(900)}
+    since = time.time() - 9 * 86400
+    ended = "".join(f"{job}|TIMEOUT|0:0|0:0|node1|{tag}\n" for job, tag in jobs.items())
+    fake.says("sacct", ended)
+    found = queries.query(jobs, since)
+    assert {answer.word for answer in found.values() if isinstance(answer, Known)} == {"TIMEOUT"}
+    assert len(found) == 2700
+    (asked,) = fake.calls("sacct")
+    assert len(fake.calls("squeue")) == 1
+    assert time.strftime("-S %Y-%m-%d", time.localtime(since - 86400)) in asked
+    assert asked.endswith("-j 7,8,9")

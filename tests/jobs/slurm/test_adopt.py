@@ -1,0 +1,97 @@
+"""What killed commands left behind: jobs are found again, reservations are freed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from attnctl.files import write_atomic
+from attnctl.jobs.slurm import adopt as adopting
+from attnctl.jobs.slurm.adopt import NEVER, SBATCH_TIMEOUT, adopt, alive
+from attnctl.workspace import submissions
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Submission
+from tests.fixtures.fake_slurm import Fake
+
+RUN = "0123456789abcdef"
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    monkeypatch.setattr(adopting, "_BETWEEN_QUERIES", 0.0)
+    return Workspace(tmp_path / "w")
+
+
+def intend(workspace: Workspace, tag: str = "attnctl-a", *, ago: float = 0.0, cluster: str | None = None) -> None:
+    """An intent of which no job id is known."""
+    record = Submission(
+        tag=tag,
+        created=time.time() - ago,
+        where="slurm",
+        host="login",
+        pid=1,
+        tasks=[[RUN, 1]],
+        specs={},
+        cluster=cluster,
+    )
+    write_atomic(workspace.submission(tag), record.encode())
+
+
+def head(workspace: Workspace, tag: str = "attnctl-a") -> submissions.Head:
+    found = submissions.head(workspace.submission(tag))
+    assert found is not None
+    return found
+
+
+def test_a_task_that_has_started_says_its_own_job(workspace: Workspace, fake: Fake) -> None:
+    intend(workspace)
+    write_atomic(workspace.run(RUN).attempt(1).owner, b"77_0\n")
+    assert adopt(workspace) is None
+    assert head(workspace).job_id == "77"
+    assert fake.calls("squeue") == [], "nobody needs to be asked"
+
+
+def test_a_job_of_the_tags_name_is_adopted(workspace: Workspace, fake: Fake) -> None:
+    intend(workspace)
+    fake.does("squeue", "echo '78|attnctl-a'")
+    assert adopt(workspace) is None
+    assert (head(workspace).job_id, head(workspace).failed) == ("78", None)
+
+
+def test_an_intent_that_slurm_does_not_know_is_closed_once_no_sbatch_can_be_under_way(
+    workspace: Workspace, fake: Fake
+) -> None:
+    intend(workspace, "attnctl-young")
+    intend(workspace, "attnctl-old", ago=2 * SBATCH_TIMEOUT + 1)
+    assert adopt(workspace) is None
+    assert head(workspace, "attnctl-young").failed is None
+    assert head(workspace, "attnctl-old").failed == NEVER
+
+
+def test_while_slurm_does_not_answer_nothing_is_closed(workspace: Workspace, fake: Fake) -> None:
+    intend(workspace, ago=2 * SBATCH_TIMEOUT + 1)
+    fake.does("squeue", "echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1")
+    words = adopt(workspace)
+    assert words is not None
+    assert "Unable to contact" in words
+    assert head(workspace).failed is None
+
+
+def test_an_intent_for_another_cluster_is_left_to_it(workspace: Workspace, fake: Fake) -> None:
+    intend(workspace, ago=2 * SBATCH_TIMEOUT + 1, cluster="other")
+    words = adopt(workspace)
+    assert words is not None
+    assert "cluster other" in words
+    assert head(workspace).failed is None
+
+
+def test_a_process_is_alive_as_long_as_it_is_the_one_of_then() -> None:
+    assert alive(os.getpid(), time.time())
+    assert not alive(os.getpid(), time.time() - 10 * 365 * 86400), "this id was another process's"
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    assert not alive(ended.pid, time.time())

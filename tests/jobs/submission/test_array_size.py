@@ -1,0 +1,75 @@
+"""How many runs SLURM takes in one array, by the words in which it refuses more."""
+
+from __future__ import annotations
+
+import pytest
+
+from attnctl.jobs.slurm.commands import CommandError, SlurmUnavailable
+from attnctl.jobs.submission.array_size import SubmitError, find, uncertain
+from tests.fixtures.fake_slurm import Fake
+
+REFUSALS = {
+    "array": "Batch job submission failed: Invalid job array specification",
+    "user": "QOSMaxSubmitJobPerUserLimit",
+    "full": "Resource temporarily unavailable",
+}
+
+
+def script(size: int) -> str:
+    return f"#!/bin/bash\n#SBATCH --array=0-{size - 1}\n"
+
+
+def takes(fake: Fake, most: int, words: str) -> None:
+    """sbatch that takes arrays of no more than so many."""
+    fake.does(
+        "sbatch",
+        f"last=$(sed -n 's/.*--array=0-//p')\n"
+        f"[ \"$last\" -lt {most} ] || {{ echo 'sbatch: error: {words}' >&2; exit 1; }}",
+    )
+
+
+def test_what_slurm_takes_whole_is_asked_once(fake: Fake) -> None:
+    takes(fake, 1000, REFUSALS["array"])
+    assert find(script, 900) == (900, False)
+    assert fake.calls("sbatch") == ["--test-only"]
+
+
+@pytest.mark.parametrize("limit", REFUSALS)
+@pytest.mark.parametrize("most", [1, 2, 37, 99])
+def test_the_largest_number_that_is_taken_is_found_and_whether_arrays_are_limited(
+    limit: str, most: int, fake: Fake
+) -> None:
+    takes(fake, most, REFUSALS[limit])
+    assert find(script, 100) == (most, limit == "array")
+    assert len(fake.calls("sbatch")) < 12
+
+
+def test_a_request_that_is_wrong_whatever_the_number_is_refused_in_slurms_words(fake: Fake) -> None:
+    fake.does("sbatch", "echo 'sbatch: error: invalid partition specified: gpuu' >&2; exit 1")
+    with pytest.raises(SubmitError, match="invalid partition specified: gpuu"):
+        find(script, 10)
+
+
+def test_where_not_even_one_run_is_taken_now_that_is_said(fake: Fake) -> None:
+    takes(fake, 0, REFUSALS["user"])
+    with pytest.raises(SubmitError, match="QOSMaxSubmitJobPerUserLimit"):
+        find(script, 10)
+
+
+def test_a_silent_slurm_is_no_refusal(fake: Fake) -> None:
+    fake.does("sbatch", "echo 'Unable to contact slurm controller (connect failure)' >&2; exit 1")
+    with pytest.raises(SlurmUnavailable):
+        find(script, 10)
+
+
+@pytest.mark.parametrize(
+    ("words", "timed_out", "expected"),
+    [
+        ("Socket timed out on send/recv operation", False, True),
+        ("anything", True, True),
+        ("Unable to contact slurm controller (connect failure)", False, False),
+        ("invalid partition specified", False, False),
+    ],
+)
+def test_after_some_errors_the_job_may_exist_all_the_same(words: str, timed_out: bool, expected: bool) -> None:
+    assert uncertain(CommandError(words, timed_out=timed_out)) is expected
