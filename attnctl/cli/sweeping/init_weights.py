@@ -62,7 +62,8 @@ def _check_weights(workspace: Workspace, run_id: str) -> None:
 
 def _label(run: RunDir) -> str:
     with suppress(RecordError):
-        return f" ({run.read_spec().label()})"
+        spec = run.read_spec()
+        return f" ({spec.label()}, {spec.network}, {spec.dataset})"
     return ""
 
 

@@ -138,7 +138,7 @@ def test_a_run_that_has_not_completed_is_refused_by_its_name_and_state(
     result = attnctl("sweep", "none", "--init", spec.id[:6], *SMALL, "--run-on", "local", *dry)
     assert_refused(result, word)
     assert said.format(run=spec.id) in result.err
-    assert f"run {spec.id} ({spec.label()}) is" in result.err
+    assert f"run {spec.id} ({spec.label()}, resnet20, digits) is" in result.err
     assert listing(folder) == before
 
 
