@@ -11,6 +11,7 @@ import typer
 from attnctl import __version__
 from attnctl.cli import output
 from attnctl.cli.grouped_help import GroupedCommand, GroupedGroup
+from attnctl.cli.option_groups import expanded
 from attnctl.cli.registry import COMMANDS, Command
 
 HELP = "Sweep attention modules over backbones and data sets, locally or on SLURM, and print the tables."
@@ -56,8 +57,7 @@ def _function(command: Command, words: Sequence[str], completing: bool) -> Calla
     maker: Callable[[Sequence[str], bool], Callable[..., object]] | None = getattr(module, "command_for", None)
     if maker is not None:
         return maker(_after(words, command.name), completing)
-    function: Callable[..., object] = getattr(module, command.function or command.name)
-    return function
+    return expanded(getattr(module, command.function or command.name))
 
 
 def _after(words: Sequence[str], name: str) -> Sequence[str]:

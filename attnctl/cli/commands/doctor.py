@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attnctl.cli import completion, context, output
-from attnctl.cli.sweeping.destination import Asked, destination
+from attnctl.cli import context, output
+from attnctl.cli.option_groups import Shown
+from attnctl.cli.sweeping.destination import destination
+from attnctl.cli.sweeping.resource_options import ResourceOptions
 from attnctl.cli.table_layout import Column
 
 if TYPE_CHECKING:
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 PATIENCE = 600.0
 """Seconds that the job may take, most of them in the queue."""
 
+_OF_THE_JOB = ("nodes", "tasks_per_node", "gpus_per_node", "partition", "constraint", "profile")
+
 _COLUMNS = (Column(""), Column("what"), Column("how it is", wrap=30))
 
 MARKS = {True: "ok", False: "FAILS", None: "-"}
@@ -25,30 +30,13 @@ MARKS = {True: "ok", False: "FAILS", None: "-"}
 
 def doctor(
     job: Annotated[bool, typer.Option("--job", help="Submit a two-minute job that checks the compute nodes.")] = False,
-    nodes: Annotated[int, typer.Option(help="Nodes of the job.", min=1, max=4096)] = 1,
-    tasks_per_node: Annotated[
-        int | None, typer.Option(help="Processes of the job on each node.", min=1, max=1024)
-    ] = None,
-    gpus_per_node: Annotated[
-        int | None, typer.Option(help="GPUs of the job on each node; 0 for none.", min=0, max=64)
-    ] = None,
-    partition: Annotated[str | None, typer.Option(help="Partition of the job.")] = None,
-    profile: Annotated[
-        str | None, typer.Option(help="A SLURM profile from attnctl.toml.", autocompletion=completion.profiles)
-    ] = None,
     as_json: context.AsJson = False,
+    *,
+    resources: Annotated[ResourceOptions, Shown(panel="The job of --job", only=_OF_THE_JOB)],
 ) -> int:
     """Check this machine, and say how to fix problems."""
     config = context.config()
-    asked = Asked(
-        run_on="slurm",
-        nodes=nodes,
-        tasks_per_node=tasks_per_node,
-        gpus_per_node=gpus_per_node,
-        partition=partition,
-        profile=profile,
-    )
-    found = _of_job(config, asked) if job else _here(config)
+    found = _of_job(config, resources) if job else _here(config)
     if as_json:
         output.document({"checks": [vars(check) for check in found]})
     else:
@@ -63,10 +51,10 @@ def _here(config: Config) -> Sequence[Check]:
     return check_all(config)
 
 
-def _of_job(config: Config, asked: Asked) -> Sequence[Check]:
+def _of_job(config: Config, resources: ResourceOptions) -> Sequence[Check]:
     from attnctl.jobs.doctor.compute_node import run_job
 
-    place = destination(config, asked)
+    place = destination(config, replace(resources, run_on="slurm"))
     return run_job(config, place.options, place.resources, PATIENCE, output.note)
 
 

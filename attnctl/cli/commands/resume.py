@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import Annotated
 
 import typer
 
 from attnctl.cli import completion, context, output
-from attnctl.cli.resuming.resources import Given
+from attnctl.cli.option_groups import Shown
 from attnctl.cli.sweeping.destination import where
+from attnctl.cli.sweeping.resource_options import ResourceOptions
 from attnctl.lifecycle.resume_policy import DEFAULT_MODES
 from attnctl.lifecycle.state import State
 from attnctl.settings.sections import state_key
 from attnctl.units import quantity
 from attnctl.values import SpecError, did_you_mean
 
-PLACE = "Where it runs; unless given, as in the run's last attempt"
+PANEL = "Where it runs (default: as in the last attempt)"
 
 _ALIASES = {
     "oom": (State.OUT_OF_MEMORY, State.CUDA_OUT_OF_MEMORY),
@@ -24,10 +26,6 @@ _ALIASES = {
     "node": (State.NODE_FAILURE,),
     "lost": (State.UNKNOWN,),
 }
-
-
-def _option(help: str, *names: str, **more: Any) -> Any:  # noqa: A002 - Typer's own name
-    return typer.Option(*names, help=help, rich_help_panel=PLACE, **more)
 
 
 def resume(
@@ -51,19 +49,7 @@ def resume(
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and submit nothing.")] = False,
     as_json: context.AsJson = False,
-    run_on: Annotated[str | None, _option("slurm or local.", "--run-on", metavar="PLACE")] = None,
-    nodes: Annotated[int | None, _option("Nodes of a run.", min=1, max=4096)] = None,
-    gpus_per_node: Annotated[int | None, _option("GPUs on each node.", min=0, max=64)] = None,
-    tasks_per_node: Annotated[int | None, _option("Processes on each node without GPUs.", min=1, max=1024)] = None,
-    cpus_per_task: Annotated[int | None, _option("Cores of each process.", min=1, max=1024)] = None,
-    time: Annotated[str | None, _option("Limit of a run: minutes, H:M:S or D-H:M:S.")] = None,
-    mem: Annotated[str | None, _option("Memory of each node, such as 64G.")] = None,
-    partition: Annotated[str | None, _option("SLURM's partition.")] = None,
-    constraint: Annotated[str | None, _option("SLURM's constraint, such as a100.")] = None,
-    profile: Annotated[
-        str | None, _option("A SLURM profile from attnctl.toml.", autocompletion=completion.profiles)
-    ] = None,
-    parallel: Annotated[int | None, _option("Runs at the same time.", min=1, max=10_000)] = None,
+    resources: Annotated[ResourceOptions, Shown(panel=PANEL, without=("device",))],
 ) -> int:
     """Resume unfinished runs.
 
@@ -73,24 +59,11 @@ def resume(
     from attnctl.cli.resuming import candidates, show, submit
 
     config = context.config()
-    if run_on not in {None, "slurm", "local"}:
-        raise SpecError(f"--run-on is {run_on!r}; it must be slurm or local")
-    given = Given(
-        run_on=where(run_on) if run_on is not None else None,
-        nodes=nodes,
-        gpus_per_node=gpus_per_node,
-        tasks_per_node=tasks_per_node,
-        cpus_per_task=cpus_per_task,
-        time=time,
-        mem=mem,
-        partition=partition,
-        constraint=constraint,
-        profile=profile,
-        parallel=parallel,
-    )
-    given.check(config)
+    if resources.run_on is not None:
+        resources = replace(resources, run_on=where(resources.run_on))
+    resources.check(config)
     wish = candidates.ResumeRequest(
-        targets=targets or (), states=chosen_states(state), force=force, max_attempts=max_attempts, given=given
+        targets=targets or (), states=chosen_states(state), force=force, max_attempts=max_attempts, resources=resources
     )
     found = candidates.gather(config, wish)
     if not as_json:
@@ -101,7 +74,7 @@ def resume(
         output.note(f"left out: {quantity(found.waiting, 'run')} without a checkpoint; --yes starts over")
     if found.held and not dry_run:
         candidates.release(config, found)
-    groups = submit.shaped(config, found, given)
+    groups = submit.destinations(config, found, resources)
     jobs, code = ({}, 0) if dry_run else submit.act(config, groups, as_json=as_json)
     if as_json:
         output.document(show.in_json(found, jobs))

@@ -9,10 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from attnctl.cli import completion, context, output
-from attnctl.cli.commands.sweep import PLACE
+from attnctl.cli.option_groups import Shown
 from attnctl.cli.sweeping import dynamic_options
-from attnctl.cli.sweeping.axis_options import AXES, Backbones, Datasets, Models, Placements, Seeds
-from attnctl.cli.sweeping.destination import Asked, Device, check, destination
+from attnctl.cli.sweeping.axis_options import GridOptions
+from attnctl.cli.sweeping.destination import check, destination
+from attnctl.cli.sweeping.resource_options import PANEL, ResourceOptions
 from attnctl.cli.sweeping.synthesis import synthesize
 from attnctl.metrics import DECIDING
 from attnctl.settings.config import Config
@@ -35,32 +36,8 @@ def try_(
         ),
     ],
     *,
-    model: Models = None,
-    backbone: Backbones = None,
-    dataset: Datasets = None,
-    placement: Placements = None,
-    seed: Seeds = None,
-    parameter: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--parameter",
-            "-p",
-            help="Hyperparameter of one module, such as ela.kernel=5,7.",
-            rich_help_panel=AXES,
-        ),
-    ] = None,
-    recipe: Annotated[
-        str | None,
-        typer.Option(
-            help="How to train; the options below override its values.",
-            rich_help_panel=dynamic_options.RECIPE,
-            autocompletion=completion.recipes,
-        ),
-    ] = None,
-    device: Annotated[Device, typer.Option(help="What to train on.", rich_help_panel=PLACE)] = "auto",
-    cpus_per_task: Annotated[
-        int | None, typer.Option(help="Cores to train with.", min=1, max=1024, rich_help_panel=PLACE)
-    ] = None,
+    grid: Annotated[GridOptions, Shown()],
+    resources: Annotated[ResourceOptions, Shown(panel=PANEL, only=("device", "cpus_per_task"))],
     as_json: context.AsJson = False,
     dynamic: dynamic_options.Dynamic,
 ) -> int:
@@ -77,14 +54,14 @@ def try_(
     config = context.config(new=True)
     request = axes(
         modules,
-        given={"model": model, "backbone": backbone, "dataset": dataset, "placement": placement, "seed": seed},
-        addressed=parameter or (),
-        recipe=recipe,
+        given=grid.given,
+        addressed=grid.parameter or (),
+        recipe=grid.recipe,
         dynamic=dynamic,
         defaults=config.defaults,
     )
     specs = of_modules(request, skip_invalid=False).specs
-    place = destination(config, Asked(run_on="local", device=device, cpus_per_task=cpus_per_task))
+    place = destination(config, dataclasses.replace(resources, run_on="local"))
     check(config, specs, Resources())
     names, answers = short_names(specs), []
     for spec in specs:

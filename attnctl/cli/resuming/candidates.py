@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from attnctl.cli import context, output, run_selection
 from attnctl.cli.refresh import Snapshot, take
-from attnctl.cli.resuming.resources import Given, Shape, more_time, shape
+from attnctl.cli.resuming.resources import more_time, next_destination
+from attnctl.cli.sweeping.resource_options import ResourceOptions
 from attnctl.lifecycle.advice import held_back, queue_words
 from attnctl.lifecycle.resume_batch import plan
 from attnctl.lifecycle.resume_policy import Action, Asked, Decision, History
@@ -32,7 +33,7 @@ class ResumeRequest:
     states: frozenset[State] | None
     force: bool
     max_attempts: int | None
-    given: Given
+    resources: ResourceOptions
 
 
 @dataclass(kw_only=True)
@@ -44,7 +45,6 @@ class Case:
     told: Sequence[AttemptHistory]
     history: History
     decision: Decision
-    shape: Shape | None = None
 
     @property
     def state(self) -> State:
@@ -102,8 +102,8 @@ def gather(config: Config, wish: ResumeRequest) -> Found:
         named=named,
         states=wish.states or (),
         max_attempts=wish.max_attempts,
-        memory=wish.given.mem is not None,
-        place=wish.given.place,
+        memory=wish.resources.mem is not None,
+        place=wish.resources.elsewhere,
     )
     decisions = plan([case.history for case in cases], config.resume, asked, members, spent)
     for case, decision in zip(cases, decisions, strict=True):
@@ -157,8 +157,9 @@ def _cases(config: Config, now: Snapshot, wish: ResumeRequest) -> tuple[list[Cas
             continue
         past = attempts.history(run, spec, told)
         if told and state is State.TIMEOUT:
-            next_one = shape(config, told[-1].request, spec, Decision(run=row.id, action=Action.CONTINUE), wish.given)
-            past = replace(past, more_time=more_time(told[-1].request, next_one))
+            continued = Decision(run=row.id, action=Action.CONTINUE)
+            following = next_destination(config, told[-1].request, spec, continued, wish.resources)
+            past = replace(past, more_time=more_time(told[-1].request, following))
         nothing = Decision(run=row.id, action=Action.NEVER)
         cases.append(Case(row=row, spec=spec, told=told, history=past, decision=nothing))
     _learn_memory(cases)

@@ -3,77 +3,23 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from attnctl.cli.sweeping.destination import check_partition, where
+from attnctl.cli.sweeping.destination import Destination, where, with_options
+from attnctl.cli.sweeping.resource_options import ResourceOptions
 from attnctl.lifecycle.resume_policy import Decision
 from attnctl.settings.config import Config, SlurmOptions
 from attnctl.spec import RunSpec
-from attnctl.units import parse_memory, parse_time
-from attnctl.values import SpecError
+from attnctl.units import parse_time
 from attnctl.workspace.records import Request, Resources, Where
 
-_CONSTRAINT = re.compile(r"[A-Za-z0-9_.:&|,*()\[\]+=-]{1,200}", re.ASCII)
 
-
-@dataclass(frozen=True, kw_only=True)
-class Given:
-    """The options about the machine, as typed; None is what was not said."""
-
-    run_on: Where | None = None
-    nodes: int | None = None
-    gpus_per_node: int | None = None
-    tasks_per_node: int | None = None
-    cpus_per_task: int | None = None
-    time: str | None = None
-    mem: str | None = None
-    partition: str | None = None
-    constraint: str | None = None
-    profile: str | None = None
-    parallel: int | None = None
-
-    def check(self, config: Config) -> None:
-        """Raise SpecError for what cannot be."""
-        if self.partition is not None:
-            check_partition(self.partition)
-        if self.constraint is not None and not _CONSTRAINT.fullmatch(self.constraint):
-            raise SpecError(
-                f"--constraint is {self.constraint!r}; it must be one of the cluster's features, such as a100"
-            )
-        if self.time is not None:
-            parse_time(self.time)
-        if self.mem is not None:
-            parse_memory(self.mem)
-        config.profile(self.profile)
-        if self.gpus_per_node and self.tasks_per_node not in {None, self.gpus_per_node}:
-            raise SpecError(f"--tasks-per-node {self.tasks_per_node}: a run has one process for each GPU")
-
-    @property
-    def place(self) -> bool:
-        """Another place, or another number of GPUs, was named."""
-        named = (self.partition, self.constraint, self.profile, self.gpus_per_node, self.nodes, self.run_on)
-        return any(value is not None for value in named)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Shape:
-    """What runs of one submission have in common."""
-
-    where: Where
-    resources: Resources
-    options: SlurmOptions
-
-    @property
-    def key(self) -> str:
-        """Equal for equal shapes."""
-        return repr((self.where, self.resources, self.options))
-
-
-def shape(config: Config, request: Request | None, spec: RunSpec, decision: Decision, given: Given) -> Shape:
-    """The shape of a run's next attempt. request: of its last one. Raises SpecError."""
+def next_destination(
+    config: Config, request: Request | None, spec: RunSpec, decision: Decision, given: ResourceOptions
+) -> Destination:
+    """Where a run's next attempt goes. request: of its last one. Raises SpecError."""
     from attnctl.jobs.submission import previous_request
 
     asked: Mapping[str, Any] = request.options if request is not None else {}
@@ -90,7 +36,7 @@ def shape(config: Config, request: Request | None, spec: RunSpec, decision: Deci
             resources = replace(resources, **{name: getattr(given, name)})
     if given.gpus_per_node:
         resources = replace(resources, tasks_per_node=given.gpus_per_node)
-    place: Where = given.run_on or (request.where if request is not None else where("auto"))
+    place = _place(given, request)
     if decision.world is not None:
         resources = spread(resources, decision.world, options.partition if place == "slurm" else None, place)
     if decision.memory is not None:
@@ -98,7 +44,7 @@ def shape(config: Config, request: Request | None, spec: RunSpec, decision: Deci
     if decision.exclude is not None:
         options = replace(options, exclude=",".join(filter(None, (options.exclude, decision.exclude))))
     spec.recipe.check_world(resources.world)
-    return Shape(where=place, resources=resources, options=options)
+    return Destination(where=place, resources=resources, options=options)
 
 
 def spread(resources: Resources, world: int, partition: str | None, place: Where) -> Resources:
@@ -122,16 +68,22 @@ def _most_gpus(partition: str | None) -> int:
     return max((row.gpus for row in there), default=0)
 
 
-def more_time(request: Request, made: Shape) -> bool:
+def more_time(request: Request, made: Destination) -> bool:
     """Whether the next attempt has a later time limit than the last one had."""
     before = request.resources.get("minutes")
     after = made.resources.minutes
     return isinstance(before, int) and (after is None or after > before)
 
 
-def _options(config: Config, asked: Mapping[str, Any], given: Given) -> SlurmOptions:
+def _options(config: Config, asked: Mapping[str, Any], given: ResourceOptions) -> SlurmOptions:
     from attnctl.jobs.submission import previous_request
 
     options = config.profile(given.profile) if given.profile is not None else previous_request.options(config, asked)
-    named = {name: getattr(given, name) for name in ("mem", "partition", "constraint", "parallel")}
-    return replace(options, **{name: value for name, value in named.items() if value is not None})
+    return with_options(options, replace(given, time=None))  # the limit is among the resources
+
+
+def _place(given: ResourceOptions, request: Request | None) -> Where:
+    """As the option says, for which `resume` has asked SLURM once; else as in the last attempt."""
+    if given.run_on == "slurm" or given.run_on == "local":
+        return given.run_on
+    return request.where if request is not None else where("auto")

@@ -1,4 +1,4 @@
-"""What `resume` does at last: submit the runs of its plan, one submission a shape, and train those that run here."""
+"""The last step of `resume`: submit the runs of its plan, one submission for each destination, and train local ones."""
 
 from __future__ import annotations
 
@@ -7,32 +7,35 @@ from typing import Any
 
 from attnctl.cli import output
 from attnctl.cli.resuming.candidates import Case, Found
-from attnctl.cli.resuming.resources import Given, Shape, shape
+from attnctl.cli.resuming.resources import next_destination
 from attnctl.cli.sweeping.destination import Destination, check
 from attnctl.cli.sweeping.launch import Job, say_skipped, submit, warn_no_requeue
+from attnctl.cli.sweeping.resource_options import ResourceOptions
 from attnctl.lifecycle.evidence import newest_verdict
 from attnctl.settings.config import Config
 from attnctl.units import quantity
 from attnctl.values import SpecError
 
 
-def shaped(config: Config, found: Found, given: Given) -> list[tuple[Shape, list[Case]]]:
-    """The runs that start, by the shape of their next attempt. Raises SpecError, before anything is submitted."""
-    groups: dict[str, tuple[Shape, list[Case]]] = {}
+def destinations(config: Config, found: Found, given: ResourceOptions) -> list[tuple[Destination, list[Case]]]:
+    """The runs that start, by where their next attempt goes. Raises SpecError, before anything is submitted."""
+    groups: dict[str, tuple[Destination, list[Case]]] = {}
     for case in found.cases:
         if case.decision.starts:
             request = case.told[-1].request if case.told else None
-            made = shape(config, request, case.spec, case.decision, given)
+            made = next_destination(config, request, case.spec, case.decision, given)
             groups.setdefault(made.key, (made, []))[1].append(case)
     for made, cases in groups.values():
         check(config, [case.spec for case in cases], made.resources)
     return list(groups.values())
 
 
-def act(config: Config, groups: Sequence[tuple[Shape, list[Case]]], *, as_json: bool) -> tuple[dict[str, Job], int]:
+def act(
+    config: Config, groups: Sequence[tuple[Destination, list[Case]]], *, as_json: bool
+) -> tuple[dict[str, Job], int]:
     """Submit; the jobs by run id, and the exit code: 1 when a run that was trained here failed again.
 
-    What SLURM refuses of one shape does not stop the others. Raises SpecError when all were refused.
+    What SLURM refuses of one submission does not stop the others. Raises SpecError when all were refused.
     """
     jobs: dict[str, Job] = {}
     refused: list[SpecError] = []
@@ -40,7 +43,7 @@ def act(config: Config, groups: Sequence[tuple[Shape, list[Case]]], *, as_json: 
     for made, cases in groups:
         specs = [case.spec for case in cases]
         try:
-            told, batches = submit(config, specs, _destination(made))
+            told, batches = submit(config, specs, made)
         except SpecError as error:
             refused.append(error)
             continue
@@ -65,10 +68,6 @@ def act(config: Config, groups: Sequence[tuple[Shape, list[Case]]], *, as_json: 
     return jobs, 1 if failed or refused else 0
 
 
-def _destination(made: Shape) -> Destination:
-    return Destination(where=made.where, options=made.options, resources=made.resources, parallel=made.options.parallel)
-
-
 def _say(jobs: dict[str, Job]) -> None:
     say_skipped(jobs)
     on_slurm = [job.job_id for job in jobs.values() if job.tag and ":" not in job.job_id]
@@ -80,7 +79,7 @@ def _say(jobs: dict[str, Job]) -> None:
         )
 
 
-def _train(config: Config, made: Shape, cases: Sequence[Case], batches: Sequence[Any]) -> None:
+def _train(config: Config, made: Destination, cases: Sequence[Case], batches: Sequence[Any]) -> None:
     from attnctl.cli.sweeping.progress import display
     from attnctl.jobs.local import runner
 

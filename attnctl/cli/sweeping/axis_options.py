@@ -2,54 +2,86 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from attnctl.cli import completion
+from attnctl.cli.sweeping import dynamic_options
 
 AXES = "Axes (comma lists)"
 
-Backbones = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="Backbones (default: that of the model or the data set).",
-        rich_help_panel=AXES,
-        metavar="VALUES",
-        autocompletion=completion.backbones,
-    ),
-]
-Models = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="Detectors or segmentation networks around the backbone (default: a classifier).",
-        rich_help_panel=AXES,
-        metavar="VALUES",
-        autocompletion=completion.models,
-    ),
-]
-Datasets = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="Data sets (default: digits).",
-        rich_help_panel=AXES,
-        metavar="VALUES",
-        autocompletion=completion.datasets,
-    ),
-]
-Placements = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="Where to insert the module (default: block).",
-        rich_help_panel=AXES,
-        metavar="VALUES",
-        autocompletion=completion.placements,
-    ),
-]
-Seeds = Annotated[
-    list[str] | None,
-    typer.Option(help="Seeds, such as 0,1,2 or 0..4 (default: 0).", rich_help_panel=AXES, metavar="VALUES"),
-]
+
+@dataclass(frozen=True, kw_only=True)
+class GridOptions:
+    """The axes of a grid beside its modules, and its recipe, as typed; None is what was not."""
+
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Detectors or segmentation networks around the backbone (default: a classifier).",
+            rich_help_panel=AXES,
+            metavar="VALUES",
+            autocompletion=completion.models,
+        ),
+    ] = None
+    backbone: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Backbones (default: that of the model or the data set).",
+            rich_help_panel=AXES,
+            metavar="VALUES",
+            autocompletion=completion.backbones,
+        ),
+    ] = None
+    dataset: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Data sets (default: digits).",
+            rich_help_panel=AXES,
+            metavar="VALUES",
+            autocompletion=completion.datasets,
+        ),
+    ] = None
+    placement: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Where to insert the module (default: block).",
+            rich_help_panel=AXES,
+            metavar="VALUES",
+            autocompletion=completion.placements,
+        ),
+    ] = None
+    seed: Annotated[
+        list[str] | None,
+        typer.Option(help="Seeds, such as 0,1,2 or 0..4 (default: 0).", rich_help_panel=AXES, metavar="VALUES"),
+    ] = None
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--parameter",
+            "-p",
+            help="Hyperparameter of one module, such as ela.kernel=5,7.",
+            rich_help_panel=AXES,
+        ),
+    ] = None
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            help="How to train; the options below override its values.",
+            rich_help_panel=dynamic_options.RECIPE,
+            autocompletion=completion.recipes,
+        ),
+    ] = None
+
+    @property
+    def given(self) -> dict[str, Sequence[str] | None]:
+        """The axes by their names."""
+        return {name: getattr(self, name) for name in ("model", "backbone", "dataset", "placement", "seed")}
+
+
 Backbone = Annotated[
     str | None, typer.Option(help="Backbones (default: that of the data set).", autocompletion=completion.backbones)
 ]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from attnctl import datasets
+from attnctl.cli.sweeping.resource_options import ResourceOptions, RunOn, check_tasks
 from attnctl.datasets import class_folders
 from attnctl.settings.config import Config, SlurmOptions
 from attnctl.spec import RunSpec
@@ -15,68 +14,46 @@ from attnctl.units import parse_time
 from attnctl.values import SpecError, comma_join
 from attnctl.workspace.records import Resources, Where
 
-RunOn = Literal["auto", "slurm", "local"]
-Device = Literal["auto", "cpu", "cuda"]
-
-_PARTITIONS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.,+-]{0,199}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """The options about the machine, as typed; None is what was not said."""
-
-    run_on: RunOn | None = None
-    nodes: int = 1
-    gpus_per_node: int | None = None
-    tasks_per_node: int | None = None
-    cpus_per_task: int | None = None
-    device: Device = "auto"
-    time: str | None = None
-    partition: str | None = None
-    profile: str | None = None
-    parallel: int | None = None
-
 
 @dataclass(frozen=True, kw_only=True)
 class Destination:
-    """Where the runs go. parallel: runs at once, None as many as fit."""
+    """Where runs of one submission go, and what each of them gets there."""
 
     where: Where
     options: SlurmOptions
     resources: Resources
-    parallel: int | None
+
+    @property
+    def key(self) -> str:
+        """Equal for equal destinations."""
+        return repr((self.where, self.resources, self.options))
 
 
-def destination(config: Config, asked: Asked) -> Destination:
+def destination(config: Config, asked: ResourceOptions) -> Destination:
     """Decide; raises SpecError, also when there is a SLURM that does not answer."""
-    options = config.profile(asked.profile)
-    if asked.partition is not None:
-        check_partition(asked.partition)
-        options = replace(options, partition=asked.partition)
-    if asked.time is not None:
-        parse_time(asked.time)
-        options = replace(options, time=asked.time)
-    if asked.parallel is not None:
-        options = replace(options, parallel=asked.parallel)
+    asked.check(config)
+    options = with_options(config.profile(asked.profile), asked)
     chosen = where(asked.run_on or _standing_run_on(config))
     gpus = _gpus(chosen, asked, options)
+    if gpus:
+        check_tasks(asked.tasks_per_node, gpus)
     resources = Resources(
-        nodes=asked.nodes,
-        tasks_per_node=_tasks(asked.tasks_per_node, gpus),
+        nodes=asked.nodes or 1,
+        tasks_per_node=gpus or asked.tasks_per_node or 1,
         gpus_per_node=gpus,
         cpus_per_task=asked.cpus_per_task or (options.cpus_per_gpu if gpus and options.cpus_per_gpu else 1),
         minutes=parse_time(options.time) if options.time is not None else None,
-        device=asked.device,
+        device=asked.device or "auto",
     )
     if chosen == "local" and resources.nodes > 1:
         raise SpecError(f"--nodes {resources.nodes} needs SLURM; here a run has this one machine (--tasks-per-node)")
-    return Destination(where=chosen, options=options, resources=resources, parallel=options.parallel)
+    return Destination(where=chosen, options=options, resources=resources)
 
 
-def check_partition(name: str) -> None:
-    """Raise SpecError for what is no name of a partition."""
-    if not _PARTITIONS.fullmatch(name):
-        raise SpecError(f"--partition is {name!r}; it must be a partition's name, such as gpu")
+def with_options(options: SlurmOptions, asked: ResourceOptions) -> SlurmOptions:
+    """The settings for SLURM, overridden by the options of the command."""
+    named = {name: getattr(asked, name) for name in ("time", "mem", "partition", "constraint", "parallel")}
+    return replace(options, **{name: value for name, value in named.items() if value is not None})
 
 
 def check(config: Config, specs: Sequence[RunSpec], resources: Resources) -> None:
@@ -138,7 +115,7 @@ def where(run_on: RunOn | str) -> Where:
     return "slurm"
 
 
-def _gpus(where: Where, asked: Asked, options: SlurmOptions) -> int:
+def _gpus(where: Where, asked: ResourceOptions, options: SlurmOptions) -> int:
     """GPUs of each node: as asked for, else one when there are any."""
     if asked.device == "cpu":
         if asked.gpus_per_node:
@@ -158,10 +135,3 @@ def _gpus(where: Where, asked: Asked, options: SlurmOptions) -> int:
     if asked.device == "cuda" and not said:
         raise SpecError("--device cuda, but there are no GPUs; on SLURM request them with --gpus-per-node")
     return said
-
-
-def _tasks(asked: int | None, gpus: int) -> int:
-    """Processes of each node: one for each GPU, or as many as were asked for on CPUs."""
-    if gpus and asked not in {None, gpus}:
-        raise SpecError(f"--tasks-per-node {asked}: a run has one process for each GPU, and --gpus-per-node is {gpus}")
-    return gpus or asked or 1

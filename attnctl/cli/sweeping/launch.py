@@ -10,9 +10,10 @@ from typing import Any
 
 from attnctl.cli import context, output, status_table, sweep_records
 from attnctl.cli.sweeping import dry_run
-from attnctl.cli.sweeping.destination import Asked, Destination, check, check_world, destination
+from attnctl.cli.sweeping.destination import Destination, check, check_world, destination
 from attnctl.cli.sweeping.init_weights import Start
 from attnctl.cli.sweeping.plan import Action, Planned, in_json, plan, summary
+from attnctl.cli.sweeping.resource_options import ResourceOptions
 from attnctl.cli.sweeping.selection import Wanted
 from attnctl.grid import warn_frozen_untrained_norms
 from attnctl.settings.config import Config
@@ -45,7 +46,7 @@ class Job:
     """Why it was not submitted, when another command was faster."""
 
 
-def preview(config: Config, wanted: Wanted, asked: Asked, order: Order) -> int:
+def preview(config: Config, wanted: Wanted, asked: ResourceOptions, order: Order) -> int:
     """Say what would be done, data that are missing too. Nothing is written; what is known is what was seen last."""
     place = destination(config, asked)
     check_world(wanted.specs, place.resources)
@@ -54,7 +55,7 @@ def preview(config: Config, wanted: Wanted, asked: Asked, order: Order) -> int:
     return 0
 
 
-def launch(config: Config, wanted: Wanted, asked: Asked, order: Order) -> int:
+def launch(config: Config, wanted: Wanted, asked: ResourceOptions, order: Order) -> int:
     """Submit what is missing; here also train it. The exit code: 1 when a run that was trained here failed."""
     specs = wanted.specs
     place = destination(config, asked)
@@ -123,7 +124,7 @@ def _train(
     submitted = {run for batch in batches for run, _ in batch.tasks}
     try:
         with display([item.spec for item in planned if item.spec.id in submitted]) as report:
-            runner.run(config, batches, place.resources, place.parallel, report)
+            runner.run(config, batches, place.resources, place.options.parallel, report)
     except KeyboardInterrupt:
         again = [*order.command, *([] if order.name else ["--name", name])]
         output.note(f"stopped; to continue from the checkpoints: {shlex.join(['attnctl', *again])}")

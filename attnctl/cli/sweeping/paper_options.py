@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from attnctl.cli import completion
 from attnctl.cli.sweeping import dynamic_options
+from attnctl.cli.sweeping.axis_options import GridOptions
 from attnctl.cli.sweeping.synthesis import option_names
 from attnctl.values import SpecError, comma_join, format_value, split_list
 
 if TYPE_CHECKING:
     from attnctl.cli.sweeping.selection import Wanted
     from attnctl.settings.config import Config
+
+PANEL = "Instead of MODULE: a paper's table or figure; options of axes and recipe overrule the paper"
 
 TABLE = ("--paper", "--table", "--figure")
 
@@ -24,10 +30,35 @@ _OWN = "the rows of a paper's table have hyperparameters of their own; leave it 
 class PaperOptions:
     """What was typed of them; None is what was not said."""
 
-    paper: str | None
-    table: str | None
-    figure: str | None
-    rows: str | None
+    paper: Annotated[
+        str | None,
+        typer.Option(
+            help="A paper, or a paper file, for --table or --figure.",
+            rich_help_panel=PANEL,
+            metavar="NAME|FILE",
+            autocompletion=completion.papers,
+        ),
+    ] = None
+    table: Annotated[
+        str | None,
+        typer.Option(
+            help="Train the runs of this table, such as 2 or ean:2.", rich_help_panel=PANEL, metavar="N|PAPER:N"
+        ),
+    ] = None
+    figure: Annotated[
+        str | None,
+        typer.Option(
+            help="Train the runs of this figure, such as 3 or ean:3.", rich_help_panel=PANEL, metavar="N|PAPER:N"
+        ),
+    ] = None
+    rows: Annotated[
+        str | None,
+        typer.Option(
+            help="Only these rows of the table: names or globs such as '*EAN*' (comma list).",
+            rich_help_panel=PANEL,
+            metavar="GLOBS",
+        ),
+    ] = None
 
     def check(self, modules: str | None, parameters: Sequence[str] | None) -> None:
         """Raise SpecError unless modules, a table or a figure is asked for, and nothing that does not go with it."""
@@ -47,30 +78,23 @@ class PaperOptions:
         if modules is None and parameters:
             raise SpecError(f"-p {parameters[0]}: {_OWN}")
 
-    def wanted(
-        self,
-        config: Config,
-        given: Mapping[str, Sequence[str] | None],
-        recipe: str | None,
-        dynamic: dynamic_options.Dynamic,
-        init: str,
-    ) -> Wanted:
-        """The runs. given: --model, --backbone, --dataset, --placement, --seed as typed; raises SpecError.
+    def wanted(self, config: Config, grid: GridOptions, dynamic: dynamic_options.Dynamic, init: str) -> Wanted:
+        """The runs, with what was typed of the grid instead of what the paper has; raises SpecError.
 
         Of the defaults in attnctl.toml only the seed counts: what a paper has overrules them.
         """
         from attnctl.cli.reporting import paper_tables
         from attnctl.cli.sweeping import selection
 
-        seeds = given["seed"]
+        seeds = grid.seed
         if seeds is None and "seed" in config.defaults:
             seeds = [format_value(config.defaults["seed"])]
         overrides = paper_tables.Asked(
-            model=given["model"],
-            backbone=given["backbone"],
-            placement=given["placement"],
-            dataset=given["dataset"],
-            recipe=recipe,
+            model=grid.model,
+            backbone=grid.backbone,
+            placement=grid.placement,
+            dataset=grid.dataset,
+            recipe=grid.recipe,
             init=init,
             fields={name: ",".join(split_list(value, name)) for name, value in dynamic.recipe.items()},
             seeds=seeds,

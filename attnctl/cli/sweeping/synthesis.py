@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from copy import copy
 from typing import Annotated, Any, get_args
 
+from attnctl.cli.option_groups import expanded
 from attnctl.cli.sweeping import dynamic_options
 
 
@@ -18,9 +19,9 @@ def synthesize(
     function: takes the modules first, and all synthesized options as `dynamic`. recipe: more options to synthesize.
     completing: the shell is typing the words still, so that a name may not be whole.
     """
-    modules, *written = [
-        item for item in inspect.signature(function, eval_str=True).parameters.values() if item.name != "dynamic"
-    ]
+    function = expanded(function)
+    parameters = inspect.signature(function, eval_str=True).parameters.values()
+    modules, *written = [item for item in parameters if item.name != "dynamic"]
     flags = {name for item in written if get_args(item.annotation)[0] is bool for name in option_names(item)}
     taken = {name for item in [*written, *recipe] for name in option_names(item)}
     flags |= {"--help", "-h", dynamic_options.HELP_RECIPE}

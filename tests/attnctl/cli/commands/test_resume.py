@@ -79,7 +79,7 @@ def test_a_checkpoint_that_is_gone_waits_for_consent(past: Past, attnctl: Run) -
     [
         (["nowhere"], "no run or sweep is called 'nowhere'"),
         (["--state", "timout"], "did you mean 'timeout'"),
-        (["--run-on", "mars"], "must be slurm or local"),
+        (["--run-on", "mars"], "not one of"),
         (["--mem", "lots"], "no amount of memory"),
         (["--time", "soon"], "H:M:S"),
         (["--partition", "a b"], "partition"),

@@ -1,0 +1,72 @@
+"""The options about the machine, which sweep, try, resume and doctor share."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import typer
+
+from attnctl.cli import completion
+from attnctl.settings.config import Config
+from attnctl.units import parse_memory, parse_time
+from attnctl.values import SpecError
+
+RunOn = Literal["auto", "slurm", "local"]
+Device = Literal["auto", "cpu", "cuda"]
+
+PANEL = "Where it runs"
+
+_PARTITION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.,+-]{0,199}")
+_CONSTRAINT = re.compile(r"[A-Za-z0-9_.:&|,*()\[\]+=-]{1,200}", re.ASCII)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResourceOptions:
+    """What was typed of them; None is what was not."""
+
+    run_on: Annotated[RunOn | None, typer.Option(help="auto is SLURM where there is one.")] = None
+    nodes: Annotated[int | None, typer.Option(help="Number of nodes.", min=1, max=4096)] = None
+    gpus_per_node: Annotated[int | None, typer.Option(help="GPUs per node; 0 trains on CPUs.", min=0, max=64)] = None
+    tasks_per_node: Annotated[int | None, typer.Option(help="Processes per node without GPUs.", min=1, max=1024)] = None
+    cpus_per_task: Annotated[int | None, typer.Option(help="CPU cores per process.", min=1, max=1024)] = None
+    device: Annotated[Device | None, typer.Option(help="Device to train on (default: auto).")] = None
+    time: Annotated[str | None, typer.Option(help="Time limit: minutes, H:M:S or D-H:M:S.")] = None
+    mem: Annotated[str | None, typer.Option(help="Memory per node, such as 64G.")] = None
+    partition: Annotated[str | None, typer.Option(help="SLURM partition.")] = None
+    constraint: Annotated[str | None, typer.Option(help="SLURM constraint, such as a100.")] = None
+    profile: Annotated[
+        str | None, typer.Option(help="A SLURM profile from attnctl.toml.", autocompletion=completion.profiles)
+    ] = None
+    parallel: Annotated[
+        int | None, typer.Option(help="Maximum number of runs at the same time.", min=1, max=10_000)
+    ] = None
+
+    def check(self, config: Config) -> None:
+        """Raise SpecError for a value that cannot be."""
+        if self.partition is not None and not _PARTITION.fullmatch(self.partition):
+            raise SpecError(f"--partition is {self.partition!r}; it must be a partition's name, such as gpu")
+        if self.constraint is not None and not _CONSTRAINT.fullmatch(self.constraint):
+            raise SpecError(
+                f"--constraint is {self.constraint!r}; it must be one of the cluster's features, such as a100"
+            )
+        if self.time is not None:
+            parse_time(self.time)
+        if self.mem is not None:
+            parse_memory(self.mem)
+        config.profile(self.profile)
+        if self.gpus_per_node:
+            check_tasks(self.tasks_per_node, self.gpus_per_node)
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether another place, or another number of GPUs, was named."""
+        named = (self.partition, self.constraint, self.profile, self.gpus_per_node, self.nodes, self.run_on)
+        return any(value is not None for value in named)
+
+
+def check_tasks(tasks: int | None, gpus: int) -> None:
+    """Raise SpecError for another number of processes on a node than it has GPUs."""
+    if tasks not in {None, gpus}:
+        raise SpecError(f"--tasks-per-node {tasks}: a run has one process for each GPU, and --gpus-per-node is {gpus}")

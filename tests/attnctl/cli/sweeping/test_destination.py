@@ -1,0 +1,55 @@
+"""Where a sweep runs: the settings, overridden by the options of the command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from attnctl.cli.sweeping.destination import destination
+from attnctl.cli.sweeping.resource_options import ResourceOptions
+from attnctl.settings.config import Config, SlurmOptions
+from attnctl.values import SpecError
+from attnctl.workspace.layout import Workspace
+
+STANDING = SlurmOptions(partition="cpu", mem="8G", time="60", constraint="old", parallel=9)
+CONFIG = Config(workspace=Workspace(Path("/nowhere")), slurm=STANDING)
+
+
+def test_options_of_the_command_override_the_settings() -> None:
+    asked = ResourceOptions(run_on="local", time="2:00:00", mem="64G", partition="gpu", constraint="a100", parallel=2)
+    made = destination(CONFIG, asked)
+    options = made.options
+    assert (options.partition, options.mem, options.constraint, options.parallel) == ("gpu", "64G", "a100", 2)
+    assert made.resources.minutes == 120
+    assert destination(CONFIG, ResourceOptions(run_on="local")).options == STANDING
+
+
+def test_one_process_with_one_core_where_nothing_is_asked_for() -> None:
+    made = destination(CONFIG, ResourceOptions(run_on="local", device="cpu"))
+    assert (made.where, made.resources.world, made.resources.cpus_per_task) == ("local", 1, 1)
+    assert (made.resources.device, made.resources.gpus_per_node) == ("cpu", 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"nodes": 2, "device": "cpu"}, "--nodes 2 needs SLURM"),
+        ({"device": "cpu", "gpus_per_node": 1}, "--device cpu and --gpus-per-node 1 contradict each other"),
+        ({"device": "cuda", "gpus_per_node": 0}, "--device cuda, but there are no GPUs"),
+        ({"partition": "a b"}, "--partition is 'a b'"),
+    ],
+)
+def test_what_cannot_be_is_refused(options: dict[str, object], words: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        destination(CONFIG, ResourceOptions(run_on="local", **options))  # type: ignore[arg-type]
+    assert words in str(caught.value)
+
+
+def test_equal_destinations_have_equal_keys() -> None:
+    asked = ResourceOptions(run_on="local", device="cpu")
+    assert destination(CONFIG, asked).key == destination(CONFIG, asked).key
+    assert (
+        destination(CONFIG, asked).key
+        != destination(CONFIG, ResourceOptions(run_on="local", device="cpu", mem="1G")).key
+    )
