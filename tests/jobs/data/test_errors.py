@@ -1,0 +1,57 @@
+"""What is wrong with a user's data, in one line that says what to do."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from attnctl.datasets import describe
+from attnctl.jobs.data.errors import DataError, check_files, check_sizes
+
+SMALL = dataclasses.replace(describe("imagenet"), classes=2, train_size=4, test_size=2)
+
+
+def folders(root: Path, train: tuple[str, ...], val: tuple[str, ...]) -> Path:
+    for part, names in (("train", train), ("val", val)):
+        for name in names:
+            (root / part / name).mkdir(parents=True)
+    return root
+
+
+def test_a_whole_folder_is_given_back(tmp_path: Path) -> None:
+    root = folders(tmp_path, ("cat", "dog"), ("cat", "dog"))
+    assert check_files(SMALL, root) == root
+
+
+def test_without_a_folder_the_setting_is_named_and_the_download_where_there_is_one() -> None:
+    with pytest.raises(DataError, match=r"no folder is set for imagenet; set root or imagenet") as error:
+        check_files(SMALL, None)
+    assert "data fetch" not in str(error.value)
+    with pytest.raises(DataError, match=r"attnctl data fetch cifar10"):
+        check_files(describe("cifar10"), None)
+
+
+def test_missing_files_are_named_with_their_folder(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as error:
+        check_files(describe("cifar10"), tmp_path)
+    assert str(tmp_path) in str(error.value)
+    assert "missing" in str(error.value)
+
+
+def test_parts_whose_classes_differ_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="wolf"):
+        check_files(SMALL, folders(tmp_path, ("cat", "dog"), ("cat", "wolf")))
+
+
+@pytest.mark.parametrize(("train", "test"), [(4, 2), (None, 2), (4, None), (None, None)])
+def test_as_many_images_as_described_are_well_and_what_was_not_counted_is_not_judged(
+    train: int | None, test: int | None
+) -> None:
+    check_sizes(SMALL, Path("/data"), train=train, test=test)
+
+
+def test_too_few_and_too_many_images_are_both_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"3 training images instead of 4 and 1 test image instead of 2"):
+        check_sizes(SMALL, tmp_path, train=3, test=1)

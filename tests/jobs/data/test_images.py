@@ -1,0 +1,70 @@
+"""One image file to one tensor."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.images import collate, decoded, transforms
+from attnctl.jobs.data.loader import Unreadable
+
+
+def encoded(mode: str, ending: str = "PNG") -> bytes:
+    noise = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(noise).convert(mode).save(stream, ending)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA", "1", "LA"])
+def test_an_image_of_any_mode_has_three_channels(mode: str) -> None:
+    image = decoded(lambda: encoded(mode), "x.png")
+    assert (image.mode, image.size) == ("RGB", (30, 20))
+
+
+@pytest.mark.parametrize("content", [b"", b"no image", encoded("RGB", "JPEG")[:200], encoded("RGB")[:-40]])
+def test_a_damaged_image_is_named(content: bytes) -> None:
+    with pytest.raises(DataError, match=r"^x\.png cannot be read: damaged or not an image$"):
+        decoded(lambda: content, "x.png")
+
+
+def test_an_error_of_the_file_system_is_told_in_its_own_words() -> None:
+    def gone() -> bytes:
+        raise FileNotFoundError(2, "No such file or directory", "x.png")
+
+    with pytest.raises(DataError, match="No such file or directory"):
+        decoded(gone, "x.png")
+
+
+def test_the_evaluation_takes_the_centre_of_the_resized_image() -> None:
+    _, evaluation = transforms("imagenet", 14)
+    columns = np.zeros((16, 32, 3), np.uint8)
+    columns[:, 9:23] = 255  # the middle 14 columns; 14 of the 16 rows
+    image = evaluation(Image.fromarray(columns))
+    assert (image.shape, image.dtype) == ((3, 14, 14), torch.uint8)
+    assert image.min() == 255
+
+
+def test_without_augmentation_a_training_sees_what_the_evaluation_sees() -> None:
+    training, evaluation = transforms("none", 8)
+    image = decoded(lambda: encoded("RGB"), "x.png")
+    assert torch.equal(training(image), evaluation(image))
+
+
+def test_an_augmentation_of_sets_in_memory_is_refused() -> None:
+    with pytest.raises(DataError, match="shift"):
+        transforms("shift", 8)
+
+
+def test_a_batch_has_its_images_and_labels_or_the_first_error() -> None:
+    one, two = torch.zeros(3, 4, 4, dtype=torch.uint8), torch.ones(3, 4, 4, dtype=torch.uint8)
+    batch = collate([(one, 3), (two, 5)])
+    assert not isinstance(batch, Unreadable)
+    assert (batch[0].shape, batch[1].tolist()) == ((2, 3, 4, 4), [3, 5])
+    broken = Unreadable("x.png cannot be read")
+    assert collate([(one, 3), broken, Unreadable("another")]) == broken

@@ -1,0 +1,85 @@
+"""The processes of one run as a group."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.distributed import FileStore  # type: ignore[attr-defined]
+
+from attnctl.jobs.runtime.group import Group, averaging
+from tests.jobs.training.training_workers import SERVER, exit_codes
+
+CPU = torch.device("cpu")
+
+
+def rank_of_two(rank: int, folder: Path, answers: Any) -> None:
+    torch.set_num_threads(1)
+    group = Group(rank, 2, CPU, FileStore(str(folder / "store"), 2))  # type: ignore[arg-type]
+    tensors = [torch.full((2, 3), float(rank)), torch.full((4,), rank), torch.full((1,), 10.0 + rank)]
+    group.copy_from_first(tensors)
+    network = nn.Linear(2, 1, bias=False)
+    nn.init.ones_(network.weight)
+    wrapped = group.wrap(network)
+    x = torch.full((1, 2), float(rank + 1))
+    gradients = []
+    for wanted in (False, True):
+        with averaging(wrapped, wanted):
+            wrapped(x).sum().backward()
+        assert network.weight.grad is not None
+        gradients.append(network.weight.grad.tolist())
+    answers.put(
+        {
+            "rank": rank,
+            "maximum": group.maximum([rank, 5 - rank]),
+            "total": group.total(torch.tensor([1.0 + rank, 2.0])).tolist(),
+            "choice": group.choice({"value": rank}),
+            "gathered": group.gathered(f"of {rank}"),
+            "copied": [tensor.flatten()[0].item() for tensor in tensors],
+            "gradients": gradients,
+        }
+    )
+    group.close()
+
+
+def test_two_ranks_agree_add_up_and_copy_from_the_first(tmp_path: Path) -> None:
+    answers = SERVER.Queue()
+    ranks = [SERVER.Process(target=rank_of_two, args=(rank, tmp_path, answers)) for rank in range(2)]
+    for process in ranks:
+        process.start()
+    found = {answer.pop("rank"): answer for answer in (answers.get(timeout=120) for _ in ranks)}
+    assert exit_codes(list(ranks)) == [0, 0]
+    for answer in found.values():
+        assert answer["maximum"] == [1, 5]
+        assert answer["total"] == [3, 4]
+        assert answer["choice"] == {"value": 0}
+        assert answer["copied"] == [0, 0, 10]
+    assert (found[0]["gathered"], found[1]["gathered"]) == (["of 0", "of 1"], [])
+    # The first backward stays each rank's own; the second averages all that has gathered.
+    assert [found[rank]["gradients"][0] for rank in range(2)] == [[[1, 1]], [[2, 2]]]
+    assert found[0]["gradients"][1] == found[1]["gradients"][1] == [[3, 3]]
+
+
+def test_one_process_needs_no_group() -> None:
+    group = Group(0, 1, CPU)
+    values = torch.tensor([1.0, 2.0])
+    assert group.first
+    assert group.maximum([3, 4]) == [3, 4]
+    assert group.total(values).tolist() == [1, 2]
+    assert group.total(values).data_ptr() != values.data_ptr(), "the sum is a copy"
+    assert (group.choice("x"), group.gathered("x")) == ("x", ["x"])
+    network = nn.Linear(2, 1)
+    assert group.wrap(network) is network
+    group.copy_from_first([values])
+    group.close()
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_without_other_ranks_a_backward_is_as_ever(wanted: bool) -> None:
+    network = nn.Linear(2, 1)
+    with averaging(network, wanted):
+        network(torch.ones(1, 2)).sum().backward()
+    assert network.weight.grad is not None
