@@ -21,11 +21,11 @@ from attnctl.db import schema
 from attnctl.db.store import Store
 from attnctl.lifecycle import results
 from attnctl.lifecycle.results import Results
-from attnctl.lifecycle.run_reader import Facts, Token, judge, read_run
+from attnctl.lifecycle.run_reader import MACHINE, Facts, Token, judge, read_run
 from attnctl.lifecycle.state import State, Verdict, asked, world
 from attnctl.spec import RunSpec
 from attnctl.values import format_value
-from attnctl.workspace.events import Log, Replaced
+from attnctl.workspace.events import COLUMNS, Log, Replaced, Summary
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Request
 from attnctl.workspace.submissions import Submitted
@@ -38,8 +38,6 @@ MANY = 100_000
 
 _SPEC_COLUMNS = ("module", "label", "model", "backbone", "placement", "dataset", "versions", "seed", "init", "family")
 """The columns of `run` that a run's spec alone decides."""
-
-_KEYS = {"run", "attempt", "incarnation", "offset", "tail"}
 
 
 @dataclass
@@ -98,30 +96,26 @@ def forget(connection: Connection, numbers: Sequence[int], *, runs: bool) -> Non
 def _ingest_run(connection: Connection, workspace: Workspace, known: Known, batch: Batch) -> None:
     folder = workspace.run(known.id)
     attempts = set(known.facts.requests)
-    before = {token: (log.offset, log.values.get("device")) for token, log in known.facts.logs.items()}
+    before, devices = _read_so_far(known.facts), known.facts.devices()
     try:
         facts = read_run(folder, known.facts)
     except Replaced:
         forget(connection, [known.number], runs=False)
-        known, attempts, before = known.forget(), set(), {}
+        known, attempts, before, devices = known.forget(), set(), {}, {}
         facts = read_run(folder, known.facts)
     if facts is None:
         return
-    for token, values in facts.machines.items():
-        facts.logs[token].values.update(values)
     _load_closed(connection, known)
     verdict = judge(folder, facts, known.submissions)
     batch.rows["attempt"] += [
         _attempt_row(known.number, number, facts.requests[number]) for number in facts.requests.keys() - attempts
     ]
     batch.rows["incarnation"] += [
-        _incarnation_row(known.number, token, log)
-        for token, log in facts.logs.items()
-        if token in facts.machines or token not in before or log.offset != before[token][0]
+        _incarnation_row(known.number, token, facts.logs[token])
+        for token, read in _read_so_far(facts).items()
+        if read != before.get(token)
     ]
-    devices = {token: log.values.get("device") for token, log in facts.logs.items()}
-    new_device = devices != {token: device for token, (_, device) in before.items()}
-    if facts.fresh or new_device:
+    if facts.fresh or facts.devices() != devices:
         known.results, known.alarm = _results(connection, known, batch)
     if facts.spec is not None:
         batch.rows["spec"].append({"run": known.number, **_recipe_row(facts.spec)})
@@ -132,6 +126,11 @@ def _ingest_run(connection: Connection, workspace: Workspace, known: Known, batc
     row = _run_row(known, verdict)
     if any(known.row.get(name, row) != value for name, value in row.items()):
         batch.rows["run"].append(row)
+
+
+def _read_so_far(facts: Facts) -> dict[Token, tuple[int, bool]]:
+    """Of each incarnation, how far its log was read, and whether its env.json was."""
+    return {token: (log.offset, bool(log.machine)) for token, log in facts.logs.items()}
 
 
 def _results(connection: Connection, known: Known, batch: Batch) -> tuple[Results, str | None]:
@@ -155,8 +154,7 @@ def _results(connection: Connection, known: Known, batch: Batch) -> tuple[Result
             connection.exec_driver_sql(_metric_sql(), rows)
         stored = _stored_metrics(connection, number)
         found = results.of_rows(stored)
-        devices = {token: log.values.get("device", "") for token, log in facts.logs.items()}
-        alarm = results.disagreement(stored, devices)
+        alarm = results.disagreement(stored, facts.devices())
     batch.stale_results.append(number)
     batch.rows["result"] += [
         {"run": number, "name": name, "last": found.last.get(name), "best": found.best.get(name)}
@@ -177,11 +175,9 @@ def _stored_metrics(connection: Connection, number: int) -> list[results.Row]:
 def _run_row(known: Known, verdict: Verdict) -> dict[str, Any]:
     facts, found = known.facts, known.results
     request = facts.requests[facts.newest] if facts.newest is not None else None
-    newest = facts.logs[facts.token].values if facts.token is not None else {}
-    latest: dict[str, Any] = {}
-    for _, log in sorted(facts.logs.items()):
-        latest.update(log.values)
-    done = verdict.state is State.COMPLETED and not facts.problems and newest.get("outcome") == "completed"
+    newest = facts.logs[facts.token].summary if facts.token is not None else Summary()
+    latest = facts.latest()
+    done = verdict.state is State.COMPLETED and not facts.problems and newest.outcome == "completed"
     submitted = known.submissions.get(request.tag) if request is not None else None
     return {
         **dict.fromkeys(schema.run.c.keys()),
@@ -200,8 +196,8 @@ def _run_row(known: Known, verdict: Verdict) -> dict[str, Any]:
         "job_id": submitted.job_id if submitted is not None else None,
         "place": request.where if request is not None else None,
         "created": request.created if request is not None else None,
-        "started": newest.get("started"),
-        "heartbeat": newest.get("heartbeat"),
+        "started": newest.started,
+        "heartbeat": newest.heartbeat,
         "ended": None if verdict.state.active or verdict.state is State.NEW else verdict.since,
         "epoch": found.epoch,
         "best_epoch": found.best_epoch,
@@ -260,7 +256,7 @@ def _attempt_row(number: int, attempt: int, request: Request) -> dict[str, Any]:
 
 
 def _incarnation_row(number: int, token: Token, log: Log) -> dict[str, Any]:
-    row = dict.fromkeys((column.name for column in schema.incarnation.c), None) | log.values
+    row = dict.fromkeys((column.name for column in schema.incarnation.c), None) | log.columns()
     return {**row, "run": number, "attempt": token[0], "incarnation": token[1], "offset": log.offset, "tail": log.tail}
 
 
@@ -316,8 +312,11 @@ def _load_parts(connection: Connection, by_number: dict[int, Known]) -> None:
             resources=resources | {"gpus_per_node": row.gpus_per_node},
         )
     for row in connection.execute(select(schema.incarnation).where(schema.incarnation.c.run.in_(by_number))):
-        values = {name: value for name, value in row._mapping.items() if name not in _KEYS and value is not None}
-        by_number[row.run].facts.logs[row.attempt, row.incarnation] = Log(row.offset, row.tail, values)
+        kept = row._mapping
+        summary = Summary(**{name: kept[name] for name in COLUMNS})
+        machine = {name: kept[name] for name in MACHINE if kept[name] is not None}
+        log = Log(row.offset, row.tail, summary, machine)
+        by_number[row.run].facts.logs[row.attempt, row.incarnation] = log
     for row in connection.execute(select(schema.result).where(schema.result.c.run.in_(by_number))):
         found = by_number[row.run].results
         found.last.update({row.name: row.last} if row.last is not None else {})

@@ -5,12 +5,9 @@ Of a log of events only its begin and its end are read, as far back as its last 
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
 
 from attnctl.lifecycle import evidence
 from attnctl.lifecycle.resume_policy import Ended, History
@@ -18,30 +15,13 @@ from attnctl.lifecycle.state import Verdict, blamed, world
 from attnctl.spec import RunSpec
 from attnctl.units import parse_memory
 from attnctl.values import SpecError
-from attnctl.workspace import checkpoints, untrusted_json
-from attnctl.workspace.layout import Attempt, Incarnation, RunDir
-from attnctl.workspace.records import Event, Exit, Observed, Request, read_events
+from attnctl.workspace import checkpoints
+from attnctl.workspace.events import Summary, read_ends
+from attnctl.workspace.layout import Attempt, RunDir
+from attnctl.workspace.records import Exit, Observed, Request
 from attnctl.workspace.submissions import HeadOf
 
-_BLOCK = 1 << 16
-_LAST = 2048
-_LONGEST = 4096
-_CHECKPOINT = b'"kind": "checkpoint"'
 _NODES = re.compile(r"[A-Za-z0-9_.-]+")
-
-
-@dataclass(kw_only=True)
-class Log:
-    """What the events of one incarnation say. saved, saved_at: its newest checkpoint; last: its newest event."""
-
-    began: int = 0
-    step: int = 0
-    steps: int = 0
-    saved: int = 0
-    saved_at: float | None = None
-    first: float | None = None
-    last: float | None = None
-    images_per_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +34,7 @@ class AttemptHistory:
     observed: Sequence[Observed]
     exits: Sequence[Exit]
     """Of the newest incarnation."""
-    logs: dict[int, Log] = field(default_factory=dict)
+    logs: dict[int, Summary] = field(default_factory=dict)
 
     @property
     def ended(self) -> Ended:
@@ -67,15 +47,17 @@ class AttemptHistory:
             error=self.error,
             began=logs[0].began if logs else 0,
             saved=max((log.saved for log in logs), default=0),
-            trained=any(log.step > log.began for log in logs) or any(item.step > self._began for item in self.exits),
+            trained=any(step > began for step, began in self._stretches()),
             memory=memory(self.request),
             world=world(self.request),
             nodes=nodes(self.observed),
         )
 
-    @property
-    def _began(self) -> int:
-        return max((log.began for log in self.logs.values()), default=0)
+    def _stretches(self) -> Iterator[tuple[int, int]]:
+        """The last step of each start, by its log and by each exit record, and the step from which it resumed."""
+        yield from ((log.step or 0, log.began) for log in self.logs.values())
+        began = max((log.began for log in self.logs.values()), default=0)
+        yield from ((item.step, began) for item in self.exits)
 
     @property
     def error(self) -> str:
@@ -100,7 +82,7 @@ def read(run: RunDir, head_of: HeadOf) -> list[AttemptHistory]:
                 verdict=evidence.verdict(attempt, request, head_of),
                 observed=attempt.observations(),
                 exits=incarnations[-1].exits() if incarnations else (),
-                logs={item.token[1]: read_log(item) for item in incarnations},
+                logs={item.token[1]: read_ends(item.events) for item in incarnations},
             )
         )
     return found
@@ -124,18 +106,18 @@ def seconds_lost(told: Sequence[AttemptHistory]) -> float | None:
     if not told or not told[-1].logs:
         return None
     newest = list(told[-1].logs.values())[-1]
-    since = newest.saved_at or newest.first
-    if since is None or newest.last is None:
+    since = newest.saved_at or newest.started
+    if since is None or newest.heartbeat is None:
         return None
-    return max(0.0, newest.last - since)
+    return max(0.0, newest.heartbeat - since)
 
 
 def seconds_left(told: Sequence[AttemptHistory], spec: RunSpec, checkpoint: int | None) -> float | None:
     """The time that the run still needs at its last speed; None when that is not known."""
-    logs = [log for item in told for log in item.logs.values() if log.images_per_s and log.steps]
-    if not logs or not logs[-1].images_per_s:
-        return None
-    return max(0, logs[-1].steps - (checkpoint or 0)) * spec.recipe.batch / logs[-1].images_per_s
+    for log in reversed([log for item in told for log in item.logs.values()]):
+        if log.images_per_s and log.steps:
+            return max(0, log.steps - (checkpoint or 0)) * spec.recipe.batch / log.images_per_s
+    return None
 
 
 def memory(request: Request) -> int | None:
@@ -150,60 +132,3 @@ def nodes(observed: Sequence[Observed]) -> tuple[str, ...]:
     """The node that the attempt last had on SLURM; none when it had several, or the answer is of another form."""
     said = next((item.nodes for item in reversed(observed) if item.nodes and item.source != "local"), "")
     return (said,) if _NODES.fullmatch(said) else ()
-
-
-# ------------------------------------------------------------------------------------------------------------ events
-
-
-def read_log(incarnation: Incarnation) -> Log:
-    """What the events of an incarnation say; an empty answer when there are none, or they cannot be read."""
-    log = Log()
-    with contextlib.suppress(OSError), incarnation.events.open("rb") as stream:
-        for line in stream.read(_BLOCK).split(b"\n"):
-            kind = _take_line(log, line)
-            if kind in {Event.PROGRESS, Event.METRICS, Event.CHECKPOINT}:
-                break
-        for line in _ending(stream):
-            _take_line(log, line)
-    return log
-
-
-def _take_line(log: Log, line: bytes) -> str | None:
-    """Take in one line; its kind, None for a torn one."""
-    for event in read_events(line):
-        _take(log, event)
-        return str(event["kind"])
-    return None
-
-
-def _ending(stream: BinaryIO) -> list[bytes]:
-    """The line of the last checkpoint, if there is one, and the last lines of the log."""
-    position, data, mark = stream.seek(0, os.SEEK_END), b"", -1
-    while position > 0 and mark < 0:
-        start = max(0, position - _BLOCK)
-        stream.seek(start)
-        block = stream.read(position - start)
-        data, position = block + data, start
-        mark = data.rfind(_CHECKPOINT, 0, len(block) + _LONGEST)
-        if mark >= 0 and data.rfind(b"\n", 0, mark) < 0 and start:
-            mark = -1  # its line begins in an earlier block
-    last = data[max(0, len(data) - _LAST) :].split(b"\n")[1:] if len(data) > _LAST else data.split(b"\n")
-    if mark < 0:
-        return last
-    return [data[data.rfind(b"\n", 0, mark) + 1 :].split(b"\n", 1)[0], *last]
-
-
-def _take(log: Log, event: dict[str, Any]) -> None:
-    number = {name: value for name, value in event.items() if untrusted_json.fits(value, float)}
-    moment = number.get("t")
-    if moment is not None:
-        log.first = moment if log.first is None else log.first
-        log.last = moment if log.last is None else max(log.last, moment)
-    log.step = int(number.get("step", log.step))
-    log.images_per_s = number.get("images_per_s", log.images_per_s)
-    if event["kind"] == Event.MODEL:
-        log.steps = int(number.get("steps", 0))
-    elif event["kind"] == Event.RESUMED:
-        log.began = int(number.get("step", 0))
-    elif event["kind"] == Event.CHECKPOINT and number.get("step", -1) >= log.saved:
-        log.saved, log.saved_at = int(number["step"]), moment

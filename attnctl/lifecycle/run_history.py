@@ -54,12 +54,12 @@ class History:
     @property
     def started(self) -> float | None:
         """The first event of the first attempt, in Unix seconds."""
-        return min((log.values["started"] for log in self.facts.logs.values() if "started" in log.values), default=None)
+        starts = (log.summary.started for log in self.facts.logs.values())
+        return min((start for start in starts if start is not None), default=None)
 
     def told(self, name: str) -> object:
         """What the newest log says under a column of `attnctl.db.schema.incarnation`: params, device ...; or None."""
-        said = [log.values[name] for _, log in sorted(self.facts.logs.items()) if name in log.values]
-        return said[-1] if said else None
+        return self.facts.latest().get(name)
 
 
 class Histories:
@@ -77,8 +77,6 @@ class Histories:
             raise RecordError(f"{run.spec} is not there: {run_id} is not a run, or is being made")
         if facts.spec is None:
             raise RecordError(facts.problems[0])
-        for token, machine in facts.machines.items():
-            facts.logs[token].values.update(machine)
         named = {request.tag: self._submitted(request.tag) for request in facts.requests.values()}
         return History(facts.spec, judge(run, facts, named), resolve(facts), facts)
 

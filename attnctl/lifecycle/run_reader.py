@@ -23,6 +23,9 @@ from attnctl.workspace.submissions import Submitted
 Token = tuple[int, int]
 """(attempt, incarnation)."""
 
+MACHINE = ("node", "python", "torch", "cuda", "commit")
+"""The texts of env.json that the index keeps, in `attnctl.db.schema.incarnation`."""
+
 
 @dataclass
 class Facts:
@@ -36,8 +39,6 @@ class Facts:
     logs: dict[Token, Log] = field(default_factory=dict)
     fresh: list[tuple[Token, Evaluation]] = field(default_factory=list)
     """The evaluations read this time."""
-    machines: dict[Token, dict[str, Any]] = field(default_factory=dict)
-    """Columns of the incarnations whose env.json was read this time."""
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -49,6 +50,17 @@ class Facts:
     def token(self) -> Token | None:
         """The newest incarnation of the newest attempt."""
         return max((token for token in self.logs if token[0] == self.newest), default=None)
+
+    def latest(self) -> dict[str, Any]:
+        """What the newest log that says it says, by the column of `attnctl.db.schema.incarnation`."""
+        found: dict[str, Any] = {}
+        for _, log in sorted(self.logs.items()):
+            found |= log.columns()
+        return found
+
+    def devices(self) -> dict[Token, str]:
+        """What each incarnation ran on, as far as its log says so."""
+        return {token: log.summary.device or "" for token, log in self.logs.items()}
 
 
 @contextlib.contextmanager
@@ -89,21 +101,19 @@ def _read_attempt(attempt: Attempt, facts: Facts) -> None:
         with _noting(facts):
             for evaluations in events.read(incarnation.events, log):
                 facts.fresh += [(incarnation.token, evaluation) for evaluation in evaluations]
-        if "node" not in log.values:
+        if not log.machine:
             with _noting(facts):
-                _read_machine(incarnation, facts)
+                log.machine = _machine(incarnation)
 
 
-def _read_machine(incarnation: Incarnation, facts: Facts) -> None:
+def _machine(incarnation: Incarnation) -> dict[str, str]:
+    """The texts of env.json that the index keeps; empty when there is none yet. Raises RecordError."""
     document = incarnation.machine()
     if document is None:
-        return
-    texts = {name: document.get(name) for name in ("python", "torch", "cuda", "commit")}
+        return {}
     node = document.get("node") or document.get("host")
-    facts.machines[incarnation.token] = {
-        "node": node if isinstance(node, str) else "",
-        **{name: value if isinstance(value, str) else None for name, value in texts.items()},
-    }
+    texts = {name: document.get(name) for name in MACHINE} | {"node": node if isinstance(node, str) else ""}
+    return {name: value for name, value in texts.items() if isinstance(value, str)}
 
 
 def judge(run: RunDir, facts: Facts, submissions: Mapping[str, Submitted]) -> Verdict:
@@ -116,7 +126,7 @@ def judge(run: RunDir, facts: Facts, submissions: Mapping[str, Submitted]) -> Ve
         return Verdict(State.UNKNOWN if facts.problems else State.NEW, reason, 0.0)
     attempt, request = run.attempt(number), facts.requests[number]
     start = attempt.incarnation(facts.token[1]) if facts.token is not None else None
-    started = facts.logs[facts.token].values.get("started") if facts.token is not None else None
+    started = facts.logs[facts.token].summary.started if facts.token is not None else None
     submitted = submissions.get(request.tag)
     verdict = decide(evidence.gather(attempt, request, submitted, start, started, partial(_noting, facts)))
     if facts.problems and not verdict.reason:

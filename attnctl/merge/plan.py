@@ -109,7 +109,5 @@ def _disagreement(joined: Sequence[Joined], own: History, other: History) -> str
             if token[0] == before
             for name, value in evaluation.values.items()
         ]
-        devices |= {
-            (number, token[1]): str(log.values.get("device")) for token, log in facts.logs.items() if token[0] == before
-        }
+        devices |= {(number, token[1]): name for token, name in facts.devices().items() if token[0] == before}
     return disagreement(sorted(rows, key=lambda row: (row[0], row[2], row[3], row[1])), devices)

@@ -12,13 +12,13 @@ import time
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import IO
 
 from attnctl.jobs.slurm.commands import environment
 from attnctl.jobs.slurm.observe import record, record_absence
 from attnctl.jobs.submission import code_snapshot, guard
 from attnctl.settings.config import Config
-from attnctl.workspace.records import Event, Observed, Resources, read_events
+from attnctl.workspace import events
+from attnctl.workspace.records import Observed, Resources
 
 GRACE = 3.0
 """Seconds that the other ranks have, when one has died, to find out by themselves."""
@@ -56,8 +56,7 @@ class Job:
         self.ended = False
         self._log = self.attempt.worker_log  # of a rank that has not found its own yet
         self._ranks: list[subprocess.Popen[bytes]] = []
-        self._events: IO[bytes] | None = None
-        self._line = b""
+        self._events = events.Log()
         self._asked = 0
         self._told: float | None = None
         self._failed: float | None = None
@@ -148,8 +147,6 @@ class Job:
 
     def _end(self, codes: list[int]) -> None:
         self._read()
-        if self._events is not None:
-            self._events.close()
         self.ended = True
         worst = next((code for code in codes if code), 0)
         code, number = (0, -worst) if worst < 0 else (worst, 0)
@@ -165,29 +162,22 @@ class Job:
 
     def _read(self) -> None:
         """Take in what rank 0 has appended to its events since the last look."""
-        if self._events is None:
-            try:
-                self._events = self.attempt.incarnation(0).events.open("rb")
-            except FileNotFoundError:
-                return
-        whole, newline, self._line = (self._line + self._events.read()).rpartition(b"\n")
-        for event in read_events(whole) if newline else ():
-            self.progress = _advance(self.progress, event)
-
-
-def _advance(progress: Progress, event: dict[str, object]) -> Progress:
-    """The progress after one event; numbers of an unknown form are left out."""
-    number = {name: value for name, value in event.items() if isinstance(value, int | float)}
-    step = int(number.get("step", progress.step))
-    if event["kind"] == Event.MODEL:
-        return replace(progress, state="running", steps=int(number.get("steps", 0)))
-    if event["kind"] == Event.PROGRESS:
-        return replace(progress, step=step, images_per_s=float(number.get("images_per_s", 0.0)))
-    if event["kind"] == Event.METRICS and isinstance(event.get("values"), dict):
-        values = event["values"]
-        assert isinstance(values, dict)
-        return replace(progress, step=step, metrics={name: float(value) for name, value in values.items()})
-    return replace(progress, step=step) if event["kind"] == Event.RESUMED else progress
+        metrics = self.progress.metrics
+        try:
+            for evaluations in events.read(self.attempt.incarnation(0).events, self._events):
+                metrics = evaluations[-1].values if evaluations else metrics
+        except events.Replaced:
+            self._events = events.Log()  # it is read from its begin at the next look
+            return
+        told = self._events.summary
+        self.progress = replace(
+            self.progress,
+            state=self.progress.state if told.steps is None else "running",
+            step=told.step or 0,
+            steps=told.steps or 0,
+            images_per_s=told.images_per_s or 0.0,
+            metrics=metrics,
+        )
 
 
 def _last_line(log: Path) -> str:

@@ -160,8 +160,8 @@ def _moments(told: AttemptHistory) -> Iterator[tuple[float, str]]:
         number = incarnation.token[1]
         start = f"start {number + 1}: " if number or len(told.logs) > 1 else ""
         log = told.logs.get(number)
-        if log is not None and log.first is not None:
-            yield log.first, f"{start}trains from step {log.began}"
+        if log is not None and log.started is not None:
+            yield log.started, f"{start}trains from step {log.began}"
             if log.saved and log.saved_at is not None:
                 yield log.saved_at, f"{start}last checkpoint, step {log.saved}"
         for record in incarnation.exits():
@@ -224,8 +224,8 @@ def _resources(told: AttemptHistory, used: Usage | None) -> dict[str, Any]:
     """What one attempt asked for and used: by SLURM's accounting, else by the records of its last start."""
     request = told.request
     gpus, minutes = asked(request, "nodes", 1) * asked(request, "gpus_per_node", 0), asked(request, "minutes", 0)
-    log = [item for item in told.logs.values() if item.first is not None and item.last is not None]
-    seconds = sum((item.last or 0.0) - (item.first or 0.0) for item in log)
+    log = [item for item in told.logs.values() if item.started is not None and item.heartbeat is not None]
+    seconds = sum((item.heartbeat or 0.0) - (item.started or 0.0) for item in log)
     began = min((item.started for item in told.exits if item.started), default=None)
     if began is not None and len(told.logs) == 1:
         seconds = max(item.at for item in told.exits) - began
