@@ -1,0 +1,105 @@
+"""Loading in a fixed order, whatever the number of worker processes and wherever a run was cut."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.loader import Stream, Unreadable, Wanted, drawing
+from attnctl.spec import RunSpec
+
+CPU = torch.device("cpu")
+
+
+class Numbers(Dataset[Tensor | Unreadable]):
+    """Each sample is its number and a random one; number `broken` cannot be read."""
+
+    def __init__(self, seed: int = 0, broken: int = -1) -> None:
+        self.seed, self.broken = seed, broken
+
+    def __getitem__(self, wanted: Wanted) -> Tensor | Unreadable:
+        if wanted.number == self.broken:
+            return Unreadable(f"image {wanted.number} cannot be read")
+        with drawing(self.seed, wanted):
+            return torch.cat([torch.tensor([float(wanted.number)]), torch.rand(1)])
+
+
+def stack(samples: list[Tensor | Unreadable]) -> Tensor | Unreadable:
+    good = [sample for sample in samples if not isinstance(sample, Unreadable)]
+    return torch.stack(good) if len(good) == len(samples) else next(s for s in samples if isinstance(s, Unreadable))
+
+
+@pytest.fixture
+def opened(make_spec: Callable[..., RunSpec]) -> Callable[..., Stream[Tensor, Tensor]]:
+    def open_it(workers: int = 0, broken: int = -1, seed: int = 0) -> Stream[Tensor, Tensor]:
+        spec = dataclasses.replace(make_spec(batch=8, norm_batch=4), seed=seed)
+        learned = Numbers(seed, broken), torch.arange(100, 120), stack
+        judged = Numbers(seed, broken), torch.arange(7), stack
+        return Stream(spec, learned, judged, CPU, evaluation_batch=3, workers=workers)
+
+    return open_it
+
+
+Opened = Callable[..., Stream[Tensor, Tensor]]
+
+
+def all_of(stream: Stream[Tensor, Tensor], start: int = 0, replicas: range = range(2)) -> dict[tuple[int, int], Tensor]:
+    return {(step, replica): batch for step, replica, batch in stream.train(start, replicas, 4)}
+
+
+def test_an_epoch_has_each_sample_at_most_once_in_batches_of_the_replicas(opened: Opened) -> None:
+    stream = opened()
+    assert stream.steps_per_epoch == 2
+    found = all_of(stream)
+    assert list(found) == [(step, replica) for step in range(4) for replica in range(2)]
+    first = torch.cat([found[step, replica][:, 0] for step in range(2) for replica in range(2)])
+    assert len(set(first.tolist())) == 16
+    assert set(first.tolist()) <= set(range(100, 120))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_cut_another_world_and_worker_processes_change_no_number(workers: int, opened: Opened) -> None:
+    whole = all_of(opened())
+    stream = opened(workers)
+    for start, replicas in ((0, range(2)), (3, range(2)), (1, range(1, 2))):
+        for key, batch in all_of(stream, start, replicas).items():
+            assert torch.equal(batch, whole[key]), key
+    stream.close()
+
+
+def test_another_seed_draws_other_numbers(opened: Opened) -> None:
+    assert not torch.equal(all_of(opened())[0, 0], all_of(opened(seed=1))[0, 0])
+
+
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_over_all_ranks_an_evaluation_has_each_sample_once(world: int, opened: Opened) -> None:
+    stream = opened()
+    shares = [torch.cat(list(stream.evaluate(rank, world))) for rank in range(world)]
+    assert stream.evaluation_size == 7
+    assert sorted(torch.cat(shares)[:, 0].tolist()) == list(range(7))
+    assert max(len(batch) for batch in stream.evaluate(0, 1)) == 3
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_sample_that_cannot_be_read_is_one_error(workers: int, opened: Opened) -> None:
+    stream = opened(workers, broken=5)
+    with pytest.raises(DataError, match=r"^image 5 cannot be read$"):
+        list(stream.evaluate(0, 1))
+    stream.close()
+
+
+def test_drawing_leaves_the_networks_random_numbers_alone() -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    with drawing(0, Wanted(7, (1, 0, 2))):
+        inside = torch.rand(2)
+    assert torch.equal(torch.rand(2), expected)
+    with drawing(0, Wanted(9, (1, 0, 2))):
+        assert torch.equal(torch.rand(2), inside), "what is drawn depends on the place, not on the image"

@@ -1,0 +1,139 @@
+"""A network in training on one rank: gradients, updates, and the state of a checkpoint."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from attnctl.jobs.runtime.group import Group
+from attnctl.jobs.tasks.classify import Classify
+from attnctl.jobs.tasks.task import Arithmetic
+from attnctl.jobs.training.learner import Learner
+from tests.jobs.training.training_workers import make_spec
+
+CPU = torch.device("cpu")
+
+
+class Network(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.fc = nn.BatchNorm2d(3), nn.Linear(3, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.fc(self.norm(x).mean((2, 3)))
+        return found
+
+
+class Penalised(Network):
+    def extra_loss(self) -> Tensor:
+        return 0.5 * self.fc.weight.abs().sum()
+
+
+def learner(kind: type[Network] = Network, **fields: Any) -> Learner:
+    torch.manual_seed(0)
+    plain = {"optimizer": "sgd", "momentum": 0.0, "weight_decay": 0.0, "lr": 0.1, "label_smoothing": 0.0}
+    recipe = dataclasses.replace(make_spec().recipe, **{**plain, **fields})
+    arithmetic = Arithmetic.of(recipe, CPU)
+    return Learner(recipe, Classify(recipe, arithmetic), kind(), Group(0, 1, CPU), arithmetic)
+
+
+def batches(count: int = 2) -> list[tuple[Tensor, Tensor]]:
+    generator = torch.Generator().manual_seed(1)
+    return [(torch.randn(4, 3, 5, 5, generator=generator), torch.tensor([0, 1, 2, 3])) for _ in range(count)]
+
+
+def step(found: Learner, number: int = 0, given: list[tuple[Tensor, Tensor]] | None = None) -> Tensor:
+    """One optimizer step over a batch for each replica; the sums that were counted."""
+    given = given or batches()
+    rows = torch.zeros(len(given), 2, dtype=torch.float64)
+    for replica, batch in enumerate(given):
+        found.backward(batch, rows[replica], replica, range(len(given)))
+    found.update(number)
+    return rows
+
+
+def test_a_step_takes_the_mean_gradient_of_all_replicas() -> None:
+    found = learner()
+    expected = copy.deepcopy(found.network)
+    for images, labels in batches():
+        (nn.functional.cross_entropy(expected(images), labels) / 2).backward()
+    rows = step(found)
+    for mine, theirs in zip(found.network.parameters(), expected.parameters(), strict=True):
+        assert theirs.grad is not None
+        torch.testing.assert_close(mine, theirs - 0.1 * theirs.grad)
+        assert mine.grad is None, "the next step begins without"
+    assert (rows[:, 0] > 0).all()
+
+
+def test_running_statistics_are_those_of_the_first_replica() -> None:
+    found = learner()
+    step(found)
+    images = batches()[0][0]
+    torch.testing.assert_close(found.network.get_buffer("norm.running_mean"), 0.1 * images.mean((0, 2, 3)))
+
+
+def test_a_penalty_counts_once_a_step_however_many_replicas() -> None:
+    for count in (1, 2):
+        without, penalised = learner(), learner(Penalised)
+        weight = penalised.network.get_parameter("fc.weight").detach().clone()
+        given = batches(1) * count
+        step(without, given=given)
+        step(penalised, given=given)
+        difference = without.network.get_parameter("fc.weight") - penalised.network.get_parameter("fc.weight")
+        torch.testing.assert_close(difference, 0.1 * 0.5 * weight.sign())
+
+
+def test_gradients_are_clipped_to_the_norm_of_the_recipe() -> None:
+    found = learner(clip_grad_norm=1e-3)
+    before = [value.detach().clone() for value in found.network.parameters()]
+    step(found)
+    moved = torch.stack([(a - b).norm() for a, b in zip(before, found.network.parameters(), strict=True)]).norm()
+    assert moved.item() == pytest.approx(0.1 * 1e-3, rel=1e-3)
+
+
+def test_the_rate_is_that_of_the_next_update() -> None:
+    found = learner()
+    before = found.network.get_parameter("fc.bias").detach().clone()
+    found.set_rate(0.0)
+    step(found)
+    assert torch.equal(found.network.get_parameter("fc.bias"), before)
+
+
+@pytest.mark.parametrize("fields", [{}, {"ema_decay": 0.5}, {"optimizer": "adamw"}])
+def test_a_checkpoint_goes_on_as_if_there_had_been_no_cut(fields: dict[str, Any]) -> None:
+    whole, cut, resumed = (learner(**fields) for _ in range(3))
+    for number in range(3):
+        step(whole, number)
+    step(cut, 0)
+    state = copy.deepcopy(cut.state(complete=False))
+    assert not resumed.load(state), "the training was not complete"
+    for number in (1, 2):
+        step(resumed, number)
+    for mine, theirs in zip(resumed.shown().state_dict().values(), whole.shown().state_dict().values(), strict=True):
+        assert torch.equal(mine, theirs)
+
+
+def test_a_complete_training_keeps_only_what_is_looked_at() -> None:
+    found = learner(ema_decay=0.5)
+    state = found.state(complete=True)
+    assert state.keys() == {"network", "averaged"}
+    assert learner(ema_decay=0.5).load(state)
+
+
+def test_warming_up_changes_nothing() -> None:
+    found = learner()
+    before = {name: value.clone() for name, value in found.network.state_dict().items()}
+    found.warm(batches(1)[0])
+    assert all(torch.equal(value, before[name]) for name, value in found.network.state_dict().items())
+    assert all(parameter.grad is None for parameter in found.network.parameters())
+
+
+def test_averaged_weights_are_shown_where_there_are_some() -> None:
+    assert learner(ema_decay=0.5).shown() is not learner(ema_decay=0.5).network
+    plain = learner()
+    assert plain.shown() is plain.network
