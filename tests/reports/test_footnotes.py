@@ -1,0 +1,38 @@
+"""Footnotes: texts become letters in the order of reading."""
+
+from __future__ import annotations
+
+from attnctl.reports.footnotes import lettered
+from attnctl.reports.table import Cell, Column, Group, Row, Table
+
+
+def table(*rows: Row) -> Table:
+    return Table(
+        title="t",
+        headers=("module",),
+        columns=(Column(name="top1", title="top-1"),),
+        groups=(Group(title="", rows=rows),),
+    )
+
+
+def row(*texts: str, of_row: tuple[str, ...] = ()) -> Row:
+    return Row(header=("x",), cells=(Cell(marks=texts),), marks=of_row)
+
+
+def test_texts_get_letters_in_the_order_of_reading_and_equal_texts_share_one() -> None:
+    made = lettered(table(row("second", of_row=("first",)), row("third", "first"), row("second")))
+    assert [(note.mark, note.text) for note in made.footnotes] == [("a", "first"), ("b", "second"), ("c", "third")]
+    rows = made.groups[0].rows
+    assert [(each.marks, each.cells[0].marks) for each in rows] == [(("a",), ("b",)), ((), ("a", "c")), ((), ("b",))]
+
+
+def test_after_z_come_two_letters() -> None:
+    made = lettered(table(*(row(f"note {number}") for number in range(28))))
+    assert [note.mark for note in made.footnotes[24:]] == ["y", "z", "aa", "ab"]
+    many = lettered(table(row(*(f"note {number}" for number in range(28)))))
+    assert many.groups[0].rows[0].cells[0].marks[-3:] == ("z", "aa", "ab")
+
+
+def test_a_table_without_notes_stays_as_it_is() -> None:
+    plain = table(row(), row())
+    assert lettered(plain) == plain

@@ -1,0 +1,64 @@
+"""Which rows and columns of a table are shown, and in which order."""
+
+from __future__ import annotations
+
+import pytest
+
+from attnctl.reports.selection import key_of, ordered, part_of, with_columns
+from attnctl.reports.table import Cell, Column, Group, Row, Table
+from attnctl.values import SpecError
+
+COLUMNS = tuple(Column(name=name, title=name) for name in ("top1.published", "top1", "params.published", "params"))
+
+
+def row(name: str, *values: float | None) -> Row:
+    return Row(header=(name,), cells=tuple(Cell(value=value) for value in values))
+
+
+ROWS = (row("a", 1, 90, 5, 6), row("b", 2, None, 3, 4), row("c", 3, 95, 1, 2))
+TABLE = Table(title="t", headers=("row",), columns=COLUMNS, groups=(Group(title="", rows=ROWS),))
+
+
+def test_a_column_has_a_key_and_a_part() -> None:
+    assert [(key_of(column), part_of(column)) for column in COLUMNS] == [
+        ("top1", "published"),
+        ("top1", "measured"),
+        ("params", "published"),
+        ("params", "measured"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ((), ["top1.published", "top1", "params.published", "params"]),
+        (("params", "top1"), ["params.published", "params", "top1.published", "top1"]),
+        (("top1.published",), ["top1.published"]),
+        (("top1.measured",), ["top1"]),
+        ((".measured",), ["top1", "params"]),
+        (("top1", ".published"), ["top1.published", "top1", "params.published"]),
+    ],
+)
+def test_columns_come_in_the_order_of_the_words_each_once(words: tuple[str, ...], names: list[str]) -> None:
+    made = with_columns(TABLE, words)
+    assert [column.name for column in made.columns] == names
+    values = dict(zip([column.name for column in COLUMNS], [cell.value for cell in ROWS[0].cells], strict=True))
+    assert [cell.value for cell in made.groups[0].rows[0].cells] == [values[name] for name in names]
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [("topp1", "did you mean 'top1'"), ("top1.publish", "did you mean 'top1.published'"), ("", ""), (".exact", "")],
+)
+def test_a_column_that_there_is_not_names_the_nearest(word: str, said: str) -> None:
+    with pytest.raises(SpecError, match="there is no column") as error:
+        with_columns(TABLE, (word,))
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("sort", "names"), [("", "abc"), ("top1", "acb"), ("-top1", "cab"), ("params.published", "cba"), ("-params", "abc")]
+)
+def test_rows_go_by_a_columns_value_and_those_without_one_stand_last(sort: str, names: str) -> None:
+    lines = [(each.header[0], each) for each in ROWS]
+    assert "".join(name for name, _ in ordered(lines, COLUMNS, sort)) == names
