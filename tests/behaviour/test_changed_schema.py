@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+import attnctl
 from tests.attnctl.cli.past_runs import Past
 
-REPOSITORY = Path(__file__).parents[3]
+REPOSITORY = Path(attnctl.__file__).parents[1]
 PACKAGES = ("attnctl", "jobs", "db", "reports")
 
 
