@@ -1,0 +1,96 @@
+"""A CSV of numbers from elsewhere: what each line says, or what is wrong with it."""
+
+from __future__ import annotations
+
+import pytest
+
+from attnctl import papers
+from attnctl.reports.exchange.results import Results, read
+from attnctl.values import SpecError
+from tests.reports.report_workspace import table
+
+
+def find(text: str) -> papers.Table:
+    if ":" not in text:
+        raise SpecError(f"there is no table {text!r}")
+    return table(text)
+
+
+def results(*lines: str) -> Results:
+    return read("\n".join(lines).encode(), "x.csv", "the file", find)
+
+
+def refused(*lines: str) -> str:
+    with pytest.raises(SpecError) as error:
+        results(*lines)
+    return str(error.value)
+
+
+def test_of_a_comparison_a_line_says_where_its_numbers_belong() -> None:
+    found = results(
+        "label,model,backbone,dataset,placement,seed,source,top1,params", "ela,,resnet20,Digits,block,3,lab,92.5,0.27M"
+    )
+    (record,) = found.records
+    assert (record.label, record.backbone, record.dataset, record.placement) == ("ela", "resnet20", "digits", "block")
+    assert (record.seed, record.source, dict(record.values)) == (3, "lab", {"top1": 92.5, "params": 270_000})
+    assert found.warnings == []
+
+
+def test_numbers_may_stand_as_pairs_of_column_and_value() -> None:
+    found = results(
+        "label,backbone,dataset,column,value", "ela,resnet20,digits,top1,92.5", "ela,resnet20,digits,top5,99"
+    )
+    assert [dict(record.values) for record in found.records] == [{"top1": 92.5}, {"top5": 99.0}]
+    assert found.records[0].source == "the file"
+
+
+def test_of_a_papers_table_a_number_is_as_the_table_prints_it() -> None:
+    found = results("table,row,top1,params", "ean:2,ResNet50,76.5,25.56")
+    (record,) = found.records
+    assert (record.table, record.row) == ("ean:2", "ResNet50")
+    assert dict(record.values) == {"top1": 76.5, "params": pytest.approx(25_560_000)}
+
+
+HEAD = "label,backbone,dataset,top1"
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ((HEAD,), "x.csv has no numbers"),
+        (("label,backbone,top1", "a,b,1"), "x.csv:1: there is no column dataset"),
+        (("label,backbone,dataset", "a,b,c"), "x.csv:1: there is no column with numbers"),
+        (("label,backbone,dataset,top1,top1", "a,b,c,1,2"), "x.csv:1: column 'top1' is there twice"),
+        (("label,backbone,dataset,", "a,b,c,1"), "x.csv:1: a column has no name"),
+        (("label,backbone,dataset,Seed,top1", "a,b,c,1,2"), "did you mean 'seed'"),
+        (("label,backbone,dataset,topp1", "a,b,c,1"), "did you mean 'top1'"),
+        (("label,backbone,dataset,column,top1", "a,b,c,top1,1"), "x.csv:1: there is a column column, but none value"),
+        ((HEAD, "ela,resnet20,digits,"), "x.csv:2: there is no number in this line"),
+        ((HEAD, ",resnet20,digits,92"), "x.csv:2: column label: is empty"),
+        ((HEAD, "ela,resnet20,digits,high"), "x.csv:2: column top1: 'high' is no number"),
+        ((HEAD, "ela,resnet20,digits,101"), "x.csv:2: column top1: '101' must be from 0 to 100"),
+        ((HEAD, "ela,resnet20,digits,9M"), "M does not go with top1"),
+        ((HEAD, "ela,resnet20,digits,90", "ela,resnet20,digits,91"), "x.csv:3: line 2 has top1 of this already"),
+        ((f"{HEAD},seed", "ela,resnet20,digits,90,first"), "x.csv:2: column seed: 'first' is no seed"),
+        (("table,row,top1", "99,ResNet50,76"), "x.csv:2: column table: there is no table '99'"),
+        (("table,row,top1", "ean:2,ResNet50+SEE,76"), "did you mean 'ResNet50+SE'"),
+        (("table,row,topp1", "ean:2,ResNet50,76"), "did you mean 'top1'"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_line_and_column(lines: tuple[str, ...], said: str) -> None:
+    assert said in refused(*lines)
+
+
+def test_what_may_be_meant_otherwise_is_a_warning() -> None:
+    found = results("label,backbone,dataset,top1,params", "ela,resnet20,digits,0.92,272")
+    assert len(found.warnings) == 2
+    assert any("percent" in words and "92" in words for words in found.warnings)
+    assert any("272M" in words for words in found.warnings)
+
+
+def test_a_name_that_is_not_known_is_kept_and_said_once() -> None:
+    found = results(HEAD, "ela,resnet21,digits,90", "se,resnet21,digits,91")
+    assert [record.backbone for record in found.records] == ["resnet21"] * 2
+    (words,) = found.warnings
+    assert "'resnet21'" in words
+    assert "did you mean" in words

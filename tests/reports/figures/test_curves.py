@@ -1,0 +1,28 @@
+"""A metric over the epochs, drawn."""
+
+from __future__ import annotations
+
+from attnctl.reports.figures import curves
+from tests.reports.figures.drawn_axes import axes, looks
+from tests.reports.figures.figure_runs import curves_chart
+
+
+def test_a_line_for_each_series_in_a_band_of_its_spread_with_the_epochs_to_the_target() -> None:
+    chart, _ = curves_chart().panels
+    drawn = axes()
+    handles = curves.draw(drawn, chart, looks(series.name for series in chart.series))
+    assert [words for _, words in handles.values()] == [
+        "no attention (15)",
+        "se (14)",
+        "ean G=8 (13)",
+        "(epochs to top-1 of 72)",
+    ]
+    line = handles["se"][0]
+    assert list(line.get_xdata()) == list(range(1, 31))
+    assert len(drawn.collections) == 3, "a band for each"
+
+
+def test_without_targets_the_names_stand_alone() -> None:
+    _, chart = curves_chart().panels
+    handles = curves.draw(axes(), chart, looks(series.name for series in chart.series))
+    assert [words for _, words in handles.values()] == ["no attention", "se", "ean G=8"]

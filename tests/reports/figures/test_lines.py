@@ -1,0 +1,40 @@
+"""Charts side by side under one legend."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from attnctl.reports.figures import lines, style
+from attnctl.reports.figures.data import Charts, Width
+from tests.reports.figures.figure_runs import curves_chart, scatter_chart, sweep_chart
+
+
+@pytest.mark.parametrize("width", ["column", "page"])
+@pytest.mark.parametrize("made", [sweep_chart, curves_chart, scatter_chart])
+def test_a_figure_has_an_axes_for_each_panel_and_the_width_of_the_paper(made: type, width: Width) -> None:
+    charts: Charts = made()
+    figure = lines.draw(charts, width)
+    assert len(figure.axes) == len(charts.panels)
+    assert figure.get_size_inches()[0] == pytest.approx(style.INCHES[width])
+
+
+def test_a_name_has_one_look_in_all_panels() -> None:
+    first, second = lines.draw(curves_chart(), "page").axes
+    assert [line.get_color() for line in first.lines[:1]] == [line.get_color() for line in second.lines[:1]]
+
+
+def test_axes_have_their_titles_scales_and_ticks() -> None:
+    (axes,) = lines.draw(sweep_chart(), "column").axes
+    assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_xscale()) == ("G", "top-1 (%)", "log")
+    assert list(axes.get_xticks()) == [1, 2, 4, 8]
+
+
+def test_four_panels_stand_in_two_rows_on_a_page_and_below_each_other_in_a_column() -> None:
+    charts = dataclasses.replace(curves_chart(), panels=curves_chart().panels * 2)
+    grids = {width: lines.draw(charts, width).axes[0].get_gridspec() for width in ("column", "page")}
+    assert {width: (grid.nrows, grid.ncols) for width, grid in grids.items() if grid} == {
+        "column": (4, 1),
+        "page": (2, 3),
+    }
