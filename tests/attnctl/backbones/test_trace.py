@@ -1,0 +1,81 @@
+"""What a network is made of: one forward, noted part by part."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from attnctl.backbones.trace import evaluating, trace
+from attnctl.values import SpecError
+
+
+class Network(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 4, 3, stride=2, padding=1)
+        self.act = nn.ReLU()
+        self.body = nn.Sequential(nn.Conv2d(4, 6, 1), nn.BatchNorm2d(6))
+        self.fc = nn.Linear(6, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.act(self.body(self.act(self.stem(x))))
+        found: Tensor = self.fc(x.mean((2, 3)))
+        return found
+
+
+def test_parts_come_in_the_order_in_which_a_forward_ends_them_with_their_maps() -> None:
+    found = trace(Network(), 8)
+    assert [(part.path, part.kind, part.shape) for part in found if part.shape is not None] == [
+        ("stem", "Conv2d", (4, 4, 4)),
+        ("act", "ReLU", (6, 4, 4)),
+        ("body.0", "Conv2d", (6, 4, 4)),
+        ("body.1", "BatchNorm2d", (6, 4, 4)),
+        ("body", "Sequential", (6, 4, 4)),
+    ]
+    (fc,) = [part for part in found if part.path == "fc"]
+    assert fc.shape is None
+
+
+def test_a_part_that_runs_twice_is_counted_and_knows_its_parent() -> None:
+    found = {part.path: part for part in trace(Network(), 8)}
+    assert (found["act"].calls, found["stem"].calls) == (2, 1)
+    assert (found["body.1"].parent, found["stem"].parent) == ("Sequential", "Network")
+
+
+def test_tracing_leaves_the_network_as_it_was() -> None:
+    network = Network().train()
+    network.body.eval()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    trace(network, 8)
+    assert (network.training, network.body.training, network.body[1].training) == (True, False, False)
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert not any(module._forward_hooks for module in network.modules())
+
+
+def test_a_network_on_the_meta_device_is_traced_too() -> None:
+    with torch.device("meta"):
+        network = Network()
+    assert {part.path for part in trace(network, 8)} == {"stem", "act", "body.0", "body.1", "body", "fc"}
+
+
+def test_an_image_that_is_too_small_is_told() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 9))
+    with pytest.raises(SpecError, match="cannot run on an image of 8x8"):
+        trace(network, 8)
+    assert not network[0]._forward_hooks
+
+
+def test_evaluation_mode_ends_with_the_block_also_after_an_error() -> None:
+    network = Network().train()
+    seen = []
+
+    def fails() -> None:
+        with evaluating(network):
+            seen.append(network.body[1].training)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fails()
+    assert seen == [False]
+    assert network.body[1].training

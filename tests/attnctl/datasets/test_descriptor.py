@@ -1,0 +1,24 @@
+"""What is said of a data set."""
+
+from __future__ import annotations
+
+import pytest
+
+from attnctl.datasets import DATASETS, describe
+
+
+@pytest.mark.parametrize(
+    ("name", "fetched"), [("cifar10", True), ("coco", True), ("imagenet", False), ("digits", False)]
+)
+def test_a_data_set_with_an_address_or_archives_can_be_fetched(name: str, fetched: bool) -> None:
+    assert describe(name).can_be_fetched is fetched
+
+
+def test_archives_are_named_once_and_have_an_address_a_size_and_a_digest() -> None:
+    archives = [archive for dataset in DATASETS.values() for archive in dataset.archives]
+    assert archives
+    for archive in archives:
+        assert archive.url.startswith("http")
+        assert len(archive.md5) == 32
+        assert archive.size > 0
+        assert archive.gives

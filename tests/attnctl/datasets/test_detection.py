@@ -1,0 +1,30 @@
+"""The data sets of objects and of class maps."""
+
+from __future__ import annotations
+
+import pytest
+
+from attnctl.datasets import Dataset
+from attnctl.datasets.detection import SCENES
+
+
+@pytest.mark.parametrize("dataset", SCENES, ids=lambda dataset: dataset.name)
+def test_each_is_for_objects_or_for_class_maps_and_its_images_have_sizes_of_their_own(dataset: Dataset) -> None:
+    assert set(dataset.tasks) <= {"detect", "instance", "segment"}
+    assert ("segment" in dataset.tasks) != ("detect" in dataset.tasks)
+    assert dataset.layout in {"voc", "coco", "embedded"}
+    if dataset.layout != "embedded":
+        assert dataset.train_parts
+        assert dataset.test_parts
+        assert not set(dataset.train_parts) & set(dataset.test_parts)
+
+
+def test_of_class_maps_the_background_is_a_class() -> None:
+    sizes = {dataset.name: dataset.classes for dataset in SCENES}
+    assert (sizes["digits-det"], sizes["digits-seg"]) == (10, 11)
+    assert (sizes["voc07"], sizes["coco"]) == (20, 80)
+
+
+def test_names_are_there_where_the_files_do_not_say_them() -> None:
+    voc = next(dataset for dataset in SCENES if dataset.name == "voc07")
+    assert (voc.names[0], voc.names[-1], len(voc.names)) == ("aeroplane", "tvmonitor", 20)

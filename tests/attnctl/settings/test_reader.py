@@ -1,0 +1,62 @@
+"""Reading a settings file by its parts: a complaint names file, line and key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from attnctl.settings.reader import ConfigError, Located
+
+SOURCE = '[slurm]\ntime = 60\n\n[data]\nroot = "sets"\n'
+
+
+@pytest.fixture
+def located(tmp_path: Path) -> Located:
+    return Located(tmp_path / "attnctl.toml", SOURCE)
+
+
+def test_a_folder_is_relative_to_the_file(located: Located, tmp_path: Path) -> None:
+    assert located.path("sets", "data", "root") == (tmp_path / "sets").resolve()
+    assert located.path("/sets", "data", "root") == Path("/sets")
+    assert located.path("~/sets", "data", "root") == (Path.home() / "sets").resolve()
+
+
+@pytest.mark.parametrize("value", ["", "a\0b"])
+def test_what_cannot_be_a_folder_is_told(value: str, located: Located) -> None:
+    with pytest.raises(ConfigError, match=r"attnctl\.toml:5: root must be a folder"):
+        located.path(value, "data", "root")
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "words"),
+    [
+        (1, str, "text in quotes"),
+        ("1", int, "a whole number"),
+        (True, int, "a whole number"),
+        (1, bool, "true or false"),
+        ("x", list, "a list"),
+        ([], dict, "a section"),
+    ],
+)
+def test_a_value_of_another_kind_is_told_with_what_it_must_be(
+    value: object, kind: type, words: str, located: Located
+) -> None:
+    with pytest.raises(ConfigError, match=rf":2: time must be {words}"):
+        located.typed(value, kind, "slurm", "time")
+
+
+def test_a_value_of_the_kind_is_given_back(located: Located) -> None:
+    assert located.typed(60, int, "slurm", "time") == 60
+
+
+def test_an_unknown_key_names_the_nearest(located: Located) -> None:
+    located.known({"time": 60}, ("time", "mem"), "slurm")
+    with pytest.raises(ConfigError, match=r"did you mean 'times'"):
+        located.known({"time": 60}, ("times", "mem"), "slurm")
+    with pytest.raises(ConfigError, match=r"attnctl\.toml:4: data "):
+        located.known({"data": {}}, ("slurm",), "")
+
+
+def test_a_key_that_is_not_there_is_told_by_its_section(located: Located) -> None:
+    assert (located.line("slurm", "time"), located.line("data", "other")) == (2, 4)

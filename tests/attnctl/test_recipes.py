@@ -1,0 +1,75 @@
+"""How to train, as data: built-in recipes, a user's own, and what is asked for beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from attnctl import recipes
+from attnctl.values import SpecError
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_each_recipe_is_one(name: str) -> None:
+    recipe = recipes.resolve(name, {})
+    assert bool(recipe.epochs) != bool(recipe.steps)
+    assert {**vars(recipe)}.items() >= recipes.load(name).items()
+
+
+@pytest.mark.parametrize(
+    ("dataset", "backbone", "model", "expected"),
+    [
+        ("digits", "resnet20", "", "digits"),
+        ("cifar10", "resnet20", "", "cifar"),
+        ("cifar100", "mobilenet_v2_cifar", "", "cifar-light"),
+        ("imagenet", "resnet50", "", "imagenet-resnet"),
+        ("imagenet", "mobilenet_v2", "", "imagenet-light"),
+        ("voc07", "cspdarknet_nano", "yolox_nano", "ela-yolox"),
+    ],
+)
+def test_the_default_goes_with_the_data_set_and_the_backbone_or_the_model(
+    dataset: str, backbone: str, model: str, expected: str
+) -> None:
+    assert recipes.default_for(dataset, backbone, model) == expected
+
+
+def test_values_that_are_asked_for_replace_the_recipes() -> None:
+    assert recipes.resolve("digits", {"lr": 0.5}).lr == 0.5
+    with pytest.raises(SpecError, match="did you mean 'lr'"):
+        recipes.resolve("digits", {"lrr": 0.5})
+
+
+def test_a_batch_smaller_than_its_forwards_is_one_forward_unless_that_is_asked_for() -> None:
+    forward = recipes.resolve("digits", {}).norm_batch
+    small = recipes.resolve("digits", {"batch": forward // 2})
+    assert (small.batch, small.norm_batch) == (forward // 2, forward // 2)
+    with pytest.raises(SpecError):
+        recipes.resolve("digits", {"batch": forward // 2, "norm_batch": forward})
+
+
+def test_steps_take_the_place_of_epochs_and_epochs_that_of_steps() -> None:
+    by_steps = recipes.resolve("digits", {"steps": 100, "warmup_steps": 5})
+    assert (by_steps.epochs, by_steps.steps) == (0, 100)
+    stepped = next(name for name in recipes.names() if recipes.load(name).get("steps"))
+    assert recipes.resolve(stepped, {"epochs": 3}).steps == 0
+
+
+def test_an_unknown_recipe_names_the_nearest() -> None:
+    with pytest.raises(SpecError, match="did you mean 'digits'"):
+        recipes.load("digit")
+
+
+def test_a_users_recipe_may_stand_on_a_built_in_one(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('base = "digits"\nlr = 0.5\n')
+    assert recipes.load(str(file)) == {**recipes.load("digits"), "lr": 0.5}
+
+
+@pytest.mark.parametrize(("base", "said"), [("digit", "did you mean 'digits'"), ("./other.toml", "must be one of")])
+def test_a_base_that_is_no_built_in_recipe_is_told_with_the_file(base: str, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(f'base = "{base}"\n')
+    with pytest.raises(SpecError, match=r"mine\.toml: base") as error:
+        recipes.load(str(file))
+    assert said in str(error.value)
