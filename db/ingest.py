@@ -22,7 +22,7 @@ from attnctl.db.store import Store
 from attnctl.lifecycle import results
 from attnctl.lifecycle.results import Results
 from attnctl.lifecycle.run_reader import MACHINE, Facts, Token, judge, read_run
-from attnctl.lifecycle.state import State, Verdict, asked, world
+from attnctl.lifecycle.state import State, Verdict, requested, world
 from attnctl.spec import RunSpec
 from attnctl.values import format_value
 from attnctl.workspace.events import COLUMNS, Log, Replaced, Summary
@@ -249,9 +249,9 @@ def _attempt_row(number: int, attempt: int, request: Request) -> dict[str, Any]:
         "user": request.user,
         "host": request.host,
         "world": world(request),
-        "nodes": max(1, asked(request, "nodes", 1)),
-        "gpus_per_node": asked(request, "gpus_per_node", 0),
-        "minutes": asked(request, "minutes", 0) or None,
+        "nodes": max(1, requested(request, "nodes", 1)),
+        "gpus_per_node": requested(request, "gpus_per_node", 0),
+        "minutes": requested(request, "minutes", 0) or None,
     }
 
 

@@ -1,1 +1,1 @@
-"""A run from its first attempt to its result: its state, the evidence for it, and what resume does."""
+"""The life of a run: its attempts, its state, its results, and what `attnctl resume` does with it."""

@@ -1,4 +1,4 @@
-"""What helps a run in its state, in one sentence: pure functions of the state and what is known beside it."""
+"""One sentence of advice for a run, computed from its state and a few facts about it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from attnctl.lifecycle.state import State, Verdict
 
 LAUNCH_HELD = "launch failed requeued held"
-"""SLURM's reason for a job that it could not start on a node, and holds since."""
+"""SLURM's pending reason for a job that failed to launch on a node and is held since (squeue(1), JOB REASON CODES)."""
 
 _NEVER: tuple[tuple[str, str], ...] = (
     (LAUNCH_HELD, "SLURM could not start it and holds it: fix its node, then `attnctl resume` releases it"),
@@ -62,8 +62,13 @@ _SENTENCES: Mapping[State, str] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Known:
-    """What a sentence may need. checkpoint: step of the newest file; gone: of one that is no more; memory: MB."""
+class AdviceContext:
+    """Facts that the advice may mention.
+
+    checkpoint: step of the newest checkpoint file
+    gone: step of the newest checkpoint written, when no checkpoint file is left
+    memory: MB per node
+    """
 
     run: str
     job: str = ""
@@ -73,34 +78,34 @@ class Known:
     norm_batch: int = 0
 
 
-def advise(verdict: Verdict, known: Known) -> str:
-    """One sentence."""
-    stuck = queue_words(verdict, known.job)
-    if stuck is not None:
-        return f"{stuck[0].upper()}{stuck[1:]}."
-    if known.gone is not None and not verdict.state.active and verdict.state is not State.COMPLETED:
+def advise(verdict: Verdict, context: AdviceContext) -> str:
+    """One sentence that says what to do about the run."""
+    blocker = queue_blocker(verdict, context.job)
+    if blocker is not None:
+        return f"{blocker[0].upper()}{blocker[1:]}."
+    if context.gone is not None and not verdict.state.active and verdict.state is not State.COMPLETED:
         return (
-            f"Its checkpoint of step {known.gone} is gone: `attnctl resume --yes {known.run[:8]}` "
+            f"Its checkpoint of step {context.gone} is gone: `attnctl resume --yes {context.run[:8]}` "
             f"restarts it from the beginning."
         )
     return _SENTENCES[verdict.state].format(
-        run=known.run[:8],
-        checkpoint=f"step {known.checkpoint}" if known.checkpoint is not None else "the start",
-        memory=f"{known.memory} MB" if known.memory else "the memory it had",
-        norm_batch=known.norm_batch or "norm_batch",
+        run=context.run[:8],
+        checkpoint=f"step {context.checkpoint}" if context.checkpoint is not None else "the start",
+        memory=f"{context.memory} MB" if context.memory else "the memory it had",
+        norm_batch=context.norm_batch or "norm_batch",
     )
 
 
-def held_back(verdict: Verdict) -> bool:
-    """Whether SLURM could not start the job of a run, and holds it."""
+def launch_held(verdict: Verdict) -> bool:
+    """Whether SLURM failed to launch the run's job and now holds it."""
     return verdict.state is State.QUEUED and LAUNCH_HELD in verdict.reason
 
 
-def queue_words(verdict: Verdict, job: str = "") -> str | None:
-    """What a run waits for that does not come by itself; None for one that has only to wait."""
+def queue_blocker(verdict: Verdict, job: str = "") -> str | None:
+    """Why a queued run cannot start without help, and what to do; None when it only has to wait its turn."""
     if verdict.state is not State.QUEUED:
         return None
-    for pattern, words in _NEVER:
+    for pattern, advice in _NEVER:
         if re.search(pattern, verdict.reason):
-            return f"{verdict.reason}: {words.format(job=job or 'JOB')}"
+            return f"{verdict.reason}: {advice.format(job=job or 'JOB')}"
     return None

@@ -1,6 +1,6 @@
-"""What a run's folder tells of all its attempts: how each ended, from which step to which, and with what.
+"""The attempts of a run, read from its folder: how each ended, which steps it trained, and its resources.
 
-Of a log of events only its begin and its end are read, as far back as its last checkpoint.
+Only the beginning and the end of an event log are read, the end from its last checkpoint on.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from attnctl.lifecycle import evidence
-from attnctl.lifecycle.resume_policy import Ended, History
-from attnctl.lifecycle.state import Verdict, blamed, world
+from attnctl.lifecycle.resume_policy import EndedAttempt, History
+from attnctl.lifecycle.state import Verdict, first_failure, world
 from attnctl.spec import RunSpec
 from attnctl.units import parse_memory
 from attnctl.values import SpecError
@@ -26,21 +26,21 @@ _NODES = re.compile(r"[A-Za-z0-9_.-]+")
 
 @dataclass(frozen=True, kw_only=True)
 class AttemptHistory:
-    """One attempt, for people: its request, its verdict and the logs of its incarnations by number."""
+    """One attempt: its request, its verdict, and the event summaries of its incarnations by number."""
 
     attempt: Attempt
     request: Request
     verdict: Verdict
     observed: Sequence[Observed]
     exits: Sequence[Exit]
-    """Of the newest incarnation."""
+    """Exit records of the newest incarnation."""
     logs: dict[int, Summary] = field(default_factory=dict)
 
     @property
-    def ended(self) -> Ended:
-        """The attempt as the policy wants it."""
+    def ended(self) -> EndedAttempt:
+        """The attempt as input for the resume policy."""
         logs = list(self.logs.values())
-        return Ended(
+        return EndedAttempt(
             number=self.attempt.number,
             state=self.verdict.state,
             reason=self.verdict.reason,
@@ -54,28 +54,28 @@ class AttemptHistory:
         )
 
     def _stretches(self) -> Iterator[tuple[int, int]]:
-        """The last step of each start, by its log and by each exit record, and the step from which it resumed."""
+        """Pairs (last step, first step) of each start, from its log and from each exit record."""
         yield from ((log.step or 0, log.began) for log in self.logs.values())
         began = max((log.began for log in self.logs.values()), default=0)
         yield from ((item.step, began) for item in self.exits)
 
     @property
     def error(self) -> str:
-        """The last line of what the rank that failed first said, else the reason of the state."""
-        cause = blamed(self.exits) or next(iter(self.exits), None)
-        told = cause.message if cause is not None and cause.outcome != "completed" else ""
-        return told or self.verdict.reason
+        """The error message of the rank that failed first, else the reason of the state."""
+        cause = first_failure(self.exits) or next(iter(self.exits), None)
+        message = cause.message if cause is not None and cause.outcome != "completed" else ""
+        return message or self.verdict.reason
 
 
 def read(run: RunDir, head_of: HeadOf) -> list[AttemptHistory]:
-    """The attempts, oldest first. Raises RecordError for a broken request."""
-    found = []
+    """The attempts, oldest first. Raises RecordError for an unreadable request."""
+    attempts = []
     for attempt in run.attempts():
         request = Request.read(attempt.request)
         if request is None:
-            continue  # its maker is about to write it
+            continue  # the command that created the folder has not written the request yet
         incarnations = attempt.incarnations()
-        found.append(
+        attempts.append(
             AttemptHistory(
                 attempt=attempt,
                 request=request,
@@ -85,43 +85,43 @@ def read(run: RunDir, head_of: HeadOf) -> list[AttemptHistory]:
                 logs={item.token[1]: read_ends(item.events) for item in incarnations},
             )
         )
-    return found
+    return attempts
 
 
-def history(run: RunDir, spec: RunSpec, told: Sequence[AttemptHistory]) -> History:
-    """The run as the policy wants it."""
+def history(run: RunDir, spec: RunSpec, past: Sequence[AttemptHistory]) -> History:
+    """The run as input for the resume policy. past: its attempts, oldest first."""
     checkpoint = checkpoints.newest_step(run)
-    written = max((item.ended.saved for item in told), default=0)
+    written = max((item.ended.saved for item in past), default=0)
     return History(
         run=run.id,
-        attempts=[item.ended for item in told],
+        attempts=[item.ended for item in past],
         checkpoint=checkpoint,
         gone=written if written and checkpoint is None else None,
         worlds=spec.recipe.worlds,
     )
 
 
-def seconds_lost(told: Sequence[AttemptHistory]) -> float | None:
-    """The time between the newest checkpoint and the end of the last attempt, None when that is not known."""
-    if not told or not told[-1].logs:
+def seconds_lost(past: Sequence[AttemptHistory]) -> float | None:
+    """Seconds of training lost: from the newest checkpoint to the end of the last attempt; None when unknown."""
+    if not past or not past[-1].logs:
         return None
-    newest = list(told[-1].logs.values())[-1]
+    newest = list(past[-1].logs.values())[-1]
     since = newest.saved_at or newest.started
     if since is None or newest.heartbeat is None:
         return None
     return max(0.0, newest.heartbeat - since)
 
 
-def seconds_left(told: Sequence[AttemptHistory], spec: RunSpec, checkpoint: int | None) -> float | None:
-    """The time that the run still needs at its last speed; None when that is not known."""
-    for log in reversed([log for item in told for log in item.logs.values()]):
+def seconds_left(past: Sequence[AttemptHistory], spec: RunSpec, checkpoint: int | None) -> float | None:
+    """Seconds of training left at the run's last speed; None when unknown. checkpoint: its step."""
+    for log in reversed([log for item in past for log in item.logs.values()]):
         if log.images_per_s and log.steps:
             return max(0, log.steps - (checkpoint or 0)) * spec.recipe.batch / log.images_per_s
     return None
 
 
 def memory(request: Request) -> int | None:
-    """MB a node that the attempt asked for; None when it left that to the cluster."""
+    """Memory that the attempt requested, in MB per node; None for the cluster's default."""
     try:
         return parse_memory(str(request.options["mem"])) if "mem" in request.options else None
     except SpecError:
@@ -129,6 +129,6 @@ def memory(request: Request) -> int | None:
 
 
 def nodes(observed: Sequence[Observed]) -> tuple[str, ...]:
-    """The node that the attempt last had on SLURM; none when it had several, or the answer is of another form."""
-    said = next((item.nodes for item in reversed(observed) if item.nodes and item.source != "local"), "")
-    return (said,) if _NODES.fullmatch(said) else ()
+    """The SLURM node that the attempt last ran on; empty when it had several or the nodelist is not a plain name."""
+    nodelist = next((item.nodes for item in reversed(observed) if item.nodes and item.source != "local"), "")
+    return (nodelist,) if _NODES.fullmatch(nodelist) else ()

@@ -1,7 +1,7 @@
-"""The evidence of an attempt, gathered from its folder, and the states that follow from it.
+"""The evidence of an attempt, read from its folder, and the state that it proves.
 
-The index keeps what an attempt's log says, and hands it in. Where a run is asked for again, only the folder counts:
-another command may have written to it a moment ago.
+The index passes in what it has stored of an attempt's log. Before a run is submitted again, the folder alone is read,
+because another command may have written to it a moment ago.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import contextlib
 from attnctl.lifecycle.state import Evidence, State, Verdict, decide, world
 from attnctl.units import ago
 from attnctl.workspace import submissions
-from attnctl.workspace.layout import Attempt, Guard, Incarnation, Workspace, passing_over
+from attnctl.workspace.layout import Attempt, Guard, Incarnation, Workspace, skip_unreadable
 from attnctl.workspace.records import Cancel, Request
 from attnctl.workspace.submissions import HeadOf, Submitted
 
@@ -22,11 +22,12 @@ def gather(
     submitted: Submitted | None,
     start: Incarnation | None,
     started: float | None,
-    guard: Guard = passing_over,
+    guard: Guard = skip_unreadable,
 ) -> Evidence:
-    """The evidence of an attempt. submitted: its submission; start: its newest one, and when that began.
+    """The evidence of an attempt.
 
-    guard: what becomes of the error of a broken record, which is no evidence.
+    submitted: the head of its submission. start: its newest incarnation; started: when that began, in Unix seconds.
+    guard: handles the error of an unreadable record, which does not count as evidence.
     """
     exits = start.exits(guard) if start is not None else ()
     observations = attempt.observations(guard)
@@ -46,9 +47,9 @@ def gather(
 
 
 def verdict(attempt: Attempt, request: Request, head_of: HeadOf) -> Verdict:
-    """The state of an attempt by its folder alone. head_of: the head of a submission by its tag."""
+    """The state of an attempt, from its folder alone. head_of: returns the head of a submission by its tag."""
     head = None
-    with passing_over():
+    with skip_unreadable():
         head = head_of(request.tag)
     start = next(reversed(attempt.incarnations()), None)
     started = None
@@ -59,7 +60,7 @@ def verdict(attempt: Attempt, request: Request, head_of: HeadOf) -> Verdict:
 
 
 def newest_verdict(workspace: Workspace, run_id: str, head_of: HeadOf | None = None) -> Verdict | None:
-    """The state of a run's newest attempt by its folder; None before the first. Raises RecordError."""
+    """The state of a run's newest attempt, from its folder; None before the first attempt. Raises RecordError."""
     for attempt in reversed(workspace.run(run_id).attempts()):
         request = Request.read(attempt.request)
         if request is not None:
@@ -68,7 +69,7 @@ def newest_verdict(workspace: Workspace, run_id: str, head_of: HeadOf | None = N
 
 
 def verdict_of_exits(attempt: Attempt, request: Request) -> Verdict | None:
-    """The state by the exit records of the newest start, whatever the scheduler was last heard to say; None without."""
+    """The state from the newest incarnation's exit records alone, ignoring the scheduler; None when there are none."""
     start = next(reversed(attempt.incarnations()), None)
     exits = start.exits() if start is not None else []
     if not exits:
@@ -76,9 +77,9 @@ def verdict_of_exits(attempt: Attempt, request: Request) -> Verdict | None:
     return decide(Evidence(created=request.created, submitted=True, exits=exits, world=world(request)))
 
 
-def in_words(request: Request, found: Verdict) -> str:
-    """Why a run is not asked for again: `queued by alice on login1 3 min ago`."""
-    if not found.state.active:
-        return str(found.state)
-    word = "queued" if found.state is not State.RUNNING else "running, queued"
-    return f"{word} by {request.user} on {request.host} {ago(request.created)}"
+def describe_claim(request: Request, verdict: Verdict) -> str:
+    """Who already submitted a run, and when: `queued by alice on login1 3 min ago`; else its state."""
+    if not verdict.state.active:
+        return str(verdict.state)
+    prefix = "queued" if verdict.state is not State.RUNNING else "running, queued"
+    return f"{prefix} by {request.user} on {request.host} {ago(request.created)}"

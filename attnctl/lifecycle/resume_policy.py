@@ -1,21 +1,20 @@
-"""What `attnctl resume` does with a run that ended before its time: pure functions of the run's history and the rules.
+"""What `attnctl resume` does with an unfinished run: pure functions of the run's history and the rules.
 
-Each class of end has a mode, which the settings may change:
+Each end state has a mode, which [resume.actions] in attnctl.toml can change:
 
-| mode | the run goes on |
+| mode | the run is resumed |
 |---|---|
 | always | always |
-| if_progressed | if its last attempt left a newer checkpoint than it began with, or it gets more time now |
-| once | one time more, then only after a newer checkpoint |
+| if_progressed | if its last attempt wrote a checkpoint, or the next one has more time |
+| once | once; again only after a newer checkpoint |
 | more_memory | with more memory, up to a cap |
-| more_processes | with more processes that can share its batch; where that did not help, when another place is named |
-| other_gpu | when another place is named: a partition, a profile or more GPUs |
-| if_named | when it is named, or its class is |
+| more_processes | with more processes if its batch allows; if that did not help, as other_gpu |
+| other_gpu | when the command names a partition, constraint, profile or more GPUs |
+| if_named | when the command names it or its state |
 | if_forced | with --force |
-| never | not at all |
+| never | never |
 
-Over these stand the budget of a run's attempts and what `attnctl.lifecycle.resume_batch` sees in many runs. --force
-overrules all but `never`.
+The run's attempt budget and `attnctl.lifecycle.resume_batch` limit this further. --force overrules all but `never`.
 """
 
 from __future__ import annotations
@@ -45,8 +44,8 @@ DEFAULT_MODES: Mapping[State, Mode] = {
     State.DISK_FULL: "always",
     State.TIMEOUT: "if_progressed",
     State.OUT_OF_MEMORY: "more_memory",
-    # Never a smaller norm_batch, which is another run. With more processes each has fewer forwards a step, and with
-    # one alone holds no gradients beside it; but that one is of norm_batch images, so this is tried only once.
+    # Never a smaller norm_batch: that would be another run. With more processes, each does fewer forwards per step, and
+    # with a single one accumulates no gradients. A forward still has norm_batch images, so this is tried only once.
     State.CUDA_OUT_OF_MEMORY: "more_processes",
     State.KILLED: "once",
     State.STALLED: "once",
@@ -54,17 +53,17 @@ DEFAULT_MODES: Mapping[State, Mode] = {
     State.DIVERGED: "never",
     State.CANCELLED: "if_named",
 }
-"""Every state that is neither active nor completed."""
+"""The default mode of each state that is neither active nor completed."""
 
 HELD = re.compile(r"the same error in \d+ runs?: (.*)", re.DOTALL)
-"""What `held_message` writes, and the error in it."""
+"""Matches a message of `held_message`; group 1 is the error."""
 _VARYING = re.compile(r"0x[0-9a-fA-F]+|\b[0-9a-f]{8,}\b|[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 _TRAILING = 300
-_PLACE = "name a --partition, --constraint or --profile with larger GPUs"
+_NAME_GPU = "name a --partition, --constraint or --profile with larger GPUs"
 
 
 class Action(StrEnum):
-    """What becomes of a run."""
+    """What `attnctl resume` does with a run."""
 
     START = "start"
     CONTINUE = "continue"
@@ -72,14 +71,14 @@ class Action(StrEnum):
     MORE_RANKS = "more ranks"
     OTHER_NODE = "another node"
     FORCE = "needs --force"
-    ASKED = "must be named"
+    NEEDS_NAME = "must be named"
     HELD = "held"
     BUDGET = "budget spent"
     NEVER = "never"
 
     @property
     def starts(self) -> bool:
-        """It is submitted."""
+        """Whether the run is submitted."""
         return self in {
             Action.START,
             Action.CONTINUE,
@@ -91,7 +90,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """The section [resume]: see `attnctl.settings.config.TEMPLATE`. memory_cap: in MB, None for none."""
+    """The section [resume]: see `attnctl.settings.template.TEMPLATE`. memory_cap: MB, None for no limit."""
 
     attempts: int = 20
     sweep_attempts: int = 1000
@@ -101,16 +100,16 @@ class Rules:
     actions: Mapping[State, Mode] = field(default_factory=dict)
 
     def mode(self, state: State) -> Mode:
-        """What is done with this class of end."""
+        """The mode of an end state."""
         return self.actions.get(state, DEFAULT_MODES[state])
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What one command asks for.
+class ResumeScope:
+    """What one `attnctl resume` command covers.
 
-    named: the runs that are named one by one. states: classes that were named. memory, place: it was given an
-    amount of memory, or another place than the runs had.
+    named: runs named individually. states: states named with --state. memory: the command sets --mem.
+    other_gpu: the command names another partition, constraint, profile or GPU count.
     """
 
     force: bool = False
@@ -118,13 +117,15 @@ class Asked:
     states: Collection[State] = ()
     max_attempts: int | None = None
     memory: bool = False
-    place: bool = False
+    other_gpu: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ended:
-    """An attempt, and how it ended. error: its last line. began, saved: the steps of the checkpoint that it went on
-    from and of the newest that it wrote. trained: it took a step. memory: MB a node that it asked for.
+class EndedAttempt:
+    """How an attempt ended.
+
+    error: the last line of its error. began: the step it resumed from. saved: the step of the newest checkpoint that it
+    wrote. trained: it completed a step. memory: MB per node that it requested.
     """
 
     number: int = 1
@@ -140,42 +141,44 @@ class Ended:
 
     @property
     def advanced(self) -> bool:
-        """It left a newer checkpoint than it began with."""
+        """Whether it wrote a newer checkpoint than it resumed from."""
         return self.saved > self.began
 
 
 @dataclass(frozen=True, kw_only=True)
 class History:
-    """A run that is neither active nor completed. attempts: oldest first; none before the first.
+    """The past of a run that is neither active nor completed. attempts: oldest first.
 
-    checkpoint: step of the newest file, None without. gone: step of the newest checkpoint that was written, when no
-    file is left of it. worlds: the numbers of processes that can share its batch. more_time: the next attempt has a
-    later time limit than the last.
+    checkpoint: step of the newest checkpoint file; None without one
+    gone: step of the newest checkpoint written, when no checkpoint file is left
+    worlds: the numbers of processes that can share its batch
+    more_time: the next attempt has a longer time limit than the last
     """
 
     run: str
-    attempts: Sequence[Ended] = ()
+    attempts: Sequence[EndedAttempt] = ()
     checkpoint: int | None = None
     gone: int | None = None
     worlds: Sequence[int] = (1,)
     more_time: bool = False
 
     @property
-    def newest(self) -> Ended:
-        """The last attempt; a run without one is new."""
-        return self.attempts[-1] if self.attempts else Ended(number=0, state=State.NEW)
+    def newest(self) -> EndedAttempt:
+        """The last attempt; for a run without attempts, one in the state NEW."""
+        return self.attempts[-1] if self.attempts else EndedAttempt(number=0, state=State.NEW)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """What becomes of one run, with the reason. consent: its checkpoint is gone, and starting anew has to be agreed to.
+    """What to do with one run, and why.
 
-    memory (MB), world, exclude (a node): what changes against its last attempt.
+    consent: its checkpoint is gone, so restarting from the beginning needs --yes. memory (MB), world, exclude (a node):
+    what changes from its last attempt.
     """
 
     run: str
     action: Action
-    words: str = ""
+    reason: str = ""
     consent: bool = False
     memory: int | None = None
     world: int | None = None
@@ -183,7 +186,7 @@ class Decision:
 
     @property
     def starts(self) -> bool:
-        """It is submitted as things stand."""
+        """Whether the run is submitted without further consent."""
         return self.action.starts and not self.consent
 
 
@@ -193,64 +196,65 @@ def held_message(runs: int, error: str) -> str:
 
 
 def normalised(text: str) -> str:
-    """An error's last line without what differs between runs that meet the same one: numbers, ids, addresses."""
+    """An error's last line with numbers, ids and addresses masked, so that one error compares equal in all runs."""
     held = HELD.fullmatch(text.strip())
     lines = (held[1] if held else text).strip().splitlines()
     return _VARYING.sub("#", lines[-1].strip())[:_TRAILING] if lines else ""
 
 
-def decide(history: History, rules: Rules, asked: Asked, held: Collection[str] = ()) -> Decision:
-    """What becomes of a run by its own history.
+def decide(history: History, rules: Rules, scope: ResumeScope, held: Collection[str] = ()) -> Decision:
+    """The decision for a run by its own history.
 
-    held: errors (normalised) for which other runs are held. One that had failed with it at its start goes with those.
+    held: normalised errors for which other runs are held. A run that failed with one of these before its first step is
+    resumed together with the held runs.
     """
     newest = history.newest
     mode = rules.mode(newest.state)
     if mode == "if_forced" and not newest.trained and normalised(newest.error) in held:
         mode = "always"
-    decision = _by_mode(mode, history, rules, asked)
-    allowed = asked.max_attempts if asked.max_attempts is not None else rules.attempts
-    if decision.action.starts and len(history.attempts) >= allowed and not asked.force:
+    decision = _by_mode(mode, history, rules, scope)
+    allowed = scope.max_attempts if scope.max_attempts is not None else rules.attempts
+    if decision.action.starts and len(history.attempts) >= allowed and not scope.force:
         tried = quantity(len(history.attempts), "attempt")
-        return Decision(run=history.run, action=Action.BUDGET, words=f"{tried} of {allowed} are spent")
+        return Decision(run=history.run, action=Action.BUDGET, reason=f"{tried} of {allowed} are spent")
     if decision.action.starts and history.gone is not None:
         return replace(
             decision,
             consent=True,
-            words=f"its checkpoint of step {history.gone} is gone: it restarts from the beginning",
+            reason=f"its checkpoint of step {history.gone} is gone: it restarts from the beginning",
         )
     return decision
 
 
-def _by_mode(mode: Mode, history: History, rules: Rules, asked: Asked) -> Decision:
+def _by_mode(mode: Mode, history: History, rules: Rules, scope: ResumeScope) -> Decision:
     newest, run = history.newest, history.run
     if mode == "never":
-        words = "it would diverge again; use another recipe, which is another run"
-        return Decision(run=run, action=Action.NEVER, words=words)
-    if mode == "if_named" and not (asked.force or run in asked.named or newest.state in asked.states):
-        words = f"name the run, or use --state {str(newest.state).replace(' ', '-')}"
-        return Decision(run=run, action=Action.ASKED, words=words)
-    refusal = None if asked.force else _refusal(mode, history, asked)
+        reason = "it would diverge again; use another recipe, which is another run"
+        return Decision(run=run, action=Action.NEVER, reason=reason)
+    if mode == "if_named" and not (scope.force or run in scope.named or newest.state in scope.states):
+        reason = f"name the run, or use --state {str(newest.state).replace(' ', '-')}"
+        return Decision(run=run, action=Action.NEEDS_NAME, reason=reason)
+    refusal = None if scope.force else _refusal(mode, history, scope)
     if refusal is not None:
-        return Decision(run=run, action=Action.FORCE, words=refusal)
-    if mode == "more_memory" and not asked.memory:
-        return _more_memory(history, rules, asked)
-    if mode == "more_processes" and not asked.place:
-        return _more_ranks(history, asked)
+        return Decision(run=run, action=Action.FORCE, reason=refusal)
+    if mode == "more_memory" and not scope.memory:
+        return _more_memory(history, rules, scope)
+    if mode == "more_processes" and not scope.other_gpu:
+        return _more_ranks(history, scope)
     if newest.state is State.NODE_FAILURE and len(newest.nodes) == 1:
         node = newest.nodes[0]
-        return Decision(run=run, action=Action.OTHER_NODE, words=f"without {node}", exclude=node)
+        return Decision(run=run, action=Action.OTHER_NODE, reason=f"without {node}", exclude=node)
     return _again(history)
 
 
 def _again(history: History) -> Decision:
     if history.checkpoint is None:
-        return Decision(run=history.run, action=Action.START, words="from the start")
-    return Decision(run=history.run, action=Action.CONTINUE, words=f"from step {history.checkpoint}")
+        return Decision(run=history.run, action=Action.START, reason="from the start")
+    return Decision(run=history.run, action=Action.CONTINUE, reason=f"from step {history.checkpoint}")
 
 
-def _refusal(mode: Mode, history: History, asked: Asked) -> str | None:
-    """Why the run does not go on by itself."""
+def _refusal(mode: Mode, history: History, scope: ResumeScope) -> str | None:
+    """Why the run needs --force; None when it does not."""
     newest = history.newest
     if mode == "if_forced":
         return "it would fail the same way unless the error was fixed"
@@ -258,13 +262,13 @@ def _refusal(mode: Mode, history: History, asked: Asked) -> str | None:
         return f"no checkpoint after step {newest.began}: give it more --time"
     if mode == "once" and fruitless(history) > 1:
         return f"twice in a row without a checkpoint after step {newest.began}"
-    if mode == "other_gpu" and not asked.place:
-        return f"it needs a GPU with more memory: {_PLACE}"
+    if mode == "other_gpu" and not scope.other_gpu:
+        return f"it needs a GPU with more memory: {_NAME_GPU}"
     return None
 
 
 def fruitless(history: History) -> int:
-    """How many of the last attempts ended in the same state, and left no newer checkpoint than they began with."""
+    """How many attempts in a row ended in the newest state without writing a newer checkpoint."""
     count = 0
     for attempt in reversed(history.attempts):
         if attempt.state is not history.newest.state or attempt.advanced:
@@ -273,33 +277,33 @@ def fruitless(history: History) -> int:
     return count
 
 
-def _more_memory(history: History, rules: Rules, asked: Asked) -> Decision:
+def _more_memory(history: History, rules: Rules, scope: ResumeScope) -> Decision:
     had = history.newest.memory
     if had is None:
-        if asked.force:
+        if scope.force:
             return _again(history)
-        return Decision(run=history.run, action=Action.FORCE, words="its memory is unknown: set --mem")
+        return Decision(run=history.run, action=Action.FORCE, reason="its memory is unknown: set --mem")
     more = int(had * rules.memory_factor)
     if rules.memory_cap is not None:
         more = min(more, rules.memory_cap)
     if more <= had:
-        if asked.force:
+        if scope.force:
             return _again(history)
-        return Decision(run=history.run, action=Action.FORCE, words=f"it had {had} MB, which is the limit")
-    words = f"{had} to {more} MB"
-    return Decision(run=history.run, action=Action.MORE_MEMORY, words=words, memory=more)
+        return Decision(run=history.run, action=Action.FORCE, reason=f"it had {had} MB, which is the limit")
+    reason = f"{had} to {more} MB"
+    return Decision(run=history.run, action=Action.MORE_MEMORY, reason=reason, memory=more)
 
 
-def _more_ranks(history: History, asked: Asked) -> Decision:
+def _more_ranks(history: History, scope: ResumeScope) -> Decision:
     newest, had = history.newest, history.newest.world
     more = [world for world in sorted(history.worlds) if world > had]
     fewer = history.attempts[-2] if fruitless(history) > 1 else newest
     if not more or fewer.world < had:
-        if asked.force:
+        if scope.force:
             return _again(history)
-        words = f"with {quantity(had, 'process')} instead of {fewer.world} it failed again: {_PLACE}"
+        reason = f"with {quantity(had, 'process')} instead of {fewer.world} it failed again: {_NAME_GPU}"
         if fewer.world >= had:
-            words = f"it had {quantity(had, 'process')}, and its batch allows no more: {_PLACE}"
-        return Decision(run=history.run, action=Action.FORCE, words=words)
-    words = f"{had} to {more[0]} processes"
-    return Decision(run=history.run, action=Action.MORE_RANKS, words=words, world=more[0])
+            reason = f"it had {quantity(had, 'process')}, and its batch allows no more: {_NAME_GPU}"
+        return Decision(run=history.run, action=Action.FORCE, reason=reason)
+    reason = f"{had} to {more[0]} processes"
+    return Decision(run=history.run, action=Action.MORE_RANKS, reason=reason, world=more[0])

@@ -1,4 +1,4 @@
-"""A run's whole history, read from its folder: no index is needed, so it works anywhere, and while runs go on."""
+"""The whole history of a run, read from its folder without the index."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from attnctl.lifecycle.state import Verdict
 from attnctl.spec import RunSpec
 from attnctl.workspace import submissions
 from attnctl.workspace.events import Evaluation
-from attnctl.workspace.layout import Workspace, passing_over
+from attnctl.workspace.layout import Workspace, skip_unreadable
 from attnctl.workspace.records import RecordError
 from attnctl.workspace.submissions import Submitted
 
 
 @dataclass(frozen=True)
-class Measured:
-    """The values of one step, each of the latest attempt that has it, and whose they are: (attempt, incarnation)."""
+class StepValues:
+    """The metrics of one step, each from the latest attempt that has it. tokens: (attempt, incarnation) of each."""
 
     step: int
     epoch: int
@@ -31,46 +31,46 @@ class Measured:
 
 @dataclass(frozen=True)
 class History:
-    """All that a run's folder says of it. steps: ascending; problems: broken files, in words."""
+    """Everything in a run's folder. steps: ascending."""
 
     spec: RunSpec
     verdict: Verdict
-    steps: tuple[Measured, ...]
+    steps: tuple[StepValues, ...]
     facts: Facts
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What of the folder is broken, in words."""
+        """One message for each unreadable file of the folder."""
         return tuple(dict.fromkeys(self.facts.problems))
 
     @cached_property
     def results(self) -> Results:
-        """The last and the best epoch, as the index has them."""
-        found = Results()
+        """The last and the best epoch, computed as the index does."""
+        results = Results()
         for item in self.steps:
-            found.add(Evaluation(item.step, item.epoch, dict(item.values)))
-        return found
+            results.add(Evaluation(item.step, item.epoch, dict(item.values)))
+        return results
 
     @property
     def started(self) -> float | None:
-        """The first event of the first attempt, in Unix seconds."""
+        """The time of the run's first event, in Unix seconds."""
         starts = (log.summary.started for log in self.facts.logs.values())
         return min((start for start in starts if start is not None), default=None)
 
-    def told(self, name: str) -> object:
-        """What the newest log says under a column of `attnctl.db.schema.incarnation`: params, device ...; or None."""
+    def logged(self, name: str) -> object:
+        """The newest logged value of a column of `attnctl.db.schema.incarnation`, such as params or device; or None."""
         return self.facts.latest().get(name)
 
 
 class Histories:
-    """Reads the runs of a workspace, one after the other; a submission's file is read once for all of its runs."""
+    """Reads the histories of a workspace's runs; each submission file is read only once."""
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self._head_of = submissions.cached_heads(workspace)
 
     def read(self, run_id: str) -> History:
-        """The history of one run; raises RecordError when there is no such run, or its spec is broken."""
+        """The history of one run; raises RecordError when the run does not exist or its spec is unreadable."""
         run = self.workspace.run(run_id)
         facts = read_run(run, Facts())
         if facts is None:
@@ -81,18 +81,18 @@ class Histories:
         return History(facts.spec, judge(run, facts, named), resolve(facts), facts)
 
     def _submitted(self, tag: str) -> Submitted:
-        found = None
-        with passing_over():  # as when it is missing: the run's own folder still says what it can
-            found = self._head_of(tag)
-        return found or Submitted()
+        head = None
+        with skip_unreadable():  # an unreadable submission counts as a missing one
+            head = self._head_of(tag)
+        return head or Submitted()
 
 
-def resolve(facts: Facts) -> tuple[Measured, ...]:
-    """The values that count, by step: of one that was trained again, those of the latest attempt."""
-    found: dict[int, Measured] = {}
+def resolve(facts: Facts) -> tuple[StepValues, ...]:
+    """The metrics by step; of a step that was trained more than once, those of the latest attempt."""
+    steps: dict[int, StepValues] = {}
     for token, item in sorted(facts.fresh, key=lambda pair: pair[0]):
-        before = found.get(item.step)
+        before = steps.get(item.step)
         values = {**before.values, **item.values} if before else item.values
         tokens = {**(before.tokens if before else {}), **dict.fromkeys(item.values, token)}
-        found[item.step] = Measured(item.step, item.epoch, item.at, values, tokens)
-    return tuple(found[step] for step in sorted(found))
+        steps[item.step] = StepValues(item.step, item.epoch, item.at, values, tokens)
+    return tuple(steps[step] for step in sorted(steps))

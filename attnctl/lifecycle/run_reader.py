@@ -1,6 +1,6 @@
-"""What the folder of one run says: read without a database, for `attnctl.db.ingest` to write down.
+"""Reading the folder of one run without a database; `attnctl.db.ingest` stores the result.
 
-A file that is broken stops nothing: its words are collected, and the rest of the run is read all the same.
+An unreadable file does not stop the reader: its error message is collected and the rest of the run is read.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ Token = tuple[int, int]
 """(attempt, incarnation)."""
 
 MACHINE = ("node", "python", "torch", "cuda", "commit")
-"""The texts of env.json that the index keeps, in `attnctl.db.schema.incarnation`."""
+"""The text fields of env.json that the index stores, in `attnctl.db.schema.incarnation`."""
 
 
 @dataclass
 class Facts:
-    """One run's folder. Of what was known before, only what has changed since is read again."""
+    """The content of one run's folder. Reading again adds only what has changed since."""
 
     spec: RunSpec | None = None
-    """Only when it was read this time; it is written once, and never changes."""
+    """Set only if it was read this time; the file never changes."""
     described: bool = False
     """Whether the spec was read before."""
     requests: dict[int, Request] = field(default_factory=dict)
@@ -48,24 +48,24 @@ class Facts:
 
     @property
     def token(self) -> Token | None:
-        """The newest incarnation of the newest attempt."""
+        """(attempt, incarnation) of the newest incarnation of the newest attempt."""
         return max((token for token in self.logs if token[0] == self.newest), default=None)
 
     def latest(self) -> dict[str, Any]:
-        """What the newest log that says it says, by the column of `attnctl.db.schema.incarnation`."""
-        found: dict[str, Any] = {}
+        """The newest logged value of each column of `attnctl.db.schema.incarnation`."""
+        columns: dict[str, Any] = {}
         for _, log in sorted(self.logs.items()):
-            found |= log.columns()
-        return found
+            columns |= log.columns()
+        return columns
 
     def devices(self) -> dict[Token, str]:
-        """What each incarnation ran on, as far as its log says so."""
+        """The device of each incarnation; empty when its log does not name one."""
         return {token: log.summary.device or "" for token, log in self.logs.items()}
 
 
 @contextlib.contextmanager
 def _noting(facts: Facts) -> Iterator[None]:
-    """Collect the words of a file that is broken or cannot be read."""
+    """Collect the error message of an unreadable file instead of raising it."""
     try:
         yield
     except RecordError as error:
@@ -75,9 +75,9 @@ def _noting(facts: Facts) -> Iterator[None]:
 
 
 def read_run(run: RunDir, facts: Facts) -> Facts | None:
-    """Read on in a run's folder; None while it is being made and has no spec yet. Raises events.Replaced.
+    """Add what is new in a run's folder to `facts`; None while the folder has no spec yet. Raises events.Replaced.
 
-    facts: what is known already; it is added to.
+    facts: what was read before; it is changed in place and returned.
     """
     if facts.spec is None and not facts.described:
         with _noting(facts):
@@ -94,7 +94,7 @@ def _read_attempt(attempt: Attempt, facts: Facts) -> None:
         with _noting(facts):
             request = Request.read(attempt.request)
             if request is None:
-                return  # its maker is about to write it
+                return  # the command that created the folder has not written the request yet
             facts.requests[attempt.number] = request
     for incarnation in attempt.incarnations():
         log = facts.logs.setdefault(incarnation.token, Log())
@@ -107,7 +107,7 @@ def _read_attempt(attempt: Attempt, facts: Facts) -> None:
 
 
 def _machine(incarnation: Incarnation) -> dict[str, str]:
-    """The texts of env.json that the index keeps; empty when there is none yet. Raises RecordError."""
+    """The text fields of env.json that the index stores; empty before the file exists. Raises RecordError."""
     document = incarnation.machine()
     if document is None:
         return {}
@@ -117,7 +117,7 @@ def _machine(incarnation: Incarnation) -> dict[str, str]:
 
 
 def judge(run: RunDir, facts: Facts, submissions: Mapping[str, Submitted]) -> Verdict:
-    """The state of a run by the evidence of its newest attempt; a broken spec or no attempt at all says so."""
+    """The state of a run from its newest attempt; unknown for a broken spec, new without attempts."""
     if facts.spec is None and not facts.described:
         return Verdict(State.UNKNOWN, facts.problems[0], 0.0)
     number = facts.newest

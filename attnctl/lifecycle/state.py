@@ -1,7 +1,7 @@
-"""The state of a run: one pure function from the evidence to a state with its reason.
+"""The state of a run: a pure function from the evidence to a state and its reason.
 
-Evidence is what the scheduler said, the exit records of the ranks, the loop's first event and our own cancel record. A
-query that failed is no evidence and reaches nothing here: it writes no observation, so nothing changes.
+The evidence is the scheduler's reports, the exit records of the ranks, the time of the first event and our own cancel
+record. A failed query of the scheduler writes no observation, so it changes no state.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from attnctl.workspace.records import Cancel, Exit, Observed, Request
 
 
 class State(StrEnum):
-    """What a run is doing or how its last attempt ended."""
+    """What a run is doing, or how its last attempt ended."""
 
     NEW = "new"
     SUBMITTING = "submitting"
@@ -41,12 +41,12 @@ class State(StrEnum):
 
     @property
     def active(self) -> bool:
-        """It is on its way: submitting it again would make two of it."""
+        """Whether it is queued or running: submitting it again would run it twice."""
         return self in {State.SUBMITTING, State.QUEUED, State.RUNNING}
 
     @property
     def failed(self) -> bool:
-        """It ended by a fault that another start may well meet again."""
+        """Whether it ended with an error that may well happen again."""
         return self in {
             State.OUT_OF_MEMORY,
             State.CUDA_OUT_OF_MEMORY,
@@ -58,9 +58,9 @@ class State(StrEnum):
 
 
 ABSENT = "ABSENT"
-"""The word of an observation when a query that worked did not know the job."""
+"""`Observed.word` when the query succeeded but the scheduler does not know the job."""
 
-SCHEDULER_WORDS: dict[str, State] = {
+SLURM_STATES: dict[str, State] = {
     # squeue(1), JOB STATE CODES. Active ones first.
     "PENDING": State.QUEUED,
     "CONFIGURING": State.QUEUED,
@@ -78,7 +78,7 @@ SCHEDULER_WORDS: dict[str, State] = {
     "STOPPED": State.RUNNING,
     "UPDATE_DB": State.RUNNING,
     "POWER_UP_NODE": State.QUEUED,
-    # Terminal ones. COMPLETED without our own exit record is no proof that the training ended.
+    # Terminal ones. COMPLETED without our own exit record does not prove that the training finished.
     "COMPLETED": State.UNKNOWN,
     "CANCELLED": State.CANCELLED,
     "REVOKED": State.CANCELLED,
@@ -98,7 +98,7 @@ OUTCOMES: dict[str, State] = {
     "completed": State.COMPLETED,
     "preempted": State.PREEMPTED,
     "timeout": State.TIMEOUT,
-    "interrupted": State.CANCELLED,  # Ctrl-C, here
+    "interrupted": State.CANCELLED,  # Ctrl-C of a local run
     "out of memory": State.OUT_OF_MEMORY,
     "cuda out of memory": State.CUDA_OUT_OF_MEMORY,
     "diverged": State.DIVERGED,
@@ -107,51 +107,51 @@ OUTCOMES: dict[str, State] = {
     "disk full": State.DISK_FULL,
     "setup": State.SETUP,  # the job's script ended before the training's processes began
     "held": State.HELD,  # other runs of the submission had met the same error at their start
-    "superseded": State.UNKNOWN,  # a newer incarnation of the run took over: that one tells the state
+    "superseded": State.UNKNOWN,  # a newer incarnation took over and decides the state
 }
 """The outcomes that an exit record can hold."""
 
-_SAID: dict[str, str] = {
+_DEFAULT_REASONS: dict[str, str] = {
     "timeout": "it stopped before its time limit",
     "preempted": "SLURM asked it to stop",
     "interrupted": "it was asked to stop",
 }
-"""Reasons of ends that leave no message."""
+"""The reason for an outcome whose exit record has no message."""
 
 _MEMORY = re.compile(r"memory limit|\boom[-_ ]?kill", re.IGNORECASE)
-"""What SLURM's step daemon writes into a job's log when it ends it for its memory, while the state is only FAILED."""
+"""What slurmstepd writes into the job's log when it kills a job for its memory; the job's state may be only FAILED."""
 
 _KILLED = re.compile(r"(9|12|15|137|140|143):0|\d+:(9|12|15)")
-"""Exit codes of a process that got SIGKILL, or a notice (SIGUSR2, SIGTERM) before its Python could listen: as SLURM's
-srun gives it, as a shell does, and as the system does."""
+"""Exit codes of a process killed by SIGKILL, or by SIGUSR2 or SIGTERM before Python installed its handlers: as reported
+by srun, by a shell (128 + signal) and by the system (sacct(1), ExitCode)."""
 
 _SRUN = "1:0"
-"""srun's own exit code, as when SLURM takes the end of a job's earlier start for that of the present one: a process
-that fails by itself tells so in its exit record, and what fails before the processes begin, the job's script."""
+"""srun's own exit code, as when SLURM attributes the end of a job's earlier start to the current one. A process that
+fails by itself writes an exit record, and the job script writes one for a failure before the processes start."""
 
 _MOST = 1 << 20
-"""Nodes, processes, cores or minutes that an attempt can have asked for."""
+"""Largest number of nodes, processes, cores or minutes accepted in a request."""
 
 _DISK_FULL = "74:0"
-"""The exit code of a worker that could not even write its exit record for want of space."""
+"""The exit code of a worker that could not write its exit record because the disk was full."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What is known of the newest attempt of a run."""
+    """Everything that decides the state of a run's newest attempt. Times are Unix seconds."""
 
     created: float
-    """When it was reserved."""
+    """When the attempt was reserved."""
     submitted: bool
-    """The scheduler took it: its job id is recorded."""
+    """Whether the scheduler accepted it: its job id is recorded."""
     refused: str | None = None
-    """The scheduler's words when it did not."""
+    """The scheduler's error message, if it refused."""
     observations: Sequence[Observed] = ()
-    """Oldest first, transitions only; ABSENT may stand twice in a row."""
+    """Oldest first, one per change of state; ABSENT may come twice in a row."""
     exits: Sequence[Exit] = ()
-    """Of the newest incarnation."""
+    """Exit records of the newest incarnation."""
     world: int = 1
-    """Ranks of the attempt."""
+    """Number of processes of the attempt."""
     started: float | None = None
     """When the newest incarnation wrote its first event."""
     cancel: Cancel | None = None
@@ -169,18 +169,18 @@ class Verdict:
 def decide(evidence: Evidence) -> Verdict:
     """The state that the evidence proves.
 
-    Precedence: a completed exit record of rank 0, which writes the results; active in the scheduler; its terminal word;
-    another exit record. A terminal word that only says "failed" is explained by the exit records; one that names a
-    cause (TIMEOUT ...) is the cause.
+    Precedence: a completed exit record of rank 0, which writes the results; an active state in the scheduler; its
+    terminal state; any other exit record. FAILED is explained by the exit records; a terminal state that names a cause
+    (TIMEOUT ...) is the cause.
     """
     first = next((record for record in evidence.exits if record.rank == 0), None)
     if first is not None and all(record.outcome == "completed" for record in evidence.exits):
-        return Verdict(State.COMPLETED, "", first.at)  # whenever the other ranks' records come to be seen
+        return Verdict(State.COMPLETED, "", first.at)  # even before the other ranks' records become visible
     if evidence.refused is not None:
         return Verdict(State.REFUSED, evidence.refused, evidence.created)
     last = evidence.observations[-1] if evidence.observations else None
     if last is not None and last.word != ABSENT:
-        return _from_word(last, evidence)
+        return _from_scheduler(last, evidence)
     if evidence.exits:
         return _from_exits(evidence)
     if evidence.cancel is not None and (last is not None or not evidence.submitted):
@@ -194,35 +194,35 @@ def decide(evidence: Evidence) -> Verdict:
     return Verdict(State.QUEUED, "", evidence.created)
 
 
-def _from_word(last: Observed, evidence: Evidence) -> Verdict:
-    state = SCHEDULER_WORDS.get(last.word, State.RUNNING)
+def _from_scheduler(last: Observed, evidence: Evidence) -> Verdict:
+    state = SLURM_STATES.get(last.word, State.RUNNING)
     if state.active:
         return Verdict(state, last.reason, last.at)
-    if state is State.ERROR and _MEMORY.search(last.reason) and blamed(evidence.exits) is None:
+    if state is State.ERROR and _MEMORY.search(last.reason) and first_failure(evidence.exits) is None:
         return Verdict(State.OUT_OF_MEMORY, last.reason, last.at)
     if state in {State.ERROR, State.UNKNOWN} and evidence.exits:
         return _from_exits(evidence)
     if evidence.cancel is not None and state in {State.CANCELLED, State.ERROR, State.UNKNOWN}:
         return Verdict(State.CANCELLED, f"cancelled by {evidence.cancel.user}", last.at)
-    untold = state is State.ERROR and last.source != "local" and last.exit_code == _SRUN
-    if state is State.ERROR and (untold or _KILLED.fullmatch(last.exit_code)):
+    no_record = state is State.ERROR and last.source != "local" and last.exit_code == _SRUN
+    if state is State.ERROR and (no_record or _KILLED.fullmatch(last.exit_code)):
         state = State.KILLED
     elif state is State.ERROR and last.exit_code == _DISK_FULL:
         state = State.DISK_FULL
-    words = ["the process ended" if last.source == "local" else f"SLURM says {last.word}"]
+    parts = ["the process ended" if last.source == "local" else f"SLURM says {last.word}"]
     if last.reason:
-        words.append(last.reason)
+        parts.append(last.reason)
     if last.exit_code and last.exit_code != "0:0":
-        words.append(f"exit code {last.exit_code}")
-    if state is State.UNKNOWN or untold:
-        words.append("but the run left no exit record")
-    return Verdict(state, ", ".join(words), last.at)
+        parts.append(f"exit code {last.exit_code}")
+    if state is State.UNKNOWN or no_record:
+        parts.append("but the run left no exit record")
+    return Verdict(state, ", ".join(parts), last.at)
 
 
 def _from_exits(evidence: Evidence) -> Verdict:
-    """The rank that failed first of its own accord is the cause; one that others pulled down is blamed last."""
+    """The state by the rank that failed first on its own; ranks that failed because of others come last."""
     exits = evidence.exits
-    cause = blamed(exits)
+    cause = first_failure(exits)
     silent = sorted(set(range(evidence.world)) - {record.rank for record in exits})
     if cause is None and silent:
         ranks = f"{plural(len(silent), 'rank')} {', '.join(map(str, silent))}"
@@ -231,33 +231,33 @@ def _from_exits(evidence: Evidence) -> Verdict:
         cause = min(exits, key=lambda record: (record.outcome == "completed", record.at))
     if any(record.requeued for record in exits) and not _over(evidence, since=cause.at):
         return Verdict(State.QUEUED, f"starts again after {cause.outcome}", cause.at)
-    where = f"rank {cause.rank}: " if evidence.world > 1 else ""
+    prefix = f"rank {cause.rank}: " if evidence.world > 1 else ""
     return Verdict(
         OUTCOMES.get(cause.outcome, State.ERROR),
-        where + (cause.message or _SAID.get(cause.outcome, cause.outcome)),
+        prefix + (cause.message or _DEFAULT_REASONS.get(cause.outcome, cause.outcome)),
         cause.at,
     )
 
 
 def _over(evidence: Evidence, since: float) -> bool:
-    """Whether the job has ended since then, by the scheduler's word, or because it has not known it twice."""
+    """Whether the scheduler has reported since then that the job ended, or twice that it does not know it."""
     later = [item.word for item in evidence.observations[-2:] if item.at > since]
-    state = SCHEDULER_WORDS.get(later[-1], State.RUNNING) if later else State.RUNNING
+    state = SLURM_STATES.get(later[-1], State.RUNNING) if later else State.RUNNING
     return later == [ABSENT] * 2 or (later[-1:] != [ABSENT] and not state.active)
 
 
-def blamed(exits: Sequence[Exit]) -> Exit | None:
-    """The exit record of the rank that failed first of its own accord."""
+def first_failure(exits: Sequence[Exit]) -> Exit | None:
+    """The exit record of the rank that failed first on its own (not because of another); None if none did."""
     own = [record for record in exits if record.outcome != "completed" and not record.secondary]
     return min(own, key=lambda record: record.at, default=None)
 
 
 def world(request: Request) -> int:
-    """The processes that an attempt asked for."""
-    return max(1, asked(request, "nodes", 1)) * max(1, asked(request, "tasks_per_node", 1))
+    """The number of processes that an attempt requested."""
+    return max(1, requested(request, "nodes", 1)) * max(1, requested(request, "tasks_per_node", 1))
 
 
-def asked(request: Request, name: str, default: int) -> int:
-    """A whole number of the resources that an attempt asked for; the default for anything else."""
+def requested(request: Request, name: str, default: int) -> int:
+    """A whole number among the resources that an attempt requested; the default for anything else."""
     value = request.resources.get(name)
     return value if type(value) is int and 0 <= value <= _MOST else default

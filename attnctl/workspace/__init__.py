@@ -1,1 +1,1 @@
-"""The workspace on disk: its layout, the records in it and how they are read."""
+"""The workspace on disk: its layout, its records and their readers."""

@@ -1,6 +1,6 @@
-"""The files of checkpoints, without torch: their names, their order, whether they are whole, and which may go.
+"""Checkpoint files, handled without torch: their names, order, integrity, and which may be deleted.
 
-A checkpoint is what `torch.save` writes; the SHA-256 of it stands in the comment of its zip archive.
+A checkpoint is a file of `torch.save`; its SHA-256 is stored in the comment of the zip archive.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from attnctl.workspace.layout import RunDir
 
 KEPT = 2
-"""Checkpoints that stay while a run goes on: the newest, and one to fall back to."""
+"""Checkpoints kept while a run trains: the newest, and one to fall back to."""
 
 MARK = b"sha256:"
 COMMENT = len(MARK) + 64
@@ -28,7 +28,7 @@ _BLOCK = 1 << 24
 class Name:
     """A checkpoint's name, ordered by its writer's fencing token (attempt, incarnation), then by step.
 
-    The token comes first: who started again from an older checkpoint, because a newer one was broken, counts on.
+    The token comes first: a start that fell back to an older checkpoint, the newer being damaged, supersedes it.
     """
 
     token: tuple[int, int]
@@ -62,8 +62,8 @@ def newest_step(run: RunDir) -> int | None:
     return name.step if name is not None else None
 
 
-def is_whole(path: Path) -> bool:
-    """Whether the file is what was written: its digest matches. Reads it all."""
+def is_undamaged(path: Path) -> bool:
+    """Whether the file is undamaged: its content matches its digest. Reads the whole file."""
     with contextlib.suppress(OSError), path.open("rb") as stream:
         left = path.stat().st_size - COMMENT - 2
         if left < 0:
@@ -78,12 +78,12 @@ def is_whole(path: Path) -> bool:
 
 
 def surplus(run: RunDir, keep: int) -> list[Path]:
-    """What may go so that the `keep` newest good checkpoints stay. A broken one goes only if a good one stays."""
+    """The checkpoints to delete so that the `keep` newest undamaged ones stay; none if all are damaged."""
     files = stored(run)
     if not keep:
         return files
     good: list[Path] = []
     for path in files if len(files) > keep else ():
-        if len(good) < keep and is_whole(path):
+        if len(good) < keep and is_undamaged(path):
             good.append(path)
     return [path for path in files if path not in good] if good else []

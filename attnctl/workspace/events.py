@@ -1,7 +1,7 @@
-"""The event log of an incarnation, and the one fold of its events: what they come to, whoever reads them.
+"""The event log of an incarnation, and the one place where its events are folded into a summary.
 
-The index reads on where it ended (`read`), and so does the supervisor of runs on this machine; who only wants to know
-how an attempt ended reads the begin and the end (`read_ends`).
+The index and the supervisor of local runs read a log incrementally (`read`); callers that only need to know how an
+attempt ended read its beginning and its end (`read_ends`).
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from attnctl.workspace import untrusted_json
 from attnctl.workspace.records import Event, read_events
 
 BLOCK = 1 << 23
-"""Bytes of a log read at once."""
+"""Bytes of a log per read."""
 
 TAIL = 64
-"""Bytes kept from before the offset. They hold a time to the microsecond, so no other log has the same."""
+"""Bytes before the offset that identify the log: they contain a time in microseconds, so no two logs share them."""
 
 _AT_THE_ENDS = 1 << 16
 _LAST = 2048
@@ -30,13 +30,13 @@ _CHECKPOINT = b'"kind": "checkpoint"'
 _UNDER_WAY = {Event.PROGRESS, Event.METRICS, Event.CHECKPOINT}
 
 
-class Replaced(Exception):  # noqa: N818 (no error: it only says to begin anew)
-    """The log is not the one that was read: shorter, or other bytes before the offset."""
+class Replaced(Exception):  # noqa: N818 (not an error: the reader starts over)
+    """The log is not the one read before: it is shorter, or the bytes before the offset differ."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One metrics event. values: name to a finite number; at: when, in Unix seconds, if it says so."""
+    """One metrics event. values: metric name to a finite number; at: Unix seconds, if recorded."""
 
     step: int
     epoch: int
@@ -46,19 +46,19 @@ class Evaluation:
 
 @dataclass
 class Summary:
-    """What the events of one incarnation come to. None: they do not say, or not yet. Times are Unix seconds."""
+    """The summary of one incarnation's events. None: not recorded (yet). Times are Unix seconds."""
 
     started: float | None = None
-    """The first event."""
+    """Time of the first event."""
     heartbeat: float | None = None
-    """The last event."""
+    """Time of the last event."""
     began: int = 0
-    """The step from which it resumed."""
+    """Step that it resumed from."""
     step: int | None = None
     steps: int | None = None
-    """Of the whole training."""
+    """Steps of the whole training."""
     saved: int = 0
-    """The step of the newest checkpoint; 0 before the first."""
+    """Step of the newest checkpoint; 0 before the first."""
     saved_at: float | None = None
     loss: float | None = None
     images_per_s: float | None = None
@@ -70,13 +70,13 @@ class Summary:
     outcome: str | None = None
 
     def take(self, event: Mapping[str, Any]) -> Evaluation | None:
-        """Take in one event; gives what it measured, if it did. A value of another type is left out."""
+        """Add one event; return its evaluation, if it is a metrics event. Values of a wrong type are ignored."""
         moment, step, kind = event.get("t"), event.get("step"), event["kind"]
         at = float(moment) if is_number(moment) else None
         if at is not None:
             self.started = at if self.started is None else self.started
             self.heartbeat = at if self.heartbeat is None else max(at, self.heartbeat)
-        if is_whole(step):
+        if is_integer(step):
             self.step = step
         if kind == Event.METRICS:
             return self._measured(event, at)
@@ -84,9 +84,9 @@ class Summary:
             self._numbers(event, "loss", "images_per_s")
         elif kind == Event.MODEL:
             self._described(event)
-        elif kind == Event.RESUMED and is_whole(step):
+        elif kind == Event.RESUMED and is_integer(step):
             self.began = step
-        elif kind == Event.CHECKPOINT and is_whole(step) and step >= self.saved:
+        elif kind == Event.CHECKPOINT and is_integer(step) and step >= self.saved:
             self.saved, self.saved_at = step, at
         elif kind == Event.END and isinstance(event.get("outcome"), str):
             self.outcome = event["outcome"]
@@ -94,7 +94,7 @@ class Summary:
 
     def _measured(self, event: Mapping[str, Any], at: float | None) -> Evaluation | None:
         step, epoch, values = event.get("step"), event.get("epoch"), event.get("values")
-        if not (is_whole(step) and is_whole(epoch) and isinstance(values, dict)):
+        if not (is_integer(step) and is_integer(epoch) and isinstance(values, dict)):
             return None
         self._numbers(values, "images_per_s")
         return Evaluation(step, epoch, {name: float(value) for name, value in values.items() if is_number(value)}, at)
@@ -106,19 +106,19 @@ class Summary:
 
     def _described(self, event: Mapping[str, Any]) -> None:
         for name in ("params", "macs", "steps", "world", "threads"):
-            if is_whole(value := event.get(name)):
+            if is_integer(value := event.get(name)):
                 setattr(self, name, value)
         if isinstance(event.get("device"), str):
             self.device = event["device"]
 
 
 COLUMNS = tuple(name for name in Summary.__dataclass_fields__ if name not in {"began", "saved", "saved_at"})
-"""The fields of a Summary that the index keeps, in `attnctl.db.schema.incarnation`."""
+"""The fields of a Summary that the index stores, in `attnctl.db.schema.incarnation`."""
 
 
 @dataclass
 class Log:
-    """A log that is read on and on: how far it was read, and what it says. machine: texts of env.json, once read."""
+    """The state of an incremental read: offset and summary. machine: text fields of env.json, once read."""
 
     offset: int = 0
     tail: bytes = b""
@@ -126,15 +126,15 @@ class Log:
     machine: Mapping[str, str] = field(default_factory=dict)
 
     def columns(self) -> dict[str, Any]:
-        """What is known of the incarnation, by the column of `attnctl.db.schema.incarnation`."""
-        told = {name: getattr(self.summary, name) for name in COLUMNS}
-        return {name: value for name, value in told.items() if value is not None} | dict(self.machine)
+        """The known values of the incarnation, by column of `attnctl.db.schema.incarnation`."""
+        values = {name: getattr(self.summary, name) for name in COLUMNS}
+        return {name: value for name, value in values.items() if value is not None} | dict(self.machine)
 
 
 def read(path: Path, log: Log) -> Iterator[list[Evaluation]]:
-    """Take in what was appended, and move `log` on; gives the evaluations, a block at a time.
+    """Read what was appended since the last call, update `log`, and yield the new evaluations block by block.
 
-    A torn last line is left for the next time. Raises Replaced, and OSError (but nothing when there is no file yet).
+    An incomplete last line is left for the next call. Raises Replaced or OSError; a missing new file is not an error.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY)
@@ -156,28 +156,28 @@ def read(path: Path, log: Log) -> Iterator[list[Evaluation]]:
             if end:
                 log.offset += end
                 log.tail = (log.tail + data[max(0, end - TAIL) : end])[-TAIL:]
-                taken = map(log.summary.take, _events(data[:end]))
-                yield [evaluation for evaluation in taken if evaluation is not None]
+                evaluations = map(log.summary.take, _events(data[:end]))
+                yield [evaluation for evaluation in evaluations if evaluation is not None]
             rest = data[end:]
 
 
 def _events(data: bytes) -> Iterable[dict[str, Any]]:
-    """The events in whole lines: parsed as one array, which is twice as fast, unless a line of them is broken."""
+    """The events in complete lines, parsed as one array (twice as fast) unless a line is damaged."""
     lines = data.split(b"\n")
     lines.pop()
     try:
-        found = untrusted_json.loads(b"[" + b",".join(lines) + b"]")
+        documents = untrusted_json.loads(b"[" + b",".join(lines) + b"]")
     except ValueError:
-        found = []
-    if len(found) != len(lines):
+        documents = []
+    if len(documents) != len(lines):
         return read_events(data)
-    return (event for event in found if isinstance(event, dict) and isinstance(event.get("kind"), str))
+    return (event for event in documents if isinstance(event, dict) and isinstance(event.get("kind"), str))
 
 
 def read_ends(path: Path) -> Summary:
-    """What the first events of a log say, up to the first step, and the last, from its newest checkpoint on.
+    """The summary of a log's first events, up to the first step, and its last ones, from the newest checkpoint on.
 
-    An empty summary when there is no log, or it cannot be read.
+    The summary is empty when the log is missing or unreadable.
     """
     summary = Summary()
     with contextlib.suppress(OSError), path.open("rb") as stream:
@@ -192,7 +192,7 @@ def read_ends(path: Path) -> Summary:
 
 
 def _ending(stream: BinaryIO) -> list[bytes]:
-    """The line of the last checkpoint, if there is one, and the last lines of the log."""
+    """The line of the last checkpoint event, if there is one, and the last lines of the log."""
     position, data, mark = stream.seek(0, os.SEEK_END), b"", -1
     while position > 0 and mark < 0:
         start = max(0, position - _AT_THE_ENDS)
@@ -209,10 +209,10 @@ def _ending(stream: BinaryIO) -> list[bytes]:
 
 
 def is_number(value: Any) -> TypeGuard[int | float]:
-    """A finite number that a column can hold; true and false are none."""
-    return (type(value) is float and math.isfinite(value)) or is_whole(value)
+    """Whether a value is a finite number that fits a column; booleans are not."""
+    return (type(value) is float and math.isfinite(value)) or is_integer(value)
 
 
-def is_whole(value: Any) -> TypeGuard[int]:
-    """A whole number that fits SQLite's 64 bits."""
+def is_integer(value: Any) -> TypeGuard[int]:
+    """Whether a value is an integer that fits SQLite's 64 bits."""
     return type(value) is int and -(1 << 63) <= value < 1 << 63

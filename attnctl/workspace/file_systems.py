@@ -1,8 +1,8 @@
-"""File systems: which one a folder lies on, and which kinds other machines write too.
+"""File systems: which one a folder is on, and which kinds are shared between machines.
 
-The index and the doctor both ask here, so that the doctor says what the index does. /proc/self/mountinfo is parsed by
-hand: psutil.disk_partitions(all=True) gives the same (a test compares them), but importing psutil takes 8 ms, and every
-command that opens the index asks.
+The index and the doctor both use this module, so that their answers agree. /proc/self/mountinfo is parsed by hand:
+psutil.disk_partitions(all=True) gives the same result (a test compares them), but importing psutil takes 8 ms, and
+every command that opens the index needs the answer.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ NETWORK: Mapping[str, str] = MappingProxyType(
         "fuse.mfs": "MooseFS",
     }
 )
-"""The kernel's name -> people's name, of file systems that other machines write too: SQLite's locks fail on them."""
+"""Kernel name -> common name of shared file systems, where SQLite's locks are unreliable (sqlite.org/faq.html#q5)."""
 
 _MOUNTS = Path("/proc/self/mountinfo")
 
 
 @dataclass(frozen=True)
 class Mount:
-    """A mounted file system. kind: the kernel's name, such as `ext4` or `nfs4`; folder: where it is mounted."""
+    """A mounted file system. kind: the kernel's name, such as `ext4` or `nfs4`; folder: its mount point."""
 
     kind: str
     folder: Path
@@ -61,12 +61,12 @@ class Mount:
 
     @property
     def network(self) -> str:
-        """People's name of a network file system; empty for a local one."""
+        """The common name of a network file system; empty for a local one."""
         return NETWORK.get(self.kind, "")
 
 
 def mount_of(path: Path) -> Mount | None:
-    """The mount that a path lies on, or will lie on once it is made; None when the system does not say."""
+    """The mount that holds a path, which need not exist yet; None where /proc is unavailable."""
     try:
         lines = _MOUNTS.read_text(errors="surrogateescape").splitlines()
     except OSError:
@@ -76,18 +76,18 @@ def mount_of(path: Path) -> Mount | None:
 
 def deepest(lines: Iterable[str], path: Path) -> Mount | None:
     """The deepest mount above `path`. lines: of proc_pid_mountinfo(5)."""
-    found = None
+    mount = None
     for line in lines:
         left, dash, right = line.partition(" - ")
         fields, (kind, *more) = left.split(), (right.split() or [""])
         if not dash or len(fields) < 6:
             continue
         folder = Path(_unquoted(fields[4]))
-        # Of two mounts on one folder the later line is the one on top.
-        if path.is_relative_to(folder) and (found is None or len(folder.parts) >= len(found.folder.parts)):
+        # Of two mounts on the same folder, the later line is the visible one.
+        if path.is_relative_to(folder) and (mount is None or len(folder.parts) >= len(mount.folder.parts)):
             options = ",".join([fields[5], *more[1:]])
-            found = Mount(kind, folder, frozenset(options.split(",")))
-    return found
+            mount = Mount(kind, folder, frozenset(options.split(",")))
+    return mount
 
 
 def nearest_existing(path: Path) -> Path:

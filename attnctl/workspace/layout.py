@@ -1,28 +1,28 @@
-"""The workspace on disk: where each file lies. The types in `attnctl.workspace.records` are in them.
+"""The layout of the workspace on disk. The record types are in `attnctl.workspace.records`.
 
-Jobs write these files and the database is an index of them, so the directories alone are the truth:
+Jobs write these files and the database only indexes them, so the folders alone are authoritative:
 
-    submissions/<tag>.json                    Submission: the intent with its specs; then the scheduler's job id
-    sweeps/<name>.json                        Sweep: what was asked for, and its run ids
-    weights/<SHA-256>.pt                      files of weights that runs start from
-    code/<digest>/                            attnctl as runs were submitted with it: `jobs/submission/code_snapshot.py`
-    sources/<hash>/                           users' own files that runs are made of: see `attnctl.sources`
+    submissions/<tag>.json                    Submission: the intent with its specs, later also the scheduler's job id
+    sweeps/<name>.json                        Sweep: the command and its run ids
+    weights/<SHA-256>.pt                      weight files that runs start from
+    code/<digest>/                            attnctl's code as submitted with runs: `jobs/submission/code_snapshot.py`
+    sources/<hash>/                           users' own module and backbone files: see `attnctl.sources`
     runs/<id>/spec.json                       RunSpec
     runs/<id>/attempts/<n>/request.json       Request: the reservation, created exclusively before the intent
                           /owner              the one job id that may run it, created exclusively
-                          /cancel.json        Cancel: what we asked
-                          /worker.txt         on this machine, what a rank printed before it found its own log
-                          /observed/*.json    Observed: what the scheduler said, transitions only
+                          /cancel.json        Cancel: our cancellation request
+                          /worker.txt         local runs: what a rank printed before its own log was open
+                          /observed/*.json    Observed: the scheduler's reports, one per change of state
                           /<r>/               one incarnation; r is SLURM_RESTART_COUNT
                               env.json        the machine and the software
                               events.jsonl    one writer, rank 0, append-only: see `Event`
                               exit.<rank>.json, log.<rank>.txt, rendezvous
-    runs/<id>/detections.json                 what a detector's last evaluation found, in COCO's result format
+    runs/<id>/detections.json                 the detections of the last evaluation, in COCO's result format
     runs/<id>/checkpoints/<step>-<n>.<r>.pt
-    notices/<sweep>-<attempts>.json           Notice: that the sweep's end was told, created exclusively
+    notices/<sweep>-<attempts>.json           Notice: the end of the sweep was announced, created exclusively
     bench/<what and how>.json                 Speed: the newest measurement of one network under the same conditions
     imports/<hash>.json                       ImportedFile: numbers measured or published elsewhere, by their content
-    doctor/<tag>/                             what the ranks of one job of `attnctl doctor --job` found, for a moment
+    doctor/<tag>/                             answers of the ranks of `attnctl doctor --job`, temporary
 
 Paths inside the records are relative to the workspace, so that it can be moved and merged. Times are Unix seconds.
 """
@@ -49,17 +49,17 @@ R = TypeVar("R", bound=Record)
 _ID = re.compile(f"[0-9a-f]{{{ID_LENGTH}}}")
 
 Guard = Callable[[], AbstractContextManager[object]]
-"""What stands around the reading of a file, and takes RecordError and OSError: to pass over it, or to note them."""
+"""A context manager around each file read that handles its RecordError or OSError, by skipping or collecting it."""
 
 
-def passing_over() -> AbstractContextManager[object]:
-    """A guard: a file that is broken or cannot be read says nothing."""
+def skip_unreadable() -> AbstractContextManager[object]:
+    """A guard that skips a file that is damaged or cannot be read."""
     return contextlib.suppress(RecordError, OSError)
 
 
 @dataclass(frozen=True)
 class Incarnation:
-    """One start of an attempt: SLURM may restart the same job. (n, r) is the fencing token."""
+    """One start of an attempt: SLURM may restart the same job. token: (attempt, restart count), the fencing token."""
 
     path: Path
     token: tuple[int, int]
@@ -76,7 +76,7 @@ class Incarnation:
 
     @property
     def rendezvous(self) -> Path:
-        """Where rank 0's store listens: its hosts, port and a nonce."""
+        """The address of rank 0's store: its hosts, port and a nonce."""
         return self.path / "rendezvous"
 
     def exit(self, rank: int) -> Path:
@@ -88,16 +88,16 @@ class Incarnation:
         return self.path / f"log.{rank}.txt"
 
     def machine(self) -> dict[str, Any] | None:
-        """The machine and software record, None when there is none; raises RecordError for a broken one."""
+        """The machine and software record; None when there is none. Raises RecordError for a damaged one."""
         return untrusted_json.read_object(self.env)
 
     def exit_files(self) -> list[Path]:
-        """The files of the exit records there are, by name. Raises OSError."""
+        """The files of the exit records, by name. Raises OSError."""
         return _json_files(self.path, "exit.")
 
-    def exits(self, guard: Guard = passing_over) -> list[Exit]:
-        """The whole exit records there are, by rank. guard: what becomes of a broken one's error."""
-        return sorted(_whole(Exit, self.exit_files, guard), key=lambda record: record.rank)
+    def exits(self, guard: Guard = skip_unreadable) -> list[Exit]:
+        """The readable exit records, by rank. guard: handles the error of a damaged one."""
+        return sorted(_readable(Exit, self.exit_files, guard), key=lambda record: record.rank)
 
     def logged_ranks(self) -> list[int]:
         """The ranks that have a log, ascending."""
@@ -124,46 +124,46 @@ class Attempt:
 
     @property
     def cancel(self) -> Path:
-        """The record that we asked for its end."""
+        """The record of our cancellation request."""
         return self.path / "cancel.json"
 
     @property
     def observed(self) -> Path:
-        """The folder of what the scheduler said."""
+        """The folder of the scheduler's reports."""
         return self.path / "observed"
 
     @property
     def worker_log(self) -> Path:
-        """What the ranks of a run on this machine print before each finds its own log."""
+        """The output of a local run's ranks before each has its own log."""
         return self.path / "worker.txt"
 
     def observation_files(self) -> list[Path]:
-        """The files of what the scheduler said, by name. Raises OSError."""
+        """The files of the scheduler's reports, by name. Raises OSError."""
         return _json_files(self.observed)
 
     def incarnation(self, restart: int) -> Incarnation:
-        """Incarnation number `restart`, whether it exists yet or not."""
+        """Incarnation number `restart`, which need not exist yet."""
         return Incarnation(self.path / str(restart), (self.number, restart))
 
     def incarnations(self) -> list[Incarnation]:
-        """The incarnations there are, oldest first."""
+        """The existing incarnations, oldest first."""
         return [self.incarnation(number) for number in _numbered(self.path)]
 
     @property
     def completed(self) -> bool:
-        """Whether its newest start trained the run to its end: the exit records of its ranks say so, rank 0's too."""
+        """Whether its newest incarnation finished the training: rank 0 and all other ranks exited as completed."""
         starts = self.incarnations()
         exits = starts[-1].exits() if starts else []
         return any(record.rank == 0 for record in exits) and all(record.outcome == "completed" for record in exits)
 
-    def observations(self, guard: Guard = passing_over) -> list[Observed]:
-        """What the scheduler said, oldest first. guard: what becomes of a broken record's error."""
-        return sorted(_whole(Observed, self.observation_files, guard), key=lambda record: record.at)
+    def observations(self, guard: Guard = skip_unreadable) -> list[Observed]:
+        """The scheduler's reports, oldest first. guard: handles the error of a damaged record."""
+        return sorted(_readable(Observed, self.observation_files, guard), key=lambda record: record.at)
 
 
 @dataclass(frozen=True)
 class RunDir:
-    """One run's folder, and its checkpoints' (which may lie on another file system)."""
+    """One run's folder, and the folder of its checkpoints (possibly on another file system)."""
 
     path: Path
     checkpoints: Path
@@ -180,18 +180,18 @@ class RunDir:
 
     @property
     def detections(self) -> Path:
-        """What a detector's last evaluation found, in COCO's result format."""
+        """The detections of a detector's last evaluation, in COCO's result format."""
         return self.path / "detections.json"
 
     def read_spec(self) -> RunSpec:
-        """The run's spec; raises RecordError when it is missing, broken or another run's."""
+        """The run's spec; raises RecordError when it is missing, damaged or belongs to another run."""
         try:
             spec = RunSpec.from_json(untrusted_json.loads_object(self.spec.read_bytes()))
-            found = spec.id
-        except (OSError, ValueError, TypeError) as error:  # TypeError: what cannot be hashed, or is no JSON value
+            spec_id = spec.id
+        except (OSError, ValueError, TypeError) as error:  # TypeError: an unhashable value
             raise RecordError(f"{self.spec} is not a run's spec: {error}") from error
-        if found != self.id:
-            raise RecordError(f"{self.spec} is the spec of run {found}, not of {self.id}")
+        if spec_id != self.id:
+            raise RecordError(f"{self.spec} is the spec of run {spec_id}, not of {self.id}")
         return spec
 
     @property
@@ -200,24 +200,24 @@ class RunDir:
         return self.path / "attempts"
 
     def attempt(self, number: int) -> Attempt:
-        """Attempt `number`, from 1, whether it exists yet or not."""
+        """Attempt `number`, from 1, which need not exist yet."""
         return Attempt(self.attempts_folder / str(number), number)
 
     def attempts(self) -> list[Attempt]:
-        """The attempts there are, oldest first."""
+        """The existing attempts, oldest first."""
         return [self.attempt(number) for number in _numbered(self.attempts_folder)]
 
     @property
     def completed(self) -> bool:
-        """Whether it is trained to its end: its newest checkpoint is then that of its last step."""
+        """Whether its training is finished; its newest checkpoint is then that of the last step."""
         return any(attempt.completed for attempt in self.attempts())
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """The folder that holds everything. `runs` and `checkpoints` may be put elsewhere by attnctl.toml.
+    """The folder of everything attnctl writes; attnctl.toml may put `runs` and `checkpoints` elsewhere.
 
-    group: what is written belongs to the folder's group as well; else what holds code is its writer's alone.
+    group: files are also writable by the folder's group; otherwise files with code are readable by their owner only.
     """
 
     root: Path
@@ -227,7 +227,7 @@ class Workspace:
 
     @property
     def private(self) -> int:
-        """The permissions of a file that holds code; a folder's are these and the right to enter it."""
+        """The permissions of a file that holds code; a folder also gets the execute bit."""
         return 0o660 if self.group else 0o600
 
     @property
@@ -247,12 +247,12 @@ class Workspace:
 
     @property
     def sources(self) -> Path:
-        """The folder of users' own files."""
+        """The folder of users' own source files."""
         return self.root / "sources"
 
     @property
     def code(self) -> Path:
-        """The folder of attnctl as runs were submitted with it."""
+        """The folder of snapshots of the attnctl code that runs were submitted with."""
         return self.root / "code"
 
     @property
@@ -272,7 +272,7 @@ class Workspace:
 
     @property
     def notices(self) -> Path:
-        """The folder of what was told of sweeps' ends."""
+        """The folder of the notices of ended sweeps."""
         return self.root / "notices"
 
     def weights(self, digest: str) -> Path:
@@ -280,16 +280,16 @@ class Workspace:
         return self.weights_folder / f"{digest}.pt"
 
     def doctor(self, tag: str) -> Path:
-        """The folder in which the ranks of one job of the doctor leave what they found."""
+        """The folder in which the ranks of one doctor job write their answers."""
         return self.root / "doctor" / tag
 
     def run(self, run_id: str) -> RunDir:
-        """The folder of one run, whether it exists yet or not."""
+        """The folder of one run, which need not exist yet."""
         path = self.runs / run_id
         return RunDir(path, self.checkpoints_root / run_id if self.checkpoints_root else path / "checkpoints")
 
     def run_ids(self) -> list[str]:
-        """The ids of the runs there are, ascending."""
+        """The ids of all runs, ascending."""
         try:
             with os.scandir(self.runs) as entries:
                 return sorted(entry.name for entry in entries if _ID.fullmatch(entry.name))
@@ -297,11 +297,11 @@ class Workspace:
             return []
 
     def sweep_names(self) -> list[str]:
-        """The names of the sweeps there are, ascending."""
+        """The names of all sweeps, ascending."""
         return _json_names(self.sweeps)
 
     def submission_tags(self) -> list[str]:
-        """The tags of the submissions there are, ascending."""
+        """The tags of all submissions, ascending."""
         return _json_names(self.submissions)
 
     def submission(self, tag: str) -> Path:
@@ -309,37 +309,37 @@ class Workspace:
         return self.submissions / f"{tag}.json"
 
     def submission_logs(self, tag: str) -> Path:
-        """The folder of what SLURM wrote before a task found its own log."""
+        """The folder of SLURM's logs of a submission: the output of tasks before they have their own log."""
         return self.submissions / f"{tag}.logs"
 
     def speed(self, speed: Speed) -> Path:
-        """The file of a measurement: the same for the same network under the same conditions."""
-        what = json.dumps([speed.network, speed.conditions]).encode()
-        return self.bench / f"{hashlib.sha256(what).hexdigest()[:16]}.json"
+        """The file of a measurement; the same network under the same conditions has the same file."""
+        key = json.dumps([speed.network, speed.conditions]).encode()
+        return self.bench / f"{hashlib.sha256(key).hexdigest()[:16]}.json"
 
     def speeds(self) -> list[Speed]:
-        """The measurements there are, newest first; a broken file is none."""
-        return sorted(_whole(Speed, lambda: _json_files(self.bench)), key=lambda speed: -speed.at)
+        """The measurements, newest first; damaged files are skipped."""
+        return sorted(_readable(Speed, lambda: _json_files(self.bench)), key=lambda speed: -speed.at)
 
     def import_file(self, import_id: str) -> Path:
         """The file of one import."""
         return self.imports_folder / f"{import_id}.json"
 
     def import_ids(self) -> list[str]:
-        """The ids of the imports there are, ascending."""
+        """The ids of all imports, ascending."""
         return _json_names(self.imports_folder)
 
     def import_files(self) -> list[ImportedFile]:
-        """What was imported, oldest first; raises RecordError for a broken file, so that no number is lost silently."""
-        found = [ImportedFile.read(path) for path in _json_files(self.imports_folder)]
-        return sorted((record for record in found if record), key=lambda record: (record.at, record.id))
+        """The imported files, oldest first; raises RecordError for a damaged one, so that no number is lost."""
+        records = [ImportedFile.read(path) for path in _json_files(self.imports_folder)]
+        return sorted((record for record in records if record), key=lambda record: (record.at, record.id))
 
     def imports(self) -> list[Imported]:
-        """The numbers measured or published elsewhere, oldest first; raises RecordError."""
+        """The imported numbers, oldest first; raises RecordError."""
         return [record for file in self.import_files() for record in file.imported()]
 
     def notice(self, sweep: str, attempts: int) -> Path:
-        """The file that says that a sweep's end, after so many attempts of its runs, was told."""
+        """The notice that a sweep has ended after so many attempts of its runs."""
         return self.notices / f"{sweep}-{attempts}.json"
 
     def sweep(self, name: str) -> Path:
@@ -348,32 +348,32 @@ class Workspace:
 
 
 def has_one_writer(path: Path) -> bool:
-    """Whether a file of an attempt is written by one process only: of two copies one is the other's beginning."""
+    """Whether a file of an attempt has a single writer, so that of two copies one is a prefix of the other."""
     return path.name in {"request.json", "owner", "events.jsonl"} or path.name.startswith("exit.")
 
 
 RELATIVE = Workspace(Path())
-"""Paths relative to a workspace: as in its archives, wherever it keeps its runs, and as typed in its folder."""
+"""The default layout with paths relative to the workspace: as in archives, and as typed in its folder."""
 
 
-def _whole(kind: type[R], files: Callable[[], list[Path]], guard: Guard = passing_over) -> list[R]:
-    """The records in these files, but for the broken ones."""
-    found: list[R] = []
+def _readable(kind: type[R], files: Callable[[], list[Path]], guard: Guard = skip_unreadable) -> list[R]:
+    """The readable records in these files."""
+    records: list[R] = []
     with guard():
         for path in files():
             with guard():
                 record = kind.read(path)
-                found += [record] if record is not None else []
-    return found
+                records += [record] if record is not None else []
+    return records
 
 
 def _json_files(folder: Path, prefix: str = "") -> list[Path]:
-    """The files `<prefix>*.json` in a folder, by name, without those that are being written; raises OSError."""
+    """The files `<prefix>*.json` in a folder, by name, without unfinished ones; raises OSError."""
     return [folder / f"{name}.json" for name in _json_names(folder) if name.startswith(prefix)]
 
 
 def _json_names(folder: Path) -> list[str]:
-    """The names of the JSON files in a folder, ascending, without `.json`; one being written begins with a dot."""
+    """The names of the JSON files in a folder, ascending, without `.json`; unfinished files start with a dot."""
     try:
         with os.scandir(folder) as entries:
             names = [entry.name for entry in entries]

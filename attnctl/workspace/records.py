@@ -1,4 +1,4 @@
-"""The types of the records in a workspace: what jobs and commands write down, as JSON. Times are Unix seconds."""
+"""The record types of a workspace: JSON files that jobs and commands write. Times are Unix seconds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Where = Literal["slurm", "local"]
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """A JSON file of the workspace. Fields that a newer release wrote are ignored, so that old readers go on."""
+    """A JSON file of the workspace. Unknown fields are ignored, so that older releases can read newer files."""
 
     def encode(self) -> bytes:
         """The record as one line of JSON."""
@@ -29,7 +29,7 @@ class Record:
 
     @classmethod
     def decode(cls, data: bytes | str, source: object = "record") -> Self:
-        """The record that `encode` gave; raises RecordError naming `source`."""
+        """The record that `encode` wrote; raises RecordError naming `source`."""
         try:
             return cls(**untrusted_json.values(cls, untrusted_json.loads_object(data)))
         except (ValueError, TypeError) as error:
@@ -37,33 +37,33 @@ class Record:
 
     @classmethod
     def read(cls, path: Path) -> Self | None:
-        """The record in `path`, or None when there is none; raises RecordError."""
+        """The record in `path`; None when the file does not exist. Raises RecordError."""
         data = untrusted_json.content(path)
         return cls.decode(data, path) if data is not None else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resources:
-    """What one attempt asks of the machine; no part of a run's identity."""
+    """The machine resources of one attempt; not part of a run's identity."""
 
     nodes: int = 1
     tasks_per_node: int = 1
     gpus_per_node: int = 0
     cpus_per_task: int = 1
     minutes: int | None = None
-    """The time limit."""
+    """The time limit in minutes."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """auto: GPUs when they were asked for, and an error when torch then sees none; else the CPU."""
+    """auto: GPUs if requested (an error if torch sees none), else the CPU."""
 
     @property
     def world(self) -> int:
-        """Processes of the run: one per GPU, or one per task on nodes without GPUs."""
+        """Number of processes of the run: one per GPU, or one per task on nodes without GPUs."""
         return self.nodes * self.tasks_per_node
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request(Record):
-    """The reservation of attempt `n` of a run by one command; `nonce` tells its maker from another's."""
+    """The reservation of one attempt of a run by one command; `nonce` identifies the command."""
 
     tag: str
     created: float
@@ -74,14 +74,14 @@ class Request(Record):
     where: Where
     resources: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
-    """What SLURM was asked for beside them: partition, mem ... (`attnctl.settings.config.SlurmOptions.kept`)."""
+    """Further sbatch options: partition, mem ... (`attnctl.settings.config.SlurmOptions.to_record`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Submission(Record):
-    """One job array (or one batch of runs here): the intent, durable before sbatch; `job_id` is added after it.
+    """One job array, or one batch of local runs: written durably before sbatch; `job_id` is added afterwards.
 
-    tasks: [run id, attempt number] of each array task, in order. script: the sbatch text, empty when run here.
+    tasks: [run id, attempt number] of each array task, in order. script: the sbatch script, empty for local runs.
     """
 
     tag: str
@@ -95,7 +95,7 @@ class Submission(Record):
     job_id: str | None = None
     cluster: str | None = None
     failed: str | None = None
-    """The scheduler's own words, when it refused the array."""
+    """The scheduler's error message, if it refused the array."""
 
     def __post_init__(self) -> None:
         if not all(len(task) == 2 and isinstance(task[0], str) and type(task[1]) is int for task in self.tasks):
@@ -104,11 +104,11 @@ class Submission(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep(Record):
-    """A named set of runs that one command asked for.
+    """A named set of runs from one command.
 
-    paper, table: of a paper's table, the paper (a name, or its file, relative to the workspace when it lies in it) and
-    the table's number; figure: a figure's number, instead of a table's. overrides: what was asked for instead of what
-    the paper has, as `attnctl.papers.runs.Overrides.to_json` gives it.
+    paper: for a paper's table or figure, its name, or its file (relative to the workspace if inside it)
+    table, figure: the number of the table or of the figure
+    overrides: settings that differ from the paper's, as `attnctl.papers.runs.Overrides.to_json` writes them
     """
 
     name: str
@@ -123,7 +123,7 @@ class Sweep(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Notice(Record):
-    """The end of a sweep was told by one process. failed: what went wrong in the telling, in words."""
+    """The end of a sweep was announced, by one process. failed: the error message if that did not work."""
 
     sweep: str
     at: float
@@ -135,7 +135,7 @@ class Notice(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Cancel(Record):
-    """We asked for the end of an attempt."""
+    """Our request to cancel an attempt."""
 
     at: float
     user: str
@@ -144,7 +144,7 @@ class Cancel(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Observed(Record):
-    """What the scheduler said of an attempt: a SLURM state, or ABSENT when it knows no such job."""
+    """A report of the scheduler about an attempt. word: a SLURM state, or ABSENT when it does not know the job."""
 
     at: float
     job_id: str
@@ -153,7 +153,7 @@ class Observed(Record):
     exit_code: str = ""
     nodes: str = ""
     source: str = ""
-    """squeue, sacct, or here."""
+    """squeue, sacct or local."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,15 +168,15 @@ class Exit(Record):
     step: int = 0
     host: str = ""
     secondary: bool = False
-    """Another rank's end made this one fail: blamed last."""
+    """It failed because another rank had ended, so it is not the cause."""
     requeued: bool = False
-    """It asked SLURM to start the same job again: until that is done, the job waits."""
+    """It requested that SLURM requeue the job; until that happens, the run counts as queued."""
     started: float = 0.0
-    """When its process began; 0 when that is not known."""
+    """When its process started; 0 if unknown."""
     max_rss: int = 0
-    """The most memory it held, in bytes; 0 when that is not known."""
+    """Peak resident memory in bytes; 0 if unknown."""
     max_gpu: int = 0
-    """The most memory of its GPU that it held, in bytes; 0 without a GPU."""
+    """Peak GPU memory in bytes; 0 without a GPU."""
 
 
 @dataclass(frozen=True)
@@ -185,11 +185,11 @@ class Event:
 
     model: params, macs (exact, of one sample), steps_per_epoch, steps, world, device, threads
     progress: step, loss, images_per_s
-    metrics: step, epoch, values {name: number}: train_loss, train_top1, loss, top1, top5, lr, images_per_s; in percent;
-        of other tasks their own instead, such as ap, mask_ap, map or miou; of an epoch without evaluation the rest
+    metrics: step, epoch, values {name: number}: train_loss, train_top1, loss, top1, top5, lr, images_per_s; accuracies
+        in percent; other tasks have ap, mask_ap, map, miou ... instead; epochs without evaluation only training values
     checkpoint: step, seconds, bytes
     resumed: step, path; end: outcome
-    initialised: source, loaded, missing, unexpected, reshaped (lists of names but loaded, a count)
+    initialised: source, loaded (a count), missing, unexpected, reshaped (lists of names)
     """
 
     MODEL: ClassVar = "model"
@@ -203,9 +203,9 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class Speed(Record):
-    """What `attnctl bench` measured of one network: seconds of a forward of `batch` images, beside the plain backbone.
+    """A measurement of `attnctl bench`: seconds per forward of `batch` images, for a network and its plain backbone.
 
-    hyperparameters, model: as the run's spec has them. spread, of `seconds`: half the distance between the quartiles.
+    hyperparameters, model: as in the run's spec. spread: half the interquartile range of `seconds`.
     """
 
     at: float
@@ -226,24 +226,25 @@ class Speed(Record):
 
     @property
     def network(self) -> tuple[object, ...]:
-        """What was measured: equal for the runs whose network it is."""
-        settings, around = tuple(sorted(self.hyperparameters.items())), (self.model,) if self.model else ()
-        return self.module, settings, self.backbone, self.placement, self.dataset, self.input_size, *around
+        """The key of the measured network; equal for all runs of that network."""
+        settings, model = tuple(sorted(self.hyperparameters.items())), (self.model,) if self.model else ()
+        return self.module, settings, self.backbone, self.placement, self.dataset, self.input_size, *model
 
     @property
     def conditions(self) -> tuple[str, int, str, bool]:
-        """How: figures compare only under the same."""
+        """The conditions of the measurement; only equal ones are comparable."""
         return self.device, self.batch, self.precision, self.compiled
 
 
 @dataclass(frozen=True, kw_only=True)
 class Imported(Record):
-    """A number that was measured or published elsewhere, as `attnctl import` took it in.
+    """A row of numbers measured or published elsewhere, imported by `attnctl import`.
 
-    table, row: a cell of a paper's table, such as ean:2 and the row's name; or else label, backbone (after the model
-    around it, if any) and dataset say where it belongs in a comparison. values: of a table by the column's key, else by
-    metric (top1, top5, params, macs, fps ...); always in the metric's own units: accuracies, never errors, in percent,
-    and counts in ones. source: where it is from, in the user's words, or the file's name.
+    table, row: a row of a paper's table, such as ean:2 and the row's name
+    label, backbone, dataset: its place in a comparison otherwise; backbone has the model in front, if any
+    values: by the column's key for a table, else by metric (top1, top5, params, macs, fps ...);
+        accuracies (never errors) in percent, counts in units
+    source: where it is from, in the user's words, or the file's name
     """
 
     source: str
@@ -259,7 +260,7 @@ class Imported(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class ImportedFile(Record):
-    """What one `attnctl import` took in. file: its name; records: of `Imported`, each as JSON values."""
+    """The content of one `attnctl import`. file: its name; records: `Imported` records as JSON objects."""
 
     file: str
     at: float
@@ -268,30 +269,30 @@ class ImportedFile(Record):
 
     @property
     def id(self) -> str:
-        """The hash of its records, whatever the file was called and whenever it came."""
+        """The hash of its records, independent of the file's name and the time of the import."""
         text = json.dumps(self.records, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def imported(self) -> list[Imported]:
-        """The records as such; raises RecordError."""
+        """The decoded records; raises RecordError."""
         return [Imported.decode(json.dumps(record), f"a record of {self.file}") for record in self.records]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Placed:
-    """An attempt as the scheduler knows it: what is needed to ask after it, or to cancel it."""
+    """An attempt as submitted to a scheduler: what is needed to query or cancel it."""
 
     run: str
     attempt: int
     tag: str
     where: Where
     job_id: str | None
-    """`<array>_<task>` on SLURM, `<host>:<pid>` of the supervisor here; None until it is recorded."""
+    """`<array>_<task>` on SLURM, `<host>:<pid>` of the local supervisor; None until recorded."""
     created: float
 
 
 def read_events(data: bytes) -> Iterator[dict[str, Any]]:
-    """The events in a piece of events.jsonl; a torn or foreign line is left out, as a killed writer leaves one."""
+    """The events in a piece of events.jsonl; incomplete or invalid lines (of a killed writer) are skipped."""
     for line in data.splitlines():
         with contextlib.suppress(ValueError):
             event = untrusted_json.loads(line)
@@ -300,7 +301,7 @@ def read_events(data: bytes) -> Iterator[dict[str, Any]]:
 
 
 def user_name() -> str:
-    """The user's name, for others to read."""
+    """The login name of the user, or the user id if it has no name."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user without a name

@@ -1,6 +1,6 @@
-"""Reading and changing the head of a submission's file, without its thousands of specs.
+"""Reading and changing the head of a submission file without parsing its thousands of specs.
 
-The keys of a record are sorted, so what changes (`cluster`, `failed`, `job_id`) stands before `script` and `specs`.
+The keys of a record are sorted, so the fields that change (`cluster`, `failed`, `job_id`) precede `script` and `specs`.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from attnctl.workspace import untrusted_json
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import RecordError, Submission
 
-_HEAD = 16384  # bytes; the longest part, the scheduler's words, is cut at 1000 characters
-_BODY = b', "script": '  # inside a JSON string the quotes would be escaped
+_HEAD = 16384  # bytes; the longest part, the scheduler's message, is cut at 1000 characters
+_BODY = b', "script": '  # cannot occur inside a JSON string, where the quotes are escaped
 
 
 @dataclass(frozen=True, kw_only=True)
 class Submitted:
-    """What came of a submission. job_id: the scheduler's; failed: its own words, when it refused."""
+    """The outcome of a submission. job_id: the scheduler's; failed: the scheduler's error message, if it refused."""
 
     job_id: str | None = None
     failed: str | None = None
@@ -33,7 +33,7 @@ class Submitted:
 
 @dataclass(frozen=True, kw_only=True)
 class Head(Submitted):
-    """The part of a Submission that says how it stands; the tag is its file's name."""
+    """The head of a Submission, without its script and specs; the tag is the file's name."""
 
     tag: str
     created: float
@@ -61,23 +61,23 @@ def head(path: Path) -> Head | None:
 
 
 def cached_heads(workspace: Workspace) -> HeadOf:
-    """The head of a submission by its tag, each read once; for many runs of few submissions."""
+    """A function from a tag to the submission's head that reads each file once."""
     return functools.cache(lambda tag: head(workspace.submission(tag)))
 
 
 def heads(workspace: Workspace) -> Iterator[Head]:
-    """The heads of all submissions, by tag; a broken one is left out, and whose it is is not known."""
+    """The heads of all submissions, by tag; unreadable ones are skipped."""
     for tag in workspace.submission_tags():
         with contextlib.suppress(RecordError, OSError):
-            found = head(workspace.submission(tag))
-            if found is not None:
-                yield found
+            record = head(workspace.submission(tag))
+            if record is not None:
+                yield record
 
 
 def create(workspace: Workspace, submission: Submission) -> bool:
-    """Write the intent so that it survives a power cut; False when the tag is taken: another closed it for us."""
+    """Write a submission durably; False when the file exists: another process has closed this submission."""
     path = workspace.submission(submission.tag)
-    # As `encode` does, without its copy of each of the specs' values.
+    # Like `encode`, but without the deep copy of all specs.
     data = json.dumps(vars(submission), sort_keys=True).encode() + b"\n"
     created = create_exclusive(path, data, mode=workspace.private)
     with path.open("rb") as stream:
@@ -87,7 +87,7 @@ def create(workspace: Workspace, submission: Submission) -> bool:
 
 
 def change(workspace: Workspace, tag: str, **values: Any) -> None:
-    """Set `job_id`, `cluster` or `failed` of a submission, in one step and durably. Raises RecordError."""
+    """Set `job_id`, `cluster` or `failed` of a submission atomically and durably. Raises RecordError."""
     path = workspace.submission(tag)
     start, body, rest = path.read_bytes().partition(_BODY)
     document = _decode(start, path) | values

@@ -1,6 +1,6 @@
-"""The one reader of JSON that another process wrote, or that a crash left.
+"""The only reader of JSON files that another process wrote, or that a crash may have damaged.
 
-Whatever is wrong with it is a ValueError that says what. A test keeps bare calls of `json.loads` out of other files.
+Every defect raises ValueError with a message. A test forbids direct calls of `json.loads` elsewhere.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 DEEPEST = 64
-"""Levels of lists and objects that a document may have. Ours have six; at some hundreds, code that walks them fails."""
+"""Largest nesting depth of a document. Ours have six levels; recursive code fails at a few hundred."""
 
 _NESTING = frozenset({dict, list})
 _LARGEST = float(1 << 53)
-"""Up to here a float counts in ones; times, sizes and numbers of steps are all far below."""
+"""Largest float with exact integers; times, sizes and step counts are far below."""
 
 
 class RecordError(ValueError):
-    """A file of the workspace that does not hold what its name says, or cannot be read; the message names the file."""
+    """A workspace file is unreadable or has invalid content; the message names the file."""
 
 
 def content(path: Path) -> bytes | None:
-    """What a file holds, None when there is none; raises RecordError when it cannot be read."""
+    """The content of a file; None when it does not exist. Raises RecordError when it cannot be read."""
     try:
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
@@ -36,7 +36,7 @@ def content(path: Path) -> bytes | None:
 
 
 def loads(data: bytes | str) -> Any:
-    """The value of a JSON text, however deep it is nested; raises ValueError when it cannot be parsed."""
+    """The value of a JSON text; raises ValueError when it cannot be parsed or is nested too deeply for the parser."""
     try:
         return json.loads(data)
     except RecursionError as error:
@@ -44,7 +44,7 @@ def loads(data: bytes | str) -> Any:
 
 
 def loads_object(data: bytes | str) -> dict[str, Any]:
-    """The object of a JSON text; raises ValueError for another value, or one with more than DEEPEST levels."""
+    """The object of a JSON text; raises ValueError for any other value, or for more than DEEPEST levels."""
     document = loads(data)
     if not isinstance(document, dict):
         raise ValueError("it is no JSON object")
@@ -54,7 +54,7 @@ def loads_object(data: bytes | str) -> dict[str, Any]:
 
 
 def read_object(path: Path) -> dict[str, Any] | None:
-    """The object in a JSON file, None when there is no file; raises RecordError, which names the file."""
+    """The object in a JSON file; None when the file does not exist. Raises RecordError, which names the file."""
     data = content(path)
     try:
         return loads_object(data) if data is not None else None
@@ -63,7 +63,7 @@ def read_object(path: Path) -> dict[str, Any] | None:
 
 
 def _is_shallow(document: dict[str, Any]) -> bool:
-    """Whether it has at most DEEPEST levels; level by level, which takes half the time of a recursion."""
+    """Whether it has at most DEEPEST levels; walking level by level takes half the time of recursion."""
     level: list[Any] = [document]
     for _ in range(DEEPEST):
         level = [
@@ -78,13 +78,13 @@ def _is_shallow(document: dict[str, Any]) -> bool:
 
 
 def values(kind: type, document: Mapping[str, Any]) -> dict[str, Any]:
-    """What a JSON object says of a dataclass's fields, other keys left out; raises ValueError for another type."""
+    """The values of a dataclass's fields in a JSON object, without other keys; raises ValueError for a wrong type."""
     hints = _hints(kind)
-    found = {name: value for name, value in document.items() if name in hints}
-    for name, value in found.items():
+    fields = {name: value for name, value in document.items() if name in hints}
+    for name, value in fields.items():
         if not fits(value, hints[name]):
             raise ValueError(f"{name} is {value!r:.80}")
-    return found
+    return fields
 
 
 @cache
@@ -93,7 +93,7 @@ def _hints(kind: type) -> dict[str, Any]:
 
 
 def fits(value: Any, hint: Any) -> bool:
-    """Whether a JSON value is of the type: a whole number has 64 bits, and a number is neither endless nor NaN."""
+    """Whether a JSON value has the type; integers must fit 64 bits, and floats must be finite."""
     origin = get_origin(hint)
     if hint is Any:
         return True
@@ -115,5 +115,5 @@ def fits(value: Any, hint: Any) -> bool:
 
 
 def _encodable(text: str) -> bool:
-    """Half of a surrogate pair can stand in JSON, but in no file and no database."""
+    """Whether a text can be stored: JSON allows a lone surrogate, but UTF-8 files and SQLite do not."""
     return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)

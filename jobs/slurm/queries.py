@@ -28,7 +28,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from attnctl.jobs.slurm.commands import CommandError, SlurmUnavailable, run, table
-from attnctl.lifecycle.state import SCHEDULER_WORDS
+from attnctl.lifecycle.state import SLURM_STATES
 from attnctl.units import slurm_time
 from attnctl.values import SpecError
 
@@ -51,7 +51,7 @@ class Known:
     @property
     def active(self) -> bool:
         """It has not ended; a state that we do not know is taken for one of these."""
-        state = SCHEDULER_WORDS.get(self.word)
+        state = SLURM_STATES.get(self.word)
         return state is None or state.active
 
 

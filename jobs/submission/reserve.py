@@ -119,7 +119,7 @@ def _next_attempt(
         if found.state is State.SUBMITTING and close_orphan(workspace, request):
             return run.attempt(attempt.number + 1), None
         if found.state.active or found.state is State.COMPLETED:
-            return attempt, evidence.in_words(request, found)
+            return attempt, evidence.describe_claim(request, found)
         return run.attempt(attempt.number + 1), None
     return run.attempt(1), None
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from typing import Any, TextIO
 
-from attnctl.lifecycle.run_history import History, Measured
+from attnctl.lifecycle.run_history import History, StepValues
 
 COLUMNS = ("run", "label", "module", "backbone", "dataset", "seed", "step", "epoch", "name", "value", "attempt")
 """Of the CSV. label: the module with its hyperparameters; attempt: which one measured the value."""
@@ -47,14 +47,14 @@ def document(history: History) -> dict[str, Any]:
         "reason": history.verdict.reason,
         "since": history.verdict.since,
         "problems": list(history.problems),
-        **{name: history.told(name) for name in ("params", "macs", "device", "node")},
+        **{name: history.logged(name) for name in ("params", "macs", "device", "node")},
         "last": {"epoch": results.epoch, "values": results.last},
         "best": {"epoch": results.best_epoch, "values": results.best},
         "metrics": [_step(item) for item in history.steps],
     }
 
 
-def _step(item: Measured) -> dict[str, Any]:
+def _step(item: StepValues) -> dict[str, Any]:
     return {
         "step": item.step,
         "epoch": item.epoch,

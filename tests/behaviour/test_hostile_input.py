@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from attnctl.jobs.slurm import accounting, queries
 from attnctl.jobs.slurm.commands import CommandError
 from attnctl.lifecycle import attempts
-from attnctl.lifecycle.resume_batch import Asked, plan
+from attnctl.lifecycle.resume_batch import ResumeScope, plan
 from attnctl.lifecycle.resume_policy import History, Rules, normalised
 from attnctl.lifecycle.run_reader import Facts, judge, read_run
 from attnctl.lifecycle.state import Evidence, State, decide
@@ -159,7 +159,7 @@ def test_an_attempt_of_any_files_has_a_state_and_a_place_in_the_plan(
         told = attempts.read(run, lambda _: None)
         past = _history(run, told)
         if told and past.newest.state not in {State.COMPLETED} and not past.newest.state.active:
-            plan([past], Rules(), Asked(), {}, {})
+            plan([past], Rules(), ResumeScope(), {}, {})
 
 
 def _history(run: RunDir, told: Any) -> History:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from attnctl.files import write_atomic
-from attnctl.lifecycle.state import Evidence, State, blamed, decide
+from attnctl.lifecycle.state import Evidence, State, decide, first_failure
 from attnctl.workspace.records import Exit, Submission
 from tests.jobs.training.training_workers import (
     Mischief,
@@ -135,7 +135,7 @@ def test_a_rank_that_fails_by_itself_is_the_one_to_blame(tmp_path: Path) -> None
     run = Run.create(tmp_path / "w", make_spec())
     with run.started(2, mischief={1: Mischief(at=2, number=Mischief.OUT_OF_MEMORY)}) as (processes, incarnation):
         assert exit_codes(processes, 20) == [1, 1], logs(incarnation)
-    cause = blamed(incarnation.exits())
+    cause = first_failure(incarnation.exits())
     assert cause is not None
     assert (cause.rank, cause.outcome, cause.step) == (1, "out of memory", 2)
     assert "Disturbed" in cause.traceback or "train" in cause.traceback

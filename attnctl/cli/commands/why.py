@@ -12,9 +12,9 @@ from attnctl.cli import completion, context, output, run_selection
 from attnctl.cli.commands.logs import newest_log
 from attnctl.cli.refresh import take
 from attnctl.cli.table_layout import Column
-from attnctl.lifecycle.advice import Known, advise
-from attnctl.lifecycle.resume_policy import Asked, decide
-from attnctl.lifecycle.state import State, asked, blamed
+from attnctl.lifecycle.advice import AdviceContext, advise
+from attnctl.lifecycle.resume_policy import ResumeScope, decide
+from attnctl.lifecycle.state import State, first_failure, requested
 from attnctl.settings.config import Config
 from attnctl.units import clock, duration, memory, quantity
 from attnctl.workspace.layout import RunDir, Workspace
@@ -57,7 +57,7 @@ def why(
     told = _told(folder, head_of)
     past = attempts.history(folder, spec, told)
     used = _usage(config.workspace, told)
-    known = Known(
+    known = AdviceContext(
         run=run_id,
         job=row.job_id or "",
         checkpoint=past.checkpoint,
@@ -67,7 +67,7 @@ def why(
     )
     advice = advise(row.verdict, known)
     failing = row.verdict.state not in {State.COMPLETED, State.NEW} and not row.verdict.state.active
-    planned = decide(past, config.resume, Asked(named={run_id})) if failing and told else None
+    planned = decide(past, config.resume, ResumeScope(named={run_id})) if failing and told else None
     timeline = [(moment, item.attempt.number, words) for item in told for moment, words in _story(item)]
     lines = _error(config, told[-1]) if told and failing else []
     resources = [_resources(item, used.get(item.attempt.number)) for item in told]
@@ -84,7 +84,7 @@ def why(
                 "steps": row.steps,
                 "history": [{"at": at, "attempt": number, "words": words} for at, number, words in timeline],
                 "action": str(planned.action) if planned is not None else None,
-                "action_words": planned.words if planned is not None else None,
+                "action_words": planned.reason if planned is not None else None,
                 "error": lines,
                 "resources": resources,
                 "advice": advice,
@@ -100,7 +100,7 @@ def why(
     there = "none" if past.checkpoint is None else f"step {past.checkpoint}" + (f" of {row.steps}" if row.steps else "")
     facts = {"run": f"{run_id} {row.label} {row.network} seed {row.seed}", "state": state, "checkpoint": there}
     if planned is not None:
-        facts["resume"] = ": ".join(filter(None, (str(planned.action), planned.words)))
+        facts["resume"] = ": ".join(filter(None, (str(planned.action), planned.reason)))
     output.pairs(facts)
     _print(timeline, lines, resources)
     output.line()
@@ -173,7 +173,7 @@ def _moments(told: AttemptHistory) -> Iterator[tuple[float, str]]:
 
 def _error(config: Config, told: AttemptHistory) -> list[str]:
     """The last lines of the rank that failed first: of its traceback, else of its log."""
-    cause = blamed(told.exits)
+    cause = first_failure(told.exits)
     if cause is not None and cause.outcome == "diverged":
         return []  # where the loop noticed it tells nothing
     if cause is not None and cause.traceback:
@@ -223,7 +223,10 @@ def _memory_asked(told: Sequence[AttemptHistory], used: dict[int, Usage]) -> int
 def _resources(told: AttemptHistory, used: Usage | None) -> dict[str, Any]:
     """What one attempt asked for and used: by SLURM's accounting, else by the records of its last start."""
     request = told.request
-    gpus, minutes = asked(request, "nodes", 1) * asked(request, "gpus_per_node", 0), asked(request, "minutes", 0)
+    gpus, minutes = (
+        requested(request, "nodes", 1) * requested(request, "gpus_per_node", 0),
+        requested(request, "minutes", 0),
+    )
     log = [item for item in told.logs.values() if item.started is not None and item.heartbeat is not None]
     seconds = sum((item.heartbeat or 0.0) - (item.started or 0.0) for item in log)
     began = min((item.started for item in told.exits if item.started), default=None)
@@ -236,7 +239,7 @@ def _resources(told: AttemptHistory, used: Usage | None) -> dict[str, Any]:
     return {
         "attempt": told.attempt.number,
         "where": told.request.where,
-        "nodes": asked(request, "nodes", 1),
+        "nodes": requested(request, "nodes", 1),
         "processes": told.ended.world,
         "gpus": gpus,
         "minutes": minutes or None,

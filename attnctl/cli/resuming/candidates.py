@@ -11,9 +11,9 @@ from attnctl.cli import context, output, run_selection
 from attnctl.cli.refresh import Snapshot, take
 from attnctl.cli.resuming.resources import more_time, next_destination
 from attnctl.cli.sweeping.resource_options import ResourceOptions
-from attnctl.lifecycle.advice import held_back, queue_words
+from attnctl.lifecycle.advice import launch_held, queue_blocker
 from attnctl.lifecycle.resume_batch import plan
-from attnctl.lifecycle.resume_policy import Action, Asked, Decision, History
+from attnctl.lifecycle.resume_policy import Action, Decision, History, ResumeScope
 from attnctl.lifecycle.state import State
 from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
@@ -87,7 +87,7 @@ def gather(config: Config, wish: ResumeRequest) -> Found:
         now = take(config, index, ids)
         known = index.sweeps()
         spent = {sweep.name: index.further_attempts(sweep.runs) for sweep in known}
-        failed = {row.id for row in now.rows if held_back(row.verdict)} if wish.states is None else set()
+        failed = {row.id for row in now.rows if launch_held(row.verdict)} if wish.states is None else set()
         held = [item for item in index.placed() if item.run in failed] if failed else []
     members = {sweep.name: frozenset(sweep.runs) for sweep in known}
     there = {row.id for row in now.rows}
@@ -97,13 +97,13 @@ def gather(config: Config, wish: ResumeRequest) -> Found:
             were = f"{quantity(len(absent), 'run')} of {sweep.name} {plural(len(absent), 'was', 'were')}"
             missing.append(f"{were} never submitted; type: {_typed(sweep.command)}")
     cases, broken = _cases(config, now, wish)
-    asked = Asked(
+    asked = ResumeScope(
         force=wish.force,
         named=named,
         states=wish.states or (),
         max_attempts=wish.max_attempts,
         memory=wish.resources.mem is not None,
-        place=wish.resources.elsewhere,
+        other_gpu=wish.resources.elsewhere,
     )
     decisions = plan([case.history for case in cases], config.resume, asked, members, spent)
     for case, decision in zip(cases, decisions, strict=True):
@@ -111,7 +111,7 @@ def gather(config: Config, wish: ResumeRequest) -> Found:
     stuck = {
         row.id: words
         for row in now.rows
-        if row.id not in failed and (words := queue_words(row.verdict, row.job_id or "")) is not None
+        if row.id not in failed and (words := queue_blocker(row.verdict, row.job_id or "")) is not None
     }
     return Found(
         cases=cases,

@@ -77,7 +77,7 @@ def _cells(case: Case) -> list[str]:
         "none" if there is None else f"step {there} of {steps}" if steps else f"step {there}",
         duration(lost) if lost is not None else "",
         duration(left) if left is not None else "",
-        f"{verb}: {decision.words}" if decision.words else verb,
+        f"{verb}: {decision.reason}" if decision.reason else verb,
     ]
 
 
@@ -111,7 +111,7 @@ def in_json(found: Found, jobs: Mapping[str, Job]) -> dict[str, Any]:
                 "action": str(case.decision.action),
                 "starts": case.decision.starts,
                 "consent": case.decision.consent,
-                "words": case.decision.words,
+                "words": case.decision.reason,
                 "tag": job.tag or None,
                 "job_id": job.job_id or None,
                 "skipped": job.words or None,

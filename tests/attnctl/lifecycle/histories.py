@@ -1,14 +1,14 @@
-"""Histories of runs, written down in short."""
+"""Short constructors for run histories."""
 
 from dataclasses import replace
 
 from attnctl.lifecycle.resume_batch import plan
-from attnctl.lifecycle.resume_policy import Asked, Ended, History, Rules
+from attnctl.lifecycle.resume_policy import EndedAttempt, History, ResumeScope, Rules
 from attnctl.lifecycle.state import State
 
 
 def ended(state, *, began=0, saved=0, **more):
-    return Ended(state=state, began=began, saved=saved, **more)
+    return EndedAttempt(state=state, began=began, saved=saved, **more)
 
 
 def history(*attempts, run="run1", **more):
@@ -20,5 +20,7 @@ def history(*attempts, run="run1", **more):
 ERROR = ended(State.ERROR, error="KeyError: 'x'", trained=True)
 
 
-def actions(histories, rules=None, asked=None, members=None, spent=None):
-    return [item.action for item in plan(histories, rules or Rules(), asked or Asked(), members or {}, spent or {})]
+def actions(histories, rules=None, scope=None, members=None, spent=None):
+    return [
+        item.action for item in plan(histories, rules or Rules(), scope or ResumeScope(), members or {}, spent or {})
+    ]

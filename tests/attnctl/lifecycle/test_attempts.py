@@ -7,7 +7,7 @@ from attnctl.workspace.records import Resources
 from tests.attnctl.cli.past_runs import Past
 
 
-def test_only_one_node_is_a_node(past: Past) -> None:
+def test_only_a_single_node_is_reported(past: Past) -> None:
     (spec,) = past.specs(1)
     found = []
     for number, said in enumerate(["node1", "node[1-2]", "None assigned", "", "a,b"], start=1):

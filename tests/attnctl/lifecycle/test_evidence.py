@@ -52,7 +52,7 @@ def test_everything_that_the_folder_holds_is_evidence(attempt: Attempt) -> None:
     assert not evidence.gather(attempt, REQUEST, None, None, None).submitted
 
 
-def test_broken_records_are_passed_over_or_given_to_the_guard(attempt: Attempt) -> None:
+def test_damaged_records_are_skipped_or_handled_by_the_guard(attempt: Attempt) -> None:
     for path in (attempt.observed / "1.json", attempt.incarnation(0).exit(1), attempt.cancel):
         path.write_text("{")
     noted: list[str] = []
@@ -69,7 +69,7 @@ def test_broken_records_are_passed_over_or_given_to_the_guard(attempt: Attempt) 
     assert [Path(words.split()[0]).name for words in noted] == ["exit.1.json", "1.json", "cancel.json"]
 
 
-def test_each_way_to_ask_gives_the_same_state(workspace: Workspace, attempt: Attempt) -> None:
+def test_every_reader_gives_the_same_state(workspace: Workspace, attempt: Attempt) -> None:
     by_folder = evidence.verdict(attempt, REQUEST, submissions.cached_heads(workspace))
     assert by_folder == evidence.newest_verdict(workspace, "0" * 16)
     by_exits = evidence.verdict_of_exits(attempt, REQUEST)
@@ -81,7 +81,7 @@ def test_each_way_to_ask_gives_the_same_state(workspace: Workspace, attempt: Att
     assert evidence.newest_verdict(workspace, "1" * 16) is None
 
 
-def test_the_head_of_a_submission_is_read_once_for_all_of_its_runs(workspace: Workspace) -> None:
+def test_a_submission_is_read_once_for_all_its_runs(workspace: Workspace) -> None:
     head_of = submissions.cached_heads(workspace)
     first = head_of("tag")
     workspace.submission("tag").unlink()

@@ -6,7 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attnctl.lifecycle.resume_batch import errors, plan
-from attnctl.lifecycle.resume_policy import DEFAULT_MODES, MODES, Action, Asked, Ended, History, Rules, held_message
+from attnctl.lifecycle.resume_policy import (
+    DEFAULT_MODES,
+    MODES,
+    Action,
+    EndedAttempt,
+    History,
+    ResumeScope,
+    Rules,
+    held_message,
+)
 from attnctl.lifecycle.state import State
 from tests.attnctl.lifecycle.histories import ERROR, actions, ended, history
 
@@ -19,11 +28,11 @@ def test_one_error_in_many_runs_is_held_and_in_few_is_not():
     rules = Rules(actions={State.ERROR: "always"})
     assert actions(many(3, ERROR), rules) == [Action.HELD] * 3
     assert actions(many(2, ERROR), rules) == [Action.START] * 2
-    assert actions(many(3, ERROR), rules, Asked(force=True)) == [Action.START] * 3
+    assert actions(many(3, ERROR), rules, ResumeScope(force=True)) == [Action.START] * 3
     assert actions(many(3, ERROR), replace(rules, same_error=0)) == [Action.START] * 3
 
 
-def test_what_failed_first_goes_again_with_what_was_held_for_it():
+def test_the_first_failures_are_resumed_with_the_runs_held_for_them():
     first = ended(State.ERROR, error="no module named x1")
     held = ended(State.HELD, error=held_message(3, error="no module named x2"))
     later = replace(first, trained=True)
@@ -46,11 +55,11 @@ def test_a_sweeps_budget_ends():
     rules = Rules(sweep_attempts=5)
     assert actions(histories, rules, members=members, spent={"first": 3}) == [Action.START] * 2 + [Action.BUDGET]
     assert actions(many(3), rules, members=members, spent={"first": 9}) == [Action.START] * 3  # their first attempts
-    assert actions(histories, rules, Asked(force=True), members, {"first": 9}) == [Action.START] * 3
+    assert actions(histories, rules, ResumeScope(force=True), members, {"first": 9}) == [Action.START] * 3
 
 
 ATTEMPTS = st.builds(
-    Ended,
+    EndedAttempt,
     state=st.sampled_from(sorted(DEFAULT_MODES)),
     error=st.text(max_size=30),
     began=st.integers(0, 3),
@@ -86,23 +95,23 @@ RULES = st.builds(
 @given(
     histories=st.lists(HISTORIES, max_size=5, unique_by=lambda item: item.run),
     rules=RULES,
-    asked=st.builds(Asked, force=st.booleans(), memory=st.booleans(), place=st.booleans()),
+    scope=st.builds(ResumeScope, force=st.booleans(), memory=st.booleans(), other_gpu=st.booleans()),
 )
-def test_any_plan_keeps_to_its_rules(histories, rules, asked):
-    decisions = plan(histories, rules, asked, {"all": {item.run for item in histories}}, {})
+def test_any_plan_keeps_to_its_rules(histories, rules, scope):
+    decisions = plan(histories, rules, scope, {"all": {item.run for item in histories}}, {})
     assert [item.run for item in decisions] == [item.run for item in histories]
-    for known, decision in zip(histories, decisions, strict=True):
-        mode = rules.mode(known.newest.state)
+    for past, decision in zip(histories, decisions, strict=True):
+        mode = rules.mode(past.newest.state)
         assert mode != "never" or not decision.starts
-        assert asked.force or mode != "if_named" or not decision.action.starts
-        assert asked.force or len(known.attempts) < rules.attempts or not decision.action.starts
-        assert not (decision.starts and known.gone is not None)
+        assert scope.force or mode != "if_named" or not decision.action.starts
+        assert scope.force or len(past.attempts) < rules.attempts or not decision.action.starts
+        assert not (decision.starts and past.gone is not None)
         if decision.memory is not None:
-            assert decision.memory > known.newest.memory
+            assert decision.memory > past.newest.memory
             assert rules.memory_cap is None or decision.memory <= rules.memory_cap
         if decision.world is not None:
-            assert decision.world in known.worlds
-            assert decision.world > known.newest.world
-    if not asked.force:
-        again = [item for item, known in zip(decisions, histories, strict=True) if item.starts and known.attempts]
+            assert decision.world in past.worlds
+            assert decision.world > past.newest.world
+    if not scope.force:
+        again = [item for item, past in zip(decisions, histories, strict=True) if item.starts and past.attempts]
         assert len(again) <= rules.sweep_attempts

@@ -1,173 +1,190 @@
-"""What becomes of a run by its history, as a table of cases."""
+"""The resume decision for a run, as a table of cases."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attnctl.lifecycle.resume_policy import Action, Asked, Rules, decide, held_message, normalised
+from attnctl.lifecycle.resume_policy import Action, ResumeScope, Rules, decide, held_message, normalised
 from attnctl.lifecycle.state import State
 from tests.attnctl.lifecycle.histories import ERROR, ended, history
 
 GIGABYTE = 1024
 
 CASES = {
-    "never submitted": (history(), Rules(), Asked(), Action.START),
-    "preempted before any checkpoint": (history(ended(State.PREEMPTED)), Rules(), Asked(), Action.START),
-    "preempted": (history(ended(State.PREEMPTED, saved=40)), Rules(), Asked(), Action.CONTINUE),
-    "unknown": (history(ended(State.UNKNOWN, saved=40)), Rules(), Asked(), Action.CONTINUE),
-    "refused": (history(ended(State.REFUSED)), Rules(), Asked(), Action.START),
-    "setup failed": (history(ended(State.SETUP)), Rules(), Asked(), Action.START),
-    "held": (history(ended(State.HELD)), Rules(), Asked(), Action.START),
+    "never submitted": (history(), Rules(), ResumeScope(), Action.START),
+    "preempted before any checkpoint": (history(ended(State.PREEMPTED)), Rules(), ResumeScope(), Action.START),
+    "preempted": (history(ended(State.PREEMPTED, saved=40)), Rules(), ResumeScope(), Action.CONTINUE),
+    "unknown": (history(ended(State.UNKNOWN, saved=40)), Rules(), ResumeScope(), Action.CONTINUE),
+    "refused": (history(ended(State.REFUSED)), Rules(), ResumeScope(), Action.START),
+    "setup failed": (history(ended(State.SETUP)), Rules(), ResumeScope(), Action.START),
+    "held": (history(ended(State.HELD)), Rules(), ResumeScope(), Action.START),
     "one node failed": (
         history(ended(State.NODE_FAILURE, saved=4, nodes=("n1",))),
         Rules(),
-        Asked(),
+        ResumeScope(),
         Action.OTHER_NODE,
     ),
-    "one of several nodes failed": (history(ended(State.NODE_FAILURE, saved=4)), Rules(), Asked(), Action.CONTINUE),
-    "timeout that advanced": (history(ended(State.TIMEOUT, began=10, saved=20)), Rules(), Asked(), Action.CONTINUE),
+    "one of several nodes failed": (
+        history(ended(State.NODE_FAILURE, saved=4)),
+        Rules(),
+        ResumeScope(),
+        Action.CONTINUE,
+    ),
+    "timeout that advanced": (
+        history(ended(State.TIMEOUT, began=10, saved=20)),
+        Rules(),
+        ResumeScope(),
+        Action.CONTINUE,
+    ),
     "timeout that did not": (
         history(ended(State.TIMEOUT, saved=10), ended(State.TIMEOUT, began=10)),
         Rules(),
-        Asked(),
+        ResumeScope(),
         Action.FORCE,
     ),
     "timeout that did not, with more time": (
         history(ended(State.TIMEOUT), more_time=True),
         Rules(),
-        Asked(),
+        ResumeScope(),
         Action.START,
     ),
-    "timeout that did not, forced": (history(ended(State.TIMEOUT)), Rules(), Asked(force=True), Action.START),
+    "timeout that did not, forced": (history(ended(State.TIMEOUT)), Rules(), ResumeScope(force=True), Action.START),
     "out of memory": (
         history(ended(State.OUT_OF_MEMORY, memory=8 * GIGABYTE)),
         Rules(),
-        Asked(),
+        ResumeScope(),
         Action.MORE_MEMORY,
     ),
     "out of memory at the cap": (
         history(ended(State.OUT_OF_MEMORY, memory=8 * GIGABYTE)),
         Rules(memory_cap=8 * GIGABYTE),
-        Asked(),
+        ResumeScope(),
         Action.FORCE,
     ),
-    "out of an unknown memory": (history(ended(State.OUT_OF_MEMORY)), Rules(), Asked(), Action.FORCE),
+    "out of an unknown memory": (history(ended(State.OUT_OF_MEMORY)), Rules(), ResumeScope(), Action.FORCE),
     "out of memory, given some": (
         history(ended(State.OUT_OF_MEMORY, saved=3)),
         Rules(),
-        Asked(memory=True),
+        ResumeScope(memory=True),
         Action.CONTINUE,
     ),
-    "CUDA out of memory": (history(ended(State.CUDA_OUT_OF_MEMORY)), Rules(), Asked(), Action.FORCE),
+    "CUDA out of memory": (history(ended(State.CUDA_OUT_OF_MEMORY)), Rules(), ResumeScope(), Action.FORCE),
     "CUDA out of memory, elsewhere": (
         history(ended(State.CUDA_OUT_OF_MEMORY)),
         Rules(),
-        Asked(place=True),
+        ResumeScope(other_gpu=True),
         Action.START,
     ),
     "CUDA out of memory, by more processes": (
         history(ended(State.CUDA_OUT_OF_MEMORY), worlds=(1, 2, 4)),
         Rules(),
-        Asked(),
+        ResumeScope(),
         Action.MORE_RANKS,
     ),
     "CUDA out of memory, and no more processes fit": (
         history(ended(State.CUDA_OUT_OF_MEMORY, world=4), worlds=(1, 2, 4)),
         Rules(),
-        Asked(),
+        ResumeScope(),
         Action.FORCE,
     ),
     "CUDA out of memory, and more processes did not help": (
         history(ended(State.CUDA_OUT_OF_MEMORY), ended(State.CUDA_OUT_OF_MEMORY, world=2), worlds=(1, 2, 4)),
         Rules(),
-        Asked(),
+        ResumeScope(),
         Action.FORCE,
     ),
     "CUDA out of memory, later than with fewer processes": (
         history(ended(State.CUDA_OUT_OF_MEMORY), ended(State.CUDA_OUT_OF_MEMORY, world=2, saved=9), worlds=(1, 2, 4)),
         Rules(),
-        Asked(),
+        ResumeScope(),
         Action.MORE_RANKS,
     ),
     "CUDA out of memory, where the rule asks for a place": (
         history(ended(State.CUDA_OUT_OF_MEMORY), worlds=(1, 2, 4)),
         Rules(actions={State.CUDA_OUT_OF_MEMORY: "other_gpu"}),
-        Asked(),
+        ResumeScope(),
         Action.FORCE,
     ),
-    "stalled": (history(ended(State.STALLED, saved=5)), Rules(), Asked(), Action.CONTINUE),
-    "stalled where it began, once": (history(ended(State.STALLED)), Rules(), Asked(), Action.START),
+    "stalled": (history(ended(State.STALLED, saved=5)), Rules(), ResumeScope(), Action.CONTINUE),
+    "stalled where it began, once": (history(ended(State.STALLED)), Rules(), ResumeScope(), Action.START),
     "stalled where it began, twice": (
         history(ended(State.STALLED), ended(State.STALLED)),
         Rules(),
-        Asked(),
+        ResumeScope(),
         Action.FORCE,
     ),
     "stalled twice, a checkpoint between": (
         history(ended(State.STALLED), ended(State.STALLED, saved=5)),
         Rules(),
-        Asked(),
+        ResumeScope(),
         Action.CONTINUE,
     ),
-    "killed": (history(ended(State.KILLED, saved=5)), Rules(), Asked(), Action.CONTINUE),
-    "killed twice in one place": (history(ended(State.KILLED), ended(State.KILLED)), Rules(), Asked(), Action.FORCE),
-    "an error": (history(ERROR), Rules(), Asked(), Action.FORCE),
-    "an error, named": (history(ERROR), Rules(), Asked(named={"run1"}), Action.FORCE),
-    "an error, forced": (history(ERROR), Rules(), Asked(force=True), Action.START),
-    "diverged": (history(ended(State.DIVERGED)), Rules(), Asked(), Action.NEVER),
-    "diverged, forced": (history(ended(State.DIVERGED)), Rules(), Asked(force=True), Action.NEVER),
+    "killed": (history(ended(State.KILLED, saved=5)), Rules(), ResumeScope(), Action.CONTINUE),
+    "killed twice in one place": (
+        history(ended(State.KILLED), ended(State.KILLED)),
+        Rules(),
+        ResumeScope(),
+        Action.FORCE,
+    ),
+    "an error": (history(ERROR), Rules(), ResumeScope(), Action.FORCE),
+    "an error, named": (history(ERROR), Rules(), ResumeScope(named={"run1"}), Action.FORCE),
+    "an error, forced": (history(ERROR), Rules(), ResumeScope(force=True), Action.START),
+    "diverged": (history(ended(State.DIVERGED)), Rules(), ResumeScope(), Action.NEVER),
+    "diverged, forced": (history(ended(State.DIVERGED)), Rules(), ResumeScope(force=True), Action.NEVER),
     "diverged, where the settings let it": (
         history(ended(State.DIVERGED)),
         Rules(actions={State.DIVERGED: "if_forced"}),
-        Asked(force=True),
+        ResumeScope(force=True),
         Action.START,
     ),
-    "cancelled": (history(ended(State.CANCELLED)), Rules(), Asked(), Action.ASKED),
-    "cancelled, named": (history(ended(State.CANCELLED)), Rules(), Asked(named={"run1"}), Action.START),
+    "cancelled": (history(ended(State.CANCELLED)), Rules(), ResumeScope(), Action.NEEDS_NAME),
+    "cancelled, named": (history(ended(State.CANCELLED)), Rules(), ResumeScope(named={"run1"}), Action.START),
     "cancelled, by its class": (
         history(ended(State.CANCELLED)),
         Rules(),
-        Asked(states={State.CANCELLED}),
+        ResumeScope(states={State.CANCELLED}),
         Action.START,
     ),
     "preempted for the last time": (
         history(ended(State.PREEMPTED), ended(State.PREEMPTED)),
         Rules(attempts=2),
-        Asked(),
+        ResumeScope(),
         Action.BUDGET,
     ),
     "preempted, with a budget of the command": (
         history(ended(State.PREEMPTED), ended(State.PREEMPTED)),
         Rules(attempts=2),
-        Asked(max_attempts=3),
+        ResumeScope(max_attempts=3),
         Action.START,
     ),
     "preempted for the last time, forced": (
         history(ended(State.PREEMPTED), ended(State.PREEMPTED)),
         Rules(attempts=2),
-        Asked(force=True),
+        ResumeScope(force=True),
         Action.START,
     ),
 }
 
 
-@pytest.mark.parametrize(("known", "rules", "asked", "action"), CASES.values(), ids=CASES)
-def test_the_history_decides(known, rules, asked, action):
-    decision = decide(known, rules, asked)
+@pytest.mark.parametrize(("past", "rules", "scope", "action"), CASES.values(), ids=CASES)
+def test_the_history_decides(past, rules, scope, action):
+    decision = decide(past, rules, scope)
     assert decision.action is action
-    assert decision.words
+    assert decision.reason
 
 
-def test_a_checkpoint_that_is_gone_waits_for_consent():
-    decision = decide(history(ended(State.PREEMPTED, saved=40), checkpoint=None, gone=40), Rules(), Asked(force=True))
+def test_a_run_whose_checkpoint_is_gone_needs_consent():
+    decision = decide(
+        history(ended(State.PREEMPTED, saved=40), checkpoint=None, gone=40), Rules(), ResumeScope(force=True)
+    )
     assert (decision.action, decision.consent, decision.starts) == (Action.START, True, False)
-    assert "step 40 is gone" in decision.words
+    assert "step 40 is gone" in decision.reason
 
 
 def test_memory_grows_by_the_factor_to_the_cap():
     known = history(ended(State.OUT_OF_MEMORY, memory=1000))
-    assert decide(known, Rules(memory_factor=2), Asked()).memory == 2000
-    assert decide(known, Rules(memory_factor=2, memory_cap=1200), Asked()).memory == 1200
+    assert decide(known, Rules(memory_factor=2), ResumeScope()).memory == 2000
+    assert decide(known, Rules(memory_factor=2, memory_cap=1200), ResumeScope()).memory == 1200
 
 
 @given(st.text(max_size=200))
@@ -187,5 +204,5 @@ def test_normalising_twice_changes_nothing_more(text):
         (held_message(3, error="no disk on node1"), "no disk on node2"),
     ],
 )
-def test_what_varies_between_runs_makes_no_other_error(one, other):
+def test_numbers_ids_and_addresses_do_not_distinguish_errors(one, other):
     assert normalised(one) == normalised(other)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attnctl.lifecycle.state import ABSENT, OUTCOMES, SCHEDULER_WORDS, Evidence, State, decide
+from attnctl.lifecycle.state import ABSENT, OUTCOMES, SLURM_STATES, Evidence, State, decide
 from attnctl.workspace.records import Cancel, Exit, Observed
 
 
@@ -31,10 +31,10 @@ CANCEL = Cancel(at=5.0, user="ada", host="login")
 CASES = {
     "reserved, sbatch not yet done": (evidence(submitted=False), State.SUBMITTING),
     "sbatch refused": (evidence(submitted=False, refused="invalid partition"), State.REFUSED),
-    "accepted, never asked after": (evidence(), State.QUEUED),
+    "accepted, never queried": (evidence(), State.QUEUED),
     "pending": (evidence(observations=said("PENDING")), State.QUEUED),
     "running": (evidence(observations=said("PENDING", "RUNNING"), started=11.0), State.RUNNING),
-    "loop started, never asked after": (evidence(started=11.0), State.RUNNING),
+    "loop started, never queried": (evidence(started=11.0), State.RUNNING),
     "completed by the record, whatever the scheduler says": (
         evidence(observations=said("RUNNING"), exits=[left("completed")]),
         State.COMPLETED,
@@ -56,7 +56,7 @@ CASES = {
         evidence(observations=said("RUNNING", "PENDING"), exits=[left("preempted")]),
         State.QUEUED,
     ),
-    "asked to be started again": (evidence(exits=[REQUEUED]), State.QUEUED),
+    "requeue requested": (evidence(exits=[REQUEUED]), State.QUEUED),
     "killed before it was started again": (
         evidence(observations=said("RUNNING", "FAILED", exit_code="9:0"), exits=[REQUEUED]),
         State.PREEMPTED,
@@ -113,7 +113,7 @@ CASES = {
         evidence(observations=said(ABSENT), cancel=CANCEL),
         State.CANCELLED,
     ),
-    "asked to cancel, still running": (evidence(observations=said("RUNNING"), cancel=CANCEL), State.RUNNING),
+    "cancel requested, still running": (evidence(observations=said("RUNNING"), cancel=CANCEL), State.RUNNING),
     "absent once": (evidence(observations=said(ABSENT)), State.QUEUED),
     "absent once while running": (evidence(observations=said("RUNNING", ABSENT), started=11.0), State.RUNNING),
     "absent twice": (evidence(observations=said("RUNNING", ABSENT, ABSENT), started=11.0), State.UNKNOWN),
@@ -134,7 +134,7 @@ def test_the_evidence_decides(known, state):
     assert decide(known).state is state
 
 
-def test_the_rank_that_failed_first_of_its_own_accord_is_blamed():
+def test_the_rank_that_failed_first_on_its_own_is_the_cause():
     exits = [
         left("error", rank=0, at=20.0, message="connection reset", secondary=True),
         left("error", rank=2, at=22.0, message="too late"),
@@ -143,13 +143,13 @@ def test_the_rank_that_failed_first_of_its_own_accord_is_blamed():
     assert decide(evidence(observations=said("FAILED"), world=3, exits=exits)).reason == "rank 1: KeyError: 'x'"
 
 
-def test_a_rank_that_was_killed_without_a_word_is_blamed():
+def test_a_rank_without_an_exit_record_is_the_cause():
     exits = [left("error", rank=0, message="connection reset", secondary=True)]
     verdict = decide(evidence(observations=said("FAILED"), world=2, exits=exits))
     assert (verdict.state, verdict.reason) == (State.KILLED, "rank 1 ended without a word: killed?")
 
 
-def test_the_reason_is_the_schedulers_own_words():
+def test_the_reason_quotes_the_scheduler():
     verdict = decide(evidence(observations=said("PENDING", reason="PartitionTimeLimit")))
     assert verdict.reason == "PartitionTimeLimit"
     failed = decide(evidence(observations=said("FAILED", reason="NonZeroExitCode", exit_code="9:0")))
@@ -176,7 +176,7 @@ def test_every_state_is_exactly_one_of_active_interrupted_failed_or_at_rest():
 EXITS = st.lists(
     st.builds(Exit, rank=st.integers(0, 3), at=st.floats(0, 99), outcome=st.sampled_from(sorted(OUTCOMES)))
 )
-WORDS = st.lists(st.sampled_from([*sorted(SCHEDULER_WORDS), ABSENT]), max_size=4)
+WORDS = st.lists(st.sampled_from([*sorted(SLURM_STATES), ABSENT]), max_size=4)
 
 
 @given(words=WORDS, exits=EXITS, submitted=st.booleans(), cancel=st.sampled_from([None, CANCEL]))
@@ -187,7 +187,7 @@ def test_any_evidence_gives_a_state_and_completed_needs_a_record(words, exits, s
         assert all(record.outcome == "completed" for record in exits)
 
 
-def test_a_completed_run_is_so_since_its_first_rank_said_so_whichever_records_are_there():
+def test_a_run_is_completed_since_rank_0s_exit_whichever_other_records_exist():
     alone, all_ranks = [left("completed", at=20.0)], [left("completed", at=20.0), left("completed", rank=1, at=20.5)]
     verdicts = [decide(evidence(world=2, exits=exits)) for exits in (alone, all_ranks)]
     assert [(verdict.state, verdict.since) for verdict in verdicts] == [(State.COMPLETED, 20.0)] * 2

@@ -37,7 +37,7 @@ def test_a_run_without_checkpoints_has_no_newest(tmp_path: Path) -> None:
     assert checkpoints.newest_step(run) is None
 
 
-def test_a_name_is_read_back() -> None:
+def test_names_round_trip() -> None:
     assert Name.parse(Path("x/30-2.1.pt")) == Name((2, 1), 30)
     assert str(Name((2, 1), 30)) == "30-2.1.pt"
 
@@ -45,10 +45,10 @@ def test_a_name_is_read_back() -> None:
 def test_a_digest_is_checked_without_torch(past: Past) -> None:
     (spec,) = past.specs(1)
     path = good(past, spec, 10)
-    assert checkpoints.is_whole(path)
+    assert checkpoints.is_undamaged(path)
     data = path.read_bytes()
     for damaged in (data[:-1], data[:40] + b"?" + data[41:], b"", b"x" * 10):
         path.write_bytes(damaged)
-        assert not checkpoints.is_whole(path)
+        assert not checkpoints.is_undamaged(path)
     path.unlink()
-    assert not checkpoints.is_whole(path)
+    assert not checkpoints.is_undamaged(path)

@@ -51,13 +51,13 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def test_events_come_to_a_summary_and_to_what_was_measured(path: Path) -> None:
+def test_events_are_folded_into_a_summary_and_evaluations(path: Path) -> None:
     log = Log()
     assert list(events.read(path, log)) == [[Evaluation(20, 2, {"top1": 50.0, "images_per_s": 90.0}, 5.0)]]
     assert log.summary == COME_TO
 
 
-def test_a_log_that_is_read_on_line_by_line_comes_to_the_same(path: Path) -> None:
+def test_reading_a_log_line_by_line_gives_the_same_summary(path: Path) -> None:
     data, log, measured = path.read_bytes(), Log(), []
     for end in range(len(data) + 1):
         path.write_bytes(data[:end])
@@ -72,7 +72,7 @@ def test_a_short_log_is_the_same_from_both_ends(path: Path, tmp_path: Path) -> N
     assert read_ends(tmp_path / "missing.jsonl") == read_ends(tmp_path) == Summary()
 
 
-def test_another_log_in_its_place_is_noticed(path: Path) -> None:
+def test_a_replaced_log_is_detected(path: Path) -> None:
     log = Log()
     list(events.read(path, log))
     path.write_text(path.read_text().replace("preempted", "completed"))
@@ -84,14 +84,14 @@ def test_another_log_in_its_place_is_noticed(path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [None, "7", True, [1], {"a": 1}, float("inf"), 1 << 70])
-def test_a_value_of_another_type_says_nothing(value: Any) -> None:
+def test_a_value_of_a_wrong_type_is_ignored(value: Any) -> None:
     summary = Summary()
     for event in EVENTS:
         summary.take({"kind": event["kind"]} | {name: value for name in event if name != "kind"})
     assert summary in (Summary(), Summary(device="7", outcome="7"))
 
 
-def test_what_the_index_keeps_has_columns(path: Path) -> None:
+def test_every_stored_field_has_a_column(path: Path) -> None:
     keys = {"run", "attempt", "incarnation", "offset", "tail"}
     assert {*events.COLUMNS, *MACHINE} == set(schema.incarnation.c.keys()) - keys
     log = Log(machine={"node": "n1"})

@@ -37,20 +37,20 @@ def test_the_file_system_is_that_of_the_deepest_mount(path: str, kind: str) -> N
     assert found.kind == kind
 
 
-def test_of_two_mounts_on_one_folder_the_later_counts() -> None:
+def test_the_later_of_two_mounts_on_one_folder_counts() -> None:
     found = deepest([*MOUNTS, "25 21 0:43 / /home rw shared:3 - tmpfs none rw"], Path("/home/me"))
     assert found is not None
     assert found.kind == "tmpfs"
 
 
-def test_options_of_the_mount_and_of_its_file_system_are_both_told() -> None:
+def test_options_of_the_mount_and_of_its_file_system_are_both_reported() -> None:
     found = deepest(["22 21 0:40 / /home rw,noatime shared:2 - nfs4 server:/home rw,soft,nolock"], Path("/home/me"))
     assert found is not None
     assert {"noatime", "soft", "nolock"} <= found.options
 
 
 @pytest.mark.parametrize("line", ["", "1 2 3", "22 21 0:40 / /home rw shared:2 -", "22 21 0:40 / - nfs4"])
-def test_a_line_of_another_form_is_passed_over(line: str) -> None:
+def test_a_malformed_line_is_skipped(line: str) -> None:
     found = deepest([MOUNTS[0], line], Path("/home/me"))
     assert found is not None
     assert found.kind == "ext4"
@@ -67,7 +67,7 @@ def test_psutil_finds_the_same_file_system_on_every_mount_of_this_machine() -> N
         assert set(part.opts.split(",")) <= found.options | {"ro", "rw"}
 
 
-def test_a_folder_that_is_not_made_yet_lies_where_it_will_be_made(tmp_path: Path) -> None:
+def test_a_missing_folder_is_on_the_file_system_of_its_nearest_parent(tmp_path: Path) -> None:
     assert mount_of(tmp_path / "a" / "b") == mount_of(tmp_path)
     assert file_systems.nearest_existing(tmp_path / "a" / "b") == tmp_path
 

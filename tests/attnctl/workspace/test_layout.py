@@ -33,7 +33,7 @@ def test_the_layout_is_the_documented_one(tmp_path):
     assert start.token == (2, 1)
 
 
-def test_what_is_there_is_listed_in_order_of_number(tmp_path):
+def test_attempts_and_incarnations_are_listed_in_numeric_order(tmp_path):
     run = Workspace(tmp_path).run("0123456789abcdef")
     assert (run.attempts(), Workspace(tmp_path).run_ids()) == ([], [])
     for number in (10, 2, 1):

@@ -8,7 +8,7 @@ from attnctl.workspace.records import Exit, RecordError, read_events
 
 
 @given(st.builds(Exit, rank=st.integers(0, 99), at=st.floats(0, 1e10), outcome=st.text(), message=st.text()))
-def test_a_record_comes_back_as_it_was_written(record):
+def test_records_round_trip(record):
     assert Exit.decode(record.encode()) == record
 
 
@@ -23,6 +23,6 @@ def test_a_field_of_a_newer_release_is_ignored_and_a_broken_record_names_its_fil
     assert Exit.read(tmp_path / "no" / "such") is None
 
 
-def test_a_torn_line_of_events_is_left_out():
+def test_an_incomplete_event_line_is_skipped():
     data = b'{"kind": "progress", "step": 1}\n[1]\n{"x": 1}\n\xff\n{"kind": "metrics", "st'
     assert list(read_events(data)) == [{"kind": "progress", "step": 1}]

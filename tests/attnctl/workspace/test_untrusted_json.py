@@ -88,7 +88,7 @@ def test_an_object_of_the_deepest_permitted_level_is_read_and_one_level_more_is_
 @pytest.mark.parametrize(
     "text", ["[1]", "null", "1", '"x"', "", "{", '{"a": 1} 2', "\x00", '{"a": ' + "9" * 5000 + "}"]
 )
-def test_what_is_not_one_object_is_a_value_error(text: str, tmp_path: Path) -> None:
+def test_anything_but_one_object_is_a_value_error(text: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"."):
         untrusted_json.loads_object(text)
     path = tmp_path / "x.json"
@@ -212,7 +212,7 @@ READERS: dict[str, Callable[[Path, str], object]] = {
 
 @pytest.mark.parametrize("levels", [100, 500, 100_000])
 @pytest.mark.parametrize("reader", READERS)
-def test_json_of_any_depth_is_refused_in_words(
+def test_json_nested_too_deeply_is_refused_with_a_message(
     reader: str, levels: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

@@ -59,7 +59,7 @@ def test_a_run_that_broke_goes_on_from_its_checkpoint_when_forced(
     assert "nothing to resume" in attnctl("resume").out
 
 
-def test_a_checkpoint_that_is_gone_waits_for_consent(past: Past, attnctl: Run) -> None:
+def test_a_run_whose_checkpoint_is_gone_needs_consent(past: Past, attnctl: Run) -> None:
     (spec,) = past.specs(1)
     past.attempt(spec, "PREEMPTED", saved=(10, 30))
     before = listing(past.root / "runs")

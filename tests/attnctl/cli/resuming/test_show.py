@@ -46,7 +46,7 @@ def test_one_error_in_many_runs_is_shown_once(past: Past, attnctl: Run) -> None:
         past.attempt(spec, "FAILED", exit=left("error", f"RuntimeError: broke at step {number}", step=number + 1))
     text = attnctl("resume", "--dry-run").out
     assert text.count("the same in 6 runs") == 1
-    assert "6 only with --force" in text
+    assert "6 needs --force" in text
     (past.root / "attnctl.toml").write_text("[resume.actions]\ncode-error = 'once'\n")
     assert {row["action"] for row in runs(attnctl("resume", "--dry-run", "--json"))} == {"held"}
     assert {row["starts"] for row in runs(attnctl("resume", "--dry-run", "--force", "--json"))} == {True}
