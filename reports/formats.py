@@ -52,7 +52,7 @@ def named(name: str, variant: str = "") -> Format:
         return found
     if variant not in found.variants:
         having = comma_join(other for other, form in FORMATS.items() if variant in form.variants)
-        raise SpecError(f"--{variant} goes with {having or 'no format'}, not with {name}")
+        raise SpecError(f"--{variant} applies to {having or 'no format'}, not to {name}")
     return replace(found, renderer=found.variants[variant])
 
 
@@ -62,4 +62,4 @@ def of_file(path: Path, variant: str = "") -> Format:
         if path.suffix.lower() in found.endings:
             return named(name, variant)
     endings = comma_join(ending for found in FORMATS.values() for ending in found.endings)
-    raise SpecError(f"{path}: no format goes with the ending {path.suffix!r}; give --format, or one of {endings}")
+    raise SpecError(f"{path}: unknown suffix {path.suffix!r}; use --format or one of {endings}")

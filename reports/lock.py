@@ -65,9 +65,9 @@ def read(path: Path) -> Lock | None:
     except OSError as error:
         raise SpecError(f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:
-        raise SpecError(f"{path} is no locked report: {error}") from error
+        raise SpecError(f"{path} is not a locked report: {error}") from error
     if document.get("attnctl_report_lock") != VERSION:
-        raise SpecError(f"{path} is no locked report; --lock writes one into a file that is not there yet")
+        raise SpecError(f"{path} is not a locked report; --lock creates a new file")
     try:
         report = Report(
             table=Table.from_json(document["table"]),
@@ -76,7 +76,7 @@ def read(path: Path) -> Lock | None:
         )
         return Lock(made=document["made"], request=document["request"], runs=document["runs"], report=report)
     except (KeyError, TypeError, ValueError) as error:
-        raise SpecError(f"{path} is a locked report that is damaged: {error!r}") from error
+        raise SpecError(f"{path} is a damaged locked report: {error!r}") from error
 
 
 def check_request(path: Path, lock: Lock, request: Mapping[str, str]) -> None:
@@ -85,7 +85,7 @@ def check_request(path: Path, lock: Lock, request: Mapping[str, str]) -> None:
         locked = lock.request.get(option, "")
         if words != locked:
             was = f"with {option} {locked}" if locked else f"without {option}"
-            raise SpecError(f"{path} was locked {was}, not with {option} {words}; lock that into another file")
+            raise SpecError(f"{path} was locked {was}, not with {option} {words}; use another file for that")
 
 
 def check_runs(path: Path, lock: Lock, rows: Sequence[RunRow]) -> None:

@@ -119,9 +119,9 @@ def numbers(report: Report, pattern: str) -> list[Number]:
     names = [item.name for item in report.table.columns]
     columns = [name for name in names if not column or name == column or fnmatchcase(name, column)]
     if not rows:
-        raise SpecError(f"there is no row {row!r}{did_you_mean(row, report.names)}")
+        raise SpecError(f"no such row: {row!r}{did_you_mean(row, report.names)}")
     if not columns:
-        raise SpecError(f"there is no column {column!r}{did_you_mean(column, names)}")
+        raise SpecError(f"no such column: {column!r}{did_you_mean(column, names)}")
     return [
         Number(name, item, cell)
         for name, line in report.rows()

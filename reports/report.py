@@ -34,5 +34,5 @@ def matching(names: Sequence[str], globs: Sequence[str]) -> list[str]:
     """The names that one of the globs fits; all of them without any. Raises SpecError for a glob that fits none."""
     for glob in globs:
         if glob not in names and not any(fnmatchcase(name, glob) for name in names):
-            raise SpecError(f"there is no row {glob!r}{did_you_mean(glob, names)}")
+            raise SpecError(f"no such row: {glob!r}{did_you_mean(glob, names)}")
     return [name for name in names if not globs or any(name == glob or fnmatchcase(name, glob) for glob in globs)]

@@ -75,8 +75,8 @@ def _positions(columns: Sequence[Column], word: str) -> list[int]:
     keys = list(dict.fromkeys(map(key_of, columns)))
     if dot and (not key or key in keys):
         parts = dict.fromkeys(part_of(column) for column in columns if not key or key_of(column) == key)
-        raise SpecError(f"there is no column {word!r}{did_you_mean(word, [f'{key}.{name}' for name in parts])}")
-    raise SpecError(f"there is no column {word!r}{did_you_mean(key, keys)}")
+        raise SpecError(f"no such column: {word!r}{did_you_mean(word, [f'{key}.{name}' for name in parts])}")
+    raise SpecError(f"no such column: {word!r}{did_you_mean(key, keys)}")
 
 
 def key_of(column: Column) -> str:

@@ -119,10 +119,10 @@ def _read_file(file: Path) -> Paper:
     try:
         data = file.read_bytes()
     except FileNotFoundError:
-        raise SpecError(f"there is no file {file}; attnctl paper new {file} writes one to begin with") from None
+        raise SpecError(f"there is no file {file}; create one with `attnctl paper new {file}`") from None
     except OSError as error:
         raise SpecError(f"cannot read paper {file}: {error.strerror}") from error
     paper = read(lines.decoded(data, str(file)), str(file), file)
     if paper.name.lower() in names():
-        raise SpecError(f"{file}: {paper.name} is a paper of attnctl's own; choose another name")
+        raise SpecError(f"{file}: {paper.name} is a built-in paper; choose another name")
     return paper

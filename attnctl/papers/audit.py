@@ -148,9 +148,9 @@ def read(printed: str, unit: str) -> tuple[Decimal, str, Decimal]:
         return Decimal(value.numerator) / value.denominator, "", Decimal(1)
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(K|M|G|MiB)?", printed)
     if match is None:
-        raise SpecError(f"{printed!r} is no figure such as 25.56M")
+        raise SpecError(f"{printed!r} is not a number such as 25.56M")
     if match[2] is None and unit not in UNITS:
-        raise SpecError(f"{unit!r} is no unit of a count; these are: {comma_join(filter(None, UNITS))}")
+        raise SpecError(f"{unit!r} is not a unit of a count; use one of {comma_join(filter(None, UNITS))}")
     number = Decimal(match[1])
     return number, match[2] or unit, Decimal((0, (1,), int(number.as_tuple().exponent)))
 

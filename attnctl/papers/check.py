@@ -127,5 +127,5 @@ def _check_hyperparameters(setup: Setup) -> None:
 
 def _said(value: str, key: str) -> str:
     if not value:
-        raise SpecError(f"has no {key}: say it in the row, in its group, or for the whole table")
+        raise SpecError(f"has no {key}: set it in the row, in its group, or for the table")
     return value

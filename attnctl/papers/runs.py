@@ -46,7 +46,7 @@ class Overrides:
             fields = {str(name): str(value) for name, value in document.get("fields", {}).items()}
             return cls(**values, fields=fields, seeds=tuple(map(str, document.get("seeds", ("0",)))))
         except (AttributeError, TypeError) as error:
-            raise SpecError(f"these are no overrides of a table: {error}") from error
+            raise SpecError(f"these are not overrides of a table: {error}") from error
 
     def words(self) -> str:
         """Such as `dataset=digits epochs=3`, without the seeds; empty when all is the paper's own."""
@@ -131,7 +131,7 @@ def figure_cells(figure: Figure, paper: Paper, overrides: Overrides) -> list[Cel
 def _series(figure: Figure, paper: Paper, series: Mapping[str, Any], overrides: Overrides) -> Iterator[Cells]:
     """A row of a table with each of the values of x."""
     if figure.x in overrides.fields:
-        raise SpecError(f"figure {figure.number} is drawn over {figure.x}; leave --{figure.x.replace('_', '-')} out")
+        raise SpecError(f"figure {figure.number} is drawn over {figure.x}; remove --{figure.x.replace('_', '-')}")
     table = paper.tables[series["table"]]
     (row,) = (row for row in table.rows if row.name == series["row"])
     (column,) = (column for column in table.columns if column.key == series["column"])
@@ -209,7 +209,7 @@ def _variants(setup: Setup, overrides: Overrides) -> tuple[tuple[RunSpec, ...], 
     if setup.waits:
         raise SpecError(f"waits for {setup.task}")
     if setup.maps:
-        raise SpecError("is a module alone, which is not trained")
+        raise SpecError("is a module without a network, which is not trained")
     for key in ("dataset", "backbone"):
         if not getattr(setup, key):
             raise SpecError(f"has no {key}; the paper's file can name one, or --{key}")

@@ -62,7 +62,7 @@ def of(setup: Setup) -> Traits | None:
     except SpecError:
         raise
     except (ValueError, RuntimeError) as error:  # a module's own word about its channels or its map
-        raise SpecError(f"{source.name} cannot be asked what it is: {error}") from error
+        raise SpecError(f"{source.name} cannot be analysed: {error}") from error
 
 
 def measure(source: ModuleSource, values: dict[str, Scalar]) -> Traits:

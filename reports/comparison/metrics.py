@@ -30,7 +30,7 @@ _WORDS = (
     (("ap", "ap50", "ap75"), "COCO's average precision of boxes, over overlaps from 0.5 to 0.95, at 0.5 and at 0.75"),
     (("mask_ap", "mask_ap50", "mask_ap75"), "the same of masks"),
     (("map",), "VOC's mean average precision at an overlap of 0.5"),
-    (("miou", "pixel_accuracy"), "over the classes, and of all pixels; those that nobody marked are left out"),
+    (("miou", "pixel_accuracy"), "over the classes, and of all pixels; unmarked ones are left out"),
 )
 
 

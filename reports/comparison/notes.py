@@ -30,7 +30,7 @@ def notes(
             "The highest of each group is bold, the second underlined."
         )
     if several and metrics:
-        yield "Mean ± sample standard deviation (ddof = 1) over the seeds that are done."
+        yield "Mean ± sample standard deviation (ddof = 1) over the completed seeds."
     if any(column.name.endswith(GAIN) for column in columns):
         yield "gain: difference to the plain backbone, with Welch's 95 % confidence interval."
     if any(column.name in {"params", "macs"} for column in columns):
@@ -41,7 +41,7 @@ def notes(
         settings = next(row.hyperparameters for row in rows if row.module == module)
         same = [f"{name}={value}" for name, value in sorted(settings.items()) if name not in names]
         if same:
-            yield f"{module}: {' '.join(same)} in all of its rows."
+            yield f"{module}: {' '.join(same)} in all rows."
     placements = sorted({row.placement for row in rows if row.placement})
     if len(placements) == 1:
         yield f"placement: {placements[0]}."

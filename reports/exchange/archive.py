@@ -106,18 +106,18 @@ def check(file: Path) -> Checked:
                 name = _name(member, found)
                 stream = tar.extractfile(member) if name and member.isfile() else None
                 if stream is None:
-                    found.faults.append(f"{member.name} is no file in the archive's folder")
+                    found.faults.append(f"{member.name} is not a regular file in the archive's folder")
                 elif name == MANIFEST:
                     manifest = untrusted_json.loads_object(stream.read())
                 else:
                     digests[name] = _digest(name, stream, found)
     except (OSError, EOFError, tarfile.TarError, ValueError) as error:
-        raise SpecError(f"{file} is no whole archive: {error}") from error
+        raise SpecError(f"{file} is not a complete archive: {error}") from error
     if manifest is None or manifest.get("attnctl_archive") != VERSION:
-        raise SpecError(f"{file} is no archive of attnctl's: it has no {MANIFEST} of version {VERSION}")
+        raise SpecError(f"{file} is not an attnctl archive: it has no {MANIFEST} of version {VERSION}")
     listed: Any = manifest.get("files")
     if not untrusted_json.fits(listed, dict[str, dict[str, Any]]):
-        raise SpecError(f"{file} is a damaged archive: its {MANIFEST} does not list the files")
+        raise SpecError(f"{file} is a damaged archive: its {MANIFEST} lists no files")
     _compare(digests, listed, found)
     return found
 
@@ -156,7 +156,7 @@ def _compare(digests: Mapping[str, str], listed: Mapping[str, Any], found: Check
     found.faults += [f"{name} is missing" for name in sorted(listed.keys() - digests.keys())]
     found.faults += [f"{name} is not in the manifest" for name in sorted(digests.keys() - listed.keys())]
     found.faults += [
-        f"{name} is not what was packed"
+        f"{name} has changed since it was packed"
         for name in sorted(digests.keys() & listed.keys())
         if digests[name] != listed[name].get("sha256")
     ]

@@ -52,7 +52,7 @@ def read(data: bytes, name: str, source: str, find: Callable[[str], papers.Table
     for line in below:
         reader.take(line)
     if not reader.found.records:
-        raise SpecError(f"{name} has no numbers: there is no line below its first")
+        raise SpecError(f"{name} has no numbers: nothing follows the header line")
     reader.found.warnings += reader.fractions()
     return reader.found
 
@@ -62,7 +62,7 @@ def _check_header(names: Sequence[str], name: str) -> None:
     if "" in names:
         raise SpecError(f"{name}:1: a column has no name")
     if twice is not None:
-        raise SpecError(f"{name}:1: column {twice!r} is there twice")
+        raise SpecError(f"{name}:1: column {twice!r} appears twice")
     for column in names:
         if column not in PLACES and column.casefold() in {*PLACES, *PAIR} - {*names}:
             raise SpecError(f"{name}:1: unknown column {column!r}; did you mean {column.casefold()!r}?")
@@ -70,15 +70,15 @@ def _check_header(names: Sequence[str], name: str) -> None:
     missing = [item for item in needed if item not in names and not (item == "label" and "module" in names)]
     if missing:
         other = "" if "table" in names else "; of a paper's table the columns are table and row"
-        raise SpecError(f"{name}:1: there is no column {comma_join(missing)}{other}")
+        raise SpecError(f"{name}:1: missing column {comma_join(missing)}{other}")
     pair = [item for item in PAIR if item in names]
     measures = [item for item in names if item not in {*PLACES, *PAIR}]
     if len(pair) == 1:
-        raise SpecError(f"{name}:1: there is a column {pair[0]}, but none {PAIR[1 - PAIR.index(pair[0])]}")
+        raise SpecError(f"{name}:1: column {pair[0]} needs a column {PAIR[1 - PAIR.index(pair[0])]}")
     if pair and measures:
-        raise SpecError(f"{name}:1: with column and value there can be no column {measures[0]}")
+        raise SpecError(f"{name}:1: columns column and value exclude column {measures[0]}")
     if not pair and not measures:
-        raise SpecError(f"{name}:1: there is no column with numbers, such as top1")
+        raise SpecError(f"{name}:1: a column with numbers is missing, such as top1")
     if "table" not in names:
         for column in measures:
             if column not in MEASURES:
@@ -101,7 +101,7 @@ class _Reader:
             return {line.texts["column"]: line.texts["value"]}
         found = {column: text for column, text in line.texts.items() if column not in {*PLACES, *PAIR}}
         if not found:
-            raise line.error("there is no number in this line")
+            raise line.error("this line has no number")
         return found
 
     def number(self, line: Line, column: str, text: str, *, percent: bool, counted: bool) -> float:
@@ -111,10 +111,10 @@ class _Reader:
             point = (
                 f"; write {text.replace(',', '.')}" if _NUMBER.fullmatch(text.replace(",", ".")) else ", such as 78.5"
             )
-            raise line.error(f"{text!r} is no number{point}", column)
+            raise line.error(f"{text!r} is not a number{point}", column)
         value, unit = float(match[1]), match[2] or ""
         if (unit == "%" and not percent) or (unit in {"K", "M", "G"} and not counted):
-            raise line.error(f"{text!r}: {unit} does not go with {column}", column)
+            raise line.error(f"{text!r}: {unit} does not apply to {column}", column)
         if value < 0 or (percent and value > 100):
             raise line.error(f"{text!r} must be {'from 0 to 100, in percent' if percent else 'at least 0'}", column)
         place = line.texts.get("table", ""), column
@@ -130,7 +130,7 @@ class _Reader:
             where, value = found[0]
             more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
             if (table, column) not in self._large:
-                yield f"{where}: column {column}: {value:g} %: percent are meant; is it {100 * value:g}?{more}"
+                yield f"{where}: column {column}: {value:g} %: values are in percent; is it {100 * value:g}?{more}"
 
     def add(self, line: Line, record: Imported) -> None:
         """Take in a record; raises SpecError when an earlier line has said the same."""
@@ -138,7 +138,7 @@ class _Reader:
         for column in record.values:
             key = (*place, record.seed, record.source, column)
             if key in self._seen:
-                raise line.error(f"{self._seen[key]} has {column} of this already; several seeds need a column seed")
+                raise line.error(f"{self._seen[key]} already has {column} for this; several seeds need a column seed")
             self._seen[key] = f"line {line.where.rpartition(':')[2]}"
         self.found.records.append(record)
 
@@ -200,7 +200,7 @@ class _OfRuns(_Reader):
                 raise line.error(f"unknown metric {name!r}{did_you_mean(name, MEASURES)}", "column")
             values[name] = self.number(line, name, text, percent=_is_percent(name), counted=name in COUNTS)
             if name in COUNTS and 0 < values[name] < 1000:
-                words = f"{text} is taken as a count; write {text}M if millions are meant"
+                words = f"{text} is read as a count; write {text}M for millions"
                 self.found.warnings.append(f"{line.where}: column {name}: {words}")
         backbone, dataset = (self._known(line, place, known) for place, known in places.items())
         model = self._known(line, "model", models.names()) if "model" in line.texts else ""
@@ -222,7 +222,7 @@ class _OfRuns(_Reader):
         if found is None:
             nearest = did_you_mean(text, known)
             hint = nearest if "did you mean" in nearest else ""
-            words = f"column {place}: {text!r} is none of attnctl's, and stands by itself in a report{hint}"
+            words = f"column {place}: {text!r} is unknown to attnctl and gets a row of its own in reports{hint}"
             if not any(words in said for said in self.found.warnings):
                 self.found.warnings.append(f"{line.where}: {words}")
         return found or text
@@ -238,7 +238,7 @@ def _column(line: Line, table: papers.Table, name: str) -> papers.Column:
     if len(found) > 1:
         raise line.error(f"{table.name} has {name} in several columns: {comma_join(item.key for item in found)}", name)
     if found[0].kind in {"words", "trait"}:
-        raise line.error(f"of {table.name} this is no number", name)
+        raise line.error(f"this is not a number of {table.name}", name)
     return found[0]
 
 
@@ -253,7 +253,7 @@ def _own_unit(line: Line, table: papers.Table, column: papers.Column, value: flo
     if column.metric not in COUNTED:
         return value
     if column.unit not in _THOUSANDS:
-        raise line.error(f"{table.name} prints it in {column.unit}, which is no count", column.key)
+        raise line.error(f"{table.name} prints it in {column.unit}, which is not a count", column.key)
     return value * _THOUSANDS[column.unit]
 
 
@@ -262,5 +262,5 @@ def _seed(line: Line) -> int | None:
     if text is None:
         return None
     if not re.fullmatch(r"\d{1,10}", text, re.ASCII):
-        raise line.error(f"{text!r} is no seed; it must be a whole number", "seed")
+        raise line.error(f"{text!r} is not a seed; it must be a whole number", "seed")
     return int(text)

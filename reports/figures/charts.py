@@ -56,7 +56,7 @@ def over_setting(rows: Sequence[RunRow], x: str, y: str) -> Chart:
     done = completed(rows, y)
     values = {row.id: _number(row, x) for row in done if not own or x in row.hyperparameters}
     if not values:
-        raise SpecError(f"no run that has {x} is completed, so there is nothing to draw: {states(rows)}")
+        raise SpecError(f"nothing to draw: no run with {x} is completed: {states(rows)}")
     keys = naming.keys(done, {x})
     names = naming.names(set(keys.values()))
     swept = grouped([row for row in done if row.id in values], keys)
@@ -81,7 +81,7 @@ def over_epochs(rows: Sequence[RunRow], histories: Histories, y: str, targets: S
     names = naming.names(set(keys.values()))
     series = [curve(names[key], members, histories, y) for key, members in grouped(rows, keys)]
     if not any(item.points for item in series):
-        raise SpecError(f"no run here has {y} of any epoch: {states(rows)}")
+        raise SpecError(f"no run has {y} for any epoch: {states(rows)}")
     return of_curves([item for item in series if item.points], y, targets)
 
 
@@ -111,7 +111,7 @@ def over_cost(rows: Sequence[RunRow], x: str, y: str) -> Chart:
     """A metric of the last epoch against the parameters or MACs: a series per network. Raises SpecError."""
     done = [row for row in completed(rows, y) if getattr(row, x) is not None]
     if not done:
-        raise SpecError(f"no completed run has told its {COSTS[x]}")
+        raise SpecError(f"no completed run has recorded its {COSTS[x]}")
     keys = naming.keys(done)
     names = naming.names(set(keys.values()), places=False)
     sets = {row.dataset for row in done}
@@ -140,11 +140,9 @@ def _check_varies(rows: Sequence[RunRow], x: str) -> None:
         varying = [*(name for name, values in known.items() if len(values) > 1), EPOCH, *COSTS]
         same = next((name for name in known if name.lower() == x.lower()), "")
         nearest = f"; did you mean {same!r}?" if same else did_you_mean(x, varying)
-        raise SpecError(f"no run here has {x!r}{nearest}")
+        raise SpecError(f"no run has {x!r}{nearest}")
     if len(known[x]) == 1:
-        raise SpecError(
-            f"{x} is {format_value(next(iter(known[x])))} in all of these runs, so there is nothing to draw over it"
-        )
+        raise SpecError(f"{x} is {format_value(next(iter(known[x])))} in all of these runs, so it cannot be an axis")
 
 
 def _number(row: RunRow, x: str) -> float:

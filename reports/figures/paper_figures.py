@@ -56,7 +56,7 @@ def build(material: Material) -> Charts:
     panels = [panel for panel in makers[material.figure.kind](material) if panel.series or panel.levels]
     if not panels:
         figure = material.figure
-        raise NoResultsYet(f"nothing of figure {figure.number} of {figure.paper} is measured yet")
+        raise NoResultsYet(f"figure {figure.number} of {figure.paper} has no measured values yet")
     return Charts(panels=tuple(panels))
 
 
@@ -172,7 +172,7 @@ def _panel(material: Material, part: Mapping[str, Any]) -> Chart:
     cost = next((column for column in table.columns if column.key == part["x"]), None)
     y = next((column for column in table.columns if column.metric == part["y"]), None)
     if cost is None or y is None or part["x"] not in _COSTS:
-        raise SpecError(f"table {table.name} has no columns {part['x']} and {part['y']} to be drawn against each other")
+        raise SpecError(f"table {table.name} has no columns {part['x']} and {part['y']} to plot")
     unit = cost.unit[:1].replace("K", "k")
     metric = Metric(name=y.metric, error=y.error)
     measured: dict[str, list[Point]] = defaultdict(list)

@@ -25,9 +25,7 @@ def completed(rows: Sequence[RunRow], y: str) -> list[RunRow]:
     """The runs that are done and have the metric; raises SpecError when there is none."""
     done = [row for row in rows if row.state == State.COMPLETED]
     if not done:
-        raise SpecError(
-            f"none of {quantity(len(rows), 'run')} is completed, so there is nothing to draw: {states(rows)}"
-        )
+        raise SpecError(f"none of {quantity(len(rows), 'run')} is completed; nothing to draw: {states(rows)}")
     if not any(y in row.metrics for row in done):
         raise SpecError(f"no completed run has {y!r}{did_you_mean(y, {name for row in done for name in row.metrics})}")
     return [row for row in done if y in row.metrics]

@@ -24,7 +24,7 @@ _METADATA: Mapping[str, Mapping[str, Any]] = {
 def check_ending(file: Path) -> None:
     """Raise SpecError for a file whose ending is no format's."""
     if file.suffix.lower() not in ENDINGS:
-        raise SpecError(f"{file}: no format goes with the ending {file.suffix!r}; give one of {comma_join(ENDINGS)}")
+        raise SpecError(f"{file}: unknown suffix {file.suffix!r}; use one of {comma_join(ENDINGS)}")
 
 
 def save(drawing: Drawing, file: Path, width: Width = "column") -> None:

@@ -173,7 +173,7 @@ def _notes_of(found: Chosen, epoch: Epoch) -> tuple[str, ...]:
     notes = [found.note] if found.note else []
     if found.runs.left_out:
         runs = quantity(found.runs.left_out, "run")
-        notes.append(f"{runs} of another version of the code left out")
+        notes.append(f"{runs} of another code version left out")
     if epoch == "best" and found.spec is not None and not found.spec.recipe.val_split:
         notes.append(BEST_ON_TEST)
     return tuple(notes)

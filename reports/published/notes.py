@@ -21,17 +21,17 @@ def notes(
     ours = [item.of for item in shown if item.part not in {"published", "exact"}]
     trained = [item for item in chosen if item.runs.rows] if any(column.kind == "run" for column in ours) else []
     if changed:
-        yield f"Trained with {changed} instead of what the paper has; params and FLOPs are of the paper's networks."
+        yield f"Trained with {changed} instead of the paper's values; params and FLOPs are of the paper's networks."
     if trained:
         yield f"Measured: {_where(trained)} {'after the LAST epoch' if epoch == 'last' else 'in the best epoch'}."
     if any(item.runs.wanted > 1 for item in trained):
-        yield "Mean ± sample standard deviation (ddof = 1) over the seeds that are done."
+        yield "Mean ± sample standard deviation (ddof = 1) over the completed seeds."
     if "difference" in parts:
         yield "difference: ours minus published."
     if "gain" in parts:
         yield "gain: measured minus the group's plain network, with Welch's 95 % confidence interval."
     if trained:
-        yield "Among the measured of a group the best is bold, the second best underlined."
+        yield "The best measured value of each group is bold, the second best underlined."
     yield from _counting(table, shown)
     if fps and any(column.kind == "fps" for column in ours):
         yield f"FPS: images per second of inference; {fps}."

@@ -150,5 +150,5 @@ def _lines(rows: Sequence[papers.Row], shown: Sequence[Shown], material: Materia
 
 def _marks(row: papers.Row) -> tuple[str, ...]:
     """The row's own footnotes."""
-    weak = f"that our count is the printed one proves little: {row.weak}" if row.weak else ""
+    weak = f"weak evidence that our count equals the printed one: {row.weak}" if row.weak else ""
     return tuple(text for text in (row.note, weak) if text)

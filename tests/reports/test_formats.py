@@ -32,7 +32,7 @@ OUTPUTS = {
 def test_the_format_follows_the_ending(tmp_path):
     assert formats.of_file(tmp_path / "x.TEX") is formats.FORMATS["latex"]
     assert formats.of_file(tmp_path / "x.htm") is formats.FORMATS["html"]
-    with pytest.raises(SpecError, match=r"no format goes with the ending '\.pdf'"):
+    with pytest.raises(SpecError, match=r"unknown suffix '\.pdf'"):
         formats.of_file(tmp_path / "x.pdf")
     with pytest.raises(SpecError, match="did you mean 'latex'"):
         formats.named("late")
@@ -41,7 +41,7 @@ def test_the_format_follows_the_ending(tmp_path):
 def test_latex_has_variants_and_others_have_not(tmp_path):
     assert formats.named("latex", "standalone").render(comparison()) == latex.render_standalone(comparison())
     assert formats.of_file(tmp_path / "x.tex", "macros").render(comparison()) == macros.render(comparison())
-    with pytest.raises(SpecError, match="--macros goes with latex, not with csv"):
+    with pytest.raises(SpecError, match="--macros applies to latex, not to csv"):
         formats.of_file(tmp_path / "x.csv", "macros")
 
 

@@ -84,7 +84,7 @@ def test_a_run_that_is_gone_is_named(workspace, path):
 @pytest.mark.parametrize(
     ("request_", "message"),
     [
-        ({"--table": "ean:3"}, "was locked with --table ean:2, not with --table ean:3; lock that into another file"),
+        ({"--table": "ean:3"}, "was locked with --table ean:2, not with --table ean:3; use another file for that"),
         ({"--columns": "top1,params"}, "was locked with --columns top1, not with --columns top1,params"),
         ({"--sort": "top1"}, "was locked without --sort, not with --sort top1"),
     ],
@@ -100,11 +100,11 @@ def test_another_report_than_the_frozen_one_is_refused(workspace, path, request_
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "is no locked report"),
-        ("[]", "is no locked report"),
-        ('{"attnctl_report_lock": 2}', "is no locked report"),
-        ('{"attnctl_report_lock": 1}', "is damaged"),
-        ("\\xff", "is no locked report"),
+        ("{", "is not a locked report"),
+        ("[]", "is not a locked report"),
+        ('{"attnctl_report_lock": 2}', "is not a locked report"),
+        ('{"attnctl_report_lock": 1}', "is a damaged locked report"),
+        ("\\xff", "is not a locked report"),
     ],
 )
 def test_another_file_is_refused(path, text, message):

@@ -81,8 +81,8 @@ def test_broken_records_say_nothing(workspace, made, text):
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [
-        ("WRN-28:top1", "there is no row 'WRN-28'; did you mean 'WRN-28(w=10)'?"),
-        ("ResNet50:top2", "there is no column 'top2'; did you mean 'top1'?"),
+        ("WRN-28:top1", "no such row: 'WRN-28'; did you mean 'WRN-28(w=10)'?"),
+        ("ResNet50:top2", "no such column: 'top2'; did you mean 'top1'?"),
     ],
 )
 def test_what_there_is_not_is_one_clear_line(made, pattern, message):

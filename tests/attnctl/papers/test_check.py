@@ -95,7 +95,7 @@ UNKNOWN = [
     ("{ r = 16 }", '{ r = "x" }', '{ r = "x" }', "row 'ResNet-20+SE': se r is x; it must be a whole number"),
     ("{ r = 16 }", "{ r = 0 }", "r = 0", "row 'ResNet-20+SE': se r=0 does not work: r must be at least 1"),
     ('backbone = "resnet20"', 'backbone = "resnet2O"', "resnet2O", "table 1: unknown backbone 'resnet2O'"),
-    ('backbone = "resnet20"\n', "", "[[tables.1.rows]]", "row 'ResNet-20': has no backbone: say it in the row"),
+    ('backbone = "resnet20"\n', "", "[[tables.1.rows]]", "row 'ResNet-20': has no backbone: set it in the row"),
     ('backbone = "resnet56"', 'backbone = "resnet_56"', "resnet_56", "table 1, on.large: unknown backbone 'resnet_56'"),
     ('dataset = "digits"', 'dataset = "digit"', '"digit"', "table 1: unknown dataset 'digit'; did you mean 'digits'?"),
     (
@@ -112,8 +112,13 @@ UNKNOWN = [
         "row 'ResNet-20': augment imagenet does not",
     ),
     ('params_as = "exact"', 'params_as = "thop"', '"thop"', "table 1: unknown counting convention 'thop'"),
-    ('params = "0.27"', 'params = "0.27MB"', "0.27MB", "row 'ResNet-20': params: '0.27MB' is no figure such as 25.56M"),
-    ('unit = "M"', 'unit = "MB"', '"0.27"', "params: 'MB' is no unit of a count; these are: K, M, G, MiB"),
+    (
+        'params = "0.27"',
+        'params = "0.27MB"',
+        "0.27MB",
+        "row 'ResNet-20': params: '0.27MB' is not a number such as 25.56M",
+    ),
+    ('unit = "M"', 'unit = "MB"', '"0.27"', "params: 'MB' is not a unit of a count; use one of K, M, G, MiB"),
     (
         "values = [4, 8]",
         "values = [4, 0]",

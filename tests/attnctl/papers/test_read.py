@@ -85,7 +85,7 @@ def test_papers_are_found_in_any_case_and_files_by_their_path(tmp_path: Path) ->
     assert papers.load(str(file)).tables["1"].name == "mine:1"
     with pytest.raises(SpecError, match="unknown paper 'ella'; did you mean 'ela'"):
         papers.load("ella")
-    with pytest.raises(SpecError, match=r"there is no file no\.toml; attnctl paper new no\.toml writes one"):
+    with pytest.raises(SpecError, match=r"there is no file no\.toml; create one with `attnctl paper new no\.toml`"):
         papers.load("no.toml")
     with pytest.raises(SpecError, match=r"cannot read paper .*: Is a directory"):
         papers.load(f"{tmp_path}/")
@@ -93,7 +93,7 @@ def test_papers_are_found_in_any_case_and_files_by_their_path(tmp_path: Path) ->
     with pytest.raises(SpecError, match=r"my\.toml:2: this is not UTF-8 text"):
         papers.load(str(file))
     file.write_text(PAPER.replace('"mine"', '"Ela"'))
-    with pytest.raises(SpecError, match="Ela is a paper of attnctl's own; choose another name"):
+    with pytest.raises(SpecError, match="Ela is a built-in paper; choose another name"):
         papers.load(str(file))
 
 

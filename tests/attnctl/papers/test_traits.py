@@ -92,7 +92,7 @@ def test_every_module_can_be_asked() -> None:
 
 def test_a_module_that_cannot_be_fed_says_so(tmp_path: Path) -> None:
     setup = own(tmp_path, "self.w = nn.Conv2d(channels + 1, channels, 1)", "x * self.w(x)")
-    with pytest.raises(SpecError, match=r"mine:Mine cannot be asked what it is: .* to have 65 channels"):
+    with pytest.raises(SpecError, match=r"mine:Mine cannot be analysed: .* to have 65 channels"):
         traits.of(setup)
 
 

@@ -19,7 +19,7 @@ def test_the_plain_backbone_comes_first_and_the_rows_are_named_by_what_differs()
         "se r=4",
         "se r=16",
     ]
-    assert "ela: groups=c num_groups=16 shared=true in all of its rows." in table.notes
+    assert "ela: groups=c num_groups=16 shared=true in all rows." in table.notes
 
 
 def test_backbones_and_recipes_that_differ_are_groups_of_their_own():

@@ -75,8 +75,8 @@ def test_powers_of_two_and_decades_are_on_a_logarithmic_axis(values, log):
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
-        ("g", "top1", "no run here has 'g'; did you mean 'G'?"),
-        ("epohc", "top1", "no run here has 'epohc'; did you mean 'epoch'?"),
+        ("g", "top1", "no run has 'g'; did you mean 'G'?"),
+        ("epohc", "top1", "no run has 'epohc'; did you mean 'epoch'?"),
         ("lr", "top1", "lr is 0.1 in all of these runs"),
         ("groups", "top1", "groups is not numeric: run "),
         ("G", "top9", "no completed run has 'top9'; did you mean 'top1'?"),
@@ -92,7 +92,7 @@ def test_what_cannot_be_drawn_says_why(x, y, message):
 
 def test_without_a_completed_run_the_states_are_told():
     rows = runs(lambda spec: None, modules=("ean",), **GROUPS)
-    with pytest.raises(SpecError, match="none of 6 runs is completed, so there is nothing to draw: 6 running"):
+    with pytest.raises(SpecError, match="none of 6 runs is completed; nothing to draw: 6 running"):
         charts.over_setting(rows, "G", "top1")
 
 
@@ -119,7 +119,7 @@ def test_curves_are_means_over_the_seeds_that_have_come_to_an_epoch():
     ]
     falling = charts.over_epochs(rows, lambda run: history([3, 2, 1], "loss"), "loss", (2.0,))
     assert [item.epoch for item in falling.reached] == [2.0, 2.0]
-    with pytest.raises(SpecError, match="no run here has top5 of any epoch"):
+    with pytest.raises(SpecError, match="no run has top5 for any epoch"):
         charts.over_epochs(rows, found.__getitem__, "top5")
 
 

@@ -115,7 +115,7 @@ def test_the_first_completed_run_of_each_row_is_looked_into():
 
 
 def test_nothing_at_all_is_said():
-    with pytest.raises(NoResultsYet, match="nothing of figure 4 of EAN is measured yet"):
+    with pytest.raises(NoResultsYet, match="figure 4 of EAN has no measured values yet"):
         paper_figures.build(material("ean", "4", lambda spec: "absent"))
 
 

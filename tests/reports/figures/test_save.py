@@ -61,7 +61,7 @@ def test_an_svg_is_xml_without_a_date_and_a_pdf_has_its_fonts_whole_and_its_name
 
 
 def test_another_ending_is_refused(tmp_path):
-    with pytest.raises(SpecError, match=r"no format goes with the ending '.jpg'; give one of .pdf, .svg, .png"):
+    with pytest.raises(SpecError, match=r"unknown suffix '.jpg'; use one of .pdf, .svg, .png"):
         save.save(sweep_chart(), tmp_path / "figure.jpg")
     assert list(tmp_path.iterdir()) == []
 

@@ -64,7 +64,7 @@ def test_a_mean_is_of_one_version_of_the_code(tmp_path):
     report = build(workspace, EAN2)
     cell = line(report.table, "ResNet50", report.names)["top1"]
     assert (cell.value, cell.n) == (60.0, 1)
-    assert footnotes(report.table, cell) == ["a run of another version of the code left out"]
+    assert footnotes(report.table, cell) == ["1 run of another code version left out"]
     train(workspace, before[1], 12.0)
     report = build(workspace, EAN2)
     assert line(report.table, "ResNet50", report.names)["top1"].value == 11.0

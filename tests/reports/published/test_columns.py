@@ -45,11 +45,11 @@ def test_rows_and_columns_are_chosen_and_ordered(workspace):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (Options(columns=("top2",)), "there is no column 'top2'; did you mean 'top1'?"),
+        (Options(columns=("top2",)), "no such column: 'top2'; did you mean 'top1'?"),
         (Options(columns=("top1.publishd",)), "did you mean 'top1.published'?"),
-        (Options(columns=(".exakt",)), "there is no column '.exakt'; did you mean '.exact'?"),
-        (Options(columns=("",)), "there is no column ''"),
-        (Options(sort="-topp1"), "there is no column 'topp1'"),
+        (Options(columns=(".exakt",)), "no such column: '.exakt'; did you mean '.exact'?"),
+        (Options(columns=("",)), "no such column: ''"),
+        (Options(sort="-topp1"), "no such column: 'topp1'"),
         (Options(rows=("ResNet5",)), "has no row 'ResNet5'; did you mean"),
     ],
 )

@@ -7,4 +7,4 @@ from tests.reports.report_workspace import cells
 
 def test_what_was_trained_otherwise_is_said():
     report = published.build(EAN2, cells(EAN2), {}, changed="dataset=digits epochs=3")
-    assert report.table.notes[0].startswith("Trained with dataset=digits epochs=3 instead of what the paper has")
+    assert report.table.notes[0].startswith("Trained with dataset=digits epochs=3 instead of the paper's values")

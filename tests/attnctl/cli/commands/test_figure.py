@@ -23,7 +23,7 @@ def test_a_figure_without_runs_says_what_trains_them(here: Path, attnctl: Run) -
     done = attnctl("figure", "ean:4")
     assert done.code == 2
     assert (
-        done.err == "attnctl: nothing of figure 4 of EAN is measured yet; to train it: attnctl sweep --figure ean:4\n"
+        done.err == "attnctl: figure 4 of EAN has no measured values yet; to train it: attnctl sweep --figure ean:4\n"
     )
     printed = attnctl("figure", "ela:1", "-o", "ela.svg")
     assert printed.code == 0

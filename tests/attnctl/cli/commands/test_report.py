@@ -61,7 +61,7 @@ def test_without_a_name_the_only_sweep_is_shown_else_all_runs(workspace, run):
     [
         (["frist"], "no sweep is called 'frist'; did you mean 'first'?"),
         (["-f", "pdf"], "unknown format 'pdf'; known: terminal, markdown, latex, html, csv, json"),
-        (["-o", "x.pdf"], "no format goes with the ending '.pdf'"),
+        (["-o", "x.pdf"], "unknown suffix '.pdf'"),
         (["-o", "no/such/x.tex"], "there is no folder no/such"),
         (["-o", "/dev/null", "-f", "csv"], "it is not a regular file"),
         (["-o", "/tmp", "-f", "csv"], "it is a folder"),
@@ -227,9 +227,9 @@ def test_a_page_tells_where_its_numbers_are_from(swept, run):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--table", "ean:2", "--columns", "topp1"], "there is no column 'topp1'; did you mean 'top1'?"),
-        (["--columns", "topp1"], "there is no column 'topp1'; did you mean 'top1'?"),
-        (["--rows", "elaa"], "there is no row 'elaa'; did you mean 'ela"),
+        (["--table", "ean:2", "--columns", "topp1"], "no such column: 'topp1'; did you mean 'top1'?"),
+        (["--columns", "topp1"], "no such column: 'topp1'; did you mean 'top1'?"),
+        (["--rows", "elaa"], "no such row: 'elaa'; did you mean 'ela"),
         (["--seed", "x"], "--seed is x; it must be a whole number"),
         (["--seed", "0,"], "a value is empty"),
         (["--missing", "--provenance"], "give one of them"),
