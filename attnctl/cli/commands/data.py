@@ -136,9 +136,9 @@ def write(
     )
 
 
-def list_() -> None:
+def list_(as_json: context.AsJson = False) -> None:
     """List the data sets, and whether they are here."""
-    listings.datasets()
+    listings.datasets(as_json)
 
 
 @contextmanager

@@ -65,6 +65,11 @@ def test_the_list_has_every_data_set(capsys: pytest.CaptureFixture[str], folder)
     ]
 
 
+def test_the_list_as_json_is_that_of_datasets(attnctl, folder):
+    listed = json.loads(attnctl("data", "list", "--json").out)
+    assert listed == json.loads(attnctl("datasets", "--json").out)
+
+
 def test_a_built_in_set_of_objects_is_written_and_can_be_trained_on(attnctl, folder, monkeypatch):
     result = attnctl("data", "write", "digits-det", "made", "--format", "voc")
     assert result.out == "made holds digits-det: 600 images in train and 150 in val\n"
