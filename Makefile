@@ -15,8 +15,9 @@ demo: $(BIN)/.attnctl ## train two small networks on the embedded digits and sho
 	$(BIN)/attnctl --workspace demo sweep ela --kernel 5,7 --run-on local
 	$(BIN)/attnctl --workspace demo report
 
-test: $(BIN)/.attnctl-dev lint ## every check and every test
-	$(BIN)/python -m pytest
+# Two workers compute; a third has the tests of the real SLURM, which mostly wait. More threads would only take turns.
+test: $(BIN)/.attnctl-dev lint ## every check and every test, on three workers
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadgroup --durations=25
 
 lint: $(BIN)/.attnctl-dev ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
