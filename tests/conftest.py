@@ -32,6 +32,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     compute, and come first.
     """
     for item in items:
-        group = "slurm" if item.get_closest_marker("slurm") else item.path.name
+        group = "slurm" if item.get_closest_marker("slurm") else item.nodeid.partition("::")[0]
         item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=lambda item: item.get_closest_marker("slurm") is None)

@@ -107,7 +107,7 @@ def test_a_wrong_request_says_what_and_what_would_be_right(axes, words):
         ({"overrides": {"norm_batch": ("33",)}}, "norm_batch 33 does not divide batch 64"),
         (
             {"overrides": {"augment": ("imagenet",)}},
-            "augment imagenet does not go with digits; it takes none, shift, crop-flip",
+            "augment imagenet does not fit digits; choose one of none, shift, crop-flip",
         ),
         ({"hyperparameters": {"groups": ("c/8",)}, "backbones": ("mobilenet_v2",)}, None),
         ({"hyperparameters": {"groups": ("5",)}}, "ela groups=5 does not work at 16 channels"),
