@@ -38,6 +38,7 @@ from attnctl.settings import config
 from attnctl.sources import isolated
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
+from attnctl.workspace import untrusted_json
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Event, Resources, read_events
 
@@ -125,8 +126,9 @@ class _Watch:
 def answer(request: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Try the run of the request, with the settings of its workspace for the data."""
     roots = config.find(Path(request["workspace"]), Path.cwd(), os.environ).data
+    resources = untrusted_json.decode(Resources, request["resources"])
     try:
-        return attempt(RunSpec.from_json(request["spec"]), folder, roots, Resources(**request["resources"]))
+        return attempt(RunSpec.from_json(request["spec"]), folder, roots, resources)
     except Diverged as error:
         raise SpecError(str(error)) from error
 

@@ -29,6 +29,7 @@ from attnctl.jobs.training.signals import Signals, StopRequested, outcome_of
 from attnctl.jobs.training.watchdog import Stall, Watchdog
 from attnctl.settings import config
 from attnctl.values import SpecError
+from attnctl.workspace import untrusted_json
 from attnctl.workspace.layout import Attempt, Incarnation, RunDir, Workspace
 from attnctl.workspace.records import Exit, Request, Resources, Submission
 
@@ -158,7 +159,7 @@ def _train(
             context=context,
             incarnation=incarnation,
             place=place,
-            resources=Resources(**request.resources),
+            resources=untrusted_json.decode(Resources, request.resources),
             roots=found.data,
             workspace=found.workspace,
         )

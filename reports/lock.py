@@ -7,6 +7,7 @@ for again the table is the one in the file, after its runs were found to be ther
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,6 @@ from typing import Any
 from attnctl.db import RunRow
 from attnctl.files import write_atomic
 from attnctl.reports.report import Report
-from attnctl.reports.table import Table
 from attnctl.units import plural, quantity
 from attnctl.values import SpecError, comma_join
 from attnctl.workspace import untrusted_json
@@ -69,14 +69,9 @@ def read(path: Path) -> Lock | None:
     if document.get("attnctl_report_lock") != VERSION:
         raise SpecError(f"{path} is not a locked report; --lock creates a new file")
     try:
-        report = Report(
-            table=Table.from_json(document["table"]),
-            names=tuple(document["names"]),
-            warnings=tuple(document["warnings"]),
-        )
-        return Lock(made=document["made"], request=document["request"], runs=document["runs"], report=report)
-    except (KeyError, TypeError, ValueError) as error:
-        raise SpecError(f"{path} is a damaged locked report: {error!r}") from error
+        return untrusted_json.decode(Lock, document | {"report": document}, largest=math.inf)
+    except ValueError as error:
+        raise SpecError(f"{path} is a damaged locked report: {error}") from error
 
 
 def check_request(path: Path, lock: Lock, request: Mapping[str, str]) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Literal
+
+from attnctl.workspace import untrusted_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,30 +128,9 @@ class Table:
         return _plain(self)  # type: ignore[no-any-return]
 
     @classmethod
-    def from_json(cls, document: dict[str, Any]) -> Table:
-        """The table that `to_json` gave."""
-        groups = tuple(
-            Group(
-                title=group["title"],
-                rows=tuple(
-                    Row(
-                        header=tuple(row["header"]),
-                        cells=tuple(Cell(**_tuples(cell)) for cell in row["cells"]),
-                        marks=tuple(row["marks"]),
-                    )
-                    for row in group["rows"]
-                ),
-            )
-            for group in document["groups"]
-        )
-        return cls(
-            **{
-                **_tuples(document),
-                "columns": tuple(Column(**column) for column in document["columns"]),
-                "groups": groups,
-                "footnotes": tuple(Footnote(**footnote) for footnote in document["footnotes"]),
-            }
-        )
+    def from_json(cls, document: Any) -> Table:
+        """The table that `to_json` gave; raises ValueError for anything else."""
+        return untrusted_json.decode(cls, document, largest=math.inf)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,7 +200,3 @@ def _plain(value: Any) -> Any:
     if is_dataclass(value):
         return {item.name: _plain(getattr(value, item.name)) for item in fields(value)}
     return [_plain(item) for item in value] if isinstance(value, tuple) else value
-
-
-def _tuples(document: dict[str, Any]) -> dict[str, Any]:
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in document.items()}

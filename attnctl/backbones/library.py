@@ -8,6 +8,7 @@ libraries and with our own networks.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import re
 import sys
 from functools import cache
@@ -19,6 +20,7 @@ from attnctl.backbones.places import Measured
 from attnctl.backbones.table import TIMM
 from attnctl.sources import isolated, plugins
 from attnctl.values import SpecError, did_you_mean
+from attnctl.workspace import untrusted_json
 
 _LONGEST = 900.0
 """Seconds that building a network and one forward may take, without memory for its tensors."""
@@ -70,9 +72,9 @@ def measured(name: str) -> Measured:
     kept = user_cache.read("networks", key)
     if kept is not None:
         with contextlib.suppress(ValueError):
-            return Measured.from_json(kept)
+            return untrusted_json.decode(Measured, kept)
     found = _measure(name)
-    user_cache.write("networks", key, found.to_json())
+    user_cache.write("networks", key, dataclasses.asdict(found))
     return found
 
 
@@ -93,7 +95,7 @@ def _measure(name: str) -> Measured:
         what=f"building backbone {asked}",
         seconds=_LONGEST,
     )
-    return Measured.from_json(answer)
+    return untrusted_json.decode(Measured, answer)
 
 
 def _key(name: str) -> str:

@@ -1,6 +1,7 @@
 """Builds a backbone and says what it is made of; as a process, as `attnctl.sources.isolated` starts it."""
 
 import contextlib
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def _answer(request: dict[str, Any], folder: Path) -> dict[str, Any]:
     name = request["name"]
     if is_own(request["version"]):
         name = of_run(name, request["version"], folder / isolated.SOURCES)
-    return measure(name).to_json()
+    return dataclasses.asdict(measure(name))
 
 
 if __name__ == "__main__":

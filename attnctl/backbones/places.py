@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from math import log2
-from typing import Any
 
 from attnctl.values import SpecError, comma_join
 
@@ -75,16 +74,6 @@ class Part:
     last: bool = False
     calls: int = 1
 
-    def to_json(self) -> list[Any]:
-        """The fields in their order."""
-        return [self.path, self.kind, self.parent, self.shape, self.last, self.calls]
-
-    @classmethod
-    def from_json(cls, values: Sequence[Any]) -> Part:
-        """The part that `to_json` gave."""
-        path, kind, parent, shape, last, calls = values
-        return cls(path, kind, parent, tuple(shape) if shape else None, last, calls)
-
     @property
     def is_norm(self) -> bool:
         """Whether its class is that of a norm."""
@@ -98,18 +87,6 @@ class Measured:
     network: str
     input: int
     parts: tuple[Part, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {"network": self.network, "input": self.input, "parts": [part.to_json() for part in self.parts]}
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Measured:
-        """What `to_json` gave; raises ValueError for anything else."""
-        try:
-            return cls(document["network"], document["input"], tuple(map(Part.from_json, document["parts"])))
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"these are not the parts of a network: {error!r}") from error
 
 
 def is_pattern(text: str) -> bool:

@@ -13,6 +13,7 @@ from attnctl.grid import Axes
 from attnctl.papers.model import Column, Figure, Paper, Row, Setup, Table
 from attnctl.spec import NO_MODULE, RunSpec, recipe_fields
 from attnctl.values import Scalar, SpecError, did_you_mean, format_value
+from attnctl.workspace import untrusted_json
 from attnctl.workspace.layout import RELATIVE
 
 
@@ -42,10 +43,8 @@ class Overrides:
     def from_json(cls, document: Mapping[str, Any]) -> Self:
         """What `to_json` gave; raises SpecError."""
         try:
-            values = {name: str(document.get(name, "")) for name in _NAMED}
-            fields = {str(name): str(value) for name, value in document.get("fields", {}).items()}
-            return cls(**values, fields=fields, seeds=tuple(map(str, document.get("seeds", ("0",)))))
-        except (AttributeError, TypeError) as error:
+            return untrusted_json.decode(cls, document)
+        except ValueError as error:
             raise SpecError(f"these are not overrides of a table: {error}") from error
 
     def words(self) -> str:

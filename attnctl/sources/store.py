@@ -31,8 +31,8 @@ class Manifest:
 def read_manifest(place: Path) -> Manifest:
     """The manifest of one kept content; raises SpecError when it is missing or broken."""
     try:
-        return Manifest(**untrusted_json.values(Manifest, untrusted_json.loads_object((place / MANIFEST).read_bytes())))
-    except (OSError, ValueError, TypeError) as error:
+        return untrusted_json.decode(Manifest, untrusted_json.loads_object((place / MANIFEST).read_bytes()))
+    except (OSError, ValueError) as error:
         raise SpecError(f"{place} does not hold the source that the run was submitted with: {error}") from error
 
 

@@ -31,8 +31,8 @@ class Record:
     def decode(cls, data: bytes | str, source: object = "record") -> Self:
         """The record that `encode` wrote; raises RecordError naming `source`."""
         try:
-            return cls(**untrusted_json.values(cls, untrusted_json.loads_object(data)))
-        except (ValueError, TypeError) as error:
+            return untrusted_json.decode(cls, untrusted_json.loads_object(data))
+        except ValueError as error:
             raise RecordError(f"{source} is not a {cls.__name__} record: {error}") from error
 
     @classmethod

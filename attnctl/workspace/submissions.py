@@ -55,8 +55,8 @@ def head(path: Path) -> Head | None:
         return None
     document = _decode(data.partition(_BODY)[0], path)
     try:
-        return Head(**(untrusted_json.values(Head, document) | {"tag": path.stem}))
-    except (ValueError, TypeError) as error:
+        return untrusted_json.decode(Head, document | {"tag": path.stem})
+    except ValueError as error:
         raise RecordError(f"{path} is not a Submission record: {error}") from error
 
 

@@ -11,14 +11,14 @@ READ = {
     "": lambda text: {"value": float(text) if text else None},
     "printed": lambda text: {"printed": text},
     "std": lambda text: {"spread": float(text) if text else None},
-    "interval": lambda text: {"interval": tuple(map(float, text.split())) or None},
+    "interval": lambda text: {"interval": list(map(float, text.split())) or None},
     "n": lambda text: {"n": int(text)},
     "of": lambda text: {"wanted": int(text)},
     "state": lambda text: {"state": text},
-    "runs": lambda text: {"runs": tuple(text.split())},
+    "runs": lambda text: {"runs": text.split()},
     "best": lambda text: {"best": text == "yes"},
     "second": lambda text: {"second": text == "yes"},
-    "marks": lambda text: {"marks": tuple(text.split())},
+    "marks": lambda text: {"marks": text.split()},
 }
 """The parts of a cell: the ending of a column's name -> the field of the cell that its text holds."""
 

@@ -45,7 +45,7 @@ def read(name: str) -> Counts | None:
     """The counts kept under a key; none when there are none, or what is there are no counts."""
     document = user_cache.read(_KIND, name)
     if document is not None:
-        with contextlib.suppress(ValueError, KeyError, TypeError):
+        with contextlib.suppress(ValueError):
             return Counts.read(document)
     return None
 

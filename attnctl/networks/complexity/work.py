@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+
+from attnctl.workspace import untrusted_json
 
 
 @dataclass(frozen=True, order=True)
@@ -86,13 +88,6 @@ class Counts:
         }
 
     @classmethod
-    def read(cls, document: dict[str, object]) -> Counts:
-        """From `document`; raises KeyError, TypeError or ValueError for what is none."""
-        values = dict(document)
-        works: Iterable[tuple[dict[str, object], dict[str, int]]] = values.pop("works")  # type: ignore[assignment]
-        roles: Iterable[tuple[dict[str, object], int]] = values.pop("roles")  # type: ignore[assignment]
-        return cls(
-            works={Kind(**kind): Work(**work) for kind, work in works},  # type: ignore[arg-type]
-            roles={Role(**role): number for role, number in roles},  # type: ignore[arg-type]
-            **values,  # type: ignore[arg-type]
-        )
+    def read(cls, document: Mapping[str, object]) -> Counts:
+        """From `document`; raises ValueError for anything else."""
+        return untrusted_json.decode(cls, document)

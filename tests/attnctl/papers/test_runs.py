@@ -274,7 +274,7 @@ def test_overrides_in_words_and_as_options() -> None:
 
 @pytest.mark.parametrize("document", [[], {"fields": 3}, {"seeds": 5}])
 def test_broken_overrides_are_refused(document: object) -> None:
-    with pytest.raises(SpecError, match="no overrides"):
+    with pytest.raises(SpecError, match="not overrides"):
         Overrides.from_json(document)  # type: ignore[arg-type]
 
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import ast
 import io
 import json
+import math
+import re
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 
@@ -224,3 +228,82 @@ def test_json_nested_too_deeply_is_refused_with_a_message(
 def test_a_broken_journal_of_a_merge_says_what_to_do(text: str, tmp_path: Path) -> None:
     with pytest.raises(RecordError, match=r"\.merged\.json"):
         _merged(tmp_path, text)
+
+
+@dataclass(frozen=True, order=True)
+class Point:
+    x: int
+    y: float = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    name: str
+    points: tuple[Point, ...]
+    corner: tuple[int, str] | None = None
+    weights: dict[Point, int] = field(default_factory=dict)
+    by_name: Mapping[str, Point] = field(default_factory=dict)
+    kind: Literal["open", "closed"] = "open"
+    rest: list[dict[str, Any]] = field(default_factory=list)
+
+
+WHOLE = {
+    "name": "a",
+    "points": [{"x": 1}, {"x": 2, "y": 3}],
+    "corner": [4, "b"],
+    "weights": [[{"x": 1}, 10], [{"x": 2}, 20]],
+    "by_name": {"first": {"x": 1}},
+    "kind": "closed",
+    "rest": [{"any": [1, None]}],
+    "colour": "red",
+}
+
+
+def test_a_document_is_decoded_into_nested_dataclasses_tuples_and_dicts() -> None:
+    shape = untrusted_json.decode(Shape, json.loads(json.dumps(WHOLE)))
+    assert shape == Shape(
+        name="a",
+        points=(Point(1), Point(2, 3.0)),
+        corner=(4, "b"),
+        weights={Point(1): 10, Point(2): 20},
+        by_name={"first": Point(1)},
+        kind="closed",
+        rest=[{"any": [1, None]}],
+    )
+    assert untrusted_json.decode(Shape, {"name": "a", "points": [], "corner": None}) == Shape(name="a", points=())
+    assert untrusted_json.decode(list[Point], [{"x": 1}]) == [Point(1)]
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"name": 5}, "name is 5"),
+        ({"points": {"x": 1}}, "points is {'x': 1}"),
+        ({"points": [{"x": "1"}]}, "x is '1'"),
+        ({"points": [{"x": 1, "y": 1e300}]}, "y is 1e+300"),
+        ({"points": [{"y": 1.0}]}, "missing 1 required"),
+        ({"points": [1]}, "points is 1"),
+        ({"corner": [4]}, "corner is [4]"),
+        ({"corner": [4, 5]}, "corner is [4, 5]"),
+        ({"weights": {"x": 1}}, "weights is {'x': 1}"),
+        ({"weights": [[{"x": 1}]]}, "weights is [{'x': 1}]"),
+        ({"by_name": [1]}, "by_name is [1]"),
+        ({"kind": "round"}, "kind is 'round'"),
+        ({"rest": [1]}, "rest is [1]"),
+    ],
+)
+def test_a_document_of_another_form_is_refused_by_the_name_of_its_field(changed: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(words)):
+        untrusted_json.decode(Shape, WHOLE | changed)
+
+
+@pytest.mark.parametrize("value", [None, [], 5, "Shape"])
+def test_what_is_no_object_is_no_dataclass(value: object) -> None:
+    with pytest.raises(ValueError, match="it is "):
+        untrusted_json.decode(Shape, value)
+
+
+def test_a_caller_can_allow_larger_floats() -> None:
+    assert untrusted_json.decode(Point, {"x": 1, "y": 1e300}, largest=math.inf) == Point(1, 1e300)
+    with pytest.raises(ValueError, match="y is inf"):
+        untrusted_json.decode(Point, {"x": 1, "y": math.inf}, largest=math.inf)
