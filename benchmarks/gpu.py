@@ -4,7 +4,7 @@
     python benchmarks/gpu.py --device cpu --quick
 
 It needs torch (2.11 or newer), torchvision and attnctl's own modules; where attnctl is not installed, run it in the
-repository with PYTHONPATH=. set. It measures
+repository with PYTHONPATH=src. It measures
 
 - training: resnet20 on CIFAR-like and resnet50 on ImageNet-like random tensors, plain and with ELA, EAN and SE; in
   fp32, with AMP (bf16), with AMP and channels-last, and with torch.compile;

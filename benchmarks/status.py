@@ -2,13 +2,14 @@
 
     python benchmarks/status.py [--quick] [--runs N] [--repeats N]
 
-The second part needs the SLURM of `make slurm-up` (source .slurm/env.sh): a tenth of the runs is queued there, held,
-with the events of a training that has begun; they are cancelled at the end. Goals: below 0.5 s, and below 1 s beside
-one query of the scheduler.
+The second part needs the SLURM of `make slurm-up` (source .slurm/env.sh, which sets SLURM_CONF): a tenth of the runs is
+queued there, held, with the events of a training that has begun; they are cancelled at the end. Goals: below 0.5 s,
+and below 1 s beside one query of the scheduler.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import statistics
 import subprocess
@@ -58,10 +59,10 @@ def main() -> None:
             index.refresh()
             index.runs()
         print(f"opening, refreshing and reading the index alone: {time.perf_counter() - started:.3f} s")
-        if shutil.which("sbatch"):
+        if "SLURM_CONF" in os.environ:
             unfinished(workspace, chosen[runs - runs // 10 :], command, repeats)
         else:
-            print("with unfinished runs: skipped, it needs the SLURM of make slurm-up")
+            print("with unfinished runs: skipped, it needs the SLURM of make slurm-up and SLURM_CONF")
     finally:
         shutil.rmtree(folder)
 

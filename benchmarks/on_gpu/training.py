@@ -13,8 +13,8 @@ import torch
 from attnctl import datasets
 from attnctl.grid import Axes, expand
 from attnctl.jobs.runtime.group import Group
-from attnctl.jobs.tasks import Arithmetic
 from attnctl.jobs.tasks.classify import Classify
+from attnctl.jobs.tasks.task import Arithmetic
 from attnctl.jobs.training.learner import Learner
 from attnctl.jobs.training.replicas import seed_forward, share
 from attnctl.networks import surgery

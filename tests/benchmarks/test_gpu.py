@@ -59,10 +59,11 @@ def blocked() -> list[str]:
 
 def gpu(folder: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """The benchmark, started in `folder` as where attnctl is not installed."""
+    usual = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT / "src")}
     return subprocess.run(
         [sys.executable, str(SCRIPT), *options],
         cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT), **environment},
+        env={**os.environ, **usual, **environment},
         capture_output=True,
         text=True,
     )
@@ -78,7 +79,7 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]
     done = gpu(
         folder,
         *("--device", "cpu", "--quick", "--json", "speeds.json"),
-        PYTHONPATH=os.pathsep.join([str(folder), str(ROOT)]),
+        PYTHONPATH=os.pathsep.join([str(folder), str(ROOT / "src")]),
         BLOCKED=json.dumps(names),
     )
     assert done.returncode == 0, done.stdout + done.stderr

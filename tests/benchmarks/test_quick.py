@@ -23,7 +23,7 @@ SAYS = {
     "modules": "x * gate",
     "report": "report --table ean:2 of 28 runs",
     "startup": "attnctl sweep ela --help",
-    "status": "attnctl status:",
+    "status": "with unfinished runs: skipped",
     "training": "ratio ",
 }
 """What each benchmark prints."""
@@ -34,17 +34,24 @@ NEED_GPU = {"gpu"}
 
 
 def quick(script: str, folder: Path) -> str:
-    """What a benchmark prints with --quick, without SLURM; it must leave nothing behind."""
+    """What a benchmark prints with --quick where SLURM is installed without a cluster; it must leave nothing behind."""
+    commands, empty = folder / "bin", folder / "empty"
+    for path in (commands, empty):
+        path.mkdir()
+    for name in ("sbatch", "squeue", "sacct", "scontrol", "scancel"):
+        (commands / name).write_text("#!/bin/sh\necho 'Could not establish a configuration source' >&2\nexit 1\n")
+        (commands / name).chmod(0o755)
+    environment = {name: value for name, value in os.environ.items() if name != "SLURM_CONF"}
     done = subprocess.run(
         [sys.executable, str(FOLDER / f"{script}.py"), "--quick"],
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PATH": "/nowhere"},
+        cwd=empty,
+        env={**environment, "OMP_NUM_THREADS": "1", "PATH": str(commands)},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
-    assert not list(folder.iterdir())
+    assert not list(empty.iterdir())
     return done.stdout
 
 
