@@ -16,6 +16,9 @@ from rich.text import Text
 
 from attnctl.reports.table import Cell, Column, Row, Span, Table, all_rows, one_line, spans, texts
 
+# Ours, because rich's Table breaks any cell that is too wide, also a number, and does not continue a table in a second
+# block. Widths, colours and the terminal itself are rich's.
+
 PLAIN_WIDTH = 100_000
 """Columns of plain text: wider than any table, so that nothing is folded."""
 

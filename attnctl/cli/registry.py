@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+# Ours, because Click's recipe for lazy subcommands still imports every command to list them with their summaries in
+# --help (Click's documentation, "Lazily Loading Subcommands"), and Typer has none.
+
 RUN, LOOK, PUBLISH, DATA, WORKSPACE = "Run", "Look", "Publish", "Data and modules", "Workspace"
 
 

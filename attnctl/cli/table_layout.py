@@ -15,6 +15,9 @@ from typing import Literal, NamedTuple
 
 from attnctl.cli.text_width import longest_word, shortened, width, wrapped
 
+# Ours, because rich's Table breaks any cell that is too wide, also ids and numbers, and neither hides columns nor says
+# once what all rows share. Widths of texts are rich's.
+
 GAP = 2
 """Blanks between two columns."""
 

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Literal, Self
 from attnctl.workspace import untrusted_json
 from attnctl.workspace.untrusted_json import RecordError as RecordError
 
+Device = Literal["auto", "cpu", "cuda"]
 Where = Literal["slurm", "local"]
 
 
@@ -52,7 +53,7 @@ class Resources:
     cpus_per_task: int = 1
     minutes: int | None = None
     """The time limit in minutes."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Device = "auto"
     """auto: GPUs if requested (an error if torch sees none), else the CPU."""
 
     @property

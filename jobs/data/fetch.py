@@ -17,6 +17,9 @@ from attnctl.datasets import Archive, Dataset
 from attnctl.jobs.data.archive import archive_of, read_archive, unpack
 from attnctl.jobs.data.errors import DataError
 
+# Ours, because torchvision.datasets.utils.download_url and torch.hub.download_url_to_file start over after a broken
+# connection, which for ImageNet's 138 GB is a day.
+
 Progress = Callable[[int, int | None], None]
 """Called with the bytes so far and in all (None where the server does not say)."""
 

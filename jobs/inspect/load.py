@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import nn
@@ -18,8 +17,7 @@ from attnctl.sources import blame
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
-
-Device = Literal["auto", "cpu", "cuda"]
+from attnctl.workspace.records import Device
 
 
 @dataclass(frozen=True)

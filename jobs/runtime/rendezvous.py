@@ -27,6 +27,10 @@ from attnctl.jobs.runtime.rank import Place
 from attnctl.workspace.layout import Incarnation
 from attnctl.workspace.records import Record, RecordError
 
+# Ours, because torch's own ways do not fit. env://, and torchrun on several nodes, need a port chosen before the start,
+# and two runs on one node can choose the same. file:// needs locks on the shared file system, and a file without
+# traces of an earlier start (torch.distributed's documentation, "Shared file-system initialization").
+
 TIMEOUT = 600.0
 """Seconds for all ranks to arrive: importing torch from a busy file system can take minutes."""
 

@@ -73,6 +73,10 @@ def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
     return recipe.lr
 
 
+# Ours, because torch.optim.swa_utils.AveragedModel copies the weights at its first update, where this average moves by
+# the warm-up's share, and counts its updates in a buffer that a resumed run would have to restore: other numbers.
+
+
 class AveragedWeights:
     """Exponential moving average of a network's weights and running statistics, in a network of its own.
 

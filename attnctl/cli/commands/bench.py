@@ -20,7 +20,7 @@ from attnctl.papers.speeds import published
 from attnctl.spec import NO_MODULE, RunSpec
 from attnctl.units import quantity
 from attnctl.values import SpecError, convert, format_value, split_list
-from attnctl.workspace.records import Speed
+from attnctl.workspace.records import Device, Speed
 
 if TYPE_CHECKING:
     from attnctl.jobs.bench import Conditions
@@ -37,7 +37,6 @@ COLUMNS = (
 )
 
 Precision = Literal["fp32", "bf16", "fp16"]
-Device = Literal["auto", "cpu", "cuda"]
 
 
 def bench(

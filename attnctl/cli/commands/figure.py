@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from attnctl.papers.runs import Overrides
     from attnctl.reports.figures.paper_figures import Material
     from attnctl.settings.config import Config
+    from attnctl.workspace.records import Device
 
 _NAMED = 8
 """More rows than this are counted, not named."""
@@ -77,7 +78,7 @@ def figure(
 
 
 def _drawn(
-    config: Config, material: Material, images: list[Path], device: trained_networks.Device, overrides: Overrides
+    config: Config, material: Material, images: list[Path], device: Device, overrides: Overrides
 ) -> tuple[Any, Any]:
     """The drawing, and what --json prints instead of all that is drawn. Raises SpecError, with what would help."""
     from attnctl.cli.drawing import paper_figures

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from attnctl.reports.figures.data import Histograms, ImageGrid
     from attnctl.reports.figures.paper_figures import Material
     from attnctl.settings.config import Config
+    from attnctl.workspace.records import Device
 
 _IMAGES = 5
 _OF_A_CLASS = 10
@@ -23,7 +24,7 @@ _CLASSES = (0, 1, 2)
 
 
 def cam(
-    config: Config, material: Material, images: Sequence[Path], device: trained_networks.Device, *, instead: bool
+    config: Config, material: Material, images: Sequence[Path], device: Device, *, instead: bool
 ) -> tuple[ImageGrid, dict[str, Any]]:
     """A figure's activation maps, and the numbers behind them. instead: of other networks or data than the paper's."""
     settings = material.figure.settings
@@ -39,7 +40,7 @@ def cam(
 
 
 def histogram(
-    config: Config, material: Material, device: trained_networks.Device, *, instead: bool
+    config: Config, material: Material, device: Device, *, instead: bool
 ) -> tuple[Histograms, dict[str, Any]]:
     """A figure's histograms of responses, and the numbers behind them."""
     networks, names = _networks(config, material, device)
@@ -54,7 +55,7 @@ def histogram(
     return made, response_histograms.values(seen, made)
 
 
-def _networks(config: Config, material: Material, device: trained_networks.Device) -> tuple[list[Trained], list[str]]:
+def _networks(config: Config, material: Material, device: Device) -> tuple[list[Trained], list[str]]:
     """The network of the first completed run of each row, and the rows' names."""
     from attnctl.reports.figures import paper_figures
 

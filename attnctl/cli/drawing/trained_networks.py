@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,13 +13,12 @@ from attnctl.cli import completion, output
 from attnctl.cli.sweeping.run_names import short_names
 from attnctl.spec import NO_MODULE
 from attnctl.values import SpecError, comma_join, split_list
+from attnctl.workspace.records import Device
 
 if TYPE_CHECKING:
     from attnctl.jobs.inspect.load import Trained
     from attnctl.jobs.inspect.pictures import Picture
     from attnctl.settings.config import Config
-
-Device = Literal["auto", "cpu", "cuda"]
 
 Runs = Annotated[
     list[str],

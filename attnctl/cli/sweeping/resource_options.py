@@ -12,9 +12,9 @@ from attnctl.cli import completion
 from attnctl.settings.config import Config
 from attnctl.units import parse_memory, parse_time
 from attnctl.values import SpecError
+from attnctl.workspace.records import Device
 
 RunOn = Literal["auto", "slurm", "local"]
-Device = Literal["auto", "cpu", "cuda"]
 
 PANEL = "Where it runs"
 
