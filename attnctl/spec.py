@@ -39,7 +39,7 @@ ID_LENGTH = 16
 
 
 def recipe_field(
-    words: str,
+    description: str,
     *,
     at_least: float | None = None,
     above: float | None = None,
@@ -49,7 +49,7 @@ def recipe_field(
 ) -> Any:
     """Declare a recipe field with its bounds; `neutral=` is its value in every run from before the field existed."""
     bounds = {"at_least": at_least, "above": above, "below": below, "at_most": at_most}
-    metadata = {"help": words, **{name: value for name, value in bounds.items() if value is not None}, **neutral}
+    metadata = {"help": description, **{name: value for name, value in bounds.items() if value is not None}, **neutral}
     return field(default=neutral["neutral"], metadata=metadata) if "neutral" in neutral else field(metadata=metadata)
 
 
@@ -57,61 +57,73 @@ def recipe_field(
 class Recipe:
     """How a run is trained. A step is one global batch; a field at its default is left out of the id."""
 
-    epochs: int = recipe_field("passes over the training set", at_least=1)
+    epochs: int = recipe_field("passes over the training set; 0 if steps is set", at_least=1)
     """0 where `steps` says how long the training is: `recipe_from` puts it there."""
-    batch: int = recipe_field("global batch, in samples", at_least=1)
-    norm_batch: int = recipe_field("samples per forward: what one BatchNorm sees; divides batch", at_least=1)
+    batch: int = recipe_field("global batch size, in samples", at_least=1)
+    norm_batch: int = recipe_field(
+        "ghost batch: samples per forward, over which BatchNorm computes its statistics; must divide batch", at_least=1
+    )
     optimizer: Literal["sgd", "adamw"] = recipe_field("optimizer")
-    lr: float = recipe_field("peak learning rate, for the global batch", above=0)
+    lr: float = recipe_field("peak learning rate for the global batch", above=0)
     momentum: float = recipe_field("SGD momentum, or AdamW's beta1", at_least=0, below=1)
     weight_decay: float = recipe_field("weight decay", at_least=0)
     schedule: Literal["constant", "step", "multistep", "cosine", "poly"] = recipe_field("learning-rate schedule")
     augment: Literal["none", "shift", "crop-flip", "imagenet", "flip", "flip-shift", "ssd", "mosaic", "seg"] = (
-        recipe_field("training augmentation; the last five are of detectors and segmentation")
+        recipe_field("training augmentation; the last five are for detection and segmentation")
     )
     nesterov: bool = recipe_field("Nesterov momentum (SGD)", neutral=False)
     milestones: str = recipe_field(
-        "epochs at which multistep decays, such as 100+150, or none; steps in a recipe that counts steps", neutral=NONE
+        "epochs (or steps, if steps is set) at which the multistep schedule decays, such as 100+150, or none",
+        neutral=NONE,
     )
     step_epochs: int = recipe_field("epochs between decays of the step schedule", at_least=1, neutral=30)
-    lr_gamma: float = recipe_field("factor of each decay (step, multistep)", above=0, at_most=1, neutral=0.1)
+    lr_gamma: float = recipe_field(
+        "factor of each decay in the step and multistep schedules", above=0, at_most=1, neutral=0.1
+    )
     warmup_epochs: float = recipe_field("epochs of linear warm-up", at_least=0, neutral=0.0)
     label_smoothing: float = recipe_field("label smoothing", at_least=0, below=1, neutral=0.0)
-    mixup: float = recipe_field("mixup's alpha; 0 is off", at_least=0, neutral=0.0)
-    cutmix: float = recipe_field("CutMix's alpha; 0 is off", at_least=0, neutral=0.0)
-    precision: Literal["fp32", "bf16", "fp16"] = recipe_field("arithmetic of the forward pass", neutral="fp32")
+    mixup: float = recipe_field("mixup alpha; 0: off", at_least=0, neutral=0.0)
+    cutmix: float = recipe_field("CutMix alpha; 0: off", at_least=0, neutral=0.0)
+    precision: Literal["fp32", "bf16", "fp16"] = recipe_field("precision of the forward pass", neutral="fp32")
     channels_last: bool = recipe_field("NHWC memory format", neutral=False)
-    compile: bool = recipe_field("torch.compile the network", neutral=False)
-    clip_grad_norm: float = recipe_field("largest gradient norm; 0 is off", at_least=0, neutral=0.0)
+    compile: bool = recipe_field("compile the network with torch.compile", neutral=False)
+    clip_grad_norm: float = recipe_field("maximum gradient norm; 0: off", at_least=0, neutral=0.0)
     ema_decay: float = recipe_field(
-        "decay of the averaged weights that are evaluated; 0 is off", at_least=0, below=1, neutral=0.0
+        "decay of the weight average (EMA) that is evaluated; 0: off", at_least=0, below=1, neutral=0.0
     )
     val_split: float = recipe_field(
-        "part of the training set held out and evaluated instead of the test set", at_least=0, below=1, neutral=0.0
+        "fraction of the training set that is held out and evaluated instead of the test set",
+        at_least=0,
+        below=1,
+        neutral=0.0,
     )
-    input_size: int = recipe_field("pixels of the square input; 0 is the data set's own", at_least=0, neutral=0)
+    input_size: int = recipe_field(
+        "side of the square input, in pixels; 0: the data set's default", at_least=0, neutral=0
+    )
     norms: Literal["default", "batch", "frozen", "sync"] = recipe_field(
-        "batch norms of a detector's backbone; default is the model's own", neutral=DEFAULT
+        "batch norms of a detector's backbone; default: the model's default", neutral=DEFAULT
     )
-    steps: int = recipe_field("steps of the whole training, instead of epochs", at_least=0, neutral=0)
+    steps: int = recipe_field("total number of training steps, instead of epochs", at_least=0, neutral=0)
     warmup_steps: int = recipe_field("steps of linear warm-up, instead of warmup_epochs", at_least=0, neutral=0)
     power: float = recipe_field("exponent of the poly schedule", above=0, neutral=0.9)
-    eval_interval: int = recipe_field("epochs from one evaluation to the next", at_least=1, neutral=1)
+    eval_interval: int = recipe_field("number of epochs between evaluations", at_least=1, neutral=1)
     min_sizes: str = recipe_field(
-        "short sides, in pixels, of a detector's images in training, such as 640+800, the last one in evaluation; "
-        "default is the model's own",
+        "short sides, in pixels, of a detector's training images, such as 640+800; evaluation uses the last one; "
+        "default: the model's default",
         neutral=DEFAULT,
     )
-    max_size: int = recipe_field("longest side of a detector's images; 0 is the model's own", at_least=0, neutral=0)
+    max_size: int = recipe_field(
+        "maximum long side of a detector's images, in pixels; 0: the model's default", at_least=0, neutral=0
+    )
     bn_momentum: float = recipe_field(
-        "part of a new batch in the running statistics of norms; 0 is the network's own",
+        "momentum of the running statistics of batch norms; 0: the network's default",
         at_least=0,
         at_most=1,
         neutral=0.0,
     )
-    decay_norms: bool = recipe_field("weight decay of biases and norms, too", neutral=True)
+    decay_norms: bool = recipe_field("apply weight decay to biases and norms too", neutral=True)
     no_aug_epochs: int = recipe_field(
-        "last epochs without mosaic, in which YOLOX adds the L1 loss of its boxes", at_least=0, neutral=0
+        "number of last epochs without mosaic, in which YOLOX adds an L1 box loss", at_least=0, neutral=0
     )
 
     def __post_init__(self) -> None:

@@ -11,6 +11,7 @@ import typer
 from attnctl import __version__
 from attnctl.cli import output
 from attnctl.cli.grouped_help import GroupedCommand, GroupedGroup
+from attnctl.cli.help_text import help_text
 from attnctl.cli.option_groups import expanded
 from attnctl.cli.registry import COMMANDS, Command
 
@@ -40,11 +41,11 @@ def build(words: Sequence[str], *, rich: bool, completing: bool = False) -> type
     for command in COMMANDS:
         named = command.name in words
         if named and command.functions:
-            app.add_typer(_group(command), name=command.name, help=command.summary, rich_help_panel=command.panel)
+            app.add_typer(_group(command, rich), name=command.name, help=command.summary, rich_help_panel=command.panel)
         else:
             function = _function(command, words, completing) if named else _not_named
-            words_of_help = _paragraphs(function) if named else command.summary
-            app.command(command.name, cls=GroupedCommand, help=words_of_help, rich_help_panel=command.panel)(function)
+            text = help_text(function.__doc__, rich=rich) if named else command.summary
+            app.command(command.name, cls=GroupedCommand, help=text, rich_help_panel=command.panel)(function)
     return app
 
 
@@ -66,18 +67,14 @@ def _after(words: Sequence[str], name: str) -> Sequence[str]:
     return words[places[0] + 1 :] if places else ()
 
 
-def _group(command: Command) -> typer.Typer:
+def _group(command: Command, rich: bool) -> typer.Typer:
     module = import_module(command.import_name)
     group = typer.Typer(cls=GroupedGroup, context_settings=_SETTINGS, no_args_is_help=False)
     group.callback()(_no_options)
-    for name, function in command.functions.items():
-        group.command(name, cls=GroupedCommand, help=_paragraphs(getattr(module, function)))(getattr(module, function))
+    for name, attribute in command.functions.items():
+        function = getattr(module, attribute)
+        group.command(name, cls=GroupedCommand, help=help_text(function.__doc__, rich=rich))(function)
     return group
-
-
-def _paragraphs(function: Callable[..., object]) -> str:
-    """The docstring with its paragraphs each on one line, as Typer breaks lines where the source does."""
-    return "\n\n".join(" ".join(part.split()) for part in (function.__doc__ or "").split("\n\n"))
 
 
 def _not_named() -> None:

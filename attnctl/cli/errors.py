@@ -1,4 +1,4 @@
-"""The one place where errors end: a line on standard error, and an exit code that tells whose fault it was."""
+"""The top-level error handler: one line on standard error, and the exit code."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from attnctl.cli.output import one_line
 from attnctl.values import SpecError
 
 OK, OURS, THEIRS, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141
-"""Exit codes. THEIRS: the request, or the machine, has to change. OURS: a fault of attnctl, or runs that failed."""
+"""Exit codes. THEIRS: the user must change the request or the machine. OURS: an internal error, or runs that failed."""
 
 _LONGEST = 600
 _VARIABLE = "ATTNCTL_DEBUG"
 
 
 def guarded(call: Callable[[], object], *, debug: bool = False) -> int:
-    """Call it; the exit code. With `debug`, or ATTNCTL_DEBUG=1, an error that is ours shows its traceback."""
+    """Call it and return the exit code. With `debug`, or ATTNCTL_DEBUG=1, an internal error prints its traceback."""
     try:
         code = call()
         sys.stdout.flush()
         return code if isinstance(code, int) else OK
     except SpecError as error:
-        return _say(str(error))
+        return _print_error(str(error))
     except typer.TyperException as error:
-        return _say(error.format_message())
+        return _print_error(error.format_message())
     except typer.Abort:
-        return _say("not done", OURS)
+        return _print_error("cancelled", OURS)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except SystemExit as error:  # Typer's, when the reader of our output has gone
+    except SystemExit as error:  # Typer exits when the reader of standard output has closed it
         _close_output()
         return error.code if isinstance(error.code, int) else OURS
     except BrokenPipeError:
@@ -43,21 +43,21 @@ def guarded(call: Callable[[], object], *, debug: bool = False) -> int:
 
 
 def _unexpected(error: Exception, debug: bool) -> int:
-    import traceback  # not on the way to what goes well
+    import traceback  # only loaded when something fails
 
     from attnctl.workspace.records import RecordError
 
     if isinstance(error, RecordError):
-        return _say(str(error))
+        return _print_error(str(error))
     if debug:
         traceback.print_exception(error)
         return THEIRS if isinstance(error, OSError) else OURS
     if isinstance(error, OSError):
-        return _say(_of_system(error))
-    return _say(f"a fault of attnctl: {type(error).__name__}: {error}; {_saved(error)}", OURS)
+        return _print_error(_system_message(error))
+    return _print_error(f"internal error: {type(error).__name__}: {error}; {_save_traceback(error)}", OURS)
 
 
-def _say(message: str, code: int = THEIRS) -> int:
+def _print_error(message: str, code: int = THEIRS) -> int:
     text = one_line(" ".join(message.split("\n")).strip())
     if len(text) > _LONGEST:
         text = f"{text[: _LONGEST * 2 // 3]} ... {text[-_LONGEST // 3 :]}"
@@ -65,14 +65,14 @@ def _say(message: str, code: int = THEIRS) -> int:
     return code
 
 
-def _of_system(error: OSError) -> str:
-    """The file and what the system said of it."""
-    words = error.strerror or str(error)
-    return f"{error.filename}: {words}" if error.filename is not None else words
+def _system_message(error: OSError) -> str:
+    """The file and the system's message."""
+    message = error.strerror or str(error)
+    return f"{error.filename}: {message}" if error.filename is not None else message
 
 
-def _saved(error: Exception) -> str:
-    """Keep the traceback in a file of its own; words that say where."""
+def _save_traceback(error: Exception) -> str:
+    """Write the traceback to a new file; the advice that names it."""
     import tempfile
     import traceback
 
@@ -80,10 +80,10 @@ def _saved(error: Exception) -> str:
         with tempfile.NamedTemporaryFile("w", prefix="attnctl-", suffix=".txt", delete=False) as stream:
             traceback.print_exception(error, file=stream)
     except OSError:
-        return f"{_VARIABLE}=1 shows where"
+        return f"set {_VARIABLE}=1 to see the traceback"
     return f"the traceback is in {stream.name}"
 
 
 def _close_output() -> None:
-    """Give the interpreter nothing to flush into the closed pipe at its end."""
+    """Redirect standard output, so that the interpreter does not flush into the closed pipe at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

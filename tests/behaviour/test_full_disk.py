@@ -56,7 +56,7 @@ def assert_told(result: Result, name: str, words: tuple[str, ...]) -> None:
     assert result.code in {0, 1, 2}, name
     for text in (result.out, result.err):
         assert "Traceback" not in text, f"{name}: {text}"
-        assert "a fault of attnctl" not in text, f"{name}: {text}"
+        assert "internal error" not in text, f"{name}: {text}"
     if result.code == 2:
         assert result.err.startswith("attnctl: "), f"{name}: {result.err}"
         assert result.err.count("\n") == 1, f"{name}: {result.err}"

@@ -222,7 +222,7 @@ def test_records_under_any_name_in_a_shared_workspace_are_only_data(
     ):
         result = attnctl(*words)
         assert result.code in {0, 2}, f"{words}: {result.err}"
-        assert "a fault of attnctl" not in result.err, f"{words}: {result.err}"
+        assert "internal error" not in result.err, f"{words}: {result.err}"
         assert "\x1b" not in result.out + result.err
         assert result.code == 0 or result.err.count("\n") == 1
     rows = json.loads(attnctl("status", "--json").out)["runs"]

@@ -50,8 +50,12 @@ def archive(
 ) -> int:
     """Pack everything behind a table into one file.
 
-    Unpacked it is a workspace: attnctl reports from it, merges it into another, and trains it again by the commands in
-    its README.txt. The same runs give the same bytes.
+    The unpacked archive is a workspace: attnctl can report from it, merge it into another workspace, and retrain it
+    with the commands in its README.txt. The same runs give the same bytes.
+
+    Examples:
+        attnctl archive ela:5 -o ela5.tar.gz
+        attnctl archive --check ela5.tar.gz
     """
     if check is not None:
         if target is not None or file is not None or lock is not None:

@@ -40,8 +40,11 @@ def audit(
 ) -> int:
     """Compare published parameters and FLOPs with ours.
 
-    Each network is built, and counted as its paper counted. A figure matches when ours is the same to the last printed
-    digit; explained are a misprint, a wrong label and what a tool does not see.
+    Builds each network and counts it the way its paper did. A number matches if it agrees with ours to the last printed
+    digit. Explained differences are misprints, wrong labels, and operations that a counting tool does not see.
+
+    Examples:
+        attnctl audit --paper ela --table 5
     """
     from attnctl.papers import audit as audits
 

@@ -75,14 +75,14 @@ def bench(
 ) -> int:
     """Measure inference speed beside the plain backbone.
 
-    All networks take turns in each round, so that a busy machine slows them alike. On a GPU forwards are replayed from
-    a CUDA graph. The results are kept in the workspace, and `attnctl report` shows them.
+    The networks take turns in each round, so that other load on the machine slows all of them alike. On a GPU, forwards
+    are replayed from a CUDA graph. Results are stored in the workspace and shown by `attnctl report`.
 
-    With --model, detectors are measured from the images to their boxes: 100 of an image remain, whatever the weights.
+    With --model, detectors are timed from images to boxes, with 100 boxes per image whatever the weights.
 
-    attnctl bench ela,se --backbone resnet50 --batch 1,64
-
-    attnctl bench ca,ela --model yolox_nano --dataset voc07 --placement neck --batch 1
+    Examples:
+        attnctl bench ela,se --backbone resnet50 --batch 1,64
+        attnctl bench ca,ela --model yolox_nano --dataset voc07 --placement neck
     """
     from attnctl.cli.sweeping.axes import axes
     from attnctl.grid import expand

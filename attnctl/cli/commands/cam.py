@@ -53,13 +53,15 @@ def cam(
 ) -> None:
     """Draw class activation maps side by side.
 
-    A row for each image, a column for each run and layer. Under each map stands the class and the probability that the
-    network gives to it. Images are prepared as in the evaluation of the run's data set.
+    The figure has a row for each image and a column for each run and layer. Each map shows the predicted class and its
+    probability. Images are preprocessed as in evaluation.
 
-    Of a detector the layers are those of its backbone, and what is looked for is what its boxes of the class found; of
-    a segmentation network, its pixels of the class.
+    Detectors: the layers are those of the backbone, and the maps explain the boxes of the class. Segmentation networks:
+    the maps explain the pixels of the class.
 
-    attnctl cam 3fa2 81bc --images photos --layer layer4.2
+    Examples:
+        attnctl cam 3fa2 81bc --images photos --layer layer4.2
+        attnctl cam ela-digits --target label -o maps.pdf
     """
     options.check(file)
     wanted = _target(target)

@@ -22,7 +22,14 @@ def cancel(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: context.AsJson = False,
 ) -> None:
-    """Cancel runs, or all runs of a sweep."""
+    """Cancel runs, or all runs of a sweep.
+
+    Checkpoints are kept. A cancelled run continues only when `attnctl resume` names it.
+
+    Examples:
+        attnctl cancel 3fa2
+        attnctl cancel ela-digits --yes
+    """
     from attnctl.cli.refresh import take
     from attnctl.jobs.slurm.cancel import cancel as ask_for_the_end
 

@@ -58,10 +58,16 @@ def complexity(
 ) -> int:
     """Count parameters and MACs of modules in a network.
 
-    Parameters are exact; MACs are those of convolutions and matrix products for one image; activations are what one
-    float32 image's forward keeps for its backward. Beside them, the overhead over the plain backbone. The figures of
-    tools are those of our code as it is written, where poolings are functions, which they do not see. Of a detector of
-    two stages the MACs depend on how many regions its weights find.
+    Shows the overhead over the plain backbone beside each count. Parameters are exact. MACs are those of convolutions
+    and matrix products for one image. Activations are the bytes that the forward pass of one float32 image keeps for
+    its backward pass.
+
+    Counting tools such as thop miss operations that are written as functions, such as pooling; their counts here are
+    for our code. The MACs of two-stage detectors depend on how many regions the weights propose.
+
+    Examples:
+        attnctl complexity ela se --backbone resnet50
+        attnctl complexity ela -p ela.kernel=5,7 --json
     """
     given = {
         "model": None if model is None else [model],

@@ -31,7 +31,11 @@ def fetch(
         str, typer.Argument(help="A data set that can be downloaded.", autocompletion=completion.datasets)
     ],
 ) -> None:
-    """Download a data set into its folder, checked; one that broke off is continued."""
+    """Download a data set, verify it, and resume an interrupted download.
+
+    Examples:
+        attnctl data fetch cifar10
+    """
     from attnctl.jobs.data.fetch import fetch as download
 
     described = datasets.describe(dataset)
@@ -55,11 +59,13 @@ def check(
     ] = False,
     as_json: context.AsJson = False,
 ) -> int:
-    """Check the files of a data set, and tell what is in them and what a training leaves out.
+    """Check the files of a data set, and count its images and classes.
 
-    Exits with 1 when images are damaged or do not have their annotated size; each is named.
+    Also counts the objects that training leaves out. The exit code is 1 if images are damaged or differ from their
+    annotated size; each is listed.
 
-    Example: attnctl data check voc07 --images
+    Examples:
+        attnctl data check voc07 --images
     """
     from attnctl.jobs.data.checking import check as look
 
@@ -112,7 +118,8 @@ def write(
 ) -> None:
     """Write a built-in data set of objects as files: images, boxes, masks and class maps.
 
-    Example: attnctl data write digits-det --format voc digits
+    Examples:
+        attnctl data write digits-det --format voc digits
     """
     described = datasets.describe(dataset)
     if described.layout != "embedded" or "classify" in described.tasks:
@@ -137,7 +144,11 @@ def write(
 
 
 def list_(as_json: context.AsJson = False) -> None:
-    """List the data sets, and whether they are here."""
+    """List data sets and whether they are available.
+
+    Examples:
+        attnctl data list
+    """
     listings.datasets(as_json)
 
 

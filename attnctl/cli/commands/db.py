@@ -7,14 +7,22 @@ from attnctl.units import quantity
 
 
 def path() -> None:
-    """Print the file in which the database is kept."""
+    """Print the path of the index, an SQLite file.
+
+    Examples:
+        attnctl db path
+    """
     from attnctl.db import location
 
     output.line(str(location(context.config().workspace)))
 
 
 def rebuild() -> None:
-    """Make the database anew from the run folders."""
+    """Rebuild the index from the run folders.
+
+    Examples:
+        attnctl db rebuild
+    """
     from attnctl.db import rebuild as rebuild_index
 
     with rebuild_index(context.config().workspace) as index:

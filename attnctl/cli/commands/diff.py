@@ -20,7 +20,11 @@ def diff(
     b: _Run,
     as_json: context.AsJson = False,
 ) -> None:
-    """Show the fields in which two runs differ."""
+    """Show the fields in which two runs differ.
+
+    Examples:
+        attnctl diff 3fa2 81bc
+    """
     workspace = context.config().workspace
     ids = [run_selection.run_id(workspace, name) for name in (a, b)]
     first, second = (fields(workspace.run(run_id).read_spec()) for run_id in ids)

@@ -34,7 +34,12 @@ def doctor(
     *,
     resources: Annotated[ResourceOptions, Shown(panel="The job of --job", only=_OF_THE_JOB)],
 ) -> int:
-    """Check this machine, and say how to fix problems."""
+    """Check this machine, and say how to fix problems.
+
+    Examples:
+        attnctl doctor
+        attnctl doctor --job --partition gpu
+    """
     config = context.config()
     found = _of_job(config, resources) if job else _here(config)
     if as_json:

@@ -53,8 +53,12 @@ def export(
 ) -> None:
     """Export metrics to CSV, JSON, TensorBoard or wandb.
 
-    The run folders themselves are read, so that it can be done at any time: what a run writes later is in the next
-    export. A step that was trained again has the values of the latest attempt.
+    Works at any time, also while runs train; export again to get later values. A step that was trained more than once
+    has the values of the newest attempt.
+
+    Examples:
+        attnctl export -o metrics.csv
+        attnctl export ela-digits --format tensorboard -o tb
     """
     made = _format(format, file)
     if made in {"tensorboard", "wandb"}:

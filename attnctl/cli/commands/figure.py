@@ -53,10 +53,11 @@ def figure(
 ) -> None:
     """Draw a figure of a paper from your runs.
 
-    What the paper prints of it stands hollow beside what was measured, unless the runs are of another data set or
-    backbone than the paper's. Runs that are missing are named, with the command that trains them.
+    The paper's values are drawn as hollow markers beside yours, unless your runs use another data set or backbone.
+    Missing runs are listed with the command that trains them.
 
-    attnctl figure ean:3 -o groups.pdf
+    Examples:
+        attnctl figure ean:3 -o groups.pdf
     """
     options.check(file)
     given = trained_networks.paths(images) if images is not None else []

@@ -29,7 +29,11 @@ def gc(
 ) -> None:
     """Delete checkpoints and leftovers no longer needed.
 
-    A run that is under way is not touched. attnctl.toml's section checkpoints has the rule.
+    Active runs are not touched. The section `checkpoints` of attnctl.toml sets how many checkpoints are kept.
+
+    Examples:
+        attnctl gc --dry-run
+        attnctl gc --keep 0
     """
     from attnctl.jobs import cleanup
 

@@ -53,11 +53,14 @@ def histogram(
 ) -> None:
     """Draw the responses of layers or attention by class.
 
-    A row for each layer, a column for each run. Of responses each image has a line of its own in the colour of its
-    class, on a logarithmic scale; the table tells how far the lines of a class are apart: 0 is all alike, 1 nothing in
-    common. Of attention a class has one line: AN's mixture weights, or what other modules multiply each channel by.
+    The figure has a row for each layer and a column for each run. Responses: one line per image in the colour of its
+    class, on a logarithmic scale; the table shows the distance between classes (0: identical, 1: no overlap).
+    Attention: one line per class, of AN's mixture weights or of the factors by which other modules multiply each
+    channel.
 
-    attnctl histogram 3fa2 81bc --layer layer1.2,layer4.2 --classes 0,1,2
+    Examples:
+        attnctl histogram 3fa2 81bc --layer layer1.2,layer4.2 --classes 0,1,2
+        attnctl histogram 3fa2 --of attention -o attention.pdf
     """
     options.check(file)
     wanted = _classes(classes)

@@ -57,9 +57,13 @@ def import_(
 ) -> None:
     """Import results measured or published elsewhere.
 
-    A line of the file is a row of a paper's table (columns table, row) or of a comparison (label, backbone, dataset;
-    placement and seed if need be), with numbers under the names of the table's columns or of metrics: top1, top5,
-    params, macs, fps. Reports mark them as imported.
+    Each line of the file is a row of a paper's table (columns table, row) or of a comparison (columns label, backbone,
+    dataset; optional placement, seed). The other columns are numbers, named as the table's columns or as metrics: top1,
+    top5, params, macs, fps. Reports mark these numbers as imported.
+
+    Examples:
+        attnctl import results.csv --source "Table 5 of the paper" --dry-run
+        attnctl import --list
     """
     if sum((file is not None, listing, remove is not None)) != 1:
         raise SpecError("give one of: a file, --list, --remove ID")

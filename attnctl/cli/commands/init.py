@@ -13,7 +13,11 @@ from attnctl.values import SpecError
 
 
 def init(force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False) -> None:
-    """Write a commented attnctl.toml."""
+    """Write a commented attnctl.toml.
+
+    Examples:
+        attnctl init
+    """
     file = context.folder() / FILE_NAME
     if force:
         write_atomic(file, TEMPLATE.encode())

@@ -55,7 +55,12 @@ def backbones(
     ] = None,
     as_json: context.AsJson = False,
 ) -> None:
-    """List backbones and their placements."""
+    """List backbones and their placements.
+
+    Examples:
+        attnctl backbones
+        attnctl backbones resnet50 timm:convnext_tiny
+    """
     chosen = [known_backbones.describe(name) for name in names or known_backbones.names()]
     if as_json:
         output.document(
@@ -105,7 +110,11 @@ def models(
 ) -> None:
     """List detectors and segmentation networks.
 
-    `attnctl sweep ela --model fasterrcnn --backbone resnet50 --dataset voc07` trains one: its task follows from it.
+    `attnctl sweep --model` trains one; the model determines the task.
+
+    Examples:
+        attnctl models
+        attnctl models fasterrcnn
     """
     chosen = [known_models.describe(name) for name in names or known_models.names()]
     if as_json:
@@ -140,7 +149,11 @@ def _parts(item: known_models.Model) -> Iterator[list[str]]:
 def datasets(
     as_json: context.AsJson = False,
 ) -> None:
-    """List data sets and whether they are available."""
+    """List data sets and whether they are available.
+
+    Examples:
+        attnctl datasets
+    """
     roots = context.config().data
     rows, found = [], []
     for name in known_datasets.names():
@@ -161,7 +174,11 @@ def datasets(
 def recipes(
     as_json: context.AsJson = False,
 ) -> None:
-    """List training recipes."""
+    """List training recipes.
+
+    Examples:
+        attnctl recipes
+    """
     if as_json:
         output.document({"recipes": [{"name": name, **known_recipes.load(name)} for name in known_recipes.names()]})
         return

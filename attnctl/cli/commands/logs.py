@@ -26,7 +26,12 @@ def logs(
     attempt: Annotated[int | None, typer.Option(help="Attempt number (default: the newest).", min=1)] = None,
     rank: Annotated[int, typer.Option(help="Rank of the process.", min=0)] = 0,
 ) -> None:
-    """Print the log of a run."""
+    """Print the log of a run.
+
+    Examples:
+        attnctl logs 3fa2 --follow
+        attnctl logs 3fa2 --attempt 1 --rank 3
+    """
     workspace = context.config().workspace
     folder = workspace.run(run_selection.run_id(workspace, run))
     chosen = _attempt(folder, attempt)

@@ -33,8 +33,11 @@ def merge(
 ) -> int:
     """Merge the runs of another workspace into this one.
 
-    Of a run that is in both, the attempts of both are kept. What is under way in either is left out. Broken off, the
-    same command does the rest; done again, it changes nothing.
+    For a run that is in both workspaces, the attempts of both are kept. Active runs of either are skipped. If the merge
+    is interrupted, run the same command again; a repeated merge changes nothing.
+
+    Examples:
+        attnctl merge ../workspace-2 --dry-run
     """
     from attnctl import merge as merging
 

@@ -12,7 +12,11 @@ _COLUMNS = (Column("module"), Column("hyperparameters", wrap=24), Column("what i
 
 
 def modules(as_json: context.AsJson = False) -> None:
-    """List attention modules and their hyperparameters."""
+    """List attention modules and their hyperparameters.
+
+    Examples:
+        attnctl modules
+    """
     sources = [attention.describe(name) for name in attention.names()]
     if as_json:
         output.document(

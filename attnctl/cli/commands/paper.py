@@ -29,12 +29,13 @@ _COLUMNS = (
 
 
 def new(file: Annotated[str, typer.Argument(help="The file to write, such as my.toml.", show_default=False)]) -> int:
-    """Write a commented paper to begin with: tables, groups of rows, columns, a figure.
+    """Write a commented paper file to start from.
 
-    It can be trained as it is. Every key is explained in it; what stands there is an example. A file that is there
-    already stays as it is.
+    The file has tables, groups of rows, columns and a figure. It explains every key, and its example can be trained as
+    it is. An existing file is not replaced.
 
-    Example: attnctl paper new my.toml, then attnctl sweep --paper my.toml --table 1
+    Examples:
+        attnctl paper new my.toml
     """
     from attnctl import papers
     from attnctl.files import create_exclusive
@@ -56,12 +57,13 @@ def check(
     file: Annotated[str, typer.Argument(help="The paper's file.", show_default=False)],
     as_json: context.AsJson = False,
 ) -> int:
-    """Say what a paper of your own has, or which line of it is wrong.
+    """Check a paper file, or show which line is wrong.
 
-    Every name in it is looked up: modules and their hyperparameters, backbones and placements, data sets, recipes,
-    ways of counting. Nothing is trained and nothing written.
+    Looks up every name in the file: modules and their hyperparameters, backbones and placements, data sets, recipes and
+    counting methods. Nothing is trained or written.
 
-    Example: attnctl paper check my.toml
+    Examples:
+        attnctl paper check my.toml
     """
     from attnctl import papers
     from attnctl.papers.check import check as checked

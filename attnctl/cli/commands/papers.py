@@ -86,8 +86,13 @@ def papers(
 ) -> None:
     """List the papers' tables and figures, with progress.
 
-    Also those of your own papers that were swept in this workspace. A cell is done when all runs behind it are, which
-    `attnctl sweep --table ean:2` trains; what is no training is computed by `attnctl report --table ean:2`.
+    Your own papers are listed once they were swept in this workspace. A cell is done when all its runs are completed.
+    `attnctl sweep --table` trains the runs of a table; `attnctl report --table` computes the cells that need no
+    training.
+
+    Examples:
+        attnctl papers
+        attnctl papers ela
     """
     config = context.config(new=True)
     if config.workspace.runs.is_dir() or config.workspace.sweeps.is_dir():

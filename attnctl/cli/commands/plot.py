@@ -59,11 +59,14 @@ def plot(
 ) -> None:
     """Plot a hyperparameter, epochs or cost against a metric.
 
-    Over a hyperparameter or a recipe's field: the last epoch's mean with error bars of one standard deviation over the
-    seeds, the plain backbone as a line. Over the epochs: training curves. Over params or macs: a point for each
-    network, and the Pareto front. Whatever else differs between the runs becomes a line of its own.
+    With a hyperparameter or recipe field as --x: the mean of the last epoch, with error bars of one standard deviation
+    over the seeds, and the plain backbone as a line. With epoch: training curves. With params or macs: one point for
+    each network, and the Pareto front. Each other difference between the runs gives a line of its own.
 
-    attnctl plot --x G --y top1 -o groups.pdf
+    Examples:
+        attnctl plot ela-digits
+        attnctl plot --x G --y top1 -o groups.pdf
+        attnctl plot --x params -o pareto.svg
     """
     if y is not None and y not in METRICS:
         raise SpecError(f"unknown metric {y!r}{did_you_mean(y, METRICS)}")

@@ -62,13 +62,12 @@ def predict(
 ) -> None:
     """Draw what a trained detector finds on images.
 
-    A detector's objects get boxes, and their masks where it gives them, with the name of the class and the score. A
-    segmentation network's classes are laid over the image; beside it, NAME.classes.png holds the number of the class of
-    every pixel, as PASCAL VOC has it.
+    Detectors: boxes, and masks where the network predicts them, with the class name and score. Segmentation networks:
+    the classes are drawn over the image, and NAME.classes.png holds the class number of each pixel, as in PASCAL VOC.
 
-    attnctl predict 3fa2 street.jpg -o found
-
-    attnctl predict 3fa2 photos --threshold 0.3 --json
+    Examples:
+        attnctl predict 3fa2 street.jpg -o predictions
+        attnctl predict 3fa2 photos --threshold 0.3 --json
     """
     config = context.config()
     name = _one(config, run)

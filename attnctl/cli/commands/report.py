@@ -127,8 +127,14 @@ def report(
 ) -> None:
     """Print a comparison table, or a paper's table.
 
-    In the comparison rows are modules with their hyperparameters, groups are backbones and data sets. With --table the
-    rows and columns are the paper's. Seeds give mean and spread; what is not finished shows its state.
+    The comparison has a row for each module and its hyperparameters, in groups by backbone and data set. --table prints
+    the rows and columns of a paper's table. Cells show the mean and standard deviation over seeds; unfinished cells
+    show their state.
+
+    Examples:
+        attnctl report
+        attnctl report --table ela:5
+        attnctl report ela-digits --sort -top1 -o table.tex
     """
     from attnctl.reports import formats
 

@@ -33,19 +33,23 @@ def resume(
         list[str] | None,
         typer.Argument(
             metavar="[SWEEP|RUN]...",
-            help="Sweeps, or runs by the beginning of their ids; all runs unless named.",
+            help="Sweeps, or runs (ids or their first digits); default: all runs.",
             autocompletion=completion.runs_and_sweeps,
         ),
     ] = None,
     *,
     state: Annotated[
         str | None,
-        typer.Option(help="Only runs that ended so: a comma list such as timeout,preempted,oom.", metavar="STATES"),
+        typer.Option(
+            help="Only runs that ended this way, such as timeout,preempted,oom (comma list).", metavar="STATES"
+        ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Also where the policy says not to.")] = False,
-    max_attempts: Annotated[int | None, typer.Option(help="Attempts of a run in all.", min=1, max=1_000_000)] = None,
+    force: Annotated[bool, typer.Option("--force", help="Resume even where the policy refuses.")] = False,
+    max_attempts: Annotated[
+        int | None, typer.Option(help="Maximum number of attempts of a run.", min=1, max=1_000_000)
+    ] = None,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Agree to start anew where a checkpoint is gone, without being asked.")
+        bool, typer.Option("--yes", "-y", help="Start over without asking where the checkpoint is missing.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and submit nothing.")] = False,
     as_json: context.AsJson = False,
@@ -53,8 +57,14 @@ def resume(
 ) -> int:
     """Resume unfinished runs.
 
-    The plan is printed, then done: a run goes on from its newest checkpoint, on SLURM or here as before. What would
-    only fail again is left, and said. attnctl.toml's section resume changes what is done with each class of end.
+    Prints the plan, then submits it. Each run continues from its newest checkpoint, on SLURM or on this machine as in
+    its last attempt. Runs that would fail the same way are listed and skipped; --force resumes them too. The section
+    `resume` of attnctl.toml sets what happens after each kind of failure.
+
+    Examples:
+        attnctl resume --dry-run
+        attnctl resume --state timeout --time 8:00:00
+        attnctl resume 3fa2 --mem 64G
     """
     from attnctl.cli.resuming import candidates, show, submit
 

@@ -24,8 +24,11 @@ def rm(
 ) -> None:
     """Remove a sweep, and its runs with --runs.
 
-    A run of another sweep stays, and so does one from whose weights another run starts. While one of its runs is under
-    way nothing is removed.
+    Keeps runs that belong to another sweep, and runs whose weights another run starts from. Removes nothing while one
+    of the runs is active.
+
+    Examples:
+        attnctl rm ela-digits --runs
     """
     from attnctl.cli.refresh import take
     from attnctl.jobs import cleanup

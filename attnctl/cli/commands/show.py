@@ -24,7 +24,11 @@ def show(
     run: Annotated[str, typer.Argument(help="A run's id, or its first digits.", autocompletion=completion.runs)],
     as_json: context.AsJson = False,
 ) -> None:
-    """Show everything known about one run."""
+    """Show everything known about one run.
+
+    Examples:
+        attnctl show 3fa2
+    """
     config = context.config()
     with context.index() as index:
         index.refresh()

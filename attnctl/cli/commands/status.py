@@ -18,7 +18,12 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="Refresh until all runs have ended.")] = False,
     as_json: context.AsJson = False,
 ) -> None:
-    """Show the state of every run, and why."""
+    """Show the state of every run, and why.
+
+    Examples:
+        attnctl status
+        attnctl status ela-digits --watch
+    """
     config = context.config()
     ids = None if sweep is None else sweep_records.read(config.workspace, sweep).runs
     if watch:

@@ -49,7 +49,7 @@ def sweep(
     name: Annotated[
         str | None, _option("Name of the sweep; an existing sweep is extended.", autocompletion=completion.sweeps)
     ] = None,
-    retry_failed: Annotated[bool, _option("Also run again what has failed.", "--retry-failed")] = False,
+    retry_failed: Annotated[bool, _option("Also run failed runs again.", "--retry-failed")] = False,
     wait: Annotated[bool, _option("On SLURM: wait until all runs have ended.", "--wait")] = False,
     as_json: context.AsJson = False,
     resources: Annotated[ResourceOptions, Shown(panel=PANEL)],
@@ -57,14 +57,16 @@ def sweep(
 ) -> int:
     """Train the missing runs of a grid or a paper's table.
 
-    Every hyperparameter, axis and field of the recipe takes a comma list, and the grid is their product. What is done
-    or queued already is not run again. `attnctl sweep MODULE --help` shows the hyperparameters of MODULE.
+    Every hyperparameter, axis and recipe field takes a comma list; the grid is their product. Runs that are completed
+    or queued are not submitted again. `attnctl sweep MODULE --help` shows the hyperparameters of MODULE.
 
-    Instead of MODULE, a paper's table: `attnctl sweep --table ean:2`, `attnctl sweep --paper nam --table 1 --rows
-    '*NAM*' --seed 0,1,2`, `attnctl sweep --table ela:5 --dataset digits --epochs 3`, `attnctl sweep --figure ean:3`.
+    --table or --figure trains the runs of a paper instead; axis and recipe options override the paper's values. --model
+    trains a detector or segmentation network.
 
-    A detector is an axis, and the task follows from it: `attnctl sweep none,ela --model fasterrcnn --backbone resnet50
-    --dataset voc07 --init RUN`, from a classifier's weights; `attnctl sweep --table ela:7 --init yolox_nano.pth`.
+    Examples:
+        attnctl sweep none,ela --kernel 5,7 --seed 0..2
+        attnctl sweep --table ela:5 --dataset digits --epochs 3
+        attnctl sweep ela --model fasterrcnn --backbone resnet50 --dataset voc07
     """
     from attnctl.cli.sweeping import init_weights, launch, selection
     from attnctl.cli.sweeping.axes import axes

@@ -43,8 +43,12 @@ def try_(
 ) -> int:
     """Test a module: 20 steps, save, resume, cost estimate.
 
-    One process on one device of this machine, in a temporary folder: nothing of it counts as a result. Takes the same
-    axes, hyperparameters and recipe as `attnctl sweep`.
+    Runs one process on one device of this machine in a temporary folder; nothing is kept as a result. Takes the same
+    axes, hyperparameters and recipe options as `attnctl sweep`.
+
+    Examples:
+        attnctl try ela
+        attnctl try se --r 8 --backbone resnet50 --dataset imagenet --device cpu
     """
     from attnctl.cli.sweeping.axes import axes
     from attnctl.cli.sweeping.plan import in_json

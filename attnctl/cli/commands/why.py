@@ -42,7 +42,11 @@ def why(
     run: Annotated[str, typer.Argument(help="A run's id, or its first digits.", autocompletion=completion.runs)],
     as_json: context.AsJson = False,
 ) -> None:
-    """Explain why a run is in its state, and what to do."""
+    """Explain why a run is in its state, and what to do.
+
+    Examples:
+        attnctl why 3fa2
+    """
     from attnctl.lifecycle import attempts
     from attnctl.workspace import submissions
 

@@ -1,6 +1,6 @@
-"""The options of `sweep` that are not written down here: the modules' hyperparameters and the recipe's fields.
+"""The options of `sweep` that depend on the command line: the modules' hyperparameters and the recipe's fields.
 
-They become parameters of a synthesized signature, from which Typer makes options. Every one takes a comma list.
+They become parameters of a synthesized signature, from which Typer makes options. Each takes a comma list.
 """
 
 from __future__ import annotations
@@ -23,38 +23,38 @@ HYPERPARAMETERS = "Hyperparameters (comma lists)"
 RECIPE = "Recipe (comma lists)"
 
 _HP, _FIELD = "hp_", "recipe_"
-"""What the names of synthesized parameters begin with, so that they meet no other parameter's."""
+"""Prefixes of the synthesized parameters' names, so that they do not clash with other parameters."""
 
 _BOUND_WORDS = {"at_least": "at least", "above": "above", "below": "below", "at_most": "at most"}
 
 
 @dataclass(frozen=True)
 class Dynamic:
-    """What the synthesized options were given: name -> the text as typed."""
+    """The values of the synthesized options: name -> the text as typed."""
 
     hyperparameters: Mapping[str, str]
     recipe: Mapping[str, str]
 
 
 def named_modules(words: Sequence[str], flags: Collection[str], *, lenient: bool = False) -> list[ModuleSource]:
-    """The modules of `sweep MODULE,...`, described; none when there is no such word. Raises SpecError.
+    """The descriptions of the modules in `sweep MODULE,...`; empty without a MODULE. Raises SpecError.
 
-    words: after `sweep`. flags: the options that take no value; any other takes the word after it. lenient: pass over
-    names that are none.
+    words: after `sweep`. flags: the options that take no value; any other takes the word after it. lenient: skip
+    unknown names.
     """
     position = 0
     while position < len(words):
         word = words[position]
         if not word.startswith("-"):
             names = word.split(",") if lenient else split_list(word, "MODULE")
-            known = attention.names() if lenient else names
-            return [attention.describe(name) for name in names if name != NO_MODULE and name in known]
+            described = attention.names() if lenient else names
+            return [attention.describe(name) for name in names if name != NO_MODULE and name in described]
         position += 1 if word in flags or "=" in word else 2
     return []
 
 
 def hyperparameter_options(sources: Sequence[ModuleSource], taken: Collection[str]) -> list[inspect.Parameter]:
-    """One option for each hyperparameter; a name that is an option already is left to `-p module.name=`."""
+    """One option for each hyperparameter, except where the name is taken: that one needs `-p module.name=`."""
     owners: dict[str, list[tuple[ModuleSource, Hyperparameter]]] = {}
     for source in sources:
         for item in source.hyperparameters:
@@ -64,10 +64,10 @@ def hyperparameter_options(sources: Sequence[ModuleSource], taken: Collection[st
             _HP + name,
             option_name(name),
             HYPERPARAMETERS,
-            _hyperparameter_words(having, alone=len(sources) == 1),
-            [choice for _, item in having for choice in choices(item.declared)],
+            _hyperparameter_help(modules, alone=len(sources) == 1),
+            [choice for _, item in modules for choice in choices(item.declared)],
         )
-        for name, having in owners.items()
+        for name, modules in owners.items()
         if option_name(name) not in taken
     ]
 
@@ -75,7 +75,7 @@ def hyperparameter_options(sources: Sequence[ModuleSource], taken: Collection[st
 def recipe_options(words: Sequence[str]) -> list[inspect.Parameter]:
     """One option for each field of the recipe, and --help-recipe, which shows them all.
 
-    words: after the command's name. A help shows the everyday fields; with their defaults where the recipe is known.
+    words: after the command's name. --help shows the everyday fields, with their defaults if the recipe is known.
     """
     everything = HELP_RECIPE in words
     recipe = _applicable(words) if everything or "--help" in words or "-h" in words else ""
@@ -85,7 +85,7 @@ def recipe_options(words: Sequence[str]) -> list[inspect.Parameter]:
             _FIELD + name,
             option_name(name),
             RECIPE,
-            _field_words(name, defaults),
+            _field_help(name, defaults),
             list(choices(recipe_types()[name])),
             hidden=not (everything or name in _EVERYDAY),
         )
@@ -109,7 +109,7 @@ _EVERYDAY = ("epochs", "batch", "norm_batch", "lr")
 
 
 def _applicable(words: Sequence[str]) -> str:
-    """The recipe that the command line so far would train with; none where that is not known."""
+    """The recipe that the command line would train with; empty if it is not known yet."""
     given = {word: value for word, value in pairwise(words) if word.startswith("--")}
     given |= {name: value for name, equals, value in (word.partition("=") for word in words) if equals}
     try:
@@ -131,7 +131,7 @@ def _show_help(ctx: typer.Context, wanted: bool) -> None:
 
 
 def collected(given: Mapping[str, Any]) -> tuple[dict[str, Any], Dynamic]:
-    """The values that Typer passes, parted: those of the parameters written down, and the synthesized ones."""
+    """Split the values that Typer passes into those of declared parameters and the synthesized ones."""
     static = {name: value for name, value in given.items() if not name.startswith((_HP, _FIELD))}
     chosen = {name: ",".join(value) for name, value in given.items() if name.startswith((_HP, _FIELD)) and value}
     return static, Dynamic(
@@ -141,15 +141,16 @@ def collected(given: Mapping[str, Any]) -> tuple[dict[str, Any], Dynamic]:
 
 
 def _parameter(
-    name: str, option: str, panel: str, words: str, known: Sequence[str], *, hidden: bool = False
+    name: str, option: str, panel: str, text: str, values: Sequence[str], *, hidden: bool = False
 ) -> inspect.Parameter:
+    """A parameter of a command that Typer makes an option of. values: offered by the completion."""
     made: Any = typer.Option(
         option,
-        help=words,
+        help=text,
         hidden=hidden,
         metavar="VALUES",
         rich_help_panel=panel,
-        autocompletion=completion.one_of(dict.fromkeys(known)) if known else None,
+        autocompletion=completion.one_of(dict.fromkeys(values)) if values else None,
     )
     annotation = Annotated[list[str] | None, made]  # given twice, the lists are joined
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
@@ -160,22 +161,28 @@ def option_name(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def _hyperparameter_words(having: Sequence[tuple[ModuleSource, Hyperparameter]], *, alone: bool) -> str:
-    """Such as `size of the convolution: a whole number; default 7`; of several modules, one after the other."""
-    words = []
-    for source, item in having:
+def _hyperparameter_help(owners: Sequence[tuple[ModuleSource, Hyperparameter]], *, alone: bool) -> str:
+    """Such as `size of the convolution: a whole number; default 7`, for each module that has the hyperparameter."""
+    parts = []
+    for source, item in owners:
         about = f"{item.help}: " if item.help else ""
         owner = "" if alone else f"{source.name}: "
-        words.append(f"{owner}{about}{describe(item.declared)}; default {format_value(item.default)}")
-    return ". ".join(words) + "."
+        parts.append(f"{owner}{about}{describe(item.declared)}; default {format_value(item.default)}")
+    return ". ".join(parts) + "."
 
 
-def _field_words(name: str, defaults: Mapping[str, Scalar]) -> str:
+def _field_help(name: str, defaults: Mapping[str, Scalar]) -> str:
+    """Such as `Weight decay. A number, at least 0. [default: 0.0005]`; the default where the recipe is known."""
     field = recipe_fields()[name]
     bounds = [f"{words} {field.metadata[key]:g}" for key, words in _BOUND_WORDS.items() if key in field.metadata]
+    values = ", ".join([describe(recipe_types()[name]), *bounds])
     default = defaults.get(name, field.metadata.get("neutral"))
     shown = f" [default: {format_value(default)}]" if defaults and default not in {None, ""} else ""
-    return f"{field.metadata['help']}: {' and '.join([describe(recipe_types()[name]), *bounds][:3])}{shown}."
+    return f"{_capitalized(field.metadata['help'])}. {_capitalized(values)}.{shown}"
+
+
+def _capitalized(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def choices(declared: Any) -> Iterator[str]:

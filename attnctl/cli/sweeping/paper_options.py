@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from attnctl.cli.sweeping.selection import Wanted
     from attnctl.settings.config import Config
 
-PANEL = "Instead of MODULE: a paper's table or figure; options of axes and recipe overrule the paper"
+PANEL = "Instead of MODULE: a paper's table or figure"
 
 TABLE = ("--paper", "--table", "--figure")
 

@@ -1,4 +1,4 @@
-"""The options about the machine, which sweep, try, resume and doctor share."""
+"""The resource options that sweep, try, resume and doctor share."""
 
 from __future__ import annotations
 
@@ -24,12 +24,14 @@ _CONSTRAINT = re.compile(r"[A-Za-z0-9_.:&|,*()\[\]+=-]{1,200}", re.ASCII)
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceOptions:
-    """What was typed of them; None is what was not."""
+    """The options as typed; None if not given."""
 
-    run_on: Annotated[RunOn | None, typer.Option(help="auto is SLURM where there is one.")] = None
+    run_on: Annotated[RunOn | None, typer.Option(help="auto: SLURM if available, else this machine (default).")] = None
     nodes: Annotated[int | None, typer.Option(help="Number of nodes.", min=1, max=4096)] = None
-    gpus_per_node: Annotated[int | None, typer.Option(help="GPUs per node; 0 trains on CPUs.", min=0, max=64)] = None
-    tasks_per_node: Annotated[int | None, typer.Option(help="Processes per node without GPUs.", min=1, max=1024)] = None
+    gpus_per_node: Annotated[int | None, typer.Option(help="GPUs per node; 0: train on CPUs.", min=0, max=64)] = None
+    tasks_per_node: Annotated[int | None, typer.Option(help="Processes per node (CPU training).", min=1, max=1024)] = (
+        None
+    )
     cpus_per_task: Annotated[int | None, typer.Option(help="CPU cores per process.", min=1, max=1024)] = None
     device: Annotated[Device | None, typer.Option(help="Device to train on (default: auto).")] = None
     time: Annotated[str | None, typer.Option(help="Time limit: minutes, H:M:S or D-H:M:S.")] = None
@@ -44,7 +46,7 @@ class ResourceOptions:
     ] = None
 
     def check(self, config: Config) -> None:
-        """Raise SpecError for a value that cannot be."""
+        """Raise SpecError for an invalid value."""
         if self.partition is not None and not _PARTITION.fullmatch(self.partition):
             raise SpecError(f"--partition is {self.partition!r}; it must be a partition's name, such as gpu")
         if self.constraint is not None and not _CONSTRAINT.fullmatch(self.constraint):
@@ -61,12 +63,12 @@ class ResourceOptions:
 
     @property
     def elsewhere(self) -> bool:
-        """Whether another place, or another number of GPUs, was named."""
-        named = (self.partition, self.constraint, self.profile, self.gpus_per_node, self.nodes, self.run_on)
-        return any(value is not None for value in named)
+        """Whether an option changes where the run is placed: partition, constraint, profile, GPUs, nodes, --run-on."""
+        options = (self.partition, self.constraint, self.profile, self.gpus_per_node, self.nodes, self.run_on)
+        return any(value is not None for value in options)
 
 
 def check_tasks(tasks: int | None, gpus: int) -> None:
-    """Raise SpecError for another number of processes on a node than it has GPUs."""
+    """Raise SpecError if the number of processes per node differs from that of GPUs."""
     if tasks not in {None, gpus}:
         raise SpecError(f"--tasks-per-node {tasks}: a run has one process for each GPU, and --gpus-per-node is {gpus}")

@@ -40,7 +40,7 @@ def assert_refused(result: Result, case: str) -> None:
     assert result.err[:-1].isprintable(), f"{case}: {result.err!r}"
     assert len(result.err) < 800, case
     assert "Traceback" not in result.err, case
-    assert "a fault of attnctl" not in result.err, f"{case}: {result.err}"
+    assert "internal error" not in result.err, f"{case}: {result.err}"
 
 
 def without_slurm(monkeypatch: pytest.MonkeyPatch) -> None:

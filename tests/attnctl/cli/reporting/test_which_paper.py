@@ -194,4 +194,4 @@ def test_a_terminal_that_answers_nothing_ends_the_command(folder: Path) -> None:
     sweep_modules(folder, "ela", "ean")
     code, out, seen = at_a_terminal(["report", "--table", "3"], "\x04")
     assert (code, out) == (1, "")
-    assert "attnctl: not done" in seen
+    assert "attnctl: cancelled" in seen
