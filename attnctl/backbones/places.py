@@ -158,9 +158,9 @@ def check_fit(module: str, takes_norm: bool, place: Placement, norms: bool, know
     if takes_norm == (place.replaces and norms):
         return
     fitting = [row.label for row in known if row.replaces_norms == takes_norm]
-    instead = f"; these fit: {comma_join(fitting)}" if fitting else ""
+    instead = f"; choose one of {comma_join(fitting)}" if fitting else ""
     if takes_norm:
-        found = "is at other parts" if place.replaces else "goes after parts"
+        found = "replaces other layers" if place.replaces else "inserts after blocks"
         raise SpecError(f"{module} replaces norm layers, but placement {place.label} {found}{instead}")
     raise SpecError(f"{module} cannot replace norm layers, which placement {place.label} requires{instead}")
 

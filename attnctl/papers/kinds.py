@@ -144,7 +144,7 @@ def train(value: Any) -> Mapping[str, tuple[Scalar, ...]]:
     found = {}
     for key, item in section(value).items():
         if key not in recipe_fields():
-            raise InsideError(key, f"is no field of a recipe{did_you_mean(key, recipe_fields())}")
+            raise InsideError(key, f"is not a recipe field{did_you_mean(key, recipe_fields())}")
         if item == []:
             raise InsideError(key, "must have a value")
         try:

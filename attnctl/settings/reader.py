@@ -46,8 +46,8 @@ class Located:
         """Raise ConfigError for a key that is none of the known ones."""
         for key in values:
             if key not in known:
-                kind = f"key in [{section}]" if section else "section"
-                raise self.error(section, key, f"is no known {kind}{did_you_mean(key, known)}")
+                kind = f"key of [{section}]" if section else "section"
+                raise self.error(section, key, f"is not a {kind}{did_you_mean(key, known)}")
 
     def error(self, section: str, key: str, words: str) -> ConfigError:
         """A complaint about one key."""

@@ -51,7 +51,7 @@ def loads_object(data: bytes | str) -> dict[str, Any]:
     """The object of a JSON text; raises ValueError for any other value, or for more than DEEPEST levels."""
     document = loads(data)
     if not isinstance(document, dict):
-        raise ValueError("it is no JSON object")
+        raise ValueError("it is not a JSON object")
     if not _is_shallow(document):
         raise ValueError("it is nested too deep")
     return document

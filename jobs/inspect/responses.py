@@ -76,7 +76,7 @@ def _seen(
 ) -> dict[str, Tensor]:
     """What `take` finds in the inputs and the output of each of these parts, (images, values), on the CPU."""
     if trained.spec.model:
-        raise SpecError(f"run {trained.run} is no classifier, whose images are of one class each; attnctl cam takes it")
+        raise SpecError(f"run {trained.run} is not a classifier; use attnctl cam")
     found: dict[str, list[Tensor]] = {path: [] for path in paths}
 
     def hook(path: str) -> Callable[[nn.Module, Any, Any], None]:

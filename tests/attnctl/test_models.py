@@ -75,13 +75,13 @@ def test_models_are_an_axis():
 @pytest.mark.parametrize(
     ("axes", "words"),
     [
-        ({"backbones": ("resnet20",)}, "yolof does not go around resnet20; these fit: resnet50, resnet18"),
+        ({"backbones": ("resnet20",)}, "yolof does not work with resnet20; choose one of resnet50, resnet18"),
         ({"datasets": ("digits",)}, "yolof is for the task detect, digits for classify; data sets that fit: coco"),
         ({"models": ("",)}, "a classifier is for the task classify, digits-det for detect, instance"),
         ({"models": ("deeplabv3",)}, "data sets that fit: digits-seg, voc12-seg; models that fit digits-det"),
         ({"datasets": ("voc07",)}, "yolof has no recipe for voc07, but for coco, digits-det; name one with --recipe"),
         ({"modules": ("se",), "placements": ("neck",)}, "yolof itself has encoder"),
-        ({"modules": ("an",), "placements": ("encoder",)}, "an takes the place of norms, placement encoder"),
+        ({"modules": ("an",), "placements": ("encoder",)}, "an replaces norm layers, but placement encoder"),
         (
             {"modules": ("nam",), "hyperparameters": {"gates": ("spatial",)}},
             "nam is made for one size of map; yolof sees images of many sizes",

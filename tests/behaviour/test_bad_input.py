@@ -145,9 +145,9 @@ def test_a_missing_an_empty_and_a_half_data_set_name_their_files(folder: Path, a
     [
         (
             "[slurm]\npartitoin = 'gpu'\n",
-            "attnctl.toml:2: partitoin is no known key in [slurm]; did you mean 'partition'?",
+            "attnctl.toml:2: partitoin is not a key of [slurm]; did you mean 'partition'?",
         ),
-        ("\n[slrum]\n", "attnctl.toml:2: slrum is no known section; did you mean 'slurm'?"),
+        ("\n[slrum]\n", "attnctl.toml:2: slrum is not a section; did you mean 'slurm'?"),
         ("[slurm]\ntime = 'soon'\n", "attnctl.toml:2"),
         ("[slurm\n", "attnctl.toml"),
         ("[defaults]\nrun_on = 'mars'\n", "run_on"),

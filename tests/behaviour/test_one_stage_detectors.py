@@ -201,7 +201,7 @@ def test_other_bodies_and_sizes_are_refused():
         yolox_nano.build(ResNet(BasicBlock, [1, 1, 1, 1]), 3)
     with pytest.raises(SpecError, match="YOLOF works with a ResNet of torchvision, not CspDarknet"):
         yolof.build(backbones.build("cspdarknet_nano", 3), 3)
-    with pytest.raises(SpecError, match="an input of 100 pixels does not do"):
+    with pytest.raises(SpecError, match="the input size is 100 pixels"):
         yolox_nano.build(backbones.build("cspdarknet_nano", 3), 3, size=100)
 
 

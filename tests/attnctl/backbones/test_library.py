@@ -53,7 +53,7 @@ print(*(spec.placement for spec in plan.specs), "torch" in sys.modules, *plan.in
 def test_names_of_timm_are_checked():
     with pytest.raises(SpecError, match=r"timm has no network 'resnet51'; did you mean"):
         backbones.describe("timm:resnet51")
-    with pytest.raises(SpecError, match="no weights are loaded; leave 'a1_in1k' out"):
+    with pytest.raises(SpecError, match="weights are not loaded; remove 'a1_in1k'"):
         backbones.describe("timm:resnet50.a1_in1k")
 
 

@@ -121,7 +121,7 @@ def test_what_does_not_fit_is_an_error():
         bodies.apply_norms(vgg, "frozen")
     with pytest.raises(SpecError, match="MobileNetV2 cannot keep its resolution"):
         bodies.ends_with_stride_16(mobilenet)
-    with pytest.raises(SpecError, match="ssdlite320 does not go around ResNet"):
+    with pytest.raises(SpecError, match="ssdlite320 works with MobileNeXt and MobileNetV2, not ResNet"):
         ssdlite320.build(resnet, 3)
 
 

@@ -54,9 +54,9 @@ def test_nothing_is_drawn_for_one_size_or_while_evaluating():
 
 @pytest.mark.parametrize("size", [0, 16, 100])
 def test_sides_that_the_maps_do_not_divide_are_refused(size):
-    with pytest.raises(SpecError, match=f"an input of {size} pixels does not do: its side must be a multiple of 32"):
+    with pytest.raises(SpecError, match=f"the input size is {size} pixels; it must be a multiple of 32"):
         Letterbox(size)
     box = Letterbox(64)
-    with pytest.raises(SpecError, match=f"an input of {size} pixels"):
+    with pytest.raises(SpecError, match=f"the input size is {size} pixels"):
         box.min_size = (64, size)
     assert box.min_size == (64,)

@@ -28,7 +28,7 @@ def test_scales_are_the_transform_s_sides() -> None:
 
 def test_a_model_of_one_size_takes_no_scales() -> None:
     single = models.build("ssdlite320", backbones.build("mobilenet_v2", 10), 10)
-    with pytest.raises(SpecError, match="min_sizes does not go with this model"):
+    with pytest.raises(SpecError, match="min_sizes does not apply to this model"):
         rescale(single, (48, 64), 0)
-    with pytest.raises(SpecError, match="max_size does not go with this model"):
+    with pytest.raises(SpecError, match="max_size does not apply to this model"):
         rescale(models.build("yolox_nano", backbones.build("cspdarknet_nano", 10), 10), (), 800)

@@ -104,7 +104,9 @@ def test_one_module_serves_two_places_with_its_weights():
 
 def test_a_module_made_for_one_size_of_map_cannot_serve_two():
     network = models.resnet18(num_classes=3)
-    with pytest.raises(SpecError, match=r"nam is made for one size of map; at block\+stage maps of two share a module"):
+    with pytest.raises(
+        SpecError, match=r"nam needs one map size, but maps of two sizes share a module at block\+stage"
+    ):
         surgery.attach(network, "nam", "block+stage", size=64, gates="spatial")
     surgery.attach(network, "nam", "block+stage", size=64)  # its channel gate does not care
     assert network(torch.randn(2, 3, 64, 64)).shape == (2, 3)
@@ -139,10 +141,10 @@ def test_an_se_of_the_network_is_replaced():
 @pytest.mark.parametrize(
     ("module", "placement", "words"),
     [
-        ("an", "block", "an takes the place of norms, placement block goes after parts"),
-        ("gn", "layer*.?.bn1", r"gn takes the place of norms, placement layer\*.\?.bn1 goes after parts"),
-        ("gn", "replace:layer*.?.conv1", "gn takes the place of norms, placement .* is at other parts"),
-        ("ela", "norm2", "ela cannot take the place of norms, as placement replace:norm2 asks"),
+        ("an", "block", "an replaces norm layers, but placement block inserts after blocks"),
+        ("gn", "layer*.?.bn1", r"gn replaces norm layers, but placement layer\*.\?.bn1 inserts after blocks"),
+        ("gn", "replace:layer*.?.conv1", "gn replaces norm layers, but placement .* replaces other layers"),
+        ("ela", "norm2", "ela cannot replace norm layers, which placement replace:norm2 requires"),
     ],
 )
 def test_modules_that_insert_and_that_replace_are_told_apart(module, placement, words):
@@ -153,7 +155,7 @@ def test_modules_that_insert_and_that_replace_are_told_apart(module, placement, 
         raise SpecError(cell.reason)
     if placement in {"block", "norm2"}:
         fitting = "replace:norm2, replace:norms" if module == "an" else "between-stages, block"
-        assert f"these fit: {fitting}" in cell.reason
+        assert f"choose one of {fitting}" in cell.reason
 
 
 def test_a_spec_says_that_its_module_replaces():
@@ -179,10 +181,10 @@ def test_a_pattern_means_parts_by_their_path():
     ("pattern", "words"),
     [
         ("layer*.?.bn9", r"ResNet has no part layer\*\.\?\.bn9"),
-        ("layer1.?.relu", "cannot go to layer1.0.relu, which one forward runs 2 times"),
-        ("f?", r"cannot go to fc, which gives no map \(B, C, H, W\)"),
-        ("layer[1.bn2", "is no pattern of paths such as .*: a bracket is alone"),
-        ("layer[3-1].bn2", "is no pattern of paths such as .*: bad character range"),
+        ("layer1.?.relu", "cannot insert attention at layer1.0.relu: one forward runs it 2 times"),
+        ("f?", r"at fc: its output is not a map \(B, C, H, W\)"),
+        ("layer[1.bn2", "is not a path pattern such as .*: unbalanced bracket"),
+        ("layer[3-1].bn2", "is not a path pattern such as .*: bad character range"),
         ("stages", "ResNet has no placement 'stages'; it has .*block.*stage.*; patterns such as"),
     ],
 )

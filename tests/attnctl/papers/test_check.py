@@ -27,7 +27,7 @@ MISTAKES = [
     ("explained = { top1 =", "explained = { top5 =", "top5", "explained has no column 'top5'; did you mean 'top1'?"),
     ("{ r = 16 }", "16", "hyperparameters", "hyperparameters must be a section, or a table in braces"),
     ("{ r = 16 }", "{ r = [16] }", "[16]", "r in hyperparameters must be a text, a number, true or false"),
-    ("{ epochs = 2 }", "{ epoch = 2 }", "epoch =", "epoch in train is no field of a recipe; did you mean 'epochs'?"),
+    ("{ epochs = 2 }", "{ epoch = 2 }", "epoch =", "epoch in train is not a recipe field; did you mean 'epochs'?"),
     ("{ epochs = 2 }", "{ epochs = 0 }", "epochs = 0", "epochs in train is 0; it must be at least 1"),
     ("{ epochs = 2 }", "{ epochs = [2, 1.5] }", "1.5", "epochs in train is 1.5; it must be a whole number"),
     ("{ epochs = 2 }", "{ epochs = [] }", "epochs = []", "epochs in train must have a value"),

@@ -241,7 +241,7 @@ def test_a_figure_over_a_field_of_the_recipe(tmp_path: Path) -> None:
     paper = papers.load(str(tmp_path / "mine.toml"))
     cells = figure_cells(paper.figures["1"], paper, Overrides(fields={"lr": "0.1"}))
     assert [[spec.recipe.epochs for spec in item.specs] for item in cells] == [[1], [2]]
-    with pytest.raises(SpecError, match="drawn over epochs; leave --epochs out"):
+    with pytest.raises(SpecError, match="drawn over epochs; remove --epochs"):
         figure_cells(paper.figures["1"], paper, DIGITS)
 
 

@@ -11,14 +11,14 @@ MAPS = {"models": ("deeplabv3",), "datasets": ("digits-seg",)}
 @pytest.mark.parametrize(
     ("around", "field", "value", "words"),
     [
-        ({}, "augment", "mosaic", "augment mosaic does not go with digits; it takes none, shift, crop-flip"),
+        ({}, "augment", "mosaic", "augment mosaic does not fit digits; choose one of none, shift, crop-flip"),
         ({}, "norms", "frozen", "norms=frozen does not apply to the task classify"),
-        ({}, "min_sizes", "480+800", "does not go with the task classify"),
-        (DETECTOR, "augment", "crop-flip", "the task detect; it takes none, shift, flip, flip-shift, ssd, mosaic"),
+        ({}, "min_sizes", "480+800", "does not apply to the task classify"),
+        (DETECTOR, "augment", "crop-flip", "the task detect; choose one of none, shift, flip, flip-shift, ssd, mosaic"),
         (DETECTOR, "mixup", "0.2", "mixup=0.2 does not apply to the task detect"),
-        (DETECTOR, "label_smoothing", "0.1", "does not go with the task detect"),
-        (MAPS, "augment", "ssd", "the task segment; it takes none, flip, seg"),
-        (MAPS, "max_size", "800", "does not go with the task segment"),
+        (DETECTOR, "label_smoothing", "0.1", "does not apply to the task detect"),
+        (MAPS, "augment", "ssd", "the task segment; choose one of none, flip, seg"),
+        (MAPS, "max_size", "800", "does not apply to the task segment"),
     ],
 )
 def test_a_field_of_another_task_is_refused(around, field, value, words):

@@ -65,17 +65,17 @@ def test_paths_are_relative_to_the_file(tmp_path):
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        ('[slurm]\n\npartitoin = "gpu"\n', 3, "partitoin is no known key in [slurm]; did you mean 'partition'?"),
-        ("[slrum]\n", 1, "slrum is no known section; did you mean 'slurm'?"),
+        ('[slurm]\n\npartitoin = "gpu"\n', 3, "partitoin is not a key of [slurm]; did you mean 'partition'?"),
+        ("[slrum]\n", 1, "slrum is not a section; did you mean 'slurm'?"),
         ('[slurm]\ngpus_per_node = "2"\n', 2, "gpus_per_node must be a whole number"),
         ("[slurm]\ngpus_per_node = -1\n", 2, "gpus_per_node is -1; it must be at least 0"),
         ("[slurm]\ncpus_per_gpu = 0\n", 2, "cpus_per_gpu is 0; it must be at least 1"),
         ('[slurm]\ntime = "soon"\n', 2, "time 'soon' is not SLURM's"),
         ('[slurm]\nsetup = "module load"\n', 2, "setup must be a list"),
-        ('[slurm.profiles.big]\nmemory = "1G"\n', 2, "memory is no known key in [slurm.profiles.big]"),
+        ('[slurm.profiles.big]\nmemory = "1G"\n', 2, "memory is not a key of [slurm.profiles.big]"),
         ('[slurm]\npartition = "a\\nb"\n', 2, "partition must be one line of text"),
         ("[data]\nstage = 1\n", 2, "stage must be true or false"),
-        ("[defaults]\nepochs = 1\nepoch = 3\n", 3, "epoch is no known key in [defaults]; did you mean 'epochs'?"),
+        ("[defaults]\nepochs = 1\nepoch = 3\n", 3, "epoch is not a key of [defaults]; did you mean 'epochs'?"),
         ("slurm = 3\n", 1, "slurm must be a section"),
     ],
 )

@@ -45,12 +45,12 @@ webhook = "https://example.org/hook"
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[resume]\nattemps = 3", "attnctl.toml:2: attemps is no known key in [resume]; did you mean 'attempts'?"),
+        ("[resume]\nattemps = 3", "attnctl.toml:2: attemps is not a key of [resume]; did you mean 'attempts'?"),
         ("[resume]\nattempts = 0", "attnctl.toml:2: attempts is 0; it must be at least 1"),
         ("[resume]\nattempts = true", "attnctl.toml:2: attempts must be a whole number"),
         ("[resume]\n\nmemory_factor = 1", "attnctl.toml:3: memory_factor is 1; it must be a number above 1"),
         ("[resume]\nmemory_cap = 'much'", "attnctl.toml:2: memory_cap is wrong: 'much' is not a memory size"),
-        ("[resume.actions]\ntimout = 'again'", "attnctl.toml:2: timout is no known key in [resume.actions]; did you"),
+        ("[resume.actions]\ntimout = 'again'", "attnctl.toml:2: timout is not a key of [resume.actions]; did you"),
         (
             "[resume.actions]\ntimeout = 'agian'",
             "timeout is 'agian'; it must be one of always, if_progressed, once",

@@ -90,5 +90,5 @@ def test_a_place_without_attention_lists_those_that_have_some(trained):
 
 def test_responses_are_of_classifiers(workspace):
     found = loaded(workspace, "deeplabv3")
-    with pytest.raises(SpecError, match="is no classifier"):
+    with pytest.raises(SpecError, match="is not a classifier"):
         responses.of_layers(found, pictures.of_test_set(found.spec, DataRoots(), 1), ["layer1"])

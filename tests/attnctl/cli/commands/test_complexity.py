@@ -76,7 +76,7 @@ def test_complexity_counts_a_module_of_ones_own(attnctl: Run, tmp_path: Path) ->
     [
         (["complexity", "elaa"], "unknown module 'elaa'; did you mean 'ela'?"),
         (["complexity", "se", "--backbone", "resnet19"], "unknown backbone 'resnet19'"),
-        (["complexity", "se", "--backbone", "resnet20", "--placement", "norms"], "se cannot take the place of norms"),
+        (["complexity", "se", "--backbone", "resnet20", "--placement", "norms"], "se cannot replace norm layers"),
         (["complexity", "sa", "--backbone", "resnet20", "--G", "64"], "2 * G must divide the channels"),
         (["audit", "--paper", "nams"], "unknown paper 'nams'; did you mean 'nam'?"),
         (

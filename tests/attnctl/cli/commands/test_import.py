@@ -95,7 +95,7 @@ def test_fractions_in_one_table_are_not_hidden_by_percentages_in_another(take) -
 def test_what_may_be_meant_otherwise_is_said(take) -> None:
     result = take("label,backbone,dataset,params\nours,resnet5O,tiny-imagenet,25.6\n")
     assert result.code == 0
-    assert "column backbone: 'resnet5O' is none of attnctl's" in result.err
+    assert "column backbone: 'resnet5O' is unknown to attnctl" in result.err
     assert "; did you mean 'resnet" in result.err
     assert "column dataset: 'tiny-imagenet'" in result.err
     assert "column params: 25.6 is taken as a count; write 25.6M" in result.err
@@ -103,18 +103,18 @@ def test_what_may_be_meant_otherwise_is_said(take) -> None:
 
 BAD = {
     "no line": ("", "results.csv is empty"),
-    "only a header": ("table,row,top1\n", "there is no line below its first"),
+    "only a header": ("table,row,top1\n", "nothing follows the header line"),
     "a typo in the header": (
         "label,backbone,dataset,top_1\na,b,c,1\n",
         ":1: unknown column 'top_1'; did you mean 'top1'",
     ),
-    "no place": ("top1\n90\n", ":1: there is no column label, backbone, dataset"),
+    "no place": ("top1\n90\n", ":1: missing column label, backbone, dataset"),
     "another case": ("Table,row,top1\nean:2,x,1\n", ":1: unknown column 'Table'; did you mean 'table'"),
     "a column twice": ("table,row,top1,top1\nean:2,x,1,1\n", ":1: column 'top1' appears twice"),
     "a column without a name": ("table,row,\nean:2,x,1\n", ":1: a column has no name"),
     "half a pair": ("table,row,value\nean:2,x,1\n", "a column value, but none column"),
     "a pair and more": ("table,row,column,value,top1\nean:2,x,a,1,1\n", "there can be no column top1"),
-    "no numbers": ("table,row\nean:2,ResNet50\n", ":1: there is no column with numbers"),
+    "no numbers": ("table,row\nean:2,ResNet50\n", ":1: a column with numbers is missing"),
     "an unknown paper": ("table,row,top1\neanx:2,ResNet50,1\n", ":2: column table: unknown paper 'eanx'; did you mean"),
     "an unknown table": ("table,row,top1\nean:9,ResNet50,1\n", ":2: column table: EAN has no table '9'"),
     "an unknown row": (
@@ -131,7 +131,7 @@ BAD = {
     "too large a number": ("table,row,params\nean:2,ResNet50,1e999\n", "is not a number"),
     "more than all": ("table,row,top1\nean:2,ResNet50,101\n", "'101' must be from 0 to 100, in percent"),
     "less than nothing": ("table,row,top1\nean:2,ResNet50,-1\n", "'-1' must be from 0 to 100"),
-    "a unit that does not go": ("table,row,top1\nean:2,ResNet50,78M\n", "M does not go with top1"),
+    "a unit that does not go": ("table,row,top1\nean:2,ResNet50,78M\n", "M does not apply to top1"),
     "a seed": ("label,backbone,dataset,seed,top1\na,resnet20,digits,x,1\n", ":2: column seed: 'x' is not a seed"),
     "said twice": ("table,row,top1\nean:2,ResNet50,78\n\nean:2,ResNet50,79\n", ":4: line 2 has top1 of this already"),
     "not UTF-8": (b"table,row,top1\nean:2,R\xe9s,1\n", ":2: this is not UTF-8 text"),

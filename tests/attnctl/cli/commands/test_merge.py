@@ -14,7 +14,8 @@ from tests.attnctl.cli.exchange_cases import spec, write_attempt
 
 
 @pytest.mark.parametrize(
-    ("words", "said"), [("no", "there is no folder 'no'"), (".", "is this workspace itself"), ("..", "is no workspace")]
+    ("words", "said"),
+    [("no", "there is no folder 'no'"), (".", "is this workspace itself"), ("..", "is not a workspace")],
 )
 def test_a_folder_that_is_no_other_workspace_is_refused(
     words: str, said: str, two: tuple[Workspace, Workspace], attnctl: Run

@@ -111,7 +111,7 @@ def test_check_says_which_line_is_wrong(attnctl: Run, folder: Path, options: lis
 @pytest.mark.parametrize(
     ("file", "error"),
     [
-        ("no.toml", "there is no file no.toml; attnctl paper new no.toml writes one to begin with"),
+        ("no.toml", "there is no file no.toml; create one with `attnctl paper new no.toml`"),
         ("ela", "'ela' is not a paper file; name one such as my.toml"),
         ("./", "cannot read paper .: Is a directory"),
     ],
