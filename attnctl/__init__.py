@@ -1,10 +1,10 @@
-"""attnctl: sweep attention modules over backbones and data sets on a SLURM cluster, and print the paper's tables."""
+"""attnctl: sweep attention modules over backbones and data sets on a SLURM cluster, and reproduce papers' tables."""
 
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:
-    """`attnctl.load` and `attnctl.attach`, imported when they are used: they need pandas and torch."""
+    """Import `attnctl.load` and `attnctl.attach` on first use, because they need pandas and torch."""
     from importlib import import_module
 
     if name == "load":

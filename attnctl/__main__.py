@@ -1,4 +1,4 @@
-"""`python -m attnctl` is the command `attnctl`."""
+"""`python -m attnctl` runs the command `attnctl`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Writing files so that a reader, a crash or another writer never meets half of one."""
+"""Atomic file writes: no reader, crash or concurrent writer ever sees half a file."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 GROUP_UMASK = 0o007
-"""Of a process that writes for a whole group."""
+"""The umask of a process that writes for a whole group."""
 
 
 def write_atomic(path: Path, data: bytes, *, durable: bool = False, mode: int | None = None) -> None:
-    """Replace `path` by `data` in one step; `durable` also survives a power cut. mode: its permissions."""
+    """Replace the content of `path` atomically. durable: also survive a power cut; mode: permissions."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
@@ -37,9 +37,9 @@ def write_atomic(path: Path, data: bytes, *, durable: bool = False, mode: int | 
 
 @contextlib.contextmanager
 def made_aside(path: Path) -> Iterator[Path]:
-    """Where to make a file or a folder that takes the name `path` when all went well, and is gone when it did not.
+    """A temporary path for a file or folder, renamed to `path` on success and deleted on failure.
 
-    What stood there gives way: a file in one step, a folder that is not empty in two renames.
+    What was at `path` is replaced: a file atomically, a non-empty folder in two renames.
     """
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     before = aside.with_name(f"{aside.name}.before")
@@ -62,10 +62,11 @@ def made_aside(path: Path) -> Iterator[Path]:
 
 
 def create_exclusive(path: Path, data: bytes, *, mode: int | None = None) -> bool:
-    """Create `path` with `data`, whole or not at all; False when it is somebody else's already. mode: its permissions.
+    """Create `path` with `data` atomically; False when somebody else has already created it. mode: permissions.
 
-    The data is written aside and linked into place, so that no reader sees half of it. A link over NFS can report
-    failure although it was made, so what stands there is read back and compared: `data` must be unique to its maker.
+    The data is written to a temporary file and linked into place, so that no reader sees half of it. On NFS, link(2)
+    can report failure although it succeeded (its BUGS section), so the existing file is read back and compared: `data`
+    must be unique to its writer.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
@@ -76,7 +77,7 @@ def create_exclusive(path: Path, data: bytes, *, mode: int | None = None) -> boo
             stream.write(data)
         os.link(aside, path)
     except FileExistsError:
-        with contextlib.suppress(FileNotFoundError):  # it is gone again, or a link to nowhere: not ours either way
+        with contextlib.suppress(FileNotFoundError):  # deleted since, or a dangling link: not ours either way
             return path.read_bytes() == data
         return False
     finally:
@@ -85,9 +86,9 @@ def create_exclusive(path: Path, data: bytes, *, mode: int | None = None) -> boo
 
 
 def private_folder(path: Path, mode: int) -> None:
-    """Make a folder with the files' permissions `mode`, and the right to enter it for those who may read.
+    """Create a folder with the permissions `mode`, plus the execute bit wherever `mode` allows reading.
 
-    One that is there already, and is ours, gets them too; for a group, what is made in it is the group's.
+    An existing folder of ours gets the same permissions. If `mode` includes the group, the setgid bit is set.
     """
     path.mkdir(parents=True, exist_ok=True)
     wanted = mode | (mode & 0o444) >> 2 | (0o2000 if mode & 0o070 else 0)
@@ -97,7 +98,7 @@ def private_folder(path: Path, mode: int) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in a folder survive a power cut."""
+    """Make the entries of a folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

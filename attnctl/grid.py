@@ -1,4 +1,4 @@
-"""From what a user asked for to the runs it means: the product of every axis, each cell resolved and checked."""
+"""Expanding a request into runs: the product of all axes, each cell resolved and checked."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ LARGEST_SEED = 2**32 - 1
 
 @dataclass(frozen=True, kw_only=True)
 class Axes:
-    """A request as it was typed: each axis a tuple of texts, the grid their product.
+    """A request as typed: each axis is a tuple of texts, and the grid is their product.
 
     hyperparameters: name -> values, for every module that has it
-    addressed: (module, name) -> values, for that module alone; they take the place of `hyperparameters`
-    backbones: empty is the model's own default, or without one the data set's
-    models: what stands around the backbone; empty is the backbone as a classifier
+    addressed: (module, name) -> values, for that module alone; they override `hyperparameters`
+    backbones: empty for the default of the model, or of the data set when there is no model
+    models: the detector or segmenter around the backbone; empty for the backbone as a classifier
     overrides: recipe field -> values
     """
 
@@ -37,12 +37,12 @@ class Axes:
     recipe: str | None = None
     overrides: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     init: str = ""
-    """Of every run: see `RunSpec.init`."""
+    """Initial weights of every run: see `RunSpec.init`."""
 
 
 @dataclass(frozen=True)
 class InvalidCell:
-    """A cell of the grid that cannot be a run, and why."""
+    """A cell of the grid that is not a valid run, and why."""
 
     label: str
     reason: str
@@ -50,15 +50,15 @@ class InvalidCell:
 
 @dataclass(frozen=True)
 class Expansion:
-    """The runs of a request, each once, in the order of the axes; and the cells that cannot be."""
+    """The runs of a request, each once, in the order of the axes; and the invalid cells."""
 
     specs: list[RunSpec]
     invalid: list[InvalidCell]
 
 
 def expand(axes: Axes) -> Expansion:
-    """The runs that a request means. Raises SpecError for a name or a value that no cell could hold."""
-    axes = _whole(axes)
+    """The runs of a request. Raises SpecError for a name or value that is invalid in every cell."""
+    axes = _with_comma_values(axes)
     _check_names(axes)
     seeds = [_seed(value) for value in axes.seeds]
     specs: dict[str, RunSpec] = {}
@@ -69,11 +69,11 @@ def expand(axes: Axes) -> Expansion:
         ):
             for backbone in axes.backbones or (_default_backbone(model, dataset),):
                 for placement in axes.placements if module != NO_MODULE else ("",):
-                    around = _Around(model, backbone, placement, dataset)
+                    network = _Network(model, backbone, placement, dataset)
                     try:
-                        cells = _cells(module, values, around, axes.recipe, overrides, seeds)
+                        cells = _cells(module, values, network, axes.recipe, overrides, seeds)
                     except SpecError as error:
-                        label = _label(module, values, around, overrides)
+                        label = _label(module, values, network, overrides)
                         invalid[InvalidCell(label, str(error))] = None
                         continue
                     for cell in cells:
@@ -83,8 +83,8 @@ def expand(axes: Axes) -> Expansion:
 
 
 @dataclass(frozen=True)
-class _Around:
-    """What a cell's module stands in, as typed."""
+class _Network:
+    """The network of a cell around its module, and its data set, as typed."""
 
     model: str
     backbone: str
@@ -93,20 +93,20 @@ class _Around:
 
 
 def _default_backbone(model: str, dataset: str) -> str:
-    """The backbone of a cell for which none is named; empty where there is none, because the two do not fit."""
+    """The backbone of a cell that names none; empty when the model has no default."""
     return models.describe(model).backbones[0] if model else datasets.describe(dataset).default_backbone
 
 
 def _cells(
     module: str,
-    given: Mapping[str, Scalar],
-    around: _Around,
+    hyperparameters: Mapping[str, Scalar],
+    network: _Network,
     recipe_name: str | None,
     overrides: Mapping[str, Scalar],
     seeds: Sequence[int],
 ) -> list[RunSpec]:
-    """One cell of the grid for each seed; raises SpecError when it cannot be."""
-    model, backbone, placement, dataset = around.model, around.backbone, around.placement, around.dataset
+    """The runs of one cell, one per seed; raises SpecError when the cell is invalid."""
+    model, backbone, placement, dataset = network.model, network.backbone, network.placement, network.dataset
     described = datasets.describe(dataset)
     models.check_fit(model, backbone, dataset)
     recipe = recipes.resolve(recipe_name or recipes.default_for(dataset, backbone, model), overrides)
@@ -116,15 +116,15 @@ def _cells(
     name, version, place_version = NO_MODULE, "0", 0
     if module != NO_MODULE:
         source = attention.describe(module)
-        values = source.resolve(given)
+        values = source.resolve(hyperparameters)
         source.check(values)
         if model and source.needs_map:
             raise SpecError(f"{source.name} is made for one size of map; {model} sees images of many sizes")
-        place = models.placement(model, backbone, placement)
+        position = models.placement(model, backbone, placement)
         own = models.is_own(model, placement)
-        norms = place.replaces_norms if own else backbones.takes_norms(backbone, placement)
-        places.check_fit(source.name, source.replaces, place, norms, models.placements(model, backbone).values())
-        placement, place_version = place.label, place.version
+        norms = position.replaces_norms if own else backbones.takes_norms(backbone, placement)
+        places.check_fit(source.name, source.replaces, position, norms, models.placements(model, backbone).values())
+        placement, place_version = position.label, position.version
         for channels in sorted(set(models.channels(model, backbone, placement))):
             source.check(values, channels)
         values = {
@@ -155,23 +155,23 @@ def _cells(
 
 
 def effective_hyperparameters(spec: RunSpec) -> list[str]:
-    """In words, which hyperparameters act with another value in places: `num_groups=16 is 8 at 24 channels`.
+    """The hyperparameters that act with another value at some widths, as text: `num_groups=16 is 8 at 24 channels`.
 
-    Of a module and in a backbone that have a name here; a user's files are not told from their names in a spec.
+    Only for registered modules and backbones; a spec does not lead back to a user's file.
     """
     if spec.module not in attention.names() or sources.is_own(str(spec.versions.backbone)):
         return []
     source = attention.describe(spec.module)
     values = {**source.neutral, **dict(spec.hyperparameters)}
-    found: dict[str, list[int]] = {}
+    differing: dict[str, list[int]] = {}
     for channels in sorted(set(models.channels(spec.model, spec.backbone, spec.placement))):
         for name, value in source.effective_hyperparameters(values, channels).items():
-            found.setdefault(f"{name}={format_value(values[name])} is {format_value(value)}", []).append(channels)
-    return [f"{source.name} {words} at {comma_join(places)} channels" for words, places in found.items()]
+            differing.setdefault(f"{name}={format_value(values[name])} is {format_value(value)}", []).append(channels)
+    return [f"{source.name} {change} at {comma_join(places)} channels" for change, places in differing.items()]
 
 
 def warn_frozen_untrained_norms(spec: RunSpec) -> str:
-    """In words, that a detector's frozen norms begin without weights, and stay so; empty where it is not so."""
+    """A warning when a detector's norms are frozen at their initial values, for lack of weights; else empty."""
     if not spec.model or spec.init:
         return ""
     norms = spec.recipe.norms if spec.recipe.norms != DEFAULT else models.describe(spec.model).norms
@@ -189,8 +189,8 @@ def _check_batch(recipe: Recipe, dataset: datasets.Dataset) -> None:
         raise SpecError(f"batch {recipe.batch} is larger than the {held} training images of {dataset.name}")
 
 
-def _whole(axes: Axes) -> Axes:
-    """The axes with hyperparameters' values that hold a comma themselves, such as sn's norms=in,ln, in one piece."""
+def _with_comma_values(axes: Axes) -> Axes:
+    """The axes, with hyperparameter values that contain a comma (such as sn's norms=in,ln) joined again."""
     declared = {
         (module, item.name): item.declared
         for module in axes.modules
@@ -206,7 +206,7 @@ def _whole(axes: Axes) -> Axes:
 
 
 def _module_settings(axes: Axes, module: str) -> list[dict[str, Scalar]]:
-    """The product of the hyperparameters that a module has, typed."""
+    """The product of a module's hyperparameters, converted to their types."""
     if module == NO_MODULE:
         return [{}]
     declared = {item.name: item.declared for item in attention.describe(module).hyperparameters}
@@ -230,7 +230,7 @@ def _typed_overrides(axes: Axes) -> dict[str, list[Scalar]]:
 
 
 def _products(axes: Mapping[str, Sequence[Scalar]]) -> Iterator[dict[str, Scalar]]:
-    """Every choice of one value for each name."""
+    """All combinations of one value per name."""
     for choice in itertools.product(*axes.values()):
         yield dict(zip(axes, choice, strict=True))
 
@@ -246,9 +246,9 @@ def _check_names(axes: Axes) -> None:
     for module, name in axes.addressed:
         if module not in axes.modules:
             raise SpecError(f"-p {module}.{name}: module {module!r} is not in this sweep of {', '.join(axes.modules)}")
-        known = [] if module == NO_MODULE else [item.name for item in attention.describe(module).hyperparameters]
-        if name not in known:
-            raise SpecError(f"-p {module}.{name}: {module} has no hyperparameter {name!r}{did_you_mean(name, known)}")
+        names = [] if module == NO_MODULE else [item.name for item in attention.describe(module).hyperparameters]
+        if name not in names:
+            raise SpecError(f"-p {module}.{name}: {module} has no hyperparameter {name!r}{did_you_mean(name, names)}")
     for dataset in axes.datasets:
         datasets.describe(dataset)
     for backbone in axes.backbones:
@@ -258,10 +258,10 @@ def _check_names(axes: Axes) -> None:
     if axes.recipe is not None:
         recipes.load(axes.recipe)
     places_known = backbones.placement_names()
-    for place in axes.placements:
-        short = place.removeprefix(places.REPLACE)
+    for placement in axes.placements:
+        short = placement.removeprefix(places.REPLACE)
         if short not in places_known and not places.is_pattern(short):
-            raise SpecError(f"unknown placement {place!r}{did_you_mean(short, places_known)}")
+            raise SpecError(f"unknown placement {placement!r}{did_you_mean(short, places_known)}")
     lists = {"module": axes.modules, "model": axes.models, "backbone": axes.backbones, "dataset": axes.datasets}
     lists |= {"seed": axes.seeds, "placement": axes.placements, **axes.hyperparameters, **axes.overrides}
     lists |= {f"{module}.{name}": values for (module, name), values in axes.addressed.items()}
@@ -283,9 +283,9 @@ def _seed(value: str) -> int:
 def _label(
     module: str,
     values: Mapping[str, Scalar],
-    around: _Around,
+    network: _Network,
     overrides: Mapping[str, Scalar],
 ) -> str:
     settings = [f"{name}={format_value(value)}" for name, value in {**values, **overrides}.items()]
-    where = (around.model, around.backbone, around.dataset, around.placement)
-    return " ".join(part for part in (module, *settings, *where) if part)
+    parts = (network.model, network.backbone, network.dataset, network.placement)
+    return " ".join(part for part in (module, *settings, *parts) if part)

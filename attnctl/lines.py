@@ -1,4 +1,4 @@
-"""Where in a TOML file a key stands. Only for errors: the parser that knows it is imported when one is to be told."""
+"""The line numbers of keys in a TOML file, for error messages; the parser is imported only when one is needed."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 Path = tuple[str | int, ...]
-"""The keys that lead to a value, and places in lists: ("tables", "2", "rows", 0, "params")."""
+"""The keys and list indices that lead to a value: ("tables", "2", "rows", 0, "params")."""
 
 
-def of(source: str, path: Sequence[str | int]) -> int:
-    """The line on which a value stands, or else the nearest thing around it; from 1."""
-    found = _lines(source)
-    return next((found[tuple(path[:length])] for length in range(len(path), 0, -1) if tuple(path[:length]) in found), 1)
+def line_of(source: str, path: Sequence[str | int]) -> int:
+    """The line number, from 1, of a value or of its nearest enclosing key."""
+    lines = _lines(source)
+    return next((lines[tuple(path[:length])] for length in range(len(path), 0, -1) if tuple(path[:length]) in lines), 1)
 
 
 def decoded(data: bytes, name: str) -> str:
-    """The text of a file, which messages call `name`; raises SpecError with the line of what is not UTF-8."""
+    """The text of a file; raises SpecError with the line of the first invalid byte. name: its name in messages."""
     try:
         return data.decode()
     except UnicodeDecodeError as error:
@@ -33,73 +33,73 @@ def decoded(data: bytes, name: str) -> str:
 
 
 def parsed(source: str, name: str) -> dict[str, Any]:
-    """The document of a TOML text; raises SpecError with the line. name: what the message calls the file."""
+    """The document of a TOML text; raises SpecError with the line. name: the file's name in messages."""
     try:
         return tomllib.loads(source)
     except RecursionError as error:
         raise SpecError(f"{name}: lists and tables are nested too deep") from error
-    except ValueError as error:  # also a number of thousands of digits, which is no TOMLDecodeError
-        words, _, place = str(error).rpartition(" (at ")
-        at = re.match(r"line (\d+)", place)
+    except ValueError as error:  # a number of thousands of digits raises ValueError, not TOMLDecodeError
+        problem, _, location = str(error).rpartition(" (at ")
+        at = re.match(r"line (\d+)", location)
         line = int(at[1]) if at else max(1, len(source.splitlines()))
-        raise SpecError(f"{name}:{line}: this is not TOML: {words[:1].lower()}{words[1:]}") from error
+        raise SpecError(f"{name}:{line}: this is not TOML: {problem[:1].lower()}{problem[1:]}") from error
 
 
 def _lines(source: str) -> dict[Path, int]:
-    """Every key, header and list item of a TOML text that parses, and its line."""
+    """The lines of all keys, headers and list items of a valid TOML text."""
     import tree_sitter
     import tree_sitter_toml
 
     parser = tree_sitter.Parser(tree_sitter.Language(tree_sitter_toml.language()))
-    found: dict[Path, int] = {}
-    sections: Counter[Path] = Counter()  # how many [[sections]] of a name there are so far
+    lines: dict[Path, int] = {}
+    sections: Counter[Path] = Counter()  # number of [[sections]] per name so far
     for node in parser.parse(source.encode()).root_node.named_children:
         if node.type == "pair":
-            found.update(_pair((), node, found))
+            lines.update(_pair((), node, lines))
         elif node.type in {"table", "table_array_element"}:
             prefix: Path = ()
             *parents, last = _keys(node.named_children[0])
             for key in parents:
-                found.setdefault((*prefix, key), _line(node))
+                lines.setdefault((*prefix, key), _line(node))
                 prefix = _latest((*prefix, key), sections)
             prefix = (*prefix, last)
             if node.type == "table_array_element":
-                found.setdefault(prefix, _line(node))
+                lines.setdefault(prefix, _line(node))
                 sections[prefix] += 1
                 prefix = _latest(prefix, sections)
-            found[prefix] = _line(node)
+            lines[prefix] = _line(node)
             for pair in (child for child in node.named_children if child.type == "pair"):
-                found.update(_pair(prefix, pair, found))
-    return found
+                lines.update(_pair(prefix, pair, lines))
+    return lines
 
 
 def _latest(path: Path, sections: Counter[Path]) -> Path:
-    """The path, into the last of its [[sections]] when it has some."""
+    """The path, extended to the last of its [[sections]] if it has any."""
     return (*path, sections[path] - 1) if path in sections else path
 
 
-def _pair(prefix: Path, node: Node, found: dict[Path, int]) -> Iterator[tuple[Path, int]]:
+def _pair(prefix: Path, node: Node, lines: dict[Path, int]) -> Iterator[tuple[Path, int]]:
     key, value = (child for child in node.named_children if child.type != "comment")
     keys = _keys(key)
-    for length in range(1, len(keys)):  # a.b = 1 begins a, when nothing did before
-        if (*prefix, *keys[:length]) not in found:
+    for length in range(1, len(keys)):  # a.b = 1 also defines a, unless it is defined already
+        if (*prefix, *keys[:length]) not in lines:
             yield (*prefix, *keys[:length]), _line(node)
     yield (*prefix, *keys), _line(node)
-    yield from _inside((*prefix, *keys), value, found)
+    yield from _inside((*prefix, *keys), value, lines)
 
 
-def _inside(path: Path, value: Node, found: dict[Path, int]) -> Iterator[tuple[Path, int]]:
+def _inside(path: Path, value: Node, lines: dict[Path, int]) -> Iterator[tuple[Path, int]]:
     if value.type == "inline_table":
         for pair in (child for child in value.named_children if child.type == "pair"):
-            yield from _pair(path, pair, found)
+            yield from _pair(path, pair, lines)
     elif value.type == "array":
         for index, item in enumerate(child for child in value.named_children if child.type != "comment"):
             yield (*path, index), _line(item)
-            yield from _inside((*path, index), item, found)
+            yield from _inside((*path, index), item, lines)
 
 
 def _keys(node: Node) -> list[str]:
-    """The parts of a dotted key, without their quotes."""
+    """The parts of a dotted key, without quotes."""
     document: Any = tomllib.loads(f"{(node.text or b'').decode()} = 0")
     keys = []
     while isinstance(document, dict):

@@ -1,4 +1,4 @@
-"""The vocabulary of metrics: what trainings measure, and how each metric is called, by its key in the records."""
+"""The metrics of all tasks: keys, names, units, and which one selects the best epoch."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _ALL: tuple[Task, ...] = ("classify", "detect", "instance", "segment")
 class Metric:
     """One metric.
 
-    key: its name in records, options and papers' files
-    label: its name in a line or a column
-    title: its name at the axis of a chart, without the unit
+    key: name in records, options and paper files
+    label: name in text and table headers
+    title: name on a chart's axis, without the unit
     unit: %, or empty
-    tasks: of which trainings it is measured
-    decides: of these, the tasks whose best epoch is that with its highest value
+    tasks: tasks whose trainings measure it
+    decides: tasks whose best epoch is the one with its highest value
     """
 
     key: str
@@ -68,12 +68,12 @@ METRICS = (
     _percent("train_top1", "training top-1", ("classify",)),
     Metric(key="images_per_s", label="images/s", title="images/s in training", unit="", tasks=_ALL),
 )
-"""In the order in which they are shown. ap: COCO's, the mean over ten thresholds; map: VOC's, at one threshold."""
+"""In display order. ap: COCO's, the mean over ten IoU thresholds; map: VOC's, at one threshold."""
 
 BY_KEY: Mapping[str, Metric] = {metric.key: metric for metric in METRICS}
 
 DECIDING = tuple(metric for metric in METRICS if metric.decides)
-"""The metrics by which runs are compared first; all are in percent."""
+"""The primary metrics of comparisons; all are in percent."""
 
 LOSSES = tuple(metric.key for metric in METRICS if metric.better == "lower")
 
@@ -81,12 +81,12 @@ MEASURED: Mapping[Task, tuple[str, ...]] = {
     task: tuple(metric.key for metric in METRICS if task in metric.tasks and metric.key != "images_per_s")
     for task in _ALL
 }
-"""Task -> what its trainings measure of the network, by key; the speed is the machine's."""
+"""Task -> keys of its metrics, without the training speed, which depends on the machine."""
 
 ALL_MEASURED = tuple(metric.key for metric in METRICS if metric.key != "images_per_s")
-"""The same of all tasks."""
+"""The same for all tasks together."""
 
 
 def deciding(task: Task) -> tuple[str, ...]:
-    """The keys of the metrics whose highest value makes an epoch the best: the first that an evaluation gives."""
+    """The keys of the metrics that select a task's best epoch, in order of preference; higher is better."""
     return tuple(metric.key for metric in METRICS if task in metric.decides)

@@ -1,7 +1,7 @@
-"""What one run is: its resolved request, and the id that is the hash of it.
+"""The specification of a run, and the run's id, which is its hash.
 
-A `RunSpec` says everything that decides the numbers of a run, and nothing that does not: where it runs, on how many
-GPUs and from which folder is kept per attempt. Two requests that mean the same network and training are one run.
+A `RunSpec` holds everything that determines the results of a run, and nothing else: the machine, the number of GPUs and
+the folders belong to an attempt. Two requests for the same network and training are the same run.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from attnctl.values import Scalar, SpecError, comma_join, convert, did_you_mean,
 _BOUNDS: dict[str, Callable[[Any, Any], bool]] = {"at_least": ge, "above": gt, "below": lt, "at_most": le}
 
 Task = Literal["classify", "detect", "instance", "segment"]
-"""What a network is trained for; instance is boxes with masks."""
+"""The task of a network; instance is detection with masks."""
 
 NO_MODULE = "none"
-"""The name that stands for the plain backbone, with no attention module in it."""
+"""The module name of the plain backbone, without an attention module."""
 
 DEFAULT, NONE = "default", "none"
-"""The recipe values that stand for the model's own, and for nothing: words, since nothing empty can be typed."""
+"""Recipe values for the model's default and for none; an empty value could not be typed on the command line."""
 
 _NEVER = object()
 
 LOOP_VERSION = 1
-"""Version of the training loop and its data order; it moves when they give other numbers than before."""
+"""Version of the training loop and its data order; raised when they change the results."""
 
 ID_LENGTH = 16
 """Hexadecimal digits of a run's id; commands take any unique prefix."""
@@ -47,7 +47,7 @@ def recipe_field(
     at_most: float | None = None,
     **neutral: Scalar,
 ) -> Any:
-    """Declare a recipe field with its bounds; `neutral=` is its value in every run from before the field existed."""
+    """Declare a recipe field and its bounds; `neutral=` is the value that runs from before the field existed have."""
     bounds = {"at_least": at_least, "above": above, "below": below, "at_most": at_most}
     metadata = {"help": description, **{name: value for name, value in bounds.items() if value is not None}, **neutral}
     return field(default=neutral["neutral"], metadata=metadata) if "neutral" in neutral else field(metadata=metadata)
@@ -55,10 +55,10 @@ def recipe_field(
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a run is trained. A step is one global batch; a field at its default is left out of the id."""
+    """How a run is trained. A step is one global batch; a field at its neutral value does not change the id."""
 
     epochs: int = recipe_field("passes over the training set; 0 if steps is set", at_least=1)
-    """0 where `steps` says how long the training is: `recipe_from` puts it there."""
+    """0 when `steps` sets the length of the training (set by `recipe_from`)."""
     batch: int = recipe_field("global batch size, in samples", at_least=1)
     norm_batch: int = recipe_field(
         "ghost batch: samples per forward, over which BatchNorm computes its statistics; must divide batch", at_least=1
@@ -141,11 +141,11 @@ class Recipe:
         self.short_sides()
 
     def _check_length(self) -> None:
-        for unit, other, given in (
+        for unit, other, count in (
             ("epochs", "steps", self.steps),
             ("warmup_epochs", "warmup_steps", self.warmup_steps),
         ):
-            if getattr(self, unit) and given:
+            if getattr(self, unit) and count:
                 raise SpecError(f"{unit} and {other} both say how long; one of them must be 0")
 
     @property
@@ -154,26 +154,26 @@ class Recipe:
         return self.batch // self.norm_batch
 
     def milestone_epochs(self) -> tuple[int, ...]:
-        """The epochs of `milestones`, or the steps where the recipe counts these, ascending; raises SpecError."""
+        """The `milestones`, ascending: epochs, or steps in a recipe that counts steps. Raises SpecError."""
         epochs = _numbers(self.milestones) if self.milestones != NONE else ()
         if any(epoch < 1 for epoch in epochs) or list(epochs) != sorted(set(epochs)):
             raise SpecError(f"milestones {self.milestones!r} are not ascending epochs such as 100+150, or {NONE}")
         return epochs
 
     def short_sides(self) -> tuple[int, ...]:
-        """The pixels of `min_sizes`, none when they are the model's own; raises SpecError."""
+        """The `min_sizes` in pixels; empty for the model's default. Raises SpecError."""
         sides = _numbers(self.min_sizes) if self.min_sizes != DEFAULT else ()
         if any(side < 1 for side in sides):
             raise SpecError(f"min_sizes {self.min_sizes!r} are not pixels such as 640+800, or {DEFAULT}")
         return sides
 
     def is_plain(self, step: int, steps_per_epoch: int) -> bool:
-        """Whether `step`, from 0, is in one of the plain epochs."""
+        """Whether `step`, from 0, is in one of the last epochs without augmentation."""
         return bool(self.no_aug_epochs) and step >= (self.epochs - self.no_aug_epochs) * steps_per_epoch
 
     @property
     def worlds(self) -> list[int]:
-        """The numbers of processes that can share the forwards of a step; with norms sync each has one of them."""
+        """The possible numbers of processes; with norms=sync there must be one for each forward of a step."""
         return [self.replicas] if self.norms == "sync" else divisors(self.replicas)
 
     def check_world(self, world: int) -> None:
@@ -193,7 +193,7 @@ class Recipe:
 
 
 def _numbers(text: str) -> tuple[int, ...]:
-    """The whole numbers of a list such as 100+150; (0,) for what is none."""
+    """The whole numbers of a list such as 100+150; (0,) if it is malformed."""
     try:
         return tuple(int(part) for part in text.split("+"))
     except ValueError:
@@ -202,9 +202,9 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class Versions:
-    """What the numbers depend on in the code: each moves when its part gives other numbers than before.
+    """The versions of the code that determines the results; each is raised when its part changes the results.
 
-    module, backbone: also `ast:<hash>` of a user's file, or `package:<hash>` of an installed package's.
+    module, backbone: `ast:<hash>` for a user's file, `package:<hash>` for an installed package.
     """
 
     module: str
@@ -213,12 +213,12 @@ class Versions:
     dataset: int
     loop: int
     model: int = 0
-    """Of `RunSpec.model`; 0, and left out of the id, of a classifier."""
+    """Version of `RunSpec.model`; 0 for a classifier, and then left out of the id."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunSpec:
-    """One cell's full, resolved request. `hyperparameters` are sorted by name and hold every value, defaults too."""
+    """The complete specification of a run. `hyperparameters` are sorted by name and include defaults."""
 
     module: str
     hyperparameters: tuple[tuple[str, Scalar], ...]
@@ -229,9 +229,9 @@ class RunSpec:
     seed: int
     versions: Versions
     init: str = ""
-    """The weights that it starts from: `run:<id>`, or `file:<SHA-256>` by content; empty is the seed's own."""
+    """Initial weights: `run:<id>` or `file:<SHA-256>`; empty for random weights of the seed."""
     model: str = ""
-    """What stands around the backbone and decides the task, such as `fasterrcnn`; empty: a classifier."""
+    """The detector or segmenter around the backbone, such as `fasterrcnn`; empty for a classifier."""
 
     @property
     def id(self) -> str:
@@ -239,7 +239,7 @@ class RunSpec:
         return _digest(self)
 
     def canonical(self) -> str:
-        """The JSON that is hashed: sorted keys, fields at their neutral value left out."""
+        """The JSON text that is hashed: sorted keys, without fields at their neutral value."""
         document = self.to_json()
         document["recipe"] = {
             name: value
@@ -255,12 +255,12 @@ class RunSpec:
 
     @property
     def network(self) -> str:
-        """The model and its backbone, such as `fasterrcnn resnet50`; of a classifier the backbone."""
+        """The model and its backbone, such as `fasterrcnn resnet50`; for a classifier, the backbone."""
         return f"{self.model} {self.backbone}".lstrip()
 
     @property
     def family(self) -> str:
-        """What the runs of one cell of a table share, whatever their seed and the versions of the code: a hash."""
+        """A hash that is equal for the runs of one table cell, whatever their seeds and code versions."""
         versions = Versions(module="", backbone=0, placement=0, dataset=0, loop=0)
         return _digest(dataclasses.replace(self, seed=0, versions=versions))
 
@@ -269,7 +269,7 @@ class RunSpec:
         return " ".join([self.module, *(f"{name}={format_value(value)}" for name, value in self.hyperparameters)])
 
     def to_json(self) -> dict[str, Any]:
-        """The whole spec as JSON values, neutral fields too."""
+        """The whole spec as JSON values, including neutral fields."""
         return {
             **vars(self),
             "hyperparameters": dict(self.hyperparameters),
@@ -279,7 +279,7 @@ class RunSpec:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> RunSpec:
-        """The spec that `to_json` gave; fields newer than the document are neutral. Raises SpecError."""
+        """The spec that `to_json` wrote; fields missing from the document are neutral. Raises SpecError."""
         try:
             values = dict(document)
             values["hyperparameters"] = tuple(sorted(dict(values["hyperparameters"]).items()))
@@ -296,16 +296,16 @@ def _digest(spec: RunSpec) -> str:
 
 
 def recipe_from(values: Mapping[str, Any]) -> Recipe:
-    """A Recipe of values canonicalised by declared type; raises SpecError naming the field."""
-    known = recipe_fields()
+    """A Recipe from values converted to their declared types; raises SpecError naming the field."""
+    declared = recipe_fields()
     for name in values:
-        if name not in known:
-            raise SpecError(f"unknown recipe field {name!r}{did_you_mean(name, known)}")
+        if name not in declared:
+            raise SpecError(f"unknown recipe field {name!r}{did_you_mean(name, declared)}")
     canonical: dict[str, Any] = {}
     if recipe_value("steps", values.get("steps", 0)) and not values.get("epochs"):
         canonical["epochs"] = 0
     canonical |= {name: recipe_value(name, value) for name, value in values.items() if name not in canonical}
-    missing = [name for name, item in known.items() if name not in canonical and item.default is dataclasses.MISSING]
+    missing = [name for name, item in declared.items() if name not in canonical and item.default is dataclasses.MISSING]
     if missing:
         raise SpecError(f"recipe lacks {comma_join(missing)}")
     return Recipe(**canonical)
@@ -324,7 +324,7 @@ def recipe_types() -> dict[str, Any]:
 
 
 def recipe_value(name: str, value: Scalar) -> Scalar:
-    """`value`, or the text of it, as recipe field `name` declares it; raises SpecError."""
+    """`value`, possibly typed as text, converted for the recipe field `name`; raises SpecError."""
     canonical = convert(value, recipe_types()[name], name)
     for bound, holds in _BOUNDS.items():
         limit = recipe_fields()[name].metadata.get(bound)

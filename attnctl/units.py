@@ -1,4 +1,4 @@
-"""Amounts as text and back: counted nouns, memory, file sizes, times and durations."""
+"""Formatting and parsing of amounts: counted nouns, memory, file sizes, times and durations."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _HISSES = ("s", "x", "ch", "sh")
 
 
 def plural(number: int, one: str, many: str = "") -> str:
-    """The word for that many: `run` of 1, else `runs`. many: a plural that does not end in s or es, such as `are`."""
+    """The noun for a number: `run` for 1, else `runs`. many: an irregular plural, such as `are`."""
     if number == 1:
         return one
     return many or one + ("es" if one.endswith(_HISSES) else "s")
 
 
 def quantity(number: int, one: str, many: str = "") -> str:
-    """The number and its noun: `1 run`, `4 processes`."""
+    """The number with its noun: `1 run`, `4 processes`."""
     return f"{number} {plural(number, one, many)}"
 
 
@@ -31,21 +31,21 @@ def quantity(number: int, one: str, many: str = "") -> str:
 
 
 def parse_memory(text: str) -> int:
-    """Megabytes of an amount as SLURM writes it: 64G, 4000M, or megabytes without a unit. Raises SpecError."""
+    """Megabytes of a memory size in SLURM's notation: 64G, 4000M, or a plain number of MB. Raises SpecError."""
     match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)([KMGT]?)B?", text.strip(), re.ASCII | re.IGNORECASE)
-    found = round(float(match[1]) * _MEGABYTES[match[2].upper() or "M"]) if match else 0
-    if not 0 < found < 1 << 40:
+    megabytes = round(float(match[1]) * _MEGABYTES[match[2].upper() or "M"]) if match else 0
+    if not 0 < megabytes < 1 << 40:
         raise SpecError(f"{text!r} is not a memory size; write 64G or 4000M")
-    return found
+    return megabytes
 
 
 def memory(num_bytes: int) -> str:
-    """Bytes as SLURM writes an amount of memory, in powers of 1024: `200M`, `3.5G`."""
+    """Bytes in SLURM's notation for memory, in powers of 1024: `200M`, `3.5G`."""
     return f"{num_bytes / (1 << 30):.3g}G" if num_bytes >= 1 << 30 else f"{num_bytes >> 20}M"
 
 
 def size(num_bytes: float) -> str:
-    """Bytes of files, in powers of 1000: `512 B`, `4.2 MB`."""
+    """A file size in powers of 1000: `512 B`, `4.2 MB`."""
     for unit, name in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
         if num_bytes >= 0.99995 * unit:  # 999,999 bytes are 1.0 MB, not 1000.0 kB
             return f"{num_bytes / unit:.1f} {name}"
@@ -56,7 +56,7 @@ def size(num_bytes: float) -> str:
 
 
 def parse_time(text: str) -> int:
-    """Minutes, rounded up, of a time as SLURM writes it: M, M:S, H:M:S, D-H, D-H:M or D-H:M:S. Raises SpecError."""
+    """Minutes, rounded up, of a time in SLURM's notation: M, M:S, H:M:S, D-H, D-H:M or D-H:M:S. Raises SpecError."""
     match = re.fullmatch(
         r"(?:(\d{1,5})-(\d+)(?::(\d+))?(?::(\d+))?|(\d+)(?::(\d+))?(?::(\d+))?)", text.strip(), re.ASCII
     )
@@ -76,7 +76,7 @@ def parse_time(text: str) -> int:
 
 
 def parse_elapsed(text: str) -> float:
-    """Seconds of a time as sacct writes it, [days-][[hours:]minutes:]seconds[.fraction]; 0 of anything else."""
+    """Seconds of a time in sacct's notation, [days-][[hours:]minutes:]seconds[.fraction]; 0 for anything else."""
     match = _ELAPSED.fullmatch(text)
     if match is None:
         return 0.0
@@ -93,7 +93,7 @@ def duration(seconds: float) -> str:
 
 
 def ago(moment: float) -> str:
-    """The whole units of time since a moment in Unix seconds: `3 min ago`."""
+    """The time since a moment in Unix seconds, in whole units: `3 min ago`."""
     seconds = max(0.0, time.time() - moment)
     for unit, name in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= unit:
@@ -102,10 +102,10 @@ def ago(moment: float) -> str:
 
 
 def slurm_time(moment: float) -> str:
-    """A moment in Unix seconds as sacct's options take it: `2025-06-01T13:05:09`."""
+    """Unix seconds in the format of sacct's options: `2025-06-01T13:05:09`."""
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(moment))
 
 
 def clock(moment: float, *, seconds: bool = True) -> str:
-    """A moment in Unix seconds as the local date and time: `2025-06-01 13:05:09`."""
+    """Unix seconds as local date and time: `2025-06-01 13:05:09`."""
     return time.strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M", time.localtime(moment))

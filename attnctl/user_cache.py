@@ -1,7 +1,7 @@
-"""Answers that took time to find, kept in the user's cache folder: one JSON file each, under a key.
+"""A cache of slow results in the user's cache folder: one JSON file per key.
 
-A key names everything that its answer depends on, so no answer ever becomes wrong. A folder that cannot be read or
-written costs time, not the answer.
+A key covers everything that its result depends on, so entries never become stale. If the folder cannot be read or
+written, results are computed again.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ _LIBRARIES = ("torch", "torchvision", "timm")
 
 def folder() -> Path:
     """The user's cache folder; it may not exist yet."""
-    from platformdirs import user_cache_path  # 12 ms, and a training does without it
+    from platformdirs import user_cache_path  # takes 12 ms, and a training does not need it
 
     return user_cache_path("attnctl")
 
 
 def key_of(*parts: Any) -> str:
-    """The key of an answer that depends on these JSON values: 32 hexadecimal digits."""
+    """The key of a result that depends on these JSON values: 32 hexadecimal digits."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def digest_of(files: Iterable[Path]) -> str:
-    """A digest of the contents of files, for a key."""
+    """A digest of the contents of files, as a part of a key."""
     digest = hashlib.sha256()
     for path in sorted(files):
         digest.update(path.read_bytes())
@@ -41,16 +41,16 @@ def digest_of(files: Iterable[Path]) -> str:
 
 
 def library_versions() -> dict[str, str]:
-    """The versions of the libraries that networks are built with, empty for one that is not installed."""
-    found = dict.fromkeys(_LIBRARIES, "")
+    """The versions of the libraries that build networks; empty for one that is not installed."""
+    versions = dict.fromkeys(_LIBRARIES, "")
     for name in _LIBRARIES:
         with contextlib.suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found
+            versions[name] = metadata.version(name)
+    return versions
 
 
 def read(kind: str, key: str) -> dict[str, Any] | None:
-    """The answer of a kind under its key; None when there is none, or what is there cannot be read."""
+    """The cached result of a kind under its key; None when it is missing or unreadable."""
     try:
         return untrusted_json.loads_object((folder() / kind / f"{key}.json").read_bytes())
     except (OSError, ValueError):
@@ -58,6 +58,6 @@ def read(kind: str, key: str) -> dict[str, Any] | None:
 
 
 def write(kind: str, key: str, answer: Mapping[str, Any]) -> None:
-    """Keep an answer."""
+    """Store a result; a folder that cannot be written is ignored."""
     with contextlib.suppress(OSError):
         write_atomic(folder() / kind / f"{key}.json", json.dumps(answer).encode())

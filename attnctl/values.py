@@ -1,4 +1,4 @@
-"""Values that users type and files hold: converting them to their declared type, and saying what was wrong."""
+"""Converting values from the command line and from files to their declared types, with helpful errors."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ Scalar = bool | int | float | str | None
 
 
 class SpecError(ValueError):
-    """A request that cannot be a run; the message says what, where, and what would be right."""
+    """A request is invalid; the message says what is wrong, where, and what would be right."""
 
 
 def convert(value: Scalar, declared: Any, name: str) -> Scalar:
-    """`value` (or its text, as a user typed it) as the declared type: 0 and 0.0 alike for a float. Raises SpecError.
+    """`value`, possibly typed as text, converted to the declared type. Raises SpecError.
 
     declared: bool, int, float, str, None, a Literal, or a union of these (the first member that fits wins).
     """
@@ -29,19 +29,19 @@ def convert(value: Scalar, declared: Any, name: str) -> Scalar:
 
 
 def rejoined(values: Sequence[str], declared: Any) -> tuple[str, ...]:
-    """The parts of a comma list, where choices that hold a comma themselves are whole again, the longest first."""
+    """The parts of a comma list, with choices that contain a comma joined again (the longest match wins)."""
     literals = [choice for member in _members(declared) if get_origin(member) is Literal for choice in get_args(member)]
     whole = sorted((str(choice).split(",") for choice in literals if "," in str(choice)), key=len, reverse=True)
-    found, rest = [], list(values)
+    joined, rest = [], list(values)
     while rest:
         parts = next((parts for parts in whole if rest[: len(parts)] == parts), rest[:1])
-        found.append(",".join(parts))
+        joined.append(",".join(parts))
         rest = rest[len(parts) :]
-    return tuple(found)
+    return tuple(joined)
 
 
 def describe(declared: Any) -> str:
-    """A declared type in words, such as `a whole number` or `one of sgd, adamw`."""
+    """A declared type as text, such as `a whole number` or `one of sgd, adamw`."""
     names = {bool: "true or false", int: "a whole number", float: "a number", str: "text", type(None): "none"}
     literals = [choice for member in _members(declared) if get_origin(member) is Literal for choice in get_args(member)]
     others = [names[member] for member in _members(declared) if get_origin(member) is not Literal]
@@ -71,7 +71,7 @@ def _convert_one(value: Scalar, member: Any) -> Scalar:
             return None
         raise ValueError
     if member is bool:
-        words = {
+        spellings = {
             "true": True,
             "yes": True,
             "on": True,
@@ -83,8 +83,8 @@ def _convert_one(value: Scalar, member: Any) -> Scalar:
         }
         if isinstance(typed, bool):
             return typed
-        if isinstance(typed, str) and typed.lower() in words:
-            return words[typed.lower()]
+        if isinstance(typed, str) and typed.lower() in spellings:
+            return spellings[typed.lower()]
         raise ValueError
     if isinstance(typed, bool) or typed is None:
         raise ValueError
@@ -117,34 +117,34 @@ def divisors(number: int) -> list[int]:
     return sorted({*small, *(number // n for n in small)})
 
 
-def did_you_mean(name: str, known: Collection[str]) -> str:
-    """`; did you mean 'ela'?` when a known name is near, else the list of what is known."""
-    from difflib import get_close_matches  # only on the way to an error: it costs 2 ms
+def did_you_mean(name: str, names: Collection[str]) -> str:
+    """`; did you mean 'ela'?` if a name is similar, else the list of all names."""
+    from difflib import get_close_matches  # imported only for errors: it takes 2 ms
 
-    near = get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {near[0]!r}?" if near else f"; known: {comma_join(known)}"
+    near = get_close_matches(name, list(names), n=1, cutoff=0.6)
+    return f"; did you mean {near[0]!r}?" if near else f"; known: {comma_join(names)}"
 
 
 def comma_join(items: Iterable[object]) -> str:
-    """Items in a sentence: `a, b, c`."""
+    """Items joined for a sentence: `a, b, c`."""
     return ", ".join(map(str, items))
 
 
-def split_list(given: str, name: str) -> tuple[str, ...]:
+def split_list(text: str, name: str) -> tuple[str, ...]:
     """The parts of a comma list; raises SpecError for an empty one."""
-    parts = tuple(part.strip() for part in given.split(","))
+    parts = tuple(part.strip() for part in text.split(","))
     if "" in parts:
-        raise SpecError(f"{name} is {given!r}: a value is empty; write them as 5,7")
+        raise SpecError(f"{name} is {text!r}: a value is empty; write them as 5,7")
     return parts
 
 
-def split_seeds(given: str, name: str = "--seed") -> tuple[str, ...]:
-    """The seeds of a comma list, in which 0..4 is five of them. Raises SpecError for a range that goes nowhere."""
-    return tuple(seed for part in split_list(given, name) for seed in _seed_range(part, name))
+def split_seeds(text: str, name: str = "--seed") -> tuple[str, ...]:
+    """The seeds of a comma list; 0..4 stands for five seeds. Raises SpecError for an invalid range."""
+    return tuple(seed for part in split_list(text, name) for seed in _seed_range(part, name))
 
 
 _MOST_SEEDS = 1000
-"""Of one range: a slip such as 0..10000000 must not fill the memory."""
+"""Limit for one range: a typo such as 0..10000000 must not fill the memory."""
 
 
 def _seed_range(part: str, name: str) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
-"""The attention modules, one file each. Every module takes (B, C, H, W) and gives the same shape.
+"""The attention modules, one file each; every module maps (B, C, H, W) to the same shape.
 
-A file here is a module by its name: nothing else needs to know of it.
+A new file in this folder is a new module of that name; it needs no registration.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _FOLDER = Path(__file__).parent
 
 @cache
 def names() -> tuple[str, ...]:
-    """The attention modules, by name, installed packages' too; the plain backbone, `none`, is not one."""
+    """The names of all attention modules, including those of installed packages; without `none`, the plain backbone."""
     return tuple(sorted({*_built_in(), *plugins.registered(plugins.MODULES)}))
 
 
 def describe(name: str) -> ModuleSource:
-    """The module of that name as its source declares it, without torch; raises SpecError with the nearest one.
+    """The declaration of a module, read without torch; raises SpecError with the most similar name.
 
-    name: of a module here, of one that a package registers, or a user's file as `./mine.py:MyAttention`.
+    name: a built-in module, one that a package registers, or a user's file as `./mine.py:MyAttention`.
     """
     if name in _built_in():
         return _described(name)
@@ -41,25 +41,25 @@ def describe(name: str) -> ModuleSource:
     raise SpecError(f"unknown module {name!r}{did_you_mean(name, ('none', *names()))}")
 
 
-def of_run(name: str, version: str, kept: Path | None) -> ModuleSource:
-    """The module of a run's spec. kept: the workspace's folder of users' files.
+def of_run(name: str, version: str, stored: Path | None) -> ModuleSource:
+    """The module of a run's spec. stored: the workspace's folder of users' files.
 
-    Raises SpecError when a user's file is not kept there, or an installed package is not the one it was.
+    Raises SpecError when a user's file is not stored there, or an installed package has changed.
     """
     if sources.is_own(version):
-        return plugins.kept_module(name, version, kept)
-    found = describe(name)
-    plugins.check_installed(f"module {name}", found.version, version)
-    return found
+        return plugins.stored_module(name, version, stored)
+    source = describe(name)
+    plugins.check_installed(f"module {name}", source.version, version)
+    return source
 
 
 def create(
     name: str | ModuleSource, channels: int, map_size: tuple[int, int] | None = None, **hyperparameters: Scalar
 ) -> nn.Module:
-    """A module for maps of `channels` channels: (B, channels, H, W) in, the same out. Raises SpecError.
+    """Create a module for feature maps (B, channels, H, W). Raises SpecError.
 
-    name: as `describe` takes it, or what it gave. map_size: (height, width) of the maps, for a module that must know
-    them (`describe(name).needs_map`).
+    name: as for `describe`, or its result. map_size: (height, width) of the maps, for a module that needs it
+    (`describe(name).needs_map`).
     """
     source = describe(name) if isinstance(name, str) else name
     values = source.resolve(hyperparameters)

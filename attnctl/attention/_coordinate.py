@@ -1,4 +1,4 @@
-"""What CA and CA_gn share."""
+"""The gate that CA and CA_gn share."""
 
 import torch
 from torch import Tensor, nn

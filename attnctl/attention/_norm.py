@@ -1,8 +1,8 @@
-"""What several modules need of normalisation: torch's norms, defined on maps of a single value too.
+"""Torch's norms, extended to channels or groups with a single value.
 
-torch's own raise in training when a channel or a group has one value, as a 1x1 map of a single image has. One value
-less its mean is zero: the norm then gives its offset, and a batch norm leaves its running statistics as they are.
-All of them give the type that they get, also under autocast, so that no map after them grows to float32.
+In training, torch's norms raise an error when a channel or group has one value only, as in a 1x1 map of one image. Here
+the normalised value is then zero: the norm returns its offset, and a batch norm keeps its running statistics. All norms
+return the dtype of their input, also under autocast, so that later maps are not promoted to float32.
 """
 
 import torch
@@ -26,7 +26,7 @@ class BatchNorm2d(nn.BatchNorm2d):
 
 
 def batch_norm(norm: nn.BatchNorm1d | nn.BatchNorm2d, x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
-    """What `norm` does to x, with another scale and offset. x: (B, C, ...) -> the same shape."""
+    """Apply `norm` to x with another scale and offset. x: (B, C, ...) -> the same shape."""
     updates = norm.training and norm.track_running_stats and x.numel() > x.shape[1]
     if updates and norm.num_batches_tracked is not None:
         norm.num_batches_tracked.add_(1)
@@ -44,8 +44,8 @@ class GroupNorm(nn.GroupNorm):
 
 
 def instance_norm(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Each channel of each image, standardised over its map and then scaled and shifted.
+    """Standardise each channel of each image over its map, then scale and shift it.
 
-    x: (B, C, H, W); weight, bias: (C,). It stands for the written-out formula, at a third of its time.
+    x: (B, C, H, W); weight, bias: (C,). Equals the explicit formula in a third of its time.
     """
     return torch.instance_norm(x, weight, bias, None, None, True, 0.0, 1e-5, torch.backends.cudnn.enabled)

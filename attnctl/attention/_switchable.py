@@ -1,13 +1,13 @@
-"""The statistics of switchable normalisation, which SN and AN over SN share."""
+"""Switchable normalisation, shared by SN and AN over SN."""
 
 import torch
 from torch import Tensor, nn
 
 
 class SwitchableNorm(nn.Module):
-    """Normalises by a learned mixture of instance, layer and batch statistics, then scales and shifts as it is told.
+    """Normalise by a learned mixture of instance, layer and batch statistics, then apply the given scale and offset.
 
-    norms: which of "in", "ln" and "bn" take part. The running statistics keep `momentum` of their old value.
+    norms: the statistics mixed, of "in", "ln" and "bn". momentum: weight of the old value in the running statistics.
     """
 
     running_mean: Tensor
@@ -31,19 +31,19 @@ class SwitchableNorm(nn.Module):
     def _statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The mixed mean and standard deviation of a map, each (B, C, 1, 1).
 
-        The map is read once: means of (variance, mean) give the other two by the law of total variance.
+        The map is read once: layer and batch statistics follow from the instance ones by the law of total variance.
         """
         var_in, mean_in = (term.to(self.var_weight.dtype) for term in _over(x, (2, 3)))
-        found = {"in": (var_in, mean_in)}
+        statistics = {"in": (var_in, mean_in)}
         if "ln" in self.norms:
-            found["ln"] = _pooled(var_in, mean_in, 1)
+            statistics["ln"] = _pooled(var_in, mean_in, 1)
         if "bn" in self.norms:
-            found["bn"] = self._batch(var_in, mean_in)
+            statistics["bn"] = self._batch(var_in, mean_in)
         mean_weight, var_weight = self.mean_weight.softmax(0), self.var_weight.softmax(0)
         mean, var = torch.zeros_like(mean_in), torch.full_like(var_in, self.eps)
         for index, name in enumerate(self.norms):
-            mean = mean + mean_weight[index] * found[name][1]
-            var = var + var_weight[index] * found[name][0]
+            mean = mean + mean_weight[index] * statistics[name][1]
+            var = var + var_weight[index] * statistics[name][0]
         return mean, var.sqrt()
 
     def _batch(self, var_in: Tensor, mean_in: Tensor) -> tuple[Tensor, Tensor]:
@@ -61,6 +61,6 @@ def _over(x: Tensor, axes: int | tuple[int, ...]) -> tuple[Tensor, Tensor]:
 
 
 def _pooled(var: Tensor, mean: Tensor, axis: int) -> tuple[Tensor, Tensor]:
-    """Variance and mean over `axis` of values of which each part's variance and mean are known."""
+    """The variance and mean over `axis` of groups with the given variances and means."""
     between, total = _over(mean, axis)
     return var.mean(axis, keepdim=True) + between, total

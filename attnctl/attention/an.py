@@ -15,16 +15,16 @@ _WIDE = 256
 
 
 class AN(nn.Module):
-    """Attentive Normalization (Li, Sun and Wu, arXiv:1908.01259, equations 6 and 7): takes the place of a norm.
+    """Attentive Normalization (Li, Sun and Wu, arXiv:1908.01259, equations 6 and 7): replaces a norm layer.
 
-    The affine transformation of a norm becomes a mixture of K, its weights computed from the map of each image.
+    The affine transformation of a norm becomes a mixture of K, with weights computed from each image's feature map.
 
-    K: components of the mixture
-    form: how the weights come about: paper, a mean and a layer with sigmoid (section 3.3); released, the authors' code
+    K: number of mixture components
+    form: computation of the weights: paper, mean, linear layer and sigmoid (section 3.3); released, the authors' code
     norm: the norm whose affine transformation it replaces
-    separate: weights of their own for scale and offset (section 1.2)
-    mixture: what gives the weights: fc, one layer; se, a full SE unit (section 3.2); conv, conv-ReLU-mean (section 3.3)
-    wide: components from 256 channels on, as the authors' ResNets have 20 in their last two stages; 0: K there too
+    separate: separate weights for scale and offset (section 1.2)
+    mixture: network for the weights: fc, one layer; se, an SE unit (section 3.2); conv, conv-ReLU-mean (section 3.3)
+    wide: components at 256 or more channels (the authors' ResNets have 20 in the last two stages); 0: same as K
     """
 
     version = 1
@@ -110,7 +110,7 @@ _PAPER = {"fc": _Layer, "se": _SqueezeExcite, "conv": _Convolution}
 
 
 class _Released(nn.Module):
-    """The mean over the deviation, a layer, over batch norms a batch norm of its own, and a hard sigmoid."""
+    """Mean divided by standard deviation, a linear layer (with a batch norm if the norm is one) and a hard sigmoid."""
 
     def __init__(self, channels: int, components: int, over_batch: bool) -> None:
         super().__init__()

@@ -11,11 +11,11 @@ from attnctl.sources.signature import check_constructed
 class BAM(nn.Module):
     """Bottleneck Attention Module (Park et al., BMVC 2018, arXiv:1807.06514, equations 1 to 4).
 
-    A channel gate and a spatial gate from dilated convolutions; the map is scaled by one plus the sigmoid of the two.
+    A channel gate and a spatial gate with dilated convolutions; the map is scaled by one plus the sigmoid of both.
 
-    r: reduction of both gates' hidden width
-    dilation: of the spatial gate's two 3x3 convolutions
-    joint: how the gates meet before the sigmoid: product, as released and trained; sum, as in the paper's equation 2
+    r: reduction ratio of both gates' hidden width
+    dilation: dilation of the spatial gate's two 3x3 convolutions
+    joint: how the gates are combined before the sigmoid: product, as in the released code; sum, as in equation 2
     """
 
     version = 1

@@ -10,9 +10,9 @@ from attnctl.sources.signature import check_constructed
 class CA(CoordinateGate):
     """Coordinate Attention (Hou et al., CVPR 2021, arXiv:2103.02907, section 3.2).
 
-    r: reduction of the joint hidden width
-    min_channels: the hidden width's least value; 8 as released, 1 in ELA's tables except MobileNetV2's
-    bias: biases in the 1x1 convolutions; as released with, in ELA's tables except MobileNetV2's without
+    r: reduction ratio of the joint hidden width
+    min_channels: minimum hidden width; 8 in the released code, 1 in ELA's tables except MobileNetV2's
+    bias: biases in the 1x1 convolutions, as in the released code; off in ELA's tables except MobileNetV2's
     """
 
     version = 1

@@ -10,10 +10,10 @@ from attnctl.sources.signature import check_constructed
 class CAGroupNorm(CoordinateGate):
     """Coordinate Attention with GroupNorm in place of BatchNorm (Xu and Wan, 2024, arXiv:2403.01123, tables 2 and 3).
 
-    r: reduction of the joint hidden width
-    min_channels: the hidden width's least value
+    r: reduction ratio of the joint hidden width
+    min_channels: minimum hidden width
     bias: biases in the 1x1 convolutions
-    num_groups: groups of the norm; not stated in the paper, and 1 is all that divides every width there
+    num_groups: groups of the norm; not stated in the paper, where only 1 divides every width
     """
 
     version = 1

@@ -12,14 +12,14 @@ from attnctl.sources.signature import check_constructed
 class CBAM(nn.Module):
     """Convolutional Block Attention Module (Woo et al., ECCV 2018, arXiv:1807.06521, equations 1 to 3).
 
-    A channel gate from average- and max-pooling through one MLP, then a spatial gate from the mean and the maximum over
-    channels. The figures of ELA and EAN leave out the MLP's biases and the spatial BatchNorm of the released code.
+    A channel gate from average and max pooling through one MLP, then a spatial gate from the mean and the maximum over
+    channels. The figures of ELA and EAN omit the MLP's biases and the spatial BatchNorm of the released code.
 
-    r: reduction of the channel gate's hidden layer
-    kernel: size of the spatial convolution, odd
+    r: reduction ratio of the channel gate's hidden layer
+    kernel: kernel size of the spatial convolution, odd
     bias: biases in the MLP
-    bn: a BatchNorm after the spatial convolution
-    min_channels: the hidden layer's least width; 8 in EAN's ResNet-56
+    bn: BatchNorm after the spatial convolution
+    min_channels: minimum width of the hidden layer; 8 in EAN's ResNet-56
     """
 
     version = 1

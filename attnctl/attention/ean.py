@@ -12,13 +12,13 @@ from attnctl.sources.signature import check_constructed
 class EAN(nn.Module):
     """Efficient Attention module guided by Normalization (Li, Li and Wen, AAAI 2024, equations 5 to 9).
 
-    In each of G groups every channel is standardised over its map, the groups' shared scale gamma weighs the channels
-    (a channel's gamma over the L2 norm of all), and a sigmoid of the weighted map is the gate. At the start it is 0.5.
+    In each of G groups, every channel is standardised over its map, the scale gamma shared by the groups weights the
+    channels (a channel's gamma over the L2 norm of all), and a sigmoid of the weighted map is the gate, initially 0.5.
 
-    The text can be read in other ways; its counts prove four vectors of C / G shared over the groups.
+    The text is ambiguous; the published counts prove four vectors of length C / G, shared by the groups.
 
-    G: groups; must divide the channels
-    shared: the four vectors are shared over the groups, as published; false gives each channel its own
+    G: number of groups; must divide the channels
+    shared: share the four vectors across groups, as published; false: one value per channel
     """
 
     version = 1

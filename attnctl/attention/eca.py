@@ -11,7 +11,7 @@ from attnctl.sources.signature import check_constructed
 class ECA(nn.Module):
     """Efficient Channel Attention (Wang et al., CVPR 2020, arXiv:1910.03151, section 3.2).
 
-    kernel: size of the convolution across channels, odd; none follows the channels by the paper's equation 12
+    kernel: kernel size across channels, odd; none: computed from the channels by the paper's equation 12
     """
 
     version = 1

@@ -12,14 +12,14 @@ from attnctl.sources.signature import check_constructed
 class ELA(nn.Module):
     """Efficient Local Attention (Xu and Wan, 2024, arXiv:2403.01123, equations 4 to 9, figure 4).
 
-    Strip pooling along each axis, a 1-D convolution and GroupNorm over it, a sigmoid: two gates of position. One
-    convolution and one norm serve both axes: equations 7 and 8 could mean two, but the published counts prove one.
+    Strip pooling along each axis, then a 1-D convolution, GroupNorm and a sigmoid, gives one positional gate per axis.
+    Both axes share the convolution and the norm: equations 7 and 8 are ambiguous, but the published counts prove it.
 
-    kernel: size of the 1-D convolution, odd
-    groups: groups of the convolution: c is depthwise, c/8 has eight channels a group, or a number that divides C
-    num_groups: groups of the GroupNorm; the greatest common divisor with C where it does not divide C
-    shared: one convolution and norm for both axes, as published; false has its own for each
-    variant: the paper's sets of kernel, groups and num_groups: t, b, s or l (section 3.3)
+    kernel: kernel size of the 1-D convolution, odd
+    groups: groups of the convolution: c (depthwise), c/8 (eight channels per group) or a number that divides C
+    num_groups: groups of the GroupNorm; if it does not divide C, the greatest common divisor is used
+    shared: one convolution and norm for both axes, as published; false: one per axis
+    variant: the paper's presets of kernel, groups and num_groups: t, b, s or l (section 3.3)
     """
 
     version = 1

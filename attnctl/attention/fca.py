@@ -18,12 +18,12 @@ _RANKED = 7
 class FCA(nn.Module):
     """Frequency Channel Attention (FcaNet; Qin et al., ICCV 2021, arXiv:2012.11879, equations 5 to 8).
 
-    SE with cosine transforms in place of the mean: the channels in as many parts as frequencies, each pooled by one.
-    The frequencies are ranked on a 7x7 map; on a map of another size they are the multiples that its size is of 7. Maps
-    of another size than `map_size`, or smaller than 7x7, are averaged to that size first.
+    SE with cosine transforms instead of the mean: the channels are split into as many parts as frequencies, one each.
+    The frequencies are ranked on a 7x7 map and scaled by size / 7 for other sizes. Maps that are not of
+    `map_size`, or are smaller than 7x7, are average-pooled to that size first.
 
-    r: reduction of the hidden layer
-    frequencies: the number of frequencies, the best ranked ones; must divide the channels
+    r: reduction ratio of the hidden layer
+    frequencies: number of top-ranked frequencies; must divide the channels
     """
 
     version = 1
@@ -63,7 +63,7 @@ class FCA(nn.Module):
 
 
 def _wave(rank: int, size: int) -> Tensor:
-    """A cosine of the orthonormal basis on `size` places: (size,)."""
+    """A cosine of the orthonormal DCT basis of length `size`: (size,)."""
     frequency = rank * (size // _RANKED)
     scale = sqrt((2 if frequency else 1) / size)
-    return torch.tensor([scale * cos(pi * frequency * (place + 0.5) / size) for place in range(size)])
+    return torch.tensor([scale * cos(pi * frequency * (positions + 0.5) / size) for positions in range(size)])

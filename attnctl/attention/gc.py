@@ -10,7 +10,7 @@ from attnctl.sources.signature import check_constructed
 class GC(nn.Module):
     """Global Context block (Cao et al., ICCV workshop 2019, arXiv:1904.11492, figure 4d): added, not multiplied.
 
-    r: reduction of the bottleneck transform
+    r: reduction ratio of the bottleneck transform
     """
 
     version = 1

@@ -7,9 +7,9 @@ from attnctl.sources.signature import check_constructed
 
 
 class GN(GroupNorm):
-    """Group Normalization (Wu and He, ECCV 2018, arXiv:1803.08494, section 3): takes the place of a norm.
+    """Group Normalization (Wu and He, ECCV 2018, arXiv:1803.08494, section 3): replaces a norm layer.
 
-    num_groups: groups; must divide the channels
+    num_groups: number of groups; must divide the channels
     """
 
     version = 1

@@ -13,11 +13,11 @@ from attnctl.values import SpecError
 class NAM(nn.Module):
     """Normalization-based Attention Module (Liu et al., NeurIPS 2021 workshop, arXiv:2111.12419, equations 2 to 4).
 
-    The scale of a BatchNorm weighs its channels, or the positions of the map: no further parameters. The penalty on
-    the scales, equation 4, is `extra_loss`: a training loop adds it to the loss once a step.
+    The scales of a BatchNorm weight its channels, or the positions of the map, without further parameters. The penalty
+    on the scales, equation 4, is `extra_loss`: the training loop adds it to the loss once per step.
 
-    gates: channel, spatial, or both, channel first; the spatial gate fixes the size of the map
-    penalty: weight p of the sum of the scales' absolute values in the loss
+    gates: channel, spatial or both (channel first); a spatial gate works for one map size only
+    penalty: weight p of the L1 norm of the scales in the loss
     """
 
     version = 1
@@ -68,9 +68,9 @@ class _SpatialGate(nn.BatchNorm1d):
 
 
 def _gate(norm: nn.BatchNorm1d | nn.BatchNorm2d, x: Tensor) -> Tensor:
-    """sigmoid(W BN(x)), where W is each scale's share of all: part of the norm's own scale and offset.
+    """sigmoid(W BN(x)), where W is each scale's share of the sum of all; W is folded into the norm's scale and offset.
 
-    As released, the share takes absolute values, which the paper leaves out, and is a constant for the gradient.
+    As in the released code, the share uses absolute values (not in the paper) and is detached from the gradient.
     """
     magnitude = norm.weight.detach().abs()
     share = magnitude / magnitude.sum().clamp_min(1e-12)

@@ -1,4 +1,4 @@
-"""PdfAM, attention by a probability density."""
+"""PdfAM, attention guided by a probability density."""
 
 from math import pi
 
@@ -10,7 +10,7 @@ from torch.nn import functional
 class PdfAM(nn.Module):
     """Attention guided by a Gaussian probability density (PdfAM, Xie and Zhang, AAAI 2023, as EAN's table 3 has it).
 
-    Each position is divided by a growing function of its density in its channel, so that rare responses stand out.
+    Each position is divided by an increasing function of its density in the channel, which emphasises rare responses.
     """
 
     version = 1

@@ -12,10 +12,10 @@ from attnctl.sources.signature import check_constructed
 class SA(nn.Module):
     """Shuffle Attention (Zhang and Yang, ICASSP 2021, arXiv:2102.00240, equations 1 to 3).
 
-    The channels in G groups, each in two halves: one gated by its channels' means, the other by its normalised map. The
-    result is shuffled: its two halves' channels alternate.
+    The channels form G groups of two halves: one half is gated by its channel means, the other by its normalised map.
+    The result is shuffled so that the channels of the two halves alternate.
 
-    G: groups; twice as many must divide the channels
+    G: number of groups; 2 * G must divide the channels
     """
 
     version = 1
@@ -42,6 +42,6 @@ class SA(nn.Module):
 
 
 def _shuffle(x: Tensor, channels_last: bool) -> Tensor:
-    """The channels of the first half and of the second half by turns, in the layout that is asked for."""
+    """Interleave the channels of the first and the second half, in the given memory format."""
     turns = x.view(x.shape[0], 2, -1, *x.shape[2:]).transpose(1, 2)
     return turns.permute(0, 3, 4, 1, 2).flatten(3).permute(0, 3, 1, 2) if channels_last else turns.flatten(1, 2)

@@ -10,9 +10,9 @@ from attnctl.sources.signature import check_constructed
 class SE(nn.Module):
     """Squeeze-and-Excitation (Hu et al., CVPR 2018, arXiv:1709.01507, section 3).
 
-    r: reduction of the hidden layer
-    bias: biases in the two layers; the papers' figures for ELA and NAM have none, those of EAN have them
-    min_channels: the hidden layer's least width; 8 in EAN's ResNet-56
+    r: reduction ratio of the hidden layer
+    bias: biases in both layers; on in EAN's figures, off in ELA's and NAM's
+    min_channels: minimum width of the hidden layer; 8 in EAN's ResNet-56
     """
 
     version = 1

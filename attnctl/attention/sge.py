@@ -11,11 +11,11 @@ from attnctl.sources.signature import check_constructed
 class SGE(nn.Module):
     """Spatial Group-wise Enhance (Li et al., 2019, arXiv:1905.09646, equations 1 to 6).
 
-    In each of G groups the similarity of every position to the group's mean vector, standardised over the map, is its
-    gate. A 1x1 map has no spread: its similarity standardises to zero. The standard deviation is the released code's,
-    over one less than the positions.
+    In each of G groups, the gate of a position is its similarity to the group's mean vector, standardised over the map.
+    On a 1x1 map, which has no spread, the standardised similarity is zero. The standard deviation is the unbiased one,
+    as in the released code.
 
-    G: groups; must divide the channels
+    G: number of groups; must divide the channels
     """
 
     version = 1

@@ -1,4 +1,4 @@
-"""SimAM, the attention without parameters."""
+"""SimAM, parameter-free attention."""
 
 from typing import ClassVar
 
@@ -10,7 +10,7 @@ from attnctl.sources.signature import check_constructed
 class SimAM(nn.Module):
     """Simple, parameter-free attention module (Yang et al., ICML 2021, equations 5 and 6).
 
-    e_lambda: the energy's lambda
+    e_lambda: lambda of the energy function
     """
 
     version = 1

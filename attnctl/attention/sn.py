@@ -9,9 +9,9 @@ from attnctl.attention._switchable import SwitchableNorm
 
 
 class SN(nn.Module):
-    """Switchable Normalization (Luo et al., ICLR 2019, arXiv:1806.10779, equations 3 to 5): takes the place of a norm.
+    """Switchable Normalization (Luo et al., ICLR 2019, arXiv:1806.10779, equations 3 to 5): replaces a norm layer.
 
-    norms: the statistics it mixes; AN's COCO rows use in,ln
+    norms: the statistics mixed; AN's COCO rows use in,ln
     """
 
     version = 1

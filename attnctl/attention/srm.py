@@ -9,7 +9,7 @@ from attnctl.attention._norm import BatchNorm1d
 class SRM(nn.Module):
     """Style-based Recalibration Module (Lee et al., ICCV 2019, arXiv:1903.10829, equations 1 to 5).
 
-    The mean and standard deviation of each channel, weighed by the channel itself, normalised, are its gate.
+    The gate of a channel is a channel-wise weighted sum of its mean and standard deviation, batch-normalised.
     """
 
     version = 1

@@ -12,9 +12,9 @@ from attnctl.sources.signature import check_constructed
 class Triplet(nn.Module):
     """Triplet Attention (Misra et al., WACV 2021, arXiv:2010.03045, section 3.2, equations 2 and 3).
 
-    Three gates, one for each pair of dimensions, each from the maximum and the mean over the third; their average.
+    The average of three gates, one per pair of dimensions, each from the maximum and the mean over the third.
 
-    kernel: size of the three convolutions, odd
+    kernel: kernel size of the three convolutions, odd
     """
 
     version = 1
@@ -35,7 +35,7 @@ class Triplet(nn.Module):
 
 
 class _Gate(nn.Module):
-    """(B, 2, M, N) -> a third of the gate over two dimensions, (B, M, N)."""
+    """The gate over two dimensions, divided by three: (B, 2, M, N) -> (B, M, N)."""
 
     def __init__(self, kernel: int) -> None:
         super().__init__()
@@ -47,5 +47,5 @@ class _Gate(nn.Module):
 
 
 def _pools(x: Tensor, axis: int) -> Tensor:
-    """The maximum and the mean over one dimension: (B, 2, ...) without it."""
+    """The maximum and the mean over one dimension, stacked: (B, 2, ...)."""
     return torch.stack([x.max(axis).values, x.mean(axis)], dim=1)

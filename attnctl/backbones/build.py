@@ -36,7 +36,7 @@ def of_run(name: str, version: int | str, kept: Path | None) -> str:
     Raises SpecError when a user's file is not kept there, or an installed package is not the one it was.
     """
     if sources.is_own(version):
-        return plugins.kept_backbone(name, str(version), kept).key
+        return plugins.stored_backbone(name, str(version), kept).key
     if str(version).startswith(plugins.PACKAGE_PREFIX):
         plugins.check_installed(f"backbone {name}", plugins.version_of(name), version)
     return name

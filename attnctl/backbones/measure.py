@@ -27,7 +27,7 @@ def measure(name: str) -> Measured:
     except Exception as error:  # whatever a library's network raises is the answer
         function = plugins.function(name)
         called = function.name if function is not None else name
-        raise SpecError(f"backbone {called} cannot be built: {blame.words(error)}") from error
+        raise SpecError(f"backbone {called} cannot be built: {blame.describe(error)}") from error
 
 
 def _measure(name: str) -> Measured:

@@ -22,7 +22,7 @@ class Document:
     def error(self, path: lines.Path, words: str) -> SpecError:
         """A complaint about the value that these keys lead to."""
         place = self._place(path)
-        line = lines.of(self._source, path)
+        line = lines.line_of(self._source, path)
         return SpecError(f"{self._name}:{line}: {f'{place}: ' if place else ''}{words}")
 
     def has(self, path: lines.Path) -> bool:

@@ -31,7 +31,7 @@ def read(name: str) -> dict[str, Scalar]:
         try:
             _check(key, value)
         except SpecError as error:
-            raise SpecError(f"{name}:{lines.of(text, (key,))}: {error}") from error
+            raise SpecError(f"{name}:{lines.line_of(text, (key,))}: {error}") from error
     return values
 
 

@@ -1,1 +1,1 @@
-"""The settings of a workspace: attnctl.toml, its sections and its template."""
+"""The workspace settings: attnctl.toml, its sections and its template."""

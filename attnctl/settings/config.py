@@ -1,4 +1,4 @@
-"""The workspace's attnctl.toml: where it is found, what it may say, and errors that name line and key."""
+"""Finding and reading the workspace's attnctl.toml, with errors that name the line and the key."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 
 from attnctl import datasets, lines
 from attnctl.lifecycle.resume_policy import Rules
-from attnctl.settings.reader import ConfigError, Located
+from attnctl.settings.reader import ConfigError, SectionReader
 from attnctl.settings.sections import Keep, Notify, read_keep, read_notify, read_rules
 from attnctl.settings.template import TEMPLATE
 from attnctl.spec import recipe_fields
@@ -33,13 +33,13 @@ __all__ = [
 FILE_NAME = "attnctl.toml"
 VARIABLE = "ATTNCTL_WORKSPACE"
 
-_SAID = ("partition", "account", "qos", "constraint", "mem", "parallel")
-_KEPT = (*_SAID, "exclude", "profile")
+_COMMAND_OPTIONS = ("partition", "account", "qos", "constraint", "mem", "parallel")
+_RECORDED = (*_COMMAND_OPTIONS, "exclude", "profile")
 
 
 @dataclass(frozen=True, kw_only=True)
 class SlurmOptions:
-    """What sbatch is asked for. None leaves it to the cluster. See `TEMPLATE` for what each means."""
+    """Options of sbatch; None means the cluster's default. `TEMPLATE` explains each one."""
 
     partition: str | None = None
     account: str | None = None
@@ -54,34 +54,38 @@ class SlurmOptions:
     setup: tuple[str, ...] = ()
     extra: Mapping[str, str] = field(default_factory=dict)
     profile: str | None = None
-    """The profile that these are of; no key of the file."""
+    """The name of the profile they come from; not a key of the file."""
 
-    def kept(self, settings: SlurmOptions) -> dict[str, Any]:
-        """What an attempt's request keeps of them. said: which of these the command said, not the settings."""
-        values = {name: getattr(self, name) for name in _KEPT if getattr(self, name) is not None}
-        return values | {"said": sorted(name for name in _SAID if getattr(self, name) != getattr(settings, name))}
+    def to_record(self, configured: SlurmOptions) -> dict[str, Any]:
+        """The options to store in an attempt's request.
 
-    def again(self, kept: Mapping[str, Any]) -> SlurmOptions:
-        """These, with what the command of an earlier attempt had said; values of an unknown form are left out."""
-        said = kept.get("said")
+        from_command: names of the options that came from the command line, not from `configured`, the settings.
+        """
+        values = {name: getattr(self, name) for name in _RECORDED if getattr(self, name) is not None}
+        changed = (name for name in _COMMAND_OPTIONS if getattr(self, name) != getattr(configured, name))
+        return values | {"from_command": sorted(changed)}
+
+    def with_earlier(self, record: Mapping[str, Any]) -> SlurmOptions:
+        """These options, overridden by the command-line options of an earlier attempt; invalid values are ignored."""
+        names = record.get("from_command")
         chosen: dict[str, Any] = {
-            name: kept[name]
-            for name in (said if isinstance(said, list) else ())
-            if name in _SAID and type(kept.get(name)) is (int if name == "parallel" else str)
+            name: record[name]
+            for name in (names if isinstance(names, list) else ())
+            if name in _COMMAND_OPTIONS and type(record.get(name)) is (int if name == "parallel" else str)
         }
         return replace(self, **chosen)
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataRoots:
-    """Where the data sets lie. `stage`: copy them once to the node's own disk."""
+    """The folders of the data sets. stage: copy them once to the node's local disk."""
 
     root: Path | None = None
     folders: Mapping[str, Path] = field(default_factory=dict)
     stage: bool = False
 
     def folder(self, dataset: str) -> Path | None:
-        """The folder of one data set; None for an embedded one."""
+        """The folder of a data set; None for one that needs no files."""
         described = datasets.describe(dataset)
         if described.layout == "embedded" or (described.layout == "loaded" and not described.folder):
             return None
@@ -90,7 +94,7 @@ class DataRoots:
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """A workspace and its settings; without a file, the defaults."""
+    """A workspace and its settings; defaults where there is no file."""
 
     workspace: Workspace
     file: Path | None = None
@@ -103,20 +107,20 @@ class Config:
     notify: Notify = field(default_factory=Notify)
 
     def profile(self, name: str | None) -> SlurmOptions:
-        """The [slurm] settings, with those of a named profile on top; raises ConfigError."""
+        """The [slurm] settings, overridden by those of a named profile; raises ConfigError."""
         if name is None:
             return self.slurm
         if name not in self.profiles:
-            where = f" in {self.file}" if self.file else f"; there is no {FILE_NAME} (attnctl init writes one)"
+            location = f" in {self.file}" if self.file else f"; there is no {FILE_NAME} (attnctl init writes one)"
             nearest = did_you_mean(name, sorted(self.profiles)) if self.profiles else ""
-            raise ConfigError(f"no profile {name!r}{where}{nearest}")
+            raise ConfigError(f"no profile {name!r}{location}{nearest}")
         return replace(self.profiles[name], profile=name)
 
 
 def find(workspace: Path | None, cwd: Path, environ: Mapping[str, str]) -> Config:
-    """The workspace: the one named, else ATTNCTL_WORKSPACE, else the nearest attnctl.toml upwards, else `cwd`.
+    """Find the workspace: `workspace`, else ATTNCTL_WORKSPACE, else the nearest parent with attnctl.toml, else `cwd`.
 
-    Raises ConfigError. Nothing is created.
+    Creates nothing. Raises ConfigError.
     """
     named = workspace if workspace is not None else Path(environ[VARIABLE]) if environ.get(VARIABLE) else None
     if named is not None:
@@ -132,7 +136,7 @@ def find(workspace: Path | None, cwd: Path, environ: Mapping[str, str]) -> Confi
 
 
 def read(file: Path) -> Config:
-    """The settings in one attnctl.toml; raises ConfigError."""
+    """The settings of one attnctl.toml; raises ConfigError."""
     try:
         source = lines.decoded(file.read_bytes(), str(file))
         document = lines.parsed(source, str(file))
@@ -141,12 +145,12 @@ def read(file: Path) -> Config:
     return _Reader(file, source).config(document)
 
 
-class _Reader(Located):
-    """Turns the document into a Config, naming file, line and key in every complaint."""
+class _Reader(SectionReader):
+    """Turns the document into a Config; every error names file, line and key."""
 
     def config(self, document: Mapping[str, Any]) -> Config:
         sections = ("slurm", "paths", "data", "defaults", "resume", "checkpoints", "notify")
-        self.known(document, sections, "")
+        self.check_keys(document, sections, "")
         for section, value in document.items():
             if not isinstance(value, dict):
                 raise self.error("", section, f"must be a section, written [{section}]")
@@ -177,7 +181,7 @@ class _Reader(Located):
 
     def _options(self, base: SlurmOptions, values: Mapping[str, Any], section: str) -> SlurmOptions:
         hints = [name for name in get_type_hints(SlurmOptions) if name != "profile"]
-        self.known(values, (*hints, "profiles") if section == "slurm" else tuple(hints), section)
+        self.check_keys(values, (*hints, "profiles") if section == "slurm" else tuple(hints), section)
         checked: dict[str, Any] = {}
         for key, value in values.items():
             if key == "setup":
@@ -208,24 +212,25 @@ class _Reader(Located):
         return str(value).lower() if isinstance(value, bool) else str(value)
 
     def _workspace(self, section: Mapping[str, Any]) -> Workspace:
-        self.known(section, ("runs", "checkpoints", "group"), "paths")
+        self.check_keys(section, ("runs", "checkpoints", "group"), "paths")
         roots = {key: self.path(value, "paths", key) for key, value in section.items() if key != "group"}
         group = self.typed(section.get("group", False), bool, "paths", "group")
         return Workspace(self.file.parent, roots.get("runs"), roots.get("checkpoints"), group)
 
     def _data(self, section: Mapping[str, Any]) -> DataRoots:
-        built_in = set(section) <= {"root", "stage", *datasets.DATASETS}  # else look at the installed packages
-        known = datasets.DATASETS if built_in else datasets.names()
-        named = [name for name in known if datasets.describe(name).layout != "embedded"]
-        self.known(section, ("root", "stage", *named), "data")
+        # Data sets of installed packages are looked up only if a key may be one of them.
+        built_in = set(section) <= {"root", "stage", *datasets.DATASETS}
+        names = datasets.DATASETS if built_in else datasets.names()
+        on_disk = [name for name in names if datasets.describe(name).layout != "embedded"]
+        self.check_keys(section, ("root", "stage", *on_disk), "data")
         root = self.path(section["root"], "data", "root") if "root" in section else self.file.parent / "data"
-        folders = {name: self.path(section[name], "data", name) for name in named if name in section}
+        folders = {name: self.path(section[name], "data", name) for name in on_disk if name in section}
         return DataRoots(
             root=root, folders=folders, stage=self.typed(section.get("stage", False), bool, "data", "stage")
         )
 
     def _defaults(self, section: Mapping[str, Any]) -> dict[str, Scalar]:
-        self.known(
+        self.check_keys(
             section,
             ("dataset", "model", "backbone", "placement", "seed", "recipe", "run_on", *recipe_fields()),
             "defaults",

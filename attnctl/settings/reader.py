@@ -1,4 +1,4 @@
-"""Reading a settings file by its parts: every complaint names the file, the line and the key."""
+"""Checks for the values of a settings file, with errors that name the file, the line and the key."""
 
 from __future__ import annotations
 
@@ -12,47 +12,47 @@ from attnctl.values import SpecError, did_you_mean
 
 
 class ConfigError(SpecError):
-    """A fault of attnctl.toml or of the workspace that was named; the message has file, line and key."""
+    """attnctl.toml or the named workspace is invalid; the message has file, line and key."""
 
 
 @dataclass(frozen=True)
-class Located:
-    """A settings file and its text."""
+class SectionReader:
+    """Checks values of one settings file. source: its text."""
 
     file: Path
     source: str
 
     def path(self, value: Any, section: str, key: str) -> Path:
-        """The value as a folder, relative to the file's own; raises ConfigError."""
+        """The value as a folder, relative to the folder of the file; raises ConfigError."""
         text = self.typed(value, str, section, key)
         if not text or "\0" in text:
             raise self.error(section, key, "must be a folder")
         return (self.file.parent / Path(text).expanduser()).resolve()
 
     def typed(self, value: Any, kind: type, section: str, key: str) -> Any:
-        """The value, if it is of that kind; raises ConfigError."""
+        """The value, if it has exactly that type; raises ConfigError."""
         if type(value) is not kind:
-            words = {
+            kinds = {
                 str: "text in quotes",
                 int: "a whole number",
                 bool: "true or false",
                 list: "a list",
                 dict: "a section",
             }
-            raise self.error(section, key, f"must be {words[kind]}")
+            raise self.error(section, key, f"must be {kinds[kind]}")
         return value
 
-    def known(self, values: Mapping[str, Any], known: tuple[str, ...], section: str) -> None:
-        """Raise ConfigError for a key that is none of the known ones."""
+    def check_keys(self, values: Mapping[str, Any], allowed: tuple[str, ...], section: str) -> None:
+        """Raise ConfigError for a key that is not allowed."""
         for key in values:
-            if key not in known:
+            if key not in allowed:
                 kind = f"key of [{section}]" if section else "section"
-                raise self.error(section, key, f"is not a {kind}{did_you_mean(key, known)}")
+                raise self.error(section, key, f"is not a {kind}{did_you_mean(key, allowed)}")
 
-    def error(self, section: str, key: str, words: str) -> ConfigError:
-        """A complaint about one key."""
-        return ConfigError(f"{self.file}:{self.line(section, key)}: {key} {words}")
+    def error(self, section: str, key: str, problem: str) -> ConfigError:
+        """The error for one key. problem: continues the sentence that begins with the key."""
+        return ConfigError(f"{self.file}:{self.line(section, key)}: {key} {problem}")
 
     def line(self, section: str, key: str) -> int:
-        """The line on which a key, or else its section, stands."""
-        return lines.of(self.source, (*filter(None, section.split(".")), key))
+        """The line number of a key, or of its section if the key is missing."""
+        return lines.line_of(self.source, (*filter(None, section.split(".")), key))

@@ -10,14 +10,14 @@ from urllib.parse import urlsplit
 
 from attnctl.lifecycle.resume_policy import DEFAULT_MODES, MODES, Mode, Rules
 from attnctl.lifecycle.state import State
-from attnctl.settings.reader import Located
+from attnctl.settings.reader import SectionReader
 from attnctl.units import parse_memory
 from attnctl.values import SpecError, comma_join, did_you_mean
 
 
 @dataclass(frozen=True, kw_only=True)
 class Keep:
-    """How many checkpoints `attnctl gc` leaves of a completed run, and of another."""
+    """How many checkpoints `attnctl gc` keeps of a completed run, and of an unfinished one."""
 
     finished: int = 1
     unfinished: int = 2
@@ -25,67 +25,69 @@ class Keep:
 
 @dataclass(frozen=True, kw_only=True)
 class Notify:
-    """What is done when a sweep has ended. command: its words; empty for none."""
+    """What to do when a sweep has ended. command: its argv; empty for none."""
 
     command: tuple[str, ...] = ()
     webhook: str = ""
 
     @property
     def wanted(self) -> bool:
-        """Anything is to be done at all."""
+        """Whether a command or a webhook is set."""
         return bool(self.command or self.webhook)
 
 
 def state_key(state: State) -> str:
-    """A class's name as it is written in settings and options: `out-of-memory`."""
+    """A state's name in settings and options, such as `out-of-memory`."""
     return str(state).replace(" ", "-")
 
 
-def read_rules(reader: Located, section: Mapping[str, Any]) -> Rules:
+def read_rules(reader: SectionReader, section: Mapping[str, Any]) -> Rules:
     """The section [resume]; raises ConfigError."""
     numbers = {"attempts": 1, "sweep_attempts": 0, "same_error": 0}
-    reader.known(section, (*numbers, "memory_factor", "memory_cap", "actions"), "resume")
-    found: dict[str, Any] = {
+    reader.check_keys(section, (*numbers, "memory_factor", "memory_cap", "actions"), "resume")
+    rules: dict[str, Any] = {
         name: _whole(reader, section, "resume", name, least) for name, least in numbers.items() if name in section
     }
     if "memory_factor" in section:
         value = section["memory_factor"]
         if type(value) not in {int, float} or not 1 < value <= 100:
             raise reader.error("resume", "memory_factor", f"is {value!r}; it must be a number above 1, at most 100")
-        found["memory_factor"] = float(value)
+        rules["memory_factor"] = float(value)
     if "memory_cap" in section:
         try:
-            found["memory_cap"] = parse_memory(reader.typed(section["memory_cap"], str, "resume", "memory_cap"))
+            rules["memory_cap"] = parse_memory(reader.typed(section["memory_cap"], str, "resume", "memory_cap"))
         except SpecError as error:
             raise reader.error("resume", "memory_cap", f"is wrong: {error}") from error
-    found["actions"] = _actions(reader, reader.typed(section.get("actions", {}), dict, "resume", "actions"))
-    return Rules(**found)
+    rules["actions"] = _actions(reader, reader.typed(section.get("actions", {}), dict, "resume", "actions"))
+    return Rules(**rules)
 
 
-def _actions(reader: Located, section: Mapping[str, Any]) -> dict[State, Mode]:
+def _actions(reader: SectionReader, section: Mapping[str, Any]) -> dict[State, Mode]:
     states = {state_key(state): state for state in DEFAULT_MODES}
-    reader.known(section, tuple(states), "resume.actions")
-    found: dict[State, Mode] = {}
+    reader.check_keys(section, tuple(states), "resume.actions")
+    actions: dict[State, Mode] = {}
     for key, value in section.items():
         for mode in (mode for mode in MODES if mode == value):
-            found[states[key]] = mode  # type: ignore[assignment]
-        if states[key] not in found:
+            actions[states[key]] = mode  # type: ignore[assignment]
+        if states[key] not in actions:
             nearest = did_you_mean(value, MODES) if isinstance(value, str) else ""
-            words = f"is {value!r}; it must be one of {comma_join(MODES)}{nearest if 'did you mean' in nearest else ''}"
-            raise reader.error("resume.actions", key, words)
-    return found
+            problem = (
+                f"is {value!r}; it must be one of {comma_join(MODES)}{nearest if 'did you mean' in nearest else ''}"
+            )
+            raise reader.error("resume.actions", key, problem)
+    return actions
 
 
-def read_keep(reader: Located, section: Mapping[str, Any]) -> Keep:
+def read_keep(reader: SectionReader, section: Mapping[str, Any]) -> Keep:
     """The section [checkpoints]; raises ConfigError."""
-    reader.known(section, ("finished", "unfinished"), "checkpoints")
+    reader.check_keys(section, ("finished", "unfinished"), "checkpoints")
     least = {"finished": 0, "unfinished": 1}
     return Keep(**{name: _whole(reader, section, "checkpoints", name, least[name]) for name in section})
 
 
-def read_notify(reader: Located, section: Mapping[str, Any]) -> Notify:
+def read_notify(reader: SectionReader, section: Mapping[str, Any]) -> Notify:
     """The section [notify]; raises ConfigError."""
-    reader.known(section, ("command", "webhook"), "notify")
+    reader.check_keys(section, ("command", "webhook"), "notify")
     webhook = reader.typed(section.get("webhook", ""), str, "notify", "webhook")
     parts = urlsplit(webhook)
     if "webhook" in section and (
@@ -94,15 +96,15 @@ def read_notify(reader: Located, section: Mapping[str, Any]) -> Notify:
         raise reader.error("notify", "webhook", "must be an address that begins with https:// (or http://)")
     command = reader.typed(section.get("command", ""), str, "notify", "command")
     try:
-        words = tuple(shlex.split(command))
+        argv = tuple(shlex.split(command))
     except ValueError as error:
         raise reader.error("notify", "command", f"cannot be split into words: {error}") from error
-    if ("command" in section and not words) or "\0" in command:
+    if ("command" in section and not argv) or "\0" in command:
         raise reader.error("notify", "command", "must be a command")
-    return Notify(command=words, webhook=webhook)
+    return Notify(command=argv, webhook=webhook)
 
 
-def _whole(reader: Located, section: Mapping[str, Any], name: str, key: str, least: int) -> int:
+def _whole(reader: SectionReader, section: Mapping[str, Any], name: str, key: str, least: int) -> int:
     value: int = reader.typed(section[key], int, name, key)
     if not least <= value <= 1_000_000:
         raise reader.error(name, key, f"is {value}; it must be at least {least}")

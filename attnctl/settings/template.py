@@ -1,10 +1,10 @@
-"""The settings file that `attnctl init` writes: every setting there is, commented out."""
+"""The attnctl.toml that `attnctl init` writes: all settings, commented out."""
 
 from __future__ import annotations
 
 TEMPLATE = """\
-# attnctl's settings for this workspace: the folder of this file. Every line is optional; a commented one shows what it
-# is without it, or an example.
+# Settings of attnctl for this workspace, the folder of this file. Every line is optional; the commented values are the
+# defaults, or examples.
 
 [slurm]
 # partition = "gpu"
@@ -12,38 +12,38 @@ TEMPLATE = """\
 # qos = "normal"
 # constraint = "a100"
 # exclude = "node[07-08]"
-# gpus_per_node = 1          # processes per node, one a GPU; 0 trains on CPUs
+# gpus_per_node = 1          # one process per GPU; 0 trains on CPUs
 # cpus_per_gpu = 8
 # mem = "64G"                # per node
-# time = "1-00:00:00"        # SLURM's forms: minutes, H:M:S, D-H:M:S
-# parallel = 16              # runs of one sweep at the same time
-# setup = ["module load cuda/12.4", "source ~/env.sh"]     # lines of the job's script before the training starts; one
-#                            # that fails ends the job, unless it ends with || true
+# time = "1-00:00:00"        # as in SLURM: minutes, H:M:S or D-H:M:S
+# parallel = 16              # concurrent runs of one sweep
+# setup = ["module load cuda/12.4", "source ~/env.sh"]     # shell lines run before the training; a
+#                            # failing one ends the job, unless it ends with || true
 
 [slurm.extra]
 # Any other option of sbatch, without its dashes.
 # mail-type = "FAIL"
 # reservation = "deadline"
 
-# A profile changes some of the above: attnctl sweep ela --profile big
+# A profile overrides some of the above: attnctl sweep ela --profile big
 # [slurm.profiles.big]
 # gpus_per_node = 8
 # time = "3-0"
 
 [paths]
-# Relative to this folder. Checkpoints are large: a scratch file system suits them.
+# Paths are relative to this folder. Checkpoints are large and may go to a scratch file system.
 # runs = "runs"
 # checkpoints = "/scratch/me/attnctl"
-# group = false              # true for a lab: the folder's group may read and write all that attnctl makes; else the
-#                            # code that runs are made of, and the scripts, are yours alone
+# group = false              # true for a shared workspace: the folder's group may read and write all files; with
+#                            # false, only you can read code snapshots and scripts
 
 [data]
 # root = "data"              # holds cifar-10-batches-py/, cifar-100-python/, imagenet/
 # imagenet = "/datasets/imagenet"
-# stage = false              # copy a data set once to each node's own disk
+# stage = false              # copy data sets once to each node's local disk
 
 [defaults]
-# What a sweep takes when its command does not say: an axis or any field of the recipe.
+# Defaults of `attnctl sweep`: any axis or recipe field.
 # dataset = "digits"
 # backbone = "resnet20"
 # placement = "block"
@@ -51,16 +51,17 @@ TEMPLATE = """\
 # epochs = 8
 
 [resume]
-# What attnctl resume does with runs that ended before their time; --force overrules it.
-# attempts = 20              # of one run
-# sweep_attempts = 1000      # of all runs of a sweep together, beyond the first of each
-# memory_factor = 1.5        # a run that was out of memory gets so much more
-# memory_cap = "256G"        # and at most this much
-# same_error = 3             # runs with one error after which the others are held; 0 holds none
+# What attnctl resume does with unfinished runs; --force overrules these limits.
+# attempts = 20              # per run
+# sweep_attempts = 1000      # per sweep, beyond the first attempt of each run
+# memory_factor = 1.5        # after an out-of-memory error: multiply the memory by this,
+# memory_cap = "256G"        # up to this limit
+# same_error = 3             # hold runs once this many failed with the same error; 0: never
 
 [resume.actions]
-# For each class of ending: always, if_progressed (the checkpoint advanced), once (more), more_memory, more_processes,
-# other_gpu (or another partition), if_named (in the command), if_forced (with --force), never. These are the defaults.
+# For each end state, resume: always; if_progressed (a newer checkpoint exists); once; with more_memory or
+# more_processes; on other_gpu (if you name one); if_named (in the command); if_forced (with --force); or never.
+# These are the defaults:
 # timeout = "if_progressed"
 # preempted = "always"
 # node-failure = "always"
@@ -74,14 +75,14 @@ TEMPLATE = """\
 # diverged = "never"
 
 [checkpoints]
-# What attnctl gc leaves.
-# finished = 1               # of a run that has completed: 1, its last state, or 0
-# unfinished = 2             # of one that has not
+# How many checkpoints attnctl gc keeps.
+# finished = 1               # per completed run: 1 (the last one) or 0
+# unfinished = 2             # per unfinished run
 
 [notify]
-# When the last run of a sweep has ended. The command is split into words as a shell does it, but runs without one;
-# {sweep} and {summary} are replaced, and the same stands in its input as JSON. A webhook gets that JSON by POST.
+# Notify when the last run of a sweep has ended. The command is split as a shell would, but runs without a shell;
+# {sweep} and {summary} are replaced, and it gets both on stdin as JSON. A webhook gets the same JSON by POST.
 # command = "mail -s '{sweep}: {summary}' me@example.org"
 # webhook = "https://hooks.example.org/attnctl"
 """
-"""The commented attnctl.toml that `attnctl init` writes."""
+"""The text of the attnctl.toml that `attnctl init` writes."""

@@ -1,24 +1,24 @@
-"""Users' own code: `./mine.py:MyAttention`, its file and local imports, as one content that runs are made of.
+"""Users' own modules and backbones, such as `./mine.py:MyAttention`: the file and its local imports.
 
-    reference.py    the text that names a file and a name in it
-    closure.py      which files a file needs: its local imports, found without running anything
-    digest.py       the hash of a content by its syntax trees: formatting, comments and docstrings do not count
-    store.py        the contents in a workspace: sources/<hash>/, from which workers load
-    importing.py    running a content under a package name of its own, beside everything else
-    isolated.py     a request that a process of its own answers, so that users' code runs only there
+    reference.py    parsing `FILE.py:NAME`
+    closure.py      finding a file's local imports without running anything
+    digest.py       the hash of the syntax trees, which ignores formatting, comments and docstrings
+    store.py        storing the files in a workspace as sources/<hash>/, from which workers load them
+    importing.py    importing the files under a package name of their own
+    isolated.py     running users' code in a separate process
 
 Nothing here imports torch.
 """
 
 from __future__ import annotations
 
-from attnctl.sources.closure import KNOWN, Scope, Source, read, read_within
+from attnctl.sources.closure import READ_SOURCES, Scope, Source, read, read_within
 from attnctl.sources.importing import import_name
 from attnctl.sources.reference import Reference, is_reference, parse
-from attnctl.sources.store import is_own, keep, kept
+from attnctl.sources.store import is_own, keep, load
 
 __all__ = [
-    "KNOWN",
+    "READ_SOURCES",
     "Reference",
     "Scope",
     "Source",
@@ -26,7 +26,7 @@ __all__ = [
     "is_own",
     "is_reference",
     "keep",
-    "kept",
+    "load",
     "parse",
     "read",
     "read_within",

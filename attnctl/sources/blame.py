@@ -1,4 +1,4 @@
-"""An error in a user's file, in one line with the place in the file as the user has it."""
+"""One-line messages for errors in users' code, with the line in the user's file."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from pathlib import Path
 from attnctl.sources.importing import running
 
 
-def words(error: BaseException) -> str:
-    """Such as `mine.py:12: MyAttention.__init__ raises ValueError: no`; without a place where none of theirs ran."""
+def describe(error: BaseException) -> str:
+    """A message such as `mine.py:12: MyAttention.__init__ raises ValueError: no`.
+
+    It has no file and line if none of the traceback is in a user's file.
+    """
     message = f"{type(error).__name__}: {_first_line(error)}"
     for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
         origin = _origin(Path(frame.f_code.co_filename))
         if origin is not None:
             function = frame.f_code.co_qualname
-            what = f"{function} raises {message}" if function != "<module>" else message
-            return f"{origin}:{line}: {what}"
+            statement = f"{function} raises {message}" if function != "<module>" else message
+            return f"{origin}:{line}: {statement}"
     return message
 
 
@@ -27,7 +30,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def _origin(file: Path) -> str | None:
-    """The user's own file that this one is, or is the kept copy of, as seen from here; None when it is none."""
+    """The user's file for a file or its stored copy, relative to the current folder; None for any other file."""
     for source in running():
         if file.is_relative_to(source.base):
             origin = source.origin / file.relative_to(source.base)

@@ -1,7 +1,7 @@
-"""Which files a file needs: itself and its local imports, read once and found without running anything.
+"""A file and its local imports, found without running anything.
 
-Local is what lies in the file's own folder or, in a project (a folder with .git, pyproject.toml, setup.py or
-attnctl.toml), in the folders above it up to the project's. What is found nowhere there is the environment's.
+An import is local if it is in the file's folder or, in a project (a folder with .git, pyproject.toml, setup.py,
+setup.cfg or attnctl.toml), in a folder above it up to the project's root. All others belong to the environment.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _INIT = "__init__.py"
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A file and its local imports as they were when they were read.
+    """A file and its local imports, with their contents when they were read.
 
-    entry: the file, relative to `base`. base: the folder above all of them. files: relative name -> content.
-    origin: where the user has them, for messages; `base` unless this is a kept copy.
+    entry: the file, relative to `base`. base: the common parent folder. files: relative name -> content.
+    origin: the user's folder, for messages; `base` unless this is a stored copy.
     """
 
     entry: str
@@ -37,12 +37,12 @@ class Source:
 
     @property
     def version(self) -> str:
-        """What a run's spec says of it: `ast:` and the hash."""
+        """Its version in a run's spec: `ast:` and the hash."""
         return VERSION_PREFIX + self.hash
 
     @property
     def path(self) -> Path:
-        """The file itself."""
+        """The path of the file."""
         return self.base / self.entry
 
     @property
@@ -53,35 +53,35 @@ class Source:
 
 @dataclass(frozen=True)
 class Scope:
-    """Where the local imports of a file are looked up: `roots`, nearest first; `only`: no other top-level name."""
+    """Where local imports are looked up. roots: nearest first; only: the only top-level name that may be local."""
 
     roots: tuple[Path, ...]
     only: str | None = None
 
     def covers(self, name: str) -> bool:
-        """Whether a top-level name may be local at all."""
+        """Whether a top-level name may be local."""
         return name not in _NEVER_LOCAL if self.only is None else name == self.only
 
 
 _READ: dict[Path, tuple[list[tuple[Path, tuple[int, ...]]], Source]] = {}
-"""file -> the files it needed with their stats, and what was read: one command asks for a file many times."""
+"""Cache: file -> the stats of all files read for it, and the result."""
 
-KNOWN: dict[str, Source] = {}
-"""version -> what this process has read of users' files: what it plans, it can keep."""
+READ_SOURCES: dict[str, Source] = {}
+"""version -> the user's files read in this process, to be stored when runs are submitted."""
 
 
 def read(file: Path) -> Source:
-    """A user's file and its local imports as they are now; raises SpecError with file and line if it is not Python."""
+    """Read a user's file and its local imports; raises SpecError with file and line if one is not valid Python."""
     entry = Path(os.path.abspath(file))  # noqa: PTH100 - a link in the path is part of where the imports are
-    known = _READ.get(entry)
-    if known is None or any(_stat(path) != stat for path, stat in known[0]):
-        known = _READ[entry] = _read(entry, _scope(entry))
-        KNOWN[known[1].version] = known[1]
-    return known[1]
+    cached = _READ.get(entry)
+    if cached is None or any(_stat(path) != stat for path, stat in cached[0]):
+        cached = _READ[entry] = _read(entry, _scope(entry))
+        READ_SOURCES[cached[1].version] = cached[1]
+    return cached[1]
 
 
 def read_within(file: Path, scope: Scope) -> Source:
-    """A file and those of its imports that a scope holds. Raises SpecError."""
+    """Read a file and its imports within a scope. Raises SpecError."""
     return _read(file, scope)[1]
 
 
@@ -109,7 +109,7 @@ def _read(entry: Path, scope: Scope) -> tuple[list[tuple[Path, tuple[int, ...]]]
 
 @dataclass(frozen=True)
 class Import:
-    """A local import: the statement, the root in which it was found, and the files that it runs."""
+    """A local import: the statement, the root folder of the module, and the files that importing it runs."""
 
     node: ast.Import | ast.ImportFrom
     alias: ast.alias
@@ -118,7 +118,7 @@ class Import:
 
 
 def imports(path: Path, tree: ast.Module, scope: Scope) -> Iterator[Import]:
-    """The local imports of a file, wherever in it they stand; raises SpecError for one that leaves the scope."""
+    """All local imports of a file, also nested ones; raises SpecError for a relative import above the scope."""
     for node in ast.walk(tree):
         if not isinstance(node, ast.Import | ast.ImportFrom):
             continue
@@ -126,16 +126,16 @@ def imports(path: Path, tree: ast.Module, scope: Scope) -> Iterator[Import]:
         for alias in node.names:
             for parts in _meant(node, alias):
                 if relative:
-                    found = _find(parts, (_above(path, node, scope),))
+                    match = _find(parts, (_above(path, node, scope),))
                 else:
-                    found = _find(parts, scope.roots) if scope.covers(parts[0]) else None
-                if found is not None:
-                    yield Import(node, alias, *found)
+                    match = _find(parts, scope.roots) if scope.covers(parts[0]) else None
+                if match is not None:
+                    yield Import(node, alias, *match)
                     break
 
 
 def _meant(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> list[tuple[str, ...]]:
-    """What an import can mean: `from a import b` a module b in a, else a name in a."""
+    """The dotted names that an import may refer to: `from a import b` is module a.b, or else a name in a."""
     if isinstance(node, ast.Import):
         return [tuple(alias.name.split("."))]
     parts = tuple(node.module.split(".")) if node.module else ()
@@ -143,7 +143,7 @@ def _meant(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> list[tuple[st
 
 
 def _find(parts: tuple[str, ...], roots: tuple[Path, ...]) -> tuple[Path, tuple[Path, ...]] | None:
-    """The root in which a dotted name lies, and the files that importing it runs; no parts mean the root itself."""
+    """The root that contains a dotted name, and the files that importing it runs. No parts: the root itself."""
     for root in roots:
         folder, files = root, []
         for part in parts[:-1]:
@@ -158,7 +158,7 @@ def _find(parts: tuple[str, ...], roots: tuple[Path, ...]) -> tuple[Path, tuple[
 
 
 def _above(path: Path, node: ast.Import | ast.ImportFrom, scope: Scope) -> Path:
-    """The folder that the dots of a relative import mean."""
+    """The folder that the dots of a relative import refer to."""
     level = node.level if isinstance(node, ast.ImportFrom) else 0
     folder = path.parents[min(level, len(path.parents)) - 1]
     if not any(folder.is_relative_to(root) for root in scope.roots):
@@ -190,7 +190,7 @@ def _words(error: Exception) -> str:
 
 def _stat(path: Path) -> tuple[int, ...]:
     try:
-        found = path.stat()
+        stat = path.stat()
     except OSError:
         return ()
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 
 VERSION_PREFIX = "ast:"
-"""What the version of a module or backbone begins with when it is the user's own file."""
+"""The prefix of the version of a module or backbone from a user's file."""
 
 _LENGTH = 16
 _NO_MEANING = {"type_comment", "kind", "ctx", "type_ignores"}
@@ -15,7 +15,7 @@ _WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionD
 
 
 def digest(trees: Mapping[str, ast.Module]) -> str:
-    """16 hexadecimal digits of some files' syntax trees, keyed by the files' relative names."""
+    """The hash, as 16 hexadecimal digits, of syntax trees keyed by their files' relative names."""
     state = hashlib.sha256()
     for name in sorted(trees):
         state.update(f"{name}\0{''.join(_text(trees[name]))}\0".encode(errors="surrogatepass"))
@@ -23,9 +23,9 @@ def digest(trees: Mapping[str, ast.Module]) -> str:
 
 
 def _text(node: object) -> Iterator[str]:
-    """A node as text that is the same in every release of Python: `ast.dump` changes between them.
+    """A node as text that is stable across Python releases, unlike `ast.dump`.
 
-    A field that is empty is left out: newer releases have more of these.
+    Empty fields are left out, because newer releases add such fields.
     """
     if isinstance(node, ast.AST):
         yield f"{type(node).__name__}("

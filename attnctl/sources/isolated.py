@@ -1,8 +1,8 @@
-"""A request that a process of its own answers: users' code runs there, and can end or clutter only that process.
+"""Requests answered by a separate process, so that users' code can crash or pollute only that process.
 
-`ask` writes request.json into a temporary folder, beside it the users' files in `sources`, and starts `python -P -m
-MODULE FOLDER`. There `serve` computes the answer and writes answer.json. The answer is a file, and standard output
-goes to standard error, because users' code may print whatever it likes.
+`ask` writes request.json and the users' files in `sources` into a temporary folder, and starts `python -P -m MODULE
+FOLDER`. There, `serve` computes the answer and writes answer.json. The answer is a file, and standard output goes to
+standard error, because users' code may print anything.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ def ask(
     seconds: float,
     environment: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """What a process of `python -m module` answers to a request, JSON values both.
+    """The answer of a process `python -m module` to a request; both are JSON objects.
 
-    versions: of the modules and backbones that are needed; those of users' files are put beside the request.
-    what: is being done, for messages. seconds: it may take. environment: of the process, this one's unless given.
-    Raises SpecError with the words of the process, also when that died or did not end in time.
+    versions: of the modules and backbones needed; users' files among them are copied next to the request.
+    what: the activity, for messages. seconds: the time limit. environment: of the process; default: inherited.
+    Raises SpecError with the error of the process, or when it died or exceeded its time.
     """
     with tempfile.TemporaryDirectory(prefix="attnctl-") as name:
         folder = Path(name)
@@ -70,12 +70,15 @@ def ask(
         lines = done.stderr.decode(errors="replace").strip().splitlines()
         last = lines[-1] if lines else "it left no message; was it out of memory?"
         raise SpecError(f"{what} ended its process with exit code {done.returncode}: {last}")
-    found: dict[str, Any] = document["answer"]
-    return found
+    answer: dict[str, Any] = document["answer"]
+    return answer
 
 
 def serve(answer: Callable[[dict[str, Any], Path], Mapping[str, Any]]) -> None:
-    """Be the process of one request. answer: of the request and of its folder; what it raises is told in words."""
+    """The main function of the process: answer one request.
+
+    answer: maps the request and its folder to the answer; its exceptions become error messages.
+    """
     os.dup2(2, 1)
     folder = Path(sys.argv[1])
     request = untrusted_json.loads_object((folder / _REQUEST).read_bytes())
@@ -85,5 +88,5 @@ def serve(answer: Callable[[dict[str, Any], Path], Mapping[str, Any]]) -> None:
     except SpecError as error:
         document = {"error": str(error)}
     except Exception as error:  # whatever users' code raises
-        document = {"error": blame.words(error)}
+        document = {"error": blame.describe(error)}
     write_atomic(folder / _ANSWER, json.dumps(document).encode())

@@ -1,17 +1,17 @@
-"""What a module's constructor asks for, read from its source: planning and `--help` need no torch for it.
+"""The parameters of a module's constructor, read from its source, so that planning and `--help` need no torch.
 
 A module is a class whose constructor takes `channels` first, then `map_size` if it must know the height and width of
 its maps, then its hyperparameters as keywords with literal defaults and simple annotations. Beside them the class body
 may hold, as literals:
 
-    version = 1                       moves when the module gives other numbers than before
-    replaces = True                   it takes the place of a norm; without this it is put after a part
+    version = 1                       raised when the module's results change
+    replaces = True                   it replaces norm layers; otherwise it is inserted after blocks
     rules = {"kernel % 2 == 1": "kernel must be odd"}    conditions over the hyperparameters and C, the channels
     variants = {"variant": {"t": {"kernel": 5}}}         named settings of other hyperparameters
-    effective = {"num_groups": "gcd(num_groups, C)"}     what a hyperparameter acts as at C channels, to be shown
-    neutral = {"kernel": 3}           a hyperparameter that came later, and what every run before it had
+    effective = {"num_groups": "gcd(num_groups, C)"}     the effective value at C channels, to be shown
+    neutral = {"kernel": 3}           a hyperparameter that was added later, and its value in earlier runs
 
-The lines `name: words` of the class's docstring describe the hyperparameters.
+The lines `name: text` of the class's docstring are the help texts of the hyperparameters.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from attnctl.values import Scalar, SpecError, comma_join, convert, did_you_mean,
 
 @dataclass(frozen=True)
 class Hyperparameter:
-    """One keyword of a module's constructor. `declared` is a type that `attnctl.values.convert` understands."""
+    """One hyperparameter of a module. declared: a type for `attnctl.values.convert`."""
 
     name: str
     declared: Any
@@ -41,10 +41,10 @@ class Hyperparameter:
 
 @dataclass(frozen=True, kw_only=True)
 class ModuleSource:
-    """A module as its source declares it.
+    """A module as declared in its source.
 
-    replaces: it takes the place of a norm. needs_map: its constructor's second parameter is `map_size`, the (height,
-    width) of its maps.
+    replaces: it replaces norm layers. needs_map: the second parameter of its constructor is `map_size`, the (height,
+    width) of its feature maps.
     """
 
     name: str
@@ -62,9 +62,9 @@ class ModuleSource:
     effective: Mapping[str, str] = field(default_factory=dict)
 
     def resolve(self, given: Mapping[str, Scalar]) -> dict[str, Scalar]:
-        """Every hyperparameter's value, typed: defaults filled in, a variant replaced by what it stands for.
+        """The values of all hyperparameters, converted, with defaults filled in and variants expanded.
 
-        Two names of one network so become one request. Raises SpecError.
+        Two descriptions of the same network therefore become one request. Raises SpecError.
         """
         declared = {item.name: item for item in self.hyperparameters}
         for name in given:
@@ -89,8 +89,8 @@ class ModuleSource:
         }
 
     def check(self, values: Mapping[str, Scalar], channels: int | None = None) -> None:
-        """Raise SpecError when a rule does not hold; rules about C wait until `channels` is known."""
-        for condition, words in self.rules.items():
+        """Raise SpecError when a rule is violated; rules about C are checked only if `channels` is given."""
+        for condition, message in self.rules.items():
             about_channels = re.search(r"\bC\b", condition) is not None
             if about_channels and channels is None:
                 continue
@@ -100,17 +100,19 @@ class ModuleSource:
                     for name, value in values.items()
                     if re.search(rf"\b{name}\b", condition)
                 ]
-                where = f" at {channels} channels" if about_channels else ""
-                raise SpecError(f"{self.name} {' '.join(used)} does not work{where}: {words}")
+                location = f" at {channels} channels" if about_channels else ""
+                raise SpecError(f"{self.name} {' '.join(used)} does not work{location}: {message}")
 
     def effective_hyperparameters(self, values: Mapping[str, Scalar], channels: int) -> dict[str, Scalar]:
-        """The hyperparameters that act with another value at so many channels, with that value."""
-        found = {name: _evaluate(expression, {**values, "C": channels}) for name, expression in self.effective.items()}
-        return {name: value for name, value in found.items() if value != values[name]}
+        """The hyperparameters whose effective value at this number of channels differs, with that value."""
+        effective = {
+            name: _evaluate(expression, {**values, "C": channels}) for name, expression in self.effective.items()
+        }
+        return {name: value for name, value in effective.items() if value != values[name]}
 
 
 def divides(number: object, channels: int) -> bool:
-    """For rules: a whole number that divides the channels; anything that is no number passes."""
+    """For rules: whether a whole number divides the channels; True for anything that is not a whole number."""
     return not isinstance(number, int) or (number > 0 and channels % number == 0)
 
 
@@ -119,32 +121,32 @@ def holds(condition: str, values: Mapping[str, object]) -> bool:
     return bool(_evaluate(condition, values))
 
 
-_KNOWN: dict[str, object] = {"divides": divides, "min": min, "max": max, "gcd": math.gcd, "log2": math.log2}
-_KNOWN |= {"isinstance": isinstance, "int": int, "str": str}
+_RULE_NAMES: dict[str, object] = {"divides": divides, "min": min, "max": max, "gcd": math.gcd, "log2": math.log2}
+_RULE_NAMES |= {"isinstance": isinstance, "int": int, "str": str}
 
 
 def _evaluate(expression: str, values: Mapping[str, object]) -> Any:
-    """A Python expression of the values, of what `_KNOWN` names, and of nothing else."""
-    return eval(_compiled(expression), {"__builtins__": {}}, {**_KNOWN, **values})  # noqa: S307 - the module's own source
+    """Evaluate a Python expression that may use the values and `_RULE_NAMES`, and no other names."""
+    return eval(_compiled(expression), {"__builtins__": {}}, {**_RULE_NAMES, **values})  # noqa: S307 - the module's own source
 
 
 @cache
 def _compiled(expression: str) -> CodeType:
-    """Once: a table's rows ask the same rules of the same modules a thousand times."""
+    """Compile an expression once: a table evaluates the same rules thousands of times."""
     return compile(expression, "<rule>", "eval")
 
 
 def check_constructed(module: object, channels: int, **values: Scalar) -> None:
-    """For constructors: apply the rules of the module's class; raises ValueError naming the hyperparameter."""
+    """For constructors: check the rules of the module's class; raises ValueError naming the hyperparameter."""
     name = type(module).__name__
-    for condition, words in getattr(type(module), "rules", {}).items():
+    for condition, message in getattr(type(module), "rules", {}).items():
         if not holds(condition, {**values, "C": channels}):
             used = ", ".join(f"{key}={value!r}" for key, value in values.items() if re.search(rf"\b{key}\b", condition))
-            raise ValueError(f"{name}({channels}, {used}): {words}")
+            raise ValueError(f"{name}({channels}, {used}): {message}")
 
 
 def read_modules(path: Path, import_name: str) -> list[ModuleSource]:
-    """The modules that a source file declares, in its order; raises SpecError with file and line."""
+    """The modules that a source file declares, in order; raises SpecError with file and line."""
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
     except OSError as error:
@@ -152,20 +154,20 @@ def read_modules(path: Path, import_name: str) -> list[ModuleSource]:
     except (SyntaxError, UnicodeDecodeError) as error:
         raise SpecError(f"{path}:{getattr(error, 'lineno', 1)} is not Python: {error}") from error
     constants = _literals(tree.body)
-    found = []
+    modules = []
     for node in tree.body:
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
             constructor = _constructor(node)
             if constructor is not None:
-                found.append(_module(node, constructor, path, import_name, constants))
-    return found
+                modules.append(_module(node, constructor, path, import_name, constants))
+    return modules
 
 
 def read_class(data: bytes, path: Path, import_name: str, class_name: str) -> ModuleSource:
-    """One class of a user's file, whose constructor may be that of a base in the same file.
+    """One class of a user's file; its constructor may be inherited from a base class in the same file.
 
-    data: the file's content. path: what messages call it. class_name: empty takes the only class there is that could
-    be meant. Raises SpecError with the line: no such class, no `channels`, a hyperparameter without a default.
+    data: the file's content. path: its name in messages. class_name: empty for the only suitable class.
+    Raises SpecError with the line: no such class, no `channels`, a hyperparameter without a default.
     """
     tree = ast.parse(data, str(path))
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
@@ -173,54 +175,56 @@ def read_class(data: bytes, path: Path, import_name: str, class_name: str) -> Mo
         constructors = {name: _inherited_constructor(node, classes) for name, node in classes.items()}
         modules = [
             name
-            for name, made in constructors.items()
-            if not name.startswith("_") and made is not None and _first_parameter(made) == "channels"
+            for name, init in constructors.items()
+            if not name.startswith("_") and init is not None and _first_parameter(init) == "channels"
         ]
         if len(modules) != 1:
-            there = comma_join(modules or classes) or "no class"
-            raise SpecError(f"{path} has {there}; name one, such as {path}:{(*modules, 'MyAttention')[0]}")
+            names = comma_join(modules or classes) or "no class"
+            raise SpecError(f"{path} has {names}; name one, such as {path}:{(*modules, 'MyAttention')[0]}")
         class_name = modules[0]
     if class_name not in classes:
         hint = did_you_mean(class_name, classes) if classes else "; it has no class"
         raise SpecError(f"{path} has no class {class_name!r}{hint}")
     node = classes[class_name]
     constructor = _inherited_constructor(node, classes)
-    where = f"{path}:{node.lineno}: {class_name}"
+    prefix = f"{path}:{node.lineno}: {class_name}"
     if constructor is None:
-        raise SpecError(f"{where} has no __init__; write one that takes `channels` first: def __init__(self, channels)")
-    taken = _first_parameter(constructor)
-    if taken != "channels":
-        first = f"its first parameter is {taken!r}" if taken else "it has no parameter"
+        raise SpecError(
+            f"{prefix} has no __init__; write one that takes `channels` first: def __init__(self, channels)"
+        )
+    parameter = _first_parameter(constructor)
+    if parameter != "channels":
+        first = f"its first parameter is {parameter!r}" if parameter else "it has no parameter"
         raise SpecError(f"{path}:{constructor.lineno}: {class_name} does not take `channels` first: {first}")
     return _module(node, constructor, path, import_name, _literals(tree.body))
 
 
 def read_function(data: bytes, path: Path, name: str, first: str) -> str:
-    """The name of a function (or class) in a user's file that takes `first` and nothing else without a default.
+    """The name of a function (or class) in a user's file whose only required parameter is `first`.
 
-    name: empty takes the only one that does. Raises SpecError with the line.
+    name: empty for the only suitable one. Raises SpecError with the line.
     """
     tree = ast.parse(data, str(path))
     kinds = ast.FunctionDef | ast.ClassDef
-    there = {node.name: node for node in tree.body if isinstance(node, kinds) and not node.name.startswith("_")}
+    candidates = {node.name: node for node in tree.body if isinstance(node, kinds) and not node.name.startswith("_")}
     if not name:
-        fitting = [key for key, node in there.items() if _parameters(node)[:1] == [first]]
+        fitting = [key for key, node in candidates.items() if _parameters(node)[:1] == [first]]
         if len(fitting) != 1:
-            found = comma_join(fitting or there) or "no function"
-            raise SpecError(f"{path} has {found}; name one, such as {path}:{(*fitting, 'build')[0]}")
+            names = comma_join(fitting or candidates) or "no function"
+            raise SpecError(f"{path} has {names}; name one, such as {path}:{(*fitting, 'build')[0]}")
         name = fitting[0]
-    if name not in there:
-        hint = did_you_mean(name, there) if there else "; it has no function"
+    if name not in candidates:
+        hint = did_you_mean(name, candidates) if candidates else "; it has no function"
         raise SpecError(f"{path} has no function {name!r}{hint}")
-    taken = _parameters(there[name])
-    if taken != [first]:
-        words = f"its parameters without a default are {comma_join(taken)}" if taken else "it takes nothing"
-        raise SpecError(f"{path}:{there[name].lineno}: {name} does not take `{first}` alone: {words}")
+    parameters = _parameters(candidates[name])
+    if parameters != [first]:
+        problem = f"its parameters without a default are {comma_join(parameters)}" if parameters else "it takes nothing"
+        raise SpecError(f"{path}:{candidates[name].lineno}: {name} does not take `{first}` alone: {problem}")
     return name
 
 
 def _parameters(node: ast.FunctionDef | ast.ClassDef) -> list[str]:
-    """The first parameter of a function or a class's constructor, and the others that have no default."""
+    """The first parameter of a function or constructor, and all others without a default."""
     function = _inherited_constructor(node, {}) if isinstance(node, ast.ClassDef) else node
     if function is None:
         return []
@@ -234,15 +238,15 @@ def _parameters(node: ast.FunctionDef | ast.ClassDef) -> list[str]:
 
 
 def _inherited_constructor(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> ast.FunctionDef | None:
-    """The `__init__` of a class, or of its first base in the same file that has one."""
+    """The `__init__` of a class, or of its first base class in the same file that has one."""
     own = next((item for item in node.body if isinstance(item, ast.FunctionDef) and item.name == "__init__"), None)
     bases = [classes[base.id] for base in node.bases if isinstance(base, ast.Name) and base.id in classes]
-    before = [base for base in bases if base.lineno < node.lineno]  # a base stands above: so this ends
-    return own or next((found for base in before if (found := _inherited_constructor(base, classes))), None)
+    earlier = [base for base in bases if base.lineno < node.lineno]  # bases precede the class, so the recursion ends
+    return own or next((inherited for base in earlier if (inherited := _inherited_constructor(base, classes))), None)
 
 
 def _first_parameter(node: ast.FunctionDef) -> str:
-    """The name of the first parameter after self; empty when there is none."""
+    """The name of the first parameter after self; empty if there is none."""
     arguments = [*node.args.posonlyargs, *node.args.args]
     return arguments[1].arg if len(arguments) >= 2 else ""
 
@@ -258,21 +262,21 @@ def _module(
     node: ast.ClassDef, constructor: ast.FunctionDef, path: Path, import_name: str, constants: Mapping[str, Any]
 ) -> ModuleSource:
     docstring = ast.get_docstring(node) or ""
-    words = dict(re.findall(r"^\s*(\w+): (.+)$", docstring, flags=re.MULTILINE))
+    help_texts = dict(re.findall(r"^\s*(\w+): (.+)$", docstring, flags=re.MULTILINE))
     needs_map, keywords = _keywords(constructor)
     hyperparameters = []
     for argument, default in keywords:
-        where = f"{path}:{argument.lineno}: {node.name}'s hyperparameter {argument.arg}"
+        prefix = f"{path}:{argument.lineno}: {node.name}'s hyperparameter {argument.arg}"
         if default is None:
-            raise SpecError(f"{where} needs a default value, such as 7 or 'c'")
-        value = _literal(default, constants, f"{where}: its default")
+            raise SpecError(f"{prefix} needs a default value, such as 7 or 'c'")
+        value = _literal(default, constants, f"{prefix}: its default")
         if argument.annotation:
-            declared = _declared(argument.annotation, constants, where)
+            declared = _declared(argument.annotation, constants, prefix)
             if value is None:
                 declared = Union[declared, None]  # noqa: UP007 - `x: int = None` is written often
         else:
             declared = _ANYTHING if value is None else type(value)
-        hyperparameters.append(Hyperparameter(argument.arg, declared, value, words.get(argument.arg, "")))
+        hyperparameters.append(Hyperparameter(argument.arg, declared, value, help_texts.get(argument.arg, "")))
     body = _literals(node.body)
     return ModuleSource(
         name=path.stem,
@@ -292,7 +296,7 @@ def _module(
 
 
 def _keywords(constructor: ast.FunctionDef) -> tuple[bool, list[tuple[ast.arg, ast.expr | None]]]:
-    """Whether `map_size` follows the channels, and the parameters after them with their defaults."""
+    """Whether the second parameter is `map_size`, and the parameters after that with their defaults."""
     arguments = constructor.args
     positional = [*arguments.posonlyargs, *arguments.args]
     missing: list[ast.expr | None] = [None] * (len(positional) - len(arguments.defaults))
@@ -302,20 +306,20 @@ def _keywords(constructor: ast.FunctionDef) -> tuple[bool, list[tuple[ast.arg, a
 
 
 def _literals(body: list[ast.stmt]) -> dict[str, Any]:
-    """The names that a body assigns a literal to."""
-    found: dict[str, Any] = {}
+    """The names to which a body assigns literals, with their values."""
+    literals: dict[str, Any] = {}
     for node in body:
         target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
         value = getattr(node, "value", None)
         if isinstance(target, ast.Name) and isinstance(value, ast.expr):
             try:
-                found[target.id] = ast.literal_eval(value)
+                literals[target.id] = ast.literal_eval(value)
             except ValueError:
-                continue  # not a literal: none of ours
-    return found
+                continue  # not a literal, so not one of our settings
+    return literals
 
 
-def _literal(node: ast.expr, constants: Mapping[str, Any], where: str) -> Any:
+def _literal(node: ast.expr, constants: Mapping[str, Any], prefix: str) -> Any:
     if isinstance(node, ast.Name) and node.id in constants:
         return constants[node.id]
     try:
@@ -323,33 +327,33 @@ def _literal(node: ast.expr, constants: Mapping[str, Any], where: str) -> Any:
     except ValueError:
         value = ...
     if not isinstance(value, bool | int | float | str | None):
-        raise SpecError(f"{where} is {ast.unparse(node)}; it must be a plain value such as 7 or 'c'")
+        raise SpecError(f"{prefix} is {ast.unparse(node)}; it must be a plain value such as 7 or 'c'")
     return value
 
 
 _ANYTHING = Union[None, int, float, bool, str]  # noqa: UP007 - read as a value
-"""What a hyperparameter can be that has no annotation and None as its default: nothing is known of it."""
+"""The type of a hyperparameter without annotation whose default is None."""
 
 _SIMPLE = {"int": int, "float": float, "bool": bool, "str": str, "None": type(None)}
 
 
-def _declared(node: ast.expr, constants: Mapping[str, Any], where: str) -> Any:
-    """The type that an annotation names: int, float, bool, str, None, Literal[...], `A | B`, Optional[A]."""
+def _declared(node: ast.expr, constants: Mapping[str, Any], prefix: str) -> Any:
+    """The type of an annotation: int, float, bool, str, None, Literal[...], `A | B` or Optional[A]."""
     if isinstance(node, ast.Constant) and node.value is None:
         return type(None)
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return _declared(ast.parse(node.value, mode="eval").body, constants, where)
+        return _declared(ast.parse(node.value, mode="eval").body, constants, prefix)
     if isinstance(node, ast.Name) and node.id in _SIMPLE:
         return _SIMPLE[node.id]
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-        return Union[_declared(node.left, constants, where), _declared(node.right, constants, where)]  # noqa: UP007
+        return Union[_declared(node.left, constants, prefix), _declared(node.right, constants, prefix)]  # noqa: UP007
     if isinstance(node, ast.Subscript):
         name = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
         if name == "Literal":
             choices = ast.literal_eval(node.slice)
             return Literal.__getitem__(choices if isinstance(choices, tuple) else (choices,))
         if name == "Optional":
-            return Union[_declared(node.slice, constants, where), None]  # noqa: UP007
+            return Union[_declared(node.slice, constants, prefix), None]  # noqa: UP007
     raise SpecError(
-        f"{where} is annotated {ast.unparse(node)}; use int, float, bool, str, None, Literal[...] or a union of these"
+        f"{prefix} is annotated {ast.unparse(node)}; use int, float, bool, str, None, Literal[...] or a union of these"
     )

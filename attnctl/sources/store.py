@@ -1,6 +1,6 @@
-"""Contents in a workspace: sources/<hash>/ holds the files as they were submitted, and source.json which one is meant.
+"""Users' files stored in a workspace: sources/<hash>/ holds the submitted files and source.json names the entry.
 
-A folder is written once, whole, and never changed: jobs that wait load what they were submitted with.
+A folder is written once, atomically, and never changed, so that queued jobs load what they were submitted with.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from attnctl.files import sync_folder, write_atomic
-from attnctl.sources.closure import KNOWN, Scope, Source, read_within
+from attnctl.sources.closure import READ_SOURCES, Scope, Source, read_within
 from attnctl.sources.digest import VERSION_PREFIX
 from attnctl.values import SpecError
 from attnctl.workspace import untrusted_json
@@ -22,36 +22,36 @@ MANIFEST = "source.json"
 
 @dataclass(frozen=True)
 class Manifest:
-    """What MANIFEST says. entry: the file that was meant, within the folder; origin: where it was read."""
+    """The content of source.json. entry: the file within the folder; origin: the user's folder."""
 
     entry: str
     origin: str
 
 
-def read_manifest(place: Path) -> Manifest:
-    """The manifest of one kept content; raises SpecError when it is missing or broken."""
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a stored source; raises SpecError when it is missing or damaged."""
     try:
-        return untrusted_json.decode(Manifest, untrusted_json.loads_object((place / MANIFEST).read_bytes()))
+        return untrusted_json.decode(Manifest, untrusted_json.loads_object((folder / MANIFEST).read_bytes()))
     except (OSError, ValueError) as error:
-        raise SpecError(f"{place} does not hold the source that the run was submitted with: {error}") from error
+        raise SpecError(f"{folder} does not hold the source that the run was submitted with: {error}") from error
 
 
 def is_own(version: int | str) -> bool:
-    """Whether the version of a module or backbone says that it is a user's own file."""
+    """Whether the version of a module or backbone is that of a user's file."""
     return isinstance(version, str) and version.startswith(VERSION_PREFIX)
 
 
 def keep(version: str, folder: Path) -> None:
-    """Put a content that this process has read into the workspace's folder of sources, durably, unless it is there.
+    """Store a source that this process has read in the workspace's folder of sources, durably, unless it is stored.
 
-    Raises SpecError for one that was not read and is not there, OSError when it cannot be written.
+    Raises SpecError if it was neither read nor stored before, OSError when it cannot be written.
     """
     target = folder / version.removeprefix(VERSION_PREFIX)
     if (target / MANIFEST).is_file():
         return
-    if version not in KNOWN:
+    if version not in READ_SOURCES:
         raise SpecError(f"the user's file {version} is not in {folder}; sweep again from the file")
-    source = KNOWN[version]
+    source = READ_SOURCES[version]
     aside = folder / f".{source.hash}.{uuid.uuid4().hex}"
     try:
         for name, data in source.files.items():
@@ -68,17 +68,17 @@ def _rename(aside: Path, target: Path) -> None:
     try:
         aside.rename(target)
     except OSError:
-        if not (target / MANIFEST).is_file():  # else another command has just kept the same
+        if not (target / MANIFEST).is_file():  # otherwise another command has just stored the same files
             raise
 
 
-def kept(folder: Path, version: str) -> Source:
-    """The content of a version in the workspace's folder of sources; raises SpecError when it is missing or changed."""
-    place = folder.absolute() / version.removeprefix(VERSION_PREFIX)
-    manifest = read_manifest(place)
-    entry, origin = place / manifest.entry, Path(manifest.origin)
-    roots = tuple(parent for parent in entry.parents if parent.is_relative_to(place))
+def load(folder: Path, version: str) -> Source:
+    """The stored source of a version; raises SpecError when it is missing or was changed."""
+    stored = folder.absolute() / version.removeprefix(VERSION_PREFIX)
+    manifest = read_manifest(stored)
+    entry, origin = stored / manifest.entry, Path(manifest.origin)
+    roots = tuple(parent for parent in entry.parents if parent.is_relative_to(stored))
     source = replace(read_within(entry, Scope(roots)), origin=origin)
     if source.version != version:
-        raise SpecError(f"{place} was changed after it was stored; sweep again from the file in {origin}")
+        raise SpecError(f"{stored} was changed after it was stored; sweep again from the file in {origin}")
     return source

@@ -65,7 +65,7 @@ def _activation(trained: Trained, picture: Picture, layer: str, target: Target, 
     except SpecError:
         raise
     except Exception as error:  # whatever a user's own module raises is the answer
-        raise SpecError(f"run {trained.run} has no map at {layer}: {blame.words(error)}") from error
+        raise SpecError(f"run {trained.run} has no map at {layer}: {blame.describe(error)}") from error
     highest = heat.max().clamp_min(torch.finfo(heat.dtype).tiny)
     scaled: npt.NDArray[np.float32] = (heat.clamp_min(0) / highest).detach().cpu().numpy()
     return Activation(scaled, chosen, float(said.sure[chosen]))

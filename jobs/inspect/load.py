@@ -81,7 +81,7 @@ def load(workspace: Workspace, run_id: str, device: torch.device) -> Trained:
     except SpecError:
         raise
     except Exception as error:  # whatever a user's own module raises is the answer
-        raise SpecError(f"run {run_id} cannot be built again: {blame.words(error)}") from error
+        raise SpecError(f"run {run_id} cannot be built again: {blame.describe(error)}") from error
     for module in network.modules():
         if getattr(module, "inplace", False):  # it would change the map that a hook has just seen
             setattr(module, "inplace", False)  # noqa: B010 - no attribute that torch declares

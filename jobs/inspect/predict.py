@@ -102,7 +102,7 @@ def predict(trained: Trained, picture: Picture, threshold: float) -> Detected | 
             return Mapped(trained.network(images)["out"][0].argmax(0).to(torch.uint8).cpu().numpy())
         found = trained.network([images[0]])[0]
     except Exception as error:  # whatever a user's own module raises is the answer
-        raise SpecError(f"run {trained.run} cannot take {picture.name}: {blame.words(error)}") from error
+        raise SpecError(f"run {trained.run} cannot take {picture.name}: {blame.describe(error)}") from error
     sure = (found["scores"] >= threshold).nonzero()[:, 0]
     sure = sure[found["scores"][sure].argsort(descending=True, stable=True)]
     masks = (found["masks"][sure, 0] > _ON).cpu().numpy() if "masks" in found else None

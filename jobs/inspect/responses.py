@@ -91,7 +91,7 @@ def _seen(
             for picture in pictures if paths else ():
                 trained.network(batch([picture], trained.spec, trained.device))
     except Exception as error:  # whatever a user's own module raises is the answer
-        raise SpecError(f"run {trained.run} cannot be run: {blame.words(error)}") from error
+        raise SpecError(f"run {trained.run} cannot be run: {blame.describe(error)}") from error
     finally:
         for handle in hooks:
             handle.remove()

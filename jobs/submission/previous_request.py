@@ -13,7 +13,7 @@ from attnctl.workspace.records import Request, Resources
 def options(config: Config, kept: Mapping[str, Any]) -> SlurmOptions:
     """What to ask of SLURM: today's settings of the profile, and what the command of the attempt had said."""
     profile = kept.get("profile")
-    return config.profile(profile if profile in config.profiles else None).again(kept)
+    return config.profile(profile if profile in config.profiles else None).with_earlier(kept)
 
 
 def resources(request: Request) -> Resources:

@@ -185,9 +185,9 @@ def _keep_sources(workspace: Workspace, specs: Sequence[RunSpec]) -> None:
 def _kept(config: Config, options: SlurmOptions, resources: Resources) -> dict[str, Any]:
     """What the request keeps beside the resources, so that a later attempt asks for the same."""
     settings = config.profile(options.profile)
-    kept = options.kept(settings)
+    kept = options.to_record(settings)
     usual = parse_time(settings.time) if settings.time is not None else None
-    return kept | {"said": [*kept["said"], *(["minutes"] if resources.minutes != usual else [])]}
+    return kept | {"from_command": [*kept["from_command"], *(["minutes"] if resources.minutes != usual else [])]}
 
 
 def _send(workspace: Workspace, tag: str, script: str, reserved: Reservation) -> str | None:

@@ -77,7 +77,7 @@ n = 2
     ids=lambda value: ".".join(map(str, value)) if isinstance(value, tuple) else None,
 )
 def test_a_value_stands_on_its_line(path: tuple[str | int, ...], line: int) -> None:
-    assert lines.of(SOURCE, path) == line
+    assert lines.line_of(SOURCE, path) == line
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_a_value_stands_on_its_line(path: tuple[str | int, ...], line: int) -> N
     [(("rows", 0, "missing"), 13), (("first", "key", 1, "z"), 9), (("rows",), 13), (("nothing", "here"), 1), ((), 1)],
 )
 def test_what_is_not_there_is_told_by_what_is_around_it(path: tuple[str | int, ...], line: int) -> None:
-    assert lines.of(SOURCE, path) == line
+    assert lines.line_of(SOURCE, path) == line
 
 
 def _paths(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
@@ -114,7 +114,7 @@ def test_whatever_a_key_is_made_of_it_is_found(pairs: dict[str, int], blank: int
     source = "[section]\n" + "".join("\n" * blank + f'"{key}" = {value}\n' for key, value in pairs.items())
     assert tomllib.loads(source)["section"] == pairs
     for index, key in enumerate(pairs):
-        assert lines.of(source, ("section", key)) == 2 + blank + index * (blank + 1)
+        assert lines.line_of(source, ("section", key)) == 2 + blank + index * (blank + 1)
 
 
 @pytest.mark.parametrize(

@@ -205,7 +205,7 @@ def test_records_under_any_name_in_a_shared_workspace_are_only_data(
     runs = [spec.id, name, f"../../{name}", "../../outside"]
     record = Sweep(name=name, created=1.0, command=["sweep", name], runs=runs)
     write_atomic(workspace.sweeps / f"{name}.json", record.encode())
-    request = Request(**common, user=name, nonce=name, options={"partition": name, "said": ["partition"]})
+    request = Request(**common, user=name, nonce=name, options={"partition": name, "from_command": ["partition"]})
     write_atomic(workspace.run(spec.id).attempt(2).request, request.encode())
     (folder / "outside").mkdir()
     (folder / "outside" / "kept").touch()

@@ -26,7 +26,7 @@ def next_destination(
     options = _options(config, asked, given)
     usual = parse_time(options.time) if options.time is not None else None
     had = previous_request.resources(request) if request is not None else Resources(minutes=usual)
-    said = asked.get("said")
+    said = asked.get("from_command")
     minutes = had.minutes if isinstance(said, list) and "minutes" in said and given.profile is None else usual
     if given.time is not None:
         minutes = parse_time(given.time)

@@ -30,7 +30,7 @@ def answer(request: dict[str, Any], folder: Path) -> dict[str, str]:
         except SpecError as error:
             found[key] = str(error)
         except Exception as error:  # whatever the user's code raises is the answer
-            found[key] = blame.words(error)
+            found[key] = blame.describe(error)
     return found
 
 

@@ -6,24 +6,24 @@ from pathlib import Path
 
 import pytest
 
-from attnctl.settings.reader import ConfigError, Located
+from attnctl.settings.reader import ConfigError, SectionReader
 
 SOURCE = '[slurm]\ntime = 60\n\n[data]\nroot = "sets"\n'
 
 
 @pytest.fixture
-def located(tmp_path: Path) -> Located:
-    return Located(tmp_path / "attnctl.toml", SOURCE)
+def located(tmp_path: Path) -> SectionReader:
+    return SectionReader(tmp_path / "attnctl.toml", SOURCE)
 
 
-def test_a_folder_is_relative_to_the_file(located: Located, tmp_path: Path) -> None:
+def test_a_folder_is_relative_to_the_file(located: SectionReader, tmp_path: Path) -> None:
     assert located.path("sets", "data", "root") == (tmp_path / "sets").resolve()
     assert located.path("/sets", "data", "root") == Path("/sets")
     assert located.path("~/sets", "data", "root") == (Path.home() / "sets").resolve()
 
 
 @pytest.mark.parametrize("value", ["", "a\0b"])
-def test_what_cannot_be_a_folder_is_told(value: str, located: Located) -> None:
+def test_what_cannot_be_a_folder_is_told(value: str, located: SectionReader) -> None:
     with pytest.raises(ConfigError, match=r"attnctl\.toml:5: root must be a folder"):
         located.path(value, "data", "root")
 
@@ -40,23 +40,23 @@ def test_what_cannot_be_a_folder_is_told(value: str, located: Located) -> None:
     ],
 )
 def test_a_value_of_another_kind_is_told_with_what_it_must_be(
-    value: object, kind: type, words: str, located: Located
+    value: object, kind: type, words: str, located: SectionReader
 ) -> None:
     with pytest.raises(ConfigError, match=rf":2: time must be {words}"):
         located.typed(value, kind, "slurm", "time")
 
 
-def test_a_value_of_the_kind_is_given_back(located: Located) -> None:
+def test_a_value_of_the_kind_is_given_back(located: SectionReader) -> None:
     assert located.typed(60, int, "slurm", "time") == 60
 
 
-def test_an_unknown_key_names_the_nearest(located: Located) -> None:
-    located.known({"time": 60}, ("time", "mem"), "slurm")
+def test_an_unknown_key_names_the_nearest(located: SectionReader) -> None:
+    located.check_keys({"time": 60}, ("time", "mem"), "slurm")
     with pytest.raises(ConfigError, match=r"did you mean 'times'"):
-        located.known({"time": 60}, ("times", "mem"), "slurm")
+        located.check_keys({"time": 60}, ("times", "mem"), "slurm")
     with pytest.raises(ConfigError, match=r"attnctl\.toml:4: data "):
-        located.known({"data": {}}, ("slurm",), "")
+        located.check_keys({"data": {}}, ("slurm",), "")
 
 
-def test_a_key_that_is_not_there_is_told_by_its_section(located: Located) -> None:
+def test_a_key_that_is_not_there_is_told_by_its_section(located: SectionReader) -> None:
     assert (located.line("slurm", "time"), located.line("data", "other")) == (2, 4)

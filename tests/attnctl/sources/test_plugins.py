@@ -71,7 +71,7 @@ def mine(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_a_users_class_is_read_without_being_run(mine):
+def test_a_users_class_is_read_without_running_it(mine):
     source = attention.describe("./mine.py:Gate")
     assert source.name == "mine:Gate"
     assert source.version.startswith("ast:")
@@ -89,19 +89,19 @@ def test_a_users_class_is_read_without_being_run(mine):
     [
         ("./nine.py:Gate", r"there is no file ./nine.py"),
         ("./mine.py:Gat", r"./mine.py has no class 'Gat'; did you mean 'Gate'\?|mine.py has no class 'Gat'"),
-        ("./mine.py", r"mine.py has .*Gate?.*say which is meant"),
+        ("./mine.py", r"mine.py has .*Gate?.*name one, such as mine.py:"),
         (
             "./mine.py:NoChannels",
             r"mine.py:\d+: NoChannels does not take `channels` first: its first parameter is 'dim'",
         ),
-        ("./mine.py:NoDefault", r"mine.py:\d+: NoDefault's hyperparameter r has no default"),
+        ("./mine.py:NoDefault", r"mine.py:\d+: NoDefault's hyperparameter r needs a default value"),
         ("./mine.py:Default", r"mine.py:\d+: .* is \[1\]; it must be a plain value"),
         ("./mine.py:Nothing", r"mine.py:\d+: Nothing has no __init__"),
-        ("./mine:Gate", r"no Python file"),
+        ("./mine:Gate", r"must be a Python file and a name in it"),
         (".", "unknown module"),
     ],
 )
-def test_what_is_wrong_with_a_class_is_one_line_with_its_place(name, words, mine):
+def test_an_invalid_class_is_a_one_line_error_with_its_location(name, words, mine):
     with pytest.raises(SpecError, match=words) as caught:
         attention.describe(name)
     assert "\n" not in str(caught.value)

@@ -81,7 +81,7 @@ def test_the_map_size_and_what_takes_a_norms_place_are_read(tmp_path):
 @pytest.mark.parametrize(
     ("parameter", "words"),
     [
-        ("r: int", "has no default"),
+        ("r: int", "needs a default value"),
         ("r: int = f()", "must be a plain value"),
         ("r: list[int] = None", "use int, float"),
     ],

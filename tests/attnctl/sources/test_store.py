@@ -17,19 +17,19 @@ def test_what_is_kept_is_what_was_read_whatever_becomes_of_the_file(tmp_path):
     for _ in range(2):
         sources.keep(source.version, folder)
     assert [path.name for path in folder.iterdir()] == [source.hash]
-    kept = sources.kept(folder, source.version)
+    kept = sources.load(folder, source.version)
     assert (kept.entry, kept.version, kept.origin) == ("mine.py", source.version, mine.parent)
     assert {str(path.suffix) for path in (folder / source.hash).rglob("*")} == {".py", ".json"}
 
 
-def test_a_kept_file_that_was_changed_or_is_missing_is_refused(tmp_path):
+def test_a_stored_file_that_was_changed_or_is_missing_is_refused(tmp_path):
     source = sources.read(write(tmp_path, mine=MINE, helpers="ONE = 1"))
     folder = tmp_path / "sources"
     with pytest.raises(SpecError, match="does not hold the source"):
-        sources.kept(folder, source.version)
+        sources.load(folder, source.version)
     sources.keep(source.version, folder)
     (folder / source.hash / "helpers.py").write_text("ONE = 2")
-    with pytest.raises(SpecError, match="was changed after it was kept"):
-        sources.kept(folder, source.version)
+    with pytest.raises(SpecError, match="was changed after it was stored"):
+        sources.load(folder, source.version)
     with pytest.raises(SpecError, match="sweep again from the file"):
         sources.keep("ast:0123456789abcdef", folder)

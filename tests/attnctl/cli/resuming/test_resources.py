@@ -14,7 +14,7 @@ from tests.attnctl.cli.past_runs import Past
 def test_a_node_that_broke_is_left_out_and_the_shape_is_that_of_the_last_attempt(past: Past) -> None:
     (past.root / "attnctl.toml").write_text("[slurm]\npartition = 'new'\ntime = '60'\nexclude = 'n9'\n")
     (spec,) = past.specs(1)
-    options = {"partition": "gpu", "mem": "8G", "said": ["partition", "minutes"]}
+    options = {"partition": "gpu", "mem": "8G", "from_command": ["partition", "minutes"]}
     past.attempt(spec, "NODE_FAIL", options=options, nodes=2, minutes=7)
     request = Request.read(past.config.workspace.run(spec.id).attempt(1).request)
     assert request is not None
@@ -26,6 +26,6 @@ def test_a_node_that_broke_is_left_out_and_the_shape_is_that_of_the_last_attempt
         past.config, request, spec, decision, ResourceOptions(time="2:00:00", partition="big", nodes=4)
     )
     assert (told.options.partition, told.resources.minutes, told.resources.nodes) == ("big", 120, 4)
-    unsaid = dataclasses.replace(request, options={"partition": "gpu", "said": []})
+    unsaid = dataclasses.replace(request, options={"partition": "gpu", "from_command": []})
     mended = next_destination(past.config, unsaid, spec, Decision(run=spec.id, action=Action.START), ResourceOptions())
     assert (mended.options.partition, mended.resources.minutes) == ("new", 60)
