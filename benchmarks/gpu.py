@@ -94,7 +94,7 @@ def chosen(memory: Sequence[int], quick: bool, only: Sequence[str] | None) -> li
     least = min(memory, default=0)
     parts = [*training.parts(len(memory), least, quick=quick), *inference.parts(quick=quick)]
     if not quick:
-        parts += [*training.compiled_parts(least), *inference.other_parts()]
+        parts += training.compiled_parts(least)
     found = []
     for part in parts:
         items = [item for item in part.items if any(text in row.name for row in item.empty for text in only or [""])]

@@ -36,21 +36,22 @@ class Group:
 
 
 def parts(*, quick: bool) -> list[Part]:
-    """The rows of the papers' tables that print a speed."""
+    """The networks whose speed a paper printed, then all other modules in a ResNet-50."""
     groups = list(_of_papers())
     if quick:
         groups = [_fewer(group, QUICK[group.name]) for group in groups if group.name in QUICK]
+    else:
+        groups += _others(groups)
     return [Part(items=[_item(group, mode) for group in groups for mode in _modes(group, quick=quick)])]
 
 
-def other_parts() -> list[Part]:
-    """All other modules in a ResNet-50."""
-    known = {spec.module for group in _of_papers() for spec in group.specs if group.name == "resnet50"}
+def _others(groups: Sequence[Group]) -> list[Group]:
+    """Two groups, so that fewer networks share the GPU's memory."""
+    known = {spec.module for group in groups for spec in group.specs if group.name == "resnet50"}
     names = [name for name in attention.names() if name not in known and not attention.describe(name).replaces]
-    specs = expand(Axes(modules=(PLAIN, *names), backbones=("resnet50",), datasets=("imagenet",))).specs
-    half = len(specs) // 2 + 1
-    groups = [Group("resnet50", tuple(specs[:half])), Group("resnet50", (specs[0], *specs[half:]))]
-    return [Part(items=[_item(group, mode) for group in groups for mode in _modes(group, quick=False)])]
+    plain, *specs = expand(Axes(modules=(PLAIN, *names), backbones=("resnet50",), datasets=("imagenet",))).specs
+    half = len(specs) // 2
+    return [Group("resnet50", (plain, *specs[:half])), Group("resnet50", (plain, *specs[half:]))]
 
 
 def _of_papers() -> Iterator[Group]:
