@@ -1,7 +1,7 @@
-"""The backbones and the named places in them. Data files, read without torch; networks are built on demand.
+"""The backbones and their placements, read from data files without torch; networks are built on demand.
 
-backbones.toml    what there is, a row each; beside it any classification network of torchvision, and `timm:name`
-placements.toml   family -> placement -> patterns of places
+backbones.toml    our backbones; any classification network of torchvision and `timm:name` work too
+placements.toml   family -> placement -> patterns of module paths
 channels.json     the channels at each placement of each backbone: made by `python -m attnctl.networks.channels`
 """
 
@@ -26,7 +26,7 @@ from attnctl.values import SpecError, comma_join
 
 @dataclass(frozen=True, kw_only=True)
 class Backbone:
-    """A network that attention can be put into. `input` is the size in pixels it is made for."""
+    """A network that attention can be inserted into. input: the side of its input in pixels."""
 
     name: str
     family: str
@@ -45,7 +45,7 @@ class Backbone:
 
 
 def describe(name: str) -> Backbone:
-    """The backbone of that name, or of a user's `./net.py:build`; raises SpecError with the nearest one."""
+    """The backbone of that name, or of a user's `./net.py:build`; raises SpecError with the most similar name."""
     return _described(canonical(name))
 
 
@@ -76,12 +76,12 @@ def _described(name: str) -> Backbone:
 
 
 def family(name: str) -> Mapping[str, Placement]:
-    """The placements of a family of networks, by name, and those of any network; not each fits each network."""
+    """The placements of a family of networks and those of any network, by name; a network may lack some of them."""
     return {**family_places("any"), **family_places(name)}
 
 
 def family_places(name: str) -> Mapping[str, Placement]:
-    """The placements of one family alone: of backbones, or of the model of that name; empty when it has none."""
+    """The placements of one family only, a backbone family or a model; empty if there are none."""
     rows = table.read("placements.toml").get(name, {})
     return {
         place: Placement(
@@ -99,9 +99,9 @@ def family_places(name: str) -> Mapping[str, Placement]:
 
 
 def available(family_name: str, parts: Sequence[Part], size: int) -> dict[str, tuple[Placement, list[Part]]]:
-    """The placements that a network of these parts has, each with its places; `stage` is found where no row has it.
+    """The placements available in a network with these parts; `stage` is computed where the data file has none.
 
-    size: pixels of the input with which the parts were found.
+    size: the side in pixels of the input with which the parts were traced.
     """
     found = {}
     for name, place in family(family_name).items():
@@ -118,7 +118,7 @@ def available(family_name: str, parts: Sequence[Part], size: int) -> dict[str, t
 
 
 def placements(name: str) -> Mapping[str, Placement]:
-    """The placements of a backbone, by name; raises SpecError for a name that is none's."""
+    """The placements of a backbone, by name; raises SpecError for an unknown backbone."""
     return _placements(canonical(name))
 
 
@@ -133,14 +133,14 @@ def _placements(name: str) -> Mapping[str, Placement]:
 
 
 def placement(backbone: str, name: str) -> Placement:
-    """A placement of a backbone, by its name or a pattern; raises SpecError listing those there are."""
+    """A placement of a backbone, by name or pattern; raises SpecError listing the available ones."""
     return _choose(placements(backbone), name, f"backbone {describe(backbone).name}")
 
 
 def placement_in(network: str, parts: Sequence[Part], size: int, name: str) -> Placement:
-    """A placement, by its name or a pattern, in a network of that class and these parts; raises SpecError.
+    """A placement, by name or pattern, in a network of that class with these parts; raises SpecError.
 
-    size: pixels of the input with which the parts were found.
+    size: the side in pixels of the input with which the parts were traced.
     """
     known = {place: row for place, (row, _) in available(_family(network), parts, size).items()}
     return _choose(known, name, network)
@@ -159,14 +159,14 @@ def _choose(known: Mapping[str, Placement], name: str, network: str) -> Placemen
 
 @cache
 def placement_names() -> tuple[str, ...]:
-    """The names of the placements of all families, other names too."""
+    """The names of the placements of all families, including aliases."""
     families = table.read("placements.toml")
     rows = [row for name in families for row in family(name).values()]
     return tuple(sorted({name for row in rows for name in (row.name, *row.also)}))
 
 
 def _family(network: str) -> str:
-    """The family whose parts a network of that class has; `any` when it is none's."""
+    """The family of a network of that class; `any` if it belongs to none."""
     families = table.read("placements.toml").items()
     return next((name for name, rows in families if network in rows.get("networks", ())), "any")
 
@@ -191,7 +191,7 @@ def channels(backbone: str, name: str) -> tuple[int, ...]:
 
 
 def takes_norms(backbone: str, name: str) -> bool:
-    """Whether what a placement replaces are norms; raises SpecError."""
+    """Whether the parts that a placement replaces are norms; raises SpecError."""
     place = placement(backbone, name)
     if place.name in placements(backbone):
         return place.replaces_norms

@@ -1,4 +1,4 @@
-"""Builds the networks: our own, torchvision's, timm's and a user's. Imports torch only when it builds one."""
+"""Building our own networks, torchvision's, timm's and users'; torch is imported only when one is built."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def build(name: str, classes: int) -> nn.Module:
         network = import_module("timm").create_model(function, pretrained=False, num_classes=classes)
         return network
     if package == "torchvision":
-        # their auxiliary classifiers would make the output of training another than that of evaluation
+        # auxiliary classifiers would make the training output differ from the evaluation output
         extra = {"aux_logits": False, "init_weights": True} if function in {"googlenet", "inception_v3"} else {}
         network = import_module("torchvision.models").get_model(function, weights=None, num_classes=classes, **extra)
         return network
@@ -31,9 +31,9 @@ def build(name: str, classes: int) -> nn.Module:
 
 
 def of_run(name: str, version: int | str, kept: Path | None) -> str:
-    """The name by which this process knows the backbone of a run's spec. kept: the workspace's users' files.
+    """The name of a run's backbone in this process. kept: the workspace's folder of users' files.
 
-    Raises SpecError when a user's file is not kept there, or an installed package is not the one it was.
+    Raises SpecError when a user's file is not stored there, or an installed package has changed.
     """
     if sources.is_own(version):
         return plugins.stored_backbone(name, str(version), kept).key

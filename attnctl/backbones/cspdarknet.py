@@ -11,7 +11,7 @@ BOTTLENECKS = (1, 3, 3, 1)
 
 
 class Convolution(nn.Module):
-    """A convolution that keeps the size of the map, or halves it where the stride is 2; its norm and SiLU."""
+    """A convolution that keeps the map's size, or halves it with stride 2, followed by a norm and SiLU."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class Separable(nn.Sequential):
 
 
 class Bottleneck(nn.Module):
-    """A 1x1 and a separable 3x3 convolution of as many channels, and the shortcut where `residual`."""
+    """A 1x1 and a separable 3x3 convolution with equal channels, and a shortcut if `residual`."""
 
     def __init__(self, channels: int, residual: bool) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class Bottleneck(nn.Module):
 
 
 class CrossStage(nn.Module):
-    """A stage of which one half of the channels passes through the bottlenecks `m` and the other goes around them."""
+    """A stage in which half of the channels pass through the bottlenecks `m` and the others bypass them."""
 
     def __init__(self, inputs: int, outputs: int, bottlenecks: int = 1, residual: bool = False) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class CrossStage(nn.Module):
 
 
 class PyramidPooling(nn.Module):
-    """The map beside its maxima over windows of 5, 9 and 13, between two 1x1 convolutions."""
+    """Spatial pyramid pooling: the map and its maxima over windows of 5, 9 and 13, between two 1x1 convolutions."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -95,7 +95,7 @@ class Focus(nn.Module):
 
 
 class CspDarknet(nn.Module):
-    """CSPDarknet-nano as a classifier: the mean of the last map and a linear layer, in place of YOLOX's neck."""
+    """CSPDarknet-nano as a classifier: global average pooling and a linear layer instead of YOLOX's neck."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()

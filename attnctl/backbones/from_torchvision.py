@@ -1,4 +1,4 @@
-"""Networks from torchvision in forms that torchvision does not have, under names of their own."""
+"""Variants of torchvision's networks, under names of their own."""
 
 from torch import nn
 from torchvision import models
@@ -20,7 +20,7 @@ def resnet101_cifar(classes: int) -> nn.Module:
 
 
 def resnet50_zero_gamma(classes: int) -> nn.Module:
-    """ResNet-50 whose residual branches end in a norm of scale zero at first (AN, section 4, after GN)."""
+    """ResNet-50 with the last norm of each residual branch initialised to scale zero (AN, section 4, after GN)."""
     return models.resnet50(num_classes=classes, zero_init_residual=True)
 
 

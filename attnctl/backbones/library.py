@@ -1,8 +1,8 @@
-"""The networks of torchvision and timm that the table does not hold, and what any network is made of.
+"""The networks of torchvision and timm that are not in the table, and the parts of any network.
 
 Planning does not import torch: the libraries' names are read from their sources, and a network is built once, on the
-meta device, in a process of its own. What it found is kept in the user's cache folder, under a key that moves with the
-libraries and with our own networks.
+meta device, in a separate process. The result is cached in the user's cache folder, under a key that changes with the
+libraries and our own networks.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from attnctl import sources, user_cache
-from attnctl.backbones.places import Measured
+from attnctl.backbones.places import TracedNetwork
 from attnctl.backbones.table import TIMM
 from attnctl.sources import isolated, plugins
 from attnctl.values import SpecError, did_you_mean
 from attnctl.workspace import untrusted_json
 
 _LONGEST = 900.0
-"""Seconds that building a network and one forward may take, without memory for its tensors."""
+"""Time limit in seconds for building a network and one forward on the meta device."""
 
 
 @cache
@@ -34,7 +34,7 @@ def torchvision_names() -> tuple[str, ...]:
 
 @cache
 def timm_names() -> tuple[str, ...]:
-    """The networks that timm registers, read from its source; none without timm."""
+    """The networks that timm registers, read from its source; empty if timm is not installed."""
     return _registered("timm", r"@register_model\n(?:@.*\n)*def (\w+)\(")
 
 
@@ -66,20 +66,20 @@ def check_name(name: str, known: tuple[str, ...]) -> None:
 
 
 @cache
-def measured(name: str) -> Measured:
+def measured(name: str) -> TracedNetwork:
     """The parts of the backbone of that name; raises SpecError when it cannot be built."""
     key = f"{re.sub(r'[^A-Za-z0-9_.]', '_', name)}-{_key(name)}"
     kept = user_cache.read("networks", key)
     if kept is not None:
         with contextlib.suppress(ValueError):
-            return untrusted_json.decode(Measured, kept)
+            return untrusted_json.decode(TracedNetwork, kept)
     found = _measure(name)
     user_cache.write("networks", key, dataclasses.asdict(found))
     return found
 
 
-def _measure(name: str) -> Measured:
-    """What `attnctl.backbones.measure` finds; in this process where torch is imported already."""
+def _measure(name: str) -> TracedNetwork:
+    """Run `attnctl.backbones.measure`, in this process if torch is already imported."""
     if "torch" in sys.modules:
         from attnctl.backbones.measure import measure
 
@@ -95,10 +95,10 @@ def _measure(name: str) -> Measured:
         what=f"building backbone {asked}",
         seconds=_LONGEST,
     )
-    return untrusted_json.decode(Measured, answer)
+    return untrusted_json.decode(TracedNetwork, answer)
 
 
 def _key(name: str) -> str:
-    """What a measurement depends on: the name, the libraries' versions, and our own sources."""
+    """The cache key of a measurement: the name, the libraries' versions, and our own sources."""
     ours = user_cache.digest_of(Path(__file__).parent.glob("*.*"))
     return user_cache.key_of(name, plugins.version_of(name), user_cache.library_versions(), ours)

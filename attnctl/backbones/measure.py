@@ -1,4 +1,4 @@
-"""Builds a backbone and says what it is made of; as a process, as `attnctl.sources.isolated` starts it."""
+"""Building a backbone and listing its parts, in a process that `attnctl.sources.isolated` starts."""
 
 import contextlib
 import dataclasses
@@ -10,41 +10,41 @@ from torch import nn
 
 from attnctl.backbones import table
 from attnctl.backbones.build import build, of_run
-from attnctl.backbones.places import Measured
+from attnctl.backbones.places import TracedNetwork
 from attnctl.backbones.trace import trace
 from attnctl.sources import blame, is_own, isolated, plugins
 from attnctl.values import SpecError
 
 
-def measure(name: str) -> Measured:
+def measure(name: str) -> TracedNetwork:
     """The parts of the backbone of that name. Raises SpecError when it cannot be built or run."""
-    with contextlib.suppress(Exception), torch.device("meta"):  # no memory, no arithmetic: shapes alone
+    with contextlib.suppress(Exception), torch.device("meta"):  # shapes only, without memory or arithmetic
         return _measure(name)
     try:
         return _measure(name)  # some networks read values while they are built
     except SpecError:
         raise
-    except Exception as error:  # whatever a library's network raises is the answer
+    except Exception as error:  # a library's network may raise anything; report it
         function = plugins.function(name)
         called = function.name if function is not None else name
         raise SpecError(f"backbone {called} cannot be built: {blame.describe(error)}") from error
 
 
-def _measure(name: str) -> Measured:
+def _measure(name: str) -> TracedNetwork:
     network = build(name, 10)
     if plugins.function(name) is not None:
         return _measure_unknown(network)
     size = input_of(network, name)
-    return Measured(type(network).__name__, size, tuple(trace(network, size)))
+    return TracedNetwork(type(network).__name__, size, tuple(trace(network, size)))
 
 
-def _measure_unknown(network: nn.Module) -> Measured:
-    """With the first of some usual sizes that the network takes; raises what it raises with the first of them."""
+def _measure_unknown(network: nn.Module) -> TracedNetwork:
+    """Trace the network at the first of some usual input sizes that works; raises the error of the first size."""
     refused: list[Exception] = []
     for size in _USUAL:
         try:
-            return Measured(type(network).__name__, size, tuple(trace(network, size)))
-        except (RuntimeError, ValueError, TypeError, AssertionError) as error:  # made for another size, or at fault
+            return TracedNetwork(type(network).__name__, size, tuple(trace(network, size)))
+        except (RuntimeError, ValueError, TypeError, AssertionError) as error:  # made for another size, or broken
             refused.append(error)
     raise refused[0]
 
@@ -54,7 +54,7 @@ _USUAL = (224, 32, 64, 8)
 
 
 def input_of(network: nn.Module, name: str) -> int:
-    """Pixels of the input that a network is made for: the table's, timm's own word, else ImageNet's."""
+    """The input side of a network in pixels: from the table, from timm, else ImageNet's."""
     if name in table.names():
         return int(table.read("backbones.toml")[name]["input"])
     config = getattr(network, "pretrained_cfg", None) or {}

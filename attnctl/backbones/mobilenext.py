@@ -1,4 +1,4 @@
-"""MobileNeXt, in the form of its authors' released code, which the published counts need (the paper's text differs)."""
+"""MobileNeXt as in its authors' released code, which matches the published counts (the paper's text differs)."""
 
 from math import ceil
 
@@ -18,7 +18,7 @@ STAGES = (
 
 
 class FullBlock(nn.Module):
-    """A sandglass block with both depthwise convolutions, and the shortcut where `residual`."""
+    """A sandglass block with both depthwise convolutions, and a shortcut if `residual`."""
 
     def __init__(self, inputs: int, outputs: int, reduction: int, stride: int, residual: bool) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class FullBlock(nn.Module):
 
 
 class NarrowBlock(nn.Sequential):
-    """The first block of a stage that changes its channels: no shortcut, a depthwise one only where it halves."""
+    """The first block of a stage, which changes the channels: no shortcut; a depthwise one only if it halves."""
 
     def __init__(self, inputs: int, outputs: int, reduction: int, stride: int) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ def _bottleneck(inputs: int, outputs: int, reduction: int) -> tuple[nn.Module, n
 
 
 def _to_sixteens(width: int) -> int:
-    """The nearest multiple of 16 that takes away no more than a tenth, as MobileNets round their widths."""
+    """The nearest multiple of 16 that is not more than 10% smaller, as MobileNets round their widths."""
     rounded = max(16, (width + 8) // 16 * 16)
     return rounded + 16 if rounded < 0.9 * width else rounded
 

@@ -1,8 +1,8 @@
-"""Named places in a network, as patterns of module paths; which parts of a network they mean. Needs no torch.
+"""Placements, as patterns of module paths, and the parts of a network that they match. Needs no torch.
 
-A pattern is `path`, `path:Parent`, `path=Class` or `path:Parent=Class`. In the path `*` stands for any name, `?` for
-any character, `[1-3]` for one of them, as in a shell, and `**` for any number of names. Parent is the class of the
-module that holds the part, Class the part's own.
+A pattern is `path`, `path:Parent`, `path=Class` or `path:Parent=Class`. In the path, as in a shell, `*` stands for any
+name, `?` for any character, `[1-3]` for one of a set, and `**` for any number of names. Parent is the class of the
+enclosing module, Class that of the part itself.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from math import log2
 from attnctl.values import SpecError, comma_join
 
 REPLACE = "replace:"
-"""Before a placement's name where what is there is replaced; without it attention goes after it."""
+"""The prefix of a placement that replaces the parts; without it, the module is inserted after them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Placement:
-    """Named places in a network: a module goes `after` them, or takes the place of them (`replace`).
+    """A placement: modules are inserted `after` the matching parts, or replace them (`replace`).
 
-    again: where the module of another place is applied a second time, with the same weights: place -> that other place
-    where: in words, with the paper's table that needs it
-    version: moves when the same name means other places
+    again: parts where another part's module is applied a second time, with shared weights: part -> that other part
+    where: a description, with the paper's table that uses it
+    version: raised when the same name matches other parts
     """
 
     name: str
@@ -39,31 +39,31 @@ class Placement:
 
     @property
     def replaces(self) -> bool:
-        """Whether what is at the places goes away."""
+        """Whether it replaces the parts."""
         return bool(self.replace)
 
     @property
     def patterns(self) -> tuple[str, ...]:
-        """The places, whichever mode."""
+        """The patterns, whether inserted after or replaced."""
         return self.replace or self.after
 
     @property
     def replaces_norms(self) -> bool:
-        """Whether its patterns say that they replace norms."""
+        """Whether its patterns show that it replaces norms."""
         return self.replaces and all("Norm" in pattern.partition("=")[2] for pattern in self.replace)
 
     @property
     def label(self) -> str:
-        """How a spec and a report call it: what replaces says so."""
+        """Its name in specs and reports, with the prefix of a replacing placement."""
         return REPLACE + self.name if self.replaces else self.name
 
 
 @dataclass(frozen=True)
 class Part:
-    """A module of a network as one forward found it.
+    """A module of a network, as traced by one forward.
 
-    shape: (channels, height, width) of the map that it gives; None when it gives no map
-    last: its map has the channels last: (B, H, W, C)
+    shape: (channels, height, width) of its output map; None if the output is not a map
+    last: its map is channels-last: (B, H, W, C)
     calls: how often one forward runs it
     """
 
@@ -81,8 +81,8 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What one forward found of a network. network: its class. input: pixels it is made for. parts: as they ended."""
+class TracedNetwork:
+    """A network's traced parts. network: its class. input: its input side in pixels. parts: in completion order."""
 
     network: str
     input: int
@@ -90,12 +90,12 @@ class Measured:
 
 
 def is_pattern(text: str) -> bool:
-    """Whether a placement's text is a pattern of paths and no name."""
+    """Whether the text of a placement is a path pattern, not a name."""
     return re.search(r"[*?\[.=]", text) is not None
 
 
 def from_pattern(text: str) -> Placement:
-    """The placement of a pattern: `layer*.?.bn3` is after these parts, `replace:layer*.*.bn2` takes their place."""
+    """The placement of a pattern: `layer*.?.bn3` inserts after these parts, `replace:layer*.*.bn2` replaces them."""
     pattern = text.removeprefix(REPLACE)
     if pattern != text:
         return Placement(name=pattern, replace=(pattern,), where=f"in place of {pattern}")
@@ -118,7 +118,7 @@ def _expression(path: str) -> re.Pattern[str]:
 
 
 def matches(part: Part, pattern: str) -> bool:
-    """Whether a pattern means this part."""
+    """Whether a pattern matches this part."""
     place, _, kind = pattern.partition("=")
     path, _, parent = place.partition(":")
     return (
@@ -127,7 +127,7 @@ def matches(part: Part, pattern: str) -> bool:
 
 
 def find(parts: Iterable[Part], place: Placement, network: str) -> list[Part]:
-    """The parts that a placement means, in their order; raises SpecError when there is none, or one holds no map.
+    """The parts that a placement matches, in order; raises SpecError if there are none, or one has no map.
 
     network: its name, for the error.
     """
@@ -150,10 +150,10 @@ def find(parts: Iterable[Part], place: Placement, network: str) -> list[Part]:
 
 
 def check_fit(module: str, takes_norm: bool, place: Placement, norms: bool, known: Iterable[Placement] = ()) -> None:
-    """Raise SpecError unless the module goes with the placement.
+    """Raise SpecError unless the module fits the placement.
 
-    takes_norm: the module takes the place of a norm. norms: what the placement replaces are norms. known: the
-    placements of the network, to name those that fit.
+    takes_norm: the module replaces norms. norms: the parts that the placement replaces are norms. known: the placements
+    of the network, to suggest those that fit.
     """
     if takes_norm == (place.replaces and norms):
         return
@@ -166,10 +166,10 @@ def check_fit(module: str, takes_norm: bool, place: Placement, norms: bool, know
 
 
 def stages(parts: Sequence[Part], size: int) -> tuple[str, ...]:
-    """The ends of the stages of any network: at each resolution the last part of the outermost level that has it.
+    """The ends of the stages of any network: for each resolution, the last part of the outermost level that has it.
 
-    Resolutions above a quarter of the input's (the stem's) and single values (pooled maps) do not count.
-    size: pixels of the input with which the parts were found.
+    Resolutions above a quarter of the input's (the stem) and single values (pooled maps) are ignored.
+    size: the side in pixels of the input with which the parts were traced.
     """
     last: dict[int, Part] = {}
     for part in parts:
@@ -182,7 +182,7 @@ def stages(parts: Sequence[Part], size: int) -> tuple[str, ...]:
 
 
 _NO_STAGE = ("AdaptiveAvgPool2d", "Conv2d")
-"""A pool before the classifier, and a bare convolution: the last map of a network that goes on with tokens."""
+"""The pool before the classifier, and a bare convolution: the last map of a network that continues with tokens."""
 
 
 def _depth(part: Part) -> int:

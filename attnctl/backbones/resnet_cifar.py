@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions and the shortcut; a 1x1 convolution on it where the shape changes (option B)."""
+    """Two 3x3 convolutions and a shortcut, with a 1x1 convolution where the shape changes (option B)."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""ShuffleNetV2 for CIFAR, in the form whose counts EAN's table 1 prints."""
+"""ShuffleNetV2 for CIFAR, in the form that matches the counts in EAN's table 1."""
 
 import torch
 from torch import Tensor, nn
@@ -8,10 +8,10 @@ STAGES = ((116, 4), (232, 8), (464, 4))
 
 
 class ShuffleUnit(nn.Module):
-    """Half of the channels, or all where it halves the map, go through the branch; then the channels are shuffled.
+    """Half of the channels, or all in a unit that halves the map, pass the branch; then the channels are shuffled.
 
-    Two things differ from the paper's form, as the figures need it: the convolutions have biases, and a halving unit's
-    branch keeps the width of its input.
+    To match the published counts, two things differ from the paper: the convolutions have biases, and the branch of a
+    halving unit keeps the width of its input.
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:

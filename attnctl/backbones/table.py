@@ -1,4 +1,4 @@
-"""The rows of the data files, read once and without torch: names, and where each network comes from."""
+"""The rows of the data files, read once and without torch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from attnctl.sources import plugins
 
 FOLDER = Path(__file__).parent
 TIMM = "timm:"
-"""Before the name of a network of timm."""
+"""The prefix of timm's networks."""
 
 
 @cache
@@ -27,14 +27,14 @@ def names() -> tuple[str, ...]:
 
 
 def canonical(name: str) -> str:
-    """The table's own name of a network that goes by two; the key of a user's own."""
+    """The canonical name of a backbone that has aliases; the key of a user's backbone."""
     if plugins.is_own(name):
         return plugins.backbone(name).key
     return next((row for row, values in read("backbones.toml").items() if values.get("also") == name), name)
 
 
 def origin(name: str) -> str:
-    """Where a network comes from, as a row's `build` says it."""
+    """Where a network comes from, as in the `build` of its row."""
     if name in names():
         return str(read("backbones.toml")[name]["build"])
     function = plugins.function(name)

@@ -1,4 +1,4 @@
-"""What a network is made of: one forward of one image, noted part by part."""
+"""Tracing the parts of a network with one forward of one image."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from attnctl.values import SpecError
 
 
 def trace(network: nn.Module, size: int) -> list[Part]:
-    """The parts of a network in the order in which one forward ends them; it leaves the network as it was.
+    """The parts of a network in the order in which a forward completes them; the network is left unchanged.
 
     size: pixels of the square input, of one image, in evaluation mode, on the network's own device ("meta" will do).
     Raises SpecError when it cannot run on such an image.

@@ -1,4 +1,4 @@
-"""The data sets: classes, sizes, files and normalisation. Descriptors only: loading is in `attnctl.jobs.data`."""
+"""The descriptors of data sets: classes, sizes, files and normalisation; `attnctl.jobs.data` loads them."""
 
 from __future__ import annotations
 
@@ -101,14 +101,14 @@ DATASETS = {
 
 
 def names() -> list[str]:
-    """The data sets, by name, installed packages' too."""
+    """The names of the data sets, including those of installed packages."""
     return sorted({*DATASETS, *plugins.registered(plugins.DATASETS)})
 
 
 def describe(name: str) -> Dataset:
-    """The data set of that name; raises SpecError with the nearest one.
+    """The data set of that name; raises SpecError with the most similar name.
 
-    That of a package is a `Dataset` in a module of it, which is imported: it should import nothing that is slow.
+    A package's data set is a `Dataset` in one of its modules, which is imported and should therefore import quickly.
     """
     if name in DATASETS:
         return DATASETS[name]
@@ -123,7 +123,7 @@ def _packaged(name: str) -> Dataset:
     where = f"entry point {name!r} of {item.dist.name if item.dist else 'a package'}"
     try:
         found = item.load()
-    except Exception as error:  # whatever the package's own code raises is the answer
+    except Exception as error:  # the package's code may raise anything; report it
         raise SpecError(f"{where} cannot be loaded: {type(error).__name__}: {error}") from error
     if not isinstance(found, Dataset) or found.name != name:
         raise SpecError(f"{where} must be an attnctl.datasets.Dataset with name={name!r}")
@@ -131,7 +131,7 @@ def _packaged(name: str) -> Dataset:
 
 
 def missing_files(dataset: Dataset, folder: Path | None) -> list[str]:
-    """What is not there of the data set in its own folder; the archive in or beside the folder stands for its files."""
+    """The missing files of a data set in its folder; an archive in or beside the folder counts as its files."""
     if dataset.layout == "embedded" or not dataset.files:
         return []
     if folder is None:

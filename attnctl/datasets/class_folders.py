@@ -1,5 +1,7 @@
-"""The class folders of layout `imagefolder`. Classes are numbered in the order of their names, in each part by itself:
-where the names of train/ and val/ differ, a number means one class in training and another one in evaluation."""
+"""The class folders of the layout `imagefolder`.
+
+Classes are numbered in the order of their names, separately in each part. If the names in train/ and val/ differ, a
+number is one class in training and another in evaluation."""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from attnctl.values import SpecError, comma_join
 PARTS = ("train", "val")
 """The folders with the training and with the test images."""
 
-_NAMED = 3  # of many classes, an error names the first
+_NAMED = 3  # an error names only the first of many classes
 
 
 def class_folders(part: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""What is said of a data set: classes, sizes, files and normalisation."""
+"""The descriptor of a data set: classes, sizes, files and normalisation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from attnctl.spec import Task
 
 @dataclass(frozen=True)
 class DataFile:
-    """A file that must be there, relative to the data set's folder; its MD5 when the publisher gives one."""
+    """A required file, relative to the data set's folder, with its MD5 if published."""
 
     name: str
     md5: str = ""
@@ -18,10 +18,10 @@ class DataFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Archive:
-    """A published archive that holds a part of a data set, as a tree of files.
+    """A published archive with a part of a data set.
 
-    gives: what is in the data set's folder when it is unpacked. inside: the folder in the archive that goes there;
-    empty is all of it. size: in bytes.
+    gives: what it unpacks to in the data set's folder. inside: the folder of the archive to unpack; empty for all of
+    it. size: in bytes.
     """
 
     name: str
@@ -51,10 +51,10 @@ class Dataset:
     std: tuple[float, float, float]
     layout: Literal["embedded", "cifar", "imagefolder", "loaded", "voc", "coco"]
     default_backbone: str = ""
-    """Of a classifier; a model has its own."""
+    """The default backbone of a classifier; a model has its own."""
     tasks: tuple[Task, ...] = ("classify",)
     names: tuple[str, ...] = ()
-    """Of the classes in their order, where they are known without the files."""
+    """The class names in order, if known without the files."""
     channels: int = 3
     folder: str = ""
     """The name of its folder under the data root."""
@@ -62,21 +62,21 @@ class Dataset:
     url: str = ""
     archive: str = ""
     md5: str = ""
-    """Of the archive."""
+    """The MD5 of the archive."""
     archives: tuple[Archive, ...] = ()
-    """Of a set that is published in several, which unpack to many files; `url` is empty then."""
+    """The archives of a data set published in several; `url` is then empty."""
     train_parts: tuple[str, ...] = ()
-    """Of layouts `voc` and `coco`: what is trained on. COCO: `train2017` is the images' folder, and the annotations are
+    """Layouts `voc` and `coco`: the training parts. COCO: `train2017` is the images' folder, and the annotations are
     in annotations/instances_train2017.json. VOC: `VOC2007/trainval` is a list in VOC2007/ImageSets/Main, or, for
     segment, in VOC2007/ImageSets/Segmentation. See `attnctl.jobs.data.coco` and `attnctl.jobs.data.voc`."""
     test_parts: tuple[str, ...] = ()
-    """What is evaluated; written as `train_parts`."""
+    """The evaluation parts, in the form of `train_parts`."""
     source: str = ""
     recipe: str = "cifar"
-    """The recipe that goes with it; the built-in data sets have theirs in `attnctl.recipes`."""
+    """Its default recipe; `attnctl.recipes` has those of the built-in data sets."""
     load: str = ""
-    """Of layout `loaded`: `module:function` that takes the folder (None without one) and gives the training and the
-    test set, each as (images, labels): arrays (n, 3, H, W) of bytes and (n,) of whole numbers."""
+    """Layout `loaded`: `module:function` that maps the folder (or None) to the training and the test set, each
+    as (images, labels): arrays (n, 3, H, W) of bytes and (n,) of whole numbers."""
 
     @property
     def can_be_fetched(self) -> bool:

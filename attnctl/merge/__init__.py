@@ -1,14 +1,14 @@
-"""Another workspace's runs taken into this one: `attnctl merge`. The other one is only read.
+"""`attnctl merge`: copying the runs of another workspace into this one. The other workspace is only read.
 
-    files.py      two copies of one attempt's folder: which files of which are the later ones
-    attempts.py   the attempts of one run in both workspaces, in one order
-    plan.py       what is to be done, and what is left out and why; nothing is written
-    runs.py       doing it for one run, so that a kill at any point leaves it whole
+    files.py      choosing the later copy of each file of an attempt
+    attempts.py   ordering the attempts of one run from both workspaces
+    plan.py       planning the merge without writing anything
+    runs.py       merging one run; a kill at any point leaves it intact
     records.py    sweeps, submissions, sources, weights, imports and measurements
-    apply.py      doing all of it
+    apply.py      carrying out the plan
 
-An attempt is the same in both when its reservation is: `Request.nonce`. The attempts of a run are put in the order of
-their reservations, one that completed last; so what they come to does not depend on which workspace took in which.
+Two attempts are the same if their reservations (`Request.nonce`) are. The attempts of a run are ordered by reservation
+time, with a completed one last, so the result does not depend on which workspace is merged into which.
 """
 
 from attnctl.merge.apply import alone, apply, recover, unfinished

@@ -1,4 +1,4 @@
-"""Doing what was planned, a run at a time; broken off anywhere, the same command does the rest."""
+"""Carrying out a merge run by run; after an interruption, the same command does the rest."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ LOCK = ".merge.lock"
 
 
 def unfinished(workspace: Workspace) -> list[str]:
-    """The runs of which a merge was broken off."""
+    """The runs whose merge was interrupted."""
     return [run for run in workspace.run_ids() if runs.unfinished(workspace.run(run))]
 
 
 def recover(workspace: Workspace) -> None:
-    """Finish or undo what earlier merges left; raises RecordError."""
+    """Finish or undo interrupted merges; raises RecordError."""
     for run in unfinished(workspace):
         runs.recover(workspace.run(run))
     for aside in workspace.runs.glob(f"{runs.ASIDE}*"):
@@ -32,9 +32,9 @@ def recover(workspace: Workspace) -> None:
 
 @contextlib.contextmanager
 def alone(workspace: Workspace) -> Iterator[None]:
-    """Keep other merges into this workspace out; raises SpecError when there is one already.
+    """Lock this workspace against other merges; raises SpecError if one is running.
 
-    Only the kernel's lock counts: filelock's substitute on file systems without flock would outlive a killed merge.
+    Only flock(2) is accepted: filelock's soft lock, for file systems without flock, would outlive a killed merge.
     """
     try:
         held = FileLock(workspace.root / LOCK, fallback_to_soft=False).acquire(blocking=False)
@@ -51,9 +51,9 @@ def apply(
     moving: Callable[[str], None],
     track: Track = iter,
 ) -> dict[str, str]:
-    """Do it; gives what turned out broken beside the runs, by name, in words. Raises SpecError and OSError.
+    """Carry out the plan; return error messages for damaged files, by name. Raises SpecError and OSError.
 
-    moving: told each run whose attempts get other numbers or company, before and after: an index must read it anew.
+    moving: called before and after the attempts of a run change, because an index must then read the run again.
     """
     ours.runs.mkdir(parents=True, exist_ok=True)
     broken = records.contents(ours, theirs)

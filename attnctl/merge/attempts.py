@@ -1,4 +1,4 @@
-"""The attempts of one run in two workspaces: which are the same, and in which order they stand together."""
+"""Matching and ordering the attempts of one run from two workspaces."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from attnctl.workspace.records import RecordError, Request
 
 @dataclass(frozen=True)
 class Joined:
-    """One attempt as it will be. ours, theirs: its number in this and the other workspace; None: it is not there."""
+    """One merged attempt. ours, theirs: its number in this and in the other workspace; None if absent."""
 
     request: Request
     completed: bool
@@ -19,16 +19,16 @@ class Joined:
     ours: int | None = None
     theirs: int | None = None
     grown: bool = False
-    """It is in both, and the other workspace has more of it."""
+    """Whether it is in both and the other workspace has more of it."""
 
     @property
     def changed(self) -> bool:
-        """Something of it comes from the other workspace."""
+        """Whether any part of it comes from the other workspace."""
         return self.ours is None or self.grown
 
 
 def requests(run: RunDir) -> dict[int, Request]:
-    """The attempts by number. Raises RecordError for one whose reservation is broken or missing."""
+    """The attempts by number. Raises RecordError if a reservation is damaged or missing."""
     found: dict[int, Request] = {}
     for attempt in run.attempts():
         request = Request.read(attempt.request)
@@ -40,9 +40,9 @@ def requests(run: RunDir) -> dict[int, Request]:
 
 
 def join(ours: RunDir, theirs: RunDir) -> list[Joined]:
-    """The attempts of both, each once, in the order they get: of their reservations, one that completed last.
+    """The attempts of both workspaces, each once, ordered by reservation time with a completed one last.
 
-    Raises RecordError when one is broken, or the two workspaces tell different things of it.
+    Raises RecordError if one is damaged, or differs between the workspaces.
     """
     own, other = _by_nonce(ours), _by_nonce(theirs)
     found = []

@@ -1,4 +1,4 @@
-"""Two copies of one attempt's folder, of which one may have been made while it went on: each file's later copy."""
+"""Choosing the later copy of each file in two copies of an attempt's folder, one of which may be partial."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True)
 class Content:
-    """What an attempt's folder holds or is to hold: files by their place in it, and the folders there are."""
+    """The content of an attempt's folder: files by relative path, and folders."""
 
     files: dict[str, Path]
     folders: frozenset[str]
 
 
 def content(folder: Path) -> Content:
-    """What there is in a folder. Files that are being written, whose names begin with a dot, are left out."""
+    """The content of a folder, without unfinished files (their names begin with a dot)."""
     files: dict[str, Path] = {}
     folders: set[str] = set()
     for place, inner, names in os.walk(folder):
@@ -35,8 +35,8 @@ def content(folder: Path) -> Content:
 def united(ours: Path, theirs: Path) -> tuple[Content, bool]:
     """The later copy of each file, and whether any of them is theirs.
 
-    A file that is the beginning of the other is the earlier one. Raises RecordError when the two tell different things
-    of one attempt, which no copying explains.
+    A file that is a prefix of the other is the earlier one. Raises RecordError if two copies contradict each other,
+    which no partial copy explains.
     """
     mine, other = content(ours), content(theirs)
     chosen = {**other.files, **mine.files}
@@ -55,7 +55,7 @@ def _later(ours: Path, theirs: Path, name: str) -> bool:
         return sizes[1] > sizes[0]
     if has_one_writer(Path(name)):
         raise RecordError(f"{ours} and {theirs} are of one attempt, and differ: one of them was changed")
-    # a record that tells less, such as a log: the same one is chosen whichever workspace takes in the other
+    # less important files, such as logs: the choice does not depend on the direction of the merge
     return (sizes[1], theirs.read_bytes()) > (sizes[0], ours.read_bytes())
 
 

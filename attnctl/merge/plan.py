@@ -1,4 +1,4 @@
-"""What a merge is to do, run by run, and what it leaves out and why. Nothing is written here."""
+"""The plan of a merge: what to do with each run, and what to skip and why. Writes nothing."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import RecordError
 
 Track = Callable[[Sequence[str]], Iterable[str]]
-"""Gives the runs one by one, and may show how far it is."""
+"""Iterates over the runs, and may show progress."""
 
 
 @dataclass
 class Plan:
-    """Runs by what becomes of them, each by its id."""
+    """The ids of the runs, by what the merge does with them."""
 
     new: list[str] = field(default_factory=list)
-    """Only in the other workspace: copied as they are."""
+    """Runs only in the other workspace: copied unchanged."""
     extended: dict[str, list[Joined]] = field(default_factory=dict)
-    """In both; the attempts in their new order, at least one of which comes from the other workspace."""
+    """Runs in both: the attempts in their new order, at least one of them from the other workspace."""
     same: list[str] = field(default_factory=list)
-    """All that the other workspace has of them is here."""
+    """Runs of which the other workspace has nothing new."""
     left_out: dict[str, str] = field(default_factory=dict)
-    """Under way in one of the workspaces: in words, where."""
+    """Runs active in one of the workspaces, with a message that says where."""
     broken: dict[str, str] = field(default_factory=dict)
-    """What cannot be read, in words."""
+    """Runs that cannot be read, with error messages."""
     alarms: dict[str, str] = field(default_factory=dict)
-    """In words, that attempts from the two workspaces disagree on the CPU, where equal steps give equal numbers."""
+    """Messages about runs whose CPU attempts in the two workspaces differ although training is deterministic."""
 
     @property
     def present(self) -> list[str]:
-        """The runs of the other workspace that are here afterwards."""
+        """The runs of the other workspace that this one has after the merge."""
         return sorted([*self.new, *self.extended, *self.same])
 
 
 def plan(ours: Workspace, theirs: Workspace, track: Track = iter) -> Plan:
-    """Look at every run of the other workspace."""
+    """Plan the merge of every run of the other workspace."""
     found, sides = Plan(), (Histories(ours), Histories(theirs))
     there = set(ours.run_ids())
     for run in track(theirs.run_ids()):
@@ -54,7 +54,7 @@ def plan(ours: Workspace, theirs: Workspace, track: Track = iter) -> Plan:
 
 
 def check(ours: Workspace, theirs: Workspace) -> None:
-    """Raise SpecError when the other is no workspace, or is this one."""
+    """Raise SpecError if the other folder is not a workspace, or is this one."""
     root, other = ours.root.resolve(), theirs.root.resolve()
     if not other.is_dir():
         raise SpecError(f"there is no folder {theirs.root}")
@@ -98,7 +98,7 @@ def _read(histories: Histories, run: str) -> History:
 
 
 def _disagreement(joined: Sequence[Joined], own: History, other: History) -> str | None:
-    """Words for the first value in which attempts on the CPU differ, under the numbers they get."""
+    """A message about the first value in which CPU attempts differ, with their new numbers; else None."""
     rows: list[Row] = []
     devices: dict[tuple[int, int], str] = {}
     for number, item in enumerate(joined, 1):

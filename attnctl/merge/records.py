@@ -1,6 +1,6 @@
-"""What a workspace holds beside its runs, taken in: sweeps, submissions, sources, weights, imports, measurements.
+"""Merging everything except runs: sweeps, submissions, sources, weights, imports and measurements.
 
-Each is copied aside and renamed, and is what it is by its name or content: doing it again changes nothing.
+Each file is written to a temporary name and renamed, and is identified by name or content, so repeating is harmless.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from attnctl.workspace.records import RecordError, Speed, Submission, Sweep
 
 @dataclass(frozen=True)
 class SweepChange:
-    """A sweep to be written. renamed: from which name, as this workspace has another sweep of that name."""
+    """A sweep to write. renamed: its original name, if this workspace has another sweep of that name."""
 
     record: Sweep
     renamed: str = ""
 
 
 def sweeps(ours: Workspace, theirs: Workspace) -> tuple[list[SweepChange], dict[str, str]]:
-    """The sweeps that are to be written here, and what is broken, by the sweep's name, in words.
+    """The sweeps to write, and error messages for damaged ones, by name.
 
-    A sweep is the same in both when it was made at the same moment; then it has the runs of both.
+    Sweeps created at the same moment are the same sweep; the merged one has the runs of both.
     """
     found: list[SweepChange] = []
     broken: dict[str, str] = {}
@@ -55,7 +55,7 @@ def sweeps(ours: Workspace, theirs: Workspace) -> tuple[list[SweepChange], dict[
 
 
 def _name_here(ours: Workspace, other: Sweep) -> str:
-    """The name a sweep of theirs has here: its own, unless another sweep has that."""
+    """The name of their sweep in this workspace: its own, unless another sweep has it."""
     digest = hashlib.sha256(repr(other.created).encode()).hexdigest()
     for name in (other.name, *(f"{other.name[:80]}-{digest[:length]}" for length in (4, 8, 16))):
         mine = Sweep.read(ours.sweep(name))
@@ -65,15 +65,15 @@ def _name_here(ours: Workspace, other: Sweep) -> str:
 
 
 def write_sweeps(ours: Workspace, changes: Iterable[SweepChange]) -> None:
-    """Write them."""
+    """Write the sweeps."""
     for change in changes:
         write_atomic(ours.sweep(change.record.name), change.record.encode())
 
 
 def submissions(ours: Workspace, theirs: Workspace, runs: Sequence[str]) -> None:
-    """Take in the submissions of these runs' attempts; each lists its tasks with the attempts' numbers as they are.
+    """Merge the submissions of these runs' attempts; each lists its tasks with the new attempt numbers.
 
-    runs: that are here and in the other workspace.
+    runs: those in both workspaces.
     """
     numbers: dict[str, dict[str, int]] = defaultdict(dict)
     for run in runs:
@@ -92,20 +92,20 @@ def submissions(ours: Workspace, theirs: Workspace, runs: Sequence[str]) -> None
 
 
 def _newest(*paths: Path) -> dict[str, Any] | None:
-    """What the first of these submissions says, or the first that knows its job; None when there is none whole."""
+    """The first of these submissions that has a job id, else the first readable one; None if none is readable."""
     found = [document for document in map(_document, paths) if document is not None]
     return next((item for item in found if item.get("job_id") or item.get("failed")), found[0] if found else None)
 
 
 def _document(path: Path) -> dict[str, Any] | None:
-    """A submission with all its keys, also those of a newer release; None when there is none, or it is broken."""
-    with contextlib.suppress(RecordError):  # the other copy may be whole; the run's own folder stands without either
+    """A submission with all its keys, including unknown ones; None if it is missing or damaged."""
+    with contextlib.suppress(RecordError):  # the other copy may be readable; the run's folder needs neither
         return untrusted_json.read_object(path) if Submission.read(path) is not None else None
     return None
 
 
 def contents(ours: Workspace, theirs: Workspace) -> dict[str, str]:
-    """Take in sources, weights, imports and measurements; what is broken, by its file, in words."""
+    """Merge sources, weights, imports and measurements; return error messages for damaged ones, by file."""
     for folder in _entries(theirs.sources):
         target = ours.sources / folder.name
         if not target.exists():

@@ -1,13 +1,13 @@
-"""Bringing one run's attempts and checkpoints into a workspace, so that a kill at any point leaves it whole.
+"""Merging one run's attempts and checkpoints into a workspace; a kill at any point leaves the run intact.
 
-A new run is made aside and renamed into place. Of a run that is here the folder `attempts` is made anew aside, with
-hard links to what is here, and takes the place of the old one by two renames:
+A new run is copied to a temporary folder and renamed. For an existing run, a new `attempts` folder is built from hard
+links to the existing files, and replaces the old one in two renames:
 
-    .attempts.merged    the new folder while it is made; in it `.merged.json`, the names of the checkpoints to be
+    .attempts.merged    the new folder while it is built; `.merged.json` in it holds the new names of the checkpoints
     checkpoints/.merged the checkpoints under those names
-    .attempts.before    the old folder, from the first rename until all is done
+    .attempts.before    the old folder, from the first rename until the end
 
-`recover` finishes what was broken off after the renames, and undoes what was broken off before.
+`recover` finishes a merge interrupted after the renames, and undoes one interrupted before them.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from attnctl.workspace.records import RecordError
 
 MERGED, BEFORE, JOURNAL, STAGED = ".attempts.merged", ".attempts.before", ".merged.json", ".merged"
 ASIDE = ".merge-"
-"""What the folder of a new run's name begins with while it is copied."""
+"""The prefix of a new run's folder while it is copied."""
 
 
 def copy_new(ours: Workspace, theirs: RunDir) -> None:
-    """Copy a run that is not here, with its checkpoints and what it found."""
+    """Copy a new run, with its checkpoints and detections."""
     target, aside = ours.run(theirs.id), ours.runs / f"{ASIDE}{theirs.id}"
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
@@ -52,9 +52,9 @@ def copy_new(ours: Workspace, theirs: RunDir) -> None:
 
 
 def extend(ours: RunDir, theirs: RunDir, joined: Sequence[Joined]) -> None:
-    """Give a run that is here the attempts in this order, numbered from 1, and the checkpoints of those from there.
+    """Give an existing run the attempts in this order, numbered from 1, and the checkpoints of the new ones.
 
-    Raises RecordError when the run was changed here meanwhile; then it is as it was.
+    Raises RecordError if the run changed in the meantime; it is then left unchanged.
     """
     attempts, merged, before = ours.attempts_folder, ours.path / MERGED, ours.path / BEFORE
     merged.mkdir()
@@ -73,12 +73,12 @@ def extend(ours: RunDir, theirs: RunDir, joined: Sequence[Joined]) -> None:
 
 
 def unfinished(run: RunDir) -> bool:
-    """Whether a merge of this run was broken off."""
+    """Whether a merge of this run was interrupted."""
     return any(path.exists() for path in (run.path / MERGED, run.path / BEFORE, run.attempts_folder / JOURNAL))
 
 
 def recover(run: RunDir) -> None:
-    """Finish or undo a merge that was broken off. Raises RecordError when neither can be done safely."""
+    """Finish or undo an interrupted merge. Raises RecordError if neither is safe."""
     attempts, merged, before = run.attempts_folder, run.path / MERGED, run.path / BEFORE
     if (attempts / JOURNAL).exists():
         _finish(run)
@@ -94,7 +94,7 @@ def recover(run: RunDir) -> None:
 
 
 def _build(folder: Path, item: Joined, own: Path) -> None:
-    """Make the folder of an attempt; what lies in our own run's folder is linked, what lies elsewhere is copied."""
+    """Build an attempt's folder: files of our own run are hard-linked, others are copied."""
     folder.mkdir()
     for name in sorted(item.content.folders):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -104,7 +104,7 @@ def _build(folder: Path, item: Joined, own: Path) -> None:
 
 
 def _stage(ours: RunDir, theirs: RunDir, joined: Sequence[Joined]) -> list[str]:
-    """Put the checkpoints under the names they get: ours all, theirs those of attempts of which something is new."""
+    """Place the checkpoints under their new names: all of ours, and theirs of attempts with anything new."""
     own = {item.ours: number for number, item in enumerate(joined, 1) if item.ours is not None}
     other = {item.theirs: number for number, item in enumerate(joined, 1) if item.theirs is not None and item.changed}
     mine = {_renamed(path, own) or path.name: path for path in ours.checkpoints.glob("*.pt")}
@@ -118,14 +118,14 @@ def _stage(ours: RunDir, theirs: RunDir, joined: Sequence[Joined]) -> list[str]:
 
 
 def _renamed(path: Path, numbers: dict[int, int]) -> str | None:
-    """A checkpoint's name with the attempt's new number; None: it has none."""
+    """A checkpoint's name with the attempt's new number; None if the attempt has none."""
     name = checkpoints.Name.parse(path)
     number = numbers.get(name.token[0]) if name is not None else None
     return str(replace(name, token=(number, name.token[1]))) if name is not None and number is not None else None
 
 
 def _finish(run: RunDir) -> None:
-    """What comes after the renames; doing it again from any point ends alike."""
+    """The steps after the renames; repeating them from any point gives the same result."""
     journal = run.attempts_folder / JOURNAL
     names: Any = (untrusted_json.read_object(journal) or {}).get("checkpoints")
     if not untrusted_json.fits(names, list[str]):
@@ -139,19 +139,19 @@ def _finish(run: RunDir) -> None:
         for path in {*run.checkpoints.glob("*.pt")} - {run.checkpoints / name for name in names}:
             path.unlink()
         sync_folder(run.checkpoints)
-        shutil.rmtree(staged)  # of two links to one file, a rename leaves both: rename(2)
+        shutil.rmtree(staged)  # rename(2) does nothing if both names are links to the same file
     shutil.rmtree(run.path / BEFORE, ignore_errors=True)
     journal.unlink()
     sync_folder(run.path)
 
 
 def _reserved(attempts: Path) -> set[str]:
-    """The attempts in a folder that are reserved, by number."""
+    """The reserved attempts in a folder, by number."""
     return {path.parent.name for path in attempts.glob("*/request.json")}
 
 
 def _link(source: Path, target: Path) -> None:
-    """A hard link where it can be one: nothing is written to these files any more. Else a copy."""
+    """A hard link if possible, since these files never change; else a copy."""
     try:
         os.link(source, target)
     except OSError:

@@ -1,4 +1,4 @@
-"""Makes the files channels.json: what planning must know of the tables' networks, measured on the networks themselves.
+"""Generates the channels.json files, the channels of our networks that planning needs, by tracing the networks.
 
 python -m attnctl.networks.channels
 """
@@ -14,18 +14,18 @@ from attnctl.backbones.places import find
 from attnctl.backbones.trace import trace
 
 _SIZE = 128
-"""Pixels of the images with which models are measured: the channels of their maps do not depend on it."""
+"""Image side in pixels for tracing models; the channels do not depend on it."""
 
 
 def measured(name: str) -> dict[str, list[int]]:
-    """The channels at each placement that a backbone has, in the order of the network."""
+    """The channels at each placement of a backbone, in network order."""
     found = measure(name)
     places = backbones.available(backbones.describe(name).family, found.parts, found.input)
     return {place: [part.shape[0] for part in parts if part.shape] for place, (_, parts) in sorted(places.items())}
 
 
 def of_model(name: str, backbone: str) -> dict[str, dict[str, int]]:
-    """The channels at each path of a model's own placements around a backbone, in the order of the network."""
+    """The channels at each path of a model's own placements, in network order."""
     network = models.build(name, backbones.build(backbone, 2), 2, size=_SIZE)
     parts = trace(network, _SIZE)
     places = models.describe(name).placements

@@ -1,4 +1,4 @@
-"""Putting attention into a network: at named places, without rewriting the network."""
+"""Inserting attention modules into a network at named placements, without rewriting the network."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from attnctl.values import Scalar, SpecError
 
 
 class Attended(nn.Module):
-    """A part of a network with an attention module right after it. last: the part's map has its channels last."""
+    """A part of a network followed by an attention module. last: the part's map is channels-last."""
 
     def __init__(self, part: nn.Module, attention: nn.Module, last: bool = False) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class Attended(nn.Module):
         self.last = last
 
     def forward(self, *inputs: Any, **keywords: Any) -> Tensor:
-        """What the part takes -> the map that it gives, (B, C, H, W), attended to."""
+        """The part's inputs -> its output map (B, C, H, W) after the attention module."""
         x: Tensor = self.part(*inputs, **keywords)
         if self.last:
             x = x.permute(0, 3, 1, 2)
@@ -39,7 +39,7 @@ class Attended(nn.Module):
 
 @dataclass(frozen=True)
 class Attention:
-    """A module with all of its hyperparameters, and where in a network it goes."""
+    """A module with all its hyperparameters and its placement."""
 
     module: ModuleSource
     place: Placement
@@ -47,22 +47,22 @@ class Attention:
 
 
 def build(spec: RunSpec, kept: Path | None = None) -> nn.Module:
-    """The network of a run, newly initialised from torch's generator, with the attention in place.
+    """Build a run's network with its attention modules, randomly initialised from torch's default generator.
 
-    kept: the workspace's folder of users' files, for a run that is made of them. Raises SpecError.
+    kept: the workspace's folder of users' files, for a run that uses them. Raises SpecError.
     """
     backbone = backbones.of_run(spec.backbone, spec.versions.backbone, kept)
     attended = None
     if spec.module != NO_MODULE:
         module = attention.of_run(spec.module, spec.versions.module, kept)
         place = models.placement(spec.model, backbone, spec.placement)
-        # neutral: what a run from before the hyperparameter had
+        # neutral: the value in runs from before the hyperparameter existed
         attended = Attention(module, place, {**module.neutral, **dict(spec.hyperparameters)})
     return _of_run(spec, backbone, datasets.describe(spec.dataset).classes, attended)
 
 
 def build_plain(spec: RunSpec, kept: Path | None = None, *, more_classes: int = 0) -> nn.Module:
-    """The network of a run without its attention, newly initialised; for more classes than its data set has, if asked.
+    """Build a run's network without attention, randomly initialised. more_classes: beyond those of the data set.
 
     kept: as for `build`. Raises SpecError.
     """
@@ -85,7 +85,7 @@ def _of_run(spec: RunSpec, backbone: str, classes: int, attended: Attention | No
 
 
 def input_shape(spec: RunSpec) -> tuple[int, int, int]:
-    """(channels, height, width) of the image with which a run's network is counted."""
+    """(channels, height, width) of the image used to count a run's network."""
     dataset = datasets.describe(spec.dataset)
     if spec.recipe.input_size:
         return dataset.channels, spec.recipe.input_size, spec.recipe.input_size
@@ -97,9 +97,9 @@ def input_shape(spec: RunSpec) -> tuple[int, int, int]:
 def network_of(
     backbone: str, classes: int, attended: Attention | None, *, size: int, model: str = "", norms: str = DEFAULT
 ) -> nn.Module:
-    """A backbone with attention in it, and the model around it where there is one; raises SpecError.
+    """A backbone with attention, inside its model if there is one; raises SpecError.
 
-    size: pixels of the square input; with a model, as `models.build` takes it, as norms.
+    size: side of the square input in pixels; with a model, size and norms are as for `models.build`.
     """
     network = backbones.build(backbone, classes)
     if not model:
@@ -117,7 +117,7 @@ def network_of(
 
 
 def _kinds(network: nn.Module, path: str) -> tuple[str, str]:
-    """The class of a part, and of the module that holds it."""
+    """The class of a part, and the class of its enclosing module."""
     return type(network.get_submodule(path)).__name__, type(network.get_submodule(path.rpartition(".")[0])).__name__
 
 
@@ -135,11 +135,11 @@ def attach(
     size: int | None = None,
     **hyperparameters: Scalar,
 ) -> nn.Module:
-    """Put module `name` into a network of torchvision, timm or one's own, at a placement; gives the network back.
+    """Insert module `name` into a network of torchvision, timm or your own, and return the network.
 
-    placement: a name, or a pattern such as `layer*.?.bn3` or `replace:layer*.*.bn2`. backbone: whose placements they
-    are; without it those of the family that the network's class belongs to. size: pixels of its square input, by
-    default the backbone's, or 224. Raises SpecError.
+    placement: a name, or a pattern such as `layer*.?.bn3` or `replace:layer*.*.bn2`. backbone: the backbone whose
+    placements are used; default: those of the family of the network's class. size: side of its square input in pixels;
+    default: the backbone's, or 224. Raises SpecError.
     """
     if backbone is not None:
         place, size = backbones.placement(backbone, placement), size or backbones.describe(backbone).input
@@ -153,10 +153,10 @@ def attach(
 def insert(
     network: nn.Module, name: str | ModuleSource, place: Placement, hyperparameters: Mapping[str, Scalar], size: int
 ) -> None:
-    """Put a module after each place, or in the place of it; raises SpecError when there is none or it does not fit.
+    """Insert a module after each matching part, or replace it; raises SpecError if none matches or it does not fit.
 
-    name: a module's, or what `attention.describe` gave. size: pixels of the square input with which the maps at the
-    places are measured.
+    name: of a module, or a result of `attention.describe`. size: side in pixels of the square input with which the maps
+    are measured.
     """
     _insert(
         network,
@@ -174,7 +174,7 @@ def _insert(
     hyperparameters: Mapping[str, Scalar],
     parts: Sequence[Part],
 ) -> None:
-    """The same, of a network whose parts are known."""
+    """Like `insert`, for a network whose parts are known."""
     found = find(parts, place, type(network).__name__)
     check_fit(module.name, module.replaces, place, all(part.is_norm for part in found))
     made = {part.path: _made(module, part, hyperparameters) for part in found}
@@ -209,20 +209,20 @@ def _put(network: nn.Module, path: str, part: nn.Module) -> None:
 
 
 def _begin_alike(old: nn.Module, new: nn.Module) -> None:
-    """A norm in the place of one whose scale begins at zero begins there too (GN, section 5.1, for AN's table)."""
+    """Initialise a norm's scale to zero if that of the replaced norm is zero (GN, section 5.1, for AN's table)."""
     scale, other = getattr(old, "weight", None), getattr(new, "weight", None)
     if isinstance(scale, nn.Parameter) and isinstance(other, nn.Parameter) and not scale.is_meta and not scale.any():
         nn.init.zeros_(other)
 
 
 def measure(network: nn.Module, place: Placement, size: int) -> dict[str, tuple[int, int, int]]:
-    """The paths of a placement in the order of the network, with the (channels, height, width) of the map at each."""
+    """The parts that a placement matches, in network order, with the (channels, height, width) of their maps."""
     found = find(trace(network, size), place, type(network).__name__)
     return {part.path: part.shape for part in found if part.shape}
 
 
 def extra_loss(network: nn.Module) -> Tensor | None:
-    """The sum of what the modules add to the loss by a method `extra_loss()`; None when none does."""
+    """The sum of the modules' `extra_loss()`; None if no module has one."""
     methods = [getattr(module, "extra_loss", None) for module in network.modules()]
     terms = [method() for method in methods if callable(method)]
     return torch.stack(terms).sum() if terms else None

@@ -1,4 +1,4 @@
-"""Holds a user's paper against what there is: modules, backbones, places, data sets, recipes, ways of counting."""
+"""Checking a user's paper: its modules, backbones, placements, data sets, recipes and counting conventions."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from attnctl.values import SpecError
 
 
 @dataclass(frozen=True)
-class Checked:
-    """What a part of a paper asks for. name: `table 1`. runs: of one seed. waiting: task -> rows that wait for it."""
+class CheckedPart:
+    """The runs of a table or figure. name: `table 1`. runs: per seed. waiting: task -> number of untrainable rows."""
 
     name: str
     caption: str
@@ -27,29 +27,29 @@ class Checked:
     waiting: dict[str, int]
 
 
-def check(file: str) -> tuple[Paper, list[Checked]]:
-    """A user's paper, and what its tables and figures ask for; raises SpecError with the line of what cannot be."""
+def check(file: str) -> tuple[Paper, list[CheckedPart]]:
+    """A user's paper, and the runs of its tables and figures; raises SpecError with the line of an invalid value."""
     paper = papers.load(file)
     checker = _Checker(Document(Path(file).expanduser().read_text(encoding="utf-8"), file))
     tables = [checker.table(table) for table in paper.tables.values()]
     return paper, [*tables, *(checker.figure(figure, paper) for figure in paper.figures.values())]
 
 
-def _checked(name: str, caption: str, rows: int, found: list[Cells]) -> Checked:
+def _checked(name: str, caption: str, rows: int, found: list[Cells]) -> CheckedPart:
     tasks = Counter(
         task for _, task in {(item.row.name, item.row.setup.task) for item in found if item.row.setup.waits}
     )
     runs = {spec.id for cells in found for spec in cells.specs}
-    return Checked(name, caption, rows, len(runs), dict(tasks))
+    return CheckedPart(name, caption, rows, len(runs), dict(tasks))
 
 
 class _Checker:
-    """Asks of each cell what would be asked when it is trained, counted or shown."""
+    """Performs the checks for each cell that training, counting or showing it would."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
 
-    def table(self, table: Table) -> Checked:
+    def table(self, table: Table) -> CheckedPart:
         """Every row of a table."""
         for index, row in enumerate(table.rows):
             for column in table.columns:
@@ -61,7 +61,7 @@ class _Checker:
                 raise self._document.error(path, cells.reason)
         return _checked(f"table {table.number}", table.caption, len(table.rows), found)
 
-    def figure(self, figure: Figure, paper: Paper) -> Checked:
+    def figure(self, figure: Figure, paper: Paper) -> CheckedPart:
         """The runs behind a figure."""
         found = figure_cells(figure, paper, Overrides())
         for cells in found:
@@ -84,7 +84,7 @@ class _Checker:
                 raise self._document.error(path, f"{column.key}: {error}") from error
 
     def _where(self, table: Table, index: int, row: Row, column: Column, key: str) -> lines.Path:
-        """Where a cell's setup says a key: in the column's changes, its row, its group, its table, or nowhere."""
+        """Where a key of a cell's setup is set: in the column's changes, the row, the group, the table, or nowhere."""
         top: lines.Path = ("tables", table.number)
         position = table.columns.index(column)
         places: tuple[lines.Path, ...] = (
@@ -97,7 +97,7 @@ class _Checker:
 
 
 def _questions(setup: Setup, column: Column) -> Iterator[tuple[str, Callable[[], object]]]:
-    """The keys of a cell's setup that its column needs, and what raises SpecError unless there is what they name."""
+    """The keys of a cell's setup that its column needs, and for each a check that raises SpecError."""
     if setup.module != NO_MODULE:
         yield "module", lambda: attention.describe(setup.module)
         yield "hyperparameters", lambda: _check_hyperparameters(setup)

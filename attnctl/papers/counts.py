@@ -1,8 +1,8 @@
-"""What the networks of the papers' tables count, known beforehand, so that a report builds none of them.
+"""Parameter and FLOP counts of the networks in the papers' tables, precomputed so that reports build none of them.
 
-Those of the built-in papers are in counts.json, made by `python -m attnctl.papers.counts`: by what is counted and how,
-not by row. A row that is changed finds no count there, rather than a wrong one; it is counted when it is asked for, as
-the rows of users' papers are.
+Those of the built-in papers are in counts.json, made by `python -m attnctl.papers.counts` and keyed by the network and
+the way of counting, not by row. A changed row therefore finds no stale count: it is counted on demand, like the rows of
+users' papers.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ FILE = Path(__file__).parent / "counts.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Count:
-    """What a cell's network counts.
+    """The counts of a cell's network.
 
-    counted: as the paper counted. exact: all parameters, or the multiply-accumulates of all convolutions and matrix
-    products. convention: the paper's way of counting
+    counted: by the paper's convention. exact: all parameters, or the multiply-accumulates of all convolutions and
+    matrix products. convention: the paper's way of counting
     """
 
     counted: int
@@ -38,9 +38,9 @@ class Count:
 
 
 def of(setup: Setup, column: Column) -> Count | None:
-    """What a cell's network counts; none for a network that is none of attnctl's, and for what cannot be built here.
+    """The counts of a cell's network; None if attnctl does not have the network or cannot build it here.
 
-    setup: `row.setup_of(column)`. Torch, and the user's cache of counts, only for what is not in the file.
+    setup: `row.setup_of(column)`. Uses torch and the user's cache only for counts missing from the file.
     """
     if column.metric not in COUNTED or setup.waits:
         return None
@@ -52,13 +52,13 @@ def of(setup: Setup, column: Column) -> Count | None:
 
 
 def measure(setup: Setup, column: Column, *, keep: bool = True) -> Count:
-    """The same, from the network itself. keep: use and fill the user's cache of counts. Raises SpecError."""
+    """Count the network itself. keep: use and fill the user's cache of counts. Raises SpecError."""
     counted = audit.count(setup, column, keep=keep)
     return _count(setup, column, counted, audit.count(setup, column, audit.EXACT, keep=keep))
 
 
 def key(setup: Setup, column: Column) -> str:
-    """What is counted and how, with the versions of what it is built from; raises SpecError when there is no such."""
+    """The key of a count: network, versions of its parts, and convention; raises SpecError for unknown names."""
     way = audit.way_of(setup, column)
     if way in CONVENTIONS:
         written = Written(head=setup.head, **setup.written)
@@ -70,7 +70,7 @@ def key(setup: Setup, column: Column) -> str:
 
 
 def asked_for() -> Iterator[tuple[str, Setup, Column]]:
-    """Every network that the papers' tables count, once: its key, and one of the cells that ask for it."""
+    """Every network counted in the papers' tables, once: its key, and one cell that needs it."""
     seen = set()
     for table in audit.tables():
         for row in table.rows:

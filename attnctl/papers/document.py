@@ -1,4 +1,4 @@
-"""A paper's TOML as sections whose keys are declared, and every complaint with the line that it is about."""
+"""A paper's TOML as sections with declared keys; every error names the line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Document:
         self.root = lines.parsed(source, name)
 
     def error(self, path: lines.Path, words: str) -> SpecError:
-        """A complaint about the value that these keys lead to."""
+        """The error for the value at these keys."""
         place = self._place(path)
         line = lines.line_of(self._source, path)
         return SpecError(f"{self._name}:{line}: {f'{place}: ' if place else ''}{words}")
@@ -38,7 +38,7 @@ class Document:
     def section(
         self, path: lines.Path, section: Any, known: Mapping[str, Kind], required: tuple[str, ...] = ()
     ) -> dict[str, Any]:
-        """The values of a section, each as its kind makes it; none may be unknown, or missing when required."""
+        """The converted values of a section; raises for unknown keys and for missing required ones."""
         self.value(path, kinds.section, section)
         for key in section:
             if key not in known:
@@ -48,7 +48,7 @@ class Document:
         return {key: self.value((*path, key), known[key], value) for key, value in section.items()}
 
     def value(self, path: lines.Path, kind: Kind, value: Any) -> Any:
-        """One value, as its kind makes it."""
+        """One converted value."""
         try:
             return kind(value)
         except kinds.InsideError as error:

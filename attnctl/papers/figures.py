@@ -51,7 +51,7 @@ PANEL: Mapping[str, Kind] = {
 
 
 def read_figure(document: Document, paper: str, number: str, tables: Mapping[str, Table]) -> Figure:
-    """A figure, whose tables, rows and columns are there; raises SpecError with the line."""
+    """Read a figure and check that its tables, rows and columns exist; raises SpecError with the line."""
     path = ("figures", number)
     document.value(path, kinds.bare, number)
     values = document.section(path, document.root["figures"][number], FIGURE, required=("caption", "kind"))
@@ -70,7 +70,7 @@ def read_figure(document: Document, paper: str, number: str, tables: Mapping[str
 
 
 def _check_rows(document: Document, path: lines.Path, values: Mapping[str, Any], tables: Mapping[str, Table]) -> None:
-    """That the table is there, and rows of these names in it."""
+    """Check that the table exists and has rows of these names."""
     table = values.get("table")
     if table is None and "rows" in values:
         raise document.error((*path, "rows"), 'rows are those of a table; name it, such as table = "1"')

@@ -1,6 +1,6 @@
-"""The kinds of values that a paper's file holds: each takes what TOML gave and gives what the model keeps.
+"""The kinds of values in a paper's file: each function converts a TOML value to the model's value.
 
-Raises ValueError with the words that follow a key: `must be text in quotes`.
+They raise ValueError with the text that follows the key in the message: `must be text in quotes`.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def train(value: Any) -> Mapping[str, tuple[Scalar, ...]]:
 
 
 def written(value: Any) -> Mapping[str, Any]:
-    """How a module was written: keys of `attnctl.networks.complexity.Written`."""
+    """How a module was implemented: keys of `attnctl.networks.complexity.Written`."""
     known: Mapping[str, Kind] = {"pools": flag, "strips": flag, "head": flag, "fc": one_of(("linear", "conv"))}
     for key, item in section(value).items():
         if key not in known:
@@ -182,7 +182,7 @@ def _is_map(item: Any) -> bool:
 
 
 class InsideError(ValueError):
-    """A fault of one key within a table in braces."""
+    """An error in one key of an inline table."""
 
     def __init__(self, key: str, words: str) -> None:
         super().__init__(words)

@@ -1,4 +1,4 @@
-"""What a paper's file says, as values: tables, their columns and rows, what each cell is built and trained with."""
+"""The content of a paper's file: tables, columns, rows, figures, and how each cell is built and trained."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ TASKS = (CLASSIFICATION, "detection", "segmentation")
 Kind = Literal["run", "params", "flops", "fps", "trait", "words"]
 
 TRAITS = ("keeps_channels", "long_range", "lightweight")
-"""What a module is, computed by building it: see `attnctl.papers.traits`."""
+"""Properties of a module, computed by building it: see `attnctl.papers.traits`."""
 
 COUNTED = ("params", "flops")
-"""What is counted on a network without training it."""
+"""Metrics that are counted without training."""
 
 _OF_TASKS = {
     "detection": MEASURED["instance"],
     "segmentation": tuple(dict.fromkeys([*MEASURED["instance"], *MEASURED["segment"]])),
 }
-"""What a training of a network that waits would measure."""
+"""The metrics of networks that attnctl cannot train."""
 
 FIGURES = ("sweep", "curves", "scatter", "cam", "histogram")
 """The kinds of figures that can be drawn."""
@@ -40,7 +40,7 @@ class Column:
     key: str
     """What the rows call it; unique in the table."""
     title: str
-    """As printed, without the unit."""
+    """The title as printed, without the unit."""
     metric: str
     """`words`, `params`, `flops`, `fps`, one of TRAITS, or a metric of a training by its name: top1, top5, map ..."""
     unit: str = ""
@@ -49,13 +49,13 @@ class Column:
     """Printed as an error rate: 100 minus the accuracy."""
     better: Literal["higher", "lower"] | None = None
     decimals: int = 2
-    """Of our numbers; what is published is shown as printed."""
+    """Decimals of our numbers; published ones are shown as printed."""
     changes: Mapping[str, Any] = field(default_factory=dict)
     """Keys of `Setup` that this column's cells have, whatever their rows say: EAN's table 1 has a data set a column."""
 
     @property
     def kind(self) -> Kind:
-        """Where our number comes from."""
+        """The source of our number."""
         if self.metric in TRAITS:
             return "trait"
         return self.metric if self.metric in {"params", "flops", "fps", "words"} else "run"  # type: ignore[return-value]
@@ -63,12 +63,12 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """What a cell is built, counted and trained with."""
+    """How a cell is built, counted and trained."""
 
     task: str = CLASSIFICATION
     """Of a network that is none of attnctl's; see `waits`."""
     model: str = ""
-    """What stands around the backbone, such as `fasterrcnn`; empty: the backbone as a classifier."""
+    """The detector or segmenter around the backbone, such as `fasterrcnn`; empty: the backbone as a classifier."""
     backbone: str = ""
     placement: str = "block"
     dataset: str = ""
@@ -77,8 +77,8 @@ class Setup:
     recipe: str = ""
     """The name of a recipe; empty: the default one of the data set and backbone."""
     train: Mapping[str, tuple[Scalar, ...]] = field(default_factory=dict)
-    """Recipe fields that differ from it. Several values are several runs, of which the one with the highest mean of
-    the table's first trained column counts: a report says which."""
+    """Recipe fields that differ from it. Several values are several runs; the one with the highest mean in the
+    table's first trained column counts, and a report says which."""
     maps: tuple[tuple[int, int], ...] = ()
     """Instead of a backbone: the module alone, once for each of these maps, (channels, side)."""
     params_as: str = "exact"
@@ -90,12 +90,12 @@ class Setup:
 
     @property
     def waits(self) -> bool:
-        """Whether its network is none of attnctl's, so that it cannot be built or trained here."""
+        """Whether attnctl does not have its network, so that it cannot be built or trained."""
         return self.task != CLASSIFICATION and not self.model
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """What a training of it measures; raises SpecError for a model that there is not."""
+        """The metrics of its training; raises SpecError for an unknown model."""
         return _OF_TASKS[self.task] if self.waits else MEASURED[models.task(self.model)]
 
 
@@ -117,12 +117,12 @@ class Row:
     note: str = ""
     weak: str = ""
     explained: Mapping[str, str] = field(default_factory=dict)
-    """Column key -> why our figure is not the printed one."""
+    """Column key -> why our number differs from the printed one."""
     cite: str = ""
 
     @property
     def baseline(self) -> bool:
-        """Whether the group's other rows are compared with it: it has no module."""
+        """Whether it is the group's baseline: it has no module."""
         return self.setup.module == "none"
 
     def setup_of(self, column: Column) -> Setup:
@@ -165,7 +165,7 @@ class Figure:
     x: str = ""
     y: str = "top1"
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """What a kind needs besides: layers, classes, and for a sweep the grid that it asks for."""
+    """Further settings of a kind: layers, classes, and for a sweep its grid."""
     published: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
 

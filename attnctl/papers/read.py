@@ -199,7 +199,7 @@ def _only(values: Mapping[str, Any], keys: Mapping[str, Any] | tuple[str, ...]) 
 
 
 def _better(column: Mapping[str, Any]) -> str | None:
-    """Which of two numbers is the better one, where the column does not say: none for what is counted, or no number."""
+    """Which of two numbers is better by default; None for counted metrics and text."""
     metric = column["metric"]
     if metric in {"words", *COUNTED, *TRAITS}:
         return None

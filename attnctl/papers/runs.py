@@ -19,7 +19,7 @@ from attnctl.workspace.layout import RELATIVE
 
 @dataclass(frozen=True, kw_only=True)
 class Overrides:
-    """What is asked for instead of what the paper has, as typed; empty texts are the paper's own."""
+    """Settings that replace the paper's, as typed; an empty text keeps the paper's."""
 
     model: str = ""
     backbone: str = ""
@@ -165,7 +165,7 @@ def _of_row(row: Row, columns: Sequence[Column], overrides: Overrides) -> Iterat
 
 
 def _training(setup: Setup) -> tuple[object, ...]:
-    """What tells two trainings apart, and not how their networks are counted."""
+    """The key of a training, without the counting convention of its network."""
     return (
         *(
             setup.task,
@@ -183,9 +183,9 @@ def _training(setup: Setup) -> tuple[object, ...]:
 
 
 def _with(setup: Setup, overrides: Overrides) -> Setup:
-    """What a cell is trained with when something else is asked for than the paper has.
+    """The setup of a cell with overrides.
 
-    Another data set, model or recipe takes the place of all of the paper's recipe, which was made for its own.
+    Another data set, model or recipe replaces the whole recipe of the paper, which was made for its own data set.
     """
     train: dict[str, tuple[Scalar, ...]] = {}
     other = bool(overrides.dataset or overrides.model)
@@ -217,7 +217,7 @@ def _variants(setup: Setup, overrides: Overrides) -> tuple[tuple[RunSpec, ...], 
 
 
 def _check_place(setup: Setup, overrides: Overrides) -> None:
-    """Raise SpecError when a backbone that was asked for lacks the row's own placement."""
+    """Raise SpecError when an overriding backbone lacks the row's placement."""
     if overrides.backbone and not overrides.placement and setup.placement:
         try:
             models.placement(setup.model, setup.backbone, setup.placement)
@@ -248,7 +248,7 @@ def _expanded(setup: Setup, choice: Sequence[Scalar], overrides: Overrides) -> t
 
 
 def _check(overrides: Overrides) -> None:
-    """Raise SpecError for a name or a value that no run could have."""
+    """Raise SpecError for an invalid name or value."""
     plain = Axes(modules=(NO_MODULE,))
     grid.expand(
         replace(

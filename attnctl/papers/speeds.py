@@ -20,7 +20,7 @@ class Published:
 
     @property
     def words(self) -> str:
-        """The speed as a part of the plain backbone's, and its row: `0.68 (EAN 3, EAN-R50)`."""
+        """The speed relative to the plain backbone, and its row: `0.68 (EAN 3, EAN-R50)`."""
         return f"{self.fps / self.plain:.2f} ({self.table}, {self.row})"
 
 

@@ -1,4 +1,4 @@
-"""What a module is, found out by building it and feeding it: ELA's table 1 asks three such questions.
+"""Properties of a module, determined by building and running it, for ELA's table 1.
 
 keeps_channels    no channel dimensionality reduction: what the attention takes from other places of the map has as many
                   dimensions as there are channels. The rank of a Jacobian tells: se with r=16 has C/16.
@@ -91,7 +91,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def _generic(source: ModuleSource, values: dict[str, Scalar], side: int) -> nn.Module:
-    """A module for maps of that side that has learnt something: many begin as no more than a constant."""
+    """A module for maps of that side with random weights, because many are constant at initialisation."""
     import torch
 
     size = (side, side) if source.needs_map else None
@@ -122,7 +122,7 @@ def _rank_at(module: nn.Module, seed: int) -> int:
     rows = []
     for value in module(x)[0, :, 1, 1]:
         (gradient,) = torch.autograd.grad(value, x, retain_graph=True)
-        gradient[0, :, 1, 1] = 0  # what a channel gives itself is no attention
+        gradient[0, :, 1, 1] = 0  # a channel's effect on itself is not attention
         rows.append(gradient.flatten())
     influence = torch.stack(rows)
     # as many random directions as there are channels, twice over, have the rank of all of them

@@ -1,4 +1,4 @@
-"""How to train, as data: one TOML file each, whose keys are the fields of `attnctl.spec.Recipe`; or a user's own."""
+"""The training recipes: TOML files, built-in or a user's, whose keys are the fields of `attnctl.spec.Recipe`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BY_DATASET = {
     "cifar100": {False: "cifar", True: "cifar-light"},
     "imagenet": {False: "imagenet-resnet", True: "imagenet-light"},
 }
-"""Data set -> whether the backbone is a light one -> recipe."""
+"""Data set -> whether the backbone is lightweight -> recipe."""
 
 
 _LENGTHS = tuple(
@@ -29,7 +29,7 @@ _LENGTHS = tuple(
     for epochs, steps in (("epochs", "steps"), ("warmup_epochs", "warmup_steps"))
     for pair in ((epochs, steps), (steps, epochs))
 )
-"""(a field that is asked for, the recipe's field that says the same in another unit)"""
+"""Pairs (overriding field, the recipe's field for the same quantity in another unit)."""
 
 
 @cache
@@ -39,7 +39,7 @@ def names() -> tuple[str, ...]:
 
 
 def load(name: str) -> Mapping[str, Scalar]:
-    """The values of the recipe of that name, as its file has them, or of a user's `./mine.toml`; raises SpecError."""
+    """The values in a recipe's file, built-in or a user's `./mine.toml`; raises SpecError."""
     if not file.is_file(name):
         return _load(name)
     values = file.read(name)
@@ -62,7 +62,7 @@ def _load(name: str) -> Mapping[str, Scalar]:
 
 
 def default_for(dataset: str, backbone: str, model: str = "") -> str:
-    """The recipe that goes with a data set and a backbone, or a model, when none is named; raises SpecError."""
+    """The default recipe for a data set and a backbone, or a model; raises SpecError."""
     if model:
         return models.describe(model).recipe(dataset)
     if dataset not in _BY_DATASET:
@@ -73,8 +73,8 @@ def default_for(dataset: str, backbone: str, model: str = "") -> str:
 def resolve(name: str, overrides: Mapping[str, Scalar]) -> Recipe:
     """The recipe of that name with some values replaced; raises SpecError.
 
-    A batch smaller than the recipe's norm_batch, when no norm_batch is asked for, is one forward. Epochs asked for take
-    the place of the recipe's steps, and steps that of its epochs.
+    A batch smaller than the recipe's norm_batch becomes a single forward, unless norm_batch is overridden too. Epochs
+    override the recipe's steps, and steps its epochs.
     """
     for field in overrides:
         if field not in recipe_fields():

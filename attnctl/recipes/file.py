@@ -1,4 +1,4 @@
-"""A user's own recipe, `./mine.toml`: fields of the recipe, and `base`, a built-in recipe that has the others."""
+"""Users' recipes, `./mine.toml`: recipe fields, and `base`, a built-in recipe for all others."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ BASE = "base"
 
 
 def is_file(name: str) -> bool:
-    """Whether a recipe's name means a user's file."""
+    """Whether a recipe's name refers to a user's file."""
     return name.endswith(".toml") or "/" in name
 
 
 def read(name: str) -> dict[str, Scalar]:
-    """The values of a user's file, `base` among them when it has one; raises SpecError with file and line."""
+    """The values of a user's file, including `base` if given; raises SpecError with file and line."""
     try:
         data = Path(name).expanduser().read_bytes()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Which of a recipe's fields go with what is trained: one that would be without effect is refused."""
+"""Checking that a recipe fits the task: fields that would have no effect are refused."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ AUGMENTATIONS = {
     "instance": ("none", "flip"),
     "segment": ("none", "flip", "seg"),
 }
-"""Task -> its augmentations; of image files to be classified see `check`."""
+"""Task -> its augmentations; for classification of image files see `check`."""
 
 _ELSEWHERE: dict[str, tuple[str, ...]] = {
     "classify": ("norms", "min_sizes", "max_size", "no_aug_epochs"),
@@ -20,7 +20,7 @@ _ELSEWHERE: dict[str, tuple[str, ...]] = {
     "instance": ("label_smoothing", "mixup", "cutmix", "no_aug_epochs"),
     "segment": ("mixup", "cutmix", "min_sizes", "max_size", "no_aug_epochs"),
 }
-"""Task -> the fields that are other tasks'."""
+"""Task -> the fields that belong to other tasks only."""
 
 
 def check(recipe: Recipe, task: Task, dataset: Dataset) -> None:

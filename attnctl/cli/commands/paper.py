@@ -14,7 +14,7 @@ from attnctl.cli.table_layout import Column
 from attnctl.values import SpecError
 
 if TYPE_CHECKING:
-    from attnctl.papers.check import Checked
+    from attnctl.papers.check import CheckedPart
 
 _NAME = re.compile(r'^name = "mine" +(?=#)', re.MULTILINE)
 """The line of the skeleton that is each paper's own."""
@@ -80,6 +80,6 @@ def check(
     return 0
 
 
-def _cells(part: Checked) -> list[str]:
+def _cells(part: CheckedPart) -> list[str]:
     waiting = ", ".join(f"{rows} for {task}" for task, rows in part.waiting.items())
     return [part.name, str(part.rows), str(part.runs), waiting, part.caption]

@@ -1,12 +1,12 @@
-"""What a network costs: parameters, multiply-accumulates, activation memory, and the figures that papers print of them.
+"""The cost of a network: parameters, multiply-accumulates, activation memory, and the counts that papers print.
 
-A network is built only where its counts are not known yet.
+A network is built only if its counts are not cached.
 
-    cells.py                          a network to count, named as a command names it
-    work.py                           what is counted: sums of which every figure is made
-    build.py, count.py, record.py     builds a network and follows one forward of it; these need torch
-    conventions.py                    the ways of counting that papers used: what a layer costs, and what is not seen
-    kept.py                           counts that were found before, in the user's cache folder
+    cells.py                          the description of a network to count
+    work.py                           the counted quantities, from which all counts are computed
+    build.py, count.py, record.py     building a network and tracing one forward; these need torch
+    conventions.py                    the counting conventions of papers: what a layer costs, and what is ignored
+    kept.py                           counts cached in the user's cache folder
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ __all__ = ["CONVENTIONS", "Cell", "Convention", "Counts", "Written", "cell", "co
 
 
 def counts(what: Cell, *, memory: bool = True, keep: bool = True) -> Counts:
-    """The complexity of a network, from what was found before or by building it without memory for its tensors.
+    """The complexity of a network, from the cache or by building it on the meta device.
 
-    memory: with the activation memory. keep: use and fill the user's cache folder. Raises SpecError when the network
+    memory: include the activation memory. keep: use and fill the user's cache folder. Raises SpecError when the network
     cannot be built.
     """
     key = kept.key(what)
     found = kept.read(key) if keep else None
     if found is None or (memory and found.activation_bytes is None):
-        from attnctl.networks.complexity.build import built_and_counted  # torch takes a second and a half
+        from attnctl.networks.complexity.build import built_and_counted  # importing torch takes 1.5 s
 
         with _as_spec_error():
             found = built_and_counted(what, memory=memory)
@@ -42,9 +42,9 @@ def counts(what: Cell, *, memory: bool = True, keep: bool = True) -> Counts:
 
 
 def parameters(what: Cell, *, keep: bool = True) -> int:
-    """The parameters of a network, which no forward is needed for: that of a detector takes seconds.
+    """The parameters of a network, without a forward, which takes seconds for a detector.
 
-    keep: use what was found before in the user's cache folder. Raises SpecError when the network cannot be built.
+    keep: use the counts in the user's cache folder. Raises SpecError when the network cannot be built.
     """
     found = kept.read(kept.key(what)) if keep else None
     if found is not None:
@@ -57,7 +57,7 @@ def parameters(what: Cell, *, keep: bool = True) -> int:
 
 @contextmanager
 def _as_spec_error() -> Iterator[None]:
-    """A module's own word about its channels, a ValueError, becomes a SpecError."""
+    """Turn a module's ValueError about its channels into a SpecError."""
     try:
         yield
     except ValueError as error:

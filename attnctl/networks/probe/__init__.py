@@ -1,6 +1,6 @@
-"""Whether users' modules and backbones work: built and run once, on two images, in a process of its own.
+"""Checking users' modules and backbones by building and running them once, on two images, in a separate process.
 
-The planner stays without torch; what has passed is remembered in the user's cache folder by the content's hash.
+The planner itself does not import torch; passed checks are cached in the user's cache folder by the source's hash.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from attnctl.spec import RunSpec
 _KIND = "probes"
 
 _FIRST, _EACH = 120.0, 20.0
-"""Seconds that importing torch, and that one network, may take."""
+"""Time limits in seconds for importing torch and for one network."""
 
 
 def check(specs: Sequence[RunSpec]) -> Mapping[str, str]:
-    """Run id -> what is wrong, of those runs whose module or backbone is a user's or a package's and does not work."""
+    """Run id -> error message, for runs whose module or backbone from a user or a package does not work."""
     keys = {spec.id: _key(spec) for spec in specs if _foreign(spec)}
     first = {key: spec for spec in reversed(specs) if (key := keys.get(spec.id)) is not None}
     unknown = {key: spec for key, spec in first.items() if user_cache.read(_KIND, key) is None}
@@ -31,13 +31,13 @@ def check(specs: Sequence[RunSpec]) -> Mapping[str, str]:
 
 
 def _foreign(spec: RunSpec) -> bool:
-    """Whether code of a user or a package makes the network."""
+    """Whether the network uses code of a user or a package."""
     versions = (spec.versions.module, spec.versions.backbone)
     return any(sources.is_own(item) or str(item).startswith(plugins.PACKAGE_PREFIX) for item in versions)
 
 
 def _key(spec: RunSpec) -> str:
-    """What the answer depends on: the network, the size of its input, and torch."""
+    """The cache key of a check: the network, the size of its input, and torch's version."""
     document = spec.to_json()
     parts = [document[name] for name in ("module", "hyperparameters", "backbone", "placement", "versions")]
     parts += [spec.model] if spec.model else []
@@ -47,7 +47,7 @@ def _key(spec: RunSpec) -> str:
 
 
 def _run(specs: Mapping[str, RunSpec]) -> dict[str, str]:
-    """key -> what is wrong, of those that do not work. Raises SpecError when the process itself fails."""
+    """key -> error message, for those that do not work. Raises SpecError when the process itself fails."""
     return isolated.ask(
         "attnctl.networks.probe",
         {key: spec.to_json() for key, spec in specs.items()},

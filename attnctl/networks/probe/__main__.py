@@ -1,4 +1,4 @@
-"""The probe's process, as `attnctl.sources.isolated` starts it."""
+"""The probe's process, started by `attnctl.sources.isolated`."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from attnctl.values import SpecError
 
 _IMAGES = 2
 _SMALL = 128
-"""Pixels of the images with which detectors are tried."""
+"""The side in pixels of the images for detectors."""
 
 
 def answer(request: dict[str, Any], folder: Path) -> dict[str, str]:
-    """Probe each network of the request; what is wrong, by key."""
+    """Probe each network of the request; return error messages by key."""
     found = {}
     for key, document in request.items():
         try:
             probe(RunSpec.from_json(document), folder / isolated.SOURCES)
         except SpecError as error:
             found[key] = str(error)
-        except Exception as error:  # whatever the user's code raises is the answer
+        except Exception as error:  # users' code may raise anything; report it
             found[key] = blame.describe(error)
     return found
 
 
 def probe(spec: RunSpec, kept: Path) -> None:
-    """Build the network of a run and run it on random images; raises SpecError, and what the user's code raises.
+    """Build the network of a run and run it on random images; raises SpecError or any error of the user's code.
 
-    A model around the backbone evaluates small images: in training it would need objects in them.
+    A detector is run in evaluation mode, because training would need images with objects.
     """
     torch.manual_seed(0)
     if spec.model:
@@ -72,7 +72,7 @@ def _class_of(spec: RunSpec, kept: Path) -> type:
 
 
 def _watch(name: str):  # type: ignore[no-untyped-def] # a hook of torch, which has no name for its type
-    """A hook that compares what a module gives with what it gets."""
+    """A hook that compares a module's output with its input."""
 
     def hook(_module: nn.Module, inputs: tuple[Tensor, ...], output: object) -> None:
         given = tuple(inputs[0].shape)
