@@ -25,7 +25,7 @@ def archive(
     target: Annotated[
         str | None,
         typer.Argument(
-            metavar="[TABLE|SWEEP]",
+            metavar="TABLE|SWEEP",
             help="A paper's table, such as ela:3, or a sweep.",
             autocompletion=completion.sweeps,
         ),

@@ -45,7 +45,7 @@ class _Counted:
 def complexity(
     modules: Annotated[
         list[str],
-        typer.Argument(metavar="MODULE...", help="Modules, such as ela se.", autocompletion=completion.modules),
+        typer.Argument(metavar="MODULE", help="Modules, such as ela se.", autocompletion=completion.modules),
     ],
     *,
     model: Model = None,

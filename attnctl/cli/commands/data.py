@@ -28,7 +28,10 @@ _MIB = 1 << 20
 
 def fetch(
     dataset: Annotated[
-        str, typer.Argument(help="A data set that can be downloaded.", autocompletion=completion.datasets)
+        str,
+        typer.Argument(
+            metavar="DATASET", help="A data set that can be downloaded.", autocompletion=completion.datasets
+        ),
     ],
 ) -> None:
     """Download a data set, verify it, and resume an interrupted download.
@@ -53,7 +56,9 @@ def fetch(
 
 
 def check(
-    dataset: Annotated[str, typer.Argument(help="The data set.", autocompletion=completion.datasets)],
+    dataset: Annotated[
+        str, typer.Argument(metavar="DATASET", help="The data set.", autocompletion=completion.datasets)
+    ],
     images: Annotated[
         bool, typer.Option("--images", help="Also read every image, with its masks or class map.")
     ] = False,
@@ -110,7 +115,9 @@ def write(
     dataset: Annotated[
         str,
         typer.Argument(
-            help="A built-in data set of objects: digits-det or digits-seg.", autocompletion=completion.datasets
+            metavar="DATASET",
+            help="A built-in data set of objects: digits-det or digits-seg.",
+            autocompletion=completion.datasets,
         ),
     ],
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to create.")],

@@ -12,7 +12,9 @@ from attnctl.cli.table_layout import Column
 from attnctl.spec import RunSpec
 from attnctl.values import format_value
 
-_Run = Annotated[str, typer.Argument(help="A run's id, or its first digits.", autocompletion=completion.runs)]
+_Run = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run's id, or its first digits.", autocompletion=completion.runs)
+]
 
 
 def diff(

@@ -30,7 +30,7 @@ def export(
     targets: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[SWEEP|RUN]...",
+            metavar="SWEEP|RUN",
             help="Sweeps or runs (default: all runs).",
             autocompletion=completion.runs_and_sweeps,
         ),

@@ -42,7 +42,7 @@ _FILES = (
 
 def import_(
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE.csv]", help="CSV or JSON file with a header line.")
+        Path | None, typer.Argument(metavar="FILE.csv", help="CSV or JSON file with a header line.")
     ] = None,
     source: Annotated[
         str | None,

@@ -48,7 +48,7 @@ def backbones(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[BACKBONE]...",
+            metavar="BACKBONE",
             help="Show the placements of these backbones: from the list, from torchvision, or timm:NAME.",
             autocompletion=completion.backbones,
         ),
@@ -101,7 +101,7 @@ def models(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[MODEL]...",
+            metavar="MODEL",
             help="Show the backbones, placements, data sets and recipes of these models.",
             autocompletion=completion.models,
         ),

@@ -21,7 +21,9 @@ POLL = 0.5
 
 
 def logs(
-    run: Annotated[str, typer.Argument(help="A run's id, or its first digits.", autocompletion=completion.runs)],
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="A run's id, or its first digits.", autocompletion=completion.runs)
+    ],
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow the log until the run ends.")] = False,
     attempt: Annotated[int | None, typer.Option(help="Attempt number (default: the newest).", min=1)] = None,
     rank: Annotated[int, typer.Option(help="Rank of the process.", min=0)] = 0,

@@ -46,3 +46,4 @@ def modules(as_json: context.AsJson = False) -> None:
         defaults = " ".join(f"{item.name}={format_value(item.default)}" for item in source.hyperparameters)
         rows.append([source.name, defaults, source.summary])
     output.table(_COLUMNS, rows)
+    output.note("attnctl sweep MODULE --help explains its hyperparameters")

@@ -28,7 +28,11 @@ _COLUMNS = (
 )
 
 
-def new(file: Annotated[str, typer.Argument(help="The file to write, such as my.toml.", show_default=False)]) -> int:
+def new(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="The file to write, such as my.toml.", show_default=False)
+    ],
+) -> int:
     """Write a commented paper file to start from.
 
     The file has tables, groups of rows, columns and a figure. It explains every key, and its example can be trained as
@@ -54,7 +58,7 @@ def new(file: Annotated[str, typer.Argument(help="The file to write, such as my.
 
 
 def check(
-    file: Annotated[str, typer.Argument(help="The paper's file.", show_default=False)],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="The paper's file.", show_default=False)],
     as_json: context.AsJson = False,
 ) -> int:
     """Check a paper file, or show which line is wrong.

@@ -78,6 +78,7 @@ def papers(
     paper: Annotated[
         str | None,
         typer.Argument(
+            metavar="PAPER|FILE",
             help="Show each row of this paper, or of a paper file, with its state.",
             autocompletion=completion.papers,
         ),

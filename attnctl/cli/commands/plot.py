@@ -26,6 +26,7 @@ def plot(
     sweep: Annotated[
         str | None,
         typer.Argument(
+            metavar="SWEEP",
             help="A sweep (default: the only one, or all runs if there are several).",
             autocompletion=completion.sweeps,
         ),

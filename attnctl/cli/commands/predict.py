@@ -33,7 +33,7 @@ def predict(
     images: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[IMAGE|DIR]...",
+            metavar="IMAGE|DIR",
             help="Images, or folders of images (default: the first of the test set).",
             show_default=False,
         ),

@@ -30,6 +30,7 @@ def report(
     sweep: Annotated[
         str | None,
         typer.Argument(
+            metavar="SWEEP",
             help="A sweep (default: the only one, or all runs if there are several).",
             autocompletion=completion.sweeps,
         ),

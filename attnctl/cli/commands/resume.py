@@ -32,7 +32,7 @@ def resume(
     targets: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[SWEEP|RUN]...",
+            metavar="SWEEP|RUN",
             help="Sweeps, or runs (ids or their first digits); default: all runs.",
             autocompletion=completion.runs_and_sweeps,
         ),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def rm(
-    sweep: Annotated[str, typer.Argument(help="A sweep's name.", autocompletion=completion.sweeps)],
+    sweep: Annotated[str, typer.Argument(metavar="SWEEP", help="A sweep's name.", autocompletion=completion.sweeps)],
     runs: Annotated[bool, typer.Option("--runs", help="Also remove its runs, except those of other sweeps.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: context.AsJson = False,

@@ -21,7 +21,9 @@ R = TypeVar("R", bound=Record)
 
 
 def show(
-    run: Annotated[str, typer.Argument(help="A run's id, or its first digits.", autocompletion=completion.runs)],
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="A run's id, or its first digits.", autocompletion=completion.runs)
+    ],
     as_json: context.AsJson = False,
 ) -> None:
     """Show everything known about one run.

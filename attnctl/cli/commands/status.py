@@ -13,7 +13,8 @@ from attnctl.cli.status_table import follow, show
 
 def status(
     sweep: Annotated[
-        str | None, typer.Argument(help="A sweep (default: all runs).", autocompletion=completion.sweeps)
+        str | None,
+        typer.Argument(metavar="SWEEP", help="A sweep (default: all runs).", autocompletion=completion.sweeps),
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Refresh until all runs have ended.")] = False,
     as_json: context.AsJson = False,

@@ -39,7 +39,9 @@ _RESOURCES = (
 
 
 def why(
-    run: Annotated[str, typer.Argument(help="A run's id, or its first digits.", autocompletion=completion.runs)],
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="A run's id, or its first digits.", autocompletion=completion.runs)
+    ],
     as_json: context.AsJson = False,
 ) -> None:
     """Explain why a run is in its state, and what to do.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Runs = Annotated[
     list[str],
     typer.Argument(
-        metavar="RUN...",
+        metavar="RUN",
         help="Runs (ids or their first digits) or sweeps.",
         autocompletion=completion.runs_and_sweeps,
     ),

@@ -137,6 +137,16 @@ def _options() -> Iterator[Option]:
             )
 
 
+def metavars() -> list[tuple[str, str, str | None]]:
+    """What every argument is called in the help: its command, its own name and that."""
+    return [
+        (command, parameter.name, parameter.metavar)
+        for command, made in _tree().items()
+        for parameter in made.params
+        if parameter.param_type_name == "argument"
+    ]
+
+
 def flags() -> list[tuple[str, str]]:
     """Every flag of every command."""
     return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.attnctl.cli.cli_cases import metavars
 from tests.attnctl.cli.cli_run import Run
 
 
@@ -21,3 +22,13 @@ def test_the_options_of_a_command_stand_under_their_groups_and_plain_ones_come_l
     assert found[0] == "Arguments"
     assert found[-1] == "Options"
     assert len(found) > 3
+
+
+def test_an_argument_has_a_name_in_capitals_and_brackets_are_left_to_the_usage_line(attnctl: Run) -> None:
+    """A missing argument is reported by that name."""
+    found = metavars()
+    assert len(found) > 20
+    named = [metavar for _, _, metavar in found if metavar and metavar[0].isupper() and not metavar.endswith("...")]
+    assert len(named) == len(found), [row for row in found if row[2] not in named]
+    assert attnctl("diff", "3fa2").err == "attnctl: Missing argument 'RUN'.\n"
+    assert "attnctl export [OPTIONS] [SWEEP|RUN]...\n" in attnctl("export", "--help").out
