@@ -18,21 +18,33 @@ def write_atomic(path: Path, data: bytes, *, durable: bool = False, mode: int | 
     """Replace the content of `path` atomically. durable: also survive a power cut; mode: permissions."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with aside.open("wb") as stream:
-            if mode is not None:
-                os.fchmod(stream.fileno(), mode)
-            stream.write(data)
-            if durable:
-                stream.flush()
-                os.fsync(stream.fileno())
-        aside.replace(path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            aside.unlink()
-        raise
+    with _errors_name(path, aside):
+        try:
+            with aside.open("wb") as stream:
+                if mode is not None:
+                    os.fchmod(stream.fileno(), mode)
+                stream.write(data)
+                if durable:
+                    stream.flush()
+                    os.fsync(stream.fileno())
+            aside.replace(path)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                aside.unlink()
+            raise
     if durable:
         sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def _errors_name(path: Path, aside: Path) -> Iterator[None]:
+    """Make errors about the temporary file `aside` name `path`, the only one of the two that the user knows."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename == str(aside):
+            error.filename = str(path)
+        raise
 
 
 @contextlib.contextmanager
@@ -70,19 +82,20 @@ def create_exclusive(path: Path, data: bytes, *, mode: int | None = None) -> boo
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with aside.open("wb") as stream:
-            if mode is not None:
-                os.fchmod(stream.fileno(), mode)
-            stream.write(data)
-        os.link(aside, path)
-    except FileExistsError:
-        with contextlib.suppress(FileNotFoundError):  # deleted since, or a dangling link: not ours either way
-            return path.read_bytes() == data
-        return False
-    finally:
-        aside.unlink(missing_ok=True)
-    return True
+    with _errors_name(path, aside):
+        try:
+            with aside.open("wb") as stream:
+                if mode is not None:
+                    os.fchmod(stream.fileno(), mode)
+                stream.write(data)
+            os.link(aside, path)
+        except FileExistsError:
+            with contextlib.suppress(FileNotFoundError):  # deleted since, or a dangling link: not ours either way
+                return path.read_bytes() == data
+            return False
+        finally:
+            aside.unlink(missing_ok=True)
+        return True
 
 
 def private_folder(path: Path, mode: int) -> None:

@@ -19,6 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attnctl import user_cache
 from attnctl.spec import recipe_fields
 from attnctl.values import SpecError
 
@@ -142,7 +143,13 @@ def clear(path: Path | None) -> Iterator[None]:
         remedy = "" if isinstance(error, sqlite3.OperationalError) else "; `attnctl db rebuild` makes it anew"
         raise StoreError(f"{_named(path)}: {error}{remedy}") from error
     except OSError as error:
-        raise StoreError(f"{_named(path)}: {error.strerror or error}") from error
+        raise StoreError(f"{_named(path)}: {error.strerror or error}{_elsewhere(path)}") from error
+
+
+def _elsewhere(path: Path | None) -> str:
+    """How to move a file that lies in the user's cache folder: there is no home for it, or one without write access."""
+    cached = path is not None and path.is_relative_to(user_cache.folder())
+    return "; set XDG_CACHE_HOME to a folder that you can write" if cached else ""
 
 
 def _named(path: Path | None) -> str:

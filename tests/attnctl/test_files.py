@@ -74,3 +74,12 @@ def test_what_breaks_off_aside_leaves_what_was_there(made, tmp_path):
     with pytest.raises(KeyboardInterrupt if made else FileNotFoundError):
         make()
     assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")) == ["folder", "folder/old"]
+
+
+@pytest.mark.parametrize("write", [write_atomic, create_exclusive])
+def test_an_error_names_the_file_that_was_to_be_written(tmp_path, write):
+    """The name of the file aside is longer, and too long."""
+    path = tmp_path / ("n" * 240)
+    with pytest.raises(OSError, match="too long") as caught:
+        write(path, b"data")
+    assert caught.value.filename == str(path)

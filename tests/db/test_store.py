@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from attnctl import user_cache
 from attnctl.db import open_index, schema
 from attnctl.db.location import location
 from attnctl.db.store import MEANING, VERSION, StoreError, open_store, schema_version
@@ -107,6 +108,13 @@ def test_an_unwritable_place_is_one_clear_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"the database .*file/x\.sqlite: "):
         open_store(tmp_path / "file" / "x.sqlite")
+
+
+def test_a_cache_folder_that_cannot_be_written_can_be_moved(tmp_path, monkeypatch):
+    (tmp_path / "home").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home" / "cache"))
+    with pytest.raises(StoreError, match="; set XDG_CACHE_HOME to a folder that you can write"):
+        open_store(user_cache.folder() / "x.sqlite")
 
 
 def test_a_workspace_without_runs_gets_no_file(tmp_path):
