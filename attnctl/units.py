@@ -11,6 +11,8 @@ from attnctl.values import SpecError
 _MEGABYTES = {"K": 1 / 1024, "M": 1, "G": 1024, "T": 1024 * 1024}
 _ELAPSED = re.compile(r"(?:(\d{1,6})-)?(?:(?:(\d{1,6}):)?(\d{1,9}):)?(\d{1,12}(?:\.\d{1,9})?)", re.ASCII)
 _HISSES = ("s", "x", "ch", "sh")
+_HARD = ("epoch",)
+"""Ends of words whose ch is a k, and whose plural is that of most."""
 
 # ------------------------------------------------------------------------------------------------------ counted nouns
 
@@ -19,7 +21,7 @@ def plural(number: int, one: str, many: str = "") -> str:
     """The noun for a number: `run` for 1, else `runs`. many: an irregular plural, such as `are`."""
     if number == 1:
         return one
-    return many or one + ("es" if one.endswith(_HISSES) else "s")
+    return many or one + ("es" if one.endswith(_HISSES) and not one.endswith(_HARD) else "s")
 
 
 def quantity(number: int, one: str, many: str = "") -> str:

@@ -27,6 +27,7 @@ ROOT = Path(attnctl.__file__).parent.parent
         (3, "process", "3 processes"),
         (2, "class", "2 classes"),
         (2, "batch", "2 batches"),
+        (8, "epoch", "8 epochs"),
         (2, "GPU", "2 GPUs"),
     ],
 )
