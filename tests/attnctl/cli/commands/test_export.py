@@ -143,7 +143,10 @@ def test_what_is_there_already_stays_unless_forced_and_a_foreign_folder_always(t
     assert attnctl("export", "-o", "a.csv", "--force").code == 0
     for name in ("runs", "a.csv"):
         refused = attnctl("export", "-f", "tensorboard", "-o", name, "--force")
-        assert (refused.code, "is not an export of attnctl's" in refused.err) == (2, True)
+        assert (refused.code, "it exists and is not an export of attnctl; name another folder" in refused.err) == (
+            2,
+            True,
+        )
     (trained / "empty").mkdir()
     assert attnctl("export", "-f", "tensorboard", "-o", "empty").code == 0
 
