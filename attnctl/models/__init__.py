@@ -1,6 +1,6 @@
-"""What stands around a backbone: detectors and segmentation networks. Data files, read without torch.
+"""Detectors and segmentation networks around a backbone, described by data files that are read without torch.
 
-models.toml      what there is, a row each
+models.toml      one table per model
 channels.json    model/backbone -> the model's own places, as paths with channels:
                  made by `python -m attnctl.networks.channels`
 """
@@ -76,7 +76,7 @@ def names() -> tuple[str, ...]:
 
 @cache
 def describe(name: str) -> Model:
-    """The model of that name; raises SpecError with the nearest one."""
+    """The model of that name; raises SpecError with the most similar name."""
     if name not in _table():
         raise SpecError(f"unknown model {name!r}{did_you_mean(name, names())}")
     row = _table()[name]
@@ -87,7 +87,7 @@ def describe(name: str) -> Model:
 
 
 def task(name: str) -> Task:
-    """What a run of that model is trained for; the empty model is the backbone as a classifier."""
+    """The task of a model; the empty model is the backbone as a classifier."""
     return describe(name).task if name else "classify"
 
 
@@ -97,7 +97,7 @@ def datasets_of(wanted: Task) -> list[str]:
 
 
 def check_fit(name: str, backbone: str, dataset: str) -> None:
-    """Raise SpecError unless the backbone and the data set go with the model (empty: a classifier)."""
+    """Raise SpecError unless the backbone and the data set fit the model (empty: a classifier)."""
     if name and backbones.describe(backbone).name not in describe(name).backbones:
         raise SpecError(f"{name} does not work with {backbone}; choose one of {comma_join(describe(name).backbones)}")
     wanted, served = task(name), datasets.describe(dataset).tasks
@@ -158,7 +158,7 @@ def _channels() -> dict[str, dict[str, dict[str, int]]]:
 
 
 def build(name: str, body: nn.Module, classes: int, *, norms: str = DEFAULT, size: int = 0) -> nn.Module:
-    """The model around a backbone's network, in which the attention may be already.
+    """Build the model around a backbone's network, which may already contain attention.
 
     classes: of objects without background (detect, instance), of pixels with it (segment). norms: batch, frozen,
     or default, the model's own. size: pixels of the input's side; 0 is the model's own.

@@ -1,4 +1,4 @@
-"""A classification network as the body of a detector: its maps, and what of it is frozen.
+"""A classification network as the body of a detector: its maps, and which parts are frozen.
 
 The body keeps the names of its parts, so that a classification run's weights fit under the network's `body_prefix`.
 """
@@ -19,11 +19,11 @@ from attnctl.backbones.mobilenext import MobileNeXt
 from attnctl.values import SpecError
 
 _ATTENTION = "attention"
-"""What attention is called in the part that it was put after."""
+"""The attribute name of attention in the part that it follows."""
 
 
 class _FixedStatistics(nn.Module):
-    """A batch norm that normalises by its running statistics in training too, and leaves them as they are."""
+    """A batch norm that uses its running statistics also in training, and does not update them."""
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (B, C, ...) -> the same shape."""
@@ -100,7 +100,7 @@ def pyramid_maps(body: nn.Module) -> tuple[nn.Module, list[int]]:
 
 
 def apply_norms(body: nn.Module, norms: str, *, buffers: bool = True) -> None:
-    """What the batch norms of a body do in training, in place; raises SpecError.
+    """Set the behaviour of a body's batch norms in training, in place; raises SpecError.
 
     norms: batch, as they are; frozen, running statistics, scale and offset stay as they are, and so do the stem and
     the first stage with what is in them. buffers: scale and offset of a frozen norm are buffers, as detectron2 and
@@ -171,7 +171,7 @@ def first_stage(body: nn.Module) -> Iterable[nn.Module]:
 
 
 def ends_with_stride_16(body: nn.Module) -> None:
-    """Let the last stage of a ResNet keep its resolution, by dilation in place of its stride (in place).
+    """Keep the resolution in the last stage of a ResNet, replacing its stride by dilation (in place).
 
     As torchvision's `replace_stride_with_dilation`: the first block has the dilation of the stage before, 1; raises
     SpecError.

@@ -1,4 +1,4 @@
-"""The three stages of Cascade Mask R-CNN: each is trained for better boxes than the one before, and starts from its."""
+"""The three stages of Cascade Mask R-CNN: each refines the boxes of the stage before it."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -41,7 +41,7 @@ class CascadeHeads(nn.Module):
     """Cascade Mask R-CNN's heads (Cai and Vasconcelos, CVPR 2018, arXiv:1712.00726, section 4; masks: their journal
     version, arXiv:1906.09756, section 4.3, one mask branch a stage).
 
-    They take the place of torchvision's RoIHeads: the same arguments, the same answer.
+    They replace torchvision's RoIHeads, with the same arguments and result.
     """
 
     interleaved = False
@@ -74,12 +74,12 @@ class CascadeHeads(nn.Module):
         return [], losses
 
     def box_features(self, index: int, maps: Maps, boxes: Boxes, shapes: Shapes) -> Tensor:
-        """What a stage's box branch sees of the boxes: (N, 256, 7, 7)."""
+        """The features of the boxes for a stage's box branch: (N, 256, 7, 7)."""
         features: Tensor = self.stage(index).box_roi_pool(maps, boxes, shapes)
         return features
 
     def mask_features(self, index: int, maps: Maps, boxes: Boxes, shapes: Shapes) -> Tensor:
-        """What a stage's mask branch sees of the boxes: (N, 256, 14, 14)."""
+        """The features of the boxes for a stage's mask branch: (N, 256, 14, 14)."""
         features: Tensor = self.stage(index).mask_roi_pool(maps, boxes, shapes)
         return features
 

@@ -55,12 +55,12 @@ class HybridHeads(CascadeHeads):
         return detections, losses
 
     def box_features(self, index: int, maps: Maps, boxes: Boxes, shapes: Shapes) -> Tensor:
-        """What a stage's box branch sees of the boxes: (N, 256, 7, 7)."""
+        """The features of the boxes for a stage's box branch: (N, 256, 7, 7)."""
         features = super().box_features(index, maps, boxes, shapes)
         return features + functional.adaptive_avg_pool2d(self.semantic_pool(maps, boxes, shapes), 7)
 
     def mask_features(self, index: int, maps: Maps, boxes: Boxes, shapes: Shapes) -> Tensor:
-        """What a stage's mask branch sees of the boxes: (N, 256, 14, 14)."""
+        """The features of the boxes for a stage's mask branch: (N, 256, 14, 14)."""
         return super().mask_features(index, maps, boxes, shapes) + self.semantic_pool(maps, boxes, shapes)
 
     def mask_hidden(self, features: Tensor, wanted: Sequence[int]) -> list[Tensor]:

@@ -1,4 +1,4 @@
-"""Images of any shape in one square batch, each with its shape kept."""
+"""Batching images of any shape as squares, without changing their aspect ratio."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.nn import functional
 from attnctl.values import SpecError
 
 GREY = 114 / 255
-"""What is beside the image, in 0..1 (the released YOLOX's)."""
+"""The padding value in 0..1 (as in the released YOLOX)."""
 
 STEP = 32
 """The sides of squares are multiples of it: the coarsest map's stride."""

@@ -1,4 +1,4 @@
-"""What the detectors on a feature pyramid share: the pyramid itself, the anchors, the pools of regions."""
+"""The shared parts of detectors on a feature pyramid: the pyramid, the anchors and the region pooling."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

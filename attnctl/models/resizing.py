@@ -1,4 +1,4 @@
-"""How torchvision's detectors take images and targets: resized, normalised, without what is not learned from."""
+"""Preparing images and targets for torchvision's detectors: resized, normalised, without untrainable objects."""
 
 from collections.abc import Sequence
 from typing import Any

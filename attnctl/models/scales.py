@@ -1,4 +1,4 @@
-"""The sizes that detectors resize their images to, where a recipe has others than the model."""
+"""Overriding the sizes to which a detector resizes its images."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from attnctl.values import SpecError
 
 
 def rescale(network: nn.Module, sides: Sequence[int], longest: int) -> None:
-    """Let a detector resize to `sides`: one of them is drawn in training, the last one is for evaluations.
+    """Make a detector resize to `sides`: a random one in training, the last one in evaluation.
 
     sides: pixels of the short side, or of the square that YOLOX fills; empty is the model's own. longest: pixels that
     the long side has at most, 0 is the model's own. Raises SpecError for a model whose images have one size.

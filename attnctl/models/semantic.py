@@ -13,7 +13,7 @@ _LEVELS, _FUSED_AT = ("0", "1", "2", "3", "pool"), "1"
 
 
 class SemanticBranch(nn.Module):
-    """Chen et al., CVPR 2019, arXiv:1901.07518, section 3.2, figure 3: the levels, brought to stride 8 and added up;
+    """Chen et al., CVPR 2019, arXiv:1901.07518, section 3.2, figure 3: the levels, resized to stride 8 and summed;
     four 3x3 convolutions; a class map, and features for the other branches.
     """
 
@@ -44,7 +44,7 @@ def loss(logits: Tensor, targets: list[dict[str, Tensor]]) -> Tensor:
     """The mean cross entropy of all pixels that have a label.
 
     logits: (B, classes, H / 8, W / 8) of images padded to H x W. A target's map is `semantic` (h, w), 255 where there
-    is no label; without one it is painted from its objects' masks, 0 where no object is.
+    is no label; without one, it is made from the objects' masks, 0 elsewhere.
     """
     batch, _, height, width = logits.shape
     labels = torch.full((batch, height * 8, width * 8), IGNORED, dtype=torch.int64, device=logits.device)

@@ -1,4 +1,4 @@
-"""SimOTA: which points of the maps learn which box, chosen by what the network now says (YOLOX, section 2.3)."""
+"""SimOTA: assigning points to boxes by the network's current predictions (YOLOX, section 2.3)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ RADIUS = 1.5
 """Half the side of the square around a box's centre from which its points come, in strides of their map: 3x3 points."""
 
 CANDIDATES = 10
-"""How many of the best overlaps say the number of a box's points."""
+"""The number of best overlaps whose sum gives the number of points of a box."""
 
 OVERLAP = 3.0
-"""The weight of the overlap in the cost, beside that of the class."""
+"""The weight of the overlap in the cost, relative to that of the class."""
 
 
 @dataclass(frozen=True)
@@ -35,24 +35,24 @@ class Points:
         return (self.corners + 0.5) * self.strides[:, None]
 
     def decode(self, predicted: Tensor) -> Tensor:
-        """What the network says, (..., N, 4) -> boxes xyxy in pixels."""
+        """The network's output, (..., N, 4) -> boxes xyxy in pixels."""
         strides = self.strides[:, None]
         centres = (predicted[..., :2] + self.corners) * strides
         return box_convert(torch.cat((centres, predicted[..., 2:].exp() * strides), -1), "cxcywh", "xyxy")
 
     def encode(self, boxes: Tensor) -> Tensor:
-        """Boxes (N, 4), xyxy in pixels -> what the network must say for them."""
+        """Boxes (N, 4), xyxy in pixels -> the output that encodes them."""
         box = box_convert(boxes, "xyxy", "cxcywh") / self.strides[:, None]
         return torch.cat((box[:, :2] - self.corners, box[:, 2:].log()), -1)
 
     def at(self, chosen: Tensor) -> Points:
-        """Some of them, by their indices."""
+        """A subset, by indices."""
         return Points(self.corners[chosen], self.strides[chosen])
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """The points that learn a box, ascending. points, boxes: (P,) indices. overlaps: (P,) IoU of each pair now."""
+    """The points assigned to a box, ascending. points, boxes: (P,) indices. overlaps: (P,) current IoU of each pair."""
 
     points: Tensor
     boxes: Tensor
@@ -63,8 +63,8 @@ class Assignment:
 def assign(
     points: Points, classes: Tensor, objectness: Tensor, predicted: Tensor, boxes: Tensor, labels: Tensor
 ) -> Assignment:
-    """Give boxes their points: each as many as the sum of its ten best overlaps says, those of least cost around its
-    centre; a point that several boxes chose goes to the one to which it is cheapest.
+    """Assign points to boxes: for each box, as many as the sum of its ten best overlaps, those of least cost around
+    its centre. A point chosen by several boxes goes to the one with the lowest cost.
 
     classes: (N, K) logits; objectness: (N,) logits; predicted: (N, 4); boxes: (M, 4), both xyxy in pixels; labels: (M,)
     from 0.

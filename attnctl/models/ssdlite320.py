@@ -1,6 +1,6 @@
 """SSDLite at 320 pixels around MobileNeXt and MobileNetV2 (EAN, tables 4 and 5).
 
-In the form of the code that MobileNeXt's results were made with: 3,476,308 parameters with MobileNeXt and 20 classes;
+As in the code behind MobileNeXt's results: 3,476,308 parameters with MobileNeXt and 20 classes;
 MobileNetV2 and 80 classes 4,304,138.
 """
 
@@ -20,7 +20,7 @@ from attnctl.values import SpecError
 
 _SIZE = 320
 _SCALES = [45 * level / 320 for level in range(1, 8)]
-"""Sides of the boxes of the six maps over that of the image; the seventh is for the last one's larger square."""
+"""Sides of the boxes of the six maps relative to the image's; the seventh is for the last map's larger square."""
 
 _COCO = 80
 

@@ -1,4 +1,4 @@
-"""Uniform matching: every box has as many anchors, whatever its size (YOLOF: Chen et al., CVPR 2021, section 4.2)."""
+"""Uniform matching: every box has the same number of anchors (YOLOF: Chen et al., CVPR 2021, section 4.2)."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from torch import Tensor
 from torchvision.ops import box_convert, box_iou
 
 TIMES = 4
-"""Anchors nearest to a box, and predictions nearest to it, that learn it."""
+"""The number of nearest anchors, and of nearest predictions, matched to each box."""
 
 FAR = 0.15
-"""A matched anchor that overlaps its box less is left out."""
+"""Matched anchors that overlap their box less are ignored."""
 
 CLOSE = 0.7
-"""An anchor that has no box, but whose prediction overlaps one more, is left out."""
+"""Unmatched anchors whose prediction overlaps a box more are ignored."""
 
 NO_OBJECT, LEFT_OUT = -1, -2
 
 
 @dataclass(frozen=True)
 class Matching:
-    """What one image's N anchors learn.
+    """The training targets of one image's N anchors.
 
     labels: (N,) of each anchor, from 0; NO_OBJECT, or LEFT_OUT of the classes' loss
-    anchors, boxes: (P,) indices of the pairs in the boxes' loss; a pair that is near twice is there twice
+    anchors, boxes: (P,) indices of the pairs in the boxes' loss; a pair matched both ways occurs twice
     """
 
     labels: Tensor

@@ -117,7 +117,7 @@ def _losses(logits: Tensor, predicted: Tensor, anchors: Tensor, targets: Sequenc
 
 
 def build(body: nn.Module, classes: int, *, norms: str = "frozen", size: int = 0) -> nn.Module:
-    """YOLOF around a ResNet of torchvision, in which the attention may be already.
+    """YOLOF around a ResNet of torchvision, which may already contain attention.
 
     classes: of objects, without background. norms: of the backbone, as `body.apply_norms` takes them; those of the
     encoder and the decoder are batch norms. size: of the short side that images are resized to; 0 is 800, up to 1333 on

@@ -94,7 +94,7 @@ class YoloxNano(nn.Module):
         return {name: loss / count for name, loss in losses.items()}
 
     def detect(self, classes: Tensor, objectness: Tensor, boxes: Tensor, image: Tensor, factor: float) -> Target:
-        """One image's detections, the surest first, in its own pixels; each point says its best class alone."""
+        """One image's detections, the surest first, in its own pixels; each point predicts its best class only."""
         score, label = classes.sigmoid().max(1)
         score = score * objectness.sigmoid()
         sure = score > self.score
@@ -121,7 +121,7 @@ def _area(boxes: Tensor) -> Tensor:
 
 
 def build(body: nn.Module, classes: int, *, norms: str = "batch", size: int = 0) -> nn.Module:
-    """YOLOX-Nano around CSPDarknet-nano, in which the attention may be already.
+    """YOLOX-Nano around CSPDarknet-nano, which may already contain attention.
 
     classes: of objects, without background. norms: of the backbone, as `body.apply_norms` takes them, but not frozen.
     size: pixels of the square input, a multiple of 32; 0 is 640. Raises SpecError.

@@ -18,7 +18,7 @@ HIDDEN = 64
 
 
 class Concatenation(nn.Module):
-    """Two maps as one: a part of its own, so that attention can go after it."""
+    """Concatenates two maps; a part of its own, so that attention can be inserted after it."""
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """first: (B, C, H, W); second: (B, D, H, W) -> (B, C + D, H, W)."""
@@ -63,7 +63,7 @@ class Neck(nn.Module):
 
 
 class Head(nn.Module):
-    """The decoupled head: on each map one branch says the class, the other the box and whether an object is there."""
+    """The decoupled head: on each map, one branch predicts the class, the other the box and the objectness."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class Head(nn.Module):
         self.obj_preds = nn.ModuleList(_rare(nn.Conv2d(HIDDEN, 1, 1)) for _ in levels)
 
     def forward(self, maps: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor, Points]:
-        """What is said at the N points of all maps, in full precision.
+        """The predictions at the N points of all maps, in full precision.
 
         Gives the classes' logits (B, N, K), the objectness logits (B, N), the boxes (B, N, 4) as `Points.encode` has
         them, and the points.
@@ -102,7 +102,7 @@ def _branch() -> nn.Sequential:
 
 
 def _rare(conv: nn.Conv2d) -> nn.Conv2d:
-    """A convolution that says at first, with probability 0.01, that something is there (focal loss, section 4.1)."""
+    """A convolution that initially predicts an object with probability 0.01 (focal loss, section 4.1)."""
     assert conv.bias is not None
     nn.init.constant_(conv.bias, -log((1 - 0.01) / 0.01))
     return conv

@@ -1,6 +1,6 @@
-"""The papers' tables and figures as data: what is printed, and what each cell is built, counted and trained with.
+"""The papers' tables and figures as data: the printed numbers, and how each cell is built, counted and trained.
 
-A file here is a paper; `attnctl paper new my.toml` begins one of a user's own, which is written the same way:
+Each TOML file here is a paper; `attnctl paper new my.toml` creates one of your own in the same format:
 
     name, title, address, cite  of the paper; cite: its key in a bibliography
     [written.MODULE]         how the code that the figures were counted on wrote a module: see `Written`
@@ -12,22 +12,22 @@ A file here is a paper; `attnctl paper new my.toml` begins one of a user's own, 
 
 A column:
 
-    key                      what the rows call it
+    key                      its name in the rows
     title, unit              as printed; unit: %, M, G, MB ...
     metric                   params, flops; fps; a metric of a training: top1, top5 ...; keeps_channels, long_range,
-                             lightweight: what the module is; words: a text that is not compared
+                             lightweight: properties of the module; words: text that is not compared
     error                    printed as an error rate, 100 minus the accuracy
-    better                   higher or lower; said only where the metric does not say it
+    better                   higher or lower; only if the metric does not define it
     decimals                 of our numbers
-    changes                  what its cells have instead of their rows' keys: a data set, a module ...
+    changes                  keys that its cells override in their rows: a data set, a module ...
 
 A row:
 
     row                      its name, unique in the table
-    printed                  as printed, where its group's first row says the rest: +SE
+    printed                  as printed, if the group's first row has the rest of the name: +SE
     on                       its group
     KEY OF A COLUMN          what is printed there, in quotes
-    explained                by column: why the printed figure is not ours: a misprint, a wrong label
+    explained                by column: why the printed number differs from ours: a misprint, a wrong label
     note, weak               what a reader must know; why a match proves little
     cite                     the module's key in a bibliography
 
@@ -56,7 +56,7 @@ A figure:
     x, y                     what is drawn against what; y is top1 unless it is said
     settings                 what the kind needs besides, all of it optional but a sweep's series:
                              sweep: series, each with title, table, row, column, and the values that x takes in it
-                             curves: also, more metrics; reach, accuracies whose first epoch is told
+                             curves: also, more metrics; reach, accuracies whose first epoch is shown
                              scatter: panels, each with table, rows, x, y
                              cam: layers, images (how many), method
                              histogram: layers, classes
