@@ -21,10 +21,10 @@ SHORTEST, LONGEST, GROWTH = 1.0, 20.0, 1.3
 
 @dataclass(frozen=True)
 class Snapshot:
-    """rows: the runs, in the order of the sweep or of their age; words: what was unavailable; at: Unix seconds."""
+    """rows: the runs, in the order of the sweep or by age. unavailable: the error of the scheduler. at: Unix time."""
 
     rows: Sequence[RunRow]
-    words: str | None
+    unavailable: str | None
     at: float
 
     @property
@@ -45,11 +45,11 @@ def take(config: Config, index: Index, ids: Sequence[str] | None) -> Snapshot:
     index.refresh()
     chosen = None if ids is None else set(ids)
     placed = [item for item in index.placed() if chosen is None or item.run in chosen]
-    words = None
+    unavailable = None
     if placed:
         from attnctl.jobs.slurm.observe import observe
 
-        words, changed = observe(config.workspace, placed)
+        unavailable, changed = observe(config.workspace, placed)
         index.refresh(changed)
     rows = index.runs(ids)
     if ids is None:
@@ -65,7 +65,7 @@ def take(config: Config, index: Index, ids: Sequence[str] | None) -> Snapshot:
         )
     if config.notify.wanted:
         _tell_of_ends(config, index)
-    return Snapshot(rows, words, time())
+    return Snapshot(rows, unavailable, time())
 
 
 def _tell_of_ends(config: Config, index: Index) -> None:

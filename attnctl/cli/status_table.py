@@ -36,8 +36,8 @@ COLUMNS = (
 
 def show(now: Snapshot) -> None:
     """Print the runs and their totals; on standard error what was unavailable."""
-    if now.words:
-        output.note(now.words)
+    if now.unavailable:
+        output.note(now.unavailable)
     if now.rows:
         output.table(COLUMNS, [cells(row, now.at) for row in now.rows])
     output.prose(totals(now.rows))
@@ -93,11 +93,11 @@ def totals(rows: Sequence[RunRow]) -> str:
 def _changes(snapshots: Iterator[Snapshot]) -> Snapshot:
     """For a pipe: a line when a run's state changes, and when the scheduler falls silent or speaks again."""
     states: dict[str, str] = {}
-    words: str | None = None
+    unavailable: str | None = None
     for now in snapshots:
-        if now.words != words:
-            output.note(now.words or "the scheduler answers again")
-            words = now.words
+        if now.unavailable != unavailable:
+            output.note(now.unavailable or "the scheduler answers again")
+            unavailable = now.unavailable
         for row in now.rows:
             if states.get(row.id) != row.verdict.state:
                 states[row.id] = row.verdict.state
@@ -154,7 +154,7 @@ def _drawn(now: Snapshot, rows: Sequence[RunRow], columns: Sequence[Column], wid
     total = totals(now.rows) + (f" ({left_out} not shown)" if left_out else "")
     return Text("\n").join(
         [
-            *([Text("\n".join(wrapped(output.one_line(now.words), width)), "yellow")] if now.words else []),
+            *([Text("\n".join(wrapped(output.one_line(now.unavailable), width)), "yellow")] if now.unavailable else []),
             *([output.fitted(*filled(columns, table), width)] if rows else []),
             Text("\n".join(wrapped(total, width))),
         ]

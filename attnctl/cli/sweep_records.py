@@ -101,7 +101,7 @@ def _under(workspace: Workspace, name: str, runs: Sequence[str], command: Sequen
         was = OfPaper(paper=before.paper, table=before.table, figure=before.figure, overrides=before.overrides)
         if was.paper and of.paper and replace(was, overrides={}) != replace(of, overrides={}):
             part = f"table {was.table}" if was.table else f"figure {was.figure}"
-            raise SpecError(f"sweep {name!r} is of {was.paper}'s {part}; choose another --name")
+            raise SpecError(f"sweep {name!r} belongs to {was.paper} {part}; choose another --name")
         together = list(dict.fromkeys([*before.runs, *runs]))
         kept = vars(of if of.paper else was)
         sweep = Sweep(name=name, created=before.created, command=list(command), runs=together, **kept)

@@ -105,7 +105,7 @@ def test_resume_keeps_ids_ends_and_checkpoints_whole(columns: int, past: Past, s
         assert run["state"] in row
         if run["checkpoint"] is not None and run["steps"]:
             assert f"step {run['checkpoint']} of {run['steps']}" in row
-        action = "waiting for consent" if run["consent"] else run["action"]
+        action = "needs confirmation" if run["consent"] else run["action"]
         assert_whole(lines, f"action: {action}")
     assert_whole(lines, "(attempt 2)", "num_groups=16", "evidence: ")
 

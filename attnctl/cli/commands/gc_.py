@@ -1,4 +1,4 @@
-"""`attnctl gc`: what a workspace does not need any more."""
+"""`attnctl gc`: delete files that a workspace no longer needs."""
 
 from __future__ import annotations
 
@@ -46,15 +46,15 @@ def gc(
     gone = [item for item in found if dry_run or cleanup.remove(item)]
     if as_json:
         files = [{"path": str(item.path), "bytes": item.bytes, "reason": item.reason, "run": item.run} for item in gone]
-        output.document({"files": files, "bytes": sum(item.bytes for item in gone), "unavailable": now.words})
+        output.document({"files": files, "bytes": sum(item.bytes for item in gone), "unavailable": now.unavailable})
         return
-    if now.words:
-        output.note(now.words)
+    if now.unavailable:
+        output.note(now.unavailable)
     for item in gone:
         output.line(f"{item.path}: {item.reason}, {size(item.bytes)}")
     total = f"{quantity(len(gone), 'file')} ({size(sum(item.bytes for item in gone))})"
     active = f"; skipped {quantity(now.active, 'active run')}" if now.active else ""
-    output.line(f"would delete {total}{active}" if dry_run else f"deleted {total}{active}")
+    output.line(f"{'Would delete' if dry_run else 'Deleted'} {total}{active}.")
 
 
 def _waste(config: Config, now: Snapshot, finished: int, unfinished: int) -> Iterator[Waste]:

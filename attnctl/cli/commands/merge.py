@@ -76,7 +76,7 @@ def _look(ours: Workspace, theirs: Workspace) -> tuple[Plan, list[SweepChange], 
 
     found = merging.plan(ours, theirs, _tracked("looking"))
     for run in merging.unfinished(ours):
-        found.broken[run] = "an earlier merge of it was broken off; without --dry-run this command finishes it"
+        found.broken[run] = "an earlier merge of it was interrupted; run again without --dry-run to finish it"
     return found, *records.sweeps(ours, theirs)
 
 

@@ -1,4 +1,4 @@
-"""`attnctl resume`: its options and the order of its steps. What it does is in `attnctl.cli.resuming`."""
+"""`attnctl resume`: its options and steps; the work is done in `attnctl.cli.resuming`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from attnctl.cli import completion, context, output
 from attnctl.cli.option_groups import Shown
-from attnctl.cli.sweeping.destination import where
+from attnctl.cli.sweeping.destination import resolve_run_on
 from attnctl.cli.sweeping.resource_options import ResourceOptions
 from attnctl.lifecycle.resume_policy import DEFAULT_MODES
 from attnctl.lifecycle.state import State
@@ -70,36 +70,36 @@ def resume(
 
     config = context.config()
     if resources.run_on is not None:
-        resources = replace(resources, run_on=where(resources.run_on))
+        resources = replace(resources, run_on=resolve_run_on(resources.run_on))
     resources.check(config)
-    wish = candidates.ResumeRequest(
+    request = candidates.ResumeRequest(
         targets=targets or (), states=chosen_states(state), force=force, max_attempts=max_attempts, resources=resources
     )
-    found = candidates.gather(config, wish)
+    resume_plan = candidates.gather(config, request)
     if not as_json:
-        show.show(found)
-    if yes or (not dry_run and _agreed(found.waiting, as_json)):
-        found.agree()
-    elif found.waiting:
-        output.note(f"left out: {quantity(found.waiting, 'run')} without a checkpoint; --yes starts over")
-    if found.held and not dry_run:
-        candidates.release(config, found)
-    groups = submit.destinations(config, found, resources)
+        show.show(resume_plan)
+    if yes or (not dry_run and _agreed(resume_plan.waiting, as_json)):
+        resume_plan.agree()
+    elif resume_plan.waiting:
+        output.note(f"skipped {quantity(resume_plan.waiting, 'run')} without a checkpoint; add --yes to start over")
+    if resume_plan.held and not dry_run:
+        candidates.release(config, resume_plan)
+    groups = submit.destinations(config, resume_plan, resources)
     jobs, code = ({}, 0) if dry_run else submit.act(config, groups, as_json=as_json)
     if as_json:
-        output.document(show.in_json(found, jobs))
+        output.document(show.in_json(resume_plan, jobs))
     return code
 
 
 def _agreed(waiting: int, as_json: bool) -> bool:
-    """Ask a person, if one is there."""
+    """Ask the user, on a terminal."""
     if not waiting or as_json or not output.is_terminal(sys.stdin) or not output.is_terminal():
         return False
-    return typer.confirm(f"Start {quantity(waiting, 'run')} over, from step 0? The checkpoints are gone.")
+    return typer.confirm(f"Start {quantity(waiting, 'run')} over from step 0? The checkpoints are missing.")
 
 
 def chosen_states(text: str | None) -> frozenset[State] | None:
-    """The classes of a comma list; None for all. Raises SpecError."""
+    """The states of a comma list; None for all. Raises SpecError."""
     if text is None:
         return None
     known = {state_key(state).lower(): (state,) for state in DEFAULT_MODES} | _ALIASES
@@ -107,6 +107,6 @@ def chosen_states(text: str | None) -> frozenset[State] | None:
     for part in text.split(","):
         name = part.strip().lower().replace(" ", "-").replace("_", "-")
         if name not in known:
-            raise SpecError(f"--state: no class {part.strip()!r}{did_you_mean(name, sorted(known))}")
+            raise SpecError(f"--state: unknown state {part.strip()!r}{did_you_mean(name, sorted(known))}")
         found |= set(known[name])
     return frozenset(found)

@@ -1,4 +1,4 @@
-"""`attnctl rm`: a sweep that is not wanted any more."""
+"""`attnctl rm`: remove a sweep, and with --runs its runs."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def rm(
     if runs:
         with context.index() as index:
             now = take(config, index, meant.runs)
-            if now.words:
-                raise SpecError(f"{now.words}; it is unknown which runs are active, so nothing is removed")
+            if now.unavailable:
+                raise SpecError(f"{now.unavailable}; it is unknown which runs are active, so nothing is removed")
             kept = _kept(index, meant.name, meant.runs)
         active = [row.id for row in now.rows if row.verdict.state.active and row.id not in kept]
         if active:
@@ -71,12 +71,12 @@ def _kept(index: Index, name: str, runs: Collection[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for other in index.sweeps():
         if other.name != name:
-            found |= {run: f"sweep {other.name} has it" for run in other.runs if run in runs}
+            found |= {run: f"sweep {other.name} contains it" for run in other.runs if run in runs}
     for row in index.runs():
         if row.module != "?" and (row.id not in runs or row.id in found):
             start = row.spec.init.removeprefix("run:")
             if start in runs and start not in found:
-                found[start] = f"run {row.id} starts from it"
+                found[start] = f"run {row.id} starts from its weights"
     return found
 
 

@@ -1,4 +1,4 @@
-"""`attnctl show`: everything that is known of one run, from its folder."""
+"""`attnctl show`: everything known about one run, from its folder."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def show(
     if as_json:
         output.document(row_json(row) | {"spec": spec.to_json(), "attempts": attempts, "files": files})
         return
-    if now.words:
-        output.note(now.words)
+    if now.unavailable:
+        output.note(now.unavailable)
     state = f"{row.verdict.state} for {duration(max(0.0, now.at - row.verdict.since))}"
     facts = {"run": run_id, "state": state + (f": {row.verdict.reason}" if row.verdict.reason else "")}
     facts |= {"broken": row.problem} if row.problem and row.problem != row.verdict.reason else {}
@@ -56,7 +56,7 @@ def show(
     for record in attempts:
         _section(f"attempt {record['attempt']}", _attempt_words(record))
     _section("files", {name: size(count) for name, count in files.items()})
-    output.line(f"in {folder.path}")
+    output.line(f"folder: {folder.path}")
 
 
 def _section(title: str, values: dict[str, str]) -> None:
@@ -107,7 +107,9 @@ def _attempt_words(record: dict[str, Any]) -> dict[str, str]:
     if record["request"]:
         request = record["request"]
         asked = " ".join(f"{name}={format_value(value)}" for name, value in request["resources"].items())
-        words["asked"] = f"{clock(request['created'])} by {request['user']} on {request['host']}, as {request['tag']}"
+        words["requested"] = (
+            f"{clock(request['created'])} by {request['user']} on {request['host']}, as {request['tag']}"
+        )
         words["resources"] = f"{request['where']} {asked}"
     if record["owner"]:
         words["job"] = record["owner"]
@@ -118,7 +120,7 @@ def _attempt_words(record: dict[str, Any]) -> dict[str, str]:
         for item in record["observed"]
     ]
     if seen:
-        words["seen"] = "\n".join(seen)
+        words["observed"] = "\n".join(seen)
     for item in record["incarnations"]:
         start = f"start {item['restart']}"
         words[start] = " ".join(f"{name}={_brief(value)}" for name, value in item["environment"].items()) or "-"

@@ -33,6 +33,6 @@ def status(
         with context.index() as index:
             now = take(config, index, ids)
     if as_json:
-        output.document({"runs": [row_json(row) for row in now.rows], "unavailable": now.words})
+        output.document({"runs": [row_json(row) for row in now.rows], "unavailable": now.unavailable})
     elif not watch:
         show(now)

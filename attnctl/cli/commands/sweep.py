@@ -86,7 +86,7 @@ def sweep(
         )
         runs = selection.of_modules(request, skip_invalid=skip_invalid)
     else:
-        runs = of_paper.wanted(config, grid, dynamic, start.identity)
+        runs = of_paper.selection(config, grid, dynamic, start.identity)
     if name is not None:
         sweep_records.check_name(name)
     order = launch.Order(

@@ -1,4 +1,4 @@
-"""`attnctl why`: how a run came into its state, by all its attempts, what it used, and what helps."""
+"""`attnctl why`: the history of a run over all its attempts, the resources it used, and advice."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LINES = 12
 _TAIL = 1 << 14
 _RESOURCES = (
     Column("attempt"),
-    Column("asked", wrap=16),
+    Column("requested", wrap=16),
     Column("time"),
     Column("memory"),
     Column("GPU memory", optional=True),
@@ -95,11 +95,11 @@ def why(
                 "resources": resources,
                 "advice": advice,
                 "problem": row.problem,
-                "unavailable": now.words,
+                "unavailable": now.unavailable,
             }
         )
         return
-    for words in filter(None, (now.words, row.problem)):
+    for words in filter(None, (now.unavailable, row.problem)):
         output.note(words)
     state = f"{row.state} for {duration(max(0.0, now.at - row.since))}"
     state += f": {row.reason}" if row.reason not in {"", row.state} else ""
@@ -133,7 +133,7 @@ def _print(
                 moment_words = f"  {clock(moment)}  "
                 output.hanging(moment_words, words, len(moment_words))
     if lines:
-        output.line("\nits last lines")
+        output.line("\nlast lines")
         for line in lines:
             output.hanging("", line, 2)
     if resources:
@@ -151,7 +151,7 @@ def _story(told: AttemptHistory) -> list[tuple[float, str]]:
 
 def _moments(told: AttemptHistory) -> Iterator[tuple[float, str]]:
     request = told.request
-    yield request.created, f"asked for by {request.user} on {request.host}, as {request.tag}"
+    yield request.created, f"requested by {request.user} on {request.host}, as {request.tag}"
     for item in told.observed:
         reason = f"({item.reason})" if item.reason else ""
         said = " ".join(filter(None, (item.word, reason, f"on {item.nodes}" if item.nodes else "")))
@@ -161,18 +161,18 @@ def _moments(told: AttemptHistory) -> Iterator[tuple[float, str]]:
     with contextlib.suppress(RecordError, OSError):
         cancel = Cancel.read(told.attempt.cancel)
     if cancel is not None:
-        yield cancel.at, f"{cancel.user} on {cancel.host} asked for its end"
+        yield cancel.at, f"cancelled by {cancel.user} on {cancel.host}"
     for incarnation in told.attempt.incarnations():
         number = incarnation.token[1]
         start = f"start {number + 1}: " if number or len(told.logs) > 1 else ""
         log = told.logs.get(number)
         if log is not None and log.started is not None:
-            yield log.started, f"{start}trains from step {log.began}"
+            yield log.started, f"{start}training starts at step {log.began}"
             if log.saved and log.saved_at is not None:
-                yield log.saved_at, f"{start}last checkpoint, step {log.saved}"
+                yield log.saved_at, f"{start}last checkpoint: step {log.saved}"
         for record in incarnation.exits():
             whose = f"rank {record.rank}: " if told.ended.world > 1 else ""
-            second = " (another rank's end made it)" if record.secondary else ""
+            second = " (caused by another rank)" if record.secondary else ""
             words = f": {record.message}" if record.message else ""
             yield record.at, f"{start}{whose}{record.outcome} at step {record.step}{words}{second}"
 
@@ -267,7 +267,7 @@ def _row(item: dict[str, Any]) -> list[str]:
     asked = f" of {memory(item['memory_asked'])}" if item["memory_asked"] else ""
     return [
         str(item["attempt"]),
-        ", ".join(counted) + (", on SLURM" if item["where"] == "slurm" else ", here"),
+        ", ".join(counted) + (", on SLURM" if item["where"] == "slurm" else ", local"),
         duration(item["seconds"]) + limit,
         (memory(item["memory_used"]) if item["memory_used"] else "?") + asked,
         memory(item["gpu_memory_used"]) if item["gpu_memory_used"] else "",

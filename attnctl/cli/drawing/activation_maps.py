@@ -29,7 +29,7 @@ MOST_ROWS = 40
 
 
 @dataclass(frozen=True)
-class Column:
+class MapColumn:
     """One network at one layer. activations, pictures: one for each image."""
 
     network: Trained
@@ -48,7 +48,7 @@ def compute(
     target: Target,
     method: Method,
     names: Sequence[str] | None = None,
-) -> list[Column]:
+) -> list[MapColumn]:
     """The maps of each network at each layer.
 
     images: files and folders; none are the first of the test set. names: of the networks, unless what tells them apart.
@@ -59,12 +59,12 @@ def compute(
 
     if len(networks) * max(1, len(layers)) > MOST_COLUMNS:
         raise SpecError(
-            f"a figure has room for {MOST_COLUMNS} columns, not for {quantity(len(networks), 'run')} "
-            f"at {quantity(len(layers), 'layer')}; name fewer"
+            f"{quantity(len(networks), 'run')} at {quantity(len(layers), 'layer')} are too many for a figure "
+            f"(at most {MOST_COLUMNS} columns); name fewer"
         )
     files = pictures.find_files(images, count)
     if len(files) > MOST_ROWS:
-        raise SpecError(f"these are {len(files)} images, but a figure has room for {MOST_ROWS}; name fewer")
+        raise SpecError(f"{len(files)} images are too many for a figure (at most {MOST_ROWS}); name fewer")
     if not files:
         trained_networks.one_dataset(networks, "; give --images")
     # every name is tried before anything is computed
@@ -75,11 +75,11 @@ def compute(
         shown = (
             pictures.of_files(files, network.spec) if files else trained_networks.of_test_set(config, network, count)
         )
-        columns.append(Column(network, path, words, shown, activations(network, shown, path, target, method)))
+        columns.append(MapColumn(network, path, words, shown, activations(network, shown, path, target, method)))
     return columns
 
 
-def grid(columns: Sequence[Column], title: str = "") -> ImageGrid:
+def grid(columns: Sequence[MapColumn], title: str = "") -> ImageGrid:
     """The images at the left, then the maps."""
     from attnctl.reports.figures.data import ImageGrid, Tile
 
@@ -100,7 +100,7 @@ def grid(columns: Sequence[Column], title: str = "") -> ImageGrid:
     )
 
 
-def values(columns: Sequence[Column], method: str) -> dict[str, Any]:
+def values(columns: Sequence[MapColumn], method: str) -> dict[str, Any]:
     """The numbers behind the maps, as JSON values."""
     return {
         "method": method,

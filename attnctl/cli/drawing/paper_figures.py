@@ -48,7 +48,7 @@ def histogram(
     known = datasets.describe(trained_networks.one_dataset(networks)).classes
     classes = wanted if all(number < known for number in wanted) else _CLASSES
     if classes != wanted:
-        output.note(f"classes {classes} instead of the paper's {wanted}, which are of other data")
+        output.note(f"using classes {classes} instead of the paper's {wanted}, which belong to another data set")
     layers = _layers(material, networks, instead)
     seen = response_histograms.compute(config, networks, layers, classes, _OF_A_CLASS, "responses")
     made = response_histograms.panels(networks, names, seen, "responses")
@@ -63,7 +63,7 @@ def _networks(config: Config, material: Material, device: Device) -> tuple[list[
     if not found:
         figure = material.figure
         raise paper_figures.NoResultsYet(
-            f"figure {figure.number} of {figure.paper} looks into trained networks, and there is none yet"
+            f"figure {figure.number} of {figure.paper} needs trained networks, and none of its runs has completed yet"
         )
     return trained_networks.networks(config, [run.id for run in found.values()], device), list(found)
 
@@ -81,7 +81,7 @@ def _layers(material: Material, networks: Sequence[Trained], instead: bool) -> t
                 layers.resolve(network, name)
     except SpecError:
         output.note(
-            f"at the ends of the stages instead of the paper's {', '.join(wanted)}, which are of other networks"
+            f"using the ends of the stages instead of the paper's {', '.join(wanted)}, which these networks do not have"
         )
         return ()
     return wanted

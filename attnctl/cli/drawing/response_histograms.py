@@ -25,7 +25,7 @@ Of = Literal["responses", "attention"]
 
 
 @dataclass(frozen=True)
-class Seen:
+class LayerValues:
     """One network at one layer. path: of the part that was seen there."""
 
     network: Trained
@@ -36,7 +36,7 @@ class Seen:
 
 def compute(
     config: Config, networks: Sequence[Trained], layers: Sequence[str], classes: Sequence[int], count: int, of: Of
-) -> list[Seen]:
+) -> list[LayerValues]:
     """The values at each layer of each network, layer by layer. Raises SpecError."""
     from attnctl.jobs.inspect import responses
 
@@ -44,7 +44,7 @@ def compute(
     places = {network.run: _places(network, layers, of) for network in networks}
     if len({tuple(layer for layer, _ in found) for found in places.values()}) > 1:
         raise SpecError("these networks have different layers; name common ones with --layer")
-    found: dict[tuple[int, str], Seen] = {}
+    found: dict[tuple[int, str], LayerValues] = {}
     for network in networks:
         pictures = trained_networks.of_test_set(config, network, count, classes)
         compute_values = responses.of_layers if of == "responses" else responses.of_attention
@@ -53,12 +53,12 @@ def compute(
             by_class: dict[str, list[Any]] = {f"class {number}": [] for number in classes}
             for picture, one in zip(pictures, values[path], strict=True):
                 by_class[f"class {picture.label}"].append(one)
-            found[number, network.run] = Seen(network, layer, path, by_class)
+            found[number, network.run] = LayerValues(network, layer, path, by_class)
     order = {network.run: number for number, network in enumerate(networks)}
     return [found[key] for key in sorted(found, key=lambda key: (key[0], order[key[1]]))]
 
 
-def panels(networks: Sequence[Trained], given: Sequence[str], seen: Sequence[Seen], of: Of) -> Histograms:
+def panels(networks: Sequence[Trained], given: Sequence[str], seen: Sequence[LayerValues], of: Of) -> Histograms:
     """A panel for each layer and network, in bins over its own range. given: the networks' names."""
     from attnctl.reports.figures import binned
     from attnctl.reports.figures.data import Histograms, Panel
@@ -74,7 +74,7 @@ def panels(networks: Sequence[Trained], given: Sequence[str], seen: Sequence[See
     return Histograms(x=axis, log=not pooled, columns=len(networks), panels=tuple(made))
 
 
-def values(seen: Sequence[Seen], made: Histograms) -> dict[str, Any]:
+def values(seen: Sequence[LayerValues], made: Histograms) -> dict[str, Any]:
     """What is drawn, with the run and the part of each panel, and each channel's mean over the images of a class."""
     import numpy as np
 

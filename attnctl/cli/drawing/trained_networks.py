@@ -37,7 +37,7 @@ def trained(config: Config, words: Sequence[str], device: Device, most: int) -> 
 
     ids = chosen(config.workspace, words)
     if len(ids) > most:
-        raise SpecError(f"these are {len(ids)} runs, but a figure has room for {most}; name the runs to show")
+        raise SpecError(f"{len(ids)} runs are too many for a figure (at most {most}); name the runs to show")
     return networks(config, ids, device)
 
 
@@ -77,7 +77,9 @@ def one_dataset(networks: Sequence[Trained], instead: str = "") -> str:
     """The data set of all of these; raises SpecError when they have several. instead: what would do."""
     found = sorted({network.spec.dataset for network in networks})
     if len(found) > 1:
-        raise SpecError(f"these runs were trained on {comma_join(found)}, so that they share no test images{instead}")
+        raise SpecError(
+            f"these runs were trained on different data sets ({comma_join(found)}) and share no test images{instead}"
+        )
     return found[0]
 
 
@@ -88,6 +90,6 @@ def paths(given: Sequence[str], what: str = "--images") -> list[Path]:
         whole = Path(text).expanduser()
         parts = [text] if text.isprintable() and len(text) < 4096 and whole.exists() else split_list(text, what)
         if not all(part.isprintable() and len(part) < 4096 for part in parts):
-            raise SpecError(f"{what} is {text[:60]!r}: this is not a file name")
+            raise SpecError(f"{what} {text[:60]!r} is not a file name")
         found += [Path(part).expanduser() for part in parts]
     return found

@@ -46,7 +46,7 @@ def find_figure(paper: str | None, text: str, workspace: Workspace) -> tuple[Pap
     """As `chosen_figure`, without an index."""
     of, number = _of(paper, text, workspace, "figure")
     if number not in of.figures:
-        has = f"it has {comma_join(of.figures)}" if of.figures else "it has none"
+        has = f"it has {comma_join(of.figures)}" if of.figures else "it has no figures"
         raise SpecError(f"{of.name} has no figure {number!r}; {has}")
     return of, of.figures[number]
 
@@ -113,7 +113,7 @@ def _loaded(name: str) -> Paper | None:
 
 
 @dataclass(frozen=True)
-class Asked:
+class OverrideOptions:
     """The options of a command that overrule a paper, as typed; None is what was not said."""
 
     model: Sequence[str] | None = None
@@ -160,7 +160,7 @@ def overrides_for(
     """
     overrides, sweep = trained_with(index, part, given, paper)
     if sweep:
-        output.note(f"measured with {overrides.words()}, unlike the paper (sweep {sweep})")
+        output.note(f"trained with {overrides.words()} instead of the paper's values (sweep {sweep})")
     return overrides
 
 

@@ -113,8 +113,8 @@ def _overrides(index: Index, request: Request, table: Table) -> tuple[Overrides,
         overrides = Overrides.from_json(sweeps[request.sweep].overrides)
     else:
         sweep_records.read(index.workspace, request.sweep)
-        known = f"; of it are {comma_join(sweeps)}" if sweeps else "; no sweep is"
-        raise SpecError(f"sweep {request.sweep} is not of table {table.name}{known}")
+        others = f"; these did: {comma_join(sweeps)}" if sweeps else ""
+        raise SpecError(f"sweep {request.sweep} did not train table {table.name}{others}")
     return overrides, set(map(int, overrides.seeds)) if sweeps else set()
 
 

@@ -1,4 +1,4 @@
-"""What `resume` does: gather the runs and their histories, and decide. How the plan is told: see `resume_plan`."""
+"""Gather the unfinished runs and their histories, and decide what `resume` does with each; `show` prints the plan."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ResumeRequest:
-    """What the command asks for. states: None for all."""
+    """The options of the command. states: None for all."""
 
     targets: Sequence[str]
     states: frozenset[State] | None
@@ -38,25 +38,25 @@ class ResumeRequest:
 
 @dataclass(kw_only=True)
 class Case:
-    """A run that ended before its time."""
+    """An unfinished run, and what is decided about it."""
 
     row: RunRow
     spec: RunSpec
-    told: Sequence[AttemptHistory]
+    attempts: Sequence[AttemptHistory]
     history: History
     decision: Decision
 
     @property
     def state(self) -> State:
-        """How its newest attempt ended."""
+        """The state of its newest attempt."""
         return self.history.newest.state
 
 
 @dataclass(kw_only=True)
-class Found:
-    """The plan. stuck: run id to words, of runs that wait for what will not come; held: those that SLURM could not
-    start and holds, which are to be released; missing: what to type for runs that were never submitted; broken: words
-    of runs whose files cannot be read."""
+class ResumePlan:
+    """The plan. stuck: run id -> why the queued run can never start. held: runs that SLURM could not start and holds;
+    they will be released. missing: the commands for runs that were never submitted. broken: error messages of runs
+    whose files cannot be read. unavailable: an error message of the scheduler."""
 
     cases: list[Case]
     total: int
@@ -68,11 +68,11 @@ class Found:
 
     @property
     def waiting(self) -> int:
-        """How many runs wait for consent."""
+        """How many runs need confirmation."""
         return sum(case.decision.consent for case in self.cases)
 
     def agree(self) -> None:
-        """Consent for all of them."""
+        """Confirm all of them."""
         for case in self.cases:
             case.decision = replace(case.decision, consent=False)
 
@@ -80,65 +80,66 @@ class Found:
 # --------------------------------------------------------------------------------------------------------- gathering
 
 
-def gather(config: Config, wish: ResumeRequest) -> Found:
-    """Ask the scheduler once, read the histories, and decide. Raises SpecError."""
+def gather(config: Config, request: ResumeRequest) -> ResumePlan:
+    """Query the scheduler once, read the histories and make the plan. Raises SpecError."""
     with context.index() as index:
-        ids, named, missing = _meant(config, wish.targets)
+        ids, named = _targets(config, request.targets)
+        missing: list[str] = []
         now = take(config, index, ids)
-        known = index.sweeps()
-        spent = {sweep.name: index.further_attempts(sweep.runs) for sweep in known}
-        failed = {row.id for row in now.rows if launch_held(row.verdict)} if wish.states is None else set()
+        sweeps = index.sweeps()
+        spent = {sweep.name: index.further_attempts(sweep.runs) for sweep in sweeps}
+        failed = {row.id for row in now.rows if launch_held(row.verdict)} if request.states is None else set()
         held = [item for item in index.placed() if item.run in failed] if failed else []
-    members = {sweep.name: frozenset(sweep.runs) for sweep in known}
-    there = {row.id for row in now.rows}
-    for sweep in known if not wish.targets else [item for item in known if item.name in wish.targets]:
-        absent = [run for run in sweep.runs if run not in there]
+    members = {sweep.name: frozenset(sweep.runs) for sweep in sweeps}
+    submitted = {row.id for row in now.rows}
+    for sweep in sweeps if not request.targets else [item for item in sweeps if item.name in request.targets]:
+        absent = [run for run in sweep.runs if run not in submitted]
         if absent:
-            were = f"{quantity(len(absent), 'run')} of {sweep.name} {plural(len(absent), 'was', 'were')}"
-            missing.append(f"{were} never submitted; type: {_typed(sweep.command)}")
-    cases, broken = _cases(config, now, wish)
-    asked = ResumeScope(
-        force=wish.force,
+            runs = f"{quantity(len(absent), 'run')} of {sweep.name} {plural(len(absent), 'was', 'were')}"
+            missing.append(f"{runs} never submitted; type: {_command_line(sweep.command)}")
+    cases, broken = _cases(config, now, request)
+    scope = ResumeScope(
+        force=request.force,
         named=named,
-        states=wish.states or (),
-        max_attempts=wish.max_attempts,
-        memory=wish.resources.mem is not None,
-        other_gpu=wish.resources.elsewhere,
+        states=request.states or (),
+        max_attempts=request.max_attempts,
+        memory=request.resources.mem is not None,
+        other_gpu=request.resources.elsewhere,
     )
-    decisions = plan([case.history for case in cases], config.resume, asked, members, spent)
+    decisions = plan([case.history for case in cases], config.resume, scope, members, spent)
     for case, decision in zip(cases, decisions, strict=True):
         case.decision = decision
     stuck = {
-        row.id: words
+        row.id: reason
         for row in now.rows
-        if row.id not in failed and (words := queue_blocker(row.verdict, row.job_id or "")) is not None
+        if row.id not in failed and (reason := queue_blocker(row.verdict, row.job_id or "")) is not None
     }
-    return Found(
+    return ResumePlan(
         cases=cases,
         total=len(now.rows),
         stuck=stuck,
         held=held,
         missing=missing,
         broken=broken,
-        unavailable=now.words,
+        unavailable=now.unavailable,
     )
 
 
-def _typed(command: Sequence[str]) -> str:
+def _command_line(command: Sequence[str]) -> str:
     return shlex.join(["attnctl", *command])
 
 
-def _meant(config: Config, targets: Sequence[str]) -> tuple[list[str] | None, frozenset[str], list[str]]:
-    """The ids of the runs that are meant (None: all), those of them that were named one by one, and room for words."""
+def _targets(config: Config, targets: Sequence[str]) -> tuple[list[str] | None, frozenset[str]]:
+    """The ids of the selected runs (None: all), and of those that were named one by one rather than by their sweep."""
     if not targets:
-        return None, frozenset(), []
-    found = [run_selection.target(config.workspace, word) for word in targets]
-    ids = dict.fromkeys(run for meant in found for run in meant.runs)
-    named = [run for meant in found if not meant.sweep for run in meant.runs]
-    return list(ids), frozenset(named), []
+        return None, frozenset()
+    resolved = [run_selection.target(config.workspace, word) for word in targets]
+    ids = dict.fromkeys(run for target in resolved for run in target.runs)
+    named = [run for target in resolved if not target.sweep for run in target.runs]
+    return list(ids), frozenset(named)
 
 
-def _cases(config: Config, now: Snapshot, wish: ResumeRequest) -> tuple[list[Case], list[str]]:
+def _cases(config: Config, now: Snapshot, request: ResumeRequest) -> tuple[list[Case], list[str]]:
     from attnctl.lifecycle import attempts
     from attnctl.workspace import submissions
 
@@ -147,27 +148,27 @@ def _cases(config: Config, now: Snapshot, wish: ResumeRequest) -> tuple[list[Cas
     cases, broken = [], []
     for row in now.rows:
         state = row.verdict.state
-        if state is State.COMPLETED or state.active or (wish.states is not None and state not in wish.states):
+        if state is State.COMPLETED or state.active or (request.states is not None and state not in request.states):
             continue
         try:
             spec, run = row.spec, workspace.run(row.id)
-            told = attempts.read(run, head_of)
+            recorded = attempts.read(run, head_of)
         except RecordError as error:
             broken.append(f"{row.id}: {error}")
             continue
-        past = attempts.history(run, spec, told)
-        if told and state is State.TIMEOUT:
+        past = attempts.history(run, spec, recorded)
+        if recorded and state is State.TIMEOUT:
             continued = Decision(run=row.id, action=Action.CONTINUE)
-            following = next_destination(config, told[-1].request, spec, continued, wish.resources)
-            past = replace(past, more_time=more_time(told[-1].request, following))
+            following = next_destination(config, recorded[-1].request, spec, continued, request.resources)
+            past = replace(past, more_time=more_time(recorded[-1].request, following))
         nothing = Decision(run=row.id, action=Action.NEVER)
-        cases.append(Case(row=row, spec=spec, told=told, history=past, decision=nothing))
+        cases.append(Case(row=row, spec=spec, attempts=recorded, history=past, decision=nothing))
     _learn_memory(cases)
     return cases, broken
 
 
 def _learn_memory(cases: Sequence[Case]) -> None:
-    """Of runs that were out of memory and did not say how much they ask for, SLURM knows what it gave them."""
+    """Take the memory limit from SLURM's accounting for out-of-memory runs that did not request one explicitly."""
     unknown = [
         case
         for case in cases
@@ -177,8 +178,8 @@ def _learn_memory(cases: Sequence[Case]) -> None:
         return
     from attnctl.jobs.slurm import accounting
 
-    jobs = {case.row.job_id: case.told[-1].request.tag for case in unknown if case.row.job_id}
-    answers = accounting.ask(jobs, min(case.told[-1].request.created for case in unknown))
+    jobs = {case.row.job_id: case.attempts[-1].request.tag for case in unknown if case.row.job_id}
+    answers = accounting.ask(jobs, min(case.attempts[-1].request.created for case in unknown))
     for case in unknown:
         answer = answers.get(case.row.job_id or "")
         if answer is not None and answer.memory_asked is not None:
@@ -186,9 +187,9 @@ def _learn_memory(cases: Sequence[Case]) -> None:
             case.history = replace(case.history, attempts=[*case.history.attempts[:-1], newest])
 
 
-def release(config: Config, found: Found) -> None:
-    """Let the held jobs go."""
-    from attnctl.jobs.slurm.release import release as let_go
+def release(config: Config, resume_plan: ResumePlan) -> None:
+    """Release the held jobs."""
+    from attnctl.jobs.slurm.release import release as release_jobs
 
-    if words := let_go(config.workspace, found.held):
-        output.note(words)
+    if message := release_jobs(config.workspace, resume_plan.held):
+        output.note(message)

@@ -1,4 +1,4 @@
-"""What a run that goes on gets of the machine: what its last attempt had, or what is said now."""
+"""Resources of a resumed run: the last attempt's, overridden by options."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from attnctl.cli.sweeping.destination import Destination, where, with_options
+from attnctl.cli.sweeping.destination import Destination, resolve_run_on, with_options
 from attnctl.cli.sweeping.resource_options import ResourceOptions
 from attnctl.lifecycle.resume_policy import Decision
 from attnctl.settings.config import Config, SlurmOptions
@@ -19,37 +19,39 @@ from attnctl.workspace.records import Request, Resources, Where
 def next_destination(
     config: Config, request: Request | None, spec: RunSpec, decision: Decision, given: ResourceOptions
 ) -> Destination:
-    """Where a run's next attempt goes. request: of its last one. Raises SpecError."""
+    """Where the next attempt of a run is submitted. request: that of its last attempt. Raises SpecError."""
     from attnctl.jobs.submission import previous_request
 
-    asked: Mapping[str, Any] = request.options if request is not None else {}
-    options = _options(config, asked, given)
-    usual = parse_time(options.time) if options.time is not None else None
-    had = previous_request.resources(request) if request is not None else Resources(minutes=usual)
-    said = asked.get("from_command")
-    minutes = had.minutes if isinstance(said, list) and "minutes" in said and given.profile is None else usual
+    recorded: Mapping[str, Any] = request.options if request is not None else {}
+    options = _options(config, recorded, given)
+    default = parse_time(options.time) if options.time is not None else None
+    previous = previous_request.resources(request) if request is not None else Resources(minutes=default)
+    explicit = recorded.get("from_command")
+    minutes = (
+        previous.minutes if isinstance(explicit, list) and "minutes" in explicit and given.profile is None else default
+    )
     if given.time is not None:
         minutes = parse_time(given.time)
-    resources = replace(had, minutes=minutes)
+    resources = replace(previous, minutes=minutes)
     for name in ("nodes", "gpus_per_node", "tasks_per_node", "cpus_per_task"):
         if getattr(given, name) is not None:
             resources = replace(resources, **{name: getattr(given, name)})
     if given.gpus_per_node:
         resources = replace(resources, tasks_per_node=given.gpus_per_node)
-    place = _place(given, request)
+    where = _where(given, request)
     if decision.world is not None:
-        resources = spread(resources, decision.world, options.partition if place == "slurm" else None, place)
+        resources = spread(resources, decision.world, options.partition if where == "slurm" else None, where)
     if decision.memory is not None:
         options = replace(options, mem=f"{decision.memory}M")
     if decision.exclude is not None:
         options = replace(options, exclude=",".join(filter(None, (options.exclude, decision.exclude))))
     spec.recipe.check_world(resources.world)
-    return Destination(where=place, resources=resources, options=options)
+    return Destination(where=where, resources=resources, options=options)
 
 
-def spread(resources: Resources, world: int, partition: str | None, place: Where) -> Resources:
-    """So many processes: on the nodes there are while these have the GPUs, else on more nodes."""
-    if resources.gpus_per_node and place == "slurm":
+def spread(resources: Resources, world: int, partition: str | None, where: Where) -> Resources:
+    """Resources for `world` processes: on the same number of nodes if their GPUs suffice, else on more nodes."""
+    if resources.gpus_per_node and where == "slurm":
         most = _most_gpus(partition) or resources.gpus_per_node
         each, odd = divmod(world, resources.nodes)
         if odd or each > most:
@@ -61,11 +63,11 @@ def spread(resources: Resources, world: int, partition: str | None, place: Where
 
 @functools.cache
 def _most_gpus(partition: str | None) -> int:
-    """GPUs of the partition's node that has most; raises SlurmUnavailable."""
+    """The largest number of GPUs on a node of the partition; raises SlurmUnavailable."""
     from attnctl.jobs.slurm import queries
 
-    there = [row for row in queries.partitions() if (row.name == partition if partition else row.default)]
-    return max((row.gpus for row in there), default=0)
+    rows = [row for row in queries.partitions() if (row.name == partition if partition else row.default)]
+    return max((row.gpus for row in rows), default=0)
 
 
 def more_time(request: Request, made: Destination) -> bool:
@@ -75,15 +77,15 @@ def more_time(request: Request, made: Destination) -> bool:
     return isinstance(before, int) and (after is None or after > before)
 
 
-def _options(config: Config, asked: Mapping[str, Any], given: ResourceOptions) -> SlurmOptions:
+def _options(config: Config, recorded: Mapping[str, Any], given: ResourceOptions) -> SlurmOptions:
     from attnctl.jobs.submission import previous_request
 
-    options = config.profile(given.profile) if given.profile is not None else previous_request.options(config, asked)
+    options = config.profile(given.profile) if given.profile is not None else previous_request.options(config, recorded)
     return with_options(options, replace(given, time=None))  # the limit is among the resources
 
 
-def _place(given: ResourceOptions, request: Request | None) -> Where:
-    """As the option says, for which `resume` has asked SLURM once; else as in the last attempt."""
+def _where(given: ResourceOptions, request: Request | None) -> Where:
+    """As --run-on says (`resume` has resolved auto already), else as in the last attempt."""
     if given.run_on == "slurm" or given.run_on == "local":
         return given.run_on
-    return request.where if request is not None else where("auto")
+    return request.where if request is not None else resolve_run_on("auto")

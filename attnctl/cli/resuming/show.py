@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from attnctl.cli import output
-from attnctl.cli.resuming.candidates import Case, Found
+from attnctl.cli.resuming.candidates import Case, ResumePlan
 from attnctl.cli.sweeping.launch import Job
 from attnctl.cli.table_layout import Column
 from attnctl.lifecycle.resume_batch import errors
@@ -18,7 +18,7 @@ COLUMNS = (
     Column("backbone", once=True, shrink=12, drop=3, optional=True),
     Column("seed", once=True, drop=2, optional=True),
     Column("ended", optional=True),
-    Column("evidence", free=True, optional=True),
+    Column("reason", free=True, optional=True),
     Column("checkpoint", optional=True),
     Column("lost", drop=5, optional=True),
     Column("left", drop=4, optional=True),
@@ -26,47 +26,53 @@ COLUMNS = (
 )
 
 
-def show(found: Found) -> None:
+def show(resume_plan: ResumePlan) -> None:
     """Print the plan."""
-    if found.unavailable:
-        output.note(found.unavailable)
-    for words in (*found.missing, *found.broken):
+    if resume_plan.unavailable:
+        output.note(resume_plan.unavailable)
+    for words in (*resume_plan.missing, *resume_plan.broken):
         output.note(words)
-    rows = [_cells(case) for case in found.cases]
+    rows = [_cells(case) for case in resume_plan.cases]
     if rows:
         output.table(COLUMNS, rows)
-    for error, runs in errors([case.history for case in found.cases]).items():
+    for error, runs in errors([case.history for case in resume_plan.cases]).items():
         output.prose(
-            f"the same in {len(runs)} runs ({', '.join(run[:8] for run in runs[:4])}"
+            f"the same error in {len(runs)} runs ({', '.join(run[:8] for run in runs[:4])}"
             f"{' ...' if len(runs) > 4 else ''}): {error}"
         )
-    for run, words in found.stuck.items():
+    for run, words in resume_plan.stuck.items():
         output.prose(f"{run[:8]} can never start: {words}")
-    for item in found.held:
-        output.prose(f"{item.run[:8]} release: SLURM could not start it, and holds it")
-    output.prose(totals(found))
+    for item in resume_plan.held:
+        output.prose(f"{item.run[:8]} will be released: SLURM could not start the job and holds it")
+    output.prose(totals(resume_plan))
 
 
-def totals(found: Found) -> str:
-    """Such as `3 of 40 runs ended before their time: 2 continue, 1 only with --force`."""
-    if not found.cases:
-        if not found.total:
-            return "nothing to resume: there are no runs"
-        return f"nothing to resume: none of {quantity(found.total, 'run')} ended before its time"
-    words = ["waiting for consent" if case.decision.consent else str(case.decision.action) for case in found.cases]
-    counted = ", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(words))
-    ended, their = len(found.cases), plural(len(found.cases), "its", "their")
-    return f"{ended} of {quantity(found.total, 'run')} ended before {their} time: {counted}"
+def totals(resume_plan: ResumePlan) -> str:
+    """Such as `3 of 40 runs are unfinished: 2 continue, 1 needs --force`."""
+    if not resume_plan.cases:
+        if not resume_plan.total:
+            where = "these runs were never submitted" if resume_plan.missing else "this workspace has no runs"
+            return f"Nothing to resume: {where}."
+        return f"Nothing to resume: no interrupted or failed runs among {quantity(resume_plan.total, 'run')}."
+    actions = [_action(case) for case in resume_plan.cases]
+    counted = ", ".join(f"{actions.count(action)} {action}" for action in dict.fromkeys(actions))
+    unfinished = len(resume_plan.cases)
+    return (
+        f"{unfinished} of {quantity(resume_plan.total, 'run')} {plural(unfinished, 'is', 'are')} unfinished: {counted}"
+    )
+
+
+def _action(case: Case) -> str:
+    return "needs confirmation" if case.decision.consent else str(case.decision.action)
 
 
 def _cells(case: Case) -> list[str]:
     newest, decision = case.history.newest, case.decision
     lost, left = _seconds(case)
     reason = output.one_line(newest.reason or newest.error)
-    there = case.history.checkpoint
+    checkpoint = case.history.checkpoint
     steps = case.row.steps
     attempts = f" (attempt {newest.number})" if newest.number > 1 else ""
-    verb = "waiting for consent" if decision.consent else str(decision.action)
     return [
         case.row.id[:8],
         case.row.label,
@@ -74,26 +80,26 @@ def _cells(case: Case) -> list[str]:
         str(case.row.seed),
         f"{newest.state}{attempts}",
         reason,
-        "none" if there is None else f"step {there} of {steps}" if steps else f"step {there}",
+        "none" if checkpoint is None else f"step {checkpoint}" + (f" of {steps}" if steps else ""),
         duration(lost) if lost is not None else "",
         duration(left) if left is not None else "",
-        f"{verb}: {decision.reason}" if decision.reason else verb,
+        ": ".join(filter(None, (_action(case), decision.reason))),
     ]
 
 
 def _seconds(case: Case) -> tuple[float | None, float | None]:
     from attnctl.lifecycle import attempts
 
-    left = attempts.seconds_left(case.told, case.spec, case.history.checkpoint)
+    left = attempts.seconds_left(case.attempts, case.spec, case.history.checkpoint)
     if case.history.gone is not None:
         return None, left
-    return attempts.seconds_lost(case.told), left
+    return attempts.seconds_lost(case.attempts), left
 
 
-def in_json(found: Found, jobs: Mapping[str, Job]) -> dict[str, Any]:
+def in_json(resume_plan: ResumePlan, jobs: Mapping[str, Job]) -> dict[str, Any]:
     """The plan, and what was submitted, as JSON values."""
     runs = []
-    for case in found.cases:
+    for case in resume_plan.cases:
         lost, left = _seconds(case)
         job = jobs.get(case.row.id, Job())
         runs.append(
@@ -114,17 +120,17 @@ def in_json(found: Found, jobs: Mapping[str, Job]) -> dict[str, Any]:
                 "words": case.decision.reason,
                 "tag": job.tag or None,
                 "job_id": job.job_id or None,
-                "skipped": job.words or None,
+                "skipped": job.refusal or None,
             }
         )
-    same = errors([case.history for case in found.cases])
+    same = errors([case.history for case in resume_plan.cases])
     return {
         "runs": runs,
-        "total": found.total,
+        "total": resume_plan.total,
         "errors": [{"error": error, "runs": runs} for error, runs in same.items()],
-        "stuck": dict(found.stuck),
-        "held": [item.run for item in found.held],
-        "missing": list(found.missing),
-        "broken": list(found.broken),
-        "unavailable": found.unavailable,
+        "stuck": dict(resume_plan.stuck),
+        "held": [item.run for item in resume_plan.held],
+        "missing": list(resume_plan.missing),
+        "broken": list(resume_plan.broken),
+        "unavailable": resume_plan.unavailable,
     }

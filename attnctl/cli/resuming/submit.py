@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from attnctl.cli import output
-from attnctl.cli.resuming.candidates import Case, Found
+from attnctl.cli.resuming.candidates import Case, ResumePlan
 from attnctl.cli.resuming.resources import next_destination
 from attnctl.cli.sweeping.destination import Destination, check
 from attnctl.cli.sweeping.launch import Job, say_skipped, submit, warn_no_requeue
@@ -17,12 +17,14 @@ from attnctl.units import quantity
 from attnctl.values import SpecError
 
 
-def destinations(config: Config, found: Found, given: ResourceOptions) -> list[tuple[Destination, list[Case]]]:
+def destinations(
+    config: Config, resume_plan: ResumePlan, given: ResourceOptions
+) -> list[tuple[Destination, list[Case]]]:
     """The runs that start, by where their next attempt goes. Raises SpecError, before anything is submitted."""
     groups: dict[str, tuple[Destination, list[Case]]] = {}
-    for case in found.cases:
+    for case in resume_plan.cases:
         if case.decision.starts:
-            request = case.told[-1].request if case.told else None
+            request = case.attempts[-1].request if case.attempts else None
             made = next_destination(config, request, case.spec, case.decision, given)
             groups.setdefault(made.key, (made, []))[1].append(case)
     for made, cases in groups.values():
@@ -64,7 +66,7 @@ def act(
     verdicts = [newest_verdict(config.workspace, case.row.id) for case in trained]
     failed = sum(verdict is not None and verdict.state.failed for verdict in verdicts)
     if trained and not as_json:
-        output.line(f"{quantity(len(trained), 'run')} trained here, {failed} failed; attnctl status shows them")
+        output.line(f"trained {quantity(len(trained), 'run')} on this machine, {failed} failed; see attnctl status")
     return jobs, 1 if failed or refused else 0
 
 
@@ -88,5 +90,5 @@ def _train(config: Config, made: Destination, cases: Sequence[Case], batches: Se
         with display([case.spec for case in cases if case.row.id in submitted]) as report:
             runner.run(config, batches, made.resources, made.options.parallel, report)
     except KeyboardInterrupt:
-        output.note("stopped; to continue from the checkpoints: attnctl resume --state cancelled")
+        output.note("Stopped. To continue from the checkpoints, run: attnctl resume --state cancelled")
         raise

@@ -1,4 +1,4 @@
-"""What runs will cost, by earlier runs of the same network, data set and recipe."""
+"""The estimated cost of runs, from completed runs of the same network, data set and recipe."""
 
 from __future__ import annotations
 
@@ -28,13 +28,12 @@ class Estimate:
     unknown: int
 
     def words(self) -> str:
-        """Such as `about 1.2 GPU- or process-hours and 40 MB, by earlier runs of the same kind`."""
+        """Such as `estimated cost: 1h12m of one GPU (or CPU process) and 40 MB of disk; unknown for 2 of 5 runs`."""
         if self.unknown == self.runs:
-            return "hours and disk are not known: no run of this kind has ended here yet"
-        known = f"about {duration(self.hours * 3600)} of one GPU (or CPU process) and {size(self.bytes)} of disk"
-        runs = quantity(self.runs, "run")
-        missing = f"; without {self.unknown} of {runs}, of a kind not seen yet" if self.unknown else ""
-        return f"{known}, by earlier runs of the same kind{missing}"
+            return "estimated cost: unknown, as no run of this kind has completed yet"
+        cost = f"{duration(self.hours * 3600)} of one GPU (or CPU process) and {size(self.bytes)} of disk"
+        missing = f"; unknown for {self.unknown} of {quantity(self.runs, 'run')}" if self.unknown else ""
+        return f"estimated cost: {cost}{missing}"
 
 
 def estimate(config: Config, specs: Sequence[RunSpec]) -> Estimate:

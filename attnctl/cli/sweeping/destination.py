@@ -1,4 +1,4 @@
-"""Where a sweep runs, and what each of its runs gets of the machine."""
+"""Where a sweep runs, and the resources of each of its runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from attnctl.workspace.records import Resources, Where
 
 @dataclass(frozen=True, kw_only=True)
 class Destination:
-    """Where runs of one submission go, and what each of them gets there."""
+    """Where the runs of one submission go, and the resources of each."""
 
     where: Where
     options: SlurmOptions
@@ -30,11 +30,11 @@ class Destination:
 
 
 def destination(config: Config, asked: ResourceOptions) -> Destination:
-    """Decide; raises SpecError, also when there is a SLURM that does not answer."""
+    """The destination from options and settings; raises SpecError, also when SLURM does not answer."""
     asked.check(config)
     options = with_options(config.profile(asked.profile), asked)
-    chosen = where(asked.run_on or _standing_run_on(config))
-    gpus = _gpus(chosen, asked, options)
+    where = resolve_run_on(asked.run_on or _default_run_on(config))
+    gpus = _gpus(where, asked, options)
     if gpus:
         check_tasks(asked.tasks_per_node, gpus)
     resources = Resources(
@@ -45,9 +45,9 @@ def destination(config: Config, asked: ResourceOptions) -> Destination:
         minutes=parse_time(options.time) if options.time is not None else None,
         device=asked.device or "auto",
     )
-    if chosen == "local" and resources.nodes > 1:
-        raise SpecError(f"--nodes {resources.nodes} needs SLURM; here a run has this one machine (--tasks-per-node)")
-    return Destination(where=chosen, options=options, resources=resources)
+    if where == "local" and resources.nodes > 1:
+        raise SpecError(f"--nodes {resources.nodes} needs SLURM; on this machine use --tasks-per-node")
+    return Destination(where=where, options=options, resources=resources)
 
 
 def with_options(options: SlurmOptions, asked: ResourceOptions) -> SlurmOptions:
@@ -65,20 +65,20 @@ def check(config: Config, specs: Sequence[RunSpec], resources: Resources) -> Non
 
 
 def check_world(specs: Sequence[RunSpec], resources: Resources) -> None:
-    """Raise SpecError when so many processes cannot share the batch of a run."""
+    """Raise SpecError if the processes cannot share the batch of a run evenly."""
     for recipe in dict.fromkeys(spec.recipe for spec in specs):
         recipe.check_world(resources.world)
 
 
 def missing_data(config: Config, specs: Sequence[RunSpec]) -> Iterator[str]:
-    """In words, the files that are missing of each data set of the runs."""
+    """An error message for each data set of the runs that lacks files."""
     for name in dict.fromkeys(spec.dataset for spec in specs):
         described = datasets.describe(name)
         folder = config.data.folder(name)
         missing = datasets.missing_files(described, folder)
         if missing:
-            fetch = f"; `attnctl data fetch {name}` downloads it" if described.url else ""
-            yield f"{name} is not whole in {folder}: {comma_join(missing)} missing{fetch}"
+            fetch = f"; run `attnctl data fetch {name}`" if described.url else ""
+            yield f"{name} is incomplete in {folder}: missing {comma_join(missing)}{fetch}"
 
 
 def class_mismatches(config: Config, specs: Sequence[RunSpec]) -> Iterator[str]:
@@ -88,7 +88,7 @@ def class_mismatches(config: Config, specs: Sequence[RunSpec]) -> Iterator[str]:
             yield words
 
 
-def _standing_run_on(config: Config) -> RunOn:
+def _default_run_on(config: Config) -> RunOn:
     value = config.defaults.get("run_on", "auto")
     for choice in ("auto", "slurm", "local"):
         if value == choice:
@@ -96,8 +96,8 @@ def _standing_run_on(config: Config) -> RunOn:
     raise SpecError(f"{config.file}: run_on in [defaults] is {value!r}; it must be one of auto, slurm, local")
 
 
-def where(run_on: RunOn | str) -> Where:
-    """auto is SLURM when this machine has it: one that does not answer is an error, never a training here."""
+def resolve_run_on(run_on: RunOn | str) -> Where:
+    """Resolve auto: SLURM if this machine has it. An unreachable SLURM is an error: nothing trains here by mistake."""
     if run_on == "local":
         return "local"
     from attnctl.jobs.slurm import queries
@@ -116,22 +116,22 @@ def where(run_on: RunOn | str) -> Where:
 
 
 def _gpus(where: Where, asked: ResourceOptions, options: SlurmOptions) -> int:
-    """GPUs of each node: as asked for, else one when there are any."""
+    """GPUs per node: as requested, else one if there are any."""
     if asked.device == "cpu":
         if asked.gpus_per_node:
             raise SpecError(f"--device cpu and --gpus-per-node {asked.gpus_per_node} contradict each other")
         return 0
-    said = (
+    requested = (
         asked.gpus_per_node if asked.gpus_per_node is not None else options.gpus_per_node if where == "slurm" else None
     )
-    if said is None and where == "slurm":
+    if requested is None and where == "slurm":
         from attnctl.jobs.slurm import queries
 
-        said = queries.default_gpus(options.partition)
-    if said is None:
+        requested = queries.default_gpus(options.partition)
+    if requested is None:
         from attnctl.jobs.local import gpu_slots
 
-        said = min(1, len(gpu_slots.gpus()))
-    if asked.device == "cuda" and not said:
+        requested = min(1, len(gpu_slots.gpus()))
+    if asked.device == "cuda" and not requested:
         raise SpecError("--device cuda, but there are no GPUs; on SLURM request them with --gpus-per-node")
-    return said
+    return requested

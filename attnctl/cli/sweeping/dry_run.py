@@ -9,7 +9,7 @@ from attnctl.cli import output
 from attnctl.cli.sweeping.cost import Estimate, estimate
 from attnctl.cli.sweeping.destination import Destination, class_mismatches, missing_data
 from attnctl.cli.sweeping.plan import Planned, in_json, summary
-from attnctl.cli.sweeping.selection import Wanted
+from attnctl.cli.sweeping.selection import Selection
 from attnctl.cli.table_layout import Column
 from attnctl.grid import effective_hyperparameters, warn_frozen_untrained_norms
 from attnctl.settings.config import Config
@@ -30,7 +30,7 @@ _COLUMNS = (
 def show(
     config: Config,
     planned: Sequence[Planned],
-    wanted: Wanted,
+    selected: Selection,
     place: Destination,
     *,
     as_json: bool,
@@ -43,16 +43,16 @@ def show(
     differing = list(class_mismatches(config, [item.spec for item in planned]))
     if as_json:
         output.document(
-            _as_json(planned, wanted, place, scripts, cost) | {"missing": missing, "class_mismatches": differing}
+            _as_json(planned, selected, place, scripts, cost) | {"missing": missing, "class_mismatches": differing}
         )
         return
-    _table(planned, wanted)
+    _table(planned, selected)
     for words in dict.fromkeys(words for item in planned for words in effective_hyperparameters(item.spec)):
         output.prose(words)
     for words in filter(None, dict.fromkeys(warn_frozen_untrained_norms(item.spec) for item in planned)):
         output.prose(words)
-    for cell in wanted.invalid:
-        output.prose(f"left out: {cell.label}: {cell.reason}")
+    for cell in selected.invalid:
+        output.prose(f"skipped: {cell.label}: {cell.reason}")
     for script in scripts:
         output.line()
         output.line(script.rstrip())
@@ -60,24 +60,24 @@ def show(
     resources = place.resources
     each, gpus = quantity(resources.world, "process"), resources.nodes * resources.gpus_per_node
     device = f", {quantity(gpus, 'GPU')}" if gpus else " on the CPU"
-    if wanted.words:
-        output.prose(wanted.words)
+    if selected.summary:
+        output.prose(selected.summary)
     output.prose(f"{summary(planned)}; each {each}{device}, on {'SLURM' if place.where == 'slurm' else 'this machine'}")
     if start:
         output.prose(cost.words())
     for words in missing:
-        output.prose(f"missing: {words}")
+        output.prose(f"missing data: {words}")
     for words in differing:
         output.prose(words)
-    output.line("dry run: nothing was written")
+    output.line("Dry run: nothing was written.")
 
 
-def _table(planned: Sequence[Planned], wanted: Wanted) -> None:
+def _table(planned: Sequence[Planned], selected: Selection) -> None:
     """A line for each run; of a paper's table, with its row there."""
     rows = [
         [
             item.spec.id[:8],
-            wanted.rows.get(item.spec.id, ""),
+            selected.rows.get(item.spec.id, ""),
             item.spec.label(),
             item.spec.network,
             item.spec.dataset,
@@ -105,7 +105,7 @@ def _scripts(config: Config, place: Destination, count: int) -> list[str]:
 
 def _as_json(
     planned: Sequence[Planned],
-    wanted: Wanted,
+    selected: Selection,
     place: Destination,
     scripts: Sequence[str],
     cost: Estimate,
@@ -123,9 +123,9 @@ def _as_json(
     ]
     return {
         "dry_run": True,
-        **wanted.document,
+        **selected.document,
         "runs": runs,
-        "invalid": [vars(cell) for cell in wanted.invalid],
+        "invalid": [vars(cell) for cell in selected.invalid],
         "where": place.where,
         "resources": vars(place.resources) | {"world": place.resources.world},
         "scripts": list(scripts),

@@ -40,7 +40,7 @@ def find(workspace: Workspace, text: str | None) -> Start:
             return Start(f"file:{hashlib.file_digest(stream, 'sha256').hexdigest()}", path)
     found = run_selection.beginning(text, workspace.run_ids())
     if len(found) != 1:
-        words = f"begins the ids of {len(found)} runs" if found else "is neither a file nor the beginning of a run's id"
+        words = f"matches {len(found)} runs; type more digits" if found else "is neither a file nor a run's id"
         raise SpecError(f"--init {text!r} {words}")
     _check_weights(workspace, found[0])
     return Start(f"run:{found[0]}")
@@ -69,7 +69,7 @@ def _label(run: RunDir) -> str:
 
 def _advice(state: State, run_id: str) -> str:
     if state is State.NEW:
-        return "it was never started; sweep it first"
+        return "train it first with `attnctl sweep`"
     if state.active:
         return f"wait for it (attnctl status {run_id} --watch), then sweep again"
     return f"finish it first: attnctl resume {run_id}"

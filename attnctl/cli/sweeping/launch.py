@@ -14,7 +14,7 @@ from attnctl.cli.sweeping.destination import Destination, check, check_world, de
 from attnctl.cli.sweeping.init_weights import Start
 from attnctl.cli.sweeping.plan import Action, Planned, in_json, plan, summary
 from attnctl.cli.sweeping.resource_options import ResourceOptions
-from attnctl.cli.sweeping.selection import Wanted
+from attnctl.cli.sweeping.selection import Selection
 from attnctl.grid import warn_frozen_untrained_norms
 from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
@@ -42,45 +42,45 @@ class Job:
 
     tag: str = ""
     job_id: str = ""
-    words: str = ""
+    refusal: str = ""
     """Why it was not submitted, when another command was faster."""
 
 
-def preview(config: Config, wanted: Wanted, asked: ResourceOptions, order: Order) -> int:
+def preview(config: Config, selected: Selection, asked: ResourceOptions, order: Order) -> int:
     """Say what would be done, data that are missing too. Nothing is written; what is known is what was seen last."""
     place = destination(config, asked)
-    check_world(wanted.specs, place.resources)
-    planned = plan(config.workspace, wanted.specs, retry_failed=order.retry_failed)
-    dry_run.show(config, planned, wanted, place, as_json=order.as_json)
+    check_world(selected.specs, place.resources)
+    planned = plan(config.workspace, selected.specs, retry_failed=order.retry_failed)
+    dry_run.show(config, planned, selected, place, as_json=order.as_json)
     return 0
 
 
-def launch(config: Config, wanted: Wanted, asked: ResourceOptions, order: Order) -> int:
+def launch(config: Config, selected: Selection, asked: ResourceOptions, order: Order) -> int:
     """Submit what is missing; here also train it. The exit code: 1 when a run that was trained here failed."""
-    specs = wanted.specs
+    specs = selected.specs
     place = destination(config, asked)
     check(config, specs, place.resources)
     planned = _current(config, specs, retry_failed=order.retry_failed)
     runs = [spec.id for spec in specs]
-    with sweep_records.recorded(config.workspace, order.name, wanted.name, runs, order.command, wanted.of) as name:
+    with sweep_records.recorded(config.workspace, order.name, selected.name, runs, order.command, selected.of) as name:
         order.start.keep(config.workspace)
         jobs, batches = submit(config, [item.spec for item in planned if item.action.starts], place)
-    for cell in wanted.invalid:
-        output.note(f"left out: {cell.label}: {cell.reason}")
+    for cell in selected.invalid:
+        output.note(f"skipped: {cell.label}: {cell.reason}")
     for words in filter(
         None, dict.fromkeys(warn_frozen_untrained_norms(item.spec) for item in planned if item.action.starts)
     ):
         output.note(words)
     warn_no_requeue(batches, name, config.workspace)
     if not order.as_json:
-        if wanted.words:
-            output.line(wanted.words)
+        if selected.summary:
+            output.line(selected.summary)
         _say_begin(planned, jobs, name, place)
     if place.where == "local" and batches:
         _train(config, batches, place, planned, name, order)
     elif order.wait:
         status_table.follow(config, [spec.id for spec in specs])
-    return _end(config, planned, jobs, wanted, name, order, ended=place.where == "local" or order.wait)
+    return _end(config, planned, jobs, selected, name, order, ended=place.where == "local" or order.wait)
 
 
 def _current(config: Config, specs: Sequence[RunSpec], *, retry_failed: bool) -> list[Planned]:
@@ -108,7 +108,7 @@ def submit(config: Config, specs: Sequence[RunSpec], place: Destination) -> tupl
     batches = hand_over(config, specs, place.resources, place.options, place.where)
     jobs: dict[str, Job] = {}
     for batch in batches:
-        jobs |= {run: Job(words=words) for run, words in batch.skipped.items()}
+        jobs |= {run: Job(refusal=reason) for run, reason in batch.skipped.items()}
         for task, (run, _) in enumerate(batch.tasks):
             array = place.where == "slurm" and batch.job_id is not None
             jobs[run] = Job(batch.tag, f"{batch.job_id}_{task}" if array else batch.job_id or "")
@@ -127,7 +127,7 @@ def _train(
             runner.run(config, batches, place.resources, place.options.parallel, report)
     except KeyboardInterrupt:
         again = [*order.command, *([] if order.name else ["--name", name])]
-        output.note(f"stopped; to continue from the checkpoints: {shlex.join(['attnctl', *again])}")
+        output.note(f"Stopped. To continue from the checkpoints, run: {shlex.join(['attnctl', *again])}")
         raise
 
 
@@ -137,7 +137,7 @@ def _say_begin(planned: Sequence[Planned], jobs: Mapping[str, Job], name: str, p
         if item.action in {Action.FAILED, Action.QUEUED}:
             output.line(f"{item.action}: {item.spec.id} {item.spec.label()}: {item.reason}")
     if any(item.action is Action.FAILED for item in planned):
-        output.line("use --retry-failed to run the failed ones again")
+        output.line("add --retry-failed to run the failed runs again")
     say_skipped(jobs)
     if place.where == "slurm":
         for array in dict.fromkeys(job.job_id.partition("_")[0] for job in jobs.values() if job.tag):
@@ -160,8 +160,8 @@ def say_skipped(jobs: Mapping[str, Job]) -> None:
     """Name the runs that were not submitted, with the reason; many that have the same one are counted."""
     reasons: dict[str, list[str]] = {}
     for run, job in jobs.items():
-        if job.words:
-            reasons.setdefault(job.words, []).append(run)
+        if job.refusal:
+            reasons.setdefault(job.refusal, []).append(run)
     for words, runs in reasons.items():
         many = f"{len(runs)} runs" if len(runs) > _MANY else ", ".join(runs)
         output.line(f"not submitted: {many}: {words}")
@@ -171,7 +171,7 @@ def _end(
     config: Config,
     planned: Sequence[Planned],
     jobs: Mapping[str, Job],
-    wanted: Wanted,
+    selected: Selection,
     name: str,
     order: Order,
     *,
@@ -182,13 +182,13 @@ def _end(
     failed = [item for item in now if item.verdict is not None and item.verdict.state.failed] if ended else []
     if order.as_json:
         runs = [_run_json(before, item, jobs) for before, item in zip(planned, now, strict=True)]
-        invalid = [vars(cell) for cell in wanted.invalid]
-        output.document({"sweep": name, **wanted.document, "runs": runs, "invalid": invalid})
+        invalid = [vars(cell) for cell in selected.invalid]
+        output.document({"sweep": name, **selected.document, "runs": runs, "invalid": invalid})
         return 1 if failed else 0
     for item in failed:
         output.line(f"{item.spec.id} {item.spec.label()}: {item.reason}")
     option = _workspace_option(config.workspace, order.command)
-    shows = wanted.shows or f"report {name}"
+    shows = selected.shows or f"report {name}"
     if ended:
         output.line(f"{summary(now)}; next: attnctl {option}{shows}")
     else:
@@ -211,5 +211,5 @@ def _run_json(before: Planned, now: Planned, jobs: Mapping[str, Job]) -> dict[st
         "reason": now.verdict.reason if now.verdict is not None else "",
         "tag": job.tag or None,
         "job_id": job.job_id or None,
-        "skipped": job.words or None,
+        "skipped": job.refusal or None,
     }

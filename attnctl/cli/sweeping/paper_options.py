@@ -16,7 +16,7 @@ from attnctl.cli.sweeping.synthesis import option_names
 from attnctl.values import SpecError, comma_join, format_value, split_list
 
 if TYPE_CHECKING:
-    from attnctl.cli.sweeping.selection import Wanted
+    from attnctl.cli.sweeping.selection import Selection
     from attnctl.settings.config import Config
 
 PANEL = "Instead of MODULE: a paper's table or figure"
@@ -78,7 +78,7 @@ class PaperOptions:
         if modules is None and parameters:
             raise SpecError(f"-p {parameters[0]}: {_OWN}")
 
-    def wanted(self, config: Config, grid: GridOptions, dynamic: dynamic_options.Dynamic, init: str) -> Wanted:
+    def selection(self, config: Config, grid: GridOptions, dynamic: dynamic_options.Dynamic, init: str) -> Selection:
         """The runs, with what was typed of the grid instead of what the paper has; raises SpecError.
 
         Of the defaults in attnctl.toml only the seed counts: what a paper has overrules them.
@@ -89,7 +89,7 @@ class PaperOptions:
         seeds = grid.seed
         if seeds is None and "seed" in config.defaults:
             seeds = [format_value(config.defaults["seed"])]
-        overrides = paper_tables.Asked(
+        overrides = paper_tables.OverrideOptions(
             model=grid.model,
             backbone=grid.backbone,
             placement=grid.placement,
@@ -113,8 +113,8 @@ class PaperOptions:
         from attnctl import papers
 
         found = papers.load(self.paper)
-        figures = f" or --figure {comma_join(found.figures)}" if found.figures else ""
-        return f"what of {found.name}? give --table {comma_join(found.tables)}{figures}"
+        figures = f" or --figure ({comma_join(found.figures)})" if found.figures else ""
+        return f"--paper {self.paper} needs --table ({comma_join(found.tables)}){figures}"
 
 
 def check_hyperparameters(words: Sequence[str], command: Callable[..., object]) -> None:

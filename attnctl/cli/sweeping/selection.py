@@ -23,10 +23,10 @@ SHOWN = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class Selection:
     """specs: each once. invalid: what cannot be a run. name: what the sweep's own begins with, unless it is named.
 
-    words: of a paper's table, how many runs of how many rows these are. rows: the rows of a run, by its id.
+    summary: of a paper's table, the number of runs and rows. rows: the rows of a run, by its id.
     document: what a JSON answer says besides. shows: the command that shows the results, unless it is a report of the
     sweep. of: what of a paper it is.
     """
@@ -34,25 +34,25 @@ class Wanted:
     specs: Sequence[RunSpec]
     invalid: Sequence[InvalidCell]
     name: str
-    words: str = ""
+    summary: str = ""
     rows: Mapping[str, str] = field(default_factory=dict)
     document: Mapping[str, Any] = field(default_factory=dict)
     shows: str = ""
     of: OfPaper = field(default_factory=OfPaper)
 
 
-def of_modules(request: Axes, *, skip_invalid: bool) -> Wanted:
+def of_modules(request: Axes, *, skip_invalid: bool) -> Selection:
     """The runs of the grid; raises SpecError for a cell that cannot be, unless those are left out."""
     expansion = _probed(expand(request))
     if expansion.invalid and not (skip_invalid and expansion.specs):
         first = expansion.invalid[0]
         more = f" (and {quantity(len(expansion.invalid) - 1, 'more cell')})" if len(expansion.invalid) > 1 else ""
-        mend = "; --skip-invalid leaves such cells out" if expansion.specs else ""
+        mend = "; --skip-invalid skips these cells" if expansion.specs else ""
         raise SpecError(f"{first.label}: {first.reason}{more}{mend}")
-    return Wanted(specs=expansion.specs, invalid=expansion.invalid, name=",".join(request.modules))
+    return Selection(specs=expansion.specs, invalid=expansion.invalid, name=",".join(request.modules))
 
 
-def of_table(paper: Paper, name: str, table: Table, overrides: Overrides, rows: Sequence[str]) -> Wanted:
+def of_table(paper: Paper, name: str, table: Table, overrides: Overrides, rows: Sequence[str]) -> Selection:
     """The runs of a paper's table; raises SpecError when there can be none. name: the paper's, in the sweep's record.
 
     rows: globs of the rows' names; empty: all.
@@ -68,7 +68,7 @@ def of_table(paper: Paper, name: str, table: Table, overrides: Overrides, rows: 
     )
 
 
-def of_figure(paper: Paper, name: str, figure: Figure, overrides: Overrides) -> Wanted:
+def of_figure(paper: Paper, name: str, figure: Figure, overrides: Overrides) -> Selection:
     """The runs behind a paper's figure; raises SpecError when there can be none. name: as for a table."""
     from attnctl.papers.runs import figure_cells
 
@@ -81,7 +81,7 @@ def of_figure(paper: Paper, name: str, figure: Figure, overrides: Overrides) -> 
     )
 
 
-def _of_cells(cells: Sequence[Cells], title: str, of: OfPaper, **said: str) -> Wanted:
+def _of_cells(cells: Sequence[Cells], title: str, of: OfPaper, **said: str) -> Selection:
     asked = list({spec.id: spec for item in cells for spec in item.specs}.values())
     broken = probe.check(asked)
     specs = [spec for spec in asked if spec.id not in broken]
@@ -92,10 +92,10 @@ def _of_cells(cells: Sequence[Cells], title: str, of: OfPaper, **said: str) -> W
     started = {item.row.name for item in cells if any(spec.id not in broken for spec in item.specs)}
     rows = len({item.row.name for item in cells})
     of_rows = f"{len(started)} of {quantity(rows, 'row')}"
-    return Wanted(
+    return Selection(
         specs=specs,
         invalid=invalid,
-        words=f"{title}: {quantity(len(specs), 'run')} for {of_rows}{_instead(of)}",
+        summary=f"{title}: {quantity(len(specs), 'run')} for {of_rows}{_instead(of)}",
         rows=_labels(cells),
         document={
             **{key: getattr(of, key) or None for key in ("paper", "table", "figure")},
@@ -140,7 +140,7 @@ def _instead(of: OfPaper) -> str:
     from attnctl.papers.runs import Overrides
 
     words = Overrides.from_json(of.overrides).words()
-    return f", with {words} instead of the paper's own" if words else ""
+    return f", with {words} instead of the paper's values" if words else ""
 
 
 def _label(cells: Cells, number: int) -> str:

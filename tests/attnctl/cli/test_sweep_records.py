@@ -33,5 +33,5 @@ def test_one_name_is_not_of_two_tables(tmp_path: Path) -> None:
     found = sweep_records.read(workspace, "mine")
     assert (found.runs, found.paper, found.table, found.overrides) == (["a", "b", "c"], "nam", "1", {"seeds": ["1"]})
     for other in (OfPaper(paper="nam", table="2"), OfPaper(paper="nam", figure="1"), OfPaper(paper="ean", table="1")):
-        with pytest.raises(SpecError, match="sweep 'mine' is of nam's table 1; choose another --name"):
+        with pytest.raises(SpecError, match="sweep 'mine' belongs to nam table 1; choose another --name"):
             sweep_records.record(workspace, "mine", "x", ["d"], [], other)

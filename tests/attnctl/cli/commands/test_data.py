@@ -96,7 +96,7 @@ def test_a_built_in_set_of_objects_is_written_and_can_be_trained_on(attnctl, fol
         (("digits-det", "full"), "cannot write full: it already exists"),
         (("digits-det", "nowhere/made"), "cannot write nowhere/made: there is no folder nowhere"),
         (("voc07", "made"), "voc07 cannot be written; choose one of digits-det, digits-seg"),
-        (("digits", "made"), "digits is not made of objects by attnctl itself"),
+        (("digits", "made"), "digits cannot be written; choose one of digits-det, digits-seg"),
         (("digits-det", "made", "--format", "yolo"), "'yolo' is not one of 'coco', 'voc'"),
     ],
 )

@@ -132,7 +132,7 @@ def test_a_paper_alone_is_not_enough(workspace, run):
 def test_a_sweep_of_something_else_is_refused(swept, run):
     code, _, err = run(swept, "ean-2", "--table", "ean:3")
     assert code == 2
-    assert "sweep ean-2 is not of table ean:3" in err
+    assert "sweep ean-2 did not train table ean:3" in err
     assert run(swept, "ean-2", "--table", "ean:2")[0] == 0
     assert run(swept, "ean-3", "--table", "ean:2")[0] == 2
 

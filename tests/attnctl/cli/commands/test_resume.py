@@ -56,7 +56,7 @@ def test_a_run_that_broke_goes_on_from_its_checkpoint_when_forced(
     steps = [event["step"] for event in read_events(attempt.read_bytes()) if event["kind"] == "resumed"]
     assert steps == [before["checkpoint"]]
     assert json.loads(attnctl("status", "--json").out)["runs"][0]["state"] == "completed"
-    assert "nothing to resume" in attnctl("resume").out
+    assert "Nothing to resume: no interrupted or failed runs among 1 run." in attnctl("resume").out
 
 
 def test_a_run_whose_checkpoint_is_gone_needs_consent(past: Past, attnctl: Run) -> None:
@@ -67,11 +67,11 @@ def test_a_run_whose_checkpoint_is_gone_needs_consent(past: Past, attnctl: Run) 
     (row,) = runs(result)
     assert (row["checkpoint"], row["checkpoint_gone"], row["consent"], row["starts"]) == (None, 30, True, False)
     assert row["seconds_left"] == pytest.approx(40)
-    assert "--yes starts over" in result.err
+    assert "add --yes to start over" in result.err
     assert listing(past.root / "runs") == before
     (agreed,) = runs(attnctl("resume", "--yes", "--dry-run", "--json"))
     assert agreed["starts"]
-    assert "waiting for consent: its checkpoint of step 30 is gone" in attnctl("resume", "--dry-run").out
+    assert "needs confirmation: its checkpoint of step 30 is gone" in attnctl("resume", "--dry-run").out
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_run_whose_checkpoint_is_gone_needs_consent(past: Past, attnctl: Run) 
         (["nowhere"], "no run or sweep is called 'nowhere'"),
         (["--state", "timout"], "did you mean 'timeout'"),
         (["--run-on", "mars"], "not one of"),
-        (["--mem", "lots"], "no amount of memory"),
+        (["--mem", "lots"], "is not a memory size"),
         (["--time", "soon"], "H:M:S"),
         (["--partition", "a b"], "partition"),
         (["--constraint", "a\nb"], "constraint"),

@@ -23,7 +23,7 @@ def test_a_sweep_is_removed_and_its_runs_only_when_asked(past: Past, attnctl: Ru
     past.sweep("first", [mine, shared])
     document = json.loads(attnctl("rm", "first", "--runs", "--yes", "--json").out)
     assert document["removed"] == [mine.id]
-    assert document["kept"] == {shared.id: "sweep second has it"}
+    assert document["kept"] == {shared.id: "sweep second contains it"}
     assert [path.name for path in (past.root / "runs").iterdir()] == [shared.id]
     assert [row["id"] for row in json.loads(attnctl("status", "--json").out)["runs"]] == [shared.id]
     assert attnctl("rm", "first", "--yes").code == 2

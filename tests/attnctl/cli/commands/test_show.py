@@ -30,7 +30,7 @@ def test_attempts_stand_in_order_with_their_records(past: Past, attnctl: Run) ->
     text = attnctl("show", spec.id).out
     for words in ("attempt 1", "attempt 2", "KeyError: 'x'", "by bob", "20-1.0.pt"):
         assert words in text
-    assert text.endswith(f"in {run.path}\n")
+    assert text.endswith(f"folder: {run.path}\n")
 
 
 def test_a_broken_record_is_left_out_and_the_rest_is_shown(past: Past, attnctl: Run) -> None:

@@ -22,12 +22,12 @@ def test_the_history_of_two_attempts_is_told_in_order(past: Past, attnctl: Run) 
     found = json.loads(attnctl("why", spec.id[:8], "--json").out)
     words = [(row["attempt"], row["words"]) for row in found["history"]]
     assert words == [
-        (1, f"asked for by ada on login, as attnctl-{spec.id}-1"),
-        (1, "trains from step 0"),
-        (1, "last checkpoint, step 20"),
+        (1, f"requested by ada on login, as attnctl-{spec.id}-1"),
+        (1, "training starts at step 0"),
+        (1, "last checkpoint: step 20"),
         (1, "squeue: TIMEOUT on node1"),
-        (2, f"asked for by ada on login, as attnctl-{spec.id}-2"),
-        (2, "trains from step 20"),
+        (2, f"requested by ada on login, as attnctl-{spec.id}-2"),
+        (2, "training starts at step 20"),
         (2, "squeue: FAILED on node1"),
         (2, "error at step 21: RuntimeError: broke"),
     ]
@@ -54,7 +54,7 @@ def test_the_rank_that_failed_first_is_the_one_that_is_quoted(past: Past, attnct
     assert found["state"] == "killed"
     assert found["error"] == ["one", "two\x1b[31m", "Segmentation fault"]
     assert "\x1b" not in attnctl("why", spec.id).out
-    assert any("another rank's end" in row["words"] for row in found["history"])
+    assert any("caused by another rank" in row["words"] for row in found["history"])
 
 
 def test_a_cancelled_a_waiting_and_a_new_run_have_no_error(past: Past, attnctl: Run) -> None:
@@ -65,7 +65,7 @@ def test_a_cancelled_a_waiting_and_a_new_run_have_no_error(past: Past, attnctl: 
     past.attempt(waiting, "PENDING", reason="PartitionTimeLimit")
     told = json.loads(attnctl("why", cancelled.id, "--json").out)
     assert told["error"] == []
-    assert "bob on login asked for its end" in [row["words"] for row in told["history"]]
+    assert "cancelled by bob on login" in [row["words"] for row in told["history"]]
     assert "shorter --time" in json.loads(attnctl("why", waiting.id, "--json").out)["advice"]
 
 

@@ -41,7 +41,10 @@ def test_what_slurm_could_not_start_and_holds_is_to_be_released(past: Past, attn
     held, other = past.specs(2)
     past.attempt(held, "PENDING", reason="launch failed requeued held")
     past.attempt(other, "PENDING", reason="Resources")
-    assert f"{held.id[:8]} release: SLURM could not start it, and holds it\n" in attnctl("resume", "--dry-run").out
+    assert (
+        f"{held.id[:8]} will be released: SLURM could not start the job and holds it\n"
+        in attnctl("resume", "--dry-run").out
+    )
     document = json.loads(attnctl("resume", "--dry-run", "--json").out)
     assert (document["held"], document["stuck"]) == ([held.id], {})
     assert json.loads(attnctl("resume", "--dry-run", "--state", "timeout", "--json").out)["held"] == []

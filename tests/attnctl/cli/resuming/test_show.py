@@ -36,7 +36,7 @@ def test_the_plan_says_what_each_class_costs_and_does(past: Past, attnctl: Run) 
     assert row["seconds_left"] == pytest.approx(20)
     assert found[memory.id]["words"] == "8192 to 12288 MB"
     text = attnctl("resume", "--dry-run").out
-    assert "5 of 5 runs ended before their time: " in text
+    assert "5 of 5 runs are unfinished: " in text
     assert "step 20 of 40" in text
 
 
@@ -45,16 +45,16 @@ def test_one_error_in_many_runs_is_shown_once(past: Past, attnctl: Run) -> None:
     for number, spec in enumerate(specs):
         past.attempt(spec, "FAILED", exit=left("error", f"RuntimeError: broke at step {number}", step=number + 1))
     text = attnctl("resume", "--dry-run").out
-    assert text.count("the same in 6 runs") == 1
+    assert text.count("the same error in 6 runs") == 1
     assert "6 needs --force" in text
     (past.root / "attnctl.toml").write_text("[resume.actions]\ncode-error = 'once'\n")
     assert {row["action"] for row in runs(attnctl("resume", "--dry-run", "--json"))} == {"held"}
     assert {row["starts"] for row in runs(attnctl("resume", "--dry-run", "--force", "--json"))} == {True}
 
 
-def test_what_waits_in_vain_is_told_with_the_mend(past: Past, attnctl: Run) -> None:
+def test_a_run_that_can_never_start_is_shown_with_the_fix(past: Past, attnctl: Run) -> None:
     (spec,) = past.specs(1)
     past.attempt(spec, "PENDING", reason="JobHeldUser")
     text = attnctl("resume", "--dry-run").out
     assert "scontrol release" in text
-    assert "nothing to resume" in text
+    assert "Nothing to resume: no interrupted or failed runs among 1 run." in text

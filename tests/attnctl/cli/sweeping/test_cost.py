@@ -36,4 +36,4 @@ def test_an_estimate_in_words_says_what_it_leaves_out() -> None:
     assert size(40_000_000) in whole
     assert "3 runs" not in whole
     assert "1 of 3 runs" in Estimate(3, 1.2, 40_000_000, 1).words()
-    assert "not known" in Estimate(3, 0.0, 0, 3).words()
+    assert "unknown" in Estimate(3, 0.0, 0, 3).words()

@@ -12,7 +12,7 @@ def test_a_dry_run_counts_runs_and_rows_and_writes_nothing(folder: Path, attnctl
     result = attnctl("sweep", "--table", "ean:1", "--seed", "0,1", "--run-on", "local", "--dry-run")
     assert (result.code, result.err) == (0, "")
     assert "EAN table 1: 112 runs for 28 of 28 rows\n112 runs: 112 new" in result.out
-    assert "missing: cifar10 is not whole" in result.out
+    assert "missing data: cifar10 is incomplete" in result.out
     assert "MobileNetV2+EAN" in result.out
     assert listing(folder) == []
 

@@ -76,8 +76,8 @@ def test_the_rows_of_a_table_start_from_weights_too(folder: Path, attnctl: Run) 
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["--init", "nothing.pt"], "is neither a file nor the beginning of a run's id"),
-        (["--init", ""], "is neither a file nor the beginning of a run's id"),
+        (["--init", "nothing.pt"], "is neither a file nor a run's id"),
+        (["--init", ""], "is neither a file nor a run's id"),
     ],
 )
 def test_what_is_neither_is_refused(words: list[str], expected: str, folder: Path, attnctl: Run) -> None:

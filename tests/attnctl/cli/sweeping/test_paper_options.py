@@ -19,18 +19,21 @@ def test_the_standing_seeds_count_and_no_other_default(folder: Path, attnctl: Ru
 
 
 REFUSED = {
-    "nothing": ([], "name MODULE, such as ela, or a paper's table"),
+    "nothing": ([], "missing MODULE or --table: name a module, such as ela, or a table, such as --table ela:5"),
     "both": (["ela", "--table", "ela:5"], "not both"),
-    "a paper alone": (["--paper", "ean"], "give --table 1, 2, 3, 4, 5 or --figure 3, 4, 5a, 5b"),
-    "rows alone": (["--rows", "X"], "--rows chooses rows of a table"),
-    "rows of a figure": (["--figure", "ean:3", "--rows", "X"], "--rows chooses rows of a table"),
-    "table and figure": (["--table", "ean:2", "--figure", "ean:3"], "one of them"),
+    "a paper alone": (["--paper", "ean"], "--paper ean needs --table (1, 2, 3, 4, 5) or --figure (3, 4, 5a, 5b)"),
+    "rows alone": (["--rows", "X"], "--rows needs --table"),
+    "rows of a figure": (["--figure", "ean:3", "--rows", "X"], "--rows needs --table"),
+    "table and figure": (["--table", "ean:2", "--figure", "ean:3"], "give either --table or --figure, not both"),
     "a table that no paper has": (["--table", "99"], "no paper has a table '99'"),
-    "another paper": (["--paper", "ela", "--table", "ean:2"], "not of paper ela"),
+    "another paper": (
+        ["--paper", "ela", "--table", "ean:2"],
+        "table ean:2 is not in paper ela; give only one of the two",
+    ),
     "an unknown paper": (["--table", "elaa:2"], "did you mean 'ela'"),
     "an unknown table": (["--table", "ean:9"], "it has 1, 2, 3, 4, 5"),
     "an unknown figure": (["--figure", "ean:9"], "it has 3, 4, 5a, 5b"),
-    "no figure at all": (["--figure", "nam:1"], "it has none"),
+    "no figure at all": (["--figure", "nam:1"], "it has no figures"),
     "a file that is not there": (["--table", "./my.toml:1"], "attnctl paper new my.toml"),
     "an unknown row": (["--table", "nam:1", "--rows", "ResNet5"], "did you mean 'ResNet50'"),
     "an empty row": (["--table", "nam:1", "--rows", "ResNet50,"], "a value is empty"),
@@ -53,7 +56,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("words", "said"), REFUSED.values(), ids=REFUSED)
 @pytest.mark.parametrize("dry", [["--dry-run"], []], ids=["dry", "real"])
-def test_what_is_no_sweep_of_a_table_says_why(
+def test_an_impossible_sweep_of_a_table_says_why(
     words: list[str], said: str, dry: list[str], folder: Path, attnctl: Run
 ) -> None:
     result = attnctl("sweep", *words, *dry, "--run-on", "local")

@@ -11,7 +11,7 @@ from tests.attnctl.cli.swept_tables import TINY
 
 def test_rows_that_cannot_be_are_told_with_their_reason_once(folder: Path, attnctl: Run) -> None:
     result = attnctl("sweep", "--figure", "ela:1", "--dataset", "digits", "--run-on", "local", "--dry-run")
-    left_out = [line for line in result.out.splitlines() if line.startswith("left out")]
+    left_out = [line for line in result.out.splitlines() if line.startswith("skipped")]
     assert [line.partition("rows): ")[2].partition(",")[0] for line in left_out] == [
         "yolox_nano is for the task detect",
         "deeplabv3 is for the task segment",
