@@ -19,7 +19,7 @@ from attnctl.networks import surgery
 from tests.attnctl.cli.cli_run import Run
 from tests.attnctl.cli.swept_runs import runs
 
-SMALL = ("--epochs", "1", "--batch", "256", "--norm-batch", "128", "--run-on", "local")
+SMALL = ("--epochs", "1", "--input-size", "8", "--batch", "256", "--norm-batch", "128", "--run-on", "local")
 
 
 def test_a_sweep_trains_here_and_every_command_shows_it(folder: Path, attnctl: Run) -> None:

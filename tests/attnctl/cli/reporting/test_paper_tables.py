@@ -48,7 +48,12 @@ def test_the_record_says_of_which_table_it_is_and_a_second_sweep_goes_on(folder:
     found = record(folder)
     assert found.name.startswith("nam-1-")
     assert (found.paper, found.table, found.figure, len(found.runs)) == ("nam", "1", "", 2)
-    assert Overrides.from_json(found.overrides).fields == {"epochs": "1", "batch": "256", "norm_batch": "128"}
+    assert Overrides.from_json(found.overrides).fields == {
+        "epochs": "1",
+        "input_size": "8",
+        "batch": "256",
+        "norm_batch": "128",
+    }
     again = attnctl("sweep", "--table", "1", "--rows", "ResNet50,ResNet50+SE", *TINY, "--dry-run")
     assert "2 runs: 2 done" in again.out
     assert again.err == "table 1 of NAM, the only paper swept in this workspace\n"

@@ -15,7 +15,7 @@ from attnctl.units import duration, size
 
 def test_runs_of_a_kind_that_has_been_trained_here_are_known(trained: Path) -> None:
     config = find(trained, trained, {})
-    fields = {"epochs": ("1",), "batch": ("256",), "norm_batch": ("128",)}
+    fields = {"epochs": ("1",), "input_size": ("8",), "batch": ("256",), "norm_batch": ("128",)}
     known = expand(Axes(modules=("ela",), seeds=("1", "2"), overrides=fields)).specs
     longer = expand(Axes(modules=("ela",), overrides=fields | {"epochs": ("2",)})).specs
     assert estimate(config, known).unknown == 2, "without an index nothing is known"
