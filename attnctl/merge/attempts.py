@@ -29,14 +29,14 @@ class Joined:
 
 def requests(run: RunDir) -> dict[int, Request]:
     """The attempts by number. Raises RecordError if a reservation is damaged or missing."""
-    found: dict[int, Request] = {}
+    requests_by_number: dict[int, Request] = {}
     for attempt in run.attempts():
         request = Request.read(attempt.request)
         if request is not None:
-            found[attempt.number] = request
+            requests_by_number[attempt.number] = request
         elif attempt.incarnations():
             raise RecordError(f"{attempt.request} is missing, though the attempt was started")
-    return found
+    return requests_by_number
 
 
 def join(ours: RunDir, theirs: RunDir) -> list[Joined]:
@@ -45,20 +45,20 @@ def join(ours: RunDir, theirs: RunDir) -> list[Joined]:
     Raises RecordError if one is damaged, or differs between the workspaces.
     """
     own, other = _by_nonce(ours), _by_nonce(theirs)
-    found = []
+    merged = []
     for nonce in own.keys() | other.keys():
         mine, its = own.get(nonce), other.get(nonce)
         if mine is not None and its is not None:
             held, grown = united(mine[0].path, its[0].path)
             done = mine[0].completed or its[0].completed
-            found.append(Joined(mine[1], done, held, mine[0].number, its[0].number, grown))
+            merged.append(Joined(mine[1], done, held, mine[0].number, its[0].number, grown))
         else:
             attempt, request = mine or its or (None, None)
             assert attempt is not None
             assert request is not None
             number = (attempt.number, None) if mine is not None else (None, attempt.number)
-            found.append(Joined(request, attempt.completed, content(attempt.path), *number))
-    return sorted(found, key=lambda item: (item.completed, item.request.created, item.request.nonce))
+            merged.append(Joined(request, attempt.completed, content(attempt.path), *number))
+    return sorted(merged, key=lambda item: (item.completed, item.request.created, item.request.nonce))
 
 
 def _by_nonce(run: RunDir) -> dict[str, tuple[Attempt, Request]]:

@@ -41,16 +41,16 @@ class Plan:
 
 def plan(ours: Workspace, theirs: Workspace, track: Track = iter) -> Plan:
     """Plan the merge of every run of the other workspace."""
-    found, sides = Plan(), (Histories(ours), Histories(theirs))
+    result, sides = Plan(), (Histories(ours), Histories(theirs))
     there = set(ours.run_ids())
     for run in track(theirs.run_ids()):
         try:
-            _plan_run(found, run, sides, known=run in there)
+            _plan_run(result, run, sides, known=run in there)
         except RecordError as error:
-            found.broken[run] = str(error)
+            result.broken[run] = str(error)
         except OSError as error:
-            found.broken[run] = f"{error.filename}: {error.strerror}"
-    return found
+            result.broken[run] = f"{error.filename}: {error.strerror}"
+    return result
 
 
 def check(ours: Workspace, theirs: Workspace) -> None:

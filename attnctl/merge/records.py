@@ -35,7 +35,7 @@ def sweeps(ours: Workspace, theirs: Workspace) -> tuple[list[SweepChange], dict[
 
     Sweeps created at the same moment are the same sweep; the merged one has the runs of both.
     """
-    found: list[SweepChange] = []
+    planned: list[SweepChange] = []
     broken: dict[str, str] = {}
     for path in _records(theirs.sweeps):
         try:
@@ -50,8 +50,8 @@ def sweeps(ours: Workspace, theirs: Workspace) -> tuple[list[SweepChange], dict[
         runs = list(dict.fromkeys([*(mine.runs if mine else []), *other.runs]))
         if mine is None or runs != mine.runs:
             record = replace(mine or other, name=name, runs=runs)
-            found.append(SweepChange(record, other.name if name != other.name and mine is None else ""))
-    return found, broken
+            planned.append(SweepChange(record, other.name if name != other.name and mine is None else ""))
+    return planned, broken
 
 
 def _name_here(ours: Workspace, other: Sweep) -> str:
@@ -92,9 +92,12 @@ def submissions(ours: Workspace, theirs: Workspace, runs: Sequence[str]) -> None
 
 
 def _newest(*paths: Path) -> dict[str, Any] | None:
-    """The first of these submissions that has a job id, else the first readable one; None if none is readable."""
-    found = [document for document in map(_document, paths) if document is not None]
-    return next((item for item in found if item.get("job_id") or item.get("failed")), found[0] if found else None)
+    """The first of these submissions with a job id or an error, else the first readable one; None if there is none."""
+    submissions = [document for document in map(_document, paths) if document is not None]
+    return next(
+        (item for item in submissions if item.get("job_id") or item.get("failed")),
+        submissions[0] if submissions else None,
+    )
 
 
 def _document(path: Path) -> dict[str, Any] | None:

@@ -19,8 +19,8 @@ _SIZE = 128
 
 def measured(name: str) -> dict[str, list[int]]:
     """The channels at each placement of a backbone, in network order."""
-    found = measure(name)
-    places = backbones.available(backbones.describe(name).family, found.parts, found.input)
+    traced = measure(name)
+    places = backbones.available(backbones.describe(name).family, traced.parts, traced.input)
     return {place: [part.shape[0] for part in parts if part.shape] for place, (_, parts) in sorted(places.items())}
 
 

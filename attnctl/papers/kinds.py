@@ -130,13 +130,13 @@ def scalar(value: Any) -> Scalar:
 
 def scalars(value: Any) -> Mapping[str, Scalar]:
     """Names and their values."""
-    found = {}
+    values = {}
     for key, item in section(value).items():
         try:
-            found[key] = scalar(item)
+            values[key] = scalar(item)
         except ValueError as error:
             raise InsideError(key, str(error)) from error
-    return found
+    return values
 
 
 def train(value: Any) -> Mapping[str, tuple[Scalar, ...]]:

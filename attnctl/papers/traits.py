@@ -55,8 +55,8 @@ def of(setup: Setup) -> Traits | None:
         return None
     source = attention.describe(setup.module)
     values = source.resolve(dict(setup.hyperparameters))
-    if (known := _known().get(_key(source, values))) is not None:
-        return known
+    if (stored := _known().get(_key(source, values))) is not None:
+        return stored
     try:
         return measure(source, values)
     except SpecError:

@@ -1,4 +1,4 @@
-"""Builds the network of a cell to count it."""
+"""Building the network of a cell to count it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from attnctl.values import SpecError
 
 
 def built_and_counted(what: Cell, *, memory: bool) -> Counts:
-    """The counts of a cell's network, on the meta device: no memory, no arithmetic. Raises SpecError or ValueError."""
+    """Count a cell's network on the meta device, without memory or arithmetic. Raises SpecError or ValueError."""
     shape = (what.channels, what.size, what.size)
     try:
         return count(_on_meta(what), shape, memory=memory)
     except (SpecError, ValueError):
         raise
     except (RuntimeError, NotImplementedError):
-        # a network that looks at values, while it is built or run, has none on the meta device
+        # a network that reads tensor values when built or run fails on the meta device
         return count(built(what), shape, memory=memory)
 
 

@@ -1,4 +1,4 @@
-"""A network to count, named as a command names it."""
+"""The description of a network to count, with the names used on the command line."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from attnctl.values import Scalar
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """A network to count: names as they are typed, `none` for the plain backbone; hyperparameters resolved, sorted.
+    """A network to count: names as typed, `none` for the plain backbone; hyperparameters resolved and sorted.
 
-    model: what stands around the backbone. size: pixels of the square image. A cell without a backbone is the module
-    alone, at `channels`; size is its map's.
+    model: around the backbone, if any. size: side of the square image in pixels. Without a backbone it is the module
+    alone, at `channels`; size is then that of its map.
     """
 
     module: str = NO_MODULE
@@ -43,7 +43,7 @@ def cell(
 ) -> Cell:
     """The network of a module in a backbone for a data set; raises SpecError.
 
-    size: pixels, if not the model's own, or without one the data set's.
+    size: in pixels; default: the model's, or without a model the data set's.
     """
     data = datasets.describe(dataset)
     backbones.describe(backbone)

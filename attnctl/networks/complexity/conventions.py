@@ -1,8 +1,8 @@
-"""The ways of counting that papers use: one network, many figures.
+"""The counting conventions of papers, which give different numbers for the same network.
 
-thop, the tool behind most published figures, changed what it counts between its releases, and looks at layers only: a
-parameter that is no layer's, and an operation that is written as a function, are not there for it. So how the counted
-code was written is part of a figure: `Written`.
+thop, the tool behind most published counts, changed what it counts between releases and only sees layers: it ignores
+parameters outside layers and operations written as functions. A count therefore also depends on how the counted code
+was written: `Written`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LAYERS = frozenset({"conv", "linear", "batch_norm", "group_norm", "layer_norm", 
 
 @dataclass(frozen=True)
 class Written:
-    """How the code that a figure was counted on wrote what ours computes.
+    """How the code behind a published count implemented the same computation.
 
     pools: the means over the map in its attention modules are AdaptiveAvgPool2d layers, not functions
     strips: so are the means over one axis
@@ -34,7 +34,7 @@ class Written:
     head: bool | None = None
 
     def seen(self, kind: Kind) -> str | None:
-        """The layer as which a tool that looks at layers sees an operation; none when it does not see it."""
+        """The layer that a layer-based tool sees for an operation; None if it does not see it."""
         if kind.name == "linear" and kind.attention and self.fc == "conv":
             return "conv"
         if kind.name in {"pool", "strip"}:

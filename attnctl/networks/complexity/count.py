@@ -1,4 +1,4 @@
-"""Counts a network by following one forward of it; on the meta device there is no arithmetic in it, only shapes."""
+"""Counting a network by tracing one forward; on the meta device, only shapes are computed."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def count(network: nn.Module, shape: Shape, *, memory: bool = True) -> Counts:
 
 
 class _Flops(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's is not typed
-    """torch's own count, FlopCounterMode, without its books of which module did what: in half of the time."""
+    """torch's FlopCounterMode without its per-module bookkeeping, in half the time."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -62,7 +62,7 @@ class _Flops(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's is 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        """Every operation that torch carries out comes here."""
+        """Called for every operation of torch."""
         output = func(*args, **(kwargs or {}))
         formula = flop_registry.get(func._overloadpacket)
         if formula is not None:
@@ -71,7 +71,7 @@ class _Flops(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's is 
 
 
 class _Kept:
-    """The tensors that automatic differentiation keeps of a forward, the network's own apart."""
+    """The tensors that autograd saves in a forward, except the network's own."""
 
     def __init__(self, network: nn.Module) -> None:
         self._own = {tensor.untyped_storage()._cdata for tensor in (*network.parameters(), *network.buffers())}
@@ -85,5 +85,5 @@ class _Kept:
         return tensor
 
     def bytes(self) -> int:
-        """All that was kept."""
+        """The size of all saved tensors, in bytes."""
         return sum(self._kept.values())

@@ -1,4 +1,4 @@
-"""Counts that were found before, in the user's cache folder: under a key that moves with everything they depend on."""
+"""Counts cached in the user's cache folder, under a key that covers everything they depend on."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 _KIND = "complexity"
 
 
-def key(what: Cell) -> str:
-    """What the counts of a cell are kept under: the cell, its users' sources, our own sources, the libraries."""
-    version = "" if what.module == NO_MODULE else attention.describe(what.module).version
-    network = backbones.describe(what.backbone).version if what.backbone else 0
-    model = models.describe(what.model).version if what.model else 0
-    return user_cache.key_of(asdict(what), version, network, model, user_cache.library_versions(), _sources())
+def key(cell: Cell) -> str:
+    """The cache key of a cell's counts: the cell, its users' sources, our own sources, and the libraries."""
+    version = "" if cell.module == NO_MODULE else attention.describe(cell.module).version
+    network = backbones.describe(cell.backbone).version if cell.backbone else 0
+    model = models.describe(cell.model).version if cell.model else 0
+    return user_cache.key_of(asdict(cell), version, network, model, user_cache.library_versions(), _sources())
 
 
 @cache
 def _sources() -> str:
-    """A digest of what networks are made from and counted with."""
+    """A digest of the code that builds and counts networks."""
     home = Path(attnctl.__file__).parent
     files = [
         path
@@ -42,7 +42,7 @@ def _sources() -> str:
 
 
 def read(name: str) -> Counts | None:
-    """The counts kept under a key; none when there are none, or what is there are no counts."""
+    """The counts cached under a key; None if there are none or they are invalid."""
     document = user_cache.read(_KIND, name)
     if document is not None:
         with contextlib.suppress(ValueError):
@@ -50,6 +50,6 @@ def read(name: str) -> Counts | None:
     return None
 
 
-def write(name: str, found: Counts) -> None:
-    """Keep counts."""
-    user_cache.write(_KIND, name, found.document())
+def write(name: str, counts: Counts) -> None:
+    """Cache counts."""
+    user_cache.write(_KIND, name, counts.document())

@@ -1,4 +1,4 @@
-"""Follows one forward of a network: which module runs, and what it asks of torch."""
+"""Tracing one forward of a network: which modules run, and which operations they execute."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Shapes(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        """Every call of a function of torch comes here."""
+        """Called for every function of torch."""
         if func in _SAME_SHAPE and args[0].is_meta:
             return torch.empty_like(args[0])
         if func in _FILLING and args[0].is_meta:
@@ -103,7 +103,7 @@ class Recorder(Shapes):
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Follow which module runs."""
+        """Track which module is running."""
         hooks = []
         for module in self._network.modules():
             hooks.append(module.register_forward_pre_hook(self._enter))
@@ -133,7 +133,7 @@ class Recorder(Shapes):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        """Note what the function does, after it is done."""
+        """Record a function call after it has returned."""
         kwargs = kwargs or {}
         if not self._exact:
             output = super().__torch_function__(func, types, args, kwargs)
@@ -184,7 +184,7 @@ class Recorder(Shapes):
         self._note(name, Work(0, values, values, affine=affine), self._running[-1], layer=layer)
 
     def _in_torch(self) -> bool:
-        """Whether the module that runs is one of torch's own layers."""
+        """Whether the running module is one of torch's own layers."""
         return type(self._running[-1]).__module__.startswith("torch.nn")
 
     def _note_mean(self, x: Tensor, output: Tensor, given: Any) -> None:
@@ -214,7 +214,7 @@ class Recorder(Shapes):
         return dict(sums)
 
     def roles(self) -> dict[Role, int]:
-        """How many parameters there are in each role; one that is shared counts once."""
+        """The number of parameters in each role; shared parameters count once."""
         sums: Counter[Role] = Counter()
         seen: set[int] = set()
         for module in self._network.modules():
@@ -247,7 +247,7 @@ def _storage(tensor: Tensor) -> int:
 
 
 _UPSAMPLING = {"linear": 5, "bilinear": 11, "bicubic": 259, "trilinear": 31}
-"""Operations for one value, as thop takes them."""
+"""Operations per value, as in thop."""
 
 
 def _window(module: nn.Module) -> int:

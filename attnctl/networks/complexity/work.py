@@ -1,4 +1,4 @@
-"""What a network does in one forward and what it holds, added up in few groups: ways of counting are sums of them."""
+"""The operations and parameters of a network, summed by group; counting conventions are sums over groups."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from attnctl.workspace import untrusted_json
 
 @dataclass(frozen=True, order=True)
 class Kind:
-    """What one group of operations has in common.
+    """The key of a group of operations.
 
     name: conv, linear, batch_norm, instance_norm, layer_norm, pool (a mean over the map), strip (a mean over one axis
         of it), avg_pool (over windows), max_pool, upsample, upsample_nearest, relu
@@ -27,7 +27,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Work:
-    """Sums over the operations of one kind, for one image.
+    """Sums over one group of operations, for one image.
 
     macs: multiply-accumulates of convolutions and linear layers, without biases
     inputs, outputs: values read and written
@@ -50,7 +50,7 @@ class Work:
 
 @dataclass(frozen=True, order=True)
 class Role:
-    """What a parameter is for.
+    """The role of a parameter.
 
     layer: conv, linear, batch_norm, group_norm, layer_norm, instance_norm, or free: a parameter that is no layer's
     part: its name in its module, such as weight or bias
@@ -67,8 +67,8 @@ class Counts:
     """The complexity of a network for one image.
 
     parameters: exact; macs: exact, torch's own count of convolutions and matrix products, halved
-    activation_bytes: what automatic differentiation keeps of one float32 image's forward for its backward, the
-        network's own tensors apart; none when it was not asked for
+    activation_bytes: what autograd saves in the forward of one float32 image, except the network's own tensors; None
+        if not requested
     """
 
     parameters: int

@@ -23,11 +23,11 @@ def check(specs: Sequence[RunSpec]) -> Mapping[str, str]:
     keys = {spec.id: _key(spec) for spec in specs if _foreign(spec)}
     first = {key: spec for spec in reversed(specs) if (key := keys.get(spec.id)) is not None}
     unknown = {key: spec for key, spec in first.items() if user_cache.read(_KIND, key) is None}
-    found = _run(unknown) if unknown else {}
+    problems = _run(unknown) if unknown else {}
     for key in unknown:
-        if key not in found:
+        if key not in problems:
             user_cache.write(_KIND, key, {})
-    return {run: found[key] for run, key in keys.items() if key in found}
+    return {run: problems[key] for run, key in keys.items() if key in problems}
 
 
 def _foreign(spec: RunSpec) -> bool:

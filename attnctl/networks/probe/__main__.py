@@ -23,15 +23,15 @@ _SMALL = 128
 
 def answer(request: dict[str, Any], folder: Path) -> dict[str, str]:
     """Probe each network of the request; return error messages by key."""
-    found = {}
+    problems = {}
     for key, document in request.items():
         try:
             probe(RunSpec.from_json(document), folder / isolated.SOURCES)
         except SpecError as error:
-            found[key] = str(error)
+            problems[key] = str(error)
         except Exception as error:  # users' code may raise anything; report it
-            found[key] = blame.describe(error)
-    return found
+            problems[key] = blame.describe(error)
+    return problems
 
 
 def probe(spec: RunSpec, kept: Path) -> None:

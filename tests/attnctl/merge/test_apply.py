@@ -194,7 +194,7 @@ def test_one_merge_at_a_time_and_a_killed_one_is_in_nobodys_way(two: tuple[Works
         finally:
             holder.kill()
     assert (refused.code, refused.out) == (2, "")
-    assert refused.err == f"attnctl: another merge into {ours.root} is going on\n"
+    assert refused.err == f"attnctl: another merge into {ours.root} is running\n"
     assert attnctl("merge", str(theirs.root)).code == 0
     assert ours.run_ids() == [spec().id]
 
