@@ -138,9 +138,16 @@ def split_list(text: str, name: str) -> tuple[str, ...]:
     return parts
 
 
-def split_seeds(text: str, name: str = "--seed") -> tuple[str, ...]:
-    """The seeds of a comma list; 0..4 stands for five seeds. Raises SpecError for an invalid range."""
-    return tuple(seed for part in split_list(text, name) for seed in _seed_range(part, name))
+def split_seeds(given: str, name: str = "--seed") -> tuple[str, ...]:
+    """The seeds of a comma list, in which 0..4 is five of them.
+
+    Raises SpecError for a range that is not one, and for a seed given twice.
+    """
+    seeds = tuple(seed for part in split_list(given, name) for seed in _seed_range(part, name))
+    twice = next((seed for seed in seeds if seeds.count(seed) > 1), None)
+    if twice is not None:
+        raise SpecError(f"{name} has {twice} twice: {given}")
+    return seeds
 
 
 _MOST_SEEDS = 1000

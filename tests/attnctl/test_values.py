@@ -90,7 +90,9 @@ def test_a_range_of_seeds_is_each_of_them(given, seeds):
     assert split_seeds(given) == tuple(seeds.split())
 
 
-@pytest.mark.parametrize("given", ["4..0", "0..", "..4", "a..b", "0..1..2", "-1..3", "0..100000", "0.5..2", ""])
+@pytest.mark.parametrize(
+    "given", ["4..0", "0..", "..4", "a..b", "0..1..2", "-1..3", "0..100000", "0.5..2", "", "5,5", "0..4,3"]
+)
 def test_a_range_of_seeds_that_is_none_is_refused_in_a_line(given):
     with pytest.raises(SpecError, match="--seed"):
         split_seeds(given)
