@@ -100,7 +100,7 @@ def runs_and_sweeps(incomplete: str) -> list[str]:
 
 
 def _of_workspace(names: Callable[[Any], Iterable[str]]) -> list[str]:
-    """Names from the workspace; none where there is no workspace, since a completion has nobody to complain to."""
+    """Names from the workspace; empty without one, since a completion cannot report errors."""
     try:
         return list(names(context.config()))
     except (SpecError, OSError):

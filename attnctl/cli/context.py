@@ -35,7 +35,7 @@ def command() -> list[str]:
 
 
 def choose(workspace: str | None) -> None:
-    """Take the folder of `--workspace` for the rest of this command; raises SpecError for what is no folder's name."""
+    """Use the folder of `--workspace` for the rest of this command; raises SpecError for an invalid name."""
     if workspace is not None and (not workspace.strip() or not workspace.isprintable()):
         raise SpecError(f"workspace {workspace!r} is not a folder name; write it as --workspace experiments")
     _CHOSEN.set(None if workspace is None else Path(workspace).expanduser())

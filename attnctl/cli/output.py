@@ -47,7 +47,7 @@ _ROLES = {"heading": "bold", "note": "dim"}
 
 
 def is_terminal(stream: TextIO | None = None) -> bool:
-    """Whether a person sees it as it is written. stream: standard output unless given."""
+    """Whether the stream (default: standard output) is a terminal."""
     return (stream or sys.stdout).isatty()
 
 
@@ -70,7 +70,7 @@ def prose(text: str) -> None:
 
 
 def note(text: str) -> None:
-    """Say something beside the output, on standard error."""
+    """Print a message on standard error."""
     sys.stdout.flush()
     sys.stderr.write(one_line(text) + "\n")
 
@@ -143,7 +143,7 @@ def hanging(start: str, text: str, indent: int) -> None:
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows as lines whose cells begin below each other, two blanks apart."""
+    """Rows as lines with aligned columns, two blanks apart."""
     padded = []
     for column in zip(*rows, strict=True):
         cells = [one_line(cell) for cell in column]

@@ -15,7 +15,7 @@ from attnctl.values import SpecError
 T = TypeVar("T")
 
 MARK = "export.json"
-"""A folder with this file was written by `attnctl export`, and by nobody else: it may be replaced."""
+"""Marks a folder that `attnctl export` wrote, and that it may replace."""
 
 
 def check_place(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""How runs stand at one moment: the index is brought up to date, the scheduler asked once, and its answer taken in."""
+"""A snapshot of the runs' states: refresh the index, query the scheduler once, and record its answer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Snapshot:
 
     @property
     def active(self) -> int:
-        """Runs that are on their way."""
+        """The number of active runs."""
         return sum(row.verdict.state.active for row in self.rows)
 
     def row(self, run_id: str) -> RunRow:
@@ -41,7 +41,7 @@ class Snapshot:
 
 
 def take(config: Config, index: Index, ids: Sequence[str] | None) -> Snapshot:
-    """How these runs (None: all) stand now."""
+    """The current states of these runs (None: all)."""
     index.refresh()
     chosen = None if ids is None else set(ids)
     placed = [item for item in index.placed() if chosen is None or item.run in chosen]

@@ -1,4 +1,4 @@
-"""Which runs a command's words mean, told by the folders alone: the names of sweeps, or the beginnings of runs' ids."""
+"""Resolve the targets of a command, names of sweeps or prefixes of run ids, from the folders alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NO_RUNS = "this workspace has no runs yet; start some with `attnctl sweep`"
 
 @dataclass(frozen=True)
 class Target:
-    """What one word means. sweep: its name, when the word is one; else there is one run."""
+    """A resolved target. sweep: its name, if the word is a sweep; else there is one run."""
 
     runs: list[str]
     sweep: str = ""

@@ -1,4 +1,4 @@
-"""The records of sweeps: a name, and the runs that were asked for under it."""
+"""The records of sweeps: a name, and its requested runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 
 @dataclass(frozen=True, kw_only=True)
 class OfPaper:
-    """Of a sweep's record, what of a paper it asked for; empty for a grid of modules."""
+    """The paper's table or figure that a sweep trains; empty for a grid of modules."""
 
     paper: str = ""
     table: str = ""

@@ -298,7 +298,7 @@ def _free(field: _Field, row: int, cells: int) -> Iterator[Line]:
 
 
 def _notes(table: _Fitted, columns: Sequence[Column]) -> Iterator[str]:
-    """What is said below the table."""
+    """The lines below the table."""
     once = sorted(table.once, key=lambda field: columns.index(field.column))
     said = [f"{field.column.name} {max(field.texts)}" for field in once]
     if said:

@@ -1,4 +1,4 @@
-"""`attnctl cancel`: the end of runs, asked for."""
+"""`attnctl cancel`: cancel runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`attnctl db`: where the database lies, and making it anew."""
+"""`attnctl db`: the path of the index, and rebuilding it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`attnctl doctor`: what this machine, and a compute node, can do; and the mend of what they cannot."""
+"""`attnctl doctor`: check this machine or a compute node, and show the fix of each problem."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from attnctl.cli import context, output
 from attnctl.cli.option_groups import Shown
-from attnctl.cli.sweeping.destination import destination
+from attnctl.cli.sweeping.destination import choose_destination
 from attnctl.cli.sweeping.resource_options import ResourceOptions
 from attnctl.cli.table_layout import Column
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from attnctl.settings.config import Config
 
 PATIENCE = 600.0
-"""Seconds that the job may take, most of them in the queue."""
+"""Seconds to wait for the job, mostly in the queue."""
 
 _OF_THE_JOB = ("nodes", "tasks_per_node", "gpus_per_node", "partition", "constraint", "profile")
 
-_COLUMNS = (Column(""), Column("what"), Column("how it is", wrap=30))
+_COLUMNS = (Column(""), Column("check"), Column("result", wrap=30))
 
 MARKS = {True: "ok", False: "FAILS", None: "-"}
 
@@ -59,8 +59,8 @@ def _here(config: Config) -> Sequence[Check]:
 def _of_job(config: Config, resources: ResourceOptions) -> Sequence[Check]:
     from attnctl.jobs.doctor.compute_node import run_job
 
-    place = destination(config, replace(resources, run_on="slurm"))
-    return run_job(config, place.options, place.resources, PATIENCE, output.note)
+    destination = choose_destination(config, replace(resources, run_on="slurm"))
+    return run_job(config, destination.options, destination.resources, PATIENCE, output.note)
 
 
 def _words(check: Check) -> str:

@@ -99,7 +99,7 @@ def _folder(made: Format, file: Path | None, *, force: bool) -> Path:
 
 
 class _Runs:
-    """The runs asked for, read one after the other. What cannot be read is said, and left out."""
+    """The selected runs, read one after the other. Prints and skips the runs that cannot be read."""
 
     def __init__(self, workspace: Workspace, targets: Sequence[str]) -> None:
         self._workspace = workspace

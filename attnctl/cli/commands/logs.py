@@ -1,4 +1,4 @@
-"""`attnctl logs`: what a run has written, while it writes it if asked to."""
+"""`attnctl logs`: print the log of a run, and follow it."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _attempt(folder: RunDir, number: int | None) -> Attempt:
 
 
 def _which(attempt: Attempt) -> str:
-    """The ranks that have one, in words."""
+    """A message that lists the ranks that have a log."""
     ranks = sorted({rank for item in attempt.incarnations() for rank in item.logged_ranks()})
     return f"; these have: {comma_join(ranks)}" if ranks else " yet"
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 SHOWN = 20
-"""Runs whose attempts are told one by one."""
+"""The maximum number of runs whose attempts are listed one by one."""
 
 
 def merge(
@@ -85,7 +85,7 @@ def _tracked(words: str) -> Callable[[Sequence[str]], Iterator[str]]:
 
 
 def _reread(workspace: Workspace, stack: ExitStack) -> Callable[[str], None]:
-    """Makes the index read a run anew, if there is an index."""
+    """Make the index read a run again, if there is an index."""
     from attnctl.db import location, open_index
     from attnctl.db.forget import forget
 

@@ -22,7 +22,7 @@ _NAME = re.compile(r'^name = "mine" +(?=#)', re.MULTILINE)
 _COLUMNS = (
     Column(""),
     Column("rows"),
-    Column("runs a seed"),
+    Column("runs per seed"),
     Column("waiting", wrap=16),
     Column("caption", wrap=24, drop=1),
 )

@@ -79,7 +79,7 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
 
 
 def _record(kind: type[R], path: Path) -> R | None:
-    """The record, None without one; what of a broken one is wrong, the run's state has said."""
+    """The record; None if it is missing or damaged, as the run's state reports the damage."""
     with contextlib.suppress(RecordError, OSError):
         return kind.read(path)
     return None

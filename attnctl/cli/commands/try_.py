@@ -12,7 +12,7 @@ from attnctl.cli import completion, context, output
 from attnctl.cli.option_groups import Shown
 from attnctl.cli.sweeping import dynamic_options
 from attnctl.cli.sweeping.axis_options import GridOptions
-from attnctl.cli.sweeping.destination import check, destination
+from attnctl.cli.sweeping.destination import check, choose_destination
 from attnctl.cli.sweeping.resource_options import PANEL, ResourceOptions
 from attnctl.cli.sweeping.synthesis import synthesize
 from attnctl.metrics import DECIDING
@@ -65,7 +65,7 @@ def try_(
         defaults=config.defaults,
     )
     specs = of_modules(request, skip_invalid=False).specs
-    place = destination(config, dataclasses.replace(resources, run_on="local"))
+    place = choose_destination(config, dataclasses.replace(resources, run_on="local"))
     check(config, specs, Resources())
     names, answers = short_names(specs), []
     for spec in specs:

@@ -60,23 +60,23 @@ def why(
     row, folder = now.row(run_id), config.workspace.run(run_id)
     head_of = submissions.cached_heads(config.workspace)
     spec = folder.read_spec()
-    told = _told(folder, head_of)
-    past = attempts.history(folder, spec, told)
-    used = _usage(config.workspace, told)
+    histories = _attempts(folder, head_of)
+    past = attempts.history(folder, spec, histories)
+    used = _usage(config.workspace, histories)
     known = AdviceContext(
         run=run_id,
         job=row.job_id or "",
         checkpoint=past.checkpoint,
         gone=past.gone,
-        memory=_memory_asked(told, used),
+        memory=_memory_asked(histories, used),
         norm_batch=spec.recipe.norm_batch,
     )
     advice = advise(row.verdict, known)
     failing = row.verdict.state not in {State.COMPLETED, State.NEW} and not row.verdict.state.active
-    planned = decide(past, config.resume, ResumeScope(named={run_id})) if failing and told else None
-    timeline = [(moment, item.attempt.number, words) for item in told for moment, words in _story(item)]
-    lines = _error(config, told[-1]) if told and failing else []
-    resources = [_resources(item, used.get(item.attempt.number)) for item in told]
+    planned = decide(past, config.resume, ResumeScope(named={run_id})) if failing and histories else None
+    timeline = [(moment, item.attempt.number, words) for item in histories for moment, words in _story(item)]
+    lines = _error(config, histories[-1]) if histories and failing else []
+    resources = [_resources(item, used.get(item.attempt.number)) for item in histories]
     if as_json:
         output.document(
             {
@@ -113,7 +113,7 @@ def why(
     output.prose(advice)
 
 
-def _told(folder: RunDir, head_of: HeadOf) -> Sequence[AttemptHistory]:
+def _attempts(folder: RunDir, head_of: HeadOf) -> Sequence[AttemptHistory]:
     """All attempts; none when a reservation is broken, which the run's own problem tells."""
     from attnctl.lifecycle import attempts
 
@@ -144,49 +144,49 @@ def _print(
 # ----------------------------------------------------------------------------------------------------------- history
 
 
-def _story(told: AttemptHistory) -> list[tuple[float, str]]:
+def _story(history: AttemptHistory) -> list[tuple[float, str]]:
     """What happened to one attempt, oldest first."""
-    return sorted(_moments(told), key=lambda item: item[0])
+    return sorted(_moments(history), key=lambda item: item[0])
 
 
-def _moments(told: AttemptHistory) -> Iterator[tuple[float, str]]:
-    request = told.request
+def _moments(history: AttemptHistory) -> Iterator[tuple[float, str]]:
+    request = history.request
     yield request.created, f"requested by {request.user} on {request.host}, as {request.tag}"
-    for item in told.observed:
+    for item in history.observed:
         reason = f"({item.reason})" if item.reason else ""
         said = " ".join(filter(None, (item.word, reason, f"on {item.nodes}" if item.nodes else "")))
         code = f", exit code {item.exit_code}" if item.exit_code and item.exit_code != "0:0" else ""
         yield item.at, f"{item.source or 'the scheduler'}: {said}{code}"
     cancel = None
     with contextlib.suppress(RecordError, OSError):
-        cancel = Cancel.read(told.attempt.cancel)
+        cancel = Cancel.read(history.attempt.cancel)
     if cancel is not None:
         yield cancel.at, f"cancelled by {cancel.user} on {cancel.host}"
-    for incarnation in told.attempt.incarnations():
+    for incarnation in history.attempt.incarnations():
         number = incarnation.token[1]
-        start = f"start {number + 1}: " if number or len(told.logs) > 1 else ""
-        log = told.logs.get(number)
+        start = f"start {number + 1}: " if number or len(history.logs) > 1 else ""
+        log = history.logs.get(number)
         if log is not None and log.started is not None:
             yield log.started, f"{start}training starts at step {log.began}"
             if log.saved and log.saved_at is not None:
                 yield log.saved_at, f"{start}last checkpoint: step {log.saved}"
         for record in incarnation.exits():
-            whose = f"rank {record.rank}: " if told.ended.world > 1 else ""
+            whose = f"rank {record.rank}: " if history.ended.world > 1 else ""
             second = " (caused by another rank)" if record.secondary else ""
             words = f": {record.message}" if record.message else ""
             yield record.at, f"{start}{whose}{record.outcome} at step {record.step}{words}{second}"
 
 
-def _error(config: Config, told: AttemptHistory) -> list[str]:
+def _error(config: Config, history: AttemptHistory) -> list[str]:
     """The last lines of the rank that failed first: of its traceback, else of its log."""
-    cause = first_failure(told.exits)
+    cause = first_failure(history.exits)
     if cause is not None and cause.outcome == "diverged":
         return []  # where the loop noticed it tells nothing
     if cause is not None and cause.traceback:
         return cause.traceback.strip().splitlines()[-_LINES:]
-    silent = sorted(set(range(told.ended.world)) - {item.rank for item in told.exits})
+    silent = sorted(set(range(history.ended.world)) - {item.rank for item in history.exits})
     rank = cause.rank if cause is not None else silent[0] if silent else 0
-    path = newest_log(config.workspace, told.attempt, rank) or newest_log(config.workspace, told.attempt, 0)
+    path = newest_log(config.workspace, history.attempt, rank) or newest_log(config.workspace, history.attempt, 0)
     if path is None:
         return []
     with path.open("rb") as stream:
@@ -197,12 +197,12 @@ def _error(config: Config, told: AttemptHistory) -> list[str]:
 # --------------------------------------------------------------------------------------------------------- resources
 
 
-def _usage(workspace: Workspace, told: Sequence[AttemptHistory]) -> dict[int, Usage]:
+def _usage(workspace: Workspace, histories: Sequence[AttemptHistory]) -> dict[int, Usage]:
     """What SLURM's accounting says of the attempts, by number."""
     from attnctl.workspace.records import Submission
 
     jobs: dict[str, tuple[int, str]] = {}
-    for item in told:
+    for item in histories:
         if item.request.where != "slurm":
             continue
         submission = None
@@ -215,46 +215,48 @@ def _usage(workspace: Workspace, told: Sequence[AttemptHistory]) -> dict[int, Us
         return {}
     from attnctl.jobs.slurm import accounting
 
-    answers = accounting.ask({job: tag for job, (_, tag) in jobs.items()}, min(item.request.created for item in told))
+    answers = accounting.ask(
+        {job: tag for job, (_, tag) in jobs.items()}, min(item.request.created for item in histories)
+    )
     return {jobs[job][0]: answer for job, answer in answers.items()}
 
 
-def _memory_asked(told: Sequence[AttemptHistory], used: dict[int, Usage]) -> int | None:
-    if not told:
+def _memory_asked(histories: Sequence[AttemptHistory], used: dict[int, Usage]) -> int | None:
+    if not histories:
         return None
-    newest = used.get(told[-1].attempt.number)
-    return told[-1].ended.memory or (newest.memory_asked if newest is not None else None)
+    newest = used.get(histories[-1].attempt.number)
+    return histories[-1].ended.memory or (newest.memory_asked if newest is not None else None)
 
 
-def _resources(told: AttemptHistory, used: Usage | None) -> dict[str, Any]:
-    """What one attempt asked for and used: by SLURM's accounting, else by the records of its last start."""
-    request = told.request
+def _resources(history: AttemptHistory, used: Usage | None) -> dict[str, Any]:
+    """The requested and used resources of one attempt, by SLURM's accounting, else by the records of its last start."""
+    request = history.request
     gpus, minutes = (
         requested(request, "nodes", 1) * requested(request, "gpus_per_node", 0),
         requested(request, "minutes", 0),
     )
-    log = [item for item in told.logs.values() if item.started is not None and item.heartbeat is not None]
+    log = [item for item in history.logs.values() if item.started is not None and item.heartbeat is not None]
     seconds = sum((item.heartbeat or 0.0) - (item.started or 0.0) for item in log)
-    began = min((item.started for item in told.exits if item.started), default=None)
-    if began is not None and len(told.logs) == 1:
-        seconds = max(item.at for item in told.exits) - began
-    memory = max((item.max_rss for item in told.exits), default=0) or None
+    began = min((item.started for item in history.exits if item.started), default=None)
+    if began is not None and len(history.logs) == 1:
+        seconds = max(item.at for item in history.exits) - began
+    memory = max((item.max_rss for item in history.exits), default=0) or None
     if used is not None:
         seconds = used.seconds or seconds
         memory = max(memory or 0, (used.memory_used or 0) << 20) or None
     return {
-        "attempt": told.attempt.number,
-        "where": told.request.where,
+        "attempt": history.attempt.number,
+        "where": history.request.where,
         "nodes": requested(request, "nodes", 1),
-        "processes": told.ended.world,
+        "processes": history.ended.world,
         "gpus": gpus,
         "minutes": minutes or None,
-        "memory_asked": (told.ended.memory or (used.memory_asked if used is not None else None) or 0) << 20 or None,
+        "memory_asked": (history.ended.memory or (used.memory_asked if used is not None else None) or 0) << 20 or None,
         "seconds": seconds,
         "cpu_seconds": used.cpu_seconds if used is not None else None,
         "gpu_seconds": gpus * seconds,
         "memory_used": memory,
-        "gpu_memory_used": max((item.max_gpu for item in told.exits), default=0) or None,
+        "gpu_memory_used": max((item.max_gpu for item in history.exits), default=0) or None,
         "source": "sacct" if used is not None else "records",
     }
 

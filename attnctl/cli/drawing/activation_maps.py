@@ -121,7 +121,7 @@ def values(columns: Sequence[MapColumn], method: str) -> dict[str, Any]:
 
 
 def default_method(networks: Sequence[Trained]) -> Method:
-    """Of a box or a pixel it is said where in the image it is: a mean of gradients over the map would forget it."""
+    """HiResCAM for detectors: boxes and pixels have a location, which Grad-CAM's mean over the map would lose."""
     return "hirescam" if any(network.spec.model for network in networks) else "gradcam"
 
 

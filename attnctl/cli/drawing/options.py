@@ -1,4 +1,4 @@
-"""What the commands that draw have in common: their options, the file, and the data instead of it."""
+"""Shared by the drawing commands: their options, and writing the figure or its data."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Title = Annotated[str, typer.Option(help="Title above the figure; in a paper use
 
 
 def check(file: Path | None) -> None:
-    """Raise SpecError, before any work, when the file cannot be written or its ending is no format's."""
+    """Raise SpecError, before any work, if the file cannot be written or its suffix is not a known format."""
     from attnctl.cli.output_files import check_file
     from attnctl.reports.figures import save
 

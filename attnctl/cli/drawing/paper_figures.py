@@ -1,4 +1,4 @@
-"""The figures of papers for which trained networks are looked into: activation maps, and histograms of responses."""
+"""The figures of papers that need trained networks: activation maps and histograms of responses."""
 
 from __future__ import annotations
 

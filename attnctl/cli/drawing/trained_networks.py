@@ -1,4 +1,4 @@
-"""What the commands that look into trained networks have in common: the runs, the images, the names."""
+"""Shared by the commands that inspect trained networks: the runs, the images, the names."""
 
 from __future__ import annotations
 

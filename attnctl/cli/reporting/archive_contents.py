@@ -30,7 +30,7 @@ def find_report(index: Index, request: Request, lock: Path | None) -> Gathered:
     request: with its table by its whole name, as `attnctl.cli.reporting.request.resolved` gives it
     """
     if lock is None:
-        found = gather(index, request)
+        gathered = gather(index, request)
     else:
         frozen = locks.read(lock)
         if frozen is None:
@@ -38,46 +38,46 @@ def find_report(index: Index, request: Request, lock: Path | None) -> Gathered:
         locks.check_request(lock, frozen, request.words())
         rows = index.runs(list(frozen.runs))
         locks.check_runs(lock, frozen, rows)
-        found = Gathered(report=frozen.report, rows=rows)
-    if not found.rows:
+        gathered = Gathered(report=frozen.report, rows=rows)
+    if not gathered.rows:
         raise SpecError("nothing to pack: this table has no runs yet")
-    return found
+    return gathered
 
 
 def files(
-    index: Index, request: Request, found: Gathered, lock: Path | None, *, weights: bool
+    index: Index, request: Request, gathered: Gathered, lock: Path | None, *, weights: bool
 ) -> dict[str, bytes | Path]:
     """The archive's files by name, each as a path or its bytes. Raises SpecError."""
     workspace = index.workspace
-    specs = run_files.with_ancestors(workspace, [row.id for row in found.rows])
+    specs = run_files.with_ancestors(workspace, [row.id for row in gathered.rows])
     lists, used = run_files.software(workspace, list(specs))
-    asked, records = _asked(index, request)
-    cells = rerun_commands.commands(specs.values(), workspace.sources, "sources", _rows(found))
+    commands, records = _commands(index, request)
+    cells = rerun_commands.commands(specs.values(), workspace.sources, "sources", _rows(gathered))
     commits = {start["commit"] for starts in used.values() for start in starts.values()} - {None}
-    done = sum(row.state == State.COMPLETED for row in found.rows)
+    done = sum(row.state == State.COMPLETED for row in gathered.rows)
     words = f"{quantity(len(specs), 'run')}, {done} of them completed"
     made: dict[str, bytes | Path] = {
-        "README.txt": readme.render(found.report.table.title, words, asked, sorted(commits), cells).encode(),
+        "README.txt": readme.render(gathered.report.table.title, words, commands, sorted(commits), cells).encode(),
         "attnctl.toml": _CONFIG,
         "checkpoints.json": _json(run_files.digests(workspace, list(specs))),
-        "lock.json": _locked(found, request) if lock is None else lock.read_bytes(),
+        "lock.json": _locked(gathered, request) if lock is None else lock.read_bytes(),
         "software.json": _json(used),
-        "table.json": tabular.render_json(found.report.table).encode(),
-        "table.md": markdown.render(found.report.table).encode(),
+        "table.json": tabular.render_json(gathered.report.table).encode(),
+        "table.md": markdown.render(gathered.report.table).encode(),
     }
     return {**dict(run_files.files(workspace, specs, weights=weights)), **records, **lists, **made}
 
 
-def _rows(found: Gathered) -> Mapping[str, list[str]]:
+def _rows(gathered: Gathered) -> Mapping[str, list[str]]:
     """Run id -> the names of the rows in which it is."""
     rows: dict[str, list[str]] = defaultdict(list)
-    for name, row in found.report.rows():
+    for name, row in gathered.report.rows():
         for run in dict.fromkeys(run for cell in row.cells for run in cell.runs):
             rows[run].append(name)
     return rows
 
 
-def _asked(index: Index, request: Request) -> tuple[list[str], dict[str, Path]]:
+def _commands(index: Index, request: Request) -> tuple[list[str], dict[str, Path]]:
     """The commands of the sweeps behind it, and their records, with the file of a user's paper, by name."""
     workspace = index.workspace
     if request.table is not None:
@@ -95,12 +95,12 @@ def _asked(index: Index, request: Request) -> tuple[list[str], dict[str, Path]]:
     return list(dict.fromkeys(commands.values())), files
 
 
-def _locked(found: Gathered, request: Request) -> bytes:
+def _locked(gathered: Gathered, request: Request) -> bytes:
     """The report frozen, as of when the last of its runs was heard of."""
-    moment = max(row.heartbeat or row.since for row in found.rows)
+    moment = max(row.heartbeat or row.since for row in gathered.rows)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "lock.json"
-        locks.write(path, found.report, found.rows, request.words(), moment)
+        locks.write(path, gathered.report, gathered.rows, request.words(), moment)
         return path.read_bytes()
 
 

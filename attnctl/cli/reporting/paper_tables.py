@@ -114,7 +114,7 @@ def _loaded(name: str) -> Paper | None:
 
 @dataclass(frozen=True)
 class OverrideOptions:
-    """The options of a command that overrule a paper, as typed; None is what was not said."""
+    """The options that override a paper's values, as typed; None if not given."""
 
     model: Sequence[str] | None = None
     backbone: Sequence[str] | None = None

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What is asked for. table: ela:3, or 3 of the paper; without it the comparison of the sweep's runs.
+    """The requested report. table: ela:3, or 3 of the paper; without it the comparison of the sweep's runs.
 
-    missing: with the commands that train what is missing
+    missing: also list the commands that train the missing cells
     """
 
     sweep: str | None = None
@@ -34,7 +34,7 @@ class Request:
     missing: bool = False
 
     def words(self) -> dict[str, str]:
-        """What was said, by option."""
+        """The given values, by option."""
         options = self.options
         found = {
             "SWEEP": self.sweep,
@@ -59,7 +59,7 @@ class Gathered:
 
 
 def resolved(index: Index, request: Request) -> Request:
-    """The request with its table by a whole name, such as ela:3, however it was asked for. Raises SpecError."""
+    """The request with the full name of its table, such as ela:3. Raises SpecError."""
     if request.table is None:
         return request
     table = paper_tables.chosen(request.paper, request.table, index)
@@ -105,7 +105,7 @@ def _of_table(index: Index, request: Request, table: Table) -> Gathered:
 
 
 def _overrides(index: Index, request: Request, table: Table) -> tuple[Overrides, set[int]]:
-    """What the table's runs are trained with here, and the seeds for which they were asked for."""
+    """The overrides with which the table's runs were trained, and the requested seeds."""
     sweeps = {sweep.name: sweep for sweep in paper_tables.sweeps_of(index, table)}
     if request.sweep is None:
         overrides = paper_tables.overrides_for(index, table)

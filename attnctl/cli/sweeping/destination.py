@@ -29,7 +29,7 @@ class Destination:
         return repr((self.where, self.resources, self.options))
 
 
-def destination(config: Config, asked: ResourceOptions) -> Destination:
+def choose_destination(config: Config, asked: ResourceOptions) -> Destination:
     """The destination from options and settings; raises SpecError, also when SLURM does not answer."""
     asked.check(config)
     options = with_options(config.profile(asked.profile), asked)

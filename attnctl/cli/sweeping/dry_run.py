@@ -1,4 +1,4 @@
-"""`sweep --dry-run`: the runs, the job's exact script, and what they will cost where that is known."""
+"""`sweep --dry-run`: the runs, the exact job script, and the estimated cost."""
 
 from __future__ import annotations
 
@@ -31,19 +31,20 @@ def show(
     config: Config,
     planned: Sequence[Planned],
     selected: Selection,
-    place: Destination,
+    destination: Destination,
     *,
     as_json: bool,
 ) -> None:
     """Print the plan. Reads the workspace, and writes nothing into it."""
     start = [item.spec for item in planned if item.action.starts]
-    scripts = _scripts(config, place, len(start))
+    scripts = _scripts(config, destination, len(start))
     cost = estimate(config, start)
     missing = list(missing_data(config, [item.spec for item in planned]))
     differing = list(class_mismatches(config, [item.spec for item in planned]))
     if as_json:
         output.document(
-            _as_json(planned, selected, place, scripts, cost) | {"missing": missing, "class_mismatches": differing}
+            _as_json(planned, selected, destination, scripts, cost)
+            | {"missing": missing, "class_mismatches": differing}
         )
         return
     _table(planned, selected)
@@ -57,12 +58,14 @@ def show(
         output.line()
         output.line(script.rstrip())
     output.line()
-    resources = place.resources
+    resources = destination.resources
     each, gpus = quantity(resources.world, "process"), resources.nodes * resources.gpus_per_node
     device = f", {quantity(gpus, 'GPU')}" if gpus else " on the CPU"
     if selected.summary:
         output.prose(selected.summary)
-    output.prose(f"{summary(planned)}; each {each}{device}, on {'SLURM' if place.where == 'slurm' else 'this machine'}")
+    output.prose(
+        f"{summary(planned)}; each {each}{device}, on {'SLURM' if destination.where == 'slurm' else 'this machine'}"
+    )
     if start:
         output.prose(cost.words())
     for words in missing:
@@ -90,9 +93,9 @@ def _table(planned: Sequence[Planned], selected: Selection) -> None:
     output.table(_COLUMNS, rows)
 
 
-def _scripts(config: Config, place: Destination, count: int) -> list[str]:
-    """The text of each sbatch; its tag is an example, as each submission gets one of its own."""
-    if place.where != "slurm" or not count:
+def _scripts(config: Config, destination: Destination, count: int) -> list[str]:
+    """The text of each sbatch script, with an example tag; each submission gets a unique one."""
+    if destination.where != "slurm" or not count:
         return []
     from attnctl.jobs.slurm import queries
     from attnctl.jobs.submission.reserve import new_tag
@@ -100,13 +103,13 @@ def _scripts(config: Config, place: Destination, count: int) -> list[str]:
 
     size = queries.limits().max_array
     sizes = [min(size, count - start) for start in range(0, count, size)]
-    return [compose(config, place.options, place.resources, part, new_tag()) for part in sizes]
+    return [compose(config, destination.options, destination.resources, part, new_tag()) for part in sizes]
 
 
 def _as_json(
     planned: Sequence[Planned],
     selected: Selection,
-    place: Destination,
+    destination: Destination,
     scripts: Sequence[str],
     cost: Estimate,
 ) -> dict[str, Any]:
@@ -126,8 +129,8 @@ def _as_json(
         **selected.document,
         "runs": runs,
         "invalid": [vars(cell) for cell in selected.invalid],
-        "where": place.where,
-        "resources": vars(place.resources) | {"world": place.resources.world},
+        "where": destination.where,
+        "resources": vars(destination.resources) | {"world": destination.resources.world},
         "scripts": list(scripts),
         "hours": cost.hours,
         "bytes": cost.bytes,

@@ -1,4 +1,4 @@
-"""What `sweep` does once it knows its axes: plan, write the sweep down, submit, and here also train."""
+"""The steps of `sweep`: plan, record the sweep, submit, and train if it runs on this machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from attnctl.cli import context, output, status_table, sweep_records
 from attnctl.cli.sweeping import dry_run
-from attnctl.cli.sweeping.destination import Destination, check, check_world, destination
+from attnctl.cli.sweeping.destination import Destination, check, check_world, choose_destination
 from attnctl.cli.sweeping.init_weights import Start
 from attnctl.cli.sweeping.plan import Action, Planned, in_json, plan, summary
 from attnctl.cli.sweeping.resource_options import ResourceOptions
@@ -26,7 +26,7 @@ _MANY = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """How the sweep is asked for."""
+    """The options of a sweep besides its runs and resources."""
 
     name: str | None
     command: Sequence[str]
@@ -38,7 +38,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Job:
-    """What submission told of one run."""
+    """The submission of one run."""
 
     tag: str = ""
     job_id: str = ""
@@ -47,24 +47,24 @@ class Job:
 
 
 def preview(config: Config, selected: Selection, asked: ResourceOptions, order: Order) -> int:
-    """Say what would be done, data that are missing too. Nothing is written; what is known is what was seen last."""
-    place = destination(config, asked)
-    check_world(selected.specs, place.resources)
+    """Print the plan and missing data. Writes nothing and does not query SLURM for states."""
+    destination = choose_destination(config, asked)
+    check_world(selected.specs, destination.resources)
     planned = plan(config.workspace, selected.specs, retry_failed=order.retry_failed)
-    dry_run.show(config, planned, selected, place, as_json=order.as_json)
+    dry_run.show(config, planned, selected, destination, as_json=order.as_json)
     return 0
 
 
 def launch(config: Config, selected: Selection, asked: ResourceOptions, order: Order) -> int:
-    """Submit what is missing; here also train it. The exit code: 1 when a run that was trained here failed."""
+    """Submit the missing runs, and train them if local. The exit code: 1 if a run that was trained here failed."""
     specs = selected.specs
-    place = destination(config, asked)
-    check(config, specs, place.resources)
+    destination = choose_destination(config, asked)
+    check(config, specs, destination.resources)
     planned = _current(config, specs, retry_failed=order.retry_failed)
     runs = [spec.id for spec in specs]
     with sweep_records.recorded(config.workspace, order.name, selected.name, runs, order.command, selected.of) as name:
         order.start.keep(config.workspace)
-        jobs, batches = submit(config, [item.spec for item in planned if item.action.starts], place)
+        jobs, batches = submit(config, [item.spec for item in planned if item.action.starts], destination)
     for cell in selected.invalid:
         output.note(f"skipped: {cell.label}: {cell.reason}")
     for words in filter(
@@ -75,16 +75,16 @@ def launch(config: Config, selected: Selection, asked: ResourceOptions, order: O
     if not order.as_json:
         if selected.summary:
             output.line(selected.summary)
-        _say_begin(planned, jobs, name, place)
-    if place.where == "local" and batches:
-        _train(config, batches, place, planned, name, order)
+        _say_begin(planned, jobs, name, destination)
+    if destination.where == "local" and batches:
+        _train(config, batches, destination, planned, name, order)
     elif order.wait:
         status_table.follow(config, [spec.id for spec in specs])
-    return _end(config, planned, jobs, selected, name, order, ended=place.where == "local" or order.wait)
+    return _end(config, planned, jobs, selected, name, order, ended=destination.where == "local" or order.wait)
 
 
 def _current(config: Config, specs: Sequence[RunSpec], *, retry_failed: bool) -> list[Planned]:
-    """The plan, after asking the scheduler for those that seem to be under way."""
+    """The plan, after querying the scheduler for runs that seem active."""
     planned = plan(config.workspace, specs, retry_failed=retry_failed)
     active = {item.spec.id for item in planned if item.action is Action.QUEUED}
     if not active:
@@ -99,24 +99,29 @@ def _current(config: Config, specs: Sequence[RunSpec], *, retry_failed: bool) ->
     return plan(config.workspace, specs, retry_failed=retry_failed)
 
 
-def submit(config: Config, specs: Sequence[RunSpec], place: Destination) -> tuple[dict[str, Job], list[Any]]:
+def submit(config: Config, specs: Sequence[RunSpec], destination: Destination) -> tuple[dict[str, Job], list[Any]]:
     """What was submitted, by run id, and the batches as `attnctl.jobs.local.runner.run` takes them."""
     if not specs:
         return {}, []
     from attnctl.jobs.submission.submit import submit as hand_over
 
-    batches = hand_over(config, specs, place.resources, place.options, place.where)
+    batches = hand_over(config, specs, destination.resources, destination.options, destination.where)
     jobs: dict[str, Job] = {}
     for batch in batches:
         jobs |= {run: Job(refusal=reason) for run, reason in batch.skipped.items()}
         for task, (run, _) in enumerate(batch.tasks):
-            array = place.where == "slurm" and batch.job_id is not None
+            array = destination.where == "slurm" and batch.job_id is not None
             jobs[run] = Job(batch.tag, f"{batch.job_id}_{task}" if array else batch.job_id or "")
     return jobs, [batch for batch in batches if batch.tasks]
 
 
 def _train(
-    config: Config, batches: Sequence[Any], place: Destination, planned: Sequence[Planned], name: str, order: Order
+    config: Config,
+    batches: Sequence[Any],
+    destination: Destination,
+    planned: Sequence[Planned],
+    name: str,
+    order: Order,
 ) -> None:
     from attnctl.cli.sweeping.progress import display
     from attnctl.jobs.local import runner
@@ -124,14 +129,14 @@ def _train(
     submitted = {run for batch in batches for run, _ in batch.tasks}
     try:
         with display([item.spec for item in planned if item.spec.id in submitted]) as report:
-            runner.run(config, batches, place.resources, place.options.parallel, report)
+            runner.run(config, batches, destination.resources, destination.options.parallel, report)
     except KeyboardInterrupt:
         again = [*order.command, *([] if order.name else ["--name", name])]
         output.note(f"Stopped. To continue from the checkpoints, run: {shlex.join(['attnctl', *again])}")
         raise
 
 
-def _say_begin(planned: Sequence[Planned], jobs: Mapping[str, Job], name: str, place: Destination) -> None:
+def _say_begin(planned: Sequence[Planned], jobs: Mapping[str, Job], name: str, destination: Destination) -> None:
     output.line(f"sweep {name}: {summary(planned)}")
     for item in planned:
         if item.action in {Action.FAILED, Action.QUEUED}:
@@ -139,7 +144,7 @@ def _say_begin(planned: Sequence[Planned], jobs: Mapping[str, Job], name: str, p
     if any(item.action is Action.FAILED for item in planned):
         output.line("add --retry-failed to run the failed runs again")
     say_skipped(jobs)
-    if place.where == "slurm":
+    if destination.where == "slurm":
         for array in dict.fromkeys(job.job_id.partition("_")[0] for job in jobs.values() if job.tag):
             output.line(f"submitted: SLURM job {array}" if array else "submitted, but SLURM has not confirmed it yet")
 
@@ -177,7 +182,7 @@ def _end(
     *,
     ended: bool,
 ) -> int:
-    """Say how it stands now, and what comes next; the exit code."""
+    """Print the result and the next command; the exit code."""
     now = plan(config.workspace, [item.spec for item in planned], retry_failed=False)
     failed = [item for item in now if item.verdict is not None and item.verdict.state.failed] if ended else []
     if order.as_json:

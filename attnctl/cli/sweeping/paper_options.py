@@ -28,7 +28,7 @@ _OWN = "the rows of a paper's table have hyperparameters of their own; leave it 
 
 @dataclass(frozen=True, kw_only=True)
 class PaperOptions:
-    """What was typed of them; None is what was not said."""
+    """The options as typed; None if not given."""
 
     paper: Annotated[
         str | None,
@@ -61,7 +61,7 @@ class PaperOptions:
     ] = None
 
     def check(self, modules: str | None, parameters: Sequence[str] | None) -> None:
-        """Raise SpecError unless modules, a table or a figure is asked for, and nothing that does not go with it."""
+        """Raise SpecError unless one of modules, a table or a figure is given, with options that apply to it."""
         asked = [name for name in (*TABLE, "--rows") if getattr(self, name.removeprefix("--")) is not None]
         if modules is not None and asked:
             raise SpecError(
@@ -107,7 +107,7 @@ class PaperOptions:
         return selection.of_table(paper, paper_tables.recorded_name(paper, config.workspace), table, overrides, globs)
 
     def _which(self) -> str:
-        """What a paper has, for who named only the paper; raises SpecError when there is no such."""
+        """The message for a --paper without --table or --figure; raises SpecError for an unknown paper."""
         if self.paper is None:
             return "--rows needs --table, such as --table ela:5"
         from attnctl import papers
@@ -118,7 +118,7 @@ class PaperOptions:
 
 
 def check_hyperparameters(words: Sequence[str], command: Callable[..., object]) -> None:
-    """Raise SpecError for a module's hyperparameter beside a paper's table, which is else but an unknown option."""
+    """Raise SpecError for a hyperparameter given with a paper's table, in place of Typer's unknown option."""
     if not any(word.partition("=")[0] in TABLE for word in words):
         return
     known = {name for item in inspect.signature(command).parameters.values() for name in option_names(item)}

@@ -1,4 +1,4 @@
-"""What a sweep will do with each run: the run folders tell what is there, and nothing is written."""
+"""What a sweep will do with each run, decided from the run folders; nothing is written."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Action(StrEnum):
-    """What becomes of a run."""
+    """What a sweep does with a run."""
 
     NEW = "new"
     DONE = "done"
@@ -28,7 +28,7 @@ class Action(StrEnum):
 
     @property
     def starts(self) -> bool:
-        """It is to be submitted."""
+        """Whether the run is submitted."""
         return self in {Action.NEW, Action.CONTINUES, Action.RETRIED}
 
 
@@ -42,14 +42,14 @@ class Planned:
 
     @property
     def reason(self) -> str:
-        """In words, what it was when it was last seen."""
+        """Its last known state, and why."""
         if self.verdict is None:
             return ""
         return f"{self.verdict.state}: {self.verdict.reason}" if self.verdict.reason else str(self.verdict.state)
 
 
 def plan(workspace: Workspace, specs: Sequence[RunSpec], *, retry_failed: bool) -> list[Planned]:
-    """What is to be done, in the order of the request."""
+    """The plan, in the order of the request."""
     from attnctl.lifecycle.evidence import newest_verdict
     from attnctl.workspace import submissions
 

@@ -1,4 +1,4 @@
-"""Watching runs on this machine, all in one display: a bar a run on a terminal, now and then a line in a pipe."""
+"""The live progress of runs on this machine: a bar for each run on a terminal, periodic lines in a pipe."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class _Lines:
 
 
 def news(progress: Progress, *, steps: bool = True) -> str:
-    """What a run under way is doing: `step 40/220, top-1 91.2 %, 800 images/s`. steps: whether the step is said."""
+    """The progress of an active run: `step 40/220, top-1 91.2 %, 800 images/s`. steps: whether to show the step."""
     if progress.state != "running":
         return progress.state
     parts = [f"step {progress.step}/{progress.steps}"] if steps and progress.steps else []

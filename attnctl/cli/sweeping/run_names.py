@@ -1,4 +1,4 @@
-"""Short names of the runs of one request: what is the same in all of them is not said."""
+"""Short names of the runs of one request: values that all of them share are left out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sweep asks for: the runs of a grid of modules, or those that fill the cells of a paper's table or figure."""
+"""The runs of a sweep: a grid of modules, or the cells of a paper's table or figure."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _probed(expansion: Expansion) -> Expansion:
-    """The grid without the cells whose module or backbone, a user's own, does not work."""
+    """The grid without the cells whose user-defined module or backbone does not work."""
     wrong = probe.check(expansion.specs)
     labels = {
         spec.id: f"{spec.label()} {spec.network} {spec.dataset} {spec.placement}".rstrip() for spec in expansion.specs

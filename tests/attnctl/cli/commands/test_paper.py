@@ -76,10 +76,10 @@ def test_check_says_what_a_paper_has(attnctl: Run, folder: Path) -> None:
         == """\
 my: Attention that we have invented
 
-          rows  runs a seed  waiting  caption
-table 1   5     6                     Attention in ResNets on the digits
-table 2   2     4                     Top-1 error on two data sets
-figure 1  3     4                     The price of accuracy
+          rows  runs per seed  waiting  caption
+table 1   5     6                       Attention in ResNets on the digits
+table 2   2     4                       Top-1 error on two data sets
+figure 1  3     4                       The price of accuracy
 """
     )
     document = json.loads(attnctl("paper", "check", "my.toml", "--json").out)
@@ -155,7 +155,7 @@ def test_a_paper_of_strange_texts_is_one(attnctl: Run, folder: Path) -> None:
 def test_help_has_examples_and_imports_little(attnctl: Run, folder: Path, words: list[str]) -> None:
     result = attnctl("paper", *words)
     assert result.code == 0
-    assert words == ["--help"] or "Example: attnctl paper" in " ".join(result.out.split())
+    assert words == ["--help"] or "Examples: attnctl paper" in " ".join(result.out.split())
     assert not imported(["paper", *words], folder) & {"torch", "rich", "sqlalchemy", "tree_sitter"}
 
 

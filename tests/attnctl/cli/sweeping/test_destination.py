@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from attnctl.cli.sweeping.destination import destination
+from attnctl.cli.sweeping.destination import choose_destination
 from attnctl.cli.sweeping.resource_options import ResourceOptions
 from attnctl.settings.config import Config, SlurmOptions
 from attnctl.values import SpecError
@@ -18,15 +18,15 @@ CONFIG = Config(workspace=Workspace(Path("/nowhere")), slurm=STANDING)
 
 def test_options_of_the_command_override_the_settings() -> None:
     asked = ResourceOptions(run_on="local", time="2:00:00", mem="64G", partition="gpu", constraint="a100", parallel=2)
-    made = destination(CONFIG, asked)
+    made = choose_destination(CONFIG, asked)
     options = made.options
     assert (options.partition, options.mem, options.constraint, options.parallel) == ("gpu", "64G", "a100", 2)
     assert made.resources.minutes == 120
-    assert destination(CONFIG, ResourceOptions(run_on="local")).options == STANDING
+    assert choose_destination(CONFIG, ResourceOptions(run_on="local")).options == STANDING
 
 
 def test_one_process_with_one_core_where_nothing_is_asked_for() -> None:
-    made = destination(CONFIG, ResourceOptions(run_on="local", device="cpu"))
+    made = choose_destination(CONFIG, ResourceOptions(run_on="local", device="cpu"))
     assert (made.where, made.resources.world, made.resources.cpus_per_task) == ("local", 1, 1)
     assert (made.resources.device, made.resources.gpus_per_node) == ("cpu", 0)
 
@@ -42,14 +42,14 @@ def test_one_process_with_one_core_where_nothing_is_asked_for() -> None:
 )
 def test_what_cannot_be_is_refused(options: dict[str, object], words: str) -> None:
     with pytest.raises(SpecError) as caught:
-        destination(CONFIG, ResourceOptions(run_on="local", **options))  # type: ignore[arg-type]
+        choose_destination(CONFIG, ResourceOptions(run_on="local", **options))  # type: ignore[arg-type]
     assert words in str(caught.value)
 
 
 def test_equal_destinations_have_equal_keys() -> None:
     asked = ResourceOptions(run_on="local", device="cpu")
-    assert destination(CONFIG, asked).key == destination(CONFIG, asked).key
+    assert choose_destination(CONFIG, asked).key == choose_destination(CONFIG, asked).key
     assert (
-        destination(CONFIG, asked).key
-        != destination(CONFIG, ResourceOptions(run_on="local", device="cpu", mem="1G")).key
+        choose_destination(CONFIG, asked).key
+        != choose_destination(CONFIG, ResourceOptions(run_on="local", device="cpu", mem="1G")).key
     )
