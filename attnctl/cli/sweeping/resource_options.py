@@ -26,7 +26,7 @@ _CONSTRAINT = re.compile(r"[A-Za-z0-9_.:&|,*()\[\]+=-]{1,200}", re.ASCII)
 class ResourceOptions:
     """The options as typed; None if not given."""
 
-    run_on: Annotated[RunOn | None, typer.Option(help="auto: SLURM if available, else this machine (default).")] = None
+    run_on: Annotated[RunOn | None, typer.Option(help="auto: SLURM if available, else this machine.")] = None
     nodes: Annotated[int | None, typer.Option(help="Number of nodes.", min=1, max=4096)] = None
     gpus_per_node: Annotated[int | None, typer.Option(help="GPUs per node; 0: train on CPUs.", min=0, max=64)] = None
     tasks_per_node: Annotated[int | None, typer.Option(help="Processes per node (CPU training).", min=1, max=1024)] = (
