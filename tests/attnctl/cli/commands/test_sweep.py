@@ -68,7 +68,7 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(folder: Path, attnctl
     finally:
         process.kill()
     assert process.returncode == 130
-    assert "to continue from the checkpoints: attnctl sweep none" in errors
+    assert "To continue from the checkpoints, run: attnctl sweep none" in errors
     assert "Traceback" not in errors
     assert json.loads(attnctl("status", "--json").out)["runs"][0]["state"] == "cancelled"
     assert "1 will continue" in attnctl(*words, "--dry-run").out
