@@ -83,8 +83,9 @@ def pycocotools(metric: Detections) -> Callable[[], dict[str, float]]:
     results = list(metric.results())
     annotations, number = [], 0
     for image in metric.images:
-        true = image.true
-        for box, label, area, crowd in zip(true.boxes, true.labels, true.area, true.crowd, strict=True):
+        objects = image.annotated
+        columns = (objects.boxes, objects.labels, objects.area, objects.crowd)
+        for box, label, area, crowd in zip(*columns, strict=True):
             number += 1
             left, top, right, bottom = box.tolist()
             sizes = [left, top, right - left, bottom - top]

@@ -40,7 +40,7 @@ class Ours:
     def run(self, steps: int) -> float:
         """Seconds of `steps` steps."""
         trainer = self.trainer
-        trainer.position.step, trainer.agreement, trainer.steps = 0, 0, steps
+        trainer.position.step, trainer.next_agreement, trainer.steps = 0, 0, steps
         trainer.finished, trainer.evaluated = True, 10**9  # neither a checkpoint nor an evaluation at the end
         begun = time.perf_counter()
         trainer.run()

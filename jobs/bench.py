@@ -1,12 +1,12 @@
-"""Inference speed of networks, side by side: what `attnctl bench` measures.
+"""Measures the inference speed of several networks side by side, for `attnctl bench`.
 
-All networks are measured in the same rounds, one after the other, so that what slows the machine slows them all; each
-figure is the median of the rounds and its spread the half-width of the middle half. On a GPU one forward is captured
-in a CUDA graph and replayed, so that launching kernels from Python is no part of it, unless that is asked for.
+All networks are measured in turn in each round, so that a slow moment of the machine affects all of them. The reported
+time is the median over the rounds; its spread is half the interquartile range. On a GPU one forward is captured in a
+CUDA graph and replayed, so that launching kernels from Python does not count, unless Conditions.graph is False.
 
-A detector's forward ends with the boxes in the images' pixels, non-maximum suppression and all; how much of that there
-is depends on the images, so no graph holds it and it is run as it is. Untrained networks are sure of nothing: for each,
-the least score of a box is lowered to where FOUND boxes of an image remain, so that all have alike to do.
+A detector's forward includes non-maximum suppression and the conversion of boxes to pixels. The cost of that depends on
+the images, so detectors run without a CUDA graph. An untrained detector has no confident boxes: its score threshold is
+lowered until KEPT_BOXES boxes per image remain, so that all detectors have the same amount of work.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from torch import Tensor, nn
 from attnctl.units import quantity
 
 WARM_UP = 3
-"""Forwards of a network before the first round."""
+"""Forwards of each network before the first round."""
 
-_LEAST_SCORES = ("score_thresh", "score")
-"""What torchvision's and our detectors call the score from which on a box counts."""
+_THRESHOLD_NAMES = ("score_thresh", "score")
+"""Attributes in which torchvision's and our detectors hold the score threshold of a box."""
 
 _LOWEST = 1e-9
-_HALVINGS = 24
-"""Of the logarithm's range from there to 1: until the least score is known to the sixth digit."""
+_BISECTIONS = 24
+"""Bisections of the logarithmic range from _LOWEST to 1: they determine the threshold to six digits."""
 
-FOUND = 100
-"""Boxes of an image that a detector is left with: the most that COCO's evaluation takes."""
+KEPT_BOXES = 100
+"""Boxes per image that a detector keeps: the most that COCO's evaluation uses."""
 
-LEAST_SECONDS = 0.2
-"""A round of one network lasts at least this long: as many forwards as it takes."""
+MIN_SECONDS = 0.2
+"""The minimum duration of one network's part of a round; the forward is repeated as often as that takes."""
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Of one forward of a whole batch, in seconds. spread: half the distance between the quartiles."""
+    """Time of one forward of a batch. seconds: the median; spread: half the interquartile range, in seconds."""
 
     batch: int
     seconds: float
@@ -57,8 +57,8 @@ class Timing:
 class Conditions:
     """How networks are measured.
 
-    shape: (channels, height, width) of an image. detects: the networks are detectors. graph: on a GPU a CUDA graph is
-    replayed; else Python launches each kernel, as most published speeds were measured.
+    shape: (channels, height, width) of an image. detects: the networks are detectors. graph: on a GPU, replay a CUDA
+    graph; otherwise Python launches each kernel, as for most published speeds.
     """
 
     shape: tuple[int, int, int]
@@ -72,18 +72,18 @@ class Conditions:
 
 
 def measure(networks: Sequence[nn.Module], conditions: Conditions) -> Iterator[list[Timing]]:
-    """The timings of the networks, after each round; the last one counts. Raises what torch raises."""
+    """Yield the timings of all networks after each round; the last ones are final. Raises what torch raises."""
     forwards = [_forward(network, conditions) for network in networks]
     repeats = [_repeats(forward, conditions.device) for forward in forwards]
     seconds: list[list[float]] = [[] for _ in networks]
     for _ in range(conditions.rounds):
-        for taken, forward, count in zip(seconds, forwards, repeats, strict=True):
-            taken.append(_timed(forward, count, conditions.device) / count)
-        yield [_timing(conditions.batch, taken) for taken in seconds]
+        for durations, forward, count in zip(seconds, forwards, repeats, strict=True):
+            durations.append(_timed(forward, count, conditions.device) / count)
+        yield [_timing(conditions.batch, durations) for durations in seconds]
 
 
 def device_name(device: torch.device) -> str:
-    """The name of a device as a report prints it: the GPU's, or the CPU's with the threads in use."""
+    """The name of a device for a report: the GPU's, or the CPU's with its number of threads."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:  # noqa: PTH123 - a file of the kernel
@@ -92,12 +92,12 @@ def device_name(device: torch.device) -> str:
 
 
 def _forward(network: nn.Module, conditions: Conditions) -> Callable[[], object]:
-    """One forward of the network on a batch that stays on the device, warmed up."""
+    """A function that runs one forward on a batch that is already on the device; it has been warmed up."""
     device, precision = conditions.device, conditions.precision
     network = network.eval().to(device).to(memory_format=torch.channels_last)
     images = _images(conditions)
     if conditions.detects:
-        find_boxes(network, images[0])
+        calibrate_threshold(network, images[0])
     if conditions.compile:
         network.compile()
 
@@ -122,7 +122,7 @@ def _forward(network: nn.Module, conditions: Conditions) -> Callable[[], object]
 
 
 def _images(conditions: Conditions) -> Tensor | list[Tensor]:
-    """(B, C, H, W) normalised; for detectors B of (C, H, W) in 0..1."""
+    """(B, C, H, W), normalised; for detectors a list of B images (C, H, W) in 0..1."""
     device = conditions.device
     if conditions.detects:
         return list(torch.rand(conditions.batch, *conditions.shape, device=device))
@@ -130,29 +130,30 @@ def _images(conditions: Conditions) -> Tensor | list[Tensor]:
 
 
 @torch.inference_mode()
-def find_boxes(network: nn.Module, image: Tensor, wanted: int = FOUND) -> float:
-    """Lower or raise the least score of a detector's boxes until `wanted` of an image (C, H, W) remain; gives it.
+def calibrate_threshold(network: nn.Module, image: Tensor, wanted: int = KEPT_BOXES) -> float:
+    """Set a detector's score threshold so that `wanted` boxes of an image (C, H, W) remain; returns the threshold.
 
-    Where it gives fewer of any score, its least score is 0. The statistics of its batch norms become the image's: as
-    they begin, maps fade from layer to layer until all scores are one. Raises ValueError for a network that has none.
+    It is 0 if the detector returns fewer boxes at any threshold. The statistics of the batch norms are set to the
+    image's: with their initial values, activations vanish from layer to layer until all scores are equal. Raises
+    ValueError for a network without a score threshold.
     """
     holders = [
         (module, name)
         for module in network.modules()
-        for name in _LEAST_SCORES
+        for name in _THRESHOLD_NAMES
         if isinstance(getattr(module, name, None), float)
     ]
     if not holders:
-        raise ValueError(f"{type(network).__name__} has no least score of its boxes")
-    _settle(network, image)
+        raise ValueError(f"{type(network).__name__} has no score threshold")
+    _set_norm_statistics(network, image)
 
-    def enough(least: float) -> bool:
+    def enough(threshold: float) -> bool:
         for module, name in holders:
-            setattr(module, name, least)
+            setattr(module, name, threshold)
         return len(network([image])[0]["scores"]) >= wanted
 
     low, high = _LOWEST, 1.0
-    for _ in range(_HALVINGS):
+    for _ in range(_BISECTIONS):
         middle = math.sqrt(low * high)
         low, high = (middle, high) if enough(middle) else (low, middle)
     if not enough(low):
@@ -161,19 +162,19 @@ def find_boxes(network: nn.Module, image: Tensor, wanted: int = FOUND) -> float:
     return low
 
 
-def _settle(network: nn.Module, image: Tensor) -> None:
+def _set_norm_statistics(network: nn.Module, image: Tensor) -> None:
     norms = [(module, module.momentum) for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm, _ in norms:
         norm.train()
         norm.momentum = 1.0
-    network([image, image.flip(-1)])  # two, since maps of one value have no variance
+    network([image, image.flip(-1)])  # two images, since a 1x1 map of a single image has no variance
     for norm, momentum in norms:
         norm.eval()
         norm.momentum = momentum
 
 
 def _repeats(forward: Callable[[], object], device: torch.device) -> int:
-    return max(1, round(LEAST_SECONDS / _timed(forward, 1, device)))
+    return max(1, round(MIN_SECONDS / _timed(forward, 1, device)))
 
 
 def _timed(forward: Callable[[], object], count: int, device: torch.device) -> float:
@@ -190,8 +191,8 @@ def _wait(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def _timing(batch: int, taken: Sequence[float]) -> Timing:
-    if len(taken) == 1:
-        return Timing(batch, taken[0], 0.0)
-    low, middle, high = statistics.quantiles(taken, n=4, method="inclusive")
+def _timing(batch: int, durations: Sequence[float]) -> Timing:
+    if len(durations) == 1:
+        return Timing(batch, durations[0], 0.0)
+    low, middle, high = statistics.quantiles(durations, n=4, method="inclusive")
     return Timing(batch, middle, (high - low) / 2)

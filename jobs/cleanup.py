@@ -1,4 +1,4 @@
-"""Removing what is not needed any more: checkpoints by rule, what killed writers left, and runs."""
+"""Deletes what is no longer needed: surplus checkpoints, leftovers of killed processes, and runs."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from attnctl.workspace import checkpoints
 from attnctl.workspace.layout import RunDir, Workspace
 
 STALE = 3600.0
-"""Seconds after which a file that a writer made aside is nobody's any more."""
+"""Seconds after which a temporary file no longer belongs to a live process."""
 
-_ASIDE = re.compile(r"\..+\.[0-9a-f]{32}|\.exit\.\d+\.json\.\d+|\.[0-9a-f]{16}\.removed-[0-9a-f]{8}")
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{32}|\.exit\.\d+\.json\.\d+|\.[0-9a-f]{16}\.removed-[0-9a-f]{8}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Waste:
-    """A file or folder that may go, with the reason. run: whose it is, empty for none."""
+    """A file or folder that may be deleted, and why. run: the id of the run that it belongs to, or empty."""
 
     path: Path
     bytes: int
@@ -33,12 +33,12 @@ class Waste:
 
 
 def checkpoints_of(run: RunDir, keep: int, reason: str) -> list[Waste]:
-    """The checkpoints of a run beyond the `keep` newest good ones. Reads them to see which are good."""
+    """The checkpoints of a run beyond the `keep` newest valid ones. Reads the files to see which are valid."""
     return [Waste(path=path, bytes=_size(path), reason=reason, run=run.id) for path in checkpoints.surplus(run, keep)]
 
 
 def leftovers(workspace: Workspace, run: RunDir | None = None) -> Iterator[Waste]:
-    """What killed writers left in a run's folders, or else (None) in the workspace's own."""
+    """What killed processes left in the folders of a run or, if it is None, in the workspace's own folders."""
     if run is None:
         folders = [workspace.runs, workspace.submissions, workspace.sweeps, workspace.weights_folder, workspace.root]
         folders += [workspace.bench, workspace.imports_folder, workspace.notices]
@@ -47,20 +47,20 @@ def leftovers(workspace: Workspace, run: RunDir | None = None) -> Iterator[Waste
         attempts = [folder for attempt in run.attempts() for folder in (attempt.path, attempt.observed)]
         folders = [run.path, run.checkpoints, *attempts, *incarnations]
     for folder in dict.fromkeys(folders):
-        for path in _aside(folder):
-            words = "half removed" if ".removed-" in path.name else "half written"
-            yield Waste(path=path, bytes=_size(path), reason=words, run=run.id if run is not None else "")
+        for path in _stale(folder):
+            state = "partly deleted" if ".removed-" in path.name else "partly written"
+            yield Waste(path=path, bytes=_size(path), reason=state, run=run.id if run is not None else "")
 
 
-def _aside(folder: Path) -> list[Path]:
-    """What was made aside in a folder and is stale, by the file system's own clock where that can be asked."""
+def _stale(folder: Path) -> list[Path]:
+    """The stale temporary files in a folder."""
     try:
         with os.scandir(folder) as entries:
-            found = [Path(entry.path) for entry in entries if _ASIDE.fullmatch(entry.name)]
+            temporary = [Path(entry.path) for entry in entries if _TEMPORARY.fullmatch(entry.name)]
     except (FileNotFoundError, NotADirectoryError):
         return []
     stale = []
-    for path in found:
+    for path in temporary:
         with contextlib.suppress(FileNotFoundError):
             if time.time() - path.lstat().st_mtime > STALE:
                 stale.append(path)
@@ -68,7 +68,7 @@ def _aside(folder: Path) -> list[Path]:
 
 
 def remove(waste: Waste) -> bool:
-    """Remove it; False when somebody else was faster. Raises OSError."""
+    """Delete it; returns False if another process was faster. Raises OSError."""
     try:
         if waste.path.is_dir() and not waste.path.is_symlink():
             shutil.rmtree(waste.path)
@@ -80,9 +80,9 @@ def remove(waste: Waste) -> bool:
 
 
 def remove_run(workspace: Workspace, run_id: str) -> None:
-    """Remove a run: by one rename it is gone, and then its files. Raises SpecError, OSError.
+    """Delete a run: rename its folder, then delete the files. Raises SpecError and OSError.
 
-    A kill between the two leaves a folder that `gc` knows.
+    If the process is killed in between, `gc` deletes the renamed folder later.
     """
     run = workspace.run(run_id)
     if run.path.parent != workspace.runs or not run.path.is_dir():

@@ -1,4 +1,4 @@
-"""A job that SLURM does not start again submits the run's next attempt itself, before it leaves."""
+"""If SLURM does not restart an interrupted job, the job submits the run's next attempt itself before it exits."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from attnctl.workspace.layout import Attempt, RunDir
 from attnctl.workspace.records import RecordError, Request
 
 
-class NoContinuation(Exception):  # noqa: N818 - what there is not
-    """The run goes on only when somebody asks; the message says why."""
+class NoContinuation(Exception):  # noqa: N818 - it names the condition
+    """The run does not continue by itself; the message says why."""
 
 
 def submit_continuation(config: Config, run: RunDir, attempt: Attempt) -> str:
-    """Submit the next attempt of a run whose attempt ends here, as that one was asked for; its job in words.
+    """Submit the next attempt of a run with the request of this one, which is ending; returns a name for its job.
 
     Raises NoContinuation.
     """
     allowed = config.resume.attempts
     if attempt.number >= allowed:
-        raise NoContinuation(f"it has used {attempt.number} of {quantity(allowed, 'attempt')}")
+        raise NoContinuation(f"the run has used {attempt.number} of {quantity(allowed, 'attempt')}")
     try:
         request = Request.read(attempt.request)
         if request is None:

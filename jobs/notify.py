@@ -1,8 +1,8 @@
-"""Telling that a sweep has ended: a command, a webhook, or both, once for each end of it.
+"""Notifies the user that a sweep has ended: by a command, a webhook, or both, once per end.
 
-Who sees the end tells it: the job that ends last, or, where that was killed or may be started again, the next command
-that asks the scheduler. A file created exclusively makes it one of them. What users wrote reaches the command as
-arguments, variables and JSON, never through a shell.
+The notification is sent by whoever notices the end: usually the job that ends last; if that job was killed, or may be
+restarted, the next command that queries the scheduler. A file that is created exclusively ensures that only one of them
+does. Text from users is passed to the command as arguments, variables and JSON, never through a shell.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from attnctl.workspace.records import Notice, RecordError, Request, Sweep
 log = logging.getLogger(__name__)
 
 RECENT = 86400.0
-"""Seconds for which an end is news: settings that come later do not tell of all that was before."""
+"""Seconds after an end in which it is announced, so that new settings do not announce all earlier sweeps."""
 
 TIMEOUT = 30.0
-"""Seconds that a command or a webhook may take."""
+"""Seconds until the command or the webhook is given up."""
 
 _FINAL = {
     State.COMPLETED,
@@ -49,17 +49,17 @@ _FINAL = {
     State.CANCELLED,
     State.REFUSED,
 }
-"""States of which a job can be sure that the scheduler does not start the run again."""
+"""States after which a job can be sure that the scheduler does not restart the run."""
 
 
-def tell(config: Config, sweep: str, verdicts: Mapping[str, Verdict], attempts: int) -> str | None:
-    """Tell that the sweep has ended, unless that was done; the words of what failed in it, else None.
+def announce(config: Config, sweep: str, verdicts: Mapping[str, Verdict], attempts: int) -> str | None:
+    """Announce that the sweep has ended, unless this was done before; returns a message if it failed, else None.
 
-    verdicts: of all its runs, which have ended. attempts: how many they have had together.
+    verdicts: of all its runs, all of which have ended. attempts: the total number of their attempts.
     """
     if not verdicts or time.time() - max(verdict.since for verdict in verdicts.values()) > RECENT:
         return None
-    summary = in_words(verdicts)
+    summary = summarise(verdicts)
     notice = Notice(sweep=sweep, at=time.time(), host=socket.gethostname(), pid=os.getpid(), summary=summary)
     path = config.workspace.notice(sweep, attempts)
     if path.exists() or not create_exclusive(path, notice.encode()):
@@ -71,54 +71,54 @@ def tell(config: Config, sweep: str, verdicts: Mapping[str, Verdict], attempts: 
 
 
 def after_run(config: Config, run: str) -> None:
-    """Called by a job when its run has ended: tell the end of those of its sweeps that have ended with it.
+    """Called by a job when its run has ended: announce those of its sweeps that have ended with it.
 
-    What goes wrong here is logged: it must not change how the run ended.
+    Errors are only logged, because they must not change the outcome of the run.
     """
     try:
         for path in sorted(config.workspace.sweeps.glob("[!.]*.json")):
             sweep = Sweep.read(path)
             if sweep is None or run not in sweep.runs:
                 continue
-            ended = _ended(config.workspace, sweep)
-            if ended is not None:
-                failed = tell(config, sweep.name, *ended)
+            result = _verdicts(config.workspace, sweep)
+            if result is not None:
+                failed = announce(config, sweep.name, *result)
                 if failed:
                     log.warning("notify: %s", failed)
     except (OSError, RecordError) as error:
         log.warning("notify: %s", error)
 
 
-def _ended(workspace: Workspace, sweep: Sweep) -> tuple[dict[str, Verdict], int] | None:
-    """The verdicts and attempts of a sweep of which every run has ended for good, else None.
+def _verdicts(workspace: Workspace, sweep: Sweep) -> tuple[dict[str, Verdict], int] | None:
+    """The verdicts of a sweep's runs and the number of their attempts; None unless all runs have ended for good.
 
-    The last runs are looked at first: they are the likeliest to be still under way, and then the look is short.
+    The last runs come first: they are the most likely to be active, and then no further runs are read.
     """
     head_of = submissions.cached_heads(workspace)
-    verdicts, attempts = {}, 0
+    verdicts, count = {}, 0
     for run in reversed(dict.fromkeys(sweep.runs)):
-        tried = workspace.run(run).attempts()
-        request = Request.read(tried[-1].request) if tried else None
+        attempts = workspace.run(run).attempts()
+        request = Request.read(attempts[-1].request) if attempts else None
         if request is None:
             return None
-        verdict = evidence.verdict_of_exits(tried[-1], request) or evidence.verdict(tried[-1], request, head_of)
+        verdict = evidence.verdict_of_exits(attempts[-1], request) or evidence.verdict(attempts[-1], request, head_of)
         if verdict.state not in _FINAL:
             return None
         verdicts[run] = verdict
-        attempts += tried[-1].number
-    return verdicts, attempts
+        count += attempts[-1].number
+    return verdicts, count
 
 
-def in_words(verdicts: Mapping[str, Verdict]) -> str:
-    """Such as `40 runs: 38 completed, 2 code error`."""
+def summarise(verdicts: Mapping[str, Verdict]) -> str:
+    """A summary such as `40 runs: 38 completed, 2 code error`."""
     states = Counter(str(verdict.state) for verdict in verdicts.values())
     order = sorted(states, key=lambda state: (state != State.COMPLETED, -states[state], state))
-    counted = ", ".join(f"{states[state]} {state}" for state in order)
-    return f"{quantity(len(verdicts), 'run')}: {counted}"
+    counts = ", ".join(f"{states[state]} {state}" for state in order)
+    return f"{quantity(len(verdicts), 'run')}: {counts}"
 
 
 def document(config: Config, notice: Notice, verdicts: Mapping[str, Verdict]) -> dict[str, Any]:
-    """What is told, as JSON values. `text` is what chat services show."""
+    """The notification as JSON values. Chat services display `text`."""
     return {
         "text": f"attnctl: sweep {notice.sweep} has ended, {notice.summary}",
         "sweep": notice.sweep,
@@ -133,14 +133,14 @@ def _command(config: Config, notice: Notice, verdicts: Mapping[str, Verdict]) ->
     if not config.notify.command:
         return None
     command = [
-        word.replace("{sweep}", notice.sweep).replace("{summary}", notice.summary) for word in config.notify.command
+        part.replace("{sweep}", notice.sweep).replace("{summary}", notice.summary) for part in config.notify.command
     ]
-    told = {"ATTNCTL_SWEEP": notice.sweep, "ATTNCTL_SUMMARY": notice.summary}
+    variables = {"ATTNCTL_SWEEP": notice.sweep, "ATTNCTL_SUMMARY": notice.summary}
     try:
         done = subprocess.run(
             command,
             input=json.dumps(document(config, notice, verdicts)) + "\n",
-            env=os.environ | told,
+            env=os.environ | variables,
             cwd=config.workspace.root,
             capture_output=True,
             text=True,
@@ -148,19 +148,19 @@ def _command(config: Config, notice: Notice, verdicts: Mapping[str, Verdict]) ->
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return f"{command[0]} did not end within {TIMEOUT:g} s"
+        return f"{command[0]} was stopped after {TIMEOUT:g} s"
     except OSError as error:
         return f"{command[0]} cannot be started: {error.strerror}"
     if done.returncode:
-        said = " ".join((done.stderr or done.stdout).split())[:300]
-        return f"{command[0]} ended with code {done.returncode}{f': {said}' if said else ''}"
+        text = " ".join((done.stderr or done.stdout).split())[:300]
+        return f"{command[0]} failed with exit code {done.returncode}{f': {text}' if text else ''}"
     return None
 
 
 def _webhook(config: Config, notice: Notice, verdicts: Mapping[str, Verdict]) -> str | None:
     if not config.notify.webhook:
         return None
-    request = urllib.request.Request(  # noqa: S310 - the settings allow http and https alone
+    request = urllib.request.Request(  # noqa: S310 - the settings allow only http and https
         config.notify.webhook,
         data=json.dumps(document(config, notice, verdicts)).encode(),
         headers={"Content-Type": "application/json"},
@@ -169,4 +169,4 @@ def _webhook(config: Config, notice: Notice, verdicts: Mapping[str, Verdict]) ->
         with urllib.request.urlopen(request, timeout=TIMEOUT):  # noqa: S310
             return None
     except (urllib.error.URLError, TimeoutError, OSError) as error:
-        return f"the webhook was not reached: {error}"
+        return f"the webhook cannot be reached: {error}"

@@ -1,10 +1,10 @@
-"""A run in small, as `attnctl try` asks for it: the process that `attnctl.sources.isolated` starts.
+"""A short trial of a run for `attnctl try`, in the process that `attnctl.sources.isolated` starts.
 
-Real parts throughout: the run's network, data and training loop, its checkpoints. All files are in the folder of the
-request: nothing of it is a result.
+It uses the run's real network, data, training loop and checkpoints. All its files are in the folder of the request, and
+none of them counts as a result.
 
-It trains ten steps, saves and evaluates, and goes on; then a second training resumes from that checkpoint to step 20.
-Both have passed a later step: there their weights tell whether a resumed run is the same run.
+The first training takes ten steps, saves, evaluates, and continues for two steps. The second one resumes from that
+checkpoint and continues to step 20. Comparing their weights at step 12 shows whether resuming changes the run.
 """
 
 from __future__ import annotations
@@ -43,31 +43,33 @@ from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Event, Resources, read_events
 
 STEPS = 20
-"""Steps of a trial; the checkpoint that it resumes from is in the middle."""
+"""Training steps of a trial; the checkpoint that it resumes from is in the middle."""
 
 _HALF, _COMPARED = STEPS // 2, STEPS // 2 + 2
-_WARM = 3
-"""Steps at a training's begin that do not count for its speed: caches fill, kernels are chosen and compiled."""
+_WARM_UP = 3
+"""First steps of a training that are not timed: caches fill, and kernels are selected and compiled."""
 _EVALUATED = 4
 """Batches of an evaluation."""
-_TOLD = ("loss", "top1", "ap", "mask_ap", "map", "miou")
-"""Metrics of the evaluation that are told, where the task has them."""
+_REPORTED = ("loss", "top1", "ap", "mask_ap", "map", "miou")
+"""Metrics of the evaluation that are reported if the task has them."""
 
 
-class _Cut(Exception):  # noqa: N818 - it is no error
-    """Ends the first training where the second one is to pass."""
+class _Stop(Exception):  # noqa: N818 - it is not an error
+    """Ends the first training at the step that is compared."""
 
 
 @dataclass
-class _Short:
-    """The run's data, with an epoch of few steps and an evaluation of few batches. before: told each step's number."""
+class _ShortData:
+    """The run's data with fewer steps per epoch and fewer batches per evaluation.
+
+    before: called with the number of each step. seconds, images: totals over all evaluations.
+    """
 
     data: TrainingData
     before: Callable[[int], None]
     steps_per_epoch: int = _HALF
     evaluation_size: int = 0
     seconds: float = 0.0
-    """That evaluating took, over all evaluations; and their images."""
     images: int = 0
 
     @property
@@ -98,33 +100,33 @@ class _Short:
 
 
 @dataclass
-class _Watch:
-    """What is seen of a training from its steps: how long they take, and the weights before a certain one."""
+class _Monitor:
+    """Measures a training at the start of its steps: their durations, and the weights before step `_COMPARED`."""
 
     network: nn.Module
     device: torch.device
-    cut: int
+    stop: int
     durations: list[float] = field(default_factory=list)
     weights: str = ""
-    _last: tuple[int, float] = (-1, 0.0)
-    _seen: int = 0
+    _previous: float = 0.0
+    _count: int = 0
 
     def __call__(self, step: int) -> None:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         now = time.monotonic()
-        if self._seen > _WARM and step != _HALF:  # at the half there was an evaluation too
-            self.durations.append(now - self._last[1])
+        if self._count > _WARM_UP and step != _HALF:  # the interval before step _HALF includes the evaluation
+            self.durations.append(now - self._previous)
         if step == _COMPARED:
             self.weights = _digest(self.network)
-        if step == self.cut:
-            raise _Cut
-        self._seen += 1
-        self._last = (step, time.monotonic())
+        if step == self.stop:
+            raise _Stop
+        self._count += 1
+        self._previous = time.monotonic()
 
 
 def answer(request: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Try the run of the request, with the settings of its workspace for the data."""
+    """Try the run of the request, with the [data] settings of its workspace."""
     roots = config.find(Path(request["workspace"]), Path.cwd(), os.environ).data
     resources = untrusted_json.decode(Resources, request["resources"])
     try:
@@ -134,7 +136,7 @@ def answer(request: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def attempt(spec: RunSpec, folder: Path, roots: config.DataRoots, resources: Resources) -> dict[str, Any]:
-    """Train in small, in a folder that holds the sources kept; gives what was found. Raises what training raises."""
+    """Run the trial in a folder that contains the kept sources; returns the answer. Raises what training raises."""
     device = environment.choose_device(resources, 0)
     torch.set_num_threads(max(1, min(resources.cpus_per_task, len(os.sched_getaffinity(0)))))
     small = dataclasses.replace(spec, recipe=dataclasses.replace(spec.recipe, epochs=2, steps=0, eval_interval=1))
@@ -147,21 +149,23 @@ def attempt(spec: RunSpec, folder: Path, roots: config.DataRoots, resources: Res
         data.close()
 
 
-def _train(spec: RunSpec, data: TrainingData, folder: Path, device: torch.device, number: int) -> tuple[_Watch, _Short]:
-    """The first training, cut a little after its checkpoint, or the second, which resumes from that."""
+def _train(
+    spec: RunSpec, data: TrainingData, folder: Path, device: torch.device, number: int
+) -> tuple[_Monitor, _ShortData]:
+    """Run the first training, which stops two steps after its checkpoint, or the second, which resumes from it."""
     network = build(spec, device, folder / isolated.SOURCES)
-    watch = _Watch(network, device, cut=_COMPARED if number == 1 else STEPS)
-    short = _Short(data, watch)
+    monitor = _Monitor(network, device, stop=_COMPARED if number == 1 else STEPS)
+    short = _ShortData(data, monitor)
     run = Workspace(folder).run(spec.id)
     events = EventLog(folder / f"events.{number}.jsonl")
     context = TrainingContext(run=run, token=(number, 0))
     try:
         train(spec, short, network, Group(0, 1, device), context, events)
-    except _Cut:
-        pass  # where the first training was to end
+    except _Stop:
+        pass  # the intended end of the first training
     finally:
         events.close()
-    return watch, short
+    return monitor, short
 
 
 def _answer(
@@ -169,40 +173,42 @@ def _answer(
     small: RunSpec,
     data: TrainingData,
     folder: Path,
-    first: tuple[_Watch, _Short],
-    second: tuple[_Watch, _Short],
+    first: tuple[_Monitor, _ShortData],
+    second: tuple[_Monitor, _ShortData],
 ) -> dict[str, Any]:
-    watch, evaluated = second
-    step = statistics.median([*first[0].durations, *watch.durations])
+    monitor, evaluated = second
+    step = statistics.median([*first[0].durations, *monitor.durations])
     events = [event for number in (1, 2) for event in read_events((folder / f"events.{number}.jsonl").read_bytes())]
     metrics = [event["values"] for event in events if event["kind"] == Event.METRICS]
     checkpoints = [event for event in events if event["kind"] == Event.CHECKPOINT]
     resumed = [event["step"] for event in events if event["kind"] == Event.RESUMED]
     if resumed != [_HALF]:
-        raise SpecError(f"the run did not go on from its checkpoint at step {_HALF}: {resumed or 'from none'}")
-    parameters, macs = surgery.complexity(watch.network, surgery.input_shape(spec))
+        raise SpecError(
+            f"the run did not resume from its checkpoint at step {_HALF}; resumed from: {resumed or 'none'}"
+        )
+    parameters, macs = surgery.complexity(monitor.network, surgery.input_shape(spec))
     per_image = (first[1].seconds + evaluated.seconds) / max(1, first[1].images + evaluated.images)
     evaluation = per_image * data.evaluation_size / spec.recipe.eval_interval
     epoch = step * data.steps_per_epoch + evaluation + checkpoints[0]["seconds"]
-    cuda = watch.device.type == "cuda"
+    cuda = monitor.device.type == "cuda"
     return {
-        "device": torch.cuda.get_device_name(watch.device) if cuda else "cpu",
+        "device": torch.cuda.get_device_name(monitor.device) if cuda else "cpu",
         "parameters": parameters,
         "macs": macs,
         "steps": STEPS,
         "train_loss": [values["train_loss"] for values in (metrics[0], metrics[-1])],
-        **{name: metrics[-1][name] for name in _TOLD if name in metrics[-1]},
+        **{name: metrics[-1][name] for name in _REPORTED if name in metrics[-1]},
         "images_per_s": small.recipe.batch / step,
         "evaluation_images_per_s": 1 / per_image if per_image else None,
-        "peak_bytes": torch.cuda.max_memory_allocated(watch.device) if cuda else _resident(),
+        "peak_bytes": torch.cuda.max_memory_allocated(monitor.device) if cuda else _max_memory(),
         "checkpoint_bytes": checkpoints[0]["bytes"],
-        "resumed_alike": first[0].weights == watch.weights,
+        "resumed_alike": first[0].weights == monitor.weights,
         "hours": total_steps(spec.recipe, data.steps_per_epoch) / data.steps_per_epoch * epoch / 3600,
     }
 
 
-def _resident() -> int:
-    """The largest memory of this process so far, in bytes (getrusage(2): Linux counts in kilobytes)."""
+def _max_memory() -> int:
+    """The peak memory of this process in bytes; getrusage(2) gives kilobytes on Linux."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 

@@ -1,7 +1,7 @@
 """The worker process: one rank of one run, started as `python -P -m attnctl.jobs.worker --workspace W --tag T ...`.
 
-It claims the attempt, sends its output to the run's folder, trains, and leaves an exit record. Exit code 0: completed,
-or ended cleanly when asked to; 1: failed, see the exit record and the log; 74: there was no space to write them.
+It claims the attempt, redirects its output to the run's folder, trains, and writes an exit record. Exit code 0: the run
+is completed, or stopped cleanly on request; 1: failed, see the exit record and the log; 74: the disk is full.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from attnctl.files import create_exclusive, write_atomic
 from attnctl.jobs import notify, requeue
 from attnctl.jobs.runtime import disk_full
 from attnctl.jobs.runtime.failure import Failure, Position, code_error
-from attnctl.jobs.runtime.rank import Place
+from attnctl.jobs.runtime.rank import Worker
 from attnctl.jobs.submission import code_snapshot, guard
 from attnctl.jobs.training.context import TrainingContext
 from attnctl.jobs.training.signals import Signals, StopRequested, outcome_of
@@ -37,58 +37,59 @@ _STARTED = time.time()
 
 log = logging.getLogger("attnctl.jobs.worker")
 
-_LAST_WORD = 10.0
-"""Seconds by which a stalled rank that waits for others lets these speak first."""
+_STALL_DELAY = 10.0
+"""Seconds that a stalled rank waits for the exit records of others if it is waiting for them itself."""
 
 CLEAN = {"completed", "preempted", "timeout", "interrupted", "superseded"}
-"""Outcomes of a process that did what it was asked to."""
+"""Outcomes with exit code 0."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one rank; gives the exit code."""
-    signals = Signals.install()  # before all else: a signal while torch is being imported must not kill it wordless
+    """Run one rank; returns the exit code."""
+    signals = Signals.install()  # first, so that a signal during the slow import of torch does not kill the process
     options = _parser().parse_args(arguments)
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO, force=True)
-    place = Place.find(os.environ, options.task)
-    found = config.find(options.workspace, Path.cwd(), os.environ)
-    submission = _submission(found.workspace, options.tag)
+    worker = Worker.from_environment(os.environ, options.task)
+    settings = config.find(options.workspace, Path.cwd(), os.environ)
+    submission = _submission(settings.workspace, options.tag)
     if submission.failed:
-        log.info("surplus: submission %s was closed: %s", submission.tag, submission.failed)
+        log.info("nothing to do: submission %s was closed: %s", submission.tag, submission.failed)
         return 0
-    run, attempt = _assigned(found.workspace, submission, place.task)
-    # All ranks claim: the claim is the job's, so it is the same for each of them, and a surplus job leaves as a whole.
+    run, attempt = _assigned(settings.workspace, submission, worker.task)
+    # All ranks claim the attempt in the name of the job, so either all of them succeed or all exit.
     if not disk_full.retry_while_disk_full(
-        lambda: create_exclusive(attempt.owner, place.job_id.encode()), lambda: signals.received
+        lambda: create_exclusive(attempt.owner, worker.job_id.encode()), lambda: signals.received
     ):
-        log.info("surplus: attempt %d of run %s belongs to job %s", attempt.number, run.id, _owner(attempt))
+        log.info("nothing to do: attempt %d of run %s belongs to job %s", attempt.number, run.id, _owner(attempt))
         return 0
-    incarnation = attempt.incarnation(place.restart)
+    incarnation = attempt.incarnation(worker.restart)
     if _completed_before(attempt, incarnation):
-        log.info("surplus: attempt %d of run %s is completed", attempt.number, run.id)
+        log.info("nothing to do: attempt %d of run %s is completed", attempt.number, run.id)
         return 0
-    disk_full.retry_while_disk_full(lambda: _redirect(incarnation.log(place.rank)), lambda: signals.received)
-    outcome = _train(run, attempt, incarnation, place, found, signals, submission)
+    disk_full.retry_while_disk_full(lambda: _redirect(incarnation.log(worker.rank)), lambda: signals.received)
+    outcome = _train(run, attempt, incarnation, worker, settings, signals, submission)
     return 0 if outcome in CLEAN else 1
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -P -m attnctl.jobs.worker", description="One rank of one run.")
-    parser.add_argument("--workspace", type=Path, required=True, help="the workspace's folder")
-    parser.add_argument("--tag", required=True, help="the submission")
-    parser.add_argument("--task", type=int, help="index of the run in it; by default the array task's")
+    parser = argparse.ArgumentParser(prog="python -P -m attnctl.jobs.worker", description="Train one rank of one run.")
+    parser.add_argument("--workspace", type=Path, required=True, help="workspace folder")
+    parser.add_argument("--tag", required=True, help="tag of the submission")
+    parser.add_argument("--task", type=int, help="index of the run in the submission (default: the array task)")
     return parser
 
 
 def _submission(workspace: Workspace, tag: str) -> Submission:
     submission = Submission.read(workspace.submission(tag))
     if submission is None:
-        raise SpecError(f"there is no submission {tag!r} in {workspace.root}")
+        raise SpecError(f"workspace {workspace.root} has no submission {tag!r}")
     return submission
 
 
 def _assigned(workspace: Workspace, submission: Submission, task: int) -> tuple[RunDir, Attempt]:
     if not 0 <= task < len(submission.tasks):
-        raise SpecError(f"submission {submission.tag} has no task {task}; it has {len(submission.tasks)}")
+        count = len(submission.tasks)
+        raise SpecError(f"submission {submission.tag} has no task {task}: it has {count}, numbered from 0")
     run_id, number = submission.tasks[task]
     run = workspace.run(run_id)
     return run, run.attempt(number)
@@ -99,14 +100,14 @@ def _owner(attempt: Attempt) -> str:
 
 
 def _completed_before(attempt: Attempt, incarnation: Incarnation) -> bool:
-    """Whether an earlier start of this job has completed the run: at its very end SLURM may start a job again."""
+    """Whether an earlier start of this job completed the run: SLURM may requeue a job that is just finishing."""
     earlier = (item for item in attempt.incarnations() if item.token < incarnation.token)
-    records = (Exit.read(item.exit(0)) for item in earlier)  # rank 0 writes its own after all have got there
+    records = (Exit.read(item.exit(0)) for item in earlier)  # rank 0 completes only after all ranks have finished
     return any(record is not None and record.outcome == "completed" for record in records)
 
 
 def _redirect(path: Path) -> None:
-    """Send standard output and error to a file, at the level of descriptors: what C libraries print goes there too."""
+    """Redirect the file descriptors of standard output and error to a file, so that C libraries write there too."""
     path.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -124,28 +125,28 @@ def _train(
     run: RunDir,
     attempt: Attempt,
     incarnation: Incarnation,
-    place: Place,
-    found: config.Config,
+    worker: Worker,
+    settings: config.Config,
     signals: Signals,
     submission: Submission,
 ) -> str:
-    """Train, and leave the exit record of this rank whatever happens; gives the outcome."""
+    """Train, and write this rank's exit record whatever happens; returns the outcome."""
     position = Position()
-    watchdog = Watchdog(lambda stall: _end_stalled(incarnation, place, position, stall))
+    watchdog = Watchdog(lambda stall: _end_stalled(incarnation, worker, position, stall))
 
     def stopped(number: int) -> str:
-        return outcome_of(number, on_slurm=place.on_slurm, end=place.end, cancelled=attempt.cancel.exists())
+        return outcome_of(number, on_slurm=worker.on_slurm, end=worker.end, cancelled=attempt.cancel.exists())
 
     try:
         from attnctl.jobs.training.session import Assignment, perform
 
         watchdog.start()
         signals.check()
-        code_snapshot.check(found.workspace, os.environ)
+        code_snapshot.check(settings.workspace, os.environ)
         request = Request.read(attempt.request)
         if request is None:
-            raise SpecError(f"{attempt.request} is missing: attempt {attempt.number} was never reserved")
-        place = _with_an_end(place, request)
+            raise SpecError(f"{attempt.request} is missing: run attnctl resume {run.id[:8]}")
+        worker = _with_time_limit(worker, request)
         context = TrainingContext(
             run=run,
             token=incarnation.token,
@@ -153,112 +154,112 @@ def _train(
             signals=signals,
             stopped=stopped,
             beat=watchdog.beat,
-            end=place.end,
+            end=worker.end,
         )
         assignment = Assignment(
             context=context,
             incarnation=incarnation,
-            place=place,
+            worker=worker,
             resources=untrusted_json.decode(Resources, request.resources),
-            roots=found.data,
-            workspace=found.workspace,
+            roots=settings.data,
+            workspace=settings.workspace,
         )
         failure = Failure(outcome=perform(assignment), message="")
     except StopRequested as stop:
-        failure = Failure(outcome=stopped(signals.received), message=f"{stop} came before the training began")
+        failure = Failure(outcome=stopped(signals.received), message=f"received {stop} before the training began")
     except BaseException as error:
-        log.exception("rank %d failed", place.rank)
-        failure = _classified(error)
+        log.exception("rank %d failed", worker.rank)
+        failure = _classify(error)
     watchdog.stop()
-    again = place.rank == 0 and not requeue.refusal(
-        failure.outcome, run, incarnation, place, began=position.began, step=position.step
+    restart = worker.rank == 0 and not requeue.refusal(
+        failure.outcome, run, incarnation, worker, began=position.began, step=position.step
     )
-    _write_exit(incarnation, place, position, failure, requeued=again)
+    _write_exit(incarnation, worker, position, failure, requeued=restart)
     if failure.outcome == "error" and not failure.secondary and position.step == position.began:
-        guard.count(found.workspace, submission.tag, place.task, failure.message)
+        guard.record_error(settings.workspace, submission.tag, worker.task, failure.message)
     log.info("%s at step %d", failure.outcome, position.step)
-    if place.rank == 0 and found.notify.wanted:
-        notify.after_run(found, run.id)
-    if again:
-        words = requeue.requeue(incarnation, place)
-        if words:
-            message = _continued(found, run, attempt, words)
+    if worker.rank == 0 and settings.notify.wanted:
+        notify.after_run(settings, run.id)
+    if restart:
+        refusal = requeue.requeue(incarnation, worker)
+        if refusal:
+            message = _continue(settings, run, attempt, refusal)
             log.info("%s", message)
-            _write_exit(incarnation, place, position, dataclasses.replace(failure, message=message))
+            _write_exit(incarnation, worker, position, dataclasses.replace(failure, message=message))
     if failure.outcome not in CLEAN:
-        _leave_at_once(1)
+        _exit_at_once(1)
     return failure.outcome
 
 
-def _classified(error: BaseException) -> Failure:
+def _classify(error: BaseException) -> Failure:
     try:
         from attnctl.jobs.training.failure import classify
-    except Exception:  # no torch, or a broken one: which is the error
+    except Exception:  # torch is missing or broken, which is then the error
         return code_error(error)
     return classify(error)
 
 
-def _continued(found: config.Config, run: RunDir, attempt: Attempt, refused: str) -> str:
-    """Submit the run's next attempt, since SLURM has refused to start this one again; what came of it, in words."""
+def _continue(settings: config.Config, run: RunDir, attempt: Attempt, refusal: str) -> str:
+    """Submit the run's next attempt because SLURM does not requeue this job; returns a message about the result."""
     from attnctl.jobs.continuation import NoContinuation, submit_continuation
 
     try:
-        return f"goes on as {submit_continuation(found, run, attempt)}: SLURM does not start this job again ({refused})"
+        return f"continues as {submit_continuation(settings, run, attempt)}; SLURM does not requeue this job: {refusal}"
     except NoContinuation as error:
-        return f"SLURM does not start this job again ({refused}), and nothing goes on in its place: {error}"
+        return f"SLURM does not requeue this job ({refusal}), and no continuation was submitted: {error}"
 
 
-def _end_stalled(incarnation: Incarnation, place: Place, position: Position, stall: Stall) -> None:
-    """Leave word of a loop that stands still, and end the process; SLURM, or the runner here, then ends the others."""
+def _end_stalled(incarnation: Incarnation, worker: Worker, position: Position, stall: Stall) -> None:
+    """Record that the training stalled and end the process; SLURM or the local runner then ends the other ranks."""
     failure = Failure(
         outcome="stalled",
-        message=f"the training stood still for {stall.seconds:.0f} s at {stall.where}",
+        message=f"the training made no progress for {stall.seconds:.0f} s at {stall.where}",
         traceback=stall.stack,
-        secondary=stall.waiting and place.world > 1,
+        secondary=stall.waiting and worker.world > 1,
     )
     if failure.secondary:
-        time.sleep(_LAST_WORD)  # a rank that waits for none is to be heard first
+        time.sleep(_STALL_DELAY)  # the rank that the others wait for should report first
     log.error("%s\n%s", failure.message, failure.traceback)
-    _write_exit(incarnation, place, position, failure)
-    _leave_at_once(1)
+    _write_exit(incarnation, worker, position, failure)
+    _exit_at_once(1)
 
 
-def _with_an_end(place: Place, request: Request) -> Place:
-    """Not every release of SLURM tells a job when it will be ended: then that is what was asked for, from now on."""
+def _with_time_limit(worker: Worker, request: Request) -> Worker:
+    """Estimate the end of the job from the requested time if SLURM does not set SLURM_JOB_END_TIME."""
     minutes = request.resources.get("minutes")
-    if not place.on_slurm or place.end is not None or not isinstance(minutes, int):
-        return place
-    return dataclasses.replace(place, end=_STARTED + 60 * minutes)
+    if not worker.on_slurm or worker.end is not None or not isinstance(minutes, int):
+        return worker
+    return dataclasses.replace(worker, end=_STARTED + 60 * minutes)
 
 
 def _write_exit(
-    incarnation: Incarnation, place: Place, position: Position, failure: Failure, *, requeued: bool = False
+    incarnation: Incarnation, worker: Worker, position: Position, failure: Failure, *, requeued: bool = False
 ) -> None:
     record = Exit(
-        rank=place.rank,
+        rank=worker.rank,
         at=time.time(),
         outcome=failure.outcome,
         message=failure.message,
         traceback=failure.traceback,
         step=position.step,
-        host=socket.gethostname() if not place.on_slurm else place.node,
+        host=socket.gethostname() if not worker.on_slurm else worker.node,
         secondary=failure.secondary,
         requeued=requeued,
         started=_STARTED,
-        max_rss=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,  # getrusage(2): Linux counts in kilobytes
-        max_gpu=_most_gpu_memory(),
+        max_rss=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,  # in kilobytes on Linux (getrusage(2))
+        max_gpu=_max_gpu_memory(),
     )
-    disk_full.retry_while_disk_full(lambda: write_atomic(incarnation.exit(place.rank), record.encode(), durable=True))
+    disk_full.retry_while_disk_full(lambda: write_atomic(incarnation.exit(worker.rank), record.encode(), durable=True))
 
 
-def _most_gpu_memory() -> int:
+def _max_gpu_memory() -> int:
     torch = sys.modules.get("torch")
     return torch.cuda.max_memory_reserved() if torch is not None and torch.cuda.is_initialized() else 0
 
 
-def _leave_at_once(code: int) -> None:
-    """End without tidying up: leaving a group whose other ranks are gone can wait for them for ever."""
-    with contextlib.suppress(OSError):  # a full disk
+def _exit_at_once(code: int) -> None:
+    """Exit without cleanup: leaving a process group whose other ranks are gone can block forever."""
+    with contextlib.suppress(OSError):  # the disk may be full
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(code)
@@ -274,4 +275,4 @@ if __name__ == "__main__":
         if not disk_full.is_full(error):
             raise
         log.error("%s", error)
-        _leave_at_once(disk_full.EXIT_CODE)
+        _exit_at_once(disk_full.EXIT_CODE)

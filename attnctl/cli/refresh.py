@@ -76,7 +76,7 @@ def _tell_of_ends(config: Config, index: Index) -> None:
         states = index.states(sweep.runs)
         if len(states) == len(set(sweep.runs)) and not any(item.state.active for item in states.values()):
             attempts = len(states) + index.further_attempts(sweep.runs)
-            failed = notify.tell(config, sweep.name, states, attempts)
+            failed = notify.announce(config, sweep.name, states, attempts)
             if failed:
                 from attnctl.cli import output
 

@@ -49,7 +49,7 @@ class Context:
     def fits(self, item: Item) -> bool:
         """Whether the time that is left is enough for the item, alike on all ranks."""
         fits = time.monotonic() + self.slowest.get(item.kind, item.seconds) < self.deadline
-        return self.group.choice(fits) if self.group is not None else fits
+        return self.group.broadcast(fits) if self.group is not None else fits
 
 
 Work = Callable[[Context, Sequence[Row]], list[Row]]

@@ -138,7 +138,7 @@ class Steps:
         if not bool(self.sums.isfinite().all()):
             raise ArithmeticError("the loss is not finite")
         weights = torch.stack([parameter.detach().double().sum() for parameter in self.learner.network.parameters()])
-        if len({tuple(found) for found in group.gathered(weights.tolist())}) > 1:
+        if len({tuple(found) for found in group.gather(weights.tolist())}) > 1:
             raise ArithmeticError("the ranks' weights differ")
 
 
@@ -167,7 +167,7 @@ def measure(context: Context, empty: Sequence[Row]) -> list[Row]:
         device,
         repetitions=2 if context.quick else 5,
         at_least=0.0 if context.quick else 0.5,
-        agree=group.choice,
+        agree=group.broadcast,
     )
     steps.check(group)
     middle, spread = median_and_spread(times)

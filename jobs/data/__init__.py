@@ -1,7 +1,7 @@
-"""The images of a run, in batches that depend on (seed, step, replica, sample) alone.
+"""The images of a run, in batches that depend only on (seed, step, replica, sample).
 
-Small sets (digits, CIFAR) live in the device's memory; ImageNet, VOC and COCO stream from files through worker
-processes. Nothing here imports torch before `open_data` is called.
+Small data sets (digits, CIFAR) are held in the device's memory; ImageNet, VOC and COCO are streamed from files by
+worker processes. Nothing here imports torch before `open_data` is called.
 """
 
 from __future__ import annotations
@@ -24,39 +24,39 @@ if TYPE_CHECKING:
 
 
 class TrainingData(Protocol):
-    """An open data set, as one run trains on it and evaluates it."""
+    """An open data set from which one run trains and evaluates."""
 
     @property
     def steps_per_epoch(self) -> int:
-        """Global batches in an epoch; an incomplete last one is dropped."""
+        """Global batches per epoch; an incomplete last batch is dropped."""
 
     @property
     def evaluation_size(self) -> int:
-        """Samples that all ranks together evaluate: the test set's, or the held-out part's."""
+        """The number of samples that all ranks together evaluate: of the test set, or of the validation split."""
 
     @property
     def categories(self) -> tuple[int, ...]:
-        """Of detection: the data set's own id of each label, from label 1 on; else empty."""
+        """For detection, the data set's own id of each label, from label 1 on; otherwise empty."""
 
     def train(self, start: int, replicas: range, steps: int) -> Iterator[Batch]:
-        """For each step in start..steps-1, for each of `replicas`: (images, targets), on the device.
+        """Yield for each step in start..steps-1 and each of `replicas`: (images, targets), on the device.
 
-        images: (norm_batch, 3, H, W) float32, normalised and augmented; targets: (norm_batch,) int64, or
-        (norm_batch, classes) float32 with mixup or CutMix; of segmentation (norm_batch, H, W) int64. Of detection a
-        `attnctl.jobs.data.packing.DetectionBatch`. Raises DataError for an image that cannot be read.
+        images: (norm_batch, 3, H, W) float32, normalised and augmented. targets: (norm_batch,) int64, with mixup or
+        CutMix (norm_batch, classes) float32, for segmentation (norm_batch, H, W) int64. For detection, each item is a
+        `attnctl.jobs.data.packing.DetectionBatch`. Raises DataError for an unreadable image.
         """
 
     def evaluate(self, rank: int, world: int) -> Iterator[Batch]:
-        """This rank's own share as such batches: over all ranks no sample comes twice and none is left out."""
+        """Yield this rank's share of the evaluation samples in such batches; each sample belongs to one rank."""
 
     def close(self) -> None:
-        """End the worker processes and give back the memory."""
+        """Stop the worker processes and free the memory."""
 
 
 def open_data(spec: RunSpec, roots: DataRoots, device: torch.device, workers: int = 0) -> TrainingData:
-    """The data of a run; workers: processes that read image files (0: this one reads them).
+    """Open the data of a run. workers: processes that read image files; with 0, this process reads them.
 
-    Raises DataError when files are missing or damaged, or when the recipe does not fit the data.
+    Raises DataError if files are missing or damaged, or if the recipe does not fit the data.
     """
     dataset = describe(spec.dataset)
     folder = roots.folder(dataset.name)
@@ -74,9 +74,9 @@ def open_data(spec: RunSpec, roots: DataRoots, device: torch.device, workers: in
 
 
 def load_splits(dataset: Dataset, roots: DataRoots) -> Splits:
-    """The two parts of a set that fits into memory.
+    """Load the training and test splits of a data set that fits into memory.
 
-    Raises DataError when files are missing or damaged, or hold more or fewer images than they should.
+    Raises DataError if files are missing or damaged, or if the number of images is wrong.
     """
     from attnctl.jobs.data import cifar, digits, loaded
     from attnctl.jobs.data.errors import check_files, check_sizes

@@ -1,9 +1,9 @@
-"""Scanned digits on noisy canvases, with their boxes, masks and class maps: a small true task without any download.
+"""Scanned digits on noisy canvases, with boxes, masks and class maps: a small real task that needs no download.
 
-Every canvas is grey, 128x128, with one to five digits of 20 to 56 pixels, which may overlap a little; one in forty is
-empty. A digit's mask is where its ink is strong and no later digit lies; where ink is faint a class map says `ignored`,
-as VOC's does along contours. The digits of the test canvases are those that `digits` tests on. All of it is whole
-numbers from a hash, so that it is the same on every machine.
+Every canvas is grey, 128x128, with one to five digits of 20 to 56 pixels that may overlap a little; one in forty is
+empty. The mask of a digit consists of the pixels with strong ink that no later digit covers. Pixels with faint ink are
+`ignored` in the class map, like the contours in VOC. The test canvases show the digits of the test split of `digits`.
+Everything is derived from integer hashes, so it is the same on every machine.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import numpy as np
 from PIL import Image
 
 from attnctl.datasets import describe
-from attnctl.jobs.data.scenes import IGNORED, Bytes, Integers, Objects, Table, tabled
+from attnctl.jobs.data.scenes import IGNORED, Bytes, Integers, Objects, ObjectTable, make_table
 from attnctl.jobs.data.seeding import derive, hashes
-from attnctl.jobs.data.sizes import Stored
+from attnctl.jobs.data.sizes import StoredSize
 
 Part = Literal["train", "test"]
 
@@ -28,19 +28,19 @@ _NAMES = tuple("0123456789")
 
 _SMALLEST, _LARGEST = 20, 56
 _STRONG, _FAINT = 112, 40
-"""Ink, of 255, from which on a pixel is the digit's; and from which on it is not surely background."""
+"""Ink, of 255, from which a pixel belongs to the digit, and from which it is not certain to be background."""
 _OVERLAP = 0.12
-"""Of the smaller of two digits' frames, at most."""
+"""The largest allowed overlap of two digits, relative to the smaller frame."""
 _TRIES = 8
 _DRAWS = 128
-"""Whole numbers for each canvas, of which it needs fewer."""
+"""Random numbers per canvas; fewer are needed."""
 _FIELD = 2 * SIDE
-"""Pixels of the side of the field of noise of which each canvas shows a part."""
+"""Side of the field of noise in pixels; each canvas shows a part of it."""
 
 
 @dataclass(frozen=True)
 class Canvases:
-    """`attnctl.jobs.data.scenes.Scenes` of one part, in memory.
+    """The `attnctl.jobs.data.scenes.Scenes` of one part, in memory.
 
     images: (n, 128, 128) grey. owners: (n, 128, 128), k for object k of the canvas, 0 for none, 255 for faint ink.
     """
@@ -48,7 +48,7 @@ class Canvases:
     part: Part
     images: Bytes
     owners: Bytes
-    table: Table
+    table: ObjectTable
     names: tuple[str, ...] = _NAMES
     categories: tuple[int, ...] = tuple(range(1, len(_NAMES) + 1))
 
@@ -60,20 +60,20 @@ class Canvases:
         return index + 1 + (SIZES["train"] if self.part == "test" else 0)
 
     def name(self, index: int) -> str:
-        """The canvas, for a person."""
+        """The name of the canvas for messages."""
         return f"canvas {self.number(index)}"
 
-    def stored(self, index: int) -> Stored:
-        """Its size."""
+    def stored(self, index: int) -> StoredSize:
+        """The size of the canvas."""
         height, width = self.images[index].shape
-        return Stored((height, width))
+        return StoredSize((height, width))
 
     def image(self, index: int) -> Image.Image:
-        """The canvas in three equal channels."""
+        """The canvas as an RGB image."""
         return Image.fromarray(self.images[index]).convert("RGB")
 
     def masks(self, index: int, _height: int, _width: int) -> Bytes:
-        """(N, 128, 128) of 0 and 1, what is seen of each digit."""
+        """(N, 128, 128) of 0 and 1: the visible pixels of each digit."""
         objects = int(self.table.first[index + 1] - self.table.first[index])
         masks: Bytes = (self.owners[index] == np.arange(1, objects + 1)[:, None, None]).astype(np.uint8)
         return masks
@@ -84,13 +84,13 @@ class Canvases:
         mine = self.table.of(index).labels
         labels[1 : len(mine) + 1] = mine
         labels[IGNORED] = IGNORED
-        found: Bytes = labels[self.owners[index]]
-        return found
+        classes: Bytes = labels[self.owners[index]]
+        return classes
 
 
 @cache
 def canvases(part: Part) -> Canvases:
-    """The canvases of a part; made once in a process, in less than a second."""
+    """The canvases of a part; created once per process, in less than a second."""
     scans, digits = _scans(part)
     field = (hashes(_FIELD * _FIELD, derive("canvases", part, "noise")) >> np.uint64(58)).astype(np.uint8)
     noise = field.reshape(_FIELD, _FIELD)
@@ -100,12 +100,12 @@ def canvases(part: Part) -> Canvases:
         part,
         np.stack([image for image, _, _ in drawn]),
         np.stack([owners for _, owners, _ in drawn]),
-        tabled([objects for _, _, objects in drawn], [(SIDE, SIDE)] * len(drawn)),
+        make_table([objects for _, _, objects in drawn], [(SIDE, SIDE)] * len(drawn)),
     )
 
 
 def _scans(part: Part) -> tuple[list[Image.Image], Integers]:
-    """The 8x8 scans of a part of `digits` and what they show."""
+    """The 8x8 scans of a part of `digits`, and their labels."""
     from sklearn.datasets import load_digits
 
     from attnctl.jobs.data.split import stratified
@@ -119,18 +119,18 @@ def _scans(part: Part) -> tuple[list[Image.Image], Integers]:
 
 
 class _Drawer:
-    """Whole numbers in 0..n-1 out of a row of hashes, one after the other."""
+    """Takes integers in 0..n-1 from a row of hashes, one after the other."""
 
     def __init__(self, row: list[int]) -> None:
         self._row = iter(row)
 
     def below(self, n: int) -> int:
-        """Of n equally likely ones."""
+        """One of n integers with equal probability."""
         return next(self._row) % n
 
 
 def _draw(row: list[int], scans: list[Image.Image], digits: Integers, noise: Bytes) -> tuple[Bytes, Bytes, Objects]:
-    """A canvas, the owners of its pixels, and its objects."""
+    """Draw a canvas: the image, the owners of its pixels, and its objects."""
     draw = _Drawer(row)
     top, left = draw.below(_FIELD - SIDE), draw.below(_FIELD - SIDE)
     image = noise[top : top + SIDE, left : left + SIDE].copy()
@@ -160,25 +160,25 @@ def _draw(row: list[int], scans: list[Image.Image], digits: Integers, noise: Byt
 def _place(
     draw: _Drawer, height: int, width: int, frames: list[tuple[int, int, int, int]]
 ) -> tuple[int, int, int, int] | None:
-    """A free place (top, left, height, width), or None after some tries; every try takes two numbers."""
-    found = None
+    """A free frame (top, left, height, width), or None if there is none; always uses two numbers for each try."""
+    free = None
     for _ in range(_TRIES):
         top, left = draw.below(SIDE - height + 1), draw.below(SIDE - width + 1)
-        place = (top, left, height, width)
-        if found is None and all(_overlap(place, other) <= _OVERLAP for other in frames):
-            found = place
-    return found
+        frame = (top, left, height, width)
+        if free is None and all(_overlap(frame, other) <= _OVERLAP for other in frames):
+            free = frame
+    return free
 
 
 def _overlap(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> float:
-    """The area that two frames share, over that of the smaller one."""
+    """The common area of two frames, relative to the smaller one."""
     rows = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
     columns = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
     return max(rows, 0) * max(columns, 0) / min(one[2] * one[3], other[2] * other[3])
 
 
 def _objects(owners: Bytes, labels: list[int]) -> Objects:
-    """Boxes around what is seen of each digit."""
+    """The digits with boxes around their visible pixels."""
     boxes, areas = [], []
     for number in range(1, len(labels) + 1):
         rows, columns = np.nonzero(owners == number)

@@ -1,4 +1,4 @@
-"""Looking through a data set's files: whether they are all there and can be read, and what is in them."""
+"""Checks the files of a data set: whether they are complete and readable, and what they contain."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sizes:
-    """The images' sizes beside their annotations. wrong: a line for each image that has another size.
+    """The sizes of images compared with their annotations. wrong: a line for each image of a different size.
 
-    objects: on the wrong images. outside: those of them that do not lie inside their image. turned: images that have
-    their annotated size once turned upright by their EXIF orientation. unconfirmed: images that are used as stored,
-    whose EXIF orientation leaves the size as it is, or whose annotations have no size.
+    objects: on the wrong images. outside: those of them that lie outside their image. turned: images that have their
+    annotated size after being rotated by their EXIF orientation. unconfirmed: images that are used as stored because
+    their EXIF orientation does not change the size, or because no size is annotated.
     """
 
     wrong: tuple[str, ...] = ()
@@ -34,8 +34,8 @@ class Sizes:
 
 
 @dataclass(frozen=True)
-class Checked:
-    """What a part holds. left_out: what a training leaves out, in words. damaged: a line for each image that is."""
+class PartContents:
+    """What a part contains. left_out: objects that a training leaves out; damaged: a line per unreadable image."""
 
     images: int
     objects: int = 0
@@ -45,56 +45,59 @@ class Checked:
 
 
 Through = Callable[[Sequence[int], str], Iterable[int]]
-"""Goes through numbers, telling how far it is: called with what is done with them in words."""
+"""Iterates over numbers and shows the progress; the string describes the work."""
 
 
-def check(dataset: Dataset, roots: DataRoots, *, images: bool, through: Through) -> dict[str, Checked]:
-    """What the parts `train` and `test` hold; images: every image is read. Raises DataError for all but images."""
+def check(dataset: Dataset, roots: DataRoots, *, images: bool, through: Through) -> dict[str, PartContents]:
+    """The contents of the parts `train` and `test`; images: read every image too.
+
+    Damaged images are listed in the result; raises DataError for all other faults.
+    """
     folder = roots.folder(dataset.name)
     if dataset.layout == "imagefolder":
         from attnctl.jobs.data.files import open_parts
 
-        found = {}
+        contents = {}
         for part, files in zip(("train", "test"), open_parts(dataset, folder), strict=True):
-            damaged = _damaged(len(files.labels), partial(_decoded, files), through if images else None, part)
-            found[part] = Checked(len(files.labels), damaged=damaged)
-        return found
+            damaged = _damaged(len(files.labels), partial(_decode, files), through if images else None, part)
+            contents[part] = PartContents(len(files.labels), damaged=damaged)
+        return contents
     if "classify" in dataset.tasks:
         from attnctl.jobs.data import load_splits
 
         splits = load_splits(dataset, roots)
-        return {"train": Checked(len(splits.train.labels)), "test": Checked(len(splits.test.labels))}
+        return {"train": PartContents(len(splits.train.labels)), "test": PartContents(len(splits.test.labels))}
     return _scenes(dataset, roots, through if images else None)
 
 
-def _decoded(files: ImageFiles, number: int) -> object:
-    from attnctl.jobs.data.images import decoded
+def _decode(files: ImageFiles, number: int) -> object:
+    from attnctl.jobs.data.images import decode
 
-    return decoded(lambda: files.read(number), files.name(number))
+    return decode(lambda: files.read(number), files.name(number))
 
 
-def _scenes(dataset: Dataset, roots: DataRoots, through: Through | None) -> dict[str, Checked]:
-    """Of what serves several tasks, that which reads most is looked at."""
+def _scenes(dataset: Dataset, roots: DataRoots, through: Through | None) -> dict[str, PartContents]:
+    """Check a data set of objects; if it serves several tasks, for the one that reads most."""
     from attnctl.jobs.data.pictures import Reader
     from attnctl.jobs.data.scene_data import open_parts
-    from attnctl.jobs.data.scenes import IGNORED, trained_on
+    from attnctl.jobs.data.scenes import IGNORED, trainable
 
     task = "instance" if "instance" in dataset.tasks else dataset.tasks[0]
-    found = {}
+    contents = {}
     for name, scenes in zip(("train", "test"), open_parts(dataset, roots.folder(dataset.name), task), strict=True):
         segment, masks = task == "segment", task == "instance"
         limit = dataset.classes if segment else IGNORED
-        read = Reader(scenes, learning=name == "train", masks=masks, classes=segment, limit=limit)
-        left = trained_on(scenes, masks=masks)[1].words() if name == "train" and not segment else ""
+        read = Reader(scenes, training=name == "train", masks=masks, classes=segment, limit=limit)
+        left = trainable(scenes, masks=masks)[1].summary() if name == "train" and not segment else ""
         damaged, sizes = _read_scenes(scenes, read, through, name)
-        found[name] = Checked(len(scenes), len(scenes.table.objects.labels), left, damaged, sizes)
-    return found
+        contents[name] = PartContents(len(scenes), len(scenes.table.objects.labels), left, damaged, sizes)
+    return contents
 
 
 def _read_scenes(
     scenes: Scenes, read: Callable[[int], object], through: Through | None, part: str
 ) -> tuple[tuple[str, ...], Sizes]:
-    """A line for each image that cannot be read, and what there is to tell of their sizes."""
+    """A line for each unreadable image, and the comparison of sizes."""
     from attnctl.jobs.data.scenes import outside
     from attnctl.jobs.data.sizes import ImageSizeError
 
@@ -106,25 +109,25 @@ def _read_scenes(
         try:
             read(number)
         except ImageSizeError as error:
-            assert annotated is not None, "else there is no other size"
+            assert annotated is not None, "an image without an annotated size has no wrong size"
             objects = scenes.table.of(number)
             wrong.append(error)
             counts.update(objects=len(objects.labels), outside=outside(objects, annotated, error.size))
             return
         stored = scenes.stored(number)
-        turned = annotated is not None and stored.turns(annotated)
+        turned = annotated is not None and stored.needs_rotation(annotated)
         counts.update(turned=turned, unconfirmed=stored.orientation != 1 and not turned)
 
     damaged = _damaged(len(scenes), look, through, part)
-    return damaged, Sizes(tuple(error.finding for error in wrong), **counts)
+    return damaged, Sizes(tuple(error.problem for error in wrong), **counts)
 
 
 def _damaged(count: int, read: Callable[[int], object], through: Through | None, part: str) -> tuple[str, ...]:
-    """A line for each image that cannot be read; none are read without `through`."""
-    found = []
+    """A line for each unreadable image; without `through`, no image is read."""
+    problems = []
     for number in through(range(count), f"reading {part}") if through else ():
         try:
             read(number)
         except DataError as error:
-            found.append(str(error))
-    return tuple(found)
+            problems.append(str(error))
+    return tuple(problems)

@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100 in their published form: python-version batches, in their folder or still in the .tar.gz."""
+"""Reads CIFAR-10 and CIFAR-100 as published: the batches for Python, in a folder or inside the .tar.gz."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from attnctl.units import quantity
 
 
 def load(dataset: Dataset, folder: Path) -> Splits:
-    """The training batches and the test batch; raises DataError naming the file that is missing or damaged."""
+    """Read the training batches and the test batch; raises DataError naming the missing or damaged file."""
     names = [item.name for item in dataset.files]
     batches = [_parse(data, dataset, source) for source, data in _read(dataset, folder, names)]
     is_test = [name.startswith("test") for name in names]
-    train = [batch for batch, held in zip(batches, is_test, strict=True) if not held]
-    test = [batch for batch, held in zip(batches, is_test, strict=True) if held]
+    train = [batch for batch, in_test in zip(batches, is_test, strict=True) if not in_test]
+    test = [batch for batch, in_test in zip(batches, is_test, strict=True) if in_test]
     return Splits(_join(train), _join(test))
 
 
@@ -34,12 +34,12 @@ def _read(dataset: Dataset, folder: Path, names: list[str]) -> list[tuple[str, b
         return [(str(folder / name), (folder / name).read_bytes()) for name in names]
     archive = archive_of(dataset.archive, folder)
     if archive is None:
-        raise DataError(f"{folder} holds neither all of {', '.join(names)} nor {dataset.archive}")
+        raise DataError(f"{folder} contains neither {dataset.archive} nor all of {', '.join(names)}")
     return read_archive(archive, names)
 
 
 def _parse(data: bytes, dataset: Dataset, source: str) -> Split:
-    """A batch: `data` (n, 3072) uint8, channels first, and `labels` or `fine_labels`."""
+    """Parse a batch: `data` (n, 3072) uint8, channels first, and `labels` or `fine_labels`."""
     batch = load_restricted(io.BytesIO(data), source)
     try:
         pixels, labels = _fields(batch)
@@ -48,15 +48,15 @@ def _parse(data: bytes, dataset: Dataset, source: str) -> Split:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(f"{source} is not a batch of {dataset.name}: {error!r}") from error
     if images.dtype != torch.uint8 or classes.shape != images.shape[:1]:
-        held = f"{quantity(len(images), 'image')} of {images.dtype} and {quantity(classes.numel(), 'label')}"
-        raise DataError(f"{source} holds {held}")
+        images_text = f"{quantity(len(images), 'image')} of {images.dtype}"
+        raise DataError(f"{source} contains {images_text} and {quantity(classes.numel(), 'label')}")
     if len(classes) == 0 or not 0 <= int(classes.min()) <= int(classes.max()) < dataset.classes:
-        raise DataError(f"{source} is empty or holds labels outside 0..{dataset.classes - 1}")
+        raise DataError(f"{source} is empty or contains labels outside 0..{dataset.classes - 1}")
     return Split(images, classes)
 
 
 def _fields(batch: Mapping[Any, Any]) -> tuple[Any, Any]:
-    """Pixels and labels; Python 2 wrote the keys, so that they are bytes or text depending on who repacked the file."""
+    """Pixels and labels. The keys, written by Python 2, are bytes or str, depending on who repacked the file."""
     named = {key.decode() if isinstance(key, bytes) else key: value for key, value in batch.items()}
     return named["data"], named["fine_labels"] if "fine_labels" in named else named["labels"]
 

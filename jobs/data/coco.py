@@ -1,7 +1,7 @@
-"""COCO's files: instances JSON with boxes, polygons and run-length codes, images, and class maps of stuff.
+"""Reads COCO's files: the instances JSON with boxes, polygons and run-length codes, images, and stuff class maps.
 
-A part is `train2017`: the images' folder; the annotations are in annotations/instances_train2017.json, and class
-maps, where they are wanted, in stuffthingmaps/train2017/<image>.png. Category ids may have gaps: label k is the k-th.
+A part such as `train2017` is the folder of the images; the annotations are in annotations/instances_train2017.json, and
+class maps, where needed, in stuffthingmaps/train2017/<image>.png. Category ids may have gaps: label k is the k-th id.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ import numpy.typing as npt
 from PIL import Image
 
 from attnctl.jobs.data.errors import DataError
-from attnctl.jobs.data.images import decoded
+from attnctl.jobs.data.images import decode
 from attnctl.jobs.data.maps import read_map
 from attnctl.jobs.data.outlines import Outlines
-from attnctl.jobs.data.scenes import Bytes, Flags, Integers, Objects, Table
-from attnctl.jobs.data.sizes import Stored, as_annotated, read_stored
+from attnctl.jobs.data.scenes import Bytes, Flags, Integers, Objects, ObjectTable
+from attnctl.jobs.data.sizes import StoredSize, as_annotated, read_stored
 from attnctl.units import quantity
 from attnctl.values import comma_join
 from attnctl.workspace import untrusted_json
 
-_THREADS = 16  # reading headers is waiting for the file server
-_NAMED = 3  # of many images that are not there, an error names the first
+_THREADS = 16  # reading headers mostly waits for the file server
+_MAX_NAMES = 3  # an error about many missing images names this many
 
 
 @dataclass(frozen=True)
 class CocoScenes:
-    """`attnctl.jobs.data.scenes.Scenes` of COCO's files. Names are kept as arrays of bytes, as in `files.py`."""
+    """The `attnctl.jobs.data.scenes.Scenes` of COCO's files. Names are kept in arrays of bytes, as in `files.py`."""
 
     folder: Path
     maps: Path
     files: npt.NDArray[np.bytes_]
     numbers: Integers
-    table: Table
+    table: ObjectTable
     outlines: Outlines | None
-    """None where masks are not wanted."""
+    """None if masks are not needed."""
     names: tuple[str, ...]
     categories: tuple[int, ...]
 
@@ -56,24 +56,24 @@ class CocoScenes:
         return self.folder / os.fsdecode(bytes(self.files[index]))
 
     def name(self, index: int) -> str:
-        """The image's file."""
+        """The path of the image."""
         return str(self._file(index))
 
-    def stored(self, index: int) -> Stored:
-        """The image's size and orientation in its file; raises DataError."""
+    def stored(self, index: int) -> StoredSize:
+        """The size and orientation in the image file; raises DataError."""
         return read_stored(self._file(index))
 
     def image(self, index: int) -> Image.Image:
-        """The image in three channels and in its annotated size; raises DataError, ImageSizeError for another size."""
+        """The image as RGB in its annotated size; raises DataError, and ImageSizeError if its size is different."""
         name = self.name(index)
-        return as_annotated(decoded(self._file(index).read_bytes, name), name, self.table.size(index))
+        return as_annotated(decode(self._file(index).read_bytes, name), name, self.table.size(index))
 
     def masks(self, index: int, height: int, width: int) -> Bytes:
-        """The outlines filled, as pycocotools does; raises DataError."""
+        """The filled outlines, as pycocotools fills them; raises DataError."""
         assert self.outlines is not None, "opened without masks"
         rows = range(int(self.table.first[index]), int(self.table.first[index + 1]))
         try:
-            return self.outlines.filled(rows, height, width)
+            return self.outlines.fill(rows, height, width)
         except ValueError as error:
             raise DataError(f"the masks of {self.name(index)}: {error}") from error
 
@@ -83,9 +83,9 @@ class CocoScenes:
 
 
 def index(folder: Path, part: str, classes: int | None, *, masks: bool) -> CocoScenes:
-    """The images of a part and what is on them; raises DataError naming what is missing or wrong.
+    """Index the images of a part and their objects; raises DataError naming what is missing or wrong.
 
-    classes: how many categories there must be, if that is known. masks: whether their outlines are wanted, too.
+    classes: the expected number of categories, if known. masks: read the outlines too.
     """
     path = folder / "annotations" / f"instances_{part}.json"
     try:
@@ -100,34 +100,34 @@ def index(folder: Path, part: str, classes: int | None, *, masks: bool) -> CocoS
         raise DataError(f"{path}: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)
-        raise DataError(f"{path} is not COCO's instances: {reason}") from error
+        raise DataError(f"{path} is not a COCO instances file: {reason}") from error
 
 
 def _indexed(document: Mapping[str, Any], folder: Path, part: str, classes: int | None, *, masks: bool) -> CocoScenes:
     categories = sorted(document["categories"], key=lambda row: row["id"])
     ids = [int(row["id"]) for row in categories]
     if classes is not None and len(set(ids)) != classes:
-        raise DataError(f"it has {quantity(len(set(ids)), 'category', 'categories')}; there should be {classes}")
+        raise DataError(f"it has {quantity(len(set(ids)), 'category', 'categories')} instead of {classes}")
     images = sorted(document["images"], key=lambda row: row["id"])
     numbers = np.array([row["id"] for row in images], np.int64)
     if len(images) == 0 or len(np.unique(numbers)) < len(numbers):
         raise DataError("it has no images" if len(images) == 0 else "two of its images have the same id")
     annotations = document["annotations"]
-    owners = _places(annotations, "image_id", numbers, "image")
+    owners = _indices(annotations, "image_id", numbers, "image")
     order = np.argsort(owners, kind="stable")
-    annotations = [annotations[place] for place in order]
+    annotations = [annotations[index] for index in order]
     files = [str(row["file_name"]) for row in images]
     _check_files(folder / part, files)
     first = np.searchsorted(owners[order], np.arange(len(images) + 1))
     sizes = np.array([(row.get("height", 0), row.get("width", 0)) for row in images], np.int64)
-    _fill(sizes, np.diff(first) > 0, [folder / part / name for name in files])
+    _fill_sizes(sizes, np.diff(first) > 0, [folder / part / name for name in files])
     outlines = Outlines([row.get("segmentation") for row in annotations]) if masks else None
     return CocoScenes(
         folder=folder / part,
         maps=folder / "stuffthingmaps" / part,
         files=np.array([os.fsencode(name) for name in files]),
         numbers=numbers,
-        table=Table(first, _objects(annotations, np.array(ids), outlines), sizes),
+        table=ObjectTable(first, _objects(annotations, np.array(ids), outlines), sizes),
         outlines=outlines,
         names=tuple(str(row["name"]) for row in categories),
         categories=tuple(ids),
@@ -135,43 +135,43 @@ def _indexed(document: Mapping[str, Any], folder: Path, part: str, classes: int 
 
 
 def _objects(annotations: Sequence[Mapping[str, Any]], ids: Integers, outlines: Outlines | None) -> Objects:
-    """The annotations as arrays; boxes are x, y, width and height in the file."""
-    labels = _places(annotations, "category_id", ids, "category") + 1
+    """The annotations as arrays. In the file, a box is x, y, width and height."""
+    labels = _indices(annotations, "category_id", ids, "category") + 1
     wrong = next((row for row in annotations if len(row["bbox"]) != 4), None)
     if wrong is not None:
-        raise DataError(f"annotation {wrong.get('id')} has the bbox {wrong['bbox']}, not x, y, width and height")
+        raise DataError(f"annotation {wrong.get('id')} has bbox {wrong['bbox']} instead of [x, y, width, height]")
     boxes = np.array([row["bbox"] for row in annotations], np.float64).reshape(-1, 4)
     finite = np.isfinite(boxes).all(1)
     if not finite.all():
         wrong = annotations[int(np.argmin(finite))]
-        raise DataError(f"annotation {wrong.get('id')} has the bbox {wrong['bbox']}")
+        raise DataError(f"annotation {wrong.get('id')} has bbox {wrong['bbox']}, which is not finite")
     areas = [row["area"] if "area" in row else row["bbox"][2] * row["bbox"][3] for row in annotations]
     boxes[:, 2:] += boxes[:, :2]
     crowd = np.array([row.get("iscrowd", 0) for row in annotations], np.bool_)
-    some = np.ones(len(annotations), np.bool_)
+    all_true = np.ones(len(annotations), np.bool_)
     return Objects(
         boxes=boxes.astype(np.float32),
         labels=labels,
         area=np.array(areas, np.float32),
         crowd=crowd,
-        difficult=~some,
-        outlined=some if outlines is None else outlines.present,
+        difficult=~all_true,
+        outlined=all_true if outlines is None else outlines.present,
     )
 
 
-def _places(annotations: Sequence[Mapping[str, Any]], key: str, known: Integers, what: str) -> Integers:
-    """Where in `known`, which ascends, the annotations' ids are; raises DataError naming one that is not there."""
+def _indices(annotations: Sequence[Mapping[str, Any]], key: str, ids: Integers, noun: str) -> Integers:
+    """The indices of the annotations' ids in `ids`, which is sorted; raises DataError naming one that is missing."""
     wanted = np.array([row[key] for row in annotations], np.int64)
-    places = np.searchsorted(known, wanted).clip(max=len(known) - 1)
-    strange = np.flatnonzero(known[places] != wanted)
-    if len(strange):
-        row = annotations[int(strange[0])]
-        raise DataError(f"annotation {row.get('id')} is of {what} {row[key]}, which is not in the file")
-    return places
+    indices = np.searchsorted(ids, wanted).clip(max=len(ids) - 1)
+    unknown = np.flatnonzero(ids[indices] != wanted)
+    if len(unknown):
+        row = annotations[int(unknown[0])]
+        raise DataError(f"annotation {row.get('id')} refers to {noun} {row[key]}, which is not in the file")
+    return indices
 
 
-def _fill(sizes: Integers, used: Flags, files: Sequence[Path]) -> None:
-    """Put in the files' sizes of the images with objects whose sizes are not annotated."""
+def _fill_sizes(sizes: Integers, used: Flags, files: Sequence[Path]) -> None:
+    """For images with objects but without an annotated size, read the size from the file."""
     unknown = np.flatnonzero(used & (sizes.min(1) <= 0))
     with ThreadPoolExecutor(_THREADS) as pool:
         for index, stored in zip(unknown, pool.map(lambda k: read_stored(files[k]), unknown), strict=True):
@@ -180,11 +180,11 @@ def _fill(sizes: Integers, used: Flags, files: Sequence[Path]) -> None:
 
 def _check_files(folder: Path, files: Sequence[str]) -> None:
     try:
-        held = {entry.name for entry in os.scandir(folder)}
+        present = {entry.name for entry in os.scandir(folder)}
     except OSError as error:
         raise DataError(f"{folder} cannot be read: {error}") from error
-    missing = [name for name in files if name not in held and not (folder / name).is_file()]
+    missing = [name for name in files if name not in present and not (folder / name).is_file()]
     if missing:
-        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+        more = f" and {len(missing) - _MAX_NAMES} more" if len(missing) > _MAX_NAMES else ""
         lacks = f"lacks {len(missing)} of its {quantity(len(files), 'image')}"
-        raise DataError(f"{folder} {lacks}: {comma_join(missing[:_NAMED])}{more}")
+        raise DataError(f"{folder} {lacks}: {comma_join(missing[:_MAX_NAMES])}{more}")

@@ -1,4 +1,4 @@
-"""Scans of handwritten digits, 8x8 grey, as scikit-learn holds them (UCI Optical Recognition of Handwritten Digits)."""
+"""Handwritten digits, 8x8 grey, from scikit-learn (UCI Optical Recognition of Handwritten Digits)."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from attnctl.jobs.data.split import stratified
 
 
 def load(dataset: Dataset) -> Splits:
-    """The scans at the data set's size by bilinear interpolation, in equal channels; a fixed stratified split."""
+    """The scans, scaled bilinearly to the data set's size, in equal channels, with a fixed stratified split."""
     from sklearn.datasets import load_digits
 
     scans, labels = load_digits(return_X_y=True)
     grey = torch.from_numpy(np.ascontiguousarray(scans, dtype=np.float32)).view(-1, 1, 8, 8)
     scaled = functional.interpolate(grey, (dataset.height, dataset.width), mode="bilinear", align_corners=False)
-    # Ink is 0..16. The weights are multiples of 1/64, so that these sums and products are exact on every machine.
+    # Ink is 0..16 and the weights are multiples of 1/64, so these sums and products are exact on every machine.
     images = (scaled * (255 / 16)).round().byte().expand(-1, dataset.channels, -1, -1)
     both = Split(images, torch.from_numpy(labels.astype(np.int64)))
     train, test = stratified(both.labels.numpy(), dataset.test_size, f"{dataset.name} test")

@@ -1,4 +1,4 @@
-"""What is wrong with a user's data, in one line."""
+"""Errors in a user's data, as one line."""
 
 from __future__ import annotations
 
@@ -14,26 +14,25 @@ class DataError(SpecError):
 
 
 def check_files(dataset: Dataset, folder: Path | None) -> Path:
-    """The data set's folder; raises DataError when files are missing or the class folders of its parts differ."""
+    """The data set's folder; raises DataError if files are missing or if the class folders of its parts differ."""
     missing = missing_files(dataset, folder)
     setting = f"set root or {dataset.name} under [data] in attnctl.toml"
-    download = f"`attnctl data fetch {dataset.name}` downloads it"
+    download = f"run `attnctl data fetch {dataset.name}`"
     if folder is None:
-        raise DataError(
-            f"no folder is set for {dataset.name}; {setting}{f', then {download}' if dataset.can_be_fetched else ''}"
-        )
+        then = f", then {download}" if dataset.can_be_fetched else ""
+        raise DataError(f"no folder is set for {dataset.name}; {setting}{then}")
     if missing:
-        mend = f"{download}, or {setting}" if dataset.can_be_fetched else setting
-        raise DataError(f"{dataset.name} is not whole in {folder}: missing {comma_join(missing)}; {mend}")
+        advice = f"{download}, or {setting}" if dataset.can_be_fetched else setting
+        raise DataError(f"{dataset.name} is incomplete in {folder}: missing {comma_join(missing)}; {advice}")
     if differ := class_folders.mismatch(dataset, folder):
         raise DataError(differ)
     return folder
 
 
 def check_sizes(dataset: Dataset, folder: Path | None, *, train: int | None = None, test: int | None = None) -> None:
-    """Raise DataError unless there are as many images as the descriptor says: none missing, none twice.
+    """Raise DataError unless the numbers of images are those of the descriptor.
 
-    train, test: the images that were found; None where they were not looked for.
+    train, test: the numbers of images; None if they were not counted.
     """
     rows = (("training", train, dataset.train_size), ("test", test, dataset.test_size))
     wrong = [
@@ -43,6 +42,6 @@ def check_sizes(dataset: Dataset, folder: Path | None, *, train: int | None = No
     ]
     if wrong:
         raise DataError(
-            f"{dataset.name} in {folder} has {' and '.join(wrong)}; correct the files, or register a subset as a data "
-            "set of its own"
+            f"{dataset.name} in {folder} has {' and '.join(wrong)}; correct the files, or register the subset as your "
+            "own data set"
         )

@@ -1,4 +1,4 @@
-"""Downloading a published data set: resumable, checked by MD5, and in place only when it is whole."""
+"""Downloads a published data set: resumable, verified by MD5, and in place only when complete."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from attnctl.jobs.data.errors import DataError
 # connection, which for ImageNet's 138 GB is a day.
 
 Progress = Callable[[int, int | None], None]
-"""Called with the bytes so far and in all (None where the server does not say)."""
+"""Called with the bytes so far and the total, which is None if the server does not report it."""
 
-_TIMEOUT = 30.0  # seconds without a byte
+_TIMEOUT = 30.0  # seconds without any data
 _CHUNK = 1 << 18
 
 
 def fetch(dataset: Dataset, folder: Path, progress: Progress) -> list[Path]:
-    """Bring the data set's files into `folder`; the files, which are left as they are when all are there.
+    """Download the data set's files into `folder` unless they are all there; returns their paths.
 
-    The archive is downloaded beside the folder, continuing one that broke off, and stays there. Raises DataError.
+    The archive is downloaded next to the folder, where it stays; interrupted downloads continue. Raises DataError.
     """
     targets = [folder / item.name for item in dataset.files]
     if dataset.archives:
         for item in dataset.archives:
-            _bring(item, folder, progress)
+            _fetch_archive(item, folder, progress)
         return targets
     if all(target.is_file() for target in targets):
         return targets
@@ -45,19 +45,19 @@ def fetch(dataset: Dataset, folder: Path, progress: Progress) -> list[Path]:
         archive = archive_of(dataset.archive, folder)
         if archive is None:
             archive = _download(dataset.url, dataset.md5, folder.parent / dataset.archive, progress)
-        if (found := _md5(archive)) != dataset.md5:
-            raise DataError(f"{archive} has MD5 {found}, not {dataset.md5}; remove it and run the command again")
+        if (actual := _md5(archive)) != dataset.md5:
+            raise DataError(f"{archive} has MD5 {actual} instead of {dataset.md5}; delete it and run the command again")
         _extract(dataset, archive, folder)
     except OSError as error:
-        raise DataError(f"cannot bring {dataset.name} to {folder}: {error}") from error
+        raise DataError(f"cannot download {dataset.name} to {folder}: {error}") from error
     return targets
 
 
-def _bring(item: Archive, folder: Path, progress: Progress) -> None:
-    """Download and unpack one of a data set's archives, unless it is unpacked already; raises DataError.
+def _fetch_archive(item: Archive, folder: Path, progress: Progress) -> None:
+    """Download and unpack one of a data set's archives, unless it is already unpacked; raises DataError.
 
-    What broke off while unpacking is done again, since only then the mark for it is there. A folder that was filled by
-    hand, with no archive beside it, is left as it is.
+    An interrupted unpacking is repeated, because a marker file is written at its end. A folder that was filled manually
+    and has no archive next to it is left unchanged.
     """
     mark = folder / f".{item.name}.unpacked"
     archive = archive_of(item.name, folder)
@@ -66,18 +66,18 @@ def _bring(item: Archive, folder: Path, progress: Progress) -> None:
     try:
         if archive is None:
             archive = _download(item.url, item.md5, folder.parent / item.name, progress)
-        elif (found := _md5(archive)) != item.md5:
-            raise DataError(f"{archive} has MD5 {found}, not {item.md5}; remove it and run the command again")
+        elif (actual := _md5(archive)) != item.md5:
+            raise DataError(f"{archive} has MD5 {actual} instead of {item.md5}; delete it and run the command again")
         unpack(archive, item.inside, folder, progress)
         if not (folder / item.gives).exists():
-            raise DataError(f"{archive} does not hold {item.gives}")
+            raise DataError(f"{archive} does not contain {item.gives}")
         mark.touch()
     except OSError as error:
-        raise DataError(f"cannot bring {item.name} to {folder}: {error}") from error
+        raise DataError(f"cannot download {item.name} to {folder}: {error}") from error
 
 
 def _download(url: str, md5: str, archive: Path, progress: Progress) -> Path:
-    """The archive, complete and of the right MD5; a part with a wrong one is removed."""
+    """Download the archive and verify its MD5; a download with a wrong MD5 is deleted."""
     part = archive.with_name(archive.name + ".part")
     part.parent.mkdir(parents=True, exist_ok=True)
     with part.open("ab") as output:
@@ -88,18 +88,18 @@ def _download(url: str, md5: str, archive: Path, progress: Progress) -> Path:
         finally:
             if output.tell() == 0:
                 part.unlink()
-        if (found := _md5(part)) != md5:
+        if (actual := _md5(part)) != md5:
             part.unlink()
-            raise DataError(f"{url} came with MD5 {found}, not {md5}; it was removed")
+            raise DataError(f"{url} has MD5 {actual} instead of {md5}; the download was deleted")
         os.fsync(output.fileno())
         part.rename(archive)
     return archive
 
 
 def _receive(url: str, output: IO[bytes], progress: Progress) -> None:
-    """Append what is missing of `url` to `output`, or start over when the server cannot continue; raises DataError."""
+    """Append the missing part of `url` to `output`, or start over if the server cannot resume; raises DataError."""
     if not url.startswith(("https://", "http://")):
-        raise DataError(f"{url} is not an http address")
+        raise DataError(f"{url} is not an http or https address")
     done = output.seek(0, os.SEEK_END)
     request = urllib.request.Request(url, headers={"Range": f"bytes={done}-"} if done else {})  # noqa: S310 checked
     total = None
@@ -117,27 +117,27 @@ def _receive(url: str, output: IO[bytes], progress: Progress) -> None:
         output.flush()
     except urllib.error.HTTPError as error:
         if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and done:
-            return  # nothing is missing: the MD5 has the last word
-        raise DataError(f"{url}: the server says {error.code} {error.reason}") from error
+            return  # the file is complete; its MD5 is verified later
+        raise DataError(f"{url}: the server answered {error.code} {error.reason}") from error
     except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
         reason = getattr(error, "reason", None) or error
-        raise DataError(f"{url}: broke off at {done} bytes ({reason}); run the command again to continue") from error
+        raise DataError(f"{url}: stopped at {done} bytes ({reason}); run the command again to continue") from error
     if total is not None and done < total:
-        raise DataError(f"{url}: broke off at {done} of {total} bytes; run the command again to continue")
+        raise DataError(f"{url}: stopped at {done} of {total} bytes; run the command again to continue")
 
 
 def _extract(dataset: Dataset, archive: Path, folder: Path) -> None:
-    """The data set's own files out of the archive, each checked and then renamed into place."""
+    """Extract the data set's files from the archive, verify each, and rename it into place."""
     folder.mkdir(parents=True, exist_ok=True)
     for item, (source, content) in zip(
         dataset.files, read_archive(archive, [item.name for item in dataset.files]), strict=True
     ):
-        found = hashlib.md5(content, usedforsecurity=False).hexdigest()
-        if item.md5 and found != item.md5:
-            raise DataError(f"{source} has MD5 {found}, not {item.md5}")
-        aside = folder / f"{item.name}.part"
-        aside.write_bytes(content)
-        aside.rename(folder / item.name)
+        actual = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        if item.md5 and actual != item.md5:
+            raise DataError(f"{source} has MD5 {actual} instead of {item.md5}")
+        part = folder / f"{item.name}.part"
+        part.write_bytes(content)
+        part.rename(folder / item.name)
 
 
 def _md5(path: Path) -> str:

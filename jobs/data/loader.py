@@ -1,7 +1,7 @@
-"""Loading in a fixed order, by worker processes or without them: what kind of samples these are is the data set's.
+"""Loads samples of any kind in a fixed order, with or without worker processes.
 
-Each sample draws from a generator seeded by (seed, step, replica, position), so that the number of worker processes,
-and where a run was cut, change nothing.
+Each sample has a random generator seeded by (seed, step, replica, position), so neither the number of worker processes
+nor the point at which a run was interrupted changes the result.
 """
 
 from __future__ import annotations
@@ -23,41 +23,41 @@ from attnctl.jobs.data.seeding import derive
 from attnctl.spec import RunSpec
 
 
-class Wanted(NamedTuple):
-    """An image by number; `draw` is the (step, replica, position) that its randomness derives from."""
+class SampleRequest(NamedTuple):
+    """An image by number. draw: the (step, replica, position) from which its random generator is seeded."""
 
     number: int
     draw: tuple[int, int, int] = (0, 0, 0)
 
 
 class Unreadable(NamedTuple):
-    """In an image's place, so that the error comes out of a worker process as one line."""
+    """Takes the place of an image that cannot be read, so that the error leaves the worker process as one line."""
 
     message: str
 
 
 B = TypeVar("B")
-"""A batch of training, as it comes out of a worker process."""
+"""A training batch as returned by a worker process."""
 E = TypeVar("E")
 """What an evaluation loads at once."""
 
 Samples = tuple[Dataset[Any], Tensor, Callable[[list[Any]], B | Unreadable]]
-"""(maps a `Wanted` to a sample or an Unreadable, the numbers to load, makes a batch of samples or gives the first
-Unreadable of them)."""
+"""(dataset that maps a SampleRequest to a sample or an Unreadable, numbers of the samples to use, function that makes a
+batch of samples or returns the first Unreadable among them)."""
 
-Batches = Callable[[], Iterator[list[Wanted]]]
+Batches = Callable[[], Iterator[list[SampleRequest]]]
 
 
 @contextmanager
-def drawing(seed: int, wanted: Wanted) -> Iterator[None]:
-    """Torch's default generator, from which torchvision's transforms draw, is the sample's own in here."""
+def sample_rng(seed: int, request: SampleRequest) -> Iterator[None]:
+    """Seed torch's default generator, from which torchvision's transforms draw, for one sample."""
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(derive(seed, "augment", *wanted.draw))
+        torch.default_generator.manual_seed(derive(seed, "augment", *request.draw))
         yield
 
 
 class Stream(Generic[B, E]):
-    """The samples that a run learns from and those that judge it. One `train` iterator is in use at a time."""
+    """The training and evaluation samples of a run. Only one `train` iterator may be in use at a time."""
 
     def __init__(
         self,
@@ -69,59 +69,59 @@ class Stream(Generic[B, E]):
         evaluation_batch: int,
         workers: int,
     ) -> None:
-        self._learned, self._judged = train[1], test[1]
+        self._training, self._evaluated = train[1], test[1]
         self._evaluation_batch = evaluation_batch
-        self._order = Order(spec, len(self._learned))
+        self._order = Order(spec, len(self._training))
         self._train = _Loader(train[0], train[2], device, workers)
         self._test = _Loader(test[0], test[2], device, workers)
 
     @property
     def steps_per_epoch(self) -> int:
-        """Global batches in an epoch."""
+        """Global batches per epoch."""
         return self._order.steps_per_epoch
 
     @property
     def evaluation_size(self) -> int:
-        """Samples that all ranks together evaluate."""
-        return len(self._judged)
+        """The number of samples that all ranks together evaluate."""
+        return len(self._evaluated)
 
     def train(self, start: int, replicas: range, steps: int) -> Iterator[tuple[int, int, B]]:
-        """(step, replica, batch) for each step in start..steps-1 and each replica; raises DataError."""
+        """Yield (step, replica, batch) for each step in start..steps-1 and each replica; raises DataError."""
 
-        def wanted() -> Iterator[list[Wanted]]:
+        def requests() -> Iterator[list[SampleRequest]]:
             for step, replica, chosen in self._order.batches(start, replicas, steps):
-                numbers = self._learned[chosen].tolist()
-                yield [Wanted(number, (step, replica, position)) for position, number in enumerate(numbers)]
+                numbers = self._training[chosen].tolist()
+                yield [SampleRequest(number, (step, replica, position)) for position, number in enumerate(numbers)]
 
-        places = ((step, replica) for step in range(start, steps) for replica in replicas)
-        for (step, replica), batch in zip(places, self._train.load(wanted), strict=True):
+        indices = ((step, replica) for step in range(start, steps) for replica in replicas)
+        for (step, replica), batch in zip(indices, self._train.load(requests), strict=True):
             yield step, replica, batch
 
     def evaluate(self, rank: int, world: int) -> Iterator[E]:
-        """This rank's share of the evaluated samples; raises DataError."""
+        """Yield this rank's share of the evaluation samples; raises DataError."""
         mine = share(self.evaluation_size, rank, world)
 
-        def wanted() -> Iterator[list[Wanted]]:
+        def requests() -> Iterator[list[SampleRequest]]:
             for begin in range(0, len(mine), self._evaluation_batch):
-                numbers = self._judged[list(mine[begin : begin + self._evaluation_batch])].tolist()
-                yield [Wanted(number) for number in numbers]
+                numbers = self._evaluated[list(mine[begin : begin + self._evaluation_batch])].tolist()
+                yield [SampleRequest(number) for number in numbers]
 
-        yield from self._test.load(wanted)
+        yield from self._test.load(requests)
 
     def close(self) -> None:
-        """End the worker processes, and with them the iterators that are still in use."""
+        """Stop the worker processes; iterators that are still in use end."""
         self._train.close()
         self._test.close()
 
 
 class _Loader(Generic[B]):
-    """A DataLoader whose worker processes outlive an epoch; what it loads is said anew each time."""
+    """A DataLoader whose worker processes outlive an epoch; each call of `load` defines what to load."""
 
     def __init__(
         self, samples: Dataset[Any], collate: Callable[[list[Any]], B | Unreadable], device: torch.device, workers: int
     ) -> None:
         self._plan = _Plan()
-        # Forked, not spawned: a worker that is still importing would die of the signals that this process handles.
+        # Forked, not spawned: a worker that is still importing would die from the signals that this process handles.
         options: dict[str, Any] = {"multiprocessing_context": "fork", "persistent_workers": True} if workers else {}
         self._running: Generator[B, None, None] | None = None
         self._loader: DataLoader[Any] | None = DataLoader(
@@ -130,14 +130,14 @@ class _Loader(Generic[B]):
             num_workers=workers,
             collate_fn=collate,
             pin_memory=device.type == "cuda",
-            worker_init_fn=_answer_to_the_rank_alone,
-            generator=torch.Generator(),  # its seed for the workers is not drawn from the network's generator
+            worker_init_fn=_ignore_scheduler_signals,
+            generator=torch.Generator(),  # so that the workers' seed is not drawn from the network's generator
             **options,
         )
 
-    def load(self, wanted: Batches) -> Iterator[B]:
-        """A batch of each list that `wanted` yields, in order; raises DataError."""
-        self._plan.batches = wanted
+    def load(self, requests: Batches) -> Iterator[B]:
+        """Yield a batch for each list that `requests` yields, in order; raises DataError."""
+        self._plan.batches = requests
         self._running = self._load()
         return self._running
 
@@ -150,37 +150,37 @@ class _Loader(Generic[B]):
                     raise DataError(batch.message)
                 yield batch
         finally:
-            # In a traceback it would outlive the loader, to be collected in a cycle, where it cannot end its workers.
+            # A traceback would keep it alive longer than the loader; the garbage collector cannot end its workers.
             del batches
 
     def close(self) -> None:
-        """End the worker processes: a DataLoader does so when nothing refers to it or its iterator."""
+        """Stop the worker processes: a DataLoader does so when nothing refers to it or its iterator."""
         if self._running:
             self._running.close()
         self._loader = self._running = None
 
 
-class _Plan(Sampler[list[Wanted]]):
-    """A batch sampler that can be told what comes next, while the worker processes stay."""
+class _Plan(Sampler[list[SampleRequest]]):
+    """A batch sampler whose content can be replaced while the worker processes stay."""
 
     batches: Batches
 
-    def __iter__(self) -> Iterator[list[Wanted]]:
+    def __iter__(self) -> Iterator[list[SampleRequest]]:
         return self.batches()
 
 
-def _answer_to_the_rank_alone(_worker: int) -> None:
-    """What the scheduler sends to all processes of a job is not for a worker: the rank answers it and ends its workers.
+def _ignore_scheduler_signals(_worker: int) -> None:
+    """Ignore signals that the scheduler sends to all processes of a job: the rank handles them and stops its workers.
 
-    SIGTERM is also how the rank's DataLoader ends a worker that does not listen, so it counts when it comes from there.
+    SIGTERM is also how the rank's DataLoader stops an unresponsive worker, so it is obeyed if the rank sent it.
     """
     for number in (signal.SIGINT, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    Thread(target=_end_on_the_ranks_word, daemon=True).start()
+    Thread(target=_exit_when_parent_terminates, daemon=True).start()
 
 
-def _end_on_the_ranks_word() -> None:
+def _exit_when_parent_terminates() -> None:
     while signal.sigwaitinfo({signal.SIGTERM}).si_pid != os.getppid():
         pass
     os._exit(0)

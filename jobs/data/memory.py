@@ -1,4 +1,4 @@
-"""Data sets that fit into memory: bytes on the device, augmented and normalised there, batch by batch."""
+"""Data sets that fit into memory: kept as bytes on the device, and augmented and normalised there in batches."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from attnctl.datasets import Dataset
 from attnctl.jobs.data.augment import Augmentation, Normalize, PaddedImages
 from attnctl.jobs.data.mixing import Mixing
 from attnctl.jobs.data.order import Order, share
-from attnctl.jobs.data.split import held_out
+from attnctl.jobs.data.split import validation_split
 from attnctl.spec import RunSpec
 
 EVALUATION_BATCH = 128
-"""Samples per forward of an evaluation, at least; no gradients are kept, so a norm_batch above it fits too."""
+"""Minimum samples per evaluation forward; without gradients, a larger norm_batch fits too."""
 
 _RESIZE_CHUNK = 512
 
@@ -29,29 +29,29 @@ class Split(NamedTuple):
     labels: Tensor
 
     def part(self, index: Tensor) -> Split:
-        """The samples of these indices."""
+        """The samples with these indices."""
         return Split(self.images[index], self.labels[index])
 
 
 class Splits(NamedTuple):
-    """A data set's two parts as published."""
+    """The published training and test parts of a data set."""
 
     train: Split
     test: Split
 
 
 class InMemoryData:
-    """`attnctl.jobs.data.TrainingData` of a set in memory. Raises DataError when the recipe does not fit the set."""
+    """The `TrainingData` of a data set in memory. Raises DataError if the recipe does not fit the data set."""
 
     def __init__(self, spec: RunSpec, dataset: Dataset, splits: Splits, device: torch.device) -> None:
         recipe = spec.recipe
         train, test = splits
         if recipe.val_split:
-            rest, taken = held_out(train.labels.numpy(), recipe.val_split, dataset.name)
+            rest, taken = validation_split(train.labels.numpy(), recipe.val_split, dataset.name)
             train, test = train.part(torch.from_numpy(rest)), train.part(torch.from_numpy(taken))
         self._order = Order(spec, len(train.labels))
         side = recipe.input_size
-        train, test = (Split(resized(part.images, side), part.labels) for part in (train, test))
+        train, test = (Split(resize(part.images, side), part.labels) for part in (train, test))
         self._augmentation = Augmentation(recipe.augment, *train.images.shape[-2:])
         self._mixing = Mixing(recipe.mixup, recipe.cutmix, dataset.classes, spec.seed)
         self._normalize = Normalize(dataset.mean, dataset.std, device)
@@ -63,32 +63,32 @@ class InMemoryData:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Global batches in an epoch."""
+        """Global batches per epoch."""
         return self._order.steps_per_epoch
 
     @property
     def evaluation_size(self) -> int:
-        """Samples that all ranks together evaluate."""
+        """The number of samples that all ranks together evaluate."""
         return len(self._test.labels)
 
     @property
     def categories(self) -> tuple[int, ...]:
-        """None: these are classes of images."""
+        """Empty: these samples have one class per image."""
         return ()
 
     def train(self, start: int, replicas: range, steps: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches of each step and replica; see `TrainingData`."""
+        """Yield the batches of each step and replica; see `TrainingData`."""
         order = self._order
         for step, replica, index in order.batches(start, replicas, steps):
             top, left, flip = self._augmentation.draw(order.seed, step, replica, len(index))
-            # One small copy to the device per batch, whatever the set and the augmentation.
+            # One small copy to the device per batch, whatever the data set and augmentation.
             chosen = torch.stack((self._images.starts(index, top, left), flip, self._labels[index]))
             starts, flip, labels = chosen.to(self._device, non_blocking=True)
             images = self._normalize(self._images.crop(starts, flip))
             yield self._mixing(images, labels, step, replica)
 
     def evaluate(self, rank: int, world: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """This rank's share of the evaluated samples; see `TrainingData`."""
+        """Yield this rank's share of the evaluation samples; see `TrainingData`."""
         mine = share(self.evaluation_size, rank, world)
         for begin in range(0, len(mine), self._evaluation_batch):
             part = mine[begin : begin + self._evaluation_batch]
@@ -96,11 +96,11 @@ class InMemoryData:
             yield self._normalize(self._test.images[window]), self._test.labels[window]
 
     def close(self) -> None:
-        """Nothing to end: the memory goes with the object."""
+        """Do nothing: the memory is freed with the object."""
 
 
-def resized(images: Tensor, side: int) -> Tensor:
-    """(n, C, H, W) uint8 -> (n, C, side, side) uint8, bilinear with antialiasing; side 0: as they are."""
+def resize(images: Tensor, side: int) -> Tensor:
+    """(n, C, H, W) uint8 -> (n, C, side, side) uint8, bilinear with antialiasing; side 0: unchanged."""
     if side == 0 or images.shape[-2:] == (side, side):
         return images
     output = torch.empty((*images.shape[:2], side, side), dtype=torch.uint8)

@@ -1,6 +1,7 @@
-"""mixup and CutMix of a batch, as torchvision.transforms.v2 and timm define them: with the batch rolled by one.
+"""mixup and CutMix of a batch with the batch rolled by one, as in torchvision.transforms.v2 and timm.
 
-mixup: Zhang et al., 2018. CutMix: Yun et al., 2019. With both on, each batch takes one of them, evenly.
+mixup: Zhang et al., 2018. CutMix: Yun et al., 2019. If both are enabled, each batch uses one of them, with equal
+probability.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from attnctl.jobs.data.seeding import derive
 
 
 class Mixing:
-    """mixup and CutMix with their alphas; 0 is off. One draw per (step, replica), by Python's generator."""
+    """mixup and CutMix with their alphas; 0 disables one. Draws once per (step, replica) from Python's generator."""
 
     def __init__(self, mixup: float, cutmix: float, classes: int, seed: int) -> None:
         self._alphas = {kind: alpha for kind, alpha in (("mixup", mixup), ("cutmix", cutmix)) if alpha > 0}
@@ -23,9 +24,9 @@ class Mixing:
         self._seed = seed
 
     def __call__(self, images: Tensor, labels: Tensor, step: int, replica: int) -> tuple[Tensor, Tensor]:
-        """images: (B, C, H, W), labels: (B,) int64 -> the mixed ones; labels become (B, classes) float32.
+        """images: (B, C, H, W), labels: (B,) int64 -> mixed images and labels (B, classes) float32.
 
-        Where both are off, the arguments as they are.
+        Returns the arguments unchanged if both are disabled.
         """
         if not self._alphas:
             return images, labels
@@ -41,7 +42,7 @@ class Mixing:
 
 
 def _paste(images: Tensor, kept: float, draw: random.Random) -> tuple[Tensor, float]:
-    """The images with a box of their neighbours of about (1 - kept) of the area, and the part that was really kept."""
+    """Images with a box of about (1 - kept) of the area from their neighbours, and the fraction that was kept."""
     height, width = images.shape[-2:]
     x, y = draw.randrange(width), draw.randrange(height)
     half = 0.5 * math.sqrt(1 - kept)

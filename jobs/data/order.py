@@ -1,4 +1,4 @@
-"""Which samples a batch holds: a pure function of (seed, step, replica), for any start and any world."""
+"""Which samples are in a batch: a pure function of (seed, step, replica), for any start and number of processes."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from attnctl.spec import RunSpec
 
 
 class Order:
-    """The order of the training samples: an epoch is a permutation from (seed, epoch), less its incomplete last batch.
+    """The order of the training samples. An epoch is a permutation from (seed, epoch) without an incomplete last batch.
 
-    Global batch s takes the next `batch` samples of it, and replica v of them its slice of `norm_batch`.
+    Each global batch takes the next `batch` samples of it; replica v takes the v-th `norm_batch` of these.
     """
 
     def __init__(self, spec: RunSpec, samples: int) -> None:
         recipe = spec.recipe
         if recipe.batch > samples:
-            raise DataError(f"batch {recipe.batch} is larger than the {samples} training samples of {spec.dataset}")
+            raise DataError(f"batch={recipe.batch} is larger than the {samples} training samples of {spec.dataset}")
         self.samples = samples
         self.seed = spec.seed
         self.batch = recipe.batch
@@ -29,7 +29,7 @@ class Order:
         self.steps_per_epoch = samples // recipe.batch
 
     def batches(self, start: int, replicas: range, steps: int) -> Iterator[tuple[int, int, Tensor]]:
-        """(step, replica, indices) for each step in start..steps-1 and each replica; indices: (norm_batch,) int64."""
+        """Yield (step, replica, indices) for each step in start..steps-1; indices: (norm_batch,) int64."""
         epoch, permutation = -1, torch.empty(0, dtype=torch.int64)
         for step in range(start, steps):
             if step // self.steps_per_epoch != epoch:
@@ -46,5 +46,5 @@ class Order:
 
 
 def share(samples: int, rank: int, world: int) -> range:
-    """The samples that `rank` of `world` evaluates: no sample twice, none left out, sizes at most one apart."""
+    """The samples that `rank` evaluates: each sample belongs to one rank, and the shares differ by at most one."""
     return range(rank, samples, world)

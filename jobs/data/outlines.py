@@ -1,6 +1,6 @@
-"""Outlines of objects as COCO's files hold them: polygons, and run-length codes, compressed or not.
+"""Outlines of objects in COCO's formats: polygons, and run-length encodings (RLE), compressed or not.
 
-Polygons are kept in few arrays: forty million numbers of Python's own would take gigabytes, in every worker process.
+Polygons are kept in a few arrays: as Python objects, forty million numbers would take gigabytes in each worker process.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from attnctl.jobs.data.scenes import Bytes, Flags
 from attnctl.units import quantity
 
 _CORNERS = 3
-"""A polygon of fewer has no area."""
+"""A polygon with fewer corners has no area."""
 
 
 class Outlines:
-    """The outlines of many objects, by number. `present`: (M,) which of them have one.
+    """The outlines of many objects, by number. present: (M,), which objects have an outline.
 
-    segmentations: of each what its annotation says: polygons [[x1, y1, x2, y2, ...], ...], a run-length code with
-    `size` and `counts`, or None. Raises ValueError for anything else.
+    segmentations: from the annotations: polygons [[x1, y1, x2, y2, ...], ...], a run-length encoding with `size` and
+    `counts`, or None. Raises ValueError for anything else.
     """
 
     present: Flags
@@ -36,7 +36,7 @@ class Outlines:
         counts = np.zeros(len(segmentations), np.int64)
         for number, outline in enumerate(segmentations):
             if isinstance(outline, Mapping):
-                self._codes[number] = _checked(outline)
+                self._codes[number] = _check(outline)
             elif outline:
                 kept = [polygon for polygon in outline if len(polygon) >= 2 * _CORNERS]
                 counts[number] = len(kept)
@@ -44,36 +44,38 @@ class Outlines:
         lengths = np.array([len(polygon) for polygon in polygons], np.int64)
         if (lengths % 2).any():
             odd = quantity(int(lengths[np.argmax(lengths % 2)]), "number")
-            raise ValueError(f"a polygon has {odd}, which are not pairs")
+            raise ValueError(f"a polygon has {odd} instead of x, y pairs")
         self._numbers = np.fromiter(itertools.chain.from_iterable(polygons), np.float64, int(lengths.sum()))
         self._ends = np.concatenate([[0], np.cumsum(lengths)])  # of the polygons, in numbers
         self._first = np.concatenate([[0], np.cumsum(counts)])  # polygon of each object
-        self._drawn = counts > 0
-        self.present = self._drawn.copy()
+        self._has_polygons = counts > 0
+        self.present = self._has_polygons.copy()
         self.present[list(self._codes)] = True
 
-    def filled(self, rows: Sequence[int], height: int, width: int) -> Bytes:
+    def fill(self, rows: Sequence[int], height: int, width: int) -> Bytes:
         """(N, height, width) of 0 and 1, zeros for an object without an outline.
 
-        Raises ValueError for a code of another size, or one that cannot be read.
+        Raises ValueError for a run-length encoding that is invalid or for another size.
         """
         masks = np.zeros((len(rows), height, width), np.uint8)
-        polygons = {place: self._polygons(row, height, width) for place, row in enumerate(rows) if self._drawn[row]}
-        for place, row in enumerate(rows):
+        polygons = {
+            index: self._polygons(row, height, width) for index, row in enumerate(rows) if self._has_polygons[row]
+        }
+        for index, row in enumerate(rows):
             if row in self._codes:
-                masks[place] = _decoded(self._codes[row], height, width)
+                masks[index] = _decode(self._codes[row], height, width)
         if not polygons:
             return masks
         codes = list(polygons.values())
-        columns = _filled(codes)  # column by column; turning around what is in the boxes alone takes a fraction
+        columns = _decode_own(codes)  # column-major; transposing only the parts inside the boxes is much faster
         boxes = np.asarray(rle.toBbox(codes)).astype(int)
-        for number, (place, (left, top, across, down)) in enumerate(zip(polygons, boxes, strict=True)):
+        for number, (index, (left, top, across, down)) in enumerate(zip(polygons, boxes, strict=True)):
             inside = (slice(top, top + down), slice(left, left + across))
-            masks[place][inside] = columns[:, :, number][inside]
+            masks[index][inside] = columns[:, :, number][inside]
         return masks
 
     def _polygons(self, row: int, height: int, width: int) -> Any:
-        """The run-length code of an object's polygons."""
+        """The run-length encoding of an object's polygons."""
         polygons = [
             self._numbers[self._ends[number] : self._ends[number + 1]].tolist()
             for number in range(self._first[row], self._first[row + 1])
@@ -81,24 +83,24 @@ class Outlines:
         return rle.merge(rle.frPyObjects(polygons, height, width))
 
 
-def _filled(codes: list[Any]) -> Bytes:
-    """(height, width, N) of pycocotools' own codes."""
+def _decode_own(codes: list[Any]) -> Bytes:
+    """(height, width, N), from encodings that pycocotools made."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # its arrays are of an older numpy
+        warnings.simplefilter("ignore", DeprecationWarning)  # pycocotools uses an old API of numpy
         masks: Bytes = rle.decode(codes)
     return masks
 
 
-def _decoded(code: Mapping[str, Any], height: int, width: int) -> Bytes:
-    """A code of a file, by the library that notices when it is of more or fewer pixels; raises ValueError."""
+def _decode(code: Mapping[str, Any], height: int, width: int) -> Bytes:
+    """Decode an encoding from a file with the library that detects a wrong number of pixels; raises ValueError."""
     if list(code["size"]) != [height, width]:
-        raise ValueError(f"a run-length code is for {code['size']}, the image is {[height, width]}")
-    packed = strict.frPyObjects(code, height, width) if isinstance(code["counts"], list) else code
-    mask: Bytes = strict.decode(packed)
+        raise ValueError(f"a run-length encoding is for size {code['size']}, but the image is {[height, width]}")
+    compressed = strict.frPyObjects(code, height, width) if isinstance(code["counts"], list) else code
+    mask: Bytes = strict.decode(compressed)
     return mask
 
 
-def _checked(code: Mapping[str, Any]) -> Mapping[str, Any]:
+def _check(code: Mapping[str, Any]) -> Mapping[str, Any]:
     if len(code.get("size", ())) != 2 or not isinstance(code.get("counts"), list | str):
-        raise ValueError("a run-length code lacks its size or its counts")
+        raise ValueError("a run-length encoding lacks its size or its counts")
     return code

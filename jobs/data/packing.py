@@ -1,5 +1,5 @@
-"""Pictures in batches. They come out of worker processes packed into few tensors, as bytes: each tensor costs a file
-descriptor on its way, and floats four times the memory. On the device they become what networks take."""
+"""Packs pictures into batches of a few byte tensors, and unpacks them on the device into what networks take. Worker
+processes return them packed, because each tensor needs a file descriptor, and floats would be four times as large."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from attnctl.jobs.data.pictures import Picture
 
 
 class DetectionBatch(NamedTuple):
-    """images: (3, H, W) float32 each, RGB in 0..1, as large as they are.
+    """images: (3, H, W) float32 each, RGB in 0..1, each in its own size.
 
-    targets: of each image boxes (N, 4) float32, x1 y1 x2 y2 in its pixels; labels (N,) int64 from 1; area (N,) float32;
-    iscrowd and difficult (N,) uint8; image_id () int64; masks (N, H, W) uint8 for instance; semantic (H, W) int64 with
-    255 for ignored, where class maps are wanted. N may be 0.
+    targets: for each image boxes (N, 4) float32, x1 y1 x2 y2 in its pixels; labels (N,) int64 from 1; area (N,)
+    float32; iscrowd and difficult (N,) uint8; image_id () int64; masks (N, H, W) uint8 for instance; semantic (H, W)
+    int64, 255 for ignored pixels, if class maps are needed. N may be 0.
     """
 
     images: list[Tensor]
@@ -30,10 +30,10 @@ class DetectionBatch(NamedTuple):
 
 
 class Packed(NamedTuple):
-    """B pictures. pixels: their images' bytes, one after the other, (3, H, W) each; masks, classes: likewise or None.
+    """B pictures. pixels: the bytes of their images (3, H, W), concatenated; masks, classes: the same, or None.
 
-    sizes: (B, 2) height and width. numbers: (B,) ids. counts: (B,) objects of each. boxes, labels, area, flags: of all
-    objects; flags: crowd and difficult, uint8.
+    sizes: (B, 2) height and width. numbers: (B,) ids. counts: (B,) numbers of objects. boxes, labels, area, flags: of
+    all objects; flags: crowd and difficult, uint8.
     """
 
     pixels: Tensor
@@ -47,8 +47,8 @@ class Packed(NamedTuple):
     masks: Tensor | None
     classes: Tensor | None
 
-    def moved(self, device: torch.device) -> Packed:
-        """What is computed with goes to the device; sizes, ids and counts stay."""
+    def to(self, device: torch.device) -> Packed:
+        """Move the tensors to the device, except for sizes, numbers and counts."""
         kept = ("sizes", "numbers", "counts")
         return self._replace(
             **{
@@ -59,8 +59,8 @@ class Packed(NamedTuple):
         )
 
 
-def packed(pictures: Sequence[Picture]) -> Packed:
-    """The pictures in few tensors."""
+def pack(pictures: Sequence[Picture]) -> Packed:
+    """The pictures, packed into a few tensors."""
     objects = [picture.objects for picture in pictures]
     masks = [picture.masks.reshape(-1) for picture in pictures if picture.masks is not None]
     classes = [picture.classes.reshape(-1) for picture in pictures if picture.classes is not None]
@@ -80,7 +80,7 @@ def packed(pictures: Sequence[Picture]) -> Packed:
 
 
 def _pixels(pictures: Sequence[Picture]) -> Tensor:
-    """Their bytes by channel, row and column."""
+    """The bytes of their images, by channel, row and column."""
     sizes = [3 * picture.image.height * picture.image.width for picture in pictures]
     pixels = np.empty(sum(sizes), np.uint8)
     for picture, part in zip(pictures, np.split(pixels, np.cumsum(sizes)[:-1]), strict=True):
@@ -93,29 +93,29 @@ def _joined(arrays: Sequence[np.ndarray]) -> Tensor:
 
 
 def collate(samples: list[Picture | Unreadable]) -> Packed | Unreadable:
-    """A batch of training; or the first of its samples that could not be read."""
+    """A training batch, or the first of the samples that is unreadable."""
     pictures = []
     for sample in samples:
         if isinstance(sample, Unreadable):
             return sample
         pictures.append(sample)
-    return packed(pictures)
+    return pack(pictures)
 
 
-def collate_alike(samples: list[Picture | Unreadable]) -> list[Packed] | Unreadable:
-    """For evaluations: those of equal size together, since padding would change what a network gives for an image."""
+def collate_by_size(samples: list[Picture | Unreadable]) -> list[Packed] | Unreadable:
+    """Evaluation batches of images of equal size, because padding would change a network's output for an image."""
     pictures = []
     for sample in samples:
         if isinstance(sample, Unreadable):
             return sample
         pictures.append(sample)
     pictures.sort(key=lambda picture: picture.size)
-    return [packed(list(alike)) for _, alike in groupby(pictures, key=lambda picture: picture.size)]
+    return [pack(list(alike)) for _, alike in groupby(pictures, key=lambda picture: picture.size)]
 
 
-def detection(batch: Packed, device: torch.device) -> DetectionBatch:
-    """The batch as detectors take it, on the device."""
-    batch = batch.moved(device)
+def detection_batch(batch: Packed, device: torch.device) -> DetectionBatch:
+    """Unpack a batch on the device for a detector."""
+    batch = batch.to(device)
     sizes, counts = batch.sizes.tolist(), batch.counts.tolist()
     areas = [height * width for height, width in sizes]
     parts = torch.split(batch.pixels, [3 * area for area in areas])
@@ -139,19 +139,19 @@ def detection(batch: Packed, device: torch.device) -> DetectionBatch:
     return DetectionBatch(images, [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)])
 
 
-def segmentation(batch: Packed, normalize: Normalize, device: torch.device) -> tuple[Tensor, Tensor]:
-    """(images (B, 3, H, W) float32 normalised, classes (B, H, W) int64), on the device.
+def segmentation_batch(batch: Packed, normalize: Normalize, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Unpack a batch on the device: (images (B, 3, H, W) float32 normalised, classes (B, H, W) int64).
 
     Raises DataError for images of different sizes.
     """
-    batch = batch.moved(device)
+    batch = batch.to(device)
     assert batch.classes is not None, "packed without class maps"
     sizes = {tuple(size) for size in batch.sizes.tolist()}
     if len(sizes) > 1:
         height, width = min(sizes)
         raise DataError(
-            f"images of {len(sizes)} sizes, such as {width}x{height}, do not fit into one batch; augment seg cuts them "
-            "to one size"
+            f"images of {len(sizes)} sizes, such as {width}x{height}, do not fit into one batch; augment=seg crops "
+            "them to one size"
         )
     shape = (len(batch.counts), -1, *sizes.pop())
     return normalize(batch.pixels.view(shape)), batch.classes.view(shape[0], *shape[2:]).long()

@@ -1,4 +1,4 @@
-"""The data of a detector's or a segmentation's run: opened, augmented and loaded in the run's own order."""
+"""The data of a detection or segmentation run: opened, augmented and loaded in the run's order."""
 
 from __future__ import annotations
 
@@ -20,12 +20,19 @@ from attnctl.jobs.data.errors import DataError, check_files, check_sizes
 from attnctl.jobs.data.loader import Stream
 from attnctl.jobs.data.mapped import ScaleCrop
 from attnctl.jobs.data.mosaic import Mosaic
-from attnctl.jobs.data.packing import DetectionBatch, Packed, collate, collate_alike, detection, segmentation
+from attnctl.jobs.data.packing import (
+    DetectionBatch,
+    Packed,
+    collate,
+    collate_by_size,
+    detection_batch,
+    segmentation_batch,
+)
 from attnctl.jobs.data.pictures import Augment, Pictures, Reader
-from attnctl.jobs.data.scenes import IGNORED, Scenes, trained_on
+from attnctl.jobs.data.scenes import IGNORED, Scenes, trainable
 from attnctl.jobs.data.sizes import check_size
-from attnctl.jobs.data.split import held_out
-from attnctl.jobs.data.staging import staged
+from attnctl.jobs.data.split import validation_split
+from attnctl.jobs.data.staging import copy_to_node
 from attnctl.recipes.fitting import AUGMENTATIONS
 from attnctl.spec import RunSpec, Task
 from attnctl.values import comma_join
@@ -33,30 +40,30 @@ from attnctl.values import comma_join
 log = logging.getLogger(__name__)
 
 EVALUATION_BATCH = 8
-"""Images read together in an evaluation, at least; those of them that are equally large are a batch."""
+"""Minimum number of images read together in an evaluation; those of equal size form a batch."""
 
-_LOOKED_AT = 16
+_SAMPLED = 16
 """Images of each part whose headers are read before a run starts."""
 
 
 class Parts(NamedTuple):
-    """What is trained on, and what is evaluated."""
+    """The training and test parts of a data set."""
 
     train: Scenes
     test: Scenes
 
 
 def open_parts(dataset: Dataset, folder: Path | None, task: Task, *, stage: bool = False) -> Parts:
-    """The two parts of a data set, `stage`: in a copy on this node's own disk.
+    """Open the two parts of a data set. stage: copy it to this node's local disk first.
 
-    Raises DataError when files are missing or wrong, or are not as many or of other classes than they should be.
+    Raises DataError if files are missing or damaged, or if the numbers of images or the classes are wrong.
     """
     if dataset.layout == "embedded":
         parts = Parts(canvases("train"), canvases("test"))
     else:
         present = check_files(dataset, folder)
-        source = staged(present) if stage else present
-        parts = Parts(*(_opened(dataset, source, names, task) for names in (dataset.train_parts, dataset.test_parts)))
+        source = copy_to_node(present) if stage else present
+        parts = Parts(*(_open(dataset, source, names, task) for names in (dataset.train_parts, dataset.test_parts)))
     named = [", ".join(names) for names in (dataset.train_parts, dataset.test_parts)]
     if differ := class_folders.explain(dataset, folder, [part.names for part in parts], named):
         raise DataError(differ)
@@ -64,11 +71,11 @@ def open_parts(dataset: Dataset, folder: Path | None, task: Task, *, stage: bool
     return parts
 
 
-def _opened(dataset: Dataset, folder: Path, parts: tuple[str, ...], task: Task) -> Scenes:
+def _open(dataset: Dataset, folder: Path, parts: tuple[str, ...], task: Task) -> Scenes:
     if dataset.layout == "voc":
         return (voc.index_maps if task == "segment" else voc.index_boxes)(folder, parts, dataset.names)
     if len(parts) != 1:
-        raise DataError(f"{dataset.name}: a data set of COCO's layout has one part to train on and one to test on")
+        raise DataError(f"{dataset.name}: a data set in COCO's layout must have one training part and one test part")
     classes = None if task == "segment" else dataset.classes
     return coco.index(folder, parts[0], classes, masks=task == "instance")
 
@@ -76,25 +83,25 @@ def _opened(dataset: Dataset, folder: Path, parts: tuple[str, ...], task: Task) 
 def open_scenes(
     spec: RunSpec, dataset: Dataset, folder: Path | None, device: torch.device, *, workers: int, stage: bool
 ) -> SceneData:
-    """The data of a run; `stage`: from a copy on this node's own disk. Raises DataError."""
+    """Open the data of a run. stage: copy it to this node's local disk first. Raises DataError."""
     parts = open_parts(dataset, folder, models.task(spec.model), stage=stage)
     return SceneData(spec, dataset, parts, device, workers)
 
 
 def _check_some_sizes(scenes: Scenes) -> None:
-    """Raise ImageSizeError when one of a few images has not its annotated size.
+    """Raise ImageSizeError if one of a few sampled images does not have its annotated size.
 
-    A data set whose images were all resized is refused before it trains; one such image when it is read.
+    This refuses a data set whose images were all resized before the training; single images are refused when read.
     """
-    for index in sorted({int(k) for k in np.linspace(0, len(scenes) - 1, _LOOKED_AT)}):
+    for index in sorted({int(k) for k in np.linspace(0, len(scenes) - 1, _SAMPLED)}):
         if (annotated := scenes.table.size(index)) is not None:
             check_size(scenes.stored(index), scenes.name(index), annotated)
 
 
 class SceneData:
-    """`attnctl.jobs.data.TrainingData` of detection, instance segmentation and segmentation.
+    """The `attnctl.jobs.data.TrainingData` of detection, instance segmentation and semantic segmentation.
 
-    One `train` iterator is in use at a time, beside one `evaluate`. Raises DataError when the recipe does not fit.
+    One `train` iterator may be in use at a time, beside one `evaluate`. Raises DataError if the recipe does not fit.
     """
 
     def __init__(self, spec: RunSpec, dataset: Dataset, parts: Parts, device: torch.device, workers: int = 0) -> None:
@@ -103,34 +110,34 @@ class SceneData:
         recipe, model = spec.recipe, models.describe(spec.model)
         self._segment = model.task == "segment"
         masks = model.task == "instance"
-        learned, judged, test = torch.arange(len(parts.train)), torch.arange(len(parts.test)), parts.test
+        training, evaluated, test = torch.arange(len(parts.train)), torch.arange(len(parts.test)), parts.test
         if not self._segment:
-            found, left = trained_on(parts.train, masks=masks)
-            learned = torch.from_numpy(found)
-            if not len(found):
-                raise DataError(f"{dataset.name} has no object to train on; left out are {left.words()}")
-            if words := left.words():
-                log.warning("%s: left out of the training: %s", dataset.name, words)
+            images, left_out = trainable(parts.train, masks=masks)
+            training = torch.from_numpy(images)
+            if not len(images):
+                raise DataError(f"{dataset.name} has no object to train on; left out: {left_out.summary()}")
+            if summary := left_out.summary():
+                log.warning("%s: left out of the training: %s", dataset.name, summary)
         if recipe.val_split:
-            rest, taken = held_out(torch.zeros_like(learned).numpy(), recipe.val_split, dataset.name)
-            learned, judged, test = learned[rest], learned[taken], parts.train
+            rest, held_out = validation_split(torch.zeros_like(training).numpy(), recipe.val_split, dataset.name)
+            training, evaluated, test = training[rest], training[held_out], parts.train
         self.categories = parts.train.categories
         """The data set's own id of each label, from label 1 on."""
         self.names = parts.train.names
         self._normalize, self._device = Normalize(dataset.mean, dataset.std, device), device
         limit = dataset.classes if self._segment else IGNORED
-        read = Reader(parts.train, learning=True, masks=masks, classes=self._segment or model.maps, limit=limit)
-        usual = _augment(spec, dataset, model, read, learned)
-        plain = usual.plain if isinstance(usual, Mosaic) else usual
+        reader = Reader(parts.train, training=True, masks=masks, classes=self._segment or model.maps, limit=limit)
+        usual = _augment(spec, dataset, model, reader, training)
+        no_aug = usual.without_mosaic if isinstance(usual, Mosaic) else usual
 
         def augment(step: int) -> Augment | None:
-            return plain if recipe.is_plain(step, self.steps_per_epoch) else usual
+            return no_aug if recipe.is_plain(step, self.steps_per_epoch) else usual
 
-        evaluated = Reader(test, learning=False, masks=masks, classes=self._segment, limit=limit)
+        test_reader = Reader(test, training=False, masks=masks, classes=self._segment, limit=limit)
         self._stream: Stream[Packed, list[Packed]] = Stream(
             spec,
-            (Pictures(read, spec.seed, augment), learned, collate),
-            (Pictures(evaluated, spec.seed), judged, collate_alike),
+            (Pictures(reader, spec.seed, augment), training, collate),
+            (Pictures(test_reader, spec.seed), evaluated, collate_by_size),
             device,
             evaluation_batch=max(recipe.norm_batch, EVALUATION_BATCH),
             workers=0 if dataset.layout == "embedded" else workers,
@@ -138,43 +145,43 @@ class SceneData:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Global batches in an epoch."""
+        """Global batches per epoch."""
         return self._stream.steps_per_epoch
 
     @property
     def evaluation_size(self) -> int:
-        """Images that all ranks together evaluate."""
+        """The number of images that all ranks together evaluate."""
         return self._stream.evaluation_size
 
     def train(self, start: int, replicas: range, steps: int) -> Iterator[DetectionBatch | tuple[Tensor, Tensor]]:
-        """Batches of each step and replica; see `TrainingData`."""
+        """Yield the batches of each step and replica; see `TrainingData`."""
         for _, _, batch in self._stream.train(start, replicas, steps):
-            yield self._finished(batch)
+            yield self._unpack(batch)
 
     def evaluate(self, rank: int, world: int) -> Iterator[DetectionBatch | tuple[Tensor, Tensor]]:
-        """This rank's share of the evaluated images, equally large ones together; see `TrainingData`."""
+        """Yield this rank's share of the evaluation images in batches of equal size; see `TrainingData`."""
         for batches in self._stream.evaluate(rank, world):
             for batch in batches:
-                yield self._finished(batch)
+                yield self._unpack(batch)
 
     def close(self) -> None:
-        """End the worker processes, and with them the iterators that are still in use."""
+        """Stop the worker processes; iterators that are still in use end."""
         self._stream.close()
 
-    def _finished(self, batch: Packed) -> DetectionBatch | tuple[Tensor, Tensor]:
+    def _unpack(self, batch: Packed) -> DetectionBatch | tuple[Tensor, Tensor]:
         if self._segment:
-            return segmentation(batch, self._normalize, self._device)
-        return detection(batch, self._device)
+            return segmentation_batch(batch, self._normalize, self._device)
+        return detection_batch(batch, self._device)
 
 
-def _augment(spec: RunSpec, dataset: Dataset, model: models.Model, read: Reader, learned: Tensor) -> Augment | None:
-    """What the recipe names; raises DataError when it is not for the task."""
+def _augment(spec: RunSpec, dataset: Dataset, model: models.Model, read: Reader, images: Tensor) -> Augment | None:
+    """The augmentation that the recipe names; raises DataError if it does not fit the task."""
     name, fitting = spec.recipe.augment, AUGMENTATIONS[model.task]
     if name not in fitting:
-        raise DataError(f"augment {name} is not for the task {model.task}, which takes {comma_join(fitting)}")
+        raise DataError(f"augment={name} does not fit the task {model.task}; use one of {comma_join(fitting)}")
     side = spec.recipe.input_size or dataset.height or model.input
     if name == "none":
         return None
     if name in boxed.AUGMENTS:
         return boxed.AUGMENTS[name]()
-    return Mosaic(read, learned, side) if name == "mosaic" else ScaleCrop(side, dataset.mean)
+    return Mosaic(read, images, side) if name == "mosaic" else ScaleCrop(side, dataset.mean)

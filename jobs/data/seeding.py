@@ -1,4 +1,4 @@
-"""Where randomness comes from: seeds derived from what a draw is for, so that nothing has to be remembered."""
+"""Random seeds, derived from the purpose of a draw, so that no generator's state has to be saved."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy.typing as npt
 
 
 def derive(*parts: int | str) -> int:
-    """A seed of 63 bits from its parts, such as (seed, "order", epoch): the same in every process and release."""
+    """A 63-bit seed from parts such as (seed, "order", epoch): the same in every process and release."""
     digest = hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
 
 
 def hashes(n: int, seed: int) -> npt.NDArray[np.uint64]:
-    """n numbers that no library's random generator has a say in: splitmix64 of seed + 0..n-1.
+    """n pseudorandom numbers that do not depend on any library's generator: splitmix64 of seed + 0..n-1.
 
     Steele et al., Fast splittable pseudorandom number generators, 2014.
     """

@@ -13,10 +13,10 @@ Integers = npt.NDArray[np.int64]
 
 
 def stratified(labels: Integers, count: int, purpose: str) -> tuple[Integers, Integers]:
-    """The indices (rest, taken), ascending, with `count` samples taken; each class gives its share of them.
+    """Split into indices (rest, selected), ascending, with `count` selected in proportion to the class sizes.
 
-    labels: (n,) class numbers. The choice depends on `purpose` and the labels alone: samples are ranked in their class
-    by a hash of their index, so that no library's random generator has a say in it.
+    labels: (n,) class numbers. The selection depends only on `purpose` and the labels: the samples of a class are
+    ranked by a hash of their index, so it does not depend on any library's random generator.
     """
     ranked = np.lexsort((hashes(len(labels), derive("split", purpose)), labels))  # by class, then by hash
     counts = np.bincount(labels)
@@ -26,19 +26,19 @@ def stratified(labels: Integers, count: int, purpose: str) -> tuple[Integers, In
     return np.flatnonzero(~chosen), np.flatnonzero(chosen)
 
 
-def held_out(labels: Integers, fraction: float, dataset: str) -> tuple[Integers, Integers]:
-    """The indices (training, validation) of `val_split`; no seed has a part in it, so all runs see the same."""
+def validation_split(labels: Integers, fraction: float, dataset: str) -> tuple[Integers, Integers]:
+    """The indices (training, validation) of `val_split`; independent of the seed, so they are the same in all runs."""
     count = round(fraction * len(labels))
     if not 0 < count < len(labels):
         raise DataError(
-            f"val_split {fraction:g} of the {quantity(len(labels), 'training sample')} of {dataset} leaves "
-            f"{count} for validation and {len(labels) - count} for training; both need some"
+            f"val_split={fraction:g} of the {quantity(len(labels), 'training sample')} of {dataset} leaves "
+            f"{count} for validation and {len(labels) - count} for training; neither may be empty"
         )
     return stratified(labels, count, f"{dataset} validation")
 
 
 def _shares(counts: Integers, total: int) -> list[int]:
-    """`total` divided in proportion to `counts`, by largest remainders (ties: the lower class)."""
+    """Divide `total` in proportion to `counts`, by largest remainders (ties: the lower class)."""
     quotas = [divmod(int(count) * total, int(counts.sum())) for count in counts]
     shares = [whole for whole, _ in quotas]
     by_remainder = sorted(range(len(quotas)), key=lambda c: -quotas[c][1])

@@ -1,4 +1,4 @@
-"""Image files that do not fit into memory: torchvision's transforms in worker processes, in a fixed order."""
+"""Classification data sets of image files: torchvision's transforms in worker processes, in a fixed order."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from attnctl.jobs.data.images import Images, collate, transforms
 from attnctl.jobs.data.loader import Stream
 from attnctl.jobs.data.memory import EVALUATION_BATCH
 from attnctl.jobs.data.mixing import Mixing
-from attnctl.jobs.data.split import held_out
+from attnctl.jobs.data.split import validation_split
 from attnctl.spec import RunSpec
 
 
 def open_stream(
     spec: RunSpec, dataset: Dataset, folder: Path | None, device: torch.device, *, workers: int, stage: bool
 ) -> StreamedData:
-    """The data of a run from image files; `stage`: from a copy on this node's own disk. Raises DataError."""
+    """Open the image files of a run. stage: copy them to this node's local disk first. Raises DataError."""
     parts = open_parts(dataset, folder, ("train",) if spec.recipe.val_split else PARTS, stage=stage)
     return StreamedData(spec, dataset, parts[0], parts[-1], device, workers)
 
 
 class StreamedData:
-    """`attnctl.jobs.data.TrainingData` over image files. One `train` iterator at a time is in use, one `evaluate`."""
+    """The `TrainingData` of image files. One `train` iterator may be in use at a time, beside one `evaluate`."""
 
     def __init__(
         self,
@@ -41,17 +41,17 @@ class StreamedData:
         workers: int = 0,
     ) -> None:
         recipe = spec.recipe
-        learned, judged = torch.arange(len(train.labels)), torch.arange(len(test.labels))
+        training, evaluated = torch.arange(len(train.labels)), torch.arange(len(test.labels))
         if recipe.val_split:
-            learned, judged = map(torch.from_numpy, held_out(train.labels, recipe.val_split, dataset.name))
+            training, evaluated = map(torch.from_numpy, validation_split(train.labels, recipe.val_split, dataset.name))
         augmented, plain = transforms(recipe.augment, recipe.input_size or dataset.height)
         self._mixing = Mixing(recipe.mixup, recipe.cutmix, dataset.classes, spec.seed)
         self._normalize = Normalize(dataset.mean, dataset.std, device)
         self._device = device
         self._stream = Stream(
             spec,
-            (Images(train, augmented, spec.seed), learned, collate),
-            (Images(test, plain, spec.seed), judged, collate),
+            (Images(train, augmented, spec.seed), training, collate),
+            (Images(test, plain, spec.seed), evaluated, collate),
             device,
             evaluation_batch=max(recipe.norm_batch, EVALUATION_BATCH),
             workers=workers,
@@ -59,33 +59,33 @@ class StreamedData:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Global batches in an epoch."""
+        """Global batches per epoch."""
         return self._stream.steps_per_epoch
 
     @property
     def evaluation_size(self) -> int:
-        """Samples that all ranks together evaluate."""
+        """The number of samples that all ranks together evaluate."""
         return self._stream.evaluation_size
 
     @property
     def categories(self) -> tuple[int, ...]:
-        """None: these are classes of images."""
+        """Empty: these samples have one class per image."""
         return ()
 
     def train(self, start: int, replicas: range, steps: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches of each step and replica; see `TrainingData`."""
+        """Yield the batches of each step and replica; see `TrainingData`."""
         for step, replica, batch in self._stream.train(start, replicas, steps):
-            yield self._mixing(*self._moved(*batch), step, replica)
+            yield self._mixing(*self._to_device(*batch), step, replica)
 
     def evaluate(self, rank: int, world: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """This rank's share of the evaluated samples; see `TrainingData`."""
+        """Yield this rank's share of the evaluation samples; see `TrainingData`."""
         for images, labels in self._stream.evaluate(rank, world):
-            yield self._moved(images, labels)
+            yield self._to_device(images, labels)
 
     def close(self) -> None:
-        """End the worker processes, and with them the iterators that are still in use."""
+        """Stop the worker processes; iterators that are still in use end."""
         self._stream.close()
 
-    def _moved(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def _to_device(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         images, labels = (part.to(self._device, non_blocking=True) for part in (images, labels))
         return self._normalize(images), labels

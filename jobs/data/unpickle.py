@@ -1,4 +1,4 @@
-"""Reading the pickles that data sets are published as, without running what a stranger may have put into them."""
+"""Reads the pickles in which data sets are published, without executing code that they may contain."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _ARRAY_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")
 
 
 def load_restricted(stream: IO[bytes], source: str) -> Mapping[Any, Any]:
-    """The dictionary of arrays and plain values in `stream`; raises DataError naming `source` for anything else."""
+    """Load a dictionary of arrays and plain values; raises DataError naming `source` for anything else."""
     try:
         content = _ArrayUnpickler(stream, encoding="latin1").load()
-    except Exception as error:  # a damaged pickle raises nearly every type there is
+    except Exception as error:  # for a damaged pickle, load raises many different types
         raise DataError(f"{source} is damaged or not a data batch: {error}") from error
     if not isinstance(content, Mapping):
-        raise DataError(f"{source} holds a {type(content).__name__}, not a data batch")
+        raise DataError(f"{source} contains a {type(content).__name__} instead of a data batch")
     return content
 
 
 class _ArrayUnpickler(pickle.Unpickler):
-    """Knows numpy arrays and nothing else: no other name can be called, whatever the file says."""
+    """Allows only numpy arrays: no other object can be created or called, whatever the file contains."""
 
     def find_class(self, module_name: str, global_name: str) -> Any:
         if module_name in _ARRAY_MODULES and global_name == "_reconstruct":
@@ -36,18 +36,18 @@ class _ArrayUnpickler(pickle.Unpickler):
             return np.dtype
         if (module_name, global_name) == ("_codecs", "encode"):
             return _encode
-        raise pickle.UnpicklingError(f"it asks for {module_name}.{global_name}, which no data batch needs")
+        raise pickle.UnpicklingError(f"it refers to {module_name}.{global_name}, which no data batch needs")
 
 
 def _reconstruct(kind: type, shape: tuple[int, ...], _typecode: str | bytes) -> np.ndarray[Any, Any]:
-    """An empty array, which then takes its true shape and type from the pickle, as numpy's own _reconstruct does."""
+    """An empty array, which gets its shape and type from the pickle afterwards, as in numpy's own _reconstruct."""
     if kind is not np.ndarray:
-        raise pickle.UnpicklingError("an array of another class than numpy.ndarray")
+        raise pickle.UnpicklingError("it contains an array of a class other than numpy.ndarray")
     return np.ndarray(shape, np.uint8)
 
 
 def _encode(text: str, encoding: str) -> bytes:
-    """How Python 3 writes bytes into a pickle of protocol 2."""
+    """Decode bytes as Python 3 writes them into a pickle of protocol 2."""
     if encoding != "latin1":
-        raise pickle.UnpicklingError(f"bytes in encoding {encoding}")
+        raise pickle.UnpicklingError(f"it contains bytes in encoding {encoding}")
     return text.encode("latin1")

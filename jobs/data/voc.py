@@ -1,12 +1,12 @@
-"""PASCAL VOC in its published form: lists in ImageSets, an XML file of boxes for each image, palette PNGs of classes.
+"""Reads PASCAL VOC as published: lists in ImageSets, an XML file of boxes per image, class maps as palette PNGs.
 
-A part is `VOC2007/trainval`: the folder of a year, and a list in its ImageSets/Main, or in ImageSets/Segmentation for
-class maps; it is `trainval` where there are no folders of years. Pixels count from 1 there and a box holds its last
-one, so that (xmin, ymin, xmax, ymax) is here (xmin - 1, ymin - 1, xmax, ymax).
+A part such as `VOC2007/trainval` is the folder of a year, and a list in its ImageSets/Main or, for class maps, in
+ImageSets/Segmentation; without folders of years it is `trainval`. VOC counts pixels from 1, and a box includes its last
+pixel, so (xmin, ymin, xmax, ymax) becomes (xmin - 1, ymin - 1, xmax, ymax).
 
-`VOC2012/train_aug` is VOC's training list with what the Semantic Boundaries data set (SBD) adds to it, less VOC's
-validation list. It is read from ImageSets/Segmentation/train_aug.txt or trainaug.txt, else made from SBD's own
-lists in benchmark_RELEASE beside the year. Its maps are VOC's own where there are any, else those in
+`VOC2012/train_aug` is VOC's training list extended by the Semantic Boundaries data set (SBD), without VOC's validation
+list. It is read from ImageSets/Segmentation/train_aug.txt or trainaug.txt, or else combined from SBD's own lists in
+benchmark_RELEASE next to the folder of the year. Its class maps are VOC's own where they exist, else those in
 SegmentationClassAug (palette PNGs) or SBD's .mat files.
 """
 
@@ -25,60 +25,60 @@ from PIL import Image
 
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.files import IMAGE_SUFFIXES
-from attnctl.jobs.data.images import decoded
+from attnctl.jobs.data.images import decode
 from attnctl.jobs.data.maps import read_map
-from attnctl.jobs.data.scenes import Bytes, Objects, Table, nothing, tabled
-from attnctl.jobs.data.sizes import Size, Stored, as_annotated, read_stored
+from attnctl.jobs.data.scenes import Bytes, Objects, ObjectTable, make_table, no_objects
+from attnctl.jobs.data.sizes import Size, StoredSize, as_annotated, read_stored
 from attnctl.units import quantity
 from attnctl.values import comma_join, did_you_mean
 
 TRAIN_AUG = "train_aug"
 
 _SBD = Path("benchmark_RELEASE", "dataset")
-_THREADS = 16  # reading small files is waiting for the file server
-_NAMED = 3  # of many files that are not there, an error names the first
+_THREADS = 16  # reading small files mostly waits for the file server
+_MAX_NAMES = 3  # an error about many missing files names this many
 
 
 @dataclass(frozen=True)
 class VocScenes:
-    """`attnctl.jobs.data.scenes.Scenes` of VOC's files. images: the file of each; maps: its class map, if wanted."""
+    """The `attnctl.jobs.data.scenes.Scenes` of VOC's files. images: paths; maps: paths of the class maps, if needed."""
 
     images: list[Path]
     maps: list[Path]
-    table: Table
+    table: ObjectTable
     names: tuple[str, ...]
 
     @property
     def categories(self) -> tuple[int, ...]:
-        """VOC's classes have no ids: they are numbered from 1."""
+        """1, 2, ...: VOC's classes have no ids of their own."""
         return tuple(range(1, len(self.names) + 1))
 
     def __len__(self) -> int:
         return len(self.images)
 
     def number(self, index: int) -> int:
-        """The image's place in the lists."""
+        """The position of the image in the lists."""
         return index
 
     def name(self, index: int) -> str:
-        """The image's file."""
+        """The path of the image."""
         return str(self.images[index])
 
-    def stored(self, index: int) -> Stored:
-        """The image's size and orientation in its file; raises DataError."""
+    def stored(self, index: int) -> StoredSize:
+        """The size and orientation in the image file; raises DataError."""
         return read_stored(self.images[index])
 
     def image(self, index: int) -> Image.Image:
-        """The image in three channels and in its annotated size; raises DataError, ImageSizeError for another size."""
+        """The image as RGB in its annotated size; raises DataError, and ImageSizeError if its size is different."""
         name = self.name(index)
-        return as_annotated(decoded(self.images[index].read_bytes, name), name, self.table.size(index))
+        return as_annotated(decode(self.images[index].read_bytes, name), name, self.table.size(index))
 
     def masks(self, index: int, height: int, width: int) -> Bytes:
-        """Of SegmentationObject, where object k of the XML file has the pixels of value k; raises DataError."""
+        """From SegmentationObject, where value k marks the pixels of object k in the XML file; raises DataError."""
         image = self.images[index]
-        found = read_map(image.parent.parent / "SegmentationObject" / f"{image.stem}.png", height, width)
+        owners = read_map(image.parent.parent / "SegmentationObject" / f"{image.stem}.png", height, width)
         count = int(self.table.first[index + 1] - self.table.first[index])
-        masks: Bytes = (found == np.arange(1, count + 1)[:, None, None]).astype(np.uint8)
+        masks: Bytes = (owners == np.arange(1, count + 1)[:, None, None]).astype(np.uint8)
         return masks
 
     def classes(self, index: int, height: int, width: int) -> Bytes:
@@ -87,7 +87,7 @@ class VocScenes:
 
 
 def index_boxes(folder: Path, parts: Sequence[str], names: tuple[str, ...]) -> VocScenes:
-    """The images and objects of these parts below the development kit's folder; names: of the object classes.
+    """Index the images and objects of these parts below the development kit's folder. names: of the object classes.
 
     Raises DataError naming the file that is missing or wrong.
     """
@@ -98,45 +98,46 @@ def index_boxes(folder: Path, parts: Sequence[str], names: tuple[str, ...]) -> V
     ]
     numbers = {name: number for number, name in enumerate(names, 1)}
     with ThreadPoolExecutor(_THREADS) as pool:
-        read = list(pool.map(lambda image: _annotated(image, numbers), images))
-    return VocScenes(images, [], tabled([objects for objects, _ in read], [size for _, size in read]), names)
+        annotations = list(pool.map(lambda image: _read_annotation(image, numbers), images))
+    table = make_table([objects for objects, _ in annotations], [size for _, size in annotations])
+    return VocScenes(images, [], table, names)
 
 
 def index_maps(folder: Path, parts: Sequence[str], names: tuple[str, ...]) -> VocScenes:
-    """The images and class maps of these parts; names: with the background. Raises DataError."""
+    """Index the images and class maps of these parts. names: including the background. Raises DataError."""
     images: list[Path] = []
     maps: list[Path] = []
     for year, _, name in (part.rpartition("/") for part in parts):
-        stems = _segmented(folder / year, name)
+        stems = _segmentation_list(folder / year, name)
         images += _images(folder / year, stems)
         maps += _maps(folder / year, stems)
-    return VocScenes(images, maps, tabled([nothing()] * len(images), [(0, 0)] * len(images)), names)
+    return VocScenes(images, maps, make_table([no_objects()] * len(images), [(0, 0)] * len(images)), names)
 
 
 # ------------------------------------------------------------------------------------------------------ lists and files
 
 
 def read_list(path: Path) -> list[str]:
-    """The images' names in a list, one each line; raises DataError. Words after it, such as a flag, do not count.
+    """The names of the images in a list, one per line; raises DataError. Further columns, such as flags, are ignored.
 
-    A line may also be the path of an image, as lists of train_aug have it.
+    A line may also be the path of an image, as in published train_aug lists.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read: {error}") from error
-    firsts = [words[0] for line in lines if (words := line.split())]
-    stems = [Path(name).stem if name.lower().endswith(IMAGE_SUFFIXES) else name for name in firsts]
+    first_columns = [columns[0] for line in lines if (columns := line.split())]
+    stems = [Path(name).stem if name.lower().endswith(IMAGE_SUFFIXES) else name for name in first_columns]
     if not stems:
-        raise DataError(f"{path} names no images")
+        raise DataError(f"{path} is empty; it must list images")
     name, times = Counter(stems).most_common(1)[0]
     if times > 1:
-        raise DataError(f"{path} names {name} {times} times")
+        raise DataError(f"{path} lists {name} {times} times")
     return stems
 
 
-def _segmented(year: Path, name: str) -> list[str]:
-    """The images' names in a list of the segmentations; see the module for train_aug."""
+def _segmentation_list(year: Path, name: str) -> list[str]:
+    """The names of the images in a segmentation list; see the module's docstring for train_aug."""
     lists = year / "ImageSets" / "Segmentation"
     if name != TRAIN_AUG or (lists / f"{TRAIN_AUG}.txt").is_file():
         return read_list(lists / f"{name}.txt")
@@ -145,37 +146,37 @@ def _segmented(year: Path, name: str) -> list[str]:
     sbd = year.parent / _SBD
     if not sbd.is_dir():
         raise DataError(
-            f"{TRAIN_AUG} needs SBD: neither {lists / TRAIN_AUG}.txt nor {sbd} is there; "
-            "`attnctl data fetch voc12-seg` downloads it"
+            f"{TRAIN_AUG} needs SBD, but there is neither {lists / TRAIN_AUG}.txt nor {sbd}; "
+            "run `attnctl data fetch voc12-seg`"
         )
     added = {*read_list(sbd / "train.txt"), *read_list(sbd / "val.txt")}
     return sorted((added | {*read_list(lists / "train.txt")}) - {*read_list(lists / "val.txt")})
 
 
 def _images(year: Path, stems: Sequence[str]) -> list[Path]:
-    """The files of these images, whose format the suffix tells; raises DataError naming those that are not there."""
+    """The paths of these images, whatever their file format; raises DataError naming missing ones."""
     folder = year / "JPEGImages"
-    found = {Path(name).stem: name for name in _names(folder) if name.lower().endswith(IMAGE_SUFFIXES)}
-    _refuse_missing([stem for stem in stems if stem not in found], f"{folder} lacks", "image")
-    return [folder / found[stem] for stem in stems]
+    files = {Path(name).stem: name for name in _names(folder) if name.lower().endswith(IMAGE_SUFFIXES)}
+    _check_missing([stem for stem in stems if stem not in files], f"{folder} lacks")
+    return [folder / files[stem] for stem in stems]
 
 
 def _maps(year: Path, stems: Sequence[str]) -> list[Path]:
-    """The class map of each; raises DataError naming those that are not there."""
-    places = (
+    """The paths of the class maps; raises DataError naming missing ones."""
+    folders = (
         (year / "SegmentationClass", "png"),
         (year / "SegmentationClassAug", "png"),
         (year.parent / _SBD / "cls", "mat"),
     )
-    held = [(folder, suffix, _names(folder)) for folder, suffix in places if folder.is_dir()]
-    found = {
+    present = [(folder, suffix, _names(folder)) for folder, suffix in folders if folder.is_dir()]
+    paths = {
         stem: folder / f"{stem}.{suffix}"
-        for folder, suffix, names in reversed(held)
+        for folder, suffix, names in reversed(present)
         for stem in stems
         if f"{stem}.{suffix}" in names
     }
-    _refuse_missing([stem for stem in stems if stem not in found], f"{year} lacks the class maps of", "image")
-    return [found[stem] for stem in stems]
+    _check_missing([stem for stem in stems if stem not in paths], f"{year} lacks the class maps of")
+    return [paths[stem] for stem in stems]
 
 
 def _names(folder: Path) -> set[str]:
@@ -185,17 +186,17 @@ def _names(folder: Path) -> set[str]:
         raise DataError(f"{folder} cannot be read: {error}") from error
 
 
-def _refuse_missing(missing: Sequence[str], lacks: str, what: str) -> None:
+def _check_missing(missing: Sequence[str], lacks: str) -> None:
     if missing:
-        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
-        raise DataError(f"{lacks} {quantity(len(missing), what)}: {comma_join(missing[:_NAMED])}{more}")
+        more = f" and {len(missing) - _MAX_NAMES} more" if len(missing) > _MAX_NAMES else ""
+        raise DataError(f"{lacks} {quantity(len(missing), 'image')}: {comma_join(missing[:_MAX_NAMES])}{more}")
 
 
 # ----------------------------------------------------------------------------------------------------------- XML files
 
 
-def _annotated(image: Path, numbers: Mapping[str, int]) -> tuple[Objects, Size]:
-    """The objects of an image and its size: as annotated, else the file's where there are objects."""
+def _read_annotation(image: Path, numbers: Mapping[str, int]) -> tuple[Objects, Size]:
+    """The objects of an image, and its annotated size; if that is missing, the file's size if there are objects."""
     objects, size = read_objects(_xml(image), numbers)
     return objects, read_stored(image).size if len(objects.labels) and min(size) <= 0 else size
 
@@ -205,12 +206,12 @@ def _xml(image: Path) -> Path:
 
 
 def read_objects(path: Path, numbers: Mapping[str, int]) -> tuple[Objects, tuple[int, int]]:
-    """The objects of an annotation, and (height, width) of its image, 0 where it does not say.
+    """The objects of an annotation, and (height, width) of its image, 0 if missing.
 
-    numbers: class -> label. Raises DataError naming the file, and what is wrong with it.
+    numbers: class -> label. Raises DataError naming the file and the fault.
     """
     try:
-        root = ElementTree.fromstring(path.read_bytes())  # noqa: S314 expat bounds how far entities expand
+        root = ElementTree.fromstring(path.read_bytes())  # noqa: S314 expat limits the expansion of entities
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error}") from error
     except ElementTree.ParseError as error:
@@ -233,14 +234,14 @@ def read_objects(path: Path, numbers: Mapping[str, int]) -> tuple[Objects, tuple
 
 
 def _object(element: ElementTree.Element, numbers: Mapping[str, int]) -> tuple[list[float], int, bool]:
-    """(corners, label, difficult). Its own `bndbox`, not those of its parts, such as a head; raises ValueError."""
+    """(corners, label, difficult), from the object's own `bndbox`, not from those of its parts; raises ValueError."""
     name = (element.findtext("name") or "").strip()
     if name not in numbers:
         raise ValueError(f"unknown class {name!r}{did_you_mean(name, list(numbers))}")
     box = element.find("bndbox")
     if box is None:
-        raise ValueError(f"a {name} without bndbox")
+        raise ValueError(f"a {name} without a bndbox")
     corners = [float(box.findtext(corner) or "nan") for corner in ("xmin", "ymin", "xmax", "ymax")]
     if not np.isfinite(corners).all():
-        raise ValueError(f"a {name} whose bndbox lacks a number: {corners}")
+        raise ValueError(f"a {name} with an invalid bndbox: {corners}")
     return [corners[0] - 1, corners[1] - 1, *corners[2:]], numbers[name], int(element.findtext("difficult") or 0) > 0

@@ -1,7 +1,7 @@
-"""Writing a data set of detection or segmentation in COCO's and in VOC's format. Images are PNGs: nothing gets lost.
+"""Writes a detection or segmentation data set in COCO's or VOC's format. Images are written as PNGs, without loss.
 
-COCO: <part>/000001.png, annotations/instances_<part>.json with masks as run-length codes, and class maps as
-stuffthingmaps/<part>/000001.png. VOC: Annotations, JPEGImages, ImageSets, and with its palette SegmentationClass and
+COCO: <part>/000001.png, annotations/instances_<part>.json with masks as run-length encodings, and class maps as
+stuffthingmaps/<part>/000001.png. VOC: Annotations, JPEGImages, ImageSets, and with VOC's palette SegmentationClass and
 SegmentationObject.
 """
 
@@ -23,19 +23,19 @@ from attnctl.jobs.data.scenes import IGNORED, Bytes, Scenes
 
 Format = Literal["coco", "voc"]
 
-_COMPRESSION = 1  # of PNGs: the fastest
+_COMPRESSION = 1  # of PNGs: the fastest level
 
 
 def write(parts: Mapping[str, Scenes], folder: Path, form: Format) -> None:
-    """Write the parts, by the names that they take, into `folder`, which is made; raises OSError."""
+    """Write the parts, keyed by their names, to `folder`, which is created; raises OSError."""
     writer: Callable[[str, Scenes, Path], None] = {"coco": _coco, "voc": _voc}[form]
     for name, scenes in parts.items():
         writer(name, scenes, folder)
 
 
 def _pictures(scenes: Scenes) -> Iterator[tuple[str, Picture]]:
-    """(a file's name without its ending, the picture whole, in one channel if all are equal) of each image."""
-    read = Reader(scenes, learning=False, masks=True, classes=True)
+    """(file name without suffix, picture with all objects) of each image; in one channel if all channels are equal."""
+    read = Reader(scenes, training=False, masks=True, classes=True)
     for index in range(len(scenes)):
         picture = read(index)
         bands = picture.image.split()
@@ -117,7 +117,7 @@ def _voc(part: str, scenes: Scenes, folder: Path) -> None:
 
 
 def _annotation(picture: Picture, names: tuple[str, ...], file: str) -> ElementTree.Element:
-    """As VOC writes it; its pixels count from 1, and a box holds its last one."""
+    """An annotation in VOC's format, which counts pixels from 1 and includes the last pixel of a box."""
     height, width = picture.size
     root = ElementTree.Element("annotation")
     size = {"width": width, "height": height, "depth": len(picture.image.getbands())}
@@ -151,16 +151,16 @@ def _paletted(numbers: Bytes) -> Image.Image:
 
 @cache
 def palette() -> list[int]:
-    """VOC's colours of the numbers 0 to 255, one channel after the other."""
+    """VOC's colours for the numbers 0 to 255, as a flat list of red, green and blue values."""
     return [value for number in range(256) for value in colour(number)]
 
 
 def colour(number: int) -> tuple[int, int, int]:
-    """VOC's colour of a class or an object: the number's bits, three at a time, from the highest of each channel on."""
+    """VOC's colour of a class or object: each group of three bits sets one bit of each channel, from the highest on."""
     red = green = blue = 0
-    for place in range(7, -1, -1):
-        red |= (number & 1) << place
-        green |= (number >> 1 & 1) << place
-        blue |= (number >> 2 & 1) << place
+    for bit in range(7, -1, -1):
+        red |= (number & 1) << bit
+        green |= (number >> 1 & 1) << bit
+        blue |= (number >> 2 & 1) << bit
         number >>= 3
     return red, green, blue

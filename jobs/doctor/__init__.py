@@ -1,1 +1,1 @@
-"""What `attnctl doctor` checks, here and on a compute node."""
+"""The checks of `attnctl doctor`, on this machine and on compute nodes."""

@@ -1,4 +1,4 @@
-"""What `attnctl doctor` looks at: one function for each fact, none of which imports torch."""
+"""The checks of `attnctl doctor`: one function per subject; none of them imports torch into this process."""
 
 from __future__ import annotations
 
@@ -22,99 +22,109 @@ from attnctl.workspace.file_systems import mount_of, nearest_existing
 
 GPUS = "GPUs"
 
-_TORCH = """
+_TORCH_SCRIPT = """
 import json, torch
 count = torch.cuda.device_count() if torch.cuda.is_available() else 0
 print(json.dumps({
-    "version": torch.__version__, "cuda": torch.version.cuda, "serves": torch.cuda.get_arch_list(),
+    "version": torch.__version__, "cuda": torch.version.cuda, "archs": torch.cuda.get_arch_list(),
     "gpus": [[torch.cuda.get_device_name(k), "sm_%d%d" % torch.cuda.get_device_capability(k)] for k in range(count)],
 }))
 """
-_TORCH_SECONDS = 120
+_TORCH_TIMEOUT = 120
+"""Seconds; importing torch from a busy network file system can take more than a minute."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One line of the doctor. ok: None is a fact that is neither good nor bad; mend: what to do when it is not ok."""
+    """The result of one check. ok: True, False (a fault), or None (neutral); fix: what to do about a fault."""
 
     name: str
     ok: bool | None
-    words: str
-    mend: str = ""
+    message: str
+    fix: str = ""
 
 
 def python() -> Check:
-    """The interpreter that runs, and that jobs will run with."""
+    """The version and path of the interpreter, which jobs use too."""
     return Check("Python", True, f"{platform.python_version()} at {sys.executable}")
 
 
 def torch() -> Iterator[Check]:
-    """torch's version, and whether it serves the GPUs of this machine; it is imported by another process."""
+    """The version of torch, and whether its build supports this machine's GPUs. Torch is imported in a subprocess."""
     try:
         done = subprocess.run(
-            [sys.executable, "-P", "-c", _TORCH], capture_output=True, text=True, timeout=_TORCH_SECONDS, check=False
+            [sys.executable, "-P", "-c", _TORCH_SCRIPT],
+            capture_output=True,
+            text=True,
+            timeout=_TORCH_TIMEOUT,
+            check=False,
         )
     except subprocess.TimeoutExpired:
-        yield Check("torch", False, f"import torch took more than {_TORCH_SECONDS} s", "is its file system overloaded?")
+        message = f"import torch took more than {_TORCH_TIMEOUT} s"
+        yield Check("torch", False, message, "check whether its file system is overloaded")
         return
     if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
+        reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode} without a message"])[-1]
         yield Check("torch", False, f"cannot be imported: {reason}", f"{sys.executable} -m pip install torch")
         return
+    last_line = done.stdout.strip().rpartition("\n")[2]  # imported modules may print other lines before it
     try:
-        found = untrusted_json.loads_object(
-            done.stdout.strip().rpartition("\n")[2]
-        )  # what imports print comes before it
+        build = untrusted_json.loads_object(last_line)
     except ValueError:
-        words = f"its version cannot be read from {done.stdout.strip()[:80]!r}"
-        yield Check("torch", False, words, f"{sys.executable} -m pip install --force-reinstall torch")
+        message = f"cannot read its version from {done.stdout.strip()[:80]!r}"
+        yield Check("torch", False, message, f"{sys.executable} -m pip install --force-reinstall torch")
         return
-    built = f"for CUDA {found['cuda']} ({comma_join(found['serves'])})" if found["cuda"] else "for CPUs only"
-    yield Check("torch", True, f"{found['version']}, {built}")
-    yield _gpus(found["gpus"], found["serves"], found["cuda"])
+    kind = f"built for CUDA {build['cuda']} ({comma_join(build['archs'])})" if build["cuda"] else "CPU-only build"
+    yield Check("torch", True, f"{build['version']}, {kind}")
+    yield _gpus(build["gpus"], build["archs"], build["cuda"])
 
 
-def _gpus(found: list[list[str]], serves: list[str], cuda: str | None) -> Check:
-    if found:
-        unserved = [f"{name} ({arch})" for name, arch in found if not _served(arch, serves)]
-        mend = "install a torch build for this GPU: https://pytorch.org/get-started/previous-versions"
-        if unserved:
-            return Check(GPUS, False, f"torch was not built for {comma_join(unserved)}", mend)
-        return Check(GPUS, True, comma_join(f"{name} ({arch})" for name, arch in found))
+def _gpus(gpus: list[list[str]], archs: list[str], cuda: str | None) -> Check:
+    if gpus:
+        unsupported = [f"{name} ({arch})" for name, arch in gpus if not _supports(archs, arch)]
+        fix = "install a torch build for this GPU: https://pytorch.org/get-started/previous-versions"
+        if unsupported:
+            return Check(GPUS, False, f"this torch build does not support {comma_join(unsupported)}", fix)
+        return Check(GPUS, True, comma_join(f"{name} ({arch})" for name, arch in gpus))
     try:
         driver = run(["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]).strip()
     except CommandError:
         driver = ""
     if driver:
-        mend = "install a torch build for CUDA" if cuda is None else f"the driver may be too old for CUDA {cuda}"
-        return Check(GPUS, False, f"torch sees none of: {'; '.join(driver.splitlines())}", mend)
-    return Check(GPUS, None, "none: runs here train on the CPU")
+        fix = "install a CUDA build of torch" if cuda is None else f"the driver may be too old for CUDA {cuda}"
+        return Check(GPUS, False, f"torch detects none of: {'; '.join(driver.splitlines())}", fix)
+    return Check(GPUS, None, "none: local runs train on the CPU")
 
 
-def _served(arch: str, serves: list[str]) -> bool:
-    """Binary code serves its own major version from its minor one on; PTX serves all newer GPUs."""
-    kinds = [(name[:2], name.split("_")[-1].rstrip("af")) for name in serves]
-    own = arch.split("_")[-1]
+def _supports(archs: list[str], arch: str) -> bool:
+    """Whether a build for `archs` runs on a GPU of `arch`, such as sm_86.
+
+    A cubin (sm_) runs on GPUs of its own major version from its minor version on, PTX (compute_) on all newer GPUs
+    (CUDA C++ Programming Guide, "Binary Compatibility" and "PTX Compatibility").
+    """
+    targets = [(name[:2], name.split("_")[-1].rstrip("af")) for name in archs]
+    number = arch.split("_")[-1]
     return any(
-        (kind == "sm" and number[:-1] == own[:-1] and number <= own) or (kind == "co" and int(number) <= int(own))
-        for kind, number in kinds
+        (kind == "sm" and target[:-1] == number[:-1] and target <= number)
+        or (kind == "co" and int(target) <= int(number))
+        for kind, target in targets
     )
 
 
 def scheduler(config: Config) -> Iterator[Check]:
-    """SLURM: whether it is here and answers, its accounting, limits, policies, and the partition that jobs go to."""
+    """Whether SLURM is installed and answers; its accounting, limits and policies; the partition that jobs go to."""
     if not queries.available():
-        yield Check("SLURM", None, "there is no sbatch on this machine: runs are done here")
+        yield Check("SLURM", None, "no sbatch on this machine: runs train locally")
         return
     try:
         limits = queries.limits()
         partitions = queries.partitions()
     except SpecError as error:
-        yield Check("SLURM", False, str(error), "nothing is lost: states stay as they are until it answers")
+        yield Check("SLURM", False, str(error), "try again later; recorded states do not change until it answers")
         return
     yield Check("SLURM", True, f"{limits.version}, cluster {limits.cluster}")
     yield _accounting(limits)
-    yield Check("array limit", True, f"{limits.max_array} runs in one array; larger sweeps are split")
+    yield Check("array limit", True, f"{limits.max_array} runs per array; larger sweeps are split")
     yield _requeue(limits)
     yield Check("preemption", None, f"PreemptMode={limits.preempt_mode}")
     yield _partition(config.slurm.partition, partitions)
@@ -122,77 +132,77 @@ def scheduler(config: Config) -> Iterator[Check]:
 
 def _accounting(limits: queries.Limits) -> Check:
     if not limits.accounting:
-        words = "off: the end of a job that left no record of its own is known by its absence only"
-        return Check("accounting", None, words)
+        message = "off: if a job dies without an exit record, its cause of death stays unknown"
+        return Check("accounting", None, message)
     try:
         run(["sacct", "-n", "-P", "-X", "-S", "now-1hour", "-o", "JobID"])
     except CommandError as error:
-        return Check("accounting", False, f"sacct fails: {error.words}", "ended jobs keep their last state till then")
+        fix = "until it works, ended jobs keep the last state that was recorded"
+        return Check("accounting", False, f"sacct fails: {error.message}", fix)
     if limits.gather in {"", "(null)", "jobacct_gather/none"}:
-        return Check("accounting", None, "sacct works; memory use is not gathered (JobAcctGatherType)")
+        return Check("accounting", None, "sacct works, but memory use is not recorded (JobAcctGatherType)")
     return Check("accounting", True, f"sacct works; {limits.gather}")
 
 
 def _requeue(limits: queries.Limits) -> Check:
     if limits.requeue:
-        return Check("requeue", True, "allowed: a preempted job goes on by itself")
-    return Check("requeue", None, "JobRequeue=0: a preempted run waits for attnctl resume")
+        return Check("requeue", True, "allowed: SLURM restarts preempted jobs")
+    return Check("requeue", None, "JobRequeue=0: SLURM does not restart preempted jobs; run attnctl resume")
 
 
 def _partition(name: str | None, partitions: list[queries.Partition]) -> Check:
-    known = comma_join(partition.name for partition in partitions)
-    chosen = next((row for row in partitions if (row.name == name if name else row.default)), None)
-    if chosen is None:
-        words = f"there is no partition {name!r}" if name else "the cluster has no default partition"
-        return Check("partition", False, words, f"set partition in attnctl.toml to one of: {known}")
-    gpus = f"up to {quantity(chosen.gpus, 'GPU')} a node" if chosen.gpus else "no GPUs"
-    return Check(
-        "partition", True, f"{chosen.name}: {quantity(chosen.nodes, 'node')}, {gpus}, time limit {chosen.time_limit}"
-    )
+    row = next((row for row in partitions if (row.name == name if name else row.default)), None)
+    if row is None:
+        message = f"there is no partition {name!r}" if name else "the cluster has no default partition"
+        names = comma_join(partition.name for partition in partitions)
+        return Check("partition", False, message, f"set partition in attnctl.toml to one of: {names}")
+    gpus = f"up to {quantity(row.gpus, 'GPU')} per node" if row.gpus else "no GPUs"
+    return Check("partition", True, f"{row.name}: {quantity(row.nodes, 'node')}, {gpus}, time limit {row.time_limit}")
 
 
 def data(config: Config) -> Iterator[Check]:
-    """Which data sets are where they are looked for."""
+    """Whether the files of each data set are in their folder."""
     for name in datasets.names():
         folder = config.data.folder(name)
         missing = datasets.missing_files(datasets.describe(name), folder)
         if not missing:
-            yield Check(f"data set {name}", True, str(folder) if folder else "comes with scikit-learn")
+            yield Check(f"data set {name}", True, str(folder) if folder else "included in scikit-learn")
         else:
-            key = f"set {name} in [data] of attnctl.toml to its folder"
-            mend = f"attnctl data fetch {name}" if datasets.describe(name).url else key
-            yield Check(f"data set {name}", None, f"not in {folder}: no {missing[0]}", mend)
+            setting = f"set {name} in [data] of attnctl.toml to its folder"
+            fix = f"attnctl data fetch {name}" if datasets.describe(name).url else setting
+            yield Check(f"data set {name}", None, f"not in {folder}: {missing[0]} is missing", fix)
 
 
 def workspace(config: Config) -> Iterator[Check]:
-    """Whether the workspace can be written, whether its file system creates exclusively, and of which kind that is."""
+    """Whether the workspace is writable, whether its file system honours O_EXCL, and the kind of that file system."""
     root = nearest_existing(config.workspace.root)
-    name = f".attnctl-doctor-{uuid.uuid4().hex}"
-    probe = root / name
+    probe = root / f".attnctl-doctor-{uuid.uuid4().hex}"
     try:
         first = create_exclusive(probe, b"first")
         second = create_exclusive(probe, b"second")
         kept = probe.read_bytes() == b"first"
         probe.unlink()
     except OSError as error:
-        yield Check("workspace", False, f"{root} cannot be written: {error.strerror}", "choose one with --workspace")
+        fix = "choose another folder with --workspace"
+        yield Check("workspace", False, f"cannot write in {root}: {error.strerror}", fix)
     else:
-        yield Check("workspace", True, f"{config.workspace.root} can be written")
-        mend = "put the workspace on another: two commands at once could submit a run twice"
+        yield Check("workspace", True, f"{config.workspace.root} is writable")
         exclusive = first and not second and kept
-        words = "works" if exclusive else "does not work on this file system"
-        yield Check("exclusive creation", exclusive, words, "" if exclusive else mend)
+        message = "works" if exclusive else "does not work on this file system"
+        fix = "move the workspace to another file system: here two commands could submit the same run at once"
+        yield Check("exclusive creation", exclusive, message, "" if exclusive else fix)
     yield file_system(root)
 
 
 def file_system(folder: Path) -> Check:
-    """The kind of file system that a folder lies on, and where the database lies therefore."""
+    """The kind of the file system of a folder, and where the database is stored because of it."""
     mount = mount_of(folder)
     if mount is None:
         return Check("file system", None, "unknown")
     if not mount.network:
         return Check("file system", True, f"{mount.kind} on {mount.folder}")
-    words = f"{mount.network} on {mount.folder}: the database lies in your cache folder instead"
-    lax = mount.network == "NFS" and not mount.options.isdisjoint({"nolock", "soft"})
-    mend = "mount it hard and with locks: soft mounts lose writes" if lax else ""
-    return Check("file system", False if lax else None, words, mend)
+    message = f"{mount.network} on {mount.folder}: the database is in your cache folder instead"
+    # nfs(5): a soft mount fails writes after a timeout; nolock keeps locks local to each client.
+    unsafe = mount.network == "NFS" and not mount.options.isdisjoint({"nolock", "soft"})
+    fix = "mount it with the options hard and lock: soft mounts can lose writes" if unsafe else ""
+    return Check("file system", False if unsafe else None, message, fix)

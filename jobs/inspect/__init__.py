@@ -1,1 +1,1 @@
-"""Looking into trained networks: what they look at, and how their layers and their attention respond."""
+"""Looks into trained networks: predictions, class activation maps, and responses of layers and attention."""

@@ -1,6 +1,6 @@
-"""The layers of a network by the names that users know: `layer4.2` is a block with the attention after it.
+"""The layers of a network by the names that users know, such as `layer4.2` for a block with the attention after it.
 
-Of a detector or a segmentation network they are those of its backbone, by the names that they have in a classifier.
+In a detector or segmentation network, these are the layers of its backbone, by their names in a classifier.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from attnctl.values import SpecError, did_you_mean
 
 
 def resolve(trained: Trained, name: str) -> str:
-    """The path in the backbone of the layer of that name; raises SpecError with the nearest, or why it has no maps.
+    """The path in the backbone of the layer with that name; raises SpecError with suggestions or the reason.
 
-    A name stands for the same layer with and without attention after it: `layer4.2.conv3` is `layer4.2.part.conv3`.
+    A layer has the same name with and without attention after it: `layer4.2.conv3` is found as `layer4.2.part.conv3`.
     """
     parts = {part.path: part for part in trained.parts}
     plain = {_plain(path): path for path in reversed(parts)}
@@ -27,43 +27,43 @@ def resolve(trained: Trained, name: str) -> str:
     part = parts[path]
     if part.shape is None or part.last:
         kind = "no maps" if part.shape is None else "maps with their channels last"
-        raise SpecError(f"layer {name} of {where} gives {kind}; maps (batch, channels, height, width) are needed")
+        raise SpecError(f"layer {name} of {where} outputs {kind}; it must output (batch, channels, height, width)")
     if part.calls > 1:
-        raise SpecError(f"layer {name} of {where} runs {part.calls} times in one forward, so its map is not one")
+        raise SpecError(f"layer {name} of {where} runs {part.calls} times per forward, so it has no single map")
     return path
 
 
 def module(trained: Trained, path: str) -> nn.Module:
-    """The layer of that path in the backbone."""
+    """The layer with that path in the backbone."""
     return trained.network.get_submodule(trained.prefix + path)
 
 
 def ends(trained: Trained) -> list[str]:
-    """The ends of the stages, as the backbone's placement `stage` has them; raises SpecError when it has none."""
+    """The ends of the stages, from the backbone's placement `stage`; raises SpecError if there are none."""
     parts = trained.parts
     name = backbones.of_run(trained.spec.backbone, trained.spec.versions.backbone, trained.sources)
-    place = backbones.placements(name).get("stage")
-    if place is None:
-        found = list(stages(parts, trained.size))
-        if not found:
-            raise SpecError(f"{trained.spec.backbone} has no stages of maps; name its layers with --layer")
-        return found
-    return [_plain(part.path) for part in find(parts, place, trained.spec.backbone)]
+    placement = backbones.placements(name).get("stage")
+    if placement is None:
+        paths = list(stages(parts, trained.size))
+        if not paths:
+            raise SpecError(f"{trained.spec.backbone} has no stages; select its layers with --layer")
+        return paths
+    return [_plain(part.path) for part in find(parts, placement, trained.spec.backbone)]
 
 
 def last(trained: Trained) -> str:
-    """The end of the last stage whose maps have more than one place: a map of one place says nothing of where."""
-    found = ends(trained)
-    return next((name for name in reversed(found) if shape(trained, resolve(trained, name)) != (1, 1)), found[-1])
+    """The end of the last stage whose maps are larger than 1x1; a map of one pixel has no spatial information."""
+    names = ends(trained)
+    return next((name for name in reversed(names) if shape(trained, resolve(trained, name)) != (1, 1)), names[-1])
 
 
 def shape(trained: Trained, path: str) -> tuple[int, int]:
-    """(height, width) of the maps of a layer."""
+    """(height, width) of a layer's maps."""
     part = next(part for part in trained.parts if part.path == path)
     assert part.shape is not None
     return part.shape[1], part.shape[2]
 
 
 def _plain(path: str) -> str:
-    """The name that a part has without attention after it."""
+    """The name that the part has in a network without attention."""
     return path.replace(".part.", ".")

@@ -1,4 +1,4 @@
-"""What a trained detector or segmentation network says of images."""
+"""Predictions of a trained detector or segmentation network."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from attnctl.sources import blame
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
 
-_ON = 0.5
-"""A pixel is an object's when the network says so with more than this."""
+_MASK_THRESHOLD = 0.5
+"""A pixel belongs to an object if the network's mask is above this."""
 
 
 @dataclass(frozen=True)
 class Detected:
-    """The objects found on one image, the surest first.
+    """The objects detected in one image, most confident first.
 
-    boxes: (N, 4), x1 y1 x2 y2 in pixels. labels: (N,) from 1. scores: (N,). masks: (N, H, W), where the network gives
+    boxes: (N, 4), x1 y1 x2 y2 in pixels. labels: (N,) from 1. scores: (N,). masks: (N, H, W), if the network predicts
     masks.
     """
 
@@ -36,8 +36,8 @@ class Detected:
     masks: npt.NDArray[np.bool_] | None
 
     def to_json(self, names: Sequence[str]) -> dict[str, Any]:
-        """The objects as JSON values. names: of the classes, the one of label 1 first; mask: as COCO encodes them."""
-        found = []
+        """The objects as JSON values. names: of the classes, from label 1 on; masks are in COCO's encoding."""
+        rows = []
         for k, (box, label, score) in enumerate(zip(self.boxes, self.labels, self.scores, strict=True)):
             row = {
                 "class": names[label - 1],
@@ -48,11 +48,11 @@ class Detected:
             if self.masks is not None:
                 code = rle.encode(np.asfortranarray(self.masks[k].astype(np.uint8)))
                 row["mask"] = {"size": list(code["size"]), "counts": code["counts"].decode()}
-            found.append(row)
-        return {"objects": found}
+            rows.append(row)
+        return {"objects": rows}
 
-    def words(self, names: Sequence[str]) -> str:
-        """What was found, such as `2 dog, 1 cat`; the most frequent first."""
+    def summary(self, names: Sequence[str]) -> str:
+        """The number of objects by class, such as `2 dog, 1 cat`, most frequent first."""
         labels, counts = np.unique(self.labels, return_counts=True)
         order = np.argsort(-counts, kind="stable")
         return ", ".join(f"{counts[k]} {names[labels[k] - 1]}" for k in order) or "nothing"
@@ -65,50 +65,50 @@ class Mapped:
     classes: npt.NDArray[np.uint8]
 
     def shares(self, names: Sequence[str]) -> dict[str, float]:
-        """Name of a class -> the part of the pixels that it has, for those that have any, the largest first."""
+        """Class name -> fraction of the pixels, for the classes that occur, largest first."""
         counts = np.bincount(self.classes.reshape(-1), minlength=len(names))
         return {names[k]: float(counts[k] / counts.sum()) for k in np.argsort(-counts, kind="stable") if counts[k]}
 
     def to_json(self, names: Sequence[str]) -> dict[str, Any]:
-        """The parts of the pixels as JSON values."""
+        """The fractions as JSON values."""
         return {"classes": {name: round(share, 6) for name, share in self.shares(names).items()}}
 
-    def words(self, names: Sequence[str]) -> str:
-        """The parts, such as `background 81.2%, dog 18.8%`."""
+    def summary(self, names: Sequence[str]) -> str:
+        """The fractions, such as `background 81.2%, dog 18.8%`."""
         return ", ".join(f"{name} {100 * share:.1f}%" for name, share in self.shares(names).items())
 
 
 def check(spec: RunSpec, run: str) -> None:
-    """Raise SpecError when a run's network gives no boxes, masks or class maps."""
+    """Raise SpecError if the network of a run does not predict boxes, masks or class maps."""
     if not spec.model:
-        raise SpecError(f"run {run} is a classifier, which finds no objects; attnctl cam {run} shows what it looks at")
+        raise SpecError(f"run {run} is a classifier and detects no objects; use attnctl cam {run} for activation maps")
 
 
 def class_names(spec: RunSpec) -> tuple[str, ...]:
-    """Of the classes of a run's data set, in their order; of pixels with the background."""
+    """The names of the classes of a run's data set, in order; for segmentation including the background."""
     dataset = datasets.describe(spec.dataset)
     return dataset.names or tuple(f"class {number}" for number in range(1, dataset.classes + 1))
 
 
 @torch.inference_mode()
 def predict(trained: Trained, picture: Picture, threshold: float) -> Detected | Mapped:
-    """What the network finds on an image of any size. threshold: of the scores; a class map has none.
+    """Predict objects or a class map for an image of any size. threshold: for scores; not used for class maps.
 
-    Raises SpecError when the network cannot take the image.
+    Raises SpecError if the network cannot process the image.
     """
     images = batch([picture], trained.spec, trained.device)
     try:
         if models.task(trained.spec.model) == "segment":
             return Mapped(trained.network(images)["out"][0].argmax(0).to(torch.uint8).cpu().numpy())
-        found = trained.network([images[0]])[0]
-    except Exception as error:  # whatever a user's own module raises is the answer
-        raise SpecError(f"run {trained.run} cannot take {picture.name}: {blame.describe(error)}") from error
-    sure = (found["scores"] >= threshold).nonzero()[:, 0]
-    sure = sure[found["scores"][sure].argsort(descending=True, stable=True)]
-    masks = (found["masks"][sure, 0] > _ON).cpu().numpy() if "masks" in found else None
+        output = trained.network([images[0]])[0]
+    except Exception as error:  # any error of a user's own module
+        raise SpecError(f"run {trained.run} cannot process {picture.name}: {blame.describe(error)}") from error
+    kept = (output["scores"] >= threshold).nonzero()[:, 0]
+    kept = kept[output["scores"][kept].argsort(descending=True, stable=True)]
+    masks = (output["masks"][kept, 0] > _MASK_THRESHOLD).cpu().numpy() if "masks" in output else None
     return Detected(
-        found["boxes"][sure].float().cpu().numpy(),
-        found["labels"][sure].cpu().numpy(),
-        found["scores"][sure].float().cpu().numpy(),
+        output["boxes"][kept].float().cpu().numpy(),
+        output["labels"][kept].cpu().numpy(),
+        output["scores"][kept].float().cpu().numpy(),
         masks,
     )

@@ -1,4 +1,4 @@
-"""Images with the boxes, masks or classes that a network found drawn over them."""
+"""Draws predicted boxes, masks or class maps over images."""
 
 from __future__ import annotations
 
@@ -19,40 +19,40 @@ from attnctl.jobs.inspect.predict import Detected, Mapped
 Color = tuple[int, int, int]
 _Font = ImageFont.FreeTypeFont
 
-SMALLEST = 512
-"""Pixels of the longer side: a smaller image is enlarged by a whole factor, so that its labels can be read."""
+MIN_SIDE = 512
+"""A smaller image is enlarged by an integer factor to about this many pixels, so that its labels are legible."""
 
-_LEGIBLE = 128  # of 255, of a background: a lighter one has black letters
+_LEGIBLE = 128  # of 255: text on a lighter background is black
 _ALPHA = 0.5
 _TONES = ((0.8, 0.95), (0.5, 0.75), (0.95, 0.6))
-"""(saturation, value)."""
+"""(saturation, value) of the colours."""
 
 
 def color(number: int) -> Color:
-    """The colour of a class or an object: hues by the golden ratio, which parts neighbours far, in three tones."""
+    """The colour of a class or object: hues spaced by the golden ratio, so neighbours differ much, in three tones."""
     red, green, blue = colorsys.hsv_to_rgb((0.6180339887 * number) % 1, *_TONES[number // 5 % len(_TONES)])
     return round(255 * red), round(255 * green), round(255 * blue)
 
 
-def draw(picture: Picture, found: Detected | Mapped, names: Sequence[str]) -> Image.Image:
-    """The image with what was found on it. names: of the classes, as in `predict`."""
-    factor = max(1, SMALLEST // max(picture.pixels.shape[1:]))
-    pixels = _enlarged(picture.pixels, factor)
+def draw(picture: Picture, prediction: Detected | Mapped, names: Sequence[str]) -> Image.Image:
+    """The image with its prediction. names: of the classes, as in `predict`."""
+    factor = max(1, MIN_SIDE // max(picture.pixels.shape[1:]))
+    pixels = _enlarge(picture.pixels, factor)
     font = _font(max(13, round(0.024 * max(pixels.shape[1:]))))
-    if isinstance(found, Mapped):
-        return _mapped(pixels, found, names, factor, font)
-    return _detected(pixels, found, names, factor, font)
+    if isinstance(prediction, Mapped):
+        return _draw_classes(pixels, prediction, names, factor, font)
+    return _draw_objects(pixels, prediction, names, factor, font)
 
 
-def class_image(found: Mapped) -> Image.Image:
-    """The class map as a palette image, whose values are the classes, as PASCAL VOC has them; the background black."""
-    image = Image.fromarray(found.classes, "P")
+def class_image(prediction: Mapped) -> Image.Image:
+    """The class map as a palette image whose values are the classes, as in PASCAL VOC; the background is black."""
+    image = Image.fromarray(prediction.classes, "P")
     image.putpalette([0, 0, 0, *(value for number in range(1, 256) for value in color(number))])
     return image
 
 
-def _enlarged(maps: Tensor, factor: int) -> Tensor:
-    """(N, H, W), each pixel as a square of `factor` pixels."""
+def _enlarge(maps: Tensor, factor: int) -> Tensor:
+    """(N, H, W) with each pixel as a square of `factor` x `factor` pixels."""
     return maps.repeat_interleave(factor, 1).repeat_interleave(factor, 2)
 
 
@@ -64,70 +64,71 @@ def _image(pixels: Tensor) -> Image.Image:
     return Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())
 
 
-def _detected(pixels: Tensor, found: Detected, names: Sequence[str], factor: int, font: _Font) -> Image.Image:
-    """Boxes have the colours of their classes; with masks each object has its own. The surest is on top."""
-    order = range(len(found.labels) - 1, -1, -1)
-    colors = [color(k if found.masks is not None else int(found.labels[k])) for k in order]
-    boxes = torch.from_numpy(found.boxes[list(order)] * factor)
-    if found.masks is not None and len(boxes):
-        masks = _enlarged(torch.from_numpy(found.masks[list(order)]), factor)
+def _draw_objects(pixels: Tensor, prediction: Detected, names: Sequence[str], factor: int, font: _Font) -> Image.Image:
+    """Boxes have the colours of their classes; with masks, each object has its own. The most confident is on top."""
+    order = range(len(prediction.labels) - 1, -1, -1)
+    colors = [color(k if prediction.masks is not None else int(prediction.labels[k])) for k in order]
+    boxes = torch.from_numpy(prediction.boxes[list(order)] * factor)
+    if prediction.masks is not None and len(boxes):
+        masks = _enlarge(torch.from_numpy(prediction.masks[list(order)]), factor)
         pixels = draw_segmentation_masks(pixels, masks, alpha=_ALPHA, colors=colors)
     width = max(2, round(0.004 * max(pixels.shape[1:])))
     if len(boxes):
         pixels = draw_bounding_boxes(pixels, boxes, colors=colors, width=width)
     image = _image(pixels)
-    for k, box, own in zip(order, boxes.tolist(), colors, strict=True):
-        _label(image, (box[0], box[1]), f"{names[found.labels[k] - 1]} {found.scores[k]:.2f}", own, font)
+    for k, box, fill in zip(order, boxes.tolist(), colors, strict=True):
+        text = f"{names[prediction.labels[k] - 1]} {prediction.scores[k]:.2f}"
+        _label(image, (box[0], box[1]), text, fill, font)
     return image
 
 
-def _label(image: Image.Image, corner: tuple[float, float], words: str, own: Color, font: _Font) -> None:
-    """Write above a box, or inside it at the image's upper edge; never out of the image."""
+def _label(image: Image.Image, corner: tuple[float, float], text: str, fill: Color, font: _Font) -> None:
+    """Write above a box, or inside it if it touches the image's upper edge; never outside the image."""
     canvas = ImageDraw.Draw(image)
-    left, top, right, bottom = canvas.textbbox((0, 0), words, font=font)
+    left, top, right, bottom = canvas.textbbox((0, 0), text, font=font)
     width, height = right - left + 6, bottom - top + 6
     x = max(0, min(round(corner[0]), image.width - width))
     y = round(corner[1]) - height if corner[1] >= height else max(0, round(corner[1]))
-    canvas.rectangle((x, y, x + width, y + height), fill=own)
-    canvas.text((x + 3 - left, y + 3 - top), words, fill=_ink(own), font=font)
+    canvas.rectangle((x, y, x + width, y + height), fill=fill)
+    canvas.text((x + 3 - left, y + 3 - top), text, fill=_ink(fill), font=font)
 
 
-def _mapped(pixels: Tensor, found: Mapped, names: Sequence[str], factor: int, font: _Font) -> Image.Image:
-    """Each class but the background in its colour, and below the image what the colours are."""
-    shares = {name: share for name, share in found.shares(names).items() if name != names[0]}
+def _draw_classes(pixels: Tensor, prediction: Mapped, names: Sequence[str], factor: int, font: _Font) -> Image.Image:
+    """Each class except the background in its colour, with a legend below the image."""
+    shares = {name: share for name, share in prediction.shares(names).items() if name != names[0]}
     numbers = {name: names.index(name) for name in shares}
-    classes = torch.from_numpy(found.classes)
+    classes = torch.from_numpy(prediction.classes)
     masks = torch.stack([classes == number for number in numbers.values()]) if numbers else None
     if masks is not None:
         colors = [color(number) for number in numbers.values()]
-        pixels = draw_segmentation_masks(pixels, _enlarged(masks, factor), alpha=_ALPHA, colors=colors)
+        pixels = draw_segmentation_masks(pixels, _enlarge(masks, factor), alpha=_ALPHA, colors=colors)
     entries = [(f"{name} {100 * share:.1f}%", color(numbers[name])) for name, share in shares.items()]
     return _with_legend(_image(pixels), entries, font)
 
 
 def _with_legend(image: Image.Image, entries: Sequence[tuple[str, Color]], font: _Font) -> Image.Image:
-    """The image with colours and words in as many lines below it as they need."""
+    """The image with a legend of colours and names below it, in as many lines as needed."""
     side = round(1.2 * font.size)
-    places, x, y = [], side // 2, side // 2
-    for words, _ in entries:
-        wide = round(font.getlength(words)) + 2 * side
-        if x > side // 2 and x + wide > image.width:
+    positions, x, y = [], side // 2, side // 2
+    for text, _ in entries:
+        width = round(font.getlength(text)) + 2 * side
+        if x > side // 2 and x + width > image.width:
             x, y = side // 2, y + round(1.4 * side)
-        places.append((x, y))
-        x += wide
+        positions.append((x, y))
+        x += width
     if not entries:
         return image
     whole = Image.new("RGB", (image.width, image.height + y + round(1.5 * side)), "white")
     whole.paste(image)
     canvas = ImageDraw.Draw(whole)
-    for (words, own), (left, top) in zip(entries, places, strict=True):
+    for (text, fill), (left, top) in zip(entries, positions, strict=True):
         top += image.height
-        canvas.rectangle((left, top, left + side - 4, top + side - 4), fill=own)
-        canvas.text((left + side, top + side / 2 - 2), words, fill="black", font=font, anchor="lm")
+        canvas.rectangle((left, top, left + side - 4, top + side - 4), fill=fill)
+        canvas.text((left + side, top + side / 2 - 2), text, fill="black", font=font, anchor="lm")
     return whole
 
 
 def _ink(background: Color) -> str:
-    """Black or white, whichever can be read on it (ITU-R BT.601's luma)."""
+    """Black or white, whichever is legible on the background (by ITU-R BT.601's luma)."""
     luma = float(np.dot(background, (0.299, 0.587, 0.114)))
     return "black" if luma > _LEGIBLE else "white"

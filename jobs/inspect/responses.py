@@ -1,4 +1,4 @@
-"""How layers and attention modules respond to images: the values behind histograms by class."""
+"""The responses of layers and attention modules to images: the values for histograms by class."""
 
 from __future__ import annotations
 
@@ -19,69 +19,71 @@ from attnctl.spec import NO_MODULE
 from attnctl.values import SpecError, comma_join
 
 Values = list[npt.NDArray[np.float32]]
-"""Of each image all values of one layer, in no order."""
+"""For each image, all values of one layer, in no particular order."""
 
 _SHUFFLES = frozenset({"sa"})
-"""Modules whose channels come out in another order, so that none can be held against what it was."""
+"""Modules that permute the channels, so that a channel cannot be compared with the one at the input."""
 
 
 def of_layers(trained: Trained, pictures: Sequence[Picture], paths: Sequence[str]) -> dict[str, Values]:
     """The responses of layers: all values of their maps (AN, figure 2). Raises SpecError."""
-    seen = _seen(trained, pictures, paths, lambda _module, _inputs, output: output.flatten(1))
-    return {path: _by_image(values) for path, values in seen.items()}
+    values = _record(trained, pictures, paths, lambda _module, _inputs, output: output.flatten(1))
+    return {path: _by_image(tensor) for path, tensor in values.items()}
 
 
 def of_attention(trained: Trained, pictures: Sequence[Picture], paths: Sequence[str]) -> dict[str, Values]:
-    """What attention modules do: AN's mixture weights, (K); of others the gain of each channel, (C). Raises SpecError.
+    """The effect of attention modules: AN's mixture weights, (K); for others the gain of each channel, (C).
 
-    The gain of a channel is the response after the module over that before it, each position weighted by its energy:
-    of a gate for channels that gate, of a gate for positions its mean where the channel responds, and NaN where it does
-    not respond at all.
+    The gain of a channel is the ratio of the response after the module to that before it, with positions weighted by
+    their energy. For a channel gate it is the gate, for a position gate its mean where the channel responds, and NaN if
+    the channel does not respond at all. Raises SpecError.
     """
-    weights = {path: _weights_of(trained.network.get_submodule(path)) for path in paths}
+    weights = {path: _weights_name(trained.network.get_submodule(path)) for path in paths}
     mixing = [f"{path}.{name}" for path, name in weights.items() if name]
     gating = [path for path, name in weights.items() if not name]
     if gating and trained.spec.module in _SHUFFLES:
-        raise SpecError(f"{trained.spec.module} gives its channels in another order, so that no gate can be told")
+        raise SpecError(f"{trained.spec.module} permutes its channels, so its gates cannot be measured")
     if gating and _is_norm(trained):
-        raise SpecError(f"{trained.spec.module} is a norm without gates; --of responses draws what its layers give")
-    seen = _seen(trained, pictures, gating, _gain)
-    mixed = _seen(trained, pictures, mixing, lambda _module, _inputs, output: output.flatten(1))
-    found = seen | {path.rpartition(".")[0]: values for path, values in mixed.items()}
-    return {path: _by_image(found[path]) for path in paths}
+        raise SpecError(f"{trained.spec.module} is a norm without gates; use --of responses")
+    gains = _record(trained, pictures, gating, _gain)
+    mixtures = _record(trained, pictures, mixing, lambda _module, _inputs, output: output.flatten(1))
+    values = gains | {path.rpartition(".")[0]: tensor for path, tensor in mixtures.items()}
+    return {path: _by_image(values[path]) for path in paths}
 
 
 def modules(trained: Trained) -> list[str]:
-    """The paths of the attention modules, in the order of the network; raises SpecError when it has none."""
+    """The paths of the attention modules, in the order of the network; raises SpecError if it has none."""
     spec = trained.spec
     if spec.module == NO_MODULE:
-        raise SpecError(f"run {trained.run} has no attention; --of responses draws what its layers give")
+        raise SpecError(f"run {trained.run} has no attention; use --of responses")
     source = attention.of_run(spec.module, spec.versions.module, trained.sources)
     kind = getattr(import_module(source.import_name), source.class_name)
     return [path for path, module in trained.network.named_modules() if isinstance(module, kind)]
 
 
 def module_at(trained: Trained, layer: str) -> str:
-    """The attention module that is a layer, or the last one within it; raises SpecError. layer: as a user names it."""
-    known = modules(trained)
-    plain = {path: path.replace(".part.", ".") for path in known}
-    found = [path for path in known if layer in (path, plain[path]) or plain[path].startswith(f"{layer}.")]
-    if not found:
-        raise SpecError(f"run {trained.run} has no attention at {layer!r}; it has it at {comma_join(known[:40])}")
-    return found[-1]
+    """The attention module that is a layer, or the last one inside it; raises SpecError. layer: the user's name."""
+    paths = modules(trained)
+    plain = {path: path.replace(".part.", ".") for path in paths}
+    matches = [path for path in paths if layer in (path, plain[path]) or plain[path].startswith(f"{layer}.")]
+    if not matches:
+        raise SpecError(
+            f"run {trained.run} has no attention at {layer!r}; it has attention at {comma_join(paths[:40])}"
+        )
+    return matches[-1]
 
 
-def _seen(
+def _record(
     trained: Trained, pictures: Sequence[Picture], paths: Sequence[str], take: Callable[[Any, Any, Any], Tensor]
 ) -> dict[str, Tensor]:
-    """What `take` finds in the inputs and the output of each of these parts, (images, values), on the CPU."""
+    """Call `take` with the inputs and the output of these parts; returns (images, values) on the CPU for each."""
     if trained.spec.model:
-        raise SpecError(f"run {trained.run} is not a classifier; use attnctl cam")
-    found: dict[str, list[Tensor]] = {path: [] for path in paths}
+        raise SpecError(f"run {trained.run} is not a classifier, so its images have no single class; use attnctl cam")
+    recorded: dict[str, list[Tensor]] = {path: [] for path in paths}
 
     def hook(path: str) -> Callable[[nn.Module, Any, Any], None]:
         def keep(module: nn.Module, inputs: Any, output: Any) -> None:
-            found[path].append(take(module, inputs, output).float().cpu())
+            recorded[path].append(take(module, inputs, output).float().cpu())
 
         return keep
 
@@ -90,25 +92,25 @@ def _seen(
         with torch.inference_mode():
             for picture in pictures if paths else ():
                 trained.network(batch([picture], trained.spec, trained.device))
-    except Exception as error:  # whatever a user's own module raises is the answer
-        raise SpecError(f"run {trained.run} cannot be run: {blame.describe(error)}") from error
+    except Exception as error:  # any error of a user's own module
+        raise SpecError(f"the network of run {trained.run} fails: {blame.describe(error)}") from error
     finally:
         for handle in hooks:
             handle.remove()
-    # a module that is applied at two places of the network gives the values of both
-    return {path: torch.cat(tensors).reshape(len(pictures), -1) for path, tensors in found.items()}
+    # A module that is used at two places of the network contributes the values of both.
+    return {path: torch.cat(tensors).reshape(len(pictures), -1) for path, tensors in recorded.items()}
 
 
 def _gain(_module: object, inputs: Any, output: Any) -> Tensor:
-    """(1, C): sum of output x input over sum of input squared; NaN where the channel does not respond."""
+    """(1, C): sum of output x input over sum of squared input; NaN if the channel does not respond."""
     before = inputs[0].double()
     energy = before.square().sum((2, 3))
     gain: Tensor = (output.double() * before).sum((2, 3)) / energy.masked_fill(energy == 0, torch.nan)
     return gain
 
 
-def _weights_of(module: nn.Module) -> str:
-    """The name of the part that gives a mixture's weights; empty when it has none."""
+def _weights_name(module: nn.Module) -> str:
+    """The name of the submodule that computes a mixture's weights; empty if there is none."""
     return "weights" if isinstance(getattr(module, "weights", None), nn.Module) else ""
 
 

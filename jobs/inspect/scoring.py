@@ -1,4 +1,4 @@
-"""Networks of every task as classifiers see them: one score for each class of an image, which has gradients."""
+"""Treats networks of all tasks as classifiers: one differentiable score per class of an image."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from attnctl.jobs.inspect.load import Trained
 
 
 class Scores(nn.Module):
-    """(1, 3, H, W) -> (1, classes), the score of each class, differentiable.
+    """(1, 3, H, W) -> (1, classes): the score of each class, differentiable.
 
-    A classifier's are its logits. A detector's are the sums of the scores of the boxes of each class that it gives. Of
-    a segmentation network they are the sums of each class's logits over the pixels where it is the highest. A class
-    that is not found has 0.
+    For a classifier, these are the logits; for a detector, the sums of the scores of its boxes by class; for a
+    segmentation network, the sums of each class's logits over the pixels where it has the highest. A class without
+    boxes or pixels has 0.
     """
 
     def __init__(self, trained: Trained) -> None:
@@ -29,7 +29,7 @@ class Scores(nn.Module):
         self.classes = datasets.describe(trained.spec.dataset).classes
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images as `attnctl.jobs.inspect.pictures.batch` gives them, one at a time."""
+        """images: from `attnctl.jobs.inspect.pictures.batch`, one at a time."""
         if self.task == "classify":
             logits: Tensor = self.network(images)
             return logits
@@ -37,44 +37,44 @@ class Scores(nn.Module):
             logits = self.network(images)["out"]
             highest = functional.one_hot(logits.argmax(1), self.classes).permute(0, 3, 1, 2)
             return (logits * highest).sum((2, 3))
-        found: Mapping[str, Tensor] = self.network([images[0]])[0]
-        of_class = functional.one_hot(found["labels"] - 1, self.classes).to(found["scores"])
-        return found["scores"][None] @ of_class
+        output: Mapping[str, Tensor] = self.network([images[0]])[0]
+        of_class = functional.one_hot(output["labels"] - 1, self.classes).to(output["scores"])
+        return output["scores"][None] @ of_class
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What a network says of an image: how sure it is of each class, in 0..1, and the class that it says first.
+class Prediction:
+    """The classes that a network predicts for an image. first: the predicted class.
 
-    sure: (classes,): of a classifier the probabilities, of a detector the best score of a box, of a segmentation
-    network the part of the pixels.
+    confidence: (classes,), in 0..1: for a classifier the probabilities, for a detector the best score of a box, for a
+    segmentation network the fraction of the pixels.
     """
 
-    sure: Tensor
+    confidence: Tensor
     first: int
 
 
 @torch.no_grad()
-def verdict(trained: Trained, images: Tensor) -> Verdict:
-    """Of one image, (1, 3, H, W). A segmentation network's first class is that of most pixels but the background."""
+def classify(trained: Trained, images: Tensor) -> Prediction:
+    """Predict the class of one image, (1, 3, H, W); for segmentation the class of most pixels, without background."""
     task, classes = models.task(trained.spec.model), datasets.describe(trained.spec.dataset).classes
     if task == "classify":
-        sure = trained.network(images).float().softmax(1)[0]
-        return Verdict(sure, int(sure.argmax()))
+        confidence = trained.network(images).float().softmax(1)[0]
+        return Prediction(confidence, int(confidence.argmax()))
     if task == "segment":
         pixels = trained.network(images)["out"][0].argmax(0).flatten().bincount(minlength=classes)
         objects = pixels.clone()
         objects[0] = 0
-        return Verdict(pixels / pixels.sum(), int(objects.argmax()))
-    found = trained.network([images[0]])[0]
-    sure = found["scores"].new_zeros(classes).scatter_reduce(0, found["labels"] - 1, found["scores"], "amax")
-    return Verdict(sure.float(), int(sure.argmax()))
+        return Prediction(pixels / pixels.sum(), int(objects.argmax()))
+    output = trained.network([images[0]])[0]
+    best = output["scores"].new_zeros(classes).scatter_reduce(0, output["labels"] - 1, output["scores"], "amax")
+    return Prediction(best.float(), int(best.argmax()))
 
 
-def shown(trained: Trained, images: Tensor) -> tuple[int, int, int, int]:
-    """What a backbone sees of one image (1, 3, H, W): (height, width) of its input, and of the image in the upper left.
+def input_extent(trained: Trained, images: Tensor) -> tuple[int, int, int, int]:
+    """(height, width) of the backbone's input for one image (1, 3, H, W), and of the image in its upper left corner.
 
-    Detectors resize images, and pad them below and at the right.
+    Detectors resize images and pad them at the bottom and right.
     """
     height, width = images.shape[2:]
     transform = getattr(trained.network, "transform", None)

@@ -1,1 +1,1 @@
-"""Training on this machine, without SLURM."""
+"""Trains runs on this machine, without SLURM."""

@@ -1,4 +1,4 @@
-"""What this machine has for runs, without importing torch; and how many runs at once it is divided among."""
+"""Divides this machine's GPUs and cores among runs that train at the same time. Does not import torch."""
 
 from __future__ import annotations
 
@@ -13,50 +13,50 @@ from attnctl.workspace.records import Resources
 
 @dataclass(frozen=True)
 class Slot:
-    """A share of the machine for one run. gpus: CUDA device names; threads: of each of its processes."""
+    """One run's share of the machine. gpus: CUDA device ids; threads: per process."""
 
     gpus: tuple[str, ...]
     threads: int
 
     def environment(self) -> dict[str, str]:
-        """The variables that hold a process to its share."""
+        """The environment variables that limit a process to its share."""
         threads = str(self.threads)
-        chosen = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
-        return chosen | ({"CUDA_VISIBLE_DEVICES": ",".join(self.gpus)} if self.gpus else {})
+        variables = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+        return variables | ({"CUDA_VISIBLE_DEVICES": ",".join(self.gpus)} if self.gpus else {})
 
 
 def gpus() -> list[str]:
-    """The CUDA devices that may be used: those of CUDA_VISIBLE_DEVICES, else what nvidia-smi lists."""
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if chosen is not None:
-        return [part.strip() for part in chosen.split(",") if part.strip() not in {"", "-1", "NoDevFiles"}]
+    """The usable CUDA devices: those in CUDA_VISIBLE_DEVICES if it is set, else those that nvidia-smi lists."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [part.strip() for part in visible.split(",") if part.strip() not in {"", "-1", "NoDevFiles"}]
     try:
         done = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return []
-    listed = [line for line in done.stdout.splitlines() if line.startswith("GPU ")]
-    return [str(number) for number in range(len(listed))] if done.returncode == 0 else []
+    lines = [line for line in done.stdout.splitlines() if line.startswith("GPU ")]
+    return [str(number) for number in range(len(lines))] if done.returncode == 0 else []
 
 
 def cores() -> int:
-    """The cores that this process may run on."""
+    """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 def slots(resources: Resources, runs: int, parallel: int | None) -> list[Slot]:
-    """The shares for `runs` runs, `parallel` at once (None: as many as there are GPUs, or cores, for them).
+    """The shares for `runs` runs of which `parallel` train at once (None: as many as the GPUs or cores allow).
 
-    Cores are shared out whole, at least one thread a process, so that two small runs on two cores take one each. Raises
-    SpecError when one run needs more GPUs than there are.
+    All cores are assigned, at least one thread per process: two small runs on two cores get one core each. Raises
+    SpecError if one run needs more GPUs than this machine has.
     """
     needed = resources.gpus_per_node * resources.nodes
     devices = gpus() if needed else []
     if needed > len(devices):
         raise SpecError(
-            f"a run needs {quantity(needed, 'GPU')} and this machine offers {len(devices)}; see --gpus-per-node"
+            f"a run needs {quantity(needed, 'GPU')}, but this machine has {len(devices)}; lower --gpus-per-node"
         )
-    asked = resources.world * resources.cpus_per_task
-    fitting = len(devices) // needed if needed else max(1, cores() // asked)
+    cpus = resources.world * resources.cpus_per_task
+    fitting = len(devices) // needed if needed else max(1, cores() // cpus)
     count = max(1, min(runs, parallel or fitting, fitting if needed else runs))
     threads = max(resources.cpus_per_task if not needed else 1, cores() // (count * resources.world))
     return [Slot(tuple(devices[needed * k : needed * (k + 1)]), max(1, threads)) for k in range(count)]

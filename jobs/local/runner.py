@@ -1,4 +1,4 @@
-"""Runs on this machine: the same worker command as on SLURM, a bounded number at once, watched until they end."""
+"""Trains runs on this machine with the worker command that SLURM jobs use, a limited number at a time."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from attnctl.workspace.records import Resources
 
 __all__ = ["Progress", "run"]
 
-_TICK = 0.1
+_POLL_INTERVAL = 0.1
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class _Stop:
-    """How often the user has asked for the end: once to save and leave, twice to be killed."""
+class _Interrupts:
+    """Counts the user's interrupts: after the first, the workers save and exit; at the second they are killed."""
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.count = 0
 
     def __call__(self, _number: int, _frame: FrameType | None) -> None:
-        self.asked += 1
+        self.count += 1
 
 
 def run(
@@ -37,11 +37,11 @@ def run(
     parallel: int | None,
     report: Callable[[Progress], None],
 ) -> None:
-    """Run all tasks and return when they have ended, however; their records say how.
+    """Run all tasks and return when they have ended, successfully or not; their records contain the outcome.
 
-    report: called with each change of a run. On Ctrl-C (or TERM, or a closed terminal) the workers save a checkpoint
-    and leave, nothing new is started, and KeyboardInterrupt is raised once they are gone; a second Ctrl-C kills them.
-    Raises SpecError when a run needs GPUs that are not there.
+    report: called when a run's progress changes. On Ctrl-C (or SIGTERM, or a closed terminal) the workers save a
+    checkpoint and exit, no further run starts, and then KeyboardInterrupt is raised; a second Ctrl-C kills the workers.
+    Raises SpecError if a run needs more GPUs than this machine has.
     """
     waiting = [
         Job(config, batch.tag, task, run_id, attempt, batch.job_id or "")
@@ -50,42 +50,42 @@ def run(
     ]
     free = slots(resources, len(waiting), parallel)
     running: list[tuple[Job, Slot]] = []
-    stop = _Stop()
-    with _handling(stop):
+    interrupts = _Interrupts()
+    with _handling(interrupts):
         try:
             while waiting or running:
-                if stop.asked:
+                if interrupts.count:
                     waiting.clear()
                 while waiting and free:
                     job = waiting.pop(0)
-                    if job.wanted():
+                    if job.may_start():
                         slot = free.pop(0)
                         job.start(resources, slot.environment())
                         running.append((job, slot))
                     report(job.progress)
                 for job, slot in list(running):
-                    if job.watch(stop.asked):
+                    if job.poll(interrupts.count):
                         report(job.progress)
                     if job.ended:
                         running.remove((job, slot))
                         free.append(slot)
-                time.sleep(_TICK)
+                time.sleep(_POLL_INTERVAL)
         finally:
-            for job, _ in running:  # only on the way out with an error of ours
+            for job, _ in running:  # not empty only if an exception was raised
                 job.kill()
-    if stop.asked:
+    if interrupts.count:
         raise KeyboardInterrupt
 
 
 @contextlib.contextmanager
-def _handling(stop: _Stop) -> Iterator[None]:
-    """Let signals count instead of raising in the middle of a start, which would lose a process."""
+def _handling(interrupts: _Interrupts) -> Iterator[None]:
+    """Count signals instead of raising KeyboardInterrupt, which could lose a process that is just being started."""
     try:
-        before = [(number, signal.signal(number, stop)) for number in _SIGNALS]
-    except ValueError:  # not in the main thread, where signals do not arrive anyway
-        before = []
+        previous = [(number, signal.signal(number, interrupts)) for number in _SIGNALS]
+    except ValueError:  # not in the main thread, which alone receives signals
+        previous = []
     try:
         yield
     finally:
-        for number, handler in before:
+        for number, handler in previous:
             signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""One run on this machine: its processes, one for each rank, and what they write."""
+"""Supervises one run on this machine: starts one process per rank, and follows what they write."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from attnctl.workspace import events
 from attnctl.workspace.records import Observed, Resources
 
 GRACE = 3.0
-"""Seconds that the other ranks have, when one has died, to find out by themselves."""
+"""Seconds after the failure of a rank in which the other ranks may exit by themselves."""
 PATIENCE = 60.0
-"""Seconds that ranks which were told to stop have to save; a dying run's have a tenth of it."""
+"""Seconds that ranks have to save after a request to stop; a tenth of it if another rank has failed."""
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG = 1
@@ -31,7 +31,7 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """What a run is doing. state: queued, starting, running, or how it ended; images_per_s over all its processes."""
+    """The progress of a run. state: queued, starting, running or the outcome; images_per_s: over all its processes."""
 
     run: str
     state: str
@@ -42,9 +42,10 @@ class Progress:
 
 
 class Job:
-    """The processes of one attempt. They are in sessions of their own: the terminal's Ctrl-C reaches only us.
+    """The processes of one attempt.
 
-    Should we be killed, the kernel sends them TERM, so that none trains on unwatched.
+    Each has its own session, so the terminal's Ctrl-C reaches only the supervisor. If the supervisor is killed, the
+    kernel sends them SIGTERM, so that none keeps training unsupervised.
     """
 
     def __init__(self, config: Config, tag: str, task: int, run: str, attempt: int, job_id: str) -> None:
@@ -54,30 +55,29 @@ class Job:
         self.attempt = config.workspace.run(run).attempt(attempt)
         self.progress = Progress(run=run, state="queued")
         self.ended = False
-        self._log = self.attempt.worker_log  # of a rank that has not found its own yet
+        self._log = self.attempt.worker_log  # output of ranks until they switch to their own logs
         self._ranks: list[subprocess.Popen[bytes]] = []
         self._events = events.Log()
-        self._asked = 0
-        self._told: float | None = None
-        self._failed: float | None = None
+        self._kill_at: float | None = None
+        self._failed_at: float | None = None
 
-    def wanted(self) -> bool:
-        """Whether it is still to be started; if it was cancelled or held while it waited, that is written down."""
-        words = guard.held(self.workspace, self.tag, self.limit)
-        if words is not None:
-            guard.hold(self.attempt, words, socket.gethostname())
+    def may_start(self) -> bool:
+        """Whether the run is still to be started; if it was cancelled or held meanwhile, record that."""
+        reason = guard.hold_reason(self.workspace, self.tag, self.limit)
+        if reason is not None:
+            guard.hold(self.attempt, reason, socket.gethostname())
             self.progress = replace(self.progress, state="held")
             self.ended = True
             return False
         if not self.attempt.cancel.exists():
             return True
-        record_absence(self.attempt, self.job_id, "local", apart=0.0)
+        record_absence(self.attempt, self.job_id, "local", interval=0.0)
         self.progress = replace(self.progress, state="cancelled")
         self.ended = True
         return False
 
     def start(self, resources: Resources, variables: dict[str, str]) -> None:
-        """Start all ranks; `variables` hold them to their share of the machine."""
+        """Start all ranks. variables: the environment variables that limit them to their share of the machine."""
         command = [
             sys.executable,
             "-u",
@@ -112,30 +112,33 @@ class Job:
         self._record("RUNNING", nodes=f"{socket.gethostname()}:{pids}")
         self.progress = replace(self.progress, state="starting")
 
-    def watch(self, asked: int) -> bool:
-        """Look once; `asked`: how often the user has asked for the end. True when there is something new to show."""
+    def poll(self, interrupts: int) -> bool:
+        """Check the processes and stop them if needed; returns whether the progress has changed.
+
+        interrupts: how often the user has pressed Ctrl-C.
+        """
         before = self.progress
         codes = [rank.poll() for rank in self._ranks]
         self._read()
         now = time.monotonic()
-        if any(codes) and self._failed is None:
-            self._failed = now
-        if asked > 1:
+        if any(codes) and self._failed_at is None:
+            self._failed_at = now
+        if interrupts > 1:
             self.kill()
-        elif self._told is None and (asked or self.attempt.cancel.exists()):
+        elif self._kill_at is None and (interrupts or self.attempt.cancel.exists()):
             self._signal(signal.SIGINT)
-            self._told = now + PATIENCE
-        elif self._told is None and self._failed is not None and now > self._failed + GRACE:
+            self._kill_at = now + PATIENCE
+        elif self._kill_at is None and self._failed_at is not None and now > self._failed_at + GRACE:
             self._signal(signal.SIGTERM)
-            self._told = now + PATIENCE / 10
-        elif self._told is not None and now > self._told:
+            self._kill_at = now + PATIENCE / 10
+        elif self._kill_at is not None and now > self._kill_at:
             self.kill()
         if None not in codes:
             self._end([code for code in codes if code is not None])
         return self.progress != before
 
     def kill(self) -> None:
-        """End all ranks at once, and wait for them."""
+        """Kill all ranks and wait until they have ended."""
         self._signal(signal.SIGKILL)
         for rank in self._ranks:
             rank.wait()
@@ -148,34 +151,34 @@ class Job:
     def _end(self, codes: list[int]) -> None:
         self._read()
         self.ended = True
-        worst = next((code for code in codes if code), 0)
-        code, number = (0, -worst) if worst < 0 else (worst, 0)
+        failed = next((code for code in codes if code), 0)
+        code, number = (0, -failed) if failed < 0 else (failed, 0)
         exits = self.attempt.incarnation(0).exits()
-        reason = _last_line(self._log) if worst and not exits else ""
-        self._record("FAILED" if worst else "COMPLETED", exit_code=f"{code}:{number}", reason=reason)
-        own = [item for item in exits if not item.secondary] or exits
-        state = min(own, key=lambda item: item.at).outcome if own else "killed" if number else "error"
+        reason = _last_line(self._log) if failed and not exits else ""
+        self._record("FAILED" if failed else "COMPLETED", exit_code=f"{code}:{number}", reason=reason)
+        primary = [item for item in exits if not item.secondary] or exits
+        state = min(primary, key=lambda item: item.at).outcome if primary else "killed" if number else "error"
         self.progress = replace(self.progress, state=state)
 
     def _record(self, word: str, **values: str) -> None:
         record(self.attempt, Observed(at=time.time(), job_id=self.job_id, word=word, source="local", **values))
 
     def _read(self) -> None:
-        """Take in what rank 0 has appended to its events since the last look."""
+        """Read the events that rank 0 has appended since the last call."""
         metrics = self.progress.metrics
         try:
             for evaluations in events.read(self.attempt.incarnation(0).events, self._events):
                 metrics = evaluations[-1].values if evaluations else metrics
         except events.Replaced:
-            self._events = events.Log()  # it is read from its begin at the next look
+            self._events = events.Log()  # the next call reads the new file from its start
             return
-        told = self._events.summary
+        summary = self._events.summary
         self.progress = replace(
             self.progress,
-            state=self.progress.state if told.steps is None else "running",
-            step=told.step or 0,
-            steps=told.steps or 0,
-            images_per_s=told.images_per_s or 0.0,
+            state=self.progress.state if summary.steps is None else "running",
+            step=summary.step or 0,
+            steps=summary.steps or 0,
+            images_per_s=summary.images_per_s or 0.0,
             metrics=metrics,
         )
 
@@ -186,7 +189,7 @@ def _last_line(log: Path) -> str:
 
 
 def _end_with_parent(parent: int) -> None:
-    """In the child, before it becomes the worker: TERM when the supervisor dies."""
+    """Run in the child before it becomes the worker: request SIGTERM when the supervisor dies (prctl(2))."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
-    if os.getppid() != parent:  # it died before we could say so
+    if os.getppid() != parent:  # the supervisor died before the call
         os._exit(1)

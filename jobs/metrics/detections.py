@@ -1,4 +1,4 @@
-"""What a detector gave for each image of an evaluation, beside what is true of it; gathered from all ranks."""
+"""The detections and annotations of the images of an evaluation, gathered from all ranks."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 Rle = Mapping[str, Any]
-"""A binary mask, run-length encoded as COCO does it: `size` (height, width) and `counts`."""
+"""A binary mask in COCO's run-length encoding: `size` (height, width) and `counts`."""
 
-_ON = 0.5
-"""A pixel is an object's when the network says so with more than this."""
+_MASK_THRESHOLD = 0.5
+"""A pixel belongs to an object if the network's mask is above this."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
-    """What the network gave for one image, as it ordered it.
+class DetectedObjects:
+    """The network's output for one image, in its order.
 
-    boxes: (N, 4), x1 y1 x2 y2 in pixels. labels: (N,) from 1. scores: (N,). masks: of each, in an instance
+    boxes: (N, 4), x1 y1 x2 y2 in pixels. labels: (N,) from 1. scores: (N,). masks: of each object, for instance
     segmentation.
     """
 
@@ -42,8 +42,8 @@ class Found:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Annotated:
-    """What is annotated on one image; area in pixels, of the object and not of its box where the data say so."""
+class AnnotatedObjects:
+    """The annotations of one image. area: in pixels, of the object rather than its box if the data set has it."""
 
     boxes: Floats
     labels: npt.NDArray[np.int64]
@@ -55,25 +55,25 @@ class Annotated:
 
 @dataclass(frozen=True)
 class Image:
-    """One evaluated image. number: its id in the data set."""
+    """An evaluated image. number: its id in the data set."""
 
     number: int
-    found: Found
-    true: Annotated
+    detected: DetectedObjects
+    annotated: AnnotatedObjects
 
     @property
     def size(self) -> tuple[int, int]:
-        """(height, width) of its masks; 0 where it has none."""
-        masks = self.found.masks or self.true.masks
+        """(height, width) of its masks; 0 if it has none."""
+        masks = self.detected.masks or self.annotated.masks
         height, width = masks[0]["size"] if masks else (0, 0)
         return height, width
 
 
 class Detections:
-    """The images of an evaluation. What a metric of detections computes from is here; `values` says how.
+    """Collects the images of an evaluation; subclasses compute a metric from them in `values`.
 
-    categories: the data set's id of each label, which are 1, 2, ...; those ids may have gaps. masks: the networks
-    give masks, and the targets hold them.
+    categories: the data set's id of each label 1, 2, ...; ids may have gaps. masks: the networks and the targets have
+    masks.
     """
 
     def __init__(self, categories: Sequence[int], *, masks: bool = False) -> None:
@@ -84,58 +84,59 @@ class Detections:
 
     @property
     def count(self) -> int:
-        """Images taken in; after `gather` those of all ranks, on rank 0."""
+        """The number of images added; after `gather`, of those of all ranks, on rank 0."""
         return len(self._images)
 
     @property
     def images(self) -> Sequence[Image]:
-        """The images in the order of their numbers, so that equal scores rank alike for every number of ranks."""
+        """The images sorted by number, so that detections with equal scores rank equally for any number of ranks."""
         return sorted(self._images, key=lambda image: image.number)
 
     def update(self, outputs: Sequence[Mapping[str, Tensor]], targets: Sequence[Mapping[str, Tensor]]) -> None:
-        """Take in a batch. outputs, targets: of each image, as torchvision's detectors give and take them.
+        """Add a batch. outputs, targets: one for each image, in the format of torchvision's detectors.
 
-        targets also hold area, iscrowd and image_id, and may hold `difficult`. A detection whose box or score is not
-        finite is left out. Raises ValueError for a label that the data set does not have.
+        targets also contain area, iscrowd and image_id, and optionally `difficult`. Detections whose box or score is
+        not finite are left out. Raises ValueError for a label that the data set does not have.
         """
         for output, target in zip(outputs, targets, strict=True):
-            found, true = self._found(output), self._true(target)
-            for labels in (found.labels, true.labels):
+            detected, annotated = self._detected(output), self._annotated(target)
+            for labels in (detected.labels, annotated.labels):
                 if len(labels) and not 1 <= labels.min() <= labels.max() <= len(self.categories):
                     raise ValueError(f"labels {labels.min()} to {labels.max()} are not in 1 to {len(self.categories)}")
-            self._images.append(Image(int(target["image_id"]), found, true))
+            self._images.append(Image(int(target["image_id"]), detected, annotated))
 
     def gather(self, group: Group) -> None:
-        """Bring all ranks' images together on rank 0; raises RuntimeError there when an image came twice."""
+        """Collect the images of all ranks on rank 0; raises RuntimeError there if an image was evaluated twice."""
         self._group = group
-        parts = group.gathered(self._images)
+        parts = group.gather(self._images)
         self._images = [image for part in parts for image in part]
         numbers = {image.number for image in self._images}
         if len(numbers) < len(self._images):
             raise RuntimeError(f"{len(self._images) - len(numbers)} images were evaluated twice")
 
     def compute(self) -> dict[str, float]:
-        """The values by their names, in percent; computed on rank 0, alike on all."""
+        """The values by their names, in percent; computed on rank 0, equal on all ranks."""
         if self._group is None:
             return self.values()
-        return self._group.choice(self.values() if self._group.first else {})
+        return self._group.broadcast(self.values() if self._group.first else {})
 
     def values(self) -> dict[str, float]:
-        """The values of the images that are here."""
+        """The values for the images added so far."""
         raise NotImplementedError
 
     # ----------------------------------------------------------------------------------------------------------- files
 
     def write(self, path: Path) -> None:
-        """Keep the detections in COCO's result format, by image and then as the network ordered them."""
+        """Write the detections in COCO's result format, by image and in the network's order."""
         write_atomic(path, json.dumps(list(self.results())).encode())
 
     def results(self) -> Iterator[dict[str, Any]]:
-        """The detections as COCO's result format has them: boxes are x, y, width, height; to the digits of float32."""
+        """The detections in COCO's result format: boxes are x, y, width, height; numbers have float32's precision."""
         for image in self.images:
-            found = image.found
+            detected = image.detected
+            boxes = corners_to_sizes(detected.boxes).tolist()
             for k, (box, label, score) in enumerate(
-                zip(corners_to_sizes(found.boxes).tolist(), found.labels.tolist(), found.scores.tolist(), strict=True)
+                zip(boxes, detected.labels.tolist(), detected.scores.tolist(), strict=True)
             ):
                 result = {
                     "image_id": image.number,
@@ -143,35 +144,35 @@ class Detections:
                     "bbox": [_short(value) for value in box],
                     "score": _short(score),
                 }
-                if found.masks is not None:
+                if detected.masks is not None:
                     result["segmentation"] = {
-                        "size": list(found.masks[k]["size"]),
-                        "counts": found.masks[k]["counts"].decode(),
+                        "size": list(detected.masks[k]["size"]),
+                        "counts": detected.masks[k]["counts"].decode(),
                     }
                 yield result
 
     # --------------------------------------------------------------------------------------------------------- tensors
 
-    def _found(self, output: Mapping[str, Tensor]) -> Found:
+    def _detected(self, output: Mapping[str, Tensor]) -> DetectedObjects:
         boxes, scores = _floats(output["boxes"]), _floats(output["scores"])
         good = np.isfinite(boxes).all(1) & np.isfinite(scores)
-        return Found(
+        return DetectedObjects(
             boxes=boxes[good],
             labels=output["labels"].cpu().numpy()[good],
             scores=scores[good],
-            masks=_encoded((output["masks"][:, 0] > _ON)[torch.from_numpy(good)]) if self.masks else None,
+            masks=_encode((output["masks"][:, 0] > _MASK_THRESHOLD)[torch.from_numpy(good)]) if self.masks else None,
         )
 
-    def _true(self, target: Mapping[str, Tensor]) -> Annotated:
+    def _annotated(self, target: Mapping[str, Tensor]) -> AnnotatedObjects:
         difficult = target.get("difficult")
         crowd = target["iscrowd"].cpu().numpy().astype(bool)
-        return Annotated(
+        return AnnotatedObjects(
             boxes=_floats(target["boxes"]),
             labels=target["labels"].cpu().numpy(),
             area=_floats(target["area"]),
             crowd=crowd,
             difficult=np.zeros_like(crowd) if difficult is None else difficult.cpu().numpy().astype(bool),
-            masks=_encoded(target["masks"]) if self.masks else None,
+            masks=_encode(target["masks"]) if self.masks else None,
         )
 
 
@@ -185,8 +186,8 @@ def _floats(tensor: Tensor) -> Floats:
     return array
 
 
-def _encoded(masks: Tensor) -> tuple[Rle, ...]:
-    """(N, H, W) of 0 and 1 -> the run-length codes."""
+def _encode(masks: Tensor) -> tuple[Rle, ...]:
+    """(N, H, W) of 0 and 1 -> the run-length encodings."""
     if not len(masks):
         return ()
     columns = np.asfortranarray(masks.to(torch.uint8).permute(1, 2, 0).cpu().numpy())
@@ -194,5 +195,5 @@ def _encoded(masks: Tensor) -> tuple[Rle, ...]:
 
 
 def _short(value: float) -> float:
-    """The number in as few digits as tell float32 values apart."""
+    """The number, rounded to as many digits as distinguish float32 values."""
     return float(f"{value:.9g}")

@@ -1,1 +1,1 @@
-"""What a rank needs around its training: its place among the others, their group, and how it ends."""
+"""What a rank needs around its training: its identity, the rendezvous, the process group, and failure records."""

@@ -1,4 +1,4 @@
-"""A full disk or a spent quota: both are often mended within minutes, and no training need end by them."""
+"""Waiting while the disk is full or a quota is exceeded: both are often resolved within minutes."""
 
 from __future__ import annotations
 
@@ -11,27 +11,28 @@ from typing import TypeVar
 T = TypeVar("T")
 
 PATIENCE = 600.0
-"""Seconds for which space is waited for."""
+"""Seconds to wait for free space."""
 
 EXIT_CODE = 74
-"""Of a process that could not even write its exit record; EX_IOERR of sysexits.h. `lifecycle/state.py` knows it."""
+"""Exit code of a process that could not write even its exit record (EX_IOERR, sysexits.h); see `lifecycle/state.py`."""
 
-_BETWEEN = 1.0
+_RETRY_INTERVAL = 1.0
 
 log = logging.getLogger(__name__)
 
 
 def is_full(error: BaseException) -> bool:
-    """Whether something could not be written for want of space."""
+    """Whether the error means that the disk is full or a quota is exceeded."""
     return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
 
 
 def retry_while_disk_full(
-    write: Callable[[], T], given_up: Callable[[], object] = lambda: None, patience: float = PATIENCE
+    write: Callable[[], T], cancelled: Callable[[], object] = lambda: None, patience: float = PATIENCE
 ) -> T:
-    """What `write` gives, tried again while there is no space. given_up: asked while waiting; true ends it.
+    """Call `write` until there is space, and return its result. cancelled: called while waiting; if true, give up.
 
-    Raises OSError: any other at once, that of a full disk in the end; and what given_up raises.
+    Raises OSError: at once for any other error, and for a full disk after `patience` seconds; and what `cancelled`
+    raises.
     """
     end: float | None = None
     while True:
@@ -42,7 +43,7 @@ def retry_while_disk_full(
                 raise
             if end is None:
                 end = time.monotonic() + patience
-                log.warning("waiting for space: %s", error)
-            if given_up() or time.monotonic() > end:
+                log.warning("waiting for disk space: %s", error)
+            if cancelled() or time.monotonic() > end:
                 raise
-        time.sleep(_BETWEEN)
+        time.sleep(_RETRY_INTERVAL)

@@ -1,4 +1,4 @@
-"""How far a rank came, and how it ended, for its exit record. No torch here: a rank that lacks it has to say so."""
+"""What a rank writes into its exit record. Does not import torch: a rank without torch has to write one too."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import traceback
 from dataclasses import dataclass
 
 _TAIL = 20
-"""Lines of a traceback that an exit record holds; the log has all."""
+"""Lines of the traceback in an exit record; the log contains all of it."""
 
 
 @dataclass
 class Position:
-    """How far the run is, for whoever writes its exit record. step: optimizer steps done; began: at this start."""
+    """The progress of the run, for its exit record. step: optimizer steps done; began: those done before this start."""
 
     step: int = 0
     began: int = 0
@@ -19,7 +19,7 @@ class Position:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """An exception as an exit record tells it. secondary: another rank's end is the cause."""
+    """An exception in the form of an exit record. secondary: it was caused by the failure of another rank."""
 
     outcome: str
     message: str
@@ -28,7 +28,7 @@ class Failure:
 
 
 def code_error(error: BaseException) -> Failure:
-    """An exception that is no special one: its type, its first line, and the end of its traceback."""
+    """The failure for an exception without a class of its own: its type, first line, and the end of its traceback."""
     lines = str(error).strip().splitlines()
     trace = "".join(traceback.format_exception(error)).splitlines()[-_TAIL:]
     return Failure(

@@ -1,4 +1,4 @@
-"""The processes of one run as a group: what they add up, agree on and copy from rank 0. One process needs no group."""
+"""The process group of a run: reductions, broadcasts and gradient averaging. With one process, all are no-ops."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from torch.nn.parallel import DistributedDataParallel
 
 T = TypeVar("T")
 
-_NEWER_NAME = "forward_sync_buffers"
+_NEW_NAME = "forward_sync_buffers"
 _BUFFERS: dict[str, Any] = {
-    _NEWER_NAME if _NEWER_NAME in inspect.signature(DistributedDataParallel).parameters else "broadcast_buffers": False
+    _NEW_NAME if _NEW_NAME in inspect.signature(DistributedDataParallel).parameters else "broadcast_buffers": False
 }
-"""Not to copy rank 0's buffers before each forward; newer torch has deprecated the option's older name."""
+"""Do not copy rank 0's buffers before each forward. Newer torch versions have renamed the option."""
 
 _TIMEOUT = timedelta(minutes=30)
-"""Of one collective: as long as the slowest thing that only one rank does, such as staging its node's data."""
+"""For one collective; the others wait this long while one rank works alone, such as copying its node's data."""
 
 
 class Group:
-    """All ranks of a run. NCCL between GPUs, gloo between CPUs, and a second gloo group for agreements."""
+    """All ranks of a run: NCCL between GPUs, gloo between CPUs, and a second gloo group for small CPU values."""
 
     def __init__(self, rank: int, world: int, device: torch.device, store: TCPStore | None = None) -> None:
         self.rank, self.world, self.device = rank, world, device
-        self._side: dist.ProcessGroup | None = None
+        self._cpu_group: dist.ProcessGroup | None = None
         if world > 1:
             gpu = device.type == "cuda"
             dist.init_process_group(
@@ -43,47 +43,47 @@ class Group:
                 timeout=_TIMEOUT,
                 device_id=device if gpu else None,
             )
-            self._side = cast(dist.ProcessGroup, dist.new_group(backend="gloo", timeout=_TIMEOUT))
+            self._cpu_group = cast(dist.ProcessGroup, dist.new_group(backend="gloo", timeout=_TIMEOUT))
 
     @property
     def first(self) -> bool:
-        """Whether this is rank 0, which writes for all."""
+        """Whether this is rank 0, which writes the run's files."""
         return self.rank == 0
 
     def maximum(self, values: Sequence[int]) -> list[int]:
-        """The largest of each value over the ranks. Touches no GPU."""
-        if self._side is None:
+        """The element-wise maximum over the ranks. Does not synchronise the GPU."""
+        if self._cpu_group is None:
             return list(values)
         tensor = torch.tensor(values, dtype=torch.int64)
-        dist.all_reduce(tensor, dist.ReduceOp.MAX, group=self._side)
+        dist.all_reduce(tensor, dist.ReduceOp.MAX, group=self._cpu_group)
         return [int(value) for value in tensor.tolist()]
 
     def total(self, values: Tensor) -> Tensor:
         """The sum of a tensor over the ranks, on the CPU."""
         tensor = values.detach().to("cpu", copy=True)
-        if self._side is not None:
-            dist.all_reduce(tensor, group=self._side)
+        if self._cpu_group is not None:
+            dist.all_reduce(tensor, group=self._cpu_group)
         return tensor
 
-    def choice(self, value: T) -> T:
-        """Rank 0's value."""
-        if self._side is None:
+    def broadcast(self, value: T) -> T:
+        """The value of rank 0."""
+        if self._cpu_group is None:
             return value
         box = [value]
-        dist.broadcast_object_list(box, src=0, group=self._side)
+        dist.broadcast_object_list(box, src=0, group=self._cpu_group)
         return box[0]
 
-    def gathered(self, value: T) -> list[T]:
-        """Each rank's value in the order of the ranks, on rank 0; nothing elsewhere."""
-        if self._side is None:
+    def gather(self, value: T) -> list[T]:
+        """The values of all ranks in order of rank, on rank 0; an empty list on the others."""
+        if self._cpu_group is None:
             return [value]
         parts: list[Any] | None = [None] * self.world if self.first else None
-        dist.gather_object(value, parts, dst=0, group=self._side)
+        dist.gather_object(value, parts, dst=0, group=self._cpu_group)
         return parts or []
 
     @torch.no_grad()
     def copy_from_first(self, tensors: Sequence[Tensor]) -> None:
-        """Overwrite tensors with rank 0's; one transfer per type."""
+        """Overwrite the tensors with those of rank 0, in one transfer per dtype."""
         if self.world == 1:
             return
         for dtype in sorted({tensor.dtype for tensor in tensors}, key=str):
@@ -94,14 +94,14 @@ class Group:
                 tensor.copy_(part.view_as(tensor))
 
     def wrap(self, network: nn.Module, *, has_dynamic_graph: bool = False) -> nn.Module:
-        """The network with its gradients averaged over the ranks; buffers stay each rank's own.
+        """Wrap the network so that its gradients are averaged over the ranks; each rank keeps its own buffers.
 
-        has_dynamic_graph: not every forward uses every parameter. One that no rank has used in a step then has no
-        gradient.
+        has_dynamic_graph: not every forward uses every parameter. A parameter that no rank has used in a step has no
+        gradient then.
         """
         if self.world == 1:
             return network
-        if has_dynamic_graph:  # torch says in the first forward that uses all parameters that it need not have looked
+        if has_dynamic_graph:  # torch warns whenever a first forward happens to use all parameters
             warnings.filterwarnings("ignore", message="find_unused_parameters=True was specified")
         return DistributedDataParallel(
             network,
@@ -112,14 +112,14 @@ class Group:
         )
 
     def close(self) -> None:
-        """Leave the group, together: rank 0 holds the store that the others still need."""
+        """Leave the group. All ranks leave together, because rank 0 holds the store that the others still need."""
         if self.world > 1:
             self.maximum([0])
             dist.destroy_process_group()
 
 
-def averaging(network: nn.Module, wanted: bool) -> AbstractContextManager[None]:
-    """Whether the backward in this block averages gradients over the ranks: only a step's last one needs to."""
-    if wanted or not isinstance(network, DistributedDataParallel):
+def gradient_sync(network: nn.Module, enabled: bool) -> AbstractContextManager[None]:
+    """Enable gradient averaging in backward passes inside the block; only the last one of a step needs it."""
+    if enabled or not isinstance(network, DistributedDataParallel):
         return nullcontext()
     return network.no_sync()

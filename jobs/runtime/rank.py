@@ -1,4 +1,4 @@
-"""Where a worker process stands: which job, which rank of how many, which restart. No torch here."""
+"""Which rank of which job a worker process is, and on which restart. Does not import torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from attnctl.values import SpecError
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class Worker:
     """One process of a job. task: index in `Submission.tasks`; end: the job's time limit, in Unix seconds."""
 
     job_id: str
@@ -24,16 +24,16 @@ class Place:
     end: float | None = None
 
     @classmethod
-    def find(cls, environ: Mapping[str, str], task: int | None) -> Place:
-        """The place that the environment tells: of the runner here, else of SLURM. Raises SpecError when of neither."""
+    def from_environment(cls, environ: Mapping[str, str], task: int | None) -> Worker:
+        """Read the variables of the local runner or, if they are not set, of SLURM. Raises SpecError if neither is."""
         if "ATTNCTL_JOB_ID" in environ:
-            return cls._here(environ, task or 0)
+            return cls._local(environ, task or 0)
         if "SLURM_JOB_ID" in environ:
             return cls._slurm(environ, task)
-        raise SpecError("a worker is started by a SLURM job or by attnctl itself: neither is so")
+        raise SpecError("start workers with attnctl sweep or resume: neither ATTNCTL_JOB_ID nor SLURM_JOB_ID is set")
 
     @classmethod
-    def _here(cls, environ: Mapping[str, str], task: int) -> Place:
+    def _local(cls, environ: Mapping[str, str], task: int) -> Worker:
         return cls(
             job_id=environ["ATTNCTL_JOB_ID"],
             task=task,
@@ -46,7 +46,7 @@ class Place:
         )
 
     @classmethod
-    def _slurm(cls, environ: Mapping[str, str], task: int | None) -> Place:
+    def _slurm(cls, environ: Mapping[str, str], task: int | None) -> Worker:
         from submitit.slurm.slurm import SlurmJobEnvironment
 
         job = SlurmJobEnvironment()
@@ -58,7 +58,7 @@ class Place:
             world=job.num_tasks,
             local_rank=job.local_rank,
             restart=int(environ.get("SLURM_RESTART_COUNT") or 0),
-            # The host's own name is the same for all nodes when several share a machine.
+            # Several nodes of a test cluster can share a machine, and with it the host name.
             node=environ.get("SLURMD_NODENAME") or socket.gethostname(),
             on_slurm=True,
             end=float(end) if end.isdecimal() else None,

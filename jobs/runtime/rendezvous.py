@@ -1,7 +1,7 @@
-"""How the processes of a run find each other: through a store that rank 0 opens and a file that says where it is.
+"""How the processes of a run find each other: rank 0 opens a TCP store and writes its address to a file.
 
-No port is fixed beforehand, so runs that share a node never meet. Rank 0 publishes every name and address by which its
-node may be known, with a nonce: a node's name can resolve to loopback, and nodes can share one host.
+The store's port is chosen by the system, so runs on the same node do not collide. Rank 0 publishes all names and
+addresses of its node, and a nonce, because a node's name can resolve to loopback, and nodes can share one host.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import psutil
-from torch._C._distributed_c10d import TCPStore  # torch.distributed has it too, but not for type checkers
+from torch._C._distributed_c10d import TCPStore  # torch.distributed exports it, but type checkers do not see it there
 from torch.distributed import DistError
 
 from attnctl.files import write_atomic
 from attnctl.jobs.runtime import disk_full
-from attnctl.jobs.runtime.rank import Place
+from attnctl.jobs.runtime.rank import Worker
 from attnctl.workspace.layout import Incarnation
 from attnctl.workspace.records import Record, RecordError
 
@@ -32,20 +32,20 @@ from attnctl.workspace.records import Record, RecordError
 # traces of an earlier start (torch.distributed's documentation, "Shared file-system initialization").
 
 TIMEOUT = 600.0
-"""Seconds for all ranks to arrive: importing torch from a busy file system can take minutes."""
+"""Seconds until all ranks must have arrived: importing torch from a busy file system can take minutes."""
 
-_POLL = 0.05
-_CONNECT = 5.0
+_POLL_INTERVAL = 0.05
+_CONNECT_TIMEOUT = 5.0
 _NONCE = "nonce"
 
 
 class RendezvousError(RuntimeError):
-    """Some ranks did not come; the message names them. Another rank's end is the cause."""
+    """Some ranks did not arrive; the message names them. The cause is the failure of another rank."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Address(Record):
-    """Where rank 0's store listens. `hosts`: names and addresses to try in turn."""
+    """Where rank 0's store listens. hosts: names and addresses, to be tried in this order."""
 
     hosts: list[str]
     port: int
@@ -53,86 +53,86 @@ class Address(Record):
 
 
 def meet(
-    place: Place, incarnation: Incarnation, check: Callable[[], None], timeout: float = TIMEOUT
+    worker: Worker, incarnation: Incarnation, check: Callable[[], None], timeout: float = TIMEOUT
 ) -> TCPStore | None:
-    """The store that all ranks of this incarnation share, once all have come; None for a single process.
+    """Return the store shared by all ranks of this incarnation when all have arrived; None for a single process.
 
-    check: called while waiting; may raise. Sets GLOO_SOCKET_IFNAME unless the user did. Raises RendezvousError.
+    check: called while waiting; may raise. Sets GLOO_SOCKET_IFNAME unless it is set already. Raises RendezvousError.
     """
-    if place.world == 1:
+    if worker.world == 1:
         return None
     wait = _Waiting(incarnation, check, time.monotonic() + timeout)
-    store = _open(place, incarnation, check) if place.rank == 0 else _join(place, incarnation, wait)
-    store.set(_key(place.rank), _network())
-    missing = list(range(place.world))
+    store = _open(worker, incarnation, check) if worker.rank == 0 else _join(worker, incarnation, wait)
+    store.set(_key(worker.rank), _network())
+    missing = list(range(worker.world))
     while missing := [rank for rank in missing if not store.check([_key(rank)])]:
-        wait.once(f"ranks {', '.join(map(str, missing))} of {place.world} did not arrive")
-    networks = {store.get(_key(rank)) for rank in range(place.world)}
+        wait.once(f"ranks {', '.join(map(str, missing))} of {worker.world} did not arrive")
+    networks = {store.get(_key(rank)) for rank in range(worker.world)}
     os.environ.setdefault("GLOO_SOCKET_IFNAME", _interface(shared=len(networks) == 1))
     return store
 
 
 class _Waiting:
-    """Waits a little at a time, until a deadline, a signal, or another rank's exit record."""
+    """Waits in small intervals, until a deadline, a signal, or the exit record of another rank."""
 
     def __init__(self, incarnation: Incarnation, check: Callable[[], None], deadline: float) -> None:
         self._incarnation, self._check, self._deadline = incarnation, check, deadline
-        self._look = time.monotonic() + 1
+        self._next_look = time.monotonic() + 1
 
-    def once(self, words: str) -> None:
+    def once(self, problem: str) -> None:
         self._check()
         now = time.monotonic()
         if now > self._deadline:
-            raise RendezvousError(f"{words} within the time for the rendezvous")
-        if now > self._look:
-            self._look = now + 1
-            ended = self._incarnation.exits()
-            if ended:
-                raise RendezvousError(f"{words}: rank {ended[0].rank} has ended ({ended[0].outcome})")
-        time.sleep(_POLL)
+            raise RendezvousError(f"{problem} before the rendezvous timed out")
+        if now > self._next_look:
+            self._next_look = now + 1
+            exits = self._incarnation.exits()
+            if exits:
+                raise RendezvousError(f"{problem}: rank {exits[0].rank} has ended ({exits[0].outcome})")
+        time.sleep(_POLL_INTERVAL)
 
 
 def _key(rank: int) -> str:
     return f"network/{rank}"
 
 
-def _open(place: Place, incarnation: Incarnation, check: Callable[[], None]) -> TCPStore:
-    store = TCPStore("localhost", 0, place.world, is_master=True, wait_for_workers=False)
-    address = Address(hosts=_names(place.node), port=store.port, nonce=uuid.uuid4().hex)
+def _open(worker: Worker, incarnation: Incarnation, check: Callable[[], None]) -> TCPStore:
+    store = TCPStore("localhost", 0, worker.world, is_master=True, wait_for_workers=False)
+    address = Address(hosts=_names(worker.node), port=store.port, nonce=uuid.uuid4().hex)
     store.set(_NONCE, address.nonce)
     disk_full.retry_while_disk_full(lambda: write_atomic(incarnation.rendezvous, address.encode()), check)
     return store
 
 
-def _join(place: Place, incarnation: Incarnation, wait: _Waiting) -> TCPStore:
+def _join(worker: Worker, incarnation: Incarnation, wait: _Waiting) -> TCPStore:
     while True:
         address = _published(incarnation.rendezvous)
         if address is not None:
             for host in address.hosts:
-                store = _connect(host, address, place.world)
+                store = _connect(host, address, worker.world)
                 if store is not None:
                     return store
         wait.once("rank 0 could not be reached" + (f" at {', '.join(address.hosts)}" if address else ""))
 
 
 def _published(path: Path) -> Address | None:
-    # Opened rather than looked for: opening makes an NFS client ask the server again.
+    # Read it without checking for existence first: opening a file makes an NFS client revalidate its cache (nfs(5)).
     with contextlib.suppress(RecordError):
         return Address.read(path)
     return None
 
 
 def _connect(host: str, address: Address, world: int) -> TCPStore | None:
-    """The store at this host when it is ours: behind a name that means loopback may be someone else's port."""
+    """Connect to the store at this host; None if it is not ours: through loopback, the port may belong to another."""
     try:
-        socket.create_connection((host, address.port), _CONNECT).close()
+        socket.create_connection((host, address.port), _CONNECT_TIMEOUT).close()
         store = TCPStore(
             host,
             address.port,
             world,
             is_master=False,
             wait_for_workers=False,
-            timeout=timedelta(seconds=_CONNECT),
+            timeout=timedelta(seconds=_CONNECT_TIMEOUT),
         )
         if not store.check([_NONCE]) or store.get(_NONCE).decode() != address.nonce:
             return None
@@ -143,22 +143,22 @@ def _connect(host: str, address: Address, world: int) -> TCPStore | None:
 
 
 def _names(node: str) -> list[str]:
-    """What other nodes may reach this one by, likeliest first; loopback last, for those on the same host."""
+    """The names and addresses of this node, most useful first; loopback last, for ranks on the same host."""
     return list(dict.fromkeys([node, socket.gethostname(), _own_address(), "127.0.0.1"]))
 
 
 def _own_address() -> str:
-    """The address of the interface with the default route; loopback when there is none. Sends nothing."""
+    """The address of the interface with the default route, or loopback if there is none. Sends no packet."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect(("192.0.2.1", 9))  # RFC 5737: an address for documentation
+            probe.connect(("192.0.2.1", 9))  # an address reserved for documentation (RFC 5737)
             return str(probe.getsockname()[0])
         except OSError:
             return "127.0.0.1"
 
 
 def _network() -> str:
-    """What is equal for processes that reach each other by loopback: the kernel's boot and the network namespace."""
+    """An identifier that is equal for processes that share loopback: the boot id and the network namespace."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return json.dumps([boot, Path("/proc/self/ns/net").stat().st_ino])
@@ -167,7 +167,7 @@ def _network() -> str:
 
 
 def _interface(*, shared: bool) -> str:
-    """The network interface that gloo shall use: by itself it takes what the host's name resolves to."""
+    """The network interface for gloo. Its own default is the interface that the host's name resolves to."""
     wanted = "127.0.0.1" if shared else _own_address()
     for name, addresses in psutil.net_if_addrs().items():
         if any(item.address == wanted for item in addresses):

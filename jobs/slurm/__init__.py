@@ -1,1 +1,1 @@
-"""SLURM's commands: what is asked of them, and what their answers say."""
+"""Calling SLURM's commands and parsing their output."""

@@ -1,4 +1,4 @@
-"""What jobs used, as SLURM's accounting tells it; nothing where there is none or it does not answer."""
+"""The resources that jobs used, from SLURM's accounting (sacct)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from attnctl.jobs.slurm.commands import CommandError, run, table
+from attnctl.jobs.slurm.commands import CommandError, parse_table, run
 from attnctl.units import parse_elapsed, parse_memory, slurm_time
 from attnctl.values import SpecError
 
@@ -16,61 +16,73 @@ _FIELDS = "JobID,JobName,ElapsedRaw,ReqMem,MaxRSS,AllocTRES,TotalCPU,AllocNodes"
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """Of one job, over all its starts. memory_asked, memory_used: MB a node, and MB of its largest process."""
+    """Usage of one job, summed over its restarts. memory_requested: MB per node; memory_used: MB of its largest task.
+
+    None where accounting does not know it.
+    """
 
     seconds: float = 0.0
     gpus: int = 0
     cpu_seconds: float = 0.0
-    memory_asked: int | None = None
+    memory_requested: int | None = None
     memory_used: int | None = None
 
 
-def ask(jobs: Mapping[str, str], since: float) -> dict[str, Usage]:
-    """The usage of those jobs that accounting knows. jobs: job id to its tag; since: when the oldest was submitted."""
+def query(jobs: Mapping[str, str], since: float) -> dict[str, Usage]:
+    """The usage of those jobs that accounting knows; empty if sacct fails.
+
+    jobs: job id to its tag; since: when the oldest was submitted, in Unix seconds.
+    """
     if not jobs:
         return {}
     start = slurm_time(since - _DAY)
     try:
-        return read(run(["sacct", "-n", "-P", "-D", "-S", start, "-o", _FIELDS, "-j", ",".join(jobs)]), jobs)
+        return parse(run(["sacct", "-n", "-P", "-D", "-S", start, "-o", _FIELDS, "-j", ",".join(jobs)]), jobs)
     except CommandError:
         return {}
 
 
-def read(text: str, jobs: Mapping[str, str]) -> dict[str, Usage]:
-    """What sacct printed: the row of each start of a job, then the rows of its steps. Raises CommandError."""
-    found: dict[str, Usage] = {}
+def parse(text: str, jobs: Mapping[str, str]) -> dict[str, Usage]:
+    """Parse the output of sacct. Raises CommandError if it was cut off.
+
+    With -D there is one row for each start of a job, followed by the rows of its steps.
+    """
+    usages: dict[str, Usage] = {}
     ours = False
-    for row, name, elapsed, asked, used, allocated, cpu, count in table(text, 8, "sacct"):
+    for row, name, elapsed, requested, used, allocated, cpu, nodes in parse_table(text, 8, "sacct"):
         job, _, step = row.partition(".")
-        before = found.get(job, Usage())
+        previous = usages.get(job, Usage())
         if not step:
             ours = jobs.get(job) == name
             if ours:
                 gpus = sum(map(int, re.findall(r"\bgres/gpu=([0-9]{1,9})\b", allocated)))
-                found[job] = Usage(
-                    seconds=before.seconds + parse_elapsed(elapsed),
-                    gpus=gpus or before.gpus,
-                    cpu_seconds=before.cpu_seconds + parse_elapsed(cpu),
-                    memory_asked=_memory_a_node(asked, allocated, count) or before.memory_asked,
-                    memory_used=before.memory_used,
+                usages[job] = Usage(
+                    seconds=previous.seconds + parse_elapsed(elapsed),
+                    gpus=gpus or previous.gpus,
+                    cpu_seconds=previous.cpu_seconds + parse_elapsed(cpu),
+                    memory_requested=_memory_per_node(requested, allocated, nodes) or previous.memory_requested,
+                    memory_used=previous.memory_used,
                 )
         elif ours and _memory(used) is not None:
-            most = max(_memory(used) or 0, before.memory_used or 0)
-            found[job] = Usage(**(vars(before) | {"memory_used": most}))
-    return found
+            largest = max(_memory(used) or 0, previous.memory_used or 0)
+            usages[job] = Usage(**(vars(previous) | {"memory_used": largest}))
+    return usages
 
 
-def _memory_a_node(asked: str, allocated: str, nodes: str) -> int | None:
-    """Older releases end the amount with n, a node, or c, a core; newer ones tell the job's whole memory."""
-    if asked.endswith("n"):
-        return _memory(asked[:-1])
+def _memory_per_node(requested: str, allocated: str, nodes: str) -> int | None:
+    """MB per node from sacct's ReqMem.
+
+    Before SLURM 21.08 ReqMem ends in n (per node) or c (per core); since then it is the memory of the whole job.
+    """
+    if requested.endswith("n"):
+        return _memory(requested[:-1])
     cores = re.search(r"\bcpu=([0-9]{1,9})\b", allocated)
-    whole = _memory(asked.removesuffix("c"))
-    if whole is None or not re.fullmatch(r"[1-9][0-9]{0,8}", nodes):
+    amount = _memory(requested.removesuffix("c"))
+    if amount is None or not re.fullmatch(r"[1-9][0-9]{0,8}", nodes):
         return None
-    if asked.endswith("c"):
-        return whole * int(cores[1]) // int(nodes) if cores else None
-    return whole // int(nodes)
+    if requested.endswith("c"):
+        return amount * int(cores[1]) // int(nodes) if cores else None
+    return amount // int(nodes)
 
 
 def _memory(text: str) -> int | None:

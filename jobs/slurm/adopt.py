@@ -1,7 +1,9 @@
-"""What commands that were killed or timed out left behind: reservations without an intent, intents without a job id.
+"""Recovery from commands that were killed or timed out while they submitted jobs.
 
-An intent is never sent again. Either SLURM knows a job of its name, and it is adopted; or it is old enough that no
-sbatch of it can still be under way, and two queries that worked lack it: then it is closed, and its runs are free.
+Such a command leaves reservations without an intent, or an intent (a submission record) without a job id. An intent is
+never sent to SLURM again. If SLURM knows a job with its tag as name, the job is adopted: its id is recorded. If the
+intent is so old that no sbatch can still be sending it, and two successful queries do not find the job, then the intent
+is closed and its runs are free again.
 """
 
 from __future__ import annotations
@@ -19,53 +21,56 @@ from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Placed, Request, Submission
 
 SBATCH_TIMEOUT = 60.0
-"""Seconds that sbatch may take."""
+"""Seconds until sbatch is stopped."""
 
-NEVER = "never reached SLURM"
+NEVER_SUBMITTED = "never reached SLURM"
 _BETWEEN_QUERIES = 1.0
 
 
 def adopt(workspace: Workspace, placed: Iterable[Placed] = ()) -> str | None:
-    """Find the jobs of intents without a job id; the words of a SLURM that did not answer, else None.
+    """Look up the jobs of intents without a job id; returns a message if SLURM did not answer, else None.
 
-    placed: attempts of which no job id is known; those that never got an intent are freed.
+    placed: attempts without a known job id; those for which no intent was written are freed.
     """
     for item in placed:
         request = Request.read(workspace.run(item.run).attempt(item.attempt).request)
         if request is not None:
             close_orphan(workspace, request)
-    left = [
+    pending = [
         head
         for head in submissions.heads(workspace)
         if head.job_id is None and head.failed is None and not _adopt_by_owner(workspace, head)
     ]
-    if not left:
+    if not pending:
         return None
     try:
-        here = queries.limits().cluster
-        foreign = [head for head in left if head.cluster not in {None, here}]
-        ours = [head for head in left if head not in foreign]
-        missing = _adopt_by_name(workspace, ours, here)
+        cluster = queries.limits().cluster
+        foreign = [head for head in pending if head.cluster not in {None, cluster}]
+        ours = [head for head in pending if head not in foreign]
+        missing = _adopt_by_name(workspace, ours, cluster)
         old = [head for head in missing if time.time() - head.created > 2 * SBATCH_TIMEOUT]
         if old:
             time.sleep(_BETWEEN_QUERIES)
-            for head in _adopt_by_name(workspace, old, here):
-                submissions.change(workspace, head.tag, failed=NEVER)
+            for head in _adopt_by_name(workspace, old, cluster):
+                submissions.change(workspace, head.tag, failed=NEVER_SUBMITTED)
     except SpecError as error:
         return str(error)
-    return f"{foreign[0].tag} was sent to cluster {foreign[0].cluster}; this machine asks {here}" if foreign else None
+    if foreign:
+        head = foreign[0]
+        return f"submission {head.tag} belongs to cluster {head.cluster}, but this machine uses cluster {cluster}"
+    return None
 
 
 def _adopt_by_name(workspace: Workspace, heads: list[submissions.Head], cluster: str) -> list[submissions.Head]:
-    """Adopt those whose tag is the name of a job; the others are returned."""
-    found = queries.find_by_tag([head.tag for head in heads], min((head.created for head in heads), default=0.0))
-    for tag, job_id in found.items():
+    """Adopt the jobs whose name is a tag; returns the heads for which there is none."""
+    job_ids = queries.find_by_tag([head.tag for head in heads], min((head.created for head in heads), default=0.0))
+    for tag, job_id in job_ids.items():
         submissions.change(workspace, tag, job_id=job_id, cluster=cluster)
-    return [head for head in heads if head.tag not in found]
+    return [head for head in heads if head.tag not in job_ids]
 
 
 def _adopt_by_owner(workspace: Workspace, head: submissions.Head) -> bool:
-    """A task that has started says its own id, whatever SLURM can still tell."""
+    """Adopt a job by the id that one of its tasks has written, which works even if SLURM has forgotten the job."""
     submission = Submission.read(workspace.submission(head.tag))
     for run, attempt in submission.tasks if submission is not None else []:
         try:
@@ -79,9 +84,9 @@ def _adopt_by_owner(workspace: Workspace, head: submissions.Head) -> bool:
 
 
 def close_orphan(workspace: Workspace, request: Request) -> bool:
-    """Free the runs of a command that ended between its reservations and its intent; True when that is done.
+    """Free the runs of a command that ended after reserving them but before writing its intent; True if it did.
 
-    The intent is created exclusively by either side, so a command that was only asleep finds itself closed out.
+    Both sides create the intent exclusively, so a command that was only suspended notices that it was closed.
     """
     path = workspace.submission(request.tag)
     if path.exists() or not _gone(request):
@@ -94,7 +99,7 @@ def close_orphan(workspace: Workspace, request: Request) -> bool:
         pid=request.pid,
         tasks=[],
         specs={},
-        failed="the command that reserved it ended before it was submitted",
+        failed="the command that reserved these runs ended before it submitted them",
     )
     return submissions.create(workspace, closed)
 
@@ -106,10 +111,10 @@ def _gone(request: Request) -> bool:
 
 
 def alive(pid: int, before: float) -> bool:
-    """Whether the process that had this id at the moment `before` still runs on this machine."""
+    """Whether the process that had this id at time `before` (Unix seconds) still runs on this machine."""
     try:
         process = psutil.Process(pid)
-        # 2 s: the clock's own steps; ids are not used again so soon
+        # 2 s: the clock may have been adjusted meanwhile; the kernel does not reuse an id that soon.
         return process.create_time() <= before + 2 and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False

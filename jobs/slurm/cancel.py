@@ -1,4 +1,4 @@
-"""Ending attempts: first the record that we asked for it, then the asking."""
+"""Cancelling attempts: write the cancel record first, then stop the job or the local processes."""
 
 from __future__ import annotations
 
@@ -19,50 +19,50 @@ from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Cancel, Placed, Submission, user_name
 
 _RANGES = 500
-"""Parts of one id such as `12_[0-3,7]`; SLURM bounds its length."""
+"""Ranges in one job id such as `12_[0-3,7]`; SLURM limits the length of an id."""
 
 
 def cancel(workspace: Workspace, placed: Sequence[Placed]) -> str | None:
-    """Ask for the end of these attempts; the words of what could not be asked, else None.
+    """Cancel these attempts; returns a message about those that could not be cancelled, else None.
 
-    A job's name must still be the tag, since SLURM uses ids again. Workers here get SIGINT: they save a checkpoint
-    and leave; on another machine their supervisor sees the record and does the same.
+    A job is only cancelled if its name is our tag, since SLURM reuses ids. Local workers receive SIGINT: they save a
+    checkpoint and exit. On another machine, the supervisor sees the record and does the same.
     """
-    asked = Cancel(at=time.time(), user=user_name(), host=socket.gethostname())
+    record = Cancel(at=time.time(), user=user_name(), host=socket.gethostname())
     for item in placed:
-        write_atomic(workspace.run(item.run).attempt(item.attempt).cancel, asked.encode())
-    words = _cancel_jobs(jobs_of(workspace, [item for item in placed if item.where == "slurm"]))
+        write_atomic(workspace.run(item.run).attempt(item.attempt).cancel, record.encode())
+    message = _cancel_jobs(jobs_of(workspace, [item for item in placed if item.where == "slurm"]))
     for item in placed:
         if item.where == "local":
             for pid in workers(workspace.run(item.run).attempt(item.attempt)):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGINT)
-    return words
+    return message
 
 
 def _cancel_jobs(jobs: dict[str, str]) -> str | None:
-    """scancel those that squeue shows under their own name.
+    """Run scancel for the jobs that squeue lists under our tag.
 
-    scancel's own --name is no help: with it `12_[0-1]` cancels ALL pending elements of array 12 (seen with 22.05).
+    scancel --name does not help: `scancel --name=TAG 12_[0-1]` cancels ALL pending tasks of array 12 (SLURM 22.05).
     """
     if not jobs:
         return None
     try:
         active = [job for job, row in queries.squeue(jobs).items() if row.active]
-        for expression in expressions(active):
+        for expression in array_expressions(active):
             run(["scancel", expression])
     except CommandError as error:
-        # One that ends between the two commands is not there to be cancelled.
-        return None if "Invalid job id" in error.words else f"not all jobs are cancelled: {error.words}"
+        # scancel fails for a job that has ended since squeue listed it.
+        return None if "Invalid job id" in error.message else f"could not cancel all jobs: {error.message}"
     return None
 
 
 def jobs_of(workspace: Workspace, placed: Sequence[Placed]) -> dict[str, str]:
-    """Job id to tag; ids that are not recorded yet are looked up."""
+    """Job id to tag; ids that are not recorded yet are looked up in SLURM."""
     unknown = [item for item in placed if item.job_id is None]
     if unknown:
         adopt(workspace, unknown)
-    found: dict[str, str] = {}
+    jobs: dict[str, str] = {}
     tasks: dict[str, dict[tuple[str, int], str]] = {}
     for item in placed:
         job_id = item.job_id
@@ -71,8 +71,8 @@ def jobs_of(workspace: Workspace, placed: Sequence[Placed]) -> dict[str, str]:
                 tasks[item.tag] = _tasks(workspace, item.tag)
             job_id = tasks[item.tag].get((item.run, item.attempt))
         if job_id is not None:
-            found[job_id] = item.tag
-    return found
+            jobs[job_id] = item.tag
+    return jobs
 
 
 def _tasks(workspace: Workspace, tag: str) -> dict[tuple[str, int], str]:
@@ -83,8 +83,8 @@ def _tasks(workspace: Workspace, tag: str) -> dict[tuple[str, int], str]:
     return {(run_id, number): f"{submission.job_id}_{k}" for k, (run_id, number) in enumerate(submission.tasks)}
 
 
-def expressions(job_ids: Iterable[str]) -> Iterator[str]:
-    """Job ids `<array>_<task>`, gathered: `12_[0-3,7]`, one expression for each array and 500 ranges."""
+def array_expressions(job_ids: Iterable[str]) -> Iterator[str]:
+    """Combine ids `<array>_<task>` into expressions such as `12_[0-3,7]`: one for each array and 500 ranges."""
     arrays: dict[str, list[int]] = {}
     for job_id in job_ids:
         array, _, task = job_id.partition("_")

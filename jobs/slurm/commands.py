@@ -1,4 +1,4 @@
-"""Running SLURM's commands: with a time limit, in English, and untouched by the user's own format settings."""
+"""Runs SLURM's commands with a time limit and without the user's own output settings."""
 
 from __future__ import annotations
 
@@ -9,34 +9,35 @@ from collections.abc import Iterator, Sequence
 from attnctl.values import SpecError
 
 TIMEOUT = 30.0
-"""Seconds that a question may take. A controller that is down makes squeue give up by itself after about 10."""
+"""Seconds until a query is stopped. If the controller is down, squeue gives up by itself after about 10."""
 
 _KEPT = {"SLURM_CONF", "SLURM_CLUSTERS"}
 _DROPPED_PREFIXES = ("SLURM_", "SQUEUE_", "SACCT_", "SCANCEL_", "SINFO_", "SRUN_", "PMI", "ATTNCTL_")
-# What would make a worker believe that somebody has placed it already.
+# A worker that inherits these would take itself for a rank of an enclosing launcher, such as torchrun.
 _DROPPED = {"RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}
 
 
-class SlurmUnavailable(SpecError):  # noqa: N818 - what it is, not how it is raised
-    """SLURM did not answer; nothing follows from that. The message holds its own words."""
+class SlurmUnavailable(SpecError):  # noqa: N818 - it names the condition
+    """SLURM did not answer, so nothing is known about any job. The message contains SLURM's own message."""
 
 
 class CommandError(Exception):
-    """A command of SLURM ended with an error, did not end in time, or is not there.
+    """A SLURM command failed, timed out, or is not installed.
 
-    timed_out: it was ended by us, so what it had asked for may yet happen.
+    timed_out: we stopped the command, so SLURM may still carry it out.
     """
 
-    def __init__(self, words: str, *, timed_out: bool = False) -> None:
-        super().__init__(words)
-        self.words = words
+    def __init__(self, message: str, *, timed_out: bool = False) -> None:
+        super().__init__(message)
+        self.message = message
         self.timed_out = timed_out
 
 
 def environment() -> dict[str, str]:
-    """The environment for SLURM's commands, and through sbatch for the jobs.
+    """The environment for SLURM's commands and, through sbatch, for the jobs.
 
-    The variables of an enclosing allocation or launcher are left out: they would override what the script asks for.
+    It lacks the variables of an enclosing allocation or launcher, which would override the options of the script
+    (sbatch(1), INPUT ENVIRONMENT VARIABLES).
     """
     return {
         name: value
@@ -46,7 +47,7 @@ def environment() -> dict[str, str]:
 
 
 def run(command: Sequence[str], *, timeout: float = TIMEOUT, stdin: str | None = None, merged: bool = False) -> str:
-    """What the command prints (its standard error too, if `merged`); raises CommandError."""
+    """Run a command and return its output (with `merged`, also its standard error). Raises CommandError."""
     try:
         done = subprocess.run(
             command,
@@ -58,27 +59,27 @@ def run(command: Sequence[str], *, timeout: float = TIMEOUT, stdin: str | None =
             check=False,
         )
     except FileNotFoundError:
-        raise CommandError(f"{command[0]} is not on this machine") from None
+        raise CommandError(f"{command[0]} is not installed on this machine") from None
     except OSError as error:
         raise CommandError(f"{command[0]} cannot be started: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
-        said = one_line(os.fsdecode(error.stderr or b""))
-        words = f"{command[0]} did not answer within {timeout:g} s"
-        raise CommandError(f"{words}: {said}" if said else words, timed_out=True) from None
+        detail = one_line(os.fsdecode(error.stderr or b""))
+        message = f"{command[0]} did not answer within {timeout:g} s"
+        raise CommandError(f"{message}: {detail}" if detail else message, timed_out=True) from None
     output, errors = (os.fsdecode(stream) for stream in (done.stdout, done.stderr))
     if done.returncode:
-        raise CommandError(one_line(errors or output) or f"{command[0]} ended with code {done.returncode}")
+        raise CommandError(one_line(errors or output) or f"{command[0]} failed with exit code {done.returncode}")
     return output + errors if merged else output
 
 
-def table(text: str, columns: int, command: str) -> Iterator[list[str]]:
-    """The rows of columns between bars that a command printed; only the last may hold a bar itself.
+def parse_table(text: str, columns: int, command: str) -> Iterator[list[str]]:
+    """The rows of output whose columns are separated by bars; only the last column may contain a bar.
 
-    A line that is no such row is somebody else's: a site's greeting, or a job's name with a line break. Raises
-    CommandError for output that was cut off, since what is missing of it would look like jobs that are not there.
+    Lines with fewer columns are skipped: they are a site's banner, or part of a job name with a line break. Raises
+    CommandError if the output was cut off: the missing rows would look like jobs that no longer exist.
     """
     if text and not text.endswith("\n"):
-        raise CommandError(f"the answer of {command} was cut off")
+        raise CommandError(f"the output of {command} was cut off")
     for line in text.split("\n"):
         row = line.split("|", columns - 1)
         if len(row) == columns:
@@ -86,7 +87,7 @@ def table(text: str, columns: int, command: str) -> Iterator[list[str]]:
 
 
 def one_line(text: str) -> str:
-    """A command's complaint as one line, each part once, without the command's name before it."""
+    """A command's error output as one line, without repetitions and without the command's name."""
     parts = [part.strip() for part in text.splitlines() if part.strip()]
     bare = [part.split(": error: ", 1)[-1].split(": fatal: ", 1)[-1] for part in parts]
     return "; ".join(dict.fromkeys(bare))[:1000]

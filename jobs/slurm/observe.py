@@ -1,4 +1,4 @@
-"""Asking the scheduler, and the process table, for all attempts at once; what changed is written down."""
+"""Queries the scheduler and the process table for all attempts at once, and records what changed."""
 
 from __future__ import annotations
 
@@ -19,164 +19,170 @@ from attnctl.workspace import submissions
 from attnctl.workspace.layout import Attempt, Workspace
 from attnctl.workspace.records import Observed, Placed
 
-ABSENT_APART = 10.0
-"""Seconds between the two absences that prove a loss on SLURM: its records lag by up to 5."""
+ABSENCE_INTERVAL = 10.0
+"""Seconds between the two failed lookups after which a SLURM job counts as lost: its records lag by up to 5 s."""
 
-_TAIL = 1 << 14  # bytes of a log that are looked at
-_MEMORY = re.compile(rb"^slurmstepd\S*: error: (.*(?:memory limit|oom[-_ ]?kill).*)$", re.MULTILINE | re.IGNORECASE)
-_USUAL = {"", "Priority", "Resources", "Dependency", "BeginTime", "JobArrayTaskLimit", "Cleaning"}
+_TAIL = 1 << 14  # bytes read from the end of a log
+_MEMORY_ERROR = re.compile(
+    rb"^slurmstepd\S*: error: (.*(?:memory limit|oom[-_ ]?kill).*)$", re.MULTILINE | re.IGNORECASE
+)
+_USUAL_REASONS = {"", "Priority", "Resources", "Dependency", "BeginTime", "JobArrayTaskLimit", "Cleaning"}
 
 
 class Observation(NamedTuple):
-    """words: of what was unavailable, else None. changed: the ids of the runs of which something was written."""
+    """unavailable: why some states could not be queried, else None. changed: ids of the runs with new records."""
 
-    words: str | None
+    unavailable: str | None
     changed: frozenset[str]
 
 
 def observe(workspace: Workspace, placed: Sequence[Placed]) -> Observation:
     """Write Observed records for what has changed.
 
-    placed: the newest attempts of the unfinished runs. One squeue, and at most one sacct, whatever their number. An
-    unavailable answer writes nothing, so that nothing changes by it. Jobs of lost submissions are adopted.
+    placed: the newest attempts of the unfinished runs. Runs one squeue and at most one sacct, however many attempts
+    there are. If SLURM does not answer, nothing is written and no state changes. Jobs of lost submissions are adopted.
     """
     changed: set[str] = set()
     unknown = [item for item in placed if item.job_id is None]
-    words = [adopt.adopt(workspace, unknown)] if unknown else []
+    messages = [adopt.adopt(workspace, unknown)] if unknown else []
     changed.update(item.run for item in unknown)
-    words.append(_ask_slurm(workspace, [item for item in placed if item.where == "slurm" and item.job_id], changed))
-    words.append(_look_here(workspace, [item for item in placed if item.where == "local" and item.job_id], changed))
-    return Observation("; ".join(dict.fromkeys(filter(None, words))) or None, frozenset(changed))
+    on_slurm = [item for item in placed if item.where == "slurm" and item.job_id]
+    local = [item for item in placed if item.where == "local" and item.job_id]
+    messages += [_observe_slurm(workspace, on_slurm, changed), _observe_local(workspace, local, changed)]
+    return Observation("; ".join(dict.fromkeys(filter(None, messages))) or None, frozenset(changed))
 
 
-def _ask_slurm(workspace: Workspace, placed: Sequence[Placed], changed: set[str]) -> str | None:
+def _observe_slurm(workspace: Workspace, placed: Sequence[Placed], changed: set[str]) -> str | None:
     if not placed:
         return None
     jobs = {item.job_id: item.tag for item in placed if item.job_id}
     answers = queries.query(jobs, since=min(item.created for item in placed))
     absent = {item.tag for item in placed if isinstance(answers[item.job_id or ""], queries.Absent)}
-    elsewhere = _other_clusters(workspace, absent)
-    words = dict.fromkeys(elsewhere.values())
+    foreign = _other_clusters(workspace, absent)
+    messages = dict.fromkeys(foreign.values())
     for item in placed:
         answer = answers[item.job_id or ""]
-        if isinstance(answer, queries.Known) and answer.word == "FAILED":
-            answer = replace(answer, reason=_of_memory(workspace, item) or answer.reason)
+        if isinstance(answer, queries.JobStatus) and answer.state == "FAILED":
+            answer = replace(answer, reason=_memory_error(workspace, item) or answer.reason)
         if isinstance(answer, queries.Unavailable):
-            words[f"SLURM does not answer: {answer.words}"] = None
+            messages[f"SLURM does not answer: {answer.reason}"] = None
             continue
-        told = isinstance(answer, queries.Known) or item.tag not in elsewhere
-        if told and _record_answer(workspace.run(item.run).attempt(item.attempt), item.job_id or "", answer):
+        conclusive = isinstance(answer, queries.JobStatus) or item.tag not in foreign
+        if conclusive and _record_answer(workspace.run(item.run).attempt(item.attempt), item.job_id or "", answer):
             changed.add(item.run)
-    return "; ".join(words) or None
+    return "; ".join(messages) or None
 
 
-def _of_memory(workspace: Workspace, item: Placed) -> str | None:
-    """What SLURM wrote into the job's log when it ended it for its memory: without cgroups no state says so."""
+def _memory_error(workspace: Workspace, item: Placed) -> str | None:
+    """What slurmstepd wrote into the job's log when it killed the job for its memory.
+
+    Without cgroups the job's state is only FAILED, not OUT_OF_MEMORY.
+    """
     for path in sorted(workspace.submission_logs(item.tag).glob(f"{item.job_id}_*_log.out")):
         with contextlib.suppress(OSError), path.open("rb") as stream:
             stream.seek(max(0, path.stat().st_size - _TAIL))
-            found = _MEMORY.search(stream.read())
-            if found is not None:
-                return found[1].decode(errors="replace").strip()[:200]
+            match = _MEMORY_ERROR.search(stream.read())
+            if match is not None:
+                return match[1].decode(errors="replace").strip()[:200]
     return None
 
 
 def _other_clusters(workspace: Workspace, tags: set[str]) -> dict[str, str]:
-    """The tags whose jobs are another cluster's, with words: our scheduler's not knowing them says nothing."""
+    """A message for each tag whose jobs belong to another cluster: that our scheduler lacks them proves nothing."""
     if not tags:
         return {}
     try:
-        here = queries.limits().cluster
+        cluster = queries.limits().cluster
     except SpecError as error:
         return dict.fromkeys(tags, str(error))
-    found = {}
+    messages = {}
     for tag in tags:
         head = submissions.head(workspace.submission(tag))
-        if head is not None and head.cluster not in {None, here}:
-            found[tag] = f"{tag} is a job of cluster {head.cluster}; this machine asks {here}"
-    return found
+        if head is not None and head.cluster not in {None, cluster}:
+            messages[tag] = f"submission {tag} belongs to cluster {head.cluster}, but this machine uses {cluster}"
+    return messages
 
 
-def _record_answer(attempt: Attempt, job_id: str, answer: queries.Known | queries.Absent) -> bool:
-    """Write what is new in an answer; gives whether anything was."""
+def _record_answer(attempt: Attempt, job_id: str, answer: queries.JobStatus | queries.Absent) -> bool:
+    """Record the answer if it differs from the last one; returns whether it did."""
     if isinstance(answer, queries.Absent):
-        return record_absence(attempt, job_id, answer.source, ABSENT_APART)
-    known = Observed(
+        return record_absence(attempt, job_id, answer.source, ABSENCE_INTERVAL)
+    observed = Observed(
         at=time.time(),
         job_id=job_id,
-        word=answer.word,
+        word=answer.state,
         reason=answer.reason,
         exit_code=answer.exit_code,
         nodes=answer.nodes,
         source=answer.source,
     )
-    seen = attempt.observations()
-    if seen and _essence(seen[-1]) == _essence(known):
+    earlier = attempt.observations()
+    if earlier and _significant(earlier[-1]) == _significant(observed):
         return False
-    record(attempt, known)
+    record(attempt, observed)
     return True
 
 
-def _essence(observed: Observed) -> tuple[str, str, str]:
-    """What makes a transition: the state, the nodes, and a reason that is not the queue's everyday one."""
-    return observed.word, observed.nodes, "" if observed.reason in _USUAL else observed.reason
+def _significant(observed: Observed) -> tuple[str, str, str]:
+    """The fields whose change is recorded: the state, the nodes, and the reason unless it is a usual one."""
+    return observed.word, observed.nodes, "" if observed.reason in _USUAL_REASONS else observed.reason
 
 
 def record(attempt: Attempt, observed: Observed) -> None:
-    """Write one observation under a name of its own."""
+    """Write one observation to a file with a unique name."""
     stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(observed.at)) + f".{int(observed.at % 1 * 1e6):06d}"
     write_atomic(attempt.observed / f"{stamp}-{socket.gethostname()}-{os.getpid()}.json", observed.encode())
 
 
-def record_absence(attempt: Attempt, job_id: str, source: str, apart: float) -> bool:
-    """Write that the job is unknown: the first time, and once more `apart` seconds later; gives whether it was written.
+def record_absence(attempt: Attempt, job_id: str, source: str, interval: float) -> bool:
+    """Record that the job is unknown, and once more after `interval` seconds; returns whether a record was written.
 
-    The file's name counts the files before it, so that two commands that look at once write one absence, not two.
+    The file's name contains the number of files before it, so two commands that look at once write only one absence.
     """
     count = sum(1 for _ in attempt.observed.glob("*.json")) if attempt.observed.is_dir() else 0
-    seen = attempt.observations()
-    if seen and seen[-1].word != ABSENT and not queries.Known(word=seen[-1].word).active:
-        return False  # its end is known already: SLURM forgets the ended after a while
-    before = [observed for observed in seen[-2:] if observed.word == ABSENT]
-    if len(before) == 2 or (before and time.time() - before[-1].at < apart):
+    earlier = attempt.observations()
+    if earlier and earlier[-1].word != ABSENT and not queries.JobStatus(state=earlier[-1].word).active:
+        return False  # its end is already recorded; SLURM forgets ended jobs after a while (MinJobAge)
+    absences = [observed for observed in earlier[-2:] if observed.word == ABSENT]
+    if len(absences) == 2 or (absences and time.time() - absences[-1].at < interval):
         return False
     absent = Observed(at=time.time(), job_id=job_id, word=ABSENT, source=source)
     create_exclusive(attempt.observed / f"absent-{count}.json", absent.encode())
     return True
 
 
-# ------------------------------------------------------------------------------------------------------------- here
+# ------------------------------------------------------------------------------------------------------ this machine
 
 
-def _look_here(workspace: Workspace, placed: Sequence[Placed], changed: set[str]) -> str | None:
-    """Attempts whose supervisor and workers are gone from this machine's process table are absent."""
+def _observe_local(workspace: Workspace, placed: Sequence[Placed], changed: set[str]) -> str | None:
+    """Record an absence for attempts whose supervisor and workers no longer run on this machine."""
     host = socket.gethostname()
-    words: dict[str, None] = {}
+    messages: dict[str, None] = {}
     supervised: dict[tuple[int, float], bool] = {}
     for item in placed:
         machine, _, pid = (item.job_id or "").rpartition(":")
-        if machine != host or not _is_process(pid):
-            words[f"runs that were started on {machine} can only be seen from there"] = None
+        if machine != host or not _is_process_id(pid):
+            messages[f"runs that were started on {machine} can only be checked on {machine}"] = None
             continue
         key = (int(pid), item.created)
         if key not in supervised:
             supervised[key] = adopt.alive(*key)
         attempt = workspace.run(item.run).attempt(item.attempt)
         gone = not supervised[key] and not workers(attempt)
-        if gone and record_absence(attempt, item.job_id or "", "local", apart=0.0):
+        if gone and record_absence(attempt, item.job_id or "", "local", interval=0.0):
             changed.add(item.run)
-    return "; ".join(words) or None
+    return "; ".join(messages) or None
 
 
 def workers(attempt: Attempt, alive: Callable[[int, float], bool] = adopt.alive) -> list[int]:
-    """The processes of an attempt that run on this machine, from what its supervisor wrote down."""
+    """The ids of the attempt's processes that run on this machine, from the record of its supervisor."""
     for observed in reversed(attempt.observations()):
         host, _, pids = observed.nodes.rpartition(":")
         if observed.source == "local" and observed.word == "RUNNING" and host == socket.gethostname():
-            return [int(pid) for pid in pids.split(",") if _is_process(pid) and alive(int(pid), observed.at)]
+            return [int(pid) for pid in pids.split(",") if _is_process_id(pid) and alive(int(pid), observed.at)]
     return []
 
 
-def _is_process(pid: str) -> bool:
-    """Whether the text is a process's id: whatever else a broken record holds there is asked for nothing."""
+def _is_process_id(pid: str) -> bool:
+    """Whether the text is a valid process id; a damaged record may contain anything."""
     return pid.isascii() and pid.isdecimal() and 0 < int(pid) < 1 << 31

@@ -1,1 +1,1 @@
-"""From reserved runs to a submitted job array."""
+"""Submits runs to SLURM as job arrays."""

@@ -1,8 +1,8 @@
-"""How many runs SLURM takes in one array: it judges the request, and its own limits, before anything is written.
+"""Finds out how many runs SLURM accepts in one array, before anything is written.
 
-`sbatch --test-only` counts the array's elements against the limits on submitted jobs (QOSMaxSubmitJobPerUserLimit,
-AssocMaxSubmitJobLimit ..., MaxJobCount) and on arrays, as a submission does. Where these are met, the largest number
-that passes is searched for.
+`sbatch --test-only` validates the request and checks the number of array tasks against the limits on submitted jobs
+(QOSMaxSubmitJobPerUserLimit, AssocMaxSubmitJobLimit, MaxJobCount ...) and on the size of arrays, as a real submission
+does. If a limit is exceeded, a binary search finds the largest number that is accepted.
 """
 
 from __future__ import annotations
@@ -14,71 +14,74 @@ from attnctl.jobs.slurm.adopt import SBATCH_TIMEOUT
 from attnctl.jobs.slurm.commands import CommandError, SlurmUnavailable, run
 from attnctl.values import SpecError
 
-_SILENT = re.compile(
-    r"Unable to contact slurm controller|Connection refused|Could not establish|is not on this machine"
-)
-# Words of sbatch after which the job may exist all the same, or may not: only a later look can tell.
+_UNREACHABLE = re.compile(r"Unable to contact slurm controller|Connection refused|Could not establish|is not installed")
+# After these messages of sbatch the job may or may not exist: only a later query can tell.
 _UNCERTAIN = re.compile(r"timed out|Socket|Zero Bytes|Unexpected message|communication", re.IGNORECASE)
-# sbatch.c, and slurm_strerror of ESLURM_ACCOUNTING_POLICY, EAGAIN and ESLURM_INVALID_ARRAY. The first also stands for a
-# time or a size that is too large: then one run alone is refused as well.
+# From sbatch.c, and slurm_strerror for ESLURM_ACCOUNTING_POLICY, EAGAIN and ESLURM_INVALID_ARRAY. The first of these
+# errors can also mean that the requested time or size is too large; then a single run is rejected as well.
 _LIMIT = re.compile(
     r"job submit limit|SubmitJob|Resource temporarily unavailable|temporarily unable to accept|queue (is )?full"
     r"|Invalid job array specification",
     re.IGNORECASE,
 )
-_ARRAY = re.compile(r"Invalid job array specification", re.IGNORECASE)
+_ARRAY_LIMIT = re.compile(r"Invalid job array specification", re.IGNORECASE)
 _FULL = re.compile(r"SubmitJob|temporarily|queue (is )?full", re.IGNORECASE)
 
 
 class SubmitError(SpecError):
-    """SLURM, or the workspace's file system, refused; the message has their own words.
+    """SLURM rejected the submission, or its files could not be written; the message contains the original error.
 
-    written: the runs and their attempts stand in the workspace all the same.
+    written: the runs and their attempts were already recorded in the workspace.
     """
 
-    def __init__(self, words: str, *, written: bool = False) -> None:
-        super().__init__(words)
+    def __init__(self, message: str, *, written: bool = False) -> None:
+        super().__init__(message)
         self.written = written
 
 
 def uncertain(error: CommandError) -> bool:
-    """Whether the job may have been taken although sbatch failed."""
-    return not _SILENT.search(error.words) and (error.timed_out or _UNCERTAIN.search(error.words) is not None)
+    """Whether SLURM may have accepted the job although sbatch failed."""
+    unreachable = _UNREACHABLE.search(error.message) is not None
+    return not unreachable and (error.timed_out or _UNCERTAIN.search(error.message) is not None)
 
 
 def find(script: Callable[[int], str], wanted: int) -> tuple[int, bool]:
-    """How many of the `wanted` runs SLURM takes in one array, and whether it is the array's size that it limits.
+    """How many of `wanted` runs SLURM accepts in one array, and whether the limit is on the array's size.
 
-    script: the text for an array of so many. Raises SlurmUnavailable, SubmitError with SLURM's words for a request that
-    it refuses whatever the number.
+    script: returns the text for an array of that many runs. Raises SlurmUnavailable, and SubmitError with SLURM's
+    message if it rejects the request even for a single run.
     """
-    words = _refusal(script(wanted))
-    if words is None:
+    error = _rejection(script(wanted))
+    if error is None:
         return wanted, False
-    if not _LIMIT.search(words):
-        raise SubmitError(f"SLURM refuses: {words}")
-    alone = _refusal(script(1)) if wanted > 1 else words
-    if alone is not None:
-        if _FULL.search(alone):
-            raise SubmitError(f"SLURM takes no more runs now: {alone}; when some have ended, the same command goes on")
-        raise SubmitError(f"SLURM refuses: {alone}")
-    few, many = 1, wanted
-    while many - few > 1:
-        middle = (few + many) // 2
-        found = _refusal(script(middle))
-        few, many, words = (middle, many, words) if found is None else (few, middle, found)
-    return few, _ARRAY.search(words) is not None
+    if not _LIMIT.search(error):
+        raise SubmitError(f"SLURM rejected the job: {error}")
+    single = _rejection(script(1)) if wanted > 1 else error
+    if single is not None:
+        if _FULL.search(single):
+            advice = "run the same command again when some of your jobs have ended"
+            raise SubmitError(f"SLURM accepts no more jobs at the moment: {single}; {advice}")
+        raise SubmitError(f"SLURM rejected the job: {single}")
+    accepted, rejected = 1, wanted
+    while rejected - accepted > 1:
+        middle = (accepted + rejected) // 2
+        refusal = _rejection(script(middle))
+        if refusal is None:
+            accepted = middle
+        else:
+            rejected, error = middle, refusal
+    return accepted, _ARRAY_LIMIT.search(error) is not None
 
 
-def _refusal(script: str) -> str | None:
-    """SLURM's words against the request, None when it would take it; raises SlurmUnavailable."""
+def _rejection(script: str) -> str | None:
+    """SLURM's message if it would reject the script, None if it would accept it; raises SlurmUnavailable."""
     try:
         run(["sbatch", "--test-only"], stdin=script, timeout=SBATCH_TIMEOUT)
     except CommandError as error:
-        words = error.words.replace("allocation failure: ", "")
-        if _LIMIT.search(words):
-            return words
-        if error.timed_out or _SILENT.search(words) or _UNCERTAIN.search(words):
-            raise SlurmUnavailable(f"SLURM does not answer: {words}") from error
-        return words
+        message = error.message.replace("allocation failure: ", "")
+        if _LIMIT.search(message):
+            return message
+        if error.timed_out or _UNREACHABLE.search(message) or _UNCERTAIN.search(message):
+            raise SlurmUnavailable(f"SLURM does not answer: {message}") from error
+        return message
     return None

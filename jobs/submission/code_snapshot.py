@@ -1,11 +1,11 @@
-"""The code that runs are submitted with, kept beside them: what is edited while jobs wait does not reach them.
+"""Keeps a snapshot of the code in the workspace, so that edits made while jobs wait in the queue do not affect them.
 
-    code/<digest>/           the package as it was; the digest is that of names and contents
-    code/<digest>.json       where they came from: version, commit, the patch's hash, untracked files
-    code/<sha256>.patch      what the working tree had changed since the commit
+    code/<digest>/           the package; the digest is the hash of the files' names and contents
+    code/<digest>.json       its origin: version, commit, hash of the patch, untracked files
+    code/<sha256>.patch      the uncommitted changes of the working tree
 
-Only a working tree is kept, such as an editable installation is. An installed wheel is named by its version, and by the
-commit where it was installed from a git address.
+A snapshot is only taken of a working tree, such as that of an editable installation. An installed wheel is identified
+by its version and, if it was installed from a git URL, by the commit.
 """
 
 from __future__ import annotations
@@ -34,27 +34,27 @@ from attnctl.workspace.records import RecordError
 VARIABLE = "ATTNCTL_CODE"
 PACKAGE = "attnctl"
 FOLDERS = (PACKAGE, "jobs", "db", "reports")
-"""What the package is made of in a checkout, where three of its folders are links to these."""
+"""The folders of the package in a checkout, where attnctl/jobs, attnctl/db and attnctl/reports are links to them."""
 
 _TREE = Path(attnctl.__file__).absolute().parents[1]
 _CHECKOUT = Path(attnctl.__file__).resolve().parents[1]
-"""The same without links: an editable installation finds the package by the link in src, git only where it lies."""
+"""The same without symbolic links: an editable installation uses the link in src, but git needs the real path."""
 
 
 def keep(workspace: Workspace) -> str | None:
-    """Keep the running code in the workspace unless it is there; its digest, None where it is not kept.
+    """Copy the running code to the workspace unless it is already there; returns its digest, None if not copied.
 
-    Raises OSError, and SpecError when what is there was changed.
+    Raises OSError, and SpecError if the existing copy was changed.
     """
     code = digest()
     if code is None or not _can_be_named(workspace):
         return None
-    if folder(workspace, code) == _TREE:  # a job that submits the next attempt of its run
+    if folder(workspace, code) == _TREE:  # this is a job that submits the next attempt of its run
         return code
     target = folder(workspace, code)
     if target.is_dir():
         if _digest_of(target) != code:
-            raise SpecError(f"{target} was changed after it was kept: remove it, and submit again")
+            raise SpecError(f"{target} was changed after it was created: delete it, then submit again")
         return code
     aside = workspace.code / f".{code}.{uuid.uuid4().hex}"
     private_folder(workspace.code, workspace.private)
@@ -64,15 +64,15 @@ def keep(workspace: Workspace) -> str | None:
             shutil.copyfile(path, aside / name)
         write_atomic(target.with_suffix(".json"), json.dumps(_origin(workspace.code), indent=1).encode() + b"\n")
         if _digest_of(aside) != code:
-            raise SpecError(f"{_TREE} was changed while it was copied: submit again")
+            raise SpecError(f"{_TREE} was changed while it was being copied: submit again")
         _rename(aside, target)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return code
 
 
-def lines(workspace: Workspace) -> list[str]:
-    """The script's lines by which a job runs the kept code."""
+def script_lines(workspace: Workspace) -> list[str]:
+    """The lines of the job script that make the job run the snapshot."""
     code = digest()
     if code is None or not _can_be_named(workspace):
         return []
@@ -81,41 +81,41 @@ def lines(workspace: Workspace) -> list[str]:
 
 
 def variables(workspace: Workspace, environ: Mapping[str, str]) -> dict[str, str]:
-    """The same for a process that is started here."""
+    """The environment variables that make a local process run the snapshot."""
     code = digest()
     if code is None or not folder(workspace, code).is_dir():
         return {}
-    before = environ.get("PYTHONPATH")
+    inherited = environ.get("PYTHONPATH")
     path = str(folder(workspace, code))
-    return {VARIABLE: code, "PYTHONPATH": f"{path}:{before}" if before else path}
+    return {VARIABLE: code, "PYTHONPATH": f"{path}:{inherited}" if inherited else path}
 
 
 def check(workspace: Workspace, environ: Mapping[str, str]) -> None:
-    """Raise SpecError unless this process runs the code that its job was submitted with, unchanged."""
+    """Raise SpecError unless this process runs the unchanged snapshot that its job was submitted with."""
     code = environ.get(VARIABLE)
     if code is None:
         return
-    kept = folder(workspace, code)
-    if not kept.is_dir() or not kept.samefile(_TREE):
-        raise SpecError(f"the job was submitted with the code in {kept}, and runs that in {_TREE}")
-    if _digest_of(kept) != code:
-        raise SpecError(f"{kept} was changed after it was kept: attnctl resume submits again")
+    snapshot = folder(workspace, code)
+    if not snapshot.is_dir() or not snapshot.samefile(_TREE):
+        raise SpecError(f"the job was submitted with the code in {snapshot}, but runs the code in {_TREE}")
+    if _digest_of(snapshot) != code:
+        raise SpecError(f"{snapshot} was changed after it was created: run attnctl resume")
 
 
 def describe(workspace: Workspace, environ: Mapping[str, str]) -> dict[str, Any]:
-    """What this process runs, for its record: version, digest, commit, the patch's hash, untracked files."""
+    """The running code, for the record of a run: version, digest, commit, hash of the patch, untracked files."""
     code = environ.get(VARIABLE)
     if code is not None:
         try:
-            kept = untrusted_json.read_object(folder(workspace, code).with_suffix(".json"))
+            origin = untrusted_json.read_object(folder(workspace, code).with_suffix(".json"))
         except RecordError:
-            kept = None
-        return {"digest": code} | (kept or {"version": attnctl.__version__})
+            origin = None
+        return {"digest": code} | (origin or {"version": attnctl.__version__})
     return {"digest": digest()} | _origin(None)
 
 
 def folder(workspace: Workspace, code: str) -> Path:
-    """Where the code of a digest lies."""
+    """The folder of the snapshot with this digest."""
     return workspace.code.absolute() / code
 
 
@@ -127,21 +127,21 @@ def digest() -> str | None:
 
 
 def _can_be_named(workspace: Workspace) -> bool:
-    """PYTHONPATH has no way to name a folder with a colon."""
+    """Whether PYTHONPATH can contain the workspace: it cannot contain a folder with a colon in its name."""
     return ":" not in str(workspace.root.absolute())
 
 
 def _digest_of(tree: Path) -> str:
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for name, path in _files(tree):
         data = path.read_bytes()
-        found.update(f"{name}\0{len(data)}\0".encode())
-        found.update(data)
-    return found.hexdigest()[:16]
+        digest.update(f"{name}\0{len(data)}\0".encode())
+        digest.update(data)
+    return digest.hexdigest()[:16]
 
 
 def _files(tree: Path) -> Iterator[tuple[str, Path]]:
-    """The files of the package below a tree, by name, without hidden ones and what Python compiled."""
+    """The package's files below a tree, in a fixed order; hidden files and compiled ones are left out."""
     for parent, folders, names in os.walk(tree / PACKAGE, followlinks=True):
         folders[:] = sorted(name for name in folders if name != "__pycache__" and not name.startswith("."))
         for name in sorted(names):
@@ -151,9 +151,10 @@ def _files(tree: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _origin(patches: Path | None) -> dict[str, Any]:
-    """Where the running code comes from. patches: the folder that keeps what it has changed since its commit."""
+    """The origin of the running code. patches: the folder to which uncommitted changes are written, or None."""
     origin = {"version": attnctl.__version__, "tree": str(_CHECKOUT)}
-    if not _git("ls-files", "--", f"{PACKAGE}/__init__.py"):  # the repository around it, if any, is the user's own
+    # If the file is not tracked, then a repository around it is the user's own and unrelated.
+    if not _git("ls-files", "--", f"{PACKAGE}/__init__.py"):
         return {**origin, "commit": _installed_commit(), "patch": None, "untracked": []}
     patch = _git("diff", "--binary", "HEAD", "--", *FOLDERS)
     sha256 = hashlib.sha256(patch).hexdigest() if patch else None
@@ -169,7 +170,7 @@ def _origin(patches: Path | None) -> dict[str, Any]:
 
 
 def _installed_commit() -> str | None:
-    """The commit that the running code was installed from, where pip was given a git address (PEP 610)."""
+    """The commit that was installed if pip was given a git URL (PEP 610), else None."""
     for distribution in metadata.distributions(name=PACKAGE, path=[str(_TREE)]):
         try:
             document = untrusted_json.loads_object(distribution.read_text("direct_url.json") or "")
@@ -181,10 +182,10 @@ def _installed_commit() -> str | None:
     return None
 
 
-def _git(*words: str) -> bytes | None:
-    """What git says of the running code's working tree; None when there is no git, or no repository."""
+def _git(*arguments: str) -> bytes | None:
+    """The output of git in the tree of the running code; None if git or the repository is missing."""
     try:
-        done = subprocess.run(["git", "-C", str(_CHECKOUT), *words], capture_output=True, timeout=30, check=False)
+        done = subprocess.run(["git", "-C", str(_CHECKOUT), *arguments], capture_output=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout if done.returncode == 0 else None
@@ -194,5 +195,5 @@ def _rename(aside: Path, target: Path) -> None:
     try:
         aside.rename(target)
     except OSError:
-        if not target.is_dir():  # else another command has just kept the same
+        if not target.is_dir():  # another command has taken the same snapshot meanwhile
             raise

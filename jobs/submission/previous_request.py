@@ -1,4 +1,4 @@
-"""What an earlier attempt had asked for, for the next one to ask for the same."""
+"""What an earlier attempt requested, so that the next one can request the same."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from attnctl.settings.config import Config, SlurmOptions
 from attnctl.workspace.records import Request, Resources
 
 
-def options(config: Config, kept: Mapping[str, Any]) -> SlurmOptions:
-    """What to ask of SLURM: today's settings of the profile, and what the command of the attempt had said."""
-    profile = kept.get("profile")
-    return config.profile(profile if profile in config.profiles else None).with_earlier(kept)
+def options(config: Config, recorded: Mapping[str, Any]) -> SlurmOptions:
+    """The profile's current settings, overridden by what the command of the earlier attempt set explicitly."""
+    profile = recorded.get("profile")
+    return config.profile(profile if profile in config.profiles else None).with_earlier(recorded)
 
 
 def resources(request: Request) -> Resources:
-    """What an attempt asked of the machine; a value of an unknown form is the default."""
-    kinds = {"nodes": int, "tasks_per_node": int, "gpus_per_node": int, "cpus_per_task": int, "device": str}
-    found: dict[str, Any] = {name: value for name, value in request.resources.items() if type(value) is kinds.get(name)}
+    """The resources that an attempt requested; a value of the wrong type is replaced by the default."""
+    types = {"nodes": int, "tasks_per_node": int, "gpus_per_node": int, "cpus_per_task": int, "device": str}
+    values: dict[str, Any] = {
+        name: value for name, value in request.resources.items() if type(value) is types.get(name)
+    }
     minutes = request.resources.get("minutes")
-    known = {item.name for item in dataclasses.fields(Resources)}
+    fields = {item.name for item in dataclasses.fields(Resources)}
     return Resources(
-        **{name: value for name, value in found.items() if name in known},
+        **{name: value for name, value in values.items() if name in fields},
         minutes=minutes if isinstance(minutes, int) else None,
     )

@@ -1,4 +1,4 @@
-"""Reserving runs: an attempt's folder belongs to the one command that created its request.json."""
+"""Reserves runs: an attempt belongs to the command that created its request.json."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from attnctl.workspace.records import Request, Resources, Where, user_name
 
 @dataclass(frozen=True)
 class Reservation:
-    """What one command got. tasks: (run id, attempt) in the order asked for; skipped: run id to why not."""
+    """The result for one command. tasks: (run id, attempt) in the given order; skipped: run id to the reason."""
 
     tasks: list[tuple[str, int]] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
 
 
 def new_tag() -> str:
-    """A submission's unique name, which is its job's name too; they sort by time."""
+    """A unique name for a submission and its job. Tags sort by time."""
     return time.strftime("attnctl-%Y%m%d-%H%M%S-", time.gmtime()) + secrets.token_hex(4)
 
 
@@ -45,12 +45,12 @@ def reserve(
     options: Mapping[str, Any] | None = None,
     ended: Mapping[str, int] | None = None,
 ) -> Reservation:
-    """TimeLimitMargin the next attempt of each run; one that is under way, done or just taken by another is skipped.
+    """Reserve the next attempt of each run; runs that are active, completed or just reserved by others are skipped.
 
-    specs: run id and spec as JSON values. options: what else the attempt asks of SLURM. ended: run id to the number of
-    an attempt that is over, whatever the scheduler said of it.
+    specs: run id and spec as JSON values. options: the other options for SLURM. ended: run id to the number of an
+    attempt that counts as ended, whatever the scheduler says.
     """
-    found = Reservation()
+    reservation = Reservation()
     request = Request(
         tag=tag,
         created=time.time(),
@@ -69,34 +69,34 @@ def reserve(
         for run_id, spec in specs:
             run = workspace.run(run_id)
             attempt = run.attempt(1)
-            words = None
+            reason = None
             if _is_new(run):
                 write_atomic(run.spec, json.dumps(spec, sort_keys=True).encode() + b"\n")
             else:
-                attempt, words = _next_attempt(workspace, run, head_of, (ended or {}).get(run_id))
-            if words is None and not _link(aside, attempt.request, request):
-                words = _taken(attempt)
-            if words is None:
-                found.tasks.append((run.id, attempt.number))
+                attempt, reason = _next_attempt(workspace, run, head_of, (ended or {}).get(run_id))
+            if reason is None and not _link(aside, attempt.request, request):
+                reason = _reserved_by(attempt)
+            if reason is None:
+                reservation.tasks.append((run.id, attempt.number))
             else:
-                found.skipped[run.id] = words
+                reservation.skipped[run.id] = reason
     finally:
         aside.unlink()
-    return found
+    return reservation
 
 
 def _link(aside: Path, path: Path, data: bytes) -> bool:
-    """As `rundir.create_exclusive`, for the many reservations of one command, which hold the same bytes."""
+    """Like `files.create_exclusive`, but cheaper for many reservations with the same content: a link to one file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(aside, path)
     except FileExistsError:
-        return path.read_bytes() == data  # over NFS a link that was made can report this, too
+        return path.read_bytes() == data  # open(2), O_EXCL: over NFS link() can report failure after it succeeded
     return True
 
 
 def _is_new(run: RunDir) -> bool:
-    """Whether the run has no spec yet; the folders of its first attempt are made without looking for them first."""
+    """Whether the run has no spec yet. Creates the folders of its first attempt."""
     try:
         for folder in (run.path, run.attempts_folder, run.attempt(1).path):
             folder.mkdir()
@@ -108,26 +108,24 @@ def _is_new(run: RunDir) -> bool:
 def _next_attempt(
     workspace: Workspace, run: RunDir, head_of: submissions.HeadOf, ended: int | None
 ) -> tuple[Attempt, str | None]:
-    """The attempt that may be created, or else why none may. ended: the number of one that is over."""
+    """The next attempt, or the current one with the reason why there is none. ended: number of an ended attempt."""
     for attempt in reversed(run.attempts()):
         request = Request.read(attempt.request)
         if request is None:
-            continue  # somebody is about to create it: whoever does it first has it
+            continue  # another command is creating it; the first to create the file gets the attempt
         if attempt.number == ended:
             return run.attempt(attempt.number + 1), None
-        found = evidence.verdict(attempt, request, head_of)
-        if found.state is State.SUBMITTING and close_orphan(workspace, request):
+        verdict = evidence.verdict(attempt, request, head_of)
+        if verdict.state is State.SUBMITTING and close_orphan(workspace, request):
             return run.attempt(attempt.number + 1), None
-        if found.state.active or found.state is State.COMPLETED:
-            return attempt, evidence.describe_claim(request, found)
+        if verdict.state.active or verdict.state is State.COMPLETED:
+            return attempt, evidence.describe_claim(request, verdict)
         return run.attempt(attempt.number + 1), None
     return run.attempt(1), None
 
 
-def _taken(attempt: Attempt) -> str:
+def _reserved_by(attempt: Attempt) -> str:
     request = Request.read(attempt.request)
-    return (
-        "queued by another"
-        if request is None
-        else (f"queued by {request.user} on {request.host} {ago(request.created)}")
-    )
+    if request is None:
+        return "queued by another command"
+    return f"queued by {request.user} on {request.host} {ago(request.created)}"

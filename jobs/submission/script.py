@@ -1,4 +1,4 @@
-"""The sbatch script: a pure function of the request, composed by submitit. A dry run prints this very text."""
+"""The sbatch script: a pure function of the request, composed by submitit. A dry run prints the same text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from attnctl.values import SpecError
 from attnctl.workspace.records import Resources
 
 SIGNAL_SECONDS = 120
-"""How long before its time limit a job is told to stop, at most; a quarter of the limit when that is shorter."""
+"""Seconds before its time limit at which a job is told to stop; at most a quarter of the limit."""
 
 _WORKER = "attnctl.jobs.worker"
 _OPTIONS = ("partition", "account", "qos", "constraint", "exclude", "mem")
@@ -30,9 +30,9 @@ def compose(
     *,
     module: str = _WORKER,
 ) -> str:
-    """The script of one array of `count` runs; always an array, so that each job id is `<array>_<task>`.
+    """The script of one array of `count` runs. A single run is an array too, so each job id is `<array>_<task>`.
 
-    Raises SpecError for what cannot stand in a script: values with line breaks, or a path that SLURM would expand.
+    Raises SpecError for values that a script cannot contain: line breaks, or a path that SLURM would expand.
     """
     logs = _log_folder(config.workspace.submission_logs(tag))
     for name in (*_OPTIONS, "extra"):
@@ -51,7 +51,7 @@ def compose(
         setup=_setup(config, options, tag, module) or None,
         stderr_to_stdout=True,
         wckey=None,
-        # A rank that dies ends the run's other ranks. Since SLURM 22.05 srun does not take over the number of CPUs.
+        # If a rank dies, end the run's other ranks. Since SLURM 22.05 srun does not inherit --cpus-per-task (srun(1)).
         srun_args=["--kill-on-bad-exit=1", f"--cpus-per-task={resources.cpus_per_task}"],
         additional_parameters=_extra(options) | (_requeue(options) if module == _WORKER else {}),
         **{name: getattr(options, name) for name in _OPTIONS},
@@ -62,45 +62,45 @@ def compose(
 
 
 def _setup(config: Config, options: SlurmOptions, tag: str, module: str) -> list[str]:
-    """The user's lines; around them, for the worker, the breaker, and after them the code that it is to run."""
+    """The user's setup; for the worker also the guard around it, and the code snapshot after it."""
     if module != _WORKER:
         return list(options.setup)
     group = [f"umask {GROUP_UMASK:03o}"] if config.workspace.group else []
-    return [*group, *guard.around(config, tag, options.setup), *code_snapshot.lines(config.workspace)]
+    return [*group, *guard.wrap_setup(config, tag, options.setup), *code_snapshot.script_lines(config.workspace)]
 
 
 def _dependency(options: SlurmOptions) -> str:
-    """One array at a time under one tag: should a submission be repeated, the second finds its work done."""
+    """singleton runs one array per tag at a time: if a submission is sent twice, the second finds its work done."""
     return ",".join(["singleton", *(value for name, value in options.extra.items() if _bare(name) == "dependency")])
 
 
 def _requeue(options: SlurmOptions) -> dict[str, Any]:
-    """What makes SLURM start an interrupted job again where JobRequeue=0 would not; the settings can say otherwise."""
-    return {} if asks_about_requeue(options) else {"requeue": True}
+    """Ask SLURM to requeue interrupted jobs even if JobRequeue=0 is the default, unless the settings decide it."""
+    return {} if requeue_option(options) else {"requeue": True}
 
 
-def asks_about_requeue(options: SlurmOptions) -> str | None:
-    """The option about it that the settings have, with its value, as `no-requeue=true`; None when they have none."""
-    asked = {_bare(name): value for name, value in options.extra.items()}
-    return next((f"{name}={asked[name]}" for name in ("requeue", "no-requeue") if name in asked), None)
+def requeue_option(options: SlurmOptions) -> str | None:
+    """The option about requeueing in the settings, with its value, such as `no-requeue=true`; None if there is none."""
+    values = {_bare(name): value for name, value in options.extra.items()}
+    return next((f"{name}={values[name]}" for name in ("requeue", "no-requeue") if name in values), None)
 
 
 def _bare(name: str) -> str:
-    """An option of sbatch without its dashes."""
+    """The name of an sbatch option without its dashes."""
     return name.removeprefix("--")
 
 
 def command(config: Config, tag: str, module: str) -> str:
-    """The command of a rank, quoted for the script's shell. -P: the user's folder must not shadow our packages."""
+    """The command of a rank, quoted for the shell. -P keeps the current folder from shadowing our packages."""
     root = str(config.workspace.root.absolute())
     return shlex.join([sys.executable, "-u", "-P", "-m", module, "--workspace", root, "--tag", tag])
 
 
 def _executor(folder: str) -> Any:
-    from submitit.slurm.slurm import SlurmExecutor  # 0.1 s, and nobody but a submission needs it
+    from submitit.slurm.slurm import SlurmExecutor  # takes 0.1 s; only submissions and dry runs need it
 
     class Composer(SlurmExecutor):
-        """Composes where there is no srun, too: a dry run needs no cluster."""
+        """Composes scripts even without srun: a dry run needs no cluster."""
 
         @classmethod
         def affinity(cls) -> int:
@@ -111,9 +111,9 @@ def _executor(folder: str) -> Any:
 
 def _log_folder(path: Path) -> str:
     text = str(path.absolute())
-    found = sorted(set(text) & set("%\\"))
-    if found:
-        raise SpecError(f"workspace {path.parent.parent} has {found[0]!r} in its path, which SLURM would expand")
+    special = sorted(set(text) & set("%\\"))
+    if special:
+        raise SpecError(f"workspace {path.parent.parent} has {special[0]!r} in its path, which SLURM would expand")
     _check("the workspace's path", text)
     return text
 
@@ -123,23 +123,23 @@ def _signal_delay(minutes: int | None) -> int:
 
 
 def _extra(options: SlurmOptions) -> dict[str, Any]:
-    """Any other option of sbatch; `true` is an option without a value, `false` one that is not given."""
-    chosen: dict[str, Any] = {}
+    """The other sbatch options. The value `true` gives an option without a value; `false` leaves the option out."""
+    parameters: dict[str, Any] = {}
     for name, value in options.extra.items():
         bare = _bare(name)
         if bare == "dependency":
-            continue  # joined with ours
+            continue  # combined with ours in _dependency
         if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", bare):
-            raise SpecError(f'slurm.extra: {name!r} is no option of sbatch; write it as mail-type = "FAIL"')
+            raise SpecError(f'slurm.extra: {name!r} is not an sbatch option; write it as mail-type = "FAIL"')
         if bare in {"array", "job-name", "output", "error", "wrap"}:
-            raise SpecError(f"slurm.extra: {name} is set by attnctl itself")
+            raise SpecError(f"slurm.extra: {name} is set by attnctl and cannot be changed")
         _check(f"slurm.extra: {name}", value)
         if value != "false":
-            chosen[bare.replace("-", "_")] = True if value == "true" else value
-    return chosen
+            parameters[bare.replace("-", "_")] = True if value == "true" else value
+    return parameters
 
 
 def _check(name: str, value: object) -> None:
-    """A line break would end the #SBATCH line, and what follows it would be run by the shell."""
+    """Raise SpecError for line breaks: they would end the #SBATCH line, and the shell would run the rest."""
     if isinstance(value, str) and (not value.isprintable() or not value):
         raise SpecError(f"{name} is {value!r}; it must be one line of text")

@@ -1,10 +1,10 @@
-"""Submission: reserve, write down the intent, hand it to SLURM, write down the job id.
+"""Submits runs: reserve them, record the intent, call sbatch, record the job id.
 
-Kill it anywhere and run it again: a run is never forgotten and never submitted twice.
-- Before the intent: the reservations are freed by whoever meets them (attnctl.jobs.slurm.adopt).
-- Before, in or after sbatch: the intent has no job id; it is looked up by its tag and adopted, or closed (see
-  attnctl.jobs.slurm.adopt).
-- A command that sleeps through all this finds its intent closed, and cancels what it has just submitted.
+The command may be killed at any point and run again: no run is lost or submitted twice.
+- Killed before the intent: the next command that finds the reservations frees them (attnctl.jobs.slurm.adopt).
+- Killed before, during or after sbatch: the intent has no job id; it is looked up by its tag and adopted, or the intent
+  is closed (attnctl.jobs.slurm.adopt).
+- Suspended so long that others did this: the command finds its intent closed and cancels the job that it submitted.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from attnctl.jobs.slurm.commands import CommandError, run
 from attnctl.jobs.submission import array_size, code_snapshot, guard
 from attnctl.jobs.submission.array_size import SubmitError
 from attnctl.jobs.submission.reserve import Reservation, new_tag, reserve
-from attnctl.jobs.submission.script import asks_about_requeue, compose
+from attnctl.jobs.submission.script import compose, requeue_option
 from attnctl.settings.config import Config, SlurmOptions
 from attnctl.spec import RunSpec
 from attnctl.units import parse_time, quantity
@@ -38,10 +38,10 @@ __all__ = ["SubmitError", "Submitted", "compose", "submit"]
 
 @dataclass(frozen=True)
 class Submitted:
-    """One array, or one batch of runs here. job_id: None while it is not known whether SLURM has taken it.
+    """One array, or one batch of local runs. job_id: None if it is unknown whether SLURM accepted the job.
 
-    skipped: run id to words, of the runs that were not submitted; told with the first array. starts_again: SLURM starts
-    a job of it that it preempts, or that asks for it, again, as far as its configuration tells.
+    skipped: run id to the reason, for the runs that were not submitted; listed with the first array. starts_again:
+    according to its configuration, SLURM restarts these jobs after preemption or on request.
     """
 
     tag: str
@@ -60,12 +60,12 @@ def submit(
     *,
     ended: Mapping[str, int] | None = None,
 ) -> list[Submitted]:
-    """Submit each run once, in as few arrays as SLURM takes them; returns at once.
+    """Submit each run once, in as few arrays as SLURM allows; does not wait for them.
 
-    ended: run id to the number of an attempt that is over whatever the scheduler said of it: its own job asks.
-    What is above the limit on submitted jobs is neither reserved nor submitted, and told as skipped. Raises SpecError
-    for a world that does not fit, SlurmUnavailable and SubmitError; with SLURM's refusal of the request itself nothing
-    has been written.
+    ended: run id to the number of an attempt that counts as ended, whatever the scheduler says; given by the attempt's
+    own job. Runs above the limit on submitted jobs are not reserved, and are listed as skipped. Raises SpecError if the
+    number of processes does not fit the recipe, SlurmUnavailable, and SubmitError; if SLURM rejects the first array,
+    nothing has been written.
     """
     unique = [(run_id, spec.to_json()) for run_id, spec in {spec.id: spec for spec in specs}.items()]
     for recipe in {spec.recipe for spec in specs}:
@@ -80,14 +80,14 @@ def submit(
         except SpecError as error:
             if not done:
                 raise
-            # What is submitted is submitted: of the others it is told why they are not.
+            # Earlier arrays are already submitted, so the error is reported as the reason for the remaining runs.
             return [*done, Submitted(new_tag(), [], None, {run_id: str(error) for run_id, _ in unique})]
         unique = unique[len(done[-1].tasks) + len(done[-1].skipped) :]
     return done
 
 
 class _Sender:
-    """Submits one array after another of the same shape."""
+    """Submits one array after another with the same resources and options."""
 
     def __init__(
         self,
@@ -101,46 +101,46 @@ class _Sender:
         self.config, self.workspace = config, config.workspace
         self.specs, self.resources, self.options, self.where = specs, resources, options, where
         self.ended = ended
-        self.begun = self.written = False
+        self.prepared = self.written = False
         self.cluster: str | None = None
-        self.longest = len(specs)
+        self.max_array = len(specs)
         self.starts_again = True
         if where == "slurm":
-            found = queries.limits()
-            self.cluster, self.longest = found.cluster, found.max_array
-            self.starts_again = starts_again(found, options)
+            limits = queries.limits()
+            self.cluster, self.max_array = limits.cluster, limits.max_array
+            self.starts_again = starts_again(limits, options)
 
     def submit(self, waiting: Sequence[tuple[str, dict[str, Any]]]) -> Submitted:
-        """Submit as many as fit into one array. waiting: run id and spec as JSON values."""
-        array = list(waiting[: self.longest])
+        """Submit as many runs as fit into one array. waiting: run id and spec as JSON values."""
+        array = list(waiting[: self.max_array])
         tag = new_tag()
         if self.where == "slurm":
             count, by_array = array_size.find(lambda count: self._script(count, tag), len(array))
-            array, self.longest = array[:count], count if by_array else self.longest
+            array, self.max_array = array[:count], count if by_array else self.max_array
         try:
-            self._begin()
-            return self._hand_over(tag, array)
+            self._prepare()
+            return self._submit_array(tag, array)
         except OSError as error:
-            words = f"cannot write in {error.filename or self.workspace.root}: {error.strerror}"
-            raise SubmitError(words, written=self.written) from error
+            message = f"cannot write in {error.filename or self.workspace.root}: {error.strerror}"
+            raise SubmitError(message, written=self.written) from error
 
-    def _begin(self) -> None:
-        """Before the first reservation: so that a fault of the file system shows before anything is reserved."""
-        if self.begun:
+    def _prepare(self) -> None:
+        """Write the shared files first, so that file system errors appear before anything is reserved."""
+        if self.prepared:
             return
         if self.where == "slurm" and not self.ended:
-            adopt(self.workspace)  # so that what a killed command left is known for what it is
+            adopt(self.workspace)  # recover what killed commands left, so that their runs have a known state
         self.workspace.submissions.mkdir(parents=True, exist_ok=True)
         _keep_sources(self.workspace, self.specs)
         code_snapshot.keep(self.workspace)
-        self.begun = True
+        self.prepared = True
 
     def _script(self, count: int, tag: str) -> str:
         return compose(self.config, self.options, self.resources, count, tag)
 
-    def _hand_over(self, tag: str, specs: list[tuple[str, dict[str, Any]]]) -> Submitted:
-        kept = _kept(self.config, self.options, self.resources)
-        reserved = reserve(self.workspace, tag, specs, self.resources, self.where, kept, self.ended)
+    def _submit_array(self, tag: str, specs: list[tuple[str, dict[str, Any]]]) -> Submitted:
+        recorded = _recorded_options(self.config, self.options, self.resources)
+        reserved = reserve(self.workspace, tag, specs, self.resources, self.where, recorded, self.ended)
         if not reserved.tasks:
             return Submitted(tag, [], None, reserved.skipped)
         script = self._script(len(reserved.tasks), tag) if self.where == "slurm" else ""
@@ -160,21 +160,21 @@ class _Sender:
         if self.where == "slurm":
             guard.prepare(self.workspace, tag, reserved.tasks)
         if not submissions.create(self.workspace, intent):
-            raise SubmitError("another attnctl took this command for dead and freed its runs; run it again")
+            raise SubmitError("another attnctl process released these runs because this one looked dead; run it again")
         self.written = True
         job_id = _send(self.workspace, tag, script, reserved) if self.where == "slurm" else intent.job_id
         return Submitted(tag, reserved.tasks, job_id, reserved.skipped, self.starts_again)
 
 
 def starts_again(limits: queries.Limits, options: SlurmOptions) -> bool:
-    """Whether SLURM starts an interrupted job again. JobRequeue=0 is but a default, and the script asks otherwise."""
-    asked = asks_about_requeue(options)
-    allowed = limits.requeue if asked in {"requeue=false", "no-requeue=false"} else asked != "no-requeue=true"
+    """Whether SLURM restarts an interrupted job. JobRequeue=0 is only a default, which our script overrides."""
+    option = requeue_option(options)
+    allowed = limits.requeue if option in {"requeue=false", "no-requeue=false"} else option != "no-requeue=true"
     return allowed and "CANCEL" not in limits.preempt_mode
 
 
 def _keep_sources(workspace: Workspace, specs: Sequence[RunSpec]) -> None:
-    """Keep the users' files that runs are made of: what waits is trained with what was submitted."""
+    """Keep copies of the users' source files, so that waiting runs train what was submitted."""
     versions = {version for spec in specs for version in (spec.versions.module, spec.versions.backbone)}
     for version in versions:
         if sources.is_own(version):
@@ -182,31 +182,33 @@ def _keep_sources(workspace: Workspace, specs: Sequence[RunSpec]) -> None:
             sources.keep(str(version), workspace.sources)
 
 
-def _kept(config: Config, options: SlurmOptions, resources: Resources) -> dict[str, Any]:
-    """What the request keeps beside the resources, so that a later attempt asks for the same."""
+def _recorded_options(config: Config, options: SlurmOptions, resources: Resources) -> dict[str, Any]:
+    """The options that the request records beside the resources, so that a later attempt can request the same."""
     settings = config.profile(options.profile)
-    kept = options.to_record(settings)
-    usual = parse_time(settings.time) if settings.time is not None else None
-    return kept | {"from_command": [*kept["from_command"], *(["minutes"] if resources.minutes != usual else [])]}
+    recorded = options.to_record(settings)
+    default = parse_time(settings.time) if settings.time is not None else None
+    names = [*recorded["from_command"], *(["minutes"] if resources.minutes != default else [])]
+    return recorded | {"from_command": names}
 
 
 def _send(workspace: Workspace, tag: str, script: str, reserved: Reservation) -> str | None:
-    """sbatch; the job's id, recorded. None when it may or may not have been taken: `adopt` finds out."""
+    """Run sbatch and record the job's id. Returns None if SLURM may have accepted it: `adopt` finds out later."""
     try:
         printed = run(["sbatch", "--parsable"], stdin=script, timeout=SBATCH_TIMEOUT)
     except CommandError as error:
         if array_size.uncertain(error):
             return None
-        submissions.change(workspace, tag, failed=error.words)
-        raise SubmitError(
-            f"SLURM refuses {quantity(len(reserved.tasks), 'run')}: {error.words}", written=True
-        ) from error
+        submissions.change(workspace, tag, failed=error.message)
+        count = quantity(len(reserved.tasks), "run")
+        raise SubmitError(f"SLURM rejected {count}: {error.message}", written=True) from error
     job_id = printed.strip().partition(";")[0]
     if not job_id.isdecimal():
         return None
     head = submissions.head(workspace.submission(tag))
     if head is None or head.failed is not None:
         run(["scancel", "--quiet", job_id])
-        raise SubmitError("this command slept so long that another freed its runs; its job is cancelled, run it again")
+        raise SubmitError(
+            "this command was suspended so long that another one released its runs; its job is cancelled, run it again"
+        )
     submissions.change(workspace, tag, job_id=job_id)
     return job_id

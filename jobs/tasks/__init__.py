@@ -1,8 +1,8 @@
-"""What networks are trained for: classify, detect, instance and segment, behind one small interface.
+"""The tasks of training: classify, detect, instance and segment, behind a small interface.
 
-A batch is (images, targets), of which the loop knows no more than that. A task knows what is in them, the loss of a
-forward, what a training counts, and how an evaluation scores: so checkpoints, resume, events and reports are the same
-for all tasks.
+A batch is (images, targets); only the task knows what these contain. The task computes the loss of a forward, defines
+what a training counts, and scores an evaluation, so checkpoints, resuming, events and reports are the same for all
+tasks.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from attnctl.jobs.tasks.task import Arithmetic, Task
 from attnctl.spec import RunSpec
 
 
-def open_task(spec: RunSpec, data: TrainingData, arithmetic: Arithmetic, kept: Path) -> Task:
-    """The task of a run. kept: the file for what an evaluation of a detector finds."""
+def open_task(spec: RunSpec, data: TrainingData, arithmetic: Arithmetic, detections: Path) -> Task:
+    """The task of a run. detections: the file to which a detector's evaluation writes its detections."""
     from attnctl.jobs.tasks.classify import Classify
 
     task = models.task(spec.model)
@@ -28,4 +28,4 @@ def open_task(spec: RunSpec, data: TrainingData, arithmetic: Arithmetic, kept: P
         return Segment(spec, arithmetic)
     from attnctl.jobs.tasks.detect import Detect, Instance
 
-    return (Detect if task == "detect" else Instance)(spec, data, arithmetic, kept)
+    return (Detect if task == "detect" else Instance)(spec, data, arithmetic, detections)

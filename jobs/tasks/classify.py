@@ -1,4 +1,4 @@
-"""Classification: cross-entropy of one class, or of mixed ones, for each image; top-1 and top-5."""
+"""Classification: cross-entropy with one class per image, or with mixed ones; top-1 and top-5."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from attnctl.metrics import deciding
 from attnctl.spec import Recipe
 
 Batch = tuple[Tensor, Tensor]
-"""images (B, 3, H, W); targets (B,) classes, or (B, classes) weights in training."""
+"""images (B, 3, H, W); targets (B,) class indices or, in training, (B, classes) class weights."""
 
 
 class Classify:
-    """`attnctl.jobs.tasks.task.Task` of classifiers."""
+    """The `attnctl.jobs.tasks.task.Task` of classifiers."""
 
     primary = deciding("classify")
     columns = 2
@@ -28,7 +28,7 @@ class Classify:
         self._smoothing, self._arithmetic = recipe.label_smoothing, arithmetic
 
     def loss(self, network: nn.Module, batch: Batch, row: Tensor) -> Tensor:
-        """The mean cross-entropy, counted beside the correct answers: of weights the largest counts as right."""
+        """The mean cross-entropy; also counts correct predictions, for class weights by the largest one."""
         images, targets = batch
         with self._arithmetic.autocast:
             logits = network(self._arithmetic.images(images))
@@ -52,9 +52,9 @@ class Classify:
 
 
 class TopScores:
-    """`attnctl.jobs.tasks.task.Scores`: the means of the loss (natural logarithm), top1 and top5 in percent.
+    """The `attnctl.jobs.tasks.task.Scores` of classifiers: mean loss (natural logarithm), top1 and top5 in percent.
 
-    With fewer than five classes top5 is the top of all of them.
+    With fewer than five classes, top5 counts all of them.
     """
 
     def __init__(self, arithmetic: Arithmetic) -> None:
@@ -62,14 +62,14 @@ class TopScores:
         self._sums = torch.zeros(4, dtype=torch.float64)
 
     def update(self, network: nn.Module, batch: Batch) -> None:
-        """Take in (images, labels)."""
+        """Add a batch of (images, labels)."""
         images, labels = batch
         with self._arithmetic.autocast:
             logits = network(self._arithmetic.images(images))
         self._sums = self._sums.to(logits.device) + _count(logits, labels)
 
     def compute(self, group: Group) -> tuple[dict[str, float], int]:
-        """The values over all ranks' samples."""
+        """The values over the samples of all ranks."""
         loss, top1, top5, count = group.total(self._sums).tolist()
         samples = max(count, 1)
         return {"loss": loss / samples, "top1": 100 * top1 / samples, "top5": 100 * top5 / samples}, int(count)

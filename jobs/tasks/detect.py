@@ -1,7 +1,7 @@
-"""Detection and instance segmentation: networks that give their own losses, as torchvision's do; AP or mAP.
+"""Detection and instance segmentation, for networks that compute their own losses, as torchvision's do; AP or mAP.
 
-A detector divides its losses by counts of this forward, such as that of its positive boxes. Forwards are those of the
-virtual replicas, so that every world divides alike.
+A detector divides its losses by counts of the forward, such as that of its positive boxes. Forwards are those of the
+virtual replicas, so the results do not depend on the number of processes.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ Target = Mapping[str, Tensor]
 
 
 class Detect:
-    """`attnctl.jobs.tasks.task.Task` of detectors. A batch: images (3, H, W) each, in 0..1, and the targets of each.
+    """The `attnctl.jobs.tasks.task.Task` of detectors. A batch: images (3, H, W) in 0..1, and the target of each.
 
-    kept: the file for what an evaluation finds.
+    detections: the file to which an evaluation writes its detections.
     """
 
     primary = deciding("detect")
@@ -42,13 +42,13 @@ class Detect:
     has_dynamic_graph = True
     masks = False
 
-    def __init__(self, spec: RunSpec, data: TrainingData, arithmetic: Arithmetic, kept: Path) -> None:
+    def __init__(self, spec: RunSpec, data: TrainingData, arithmetic: Arithmetic, detections: Path) -> None:
         self._dataset = datasets.describe(spec.dataset)
-        self._data, self._arithmetic, self._kept = data, arithmetic, kept
+        self._data, self._arithmetic, self._detections = data, arithmetic, detections
 
     def loss(self, network: nn.Module, batch: Any, row: Tensor) -> Tensor:
-        """The sum of the network's losses. Images without objects, even all of a forward, are as good as others."""
-        images, targets = _given(batch, self._arithmetic)
+        """The sum of the network's losses. Images without objects are allowed, even if a forward has no others."""
+        images, targets = _network_inputs(batch, self._arithmetic)
         with self._arithmetic.autocast:
             losses: Mapping[str, Tensor] = network(images, targets)
         loss = torch.stack([value.to(self._arithmetic.dtype) for value in losses.values()]).sum()
@@ -60,35 +60,35 @@ class Detect:
         return {"train_loss": sums[0] / forwards}
 
     def scores(self) -> DetectionScores:
-        """The data set's own metric."""
+        """The scores for the data set's own metric."""
         metric = metric_of(self._dataset, self._data.categories, masks=self.masks)
-        return DetectionScores(metric, self._arithmetic, self._kept)
+        return DetectionScores(metric, self._arithmetic, self._detections)
 
 
 class Instance(Detect):
-    """`attnctl.jobs.tasks.task.Task` of detectors that give masks, and whose targets hold them."""
+    """The `attnctl.jobs.tasks.task.Task` of detectors with masks, whose targets contain masks too."""
 
     primary = deciding("instance")
     masks = True
 
 
 class DetectionScores:
-    """`attnctl.jobs.tasks.task.Scores`: what is found on each image, kept in `path`."""
+    """The `attnctl.jobs.tasks.task.Scores` of detectors; writes the detections on each image to `path`."""
 
     def __init__(self, metric: Detections, arithmetic: Arithmetic, path: Path) -> None:
         self._metric, self._arithmetic, self._path = metric, arithmetic, path
 
     def update(self, network: nn.Module, batch: Any) -> None:
-        """Take in images and targets, crowds and difficult objects among them."""
+        """Add a batch of images and targets, which include crowds and difficult objects."""
         images, targets = batch
         with self._arithmetic.autocast:
-            found = network([self._arithmetic.images(image) for image in images])
-        self._metric.update(found, targets)
+            detections = network([self._arithmetic.images(image) for image in images])
+        self._metric.update(detections, targets)
 
     def compute(self, group: Group) -> tuple[dict[str, float], int]:
-        """The metric over all ranks' images."""
+        """The metric over the images of all ranks."""
         self._metric.gather(group)
-        count = group.choice(self._metric.count)
+        count = group.broadcast(self._metric.count)
         values = self._metric.compute()
         if group.first:
             try:
@@ -96,19 +96,19 @@ class DetectionScores:
             except OSError as error:
                 if not disk_full.is_full(error):
                     raise
-                log.warning("the detections are not kept: %s", error)
+                log.warning("the detections were not saved: %s", error)
         return values, count
 
 
 def metric_of(dataset: Dataset, categories: Sequence[int], *, masks: bool) -> Detections:
-    """The metric that a data set is judged by. categories: its own id of each label."""
+    """The metric of a data set. categories: the data set's own id of each label."""
     if dataset.layout == "voc":
         return VocMAP(categories, "11-point" if dataset.name == "voc07" else "area")
     return CocoAP(categories, masks=masks)
 
 
-def _given(batch: Any, arithmetic: Arithmetic) -> tuple[list[Tensor], list[Target]]:
-    """Images and targets as the network computes: their boxes are of its type, all else is as it is."""
+def _network_inputs(batch: Any, arithmetic: Arithmetic) -> tuple[list[Tensor], list[Target]]:
+    """Images and targets for the network: images and boxes in its dtype, everything else unchanged."""
     images, targets = batch
-    given: list[Target] = [{**target, "boxes": target["boxes"].to(arithmetic.dtype)} for target in targets]
-    return [arithmetic.images(image) for image in images], given
+    converted: list[Target] = [{**target, "boxes": target["boxes"].to(arithmetic.dtype)} for target in targets]
+    return [arithmetic.images(image) for image in images], converted

@@ -1,4 +1,4 @@
-"""Semantic segmentation: cross-entropy of every pixel that has a class; the mean intersection over union."""
+"""Semantic segmentation: cross-entropy of every labelled pixel; the mean intersection over union."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from attnctl.metrics import deciding
 from attnctl.spec import RunSpec
 
 Batch = tuple[Tensor, Tensor]
-"""images (B, 3, H, W); targets (B, H, W) classes, 255 where a pixel has none."""
+"""images (B, 3, H, W); targets (B, H, W) class indices, 255 for unlabelled pixels."""
 
 
 class Segment:
-    """`attnctl.jobs.tasks.task.Task` of networks that give `{"out": logits (B, C, H, W)}`."""
+    """The `attnctl.jobs.tasks.task.Task` of networks that return `{"out": logits (B, C, H, W)}`."""
 
     primary = deciding("segment")
     columns = 3
@@ -31,8 +31,8 @@ class Segment:
         self._smoothing, self._arithmetic = spec.recipe.label_smoothing, arithmetic
 
     def loss(self, network: nn.Module, batch: Batch, row: Tensor) -> Tensor:
-        """The mean over the forward's pixels that have a class, 0 when none has one; hits and these are counted."""
-        logits, targets = _mapped(network, batch, self._arithmetic)
+        """The mean over the labelled pixels, 0 if there are none; also counts them and the correct ones."""
+        logits, targets = _predict(network, batch, self._arithmetic)
         total = functional.cross_entropy(
             logits, targets, reduction="sum", ignore_index=IGNORED, label_smoothing=self._smoothing
         )
@@ -48,20 +48,20 @@ class Segment:
         return {"train_loss": sums[0] / forwards, "train_pixel_accuracy": 100 * sums[1] / max(sums[2], 1)}
 
     def scores(self) -> MapScores:
-        """The mean IoU and the loss."""
+        """The scores for the mean IoU and the loss."""
         return MapScores(MeanIoU(self._classes), self._arithmetic)
 
 
 class MapScores:
-    """`attnctl.jobs.tasks.task.Scores`: miou, pixel_accuracy, and the mean loss of all pixels that have a class."""
+    """The `attnctl.jobs.tasks.task.Scores` of segmenters: miou, pixel_accuracy, mean loss per labelled pixel."""
 
     def __init__(self, metric: MeanIoU, arithmetic: Arithmetic) -> None:
         self._metric, self._arithmetic = metric, arithmetic
         self._sums = torch.zeros(2, dtype=torch.float64)
 
     def update(self, network: nn.Module, batch: Batch) -> None:
-        """Take in images and class maps."""
-        logits, targets = _mapped(network, batch, self._arithmetic)
+        """Add a batch of images and class maps."""
+        logits, targets = _predict(network, batch, self._arithmetic)
         logits = logits if logits.dtype == torch.float64 else logits.float()
         loss = functional.cross_entropy(logits, targets, reduction="sum", ignore_index=IGNORED)
         sums = torch.stack([loss.double(), (targets != IGNORED).sum().double()])
@@ -69,14 +69,14 @@ class MapScores:
         self._metric.update({"out": logits}, targets)
 
     def compute(self, group: Group) -> tuple[dict[str, float], int]:
-        """The values over all ranks' pixels."""
+        """The values over the pixels of all ranks."""
         self._metric.gather(group)
         loss, pixels = group.total(self._sums).tolist()
         return {"loss": loss / max(pixels, 1), **self._metric.compute()}, self._metric.count
 
 
-def _mapped(network: nn.Module, batch: Batch, arithmetic: Arithmetic) -> Batch:
-    """(logits in the type of the weights, targets)."""
+def _predict(network: nn.Module, batch: Batch, arithmetic: Arithmetic) -> Batch:
+    """(logits in the dtype of the weights, targets)."""
     images, targets = batch
     with arithmetic.autocast:
         logits = network(arithmetic.images(images))["out"]

@@ -1,1 +1,1 @@
-"""The training of one run by one or several processes, from its spec to its last epoch's numbers."""
+"""Trains one run: the loop, its optimizer, checkpoints, events, and what ends it."""

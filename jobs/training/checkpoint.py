@@ -1,7 +1,7 @@
-"""Checkpoints: written whole or not at all, verified when read, never another run's.
+"""Checkpoints: written completely or not at all, verified when read, and tied to their run.
 
-A checkpoint is what `torch.save` writes, readable by `torch.load(path, weights_only=True)`; the SHA-256 of it stands in
-the comment of its zip archive, so that file and digest appear by the same rename.
+A checkpoint is written by `torch.save` and readable by `torch.load(path, weights_only=True)`. Its SHA-256 is in the
+comment of the zip archive, so that the file and its digest appear by the same rename.
 """
 
 from __future__ import annotations
@@ -36,48 +36,49 @@ __all__ = [
 ]
 
 FORMAT = 1
-"""Version of the content; a reader refuses newer ones."""
+"""Version of the content; newer versions cannot be read."""
 
 
 class CheckpointError(ValueError):
-    """A file that is no usable checkpoint of this run; the message says which file and why."""
+    """The file is not a usable checkpoint of this run; the message contains its path and the reason."""
 
 
 def encode(state: dict[str, Any]) -> bytes:
-    """A state of tensors, numbers, texts and containers of these, as a checkpoint's bytes."""
+    """A state of tensors, numbers, strings and containers of these, as the bytes of a checkpoint file."""
     stream = io.BytesIO()
     torch.save(state, stream)
     archive = stream.getvalue()
     digest = hashlib.sha256(archive).hexdigest().encode()
-    # The last two bytes of a zip archive are the length of its comment, 0 until now (APPNOTE.TXT, 4.3.16).
+    # The last two bytes of a zip archive are the length of its comment, so far 0 (APPNOTE.TXT, 4.3.16).
     return b"".join((archive[:-2], COMMENT.to_bytes(2, "little"), MARK, digest))
 
 
 def decode(data: bytes, source: object) -> dict[str, Any]:
-    """The state that `encode` gave, on the CPU; raises CheckpointError naming `source`."""
+    """The state in the bytes of a checkpoint file, on the CPU; raises CheckpointError that names `source`."""
     end = len(data) - COMMENT
     if not data[end:].startswith(MARK) or end < 2:
-        raise CheckpointError(f"{source} is truncated or no checkpoint")
+        raise CheckpointError(f"{source} is truncated or not a checkpoint")
     digest = hashlib.sha256(memoryview(data)[: end - 2])
     digest.update(b"\0\0")
     if digest.hexdigest().encode() != data[end + len(MARK) :]:
-        raise CheckpointError(f"{source} is damaged: its digest does not match")
+        raise CheckpointError(f"{source} is damaged: its checksum does not match")
     try:
         state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except Exception as error:  # a pickle that is none raises nearly every type there is
-        words = str(error).strip().splitlines() or [type(error).__name__]
-        raise CheckpointError(f"{source} cannot be read by this torch: {words[0]}") from error
+    except Exception as error:  # for an invalid pickle, torch.load raises many different types
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise CheckpointError(f"{source} cannot be read by this version of torch: {reason[0]}") from error
     if not isinstance(state, dict) or type(state.get("format")) is not int:
-        raise CheckpointError(f"{source} is no checkpoint of attnctl")
+        raise CheckpointError(f"{source} is not a checkpoint of attnctl")
     if state["format"] > FORMAT:
-        raise CheckpointError(f"{source} was written by a newer release (format {state['format']}, ours is {FORMAT})")
+        newer = f"format {state['format']}, this release reads up to {FORMAT}"
+        raise CheckpointError(f"{source} was written by a newer release of attnctl ({newer})")
     return state
 
 
 def save(run: RunDir, name: Name, state: dict[str, Any], keep: int = KEPT) -> tuple[Path, int]:
-    """Write a checkpoint durably, then remove all but the `keep` newest; gives its path and its bytes.
+    """Write a checkpoint durably, then delete all but the `keep` newest; returns its path and its size in bytes.
 
-    Raises OSError; then what was there before is still there.
+    Raises OSError; then the earlier checkpoints still exist.
     """
     data = encode({**state, "format": FORMAT, "spec": run.id, "step": name.step})
     path = run.checkpoints / str(name)
@@ -89,7 +90,7 @@ def save(run: RunDir, name: Name, state: dict[str, Any], keep: int = KEPT) -> tu
 
 
 def load(path: Path, run: RunDir) -> dict[str, Any]:
-    """The state in one checkpoint of this run; raises CheckpointError, also for another run's."""
+    """The state in a checkpoint of this run; raises CheckpointError, also if it belongs to another run."""
     try:
         state = decode(path.read_bytes(), path)
     except OSError as error:
@@ -99,25 +100,25 @@ def load(path: Path, run: RunDir) -> dict[str, Any]:
     return state
 
 
-def newest(run: RunDir, refused: Callable[[str], None]) -> tuple[Path, dict[str, Any]] | None:
-    """The newest good checkpoint; `refused` is told why each newer one was not taken. None when there is none."""
+def newest(run: RunDir, report: Callable[[str], None]) -> tuple[Path, dict[str, Any]] | None:
+    """The newest valid checkpoint, or None; `report` is called with the reason for each newer one that is skipped."""
     for path in stored(run):
         try:
             return path, load(path, run)
         except CheckpointError as error:
-            refused(str(error))
+            report(str(error))
     return None
 
 
 def clean(run: RunDir) -> None:
-    """Remove what writers that were killed left half-written."""
-    for aside in run.checkpoints.glob(".*.pt.*"):
+    """Delete partly written checkpoints of killed processes."""
+    for temporary in run.checkpoints.glob(".*.pt.*"):
         with contextlib.suppress(FileNotFoundError):
-            aside.unlink()
+            temporary.unlink()
 
 
 def is_newest(run: RunDir, token: tuple[int, int]) -> bool:
-    """Whether no later attempt or incarnation of the run exists: one with a lower token must not save any more."""
+    """Whether there is no later attempt or incarnation of the run; a process with an older token must not save."""
     attempts = run.attempts()
     last = attempts[-1] if attempts else None
     if last is None or last.number < token[0]:
@@ -129,7 +130,7 @@ def is_newest(run: RunDir, token: tuple[int, int]) -> bool:
 
 
 def on_cpu(value: Any) -> Any:
-    """The same containers with every tensor on the CPU, so that a file written on a GPU opens anywhere."""
+    """A copy of the containers with all tensors on the CPU, so that a file written on a GPU opens anywhere."""
     if isinstance(value, Tensor):
         return value.detach().cpu()
     if isinstance(value, dict):

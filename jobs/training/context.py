@@ -1,4 +1,4 @@
-"""What one process knows of its training before the ranks have met. No torch here: the worker makes it first."""
+"""What a process knows about its training before the rendezvous. The worker creates it, without importing torch."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from attnctl.workspace.layout import RunDir
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingContext:
-    """The run that a process trains, and what that process tells of it and listens to.
+    """The run that a process trains, and its channels to the worker.
 
-    token: (attempt, incarnation). position: told how far the run is. signals: those that ask for its end, and stopped:
-    the outcome that one of them means. beat: called whenever the loop has got on. end: the job's time limit, in Unix
-    seconds. save_every: seconds between checkpoints within an epoch.
+    token: (attempt, incarnation). position: updated as the run advances. signals: those that ask the run to stop.
+    stopped: returns the outcome that a signal number means. beat: called whenever the loop has advanced. end: the job's
+    time limit, in Unix seconds. save_every: seconds between checkpoints within an epoch.
     """
 
     run: RunDir

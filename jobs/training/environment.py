@@ -1,4 +1,4 @@
-"""The machine a rank runs on: its device, its threads, and the record of it in env.json."""
+"""The device and threads of a rank, and the record of its machine in env.json."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from attnctl.files import write_atomic
-from attnctl.jobs.runtime.rank import Place
+from attnctl.jobs.runtime.rank import Worker
 from attnctl.jobs.submission import code_snapshot
 from attnctl.values import SpecError
 from attnctl.workspace import untrusted_json
@@ -25,48 +25,48 @@ from attnctl.workspace.records import RecordError, Resources
 
 
 def choose_device(resources: Resources, local_rank: int) -> torch.device:
-    """The device of a rank: the GPU of its local rank, or the only one it can see, or the CPU. Raises SpecError."""
+    """The device of a rank: the GPU of its local rank, the only visible GPU, or the CPU. Raises SpecError."""
     wanted = resources.device
     if wanted == "cpu" or (wanted == "auto" and resources.gpus_per_node == 0):
         return torch.device("cpu")
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if count == 0:
-        built = f"is built for CUDA {torch.version.cuda}" if torch.version.cuda else "is built without CUDA"
+        build = f"it was built for CUDA {torch.version.cuda}" if torch.version.cuda else "it is a CPU-only build"
         raise SpecError(
-            f"this run asked for a GPU, but torch {torch.__version__} sees none on {socket.gethostname()} "
-            f"(it {built}); ask for --gpus-per-node, install the torch build for this driver, or train on the CPU"
+            f"the run needs a GPU, but torch {torch.__version__} detects none on {socket.gethostname()} ({build}); "
+            "use --gpus-per-node, install a torch build for this driver, or train on the CPU with --device cpu"
         )
-    index = local_rank if count > 1 else 0  # with --gpus-per-task each process sees its own GPU alone, as number 0
+    index = local_rank if count > 1 else 0  # with --gpus-per-task each process sees only its own GPU, as number 0
     if index >= count:
-        raise SpecError(f"process {local_rank} of this node has no GPU: torch sees {count}; ask for one per process")
+        raise SpecError(f"process {local_rank} of this node has no GPU: torch detects {count}; request one per process")
     torch.cuda.set_device(index)
     return torch.device("cuda", index)
 
 
 @contextlib.contextmanager
 def deterministic(device: torch.device, has_dynamic_graph: bool) -> Iterator[None]:
-    """Have torch add in a fixed order on the CPU, where a detector's indexed sums are else shared among threads.
+    """Make torch add in a fixed order on the CPU, where threads otherwise share the indexed sums of a detector.
 
-    An operation that cannot is told in the log. Classifiers need none of it, and GPUs promise no equal bits.
+    Operations that cannot do it are only logged. Classifiers do not need it; GPUs are not bit-identical anyway.
     """
     if device.type != "cpu" or not has_dynamic_graph:
         yield
         return
-    filling: Any = torch.utils.deterministic
-    before = torch.get_deterministic_debug_mode(), filling.fill_uninitialized_memory
+    utilities: Any = torch.utils.deterministic
+    before = torch.get_deterministic_debug_mode(), utilities.fill_uninitialized_memory
     torch.use_deterministic_algorithms(True, warn_only=True)
-    filling.fill_uninitialized_memory = False  # it costs time, and no operation here reads what it has not written
+    utilities.fill_uninitialized_memory = False  # it takes time, and no operation here reads uninitialised memory
     try:
         yield
     finally:
         torch.set_deterministic_debug_mode(before[0])
-        filling.fill_uninitialized_memory = before[1]
+        utilities.fill_uninitialized_memory = before[1]
 
 
 def first_threads(run: RunDir, resources: Resources) -> int:
-    """Threads per rank: those of the run's first incarnation, else one per CPU that the process may use.
+    """Threads per rank: those of the run's first incarnation, else one per usable CPU.
 
-    Their number decides in which order the CPU adds, so it must not change when a run goes on elsewhere.
+    Their number determines the order of additions on the CPU, so it must not change when a run resumes elsewhere.
     """
     for attempt in run.attempts():
         for incarnation in attempt.incarnations():
@@ -80,25 +80,25 @@ def _recorded_threads(incarnation: Incarnation) -> int:
     try:
         document = incarnation.machine() or {}
     except RecordError:
-        return 0  # killed before it wrote the record: then it has trained nothing either
+        return 0  # it was killed while writing the record, before it trained anything
     return int(document["threads"]) if untrusted_json.fits(document.get("threads"), int) else 0
 
 
-def record(incarnation: Incarnation, place: Place, device: torch.device, threads: int, workspace: Workspace) -> None:
-    """Write env.json: what is needed to say on what, and by which code, a number was measured."""
-    document = describe(place, device, threads, code_snapshot.describe(workspace, os.environ))
+def record(incarnation: Incarnation, worker: Worker, device: torch.device, threads: int, workspace: Workspace) -> None:
+    """Write env.json: the machine and the code that the run's results come from."""
+    document = describe(worker, device, threads, code_snapshot.describe(workspace, os.environ))
     write_atomic(incarnation.env, json.dumps(document, indent=1).encode() + b"\n")
 
 
-def describe(place: Place, device: torch.device, threads: int, code: dict[str, Any]) -> dict[str, Any]:
-    """The machine and the software, as JSON values. code: as `code_snapshot.describe` gives it."""
+def describe(worker: Worker, device: torch.device, threads: int, code: dict[str, Any]) -> dict[str, Any]:
+    """The machine and the software as JSON values. code: the result of `code_snapshot.describe`."""
     cuda = device.type == "cuda"
     return {
         "started": time.time(),
-        "job_id": place.job_id,
+        "job_id": worker.job_id,
         "host": socket.gethostname(),
-        "node": place.node,
-        "world": place.world,
+        "node": worker.node,
+        "world": worker.world,
         "threads": threads,
         "device": device.type,
         "gpus": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())] if cuda else [],
@@ -127,7 +127,7 @@ def _cpu() -> str:
 
 
 def _driver() -> str | None:
-    """The version of the GPUs' driver."""
+    """The version of the NVIDIA driver."""
     for path in (Path("/sys/module/nvidia/version"), Path("/proc/driver/nvidia/version")):
         try:
             return path.read_text().strip().splitlines()[0]

@@ -1,4 +1,4 @@
-"""Evaluation: a task's metrics over all ranks, every sample counted once."""
+"""Evaluation: a task's metrics over all ranks, with every sample counted exactly once."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from attnctl.jobs.tasks.task import Task
 def evaluate(
     task: Task, network: nn.Module, data: TrainingData, group: Group, beat: Callable[[], None] = lambda: None
 ) -> dict[str, float]:
-    """The task's metrics of `data`'s evaluated samples. beat: called after each batch.
+    """The task's metrics over the evaluation samples of `data`. beat: called after each batch.
 
-    Raises RuntimeError when the ranks together did not see each sample once.
+    Raises RuntimeError unless the ranks together saw each sample exactly once.
     """
     training = network.training
     network.eval()
@@ -29,5 +29,5 @@ def evaluate(
     network.train(training)
     values, count = scores.compute(group)
     if count != data.evaluation_size:
-        raise RuntimeError(f"{count} samples were evaluated of {data.evaluation_size}")
+        raise RuntimeError(f"evaluated {count} samples instead of {data.evaluation_size}")
     return values

@@ -1,4 +1,4 @@
-"""The event log of a run: one JSON object a line, appended whole by rank 0. See `attnctl.workspace.records.Event`."""
+"""The event log of a run: one JSON object per line, appended by rank 0. See `attnctl.workspace.records.Event`."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from attnctl.workspace.records import Event
 
 
 class EventLog:
-    """Appends events: every line is one write to a file opened for appending, so a reader sees at most one torn.
+    """Appends events. Each line is a single write to a file opened for appending, so at most the last one is torn.
 
-    While the disk is full they are kept in memory, but for those of progress, and written with the next.
+    While the disk is full, events other than progress are kept in memory and written with the next one.
     """
 
     def __init__(self, path: Path) -> None:
@@ -25,7 +25,7 @@ class EventLog:
         self._unwritten = b""
 
     def write(self, kind: str, **values: Any) -> None:
-        """Append one event, with the time. Raises OSError, but for a full disk."""
+        """Append one event with the current time. Raises OSError unless the disk is full."""
         if self._unwritten and kind == Event.PROGRESS:
             self._flush()
             return
@@ -33,14 +33,14 @@ class EventLog:
         self._flush()
 
     def sync(self) -> None:
-        """Make all events survive a power cut: before a checkpoint that relies on it. Raises OSError."""
+        """Make all events survive a power failure; called before a checkpoint that relies on them. Raises OSError."""
         self._flush()
         if self._unwritten:
             raise OSError(errno.ENOSPC, "No space left for the events")
         os.fsync(self._descriptor)
 
     def close(self) -> None:
-        """Close the file, once all is in it. Raises OSError."""
+        """Write the remaining events and close the file. Raises OSError."""
         if self._unwritten:
             disk_full.retry_while_disk_full(self.sync)
         os.close(self._descriptor)

@@ -1,4 +1,4 @@
-"""Why a rank ended: from an exception to the outcome, the words and the blame of its exit record."""
+"""Classifies the exception that ended a rank: the outcome and message of its exit record, and who is to blame."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _COMMUNICATION = re.compile(
 )
 
 
-class Diverged(ArithmeticError):  # noqa: N818 - the outcome's name
-    """The loss is NaN or infinite; all ranks raise it together."""
+class Diverged(ArithmeticError):  # noqa: N818 - it names the outcome
+    """The loss is NaN or infinite; raised by all ranks together."""
 
 
-class Superseded(RuntimeError):  # noqa: N818 - the outcome's name
-    """A later attempt or incarnation of the run exists; all ranks raise it together."""
+class Superseded(RuntimeError):  # noqa: N818 - it names the outcome
+    """There is a later attempt or incarnation of the run; raised by all ranks together."""
 
 
 def classify(error: BaseException) -> Failure:
-    """The failure that an exception means."""
+    """The failure record for an exception."""
     if isinstance(error, Diverged):
         return Failure(outcome="diverged", message=str(error))
     if isinstance(error, Superseded):
@@ -45,7 +45,7 @@ def classify(error: BaseException) -> Failure:
 
 
 def _is_communication(error: BaseException) -> bool:
-    """Whether a rank failed because it could not reach another. Gloo raises plain RuntimeErrors in its own words."""
+    """Whether a rank failed because it could not reach another one. Gloo raises plain RuntimeErrors."""
     if isinstance(error, DistError | RendezvousError | ConnectionError):
         return True
     return type(error) is RuntimeError and _COMMUNICATION.search(str(error)) is not None

@@ -1,4 +1,4 @@
-"""What a training changes: the network's weights, by gradients, an optimizer and an average; and their state."""
+"""The trained state: network, optimizer, gradient scaler and averaged weights; and its steps and checkpoints."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from attnctl.jobs.runtime.group import Group, averaging
+from attnctl.jobs.runtime.group import Group, gradient_sync
 from attnctl.jobs.tasks.task import Arithmetic, Task
 from attnctl.jobs.training import norms
 from attnctl.jobs.training.optim import AveragedWeights, optimizer
@@ -15,16 +15,16 @@ from attnctl.jobs.training.replicas import RunningStatistics
 from attnctl.networks import surgery
 from attnctl.spec import Recipe
 
-_WARM_STEPS = 3
-"""DDP lays its buckets anew after the first backward; a few more cost nothing."""
+_WARM_UP_PASSES = 3
+"""DDP rearranges its buckets after the first backward pass; the others are for safety."""
 
 
 class Learner:
-    """A network in training on one rank. Its gradients are the mean over all replicas' forwards of a step."""
+    """A network in training on one rank. A step's gradient is the mean over the forwards of all replicas."""
 
     def __init__(self, recipe: Recipe, task: Task, network: nn.Module, group: Group, arithmetic: Arithmetic) -> None:
         self._recipe, self._task, self._group = recipe, task, group
-        network = norms.prepared(network, recipe, group)
+        network = norms.prepare(network, recipe, group)
         self.network = network.to(group.device, arithmetic.dtype).to(memory_format=arithmetic.layout).train()
         self._statistics = RunningStatistics(self.network)
         self._averaged = AveragedWeights(self.network, recipe.ema_decay) if recipe.ema_decay else None
@@ -35,44 +35,44 @@ class Learner:
         self._optimizer = optimizer(recipe, self.network)
         self._scaler = torch.amp.GradScaler(group.device.type, enabled=recipe.precision == "fp16")
 
-    def warm(self, batch: Any) -> None:
-        """Let DDP lay out its buckets before the first step that counts; the network stays as it is.
+    def warm_up(self, batch: Any) -> None:
+        """Make DDP arrange its buckets before the first step that counts; does not change the network.
 
-        It does so after its first backward, and the layout decides in which order gradients are added: a run that is
-        resumed without this differs in the last bit from one that was not cut.
+        DDP rearranges them after its first backward pass, and the arrangement determines the order in which gradients
+        are added. Without this, a resumed run differs in the last bit from an uninterrupted one.
         """
-        kept = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
+        state = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
         row = torch.zeros(self._task.columns, dtype=torch.float64, device=self._group.device)
-        for _ in range(_WARM_STEPS):
+        for _ in range(_WARM_UP_PASSES):
             torch.autograd.backward(self._loss(batch, row))
             self._optimizer.zero_grad(set_to_none=True)
-        self.network.load_state_dict(kept)
+        self.network.load_state_dict(state)
 
     def set_rate(self, rate: float) -> None:
-        """The learning rate of the next update."""
+        """Set the learning rate of the next update."""
         for group in self._optimizer.param_groups:
             group["lr"] = rate
 
-    def refine(self, plain: bool) -> None:
-        """Whether the next step is in the plain epochs, in which YOLOX adds a loss."""
+    def set_no_aug(self, enabled: bool) -> None:
+        """Whether the next step is in an epoch without mosaic and mixup, in which YOLOX adds an L1 loss."""
         if hasattr(self.network, "l1"):
-            self.network.l1 = plain  # type: ignore[assignment]
+            self.network.l1 = enabled  # type: ignore[assignment]
 
     def backward(self, batch: Any, row: Tensor, replica: int, mine: range) -> None:
-        """One replica's forward and backward. row: its sums, to which it adds; mine: the replicas of this rank."""
+        """Forward and backward pass of one replica. row: its sums, added to; mine: the replicas of this rank."""
         self._statistics.track(replica == 0)
-        with averaging(self._parallel, replica == mine[-1]):
+        with gradient_sync(self._parallel, replica == mine[-1]):
             loss = self._loss(batch, row)
             torch.autograd.backward(self._scaler.scale(loss / len(mine)))
 
     def _loss(self, batch: Any, row: Tensor) -> Tensor:
-        """What is minimised: a penalty is in every replica's, of which the step takes the mean: it counts once."""
+        """The minimised loss. Every replica's includes the penalty; as the step takes their mean, it counts once."""
         loss = self._task.loss(self._parallel, batch, row)
         penalty = surgery.extra_loss(self.network) if self._penalised else None
         return loss if penalty is None else loss + penalty
 
     def update(self, step: int) -> None:
-        """Change the weights by what the backwards of step `step` have gathered."""
+        """Update the weights with the gradients of step `step`."""
         if self._task.has_dynamic_graph:
             self._complete_gradients()
         if self._recipe.clip_grad_norm:
@@ -85,28 +85,29 @@ class Learner:
             self._averaged.update(step)
 
     def _complete_gradients(self) -> None:
-        """Give a gradient of zero to parameters that no forward of the step has used, as a mask head without objects.
+        """Set the missing gradients to zero, as those of a mask head in a step without objects.
 
-        Decay and momentum then act on them as ever; torch's fused SGD fails when a parameter gets its first later.
+        Weight decay and momentum then apply as usual. Torch's fused SGD fails if a parameter has no gradient in its
+        first step but gets one later.
         """
         for parameter in self.network.parameters():
             if parameter.requires_grad and parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
 
-    def shown(self) -> nn.Module:
-        """The network that is evaluated: the averaged one, where there is one."""
+    def evaluated_network(self) -> nn.Module:
+        """The network to evaluate: the averaged one if there is one."""
         self._statistics.track(True)
         return self._averaged.network if self._averaged is not None else self.network
 
     # ------------------------------------------------------------------------------------------------------------ state
 
     def share_buffers(self) -> None:
-        """Give all ranks rank 0's buffers: there alone running statistics are updated."""
+        """Copy the buffers of rank 0, which alone updates running statistics, to all ranks."""
         averaged = self._averaged.network.buffers() if self._averaged is not None else ()
         self._group.copy_from_first([*self.network.buffers(), *averaged])
 
     def state(self, *, complete: bool) -> dict[str, Any]:
-        """The state of a checkpoint; `complete`: the training is, and what only more of it needs is left out."""
+        """The state for a checkpoint. complete: the training is, so what only more training needs is left out."""
         state: dict[str, Any] = {"network": self.network.state_dict()}
         if self._averaged is not None:
             state["averaged"] = self._averaged.network.state_dict()
@@ -116,7 +117,7 @@ class Learner:
         return state
 
     def load(self, state: dict[str, Any]) -> bool:
-        """Go on from a checkpoint's state; gives whether its training was complete."""
+        """Restore the state of a checkpoint; returns whether its training was complete."""
         self.network.load_state_dict(state["network"])
         if self._averaged is not None:
             self._averaged.network.load_state_dict(state["averaged"])

@@ -1,4 +1,4 @@
-"""The training loop: steps, agreements between the ranks, epochs' ends and checkpoints of one run."""
+"""The training loop of one run: steps, agreements between the ranks, epoch ends and checkpoints."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from attnctl.workspace.records import Event
 
 log = logging.getLogger(__name__)
 
-_OVERTAKEN = "a later attempt of the run has taken over"
+_SUPERSEDED = "a later attempt of the run has taken over"
 
-_LOOK = 5.0
-"""Seconds between two looks for a later attempt or incarnation, for which this one makes place."""
+_CHECK_INTERVAL = 5.0
+"""Seconds between checks for a later attempt or incarnation, which replaces this one."""
 
-_AGAIN = 10.0
-"""Seconds after which a checkpoint for which there was no space is tried again."""
+_RETRY_INTERVAL = 10.0
+"""Seconds until a checkpoint is tried again after the disk was full."""
 
 
 def train(
@@ -49,11 +49,11 @@ def train(
     events: EventLog | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> str:
-    """Train a run from its newest checkpoint to its end, or to a signal; gives the outcome.
+    """Train a run from its newest checkpoint to its end, or until a signal; returns the outcome.
 
-    network: newly initialised, equal on all ranks; on the group's device afterwards. events: rank 0's log, None
-    elsewhere. dtype: of weights and images.
-    Raises Diverged, Superseded, SpecError (the world does not fit), and what torch and the file system raise.
+    network: newly initialised, equal on all ranks; moved to the group's device. events: the log, on rank 0; None on the
+    others. dtype: of weights and images. Raises Diverged, Superseded, SpecError (the number of processes does not fit),
+    and what torch and the file system raise.
     """
     trainer = Trainer(spec, data, network, group, context, events, dtype)
     trainer.restore()
@@ -81,39 +81,39 @@ class Trainer:
         arithmetic = Arithmetic.of(recipe, group.device, dtype)
         self.task = open_task(spec, data, arithmetic, context.run.detections)
         self.learner = Learner(recipe, self.task, network, group, arithmetic)
-        # (V, columns): what each replica's forwards of the epoch so far have counted, apart from each other so that
-        # the total does not depend on the world; rows of other processes are zero. Read at few moments only.
+        # (V, columns): the sums of each replica's forwards in this epoch. They are kept apart so that the total does
+        # not depend on the number of processes; rows of other ranks are zero. They are rarely read: it waits for a GPU.
         self.sums = torch.zeros(recipe.replicas, self.task.columns, dtype=torch.float64, device=group.device)
         self.position = context.position
-        self.evaluated = 0  # epochs
+        self.evaluated = 0  # in epochs
         self.best: dict[str, float] = {}
-        self.saved = (-1, time.monotonic())  # step, and when
+        self.saved = (-1, time.monotonic())  # step and time of the last checkpoint
         self.finished = False
         self.cadence = Cadence()
-        self.reserve = TimeLimitMargin()
-        self.thrift = CheckpointBudget()
-        self.agreement = 0  # the step of the next one
-        self.looked = time.monotonic()  # for a later attempt or incarnation
+        self.margin = TimeLimitMargin()
+        self.budget = CheckpointBudget()
+        self.next_agreement = 0  # step
+        self.last_check = time.monotonic()  # for a later attempt or incarnation
         self.diverged = False
         self.meter = Meter()
 
     # ------------------------------------------------------------------------------------------------------- starting
 
     def restore(self) -> None:
-        """Go to the newest good checkpoint of the run, if there is one. Raises Superseded, CheckpointError."""
+        """Load the newest valid checkpoint of the run, if there is one. Raises Superseded, CheckpointError."""
         self._check_token()
-        run, found = self.context.run, None
+        run, newest = self.context.run, None
         if self.group.first:
             checkpoint.clean(run)
-            found = checkpoint.newest(run, log.warning)
-        name = self.group.choice(found[0].name if found else None)
+            newest = checkpoint.newest(run, log.warning)
+        name = self.group.broadcast(newest[0].name if newest else None)
         if self.group.world > 1:
-            self.learner.warm(next(iter(self.data.train(0, self.replicas, 1))))
+            self.learner.warm_up(next(iter(self.data.train(0, self.replicas, 1))))
         if name is None:
             return
-        state = found[1] if found else checkpoint.load(run.checkpoints / name, run)
+        state = newest[1] if newest else checkpoint.load(run.checkpoints / name, run)
         self._load(state)
-        log.info("going on from %s", name)
+        log.info("resuming from %s", name)
         self._event(Event.RESUMED, step=self.position.step, path=f"{run.checkpoints.name}/{name}")
 
     def _load(self, state: dict[str, Any]) -> None:
@@ -127,7 +127,7 @@ class Trainer:
     # ----------------------------------------------------------------------------------------------------------- steps
 
     def run(self) -> str:
-        """Train to the end or to a signal; gives the outcome."""
+        """Train to the end or until a signal; returns the outcome."""
         with deterministic(self.group.device, self.task.has_dynamic_graph):
             return self._run()
 
@@ -137,17 +137,17 @@ class Trainer:
         while True:
             epoch, into = divmod(self.position.step, self.data.steps_per_epoch)
             if self.position.step == self.steps and into:
-                epoch, into = epoch + 1, 0  # the last one of a run that counts steps can be cut short
+                epoch, into = epoch + 1, 0  # if the recipe counts steps, the last epoch can be shorter
             if into == 0 and epoch > self.evaluated:
                 self._end_epoch(epoch)
             if self.position.step == self.steps:
                 break
-            if self.position.step >= self.agreement:
+            if self.position.step >= self.next_agreement:
                 signal, late = self._agree()
                 if signal or late:
                     self._save()
-                    # Every rank must tell the same outcome, whatever its clock and its view of the file system.
-                    return self.group.choice(self.context.stopped(signal)) if signal else "timeout"
+                    # All ranks must return the same outcome, whatever their clocks and their view of the file system.
+                    return self.group.broadcast(self.context.stopped(signal)) if signal else "timeout"
             self._step(batches)
         if not self.finished:
             self._save(last=True)
@@ -156,13 +156,13 @@ class Trainer:
     def _step(self, batches: Iterator[Any]) -> None:
         step = self.position.step
         self.learner.set_rate(learning_rate(self.recipe, step, self.data.steps_per_epoch))
-        self.learner.refine(self.recipe.is_plain(step, self.data.steps_per_epoch))
+        self.learner.set_no_aug(self.recipe.is_plain(step, self.data.steps_per_epoch))
         for replica, batch in zip(self.replicas, itertools.islice(batches, len(self.replicas)), strict=True):
             seed_forward(self.spec.seed, step, replica)
             try:
                 self.learner.backward(batch, self.sums[replica], replica, self.replicas)
             except (ValueError, RuntimeError, AssertionError, IndexError) as error:
-                if self._has_diverged():  # with weights that are NaN a detector may not get as far as its loss
+                if self._has_diverged():  # with NaN weights a detector may fail before it computes its loss
                     raise Diverged(f"the loss is not finite at step {step} or shortly before: {error}") from error
                 raise
         self.learner.update(step)
@@ -170,11 +170,11 @@ class Trainer:
         self.context.beat()
 
     def _losses(self) -> float:
-        """The sum of this rank's losses of the epoch so far."""
+        """The sum of this rank's losses in this epoch so far."""
         return self.sums[:, 0].sum().item()
 
     def _has_diverged(self) -> bool:
-        """Whether this rank has had a loss that was not finite; False when its device cannot tell any more."""
+        """Whether this rank has had a loss that was not finite; False if its device no longer works."""
         try:
             return not _finite(self._losses())
         except RuntimeError:
@@ -183,19 +183,26 @@ class Trainer:
     # ------------------------------------------------------------------------------------------------------ agreements
 
     def _agree(self) -> tuple[int, bool]:
-        """What the ranks decide together between two steps: the signal to stop for, 0 for none, and whether the job's
-        time is up but for what a checkpoint takes.
+        """What the ranks decide together between two steps: the signal to stop for (0 for none), and whether the job
+        must stop now to save before its time limit.
 
-        The ranks meet on the CPU first: a rank that has died is noticed here, before this one waits for its GPU.
+        The ranks communicate on the CPU first, so a dead rank is noticed before this one waits for its GPU.
         """
         due = self.group.first and time.monotonic() - self.saved[1] >= self.context.save_every
         wait = self.cadence.propose(self.position.step) if self.group.first else 0
-        short = self.group.first and self.reserve.is_due(self.context.end)
-        own = (self.context.signals.received, int(self.diverged), int(due), int(short), wait, int(self._overtaken()))
-        signal, diverged, save, late, wait, overtaken = self.group.maximum(own)
-        self.agreement = self.position.step + wait
-        if overtaken:
-            raise Superseded(_OVERTAKEN)
+        time_up = self.group.first and self.margin.is_due(self.context.end)
+        own = (
+            self.context.signals.received,
+            int(self.diverged),
+            int(due),
+            int(time_up),
+            wait,
+            int(self._is_superseded()),
+        )
+        signal, diverged, save, late, wait, superseded = self.group.maximum(own)
+        self.next_agreement = self.position.step + wait
+        if superseded:
+            raise Superseded(_SUPERSEDED)
         if diverged:
             raise Diverged(f"the loss is not finite at step {self.position.step} or shortly before")
         losses = self._losses()
@@ -207,10 +214,10 @@ class Trainer:
         return signal, bool(late)
 
     def _progress(self, losses: float) -> None:
-        """Write the heartbeat, about every second. losses: the sum of this rank's losses of the epoch so far."""
-        found = self.meter.lap(self.position.step, losses)
-        if found is not None:
-            loss, steps_per_s = found
+        """Write the progress event, about once per second. losses: the sum of this rank's losses in this epoch."""
+        lap = self.meter.lap(self.position.step, losses)
+        if lap is not None:
+            loss, steps_per_s = lap
             self._event(
                 Event.PROGRESS,
                 step=self.position.step,
@@ -219,21 +226,21 @@ class Trainer:
             )
 
     def _end_epoch(self, epoch: int) -> None:
-        """Save, evaluate, and tell the epoch's metrics. epoch: from 1.
+        """Save, evaluate, and write the epoch's metrics. epoch: from 1.
 
-        The checkpoint comes first, so that an end during the evaluation loses nothing but that; a run that goes on
-        from it evaluates again. It is left out where it would cost more than a hundredth of the training.
+        The checkpoint is saved first, so that an interruption of the evaluation loses only the evaluation; a resumed
+        run evaluates again. No checkpoint is saved if that would cost more than one percent of the training time.
         """
         totals = self._totals()
         speed = self.meter.speed(self.position.step)
-        if self.group.choice(self.thrift.pays(time.monotonic() - self.saved[1], self.context.save_every)):
+        if self.group.broadcast(self.budget.allows(time.monotonic() - self.saved[1], self.context.save_every)):
             self._save()
         else:
             self._check_token()
         values: dict[str, float] = {}
         if epoch % self.recipe.eval_interval == 0 or self.position.step == self.steps:
-            self.learner.share_buffers()  # a checkpoint that was left out has not done it
-            values = evaluate(self.task, self.learner.shown(), self.data, self.group, self.context.beat)
+            self.learner.share_buffers()  # not done yet if no checkpoint was saved
+            values = evaluate(self.task, self.learner.evaluated_network(), self.data, self.group, self.context.beat)
         if not _finite(values.get("loss", 0.0)):
             raise Diverged(f"the loss of the evaluation after epoch {epoch} is not finite")
         steps = self.position.step - (epoch - 1) * self.data.steps_per_epoch
@@ -252,17 +259,17 @@ class Trainer:
     # ----------------------------------------------------------------------------------------------------- checkpoints
 
     def _totals(self) -> Tensor:
-        """The epoch's sums of all replicas, (V, columns) on the CPU, alike on all ranks; raises Diverged."""
+        """The epoch's sums of all replicas, (V, columns) on the CPU, equal on all ranks; raises Diverged."""
         totals = self.group.total(self.sums)
         if not bool(totals.isfinite().all()):
             raise Diverged(f"the loss is not finite at step {self.position.step} or before")
         return totals
 
     def _save(self, last: bool = False) -> None:
-        """Checkpoint the run; `last`: it is complete, and what only more training needs is left out.
+        """Save a checkpoint. last: the run is complete, so what only more training needs is left out.
 
-        While the disk is full the training goes on without; the last one waits for space. Raises Superseded, Diverged,
-        OSError.
+        While the disk is full, the training continues without one; the last checkpoint waits for space. Raises
+        Superseded, Diverged and OSError.
         """
         if self.saved[0] == self.position.step and not last:
             return
@@ -274,20 +281,20 @@ class Trainer:
             state = self.learner.state(complete=last)
             state |= {"sums": totals, "evaluated": self.evaluated, "best": self.best}
             written = self._store(state, started, last)
-        ago = 0.0 if written else max(0.0, self.context.save_every - _AGAIN)
+        ago = 0.0 if written else max(0.0, self.context.save_every - _RETRY_INTERVAL)
         self.saved = (self.position.step, time.monotonic() - ago)
-        self.reserve.saved(time.monotonic() - started)
-        self.thrift.saved(time.monotonic() - started)
+        self.margin.saved(time.monotonic() - started)
+        self.budget.saved(time.monotonic() - started)
         self.context.beat()
 
     def _store(self, state: dict[str, Any], started: float, last: bool) -> bool:
-        """Write a checkpoint; False when there was no space. Raises OSError."""
+        """Write a checkpoint; returns False if the disk is full. Raises OSError."""
         context = self.context
 
         def write() -> int:
             context.beat()
             if self.events is not None:
-                self.events.sync()  # a metrics row must not be lost when its epoch is not trained again
+                self.events.sync()  # the metrics must not be lost, since their epoch is not trained again
             name = checkpoint.Name(context.token, self.position.step)
             return checkpoint.save(context.run, name, checkpoint.on_cpu(state), 1 if last else checkpoint.KEPT)[1]
 
@@ -296,22 +303,22 @@ class Trainer:
         except OSError as error:
             if last or not disk_full.is_full(error):
                 raise
-            log.warning("no checkpoint of step %d: %s", self.position.step, error)
+            log.warning("no checkpoint at step %d: %s", self.position.step, error)
             return False
         self._event(Event.CHECKPOINT, step=self.position.step, seconds=time.monotonic() - started, bytes=size)
         return True
 
     def _check_token(self) -> None:
-        """Raise Superseded, on all ranks, when a later attempt or incarnation of the run exists."""
+        """Raise Superseded on all ranks if there is a later attempt or incarnation of the run."""
         newest = self.group.first and checkpoint.is_newest(self.context.run, self.context.token)
-        if not self.group.choice(newest):
-            raise Superseded(_OVERTAKEN)
+        if not self.group.broadcast(newest):
+            raise Superseded(_SUPERSEDED)
 
-    def _overtaken(self) -> bool:
-        """Whether a later attempt or incarnation of the run exists; rank 0 looks now and then."""
-        if not self.group.first or time.monotonic() - self.looked < _LOOK:
+    def _is_superseded(self) -> bool:
+        """Whether there is a later attempt or incarnation of the run; rank 0 checks every few seconds."""
+        if not self.group.first or time.monotonic() - self.last_check < _CHECK_INTERVAL:
             return False
-        self.looked = time.monotonic()
+        self.last_check = time.monotonic()
         return not checkpoint.is_newest(self.context.run, self.context.token)
 
     def _event(self, kind: str, **values: Any) -> None:

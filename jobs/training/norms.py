@@ -1,6 +1,6 @@
-"""Batch norms in training, where a recipe has them otherwise than the network: their momentum, one batch of all ranks.
+"""Applies the batch norm settings of a recipe: the momentum, and statistics over all ranks (SyncBatchNorm).
 
-Frozen norms are the network's own matter: `attnctl.models` builds it with them.
+Frozen norms are not handled here: `attnctl.models` builds networks with them.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from attnctl.spec import Recipe
 from attnctl.values import SpecError
 
 
-def prepared(network: nn.Module, recipe: Recipe, group: Group) -> nn.Module:
-    """The network with its norms as the recipe has them. Raises SpecError for synchronous ones between CPUs."""
+def prepare(network: nn.Module, recipe: Recipe, group: Group) -> nn.Module:
+    """Return the network with the recipe's norms. Raises SpecError for synchronised norms on several CPUs."""
     if recipe.bn_momentum:
         for module in network.modules():
             if isinstance(module, _BatchNorm):
@@ -22,5 +22,5 @@ def prepared(network: nn.Module, recipe: Recipe, group: Group) -> nn.Module:
     if recipe.norms != "sync" or group.world == 1:
         return network
     if group.device.type != "cuda":
-        raise SpecError("norms sync needs GPUs, or one forward a step: torch's SyncBatchNorm does not work on CPUs")
+        raise SpecError("--norms sync needs GPUs or a single process: torch's SyncBatchNorm does not work on CPUs")
     return nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call, no-any-return]

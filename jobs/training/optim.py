@@ -1,4 +1,4 @@
-"""What changes the weights: the optimizer, its learning rate over time, and the averaged weights."""
+"""The optimizer, the learning rate schedule, and the averaged weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from attnctl.spec import Recipe
 
 
 def optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
-    """The recipe's optimizer over all parameters that train; one kernel for many tensors where torch has it."""
+    """The recipe's optimizer over all parameters that train; fused, so one kernel updates many tensors."""
     parameters = _parameters(recipe, network)
     if recipe.optimizer == "adamw":
         return torch.optim.AdamW(
@@ -28,13 +28,13 @@ def optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
         lr=recipe.lr,
         momentum=recipe.momentum,
         weight_decay=recipe.weight_decay,
-        nesterov=recipe.nesterov and recipe.momentum > 0,  # without momentum both are plain SGD; torch refuses it
+        nesterov=recipe.nesterov and recipe.momentum > 0,  # torch refuses nesterov without momentum
         fused=True,
     )
 
 
 def _parameters(recipe: Recipe, network: nn.Module) -> list[nn.Parameter] | list[dict[str, Any]]:
-    """All decayed alike, or those of one dimension, which are biases and norms, not at all."""
+    """All with weight decay, or without it for one-dimensional ones, which are biases and norm weights."""
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     if recipe.decay_norms:
         return parameters
@@ -45,16 +45,16 @@ def _parameters(recipe: Recipe, network: nn.Module) -> list[nn.Parameter] | list
 
 
 def total_steps(recipe: Recipe, steps_per_epoch: int) -> int:
-    """The steps of a whole run."""
+    """The number of steps of the whole run."""
     return recipe.steps or recipe.epochs * steps_per_epoch
 
 
 def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
     """The learning rate of step `step`, from 0.
 
-    Warm-up rises linearly over its W steps, lr * (step + 1) / W. The cosine and the polynomial fall from there to 0 at
-    the end of the run; step counts whole epochs from the start, as the papers' recipes do, and so does multistep,
-    unless the run's own length is in steps: then its milestones are, too.
+    Warm-up rises linearly over its W steps: lr * (step + 1) / W. After it, cosine and poly fall to 0 at the end of the
+    run. step counts whole epochs from the start, as the papers' recipes do, and so does multistep, unless the length of
+    the run is given in steps: then its milestones are steps, too.
     """
     warmup = recipe.warmup_steps or round(recipe.warmup_epochs * steps_per_epoch)
     if step < warmup:
@@ -78,10 +78,10 @@ def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
 
 
 class AveragedWeights:
-    """Exponential moving average of a network's weights and running statistics, in a network of its own.
+    """Exponential moving average (EMA) of a network's weights and running statistics, in its own network.
 
-    After step t (from 0) each average moves by 1 - min(decay, (1 + t) / (10 + t)) towards its weight: the usual
-    warm-up of the average, without which a short run would report nearly its initial weights.
+    After step t (from 0) each average moves by 1 - min(decay, (1 + t) / (10 + t)) towards its weight. This is the usual
+    warm-up; without it a short run would report nearly its initial weights.
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
@@ -91,13 +91,13 @@ class AveragedWeights:
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        """Move the averages towards the weights as they are after `step`."""
+        """Move the averages towards the weights after `step`."""
         weight = 1 - min(self._decay, (1 + step) / (10 + step))
-        averaged = [(mine, theirs) for mine, theirs in self._pairs if mine.is_floating_point()]
-        torch._foreach_lerp_([mine for mine, _ in averaged], [theirs for _, theirs in averaged], weight)
-        for mine, theirs in self._pairs:
-            if not mine.is_floating_point():
-                mine.copy_(theirs)
+        floating = [(average, tensor) for average, tensor in self._pairs if average.is_floating_point()]
+        torch._foreach_lerp_([average for average, _ in floating], [tensor for _, tensor in floating], weight)
+        for average, tensor in self._pairs:
+            if not average.is_floating_point():
+                average.copy_(tensor)
 
 
 def _tensors(network: nn.Module) -> list[Tensor]:

@@ -1,15 +1,15 @@
-"""The pace of a training: how often the ranks agree, and how fast the steps go."""
+"""The pace of a training: how often the ranks agree, when to save or stop, and how fast the steps are."""
 
 from __future__ import annotations
 
 import time
 
 INTERVAL = 0.4
-"""Seconds between agreements. One costs 0.1 to 0.4 ms on the CPU side, so less than 0.1 %; a signal waits < 1 s."""
+"""Seconds between agreements. One takes 0.1 to 0.4 ms on the CPU, so less than 0.1 %; a signal waits less than 1 s."""
 
 
 class Cadence:
-    """Proposes after how many steps to agree again, from how long the last ones took."""
+    """Proposes the number of steps until the next agreement, from the duration of the last ones."""
 
     def __init__(self) -> None:
         self._steps = 1
@@ -26,12 +26,12 @@ class Cadence:
 
 
 class TimeLimitMargin:
-    """How long before a job's time limit its training has to stop, so that it can still save.
+    """How long before the job's time limit the training must stop so that it can still save.
 
-    SLURM sends its notice earlier than that where it sends one; this is for clusters that only send TERM at the end.
+    Where SLURM sends a signal before the limit, it comes earlier than that; some clusters send only SIGTERM at the end.
     """
 
-    _LEAST = 15.0  # seconds: clocks differ, and SLURM checks limits now and then
+    _MINIMUM = 15.0  # seconds: clocks differ, and SLURM checks time limits only periodically
 
     def __init__(self) -> None:
         self._slowest_save = 0.0
@@ -39,39 +39,39 @@ class TimeLimitMargin:
         self._last: float | None = None
 
     def saved(self, seconds: float) -> None:
-        """A checkpoint took so long."""
+        """Note that saving a checkpoint took this long."""
         self._slowest_save = max(self._slowest_save, seconds)
         self._last = None
 
     def is_due(self, end: float | None) -> bool:
-        """Whether it is time to stop; asked at every agreement. end: the limit, in Unix seconds, if there is one."""
+        """Whether it is time to stop; called at every agreement. end: the limit in Unix seconds, or None."""
         now = time.monotonic()
         if self._last is not None:
             self._slowest_lap = max(self._slowest_lap, now - self._last)
         self._last = now
-        return end is not None and end - time.time() < self._LEAST + 2 * (self._slowest_save + self._slowest_lap)
+        return end is not None and end - time.time() < self._MINIMUM + 2 * (self._slowest_save + self._slowest_lap)
 
 
 class CheckpointBudget:
-    """Whether a checkpoint at an epoch's end is worth its time: short epochs of a large network would save all day."""
+    """Whether to save at the end of an epoch: with short epochs of a large network, saving would take too long."""
 
     _SHARE = 0.01
-    _CHEAP = 0.1  # seconds; a save that takes less is always made
+    _CHEAP = 0.1  # seconds; a checkpoint that takes less is always saved
 
     def __init__(self) -> None:
         self._cost = 0.0
 
     def saved(self, seconds: float) -> None:
-        """A checkpoint took so long."""
+        """Note that saving a checkpoint took this long."""
         self._cost = seconds
 
-    def pays(self, since: float, at_most: float) -> bool:
-        """Whether `since` seconds of training, lost without it, are worth a checkpoint; `at_most` always are."""
+    def allows(self, since: float, at_most: float) -> bool:
+        """Whether to save after `since` seconds of unsaved training; always True from `at_most` seconds on."""
         return self._cost <= self._CHEAP or since >= min(at_most, self._cost / self._SHARE)
 
 
 class Meter:
-    """Speed and loss between two moments of an epoch."""
+    """Speed and loss between two points of an epoch."""
 
     _LAP = 1.0  # seconds
 
@@ -79,20 +79,20 @@ class Meter:
         self.restart(0)
 
     def restart(self, step: int, losses: float = 0.0) -> None:
-        """Begin anew at `step`: an epoch starts, and its sums with it, or goes on with `losses` so far."""
+        """Restart at `step`: when an epoch starts, or when one resumes with the sum `losses`."""
         now = time.monotonic()
         self._start, self._lap, self._losses = (step, now), (step, now), losses
 
     def speed(self, step: int) -> float:
-        """Steps a second since the epoch's start, or since the process's start; 0 when there were none."""
+        """Steps per second since the start of the epoch or of the process; 0 if there were none."""
         return (step - self._start[0]) / max(time.monotonic() - self._start[1], 1e-9)
 
     def lap(self, step: int, losses: float) -> tuple[float, float] | None:
-        """(mean of what was added to `losses` per step, steps a second) since the last lap; None before its time."""
+        """(mean loss per step, steps per second) since the last lap; None if that was less than a second ago."""
         now = time.monotonic()
         steps = step - self._lap[0]
         if steps == 0 or now - self._lap[1] < self._LAP:
             return None
-        found = (losses - self._losses) / steps, steps / (now - self._lap[1])
+        result = (losses - self._losses) / steps, steps / (now - self._lap[1])
         self._lap, self._losses = (step, now), losses
-        return found
+        return result

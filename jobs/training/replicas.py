@@ -1,8 +1,8 @@
 """Virtual replicas: a step's batch as V forwards of norm_batch samples each, whatever the number of processes.
 
-BatchNorm makes the samples per forward a part of the result, so the spec fixes them, and worlds 1, 2 and 4 differ only
-in who computes which forward: process `rank` runs the V / world replicas from rank * V / world. Replica 0 alone
-updates running statistics, so that those too are the same for every world.
+With BatchNorm the number of samples per forward affects the result, so the spec fixes it. With 1, 2 or 4 processes the
+same forwards are computed by different processes: process `rank` runs the V / world replicas from rank * V / world on.
+Only replica 0 updates running statistics, so that they do not depend on the number of processes either.
 """
 
 from __future__ import annotations
@@ -15,31 +15,31 @@ from attnctl.spec import Recipe
 
 
 def share(recipe: Recipe, rank: int, world: int) -> range:
-    """The replicas of a process; raises SpecError when `world` does not divide them."""
+    """The replicas of a process; raises SpecError if their number is not divisible by `world`."""
     recipe.check_world(world)
     count = recipe.replicas // world
     return range(rank * count, (rank + 1) * count)
 
 
 class RunningStatistics:
-    """Lets one replica's forward update the running statistics of a network's norms, and no other's."""
+    """Restricts updates of the running statistics to the forwards of one replica."""
 
     def __init__(self, network: nn.Module) -> None:
         self._norms = [module for module in network.modules() if getattr(module, "track_running_stats", False) is True]
         self._tracking = True
 
-    def track(self, wanted: bool) -> None:
-        """Whether the next forward in training mode updates them. Must be on before an evaluation."""
-        if wanted != self._tracking:
+    def track(self, enabled: bool) -> None:
+        """Whether forwards in training mode update them. Must be enabled before an evaluation."""
+        if enabled != self._tracking:
             for module in self._norms:
-                module.track_running_stats = wanted  # type: ignore[assignment]
-            self._tracking = wanted
+                module.track_running_stats = enabled  # type: ignore[assignment]
+            self._tracking = enabled
 
 
 def seed_forward(seed: int, step: int, replica: int) -> None:
-    """Seed what a forward may draw (dropout): from the run's seed, the step and the replica alone."""
+    """Seed the random operations of a forward (dropout) from the run's seed, the step and the replica only."""
     number = derive(seed, "forward", step, replica)
-    # What torch.manual_seed does, without the 0.3 ms in which it queues the seed for devices that are not there.
+    # Like torch.manual_seed, without the 0.3 ms that it takes to queue the seed for devices that do not exist.
     torch.default_generator.manual_seed(number)
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         torch.cuda.manual_seed(number)

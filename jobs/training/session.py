@@ -1,4 +1,4 @@
-"""One rank's training from start to end: the group, the device, the data and the network, then the loop."""
+"""One rank's training from start to end: device, group, data and network, then the loop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from attnctl.jobs.data import TrainingData, open_data
 from attnctl.jobs.data.seeding import derive
 from attnctl.jobs.runtime import disk_full
 from attnctl.jobs.runtime.group import Group
-from attnctl.jobs.runtime.rank import Place
+from attnctl.jobs.runtime.rank import Worker
 from attnctl.jobs.runtime.rendezvous import meet
 from attnctl.jobs.training import environment, initial
 from attnctl.jobs.training.context import TrainingContext
@@ -34,33 +34,36 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Assignment:
-    """What a worker process is to do. workspace: holds users' files and the weights that runs start from."""
+    """The work of a worker process. workspace: contains users' source files and initial weights."""
 
     context: TrainingContext
     incarnation: Incarnation
-    place: Place
+    worker: Worker
     resources: Resources
     roots: DataRoots
     workspace: Workspace
 
 
 def perform(assignment: Assignment) -> str:
-    """Train the run; gives the outcome. Raises what `train` and `meet` raise, and SpecError."""
-    context, place, incarnation = assignment.context, assignment.place, assignment.incarnation
+    """Train the run; returns the outcome. Raises what `train` and `meet` raise, and SpecError."""
+    context, worker, incarnation = assignment.context, assignment.worker, assignment.incarnation
     spec = context.run.read_spec()
-    spec.recipe.check_world(place.world)
-    device = environment.choose_device(assignment.resources, place.local_rank)
-    store = meet(place, incarnation, context.signals.check)
-    group = Group(place.rank, place.world, device, store)
-    threads = group.choice(environment.first_threads(context.run, assignment.resources))
+    spec.recipe.check_world(worker.world)
+    device = environment.choose_device(assignment.resources, worker.local_rank)
+    store = meet(worker, incarnation, context.signals.check)
+    group = Group(worker.rank, worker.world, device, store)
+    threads = group.broadcast(environment.first_threads(context.run, assignment.resources))
     torch.set_num_threads(threads)
-    torch.backends.cudnn.benchmark = models.task(spec.model) == "classify"  # a search for each size of image
-    log.info("rank %d of %d on %s (%s), %s", place.rank, place.world, place.node, device, quantity(threads, "thread"))
+    # It benchmarks algorithms for each new input size, which detectors and segmenters have too many of.
+    torch.backends.cudnn.benchmark = models.task(spec.model) == "classify"
+    log.info(
+        "rank %d of %d on %s (%s), %s", worker.rank, worker.world, worker.node, device, quantity(threads, "thread")
+    )
     events = None
     if group.first:
         check = context.signals.check
         disk_full.retry_while_disk_full(
-            lambda: environment.record(incarnation, place, device, threads, assignment.workspace), check
+            lambda: environment.record(incarnation, worker, device, threads, assignment.workspace), check
         )
         events = disk_full.retry_while_disk_full(lambda: EventLog(incarnation.events), check)
     workers = max(0, assignment.resources.cpus_per_task - 1)
@@ -70,7 +73,7 @@ def perform(assignment: Assignment) -> str:
         if spec.init:
             _initialise(network, spec, assignment.workspace, events)
         if events is not None:
-            _describe(events, spec, data, network, place.world, threads)
+            _describe(events, spec, data, network, worker.world, threads)
         outcome = train(spec, data, network, group, context, events)
     finally:
         data.close()
@@ -82,26 +85,26 @@ def perform(assignment: Assignment) -> str:
 
 
 def build(spec: RunSpec, device: torch.device, sources: Path | None = None) -> nn.Module:
-    """The run's network as its seed initialises it; drawn on the CPU, so that every device starts from the same.
+    """The run's network, initialised from its seed. Drawn on the CPU, so that it is the same on every device.
 
-    sources: the workspace's folder of users' files.
+    sources: the workspace's folder of users' source files.
     """
     torch.manual_seed(derive(spec.seed, "weights"))
     return surgery.build(spec, sources).to(device)
 
 
 def _initialise(network: nn.Module, spec: RunSpec, workspace: Workspace, events: EventLog | None) -> None:
-    found = initial.load(network, spec.init, workspace, partial(initial.Plain.of_run, spec, workspace.sources))
-    log.info("started from %s: %d tensors loaded", spec.init, found.loaded)
-    for words, names in (
-        ("not in it, newly initialised", found.missing),
-        ("of another shape, newly initialised", found.reshaped),
-        ("in it, and not in this network", found.unexpected),
+    loaded = initial.load(network, spec.init, workspace, partial(initial.Plain.of_run, spec, workspace.sources))
+    log.info("started from %s: %d tensors loaded", spec.init, loaded.loaded)
+    for fate, names in (
+        ("missing in it, newly initialised", loaded.missing),
+        ("of a different shape, newly initialised", loaded.reshaped),
+        ("not used by this network", loaded.unexpected),
     ):
         if names:
-            log.info("%s: %s", words, ", ".join(names))
+            log.info("%s: %s", fate, ", ".join(names))
     if events is not None:
-        events.write(Event.INITIALISED, source=spec.init, **vars(found))
+        events.write(Event.INITIALISED, source=spec.init, **vars(loaded))
 
 
 def _describe(

@@ -1,6 +1,6 @@
-"""The watchdog: ends a process whose training loop stands still, and says where.
+"""The watchdog: ends a process whose training loop makes no progress, and reports where it is stuck.
 
-The loop itself gives the beats, so that a process whose other threads live on is not taken for a training one.
+The loop itself calls `beat`: that other threads of the process are alive does not prove that it is training.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from pathlib import Path
 from types import FrameType
 
 STALLED_AFTER = 1800.0
-"""Seconds without a beat after which a loop stands still, as long as nothing is known of its pace: a start can stage
-data or compile for many minutes."""
+"""Seconds without a beat after which a loop counts as stalled while its pace is unknown: at the start, copying data or
+compiling can take many minutes."""
 
-_LEAST = 300.0
-"""Seconds that are granted however fast the loop has been: a file system can pause."""
+_MIN_LIMIT = 300.0
+"""Lower bound of the limit, in seconds, however fast the loop has been: a file system can hang for minutes."""
 
-_TIMES = 20
-"""How many times the longest pause so far the loop may pause."""
+_FACTOR = 20
+"""The limit as a multiple of the longest pause so far."""
 
 _TAIL = 20
 """Lines of the stack that are kept."""
 
 _WAITING = ("jobs/runtime/group.py", "jobs/runtime/rendezvous.py", "torch/distributed/", "torch/autograd/")
-"""Parts of the files in which a rank waits for the others: its backward averages gradients with theirs."""
+"""Files in which a rank waits for others (parts of their paths); its backward averages gradients with theirs."""
 
 
 @dataclass(frozen=True)
 class Stall:
-    """A loop that stands still. waiting: in a place where this rank waits for others; stack: its last lines."""
+    """A loop without progress. waiting: it waits for other ranks; where: file, line and function; stack: its end."""
 
     seconds: float
     where: str
@@ -42,7 +42,7 @@ class Stall:
 
 
 class Watchdog:
-    """Watches one loop from a thread of its own. `stalled` is called there, once, and has to end the process."""
+    """Watches one loop from its own thread. `stalled` is called once, in that thread, and must end the process."""
 
     def __init__(self, stalled: Callable[[Stall], None], after: float = STALLED_AFTER) -> None:
         self._stalled, self._after = stalled, after
@@ -52,24 +52,24 @@ class Watchdog:
         self._over = threading.Event()
 
     def start(self) -> None:
-        """Begin to watch the thread that made this."""
+        """Start watching the thread that created this object."""
         self._last = time.monotonic()
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
     def beat(self) -> None:
-        """The loop goes on: a step, a batch of the evaluation, or a checkpoint is done."""
+        """Report progress: a step, a batch of the evaluation, or a checkpoint is done."""
         now = time.monotonic()
         self._longest = max(self._longest or 0.0, now - self._last)
         self._last = now
 
     def stop(self) -> None:
-        """The loop is over."""
+        """Stop watching: the loop has ended."""
         self._over.set()
 
     @property
     def limit(self) -> float:
-        """Seconds without a beat that are a stall."""
-        return self._after if self._longest is None else min(self._after, max(_LEAST, _TIMES * self._longest))
+        """Seconds without a beat after which the loop counts as stalled."""
+        return self._after if self._longest is None else min(self._after, max(_MIN_LIMIT, _FACTOR * self._longest))
 
     def _watch(self) -> None:
         while not self._over.wait(min(5.0, self._after / 10)):
@@ -80,7 +80,7 @@ class Watchdog:
 
 
 def stall(seconds: float, frame: FrameType) -> Stall:
-    """What the stack of the standing thread tells."""
+    """Describe a stall from the stack of the stuck thread."""
     summary = traceback.extract_stack(frame)
     innermost = summary[-1]
     waiting = any(part in item.filename for item in summary for part in _WAITING)

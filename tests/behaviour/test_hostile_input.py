@@ -202,7 +202,7 @@ def test_an_answer_of_slurm_in_any_form_tells_of_no_job_that_it_does_not_name(ro
     for read in (
         lambda: queries.read_squeue(text, JOBS),
         lambda: queries.read_sacct(text, JOBS),
-        lambda: accounting.read(text, JOBS),
+        lambda: accounting.parse(text, JOBS),
         lambda: {part.name: part for part in queries.read_sinfo(text)},
     ):
         if torn:
@@ -211,7 +211,7 @@ def test_an_answer_of_slurm_in_any_form_tells_of_no_job_that_it_does_not_name(ro
         else:
             assert isinstance(read(), dict)
     if not torn:
-        assert queries.read_squeue(text, JOBS)["7_0"].word
+        assert queries.read_squeue(text, JOBS)["7_0"].state
 
 
 def test_an_answer_that_was_cut_off_is_none_and_a_greeting_is_passed_over() -> None:
@@ -225,7 +225,7 @@ def test_an_answer_that_was_cut_off_is_none_and_a_greeting_is_passed_over() -> N
 @given(st.text(max_size=30))
 def test_the_fields_of_an_account_are_numbers_or_nothing(text: str) -> None:
     clean = text.replace("|", "").replace("\n", "")
-    found = accounting.read(f"7_0|tag|{clean}|{clean}|{clean}|{clean}|{clean}|{clean}\n", JOBS)
+    found = accounting.parse(f"7_0|tag|{clean}|{clean}|{clean}|{clean}|{clean}|{clean}\n", JOBS)
     assert found["7_0"].seconds >= 0
 
 

@@ -57,7 +57,7 @@ def test_class_folders_with_missing_and_surplus_images_are_counted_and_refused(
     Image.new("RGB", (40, 40)).save(class_folders / "val" / "pen" / "2.png")
     words = (
         f"myfolders in {class_folders} has 7 training images instead of 8 and 5 test images instead of 4; "
-        "correct the files, or register a subset as a data set of its own"
+        "correct the files, or register the subset as your own data set"
     )
     checked = attnctl("data", "check", "myfolders")
     assert (checked.returncode, checked.stdout, checked.stderr) == (2, "", f"attnctl: {words}\n")

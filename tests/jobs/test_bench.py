@@ -46,19 +46,19 @@ def real(model: str) -> nn.Module:
 @pytest.mark.parametrize("model", ["", "ssdlite320", "yolox_nano"])
 def test_an_untrained_detector_is_left_with_as_many_boxes_as_asked(model: str) -> None:
     network, image = real(model) if model else detector(), torch.rand(3, 64, 64)
-    least = bench.find_boxes(network, image, 20)
+    threshold = bench.calibrate_threshold(network, image, 20)
     with torch.inference_mode():
         scores = network([image])[0]["scores"]
     assert 20 <= len(scores) <= 30
-    assert float(scores.min()) >= least > 0
-    bench.find_boxes(network, image, 10**6)
+    assert float(scores.min()) >= threshold > 0
+    bench.calibrate_threshold(network, image, 10**6)
     with torch.inference_mode():
         assert len(network([image])[0]["scores"]) >= len(scores)
 
 
 def test_a_network_without_scores_is_an_error() -> None:
-    with pytest.raises(ValueError, match="Body has no least score"):
-        bench.find_boxes(Body(), torch.rand(3, 8, 8))
+    with pytest.raises(ValueError, match="Body has no score threshold"):
+        bench.calibrate_threshold(Body(), torch.rand(3, 8, 8))
 
 
 def test_detectors_are_timed_from_lists_of_images() -> None:

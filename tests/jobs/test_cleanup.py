@@ -34,8 +34,8 @@ def workspace(tmp_path: Path) -> Workspace:
 def test_stale_files_that_writers_made_aside_are_waste_with_their_size_and_reason(workspace: Workspace) -> None:
     run = workspace.run(RUN)
     mine, own = old(run.path / ASIDE), old(workspace.sweeps / ASIDE)
-    assert list(leftovers(workspace, run)) == [Waste(path=mine, bytes=5, reason="half written", run=RUN)]
-    assert list(leftovers(workspace)) == [Waste(path=own, bytes=5, reason="half written")]
+    assert list(leftovers(workspace, run)) == [Waste(path=mine, bytes=5, reason="partly written", run=RUN)]
+    assert list(leftovers(workspace)) == [Waste(path=own, bytes=5, reason="partly written")]
 
 
 def test_what_is_fresh_or_named_otherwise_is_nobodys_waste(workspace: Workspace) -> None:
@@ -50,7 +50,7 @@ def test_a_run_that_is_half_removed_is_waste_of_the_workspace(workspace: Workspa
     old(folder / "spec.json")
     os.utime(folder, (time.time() - cleanup.STALE - 60,) * 2)
     (found,) = leftovers(workspace)
-    assert (found.path, found.bytes, found.reason) == (folder, 5, "half removed")
+    assert (found.path, found.bytes, found.reason) == (folder, 5, "partly deleted")
     assert remove(found)
     assert not folder.exists()
 

@@ -111,4 +111,4 @@ def test_a_webhook_gets_the_document(ended: Past, attnctl: Run, hook: tuple[str,
     (ended.root / "attnctl.toml").write_text("[notify]\nwebhook = 'http://127.0.0.1:1/'\n")
     for path in (ended.root / "notices").iterdir():
         path.unlink()
-    assert "the webhook was not reached" in attnctl("status").err
+    assert "the webhook cannot be reached" in attnctl("status").err

@@ -9,13 +9,13 @@ import pytest
 
 from attnctl.files import write_atomic
 from attnctl.jobs import requeue
-from attnctl.jobs.requeue import STARTS_WITHOUT_A_STEP, refusal
-from attnctl.jobs.runtime.rank import Place
+from attnctl.jobs.requeue import MAX_FRUITLESS_STARTS, refusal
+from attnctl.jobs.runtime.rank import Worker
 from attnctl.workspace.layout import RunDir, Workspace
 from attnctl.workspace.records import Exit
 from tests.fixtures.fake_slurm import Fake
 
-PLACE = Place(job_id="7_0", task=0, rank=0, world=1, local_rank=0, restart=0, node="n1", on_slurm=True)
+PLACE = Worker(job_id="7_0", task=0, rank=0, world=1, local_rank=0, restart=0, node="n1", on_slurm=True)
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def interrupted(run: RunDir, start: int, step: int) -> None:
     )
 
 
-def asked(run: RunDir, outcome: str, place: Place = PLACE, *, start: int = 0, began: int = 0, step: int = 5) -> str:
+def asked(run: RunDir, outcome: str, place: Worker = PLACE, *, start: int = 0, began: int = 0, step: int = 5) -> str:
     return refusal(outcome, run, run.attempt(1).incarnation(start), place, began=began, step=step)
 
 
@@ -62,11 +62,11 @@ def test_a_time_limit_that_came_before_the_first_step_is_too_short(run: RunDir, 
 
 
 def test_after_several_starts_without_a_step_no_more_are_made(run: RunDir, fake: Fake) -> None:
-    last = STARTS_WITHOUT_A_STEP - 1
+    last = MAX_FRUITLESS_STARTS - 1
     for start in range(last):
         assert asked(run, "preempted", start=start, began=5, step=5) == ""
         interrupted(run, start, 5)
-    assert f"{STARTS_WITHOUT_A_STEP} starts" in asked(run, "preempted", start=last, began=5, step=5)
+    assert f"{MAX_FRUITLESS_STARTS} starts" in asked(run, "preempted", start=last, began=5, step=5)
 
 
 def test_starts_that_trained_something_in_between_do_not_count(run: RunDir, fake: Fake) -> None:

@@ -57,7 +57,7 @@ class Cluster:
         ]
 
     def observe(self, submitted: Submitted) -> str | None:
-        return observe.observe(self.config.workspace, self.placed(submitted)).words
+        return observe.observe(self.config.workspace, self.placed(submitted)).unavailable
 
     def verdicts(self, submitted: Submitted) -> list[Verdict]:
         found = []

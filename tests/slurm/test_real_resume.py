@@ -69,7 +69,7 @@ def test_a_bad_setup_fails_a_few_jobs_and_resume_runs_all_after_the_mend(cluster
     states = [row["state"] for row in rows]
     assert states.count("setup failed") == 3
     assert states.count("held") == 4
-    words = "the job's setup ended with code 127: no_such_module load cuda/12"
+    words = "the job's setup failed with exit code 127: no_such_module load cuda/12"
     assert {row["reason"] for row in rows} == {words, f"the same error in 3 runs: {words}"}
     plan = attnctl("resume", "--dry-run")
     assert [group["error"] for group in plan["errors"]] == [words]
@@ -89,7 +89,7 @@ def test_an_interpreter_that_is_not_there_is_told_by_the_script(cluster: Cluster
     settings(cluster, 'setup = ["srun() { command srun -N1 -n1 /no/such/python; }"]')
     attnctl("sweep", "se", *SMALL)
     (row,) = until(attnctl, lambda states: states == ["setup failed"])
-    assert row["reason"].startswith("the training's processes did not start: srun ended with code ")
+    assert row["reason"].startswith("the training processes did not start: srun failed with exit code ")
 
 
 def processes(job: str) -> list[psutil.Process]:

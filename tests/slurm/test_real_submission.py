@@ -16,10 +16,10 @@ import pytest
 from attnctl.files import write_atomic
 from attnctl.jobs.slurm import adopt, observe
 from attnctl.jobs.slurm import queries as scheduler
-from attnctl.jobs.slurm.adopt import NEVER
+from attnctl.jobs.slurm.adopt import NEVER_SUBMITTED
 from attnctl.jobs.slurm.cancel import cancel
 from attnctl.jobs.slurm.commands import SlurmUnavailable
-from attnctl.jobs.slurm.queries import Absent, Known, Unavailable
+from attnctl.jobs.slurm.queries import Absent, JobStatus, Unavailable
 from attnctl.jobs.submission.submit import SubmitError, Submitted, submit
 from attnctl.lifecycle.state import ABSENT
 from attnctl.settings.config import SlurmOptions
@@ -77,7 +77,7 @@ def test_a_job_of_another_name_is_not_ours(cluster: Cluster, make_specs: Specs) 
     done = cluster.submit(make_specs(1), extra=HOLD)
     job = f"{done.job_id}_0"
     now = time.time()
-    assert isinstance(scheduler.query({job: done.tag}, now)[job], Known)
+    assert isinstance(scheduler.query({job: done.tag}, now)[job], JobStatus)
     assert scheduler.query({job: "of-another", "999999_0": "t"}, now) == {
         job: Absent("sacct"),
         "999999_0": Absent("sacct"),
@@ -132,7 +132,7 @@ def test_when_sacct_fails_nothing_changes(
     else:
         failing("sacct", "echo 'Unable to connect to database' >&2; exit 1", tmp_path / "bin", monkeypatch)
     assert cluster.observe(done) is None  # squeue knows these
-    words = observe.observe(cluster.config.workspace, vanished).words
+    words = observe.observe(cluster.config.workspace, vanished).unavailable
     assert words is not None
     assert words.startswith("SLURM does not answer: ")
     assert records(cluster) == before
@@ -162,7 +162,7 @@ def test_a_loss_needs_two_absences_some_time_apart(
     if words != ["CANCELLED"]:  # a whole array is remembered, an element is not
         assert words == [ABSENT]
         assert cluster.states(done) == ["queued"]
-        monkeypatch.setattr(observe, "ABSENT_APART", 0.0)
+        monkeypatch.setattr(observe, "ABSENCE_INTERVAL", 0.0)
         for _ in range(3):
             assert cluster.observe(done) is None
         assert [item.word for item in cluster.attempt(done.tasks[0][0]).observations()] == [ABSENT] * 2
@@ -171,7 +171,7 @@ def test_a_loss_needs_two_absences_some_time_apart(
 
 
 def test_a_refusal_is_told_in_sbatchs_words_and_writes_nothing(cluster: Cluster, make_specs: Specs) -> None:
-    with pytest.raises(SubmitError, match="SLURM refuses: invalid partition specified: nope"):
+    with pytest.raises(SubmitError, match="SLURM rejected the job: invalid partition specified: nope"):
         cluster.submit(make_specs(2), partition="nope")
     assert records(cluster) == {}
 
@@ -228,12 +228,12 @@ def test_an_intent_that_never_reached_slurm_is_closed_when_it_is_old(cluster: Cl
     specs = make_specs(1)
     done = lost(cluster, specs, age=60, sent=False)
     (placed,) = cluster.placed(done)
-    assert observe.observe(cluster.config.workspace, [placed]).words is None
+    assert observe.observe(cluster.config.workspace, [placed]).unavailable is None
     assert cluster.states(done) == ["submitting"]  # its sbatch may still be under way
     submissions.change(cluster.config.workspace, done.tag, created=time.time() - 130)
-    assert observe.observe(cluster.config.workspace, [placed]).words is None
+    assert observe.observe(cluster.config.workspace, [placed]).unavailable is None
     (verdict,) = cluster.verdicts(done)
-    assert (str(verdict.state), verdict.reason) == ("refused", NEVER)
+    assert (str(verdict.state), verdict.reason) == ("refused", NEVER_SUBMITTED)
     assert cluster.submit(specs, extra=HOLD).tasks == [(specs[0].id, 2)]
 
 
@@ -242,7 +242,7 @@ def test_an_old_intent_is_kept_while_slurm_does_not_answer(
 ) -> None:
     done = lost(cluster, make_specs(1), age=1000, sent=False)
     failing("sacct", "exit 1", tmp_path / "bin", monkeypatch)
-    assert adopt.adopt(cluster.config.workspace) == "SLURM does not answer: sacct ended with code 1"
+    assert adopt.adopt(cluster.config.workspace) == "SLURM does not answer: sacct failed with exit code 1"
     assert cluster.states(done) == ["submitting"]
 
 
@@ -254,7 +254,7 @@ def test_an_intent_for_another_cluster_is_left_to_it(cluster: Cluster, make_spec
     assert "far-away" in words
     assert cluster.states(done) == ["submitting"]
     (placed,) = cluster.placed(done)
-    words = observe.observe(cluster.config.workspace, [dataclasses.replace(placed, job_id="999999_0")]).words
+    words = observe.observe(cluster.config.workspace, [dataclasses.replace(placed, job_id="999999_0")]).unavailable
     assert words is not None
     assert "far-away" in words
     assert cluster.states(done) == ["submitting"]
@@ -307,7 +307,7 @@ def test_a_sweep_larger_than_an_array_is_split(
     done = submit(cluster.config, make_specs(10), Resources(minutes=5), SlurmOptions(extra=HOLD), "slurm")
     assert [len(part.tasks) for part in done] == [4, 4, 2]
     placed: list[Placed] = [item for part in done for item in cluster.placed(part)]
-    assert observe.observe(cluster.config.workspace, placed).words is None
+    assert observe.observe(cluster.config.workspace, placed).unavailable is None
     assert all(cluster.states(part) == ["queued"] * len(part.tasks) for part in done)
     assert cancel(cluster.config.workspace, placed) is None
 

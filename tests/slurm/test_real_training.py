@@ -136,7 +136,7 @@ def test_the_doctors_job_checks_the_nodes_and_an_all_reduce(cluster: Cluster) ->
         row.name: row for row in compute_node.run_job(cluster.config, cluster.config.slurm, resources, 90, said.append)
     }
     assert rows["all-reduce"].ok
-    assert rows["all-reduce"].words.startswith("gloo over 2 ranks works")
+    assert rows["all-reduce"].message.startswith("gloo works over 2 ranks")
     nodes = sorted(name.partition(":")[0] for name in rows if name.endswith(": torch"))
     assert len(nodes) == 2
     assert all(rows[f"{node}: {name}"].ok for node in nodes for name in ("torch", "workspace", "exclusive creation"))
@@ -148,7 +148,7 @@ def test_the_doctor_tells_of_this_cluster(cluster: Cluster) -> None:
     names = {row.name: row for row in compute_node.check_all(cluster.config)}
     assert names["SLURM"].ok
     assert names["accounting"].ok
-    assert names["partition"].words.startswith("main: 4 nodes")
+    assert names["partition"].message.startswith("main: 4 nodes")
     (wrong,) = [
         row
         for row in compute_node.check_all(
@@ -157,4 +157,4 @@ def test_the_doctor_tells_of_this_cluster(cluster: Cluster) -> None:
         if row.name == "partition"
     ]
     assert wrong.ok is False
-    assert "main, low, high, short" in wrong.mend
+    assert "main, low, high, short" in wrong.fix

@@ -117,7 +117,7 @@ def test_a_job_that_is_not_started_again_goes_on_as_another_with_nobody_typing(
     resumed = events(cluster, done, 0, "resumed")
     exits = run.attempt(1).incarnation(0).exits()
     job = run.attempt(2).owner.read_text()
-    words = f"goes on as SLURM job {job}: SLURM does not start this job again ("
+    words = f"continues as SLURM job {job}; SLURM does not requeue this job: "
     assert [item.outcome for item in exits] == ["preempted"] * 2
     assert exits[0].message.startswith(words)
     assert not exits[0].requeued
@@ -136,8 +136,11 @@ def test_where_the_nodes_have_no_sbatch_the_exit_record_says_so(cluster: Cluster
     (state,) = cluster.until(done, lambda states: states[0] not in {"running", "queued"})
     (ended,) = incarnation(cluster, done).exits()
     assert (state, ended.outcome, ended.requeued) == ("preempted", "preempted", False)
-    assert "SLURM does not start this job again (scontrol is not on this machine)" in ended.message
-    assert "nothing goes on in its place: SLURM does not answer: scontrol is not on this machine" in ended.message
+    assert "SLURM does not requeue this job (scontrol is not installed on this machine)" in ended.message
+    assert (
+        "no continuation was submitted: SLURM does not answer: scontrol is not installed on this machine"
+        in ended.message
+    )
 
 
 def test_submission_says_what_goes_on_by_itself(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:

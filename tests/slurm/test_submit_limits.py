@@ -80,7 +80,10 @@ def test_what_is_above_the_limit_on_submitted_jobs_is_left_for_later(
     words = ["--workspace", str(cluster.config.workspace.root), "sweep", "se", "--seed", "0,1,2,3,4,5,6,7,8,9", *recipe]
     assert main([*words, "--name", "s"]) == 0
     out = capsys.readouterr().out
-    assert "not submitted: 5 runs: SLURM takes no more runs now: QOSMaxSubmitJobPerUserLimit; Job violates" in out
+    assert (
+        "not submitted: 5 runs: SLURM accepts no more jobs at the moment: QOSMaxSubmitJobPerUserLimit; Job violates"
+        in out
+    )
     (first,) = submissions.heads(cluster.config.workspace)
     assert len(slurm("squeue", "-h", "-r", "-o", "%i", "-j", str(first.job_id)).split()) == 5
     assert len(cluster.config.workspace.run_ids()) == 5, "nothing is reserved of what is not submitted"
@@ -93,7 +96,7 @@ def test_what_is_above_the_limit_on_submitted_jobs_is_left_for_later(
     assert {run["job_id"].partition("_")[0] for run in runs[5:]} == {second.job_id}
     assert main([*words[:5], "11,12", *words[6:], "--name", "t"]) == 2
     err = capsys.readouterr().err
-    assert err.startswith("attnctl: SLURM takes no more runs now: ")
+    assert err.startswith("attnctl: SLURM accepts no more jobs at the moment: ")
     assert err.count("\n") == 1
     assert not cluster.config.workspace.sweep("t").exists()
     assert len(cluster.config.workspace.run_ids()) == 10
@@ -105,7 +108,9 @@ def test_a_smaller_array_than_the_configuration_says_is_found(
 ) -> None:
     limited(refuse("((count > 3))" if sizes else "true", words))
     if sizes is None:
-        with pytest.raises(SubmitError, match="SLURM takes no more runs now: Resource temporarily unavailable"):
+        with pytest.raises(
+            SubmitError, match="SLURM accepts no more jobs at the moment: Resource temporarily unavailable"
+        ):
             order(cluster, make_specs(8))
         assert not cluster.config.workspace.root.exists()
         return
@@ -118,7 +123,7 @@ def test_a_request_that_is_too_long_is_refused_in_its_own_words(
     cluster: Cluster, make_specs: Specs, limited: Limit
 ) -> None:
     limited(refuse("true", QOS.replace("QOSMaxSubmitJobPerUserLimit", "QOSMaxWallDurationPerJobLimit")))
-    with pytest.raises(SubmitError, match="SLURM refuses: QOSMaxWallDurationPerJobLimit; Job violates"):
+    with pytest.raises(SubmitError, match="SLURM rejected the job: QOSMaxWallDurationPerJobLimit; Job violates"):
         order(cluster, make_specs(8))
     assert not cluster.config.workspace.root.exists()
 
@@ -147,7 +152,7 @@ def test_a_refusal_at_the_last_moment_keeps_what_was_reserved_in_its_sweep(
     root = cluster.config.workspace.root
     words = ["--workspace", str(root), "sweep", "se", "--epochs", "1", "--gpus-per-node", "0", "--name", "s"]
     assert main(words) == 2
-    assert capsys.readouterr().err == "attnctl: SLURM refuses 1 run: Batch job submission failed: No.\n"
+    assert capsys.readouterr().err == "attnctl: SLURM rejected 1 run: Batch job submission failed: No.\n"
     assert main(["--workspace", str(root), "status", "s", "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)["runs"]
     assert (row["state"], row["reason"]) == ("refused", "Batch job submission failed: No.")

@@ -45,7 +45,7 @@ def doctor(
     if as_json:
         output.document({"checks": [vars(check) for check in found]})
     else:
-        rows = [[MARKS[check.ok], check.name, _words(check)] for check in found]
+        rows = [[MARKS[check.ok], check.name, _message(check)] for check in found]
         output.table(_COLUMNS, rows)
     return int(any(check.ok is False for check in found))
 
@@ -63,5 +63,5 @@ def _of_job(config: Config, resources: ResourceOptions) -> Sequence[Check]:
     return run_job(config, destination.options, destination.resources, PATIENCE, output.note)
 
 
-def _words(check: Check) -> str:
-    return f"{check.words}; {check.mend}" if check.mend and check.ok is not True else check.words
+def _message(check: Check) -> str:
+    return f"{check.message}; {check.fix}" if check.fix and check.ok is not True else check.message

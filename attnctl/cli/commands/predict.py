@@ -88,7 +88,7 @@ def predict(
     if as_json:
         output.document(_document(name, names, pictures, found, places, threshold))
     else:
-        rows = [(picture.name, one.words(names)) for picture, one in zip(pictures, found, strict=True)]
+        rows = [(picture.name, one.summary(names)) for picture, one in zip(pictures, found, strict=True)]
         output.table((Column("image"), Column("found", wrap=30)), rows)
     if target is not None:
         output.note(f"written: {target}")

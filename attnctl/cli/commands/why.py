@@ -215,7 +215,7 @@ def _usage(workspace: Workspace, histories: Sequence[AttemptHistory]) -> dict[in
         return {}
     from attnctl.jobs.slurm import accounting
 
-    answers = accounting.ask(
+    answers = accounting.query(
         {job: tag for job, (_, tag) in jobs.items()}, min(item.request.created for item in histories)
     )
     return {jobs[job][0]: answer for job, answer in answers.items()}
@@ -225,7 +225,7 @@ def _memory_asked(histories: Sequence[AttemptHistory], used: dict[int, Usage]) -
     if not histories:
         return None
     newest = used.get(histories[-1].attempt.number)
-    return histories[-1].ended.memory or (newest.memory_asked if newest is not None else None)
+    return histories[-1].ended.memory or (newest.memory_requested if newest is not None else None)
 
 
 def _resources(history: AttemptHistory, used: Usage | None) -> dict[str, Any]:
@@ -251,7 +251,8 @@ def _resources(history: AttemptHistory, used: Usage | None) -> dict[str, Any]:
         "processes": history.ended.world,
         "gpus": gpus,
         "minutes": minutes or None,
-        "memory_asked": (history.ended.memory or (used.memory_asked if used is not None else None) or 0) << 20 or None,
+        "memory_asked": (history.ended.memory or (used.memory_requested if used is not None else None) or 0) << 20
+        or None,
         "seconds": seconds,
         "cpu_seconds": used.cpu_seconds if used is not None else None,
         "gpu_seconds": gpus * seconds,

@@ -47,7 +47,7 @@ def networks(config: Config, ids: Sequence[str], device: Device) -> list[Trained
 
     found = [load.load(config.workspace, run, load.choose(device)) for run in ids]
     for network in found:
-        for words in network.refused:
+        for words in network.skipped:
             output.note(f"run {network.run}: {words}; using the one before it")
     return found
 

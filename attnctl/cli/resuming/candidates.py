@@ -179,11 +179,11 @@ def _learn_memory(cases: Sequence[Case]) -> None:
     from attnctl.jobs.slurm import accounting
 
     jobs = {case.row.job_id: case.attempts[-1].request.tag for case in unknown if case.row.job_id}
-    answers = accounting.ask(jobs, min(case.attempts[-1].request.created for case in unknown))
+    answers = accounting.query(jobs, min(case.attempts[-1].request.created for case in unknown))
     for case in unknown:
         answer = answers.get(case.row.job_id or "")
-        if answer is not None and answer.memory_asked is not None:
-            newest = replace(case.history.newest, memory=answer.memory_asked)
+        if answer is not None and answer.memory_requested is not None:
+            newest = replace(case.history.newest, memory=answer.memory_requested)
             case.history = replace(case.history, attempts=[*case.history.attempts[:-1], newest])
 
 

@@ -204,5 +204,5 @@ def test_paired_overlaps_are_torchvisions():
 
 
 def test_a_file_of_something_else_is_refused(tmp_path, network):
-    with pytest.raises(SpecError, match="no weight of file:abc fits this network"):
+    with pytest.raises(SpecError, match="no tensor of file:abc fits this network"):
         initial.load(network, "file:abc", saved(tmp_path, {"model": {"conv9.weight": torch.zeros(1)}}), plain(3))

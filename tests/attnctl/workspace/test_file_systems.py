@@ -83,10 +83,10 @@ def test_the_doctor_says_where_the_database_is_for_every_kind(
     monkeypatch.setattr(file_systems, "_MOUNTS", mounts)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     moved = not location(Workspace(tmp_path)).is_relative_to(tmp_path / "attnctl.sqlite")
-    told = checks.file_system(tmp_path)
+    check = checks.file_system(tmp_path)
     assert moved == (kind in NETWORK)
-    assert ("the database lies in your cache folder instead" in told.words) == moved
-    assert (told.ok is True) != moved
+    assert ("the database is in your cache folder instead" in check.message) == moved
+    assert (check.ok is True) != moved
 
 
 @pytest.mark.parametrize(("options", "ok"), [("rw,hard", None), ("rw,soft", False), ("rw,nolock", False)])

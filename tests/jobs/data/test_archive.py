@@ -87,7 +87,7 @@ def test_a_folder_that_was_filled_by_hand_is_left_alone(archived):
 def test_a_damaged_archive_is_named(archived):
     dataset, path, folder = archived
     path.write_bytes(path.read_bytes()[:-300])
-    with pytest.raises(DataError, match=rf"{path.name} has MD5 \w+, not \w+; remove it"):
+    with pytest.raises(DataError, match=rf"{path.name} has MD5 \w+ instead of \w+; delete it"):
         fetch(dataset, folder, quiet)
     path.write_bytes(path.read_bytes()[:60])
     with pytest.raises(DataError, match=rf"{path.name} cannot be read"):
@@ -97,7 +97,7 @@ def test_a_damaged_archive_is_named(archived):
 def test_an_archive_without_what_it_should_give_is_named(archived):
     dataset, path, folder = archived
     other = dataclasses.replace(dataset.archives[0], gives="VOC2007/Annotations")
-    with pytest.raises(DataError, match=rf"{path.name} does not hold VOC2007/Annotations"):
+    with pytest.raises(DataError, match=rf"{path.name} does not contain VOC2007/Annotations"):
         fetch(dataclasses.replace(dataset, archives=(other,)), folder, quiet)
 
 
@@ -105,7 +105,7 @@ def test_an_archive_without_what_it_should_give_is_named(archived):
 @pytest.mark.parametrize("member", ["../out", "VOCdevkit/../../out"])
 def test_files_that_lead_out_of_the_folder_are_refused(tmp_path, name, member):
     path = made(tmp_path / "data" / name, {member: b"x"})
-    with pytest.raises(DataError, match=rf"{name} holds .*out, which leads out of its folder"):
+    with pytest.raises(DataError, match=rf"{name} contains .*out, a path outside its folder"):
         unpack(path, "", tmp_path / "data" / "folder", quiet)
     assert not list(tmp_path.rglob("out"))
 
@@ -113,5 +113,5 @@ def test_files_that_lead_out_of_the_folder_are_refused(tmp_path, name, member):
 def test_a_download_that_fails_is_one_line(archived):
     dataset, path, folder = archived
     path.unlink()
-    with pytest.raises(DataError, match="broke off at 0 bytes"):
+    with pytest.raises(DataError, match="stopped at 0 bytes"):
         fetch(dataset, folder, quiet)

@@ -68,5 +68,5 @@ def test_normalisation_is_the_textbooks():
 
 
 def test_an_augmentation_of_image_files_does_not_fit_a_set_in_memory():
-    with pytest.raises(DataError, match="imagenet needs a data set of image files; this one takes none, shift"):
+    with pytest.raises(DataError, match="imagenet needs a data set of image files; this one allows none, shift"):
         Augmentation("imagenet", 32, 32)

@@ -77,7 +77,7 @@ def test_an_image_without_objects_goes_through_every_augmentation():
     empty = picture(boxes=())._replace(masks=None)
     torch.manual_seed(0)
     mosaic = Mosaic(lambda _: empty, torch.tensor([0]), 64)
-    for augment in (boxed.flip(), boxed.flip_shift(), boxed.ssd(), mosaic, mosaic.plain):
+    for augment in (boxed.flip(), boxed.flip_shift(), boxed.ssd(), mosaic, mosaic.without_mosaic):
         changed = augment(empty)
         assert changed.objects.boxes.shape == (0, 4)
         assert changed.objects.labels.dtype == np.int64

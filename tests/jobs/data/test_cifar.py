@@ -101,7 +101,7 @@ class Hostile:
 
 @pytest.mark.parametrize("protocol", [0, 2, 5])
 def test_a_pickle_that_calls_anything_is_refused_and_runs_nothing(protocol, capsys):
-    with pytest.raises(DataError, match=r"batch.bin is damaged .*asks for .*print, which no data batch needs"):
+    with pytest.raises(DataError, match=r"batch.bin is damaged .*refers to .*print, which no data batch needs"):
         load_restricted(io.BytesIO(pickle.dumps({"data": Hostile()}, protocol)), "batch.bin")
     assert capsys.readouterr().out == ""
 
@@ -110,7 +110,9 @@ def test_missing_files_are_named_with_the_mend(tmp_path, make_spec):
     files = cifar100_files()
     del files["test"]
     write_folder(tmp_path / "cifar-100-python", files)
-    with pytest.raises(DataError, match=r"cifar100 is not whole in .*cifar-100-python: missing test; `attnctl data"):
+    with pytest.raises(
+        DataError, match=r"cifar100 is incomplete in .*cifar-100-python: missing test; run `attnctl data"
+    ):
         open_data(make_spec("cifar100"), DataRoots(root=tmp_path), CPU)
     with pytest.raises(DataError, match=r"no folder is set for cifar100; set root or cifar100 under \[data\].*, then"):
         open_data(make_spec("cifar100"), DataRoots(), CPU)
@@ -146,8 +148,8 @@ def test_a_damaged_batch_is_one_line_that_names_its_file(tmp_path, content):
 def test_a_damaged_or_incomplete_archive_says_what_to_do(tmp_path):
     dataset, folder = describe("cifar100"), tmp_path / "cifar-100-python"
     archive = write_tar(tmp_path / dataset.archive, {"cifar-100-python/train": cifar100_files()["train"]}, gz=True)
-    with pytest.raises(DataError, match=r"tar.gz lacks test; remove it and download it again"):
+    with pytest.raises(DataError, match=r"tar.gz lacks test; delete it and download it again"):
         cifar.load(dataset, folder)
     archive.write_bytes(archive.read_bytes()[:20000])
-    with pytest.raises(DataError, match=r"tar.gz cannot be read .*; remove it and download it again"):
+    with pytest.raises(DataError, match=r"tar.gz cannot be read .*; delete it and download it again"):
         cifar.load(dataset, folder)

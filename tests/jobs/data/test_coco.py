@@ -14,7 +14,7 @@ from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.outlines import Outlines
 from attnctl.jobs.data.pictures import Reader
 from attnctl.jobs.data.scene_data import open_parts
-from attnctl.jobs.data.scenes import trained_on
+from attnctl.jobs.data.scenes import trainable
 from tests.jobs.data.scene_files import COCO, coco_document, coco_folder
 
 
@@ -41,23 +41,23 @@ def test_the_descriptors_classes_are_cocos():
 
 
 def test_a_training_keeps_what_can_be_learned_from_and_tells_the_rest(train):
-    learned, left = trained_on(train, masks=True)
+    learned, left = trainable(train, masks=True)
     assert learned.tolist() == [0, 1]
-    assert left.words() == (
-        "1 boxes of negative size, 2 boxes outside their image or less than a pixel wide or high, 1 crowds, 1 objects "
-        f"without a mask, 2 images without objects to train on; the first box that is no good: {train.name(0)} "
+    assert left.summary() == (
+        "1 box of negative size, 2 boxes outside their image or less than a pixel wide or high, 1 crowd, 1 object "
+        f"without a mask, 2 images without objects to train on; the first invalid box: {train.name(0)} "
         "[5.0, 5.0, 5.0, 25.0]"
     )
-    assert trained_on(train, masks=False)[1].bare == 0
-    read = Reader(train, learning=True, masks=True)
+    assert trainable(train, masks=False)[1].bare == 0
+    read = Reader(train, training=True, masks=True)
     assert read(0).objects.boxes.tolist() == [[0.5, 1.5, 20.5, 31.75]]
     assert read(1).objects.boxes.tolist() == [[10, 10, 55, 40], [50, 40, 60, 48]]  # cut to the image
     assert read(1).masks.shape == (2, 48, 60)
-    assert Reader(train, learning=True)(1).objects.labels.tolist() == [3, 1, 1]  # boxes alone need no outline
+    assert Reader(train, training=True)(1).objects.labels.tolist() == [3, 1, 1]  # boxes alone need no outline
 
 
 def test_an_evaluation_keeps_all_as_published(train):
-    read = Reader(train, learning=False, masks=True)
+    read = Reader(train, training=False, masks=True)
     assert read(0).objects.boxes.tolist() == [[0.5, 1.5, 20.5, 31.75], [5, 5, 5, 25], [100, 5, 110, 25]]
     assert read(1).objects.boxes.tolist() == [[10, 10, 55, 40], [50, 40, 80, 70], [1, 1, 10, 10]]
     assert read(1).masks.any((1, 2)).tolist() == [True, True, False]
@@ -92,13 +92,17 @@ def changed(path, value):
     [
         (["annotations"], None, "lacks 'annotations'"),
         (["images", 0, "file_name"], None, "lacks 'file_name'"),
-        (["annotations", 0, "image_id"], 8, "annotation 1 is of image 8, which is not in the file"),
-        (["annotations", 1, "category_id"], 3, "annotation 2 is of category 3, which is not in the file"),
-        (["annotations", 1, "bbox"], [1, 2, 3], r"annotation 2 has the bbox \[1, 2, 3\], not x, y, width"),
-        (["annotations", 1, "bbox"], [1, 2, float("nan"), 3], r"annotation 2 has the bbox \[1, 2, nan, 3\]"),
-        (["annotations", 1, "bbox"], 5, "is not COCO's instances"),
-        (["annotations", 1, "segmentation"], [[1, 2, 3, 4, 5, 6, 7]], "which are not pairs"),
-        (["categories", 0], None, "it has 2 categories; there should be 3"),
+        (["annotations", 0, "image_id"], 8, "annotation 1 refers to image 8, which is not in the file"),
+        (["annotations", 1, "category_id"], 3, "annotation 2 refers to category 3, which is not in the file"),
+        (["annotations", 1, "bbox"], [1, 2, 3], r"annotation 2 has bbox \[1, 2, 3\] instead of \[x, y, width"),
+        (
+            ["annotations", 1, "bbox"],
+            [1, 2, float("nan"), 3],
+            r"annotation 2 has bbox \[1, 2, nan, 3\], which is not finite",
+        ),
+        (["annotations", 1, "bbox"], 5, "is not a COCO instances file"),
+        (["annotations", 1, "segmentation"], [[1, 2, 3, 4, 5, 6, 7]], "instead of x, y pairs"),
+        (["categories", 0], None, "it has 2 categories instead of 3"),
         (["images"], [], "it has no images"),
         (["images", 1, "id"], 7, "two of its images have the same id"),
     ],
@@ -117,7 +121,7 @@ def test_a_faulty_document_is_one_line_that_names_its_file(tmp_path, path, value
 def test_what_is_not_json_or_no_object_is_named(tmp_path, text):
     root = coco_folder(tmp_path / "coco")
     (root / "annotations" / "instances_train2017.json").write_bytes(text.encode("latin1"))
-    with pytest.raises(DataError, match=r"instances_train2017.json is not (JSON|COCO's instances)"):
+    with pytest.raises(DataError, match=r"instances_train2017.json is not (JSON|a COCO instances file)"):
         coco.index(root, "train2017", 3, masks=False)
 
 
@@ -128,12 +132,12 @@ def test_images_that_are_not_there_are_named(tmp_path):
     with pytest.raises(DataError, match=r"train2017 lacks 2 of its 4 images: a.jpg, empty.jpg"):
         open_parts(COCO, root, "detect")
     (root / "annotations" / "instances_val2017.json").unlink()
-    with pytest.raises(DataError, match=r"coco is not whole in .*: missing annotations/instances_val2017.json"):
+    with pytest.raises(DataError, match=r"coco is incomplete in .*: missing annotations/instances_val2017.json"):
         open_parts(COCO, root, "detect")
 
 
 def test_a_code_of_another_size_than_its_image_names_the_image(tmp_path):
     document = changed(["annotations", 6, "segmentation"], {"size": [40, 60], "counts": [2400]})
     train, _ = open_parts(COCO, coco_folder(tmp_path / "coco", document), "instance")
-    with pytest.raises(DataError, match=r"the masks of .*crowd.jpg: a run-length code is for \[40, 60\]"):
-        Reader(train, learning=False, masks=True)(3)
+    with pytest.raises(DataError, match=r"the masks of .*crowd.jpg: a run-length encoding is for size \[40, 60\]"):
+        Reader(train, training=False, masks=True)(3)

@@ -109,14 +109,14 @@ def test_an_archive_that_is_there_is_only_unpacked(served, folder):
     assert server.asked == []
     (folder / "train").unlink()
     (folder.parent / dataset.archive).write_bytes(server.content[:-1])
-    with pytest.raises(DataError, match=r"tar.gz has MD5 .*; remove it and run the command again"):
+    with pytest.raises(DataError, match=r"tar.gz has MD5 .*; delete it and run the command again"):
         fetch(dataset, folder, quiet)
 
 
 def test_a_download_that_broke_off_is_continued(served, folder):
     server, dataset, files = served
     server.cut = 1000
-    with pytest.raises(DataError, match=r"broke off at 1000 .*run the command again to continue"):
+    with pytest.raises(DataError, match=r"stopped at 1000 .*run the command again to continue"):
         fetch(dataset, folder, quiet)
     server.cut = None
     assert fetch(dataset, folder, quiet)[0].read_bytes() == files["train"]
@@ -141,7 +141,7 @@ def test_a_complete_part_is_not_downloaded_again(served, folder):
 def test_a_wrong_md5_removes_the_file_and_says_so(served, folder):
     server, dataset, _ = served
     server.content = server.content[:-1] + b"?"
-    with pytest.raises(DataError, match=rf"came with MD5 \w+, not {dataset.md5}; it was removed"):
+    with pytest.raises(DataError, match=rf"has MD5 \w+ instead of {dataset.md5}; the download was deleted"):
         fetch(dataset, folder, quiet)
     assert list(folder.parent.rglob("*")) == []
 
@@ -149,7 +149,7 @@ def test_a_wrong_md5_removes_the_file_and_says_so(served, folder):
 def test_a_wrong_file_in_the_archive_is_not_put_in_place(served, folder):
     _, dataset, _ = served
     wrong = dataclasses.replace(dataset, files=(DataFile("train", "0" * 32), *dataset.files[1:]))
-    with pytest.raises(DataError, match=r"tar.gz:train has MD5 .*, not 000"):
+    with pytest.raises(DataError, match=r"tar.gz:train has MD5 .* instead of 000"):
         fetch(wrong, folder, quiet)
     assert list(folder.iterdir()) == []
 
@@ -157,7 +157,7 @@ def test_a_wrong_file_in_the_archive_is_not_put_in_place(served, folder):
 def test_a_server_that_refuses_is_one_line(served, folder):
     server, dataset, _ = served
     server.status = 404
-    with pytest.raises(DataError, match=r"^http://127.*: the server says 404 Not Found$"):
+    with pytest.raises(DataError, match=r"^http://127.*: the server answered 404 Not Found$"):
         fetch(dataset, folder, quiet)
 
 
@@ -165,7 +165,7 @@ def test_no_server_is_one_line(served, folder, monkeypatch):
     _, dataset, _ = served
     monkeypatch.setattr(fetch_module, "_TIMEOUT", 2.0)
     gone = dataclasses.replace(dataset, url="http://127.0.0.1:1/x.tar.gz")
-    with pytest.raises(DataError, match=r"broke off at 0 bytes \(.*refused"):
+    with pytest.raises(DataError, match=r"stopped at 0 bytes \(.*refused"):
         fetch(gone, folder, quiet)
     assert list(folder.parent.rglob("*")) == []
 
@@ -173,7 +173,7 @@ def test_no_server_is_one_line(served, folder, monkeypatch):
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://example.org/x"])
 def test_only_http_is_fetched(served, folder, url):
     _, dataset, _ = served
-    with pytest.raises(DataError, match="is not an http address"):
+    with pytest.raises(DataError, match="is not an http or https address"):
         fetch(dataclasses.replace(dataset, url=url), folder, quiet)
 
 
@@ -185,7 +185,7 @@ def test_a_data_set_without_an_address_says_where_it_comes_from(tmp_path):
 def test_a_folder_that_cannot_be_written_is_one_line(served, tmp_path):
     _, dataset, _ = served
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(DataError, match="cannot bring cifar100 to"):
+    with pytest.raises(DataError, match="cannot download cifar100 to"):
         fetch(dataset, tmp_path / "file" / "cifar-100-python", quiet)
 
 

@@ -32,11 +32,11 @@ def opened(make_spec, folders):
 
 def test_classes_that_are_missing_or_empty_are_named(tmp_path):
     root = image_folders(tmp_path / "imagenet")
-    with pytest.raises(DataError, match=r"train holds 3 class folders and no tar shards; there should be 1000"):
+    with pytest.raises(DataError, match=r"train contains 3 class folders instead of 1000, and no tar shards"):
         index(root / "train", 1000)
     for path in (root / "train" / "n00000002").iterdir():
         path.unlink()
-    with pytest.raises(DataError, match=r"train holds no images in n00000002"):
+    with pytest.raises(DataError, match=r"train contains no images in n00000002"):
         index(root / "train", 3)
 
 
@@ -121,7 +121,7 @@ def test_missing_and_surplus_images_are_counted_and_refused(opened, tmp_path, fo
     lost = 3 if shards else 1
     assert str(caught.value) == (
         f"imagenet in {root} has {18 - lost} training images instead of 18 and {12 - lost} test images instead of 12; "
-        "correct the files, or register a subset as a data set of its own"
+        "correct the files, or register the subset as your own data set"
     )
 
 
@@ -136,7 +136,7 @@ def test_half_a_data_root_is_named(tmp_path, make_spec):
     spec = make_spec("imagenet", augment="imagenet")
     (tmp_path / "imagenet" / "train").mkdir(parents=True)
     with pytest.raises(
-        DataError, match=r"imagenet is not whole in .*: missing val, train \(empty\); set root or image"
+        DataError, match=r"imagenet is incomplete in .*: missing val, train \(empty\); set root or image"
     ):
         open_data(spec, DataRoots(root=tmp_path), CPU)
     with pytest.raises(DataError, match=r"no folder is set for imagenet; set root or imagenet under \[data\]"):
@@ -149,7 +149,7 @@ def test_half_a_data_root_is_named(tmp_path, make_spec):
         ({"a.jpg": b"x"}, "a lacks its image or its .cls"),
         ({"a.cls": b"0"}, "a lacks its image or its .cls"),
         ({"a.jpg": b"x", "a.cls": b"zebra"}, "is not a plain tar"),
-        ({"a.jpg": b"x", "a.cls": b"3"}, "hold 1 class from 3 to 3; there should be all of 0..2"),
+        ({"a.jpg": b"x", "a.cls": b"3"}, "contain 1 class from 3 to 3 instead of all of 0..2"),
         ({"readme.txt": b"x"}, "without any image"),
     ],
 )

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from attnctl.jobs.data.errors import DataError
-from attnctl.jobs.data.images import collate, decoded, transforms
+from attnctl.jobs.data.images import collate, decode, transforms
 from attnctl.jobs.data.loader import Unreadable
 
 
@@ -23,14 +23,14 @@ def encoded(mode: str, ending: str = "PNG") -> bytes:
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA", "1", "LA"])
 def test_an_image_of_any_mode_has_three_channels(mode: str) -> None:
-    image = decoded(lambda: encoded(mode), "x.png")
+    image = decode(lambda: encoded(mode), "x.png")
     assert (image.mode, image.size) == ("RGB", (30, 20))
 
 
 @pytest.mark.parametrize("content", [b"", b"no image", encoded("RGB", "JPEG")[:200], encoded("RGB")[:-40]])
 def test_a_damaged_image_is_named(content: bytes) -> None:
     with pytest.raises(DataError, match=r"^x\.png cannot be read: damaged or not an image$"):
-        decoded(lambda: content, "x.png")
+        decode(lambda: content, "x.png")
 
 
 def test_an_error_of_the_file_system_is_told_in_its_own_words() -> None:
@@ -38,7 +38,7 @@ def test_an_error_of_the_file_system_is_told_in_its_own_words() -> None:
         raise FileNotFoundError(2, "No such file or directory", "x.png")
 
     with pytest.raises(DataError, match="No such file or directory"):
-        decoded(gone, "x.png")
+        decode(gone, "x.png")
 
 
 def test_the_evaluation_takes_the_centre_of_the_resized_image() -> None:
@@ -52,7 +52,7 @@ def test_the_evaluation_takes_the_centre_of_the_resized_image() -> None:
 
 def test_without_augmentation_a_training_sees_what_the_evaluation_sees() -> None:
     training, evaluation = transforms("none", 8)
-    image = decoded(lambda: encoded("RGB"), "x.png")
+    image = decode(lambda: encoded("RGB"), "x.png")
     assert torch.equal(training(image), evaluation(image))
 
 

@@ -68,7 +68,7 @@ def test_what_the_function_gives_is_the_data(gives: Callable[..., None], tmp_pat
 )
 def test_what_the_descriptor_does_not_say_is_refused(train: Any, words: str, gives: Callable[..., None]) -> None:
     gives(lambda _: (train, part(3)))
-    with pytest.raises(DataError, match=r"^stripes: some_package:load gives") as error:
+    with pytest.raises(DataError, match=r"^stripes: some_package:load returns") as error:
         load(DATASET, None)
     assert words in str(error.value)
 

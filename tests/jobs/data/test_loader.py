@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from attnctl.jobs.data.errors import DataError
-from attnctl.jobs.data.loader import Stream, Unreadable, Wanted, drawing
+from attnctl.jobs.data.loader import SampleRequest, Stream, Unreadable, sample_rng
 from attnctl.spec import RunSpec
 
 CPU = torch.device("cpu")
@@ -23,10 +23,10 @@ class Numbers(Dataset[Tensor | Unreadable]):
     def __init__(self, seed: int = 0, broken: int = -1) -> None:
         self.seed, self.broken = seed, broken
 
-    def __getitem__(self, wanted: Wanted) -> Tensor | Unreadable:
+    def __getitem__(self, wanted: SampleRequest) -> Tensor | Unreadable:
         if wanted.number == self.broken:
             return Unreadable(f"image {wanted.number} cannot be read")
-        with drawing(self.seed, wanted):
+        with sample_rng(self.seed, wanted):
             return torch.cat([torch.tensor([float(wanted.number)]), torch.rand(1)])
 
 
@@ -98,8 +98,8 @@ def test_drawing_leaves_the_networks_random_numbers_alone() -> None:
     torch.manual_seed(3)
     expected = torch.rand(2)
     torch.manual_seed(3)
-    with drawing(0, Wanted(7, (1, 0, 2))):
+    with sample_rng(0, SampleRequest(7, (1, 0, 2))):
         inside = torch.rand(2)
     assert torch.equal(torch.rand(2), expected)
-    with drawing(0, Wanted(9, (1, 0, 2))):
+    with sample_rng(0, SampleRequest(9, (1, 0, 2))):
         assert torch.equal(torch.rand(2), inside), "what is drawn depends on the place, not on the image"

@@ -9,7 +9,7 @@ from PIL import Image
 
 from attnctl.jobs.data.mapped import ScaleCrop
 from attnctl.jobs.data.pictures import Picture
-from attnctl.jobs.data.scenes import nothing
+from attnctl.jobs.data.scenes import no_objects
 
 
 @pytest.mark.parametrize(("width", "height"), [(160, 120), (40, 50), (300, 30)])
@@ -21,7 +21,7 @@ def test_a_crop_has_its_size_and_its_classes_where_the_image_is(width, height):
     crop = ScaleCrop(96, (0.5, 0.5, 0.5))
     for seed in range(8):
         torch.manual_seed(seed)
-        changed = crop(Picture(image, 5, nothing(), None, classes))
+        changed = crop(Picture(image, 5, no_objects(), None, classes))
         assert changed.size == changed.classes.shape == (96, 96)
         ignored = changed.classes == 255
         pixels = np.asarray(changed.image)

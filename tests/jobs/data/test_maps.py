@@ -32,13 +32,13 @@ def test_a_map_of_the_semantic_boundaries_set_is_read(tmp_path: Path) -> None:
 
 def test_a_map_of_another_size_than_its_image_names_both(tmp_path: Path) -> None:
     Image.fromarray(NUMBERS).save(tmp_path / "map.png")
-    with pytest.raises(DataError, match=r"map\.png is 4x3 pixels, its image 8x6"):
+    with pytest.raises(DataError, match=r"map\.png is 4x3 pixels, but its image is 8x6"):
         read_map(tmp_path / "map.png", 6, 8)
 
 
 def test_colours_are_no_map(tmp_path: Path) -> None:
     Image.fromarray(NUMBERS).convert("RGB").save(tmp_path / "map.png")
-    with pytest.raises(DataError, match=r"map\.png holds colours"):
+    with pytest.raises(DataError, match=r"map\.png is a colour image"):
         read_map(tmp_path / "map.png", 3, 4)
 
 

@@ -13,7 +13,7 @@ from torch.nn import functional
 from attnctl.datasets import describe
 from attnctl.jobs.data import open_data
 from attnctl.jobs.data.errors import DataError
-from attnctl.jobs.data.memory import InMemoryData, Split, Splits, resized
+from attnctl.jobs.data.memory import InMemoryData, Split, Splits, resize
 from attnctl.settings.config import DataRoots
 
 CPU = torch.device("cpu")
@@ -96,13 +96,13 @@ def test_input_size_resizes_once_and_evaluation_too(opened):
 def test_resizing_is_bilinear_with_antialiasing(scans, side):
     images = scans.test.images[:5]
     expected = functional.interpolate(images.float(), (side, side), mode="bilinear", antialias=True)
-    assert (resized(images, side).float() - expected).abs().max() <= 0.5
-    assert resized(images, 32) is images
-    assert resized(images, 0) is images
+    assert (resize(images, side).float() - expected).abs().max() <= 0.5
+    assert resize(images, 32) is images
+    assert resize(images, 0) is images
 
 
 def test_a_recipe_for_image_files_is_an_error(make_spec):
-    with pytest.raises(DataError, match="augment imagenet needs"):
+    with pytest.raises(DataError, match="augment=imagenet needs"):
         open_data(make_spec(augment="imagenet"), DataRoots(), CPU)
 
 

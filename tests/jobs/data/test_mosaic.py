@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from attnctl.jobs.data.mosaic import Mosaic, affine, recoloured, warped
+from attnctl.jobs.data.mosaic import Mosaic, affine, jitter_hsv, warp_boxes
 from tests.jobs.data.drawn_scenes import extent, picture
 
 
 def test_boxes_follow_what_a_mosaic_does_to_four_images(monkeypatch):
-    monkeypatch.setattr("attnctl.jobs.data.mosaic.recoloured", lambda image: image)
+    monkeypatch.setattr("attnctl.jobs.data.mosaic.jitter_hsv", lambda image: image)
     others = {n: picture(100 + 30 * n, 150 - 20 * n, ((20, 20, 70, 60),), first=n) for n in range(4)}
     mosaic = Mosaic(others.__getitem__, torch.tensor([1, 2, 3]), 128)
     whole = 0
@@ -35,11 +35,11 @@ def test_an_affine_transform_moves_boxes_as_their_corners():
     torch.manual_seed(3)
     matrix = affine(100)
     boxes = np.array([[10, 20, 30, 60], [0, 0, 5, 5]], np.float32)
-    for box, (x1, y1, x2, y2) in zip(warped(boxes, matrix), boxes, strict=True):
+    for box, (x1, y1, x2, y2) in zip(warp_boxes(boxes, matrix), boxes, strict=True):
         corners = np.array([(x, y, 1) for x in (x1, x2) for y in (y1, y2)]) @ matrix[:2].T
         assert np.allclose(box, [*corners.min(0), *corners.max(0)], atol=1e-4)
     assert 0.5 <= np.sqrt(np.linalg.det(matrix[:2, :2])) <= 1.51
-    assert warped(np.zeros((0, 4), np.float32), matrix).shape == (0, 4)
+    assert warp_boxes(np.zeros((0, 4), np.float32), matrix).shape == (0, 4)
 
 
 def test_colours_change_by_no_more_than_is_said():
@@ -49,7 +49,7 @@ def test_colours_change_by_no_more_than_is_said():
     kept = 0
     for seed in range(20):
         torch.manual_seed(seed)
-        changed = recoloured(image)
+        changed = jitter_hsv(image)
         kept += changed is image
         after = np.asarray(changed.convert("HSV")).astype(int)
         assert np.abs(after - before)[..., 2].max() <= 30

@@ -71,5 +71,5 @@ def test_epochs_and_seeds_differ(make_spec):
 
 
 def test_a_batch_larger_than_the_set_is_an_error(make_spec):
-    with pytest.raises(DataError, match="batch 16 is larger than the 15 training samples of digits"):
+    with pytest.raises(DataError, match="batch=16 is larger than the 15 training samples of digits"):
         Order(make_spec(), 15)

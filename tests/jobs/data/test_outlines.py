@@ -13,7 +13,7 @@ from attnctl.jobs.data.outlines import Outlines
 def test_polygons_are_filled_as_pycocotools_does():
     rng = np.random.default_rng(0)
     outlines = [[rng.uniform(-5, 70, 2 * corners).round(2).tolist() for corners in (3, 7)] for _ in range(20)]
-    found = Outlines([*outlines, None]).filled(range(21), 48, 60)
+    found = Outlines([*outlines, None]).fill(range(21), 48, 60)
     for mask, polygons in zip(found, outlines, strict=False):
         code = reference.merge(reference.frPyObjects(polygons, 48, 60))
         assert np.array_equal(mask, reference.decode(code))
@@ -28,20 +28,20 @@ def test_run_length_codes_compressed_or_not_are_masks():
     columns = masks[0].flatten(order="F")
     changes = np.flatnonzero(np.diff(columns, prepend=0, append=2))
     plain = {"size": [12, 17], "counts": np.diff(changes, prepend=0).tolist()}
-    found = Outlines([*text, plain, None]).filled(range(5), 12, 17)
+    found = Outlines([*text, plain, None]).fill(range(5), 12, 17)
     assert np.array_equal(found, [*masks, masks[0], np.zeros_like(masks[0])])
 
 
 @pytest.mark.parametrize(
     ("outline", "words"),
     [
-        ({"size": [5, 5], "counts": [25]}, r"a run-length code is for \[5, 5\], the image is \[4, 5\]"),
+        ({"size": [5, 5], "counts": [25]}, r"a run-length encoding is for size \[5, 5\], but the image is \[4, 5\]"),
         ({"size": [4, 5], "counts": [9, 2]}, "decoded 11 pixels"),
         ({"size": [4, 5], "counts": "zzzz"}, "counts"),
         ({"size": [4, 5]}, "lacks its size or its counts"),
-        ([[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]], "has 7 numbers, which are not pairs"),
+        ([[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]], "has 7 numbers instead of x, y pairs"),
     ],
 )
 def test_outlines_that_are_none_are_refused(outline, words):
     with pytest.raises(ValueError, match=words):
-        Outlines([outline]).filled([0], 4, 5)
+        Outlines([outline]).fill([0], 4, 5)

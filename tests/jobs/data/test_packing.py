@@ -10,9 +10,9 @@ from PIL import Image
 from attnctl.jobs.data.augment import Normalize
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.loader import Unreadable
-from attnctl.jobs.data.packing import Packed, collate, collate_alike, detection, packed, segmentation
+from attnctl.jobs.data.packing import Packed, collate, collate_by_size, detection_batch, pack, segmentation_batch
 from attnctl.jobs.data.pictures import Picture
-from attnctl.jobs.data.scenes import Objects, nothing
+from attnctl.jobs.data.scenes import Objects, no_objects
 
 CPU = torch.device("cpu")
 
@@ -31,7 +31,7 @@ def picture(number: int, height: int, width: int, count: int, *, masks: bool = F
     return Picture(
         image=Image.fromarray(draw.integers(0, 256, (height, width, 3), dtype=np.uint8)),
         number=number,
-        objects=objects if count else nothing(),
+        objects=objects if count else no_objects(),
         masks=draw.integers(0, 2, (count, height, width), dtype=np.uint8) if masks else None,
         classes=draw.integers(0, 5, (height, width), dtype=np.uint8) if classes else None,
     )
@@ -39,7 +39,7 @@ def picture(number: int, height: int, width: int, count: int, *, masks: bool = F
 
 def test_a_detection_batch_has_what_its_pictures_have() -> None:
     pictures = [picture(7, 5, 6, 2, masks=True, classes=True), picture(8, 9, 4, 0, masks=True, classes=True)]
-    batch = detection(packed(pictures), CPU)
+    batch = detection_batch(pack(pictures), CPU)
     for image, target, given in zip(batch.images, batch.targets, pictures, strict=True):
         expected = torch.from_numpy(np.asarray(given.image).transpose(2, 0, 1).copy()) / 255
         torch.testing.assert_close(image, expected)
@@ -56,14 +56,14 @@ def test_a_detection_batch_has_what_its_pictures_have() -> None:
 
 
 def test_without_masks_and_class_maps_the_targets_have_none() -> None:
-    (target,) = detection(packed([picture(1, 4, 4, 1)]), CPU).targets
+    (target,) = detection_batch(pack([picture(1, 4, 4, 1)]), CPU).targets
     assert not {"masks", "semantic"} & target.keys()
 
 
 def test_a_segmentation_batch_is_normalised_beside_its_classes() -> None:
     pictures = [picture(number, 4, 6, 0, classes=True) for number in (1, 2)]
     normalize = Normalize((0.5, 0.5, 0.5), (0.25, 0.25, 0.25), CPU)
-    images, classes = segmentation(packed(pictures), normalize, CPU)
+    images, classes = segmentation_batch(pack(pictures), normalize, CPU)
     pixels = torch.from_numpy(np.stack([np.asarray(each.image).transpose(2, 0, 1) for each in pictures])).float() / 255
     torch.testing.assert_close(images, (pixels - 0.5) / 0.25)
     assert [each.tolist() for each in classes] == [
@@ -74,23 +74,23 @@ def test_a_segmentation_batch_is_normalised_beside_its_classes() -> None:
 def test_images_of_several_sizes_are_no_batch_of_a_segmentation() -> None:
     pictures = [picture(1, 4, 6, 0, classes=True), picture(2, 4, 5, 0, classes=True)]
     with pytest.raises(DataError, match=r"images of 2 sizes, such as 5x4"):
-        segmentation(packed(pictures), Normalize((0.5,) * 3, (0.5,) * 3, CPU), CPU)
+        segmentation_batch(pack(pictures), Normalize((0.5,) * 3, (0.5,) * 3, CPU), CPU)
 
 
 def test_a_picture_that_cannot_be_read_stands_for_the_batch() -> None:
     broken = Unreadable("x.png cannot be read")
-    for gather in (collate, collate_alike):
+    for gather in (collate, collate_by_size):
         assert gather([picture(1, 4, 4, 0), broken, Unreadable("another")]) == broken
 
 
 def test_an_evaluation_puts_those_of_equal_size_together() -> None:
-    found = collate_alike([picture(1, 4, 6, 1), picture(2, 4, 5, 0), picture(3, 4, 6, 2)])
+    found = collate_by_size([picture(1, 4, 6, 1), picture(2, 4, 5, 0), picture(3, 4, 6, 2)])
     assert not isinstance(found, Unreadable)
     assert [batch.numbers.tolist() for batch in found] == [[2], [1, 3]]
 
 
 def test_what_is_computed_with_moves_and_sizes_stay() -> None:
-    batch: Packed = packed([picture(1, 4, 4, 1)])
-    moved = batch.moved(torch.device("meta"))
+    batch: Packed = pack([picture(1, 4, 4, 1)])
+    moved = batch.to(torch.device("meta"))
     assert {moved.pixels.device.type, moved.boxes.device.type} == {"meta"}
     assert {moved.sizes.device.type, moved.counts.device.type, moved.numbers.device.type} == {"cpu"}

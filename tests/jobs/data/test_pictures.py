@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 
 from attnctl.jobs.data.errors import DataError
-from attnctl.jobs.data.loader import Unreadable, Wanted
+from attnctl.jobs.data.loader import SampleRequest, Unreadable
 from attnctl.jobs.data.pictures import Picture, Pictures, Reader
-from attnctl.jobs.data.scenes import IGNORED, Objects, tabled
+from attnctl.jobs.data.scenes import IGNORED, Objects, make_table
 
 HEIGHT, WIDTH = 20, 30
 
@@ -29,7 +29,7 @@ def objects() -> Objects:
 class Scene:
     """Two images of that size; the second cannot be read."""
 
-    table = tabled([objects(), objects()], [(HEIGHT, WIDTH)] * 2)
+    table = make_table([objects(), objects()], [(HEIGHT, WIDTH)] * 2)
 
     def __init__(self, classes: int = 0) -> None:
         self.fill = classes
@@ -60,15 +60,15 @@ SCENE: Any = Scene()
 
 
 def test_an_evaluation_keeps_all_boxes() -> None:
-    picture = Reader(SCENE, learning=False)(0)
+    picture = Reader(SCENE, training=False)(0)
     assert (picture.number, picture.size) == (70, (HEIGHT, WIDTH))
     assert picture.objects.labels.tolist() == [1, 2, 3, 4]
     assert (picture.masks, picture.classes) == (None, None)
 
 
 def test_a_training_leaves_out_thin_boxes_and_crowds_and_with_masks_empty_ones() -> None:
-    assert Reader(SCENE, learning=True)(0).objects.labels.tolist() == [1, 4]
-    masked = Reader(SCENE, learning=True, masks=True)(0)
+    assert Reader(SCENE, training=True)(0).objects.labels.tolist() == [1, 4]
+    masked = Reader(SCENE, training=True, masks=True)(0)
     assert masked.objects.labels.tolist() == [1]
     assert masked.masks is not None
     assert masked.masks.shape == (1, HEIGHT, WIDTH)
@@ -76,19 +76,19 @@ def test_a_training_leaves_out_thin_boxes_and_crowds_and_with_masks_empty_ones()
 
 @pytest.mark.parametrize(("value", "good"), [(4, True), (5, False)])
 def test_a_class_map_holds_the_classes_and_255(value: int, good: bool) -> None:
-    read = Reader(Scene(value), learning=True, classes=True, limit=5)  # type: ignore[arg-type]
+    read = Reader(Scene(value), training=True, classes=True, limit=5)  # type: ignore[arg-type]
     if good:
         classes = read(0).classes
         assert classes is not None
         assert classes[0, 0] == IGNORED
     else:
-        with pytest.raises(DataError, match="the class map of image 0 holds 5"):
+        with pytest.raises(DataError, match="the class map of image 0 contains 5"):
             read(0)
 
 
 def test_an_image_that_cannot_be_read_takes_its_place_as_an_error() -> None:
-    pictures = Pictures(Reader(SCENE, learning=True), seed=0)
-    assert pictures[Wanted(1)] == Unreadable("image 1 cannot be read")
+    pictures = Pictures(Reader(SCENE, training=True), seed=0)
+    assert pictures[SampleRequest(1)] == Unreadable("image 1 cannot be read")
 
 
 def test_an_augmentation_goes_with_the_step_and_draws_by_the_place_of_the_sample() -> None:
@@ -98,8 +98,8 @@ def test_an_augmentation_goes_with_the_step_and_draws_by_the_place_of_the_sample
         drawn.append(torch.rand(1).item())
         return picture
 
-    pictures = Pictures(Reader(SCENE, learning=True), 0, lambda step: noted if step < 5 else None)
+    pictures = Pictures(Reader(SCENE, training=True), 0, lambda step: noted if step < 5 else None)
     for draw in ((1, 0, 0), (1, 0, 0), (2, 0, 0), (9, 0, 0)):
-        pictures[Wanted(0, draw)]
+        pictures[SampleRequest(0, draw)]
     first, again, other = drawn
     assert first == again != other

@@ -15,7 +15,7 @@ from attnctl.jobs.data import open_data
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.packing import DetectionBatch
 from attnctl.jobs.data.scene_data import open_parts, open_scenes
-from attnctl.jobs.data.scenes import trained_on
+from attnctl.jobs.data.scenes import trainable
 from attnctl.settings.config import DataRoots
 from tests.jobs.data.published import jpeg
 from tests.jobs.data.scene_files import COCO, VOC, class_map, coco_document, coco_folder, voc_folder
@@ -196,7 +196,7 @@ def targets_of(batches):
 def test_crowds_and_difficult_objects_are_for_evaluations(opened, coco, voc, caplog):
     with caplog.at_level(logging.WARNING):
         learned = targets_of(opened("maskrcnn", COCO, coco, batch=2).train(0, range(1), 4))
-    assert caplog.messages[0].startswith("coco: left out of the training: 1 boxes of negative size, 2 boxes outside")
+    assert caplog.messages[0].startswith("coco: left out of the training: 1 box of negative size, 2 boxes outside")
     assert sorted(learned) == [3, 7]  # neither the image without objects nor that of a crowd alone
     whole = dataclasses.replace(COCO, test_parts=("train2017",), test_size=4)
     judged = targets_of(opened("maskrcnn", whole, coco, batch=2).evaluate(0, 1))
@@ -324,7 +324,7 @@ def test_sizes_that_are_not_annotated_are_the_files(opened, tmp_path, layout):
     for path in images.iterdir():
         Image.new("RGB", (2, 2)).save(path)
     train = open_parts(described, root, "detect").train
-    learned, left = trained_on(train, masks=False)
+    learned, left = trainable(train, masks=False)
     assert train.table.size(0) == (2, 2)
     assert left.small > 0
     assert left.images == len(train) - len(learned) > 0
@@ -336,7 +336,7 @@ def test_a_training_without_a_single_object_is_refused(opened, tmp_path):
         {**row, "bbox": [1000, 1000, 5, 5]} for row in document["annotations"] if not row["iscrowd"]
     ]
     root = coco_folder(tmp_path / "coco", document)
-    with pytest.raises(DataError, match=r"coco has no object to train on; left out are 7 boxes outside their image"):
+    with pytest.raises(DataError, match=r"coco has no object to train on; left out: 7 boxes outside their image"):
         opened("fasterrcnn", COCO, root, batch=2)
 
 
@@ -349,10 +349,10 @@ def test_a_training_without_a_single_object_is_refused(opened, tmp_path):
         (
             "fasterrcnn",
             "crop-flip",
-            "augment crop-flip is not for the task detect, which takes none, shift, flip, flip-shift, ssd, mosaic",
+            "augment=crop-flip does not fit the task detect; use one of none, shift, flip, flip-shift, ssd, mosaic",
         ),
-        ("maskrcnn", "mosaic", "augment mosaic is not for the task instance, which takes none, flip"),
-        ("deeplabv3", "ssd", "augment ssd is not for the task segment, which takes none, flip, seg"),
+        ("maskrcnn", "mosaic", "augment=mosaic does not fit the task instance; use one of none, flip"),
+        ("deeplabv3", "ssd", "augment=ssd does not fit the task segment; use one of none, flip, seg"),
     ],
 )
 def test_an_augmentation_of_another_task_is_an_error(opened, model, augment, words):
@@ -367,7 +367,7 @@ def test_images_of_several_sizes_are_no_batch_of_a_segmentation(opened, tmp_path
         for name, size in list(sizes.items())[:few]:
             class_map(root / "stuffthingmaps" / part / name.replace("jpg", "png"), np.ones(size))
     stuff = dataclasses.replace(COCO, tasks=("segment",), classes=2)
-    with pytest.raises(DataError, match=r"images of \d sizes, such as .*; augment seg cuts them to one size"):
+    with pytest.raises(DataError, match=r"images of \d sizes, such as .*; augment=seg crops them to one size"):
         list(opened("deeplabv3", stuff, root, batch=4, norm_batch=4).train(0, range(1), 1))
     images, _ = next(opened("deeplabv3", stuff, root, augment="seg", input_size=33).train(0, range(1), 1))
     assert images.shape == (2, 3, 33, 33)

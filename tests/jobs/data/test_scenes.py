@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from attnctl.jobs.data.scenes import LeftOut, Objects, cut, nothing, outside, real, tabled, trained_on
+from attnctl.jobs.data.scenes import LeftOut, Objects, clip, make_table, no_objects, outside, trainable, valid_boxes
 
 
 def objects(*boxes: tuple[float, float, float, float], **flags: list[bool]) -> Objects:
@@ -32,8 +32,8 @@ BEYOND = (40.0, 3.0, 50.0, 13.0)
 
 
 def test_a_table_gives_back_the_objects_of_each_image() -> None:
-    images = [objects(GOOD, THIN), nothing(), objects(BEYOND)]
-    table = tabled(images, [(20, 30), (0, 0), (5, 6)])
+    images = [objects(GOOD, THIN), no_objects(), objects(BEYOND)]
+    table = make_table(images, [(20, 30), (0, 0), (5, 6)])
     assert len(table) == 3
     for index, image in enumerate(images):
         assert all(np.array_equal(a, b) for a, b in zip(table.of(index), image, strict=True))
@@ -42,11 +42,11 @@ def test_a_table_gives_back_the_objects_of_each_image() -> None:
 
 
 def test_boxes_of_negative_size_are_no_boxes() -> None:
-    assert real(objects(GOOD, NEGATIVE, (5.0, 5.0, 5.0, 5.0))).tolist() == [True, False, True]
+    assert valid_boxes(objects(GOOD, NEGATIVE, (5.0, 5.0, 5.0, 5.0))).tolist() == [True, False, True]
 
 
 def test_boxes_are_cut_to_the_image_and_thin_ones_are_not_trained_on() -> None:
-    found, good = cut(objects(GOOD, THIN, (-5.0, -5.0, 40.0, 40.0), BEYOND), 20, 30, masks=False)
+    found, good = clip(objects(GOOD, THIN, (-5.0, -5.0, 40.0, 40.0), BEYOND), 20, 30, masks=False)
     assert good.tolist() == [True, False, True, False]
     assert found.boxes[2].tolist() == [0, 0, 30, 20]
 
@@ -54,8 +54,8 @@ def test_boxes_are_cut_to_the_image_and_thin_ones_are_not_trained_on() -> None:
 def test_crowds_and_difficult_objects_are_not_trained_on_and_masks_are_needed_where_they_are_trained() -> None:
     flags = {"crowd": [True, False, False, False], "difficult": [False, True, False, False]}
     given = objects(GOOD, GOOD, GOOD, GOOD, **flags, outlined=[True, True, False, True])
-    assert cut(given, 20, 30, masks=False)[1].tolist() == [False, False, True, True]
-    assert cut(given, 20, 30, masks=True)[1].tolist() == [False, False, False, True]
+    assert clip(given, 20, 30, masks=False)[1].tolist() == [False, False, True, True]
+    assert clip(given, 20, 30, masks=True)[1].tolist() == [False, False, False, True]
 
 
 def test_objects_that_lie_outside_a_smaller_image_are_counted() -> None:
@@ -64,26 +64,26 @@ def test_objects_that_lie_outside_a_smaller_image_are_counted() -> None:
 
 def scenes(*images: Objects) -> Any:
     """Images of 20x30 pixels with these objects."""
-    return SimpleNamespace(table=tabled(images, [(20, 30)] * len(images)), name=lambda index: f"image {index}")
+    return SimpleNamespace(table=make_table(images, [(20, 30)] * len(images)), name=lambda index: f"image {index}")
 
 
 def test_images_without_an_object_to_train_on_are_left_out_and_each_reason_is_counted() -> None:
     crowd = objects(GOOD, crowd=[True])
-    given = scenes(objects(GOOD), crowd, nothing(), objects(NEGATIVE, GOOD), objects(BEYOND))
-    learned, left = trained_on(given, masks=False)
+    given = scenes(objects(GOOD), crowd, no_objects(), objects(NEGATIVE, GOOD), objects(BEYOND))
+    learned, left = trainable(given, masks=False)
     assert learned.tolist() == [0, 3]
     assert (left.negative, left.small, left.crowds, left.difficult, left.bare, left.images) == (1, 1, 1, 0, 0, 3)
     assert left.first == f"image 3 {list(NEGATIVE)}"
 
 
 def test_where_masks_are_trained_on_objects_without_one_are_left_out() -> None:
-    learned, left = trained_on(scenes(objects(GOOD, outlined=[False]), objects(GOOD)), masks=True)
+    learned, left = trainable(scenes(objects(GOOD, outlined=[False]), objects(GOOD)), masks=True)
     assert (learned.tolist(), left.bare, left.images) == ([1], 1, 1)
 
 
 def test_what_is_left_out_is_told_in_words_and_nothing_is_silent() -> None:
-    assert LeftOut(0, 0, 0, 0, 0, 0, "").words() == ""
-    words = LeftOut(2, 0, 3, 0, 0, 1, "image 7 [1.0]").words()
+    assert LeftOut(0, 0, 0, 0, 0, 0, "").summary() == ""
+    words = LeftOut(2, 0, 3, 0, 0, 1, "image 7 [1.0]").summary()
     assert words.startswith("2 boxes of negative size")
     assert "3 crowds" in words
     assert words.endswith("image 7 [1.0]")

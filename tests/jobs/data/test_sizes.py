@@ -9,8 +9,8 @@ import pytest
 from PIL import ExifTags, Image, ImageOps
 
 from attnctl.jobs.data.errors import DataError
-from attnctl.jobs.data.images import decoded
-from attnctl.jobs.data.sizes import ImageSizeError, Stored, as_annotated, check_size, read_stored
+from attnctl.jobs.data.images import decode
+from attnctl.jobs.data.sizes import ImageSizeError, StoredSize, as_annotated, check_size, read_stored
 
 
 def photo(path: Path, orientation: int, size: tuple[int, int] = (60, 40)) -> Path:
@@ -25,17 +25,17 @@ def photo(path: Path, orientation: int, size: tuple[int, int] = (60, 40)) -> Pat
 
 
 def read(path: Path, annotated: tuple[int, int] | None) -> Image.Image:
-    return as_annotated(decoded(path.read_bytes, str(path)), str(path), annotated)
+    return as_annotated(decode(path.read_bytes, str(path)), str(path), annotated)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_photo_on_its_side_is_turned_upright_when_that_gives_the_annotated_size(tmp_path, orientation):
     path = photo(tmp_path / "a.jpg", orientation)
     stored = read_stored(path)
-    assert stored == Stored((40, 60), orientation)
-    assert stored.turns((60, 40)) == (orientation > 4)
-    assert not stored.turns((40, 60))
-    plain = np.asarray(decoded(path.read_bytes, "a"))
+    assert stored == StoredSize((40, 60), orientation)
+    assert stored.needs_rotation((60, 40)) == (orientation > 4)
+    assert not stored.needs_rotation((40, 60))
+    plain = np.asarray(decode(path.read_bytes, "a"))
     assert np.array_equal(np.asarray(read(path, (40, 60))), plain)  # as stored, whatever EXIF says
     assert np.array_equal(np.asarray(read(path, None)), plain)
     if orientation > 4:
@@ -62,7 +62,7 @@ def test_another_size_is_an_error_with_both_sizes(tmp_path, annotated):
     with pytest.raises(ImageSizeError) as caught:
         read(path, annotated)
     finding = f"{path} is 60x40 pixels, but its annotation says {annotated[1]}x{annotated[0]}"
-    assert (caught.value.size, caught.value.finding) == ((40, 60), finding)
+    assert (caught.value.size, caught.value.problem) == ((40, 60), finding)
     assert str(caught.value).startswith(f"{finding}, so its boxes do not fit; `attnctl data check DATASET --images`")
     with pytest.raises(ImageSizeError):
         check_size(read_stored(path), str(path), annotated)
@@ -71,7 +71,7 @@ def test_another_size_is_an_error_with_both_sizes(tmp_path, annotated):
 def test_damaged_exif_data_are_no_orientation(tmp_path):
     path = photo(tmp_path / "a.jpg", 6)
     path.write_bytes(path.read_bytes().replace(b"Exif\0\0MM\0*", b"Exif\0\0ZZ\0*"))
-    assert read_stored(path) == Stored((40, 60), 1)
+    assert read_stored(path) == StoredSize((40, 60), 1)
     assert read(path, (40, 60)).size == (60, 40)
     with pytest.raises(ImageSizeError):
         read(path, (60, 40))

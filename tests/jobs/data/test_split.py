@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attnctl.jobs.data.errors import DataError
-from attnctl.jobs.data.split import held_out, stratified
+from attnctl.jobs.data.split import stratified, validation_split
 
 label_lists = st.lists(st.integers(0, 6), min_size=2, max_size=300).map(lambda labels: np.array(labels, dtype=np.int64))
 
@@ -30,5 +30,5 @@ def test_a_split_is_the_same_in_every_release_and_differs_by_purpose():
 
 @pytest.mark.parametrize("fraction", [0.001, 0.999])
 def test_a_validation_split_that_leaves_a_side_empty_is_an_error(fraction):
-    with pytest.raises(DataError, match="both need some"):
-        held_out(np.zeros(20, dtype=np.int64), fraction, "digits")
+    with pytest.raises(DataError, match="neither may be empty"):
+        validation_split(np.zeros(20, dtype=np.int64), fraction, "digits")

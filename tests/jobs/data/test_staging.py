@@ -9,7 +9,7 @@ import pytest
 
 from attnctl.jobs.data import staging
 from attnctl.jobs.data.errors import DataError
-from attnctl.jobs.data.staging import staged
+from attnctl.jobs.data.staging import copy_to_node
 from tests.jobs.data.published import image_folders
 
 
@@ -29,21 +29,21 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_the_copy_is_whole_and_private_on_the_nodes_disk(source, disk):
-    copy = staged(source, disk)
+    copy = copy_to_node(source, disk)
     assert copy.is_relative_to(disk["TMPDIR"])
     assert contents(copy) == contents(source)
     assert copy.parent.parent.stat().st_mode & 0o077 == 0
 
 
 def test_slurms_folder_comes_before_tmpdir(source, disk, tmp_path):
-    copy = staged(source, {**disk, "SLURM_TMPDIR": str(tmp_path / "job")})
+    copy = copy_to_node(source, {**disk, "SLURM_TMPDIR": str(tmp_path / "job")})
     assert copy.is_relative_to(tmp_path / "job")
 
 
 def test_many_processes_at_once_make_one_copy(source, disk):
     context = multiprocessing.get_context("fork")
     with context.Pool(6) as pool:
-        copies = pool.starmap(staged, [(source, disk)] * 6)
+        copies = pool.starmap(copy_to_node, [(source, disk)] * 6)
         pool.close()
         pool.join()
     assert len(set(copies)) == 1
@@ -51,25 +51,25 @@ def test_many_processes_at_once_make_one_copy(source, disk):
 
 
 def test_a_second_job_takes_the_copy_that_is_there(source, disk):
-    first = staged(source, disk)
+    first = copy_to_node(source, disk)
     inode = (first / "train").stat().st_ino
-    assert staged(source, disk) == first
+    assert copy_to_node(source, disk) == first
     assert (first / "train").stat().st_ino == inode
 
 
 def test_changed_data_is_copied_anew(source, disk):
-    first = staged(source, disk)
+    first = copy_to_node(source, disk)
     shutil.copytree(source / "train" / "n00000000", source / "train" / "n00000009")
-    second = staged(source, disk)
+    second = copy_to_node(source, disk)
     assert second != first
     assert contents(second) == contents(source)
 
 
 def test_a_copy_that_broke_off_is_made_again(source, disk):
-    copy = staged(source, disk)
+    copy = copy_to_node(source, disk)
     copy.rename(copy.with_name("partial"))
     (copy.with_name("partial") / "train" / "rubbish").write_text("half")
-    assert contents(staged(source, disk)) == contents(source)
+    assert contents(copy_to_node(source, disk)) == contents(source)
 
 
 def test_a_disk_that_is_too_small_is_one_line_and_leaves_nothing(source, disk, monkeypatch):
@@ -78,7 +78,7 @@ def test_a_disk_that_is_too_small_is_one_line_and_leaves_nothing(source, disk, m
 
     monkeypatch.setattr(staging.shutil, "copyfile", full)
     with pytest.raises(DataError, match=r"cannot copy .*imagenet to .*No space left.*; set stage = false"):
-        staged(source, disk)
+        copy_to_node(source, disk)
     assert not [path for path in Path(disk["TMPDIR"]).rglob("*") if path.name in ("partial", "data")]
 
 
@@ -88,4 +88,4 @@ def test_a_folder_of_another_user_is_not_trusted(source, disk):
     foreign.mkdir()
     os.chown(foreign, 12345, 12345)
     with pytest.raises(DataError, match="belongs to another user"):
-        staged(source, disk)
+        copy_to_node(source, disk)

@@ -174,5 +174,7 @@ def test_a_worker_that_does_not_listen_ends_at_the_ranks_sigterm(opened):
 
 
 def test_an_augmentation_of_sets_in_memory_is_an_error(opened):
-    with pytest.raises(DataError, match="augment crop-flip is for data sets in memory; image files take none, imagen"):
+    with pytest.raises(
+        DataError, match="augment=crop-flip is for data sets in memory; for image files, use none or imagen"
+    ):
         opened(augment="crop-flip")

@@ -45,7 +45,7 @@ class Calls:
 
 def test_a_pickle_that_would_call_something_is_refused_and_calls_nothing(tmp_path: Path) -> None:
     content = pickle.dumps({"data": Calls(tmp_path / "made")})
-    with pytest.raises(DataError, match=r"^batch is damaged or not a data batch: it asks for .*mkdir"):
+    with pytest.raises(DataError, match=r"^batch is damaged or not a data batch: it refers to .*mkdir"):
         load_restricted(io.BytesIO(content), "batch")
     assert not (tmp_path / "made").exists()
 
@@ -58,5 +58,5 @@ def test_a_damaged_pickle_is_named(content: bytes) -> None:
 
 @pytest.mark.parametrize("value", [[1, 2], "text", ARRAY])
 def test_anything_but_a_dictionary_is_no_batch(value: Any) -> None:
-    with pytest.raises(DataError, match=r"^batch holds a \w+, not a data batch"):
+    with pytest.raises(DataError, match=r"^batch contains a \w+ instead of a data batch"):
         load_restricted(io.BytesIO(pickle.dumps(value)), "batch")

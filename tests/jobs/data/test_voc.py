@@ -12,7 +12,7 @@ from attnctl.jobs.data import voc
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.pictures import Reader
 from attnctl.jobs.data.scene_data import open_parts
-from attnctl.jobs.data.scenes import trained_on
+from attnctl.jobs.data.scenes import trainable
 from attnctl.jobs.data.sizes import ImageSizeError
 from tests.jobs.data.scene_files import VOC, class_map, voc_folder, voc_image, voc_object
 
@@ -44,10 +44,10 @@ def test_boxes_are_half_open_and_count_from_zero(once):
 
 def test_difficult_objects_are_left_out_of_the_training_alone(once):
     train, _ = open_parts(VOC, once, "detect")
-    assert len(Reader(train, learning=True)(0).objects.labels) == 1
-    assert len(Reader(train, learning=False)(0).objects.labels) == 2
-    learned, left = trained_on(train, masks=False)
-    assert (learned.tolist(), left.words()) == ([0, 1, 2], "1 difficult objects")
+    assert len(Reader(train, training=True)(0).objects.labels) == 1
+    assert len(Reader(train, training=False)(0).objects.labels) == 2
+    learned, left = trainable(train, masks=False)
+    assert (learned.tolist(), left.summary()) == ([0, 1, 2], "1 difficult object")
 
 
 def test_the_parts_of_an_object_have_boxes_of_their_own(tmp_path):
@@ -83,9 +83,12 @@ def test_a_union_is_its_parts_one_after_the_other(folder):
         ("", "is not XML"),
         ("<annotation><object><name>zebra</name></object></annotation>", "unknown class 'zebra'"),
         ("<annotation><object><name>dgo</name></object></annotation>", "unknown class 'dgo'; did you mean 'dog'"),
-        ("<annotation><object><name>dog</name></object></annotation>", "a dog without bndbox"),
-        (f"<annotation>{voc_object('dog', 1, 2, 3, 4).replace('<ymax>4</ymax>', '')}</annotation>", "lacks a number"),
-        (f"<annotation>{voc_object('dog', 1, 2, 3, float('inf'))}</annotation>", "lacks a number"),
+        ("<annotation><object><name>dog</name></object></annotation>", "a dog without a bndbox"),
+        (
+            f"<annotation>{voc_object('dog', 1, 2, 3, 4).replace('<ymax>4</ymax>', '')}</annotation>",
+            "an invalid bndbox",
+        ),
+        (f"<annotation>{voc_object('dog', 1, 2, 3, float('inf'))}</annotation>", "an invalid bndbox"),
         (f"<annotation>{voc_object('dog', 1, 2, 3, 4).replace('4', 'four')}</annotation>", "could not convert"),
     ],
 )
@@ -106,16 +109,16 @@ def test_what_is_missing_is_named(folder):
     with pytest.raises(DataError, match=r"JPEGImages lacks 1 image: 000001$"):
         open_parts(VOC, folder, "detect")
     (folder / "VOC2007" / "ImageSets" / "Main" / "trainval.txt").unlink()
-    with pytest.raises(DataError, match=r"missing VOC2007/ImageSets/Main/trainval.txt; `attnctl data fetch voc07`"):
+    with pytest.raises(DataError, match=r"missing VOC2007/ImageSets/Main/trainval.txt; run `attnctl data fetch voc07`"):
         open_parts(VOC, folder, "detect")
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "names no images"),
-        ("000001\n000002\n000001\n", "names 000001 2 times"),
-        ("000001\n", "has 1 training images instead of 3"),
+        ("", "is empty; it must list images"),
+        ("000001\n000002\n000001\n", "lists 000001 2 times"),
+        ("000001\n", "has 1 training image instead of 3"),
     ],
 )
 def test_a_list_that_is_not_the_published_one_is_named(folder, text, words):
@@ -137,7 +140,7 @@ def test_an_image_of_another_size_than_annotated_is_refused(folder):
     train, _ = open_parts(VOC, folder, "detect")
     for learning in (True, False):
         with pytest.raises(ImageSizeError, match=r"000002\.jpg is 20x30 pixels, but its annotation says 64x30"):
-            Reader(train, learning=learning)(1)
+            Reader(train, training=learning)(1)
 
 
 # ---------------------------------------------------------------------------------------------------------- class maps
@@ -168,7 +171,7 @@ def segmented(tmp_path):
 
 
 def values(scenes):
-    read = Reader(scenes, learning=True, classes=True, limit=21)
+    read = Reader(scenes, training=True, classes=True, limit=21)
     return {scenes.name(n).rsplit("/")[-1]: sorted(np.unique(read(n).classes).tolist()) for n in range(len(scenes))}
 
 
@@ -190,29 +193,29 @@ def test_train_aug_as_a_list_with_palette_images_is_the_same(segmented):
 
 def test_without_sbd_it_says_what_to_do(segmented):
     shutil.rmtree(segmented / "benchmark_RELEASE")
-    with pytest.raises(DataError, match=r"train_aug needs SBD: .*`attnctl data fetch voc12-seg` downloads it"):
+    with pytest.raises(DataError, match=r"train_aug needs SBD, but .*; run `attnctl data fetch voc12-seg`"):
         open_parts(SEGMENTED, segmented, "segment")
 
 
 def test_faulty_class_maps_are_named(segmented):
     maps = segmented / "VOC2012" / "SegmentationClass"
     train, test = open_parts(SEGMENTED, segmented, "segment")
-    read = Reader(test, learning=False, classes=True, limit=21)
+    read = Reader(test, training=False, classes=True, limit=21)
     class_map(maps / "v_val.png", np.full((16, 21), 21))
-    with pytest.raises(DataError, match=r"v_val.jpg holds 21; there should be 0 to 20, and 255"):
+    with pytest.raises(DataError, match=r"v_val.jpg contains 21; its values must be 0 to 20, or 255"):
         read(0)
     class_map(maps / "v_val.png", np.zeros((16, 22)))
-    with pytest.raises(DataError, match=r"v_val.png is 22x16 pixels, its image 21x16"):
+    with pytest.raises(DataError, match=r"v_val.png is 22x16 pixels, but its image is 21x16"):
         read(0)
     test.image(0).save(maps / "v_val.png")
-    with pytest.raises(DataError, match=r"v_val.png holds colours \(RGB\)"):
+    with pytest.raises(DataError, match=r"v_val.png is a colour image \(RGB\)"):
         read(0)
     (maps / "v_val.png").write_bytes(b"x")
     with pytest.raises(DataError, match=r"v_val.png cannot be read: damaged or not an image"):
         read(0)
     (segmented / "benchmark_RELEASE" / "dataset" / "cls" / "s_one.mat").write_bytes(b"x" * 200)
-    with pytest.raises(DataError, match=r"s_one.mat is damaged or holds no class map of SBD"):
-        Reader(train, learning=True, classes=True)(0)
+    with pytest.raises(DataError, match=r"s_one.mat is damaged or does not contain a class map of SBD"):
+        Reader(train, training=True, classes=True)(0)
     (maps / "v_train.png").unlink()
     (segmented / "benchmark_RELEASE" / "dataset" / "cls" / "v_train.mat").unlink()
     with pytest.raises(DataError, match=r"VOC2012 lacks the class maps of 1 image: v_train"):

@@ -12,7 +12,7 @@ from attnctl.datasets import describe
 from attnctl.jobs.data import voc
 from attnctl.jobs.data.canvases import canvases
 from attnctl.jobs.data.scene_data import open_parts
-from attnctl.jobs.data.scenes import Table, tabled
+from attnctl.jobs.data.scenes import ObjectTable, make_table
 from attnctl.jobs.data.written import colour, write
 
 FEW = 12
@@ -20,7 +20,7 @@ FEW = 12
 
 def first(scenes):
     """The first few canvases of a part."""
-    table = tabled([scenes.table.of(n) for n in range(FEW)], [(128, 128)] * FEW)
+    table = make_table([scenes.table.of(n) for n in range(FEW)], [(128, 128)] * FEW)
     return dataclasses.replace(scenes, images=scenes.images[:FEW], owners=scenes.owners[:FEW], table=table)
 
 
@@ -53,7 +53,7 @@ def test_boxes_and_masks_are_read_back_equal(written, parts):
     for name, read in opened(written, "digits-det", "instance").items():
         made = parts[name]
         assert (len(read), read.names, read.categories) == (len(made), made.names, made.categories)
-        assert isinstance(read.table, Table)
+        assert isinstance(read.table, ObjectTable)
         for index in range(FEW):
             assert np.array_equal(np.asarray(read.image(index)), np.asarray(made.image(index)))
             assert np.array_equal(read.masks(index, 128, 128), made.masks(index, 128, 128))

@@ -34,7 +34,7 @@ def test_layers_are_found_with_and_without_attention_after_them(trained):
     ("name", "message"),
     [
         ("layer9", "has no layer 'layer9'; did you mean 'layer"),
-        ("fc", "layer fc of the network of run .* gives no maps"),
+        ("fc", "layer fc of the network of run .* outputs no maps"),
     ],
 )
 def test_a_layer_that_is_none_is_refused(trained, name, message):

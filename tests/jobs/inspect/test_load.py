@@ -28,7 +28,7 @@ def test_a_network_built_again_evaluates_to_what_its_training_said(trained, work
         task = Classify(found.spec.recipe, Arithmetic.of(found.spec.recipe, group.device))
         values = evaluation.evaluate(task, found.network, data, group)
         assert values["top1"] == state["best"]["top1"]
-        assert (found.step, found.size, found.refused) == (state["step"], 16, ())
+        assert (found.step, found.size, found.skipped) == (state["step"], 16, ())
         assert not any(getattr(part, "inplace", False) for part in found.network.modules())
         assert not found.network.training
 
@@ -59,10 +59,10 @@ def test_a_damaged_checkpoint_is_passed_over_and_said(trained, workspace):
     try:
         again = load.load(workspace, found.run, torch.device("cpu"))
         assert again.step == found.step
-        assert len(again.refused) == 1
-        assert "99-2.0.pt" in again.refused[0]
+        assert len(again.skipped) == 1
+        assert "99-2.0.pt" in again.skipped[0]
         good.rename(good.with_suffix(".away"))
-        with pytest.raises(SpecError, match=r"has no checkpoint to look into: .*99-2\.0\.pt"):
+        with pytest.raises(SpecError, match=r"has no checkpoint: .*99-2\.0\.pt"):
             load.load(workspace, found.run, torch.device("cpu"))
     finally:
         newer.unlink()

@@ -69,7 +69,7 @@ def test_files_and_the_first_of_folders_are_found(tmp_path):
     assert pictures.find_files([tmp_path / "c.jpeg"], 1) == [tmp_path / "c.jpeg"]
     with pytest.raises(SpecError, match="there is no image"):
         pictures.find_files([Path("nowhere.png")], 1)
-    with pytest.raises(SpecError, match="there are no images"):
+    with pytest.raises(SpecError, match="contains no images"):
         pictures.find_files([tmp_path / "empty"], 1)
     with pytest.raises(DataError, match=r"b\.png cannot be read: damaged or not an image"):
         pictures.of_files([tmp_path / "b.png"], spec())

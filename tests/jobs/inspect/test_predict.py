@@ -46,7 +46,7 @@ def test_objects_are_the_networks_own_from_the_threshold_on(workspace, photo, mo
     else:
         assert objects.masks is None
     nothing = predict(found, picture, 1.0)
-    assert (len(nothing.labels), nothing.words(class_names(found.spec))) == (0, "nothing")
+    assert (len(nothing.labels), nothing.summary(class_names(found.spec))) == (0, "nothing")
 
 
 def test_a_class_map_is_the_networks_own(workspace, photo):
@@ -69,7 +69,7 @@ def test_the_test_set_s_images_are_those_of_the_evaluation(workspace, model):
     for picture, image in zip(shown, images, strict=False):
         assert torch.equal(pictures.batch([picture], found.spec, found.device)[0], image)
     assert [picture.name for picture in shown] == ["canvas 601", "canvas 602", "canvas 603"]
-    with pytest.raises(SpecError, match="objects of many classes"):
+    with pytest.raises(SpecError, match="objects of several classes"):
         pictures.of_test_set(found.spec, DataRoots(), 3, (1,))
 
 
@@ -96,10 +96,10 @@ def test_objects_as_json_and_in_words():
     del first["mask"], second["mask"]
     assert first == {"class": "dog", "label": 2, "score": 0.99, "box": [2, 1, 5, 3]}
     assert second == {"class": "person", "label": 3, "score": 0.5123, "box": [0, 0, 1.01, 1]}
-    assert found.words(NAMES) == "2 dog, 1 person"
+    assert found.summary(NAMES) == "2 dog, 1 person"
 
 
 def test_class_maps_as_json_and_in_words():
     found = Mapped(np.array([[0, 0, 2], [0, 2, 0]], np.uint8))
     assert found.to_json(NAMES) == {"classes": {"cat": 0.666667, "person": 0.333333}}
-    assert found.words(NAMES) == "cat 66.7%, person 33.3%"
+    assert found.summary(NAMES) == "cat 66.7%, person 33.3%"

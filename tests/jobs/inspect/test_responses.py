@@ -70,9 +70,9 @@ def test_every_attention_module_is_found_in_the_order_of_the_network(trained):
 @pytest.mark.parametrize(
     ("module", "placement", "message"),
     [
-        ("none", "block", "has no attention; --of responses"),
-        ("gn", "norms", "is a norm without gates; --of responses"),
-        ("sa", "block", "gives its channels in another order"),
+        ("none", "block", "has no attention; use --of responses"),
+        ("gn", "norms", "is a norm without gates; use --of responses"),
+        ("sa", "block", "permutes its channels"),
     ],
 )
 def test_what_has_no_gates_says_so(trained, module, placement, message):
@@ -84,7 +84,7 @@ def test_what_has_no_gates_says_so(trained, module, placement, message):
 
 
 def test_a_place_without_attention_lists_those_that_have_some(trained):
-    with pytest.raises(SpecError, match=r"has no attention at 'conv1'; it has it at layer1\."):
+    with pytest.raises(SpecError, match=r"has no attention at 'conv1'; it has attention at layer1\."):
         responses.module_at(trained("ean"), "conv1")
 
 

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from attnctl.jobs.inspect import pictures
-from attnctl.jobs.inspect.scoring import shown, verdict
+from attnctl.jobs.inspect.scoring import classify, input_extent
 from attnctl.settings.config import DataRoots
 from tests.jobs.inspect.untrained import loaded
 
@@ -25,7 +25,7 @@ def test_what_a_backbone_sees_of_an_image_is_known(workspace, model, size, expec
     found = loaded(workspace, model, size=size)
     Image.new("RGB", (180, 90)).save(tmp_path / "wide.png")
     (picture,) = pictures.of_files([tmp_path / "wide.png"], found.spec)
-    assert shown(found, pictures.batch([picture], found.spec, found.device)) == expected
+    assert input_extent(found, pictures.batch([picture], found.spec, found.device)) == expected
 
 
 def test_what_is_said_first_is_the_surest_box_or_the_most_pixels(workspace):
@@ -34,11 +34,11 @@ def test_what_is_said_first_is_the_surest_box_or_the_most_pixels(workspace):
     images = pictures.batch([picture], found.spec, found.device)
     with torch.no_grad():
         (output,) = found.network([images[0]])
-    said = verdict(found, images)
+    said = classify(found, images)
     assert said.first == int(output["labels"][output["scores"].argmax()]) - 1
-    assert float(said.sure.max()) == pytest.approx(float(output["scores"].max()))
+    assert float(said.confidence.max()) == pytest.approx(float(output["scores"].max()))
     mapped = loaded(workspace, "deeplabv3")
     images = pictures.batch(pictures.of_test_set(mapped.spec, DataRoots(), 1), mapped.spec, mapped.device)
-    said = verdict(mapped, images)
-    assert float(said.sure.sum()) == pytest.approx(1)
+    said = classify(mapped, images)
+    assert float(said.confidence.sum()) == pytest.approx(1)
     assert said.first > 0

@@ -13,7 +13,7 @@ def test_each_run_has_gpus_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     shares = [slot.environment()["CUDA_VISIBLE_DEVICES"] for slot in gpu_slots.slots(two, 9, None)]
     assert shares == ["4,5", "GPU-1a2b,7"]
     assert len(gpu_slots.slots(two, 9, 100)) == 2
-    with pytest.raises(SpecError, match="a run needs 6 GPUs and this machine offers 5"):
+    with pytest.raises(SpecError, match="a run needs 6 GPUs, but this machine has 5"):
         gpu_slots.slots(Resources(gpus_per_node=6), 1, None)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert gpu_slots.gpus() == []

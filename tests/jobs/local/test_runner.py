@@ -114,7 +114,7 @@ def test_runs_are_trained_to_completion_with_progress(config: Config, make_specs
         assert 0 <= mine[-1].metrics["top1"] <= 100
         assert started.verdict(number).state is State.COMPLETED
         assert [item.word for item in started.attempt(number).observations()] == ["RUNNING", "COMPLETED"]
-        assert observe(config.workspace, [started.placed(number)]).words is None
+        assert observe(config.workspace, [started.placed(number)]).unavailable is None
         assert len(started.attempt(number).observations()) == 2
 
 
@@ -131,7 +131,7 @@ def test_ctrl_c_saves_and_starts_nothing_new(config: Config, make_specs: Specs) 
     third = started.attempt(2)
     assert not third.incarnations()
     for _ in range(2):  # two looks: its supervisor is gone
-        assert observe(config.workspace, [started.placed(2)]).words is None
+        assert observe(config.workspace, [started.placed(2)]).unavailable is None
     assert started.verdict(2).state is State.UNKNOWN
 
 
@@ -159,7 +159,7 @@ def test_a_killed_supervisor_leaves_no_worker_behind(config: Config, make_specs:
         started.process.join(10)
         assert ended(pids, 30)
     assert [item.outcome for item in started.attempt().incarnation(0).exits()] == ["interrupted"]
-    assert observe(config.workspace, [started.placed()]).words is None
+    assert observe(config.workspace, [started.placed()]).unavailable is None
     assert started.verdict().state is State.CANCELLED
 
 
@@ -192,8 +192,8 @@ def test_cancel_ends_a_running_run_and_one_that_waits(config: Config, make_specs
 def test_a_run_of_another_machine_is_left_as_it_is(config: Config, make_specs: Specs) -> None:
     (spec,) = make_specs(1)
     placed = Placed(run=spec.id, attempt=1, tag="t", where="local", job_id="another:17", created=0.0)
-    words = observe(config.workspace, [placed]).words
-    assert words == "runs that were started on another can only be seen from there"
+    words = observe(config.workspace, [placed]).unavailable
+    assert words == "runs that were started on another can only be checked on another"
     assert not config.workspace.root.exists()
 
 

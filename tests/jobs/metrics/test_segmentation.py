@@ -65,5 +65,5 @@ def test_pixels_that_do_not_count_alone_give_no_values():
 def test_what_does_not_fit_is_an_error():
     with pytest.raises(ValueError, match="classes 0 to 3 are not in 0 to 2"):
         MeanIoU(3).update({"out": torch.zeros(1, 3, 1, 2)}, torch.tensor([[[0, 3]]]))
-    with pytest.raises(ValueError, match=r"maps \(1, 1, 2\) are not as large as \(1, 2, 2\)"):
+    with pytest.raises(ValueError, match=r"maps are \(1, 1, 2\) instead of \(1, 2, 2\)"):
         MeanIoU(3).update({"out": torch.zeros(1, 3, 1, 2)}, torch.zeros(1, 2, 2, dtype=torch.int64))

@@ -8,7 +8,7 @@ from attnctl.jobs.runtime import disk_full
 
 
 def test_space_is_waited_for_and_other_errors_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(disk_full, "_BETWEEN", 0.01)
+    monkeypatch.setattr(disk_full, "_RETRY_INTERVAL", 0.01)
     errors: list[OSError] = [OSError(errno.EDQUOT, "Disk quota exceeded"), OSError(errno.ENOSPC, "No space")]
 
     def write() -> str:

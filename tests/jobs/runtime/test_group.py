@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.distributed import FileStore  # type: ignore[attr-defined]
 
-from attnctl.jobs.runtime.group import Group, averaging
+from attnctl.jobs.runtime.group import Group, gradient_sync
 from tests.jobs.training.training_workers import SERVER, exit_codes
 
 CPU = torch.device("cpu")
@@ -27,7 +27,7 @@ def rank_of_two(rank: int, folder: Path, answers: Any) -> None:
     x = torch.full((1, 2), float(rank + 1))
     gradients = []
     for wanted in (False, True):
-        with averaging(wrapped, wanted):
+        with gradient_sync(wrapped, wanted):
             wrapped(x).sum().backward()
         assert network.weight.grad is not None
         gradients.append(network.weight.grad.tolist())
@@ -36,8 +36,8 @@ def rank_of_two(rank: int, folder: Path, answers: Any) -> None:
             "rank": rank,
             "maximum": group.maximum([rank, 5 - rank]),
             "total": group.total(torch.tensor([1.0 + rank, 2.0])).tolist(),
-            "choice": group.choice({"value": rank}),
-            "gathered": group.gathered(f"of {rank}"),
+            "choice": group.broadcast({"value": rank}),
+            "gathered": group.gather(f"of {rank}"),
             "copied": [tensor.flatten()[0].item() for tensor in tensors],
             "gradients": gradients,
         }
@@ -70,7 +70,7 @@ def test_one_process_needs_no_group() -> None:
     assert group.maximum([3, 4]) == [3, 4]
     assert group.total(values).tolist() == [1, 2]
     assert group.total(values).data_ptr() != values.data_ptr(), "the sum is a copy"
-    assert (group.choice("x"), group.gathered("x")) == ("x", ["x"])
+    assert (group.broadcast("x"), group.gather("x")) == ("x", ["x"])
     network = nn.Linear(2, 1)
     assert group.wrap(network) is network
     group.copy_from_first([values])
@@ -80,6 +80,6 @@ def test_one_process_needs_no_group() -> None:
 @pytest.mark.parametrize("wanted", [True, False])
 def test_without_other_ranks_a_backward_is_as_ever(wanted: bool) -> None:
     network = nn.Linear(2, 1)
-    with averaging(network, wanted):
+    with gradient_sync(network, wanted):
         network(torch.ones(1, 2)).sum().backward()
     assert network.weight.grad is not None

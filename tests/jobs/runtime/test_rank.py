@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from attnctl.jobs.runtime.rank import Place
+from attnctl.jobs.runtime.rank import Worker
 from attnctl.values import SpecError
 
 
@@ -30,10 +30,10 @@ def test_a_place_is_read_from_the_runner_here_or_from_slurm() -> None:
             patch.delenv(name)
         for name, value in slurm.items():
             patch.setenv(name, value)
-        found = Place.find(os.environ, None)
-        here = Place.find({**os.environ, "ATTNCTL_JOB_ID": "h:9", "RANK": "1", "WORLD_SIZE": "2"}, 5)
+        found = Worker.from_environment(os.environ, None)
+        here = Worker.from_environment({**os.environ, "ATTNCTL_JOB_ID": "h:9", "RANK": "1", "WORLD_SIZE": "2"}, 5)
     assert (found.job_id, found.task, found.rank, found.world, found.local_rank) == ("11_3", 3, 2, 4, 1)
     assert (found.restart, found.node, found.on_slurm, found.end) == (1, "n2", True, 1.7e9)
     assert (here.job_id, here.task, here.rank, here.world, here.on_slurm) == ("h:9", 5, 1, 2, False)
-    with pytest.raises(SpecError, match="started by a SLURM job or by attnctl itself"):
-        Place.find({}, None)
+    with pytest.raises(SpecError, match="start workers with attnctl sweep or resume"):
+        Worker.from_environment({}, None)

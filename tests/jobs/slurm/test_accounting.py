@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from attnctl.jobs.slurm.accounting import read
+from attnctl.jobs.slurm.accounting import parse
 
 SACCT = """\
 7_0|attnctl-a|60||8000Mn|billing=2,cpu=2,gres/gpu=4,mem=16000M,node=2|01:00.500|2
@@ -18,8 +18,8 @@ SACCT = """\
 
 
 def test_the_accounts_of_all_starts_of_a_job_are_added_and_of_others_left() -> None:
-    found = read(SACCT.replace("60||8000Mn|", "60|8000Mn||"), {"7_0": "attnctl-a", "8_0": "attnctl-b"})
+    found = parse(SACCT.replace("60||8000Mn|", "60|8000Mn||"), {"7_0": "attnctl-a", "8_0": "attnctl-b"})
     assert list(found) == ["7_0"]
     used = found["7_0"]
-    assert (used.seconds, used.gpus, used.memory_asked, used.memory_used) == (90, 4, 8000, 832)
+    assert (used.seconds, used.gpus, used.memory_requested, used.memory_used) == (90, 4, 8000, 832)
     assert used.cpu_seconds == pytest.approx(60.5 + 86430)

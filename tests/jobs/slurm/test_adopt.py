@@ -11,7 +11,7 @@ import pytest
 
 from attnctl.files import write_atomic
 from attnctl.jobs.slurm import adopt as adopting
-from attnctl.jobs.slurm.adopt import NEVER, SBATCH_TIMEOUT, adopt, alive
+from attnctl.jobs.slurm.adopt import NEVER_SUBMITTED, SBATCH_TIMEOUT, adopt, alive
 from attnctl.workspace import submissions
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Submission
@@ -69,7 +69,7 @@ def test_an_intent_that_slurm_does_not_know_is_closed_once_no_sbatch_can_be_unde
     intend(workspace, "attnctl-old", ago=2 * SBATCH_TIMEOUT + 1)
     assert adopt(workspace) is None
     assert head(workspace, "attnctl-young").failed is None
-    assert head(workspace, "attnctl-old").failed == NEVER
+    assert head(workspace, "attnctl-old").failed == NEVER_SUBMITTED
 
 
 def test_while_slurm_does_not_answer_nothing_is_closed(workspace: Workspace, fake: Fake) -> None:

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from attnctl.jobs.slurm import commands, queries
-from attnctl.jobs.slurm.observe import ABSENT_APART, observe
+from attnctl.jobs.slurm.observe import ABSENCE_INTERVAL, observe
 from attnctl.jobs.slurm.queries import Absent
 from attnctl.settings.config import Config
 from attnctl.workspace.records import Placed
@@ -28,7 +28,7 @@ def test_a_question_that_failed_changes_no_state(
 ) -> None:
     config, items = placed
     fake.says("squeue", rows(items, "RUNNING"))
-    assert observe(config.workspace, items).words is None
+    assert observe(config.workspace, items).unavailable is None
     before = verdicts(config, items)
     fake.says("squeue", "")
     fake.does(command, FAULTS[fault])
@@ -50,7 +50,7 @@ def test_without_accounting_squeue_alone_decides_and_forgetting_is_proved_twice(
     fake.says("squeue", rows(items[:1], "COMPLETED"))
     observe(config.workspace, items)
     assert [str(verdict.state) for verdict in verdicts(config, items)] == ["unknown", "queued"]
-    later = time.time() + ABSENT_APART + 1
+    later = time.time() + ABSENCE_INTERVAL + 1
     monkeypatch.setattr(time, "time", lambda: later)
     observe(config.workspace, items)
     assert [str(verdict.state) for verdict in verdicts(config, items)] == ["unknown"] * 2

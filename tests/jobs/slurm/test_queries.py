@@ -9,7 +9,7 @@ import pytest
 
 from attnctl.jobs.slurm import queries
 from attnctl.jobs.slurm.commands import SlurmUnavailable
-from attnctl.jobs.slurm.queries import Known, Unavailable, read_sacct, read_squeue
+from attnctl.jobs.slurm.queries import JobStatus, Unavailable, read_sacct, read_squeue
 from tests.fixtures.fake_slurm import Fake
 
 # sacct -n -P -D -o JobID,State,ExitCode,DerivedExitCode,NodeList,JobName of SLURM 22.05, shortened.
@@ -32,7 +32,7 @@ RECORDS = """\
 
 def test_sacct_is_read_by_job_and_tag_with_its_steps() -> None:
     found = read_sacct(RECORDS, {f"7_{k}": "tag" for k in range(10)} | {"8": "tag"})
-    assert {job: (row.word, row.nodes) for job, row in found.items()} == {
+    assert {job: (row.state, row.nodes) for job, row in found.items()} == {
         "7_0": ("COMPLETED", "node1"),
         "7_1": ("CANCELLED", "node2"),
         "7_2": ("OUT_OF_MEMORY", "node3"),
@@ -54,15 +54,15 @@ def test_what_slurm_has_nothing_to_say_of_is_empty() -> None:
     ("word", "active"), [("PENDING", True), ("COMPLETING", True), ("A_NEWER_STATE", True), ("BOOT_FAIL", False)]
 )
 def test_a_state_that_is_not_known_to_have_ended_is_active(word: str, active: bool) -> None:
-    assert Known(word=word).active is active
+    assert JobStatus(state=word).active is active
 
 
 def test_ids_are_asked_for_in_arguments_that_linux_takes() -> None:
     few = [f"12_{k}" for k in range(200)]
-    assert list(queries._chunks([*few, "13_0"])) == [",".join([*few, "13_0"])]
-    assert list(queries._chunks(f"12_{k}" for k in range(201))) == ["12"]
+    assert list(queries._id_arguments([*few, "13_0"])) == [",".join([*few, "13_0"])]
+    assert list(queries._id_arguments(f"12_{k}" for k in range(201))) == ["12"]
     many = [f"{array}_{k}" for array in range(1000, 1100) for k in range(200)]
-    chunks = list(queries._chunks(many))
+    chunks = list(queries._id_arguments(many))
     assert max(map(len, chunks)) <= 100_000
     assert ",".join(chunks).split(",") == many
 
@@ -70,7 +70,7 @@ def test_ids_are_asked_for_in_arguments_that_linux_takes() -> None:
 def test_without_slurms_commands_everything_is_unavailable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert not queries.available()
-    assert queries.query({"1_0": "tag"}, 0.0) == {"1_0": Unavailable("squeue is not on this machine")}
+    assert queries.query({"1_0": "tag"}, 0.0) == {"1_0": Unavailable("squeue is not installed on this machine")}
     with pytest.raises(SlurmUnavailable):
         queries.ping()
 
@@ -81,7 +81,7 @@ def test_many_jobs_are_one_question_each_and_days_ago_is_looked_up(fake: Fake) -
     ended = "".join(f"{job}|TIMEOUT|0:0|0:0|node1|{tag}\n" for job, tag in jobs.items())
     fake.says("sacct", ended)
     found = queries.query(jobs, since)
-    assert {answer.word for answer in found.values() if isinstance(answer, Known)} == {"TIMEOUT"}
+    assert {answer.state for answer in found.values() if isinstance(answer, JobStatus)} == {"TIMEOUT"}
     assert len(found) == 2700
     (asked,) = fake.calls("sacct")
     assert len(fake.calls("squeue")) == 1

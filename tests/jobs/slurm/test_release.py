@@ -19,4 +19,4 @@ def test_jobs_held_for_a_failed_launch_are_released_and_no_others(
     assert release(config.workspace, items) is None
     assert fake.calls("scontrol") == ["release 7_[0]"]
     fake.does("scontrol", "echo 'Access/permission denied' >&2; exit 1")
-    assert release(config.workspace, items) == "not all held jobs are released: Access/permission denied"
+    assert release(config.workspace, items) == "could not release all held jobs: Access/permission denied"

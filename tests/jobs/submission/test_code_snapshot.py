@@ -48,7 +48,7 @@ def test_the_packages_of_a_job_are_kept_once(workspace: Workspace) -> None:
 def test_a_job_runs_what_was_kept_or_nothing(workspace: Workspace) -> None:
     code = code_snapshot.keep(workspace)
     assert code is not None
-    (line,) = code_snapshot.lines(workspace)
+    (line,) = code_snapshot.script_lines(workspace)
     script = f"{line}\ncd / && {sys.executable} -P -c 'from attnctl import jobs; print(jobs.__file__)'"
     environ = os.environ | {"PYTHONPATH": str(TREE)}
     done = subprocess.run(["bash", "-c", script], env=environ, capture_output=True, text=True, check=True)
@@ -65,10 +65,10 @@ def test_a_job_runs_what_was_kept_or_nothing(workspace: Workspace) -> None:
 
     assert says() == ""
     (code_snapshot.folder(workspace, code) / "attnctl/jobs/worker.py").write_text("# edited")
-    assert "was changed after it was kept" in says()
-    with pytest.raises(SpecError, match="was changed after it was kept: remove it"):
+    assert "was changed after it was created" in says()
+    with pytest.raises(SpecError, match="was changed after it was created: delete it"):
         code_snapshot.keep(workspace)
-    with pytest.raises(SpecError, match=f"submitted with the code in .*{code}, and runs that in {TREE}"):
+    with pytest.raises(SpecError, match=f"submitted with the code in .*{code}, but runs the code in {TREE}"):
         code_snapshot.check(workspace, environ)
     code_snapshot.check(workspace, {})
 
@@ -76,7 +76,7 @@ def test_a_job_runs_what_was_kept_or_nothing(workspace: Workspace) -> None:
 def test_a_workspace_that_cannot_be_named_in_a_path_keeps_nothing(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "a:b")
     assert code_snapshot.keep(workspace) is None
-    assert code_snapshot.lines(workspace) == []
+    assert code_snapshot.script_lines(workspace) == []
     assert not workspace.root.exists()
 
 

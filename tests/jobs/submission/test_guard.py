@@ -25,7 +25,7 @@ TAG = "attnctl-x"
 
 def run_script(config: Config, task: int, setup: list[str], training: str = "true", **more: str) -> int:
     """The part of a job's script that is ours, as SLURM would start it for one task."""
-    lines = [*guard.around(config, TAG, setup), training]
+    lines = [*guard.wrap_setup(config, TAG, setup), training]
     environment = {"PATH": os.environ["PATH"], "SLURM_ARRAY_TASK_ID": str(task), "SLURM_ARRAY_JOB_ID": "77", **more}
     script = config.workspace.root / "script.sh"
     script.write_text("\n".join(lines))
@@ -44,25 +44,25 @@ def exits(config: Config, run: str, restart: int = 0) -> list[Exit]:
 
 
 @pytest.mark.parametrize(
-    ("setup", "words"),
+    ("setup", "message"),
     [
-        (["exit 3"], "ended with code 3"),
-        (["false"], "ended with code 1: false"),
-        (["export A=1", "no_such_command 'a \"b\\' é"], "ended with code 127: no_such_command"),
-        (["source /no/such/file"], "ended with code 1: source /no/such/file"),
-        (['echo "unclosed'], "ended with code 2"),
-        (["set -u", "echo $NO_SUCH"], "ended with code 1"),
+        (["exit 3"], "failed with exit code 3"),
+        (["false"], "failed with exit code 1: false"),
+        (["export A=1", "no_such_command 'a \"b\\' é"], "failed with exit code 127: no_such_command"),
+        (["source /no/such/file"], "failed with exit code 1: source /no/such/file"),
+        (['echo "unclosed'], "failed with exit code 2"),
+        (["set -u", "echo $NO_SUCH"], "failed with exit code 1"),
     ],
     ids=str,
 )
 def test_a_setup_that_fails_is_recorded_and_after_three_the_rest_is_held(
-    config: Config, prepared: list[str], setup: list[str], words: str
+    config: Config, prepared: list[str], setup: list[str], message: str
 ) -> None:
     codes = [run_script(config, task, setup) for task in range(5)]
     assert [code == 0 for code in codes] == [False] * 3 + [True] * 2
     records = [exits(config, run)[0] for run in prepared]
     assert [record.outcome for record in records] == ["setup"] * 3 + ["held"] * 2
-    assert words in records[0].message
+    assert message in records[0].message
     assert records[4].message == f"the same error in 3 runs: {records[0].message}"
 
 
@@ -90,7 +90,7 @@ def test_a_training_that_began_tells_its_own_end(config: Config, prepared: list[
     assert run_script(config, 0, [], f"mkdir -p {shlex.quote(str(begun))}; exit 1") == 1
     assert exits(config, prepared[0]) == []
     assert run_script(config, 1, [], "exit 2") == 2
-    assert "srun ended with code 2" in exits(config, prepared[1])[0].message
+    assert "srun failed with exit code 2" in exits(config, prepared[1])[0].message
     assert run_script(config, 2, [], "exit 137") == 137  # killed: no fault of the start
     assert exits(config, prepared[2]) == []
 
@@ -115,13 +115,13 @@ def test_a_job_that_is_started_again_is_not_held(config: Config, prepared: list[
 
 def test_the_script_and_the_supervisor_count_alike(config: Config, prepared: list[str]) -> None:
     for task in range(2):
-        guard.count(config.workspace, TAG, task, f"ModuleNotFoundError: No module named 'x{task}'")
-    assert guard.held(config.workspace, TAG, 3) is None
-    guard.count(config.workspace, TAG, 2, "ModuleNotFoundError: No module named 'x2'")
-    assert guard.held(config.workspace, TAG, 0) is None
-    words = guard.held(config.workspace, TAG, 3)
-    assert words is not None
-    assert words.startswith("the same error in 3 runs: ModuleNotFoundError: No module named 'x")
+        guard.record_error(config.workspace, TAG, task, f"ModuleNotFoundError: No module named 'x{task}'")
+    assert guard.hold_reason(config.workspace, TAG, 3) is None
+    guard.record_error(config.workspace, TAG, 2, "ModuleNotFoundError: No module named 'x2'")
+    assert guard.hold_reason(config.workspace, TAG, 0) is None
+    message = guard.hold_reason(config.workspace, TAG, 3)
+    assert message is not None
+    assert message.startswith("the same error in 3 runs: ModuleNotFoundError: No module named 'x")
     assert run_script(config, 3, []) == 0
     (record,) = exits(config, prepared[3])
     assert (record.outcome, record.message.partition(":")[0]) == ("held", "the same error in 3 runs")

@@ -37,7 +37,7 @@ def test_the_reservation_of_a_killed_command_is_freed(config: Config, make_specs
     assert again.tasks == [(spec.id, 2)]
     closed = submissions.head(config.workspace.submission("attnctl-killed"))
     assert closed is not None
-    assert closed.failed == "the command that reserved it ended before it was submitted"
+    assert closed.failed == "the command that reserved these runs ended before it submitted them"
 
 
 def test_the_reservation_of_a_command_that_lives_or_of_another_machine_stands(

@@ -39,7 +39,7 @@ def test_every_single_changed_or_missing_part_is_noticed(run: RunDir) -> None:
         with pytest.raises(CheckpointError):
             checkpoint.decode(whole[:position] + bytes([whole[position] ^ 1]) + whole[position + 1 :], path)
     for length in (0, 1, 50, size // 2, size - 1):
-        with pytest.raises(CheckpointError, match="truncated or no checkpoint"):
+        with pytest.raises(CheckpointError, match="truncated or not a checkpoint"):
             checkpoint.decode(whole[:length], path)
 
 

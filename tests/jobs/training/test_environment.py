@@ -13,5 +13,5 @@ def test_a_gpu_that_was_asked_for_and_is_not_there_is_an_error() -> None:
     assert environment.choose_device(Resources(), 0).type == "cpu"
     assert environment.choose_device(Resources(gpus_per_node=2, device="cpu"), 0).type == "cpu"
     for resources in (Resources(gpus_per_node=1), Resources(device="cuda")):
-        with pytest.raises(SpecError, match="asked for a GPU, but torch"):
+        with pytest.raises(SpecError, match="needs a GPU, but torch"):
             environment.choose_device(resources, 0)

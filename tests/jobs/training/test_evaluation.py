@@ -24,5 +24,5 @@ def test_an_evaluation_counts_every_sample_once_and_says_so_otherwise() -> None:
     assert values["top1"] == pytest.approx(100 * (logits.argmax(1) == labels).double().mean().item())
     assert values["top5"] == 100  # of four classes
     data.evaluation_size += 1
-    with pytest.raises(RuntimeError, match="23 samples were evaluated of 24"):
+    with pytest.raises(RuntimeError, match="evaluated 23 samples instead of 24"):
         evaluate(task, network, data, group)

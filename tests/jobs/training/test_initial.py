@@ -86,12 +86,12 @@ def test_a_head_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 def test_a_head_of_another_width_is_refused(tmp_path: Path) -> None:
     weights = classifier() | {"fc.weight": torch.zeros(7, 65), "fc.bias": torch.zeros(7)}
-    assert refused(tmp_path, spec_of(), weights).endswith("; of another shape: fc.weight")
+    assert refused(tmp_path, spec_of(), weights).endswith("; of a different shape: fc.weight")
 
 
 def test_another_stem_or_depth_is_refused(tmp_path: Path) -> None:
     words = refused(tmp_path, spec_of(backbone="resnet18_cifar"), classifier("resnet18"))
-    assert words.endswith("121 of 122 tensors load; of another shape: conv1.weight")
+    assert words.endswith("121 of 122 tensors load; of a different shape: conv1.weight")
     assert "not in this network: layer1.3.conv1.weight" in refused(tmp_path, spec_of(), classifier("resnet56"))
     assert "; missing: layer1.3.conv1.weight" in refused(tmp_path, spec_of(backbone="resnet56"), classifier())
 
@@ -108,7 +108,7 @@ def test_attention_that_the_network_does_not_have_is_refused(tmp_path: Path) -> 
 def test_attention_with_other_hyperparameters_is_refused(tmp_path: Path) -> None:
     weights = surgery.build(spec_of("ela", hyperparameters={"kernel": ("7",)})).state_dict()
     words = refused(tmp_path, spec_of("ela", hyperparameters={"kernel": ("5",)}), weights)
-    assert "; of another shape: layer1.0.bn2.attention.height.0.weight, " in words
+    assert "; of a different shape: layer1.0.bn2.attention.height.0.weight, " in words
 
 
 def test_attention_at_some_of_the_places_is_refused(tmp_path: Path) -> None:

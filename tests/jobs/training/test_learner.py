@@ -114,7 +114,9 @@ def test_a_checkpoint_goes_on_as_if_there_had_been_no_cut(fields: dict[str, Any]
     assert not resumed.load(state), "the training was not complete"
     for number in (1, 2):
         step(resumed, number)
-    for mine, theirs in zip(resumed.shown().state_dict().values(), whole.shown().state_dict().values(), strict=True):
+    for mine, theirs in zip(
+        resumed.evaluated_network().state_dict().values(), whole.evaluated_network().state_dict().values(), strict=True
+    ):
         assert torch.equal(mine, theirs)
 
 
@@ -128,12 +130,12 @@ def test_a_complete_training_keeps_only_what_is_looked_at() -> None:
 def test_warming_up_changes_nothing() -> None:
     found = learner()
     before = {name: value.clone() for name, value in found.network.state_dict().items()}
-    found.warm(batches(1)[0])
+    found.warm_up(batches(1)[0])
     assert all(torch.equal(value, before[name]) for name, value in found.network.state_dict().items())
     assert all(parameter.grad is None for parameter in found.network.parameters())
 
 
 def test_averaged_weights_are_shown_where_there_are_some() -> None:
-    assert learner(ema_decay=0.5).shown() is not learner(ema_decay=0.5).network
+    assert learner(ema_decay=0.5).evaluated_network() is not learner(ema_decay=0.5).network
     plain = learner()
-    assert plain.shown() is plain.network
+    assert plain.evaluated_network() is plain.network

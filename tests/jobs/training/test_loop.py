@@ -25,7 +25,7 @@ from tests.jobs.training.worlds import Data, Network, make_run
 def rank_of_world(folder: Path, spec: RunSpec, rank: int, world: int, dear: bool) -> None:
     torch.set_num_threads(1)
     if dear:
-        pace.CheckpointBudget.pays = lambda *_: False  # type: ignore[method-assign]
+        pace.CheckpointBudget.allows = lambda *_: False  # type: ignore[method-assign]
     store = FileStore(str(folder / "store"), world) if world > 1 else None
     group = Group(rank, world, torch.device("cpu"), store)  # type: ignore[arg-type]
     torch.manual_seed(0)

@@ -21,17 +21,17 @@ def recipe(**fields: Any) -> Recipe:
 
 
 def test_norms_take_the_recipe_s_momentum() -> None:
-    network = norms.prepared(body(), recipe(bn_momentum=0.0003), Group(0, 1, torch.device("cpu")))
+    network = norms.prepare(body(), recipe(bn_momentum=0.0003), Group(0, 1, torch.device("cpu")))
     assert {module.momentum for module in network.modules() if isinstance(module, nn.BatchNorm2d)} == {0.0003}
 
 
 def test_synchronous_norms_are_for_gpus() -> None:
-    alone = norms.prepared(body(), recipe(norms="sync"), Group(0, 1, torch.device("cpu")))
+    alone = norms.prepare(body(), recipe(norms="sync"), Group(0, 1, torch.device("cpu")))
     assert not any(isinstance(module, nn.SyncBatchNorm) for module in alone.modules())
     several = cast(Group, SimpleNamespace(world=2, device=torch.device("cpu")))
     with pytest.raises(SpecError, match="norms sync needs GPUs"):
-        norms.prepared(body(), recipe(norms="sync"), several)
+        norms.prepare(body(), recipe(norms="sync"), several)
     on_gpus = cast(Group, SimpleNamespace(world=2, device=torch.device("cuda")))
-    made = norms.prepared(body(), recipe(norms="sync"), on_gpus)
+    made = norms.prepare(body(), recipe(norms="sync"), on_gpus)
     assert any(isinstance(module, nn.SyncBatchNorm) for module in made.modules())
     assert made.state_dict().keys() == body().state_dict().keys()

@@ -16,7 +16,7 @@ def test_a_download_that_fails_is_one_line_and_leaves_nothing(attnctl, folder, m
     monkeypatch.setitem(datasets.DATASETS, "cifar100", gone)
     result = attnctl("data", "fetch", "cifar100")
     assert result.code == 2
-    assert "broke off at 0 bytes" in result.err
+    assert "stopped at 0 bytes" in result.err
     assert result.err.count("\n") == 1
     assert listing(folder / "data") == []
 
@@ -118,7 +118,7 @@ def test_the_files_of_a_data_set_are_checked(attnctl, folder):
     parts = json.loads(attnctl("data", "check", "digits", "--json").out)["parts"]
     assert {name: part["images"] for name, part in parts.items()} == {"train": 1437, "test": 360}
     result = attnctl("data", "check", "coco")
-    assert (result.code, "coco is not whole in" in result.err) == (2, True)
+    assert (result.code, "coco is incomplete in" in result.err) == (2, True)
 
 
 def class_folder_set(folder, monkeypatch, train, val):

@@ -75,10 +75,10 @@ def test_what_cannot_be_is_one_line_and_writes_nothing(known: dict[str, str], fo
     detector = known["ssdlite320"]
     before = listing(folder)
     for words, message in (
-        ([known["classifier"]], "is a classifier, which finds no objects; attnctl cam"),
+        ([known["classifier"]], "is a classifier and detects no objects; use attnctl cam"),
         ([detector, "photos"], "c.png cannot be read: damaged or not an image"),
         ([detector, "nowhere.png"], "there is no image nowhere.png"),
-        ([detector, "empty"], "there are no images"),
+        ([detector, "empty"], "contains no images"),
         (
             [detector, "photos/a.png", "-o", "photos"],
             "photos/a.png is one of the input images; name another folder with -o",

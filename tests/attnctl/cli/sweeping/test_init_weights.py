@@ -176,8 +176,8 @@ def test_the_job_itself_does_not_start_from_an_unfinished_checkpoint(folder: Pat
     (found,) = incarnation.exits()
     assert (found.outcome, found.traceback, found.step) == ("error", "", 0)
     assert found.message == (
-        f"run {base}, whose weights this run starts from, has not completed; finish it (attnctl resume {base}), "
-        "then start this run again: attnctl resume --force"
+        f"run {base}, which provides the initial weights, is not completed; finish it with attnctl resume {base}, "
+        "then start this run with attnctl resume --force"
     )
     assert "initialised" not in {event["kind"] for event in read_events(incarnation.events.read_bytes())}
     write_atomic(ended, record.encode())
@@ -222,4 +222,4 @@ def test_a_file_without_weights_ends_the_run_with_clear_words(folder: Path, attn
     (folder / "a.pt").write_text("no weights")
     assert attnctl("sweep", "none", "--init", "a.pt", *SMALL).code == 1
     (row,) = json.loads(attnctl("status", "--json").out)["runs"]
-    assert (row["state"], "holds no weights that torch can load" in row["reason"]) == ("code error", True)
+    assert (row["state"], "torch cannot load weights from" in row["reason"]) == ("code error", True)
