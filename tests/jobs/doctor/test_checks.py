@@ -1,0 +1,197 @@
+"""What `attnctl doctor` looks at, one fact at a time, with programs on the PATH that answer as a cluster's do."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from attnctl.jobs.doctor import checks
+from attnctl.jobs.doctor.checks import GPUS, Check
+from attnctl.settings.config import Config, DataRoots
+from attnctl.workspace.layout import Workspace
+from tests.fixtures.fake_slurm import Fake
+
+CONFIGURATION = (
+    "ClusterName = test\nSLURM_VERSION = 22.05\nMaxArraySize = {arrays}\nAccountingStorageType = {accounting}\n"
+    "JobAcctGatherType = {gather}\nJobRequeue = {requeue}\nPreemptMode = OFF\n"
+)
+
+
+def cluster(
+    fake: Fake,
+    accounting: str = "accounting_storage/slurmdbd",
+    gather: str = "jobacct_gather/cgroup",
+    requeue: int = 1,
+    arrays: int = 1001,
+) -> None:
+    text = CONFIGURATION.format(accounting=accounting, gather=gather, requeue=requeue, arrays=arrays)
+    fake.says("scontrol", text)
+    fake.says("sacct", "")
+    fake.does("sbatch", "true")
+    fake.says("sinfo", "")
+
+
+def by_name(found: list[Check]) -> dict[str, Check]:
+    return {check.name: check for check in found}
+
+
+@pytest.mark.parametrize(
+    ("gpu", "serves", "ok"),
+    [
+        ("sm_80", ["sm_80", "sm_90"], True),
+        ("sm_86", ["sm_80"], True),  # a minor version later
+        ("sm_80", ["sm_86"], False),
+        ("sm_90", ["sm_80"], False),
+        ("sm_90", ["sm_80", "compute_80"], True),  # PTX serves all newer GPUs
+        ("sm_70", ["compute_80"], False),
+        ("sm_90", ["sm_90a"], True),
+    ],
+)
+def test_a_gpu_is_served_by_its_own_major_version_or_by_older_ptx(gpu: str, serves: list[str], ok: bool) -> None:
+    found = checks._gpus([["NVIDIA", gpu]], serves, "12.8")
+    assert (found.name, found.ok, bool(found.fix)) == (GPUS, ok, not ok)
+
+
+def test_a_driver_whose_gpus_torch_does_not_see_is_wrong_and_none_is_no_fault(fake: Fake) -> None:
+    assert checks._gpus([], [], None).ok is None
+    fake.does("nvidia-smi", "echo 'NVIDIA H100, 550.54'")
+    for cuda in (None, "12.8"):
+        found = checks._gpus([], [], cuda)
+        assert (found.ok, "H100" in found.message) == (False, True)
+        assert found.fix
+
+
+def torch_says(monkeypatch: pytest.MonkeyPatch, code: str) -> list[Check]:
+    monkeypatch.setattr(checks, "_TORCH_SCRIPT", code)
+    return list(checks.torch())
+
+
+def test_torch_is_asked_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = '{"version": "2.9", "cuda": null, "archs": [], "gpus": []}'
+    version, gpus = torch_says(monkeypatch, f"print('a word of an import'); print({answer!r})")
+    assert (version.ok, "2.9" in version.message, gpus.name) == (True, True, GPUS)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [("import no_such_module_", "no_such_module_"), ("print('no json')", "no json"), ("raise SystemExit(1)", "")],
+)
+def test_a_torch_that_does_not_answer_is_wrong_with_what_to_type(
+    code: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (found,) = torch_says(monkeypatch, code)
+    assert found.ok is False
+    assert said in found.message
+    assert sys.executable in found.fix
+
+
+def test_a_torch_that_takes_for_ever_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "_TORCH_TIMEOUT", 0.2)
+    (found,) = torch_says(monkeypatch, "import time; time.sleep(60)")
+    assert found.ok is False
+
+
+def test_without_slurm_that_is_said_and_no_fault(
+    monkeypatch: pytest.MonkeyPatch, config: Config, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (found,) = checks.scheduler(config)
+    assert (found.name, found.ok) == ("SLURM", None)
+
+
+def test_a_slurm_that_does_not_answer_is_wrong(fake: Fake, config: Config) -> None:
+    cluster(fake)
+    fake.does("scontrol", "echo 'Unable to contact slurm controller' >&2; exit 1")
+    (found,) = checks.scheduler(config)
+    assert (found.ok, "Unable to contact" in found.message) == (False, True)
+
+
+def test_a_cluster_is_told_by_its_accounting_arrays_requeue_and_partition(fake: Fake, config: Config) -> None:
+    cluster(fake)
+    found = by_name(list(checks.scheduler(config)))
+    assert list(found) == ["SLURM", "accounting", "array limit", "requeue", "preemption", "partition"]
+    assert (found["SLURM"].ok, found["accounting"].ok, found["requeue"].ok) == (True, True, True)
+    assert "1001" in found["array limit"].message or "1000" in found["array limit"].message
+    assert found["partition"].ok is False, "this cluster has no partition at all"
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({"accounting": "accounting_storage/none"}, "accounting"),
+        ({"gather": "jobacct_gather/none"}, "accounting"),
+        ({"requeue": 0}, "requeue"),
+    ],
+)
+def test_what_a_cluster_lacks_is_a_fact_and_no_fault(
+    settings: dict[str, str | int], name: str, fake: Fake, config: Config
+) -> None:
+    cluster(fake, **settings)  # type: ignore[arg-type]
+    assert by_name(list(checks.scheduler(config)))[name].ok is None
+
+
+def test_an_accounting_that_fails_is_wrong(fake: Fake, config: Config) -> None:
+    cluster(fake)
+    fake.does("sacct", "echo 'sacct: error: slurmdbd: connection refused' >&2; exit 1")
+    found = by_name(list(checks.scheduler(config)))["accounting"]
+    assert (found.ok, "connection refused" in found.message) == (False, True)
+
+
+def test_a_partition_that_there_is_not_is_wrong_with_those_that_there_are(fake: Fake, config: Config) -> None:
+    cluster(fake)
+    asked = dataclasses.replace(config, slurm=dataclasses.replace(config.slurm, partition="gpuu"))
+    found = by_name(list(checks.scheduler(asked)))["partition"]
+    assert (found.ok, "gpuu" in found.message) == (False, True)
+
+
+def test_data_sets_that_are_there_are_well_and_the_others_say_what_to_do(config: Config, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    for part in ("train", "val"):
+        (folder / "imagenet" / part / "n01440764").mkdir(parents=True)
+    asked = dataclasses.replace(config, data=DataRoots(root=folder))
+    found = by_name(list(checks.data(asked)))
+    assert found["data set digits"].ok is found["data set imagenet"].ok is True
+    assert (found["data set cifar10"].ok, "attnctl data fetch cifar10" in found["data set cifar10"].fix) == (
+        None,
+        True,
+    )
+
+
+def test_a_workspace_is_tried_by_writing_and_left_as_it_was(tmp_path: Path, config: Config) -> None:
+    asked = dataclasses.replace(config, workspace=Workspace(tmp_path / "w"))
+    found = by_name(list(checks.workspace(asked)))
+    assert (found["workspace"].ok, found["exclusive creation"].ok) == (True, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_workspace_that_cannot_be_written_is_wrong(
+    tmp_path: Path, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(*_: object) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(checks, "create_exclusive", refuses)
+    found = by_name(list(checks.workspace(dataclasses.replace(config, workspace=Workspace(tmp_path)))))
+    assert (found["workspace"].ok, "Permission denied" in found["workspace"].message) == (False, True)
+
+
+def test_a_file_system_without_exclusive_creation_is_wrong(
+    tmp_path: Path, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overwrites(path: Path, data: bytes) -> bool:
+        path.write_bytes(data)
+        return True
+
+    monkeypatch.setattr(checks, "create_exclusive", overwrites)
+    found = by_name(list(checks.workspace(dataclasses.replace(config, workspace=Workspace(tmp_path)))))
+    assert found["exclusive creation"].ok is False
+    assert found["exclusive creation"].fix
+
+
+def test_looking_imports_no_torch() -> None:
+    code = "import sys; from attnctl.jobs.doctor import checks; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-Pc", code], check=True)
