@@ -17,7 +17,7 @@ demo: $(BIN)/.attnctl ## train two small networks on the embedded digits and sho
 
 # Two workers compute; a third has the tests of the real SLURM, which mostly wait. More threads would only take turns.
 test: $(BIN)/.attnctl-dev lint ## every check and every test, on three workers
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadgroup --durations=25
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --no-loadscope-reorder --durations=25
 
 lint: $(BIN)/.attnctl-dev ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
@@ -36,7 +36,7 @@ bench: $(BIN)/.attnctl-dev ## speed, as ratios to peers and limits; to see that 
 	echo "== $$one"; $(BIN)/python benchmarks/$$one.py $(QUICK) || exit 1; done
 
 tour: $(BIN)/.attnctl-dev ## run the tour of README.md and put what it prints there
-	ATTNCTL_GOLDEN=write $(BIN)/python -m pytest tests/documents -k tour
+	ATTNCTL_GOLDEN=write $(BIN)/python -m pytest tests/documents tests/slurm/test_readme.py -k tour
 
 SEED ?= 1
 storm: $(BIN)/.attnctl-dev ## faults over 40 runs on that SLURM (half an hour and more): make storm SEED=1

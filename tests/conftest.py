@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 pytest_plugins = [
     "tests.fixtures.command_line",
@@ -25,14 +27,21 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run in parallel, those of a file share a worker, and so their fixtures.
+SLURM = "tests/slurm/"
 
-    All that need the one real SLURM share a worker too, since some of them stop its daemons. They wait more than they
-    compute, and come first.
-    """
-    for item in items:
-        group = "slurm" if item.get_closest_marker("slurm") else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: item.get_closest_marker("slurm") is None)
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of the real SLURM come first: they wait more than they compute."""
+    items.sort(key=lambda item: not item.nodeid.startswith(SLURM))
+
+
+class OneWorkerForSlurm(LoadFileScheduling):  # type: ignore[misc]
+    """As `--dist loadfile`, with all tests of the one real SLURM on one worker: some of them stop its daemons."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return SLURM if nodeid.startswith(SLURM) else str(super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneWorkerForSlurm:
+    """The scheduler of `pytest -n`."""
+    return OneWorkerForSlurm(config, log)

@@ -18,39 +18,15 @@ from attnctl.cli import without_globals
 from attnctl.cli.app import build
 from tests.attnctl.cli.cli_run import without_slurm
 from tests.documents import console
-from tests.slurm.conftest import slurm_conf as slurm_conf
+from tests.documents.tour import README, ROOT, check
 
-ROOT = Path(__file__).parents[2]
-README = ROOT / "README.md"
 DOCUMENTS = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "db" / "README.md"]
-
-
-def check(kind: str, folder: Path) -> None:
-    """Run the session of a kind and compare it, or with ATTNCTL_GOLDEN=write put what it printed into README.md."""
-    document = README.read_text(encoding="utf-8")
-    tour = console.commands(document, kind)
-    assert tour
-    printed = [console.run(command.line, folder, os.environ) for command in tour]
-    if os.environ.get("ATTNCTL_GOLDEN") == "write":
-        README.write_text(console.with_outputs(document, kind, iter(printed)), encoding="utf-8")
-        return
-    for command, text in zip(tour, printed, strict=True):
-        assert console.masked(text) == console.masked(command.output), f"README.md differs: $ {command.line}\n{text}"
 
 
 def test_the_tour_prints_what_the_readme_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     without_slurm(monkeypatch)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     check("console", tmp_path)
-
-
-@pytest.mark.slurm
-def test_the_tour_on_slurm_prints_what_the_readme_shows(
-    slurm_conf: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SLURM_CONF", slurm_conf)
-    (tmp_path / "attnctl.toml").write_text('[slurm]\ntime = "10"\ngpus_per_node = 0\n')
-    check("console slurm", tmp_path)
 
 
 def mentioned() -> Iterator[tuple[str, str]]:
