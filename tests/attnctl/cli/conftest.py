@@ -93,12 +93,14 @@ def paper_networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def here(paper_networks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of one's own to draw in, with that workspace beside it."""
-    monkeypatch.chdir(tmp_path)
+    """A folder of one's own to draw in, with that workspace beside it; caches lie elsewhere."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
     without_slurm(monkeypatch)
     monkeypatch.setenv("ATTNCTL_WORKSPACE", str(paper_networks))
-    shutil.copy(paper_networks / "mine.toml", tmp_path / "mine.toml")
-    return tmp_path
+    shutil.copy(paper_networks / "mine.toml", folder / "mine.toml")
+    return folder
 
 
 @pytest.fixture(scope="session")

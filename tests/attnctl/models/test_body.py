@@ -117,7 +117,7 @@ def test_what_does_not_fit_is_an_error():
         bodies.apply_norms(resnet, "group")
     with pytest.raises(SpecError, match="DenseNet has no maps for a feature pyramid"):
         bodies.pyramid_maps(densenet)
-    with pytest.raises(SpecError, match="VGG has no first stage"):
+    with pytest.raises(SpecError, match="VGG has no known first stage"):
         bodies.apply_norms(vgg, "frozen")
     with pytest.raises(SpecError, match="MobileNetV2 cannot keep its resolution"):
         bodies.ends_with_stride_16(mobilenet)

@@ -27,7 +27,7 @@ def test_a_figure_without_runs_says_what_trains_them(here: Path, attnctl: Run) -
     )
     printed = attnctl("figure", "ela:1", "-o", "ela.svg")
     assert printed.code == 0
-    assert "this trains them: attnctl sweep --figure ela:1" in printed.err
+    assert "to train them: attnctl sweep --figure ela:1" in printed.err
 
 
 def test_figures_that_look_into_networks_take_the_paper_s_layers_and_classes(here: Path, attnctl: Run) -> None:

@@ -76,7 +76,7 @@ def test_a_dry_run_shows_and_writes_nothing(take, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ("0.78", "results.csv:2: column top1: 0.78 %: values are in percent; did you mean 78?"),
+        ("0.78", "results.csv:2: column top1: 0.78 %: values are in percent; is it 78?"),
         ("0.78\nb,resnet20,digits,0.5", "(and 1 more)"),
         ("0.78\nb,resnet20,digits,78", ""),
         ("0.78 %", ""),
@@ -89,7 +89,7 @@ def test_fractions_are_warned_of(values: str, said: str, take) -> None:
 
 def test_fractions_in_one_table_are_not_hidden_by_percentages_in_another(take) -> None:
     result = take("table,row,top1\nean:2,ResNet50,78\nnam:1,ResNet50,0.2\n")
-    assert "results.csv:3: column top1: 0.2 %: percent are meant" in result.err
+    assert "results.csv:3: column top1: 0.2 %: values are in percent" in result.err
 
 
 def test_what_may_be_meant_otherwise_is_said(take) -> None:
@@ -98,7 +98,7 @@ def test_what_may_be_meant_otherwise_is_said(take) -> None:
     assert "column backbone: 'resnet5O' is unknown to attnctl" in result.err
     assert "; did you mean 'resnet" in result.err
     assert "column dataset: 'tiny-imagenet'" in result.err
-    assert "column params: 25.6 is taken as a count; write 25.6M" in result.err
+    assert "column params: 25.6 is read as a count; write 25.6M" in result.err
 
 
 BAD = {
@@ -112,8 +112,8 @@ BAD = {
     "another case": ("Table,row,top1\nean:2,x,1\n", ":1: unknown column 'Table'; did you mean 'table'"),
     "a column twice": ("table,row,top1,top1\nean:2,x,1,1\n", ":1: column 'top1' appears twice"),
     "a column without a name": ("table,row,\nean:2,x,1\n", ":1: a column has no name"),
-    "half a pair": ("table,row,value\nean:2,x,1\n", "a column value, but none column"),
-    "a pair and more": ("table,row,column,value,top1\nean:2,x,a,1,1\n", "there can be no column top1"),
+    "half a pair": ("table,row,value\nean:2,x,1\n", "column value needs a column column"),
+    "a pair and more": ("table,row,column,value,top1\nean:2,x,a,1,1\n", "columns column and value exclude column top1"),
     "no numbers": ("table,row\nean:2,ResNet50\n", ":1: a column with numbers is missing"),
     "an unknown paper": ("table,row,top1\neanx:2,ResNet50,1\n", ":2: column table: unknown paper 'eanx'; did you mean"),
     "an unknown table": ("table,row,top1\nean:9,ResNet50,1\n", ":2: column table: EAN has no table '9'"),
@@ -133,7 +133,7 @@ BAD = {
     "less than nothing": ("table,row,top1\nean:2,ResNet50,-1\n", "'-1' must be from 0 to 100"),
     "a unit that does not go": ("table,row,top1\nean:2,ResNet50,78M\n", "M does not apply to top1"),
     "a seed": ("label,backbone,dataset,seed,top1\na,resnet20,digits,x,1\n", ":2: column seed: 'x' is not a seed"),
-    "said twice": ("table,row,top1\nean:2,ResNet50,78\n\nean:2,ResNet50,79\n", ":4: line 2 has top1 of this already"),
+    "said twice": ("table,row,top1\nean:2,ResNet50,78\n\nean:2,ResNet50,79\n", ":4: line 2 already has top1 for this"),
     "not UTF-8": (b"table,row,top1\nean:2,R\xe9s,1\n", ":2: this is not UTF-8 text"),
     "a quote that does not end": ('table,row,top1\nean:2,"ResNet50,1\n', ":2: unexpected end of data"),
 }

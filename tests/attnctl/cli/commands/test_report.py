@@ -77,7 +77,7 @@ def test_bad_input_is_one_line_and_exit_code_2(workspace, run, words, message):
 def test_an_empty_workspace_is_one_line_and_nothing_written(tmp_path, run):
     code, out, err = run(Workspace(tmp_path))
     assert (code, out) == (2, "")
-    assert "there is nothing to report" in err
+    assert "nothing to report: this workspace has no runs yet" in err
     assert list(tmp_path.iterdir()) == []
 
 
@@ -111,7 +111,7 @@ def test_a_table_is_that_of_the_only_paper_swept(swept, run):
     assert code == 0
     assert out.startswith("EAN, table 2: ")
     assert "table 2 of EAN, the only paper swept in this workspace" in err
-    assert "measured with backbone=resnet20 placement=block dataset=digits epochs=3" in err
+    assert "trained with backbone=resnet20 placement=block dataset=digits epochs=3" in err
     assert "90.50 ± 0.71" in out
     assert "n=1 of 2: diverged" in out
     assert "warning: ResNet50: not the same seeds: " in err
@@ -126,7 +126,7 @@ def test_where_nothing_swept_is_of_a_paper_the_candidates_are_listed(tmp_path, r
 def test_a_paper_alone_is_not_enough(workspace, run):
     code, _, err = run(workspace, "--paper", "ean")
     assert code == 2
-    assert "--paper ean goes with --table" in err
+    assert "--paper ean needs --table" in err
 
 
 def test_a_sweep_of_something_else_is_refused(swept, run):
@@ -232,10 +232,10 @@ def test_a_page_tells_where_its_numbers_are_from(swept, run):
         (["--rows", "elaa"], "no such row: 'elaa'; did you mean 'ela"),
         (["--seed", "x"], "--seed is x; it must be a whole number"),
         (["--seed", "0,"], "a value is empty"),
-        (["--missing", "--provenance"], "give one of them"),
+        (["--missing", "--provenance"], "give only one of them"),
         (["--provenance", "-o", "x.csv"], "without -o"),
-        (["--standalone", "-f", "csv"], "--standalone goes with latex, not with csv"),
-        (["--standalone", "--macros"], "give one of them"),
+        (["--standalone", "-f", "csv"], "--standalone applies to latex, not to csv"),
+        (["--standalone", "--macros"], "give only one of them"),
         (["--lock", "no/such/x.json"], "there is no folder no/such"),
         (["--epoch", "first"], "first"),
     ],

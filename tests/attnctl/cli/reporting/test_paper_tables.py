@@ -93,7 +93,7 @@ def test_what_was_trained_is_that_of_the_newest_sweep_with_the_seeds_of_all_alik
         table = papers.load("nam").tables["1"]
         found = paper_tables.overrides_for(index, table)
         assert (found.words(), found.seeds) == ("dataset=digits epochs=3", ("0", "2", "1"))
-        assert "measured with dataset=digits epochs=3, not as the paper has it (sweep c)" in capsys.readouterr().err
+        assert "trained with dataset=digits epochs=3 instead of the paper's values (sweep c)" in capsys.readouterr().err
         assert paper_tables.overrides_for(index, table, Overrides(seeds=("7",))).seeds == ("7",)
         assert paper_tables.overrides_for(index, papers.load("nam").tables["2"]) == Overrides()
         with pytest.raises(SpecError, match=r"EAN, NAM were swept here; instead of 1 type ean:1 or nam:1"):
