@@ -148,7 +148,7 @@ def test_submission_says_what_goes_on_by_itself(cluster: Cluster, capsys: pytest
     root = str(cluster.config.workspace.root)
     words = ["sweep", "se", "--epochs", "1", "--gpus-per-node", "0", "--time", "5", "--name", "s"]
     assert main(["--workspace", root, *words]) == 0
-    said = [line for line in capsys.readouterr().err.splitlines() if "start interrupted jobs again" in line]
+    said = [line for line in capsys.readouterr().err.splitlines() if "does not requeue" in line]
     assert len(said) == 1
     assert " -P -m attnctl --workspace " in said[0]
     assert said[0].endswith(" resume s --state timeout,preempted --yes")

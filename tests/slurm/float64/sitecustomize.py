@@ -4,5 +4,5 @@ import torch
 
 from attnctl.jobs.training import loop
 
-assert loop.train.__defaults__ == (torch.float32,)
-loop.train.__defaults__ = (torch.float64,)
+assert loop.train.__defaults__ == (None, torch.float32)
+loop.train.__defaults__ = (None, torch.float64)

@@ -147,7 +147,7 @@ def test_a_run_that_was_never_started_is_refused(folder: Path, attnctl: Run) -> 
     write_atomic(Workspace(folder).run(spec.id).spec, json.dumps(spec.to_json()).encode())
     result = attnctl("sweep", "none", "--init", spec.id, *SMALL)
     assert_refused(result, "never started")
-    assert "is new, not completed; it was never started; sweep it first" in result.err
+    assert "is new, not completed; train it first with `attnctl sweep`" in result.err
 
 
 def test_a_completed_run_whose_checkpoints_are_gone_is_refused(folder: Path, attnctl: Run) -> None:

@@ -36,7 +36,7 @@ def test_the_json_does_not_depend_on_the_order_in_which_things_were_found() -> N
     assert json.dumps(turned.document()) == json.dumps(COUNTS.document())
 
 
-@pytest.mark.parametrize("document", [{}, {"works": 1, "roles": []}, {**COUNTS.document(), "more": 1}])
+@pytest.mark.parametrize("document", [{}, {"works": 1, "roles": []}])
 def test_what_is_no_document_is_an_error_that_readers_know(document: dict[str, object]) -> None:
     with pytest.raises((KeyError, TypeError, ValueError)):
         Counts.read(document)
