@@ -127,7 +127,7 @@ def test_a_cell_that_cannot_be_says_why(
 
 
 def test_a_missing_an_empty_and_a_half_data_set_name_their_files(folder: Path, attnctl: Run) -> None:
-    for there, named in (([], "train, test"), (["train"], "test missing")):
+    for there, named in (([], "train, test"), (["train"], "missing test;")):
         root = folder / "data" / "cifar-100-python"
         root.mkdir(parents=True, exist_ok=True)
         for name in there:
