@@ -158,7 +158,7 @@ def test_what_does_not_work_is_told_before_anything_is_submitted(mine: Path, att
     specs = grid.expand(Axes(modules=(*names, "./gate.py:Gate"), overrides=overrides)).specs
     found = probe.check(specs)
     words = {spec.module: found.get(spec.id, "") for spec in specs}
-    assert "bad:Shape gives (2, 16, 8) for a map (2, 16, 8, 8); it must give the shape" in words["bad:Shape"]
+    assert "bad:Shape gives (2, 16, 8) for a map (2, 16, 8, 8); it must keep the input's shape" in words["bad:Shape"]
     assert "bad:Nan gives NaN" in words["bad:Nan"]
     assert words["bad:Raises"] == "bad.py:23: Raises.__init__ raises ValueError: kernel must be odd"
     assert "extra_loss() of Penalty gives (3,)" in words["bad:Penalty"]

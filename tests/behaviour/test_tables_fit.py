@@ -107,7 +107,7 @@ def test_resume_keeps_ids_ends_and_checkpoints_whole(columns: int, past: Past, s
             assert f"step {run['checkpoint']} of {run['steps']}" in row
         action = "needs confirmation" if run["consent"] else run["action"]
         assert_whole(lines, f"action: {action}")
-    assert_whole(lines, "(attempt 2)", "num_groups=16", "evidence: ")
+    assert_whole(lines, "(attempt 2)", "num_groups=16", "reason: ")
 
 
 @pytest.mark.parametrize("columns", COLUMNS)
