@@ -67,7 +67,7 @@ def expand(axes: Axes) -> Expansion:
         for values, model, dataset, overrides in itertools.product(
             _module_settings(axes, module), axes.models, axes.datasets, _products(_typed_overrides(axes))
         ):
-            for backbone in axes.backbones or (_default_backbone(model, dataset),):
+            for backbone in axes.backbones or (default_backbone(model, dataset),):
                 for placement in axes.placements if module != NO_MODULE else ("",):
                     network = _Network(model, backbone, placement, dataset)
                     try:
@@ -92,7 +92,7 @@ class _Network:
     dataset: str
 
 
-def _default_backbone(model: str, dataset: str) -> str:
+def default_backbone(model: str, dataset: str) -> str:
     """The backbone of a cell that names none; empty when the model has no default."""
     return models.describe(model).backbones[0] if model else datasets.describe(dataset).default_backbone
 

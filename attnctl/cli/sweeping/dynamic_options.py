@@ -13,8 +13,9 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
-from attnctl import attention, datasets, recipes
+from attnctl import attention, recipes
 from attnctl.cli import completion, output
+from attnctl.grid import default_backbone
 from attnctl.sources.signature import Hyperparameter, ModuleSource
 from attnctl.spec import NO_MODULE, recipe_fields, recipe_types
 from attnctl.values import Scalar, SpecError, describe, format_value, split_list
@@ -118,7 +119,7 @@ def _applicable(words: Sequence[str]) -> str:
             return given["--recipe"]
         first = {name: given.get(f"--{name}", "").partition(",")[0] for name in ("model", "backbone", "dataset")}
         dataset = first["dataset"] or "digits"
-        backbone = first["backbone"] or datasets.describe(dataset).default_backbone
+        backbone = first["backbone"] or default_backbone(first["model"], dataset)
         return recipes.default_for(dataset, backbone, first["model"])
     except SpecError:
         return ""

@@ -47,8 +47,8 @@ def of_modules(request: Axes, *, skip_invalid: bool) -> Selection:
     if expansion.invalid and not (skip_invalid and expansion.specs):
         first = expansion.invalid[0]
         more = f" (and {quantity(len(expansion.invalid) - 1, 'more cell')})" if len(expansion.invalid) > 1 else ""
-        mend = "; --skip-invalid skips these cells" if expansion.specs else ""
-        raise SpecError(f"{first.label}: {first.reason}{more}{mend}")
+        hint = "; --skip-invalid skips these cells" if expansion.specs else ""
+        raise SpecError(f"{first.label}: {first.reason}{more}{hint}")
     return Selection(specs=expansion.specs, invalid=expansion.invalid, name=",".join(request.modules))
 
 
