@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
-from attnctl.cli import sweep_records
+import typer
+
+from attnctl.cli import completion, sweep_records
 from attnctl.values import SpecError, did_you_mean
 from attnctl.workspace.layout import Workspace
+
+RunArgument = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run's id, or its first digits.", autocompletion=completion.runs)
+]
+"""The argument RUN of a command that takes one run; `run_id` resolves it."""
 
 NO_RUNS = "this workspace has no runs yet; start some with `attnctl sweep`"
 

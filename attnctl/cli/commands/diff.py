@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from attnctl.cli import completion, context, output, run_selection
+from attnctl.cli import context, output, run_selection
 from attnctl.cli.table_layout import Column
 from attnctl.spec import RunSpec
 from attnctl.values import format_value
 
-_Run = Annotated[
-    str, typer.Argument(metavar="RUN", help="A run's id, or its first digits.", autocompletion=completion.runs)
-]
-
 
 def diff(
-    a: _Run,
-    b: _Run,
+    a: run_selection.RunArgument,
+    b: run_selection.RunArgument,
     as_json: context.AsJson = False,
 ) -> None:
     """Show the fields in which two runs differ.

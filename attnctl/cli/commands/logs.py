@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from attnctl.cli import completion, context, output, run_selection
+from attnctl.cli import context, output, run_selection
 from attnctl.lifecycle.evidence import newest_verdict
 from attnctl.values import SpecError, comma_join
 from attnctl.workspace.layout import Attempt, RunDir, Workspace
@@ -21,9 +21,7 @@ POLL = 0.5
 
 
 def logs(
-    run: Annotated[
-        str, typer.Argument(metavar="RUN", help="A run's id, or its first digits.", autocompletion=completion.runs)
-    ],
+    run: run_selection.RunArgument,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow the log until the run ends.")] = False,
     attempt: Annotated[int | None, typer.Option(help="Attempt number (default: the newest).", min=1)] = None,
     rank: Annotated[int, typer.Option(help="Rank of the process.", min=0)] = 0,

@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
-import typer
-
-from attnctl.cli import completion, context, output, run_selection
+from attnctl.cli import context, output, run_selection
 from attnctl.cli.commands.diff import fields
 from attnctl.cli.refresh import row_json, take
 from attnctl.units import clock, duration, size
@@ -21,9 +19,7 @@ R = TypeVar("R", bound=Record)
 
 
 def show(
-    run: Annotated[
-        str, typer.Argument(metavar="RUN", help="A run's id, or its first digits.", autocompletion=completion.runs)
-    ],
+    run: run_selection.RunArgument,
     as_json: context.AsJson = False,
 ) -> None:
     """Show everything known about one run.

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from attnctl.cli import completion, context, output, run_selection
+from attnctl.cli import context, output, run_selection
 from attnctl.cli.commands.logs import newest_log
 from attnctl.cli.refresh import take
 from attnctl.cli.table_layout import Column
@@ -39,9 +37,7 @@ _RESOURCES = (
 
 
 def why(
-    run: Annotated[
-        str, typer.Argument(metavar="RUN", help="A run's id, or its first digits.", autocompletion=completion.runs)
-    ],
+    run: run_selection.RunArgument,
     as_json: context.AsJson = False,
 ) -> None:
     """Explain why a run is in its state, and what to do.
