@@ -44,7 +44,7 @@ def real(model: str) -> nn.Module:
 
 
 @pytest.mark.parametrize("model", ["", "ssdlite320", "yolox_nano"])
-def test_an_untrained_detector_is_left_with_as_many_boxes_as_asked(model: str) -> None:
+def test_an_untrained_detector_keeps_the_wanted_number_of_boxes(model: str) -> None:
     network, image = real(model) if model else detector(), torch.rand(3, 64, 64)
     threshold = bench.calibrate_threshold(network, image, 20)
     with torch.inference_mode():

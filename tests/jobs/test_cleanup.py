@@ -31,21 +31,21 @@ def workspace(tmp_path: Path) -> Workspace:
     return made
 
 
-def test_stale_files_that_writers_made_aside_are_waste_with_their_size_and_reason(workspace: Workspace) -> None:
+def test_stale_temporary_files_are_listed_with_size_and_reason(workspace: Workspace) -> None:
     run = workspace.run(RUN)
     mine, own = old(run.path / ASIDE), old(workspace.sweeps / ASIDE)
     assert list(leftovers(workspace, run)) == [Waste(path=mine, bytes=5, reason="partly written", run=RUN)]
     assert list(leftovers(workspace)) == [Waste(path=own, bytes=5, reason="partly written")]
 
 
-def test_what_is_fresh_or_named_otherwise_is_nobodys_waste(workspace: Workspace) -> None:
+def test_fresh_files_and_files_with_other_names_are_not_listed(workspace: Workspace) -> None:
     write_atomic(workspace.sweeps / ASIDE, b"")
     old(workspace.sweeps / "mine.json")
     old(workspace.sweeps / ".hidden")
     assert list(leftovers(workspace)) == []
 
 
-def test_a_run_that_is_half_removed_is_waste_of_the_workspace(workspace: Workspace) -> None:
+def test_a_partly_deleted_run_is_listed_for_the_workspace(workspace: Workspace) -> None:
     folder = workspace.runs / f".{RUN}.removed-01234567"
     old(folder / "spec.json")
     os.utime(folder, (time.time() - cleanup.STALE - 60,) * 2)
@@ -55,11 +55,11 @@ def test_a_run_that_is_half_removed_is_waste_of_the_workspace(workspace: Workspa
     assert not folder.exists()
 
 
-def test_what_somebody_else_removed_first_is_no_error(workspace: Workspace) -> None:
+def test_a_file_that_another_process_deleted_is_not_an_error(workspace: Workspace) -> None:
     assert not remove(Waste(path=workspace.sweeps / "gone", bytes=0, reason=""))
 
 
-def test_a_link_to_a_folder_is_removed_and_not_what_it_leads_to(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_symbolic_link_to_a_folder_is_deleted_but_not_its_target(workspace: Workspace, tmp_path: Path) -> None:
     target = tmp_path / "elsewhere"
     write_atomic(target / "data", b"1")
     link = workspace.root / "link"
@@ -68,7 +68,7 @@ def test_a_link_to_a_folder_is_removed_and_not_what_it_leads_to(workspace: Works
     assert (target / "data").exists()
 
 
-def test_a_run_is_removed_with_its_checkpoints_elsewhere(tmp_path: Path) -> None:
+def test_a_run_is_deleted_with_its_checkpoints_in_another_folder(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "w", checkpoints_root=tmp_path / "far")
     run = workspace.run(RUN)
     write_atomic(run.spec, b"{}")
@@ -79,7 +79,7 @@ def test_a_run_is_removed_with_its_checkpoints_elsewhere(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", ["f" * 16, "../sweeps", "."])
-def test_what_is_no_folder_of_a_run_is_not_removed(name: str, workspace: Workspace) -> None:
+def test_a_folder_that_is_not_a_run_is_not_deleted(name: str, workspace: Workspace) -> None:
     write_atomic(workspace.sweep("first"), b"{}")
     with pytest.raises(SpecError):
         remove_run(workspace, name)

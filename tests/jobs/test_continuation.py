@@ -26,7 +26,7 @@ def run(config: Config, make_specs: Specs) -> RunDir:
     return config.workspace.run(spec.id)
 
 
-def test_the_next_attempt_asks_for_what_the_last_one_had(config: Config, run: RunDir, fake: Fake) -> None:
+def test_the_next_attempt_requests_the_same_as_the_last_one(config: Config, run: RunDir, fake: Fake) -> None:
     fake.does("sbatch", '[ "$1" = --test-only ] || echo 12')
     words = submit_continuation(config, run, run.attempt(1))
     assert "12_0" in words
@@ -35,13 +35,13 @@ def test_the_next_attempt_asks_for_what_the_last_one_had(config: Config, run: Ru
     assert (request.where, request.resources["nodes"], request.resources["minutes"]) == ("slurm", 2, 90)
 
 
-def test_a_run_that_has_used_its_attempts_waits(config: Config, run: RunDir) -> None:
+def test_a_run_that_has_used_its_attempts_is_not_continued(config: Config, run: RunDir) -> None:
     spent = replace(config, resume=replace(config.resume, attempts=1))
     with pytest.raises(NoContinuation, match="1 of 1 attempt"):
         submit_continuation(spent, run, run.attempt(1))
 
 
-def test_without_the_record_of_the_request_nothing_is_submitted(config: Config, run: RunDir, fake: Fake) -> None:
+def test_without_its_request_a_run_is_not_continued(config: Config, run: RunDir, fake: Fake) -> None:
     run.attempt(1).request.unlink()
     with pytest.raises(NoContinuation, match="missing"):
         submit_continuation(config, run, run.attempt(1))
@@ -50,7 +50,9 @@ def test_without_the_record_of_the_request_nothing_is_submitted(config: Config, 
         submit_continuation(config, run, run.attempt(1))
 
 
-def test_where_slurm_does_not_answer_the_run_waits_and_says_why(config: Config, run: RunDir, fake: Fake) -> None:
+def test_if_slurm_does_not_answer_the_run_is_not_continued_and_the_reason_is_given(
+    config: Config, run: RunDir, fake: Fake
+) -> None:
     fake.does("sbatch", "echo 'sbatch: error: Unable to contact slurm controller' >&2; exit 1")
     with pytest.raises(NoContinuation, match="Unable to contact"):
         submit_continuation(config, run, run.attempt(1))

@@ -10,7 +10,7 @@ from tests.jobs.metrics.ranks import IMAGES, answers_of, evaluate, metrics
 
 
 @pytest.mark.parametrize("world", [2, 3])
-def test_ranks_together_give_the_very_numbers_of_one(world, tmp_path):
+def test_several_ranks_compute_the_same_values_as_one(world, tmp_path):
     alone = metrics()
     evaluate(0, 1, alone)
     expected = {}

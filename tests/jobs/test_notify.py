@@ -35,7 +35,7 @@ def ended(past: Past, monkeypatch: pytest.MonkeyPatch) -> Past:
     return past
 
 
-def test_the_end_of_a_sweep_is_told_once_and_never_through_a_shell(ended: Past, attnctl: Run) -> None:
+def test_the_end_of_a_sweep_is_announced_once_and_never_through_a_shell(ended: Past, attnctl: Run) -> None:
     attnctl("status")
     attnctl("status")
     after_run(ended.config, ended.specs(1)[0].id)
@@ -46,7 +46,7 @@ def test_the_end_of_a_sweep_is_told_once_and_never_through_a_shell(ended: Past, 
     assert not (ended.root / "made").exists()
 
 
-def test_the_job_that_ends_last_tells_and_an_earlier_one_does_not(ended: Past) -> None:
+def test_only_the_job_that_ends_last_announces_the_end(ended: Past) -> None:
     first, last = ended.specs(2)
     record = ended.config.workspace.run(last.id).attempt(1).incarnation(0).exit(0)
     kept = record.read_bytes()
@@ -60,7 +60,7 @@ def test_the_job_that_ends_last_tells_and_an_earlier_one_does_not(ended: Past) -
     assert len(told(ended)) == 1
 
 
-def test_a_sweep_that_goes_on_and_ends_again_is_told_again(ended: Past, attnctl: Run) -> None:
+def test_a_sweep_that_resumes_and_ends_again_is_announced_again(ended: Past, attnctl: Run) -> None:
     attnctl("status")
     _, bad_run = ended.specs(2)
     ended.attempt(bad_run, "COMPLETED", number=2, exit=left("completed", step=40))
@@ -68,7 +68,7 @@ def test_a_sweep_that_goes_on_and_ends_again_is_told_again(ended: Past, attnctl:
     assert [row["summary"] for row in told(ended)] == ["2 runs: 1 completed, 1 code error", "2 runs: 2 completed"]
 
 
-def test_a_command_that_fails_is_told_and_changes_nothing(ended: Past, attnctl: Run) -> None:
+def test_a_failing_command_is_reported_and_changes_nothing(ended: Past, attnctl: Run) -> None:
     (ended.root / "attnctl.toml").write_text("[notify]\ncommand = '/no/such/program {sweep}'\n")
     result = attnctl("status")
     assert result.code == 0

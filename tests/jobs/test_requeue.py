@@ -34,34 +34,32 @@ def asked(run: RunDir, outcome: str, place: Worker = PLACE, *, start: int = 0, b
 
 
 @pytest.mark.parametrize("outcome", ["preempted", "timeout"])
-def test_an_interrupted_job_that_has_trained_is_started_again(outcome: str, run: RunDir, fake: Fake) -> None:
+def test_an_interrupted_job_that_has_trained_is_requeued(outcome: str, run: RunDir, fake: Fake) -> None:
     fake.says("sacct", "RUNNING\n")
     assert asked(run, outcome) == ""
 
 
 @pytest.mark.parametrize("outcome", ["error", "interrupted", "diverged", "out of memory"])
-def test_other_ends_are_no_reason(outcome: str, run: RunDir, fake: Fake) -> None:
+def test_other_outcomes_are_not_requeued(outcome: str, run: RunDir, fake: Fake) -> None:
     assert outcome in asked(run, outcome)
 
 
-def test_a_run_on_this_machine_is_not_started_again(run: RunDir) -> None:
+def test_a_local_run_is_not_requeued(run: RunDir) -> None:
     assert asked(run, "preempted", replace(PLACE, on_slurm=False)) != ""
 
 
-def test_a_job_that_somebody_cancelled_stays_so_and_a_silent_accounting_counts_as_preempted(
-    run: RunDir, fake: Fake
-) -> None:
+def test_a_cancelled_job_stays_cancelled_and_counts_as_preempted_if_sacct_fails(run: RunDir, fake: Fake) -> None:
     fake.says("sacct", "CANCELLED by 1000\n")
     assert "cancelled" in asked(run, "preempted")
     fake.does("sacct", "exit 1")
     assert asked(run, "preempted") == ""
 
 
-def test_a_time_limit_that_came_before_the_first_step_is_too_short(run: RunDir, fake: Fake) -> None:
+def test_a_time_limit_before_the_first_step_is_too_short(run: RunDir, fake: Fake) -> None:
     assert "too short" in asked(run, "timeout", began=5, step=5)
 
 
-def test_after_several_starts_without_a_step_no_more_are_made(run: RunDir, fake: Fake) -> None:
+def test_after_several_starts_without_a_step_the_job_is_not_requeued(run: RunDir, fake: Fake) -> None:
     last = MAX_FRUITLESS_STARTS - 1
     for start in range(last):
         assert asked(run, "preempted", start=start, began=5, step=5) == ""
@@ -69,20 +67,20 @@ def test_after_several_starts_without_a_step_no_more_are_made(run: RunDir, fake:
     assert f"{MAX_FRUITLESS_STARTS} starts" in asked(run, "preempted", start=last, began=5, step=5)
 
 
-def test_starts_that_trained_something_in_between_do_not_count(run: RunDir, fake: Fake) -> None:
+def test_starts_that_trained_in_between_do_not_count(run: RunDir, fake: Fake) -> None:
     for start, step in enumerate([4, 5]):
         interrupted(run, start, step)
     assert asked(run, "preempted", start=2, began=5, step=5) == ""
 
 
-def test_the_job_is_requeued_by_its_own_id_once_all_ranks_have_left_their_records(run: RunDir, fake: Fake) -> None:
+def test_the_job_is_requeued_by_its_task_id_after_all_exit_records_are_written(run: RunDir, fake: Fake) -> None:
     interrupted(run, 0, 5)
     fake.says("scontrol", "")
     assert requeue.requeue(run.attempt(1).incarnation(0), PLACE) == ""
     assert fake.calls("scontrol") == ["requeue 7_0"]
 
 
-def test_a_refusal_is_told_but_not_that_it_waits_already(run: RunDir, fake: Fake) -> None:
+def test_a_refusal_is_returned_unless_the_job_is_queued_already(run: RunDir, fake: Fake) -> None:
     interrupted(run, 0, 5)
     start = run.attempt(1).incarnation(0)
     fake.does("scontrol", "echo 'Requested operation is presently disabled' >&2; exit 1")
@@ -91,7 +89,7 @@ def test_a_refusal_is_told_but_not_that_it_waits_already(run: RunDir, fake: Fake
     assert requeue.requeue(start, PLACE) == ""
 
 
-def test_ranks_that_never_leave_a_record_are_waited_for_no_longer_than_needed(
+def test_ranks_without_an_exit_record_are_waited_for_only_briefly(
     run: RunDir, fake: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(requeue, "_PATIENCE", 0.1)

@@ -27,7 +27,7 @@ from attnctl.jobs.tasks.task import Arithmetic
         ("deeplabv3", "digits-seg", Segment),
     ],
 )
-def test_the_model_says_the_task(model: str, dataset: str, kind: type, tmp_path: Path) -> None:
+def test_the_model_determines_the_task(model: str, dataset: str, kind: type, tmp_path: Path) -> None:
     (spec,) = expand(Axes(modules=("none",), models=(model,), datasets=(dataset,))).specs
     data = cast(TrainingData, SimpleNamespace(categories=(1, 2)))
     task = open_task(spec, data, Arithmetic.of(spec.recipe, torch.device("cpu")), tmp_path / "kept.json")

@@ -24,7 +24,7 @@ from tests.jobs.training.training_workers import (
 )
 
 
-def test_the_command_trains_a_run_and_leaves_its_records(tmp_path: Path) -> None:
+def test_the_command_trains_a_run_and_writes_its_records(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "w", make_spec(epochs=1))
     tag, incarnation = run.submit()
     (tmp_path / "db.py").write_text("raise RuntimeError('a file of the user shadows ours')")
@@ -51,7 +51,7 @@ def test_the_command_trains_a_run_and_leaves_its_records(tmp_path: Path) -> None
     assert run.directory.attempt(1).owner.read_text() == "h:1"
 
 
-def test_a_surplus_job_leaves_and_touches_nothing(tmp_path: Path) -> None:
+def test_a_job_that_does_not_own_the_attempt_exits_and_changes_nothing(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "w", make_spec())
     tag, incarnation = run.submit(2)
     run.directory.attempt(1).owner.write_text("somebody:1")
@@ -60,7 +60,7 @@ def test_a_surplus_job_leaves_and_touches_nothing(tmp_path: Path) -> None:
     assert not incarnation.path.exists()
 
 
-def test_a_job_that_is_started_again_after_its_end_leaves_and_touches_nothing(tmp_path: Path) -> None:
+def test_a_job_that_is_requeued_after_completion_exits_and_changes_nothing(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "w", make_spec())
     tag, incarnation = run.submit(1)
     run.directory.attempt(1).owner.write_text("5_0")
@@ -74,7 +74,7 @@ def test_a_job_that_is_started_again_after_its_end_leaves_and_touches_nothing(tm
     assert [item.token for item in run.directory.attempt(1).incarnations()] == [(1, 0)]
 
 
-def test_a_job_of_a_closed_submission_leaves_and_touches_nothing(tmp_path: Path) -> None:
+def test_a_job_of_a_closed_submission_exits_and_changes_nothing(tmp_path: Path) -> None:
     """Its runs may have been submitted again since: somebody else's job trains them."""
     run = Run.create(tmp_path / "w", make_spec())
     tag, incarnation = run.submit(1)
@@ -97,7 +97,7 @@ def test_a_superseded_attempt_stops_before_it_saves(tmp_path: Path) -> None:
     assert not events(incarnation, "checkpoint")
 
 
-def test_a_superseded_attempt_stops_within_seconds_though_it_does_not_save(tmp_path: Path) -> None:
+def test_a_superseded_attempt_stops_within_seconds_even_without_saving(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "w", make_spec(batch=64, norm_batch=32))  # epochs of 22 steps
     slow = {rank: Mischief(slow=1.0) for rank in range(2)}
     with run.started(2, mischief=slow) as (processes, incarnation):
@@ -117,7 +117,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_as_diverged_on_all_ranks(tmp_pat
     assert verdict.state is State.DIVERGED
 
 
-def test_when_a_rank_is_killed_the_others_end_within_seconds_and_are_not_blamed(tmp_path: Path) -> None:
+def test_when_a_rank_is_killed_the_others_end_within_seconds_as_secondary_failures(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "w", make_spec())
     harm = {rank: Mischief(slow=0.05) for rank in range(4)} | {2: Mischief(at=3, number=signal.SIGKILL)}
     with run.started(4, mischief=harm) as (processes, incarnation):
@@ -131,7 +131,7 @@ def test_when_a_rank_is_killed_the_others_end_within_seconds_and_are_not_blamed(
     assert (verdict.state, verdict.reason) == (State.KILLED, "rank 2 ended without a word: killed?")
 
 
-def test_a_rank_that_fails_by_itself_is_the_one_to_blame(tmp_path: Path) -> None:
+def test_the_rank_that_fails_first_is_the_cause(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "w", make_spec())
     with run.started(2, mischief={1: Mischief(at=2, number=Mischief.OUT_OF_MEMORY)}) as (processes, incarnation):
         assert exit_codes(processes, 20) == [1, 1], logs(incarnation)
@@ -151,7 +151,7 @@ def test_a_signal_while_waiting_for_the_others_ends_the_process_cleanly(tmp_path
     assert outcomes(incarnation) == ["interrupted"]
 
 
-def test_a_world_that_does_not_fit_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_number_of_processes_that_does_not_fit_is_a_one_line_error(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "w", make_spec(norm_batch=256))
     with run.started(2) as (processes, incarnation):
         assert exit_codes(processes) == [1, 1]

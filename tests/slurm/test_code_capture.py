@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slurm
 SMALL = ["--epochs", "1", "--batch", "128", "--norm-batch", "32", "--input-size", "8"]
 
 
-def test_code_that_is_edited_while_a_job_waits_is_not_what_it_trains_with(cluster: Cluster, tmp_path: Path) -> None:
+def test_code_edited_while_a_job_waits_does_not_affect_the_job(cluster: Cluster, tmp_path: Path) -> None:
     tree, root = tmp_path / "a tree", cluster.config.workspace.root
     shutil.copytree(Path(attnctl.__file__).parent, tree / "attnctl")
     root.mkdir()

@@ -25,7 +25,7 @@ def attnctl(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> Callable[..
     return run
 
 
-def test_a_run_starts_only_from_a_run_that_has_completed(
+def test_a_run_starts_only_from_the_weights_of_a_completed_run(
     cluster: Cluster, attnctl: Callable[..., str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     (plain,) = json.loads(attnctl("sweep", "none", *SMALL, *CPUS, "--json"))["runs"]

@@ -116,7 +116,7 @@ def preempted_before(place: Place) -> None:
     write_atomic(place.workspace.run(specs[0].id).attempt(1).incarnation(0).exit(0), record.encode())
 
 
-def test_a_sweep_that_is_killed_anywhere_is_queued_once(make_place: Callable[[], Place]) -> None:
+def test_a_sweep_that_is_killed_at_any_point_is_queued_once(make_place: Callable[[], Place]) -> None:
     words = (*SWEEP, "--seed", "0,1")
     first = make_place()
     preempted_before(first)
@@ -141,7 +141,7 @@ def test_a_sweep_that_is_killed_anywhere_is_queued_once(make_place: Callable[[],
         place.empty()
 
 
-def test_a_disk_that_fills_anywhere_is_told_and_all_goes_on_when_space_returns(
+def test_a_disk_that_fills_at_any_point_is_reported_and_a_retry_completes_the_sweep(
     make_place: Callable[[], Place],
 ) -> None:
     words = (*SWEEP, "--seed", "0,1")

@@ -62,7 +62,7 @@ def is_checkpoint(event: dict[str, Any]) -> bool:
     return event["kind"] == "checkpoint" and event["step"] > 0
 
 
-def test_a_bad_setup_fails_a_few_jobs_and_resume_runs_all_after_the_mend(cluster: Cluster, attnctl: Command) -> None:
+def test_a_bad_setup_fails_a_few_jobs_and_resume_runs_all_after_the_fix(cluster: Cluster, attnctl: Command) -> None:
     settings(cluster, 'setup = ["true", "no_such_module load cuda/12"]', "parallel = 1")
     attnctl("sweep", "se", "--seed", "0,1,2,3,4,5,6", *SMALL)
     rows = until(attnctl, lambda states: not {"queued", "running", "submitting"} & set(states))
@@ -85,7 +85,7 @@ def test_a_bad_setup_fails_a_few_jobs_and_resume_runs_all_after_the_mend(cluster
     attnctl("cancel", done["runs"][-1]["id"], "--yes")
 
 
-def test_an_interpreter_that_is_not_there_is_told_by_the_script(cluster: Cluster, attnctl: Command) -> None:
+def test_a_missing_interpreter_is_reported_by_the_script(cluster: Cluster, attnctl: Command) -> None:
     settings(cluster, 'setup = ["srun() { command srun -N1 -n1 /no/such/python; }"]')
     attnctl("sweep", "se", *SMALL)
     (row,) = until(attnctl, lambda states: states == ["setup failed"])
@@ -126,7 +126,7 @@ def broken_node() -> Iterator[Callable[[str, str], None]]:
     wait(lambda: "down" not in slurm("sinfo", "-h", "-o", "%T"), lambda: slurm("sinfo"))
 
 
-def test_a_run_of_a_broken_node_goes_on_elsewhere(
+def test_a_run_of_a_failed_node_resumes_on_another_node(
     cluster: Cluster, attnctl: Command, broken_node: Callable[[str, str], None]
 ) -> None:
     settings(cluster, "extra = { no-requeue = true }")
@@ -150,7 +150,7 @@ def test_a_run_of_a_broken_node_goes_on_elsewhere(
 
 
 @pytest.mark.storm
-def test_a_killed_process_goes_on_and_a_time_limit_is_known_as_one(cluster: Cluster, attnctl: Command) -> None:
+def test_a_killed_process_resumes_and_a_time_limit_is_recognised(cluster: Cluster, attnctl: Command) -> None:
     settings(cluster, "extra = { no-requeue = true }", "[resume]", "attempts = 2")
     (asked,) = attnctl("sweep", "se", *LONG)["runs"]
     trains(cluster, asked["id"])
@@ -172,7 +172,7 @@ def test_a_killed_process_goes_on_and_a_time_limit_is_known_as_one(cluster: Clus
     assert row["attempt"] == 2
 
 
-def test_a_launch_that_is_held_is_told_with_the_mend(cluster: Cluster, attnctl: Command) -> None:
+def test_a_held_launch_is_reported_with_the_fix(cluster: Cluster, attnctl: Command) -> None:
     (asked,) = attnctl("sweep", "se", *LONG)["runs"]
     until(attnctl, lambda states: states == ["running"])
     slurm("scontrol", "requeuehold", asked["job_id"])

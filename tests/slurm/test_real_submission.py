@@ -57,7 +57,7 @@ def failing(command: str, script: str, folder: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
 
 
-def test_an_array_is_queued_under_its_tag_and_known_by_its_ids(cluster: Cluster, make_specs: Specs) -> None:
+def test_an_array_is_queued_under_its_tag_and_found_by_its_ids(cluster: Cluster, make_specs: Specs) -> None:
     done = cluster.submit(make_specs(3), extra=HOLD, parallel=2)
     assert done.job_id is not None
     names = slurm("squeue", "--me", "-h", "-r", "-o", "%j", "-j", done.job_id).split()
@@ -73,7 +73,7 @@ def test_an_array_is_queued_under_its_tag_and_known_by_its_ids(cluster: Cluster,
     assert head.cluster == scheduler.limits().cluster
 
 
-def test_a_job_of_another_name_is_not_ours(cluster: Cluster, make_specs: Specs) -> None:
+def test_a_job_with_another_name_is_not_ours(cluster: Cluster, make_specs: Specs) -> None:
     done = cluster.submit(make_specs(1), extra=HOLD)
     job = f"{done.job_id}_0"
     now = time.time()
@@ -84,7 +84,7 @@ def test_a_job_of_another_name_is_not_ours(cluster: Cluster, make_specs: Specs) 
     }
 
 
-def test_pending_elements_are_cancelled_and_the_others_are_not(cluster: Cluster, make_specs: Specs) -> None:
+def test_only_the_named_pending_tasks_are_cancelled(cluster: Cluster, make_specs: Specs) -> None:
     done = cluster.submit(make_specs(5), extra=HOLD)
     placed = cluster.placed(done)
     assert cancel(cluster.config.workspace, [placed[0], placed[1], placed[3]]) is None
@@ -94,7 +94,7 @@ def test_pending_elements_are_cancelled_and_the_others_are_not(cluster: Cluster,
     cluster.until(done, lambda states: states == ["cancelled"] * 5, 20)
 
 
-def test_a_job_whose_id_was_used_again_is_not_cancelled(cluster: Cluster, make_specs: Specs) -> None:
+def test_a_job_whose_id_was_reused_is_not_cancelled(cluster: Cluster, make_specs: Specs) -> None:
     done = cluster.submit(make_specs(1), extra=HOLD)
     (placed,) = cluster.placed(done)
     assert cancel(cluster.config.workspace, [dataclasses.replace(placed, tag="attnctl-older")]) is None
@@ -139,7 +139,7 @@ def test_when_sacct_fails_nothing_changes(
     assert cluster.states(done) == ["queued"] * 2
 
 
-def test_with_accounting_switched_off_squeue_alone_decides(
+def test_with_accounting_off_squeue_alone_decides(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failing("sacct", "echo 'Slurm accounting storage is disabled' >&2; exit 1", tmp_path / "bin", monkeypatch)
@@ -150,7 +150,7 @@ def test_with_accounting_switched_off_squeue_alone_decides(
     assert scheduler.query({"999999_0": "t"}, time.time()) == {"999999_0": Absent("squeue")}
 
 
-def test_a_loss_needs_two_absences_some_time_apart(
+def test_a_loss_needs_two_absences_with_an_interval(
     cluster: Cluster, make_specs: Specs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = cluster.submit(make_specs(1), extra=HOLD)
@@ -170,13 +170,13 @@ def test_a_loss_needs_two_absences_some_time_apart(
     assert cluster.submit(make_specs(1), extra=HOLD).tasks == [(done.tasks[0][0], 2)]
 
 
-def test_a_refusal_is_told_in_sbatchs_words_and_writes_nothing(cluster: Cluster, make_specs: Specs) -> None:
+def test_a_rejection_has_sbatchs_message_and_writes_nothing(cluster: Cluster, make_specs: Specs) -> None:
     with pytest.raises(SubmitError, match="SLURM rejected the job: invalid partition specified: nope"):
         cluster.submit(make_specs(2), partition="nope")
     assert records(cluster) == {}
 
 
-def test_a_controller_that_is_down_is_an_error_and_never_a_training_here(
+def test_a_controller_that_is_down_is_an_error_and_never_starts_local_training(
     cluster: Cluster, make_specs: Specs, slurm_conf: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = Path(slurm_conf).read_text()
@@ -212,7 +212,7 @@ def lost(cluster: Cluster, specs: list[RunSpec], *, age: float, sent: bool) -> S
     return dataclasses.replace(done, tag=tag, job_id=None)
 
 
-def test_a_job_that_was_accepted_though_the_command_died_is_adopted(cluster: Cluster, make_specs: Specs) -> None:
+def test_a_job_that_was_accepted_before_the_command_died_is_adopted(cluster: Cluster, make_specs: Specs) -> None:
     done = cluster.submit(make_specs(2), extra=HOLD)
     submissions.change(cluster.config.workspace, done.tag, job_id=None)
     assert cluster.states(done) == ["submitting"] * 2
@@ -237,7 +237,7 @@ def test_an_intent_that_never_reached_slurm_is_closed_when_it_is_old(cluster: Cl
     assert cluster.submit(specs, extra=HOLD).tasks == [(specs[0].id, 2)]
 
 
-def test_an_old_intent_is_kept_while_slurm_does_not_answer(
+def test_an_old_intent_stays_open_while_slurm_does_not_answer(
     cluster: Cluster, make_specs: Specs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = lost(cluster, make_specs(1), age=1000, sent=False)
@@ -246,7 +246,7 @@ def test_an_old_intent_is_kept_while_slurm_does_not_answer(
     assert cluster.states(done) == ["submitting"]
 
 
-def test_an_intent_for_another_cluster_is_left_to_it(cluster: Cluster, make_specs: Specs) -> None:
+def test_an_intent_for_another_cluster_is_left_alone(cluster: Cluster, make_specs: Specs) -> None:
     done = lost(cluster, make_specs(1), age=1000, sent=False)
     submissions.change(cluster.config.workspace, done.tag, cluster="far-away")
     words = adopt.adopt(cluster.config.workspace)
@@ -260,7 +260,7 @@ def test_an_intent_for_another_cluster_is_left_to_it(cluster: Cluster, make_spec
     assert cluster.states(done) == ["submitting"]
 
 
-def test_sbatch_that_takes_the_job_and_does_not_say_so_is_adopted(
+def test_a_job_that_sbatch_accepted_without_reporting_is_adopted(
     cluster: Cluster, make_specs: Specs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = os.environ["PATH"]
@@ -312,7 +312,7 @@ def test_a_sweep_larger_than_an_array_is_split(
     assert cancel(cluster.config.workspace, placed) is None
 
 
-def test_the_cluster_tells_its_limits(cluster: Cluster) -> None:
+def test_the_limits_are_read_from_the_cluster(cluster: Cluster) -> None:
     limits = scheduler.limits()
     assert limits.max_array >= 1001
     assert limits.version
@@ -320,6 +320,6 @@ def test_the_cluster_tells_its_limits(cluster: Cluster) -> None:
     assert [row.name for row in scheduler.partitions() if row.default]
 
 
-def test_the_scripts_are_bash_without_faults() -> None:
+def test_the_scripts_pass_shellcheck() -> None:
     for name in ("up.sh", "down.sh"):
         subprocess.run(["bash", "-n", str(Path(__file__).with_name(name))], check=True)

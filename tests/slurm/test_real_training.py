@@ -92,7 +92,7 @@ def test_two_nodes_with_two_tasks_equal_one_process_in_float64(
         torch.testing.assert_close(many[name], expected, rtol=1e-9, atol=1e-11)
 
 
-def test_a_killed_task_is_blamed_on_the_rank_that_died(cluster: Cluster, make_specs: Specs) -> None:
+def test_a_killed_task_is_attributed_to_the_rank_that_died(cluster: Cluster, make_specs: Specs) -> None:
     done = cluster.submit(make_specs(1, **LONG), Resources(nodes=2, tasks_per_node=1, minutes=30))
     started(cluster, done)
     ranks(done)[1].send_signal(signal.SIGKILL)
@@ -102,7 +102,7 @@ def test_a_killed_task_is_blamed_on_the_rank_that_died(cluster: Cluster, make_sp
     assert not ranks(done)
 
 
-def test_cancel_ends_a_running_and_a_pending_run_and_no_other(cluster: Cluster, make_specs: Specs) -> None:
+def test_cancel_ends_only_the_named_running_and_pending_runs(cluster: Cluster, make_specs: Specs) -> None:
     done = cluster.submit(make_specs(3, **LONG), parallel=1)
     started(cluster, done)
     cluster.until(done, lambda states: states == ["running", "queued", "queued"])
@@ -114,7 +114,7 @@ def test_cancel_ends_a_running_and_a_pending_run_and_no_other(cluster: Cluster, 
     assert again.tasks == [(run, 2) for run, _ in done.tasks[:2]]
 
 
-def test_a_run_goes_on_from_its_checkpoint_in_a_second_attempt(cluster: Cluster, make_specs: Specs) -> None:
+def test_a_second_attempt_resumes_from_the_checkpoint(cluster: Cluster, make_specs: Specs) -> None:
     specs = make_specs(1, **TINY | {"epochs": "40"})
     first = cluster.submit(specs)
     started(cluster, first)
@@ -144,7 +144,7 @@ def test_the_doctors_job_checks_the_nodes_and_an_all_reduce(cluster: Cluster) ->
     assert not list(cluster.config.workspace.submissions.iterdir())
 
 
-def test_the_doctor_tells_of_this_cluster(cluster: Cluster) -> None:
+def test_the_doctor_describes_this_cluster(cluster: Cluster) -> None:
     names = {row.name: row for row in compute_node.check_all(cluster.config)}
     assert names["SLURM"].ok
     assert names["accounting"].ok

@@ -33,7 +33,7 @@ def until_trains_again(cluster: Cluster, done: Submitted) -> list[dict[str, obje
     return events(cluster, done, 1, "resumed")
 
 
-def test_a_preempted_run_waits_and_goes_on_by_itself(cluster: Cluster, make_specs: Specs) -> None:
+def test_a_preempted_run_is_requeued_and_resumes_by_itself(cluster: Cluster, make_specs: Specs) -> None:
     resources = Resources(nodes=1, tasks_per_node=2, minutes=30)
     done = cluster.submit(make_specs(1, **LONG), resources, partition="low", extra={"nodelist": "node3"})
     started(cluster, done)
@@ -50,7 +50,7 @@ def test_a_preempted_run_waits_and_goes_on_by_itself(cluster: Cluster, make_spec
 
 
 @pytest.mark.storm
-def test_a_run_stops_before_its_time_limit_and_goes_on_by_itself(cluster: Cluster, make_specs: Specs) -> None:
+def test_a_run_stops_before_its_time_limit_and_resumes_by_itself(cluster: Cluster, make_specs: Specs) -> None:
     done = cluster.submit(make_specs(1, **LONG), Resources(minutes=3))  # of which a start may need one
     (resumed,) = until_trains_again(cluster, done)
     (ended,) = incarnation(cluster, done).exits()
@@ -58,7 +58,7 @@ def test_a_run_stops_before_its_time_limit_and_goes_on_by_itself(cluster: Cluste
     assert resumed["step"] == ended.step > 0
 
 
-def test_a_run_that_is_told_by_term_alone_saves_and_goes_on(cluster: Cluster, make_specs: Specs) -> None:
+def test_a_run_that_receives_only_sigterm_saves_and_resumes(cluster: Cluster, make_specs: Specs) -> None:
     done = cluster.submit(make_specs(1, **TINY | {"epochs": "500"}))
     started(cluster, done)
     subprocess.run(["scancel", "--signal=TERM", f"{done.job_id}_0"], check=True)
@@ -69,9 +69,7 @@ def test_a_run_that_is_told_by_term_alone_saves_and_goes_on(cluster: Cluster, ma
 
 
 @pytest.mark.parametrize("requeue", [True, False])
-def test_a_run_that_somebody_cancels_by_hand_stays_cancelled(
-    cluster: Cluster, make_specs: Specs, requeue: bool
-) -> None:
+def test_a_run_cancelled_with_scancel_stays_cancelled(cluster: Cluster, make_specs: Specs, requeue: bool) -> None:
     cluster = cluster if requeue else forbid_requeue(cluster)
     done = cluster.submit(make_specs(1, **LONG))
     assert done.starts_again == requeue
@@ -100,7 +98,7 @@ def interrupt(cluster: Cluster, done: Submitted) -> None:
     subprocess.run(["scancel", "--signal=TERM", f"{done.job_id}_0"], check=True)
 
 
-def test_a_job_that_is_not_started_again_goes_on_as_another_with_nobody_typing(
+def test_a_job_that_is_not_requeued_continues_as_another_job_by_itself(
     cluster: Cluster, make_specs: Specs, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cluster = forbid_requeue(cluster)
@@ -129,7 +127,7 @@ def test_a_job_that_is_not_started_again_goes_on_as_another_with_nobody_typing(
     capsys.readouterr()
 
 
-def test_where_the_nodes_have_no_sbatch_the_exit_record_says_so(cluster: Cluster, make_specs: Specs) -> None:
+def test_if_the_nodes_have_no_sbatch_the_exit_record_says_so(cluster: Cluster, make_specs: Specs) -> None:
     cluster = forbid_requeue(cluster, f'srun() {{ PATH=/nowhere {shutil.which("srun")} "$@"; }}')
     done = cluster.submit(make_specs(1, **LONG))
     interrupt(cluster, done)
@@ -143,7 +141,9 @@ def test_where_the_nodes_have_no_sbatch_the_exit_record_says_so(cluster: Cluster
     )
 
 
-def test_submission_says_what_goes_on_by_itself(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+def test_submission_reports_which_runs_resume_by_themselves(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
     cluster = forbid_requeue(cluster)
     root = str(cluster.config.workspace.root)
     words = ["sweep", "se", "--epochs", "1", "--gpus-per-node", "0", "--time", "5", "--name", "s"]

@@ -10,7 +10,7 @@ from tests.slurm.test_real_training import Specs
 pytestmark = pytest.mark.slurm
 
 
-def test_a_job_that_waits_in_the_queue_again_is_not_refused_to(cluster: Cluster, make_specs: Specs) -> None:
+def test_a_job_that_is_already_requeued_is_not_a_refusal(cluster: Cluster, make_specs: Specs) -> None:
     done = cluster.submit(make_specs(1), extra={"hold": "true"})
     worker = Worker(
         job_id=f"{done.job_id}_0", task=0, rank=0, world=0, local_rank=0, restart=0, node="node1", on_slurm=True

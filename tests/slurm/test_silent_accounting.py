@@ -12,7 +12,7 @@ from tests.slurm.test_real_training import LONG, Specs, ranks, started
 pytestmark = pytest.mark.slurm
 
 
-def test_a_killed_process_is_known_as_one_without_the_accounting(
+def test_a_killed_process_is_recognised_without_accounting(
     cluster: Cluster, make_specs: Specs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = cluster.submit(make_specs(1, **LONG))

@@ -70,7 +70,7 @@ def order(cluster: Cluster, specs: list[RunSpec]) -> list[Submitted]:
     return submit(cluster.config, specs, Resources(minutes=5), SlurmOptions(extra=HOLD), "slurm")
 
 
-def test_what_is_above_the_limit_on_submitted_jobs_is_left_for_later(
+def test_runs_above_the_limit_on_submitted_jobs_are_skipped(
     cluster: Cluster, make_specs: Specs, limited: Limit, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     limited(refuse("((taken + count > 5))", QOS))
@@ -103,7 +103,7 @@ def test_what_is_above_the_limit_on_submitted_jobs_is_left_for_later(
 
 
 @pytest.mark.parametrize(("words", "sizes"), [(ARRAY, [3, 3, 2]), (FULL, None)], ids=["array", "full"])
-def test_a_smaller_array_than_the_configuration_says_is_found(
+def test_a_smaller_array_limit_than_configured_is_found(
     words: str, sizes: list[int] | None, cluster: Cluster, make_specs: Specs, limited: Limit
 ) -> None:
     limited(refuse("((count > 3))" if sizes else "true", words))
@@ -119,7 +119,7 @@ def test_a_smaller_array_than_the_configuration_says_is_found(
     assert all(part.job_id for part in done)
 
 
-def test_a_request_that_is_too_long_is_refused_in_its_own_words(
+def test_a_time_limit_that_is_too_long_is_rejected_with_slurms_message(
     cluster: Cluster, make_specs: Specs, limited: Limit
 ) -> None:
     limited(refuse("true", QOS.replace("QOSMaxSubmitJobPerUserLimit", "QOSMaxWallDurationPerJobLimit")))
@@ -128,7 +128,7 @@ def test_a_request_that_is_too_long_is_refused_in_its_own_words(
     assert not cluster.config.workspace.root.exists()
 
 
-def test_sbatch_that_takes_the_job_and_never_ends_is_adopted(
+def test_a_job_is_adopted_if_sbatch_accepts_it_but_never_ends(
     cluster: Cluster, make_specs: Specs, limited: Limit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = os.environ["PATH"]
@@ -145,7 +145,7 @@ def test_sbatch_that_takes_the_job_and_never_ends_is_adopted(
     cluster.until(done, lambda states: states == ["queued"] * 2, 20)
 
 
-def test_a_refusal_at_the_last_moment_keeps_what_was_reserved_in_its_sweep(
+def test_a_rejection_after_reservation_keeps_the_runs_in_their_sweep(
     cluster: Cluster, limited: Limit, capsys: pytest.CaptureFixture[str]
 ) -> None:
     limited('if [ "$1" != --test-only ]; then echo "sbatch: error: Batch job submission failed: No." >&2; exit 1; fi')

@@ -40,7 +40,7 @@ def weather(
 
 
 @pytest.mark.timeout(3600)
-def test_a_short_storm_ends_with_the_numbers_of_calm_weather(calm: Sweep, tmp_path: Path) -> None:
+def test_a_short_storm_ends_with_the_results_of_a_fault_free_sweep(calm: Sweep, tmp_path: Path) -> None:
     report = weather(calm, SHORT, SHORT_KINDS, SEED, tmp_path)
     tell(report, "short")
     assert report.problems == []
@@ -48,7 +48,7 @@ def test_a_short_storm_ends_with_the_numbers_of_calm_weather(calm: Sweep, tmp_pa
 
 @pytest.mark.storm
 @pytest.mark.timeout(7200)
-def test_a_long_storm_ends_with_the_numbers_of_calm_weather(slurm_conf: str, tmp_path: Path) -> None:
+def test_a_long_storm_ends_with_the_results_of_a_fault_free_sweep(slurm_conf: str, tmp_path: Path) -> None:
     with calm_sweep(tmp_path / "calm", LONG) as calm:
         report = weather(calm, LONG, 3 * list(FAULTS), SEED, tmp_path / "storm")
     tell(report, "long")
@@ -65,7 +65,7 @@ def test_a_long_storm_ends_with_the_numbers_of_calm_weather(slurm_conf: str, tmp
         ("deduplication", "metric rows are double"),
     ],
 )
-def test_without_a_protection_the_same_storm_fails(calm: Sweep, tmp_path: Path, off: str, words: str) -> None:
+def test_without_a_safeguard_the_same_storm_fails(calm: Sweep, tmp_path: Path, off: str, words: str) -> None:
     report = weather(calm, SHORT, SHORT_KINDS, SEED, tmp_path, off, patience=PATIENCE / 4)
     tell(report, f"without-{off}")
     assert any(words in problem for problem in report.problems), report.problems

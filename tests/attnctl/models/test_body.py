@@ -109,7 +109,7 @@ def test_batch_norms_are_as_they_were():
     assert all(parameter.requires_grad for parameter in network.parameters())
 
 
-def test_what_does_not_fit_is_an_error():
+def test_mismatching_sizes_and_classes_are_errors():
     names = ("resnet18", "densenet121", "vgg16_bn_cifar", "mobilenet_v2")
     with torch.device("meta"):
         resnet, densenet, vgg, mobilenet = (backbones.build(name, 5) for name in names)

@@ -54,7 +54,7 @@ def archived(request, tmp_path):
     return dataset, path, tmp_path / "data" / "VOCdevkit"
 
 
-def test_an_archive_is_unpacked_once_and_only_what_is_inside(archived):
+def test_an_archive_is_unpacked_once_below_its_inner_folder(archived):
     dataset, path, folder = archived
     assert fetch(dataset, folder, quiet) == [folder / "VOC2007/list.txt", folder / "VOC2007/JPEGImages"]
     mark = f".{path.name}.unpacked"
@@ -65,7 +65,7 @@ def test_an_archive_is_unpacked_once_and_only_what_is_inside(archived):
     assert (folder / "VOC2007/list.txt").read_text() == "my own\n"
 
 
-def test_unpacking_that_broke_off_goes_on(archived):
+def test_interrupted_unpacking_is_continued(archived):
     dataset, _, folder = archived
     (folder / "VOC2007").mkdir(parents=True)
     (folder / "VOC2007/list.txt").write_text("1\n")
@@ -75,7 +75,7 @@ def test_unpacking_that_broke_off_goes_on(archived):
     assert (folder / "VOC2007/JPEGImages/1.jpg").read_bytes() == b"x" * 5000
 
 
-def test_a_folder_that_was_filled_by_hand_is_left_alone(archived):
+def test_a_manually_filled_folder_is_left_unchanged(archived):
     dataset, path, folder = archived
     path.unlink()
     (folder / "VOC2007").mkdir(parents=True)
@@ -94,7 +94,7 @@ def test_a_damaged_archive_is_named(archived):
         unpack(path, "", folder, quiet)
 
 
-def test_an_archive_without_what_it_should_give_is_named(archived):
+def test_an_archive_without_the_expected_files_is_named(archived):
     dataset, path, folder = archived
     other = dataclasses.replace(dataset.archives[0], gives="VOC2007/Annotations")
     with pytest.raises(DataError, match=rf"{path.name} does not contain VOC2007/Annotations"):
@@ -103,14 +103,14 @@ def test_an_archive_without_what_it_should_give_is_named(archived):
 
 @pytest.mark.parametrize("name", ["first.tar", "first.zip"])
 @pytest.mark.parametrize("member", ["../out", "VOCdevkit/../../out"])
-def test_files_that_lead_out_of_the_folder_are_refused(tmp_path, name, member):
+def test_files_outside_the_folder_are_refused(tmp_path, name, member):
     path = made(tmp_path / "data" / name, {member: b"x"})
     with pytest.raises(DataError, match=rf"{name} contains .*out, a path outside its folder"):
         unpack(path, "", tmp_path / "data" / "folder", quiet)
     assert not list(tmp_path.rglob("out"))
 
 
-def test_a_download_that_fails_is_one_line(archived):
+def test_a_failed_download_is_a_one_line_error(archived):
     dataset, path, folder = archived
     path.unlink()
     with pytest.raises(DataError, match="stopped at 0 bytes"):

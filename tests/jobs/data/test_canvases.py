@@ -18,7 +18,7 @@ def digest(part: str) -> str:
     return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()[:16]
 
 
-def test_the_canvases_are_those_of_version_1():
+def test_the_canvases_are_the_same_as_in_version_1():
     assert [digest(part) for part in PARTS] == ["f5162867fb00a582", "6848c52370205d27"]
 
 
@@ -52,7 +52,7 @@ def test_every_part_has_all_digits_some_empty_canvases_and_overlaps():
     assert any(overlaps)
 
 
-def test_the_descriptors_say_what_is_there():
+def test_the_descriptors_match_the_canvases():
     shade = canvases("train").images / 255
     for name in ("digits-det", "digits-seg"):
         described = describe(name)
@@ -61,6 +61,6 @@ def test_the_descriptors_say_what_is_there():
         assert described.std == pytest.approx([shade.std()] * 3, abs=1e-3)
 
 
-def test_ids_of_the_parts_differ():
+def test_the_parts_have_different_ids():
     numbers = [canvases(part).number(index) for part in PARTS for index in range(SIZES[part])]
     assert numbers == list(range(1, 751))

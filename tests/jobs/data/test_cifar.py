@@ -42,7 +42,7 @@ def test_the_five_batches_of_cifar10_are_joined_in_order(tmp_path):
 
 
 @pytest.mark.parametrize("beside", [True, False])
-def test_the_archive_alone_is_enough(tmp_path, beside):
+def test_the_archive_can_be_read_without_the_folder(tmp_path, beside):
     files = cifar100_files()
     folder = tmp_path / "cifar-100-python"
     folder.mkdir()
@@ -60,7 +60,7 @@ def small(monkeypatch):
     monkeypatch.setitem(DATASETS, "cifar10", described)
 
 
-def test_open_data_trains_on_cifar_under_the_root(tmp_path, make_spec, small):
+def test_open_data_finds_cifar_below_the_data_root(tmp_path, make_spec, small):
     write_folder(tmp_path / "cifar-10-batches-py", cifar10_files())
     data = open_data(make_spec("cifar10", augment="crop-flip", mixup=0.2), DataRoots(root=tmp_path), CPU)
     images, targets = next(data.train(0, range(4), 1))
@@ -88,7 +88,7 @@ def test_batches_with_missing_or_surplus_images_are_counted_and_refused(
 
 
 @pytest.mark.parametrize("protocol", [2, 4])
-def test_a_batch_repacked_by_python_3_is_read_too(protocol):
+def test_a_batch_that_python_3_wrote_is_read(protocol):
     batch = cifar_batch(5, 10, 0, fine=False)
     again = load_restricted(io.BytesIO(pickle.dumps(batch, protocol)), "x")
     assert np.array_equal(again[b"data"], batch[b"data"])
@@ -100,13 +100,13 @@ class Hostile:
 
 
 @pytest.mark.parametrize("protocol", [0, 2, 5])
-def test_a_pickle_that_calls_anything_is_refused_and_runs_nothing(protocol, capsys):
+def test_a_pickle_with_a_call_is_refused_and_not_executed(protocol, capsys):
     with pytest.raises(DataError, match=r"batch.bin is damaged .*refers to .*print, which no data batch needs"):
         load_restricted(io.BytesIO(pickle.dumps({"data": Hostile()}, protocol)), "batch.bin")
     assert capsys.readouterr().out == ""
 
 
-def test_missing_files_are_named_with_the_mend(tmp_path, make_spec):
+def test_missing_files_are_named_with_advice(tmp_path, make_spec):
     files = cifar100_files()
     del files["test"]
     write_folder(tmp_path / "cifar-100-python", files)
@@ -137,7 +137,7 @@ def broken_batches():
 
 
 @pytest.mark.parametrize("content", [pytest.param(content, id=what) for what, content in broken_batches()])
-def test_a_damaged_batch_is_one_line_that_names_its_file(tmp_path, content):
+def test_a_damaged_batch_is_a_one_line_error_naming_the_file(tmp_path, content):
     folder = write_folder(tmp_path / "cifar-100-python", {**cifar100_files(), "train": content})
     with pytest.raises(DataError) as caught:
         cifar.load(describe("cifar100"), folder)

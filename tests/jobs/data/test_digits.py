@@ -32,7 +32,7 @@ def test_digits_agree_with_their_descriptor(scans):
     assert shares.max() < 0.21
 
 
-def test_open_data_gives_digits_with_nothing_configured(make_spec):
+def test_digits_can_be_opened_without_configuration(make_spec):
     data = open_data(make_spec(augment="shift", batch=64, norm_batch=32), DataRoots(), CPU)
     images, labels = next(data.train(0, range(2), 1))
     assert images.shape == (32, 3, 32, 32)

@@ -20,12 +20,12 @@ def folders(root: Path, train: tuple[str, ...], val: tuple[str, ...]) -> Path:
     return root
 
 
-def test_a_whole_folder_is_given_back(tmp_path: Path) -> None:
+def test_a_complete_folder_is_returned(tmp_path: Path) -> None:
     root = folders(tmp_path, ("cat", "dog"), ("cat", "dog"))
     assert check_files(SMALL, root) == root
 
 
-def test_without_a_folder_the_setting_is_named_and_the_download_where_there_is_one() -> None:
+def test_without_a_folder_the_error_names_the_setting_and_the_download() -> None:
     with pytest.raises(DataError, match=r"no folder is set for imagenet; set root or imagenet") as error:
         check_files(SMALL, None)
     assert "data fetch" not in str(error.value)
@@ -46,12 +46,10 @@ def test_parts_whose_classes_differ_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("train", "test"), [(4, 2), (None, 2), (4, None), (None, None)])
-def test_as_many_images_as_described_are_well_and_what_was_not_counted_is_not_judged(
-    train: int | None, test: int | None
-) -> None:
+def test_the_right_number_of_images_passes_and_uncounted_parts_are_ignored(train: int | None, test: int | None) -> None:
     check_sizes(SMALL, Path("/data"), train=train, test=test)
 
 
-def test_too_few_and_too_many_images_are_both_told(tmp_path: Path) -> None:
+def test_too_few_and_too_many_images_are_both_reported(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"3 training images instead of 4 and 1 test image instead of 2"):
         check_sizes(SMALL, tmp_path, train=3, test=1)

@@ -82,7 +82,7 @@ def quiet(done, total):
     """No progress."""
 
 
-def test_the_files_arrive_with_progress_to_the_end(served, folder):
+def test_the_files_are_downloaded_with_progress(served, folder):
     server, dataset, files = served
     seen = []
     targets = fetch(dataset, folder, lambda done, total: seen.append((done, total)))
@@ -94,14 +94,14 @@ def test_the_files_arrive_with_progress_to_the_end(served, folder):
     assert [path.name for path in folder.parent.iterdir() if path.is_file()] == [dataset.archive]
 
 
-def test_files_that_are_there_are_left_alone(served, folder):
+def test_existing_files_are_left_unchanged(served, folder):
     server, dataset, _ = served
     fetch(dataset, folder, quiet)
     fetch(dataset, folder, quiet)
     assert len(server.asked) == 1
 
 
-def test_an_archive_that_is_there_is_only_unpacked(served, folder):
+def test_an_existing_archive_is_only_unpacked(served, folder):
     server, dataset, files = served
     folder.parent.mkdir()
     (folder.parent / dataset.archive).write_bytes(server.content)
@@ -113,7 +113,7 @@ def test_an_archive_that_is_there_is_only_unpacked(served, folder):
         fetch(dataset, folder, quiet)
 
 
-def test_a_download_that_broke_off_is_continued(served, folder):
+def test_an_interrupted_download_is_continued(served, folder):
     server, dataset, files = served
     server.cut = 1000
     with pytest.raises(DataError, match=r"stopped at 1000 .*run the command again to continue"):
@@ -123,7 +123,7 @@ def test_a_download_that_broke_off_is_continued(served, folder):
     assert server.asked == [None, "bytes=1000-"]
 
 
-def test_a_server_without_ranges_is_asked_for_the_whole_again(served, folder):
+def test_a_download_starts_over_if_the_server_does_not_support_ranges(served, folder):
     server, dataset, files = served
     folder.mkdir(parents=True)
     (folder.parent / f"{dataset.archive}.part").write_bytes(b"something else")
@@ -131,14 +131,14 @@ def test_a_server_without_ranges_is_asked_for_the_whole_again(served, folder):
     assert fetch(dataset, folder, quiet)[0].read_bytes() == files["train"]
 
 
-def test_a_complete_part_is_not_downloaded_again(served, folder):
+def test_a_complete_part_file_is_not_downloaded_again(served, folder):
     server, dataset, files = served
     folder.mkdir(parents=True)
     (folder.parent / f"{dataset.archive}.part").write_bytes(server.content)
     assert fetch(dataset, folder, quiet)[0].read_bytes() == files["train"]
 
 
-def test_a_wrong_md5_removes_the_file_and_says_so(served, folder):
+def test_a_download_with_a_wrong_md5_is_deleted(served, folder):
     server, dataset, _ = served
     server.content = server.content[:-1] + b"?"
     with pytest.raises(DataError, match=rf"has MD5 \w+ instead of {dataset.md5}; the download was deleted"):
@@ -154,14 +154,14 @@ def test_a_wrong_file_in_the_archive_is_not_put_in_place(served, folder):
     assert list(folder.iterdir()) == []
 
 
-def test_a_server_that_refuses_is_one_line(served, folder):
+def test_an_http_error_is_a_one_line_error(served, folder):
     server, dataset, _ = served
     server.status = 404
     with pytest.raises(DataError, match=r"^http://127.*: the server answered 404 Not Found$"):
         fetch(dataset, folder, quiet)
 
 
-def test_no_server_is_one_line(served, folder, monkeypatch):
+def test_an_unreachable_server_is_a_one_line_error(served, folder, monkeypatch):
     _, dataset, _ = served
     monkeypatch.setattr(fetch_module, "_TIMEOUT", 2.0)
     gone = dataclasses.replace(dataset, url="http://127.0.0.1:1/x.tar.gz")
@@ -171,25 +171,25 @@ def test_no_server_is_one_line(served, folder, monkeypatch):
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://example.org/x"])
-def test_only_http_is_fetched(served, folder, url):
+def test_only_http_addresses_are_fetched(served, folder, url):
     _, dataset, _ = served
     with pytest.raises(DataError, match="is not an http or https address"):
         fetch(dataclasses.replace(dataset, url=url), folder, quiet)
 
 
-def test_a_data_set_without_an_address_says_where_it_comes_from(tmp_path):
+def test_a_data_set_without_an_address_names_its_source(tmp_path):
     with pytest.raises(DataError, match="imagenet cannot be downloaded: ILSVRC 2012"):
         fetch(describe("imagenet"), tmp_path, quiet)
 
 
-def test_a_folder_that_cannot_be_written_is_one_line(served, tmp_path):
+def test_an_unwritable_folder_is_a_one_line_error(served, tmp_path):
     _, dataset, _ = served
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(DataError, match="cannot download cifar100 to"):
         fetch(dataset, tmp_path / "file" / "cifar-100-python", quiet)
 
 
-def test_two_downloads_of_one_file_at_a_time_are_refused(served, folder):
+def test_a_second_simultaneous_download_is_refused(served, folder):
     import fcntl
 
     _, dataset, _ = served

@@ -30,7 +30,7 @@ def opened(make_spec, folders):
         yield open_it
 
 
-def test_classes_that_are_missing_or_empty_are_named(tmp_path):
+def test_missing_and_empty_classes_are_named(tmp_path):
     root = image_folders(tmp_path / "imagenet")
     with pytest.raises(DataError, match=r"train contains 3 class folders instead of 1000, and no tar shards"):
         index(root / "train", 1000)
@@ -87,14 +87,14 @@ def test_shards_that_number_their_classes_differently_are_refused(tmp_path, key)
     assert [files.class_names for files in open_parts(TINY, same)] == [tuple(name for name, _ in IN_ORDER)] * 2
 
 
-def test_shards_beside_class_folders_must_have_their_classes(tmp_path):
+def test_shards_and_class_folders_must_have_the_same_classes(tmp_path):
     shutil.copytree(image_folders(tmp_path / "all") / "train", tmp_path / "mixed" / "train")
     shards_of(tmp_path / "mixed", {"val": [("cup", 0), ("pen", 1), ("vessel", 2)]}, in_folders)
     with pytest.raises(DataError, match="train/ has n00000000, n00000001, n00000002, val/ has cup, pen, vessel"):
         open_parts(TINY, tmp_path / "mixed")
 
 
-def test_shards_without_class_names_are_taken_by_their_numbers(tmp_path, folders):
+def test_shards_without_class_names_are_accepted_by_number(tmp_path, folders):
     """A folder that several classes share names none of them."""
     assert [files.class_names for files in open_parts(SMALL, image_shards(tmp_path / "plain", folders))] == [(), ()]
     shared = [("all", 0), ("all", 1), ("other", 2)]
@@ -125,14 +125,14 @@ def test_missing_and_surplus_images_are_counted_and_refused(opened, tmp_path, fo
     )
 
 
-def test_an_incomplete_set_is_named_by_its_own_folder_not_by_its_copy(opened, tmp_path, monkeypatch):
+def test_an_incomplete_data_set_is_named_by_its_own_folder_not_by_its_copy(opened, tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     root = image_folders(tmp_path / "imagenet", train=5)
     with pytest.raises(DataError, match=f"imagenet in {root} has 15 training images instead of 18;"):
         opened(root, stage=True)
 
 
-def test_half_a_data_root_is_named(tmp_path, make_spec):
+def test_a_partly_missing_data_root_is_named(tmp_path, make_spec):
     spec = make_spec("imagenet", augment="imagenet")
     (tmp_path / "imagenet" / "train").mkdir(parents=True)
     with pytest.raises(

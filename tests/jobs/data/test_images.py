@@ -22,7 +22,7 @@ def encoded(mode: str, ending: str = "PNG") -> bytes:
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA", "1", "LA"])
-def test_an_image_of_any_mode_has_three_channels(mode: str) -> None:
+def test_an_image_of_any_mode_is_converted_to_rgb(mode: str) -> None:
     image = decode(lambda: encoded(mode), "x.png")
     assert (image.mode, image.size) == ("RGB", (30, 20))
 
@@ -33,7 +33,7 @@ def test_a_damaged_image_is_named(content: bytes) -> None:
         decode(lambda: content, "x.png")
 
 
-def test_an_error_of_the_file_system_is_told_in_its_own_words() -> None:
+def test_a_file_system_error_is_reported_with_its_own_message() -> None:
     def gone() -> bytes:
         raise FileNotFoundError(2, "No such file or directory", "x.png")
 
@@ -41,7 +41,7 @@ def test_an_error_of_the_file_system_is_told_in_its_own_words() -> None:
         decode(gone, "x.png")
 
 
-def test_the_evaluation_takes_the_centre_of_the_resized_image() -> None:
+def test_the_evaluation_crops_the_centre_of_the_resized_image() -> None:
     _, evaluation = transforms("imagenet", 14)
     columns = np.zeros((16, 32, 3), np.uint8)
     columns[:, 9:23] = 255  # the middle 14 columns; 14 of the 16 rows
@@ -50,18 +50,18 @@ def test_the_evaluation_takes_the_centre_of_the_resized_image() -> None:
     assert image.min() == 255
 
 
-def test_without_augmentation_a_training_sees_what_the_evaluation_sees() -> None:
+def test_without_augmentation_training_images_equal_evaluation_images() -> None:
     training, evaluation = transforms("none", 8)
     image = decode(lambda: encoded("RGB"), "x.png")
     assert torch.equal(training(image), evaluation(image))
 
 
-def test_an_augmentation_of_sets_in_memory_is_refused() -> None:
+def test_an_augmentation_for_data_sets_in_memory_is_refused() -> None:
     with pytest.raises(DataError, match="shift"):
         transforms("shift", 8)
 
 
-def test_a_batch_has_its_images_and_labels_or_the_first_error() -> None:
+def test_a_batch_contains_images_and_labels_or_the_first_error() -> None:
     one, two = torch.zeros(3, 4, 4, dtype=torch.uint8), torch.ones(3, 4, 4, dtype=torch.uint8)
     batch = collate([(one, 3), (two, 5)])
     assert not isinstance(batch, Unreadable)

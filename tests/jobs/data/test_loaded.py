@@ -46,7 +46,7 @@ def gives(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Path | None], 
     return install
 
 
-def test_what_the_function_gives_is_the_data(gives: Callable[..., None], tmp_path: Path) -> None:
+def test_the_result_of_the_function_is_the_data(gives: Callable[..., None], tmp_path: Path) -> None:
     asked: list[Path | None] = []
     gives(lambda folder: asked.append(folder) or (part(6), part(3)))
     train, test = load(DATASET, tmp_path)
@@ -66,14 +66,14 @@ def test_what_the_function_gives_is_the_data(gives: Callable[..., None], tmp_pat
         (part(6, labels=np.zeros((6, 3), int)), "labels"),
     ],
 )
-def test_what_the_descriptor_does_not_say_is_refused(train: Any, words: str, gives: Callable[..., None]) -> None:
+def test_data_that_does_not_match_the_descriptor_is_refused(train: Any, words: str, gives: Callable[..., None]) -> None:
     gives(lambda _: (train, part(3)))
     with pytest.raises(DataError, match=r"^stripes: some_package:load returns") as error:
         load(DATASET, None)
     assert words in str(error.value)
 
 
-def test_an_error_of_the_package_is_told_with_its_function(gives: Callable[..., None]) -> None:
+def test_an_error_of_the_package_is_reported_with_its_function(gives: Callable[..., None]) -> None:
     def broken(_folder: Path | None) -> Any:
         raise KeyError("labels")
 
@@ -82,7 +82,7 @@ def test_an_error_of_the_package_is_told_with_its_function(gives: Callable[..., 
         load(DATASET, None)
 
 
-def test_an_error_in_the_packages_own_words_stays_as_it_is(gives: Callable[..., None]) -> None:
+def test_a_data_error_of_the_package_is_passed_on(gives: Callable[..., None]) -> None:
     def refuses(_folder: Path | None) -> Any:
         raise DataError("stripes.npz is missing")
 

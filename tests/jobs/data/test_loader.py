@@ -53,7 +53,7 @@ def all_of(stream: Stream[Tensor, Tensor], start: int = 0, replicas: range = ran
     return {(step, replica): batch for step, replica, batch in stream.train(start, replicas, 4)}
 
 
-def test_an_epoch_has_each_sample_at_most_once_in_batches_of_the_replicas(opened: Opened) -> None:
+def test_an_epoch_contains_each_sample_at_most_once(opened: Opened) -> None:
     stream = opened()
     assert stream.steps_per_epoch == 2
     found = all_of(stream)
@@ -64,7 +64,7 @@ def test_an_epoch_has_each_sample_at_most_once_in_batches_of_the_replicas(opened
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_cut_another_world_and_worker_processes_change_no_number(workers: int, opened: Opened) -> None:
+def test_interruptions_processes_and_workers_change_no_number(workers: int, opened: Opened) -> None:
     whole = all_of(opened())
     stream = opened(workers)
     for start, replicas in ((0, range(2)), (3, range(2)), (1, range(1, 2))):
@@ -78,7 +78,7 @@ def test_another_seed_draws_other_numbers(opened: Opened) -> None:
 
 
 @pytest.mark.parametrize("world", [1, 2, 3])
-def test_over_all_ranks_an_evaluation_has_each_sample_once(world: int, opened: Opened) -> None:
+def test_an_evaluation_over_all_ranks_contains_each_sample_once(world: int, opened: Opened) -> None:
     stream = opened()
     shares = [torch.cat(list(stream.evaluate(rank, world))) for rank in range(world)]
     assert stream.evaluation_size == 7
@@ -87,14 +87,14 @@ def test_over_all_ranks_an_evaluation_has_each_sample_once(world: int, opened: O
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_sample_that_cannot_be_read_is_one_error(workers: int, opened: Opened) -> None:
+def test_an_unreadable_sample_is_a_data_error(workers: int, opened: Opened) -> None:
     stream = opened(workers, broken=5)
     with pytest.raises(DataError, match=r"^image 5 cannot be read$"):
         list(stream.evaluate(0, 1))
     stream.close()
 
 
-def test_drawing_leaves_the_networks_random_numbers_alone() -> None:
+def test_drawing_does_not_change_the_networks_random_numbers() -> None:
     torch.manual_seed(3)
     expected = torch.rand(2)
     torch.manual_seed(3)

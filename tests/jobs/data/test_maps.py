@@ -15,7 +15,7 @@ from attnctl.jobs.data.maps import read_map
 NUMBERS = np.arange(12, dtype=np.uint8).reshape(3, 4)
 
 
-def test_a_palette_and_grey_values_are_read_as_their_numbers(tmp_path: Path) -> None:
+def test_palette_and_grey_images_are_read_as_integers(tmp_path: Path) -> None:
     grey = Image.fromarray(NUMBERS)
     grey.save(tmp_path / "grey.png")
     palette = Image.fromarray(NUMBERS)
@@ -25,18 +25,18 @@ def test_a_palette_and_grey_values_are_read_as_their_numbers(tmp_path: Path) -> 
         assert read_map(tmp_path / name, 3, 4).tolist() == NUMBERS.tolist()
 
 
-def test_a_map_of_the_semantic_boundaries_set_is_read(tmp_path: Path) -> None:
+def test_a_map_of_the_semantic_boundaries_data_set_is_read(tmp_path: Path) -> None:
     savemat(tmp_path / "map.mat", {"GTcls": {"Segmentation": NUMBERS}})
     assert read_map(tmp_path / "map.mat", 3, 4).tolist() == NUMBERS.tolist()
 
 
-def test_a_map_of_another_size_than_its_image_names_both(tmp_path: Path) -> None:
+def test_a_map_without_the_size_of_its_image_is_an_error(tmp_path: Path) -> None:
     Image.fromarray(NUMBERS).save(tmp_path / "map.png")
     with pytest.raises(DataError, match=r"map\.png is 4x3 pixels, but its image is 8x6"):
         read_map(tmp_path / "map.png", 6, 8)
 
 
-def test_colours_are_no_map(tmp_path: Path) -> None:
+def test_a_colour_image_is_not_a_map(tmp_path: Path) -> None:
     Image.fromarray(NUMBERS).convert("RGB").save(tmp_path / "map.png")
     with pytest.raises(DataError, match=r"map\.png is a colour image"):
         read_map(tmp_path / "map.png", 3, 4)

@@ -31,7 +31,7 @@ def opened(make_spec, scans):
     st.integers(0, 12),
     st.sampled_from([1, 2, 4]),
 )
-def test_any_start_and_any_world_give_the_same_batches(make_spec, augment, mix, start, world):
+def test_batches_do_not_depend_on_the_start_or_the_number_of_processes(make_spec, augment, mix, start, world):
     splits = small_splits(48)
     recipe = {"augment": augment, "mixup": mix[0], "cutmix": mix[1]}
     data = InMemoryData(make_spec(**recipe), describe("digits"), splits, CPU)
@@ -46,7 +46,7 @@ def test_any_start_and_any_world_give_the_same_batches(make_spec, augment, mix, 
 
 
 @pytest.mark.parametrize("world", [1, 2, 3, 5])
-def test_evaluation_is_disjoint_and_complete_for_any_world(make_spec, world):
+def test_evaluation_shares_are_disjoint_and_complete_for_any_number_of_processes(make_spec, world):
     splits, dataset = small_splits(32, test=301), describe("digits")
     numbered = Splits(splits.train, Split(splits.test.images, torch.arange(301)))
     data = InMemoryData(make_spec(), dataset, numbered, CPU)
@@ -65,7 +65,7 @@ def test_evaluation_images_are_the_test_set_normalised(opened, scans):
     torch.testing.assert_close(images, expected, rtol=0, atol=1e-5)
 
 
-def test_training_without_augmentation_gives_the_images_as_they_are(opened, scans):
+def test_training_without_augmentation_yields_the_original_images(opened, scans):
     data = opened(augment="none")
     bytes_of = {image.numpy().tobytes() for image in scans.train.images}
     images, _ = next(data.train(0, range(1), 1))
@@ -86,7 +86,7 @@ def test_a_validation_split_is_the_same_for_all_seeds_and_not_trained_on(opened,
     assert not {image.numpy().tobytes() for image in trained} & {image.numpy().tobytes() for image in held[0]}
 
 
-def test_input_size_resizes_once_and_evaluation_too(opened):
+def test_input_size_resizes_training_and_evaluation_images(opened):
     data = opened(input_size=16, augment="shift")
     assert next(data.train(0, range(1), 1))[0].shape == (4, 3, 16, 16)
     assert next(data.evaluate(0, 1))[0].shape[1:] == (3, 16, 16)

@@ -21,7 +21,7 @@ def order_of(make_spec, norm_batch, replicas, extra, seed):
 
 
 @given(shapes, st.integers(1, 3))
-def test_an_epoch_visits_each_sample_at_most_once_and_drops_less_than_a_batch(make_spec, shape, epochs):
+def test_an_epoch_visits_each_sample_at_most_once_and_drops_less_than_one_batch(make_spec, shape, epochs):
     norm_batch, replicas, extra, seed = shape
     order = order_of(make_spec, norm_batch, replicas, extra, seed)
     for epoch in range(epochs):
@@ -33,7 +33,7 @@ def test_an_epoch_visits_each_sample_at_most_once_and_drops_less_than_a_batch(ma
 
 
 @given(shapes)
-def test_worlds_share_the_same_batches(make_spec, shape):
+def test_batches_are_divided_among_any_number_of_processes(make_spec, shape):
     norm_batch, replicas, extra, seed = shape
     order = order_of(make_spec, norm_batch, replicas, extra, seed)
     steps = 2 * order.steps_per_epoch + 1

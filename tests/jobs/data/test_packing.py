@@ -37,7 +37,7 @@ def picture(number: int, height: int, width: int, count: int, *, masks: bool = F
     )
 
 
-def test_a_detection_batch_has_what_its_pictures_have() -> None:
+def test_a_detection_batch_contains_its_pictures() -> None:
     pictures = [picture(7, 5, 6, 2, masks=True, classes=True), picture(8, 9, 4, 0, masks=True, classes=True)]
     batch = detection_batch(pack(pictures), CPU)
     for image, target, given in zip(batch.images, batch.targets, pictures, strict=True):
@@ -60,7 +60,7 @@ def test_without_masks_and_class_maps_the_targets_have_none() -> None:
     assert not {"masks", "semantic"} & target.keys()
 
 
-def test_a_segmentation_batch_is_normalised_beside_its_classes() -> None:
+def test_a_segmentation_batch_contains_normalised_images_and_classes() -> None:
     pictures = [picture(number, 4, 6, 0, classes=True) for number in (1, 2)]
     normalize = Normalize((0.5, 0.5, 0.5), (0.25, 0.25, 0.25), CPU)
     images, classes = segmentation_batch(pack(pictures), normalize, CPU)
@@ -71,25 +71,25 @@ def test_a_segmentation_batch_is_normalised_beside_its_classes() -> None:
     ]
 
 
-def test_images_of_several_sizes_are_no_batch_of_a_segmentation() -> None:
+def test_images_of_different_sizes_cannot_form_a_segmentation_batch() -> None:
     pictures = [picture(1, 4, 6, 0, classes=True), picture(2, 4, 5, 0, classes=True)]
     with pytest.raises(DataError, match=r"images of 2 sizes, such as 5x4"):
         segmentation_batch(pack(pictures), Normalize((0.5,) * 3, (0.5,) * 3, CPU), CPU)
 
 
-def test_a_picture_that_cannot_be_read_stands_for_the_batch() -> None:
+def test_an_unreadable_picture_replaces_the_batch() -> None:
     broken = Unreadable("x.png cannot be read")
     for gather in (collate, collate_by_size):
         assert gather([picture(1, 4, 4, 0), broken, Unreadable("another")]) == broken
 
 
-def test_an_evaluation_puts_those_of_equal_size_together() -> None:
+def test_evaluation_batches_contain_images_of_equal_size() -> None:
     found = collate_by_size([picture(1, 4, 6, 1), picture(2, 4, 5, 0), picture(3, 4, 6, 2)])
     assert not isinstance(found, Unreadable)
     assert [batch.numbers.tolist() for batch in found] == [[2], [1, 3]]
 
 
-def test_what_is_computed_with_moves_and_sizes_stay() -> None:
+def test_only_the_data_is_moved_to_the_device() -> None:
     batch: Packed = pack([picture(1, 4, 4, 1)])
     moved = batch.to(torch.device("meta"))
     assert {moved.pixels.device.type, moved.boxes.device.type} == {"meta"}

@@ -66,7 +66,7 @@ def test_an_evaluation_keeps_all_boxes() -> None:
     assert (picture.masks, picture.classes) == (None, None)
 
 
-def test_a_training_leaves_out_thin_boxes_and_crowds_and_with_masks_empty_ones() -> None:
+def test_a_training_leaves_out_thin_boxes_crowds_and_empty_masks() -> None:
     assert Reader(SCENE, training=True)(0).objects.labels.tolist() == [1, 4]
     masked = Reader(SCENE, training=True, masks=True)(0)
     assert masked.objects.labels.tolist() == [1]
@@ -75,7 +75,7 @@ def test_a_training_leaves_out_thin_boxes_and_crowds_and_with_masks_empty_ones()
 
 
 @pytest.mark.parametrize(("value", "good"), [(4, True), (5, False)])
-def test_a_class_map_holds_the_classes_and_255(value: int, good: bool) -> None:
+def test_a_class_map_may_contain_only_the_classes_and_255(value: int, good: bool) -> None:
     read = Reader(Scene(value), training=True, classes=True, limit=5)  # type: ignore[arg-type]
     if good:
         classes = read(0).classes
@@ -86,12 +86,12 @@ def test_a_class_map_holds_the_classes_and_255(value: int, good: bool) -> None:
             read(0)
 
 
-def test_an_image_that_cannot_be_read_takes_its_place_as_an_error() -> None:
+def test_an_unreadable_image_is_replaced_by_an_error() -> None:
     pictures = Pictures(Reader(SCENE, training=True), seed=0)
     assert pictures[SampleRequest(1)] == Unreadable("image 1 cannot be read")
 
 
-def test_an_augmentation_goes_with_the_step_and_draws_by_the_place_of_the_sample() -> None:
+def test_an_augmentation_depends_on_the_step_and_the_position_of_the_sample() -> None:
     drawn: list[float] = []
 
     def noted(picture: Picture) -> Picture:

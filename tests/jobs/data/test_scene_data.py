@@ -67,7 +67,7 @@ def same(batches, others):
 # -------------------------------------------------------------------------------------------------------------- batches
 
 
-def test_a_detection_batch_has_the_contracts_shapes(opened):
+def test_a_detection_batch_has_the_documented_shapes(opened):
     data = opened("htc")
     (images, targets), *_ = batches = list(data.train(0, range(2), 1))
     assert (len(batches), len(images), len(targets)) == (2, 2, 2)
@@ -106,7 +106,7 @@ def test_a_segmentation_batch_is_normalised(opened):
     assert seen == [*range(11), 255]
 
 
-def test_open_data_finds_them_by_the_data_set(make_spec):
+def test_open_data_opens_each_detection_data_set(make_spec):
     spec = dataclasses.replace(make_spec("digits-seg"), model="deeplabv3")
     data = open_data(spec, DataRoots(), CPU)
     assert next(data.train(0, range(1), 1))[0].shape == (4, 3, 128, 128)
@@ -127,7 +127,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("model", "augment"), CASES)
-def test_a_cut_and_a_world_change_nothing(opened, model, augment):
+def test_interruptions_and_the_number_of_processes_change_nothing(opened, model, augment):
     torch.manual_seed(1)
     expected = torch.rand(1)
     torch.manual_seed(1)
@@ -151,7 +151,7 @@ def test_worker_processes_change_nothing(opened, coco, model, augment):
 
 @pytest.mark.parametrize("world", [1, 2, 7])
 @pytest.mark.parametrize("model", ["maskrcnn", "deeplabv3"])
-def test_evaluation_is_complete_and_disjoint_for_any_world(opened, model, world):
+def test_evaluation_is_complete_and_disjoint_for_any_number_of_processes(opened, model, world):
     data = opened(model)
     rows = [
         image.numpy().tobytes() for rank in range(world) for images, _ in data.evaluate(rank, world) for image in images
@@ -159,14 +159,14 @@ def test_evaluation_is_complete_and_disjoint_for_any_world(opened, model, world)
     assert len(rows) == len(set(rows)) == data.evaluation_size
 
 
-def test_images_of_an_evaluation_come_with_equally_large_ones(opened, coco, voc):
+def test_evaluation_images_are_batched_by_size(opened, coco, voc):
     for dataset, folder in ((COCO, coco), (VOC, voc)):
         for images, targets in opened(dataset=dataset, folder=folder, batch=2).evaluate(0, 1):
             assert len({image.shape for image in images}) == 1
             assert len(images) == len(targets)
 
 
-def test_the_last_epochs_are_without_mosaic_and_the_same_when_begun_there(opened):
+def test_the_last_epochs_have_no_mosaic_and_do_not_depend_on_the_start(opened):
     """A canvas that is alone and plain has its own pixels, but for its colours and its direction."""
     settings = {"model": "yolox_nano", "augment": "mosaic", "batch": 98, "norm_batch": 49, "epochs": 3}
     data = opened(**settings, no_aug_epochs=1)
@@ -193,7 +193,7 @@ def targets_of(batches):
     return {int(target["image_id"]): target for _, targets in batches for target in targets}
 
 
-def test_crowds_and_difficult_objects_are_for_evaluations(opened, coco, voc, caplog):
+def test_crowds_and_difficult_objects_are_used_only_in_evaluations(opened, coco, voc, caplog):
     with caplog.at_level(logging.WARNING):
         learned = targets_of(opened("maskrcnn", COCO, coco, batch=2).train(0, range(1), 4))
     assert caplog.messages[0].startswith("coco: left out of the training: 1 box of negative size, 2 boxes outside")
@@ -208,7 +208,7 @@ def test_crowds_and_difficult_objects_are_for_evaluations(opened, coco, voc, cap
     assert [target["difficult"].tolist() for target in targets_of(data.evaluate(0, 1)).values()] == [[0, 1], []]
 
 
-def test_maps_of_stuff_go_with_the_images(opened, coco):
+def test_stuff_maps_belong_to_their_images(opened, coco):
     with pytest.raises(DataError, match=r"stuffthingmaps/train2017/[ab].png cannot be read: .*No such file"):
         list(opened("htc", COCO, coco, batch=2).train(0, range(1), 1))
     for stem, width in (("a", 60), ("b", 64)):
@@ -220,7 +220,7 @@ def test_maps_of_stuff_go_with_the_images(opened, coco):
 
 @pytest.mark.parametrize("workers", [0, 1])
 @pytest.mark.parametrize("augment", ["none", "mosaic"])
-def test_a_damaged_image_is_one_line_that_names_its_file(opened, tmp_path, workers, augment):
+def test_a_damaged_image_is_a_one_line_error_naming_the_file(opened, tmp_path, workers, augment):
     root = coco_folder(tmp_path / "coco")
     victim = root / "train2017" / "b.jpg"
     data = opened("yolox_nano", COCO, root, workers, batch=2, augment=augment)
@@ -278,7 +278,7 @@ def test_a_voc_annotation_of_another_size_is_refused_before_training(opened, tmp
 
 @pytest.mark.parametrize("workers", [0, 1])
 @pytest.mark.parametrize("augment", ["none", "mosaic"])
-def test_one_resized_image_ends_a_training_that_reads_it(opened, tmp_path, workers, augment):
+def test_a_single_resized_image_is_an_error_when_read(opened, tmp_path, workers, augment):
     root = coco_folder(tmp_path / "coco")
     data = opened("yolox_nano", COCO, root, workers, batch=2, augment=augment)
     resized(root / "train2017" / "b.jpg", 0.5)
@@ -289,7 +289,7 @@ def test_one_resized_image_ends_a_training_that_reads_it(opened, tmp_path, worke
 
 
 @pytest.mark.parametrize("model", ["fasterrcnn", "maskrcnn", "htc"])
-def test_photos_on_their_side_are_the_upright_images_with_their_boxes_masks_and_maps(opened, tmp_path, model):
+def test_rotated_photos_equal_upright_ones_with_boxes_masks_and_maps(opened, tmp_path, model):
     roots = [coco_folder(tmp_path / name) for name in ("upright", "lying")]
     for root in roots:
         for path in root.glob("*2017/*.jpg"):
@@ -307,7 +307,7 @@ def test_photos_on_their_side_are_the_upright_images_with_their_boxes_masks_and_
 
 
 @pytest.mark.parametrize("layout", ["coco", "voc"])
-def test_sizes_that_are_not_annotated_are_the_files(opened, tmp_path, layout):
+def test_sizes_that_are_not_annotated_are_read_from_the_files(opened, tmp_path, layout):
     """Objects outside the image are then counted when the data are opened, and a part with no other is refused."""
     if layout == "coco":
         root, described = coco_folder(tmp_path / "coco"), COCO
@@ -355,12 +355,12 @@ def test_a_training_without_a_single_object_is_refused(opened, tmp_path):
         ("deeplabv3", "ssd", "augment=ssd does not fit the task segment; use one of none, flip, seg"),
     ],
 )
-def test_an_augmentation_of_another_task_is_an_error(opened, model, augment, words):
+def test_an_augmentation_for_another_task_is_an_error(opened, model, augment, words):
     with pytest.raises(DataError, match=words):
         opened(model, augment=augment)
 
 
-def test_images_of_several_sizes_are_no_batch_of_a_segmentation(opened, tmp_path):
+def test_images_of_different_sizes_cannot_form_a_segmentation_batch(opened, tmp_path):
     root = coco_folder(tmp_path / "coco")
     sizes = {image["file_name"]: (image["height"], image["width"]) for image in coco_document()["images"]}
     for part, few in (("train2017", 4), ("val2017", 2)):

@@ -31,7 +31,7 @@ THIN = (2.0, 3.0, 2.5, 13.0)
 BEYOND = (40.0, 3.0, 50.0, 13.0)
 
 
-def test_a_table_gives_back_the_objects_of_each_image() -> None:
+def test_a_table_returns_the_objects_of_each_image() -> None:
     images = [objects(GOOD, THIN), no_objects(), objects(BEYOND)]
     table = make_table(images, [(20, 30), (0, 0), (5, 6)])
     assert len(table) == 3
@@ -41,24 +41,24 @@ def test_a_table_gives_back_the_objects_of_each_image() -> None:
     assert table.images().tolist() == [0, 0, 2]
 
 
-def test_boxes_of_negative_size_are_no_boxes() -> None:
+def test_boxes_of_negative_size_are_invalid() -> None:
     assert valid_boxes(objects(GOOD, NEGATIVE, (5.0, 5.0, 5.0, 5.0))).tolist() == [True, False, True]
 
 
-def test_boxes_are_cut_to_the_image_and_thin_ones_are_not_trained_on() -> None:
+def test_boxes_are_clipped_to_the_image_and_thin_ones_are_not_trained_on() -> None:
     found, good = clip(objects(GOOD, THIN, (-5.0, -5.0, 40.0, 40.0), BEYOND), 20, 30, masks=False)
     assert good.tolist() == [True, False, True, False]
     assert found.boxes[2].tolist() == [0, 0, 30, 20]
 
 
-def test_crowds_and_difficult_objects_are_not_trained_on_and_masks_are_needed_where_they_are_trained() -> None:
+def test_crowds_difficult_objects_and_missing_masks_are_not_trained_on() -> None:
     flags = {"crowd": [True, False, False, False], "difficult": [False, True, False, False]}
     given = objects(GOOD, GOOD, GOOD, GOOD, **flags, outlined=[True, True, False, True])
     assert clip(given, 20, 30, masks=False)[1].tolist() == [False, False, True, True]
     assert clip(given, 20, 30, masks=True)[1].tolist() == [False, False, False, True]
 
 
-def test_objects_that_lie_outside_a_smaller_image_are_counted() -> None:
+def test_objects_outside_a_smaller_image_are_counted() -> None:
     assert outside(objects(GOOD, (22.0, 3.0, 28.0, 9.0)), (20, 30), (20, 20)) == 1
 
 
@@ -67,7 +67,7 @@ def scenes(*images: Objects) -> Any:
     return SimpleNamespace(table=make_table(images, [(20, 30)] * len(images)), name=lambda index: f"image {index}")
 
 
-def test_images_without_an_object_to_train_on_are_left_out_and_each_reason_is_counted() -> None:
+def test_images_without_trainable_objects_are_left_out_and_each_reason_is_counted() -> None:
     crowd = objects(GOOD, crowd=[True])
     given = scenes(objects(GOOD), crowd, no_objects(), objects(NEGATIVE, GOOD), objects(BEYOND))
     learned, left = trainable(given, masks=False)
@@ -76,12 +76,12 @@ def test_images_without_an_object_to_train_on_are_left_out_and_each_reason_is_co
     assert left.first == f"image 3 {list(NEGATIVE)}"
 
 
-def test_where_masks_are_trained_on_objects_without_one_are_left_out() -> None:
+def test_objects_without_a_mask_are_left_out_of_mask_training() -> None:
     learned, left = trainable(scenes(objects(GOOD, outlined=[False]), objects(GOOD)), masks=True)
     assert (learned.tolist(), left.bare, left.images) == ([1], 1, 1)
 
 
-def test_what_is_left_out_is_told_in_words_and_nothing_is_silent() -> None:
+def test_the_summary_lists_everything_that_is_left_out() -> None:
     assert LeftOut(0, 0, 0, 0, 0, 0, "").summary() == ""
     words = LeftOut(2, 0, 3, 0, 0, 1, "image 7 [1.0]").summary()
     assert words.startswith("2 boxes of negative size")

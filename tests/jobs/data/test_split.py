@@ -12,7 +12,7 @@ label_lists = st.lists(st.integers(0, 6), min_size=2, max_size=300).map(lambda l
 
 
 @given(label_lists, st.data())
-def test_a_split_is_a_partition_of_the_right_size_with_each_classes_share(labels, data):
+def test_a_split_is_a_stratified_partition_of_the_right_size(labels, data):
     count = data.draw(st.integers(0, len(labels)))
     rest, taken = stratified(labels, count, "test")
     assert sorted([*rest, *taken]) == list(range(len(labels)))
@@ -29,6 +29,6 @@ def test_a_split_is_the_same_in_every_release_and_differs_by_purpose():
 
 
 @pytest.mark.parametrize("fraction", [0.001, 0.999])
-def test_a_validation_split_that_leaves_a_side_empty_is_an_error(fraction):
+def test_a_validation_split_with_an_empty_side_is_an_error(fraction):
     with pytest.raises(DataError, match="neither may be empty"):
         validation_split(np.zeros(20, dtype=np.int64), fraction, "digits")

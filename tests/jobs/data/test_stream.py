@@ -31,7 +31,7 @@ def opened(make_spec, folders):
         yield open_it
 
 
-def test_batches_have_the_contracts_shapes(opened):
+def test_batches_have_the_documented_shapes(opened):
     data = opened(input_size=0)
     images, labels = next(data.train(0, range(2), 1))
     assert images.shape == (2, 3, 224, 224)
@@ -41,7 +41,7 @@ def test_batches_have_the_contracts_shapes(opened):
     assert data.evaluation_size == 12
 
 
-def test_worker_processes_change_nothing_nor_does_a_cut_nor_a_world(opened):
+def test_workers_interruptions_and_the_number_of_processes_change_nothing(opened):
     whole = list(opened(cutmix=1.0).train(0, range(2), 8))
     assert same(opened(cutmix=1.0, workers=2).train(0, range(2), 8), whole)
     assert same(opened(cutmix=1.0, workers=1).train(5, range(2), 8), whole[10:])
@@ -50,7 +50,7 @@ def test_worker_processes_change_nothing_nor_does_a_cut_nor_a_world(opened):
     assert not same(opened(cutmix=1.0, seed=1).train(0, range(2), 8), whole)
 
 
-def test_worker_processes_stay_over_epochs_and_evaluations(opened):
+def test_worker_processes_outlive_epochs_and_evaluations(opened):
     data, alone = opened(workers=1), opened()
     for start in (0, 4):
         assert same(data.train(start, range(2), start + 4), alone.train(start, range(2), start + 4))
@@ -61,7 +61,7 @@ def test_worker_processes_stay_over_epochs_and_evaluations(opened):
     assert same(data.train(3, range(2), 4), alone.train(3, range(2), 4))
 
 
-def test_the_networks_random_numbers_are_left_alone(opened):
+def test_loading_does_not_change_the_networks_random_numbers(opened):
     torch.manual_seed(1)
     expected = torch.rand(3)
     for workers in (0, 1):
@@ -87,7 +87,7 @@ def test_a_training_image_is_torchvisions_transform_of_the_file(opened, folders)
 
 
 @pytest.mark.parametrize("world", [1, 2, 5])
-def test_evaluation_is_complete_and_disjoint_for_any_world(opened, world):
+def test_evaluation_is_complete_and_disjoint_for_any_number_of_processes(opened, world):
     data = opened()
     whole = torch.cat([images for images, _ in data.evaluate(0, 1)])
     shares = [images for rank in range(world) for images, _ in data.evaluate(rank, world)]
@@ -96,7 +96,7 @@ def test_evaluation_is_complete_and_disjoint_for_any_world(opened, world):
     assert len(set(rows)) == data.evaluation_size
 
 
-def test_shards_give_the_same_batches_as_the_folders_they_were_made_of(opened, folders, tmp_path):
+def test_shards_yield_the_same_batches_as_class_folders(opened, folders, tmp_path):
     shards = opened(image_shards(tmp_path / "shards", folders), workers=1)
     plain = opened()
     assert same(shards.train(0, range(2), 5), plain.train(0, range(2), 5))
@@ -113,7 +113,7 @@ def test_a_validation_split_comes_out_of_the_training_part(opened):
 
 @pytest.mark.parametrize("workers", [0, 1])
 @pytest.mark.parametrize("damage", ["truncated", "empty", "text"])
-def test_a_damaged_image_is_one_line_that_names_its_file(opened, tmp_path, workers, damage):
+def test_a_damaged_image_is_a_one_line_error_naming_the_file(opened, tmp_path, workers, damage):
     root = image_folders(tmp_path / "imagenet")
     victim = root / "val" / "n00000001" / "n00000001_2.JPEG"
     content = victim.read_bytes()
@@ -123,7 +123,7 @@ def test_a_damaged_image_is_one_line_that_names_its_file(opened, tmp_path, worke
     assert str(caught.value) == f"{victim} cannot be read: damaged or not an image"
 
 
-def test_an_image_that_vanished_is_named_with_the_systems_words(opened, tmp_path):
+def test_a_deleted_image_is_named_with_the_systems_message(opened, tmp_path):
     root = image_folders(tmp_path / "imagenet")
     data = opened(root)
     (root / "val" / "n00000000" / "n00000000_0.JPEG").unlink()
@@ -135,7 +135,7 @@ def workers_of(me):
     return {child.pid for child in multiprocessing.active_children()} - me
 
 
-def test_workers_leave_the_schedulers_signals_to_the_rank_and_end_with_the_data(opened):
+def test_workers_ignore_the_schedulers_signals_and_end_with_the_data(opened):
     before = workers_of(set())
     data = opened(workers=2)
     batches = data.train(0, range(2), 8)
@@ -163,7 +163,7 @@ def test_closing_ends_the_workers_of_an_iterator_that_is_still_in_use(opened):
     assert workers_of(before) == set()
 
 
-def test_a_worker_that_does_not_listen_ends_at_the_ranks_sigterm(opened):
+def test_an_unresponsive_worker_ends_on_sigterm_from_the_rank(opened):
     before = workers_of(set())
     data = opened(workers=1)
     next(data.train(0, range(2), 8))
@@ -173,7 +173,7 @@ def test_a_worker_that_does_not_listen_ends_at_the_ranks_sigterm(opened):
     assert child.exitcode == 0
 
 
-def test_an_augmentation_of_sets_in_memory_is_an_error(opened):
+def test_an_augmentation_for_data_sets_in_memory_is_an_error(opened):
     with pytest.raises(
         DataError, match="augment=crop-flip is for data sets in memory; for image files, use none or imagen"
     ):

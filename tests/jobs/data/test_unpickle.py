@@ -20,7 +20,7 @@ ARRAY = np.arange(24, dtype=np.uint8).reshape(2, 12)
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4])
-def test_arrays_and_plain_values_come_back(protocol: int) -> None:
+def test_arrays_and_plain_values_are_loaded(protocol: int) -> None:
     content = {"data": ARRAY, "labels": [3, 1], "name": "batch"}
     found = load_restricted(io.BytesIO(pickle.dumps(content, protocol)), "batch")
     assert (found["labels"], found["name"]) == ([3, 1], "batch")
@@ -28,7 +28,7 @@ def test_arrays_and_plain_values_come_back(protocol: int) -> None:
     assert found["data"].dtype == np.uint8
 
 
-def test_what_python_2_wrote_comes_back() -> None:
+def test_pickles_of_python_2_are_loaded() -> None:
     found = load_restricted(io.BytesIO(python2_pickle({b"labels": [3, 1]})), "batch")
     assert found["labels"] == [3, 1]
 
@@ -43,7 +43,7 @@ class Calls:
         return os.mkdir, (str(self.folder),)
 
 
-def test_a_pickle_that_would_call_something_is_refused_and_calls_nothing(tmp_path: Path) -> None:
+def test_a_pickle_with_a_call_is_refused_and_nothing_is_called(tmp_path: Path) -> None:
     content = pickle.dumps({"data": Calls(tmp_path / "made")})
     with pytest.raises(DataError, match=r"^batch is damaged or not a data batch: it refers to .*mkdir"):
         load_restricted(io.BytesIO(content), "batch")
@@ -57,6 +57,6 @@ def test_a_damaged_pickle_is_named(content: bytes) -> None:
 
 
 @pytest.mark.parametrize("value", [[1, 2], "text", ARRAY])
-def test_anything_but_a_dictionary_is_no_batch(value: Any) -> None:
+def test_anything_but_a_dictionary_is_refused(value: Any) -> None:
     with pytest.raises(DataError, match=r"^batch contains a \w+ instead of a data batch"):
         load_restricted(io.BytesIO(pickle.dumps(value)), "batch")

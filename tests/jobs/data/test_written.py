@@ -70,7 +70,7 @@ def test_class_maps_are_read_back_equal(written, parts):
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-def test_pycocotools_reads_what_is_written(parts, tmp_path):
+def test_pycocotools_reads_the_written_files(parts, tmp_path):
     write(parts, tmp_path, "coco")
     reference = Reference(str(tmp_path / "annotations" / "instances_val.json"))
     made = parts["val"]
@@ -85,7 +85,7 @@ def test_pycocotools_reads_what_is_written(parts, tmp_path):
     assert json.loads(text)["categories"][0] == {"id": 1, "name": "0"}
 
 
-def test_voc_has_its_palette(parts, tmp_path):
+def test_voc_maps_have_vocs_palette(parts, tmp_path):
     assert [colour(number) for number in (0, 1, 2, 15, 20, 255)] == [
         (0, 0, 0),
         (128, 0, 0),

@@ -37,7 +37,7 @@ def test_layers_are_found_with_and_without_attention_after_them(trained):
         ("fc", "layer fc of the network of run .* outputs no maps"),
     ],
 )
-def test_a_layer_that_is_none_is_refused(trained, name, message):
+def test_an_invalid_layer_is_refused(trained, name, message):
     found = trained("none")
     name = (
         next((path for path, part in found.network.named_modules() if isinstance(part, torch.nn.Linear)), name)
@@ -49,7 +49,7 @@ def test_a_layer_that_is_none_is_refused(trained, name, message):
 
 
 @pytest.mark.parametrize("model", sorted(LAYERS))
-def test_layers_have_the_names_that_they_have_in_a_classifier(workspace, model):
+def test_layers_of_a_detector_have_their_names_in_a_classifier(workspace, model):
     plain, attended = loaded(workspace, model), loaded(workspace, model, "se")
     name = LAYERS[model]
     assert layers.resolve(plain, name) == layers.resolve(attended, name) == name

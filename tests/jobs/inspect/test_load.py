@@ -18,7 +18,7 @@ from attnctl.workspace.layout import Workspace
 from tests.jobs.inspect.two_steps import TwoSteps
 
 
-def test_a_network_built_again_evaluates_to_what_its_training_said(trained, workspace):
+def test_a_rebuilt_network_evaluates_as_in_its_training(trained, workspace):
     for module in ("none", "ean"):
         found = trained(module)
         run = workspace.run(found.run)
@@ -33,7 +33,7 @@ def test_a_network_built_again_evaluates_to_what_its_training_said(trained, work
         assert not found.network.training
 
 
-def test_averaged_weights_are_what_is_looked_at(trained, workspace):
+def test_averaged_weights_are_loaded(trained, workspace):
     found = trained("none", fields={"ema_decay": ("0.5",)})
     run = workspace.run(found.run)
     state = checkpoint.load(checkpoint.stored(run)[0], run)
@@ -43,14 +43,14 @@ def test_averaged_weights_are_what_is_looked_at(trained, workspace):
     assert not torch.equal(weight, state["network"][name])
 
 
-def test_users_own_modules_are_built_from_what_the_workspace_keeps(trained, own_file: Path):
+def test_users_own_modules_are_built_from_the_kept_sources(trained, own_file: Path):
     found = trained(f"{own_file}:Gate")
     own_file.unlink()
     again = load.load(Workspace(found.sources.parent), found.run, torch.device("cpu"))
     assert any(type(part).__name__ == "Gate" for part in again.network.modules())
 
 
-def test_a_damaged_checkpoint_is_passed_over_and_said(trained, workspace):
+def test_a_damaged_checkpoint_is_skipped_and_reported(trained, workspace):
     found = trained("none")
     run = workspace.run(found.run)
     (good,) = checkpoint.stored(run)
@@ -69,7 +69,7 @@ def test_a_damaged_checkpoint_is_passed_over_and_said(trained, workspace):
         good.with_suffix(".away").rename(good)
 
 
-def test_a_gpu_that_is_not_there_is_said():
+def test_a_missing_gpu_is_an_error():
     if torch.cuda.is_available():
         pytest.skip("there is a GPU here")
     assert load.choose("auto") == torch.device("cpu")

@@ -26,7 +26,7 @@ def photo(tmp_path):
 
 
 @pytest.mark.parametrize("model", ["ssdlite320", "maskrcnn"])
-def test_objects_are_the_networks_own_from_the_threshold_on(workspace, photo, model):
+def test_predicted_objects_are_the_networks_output_above_the_threshold(workspace, photo, model):
     found = loaded(workspace, model, "se")
     (picture,) = pictures.of_files([photo], found.spec)
     assert picture.pixels.shape == (3, 90, 170)
@@ -49,7 +49,7 @@ def test_objects_are_the_networks_own_from_the_threshold_on(workspace, photo, mo
     assert (len(nothing.labels), nothing.summary(class_names(found.spec))) == (0, "nothing")
 
 
-def test_a_class_map_is_the_networks_own(workspace, photo):
+def test_a_predicted_class_map_is_the_networks_output(workspace, photo):
     found = loaded(workspace, "deeplabv3", "ela")
     (picture,) = pictures.of_files([photo], found.spec)
     with torch.inference_mode():
@@ -60,7 +60,7 @@ def test_a_class_map_is_the_networks_own(workspace, photo):
 
 
 @pytest.mark.parametrize("model", ["ssdlite320", "deeplabv3"])
-def test_the_test_set_s_images_are_those_of_the_evaluation(workspace, model):
+def test_the_images_of_the_test_set_are_those_of_the_evaluation(workspace, model):
     found = loaded(workspace, model)
     shown = pictures.of_test_set(found.spec, DataRoots(), 3)
     data = open_data(found.spec, DataRoots(), found.device)
@@ -73,7 +73,7 @@ def test_the_test_set_s_images_are_those_of_the_evaluation(workspace, model):
         pictures.of_test_set(found.spec, DataRoots(), 3, (1,))
 
 
-def test_a_classifier_finds_no_objects(trained):
+def test_a_classifier_cannot_detect_objects(trained):
     found = trained("none")
     with pytest.raises(SpecError, match=f"run {found.run} is a classifier"):
         check(found.spec, found.run)
@@ -82,7 +82,7 @@ def test_a_classifier_finds_no_objects(trained):
 NAMES = ("cat", "dog", "person")
 
 
-def test_objects_as_json_and_in_words():
+def test_objects_are_described_as_json_and_text():
     masks = np.zeros((3, 4, 6), bool)
     masks[0, 1:3, 2:5] = True
     found = Detected(
@@ -99,7 +99,7 @@ def test_objects_as_json_and_in_words():
     assert found.summary(NAMES) == "2 dog, 1 person"
 
 
-def test_class_maps_as_json_and_in_words():
+def test_class_maps_are_described_as_json_and_text():
     found = Mapped(np.array([[0, 0, 2], [0, 2, 0]], np.uint8))
     assert found.to_json(NAMES) == {"classes": {"cat": 0.666667, "person": 0.333333}}
     assert found.summary(NAMES) == "cat 66.7%, person 33.3%"

@@ -48,7 +48,7 @@ def test_the_gain_of_a_channel_gate_is_the_gate(trained):
     assert np.isnan(ours[silent]).all()
 
 
-def test_of_an_the_weights_of_the_mixture_are_told(trained):
+def test_the_response_of_an_is_its_mixture_weights(trained):
     found = trained("an", placement="norms", K="5")
     shown = pictures.of_test_set(found.spec, DataRoots(), 3)
     path = responses.module_at(found, "layer3")
@@ -75,7 +75,7 @@ def test_every_attention_module_is_found_in_the_order_of_the_network(trained):
         ("sa", "block", "permutes its channels"),
     ],
 )
-def test_what_has_no_gates_says_so(trained, module, placement, message):
+def test_modules_without_gates_are_refused(trained, module, placement, message):
     options = {"num_groups": "8"} if module == "gn" else {}
     found = trained(module, placement, **options)
     shown = pictures.of_test_set(found.spec, DataRoots(), 1)
@@ -83,12 +83,12 @@ def test_what_has_no_gates_says_so(trained, module, placement, message):
         responses.of_attention(found, shown, responses.modules(found)[:1])
 
 
-def test_a_place_without_attention_lists_those_that_have_some(trained):
+def test_a_layer_without_attention_is_refused_with_a_list_of_others(trained):
     with pytest.raises(SpecError, match=r"has no attention at 'conv1'; it has attention at layer1\."):
         responses.module_at(trained("ean"), "conv1")
 
 
-def test_responses_are_of_classifiers(workspace):
+def test_responses_need_a_classifier(workspace):
     found = loaded(workspace, "deeplabv3")
     with pytest.raises(SpecError, match="is not a classifier"):
         responses.of_layers(found, pictures.of_test_set(found.spec, DataRoots(), 1), ["layer1"])

@@ -21,14 +21,14 @@ from tests.jobs.inspect.untrained import loaded
         ("deeplabv3", "64", (90, 180, 90, 180)),  # whole
     ],
 )
-def test_what_a_backbone_sees_of_an_image_is_known(workspace, model, size, expected, tmp_path):
+def test_the_input_extent_of_a_backbone_is_known(workspace, model, size, expected, tmp_path):
     found = loaded(workspace, model, size=size)
     Image.new("RGB", (180, 90)).save(tmp_path / "wide.png")
     (picture,) = pictures.of_files([tmp_path / "wide.png"], found.spec)
     assert input_extent(found, pictures.batch([picture], found.spec, found.device)) == expected
 
 
-def test_what_is_said_first_is_the_surest_box_or_the_most_pixels(workspace):
+def test_the_first_class_has_the_most_confident_box_or_the_most_pixels(workspace):
     found = loaded(workspace, "maskrcnn")
     (picture,) = pictures.of_test_set(found.spec, DataRoots(), 1)
     images = pictures.batch([picture], found.spec, found.device)

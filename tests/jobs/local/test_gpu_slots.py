@@ -7,7 +7,7 @@ from attnctl.values import SpecError
 from attnctl.workspace.records import Resources
 
 
-def test_each_run_has_gpus_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_run_has_its_own_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,GPU-1a2b,7,8")
     two = Resources(tasks_per_node=2, gpus_per_node=2)
     shares = [slot.environment()["CUDA_VISIBLE_DEVICES"] for slot in gpu_slots.slots(two, 9, None)]

@@ -135,7 +135,7 @@ def test_ctrl_c_saves_and_starts_nothing_new(config: Config, make_specs: Specs) 
     assert started.verdict(2).state is State.UNKNOWN
 
 
-def test_a_second_ctrl_c_kills(config: Config, make_specs: Specs) -> None:
+def test_a_second_ctrl_c_kills_the_workers(config: Config, make_specs: Specs) -> None:
     with terminal(config, make_specs(1)) as started:
         started.until(lambda found: isinstance(found, Progress))
         pids = workers(started.attempt())
@@ -176,7 +176,7 @@ def test_when_a_rank_is_killed_the_other_ends_within_seconds(config: Config, mak
     assert started.verdict().reason == "rank 1 ended without a word: killed?"
 
 
-def test_cancel_ends_a_running_run_and_one_that_waits(config: Config, make_specs: Specs) -> None:
+def test_cancel_ends_a_running_and_a_waiting_run(config: Config, make_specs: Specs) -> None:
     with terminal(config, make_specs(3), Resources(cpus_per_task=gpu_slots.cores())) as started:
         started.until(training)  # alone: it asks for all cores
         assert cancel(config.workspace, [started.placed(0), started.placed(1)]) is None
@@ -189,7 +189,7 @@ def test_cancel_ends_a_running_run_and_one_that_waits(config: Config, make_specs
     assert started.verdict(1).reason.startswith("cancelled by ")
 
 
-def test_a_run_of_another_machine_is_left_as_it_is(config: Config, make_specs: Specs) -> None:
+def test_a_run_on_another_machine_is_left_unchanged(config: Config, make_specs: Specs) -> None:
     (spec,) = make_specs(1)
     placed = Placed(run=spec.id, attempt=1, tag="t", where="local", job_id="another:17", created=0.0)
     words = observe(config.workspace, [placed]).unavailable
@@ -208,7 +208,7 @@ def test_a_run_of_another_machine_is_left_as_it_is(config: Config, make_specs: S
         (Resources(cpus_per_task=4), 3, None, 8, [4, 4]),
     ],
 )
-def test_the_cores_are_shared_out(
+def test_the_cores_are_divided_among_runs(
     resources: Resources,
     runs: int,
     parallel: int | None,
@@ -220,7 +220,7 @@ def test_the_cores_are_shared_out(
     assert [slot.threads for slot in gpu_slots.slots(resources, runs, parallel)] == expected
 
 
-def test_it_runs_outside_the_main_thread_too(config: Config) -> None:
+def test_runs_can_be_started_outside_the_main_thread(config: Config) -> None:
     thread = threading.Thread(target=runner.run, args=(config, [], Resources(), None, print))
     thread.start()
     thread.join(10)

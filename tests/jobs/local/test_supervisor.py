@@ -40,7 +40,7 @@ def test_progress_follows_the_events(job: Job) -> None:
     log.close()
 
 
-def test_a_log_that_was_replaced_is_read_from_its_begin(job: Job) -> None:
+def test_a_replaced_event_log_is_read_from_its_start(job: Job) -> None:
     path = job.attempt.incarnation(0).events
     log = EventLog(path)
     log.write(Event.MODEL, steps=40)

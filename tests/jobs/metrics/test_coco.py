@@ -82,7 +82,7 @@ def ours(outputs, targets, *, masks=False, size=4):
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_boxes_are_as_pycocotools_has_them(seed):
+def test_box_ap_matches_pycocotools(seed):
     outputs, targets = batch(seed)
     values = ours(outputs, targets).compute()
     expected = {name: 100 * value for name, value in zip(NAMES, theirs(outputs, targets, "bbox"), strict=True)}
@@ -91,7 +91,7 @@ def test_boxes_are_as_pycocotools_has_them(seed):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_masks_are_as_pycocotools_has_them(seed):
+def test_mask_ap_matches_pycocotools(seed):
     outputs, targets = batch(seed, 15, masks=True)
     values = ours(outputs, targets, masks=True).compute()
     for prefix, kind in (("", "bbox"), ("mask_", "segm")):
@@ -99,14 +99,14 @@ def test_masks_are_as_pycocotools_has_them(seed):
             assert values.get(prefix + name, -100) == pytest.approx(100 * expected, abs=1e-9)
 
 
-def test_more_than_a_hundred_detections_of_an_image_are_cut_as_pycocotools_cuts_them():
+def test_more_than_100_detections_per_image_are_limited_as_in_pycocotools():
     outputs, targets = batch(3, 4, objects=120)
     assert max(len(output["labels"]) for output in outputs) > 100
     values = ours(outputs, targets).compute()
     assert list(values.values()) == pytest.approx((100 * theirs(outputs, targets, "bbox")).tolist(), abs=1e-9)
 
 
-def test_the_kept_file_gives_pycocotools_the_same_values(tmp_path):
+def test_pycocotools_computes_the_same_values_from_the_saved_file(tmp_path):
     outputs, targets = batch(1, 12, masks=True)
     metric = ours(outputs, targets, masks=True)
     metric.write(tmp_path / "detections.json")
@@ -188,6 +188,6 @@ def test_a_label_that_the_data_set_does_not_have_is_an_error():
         ours(*one(BOX, BOX, wanted=0))
 
 
-def test_nothing_taken_in_has_no_values():
+def test_an_empty_evaluation_has_no_values():
     assert CocoAP(CATEGORIES).compute() == {}
     assert CocoAP(CATEGORIES, masks=True).compute() == {}

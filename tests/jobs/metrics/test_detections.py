@@ -29,7 +29,7 @@ def target(number: int, labels: list[int] | None = None) -> dict[str, Tensor]:
     }
 
 
-def test_results_have_the_data_sets_own_categories_in_the_order_of_the_images(tmp_path: Path) -> None:
+def test_results_have_the_data_sets_categories_sorted_by_image(tmp_path: Path) -> None:
     found = Detections((1, 7, 90))
     found.update([output([1.0, 2, 11, 22], [0.0, 0, 4, 4], scores=[0.9, 0.25], labels=[3, 2])], [target(8)])
     found.update([output([5.0, 5, 6, 7], scores=[0.5], labels=[1])], [target(3)])
@@ -42,7 +42,7 @@ def test_results_have_the_data_sets_own_categories_in_the_order_of_the_images(tm
     assert found.count == 2
 
 
-def test_masks_are_kept_as_run_length_codes() -> None:
+def test_masks_are_stored_as_run_length_encodings() -> None:
     found = Detections((1,), masks=True)
     soft = torch.zeros(1, 1, 6, 5)
     soft[0, 0, 2:4, 1:3] = 0.8

@@ -33,7 +33,7 @@ def taken_in(batches, classes=6):
 
 
 @pytest.mark.parametrize(("seed", "absent"), [(0, ()), (1, ()), (2, (0, 4))])
-def test_values_are_those_of_scikit_learn(seed, absent):
+def test_values_match_scikit_learn(seed, absent):
     batches = drawn(seed, absent=absent)
     metric = taken_in(batches)
     true = np.concatenate([targets.flatten() for _, targets in batches])
@@ -49,20 +49,20 @@ def test_values_are_those_of_scikit_learn(seed, absent):
     assert metric.count == 10
 
 
-def test_a_class_found_where_there_is_none_counts():
+def test_a_class_that_is_predicted_but_not_annotated_counts():
     logits = torch.tensor([[[[9.0, 0.0]], [[0.0, 9.0]], [[0.0, 0.0]]]])
     metric = MeanIoU(3)
     metric.update({"out": logits}, torch.tensor([[[0, 0]]]))
     assert metric.compute() == {"miou": 25.0, "pixel_accuracy": 50.0}
 
 
-def test_pixels_that_do_not_count_alone_give_no_values():
+def test_a_map_of_only_ignored_pixels_gives_no_values():
     metric = MeanIoU(3)
     metric.update({"out": torch.zeros(1, 3, 2, 2)}, torch.full((1, 2, 2), IGNORED))
     assert (metric.compute(), metric.count) == ({}, 1)
 
 
-def test_what_does_not_fit_is_an_error():
+def test_mismatching_sizes_and_classes_are_errors():
     with pytest.raises(ValueError, match="classes 0 to 3 are not in 0 to 2"):
         MeanIoU(3).update({"out": torch.zeros(1, 3, 1, 2)}, torch.tensor([[[0, 3]]]))
     with pytest.raises(ValueError, match=r"maps are \(1, 1, 2\) instead of \(1, 2, 2\)"):

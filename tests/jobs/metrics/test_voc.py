@@ -72,7 +72,7 @@ def integrated(right, wanted, integral):
 
 @pytest.mark.parametrize("integral", ["11-point", "area"])
 @pytest.mark.parametrize("seed", range(5))
-def test_random_detections_are_judged_as_written_out(seed, integral):
+def test_random_detections_match_a_literal_implementation(seed, integral):
     outputs, targets = batch(seed, 40)
     metric = VocMAP(CATEGORIES, integral)
     metric.update(outputs, targets)
@@ -160,7 +160,7 @@ def test_plain_cases(detections, objects, expected):
     assert judged(detections, objects) == pytest.approx(expected)
 
 
-def test_targets_without_the_mark_have_no_difficult_objects():
+def test_targets_without_difficult_have_no_difficult_objects():
     outputs, targets = batch(2)
     marked, unmarked = VocMAP(CATEGORIES), VocMAP(CATEGORIES)
     for target in targets:

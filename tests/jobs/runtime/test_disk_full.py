@@ -7,7 +7,7 @@ import pytest
 from attnctl.jobs.runtime import disk_full
 
 
-def test_space_is_waited_for_and_other_errors_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_writing_waits_for_disk_space_but_not_after_other_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disk_full, "_RETRY_INTERVAL", 0.01)
     errors: list[OSError] = [OSError(errno.EDQUOT, "Disk quota exceeded"), OSError(errno.ENOSPC, "No space")]
 

@@ -13,18 +13,18 @@ def failed(error: Exception) -> Failure:
     return code_error(raised.value)
 
 
-def test_an_error_is_its_type_and_first_line_with_the_traceback_beside_it() -> None:
+def test_a_failure_contains_the_errors_type_first_line_and_traceback() -> None:
     found = failed(RuntimeError("shapes do not fit\nmore of it"))
     assert (found.outcome, found.message, found.secondary) == ("error", "RuntimeError: shapes do not fit", False)
     assert "test_failure.py" in found.traceback
     assert found.traceback.endswith("more of it")
 
 
-def test_an_error_without_words_has_a_message_too() -> None:
+def test_an_error_without_a_message_is_described_by_its_type() -> None:
     assert failed(KeyError()).message == "KeyError: no message"
 
 
-def test_a_long_message_and_a_deep_traceback_are_cut() -> None:
+def test_a_long_message_and_a_deep_traceback_are_shortened() -> None:
     def sink(depth: int) -> None:
         if depth == 0:
             raise ValueError("x" * 10_000)

@@ -45,7 +45,7 @@ def rank_of_two(rank: int, folder: Path, answers: Any) -> None:
     group.close()
 
 
-def test_two_ranks_agree_add_up_and_copy_from_the_first(tmp_path: Path) -> None:
+def test_two_ranks_reduce_broadcast_and_copy_from_rank_0(tmp_path: Path) -> None:
     answers = SERVER.Queue()
     ranks = [SERVER.Process(target=rank_of_two, args=(rank, tmp_path, answers)) for rank in range(2)]
     for process in ranks:
@@ -63,7 +63,7 @@ def test_two_ranks_agree_add_up_and_copy_from_the_first(tmp_path: Path) -> None:
     assert found[0]["gradients"][1] == found[1]["gradients"][1] == [[3, 3]]
 
 
-def test_one_process_needs_no_group() -> None:
+def test_a_group_of_one_process_needs_no_communication() -> None:
     group = Group(0, 1, CPU)
     values = torch.tensor([1.0, 2.0])
     assert group.first
@@ -78,7 +78,7 @@ def test_one_process_needs_no_group() -> None:
 
 
 @pytest.mark.parametrize("wanted", [True, False])
-def test_without_other_ranks_a_backward_is_as_ever(wanted: bool) -> None:
+def test_gradient_sync_does_nothing_with_one_process(wanted: bool) -> None:
     network = nn.Linear(2, 1)
     with gradient_sync(network, wanted):
         network(torch.ones(1, 2)).sum().backward()

@@ -13,7 +13,7 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
 
 
-def test_a_place_is_read_from_the_runner_here_or_from_slurm() -> None:
+def test_a_worker_reads_the_environment_of_the_local_runner_or_of_slurm() -> None:
     slurm = {
         "SLURM_JOB_ID": "12",
         "SLURM_ARRAY_JOB_ID": "11",

@@ -25,7 +25,7 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
 
 
-def test_ranks_meet_although_the_file_is_stale_at_first(tmp_path: Path) -> None:
+def test_ranks_meet_even_if_the_file_is_stale_at_first(tmp_path: Path) -> None:
     incarnation = Incarnation(tmp_path, (1, 0))
     write_atomic(incarnation.rendezvous, Address(hosts=["127.0.0.1"], port=1, nonce="old").encode())
     stores = {}
@@ -40,12 +40,12 @@ def test_ranks_meet_although_the_file_is_stale_at_first(tmp_path: Path) -> None:
     assert stores[1].get("word") == b"heard"
 
 
-def test_one_process_meets_nobody(tmp_path: Path) -> None:
+def test_one_process_needs_no_rendezvous(tmp_path: Path) -> None:
     assert meet(worker(0, 1), Incarnation(tmp_path, (1, 0)), nothing) is None
     assert not list(tmp_path.iterdir())
 
 
-def test_whoever_does_not_come_is_named(tmp_path: Path) -> None:
+def test_missing_ranks_are_named(tmp_path: Path) -> None:
     incarnation = Incarnation(tmp_path, (1, 0))
     with pytest.raises(RendezvousError, match="ranks 1, 2 of 3 did not arrive"):
         meet(worker(0, 3), incarnation, nothing, 0.3)

@@ -17,7 +17,7 @@ SACCT = """\
 """
 
 
-def test_the_accounts_of_all_starts_of_a_job_are_added_and_of_others_left() -> None:
+def test_the_usage_of_all_starts_of_a_job_is_added_up_without_other_jobs() -> None:
     found = parse(SACCT.replace("60||8000Mn|", "60|8000Mn||"), {"7_0": "attnctl-a", "8_0": "attnctl-b"})
     assert list(found) == ["7_0"]
     used = found["7_0"]

@@ -47,7 +47,7 @@ def head(workspace: Workspace, tag: str = "attnctl-a") -> submissions.Head:
     return found
 
 
-def test_a_task_that_has_started_says_its_own_job(workspace: Workspace, fake: Fake) -> None:
+def test_a_started_task_reveals_the_job_id(workspace: Workspace, fake: Fake) -> None:
     intend(workspace)
     write_atomic(workspace.run(RUN).attempt(1).owner, b"77_0\n")
     assert adopt(workspace) is None
@@ -55,16 +55,14 @@ def test_a_task_that_has_started_says_its_own_job(workspace: Workspace, fake: Fa
     assert fake.calls("squeue") == [], "nobody needs to be asked"
 
 
-def test_a_job_of_the_tags_name_is_adopted(workspace: Workspace, fake: Fake) -> None:
+def test_a_job_named_like_the_tag_is_adopted(workspace: Workspace, fake: Fake) -> None:
     intend(workspace)
     fake.does("squeue", "echo '78|attnctl-a'")
     assert adopt(workspace) is None
     assert (head(workspace).job_id, head(workspace).failed) == ("78", None)
 
 
-def test_an_intent_that_slurm_does_not_know_is_closed_once_no_sbatch_can_be_under_way(
-    workspace: Workspace, fake: Fake
-) -> None:
+def test_an_unknown_intent_is_closed_when_no_sbatch_can_still_be_running(workspace: Workspace, fake: Fake) -> None:
     intend(workspace, "attnctl-young")
     intend(workspace, "attnctl-old", ago=2 * SBATCH_TIMEOUT + 1)
     assert adopt(workspace) is None
@@ -72,7 +70,7 @@ def test_an_intent_that_slurm_does_not_know_is_closed_once_no_sbatch_can_be_unde
     assert head(workspace, "attnctl-old").failed == NEVER_SUBMITTED
 
 
-def test_while_slurm_does_not_answer_nothing_is_closed(workspace: Workspace, fake: Fake) -> None:
+def test_no_intent_is_closed_while_slurm_does_not_answer(workspace: Workspace, fake: Fake) -> None:
     intend(workspace, ago=2 * SBATCH_TIMEOUT + 1)
     fake.does("squeue", "echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1")
     words = adopt(workspace)
@@ -81,7 +79,7 @@ def test_while_slurm_does_not_answer_nothing_is_closed(workspace: Workspace, fak
     assert head(workspace).failed is None
 
 
-def test_an_intent_for_another_cluster_is_left_to_it(workspace: Workspace, fake: Fake) -> None:
+def test_an_intent_for_another_cluster_is_left_alone(workspace: Workspace, fake: Fake) -> None:
     intend(workspace, ago=2 * SBATCH_TIMEOUT + 1, cluster="other")
     words = adopt(workspace)
     assert words is not None
@@ -89,7 +87,7 @@ def test_an_intent_for_another_cluster_is_left_to_it(workspace: Workspace, fake:
     assert head(workspace).failed is None
 
 
-def test_a_process_is_alive_as_long_as_it_is_the_one_of_then() -> None:
+def test_a_process_with_a_reused_id_does_not_count_as_alive() -> None:
     assert alive(os.getpid(), time.time())
     assert not alive(os.getpid(), time.time() - 10 * 365 * 86400), "this id was another process's"
     ended = subprocess.Popen(["true"])

@@ -23,7 +23,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("command", ["squeue", "sacct"])
-def test_a_question_that_failed_changes_no_state(
+def test_a_failed_query_changes_no_state(
     command: str, fault: str, fake: Fake, placed: tuple[Config, list[Placed]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config, items = placed
@@ -41,7 +41,7 @@ def test_a_question_that_failed_changes_no_state(
     assert {str(verdict.state) for verdict in before} == {"running"}
 
 
-def test_without_accounting_squeue_alone_decides_and_forgetting_is_proved_twice(
+def test_without_accounting_squeue_decides_and_a_loss_needs_two_absences(
     fake: Fake, placed: tuple[Config, list[Placed]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config, items = placed
@@ -56,7 +56,7 @@ def test_without_accounting_squeue_alone_decides_and_forgetting_is_proved_twice(
     assert [str(verdict.state) for verdict in verdicts(config, items)] == ["unknown"] * 2
 
 
-def test_an_id_that_belongs_to_another_job_now_tells_nothing(fake: Fake, placed: tuple[Config, list[Placed]]) -> None:
+def test_an_id_that_was_reused_by_another_job_is_ignored(fake: Fake, placed: tuple[Config, list[Placed]]) -> None:
     _, items = placed
     jobs = {item.job_id or "": item.tag for item in items}
     fake.says("squeue", "7_0|RUNNING|node1|None|somebody's\n")
@@ -65,7 +65,7 @@ def test_an_id_that_belongs_to_another_job_now_tells_nothing(fake: Fake, placed:
 
 
 @pytest.mark.parametrize("reason", ["PartitionTimeLimit", "PartitionNodeLimit", "launch failed requeued held"])
-def test_a_job_that_can_never_start_is_queued_with_the_reason(
+def test_a_job_that_can_never_start_is_queued_with_its_reason(
     reason: str, fake: Fake, placed: tuple[Config, list[Placed]]
 ) -> None:
     config, items = placed
@@ -74,7 +74,7 @@ def test_a_job_that_can_never_start_is_queued_with_the_reason(
     assert {(str(item.state), item.reason) for item in verdicts(config, items)} == {("queued", reason)}
 
 
-def test_requeued_under_the_same_id_it_waits(fake: Fake, placed: tuple[Config, list[Placed]]) -> None:
+def test_a_job_requeued_under_the_same_id_is_queued(fake: Fake, placed: tuple[Config, list[Placed]]) -> None:
     config, items = placed
     for word in ("RUNNING", "PREEMPTED", "PENDING"):
         fake.says("squeue", rows(items, word))
@@ -90,9 +90,7 @@ def test_requeued_under_the_same_id_it_waits(fake: Fake, placed: tuple[Config, l
         "slurmstepd: error: Detected 2 oom-kill event(s) in StepId=7.batch.",
     ],
 )
-def test_an_end_for_its_memory_that_only_the_log_tells(
-    line: str, fake: Fake, placed: tuple[Config, list[Placed]]
-) -> None:
+def test_an_out_of_memory_kill_is_found_in_the_log(line: str, fake: Fake, placed: tuple[Config, list[Placed]]) -> None:
     config, items = placed
     logs = config.workspace.submission_logs(items[0].tag)
     logs.mkdir(parents=True, exist_ok=True)

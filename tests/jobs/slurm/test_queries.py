@@ -30,7 +30,7 @@ RECORDS = """\
 """
 
 
-def test_sacct_is_read_by_job_and_tag_with_its_steps() -> None:
+def test_sacct_output_is_parsed_by_job_and_tag_with_steps() -> None:
     found = read_sacct(RECORDS, {f"7_{k}": "tag" for k in range(10)} | {"8": "tag"})
     assert {job: (row.state, row.nodes) for job, row in found.items()} == {
         "7_0": ("COMPLETED", "node1"),
@@ -41,7 +41,7 @@ def test_sacct_is_read_by_job_and_tag_with_its_steps() -> None:
     assert found["7_3"].exit_code == "1:0"
 
 
-def test_what_slurm_has_nothing_to_say_of_is_empty() -> None:
+def test_placeholders_of_slurm_become_empty_strings() -> None:
     told = read_squeue("7_0|RUNNING|node1|None|tag\n7_1|PENDING|(null)|Priority|tag\n", {"7_0": "tag", "7_1": "tag"})
     assert {job: (row.reason, row.nodes) for job, row in told.items()} == {
         "7_0": ("", "node1"),
@@ -53,11 +53,11 @@ def test_what_slurm_has_nothing_to_say_of_is_empty() -> None:
 @pytest.mark.parametrize(
     ("word", "active"), [("PENDING", True), ("COMPLETING", True), ("A_NEWER_STATE", True), ("BOOT_FAIL", False)]
 )
-def test_a_state_that_is_not_known_to_have_ended_is_active(word: str, active: bool) -> None:
+def test_an_unknown_state_counts_as_active(word: str, active: bool) -> None:
     assert JobStatus(state=word).active is active
 
 
-def test_ids_are_asked_for_in_arguments_that_linux_takes() -> None:
+def test_ids_are_split_into_arguments_of_allowed_length() -> None:
     few = [f"12_{k}" for k in range(200)]
     assert list(queries._id_arguments([*few, "13_0"])) == [",".join([*few, "13_0"])]
     assert list(queries._id_arguments(f"12_{k}" for k in range(201))) == ["12"]
@@ -75,7 +75,7 @@ def test_without_slurms_commands_everything_is_unavailable(monkeypatch: pytest.M
         queries.ping()
 
 
-def test_many_jobs_are_one_question_each_and_days_ago_is_looked_up(fake: Fake) -> None:
+def test_many_jobs_need_one_query_per_command_from_days_ago(fake: Fake) -> None:
     jobs = {f"{array}_{task}": f"tag{array}" for array in (7, 8, 9) for task in range(900)}
     since = time.time() - 9 * 86400
     ended = "".join(f"{job}|TIMEOUT|0:0|0:0|node1|{tag}\n" for job, tag in jobs.items())

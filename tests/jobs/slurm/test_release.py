@@ -8,9 +8,7 @@ from attnctl.workspace.records import Placed
 from tests.fixtures.fake_slurm import Fake, rows
 
 
-def test_jobs_held_for_a_failed_launch_are_released_and_no_others(
-    fake: Fake, placed: tuple[Config, list[Placed]]
-) -> None:
+def test_only_jobs_held_after_a_failed_launch_are_released(fake: Fake, placed: tuple[Config, list[Placed]]) -> None:
     config, items = placed
     first, second = rows(items, "PENDING").splitlines(keepends=True)
     held = first.replace("|None|", "|launch failed requeued held|")

@@ -28,7 +28,7 @@ def takes(fake: Fake, most: int, words: str) -> None:
     )
 
 
-def test_what_slurm_takes_whole_is_asked_once(fake: Fake) -> None:
+def test_an_array_that_slurm_accepts_needs_one_test(fake: Fake) -> None:
     takes(fake, 1000, REFUSALS["array"])
     assert find(script, 900) == (900, False)
     assert fake.calls("sbatch") == ["--test-only"]
@@ -36,27 +36,25 @@ def test_what_slurm_takes_whole_is_asked_once(fake: Fake) -> None:
 
 @pytest.mark.parametrize("limit", REFUSALS)
 @pytest.mark.parametrize("most", [1, 2, 37, 99])
-def test_the_largest_number_that_is_taken_is_found_and_whether_arrays_are_limited(
-    limit: str, most: int, fake: Fake
-) -> None:
+def test_the_largest_accepted_number_and_the_kind_of_limit_are_found(limit: str, most: int, fake: Fake) -> None:
     takes(fake, most, REFUSALS[limit])
     assert find(script, 100) == (most, limit == "array")
     assert len(fake.calls("sbatch")) < 12
 
 
-def test_a_request_that_is_wrong_whatever_the_number_is_refused_in_slurms_words(fake: Fake) -> None:
+def test_a_request_that_is_always_rejected_is_an_error_with_slurms_message(fake: Fake) -> None:
     fake.does("sbatch", "echo 'sbatch: error: invalid partition specified: gpuu' >&2; exit 1")
     with pytest.raises(SubmitError, match="invalid partition specified: gpuu"):
         find(script, 10)
 
 
-def test_where_not_even_one_run_is_taken_now_that_is_said(fake: Fake) -> None:
+def test_if_not_even_one_run_is_accepted_the_error_says_so(fake: Fake) -> None:
     takes(fake, 0, REFUSALS["user"])
     with pytest.raises(SubmitError, match="QOSMaxSubmitJobPerUserLimit"):
         find(script, 10)
 
 
-def test_a_silent_slurm_is_no_refusal(fake: Fake) -> None:
+def test_an_unreachable_slurm_is_not_a_rejection(fake: Fake) -> None:
     fake.does("sbatch", "echo 'Unable to contact slurm controller (connect failure)' >&2; exit 1")
     with pytest.raises(SlurmUnavailable):
         find(script, 10)
@@ -71,5 +69,5 @@ def test_a_silent_slurm_is_no_refusal(fake: Fake) -> None:
         ("invalid partition specified", False, False),
     ],
 )
-def test_after_some_errors_the_job_may_exist_all_the_same(words: str, timed_out: bool, expected: bool) -> None:
+def test_after_some_errors_the_job_may_still_exist(words: str, timed_out: bool, expected: bool) -> None:
     assert uncertain(CommandError(words, timed_out=timed_out)) is expected

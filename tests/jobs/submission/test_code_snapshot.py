@@ -28,7 +28,7 @@ def listing(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
-def test_the_packages_of_a_job_are_kept_once(workspace: Workspace) -> None:
+def test_the_code_of_a_job_is_kept_once(workspace: Workspace) -> None:
     code = code_snapshot.keep(workspace)
     assert code == code_snapshot.digest()
     kept = code_snapshot.folder(workspace, str(code))
@@ -45,7 +45,7 @@ def test_the_packages_of_a_job_are_kept_once(workspace: Workspace) -> None:
         assert (workspace.code / f"{origin['patch']}.patch").read_bytes().startswith(b"diff ")
 
 
-def test_a_job_runs_what_was_kept_or_nothing(workspace: Workspace) -> None:
+def test_a_job_runs_the_snapshot_or_nothing(workspace: Workspace) -> None:
     code = code_snapshot.keep(workspace)
     assert code is not None
     (line,) = code_snapshot.script_lines(workspace)
@@ -73,7 +73,7 @@ def test_a_job_runs_what_was_kept_or_nothing(workspace: Workspace) -> None:
     code_snapshot.check(workspace, {})
 
 
-def test_a_workspace_that_cannot_be_named_in_a_path_keeps_nothing(tmp_path: Path) -> None:
+def test_a_workspace_with_a_colon_in_its_path_keeps_no_snapshot(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "a:b")
     assert code_snapshot.keep(workspace) is None
     assert code_snapshot.script_lines(workspace) == []
@@ -84,7 +84,7 @@ def keep(root: Path, results: "multiprocessing.Queue[str | None]") -> None:
     results.put(code_snapshot.keep(Workspace(root)))
 
 
-def test_several_commands_at_once_keep_one(workspace: Workspace) -> None:
+def test_several_commands_at_once_keep_one_snapshot(workspace: Workspace) -> None:
     context = multiprocessing.get_context("fork")
     results = context.Queue()
     commands = [context.Process(target=keep, args=(workspace.root, results)) for _ in range(4)]
@@ -97,7 +97,7 @@ def test_several_commands_at_once_keep_one(workspace: Workspace) -> None:
 
 
 @pytest.mark.parametrize("opens", [1, 2, 40, 300, 400])
-def test_a_command_that_is_killed_while_it_keeps_leaves_nothing_half(opens: int, workspace: Workspace) -> None:
+def test_a_command_that_is_killed_leaves_no_partial_snapshot(opens: int, workspace: Workspace) -> None:
     def killed() -> None:
         left = opens
 
@@ -122,7 +122,7 @@ def test_a_command_that_is_killed_while_it_keeps_leaves_nothing_half(opens: int,
     code_snapshot.check(workspace, {})
 
 
-def test_it_costs_little_when_nothing_has_changed(workspace: Workspace) -> None:
+def test_an_unchanged_snapshot_costs_little(workspace: Workspace) -> None:
     code_snapshot.keep(workspace)
     copies = []
     for _ in range(5):

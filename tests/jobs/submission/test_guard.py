@@ -55,7 +55,7 @@ def exits(config: Config, run: str, restart: int = 0) -> list[Exit]:
     ],
     ids=str,
 )
-def test_a_setup_that_fails_is_recorded_and_after_three_the_rest_is_held(
+def test_a_failing_setup_is_recorded_and_after_three_the_others_are_held(
     config: Config, prepared: list[str], setup: list[str], message: str
 ) -> None:
     codes = [run_script(config, task, setup) for task in range(5)]
@@ -71,21 +71,19 @@ def test_a_setup_that_fails_is_recorded_and_after_three_the_rest_is_held(
     [["[ -d /no/such ] && cd /no/such", "true"], ["false || true"], ["if false; then", "true", "fi"], []],
     ids=str,
 )
-def test_a_setup_that_is_well_is_followed_by_the_training(
-    config: Config, prepared: list[str], setup: list[str]
-) -> None:
+def test_a_successful_setup_is_followed_by_the_training(config: Config, prepared: list[str], setup: list[str]) -> None:
     trained = config.workspace.root / "trained"
     assert run_script(config, 0, setup, f"touch {shlex.quote(str(trained))}") == 0
     assert trained.exists()
     assert exits(config, prepared[0]) == []
 
 
-def test_what_a_sourced_file_lets_fail_is_its_own_affair(config: Config, prepared: list[str], tmp_path: Path) -> None:
+def test_failures_inside_a_sourced_file_are_ignored(config: Config, prepared: list[str], tmp_path: Path) -> None:
     (tmp_path / "env.sh").write_text("false\ntrue\n")
     assert run_script(config, 0, [f"source {tmp_path / 'env.sh'}"]) == 0
 
 
-def test_a_training_that_began_tells_its_own_end(config: Config, prepared: list[str]) -> None:
+def test_a_training_that_started_writes_its_own_exit_record(config: Config, prepared: list[str]) -> None:
     begun = config.workspace.run(prepared[0]).attempt(1).incarnation(0).path
     assert run_script(config, 0, [], f"mkdir -p {shlex.quote(str(begun))}; exit 1") == 1
     assert exits(config, prepared[0]) == []
@@ -106,14 +104,14 @@ def test_a_job_that_does_not_own_the_attempt_writes_nothing(config: Config, prep
     assert len(exits(config, prepared[0])) == 1
 
 
-def test_a_job_that_is_started_again_is_not_held(config: Config, prepared: list[str]) -> None:
+def test_a_requeued_job_is_not_held(config: Config, prepared: list[str]) -> None:
     for task in range(3):
         run_script(config, task, ["exit 3"])
     assert run_script(config, 3, [], SLURM_RESTART_COUNT="1") == 0
     assert exits(config, prepared[3], restart=1) == []
 
 
-def test_the_script_and_the_supervisor_count_alike(config: Config, prepared: list[str]) -> None:
+def test_the_script_and_the_supervisor_count_errors_equally(config: Config, prepared: list[str]) -> None:
     for task in range(2):
         guard.record_error(config.workspace, TAG, task, f"ModuleNotFoundError: No module named 'x{task}'")
     assert guard.hold_reason(config.workspace, TAG, 3) is None
@@ -127,7 +125,7 @@ def test_the_script_and_the_supervisor_count_alike(config: Config, prepared: lis
     assert (record.outcome, record.message.partition(":")[0]) == ("held", "the same error in 3 runs")
 
 
-def test_here_the_rest_is_held_too(config: Config, make_specs: Specs) -> None:
+def test_local_runs_are_held_too(config: Config, make_specs: Specs) -> None:
     specs = make_specs(5)
     for spec in specs:  # what every worker meets at its start: a spec that is another run's
         path = config.workspace.run(spec.id).spec

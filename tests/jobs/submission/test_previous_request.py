@@ -14,15 +14,15 @@ def request(**asked: Any) -> Request:
     return Request(tag="t", created=1.0, host="login", pid=1, user="ada", nonce="n", where="slurm", resources=asked)
 
 
-def test_the_resources_come_back_as_they_were_asked_for() -> None:
+def test_the_requested_resources_are_read_back() -> None:
     asked = {"nodes": 2, "tasks_per_node": 4, "gpus_per_node": 4, "cpus_per_task": 8, "minutes": 90, "device": "cuda"}
     assert resources(request(**asked)) == Resources(**asked)
 
 
-def test_no_time_limit_is_none() -> None:
+def test_a_missing_time_limit_is_none() -> None:
     assert resources(request(nodes=2, minutes=None)).minutes is None
 
 
 @pytest.mark.parametrize("asked", [{}, {"nodes": "many"}, {"nodes": True}, {"minutes": "long"}, {"newer": 5}])
-def test_what_is_missing_or_of_an_unknown_form_is_the_default(asked: dict[str, Any]) -> None:
+def test_missing_and_invalid_values_become_defaults(asked: dict[str, Any]) -> None:
     assert resources(request(**asked)) == Resources(minutes=None)

@@ -40,9 +40,7 @@ def test_the_reservation_of_a_killed_command_is_freed(config: Config, make_specs
     assert closed.failed == "the command that reserved these runs ended before it submitted them"
 
 
-def test_the_reservation_of_a_command_that_lives_or_of_another_machine_stands(
-    config: Config, make_specs: Specs
-) -> None:
+def test_the_reservation_of_a_live_command_or_of_another_machine_remains(config: Config, make_specs: Specs) -> None:
     living, elsewhere = make_specs(2)
     reserved_by(config, living, multiprocessing.current_process().pid or 0)
     assert not close_orphan(config.workspace, reserved_by(config, elsewhere, dead(), host="another-machine"))
@@ -50,7 +48,7 @@ def test_the_reservation_of_a_command_that_lives_or_of_another_machine_stands(
     assert again.tasks == []
 
 
-def test_a_command_that_was_taken_for_dead_does_not_submit(config: Config, make_specs: Specs) -> None:
+def test_a_command_whose_runs_were_released_does_not_submit(config: Config, make_specs: Specs) -> None:
     (spec,) = make_specs(1)
     assert close_orphan(config.workspace, reserved_by(config, spec, dead()))
     late = Submission(tag="attnctl-killed", created=0, where="slurm", host="h", pid=1, tasks=[[spec.id, 1]], specs={})

@@ -64,7 +64,7 @@ srun --unbuffered --output '/work dir/submissions/attnctl-1.logs/%A_%a_%t_log.ou
     )
 
 
-def test_what_is_not_asked_for_is_left_to_the_cluster() -> None:
+def test_options_that_are_not_set_are_left_to_the_cluster() -> None:
     text = compose(Config(workspace=Workspace(Path("/w"))), SlurmOptions(), Resources(), 1, "t")
     for option in ("time", "partition", "mem", "gpus", "wckey"):
         assert f"--{option}" not in text
@@ -72,13 +72,13 @@ def test_what_is_not_asked_for_is_left_to_the_cluster() -> None:
 
 
 @pytest.mark.parametrize(("minutes", "seconds"), [(None, 120), (60, 120), (8, 120), (2, 30), (1, 15)])
-def test_the_notice_before_the_time_limit_leaves_time_to_train(minutes: int | None, seconds: int) -> None:
+def test_the_signal_before_the_time_limit_leaves_time_to_train(minutes: int | None, seconds: int) -> None:
     text = compose(Config(workspace=Workspace(Path("/w"))), SlurmOptions(), Resources(minutes=minutes), 1, "t")
     assert f"#SBATCH --signal=USR2@{seconds}\n" in text
 
 
 @pytest.mark.parametrize("name", ["a b", "it's", 'a "b"', "$(touch x)", "`id`", "ü;rm", "-n", "a&b|c>d"])
-def test_a_hostile_path_reaches_the_shell_as_one_word(name: str, tmp_path: Path) -> None:
+def test_a_hostile_path_is_one_word_in_the_shell(name: str, tmp_path: Path) -> None:
     text = compose(Config(workspace=Workspace(tmp_path / name)), SlurmOptions(), Resources(), 1, "t")
     last = text.rstrip().splitlines()[-1]
     words = subprocess.run(
@@ -105,7 +105,7 @@ def test_a_path_that_slurm_would_change_is_refused(name: str, tmp_path: Path) ->
         SlurmOptions(account=""),
     ],
 )
-def test_a_value_that_would_end_its_line_is_refused(options: SlurmOptions) -> None:
+def test_a_value_with_a_line_break_is_refused(options: SlurmOptions) -> None:
     with pytest.raises(SpecError):
         compose(Config(workspace=Workspace(Path("/w"))), options, Resources(), 1, "t")
 
@@ -124,7 +124,7 @@ def test_composing_needs_no_torch_and_no_slurm(tmp_path: Path) -> None:
     subprocess.run(command, check=True, env={"PATH": str(tmp_path)})
 
 
-def test_a_dependency_of_the_users_is_joined_with_ours():
+def test_a_users_dependency_is_combined_with_ours():
     options = SlurmOptions(extra={"dependency": "afterok:12_0"})
     text = compose(Config(workspace=Workspace(Path("/w"))), options, Resources(), 1, "t")
     assert [line for line in text.splitlines() if "dependency" in line] == [
@@ -132,7 +132,7 @@ def test_a_dependency_of_the_users_is_joined_with_ours():
     ]
 
 
-def test_a_script_asks_to_be_started_again_unless_the_settings_speak_of_it() -> None:
+def test_a_script_requests_requeueing_unless_the_settings_mention_it() -> None:
     def lines(extra: dict[str, str], module: str = "attnctl.jobs.worker") -> set[str]:
         config = Config(workspace=Workspace(Path("/w")))
         text = compose(config, SlurmOptions(extra=extra), Resources(), 1, "attnctl-1", module=module)

@@ -33,7 +33,7 @@ def test_a_submission_is_on_disk_when_submit_returns(config: Config, make_specs:
     assert not list(config.workspace.root.rglob(".*"))  # nothing that was written aside is left
 
 
-def test_a_run_under_way_is_not_submitted_again(config: Config, make_specs: Specs) -> None:
+def test_an_active_run_is_not_submitted_again(config: Config, make_specs: Specs) -> None:
     specs = make_specs(2)
     here(config, specs[:1])
     (again,) = here(config, specs)
@@ -63,7 +63,7 @@ def submit_at_once(root: Path, specs: list[RunSpec], start: Event, results: Any)
     results.put((done.tasks, done.skipped))
 
 
-def test_of_two_commands_at_once_each_run_is_taken_by_one(config: Config, make_specs: Specs) -> None:
+def test_two_simultaneous_commands_reserve_each_run_once(config: Config, make_specs: Specs) -> None:
     specs = make_specs(60)
     context = multiprocessing.get_context("fork")
     start, results = context.Event(), context.Queue()
@@ -84,13 +84,13 @@ def test_of_two_commands_at_once_each_run_is_taken_by_one(config: Config, make_s
         assert all(words.startswith("queued by ") for words in skipped.values())
 
 
-def test_a_world_that_does_not_fit_writes_nothing(config: Config, make_specs: Specs) -> None:
+def test_a_number_of_processes_that_does_not_fit_writes_nothing(config: Config, make_specs: Specs) -> None:
     with pytest.raises(SpecError, match="3 processes cannot share batch 128"):
         submit(config, make_specs(1), Resources(tasks_per_node=3), config.slurm, "local")
     assert not config.workspace.root.exists()
 
 
-def test_a_workspace_that_is_a_file_is_one_clear_line(tmp_path: Path, make_specs: Specs) -> None:
+def test_a_workspace_that_is_a_file_is_a_one_line_error(tmp_path: Path, make_specs: Specs) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SubmitError, match=r"cannot write in .*file"):
         here(Config(workspace=Workspace(tmp_path / "file" / "below")), make_specs(1))

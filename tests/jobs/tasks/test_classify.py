@@ -39,7 +39,7 @@ LOGITS = torch.tensor([[3.0, 1.0, 0.0, 2.0], [0.0, 1.0, 2.0, 3.0], [1.0, 5.0, 0.
 IMAGES = torch.zeros(3, 3, 4, 4)
 
 
-def test_the_loss_is_the_mean_cross_entropy_and_right_answers_are_counted() -> None:
+def test_the_loss_is_the_mean_cross_entropy_and_correct_predictions_are_counted() -> None:
     labels = torch.tensor([0, 2, 1])
     row = torch.zeros(2, dtype=torch.float64)
     network = Says(LOGITS)
@@ -50,7 +50,7 @@ def test_the_loss_is_the_mean_cross_entropy_and_right_answers_are_counted() -> N
     assert network.logits.grad is not None
 
 
-def test_of_mixed_labels_the_largest_weight_counts_as_right() -> None:
+def test_with_mixed_labels_the_largest_weight_counts_as_correct() -> None:
     weights = torch.tensor([[0.9, 0.1, 0.0, 0.0], [0.4, 0.0, 0.0, 0.6], [0.0, 0.3, 0.7, 0.0]])
     row = torch.zeros(2, dtype=torch.float64)
     loss = task().loss(Says(LOGITS), (IMAGES, weights), row)
@@ -58,14 +58,14 @@ def test_of_mixed_labels_the_largest_weight_counts_as_right() -> None:
     assert row[1] == 2
 
 
-def test_smoothed_labels_are_those_of_the_recipe() -> None:
+def test_label_smoothing_follows_the_recipe() -> None:
     recipe = dataclasses.replace(make_spec().recipe, label_smoothing=0.1)
     labels, row = torch.tensor([0, 2, 1]), torch.zeros(2, dtype=torch.float64)
     loss = Classify(recipe, Arithmetic.of(recipe, CPU)).loss(Says(LOGITS), (IMAGES, labels), row)
     torch.testing.assert_close(loss, functional.cross_entropy(LOGITS, labels, label_smoothing=0.1))
 
 
-def test_a_training_is_told_by_its_mean_loss_and_its_right_answers_in_percent() -> None:
+def test_a_training_is_summarised_by_mean_loss_and_top_1() -> None:
     assert task().summary([6.0, 30.0], forwards=4, samples=40) == {"train_loss": 1.5, "train_top1": 75.0}
 
 

@@ -67,7 +67,7 @@ def test_the_loss_is_the_sum_of_the_networks_losses(tmp_path: Path) -> None:
     assert task(tmp_path).summary([28.0], 4, 8) == {"train_loss": 7}
 
 
-def test_boxes_and_images_are_in_the_type_of_the_weights(tmp_path: Path) -> None:
+def test_boxes_and_images_have_the_dtype_of_the_weights(tmp_path: Path) -> None:
     network, row = Detector(), torch.zeros(1, dtype=torch.float64)
     task(tmp_path, torch.float64).loss(network, batch([1]), row)
     ((images, targets),) = network.seen
@@ -75,7 +75,7 @@ def test_boxes_and_images_are_in_the_type_of_the_weights(tmp_path: Path) -> None
     assert targets[0]["labels"].dtype == torch.int64
 
 
-def test_what_is_found_is_judged_and_kept(tmp_path: Path) -> None:
+def test_detections_are_evaluated_and_saved(tmp_path: Path) -> None:
     scores = task(tmp_path).scores()
     scores.update(Detector(), batch([5, 6]))
     values, count = scores.compute(Group(0, 1, CPU))
@@ -88,7 +88,7 @@ def test_what_is_found_is_judged_and_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("number", "raised"), [(errno.ENOSPC, False), (errno.EACCES, True)])
-def test_a_full_disk_loses_the_file_and_not_the_evaluation(
+def test_a_full_disk_loses_the_file_but_not_the_evaluation(
     number: int, raised: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(*_: object) -> None:
@@ -107,10 +107,10 @@ def test_a_full_disk_loses_the_file_and_not_the_evaluation(
 @pytest.mark.parametrize(
     ("name", "kind"), [("coco", CocoAP), ("digits-det", CocoAP), ("voc07", VocMAP), ("voc0712", VocMAP)]
 )
-def test_each_data_set_is_judged_by_its_own_metric(name: str, kind: type) -> None:
+def test_each_data_set_is_evaluated_by_its_own_metric(name: str, kind: type) -> None:
     assert type(metric_of(describe(name), range(1, 4), masks=False)) is kind
 
 
-def test_instances_are_judged_by_their_masks_too() -> None:
+def test_instances_are_also_evaluated_by_their_masks() -> None:
     assert (Detect.masks, Instance.masks) == (False, True)
     assert metric_of(describe("coco"), (1, 2), masks=Instance.masks).masks

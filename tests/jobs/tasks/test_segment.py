@@ -38,7 +38,7 @@ def given() -> tuple[Tensor, Tensor]:
     return torch.randn(1, 11, 2, 3), classes
 
 
-def test_pixels_without_a_class_count_for_nothing(given: tuple[Tensor, Tensor]) -> None:
+def test_unlabelled_pixels_are_ignored(given: tuple[Tensor, Tensor]) -> None:
     logits, classes = given
     row = torch.zeros(3, dtype=torch.float64)
     loss = TASK.loss(Says(logits), (torch.zeros(1, 3, 2, 3), classes), row)
@@ -47,7 +47,7 @@ def test_pixels_without_a_class_count_for_nothing(given: tuple[Tensor, Tensor]) 
     assert row.tolist() == pytest.approx([loss.item(), hits, 4])
 
 
-def test_a_batch_of_which_no_pixel_has_a_class_has_a_loss_of_zero(given: tuple[Tensor, Tensor]) -> None:
+def test_a_batch_without_labelled_pixels_has_loss_zero(given: tuple[Tensor, Tensor]) -> None:
     network, row = Says(given[0]), torch.zeros(3, dtype=torch.float64)
     loss = TASK.loss(network, (torch.zeros(1, 3, 2, 3), torch.full((1, 2, 3), IGNORED)), row)
     loss.backward()
@@ -56,12 +56,12 @@ def test_a_batch_of_which_no_pixel_has_a_class_has_a_loss_of_zero(given: tuple[T
     assert network.logits.grad.abs().sum() == 0
 
 
-def test_a_training_is_told_by_its_mean_loss_and_its_right_pixels_in_percent() -> None:
+def test_a_training_is_summarised_by_mean_loss_and_pixel_accuracy() -> None:
     assert TASK.summary([6.0, 30.0, 40.0], 4, 8) == {"train_loss": 1.5, "train_pixel_accuracy": 75.0}
     assert TASK.summary([0.0, 0.0, 0.0], 4, 8) == {"train_loss": 0, "train_pixel_accuracy": 0}
 
 
-def test_a_network_that_is_right_everywhere_has_a_mean_iou_of_100(given: tuple[Tensor, Tensor]) -> None:
+def test_a_perfect_network_has_a_mean_iou_of_100(given: tuple[Tensor, Tensor]) -> None:
     logits, classes = given
     right = functional.one_hot(classes.where(classes != IGNORED, 0), 11).permute(0, 3, 1, 2) * 50.0
     scores = TASK.scores()

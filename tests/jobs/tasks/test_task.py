@@ -15,14 +15,14 @@ RECIPE = make_spec().recipe
 
 
 @pytest.mark.parametrize(("precision", "expected"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
-def test_forwards_are_in_the_precision_of_the_recipe_and_weights_are_not(precision: str, expected: torch.dtype) -> None:
+def test_forwards_use_the_precision_of_the_recipe_and_weights_do_not(precision: str, expected: torch.dtype) -> None:
     arithmetic = Arithmetic.of(dataclasses.replace(RECIPE, precision=precision), CPU)
     assert arithmetic.dtype == torch.float32
     with arithmetic.autocast:
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == expected
 
 
-def test_images_are_in_the_type_of_the_weights_and_the_layout_of_the_recipe() -> None:
+def test_images_have_the_dtype_of_the_weights_and_the_layout_of_the_recipe() -> None:
     arithmetic = Arithmetic.of(dataclasses.replace(RECIPE, channels_last=True), CPU, torch.float64)
     images = arithmetic.images(torch.rand(2, 3, 4, 5))
     assert images.dtype == torch.float64

@@ -24,7 +24,7 @@ def run(tmp_path: Path) -> RunDir:
     return RunDir(tmp_path / "abc", tmp_path / "abc/checkpoints")
 
 
-def test_a_checkpoint_comes_back_and_is_a_plain_file_of_torch(run: RunDir) -> None:
+def test_a_checkpoint_round_trips_and_torch_load_can_read_it(run: RunDir) -> None:
     path, size = checkpoint.save(run, Name((1, 0), 7), STATE)
     assert (path.name, path.stat().st_size) == ("7-1.0.pt", size)
     for state in (checkpoint.load(path, run), torch.load(path, weights_only=True)):
@@ -32,7 +32,7 @@ def test_a_checkpoint_comes_back_and_is_a_plain_file_of_torch(run: RunDir) -> No
         assert (state["spec"], state["step"], state["format"]) == ("abc", 7, checkpoint.FORMAT)
 
 
-def test_every_single_changed_or_missing_part_is_noticed(run: RunDir) -> None:
+def test_every_changed_or_missing_byte_is_detected(run: RunDir) -> None:
     path, size = checkpoint.save(run, Name((1, 0), 7), STATE)
     whole = path.read_bytes()
     for position in range(0, size, 97):
@@ -43,7 +43,7 @@ def test_every_single_changed_or_missing_part_is_noticed(run: RunDir) -> None:
             checkpoint.decode(whole[:length], path)
 
 
-def test_the_newest_good_one_counts_and_the_others_are_told(run: RunDir) -> None:
+def test_the_newest_valid_checkpoint_is_used_and_damaged_ones_are_reported(run: RunDir) -> None:
     assert checkpoint.newest(run, pytest.fail) is None
     for step in (3, 12):
         checkpoint.save(run, Name((1, 0), step), STATE)
@@ -58,7 +58,7 @@ def test_the_newest_good_one_counts_and_the_others_are_told(run: RunDir) -> None
     assert "truncated" in refused[1]
 
 
-def test_one_of_a_newer_release_is_refused(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_checkpoint_of_a_newer_release_is_refused(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoint, "FORMAT", 2)
     path, _ = checkpoint.save(run, Name((1, 0), 1), STATE)
     monkeypatch.undo()
@@ -66,7 +66,7 @@ def test_one_of_a_newer_release_is_refused(run: RunDir, monkeypatch: pytest.Monk
         checkpoint.load(path, run)
 
 
-def test_a_later_incarnation_counts_more_than_a_later_step(run: RunDir) -> None:
+def test_a_later_incarnation_outranks_a_later_step(run: RunDir) -> None:
     for token, step in (((1, 0), 50), ((1, 1), 30), ((2, 0), 10)):
         checkpoint.save(run, Name(token, step), STATE, keep=3)
     assert [path.name for path in checkpoint.stored(run)] == ["10-2.0.pt", "30-1.1.pt", "50-1.0.pt"]
@@ -74,7 +74,7 @@ def test_a_later_incarnation_counts_more_than_a_later_step(run: RunDir) -> None:
     assert [path.name for path in checkpoint.stored(run)] == ["20-2.0.pt", "10-2.0.pt"]
 
 
-def test_a_save_that_fails_leaves_what_was_there(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_save_keeps_the_earlier_checkpoints(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
     path, _ = checkpoint.save(run, Name((1, 0), 1), STATE)
 
     def full(_descriptor: int) -> None:
@@ -90,7 +90,7 @@ def test_a_save_that_fails_leaves_what_was_there(run: RunDir, monkeypatch: pytes
     assert not aside.exists()
 
 
-def test_the_fencing_token(run: RunDir) -> None:
+def test_only_the_newest_token_may_save(run: RunDir) -> None:
     assert checkpoint.is_newest(run, (1, 0))
     (run.path / "attempts/1/0").mkdir(parents=True)
     assert checkpoint.is_newest(run, (1, 0))
@@ -138,7 +138,7 @@ def hostile(tmp_path: Path) -> RunDir:
 
 
 @pytest.mark.parametrize("kind", ["in the state", "the state itself", "a plain pickle", "a zip of a pickle"])
-def test_no_code_of_a_checkpoint_is_run(hostile: RunDir, tmp_path: Path, kind: str) -> None:
+def test_no_code_in_a_checkpoint_is_executed(hostile: RunDir, tmp_path: Path, kind: str) -> None:
     code = Code(tmp_path / "made")
     data = {
         "in the state": lambda: saved({"format": 1, "spec": hostile.id, "step": 9, "model": code}),
@@ -162,7 +162,7 @@ def test_no_code_of_a_checkpoint_is_run(hostile: RunDir, tmp_path: Path, kind: s
     [[1], "x", {}, {"format": "1"}, {"format": None}, {"format": [1]}, {"format": True}, {"format": 99}, {"format": 1}],
     ids=str,
 )
-def test_a_state_of_another_form_is_refused(hostile: RunDir, state: object) -> None:
+def test_a_state_with_the_wrong_structure_is_refused(hostile: RunDir, state: object) -> None:
     path = hostile.checkpoints / "9-1.0.pt"
     path.parent.mkdir(parents=True)
     path.write_bytes(saved(state))
@@ -173,7 +173,7 @@ def test_a_state_of_another_form_is_refused(hostile: RunDir, state: object) -> N
 @pytest.mark.parametrize(
     "content", [b"", b"x", b"\x80\x02.", b"\x80\x02}.", b"\x80\x04K\x01K\x02.", bytes(100)], ids=repr
 )
-def test_what_is_sealed_but_no_state_is_refused(hostile: RunDir, content: bytes) -> None:
+def test_a_valid_archive_that_is_not_a_checkpoint_is_refused(hostile: RunDir, content: bytes) -> None:
     for data in (zipped(content), sealed(content + b"\0\0")):
         with pytest.raises(CheckpointError):
             checkpoint.decode(data, "x.pt")

@@ -9,7 +9,7 @@ from attnctl.workspace.records import Resources
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
-def test_a_gpu_that_was_asked_for_and_is_not_there_is_an_error() -> None:
+def test_a_requested_gpu_that_does_not_exist_is_an_error() -> None:
     assert environment.choose_device(Resources(), 0).type == "cpu"
     assert environment.choose_device(Resources(gpus_per_node=2, device="cpu"), 0).type == "cpu"
     for resources in (Resources(gpus_per_node=1), Resources(device="cuda")):

@@ -11,7 +11,7 @@ from attnctl.jobs.training.evaluation import evaluate
 from tests.jobs.training.worlds import SAMPLES, Data, Network, make_run
 
 
-def test_an_evaluation_counts_every_sample_once_and_says_so_otherwise() -> None:
+def test_an_evaluation_counts_every_sample_once_or_raises() -> None:
     spec = make_run()
     data, network = Data(spec), Network().double()
     group = Group(0, 1, torch.device("cpu"))

@@ -10,7 +10,7 @@ from attnctl.workspace.records import Event, read_events
 from tests.fixtures.small_disk import fill
 
 
-def test_events_are_kept_while_the_disk_is_full_and_come_whole(disk: Path) -> None:
+def test_events_are_kept_while_the_disk_is_full_and_written_later(disk: Path) -> None:
     log = EventLog(disk / "events.jsonl")
     filler = fill(disk)
     for step in range(3000):  # more than what is left of the file's page

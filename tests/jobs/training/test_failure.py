@@ -13,7 +13,7 @@ from attnctl.values import SpecError
 from attnctl.workspace.records import Observed
 
 
-def test_a_full_disk_is_a_class_of_its_own() -> None:
+def test_a_full_disk_has_its_own_outcome() -> None:
     failure = classify(OSError(errno.ENOSPC, "No space left on device"))
     assert (failure.outcome, failure.message) == ("disk full", "OSError: [Errno 28] No space left on device")
     last = Observed(at=1.0, job_id="1_0", word="FAILED", exit_code=f"{disk_full.EXIT_CODE}:0", source="sacct")
@@ -37,6 +37,6 @@ def test_a_full_disk_is_a_class_of_its_own() -> None:
         (ValueError("the store is closed"), "error", False),
     ],
 )
-def test_an_exception_becomes_an_outcome_and_a_blame(error: Exception, outcome: str, secondary: bool) -> None:
+def test_an_exception_is_classified_by_outcome_and_cause(error: Exception, outcome: str, secondary: bool) -> None:
     failure = classify(error)
     assert (failure.outcome, failure.secondary) == (outcome, secondary)

@@ -51,7 +51,7 @@ def classifier(backbone: str = "resnet20", classes: int = 10) -> dict[str, Tenso
     return backbones.build(backbone, classes).state_dict()
 
 
-def test_torchvisions_old_names_of_densenet_are_31_of_727_tensors(tmp_path: Path) -> None:
+def test_torchvisions_old_densenet_names_match_only_31_of_727_tensors(tmp_path: Path) -> None:
     weights = {
         re.sub(r"(norm|relu|conv)([12])\.", r"\1.\2.", name): value for name, value in _of("densenet121").items()
     }
@@ -79,24 +79,24 @@ def test_a_resnet20_with_shortcuts_of_option_a_is_refused(tmp_path: Path) -> Non
     assert words.endswith("not in this network: linear.weight, linear.bias")
 
 
-def test_a_head_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_weights_without_a_head_are_refused(tmp_path: Path) -> None:
     weights = {name: value for name, value in classifier().items() if not name.startswith("fc.")}
     assert refused(tmp_path, spec_of(), weights).endswith("; missing: fc.weight, fc.bias")
 
 
-def test_a_head_of_another_width_is_refused(tmp_path: Path) -> None:
+def test_weights_with_a_head_of_another_width_are_refused(tmp_path: Path) -> None:
     weights = classifier() | {"fc.weight": torch.zeros(7, 65), "fc.bias": torch.zeros(7)}
     assert refused(tmp_path, spec_of(), weights).endswith("; of a different shape: fc.weight")
 
 
-def test_another_stem_or_depth_is_refused(tmp_path: Path) -> None:
+def test_weights_with_another_stem_or_depth_are_refused(tmp_path: Path) -> None:
     words = refused(tmp_path, spec_of(backbone="resnet18_cifar"), classifier("resnet18"))
     assert words.endswith("121 of 122 tensors load; of a different shape: conv1.weight")
     assert "not in this network: layer1.3.conv1.weight" in refused(tmp_path, spec_of(), classifier("resnet56"))
     assert "; missing: layer1.3.conv1.weight" in refused(tmp_path, spec_of(backbone="resnet56"), classifier())
 
 
-def test_attention_that_the_network_does_not_have_is_refused(tmp_path: Path) -> None:
+def test_weights_with_attention_that_the_network_lacks_are_refused(tmp_path: Path) -> None:
     weights = surgery.build(spec_of("se")).state_dict()
     left_out = "; not in this network: layer1.0.bn2.attention.squeeze.weight, "
     assert left_out in refused(tmp_path, spec_of(), weights)
@@ -105,20 +105,20 @@ def test_attention_that_the_network_does_not_have_is_refused(tmp_path: Path) -> 
     assert "missing" not in words, "its own attention is new"
 
 
-def test_attention_with_other_hyperparameters_is_refused(tmp_path: Path) -> None:
+def test_weights_with_other_attention_hyperparameters_are_refused(tmp_path: Path) -> None:
     weights = surgery.build(spec_of("ela", hyperparameters={"kernel": ("7",)})).state_dict()
     words = refused(tmp_path, spec_of("ela", hyperparameters={"kernel": ("5",)}), weights)
     assert "; of a different shape: layer1.0.bn2.attention.height.0.weight, " in words
 
 
-def test_attention_at_some_of_the_places_is_refused(tmp_path: Path) -> None:
+def test_weights_with_attention_at_only_some_positions_are_refused(tmp_path: Path) -> None:
     weights = surgery.build(spec_of("se", placements=("stage",))).state_dict()
     words = refused(tmp_path, spec_of("se", placements=("block+stage",)), weights)
     assert "; missing: relu.attention.squeeze.weight, " in words
     assert "not in this network" not in words
 
 
-def test_a_network_is_not_changed_by_weights_that_are_refused(tmp_path: Path) -> None:
+def test_refused_weights_do_not_change_the_network(tmp_path: Path) -> None:
     network = surgery.build(spec_of())
     before = {name: value.clone() for name, value in network.state_dict().items()}
     workspace = Workspace(tmp_path)
@@ -130,7 +130,7 @@ def test_a_network_is_not_changed_by_weights_that_are_refused(tmp_path: Path) ->
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
-def test_the_same_network_is_not_built_again(tmp_path: Path) -> None:
+def test_the_plain_network_is_not_built_if_all_weights_match(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     path = workspace.weights("0" * 64)
     path.parent.mkdir(parents=True)
@@ -145,7 +145,7 @@ def test_the_same_network_is_not_built_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("module", ["se", "ela", "an", "gn", "nam"])
-def test_a_plain_file_fits_with_attention_after_parts_and_in_the_place_of_norms(module: str, tmp_path: Path) -> None:
+def test_plain_weights_fit_networks_with_attention_after_parts_or_instead_of_norms(module: str, tmp_path: Path) -> None:
     values = {"num_groups": ("8",)} if module == "gn" else {}
     replaces = attention.describe(module).replaces
     spec = spec_of(module, placements=("norms" if replaces else "block",), hyperparameters=values)
@@ -158,12 +158,12 @@ def test_a_plain_file_fits_with_attention_after_parts_and_in_the_place_of_norms(
 @pytest.mark.parametrize(
     "backbone", ["densenet121", "vgg16_bn_cifar", "shufflenet_v2", "squeezenet1_1", "cspdarknet_nano"]
 )
-def test_a_head_for_other_classes_begins_anew(backbone: str, tmp_path: Path) -> None:
+def test_a_head_for_other_classes_keeps_its_initialisation(backbone: str, tmp_path: Path) -> None:
     _, found = load(tmp_path, spec_of(backbone=backbone), classifier(backbone, 17))
     assert (found.missing, found.unexpected, len(found.reshaped)) == ([], [], 2)
 
 
-def test_a_file_without_counts_of_batches_fits(tmp_path: Path) -> None:
+def test_a_file_without_num_batches_tracked_fits(tmp_path: Path) -> None:
     """torch wrote none before release 0.4.1, as in the first files of torchvision's ResNets."""
     weights = {name: value for name, value in classifier().items() if "num_batches_tracked" not in name}
     _, found = load(tmp_path, spec_of("se"), weights)

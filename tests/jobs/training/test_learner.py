@@ -57,7 +57,7 @@ def step(found: Learner, number: int = 0, given: list[tuple[Tensor, Tensor]] | N
     return rows
 
 
-def test_a_step_takes_the_mean_gradient_of_all_replicas() -> None:
+def test_a_step_uses_the_mean_gradient_of_all_replicas() -> None:
     found = learner()
     expected = copy.deepcopy(found.network)
     for images, labels in batches():
@@ -70,14 +70,14 @@ def test_a_step_takes_the_mean_gradient_of_all_replicas() -> None:
     assert (rows[:, 0] > 0).all()
 
 
-def test_running_statistics_are_those_of_the_first_replica() -> None:
+def test_only_the_first_replica_updates_running_statistics() -> None:
     found = learner()
     step(found)
     images = batches()[0][0]
     torch.testing.assert_close(found.network.get_buffer("norm.running_mean"), 0.1 * images.mean((0, 2, 3)))
 
 
-def test_a_penalty_counts_once_a_step_however_many_replicas() -> None:
+def test_a_penalty_counts_once_per_step_for_any_number_of_replicas() -> None:
     for count in (1, 2):
         without, penalised = learner(), learner(Penalised)
         weight = penalised.network.get_parameter("fc.weight").detach().clone()
@@ -88,7 +88,7 @@ def test_a_penalty_counts_once_a_step_however_many_replicas() -> None:
         torch.testing.assert_close(difference, 0.1 * 0.5 * weight.sign())
 
 
-def test_gradients_are_clipped_to_the_norm_of_the_recipe() -> None:
+def test_gradients_are_clipped_to_clip_grad_norm() -> None:
     found = learner(clip_grad_norm=1e-3)
     before = [value.detach().clone() for value in found.network.parameters()]
     step(found)
@@ -96,7 +96,7 @@ def test_gradients_are_clipped_to_the_norm_of_the_recipe() -> None:
     assert moved.item() == pytest.approx(0.1 * 1e-3, rel=1e-3)
 
 
-def test_the_rate_is_that_of_the_next_update() -> None:
+def test_set_rate_sets_the_learning_rate_of_the_next_update() -> None:
     found = learner()
     before = found.network.get_parameter("fc.bias").detach().clone()
     found.set_rate(0.0)
@@ -105,7 +105,7 @@ def test_the_rate_is_that_of_the_next_update() -> None:
 
 
 @pytest.mark.parametrize("fields", [{}, {"ema_decay": 0.5}, {"optimizer": "adamw"}])
-def test_a_checkpoint_goes_on_as_if_there_had_been_no_cut(fields: dict[str, Any]) -> None:
+def test_a_resumed_training_equals_an_uninterrupted_one(fields: dict[str, Any]) -> None:
     whole, cut, resumed = (learner(**fields) for _ in range(3))
     for number in range(3):
         step(whole, number)
@@ -120,7 +120,7 @@ def test_a_checkpoint_goes_on_as_if_there_had_been_no_cut(fields: dict[str, Any]
         assert torch.equal(mine, theirs)
 
 
-def test_a_complete_training_keeps_only_what_is_looked_at() -> None:
+def test_the_checkpoint_of_a_complete_training_contains_no_optimizer() -> None:
     found = learner(ema_decay=0.5)
     state = found.state(complete=True)
     assert state.keys() == {"network", "averaged"}
@@ -135,7 +135,7 @@ def test_warming_up_changes_nothing() -> None:
     assert all(parameter.grad is None for parameter in found.network.parameters())
 
 
-def test_averaged_weights_are_shown_where_there_are_some() -> None:
+def test_averaged_weights_are_evaluated_if_there_are_any() -> None:
     assert learner(ema_decay=0.5).evaluated_network() is not learner(ema_decay=0.5).network
     plain = learner()
     assert plain.evaluated_network() is plain.network

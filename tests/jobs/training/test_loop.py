@@ -47,7 +47,7 @@ def train_in(folder: Path, spec: RunSpec, world: int, dear: bool = False) -> dic
 
 
 @pytest.mark.parametrize("overrides", [{}, {"optimizer": "adamw", "lr": 0.01}], ids=["sgd", "adamw"])
-def test_worlds_agree_in_float64(tmp_path: Path, overrides: dict[str, Any]) -> None:
+def test_different_numbers_of_processes_agree_in_float64(tmp_path: Path, overrides: dict[str, Any]) -> None:
     spec = make_run(**overrides)
     one, *others = [train_in(tmp_path / str(world), spec, world) for world in (1, 2, 4)]
     assert one["network"]["norm.num_batches_tracked"] == 15  # replica 0 alone updates the statistics, once a step
@@ -58,14 +58,14 @@ def test_worlds_agree_in_float64(tmp_path: Path, overrides: dict[str, Any]) -> N
         assert other["best"] == pytest.approx(one["best"], abs=1e-12)
 
 
-def test_worlds_agree_where_no_checkpoint_is_made_before_an_evaluation(tmp_path: Path) -> None:
+def test_different_numbers_of_processes_agree_without_a_checkpoint_before_evaluation(tmp_path: Path) -> None:
     """It is what else gives all ranks the running statistics, which rank 0 alone updates."""
     spec = make_run(ema_decay=0.0)
     one, two = [train_in(tmp_path / str(world), spec, world, dear=True) for world in (1, 2)]
     assert two["best"] == pytest.approx(one["best"], abs=1e-12)
 
 
-def test_the_penalty_counts_once_a_step_whatever_the_accumulation(tmp_path: Path) -> None:
+def test_the_penalty_counts_once_per_step_for_any_accumulation(tmp_path: Path) -> None:
     """Against one written-out step of plain SGD: the mean of the forwards' losses, and the penalty once."""
     spec = make_run(
         clip_grad_norm=0.0, ema_decay=0.0, momentum=0.0, nesterov=False, weight_decay=0.0, schedule="constant"
@@ -91,7 +91,7 @@ def test_the_penalty_counts_once_a_step_whatever_the_accumulation(tmp_path: Path
 
 
 @pytest.mark.parametrize("options", [{"precision": "bf16"}, {"precision": "fp16"}, {"channels_last": True}])
-def test_other_arithmetic_trains_and_ends_finite(tmp_path: Path, options: dict[str, Any]) -> None:
+def test_other_precisions_train_with_finite_losses(tmp_path: Path, options: dict[str, Any]) -> None:
     spec = make_run(**options)
     run = RunDir(tmp_path, tmp_path / "checkpoints")
     group = Group(0, 1, torch.device("cpu"))
@@ -104,7 +104,7 @@ def test_other_arithmetic_trains_and_ends_finite(tmp_path: Path, options: dict[s
     assert all(parameter.isfinite().all() and parameter.dtype == torch.float32 for parameter in network.parameters())
 
 
-def test_a_checkpoint_that_costs_much_is_not_made_after_every_short_epoch(
+def test_expensive_checkpoints_are_not_saved_after_every_short_epoch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = make_run()
@@ -122,7 +122,7 @@ def test_a_checkpoint_that_costs_much_is_not_made_after_every_short_epoch(
     assert made == [5, 15], "after the first epoch, when the cost is not known, and at the end"
 
 
-def test_checkpoints_come_by_the_clock_within_an_epoch_too(tmp_path: Path) -> None:
+def test_checkpoints_are_also_saved_by_time_within_an_epoch(tmp_path: Path) -> None:
     spec = make_run()
     run = RunDir(tmp_path, tmp_path / "checkpoints")
     events = EventLog(tmp_path / "events.jsonl")

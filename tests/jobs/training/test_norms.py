@@ -20,12 +20,12 @@ def recipe(**fields: Any) -> Recipe:
     return dataclasses.replace(make_spec().recipe, **fields)
 
 
-def test_norms_take_the_recipe_s_momentum() -> None:
+def test_norms_use_the_momentum_of_the_recipe() -> None:
     network = norms.prepare(body(), recipe(bn_momentum=0.0003), Group(0, 1, torch.device("cpu")))
     assert {module.momentum for module in network.modules() if isinstance(module, nn.BatchNorm2d)} == {0.0003}
 
 
-def test_synchronous_norms_are_for_gpus() -> None:
+def test_synchronised_norms_need_gpus() -> None:
     alone = norms.prepare(body(), recipe(norms="sync"), Group(0, 1, torch.device("cpu")))
     assert not any(isinstance(module, nn.SyncBatchNorm) for module in alone.modules())
     several = cast(Group, SimpleNamespace(world=2, device=torch.device("cpu")))

@@ -43,7 +43,7 @@ def recipe(**overrides: Scalar) -> Recipe:
         ({"schedule": "poly", "power": 2.0, "epochs": 10, "warmup_epochs": 0.0}, 75, 0.1 / 16),
     ],
 )
-def test_the_learning_rate_is_the_closed_form(overrides: dict[str, Scalar], step: int, expected: float) -> None:
+def test_the_learning_rate_matches_its_closed_form(overrides: dict[str, Scalar], step: int, expected: float) -> None:
     assert learning_rate(recipe(**overrides), step, steps_per_epoch=10) == pytest.approx(expected, rel=1e-12)
 
 
@@ -68,7 +68,7 @@ def test_averaged_weights_follow_their_recurrence() -> None:
     assert averaged.network.num_batches_tracked == 19
 
 
-def test_optimizers_take_the_recipes_values() -> None:
+def test_optimizers_use_the_values_of_the_recipe() -> None:
     network = nn.Linear(2, 2)
     adamw = optimizer(recipe(optimizer="adamw", momentum=0.8, weight_decay=0.05), network)
     assert (adamw.defaults["betas"], adamw.defaults["weight_decay"]) == ((0.8, 0.999), 0.05)
@@ -76,7 +76,7 @@ def test_optimizers_take_the_recipes_values() -> None:
     assert (sgd.defaults["momentum"], sgd.defaults["nesterov"]) == (0.0, False)
 
 
-def test_biases_and_norms_can_be_left_out_of_the_decay() -> None:
+def test_biases_and_norms_can_be_excluded_from_weight_decay() -> None:
     network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
     (alike,) = optimizer(recipe(weight_decay=0.05), network).param_groups
     assert (len(alike["params"]), alike["weight_decay"]) == (4, 0.05)

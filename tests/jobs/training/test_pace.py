@@ -5,7 +5,7 @@ import pytest
 from attnctl.jobs.training.pace import INTERVAL, Cadence, Meter
 
 
-def test_agreements_come_about_every_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_agreements_happen_about_once_per_interval(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr("attnctl.jobs.training.pace.time.monotonic", lambda: now)
     cadence, step, gaps = Cadence(), 0, []
@@ -19,7 +19,7 @@ def test_agreements_come_about_every_interval(monkeypatch: pytest.MonkeyPatch) -
     assert cadence.propose(step + 1) == 1
 
 
-def test_the_meter_tells_loss_and_speed_since_the_last_lap(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_meter_measures_loss_and_speed_since_the_last_lap(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 10.0
     monkeypatch.setattr("attnctl.jobs.training.pace.time.monotonic", lambda: now)
     meter = Meter()

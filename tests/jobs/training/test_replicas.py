@@ -12,7 +12,7 @@ def recipe(**overrides: Scalar) -> Recipe:
     return make_spec(**overrides).recipe
 
 
-def test_replicas_are_shared_without_gap_or_overlap() -> None:
+def test_every_replica_belongs_to_exactly_one_process() -> None:
     for world in (1, 2, 4):
         shares = [share(recipe(), rank, world) for rank in range(world)]
         assert [replica for part in shares for replica in part] == [0, 1, 2, 3]

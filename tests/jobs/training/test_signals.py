@@ -19,5 +19,7 @@ from attnctl.jobs.training.signals import outcome_of
         (signal.SIGTERM, True, 990.0, False, "timeout"),
     ],
 )
-def test_what_a_signal_means(number: int, on_slurm: bool, end: float | None, cancelled: bool, expected: str) -> None:
+def test_a_signal_is_mapped_to_its_outcome(
+    number: int, on_slurm: bool, end: float | None, cancelled: bool, expected: str
+) -> None:
     assert outcome_of(number, on_slurm=on_slurm, end=end, cancelled=cancelled, now=1000.0) == expected

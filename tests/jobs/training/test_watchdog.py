@@ -6,7 +6,7 @@ import time
 from attnctl.jobs.training.watchdog import Stall, Watchdog, stall
 
 
-def test_a_loop_that_stands_still_is_told_with_its_place() -> None:
+def test_a_stalled_loop_is_reported_with_its_location() -> None:
     told: list[Stall] = []
     over = threading.Event()
 
@@ -19,11 +19,11 @@ def test_a_loop_that_stands_still_is_told_with_its_place() -> None:
     (found,) = told
     assert found.seconds > 0.3
     assert "threading.py" in found.where
-    assert "test_a_loop_that_stands_still_is_told_with_its_place" in found.stack
+    assert "test_a_stalled_loop_is_reported_with_its_location" in found.stack
     assert not found.waiting
 
 
-def test_a_loop_with_beats_or_one_that_is_over_is_left_alone() -> None:
+def test_a_loop_that_advances_or_has_ended_is_not_reported() -> None:
     told: list[Stall] = []
     dog = Watchdog(told.append, after=2.0)
     dog.start()
@@ -35,7 +35,7 @@ def test_a_loop_with_beats_or_one_that_is_over_is_left_alone() -> None:
     assert told == []
 
 
-def test_the_limit_follows_the_pace_but_is_never_below_five_minutes_nor_above_what_was_asked() -> None:
+def test_the_limit_follows_the_pace_between_five_minutes_and_the_given_maximum() -> None:
     dog = Watchdog(lambda _: None, after=1800)
     assert dog.limit == 1800
     dog.beat()
@@ -46,7 +46,7 @@ def test_the_limit_follows_the_pace_but_is_never_below_five_minutes_nor_above_wh
     assert dog.limit == 1800
 
 
-def test_a_rank_that_waits_for_the_others_is_known_by_its_stack() -> None:
+def test_a_rank_that_waits_for_others_is_recognised_by_its_stack() -> None:
     import torch.distributed as dist
 
     store = dist.HashStore()
