@@ -26,7 +26,7 @@ Screen = Callable[..., list[str]]
 
 @pytest.fixture
 def screen(attnctl: Run, monkeypatch: pytest.MonkeyPatch) -> Screen:
-    """The lines of a command on a terminal of that many columns, where nothing is wider."""
+    """The lines of a command on a terminal of that many columns, where nothing but a path is wider."""
 
     def show(columns: int, *words: str) -> list[str]:
         with monkeypatch.context() as patch:
@@ -37,7 +37,7 @@ def screen(attnctl: Run, monkeypatch: pytest.MonkeyPatch) -> Screen:
             output.console.cache_clear()
         assert result.code == 0, result.err
         lines = result.out.splitlines()
-        wide = [line for line in lines if cell_len(line) > columns and not line.startswith("in /")]
+        wide = [line for line in lines if cell_len(line) > columns and not line.startswith(("in /", "folder: /"))]
         assert wide == []
         return lines
 

@@ -51,7 +51,7 @@ def test_columns_come_in_the_order_of_the_words_each_once(words: tuple[str, ...]
     [("topp1", "did you mean 'top1'"), ("top1.publish", "did you mean 'top1.published'"), ("", ""), (".exact", "")],
 )
 def test_a_column_that_there_is_not_names_the_nearest(word: str, said: str) -> None:
-    with pytest.raises(SpecError, match="there is no column") as error:
+    with pytest.raises(SpecError, match="no such column") as error:
         with_columns(TABLE, (word,))
     assert said in str(error.value)
 

@@ -27,7 +27,8 @@ from attnctl.workspace import submissions
 from attnctl.workspace.layout import Attempt
 from attnctl.workspace.records import Placed, Request, Resources
 
-Specs = Callable[[int], list[RunSpec]]
+Specs = Callable[..., list[RunSpec]]
+ENDLESS = 10_000  # epochs: only what a test does ends such a run
 CONTEXT = multiprocessing.get_context("spawn")  # a process of its own has not imported what these tests have
 
 
@@ -119,7 +120,7 @@ def test_runs_are_trained_to_completion_with_progress(config: Config, make_specs
 
 
 def test_ctrl_c_saves_and_starts_nothing_new(config: Config, make_specs: Specs) -> None:
-    with terminal(config, make_specs(3)) as started:
+    with terminal(config, make_specs(3, ENDLESS)) as started:
         started.until(training)
         os.kill(started.process.pid or 0, signal.SIGINT)
         assert started.until(lambda found: isinstance(found, str)) == "interrupted"
@@ -136,7 +137,7 @@ def test_ctrl_c_saves_and_starts_nothing_new(config: Config, make_specs: Specs) 
 
 
 def test_a_second_ctrl_c_kills_the_workers(config: Config, make_specs: Specs) -> None:
-    with terminal(config, make_specs(1)) as started:
+    with terminal(config, make_specs(1, ENDLESS)) as started:
         started.until(lambda found: isinstance(found, Progress))
         pids = workers(started.attempt())
         assert len(pids) == 1
@@ -152,7 +153,7 @@ def test_a_second_ctrl_c_kills_the_workers(config: Config, make_specs: Specs) ->
 
 
 def test_a_killed_supervisor_leaves_no_worker_behind(config: Config, make_specs: Specs) -> None:
-    with terminal(config, make_specs(1)) as started:
+    with terminal(config, make_specs(1, ENDLESS)) as started:
         started.until(training)
         pids = workers(started.attempt())
         os.kill(started.process.pid or 0, signal.SIGKILL)
@@ -164,7 +165,7 @@ def test_a_killed_supervisor_leaves_no_worker_behind(config: Config, make_specs:
 
 
 def test_when_a_rank_is_killed_the_other_ends_within_seconds(config: Config, make_specs: Specs) -> None:
-    with terminal(config, make_specs(1), Resources(tasks_per_node=2)) as started:
+    with terminal(config, make_specs(1, ENDLESS), Resources(tasks_per_node=2)) as started:
         started.until(training)
         pids = workers(started.attempt())
         assert len(pids) == 2
@@ -177,7 +178,7 @@ def test_when_a_rank_is_killed_the_other_ends_within_seconds(config: Config, mak
 
 
 def test_cancel_ends_a_running_and_a_waiting_run(config: Config, make_specs: Specs) -> None:
-    with terminal(config, make_specs(3), Resources(cpus_per_task=gpu_slots.cores())) as started:
+    with terminal(config, make_specs(3, ENDLESS), Resources(cpus_per_task=gpu_slots.cores())) as started:
         started.until(training)  # alone: it asks for all cores
         assert cancel(config.workspace, [started.placed(0), started.placed(1)]) is None
         assert started.until(lambda found: isinstance(found, Progress) and found.run == started.specs[2].id)
