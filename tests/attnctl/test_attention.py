@@ -1,5 +1,7 @@
 """What holds for every attention module: on any map, type, layout and in every way torch runs it."""
 
+from __future__ import annotations
+
 from importlib import import_module
 
 import pytest
@@ -14,18 +16,18 @@ NEEDS = {"ean": (8, "G"), "sa": (16, "G"), "sge": (64, "G"), "gn": (32, "num_gro
 """What must divide the channels for the defaults to fit, and the hyperparameter that a refusal names."""
 
 
-def test_every_module_is_tested():
+def test_every_module_is_tested() -> None:
     assert sorted(SMALL) == list(attention.names())
 
 
 @pytest.mark.parametrize("name", attention.names())
-def test_every_module_has_its_counts(name):
+def test_every_module_has_its_counts(name) -> None:
     assert import_module(f"tests.attnctl.attention.test_{name}").PARAMETERS
 
 
 @pytest.mark.parametrize("name", attention.names())
 @pytest.mark.parametrize("channels", [16, 24, 64, 116, 144, 960])
-def test_the_defaults_keep_the_shape_or_are_refused_by_name(name, channels):
+def test_the_defaults_keep_the_shape_or_are_refused_by_name(name, channels: int) -> None:
     divisor, hyperparameter = NEEDS.get(name, (1, ""))
     if channels % divisor:
         with pytest.raises(SpecError, match=rf"^{name} {hyperparameter}=.* does not work at {channels} channels: "):
@@ -42,7 +44,9 @@ def test_the_defaults_keep_the_shape_or_are_refused_by_name(name, channels):
 @cases
 @pytest.mark.parametrize("shape", [(1, 16, 1, 1), (3, 16, 1, 1), (1, 16, 4, 5)], ids=str)
 @pytest.mark.parametrize("fill", ["random", "zero"])
-def test_small_maps_single_images_and_constant_maps_stay_finite(name, hyperparameters, shape, fill):
+def test_small_maps_single_images_and_constant_maps_stay_finite(
+    name, hyperparameters, shape: tuple[int, int, int, int], fill: str
+) -> None:
     module = attention.create(name, 16, shape[2:], **hyperparameters)
     for training in (True, False):
         x = (torch.randn(shape) if fill == "random" else torch.zeros(shape)).requires_grad_()
@@ -54,7 +58,7 @@ def test_small_maps_single_images_and_constant_maps_stay_finite(name, hyperparam
 
 
 @cases
-def test_gradients_are_the_derivatives(name, hyperparameters):
+def test_gradients_are_the_derivatives(name, hyperparameters) -> None:
     module = randomised(name, 16, (3, 4), **hyperparameters)
     names = [key for key, _ in module.named_parameters()]
     if name == "nam":
@@ -69,7 +73,7 @@ def test_gradients_are_the_derivatives(name, hyperparameters):
 
 
 @cases
-def test_a_module_comes_back_from_its_state(name, hyperparameters):
+def test_a_module_comes_back_from_its_state(name, hyperparameters) -> None:
     first = randomised(name, 16, (4, 4), **hyperparameters)
     second = attention.create(name, 16, (4, 4), **hyperparameters).double()
     second.load_state_dict(first.state_dict())
@@ -78,7 +82,7 @@ def test_a_module_comes_back_from_its_state(name, hyperparameters):
 
 
 @cases
-def test_bf16_autocast_keeps_the_maps_type_and_nearly_its_values(name, hyperparameters):
+def test_bf16_autocast_keeps_the_maps_type_and_nearly_its_values(name, hyperparameters) -> None:
     module = randomised(name, 16, (5, 6), **hyperparameters).float()
     x = torch.randn(4, 16, 5, 6).bfloat16()
     exact = module(x.float())
@@ -89,7 +93,7 @@ def test_bf16_autocast_keeps_the_maps_type_and_nearly_its_values(name, hyperpara
 
 
 @cases
-def test_channels_last_gives_the_same_in_the_same_layout(name, hyperparameters):
+def test_channels_last_gives_the_same_in_the_same_layout(name, hyperparameters) -> None:
     module = randomised(name, 16, (5, 6), **hyperparameters).eval()
     x = torch.randn(2, 16, 5, 6, dtype=torch.float64)
     plain = module(x)
@@ -101,7 +105,7 @@ def test_channels_last_gives_the_same_in_the_same_layout(name, hyperparameters):
 
 
 @cases
-def test_a_module_compiles_as_one_graph(name, hyperparameters):
+def test_a_module_compiles_as_one_graph(name, hyperparameters) -> None:
     module = randomised(name, 16, (5, 6), **hyperparameters)
     x = torch.randn(2, 16, 5, 6, dtype=torch.float64, requires_grad=True)
     torch._dynamo.reset()
@@ -116,14 +120,14 @@ def test_a_module_compiles_as_one_graph(name, hyperparameters):
 
 
 @cases
-def test_a_module_exports(name, hyperparameters):
+def test_a_module_exports(name, hyperparameters) -> None:
     module = randomised(name, 16, (5, 6), **hyperparameters).eval()
     x = torch.randn(2, 16, 5, 6, dtype=torch.float64)
     torch.testing.assert_close(torch.export.export(module, (x,)).module()(x), module(x))
 
 
 @pytest.mark.parametrize(("name", "hyperparameters"), [("sn", {}), ("an", {"norm": "sn"}), ("an", {}), ("nam", {})])
-def test_running_statistics_rest_when_told_so_and_only_then(name, hyperparameters):
+def test_running_statistics_rest_when_told_so_and_only_then(name: str, hyperparameters) -> None:
     """The training loop turns `track_running_stats` off for all forwards of a step but one."""
     module = randomised(name, 16, **hyperparameters).train()
     norms = [part for part in module.modules() if getattr(part, "track_running_stats", False)]
@@ -139,13 +143,13 @@ def test_running_statistics_rest_when_told_so_and_only_then(name, hyperparameter
     assert not any(torch.equal(value, before[key]) for key, value in module.named_buffers())
 
 
-def test_elas_norm_groups_become_what_divides_the_channels():
+def test_elas_norm_groups_become_what_divides_the_channels() -> None:
     assert attention.create("ela", 24, num_groups=16).num_groups == 8
     assert attention.create("ela", 144, num_groups=32).num_groups == 16
 
 
 @pytest.mark.parametrize("gates", ["spatial", "both"])
-def test_nams_spatial_gate_asks_for_the_size_of_its_maps(gates):
+def test_nams_spatial_gate_asks_for_the_size_of_its_maps(gates: str) -> None:
     with pytest.raises(SpecError, match=rf"nam gates={gates} at 16 channels needs map_size"):
         attention.create("nam", 16, gates=gates)
     module = attention.create("nam", 16, (4, 6), gates=gates)
@@ -153,7 +157,7 @@ def test_nams_spatial_gate_asks_for_the_size_of_its_maps(gates):
         module(torch.randn(2, 16, 6, 4))
 
 
-def test_what_replaces_a_norm_says_so():
+def test_what_replaces_a_norm_says_so() -> None:
     assert [name for name in attention.names() if attention.describe(name).replaces] == ["an", "gn", "sn"]
     assert [name for name in attention.names() if attention.describe(name).needs_map] == ["fca", "nam"]
 
@@ -193,7 +197,9 @@ def test_what_replaces_a_norm_says_so():
         ("simam", 8, {"e_lambda": 0.0}, "e_lambda must be above 0"),
     ],
 )
-def test_what_does_not_fit_names_the_hyperparameter_and_the_channels(name, channels, hyperparameters, words):
+def test_what_does_not_fit_names_the_hyperparameter_and_the_channels(
+    name: str, channels: int, hyperparameters, words: str
+) -> None:
     with pytest.raises(SpecError) as raised:
         attention.create(name, channels, **hyperparameters)
     assert words in str(raised.value)

@@ -1,5 +1,7 @@
 """The backbones, and the table of what planning must know of them."""
 
+from __future__ import annotations
+
 import pytest
 import torch
 
@@ -39,7 +41,7 @@ PLAIN = [
 
 
 @pytest.mark.parametrize(("name", "classes", "size", "parameters", "macs"), PLAIN)
-def test_a_backbone_has_the_published_counts(name, classes, size, parameters, macs):
+def test_a_backbone_has_the_published_counts(name, classes, size, parameters, macs) -> None:
     with torch.device("meta"):
         network = backbones.build(name, classes)
     if macs is None:
@@ -48,7 +50,7 @@ def test_a_backbone_has_the_published_counts(name, classes, size, parameters, ma
         assert surgery.complexity(network, (3, size, size)) == (parameters, macs)
 
 
-def test_every_backbone_has_its_counts_tested():
+def test_every_backbone_has_its_counts_tested() -> None:
     assert {row[0] for row in PLAIN} | {"resnet18_cifar", "mobilenet_v2_cifar"} == set(backbones.names())
 
 
@@ -65,7 +67,7 @@ def test_every_backbone_has_its_counts_tested():
         ("resnext29_16x32d", 8),
     ],
 )
-def test_a_backbone_starts_with_signals_of_a_sane_size(name, size):
+def test_a_backbone_starts_with_signals_of_a_sane_size(name: str, size: int) -> None:
     """Neither vanished nor exploded after all layers, in training, on small images that end in 1x1 maps."""
     torch.manual_seed(0)
     scores = backbones.build(name, 7)(torch.randn(4, 3, size, size))
@@ -75,20 +77,20 @@ def test_a_backbone_starts_with_signals_of_a_sane_size(name, size):
 
 
 @pytest.mark.parametrize("name", ["resnet50_zero_gamma", "resnet101_deep"])
-def test_the_residual_branches_of_an_s_table_start_at_zero(name):
+def test_the_residual_branches_of_an_s_table_start_at_zero(name: str) -> None:
     network = backbones.build(name, 2)
     scales = [m.bn3.weight for m in network.modules() if hasattr(m, "bn3")]
     assert len(scales) in {16, 33}
     assert not any(scale.any() for scale in scales)
 
 
-def test_a_light_network_is_known_by_its_family():
+def test_a_light_network_is_known_by_its_family() -> None:
     light = {name for name in backbones.names() if backbones.describe(name).light}
     assert {"mobilenet_v2", "mobilenext", "shufflenet_v2", "efficientnet_b0", "densenet121_cifar"} <= light
     assert not light & {"resnet50", "densenet161", "vgg16_bn", "wrn28_10"}
 
 
-def test_a_network_of_two_names_is_one():
+def test_a_network_of_two_names_is_one() -> None:
     assert backbones.describe("shufflenet_v2_x1_0") == backbones.describe("shufflenet_v2")
     assert backbones.build("shufflenet_v2_x1_0", 3).fc.out_features == 3
 
@@ -101,6 +103,6 @@ def test_a_network_of_two_names_is_one():
         ("fasterrcnn_resnet50_fpn", "unknown backbone"),
     ],
 )
-def test_an_unknown_network_is_refused_with_the_nearest_name(name, words):
+def test_an_unknown_network_is_refused_with_the_nearest_name(name: str, words: str) -> None:
     with pytest.raises(SpecError, match=words.replace("?", r"\?")):
         backbones.describe(name)

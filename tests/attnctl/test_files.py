@@ -1,17 +1,22 @@
 """Writing files whole."""
 
+from __future__ import annotations
+
 import multiprocessing
+from pathlib import Path
 
 import pytest
 
 from attnctl.files import create_exclusive, made_aside, write_atomic
 
 
-def test_an_atomic_write_leaves_the_old_file_or_the_new_and_nothing_beside_it(tmp_path, monkeypatch):
+def test_an_atomic_write_leaves_the_old_file_or_the_new_and_nothing_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "deep" / "file"
     write_atomic(path, b"old", durable=True)
 
-    def fail(_descriptor):
+    def fail(_descriptor) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", fail)
@@ -21,12 +26,12 @@ def test_an_atomic_write_leaves_the_old_file_or_the_new_and_nothing_beside_it(tm
     assert [item.name for item in path.parent.iterdir()] == ["file"]
 
 
-def _claim(path, data, start, won):
+def _claim(path, data, start, won) -> None:
     start.wait()
     won.put(create_exclusive(path, data))
 
 
-def test_of_many_processes_one_creates_a_file(tmp_path):
+def test_of_many_processes_one_creates_a_file(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     start, won = context.Event(), context.Queue()
     claims = [context.Process(target=_claim, args=(tmp_path / "owner", bytes([n]) * 99, start, won)) for n in range(4)]
@@ -40,13 +45,13 @@ def test_of_many_processes_one_creates_a_file(tmp_path):
     assert [item.name for item in tmp_path.iterdir()] == ["owner"]
 
 
-def test_the_maker_of_a_file_may_claim_it_again(tmp_path):
+def test_the_maker_of_a_file_may_claim_it_again(tmp_path: Path) -> None:
     assert create_exclusive(tmp_path / "owner", b"mine")
     assert create_exclusive(tmp_path / "owner", b"mine")
     assert not create_exclusive(tmp_path / "owner", b"yours")
 
 
-def test_what_is_made_aside_takes_the_place_of_a_file_or_a_folder(tmp_path):
+def test_what_is_made_aside_takes_the_place_of_a_file_or_a_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("old")
     with made_aside(tmp_path / "file") as aside:
         aside.write_text("new")
@@ -61,11 +66,11 @@ def test_what_is_made_aside_takes_the_place_of_a_file_or_a_folder(tmp_path):
 
 
 @pytest.mark.parametrize("made", [True, False])
-def test_what_breaks_off_aside_leaves_what_was_there(made, tmp_path):
+def test_what_breaks_off_aside_leaves_what_was_there(made: bool, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "old").write_text("x")
 
-    def make():
+    def make() -> None:
         with made_aside(tmp_path / "folder") as aside:
             if made:
                 aside.mkdir()
@@ -77,7 +82,7 @@ def test_what_breaks_off_aside_leaves_what_was_there(made, tmp_path):
 
 
 @pytest.mark.parametrize("write", [write_atomic, create_exclusive])
-def test_an_error_names_the_file_that_was_to_be_written(tmp_path, write):
+def test_an_error_names_the_file_that_was_to_be_written(tmp_path: Path, write) -> None:
     """The name of the file aside is longer, and too long."""
     path = tmp_path / ("n" * 240)
     with pytest.raises(OSError, match="too long") as caught:

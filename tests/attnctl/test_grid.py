@@ -1,5 +1,7 @@
 """From a request to its runs."""
 
+from __future__ import annotations
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,7 @@ def labels(**axes):
     return [spec.label() for spec in expand(Axes(**axes)).specs]
 
 
-def test_the_grid_is_the_product_of_every_axis():
+def test_the_grid_is_the_product_of_every_axis() -> None:
     expansion = expand(
         Axes(
             modules=("none", "ela", "se"),
@@ -32,13 +34,13 @@ def test_the_grid_is_the_product_of_every_axis():
     seeds=st.lists(st.integers(0, 9).map(str), min_size=1, unique=True),
     placements=st.just(("block",)),
 )
-def test_each_run_is_there_once_and_in_the_order_of_the_axes(kernels, seeds, placements):
+def test_each_run_is_there_once_and_in_the_order_of_the_axes(kernels, seeds, placements) -> None:
     axes = Axes(modules=("ela",), hyperparameters={"kernel": tuple(kernels)}, seeds=tuple(seeds), placements=placements)
     cells = [(str(dict(spec.hyperparameters)["kernel"]), str(spec.seed)) for spec in expand(axes).specs]
     assert cells == [(kernel, seed) for kernel in kernels for seed in seeds]
 
 
-def test_a_hyperparameter_goes_to_the_modules_that_have_it():
+def test_a_hyperparameter_goes_to_the_modules_that_have_it() -> None:
     assert labels(modules=("none", "ela", "se"), hyperparameters={"kernel": ("5",)}) == [
         "none",
         "ela groups=c kernel=5 num_groups=16 shared=true",
@@ -46,7 +48,7 @@ def test_a_hyperparameter_goes_to_the_modules_that_have_it():
     ]
 
 
-def test_an_addressed_hyperparameter_is_for_its_module_alone():
+def test_an_addressed_hyperparameter_is_for_its_module_alone() -> None:
     found = labels(
         modules=("ela", "se"),
         hyperparameters={"kernel": ("9",)},
@@ -55,15 +57,15 @@ def test_an_addressed_hyperparameter_is_for_its_module_alone():
     assert found == ["ela groups=c kernel=3 num_groups=16 shared=true", "se bias=false r=8"]
 
 
-def test_the_plain_backbone_is_one_run_whatever_the_placement_and_the_hyperparameters():
+def test_the_plain_backbone_is_one_run_whatever_the_placement_and_the_hyperparameters() -> None:
     assert len(labels(modules=("none",), placements=("block",))) == 1
 
 
-def test_two_names_of_one_network_are_one_run():
+def test_two_names_of_one_network_are_one_run() -> None:
     assert len(labels(modules=("ela",), hyperparameters={"variant": ("none", "b")})) == 1
 
 
-def test_a_cell_that_cannot_be_is_listed_with_its_reason_and_the_others_stay():
+def test_a_cell_that_cannot_be_is_listed_with_its_reason_and_the_others_stay() -> None:
     expansion = expand(Axes(modules=("ela", "se"), hyperparameters={"kernel": ("4", "5"), "r": ("17", "16")}))
     assert len(expansion.specs) == 2
     assert [cell.reason for cell in expansion.invalid] == [
@@ -94,7 +96,7 @@ def test_a_cell_that_cannot_be_is_listed_with_its_reason_and_the_others_stay():
         ({"overrides": {"learning": ("1",)}}, "unknown recipe field 'learning'"),
     ],
 )
-def test_a_wrong_request_says_what_and_what_would_be_right(axes, words):
+def test_a_wrong_request_says_what_and_what_would_be_right(axes, words: str) -> None:
     with pytest.raises(SpecError) as raised:
         expand(Axes(**{"modules": ("ela",), **axes}))
     assert str(raised.value).startswith(words)
@@ -113,17 +115,19 @@ def test_a_wrong_request_says_what_and_what_would_be_right(axes, words):
         ({"hyperparameters": {"groups": ("5",)}}, "ela groups=5 does not work at 16 channels"),
     ],
 )
-def test_a_cell_that_does_not_fit_its_backbone_or_data_says_why(axes, words):
+def test_a_cell_that_does_not_fit_its_backbone_or_data_says_why(
+    axes: dict[str, dict[str, tuple[str]] | tuple[str]] | dict[str, dict[str, tuple[str]]], words: str | None
+) -> None:
     reasons = [cell.reason for cell in expand(Axes(**{"modules": ("ela",), **axes})).invalid]
     assert reasons == [] if words is None else reasons[0].startswith(words)
 
 
-def test_a_small_batch_without_norm_batch_is_one_forward():
+def test_a_small_batch_without_norm_batch_is_one_forward() -> None:
     (spec,) = expand(Axes(modules=("none",), overrides={"batch": ("8",)})).specs
     assert (spec.recipe.batch, spec.recipe.norm_batch) == (8, 8)
 
 
-def test_a_value_that_holds_a_comma_stays_whole():
+def test_a_value_that_holds_a_comma_stays_whole() -> None:
     axes = Axes(modules=("sn",), hyperparameters={"norms": ("in", "ln", "bn", "in", "ln")}, placements=("norms",))
     place = {cell.reason for cell in expand(axes).invalid}
     assert {dict(spec.hyperparameters)["norms"] for spec in expand(axes).specs} == {"in,ln", "bn,in,ln"}, place
@@ -133,7 +137,7 @@ def test_a_value_that_holds_a_comma_stays_whole():
         expand(Axes(modules=("sn",), hyperparameters={"norms": ("in",)}, placements=("norms",)))
 
 
-def test_values_that_act_as_others_in_places_are_told():
+def test_values_that_act_as_others_in_places_are_told() -> None:
     (spec,) = expand(Axes(modules=("ela",), hyperparameters={"num_groups": ("24",)}, backbones=("resnet20",))).specs
     assert effective_hyperparameters(spec) == ["ela num_groups=24 is 8 at 16, 32, 64 channels"]
     (spec,) = expand(Axes(modules=("none",))).specs
@@ -149,7 +153,7 @@ def test_values_that_act_as_others_in_places_are_told():
         ({"models": ("yolox_nano",), "datasets": ("voc07",)}, False),
     ],
 )
-def test_frozen_norms_without_weights_are_told(more, told):
+def test_frozen_norms_without_weights_are_told(more, told: bool) -> None:
     asked = {"modules": ("none",), "models": ("yolof",), "datasets": ("coco",), **more}
     (spec,) = expand(Axes(**asked)).specs
     assert bool(warn_frozen_untrained_norms(spec)) == told

@@ -1,5 +1,7 @@
 """The rows of models.toml: what they go with, and the runs, networks and counts that come of them."""
 
+from __future__ import annotations
+
 import dataclasses
 import json
 import subprocess
@@ -33,7 +35,7 @@ def refused(**axes) -> str:
 
 
 @pytest.mark.parametrize("name", models.names())
-def test_every_row_names_what_there_is(name):
+def test_every_row_names_what_there_is(name) -> None:
     model = models.describe(name)
     assert set(model.backbones) <= {*backbones.names(), "resnet34"}
     for dataset, recipe in model.recipes.items():
@@ -44,7 +46,7 @@ def test_every_row_names_what_there_is(name):
         assert fitting.specs[0].recipe == recipes.resolve(recipe, {})
 
 
-def test_a_model_is_part_of_the_id_and_a_classifier_has_none():
+def test_a_model_is_part_of_the_id_and_a_classifier_has_none() -> None:
     spec = one()
     document = json.loads(spec.canonical())
     assert (document["model"], document["versions"]["model"]) == ("yolof", 1)
@@ -56,14 +58,14 @@ def test_a_model_is_part_of_the_id_and_a_classifier_has_none():
     assert RunSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
 
 
-def test_a_classifiers_document_from_before_there_were_models_is_read():
+def test_a_classifiers_document_from_before_there_were_models_is_read() -> None:
     plain = expand(Axes(modules=("none",))).specs[0]
     document = plain.to_json()
     del document["model"], document["versions"]["model"]
     assert RunSpec.from_json(document) == plain
 
 
-def test_models_are_an_axis():
+def test_models_are_an_axis() -> None:
     specs = expand(
         Axes(modules=("none", "se"), models=("yolof", "fasterrcnn"), backbones=("resnet18",), datasets=("digits-det",))
     ).specs
@@ -88,17 +90,19 @@ def test_models_are_an_axis():
         ),
     ],
 )
-def test_what_does_not_go_together_says_what_does(axes, words):
+def test_what_does_not_go_together_says_what_does(
+    axes: dict[str, dict[str, tuple[str]] | tuple[str]] | dict[str, tuple[str]], words: str
+) -> None:
     assert words in refused(**axes)
 
 
-def test_an_unknown_model_has_a_nearest_one():
+def test_an_unknown_model_has_a_nearest_one() -> None:
     with pytest.raises(SpecError, match="unknown model 'yolo'; did you mean 'yolof'"):
         expand(Axes(modules=("none",), models=("yolo",)))
 
 
 @pytest.mark.parametrize(("name", "backbone"), [("yolof", "resnet18"), ("yolox_nano", "cspdarknet_nano")])
-def test_the_models_own_places_are_those_of_the_network(name, backbone):
+def test_the_models_own_places_are_those_of_the_network(name: str, backbone: str) -> None:
     found = channels.of_model(name, backbone)
     assert sorted(found) == sorted(models.describe(name).placements)
     for place, paths in found.items():
@@ -107,7 +111,7 @@ def test_the_models_own_places_are_those_of_the_network(name, backbone):
 
 
 @pytest.mark.parametrize("placement", ["encoder", "block"])
-def test_a_module_is_put_into_the_model_or_into_its_backbone(placement):
+def test_a_module_is_put_into_the_model_or_into_its_backbone(placement: str) -> None:
     spec = one(modules=("ela",), placements=(placement,))
     plain = surgery.build(one())
     with torch.device("meta"):
@@ -122,7 +126,7 @@ def test_a_module_is_put_into_the_model_or_into_its_backbone(placement):
     assert names == set(plain.state_dict())
 
 
-def test_no_command_needs_torch_to_plan_a_detector():
+def test_no_command_needs_torch_to_plan_a_detector() -> None:
     program = """
 import sys
 from attnctl.grid import Axes, expand
@@ -151,13 +155,13 @@ STUDIED = [
 
 
 @pytest.mark.parametrize(("table", "name", "count"), STUDIED)
-def test_the_rows_of_ans_tables_are_the_networks_of_its_authors(table, name, count):
+def test_the_rows_of_ans_tables_are_the_networks_of_its_authors(table, name, count) -> None:
     (row,) = [row for row in papers.load("an").tables[table].rows if row.name == name]
     (what,) = audit.cells(row.setup)
     assert parameters(what, keep=False) == count
 
 
-def test_the_norms_of_the_heads_in_ans_table_are_switchable_in_its_row():
+def test_the_norms_of_the_heads_in_ans_table_are_switchable_in_its_row() -> None:
     (row,) = [row for row in papers.load("an").tables["2"].rows if row.name == "ResNet-50 SN"]
     (what,) = audit.cells(row.setup)
     (bn,) = [row for row in papers.load("an").tables["2"].rows if row.name == "ResNet-50 BN"]

@@ -1,5 +1,7 @@
 """A run's identity."""
 
+from __future__ import annotations
+
 import dataclasses
 import hashlib
 import json
@@ -30,7 +32,7 @@ GOLDEN = {
 
 
 @pytest.mark.parametrize(("run_id", "axes"), GOLDEN.items())
-def test_an_id_once_given_never_changes(run_id, axes):
+def test_an_id_once_given_never_changes(run_id, axes) -> None:
     """A changed id means that users' finished runs are run again: only a changed number may do that."""
     assert one(**axes).id == run_id
 
@@ -73,7 +75,7 @@ RENAMED_IDS = json.loads(Path(__file__).with_name("renamed_ids.json").read_text(
 
 
 @pytest.mark.parametrize("name", RENAMED_IDS)
-def test_an_id_changed_once_by_renamed_fields_and_by_nothing_else(name):
+def test_an_id_changed_once_by_renamed_fields_and_by_nothing_else(name) -> None:
     """The canonical JSON with the old names hashes to the old id: nothing but names has moved."""
     old, new = RENAMED_IDS[name]
     spec = one(**RENAMED[name])
@@ -87,7 +89,7 @@ def test_an_id_changed_once_by_renamed_fields_and_by_nothing_else(name):
     assert hashlib.sha256(text.encode()).hexdigest()[: len(old)] == old
 
 
-def test_every_field_of_the_spec_moves_the_id():
+def test_every_field_of_the_spec_moves_the_id() -> None:
     spec = one()
     changed = {
         "module": "se",
@@ -106,7 +108,7 @@ def test_every_field_of_the_spec_moves_the_id():
     assert len(ids | {spec.id}) == len(changed) + 1
 
 
-def test_a_neutral_recipe_field_is_no_part_of_the_id_and_any_other_value_is():
+def test_a_neutral_recipe_field_is_no_part_of_the_id_and_any_other_value_is() -> None:
     spec = one()
     other = {"nesterov": True, "milestones": "3", "precision": "bf16", "channels_last": True, "compile": True}
     other |= {"norms": "frozen", "min_sizes": "480+800", "decay_norms": False}
@@ -123,7 +125,7 @@ def test_a_neutral_recipe_field_is_no_part_of_the_id_and_any_other_value_is():
 
 
 @pytest.mark.parametrize("name", [name for name, item in recipe_fields().items() if "neutral" in item.metadata])
-def test_every_default_of_a_recipe_can_be_typed_and_is_that_default(name):
+def test_every_default_of_a_recipe_can_be_typed_and_is_that_default(name) -> None:
     neutral = recipe_fields()[name].metadata["neutral"]
     typed = format_value(neutral)
     assert split_list(typed, f"--{name}") == (typed,)
@@ -137,7 +139,7 @@ def test_every_default_of_a_recipe_can_be_typed_and_is_that_default(name):
         assert one(overrides=overrides).id == one().id
 
 
-def test_a_recipe_counts_epochs_or_steps_and_never_both():
+def test_a_recipe_counts_epochs_or_steps_and_never_both() -> None:
     counted = recipes.resolve("digits", {"steps": "100", "warmup_steps": "10"})
     assert (counted.epochs, counted.steps, counted.warmup_epochs, counted.warmup_steps) == (0, 100, 0.0, 10)
     assert recipe_from(vars(counted)) == counted
@@ -151,7 +153,7 @@ def test_a_recipe_counts_epochs_or_steps_and_never_both():
         recipes.resolve("digits", {"steps": "0"})
 
 
-def test_synchronous_norms_need_a_process_for_each_forward():
+def test_synchronous_norms_need_a_process_for_each_forward() -> None:
     recipe = recipes.resolve("digits", {"norms": "sync", "batch": "64", "norm_batch": "16"})
     assert recipe.worlds == [4]
     recipe.check_world(4)
@@ -159,7 +161,7 @@ def test_synchronous_norms_need_a_process_for_each_forward():
         recipe.check_world(2)
 
 
-def test_a_spec_comes_back_from_its_json_and_an_older_document_takes_neutral_values():
+def test_a_spec_comes_back_from_its_json_and_an_older_document_takes_neutral_values() -> None:
     spec = one(hyperparameters={"kernel": ("5",)})
     document = json.loads(json.dumps(spec.to_json()))
     assert RunSpec.from_json(document) == spec
@@ -168,22 +170,22 @@ def test_a_spec_comes_back_from_its_json_and_an_older_document_takes_neutral_val
 
 
 @pytest.mark.parametrize("document", [{}, {"module": 3}, {"recipe": None}, [], {"hyperparameters": "x"}])
-def test_a_document_that_is_no_spec_is_refused(document):
+def test_a_document_that_is_no_spec_is_refused(document) -> None:
     with pytest.raises(SpecError, match="not a run's spec"):
         RunSpec.from_json(document)
 
 
-def test_a_variant_and_what_it_stands_for_are_one_run():
+def test_a_variant_and_what_it_stands_for_are_one_run() -> None:
     spelled = one(hyperparameters={"kernel": ("5",), "groups": ("c/8",), "num_groups": ("16",)})
     assert one(hyperparameters={"variant": ("s",)}).id == spelled.id
 
 
-def test_the_text_of_a_number_does_not_matter():
+def test_the_text_of_a_number_does_not_matter() -> None:
     assert one(overrides={"lr": ("0.10",)}).id == one(overrides={"lr": ("1e-1",)}).id == one().id
 
 
 @given(batch=st.integers(1, 512), norm_batch=st.integers(1, 512), world=st.integers(1, 16))
-def test_a_world_fits_exactly_when_it_divides_the_replicas(batch, norm_batch, world):
+def test_a_world_fits_exactly_when_it_divides_the_replicas(batch, norm_batch, world) -> None:
     values = {**vars(one().recipe), "batch": batch, "norm_batch": norm_batch}
     if batch % norm_batch:
         with pytest.raises(SpecError, match="does not divide batch"):
@@ -214,6 +216,6 @@ def test_a_world_fits_exactly_when_it_divides_the_replicas(batch, norm_batch, wo
         ("colour", 1, "unknown recipe field"),
     ],
 )
-def test_a_recipe_names_the_field_that_is_wrong(field, value, words):
+def test_a_recipe_names_the_field_that_is_wrong(field: str, value: float | str, words: str) -> None:
     with pytest.raises(SpecError, match=words):
         recipe_from({**vars(one().recipe), field: value})

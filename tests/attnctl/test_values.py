@@ -29,7 +29,7 @@ from attnctl.values import SpecError, convert, describe, did_you_mean, divisors,
         (" 3 ", int, 3),
     ],
 )
-def test_a_value_becomes_its_declared_type(typed, declared, expected):
+def test_a_value_becomes_its_declared_type(typed: float | str, declared, expected) -> None:
     converted = convert(typed, declared, "x")
     assert (converted, type(converted)) == (expected, type(expected))
 
@@ -53,27 +53,27 @@ def test_a_value_becomes_its_declared_type(typed, declared, expected):
         (None, int),
     ],
 )
-def test_a_value_of_another_type_is_refused_with_what_would_be_right(typed, declared):
+def test_a_value_of_another_type_is_refused_with_what_would_be_right(typed: bool | str | None, declared) -> None:
     with pytest.raises(SpecError, match=r"^kernel is .*; it must be "):
         convert(typed, declared, "kernel")
 
 
 @given(st.one_of(st.booleans(), st.integers(-(10**14), 10**14), st.floats(allow_nan=False, allow_infinity=False)))
-def test_what_text_writes_convert_reads_back(value):
+def test_what_text_writes_convert_reads_back(value) -> None:
     assert convert(format_value(value), type(value), "x") == value
 
 
-def test_a_declared_type_is_described_in_words():
+def test_a_declared_type_is_described_in_words() -> None:
     assert describe(Literal["sgd", "adamw"]) == "one of sgd, adamw"
     assert describe(Literal["c"] | int) == "c or a whole number"
 
 
-def test_the_nearest_name_is_offered_else_what_is_known():
+def test_the_nearest_name_is_offered_else_what_is_known() -> None:
     assert did_you_mean("elaa", ["ela", "se"]) == "; did you mean 'ela'?"
     assert did_you_mean("zzz", ["ela", "se"]) == "; known: ela, se"
 
 
-def test_divisors_are_ascending_and_complete():
+def test_divisors_are_ascending_and_complete() -> None:
     assert divisors(36) == [1, 2, 3, 4, 6, 9, 12, 18, 36]
 
 
@@ -86,13 +86,13 @@ def test_an_empty_part_of_a_list_is_refused() -> None:
     ("given", "seeds"),
     [("0", "0"), ("0,1", "0 1"), ("0..4", "0 1 2 3 4"), ("7..7", "7"), ("3,10..12, 1", "3 10 11 12 1")],
 )
-def test_a_range_of_seeds_is_each_of_them(given, seeds):
+def test_a_range_of_seeds_is_each_of_them(given: str, seeds: str) -> None:
     assert split_seeds(given) == tuple(seeds.split())
 
 
 @pytest.mark.parametrize(
     "given", ["4..0", "0..", "..4", "a..b", "0..1..2", "-1..3", "0..100000", "0.5..2", "", "5,5", "0..4,3"]
 )
-def test_a_range_of_seeds_that_is_none_is_refused_in_a_line(given):
+def test_a_range_of_seeds_that_is_none_is_refused_in_a_line(given: str) -> None:
     with pytest.raises(SpecError, match="--seed"):
         split_seeds(given)

@@ -7,6 +7,8 @@ backbones.toml, placements.toml or datasets.py, or LOOP_VERSION), write the new 
     ATTNCTL_GOLDEN=write python -m pytest tests/behaviour/test_golden.py
 """
 
+from __future__ import annotations
+
 import json
 import os
 from pathlib import Path
@@ -38,7 +40,7 @@ class ThreeSteps:
 
     steps_per_epoch = 3
 
-    def __init__(self, spec):
+    def __init__(self, spec) -> None:
         self._data = open_data(spec, DataRoots(), torch.device("cpu"))
         self.train = self._data.train
         self._evaluated = tuple(part[:8] for part in next(iter(self._data.evaluate(0, 1))))
@@ -49,7 +51,7 @@ class ThreeSteps:
 
 
 @pytest.mark.parametrize("module", ["none", *attention.names()])
-def test_three_steps_with_a_module_give_the_numbers_of_its_versions(module, tmp_path):
+def test_three_steps_with_a_module_give_the_numbers_of_its_versions(module, tmp_path: Path) -> None:
     replaces = module != "none" and attention.describe(module).replaces
     axes = Axes(
         modules=(module,),
@@ -71,7 +73,7 @@ def test_three_steps_with_a_module_give_the_numbers_of_its_versions(module, tmp_
 
 
 @pytest.mark.parametrize("backbone", backbones.names())
-def test_a_forward_of_a_backbone_gives_the_number_of_its_version(backbone):
+def test_a_forward_of_a_backbone_gives_the_number_of_its_version(backbone) -> None:
     torch.manual_seed(0)
     network = backbones.build(backbone, 10).eval()
     images = torch.linspace(-1, 1, 3 * 32 * 32).reshape(1, 3, 32, 32)
@@ -80,7 +82,7 @@ def test_a_forward_of_a_backbone_gives_the_number_of_its_version(backbone):
     hold(backbone, {"backbone": backbones.describe(backbone).version}, scores.abs().mean().item())
 
 
-def hold(name, versions, number):
+def hold(name, versions, number) -> None:
     """A part's number to the one written down for its versions, or write it down when asked to."""
     golden = json.loads(GOLDEN.read_text()) if GOLDEN.exists() else {}
     if os.environ.get("ATTNCTL_GOLDEN") == "write":

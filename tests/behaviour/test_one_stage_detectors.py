@@ -1,5 +1,7 @@
 """What YOLOF and YOLOX-Nano have in common: how they are called, what they learn from, that they can learn."""
 
+from __future__ import annotations
+
 import copy
 
 import pytest
@@ -15,7 +17,7 @@ from attnctl.values import SpecError
 SIZE = 128
 
 
-def built(name, norms="batch"):
+def built(name, norms: str = "batch"):
     """A small network of three classes; YOLOF's is narrow, and around a ResNet of four blocks."""
     torch.manual_seed(0)
     if name == "yolox_nano":
@@ -26,7 +28,7 @@ def built(name, norms="batch"):
 
 
 @pytest.fixture(params=["yolof", "yolox_nano"], scope="module")
-def made(request):
+def made(request: pytest.FixtureRequest):
     return built(request.param)
 
 
@@ -48,7 +50,7 @@ def scenes():
     return images, [target(boxes, [1, 2], number=number) for number, boxes in enumerate(PLACES, 1)]
 
 
-def target(boxes, labels, iscrowd=None, number=1):
+def target(boxes, labels, iscrowd=None, number: int = 1):
     count = len(boxes)
     return {
         "boxes": torch.tensor(boxes, dtype=torch.float32).reshape(count, 4),
@@ -59,7 +61,7 @@ def target(boxes, labels, iscrowd=None, number=1):
     }
 
 
-def test_it_takes_images_of_any_shape_and_finds_boxes_in_their_pixels(network):
+def test_it_takes_images_of_any_shape_and_finds_boxes_in_their_pixels(network) -> None:
     network.eval()
     network.score = 0.0
     shapes = [(50, 200), (300, 40), (128, 128)]
@@ -78,7 +80,7 @@ def test_it_takes_images_of_any_shape_and_finds_boxes_in_their_pixels(network):
         assert (each["boxes"] <= torch.tensor([width, height, width, height]) + 1e-3).all()
 
 
-def test_a_batch_is_as_good_as_a_list(network):
+def test_a_batch_is_as_good_as_a_list(network) -> None:
     network.eval()
     network.score = 0.0
     images = torch.rand(2, 3, SIZE, SIZE)
@@ -88,7 +90,7 @@ def test_a_batch_is_as_good_as_a_list(network):
                 assert torch.equal(one[name], other[name])
 
 
-def test_the_images_and_targets_given_stay_as_they_are(network):
+def test_the_images_and_targets_given_stay_as_they_are(network) -> None:
     images, targets = scenes()
     given = copy.deepcopy((images, targets))
     network(images, targets)
@@ -98,7 +100,7 @@ def test_the_images_and_targets_given_stay_as_they_are(network):
         assert all(torch.equal(target_[name], before[name]) for name in before)
 
 
-def test_training_needs_targets(network):
+def test_training_needs_targets(network) -> None:
     with pytest.raises(ValueError, match="training needs targets"):
         network([torch.rand(3, 32, 32)])
 
@@ -108,14 +110,14 @@ def losses(network, images, targets):
     return copy.deepcopy(network)(images, targets)
 
 
-def test_the_losses_of_the_same_are_the_same(network):
+def test_the_losses_of_the_same_are_the_same(network) -> None:
     images, targets = scenes()
     first, second = (losses(network, images, targets) for _ in range(2))
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) and first[name].dim() == 0 for name in first)
 
 
-def test_crowds_and_boxes_of_no_area_are_not_learned(network):
+def test_crowds_and_boxes_of_no_area_are_not_learned(network) -> None:
     images, targets = scenes()
     more = [
         target([*PLACES[0], (5, 5, 90, 90), (20, 20, 20, 60)], [1, 2, 3, 3], [0, 0, 1, 0]),
@@ -126,7 +128,7 @@ def test_crowds_and_boxes_of_no_area_are_not_learned(network):
 
 
 @pytest.mark.parametrize("case", ["boxes", "one image without", "no boxes at all", "only a crowd"])
-def test_every_parameter_has_a_gradient(network, case):
+def test_every_parameter_has_a_gradient(network, case: str) -> None:
     """One without would keep the other processes of a distributed training waiting."""
     images, targets = scenes()
     nothing = target([], [])
@@ -147,20 +149,20 @@ def test_every_parameter_has_a_gradient(network, case):
         assert found["loss_box_reg"] == 0
 
 
-def test_losses_are_in_full_precision_under_autocast(network):
+def test_losses_are_in_full_precision_under_autocast(network) -> None:
     images, targets = scenes()
     with torch.autocast("cpu", torch.bfloat16):
         found = losses(network, images, targets)
     assert all(loss.dtype == torch.float32 and loss.isfinite() for loss in found.values())
 
 
-def test_it_goes_in_double_precision(network):
+def test_it_goes_in_double_precision(network) -> None:
     images, targets = scenes()
     found = losses(network.double(), [image.double() for image in images], targets)
     assert {loss.dtype for loss in found.values()} == {torch.float64}
 
 
-def test_several_scales_are_drawn_by_torchs_generator(network):
+def test_several_scales_are_drawn_by_torchs_generator(network) -> None:
     images, targets = scenes()
     network.transform.min_size = (64, 96, 128)
 
@@ -174,14 +176,14 @@ def test_several_scales_are_drawn_by_torchs_generator(network):
 
 
 @pytest.mark.parametrize("name", ["yolof", "yolox_nano"])
-def test_a_classifiers_weights_have_a_place_under_the_bodys_name(name, made):
+def test_a_classifiers_weights_have_a_place_under_the_bodys_name(name: str, made) -> None:
     body = backbones.build("cspdarknet_nano", 5) if name == "yolox_nano" else ResNet(BasicBlock, [1, 1, 1, 1])
     network = built(name)
     own = {key for key in network.state_dict() if key.startswith(network.body_prefix)}
     assert own == {network.body_prefix + key for key in body.state_dict() if not key.startswith(("fc.", "classifier."))}
 
 
-def test_frozen_norms_and_the_first_stage_of_yolofs_body_do_not_learn():
+def test_frozen_norms_and_the_first_stage_of_yolofs_body_do_not_learn() -> None:
     network = built("yolof", norms="frozen")
     images, targets = scenes()
     before = copy.deepcopy(network.state_dict())
@@ -196,7 +198,7 @@ def test_frozen_norms_and_the_first_stage_of_yolofs_body_do_not_learn():
     assert not any(key.startswith("backbone.") for key in moved)
 
 
-def test_other_bodies_and_sizes_are_refused():
+def test_other_bodies_and_sizes_are_refused() -> None:
     with pytest.raises(SpecError, match="YOLOX-Nano works with cspdarknet_nano, not ResNet"):
         yolox_nano.build(ResNet(BasicBlock, [1, 1, 1, 1]), 3)
     with pytest.raises(SpecError, match="YOLOF works with a ResNet of torchvision, not CspDarknet"):
@@ -208,7 +210,7 @@ def test_other_bodies_and_sizes_are_refused():
 # ------------------------------------------------------------------------------------------------------ learning
 
 
-def learn(network, images, targets, rate, steps, clip=torch.inf):
+def learn(network, images, targets, rate, steps, clip=torch.inf) -> None:
     weights = [p for p in network.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.2)
@@ -221,7 +223,7 @@ def learn(network, images, targets, rate, steps, clip=torch.inf):
         schedule.step()
 
 
-def settle(network, images, targets):
+def settle(network, images, targets) -> None:
     """The running statistics of the norms become those of these images, and stay: two are too few to wait for them."""
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm in norms:
@@ -236,7 +238,12 @@ def settle(network, images, targets):
     ("name", "first", "second"),
     [("yolof", (0.002, 60), (0.0005, 40)), ("yolox_nano", (0.005, 120, 10.0), (0.002, 60, 10.0))],
 )
-def test_it_learns_two_images_by_heart(name, first, second, one_thread):
+def test_it_learns_two_images_by_heart(
+    name: str,
+    first: tuple[float, int, float] | tuple[float, int],
+    second: tuple[float, int, float] | tuple[float, int],
+    one_thread: None,
+) -> None:
     network = built(name)
     images, targets = scenes()
     learn(network, images, targets, *first)

@@ -1,5 +1,9 @@
 """Runs of detection and segmentation in the index, the comparison and what goes out: their model and their metrics."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
 import pytest
 
 from attnctl.db import open_index
@@ -28,7 +32,7 @@ CLASSIFIERS = specs_of("", "resnet20", "digits", modules=("none",), seeds=("0",)
 
 
 @pytest.fixture(scope="module")
-def rows(tmp_path_factory):
+def rows(tmp_path_factory: pytest.TempPathFactory):
     workspace = Workspace(tmp_path_factory.mktemp("workspace"))
     for group, specs in enumerate((DETECTORS, MASKS, VOC, MAPS, CLASSIFIERS)):
         for spec in specs:
@@ -48,7 +52,7 @@ def of(rows, specs):
     return [rows[spec.id] for spec in specs]
 
 
-def test_the_index_knows_the_model_and_each_tasks_best_epoch(rows):
+def test_the_index_knows_the_model_and_each_tasks_best_epoch(rows) -> None:
     for spec in (*DETECTORS, *MASKS, *VOC, *MAPS, *CLASSIFIERS):
         row = rows[spec.id]
         assert (row.model, row.network, row.best_epoch) == (spec.model, spec.network, 2)
@@ -67,13 +71,13 @@ def test_the_index_knows_the_model_and_each_tasks_best_epoch(rows):
     ],
     ids=lambda value: value[0].model or "classifier" if isinstance(value[0], type(VOC[0])) else "",
 )
-def test_a_comparison_has_the_metrics_of_the_task(rows, specs, columns):
+def test_a_comparison_has_the_metrics_of_the_task(rows, specs, columns: list[str]) -> None:
     made = comparison.build(of(rows, specs)).table
     assert [column.name for column in made.columns][: len(columns)] == columns
     assert [column.name for column in made.columns][len(columns) :][:2] == ["params", "macs"]
 
 
-def test_detectors_are_compared_in_groups_of_their_own(rows):
+def test_detectors_are_compared_in_groups_of_their_own(rows) -> None:
     report = comparison.build(of(rows, DETECTORS), options=Options(epoch="best"))
     (group,) = report.table.groups
     assert group.title == "yolof resnet18 on digits-det"
@@ -86,7 +90,7 @@ def test_detectors_are_compared_in_groups_of_their_own(rows):
     )
 
 
-def test_several_tasks_in_one_table_leave_each_others_columns_empty(rows):
+def test_several_tasks_in_one_table_leave_each_others_columns_empty(rows) -> None:
     report = comparison.build([*of(rows, VOC), *of(rows, MAPS), *of(rows, CLASSIFIERS)])
     titles = [group.title for group in report.table.groups]
     assert titles == ["deeplabv3 resnet18 on digits-seg", "resnet20 on digits", "ssdlite320 mobilenext on voc07"]
@@ -97,7 +101,7 @@ def test_several_tasks_in_one_table_leave_each_others_columns_empty(rows):
         assert filled - {"params", "macs"} == own
 
 
-def test_a_speed_is_that_of_the_detector_and_not_of_its_backbone(rows):
+def test_a_speed_is_that_of_the_detector_and_not_of_its_backbone(rows) -> None:
     spec = DETECTORS[0]
     told = {
         "at": NOW, "device": "A100", "module": spec.module, "hyperparameters": {}, "backbone": spec.backbone,
@@ -109,7 +113,7 @@ def test_a_speed_is_that_of_the_detector_and_not_of_its_backbone(rows):
     assert line(report.table, "no attention", report.names)["fps"].value == pytest.approx(100)
 
 
-def test_imported_numbers_stand_beside_the_detectors(rows):
+def test_imported_numbers_stand_beside_the_detectors(rows) -> None:
     text = "label,model,backbone,dataset,ap,source\nnone,yolof,resnet18,digits-det,44.4,elsewhere\n"
     found = results.read(text.encode(), "a.csv", "elsewhere", lambda _: None)
     assert found.records == [
@@ -126,7 +130,7 @@ def test_imported_numbers_stand_beside_the_detectors(rows):
     assert [row.header for row in group.rows] == [("no attention",), ("se",), ("none",)]
 
 
-def test_the_command_that_trains_a_detector_again_means_the_same_run(rows, tmp_path):
+def test_the_command_that_trains_a_detector_again_means_the_same_run(rows, tmp_path: Path) -> None:
     from attnctl.cli.sweeping.axes import axes
     from attnctl.cli.sweeping.dynamic_options import Dynamic
 

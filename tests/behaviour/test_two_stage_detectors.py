@@ -1,5 +1,7 @@
 """The detectors that propose regions first: what they give and take, and that they learn."""
 
+from __future__ import annotations
+
 import pytest
 import torch
 
@@ -8,7 +10,7 @@ from tests.attnctl.models.rectangles import PLACES, SIZE, TWO_STAGES, fit, narro
 
 
 @pytest.fixture(scope="module", params=["fasterrcnn", "maskrcnn_an", "cascade_maskrcnn", "htc"])
-def fitted(request):
+def fitted(request: pytest.FixtureRequest):
     """A network that was trained on two images, and the losses of its steps."""
     network = narrow(request.param)
     sums = fit(network, 20, 1e-3, *scenes())
@@ -18,12 +20,12 @@ def fitted(request):
     return request.param, network.eval(), sums
 
 
-def test_its_losses_fall(fitted):
+def test_its_losses_fall(fitted) -> None:
     _, _, sums = fitted
     assert sum(sums[-5:]) / 5 < 0.5 * sums[0]
 
 
-def test_what_it_gives_and_takes(fitted):
+def test_what_it_gives_and_takes(fitted) -> None:
     """Boxes in the pixels of the image given, of whatever size; masks as large as the image; a batch as a tensor."""
     name, network, _ = fitted
     images, _ = scenes()
@@ -48,7 +50,7 @@ def test_what_it_gives_and_takes(fitted):
 
 
 @pytest.mark.parametrize("name", TWO_STAGES)
-def test_images_without_objects(name):
+def test_images_without_objects(name) -> None:
     """Finite losses, which reach every parameter that is to be trained: no process waits for another's gradient."""
     network = narrow(name).train()
     losses = network(scenes()[0], [target([], []), target([], [])])
@@ -58,7 +60,7 @@ def test_images_without_objects(name):
 
 
 @pytest.mark.parametrize("name", ["maskrcnn", "htc"])
-def test_crowds_and_boxes_of_no_area_are_not_learned_from(name):
+def test_crowds_and_boxes_of_no_area_are_not_learned_from(name: str) -> None:
     images, targets = scenes()
     extra = [target([*places, (2, 2, 40, 40), (5, 5, 5, 9)], [1, 2, 1, 2], [0, 0, 1, 0]) for places in PLACES]
     losses = []
@@ -70,7 +72,7 @@ def test_crowds_and_boxes_of_no_area_are_not_learned_from(name):
 
 
 @pytest.mark.parametrize(("name", "norms"), [("fasterrcnn", "frozen"), ("maskrcnn_an", "frozen"), ("htc", "batch")])
-def test_gradients_reach_the_attention(name, norms):
+def test_gradients_reach_the_attention(name: str, norms: str) -> None:
     body = surgery.attach(small_body(), "se", "block", size=SIZE)
     network = narrow(name, body=body, norms=norms).train()
     torch.stack(list(network(*scenes()).values())).sum().backward()

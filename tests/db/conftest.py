@@ -1,5 +1,9 @@
 """A workspace with runs that are written down."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
 import pytest
 
 from attnctl.workspace.layout import Workspace
@@ -7,7 +11,7 @@ from tests.db import written
 
 
 @pytest.fixture
-def workspace(tmp_path):
+def workspace(tmp_path: Path):
     """Four runs of a sweep, one of which has ended."""
     made = Workspace(tmp_path)
     runs = written.specs(("none", "ela"), ("0", "1"))

@@ -1,12 +1,16 @@
 """Runs and values as data frames."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
 import attnctl
 from tests.db import written
 
 RUNS = written.specs(("none", "ela"), ("0", "1"))
 
 
-def test_the_frames_have_a_row_for_each_run_and_each_value(workspace):
+def test_the_frames_have_a_row_for_each_run_and_each_value(workspace) -> None:
     frames = attnctl.load(workspace.root)
     assert list(frames.runs.index) == sorted(spec.id for spec in RUNS)
     row = frames.runs.loc[RUNS[0].id]
@@ -16,6 +20,6 @@ def test_the_frames_have_a_row_for_each_run_and_each_value(workspace):
     assert len(frames.metrics) == 4 * 3
 
 
-def test_the_frames_of_an_empty_workspace_are_empty(tmp_path):
+def test_the_frames_of_an_empty_workspace_are_empty(tmp_path: Path) -> None:
     frames = attnctl.load(tmp_path)
     assert (len(frames.runs), len(frames.metrics), list(tmp_path.iterdir())) == (0, 0, [])

@@ -1,9 +1,12 @@
 """What the index answers."""
 
+from __future__ import annotations
+
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -24,7 +27,7 @@ def index(workspace):
 RUNS = written.specs(("none", "ela"), ("0", "1"))
 
 
-def test_runs_come_in_the_order_asked_for(index):
+def test_runs_come_in_the_order_asked_for(index) -> None:
     ids = [spec.id for spec in RUNS]
     assert [row.id for row in index.runs(ids)] == ids
     assert [row.id for row in index.runs([*ids[::-1], "unknown", ids[0]])] == ids[::-1]
@@ -34,16 +37,16 @@ def test_runs_come_in_the_order_asked_for(index):
     assert set(index.states(ids)) == set(ids)
 
 
-def test_more_runs_than_sqlite_has_variables_can_be_asked_for(index):
+def test_more_runs_than_sqlite_has_variables_can_be_asked_for(index) -> None:
     assert len(index.runs([spec.id for spec in RUNS] + [f"{number:016x}" for number in range(300_000)])) == len(RUNS)
 
 
-def test_a_sweep_has_its_runs_and_its_command(index):
+def test_a_sweep_has_its_runs_and_its_command(index) -> None:
     (sweep,) = index.sweeps()
     assert (sweep.name, sweep.runs, sweep.command) == ("first", [spec.id for spec in RUNS], ["attnctl", "sweep", "a b"])
 
 
-def test_the_runs_of_a_cell_are_found_whatever_their_seeds_and_versions(workspace, index):
+def test_the_runs_of_a_cell_are_found_whatever_their_seeds_and_versions(workspace, index) -> None:
     newer = replace(RUNS[2], seed=7, versions=replace(RUNS[2].versions, loop=99))
     written.submit(workspace, [newer], tag="tag2")
     index.refresh()
@@ -56,7 +59,7 @@ def test_the_runs_of_a_cell_are_found_whatever_their_seeds_and_versions(workspac
     assert list(index.families([plain, *(f"{number:016x}" for number in range(50_000))])) == [plain]
 
 
-def test_the_sweeps_of_papers_tables_come_newest_first(workspace, index):
+def test_the_sweeps_of_papers_tables_come_newest_first(workspace, index) -> None:
     for at, part in enumerate(({"paper": "nam", "table": "1"}, {}, {"paper": "./my.toml", "figure": "2"})):
         sweep = Sweep(name=f"s{at}", created=float(at), command=[], runs=[], overrides={"seeds": ["1"]}, **part)
         write_atomic(workspace.sweep(sweep.name), sweep.encode())
@@ -68,7 +71,7 @@ def test_the_sweeps_of_papers_tables_come_newest_first(workspace, index):
     ]
 
 
-def test_the_scheduler_is_asked_about_what_is_under_way_or_may_come_back(workspace, index):
+def test_the_scheduler_is_asked_about_what_is_under_way_or_may_come_back(workspace, index) -> None:
     _done, active, failed, interrupted = (spec.id for spec in RUNS)
     written.leave(workspace, failed, "error", message="x")
     written.observe(workspace, interrupted, "PREEMPTED", at=time.time())
@@ -102,7 +105,7 @@ print(len(rows), sum("/runs/" in path for path in touched), "sqlalchemy" in sys.
 """
 
 
-def test_finished_runs_are_not_looked_at_again_by_any_call_to_the_file_system(tmp_path):
+def test_finished_runs_are_not_looked_at_again_by_any_call_to_the_file_system(tmp_path: Path) -> None:
     """By Python's audit events; stat has none, so that a trace of the system's calls is taken where strace is."""
     import shutil
 

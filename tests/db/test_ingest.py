@@ -1,6 +1,9 @@
 """Ingestion: whatever the jobs write, and in whatever pieces, the index says the same."""
 
+from __future__ import annotations
+
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,7 +24,7 @@ def refreshed(workspace):
 
 
 @pytest.fixture
-def workspace(tmp_path):
+def workspace(tmp_path: Path):
     made = Workspace(tmp_path)
     written.submit(made, [RUN], sweep="first")
     return made
@@ -32,7 +35,7 @@ def only(workspace):
     return row
 
 
-def test_a_submitted_run_is_queued_under_its_array_task(workspace):
+def test_a_submitted_run_is_queued_under_its_array_task(workspace) -> None:
     row = only(workspace)
     assert (row.id, row.verdict.state, row.job_id, row.attempt) == (RUN.id, State.QUEUED, "77_0", 1)
     assert row.spec == RUN
@@ -41,13 +44,13 @@ def test_a_submitted_run_is_queued_under_its_array_task(workspace):
     assert (row.metrics, row.best, row.progress) == ({}, {}, None)
 
 
-def test_a_run_here_has_the_supervisor_as_its_job(tmp_path):
+def test_a_run_here_has_the_supervisor_as_its_job(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     written.submit(workspace, [RUN], where="local", job_id="host:12")
     assert only(workspace).job_id == "host:12"
 
 
-def test_the_states_follow_the_evidence(workspace):
+def test_the_states_follow_the_evidence(workspace) -> None:
     assert only(workspace).state == "queued"
     written.observe(workspace, RUN.id, "RUNNING")
     assert only(workspace).state == "running"
@@ -60,7 +63,7 @@ def test_the_states_follow_the_evidence(workspace):
     assert (row.verdict.state, row.reason, row.ended) == (State.ERROR, "ValueError: no", written.NOW + 21)
 
 
-def test_a_refused_submission_and_a_cancelled_one_say_so(tmp_path):
+def test_a_refused_submission_and_a_cancelled_one_say_so(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     first, second = written.specs(seeds=("0", "1"))
     written.submit(workspace, [first], tag="a", job_id=None, failed="no such partition")
@@ -71,7 +74,7 @@ def test_a_refused_submission_and_a_cancelled_one_say_so(tmp_path):
     assert states == {first.id: ("refused", "no such partition"), second.id: ("cancelled", "cancelled by bob")}
 
 
-def test_a_job_id_that_comes_later_is_taken_in(tmp_path):
+def test_a_job_id_that_comes_later_is_taken_in(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     written.submit(workspace, [RUN], job_id=None)
     assert (only(workspace).state, only(workspace).job_id) == ("submitting", None)
@@ -79,7 +82,7 @@ def test_a_job_id_that_comes_later_is_taken_in(tmp_path):
     assert (only(workspace).state, only(workspace).job_id) == ("queued", "5_0")
 
 
-def test_the_last_and_the_best_epoch_are_kept(workspace):
+def test_the_last_and_the_best_epoch_are_kept(workspace) -> None:
     evaluations = [written.metrics_event(epoch, top1) for epoch, top1 in ((1, 50.0), (2, 70.0), (3, 70.0), (4, 60.0))]
     written.append(workspace, RUN.id, [written.model_event(), *evaluations])
     row = only(workspace)
@@ -87,7 +90,7 @@ def test_the_last_and_the_best_epoch_are_kept(workspace):
     assert row.best["loss"] == evaluations[1]["values"]["loss"]
 
 
-def test_a_torn_line_waits_for_its_rest(workspace):
+def test_a_torn_line_waits_for_its_rest(workspace) -> None:
     whole = written.encoded([written.metrics_event(1, 50.0), written.metrics_event(2, 60.0)])
     written.append(workspace, RUN.id, whole[:-20])
     assert only(workspace).epoch == 1
@@ -96,7 +99,7 @@ def test_a_torn_line_waits_for_its_rest(workspace):
 
 
 @pytest.mark.parametrize("longer", [False, True])
-def test_a_log_that_was_replaced_is_read_again(workspace, longer):
+def test_a_log_that_was_replaced_is_read_again(workspace, longer: bool) -> None:
     path = written.append(workspace, RUN.id, [written.metrics_event(1, 50.0), written.metrics_event(2, 60.0)])
     assert only(workspace).metrics["top1"] == 60.0
     epochs = (1, 2, 3) if longer else (1,)
@@ -107,14 +110,14 @@ def test_a_log_that_was_replaced_is_read_again(workspace, longer):
         assert [r.value for r in index.history(RUN.id) if r.name == "top1"] == [7.0] * len(epochs)
 
 
-def test_a_log_that_is_gone_is_forgotten(workspace):
+def test_a_log_that_is_gone_is_forgotten(workspace) -> None:
     path = written.append(workspace, RUN.id, [written.metrics_event(1, 50.0)])
     assert only(workspace).epoch == 1
     path.unlink()
     assert only(workspace).epoch is None
 
 
-def test_after_a_rollback_the_higher_token_wins(workspace):
+def test_after_a_rollback_the_higher_token_wins(workspace) -> None:
     written.append(
         workspace, RUN.id, [written.model_event(), written.metrics_event(1, 50.0), written.metrics_event(2, 90.0)]
     )
@@ -131,7 +134,7 @@ def test_after_a_rollback_the_higher_token_wins(workspace):
 
 
 @pytest.mark.parametrize(("device", "alarmed"), [("cpu", True), ("NVIDIA H200", False)])
-def test_attempts_on_the_cpu_that_differ_raise_an_alarm(workspace, device, alarmed):
+def test_attempts_on_the_cpu_that_differ_raise_an_alarm(workspace, device: str, alarmed: bool) -> None:
     for restart, top1 in ((0, 50.0), (1, 50.5)):
         written.append(
             workspace, RUN.id, [written.model_event(device), written.metrics_event(1, top1)], restart=restart
@@ -141,14 +144,14 @@ def test_attempts_on_the_cpu_that_differ_raise_an_alarm(workspace, device, alarm
     assert not alarmed or alarm == "attempts 1.0 and 1.1 disagree: loss of epoch 1 is 0.5 and 0.495"
 
 
-def test_attempts_that_agree_raise_none_though_their_speed_differs(workspace):
+def test_attempts_that_agree_raise_none_though_their_speed_differs(workspace) -> None:
     for restart in (0, 1):
         event = written.metrics_event(1, 50.0, images_per_s=100.0 + restart)
         written.append(workspace, RUN.id, [written.model_event(), event], restart=restart)
     assert only(workspace).alarm is None
 
 
-def test_a_second_attempt_is_the_one_that_counts(workspace):
+def test_a_second_attempt_is_the_one_that_counts(workspace) -> None:
     written.leave(workspace, RUN.id, "error", message="first")
     refreshed(workspace)
     written.submit(workspace, [RUN], tag="tag2", number=2, job_id="78")
@@ -158,21 +161,21 @@ def test_a_second_attempt_is_the_one_that_counts(workspace):
     assert only(workspace).state == "completed"
 
 
-def test_a_completed_run_that_is_submitted_again_is_looked_at_again(workspace):
+def test_a_completed_run_that_is_submitted_again_is_looked_at_again(workspace) -> None:
     written.finish(workspace, RUN.id)
     assert only(workspace).state == "completed"
     written.submit(workspace, [RUN], tag="tag2", number=2, job_id="78")
     assert (only(workspace).state, only(workspace).attempt) == ("queued", 2)
 
 
-def test_a_folder_without_a_spec_is_no_run_yet_and_foreign_names_are_left_alone(workspace):
+def test_a_folder_without_a_spec_is_no_run_yet_and_foreign_names_are_left_alone(workspace) -> None:
     (workspace.runs / ("0" * 16)).mkdir()
     (workspace.runs / "notes.txt").write_text("mine")
     (workspace.runs / "My Results").mkdir()
     assert [row.id for row in refreshed(workspace)[0]] == [RUN.id]
 
 
-def test_what_was_removed_from_the_workspace_leaves_the_index(workspace):
+def test_what_was_removed_from_the_workspace_leaves_the_index(workspace) -> None:
     import shutil
 
     refreshed(workspace)
@@ -195,7 +198,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"at": "yesterday"}', "\udcff"])
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_file_stops_nobody_else_and_its_run_says_so(tmp_path, name, content):
+def test_a_broken_file_stops_nobody_else_and_its_run_says_so(tmp_path: Path, name, content: str) -> None:
     workspace = Workspace(tmp_path)
     broken, whole = written.specs(seeds=("0", "1"))
     written.submit(workspace, [broken, whole])
@@ -215,7 +218,7 @@ def test_a_broken_file_stops_nobody_else_and_its_run_says_so(tmp_path, name, con
         assert bad.reason
 
 
-def test_a_broken_submission_or_sweep_stops_nobody_else(workspace):
+def test_a_broken_submission_or_sweep_stops_nobody_else(workspace) -> None:
     workspace.submission("other").write_text("{")
     workspace.sweep("other").write_text("[]")
     assert only(workspace).state == "queued"
@@ -236,7 +239,7 @@ def test_a_broken_submission_or_sweep_stops_nobody_else(workspace):
         b"",
     ],
 )
-def test_a_foreign_line_is_left_out(workspace, line):
+def test_a_foreign_line_is_left_out(workspace, line: bytes) -> None:
     written.append(workspace, RUN.id, written.encoded([written.metrics_event(1, 50.0)]) + line + b"\n")
     written.append(workspace, RUN.id, [written.metrics_event(2, 60.0)])
     assert only(workspace).metrics["top1"] == 60.0
@@ -254,7 +257,9 @@ EVENTS = st.lists(
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(logs=st.lists(EVENTS, min_size=1, max_size=3), data=st.data())
-def test_any_split_into_increments_gives_the_rows_of_a_rebuild(tmp_path_factory, logs, data):
+def test_any_split_into_increments_gives_the_rows_of_a_rebuild(
+    tmp_path_factory: pytest.TempPathFactory, logs, data
+) -> None:
     workspace = Workspace(tmp_path_factory.mktemp("w"))
     written.submit(workspace, [RUN])
     rests = [written.encoded(events) for events in logs]
@@ -271,7 +276,7 @@ def test_any_split_into_increments_gives_the_rows_of_a_rebuild(tmp_path_factory,
         assert written.contents(index) == incremental[1]
 
 
-def test_a_log_is_read_in_blocks(workspace, monkeypatch):
+def test_a_log_is_read_in_blocks(workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("attnctl.workspace.events.BLOCK", 37)
     events = [written.metrics_event(epoch, float(epoch)) for epoch in range(1, 30)]
     written.append(workspace, RUN.id, events)

@@ -1,5 +1,7 @@
 """The index's file: made once whoever comes first, emptied when of another version, replaced when broken."""
 
+from __future__ import annotations
+
 import multiprocessing
 import sqlite3
 import subprocess
@@ -20,7 +22,7 @@ from tests.db import written
 FIELDS = {"batch": "int", "lr": "float"}
 
 
-def test_a_changed_schema_has_another_version():
+def test_a_changed_schema_has_another_version() -> None:
     text = Path(schema.__file__).read_bytes()
     changed = [
         schema_version(text, FIELDS),
@@ -35,7 +37,7 @@ def test_a_changed_schema_has_another_version():
     assert all(0 < version < 1 << 31 for version in changed)
 
 
-def test_the_version_is_of_all_that_the_tables_are_made_of():
+def test_the_version_is_of_all_that_the_tables_are_made_of() -> None:
     """What schema.py imports decides no column, but for the recipe's fields, which the version is also made of."""
     imported = {name for name in vars(schema) if name not in {"annotations", "TypeEngine"}}
     modules = {name: getattr(vars(schema)[name], "__module__", "") for name in imported}
@@ -44,7 +46,7 @@ def test_the_version_is_of_all_that_the_tables_are_made_of():
     assert {name: str(field.type) for name, field in recipe_fields().items()}.keys() == recipe_types().keys()
 
 
-def test_an_index_of_another_version_is_filled_anew(tmp_path):
+def test_an_index_of_another_version_is_filled_anew(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     written.submit(workspace, written.specs())
     with open_index(workspace) as index:
@@ -62,7 +64,7 @@ def test_an_index_of_another_version_is_filled_anew(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"not a database at all" * 100])
-def test_a_file_that_is_no_database_is_replaced(tmp_path, content):
+def test_a_file_that_is_no_database_is_replaced(tmp_path: Path, content) -> None:
     path = tmp_path / "x.sqlite"
     path.write_bytes(content)
     store = open_store(path)
@@ -71,10 +73,10 @@ def test_a_file_that_is_no_database_is_replaced(tmp_path, content):
     assert [file.name for file in tmp_path.iterdir()] == ["x.sqlite"]
 
 
-def test_what_is_written_in_a_transaction_that_fails_is_not_there(tmp_path):
+def test_what_is_written_in_a_transaction_that_fails_is_not_there(tmp_path: Path) -> None:
     store = open_store(tmp_path / "x.sqlite")
 
-    def fail():
+    def fail() -> None:
         with store.writing() as connection:
             row = dict.fromkeys(("command", "stamp", "paper", "table", "figure", "overrides"), "")
             connection.execute(schema.sweep.insert(), [{"name": "a", "created": 1, **row}])
@@ -87,7 +89,7 @@ def test_what_is_written_in_a_transaction_that_fails_is_not_there(tmp_path):
     store.close()
 
 
-def test_a_full_disk_is_one_clear_line_and_changes_nothing(tmp_path):
+def test_a_full_disk_is_one_clear_line_and_changes_nothing(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     runs = written.specs(seeds=tuple(map(str, range(30))))
     written.submit(workspace, runs)
@@ -104,20 +106,20 @@ def test_a_full_disk_is_one_clear_line_and_changes_nothing(tmp_path):
         assert len(index.runs()) == 30
 
 
-def test_an_unwritable_place_is_one_clear_line(tmp_path):
+def test_an_unwritable_place_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"the database .*file/x\.sqlite: "):
         open_store(tmp_path / "file" / "x.sqlite")
 
 
-def test_a_cache_folder_that_cannot_be_written_can_be_moved(tmp_path, monkeypatch):
+def test_a_cache_folder_that_cannot_be_written_can_be_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "home").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home" / "cache"))
     with pytest.raises(StoreError, match="; set XDG_CACHE_HOME to a folder that you can write"):
         open_store(user_cache.folder() / "x.sqlite")
 
 
-def test_a_workspace_without_runs_gets_no_file(tmp_path):
+def test_a_workspace_without_runs_gets_no_file(tmp_path: Path) -> None:
     with open_index(Workspace(tmp_path)) as index:
         index.refresh()
         assert (index.runs(), index.sweeps(), index.placed()) == ([], [], [])
@@ -128,14 +130,14 @@ def test_a_workspace_without_runs_gets_no_file(tmp_path):
         assert index.location.is_file()
 
 
-def _refresh(root, barrier, results):
+def _refresh(root, barrier, results) -> None:
     barrier.wait()
     with open_index(Workspace(root)) as index:
         index.refresh()
         results.put(written.contents(index))
 
 
-def test_processes_that_make_and_fill_the_index_at_once_agree(tmp_path):
+def test_processes_that_make_and_fill_the_index_at_once_agree(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     runs = written.specs(seeds=tuple(map(str, range(150))))
     written.submit(workspace, runs, sweep="s")
@@ -154,7 +156,7 @@ def test_processes_that_make_and_fill_the_index_at_once_agree(tmp_path):
     assert [file.name for file in tmp_path.glob("*sqlite*")] == ["attnctl.sqlite"]
 
 
-def test_an_ingestion_that_is_killed_is_taken_up_again(tmp_path):
+def test_an_ingestion_that_is_killed_is_taken_up_again(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     runs = written.specs(seeds=tuple(map(str, range(300))))
     written.submit(workspace, runs)
@@ -176,7 +178,7 @@ def test_an_ingestion_that_is_killed_is_taken_up_again(tmp_path):
         assert len(written.contents(index)["metrics"]) == 300 * 4 * 3
 
 
-def test_on_a_network_file_system_the_index_is_in_the_cache(tmp_path, monkeypatch):
+def test_on_a_network_file_system_the_index_is_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     one, two = (Workspace(tmp_path / name / "w") for name in ("a", "b"))
     for workspace in (one, two):

@@ -1,5 +1,7 @@
 """Requests to write that come late."""
 
+from __future__ import annotations
+
 import dataclasses
 
 from attnctl.db import open_index
@@ -10,7 +12,7 @@ from tests.db import written
 RUNS = written.specs(("none", "ela"), ("0", "1"))
 
 
-def test_a_reservation_that_was_closed_without_tasks_is_refused_however_late_it_comes(workspace):
+def test_a_reservation_that_was_closed_without_tasks_is_refused_however_late_it_comes(workspace) -> None:
     run = RUNS[1].id
     written.submit(workspace, [RUNS[1]], tag="tag2", number=2, job_id=None)
     path = workspace.submission("tag2")

@@ -1,5 +1,7 @@
 """Workspaces as commands and jobs write them, for the tests of the index."""
 
+from __future__ import annotations
+
 import dataclasses
 import json
 from pathlib import Path
@@ -16,7 +18,16 @@ def specs(modules=("ela",), seeds=("0",), **axes):
     return expand(Axes(modules=tuple(modules), seeds=tuple(seeds), **axes)).specs
 
 
-def submit(workspace, runs, tag="tag1", number=1, job_id="77", where="slurm", sweep=None, failed=None):
+def submit(
+    workspace,
+    runs,
+    tag: str = "tag1",
+    number: int = 1,
+    job_id: str = "77",
+    where: str = "slurm",
+    sweep=None,
+    failed=None,
+) -> None:
     """What `attnctl sweep` writes for these specs."""
     for spec in runs:
         folder = workspace.run(spec.id)
@@ -50,7 +61,7 @@ def submit(workspace, runs, tag="tag1", number=1, job_id="77", where="slurm", sw
         write_atomic(workspace.sweep(sweep), record.encode())
 
 
-def model_event(device="cpu"):
+def model_event(device: str = "cpu"):
     return {
         "kind": "model",
         "t": NOW + 10,
@@ -81,7 +92,7 @@ def encoded(events):
     return b"".join(json.dumps(event).encode() + b"\n" for event in events)
 
 
-def append(workspace, run, events, number=1, restart=0):
+def append(workspace, run, events, number: int = 1, restart: int = 0):
     path = workspace.run(run).attempt(number).incarnation(restart).events
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as stream:
@@ -89,7 +100,7 @@ def append(workspace, run, events, number=1, restart=0):
     return path
 
 
-def finish(workspace, run, top1=90.0, number=1, restart=0, epochs=4):
+def finish(workspace, run, top1: float = 90.0, number: int = 1, restart: int = 0, epochs: int = 4) -> None:
     """A whole undisturbed training of a run."""
     evaluations = [metrics_event(epoch, top1 - (epochs - epoch)) for epoch in range(1, epochs + 1)]
     append(workspace, run, [model_event(), *evaluations, end_event()], number, restart)
@@ -98,17 +109,17 @@ def finish(workspace, run, top1=90.0, number=1, restart=0, epochs=4):
     leave(workspace, run, "completed", number, restart)
 
 
-def leave(workspace, run, outcome, number=1, restart=0, message="", rank=0):
+def leave(workspace, run, outcome, number: int = 1, restart: int = 0, message: str = "", rank: int = 0) -> None:
     record = Exit(rank=rank, at=NOW + 21, outcome=outcome, message=message)
     write_atomic(workspace.run(run).attempt(number).incarnation(restart).exit(rank), record.encode())
 
 
-def observe(workspace, run, word, at=NOW + 1, number=1, reason=""):
+def observe(workspace, run, word, at=NOW + 1, number: int = 1, reason: str = "") -> None:
     record = Observed(at=at, job_id="77_0", word=word, reason=reason, source="squeue")
     write_atomic(workspace.run(run).attempt(number).observed / f"{at}.json", record.encode())
 
 
-def cancel(workspace, run, number=1):
+def cancel(workspace, run, number: int = 1) -> None:
     record = Cancel(at=NOW + 5, user="bob", host="login")
     write_atomic(workspace.run(run).attempt(number).cancel, record.encode())
 

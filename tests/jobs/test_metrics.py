@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -10,7 +12,7 @@ from tests.jobs.metrics.ranks import IMAGES, answers_of, evaluate, metrics
 
 
 @pytest.mark.parametrize("world", [2, 3])
-def test_several_ranks_compute_the_same_values_as_one(world, tmp_path):
+def test_several_ranks_compute_the_same_values_as_one(world: int, tmp_path: Path) -> None:
     alone = metrics()
     evaluate(0, 1, alone)
     expected = {}
@@ -23,11 +25,11 @@ def test_several_ranks_compute_the_same_values_as_one(world, tmp_path):
     assert {*expected["coco"][0]} >= {"ap", "mask_ap", "mask_ap_large"}
 
 
-def test_an_image_that_two_ranks_evaluated_is_an_error(tmp_path):
+def test_an_image_that_two_ranks_evaluated_is_an_error(tmp_path: Path) -> None:
     assert answers_of(2, tmp_path, twice=True) == ["2 images were evaluated twice"]
 
 
-def test_values_without_gathering_are_those_of_one_process():
+def test_values_without_gathering_are_those_of_one_process() -> None:
     first, second = metrics(), metrics()
     for found in (first, second):
         evaluate(0, 1, found)

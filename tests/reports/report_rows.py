@@ -1,5 +1,7 @@
 """Runs as the index gives them, without an index."""
 
+from __future__ import annotations
+
 import json
 
 from attnctl.db.rows import Details, RunRow
@@ -7,12 +9,12 @@ from attnctl.grid import Axes, expand
 from attnctl.values import format_value
 
 
-def rows(values, modules=("none", "ela"), seeds=("0",), state="completed", **axes):
+def rows(values, modules=("none", "ela"), seeds=("0",), state: str = "completed", **axes):
     """Runs with these top-1 values, in the order of the grid; None is a run that is not done."""
     return of_specs(expand(Axes(modules=modules, seeds=seeds, **axes)).specs, values, state)
 
 
-def of_specs(specs, values, state="completed"):
+def of_specs(specs, values, state: str = "completed"):
     """A run for each of these."""
     made = []
     details = Details(

@@ -1,5 +1,7 @@
 """Tables for the renderers: made by hand, arbitrary, with hostile texts, and of the shape of every published table."""
 
+from __future__ import annotations
+
 from functools import cache
 
 from hypothesis import strategies as st
@@ -23,7 +25,7 @@ def comparison():
     params = Column(name="params", title="params", unit="k", scale=1e3, decimals=3)
     seeds = Column(name="seeds", title="seeds", decimals=0)
 
-    def row(header, value, state="", n=3, params=272474, **flags):
+    def row(header, value, state: str = "", n: int = 3, params: int = 272474, **flags):
         spread = 0.254 if n > 1 else None
         cell = Cell(value=value, spread=spread, n=n, wanted=3, state=state, runs=("0a1b", "2c3d")[:n], **flags)
         sizes = (Cell(value=params, n=1, wanted=1), Cell(value=n, n=n, wanted=3))

@@ -1,5 +1,7 @@
 """Workspaces as sweeps and jobs leave them, and what the index makes of them."""
 
+from __future__ import annotations
+
 import dataclasses
 import json
 
@@ -19,7 +21,7 @@ def table(name):
     return papers.load(paper).tables[number]
 
 
-def request(workspace, spec, number=1):
+def request(workspace, spec, number: int = 1) -> None:
     """A run that is asked for, and waits."""
     folder = workspace.run(spec.id)
     write_atomic(folder.spec, json.dumps(spec.to_json()).encode())
@@ -29,7 +31,16 @@ def request(workspace, spec, number=1):
     write_atomic(folder.attempt(number).request, record.encode())
 
 
-def train(workspace, spec, *epochs, device="NVIDIA A100", outcome="completed", number=1, commit="abc", steps=None):
+def train(
+    workspace,
+    spec,
+    *epochs,
+    device: str = "NVIDIA A100",
+    outcome: str = "completed",
+    number: int = 1,
+    commit: str = "abc",
+    steps=None,
+) -> None:
     """A run with these top-1 values, one an epoch; of another task these are all of its metrics."""
     request(workspace, spec, number)
     incarnation = workspace.run(spec.id).attempt(number).incarnation(0)
@@ -49,7 +60,7 @@ def train(workspace, spec, *epochs, device="NVIDIA A100", outcome="completed", n
     write_atomic(incarnation.env, json.dumps({**machine, "commit": commit, "world": 1}).encode())
 
 
-def sweep(workspace, name, specs, of=None, overrides=None, command=("sweep",), created=NOW):
+def sweep(workspace, name, specs, of=None, overrides=None, command=("sweep",), created=NOW) -> None:
     """The record of a sweep."""
     part = {"paper": of.paper.lower(), "table": of.number} if of is not None else {}
     record = Sweep(

@@ -1,6 +1,9 @@
 """Rows that were not trained alike: a footnote at each, and a warning. All runs are in a real index."""
 
+from __future__ import annotations
+
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -58,7 +61,7 @@ def row_notes(made, name):
         ({"val_split": (0.1,)}, "val_split: 0.1; ResNet50: 0"),
     ],
 )
-def test_a_recipe_that_differs_is_told(tmp_path, fields, note):
+def test_a_recipe_that_differs_is_told(tmp_path: Path, fields, note: str) -> None:
     made = report(tmp_path, with_train(fields), {name: {} for name in NAMES})
     assert [row_notes(made, name) for name in NAMES] == [[], [note], []]
     subject, _, words = note.partition(": ")
@@ -68,22 +71,22 @@ def test_a_recipe_that_differs_is_told(tmp_path, fields, note):
     )
 
 
-def test_a_device_that_differs_is_told(tmp_path):
+def test_a_device_that_differs_is_told(tmp_path: Path) -> None:
     made = report(tmp_path, EAN2, {NAMES[0]: {}, NAMES[1]: {"device": "NVIDIA H100"}})
     assert row_notes(made, NAMES[1]) == ["device: NVIDIA H100; ResNet50: NVIDIA A100"]
 
 
-def test_seeds_that_differ_are_told(tmp_path):
+def test_seeds_that_differ_are_told(tmp_path: Path) -> None:
     made = report(tmp_path, EAN2, {NAMES[0]: {"seeds": ("0", "1")}, NAMES[1]: {}})
     assert row_notes(made, NAMES[1]) == ["seeds: 0; ResNet50: 0, 1"]
 
 
-def test_a_choice_among_trainings_is_told(tmp_path):
+def test_a_choice_among_trainings_is_told(tmp_path: Path) -> None:
     made = report(tmp_path, with_train({"lr": (0.05, 0.1)}), {name: {} for name in NAMES})
     assert row_notes(made, NAMES[1]) == ["selection: the better of lr=0.05 and lr=0.1; ResNet50: one training"]
 
 
-def test_code_that_differs_is_told(tmp_path):
+def test_code_that_differs_is_told(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     (plain,), (se,) = (specs(EAN2, name) for name in NAMES[:2])
     train(workspace, plain, 60.0)
@@ -95,7 +98,7 @@ def test_code_that_differs_is_told(tmp_path):
     assert row_notes(made, NAMES[1]) == [f"code: {now}, loop 0; ResNet50: {now}, loop {loop}"]
 
 
-def test_places_that_differ_are_told_by_what_most_rows_have(tmp_path):
+def test_places_that_differ_are_told_by_what_most_rows_have(tmp_path: Path) -> None:
     table = named("ean:3")
     rows = ("MobileNeXt(MX)", "SE-MX", "CBAM-MX", "CA-MX")
     made = report(tmp_path, table, {name: {} for name in rows})
@@ -106,7 +109,7 @@ def test_places_that_differ_are_told_by_what_most_rows_have(tmp_path):
     assert f"placement: {own}; SE-MX: {usual}" in row_notes(made, "CA-MX")
 
 
-def test_instead_of_a_layer_is_told_from_beside_it(tmp_path):
+def test_instead_of_a_layer_is_told_from_beside_it(tmp_path: Path) -> None:
     table = named("an:1")
     rows = ("ResNet-50-BN", "ResNet-50-GN", "ResNet-50-SE")
     made = report(tmp_path, table, {name: {} for name in rows})
@@ -115,13 +118,13 @@ def test_instead_of_a_layer_is_told_from_beside_it(tmp_path):
     assert any(words.startswith("ResNet-50: not the same way of attention: ") for words in made.warnings)
 
 
-def test_rows_that_are_alike_have_no_warning(tmp_path):
+def test_rows_that_are_alike_have_no_warning(tmp_path: Path) -> None:
     made = report(tmp_path, EAN2, {name: {} for name in NAMES})
     assert made.warnings == ()
     assert not any(row_notes(made, name) for name in NAMES)
 
 
-def test_the_comparison_tells_it_too(tmp_path):
+def test_the_comparison_tells_it_too(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     plain, ela = (row.spec for row in made_rows([1.0, 2.0]))
     train(workspace, plain, 60.0)
@@ -133,7 +136,7 @@ def test_the_comparison_tells_it_too(tmp_path):
     assert [row.marks for _, row in all_rows(made.table)] == [(), ("a",)]
 
 
-def test_weights_that_runs_begin_with_set_them_apart(tmp_path):
+def test_weights_that_runs_begin_with_set_them_apart(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     (plain,) = (row.spec for row in made_rows([1.0], ("none",)))
     tuned = dataclasses.replace(plain, init="run:0123456789abcdef")

@@ -5,6 +5,8 @@ After a change that is meant, look at the new outputs and keep them:
     ATTNCTL_GOLDEN=write python -m pytest tests/reports/test_formats.py
 """
 
+from __future__ import annotations
+
 import io
 import os
 from pathlib import Path
@@ -29,7 +31,7 @@ OUTPUTS = {
 }
 
 
-def test_the_format_follows_the_ending(tmp_path):
+def test_the_format_follows_the_ending(tmp_path: Path) -> None:
     assert formats.of_file(tmp_path / "x.TEX") is formats.FORMATS["latex"]
     assert formats.of_file(tmp_path / "x.htm") is formats.FORMATS["html"]
     with pytest.raises(SpecError, match=r"unknown suffix '\.pdf'"):
@@ -38,7 +40,7 @@ def test_the_format_follows_the_ending(tmp_path):
         formats.named("late")
 
 
-def test_latex_has_variants_and_others_have_not(tmp_path):
+def test_latex_has_variants_and_others_have_not(tmp_path: Path) -> None:
     assert formats.named("latex", "standalone").render(comparison()) == latex.render_standalone(comparison())
     assert formats.of_file(tmp_path / "x.tex", "macros").render(comparison()) == macros.render(comparison())
     with pytest.raises(SpecError, match="--macros applies to latex, not to csv"):
@@ -46,7 +48,7 @@ def test_latex_has_variants_and_others_have_not(tmp_path):
 
 
 @pytest.mark.parametrize("name", formats.FORMATS)
-def test_origins_and_plots_are_for_pages_and_disturb_no_other_format(name):
+def test_origins_and_plots_are_for_pages_and_disturb_no_other_format(name) -> None:
     format_ = formats.named(name)
     origins = [Origin(run="0a1b", facts=(("commit", "9748be4"),))]
     plots = [Plot(title="A plot", svg="<svg></svg>")]
@@ -60,20 +62,20 @@ def test_origins_and_plots_are_for_pages_and_disturb_no_other_format(name):
 
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("output", OUTPUTS)
-def test_the_output_is_the_one_that_was_looked_at(table, output):
+def test_the_output_is_the_one_that_was_looked_at(table, output) -> None:
     name, variant = OUTPUTS[output]
     hold(f"{table}.{output}", formats.named(name, variant).render(TABLES[table](), ORIGINS, PLOTS))
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_a_terminal_shows_what_was_looked_at(width):
+def test_a_terminal_shows_what_was_looked_at(width: int) -> None:
     stream = io.StringIO()
     console = Console(file=stream, width=width, force_terminal=True, color_system="standard")
     console.print(terminal.renderable(published()))
     hold(f"published.terminal-{width}.txt", stream.getvalue())
 
 
-def hold(name, text):
+def hold(name, text) -> None:
     path = SNAPSHOTS / name
     if os.environ.get("ATTNCTL_GOLDEN") == "write":
         path.parent.mkdir(exist_ok=True)

@@ -1,9 +1,12 @@
 """The page: what it says, that it loads nothing, and how it behaves in a real browser."""
 
+from __future__ import annotations
+
 import json
 import re
 import subprocess
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -22,12 +25,12 @@ PLOT = Plot(title="Top-1", svg='<svg xmlns="http://www.w3.org/2000/svg" viewBox=
 class Page(HTMLParser):
     """Every element's attributes, the cells' texts, and the ids."""
 
-    def __init__(self, text):
+    def __init__(self, text) -> None:
         super().__init__()
         self.tags, self.rows, self._cell = [], [], False
         self.feed(text)
 
-    def handle_starttag(self, tag, attributes):
+    def handle_starttag(self, tag, attributes) -> None:
         self.tags.append((tag, dict(attributes)))
         if tag == "tr":
             self.rows.append([])
@@ -35,10 +38,10 @@ class Page(HTMLParser):
             self.rows[-1].append("")
             self._cell = True
 
-    def handle_endtag(self, tag):
+    def handle_endtag(self, tag) -> None:
         self._cell = self._cell and tag not in {"td", "th"}
 
-    def handle_data(self, data):
+    def handle_data(self, data) -> None:
         if self._cell:
             self.rows[-1][-1] += data
 
@@ -47,7 +50,7 @@ class Page(HTMLParser):
 
 
 @pytest.mark.parametrize("table", [comparison(), published(), hostile()], ids=["comparison", "published", "hostile"])
-def test_every_cell_arrives_as_the_model_says(table):
+def test_every_cell_arrives_as_the_model_says(table) -> None:
     page = Page(html.render(table))
     rows = [row for row in page.rows if len(row) == len(table.headers) + len(table.columns)][
         -sum(1 for _ in all_rows(table)) :
@@ -61,7 +64,7 @@ def test_every_cell_arrives_as_the_model_says(table):
         assert [" ".join(text.split()) for text in found] == [one_line(text) for text in expected]
 
 
-def test_nothing_is_loaded_from_elsewhere():
+def test_nothing_is_loaded_from_elsewhere() -> None:
     for table in (published(), hostile()):
         page = Page(html.render(table, ORIGINS, [PLOT]))
         sources = [*page.all("src"), *page.all("href"), *page.all("srcset"), *page.all("action")]
@@ -72,7 +75,7 @@ def test_nothing_is_loaded_from_elsewhere():
         assert "url(" not in html.render(table)
 
 
-def test_every_link_leads_somewhere_and_each_number_to_its_runs():
+def test_every_link_leads_somewhere_and_each_number_to_its_runs() -> None:
     made = html.render(published(), ORIGINS, [PLOT])
     page = Page(made)
     assert set(page.all("href")) <= {f"#{name}" for name in page.all("id")}
@@ -85,7 +88,7 @@ def test_every_link_leads_somewhere_and_each_number_to_its_runs():
     assert "<figcaption>Top-1</figcaption>" in made
 
 
-def test_a_users_text_is_no_markup():
+def test_a_users_text_is_no_markup() -> None:
     made = html.render(
         hostile(), [Origin(run="ab", facts=((HOSTILE, HOSTILE),))], [Plot(title=HOSTILE, svg="<svg></svg>")]
     )
@@ -168,7 +171,7 @@ def opened(folder, text, *options):
     return json.loads(probe.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
 
 
-def test_a_click_sorts_each_group_by_value(tmp_path):
+def test_a_click_sorts_each_group_by_value(tmp_path: Path) -> None:
     report = opened(tmp_path, html.render(NUMBERS), "--window-size=1400,900")
     found = report["found"]
     as_it_was = "ela kernel=10|ela kernel=9|se|nam"
@@ -190,7 +193,7 @@ def test_a_click_sorts_each_group_by_value(tmp_path):
 
 
 @pytest.mark.parametrize(("options", "paper"), [((), "rgb(255, 255, 255)"), (("dark",), "rgb(22, 24, 28)")])
-def test_on_a_phone_the_table_scrolls_inside_and_the_rows_keep_their_names(tmp_path, options, paper):
+def test_on_a_phone_the_table_scrolls_inside_and_the_rows_keep_their_names(tmp_path: Path, options, paper: str) -> None:
     dark = ["--blink-settings=preferredColorScheme=0"] if options else []
     report = opened(tmp_path, html.render(published(), ORIGINS, [PLOT]), "--window-size=500,900", *dark)
     assert report["overflow"] == 0
@@ -199,10 +202,10 @@ def test_on_a_phone_the_table_scrolls_inside_and_the_rows_keep_their_names(tmp_p
     assert report["paper"] == paper
 
 
-def test_a_page_of_hostile_text_runs_without_an_error(tmp_path):
+def test_a_page_of_hostile_text_runs_without_an_error(tmp_path: Path) -> None:
     report = opened(tmp_path, html.render(hostile()))
     assert report["overflow"] == 0
 
 
-def test_a_long_published_table_opens_without_an_error(tmp_path):
+def test_a_long_published_table_opens_without_an_error(tmp_path: Path) -> None:
     assert opened(tmp_path, html.render(of_papers()["ela:5"]), "--window-size=1400,900")["overflow"] == 0

@@ -1,8 +1,11 @@
 """LaTeX, by pdfLaTeX with nothing but booktabs, graphicx and siunitx: in its version 3, and in its version 2."""
 
+from __future__ import annotations
+
 import re
 import subprocess
 import unicodedata
+from pathlib import Path
 
 import pytest
 
@@ -19,18 +22,18 @@ def text_of(folder):
 
 
 @pytest.mark.parametrize("version", SIUNITX)
-def test_every_published_table_compiles(tmp_path, version):
+def test_every_published_table_compiles(tmp_path: Path, version) -> None:
     chosen = [table for name, table in of_papers().items() if version == "siunitx 3" or name.startswith("ela")]
     made = [*chosen, comparison(), published(), hostile()]
     compiled(tmp_path, document(tmp_path, map(latex.render, made), SIUNITX[version]))
 
 
 @pytest.mark.parametrize("table", [comparison(), published(), hostile()], ids=["comparison", "published", "hostile"])
-def test_a_standalone_document_compiles(tmp_path, table):
+def test_a_standalone_document_compiles(tmp_path: Path, table) -> None:
     compiled(tmp_path, latex.render_standalone(table))
 
 
-def test_a_users_text_is_printed_as_it_is(tmp_path):
+def test_a_users_text_is_printed_as_it_is(tmp_path: Path) -> None:
     compiled(tmp_path, latex.render_standalone(hostile()))
     # An accent that stands alone is drawn by the accent's glyph, an underscore as a rule.
     glyphs = str.maketrans({"\u02dc": "~", "\u02c6": "^", "\u2019": "'"})
@@ -40,13 +43,13 @@ def test_a_users_text_is_printed_as_it_is(tmp_path):
     assert "[U+4E2D][U+0416][U+1F600]" in printed
 
 
-def test_columns_have_the_format_of_their_numbers():
+def test_columns_have_the_format_of_their_numbers() -> None:
     assert r"\begin{tabular}{lS[table-format=3.2]S[table-format=3.2]S[table-format=3.3]S[table-format=+1.2]" in (
         latex.render(published())
     )
 
 
-def test_plain_numbers_are_left_to_siunitx_and_the_rest_is_braced_as_wide_as_the_widest():
+def test_plain_numbers_are_left_to_siunitx_and_the_rest_is_braced_as_wide_as_the_widest() -> None:
     assert lines(comparison(), "nam ") == r"nam & block & {running 45\%} & 272.474 & 0 \\"
     assert lines(comparison(), "se r=16") == (
         r"se r=16 & block & {$\underline{93.00}$\rlap{\textsuperscript{1}}$\phantom{{}\pm 0.25}$} & 272.474 & 1 \\"
@@ -60,7 +63,7 @@ def test_plain_numbers_are_left_to_siunitx_and_the_rest_is_braced_as_wide_as_the
     assert r"{${+1.09}\ [+0.78, +1.40]$}" in row
 
 
-def test_a_columns_name_stands_over_its_parts():
+def test_a_columns_name_stands_over_its_parts() -> None:
     made = latex.render(published())
     assert r" & \multicolumn{4}{c}{Params (M)} & \multicolumn{4}{c}{C10 (\%)} \\" in made
     assert r"\cmidrule(lr){2-5}\cmidrule(lr){6-9}" in made

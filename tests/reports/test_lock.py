@@ -1,6 +1,9 @@
 """A report that is frozen in a file."""
 
+from __future__ import annotations
+
 import json
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +19,7 @@ REQUEST = {"--table": "ean:2", "--columns": "top1"}
 
 
 @pytest.fixture
-def workspace(tmp_path):
+def workspace(tmp_path: Path):
     made = Workspace(tmp_path / "w")
     for name, top1 in (("ResNet50", 60.0), ("ResNet50+SE", 61.0)):
         for spec in specs(EAN2, name):
@@ -25,7 +28,7 @@ def workspace(tmp_path):
 
 
 @pytest.fixture
-def path(tmp_path):
+def path(tmp_path: Path):
     return tmp_path / "submitted.json"
 
 
@@ -41,7 +44,7 @@ def rows(workspace, frozen):
         return index.runs(list(frozen.runs))
 
 
-def test_what_is_frozen_is_read_back(workspace, path):
+def test_what_is_frozen_is_read_back(workspace, path) -> None:
     made, found = report(workspace)
     written = lock.write(path, made, found, REQUEST, 1.0)
     assert lock.read(path) == written
@@ -52,7 +55,7 @@ def test_what_is_frozen_is_read_back(workspace, path):
     lock.check_runs(path, written, rows(workspace, written))
 
 
-def test_later_runs_change_nothing(workspace, path):
+def test_later_runs_change_nothing(workspace, path) -> None:
     made, found = report(workspace)
     frozen = lock.write(path, made, found, REQUEST, 1.0)
     train(workspace, specs(EAN2, "ResNet50", ("1",))[0], 99.0)
@@ -62,7 +65,7 @@ def test_later_runs_change_nothing(workspace, path):
     assert lock.read(path).report == made
 
 
-def test_a_run_that_changed_is_named(workspace, path):
+def test_a_run_that_changed_is_named(workspace, path) -> None:
     made, found = report(workspace)
     frozen = lock.write(path, made, found, REQUEST, 1.0)
     (spec,) = specs(EAN2, "ResNet50")
@@ -72,7 +75,7 @@ def test_a_run_that_changed_is_named(workspace, path):
         lock.check_runs(path, frozen, rows(workspace, frozen))
 
 
-def test_a_run_that_is_gone_is_named(workspace, path):
+def test_a_run_that_is_gone_is_named(workspace, path) -> None:
     made, found = report(workspace)
     frozen = lock.write(path, made, found, REQUEST, 1.0)
     (spec,) = specs(EAN2, "ResNet50")
@@ -89,7 +92,7 @@ def test_a_run_that_is_gone_is_named(workspace, path):
         ({"--sort": "top1"}, "was locked without --sort, not with --sort top1"),
     ],
 )
-def test_another_report_than_the_frozen_one_is_refused(workspace, path, request_, message):
+def test_another_report_than_the_frozen_one_is_refused(workspace, path, request_: dict[str, str], message: str) -> None:
     frozen = lock.write(path, *report(workspace), REQUEST, 1.0)
     with pytest.raises(SpecError, match=message):
         lock.check_request(path, frozen, request_)
@@ -107,7 +110,7 @@ def test_another_report_than_the_frozen_one_is_refused(workspace, path, request_
         ("\\xff", "is not a locked report"),
     ],
 )
-def test_another_file_is_refused(path, text, message):
+def test_another_file_is_refused(path, text: str, message: str) -> None:
     assert lock.read(path) is None
     path.write_text(text)
     with pytest.raises(SpecError, match=message):

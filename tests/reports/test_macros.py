@@ -1,6 +1,9 @@
 """Each number of a table as a macro."""
 
+from __future__ import annotations
+
 import re
+from pathlib import Path
 
 from hypothesis import given
 
@@ -14,7 +17,7 @@ def commands(table):
     return re.findall(r"^\\newcommand\{\\(.*?)\}\{(.*)\}$", macros.render(table), re.MULTILINE)
 
 
-def test_each_number_is_a_macro():
+def test_each_number_is_a_macro() -> None:
     found = dict(commands(published()))
     assert found["eanOneResnetEighteenCTen"] == "93.02"
     assert found["eanOneResnetEighteenCTenPublished"] == "92.98"
@@ -27,14 +30,14 @@ def test_each_number_is_a_macro():
 
 
 @given(tables())
-def test_macros_are_distinct_letters_and_do_not_depend_on_the_run(table):
+def test_macros_are_distinct_letters_and_do_not_depend_on_the_run(table) -> None:
     names = [name for name, _ in commands(table)]
     assert len(names) == len(set(names))
     assert all(re.fullmatch(r"(?!end)[a-z][A-Za-z]*", name) for name in names)
     assert macros.render(table) == macros.render(table)
 
 
-def test_rows_whose_names_are_alike_in_letters_get_macros_of_their_own():
+def test_rows_whose_names_are_alike_in_letters_get_macros_of_their_own() -> None:
     rows = tuple(Row(header=(name,), cells=(Cell(value=1.0),)) for name in ("a", "A", "ä", "a b", "a-B"))
     table = Table(
         title="", headers=("m",), columns=(Column(name="n", title="n"),), groups=(Group(title="", rows=rows),)
@@ -42,7 +45,7 @@ def test_rows_whose_names_are_alike_in_letters_get_macros_of_their_own():
     assert [name for name, _ in commands(table)] == ["tableAN", "tableANB", "tableANC", "tableABN", "tableABNB"]
 
 
-def test_macros_of_every_published_table_compile_and_are_used(tmp_path):
+def test_macros_of_every_published_table_compile_and_are_used(tmp_path: Path) -> None:
     made = {name: table for name, table in of_papers().items() if name.startswith(("ean", "nam"))}
     made["hostile"] = hostile()
     used = [rf"\{name}" for table in made.values() for name, _ in commands(table)]
@@ -51,7 +54,7 @@ def test_macros_of_every_published_table_compile_and_are_used(tmp_path):
     compiled(tmp_path, source + "\\raggedright\n" + "\n".join(rf"{name}{{}}" for name in used) + "\n\\end{document}")
 
 
-def test_a_number_is_spelled():
+def test_a_number_is_spelled() -> None:
     assert macros.letters("ResNet-50 + SE, 3x3, 101, 1.05, Ünïcode, 19") == (
         "ResnetFiftySeThreeXThreeOneZeroOneOneZeroFiveUnicodeNineteen"
     )

@@ -1,5 +1,7 @@
 """Markdown, through a CommonMark renderer with GitHub's tables."""
 
+from __future__ import annotations
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,11 +45,11 @@ def expected(table):
 
 
 @pytest.mark.parametrize("table", [comparison(), published(), hostile()], ids=["comparison", "published", "hostile"])
-def test_every_cell_arrives_as_the_model_says(table):
+def test_every_cell_arrives_as_the_model_says(table) -> None:
     assert parsed(markdown.render(table)) == expected(table)
 
 
-def test_every_published_table_arrives():
+def test_every_published_table_arrives() -> None:
     for table in of_papers().values():
         assert [row[: len(table.headers)] for row in parsed(markdown.render(table))] == [
             row[: len(table.headers)] for row in expected(table)
@@ -55,7 +57,7 @@ def test_every_published_table_arrives():
 
 
 @given(st.text(max_size=30))
-def test_any_text_arrives_as_itself_and_never_as_markup(words):
+def test_any_text_arrives_as_itself_and_never_as_markup(words) -> None:
     plain = one_line(words).replace("\ufffd", "")
     table = hostile(plain)
     tokens = PARSER.parse(markdown.render(table))
@@ -73,7 +75,7 @@ def test_any_text_arrives_as_itself_and_never_as_markup(words):
     assert parsed(markdown.render(table)) == expected(table)
 
 
-def test_a_users_text_is_no_markup():
+def test_a_users_text_is_no_markup() -> None:
     html = PARSER.render(markdown.render(hostile()))
     assert "<script" not in html
     assert "<h3>" in html
@@ -82,7 +84,7 @@ def test_a_users_text_is_no_markup():
     assert html.count("<p>") == 3 + 1
 
 
-def test_best_second_and_footnotes_are_marked():
+def test_best_second_and_footnotes_are_marked() -> None:
     text = markdown.render(published())
     assert "**94.11 ± 1.02**<sup>a,b</sup>" in text
     assert "<u>93.40 ± 0.20</u>" in text

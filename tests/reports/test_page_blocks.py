@@ -1,5 +1,7 @@
 """Which columns go into a block of their own."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
 from hypothesis import given
@@ -10,7 +12,7 @@ from tests.reports.report_tables import comparison, of_papers, published, tables
 
 
 @given(tables())
-def test_blocks_hold_every_column_once_in_order_under_whole_headings(table):
+def test_blocks_hold_every_column_once_in_order_under_whole_headings(table) -> None:
     blocks = parted(table)
     assert tuple(column for block in blocks for column in block.columns) == table.columns
     assert [span for block in blocks for span in spans(block.columns)] == spans(table.columns)
@@ -21,19 +23,19 @@ def test_blocks_hold_every_column_once_in_order_under_whole_headings(table):
         assert all(len(row.cells) == len(block.columns) for group in block.groups for row in group.rows)
 
 
-def test_a_table_that_fits_stays_whole():
+def test_a_table_that_fits_stays_whole() -> None:
     assert parted(comparison()) == [comparison()]
     assert parted(of_papers()["nam:3"]) == [of_papers()["nam:3"]]
 
 
-def test_a_wide_table_goes_on_under_itself():
+def test_a_wide_table_goes_on_under_itself() -> None:
     assert [[span.title for span in spans(block.columns)] for block in parted(published())] == [
         ["Params (M)", "C10 (%)"],
         ["C100 (%)"],
     ]
 
 
-def test_a_long_table_is_not_made_longer_than_it_must_be():
+def test_a_long_table_is_not_made_longer_than_it_must_be() -> None:
     group = published().groups[0]
     long = replace(published(), groups=(replace(group, rows=group.rows * 12),))
     assert len(parted(long)) == 1

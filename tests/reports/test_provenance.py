@@ -1,7 +1,10 @@
 """Where the numbers of a report come from."""
 
+from __future__ import annotations
+
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +18,7 @@ EAN2 = named("ean:2")
 
 
 @pytest.fixture
-def workspace(tmp_path):
+def workspace(tmp_path: Path):
     made = Workspace(tmp_path)
     for spec in specs(EAN2, "ResNet50", ("0", "1")):
         train(made, spec, 50.0, 60.0, outcome="preempted" if spec.seed else "completed", commit="old")
@@ -31,7 +34,7 @@ def made(workspace):
     return published.build(EAN2, items, found), sources
 
 
-def test_a_number_has_its_runs_with_all_their_attempts(made):
+def test_a_number_has_its_runs_with_all_their_attempts(made) -> None:
     report, sources = made
     (number,) = provenance.numbers(report, "ResNet50:top1")
     one, two = (spec.id for spec in specs(EAN2, "ResNet50", ("0", "1")))
@@ -48,7 +51,7 @@ def test_a_number_has_its_runs_with_all_their_attempts(made):
     assert "metrics" in facts
 
 
-def test_people_read_each_run_once(made):
+def test_people_read_each_run_once(made) -> None:
     report, sources = made
     numbers = provenance.numbers(report, "ResNet50")
     assert [number.column.name for number in numbers] == ["top1", "top1.difference"]
@@ -58,7 +61,7 @@ def test_people_read_each_run_once(made):
     assert text.count(f"\nrun {one}\n") == text.count(f"\nrun {two}\n") == 1
 
 
-def test_the_same_as_json(made):
+def test_the_same_as_json(made) -> None:
     report, sources = made
     document = json.loads(json.dumps(provenance.document(provenance.numbers(report, ""), sources)))
     assert {number["column"] for number in document["numbers"]} == {"top1", "top1.difference"}
@@ -67,7 +70,7 @@ def test_the_same_as_json(made):
 
 
 @pytest.mark.parametrize("text", ["[]", '{"a":' * 100_000, '{"gpus":' + "[" * 500 + "]" * 500 + "}"])
-def test_broken_records_say_nothing(workspace, made, text):
+def test_broken_records_say_nothing(workspace, made, text: str) -> None:
     (spec,) = specs(EAN2, "ResNet50")
     attempt = workspace.run(spec.id).attempt(1)
     attempt.request.write_text("{")
@@ -85,19 +88,19 @@ def test_broken_records_say_nothing(workspace, made, text):
         ("ResNet50:top2", "no such column: 'top2'; did you mean 'top1'?"),
     ],
 )
-def test_what_there_is_not_is_one_clear_line(made, pattern, message):
+def test_what_there_is_not_is_one_clear_line(made, pattern: str, message: str) -> None:
     with pytest.raises(SpecError, match=re.escape(message)):
         provenance.numbers(made[0], pattern)
 
 
-def test_globs_mean_several(made):
+def test_globs_mean_several(made) -> None:
     assert [number.column.name for number in provenance.numbers(made[0], "ResNet*:top1*")] == [
         "top1",
         "top1.difference",
     ]
 
 
-def test_a_page_is_told_the_same(made):
+def test_a_page_is_told_the_same(made) -> None:
     _, sources = made
     source = next(iter(sources.values()))
     assert provenance.origin(source).run == source.run

@@ -1,5 +1,7 @@
 """Means over seeds and their differences, held against scipy.stats."""
 
+from __future__ import annotations
+
 import math
 import statistics
 import subprocess
@@ -16,7 +18,7 @@ samples = st.lists(st.floats(0, 100).map(lambda value: round(value, 3)), min_siz
 
 
 @given(samples)
-def test_the_spread_is_the_sample_deviation(values):
+def test_the_spread_is_the_sample_deviation(values) -> None:
     assert summary(values) == Summary(statistics.fmean(values), statistics.stdev(values), len(values))
     assert summary(values[:1]) == Summary(values[0], None, 1)
     assert summary([]) is None
@@ -24,7 +26,7 @@ def test_the_spread_is_the_sample_deviation(values):
 
 @pytest.mark.filterwarnings("ignore:Precision loss:RuntimeWarning")  # of the oracle
 @given(samples, samples)
-def test_the_interval_is_welchs(ours, baseline):
+def test_the_interval_is_welchs(ours, baseline) -> None:
     found = gain(summary(ours), summary(baseline))
     assert found.value == pytest.approx(statistics.fmean(ours) - statistics.fmean(baseline), abs=1e-9)
     if len(set(ours)) > 1 or len(set(baseline)) > 1:
@@ -34,16 +36,16 @@ def test_the_interval_is_welchs(ours, baseline):
         assert found.interval == (found.value, found.value)
 
 
-def test_a_tiny_spread_does_not_vanish():
+def test_a_tiny_spread_does_not_vanish() -> None:
     found = gain(summary([1.0, 1.0 + 1e-15]), summary([1.0, 1.0]))
     assert all(math.isfinite(end) for end in found.interval)
 
 
-def test_a_single_seed_has_no_interval():
+def test_a_single_seed_has_no_interval() -> None:
     assert gain(Summary(2.0, None, 1), Summary(1.0, 0.5, 3)) == Gain(1.0, None)
 
 
-def test_scipy_is_imported_only_for_an_interval():
+def test_scipy_is_imported_only_for_an_interval() -> None:
     code = (
         "import sys; from attnctl.reports.statistics import Summary, gain; "
         "gain(Summary(2.0, None, 1), Summary(1.0, 0.5, 3)); assert 'scipy' not in sys.modules; "

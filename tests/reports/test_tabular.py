@@ -1,5 +1,7 @@
 """CSV and JSON: what they hold, and that they give the table back."""
 
+from __future__ import annotations
+
 import csv
 import io
 import json
@@ -14,19 +16,19 @@ from tests.reports.report_tables import HOSTILE, comparison, hostile, of_papers,
 
 
 @given(tables())
-def test_any_table_comes_back_from_json_and_from_csv(table):
+def test_any_table_comes_back_from_json_and_from_csv(table) -> None:
     assert Table.from_json(json.loads(tabular.render_json(table))) == table
     assert read_csv(tabular.render_csv(table)) == table
 
 
 @pytest.mark.parametrize("name", of_papers())
-def test_every_published_table_comes_back(name):
+def test_every_published_table_comes_back(name) -> None:
     table = of_papers()[name]
     assert Table.from_json(json.loads(tabular.render_json(table))) == table
     assert read_csv(tabular.render_csv(table)) == table
 
 
-def test_a_line_of_csv_holds_a_row_with_its_numbers_as_measured():
+def test_a_line_of_csv_holds_a_row_with_its_numbers_as_measured() -> None:
     first, second, *_ = csv.DictReader(io.StringIO(tabular.render_csv(comparison()), newline=""))
     assert {name: value for name, value in second.items() if name != "model"} == {
         "group": "resnet20 on digits",
@@ -52,7 +54,7 @@ def test_a_line_of_csv_holds_a_row_with_its_numbers_as_measured():
     assert second["model"] == ""
 
 
-def test_published_text_and_intervals_have_fields_of_their_own():
+def test_published_text_and_intervals_have_fields_of_their_own() -> None:
     rows = list(csv.DictReader(io.StringIO(tabular.render_csv(published()), newline="")))
     assert rows[1]["c10.published_printed"] == "93.36"
     assert [float(end) for end in rows[1]["c10.gain_interval"].split()] == pytest.approx([0.07, 0.69])
@@ -60,6 +62,6 @@ def test_published_text_and_intervals_have_fields_of_their_own():
     assert rows[3]["marks"] == "c"
 
 
-def test_a_users_text_is_in_the_csv_as_it_is():
+def test_a_users_text_is_in_the_csv_as_it_is() -> None:
     found = next(csv.DictReader(io.StringIO(tabular.render_csv(hostile()), newline="")))
     assert found["group"] == found[HOSTILE] == found["top1_state"] == found["trait_printed"] == HOSTILE

@@ -1,5 +1,7 @@
 """The terminal: what it shows at any width, and the plain text of pipes."""
 
+from __future__ import annotations
+
 import io
 import re
 
@@ -21,7 +23,7 @@ def shown(table, width):
     return stream.getvalue()
 
 
-def test_headings_span_their_columns():
+def test_headings_span_their_columns() -> None:
     lines = terminal.render(published()).splitlines()
     assert re.fullmatch(r" +─+ Params \(M\) ─+  ─+ C10 \(%\) ─+  ─+ C100 \(%\) ─+", lines[1])
     assert lines[2].split()[:6] == ["Architecture", "published", "as", "counted", "exact", "difference"]
@@ -37,7 +39,7 @@ def test_headings_span_their_columns():
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 120, 200])
-def test_no_number_is_broken_or_lost_at_any_width(width):
+def test_no_number_is_broken_or_lost_at_any_width(width: int) -> None:
     text = shown(published(), width)
     assert all(cell_len(line) <= width for line in text.splitlines())
     for number in ("94.11 ± 1.02", "+1.09 [+0.78, +1.40]", "-64.60 [-64.91, -64.29]", "111.194", "75.30 ± 0.40"):
@@ -45,13 +47,13 @@ def test_no_number_is_broken_or_lost_at_any_width(width):
     assert text.count("+EAN") == 2 * text.count("Architecture")
 
 
-def test_what_fits_is_one_block_and_what_does_not_goes_on_below():
+def test_what_fits_is_one_block_and_what_does_not_goes_on_below() -> None:
     assert shown(published(), 200).count("Architecture") == 1
     assert shown(published(), 80).count("Architecture") > 1
     assert shown(comparison(), 80).count("placement") == 1
 
 
-def test_every_published_table_is_whole_at_eighty_columns():
+def test_every_published_table_is_whole_at_eighty_columns() -> None:
     for table in of_papers().values():
         text = shown(table, 80)
         for _, row in all_rows(table):
@@ -61,12 +63,12 @@ def test_every_published_table_is_whole_at_eighty_columns():
 
 
 @given(tables(), st.integers(40, 200))
-def test_any_table_can_be_shown(table, width):
+def test_any_table_can_be_shown(table, width) -> None:
     assert "\x1b" not in shown(table, width)
     terminal.render(table)
 
 
-def test_best_is_bold_and_second_underlined():
+def test_best_is_bold_and_second_underlined() -> None:
     stream = io.StringIO()
     Console(file=stream, width=300, force_terminal=True, color_system="standard").print(
         terminal.renderable(published())
@@ -75,12 +77,12 @@ def test_best_is_bold_and_second_underlined():
     assert "\x1b[4m93.40 ± 0.20" in stream.getvalue()
 
 
-def test_no_control_character_reaches_the_terminal():
+def test_no_control_character_reaches_the_terminal() -> None:
     for output in (shown(hostile(), 300), terminal.render(hostile())):
         assert not any(char in output for char in "\x07\x1b")
         assert "<script>alert(1)</script>" in output
 
 
-def test_a_mark_without_a_superscript_stands_in_brackets():
+def test_a_mark_without_a_superscript_stands_in_brackets() -> None:
     assert terminal.render(hostile()).count("ᵃ") > 2
     assert terminal._marks(("q", "aa", "1")) == "[q],ᵃᵃ,¹"

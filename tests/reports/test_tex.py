@@ -1,6 +1,9 @@
 """Any text as TeX that prints it."""
 
+from __future__ import annotations
+
 import re
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +12,7 @@ from attnctl.reports import tex
 from tests.reports.pdflatex import compiled, document
 
 
-def test_every_character_that_is_not_set_by_its_number_compiles(tmp_path):
+def test_every_character_that_is_not_set_by_its_number_compiles(tmp_path: Path) -> None:
     known = [chr(code) for code in range(33, 0x2300) if re.fullmatch(tex.KNOWN.pattern, chr(code))]
     assert len(known) > 350
     lines = "\n\n".join(rf"{{}}{tex.escape(char)} \textbf{{{tex.escape(char)}}}" for char in [*known, "Ж", "\u0301"])
@@ -18,7 +21,7 @@ def test_every_character_that_is_not_set_by_its_number_compiles(tmp_path):
 
 
 @given(st.text())
-def test_escaped_text_is_ascii_in_one_line_with_balanced_braces(words):
+def test_escaped_text_is_ascii_in_one_line_with_balanced_braces(words) -> None:
     made = tex.escape(words)
     assert made.isascii()
     assert "\n" not in made

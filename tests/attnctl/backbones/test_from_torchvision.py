@@ -1,5 +1,7 @@
 """torchvision's networks as backbones."""
 
+from __future__ import annotations
+
 import pytest
 
 from attnctl import backbones
@@ -20,7 +22,7 @@ STAGES = [
 
 
 @pytest.mark.parametrize(("name", "stages"), STAGES)
-def test_any_network_of_torchvision_has_its_stages(name, stages):
+def test_any_network_of_torchvision_has_its_stages(name, stages) -> None:
     assert list(backbones.channels(name, "stage")) == stages
     assert "norms" in backbones.describe(name).placements or name in {
         "alexnet",
@@ -30,7 +32,7 @@ def test_any_network_of_torchvision_has_its_stages(name, stages):
     }
 
 
-def test_a_network_of_torchvision_has_the_placements_of_its_family():
+def test_a_network_of_torchvision_has_the_placements_of_its_family() -> None:
     assert backbones.channels("resnet34", "block+stage") == (
         *[64] * 4, *[128] * 5, *[256] * 7, *[512] * 4,
     )  # fmt: skip
@@ -39,6 +41,6 @@ def test_a_network_of_torchvision_has_the_placements_of_its_family():
     assert "conv2" not in backbones.describe("resnet34").placements
 
 
-def test_a_network_of_tokens_says_that_it_has_no_maps():
+def test_a_network_of_tokens_says_that_it_has_no_maps() -> None:
     with pytest.raises(SpecError, match="vit_b_32 has no placement 'stage'; it has none: it gives no maps"):
         backbones.placement("vit_b_32", "stage")

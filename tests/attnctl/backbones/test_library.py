@@ -1,8 +1,11 @@
 """Networks of torchvision and timm by their names."""
 
+from __future__ import annotations
+
 import subprocess
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 import torch
@@ -24,12 +27,12 @@ with_timm = pytest.mark.skipif(find_spec("timm") is None, reason="timm is not in
         ("mobilenetv4_conv_small", [32, 64, 96, 960]),
     ],
 )
-def test_a_network_of_timm_has_its_stages(name, stages):
+def test_a_network_of_timm_has_its_stages(name: str, stages: list[int]) -> None:
     assert list(backbones.channels(f"timm:{name}", "stage")) == stages
 
 
 @with_timm
-def test_a_network_of_timm_takes_attention():
+def test_a_network_of_timm_takes_attention() -> None:
     assert "block" in backbones.describe("timm:resnet26").placements
     network = surgery.attach(backbones.build("timm:resnet18", 5), "se", "block")
     assert sum(isinstance(m, surgery.Attended) for m in network.modules()) == 8
@@ -37,7 +40,7 @@ def test_a_network_of_timm_takes_attention():
 
 
 @with_timm
-def test_a_process_that_plans_measures_in_another_and_imports_no_torch(tmp_path):
+def test_a_process_that_plans_measures_in_another_and_imports_no_torch(tmp_path: Path) -> None:
     code = """
 import sys
 from attnctl.grid import Axes, expand
@@ -50,20 +53,20 @@ print(*(spec.placement for spec in plan.specs), "torch" in sys.modules, *plan.in
 
 
 @with_timm
-def test_names_of_timm_are_checked():
+def test_names_of_timm_are_checked() -> None:
     with pytest.raises(SpecError, match=r"timm has no network 'resnet51'; did you mean"):
         backbones.describe("timm:resnet51")
     with pytest.raises(SpecError, match="weights are not loaded; remove 'a1_in1k'"):
         backbones.describe("timm:resnet50.a1_in1k")
 
 
-def test_without_timm_its_networks_say_what_to_install(monkeypatch):
+def test_without_timm_its_networks_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backbones.library, "find_spec", lambda name: None)
     with pytest.raises(SpecError, match="needs the package timm: pip install timm"):
         backbones.library.check_name("timm:resnet50", ())
 
 
-def test_the_names_read_from_the_sources_are_those_that_the_libraries_list():
+def test_the_names_read_from_the_sources_are_those_that_the_libraries_list() -> None:
     from torchvision import models
 
     assert set(backbones.library.torchvision_names()) == set(models.list_models(module=models))

@@ -1,11 +1,15 @@
 """Networks that are measured before they can be planned with."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
 import pytest
 
 from attnctl import backbones
 
 
-def test_a_measured_network_is_measured_once(tmp_path, monkeypatch):
+def test_a_measured_network_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     backbones.library.measured.cache_clear()
     first = backbones.library.measured("squeezenet1_0")
     (kept,) = (tmp_path / "attnctl" / "networks").glob("squeezenet1_0-*.json")

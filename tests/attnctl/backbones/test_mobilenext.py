@@ -1,10 +1,12 @@
 """MobileNeXt."""
 
+from __future__ import annotations
+
 from attnctl import backbones
 from attnctl.backbones.mobilenext import FullBlock
 
 
-def test_mobilenext_has_the_blocks_that_its_counts_prove():
+def test_mobilenext_has_the_blocks_that_its_counts_prove() -> None:
     full = [block for block in backbones.build("mobilenext", 10).features if isinstance(block, FullBlock)]
     assert len(full) == 15
     assert [block.residual for block in full].count(False) == 3

@@ -1,5 +1,7 @@
 """Path patterns, compared with those of the shell."""
 
+from __future__ import annotations
+
 import json
 from dataclasses import asdict
 from fnmatch import fnmatchcase
@@ -15,18 +17,18 @@ globs = st.text("ab1*?", min_size=1, max_size=3).filter(lambda text: "**" not in
 
 
 @given(path=st.lists(names, min_size=1, max_size=3), pattern=st.lists(globs, min_size=1, max_size=3))
-def test_each_part_of_a_path_matches_as_in_a_shell(path, pattern):
+def test_each_part_of_a_path_matches_as_in_a_shell(path, pattern) -> None:
     expected = len(path) == len(pattern) and all(map(fnmatchcase, path, pattern))
     assert matches(Part(".".join(path), "Conv2d", "Block", None), ".".join(pattern)) == expected
 
 
 @given(path=st.lists(names, min_size=1, max_size=4), last=names)
-def test_two_stars_are_any_number_of_names(path, last):
+def test_two_stars_are_any_number_of_names(path, last) -> None:
     assert matches(Part(".".join([*path, last]), "Conv2d", "Block", None), f"**.{last}")
     assert matches(Part(".".join(path), "Conv2d", "Block", None), "**")
 
 
-def test_classes_narrow_a_pattern():
+def test_classes_narrow_a_pattern() -> None:
     part = Part("layer1.0.bn2", "BatchNorm2d", "BasicBlock", (4, 2, 2))
     for pattern in (
         "layer1.0.bn2",
@@ -39,24 +41,24 @@ def test_classes_narrow_a_pattern():
         assert not matches(part, pattern), pattern
 
 
-def test_a_pattern_is_known_from_a_name():
+def test_a_pattern_is_known_from_a_name() -> None:
     for text in ("layer*.?.bn3", "features.3", "replace:layer1.?.bn2", "**=ReLU", "layer[12]"):
         assert is_pattern(text.removeprefix("replace:")), text
     for text in ("block", "stem+stage", "own-se", "norm2"):
         assert not is_pattern(text), text
 
 
-def test_a_pattern_that_replaces_says_so_in_its_label():
+def test_a_pattern_that_replaces_says_so_in_its_label() -> None:
     assert (from_pattern("layer*.?.bn3").label, from_pattern("layer*.?.bn3").replaces) == ("layer*.?.bn3", False)
     assert (from_pattern("replace:a.*").label, from_pattern("replace:a.*").replaces) == ("replace:a.*", True)
 
 
-def test_parts_round_trip_through_json():
+def test_parts_round_trip_through_json() -> None:
     for part in (Part("a", "B", "C", (1, 2, 3), True, 2), Part("a", "B", "C", None)):
         assert untrusted_json.decode(Part, untrusted_json.loads(json.dumps(asdict(part)))) == part
 
 
-def test_stages_end_where_the_resolution_changes():
+def test_stages_end_where_the_resolution_changes() -> None:
     found = [
         ("stem", 112),
         ("pool", 56),

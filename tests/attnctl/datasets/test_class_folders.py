@@ -22,7 +22,7 @@ def made(root: Path, train: list[str], val: list[str]) -> Path:
     return root
 
 
-def test_folders_are_numbered_by_name_and_hidden_ones_and_files_are_not_classes(tmp_path):
+def test_folders_are_numbered_by_name_and_hidden_ones_and_files_are_not_classes(tmp_path: Path) -> None:
     made(tmp_path, ["b", "a", ".cache"], [])
     (tmp_path / "train" / "list.txt").touch()
     assert class_folders(tmp_path / "train") == ["a", "b"]
@@ -43,18 +43,18 @@ def test_folders_are_numbered_by_name_and_hidden_ones_and_files_are_not_classes(
         ),
     ],
 )
-def test_class_folders_that_differ_are_named_from_both_parts(tmp_path, train, val, words):
+def test_class_folders_that_differ_are_named_from_both_parts(tmp_path: Path, train, val, words: str) -> None:
     made(tmp_path, train, val)
     assert mismatch(IMAGENET, tmp_path) == (
         f"imagenet: the class names of train/ and val/ in {tmp_path} differ: {words}; make them the same"
     )
 
 
-def test_equal_class_folders_agree(tmp_path):
+def test_equal_class_folders_agree(tmp_path: Path) -> None:
     assert mismatch(IMAGENET, made(tmp_path, ["cup", "pen"], ["pen", "cup"])) == ""
 
 
-def test_what_has_no_class_folders_is_not_compared(tmp_path):
+def test_what_has_no_class_folders_is_not_compared(tmp_path: Path) -> None:
     made(tmp_path, ["cup"], ["vessel"])
     assert mismatch(IMAGENET, None) == ""
     assert mismatch(IMAGENET, tmp_path / "nowhere") == ""
@@ -70,5 +70,7 @@ def test_what_has_no_class_folders_is_not_compared(tmp_path):
         ((("pen", "cup"), ("pen", "cup", "cup")), "a has 2 classes, b has 3"),
     ],
 )
-def test_names_in_another_order_are_explained(names, words):
+def test_names_in_another_order_are_explained(
+    names: tuple[tuple[str, str], tuple[str, str, str]] | tuple[tuple[str, str], tuple[str, str]], words: str
+) -> None:
     assert words in explain(IMAGENET, Path("x"), names, ("a", "b"))

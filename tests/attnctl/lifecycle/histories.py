@@ -1,5 +1,7 @@
 """Short constructors for run histories."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
 from attnctl.lifecycle.resume_batch import plan
@@ -7,11 +9,11 @@ from attnctl.lifecycle.resume_policy import EndedAttempt, History, ResumeScope, 
 from attnctl.lifecycle.state import State
 
 
-def ended(state, *, began=0, saved=0, **more):
+def ended(state, *, began: int = 0, saved: int = 0, **more):
     return EndedAttempt(state=state, began=began, saved=saved, **more)
 
 
-def history(*attempts, run="run1", **more):
+def history(*attempts, run: str = "run1", **more):
     numbered = [replace(item, number=k) for k, item in enumerate(attempts, start=1)]
     reached = max((item.saved for item in attempts), default=0)
     return History(run=run, attempts=numbered, **{"checkpoint": reached or None, **more})

@@ -1,5 +1,7 @@
 """What becomes of many runs together: errors that are the same, and budgets."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
 from hypothesis import given, settings
@@ -24,7 +26,7 @@ def many(count, *attempts, **more):
     return [history(*attempts, run=f"run{number}", **more) for number in range(count)]
 
 
-def test_one_error_in_many_runs_is_held_and_in_few_is_not():
+def test_one_error_in_many_runs_is_held_and_in_few_is_not() -> None:
     rules = Rules(actions={State.ERROR: "always"})
     assert actions(many(3, ERROR), rules) == [Action.HELD] * 3
     assert actions(many(2, ERROR), rules) == [Action.START] * 2
@@ -32,7 +34,7 @@ def test_one_error_in_many_runs_is_held_and_in_few_is_not():
     assert actions(many(3, ERROR), replace(rules, same_error=0)) == [Action.START] * 3
 
 
-def test_the_first_failures_are_resumed_with_the_runs_held_for_them():
+def test_the_first_failures_are_resumed_with_the_runs_held_for_them() -> None:
     first = ended(State.ERROR, error="no module named x1")
     held = ended(State.HELD, error=held_message(3, error="no module named x2"))
     later = replace(first, trained=True)
@@ -40,7 +42,7 @@ def test_the_first_failures_are_resumed_with_the_runs_held_for_them():
     assert actions(histories) == [*[Action.START] * 4, Action.FORCE]
 
 
-def test_an_error_is_shown_once_with_its_runs():
+def test_an_error_is_shown_once_with_its_runs() -> None:
     told = [
         history(ended(State.ERROR, error=f"RuntimeError: at 0x7f{number} step {number}"), run=f"r{number}")
         for number in range(3)
@@ -49,7 +51,7 @@ def test_an_error_is_shown_once_with_its_runs():
     assert errors([*told, other]) == {"RuntimeError: at 0x7f0 step 0": ["r0", "r1", "r2"]}
 
 
-def test_a_sweeps_budget_ends():
+def test_a_sweeps_budget_ends() -> None:
     histories = many(3, ended(State.PREEMPTED))
     members = {"first": {"run0", "run1", "run2"}, "second": {"run2"}}
     rules = Rules(sweep_attempts=5)
@@ -97,7 +99,7 @@ RULES = st.builds(
     rules=RULES,
     scope=st.builds(ResumeScope, force=st.booleans(), memory=st.booleans(), other_gpu=st.booleans()),
 )
-def test_any_plan_keeps_to_its_rules(histories, rules, scope):
+def test_any_plan_keeps_to_its_rules(histories, rules, scope) -> None:
     decisions = plan(histories, rules, scope, {"all": {item.run for item in histories}}, {})
     assert [item.run for item in decisions] == [item.run for item in histories]
     for past, decision in zip(histories, decisions, strict=True):

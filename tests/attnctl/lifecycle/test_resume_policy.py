@@ -1,5 +1,7 @@
 """The resume decision for a run, as a table of cases."""
 
+from __future__ import annotations
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -167,13 +169,13 @@ CASES = {
 
 
 @pytest.mark.parametrize(("past", "rules", "scope", "action"), CASES.values(), ids=CASES)
-def test_the_history_decides(past, rules, scope, action):
+def test_the_history_decides(past, rules, scope, action) -> None:
     decision = decide(past, rules, scope)
     assert decision.action is action
     assert decision.reason
 
 
-def test_a_run_whose_checkpoint_is_gone_needs_consent():
+def test_a_run_whose_checkpoint_is_gone_needs_consent() -> None:
     decision = decide(
         history(ended(State.PREEMPTED, saved=40), checkpoint=None, gone=40), Rules(), ResumeScope(force=True)
     )
@@ -181,14 +183,14 @@ def test_a_run_whose_checkpoint_is_gone_needs_consent():
     assert "step 40 is gone" in decision.reason
 
 
-def test_memory_grows_by_the_factor_to_the_cap():
+def test_memory_grows_by_the_factor_to_the_cap() -> None:
     known = history(ended(State.OUT_OF_MEMORY, memory=1000))
     assert decide(known, Rules(memory_factor=2), ResumeScope()).memory == 2000
     assert decide(known, Rules(memory_factor=2, memory_cap=1200), ResumeScope()).memory == 1200
 
 
 @given(st.text(max_size=200))
-def test_normalising_twice_changes_nothing_more(text):
+def test_normalising_twice_changes_nothing_more(text) -> None:
     once = normalised(text)
     assert normalised(once) == once or once.startswith("the same error in")
     assert "\n" not in once
@@ -204,5 +206,5 @@ def test_normalising_twice_changes_nothing_more(text):
         (held_message(3, error="no disk on node1"), "no disk on node2"),
     ],
 )
-def test_numbers_ids_and_addresses_do_not_distinguish_errors(one, other):
+def test_numbers_ids_and_addresses_do_not_distinguish_errors(one, other: str) -> None:
     assert normalised(one) == normalised(other)

@@ -1,5 +1,7 @@
 """The state function, as a table of cases."""
 
+from __future__ import annotations
+
 import dataclasses
 
 import pytest
@@ -10,14 +12,14 @@ from attnctl.lifecycle.state import ABSENT, OUTCOMES, SLURM_STATES, Evidence, St
 from attnctl.workspace.records import Cancel, Exit, Observed
 
 
-def said(*words, reason="", exit_code=""):
+def said(*words, reason: str = "", exit_code: str = ""):
     return [
         Observed(at=10.0 + index, job_id="7_0", word=word, reason=reason, exit_code=exit_code)
         for index, word in enumerate(words)
     ]
 
 
-def left(outcome, rank=0, at=20.0, message="", secondary=False):
+def left(outcome, rank: int = 0, at: float = 20.0, message: str = "", secondary: bool = False):
     return Exit(rank=rank, at=at, outcome=outcome, message=message, secondary=secondary)
 
 
@@ -130,11 +132,11 @@ CASES = {
 
 
 @pytest.mark.parametrize(("known", "state"), CASES.values(), ids=CASES)
-def test_the_evidence_decides(known, state):
+def test_the_evidence_decides(known, state) -> None:
     assert decide(known).state is state
 
 
-def test_the_rank_that_failed_first_on_its_own_is_the_cause():
+def test_the_rank_that_failed_first_on_its_own_is_the_cause() -> None:
     exits = [
         left("error", rank=0, at=20.0, message="connection reset", secondary=True),
         left("error", rank=2, at=22.0, message="too late"),
@@ -143,20 +145,20 @@ def test_the_rank_that_failed_first_on_its_own_is_the_cause():
     assert decide(evidence(observations=said("FAILED"), world=3, exits=exits)).reason == "rank 1: KeyError: 'x'"
 
 
-def test_a_rank_without_an_exit_record_is_the_cause():
+def test_a_rank_without_an_exit_record_is_the_cause() -> None:
     exits = [left("error", rank=0, message="connection reset", secondary=True)]
     verdict = decide(evidence(observations=said("FAILED"), world=2, exits=exits))
     assert (verdict.state, verdict.reason) == (State.KILLED, "rank 1 ended without a word: killed?")
 
 
-def test_the_reason_quotes_the_scheduler():
+def test_the_reason_quotes_the_scheduler() -> None:
     verdict = decide(evidence(observations=said("PENDING", reason="PartitionTimeLimit")))
     assert verdict.reason == "PartitionTimeLimit"
     failed = decide(evidence(observations=said("FAILED", reason="NonZeroExitCode", exit_code="9:0")))
     assert failed.reason == "SLURM says FAILED, NonZeroExitCode, exit code 9:0"
 
 
-def test_every_state_is_exactly_one_of_active_interrupted_failed_or_at_rest():
+def test_every_state_is_exactly_one_of_active_interrupted_failed_or_at_rest() -> None:
     at_rest = {State.NEW, State.COMPLETED}
     interrupted = {
         State.PREEMPTED,
@@ -180,14 +182,14 @@ WORDS = st.lists(st.sampled_from([*sorted(SLURM_STATES), ABSENT]), max_size=4)
 
 
 @given(words=WORDS, exits=EXITS, submitted=st.booleans(), cancel=st.sampled_from([None, CANCEL]))
-def test_any_evidence_gives_a_state_and_completed_needs_a_record(words, exits, submitted, cancel):
+def test_any_evidence_gives_a_state_and_completed_needs_a_record(words, exits, submitted, cancel) -> None:
     verdict = decide(evidence(observations=said(*words), exits=exits, submitted=submitted, cancel=cancel))
     if verdict.state is State.COMPLETED:
         assert exits
         assert all(record.outcome == "completed" for record in exits)
 
 
-def test_a_run_is_completed_since_rank_0s_exit_whichever_other_records_exist():
+def test_a_run_is_completed_since_rank_0s_exit_whichever_other_records_exist() -> None:
     alone, all_ranks = [left("completed", at=20.0)], [left("completed", at=20.0), left("completed", rank=1, at=20.5)]
     verdicts = [decide(evidence(world=2, exits=exits)) for exits in (alone, all_ranks)]
     assert [(verdict.state, verdict.since) for verdict in verdicts] == [(State.COMPLETED, 20.0)] * 2

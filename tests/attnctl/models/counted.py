@@ -1,12 +1,16 @@
 """Parameters of detectors, counted without making them."""
 
+from __future__ import annotations
+
 import torch
 
 from attnctl import attention, models
 from attnctl.networks import surgery
 
 
-def parameters(model, backbone, classes, module="", placement="", norms="default", **hyperparameters):
+def parameters(
+    model, backbone, classes, module: str = "", placement: str = "", norms: str = "default", **hyperparameters
+):
     attended = None
     if module:
         source = attention.describe(module)

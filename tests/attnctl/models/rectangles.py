@@ -1,5 +1,7 @@
 """Images of a few rectangles, their targets, and small detectors."""
 
+from __future__ import annotations
+
 import pytest
 import torch
 from torchvision.models.resnet import BasicBlock, ResNet
@@ -22,7 +24,7 @@ def small_body():
     return ResNet(BasicBlock, [1, 1, 1, 1], num_classes=5)
 
 
-def narrow(name, *, body=None, norms="batch", size=SIZE, classes=3):
+def narrow(name, *, body=None, norms: str = "batch", size=SIZE, classes: int = 3):
     """A detector of two stages with maps of 64 channels and linear layers of 128, trained on 16 regions an image."""
     torch.manual_seed(0)
     with pytest.MonkeyPatch.context() as patch:

@@ -1,5 +1,7 @@
 """The classification network in a detector: its names, its maps, what is frozen of it."""
 
+from __future__ import annotations
+
 import copy
 from functools import partial
 
@@ -35,7 +37,7 @@ def split(name):
 
 
 @pytest.mark.parametrize("model", [name for name in models.names() if not name.startswith("yolo")])
-def test_the_bodys_weights_have_their_names_under_the_prefix(model):
+def test_the_bodys_weights_have_their_names_under_the_prefix(model) -> None:
     """A classification run's weights fit as they are, whatever became of the norms."""
     for backbone in models.describe(model).backbones[:: 4 if "rcnn" in model else 1]:
         with torch.device("meta"):
@@ -51,7 +53,7 @@ def test_the_bodys_weights_have_their_names_under_the_prefix(model):
             assert name not in before or before[name].shape == after[network.body_prefix + name].shape
 
 
-def test_frozen_norms_as_buffers_or_as_parameters():
+def test_frozen_norms_as_buffers_or_as_parameters() -> None:
     network = backbones.build("resnet18", 5)
     nn.init.uniform_(network.layer2[0].bn1.weight)
     network.layer2[0].bn1.running_mean.fill_(0.3)
@@ -71,7 +73,7 @@ def test_frozen_norms_as_buffers_or_as_parameters():
         assert not frozen.conv1.weight.requires_grad
 
 
-def test_frozen_norms_of_attention_learn_without_statistics():
+def test_frozen_norms_of_attention_learn_without_statistics() -> None:
     """The norm in CA: its scale goes on to learn, its statistics stay."""
     network = attended("resnet18", "ca", "block")
     bodies.apply_norms(network, "frozen")
@@ -87,7 +89,7 @@ def test_frozen_norms_of_attention_learn_without_statistics():
 
 
 @pytest.mark.parametrize("form", ["paper", "released"])
-def test_of_frozen_an_the_weights_learn_but_for_the_first_stage(form):
+def test_of_frozen_an_the_weights_learn_but_for_the_first_stage(form: str) -> None:
     """Li, Sun and Wu, section 4.2."""
     network = attended("resnet18", "an", "norm2", form=form)
     bodies.apply_norms(network, "frozen", buffers=False)
@@ -102,14 +104,14 @@ def test_of_frozen_an_the_weights_learn_but_for_the_first_stage(form):
     assert network.layer2[0].bn2.weights.layer.weight.grad is not None
 
 
-def test_batch_norms_are_as_they_were():
+def test_batch_norms_are_as_they_were() -> None:
     network = backbones.build("resnet18", 5)
     bodies.apply_norms(network, "batch")
     assert isinstance(network.bn1, nn.BatchNorm2d)
     assert all(parameter.requires_grad for parameter in network.parameters())
 
 
-def test_mismatching_sizes_and_classes_are_errors():
+def test_mismatching_sizes_and_classes_are_errors() -> None:
     names = ("resnet18", "densenet121", "vgg16_bn_cifar", "mobilenet_v2")
     with torch.device("meta"):
         resnet, densenet, vgg, mobilenet = (backbones.build(name, 5) for name in names)
@@ -125,7 +127,7 @@ def test_mismatching_sizes_and_classes_are_errors():
         ssdlite320.build(resnet, 3)
 
 
-def test_dilation_is_torchvisions():
+def test_dilation_is_torchvisions() -> None:
     torch.manual_seed(0)
     network = resnet50(num_classes=5)
     dilated = resnet50(num_classes=5, replace_stride_with_dilation=[False, False, True])
@@ -136,7 +138,7 @@ def test_dilation_is_torchvisions():
 
 
 @pytest.mark.parametrize("placement", ["stage", "conv2", "block", "layer4.*.conv2"])
-def test_dilation_reaches_through_attention(placement):
+def test_dilation_reaches_through_attention(placement: str) -> None:
     network = attended("resnet50", "se", placement)
     bodies.ends_with_stride_16(network)
     maps, _ = bodies.pyramid_maps(network)
@@ -149,7 +151,7 @@ def test_dilation_reaches_through_attention(placement):
 
 
 @pytest.mark.parametrize("backbone", ["resnet18", "mobilenet_v2"])
-def test_the_maps_of_a_pyramid(backbone):
+def test_the_maps_of_a_pyramid(backbone: str) -> None:
     maps, channels = bodies.pyramid_maps(backbones.build(backbone, 5))
     found = maps.eval()(torch.randn(1, 3, 64, 64))
     assert list(found) == ["0", "1", "2", "3"]
@@ -158,12 +160,12 @@ def test_the_maps_of_a_pyramid(backbone):
     ]
 
 
-def keep(seen, _part, _inputs, output):
+def keep(seen, _part, _inputs, output) -> None:
     seen.append(id(output))
 
 
 @pytest.mark.parametrize("backbone", ["mobilenext", "mobilenet_v2"])
-def test_maps_from_within_a_mobilenet_have_the_attention_around_them(backbone):
+def test_maps_from_within_a_mobilenet_have_the_attention_around_them(backbone: str) -> None:
     """At every placement of the backbone the taps are found, and what they give is attended to."""
     for name, place in backbones.placements(backbone).items():
         module, hyperparameters = ("gn", {"num_groups": 1}) if place.replaces else ("se", {})
@@ -180,7 +182,7 @@ def test_maps_from_within_a_mobilenet_have_the_attention_around_them(backbone):
         assert {id(value) for value in list(found.values())[:2]} <= set(seen)
 
 
-def test_a_copy_has_maps_of_its_own():
+def test_a_copy_has_maps_of_its_own() -> None:
     maps = ssdlite320.build(backbones.build("mobilenet_v2", 5), 3).backbone.eval()
     other = copy.deepcopy(maps)
     images = torch.randn(1, 3, 64, 64)

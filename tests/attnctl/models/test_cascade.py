@@ -1,5 +1,7 @@
 """The heads of cascades: box coding, refinement and losses."""
 
+from __future__ import annotations
+
 import pytest
 import torch
 
@@ -8,7 +10,7 @@ from tests.attnctl.models.rectangles import narrow, scenes
 
 
 @pytest.mark.parametrize("index", range(3))
-def test_box_coding_goes_there_and_back(index):
+def test_box_coding_goes_there_and_back(index: int) -> None:
     """Cai and Vasconcelos, section 4: each stage standardises the corrections by its own deviations."""
     coder = narrow("cascade_maskrcnn").roi_heads.stage(index).box_coder
     boxes = torch.tensor([[3.0, 4.0, 33.0, 24.0], [10.0, 12.0, 20.0, 52.0]])
@@ -21,7 +23,7 @@ def test_box_coding_goes_there_and_back(index):
     assert overlaps.high_threshold == overlaps.low_threshold == (0.5, 0.6, 0.7)[index]
 
 
-def test_refined_boxes_are_within_the_image_and_not_the_objects_own():
+def test_refined_boxes_are_within_the_image_and_not_the_objects_own() -> None:
     heads = narrow("cascade_maskrcnn").roi_heads
     boxes = [torch.tensor([[0.0, 0.0, 20.0, 20.0], [5.0, 5.0, 30.0, 30.0]])]
     offsets = torch.tensor([[-5.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
@@ -33,7 +35,7 @@ def test_refined_boxes_are_within_the_image_and_not_the_objects_own():
     torch.testing.assert_close(kept, refined)
 
 
-def test_losses_of_boxes_by_hand():
+def test_losses_of_boxes_by_hand() -> None:
     """Cross entropy of all, smooth L1 (whose bend is at 1) of the objects' offsets, over the number of all boxes."""
     logits = torch.tensor([[0.0, 0.0], [0.0, 0.0]])
     offsets = torch.tensor([[9.0, 9.0, 9.0, 9.0], [0.5, 2.0, 0.0, 0.0]])
@@ -44,7 +46,7 @@ def test_losses_of_boxes_by_hand():
     assert all(loss == 0 for loss in empty.values())
 
 
-def test_losses_of_stages_are_weighted():
+def test_losses_of_stages_are_weighted() -> None:
     network = narrow("cascade_maskrcnn")
     with torch.no_grad():
         for stage in network.roi_heads.stages:

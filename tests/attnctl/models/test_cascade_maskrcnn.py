@@ -1,5 +1,7 @@
 """Cascade Mask R-CNN: the published counts."""
 
+from __future__ import annotations
+
 import pytest
 
 from tests.attnctl.models.counted import AN, parameters
@@ -12,6 +14,6 @@ from tests.attnctl.models.counted import AN, parameters
         ("cascade_maskrcnn", "resnet101", "an", "norm2", AN, 96_768_989),
     ],
 )
-def test_cascade_mask_rcnn(model, backbone, module, placement, hyperparameters, count):
+def test_cascade_mask_rcnn(model: str, backbone: str, module: str, placement: str, hyperparameters, count: int) -> None:
     """AN, table 3: frozen norms are counted."""
     assert parameters(model, backbone, 80, module, placement, **hyperparameters) == count

@@ -1,5 +1,7 @@
 """DeepLabV3: its counts, its conventions, and that it learns."""
 
+from __future__ import annotations
+
 import pytest
 import torch
 from torch.nn import functional
@@ -24,7 +26,7 @@ from tests.attnctl.models.rectangles import SIZE, scenes, small_body
         ("ela", {"kernel": 5, "groups": "c/8", "num_groups": 16}, 39_797_461),
     ],
 )
-def test_deeplabv3(module, hyperparameters, count):
+def test_deeplabv3(module: str, hyperparameters, count: int) -> None:
     """ELA, table 8: after the 16 convolutions of 3x3."""
     assert parameters("deeplabv3", "resnet50", 21, module, "conv2", **hyperparameters) == count
 
@@ -43,7 +45,7 @@ def classes_of(targets):
     return torch.stack(maps)
 
 
-def test_deeplab_learns_two_images_by_heart():
+def test_deeplab_learns_two_images_by_heart() -> None:
     images, targets = scenes()
     x, labels = (
         values.repeat_interleave(2, -1).repeat_interleave(2, -2)
@@ -65,7 +67,7 @@ def test_deeplab_learns_two_images_by_heart():
         assert (network(x)["out"].argmax(1)[known] == labels[known]).float().mean() > 0.9
 
 
-def test_what_deeplab_gives():
+def test_what_deeplab_gives() -> None:
     """Logits as large as the image in both modes, for one image too; rates, drop and stride."""
     network = deeplab()
     for mode in (True, False):
@@ -75,7 +77,7 @@ def test_what_deeplab_gives():
     assert network.classifier[0].project[3].p == 0.1
 
 
-def test_deeplab_with_frozen_norms():
+def test_deeplab_with_frozen_norms() -> None:
     network = deeplab(norms="frozen").train()
     network(torch.rand(2, 3, SIZE, SIZE))["out"].sum().backward()
     assert not network.backbone.conv1.weight.requires_grad
@@ -83,6 +85,6 @@ def test_deeplab_with_frozen_norms():
     assert all(value.grad is not None for value in network.parameters() if value.requires_grad)
 
 
-def test_what_deeplab_does_not_go_around():
+def test_what_deeplab_does_not_go_around() -> None:
     with pytest.raises(SpecError, match="MobileNetV2 cannot keep its resolution"):
         deeplabv3.build(backbones.build("mobilenet_v2", 5), 4)

@@ -1,5 +1,7 @@
 """Faster R-CNN: the published counts, and torchvision's own losses and boxes."""
 
+from __future__ import annotations
+
 import copy
 
 import pytest
@@ -21,13 +23,13 @@ from tests.attnctl.models.rectangles import SIZE, narrow, scenes
         ("ean", {"G": 64}, 41_704_980),
     ],
 )
-def test_faster_rcnn(module, hyperparameters, count):
+def test_faster_rcnn(module: str, hyperparameters, count: int) -> None:
     """EAN, table 5: scales and offsets of frozen norms are no parameters; with them there are 53,120 more."""
     assert parameters("fasterrcnn", "resnet50", 80, module, "block", **hyperparameters) == count
     assert parameters("fasterrcnn", "resnet50", 80, module, "block", "batch", **hyperparameters) == count + 53_120
 
 
-def test_faster_rcnn_is_torchvisions():
+def test_faster_rcnn_is_torchvisions() -> None:
     """The same names as torchvision's own, whose weights so fit; the same losses and boxes from the same weights."""
     with torch.device("meta"):
         own = fasterrcnn.build(backbones.build("resnet50", 5), 80)

@@ -1,5 +1,7 @@
 """HTC: the published counts, and how its branches are wired."""
 
+from __future__ import annotations
+
 import pytest
 import torch
 
@@ -14,12 +16,14 @@ from tests.attnctl.models.rectangles import SIZE, narrow
         ("htc", "resnet101", "an", "norm2", AN, 99_768_468),
     ],
 )
-def test_hybrid_task_cascade(model, backbone, module, placement, hyperparameters, count):
+def test_hybrid_task_cascade(
+    model: str, backbone: str, module: str, placement: str, hyperparameters, count: int
+) -> None:
     """AN, table 3: frozen norms are counted."""
     assert parameters(model, backbone, 80, module, placement, **hyperparameters) == count
 
 
-def test_mask_heads_of_htc_pass_on_what_they_found():
+def test_mask_heads_of_htc_pass_on_what_they_found() -> None:
     """Chen et al., section 3.1: the third mask depends on the first two heads; in a plain cascade it does not."""
     for name, reached in (("cascade_maskrcnn", [False, False, True]), ("htc", [True, True, True])):
         heads = narrow(name).roi_heads
@@ -37,7 +41,7 @@ def test_mask_heads_of_htc_pass_on_what_they_found():
             torch.testing.assert_close(heads.mask_hidden(features, [index])[0], hidden)
 
 
-def test_semantic_features_are_in_both_branches_of_htc():
+def test_semantic_features_are_in_both_branches_of_htc() -> None:
     heads = narrow("htc").roi_heads
     maps = {
         name: torch.randn(1, 64, side, side) for name, side in zip(["0", "1", "2", "3"], (16, 8, 4, 2), strict=True)

@@ -1,5 +1,7 @@
 """Images in squares."""
 
+from __future__ import annotations
+
 import pytest
 import torch
 
@@ -7,7 +9,7 @@ from attnctl.models.letterbox import GREY, Letterbox
 from attnctl.values import SpecError
 
 
-def test_each_image_keeps_its_shape_at_the_top_left_of_grey():
+def test_each_image_keeps_its_shape_at_the_top_left_of_grey() -> None:
     images = [torch.ones(3, 100, 200), torch.zeros(3, 32, 16), torch.full((3, 7, 700), 0.25)]
     batch, factors = Letterbox(64)(images)
     assert batch.shape == (3, 3, 64, 64)
@@ -21,14 +23,14 @@ def test_each_image_keeps_its_shape_at_the_top_left_of_grey():
     assert third[:, 1:].eq(GREY).all()
 
 
-def test_an_image_that_fits_is_not_touched():
+def test_an_image_that_fits_is_not_touched() -> None:
     image = torch.rand(3, 64, 64)
     batch, factors = Letterbox(64)([image])
     assert torch.equal(batch[0], image)
     assert factors == [1]
 
 
-def test_sizes_are_drawn_while_training_from_torchs_generator():
+def test_sizes_are_drawn_while_training_from_torchs_generator() -> None:
     box = Letterbox(64)
     box.min_size = (32, 64, 96)
 
@@ -43,7 +45,7 @@ def test_sizes_are_drawn_while_training_from_torchs_generator():
     assert box.eval()([torch.zeros(3, 5, 5)])[0].shape == (1, 3, 96, 96)
 
 
-def test_nothing_is_drawn_for_one_size_or_while_evaluating():
+def test_nothing_is_drawn_for_one_size_or_while_evaluating() -> None:
     several = Letterbox(64).eval()
     several.min_size = (32, 64)
     state = torch.get_rng_state()
@@ -53,7 +55,7 @@ def test_nothing_is_drawn_for_one_size_or_while_evaluating():
 
 
 @pytest.mark.parametrize("size", [0, 16, 100])
-def test_sides_that_the_maps_do_not_divide_are_refused(size):
+def test_sides_that_the_maps_do_not_divide_are_refused(size: int) -> None:
     with pytest.raises(SpecError, match=f"the input size is {size} pixels; it must be a multiple of 32"):
         Letterbox(size)
     box = Letterbox(64)

@@ -1,5 +1,7 @@
 """Mask R-CNN: the published counts."""
 
+from __future__ import annotations
+
 import pytest
 
 from tests.attnctl.models.counted import AN, parameters
@@ -17,12 +19,12 @@ from tests.attnctl.models.counted import AN, parameters
         ("maskrcnn_an", "resnet101", "an", "norm2", AN, 65_203_213),
     ],
 )
-def test_mask_rcnn(model, backbone, module, placement, hyperparameters, count):
+def test_mask_rcnn(model: str, backbone: str, module: str, placement: str, hyperparameters, count: int) -> None:
     """AN, tables 2 and 3: frozen norms are counted."""
     assert parameters(model, backbone, 80, module, placement, **hyperparameters) == count
 
 
-def test_around_mobilenet_v2_the_last_convolution_is_dropped():
+def test_around_mobilenet_v2_the_last_convolution_is_dropped() -> None:
     """AN, table 4: the maps of 24, 32, 96 and 320 channels; 412,160 of 2,223,872 are the last convolution's."""
     heads = 45_711_413 - 23_508_032 - 3_344_384
     pyramid = 256 * (24 + 32 + 96 + 320) + 4 * 256 + 4 * 590_080

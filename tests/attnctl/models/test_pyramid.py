@@ -1,9 +1,11 @@
 """Sizes in pixels, and numbers of regions, that go with the size of the images."""
 
+from __future__ import annotations
+
 from attnctl.models import pyramid
 
 
-def test_sizes_go_with_the_images():
+def test_sizes_go_with_the_images() -> None:
     """At 800 pixels torchvision's anchors, sides and numbers of regions; at an eighth of it an eighth."""
     whole, eighth = pyramid.Scale(0), pyramid.Scale(100)
     assert whole.sides == (800, 1333)

@@ -1,12 +1,14 @@
 """How detectors take images and targets."""
 
+from __future__ import annotations
+
 import torch
 
 from attnctl.models.resizing import MEAN, STD, Resizing
 from tests.attnctl.models.rectangles import SIZE, narrow, scenes
 
 
-def test_a_class_map_is_resized_with_its_image():
+def test_a_class_map_is_resized_with_its_image() -> None:
     network = narrow("htc", size=32)
     images, targets = scenes()
     for each in targets:

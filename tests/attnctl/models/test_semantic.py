@@ -1,12 +1,14 @@
 """The semantic branch of HTC."""
 
+from __future__ import annotations
+
 import torch
 
 from attnctl.models import semantic
 from tests.attnctl.models.rectangles import SIZE, target
 
 
-def test_loss_of_the_semantic_branch_by_hand():
+def test_loss_of_the_semantic_branch_by_hand() -> None:
     """A cell of 8x8 pixels has the label of its middle; 255 counts for nothing."""
     logits = torch.zeros(1, 4, 2, 2)
     logits[0, 3, 0, 0] = 2.0
@@ -17,7 +19,7 @@ def test_loss_of_the_semantic_branch_by_hand():
     assert semantic.loss(logits, [{"semantic": torch.full((16, 16), 255)}]) == 0
 
 
-def test_without_a_class_map_the_masks_are_painted():
+def test_without_a_class_map_the_masks_are_painted() -> None:
     wanted = target([(0, 0, 32, 32), (16, 16, 64, 64)], [3, 1])
     painted = semantic._painted(wanted)
     assert painted[2, 2] == painted[20, 20] == 3

@@ -1,5 +1,7 @@
 """SimOTA against cases worked out by hand, and against the rule written as loops."""
 
+from __future__ import annotations
+
 import pytest
 import torch
 from torch.nn import functional
@@ -8,7 +10,7 @@ from torchvision.ops import box_iou
 from attnctl.models.simota import Points, assign
 
 
-def grid(side=4, stride=8):
+def grid(side: int = 4, stride: int = 8):
     cells = torch.cartesian_prod(torch.arange(side), torch.arange(side)).flip(1).double()
     return Points(cells, torch.full((side * side,), float(stride), dtype=torch.float64))
 
@@ -29,7 +31,7 @@ def chosen(points, classes, objectness, predicted, wanted, *labels):
     return found.points.tolist(), found.boxes.tolist(), found.overlaps.tolist()
 
 
-def test_a_box_is_what_the_point_must_say_and_back():
+def test_a_box_is_what_the_point_must_say_and_back() -> None:
     points = grid()
     torch.testing.assert_close(points.centres[6], torch.tensor([20.0, 12]).double())
     assert points.decode(torch.tensor([[0.5, 0.5, 0, 0]]).double().repeat(16, 1))[6].tolist() == [16, 8, 24, 16]
@@ -39,7 +41,7 @@ def test_a_box_is_what_the_point_must_say_and_back():
     torch.testing.assert_close(points.at(torch.tensor([6])).decode(points.encode(wanted)[6:7]), wanted[6:7])
 
 
-def test_as_many_points_learn_a_box_as_overlap_it_well_in_sum():
+def test_as_many_points_learn_a_box_as_overlap_it_well_in_sum() -> None:
     """Around (12, 12) there are 3x3 points; two of them say the very box: the sum of overlaps is 2."""
     points = grid()
     classes, objectness, predicted = nothing(points)
@@ -47,7 +49,7 @@ def test_as_many_points_learn_a_box_as_overlap_it_well_in_sum():
     assert chosen(points, classes, objectness, predicted, boxes([4, 4, 20, 20]), 0) == ([5, 10], [0, 0], [1, 1])
 
 
-def test_a_box_that_nothing_overlaps_has_the_surest_point_of_its_class():
+def test_a_box_that_nothing_overlaps_has_the_surest_point_of_its_class() -> None:
     points = grid()
     classes, objectness, predicted = nothing(points)
     classes[2, 1], classes[15, 1] = 1, 5  # the second is not near
@@ -55,7 +57,7 @@ def test_a_box_that_nothing_overlaps_has_the_surest_point_of_its_class():
     assert chosen(points, classes, objectness, predicted, boxes([4, 4, 20, 20]), 0)[0] == [0]  # equals: the first
 
 
-def test_points_are_near_within_one_and_a_half_strides():
+def test_points_are_near_within_one_and_a_half_strides() -> None:
     """Around (16, 16) the centres at 4 and 28 are 12 away, which is not less than 1.5 * 8."""
     points = grid()
     classes, objectness, predicted = nothing(points)
@@ -64,7 +66,7 @@ def test_points_are_near_within_one_and_a_half_strides():
     assert found[0] == [5, 6, 9, 10]
 
 
-def test_a_point_that_two_boxes_choose_goes_to_the_cheaper_one():
+def test_a_point_that_two_boxes_choose_goes_to_the_cheaper_one() -> None:
     points = grid()
     classes, objectness, predicted = nothing(points)
     predicted[5] = boxes([4, 4, 20, 20])
@@ -72,7 +74,7 @@ def test_a_point_that_two_boxes_choose_goes_to_the_cheaper_one():
     assert chosen(points, classes, objectness, predicted, wanted, 0, 0) == ([5], [1], [15 / 16])
 
 
-def test_boxes_beside_the_image_and_no_boxes_have_no_points():
+def test_boxes_beside_the_image_and_no_boxes_have_no_points() -> None:
     points = grid()
     said = nothing(points)
     assert chosen(points, *said, boxes([100, 100, 120, 120]), 0) == ([], [], [])
@@ -80,7 +82,7 @@ def test_boxes_beside_the_image_and_no_boxes_have_no_points():
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_it_is_the_rule_written_as_loops(seed):
+def test_it_is_the_rule_written_as_loops(seed: int) -> None:
     torch.manual_seed(seed)
     points = grid(8)
     corners = torch.rand(5, 2).double() * 40

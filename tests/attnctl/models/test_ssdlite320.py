@@ -1,5 +1,7 @@
 """SSDLite320: its counts, its conventions, and that it learns."""
 
+from __future__ import annotations
+
 import pytest
 import torch
 from torchvision.ops import box_iou
@@ -27,7 +29,7 @@ from tests.attnctl.models.rectangles import SIZE, fit, scenes, target
         ("mobilenet_v2", 80, "ca", "expansion", {"r": 32}, 4_749_914),
     ],
 )
-def test_ssdlite(backbone, classes, module, placement, hyperparameters, count):
+def test_ssdlite(backbone: str, classes: int, module: str, placement: str, hyperparameters, count: int) -> None:
     """EAN, tables 4 and 5."""
     assert parameters("ssdlite320", backbone, classes, module, placement, **hyperparameters) == count
 
@@ -48,7 +50,7 @@ def fitted():
     return network.eval(), sums
 
 
-def test_ssdlite_learns_two_images_by_heart(fitted):
+def test_ssdlite_learns_two_images_by_heart(fitted) -> None:
     network, sums = fitted
     assert sum(sums[-3:]) < 0.35 * sum(sums[:3])
     images, targets = scenes()
@@ -61,7 +63,7 @@ def test_ssdlite_learns_two_images_by_heart(fitted):
             assert each["labels"][(each["scores"] * (overlap > 0.5)).argmax()] == label
 
 
-def test_what_ssdlite_gives(fitted):
+def test_what_ssdlite_gives(fitted) -> None:
     network, _ = fitted
     with torch.no_grad():
         (each,) = network(torch.rand(1, 3, 50, 80))
@@ -74,7 +76,7 @@ def test_what_ssdlite_gives(fitted):
 
 @pytest.mark.parametrize("backbone", ["mobilenext", "mobilenet_v2"])
 @pytest.mark.parametrize("norms", ["batch", "frozen"])
-def test_ssdlite_with_one_image_without_objects(backbone, norms):
+def test_ssdlite_with_one_image_without_objects(backbone: str, norms: str) -> None:
     """Maps of one cell are defined for a batch of one, and every trained parameter gets its gradient."""
     network = ssdlite(backbone, norms=norms, size=SIZE).train()
     losses = network(scenes()[0][:1], [target([], [])])
@@ -83,7 +85,7 @@ def test_ssdlite_with_one_image_without_objects(backbone, norms):
     assert all(value.grad is not None for value in network.parameters() if value.requires_grad)
 
 
-def test_ssdlite_learns_from_neither_crowds_nor_empty_boxes():
+def test_ssdlite_learns_from_neither_crowds_nor_empty_boxes() -> None:
     images, targets = scenes()
     places = targets[0]["boxes"].int().tolist()
     extra = [target([*places, (2, 2, 40, 40), (5, 5, 5, 9)], [1, 2, 1, 2], [0, 0, 1, 0])]
@@ -91,7 +93,7 @@ def test_ssdlite_learns_from_neither_crowds_nor_empty_boxes():
     assert losses[0] == losses[1]
 
 
-def test_gradients_reach_ssdlites_attention():
+def test_gradients_reach_ssdlites_attention() -> None:
     network = ssdlite("mobilenext", size=SIZE).train()
     torch.stack(list(network(*scenes()).values())).sum().backward()
     found = [value.grad for path, value in network.named_parameters() if ".attention." in path]
@@ -99,7 +101,7 @@ def test_gradients_reach_ssdlites_attention():
     assert all(grad is not None for grad in found)
 
 
-def test_ssdlites_boxes():
+def test_ssdlites_boxes() -> None:
     """Six maps of 20 to 1 cells at 320 pixels; sides from 45 to 270 pixels; four boxes at COCO's last."""
     for classes, last in ((3, 6), (80, 4)):
         network = ssdlite320.build(backbones.build("mobilenext", 5), classes).eval()

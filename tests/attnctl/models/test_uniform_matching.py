@@ -1,11 +1,13 @@
 """Uniform matching against cases worked out by hand."""
 
+from __future__ import annotations
+
 import torch
 
 from attnctl.models.uniform_matching import LEFT_OUT, NO_OBJECT, match
 
 
-def squares(*places, side=32):
+def squares(*places, side: int = 32):
     """Boxes of one size around places (x, y)."""
     centres = torch.tensor(places).float()
     return torch.cat((centres - side / 2, centres + side / 2), 1)
@@ -18,14 +20,14 @@ FAR_AWAY = ROW + 1000
 """Predictions that overlap nothing."""
 
 
-def test_a_box_has_the_four_nearest_anchors_of_which_those_that_overlap_it_learn():
+def test_a_box_has_the_four_nearest_anchors_of_which_those_that_overlap_it_learn() -> None:
     """At 100: the anchors at 96, 128, 64 and 160 are nearest; the first overlaps by 28/36, the second by 4/60."""
     found = match(ROW, ROW, squares((100, 0)), torch.tensor([5]))
     assert found.labels.tolist() == [NO_OBJECT, NO_OBJECT, LEFT_OUT, 5, LEFT_OUT, LEFT_OUT, NO_OBJECT, NO_OBJECT]
     assert (found.anchors.tolist(), found.boxes.tolist()) == ([3, 3], [0, 0])  # as anchor and as prediction
 
 
-def test_so_have_the_four_nearest_predictions():
+def test_so_have_the_four_nearest_predictions() -> None:
     """They are judged by their anchors' overlap; one that is near twice is in the boxes' loss twice."""
     predicted = FAR_AWAY.clone()
     predicted[[2, 3, 6, 7]] = squares((90, 0), (140, 0), (150, 0), (160, 0))
@@ -35,7 +37,7 @@ def test_so_have_the_four_nearest_predictions():
     assert sorted(found.anchors.tolist()) == [3, 3, 4]
 
 
-def test_a_prediction_close_to_a_box_is_not_taught_that_nothing_is_there():
+def test_a_prediction_close_to_a_box_is_not_taught_that_nothing_is_there() -> None:
     predicted = FAR_AWAY.clone()
     predicted[:5] = squares((10, 0), (10, 0), (10, 0), (10, 0), (8, 0))
     predicted[7] = squares((14, 0))[0]  # overlaps the box by 28/36, and four others are nearer
@@ -44,7 +46,7 @@ def test_a_prediction_close_to_a_box_is_not_taught_that_nothing_is_there():
     assert found.labels[6] == NO_OBJECT
 
 
-def test_an_anchor_of_two_boxes_has_the_class_of_the_one_that_it_overlaps_most():
+def test_an_anchor_of_two_boxes_has_the_class_of_the_one_that_it_overlaps_most() -> None:
     boxes = squares((60, 0), (70, 0))  # of the anchor at 64: 28/36 and 26/38
     for order in ([0, 1], [1, 0]):
         found = match(FAR_AWAY, ROW, boxes[order], torch.tensor([3, 4])[order])
@@ -52,7 +54,7 @@ def test_an_anchor_of_two_boxes_has_the_class_of_the_one_that_it_overlaps_most()
         assert found.anchors.tolist().count(2) == 4
 
 
-def test_every_box_has_as_many_whatever_its_size():
+def test_every_box_has_as_many_whatever_its_size() -> None:
     places = [(x, y) for y in (0, 32, 64) for x in (0, 32, 64)]
     anchors = torch.cat((squares(*places), squares(*places, side=64)))
     boxes = torch.cat((squares((32, 32)), squares((40, 40), side=64)))
@@ -62,7 +64,7 @@ def test_every_box_has_as_many_whatever_its_size():
     assert (matched[:9].sum(), matched[9:].sum()) == (4, 4)
 
 
-def test_fewer_anchors_than_four_and_no_boxes():
+def test_fewer_anchors_than_four_and_no_boxes() -> None:
     found = match(FAR_AWAY[:2], ROW[:2], squares((4, 0)), torch.tensor([2]))
     assert found.labels.tolist() == [2, LEFT_OUT]
     found = match(ROW, ROW, torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64))

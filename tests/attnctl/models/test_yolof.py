@@ -1,5 +1,7 @@
 """YOLOF: the published counts, its boxes, its losses and its detections."""
 
+from __future__ import annotations
+
 import pytest
 import torch
 from torchvision.models.resnet import BasicBlock, ResNet
@@ -19,7 +21,7 @@ ROWS = [
 
 
 @pytest.mark.parametrize(("module", "values", "parameters"), ROWS)
-def test_it_has_the_published_counts(module, values, parameters):
+def test_it_has_the_published_counts(module, values, parameters) -> None:
     network = build(backbones.build("resnet50", 80), 80, size=64)
     if module != "none":
         surgery.attach(network, module, "encoder", size=64, **values)
@@ -27,14 +29,14 @@ def test_it_has_the_published_counts(module, values, parameters):
 
 
 @pytest.fixture
-def network(monkeypatch):
+def network(monkeypatch: pytest.MonkeyPatch):
     """A narrow one of three classes."""
     monkeypatch.setattr(yolof_parts, "CHANNELS", 32)
     torch.manual_seed(0)
     return build(ResNet(BasicBlock, [1, 1, 1, 1]), 3, size=128)
 
 
-def test_the_five_places_are_the_backbones_output_and_the_encoder_but_its_last_block(network):
+def test_the_five_places_are_the_backbones_output_and_the_encoder_but_its_last_block(network) -> None:
     place = backbones.family_places("yolof")["encoder"]
     assert surgery.measure(network, place, 128) == {
         "backbone.layer4": (512, 4, 4),
@@ -43,7 +45,7 @@ def test_the_five_places_are_the_backbones_output_and_the_encoder_but_its_last_b
     }
 
 
-def test_images_are_800_pixels_high_unless_they_are_longer_than_1333():
+def test_images_are_800_pixels_high_unless_they_are_longer_than_1333() -> None:
     network = build(ResNet(BasicBlock, [1, 1, 1, 1]), 3)
     assert (network.transform.min_size, network.transform.max_size) == ((800,), 1333)
 
@@ -51,21 +53,21 @@ def test_images_are_800_pixels_high_unless_they_are_longer_than_1333():
 ANCHORS = torch.tensor([[-16.0, -16, 16, 16], [0, 16, 64, 80], [96, 0, 224, 128]])
 
 
-def test_a_box_is_offsets_from_its_anchor_and_back(network):
+def test_a_box_is_offsets_from_its_anchor_and_back(network) -> None:
     boxes = torch.tensor([[-10.0, -20, 20, 30], [10, 10, 50, 90], [150, 60, 160, 70]])
     offsets = network.coder.encode_single(boxes, ANCHORS)
     torch.testing.assert_close(network.decode(offsets[None], ANCHORS)[0], boxes)
     assert network.decode(torch.zeros(2, 3, 4), ANCHORS).equal(ANCHORS.expand(2, 3, 4))
 
 
-def test_a_centre_is_at_most_32_pixels_from_its_anchors(network):
+def test_a_centre_is_at_most_32_pixels_from_its_anchors(network) -> None:
     offsets = torch.zeros(1, 3, 4)
     offsets[..., 0], offsets[..., 1] = 5, -5
     moved = network.decode(offsets, ANCHORS)[0] - ANCHORS
     assert moved.tolist() == [[32, -32, 32, -32]] * 3
 
 
-def test_the_losses_are_those_of_the_anchors_that_were_matched():
+def test_the_losses_are_those_of_the_anchors_that_were_matched() -> None:
     """A box on the second anchor; the last one's prediction is on it too, and is not taught that nothing is there."""
     anchors = torch.tensor([[0.0, 0, 32, 32], [64, 0, 96, 32], [128, 0, 160, 32], [500, 0, 532, 32]])
     anchors = torch.cat((anchors, anchors[3:] + 100, anchors[3:] + 200))
@@ -85,7 +87,7 @@ def test_the_losses_are_those_of_the_anchors_that_were_matched():
     assert found["loss_box_reg"].item() == pytest.approx(twice)
 
 
-def test_detections_of_one_class_that_overlap_by_more_than_0_6_are_one(network):
+def test_detections_of_one_class_that_overlap_by_more_than_0_6_are_one(network) -> None:
     """Shifted by s, boxes 100 wide overlap by (100 - s) / (100 + s): 24 gives 0.613, 26 gives 0.587."""
     left = torch.tensor([0.0, 24, 300, 326, 0])
     boxes = torch.stack((left, torch.zeros(5), left + 100, torch.full((5,), 50.0)), 1)
@@ -98,7 +100,7 @@ def test_detections_of_one_class_that_overlap_by_more_than_0_6_are_one(network):
     assert found["scores"].tolist() == pytest.approx(torch.tensor([3.0, 2.8, 2.5, 1]).sigmoid().tolist())
 
 
-def test_an_image_has_at_most_100_detections_of_at_least_a_twentieth(network):
+def test_an_image_has_at_most_100_detections_of_at_least_a_twentieth(network) -> None:
     left = torch.arange(0.0, 1500, 10)
     boxes = torch.stack((left, torch.zeros(150), left + 5, torch.full((150,), 5.0)), 1)
     scores = torch.linspace(0.049, 0.9, 150)

@@ -1,5 +1,7 @@
 """YOLOX-Nano: the published counts, the official weights' names, its losses and its detections."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import pytest
@@ -34,7 +36,7 @@ ROWS = [
 
 
 @pytest.mark.parametrize(("module", "values", "parameters", "macs"), ROWS)
-def test_it_has_the_published_counts(module, values, parameters, macs):
+def test_it_has_the_published_counts(module, values, parameters, macs) -> None:
     network = build(backbones.build("cspdarknet_nano", 20), 20, size=64)
     if module != "none":
         surgery.attach(network, module, "neck", size=64, **values)
@@ -45,7 +47,7 @@ def test_it_has_the_published_counts(module, values, parameters, macs):
         assert surgery.complexity(network, (3, 640, 640)) == (parameters, macs)
 
 
-def test_the_seven_places_are_outputs_of_the_backbone_and_concatenations_of_the_neck():
+def test_the_seven_places_are_outputs_of_the_backbone_and_concatenations_of_the_neck() -> None:
     network = build(backbones.build("cspdarknet_nano", 20), 20)
     place = backbones.family_places("yolox_nano")["neck"]
     assert list(surgery.measure(network, place, 640).values()) == [
@@ -85,13 +87,13 @@ def saved(tmp_path, document):
     return Workspace(tmp_path)
 
 
-def test_its_names_and_shapes_are_the_official_ones():
+def test_its_names_and_shapes_are_the_official_ones() -> None:
     network = build(backbones.build("cspdarknet_nano", 80), 80)
     network.load_state_dict(official()["model"])
     assert sum(parameter.numel() for parameter in network.parameters()) == 912_159  # 0.91M in the paper's table 5
 
 
-def test_the_official_file_fits_as_it_is(tmp_path):
+def test_the_official_file_fits_as_it_is(tmp_path: Path) -> None:
     network = build(backbones.build("cspdarknet_nano", 80), 80)
     document = official()
     loaded = initial.load(network, "file:abc", saved(tmp_path, document), plain(80))
@@ -100,7 +102,7 @@ def test_the_official_file_fits_as_it_is(tmp_path):
     assert all(torch.equal(own[name], value) for name, value in document["model"].items())
 
 
-def test_with_attention_and_other_classes_all_but_these_comes_from_the_official_file(tmp_path):
+def test_with_attention_and_other_classes_all_but_these_comes_from_the_official_file(tmp_path: Path) -> None:
     network = build(backbones.build("cspdarknet_nano", 20), 20, size=64)
     surgery.attach(network, "ela", "neck", size=64)
     start = {name: value.clone() for name, value in network.state_dict().items()}
@@ -116,7 +118,7 @@ def test_with_attention_and_other_classes_all_but_these_comes_from_the_official_
     assert torch.equal(own[name], document["model"][name])
 
 
-def test_a_body_with_attention_in_its_stages_takes_them_too(tmp_path):
+def test_a_body_with_attention_in_its_stages_takes_them_too(tmp_path: Path) -> None:
     body = surgery.attach(backbones.build("cspdarknet_nano", 20), "se", "stage", size=64)
     network = build(body, 80, size=64)
     document = official()
@@ -136,7 +138,7 @@ def network():
     return build(backbones.build("cspdarknet_nano", 3), 3, size=64)
 
 
-def test_it_sees_blue_green_red_from_0_to_255(network):
+def test_it_sees_blue_green_red_from_0_to_255(network) -> None:
     seen = []
     network.backbone.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))
     image = torch.tensor([1.0, 0.5, 0.0])[:, None, None].expand(3, 64, 64)
@@ -145,12 +147,12 @@ def test_it_sees_blue_green_red_from_0_to_255(network):
     assert seen[0][0, :, 5, 5].tolist() == [0, 127.5, 255]
 
 
-def test_at_first_it_says_that_nothing_is_there(network):
+def test_at_first_it_says_that_nothing_is_there(network) -> None:
     with torch.inference_mode():
         assert len(network.eval()([torch.rand(3, 64, 64)])[0]["boxes"]) == 0
 
 
-def test_the_losses_are_those_of_the_points_that_simota_chose(network):
+def test_the_losses_are_those_of_the_points_that_simota_chose(network) -> None:
     """One box, whose points all say it: the losses written out."""
     box = torch.tensor([[16.0, 16, 48, 48]])
     with torch.inference_mode():
@@ -173,7 +175,7 @@ def test_the_losses_are_those_of_the_points_that_simota_chose(network):
     assert found["loss_l1"].item() == pytest.approx(0.5)
 
 
-def test_detections_of_one_class_that_overlap_by_more_than_0_65_are_one(network):
+def test_detections_of_one_class_that_overlap_by_more_than_0_65_are_one(network) -> None:
     """Shifted by s, boxes 100 wide overlap by (100 - s) / (100 + s): 21 gives 0.653, 22 gives 0.639."""
     left = torch.tensor([0.0, 21, 200, 222, 0])
     boxes = torch.stack((left, torch.zeros(5), left + 100, torch.full((5,), 50.0)), 1)
@@ -187,7 +189,7 @@ def test_detections_of_one_class_that_overlap_by_more_than_0_65_are_one(network)
     assert found["boxes"].tolist() == [[0, 0, 200, 80], [0, 0, 200, 80], [400, 0, 600, 80], [444, 0, 600, 80]]
 
 
-def test_a_detection_has_at_least_a_hundredth(network):
+def test_a_detection_has_at_least_a_hundredth(network) -> None:
     boxes = torch.tensor([[0.0, 0, 10, 10], [20, 20, 30, 30]])
     scores = torch.tensor([0.0099, 0.0101])
     classes = torch.full((2, 3), -50.0)
@@ -196,13 +198,13 @@ def test_a_detection_has_at_least_a_hundredth(network):
     assert found["boxes"].tolist() == [[20, 20, 30, 30]]
 
 
-def test_paired_overlaps_are_torchvisions():
+def test_paired_overlaps_are_torchvisions() -> None:
     torch.manual_seed(0)
     corners = torch.rand(2, 50, 2) * 20
     first, second = torch.cat((corners, corners + torch.rand(2, 50, 2) * 20), 2)
     torch.testing.assert_close(paired_iou(first, second), box_iou(first, second).diagonal())
 
 
-def test_a_file_of_something_else_is_refused(tmp_path, network):
+def test_a_file_of_something_else_is_refused(tmp_path: Path, network) -> None:
     with pytest.raises(SpecError, match="no tensor of file:abc fits this network"):
         initial.load(network, "file:abc", saved(tmp_path, {"model": {"conv9.weight": torch.zeros(1)}}), plain(3))

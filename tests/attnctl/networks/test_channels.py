@@ -1,5 +1,7 @@
 """The table of what planning knows of networks."""
 
+from __future__ import annotations
+
 import pytest
 
 from attnctl import backbones
@@ -7,7 +9,7 @@ from attnctl.networks import channels
 
 
 @pytest.mark.parametrize("name", backbones.names())
-def test_the_channels_table_is_what_the_network_says(name):
+def test_the_channels_table_is_what_the_network_says(name) -> None:
     """After a change of a backbone or a placement: python -m attnctl.networks.channels."""
     assert channels.measured(name) == {
         place: list(backbones.channels(name, place)) for place in backbones.describe(name).placements

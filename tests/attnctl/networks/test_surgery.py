@@ -1,5 +1,7 @@
 """Attention put into networks."""
 
+from __future__ import annotations
+
 import pytest
 import torch
 from torch import nn
@@ -19,7 +21,7 @@ def attended(network):
 
 
 @pytest.mark.parametrize("backbone", ["resnet20", "mobilenet_v2", "densenet121_cifar", "vgg16_bn_cifar", "mobilenext"])
-def test_a_module_goes_after_each_place_once(backbone):
+def test_a_module_goes_after_each_place_once(backbone: str) -> None:
     with torch.device("meta"):
         network = attnctl.attach(backbones.build(backbone, 10), "ela", "block", backbone=backbone)
     assert [part.attention.height[0].in_channels for part in attended(network)] == list(
@@ -27,7 +29,7 @@ def test_a_module_goes_after_each_place_once(backbone):
     )
 
 
-def test_attention_acts_on_the_residual_branch_before_the_add():
+def test_attention_acts_on_the_residual_branch_before_the_add() -> None:
     """A gate of one half halves the branch and leaves the shortcut alone."""
     network = surgery.attach(backbones.build("resnet20", 10), "se", "block", backbone="resnet20").eval()
     block = network.layer1[0]
@@ -76,7 +78,9 @@ COUNTS = [
 
 
 @pytest.mark.parametrize(("backbone", "placement", "name", "values", "classes", "size", "parameters", "macs"), COUNTS)
-def test_placements_give_the_published_counts(backbone, placement, name, values, classes, size, parameters, macs):
+def test_placements_give_the_published_counts(
+    backbone, placement, name, values, classes, size, parameters, macs
+) -> None:
     with torch.device("meta"):
         network = backbones.build(backbone, classes)
         surgery.attach(network, name, placement, backbone=backbone, size=size, **values)
@@ -89,7 +93,7 @@ def test_placements_give_the_published_counts(backbone, placement, name, values,
 # -------------------------------------------------------------------------------------------------- the same again
 
 
-def test_one_module_serves_two_places_with_its_weights():
+def test_one_module_serves_two_places_with_its_weights() -> None:
     network = surgery.attach(backbones.build("resnet20", 10), "ela", "block+stage", backbone="resnet20")
     assert network.relu.attention is network.layer1.attention
     assert len(attended(network)) == 13
@@ -102,7 +106,7 @@ def test_one_module_serves_two_places_with_its_weights():
     assert not torch.equal(both, network.layer1.attention.height[0].weight.grad)
 
 
-def test_a_module_made_for_one_size_of_map_cannot_serve_two():
+def test_a_module_made_for_one_size_of_map_cannot_serve_two() -> None:
     network = models.resnet18(num_classes=3)
     with pytest.raises(
         SpecError, match=r"nam needs one map size, but maps of two sizes share a module at block\+stage"
@@ -115,7 +119,7 @@ def test_a_module_made_for_one_size_of_map_cannot_serve_two():
 # --------------------------------------------------------------------------------------------------------- replacing
 
 
-def test_a_norm_takes_the_place_of_a_norm():
+def test_a_norm_takes_the_place_of_a_norm() -> None:
     network = surgery.attach(backbones.build("resnet18", 10), "gn", "norms")
     kinds = {type(module).__name__ for module in network.modules()}
     assert "GN" in kinds
@@ -123,13 +127,13 @@ def test_a_norm_takes_the_place_of_a_norm():
     assert network(torch.randn(2, 3, 64, 64)).shape == (2, 10)
 
 
-def test_a_norm_in_the_place_of_one_that_starts_at_zero_starts_there_too():
+def test_a_norm_in_the_place_of_one_that_starts_at_zero_starts_there_too() -> None:
     network = surgery.attach(models.resnet18(num_classes=2, zero_init_residual=True), "gn", "norms", size=64)
     assert not network.layer1[0].bn2.weight.any()
     assert (network.layer1[0].bn1.weight == 1).all()
 
 
-def test_an_se_of_the_network_is_replaced():
+def test_an_se_of_the_network_is_replaced() -> None:
     network = models.mobilenet_v3_small(num_classes=4)
     before = sum(type(module).__name__ == "SqueezeExcitation" for module in network.modules())
     surgery.attach(network, "eca", "own-se", size=64)
@@ -147,7 +151,7 @@ def test_an_se_of_the_network_is_replaced():
         ("ela", "norm2", "ela cannot replace norm layers, which placement replace:norm2 requires"),
     ],
 )
-def test_modules_that_insert_and_that_replace_are_told_apart(module, placement, words):
+def test_modules_that_insert_and_that_replace_are_told_apart(module: str, placement: str, words: str) -> None:
     with pytest.raises(SpecError, match=words):
         surgery.attach(backbones.build("resnet20", 10), module, placement, backbone="resnet20")
     (cell,) = expand(Axes(modules=(module,), placements=(placement,))).invalid
@@ -158,7 +162,7 @@ def test_modules_that_insert_and_that_replace_are_told_apart(module, placement, 
         assert f"choose one of {fitting}" in cell.reason
 
 
-def test_a_spec_says_that_its_module_replaces():
+def test_a_spec_says_that_its_module_replaces() -> None:
     (named,) = expand(Axes(modules=("sn",), placements=("norm2",))).specs
     (full,) = expand(Axes(modules=("sn",), placements=("replace:norm2",))).specs
     assert named == full
@@ -170,7 +174,7 @@ def test_a_spec_says_that_its_module_replaces():
 # ---------------------------------------------------------------------------------------------------------- patterns
 
 
-def test_a_pattern_means_parts_by_their_path():
+def test_a_pattern_means_parts_by_their_path() -> None:
     (spec,) = expand(Axes(modules=("ela",), placements=("layer[23].?.bn2",))).specs
     network = surgery.build(spec)
     assert [part.attention.height[0].in_channels for part in attended(network)] == [32] * 3 + [64] * 3
@@ -188,20 +192,20 @@ def test_a_pattern_means_parts_by_their_path():
         ("stages", "ResNet has no placement 'stages'; it has .*block.*stage.*; patterns such as"),
     ],
 )
-def test_a_pattern_that_means_no_place_is_refused(pattern, words):
+def test_a_pattern_that_means_no_place_is_refused(pattern: str, words: str) -> None:
     with pytest.raises(SpecError, match=words):
         surgery.attach(models.resnet18(num_classes=2), "se", pattern, size=64)
 
 
-def test_a_network_without_the_place_is_refused():
+def test_a_network_without_the_place_is_refused() -> None:
     place = Placement(name="block", after=("layer*.*.bn2",))
     with pytest.raises(SpecError, match=r"Sequential has no part layer\*\.\*\.bn2"):
         surgery.insert(nn.Sequential(nn.Conv2d(3, 4, 1)), "se", place, {}, 8)
 
 
-def test_attention_goes_into_an_own_network():
+def test_attention_goes_into_an_own_network() -> None:
     class Own(nn.Module):
-        def __init__(self):
+        def __init__(self) -> None:
             super().__init__()
             self.stem = nn.Conv2d(3, 8, 3, stride=4, padding=1)
             self.body = nn.Sequential(nn.ReLU(), nn.Conv2d(8, 16, 3, stride=2, padding=1), nn.ReLU())
@@ -214,7 +218,7 @@ def test_attention_goes_into_an_own_network():
     assert network(torch.randn(2, 3, 64, 64)).shape == (2, 16)
 
 
-def test_maps_with_their_channels_last_are_attended_to_over_channels():
+def test_maps_with_their_channels_last_are_attended_to_over_channels() -> None:
     network = surgery.attach(models.swin_t(num_classes=3), "se", "stage", size=224)
     stage = network.features[1]
     assert (stage.last, stage.attention.squeeze.in_features) == (True, 96)
@@ -227,7 +231,7 @@ def test_maps_with_their_channels_last_are_attended_to_over_channels():
 # ---------------------------------------------------------------------------------------------------------- measuring
 
 
-def test_a_runs_network_adds_just_the_modules_parameters():
+def test_a_runs_network_adds_just_the_modules_parameters() -> None:
     plain, attended_to = (expand(Axes(modules=(name,))).specs[0] for name in ("none", "ela"))
     counts = [surgery.complexity(surgery.build(spec), (3, 32, 32))[0] for spec in (plain, attended_to)]
     added = sum(
@@ -237,7 +241,7 @@ def test_a_runs_network_adds_just_the_modules_parameters():
     assert counts == [272_474, 272_474 + added]
 
 
-def test_measuring_leaves_the_network_as_it_was():
+def test_measuring_leaves_the_network_as_it_was() -> None:
     network = backbones.build("resnet20", 10).train()
     network.bn1.eval()  # as fine-tuning freezes one
     before = {name: value.clone() for name, value in network.state_dict().items()}
@@ -249,12 +253,12 @@ def test_measuring_leaves_the_network_as_it_was():
     assert not any(module._forward_hooks for module in network.modules())
 
 
-def test_an_image_too_small_for_the_network_is_said():
+def test_an_image_too_small_for_the_network_is_said() -> None:
     with torch.device("meta"), pytest.raises(SpecError, match="VGG cannot run on an image of 16x16"):
         trace(models.vgg11_bn(num_classes=2), 16)
 
 
-def test_the_extra_losses_of_all_modules_are_summed():
+def test_the_extra_losses_of_all_modules_are_summed() -> None:
     class Penalised(nn.Module):
         def extra_loss(self):
             return torch.tensor(1.5)

@@ -1,5 +1,7 @@
 """A recipe's field that would be without effect is refused when a sweep is planned."""
 
+from __future__ import annotations
+
 import pytest
 
 from attnctl.grid import Axes, expand
@@ -21,14 +23,14 @@ MAPS = {"models": ("deeplabv3",), "datasets": ("digits-seg",)}
         (MAPS, "max_size", "800", "does not apply to the task segment"),
     ],
 )
-def test_a_field_of_another_task_is_refused(around, field, value, words):
+def test_a_field_of_another_task_is_refused(around, field: str, value: str, words: str) -> None:
     found = expand(Axes(modules=("none",), overrides={field: (value,)}, **around))
     assert not found.specs
     (cell,) = found.invalid
     assert words in cell.reason
 
 
-def test_what_goes_with_a_task_is_planned():
+def test_what_goes_with_a_task_is_planned() -> None:
     assert expand(Axes(modules=("none",), overrides={"norms": ("sync",)})).specs
     assert expand(Axes(modules=("none",), overrides={"augment": ("ssd",), "norms": ("frozen",)}, **DETECTOR)).specs
     assert expand(Axes(modules=("none",), overrides={"label_smoothing": ("0.1",)}, **MAPS)).specs

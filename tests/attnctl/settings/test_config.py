@@ -1,6 +1,9 @@
 """attnctl.toml."""
 
+from __future__ import annotations
+
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -12,13 +15,13 @@ def config(tmp_path, text):
     return find(None, tmp_path, {})
 
 
-def test_without_a_file_this_folder_is_the_workspace(tmp_path):
+def test_without_a_file_this_folder_is_the_workspace(tmp_path: Path) -> None:
     found = find(None, tmp_path, {})
     assert (found.workspace.root, found.file, found.data.root) == (tmp_path, None, tmp_path / "data")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_nearest_file_upwards_makes_the_workspace(tmp_path):
+def test_the_nearest_file_upwards_makes_the_workspace(tmp_path: Path) -> None:
     (tmp_path / "attnctl.toml").write_text("")
     below = tmp_path / "a" / "b"
     below.mkdir(parents=True)
@@ -27,13 +30,13 @@ def test_the_nearest_file_upwards_makes_the_workspace(tmp_path):
     assert find(tmp_path, below, {"ATTNCTL_WORKSPACE": "/x"}).workspace.root == tmp_path
 
 
-def test_a_workspace_that_is_a_file_is_refused(tmp_path):
+def test_a_workspace_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="is not a folder"):
         find(tmp_path / "file", tmp_path, {})
 
 
-def test_a_profile_changes_some_of_the_settings(tmp_path):
+def test_a_profile_changes_some_of_the_settings(tmp_path: Path) -> None:
     found = config(
         tmp_path,
         """
@@ -54,7 +57,7 @@ gpus_per_node = 8
         found.profile("bgi")
 
 
-def test_paths_are_relative_to_the_file(tmp_path):
+def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     found = config(tmp_path, '[paths]\ncheckpoints = "scratch"\n[data]\nimagenet = "/sets/in1k"\n')
     assert found.workspace.run("ab").checkpoints == tmp_path / "scratch" / "ab"
     assert str(found.data.folder("imagenet")) == "/sets/in1k"
@@ -79,19 +82,19 @@ def test_paths_are_relative_to_the_file(tmp_path):
         ("slurm = 3\n", 1, "slurm must be a section"),
     ],
 )
-def test_a_fault_names_file_line_and_key(tmp_path, text, line, words):
+def test_a_fault_names_file_line_and_key(tmp_path: Path, text: str, line: int, words: str) -> None:
     with pytest.raises(ConfigError) as raised:
         config(tmp_path, text)
     assert str(raised.value).startswith(f"{tmp_path}/attnctl.toml:{line}: {words}")
     assert "\n" not in str(raised.value)
 
 
-def test_a_file_that_is_not_toml_names_its_line(tmp_path):
+def test_a_file_that_is_not_toml_names_its_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"attnctl.toml:2: this is not TOML"):
         config(tmp_path, "[slurm]\npartition = gpu\n")
 
 
-def test_the_template_is_what_no_file_means_and_its_examples_are_valid(tmp_path):
+def test_the_template_is_what_no_file_means_and_its_examples_are_valid(tmp_path: Path) -> None:
     assert config(tmp_path, TEMPLATE).slurm == find(None, tmp_path / "none", {}).slurm
     lines = [line.removeprefix("# ") for line in TEMPLATE.splitlines()]
     examples = "\n".join(

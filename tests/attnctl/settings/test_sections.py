@@ -1,5 +1,9 @@
 """The sections of attnctl.toml."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
 import pytest
 
 from attnctl.lifecycle.resume_policy import Rules
@@ -13,7 +17,7 @@ def config(tmp_path, text):
     return find(None, tmp_path, {})
 
 
-def test_the_settings_say_what_is_done(tmp_path):
+def test_the_settings_say_what_is_done(tmp_path: Path) -> None:
     found = config(
         tmp_path,
         """
@@ -63,7 +67,7 @@ webhook = "https://example.org/hook"
         ("[notify]\nwebhook = 'file:///etc/passwd'", "attnctl.toml:2: webhook must be an address"),
     ],
 )
-def test_a_fault_of_the_settings_names_line_and_key(tmp_path, text, words):
+def test_a_fault_of_the_settings_names_line_and_key(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(ConfigError) as error:
         config(tmp_path, text)
     assert words in str(error.value)

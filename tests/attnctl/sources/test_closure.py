@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from attnctl import sources
@@ -9,7 +11,7 @@ from attnctl.values import SpecError
 from tests.attnctl.sources.local_files import MINE, load, write
 
 
-def test_an_import_that_is_edited_counts_and_one_that_is_not_imported_does_not(tmp_path):
+def test_an_import_that_is_edited_counts_and_one_that_is_not_imported_does_not(tmp_path: Path) -> None:
     mine = write(tmp_path, mine=MINE, helpers="ONE = 1\n", other="")
     before = sources.read(mine)
     write(tmp_path, other="changed = 1\n")
@@ -20,7 +22,7 @@ def test_an_import_that_is_edited_counts_and_one_that_is_not_imported_does_not(t
     assert sources.read(mine).version == before.version
 
 
-def test_local_imports_of_every_form_are_found_and_run(tmp_path):
+def test_local_imports_of_every_form_are_found_and_run(tmp_path: Path) -> None:
     mine = write(
         tmp_path,
         mine="import a\nimport p.q\nimport p.q as pq\nimport p.r as r, json\nfrom p import s\nfrom p.q import Q as Q2\n"
@@ -42,7 +44,7 @@ def test_local_imports_of_every_form_are_found_and_run(tmp_path):
     assert load(source).X == [1, 2, 2, 4, 5, 2, 6, 7, 8, 9, "1"]
 
 
-def test_a_projects_folders_are_looked_up_upwards(tmp_path):
+def test_a_projects_folders_are_looked_up_upwards(tmp_path: Path) -> None:
     mine = write(tmp_path, nets__mine="from utils.parts import P", utils__parts="P = 1", utils__INIT="")
     assert sorted(sources.read(mine).files) == ["mine.py"]
     (tmp_path / "pyproject.toml").touch()
@@ -52,12 +54,12 @@ def test_a_projects_folders_are_looked_up_upwards(tmp_path):
     assert load(source).P == 1
 
 
-def test_an_import_above_the_project_is_refused_with_its_line(tmp_path):
+def test_an_import_above_the_project_is_refused_with_its_line(tmp_path: Path) -> None:
     mine = write(tmp_path, nets__mine="import os\nfrom ..utils import P\n", utils="P = 1")
     with pytest.raises(SpecError, match=r"mine.py:2: `from ..utils import P` imports from above"):
         sources.read(mine)
 
 
-def test_what_is_not_python_names_its_line(tmp_path):
+def test_what_is_not_python_names_its_line(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"mine.py:2: this is not Python"):
         sources.read(write(tmp_path, mine="x = 1\ndef f(:\n"))

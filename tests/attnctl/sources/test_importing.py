@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 from attnctl import sources
 from tests.attnctl.sources.local_files import MINE, load, write
 
 
-def test_a_users_file_shadows_nobody_elses_and_its_folder_is_not_on_the_path(tmp_path):
+def test_a_users_file_shadows_nobody_elses_and_its_folder_is_not_on_the_path(tmp_path: Path) -> None:
     mine = write(
         tmp_path,
         mine="import db, jobs, random, platform\nX = (db.X, jobs.X, random.X, platform.X)\n",
@@ -29,7 +30,7 @@ def test_a_users_file_shadows_nobody_elses_and_its_folder_is_not_on_the_path(tmp
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_files_of_one_name_do_not_meet(tmp_path):
+def test_files_of_one_name_do_not_meet(tmp_path: Path) -> None:
     first = sources.read(write(tmp_path, a__mine=MINE, a__helpers="ONE = 1"))
     second = sources.read(write(tmp_path, b__mine=MINE, b__helpers="ONE = 10"))
     assert (load(first).X, load(second).X, load(first).X) == (2, 11, 2)

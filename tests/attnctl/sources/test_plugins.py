@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -65,13 +66,13 @@ def wide(classes, *, width):
 
 
 @pytest.fixture
-def mine(tmp_path, monkeypatch):
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text(SOURCE)
     return tmp_path
 
 
-def test_a_users_class_is_read_without_running_it(mine):
+def test_a_users_class_is_read_without_running_it(mine) -> None:
     source = attention.describe("./mine.py:Gate")
     assert source.name == "mine:Gate"
     assert source.version.startswith("ast:")
@@ -101,14 +102,14 @@ def test_a_users_class_is_read_without_running_it(mine):
         (".", "unknown module"),
     ],
 )
-def test_an_invalid_class_is_a_one_line_error_with_its_location(name, words, mine):
+def test_an_invalid_class_is_a_one_line_error_with_its_location(name: str, words: str, mine) -> None:
     with pytest.raises(SpecError, match=words) as caught:
         attention.describe(name)
     assert "\n" not in str(caught.value)
     assert "nothing_that_is_installed" not in sys.modules
 
 
-def test_a_users_backbone_takes_classes_alone(mine):
+def test_a_users_backbone_takes_classes_alone(mine) -> None:
     assert plugins.backbone("./mine.py:build").name == "mine:build"
     assert plugins.backbone("./mine.py:build").version == attention.describe("./mine.py:Gate").version
     for name, words in {
@@ -123,7 +124,7 @@ def test_a_users_backbone_takes_classes_alone(mine):
 # -------------------------------------------------------------------------------------------------------- recipes
 
 
-def test_a_users_recipe_may_stand_on_a_built_in_one(mine):
+def test_a_users_recipe_may_stand_on_a_built_in_one(mine) -> None:
     (mine / "mine.toml").write_text('base = "digits"\nlr = 0.3\nbatch = 16\n')
     recipe = recipes.resolve("./mine.toml", {"epochs": "2"})
     assert (recipe.lr, recipe.epochs, recipe.batch, recipe.norm_batch) == (0.3, 2, 16, 16)
@@ -151,7 +152,7 @@ def _toml(value: object) -> str:
         ('base = "./other.toml"\n', r"mine.toml: base is './other.toml'"),
     ],
 )
-def test_a_recipes_fault_names_its_line(text, words, mine):
+def test_a_recipes_fault_names_its_line(text: str, words: str, mine) -> None:
     (mine / "mine.toml").write_text(text)
     with pytest.raises(SpecError, match=words):
         recipes.resolve("./mine.toml", {})

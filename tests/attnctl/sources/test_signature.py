@@ -1,7 +1,10 @@
 """Modules read from their source."""
 
+from __future__ import annotations
+
 import inspect
 from importlib import import_module
+from pathlib import Path
 from typing import Literal, get_type_hints
 
 import pytest
@@ -12,7 +15,7 @@ from attnctl.values import SpecError
 
 
 @pytest.mark.parametrize("name", attention.names())
-def test_the_source_says_what_the_constructor_says(name):
+def test_the_source_says_what_the_constructor_says(name) -> None:
     """The reading by ast equals inspect's, so that `--help` without torch tells the truth."""
     source = attention.describe(name)
     cls = getattr(import_module(source.import_name), source.class_name)
@@ -33,7 +36,7 @@ def write(tmp_path, body):
     return read_modules(path, "mine")
 
 
-def test_a_module_with_every_simple_annotation_is_read(tmp_path):
+def test_a_module_with_every_simple_annotation_is_read(tmp_path: Path) -> None:
     (source,) = write(
         tmp_path,
         """
@@ -67,7 +70,7 @@ class _Private:
         source.check({"r": 7}, 64)
 
 
-def test_the_map_size_and_what_takes_a_norms_place_are_read(tmp_path):
+def test_the_map_size_and_what_takes_a_norms_place_are_read(tmp_path: Path) -> None:
     (source,) = write(
         tmp_path,
         "class Mine:\n    replaces = True\n    def __init__(self, channels, map_size=None, r=4, *, k=3): ...\n",
@@ -86,17 +89,19 @@ def test_the_map_size_and_what_takes_a_norms_place_are_read(tmp_path):
         ("r: list[int] = None", "use int, float"),
     ],
 )
-def test_a_hyperparameter_that_cannot_be_read_is_named_with_its_line(tmp_path, parameter, words):
+def test_a_hyperparameter_that_cannot_be_read_is_named_with_its_line(
+    tmp_path: Path, parameter: str, words: str
+) -> None:
     with pytest.raises(SpecError, match=rf"mine\.py:3: Mine's hyperparameter r.*{words}"):
         write(tmp_path, f"class Mine:\n    def __init__(self, channels, *,\n        {parameter}): ...\n")
 
 
-def test_a_file_that_is_not_python_is_named_with_its_line(tmp_path):
+def test_a_file_that_is_not_python_is_named_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"mine\.py:2 is not Python"):
         write(tmp_path, "x = 1\nclass :\n")
 
 
-def test_a_variant_with_another_value_for_what_it_means_is_refused():
+def test_a_variant_with_another_value_for_what_it_means_is_refused() -> None:
     ela = attention.describe("ela")
     assert ela.resolve({"variant": "t"}) == {"kernel": 5, "groups": "c", "num_groups": 32, "shared": True}
     assert ela.resolve({"variant": "t", "kernel": 5}) == ela.resolve({"variant": "t"})
@@ -104,7 +109,7 @@ def test_a_variant_with_another_value_for_what_it_means_is_refused():
         ela.resolve({"variant": "t", "kernel": 7})
 
 
-def test_what_a_hyperparameter_acts_as_is_known_without_the_module():
+def test_what_a_hyperparameter_acts_as_is_known_without_the_module() -> None:
     ela, eca = attention.describe("ela"), attention.describe("eca")
     assert ela.effective_hyperparameters({"num_groups": 16}, 64) == {}
     assert (
@@ -118,7 +123,7 @@ def test_what_a_hyperparameter_acts_as_is_known_without_the_module():
     assert eca.effective_hyperparameters({"kernel": 7}, 64) == {}
 
 
-def test_an_unknown_module_or_hyperparameter_offers_the_nearest():
+def test_an_unknown_module_or_hyperparameter_offers_the_nearest() -> None:
     with pytest.raises(SpecError, match="unknown module 'elaa'; did you mean 'ela'"):
         attention.describe("elaa")
     with pytest.raises(SpecError, match="ela has no hyperparameter 'kernle'; did you mean 'kernel'"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from attnctl import sources
@@ -9,7 +11,7 @@ from attnctl.values import SpecError
 from tests.attnctl.sources.local_files import MINE, write
 
 
-def test_what_is_kept_is_what_was_read_whatever_becomes_of_the_file(tmp_path):
+def test_what_is_kept_is_what_was_read_whatever_becomes_of_the_file(tmp_path: Path) -> None:
     mine = write(tmp_path / "home", mine=MINE, helpers="ONE = 1")
     source = sources.read(mine)
     write(tmp_path / "home", mine="X = 0", helpers="")
@@ -22,7 +24,7 @@ def test_what_is_kept_is_what_was_read_whatever_becomes_of_the_file(tmp_path):
     assert {str(path.suffix) for path in (folder / source.hash).rglob("*")} == {".py", ".json"}
 
 
-def test_a_stored_file_that_was_changed_or_is_missing_is_refused(tmp_path):
+def test_a_stored_file_that_was_changed_or_is_missing_is_refused(tmp_path: Path) -> None:
     source = sources.read(write(tmp_path, mine=MINE, helpers="ONE = 1"))
     folder = tmp_path / "sources"
     with pytest.raises(SpecError, match="does not hold the source"):

@@ -1,5 +1,7 @@
 """The workspace's layout."""
 
+from __future__ import annotations
+
 import ast
 import json
 from collections.abc import Iterator
@@ -16,7 +18,7 @@ from attnctl.workspace.records import Observed, RecordError, Sweep
 SPEC = expand(Axes(modules=("ela",))).specs[0]
 
 
-def test_the_layout_is_the_documented_one(tmp_path):
+def test_the_layout_is_the_documented_one(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     attempt = workspace.run("ab12").attempt(2)
     start = attempt.incarnation(1)
@@ -33,7 +35,7 @@ def test_the_layout_is_the_documented_one(tmp_path):
     assert start.token == (2, 1)
 
 
-def test_attempts_and_incarnations_are_listed_in_numeric_order(tmp_path):
+def test_attempts_and_incarnations_are_listed_in_numeric_order(tmp_path: Path) -> None:
     run = Workspace(tmp_path).run("0123456789abcdef")
     assert (run.attempts(), Workspace(tmp_path).run_ids()) == ([], [])
     for number in (10, 2, 1):
@@ -45,7 +47,7 @@ def test_attempts_and_incarnations_are_listed_in_numeric_order(tmp_path):
     assert Workspace(tmp_path).run_ids() == ["0123456789abcdef"]
 
 
-def test_observations_are_ordered_by_time(tmp_path):
+def test_observations_are_ordered_by_time(tmp_path: Path) -> None:
     attempt = Workspace(tmp_path).run("ab").attempt(1)
     for at in (3.0, 1.0, 2.0):
         record = Observed(at=at, job_id="1_0", word="RUNNING")
@@ -53,7 +55,7 @@ def test_observations_are_ordered_by_time(tmp_path):
     assert [record.at for record in attempt.observations()] == [1.0, 2.0, 3.0]
 
 
-def test_a_spec_under_another_runs_id_is_refused(tmp_path):
+def test_a_spec_under_another_runs_id_is_refused(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     for run_id in (SPEC.id, "0123456789abcdef"):
         write_atomic(workspace.run(run_id).spec, json.dumps(SPEC.to_json()).encode())
@@ -62,7 +64,7 @@ def test_a_spec_under_another_runs_id_is_refused(tmp_path):
         workspace.run("0123456789abcdef").read_spec()
 
 
-def test_a_sweep_keeps_its_command_and_runs(tmp_path):
+def test_a_sweep_keeps_its_command_and_runs(tmp_path: Path) -> None:
     sweep = Sweep(name="a", created=1.0, command=["sweep", "ela"], runs=["x", "y"])
     write_atomic(Workspace(tmp_path).sweep("a"), sweep.encode())
     assert Sweep.read(tmp_path / "sweeps" / "a.json") == sweep

@@ -18,7 +18,7 @@ def objects(boxes, labels):
     return Objects(boxes, np.array(labels, np.int64), area, none, none, ~none)
 
 
-def picture(width=160, height=120, boxes=((20, 30, 60, 90), (90, 10, 140, 50)), first=0):
+def picture(width: int = 160, height: int = 120, boxes=((20, 30, 60, 90), (90, 10, 140, 50)), first: int = 0):
     """A black image with a plain rectangle for each box, in the colour of its label."""
     pixels = np.zeros((height, width, 3), np.uint8)
     masks = np.zeros((len(boxes), height, width), np.uint8)

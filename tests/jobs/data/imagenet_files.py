@@ -24,7 +24,7 @@ def opener(make_spec, folders):
     """Opens streams of this data set, and closes them."""
     streams = []
 
-    def open_it(folder=folders, workers=0, stage=False, seed=0, **recipe):
+    def open_it(folder=folders, workers: int = 0, stage: bool = False, seed: int = 0, **recipe):
         chosen = {"batch": 4, "norm_batch": 2, "augment": "imagenet", "input_size": 32, **recipe}
         spec = make_spec("imagenet", seed, **chosen)
         streams.append(open_stream(spec, SMALL, folder, CPU, workers=workers, stage=stage))

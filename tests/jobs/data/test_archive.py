@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.jobs.data.published import write_tar
 FILES = {"VOCdevkit/VOC2007/JPEGImages/1.jpg": b"x" * 5000, "VOCdevkit/VOC2007/list.txt": b"1\n", "readme": b"hello"}
 
 
-def quiet(_done, _total):
+def quiet(_done, _total) -> None:
     pass
 
 
@@ -37,7 +38,7 @@ def held(folder):
 
 
 @pytest.fixture(params=["first.tar", "first.tgz", "first.zip"])
-def archived(request, tmp_path):
+def archived(request: pytest.FixtureRequest, tmp_path: Path):
     """A data set of one archive, which lies beside its folder as if it had been downloaded."""
     path = made(tmp_path / "data" / request.param)
     item = Archive(
@@ -54,7 +55,7 @@ def archived(request, tmp_path):
     return dataset, path, tmp_path / "data" / "VOCdevkit"
 
 
-def test_an_archive_is_unpacked_once_below_its_inner_folder(archived):
+def test_an_archive_is_unpacked_once_below_its_inner_folder(archived) -> None:
     dataset, path, folder = archived
     assert fetch(dataset, folder, quiet) == [folder / "VOC2007/list.txt", folder / "VOC2007/JPEGImages"]
     mark = f".{path.name}.unpacked"
@@ -65,7 +66,7 @@ def test_an_archive_is_unpacked_once_below_its_inner_folder(archived):
     assert (folder / "VOC2007/list.txt").read_text() == "my own\n"
 
 
-def test_interrupted_unpacking_is_continued(archived):
+def test_interrupted_unpacking_is_continued(archived) -> None:
     dataset, _, folder = archived
     (folder / "VOC2007").mkdir(parents=True)
     (folder / "VOC2007/list.txt").write_text("1\n")
@@ -75,7 +76,7 @@ def test_interrupted_unpacking_is_continued(archived):
     assert (folder / "VOC2007/JPEGImages/1.jpg").read_bytes() == b"x" * 5000
 
 
-def test_a_manually_filled_folder_is_left_unchanged(archived):
+def test_a_manually_filled_folder_is_left_unchanged(archived) -> None:
     dataset, path, folder = archived
     path.unlink()
     (folder / "VOC2007").mkdir(parents=True)
@@ -84,7 +85,7 @@ def test_a_manually_filled_folder_is_left_unchanged(archived):
     assert held(folder) == {"VOC2007/list.txt": b"9\n"}
 
 
-def test_a_damaged_archive_is_named(archived):
+def test_a_damaged_archive_is_named(archived) -> None:
     dataset, path, folder = archived
     path.write_bytes(path.read_bytes()[:-300])
     with pytest.raises(DataError, match=rf"{path.name} has MD5 \w+ instead of \w+; delete it"):
@@ -94,7 +95,7 @@ def test_a_damaged_archive_is_named(archived):
         unpack(path, "", folder, quiet)
 
 
-def test_an_archive_without_the_expected_files_is_named(archived):
+def test_an_archive_without_the_expected_files_is_named(archived) -> None:
     dataset, path, folder = archived
     other = dataclasses.replace(dataset.archives[0], gives="VOC2007/Annotations")
     with pytest.raises(DataError, match=rf"{path.name} does not contain VOC2007/Annotations"):
@@ -103,14 +104,14 @@ def test_an_archive_without_the_expected_files_is_named(archived):
 
 @pytest.mark.parametrize("name", ["first.tar", "first.zip"])
 @pytest.mark.parametrize("member", ["../out", "VOCdevkit/../../out"])
-def test_files_outside_the_folder_are_refused(tmp_path, name, member):
+def test_files_outside_the_folder_are_refused(tmp_path: Path, name: str, member: str) -> None:
     path = made(tmp_path / "data" / name, {member: b"x"})
     with pytest.raises(DataError, match=rf"{name} contains .*out, a path outside its folder"):
         unpack(path, "", tmp_path / "data" / "folder", quiet)
     assert not list(tmp_path.rglob("out"))
 
 
-def test_a_failed_download_is_a_one_line_error(archived):
+def test_a_failed_download_is_a_one_line_error(archived) -> None:
     dataset, path, folder = archived
     path.unlink()
     with pytest.raises(DataError, match="stopped at 0 bytes"):

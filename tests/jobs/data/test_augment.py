@@ -23,7 +23,7 @@ def crop_slowly(image, padding, top, left, flip):
 
 @settings(max_examples=25, deadline=None)
 @given(st.sampled_from(["none", "shift", "crop-flip"]), st.integers(0, 2**40), st.integers(0, 999), st.integers(1, 9))
-def test_batched_crops_equal_a_slow_crop_of_each_sample(name, seed, step, count):
+def test_batched_crops_equal_a_slow_crop_of_each_sample(name, seed, step, count) -> None:
     augmentation = Augmentation(name, 32, 48)
     top, left, flip = augmentation.draw(seed, step, 1, count)
     index = torch.arange(count).flip(0)
@@ -35,7 +35,7 @@ def test_batched_crops_equal_a_slow_crop_of_each_sample(name, seed, step, count)
 
 
 @pytest.mark.parametrize(("name", "offsets", "flips"), [("none", 1, {0}), ("shift", 5, {0}), ("crop-flip", 9, {0, 1})])
-def test_draws_are_uniform_over_their_range(name, offsets, flips):
+def test_draws_are_uniform_over_their_range(name: str, offsets: int, flips: set[int]) -> None:
     top, left, flip = Augmentation(name, 32, 32).draw(0, 0, 0, 9000)
     assert set(flip.tolist()) == flips
     for drawn in (top, left):
@@ -45,7 +45,7 @@ def test_draws_are_uniform_over_their_range(name, offsets, flips):
     assert flip.float().mean() == pytest.approx(0.5 * (len(flips) - 1), abs=0.02)
 
 
-def test_draws_depend_only_on_seed_step_and_replica():
+def test_draws_depend_only_on_seed_step_and_replica() -> None:
     augmentation = Augmentation("crop-flip", 32, 32)
     drawn = {
         key: torch.stack(augmentation.draw(*key, 64)).tolist() for key in [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)]
@@ -55,11 +55,11 @@ def test_draws_depend_only_on_seed_step_and_replica():
     assert len({str(value) for value in drawn.values()}) == 4
 
 
-def test_padding_scales_with_the_image():
+def test_padding_scales_with_the_image() -> None:
     assert [Augmentation("crop-flip", side, side).padding for side in (32, 64, 224)] == [4, 8, 28]
 
 
-def test_normalisation_subtracts_the_mean_and_divides_by_the_deviation():
+def test_normalisation_subtracts_the_mean_and_divides_by_the_deviation() -> None:
     mean, std = (0.5, 0.25, 0.1), (0.2, 0.3, 0.4)
     expected = (IMAGES.double() / 255 - torch.tensor(mean).view(-1, 1, 1)) / torch.tensor(std).view(-1, 1, 1)
     normalised = Normalize(mean, std, CPU)(IMAGES)
@@ -67,6 +67,6 @@ def test_normalisation_subtracts_the_mean_and_divides_by_the_deviation():
     torch.testing.assert_close(normalised.double(), expected, rtol=0, atol=1e-5)
 
 
-def test_an_augmentation_for_image_files_does_not_fit_a_data_set_in_memory():
+def test_an_augmentation_for_image_files_does_not_fit_a_data_set_in_memory() -> None:
     with pytest.raises(DataError, match="imagenet needs a data set of image files; this one allows none, shift"):
         Augmentation("imagenet", 32, 32)

@@ -11,7 +11,7 @@ from attnctl.jobs.data.mosaic import Mosaic
 from tests.jobs.data.drawn_scenes import extent, picture
 
 
-def test_a_mirrored_picture_has_its_boxes_masks_and_classes_mirrored():
+def test_a_mirrored_picture_has_its_boxes_masks_and_classes_mirrored() -> None:
     given = picture()._replace(classes=np.arange(120 * 160, dtype=np.uint8).reshape(120, 160))
     torch.manual_seed(0)
     changed = [boxed.flip()(given) for _ in range(8)]
@@ -28,7 +28,7 @@ def test_a_mirrored_picture_has_its_boxes_masks_and_classes_mirrored():
 @pytest.mark.parametrize(
     ("augment", "most", "often"), [(boxed.flip_shift, 0.04, range(9, 25)), (boxed.shift, 0.125, range(36, 41))]
 )
-def test_boxes_are_shifted_with_the_pixels(augment, most, often):
+def test_boxes_are_shifted_with_the_pixels(augment, most: float, often) -> None:
     given = picture()._replace(masks=None)
     shifted = 0
     for seed in range(40):
@@ -44,7 +44,7 @@ def test_boxes_are_shifted_with_the_pixels(augment, most, often):
     assert shifted in often
 
 
-def test_an_object_that_is_shifted_out_of_the_image_is_removed():
+def test_an_object_that_is_shifted_out_of_the_image_is_removed() -> None:
     given = picture(boxes=((0, 0, 2, 2), (40, 40, 90, 90)))._replace(masks=None)
     counts = set()
     for seed in range(40):
@@ -56,7 +56,7 @@ def test_an_object_that_is_shifted_out_of_the_image_is_removed():
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_boxes_follow_the_augmentation_of_ssd(seed):
+def test_boxes_follow_the_augmentation_of_ssd(seed: int) -> None:
     torch.manual_seed(seed)
     given = picture()._replace(masks=None)
     changed = boxed.ssd()(given)
@@ -73,7 +73,7 @@ def test_boxes_follow_the_augmentation_of_ssd(seed):
     assert changed.objects.area.tolist() == (boxes[:, 2:] - boxes[:, :2]).prod(1).tolist()
 
 
-def test_every_augmentation_accepts_an_image_without_objects():
+def test_every_augmentation_accepts_an_image_without_objects() -> None:
     empty = picture(boxes=())._replace(masks=None)
     torch.manual_seed(0)
     mosaic = Mosaic(lambda _: empty, torch.tensor([0]), 64)

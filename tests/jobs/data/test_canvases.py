@@ -18,12 +18,12 @@ def digest(part: str) -> str:
     return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()[:16]
 
 
-def test_the_canvases_are_the_same_as_in_version_1():
+def test_the_canvases_are_the_same_as_in_version_1() -> None:
     assert [digest(part) for part in PARTS] == ["f5162867fb00a582", "6848c52370205d27"]
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_boxes_areas_and_labels_are_those_of_the_masks(part):
+def test_boxes_areas_and_labels_are_those_of_the_masks(part) -> None:
     made = canvases(part)
     for index in range(0, len(made), 5):
         objects, masks, classes = made.table.of(index), made.masks(index, 128, 128), made.classes(index, 128, 128)
@@ -36,7 +36,7 @@ def test_boxes_areas_and_labels_are_those_of_the_masks(part):
         assert ((classes > 0) & (classes < 255)).sum() == masks.sum()
 
 
-def test_every_part_has_all_digits_some_empty_canvases_and_overlaps():
+def test_every_part_has_all_digits_some_empty_canvases_and_overlaps() -> None:
     for part in PARTS:
         made = canvases(part)
         assert len(made) == SIZES[part]
@@ -52,7 +52,7 @@ def test_every_part_has_all_digits_some_empty_canvases_and_overlaps():
     assert any(overlaps)
 
 
-def test_the_descriptors_match_the_canvases():
+def test_the_descriptors_match_the_canvases() -> None:
     shade = canvases("train").images / 255
     for name in ("digits-det", "digits-seg"):
         described = describe(name)
@@ -61,6 +61,6 @@ def test_the_descriptors_match_the_canvases():
         assert described.std == pytest.approx([shade.std()] * 3, abs=1e-3)
 
 
-def test_the_parts_have_different_ids():
+def test_the_parts_have_different_ids() -> None:
     numbers = [canvases(part).number(index) for part in PARTS for index in range(SIZES[part])]
     assert numbers == list(range(1, 751))

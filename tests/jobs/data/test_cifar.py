@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from attnctl.jobs.data import cifar, open_data
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.unpickle import load_restricted
 from attnctl.settings.config import DataRoots
+from tests.jobs.data.conftest import MakeSpec
 from tests.jobs.data.published import (
     cifar10_files,
     cifar100_files,
@@ -25,7 +27,7 @@ from tests.jobs.data.published import (
 CPU = torch.device("cpu")
 
 
-def test_python_2_batches_are_read_from_their_folder(tmp_path):
+def test_python_2_batches_are_read_from_their_folder(tmp_path: Path) -> None:
     splits = cifar.load(describe("cifar100"), write_folder(tmp_path / "cifar-100-python", cifar100_files()))
     written = cifar_batch(200, 100, 0, fine=True)
     assert torch.equal(splits.train.images, torch.from_numpy(written[b"data"]).view(-1, 3, 32, 32))
@@ -33,7 +35,7 @@ def test_python_2_batches_are_read_from_their_folder(tmp_path):
     assert splits.test.images.shape == (100, 3, 32, 32)
 
 
-def test_the_five_batches_of_cifar10_are_joined_in_order(tmp_path):
+def test_the_five_batches_of_cifar10_are_joined_in_order(tmp_path: Path) -> None:
     splits = cifar.load(describe("cifar10"), write_folder(tmp_path / "cifar-10-batches-py", cifar10_files()))
     assert splits.train.images.shape == (100, 3, 32, 32)
     third = torch.from_numpy(cifar_batch(20, 10, 2, fine=False)[b"data"]).view(-1, 3, 32, 32)
@@ -42,7 +44,7 @@ def test_the_five_batches_of_cifar10_are_joined_in_order(tmp_path):
 
 
 @pytest.mark.parametrize("beside", [True, False])
-def test_the_archive_can_be_read_without_the_folder(tmp_path, beside):
+def test_the_archive_can_be_read_without_the_folder(tmp_path: Path, beside: bool) -> None:
     files = cifar100_files()
     folder = tmp_path / "cifar-100-python"
     folder.mkdir()
@@ -54,13 +56,13 @@ def test_the_archive_can_be_read_without_the_folder(tmp_path, beside):
 
 
 @pytest.fixture
-def small(monkeypatch):
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """cifar10, described with the images of `cifar10_files`."""
     described = dataclasses.replace(describe("cifar10"), train_size=100, test_size=20)
     monkeypatch.setitem(DATASETS, "cifar10", described)
 
 
-def test_open_data_finds_cifar_below_the_data_root(tmp_path, make_spec, small):
+def test_open_data_finds_cifar_below_the_data_root(tmp_path: Path, make_spec: MakeSpec, small) -> None:
     write_folder(tmp_path / "cifar-10-batches-py", cifar10_files())
     data = open_data(make_spec("cifar10", augment="crop-flip", mixup=0.2), DataRoots(root=tmp_path), CPU)
     images, targets = next(data.train(0, range(4), 1))
@@ -78,8 +80,8 @@ def test_open_data_finds_cifar_below_the_data_root(tmp_path, make_spec, small):
     ],
 )
 def test_batches_with_missing_or_surplus_images_are_counted_and_refused(
-    tmp_path, make_spec, small, number, count, words
-):
+    tmp_path: Path, make_spec: MakeSpec, small, number: int, count: int, words: str
+) -> None:
     files = cifar10_files()
     files[list(files)[number]] = python2_pickle(cifar_batch(count, 10, number, fine=False))
     folder = write_folder(tmp_path / "cifar-10-batches-py", files)
@@ -88,7 +90,7 @@ def test_batches_with_missing_or_surplus_images_are_counted_and_refused(
 
 
 @pytest.mark.parametrize("protocol", [2, 4])
-def test_a_batch_that_python_3_wrote_is_read(protocol):
+def test_a_batch_that_python_3_wrote_is_read(protocol: int) -> None:
     batch = cifar_batch(5, 10, 0, fine=False)
     again = load_restricted(io.BytesIO(pickle.dumps(batch, protocol)), "x")
     assert np.array_equal(again[b"data"], batch[b"data"])
@@ -100,13 +102,13 @@ class Hostile:
 
 
 @pytest.mark.parametrize("protocol", [0, 2, 5])
-def test_a_pickle_with_a_call_is_refused_and_not_executed(protocol, capsys):
+def test_a_pickle_with_a_call_is_refused_and_not_executed(protocol: int, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(DataError, match=r"batch.bin is damaged .*refers to .*print, which no data batch needs"):
         load_restricted(io.BytesIO(pickle.dumps({"data": Hostile()}, protocol)), "batch.bin")
     assert capsys.readouterr().out == ""
 
 
-def test_missing_files_are_named_with_advice(tmp_path, make_spec):
+def test_missing_files_are_named_with_advice(tmp_path: Path, make_spec: MakeSpec) -> None:
     files = cifar100_files()
     del files["test"]
     write_folder(tmp_path / "cifar-100-python", files)
@@ -137,7 +139,7 @@ def broken_batches():
 
 
 @pytest.mark.parametrize("content", [pytest.param(content, id=what) for what, content in broken_batches()])
-def test_a_damaged_batch_is_a_one_line_error_naming_the_file(tmp_path, content):
+def test_a_damaged_batch_is_a_one_line_error_naming_the_file(tmp_path: Path, content) -> None:
     folder = write_folder(tmp_path / "cifar-100-python", {**cifar100_files(), "train": content})
     with pytest.raises(DataError) as caught:
         cifar.load(describe("cifar100"), folder)
@@ -145,7 +147,7 @@ def test_a_damaged_batch_is_a_one_line_error_naming_the_file(tmp_path, content):
     assert "\n" not in str(caught.value)
 
 
-def test_a_damaged_or_incomplete_archive_says_what_to_do(tmp_path):
+def test_a_damaged_or_incomplete_archive_says_what_to_do(tmp_path: Path) -> None:
     dataset, folder = describe("cifar100"), tmp_path / "cifar-100-python"
     archive = write_tar(tmp_path / dataset.archive, {"cifar-100-python/train": cifar100_files()["train"]}, gz=True)
     with pytest.raises(DataError, match=r"tar.gz lacks test; delete it and download it again"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from pathlib import Path
 
 import pytest
 from torchvision.models.detection import FasterRCNN_ResNet50_FPN_Weights
@@ -19,7 +20,7 @@ from tests.jobs.data.scene_files import COCO, coco_document, coco_folder
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory: pytest.TempPathFactory):
     return coco_folder(tmp_path_factory.mktemp("coco") / "coco")
 
 
@@ -28,19 +29,19 @@ def train(folder):
     return open_parts(COCO, folder, "instance").train
 
 
-def test_labels_are_the_categories_in_the_order_of_their_ids(train):
+def test_labels_are_the_categories_in_the_order_of_their_ids(train) -> None:
     assert train.categories == (2, 17, 44)
     assert train.names == ("cat", "dog", "tree")
     assert [train.number(n) for n in range(4)] == [3, 7, 90, 91]
     assert train.table.of(1).labels.tolist() == [3, 1, 1]
 
 
-def test_the_classes_of_the_descriptor_are_cocos():
+def test_the_classes_of_the_descriptor_are_cocos() -> None:
     known = FasterRCNN_ResNet50_FPN_Weights.DEFAULT.meta["categories"]
     assert describe("coco").names == tuple(name for name in known if name not in ("__background__", "N/A"))
 
 
-def test_a_training_uses_valid_objects_and_reports_the_others(train):
+def test_a_training_uses_valid_objects_and_reports_the_others(train) -> None:
     learned, left = trainable(train, masks=True)
     assert learned.tolist() == [0, 1]
     assert left.summary() == (
@@ -56,7 +57,7 @@ def test_a_training_uses_valid_objects_and_reports_the_others(train):
     assert Reader(train, training=True)(1).objects.labels.tolist() == [3, 1, 1]  # boxes alone need no outline
 
 
-def test_an_evaluation_keeps_all_published_objects(train):
+def test_an_evaluation_keeps_all_published_objects(train) -> None:
     read = Reader(train, training=False, masks=True)
     assert read(0).objects.boxes.tolist() == [[0.5, 1.5, 20.5, 31.75], [5, 5, 5, 25], [100, 5, 110, 25]]
     assert read(1).objects.boxes.tolist() == [[10, 10, 55, 40], [50, 40, 80, 70], [1, 1, 10, 10]]
@@ -68,7 +69,7 @@ def test_an_evaluation_keeps_all_published_objects(train):
     assert crowd.masks.sum() == 10
 
 
-def test_lines_and_points_are_not_outlines():
+def test_lines_and_points_are_not_outlines() -> None:
     found = Outlines([[[1.0, 1.0, 5.0, 5.0]], [], [[1.0, 1.0, 5.0, 5.0], [0.0, 0.0, 4.0, 0.0, 4.0, 4.0]]])
     assert found.present.tolist() == [False, False, True]
 
@@ -107,7 +108,9 @@ def changed(path, value):
         (["images", 1, "id"], 7, "two of its images have the same id"),
     ],
 )
-def test_a_faulty_document_is_a_one_line_error_naming_the_file(tmp_path, path, value, words):
+def test_a_faulty_document_is_a_one_line_error_naming_the_file(
+    tmp_path: Path, path: list[int | str] | list[str], value, words: str
+) -> None:
     root = coco_folder(tmp_path / "coco")
     file = root / "annotations" / "instances_train2017.json"
     file.write_text(json.dumps(changed(path, value)))
@@ -118,14 +121,14 @@ def test_a_faulty_document_is_a_one_line_error_naming_the_file(tmp_path, path, v
 
 
 @pytest.mark.parametrize("text", ["", '{"images": [', "[]", "\xff"])
-def test_invalid_json_is_an_error_naming_the_file(tmp_path, text):
+def test_invalid_json_is_an_error_naming_the_file(tmp_path: Path, text: str) -> None:
     root = coco_folder(tmp_path / "coco")
     (root / "annotations" / "instances_train2017.json").write_bytes(text.encode("latin1"))
     with pytest.raises(DataError, match=r"instances_train2017.json is not (JSON|a COCO instances file)"):
         coco.index(root, "train2017", 3, masks=False)
 
 
-def test_missing_images_are_named(tmp_path):
+def test_missing_images_are_named(tmp_path: Path) -> None:
     root = coco_folder(tmp_path / "coco")
     for name in ("a.jpg", "empty.jpg"):
         (root / "train2017" / name).unlink()
@@ -136,7 +139,7 @@ def test_missing_images_are_named(tmp_path):
         open_parts(COCO, root, "detect")
 
 
-def test_a_run_length_encoding_of_the_wrong_size_names_the_image(tmp_path):
+def test_a_run_length_encoding_of_the_wrong_size_names_the_image(tmp_path: Path) -> None:
     document = changed(["annotations", 6, "segmentation"], {"size": [40, 60], "counts": [2400]})
     train, _ = open_parts(COCO, coco_folder(tmp_path / "coco", document), "instance")
     with pytest.raises(DataError, match=r"the masks of .*crowd.jpg: a run-length encoding is for size \[40, 60\]"):

@@ -9,18 +9,20 @@ import torch
 
 from attnctl.datasets import describe
 from attnctl.jobs.data import open_data
+from attnctl.jobs.data.memory import Splits
 from attnctl.settings.config import DataRoots
+from tests.jobs.data.conftest import MakeSpec
 
 CPU = torch.device("cpu")
 GOLDEN_DIGITS = ["7e50dc77a338026a", "7313b63c7825efa8", "372e887cfc7134c9", "0483183ce5e25fc9"]
 
 
-def test_digits_are_the_same_bytes_in_every_release(scans):
+def test_digits_are_the_same_bytes_in_every_release(scans: Splits) -> None:
     found = [hashlib.sha256(tensor.numpy().tobytes()).hexdigest()[:16] for part in scans for tensor in part]
     assert found == GOLDEN_DIGITS
 
 
-def test_digits_agree_with_their_descriptor(scans):
+def test_digits_agree_with_their_descriptor(scans: Splits) -> None:
     dataset = describe("digits")
     assert scans.train.images.shape == (dataset.train_size, 3, 32, 32)
     assert scans.test.images.shape == (dataset.test_size, 3, 32, 32)
@@ -32,7 +34,7 @@ def test_digits_agree_with_their_descriptor(scans):
     assert shares.max() < 0.21
 
 
-def test_digits_can_be_opened_without_configuration(make_spec):
+def test_digits_can_be_opened_without_configuration(make_spec: MakeSpec) -> None:
     data = open_data(make_spec(augment="shift", batch=64, norm_batch=32), DataRoots(), CPU)
     images, labels = next(data.train(0, range(2), 1))
     assert images.shape == (32, 3, 32, 32)

@@ -5,6 +5,7 @@ import hashlib
 import http.server
 import re
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -23,7 +24,7 @@ class Server(http.server.ThreadingHTTPServer):
     ranges = True
     status: int | None = None
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.asked: list[str | None] = []
 
@@ -31,7 +32,7 @@ class Server(http.server.ThreadingHTTPServer):
 class Handler(http.server.BaseHTTPRequestHandler):
     server: Server
 
-    def do_GET(self):
+    def do_GET(self) -> None:
         server, asked = self.server, self.headers.get("Range")
         server.asked.append(asked)
         begin = int(re.fullmatch(r"bytes=(\d+)-", asked)[1]) if asked and server.ranges else 0
@@ -42,7 +43,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body[: server.cut])
 
-    def log_message(self, *arguments):
+    def log_message(self, *arguments) -> None:
         pass
 
 
@@ -51,7 +52,7 @@ def md5(content):
 
 
 @pytest.fixture
-def served(tmp_path):
+def served(tmp_path: Path):
     """A server with a small CIFAR-100, and its descriptor."""
     files = cifar100_files()
     path = write_tar(
@@ -74,15 +75,15 @@ def served(tmp_path):
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path):
     return tmp_path / "data" / "cifar-100-python"
 
 
-def quiet(done, total):
+def quiet(done, total) -> None:
     """No progress."""
 
 
-def test_the_files_are_downloaded_with_progress(served, folder):
+def test_the_files_are_downloaded_with_progress(served, folder) -> None:
     server, dataset, files = served
     seen = []
     targets = fetch(dataset, folder, lambda done, total: seen.append((done, total)))
@@ -94,14 +95,14 @@ def test_the_files_are_downloaded_with_progress(served, folder):
     assert [path.name for path in folder.parent.iterdir() if path.is_file()] == [dataset.archive]
 
 
-def test_existing_files_are_left_unchanged(served, folder):
+def test_existing_files_are_left_unchanged(served, folder) -> None:
     server, dataset, _ = served
     fetch(dataset, folder, quiet)
     fetch(dataset, folder, quiet)
     assert len(server.asked) == 1
 
 
-def test_an_existing_archive_is_only_unpacked(served, folder):
+def test_an_existing_archive_is_only_unpacked(served, folder) -> None:
     server, dataset, files = served
     folder.parent.mkdir()
     (folder.parent / dataset.archive).write_bytes(server.content)
@@ -113,7 +114,7 @@ def test_an_existing_archive_is_only_unpacked(served, folder):
         fetch(dataset, folder, quiet)
 
 
-def test_an_interrupted_download_is_continued(served, folder):
+def test_an_interrupted_download_is_continued(served, folder) -> None:
     server, dataset, files = served
     server.cut = 1000
     with pytest.raises(DataError, match=r"stopped at 1000 .*run the command again to continue"):
@@ -123,7 +124,7 @@ def test_an_interrupted_download_is_continued(served, folder):
     assert server.asked == [None, "bytes=1000-"]
 
 
-def test_a_download_starts_over_if_the_server_does_not_support_ranges(served, folder):
+def test_a_download_starts_over_if_the_server_does_not_support_ranges(served, folder) -> None:
     server, dataset, files = served
     folder.mkdir(parents=True)
     (folder.parent / f"{dataset.archive}.part").write_bytes(b"something else")
@@ -131,14 +132,14 @@ def test_a_download_starts_over_if_the_server_does_not_support_ranges(served, fo
     assert fetch(dataset, folder, quiet)[0].read_bytes() == files["train"]
 
 
-def test_a_complete_part_file_is_not_downloaded_again(served, folder):
+def test_a_complete_part_file_is_not_downloaded_again(served, folder) -> None:
     server, dataset, files = served
     folder.mkdir(parents=True)
     (folder.parent / f"{dataset.archive}.part").write_bytes(server.content)
     assert fetch(dataset, folder, quiet)[0].read_bytes() == files["train"]
 
 
-def test_a_download_with_a_wrong_md5_is_deleted(served, folder):
+def test_a_download_with_a_wrong_md5_is_deleted(served, folder) -> None:
     server, dataset, _ = served
     server.content = server.content[:-1] + b"?"
     with pytest.raises(DataError, match=rf"has MD5 \w+ instead of {dataset.md5}; the download was deleted"):
@@ -146,7 +147,7 @@ def test_a_download_with_a_wrong_md5_is_deleted(served, folder):
     assert list(folder.parent.rglob("*")) == []
 
 
-def test_a_wrong_file_in_the_archive_is_not_put_in_place(served, folder):
+def test_a_wrong_file_in_the_archive_is_not_put_in_place(served, folder) -> None:
     _, dataset, _ = served
     wrong = dataclasses.replace(dataset, files=(DataFile("train", "0" * 32), *dataset.files[1:]))
     with pytest.raises(DataError, match=r"tar.gz:train has MD5 .* instead of 000"):
@@ -154,14 +155,14 @@ def test_a_wrong_file_in_the_archive_is_not_put_in_place(served, folder):
     assert list(folder.iterdir()) == []
 
 
-def test_an_http_error_is_a_one_line_error(served, folder):
+def test_an_http_error_is_a_one_line_error(served, folder) -> None:
     server, dataset, _ = served
     server.status = 404
     with pytest.raises(DataError, match=r"^http://127.*: the server answered 404 Not Found$"):
         fetch(dataset, folder, quiet)
 
 
-def test_an_unreachable_server_is_a_one_line_error(served, folder, monkeypatch):
+def test_an_unreachable_server_is_a_one_line_error(served, folder, monkeypatch: pytest.MonkeyPatch) -> None:
     _, dataset, _ = served
     monkeypatch.setattr(fetch_module, "_TIMEOUT", 2.0)
     gone = dataclasses.replace(dataset, url="http://127.0.0.1:1/x.tar.gz")
@@ -171,25 +172,25 @@ def test_an_unreachable_server_is_a_one_line_error(served, folder, monkeypatch):
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://example.org/x"])
-def test_only_http_addresses_are_fetched(served, folder, url):
+def test_only_http_addresses_are_fetched(served, folder, url: str) -> None:
     _, dataset, _ = served
     with pytest.raises(DataError, match="is not an http or https address"):
         fetch(dataclasses.replace(dataset, url=url), folder, quiet)
 
 
-def test_a_data_set_without_an_address_names_its_source(tmp_path):
+def test_a_data_set_without_an_address_names_its_source(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="imagenet cannot be downloaded: ILSVRC 2012"):
         fetch(describe("imagenet"), tmp_path, quiet)
 
 
-def test_an_unwritable_folder_is_a_one_line_error(served, tmp_path):
+def test_an_unwritable_folder_is_a_one_line_error(served, tmp_path: Path) -> None:
     _, dataset, _ = served
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(DataError, match="cannot download cifar100 to"):
         fetch(dataset, tmp_path / "file" / "cifar-100-python", quiet)
 
 
-def test_a_second_simultaneous_download_is_refused(served, folder):
+def test_a_second_simultaneous_download_is_refused(served, folder) -> None:
     import fcntl
 
     _, dataset, _ = served

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from attnctl.jobs.data import open_data
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.files import index, open_parts
 from attnctl.settings.config import DataRoots
+from tests.jobs.data.conftest import MakeSpec
 from tests.jobs.data.imagenet_files import SMALL, opener
 from tests.jobs.data.published import image_folders, image_shards, jpeg, write_tar
 
@@ -20,17 +22,17 @@ TINY = dataclasses.replace(SMALL, train_size=3, test_size=3)
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory):
+def folders(tmp_path_factory: pytest.TempPathFactory):
     return image_folders(tmp_path_factory.mktemp("imagenet"))
 
 
 @pytest.fixture
-def opened(make_spec, folders):
+def opened(make_spec: MakeSpec, folders):
     with opener(make_spec, folders) as open_it:
         yield open_it
 
 
-def test_missing_and_empty_classes_are_named(tmp_path):
+def test_missing_and_empty_classes_are_named(tmp_path: Path) -> None:
     root = image_folders(tmp_path / "imagenet")
     with pytest.raises(DataError, match=r"train contains 3 class folders instead of 1000, and no tar shards"):
         index(root / "train", 1000)
@@ -42,8 +44,8 @@ def test_missing_and_empty_classes_are_named(tmp_path):
 
 @pytest.mark.parametrize("stage", [False, True])
 def test_parts_with_different_class_folders_are_refused_before_training(
-    opened, tmp_path, tmp_path_factory, monkeypatch, stage
-):
+    opened, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, stage: bool
+) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path_factory.mktemp("disk")))
     root = image_folders(tmp_path / "imagenet")
     (root / "val" / "n00000000").rename(root / "val" / "vessel")
@@ -54,7 +56,7 @@ def test_parts_with_different_class_folders_are_refused_before_training(
         opened(root, stage=stage, val_split=1 / 3)
 
 
-def in_folders(_part, name, number):
+def in_folders(_part, name, number) -> str:
     return f"{name}/{number}"
 
 
@@ -80,21 +82,21 @@ SWAPPED = [("n01440764", 1), ("n01443537", 0), ("n01484850", 2)]
 
 
 @pytest.mark.parametrize("key", [in_folders, in_file_names])
-def test_shards_that_number_their_classes_differently_are_refused(tmp_path, key):
+def test_shards_that_number_their_classes_differently_are_refused(tmp_path: Path, key) -> None:
     with pytest.raises(DataError, match="class 0 is n01440764 in train/ and n01443537 in val/"):
         open_parts(TINY, shards_of(tmp_path / "differ", {"train": IN_ORDER, "val": SWAPPED}, key))
     same = shards_of(tmp_path / "same", {"train": IN_ORDER, "val": IN_ORDER}, key)
     assert [files.class_names for files in open_parts(TINY, same)] == [tuple(name for name, _ in IN_ORDER)] * 2
 
 
-def test_shards_and_class_folders_must_have_the_same_classes(tmp_path):
+def test_shards_and_class_folders_must_have_the_same_classes(tmp_path: Path) -> None:
     shutil.copytree(image_folders(tmp_path / "all") / "train", tmp_path / "mixed" / "train")
     shards_of(tmp_path / "mixed", {"val": [("cup", 0), ("pen", 1), ("vessel", 2)]}, in_folders)
     with pytest.raises(DataError, match="train/ has n00000000, n00000001, n00000002, val/ has cup, pen, vessel"):
         open_parts(TINY, tmp_path / "mixed")
 
 
-def test_shards_without_class_names_are_accepted_by_number(tmp_path, folders):
+def test_shards_without_class_names_are_accepted_by_number(tmp_path: Path, folders) -> None:
     """A folder that several classes share names none of them."""
     assert [files.class_names for files in open_parts(SMALL, image_shards(tmp_path / "plain", folders))] == [(), ()]
     shared = [("all", 0), ("all", 1), ("other", 2)]
@@ -103,7 +105,7 @@ def test_shards_without_class_names_are_accepted_by_number(tmp_path, folders):
 
 
 @pytest.mark.parametrize("shards", [False, True])
-def test_missing_and_surplus_images_are_counted_and_refused(opened, tmp_path, folders, shards):
+def test_missing_and_surplus_images_are_counted_and_refused(opened, tmp_path: Path, folders, shards: bool) -> None:
     root = image_shards(tmp_path / "shards", folders, 3) if shards else shutil.copytree(folders, tmp_path / "folders")
     first = root / "train" / ("train-0000.tar" if shards else "n00000000/n00000000_0.JPEG")
     shutil.copy(first, first.with_name(f"again-{first.name}"))
@@ -125,14 +127,16 @@ def test_missing_and_surplus_images_are_counted_and_refused(opened, tmp_path, fo
     )
 
 
-def test_an_incomplete_data_set_is_named_by_its_own_folder_not_by_its_copy(opened, tmp_path, monkeypatch):
+def test_an_incomplete_data_set_is_named_by_its_own_folder_not_by_its_copy(
+    opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     root = image_folders(tmp_path / "imagenet", train=5)
     with pytest.raises(DataError, match=f"imagenet in {root} has 15 training images instead of 18;"):
         opened(root, stage=True)
 
 
-def test_a_partly_missing_data_root_is_named(tmp_path, make_spec):
+def test_a_partly_missing_data_root_is_named(tmp_path: Path, make_spec: MakeSpec) -> None:
     spec = make_spec("imagenet", augment="imagenet")
     (tmp_path / "imagenet" / "train").mkdir(parents=True)
     with pytest.raises(
@@ -153,7 +157,7 @@ def test_a_partly_missing_data_root_is_named(tmp_path, make_spec):
         ({"readme.txt": b"x"}, "without any image"),
     ],
 )
-def test_faulty_shards_are_named(tmp_path, members, words):
+def test_faulty_shards_are_named(tmp_path: Path, members: dict[str, bytes], words: str) -> None:
     write_tar(tmp_path / "train-0.tar", members)
     with pytest.raises(DataError, match=words) as caught:
         index(tmp_path, 3)
@@ -161,7 +165,7 @@ def test_faulty_shards_are_named(tmp_path, members, words):
 
 
 @pytest.mark.parametrize("keep", [100, 1500, 12000])
-def test_a_truncated_shard_is_named(tmp_path, keep):
+def test_a_truncated_shard_is_named(tmp_path: Path, keep: int) -> None:
     pairs = {f"{n}.{kind}": value for n in range(6) for kind, value in (("jpg", jpeg(n)), ("cls", b"%d" % (n % 3)))}
     shard = write_tar(tmp_path / "train-0.tar", pairs)
     shard.write_bytes(shard.read_bytes()[:keep])

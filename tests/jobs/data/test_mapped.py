@@ -13,7 +13,7 @@ from attnctl.jobs.data.scenes import no_objects
 
 
 @pytest.mark.parametrize(("width", "height"), [(160, 120), (40, 50), (300, 30)])
-def test_a_crop_keeps_classes_aligned_with_the_image(width, height):
+def test_a_crop_keeps_classes_aligned_with_the_image(width: int, height: int) -> None:
     rng = np.random.default_rng(1)
     blocks = rng.integers(0, 3, (height // 10, width // 10), dtype=np.uint8)
     classes = np.kron(blocks, np.ones((10, 10), np.uint8))
@@ -31,7 +31,7 @@ def test_a_crop_keeps_classes_aligned_with_the_image(width, height):
         assert width * height < 96 * 96 or not ignored.all()
 
 
-def test_cropping_before_scaling_equals_scaling_the_whole_image():
+def test_cropping_before_scaling_equals_scaling_the_whole_image() -> None:
     rng = np.random.default_rng(2)
     image = Image.fromarray(rng.integers(0, 256, (90, 130, 3), dtype=np.uint8))
     whole = np.asarray(image.resize((203, 141), Image.Resampling.BILINEAR)).astype(int)

@@ -15,12 +15,13 @@ from attnctl.jobs.data import open_data
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.memory import InMemoryData, Split, Splits, resize
 from attnctl.settings.config import DataRoots
+from tests.jobs.data.conftest import MakeSpec
 
 CPU = torch.device("cpu")
 
 
 @pytest.fixture
-def opened(make_spec, scans):
+def opened(make_spec: MakeSpec, scans: Splits):
     return lambda **recipe: InMemoryData(make_spec(**recipe), describe("digits"), scans, CPU)
 
 
@@ -31,7 +32,9 @@ def opened(make_spec, scans):
     st.integers(0, 12),
     st.sampled_from([1, 2, 4]),
 )
-def test_batches_do_not_depend_on_the_start_or_the_number_of_processes(make_spec, augment, mix, start, world):
+def test_batches_do_not_depend_on_the_start_or_the_number_of_processes(
+    make_spec: MakeSpec, augment, mix, start, world
+) -> None:
     splits = small_splits(48)
     recipe = {"augment": augment, "mixup": mix[0], "cutmix": mix[1]}
     data = InMemoryData(make_spec(**recipe), describe("digits"), splits, CPU)
@@ -46,7 +49,9 @@ def test_batches_do_not_depend_on_the_start_or_the_number_of_processes(make_spec
 
 
 @pytest.mark.parametrize("world", [1, 2, 3, 5])
-def test_evaluation_shares_are_disjoint_and_complete_for_any_number_of_processes(make_spec, world):
+def test_evaluation_shares_are_disjoint_and_complete_for_any_number_of_processes(
+    make_spec: MakeSpec, world: int
+) -> None:
     splits, dataset = small_splits(32, test=301), describe("digits")
     numbered = Splits(splits.train, Split(splits.test.images, torch.arange(301)))
     data = InMemoryData(make_spec(), dataset, numbered, CPU)
@@ -58,14 +63,14 @@ def test_evaluation_shares_are_disjoint_and_complete_for_any_number_of_processes
         torch.testing.assert_close(images, expected, rtol=0, atol=1e-5)
 
 
-def test_evaluation_images_are_the_test_set_normalised(opened, scans):
+def test_evaluation_images_are_the_test_set_normalised(opened, scans: Splits) -> None:
     dataset = describe("digits")
     images = torch.cat([images for images, _ in opened(augment="crop-flip").evaluate(0, 1)])
     expected = (scans.test.images.float() / 255 - dataset.mean[0]) / dataset.std[0]
     torch.testing.assert_close(images, expected, rtol=0, atol=1e-5)
 
 
-def test_training_without_augmentation_yields_the_original_images(opened, scans):
+def test_training_without_augmentation_yields_the_original_images(opened, scans: Splits) -> None:
     data = opened(augment="none")
     bytes_of = {image.numpy().tobytes() for image in scans.train.images}
     images, _ = next(data.train(0, range(1), 1))
@@ -74,7 +79,7 @@ def test_training_without_augmentation_yields_the_original_images(opened, scans)
     assert all(image.numpy().tobytes() in bytes_of for image in back)
 
 
-def test_a_validation_split_is_the_same_for_all_seeds_and_not_trained_on(opened, scans):
+def test_a_validation_split_is_the_same_for_all_seeds_and_not_trained_on(opened, scans: Splits) -> None:
     first, second = opened(val_split=0.1), opened(val_split=0.1, seed=7)
     assert first.evaluation_size == 144
     assert first.steps_per_epoch == (1437 - 144) // 16
@@ -86,14 +91,14 @@ def test_a_validation_split_is_the_same_for_all_seeds_and_not_trained_on(opened,
     assert not {image.numpy().tobytes() for image in trained} & {image.numpy().tobytes() for image in held[0]}
 
 
-def test_input_size_resizes_training_and_evaluation_images(opened):
+def test_input_size_resizes_training_and_evaluation_images(opened) -> None:
     data = opened(input_size=16, augment="shift")
     assert next(data.train(0, range(1), 1))[0].shape == (4, 3, 16, 16)
     assert next(data.evaluate(0, 1))[0].shape[1:] == (3, 16, 16)
 
 
 @pytest.mark.parametrize("side", [16, 40])
-def test_resizing_is_bilinear_with_antialiasing(scans, side):
+def test_resizing_is_bilinear_with_antialiasing(scans: Splits, side: int) -> None:
     images = scans.test.images[:5]
     expected = functional.interpolate(images.float(), (side, side), mode="bilinear", antialias=True)
     assert (resize(images, side).float() - expected).abs().max() <= 0.5
@@ -101,12 +106,12 @@ def test_resizing_is_bilinear_with_antialiasing(scans, side):
     assert resize(images, 0) is images
 
 
-def test_a_recipe_for_image_files_is_an_error(make_spec):
+def test_a_recipe_for_image_files_is_an_error(make_spec: MakeSpec) -> None:
     with pytest.raises(DataError, match="augment=imagenet needs"):
         open_data(make_spec(augment="imagenet"), DataRoots(), CPU)
 
 
-def small_splits(train, test=10):
+def small_splits(train, test: int = 10):
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (train + test, 3, 8, 8), dtype=torch.uint8, generator=generator)
     labels = torch.arange(train + test) % 10

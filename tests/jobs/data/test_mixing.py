@@ -11,14 +11,14 @@ IMAGES = torch.rand(6, 3, 16, 24, generator=torch.Generator().manual_seed(0))
 LABELS = torch.tensor([0, 1, 2, 3, 3, 0])
 
 
-def test_disabled_mixing_leaves_the_batch_unchanged():
+def test_disabled_mixing_leaves_the_batch_unchanged() -> None:
     images, labels = Mixing(0, 0, 4, seed=0)(IMAGES, LABELS, 0, 0)
     assert images is IMAGES
     assert labels is LABELS
 
 
 @pytest.mark.parametrize(("mixup", "cutmix"), [(0.2, 0), (0, 1.0), (0.8, 1.0)])
-def test_targets_are_distributions_and_draws_depend_only_on_step_and_replica(mixup, cutmix):
+def test_targets_are_distributions_and_draws_depend_only_on_step_and_replica(mixup: float, cutmix: float) -> None:
     mix = Mixing(mixup, cutmix, 4, seed=3)
     images, targets = mix(IMAGES, LABELS, 5, 1)
     assert targets.shape == (6, 4)
@@ -31,7 +31,7 @@ def test_targets_are_distributions_and_draws_depend_only_on_step_and_replica(mix
 
 
 @pytest.mark.parametrize("step", range(5))
-def test_mixup_equals_torchvisions_with_the_same_lambda(step):
+def test_mixup_equals_torchvisions_with_the_same_lambda(step: int) -> None:
     images, targets = Mixing(0.4, 0, 4, seed=0)(IMAGES, LABELS, step, 0)
     # The kept part, read from sample 0: its own class is 0, its neighbour's (the last one's) is 0 too; so sample 1.
     kept = float(targets[1, 1])
@@ -42,7 +42,7 @@ def test_mixup_equals_torchvisions_with_the_same_lambda(step):
 
 
 @pytest.mark.parametrize("step", range(20))
-def test_cutmix_pastes_a_box_of_the_neighbour_and_weighs_the_labels_by_its_area(step):
+def test_cutmix_pastes_a_box_of_the_neighbour_and_weighs_the_labels_by_its_area(step: int) -> None:
     images, targets = Mixing(0, 1.0, 4, seed=0)(IMAGES, LABELS, step, 0)
     pasted = (images != IMAGES).any(dim=(0, 1))
     assert torch.equal(images[..., pasted], IMAGES.roll(1, 0)[..., pasted])
@@ -51,7 +51,7 @@ def test_cutmix_pastes_a_box_of_the_neighbour_and_weighs_the_labels_by_its_area(
     assert float(targets[1, 1]) == pytest.approx(1 - pasted.float().mean().item(), abs=1e-6)
 
 
-def test_with_both_enabled_each_batch_uses_one_of_them_equally_often(monkeypatch):
+def test_with_both_enabled_each_batch_uses_one_of_them_equally_often(monkeypatch: pytest.MonkeyPatch) -> None:
     pasted = []
     paste = mixing._paste
     monkeypatch.setattr(mixing, "_paste", lambda *arguments: pasted.append(1) or paste(*arguments))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
@@ -10,7 +11,7 @@ from attnctl.jobs.data.mosaic import Mosaic, affine, jitter_hsv, warp_boxes
 from tests.jobs.data.drawn_scenes import extent, picture
 
 
-def test_boxes_follow_the_four_images_of_a_mosaic(monkeypatch):
+def test_boxes_follow_the_four_images_of_a_mosaic(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("attnctl.jobs.data.mosaic.jitter_hsv", lambda image: image)
     others = {n: picture(100 + 30 * n, 150 - 20 * n, ((20, 20, 70, 60),), first=n) for n in range(4)}
     mosaic = Mosaic(others.__getitem__, torch.tensor([1, 2, 3]), 128)
@@ -31,7 +32,7 @@ def test_boxes_follow_the_four_images_of_a_mosaic(monkeypatch):
     assert whole > 5
 
 
-def test_an_affine_transform_moves_boxes_with_their_corners():
+def test_an_affine_transform_moves_boxes_with_their_corners() -> None:
     torch.manual_seed(3)
     matrix = affine(100)
     boxes = np.array([[10, 20, 30, 60], [0, 0, 5, 5]], np.float32)
@@ -42,7 +43,7 @@ def test_an_affine_transform_moves_boxes_with_their_corners():
     assert warp_boxes(np.zeros((0, 4), np.float32), matrix).shape == (0, 4)
 
 
-def test_colours_change_within_the_documented_range():
+def test_colours_change_within_the_documented_range() -> None:
     rng = np.random.default_rng(0)
     image = Image.fromarray(rng.integers(0, 256, (20, 20, 3), dtype=np.uint8))
     before = np.asarray(image.convert("HSV")).astype(int)

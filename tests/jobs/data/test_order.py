@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.order import Order, share
+from tests.jobs.data.conftest import MakeSpec
 
 shapes = st.tuples(st.integers(1, 4), st.sampled_from([1, 2, 4, 8]), st.integers(0, 20), st.integers(0, 2**31))
 
@@ -21,7 +22,9 @@ def order_of(make_spec, norm_batch, replicas, extra, seed):
 
 
 @given(shapes, st.integers(1, 3))
-def test_an_epoch_visits_each_sample_at_most_once_and_drops_less_than_one_batch(make_spec, shape, epochs):
+def test_an_epoch_visits_each_sample_at_most_once_and_drops_less_than_one_batch(
+    make_spec: MakeSpec, shape, epochs
+) -> None:
     norm_batch, replicas, extra, seed = shape
     order = order_of(make_spec, norm_batch, replicas, extra, seed)
     for epoch in range(epochs):
@@ -33,7 +36,7 @@ def test_an_epoch_visits_each_sample_at_most_once_and_drops_less_than_one_batch(
 
 
 @given(shapes)
-def test_batches_are_divided_among_any_number_of_processes(make_spec, shape):
+def test_batches_are_divided_among_any_number_of_processes(make_spec: MakeSpec, shape) -> None:
     norm_batch, replicas, extra, seed = shape
     order = order_of(make_spec, norm_batch, replicas, extra, seed)
     steps = 2 * order.steps_per_epoch + 1
@@ -46,7 +49,7 @@ def test_batches_are_divided_among_any_number_of_processes(make_spec, shape):
 
 
 @given(shapes, st.data())
-def test_a_stream_from_any_step_is_the_rest_of_the_stream_from_0(make_spec, shape, data):
+def test_a_stream_from_any_step_is_the_rest_of_the_stream_from_0(make_spec: MakeSpec, shape, data) -> None:
     norm_batch, replicas, extra, seed = shape
     order = order_of(make_spec, norm_batch, replicas, extra, seed)
     steps = 3 * order.steps_per_epoch
@@ -57,19 +60,19 @@ def test_a_stream_from_any_step_is_the_rest_of_the_stream_from_0(make_spec, shap
 
 
 @given(st.integers(0, 200), st.integers(1, 16))
-def test_evaluation_shares_are_disjoint_complete_and_even(samples, world):
+def test_evaluation_shares_are_disjoint_complete_and_even(samples, world) -> None:
     shares = [list(share(samples, rank, world)) for rank in range(world)]
     assert sorted(itertools.chain(*shares)) == list(range(samples))
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 
-def test_epochs_and_seeds_differ(make_spec):
+def test_epochs_and_seeds_differ(make_spec: MakeSpec) -> None:
     first, second = Order(make_spec(), 64), Order(make_spec(seed=1), 64)
     epoch0, epoch1 = ([i.tolist() for _, _, i in first.batches(s, range(4), s + 4)] for s in (0, 4))
     assert epoch0 != epoch1
     assert epoch0 != [i.tolist() for _, _, i in second.batches(0, range(4), 4)]
 
 
-def test_a_batch_larger_than_the_set_is_an_error(make_spec):
+def test_a_batch_larger_than_the_set_is_an_error(make_spec: MakeSpec) -> None:
     with pytest.raises(DataError, match="batch=16 is larger than the 15 training samples of digits"):
         Order(make_spec(), 15)

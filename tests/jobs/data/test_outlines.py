@@ -10,7 +10,7 @@ from attnctl.jobs.data.outlines import Outlines
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # in pycocotools
-def test_polygons_are_filled_as_by_pycocotools():
+def test_polygons_are_filled_as_by_pycocotools() -> None:
     rng = np.random.default_rng(0)
     outlines = [[rng.uniform(-5, 70, 2 * corners).round(2).tolist() for corners in (3, 7)] for _ in range(20)]
     found = Outlines([*outlines, None]).fill(range(21), 48, 60)
@@ -20,7 +20,7 @@ def test_polygons_are_filled_as_by_pycocotools():
     assert not found[20].any()
 
 
-def test_run_length_encodings_are_decoded_whether_compressed_or_not():
+def test_run_length_encodings_are_decoded_whether_compressed_or_not() -> None:
     rng = np.random.default_rng(1)
     masks = (rng.random((3, 12, 17)) > 0.6).astype(np.uint8)
     compressed = [reference.encode(np.asfortranarray(mask)) for mask in masks]
@@ -42,6 +42,6 @@ def test_run_length_encodings_are_decoded_whether_compressed_or_not():
         ([[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]], "has 7 numbers instead of x, y pairs"),
     ],
 )
-def test_invalid_outlines_are_refused(outline, words):
+def test_invalid_outlines_are_refused(outline, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         Outlines([outline]).fill([0], 4, 5)

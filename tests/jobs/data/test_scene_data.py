@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import logging
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from attnctl.jobs.data.packing import DetectionBatch
 from attnctl.jobs.data.scene_data import open_parts, open_scenes
 from attnctl.jobs.data.scenes import trainable
 from attnctl.settings.config import DataRoots
+from tests.jobs.data.conftest import MakeSpec
 from tests.jobs.data.published import jpeg
 from tests.jobs.data.scene_files import COCO, VOC, class_map, coco_document, coco_folder, voc_folder
 
@@ -24,11 +26,11 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture
-def opened(make_spec):
+def opened(make_spec: MakeSpec):
     """`opened(model, augment=..., ...)`: the data of a run on the canvases, or of `dataset` in `folder`."""
     data = []
 
-    def open_it(model="fasterrcnn", dataset=None, folder=None, workers=0, seed=0, **recipe):
+    def open_it(model: str = "fasterrcnn", dataset=None, folder=None, workers: int = 0, seed: int = 0, **recipe):
         segment = model == "deeplabv3"
         described = dataset or describe("digits-seg" if segment else "digits-det")
         spec = dataclasses.replace(
@@ -43,12 +45,12 @@ def opened(make_spec):
 
 
 @pytest.fixture(scope="module")
-def coco(tmp_path_factory):
+def coco(tmp_path_factory: pytest.TempPathFactory):
     return coco_folder(tmp_path_factory.mktemp("coco") / "coco")
 
 
 @pytest.fixture(scope="module")
-def voc(tmp_path_factory):
+def voc(tmp_path_factory: pytest.TempPathFactory):
     return voc_folder(tmp_path_factory.mktemp("voc") / "VOCdevkit")
 
 
@@ -67,7 +69,7 @@ def same(batches, others):
 # -------------------------------------------------------------------------------------------------------------- batches
 
 
-def test_a_detection_batch_has_the_documented_shapes(opened):
+def test_a_detection_batch_has_the_documented_shapes(opened) -> None:
     data = opened("htc")
     (images, targets), *_ = batches = list(data.train(0, range(2), 1))
     assert (len(batches), len(images), len(targets)) == (2, 2, 2)
@@ -94,7 +96,7 @@ def test_a_detection_batch_has_the_documented_shapes(opened):
     assert "masks" not in next(opened("fasterrcnn").train(0, range(1), 1)).targets[0]
 
 
-def test_a_segmentation_batch_is_normalised(opened):
+def test_a_segmentation_batch_is_normalised(opened) -> None:
     data = opened("deeplabv3")
     images, classes = next(data.train(0, range(1), 1))
     assert (images.shape, classes.shape) == ((2, 3, 128, 128), (2, 128, 128))
@@ -106,7 +108,7 @@ def test_a_segmentation_batch_is_normalised(opened):
     assert seen == [*range(11), 255]
 
 
-def test_open_data_opens_each_detection_data_set(make_spec):
+def test_open_data_opens_each_detection_data_set(make_spec: MakeSpec) -> None:
     spec = dataclasses.replace(make_spec("digits-seg"), model="deeplabv3")
     data = open_data(spec, DataRoots(), CPU)
     assert next(data.train(0, range(1), 1))[0].shape == (4, 3, 128, 128)
@@ -127,7 +129,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("model", "augment"), CASES)
-def test_interruptions_and_the_number_of_processes_change_nothing(opened, model, augment):
+def test_interruptions_and_the_number_of_processes_change_nothing(opened, model, augment) -> None:
     torch.manual_seed(1)
     expected = torch.rand(1)
     torch.manual_seed(1)
@@ -141,7 +143,7 @@ def test_interruptions_and_the_number_of_processes_change_nothing(opened, model,
 
 
 @pytest.mark.parametrize(("model", "augment"), [("fasterrcnn", "ssd"), ("yolox_nano", "mosaic"), ("maskrcnn", "flip")])
-def test_worker_processes_change_nothing(opened, coco, model, augment):
+def test_worker_processes_change_nothing(opened, coco, model: str, augment: str) -> None:
     chosen = {"dataset": COCO, "folder": coco, "augment": augment, "batch": 2, "norm_batch": 2, "input_size": 64}
     data, alone = opened(model, workers=2, **chosen), opened(model, **chosen)
     for start in (0, 4):
@@ -151,7 +153,7 @@ def test_worker_processes_change_nothing(opened, coco, model, augment):
 
 @pytest.mark.parametrize("world", [1, 2, 7])
 @pytest.mark.parametrize("model", ["maskrcnn", "deeplabv3"])
-def test_evaluation_is_complete_and_disjoint_for_any_number_of_processes(opened, model, world):
+def test_evaluation_is_complete_and_disjoint_for_any_number_of_processes(opened, model: str, world: int) -> None:
     data = opened(model)
     rows = [
         image.numpy().tobytes() for rank in range(world) for images, _ in data.evaluate(rank, world) for image in images
@@ -159,14 +161,14 @@ def test_evaluation_is_complete_and_disjoint_for_any_number_of_processes(opened,
     assert len(rows) == len(set(rows)) == data.evaluation_size
 
 
-def test_evaluation_images_are_batched_by_size(opened, coco, voc):
+def test_evaluation_images_are_batched_by_size(opened, coco, voc) -> None:
     for dataset, folder in ((COCO, coco), (VOC, voc)):
         for images, targets in opened(dataset=dataset, folder=folder, batch=2).evaluate(0, 1):
             assert len({image.shape for image in images}) == 1
             assert len(images) == len(targets)
 
 
-def test_the_last_epochs_have_no_mosaic_and_do_not_depend_on_the_start(opened):
+def test_the_last_epochs_have_no_mosaic_and_do_not_depend_on_the_start(opened) -> None:
     """A canvas that is alone and plain has its own pixels, but for its colours and its direction."""
     settings = {"model": "yolox_nano", "augment": "mosaic", "batch": 98, "norm_batch": 49, "epochs": 3}
     data = opened(**settings, no_aug_epochs=1)
@@ -193,7 +195,9 @@ def targets_of(batches):
     return {int(target["image_id"]): target for _, targets in batches for target in targets}
 
 
-def test_crowds_and_difficult_objects_are_used_only_in_evaluations(opened, coco, voc, caplog):
+def test_crowds_and_difficult_objects_are_used_only_in_evaluations(
+    opened, coco, voc, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.WARNING):
         learned = targets_of(opened("maskrcnn", COCO, coco, batch=2).train(0, range(1), 4))
     assert caplog.messages[0].startswith("coco: left out of the training: 1 box of negative size, 2 boxes outside")
@@ -208,7 +212,7 @@ def test_crowds_and_difficult_objects_are_used_only_in_evaluations(opened, coco,
     assert [target["difficult"].tolist() for target in targets_of(data.evaluate(0, 1)).values()] == [[0, 1], []]
 
 
-def test_stuff_maps_belong_to_their_images(opened, coco):
+def test_stuff_maps_belong_to_their_images(opened, coco) -> None:
     with pytest.raises(DataError, match=r"stuffthingmaps/train2017/[ab].png cannot be read: .*No such file"):
         list(opened("htc", COCO, coco, batch=2).train(0, range(1), 1))
     for stem, width in (("a", 60), ("b", 64)):
@@ -220,7 +224,9 @@ def test_stuff_maps_belong_to_their_images(opened, coco):
 
 @pytest.mark.parametrize("workers", [0, 1])
 @pytest.mark.parametrize("augment", ["none", "mosaic"])
-def test_a_damaged_image_is_a_one_line_error_naming_the_file(opened, tmp_path, workers, augment):
+def test_a_damaged_image_is_a_one_line_error_naming_the_file(
+    opened, tmp_path: Path, workers: int, augment: str
+) -> None:
     root = coco_folder(tmp_path / "coco")
     victim = root / "train2017" / "b.jpg"
     data = opened("yolox_nano", COCO, root, workers, batch=2, augment=augment)
@@ -230,7 +236,7 @@ def test_a_damaged_image_is_a_one_line_error_naming_the_file(opened, tmp_path, w
     assert str(caught.value) == f"{victim} cannot be read: damaged or not an image"
 
 
-def test_a_validation_split_comes_out_of_the_training_part(opened):
+def test_a_validation_split_comes_out_of_the_training_part(opened) -> None:
     first, second = opened(val_split=0.25), opened(val_split=0.25, seed=4)
     assert (first.evaluation_size, first.steps_per_epoch) == (147, 441 // 4)
     assert same(first.evaluate(0, 1), list(second.evaluate(0, 1)))
@@ -243,12 +249,12 @@ def test_a_validation_split_comes_out_of_the_training_part(opened):
 # ------------------------------------------------------------------------------------------------------ annotated sizes
 
 
-def resized(path, factor):
+def resized(path, factor) -> None:
     with Image.open(path) as image:
         image.resize((round(image.width * factor), round(image.height * factor))).save(path)
 
 
-def turned(path):
+def turned(path) -> None:
     """Stored on its side, with the EXIF orientation that turns it upright; lossless, as PNG under its old name."""
     with Image.open(path) as image:
         lying = image.convert("RGB").transpose(Image.Transpose.ROTATE_90)
@@ -259,7 +265,9 @@ def turned(path):
 
 @pytest.mark.parametrize("factor", [0.1, 0.9, 2])
 @pytest.mark.parametrize("part", ["train2017", "val2017"])
-def test_images_resized_after_they_were_annotated_are_refused_before_training(opened, tmp_path, factor, part):
+def test_images_resized_after_they_were_annotated_are_refused_before_training(
+    opened, tmp_path: Path, factor: float, part: str
+) -> None:
     root = coco_folder(tmp_path / "coco")
     path = root / part / "b.jpg"
     resized(path, factor)
@@ -268,7 +276,7 @@ def test_images_resized_after_they_were_annotated_are_refused_before_training(op
         opened("yolox_nano", COCO, root, batch=2)
 
 
-def test_a_voc_annotation_of_another_size_is_refused_before_training(opened, tmp_path):
+def test_a_voc_annotation_of_another_size_is_refused_before_training(opened, tmp_path: Path) -> None:
     root = voc_folder(tmp_path / "VOCdevkit")
     path = root / "VOC2007" / "JPEGImages" / "000004.jpg"
     resized(path, 0.5)
@@ -278,7 +286,7 @@ def test_a_voc_annotation_of_another_size_is_refused_before_training(opened, tmp
 
 @pytest.mark.parametrize("workers", [0, 1])
 @pytest.mark.parametrize("augment", ["none", "mosaic"])
-def test_a_single_resized_image_is_an_error_when_read(opened, tmp_path, workers, augment):
+def test_a_single_resized_image_is_an_error_when_read(opened, tmp_path: Path, workers: int, augment: str) -> None:
     root = coco_folder(tmp_path / "coco")
     data = opened("yolox_nano", COCO, root, workers, batch=2, augment=augment)
     resized(root / "train2017" / "b.jpg", 0.5)
@@ -289,7 +297,7 @@ def test_a_single_resized_image_is_an_error_when_read(opened, tmp_path, workers,
 
 
 @pytest.mark.parametrize("model", ["fasterrcnn", "maskrcnn", "htc"])
-def test_rotated_photos_equal_upright_ones_with_boxes_masks_and_maps(opened, tmp_path, model):
+def test_rotated_photos_equal_upright_ones_with_boxes_masks_and_maps(opened, tmp_path: Path, model: str) -> None:
     roots = [coco_folder(tmp_path / name) for name in ("upright", "lying")]
     for root in roots:
         for path in root.glob("*2017/*.jpg"):
@@ -307,7 +315,7 @@ def test_rotated_photos_equal_upright_ones_with_boxes_masks_and_maps(opened, tmp
 
 
 @pytest.mark.parametrize("layout", ["coco", "voc"])
-def test_sizes_that_are_not_annotated_are_read_from_the_files(opened, tmp_path, layout):
+def test_sizes_that_are_not_annotated_are_read_from_the_files(opened, tmp_path: Path, layout: str) -> None:
     """Objects outside the image are then counted when the data are opened, and a part with no other is refused."""
     if layout == "coco":
         root, described = coco_folder(tmp_path / "coco"), COCO
@@ -330,7 +338,7 @@ def test_sizes_that_are_not_annotated_are_read_from_the_files(opened, tmp_path, 
     assert left.images == len(train) - len(learned) > 0
 
 
-def test_a_training_without_a_single_object_is_refused(opened, tmp_path):
+def test_a_training_without_a_single_object_is_refused(opened, tmp_path: Path) -> None:
     document = coco_document()
     document["annotations"] = [
         {**row, "bbox": [1000, 1000, 5, 5]} for row in document["annotations"] if not row["iscrowd"]
@@ -355,12 +363,12 @@ def test_a_training_without_a_single_object_is_refused(opened, tmp_path):
         ("deeplabv3", "ssd", "augment=ssd does not fit the task segment; use one of none, flip, seg"),
     ],
 )
-def test_an_augmentation_for_another_task_is_an_error(opened, model, augment, words):
+def test_an_augmentation_for_another_task_is_an_error(opened, model: str, augment: str, words: str) -> None:
     with pytest.raises(DataError, match=words):
         opened(model, augment=augment)
 
 
-def test_images_of_different_sizes_cannot_form_a_segmentation_batch(opened, tmp_path):
+def test_images_of_different_sizes_cannot_form_a_segmentation_batch(opened, tmp_path: Path) -> None:
     root = coco_folder(tmp_path / "coco")
     sizes = {image["file_name"]: (image["height"], image["width"]) for image in coco_document()["images"]}
     for part, few in (("train2017", 4), ("val2017", 2)):

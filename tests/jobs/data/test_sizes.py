@@ -29,7 +29,7 @@ def read(path: Path, annotated: tuple[int, int] | None) -> Image.Image:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_photo_is_rotated_by_exif_if_that_gives_the_annotated_size(tmp_path, orientation):
+def test_a_photo_is_rotated_by_exif_if_that_gives_the_annotated_size(tmp_path: Path, orientation: int) -> None:
     path = photo(tmp_path / "a.jpg", orientation)
     stored = read_stored(path)
     assert stored == StoredSize((40, 60), orientation)
@@ -48,7 +48,7 @@ def test_a_photo_is_rotated_by_exif_if_that_gives_the_annotated_size(tmp_path, o
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P"])
-def test_images_of_any_mode_are_rotated(tmp_path, mode):
+def test_images_of_any_mode_are_rotated(tmp_path: Path, mode: str) -> None:
     image = Image.new(mode, (60, 40))
     exif = image.getexif()
     exif[ExifTags.Base.Orientation] = 8
@@ -57,7 +57,7 @@ def test_images_of_any_mode_are_rotated(tmp_path, mode):
 
 
 @pytest.mark.parametrize("annotated", [(400, 600), (20, 30), (41, 60), (40, 59)])
-def test_a_wrong_size_is_an_error_with_both_sizes(tmp_path, annotated):
+def test_a_wrong_size_is_an_error_with_both_sizes(tmp_path: Path, annotated: tuple[int, int]) -> None:
     path = photo(tmp_path / "a.jpg", 6)
     with pytest.raises(ImageSizeError) as caught:
         read(path, annotated)
@@ -68,7 +68,7 @@ def test_a_wrong_size_is_an_error_with_both_sizes(tmp_path, annotated):
         check_size(read_stored(path), str(path), annotated)
 
 
-def test_damaged_exif_data_is_ignored(tmp_path):
+def test_damaged_exif_data_is_ignored(tmp_path: Path) -> None:
     path = photo(tmp_path / "a.jpg", 6)
     path.write_bytes(path.read_bytes().replace(b"Exif\0\0MM\0*", b"Exif\0\0ZZ\0*"))
     assert read_stored(path) == StoredSize((40, 60), 1)
@@ -77,7 +77,7 @@ def test_damaged_exif_data_is_ignored(tmp_path):
         read(path, (60, 40))
 
 
-def test_a_file_that_is_not_an_image_is_named(tmp_path):
+def test_a_file_that_is_not_an_image_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_text("<html>")
     with pytest.raises(DataError, match=r"a\.jpg cannot be read: damaged or not an image"):
         read_stored(tmp_path / "a.jpg")

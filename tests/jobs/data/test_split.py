@@ -12,7 +12,7 @@ label_lists = st.lists(st.integers(0, 6), min_size=2, max_size=300).map(lambda l
 
 
 @given(label_lists, st.data())
-def test_a_split_is_a_stratified_partition_of_the_right_size(labels, data):
+def test_a_split_is_a_stratified_partition_of_the_right_size(labels, data) -> None:
     count = data.draw(st.integers(0, len(labels)))
     rest, taken = stratified(labels, count, "test")
     assert sorted([*rest, *taken]) == list(range(len(labels)))
@@ -22,13 +22,13 @@ def test_a_split_is_a_stratified_partition_of_the_right_size(labels, data):
         assert abs((labels[taken] == c).sum() - exact) < 1
 
 
-def test_a_split_is_the_same_in_every_release_and_differs_by_purpose():
+def test_a_split_is_the_same_in_every_release_and_differs_by_purpose() -> None:
     labels = np.arange(100, dtype=np.int64) % 5
     assert stratified(labels, 10, "digits test")[1].tolist() == [7, 8, 19, 45, 47, 60, 63, 76, 79, 81]
     assert stratified(labels, 10, "other")[1].tolist() != stratified(labels, 10, "digits test")[1].tolist()
 
 
 @pytest.mark.parametrize("fraction", [0.001, 0.999])
-def test_a_validation_split_with_an_empty_side_is_an_error(fraction):
+def test_a_validation_split_with_an_empty_side_is_an_error(fraction: float) -> None:
     with pytest.raises(DataError, match="neither may be empty"):
         validation_split(np.zeros(20, dtype=np.int64), fraction, "digits")

@@ -7,6 +7,7 @@ import multiprocessing
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from PIL import Image
 from torchvision.transforms import v2
 
 from attnctl.jobs.data.errors import DataError
+from tests.jobs.data.conftest import MakeSpec
 from tests.jobs.data.imagenet_files import SMALL, opener, same
 from tests.jobs.data.published import image_folders, image_shards
 
@@ -21,17 +23,17 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory):
+def folders(tmp_path_factory: pytest.TempPathFactory):
     return image_folders(tmp_path_factory.mktemp("imagenet"))
 
 
 @pytest.fixture
-def opened(make_spec, folders):
+def opened(make_spec: MakeSpec, folders):
     with opener(make_spec, folders) as open_it:
         yield open_it
 
 
-def test_batches_have_the_documented_shapes(opened):
+def test_batches_have_the_documented_shapes(opened) -> None:
     data = opened(input_size=0)
     images, labels = next(data.train(0, range(2), 1))
     assert images.shape == (2, 3, 224, 224)
@@ -41,7 +43,7 @@ def test_batches_have_the_documented_shapes(opened):
     assert data.evaluation_size == 12
 
 
-def test_workers_interruptions_and_the_number_of_processes_change_nothing(opened):
+def test_workers_interruptions_and_the_number_of_processes_change_nothing(opened) -> None:
     whole = list(opened(cutmix=1.0).train(0, range(2), 8))
     assert same(opened(cutmix=1.0, workers=2).train(0, range(2), 8), whole)
     assert same(opened(cutmix=1.0, workers=1).train(5, range(2), 8), whole[10:])
@@ -50,7 +52,7 @@ def test_workers_interruptions_and_the_number_of_processes_change_nothing(opened
     assert not same(opened(cutmix=1.0, seed=1).train(0, range(2), 8), whole)
 
 
-def test_worker_processes_outlive_epochs_and_evaluations(opened):
+def test_worker_processes_outlive_epochs_and_evaluations(opened) -> None:
     data, alone = opened(workers=1), opened()
     for start in (0, 4):
         assert same(data.train(start, range(2), start + 4), alone.train(start, range(2), start + 4))
@@ -61,7 +63,7 @@ def test_worker_processes_outlive_epochs_and_evaluations(opened):
     assert same(data.train(3, range(2), 4), alone.train(3, range(2), 4))
 
 
-def test_loading_does_not_change_the_networks_random_numbers(opened):
+def test_loading_does_not_change_the_networks_random_numbers(opened) -> None:
     torch.manual_seed(1)
     expected = torch.rand(3)
     for workers in (0, 1):
@@ -70,7 +72,7 @@ def test_loading_does_not_change_the_networks_random_numbers(opened):
         assert torch.equal(torch.rand(3), expected)
 
 
-def test_a_training_image_is_torchvisions_transform_of_the_file(opened, folders):
+def test_a_training_image_is_torchvisions_transform_of_the_file(opened, folders) -> None:
     data = opened(augment="none", input_size=40)
     plain = v2.Compose([v2.Resize(46), v2.CenterCrop(40), v2.ToImage(), v2.ToDtype(torch.float32, scale=True)])
     normalise = v2.Normalize(SMALL.mean, SMALL.std)
@@ -87,7 +89,7 @@ def test_a_training_image_is_torchvisions_transform_of_the_file(opened, folders)
 
 
 @pytest.mark.parametrize("world", [1, 2, 5])
-def test_evaluation_is_complete_and_disjoint_for_any_number_of_processes(opened, world):
+def test_evaluation_is_complete_and_disjoint_for_any_number_of_processes(opened, world: int) -> None:
     data = opened()
     whole = torch.cat([images for images, _ in data.evaluate(0, 1)])
     shares = [images for rank in range(world) for images, _ in data.evaluate(rank, world)]
@@ -96,14 +98,14 @@ def test_evaluation_is_complete_and_disjoint_for_any_number_of_processes(opened,
     assert len(set(rows)) == data.evaluation_size
 
 
-def test_shards_yield_the_same_batches_as_class_folders(opened, folders, tmp_path):
+def test_shards_yield_the_same_batches_as_class_folders(opened, folders, tmp_path: Path) -> None:
     shards = opened(image_shards(tmp_path / "shards", folders), workers=1)
     plain = opened()
     assert same(shards.train(0, range(2), 5), plain.train(0, range(2), 5))
     assert same(shards.evaluate(0, 1), plain.evaluate(0, 1))
 
 
-def test_a_validation_split_comes_out_of_the_training_part(opened):
+def test_a_validation_split_comes_out_of_the_training_part(opened) -> None:
     first, second = opened(val_split=1 / 3), opened(val_split=1 / 3, seed=4)
     assert first.evaluation_size == 6
     assert first.steps_per_epoch == 12 // 4
@@ -113,7 +115,7 @@ def test_a_validation_split_comes_out_of_the_training_part(opened):
 
 @pytest.mark.parametrize("workers", [0, 1])
 @pytest.mark.parametrize("damage", ["truncated", "empty", "text"])
-def test_a_damaged_image_is_a_one_line_error_naming_the_file(opened, tmp_path, workers, damage):
+def test_a_damaged_image_is_a_one_line_error_naming_the_file(opened, tmp_path: Path, workers: int, damage: str) -> None:
     root = image_folders(tmp_path / "imagenet")
     victim = root / "val" / "n00000001" / "n00000001_2.JPEG"
     content = victim.read_bytes()
@@ -123,7 +125,7 @@ def test_a_damaged_image_is_a_one_line_error_naming_the_file(opened, tmp_path, w
     assert str(caught.value) == f"{victim} cannot be read: damaged or not an image"
 
 
-def test_a_deleted_image_is_named_with_the_systems_message(opened, tmp_path):
+def test_a_deleted_image_is_named_with_the_systems_message(opened, tmp_path: Path) -> None:
     root = image_folders(tmp_path / "imagenet")
     data = opened(root)
     (root / "val" / "n00000000" / "n00000000_0.JPEG").unlink()
@@ -135,7 +137,7 @@ def workers_of(me):
     return {child.pid for child in multiprocessing.active_children()} - me
 
 
-def test_workers_ignore_the_schedulers_signals_and_end_with_the_data(opened):
+def test_workers_ignore_the_schedulers_signals_and_end_with_the_data(opened) -> None:
     before = workers_of(set())
     data = opened(workers=2)
     batches = data.train(0, range(2), 8)
@@ -152,7 +154,7 @@ def test_workers_ignore_the_schedulers_signals_and_end_with_the_data(opened):
     assert workers_of(before) == set()
 
 
-def test_closing_ends_the_workers_of_an_iterator_that_is_still_in_use(opened):
+def test_closing_ends_the_workers_of_an_iterator_that_is_still_in_use(opened) -> None:
     before = workers_of(set())
     data = opened(workers=2)
     batches, shares = data.train(0, range(2), 8), data.evaluate(0, 1)
@@ -163,7 +165,7 @@ def test_closing_ends_the_workers_of_an_iterator_that_is_still_in_use(opened):
     assert workers_of(before) == set()
 
 
-def test_an_unresponsive_worker_ends_on_sigterm_from_the_rank(opened):
+def test_an_unresponsive_worker_ends_on_sigterm_from_the_rank(opened) -> None:
     before = workers_of(set())
     data = opened(workers=1)
     next(data.train(0, range(2), 8))
@@ -173,7 +175,7 @@ def test_an_unresponsive_worker_ends_on_sigterm_from_the_rank(opened):
     assert child.exitcode == 0
 
 
-def test_an_augmentation_for_data_sets_in_memory_is_an_error(opened):
+def test_an_augmentation_for_data_sets_in_memory_is_an_error(opened) -> None:
     with pytest.raises(
         DataError, match="augment=crop-flip is for data sets in memory; for image files, use none or imagen"
     ):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ def parts():
 
 
 @pytest.fixture(scope="module", params=["coco", "voc"])
-def written(request, parts, tmp_path_factory):
+def written(request: pytest.FixtureRequest, parts, tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp(request.param)
     write(parts, folder, request.param)
     return request.param, folder
@@ -49,7 +50,7 @@ def opened(written, name, task):
     return dict(zip(("train", "val"), open_parts(described, folder, task), strict=True))
 
 
-def test_boxes_and_masks_are_read_back_equal(written, parts):
+def test_boxes_and_masks_are_read_back_equal(written, parts) -> None:
     for name, read in opened(written, "digits-det", "instance").items():
         made = parts[name]
         assert (len(read), read.names, read.categories) == (len(made), made.names, made.categories)
@@ -63,14 +64,14 @@ def test_boxes_and_masks_are_read_back_equal(written, parts):
             assert all(np.array_equal(found[key], expected[key]) for key in expected)
 
 
-def test_class_maps_are_read_back_equal(written, parts):
+def test_class_maps_are_read_back_equal(written, parts) -> None:
     for name, read in opened(written, "digits-seg", "segment").items():
         for index in range(FEW):
             assert np.array_equal(read.classes(index, 128, 128), parts[name].classes(index, 128, 128))
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-def test_pycocotools_reads_the_written_files(parts, tmp_path):
+def test_pycocotools_reads_the_written_files(parts, tmp_path: Path) -> None:
     write(parts, tmp_path, "coco")
     reference = Reference(str(tmp_path / "annotations" / "instances_val.json"))
     made = parts["val"]
@@ -85,7 +86,7 @@ def test_pycocotools_reads_the_written_files(parts, tmp_path):
     assert json.loads(text)["categories"][0] == {"id": 1, "name": "0"}
 
 
-def test_voc_maps_have_vocs_palette(parts, tmp_path):
+def test_voc_maps_have_vocs_palette(parts, tmp_path: Path) -> None:
     assert [colour(number) for number in (0, 1, 2, 15, 20, 255)] == [
         (0, 0, 0),
         (128, 0, 0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -14,6 +15,8 @@ from attnctl.jobs.inspect import cam, layers, pictures
 from attnctl.jobs.inspect.pictures import batch
 from attnctl.settings.config import DataRoots
 from attnctl.values import SpecError
+from attnctl.workspace.layout import Workspace
+from tests.jobs.inspect.conftest import Train
 from tests.jobs.inspect.untrained import LAYERS, loaded
 
 
@@ -34,7 +37,7 @@ def written_out(found, picture, path, target, method):
 @pytest.mark.parametrize(
     ("module", "layer"), [("none", "layer2"), ("ean", "layer2"), ("ean", "layer3.2.bn2"), ("none", "layer1.1.bn1")]
 )
-def test_a_map_matches_the_formula(trained, module, layer, method):
+def test_a_map_matches_the_formula(trained: Train, module: str, layer: str, method) -> None:
     found = trained(module)
     path = layers.resolve(found, layer)
     shown = pictures.of_test_set(found.spec, DataRoots(), 3)
@@ -45,7 +48,7 @@ def test_a_map_matches_the_formula(trained, module, layer, method):
         assert (ours.target, ours.heat.max(), ours.heat.shape) == (3, pytest.approx(1.0), (16, 16))
 
 
-def test_the_target_is_the_predicted_class_the_label_or_one_for_all(trained):
+def test_the_target_is_the_predicted_class_the_label_or_one_for_all(trained: Train) -> None:
     found = trained("ean")
     shown = pictures.of_test_set(found.spec, DataRoots(), 4)
     predicted = [int(found.network(batch([one], found.spec, found.device)).argmax()) for one in shown]
@@ -55,7 +58,7 @@ def test_the_target_is_the_predicted_class_the_label_or_one_for_all(trained):
         cam.activations(found, shown, "layer3", 10)
 
 
-def test_an_unsupported_class_has_a_map_of_zeros(trained):
+def test_an_unsupported_class_has_a_map_of_zeros(trained: Train) -> None:
     found = trained("none")
     with torch.no_grad():
         for parameter in found.network.parameters():
@@ -66,7 +69,7 @@ def test_an_unsupported_class_has_a_map_of_zeros(trained):
     assert dark.probability == pytest.approx(0.1)
 
 
-def test_computing_a_map_does_not_change_the_network(trained):
+def test_computing_a_map_does_not_change_the_network(trained: Train) -> None:
     found = trained("none")
     shown = pictures.of_test_set(found.spec, DataRoots(), 1)
     first = cam.activations(found, shown, "layer3")[0]
@@ -93,7 +96,7 @@ def written_out_for_a_detector(found, picture, path, target):
 
 
 @pytest.mark.parametrize("model", ["ssdlite320", "maskrcnn", "deeplabv3"])
-def test_a_map_of_a_detector_matches_the_formula(workspace, model, tmp_path):
+def test_a_map_of_a_detector_matches_the_formula(workspace: Workspace, model: str, tmp_path: Path) -> None:
     found = loaded(workspace, model, "se")
     path = layers.resolve(found, LAYERS[model])
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
@@ -105,7 +108,7 @@ def test_a_map_of_a_detector_matches_the_formula(workspace, model, tmp_path):
     assert 0 < ours.probability <= 1
 
 
-def test_a_class_that_is_not_detected_has_an_empty_map(workspace):
+def test_a_class_that_is_not_detected_has_an_empty_map(workspace: Workspace) -> None:
     found = loaded(workspace, "yolox_nano")  # which is sure of nothing as yet
     (picture,) = pictures.of_test_set(found.spec, DataRoots(), 1)
     (dark,) = cam.activations(found, [picture], layers.resolve(found, "dark5"), 7)
@@ -114,7 +117,7 @@ def test_a_class_that_is_not_detected_has_an_empty_map(workspace):
         cam.activations(found, [picture], "dark5", 10)
 
 
-def test_maps_cover_the_image_without_the_padding(workspace):
+def test_maps_cover_the_image_without_the_padding(workspace: Workspace) -> None:
     found = loaded(workspace, "yolox_nano")
     images = torch.zeros(1, 3, 90, 180)
     maps = torch.zeros(1, 1, 2, 2)

@@ -9,10 +9,12 @@ import torch
 
 from attnctl.jobs.inspect import layers
 from attnctl.values import SpecError
+from attnctl.workspace.layout import Workspace
+from tests.jobs.inspect.conftest import Train
 from tests.jobs.inspect.untrained import LAYERS, loaded
 
 
-def test_layers_are_found_with_and_without_attention_after_them(trained):
+def test_layers_are_found_with_and_without_attention_after_them(trained: Train) -> None:
     plain, attended = trained("none"), trained("ean")
     assert layers.ends(plain) == layers.ends(attended) == ["layer1", "layer2", "layer3"]
     name = next(path for path, _ in attended.network.named_modules() if path.endswith(".attention"))
@@ -37,7 +39,7 @@ def test_layers_are_found_with_and_without_attention_after_them(trained):
         ("fc", "layer fc of the network of run .* outputs no maps"),
     ],
 )
-def test_an_invalid_layer_is_refused(trained, name, message):
+def test_an_invalid_layer_is_refused(trained: Train, name: str, message: str) -> None:
     found = trained("none")
     name = (
         next((path for path, part in found.network.named_modules() if isinstance(part, torch.nn.Linear)), name)
@@ -49,7 +51,7 @@ def test_an_invalid_layer_is_refused(trained, name, message):
 
 
 @pytest.mark.parametrize("model", sorted(LAYERS))
-def test_layers_of_a_detector_have_their_names_in_a_classifier(workspace, model):
+def test_layers_of_a_detector_have_their_names_in_a_classifier(workspace: Workspace, model) -> None:
     plain, attended = loaded(workspace, model), loaded(workspace, model, "se")
     name = LAYERS[model]
     assert layers.resolve(plain, name) == layers.resolve(attended, name) == name

@@ -15,10 +15,11 @@ from attnctl.jobs.tasks.task import Arithmetic
 from attnctl.jobs.training import checkpoint, evaluation
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
+from tests.jobs.inspect.conftest import Train
 from tests.jobs.inspect.two_steps import TwoSteps
 
 
-def test_a_rebuilt_network_evaluates_as_in_its_training(trained, workspace):
+def test_a_rebuilt_network_evaluates_as_in_its_training(trained: Train, workspace: Workspace) -> None:
     for module in ("none", "ean"):
         found = trained(module)
         run = workspace.run(found.run)
@@ -33,7 +34,7 @@ def test_a_rebuilt_network_evaluates_as_in_its_training(trained, workspace):
         assert not found.network.training
 
 
-def test_averaged_weights_are_loaded(trained, workspace):
+def test_averaged_weights_are_loaded(trained: Train, workspace: Workspace) -> None:
     found = trained("none", fields={"ema_decay": ("0.5",)})
     run = workspace.run(found.run)
     state = checkpoint.load(checkpoint.stored(run)[0], run)
@@ -43,14 +44,14 @@ def test_averaged_weights_are_loaded(trained, workspace):
     assert not torch.equal(weight, state["network"][name])
 
 
-def test_users_own_modules_are_built_from_the_kept_sources(trained, own_file: Path):
+def test_users_own_modules_are_built_from_the_kept_sources(trained: Train, own_file: Path) -> None:
     found = trained(f"{own_file}:Gate")
     own_file.unlink()
     again = load.load(Workspace(found.sources.parent), found.run, torch.device("cpu"))
     assert any(type(part).__name__ == "Gate" for part in again.network.modules())
 
 
-def test_a_damaged_checkpoint_is_skipped_and_reported(trained, workspace):
+def test_a_damaged_checkpoint_is_skipped_and_reported(trained: Train, workspace: Workspace) -> None:
     found = trained("none")
     run = workspace.run(found.run)
     (good,) = checkpoint.stored(run)
@@ -69,7 +70,7 @@ def test_a_damaged_checkpoint_is_skipped_and_reported(trained, workspace):
         good.with_suffix(".away").rename(good)
 
 
-def test_a_missing_gpu_is_an_error():
+def test_a_missing_gpu_is_an_error() -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a GPU here")
     assert load.choose("auto") == torch.device("cpu")
@@ -77,7 +78,7 @@ def test_a_missing_gpu_is_an_error():
         load.choose("cuda")
 
 
-def test_another_runs_weights_are_refused(trained, workspace, tmp_path):
+def test_another_runs_weights_are_refused(trained: Train, workspace: Workspace, tmp_path: Path) -> None:
     found = trained("none")
     spec = dataclasses.replace(found.spec, seed=5)
     run = workspace.run(spec.id)

@@ -23,7 +23,7 @@ def spec(**overrides):
 
 
 @pytest.mark.parametrize("side", ["0", "16"])
-def test_the_images_of_the_test_set_are_those_of_the_evaluation(side):
+def test_the_images_of_the_test_set_are_those_of_the_evaluation(side: str) -> None:
     asked = spec(input_size=side)
     shown = pictures.of_test_set(asked, DataRoots(), 7)
     images, labels = next(iter(open_data(asked, DataRoots(), torch.device("cpu")).evaluate(0, 1)))
@@ -32,7 +32,7 @@ def test_the_images_of_the_test_set_are_those_of_the_evaluation(side):
     assert shown[0].shown().shape == (int(side) or 32,) * 2 + (3,)
 
 
-def test_the_first_images_of_each_class_are_grouped_by_class():
+def test_the_first_images_of_each_class_are_grouped_by_class() -> None:
     shown = pictures.of_test_set(spec(), DataRoots(), 2, (9, 0))
     assert [picture.label for picture in shown] == [9, 9, 0, 0]
     assert len({picture.name for picture in shown}) == 4
@@ -43,7 +43,7 @@ def test_the_first_images_of_each_class_are_grouped_by_class():
 @pytest.mark.parametrize(
     ("mode", "ending"), [("L", ".png"), ("RGB", ".jpg"), ("RGBA", ".png"), ("P", ".png"), ("1", ".png")]
 )
-def test_files_of_any_mode_and_size_are_accepted(mode, ending, tmp_path):
+def test_files_of_any_mode_and_size_are_accepted(mode: str, ending: str, tmp_path: Path) -> None:
     grey = Image.fromarray(np.tile(np.arange(200, dtype=np.uint8), (90, 1)))
     file = tmp_path / f"one{ending}"
     grey.convert(mode).save(file)
@@ -54,14 +54,14 @@ def test_files_of_any_mode_and_size_are_accepted(mode, ending, tmp_path):
     assert left < right
 
 
-def test_a_digit_saved_as_a_file_is_read_unchanged(tmp_path):
+def test_a_digit_saved_as_a_file_is_read_unchanged(tmp_path: Path) -> None:
     (digit,) = pictures.of_test_set(spec(), DataRoots(), 1)
     Image.fromarray(digit.shown()).convert("L").save(tmp_path / "digit.png")
     (again,) = pictures.of_files([tmp_path / "digit.png"], spec())
     assert torch.equal(again.pixels, digit.pixels)
 
 
-def test_files_and_the_first_images_of_folders_are_found(tmp_path):
+def test_files_and_the_first_images_of_folders_are_found(tmp_path: Path) -> None:
     for name in ("b.png", "a.JPG", "c.jpeg", "notes.txt"):
         (tmp_path / name).touch()
     (tmp_path / "empty").mkdir()
@@ -75,7 +75,7 @@ def test_files_and_the_first_images_of_folders_are_found(tmp_path):
         pictures.of_files([tmp_path / "b.png"], spec())
 
 
-def test_images_of_class_folders_are_cropped_as_in_the_evaluation(tmp_path):
+def test_images_of_class_folders_are_cropped_as_in_the_evaluation(tmp_path: Path) -> None:
     from attnctl.jobs.data.images import transforms
 
     wide = Image.fromarray(np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -13,11 +15,13 @@ from attnctl.jobs.inspect import pictures
 from attnctl.jobs.inspect.predict import Detected, Mapped, check, class_names, predict
 from attnctl.settings.config import DataRoots
 from attnctl.values import SpecError
+from attnctl.workspace.layout import Workspace
+from tests.jobs.inspect.conftest import Train
 from tests.jobs.inspect.untrained import loaded
 
 
 @pytest.fixture
-def photo(tmp_path):
+def photo(tmp_path: Path):
     """An image of another size and shape than the data set's."""
     file = tmp_path / "photo.png"
     draw = np.random.default_rng(0)
@@ -26,7 +30,7 @@ def photo(tmp_path):
 
 
 @pytest.mark.parametrize("model", ["ssdlite320", "maskrcnn"])
-def test_predicted_objects_are_the_networks_output_above_the_threshold(workspace, photo, model):
+def test_predicted_objects_are_the_networks_output_above_the_threshold(workspace: Workspace, photo, model: str) -> None:
     found = loaded(workspace, model, "se")
     (picture,) = pictures.of_files([photo], found.spec)
     assert picture.pixels.shape == (3, 90, 170)
@@ -49,7 +53,7 @@ def test_predicted_objects_are_the_networks_output_above_the_threshold(workspace
     assert (len(nothing.labels), nothing.summary(class_names(found.spec))) == (0, "nothing")
 
 
-def test_a_predicted_class_map_is_the_networks_output(workspace, photo):
+def test_a_predicted_class_map_is_the_networks_output(workspace: Workspace, photo) -> None:
     found = loaded(workspace, "deeplabv3", "ela")
     (picture,) = pictures.of_files([photo], found.spec)
     with torch.inference_mode():
@@ -60,7 +64,7 @@ def test_a_predicted_class_map_is_the_networks_output(workspace, photo):
 
 
 @pytest.mark.parametrize("model", ["ssdlite320", "deeplabv3"])
-def test_the_images_of_the_test_set_are_those_of_the_evaluation(workspace, model):
+def test_the_images_of_the_test_set_are_those_of_the_evaluation(workspace: Workspace, model: str) -> None:
     found = loaded(workspace, model)
     shown = pictures.of_test_set(found.spec, DataRoots(), 3)
     data = open_data(found.spec, DataRoots(), found.device)
@@ -73,7 +77,7 @@ def test_the_images_of_the_test_set_are_those_of_the_evaluation(workspace, model
         pictures.of_test_set(found.spec, DataRoots(), 3, (1,))
 
 
-def test_a_classifier_cannot_detect_objects(trained):
+def test_a_classifier_cannot_detect_objects(trained: Train) -> None:
     found = trained("none")
     with pytest.raises(SpecError, match=f"run {found.run} is a classifier"):
         check(found.spec, found.run)
@@ -82,7 +86,7 @@ def test_a_classifier_cannot_detect_objects(trained):
 NAMES = ("cat", "dog", "person")
 
 
-def test_objects_are_described_as_json_and_text():
+def test_objects_are_described_as_json_and_text() -> None:
     masks = np.zeros((3, 4, 6), bool)
     masks[0, 1:3, 2:5] = True
     found = Detected(
@@ -99,7 +103,7 @@ def test_objects_are_described_as_json_and_text():
     assert found.summary(NAMES) == "2 dog, 1 person"
 
 
-def test_class_maps_are_described_as_json_and_text():
+def test_class_maps_are_described_as_json_and_text() -> None:
     found = Mapped(np.array([[0, 0, 2], [0, 2, 0]], np.uint8))
     assert found.to_json(NAMES) == {"classes": {"cat": 0.666667, "person": 0.333333}}
     assert found.summary(NAMES) == "cat 66.7%, person 33.3%"

@@ -31,7 +31,7 @@ def has(image, own):
     return (np.asarray(image) == np.array(own)).all(-1)
 
 
-def test_a_box_is_drawn_with_its_name_above_it():
+def test_a_box_is_drawn_with_its_name_above_it() -> None:
     image = draw(grey(600, 800), boxes([200, 100, 600, 500]), NAMES)
     assert image.size == (800, 600)
     rows, columns = np.nonzero(has(image, color(1)))
@@ -41,7 +41,7 @@ def test_a_box_is_drawn_with_its_name_above_it():
     assert has(image, (90, 90, 90))[150:450, 250:550].all()
 
 
-def test_a_small_image_is_enlarged_by_an_integer_factor():
+def test_a_small_image_is_enlarged_by_an_integer_factor() -> None:
     image = draw(grey(100, 120), boxes([60, 50, 100, 90]), NAMES)
     assert image.size == (480, 400)
     rows, columns = np.nonzero(has(image, color(1)))
@@ -53,7 +53,7 @@ def test_a_small_image_is_enlarged_by_an_integer_factor():
     [[-50, -50, 40, 40], [560, 470, 700, 520], [0, 0, 640, 480], [30, 40, 30, 40], [630, 3, 640, 9]],
     ids=["above", "below", "all of it", "no size", "corner"],
 )
-def test_boxes_at_the_edges_keep_their_names_inside(box):
+def test_boxes_at_the_edges_keep_their_names_inside(box: list[int]) -> None:
     image = draw(grey(480, 640), boxes(box), NAMES)
     rows, columns = np.nonzero(has(image, color(1)))
     assert len(rows) > 200  # a name's background at least
@@ -61,13 +61,13 @@ def test_boxes_at_the_edges_keep_their_names_inside(box):
     assert label > 25
 
 
-def test_an_image_without_detections_is_unchanged():
+def test_an_image_without_detections_is_unchanged() -> None:
     image = np.asarray(draw(grey(300, 400), boxes(), NAMES))
     assert image.shape == (300, 400, 3)
     assert (image == 90).all()
 
 
-def test_each_mask_has_its_own_colour():
+def test_each_mask_has_its_own_colour() -> None:
     masks = np.zeros((2, 512, 512), bool)
     masks[0, 100:200, 100:200] = masks[1, 300:400, 300:400] = True
     image = np.asarray(draw(grey(512, 512), boxes([90, 90, 210, 210], [290, 290, 410, 410], masks=masks), NAMES))
@@ -77,7 +77,7 @@ def test_each_mask_has_its_own_colour():
     assert (image[250, 250] == 90).all()
 
 
-def test_a_class_map_is_drawn_over_the_image_with_a_legend_below():
+def test_a_class_map_is_drawn_over_the_image_with_a_legend_below() -> None:
     classes = np.zeros((512, 512), np.uint8)
     classes[:, 256:] = 2
     whole = draw(grey(512, 512), Mapped(classes), NAMES)
@@ -91,7 +91,7 @@ def test_a_class_map_is_drawn_over_the_image_with_a_legend_below():
     assert background.size == (512, 512)
 
 
-def test_many_classes_wrap_the_legend():
+def test_many_classes_wrap_the_legend() -> None:
     classes = np.arange(40, dtype=np.uint8).reshape(5, 8).repeat(80, 0).repeat(80, 1)
     whole = draw(grey(400, 640), Mapped(classes), [f"a class called {k}" for k in range(40)])
     assert whole.height > 600
@@ -99,7 +99,7 @@ def test_many_classes_wrap_the_legend():
         assert has(np.asarray(whole)[400:], color(number)).sum() > 50
 
 
-def test_the_class_image_contains_the_class_numbers():
+def test_the_class_image_contains_the_class_numbers() -> None:
     classes = np.array([[0, 1], [2, 254]], np.uint8)
     image = class_image(Mapped(classes))
     assert image.mode == "P"
@@ -108,7 +108,7 @@ def test_the_class_image_contains_the_class_numbers():
     assert image.convert("RGB").getpixel((1, 0)) == color(1)
 
 
-def test_neighbouring_numbers_have_distinct_colours():
+def test_neighbouring_numbers_have_distinct_colours() -> None:
     for k in range(80):
         assert np.abs(np.subtract(color(k), color(k + 1))).sum() > 150
     assert len({color(k) for k in range(80)}) == 80

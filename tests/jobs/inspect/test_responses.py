@@ -10,6 +10,8 @@ from attnctl.jobs.inspect import pictures, responses
 from attnctl.jobs.inspect.pictures import batch
 from attnctl.settings.config import DataRoots
 from attnctl.values import SpecError
+from attnctl.workspace.layout import Workspace
+from tests.jobs.inspect.conftest import Train
 from tests.jobs.inspect.untrained import loaded
 
 
@@ -24,7 +26,7 @@ def seen(found, path, shown):
     return part, *kept[0]
 
 
-def test_the_responses_of_a_layer_are_the_values_of_its_map(trained):
+def test_the_responses_of_a_layer_are_the_values_of_its_map(trained: Train) -> None:
     found = trained("none")
     shown = pictures.of_test_set(found.spec, DataRoots(), 2, (3, 4))
     assert [picture.label for picture in shown] == [3, 3, 4, 4]
@@ -35,7 +37,7 @@ def test_the_responses_of_a_layer_are_the_values_of_its_map(trained):
             np.testing.assert_allclose(np.sort(ours), np.sort(theirs.numpy()), atol=1e-4)
 
 
-def test_the_gain_of_a_channel_gate_is_the_gate(trained):
+def test_the_gain_of_a_channel_gate_is_the_gate(trained: Train) -> None:
     found = trained("se", r="4")
     shown = pictures.of_test_set(found.spec, DataRoots(), 3)
     path = responses.module_at(found, "layer2")
@@ -48,7 +50,7 @@ def test_the_gain_of_a_channel_gate_is_the_gate(trained):
     assert np.isnan(ours[silent]).all()
 
 
-def test_the_response_of_an_is_its_mixture_weights(trained):
+def test_the_response_of_an_is_its_mixture_weights(trained: Train) -> None:
     found = trained("an", placement="norms", K="5")
     shown = pictures.of_test_set(found.spec, DataRoots(), 3)
     path = responses.module_at(found, "layer3")
@@ -58,7 +60,7 @@ def test_the_response_of_an_is_its_mixture_weights(trained):
     np.testing.assert_allclose(np.array(responses.of_attention(found, shown, [path])[path]), expected, atol=1e-4)
 
 
-def test_every_attention_module_is_found_in_the_order_of_the_network(trained):
+def test_every_attention_module_is_found_in_the_order_of_the_network(trained: Train) -> None:
     found = trained("se", r="4")
     paths = responses.modules(found)
     assert len(paths) == 9
@@ -75,7 +77,7 @@ def test_every_attention_module_is_found_in_the_order_of_the_network(trained):
         ("sa", "block", "permutes its channels"),
     ],
 )
-def test_modules_without_gates_are_refused(trained, module, placement, message):
+def test_modules_without_gates_are_refused(trained: Train, module: str, placement: str, message: str) -> None:
     options = {"num_groups": "8"} if module == "gn" else {}
     found = trained(module, placement, **options)
     shown = pictures.of_test_set(found.spec, DataRoots(), 1)
@@ -83,12 +85,12 @@ def test_modules_without_gates_are_refused(trained, module, placement, message):
         responses.of_attention(found, shown, responses.modules(found)[:1])
 
 
-def test_a_layer_without_attention_is_refused_with_a_list_of_others(trained):
+def test_a_layer_without_attention_is_refused_with_a_list_of_others(trained: Train) -> None:
     with pytest.raises(SpecError, match=r"has no attention at 'conv1'; it has attention at layer1\."):
         responses.module_at(trained("ean"), "conv1")
 
 
-def test_responses_need_a_classifier(workspace):
+def test_responses_need_a_classifier(workspace: Workspace) -> None:
     found = loaded(workspace, "deeplabv3")
     with pytest.raises(SpecError, match="is not a classifier"):
         responses.of_layers(found, pictures.of_test_set(found.spec, DataRoots(), 1), ["layer1"])

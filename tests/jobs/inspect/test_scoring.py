@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from PIL import Image
@@ -9,6 +11,7 @@ from PIL import Image
 from attnctl.jobs.inspect import pictures
 from attnctl.jobs.inspect.scoring import classify, input_extent
 from attnctl.settings.config import DataRoots
+from attnctl.workspace.layout import Workspace
 from tests.jobs.inspect.untrained import loaded
 
 
@@ -21,14 +24,16 @@ from tests.jobs.inspect.untrained import loaded
         ("deeplabv3", "64", (90, 180, 90, 180)),  # whole
     ],
 )
-def test_the_input_extent_of_a_backbone_is_known(workspace, model, size, expected, tmp_path):
+def test_the_input_extent_of_a_backbone_is_known(
+    workspace: Workspace, model: str, size: str, expected: tuple[int, int, int, int], tmp_path: Path
+) -> None:
     found = loaded(workspace, model, size=size)
     Image.new("RGB", (180, 90)).save(tmp_path / "wide.png")
     (picture,) = pictures.of_files([tmp_path / "wide.png"], found.spec)
     assert input_extent(found, pictures.batch([picture], found.spec, found.device)) == expected
 
 
-def test_the_first_class_has_the_most_confident_box_or_the_most_pixels(workspace):
+def test_the_first_class_has_the_most_confident_box_or_the_most_pixels(workspace: Workspace) -> None:
     found = loaded(workspace, "maskrcnn")
     (picture,) = pictures.of_test_set(found.spec, DataRoots(), 1)
     images = pictures.batch([picture], found.spec, found.device)

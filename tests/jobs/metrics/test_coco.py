@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -74,7 +75,7 @@ def encoded(mask):
     return masks_of_theirs.encode(np.asfortranarray(mask.astype(np.uint8)))
 
 
-def ours(outputs, targets, *, masks=False, size=4):
+def ours(outputs, targets, *, masks: bool = False, size: int = 4):
     metric = CocoAP(CATEGORIES, masks=masks)
     for begin in range(0, len(outputs), size):
         metric.update(outputs[begin : begin + size], targets[begin : begin + size])
@@ -82,7 +83,7 @@ def ours(outputs, targets, *, masks=False, size=4):
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_box_ap_matches_pycocotools(seed):
+def test_box_ap_matches_pycocotools(seed: int) -> None:
     outputs, targets = batch(seed)
     values = ours(outputs, targets).compute()
     expected = {name: 100 * value for name, value in zip(NAMES, theirs(outputs, targets, "bbox"), strict=True)}
@@ -91,7 +92,7 @@ def test_box_ap_matches_pycocotools(seed):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_mask_ap_matches_pycocotools(seed):
+def test_mask_ap_matches_pycocotools(seed: int) -> None:
     outputs, targets = batch(seed, 15, masks=True)
     values = ours(outputs, targets, masks=True).compute()
     for prefix, kind in (("", "bbox"), ("mask_", "segm")):
@@ -99,14 +100,14 @@ def test_mask_ap_matches_pycocotools(seed):
             assert values.get(prefix + name, -100) == pytest.approx(100 * expected, abs=1e-9)
 
 
-def test_more_than_100_detections_per_image_are_limited_as_in_pycocotools():
+def test_more_than_100_detections_per_image_are_limited_as_in_pycocotools() -> None:
     outputs, targets = batch(3, 4, objects=120)
     assert max(len(output["labels"]) for output in outputs) > 100
     values = ours(outputs, targets).compute()
     assert list(values.values()) == pytest.approx((100 * theirs(outputs, targets, "bbox")).tolist(), abs=1e-9)
 
 
-def test_pycocotools_computes_the_same_values_from_the_saved_file(tmp_path):
+def test_pycocotools_computes_the_same_values_from_the_saved_file(tmp_path: Path) -> None:
     outputs, targets = batch(1, 12, masks=True)
     metric = ours(outputs, targets, masks=True)
     metric.write(tmp_path / "detections.json")
@@ -132,7 +133,7 @@ def test_pycocotools_computes_the_same_values_from_the_saved_file(tmp_path):
             assert values.get(prefix + name, -100) == pytest.approx(100 * expected, abs=1e-6)
 
 
-def one(found, true, *, crowd=0, score=0.9, label=1, wanted=1):
+def one(found, true, *, crowd: int = 0, score: float = 0.9, label: int = 1, wanted: int = 1):
     """An image with at most one detection and one object."""
     box = torch.tensor
     output = {
@@ -167,11 +168,11 @@ BOX = [10.0, 10.0, 110.0, 60.0]
     ],
     ids=["exact", "overlap 0.802", "nothing found", "another class", "no width", "a crowd", "no object", "nothing"],
 )
-def test_plain_cases(given, values):
+def test_plain_cases(given, values) -> None:
     assert ours(*given).compute() == pytest.approx(values)
 
 
-def test_a_detection_that_is_not_finite_is_left_out():
+def test_a_detection_that_is_not_finite_is_left_out() -> None:
     outputs, targets = batch(5)
     sound = ours(outputs, targets).compute()
     for output in outputs:
@@ -181,13 +182,13 @@ def test_a_detection_that_is_not_finite_is_left_out():
     assert ours(outputs, targets).compute() == sound
 
 
-def test_a_label_that_the_data_set_does_not_have_is_an_error():
+def test_a_label_that_the_data_set_does_not_have_is_an_error() -> None:
     with pytest.raises(ValueError, match="labels 6 to 6 are not in 1 to 5"):
         ours(*one(BOX, BOX, label=6))
     with pytest.raises(ValueError, match="labels 0 to 0"):
         ours(*one(BOX, BOX, wanted=0))
 
 
-def test_an_empty_evaluation_has_no_values():
+def test_an_empty_evaluation_has_no_values() -> None:
     assert CocoAP(CATEGORIES).compute() == {}
     assert CocoAP(CATEGORIES, masks=True).compute() == {}

@@ -10,7 +10,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, jaccard_score
 from attnctl.jobs.metrics.segmentation import IGNORED, MeanIoU
 
 
-def drawn(seed, classes=6, absent=()):
+def drawn(seed, classes: int = 6, absent=()):
     """(logits, targets) of four batches; about a tenth of the pixels is ignored."""
     draw = torch.Generator().manual_seed(seed)
     known = torch.tensor([number for number in range(classes) if number not in absent])
@@ -25,7 +25,7 @@ def drawn(seed, classes=6, absent=()):
     return batches
 
 
-def taken_in(batches, classes=6):
+def taken_in(batches, classes: int = 6):
     metric = MeanIoU(classes)
     for logits, targets in batches:
         metric.update({"out": logits}, targets)
@@ -33,7 +33,7 @@ def taken_in(batches, classes=6):
 
 
 @pytest.mark.parametrize(("seed", "absent"), [(0, ()), (1, ()), (2, (0, 4))])
-def test_values_match_scikit_learn(seed, absent):
+def test_values_match_scikit_learn(seed: int, absent) -> None:
     batches = drawn(seed, absent=absent)
     metric = taken_in(batches)
     true = np.concatenate([targets.flatten() for _, targets in batches])
@@ -49,20 +49,20 @@ def test_values_match_scikit_learn(seed, absent):
     assert metric.count == 10
 
 
-def test_a_class_that_is_predicted_but_not_annotated_counts():
+def test_a_class_that_is_predicted_but_not_annotated_counts() -> None:
     logits = torch.tensor([[[[9.0, 0.0]], [[0.0, 9.0]], [[0.0, 0.0]]]])
     metric = MeanIoU(3)
     metric.update({"out": logits}, torch.tensor([[[0, 0]]]))
     assert metric.compute() == {"miou": 25.0, "pixel_accuracy": 50.0}
 
 
-def test_a_map_of_only_ignored_pixels_gives_no_values():
+def test_a_map_of_only_ignored_pixels_gives_no_values() -> None:
     metric = MeanIoU(3)
     metric.update({"out": torch.zeros(1, 3, 2, 2)}, torch.full((1, 2, 2), IGNORED))
     assert (metric.compute(), metric.count) == ({}, 1)
 
 
-def test_mismatching_sizes_and_classes_are_errors():
+def test_mismatching_sizes_and_classes_are_errors() -> None:
     with pytest.raises(ValueError, match="classes 0 to 3 are not in 0 to 2"):
         MeanIoU(3).update({"out": torch.zeros(1, 3, 1, 2)}, torch.tensor([[[0, 3]]]))
     with pytest.raises(ValueError, match=r"maps are \(1, 1, 2\) instead of \(1, 2, 2\)"):

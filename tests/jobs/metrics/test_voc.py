@@ -72,7 +72,7 @@ def integrated(right, wanted, integral):
 
 @pytest.mark.parametrize("integral", ["11-point", "area"])
 @pytest.mark.parametrize("seed", range(5))
-def test_random_detections_match_a_literal_implementation(seed, integral):
+def test_random_detections_match_a_literal_implementation(seed: int, integral: str) -> None:
     outputs, targets = batch(seed, 40)
     metric = VocMAP(CATEGORIES, integral)
     metric.update(outputs, targets)
@@ -103,7 +103,7 @@ YES, NO = True, False
         ([YES] * 7, 10, 8 / 11, 0.7),
     ],
 )
-def test_precision_over_recall_by_hand(right, wanted, points, area):
+def test_precision_over_recall_by_hand(right, wanted: int, points: float, area: float) -> None:
     assert eleven_points(np.array(right, bool), wanted) == pytest.approx(points)
     assert area_under(np.array(right, bool), wanted) == pytest.approx(area)
 
@@ -111,7 +111,7 @@ def test_precision_over_recall_by_hand(right, wanted, points, area):
 LEFT, RIGHT = [0.0, 0.0, 100.0, 100.0], [200.0, 0.0, 300.0, 100.0]
 
 
-def judged(detections, objects, threshold=0.5):
+def judged(detections, objects, threshold: float = 0.5):
     """detections: (score, box, label); objects: (box, label, difficult); all on one image."""
     metric = VocMAP(CATEGORIES)
     output = {
@@ -156,11 +156,11 @@ def judged(detections, objects, threshold=0.5):
         ([(0.9, [5.0, 5.0, 5.0, 5.0], 1)], [([5.0, 5.0, 5.0, 5.0], 1, NO)], {1: 0}),
     ],
 )
-def test_plain_cases(detections, objects, expected):
+def test_plain_cases(detections, objects, expected) -> None:
     assert judged(detections, objects) == pytest.approx(expected)
 
 
-def test_targets_without_difficult_have_no_difficult_objects():
+def test_targets_without_difficult_have_no_difficult_objects() -> None:
     outputs, targets = batch(2)
     marked, unmarked = VocMAP(CATEGORIES), VocMAP(CATEGORIES)
     for target in targets:

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import shlex
 import subprocess
 import sys
@@ -124,7 +126,7 @@ def test_composing_needs_no_torch_and_no_slurm(tmp_path: Path) -> None:
     subprocess.run(command, check=True, env={"PATH": str(tmp_path)})
 
 
-def test_a_users_dependency_is_combined_with_ours():
+def test_a_users_dependency_is_combined_with_ours() -> None:
     options = SlurmOptions(extra={"dependency": "afterok:12_0"})
     text = compose(Config(workspace=Workspace(Path("/w"))), options, Resources(), 1, "t")
     assert [line for line in text.splitlines() if "dependency" in line] == [

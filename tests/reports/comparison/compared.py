@@ -1,9 +1,11 @@
 """Cells of a comparison, and runs to compare."""
 
+from __future__ import annotations
+
 from tests.reports.report_rows import rows
 
 
-def cell(table, header, column="top1"):
+def cell(table, header, column: str = "top1"):
     names = [item.name for item in table.columns]
     (found,) = [row for group in table.groups for row in group.rows if row.header[0] == header]
     return found.cells[names.index(column)]

@@ -1,5 +1,7 @@
 """Columns of the comparison."""
 
+from __future__ import annotations
+
 import pytest
 
 from attnctl.reports import comparison
@@ -9,7 +11,7 @@ from tests.reports.comparison.compared import cell, three_seeds
 from tests.reports.report_rows import rows
 
 
-def test_several_seeds_show_the_gain_over_the_plain_backbone():
+def test_several_seeds_show_the_gain_over_the_plain_backbone() -> None:
     table = comparison.build(three_seeds()).table
     assert [column.name for column in table.columns][:4] == ["top1", "top1.gain", "top5", "top5.gain"]
     gain = cell(table, "ela", "top1.gain")
@@ -21,7 +23,7 @@ def test_several_seeds_show_the_gain_over_the_plain_backbone():
     assert "top1.gain" not in [column.name for column in alone.columns]
 
 
-def test_columns_are_chosen_with_the_notes_about_them():
+def test_columns_are_chosen_with_the_notes_about_them() -> None:
     table = comparison.build(three_seeds(), options=Options(columns=("params", "top1"))).table
     assert [column.name for column in table.columns] == ["params", "top1", "top1.gain"]
     only = comparison.build(three_seeds(), options=Options(columns=("macs",))).table

@@ -1,11 +1,13 @@
 """Rows and groups of the comparison."""
 
+from __future__ import annotations
+
 from attnctl.reports import comparison
 from attnctl.reports.selection import Options
 from tests.reports.report_rows import rows
 
 
-def test_the_plain_backbone_comes_first_and_the_rows_are_named_by_what_differs():
+def test_the_plain_backbone_comes_first_and_the_rows_are_named_by_what_differs() -> None:
     values = [1.0, 2.0, 3.0, 4.0, 5.0]
     table = comparison.build(
         rows(values, ("se", "ela", "none"), hyperparameters={"kernel": ("7", "5"), "r": ("4", "16")})
@@ -22,7 +24,7 @@ def test_the_plain_backbone_comes_first_and_the_rows_are_named_by_what_differs()
     assert "ela: groups=c num_groups=16 shared=true in all rows." in table.notes
 
 
-def test_backbones_and_recipes_that_differ_are_groups_of_their_own():
+def test_backbones_and_recipes_that_differ_are_groups_of_their_own() -> None:
     made = rows([1.0] * 8, backbones=("resnet20", "resnet56"), overrides={"lr": ("0.1", "0.05")})
     table = comparison.build(made).table
     assert [group.title for group in table.groups] == [
@@ -33,7 +35,7 @@ def test_backbones_and_recipes_that_differ_are_groups_of_their_own():
     ]
 
 
-def test_the_rows_of_each_group_are_ordered_by_a_column():
+def test_the_rows_of_each_group_are_ordered_by_a_column() -> None:
     made = rows([1.0, 3.0, 2.0, 4.0], ("none", "ela", "se", "eca"))
     assert [row.header[0] for row in comparison.build(made, options=Options(sort="-top1")).table.groups[0].rows] == [
         *("eca", "ela", "se", "no attention")

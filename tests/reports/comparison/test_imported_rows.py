@@ -1,12 +1,14 @@
 """Imported rows beside what was measured."""
 
+from __future__ import annotations
+
 from attnctl.reports import comparison
 from attnctl.workspace.records import Imported
 from tests.reports.comparison.compared import cell
 from tests.reports.report_rows import rows
 
 
-def test_imported_rows_stand_beside_what_was_measured():
+def test_imported_rows_stand_beside_what_was_measured() -> None:
     imports = [
         Imported(source="their code", values={"top1": 93.0 + seed}, label="X", backbone="resnet20", dataset="digits")
         for seed in (0, 1)

@@ -1,5 +1,7 @@
 """The comparison table: its cells and its states."""
 
+from __future__ import annotations
+
 import math
 import statistics
 
@@ -14,7 +16,7 @@ from tests.reports.report_rows import rows
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=5))
-def test_seeds_are_one_row_with_mean_and_sample_deviation(values):
+def test_seeds_are_one_row_with_mean_and_sample_deviation(values) -> None:
     table = comparison.build(rows(values, ("none",), tuple(map(str, range(len(values)))))).table
     found = cell(table, "no attention")
     assert math.isclose(found.value, statistics.fmean(values), abs_tol=1e-12)
@@ -25,7 +27,7 @@ def test_seeds_are_one_row_with_mean_and_sample_deviation(values):
         assert math.isclose(found.spread, statistics.stdev(values), abs_tol=1e-12)
 
 
-def test_the_best_of_each_group_is_marked_with_whatever_shows_the_same():
+def test_the_best_of_each_group_is_marked_with_whatever_shows_the_same() -> None:
     table = comparison.build(rows([90.001, 90.002, 80.0], ("none", "ela", "se"))).table
     assert [cell(table, name).best for name in ("no attention", "ela", "se")] == [True, True, False]
     assert [cell(table, name).second for name in ("no attention", "ela", "se")] == [False, False, True]
@@ -43,7 +45,7 @@ def test_the_best_of_each_group_is_marked_with_whatever_shows_the_same():
         ("preempted", "preempted"),
     ],
 )
-def test_what_is_not_done_shows_its_state(state, words):
+def test_what_is_not_done_shows_its_state(state: str, words: str) -> None:
     one = cell(comparison.build(rows([None], ("none",), state=state)).table, "no attention")
     assert (one.value, one.state) == (None, words)
     made = rows([90.0, 91.0, None], ("none",), ("0", "1", "2"), state=state)
@@ -51,6 +53,6 @@ def test_what_is_not_done_shows_its_state(state, words):
     assert (three.value, three.n, three.wanted, three.state) == (90.5, 2, 3, f"n=2 of 3: {words}")
 
 
-def test_only_some_seeds_can_be_shown():
+def test_only_some_seeds_can_be_shown() -> None:
     found = cell(comparison.build(three_seeds(), options=Options(seeds=(0, 2))).table, "no attention")
     assert (found.value, found.n, found.wanted) == (91.0, 2, 2)

@@ -8,7 +8,7 @@ import pytest
 from attnctl.reports.figures import binned
 
 
-def test_densities_have_the_area_one_and_the_distance_is_between_0_and_1():
+def test_densities_have_the_area_one_and_the_distance_is_between_0_and_1() -> None:
     first, second = np.zeros(50, np.float32), np.ones(50, np.float32)
     edges = binned.edges([first, second])
     assert (edges[0], edges[-1], len(edges)) == (0.0, 1.0, binned.BINS + 1)

@@ -17,7 +17,7 @@ def accuracy(spec):
     return 90.0 + dict(spec.hyperparameters).get("G", 0) + 2 * spec.seed
 
 
-def test_a_hyperparameter_gives_a_series_for_each_module_and_a_level_for_the_plain_backbone():
+def test_a_hyperparameter_gives_a_series_for_each_module_and_a_level_for_the_plain_backbone() -> None:
     rows = runs(accuracy, modules=("none", "ean"), **GROUPS)
     chart = charts.over_setting(rows, "G", "top1")
     assert chart.x == Axis(name="G", title="G", log=2, ticks=(1.0, 2.0, 4.0))
@@ -30,7 +30,7 @@ def test_a_hyperparameter_gives_a_series_for_each_module_and_a_level_for_the_pla
     assert (level.name, level.y, level.n) == ("no attention", 91.0, 2)
 
 
-def test_what_else_differs_becomes_a_line_of_its_own():
+def test_what_else_differs_becomes_a_line_of_its_own() -> None:
     rows = runs(accuracy, modules=("ean",), backbones=("resnet20", "resnet56"), **GROUPS)
     assert [series.name for series in charts.over_setting(rows, "G", "top1").series] == [
         "ean, resnet20",
@@ -43,7 +43,7 @@ def test_what_else_differs_becomes_a_line_of_its_own():
     assert over_rate.x.log == 0  # a single decade
 
 
-def test_versions_of_the_code_are_never_one_mean():
+def test_versions_of_the_code_are_never_one_mean() -> None:
     rows = runs(accuracy, modules=("ean",), **GROUPS)
     older = runs(lambda spec: 10.0, modules=("ean",), **GROUPS)
     for row in older:
@@ -68,7 +68,7 @@ def test_versions_of_the_code_are_never_one_mean():
         ((0, 0.1, 10), 0),
     ],
 )
-def test_powers_of_two_and_decades_are_on_a_logarithmic_axis(values, log):
+def test_powers_of_two_and_decades_are_on_a_logarithmic_axis(values, log: int) -> None:
     assert value_axis("x", values).log == log
 
 
@@ -82,7 +82,7 @@ def test_powers_of_two_and_decades_are_on_a_logarithmic_axis(values, log):
         ("G", "top9", "no completed run has 'top9'; did you mean 'top1'?"),
     ],
 )
-def test_what_cannot_be_drawn_says_why(x, y, message):
+def test_what_cannot_be_drawn_says_why(x: str, y: str, message: str) -> None:
     rows = runs(accuracy, modules=("ean",), **GROUPS)
     rows += runs(lambda spec: 50.0, modules=("ela",), hyperparameters={"groups": ("c", "4")})
     with pytest.raises(SpecError) as raised:
@@ -90,13 +90,13 @@ def test_what_cannot_be_drawn_says_why(x, y, message):
     assert message in str(raised.value)
 
 
-def test_without_a_completed_run_the_states_are_told():
+def test_without_a_completed_run_the_states_are_told() -> None:
     rows = runs(lambda spec: None, modules=("ean",), **GROUPS)
     with pytest.raises(SpecError, match="none of 6 runs is completed; nothing to draw: 6 running"):
         charts.over_setting(rows, "G", "top1")
 
 
-def test_what_is_done_is_drawn_and_the_rest_is_told():
+def test_what_is_done_is_drawn_and_the_rest_is_told() -> None:
     rows = runs(lambda spec: None if spec.seed else accuracy(spec), modules=("ean",), **GROUPS)
     (series,) = charts.over_setting(rows, "G", "top1").series
     assert [(point.n, point.spread) for point in series.points] == [(1, None)] * 3
@@ -104,7 +104,7 @@ def test_what_is_done_is_drawn_and_the_rest_is_told():
     assert charts.progress([row for row in rows if not row.seed]) == ()
 
 
-def test_curves_are_means_over_the_seeds_that_have_come_to_an_epoch():
+def test_curves_are_means_over_the_seeds_that_have_come_to_an_epoch() -> None:
     rows = runs(accuracy, modules=("none", "se"), seeds=("0", "1"))
     found = {row.id: history([10, 20, 30][: 3 - row.seed]) for row in rows}
     chart = charts.over_epochs(rows, found.__getitem__, "top1", (20.0, 99.0))
@@ -123,7 +123,7 @@ def test_curves_are_means_over_the_seeds_that_have_come_to_an_epoch():
         charts.over_epochs(rows, found.__getitem__, "top5")
 
 
-def test_a_scatter_plot_has_a_point_for_each_network_in_a_unit_that_fits():
+def test_a_scatter_plot_has_a_point_for_each_network_in_a_unit_that_fits() -> None:
     rows = runs(accuracy, modules=("none", "ean"), **GROUPS)
     chart = charts.over_cost(rows, "params", "top1")
     (series,) = chart.series

@@ -9,7 +9,7 @@ from tests.reports.figures.figure_runs import scatter_chart
 
 
 @pytest.mark.parametrize("width", style.INCHES)
-def test_no_name_of_a_point_covers_another_or_the_edge(width):
+def test_no_name_of_a_point_covers_another_or_the_edge(width) -> None:
     with style.styled():
         figure = save.drawn(scatter_chart(), width)
         figure.draw_without_rendering()

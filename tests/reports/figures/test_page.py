@@ -11,7 +11,7 @@ from tests.reports.figures.figure_runs import NAME, history, runs, sweep_chart
 GROUPS = {"hyperparameters": {"G": ("1", "2", "4")}}
 
 
-def test_a_drawing_takes_the_page_s_colours_and_leaves_the_page_alone():
+def test_a_drawing_takes_the_page_s_colours_and_leaves_the_page_alone() -> None:
     svg = page.inline(sweep_chart(), NAME, "plot0-")
     root = ElementTree.fromstring(svg)
     assert root.findtext("{http://www.w3.org/2000/svg}title") == NAME
@@ -28,7 +28,7 @@ def test_a_drawing_takes_the_page_s_colours_and_leaves_the_page_alone():
     assert NAME in words  # text stays text: it can be searched
 
 
-def test_the_epochs_the_cost_and_each_varying_hyperparameter_are_drawn():
+def test_the_epochs_the_cost_and_each_varying_hyperparameter_are_drawn() -> None:
     rows = runs(lambda spec: 90.0 + spec.seed, modules=("none", "ean"), seeds=("0", "1"), **GROUPS)
     plots = page.plots(rows, lambda run: history([50, 60, 70]))
     assert [plot.title for plot in plots] == [
@@ -43,7 +43,7 @@ def test_the_epochs_the_cost_and_each_varying_hyperparameter_are_drawn():
     assert len(ids) == len(set(ids))
 
 
-def test_what_tells_nothing_is_left_out():
+def test_what_tells_nothing_is_left_out() -> None:
     assert page.plots([], lambda run: []) == []
     unfinished = runs(lambda spec: None, modules=("none", "ean"), **GROUPS)
     assert page.plots(unfinished, lambda run: []) == []
@@ -51,10 +51,10 @@ def test_what_tells_nothing_is_left_out():
     assert page.plots(alone, lambda run: history([50])) == []
 
 
-def test_of_too_many_runs_no_history_is_read():
+def test_of_too_many_runs_no_history_is_read() -> None:
     rows = runs(lambda spec: 90.0, modules=("ela",), hyperparameters={"kernel": tuple(map(str, range(1, 60, 2)))})
 
-    def never(run):
+    def never(run) -> None:
         raise AssertionError("it was read")
 
     assert "top-1 over kernel" in [plot.title for plot in page.plots(rows, never)]

@@ -49,7 +49,7 @@ def accuracy(spec):
     return 80.0 + dict(spec.hyperparameters).get("G", -1) / 100 + spec.seed
 
 
-def test_the_groups_of_ean_are_drawn_for_each_backbone_beside_what_is_printed():
+def test_the_groups_of_ean_are_drawn_for_each_backbone_beside_what_is_printed() -> None:
     (chart,) = paper_figures.build(material("ean", "3", accuracy)).panels
     measured = {series.name: series for series in chart.series if not series.published}
     printed = {series.name: series for series in chart.series if series.published}
@@ -62,7 +62,7 @@ def test_the_groups_of_ean_are_drawn_for_each_backbone_beside_what_is_printed():
     assert (chart.x.log, chart.y.title) == (2, "top-1 (%)")
 
 
-def test_with_another_backbone_the_series_are_one_and_nothing_printed_stands_beside_them():
+def test_with_another_backbone_the_series_are_one_and_nothing_printed_stands_beside_them() -> None:
     (chart,) = paper_figures.build(material("ean", "3", accuracy, OURS, asked={0, 1})).panels
     (series,) = chart.series
     assert (series.name, series.published) == ("resnet20", False)
@@ -71,7 +71,7 @@ def test_with_another_backbone_the_series_are_one_and_nothing_printed_stands_bes
     assert all(point.spread == pytest.approx(0.5**0.5) for point in series.points)
 
 
-def test_what_is_missing_and_what_cannot_be_is_told():
+def test_what_is_missing_and_what_cannot_be_is_told() -> None:
     half = material("ean", "3", lambda spec: None if dict(spec.hyperparameters).get("G") == 4 else accuracy(spec), OURS)
     missing, barred = paper_figures.unfinished(half)
     assert missing == ["ResNet-50 G=4"]
@@ -82,7 +82,7 @@ def test_what_is_missing_and_what_cannot_be_is_told():
     assert barred == {}
 
 
-def test_training_curves_come_with_the_epochs_to_each_accuracy_and_the_training_accuracy():
+def test_training_curves_come_with_the_epochs_to_each_accuracy_and_the_training_accuracy() -> None:
     made = paper_figures.build(material("ean", "4", lambda spec: None))  # runs that go on are drawn too
     (chart,) = made.panels  # the histories here have no training accuracy
     assert len(chart.series) == 7
@@ -95,7 +95,7 @@ def test_training_curves_come_with_the_epochs_to_each_accuracy_and_the_training_
     assert [panel.y.name for panel in paper_figures.build(both).panels] == ["top1", "train_top1"]
 
 
-def test_accuracy_against_cost_has_a_panel_for_each_task_measured_or_printed():
+def test_accuracy_against_cost_has_a_panel_for_each_task_measured_or_printed() -> None:
     nothing = paper_figures.build(material("ela", "1", lambda spec: "absent"))
     assert [panel.title for panel in nothing.panels] == ["table 5", "table 7", "table 8"]
     for panel in nothing.panels:
@@ -109,16 +109,16 @@ def test_accuracy_against_cost_has_a_panel_for_each_task_measured_or_printed():
     assert "" in {point.name for point in printed.points}  # the one that is named where it was measured
 
 
-def test_the_first_completed_run_of_each_row_is_looked_into():
+def test_the_first_completed_run_of_each_row_is_looked_into() -> None:
     found = paper_figures.first_completed(material("an", "2", lambda spec: None if spec.module == "an" else 70.0))
     assert [(row.name, run is None) for row, run in found] == [("ResNet-50-BN", False), ("ResNet-50-AN", True)]
 
 
-def test_nothing_at_all_is_said():
+def test_nothing_at_all_is_said() -> None:
     with pytest.raises(NoResultsYet, match="figure 4 of EAN has no measured values yet"):
         paper_figures.build(material("ean", "4", lambda spec: "absent"))
 
 
 @pytest.mark.parametrize(("name", "number"), [("ean", "3"), ("ean", "4"), ("ela", "1")])
-def test_they_can_be_drawn(name, number):
+def test_they_can_be_drawn(name: str, number: str) -> None:
     assert save.rendered(paper_figures.build(material(name, number, accuracy)), ".svg", "page").startswith(b"<?xml")

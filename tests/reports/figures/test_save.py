@@ -24,7 +24,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.mark.parametrize(("ending", "magic"), [(".pdf", b"%PDF"), (".svg", b"<?xml"), (".png", b"\x89PNG")])
-def test_a_figure_is_the_same_bytes_each_time_whatever_the_user_s_matplotlibrc_says(ending, magic):
+def test_a_figure_is_the_same_bytes_each_time_whatever_the_user_s_matplotlibrc_says(ending: str, magic: bytes) -> None:
     before = save.rendered(sweep_chart(), ending)
     assert before.startswith(magic)
     own = {"font.size": 20, "axes.facecolor": "red", "text.usetex": True, "svg.hashsalt": "x", "pdf.fonttype": 3}
@@ -34,7 +34,7 @@ def test_a_figure_is_the_same_bytes_each_time_whatever_the_user_s_matplotlibrc_s
 
 @pytest.mark.parametrize("name", DRAWINGS)
 @pytest.mark.parametrize("width", style.INCHES)
-def test_a_figure_is_as_wide_as_the_paper_and_nothing_is_cut_off(name, width):
+def test_a_figure_is_as_wide_as_the_paper_and_nothing_is_cut_off(name, width) -> None:
     image = Image.open(io.BytesIO(save.rendered(DRAWINGS[name](), ".png", width)))
     assert image.width <= 300 * style.INCHES[width] + 1
     assert name == "images" or image.width >= 300 * style.INCHES[width] - 1
@@ -44,7 +44,7 @@ def test_a_figure_is_as_wide_as_the_paper_and_nothing_is_cut_off(name, width):
     assert pixels.min() < 100
 
 
-def test_an_svg_is_xml_without_a_date_and_a_pdf_has_its_fonts_whole_and_its_names_as_they_are(tmp_path):
+def test_an_svg_is_xml_without_a_date_and_a_pdf_has_its_fonts_whole_and_its_names_as_they_are(tmp_path: Path) -> None:
     root = ElementTree.fromstring(save.rendered(sweep_chart(), ".svg"))
     assert root.tag == f"{SVG}svg"
     assert not [element for element in root.iter() if element.tag.endswith("}date")]
@@ -60,13 +60,13 @@ def test_an_svg_is_xml_without_a_date_and_a_pdf_has_its_fonts_whole_and_its_name
     assert "TrueType" in fonts
 
 
-def test_another_ending_is_refused(tmp_path):
+def test_another_ending_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"unknown suffix '.jpg'; use one of .pdf, .svg, .png"):
         save.save(sweep_chart(), tmp_path / "figure.jpg")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_figure_needs_no_display(tmp_path):
+def test_a_figure_needs_no_display(tmp_path: Path) -> None:
     code = (
         "from tests.reports.figures.figure_runs import sweep_chart; from pathlib import Path;"
         "from attnctl.reports.figures import save;"
@@ -79,6 +79,6 @@ def test_a_figure_needs_no_display(tmp_path):
 
 
 @pytest.mark.parametrize("name", DRAWINGS)
-def test_the_values_are_json(name):
+def test_the_values_are_json(name) -> None:
     document = save.to_json(DRAWINGS[name]())
     assert json.loads(json.dumps(document, allow_nan=False)) == document

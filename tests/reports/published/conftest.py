@@ -1,5 +1,7 @@
 """A workspace in which rows of papers' tables are trained."""
 
+from __future__ import annotations
+
 import pytest
 
 from attnctl.workspace.layout import Workspace
@@ -8,7 +10,7 @@ from tests.reports.report_workspace import specs, train
 
 
 @pytest.fixture(scope="session")
-def workspace(tmp_path_factory):
+def workspace(tmp_path_factory: pytest.TempPathFactory):
     """Of each table that can be trained, some rows are: two seeds of the first two, one of the third."""
     made = Workspace(tmp_path_factory.mktemp("workspace"))
     for table in TABLES:

@@ -1,7 +1,10 @@
 """Cells of a paper's table: gains, best and second, speed, what a module is."""
 
+from __future__ import annotations
+
 import dataclasses
 import statistics
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +17,7 @@ from tests.reports.report_workspace import cells, footnotes, line, specs, train
 from tests.reports.report_workspace import table as named
 
 
-def test_the_gain_is_over_the_groups_plain_network(workspace):
+def test_the_gain_is_over_the_groups_plain_network(workspace) -> None:
     report = build(workspace, EAN2)
     assert line(report.table, "ResNet50", report.names)["top1.gain"].value is None
     gain = line(report.table, "ResNet50+SE", report.names)["top1.gain"]
@@ -26,13 +29,13 @@ def test_the_gain_is_over_the_groups_plain_network(workspace):
     assert any("Welch" in note for note in report.table.notes)
 
 
-def test_without_several_seeds_there_is_no_gain(workspace):
+def test_without_several_seeds_there_is_no_gain(workspace) -> None:
     report = build(workspace, EAN2, options=Options(seeds=(0,)))
     assert "top1.gain" not in [column.name for column in report.table.columns]
     assert line(report.table, "ResNet50", report.names)["top1"].wanted == 1
 
 
-def test_the_best_and_the_second_of_a_group_are_marked_and_published_ones_are_not(workspace):
+def test_the_best_and_the_second_of_a_group_are_marked_and_published_ones_are_not(workspace) -> None:
     report = build(workspace, EAN2)
     marked = {
         name: (cell.best, cell.second)
@@ -44,7 +47,7 @@ def test_the_best_and_the_second_of_a_group_are_marked_and_published_ones_are_no
     assert not any(cell.best or cell.second for cell in published_cells)
 
 
-def test_an_error_is_what_is_not_right_and_the_lowest_is_best(workspace):
+def test_an_error_is_what_is_not_right_and_the_lowest_is_best(workspace) -> None:
     table = named("nam:1")
     report = build(workspace, table)
     first, second, third = (line(report.table, name, report.names)["top1"] for name in report.names[:3])
@@ -55,7 +58,7 @@ def test_an_error_is_what_is_not_right_and_the_lowest_is_best(workspace):
     assert gain.value == pytest.approx(-1.0)
 
 
-def test_a_mean_is_of_one_version_of_the_code(tmp_path):
+def test_a_mean_is_of_one_version_of_the_code(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     now = specs(EAN2, "ResNet50", ("0", "1"))
     before = [dataclasses.replace(spec, versions=dataclasses.replace(spec.versions, loop=0)) for spec in now]
@@ -70,7 +73,7 @@ def test_a_mean_is_of_one_version_of_the_code(tmp_path):
     assert line(report.table, "ResNet50", report.names)["top1"].value == 11.0
 
 
-def test_speed_is_measured_under_named_conditions():
+def test_speed_is_measured_under_named_conditions() -> None:
     table = named("ean:3")
     spec = specs(table, "SE-MX")[0]
     speed = Speed(
@@ -97,7 +100,7 @@ def test_speed_is_measured_under_named_conditions():
     assert "FPS: images per second of inference; Some GPU, batch 1, fp32." in report.table.notes
 
 
-def test_what_a_module_is_is_computed():
+def test_what_a_module_is_is_computed() -> None:
     table = named("ela:1")
     report = published.build(table, cells(table), {})
     for row in table.rows:

@@ -1,5 +1,7 @@
 """Columns and rows of a paper's table, as they are chosen."""
 
+from __future__ import annotations
+
 import statistics
 
 import pytest
@@ -11,7 +13,7 @@ from tests.reports.published.published_tables import EAN2, build
 from tests.reports.report_workspace import cells, line
 
 
-def test_a_column_is_published_measured_and_apart(workspace):
+def test_a_column_is_published_measured_and_apart(workspace) -> None:
     report = build(workspace, EAN2)
     names = [column.name for column in report.table.columns]
     assert names == [
@@ -29,7 +31,7 @@ def test_a_column_is_published_measured_and_apart(workspace):
     assert line(report.table, "ResNet50+SA", report.names)["top1"].state == "not run"
 
 
-def test_rows_and_columns_are_chosen_and_ordered(workspace):
+def test_rows_and_columns_are_chosen_and_ordered(workspace) -> None:
     options = Options(rows=("ResNet50*",), columns=("top1", "params.exact"), sort="-top1")
     report = build(workspace, EAN2, options=options)
     assert report.names[:3] == ("ResNet50+CBAM", "ResNet50+SE", "ResNet50")
@@ -53,6 +55,6 @@ def test_rows_and_columns_are_chosen_and_ordered(workspace):
         (Options(rows=("ResNet5",)), "has no row 'ResNet5'; did you mean"),
     ],
 )
-def test_what_there_is_not_is_one_clear_line(options, message):
+def test_what_there_is_not_is_one_clear_line(options, message: str) -> None:
     with pytest.raises(SpecError, match=message.replace("?", r"\?").replace(".", r"\.")):
         published.build(EAN2, cells(EAN2), {}, options=options)

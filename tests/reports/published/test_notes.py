@@ -1,5 +1,9 @@
 """Footnotes of a paper's table."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
 from attnctl.reports import published
 from attnctl.reports.selection import Options
 from attnctl.workspace.layout import Workspace
@@ -7,7 +11,7 @@ from tests.reports.published.published_tables import EAN2, build
 from tests.reports.report_workspace import cells, footnotes, line, specs, train
 
 
-def test_the_best_epoch_is_told_unless_it_is_chosen_on_held_out_images(workspace, tmp_path):
+def test_the_best_epoch_is_told_unless_it_is_chosen_on_held_out_images(workspace, tmp_path: Path) -> None:
     spec = specs(EAN2, "ResNet50")[0]
     own = Workspace(tmp_path)
     train(own, spec, 70.0, 60.0)
@@ -23,7 +27,7 @@ def test_the_best_epoch_is_told_unless_it_is_chosen_on_held_out_images(workspace
     assert (cell.value, cell.marks) == (71.0, ())
 
 
-def test_what_the_paper_and_the_data_say_of_a_row_is_a_footnote():
+def test_what_the_paper_and_the_data_say_of_a_row_is_a_footnote() -> None:
     report = published.build(EAN2, cells(EAN2), {})
     assert footnotes(report.table, line(report.table, "ResNet101+CA", report.names)["params.published"]) == [
         "a likely misprint of 49.88"

@@ -1,6 +1,9 @@
 """A paper's table, what was measured beside what is published."""
 
+from __future__ import annotations
+
 import json
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +18,7 @@ from tests.reports.report_workspace import table as named
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
-def test_every_table_shows_what_is_printed_with_or_without_runs(table, workspace):
+def test_every_table_shows_what_is_printed_with_or_without_runs(table, workspace) -> None:
     for report in (build(workspace, table), published.build(table, cells(table), {})):
         made = report.table
         assert report.names == tuple(row.name for row in table.rows)
@@ -33,7 +36,7 @@ def test_every_table_shows_what_is_printed_with_or_without_runs(table, workspace
 
 
 @pytest.mark.parametrize("table", [table for table in TABLES if trained_rows(table)], ids=lambda table: table.name)
-def test_every_table_that_can_be_trained_has_our_numbers(table, workspace):
+def test_every_table_that_can_be_trained_has_our_numbers(table, workspace) -> None:
     report = build(workspace, table)
     for number, name in enumerate(trained_rows(table)[:3]):
         shown = line(report.table, name, report.names)
@@ -50,7 +53,7 @@ def test_every_table_that_can_be_trained_has_our_numbers(table, workspace):
                 assert cell.value == pytest.approx(100 - top1 if column.error else top1)
 
 
-def test_what_is_missing_says_why(tmp_path):
+def test_what_is_missing_says_why(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     rows = {name: specs(EAN2, name, ("0", "1", "2")) for name in ("ResNet50", "ResNet50+SE", "ResNet50+SA")}
     train(workspace, rows["ResNet50"][0], 60.0)
@@ -81,7 +84,7 @@ ap = "36.5"
 """
 
 
-def test_a_network_that_is_none_of_ours_is_waited_for(tmp_path):
+def test_a_network_that_is_none_of_ours_is_waited_for(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(WAITING)
     table = papers.load(str(tmp_path / "mine.toml")).tables["1"]
     report = published.build(table, cells(table), {})
@@ -89,7 +92,7 @@ def test_a_network_that_is_none_of_ours_is_waited_for(tmp_path):
     assert [column.name for column in report.table.columns if "." not in column.name] == ["ap"]
 
 
-def test_detectors_have_their_metrics_their_counts_and_their_speed(workspace):
+def test_detectors_have_their_metrics_their_counts_and_their_speed(workspace) -> None:
     table = named("ela:7")
     spec = specs(table, "YOLOX-Nano+SE")[0]
     report = build(workspace, table)
@@ -101,7 +104,7 @@ def test_detectors_have_their_metrics_their_counts_and_their_speed(workspace):
     assert spec.network == "yolox_nano cspdarknet_nano"
 
 
-def test_imported_numbers_stand_alone_and_are_told(workspace):
+def test_imported_numbers_stand_alone_and_are_told(workspace) -> None:
     imports = [
         Imported(source="their log", values={"top1": 79.0}, table="ean:2", row="ResNet50+SA", seed=0),
         Imported(source="their log", values={"top1": 80.0}, table="ean:2", row="ResNet50+SA", seed=1),
@@ -119,7 +122,7 @@ def test_imported_numbers_stand_alone_and_are_told(workspace):
     assert footnotes(report.table, ours) == ["imported from a poster: 70.00"]
 
 
-def test_an_imported_accuracy_is_an_error_where_the_paper_prints_errors():
+def test_an_imported_accuracy_is_an_error_where_the_paper_prints_errors() -> None:
     table = named("nam:1")
     imports = [Imported(source="x", values={"top1": 80.0}, table="nam:1", row="ResNet50")]
     report = published.build(table, cells(table), {}, imports=imports)

@@ -8,6 +8,8 @@ STORM_PACE   a file with the seconds that each step of a training takes at least
 STORM_HASTE  seconds that sbatch is taken to need at most: an intent is closed after twice that
 """
 
+from __future__ import annotations
+
 import importlib.abc
 import importlib.util
 import os
@@ -19,12 +21,12 @@ import time
 OFF = set(filter(None, os.environ.get("STORM_OFF", "").split(",")))
 
 
-def unfenced(module):
+def unfenced(module) -> None:
     """Nobody asks for the token."""
     module.is_newest = lambda run, token: True
 
 
-def unadopted(module):
+def unadopted(module) -> None:
     """What a killed command left behind stays as it is."""
     if "adoption" in OFF:
         module.adopt = lambda workspace, placed=(): None
@@ -33,7 +35,7 @@ def unadopted(module):
         module.SBATCH_TIMEOUT = float(os.environ["STORM_HASTE"])
 
 
-def doubled(module):
+def doubled(module) -> None:
     """A step that was trained twice has two rows."""
     view = module.VIEWS["metrics"]
     module.VIEWS["metrics"] = view[: view.index("WHERE NOT EXISTS")]
@@ -43,7 +45,7 @@ LONGEST = 3.0
 """Seconds that each step of a training's last two epochs takes at least."""
 
 
-def wait(trainer, began):
+def wait(trainer, began) -> None:
     """As the storm's pace says, but not when it is told to stop. began: when the step did."""
     try:
         pace = float(pathlib.Path(os.environ["STORM_PACE"]).read_text())
@@ -55,12 +57,12 @@ def wait(trainer, began):
         time.sleep(0.05)
 
 
-def watched(module):
+def watched(module) -> None:
     """Note and slow down the steps. Every epoch is saved, however slow this machine's disk is."""
     module.CheckpointBudget._CHEAP = 60.0
     original = module.Trainer._step
 
-    def step(self, batches):
+    def step(self, batches) -> None:
         began = time.monotonic()
         original(self, batches)
         folder = os.environ.get("STORM_TRACE")
@@ -84,7 +86,7 @@ PATCHES = {
 class Patcher(importlib.abc.MetaPathFinder):
     """Changes a module right after it has been read."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.busy = set()
 
     def find_spec(self, name, path, target=None):
@@ -97,7 +99,7 @@ class Patcher(importlib.abc.MetaPathFinder):
             self.busy.discard(name)
         original = spec.loader.exec_module
 
-        def execute(module):
+        def execute(module) -> None:
             original(module)
             for patch in PATCHES[name]:
                 patch(module)
@@ -128,7 +130,7 @@ def dying(where):
             return "/." in path
         return point == "after" and seen["sent"]
 
-    def hook(event, arguments):
+    def hook(event, arguments) -> None:
         if event in {"open", "subprocess.Popen"} and here(event, arguments):
             os.kill(os.getpid(), signal.SIGKILL)
 

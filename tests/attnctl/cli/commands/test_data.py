@@ -2,16 +2,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from attnctl import datasets
 from attnctl.cli.commands import data
-from tests.attnctl.cli.cli_run import listing
+from tests.attnctl.cli.cli_run import Run, listing
 
 
-def test_a_download_that_fails_is_one_line_and_leaves_nothing(attnctl, folder, monkeypatch):
+def test_a_download_that_fails_is_one_line_and_leaves_nothing(
+    attnctl: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     gone = dataclasses.replace(datasets.describe("cifar100"), url="http://127.0.0.1:1/cifar.tar.gz")
     monkeypatch.setitem(datasets.DATASETS, "cifar100", gone)
     result = attnctl("data", "fetch", "cifar100")
@@ -21,11 +24,11 @@ def test_a_download_that_fails_is_one_line_and_leaves_nothing(attnctl, folder, m
     assert listing(folder / "data") == []
 
 
-def test_what_is_built_in_needs_no_fetching(attnctl, folder):
+def test_what_is_built_in_needs_no_fetching(attnctl: Run, folder: Path) -> None:
     assert attnctl("data", "fetch", "digits").out == "digits is embedded; nothing to download\n"
 
 
-def test_what_is_there_is_not_fetched_again(attnctl, folder):
+def test_what_is_there_is_not_fetched_again(attnctl: Run, folder: Path) -> None:
     (folder / "attnctl.toml").write_text('[data]\nroot = "data"\n')
     place = folder / "data" / "cifar-100-python"
     place.mkdir(parents=True)
@@ -36,19 +39,19 @@ def test_what_is_there_is_not_fetched_again(attnctl, folder):
     assert listing(folder) == before
 
 
-def test_what_has_no_address_says_where_it_comes_from(attnctl, folder):
+def test_what_has_no_address_says_where_it_comes_from(attnctl: Run, folder: Path) -> None:
     (folder / "attnctl.toml").write_text('[data]\nroot = "data"\n')
     result = attnctl("data", "fetch", "imagenet")
     assert result.code == 2
     assert "imagenet cannot be downloaded: ILSVRC 2012" in result.err
 
 
-def test_an_unknown_data_set_is_an_error_with_the_nearest(attnctl, folder):
+def test_an_unknown_data_set_is_an_error_with_the_nearest(attnctl: Run, folder: Path) -> None:
     result = attnctl("data", "fetch", "cifar")
     assert (result.code, "did you mean 'cifar1" in result.err) == (2, True)
 
 
-def test_the_list_has_every_data_set(capsys: pytest.CaptureFixture[str], folder):
+def test_the_list_has_every_data_set(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     data.list_()
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:]] == [
         "cifar10",
@@ -65,12 +68,14 @@ def test_the_list_has_every_data_set(capsys: pytest.CaptureFixture[str], folder)
     ]
 
 
-def test_the_list_as_json_is_that_of_datasets(attnctl, folder):
+def test_the_list_as_json_is_that_of_datasets(attnctl: Run, folder: Path) -> None:
     listed = json.loads(attnctl("data", "list", "--json").out)
     assert listed == json.loads(attnctl("datasets", "--json").out)
 
 
-def test_a_built_in_set_of_objects_is_written_and_can_be_trained_on(attnctl, folder, monkeypatch):
+def test_a_built_in_set_of_objects_is_written_and_can_be_trained_on(
+    attnctl: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     result = attnctl("data", "write", "digits-det", "made", "--format", "voc")
     assert result.out == "made holds digits-det: 600 images in train and 150 in val\n"
     assert len(list((folder / "made" / "Annotations").iterdir())) == 750
@@ -100,7 +105,9 @@ def test_a_built_in_set_of_objects_is_written_and_can_be_trained_on(attnctl, fol
         (("digits-det", "made", "--format", "yolo"), "'yolo' is not one of 'coco', 'voc'"),
     ],
 )
-def test_what_cannot_be_written_is_one_line_and_leaves_nothing(attnctl, folder, words, message):
+def test_what_cannot_be_written_is_one_line_and_leaves_nothing(
+    attnctl: Run, folder: Path, words: tuple[str, ...], message: str
+) -> None:
     (folder / "full").mkdir()
     (folder / "full" / "file").touch()
     before = listing(folder)
@@ -109,7 +116,7 @@ def test_what_cannot_be_written_is_one_line_and_leaves_nothing(attnctl, folder, 
     assert listing(folder) == before
 
 
-def test_the_files_of_a_data_set_are_checked(attnctl, folder):
+def test_the_files_of_a_data_set_are_checked(attnctl: Run, folder: Path) -> None:
     assert attnctl("data", "check", "digits-det").out == (
         "train: 600 images, 1620 objects\n"
         "  not used for training: 12 images without objects to train on\n"
@@ -121,7 +128,7 @@ def test_the_files_of_a_data_set_are_checked(attnctl, folder):
     assert (result.code, "coco is incomplete in" in result.err) == (2, True)
 
 
-def class_folder_set(folder, monkeypatch, train, val):
+def class_folder_set(folder, monkeypatch, train, val) -> None:
     """imagenet with these class folders of two images each."""
     small = dataclasses.replace(
         datasets.describe("imagenet"), classes=len(train), train_size=2 * len(train), test_size=2 * len(val)
@@ -138,7 +145,9 @@ def class_folder_set(folder, monkeypatch, train, val):
 DIFFER = "the class names of train/ and val/ in {root} differ: train/ has cup, val/ has vessel; make them the same"
 
 
-def test_class_folders_that_differ_are_refused_by_a_check_and_before_a_run(attnctl, folder, monkeypatch):
+def test_class_folders_that_differ_are_refused_by_a_check_and_before_a_run(
+    attnctl: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class_folder_set(folder, monkeypatch, ["cup", "pen"], ["pen", "vessel"])
     words = f"imagenet: {DIFFER.format(root=folder / 'data' / 'imagenet')}"
     before = listing(folder)
@@ -151,7 +160,9 @@ def test_class_folders_that_differ_are_refused_by_a_check_and_before_a_run(attnc
     assert listing(folder) == before
 
 
-def test_a_half_copied_data_set_is_counted_and_refused(attnctl, folder, monkeypatch):
+def test_a_half_copied_data_set_is_counted_and_refused(
+    attnctl: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class_folder_set(folder, monkeypatch, ["cup", "pen"], ["cup", "pen"])
     root = folder / "data" / "imagenet"
     (root / "train" / "cup" / "1.png").unlink()
@@ -162,7 +173,9 @@ def test_a_half_copied_data_set_is_counted_and_refused(attnctl, folder, monkeypa
     assert result.err.startswith(f"attnctl: {words}")
 
 
-def test_damaged_images_are_named_and_the_others_counted(attnctl, folder, monkeypatch):
+def test_damaged_images_are_named_and_the_others_counted(
+    attnctl: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class_folder_set(folder, monkeypatch, ["cup", "pen"], ["cup", "pen"])
     assert attnctl("data", "check", "imagenet", "--images").out == (
         "train: 4 images\ntest: 4 images\nevery image can be read\n"

@@ -1,7 +1,10 @@
 """`attnctl report`, as it is typed."""
 
+from __future__ import annotations
+
 import json
 import shlex
+from pathlib import Path
 
 import pytest
 
@@ -18,10 +21,10 @@ from tests.reports.report_workspace import table as named
 
 
 @pytest.fixture
-def run(capsys):
+def run(capsys: pytest.CaptureFixture[str]):
     """Calls the report command here: (exit code, standard output, standard error)."""
 
-    def call(workspace, *words, command="report"):
+    def call(workspace, *words, command: str = "report"):
         capsys.readouterr()
         code = main(["--workspace", str(workspace.root), *([command] if command else []), *map(str, words)])
         captured = capsys.readouterr()
@@ -31,16 +34,16 @@ def run(capsys):
 
 
 @pytest.fixture
-def workspace(tmp_path):
+def workspace(tmp_path: Path):
     return swept_modules(tmp_path, "none", "ela")
 
 
-def test_the_formats_of_the_command_are_those_of_the_reports():
+def test_the_formats_of_the_command_are_those_of_the_reports() -> None:
     assert tuple(formats.FORMATS) == FORMATS
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_file_holds_what_the_screen_shows(workspace, run, name):
+def test_a_file_holds_what_the_screen_shows(workspace, run, name) -> None:
     code, printed, err = run(workspace, "--format", name)
     assert (code, err) == (0, "")
     path = workspace.root.parent / f"table{formats.FORMATS[name].endings[0]}"
@@ -50,7 +53,7 @@ def test_a_file_holds_what_the_screen_shows(workspace, run, name):
     assert "resnet20 on digits" in printed
 
 
-def test_without_a_name_the_only_sweep_is_shown_else_all_runs(workspace, run):
+def test_without_a_name_the_only_sweep_is_shown_else_all_runs(workspace, run) -> None:
     assert run(workspace)[1].startswith("Sweep first")
     write_atomic(workspace.sweep("second"), Sweep(name="second", created=2.0, command=[], runs=[]).encode())
     assert run(workspace)[1].startswith("All runs of this workspace")
@@ -67,21 +70,21 @@ def test_without_a_name_the_only_sweep_is_shown_else_all_runs(workspace, run):
         (["-o", "/tmp", "-f", "csv"], "it is a folder"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(workspace, run, words, message):
+def test_bad_input_is_one_line_and_exit_code_2(workspace, run, words: list[str], message: str) -> None:
     code, out, err = run(workspace, *words)
     assert (code, out) == (2, "")
     assert message in err
     assert err.count("\n") == 1
 
 
-def test_an_empty_workspace_is_one_line_and_nothing_written(tmp_path, run):
+def test_an_empty_workspace_is_one_line_and_nothing_written(tmp_path: Path, run) -> None:
     code, out, err = run(Workspace(tmp_path))
     assert (code, out) == (2, "")
     assert "nothing to report: this workspace has no runs yet" in err
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_paper_without_runs_is_shown_and_nothing_written(tmp_path, run):
+def test_a_paper_without_runs_is_shown_and_nothing_written(tmp_path: Path, run) -> None:
     code, out, _ = run(Workspace(tmp_path), "--table", "ean:2")
     assert code == 0
     assert "not run" in out
@@ -94,7 +97,7 @@ ROWS = ("ResNet50", "ResNet50+SE", "ResNet50+CBAM")
 
 
 @pytest.fixture
-def swept(tmp_path):
+def swept(tmp_path: Path):
     """Three rows of EAN's table 2 on digits, two seeds: one run diverged, one failed, the rest is done."""
     made = Workspace(tmp_path / "w")
     asked = [spec for item in cells(EAN2, ROWS, ("0", "1"), **DIGITS) for spec in item.specs]
@@ -106,7 +109,7 @@ def swept(tmp_path):
     return made
 
 
-def test_a_table_is_that_of_the_only_paper_swept(swept, run):
+def test_a_table_is_that_of_the_only_paper_swept(swept, run) -> None:
     code, out, err = run(swept, "--table", "2")
     assert code == 0
     assert out.startswith("EAN, table 2: ")
@@ -117,19 +120,19 @@ def test_a_table_is_that_of_the_only_paper_swept(swept, run):
     assert "warning: ResNet50: not the same seeds: " in err
 
 
-def test_where_nothing_swept_is_of_a_paper_the_candidates_are_listed(tmp_path, run):
+def test_where_nothing_swept_is_of_a_paper_the_candidates_are_listed(tmp_path: Path, run) -> None:
     code, out, err = run(swept_modules(tmp_path, "none", "se"), "--table", "2")
     assert (code, out) == (2, "")
     assert "instead of 2 type an:2 or ean:2 or ela:2 or nam:2" in err
 
 
-def test_a_paper_alone_is_not_enough(workspace, run):
+def test_a_paper_alone_is_not_enough(workspace, run) -> None:
     code, _, err = run(workspace, "--paper", "ean")
     assert code == 2
     assert "--paper ean needs --table" in err
 
 
-def test_a_sweep_of_something_else_is_refused(swept, run):
+def test_a_sweep_of_something_else_is_refused(swept, run) -> None:
     code, _, err = run(swept, "ean-2", "--table", "ean:3")
     assert code == 2
     assert "sweep ean-2 did not train table ean:3" in err
@@ -137,7 +140,7 @@ def test_a_sweep_of_something_else_is_refused(swept, run):
     assert run(swept, "ean-3", "--table", "ean:2")[0] == 2
 
 
-def test_what_is_missing_is_a_command_that_fills_it(swept, run):
+def test_what_is_missing_is_a_command_that_fills_it(swept, run) -> None:
     code, out, _ = run(swept, "--table", "ean:2", "--rows", "ResNet50*", "--missing")
     assert code == 0
     lines = [shlex.split(line) for line in out.splitlines()]
@@ -153,12 +156,12 @@ def test_what_is_missing_is_a_command_that_fills_it(swept, run):
     assert json.loads(run(swept, "--table", "ean:2", "--missing", "--json")[1])["commands"]
 
 
-def test_what_is_missing_of_a_sweep_is_its_command(swept, run):
+def test_what_is_missing_of_a_sweep_is_its_command(swept, run) -> None:
     _, out, _ = run(swept, "--missing")
     assert out == "attnctl sweep --paper ean --table 2 --name ean-2 --retry-failed\n"
 
 
-def test_the_comparison_shows_the_gain_and_what_is_chosen(swept, run):
+def test_the_comparison_shows_the_gain_and_what_is_chosen(swept, run) -> None:
     _, out, _ = run(swept, "--columns", "top1", "--sort", "-top1", "--format", "json")
     made = json.loads(out)
     assert [column["name"] for column in made["columns"]] == ["top1", "top1.gain"]
@@ -166,7 +169,7 @@ def test_the_comparison_shows_the_gain_and_what_is_chosen(swept, run):
     assert run(swept, "--rows", "se*", "--seed", "0", "--json")[0] == 0
 
 
-def test_the_best_epoch_is_asked_for(swept, run):
+def test_the_best_epoch_is_asked_for(swept, run) -> None:
     (spec,) = specs(EAN2, "ResNet50+CA", **DIGITS)
     train(swept, spec, 99.0, 80.0, device="cpu")
     _, out, _ = run(swept, "--table", "ean:2", "--rows", "ResNet50+CA", "--epoch", "best", "--seed", "0")
@@ -175,7 +178,7 @@ def test_the_best_epoch_is_asked_for(swept, run):
     assert "80.00" in run(swept, "--table", "ean:2", "--rows", "ResNet50+CA", "--seed", "0")[1]
 
 
-def test_a_report_is_frozen(swept, run, tmp_path):
+def test_a_report_is_frozen(swept, run, tmp_path: Path) -> None:
     path = tmp_path / "submitted.json"
     words = ("--table", "ean:2", "--columns", "top1")
     code, first, err = run(swept, *words, "--lock", path)
@@ -198,14 +201,14 @@ def test_a_report_is_frozen(swept, run, tmp_path):
     assert f"no longer in this workspace: {gone.id}" in err
 
 
-def test_a_comparison_is_frozen_too(workspace, run, tmp_path):
+def test_a_comparison_is_frozen_too(workspace, run, tmp_path: Path) -> None:
     path = tmp_path / "submitted.json"
     _, first, _ = run(workspace, "--lock", path)
     assert run(workspace, "first", "--lock", path)[0] == 2
     assert run(workspace, "--lock", path)[1] == first
 
 
-def test_a_number_is_traced(swept, run):
+def test_a_number_is_traced(swept, run) -> None:
     code, out, _ = run(swept, "--table", "ean:2", "--provenance", "--cell", "ResNet50:top1")
     assert code == 0
     one, two = (spec.id for spec in specs(EAN2, "ResNet50", ("0", "1"), **DIGITS))
@@ -218,7 +221,7 @@ def test_a_number_is_traced(swept, run):
     )
 
 
-def test_a_page_tells_where_its_numbers_are_from(swept, run):
+def test_a_page_tells_where_its_numbers_are_from(swept, run) -> None:
     _, out, _ = run(swept, "--table", "ean:2", "--format", "html")
     assert out.count(specs(EAN2, "ResNet50", **DIGITS)[0].id) > 1
     assert "<svg" in out
@@ -240,7 +243,7 @@ def test_a_page_tells_where_its_numbers_are_from(swept, run):
         (["--epoch", "first"], "first"),
     ],
 )
-def test_bad_words_are_one_line(workspace, run, words, message):
+def test_bad_words_are_one_line(workspace, run, words: list[str], message: str) -> None:
     code, out, err = run(workspace, *words)
     assert (code, out) == (2, "")
     assert message in err
