@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from attnctl.cli import main
-from attnctl.cli.commands.report import FORMATS
+from attnctl.cli.reporting.options import FORMATS
 from attnctl.files import write_atomic
 from attnctl.papers.runs import Overrides
 from attnctl.reports import formats

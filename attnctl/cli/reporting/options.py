@@ -1,0 +1,181 @@
+"""The options of `attnctl report`, in three groups: what is shown, what is behind it, and how it is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from attnctl.cli import completion
+from attnctl.values import SpecError, convert, split_list, split_seeds
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from attnctl.cli.reporting.request import Request
+    from attnctl.reports.formats import Format
+
+FORMATS = ("terminal", "markdown", "latex", "html", "csv", "json")
+
+WHAT, BEHIND = "What is shown", "What is behind it"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownOptions:
+    """The table, its rows and its columns, as typed."""
+
+    table: Annotated[
+        str | None,
+        typer.Option(
+            help="A paper's table: ela:3, or 3 for the paper swept in this workspace.",
+            rich_help_panel=WHAT,
+            metavar="[PAPER:]N",
+        ),
+    ] = None
+    paper: Annotated[
+        str | None,
+        typer.Option(
+            help="The paper of --table, or a paper file.",
+            rich_help_panel=WHAT,
+            metavar="NAME|FILE",
+            autocompletion=completion.papers,
+        ),
+    ] = None
+    rows: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only these rows: names or globs such as '*EAN*' (comma list).", rich_help_panel=WHAT, metavar="NAMES"
+        ),
+    ] = None
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Columns in this order: KEY, KEY.PART or .PART, such as top1,params.exact or .measured.",
+            rich_help_panel=WHAT,
+            metavar="KEYS",
+        ),
+    ] = None
+    seed: Annotated[
+        list[str] | None,
+        typer.Option(help="Only these seeds, such as 0,1 or 0..4.", rich_help_panel=WHAT, metavar="N,N,..."),
+    ] = None
+    epoch: Annotated[
+        Literal["last", "best"],
+        typer.Option(help="Report the last epoch, or the one with the highest top-1.", rich_help_panel=WHAT),
+    ] = "last"
+    sort: Annotated[
+        str | None,
+        typer.Option(
+            help="Sort the rows of each group by a column; -KEY sorts descending.", rich_help_panel=WHAT, metavar="KEY"
+        ),
+    ] = None
+
+    def request(self, sweep: str | None, *, missing: bool) -> Request:
+        """The report that was asked for; raises SpecError. missing: as `Request` has it."""
+        from attnctl.cli.reporting.request import Request
+        from attnctl.reports.selection import Options
+
+        if self.sort == "":
+            raise SpecError("--sort is empty; leave it out, or name a column")
+        options = Options(
+            rows=_parts(self.rows, "--rows"),
+            columns=_parts(self.columns, "--columns"),
+            seeds=tuple(_seed(part) for given in self.seed or () for part in split_seeds(given)),
+            epoch=self.epoch,
+            sort=self.sort or "",
+        )
+        return Request(sweep=sweep, table=self.table, paper=self.paper, options=options, missing=missing)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BehindOptions:
+    """The options that show or freeze what is behind a table, as typed."""
+
+    lock: Annotated[
+        Path | None,
+        typer.Option(
+            help="Freeze the report in FILE, or show the frozen report if FILE exists and its runs are unchanged.",
+            rich_help_panel=BEHIND,
+            metavar="FILE",
+            show_default=False,
+        ),
+    ] = None
+    missing: Annotated[
+        bool,
+        typer.Option("--missing", help="Print the commands that train the missing cells.", rich_help_panel=BEHIND),
+    ] = False
+    provenance: Annotated[
+        bool,
+        typer.Option(
+            "--provenance",
+            help="Print the runs, attempts, commits, machines and versions behind each number.",
+            rich_help_panel=BEHIND,
+        ),
+    ] = False
+    cell: Annotated[
+        str | None,
+        typer.Option(
+            help="With --provenance: only these cells (names or globs).",
+            rich_help_panel=BEHIND,
+            metavar="ROW[:COLUMN]",
+            show_default=False,
+        ),
+    ] = None
+
+    @property
+    def origins(self) -> bool:
+        """Whether the provenance of the numbers is printed instead of the table."""
+        return self.provenance or self.cell is not None
+
+    def check(self, file: Path | None) -> None:
+        """Raise SpecError for options that exclude each other. file: that of -o."""
+        if self.cell == "":
+            raise SpecError("--cell is empty; leave it out, or name a column")
+        if (self.missing and self.origins) or ((self.missing or self.origins) and file is not None):
+            raise SpecError("--missing and --provenance replace the table; give only one of them, without -o")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FormatOptions:
+    """The file and its format, as typed."""
+
+    format: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            "-f",
+            metavar="|".join(FORMATS),
+            help="Output format (default: from the -o suffix, else terminal).",
+            show_default=False,
+        ),
+    ] = None
+    standalone: Annotated[bool, typer.Option("--standalone", help="LaTeX: a complete document.")] = False
+    macros: Annotated[bool, typer.Option("--macros", help="LaTeX: one macro for each number.")] = False
+    file: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write to FILE.", show_default=False),
+    ] = None
+
+    def form(self, *, as_json: bool) -> Format:
+        """The format: the given one, else that of the file's suffix. Raises SpecError."""
+        from attnctl.reports import formats
+
+        if self.standalone and self.macros:
+            raise SpecError("--standalone and --macros are different documents; give only one of them")
+        variant = "standalone" if self.standalone else "macros" if self.macros else ""
+        chosen = "json" if as_json else self.format
+        if chosen is None and self.file is not None:
+            return formats.of_file(self.file, variant)
+        return formats.named(chosen or ("latex" if variant else "terminal"), variant)
+
+
+def _parts(given: Sequence[str] | None, option: str) -> tuple[str, ...]:
+    return tuple(part for text in given or () for part in split_list(text, option))
+
+
+def _seed(word: str) -> int:
+    seed = convert(word, int, "--seed")
+    assert isinstance(seed, int)
+    return seed

@@ -1,0 +1,63 @@
+"""The options of `attnctl report`, from what was typed to the request and the format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from attnctl.cli.reporting.options import BehindOptions, FormatOptions, ShownOptions
+from attnctl.reports import formats
+from attnctl.values import SpecError
+
+
+def test_lists_may_be_typed_in_one_option_or_in_several() -> None:
+    shown = ShownOptions(table="ela:3", rows=["a,b", "c"], columns=["top1"], seed=["0..2", "7"], sort="-top1")
+    request = shown.request("first", missing=True)
+    assert (request.sweep, request.table, request.missing) == ("first", "ela:3", True)
+    assert (request.options.rows, request.options.columns) == (("a", "b", "c"), ("top1",))
+    assert (request.options.seeds, request.options.sort) == ((0, 1, 2, 7), "-top1")
+    assert ShownOptions().request(None, missing=False).words() == {}
+
+
+@pytest.mark.parametrize(
+    ("shown", "message"),
+    [
+        (ShownOptions(sort=""), "--sort is empty"),
+        (ShownOptions(rows=["a,,b"]), "--rows is 'a,,b': a value is empty"),
+        (ShownOptions(seed=["one"]), "--seed is one; it must be a whole number"),
+    ],
+)
+def test_what_cannot_be_shown_is_refused(shown: ShownOptions, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        shown.request(None, missing=False)
+
+
+def test_only_one_thing_replaces_the_table_and_no_file_is_written_then() -> None:
+    for behind, file in (
+        (BehindOptions(missing=True, provenance=True), None),
+        (BehindOptions(missing=True, cell="ELA"), None),
+        (BehindOptions(missing=True), Path("x.tex")),
+        (BehindOptions(cell="ELA"), Path("x.tex")),
+    ):
+        with pytest.raises(SpecError, match="replace the table; give only one of them, without -o"):
+            behind.check(file)
+    with pytest.raises(SpecError, match="--cell is empty"):
+        BehindOptions(cell="").check(None)
+    BehindOptions(cell="ELA", provenance=True).check(None)
+    BehindOptions(lock=Path("x.json")).check(Path("x.tex"))
+    assert BehindOptions(cell="ELA").origins
+    assert not BehindOptions(missing=True).origins
+
+
+def test_the_format_is_the_one_given_else_that_of_the_file_else_the_terminals() -> None:
+    latex = formats.FORMATS["latex"]
+    assert FormatOptions().form(as_json=False) == formats.FORMATS["terminal"]
+    assert FormatOptions(format="csv", file=Path("x.tex")).form(as_json=False) == formats.FORMATS["csv"]
+    assert FormatOptions(file=Path("x.tex")).form(as_json=False) == latex
+    assert FormatOptions(format="csv").form(as_json=True) == formats.FORMATS["json"]
+    assert FormatOptions(macros=True).form(as_json=False).renderer == latex.variants["macros"]
+    with pytest.raises(SpecError, match="different documents"):
+        FormatOptions(macros=True, standalone=True).form(as_json=False)
+    with pytest.raises(SpecError, match="--macros applies to latex, not to csv"):
+        FormatOptions(format="csv", macros=True).form(as_json=False)
