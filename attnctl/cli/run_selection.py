@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attnctl.cli import completion, sweep_records
+from attnctl.cli import completion, context, sweep_records
+from attnctl.cli.refresh import Snapshot, take
+from attnctl.settings.config import Config
+from attnctl.spec import RunSpec
 from attnctl.values import SpecError, did_you_mean
-from attnctl.workspace.layout import Workspace
+from attnctl.workspace.layout import RunDir, Workspace
+
+if TYPE_CHECKING:
+    from attnctl.db import RunRow
 
 RunArgument = Annotated[
     str, typer.Argument(metavar="RUN", help="A run's id, or its first digits.", autocompletion=completion.runs)
@@ -28,9 +34,36 @@ class Target:
     sweep: str = ""
 
 
+@dataclass(frozen=True)
+class OpenRun:
+    """One run as it is now: its row, which the scheduler has just been asked about, and its folder."""
+
+    config: Config
+    now: Snapshot
+    row: RunRow
+    folder: RunDir
+    spec: RunSpec
+
+
+def open_run(word: str) -> OpenRun:
+    """The run that the argument RUN names, in the workspace of this command; raises SpecError."""
+    config = context.config()
+    with context.index() as index:
+        index.refresh()
+        name = run_id(config.workspace, word)
+        now = take(config, index, [name])
+    folder = config.workspace.run(name)
+    return OpenRun(config, now, now.row(name), folder, folder.read_spec())
+
+
 def run_id(workspace: Workspace, prefix: str) -> str:
-    """The id of the one run that begins with `prefix`; raises SpecError."""
-    return by_prefix(prefix, workspace.run_ids(), "run")
+    """The id of the one run that begins with `prefix`; raises SpecError, for a sweep's name with one of its runs."""
+    ids = workspace.run_ids()
+    if prefix in workspace.sweep_names() and not beginning(prefix, ids):
+        there = next((run for run in sweep_records.read(workspace, prefix).runs if run in set(ids)), None)
+        example = f", such as {there[:8]}" if there is not None else ""
+        raise SpecError(f"{prefix!r} is a sweep; name one of its runs{example} (attnctl status {prefix} lists them)")
+    return by_prefix(prefix, ids, "run")
 
 
 def target(workspace: Workspace, word: str) -> Target:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from attnctl.cli import context, output, run_selection
 from attnctl.cli.commands.diff import fields
-from attnctl.cli.refresh import row_json, take
+from attnctl.cli.refresh import row_json
 from attnctl.units import clock, duration, size
 from attnctl.values import format_value
 from attnctl.workspace.layout import Attempt, Incarnation, RunDir
@@ -27,13 +27,8 @@ def show(
     Examples:
         attnctl show 3fa2
     """
-    config = context.config()
-    with context.index() as index:
-        index.refresh()
-        run_id = run_selection.run_id(config.workspace, run)
-        now = take(config, index, [run_id])
-    row, folder = now.row(run_id), config.workspace.run(run_id)
-    spec = folder.read_spec()
+    opened = run_selection.open_run(run)
+    now, row, folder, spec = opened.now, opened.row, opened.folder, opened.spec
     attempts = [_attempt(attempt) for attempt in folder.attempts()]
     files = _files(folder)
     if as_json:
@@ -42,7 +37,7 @@ def show(
     if now.unavailable:
         output.note(now.unavailable)
     state = f"{row.verdict.state} for {duration(max(0.0, now.at - row.verdict.since))}"
-    facts = {"run": run_id, "state": state + (f": {row.verdict.reason}" if row.verdict.reason else "")}
+    facts = {"run": row.id, "state": state + (f": {row.verdict.reason}" if row.verdict.reason else "")}
     facts |= {"broken": row.problem} if row.problem and row.problem != row.verdict.reason else {}
     facts |= {"progress": f"step {row.step or 0}/{row.steps}"} if row.steps else {}
     facts |= {"last metrics": _numbers(row.metrics)} if row.metrics else {}

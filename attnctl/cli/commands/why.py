@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from attnctl.cli import context, output, run_selection
 from attnctl.cli.commands.logs import newest_log
-from attnctl.cli.refresh import take
 from attnctl.cli.table_layout import Column
 from attnctl.lifecycle.advice import AdviceContext, advise
 from attnctl.lifecycle.resume_policy import ResumeScope, decide
@@ -48,19 +47,13 @@ def why(
     from attnctl.lifecycle import attempts
     from attnctl.workspace import submissions
 
-    config = context.config()
-    with context.index() as index:
-        index.refresh()
-        run_id = run_selection.run_id(config.workspace, run)
-        now = take(config, index, [run_id])
-    row, folder = now.row(run_id), config.workspace.run(run_id)
-    head_of = submissions.cached_heads(config.workspace)
-    spec = folder.read_spec()
-    histories = _attempts(folder, head_of)
+    opened = run_selection.open_run(run)
+    config, now, row, folder, spec = opened.config, opened.now, opened.row, opened.folder, opened.spec
+    histories = _attempts(folder, submissions.cached_heads(config.workspace))
     past = attempts.history(folder, spec, histories)
     used = _usage(config.workspace, histories)
     known = AdviceContext(
-        run=run_id,
+        run=row.id,
         job=row.job_id or "",
         checkpoint=past.checkpoint,
         gone=past.gone,
@@ -69,14 +62,14 @@ def why(
     )
     advice = advise(row.verdict, known)
     failing = row.verdict.state not in {State.COMPLETED, State.NEW} and not row.verdict.state.active
-    planned = decide(past, config.resume, ResumeScope(named={run_id})) if failing and histories else None
+    planned = decide(past, config.resume, ResumeScope(named={row.id})) if failing and histories else None
     timeline = [(moment, item.attempt.number, words) for item in histories for moment, words in _story(item)]
     lines = _error(config, histories[-1]) if histories and failing else []
     resources = [_resources(item, used.get(item.attempt.number)) for item in histories]
     if as_json:
         output.document(
             {
-                "id": run_id,
+                "id": row.id,
                 "label": row.label,
                 "state": row.state,
                 "reason": row.reason,
@@ -100,7 +93,7 @@ def why(
     state = f"{row.state} for {duration(max(0.0, now.at - row.since))}"
     state += f": {row.reason}" if row.reason not in {"", row.state} else ""
     there = "none" if past.checkpoint is None else f"step {past.checkpoint}" + (f" of {row.steps}" if row.steps else "")
-    facts = {"run": f"{run_id} {row.label} {row.network} seed {row.seed}", "state": state, "checkpoint": there}
+    facts = {"run": f"{row.id} {row.label} {row.network} seed {row.seed}", "state": state, "checkpoint": there}
     if planned is not None:
         facts["resume"] = ": ".join(filter(None, (str(planned.action), planned.reason)))
     output.pairs(facts)

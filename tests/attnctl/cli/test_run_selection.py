@@ -81,3 +81,21 @@ def test_a_run_that_is_being_made_is_one_line(command: str, folder: Path, attnct
     result = attnctl(command, ONE[:4])
     assert (result.code, result.out) == (2, "")
     assert result.err.startswith(f"attnctl: run {ONE} has no spec yet")
+
+
+@pytest.mark.parametrize("command", [["why"], ["show"], ["logs"], ["diff", ONE]])
+def test_a_command_that_takes_one_run_names_one_of_a_sweep(
+    command: list[str], workspace: Workspace, attnctl: Run
+) -> None:
+    result = attnctl("--workspace", str(workspace.root), *command, "first")
+    assert (result.code, result.out) == (2, "")
+    advice = f"name one of its runs, such as {TWO[:8]} (attnctl status first lists them)"
+    assert result.err == f"attnctl: 'first' is a sweep; {advice}\n"
+
+
+def test_a_sweep_without_runs_gives_no_example_and_a_runs_id_goes_before_a_sweeps_name(workspace: Workspace) -> None:
+    for name in ("empty", ONE[:8]):
+        write_atomic(workspace.sweep(name), Sweep(name=name, created=1.0, command=[], runs=[]).encode())
+    with pytest.raises(SpecError, match=r"^'empty' is a sweep; name one of its runs \(attnctl status empty lists"):
+        run_selection.run_id(workspace, "empty")
+    assert run_selection.run_id(workspace, ONE[:8]) == ONE
