@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 R = TypeVar("R")
@@ -21,12 +21,14 @@ R = TypeVar("R")
 class Shown:
     """How a command shows a group. panel: the heading of its options in the help, else each option's own.
 
-    only: the fields that are options of this command, else all of them. without: those that are none.
+    only: the fields that are options of this command, else all of them. without: those that are none. defaults: by
+    field, where this command has another default.
     """
 
     panel: str = ""
     only: Sequence[str] = ()
     without: Sequence[str] = ()
+    defaults: Mapping[str, object] = field(default_factory=dict)
 
     def has(self, name: str) -> bool:
         """Whether a field is an option of the command."""
@@ -61,16 +63,16 @@ def expanded(function: Callable[..., R]) -> Callable[..., R]:
 def _options(kind: type, shown: Shown) -> Iterator[inspect.Parameter]:
     """The options of a group as keyword parameters."""
     hints = get_type_hints(kind, include_extras=True)
-    for field in dataclasses.fields(kind):
-        if not shown.has(field.name):
+    for item in dataclasses.fields(kind):
+        if not shown.has(item.name):
             continue
-        declared, info = get_args(hints[field.name])
+        declared, info = get_args(hints[item.name])
         if shown.panel:
             info = copy(info)
             info.rich_help_panel = shown.panel
         yield inspect.Parameter(
-            field.name,
+            item.name,
             inspect.Parameter.KEYWORD_ONLY,
-            default=field.default,
+            default=shown.defaults.get(item.name, item.default),
             annotation=Annotated[declared, info],
         )

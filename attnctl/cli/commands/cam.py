@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attnctl.cli import context
-from attnctl.cli.drawing import activation_maps, options, trained_networks
+from attnctl.cli.drawing import activation_maps, trained_networks
+from attnctl.cli.drawing.options import FigureOptions
+from attnctl.cli.option_groups import Shown
 from attnctl.values import SpecError, convert, split_list
 
 if TYPE_CHECKING:
@@ -17,14 +19,6 @@ if TYPE_CHECKING:
 def cam(
     runs: trained_networks.Runs,
     *,
-    images: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="DIR|FILES",
-            help="Images, or folders of images (default: the first of the test set).",
-            show_default=False,
-        ),
-    ] = None,
     count: Annotated[
         int, typer.Option(min=1, max=activation_maps.MOST_ROWS, help="Number of images of a folder or of the test set.")
     ] = 5,
@@ -45,10 +39,8 @@ def cam(
             show_default=False,
         ),
     ] = None,
-    device: trained_networks.DeviceOption = "auto",
-    file: options.File = None,
-    width: options.WidthOption = "page",
-    title: options.Title = "",
+    inspected: Annotated[trained_networks.InspectOptions, Shown()],
+    drawn: Annotated[FigureOptions, Shown()],
     as_json: context.AsJson = False,
 ) -> None:
     """Draw class activation maps side by side.
@@ -63,18 +55,17 @@ def cam(
         attnctl cam 3fa2 81bc --images photos --layer layer4.2
         attnctl cam ela-digits --target label -o maps.pdf
     """
-    options.check(file)
+    drawn.check()
     wanted = _target(target)
     layers = split_list(layer, "--layer") if layer is not None else ()
-    given = trained_networks.paths(images) if images is not None else []
+    images = inspected.files()
     config = context.config()
-    networks = trained_networks.trained(config, runs, device, activation_maps.MOST_COLUMNS)
+    networks = trained_networks.trained(config, runs, inspected.device, activation_maps.MOST_COLUMNS)
     chosen = method or activation_maps.default_method(networks)
-    columns = activation_maps.compute(config, networks, layers, given, count, wanted, chosen)
-    made = activation_maps.grid(columns, title)
-    options.deliver(
-        made, file, f"cam-{networks[0].run[:8]}", width, as_json=as_json, values=activation_maps.values(columns, chosen)
-    )
+    columns = activation_maps.compute(config, networks, layers, images, count, wanted, chosen)
+    made = activation_maps.grid(columns, drawn.title)
+    values = activation_maps.values(columns, chosen)
+    drawn.deliver(made, f"cam-{networks[0].run[:8]}", as_json=as_json, values=values)
 
 
 def _target(text: str) -> Target:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from attnctl.cli import completion, context, output
-from attnctl.cli.drawing import options, trained_networks
+from attnctl.cli.drawing import trained_networks
+from attnctl.cli.drawing.options import FigureOptions
+from attnctl.cli.option_groups import Shown
 from attnctl.values import SpecError, comma_join
 
 if TYPE_CHECKING:
@@ -37,18 +39,8 @@ def figure(
             show_default=False,
         ),
     ] = None,
-    images: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="DIR|FILES",
-            help="Images for activation maps (default: the first of the test set).",
-            show_default=False,
-        ),
-    ] = None,
-    device: trained_networks.DeviceOption = "auto",
-    file: options.File = None,
-    width: options.WidthOption = "page",
-    title: options.Title = "",
+    inspected: Annotated[trained_networks.InspectOptions, Shown()],
+    drawn: Annotated[FigureOptions, Shown()],
     as_json: context.AsJson = False,
 ) -> None:
     """Draw a figure of a paper from your runs.
@@ -59,18 +51,18 @@ def figure(
     Examples:
         attnctl figure ean:3 -o groups.pdf
     """
-    options.check(file)
-    given = trained_networks.paths(images) if images is not None else []
+    drawn.check()
+    images = inspected.files()
     config = context.config()
     with context.index() as index:
         index.refresh()
         material, overrides = _material(index, number, paper)
         kind = material.figure.kind
-        if given and kind != "cam":
+        if images and kind != "cam":
             raise SpecError(f"--images is for activation maps; figure {material.figure.number} is a {kind} figure")
-        made, values = _drawn(config, material, given, device, overrides)
+        made, values = _drawn(config, material, images, inspected.device, overrides)
     name = f"{material.paper.name.lower()}-figure-{material.figure.number}"
-    options.deliver(replace(made, title=title), file, name, width, as_json=as_json, values=values)
+    drawn.deliver(replace(made, title=drawn.title), name, as_json=as_json, values=values)
     _tell_missing(material, overrides)
     if kind == "curves" and made.panels[0].targets and not as_json:
         from attnctl.cli.commands.plot import tell_reached

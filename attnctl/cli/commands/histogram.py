@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attnctl.cli import context, output
-from attnctl.cli.drawing import options, response_histograms, trained_networks
+from attnctl.cli.drawing import response_histograms, trained_networks
+from attnctl.cli.drawing.options import FigureOptions
+from attnctl.cli.option_groups import Shown
 from attnctl.cli.table_layout import Column
 from attnctl.values import SpecError, convert, split_list
 
@@ -45,10 +47,8 @@ def histogram(
     count: Annotated[
         int, typer.Option(min=1, max=1000, help="Images of each class, from the start of the test set.")
     ] = 10,
-    device: trained_networks.DeviceOption = "auto",
-    file: options.File = None,
-    width: options.WidthOption = "page",
-    title: options.Title = "",
+    inspected: Annotated[trained_networks.InspectOptions, Shown(only=("device",))],
+    drawn: Annotated[FigureOptions, Shown()],
     as_json: context.AsJson = False,
 ) -> None:
     """Draw the responses of layers or attention by class.
@@ -62,15 +62,15 @@ def histogram(
         attnctl histogram 3fa2 81bc --layer layer1.2,layer4.2 --classes 0,1,2
         attnctl histogram 3fa2 --of attention -o attention.pdf
     """
-    options.check(file)
+    drawn.check()
     wanted = _classes(classes)
     layers = () if layer == _ALL else split_list(layer, "--layer")
     config = context.config()
-    networks = trained_networks.trained(config, runs, device, _MOST_RUNS)
+    networks = trained_networks.trained(config, runs, inspected.device, _MOST_RUNS)
     seen = response_histograms.compute(config, networks, layers, wanted, count, of)
-    made = replace(response_histograms.panels(networks, trained_networks.names(networks), seen, of), title=title)
+    made = replace(response_histograms.panels(networks, trained_networks.names(networks), seen, of), title=drawn.title)
     name = f"histogram-{networks[0].run[:8]}-{of}"
-    options.deliver(made, file, name, width, as_json=as_json, values=response_histograms.values(seen, made))
+    drawn.deliver(made, name, as_json=as_json, values=response_histograms.values(seen, made))
     if not as_json:
         tell(made)
 

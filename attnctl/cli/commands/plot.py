@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attnctl.cli import completion, context, output, sweep_records
-from attnctl.cli.drawing import options
+from attnctl.cli.drawing.options import FigureOptions
+from attnctl.cli.option_groups import Shown
 from attnctl.cli.table_layout import Column
 from attnctl.metrics import BY_KEY
 from attnctl.values import SpecError, comma_join, convert, did_you_mean, split_list, split_seeds
@@ -53,9 +54,7 @@ def plot(
         str | None,
         typer.Option(help="With --x epoch: print when these values of y are reached (comma list).", show_default=False),
     ] = None,
-    file: options.File = None,
-    width: options.WidthOption = "column",
-    title: options.Title = "",
+    drawn: Annotated[FigureOptions, Shown(defaults={"width": "column"})],
     as_json: context.AsJson = False,
 ) -> None:
     """Plot a hyperparameter, epochs or cost against a metric.
@@ -74,13 +73,13 @@ def plot(
     targets = [_number(part) for part in split_list(reach, "--reach")] if reach is not None else []
     if targets and x != "epoch":
         raise SpecError("--reach needs --x epoch")
-    options.check(file)
+    drawn.check()
     with context.index() as index:
         index.refresh()
         name, rows = _rows(index, sweep, seed or ())
         y = y or _primary(rows)
-        made = _charts(index, rows, x, y, targets, title)
-    options.deliver(made, file, _safe(f"{name}-{y}-over-{x}"), width, as_json=as_json)
+        made = _charts(index, rows, x, y, targets, drawn.title)
+    drawn.deliver(made, _safe(f"{name}-{y}-over-{x}"), as_json=as_json)
     for note in made.notes:
         output.note(note)
     if targets and not as_json:

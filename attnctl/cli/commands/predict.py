@@ -11,6 +11,7 @@ import typer
 
 from attnctl.cli import completion, context, output
 from attnctl.cli.drawing import trained_networks
+from attnctl.cli.option_groups import Shown
 from attnctl.cli.output_files import check_place, tracked
 from attnctl.cli.run_selection import chosen
 from attnctl.cli.table_layout import Column
@@ -56,7 +57,7 @@ def predict(
             min=1, help="Images of each folder or of the test set (default: all of a folder, 5 of the test set)."
         ),
     ] = None,
-    device: trained_networks.DeviceOption = "auto",
+    inspected: Annotated[trained_networks.InspectOptions, Shown(only=("device",))],
     force: Annotated[bool, typer.Option("--force", help="Replace existing pictures.")] = False,
     as_json: context.AsJson = False,
 ) -> None:
@@ -78,7 +79,7 @@ def predict(
     pictures, files = _pictures(config, name, images or [], count)
     target = folder if folder is not None else None if as_json else Path(f"predict-{name[:8]}")
     places = _places(target, pictures, files, force=force) if target is not None else []
-    (network,) = trained_networks.networks(config, [name], device)
+    (network,) = trained_networks.networks(config, [name], inspected.device)
     names = prediction.class_names(spec)
     found = []
     for number, picture in enumerate(tracked(pictures, "images")):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,7 +28,25 @@ Runs = Annotated[
         autocompletion=completion.runs_and_sweeps,
     ),
 ]
-DeviceOption = Annotated[Device, typer.Option(help="auto uses a GPU if there is one.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class InspectOptions:
+    """The images that trained networks are shown, and the device that computes, as typed."""
+
+    images: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DIR|FILES",
+            help="Images for activation maps, or folders of them (default: the first of the test set).",
+            show_default=False,
+        ),
+    ] = None
+    device: Annotated[Device, typer.Option(help="auto uses a GPU if there is one.")] = "auto"
+
+    def files(self) -> list[Path]:
+        """The images and folders of --images; raises SpecError."""
+        return paths(self.images) if self.images is not None else []
 
 
 def trained(config: Config, words: Sequence[str], device: Device, most: int) -> list[Trained]:

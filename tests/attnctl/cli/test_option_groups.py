@@ -81,3 +81,14 @@ def test_a_function_without_groups_stays_what_it_is() -> None:
         return file
 
     assert expanded(plain) is plain
+
+
+def other(*, options: Annotated[Options, Shown(defaults={"name": "other"})]) -> None:
+    """Take all options of the group, one with another default."""
+    typer.echo(repr(options))
+
+
+def test_a_command_can_have_another_default_than_the_group() -> None:
+    assert run(other) == (0, "Options(nodes=None, name='other')\n")
+    assert run(other, "-n", "it") == (0, "Options(nodes=None, name='it')\n")
+    assert "default: other" in run(other, "--help")[1]
