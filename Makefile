@@ -6,7 +6,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench tour storm slurm-up slurm-down clean
+.PHONY: help demo test test-slurm lint bench tour storm slurm-up slurm-down clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -38,18 +38,33 @@ bench: $(BIN)/.attnctl-dev ## speed, as ratios to peers and limits; to see that 
 tour: $(BIN)/.attnctl-dev ## run the tour of README.md and put what it prints there
 	ATTNCTL_GOLDEN=write $(BIN)/python -m pytest tests/documents tests/slurm/test_readme.py -k tour
 
+# Without SLURM=, the release that this machine's packages have; with SLURM=22.05, 24.11 or 26.05, that release in a chroot.
+ifdef SLURM
+SLURM_UP := tests/slurm/release.sh $(SLURM) up
+SLURM_DOWN := tests/slurm/release.sh $(SLURM) down
+SLURM_PYTEST := PYTHON=$(BIN)/python tests/slurm/release.sh $(SLURM) test
+else
+SLURM_UP := tests/slurm/up.sh
+SLURM_DOWN := tests/slurm/down.sh
+SLURM_PYTEST := $(BIN)/python -m pytest
+endif
+
+slurm-up: ## a real SLURM of four virtual nodes on this machine (Debian; root); another release: SLURM=24.11
+	$(SLURM_UP)
+
+slurm-down: ## take it away again; another release: SLURM=24.11
+	$(SLURM_DOWN)
+
+TESTS ?= tests/slurm
+test-slurm: $(BIN)/.attnctl-dev ## the tests on a real SLURM: make test-slurm SLURM=24.11 [TESTS="tests/slurm -k requeue"]
+	export OMP_NUM_THREADS=1; $(SLURM_PYTEST) $(TESTS)
+
 SEED ?= 1
-storm: $(BIN)/.attnctl-dev ## faults over 40 runs on that SLURM (half an hour and more): make storm SEED=1
-	SEED=$(SEED) STORM_REPORTS=$(CURDIR)/build/storm $(BIN)/python -m pytest -m storm -s tests/slurm tests/storm
-
-slurm-up: ## a real SLURM of four virtual nodes on this machine (Debian; root once, for the packages)
-	tests/slurm/up.sh
-
-slurm-down: ## take it away again
-	tests/slurm/down.sh
+storm: $(BIN)/.attnctl-dev ## faults over 40 runs on a real SLURM (half an hour and more): make storm SEED=1
+	export SEED=$(SEED) STORM_REPORTS=$(CURDIR)/build/storm; $(SLURM_PYTEST) -m storm -s tests/slurm tests/storm
 
 clean: ## remove what make made
-	rm -rf .venv demo .slurm build src/*.egg-info
+	rm -rf .venv demo .slurm .slurm-* build src/*.egg-info
 
 # The default environment gets the pinned versions; one that was given keeps the torch it has.
 $(BIN)/.attnctl: pyproject.toml requirements.txt

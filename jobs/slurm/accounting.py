@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from attnctl.jobs.slurm import versions
 from attnctl.jobs.slurm.commands import CommandError, parse_table, run
 from attnctl.units import parse_elapsed, parse_memory, slurm_time
 from attnctl.values import SpecError
@@ -70,19 +71,17 @@ def parse(text: str, jobs: Mapping[str, str]) -> dict[str, Usage]:
 
 
 def _memory_per_node(requested: str, allocated: str, nodes: str) -> int | None:
-    """MB per node from sacct's ReqMem.
-
-    Before SLURM 21.08 ReqMem ends in n (per node) or c (per core); since then it is the memory of the whole job.
-    """
-    if requested.endswith("n"):
-        return _memory(requested[:-1])
-    cores = re.search(r"\bcpu=([0-9]{1,9})\b", allocated)
-    amount = _memory(requested.removesuffix("c"))
-    if amount is None or not re.fullmatch(r"[1-9][0-9]{0,8}", nodes):
+    """MB per node from sacct's ReqMem."""
+    text, of = versions.requested_memory(requested)
+    amount = _memory(text)
+    if amount is None or of == "node":
+        return amount
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", nodes):
         return None
-    if requested.endswith("c"):
-        return amount * int(cores[1]) // int(nodes) if cores else None
-    return amount // int(nodes)
+    if of == "job":
+        return amount // int(nodes)
+    cores = re.search(r"\bcpu=([0-9]{1,9})\b", allocated)
+    return amount * int(cores[1]) // int(nodes) if cores else None
 
 
 def _memory(text: str) -> int | None:

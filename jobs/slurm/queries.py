@@ -29,6 +29,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from attnctl.jobs.slurm import versions
 from attnctl.jobs.slurm.commands import CommandError, SlurmUnavailable, parse_table, run
 from attnctl.lifecycle.state import SLURM_STATES
 from attnctl.units import slurm_time
@@ -225,11 +226,8 @@ def _exit_codes() -> dict[str, str]:
         text = run(["squeue", "--me", "-r", "-h", "-t", "all", "-O", "JobArrayID:|,exit_code:|"])
     except CommandError:
         return {}
-    codes = {}
-    for job, status in re.findall(r"^([^|\s]+)\s*\|([0-9]{1,9})\s*\|", text, re.MULTILINE):
-        code, signal = divmod(int(status), 256)  # encoded as by wait(2)
-        codes[job] = f"{code}:{signal & 127}"
-    return codes
+    rows = re.findall(r"^([^|\s]+)\s*\|([0-9:]{1,9})\s*\|", text, re.MULTILINE)
+    return {job: versions.exit_code(status) for job, status in rows}
 
 
 def _sacct(jobs: Mapping[str, str], since: float) -> dict[str, JobStatus]:

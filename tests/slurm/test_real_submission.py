@@ -320,6 +320,6 @@ def test_the_limits_are_read_from_the_cluster(cluster: Cluster) -> None:
     assert [row.name for row in scheduler.partitions() if row.default]
 
 
-def test_the_scripts_pass_shellcheck() -> None:
-    for name in ("up.sh", "down.sh"):
+def test_the_scripts_are_valid_bash() -> None:
+    for name in ("up.sh", "down.sh", "release.sh"):
         subprocess.run(["bash", "-n", str(Path(__file__).with_name(name))], check=True)

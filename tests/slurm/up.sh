@@ -11,7 +11,8 @@ CPUS=${CPUS:-8}          # CPUs that each node claims, whatever this machine has
 MEM=${MEM:-16000}        # MB that each node claims
 GPUS=${GPUS:-4}          # virtual GPUs of each node
 ACCT=${ACCT:-1}          # 0: no accounting, so that sacct fails
-BASEPORT=${BASEPORT:-17800}
+port=$(sed -n 's/^SlurmctldPort=//p' "$ROOT/etc/slurm.conf" 2>/dev/null || true)
+BASEPORT=${BASEPORT:-$((${port:-17817} - 17))}  # a cluster that is there keeps its ports
 ME=$(id -un)
 
 die() { echo "slurm-up: $*" >&2; exit 1; }
@@ -189,4 +190,4 @@ await 30 scontrol ping
 for ((i = 1; i <= NODES; i++)); do alive "$ROOT/run/slurmd-node$i.pid" || slurmd -N "node$i"; done
 all_up() { [ "$(sinfo -h -N -p main -t idle,alloc,mix -o %N | sort -u | wc -l)" = "$NODES" ]; }
 await 30 all_up
-say "$NODES nodes are up after $SECONDS s; source $ROOT/env.sh"
+say "$NODES nodes are up after $SECONDS s; ${USE:-source $ROOT/env.sh}"
