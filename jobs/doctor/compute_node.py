@@ -23,6 +23,7 @@ from attnctl.jobs.doctor.checks import Check
 from attnctl.jobs.runtime.rank import Worker
 from attnctl.jobs.slurm import queries
 from attnctl.jobs.slurm.commands import CommandError, run
+from attnctl.jobs.slurm.sbatch import sbatch
 from attnctl.jobs.submission.reserve import new_tag
 from attnctl.jobs.submission.script import compose
 from attnctl.jobs.submission.submit import SubmitError
@@ -59,7 +60,7 @@ def run_job(
     config.workspace.submission_logs(tag).mkdir(parents=True, exist_ok=True)
     script = compose(config, options, request, 1, tag, module="attnctl.jobs.doctor.compute_node")
     try:
-        array = run(["sbatch", "--parsable"], stdin=script).strip().partition(";")[0]
+        array = sbatch(script, "--parsable").strip().partition(";")[0]
     except CommandError as error:
         _clean(config.workspace, tag)
         raise SubmitError(f"SLURM rejects the job: {error.message}") from error

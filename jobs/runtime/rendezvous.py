@@ -24,6 +24,7 @@ from torch.distributed import DistError
 from attnctl.files import write_atomic
 from attnctl.jobs.runtime import disk_full
 from attnctl.jobs.runtime.rank import Worker
+from attnctl.jobs.slurm.sbatch import CHOSEN_INTERFACE
 from attnctl.workspace.layout import Incarnation
 from attnctl.workspace.records import Record, RecordError
 
@@ -68,7 +69,9 @@ def meet(
     while missing := [rank for rank in missing if not store.check([_key(rank)])]:
         wait.once(f"ranks {', '.join(map(str, missing))} of {worker.world} did not arrive")
     networks = {store.get(_key(rank)) for rank in range(worker.world)}
-    os.environ.setdefault("GLOO_SOCKET_IFNAME", _interface(shared=len(networks) == 1))
+    if "GLOO_SOCKET_IFNAME" not in os.environ:
+        interface = _interface(shared=len(networks) == 1)
+        os.environ |= {"GLOO_SOCKET_IFNAME": interface, CHOSEN_INTERFACE: interface}
     return store
 
 

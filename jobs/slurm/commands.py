@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from attnctl.values import SpecError
 
 TIMEOUT = 30.0
 """Seconds until a query is stopped. If the controller is down, squeue gives up by itself after about 10."""
 
-_KEPT = {"SLURM_CONF", "SLURM_CLUSTERS"}
+_KEPT = {"SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_CLUSTERS", "SLURM_JWT"}
+"""How the commands find their cluster and prove who they are."""
 _DROPPED_PREFIXES = ("SLURM_", "SQUEUE_", "SACCT_", "SCANCEL_", "SINFO_", "SRUN_", "PMI", "ATTNCTL_")
 # A worker that inherits these would take itself for a rank of an enclosing launcher, such as torchrun.
 _DROPPED = {"RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}
@@ -33,21 +34,30 @@ class CommandError(Exception):
         self.timed_out = timed_out
 
 
-def environment() -> dict[str, str]:
+def environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The environment for SLURM's commands and, through sbatch, for the jobs.
 
-    It lacks the variables of an enclosing allocation or launcher, which would override the options of the script
-    (sbatch(1), INPUT ENVIRONMENT VARIABLES).
+    It lacks the variables of an enclosing allocation or launcher, which the commands would obey.
     """
     return {
         name: value
-        for name, value in os.environ.items()
+        for name, value in environ.items()
         if name in _KEPT or (name not in _DROPPED and not name.startswith(_DROPPED_PREFIXES))
     }
 
 
-def run(command: Sequence[str], *, timeout: float = TIMEOUT, stdin: str | None = None, merged: bool = False) -> str:
-    """Run a command and return its output (with `merged`, also its standard error). Raises CommandError."""
+def run(
+    command: Sequence[str],
+    *,
+    timeout: float = TIMEOUT,
+    stdin: str | None = None,
+    merged: bool = False,
+    env: Mapping[str, str] | None = None,
+) -> str:
+    """Run a command and return its output (with `merged`, also its standard error). Raises CommandError.
+
+    env: its environment, by default the result of `environment`.
+    """
     try:
         done = subprocess.run(
             command,
@@ -55,7 +65,7 @@ def run(command: Sequence[str], *, timeout: float = TIMEOUT, stdin: str | None =
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
             timeout=timeout,
-            env=environment(),
+            env=environment() if env is None else env,
             check=False,
         )
     except FileNotFoundError:

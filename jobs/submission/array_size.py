@@ -11,7 +11,8 @@ import re
 from collections.abc import Callable
 
 from attnctl.jobs.slurm.adopt import SBATCH_TIMEOUT
-from attnctl.jobs.slurm.commands import CommandError, SlurmUnavailable, run
+from attnctl.jobs.slurm.commands import CommandError, SlurmUnavailable
+from attnctl.jobs.slurm.sbatch import sbatch
 from attnctl.values import SpecError
 
 _UNREACHABLE = re.compile(r"Unable to contact slurm controller|Connection refused|Could not establish|is not installed")
@@ -76,7 +77,7 @@ def find(script: Callable[[int], str], wanted: int) -> tuple[int, bool]:
 def _rejection(script: str) -> str | None:
     """SLURM's message if it would reject the script, None if it would accept it; raises SlurmUnavailable."""
     try:
-        run(["sbatch", "--test-only"], stdin=script, timeout=SBATCH_TIMEOUT)
+        sbatch(script, "--test-only", timeout=SBATCH_TIMEOUT)
     except CommandError as error:
         message = error.message.replace("allocation failure: ", "")
         if _LIMIT.search(message):

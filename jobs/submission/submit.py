@@ -21,6 +21,7 @@ from attnctl.files import private_folder
 from attnctl.jobs.slurm import queries
 from attnctl.jobs.slurm.adopt import SBATCH_TIMEOUT, adopt
 from attnctl.jobs.slurm.commands import CommandError, run
+from attnctl.jobs.slurm.sbatch import sbatch
 from attnctl.jobs.submission import array_size, code_snapshot, guard
 from attnctl.jobs.submission.array_size import SubmitError
 from attnctl.jobs.submission.reserve import Reservation, new_tag, reserve
@@ -194,7 +195,7 @@ def _recorded_options(config: Config, options: SlurmOptions, resources: Resource
 def _send(workspace: Workspace, tag: str, script: str, reserved: Reservation) -> str | None:
     """Run sbatch and record the job's id. Returns None if SLURM may have accepted it: `adopt` finds out later."""
     try:
-        printed = run(["sbatch", "--parsable"], stdin=script, timeout=SBATCH_TIMEOUT)
+        printed = sbatch(script, "--parsable", timeout=SBATCH_TIMEOUT)
     except CommandError as error:
         if array_size.uncertain(error):
             return None

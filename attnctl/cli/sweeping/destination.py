@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -125,9 +126,9 @@ def _gpus(where: Where, asked: ResourceOptions, options: SlurmOptions) -> int:
         asked.gpus_per_node if asked.gpus_per_node is not None else options.gpus_per_node if where == "slurm" else None
     )
     if requested is None and where == "slurm":
-        from attnctl.jobs.slurm import queries
+        from attnctl.jobs.slurm import queries, sbatch
 
-        requested = queries.default_gpus(options.partition)
+        requested = queries.default_gpus(options.partition or sbatch.default_partition(os.environ))
     if requested is None:
         from attnctl.jobs.local import gpu_slots
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,8 @@ from attnctl.cli.sweeping.selection import Selection
 from attnctl.grid import warn_frozen_untrained_norms
 from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
+from attnctl.units import plural
+from attnctl.values import comma_join
 from attnctl.workspace.layout import Workspace
 
 _MANY = 4
@@ -51,6 +54,7 @@ def preview(config: Config, selected: Selection, asked: ResourceOptions, order: 
     destination = choose_destination(config, asked)
     check_world(selected.specs, destination.resources)
     planned = plan(config.workspace, selected.specs, retry_failed=order.retry_failed)
+    warn_ignored_variables(destination)
     dry_run.show(config, planned, selected, destination, as_json=order.as_json)
     return 0
 
@@ -105,6 +109,7 @@ def submit(config: Config, specs: Sequence[RunSpec], destination: Destination) -
         return {}, []
     from attnctl.jobs.submission.submit import submit as hand_over
 
+    warn_ignored_variables(destination)
     batches = hand_over(config, specs, destination.resources, destination.options, destination.where)
     jobs: dict[str, Job] = {}
     for batch in batches:
@@ -159,6 +164,18 @@ def warn_no_requeue(batches: Sequence[Any], sweep: str | None, workspace: Worksp
         "This cluster does not requeue. Jobs resubmit themselves if sbatch works on the nodes; otherwise add to cron: "
         f"*/15 * * * * {shlex.join(command)}"
     )
+
+
+def warn_ignored_variables(destination: Destination) -> None:
+    """Name the variables SBATCH_* of the user's shell that do not reach the jobs."""
+    from attnctl.jobs.slurm.sbatch import ignored
+
+    names = ignored(os.environ) if destination.where == "slurm" else []
+    if names:
+        output.note(
+            f"{comma_join(names)} in your shell {plural(len(names), 'does', 'do')} not apply to these jobs; "
+            "use attnctl's options, or [slurm.extra] in attnctl.toml"
+        )
 
 
 def say_skipped(jobs: Mapping[str, Job]) -> None:

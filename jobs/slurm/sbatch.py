@@ -1,0 +1,69 @@
+"""Runs sbatch so that the script, and not a variable of the user's shell, decides about the job.
+
+sbatch reads about sixty variables SBATCH_*, and they override the options of the script (sbatch(1), INPUT ENVIRONMENT
+VARIABLES, in all releases). Those about the account and the place of a job pass unless the script has that option; all
+others are removed, also those that a later release will add.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+
+from attnctl.jobs.slurm import commands
+
+_PREFIX = "SBATCH_"
+_OPEN = {
+    "SBATCH_ACCOUNT": "account",
+    "SBATCH_CLUSTERS": "clusters",
+    "SBATCH_CONSTRAINT": "constraint",
+    "SBATCH_PARTITION": "partition",
+    "SBATCH_QOS": "qos",
+    "SBATCH_RESERVATION": "reservation",
+    "SBATCH_WCKEY": "wckey",
+    "SLURM_CLUSTERS": "clusters",
+}
+"""The variables that may decide what the script leaves open, and the option of each."""
+
+_OF_THE_OUTER_JOB = (
+    "CUDA_VISIBLE_DEVICES",
+    "GPU_DEVICE_ORDINAL",
+    "HIP_VISIBLE_DEVICES",
+    "ROCR_VISIBLE_DEVICES",
+    "ZE_AFFINITY_MASK",
+    "TMPDIR",
+)
+"""What SLURM (gres.conf(5)) or a site's prolog sets for one job; a job that submits another must not hand it on."""
+
+CHOSEN_INTERFACE = "ATTNCTL_INTERFACE"
+"""Set by a worker that has set GLOO_SOCKET_IFNAME itself; another node's interface may have another name."""
+
+
+def sbatch(script: str, *options: str, timeout: float = commands.TIMEOUT) -> str:
+    """Run sbatch with the script as its standard input; returns its output. Raises CommandError."""
+    return commands.run(["sbatch", *options], stdin=script, timeout=timeout, env=environment(script, os.environ))
+
+
+def environment(script: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment for sbatch, and through it for the job."""
+    dropped = {*ignored(environ), *(name for name, option in _OPEN.items() if _has(script, option))}
+    if "SLURM_JOB_ID" in environ:
+        dropped.update(_OF_THE_OUTER_JOB)
+    if environ.get(CHOSEN_INTERFACE):
+        dropped.add("GLOO_SOCKET_IFNAME")
+    return {name: value for name, value in commands.environment(environ).items() if name not in dropped}
+
+
+def ignored(environ: Mapping[str, str]) -> list[str]:
+    """The names of the variables that sbatch would obey, but never gets."""
+    return sorted(name for name in environ if name.startswith(_PREFIX) and name not in _OPEN)
+
+
+def default_partition(environ: Mapping[str, str]) -> str | None:
+    """The partition of a job whose script names none; None for the cluster's default."""
+    return environ.get("SBATCH_PARTITION") or None
+
+
+def _has(script: str, option: str) -> bool:
+    return re.search(rf"^#SBATCH --{option}(?:[= ]|$)", script, re.MULTILINE) is not None

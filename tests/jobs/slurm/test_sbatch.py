@@ -1,0 +1,75 @@
+"""The environment of sbatch: variables that the script decides about do not reach it."""
+
+import pytest
+
+from attnctl.jobs.slurm import sbatch
+
+SCRIPT = "#!/bin/bash\n#SBATCH --job-name=attnctl-1\n#SBATCH --time=60\n#SBATCH --partition=gpu\n"
+DECIDED = {
+    "SBATCH_JOB_NAME": "mine",
+    "SBATCH_TIMELIMIT": "5",
+    "SBATCH_ARRAY_INX": "1-3",
+    "SBATCH_SIGNAL": "INT@10",
+    "SBATCH_OUTPUT": "/dev/null",
+    "SBATCH_ERROR": "/dev/null",
+    "SBATCH_WAIT": "1",
+    "SBATCH_MEM_PER_NODE": "100M",
+    "SBATCH_REQUEUE": "1",
+    "SBATCH_EXPORT": "NONE",
+    "SBATCH_GPUS": "1",
+    "SBATCH_OF_A_LATER_RELEASE": "1",
+}
+OPEN = {
+    "SBATCH_ACCOUNT": "lab",
+    "SBATCH_QOS": "long",
+    "SBATCH_RESERVATION": "course",
+    "SBATCH_CONSTRAINT": "a100",
+    "SLURM_CONF": "/etc/slurm.conf",
+    "SLURM_CLUSTERS": "second",
+    "SLURM_JWT": "token",
+}
+
+
+def test_a_variable_passes_only_if_the_script_leaves_its_option_open() -> None:
+    environ = DECIDED | OPEN | {"SBATCH_PARTITION": "cpu", "PATH": "/bin"}
+    assert sbatch.environment(SCRIPT, environ) == OPEN | {"PATH": "/bin"}
+    without = SCRIPT.replace("#SBATCH --partition=gpu\n", "#SBATCH --reservation=deadline\n#SBATCH --qos=short\n")
+    passed = sbatch.environment(without, environ)
+    assert passed["SBATCH_PARTITION"] == "cpu"
+    assert not passed.keys() & {"SBATCH_RESERVATION", "SBATCH_QOS"}
+
+
+def test_a_cluster_in_the_settings_overrides_the_one_of_the_shell() -> None:
+    environ = {"SLURM_CLUSTERS": "first", "SBATCH_CLUSTERS": "first"}
+    assert sbatch.environment(SCRIPT, environ) == environ
+    assert sbatch.environment(SCRIPT + "#SBATCH --clusters=second\n", environ) == {}
+
+
+def test_the_ignored_variables_are_named() -> None:
+    assert sbatch.ignored(DECIDED | OPEN) == sorted(DECIDED)
+    assert sbatch.ignored(OPEN) == []
+
+
+def test_a_job_that_submits_another_hands_on_nothing_of_its_own() -> None:
+    outer = {
+        "SLURM_JOB_ID": "7",
+        "SLURM_CPU_BIND": "x",
+        "SLURM_NTASKS": "4",
+        "CUDA_VISIBLE_DEVICES": "3",
+        "ROCR_VISIBLE_DEVICES": "3",
+        "TMPDIR": "/tmp/slurm.7",
+        "GLOO_SOCKET_IFNAME": "ib0",
+        "ATTNCTL_INTERFACE": "ib0",
+        "PATH": "/bin",
+    }
+    assert sbatch.environment(SCRIPT, outer) == {"PATH": "/bin"}
+
+
+@pytest.mark.parametrize("name", ["CUDA_VISIBLE_DEVICES", "TMPDIR", "GLOO_SOCKET_IFNAME"])
+def test_outside_a_job_the_users_own_variables_reach_the_job(name: str) -> None:
+    assert sbatch.environment(SCRIPT, {name: "mine"}) == {name: "mine"}
+
+
+def test_the_shells_partition_is_the_one_that_a_script_without_one_gets() -> None:
+    assert sbatch.default_partition({"SBATCH_PARTITION": "gpu"}) == "gpu"
+    assert sbatch.default_partition({}) is None
