@@ -1,0 +1,77 @@
+"""The process of a probe: each kind of fault in people's own code, and its message."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from attnctl import grid
+from attnctl.networks.probe.__main__ import answer, probe
+from attnctl.sources import isolated
+from attnctl.sources.store import is_own, keep
+from attnctl.spec import RunSpec
+from attnctl.values import SpecError
+from tests.attnctl.networks.probe.own_modules import GOOD, NOT_FINITE, PENALTY, RAISES, WRONG_SHAPE
+
+NETWORKS = """
+from torch import nn
+
+
+def features(classes):
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+"""
+
+
+def spec(folder: Path, **axes: tuple[str, ...]) -> RunSpec:
+    """The run of a request, whose files are kept as `isolated.ask` keeps them."""
+    (run,) = grid.expand(grid.Axes(**axes)).specs
+    for version in (run.versions.module, run.versions.backbone):
+        if is_own(version):
+            keep(str(version), folder / isolated.SOURCES)
+    return run
+
+
+def own(folder: Path, name: str) -> RunSpec:
+    (folder / "gates.py").write_text(GOOD + NOT_FINITE + PENALTY + RAISES + WRONG_SHAPE)
+    return spec(folder, modules=(f"{folder}/gates.py:{name}",))
+
+
+def test_a_module_that_works_passes(tmp_path: Path) -> None:
+    probe(own(tmp_path, "Good"), tmp_path / isolated.SOURCES)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "WrongShape",
+            "gates:WrongShape gives (2, 16, 16, 32) for a map (2, 16, 32, 32); it must keep the input's shape",
+        ),
+        ("NotFinite", "gates:NotFinite gives NaN or infinite values for a random map (2, 16, 32, 32)"),
+        (
+            "Penalty",
+            "extra_loss() of Penalty gives (16, 16, 1, 1); it must be one finite number, a tensor without dimensions",
+        ),
+    ],
+)
+def test_each_fault_of_a_module_has_its_message(tmp_path: Path, name: str, message: str) -> None:
+    with pytest.raises(SpecError) as error:
+        probe(own(tmp_path, name), tmp_path / isolated.SOURCES)
+    assert str(error.value) == message
+
+
+def test_a_backbone_must_give_logits(tmp_path: Path) -> None:
+    (tmp_path / "nets.py").write_text(NETWORKS)
+    run = spec(tmp_path, modules=("none",), backbones=(f"{tmp_path}/nets.py:features",))
+    with pytest.raises(SpecError, match=r"gives \(2, 4\) for 2 images; it must be logits \(2, 10\)"):
+        probe(run, tmp_path / isolated.SOURCES)
+
+
+def test_the_answer_has_a_message_for_each_network_that_fails(tmp_path: Path) -> None:
+    runs = {name: own(tmp_path, name) for name in ("Good", "WrongShape", "Raises")}
+    problems = answer({name: run.to_json() for name, run in runs.items()}, tmp_path)
+    assert list(problems) == ["WrongShape", "Raises"]
+    assert "it must keep the input's shape" in problems["WrongShape"]
+    assert "RuntimeError" in problems["Raises"]
+    assert "gates.py" in problems["Raises"]

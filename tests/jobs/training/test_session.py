@@ -1,0 +1,64 @@
+"""One rank's training from start to end, in this process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from attnctl.jobs.runtime.rank import Worker
+from attnctl.jobs.training import session
+from attnctl.jobs.training.context import TrainingContext
+from attnctl.jobs.training.session import Assignment
+from attnctl.settings.config import DataRoots
+from attnctl.values import SpecError
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Resources, read_events
+from tests.jobs.training.training_workers import Run, make_spec
+
+
+def assignment(run: Run, world: int = 1) -> Assignment:
+    _, incarnation = run.submit()
+    incarnation.path.mkdir(parents=True, exist_ok=True)
+    return Assignment(
+        context=TrainingContext(run=run.directory, token=(1, 0)),
+        incarnation=incarnation,
+        worker=Worker.from_environment(run.environ(0, world), None),
+        resources=Resources(device="cpu", cpus_per_task=1),
+        roots=DataRoots(),
+        workspace=run.workspace,
+    )
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_training_writes_what_it_is_what_it_measures_and_how_it_ends(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "here", make_spec(epochs=1))
+    work = assignment(run)
+    assert session.perform(work) == "completed"
+    events = list(read_events(work.incarnation.events.read_bytes()))
+    kinds = [event["kind"] for event in events]
+    assert (kinds[0], kinds[-1]) == ("model", "end")
+    assert kinds.count("metrics") == 1
+    model = events[0]
+    assert (model["steps"], model["world"], model["device"], model["threads"]) == (5, 1, "cpu", 1)
+    assert model["params"] == sum(each.numel() for each in session.build(run.spec, torch.device("cpu")).parameters())
+    assert list(run.directory.checkpoints.iterdir())
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_the_seed_alone_decides_the_first_weights() -> None:
+    cpu = torch.device("cpu")
+    first, again, other = (session.build(make_spec(seed=seed), cpu).state_dict() for seed in (0, 0, 1))
+    torch.manual_seed(99)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not torch.equal(first["conv1.weight"], other["conv1.weight"])
+
+
+def test_a_batch_that_the_processes_cannot_share_is_refused_before_anything_is_opened(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "here", make_spec(epochs=1))
+    work = assignment(run, world=3)
+    with pytest.raises(SpecError, match="3"):
+        session.perform(work)
+    assert not work.incarnation.events.exists()
+    assert Workspace(tmp_path / "here").run(run.spec.id).attempts()
