@@ -1,6 +1,6 @@
-"""A classification network as the body of a detector: its maps, and which parts are frozen.
+"""A classification network as the body of a detector: its feature maps, and which parts are frozen.
 
-The body keeps the names of its parts, so that a classification run's weights fit under the network's `body_prefix`.
+The body keeps the names of its parts, so that the weights of a classification run fit under `body_prefix`.
 """
 
 from collections import OrderedDict
@@ -19,7 +19,7 @@ from attnctl.backbones.mobilenext import MobileNeXt
 from attnctl.values import SpecError
 
 _ATTENTION = "attention"
-"""The attribute name of attention in the part that it follows."""
+"""The attribute of `surgery.Attended` that holds the attention module."""
 
 
 class _FixedStatistics(nn.Module):
@@ -32,29 +32,29 @@ class _FixedStatistics(nn.Module):
 
 
 class FixedBatchNorm1d(_FixedStatistics, nn.BatchNorm1d):
-    """BatchNorm over (B, C) or (B, C, L) by running statistics alone; scale and offset are parameters."""
+    """BatchNorm over (B, C) or (B, C, L) that always uses its running statistics; scale and offset are parameters."""
 
 
 class FixedBatchNorm2d(_FixedStatistics, nn.BatchNorm2d):
-    """BatchNorm over (B, C, H, W) by running statistics alone; scale and offset are parameters."""
+    """BatchNorm over (B, C, H, W) that always uses its running statistics; scale and offset are parameters."""
 
 
 class Features(nn.Module):
-    """The blocks of a MobileNet up to the last that is asked for, and maps from within.
+    """The blocks of a MobileNet up to the last one needed; outputs the feature maps of some of its parts.
 
-    taps: paths in the body such as `features.13.expand` -> the name of the map that the part gives
+    taps: path of a part in the body, such as `features.13.expand` -> name of its output map
     """
 
     def __init__(self, body: nn.Module, taps: Mapping[str, str]) -> None:
         super().__init__()
         blocks = body.get_submodule("features")
         assert isinstance(blocks, nn.Sequential)
-        last = max(int(path.split(".")[1]) for path in taps)
-        self.features = blocks[: last + 1]
-        self.taps = {_wrapped(self, path): name for path, name in taps.items()}
+        last_block = max(int(path.split(".")[1]) for path in taps)
+        self.features = blocks[: last_block + 1]
+        self.taps = {_attended_path(self, path): name for path, name in taps.items()}
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
-        """x: (B, 3, H, W) -> the maps by their names."""
+        """x: (B, 3, H, W) -> the maps by name."""
         maps: dict[str, Tensor] = {}
         hooks = [
             self.get_submodule(path).register_forward_hook(partial(_keep, maps, name))
@@ -72,21 +72,21 @@ def _keep(maps: dict[str, Tensor], name: str, _part: nn.Module, _inputs: object,
     maps[name] = output
 
 
-def _wrapped(network: nn.Module, path: str) -> str:
-    """The path of a part where parts above it have attention after them: `conv.0` is in `conv.part.0` then."""
-    found = ""
-    for word in path.split("."):
-        inside = f"{found}." if found else ""
-        if found and hasattr(network.get_submodule(found), _ATTENTION):
-            inside += "part."
-        found = inside + word
-    return found
+def _attended_path(network: nn.Module, path: str) -> str:
+    """The path of a part after insertion: `conv.0` becomes `conv.part.0` if attention follows `conv`."""
+    actual = ""
+    for name in path.split("."):
+        prefix = f"{actual}." if actual else ""
+        if actual and hasattr(network.get_submodule(actual), _ATTENTION):
+            prefix += "part."
+        actual = prefix + name
+    return actual
 
 
 def pyramid_maps(body: nn.Module) -> tuple[nn.Module, list[int]]:
-    """The body as a network that gives its maps at strides 4, 8, 16 and 32 as "0" to "3"; their channels.
+    """The body as a network with outputs "0" to "3", its maps at strides 4, 8, 16 and 32; and the maps' channels.
 
-    Raises SpecError for a network whose maps are not known.
+    Raises SpecError for other networks than torchvision's ResNet and MobileNetV2.
     """
     if isinstance(body, ResNet):
         maps = IntermediateLayerGetter(body, {f"layer{index + 1}": str(index) for index in range(4)})
@@ -95,19 +95,19 @@ def pyramid_maps(body: nn.Module) -> tuple[nn.Module, list[int]]:
         taps = {f"features.{block}": str(index) for index, block in enumerate((3, 6, 13, 17))}
         return Features(body, taps), [24, 32, 96, 320]
     raise SpecError(
-        f"{type(body).__name__} has no maps for a feature pyramid; torchvision's ResNet and MobileNetV2 have"
+        f"a feature pyramid works with torchvision's ResNet and MobileNetV2, not with {type(body).__name__}"
     )
 
 
 def apply_norms(body: nn.Module, norms: str, *, buffers: bool = True) -> None:
-    """Set the behaviour of a body's batch norms in training, in place; raises SpecError.
+    """Set how a body's batch norms behave in training, in place; raises SpecError.
 
-    norms: batch, as they are; frozen, running statistics, scale and offset stay as they are, and so do the stem and
-    the first stage with what is in them. buffers: scale and offset of a frozen norm are buffers, as detectron2 and
-    torchvision have it, and not parameters without gradient (AN's counts).
+    norms: `batch` leaves them unchanged; `frozen` fixes their running statistics, scale and offset, and freezes the
+    stem and the first stage with everything in them. buffers: frozen norms hold scale and offset as buffers, as in
+    detectron2 and torchvision; if false, as parameters without gradient, which AN's published counts include.
 
-    The norms inside an attention module keep their statistics when frozen, and go on to learn their scale and offset.
-    AN's scales, offsets and statistics are frozen, its weights go on to learn (Li, Sun and Wu, section 4.2).
+    With `frozen`, norms inside attention modules fix only their statistics and still learn scale and offset. In AN,
+    scales, offsets and statistics are frozen, and the mixture weights still learn (Li, Sun and Wu, section 4.2).
     """
     if norms == "frozen":
         _freeze(body, buffers)
@@ -116,12 +116,12 @@ def apply_norms(body: nn.Module, norms: str, *, buffers: bool = True) -> None:
 
 
 def _freeze(body: nn.Module, buffers: bool) -> None:
-    inside = {id(part) for module in body.modules() for part in _attention_parts(module)}
+    in_attention = {id(part) for module in body.modules() for part in _attention_parts(module)}
     for parent in list(body.modules()):
         for name, part in list(parent.named_children()):
             if isinstance(part, (nn.BatchNorm1d, nn.BatchNorm2d)):
-                own = id(part) not in inside
-                setattr(parent, name, _frozen(part) if own and buffers else _fixed(part, learns=not own))
+                outside = id(part) not in in_attention
+                setattr(parent, name, _frozen(part) if outside and buffers else _fixed(part, learns=not outside))
     for module in body.modules():
         if isinstance(module, AN):
             module.scale.requires_grad_(False)
@@ -131,7 +131,7 @@ def _freeze(body: nn.Module, buffers: bool) -> None:
 
 
 def _attention_parts(module: nn.Module) -> Iterator[nn.Module]:
-    """The parts of the attention that a module is, or holds after a part."""
+    """The modules of the attention that a module is (AN) or contains (`surgery.Attended`)."""
     attention = module if isinstance(module, AN) else getattr(module, _ATTENTION, None)
     if isinstance(attention, nn.Module):
         yield from attention.modules()
@@ -157,7 +157,7 @@ def _device(norm: nn.Module) -> torch.device:
 
 
 def first_stage(body: nn.Module) -> Iterable[nn.Module]:
-    """The parts of the stem and of the first stage."""
+    """The modules of the stem and the first stage; raises SpecError for an unknown network."""
     if isinstance(body, (MobileNetV2, MobileNeXt)):
         features = body.get_submodule("features")
         assert isinstance(features, nn.Sequential)
@@ -170,11 +170,11 @@ def first_stage(body: nn.Module) -> Iterable[nn.Module]:
     raise SpecError(f"{type(body).__name__} has no known first stage to freeze; use norms=batch")
 
 
-def ends_with_stride_16(body: nn.Module) -> None:
-    """Keep the resolution in the last stage of a ResNet, replacing its stride by dilation (in place).
+def dilate_last_stage(body: nn.Module) -> None:
+    """Replace the stride of a ResNet's last stage by dilation, in place, so that its maps stay at stride 16.
 
-    As torchvision's `replace_stride_with_dilation`: the first block has the dilation of the stage before, 1; raises
-    SpecError.
+    The first block keeps dilation 1, as with torchvision's `replace_stride_with_dilation`. Raises SpecError for other
+    networks.
     """
     if not isinstance(body, ResNet):
         raise SpecError(f"{type(body).__name__} cannot keep its resolution in its last stage; torchvision's ResNet can")
@@ -189,7 +189,7 @@ def ends_with_stride_16(body: nn.Module) -> None:
 
 
 def kaiming(network: nn.Module) -> None:
-    """Initialise convolutions after He et al., by their outputs, and their offsets with zero."""
+    """Initialise the weights of convolutions as He et al. do (normal, fan-out), and their biases with zero."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

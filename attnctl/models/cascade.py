@@ -1,4 +1,4 @@
-"""The three stages of Cascade Mask R-CNN: each refines the boxes of the stage before it."""
+"""The heads of Cascade Mask R-CNN: three stages, each of which refines the boxes of the one before."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,39 +13,43 @@ from torchvision.ops import clip_boxes_to_image
 from attnctl.models.pyramid import CHANNELS, HIDDEN, Scale, region_heads
 
 _OVERLAPS = (0.5, 0.6, 0.7)
+"""The minimum IoU with an object of a positive box, per stage."""
 _DEVIATIONS = ((0.1, 0.1, 0.2, 0.2), (0.05, 0.05, 0.1, 0.1), (0.033, 0.033, 0.067, 0.067))
+"""The standard deviations of the box offsets (x, y, width, height), per stage."""
 _WEIGHTS = (1.0, 0.5, 0.25)
+"""The weights of the losses, per stage."""
 
 Maps = dict[str, Tensor]
 Boxes = list[Tensor]
-"""An image's boxes (N, 4), one tensor each."""
+"""Boxes (N, 4), xyxy in pixels, one tensor per image."""
 Shapes = list[tuple[int, int]]
+"""(height, width) in pixels of each image."""
 Target = dict[str, Tensor]
 
 
 def make_stages(scale: Scale, classes: int, mask_head: Callable[[], nn.Module]) -> list[nn.Module]:
-    """The stages, torchvision's heads each: overlaps of 0.5, 0.6 and 0.7 with an object make a box one of it.
+    """The three stages, each one of torchvision's RoIHeads.
 
-    classes: without background. mask_head: makes the convolutions of a stage's mask branch.
+    classes: without background. mask_head: creates the convolutions of a stage's mask branch.
     """
-    made: list[nn.Module] = []
+    stages: list[nn.Module] = []
     for overlap, deviations in zip(_OVERLAPS, _DEVIATIONS, strict=True):
         box_head = TwoMLPHead(CHANNELS * 49, HIDDEN)
         heads = region_heads(scale, classes, box_head, mask_head(), overlap=overlap, deviations=deviations)
         heads.box_predictor.bbox_pred = nn.Linear(HIDDEN, 4)  # the same for all classes
-        made.append(heads)
-    return made
+        stages.append(heads)
+    return stages
 
 
 class CascadeHeads(nn.Module):
-    """Cascade Mask R-CNN's heads (Cai and Vasconcelos, CVPR 2018, arXiv:1712.00726, section 4; masks: their journal
-    version, arXiv:1906.09756, section 4.3, one mask branch a stage).
+    """Cascade Mask R-CNN's heads (Cai and Vasconcelos, CVPR 2018, arXiv:1712.00726, section 4), with one mask branch
+    per stage (journal version, arXiv:1906.09756, section 4.3).
 
     They replace torchvision's RoIHeads, with the same arguments and result.
     """
 
     interleaved = False
-    """Whether a stage's mask branch is trained on the boxes that its box branch has refined (HTC, section 3.1)."""
+    """Whether the mask branch of a stage is trained on boxes refined by its box branch (HTC, section 3.1)."""
 
     def __init__(self, stages: Sequence[nn.Module]) -> None:
         super().__init__()
@@ -58,10 +62,10 @@ class CascadeHeads(nn.Module):
     def forward(
         self, maps: Maps, proposals: Boxes, shapes: Shapes, targets: list[Target] | None = None
     ) -> tuple[list[Target], dict[str, Tensor]]:
-        """maps: of the pyramid. proposals: boxes of each image. shapes: (height, width) of each.
+        """Return the weighted losses of all stages in training, else the detections of each image.
 
-        In training the losses of all stages, weighted; else boxes, labels, scores and masks (N, 1, 28, 28) of each
-        image.
+        maps: of the pyramid. proposals: boxes (N, 4) of each image. shapes: (height, width) of each image. A detection
+        has boxes (N, 4), labels (N,), scores (N,) and masks (N, 1, 28, 28).
         """
         if not self.training:
             return self._detections(maps, proposals, shapes), {}
@@ -69,8 +73,8 @@ class CascadeHeads(nn.Module):
             raise ValueError("targets should not be None in training")
         losses: dict[str, Tensor] = {}
         for index, weight in enumerate(_WEIGHTS):
-            found, proposals = self._stage_losses(index, maps, proposals, shapes, targets)
-            losses.update({f"{name}_{index + 1}": weight * loss for name, loss in found.items()})
+            stage_losses, proposals = self._stage_losses(index, maps, proposals, shapes, targets)
+            losses.update({f"{name}_{index + 1}": weight * loss for name, loss in stage_losses.items()})
         return [], losses
 
     def box_features(self, index: int, maps: Maps, boxes: Boxes, shapes: Shapes) -> Tensor:
@@ -83,18 +87,18 @@ class CascadeHeads(nn.Module):
         features: Tensor = self.stage(index).mask_roi_pool(maps, boxes, shapes)
         return features
 
-    def mask_hidden(self, features: Tensor, wanted: Sequence[int]) -> list[Tensor]:
-        """What the mask heads of the wanted stages make of (N, 256, 14, 14): the same shape each."""
-        return [self.stage(index).mask_head(features) for index in wanted]
+    def mask_hidden(self, features: Tensor, indices: Sequence[int]) -> list[Tensor]:
+        """The outputs of the given stages' mask heads, each (N, 256, 14, 14), for features of the same shape."""
+        return [self.stage(index).mask_head(features) for index in indices]
 
     def _stage_losses(
         self, index: int, maps: Maps, proposals: Boxes, shapes: Shapes, targets: list[Target]
     ) -> tuple[dict[str, Tensor], Boxes]:
-        """A stage's losses, and its boxes: the proposals of the next."""
+        """The losses of a stage, and its refined boxes, which are the proposals of the next stage."""
         stage = self.stage(index)
-        boxes, matched, labels, wanted = stage.select_training_samples(proposals, targets)
+        boxes, matched, labels, box_targets = stage.select_training_samples(proposals, targets)
         logits, offsets = self._predict(index, maps, boxes, shapes)
-        losses = _box_losses(logits, offsets, torch.cat(labels), torch.cat(wanted))
+        losses = _box_losses(logits, offsets, torch.cat(labels), torch.cat(box_targets))
         refined = _without_objects(self._refine(index, offsets, boxes, shapes), boxes, targets)
         if self.interleaved:
             boxes, matched, labels, _ = stage.select_training_samples(refined, targets)
@@ -114,14 +118,14 @@ class CascadeHeads(nn.Module):
 
     @torch.no_grad()
     def _refine(self, index: int, offsets: Tensor, boxes: Boxes, shapes: Shapes) -> Boxes:
-        """The boxes as a stage corrects them, within their images."""
+        """The boxes corrected by a stage, clipped to their images."""
         counts = [len(of_image) for of_image in boxes]
         decoded = self.stage(index).box_coder.decode(offsets.detach(), boxes).reshape(-1, 4)
         of_images = torch.split(decoded, counts)
         return [clip_boxes_to_image(of_image, shape) for of_image, shape in zip(of_images, shapes, strict=True)]
 
     def _detections(self, maps: Maps, boxes: Boxes, shapes: Shapes) -> list[Target]:
-        """The last stage's boxes; classes by the mean of all stages' logits, masks by the mean of their masks."""
+        """The detections: boxes of the last stage; class logits and masks averaged over all stages."""
         last = len(self.stages) - 1
         all_logits = []
         for index in range(last + 1):
@@ -130,34 +134,34 @@ class CascadeHeads(nn.Module):
             if index < last:
                 boxes = self._refine(index, offsets, boxes, shapes)
         logits = torch.stack(all_logits).mean(0)
-        of_each = offsets.repeat(1, logits.shape[1])  # as if every class had its own
-        boxes, scores, labels = self.stage(last).postprocess_detections(logits, of_each, boxes, shapes)
+        per_class = offsets.repeat(1, logits.shape[1])  # postprocess_detections expects offsets for each class
+        boxes, scores, labels = self.stage(last).postprocess_detections(logits, per_class, boxes, shapes)
         masks = torch.split(self._masks(maps, boxes, torch.cat(labels), shapes), [len(of_image) for of_image in boxes])
-        parts = zip(boxes, labels, scores, masks, strict=True)
-        return [dict(zip(("boxes", "labels", "scores", "masks"), part, strict=True)) for part in parts]
+        names = ("boxes", "labels", "scores", "masks")
+        return [dict(zip(names, values, strict=True)) for values in zip(boxes, labels, scores, masks, strict=True)]
 
     def _masks(self, maps: Maps, boxes: Boxes, labels: Tensor, shapes: Shapes) -> Tensor:
-        """The masks (N, 1, 28, 28) of boxes of these classes."""
+        """The masks (N, 1, 28, 28) of boxes, for the class of each."""
         stages = range(len(self.stages))
         hidden = self.mask_hidden(self.mask_features(len(self.stages) - 1, maps, boxes, shapes), stages)
-        each = [self.stage(index).mask_predictor(hidden[index]).sigmoid() for index in stages]
-        mean = torch.stack(each).mean(0)
+        per_stage = [self.stage(index).mask_predictor(hidden[index]).sigmoid() for index in stages]
+        mean = torch.stack(per_stage).mean(0)
         return mean[torch.arange(len(labels), device=labels.device), labels][:, None]
 
 
-def _box_losses(logits: Tensor, offsets: Tensor, labels: Tensor, wanted: Tensor) -> dict[str, Tensor]:
-    """logits: (N, classes + 1). offsets, wanted: (N, 4), standardised. labels: (N,), 0 is background."""
+def _box_losses(logits: Tensor, offsets: Tensor, labels: Tensor, box_targets: Tensor) -> dict[str, Tensor]:
+    """logits: (N, classes + 1). offsets, box_targets: (N, 4), standardised. labels: (N,), 0 is background."""
     count, positive = max(len(labels), 1), labels > 0
     return {
         "loss_classifier": functional.cross_entropy(logits, labels, reduction="sum") / count,
-        "loss_box_reg": functional.smooth_l1_loss(offsets[positive], wanted[positive], reduction="sum") / count,
+        "loss_box_reg": functional.smooth_l1_loss(offsets[positive], box_targets[positive], reduction="sum") / count,
     }
 
 
 def _without_objects(refined: Boxes, boxes: Boxes, targets: list[Target]) -> Boxes:
-    """The refined boxes, but for those that were an object's own box before: the next stage gets these anyway."""
-    kept = []
-    for of_image, before, target in zip(refined, boxes, targets, strict=True):
-        objects = (before[:, None] == target["boxes"].to(before.dtype)[None]).all(2).any(1)
-        kept.append(of_image[~objects])
-    return kept
+    """Drop refined boxes whose original was an object's own box: the next stage adds the objects' boxes itself."""
+    remaining = []
+    for of_image, original, target in zip(refined, boxes, targets, strict=True):
+        objects = (original[:, None] == target["boxes"].to(original.dtype)[None]).all(2).any(1)
+        remaining.append(of_image[~objects])
+    return remaining

@@ -14,13 +14,13 @@ GREY = 114 / 255
 """The padding value in 0..1 (as in the released YOLOX)."""
 
 STEP = 32
-"""The sides of squares are multiples of it: the coarsest map's stride."""
+"""The sides of squares are multiples of this, the stride of the coarsest map."""
 
 
 class Letterbox(nn.Module):
-    """Resizes each image until it touches two sides of the square, and puts it at the square's top left.
+    """Resizes each image until it touches two sides of the square, and pads it with grey at the right or bottom.
 
-    While training, the side is drawn for each forward from torch's default generator where `min_size` has several.
+    In training, each forward draws one of the sides in `min_size` from torch's default generator.
     """
 
     def __init__(self, size: int) -> None:
@@ -29,7 +29,7 @@ class Letterbox(nn.Module):
 
     @property
     def min_size(self) -> tuple[int, ...]:
-        """Sides of the square in pixels, multiples of 32, else setting them raises SpecError; evaluated at the last."""
+        """Sides of the square in pixels; evaluation uses the last. Raises SpecError unless all are multiples of 32."""
         return self._sides
 
     @min_size.setter
@@ -45,7 +45,7 @@ class Letterbox(nn.Module):
         return self._sides[int(torch.randint(len(self._sides), ())) if several else -1]
 
     def forward(self, images: Sequence[Tensor]) -> tuple[Tensor, list[float]]:
-        """images: (3, H, W) each, in 0..1 -> the batch (B, 3, side, side), and the factor of each one's resizing."""
+        """images: (3, H, W) each, in 0..1 -> the batch (B, 3, side, side), and the resizing factor of each image."""
         side = self.side()
         batch = images[0].new_full((len(images), 3, side, side), GREY)
         factors = []

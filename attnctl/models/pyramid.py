@@ -17,16 +17,21 @@ from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 from attnctl.models.body import apply_norms, pyramid_maps
 from attnctl.models.resizing import MEAN, STD, Resizing
 
-CHANNELS, HIDDEN = 256, 1024
+CHANNELS = 256
+"""Channels of the pyramid's maps and of the mask head."""
+
+HIDDEN = 1024
+"""Width of the box head's output."""
 
 _LEVELS = ["0", "1", "2", "3"]
 _SHORT_SIDE, _LONG_SIDE = 800, 1333
 
 Norm = Callable[[int], nn.Module]
+"""Creates a norm layer for a number of channels."""
 
 
 class Pyramid(nn.Module):
-    """A body and the feature pyramid on its maps (Lin et al., CVPR 2017, arXiv:1612.03144): strides 4 to 64."""
+    """A body and the feature pyramid over its maps, strides 4 to 64 (Lin et al., CVPR 2017, arXiv:1612.03144)."""
 
     out_channels = CHANNELS
 
@@ -37,16 +42,16 @@ class Pyramid(nn.Module):
         self.fpn = FeaturePyramidNetwork(channels, CHANNELS, extra_blocks=LastLevelMaxPool(), norm_layer=norm)
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
-        """x: (B, 3, H, W) -> "0", "1", "2", "3" and "pool": (B, 256, H / stride, W / stride)."""
+        """x: (B, 3, H, W) -> maps "0", "1", "2", "3" and "pool", each (B, 256, H / stride, W / stride)."""
         maps: dict[str, Tensor] = self.fpn(self.body(x))
         return maps
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Sizes in pixels, and numbers of regions, that go with the size of the images; for 800 pixels torchvision's.
+    """Sizes in pixels and numbers of regions, in proportion to the size of the images; at 800 pixels torchvision's.
 
-    size: of their short side, 0 for 800
+    size: short side of the images in pixels; 0: 800
     """
 
     size: int
@@ -57,29 +62,29 @@ class Scale:
 
     @property
     def sides(self) -> tuple[int, int]:
-        """The short side that an image is resized to, unless its long one would be more than the other."""
+        """(short side, maximum long side) in pixels to which an image is resized."""
         return self.size or _SHORT_SIDE, round(_LONG_SIDE * self._factor)
 
     @property
     def sampled(self) -> int:
-        """How many regions of an image are trained on: 512, and fewer of images smaller than 800 pixels."""
+        """The number of regions per image to train on: 512, fewer if images are smaller than 800 pixels."""
         return self._regions(512)
 
     def anchors(self) -> AnchorGenerator:
-        """One scale a level, a twenty-fifth of the short side at stride 4, in three shapes."""
+        """Anchors of one size per level, doubling from 1/25 of the short side at stride 4, in three aspect ratios."""
         scales = tuple((32 * 2**level * self._factor,) for level in range(5))
         return AnchorGenerator(scales, ((0.5, 1.0, 2.0),) * 5)
 
     def pool(self, cells: int) -> MultiScaleRoIAlign:
-        """Regions of any size as maps of `cells` x `cells`; one of 224 at 800 pixels comes from stride 16."""
+        """Pools regions of any size to `cells` x `cells`; at 800 pixels, a region of 224 is pooled from stride 16."""
         return MultiScaleRoIAlign(_LEVELS, cells, 2, canonical_scale=max(1, round(224 * self._factor)))
 
     def proposals(self) -> RegionProposalNetwork:
-        """The network that proposes regions, before and after the suppression of those that overlap."""
+        """The region proposal network. At 800 pixels it keeps 2000 regions in training and 1000 in evaluation."""
         anchors = self.anchors()
-        kept = {"training": self._regions(2000), "testing": self._regions(1000)}
+        top_n = {"training": self._regions(2000), "testing": self._regions(1000)}
         head = RPNHead(CHANNELS, anchors.num_anchors_per_location()[0])
-        return RegionProposalNetwork(anchors, head, 0.7, 0.3, 256, 0.5, kept, kept, 0.7)
+        return RegionProposalNetwork(anchors, head, 0.7, 0.3, 256, 0.5, top_n, top_n, 0.7)
 
     def _regions(self, count: int) -> int:
         return min(count, ceil(count * self._factor))
@@ -94,11 +99,11 @@ def region_heads(
     overlap: float = 0.5,
     deviations: tuple[float, ...] = (0.1, 0.1, 0.2, 0.2),
 ) -> RoIHeads:
-    """What classifies regions, corrects their boxes, and paints their masks where there is a head for it.
+    """The heads that classify regions, correct their boxes and, given a mask head, predict their masks.
 
-    classes: without background. box_head: of (N, 256, 7, 7), gives (N, 1024). mask_head: of (N, 256, 14, 14), gives the
-    same. overlap: with an object, from which on a region is one of it. deviations: of the corrections, to standardise
-    them: x, y, width, height.
+    classes: without background. box_head: (N, 256, 7, 7) -> (N, 1024). mask_head: (N, 256, 14, 14) -> the same shape.
+    overlap: minimum IoU of a region with its object. deviations: standard deviations by which the corrections of x, y,
+    width and height are divided.
     """
     box = scale.pool(7), box_head, FastRCNNPredictor(HIDDEN, classes + 1)
     mask = (scale.pool(14), mask_head, MaskRCNNPredictor(CHANNELS, CHANNELS, classes + 1)) if mask_head else ()
@@ -107,7 +112,7 @@ def region_heads(
 
 
 def assemble(body: nn.Module, scale: Scale, heads: nn.Module) -> nn.Module:
-    """A detector of two stages. body: the pyramid. heads: what classifies the regions, as torchvision's RoIHeads."""
+    """A two-stage detector. body: the pyramid. heads: of the regions, with the interface of torchvision's RoIHeads."""
     network: nn.Module = GeneralizedRCNN(body, scale.proposals(), heads, Resizing(*scale.sides, MEAN, STD))
     network.body_prefix = "backbone.body."  # type: ignore[assignment]
     return network

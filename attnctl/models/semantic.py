@@ -9,12 +9,16 @@ from attnctl.models.body import kaiming
 from attnctl.models.pyramid import CHANNELS
 
 IGNORED = 255
+"""The label of pixels without a class."""
+
 _LEVELS, _FUSED_AT = ("0", "1", "2", "3", "pool"), "1"
 
 
 class SemanticBranch(nn.Module):
-    """Chen et al., CVPR 2019, arXiv:1901.07518, section 3.2, figure 3: the levels, resized to stride 8 and summed;
-    four 3x3 convolutions; a class map, and features for the other branches.
+    """Chen et al., CVPR 2019, arXiv:1901.07518, section 3.2, figure 3.
+
+    The levels are resized to stride 8 and summed; four 3x3 convolutions follow; the outputs are a class map and the
+    features for the other branches.
     """
 
     def __init__(self, classes: int) -> None:
@@ -41,10 +45,10 @@ def _convolution(kernel: int) -> nn.Module:
 
 
 def loss(logits: Tensor, targets: list[dict[str, Tensor]]) -> Tensor:
-    """The mean cross entropy of all pixels that have a label.
+    """The mean cross entropy over all labelled pixels.
 
-    logits: (B, classes, H / 8, W / 8) of images padded to H x W. A target's map is `semantic` (h, w), 255 where there
-    is no label; without one, it is made from the objects' masks, 0 elsewhere.
+    logits: (B, classes, H / 8, W / 8) of images padded to H x W. A target's class map is `semantic` (h, w) with 255 for
+    unlabelled pixels; without it, it is drawn from the objects' masks, with 0 elsewhere.
     """
     batch, _, height, width = logits.shape
     labels = torch.full((batch, height * 8, width * 8), IGNORED, dtype=torch.int64, device=logits.device)
@@ -57,7 +61,7 @@ def loss(logits: Tensor, targets: list[dict[str, Tensor]]) -> Tensor:
 
 
 def _painted(target: dict[str, Tensor]) -> Tensor:
-    """A class map from masks; the higher label where objects overlap."""
+    """A class map drawn from masks; the higher label wins where objects overlap."""
     masks = target["masks"]
     if not len(masks):
         return masks.new_zeros(masks.shape[1:], dtype=torch.int64)

@@ -10,10 +10,10 @@ from torch.nn import functional
 from torchvision.ops import box_convert, box_iou
 
 RADIUS = 1.5
-"""Half the side of the square around a box's centre from which its points come, in strides of their map: 3x3 points."""
+"""Half the side of the square around a box's centre with its candidates, in strides of their map: 3x3 points."""
 
 CANDIDATES = 10
-"""The number of best overlaps whose sum gives the number of points of a box."""
+"""The number of best overlaps whose sum, rounded down, is the number of points of a box."""
 
 OVERLAP = 3.0
 """The weight of the overlap in the cost, relative to that of the class."""
@@ -45,14 +45,17 @@ class Points:
         box = box_convert(boxes, "xyxy", "cxcywh") / self.strides[:, None]
         return torch.cat((box[:, :2] - self.corners, box[:, 2:].log()), -1)
 
-    def at(self, chosen: Tensor) -> Points:
-        """A subset, by indices."""
+    def subset(self, chosen: Tensor) -> Points:
+        """The points with the given indices (P,)."""
         return Points(self.corners[chosen], self.strides[chosen])
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """The points assigned to a box, ascending. points, boxes: (P,) indices. overlaps: (P,) current IoU of each pair."""
+    """Pairs of a point and its box, by ascending point.
+
+    points, boxes: (P,) indices. overlaps: (P,) current IoU of each pair
+    """
 
     points: Tensor
     boxes: Tensor
@@ -63,8 +66,10 @@ class Assignment:
 def assign(
     points: Points, classes: Tensor, objectness: Tensor, predicted: Tensor, boxes: Tensor, labels: Tensor
 ) -> Assignment:
-    """Assign points to boxes: for each box, as many as the sum of its ten best overlaps, those of least cost around
-    its centre. A point chosen by several boxes goes to the one with the lowest cost.
+    """Assign points to boxes.
+
+    A box gets as many points as the sum of its ten best overlaps, rounded down, but at least one: those of lowest cost
+    around its centre. A point chosen by several boxes goes to the one with the lowest cost.
 
     classes: (N, K) logits; objectness: (N,) logits; predicted: (N, 4); boxes: (M, 4), both xyxy in pixels; labels: (M,)
     from 0.
@@ -92,7 +97,7 @@ def assign(
 def _class_cost(classes: Tensor, objectness: Tensor, labels: Tensor) -> Tensor:
     """(M, N): binary cross-entropy of each point's scores with each box's class.
 
-    A score is the geometric mean of the class's probability and the object's; logarithms end at -100, as torch's do.
+    A score is the geometric mean of class probability and objectness; logarithms are clamped at -100, as in torch.
     """
     yes = (functional.logsigmoid(classes) + functional.logsigmoid(objectness)[:, None]) / 2
     no = (-yes.expm1()).log().clamp(min=-100)

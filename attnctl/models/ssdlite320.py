@@ -1,7 +1,7 @@
 """SSDLite at 320 pixels around MobileNeXt and MobileNetV2 (EAN, tables 4 and 5).
 
-As in the code behind MobileNeXt's results: 3,476,308 parameters with MobileNeXt and 20 classes;
-MobileNetV2 and 80 classes 4,304,138.
+As in the code behind MobileNeXt's results: 3,476,308 parameters with MobileNeXt and 20 classes, 4,304,138 with
+MobileNetV2 and 80 classes.
 """
 
 from collections import OrderedDict
@@ -20,13 +20,13 @@ from attnctl.values import SpecError
 
 _SIZE = 320
 _SCALES = [45 * level / 320 for level in range(1, 8)]
-"""Sides of the boxes of the six maps relative to the image's; the seventh is for the last map's larger square."""
+"""Sides of the default boxes of the six maps relative to the image; the seventh is for the last map's larger square."""
 
 _COCO = 80
 
 
 class _Maps(nn.Module):
-    """The body's maps at strides 16 and 32 and those of four more blocks, each of half the resolution."""
+    """The body's maps at strides 16 and 32, and those of four extra blocks, each of which halves the resolution."""
 
     def __init__(self, body: Features, extras: nn.ModuleList) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class _Maps(nn.Module):
         self.extras = extras
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
-        """x: (B, 3, H, W) -> "0" to "5"."""
+        """x: (B, 3, H, W) -> maps "0" to "5"."""
         maps = self.body(x)
         x = maps.pop("last", maps["1"])
         for index, block in enumerate(self.extras):
@@ -46,13 +46,13 @@ class _Maps(nn.Module):
 def build(body: nn.Module, classes: int, *, norms: str = "batch", size: int = 0) -> nn.Module:
     """SSD (Liu et al., ECCV 2016, arXiv:1512.02325) with separable heads (Sandler et al., CVPR 2018, section 6.2).
 
-    body: its classifier is dropped. classes: without background. norms: as `body.apply_norms` takes them. size: of the
-    side that images are resized to; 0 is 320. Raises SpecError.
+    body: its classifier is dropped. classes: without background. norms: as for `body.apply_norms`. size: side in
+    pixels of the square to which images are resized; 0: 320. Raises SpecError.
     """
     apply_norms(body, norms)
     maps, channels = _maps(body)
-    last = [2] if classes == _COCO else [2, 3]  # as their files for COCO and for VOC have it
-    boxes = DefaultBoxGenerator([[2, 3]] * 5 + [last], scales=_SCALES)
+    last_ratios = [2] if classes == _COCO else [2, 3]  # as in the authors' configurations for COCO and VOC
+    boxes = DefaultBoxGenerator([[2, 3]] * 5 + [last_ratios], scales=_SCALES)
     side = size or _SIZE
     network: nn.Module = SSD(
         maps,
@@ -67,7 +67,7 @@ def build(body: nn.Module, classes: int, *, norms: str = "batch", size: int = 0)
 
 
 def _maps(body: nn.Module) -> tuple[nn.Module, list[int]]:
-    """The network of all six maps, and their channels."""
+    """The network that outputs the six maps, and the maps' channels; raises SpecError."""
     if isinstance(body, MobileNeXt):
         taps = {"features.13.expand": "0", "features.20.expand": "1", "features.20": "last"}
         channels = [576, 1280, 512, 256, 256, 128]
@@ -86,7 +86,7 @@ def _maps(body: nn.Module) -> tuple[nn.Module, list[int]]:
 
 
 def _sandglass_extra(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
-    """A depthwise convolution that halves, and a linear bottleneck."""
+    """A depthwise convolution with stride 2, and a linear bottleneck."""
     return nn.Sequential(
         nn.Conv2d(inputs, inputs, 3, 2, 1, groups=inputs, bias=False),
         BatchNorm2d(inputs),
@@ -100,7 +100,7 @@ def _sandglass_extra(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
 
 
 class _Head(nn.Module):
-    """Classes and boxes of each map, by separable convolutions, at the last one by a 1x1 convolution."""
+    """Predicts classes and boxes by separable convolutions, and by a 1x1 convolution on the last map."""
 
     def __init__(self, channels: list[int], boxes: list[int], classes: int) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ class _Head(nn.Module):
         self.regression_head = SSDScoringHead(_predictors(channels, boxes, 4), 4)
 
     def forward(self, maps: list[Tensor]) -> dict[str, Tensor]:
-        """Six maps (B, C, H, W) -> cls_logits (B, boxes, classes) and bbox_regression (B, boxes, 4)."""
+        """Six maps (B, C, H, W) -> {"cls_logits": (B, boxes, classes), "bbox_regression": (B, boxes, 4)}."""
         return {"bbox_regression": self.regression_head(maps), "cls_logits": self.classification_head(maps)}
 
 
@@ -116,11 +116,11 @@ def _predictors(channels: list[int], boxes: list[int], values: int) -> nn.Module
     outputs = [count * values for count in boxes]
     *separable, last = zip(channels, outputs, strict=True)
     predictors = nn.ModuleList([*(_separable(*widths) for widths in separable), nn.Conv2d(*last, 1)])
-    for part in predictors.modules():
-        if isinstance(part, nn.Conv2d):
-            nn.init.xavier_uniform_(part.weight)
-            assert part.bias is not None
-            nn.init.zeros_(part.bias)
+    for module in predictors.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.xavier_uniform_(module.weight)
+            assert module.bias is not None
+            nn.init.zeros_(module.bias)
     return predictors
 
 

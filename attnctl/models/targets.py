@@ -9,14 +9,14 @@ from torch import Tensor
 Target = dict[str, Tensor]
 
 
-def learned(target: Mapping[str, Tensor]) -> Tensor:
-    """Mask (N,) of the objects of a target to train on: no crowds and no boxes of zero area."""
+def trainable(target: Mapping[str, Tensor]) -> Tensor:
+    """Mask (N,) of a target's objects to train on: not the crowds and the boxes of zero area."""
     boxes = target["boxes"]
-    kept = (boxes[:, 2:] > boxes[:, :2]).all(1)
-    return kept & (target["iscrowd"] == 0) if "iscrowd" in target else kept
+    has_area = (boxes[:, 2:] > boxes[:, :2]).all(1)
+    return has_area & (target["iscrowd"] == 0) if "iscrowd" in target else has_area
 
 
-def trained(target: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """The boxes (N, 4) xyxy of a target, and their labels (N,) from 0: without crowds and boxes of zero area."""
-    kept = learned(target)
-    return target["boxes"][kept], target["labels"][kept] - 1
+def trainable_objects(target: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Boxes (N, 4), xyxy in pixels, and labels (N,), from 0, of the objects to train on."""
+    mask = trainable(target)
+    return target["boxes"][mask], target["labels"][mask] - 1

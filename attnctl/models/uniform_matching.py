@@ -12,20 +12,20 @@ TIMES = 4
 """The number of nearest anchors, and of nearest predictions, matched to each box."""
 
 FAR = 0.15
-"""Matched anchors that overlap their box less are ignored."""
+"""A matched anchor with a lower IoU with its box is ignored."""
 
 CLOSE = 0.7
-"""Unmatched anchors whose prediction overlaps a box more are ignored."""
+"""An unmatched anchor whose prediction has a higher IoU with any box is ignored."""
 
-NO_OBJECT, LEFT_OUT = -1, -2
+NO_OBJECT, IGNORED = -1, -2
 
 
 @dataclass(frozen=True)
 class Matching:
     """The training targets of one image's N anchors.
 
-    labels: (N,) of each anchor, from 0; NO_OBJECT, or LEFT_OUT of the classes' loss
-    anchors, boxes: (P,) indices of the pairs in the boxes' loss; a pair matched both ways occurs twice
+    labels: (N,) class of each anchor, from 0; or NO_OBJECT; or IGNORED, without a class loss
+    anchors, boxes: (P,) indices of the pairs in the box loss; a pair that is matched both ways occurs twice
     """
 
     labels: Tensor
@@ -35,25 +35,26 @@ class Matching:
 
 @torch.no_grad()
 def match(predicted: Tensor, anchors: Tensor, boxes: Tensor, labels: Tensor) -> Matching:
-    """Match an image's boxes with the `TIMES` nearest anchors each and, as released, the `TIMES` nearest predictions.
+    """Match each box of an image with its `TIMES` nearest anchors and, as released, its `TIMES` nearest predictions.
 
-    Nearest is least in the sum of differences of centre, width and height. Of several boxes an anchor has the class of
-    the one that it overlaps most. predicted, anchors: (N, 4); boxes: (M, 4), all xyxy in pixels; labels: (M,) from 0.
+    Distances are the sum of the absolute differences in centre, width and height. An anchor matched with several boxes
+    gets the class of the one with the highest IoU. predicted, anchors: (N, 4); boxes: (M, 4), all xyxy in pixels;
+    labels: (M,) from 0.
     """
-    found = torch.full_like(predicted[:, 0], NO_OBJECT, dtype=torch.int64)
+    assigned = torch.full_like(predicted[:, 0], NO_OBJECT, dtype=torch.int64)
     if not len(boxes):
-        nothing = found.new_zeros(0)
-        return Matching(found, nothing, nothing)
-    found[box_iou(predicted, boxes).amax(1) > CLOSE] = LEFT_OUT
+        empty = assigned.new_zeros(0)
+        return Matching(assigned, empty, empty)
+    assigned[box_iou(predicted, boxes).amax(1) > CLOSE] = IGNORED
     overlaps = box_iou(anchors, boxes)
     indices = torch.cat((_nearest(predicted, boxes), _nearest(anchors, boxes))).flatten()
     owners = torch.arange(len(boxes), device=boxes.device).repeat(len(indices) // len(boxes))
     pairs = torch.zeros_like(overlaps, dtype=torch.bool)
     pairs[indices, owners] = True
     best, owner = overlaps.masked_fill(~pairs, -1).max(1)
-    found = torch.where(best >= 0, torch.where(best < FAR, LEFT_OUT, labels[owner]), found)
-    kept = overlaps[indices, owners] >= FAR
-    return Matching(found, indices[kept], owners[kept])
+    assigned = torch.where(best >= 0, torch.where(best < FAR, IGNORED, labels[owner]), assigned)
+    paired = overlaps[indices, owners] >= FAR
+    return Matching(assigned, indices[paired], owners[paired])
 
 
 def _nearest(candidates: Tensor, boxes: Tensor) -> Tensor:

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 
 CHANNELS = 512
-"""Of the encoder's map."""
+"""Channels of the encoder's map."""
 
 DILATIONS = (2, 4, 6, 8)
-"""Of the residual blocks of the encoder."""
+"""Dilations of the encoder's residual blocks."""
 
 
 class ResidualBlock(nn.Module):
-    """A bottleneck of a quarter of the channels with a dilated 3x3 convolution; the shortcut is added at the end."""
+    """A bottleneck of a quarter of the channels with a dilated 3x3 convolution; no activation after the sum."""
 
     def __init__(self, dilation: int) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class ResidualBlock(nn.Module):
 
 
 class DilatedEncoder(nn.Module):
-    """The projector, two convolutions without activation, and four residual blocks whose dilation grows."""
+    """A projector of two convolutions without activation, and four residual blocks of increasing dilation."""
 
     def __init__(self, inputs: int) -> None:
         super().__init__()
@@ -44,9 +44,9 @@ class DilatedEncoder(nn.Module):
         for module in self.projector:
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_uniform_(module.weight, a=1)
-                _start(module)
+                _set_bias(module)
         for module in self.blocks.modules():
-            _start_normal(module)
+            _initialise_normal(module)
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (B, inputs, H, W) -> (B, 512, H, W)."""
@@ -54,7 +54,7 @@ class DilatedEncoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Two convolutions before the classes, four before the boxes and the objectness, at each cell and anchor."""
+    """Predicts classes after two convolutions, and boxes and objectness after four, for each anchor of each cell."""
 
     def __init__(self, classes: int, anchors: int) -> None:
         super().__init__()
@@ -66,41 +66,41 @@ class Decoder(nn.Module):
         self.box_offset = nn.Conv2d(CHANNELS, anchors * 4, 3, padding=1)
         self.objectness = nn.Conv2d(CHANNELS, anchors, 3, padding=1)
         for module in self.modules():
-            _start_normal(module)
-        _start(self.class_score, -log((1 - 0.01) / 0.01))  # the focal loss's prior, 0.01
+            _initialise_normal(module)
+        _set_bias(self.class_score, -log((1 - 0.01) / 0.01))  # initial probability 0.01, for the focal loss
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """x: (B, 512, H, W) -> classes' logits (B, H * W * anchors, K), box offsets (B, H * W * anchors, 4).
+        """x: (B, 512, H, W) -> class logits (B, H * W * anchors, K) and box offsets (B, H * W * anchors, 4).
 
-        The objectness, which has no label of its own, is in the logits: they are those of the product of both
-        probabilities. In full precision.
+        The objectness has no label of its own: the class logits are those of the product of class probability and
+        objectness. Both outputs are at least float32.
         """
         boxes = self.box_branch(x)
         classes = self._by_anchor(self.class_score(self.class_branch(x)), self.classes)
-        there = self._by_anchor(self.objectness(boxes), 1)
-        neither = torch.logaddexp(torch.logaddexp(torch.zeros_like(classes), classes), there)
-        return classes + there - neither, self._by_anchor(self.box_offset(boxes), 4)
+        objectness = self._by_anchor(self.objectness(boxes), 1)
+        normaliser = torch.logaddexp(torch.logaddexp(torch.zeros_like(classes), classes), objectness)
+        return classes + objectness - normaliser, self._by_anchor(self.box_offset(boxes), 4)
 
     def _by_anchor(self, x: Tensor, values: int) -> Tensor:
         """x: (B, anchors * values, H, W) -> (B, H * W * anchors, values), cells row by row."""
-        x = x.to(torch.promote_types(x.dtype, torch.float32))  # half precision ends here
+        x = x.to(torch.promote_types(x.dtype, torch.float32))  # no half precision from here on
         batch, _, height, width = x.shape
         x = x.view(batch, self.anchors, values, height, width)
         return x.permute(0, 3, 4, 1, 2).reshape(batch, -1, values)
 
 
 def _convolution(inputs: int, outputs: int, kernel: int, dilation: int = 1) -> nn.Sequential:
-    """A convolution that keeps the size of the map, with its bias as released; its norm and ReLU."""
+    """A convolution that keeps the map size (with a bias, as released), a batch norm and a ReLU."""
     conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2 * dilation, dilation=dilation)
     return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
 
 
-def _start_normal(module: nn.Module) -> None:
+def _initialise_normal(module: nn.Module) -> None:
     if isinstance(module, nn.Conv2d):
         nn.init.normal_(module.weight, std=0.01)
-        _start(module)
+        _set_bias(module)
 
 
-def _start(conv: nn.Conv2d, bias: float = 0.0) -> None:
+def _set_bias(conv: nn.Conv2d, bias: float = 0.0) -> None:
     assert conv.bias is not None
     nn.init.constant_(conv.bias, bias)

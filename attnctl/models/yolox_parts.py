@@ -11,14 +11,14 @@ from attnctl.backbones.cspdarknet import WIDTHS, Convolution, CrossStage, CspDar
 from attnctl.models.simota import Points
 
 STRIDES = (8, 16, 32)
-"""Of the three maps."""
+"""Strides of the three maps in pixels."""
 
 HIDDEN = 64
 """Channels of the head."""
 
 
 class Concatenation(nn.Module):
-    """Concatenates two maps; a part of its own, so that attention can be inserted after it."""
+    """Concatenates two maps; it is a module so that attention can be inserted after it."""
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """first: (B, C, H, W); second: (B, D, H, W) -> (B, C + D, H, W)."""
@@ -28,8 +28,8 @@ class Concatenation(nn.Module):
 class Neck(nn.Module):
     """The backbone and the path aggregation over its maps (PANet): from coarse to fine, then back.
 
-    The backbone's three maps pass through parts without weights, `dark3_output` and so on, as do the concatenations:
-    attention there acts on what the neck takes, and the backbone's own stages go on as they were.
+    The backbone's three maps pass through modules without weights (`dark3_output` and so on). Attention after these
+    changes only the input of the neck, not that of the backbone's later stages.
     """
 
     def __init__(self, body: CspDarknet) -> None:
@@ -77,22 +77,23 @@ class Head(nn.Module):
         self.obj_preds = nn.ModuleList(_rare(nn.Conv2d(HIDDEN, 1, 1)) for _ in levels)
 
     def forward(self, maps: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor, Points]:
-        """The predictions at the N points of all maps, in full precision.
+        """The predictions at the N points of all maps, in float32.
 
-        Gives the classes' logits (B, N, K), the objectness logits (B, N), the boxes (B, N, 4) as `Points.encode` has
-        them, and the points.
+        Returns class logits (B, N, K), objectness logits (B, N), boxes (B, N, 4) encoded as by `Points.encode`, and
+        the points.
         """
-        said, corners, strides = [], [], []
+        outputs, corners, strides = [], [], []
         for level, (x, stride) in enumerate(zip(maps, STRIDES, strict=True)):
             x = self.stems[level](x)
             boxes = self.reg_convs[level](x)
-            parts = self.cls_preds[level](self.cls_convs[level](x)), self.reg_preds[level](boxes)
-            said.append(torch.cat((*parts, self.obj_preds[level](boxes)), 1).flatten(2))
+            scores = self.cls_preds[level](self.cls_convs[level](x))
+            values = scores, self.reg_preds[level](boxes), self.obj_preds[level](boxes)
+            outputs.append(torch.cat(values, 1).flatten(2))
             rows, columns = (torch.arange(side, device=x.device) for side in x.shape[-2:])
             corners.append(torch.cartesian_prod(rows, columns).flip(1))
             strides.append(torch.full((len(corners[-1]),), stride, device=x.device))
-        out = torch.cat(said, 2).transpose(1, 2)
-        out = out.to(torch.promote_types(out.dtype, torch.float32))  # half precision ends here
+        out = torch.cat(outputs, 2).transpose(1, 2)
+        out = out.to(torch.promote_types(out.dtype, torch.float32))  # no half precision from here on
         points = Points(torch.cat(corners).to(out), torch.cat(strides).to(out))
         return out[..., : self.classes], out[..., -1], out[..., self.classes : -1], points
 

@@ -110,7 +110,7 @@ def network_of(
         _attend(network, attended, backbones.describe(backbone).input)
     network = models.build(model, network, classes, norms=norms, size=size)
     if own and attended is not None:
-        found = models.places(model, backbone, attended.place.label)
+        found = models.channels_by_path(model, backbone, attended.place.label)
         parts = [Part(path, *_kinds(network, path), (channels, 0, 0)) for path, channels in found.items()]
         _insert(network, attended.module, attended.place, attended.hyperparameters, parts)
     return network

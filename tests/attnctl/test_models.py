@@ -81,7 +81,7 @@ def test_models_are_an_axis() -> None:
         ({"datasets": ("digits",)}, "yolof is for the task detect, digits for classify; data sets that fit: coco"),
         ({"models": ("",)}, "a classifier is for the task classify, digits-det for detect, instance"),
         ({"models": ("deeplabv3",)}, "data sets that fit: digits-seg, voc12-seg; models that fit digits-det"),
-        ({"datasets": ("voc07",)}, "yolof has no recipe for voc07, but for coco, digits-det; name one with --recipe"),
+        ({"datasets": ("voc07",)}, "yolof has no recipe for voc07, only for coco, digits-det; name one with --recipe"),
         ({"modules": ("se",), "placements": ("neck",)}, "yolof itself has encoder"),
         ({"modules": ("an",), "placements": ("encoder",)}, "an replaces norm layers, but placement encoder"),
         (
@@ -106,7 +106,7 @@ def test_the_models_own_places_are_those_of_the_network(name: str, backbone: str
     found = channels.of_model(name, backbone)
     assert sorted(found) == sorted(models.describe(name).placements)
     for place, paths in found.items():
-        assert models.places(name, backbone, place) == paths
+        assert models.channels_by_path(name, backbone, place) == paths
         assert models.channels(name, backbone, place) == tuple(paths.values())
 
 
@@ -118,7 +118,7 @@ def test_a_module_is_put_into_the_model_or_into_its_backbone(placement: str) -> 
         network = surgery.build(spec)
     attended = [path for path, part in network.named_modules() if isinstance(part, surgery.Attended)]
     if placement == "encoder":
-        assert attended == list(models.places("yolof", "resnet18", "encoder"))
+        assert attended == list(models.channels_by_path("yolof", "resnet18", "encoder"))
     else:
         assert len(attended) == 8
         assert all(path.startswith(network.body_prefix) for path in attended)

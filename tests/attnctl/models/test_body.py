@@ -117,12 +117,12 @@ def test_mismatching_sizes_and_classes_are_errors() -> None:
         resnet, densenet, vgg, mobilenet = (backbones.build(name, 5) for name in names)
     with pytest.raises(SpecError, match="norms must be batch or frozen, not 'group'"):
         bodies.apply_norms(resnet, "group")
-    with pytest.raises(SpecError, match="DenseNet has no maps for a feature pyramid"):
+    with pytest.raises(SpecError, match="ResNet and MobileNetV2, not with DenseNet"):
         bodies.pyramid_maps(densenet)
     with pytest.raises(SpecError, match="VGG has no known first stage"):
         bodies.apply_norms(vgg, "frozen")
     with pytest.raises(SpecError, match="MobileNetV2 cannot keep its resolution"):
-        bodies.ends_with_stride_16(mobilenet)
+        bodies.dilate_last_stage(mobilenet)
     with pytest.raises(SpecError, match="ssdlite320 works with MobileNeXt and MobileNetV2, not ResNet"):
         ssdlite320.build(resnet, 3)
 
@@ -132,7 +132,7 @@ def test_dilation_is_torchvisions() -> None:
     network = resnet50(num_classes=5)
     dilated = resnet50(num_classes=5, replace_stride_with_dilation=[False, False, True])
     dilated.load_state_dict(network.state_dict())
-    bodies.ends_with_stride_16(network)
+    bodies.dilate_last_stage(network)
     images = torch.randn(1, 3, 64, 64)
     torch.testing.assert_close(network.eval()(images), dilated.eval()(images))
 
@@ -140,7 +140,7 @@ def test_dilation_is_torchvisions() -> None:
 @pytest.mark.parametrize("placement", ["stage", "conv2", "block", "layer4.*.conv2"])
 def test_dilation_reaches_through_attention(placement: str) -> None:
     network = attended("resnet50", "se", placement)
-    bodies.ends_with_stride_16(network)
+    bodies.dilate_last_stage(network)
     maps, _ = bodies.pyramid_maps(network)
     assert [tuple(value.shape[1:]) for value in maps.eval()(torch.randn(1, 3, 64, 64)).values()] == [
         (256, 16, 16),

@@ -38,7 +38,7 @@ def test_a_box_is_what_the_point_must_say_and_back() -> None:
     wanted = torch.rand(16, 2).double() * 20
     wanted = torch.cat((wanted, wanted + 1 + torch.rand(16, 2) * 30), 1)
     torch.testing.assert_close(points.decode(points.encode(wanted)), wanted)
-    torch.testing.assert_close(points.at(torch.tensor([6])).decode(points.encode(wanted)[6:7]), wanted[6:7])
+    torch.testing.assert_close(points.subset(torch.tensor([6])).decode(points.encode(wanted)[6:7]), wanted[6:7])
 
 
 def test_as_many_points_learn_a_box_as_overlap_it_well_in_sum() -> None:

@@ -2,7 +2,7 @@
 
 import torch
 
-from attnctl.models.targets import learned, trained
+from attnctl.models.targets import trainable, trainable_objects
 
 TARGET = {
     "boxes": torch.tensor([[0.0, 0, 10, 10], [5, 5, 5, 20], [1, 2, 30, 40], [3, 9, 8, 9]]),
@@ -11,19 +11,19 @@ TARGET = {
 
 
 def test_boxes_of_no_area_are_left_out() -> None:
-    assert learned(TARGET).tolist() == [True, False, True, False]
+    assert trainable(TARGET).tolist() == [True, False, True, False]
 
 
 def test_crowds_are_left_out() -> None:
-    assert learned({**TARGET, "iscrowd": torch.tensor([1, 0, 0, 0])}).tolist() == [False, False, True, False]
+    assert trainable({**TARGET, "iscrowd": torch.tensor([1, 0, 0, 0])}).tolist() == [False, False, True, False]
 
 
 def test_labels_count_from_zero() -> None:
-    boxes, labels = trained(TARGET)
+    boxes, labels = trainable_objects(TARGET)
     assert boxes.tolist() == [[0, 0, 10, 10], [1, 2, 30, 40]]
     assert labels.tolist() == [0, 2]
 
 
 def test_no_boxes_are_no_boxes() -> None:
-    boxes, labels = trained({"boxes": torch.zeros(0, 4), "labels": torch.zeros(0, dtype=torch.int64)})
+    boxes, labels = trainable_objects({"boxes": torch.zeros(0, 4), "labels": torch.zeros(0, dtype=torch.int64)})
     assert (boxes.shape, labels.shape) == ((0, 4), (0,))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from attnctl.models.uniform_matching import LEFT_OUT, NO_OBJECT, match
+from attnctl.models.uniform_matching import IGNORED, NO_OBJECT, match
 
 
 def squares(*places, side: int = 32):
@@ -23,7 +23,7 @@ FAR_AWAY = ROW + 1000
 def test_a_box_has_the_four_nearest_anchors_of_which_those_that_overlap_it_learn() -> None:
     """At 100: the anchors at 96, 128, 64 and 160 are nearest; the first overlaps by 28/36, the second by 4/60."""
     found = match(ROW, ROW, squares((100, 0)), torch.tensor([5]))
-    assert found.labels.tolist() == [NO_OBJECT, NO_OBJECT, LEFT_OUT, 5, LEFT_OUT, LEFT_OUT, NO_OBJECT, NO_OBJECT]
+    assert found.labels.tolist() == [NO_OBJECT, NO_OBJECT, IGNORED, 5, IGNORED, IGNORED, NO_OBJECT, NO_OBJECT]
     assert (found.anchors.tolist(), found.boxes.tolist()) == ([3, 3], [0, 0])  # as anchor and as prediction
 
 
@@ -33,7 +33,7 @@ def test_so_have_the_four_nearest_predictions() -> None:
     predicted[[2, 3, 6, 7]] = squares((90, 0), (140, 0), (150, 0), (160, 0))
     box = squares((112, 0))  # overlaps the anchors at 96 and 128 by 16 of 48, those at 64 and 160 not at all
     found = match(predicted, ROW, box, torch.tensor([1]))
-    assert found.labels.tolist() == [NO_OBJECT, NO_OBJECT, LEFT_OUT, 1, 1, LEFT_OUT, LEFT_OUT, LEFT_OUT]
+    assert found.labels.tolist() == [NO_OBJECT, NO_OBJECT, IGNORED, 1, 1, IGNORED, IGNORED, IGNORED]
     assert sorted(found.anchors.tolist()) == [3, 3, 4]
 
 
@@ -42,7 +42,7 @@ def test_a_prediction_close_to_a_box_is_not_taught_that_nothing_is_there() -> No
     predicted[:5] = squares((10, 0), (10, 0), (10, 0), (10, 0), (8, 0))
     predicted[7] = squares((14, 0))[0]  # overlaps the box by 28/36, and four others are nearer
     found = match(predicted, ROW, squares((10, 0)), torch.tensor([0]))
-    assert found.labels[7] == LEFT_OUT
+    assert found.labels[7] == IGNORED
     assert found.labels[6] == NO_OBJECT
 
 
@@ -66,7 +66,7 @@ def test_every_box_has_as_many_whatever_its_size() -> None:
 
 def test_fewer_anchors_than_four_and_no_boxes() -> None:
     found = match(FAR_AWAY[:2], ROW[:2], squares((4, 0)), torch.tensor([2]))
-    assert found.labels.tolist() == [2, LEFT_OUT]
+    assert found.labels.tolist() == [2, IGNORED]
     found = match(ROW, ROW, torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64))
     assert set(found.labels.tolist()) == {NO_OBJECT}
     assert (len(found.anchors), len(found.boxes)) == (0, 0)
