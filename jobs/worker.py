@@ -27,6 +27,7 @@ from attnctl.jobs.submission import code_snapshot, guard
 from attnctl.jobs.training.context import TrainingContext
 from attnctl.jobs.training.signals import Signals, StopRequested, outcome_of
 from attnctl.jobs.training.watchdog import Stall, Watchdog
+from attnctl.lifecycle.state import first_failure
 from attnctl.settings import config
 from attnctl.values import SpecError
 from attnctl.workspace import untrusted_json
@@ -135,7 +136,8 @@ def _train(
     watchdog = Watchdog(lambda stall: _end_stalled(incarnation, worker, position, stall))
 
     def stopped(number: int) -> str:
-        return outcome_of(number, on_slurm=worker.on_slurm, end=worker.end, cancelled=attempt.cancel.exists())
+        end = worker.end + watchdog.clock.stopped if worker.end is not None else None
+        return outcome_of(number, on_slurm=worker.on_slurm, end=end, cancelled=attempt.cancel.exists())
 
     try:
         from attnctl.jobs.training.session import Assignment, perform
@@ -154,6 +156,7 @@ def _train(
             signals=signals,
             stopped=stopped,
             beat=watchdog.beat,
+            clock=watchdog.clock,
             end=worker.end,
         )
         assignment = Assignment(
@@ -170,6 +173,8 @@ def _train(
     except BaseException as error:
         log.exception("rank %d failed", worker.rank)
         failure = _classify(error)
+        if failure.secondary and watchdog.stopped and first_failure(incarnation.exits()) is None:
+            failure = _suspended(failure, watchdog.stopped)
     watchdog.stop()
     restart = worker.rank == 0 and not requeue.refusal(
         failure.outcome, run, incarnation, worker, began=position.began, step=position.step
@@ -186,8 +191,8 @@ def _train(
             message = _continue(settings, run, attempt, refusal)
             log.info("%s", message)
             _write_exit(incarnation, worker, position, dataclasses.replace(failure, message=message))
-    if failure.outcome not in CLEAN:
-        _exit_at_once(1)
+    if failure.outcome not in CLEAN or failure.secondary:
+        _exit_at_once(0 if failure.outcome in CLEAN else 1)
     return failure.outcome
 
 
@@ -197,6 +202,12 @@ def _classify(error: BaseException) -> Failure:
     except Exception:  # torch is missing or broken, which is then the error
         return code_error(error)
     return classify(error)
+
+
+def _suspended(failure: Failure, seconds: float) -> Failure:
+    """The end of a rank that could not reach the others after the job was suspended: the stop is the cause."""
+    message = f"the job was suspended for {seconds:.0f} s, after which the processes could not reach each other"
+    return dataclasses.replace(failure, outcome="preempted", message=f"{message}: {failure.message}")
 
 
 def _continue(settings: config.Config, run: RunDir, attempt: Attempt, refusal: str) -> str:

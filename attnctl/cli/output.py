@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 STYLES = {
     "completed": "green",
     "running": "cyan",
+    "suspended": "yellow",
     "queued": "yellow",
     "submitting": "yellow",
     "new": "bold",

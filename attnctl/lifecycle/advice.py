@@ -34,6 +34,7 @@ _SENTENCES: Mapping[State, str] = {
     State.SUBMITTING: "It is being submitted: check again in a minute.",
     State.QUEUED: "It waits in the queue.",
     State.RUNNING: "It is running: `attnctl logs -f {run}` follows its log.",
+    State.SUSPENDED: "SLURM has suspended it and continues it later; an administrator can: `scontrol resume {job}`.",
     State.COMPLETED: "It is complete: `attnctl report` shows its results.",
     State.PREEMPTED: "Another job preempted it: `attnctl resume {run}` continues from {checkpoint}.",
     State.NODE_FAILURE: "Its node failed: `attnctl resume {run}` continues from {checkpoint} on another node.",
@@ -90,6 +91,7 @@ def advise(verdict: Verdict, context: AdviceContext) -> str:
         )
     return _SENTENCES[verdict.state].format(
         run=context.run[:8],
+        job=context.job or "JOB",
         checkpoint=f"step {context.checkpoint}" if context.checkpoint is not None else "the start",
         memory=f"{context.memory} MB" if context.memory else "the memory it had",
         norm_batch=context.norm_batch or "norm_batch",

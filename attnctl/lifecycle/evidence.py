@@ -81,5 +81,5 @@ def describe_claim(request: Request, verdict: Verdict) -> str:
     """Who already submitted a run, and when: `queued by alice on login1 3 min ago`; else its state."""
     if not verdict.state.active:
         return str(verdict.state)
-    prefix = "queued" if verdict.state is not State.RUNNING else "running, queued"
+    prefix = f"{verdict.state}, queued" if verdict.state in {State.RUNNING, State.SUSPENDED} else "queued"
     return f"{prefix} by {request.user} on {request.host} {ago(request.created)}"

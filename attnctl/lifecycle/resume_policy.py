@@ -14,6 +14,7 @@ Each end state has a mode, which [resume.actions] in attnctl.toml can change:
 | if_forced | with --force |
 | never | never |
 
+Runs that are queued, running or suspended are left alone: SLURM continues them.
 The run's attempt budget and `attnctl.lifecycle.resume_batch` limit this further. --force overrules all but `never`.
 """
 

@@ -22,6 +22,7 @@ class State(StrEnum):
     SUBMITTING = "submitting"
     QUEUED = "queued"
     RUNNING = "running"
+    SUSPENDED = "suspended"
     COMPLETED = "completed"
     PREEMPTED = "preempted"
     NODE_FAILURE = "node failure"
@@ -41,8 +42,8 @@ class State(StrEnum):
 
     @property
     def active(self) -> bool:
-        """Whether it is queued or running: submitting it again would run it twice."""
-        return self in {State.SUBMITTING, State.QUEUED, State.RUNNING}
+        """Whether it is queued, running or suspended: submitting it again would run it twice."""
+        return self in {State.SUBMITTING, State.QUEUED, State.RUNNING, State.SUSPENDED}
 
     @property
     def failed(self) -> bool:
@@ -69,13 +70,13 @@ SLURM_STATES: dict[str, State] = {
     "REQUEUE_HOLD": State.QUEUED,
     "SPECIAL_EXIT": State.QUEUED,
     "RESV_DEL_HOLD": State.QUEUED,
-    "SUSPENDED": State.RUNNING,
+    "SUSPENDED": State.SUSPENDED,
     "RUNNING": State.RUNNING,
     "COMPLETING": State.RUNNING,
     "RESIZING": State.RUNNING,
     "SIGNALING": State.RUNNING,
     "STAGE_OUT": State.RUNNING,
-    "STOPPED": State.RUNNING,
+    "STOPPED": State.SUSPENDED,
     "UPDATE_DB": State.RUNNING,
     "POWER_UP_NODE": State.QUEUED,
     # Terminal ones. COMPLETED without our own exit record does not prove that the training finished.

@@ -6,7 +6,6 @@ import inspect
 import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from datetime import timedelta
 from typing import Any, TypeVar, cast
 
 import torch
@@ -15,6 +14,8 @@ from torch import Tensor, nn
 from torch._C._distributed_c10d import TCPStore
 from torch.nn.parallel import DistributedDataParallel
 
+from attnctl.jobs.runtime.rendezvous import NEVER
+
 T = TypeVar("T")
 
 _NEW_NAME = "forward_sync_buffers"
@@ -22,9 +23,6 @@ _BUFFERS: dict[str, Any] = {
     _NEW_NAME if _NEW_NAME in inspect.signature(DistributedDataParallel).parameters else "broadcast_buffers": False
 }
 """Do not copy rank 0's buffers before each forward. Newer torch versions have renamed the option."""
-
-_TIMEOUT = timedelta(minutes=30)
-"""For one collective; the others wait this long while one rank works alone, such as copying its node's data."""
 
 
 class Group:
@@ -40,10 +38,10 @@ class Group:
                 store=store,
                 rank=rank,
                 world_size=world,
-                timeout=_TIMEOUT,
+                timeout=NEVER,
                 device_id=device if gpu else None,
             )
-            self._cpu_group = cast(dist.ProcessGroup, dist.new_group(backend="gloo", timeout=_TIMEOUT))
+            self._cpu_group = cast(dist.ProcessGroup, dist.new_group(backend="gloo", timeout=NEVER))
 
     @property
     def first(self) -> bool:

@@ -35,6 +35,10 @@ from attnctl.workspace.records import Record, RecordError
 TIMEOUT = 600.0
 """Seconds until all ranks must have arrived: importing torch from a busy file system can take minutes."""
 
+NEVER = timedelta(days=30)
+"""The time-out of the store and of each collective. It never ends a training: every rank's watchdog does, whose clock
+stands still while the job is suspended, unlike those of the store, gloo and NCCL."""
+
 _POLL_INTERVAL = 0.05
 _CONNECT_TIMEOUT = 5.0
 _NONCE = "nonce"
@@ -54,16 +58,22 @@ class Address(Record):
 
 
 def meet(
-    worker: Worker, incarnation: Incarnation, check: Callable[[], None], timeout: float = TIMEOUT
+    worker: Worker,
+    incarnation: Incarnation,
+    check: Callable[[], None],
+    timeout: float = TIMEOUT,
+    now: Callable[[], float] = time.monotonic,
 ) -> TCPStore | None:
     """Return the store shared by all ranks of this incarnation when all have arrived; None for a single process.
 
-    check: called while waiting; may raise. Sets GLOO_SOCKET_IFNAME unless it is set already. Raises RendezvousError.
+    check: called while waiting; may raise. now: a monotonic clock, in seconds. Sets GLOO_SOCKET_IFNAME unless it is set
+    already. Raises RendezvousError.
     """
     if worker.world == 1:
         return None
-    wait = _Waiting(incarnation, check, time.monotonic() + timeout)
+    wait = _Waiting(incarnation, check, now, now() + timeout)
     store = _open(worker, incarnation, check) if worker.rank == 0 else _join(worker, incarnation, wait)
+    store.set_timeout(NEVER)
     store.set(_key(worker.rank), _network())
     missing = list(range(worker.world))
     while missing := [rank for rank in missing if not store.check([_key(rank)])]:
@@ -78,13 +88,15 @@ def meet(
 class _Waiting:
     """Waits in small intervals, until a deadline, a signal, or the exit record of another rank."""
 
-    def __init__(self, incarnation: Incarnation, check: Callable[[], None], deadline: float) -> None:
-        self._incarnation, self._check, self._deadline = incarnation, check, deadline
-        self._next_look = time.monotonic() + 1
+    def __init__(
+        self, incarnation: Incarnation, check: Callable[[], None], now: Callable[[], float], deadline: float
+    ) -> None:
+        self._incarnation, self._check, self._now, self._deadline = incarnation, check, now, deadline
+        self._next_look = now() + 1
 
     def once(self, problem: str) -> None:
         self._check()
-        now = time.monotonic()
+        now = self._now()
         if now > self._deadline:
             raise RendezvousError(f"{problem} before the rendezvous timed out")
         if now > self._next_look:
@@ -141,7 +153,6 @@ def _connect(host: str, address: Address, world: int) -> TCPStore | None:
             return None
     except (OSError, DistError):
         return None
-    store.set_timeout(timedelta(seconds=TIMEOUT))
     return store
 
 

@@ -89,13 +89,13 @@ class Trainer:
         self.best: dict[str, float] = {}
         self.saved = (-1, time.monotonic())  # step and time of the last checkpoint
         self.finished = False
-        self.cadence = Cadence()
-        self.margin = TimeLimitMargin()
+        self.cadence = Cadence(context.clock.now)
+        self.margin = TimeLimitMargin(context.clock)
         self.budget = CheckpointBudget()
         self.next_agreement = 0  # step
         self.last_check = time.monotonic()  # for a later attempt or incarnation
         self.diverged = False
-        self.meter = Meter()
+        self.meter = Meter(context.clock.now)
 
     # ------------------------------------------------------------------------------------------------------- starting
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+
+from attnctl.jobs.runtime.clock import RunningClock
 
 INTERVAL = 0.4
 """Seconds between agreements. One takes 0.1 to 0.4 ms on the CPU, so less than 0.1 %; a signal waits less than 1 s."""
@@ -11,13 +14,14 @@ INTERVAL = 0.4
 class Cadence:
     """Proposes the number of steps until the next agreement, from the duration of the last ones."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
         self._steps = 1
         self._last: tuple[int, float] | None = None
 
     def propose(self, step: int) -> int:
         """Steps from `step` to the next agreement, at least 1 and at most twice the last proposal."""
-        now = time.monotonic()
+        now = self._now()
         if self._last is not None and step > self._last[0]:
             per_step = (now - self._last[1]) / (step - self._last[0])
             self._steps = max(1, min(2 * self._steps, int(INTERVAL / max(per_step, 1e-6))))
@@ -33,7 +37,8 @@ class TimeLimitMargin:
 
     _MINIMUM = 15.0  # seconds: clocks differ, and SLURM checks time limits only periodically
 
-    def __init__(self) -> None:
+    def __init__(self, clock: RunningClock) -> None:
+        self._clock = clock
         self._slowest_save = 0.0
         self._slowest_lap = 0.0
         self._last: float | None = None
@@ -44,12 +49,16 @@ class TimeLimitMargin:
         self._last = None
 
     def is_due(self, end: float | None) -> bool:
-        """Whether it is time to stop; called at every agreement. end: the limit in Unix seconds, or None."""
-        now = time.monotonic()
+        """Whether it is time to stop; called at every agreement. end: the limit in Unix seconds, or None.
+
+        SLURM does not count the time in which a job is suspended against its limit.
+        """
+        now = self._clock.now()
         if self._last is not None:
             self._slowest_lap = max(self._slowest_lap, now - self._last)
         self._last = now
-        return end is not None and end - time.time() < self._MINIMUM + 2 * (self._slowest_save + self._slowest_lap)
+        left = end + self._clock.stopped - time.time() if end is not None else None
+        return left is not None and left < self._MINIMUM + 2 * (self._slowest_save + self._slowest_lap)
 
 
 class CheckpointBudget:
@@ -75,21 +84,22 @@ class Meter:
 
     _LAP = 1.0  # seconds
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
         self.restart(0)
 
     def restart(self, step: int, losses: float = 0.0) -> None:
         """Restart at `step`: when an epoch starts, or when one resumes with the sum `losses`."""
-        now = time.monotonic()
+        now = self._now()
         self._start, self._lap, self._losses = (step, now), (step, now), losses
 
     def speed(self, step: int) -> float:
         """Steps per second since the start of the epoch or of the process; 0 if there were none."""
-        return (step - self._start[0]) / max(time.monotonic() - self._start[1], 1e-9)
+        return (step - self._start[0]) / max(self._now() - self._start[1], 1e-9)
 
     def lap(self, step: int, losses: float) -> tuple[float, float] | None:
         """(mean loss per step, steps per second) since the last lap; None if that was less than a second ago."""
-        now = time.monotonic()
+        now = self._now()
         steps = step - self._lap[0]
         if steps == 0 or now - self._lap[1] < self._LAP:
             return None

@@ -50,7 +50,7 @@ def perform(assignment: Assignment) -> str:
     spec = context.run.read_spec()
     spec.recipe.check_world(worker.world)
     device = environment.choose_device(assignment.resources, worker.local_rank)
-    store = meet(worker, incarnation, context.signals.check)
+    store = meet(worker, incarnation, context.signals.check, now=context.clock.now)
     group = Group(worker.rank, worker.world, device, store)
     threads = group.broadcast(environment.first_threads(context.run, assignment.resources))
     torch.set_num_threads(threads)

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from attnctl.files import write_atomic
@@ -19,6 +21,7 @@ from tests.jobs.training.training_workers import (
     exit_codes,
     logs,
     make_spec,
+    metrics,
     outcomes,
     wait_until,
 )
@@ -139,6 +142,48 @@ def test_the_rank_that_fails_first_is_the_cause(tmp_path: Path) -> None:
     assert cause is not None
     assert (cause.rank, cause.outcome, cause.step) == (1, "out of memory", 2)
     assert "Disturbed" in cause.traceback or "train" in cause.traceback
+
+
+def test_two_ranks_that_were_suspended_together_continue_with_the_same_results(tmp_path: Path) -> None:
+    """They are stopped for longer than the watchdog allows without a step, but it does not count that time."""
+    disturbed = Run.create(tmp_path / "w", make_spec())
+    plain = Run.create(tmp_path / "plain", make_spec())
+    harm = {rank: Mischief(slow=0.1, hasty=True) for rank in range(2)}
+    with disturbed.started(2, mischief=harm) as (processes, incarnation):
+        wait_until(lambda: events(incarnation, "progress"))
+        send(processes, signal.SIGSTOP)
+        time.sleep(8)
+        send(processes, signal.SIGCONT)
+        assert exit_codes(processes) == [0, 0], logs(incarnation)
+    assert outcomes(incarnation) == ["completed"] * 2
+    assert metrics(incarnation) == metrics(plain.train(2))
+
+
+def test_a_communication_timeout_caused_by_a_suspension_is_not_an_error(tmp_path: Path) -> None:
+    """Rank 0 continues before rank 1, and its collective, whose clock ran during the stop, times out."""
+    run = Run.create(tmp_path / "w", make_spec())
+    plain = Run.create(tmp_path / "plain", make_spec())
+    harm = {rank: Mischief(slow=0.1, hasty=True, timeout=10) for rank in range(2)}
+    with run.started(2, mischief=harm) as (processes, incarnation):
+        wait_until(lambda: events(incarnation, "progress"))
+        send(processes, signal.SIGSTOP)
+        time.sleep(11)
+        send(processes[:1], signal.SIGCONT)
+        assert exit_codes(processes[:1], 30) == [0], logs(incarnation)
+        send(processes[1:], signal.SIGCONT)
+        assert exit_codes(processes, 30) == [0, 0], logs(incarnation)
+    exits = incarnation.exits()
+    assert [(record.outcome, record.secondary) for record in exits] == [("preempted", True)] * 2
+    words = "s, after which the processes could not reach each other: "
+    assert all("the job was suspended for " in record.message and words in record.message for record in exits)
+    verdict = decide(Evidence(created=0, submitted=True, exits=exits, world=2))
+    assert verdict.state is State.PREEMPTED
+    assert metrics(incarnation, run.train(2)) == metrics(plain.train(2))
+
+
+def send(processes: Sequence[BaseProcess], number: int) -> None:
+    for process in processes:
+        os.kill(process.pid or 0, number)
 
 
 def test_a_signal_while_waiting_for_the_others_ends_the_process_cleanly(tmp_path: Path) -> None:

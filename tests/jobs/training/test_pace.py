@@ -1,14 +1,14 @@
 """How often ranks agree, and how fast a training is."""
 
-import pytest
+import time
 
-from attnctl.jobs.training.pace import INTERVAL, Cadence, Meter
+from attnctl.jobs.runtime.clock import RunningClock
+from attnctl.jobs.training.pace import INTERVAL, Cadence, Meter, TimeLimitMargin
 
 
-def test_agreements_happen_about_once_per_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_agreements_happen_about_once_per_interval() -> None:
     now = 0.0
-    monkeypatch.setattr("attnctl.jobs.training.pace.time.monotonic", lambda: now)
-    cadence, step, gaps = Cadence(), 0, []
+    cadence, step, gaps = Cadence(lambda: now), 0, []
     for _ in range(12):
         wait = cadence.propose(step)
         gaps.append(wait)
@@ -19,13 +19,28 @@ def test_agreements_happen_about_once_per_interval(monkeypatch: pytest.MonkeyPat
     assert cadence.propose(step + 1) == 1
 
 
-def test_the_meter_measures_loss_and_speed_since_the_last_lap(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_meter_measures_loss_and_speed_since_the_last_lap() -> None:
     now = 10.0
-    monkeypatch.setattr("attnctl.jobs.training.pace.time.monotonic", lambda: now)
-    meter = Meter()
+    meter = Meter(lambda: now)
     meter.restart(5, losses=7.0)
     now += 0.5
     assert meter.lap(6, 8.0) is None
     now += 1.5
     assert meter.lap(9, 15.0) == (2.0, 2.0)
     assert meter.speed(9) == 2.0
+
+
+def test_a_suspended_job_keeps_its_time_and_its_speed() -> None:
+    now = 0.0
+    clock = RunningClock(lambda: now)
+    clock.start()
+    margin, meter = TimeLimitMargin(clock), Meter(clock.now)
+    end = time.time() + 300
+    for step in range(3):
+        assert not margin.is_due(end)
+        now += 2
+        meter.speed(step)
+    now += 100_000
+    assert not margin.is_due(end - 99_000), "SLURM has moved the limit by the time of the stop"
+    assert meter.speed(3) == 0.5
+    assert margin.is_due(end - 100_290)

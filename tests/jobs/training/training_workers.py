@@ -17,6 +17,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, ClassVar
@@ -69,6 +70,10 @@ class Mischief:
     at: int | None = None
     number: int = signal.SIGTERM
     slow: float = 0.0
+    hasty: bool = False
+    """The watchdog loses its patience within 6 seconds."""
+    timeout: float = 0.0
+    """Seconds until a collective gives up; 0 for the usual time."""
     environ: dict[str, str] = field(default_factory=dict)
 
 
@@ -96,10 +101,15 @@ class Disturbed:
 def work(arguments: list[str], environ: dict[str, str], mischief: Mischief) -> None:
     """The body of a worker process: its real main, agreeing after every step so that it stops just where it is told."""
     from attnctl.jobs import worker
-    from attnctl.jobs.training import pace, session
+    from attnctl.jobs.runtime import clock, group
+    from attnctl.jobs.training import pace, session, watchdog
 
     os.environ.update(environ)
     pace.INTERVAL = 0.0
+    if mischief.hasty:
+        clock.STOPPED_AFTER, watchdog._INTERVAL, watchdog._MIN_LIMIT, watchdog._FACTOR = 2.0, 0.2, 6.0, 0
+    if mischief.timeout:
+        group.NEVER = timedelta(seconds=mischief.timeout)
     opened = session.open_data
     session.open_data = lambda *given: Disturbed(opened(*given), mischief)  # type: ignore[assignment]
     sys.exit(worker.main(arguments))
