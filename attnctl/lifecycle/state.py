@@ -67,6 +67,7 @@ SLURM_STATES: dict[str, State] = {
     "CONFIGURING": State.QUEUED,
     "REQUEUED": State.QUEUED,
     "REQUEUE_FED": State.QUEUED,
+    "EXPEDITING": State.QUEUED,  # since 26.05: requeued, and submitted with --requeue=expedite (sbatch(1))
     "REQUEUE_HOLD": State.QUEUED,
     "SPECIAL_EXIT": State.QUEUED,
     "RESV_DEL_HOLD": State.QUEUED,

@@ -1,8 +1,18 @@
-"""What differs between SLURM's releases, each with its man page.
+"""What differs between SLURM's releases, each with its man page. tests/slurm runs on 22.05, 24.11 and 26.05.
 
-The functions recognise the form of a value, and need no version number.
+The functions recognise the form of a value, so no version number is needed. Differences that need no function:
 
-tests/slurm runs on 22.05, 24.11 and 26.05. What is not named here has the same form on all of them.
+- Since 22.05, srun does not inherit --cpus-per-task (srun(1)): jobs.submission.script passes it to srun.
+- On 22.05, `scancel --name=TAG 12_[0-1]` cancels all pending tasks of array 12, on 24.11 and 26.05 only those two
+  (scancel(1)): jobs.slurm.cancel never passes a name.
+- On 24.11 and 26.05, the reason of a batch script that was killed is `RaisedSignal:9(Killed)`, on 22.05 NonZeroExitCode
+  (squeue(1), JOB REASON CODES): the exit code decides.
+- On 26.05, a job that was submitted with --requeue=expedite is EXPEDITING while it waits to be restarted (sbatch(1)):
+  lifecycle.state takes it as queued.
+- On 26.05, sbatch refuses --gpus-per-node together with --gres=gpu (sbatch(1)): `gres` in the settings replaces our
+  --gpus-per-node.
+- On 26.05, sbatch accepts a job of more nodes than its partition has, with the reason PartitionNodeLimit (squeue(1)):
+  lifecycle.advice says that it can never start. `sbatch --test-only` refuses it on every release.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ ROOT=${ROOT:-$PWD/.slurm}
 [ -d "$ROOT/run" ] || { echo "slurm-down: there is no cluster in $ROOT"; exit 0; }
 export SLURM_CONF=$ROOT/etc/slurm.conf
 
-pid() { [ -s "$1" ] && cat "$1"; }
+pid() { cat "$1" 2>/dev/null; }
 stop() {  # signal all, wait for all, then end what is left
   local file live
   for file in "$@"; do [ -s "$file" ] && kill "$(pid "$file")" 2>/dev/null; done

@@ -36,6 +36,10 @@ CASES = {
     "accepted, never queried": (evidence(), State.QUEUED),
     "pending": (evidence(observations=said("PENDING")), State.QUEUED),
     "running": (evidence(observations=said("PENDING", "RUNNING"), started=11.0), State.RUNNING),
+    "requeued with --requeue=expedite": (
+        evidence(observations=said("RUNNING", "EXPEDITING"), started=9.0),
+        State.QUEUED,
+    ),
     "loop started, never queried": (evidence(started=11.0), State.RUNNING),
     "completed by the record, whatever the scheduler says": (
         evidence(observations=said("RUNNING"), exits=[left("completed")]),
