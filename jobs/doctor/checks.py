@@ -26,8 +26,13 @@ _TORCH_SCRIPT = """
 import json, torch
 count = torch.cuda.device_count() if torch.cuda.is_available() else 0
 print(json.dumps({
-    "version": torch.__version__, "cuda": torch.version.cuda, "archs": torch.cuda.get_arch_list(),
-    "gpus": [[torch.cuda.get_device_name(k), "sm_%d%d" % torch.cuda.get_device_capability(k)] for k in range(count)],
+    "version": torch.__version__, "cuda": torch.version.cuda, "hip": torch.version.hip,
+    "archs": torch.cuda.get_arch_list(),
+    "gpus": [
+        [torch.cuda.get_device_name(k), torch.cuda.get_device_properties(k).gcnArchName.partition(":")[0]
+            if torch.version.hip else "sm_%d%d" % torch.cuda.get_device_capability(k)]
+        for k in range(count)
+    ],
 }))
 """
 _TORCH_TIMEOUT = 120
@@ -74,12 +79,15 @@ def torch() -> Iterator[Check]:
         message = f"cannot read its version from {done.stdout.strip()[:80]!r}"
         yield Check("torch", False, message, f"{sys.executable} -m pip install --force-reinstall torch")
         return
-    kind = f"built for CUDA {build['cuda']} ({comma_join(build['archs'])})" if build["cuda"] else "CPU-only build"
+    cuda, hip = build.get("cuda"), build.get("hip")
+    target = f"ROCm {hip}" if hip else f"CUDA {cuda}" if cuda else None
+    kind = f"built for {target} ({comma_join(build['archs'])})" if target else "CPU-only build"
     yield Check("torch", True, f"{build['version']}, {kind}")
-    yield _gpus(build["gpus"], build["archs"], build["cuda"])
+    yield _gpus(build["gpus"], build["archs"], target)
 
 
-def _gpus(gpus: list[list[str]], archs: list[str], cuda: str | None) -> Check:
+def _gpus(gpus: list[list[str]], archs: list[str], target: str | None) -> Check:
+    """target: what torch was built for, such as `CUDA 12.4` or `ROCm 6.2`; None for the CPU only."""
     if gpus:
         unsupported = [f"{name} ({arch})" for name, arch in gpus if not _supports(archs, arch)]
         fix = "install a torch build for this GPU: https://pytorch.org/get-started/previous-versions"
@@ -91,7 +99,7 @@ def _gpus(gpus: list[list[str]], archs: list[str], cuda: str | None) -> Check:
     except CommandError:
         driver = ""
     if driver:
-        fix = "install a CUDA build of torch" if cuda is None else f"the driver may be too old for CUDA {cuda}"
+        fix = "install a CUDA build of torch" if target is None else f"the driver may be too old for {target}"
         return Check(GPUS, False, f"torch detects none of: {'; '.join(driver.splitlines())}", fix)
     return Check(GPUS, None, "none: local runs train on the CPU")
 
@@ -100,8 +108,11 @@ def _supports(archs: list[str], arch: str) -> bool:
     """Whether a build for `archs` runs on a GPU of `arch`, such as sm_86.
 
     A cubin (sm_) runs on GPUs of its own major version from its minor version on, PTX (compute_) on all newer GPUs
-    (CUDA C++ Programming Guide, "Binary Compatibility" and "PTX Compatibility").
+    (CUDA C++ Programming Guide, "Binary Compatibility" and "PTX Compatibility"). Code for an AMD GPU (gfx90a, with
+    features such as `gfx90a:xnack-`) runs on that one alone.
     """
+    if arch.startswith("gfx"):
+        return arch in {name.partition(":")[0] for name in archs}
     targets = [(name[:2], name.split("_")[-1].rstrip("af")) for name in archs]
     number = arch.split("_")[-1]
     return any(

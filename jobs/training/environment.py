@@ -31,7 +31,9 @@ def choose_device(resources: Resources, local_rank: int) -> torch.device:
         return torch.device("cpu")
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if count == 0:
-        build = f"it was built for CUDA {torch.version.cuda}" if torch.version.cuda else "it is a CPU-only build"
+        build = "it is a CPU-only build"
+        if torch.version.cuda or torch.version.hip:
+            build = f"it was built for {f'ROCm {hip}' if (hip := torch.version.hip) else f'CUDA {torch.version.cuda}'}"
         raise SpecError(
             f"the run needs a GPU, but torch {torch.__version__} detects none on {socket.gethostname()} ({build}); "
             "use --gpus-per-node, install a torch build for this driver, or train on the CPU with --device cpu"
@@ -39,6 +41,12 @@ def choose_device(resources: Resources, local_rank: int) -> torch.device:
     index = local_rank if count > 1 else 0  # with --gpus-per-task each process sees only its own GPU, as number 0
     if index >= count:
         raise SpecError(f"process {local_rank} of this node has no GPU: torch detects {count}; request one per process")
+    name = torch.cuda.get_device_name(index)
+    if resources.world > 1 and " MIG " in name:  # pytorch/pytorch#130181
+        raise SpecError(
+            f"a run cannot train in {resources.world} processes on MIG slices ({name}): NCCL cannot connect them; "
+            "use one slice, or whole GPUs"
+        )
     torch.cuda.set_device(index)
     return torch.device("cuda", index)
 
@@ -108,6 +116,7 @@ def describe(worker: Worker, device: torch.device, threads: int, code: dict[str,
         "python": platform.python_version(),
         "torch": torch.__version__,
         "cuda": torch.version.cuda if cuda else None,
+        "hip": torch.version.hip if cuda else None,  # on AMD GPUs, which torch also calls cuda
         "driver": _driver() if cuda else None,
         "cudnn": torch.backends.cudnn.version() if cuda else None,  # type: ignore[no-untyped-call]
         "packages": {item.name: item.version for item in importlib.metadata.distributions() if item.name},
@@ -127,8 +136,9 @@ def _cpu() -> str:
 
 
 def _driver() -> str | None:
-    """The version of the NVIDIA driver."""
-    for path in (Path("/sys/module/nvidia/version"), Path("/proc/driver/nvidia/version")):
+    """The version of the NVIDIA or AMD driver."""
+    modules = ("/sys/module/nvidia/version", "/proc/driver/nvidia/version", "/sys/module/amdgpu/version")
+    for path in map(Path, modules):
         try:
             return path.read_text().strip().splitlines()[0]
         except (OSError, IndexError):

@@ -49,6 +49,8 @@ def by_name(found: list[Check]) -> dict[str, Check]:
         ("sm_90", ["sm_80", "compute_80"], True),  # PTX serves all newer GPUs
         ("sm_70", ["compute_80"], False),
         ("sm_90", ["sm_90a"], True),
+        ("gfx90a", ["gfx900", "gfx90a:sramecc+:xnack-"], True),
+        ("gfx90a", ["gfx900", "gfx942"], False),
     ],
 )
 def test_a_gpu_is_served_by_its_own_major_version_or_by_older_ptx(gpu: str, serves: list[str], ok: bool) -> None:
@@ -63,6 +65,32 @@ def test_a_driver_whose_gpus_torch_does_not_see_is_wrong_and_none_is_no_fault(fa
         found = checks._gpus([], [], cuda)
         assert (found.ok, "H100" in found.message) == (False, True)
         assert found.fix
+
+
+def test_a_rocm_build_is_named_with_the_gpus_that_it_supports(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = (
+        '{"version": "2.9+rocm6.2", "cuda": null, "hip": "6.2.4", "archs": ["gfx90a", "gfx942"],'
+        ' "gpus": [["AMD Instinct MI210", "gfx90a"]]}'
+    )
+    version, gpus = torch_says(monkeypatch, f"print({answer!r})")
+    assert "built for ROCm 6.2.4 (gfx90a, gfx942)" in version.message
+    assert (gpus.ok, gpus.message) == (True, "AMD Instinct MI210 (gfx90a)")
+
+
+def test_the_question_to_torch_names_an_amd_gpu_by_its_architecture(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretended = """
+import torch
+from types import SimpleNamespace
+torch.version.cuda, torch.version.hip = None, "6.2.4"
+torch.cuda.is_available = lambda: True
+torch.cuda.device_count = lambda: 1
+torch.cuda.get_arch_list = lambda: ["gfx90a"]
+torch.cuda.get_device_name = lambda index: "AMD Instinct MI210"
+torch.cuda.get_device_capability = lambda index: (9, 0)
+torch.cuda.get_device_properties = lambda index: SimpleNamespace(gcnArchName="gfx90a:sramecc+:xnack-")
+"""
+    _, gpus = torch_says(monkeypatch, pretended + checks._TORCH_SCRIPT)
+    assert (gpus.ok, gpus.message) == (True, "AMD Instinct MI210 (gfx90a)")
 
 
 def torch_says(monkeypatch: pytest.MonkeyPatch, code: str) -> list[Check]:
