@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, get_type_hints
 
 from attnctl import datasets, lines
 from attnctl.lifecycle.resume_policy import Rules
+from attnctl.settings import sbatch_options
 from attnctl.settings.reader import ConfigError, SectionReader
 from attnctl.settings.sections import Keep, Notify, read_keep, read_notify, read_rules
 from attnctl.settings.template import TEMPLATE
@@ -55,6 +57,8 @@ class SlurmOptions:
     extra: Mapping[str, str] = field(default_factory=dict)
     profile: str | None = None
     """The name of the profile they come from; not a key of the file."""
+    gpu_type: str | None = None
+    """From `gpus_per_node = "a100:2"`; not a key of the file."""
 
     def to_record(self, configured: SlurmOptions) -> dict[str, Any]:
         """The options to store in an attempt's request.
@@ -180,7 +184,7 @@ class _Reader(SectionReader):
         return base, profiles
 
     def _options(self, base: SlurmOptions, values: Mapping[str, Any], section: str) -> SlurmOptions:
-        hints = [name for name in get_type_hints(SlurmOptions) if name != "profile"]
+        hints = [name for name in get_type_hints(SlurmOptions) if name not in {"profile", "gpu_type"}]
         self.check_keys(values, (*hints, "profiles") if section == "slurm" else tuple(hints), section)
         checked: dict[str, Any] = {}
         for key, value in values.items():
@@ -191,10 +195,12 @@ class _Reader(SectionReader):
             elif key == "extra":
                 extra = self.typed(value, dict, section, key)
                 checked[key] = {name: self._extra(item, section, name) for name, item in extra.items()}
-            elif key in {"gpus_per_node", "cpus_per_gpu", "parallel"}:
+            elif key == "gpus_per_node":
+                checked["gpu_type"], checked[key] = self._gpus(value, section)
+            elif key in {"cpus_per_gpu", "parallel"}:
                 checked[key] = self.typed(value, int, section, key)
-                if checked[key] < (0 if key == "gpus_per_node" else 1):
-                    raise self.error(section, key, f"is {value}; it must be at least {int(key != 'gpus_per_node')}")
+                if checked[key] < 1:
+                    raise self.error(section, key, f"is {value}; it must be at least 1")
             else:
                 checked[key] = str(value) if type(value) is int else self.typed(value, str, section, key)
                 if not checked[key] or "\n" in checked[key]:
@@ -208,8 +214,24 @@ class _Reader(SectionReader):
 
     def _extra(self, value: Any, section: str, name: str) -> str:
         if not isinstance(value, str | int | float) or "\n" in str(value):
-            raise self.error(f"{section}.extra", name, "must be one line of text, a number or true")
-        return str(value).lower() if isinstance(value, bool) else str(value)
+            raise self.error(f"{section}.extra", name, "must be one line of text, a number, true or false")
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        if problem := sbatch_options.problem(name, text):
+            raise self.error(f"{section}.extra", name, problem)
+        return text
+
+    def _gpus(self, value: Any, section: str) -> tuple[str | None, int]:
+        """The type, if one is named, and the number of GPUs per node."""
+        key = "gpus_per_node"
+        if isinstance(value, str):
+            typed = re.fullmatch(r"([A-Za-z_][\w.+-]*|\d+g\.\d+gb[\w.+-]*)(?::(\d{1,4}))?", value)
+            if typed is None:
+                raise self.error(section, key, 'must be a whole number, or a type and a number such as "a100:2"')
+            return typed[1], int(typed[2] or 1)
+        number = self.typed(value, int, section, key)
+        if number < 0:
+            raise self.error(section, key, f"is {value}; it must be at least 0")
+        return None, number
 
     def _workspace(self, section: Mapping[str, Any]) -> Workspace:
         self.check_keys(section, ("runs", "checkpoints", "group"), "paths")

@@ -12,7 +12,7 @@ TEMPLATE = """\
 # qos = "normal"
 # constraint = "a100"
 # exclude = "node[07-08]"
-# gpus_per_node = 1          # one process per GPU; 0 trains on CPUs
+# gpus_per_node = 1          # one process per GPU; 0 trains on CPUs; "a100:2" is two GPUs of a type
 # cpus_per_gpu = 8
 # mem = "64G"                # per node
 # time = "1-00:00:00"        # as in SLURM: minutes, H:M:S or D-H:M:S
@@ -21,9 +21,11 @@ TEMPLATE = """\
 #                            # failing one ends the job, unless it ends with || true
 
 [slurm.extra]
-# Any other option of sbatch, without its dashes.
+# Any other option of sbatch, without its dashes; true gives one without a value. GPUs can be requested here instead, by
+# gres, gpus or gpus-per-task. false removes attnctl's own gpus-per-node, cpus-per-task or mem.
 # mail-type = "FAIL"
 # reservation = "deadline"
+# gres = "gpu:a100:1"
 
 # A profile overrides some of the above: attnctl sweep ela --profile big
 # [slurm.profiles.big]

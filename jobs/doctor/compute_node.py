@@ -129,7 +129,9 @@ def main() -> None:
 
 
 def _requests_gpus() -> bool:
-    return os.environ.get("SLURM_GPUS_PER_NODE", "0") != "0"
+    """Whether SLURM allocated GPUs to the job, however it was asked (sbatch(1), OUTPUT ENVIRONMENT VARIABLES)."""
+    names = ("SLURM_GPUS_PER_NODE", "SLURM_GPUS_ON_NODE", "SLURM_GPUS_PER_TASK", "SLURM_GPUS", "SLURM_JOB_GPUS")
+    return any(os.environ.get(name, "0") != "0" for name in names)
 
 
 def _on_node(row: Check, node: str) -> Check:

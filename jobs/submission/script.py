@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import sys
 from pathlib import Path
@@ -10,7 +9,9 @@ from typing import Any
 
 from attnctl.files import GROUP_UMASK
 from attnctl.jobs.submission import code_snapshot, guard
+from attnctl.settings import gpu_request, sbatch_options
 from attnctl.settings.config import Config, SlurmOptions
+from attnctl.settings.sbatch_options import bare, given, removed
 from attnctl.values import SpecError
 from attnctl.workspace.records import Resources
 
@@ -37,13 +38,13 @@ def compose(
     logs = _log_folder(config.workspace.submission_logs(tag))
     for name in (*_OPTIONS, "extra"):
         _check(name, getattr(options, name))
+    cpus = None if removed(options.extra, "cpus-per-task") else resources.cpus_per_task
     executor = _executor(logs)
     executor.update_parameters(
         job_name=tag,
         nodes=resources.nodes,
         ntasks_per_node=resources.tasks_per_node,
-        cpus_per_task=resources.cpus_per_task,
-        gpus_per_node=resources.gpus_per_node or None,
+        cpus_per_task=cpus,
         time=resources.minutes,
         signal_delay_s=_signal_delay(resources.minutes),
         array_parallelism=options.parallel or count,
@@ -52,9 +53,9 @@ def compose(
         stderr_to_stdout=True,
         wckey=None,
         # If a rank dies, end the run's other ranks. Since SLURM 22.05 srun does not inherit --cpus-per-task (srun(1)).
-        srun_args=["--kill-on-bad-exit=1", f"--cpus-per-task={resources.cpus_per_task}"],
-        additional_parameters=_extra(options) | (_requeue(options) if module == _WORKER else {}),
-        **{name: getattr(options, name) for name in _OPTIONS},
+        srun_args=["--kill-on-bad-exit=1", *([f"--cpus-per-task={cpus}"] if cpus else [])],
+        additional_parameters=_extra(options, resources) | (_requeue(options) if module == _WORKER else {}),
+        **{name: getattr(options, name) for name in _OPTIONS if not removed(options.extra, name)},
     )
     executor.parameters["map_count"] = count
     text: str = executor._make_submission_file_text(command(config, tag, module), "")
@@ -71,7 +72,8 @@ def _setup(config: Config, options: SlurmOptions, tag: str, module: str) -> list
 
 def _dependency(options: SlurmOptions) -> str:
     """singleton runs one array per tag at a time: if a submission is sent twice, the second finds its work done."""
-    return ",".join(["singleton", *(value for name, value in options.extra.items() if _bare(name) == "dependency")])
+    own = given(options.extra).get("dependency")
+    return f"singleton,{own}" if own else "singleton"
 
 
 def _requeue(options: SlurmOptions) -> dict[str, Any]:
@@ -81,13 +83,8 @@ def _requeue(options: SlurmOptions) -> dict[str, Any]:
 
 def requeue_option(options: SlurmOptions) -> str | None:
     """The option about requeueing in the settings, with its value, such as `no-requeue=true`; None if there is none."""
-    values = {_bare(name): value for name, value in options.extra.items()}
+    values = {bare(name): value for name, value in options.extra.items()}
     return next((f"{name}={values[name]}" for name in ("requeue", "no-requeue") if name in values), None)
-
-
-def _bare(name: str) -> str:
-    """The name of an sbatch option without its dashes."""
-    return name.removeprefix("--")
 
 
 def command(config: Config, tag: str, module: str) -> str:
@@ -122,21 +119,15 @@ def _signal_delay(minutes: int | None) -> int:
     return SIGNAL_SECONDS if minutes is None else min(SIGNAL_SECONDS, minutes * 60 // 4)
 
 
-def _extra(options: SlurmOptions) -> dict[str, Any]:
+def _extra(options: SlurmOptions, resources: Resources) -> dict[str, Any]:
     """The other sbatch options. The value `true` gives an option without a value; `false` leaves the option out."""
-    parameters: dict[str, Any] = {}
     for name, value in options.extra.items():
-        bare = _bare(name)
-        if bare == "dependency":
-            continue  # combined with ours in _dependency
-        if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", bare):
-            raise SpecError(f'slurm.extra: {name!r} is not an sbatch option; write it as mail-type = "FAIL"')
-        if bare in {"array", "job-name", "output", "error", "wrap"}:
-            raise SpecError(f"slurm.extra: {name} is set by attnctl and cannot be changed")
-        _check(f"slurm.extra: {name}", value)
-        if value != "false":
-            parameters[bare.replace("-", "_")] = True if value == "true" else value
-    return parameters
+        if problem := sbatch_options.problem(name, value):
+            raise SpecError(f"{name!r} in [slurm.extra] {problem}")
+    combined = {"dependency", "gres", "gpus", "gpus-per-task"}  # with attnctl's own, in _dependency and GpuRequest
+    others = {name: value for name, value in given(options.extra).items() if name not in combined}
+    parameters = others | gpu_request.read(options, resources.nodes).options(resources)
+    return {name.replace("-", "_"): True if value == "true" else value for name, value in parameters.items()}
 
 
 def _check(name: str, value: object) -> None:

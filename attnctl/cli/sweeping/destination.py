@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from attnctl import datasets
 from attnctl.cli.sweeping.resource_options import ResourceOptions, RunOn, check_tasks
 from attnctl.datasets import class_folders
+from attnctl.settings import gpu_request
 from attnctl.settings.config import Config, SlurmOptions
 from attnctl.spec import RunSpec
 from attnctl.units import parse_time
@@ -122,13 +123,9 @@ def _gpus(where: Where, asked: ResourceOptions, options: SlurmOptions) -> int:
         if asked.gpus_per_node:
             raise SpecError(f"--device cpu and --gpus-per-node {asked.gpus_per_node} contradict each other")
         return 0
-    requested = (
-        asked.gpus_per_node if asked.gpus_per_node is not None else options.gpus_per_node if where == "slurm" else None
-    )
+    requested = asked.gpus_per_node
     if requested is None and where == "slurm":
-        from attnctl.jobs.slurm import queries, sbatch
-
-        requested = queries.default_gpus(options.partition or sbatch.default_partition(os.environ))
+        requested = _gpus_on_slurm(asked, options)
     if requested is None:
         from attnctl.jobs.local import gpu_slots
 
@@ -136,3 +133,23 @@ def _gpus(where: Where, asked: ResourceOptions, options: SlurmOptions) -> int:
     if asked.device == "cuda" and not requested:
         raise SpecError("--device cuda, but there are no GPUs; on SLURM request them with --gpus-per-node")
     return requested
+
+
+def _gpus_on_slurm(asked: ResourceOptions, options: SlurmOptions) -> int:
+    """GPUs per node as in the settings, else one if the partition has any."""
+    request = gpu_request.read(options, asked.nodes or 1)
+    if request.option == "gpus-per-task" and asked.tasks_per_node is not None:
+        return asked.tasks_per_node
+    if request.per_node is not None:
+        return request.per_node
+    if request.option is None and asked.device == "cuda":  # SLURM does not know how many GPUs the nodes have
+        return asked.tasks_per_node or 1
+    from attnctl.jobs.slurm import queries, sbatch
+
+    gpus = queries.default_gpus(options.partition or sbatch.default_partition(os.environ))
+    if not gpus and asked.device == "cuda":
+        raise SpecError(
+            "--device cuda, but SLURM knows of no GPUs in this partition; name another --partition, or, if its nodes "
+            "have GPUs that SLURM does not manage, set gpus-per-node = false in [slurm.extra]"
+        )
+    return gpus

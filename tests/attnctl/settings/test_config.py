@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from attnctl.settings.config import TEMPLATE, ConfigError, find
+from attnctl.settings.config import TEMPLATE, Config, ConfigError, find
 
 
-def config(tmp_path, text):
+def config(tmp_path: Path, text: str) -> Config:
     (tmp_path / "attnctl.toml").write_text(text)
     return find(None, tmp_path, {})
 
@@ -102,3 +102,16 @@ def test_the_template_is_what_no_file_means_and_its_examples_are_valid(tmp_path:
     )
     tomllib.loads(examples)
     assert config(tmp_path, examples).profile("big").gpus_per_node == 8
+
+
+def test_gpus_can_have_a_type(tmp_path: Path) -> None:
+    found = config(tmp_path, '[slurm]\ngpus_per_node = "a100:2"\n[slurm.profiles.any]\ngpus_per_node = 4\n').slurm
+    assert (found.gpus_per_node, found.gpu_type) == (2, "a100")
+    any_type = config(tmp_path, '[slurm]\ngpus_per_node = "a100"\n[slurm.profiles.any]\ngpus_per_node = 4\n')
+    assert (any_type.slurm.gpus_per_node, any_type.slurm.gpu_type) == (1, "a100")
+    assert (any_type.profile("any").gpus_per_node, any_type.profile("any").gpu_type) == (4, None)
+
+
+def test_true_and_false_in_extra_are_words_of_sbatch_options(tmp_path: Path) -> None:
+    found = config(tmp_path, "[slurm.extra]\nexclusive = true\ngpus-per-node = false\n").slurm
+    assert found.extra == {"exclusive": "true", "gpus-per-node": "false"}

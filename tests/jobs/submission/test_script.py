@@ -144,3 +144,24 @@ def test_a_script_requests_requeueing_unless_the_settings_mention_it() -> None:
     assert lines({"requeue": "false"}) == set()
     assert lines({"--no-requeue": "true"}) == {"#SBATCH --no-requeue"}
     assert lines({}, "attnctl.jobs.doctor.compute_node") == set()
+
+
+def options_of(text: str) -> set[str]:
+    return {line.removeprefix("#SBATCH ") for line in text.splitlines() if line.startswith("#SBATCH")}
+
+
+def test_false_removes_options_from_the_script() -> None:
+    config = Config(workspace=Workspace(Path("/w")))
+    resources = Resources(gpus_per_node=2, tasks_per_node=2, cpus_per_task=8)
+    extra = {"gpus-per-node": "false", "cpus-per-task": "false", "mem": "false", "hold": "false"}
+    text = compose(config, SlurmOptions(mem="8G", gpus_per_node=2, extra=extra), resources, 1, "t")
+    assert not [line for line in options_of(text) if line.startswith(("--gpus", "--cpus", "--mem", "--hold", "--gres"))]
+    assert "--ntasks-per-node=2" in options_of(text)
+    assert "--cpus-per-task" not in text
+
+
+def test_a_script_that_asks_by_gres_has_no_second_request() -> None:
+    config = Config(workspace=Workspace(Path("/w")))
+    resources = Resources(gpus_per_node=2, tasks_per_node=2)
+    text = compose(config, SlurmOptions(extra={"gres": "gpu:a100:1,nvme:1"}), resources, 1, "t")
+    assert [line for line in options_of(text) if "gpu" in line] == ["--gres=gpu:a100:2,nvme:1"]
