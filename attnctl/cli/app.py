@@ -101,7 +101,9 @@ def _alone(
     ctx: typer.Context,
     workspace: Annotated[  # noqa: ARG001 - main has read it; here it is for the help
         str | None,
-        typer.Option(help="Workspace folder (default: nearest parent with attnctl.toml, else the current folder)."),
+        typer.Option(
+            help="Workspace folder (default: nearest parent with attnctl.toml, else the current folder).", metavar="DIR"
+        ),
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an internal error.")] = False,  # noqa: ARG001 - the same
     version: Annotated[  # noqa: ARG001 - its callback does it

@@ -11,11 +11,18 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from attnctl.cli.value_names import name_values
+
 _OPTIONS = "Options"
 
 
 class GroupedCommand(TyperCommand):
-    """A command whose plain help shows its options in their groups."""
+    """A command whose help names values in words, and whose plain help shows its options in their groups."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help, with colours where they are wanted."""
+        name_values(ctx, self.get_params(ctx))
+        super().format_help(ctx, formatter)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the arguments, then each group of options; those without a group come last."""
@@ -23,7 +30,12 @@ class GroupedCommand(TyperCommand):
 
 
 class GroupedGroup(TyperGroup):
-    """A group of commands whose plain help shows its commands in their groups."""
+    """A group of commands whose help names values in words, and whose plain help shows its commands in their groups."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help, with colours where they are wanted."""
+        name_values(ctx, self.get_params(ctx))
+        super().format_help(ctx, formatter)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the options, then each group of commands."""

@@ -129,7 +129,7 @@ def test_help_has_the_options_of_a_users_class(mine: Path, attnctl: Run) -> None
     for command in ("sweep", "try"):
         shown = attnctl(command, "./gate.py:Gate", "--help")
         assert shown.code == 0
-        assert "--kernel VALUES" in shown.out
+        assert "--kernel N,N,..." in shown.out
         assert "size of its convolution: a whole number; default 3." in " ".join(shown.out.split())
 
 

@@ -31,7 +31,8 @@ def archive(
         ),
     ] = None,
     paper: Annotated[
-        str | None, typer.Option(help="The table's paper, or a paper file.", autocompletion=completion.papers)
+        str | None,
+        typer.Option(help="The table's paper, or a paper file.", metavar="NAME|FILE", autocompletion=completion.papers),
     ] = None,
     file: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE.tar.gz", help="Output file.", show_default=False)

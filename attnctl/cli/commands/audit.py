@@ -33,9 +33,13 @@ _COLUMNS = (
 def audit(
     paper: Annotated[
         str | None,
-        typer.Option(help="Only this paper: ela, nam, ean, an, or a paper file.", autocompletion=completion.papers),
+        typer.Option(
+            help="Only this paper: ela, nam, ean, an, or a paper file.",
+            metavar="NAME|FILE",
+            autocompletion=completion.papers,
+        ),
     ] = None,
-    table: Annotated[str | None, typer.Option(help="Only the table of this number.")] = None,
+    table: Annotated[str | None, typer.Option(help="Only the table of this number.", metavar="N")] = None,
     as_json: context.AsJson = False,
 ) -> int:
     """Compare published parameters and FLOPs with ours.

@@ -51,6 +51,7 @@ def bench(
         str | None,
         typer.Option(
             help="Detectors or segmentation networks around the backbone (comma list).",
+            metavar="NAMES",
             autocompletion=completion.models,
         ),
     ] = None,
@@ -59,13 +60,14 @@ def bench(
         str | None,
         typer.Option(
             help="Data set whose classes and image size to use (default: imagenet, or the model's own).",
+            metavar="NAME",
             autocompletion=completion.datasets,
             show_default=False,
         ),
     ] = None,
     placement: Placement = "block",
     parameter: Parameters = None,
-    batch: Annotated[str, typer.Option(help="Images per forward (comma list).")] = "1,64",
+    batch: Annotated[str, typer.Option(help="Images per forward (comma list).", metavar="N,N,...")] = "1,64",
     precision: Annotated[Precision, typer.Option(help="Numeric precision.")] = "fp32",
     device: Annotated[Device, typer.Option(help="auto uses a GPU if there is one.")] = "auto",
     compiled: Annotated[bool, typer.Option("--compile", help="Use torch.compile.")] = False,

@@ -26,6 +26,7 @@ def cam(
         str | None,
         typer.Option(
             help="Layers, such as layer4.2,layer3 (default: the end of the last stage with a spatial map).",
+            metavar="NAMES",
             show_default=False,
         ),
     ] = None,

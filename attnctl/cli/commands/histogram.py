@@ -33,11 +33,14 @@ _ALL = "all"
 def histogram(
     runs: trained_networks.Runs,
     *,
-    classes: Annotated[str, typer.Option(help="Classes of the data set by number (comma list).")] = "0,1,2",
+    classes: Annotated[
+        str, typer.Option(help="Classes of the data set by number (comma list).", metavar="N,N,...")
+    ] = "0,1,2",
     layer: Annotated[
         str,
         typer.Option(
-            help="Layers, such as layer1.2,layer4.2; all is the end of each stage, or every attention module."
+            help="Layers, such as layer1.2,layer4.2; all is the end of each stage, or every attention module.",
+            metavar="NAMES",
         ),
     ] = _ALL,
     of: Annotated[

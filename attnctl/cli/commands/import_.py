@@ -46,7 +46,9 @@ def import_(
     ] = None,
     source: Annotated[
         str | None,
-        typer.Option(help="Where the numbers come from, such as 'Table 5 of ...' (default: the file's name)."),
+        typer.Option(
+            help="Where the numbers come from, such as 'Table 5 of ...' (default: the file's name).", metavar="TEXT"
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be imported, and write nothing.")] = False,
     listing: Annotated[bool, typer.Option("--list", help="List what was imported.")] = False,

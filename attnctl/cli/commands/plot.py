@@ -34,7 +34,8 @@ def plot(
     ] = None,
     *,
     x: Annotated[
-        str, typer.Option("--x", help="A hyperparameter such as G, a recipe field, epoch, params or macs.")
+        str,
+        typer.Option("--x", help="A hyperparameter such as G, a recipe field, epoch, params or macs.", metavar="NAME"),
     ] = "epoch",
     y: Annotated[
         str | None,
@@ -48,11 +49,15 @@ def plot(
     ] = None,
     seed: Annotated[
         list[str] | None,
-        typer.Option(help="Only these seeds, such as 0,1 or 0..4.", metavar="LIST", show_default=False),
+        typer.Option(help="Only these seeds, such as 0,1 or 0..4.", metavar="N,N,...", show_default=False),
     ] = None,
     reach: Annotated[
         str | None,
-        typer.Option(help="With --x epoch: print when these values of y are reached (comma list).", show_default=False),
+        typer.Option(
+            help="With --x epoch: print when these values of y are reached (comma list).",
+            metavar="X,X,...",
+            show_default=False,
+        ),
     ] = None,
     drawn: Annotated[FigureOptions, Shown(defaults={"width": "column"})],
     as_json: context.AsJson = False,

@@ -47,7 +47,8 @@ def sweep(
     ] = False,
     dry_run: Annotated[bool, _option("Show the plan and the job script, and write nothing.", "--dry-run")] = False,
     name: Annotated[
-        str | None, _option("Name of the sweep; an existing sweep is extended.", autocompletion=completion.sweeps)
+        str | None,
+        _option("Name of the sweep; an existing sweep is extended.", metavar="NAME", autocompletion=completion.sweeps),
     ] = None,
     retry_failed: Annotated[bool, _option("Also run failed runs again.", "--retry-failed")] = False,
     wait: Annotated[bool, _option("On SLURM: wait until all runs have ended.", "--wait")] = False,

@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-from attnctl.cli import completion
+from attnctl.cli import completion, value_names
 from attnctl.cli.sweeping import dynamic_options
 
 AXES = "Axes (comma lists)"
+ADDRESSED = "MODULE.NAME=VALUES"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +24,7 @@ class GridOptions:
         typer.Option(
             help="Detectors or segmentation networks around the backbone (default: a classifier).",
             rich_help_panel=AXES,
-            metavar="VALUES",
+            metavar="NAMES",
             autocompletion=completion.models,
         ),
     ] = None
@@ -32,7 +33,7 @@ class GridOptions:
         typer.Option(
             help="Backbones (default: that of the model or the data set).",
             rich_help_panel=AXES,
-            metavar="VALUES",
+            metavar="NAMES",
             autocompletion=completion.backbones,
         ),
     ] = None
@@ -41,7 +42,7 @@ class GridOptions:
         typer.Option(
             help="Data sets (default: digits).",
             rich_help_panel=AXES,
-            metavar="VALUES",
+            metavar="NAMES",
             autocompletion=completion.datasets,
         ),
     ] = None
@@ -50,13 +51,15 @@ class GridOptions:
         typer.Option(
             help="Where to insert the module (default: block).",
             rich_help_panel=AXES,
-            metavar="VALUES",
+            metavar="NAMES",
             autocompletion=completion.placements,
         ),
     ] = None
     seed: Annotated[
         list[str] | None,
-        typer.Option(help="Seeds, such as 0,1,2 or 0..4 (default: 0).", rich_help_panel=AXES, metavar="VALUES"),
+        typer.Option(
+            help="Seeds, such as 0,1,2 or 0..4 (default: 0).", rich_help_panel=AXES, metavar=value_names.NUMBERS
+        ),
     ] = None
     parameter: Annotated[
         list[str] | None,
@@ -65,6 +68,7 @@ class GridOptions:
             "-p",
             help="Hyperparameter of one module, such as ela.kernel=5,7.",
             rich_help_panel=AXES,
+            metavar=ADDRESSED,
         ),
     ] = None
     recipe: Annotated[
@@ -72,6 +76,7 @@ class GridOptions:
         typer.Option(
             help="How to train; the options below override its values.",
             rich_help_panel=dynamic_options.RECIPE,
+            metavar="NAME|FILE",
             autocompletion=completion.recipes,
         ),
     ] = None
@@ -83,20 +88,30 @@ class GridOptions:
 
 
 Backbone = Annotated[
-    str | None, typer.Option(help="Backbones (default: that of the data set).", autocompletion=completion.backbones)
+    str | None,
+    typer.Option(
+        help="Backbones (default: that of the data set).", metavar="NAMES", autocompletion=completion.backbones
+    ),
 ]
 Model = Annotated[
     str | None,
     typer.Option(
         help="A detector or segmentation network around the backbone.",
+        metavar="NAME",
         show_default=False,
         autocompletion=completion.models,
     ),
 ]
 Dataset = Annotated[
-    str, typer.Option(help="Data set whose classes and image size to use.", autocompletion=completion.datasets)
+    str,
+    typer.Option(
+        help="Data set whose classes and image size to use.", metavar="NAME", autocompletion=completion.datasets
+    ),
 ]
-Placement = Annotated[str, typer.Option(help="Where to insert the module.", autocompletion=completion.placements)]
+Placement = Annotated[
+    str, typer.Option(help="Where to insert the module.", metavar="NAMES", autocompletion=completion.placements)
+]
 Parameters = Annotated[
-    list[str] | None, typer.Option("--parameter", "-p", help="Hyperparameter of one module, such as ela.kernel=5,7.")
+    list[str] | None,
+    typer.Option("--parameter", "-p", help="Hyperparameter of one module, such as ela.kernel=5,7.", metavar=ADDRESSED),
 ]

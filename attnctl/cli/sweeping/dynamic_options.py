@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import typer
 
 from attnctl import attention, recipes
-from attnctl.cli import completion, output
+from attnctl.cli import completion, output, value_names
 from attnctl.grid import default_backbone
 from attnctl.sources.signature import Hyperparameter, ModuleSource
 from attnctl.spec import NO_MODULE, recipe_fields, recipe_types
@@ -66,7 +66,7 @@ def hyperparameter_options(sources: Sequence[ModuleSource], taken: Collection[st
             option_name(name),
             HYPERPARAMETERS,
             _hyperparameter_help(modules, alone=len(sources) == 1),
-            [choice for _, item in modules for choice in choices(item.declared)],
+            [item.declared for _, item in modules],
         )
         for name, modules in owners.items()
         if option_name(name) not in taken
@@ -87,7 +87,7 @@ def recipe_options(words: Sequence[str]) -> list[inspect.Parameter]:
             option_name(name),
             RECIPE,
             _field_help(name, defaults),
-            list(choices(recipe_types()[name])),
+            [recipe_types()[name]],
             hidden=not (everything or name in _EVERYDAY),
         )
         for name in recipe_fields()
@@ -142,14 +142,16 @@ def collected(given: Mapping[str, Any]) -> tuple[dict[str, Any], Dynamic]:
 
 
 def _parameter(
-    name: str, option: str, panel: str, text: str, values: Sequence[str], *, hidden: bool = False
+    name: str, option: str, panel: str, text: str, declared: Sequence[Any], *, hidden: bool = False
 ) -> inspect.Parameter:
-    """A parameter of a command that Typer makes an option of. values: offered by the completion."""
+    """A parameter of a command that Typer makes an option of. declared: the types that its values may have."""
+    values = [choice for member in declared for choice in choices(member)]
+    named = {value_names.of_list(member) for member in declared}
     made: Any = typer.Option(
         option,
         help=text,
         hidden=hidden,
-        metavar="VALUES",
+        metavar=named.pop() if len(named) == 1 else value_names.VALUES,
         rich_help_panel=panel,
         autocompletion=completion.one_of(dict.fromkeys(values)) if values else None,
     )

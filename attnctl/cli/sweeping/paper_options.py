@@ -42,13 +42,13 @@ class PaperOptions:
     table: Annotated[
         str | None,
         typer.Option(
-            help="Train the runs of this table, such as 2 or ean:2.", rich_help_panel=PANEL, metavar="N|PAPER:N"
+            help="Train the runs of this table, such as 2 or ean:2.", rich_help_panel=PANEL, metavar="[PAPER:]N"
         ),
     ] = None
     figure: Annotated[
         str | None,
         typer.Option(
-            help="Train the runs of this figure, such as 3 or ean:3.", rich_help_panel=PANEL, metavar="N|PAPER:N"
+            help="Train the runs of this figure, such as 3 or ean:3.", rich_help_panel=PANEL, metavar="[PAPER:]N"
         ),
     ] = None
     rows: Annotated[
@@ -56,7 +56,7 @@ class PaperOptions:
         typer.Option(
             help="Only these rows of the table: names or globs such as '*EAN*' (comma list).",
             rich_help_panel=PANEL,
-            metavar="GLOBS",
+            metavar="NAMES",
         ),
     ] = None
 

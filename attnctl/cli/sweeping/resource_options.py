@@ -34,12 +34,13 @@ class ResourceOptions:
     )
     cpus_per_task: Annotated[int | None, typer.Option(help="CPU cores per process.", min=1, max=1024)] = None
     device: Annotated[Device | None, typer.Option(help="Device to train on (default: auto).")] = None
-    time: Annotated[str | None, typer.Option(help="Time limit: minutes, H:M:S or D-H:M:S.")] = None
-    mem: Annotated[str | None, typer.Option(help="Memory per node, such as 64G.")] = None
-    partition: Annotated[str | None, typer.Option(help="SLURM partition.")] = None
-    constraint: Annotated[str | None, typer.Option(help="SLURM constraint, such as a100.")] = None
+    time: Annotated[str | None, typer.Option(help="Time limit: minutes, H:M:S or D-H:M:S.", metavar="TIME")] = None
+    mem: Annotated[str | None, typer.Option(help="Memory per node, such as 64G.", metavar="SIZE")] = None
+    partition: Annotated[str | None, typer.Option(help="SLURM partition.", metavar="NAME")] = None
+    constraint: Annotated[str | None, typer.Option(help="SLURM constraint, such as a100.", metavar="FEATURES")] = None
     profile: Annotated[
-        str | None, typer.Option(help="A SLURM profile from attnctl.toml.", autocompletion=completion.profiles)
+        str | None,
+        typer.Option(help="A SLURM profile from attnctl.toml.", metavar="NAME", autocompletion=completion.profiles),
     ] = None
     parallel: Annotated[
         int | None, typer.Option(help="Maximum number of runs at the same time.", min=1, max=10_000)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from attnctl import __version__, attention
+from attnctl.cli.value_names import of_list
 from tests.attnctl.cli.cli_run import Run
 
 
@@ -19,9 +20,9 @@ def test_version_and_help(attnctl: Run, folder: Path) -> None:
 def test_help_of_a_sweep_lists_the_hyperparameters_of_its_modules(attnctl: Run, folder: Path) -> None:
     text = " ".join(attnctl("sweep", "ela", "--help").out.split())
     for item in attention.describe("ela").hyperparameters:
-        assert f"--{item.name.replace('_', '-')} VALUES" in text
+        assert f"--{item.name.replace('_', '-')} {of_list(item.declared)}" in text
     assert "one of c, c/8 or a whole number; default c" in text
     both = " ".join(attnctl("sweep", "--backbone", "resnet18", "ela,se", "--help").out.split())
-    assert "--kernel VALUES ela: " in both
-    assert "--r VALUES se: " in both
-    assert "--kernel VALUES" not in attnctl("sweep", "--help").out
+    assert "--kernel N,N,... ela: " in both
+    assert "--r N,N,... se: " in both
+    assert "--kernel N" not in attnctl("sweep", "--help").out

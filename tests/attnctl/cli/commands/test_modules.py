@@ -16,4 +16,4 @@ def test_modules_as_json(attnctl: Run, folder: Path) -> None:
 
 def test_the_list_says_how_to_read_about_hyperparameters(attnctl: Run, folder: Path) -> None:
     assert "attnctl sweep MODULE --help" in attnctl("modules").err
-    assert "--kernel VALUES" in attnctl("sweep", "ela", "--help").out
+    assert "--kernel N,N,..." in attnctl("sweep", "ela", "--help").out

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from attnctl.cli import main
-from attnctl.spec import recipe_fields
+from attnctl.cli.value_names import of_list
+from attnctl.spec import recipe_types
 
 
 def shown(capsys: pytest.CaptureFixture[str], *words: str) -> str:
@@ -19,7 +20,7 @@ def test_a_help_shows_the_everyday_recipe_options_and_how_to_see_the_others(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = shown(capsys, command, "ela", "--help")
-    assert "--kernel VALUES" in found
+    assert "--kernel N,N,..." in found
     for name in ("--epochs", "--batch", "--norm-batch", "--lr", "--help-recipe"):
         assert f" {name} " in found
     assert "--label-smoothing" not in found
@@ -29,11 +30,11 @@ def test_help_recipe_shows_every_field_with_the_default_of_the_recipe_that_appli
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     found = shown(capsys, "sweep", "ela", "--dataset", "imagenet", "--backbone", "resnet50", "--help-recipe")
-    for name in recipe_fields():
-        assert f"--{name.replace('_', '-')} VALUES" in found
+    for name, declared in recipe_types().items():
+        assert f"--{name.replace('_', '-')} {of_list(declared)}" in found
     assert "with the defaults of recipe imagenet-resnet" in found
     assert "A whole number, at least 1. [default: 90]" in found
-    assert "--kernel VALUES" not in found
+    assert "--kernel N" not in found
     assert "--partition" not in found
 
 
@@ -55,5 +56,5 @@ def test_the_recipe_of_a_help_is_the_one_that_a_sweep_would_take(
 
 def test_a_recipe_that_is_unknown_leaves_the_defaults_out_of_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     found = shown(capsys, "sweep", "ela", "--recipe", "nonsense", "--help-recipe")
-    assert "--epochs VALUES" in found
+    assert "--epochs N,N,..." in found
     assert "default: 8]" not in found
