@@ -27,7 +27,7 @@ def guarded(call: Callable[[], object], *, debug: bool = False) -> int:
     except SpecError as error:
         return _print_error(str(error))
     except typer.TyperException as error:
-        return _print_error(error.format_message())
+        return _print_error(_usage_message(error))
     except typer.Abort:
         return _print_error("cancelled", OURS)
     except KeyboardInterrupt:
@@ -40,6 +40,21 @@ def guarded(call: Callable[[], object], *, debug: bool = False) -> int:
         return PIPE_CLOSED
     except Exception as error:
         return _unexpected(error, debug or os.environ.get(_VARIABLE, "0") not in {"", "0"})
+
+
+def _usage_message(error: typer.TyperException) -> str:
+    """What is wrong with the command line, in the command's own words if it has an `explain_usage`."""
+    ctx = getattr(error, "ctx", None)
+    explain = getattr(getattr(ctx, "command", None) and ctx.command.callback, "explain_usage", None)
+    own: str | None = explain(error) if explain is not None else None
+    if own is not None:
+        return own
+    nearest = getattr(error, "possibilities", None)
+    message = f"{error}; did you mean {nearest[0]}?" if nearest else error.format_message()
+    _, found, words = message.partition("Got unexpected extra argument(s) (")
+    if ctx is None or not found:
+        return message
+    return f"unexpected {words.removesuffix(')')!r}; `{ctx.command_path} --help` shows what the command takes"
 
 
 def _unexpected(error: Exception, debug: bool) -> int:

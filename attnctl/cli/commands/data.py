@@ -156,7 +156,7 @@ def list_(as_json: context.AsJson = False) -> None:
     Examples:
         attnctl data list
     """
-    listings.datasets(as_json)
+    listings.datasets(as_json=as_json)
 
 
 @contextmanager

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,7 +15,8 @@ from attnctl import models as known_models
 from attnctl import recipes as known_recipes
 from attnctl.cli import completion, context, output
 from attnctl.cli.table_layout import Column
-from attnctl.values import format_value
+from attnctl.spec import recipe_fields
+from attnctl.values import format_value, split_list
 
 _BACKBONES = (Column("backbone"), Column("placements", wrap=20), Column("input"), Column("what it is", wrap=24))
 _PLACEMENTS = (
@@ -42,6 +44,13 @@ _DATASETS = (
     Column("where", short=lambda text: text.partition(" in ")[0], shrink=20),
 )
 _RECIPES = (Column("recipe"), Column("values", wrap=30))
+_FACTS = (Column("dataset"), Column("fact"), Column("value", wrap=30))
+_FIELDS = (Column("recipe"), Column("field"), Column("value", wrap=12), Column("what it is", wrap=30))
+
+
+def split_names(given: Sequence[str] | None) -> list[str]:
+    """The names, which may be typed one by one or as a comma list; raises SpecError for an empty one."""
+    return [name for text in given or () for name in split_list(text, "NAME")]
 
 
 def backbones(
@@ -61,7 +70,7 @@ def backbones(
         attnctl backbones
         attnctl backbones resnet50 timm:convnext_tiny
     """
-    chosen = [known_backbones.describe(name) for name in names or known_backbones.names()]
+    chosen = [known_backbones.describe(name) for name in split_names(names) or known_backbones.names()]
     if as_json:
         output.document(
             {
@@ -116,7 +125,7 @@ def models(
         attnctl models
         attnctl models fasterrcnn
     """
-    chosen = [known_models.describe(name) for name in names or known_models.names()]
+    chosen = [known_models.describe(name) for name in split_names(names) or known_models.names()]
     if as_json:
         output.document({"models": [_model(item) for item in chosen]})
     elif names:
@@ -147,43 +156,103 @@ def _parts(item: known_models.Model) -> Iterator[list[str]]:
 
 
 def datasets(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="DATASET",
+            help="Show the size, the default recipe, the folder and the missing files of these data sets.",
+            autocompletion=completion.datasets,
+        ),
+    ] = None,
     as_json: context.AsJson = False,
 ) -> None:
     """List data sets and whether they are available.
 
     Examples:
         attnctl datasets
+        attnctl datasets voc07
     """
     roots = context.config().data
-    rows, found = [], []
-    for name in known_datasets.names():
-        item = known_datasets.describe(name)
-        folder = roots.folder(name)
-        missing = known_datasets.missing_files(item, folder)
-        here = "built in" if folder is None else f"missing in {folder}" if missing else str(folder)
-        sizes = map(str, (item.classes, item.train_size, item.test_size))
-        rows.append([name, ", ".join(item.tasks), *sizes, item.default_backbone, here])
-        place = {"folder": None if folder is None else str(folder), "missing": list(map(str, missing))}
-        found.append(asdict(item) | place)
+    chosen = [known_datasets.describe(name) for name in split_names(names) or known_datasets.names()]
+    folders = {item.name: roots.folder(item.name) for item in chosen}
+    missing = {item.name: list(map(str, known_datasets.missing_files(item, folders[item.name]))) for item in chosen}
     if as_json:
-        output.document({"datasets": found})
+        output.document(
+            {
+                "datasets": [
+                    asdict(item) | {"folder": folder and str(folder), "missing": missing[item.name]}
+                    for item, folder in zip(chosen, folders.values(), strict=True)
+                ]
+            }
+        )
+    elif names:
+        rows = [[item.name, *row] for item in chosen for row in _facts(item, folders[item.name], missing[item.name])]
+        output.table(_FACTS, rows)
     else:
-        output.table(_DATASETS, rows)
+        output.table(_DATASETS, [_dataset(item, folders[item.name], missing[item.name]) for item in chosen])
+        output.note("attnctl datasets NAME shows its size, its recipe and its missing files")
+
+
+def _dataset(item: known_datasets.Dataset, folder: Path | None, missing: Sequence[str]) -> list[str]:
+    """Its row in the list of all."""
+    here = "built in" if folder is None else f"missing in {folder}" if missing else str(folder)
+    sizes = map(str, (item.classes, item.train_size, item.test_size))
+    return [item.name, ", ".join(item.tasks), *sizes, item.default_backbone, here]
+
+
+def _facts(item: known_datasets.Dataset, folder: Path | None, missing: Sequence[str]) -> Iterator[list[str]]:
+    """What there is to know of a data set, and what to type where files are missing."""
+    yield ["task", ", ".join(item.tasks)]
+    yield ["classes", str(item.classes)]
+    yield ["images", f"{item.train_size} in train, {item.test_size} in test"]
+    yield ["image size", f"{item.height}x{item.width}" if item.height else "each its own"]
+    if item.default_backbone:
+        yield ["default backbone", item.default_backbone]
+        yield ["default recipe", known_recipes.default_for(item.name, item.default_backbone)]
+    yield ["folder", "built in" if folder is None else str(folder)]
+    for position, name in enumerate(missing[:_MOST_FILES]):
+        yield ["" if position else "missing", name]
+    if len(missing) > _MOST_FILES:
+        yield ["", f"and {len(missing) - _MOST_FILES} more"]
+    if missing and (item.archives or item.url):
+        yield ["to get it", f"attnctl data fetch {item.name}"]
+
+
+_MOST_FILES = 5
+"""More missing files than this are counted, not named."""
 
 
 def recipes(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="RECIPE",
+            help="Show each field of these recipes: from the list, or ./mine.toml.",
+            autocompletion=completion.recipes,
+        ),
+    ] = None,
     as_json: context.AsJson = False,
 ) -> None:
     """List training recipes.
 
     Examples:
         attnctl recipes
+        attnctl recipes cifar ./mine.toml
     """
+    chosen = {name: known_recipes.load(name) for name in split_names(names) or known_recipes.names()}
     if as_json:
-        output.document({"recipes": [{"name": name, **known_recipes.load(name)} for name in known_recipes.names()]})
-        return
-    rows = [
-        [name, " ".join(f"{field}={format_value(value)}" for field, value in known_recipes.load(name).items())]
-        for name in known_recipes.names()
-    ]
-    output.table(_RECIPES, rows)
+        output.document({"recipes": [{"name": name, **values} for name, values in chosen.items()]})
+    elif names:
+        rows = [
+            [name, field, format_value(value), recipe_fields()[field].metadata["help"]]
+            for name, values in chosen.items()
+            for field, value in values.items()
+        ]
+        output.table(_FIELDS, rows)
+    else:
+        rows = [
+            [name, " ".join(f"{field}={format_value(value)}" for field, value in values.items())]
+            for name, values in chosen.items()
+        ]
+        output.table(_RECIPES, rows)
+        output.note("attnctl recipes NAME explains its fields")

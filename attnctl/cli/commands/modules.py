@@ -2,22 +2,48 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from attnctl import attention
-from attnctl.cli import context, output
+from attnctl.cli import completion, context, output
+from attnctl.cli.commands.listings import split_names
 from attnctl.cli.table_layout import Column
+from attnctl.sources.signature import ModuleSource
 from attnctl.spec import NO_MODULE
 from attnctl.values import describe, format_value
 
 _COLUMNS = (Column("module"), Column("hyperparameters", wrap=24), Column("what it is", wrap=30))
+_PLAIN = "the plain backbone"
+_HYPERPARAMETERS = (
+    Column("module"),
+    Column("hyperparameter"),
+    Column("default"),
+    Column("values", wrap=18),
+    Column("what it is", wrap=24),
+)
 
 
-def modules(as_json: context.AsJson = False) -> None:
+def modules(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="MODULE",
+            help="Show the hyperparameters of these modules: from the list, or ./mine.py:MyAttention.",
+            autocompletion=completion.modules,
+        ),
+    ] = None,
+    as_json: context.AsJson = False,
+) -> None:
     """List attention modules and their hyperparameters.
 
     Examples:
         attnctl modules
+        attnctl modules ela se
     """
-    sources = [attention.describe(name) for name in attention.names()]
+    chosen = split_names(names) or attention.names()
+    sources = {name: attention.describe(name) for name in chosen if name != NO_MODULE}
     if as_json:
         output.document(
             {
@@ -36,14 +62,28 @@ def modules(as_json: context.AsJson = False) -> None:
                             for item in source.hyperparameters
                         ],
                     }
-                    for source in sources
+                    for source in sources.values()
                 ]
             }
         )
         return
-    rows = [[NO_MODULE, "", "the plain backbone"]]
-    for source in sources:
+    if names:
+        output.table(_HYPERPARAMETERS, [row for name in chosen for row in _hyperparameters(sources.get(name))])
+        return
+    rows = [[NO_MODULE, "", _PLAIN]]
+    for source in sources.values():
         defaults = " ".join(f"{item.name}={format_value(item.default)}" for item in source.hyperparameters)
         rows.append([source.name, defaults, source.summary])
     output.table(_COLUMNS, rows)
-    output.note("attnctl sweep MODULE --help explains its hyperparameters")
+    output.note("attnctl modules NAME explains its hyperparameters; attnctl sweep NAME --help shows their options")
+
+
+def _hyperparameters(source: ModuleSource | None) -> list[list[str]]:
+    """A row for each; one that says so for a module without any. None: the plain backbone."""
+    if source is None:
+        return [[NO_MODULE, "none", "", "", _PLAIN]]
+    rows = [
+        [source.name, item.name, format_value(item.default), describe(item.declared), item.help]
+        for item in source.hyperparameters
+    ]
+    return rows or [[source.name, "none", "", "", source.summary]]

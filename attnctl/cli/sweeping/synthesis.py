@@ -5,10 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from copy import copy
+from functools import partial
 from typing import Annotated, Any, get_args
 
 from attnctl.cli.option_groups import expanded
-from attnctl.cli.sweeping import dynamic_options
+from attnctl.cli.sweeping import dynamic_options, usage_errors
 
 
 def synthesize(
@@ -37,6 +38,7 @@ def synthesize(
 
     command.__doc__ = function.__doc__
     command.__signature__ = inspect.Signature([modules, *own, *written, *recipe])  # type: ignore[attr-defined]
+    command.explain_usage = partial(usage_errors.explain, sources)  # type: ignore[attr-defined]
     return command
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from attnctl import attention, backbones, datasets, recipes
+from attnctl import attention, backbones, datasets, models, recipes
 from tests.attnctl.cli.cli_run import Run
 
 
@@ -65,3 +65,52 @@ def test_data_sets_and_recipes_as_json(attnctl: Run, folder: Path) -> None:
     listed = json.loads(attnctl("recipes", "--json").out)["recipes"]
     assert [row["name"] for row in listed] == list(recipes.names())
     assert {row["name"]: row.get("no_aug_epochs") for row in listed}["ela-yolox"] == 15
+
+
+LISTINGS = {
+    "modules": attention.names(),
+    "backbones": backbones.names(),
+    "models": models.names(),
+    "datasets": datasets.names(),
+    "recipes": recipes.names(),
+}
+
+
+@pytest.mark.parametrize("command", LISTINGS)
+def test_each_listing_takes_names_one_by_one_or_as_a_comma_list(command: str, folder: Path, attnctl: Run) -> None:
+    first, *_, last = LISTINGS[command]
+    for words in ([first, last], [f"{first},{last}"]):
+        result = attnctl(command, *words)
+        assert (result.code, result.err) == (0, "")
+        heading, *rows = (line.split() for line in result.out.splitlines())
+        assert heading[0] == command.removesuffix("s")
+        assert list(dict.fromkeys(row[0] for row in rows)) == [first, last]
+    (named,) = json.loads(attnctl(command, last, "--json").out)[command]
+    (listed,) = (row for row in json.loads(attnctl(command, "--json").out)[command] if row["name"] == last)
+    assert named == listed
+
+
+@pytest.mark.parametrize("command", LISTINGS)
+def test_each_listing_refuses_what_there_is_not(command: str, folder: Path, attnctl: Run) -> None:
+    first = LISTINGS[command][0]
+    for name, message in ((f"{first}x", f"unknown {command.removesuffix('s')} "), ("", "NAME is ''")):
+        result = attnctl(command, name)
+        assert (result.code, result.out) == (2, "")
+        assert message.replace("dataset", "data set") in result.err.replace("dataset", "data set")
+        assert result.err.count("\n") == 1
+
+
+def test_a_named_data_set_tells_what_is_missing_and_how_to_get_it(folder: Path, attnctl: Run) -> None:
+    lines = [line.split(maxsplit=1)[1] for line in attnctl("datasets", "cifar10").out.splitlines()]
+    assert "default recipe    cifar" in lines
+    assert "missing           data_batch_1" in lines
+    assert "and 1 more" in lines
+    assert lines[-1] == "to get it         attnctl data fetch cifar10"
+    assert "fetch" not in attnctl("datasets", "imagenet", "digits").out
+
+
+def test_a_recipe_of_ones_own_is_explained_field_by_field(folder: Path, attnctl: Run) -> None:
+    Path("mine.toml").write_text('base = "cifar"\nlr = 0.3\n')
+    rows = [line.split(maxsplit=3) for line in attnctl("recipes", "./mine.toml").out.splitlines()]
+    assert ["./mine.toml", "lr", "0.3", "peak learning rate for the global batch"] in rows
+    assert ["./mine.toml", "epochs", "200", "passes over the training set; 0 if steps is set"] in rows
