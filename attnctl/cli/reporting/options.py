@@ -166,9 +166,11 @@ class FormatOptions:
             raise SpecError("--standalone and --macros are different documents; give only one of them")
         variant = "standalone" if self.standalone else "macros" if self.macros else ""
         chosen = "json" if as_json else self.format
-        if chosen is None and self.file is not None:
+        if chosen is not None:
+            return formats.named(chosen, variant)
+        if self.file is not None:
             return formats.of_file(self.file, variant)
-        return formats.named(chosen or ("latex" if variant else "terminal"), variant)
+        return formats.named("latex" if variant else "terminal", variant)
 
 
 def _parts(given: Sequence[str] | None, option: str) -> tuple[str, ...]:

@@ -57,6 +57,8 @@ def test_the_format_is_the_one_given_else_that_of_the_file_else_the_terminals() 
     assert FormatOptions(file=Path("x.tex")).form(as_json=False) == latex
     assert FormatOptions(format="csv").form(as_json=True) == formats.FORMATS["json"]
     assert FormatOptions(macros=True).form(as_json=False).renderer == latex.variants["macros"]
+    with pytest.raises(SpecError, match="unknown format ''"):
+        FormatOptions(format="").form(as_json=False)
     with pytest.raises(SpecError, match="different documents"):
         FormatOptions(macros=True, standalone=True).form(as_json=False)
     with pytest.raises(SpecError, match="--macros applies to latex, not to csv"):
