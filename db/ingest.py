@@ -201,7 +201,8 @@ def _run_row(known: Known, verdict: Verdict) -> dict[str, Any]:
         "ended": None if verdict.state.active or verdict.state is State.NEW else verdict.since,
         "epoch": found.epoch,
         "best_epoch": found.best_epoch,
-        **{name: latest.get(name) for name in ("step", "steps", "images_per_s", "params", "macs", "device", "node")},
+        **{name: latest.get(name) for name in ("step", "steps", "images_per_s", "params", "macs", "device")},
+        "node": verdict.node or latest.get("node"),
     }
 
 

@@ -136,7 +136,8 @@ class RunRow:
     @property
     def verdict(self) -> Verdict:
         """The state, why, and since when."""
-        return Verdict(State(self.state), self.reason, self.since)
+        node = self.node or "" if self.state == State.LAUNCH_FAILED else ""
+        return Verdict(State(self.state), self.reason, self.since, node)
 
     @property
     def progress(self) -> float | None:

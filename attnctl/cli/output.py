@@ -37,6 +37,7 @@ STYLES = {
     "timeout": "magenta",
     "preempted": "magenta",
     "node failure": "magenta",
+    "launch failed": "magenta",
     "cancelled": "dim",
 }
 """Texts of cells that have a colour."""

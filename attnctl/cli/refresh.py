@@ -8,6 +8,7 @@ from time import sleep, time
 from typing import TYPE_CHECKING, Any
 
 from attnctl.cli import context
+from attnctl.lifecycle import launch_failures
 from attnctl.settings.config import Config
 from attnctl.spec import NO_MODULE
 from attnctl.values import SpecError
@@ -21,11 +22,15 @@ SHORTEST, LONGEST, GROWTH = 1.0, 20.0, 1.3
 
 @dataclass(frozen=True)
 class Snapshot:
-    """rows: the runs, in the order of the sweep or by age. unavailable: the error of the scheduler. at: Unix time."""
+    """rows: the runs, in the order of the sweep or by age. unavailable: the error of the scheduler. at: Unix time.
+
+    bad_nodes: a sentence for each node on which runs failed to launch.
+    """
 
     rows: Sequence[RunRow]
     unavailable: str | None
     at: float
+    bad_nodes: Sequence[str] = ()
 
     @property
     def active(self) -> int:
@@ -65,7 +70,8 @@ def take(config: Config, index: Index, ids: Sequence[str] | None) -> Snapshot:
         )
     if config.notify.wanted:
         _tell_of_ends(config, index)
-    return Snapshot(rows, unavailable, time())
+    bad_nodes = launch_failures.by_node({row.id: row.verdict for row in rows}, config.workspace.root)
+    return Snapshot(rows, unavailable, time(), tuple(bad_nodes))
 
 
 def _tell_of_ends(config: Config, index: Index) -> None:

@@ -40,6 +40,8 @@ def show(now: Snapshot) -> None:
         output.note(now.unavailable)
     if now.rows:
         output.table(COLUMNS, [cells(row, now.at) for row in now.rows])
+    for sentence in now.bad_nodes:
+        output.prose(sentence)
     output.prose(totals(now.rows))
 
 
@@ -144,7 +146,7 @@ def _most(
 
 
 def _drawn(now: Snapshot, rows: Sequence[RunRow], columns: Sequence[Column], width: int) -> Text:
-    """What was unavailable, these rows, and the totals of all."""
+    """What was unavailable, these rows, the nodes that failed to launch jobs, and the totals of all rows."""
     from rich.text import Text
 
     names = [column.name for column in COLUMNS]
@@ -156,6 +158,7 @@ def _drawn(now: Snapshot, rows: Sequence[RunRow], columns: Sequence[Column], wid
         [
             *([Text("\n".join(wrapped(output.one_line(now.unavailable), width)), "yellow")] if now.unavailable else []),
             *([output.fitted(*filled(columns, table), width)] if rows else []),
+            *(Text("\n".join(wrapped(sentence, width))) for sentence in now.bad_nodes),
             Text("\n".join(wrapped(total, width))),
         ]
     )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+from attnctl.lifecycle.launch_failures import explain
 from attnctl.lifecycle.state import State, Verdict
 
 LAUNCH_HELD = "launch failed requeued held"
@@ -38,6 +40,8 @@ _SENTENCES: Mapping[State, str] = {
     State.COMPLETED: "It is complete: `attnctl report` shows its results.",
     State.PREEMPTED: "Another job preempted it: `attnctl resume {run}` continues from {checkpoint}.",
     State.NODE_FAILURE: "Its node failed: `attnctl resume {run}` continues from {checkpoint} on another node.",
+    State.LAUNCH_FAILED: "Nothing of it ran: {launch}. `attnctl resume {run}` continues from {checkpoint} on another "
+    "node.",
     State.TIMEOUT: "It reached its time limit: `attnctl resume {run}` continues from {checkpoint}; a longer "
     "--time saves restarts.",
     State.OUT_OF_MEMORY: "It needs more than {memory}: `attnctl resume {run}` gives it more; set the amount with "
@@ -69,6 +73,7 @@ class AdviceContext:
     checkpoint: step of the newest checkpoint file
     gone: step of the newest checkpoint written, when no checkpoint file is left
     memory: MB per node
+    folder: the workspace
     """
 
     run: str
@@ -77,6 +82,7 @@ class AdviceContext:
     gone: int | None = None
     memory: int | None = None
     norm_batch: int = 0
+    folder: Path = Path()
 
 
 def advise(verdict: Verdict, context: AdviceContext) -> str:
@@ -95,6 +101,7 @@ def advise(verdict: Verdict, context: AdviceContext) -> str:
         checkpoint=f"step {context.checkpoint}" if context.checkpoint is not None else "the start",
         memory=f"{context.memory} MB" if context.memory else "the memory it had",
         norm_batch=context.norm_batch or "norm_batch",
+        launch=explain(verdict.reason, verdict.node, context.folder),
     )
 
 

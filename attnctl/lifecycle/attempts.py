@@ -50,7 +50,7 @@ class AttemptHistory:
             trained=any(step > began for step, began in self._stretches()),
             memory=memory(self.request),
             world=world(self.request),
-            nodes=nodes(self.observed),
+            nodes=(self.verdict.node,) if self.verdict.node else nodes(self.observed),
         )
 
     def _stretches(self) -> Iterator[tuple[int, int]]:

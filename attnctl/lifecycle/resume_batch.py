@@ -8,7 +8,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
-from attnctl.lifecycle.resume_policy import HELD, Action, Decision, History, ResumeScope, Rules, decide, normalised
+from attnctl.lifecycle.launch_failures import bad_nodes
+from attnctl.lifecycle.resume_policy import (
+    HELD,
+    Action,
+    Decision,
+    History,
+    ResumeScope,
+    Rules,
+    decide,
+    excluding,
+    normalised,
+)
 from attnctl.lifecycle.state import State
 from attnctl.units import quantity
 
@@ -25,7 +36,9 @@ def plan(
     members: the runs of each sweep. spent: the attempts that each sweep has used beyond the first of each run.
     """
     held = {normalised(history.newest.error) for history in histories if history.newest.state is State.HELD}
+    bad = bad_nodes(((history.newest.state, history.newest.nodes) for history in histories), rules.same_error)
     decisions = [decide(history, rules, scope, held) for history in histories]
+    decisions = [excluding(decision, bad) if decision.action.starts else decision for decision in decisions]
     if scope.force:
         return decisions
     decisions = _broken(histories, decisions, rules, held)

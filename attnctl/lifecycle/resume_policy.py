@@ -20,6 +20,7 @@ The run's attempt budget and `attnctl.lifecycle.resume_batch` limit this further
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,7 @@ from typing import Literal, get_args
 
 from attnctl.lifecycle.state import State
 from attnctl.units import quantity
+from attnctl.values import comma_join
 
 Mode = Literal[
     "always", "if_progressed", "once", "more_memory", "more_processes", "other_gpu", "if_named", "if_forced", "never"
@@ -38,6 +40,7 @@ DEFAULT_MODES: Mapping[State, Mode] = {
     State.NEW: "always",
     State.PREEMPTED: "always",
     State.NODE_FAILURE: "always",
+    State.LAUNCH_FAILED: "always",
     State.UNKNOWN: "always",
     State.REFUSED: "always",
     State.SETUP: "always",
@@ -60,6 +63,8 @@ HELD = re.compile(r"the same error in \d+ runs?: (.*)", re.DOTALL)
 """Matches a message of `held_message`; group 1 is the error."""
 _VARYING = re.compile(r"0x[0-9a-fA-F]+|\b[0-9a-f]{8,}\b|[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 _TRAILING = 300
+_MOST_NODES = 3
+"""On so many nodes a run may fail to launch before it needs --force: then the folder is missing on all of them."""
 _NAME_GPU = "name a --partition, --constraint or --profile with larger GPUs"
 
 
@@ -173,7 +178,7 @@ class History:
 class Decision:
     """What to do with one run, and why.
 
-    consent: its checkpoint is gone, so restarting from the beginning needs --yes. memory (MB), world, exclude (a node):
+    consent: its checkpoint is gone, so restarting from the beginning needs --yes. memory (MB), world, exclude (nodes):
     what changes from its last attempt.
     """
 
@@ -183,7 +188,7 @@ class Decision:
     consent: bool = False
     memory: int | None = None
     world: int | None = None
-    exclude: str | None = None
+    exclude: tuple[str, ...] = ()
 
     @property
     def starts(self) -> bool:
@@ -242,9 +247,9 @@ def _by_mode(mode: Mode, history: History, rules: Rules, scope: ResumeScope) -> 
         return _more_memory(history, rules, scope)
     if mode == "more_processes" and not scope.other_gpu:
         return _more_ranks(history, scope)
-    if newest.state is State.NODE_FAILURE and len(newest.nodes) == 1:
-        node = newest.nodes[0]
-        return Decision(run=run, action=Action.OTHER_NODE, reason=f"without {node}", exclude=node)
+    bad_nodes = failed_nodes(history)
+    if bad_nodes:
+        return excluding(Decision(run=run, action=Action.OTHER_NODE), bad_nodes)
     return _again(history)
 
 
@@ -254,9 +259,41 @@ def _again(history: History) -> Decision:
     return Decision(run=history.run, action=Action.CONTINUE, reason=f"from step {history.checkpoint}")
 
 
+def failed_nodes(history: History) -> tuple[str, ...]:
+    """The nodes that the next attempt avoids: the one that failed, or those of the failed launches since a start.
+
+    Of more nodes than a run may try by itself only the newest: --force means that the others are repaired.
+    """
+    newest = history.newest
+    if newest.state is State.NODE_FAILURE:
+        return newest.nodes if len(newest.nodes) == 1 else ()
+    nodes = _launch_nodes(history)
+    return nodes if len(nodes) < _MOST_NODES else nodes[-1:]
+
+
+def excluding(decision: Decision, nodes: Sequence[str]) -> Decision:
+    """The same decision for the other nodes."""
+    exclude = tuple(dict.fromkeys((*decision.exclude, *nodes)))
+    if exclude == decision.exclude:
+        return decision
+    before = decision.reason if not decision.exclude else ""
+    return replace(
+        decision, exclude=exclude, reason=", ".join(filter(None, (before, f"without {comma_join(exclude)}")))
+    )
+
+
+def _launch_nodes(history: History) -> tuple[str, ...]:
+    """The nodes that failed to launch the run since it last started, oldest first."""
+    since = itertools.takewhile(lambda attempt: attempt.state is State.LAUNCH_FAILED, reversed(history.attempts))
+    return tuple(dict.fromkeys(node for attempt in reversed(list(since)) for node in attempt.nodes))
+
+
 def _refusal(mode: Mode, history: History, scope: ResumeScope) -> str | None:
     """Why the run needs --force; None when it does not."""
     newest = history.newest
+    launch_nodes = _launch_nodes(history)
+    if len(launch_nodes) >= _MOST_NODES:
+        return f"it failed to launch on {comma_join(launch_nodes)}; check that the nodes see the workspace"
     if mode == "if_forced":
         return "it would fail the same way unless the error was fixed"
     if mode == "if_progressed" and not newest.advanced and not history.more_time:

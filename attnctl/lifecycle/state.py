@@ -26,6 +26,7 @@ class State(StrEnum):
     COMPLETED = "completed"
     PREEMPTED = "preempted"
     NODE_FAILURE = "node failure"
+    LAUNCH_FAILED = "launch failed"
     TIMEOUT = "timeout"
     OUT_OF_MEMORY = "out of memory"
     CUDA_OUT_OF_MEMORY = "CUDA out of memory"
@@ -87,7 +88,7 @@ SLURM_STATES: dict[str, State] = {
     "PREEMPTED": State.PREEMPTED,
     "NODE_FAIL": State.NODE_FAILURE,
     "BOOT_FAIL": State.NODE_FAILURE,
-    "LAUNCH_FAILED": State.NODE_FAILURE,
+    "LAUNCH_FAILED": State.LAUNCH_FAILED,
     "RECONFIG_FAIL": State.NODE_FAILURE,
     "TIMEOUT": State.TIMEOUT,
     "DEADLINE": State.TIMEOUT,
@@ -131,6 +132,16 @@ _SRUN = "1:0"
 """srun's own exit code, as when SLURM attributes the end of a job's earlier start to the current one. A process that
 fails by itself writes an exit record, and the job script writes one for a failure before the processes start."""
 
+_NO_LOG = "0:53"
+"""The exit code of a job whose log the node could not open: it ended before the first line of its script. slurmstepd
+reports it as signal 53, which no process of ours receives."""
+
+_PROLOG = re.compile(r"slurm prolog: (\d+)")
+"""What slurmd writes into the job's log when the node's prolog failed. A job that may be requeued is then held, any
+other one is cancelled by the system (slurmd's req.c, _launch_job_fail)."""
+
+_FIRST_NODE = re.compile(r"([A-Za-z0-9_.-]+)(?:\[(\d+)[^\]]*\]([A-Za-z0-9_.-]*))?")
+
 _MOST = 1 << 20
 """Largest number of nodes, processes, cores or minutes accepted in a request."""
 
@@ -161,11 +172,12 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A state, why, and since when (Unix seconds)."""
+    """A state, why, and since when (Unix seconds). node: the one that could not launch the job."""
 
     state: State
     reason: str
     since: float
+    node: str = ""
 
 
 def decide(evidence: Evidence) -> Verdict:
@@ -200,6 +212,9 @@ def _from_scheduler(last: Observed, evidence: Evidence) -> Verdict:
     state = SLURM_STATES.get(last.word, State.RUNNING)
     if state.active:
         return Verdict(state, last.reason, last.at)
+    launch = _failed_launch(last, state, evidence)
+    if launch is not None:
+        return launch
     if state is State.ERROR and _MEMORY.search(last.reason) and first_failure(evidence.exits) is None:
         return Verdict(State.OUT_OF_MEMORY, last.reason, last.at)
     if state in {State.ERROR, State.UNKNOWN} and evidence.exits:
@@ -219,6 +234,31 @@ def _from_scheduler(last: Observed, evidence: Evidence) -> Verdict:
     if state is State.UNKNOWN or no_record:
         parts.append("but the run left no exit record")
     return Verdict(state, ", ".join(parts), last.at)
+
+
+def _failed_launch(last: Observed, state: State, evidence: Evidence) -> Verdict | None:
+    """The verdict on a job that ended before the first line of its script; None for any other job, or if cancelled."""
+    if evidence.cancel is not None or last.source == "local":
+        return None
+    node = first_node(last.nodes)
+    named = node or "the node"
+    if state is State.ERROR and last.exit_code == _NO_LOG:
+        return Verdict(State.LAUNCH_FAILED, f"{named} could not open the job's log", last.at, node)
+    prolog = _PROLOG.search(last.reason)
+    began = evidence.started is not None or evidence.exits
+    if state in {State.ERROR, State.CANCELLED, State.LAUNCH_FAILED} and prolog is not None and not began:
+        reason = f"the cluster's prolog failed on {named} with exit code {prolog[1]}"
+        return Verdict(State.LAUNCH_FAILED, reason, last.at, node)
+    if state is State.LAUNCH_FAILED:
+        reason = ": ".join(filter(None, (f"{named} could not launch the job", last.reason)))
+        return Verdict(state, reason, last.at, node)
+    return None
+
+
+def first_node(nodelist: str) -> str:
+    """The first node of a list such as `node[1-3],gpu7`, on which SLURM runs the job's script; empty for no list."""
+    match = _FIRST_NODE.match(nodelist)
+    return f"{match[1]}{match[2] or ''}{match[3] or ''}" if match is not None else ""
 
 
 def _from_exits(evidence: Evidence) -> Verdict:

@@ -67,6 +67,7 @@ TEMPLATE = """\
 # timeout = "if_progressed"
 # preempted = "always"
 # node-failure = "always"
+# launch-failed = "always"
 # disk-full = "always"
 # out-of-memory = "more_memory"
 # CUDA-out-of-memory = "more_processes"

@@ -26,6 +26,7 @@ _TAIL = 1 << 14  # bytes read from the end of a log
 _MEMORY_ERROR = re.compile(
     rb"^slurmstepd\S*: error: (.*(?:memory limit|oom[-_ ]?kill).*)$", re.MULTILINE | re.IGNORECASE
 )
+_PROLOG_ERROR = re.compile(rb"^(Error running slurm prolog: \d+)$", re.MULTILINE)
 _USUAL_REASONS = {"", "Priority", "Resources", "Dependency", "BeginTime", "JobArrayTaskLimit", "Cleaning"}
 
 
@@ -62,8 +63,8 @@ def _observe_slurm(workspace: Workspace, placed: Sequence[Placed], changed: set[
     messages = dict.fromkeys(foreign.values())
     for item in placed:
         answer = answers[item.job_id or ""]
-        if isinstance(answer, queries.JobStatus) and answer.state == "FAILED":
-            answer = replace(answer, reason=_memory_error(workspace, item) or answer.reason)
+        if isinstance(answer, queries.JobStatus) and answer.state in {"FAILED", "CANCELLED"}:
+            answer = replace(answer, reason=_logged_error(workspace, item) or answer.reason)
         if isinstance(answer, queries.Unavailable):
             messages[f"SLURM does not answer: {answer.reason}"] = None
             continue
@@ -73,15 +74,17 @@ def _observe_slurm(workspace: Workspace, placed: Sequence[Placed], changed: set[
     return "; ".join(messages) or None
 
 
-def _memory_error(workspace: Workspace, item: Placed) -> str | None:
-    """What slurmstepd wrote into the job's log when it killed the job for its memory.
+def _logged_error(workspace: Workspace, item: Placed) -> str | None:
+    """What SLURM wrote into the job's log when it killed the job for its memory, or when the node's prolog failed.
 
-    Without cgroups the job's state is only FAILED, not OUT_OF_MEMORY.
+    Without cgroups the job's state is only FAILED, not OUT_OF_MEMORY. A job that may not be requeued is CANCELLED by
+    the system when the prolog fails.
     """
     for path in sorted(workspace.submission_logs(item.tag).glob(f"{item.job_id}_*_log.out")):
         with contextlib.suppress(OSError), path.open("rb") as stream:
             stream.seek(max(0, path.stat().st_size - _TAIL))
-            match = _MEMORY_ERROR.search(stream.read())
+            text = stream.read()
+            match = _MEMORY_ERROR.search(text) or _PROLOG_ERROR.search(text)
             if match is not None:
                 return match[1].decode(errors="replace").strip()[:200]
     return None

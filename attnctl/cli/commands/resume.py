@@ -23,7 +23,7 @@ PANEL = "Where it runs (default: as in the last attempt)"
 _ALIASES = {
     "oom": (State.OUT_OF_MEMORY, State.CUDA_OUT_OF_MEMORY),
     "error": (State.ERROR,),
-    "node": (State.NODE_FAILURE,),
+    "node": (State.NODE_FAILURE, State.LAUNCH_FAILED),
     "lost": (State.UNKNOWN,),
 }
 

@@ -59,6 +59,7 @@ def why(
         gone=past.gone,
         memory=_memory_asked(histories, used),
         norm_batch=spec.recipe.norm_batch,
+        folder=config.workspace.root,
     )
     advice = advise(row.verdict, known)
     failing = row.verdict.state not in {State.COMPLETED, State.NEW} and not row.verdict.state.active

@@ -56,7 +56,8 @@ class Case:
 class ResumePlan:
     """The plan. stuck: run id -> why the queued run can never start. held: runs that SLURM could not start and holds;
     they will be released. missing: the commands for runs that were never submitted. broken: error messages of runs
-    whose files cannot be read. unavailable: an error message of the scheduler."""
+    whose files cannot be read. bad_nodes: a sentence for each node on which runs failed to launch. unavailable: an
+    error message of the scheduler."""
 
     cases: list[Case]
     total: int
@@ -64,6 +65,7 @@ class ResumePlan:
     held: Sequence[Placed] = ()
     missing: Sequence[str] = ()
     broken: Sequence[str] = ()
+    bad_nodes: Sequence[str] = ()
     unavailable: str | None = None
 
     @property
@@ -121,6 +123,7 @@ def gather(config: Config, request: ResumeRequest) -> ResumePlan:
         held=held,
         missing=missing,
         broken=broken,
+        bad_nodes=now.bad_nodes,
         unavailable=now.unavailable,
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from attnctl.cli.sweeping.destination import Destination, resolve_run_on, with_options
+from attnctl.cli.sweeping.destination import Destination, excluding, resolve_run_on, with_options
 from attnctl.cli.sweeping.resource_options import ResourceOptions
 from attnctl.lifecycle.resume_policy import Decision
 from attnctl.settings.config import Config, SlurmOptions
@@ -43,10 +43,8 @@ def next_destination(
         resources = spread(resources, decision.world, options.partition if where == "slurm" else None, where)
     if decision.memory is not None:
         options = replace(options, mem=f"{decision.memory}M")
-    if decision.exclude is not None:
-        options = replace(options, exclude=",".join(filter(None, (options.exclude, decision.exclude))))
     spec.recipe.check_world(resources.world)
-    return Destination(where=where, resources=resources, options=options)
+    return excluding(Destination(where=where, resources=resources, options=options), decision.exclude)
 
 
 def spread(resources: Resources, world: int, partition: str | None, where: Where) -> Resources:

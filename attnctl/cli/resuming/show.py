@@ -9,6 +9,7 @@ from attnctl.cli import output
 from attnctl.cli.resuming.candidates import Case, ResumePlan
 from attnctl.cli.sweeping.launch import Job
 from attnctl.cli.table_layout import Column
+from attnctl.lifecycle.launch_failures import name_runs
 from attnctl.lifecycle.resume_batch import errors
 from attnctl.units import duration, plural, quantity
 
@@ -36,14 +37,17 @@ def show(resume_plan: ResumePlan) -> None:
     if rows:
         output.table(COLUMNS, rows)
     for error, runs in errors([case.history for case in resume_plan.cases]).items():
-        output.prose(
-            f"the same error in {len(runs)} runs ({', '.join(run[:8] for run in runs[:4])}"
-            f"{' ...' if len(runs) > 4 else ''}): {error}"
-        )
+        output.prose(f"the same error in {name_runs(runs)}: {error}")
+    for sentence in resume_plan.bad_nodes:
+        output.prose(sentence)
     for run, words in resume_plan.stuck.items():
         output.prose(f"{run[:8]} can never start: {words}")
-    for item in resume_plan.held:
-        output.prose(f"{item.run[:8]} will be released: SLURM could not start the job and holds it")
+    if resume_plan.held:
+        ids = [item.run for item in resume_plan.held]
+        output.prose(
+            f"{name_runs(ids)} will be released: SLURM could not start {plural(len(ids), 'its job', 'their jobs')} "
+            f"and holds {plural(len(ids), 'it', 'them')}"
+        )
     output.prose(totals(resume_plan))
 
 

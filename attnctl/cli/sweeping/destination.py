@@ -58,6 +58,14 @@ def with_options(options: SlurmOptions, asked: ResourceOptions) -> SlurmOptions:
     return replace(options, **{name: value for name, value in named.items() if value is not None})
 
 
+def excluding(destination: Destination, nodes: Sequence[str]) -> Destination:
+    """The same destination without these nodes of the cluster."""
+    if not nodes or destination.where == "local":
+        return destination
+    exclude = ",".join(filter(None, (destination.options.exclude, *nodes)))
+    return replace(destination, options=replace(destination.options, exclude=exclude))
+
+
 def check(config: Config, specs: Sequence[RunSpec], resources: Resources) -> None:
     """Raise SpecError when the world does not fit a run, or a data set lacks files or has different classes in its
     parts."""

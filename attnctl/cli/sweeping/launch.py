@@ -11,12 +11,13 @@ from typing import Any
 
 from attnctl.cli import context, output, status_table, sweep_records
 from attnctl.cli.sweeping import dry_run
-from attnctl.cli.sweeping.destination import Destination, check, check_world, choose_destination
+from attnctl.cli.sweeping.destination import Destination, check, check_world, choose_destination, excluding
 from attnctl.cli.sweeping.init_weights import Start
 from attnctl.cli.sweeping.plan import Action, Planned, in_json, plan, summary
 from attnctl.cli.sweeping.resource_options import ResourceOptions
 from attnctl.cli.sweeping.selection import Selection
 from attnctl.grid import warn_frozen_untrained_norms
+from attnctl.lifecycle.launch_failures import bad_nodes, by_node
 from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
 from attnctl.units import plural
@@ -55,6 +56,7 @@ def preview(config: Config, selected: Selection, asked: ResourceOptions, order: 
     check_world(selected.specs, destination.resources)
     planned = plan(config.workspace, selected.specs, retry_failed=order.retry_failed)
     warn_ignored_variables(destination)
+    destination = excluding(destination, _failed_nodes(planned))
     dry_run.show(config, planned, selected, destination, as_json=order.as_json)
     return 0
 
@@ -65,6 +67,7 @@ def launch(config: Config, selected: Selection, asked: ResourceOptions, order: O
     destination = choose_destination(config, asked)
     check(config, specs, destination.resources)
     planned = _current(config, specs, retry_failed=order.retry_failed)
+    destination = excluding(destination, _failed_nodes(planned))
     runs = [spec.id for spec in specs]
     with sweep_records.recorded(config.workspace, order.name, selected.name, runs, order.command, selected.of) as name:
         order.start.keep(config.workspace)
@@ -76,6 +79,9 @@ def launch(config: Config, selected: Selection, asked: ResourceOptions, order: O
     ):
         output.note(words)
     warn_no_requeue(batches, name, config.workspace)
+    started = {item.spec.id: item.verdict for item in planned if item.verdict is not None and item.action.starts}
+    for words in by_node(started, config.workspace.root):
+        output.note(f"{words}; this sweep excludes the node")
     if not order.as_json:
         if selected.summary:
             output.line(selected.summary)
@@ -85,6 +91,12 @@ def launch(config: Config, selected: Selection, asked: ResourceOptions, order: O
     elif order.wait:
         status_table.follow(config, [spec.id for spec in specs])
     return _end(config, planned, jobs, selected, name, order, ended=destination.where == "local" or order.wait)
+
+
+def _failed_nodes(planned: Sequence[Planned]) -> tuple[str, ...]:
+    """The nodes on which a run that starts now failed to launch."""
+    last = [item.verdict for item in planned if item.verdict is not None and item.action.starts]
+    return bad_nodes(((verdict.state, filter(None, (verdict.node,))) for verdict in last), limit=1)
 
 
 def _current(config: Config, specs: Sequence[RunSpec], *, retry_failed: bool) -> list[Planned]:

@@ -46,6 +46,7 @@ class Past:
         began: int = 0,
         exit: Exit | None = None,  # noqa: A002 - the record's name
         reason: str = "",
+        exit_code: str = "",
         node: str = "node1",
         options: dict[str, Any] | None = None,
         **resources: Any,
@@ -63,7 +64,15 @@ class Past:
         write_atomic(attempt.request, request.encode())
         submission = Submission(**common, tasks=[[spec.id, number]], specs={}, job_id="7")
         write_atomic(workspace.submission(tag), submission.encode())
-        seen = Observed(at=created + 60, job_id="7_0", word=word, reason=reason, nodes=node, source="squeue")
+        seen = Observed(
+            at=created + 60,
+            job_id="7_0",
+            word=word,
+            reason=reason,
+            exit_code=exit_code,
+            nodes=node,
+            source="squeue",
+        )
         write_atomic(attempt.observed / "1.json", seen.encode())
         if saved or began:
             self.events(spec, number, created, began, saved)

@@ -34,6 +34,17 @@ def test_one_error_in_many_runs_is_held_and_in_few_is_not() -> None:
     assert actions(many(3, ERROR), replace(rules, same_error=0)) == [Action.START] * 3
 
 
+def test_a_node_that_failed_to_launch_three_runs_is_excluded_for_all_runs() -> None:
+    failed = many(3, ended(State.LAUNCH_FAILED, nodes=("n1",)))
+    other = history(ended(State.PREEMPTED, saved=40), run="other")
+    for scope in (ResumeScope(), ResumeScope(force=True)):
+        decisions = plan([*failed, other], Rules(), scope, {}, {})
+        assert [decision.exclude for decision in decisions] == [("n1",)] * 4
+        assert decisions[-1].reason == "from step 40, without n1"
+    assert plan([*failed[:2], other], Rules(), ResumeScope(), {}, {})[-1].exclude == ()
+    assert plan([*failed, other], Rules(same_error=0), ResumeScope(), {}, {})[-1].exclude == ()
+
+
 def test_the_first_failures_are_resumed_with_the_runs_held_for_them() -> None:
     first = ended(State.ERROR, error="no module named x1")
     held = ended(State.HELD, error=held_message(3, error="no module named x2"))

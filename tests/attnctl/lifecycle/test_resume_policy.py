@@ -32,6 +32,19 @@ CASES = {
         ResumeScope(),
         Action.CONTINUE,
     ),
+    "a node could not launch it": (
+        history(ended(State.LAUNCH_FAILED, nodes=("n1",))),
+        Rules(),
+        ResumeScope(),
+        Action.OTHER_NODE,
+    ),
+    "an unknown node could not launch it": (history(ended(State.LAUNCH_FAILED)), Rules(), ResumeScope(), Action.START),
+    "three nodes could not launch it": (
+        history(*(ended(State.LAUNCH_FAILED, nodes=(f"n{number}",)) for number in range(3))),
+        Rules(),
+        ResumeScope(),
+        Action.FORCE,
+    ),
     "timeout that advanced": (
         history(ended(State.TIMEOUT, began=10, saved=20)),
         Rules(),
@@ -181,6 +194,19 @@ def test_a_run_whose_checkpoint_is_gone_needs_consent() -> None:
     )
     assert (decision.action, decision.consent, decision.starts) == (Action.START, True, False)
     assert "step 40 is gone" in decision.reason
+
+
+def test_the_nodes_that_failed_to_launch_a_run_are_excluded_until_it_starts() -> None:
+    first, second, third = (ended(State.LAUNCH_FAILED, nodes=(f"n{number}",)) for number in (1, 2, 3))
+    started = ended(State.PREEMPTED, nodes=("n9",))
+    assert decide(history(first), Rules(), ResumeScope(force=True)).exclude == ("n1",)
+    decision = decide(history(first, second), Rules(), ResumeScope())
+    assert (decision.exclude, decision.reason) == (("n1", "n2"), "without n1, n2")
+    assert decide(history(first, started, second), Rules(), ResumeScope()).exclude == ("n2",)
+    assert decide(history(first, started), Rules(), ResumeScope()).exclude == ()
+    refused = decide(history(first, second, third), Rules(), ResumeScope())
+    assert refused.reason == "it failed to launch on n1, n2, n3; check that the nodes see the workspace"
+    assert decide(history(first, second, third), Rules(), ResumeScope(force=True)).exclude == ("n3",)
 
 
 def test_memory_grows_by_the_factor_to_the_cap() -> None:

@@ -12,9 +12,9 @@ from attnctl.lifecycle.state import ABSENT, OUTCOMES, SLURM_STATES, Evidence, St
 from attnctl.workspace.records import Cancel, Exit, Observed
 
 
-def said(*words, reason: str = "", exit_code: str = ""):
+def said(*words, reason: str = "", exit_code: str = "", nodes: str = ""):
     return [
-        Observed(at=10.0 + index, job_id="7_0", word=word, reason=reason, exit_code=exit_code)
+        Observed(at=10.0 + index, job_id="7_0", word=word, reason=reason, exit_code=exit_code, nodes=nodes)
         for index, word in enumerate(words)
     ]
 
@@ -111,6 +111,24 @@ CASES = {
         ),
         State.DIVERGED,
     ),
+    "the node could not open the log": (evidence(observations=said("FAILED", exit_code="0:53")), State.LAUNCH_FAILED),
+    "the node could not open the log when the job started again": (
+        evidence(observations=said("RUNNING", "FAILED", exit_code="0:53"), started=11.0, exits=[REQUEUED]),
+        State.LAUNCH_FAILED,
+    ),
+    "the node could not open the log of a job that we cancelled": (
+        evidence(observations=said("FAILED", exit_code="0:53"), cancel=CANCEL),
+        State.CANCELLED,
+    ),
+    "SLURM could not launch it": (evidence(observations=said("LAUNCH_FAILED")), State.LAUNCH_FAILED),
+    "the prolog failed": (
+        evidence(observations=said("CANCELLED", reason="Error running slurm prolog: 1")),
+        State.LAUNCH_FAILED,
+    ),
+    "cancelled after a start whose prolog had failed on another node": (
+        evidence(observations=said("CANCELLED", reason="Error running slurm prolog: 1"), started=11.0),
+        State.CANCELLED,
+    ),
     "a crash is no kill": (evidence(observations=said("FAILED", exit_code="0:11")), State.ERROR),
     "its setup failed": (evidence(observations=said("FAILED", exit_code="3:0"), exits=[left("setup")]), State.SETUP),
     "held by the breaker": (evidence(observations=said("COMPLETED"), exits=[left("held")]), State.HELD),
@@ -162,11 +180,21 @@ def test_the_reason_quotes_the_scheduler() -> None:
     assert failed.reason == "SLURM says FAILED, NonZeroExitCode, exit code 9:0"
 
 
+@pytest.mark.parametrize(
+    ("nodelist", "first"),
+    {"node1": "node1", "node[03-05,9]": "node03", "a1,b2": "a1", "gpu[1-2]-ib": "gpu1-ib", "": ""}.items(),
+)
+def test_a_failed_launch_names_the_node_that_runs_the_script(nodelist: str, first: str) -> None:
+    verdict = decide(evidence(observations=said("FAILED", exit_code="0:53", nodes=nodelist)))
+    assert (verdict.node, verdict.reason) == (first, f"{first or 'the node'} could not open the job's log")
+
+
 def test_every_state_is_exactly_one_of_active_interrupted_failed_or_at_rest() -> None:
     at_rest = {State.NEW, State.COMPLETED}
     interrupted = {
         State.PREEMPTED,
         State.NODE_FAILURE,
+        State.LAUNCH_FAILED,
         State.TIMEOUT,
         State.SETUP,
         State.HELD,

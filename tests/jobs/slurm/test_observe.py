@@ -82,6 +82,26 @@ def test_a_job_requeued_under_the_same_id_is_queued(fake: Fake, placed: tuple[Co
     assert {str(item.state) for item in verdicts(config, items)} == {"queued"}
 
 
+def test_a_prolog_that_failed_is_found_in_the_log(fake: Fake, placed: tuple[Config, list[Placed]]) -> None:
+    config, items = placed
+    logs = config.workspace.submission_logs(items[0].tag)
+    logs.mkdir(parents=True, exist_ok=True)
+    (logs / "7_0_0_log.out").write_text("Error running slurm prolog: 7\n")
+    fake.says("sacct", "".join(f"{item.job_id}|CANCELLED by 0|0:0|0:0|node2|{item.tag}\n" for item in items))
+    observe(config.workspace, items)
+    first, second = verdicts(config, items)
+    assert (str(first.state), first.node) == ("launch failed", "node2")
+    assert first.reason == "the cluster's prolog failed on node2 with exit code 7"
+    assert str(second.state) == "cancelled"
+
+
+def test_a_job_without_a_log_is_the_nodes_fault(fake: Fake, placed: tuple[Config, list[Placed]]) -> None:
+    config, items = placed
+    fake.says("sacct", "".join(f"{item.job_id}|FAILED|0:53|0:0|node1|{item.tag}\n" for item in items))
+    observe(config.workspace, items)
+    assert {(str(item.state), item.node) for item in verdicts(config, items)} == {("launch failed", "node1")}
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -42,7 +42,7 @@ def test_what_slurm_could_not_start_and_holds_is_to_be_released(past: Past, attn
     past.attempt(held, "PENDING", reason="launch failed requeued held")
     past.attempt(other, "PENDING", reason="Resources")
     assert (
-        f"{held.id[:8]} will be released: SLURM could not start the job and holds it\n"
+        f"1 run ({held.id[:8]}) will be released: SLURM could not start its job and holds it\n"
         in attnctl("resume", "--dry-run").out
     )
     document = json.loads(attnctl("resume", "--dry-run", "--json").out)

@@ -18,7 +18,7 @@ def test_a_node_that_broke_is_left_out_and_the_shape_is_that_of_the_last_attempt
     past.attempt(spec, "NODE_FAIL", options=options, nodes=2, minutes=7)
     request = Request.read(past.config.workspace.run(spec.id).attempt(1).request)
     assert request is not None
-    decision = Decision(run=spec.id, action=Action.OTHER_NODE, exclude="n1", memory=9000)
+    decision = Decision(run=spec.id, action=Action.OTHER_NODE, exclude=("n1",), memory=9000)
     made = next_destination(past.config, request, spec, decision, ResourceOptions())
     assert (made.options.partition, made.options.exclude, made.options.mem) == ("gpu", "n9,n1", "9000M")
     assert (made.resources.nodes, made.resources.minutes) == (2, 7)

@@ -1,0 +1,130 @@
+"""Nodes that cannot launch jobs: one without the workspace's file system, and one whose prolog fails."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from attnctl.cli import main
+from attnctl.workspace.records import Submission
+from tests.slurm.real_cluster import Cluster, slurm, wait
+
+pytestmark = pytest.mark.slurm
+
+NODE, OTHERS = "node1", "node[2-4]"
+SMALL = {"epochs": "1", "input_size": "8"}
+Blind = Callable[[Path], None]
+
+
+def registered(node: str) -> bool:
+    """Whether the controller may start jobs on the node."""
+    return slurm("sinfo", "-h", "-N", "-n", node, "-o", "%T").split()[:1] == ["idle"]
+
+
+@pytest.fixture
+def blind_node(slurm_conf: str) -> Iterator[Blind]:
+    """Restarts the node's slurmd where it does not see a folder: in a mount namespace of its own."""
+    pid_file = Path(slurm_conf).parents[1] / "run" / f"slurmd-{NODE}.pid"
+    if os.getuid() != 0 or subprocess.run(["unshare", "-m", "true"], check=False).returncode:
+        pytest.skip("only root can hide a folder from a node")
+    if not pid_file.exists():
+        pytest.skip(f"{slurm_conf} is not the cluster of `make slurm-up`")
+
+    def restart(*command: str) -> None:
+        pid = int(pid_file.read_text())
+        os.kill(pid, signal.SIGTERM)
+        wait(lambda: not Path(f"/proc/{pid}").exists(), lambda: f"slurmd of {NODE} does not end")
+        subprocess.run([*command, "slurmd", "-N", NODE], check=True, stdin=subprocess.DEVNULL)
+        wait(lambda: registered(NODE), lambda: slurm("sinfo", "-N"))
+
+    def hide(folder: Path) -> None:
+        mount = 'mount -t tmpfs none "$1" && shift && exec "$@"'
+        restart("unshare", "-m", "--", "sh", "-c", mount, "sh", str(folder))
+
+    yield hide
+    restart()
+
+
+@pytest.fixture
+def attnctl(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
+    """Calls the command line in the cluster's workspace; gives the JSON that it printed."""
+    cluster.config.workspace.root.mkdir()
+    (cluster.config.workspace.root / "attnctl.toml").write_text("[slurm]\ngpus_per_node = 0\n")
+
+    def run(*words: str) -> Any:
+        assert main(["--workspace", str(cluster.config.workspace.root), *words, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    return run
+
+
+def test_runs_of_a_node_without_the_workspace_resume_on_other_nodes(
+    cluster: Cluster, make_specs: Callable[..., Any], attnctl: Callable[..., Any], blind_node: Blind
+) -> None:
+    blind_node(cluster.config.workspace.root)
+    submitted = cluster.submit(make_specs(3, **SMALL), exclude=OTHERS, gpus_per_node=0)
+    cluster.until(submitted, lambda states: set(states) == {"launch failed"})
+    run = submitted.tasks[0][0]
+    answer = attnctl("why", run)
+    assert answer["reason"] == f"{NODE} could not open the job's log"
+    assert f"{NODE} does not see that folder, or may not write there" in answer["advice"]
+    assert str(cluster.config.workspace.root) in answer["advice"]
+
+    plan = attnctl("resume", "--force")
+    assert {(row["action"], row["words"]) for row in plan["runs"]} == {("another node", f"without {NODE}")}
+    (tag,) = {row["tag"] for row in plan["runs"]}
+    script = Submission.decode(cluster.config.workspace.submission(tag).read_bytes()).script
+    assert f"#SBATCH --exclude={NODE}\n" in script
+    wait(
+        lambda: {row["state"] for row in attnctl("status")["runs"]} == {"completed"},
+        lambda: attnctl("status")["runs"],
+    )
+    assert NODE not in {row["node"] for row in attnctl("status")["runs"]}
+
+
+def test_a_plain_sweep_excludes_the_node_too(
+    cluster: Cluster, make_specs: Callable[..., Any], attnctl: Callable[..., Any], blind_node: Blind
+) -> None:
+    blind_node(cluster.config.workspace.root)
+    (spec,) = make_specs(1, **SMALL)
+    submitted = cluster.submit([spec], exclude=OTHERS, gpus_per_node=0)
+    cluster.until(submitted, lambda states: states == ["launch failed"])
+    options = ["--epochs", "1", "--batch", "128", "--norm-batch", "32", "--input-size", "8"]
+    (row,) = attnctl("sweep", "se", *options)["runs"]
+    assert (row["id"], row["action"]) == (spec.id, "will continue")
+    script = Submission.decode(cluster.config.workspace.submission(row["tag"]).read_bytes()).script
+    assert f"#SBATCH --exclude={NODE}\n" in script
+
+
+@pytest.fixture
+def failing_prolog(slurm_conf: str, tmp_path: Path) -> Iterator[None]:
+    """A prolog that fails on the node. SLURM drains the node when it runs."""
+    script = tmp_path / "prolog.sh"
+    script.write_text(f'#!/bin/sh\n[ "$SLURMD_NODENAME" != {NODE} ]\n')
+    script.chmod(0o755)
+    tmp_path.chmod(0o755)
+    conf = Path(slurm_conf)
+    before = conf.read_text()
+    if not os.access(conf, os.W_OK) or not (conf.parents[1] / "run").is_dir():
+        pytest.skip(f"{slurm_conf} is not the cluster of `make slurm-up`")
+    conf.write_text(f"{before}Prolog={script}\n")
+    slurm("scontrol", "reconfigure")
+    yield
+    conf.write_text(before)
+    slurm("scontrol", "reconfigure")
+    if not registered(NODE):
+        slurm("scontrol", "update", f"nodename={NODE}", "state=resume")
+    wait(lambda: registered(NODE), lambda: slurm("sinfo", "-N"))
+
+
+@pytest.mark.usefixtures("failing_prolog")
+def test_a_failed_prolog_is_the_nodes_fault(cluster: Cluster, make_specs: Callable[..., Any]) -> None:
+    submitted = cluster.submit(make_specs(1, **SMALL), exclude=OTHERS, gpus_per_node=0, extra={"no-requeue": "true"})
+    cluster.until(submitted, lambda states: states == ["launch failed"])
+    (verdict,) = cluster.verdicts(submitted)
+    assert (verdict.node, verdict.reason) == (NODE, f"the cluster's prolog failed on {NODE} with exit code 1")
