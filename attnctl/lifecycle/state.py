@@ -124,8 +124,8 @@ _DEFAULT_REASONS: dict[str, str] = {
 _MEMORY = re.compile(r"memory limit|\boom[-_ ]?kill", re.IGNORECASE)
 """What slurmstepd writes into the job's log when it kills a job for its memory; the job's state may be only FAILED."""
 
-_KILLED = re.compile(r"(9|12|15|137|140|143):0|\d+:(9|12|15)")
-"""Exit codes of a process killed by SIGKILL, or by SIGUSR2 or SIGTERM before Python installed its handlers: as reported
+_KILLED = re.compile(r"(9|10|12|15|129|130|137|138|140|143):0|\d+:(1|2|9|10|12|15)")
+"""Exit codes of a process ended from outside, by SIGHUP, SIGINT, SIGKILL, SIGUSR1, SIGUSR2 or SIGTERM: as reported
 by srun, by a shell (128 + signal) and by the system (sacct(1), ExitCode)."""
 
 _SRUN = "1:0"

@@ -254,7 +254,8 @@ def read_sacct(text: str, jobs: Mapping[str, str]) -> dict[str, JobStatus]:
             if ours:
                 # A step that was killed for its memory has exit code 0:125 (SIG_OOM, slurm.h).
                 state = "OUT_OF_MEMORY" if derived == "0:125" and state == "FAILED" else state
-                records[job] = JobStatus(state=state, exit_code=code, nodes=_value(nodes), source="sacct")
+                ended = versions.signal_of_step(code, derived)
+                records[job] = JobStatus(state=state, exit_code=ended, nodes=_value(nodes), source="sacct")
         elif ours and state == "OUT_OF_MEMORY" and records[job].state == "FAILED":
             records[job] = replace(records[job], state=state)
     return records

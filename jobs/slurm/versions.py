@@ -34,6 +34,16 @@ def exit_code(text: str) -> str:
     return f"{code}:{signal & 127}"
 
 
+def signal_of_step(code: str, derived: str) -> str:
+    """The exit code of a job as a signal, `0:10`, if its step was ended by that signal; else unchanged.
+
+    srun exits with the number of the signal that ended a task, so that SIGINT looks like exit code 2. DerivedExitCode
+    is the highest of the job's steps, and keeps the signal (sacct(1), DerivedExitCode).
+    """
+    number = derived.removeprefix("0:")
+    return derived if derived == f"0:{number}" and number != "0" and code == f"{number}:0" else code
+
+
 def requested_memory(text: str) -> tuple[str, Literal["node", "core", "job"]]:
     """The amount in sacct's ReqMem, and of what it is the memory.
 

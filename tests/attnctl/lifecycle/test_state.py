@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import signal
 
 import pytest
 from hypothesis import given
@@ -130,6 +131,21 @@ CASES = {
         State.CANCELLED,
     ),
     "a crash is no kill": (evidence(observations=said("FAILED", exit_code="0:11")), State.ERROR),
+    **{
+        f"ended from outside by signal {number}": (
+            evidence(observations=said("FAILED", exit_code=f"0:{number}")),
+            State.KILLED,
+        )
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM, signal.SIGKILL)
+    },
+    **{
+        f"ended by its own fault, exit code {code}": (
+            evidence(observations=said("FAILED", exit_code=code)),
+            State.ERROR,
+        )
+        for number in (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE)
+        for code in (f"0:{number}", f"{number}:0", f"{128 + number}:0")
+    },
     "its setup failed": (evidence(observations=said("FAILED", exit_code="3:0"), exits=[left("setup")]), State.SETUP),
     "held by the breaker": (evidence(observations=said("COMPLETED"), exits=[left("held")]), State.HELD),
     "cancelled by us": (evidence(observations=said("CANCELLED"), cancel=CANCEL), State.CANCELLED),

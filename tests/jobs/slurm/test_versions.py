@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from attnctl.jobs.slurm.queries import JobStatus, query
-from attnctl.jobs.slurm.versions import exit_code, requested_memory
+from attnctl.jobs.slurm.versions import exit_code, requested_memory, signal_of_step
 from tests.fixtures.fake_slurm import Fake
 
 
@@ -57,3 +57,20 @@ def test_squeue_tells_the_exit_code_on_every_release(
     answer = query({"7_0": "tag"}, 0.0)["7_0"]
     assert isinstance(answer, JobStatus)
     assert (answer.state, answer.reason, answer.exit_code) == ("FAILED", reason, code)
+
+
+@pytest.mark.parametrize(
+    ("code", "derived", "means"),
+    [
+        ("2:0", "0:2", "0:2"),  # SIGINT, as srun says it
+        ("10:0", "0:10", "0:10"),
+        ("2:0", "2:0", "2:0"),  # an exit code
+        ("1:0", "0:0", "1:0"),
+        ("0:9", "0:9", "0:9"),
+        ("1:0", "0:125", "1:0"),
+        ("0:0", "0:0", "0:0"),
+        ("3:0", "", "3:0"),
+    ],
+)
+def test_a_signal_that_ended_a_step_is_told_from_an_exit_code(code: str, derived: str, means: str) -> None:
+    assert signal_of_step(code, derived) == means
