@@ -20,7 +20,7 @@ esac
 export ROOT=${ROOT:-$PWD/.slurm-$RELEASE}
 [ -e "$ROOT/etc/slurm.conf" ] || export BASEPORT=${BASEPORT:-$port}
 python=${PYTHON:-.venv/bin/python}
-chroots=${SLURM_CHROOTS:-$HOME/.cache/attnctl}
+chroots=${SLURM_CHROOTS:-${HOME:-/root}/.cache/attnctl}
 tree=$chroots/slurm-$RELEASE
 # what up.sh needs, and what a Python from outside needs
 packages=(munge slurmctld slurmd slurm-client slurmdbd mariadb-server ca-certificates procps libsqlite3-0 libffi8 libexpat1)
@@ -32,22 +32,23 @@ in_own_mounts() { unshare --mount --propagation private -- "$@"; }
 # ---- the chroot
 
 mirror() {  # the address from which this machine's apt gets its own release of Debian
+  local names
   # shellcheck disable=SC1091
-  local codename; codename=$(. /etc/os-release; echo "${VERSION_CODENAME:-}")
+  names=$(. /etc/os-release; [ "$ID" = debian ] && echo "${VERSION_CODENAME:-sid}|stable|oldstable|testing|unstable") || return 0
   # shellcheck disable=SC2016
   apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' 'Component: main' 2>/dev/null |
-    sed -nE "s#^(\S*/debian/?) $codename\$#\1#p" | head -n 1
+    sed -nE "s/^(\S+) ($names)\$/\1/p" | head -n 1
 }
 
 build() {  # in mounts of its own: debootstrap mounts too
   local new=$1 from=$2
   debootstrap --variant=minbase "$suite" "$new" "$from"
-  # this machine's own settings of apt: proxies, certificates, passwords
+  # this machine's way to the mirror: proxies, passwords, keys, certificates; its hooks and formats stay here
+  (umask 077; apt-config dump | grep '^Acquire::' | grep -vE '^Acquire::(IndexTargets|CompressionTypes)' >"$new/etc/apt/apt.conf.d/98-host") || true
   local item
-  for item in apt.conf apt.conf.d auth.conf auth.conf.d trusted.gpg.d keyrings; do
-    [ ! -e "/etc/apt/$item" ] || cp -rL "/etc/apt/$item" "$new/etc/apt/"
+  for item in /etc/apt/{auth.conf,auth.conf.d,trusted.gpg,trusted.gpg.d,keyrings} /etc/ssl/certs /usr/local/share/ca-certificates; do
+    [ ! -e "$item" ] || { mkdir -p "$new${item%/*}"; cp -rL "$item" "$new${item%/*}/" || true; }
   done
-  cp -rL /etc/ssl/certs "$new/etc/ssl/" 2>/dev/null || true
   cp -L /etc/resolv.conf /etc/hosts "$new/etc/"
   echo 'Acquire::Check-Valid-Until "false";' >"$new/etc/apt/apt.conf.d/99-attnctl"
   echo force-unsafe-io >"$new/etc/dpkg/dpkg.cfg.d/attnctl"
