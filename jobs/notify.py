@@ -46,6 +46,8 @@ _FINAL = {
     State.SETUP,
     State.HELD,
     State.DISK_FULL,
+    State.ENVIRONMENT_MISSING,
+    State.DATA_MISSING,
     State.CANCELLED,
     State.REFUSED,
 }

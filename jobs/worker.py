@@ -21,7 +21,7 @@ from pathlib import Path
 from attnctl.files import create_exclusive, write_atomic
 from attnctl.jobs import notify, requeue
 from attnctl.jobs.runtime import disk_full
-from attnctl.jobs.runtime.failure import Failure, Position, code_error
+from attnctl.jobs.runtime.failure import Failure, Position, code_error, environment_missing
 from attnctl.jobs.runtime.rank import Worker
 from attnctl.jobs.submission import code_snapshot, guard
 from attnctl.jobs.training.context import TrainingContext
@@ -40,6 +40,9 @@ log = logging.getLogger("attnctl.jobs.worker")
 
 _STALL_DELAY = 10.0
 """Seconds that a stalled rank waits for the exit records of others if it is waiting for them itself."""
+
+_COUNTED = {"error", "environment missing", "data missing"}
+"""Outcomes that count for the guard if they come before the first step: other runs of the submission may share them."""
 
 CLEAN = {"completed", "preempted", "timeout", "interrupted", "superseded"}
 """Outcomes with exit code 0."""
@@ -180,7 +183,7 @@ def _train(
         failure.outcome, run, incarnation, worker, began=position.began, step=position.step
     )
     _write_exit(incarnation, worker, position, failure, requeued=restart)
-    if failure.outcome == "error" and not failure.secondary and position.step == position.began:
+    if failure.outcome in _COUNTED and not failure.secondary and position.step == position.began:
         guard.record_error(settings.workspace, submission.tag, worker.task, failure.message)
     log.info("%s at step %d", failure.outcome, position.step)
     if worker.rank == 0 and settings.notify.wanted:
@@ -200,7 +203,7 @@ def _classify(error: BaseException) -> Failure:
     try:
         from attnctl.jobs.training.failure import classify
     except Exception:  # torch is missing or broken, which is then the error
-        return code_error(error)
+        return environment_missing(error) or code_error(error)
     return classify(error)
 
 

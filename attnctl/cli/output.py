@@ -33,6 +33,8 @@ STYLES = {
     "held": "magenta",
     "refused": "red",
     "disk full": "red",
+    "environment missing": "red",
+    "data missing": "red",
     "unknown": "red",
     "timeout": "magenta",
     "preempted": "magenta",

@@ -62,6 +62,10 @@ _SENTENCES: Mapping[State, str] = {
     State.REFUSED: "Change what SLURM refused (in attnctl.toml or with options), then `attnctl resume {run}`.",
     State.DISK_FULL: "The disk was full: `df` and `quota` show where; free space (`attnctl gc`), then "
     "`attnctl resume {run}` continues from {checkpoint}.",
+    State.ENVIRONMENT_MISSING: "Python or a package was missing on its node: restore the environment, then "
+    "`attnctl resume {run}` continues from {checkpoint}.",
+    State.DATA_MISSING: "Its data set was missing: restore it, or set its folder under [data] in attnctl.toml, then "
+    "`attnctl resume {run}` continues from {checkpoint}.",
     State.UNKNOWN: "It is unknown how it ended: `attnctl resume {run}` continues from {checkpoint}.",
 }
 

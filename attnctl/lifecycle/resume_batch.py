@@ -23,6 +23,9 @@ from attnctl.lifecycle.resume_policy import (
 from attnctl.lifecycle.state import State
 from attnctl.units import quantity
 
+_WITH_ERRORS = {State.ERROR, State.SETUP, State.HELD}
+"""States whose error is worth showing once for all runs that share it."""
+
 
 def plan(
     histories: Sequence[History],
@@ -50,7 +53,7 @@ def errors(histories: Sequence[History]) -> dict[str, list[str]]:
     groups: dict[str, list[History]] = defaultdict(list)
     for history in histories:
         key = normalised(history.newest.error)
-        if key and history.newest.state in {State.ERROR, State.SETUP, State.HELD}:
+        if key and (history.newest.state in _WITH_ERRORS or history.newest.state.lacking):
             groups[key].append(history)
     return {_words(same): [history.run for history in same] for same in groups.values() if len(same) > 1}
 

@@ -10,6 +10,7 @@ Each end state has a mode, which [resume.actions] in attnctl.toml can change:
 | more_memory | with more memory, up to a cap |
 | more_processes | with more processes if its batch allows; if that did not help, as other_gpu |
 | other_gpu | when the command names a partition, constraint, profile or more GPUs |
+| if_available | when what was missing is there again |
 | if_named | when the command names it or its state |
 | if_forced | with --force |
 | never | never |
@@ -32,7 +33,16 @@ from attnctl.units import quantity
 from attnctl.values import comma_join
 
 Mode = Literal[
-    "always", "if_progressed", "once", "more_memory", "more_processes", "other_gpu", "if_named", "if_forced", "never"
+    "always",
+    "if_progressed",
+    "once",
+    "more_memory",
+    "more_processes",
+    "other_gpu",
+    "if_available",
+    "if_named",
+    "if_forced",
+    "never",
 ]
 MODES: tuple[str, ...] = get_args(Mode)
 
@@ -55,6 +65,8 @@ DEFAULT_MODES: Mapping[State, Mode] = {
     State.STALLED: "once",
     State.ERROR: "if_forced",
     State.DIVERGED: "never",
+    State.ENVIRONMENT_MISSING: "if_available",
+    State.DATA_MISSING: "if_available",
     State.CANCELLED: "if_named",
 }
 """The default mode of each state that is neither active nor completed."""
@@ -79,6 +91,7 @@ class Action(StrEnum):
     FORCE = "needs --force"
     NEEDS_NAME = "must be named"
     HELD = "held"
+    WAITS = "waits"
     BUDGET = "budget spent"
     NEVER = "never"
 
@@ -159,6 +172,7 @@ class History:
     gone: step of the newest checkpoint written, when no checkpoint file is left
     worlds: the numbers of processes that can share its batch
     more_time: the next attempt has a longer time limit than the last
+    missing: what its last attempt lacked and still is not there; empty if it is there now
     """
 
     run: str
@@ -167,6 +181,7 @@ class History:
     gone: int | None = None
     worlds: Sequence[int] = (1,)
     more_time: bool = False
+    missing: str = ""
 
     @property
     def newest(self) -> EndedAttempt:
@@ -240,6 +255,8 @@ def _by_mode(mode: Mode, history: History, rules: Rules, scope: ResumeScope) -> 
     if mode == "if_named" and not (scope.force or run in scope.named or newest.state in scope.states):
         reason = f"name the run, or use --state {str(newest.state).replace(' ', '-')}"
         return Decision(run=run, action=Action.NEEDS_NAME, reason=reason)
+    if mode == "if_available" and history.missing and not scope.force:
+        return Decision(run=run, action=Action.WAITS, reason=history.missing)
     refusal = None if scope.force else _refusal(mode, history, scope)
     if refusal is not None:
         return Decision(run=run, action=Action.FORCE, reason=refusal)

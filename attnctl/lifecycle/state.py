@@ -39,6 +39,8 @@ class State(StrEnum):
     CANCELLED = "cancelled"
     REFUSED = "refused"
     DISK_FULL = "disk full"
+    ENVIRONMENT_MISSING = "environment missing"
+    DATA_MISSING = "data missing"
     UNKNOWN = "unknown"
 
     @property
@@ -57,6 +59,16 @@ class State(StrEnum):
             State.ERROR,
             State.KILLED,
         }
+
+    @property
+    def lacking(self) -> bool:
+        """Whether it ended because something that it needs was not there; it runs once that is there again."""
+        return self in {State.ENVIRONMENT_MISSING, State.DATA_MISSING}
+
+    @property
+    def unsuccessful(self) -> bool:
+        """Whether a command that trains or waits for such a run exits with code 1."""
+        return self.failed or self.lacking
 
 
 ABSENT = "ABSENT"
@@ -108,6 +120,8 @@ OUTCOMES: dict[str, State] = {
     "stalled": State.STALLED,
     "error": State.ERROR,
     "disk full": State.DISK_FULL,
+    "environment missing": State.ENVIRONMENT_MISSING,  # Python itself, or a package that the training needs
+    "data missing": State.DATA_MISSING,
     "setup": State.SETUP,  # the job's script ended before the training's processes began
     "held": State.HELD,  # other runs of the submission had met the same error at their start
     "superseded": State.UNKNOWN,  # a newer incarnation took over and decides the state

@@ -62,13 +62,16 @@ TEMPLATE = """\
 
 [resume.actions]
 # For each end state, resume: always; if_progressed (a newer checkpoint exists); once; with more_memory or
-# more_processes; on other_gpu (if you name one); if_named (in the command); if_forced (with --force); or never.
+# more_processes; on other_gpu (if you name one); if_available (what was missing is there again); if_named (in the
+# command); if_forced (with --force); or never.
 # These are the defaults:
 # timeout = "if_progressed"
 # preempted = "always"
 # node-failure = "always"
 # launch-failed = "always"
 # disk-full = "always"
+# environment-missing = "if_available"
+# data-missing = "if_available"
 # out-of-memory = "more_memory"
 # CUDA-out-of-memory = "more_processes"
 # killed = "once"

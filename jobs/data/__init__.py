@@ -73,6 +73,16 @@ def open_data(spec: RunSpec, roots: DataRoots, device: torch.device, workers: in
     return InMemoryData(spec, dataset, load_splits(dataset, roots), device)
 
 
+def check_files_remain(spec: RunSpec, roots: DataRoots) -> None:
+    """Raise MissingDataError if the files of a run's data set are gone, which explains an error in reading."""
+    from attnctl.jobs.data.errors import check_present
+
+    dataset = describe(spec.dataset)
+    folder = roots.folder(dataset.name)
+    if folder is not None:
+        check_present(dataset, folder)
+
+
 def load_splits(dataset: Dataset, roots: DataRoots) -> Splits:
     """Load the training and test splits of a data set that fits into memory.
 

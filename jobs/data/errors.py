@@ -13,19 +13,32 @@ class DataError(SpecError):
     """Data that is missing, damaged or does not fit the run; the message names the file."""
 
 
+class MissingDataError(DataError):
+    """Files of the data set are not there; the run can be trained once they are."""
+
+
 def check_files(dataset: Dataset, folder: Path | None) -> Path:
-    """The data set's folder; raises DataError if files are missing or if the class folders of its parts differ."""
-    missing = missing_files(dataset, folder)
+    """The data set's folder; raises MissingDataError, and DataError if the class folders of its parts differ."""
+    present = check_present(dataset, folder)
+    if differ := class_folders.mismatch(dataset, present):
+        raise DataError(differ)
+    return present
+
+
+def check_present(dataset: Dataset, folder: Path | None) -> Path:
+    """The data set's folder; raises MissingDataError if files are missing or its file system does not answer."""
     setting = f"set root or {dataset.name} under [data] in attnctl.toml"
     download = f"run `attnctl data fetch {dataset.name}`"
     if folder is None:
         then = f", then {download}" if dataset.can_be_fetched else ""
-        raise DataError(f"no folder is set for {dataset.name}; {setting}{then}")
+        raise MissingDataError(f"no folder is set for {dataset.name}; {setting}{then}")
+    try:
+        missing = missing_files(dataset, folder)
+    except OSError as error:  # such as a network file system that is gone: ESTALE, ENOTCONN
+        raise MissingDataError(f"{dataset.name} cannot be read in {folder}: {error.strerror}") from error
     if missing:
         advice = f"{download}, or {setting}" if dataset.can_be_fetched else setting
-        raise DataError(f"{dataset.name} is incomplete in {folder}: missing {comma_join(missing)}; {advice}")
-    if differ := class_folders.mismatch(dataset, folder):
-        raise DataError(differ)
+        raise MissingDataError(f"{dataset.name} is incomplete in {folder}: missing {comma_join(missing)}; {advice}")
     return folder
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import socket
+import sys
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _TAIL = 20
 """Lines of the traceback in an exit record; the log contains all of it."""
+
+
+_NO_LIBRARY = re.compile(r"cannot open shared object file|DLL load failed")
 
 
 @dataclass
@@ -25,6 +31,19 @@ class Failure:
     message: str
     traceback: str = ""
     secondary: bool = False
+
+
+def environment_missing(error: BaseException) -> Failure | None:
+    """The failure if a package, or a library that one needs, is not installed for this Python; None for other errors.
+
+    Imports from a package that is there, such as a name that its version lacks, are errors of the code.
+    """
+    absent = isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("attnctl.")
+    if not absent and not (isinstance(error, ImportError) and _NO_LIBRARY.search(str(error))):
+        return None
+    plain = code_error(error)
+    message = f"{str(error).splitlines()[0]}, in {sys.executable} on {socket.gethostname()}"
+    return replace(plain, outcome="environment missing", message=message)
 
 
 def code_error(error: BaseException) -> Failure:

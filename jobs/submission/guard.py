@@ -7,6 +7,7 @@ supervisor does it.
 from __future__ import annotations
 
 import shlex
+import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -34,7 +35,7 @@ def wrap_setup(config: Config, tag: str, setup: Sequence[str]) -> list[str]:
     """The lines of the job script that run the user's setup under the guard."""
     folder = config.workspace.submission_logs(tag).absolute()
     arguments = [str(folder / "guard.sh"), str(folder), str(config.workspace.runs.absolute())]
-    return [f". {shlex.join([*arguments, str(config.resume.same_error)])}", *setup, "attnctl_ready"]
+    return [f". {shlex.join([*arguments, str(config.resume.same_error), sys.executable])}", *setup, "attnctl_ready"]
 
 
 def record_error(workspace: Workspace, tag: str, task: int, message: str) -> None:

@@ -1,4 +1,4 @@
-# Sourced by a job's script before the user's setup: . guard.sh FOLDER RUNS LIMIT
+# Sourced by a job's script before the user's setup: . guard.sh FOLDER RUNS LIMIT PYTHON
 #
 # FOLDER contains the logs of the submission. Its file `tasks` has a line `run attempt` for each task of the array. Its
 # folder `early` has a file for each task that failed before its first training step: line 1 is the error with its
@@ -6,9 +6,9 @@
 #
 # If the setup fails, or srun cannot start the training processes, then no Python process can write the exit record, so
 # this script does. If LIMIT tasks have failed at their start with the same error, this task is held: it writes an exit
-# record and exits.
+# record and exits. PYTHON is the interpreter of the training processes.
 
-attnctl_folder=$1 attnctl_runs=$2 attnctl_limit=$3
+attnctl_folder=$1 attnctl_runs=$2 attnctl_limit=$3 attnctl_python=$4
 attnctl_task=${SLURM_ARRAY_TASK_ID:-0}
 attnctl_phase=setup attnctl_failed= attnctl_attempt=
 read -r attnctl_run attnctl_number <<< "$(sed -n "$((attnctl_task + 1))p" "$attnctl_folder/tasks" 2>/dev/null)"
@@ -26,6 +26,11 @@ attnctl_text() {
     attnctl_plain "$1" | LC_ALL=C sed 's/[\\"]/\\&/g'
 }
 
+# attnctl_node: print the name of this node.
+attnctl_node() {
+    printf '%s' "${SLURMD_NODENAME:-$(hostname)}"
+}
+
 # attnctl_write OUTCOME MESSAGE: write the exit record, unless another job owns the attempt.
 attnctl_write() {
     local folder owner job=${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}_$attnctl_task
@@ -33,7 +38,7 @@ attnctl_write() {
     [ -n "$attnctl_attempt" ] && [ "${owner:-$job}" = "$job" ] || return 0
     folder=$attnctl_attempt/${SLURM_RESTART_COUNT:-0}
     mkdir -p "$folder" && printf '{"rank": 0, "at": %s, "outcome": "%s", "message": "%s", "host": "%s"}\n' \
-        "$(date +%s.%N)" "$1" "$(attnctl_text "$2")" "$(attnctl_text "${SLURMD_NODENAME:-$(hostname)}")" \
+        "$(date +%s.%N)" "$1" "$(attnctl_text "$2")" "$(attnctl_text "$(attnctl_node)")" \
         > "$folder/.exit.0.json.$$" && mv "$folder/.exit.0.json.$$" "$folder/exit.0.json"
 }
 
@@ -65,7 +70,7 @@ attnctl_ready() {
 
 # attnctl_ended CODE: called when the script exits, for whatever reason.
 attnctl_ended() {
-    local message
+    local message outcome=setup
     case $attnctl_phase in
     setup)
         message="the job's setup failed with exit code $1: ${attnctl_failed:-before the training began}"
@@ -75,13 +80,21 @@ attnctl_ended() {
         [ "$1" -ne 0 ] && [ "$1" -lt 128 ] && [ ! -e "$attnctl_attempt/${SLURM_RESTART_COUNT:-0}" ] || return 0
         message=$(grep -v '^srun: ' "$attnctl_folder/${SLURM_ARRAY_JOB_ID:-}_${attnctl_task}_0_log.out" 2>/dev/null |
             tail -n 1)
-        message="the training processes did not start: srun failed with exit code $1${message:+, $message}"
+        if [ ! -x "$attnctl_python" ]; then
+            outcome='environment missing' message="there is no Python at $attnctl_python on $(attnctl_node)"
+        else
+            case $message in
+            # From Python, when a package is not installed, and from ld.so(8).
+            *'No module named '* | *'cannot open shared object file'*) outcome='environment missing' ;;
+            esac
+            message="the training processes did not start: srun failed with exit code $1${message:+, $message}"
+        fi
         ;;
     *) return 0 ;;
     esac
     printf '%s\n' "$message"
     attnctl_count "$message"
-    attnctl_write setup "$message"
+    attnctl_write "$outcome" "$message"
 }
 
 attnctl_hold

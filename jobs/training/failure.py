@@ -8,8 +8,9 @@ from dataclasses import replace
 import torch
 from torch.distributed import DistError
 
+from attnctl.jobs.data.errors import MissingDataError
 from attnctl.jobs.runtime import disk_full
-from attnctl.jobs.runtime.failure import Failure, code_error
+from attnctl.jobs.runtime.failure import Failure, code_error, environment_missing
 from attnctl.jobs.runtime.rendezvous import RendezvousError
 from attnctl.values import SpecError
 
@@ -32,8 +33,13 @@ def classify(error: BaseException) -> Failure:
         return Failure(outcome="diverged", message=str(error))
     if isinstance(error, Superseded):
         return Failure(outcome="superseded", message=str(error))
+    if isinstance(error, MissingDataError):
+        return Failure(outcome="data missing", message=str(error))
     if isinstance(error, SpecError):
         return Failure(outcome="error", message=str(error))
+    absent = environment_missing(error)
+    if absent is not None:
+        return absent
     plain = code_error(error)
     if disk_full.is_full(error):
         return Failure(outcome="disk full", message=plain.message)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from attnctl import models
-from attnctl.jobs.data import TrainingData, open_data
+from attnctl.jobs.data import TrainingData, check_files_remain, open_data
 from attnctl.jobs.data.seeding import derive
 from attnctl.jobs.runtime import disk_full
 from attnctl.jobs.runtime.group import Group
@@ -26,6 +26,7 @@ from attnctl.networks import surgery
 from attnctl.settings.config import DataRoots
 from attnctl.spec import RunSpec
 from attnctl.units import quantity
+from attnctl.values import SpecError
 from attnctl.workspace.layout import Incarnation, Workspace
 from attnctl.workspace.records import Event, Resources
 
@@ -75,6 +76,9 @@ def perform(assignment: Assignment) -> str:
         if events is not None:
             _describe(events, spec, data, network, worker.world, threads)
         outcome = train(spec, data, network, group, context, events)
+    except (OSError, RuntimeError, SpecError):
+        check_files_remain(spec, assignment.roots)
+        raise
     finally:
         data.close()
     if events is not None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +42,35 @@ def test_whole_class_folders_are_trained_on(attnctl: Command, class_folders: Pat
     assert attnctl("data", "check", "myfolders").stdout == "train: 8 images\ntest: 4 images\n"
     swept = attnctl(*SWEEP, "--dataset", "myfolders")
     assert (swept.returncode, "completed, top-1" in swept.stderr) == (0, True), swept.stderr
+
+
+def test_a_run_whose_data_set_is_gone_waits_until_it_is_there_again(
+    attnctl: Command, class_folders: Path, folder: Path
+) -> None:
+    """It is gone between the submission and the start, as on a node that lacks a file system."""
+    aside = class_folders.with_name("aside")
+    taken_away = textwrap.dedent("""
+        from pathlib import Path
+        from attnctl.jobs.local import runner
+        before = runner.run
+        def run(*given):
+            Path("data/myfolders").rename("data/aside")
+            before(*given)
+        runner.run = run
+        from attnctl.cli import main
+    """)
+    code = f"{taken_away}\nraise SystemExit(main({[*SWEEP, '--dataset', 'myfolders']!r}))"
+    environment = os.environ | {"PYTHONPATH": str(folder.parent / "packages")}
+    swept = subprocess.run([sys.executable, "-P", "-c", code], env=environment, capture_output=True, text=True)
+    words = f"data missing: myfolders is incomplete in {class_folders}: missing train, val; "
+    assert (swept.returncode, words in swept.stdout) == (1, True), swept.stdout + swept.stderr
+    (row,) = json.loads(attnctl("resume", "--json").stdout)["runs"]
+    assert (row["state"], row["action"], row["tag"]) == ("data missing", "waits", None)
+    aside.rename(class_folders)
+    (row,) = json.loads(attnctl("resume", "--json").stdout)["runs"]
+    assert row["action"] == "start"
+    (row,) = json.loads(attnctl("status", "--json").stdout)["runs"]
+    assert (row["state"], row["attempt"]) == ("completed", 2)
 
 
 def test_class_folders_with_other_names_in_val_are_refused(attnctl: Command, class_folders: Path, folder: Path) -> None:

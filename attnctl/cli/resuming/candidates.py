@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from attnctl.cli import context, output, run_selection
 from attnctl.cli.refresh import Snapshot, take
+from attnctl.cli.resuming.requirements import still_missing
 from attnctl.cli.resuming.resources import more_time, next_destination
 from attnctl.cli.sweeping.resource_options import ResourceOptions
 from attnctl.lifecycle.advice import launch_held, queue_blocker
@@ -164,6 +165,7 @@ def _cases(config: Config, now: Snapshot, request: ResumeRequest) -> tuple[list[
             continued = Decision(run=row.id, action=Action.CONTINUE)
             following = next_destination(config, recorded[-1].request, spec, continued, request.resources)
             past = replace(past, more_time=more_time(recorded[-1].request, following))
+        past = replace(past, missing=still_missing(config, spec, past.newest))
         nothing = Decision(run=row.id, action=Action.NEVER)
         cases.append(Case(row=row, spec=spec, attempts=recorded, history=past, decision=nothing))
     _learn_memory(cases)

@@ -64,7 +64,7 @@ def act(
         _train(config, made, cases, batches)
     trained = [case for _, cases, _ in here for case in cases]
     verdicts = [newest_verdict(config.workspace, case.row.id) for case in trained]
-    failed = sum(verdict is not None and verdict.state.failed for verdict in verdicts)
+    failed = sum(verdict is not None and verdict.state.unsuccessful for verdict in verdicts)
     if trained and not as_json:
         output.line(f"trained {quantity(len(trained), 'run')} on this machine, {failed} failed; see attnctl status")
     return jobs, 1 if failed or refused else 0

@@ -213,7 +213,7 @@ def _end(
 ) -> int:
     """Print the result and the next command; the exit code."""
     now = plan(config.workspace, [item.spec for item in planned], retry_failed=False)
-    failed = [item for item in now if item.verdict is not None and item.verdict.state.failed] if ended else []
+    failed = [item for item in now if item.verdict is not None and item.verdict.state.unsuccessful] if ended else []
     if order.as_json:
         runs = [_run_json(before, item, jobs) for before, item in zip(planned, now, strict=True)]
         invalid = [vars(cell) for cell in selected.invalid]

@@ -20,6 +20,36 @@ CASES = {
     "refused": (history(ended(State.REFUSED)), Rules(), ResumeScope(), Action.START),
     "setup failed": (history(ended(State.SETUP)), Rules(), ResumeScope(), Action.START),
     "held": (history(ended(State.HELD)), Rules(), ResumeScope(), Action.START),
+    "data that are still missing": (
+        history(ended(State.DATA_MISSING, saved=4), missing="cifar10 is incomplete"),
+        Rules(),
+        ResumeScope(named={"run1"}),
+        Action.WAITS,
+    ),
+    "data that are there again": (
+        history(ended(State.DATA_MISSING, saved=4)),
+        Rules(),
+        ResumeScope(),
+        Action.CONTINUE,
+    ),
+    "data that are still missing, forced": (
+        history(ended(State.DATA_MISSING), missing="cifar10 is incomplete"),
+        Rules(),
+        ResumeScope(force=True),
+        Action.START,
+    ),
+    "an environment that is still missing": (
+        history(ended(State.ENVIRONMENT_MISSING), missing="the package torch is not installed"),
+        Rules(),
+        ResumeScope(),
+        Action.WAITS,
+    ),
+    "an environment that is there again": (
+        history(ended(State.ENVIRONMENT_MISSING)),
+        Rules(),
+        ResumeScope(),
+        Action.START,
+    ),
     "one node failed": (
         history(ended(State.NODE_FAILURE, saved=4, nodes=("n1",))),
         Rules(),

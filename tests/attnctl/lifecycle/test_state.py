@@ -79,6 +79,16 @@ CASES = {
         evidence(observations=said("FAILED"), exits=[left("diverged")]),
         State.DIVERGED,
     ),
+    "suspended": (evidence(observations=said("RUNNING", "SUSPENDED"), started=11.0), State.SUSPENDED),
+    "suspended, and running again": (evidence(observations=said("SUSPENDED", "RUNNING")), State.RUNNING),
+    "without its data": (
+        evidence(observations=said("FAILED", exit_code="1:0"), exits=[left("data missing")]),
+        State.DATA_MISSING,
+    ),
+    "without Python": (
+        evidence(observations=said("FAILED", exit_code="2:0"), exits=[left("environment missing")]),
+        State.ENVIRONMENT_MISSING,
+    ),
     "failed without a word, by srun's own code": (
         evidence(observations=said("FAILED", exit_code="1:0")),
         State.KILLED,
@@ -205,7 +215,7 @@ def test_a_failed_launch_names_the_node_that_runs_the_script(nodelist: str, firs
     assert (verdict.node, verdict.reason) == (first, f"{first or 'the node'} could not open the job's log")
 
 
-def test_every_state_is_exactly_one_of_active_interrupted_failed_or_at_rest() -> None:
+def test_every_state_is_exactly_one_of_active_interrupted_failed_lacking_or_at_rest() -> None:
     at_rest = {State.NEW, State.COMPLETED}
     interrupted = {
         State.PREEMPTED,
@@ -219,7 +229,7 @@ def test_every_state_is_exactly_one_of_active_interrupted_failed_or_at_rest() ->
         State.DISK_FULL,
         State.UNKNOWN,
     }
-    kinds = [[state.active, state in interrupted, state.failed, state in at_rest] for state in State]
+    kinds = [[state.active, state in interrupted, state.failed, state.lacking, state in at_rest] for state in State]
     assert all(kind.count(True) == 1 for kind in kinds)
 
 

@@ -93,6 +93,33 @@ def test_a_training_that_started_writes_its_own_exit_record(config: Config, prep
     assert exits(config, prepared[2]) == []
 
 
+def test_a_python_that_is_gone_is_a_missing_environment(
+    config: Config, prepared: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard.sys, "executable", "/gone/bin/python")
+    assert run_script(config, 0, [], "/gone/bin/python -m x", SLURMD_NODENAME="node7") == 127
+    (record,) = exits(config, prepared[0])
+    words = "there is no Python at /gone/bin/python on node7"
+    assert (record.outcome, record.message) == ("environment missing", words)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/usr/bin/python: No module named attnctl",
+        "ModuleNotFoundError: No module named 'psutil'",
+        "python: error while loading shared libraries: libpython3.so: cannot open shared object file: No such file",
+    ],
+)
+def test_packages_that_are_gone_are_a_missing_environment(config: Config, prepared: list[str], line: str) -> None:
+    log = config.workspace.submission_logs(TAG) / "77_0_0_log.out"
+    log.write_text(f"Traceback\n{line}\nsrun: error: node7: task 0: Exited with exit code 1\n")
+    assert run_script(config, 0, [], "exit 1") == 1
+    (record,) = exits(config, prepared[0])
+    assert record.outcome == "environment missing"
+    assert record.message.endswith(f"srun failed with exit code 1, {line}")
+
+
 def test_a_job_that_does_not_own_the_attempt_writes_nothing(config: Config, prepared: list[str]) -> None:
     owner = config.workspace.run(prepared[0]).attempt(1).owner
     owner.parent.mkdir(parents=True)

@@ -5,6 +5,7 @@ import errno
 import pytest
 import torch
 
+from attnctl.jobs.data.errors import DataError, MissingDataError
 from attnctl.jobs.runtime import disk_full
 from attnctl.jobs.runtime.rendezvous import RendezvousError
 from attnctl.jobs.training.failure import Diverged, Superseded, classify
@@ -27,6 +28,12 @@ def test_a_full_disk_has_its_own_outcome() -> None:
         (Diverged("nan"), "diverged", False),
         (Superseded("later"), "superseded", False),
         (SpecError("no such file"), "error", False),
+        (MissingDataError("cifar10 is incomplete in /data"), "data missing", False),
+        (DataError("cifar10 has 7 training images instead of 8"), "error", False),
+        (ModuleNotFoundError("No module named 'timm'", name="timm"), "environment missing", False),
+        (ModuleNotFoundError("No module named 'attnctl.x'", name="attnctl.x"), "error", False),
+        (ImportError("libcudart.so.12: cannot open shared object file: No such file"), "environment missing", False),
+        (ImportError("cannot import name 'x' from 'timm'", name="timm"), "error", False),
         (torch.OutOfMemoryError("CUDA out of memory"), "cuda out of memory", False),
         (MemoryError(), "out of memory", False),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "out of memory", False),
