@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
+from attnctl.cli import main
+from attnctl.jobs.slurm import nodes
 from attnctl.spec import RunSpec
 from attnctl.workspace.records import Resources
 from tests.slurm.real_cluster import Cluster, slurm
@@ -32,3 +34,15 @@ def test_a_job_gets_the_gpus_that_it_asked_for(
     found = re.search(r"\bTRES=\S*gres/gpu=(\d+)", job) or re.search(r"ReqTRES=\S*gres/gpu=(\d+)", job)
     assert (int(found[1]) if found else 0) == gpus, job
     assert "NumTasks=2" in job
+
+
+def test_a_gpu_job_asks_for_its_share_of_the_nodes_cores(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    assert nodes.cpus_per_gpu("main", 1) == 2  # 8 cores and 4 GPUs
+    words = ["--workspace", str(cluster.config.workspace.root), "sweep", "se", "--dry-run"]
+    assert main(words) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "#SBATCH --cpus-per-task=2" in told
+    assert "2 cores per process: 1 loader process for images that are read from files" in told
+    assert main([*words, "--cpus-per-task", "1"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "1 core per process: the training process itself reads and decodes the images" in told

@@ -43,7 +43,7 @@ def choose_destination(config: Config, asked: ResourceOptions) -> Destination:
         nodes=asked.nodes or 1,
         tasks_per_node=gpus or asked.tasks_per_node or 1,
         gpus_per_node=gpus,
-        cpus_per_task=asked.cpus_per_task or (options.cpus_per_gpu if gpus and options.cpus_per_gpu else 1),
+        cpus_per_task=asked.cpus_per_task or (_cpus_per_gpu(where, options, gpus) if gpus else 1),
         minutes=parse_time(options.time) if options.time is not None else None,
         device=asked.device or "auto",
     )
@@ -141,6 +141,20 @@ def _gpus(where: Where, asked: ResourceOptions, options: SlurmOptions) -> int:
     if asked.device == "cuda" and not requested:
         raise SpecError("--device cuda, but there are no GPUs; on SLURM request them with --gpus-per-node")
     return requested
+
+
+def _cpus_per_gpu(where: Where, options: SlurmOptions, gpus: int) -> int:
+    """Cores for each GPU as in the settings, else the GPU's share of its node: one core decodes images too slowly."""
+    if options.cpus_per_gpu:
+        return options.cpus_per_gpu
+    if where == "local":
+        from attnctl.jobs.local import gpu_slots
+
+        return max(1, gpu_slots.cores() // max(1, len(gpu_slots.gpus())))
+    from attnctl.jobs.slurm import nodes, sbatch
+
+    partition = options.partition or sbatch.default_partition(os.environ)
+    return nodes.cpus_per_gpu(partition, gpus, gpu_request.read(options).kind, options.constraint)
 
 
 def _gpus_on_slurm(asked: ResourceOptions, options: SlurmOptions) -> int:

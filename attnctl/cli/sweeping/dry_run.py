@@ -14,6 +14,7 @@ from attnctl.cli.table_layout import Column
 from attnctl.grid import effective_hyperparameters, warn_frozen_untrained_norms
 from attnctl.settings.config import Config
 from attnctl.units import quantity
+from attnctl.workspace.records import Resources
 
 _COLUMNS = (
     Column("run", optional=True),
@@ -66,6 +67,8 @@ def show(
     output.prose(
         f"{summary(planned)}; each {each}{device}, on {'SLURM' if destination.where == 'slurm' else 'this machine'}"
     )
+    if gpus:
+        output.prose(_cores(resources))
     if start:
         output.prose(cost.words())
     for words in missing:
@@ -73,6 +76,14 @@ def show(
     for words in differing:
         output.prose(words)
     output.line("Dry run: nothing was written.")
+
+
+def _cores(resources: Resources) -> str:
+    """What the number of cores means for the loading of images."""
+    cores = resources.cpus_per_task
+    if cores == 1:
+        return "1 core per process: the training process itself reads and decodes the images; set cpus_per_gpu"
+    return f"{cores} cores per process: {quantity(cores - 1, 'loader process')} for images that are read from files"
 
 
 def _table(planned: Sequence[Planned], selected: Selection) -> None:
