@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
 import pytest
 import torch
@@ -21,13 +22,13 @@ def test_every_module_is_tested() -> None:
 
 
 @pytest.mark.parametrize("name", attention.names())
-def test_every_module_has_its_counts(name) -> None:
+def test_every_module_has_its_counts(name: str) -> None:
     assert import_module(f"tests.attnctl.attention.test_{name}").PARAMETERS
 
 
 @pytest.mark.parametrize("name", attention.names())
 @pytest.mark.parametrize("channels", [16, 24, 64, 116, 144, 960])
-def test_the_defaults_keep_the_shape_or_are_refused_by_name(name, channels: int) -> None:
+def test_the_defaults_keep_the_shape_or_are_refused_by_name(name: str, channels: int) -> None:
     divisor, hyperparameter = NEEDS.get(name, (1, ""))
     if channels % divisor:
         with pytest.raises(SpecError, match=rf"^{name} {hyperparameter}=.* does not work at {channels} channels: "):
@@ -65,7 +66,7 @@ def test_gradients_are_the_derivatives(name, hyperparameters) -> None:
         names = [key for key in names if not key.endswith("weight")]  # their share is a constant, tested elsewhere
     wanted = [module.get_parameter(key).detach().clone().requires_grad_() for key in names]
 
-    def function(x, *parameters):
+    def function(x, *parameters) -> Any:
         return torch.func.functional_call(module, dict(zip(names, parameters, strict=True)), (x,))
 
     x = torch.randn(2, 16, 3, 4, dtype=torch.float64, requires_grad=True)
@@ -198,7 +199,7 @@ def test_what_replaces_a_norm_says_so() -> None:
     ],
 )
 def test_what_does_not_fit_names_the_hyperparameter_and_the_channels(
-    name: str, channels: int, hyperparameters, words: str
+    name: str, channels: int, hyperparameters: dict[str, float | str], words: str
 ) -> None:
     with pytest.raises(SpecError) as raised:
         attention.create(name, channels, **hyperparameters)

@@ -41,7 +41,9 @@ PLAIN = [
 
 
 @pytest.mark.parametrize(("name", "classes", "size", "parameters", "macs"), PLAIN)
-def test_a_backbone_has_the_published_counts(name, classes, size, parameters, macs) -> None:
+def test_a_backbone_has_the_published_counts(
+    name: str, classes: int, size: int, parameters: int, macs: int | None
+) -> None:
     with torch.device("meta"):
         network = backbones.build(name, classes)
     if macs is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -82,7 +83,9 @@ def test_what_breaks_off_aside_leaves_what_was_there(made: bool, tmp_path: Path)
 
 
 @pytest.mark.parametrize("write", [write_atomic, create_exclusive])
-def test_an_error_names_the_file_that_was_to_be_written(tmp_path: Path, write) -> None:
+def test_an_error_names_the_file_that_was_to_be_written(
+    tmp_path: Path, write: Callable[..., None] | Callable[..., bool]
+) -> None:
     """The name of the file aside is longer, and too long."""
     path = tmp_path / ("n" * 240)
     with pytest.raises(OSError, match="too long") as caught:

@@ -96,7 +96,9 @@ def test_a_cell_that_cannot_be_is_listed_with_its_reason_and_the_others_stay() -
         ({"overrides": {"learning": ("1",)}}, "unknown recipe field 'learning'"),
     ],
 )
-def test_a_wrong_request_says_what_and_what_would_be_right(axes, words: str) -> None:
+def test_a_wrong_request_says_what_and_what_would_be_right(
+    axes: dict[str, dict[str | tuple[str, str], tuple[str, ...]] | str | tuple[str, ...]], words: str
+) -> None:
     with pytest.raises(SpecError) as raised:
         expand(Axes(**{"modules": ("ela",), **axes}))
     assert str(raised.value).startswith(words)

@@ -19,7 +19,7 @@ from attnctl.spec import RunSpec
 from attnctl.values import SpecError
 
 
-def one(**axes) -> RunSpec:
+def one(**axes: tuple[str, ...]) -> RunSpec:
     wanted = {"modules": ("none",), "models": ("yolof",), "backbones": ("resnet18",), "datasets": ("digits-det",)}
     expansion = expand(Axes(**{**wanted, **axes}))
     assert not expansion.invalid, expansion.invalid
@@ -35,7 +35,7 @@ def refused(**axes) -> str:
 
 
 @pytest.mark.parametrize("name", models.names())
-def test_every_row_names_what_there_is(name) -> None:
+def test_every_row_names_what_there_is(name: str) -> None:
     model = models.describe(name)
     assert set(model.backbones) <= {*backbones.names(), "resnet34"}
     for dataset, recipe in model.recipes.items():
@@ -155,7 +155,7 @@ STUDIED = [
 
 
 @pytest.mark.parametrize(("table", "name", "count"), STUDIED)
-def test_the_rows_of_ans_tables_are_the_networks_of_its_authors(table, name, count) -> None:
+def test_the_rows_of_ans_tables_are_the_networks_of_its_authors(table: str, name: str, count: int) -> None:
     (row,) = [row for row in papers.load("an").tables[table].rows if row.name == name]
     (what,) = audit.cells(row.setup)
     assert parameters(what, keep=False) == count

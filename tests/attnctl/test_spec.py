@@ -185,7 +185,7 @@ def test_the_text_of_a_number_does_not_matter() -> None:
 
 
 @given(batch=st.integers(1, 512), norm_batch=st.integers(1, 512), world=st.integers(1, 16))
-def test_a_world_fits_exactly_when_it_divides_the_replicas(batch, norm_batch, world) -> None:
+def test_a_world_fits_exactly_when_it_divides_the_replicas(batch: int, norm_batch: int, world: int) -> None:
     values = {**vars(one().recipe), "batch": batch, "norm_batch": norm_batch}
     if batch % norm_batch:
         with pytest.raises(SpecError, match="does not divide batch"):

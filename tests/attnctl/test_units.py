@@ -58,7 +58,7 @@ def test_memory_is_read_as_slurm_writes_it(text: str, megabytes: int) -> None:
 
 
 @given(st.text(max_size=20))
-def test_any_text_is_an_amount_of_memory_or_refused(text) -> None:
+def test_any_text_is_an_amount_of_memory_or_refused(text: str) -> None:
     with contextlib.suppress(SpecError):
         assert parse_memory(text) > 0
 
@@ -85,7 +85,7 @@ def test_time_is_read_as_slurm_reads_it(text: str, minutes: int) -> None:
 
 
 @given(st.text(max_size=12))
-def test_any_other_time_is_refused_in_one_line(text) -> None:
+def test_any_other_time_is_refused_in_one_line(text: str) -> None:
     words = ""
     try:
         minutes = parse_time(text)
@@ -116,7 +116,7 @@ def test_a_duration_has_the_unit_that_it_rounds_to(seconds: float, text: str) ->
 
 
 @given(st.floats(0, 1e9))
-def test_a_duration_never_reaches_the_next_unit(seconds) -> None:
+def test_a_duration_never_reaches_the_next_unit(seconds: float) -> None:
     number, unit = duration(seconds).split(" ")
     assert float(number) < {"s": 60, "min": 60, "h": 24, "d": 1e9}[unit]
 

@@ -29,7 +29,7 @@ from attnctl.values import SpecError, convert, describe, did_you_mean, divisors,
         (" 3 ", int, 3),
     ],
 )
-def test_a_value_becomes_its_declared_type(typed: float | str, declared, expected) -> None:
+def test_a_value_becomes_its_declared_type(typed: float | str, declared, expected: float | str | None) -> None:
     converted = convert(typed, declared, "x")
     assert (converted, type(converted)) == (expected, type(expected))
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ from attnctl.jobs.training.events import EventLog
 from attnctl.jobs.training.loop import train
 from attnctl.networks import surgery
 from attnctl.settings.config import DataRoots
+from attnctl.spec import RunSpec
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import read_events
 
@@ -40,13 +42,15 @@ class ThreeSteps:
 
     steps_per_epoch = 3
 
-    def __init__(self, spec) -> None:
+    def __init__(self, spec: RunSpec) -> None:
         self._data = open_data(spec, DataRoots(), torch.device("cpu"))
         self.train = self._data.train
         self._evaluated = tuple(part[:8] for part in next(iter(self._data.evaluate(0, 1))))
         self.evaluation_size = len(self._evaluated[1])
 
-    def evaluate(self, rank, world):
+    def evaluate(
+        self, rank, world
+    ) -> Iterator[tuple[list[dict[str, torch.Tensor] | torch.Tensor] | torch.Tensor, ...]]:
         yield self._evaluated
 
 
@@ -73,7 +77,7 @@ def test_three_steps_with_a_module_give_the_numbers_of_its_versions(module, tmp_
 
 
 @pytest.mark.parametrize("backbone", backbones.names())
-def test_a_forward_of_a_backbone_gives_the_number_of_its_version(backbone) -> None:
+def test_a_forward_of_a_backbone_gives_the_number_of_its_version(backbone: str) -> None:
     torch.manual_seed(0)
     network = backbones.build(backbone, 10).eval()
     images = torch.linspace(-1, 1, 3 * 32 * 32).reshape(1, 3, 32, 32)
@@ -82,7 +86,7 @@ def test_a_forward_of_a_backbone_gives_the_number_of_its_version(backbone) -> No
     hold(backbone, {"backbone": backbones.describe(backbone).version}, scores.abs().mean().item())
 
 
-def hold(name, versions, number) -> None:
+def hold(name: str, versions, number) -> None:
     """A part's number to the one written down for its versions, or write it down when asked to."""
     golden = json.loads(GOLDEN.read_text()) if GOLDEN.exists() else {}
     if os.environ.get("ATTNCTL_GOLDEN") == "write":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -17,7 +18,7 @@ from attnctl.values import SpecError
 SIZE = 128
 
 
-def built(name, norms: str = "batch"):
+def built(name: Any, norms: str = "batch") -> nn.Module:
     """A small network of three classes; YOLOF's is narrow, and around a ResNet of four blocks."""
     torch.manual_seed(0)
     if name == "yolox_nano":
@@ -28,12 +29,12 @@ def built(name, norms: str = "batch"):
 
 
 @pytest.fixture(params=["yolof", "yolox_nano"], scope="module")
-def made(request: pytest.FixtureRequest):
+def made(request: pytest.FixtureRequest) -> nn.Module:
     return built(request.param)
 
 
 @pytest.fixture
-def network(made):
+def network(made: nn.Module):
     return copy.deepcopy(made)
 
 
@@ -176,7 +177,7 @@ def test_several_scales_are_drawn_by_torchs_generator(network) -> None:
 
 
 @pytest.mark.parametrize("name", ["yolof", "yolox_nano"])
-def test_a_classifiers_weights_have_a_place_under_the_bodys_name(name: str, made) -> None:
+def test_a_classifiers_weights_have_a_place_under_the_bodys_name(name: str, made: nn.Module) -> None:
     body = backbones.build("cspdarknet_nano", 5) if name == "yolox_nano" else ResNet(BasicBlock, [1, 1, 1, 1])
     network = built(name)
     own = {key for key in network.state_dict() if key.startswith(network.body_prefix)}
@@ -210,7 +211,7 @@ def test_other_bodies_and_sizes_are_refused() -> None:
 # ------------------------------------------------------------------------------------------------------ learning
 
 
-def learn(network, images, targets, rate, steps, clip=torch.inf) -> None:
+def learn(network: nn.Module, images, targets, rate, steps, clip: float = torch.inf) -> None:
     weights = [p for p in network.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.2)
@@ -223,7 +224,7 @@ def learn(network, images, targets, rate, steps, clip=torch.inf) -> None:
         schedule.step()
 
 
-def settle(network, images, targets) -> None:
+def settle(network: nn.Module, images, targets) -> None:
     """The running statistics of the norms become those of these images, and stay: two are too few to wait for them."""
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm in norms:

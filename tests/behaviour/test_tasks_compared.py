@@ -11,12 +11,19 @@ from attnctl.grid import Axes, expand
 from attnctl.reports import comparison
 from attnctl.reports.exchange import rerun_commands, results
 from attnctl.reports.selection import Options
+from attnctl.spec import RunSpec
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Imported, Speed
 from tests.reports.report_workspace import NOW, footnotes, line, train
 
 
-def specs_of(model, backbone, dataset, modules=("none", "se"), seeds=("0", "1")):
+def specs_of(
+    model: str,
+    backbone: str,
+    dataset: str,
+    modules: tuple[str, ...] = ("none", "se"),
+    seeds: tuple[str, ...] = ("0", "1"),
+) -> list[RunSpec]:
     expansion = expand(
         Axes(modules=modules, models=(model,), backbones=(backbone,), datasets=(dataset,), seeds=seeds, recipe=None)
     )
@@ -48,7 +55,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory):
     return {row.id: row for row in found}
 
 
-def of(rows, specs):
+def of(rows, specs: list[RunSpec]):
     return [rows[spec.id] for spec in specs]
 
 
@@ -71,7 +78,7 @@ def test_the_index_knows_the_model_and_each_tasks_best_epoch(rows) -> None:
     ],
     ids=lambda value: value[0].model or "classifier" if isinstance(value[0], type(VOC[0])) else "",
 )
-def test_a_comparison_has_the_metrics_of_the_task(rows, specs, columns: list[str]) -> None:
+def test_a_comparison_has_the_metrics_of_the_task(rows, specs: list[RunSpec], columns: list[str]) -> None:
     made = comparison.build(of(rows, specs)).table
     assert [column.name for column in made.columns][: len(columns)] == columns
     assert [column.name for column in made.columns][len(columns) :][:2] == ["params", "macs"]

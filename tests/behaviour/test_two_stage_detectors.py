@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
+from torch import nn
 
 from attnctl.networks import surgery
 from tests.attnctl.models.rectangles import PLACES, SIZE, TWO_STAGES, fit, narrow, scenes, small_body, target
 
 
 @pytest.fixture(scope="module", params=["fasterrcnn", "maskrcnn_an", "cascade_maskrcnn", "htc"])
-def fitted(request: pytest.FixtureRequest):
+def fitted(request: pytest.FixtureRequest) -> tuple[Any, nn.Module, list[float]]:
     """A network that was trained on two images, and the losses of its steps."""
     network = narrow(request.param)
     sums = fit(network, 20, 1e-3, *scenes())
@@ -20,12 +23,12 @@ def fitted(request: pytest.FixtureRequest):
     return request.param, network.eval(), sums
 
 
-def test_its_losses_fall(fitted) -> None:
+def test_its_losses_fall(fitted: tuple[Any, nn.Module, list[float]]) -> None:
     _, _, sums = fitted
     assert sum(sums[-5:]) / 5 < 0.5 * sums[0]
 
 
-def test_what_it_gives_and_takes(fitted) -> None:
+def test_what_it_gives_and_takes(fitted: tuple[Any, nn.Module, list[float]]) -> None:
     """Boxes in the pixels of the image given, of whatever size; masks as large as the image; a batch as a tensor."""
     name, network, _ = fitted
     images, _ = scenes()
@@ -50,7 +53,7 @@ def test_what_it_gives_and_takes(fitted) -> None:
 
 
 @pytest.mark.parametrize("name", TWO_STAGES)
-def test_images_without_objects(name) -> None:
+def test_images_without_objects(name: str) -> None:
     """Finite losses, which reach every parameter that is to be trained: no process waits for another's gradient."""
     network = narrow(name).train()
     losses = network(scenes()[0], [target([], []), target([], [])])

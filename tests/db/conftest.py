@@ -11,7 +11,7 @@ from tests.db import written
 
 
 @pytest.fixture
-def workspace(tmp_path: Path):
+def workspace(tmp_path: Path) -> Workspace:
     """Four runs of a sweep, one of which has ended."""
     made = Workspace(tmp_path)
     runs = written.specs(("none", "ela"), ("0", "1"))

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import attnctl
+from attnctl.workspace.layout import Workspace
 from tests.db import written
 
 RUNS = written.specs(("none", "ela"), ("0", "1"))
 
 
-def test_the_frames_have_a_row_for_each_run_and_each_value(workspace) -> None:
+def test_the_frames_have_a_row_for_each_run_and_each_value(workspace: Workspace) -> None:
     frames = attnctl.load(workspace.root)
     assert list(frames.runs.index) == sorted(spec.id for spec in RUNS)
     row = frames.runs.loc[RUNS[0].id]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from attnctl.db import PaperSweep, open_index
+from attnctl.db.index import Index
 from attnctl.files import write_atomic
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Placed, Sweep
@@ -18,7 +20,7 @@ from tests.db import written
 
 
 @pytest.fixture
-def index(workspace):
+def index(workspace: Workspace) -> Iterator[Index]:
     with open_index(workspace) as opened:
         opened.refresh()
         yield opened
@@ -27,7 +29,7 @@ def index(workspace):
 RUNS = written.specs(("none", "ela"), ("0", "1"))
 
 
-def test_runs_come_in_the_order_asked_for(index) -> None:
+def test_runs_come_in_the_order_asked_for(index: Index) -> None:
     ids = [spec.id for spec in RUNS]
     assert [row.id for row in index.runs(ids)] == ids
     assert [row.id for row in index.runs([*ids[::-1], "unknown", ids[0]])] == ids[::-1]
@@ -37,16 +39,16 @@ def test_runs_come_in_the_order_asked_for(index) -> None:
     assert set(index.states(ids)) == set(ids)
 
 
-def test_more_runs_than_sqlite_has_variables_can_be_asked_for(index) -> None:
+def test_more_runs_than_sqlite_has_variables_can_be_asked_for(index: Index) -> None:
     assert len(index.runs([spec.id for spec in RUNS] + [f"{number:016x}" for number in range(300_000)])) == len(RUNS)
 
 
-def test_a_sweep_has_its_runs_and_its_command(index) -> None:
+def test_a_sweep_has_its_runs_and_its_command(index: Index) -> None:
     (sweep,) = index.sweeps()
     assert (sweep.name, sweep.runs, sweep.command) == ("first", [spec.id for spec in RUNS], ["attnctl", "sweep", "a b"])
 
 
-def test_the_runs_of_a_cell_are_found_whatever_their_seeds_and_versions(workspace, index) -> None:
+def test_the_runs_of_a_cell_are_found_whatever_their_seeds_and_versions(workspace: Workspace, index: Index) -> None:
     newer = replace(RUNS[2], seed=7, versions=replace(RUNS[2].versions, loop=99))
     written.submit(workspace, [newer], tag="tag2")
     index.refresh()
@@ -59,7 +61,7 @@ def test_the_runs_of_a_cell_are_found_whatever_their_seeds_and_versions(workspac
     assert list(index.families([plain, *(f"{number:016x}" for number in range(50_000))])) == [plain]
 
 
-def test_the_sweeps_of_papers_tables_come_newest_first(workspace, index) -> None:
+def test_the_sweeps_of_papers_tables_come_newest_first(workspace: Workspace, index: Index) -> None:
     for at, part in enumerate(({"paper": "nam", "table": "1"}, {}, {"paper": "./my.toml", "figure": "2"})):
         sweep = Sweep(name=f"s{at}", created=float(at), command=[], runs=[], overrides={"seeds": ["1"]}, **part)
         write_atomic(workspace.sweep(sweep.name), sweep.encode())
@@ -71,7 +73,7 @@ def test_the_sweeps_of_papers_tables_come_newest_first(workspace, index) -> None
     ]
 
 
-def test_the_scheduler_is_asked_about_what_is_under_way_or_may_come_back(workspace, index) -> None:
+def test_the_scheduler_is_asked_about_what_is_under_way_or_may_come_back(workspace: Workspace, index: Index) -> None:
     _done, active, failed, interrupted = (spec.id for spec in RUNS)
     written.leave(workspace, failed, "error", message="x")
     written.observe(workspace, interrupted, "PREEMPTED", at=time.time())

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from attnctl.db import open_index, rebuild
+from attnctl.db.rows import RunRow
 from attnctl.lifecycle.state import State
 from attnctl.workspace.layout import Workspace
 from tests.db import written
@@ -17,25 +18,25 @@ from tests.db import written
 RUN = written.specs()[0]
 
 
-def refreshed(workspace):
+def refreshed(workspace) -> tuple[list[RunRow], dict[str, list[str]]]:
     with open_index(workspace) as index:
         index.refresh()
         return index.runs(), written.contents(index)
 
 
 @pytest.fixture
-def workspace(tmp_path: Path):
+def workspace(tmp_path: Path) -> Workspace:
     made = Workspace(tmp_path)
     written.submit(made, [RUN], sweep="first")
     return made
 
 
-def only(workspace):
+def only(workspace: Workspace) -> RunRow:
     (row,) = refreshed(workspace)[0]
     return row
 
 
-def test_a_submitted_run_is_queued_under_its_array_task(workspace) -> None:
+def test_a_submitted_run_is_queued_under_its_array_task(workspace: Workspace) -> None:
     row = only(workspace)
     assert (row.id, row.verdict.state, row.job_id, row.attempt) == (RUN.id, State.QUEUED, "77_0", 1)
     assert row.spec == RUN
@@ -50,7 +51,7 @@ def test_a_run_here_has_the_supervisor_as_its_job(tmp_path: Path) -> None:
     assert only(workspace).job_id == "host:12"
 
 
-def test_the_states_follow_the_evidence(workspace) -> None:
+def test_the_states_follow_the_evidence(workspace: Workspace) -> None:
     assert only(workspace).state == "queued"
     written.observe(workspace, RUN.id, "RUNNING")
     assert only(workspace).state == "running"
@@ -82,7 +83,7 @@ def test_a_job_id_that_comes_later_is_taken_in(tmp_path: Path) -> None:
     assert (only(workspace).state, only(workspace).job_id) == ("queued", "5_0")
 
 
-def test_the_last_and_the_best_epoch_are_kept(workspace) -> None:
+def test_the_last_and_the_best_epoch_are_kept(workspace: Workspace) -> None:
     evaluations = [written.metrics_event(epoch, top1) for epoch, top1 in ((1, 50.0), (2, 70.0), (3, 70.0), (4, 60.0))]
     written.append(workspace, RUN.id, [written.model_event(), *evaluations])
     row = only(workspace)
@@ -90,7 +91,7 @@ def test_the_last_and_the_best_epoch_are_kept(workspace) -> None:
     assert row.best["loss"] == evaluations[1]["values"]["loss"]
 
 
-def test_a_torn_line_waits_for_its_rest(workspace) -> None:
+def test_a_torn_line_waits_for_its_rest(workspace: Workspace) -> None:
     whole = written.encoded([written.metrics_event(1, 50.0), written.metrics_event(2, 60.0)])
     written.append(workspace, RUN.id, whole[:-20])
     assert only(workspace).epoch == 1
@@ -99,7 +100,7 @@ def test_a_torn_line_waits_for_its_rest(workspace) -> None:
 
 
 @pytest.mark.parametrize("longer", [False, True])
-def test_a_log_that_was_replaced_is_read_again(workspace, longer: bool) -> None:
+def test_a_log_that_was_replaced_is_read_again(workspace: Workspace, longer: bool) -> None:
     path = written.append(workspace, RUN.id, [written.metrics_event(1, 50.0), written.metrics_event(2, 60.0)])
     assert only(workspace).metrics["top1"] == 60.0
     epochs = (1, 2, 3) if longer else (1,)
@@ -110,14 +111,14 @@ def test_a_log_that_was_replaced_is_read_again(workspace, longer: bool) -> None:
         assert [r.value for r in index.history(RUN.id) if r.name == "top1"] == [7.0] * len(epochs)
 
 
-def test_a_log_that_is_gone_is_forgotten(workspace) -> None:
+def test_a_log_that_is_gone_is_forgotten(workspace: Workspace) -> None:
     path = written.append(workspace, RUN.id, [written.metrics_event(1, 50.0)])
     assert only(workspace).epoch == 1
     path.unlink()
     assert only(workspace).epoch is None
 
 
-def test_after_a_rollback_the_higher_token_wins(workspace) -> None:
+def test_after_a_rollback_the_higher_token_wins(workspace: Workspace) -> None:
     written.append(
         workspace, RUN.id, [written.model_event(), written.metrics_event(1, 50.0), written.metrics_event(2, 90.0)]
     )
@@ -134,7 +135,7 @@ def test_after_a_rollback_the_higher_token_wins(workspace) -> None:
 
 
 @pytest.mark.parametrize(("device", "alarmed"), [("cpu", True), ("NVIDIA H200", False)])
-def test_attempts_on_the_cpu_that_differ_raise_an_alarm(workspace, device: str, alarmed: bool) -> None:
+def test_attempts_on_the_cpu_that_differ_raise_an_alarm(workspace: Workspace, device: str, alarmed: bool) -> None:
     for restart, top1 in ((0, 50.0), (1, 50.5)):
         written.append(
             workspace, RUN.id, [written.model_event(device), written.metrics_event(1, top1)], restart=restart
@@ -144,14 +145,14 @@ def test_attempts_on_the_cpu_that_differ_raise_an_alarm(workspace, device: str, 
     assert not alarmed or alarm == "attempts 1.0 and 1.1 disagree: loss of epoch 1 is 0.5 and 0.495"
 
 
-def test_attempts_that_agree_raise_none_though_their_speed_differs(workspace) -> None:
+def test_attempts_that_agree_raise_none_though_their_speed_differs(workspace: Workspace) -> None:
     for restart in (0, 1):
         event = written.metrics_event(1, 50.0, images_per_s=100.0 + restart)
         written.append(workspace, RUN.id, [written.model_event(), event], restart=restart)
     assert only(workspace).alarm is None
 
 
-def test_a_second_attempt_is_the_one_that_counts(workspace) -> None:
+def test_a_second_attempt_is_the_one_that_counts(workspace: Workspace) -> None:
     written.leave(workspace, RUN.id, "error", message="first")
     refreshed(workspace)
     written.submit(workspace, [RUN], tag="tag2", number=2, job_id="78")
@@ -161,21 +162,21 @@ def test_a_second_attempt_is_the_one_that_counts(workspace) -> None:
     assert only(workspace).state == "completed"
 
 
-def test_a_completed_run_that_is_submitted_again_is_looked_at_again(workspace) -> None:
+def test_a_completed_run_that_is_submitted_again_is_looked_at_again(workspace: Workspace) -> None:
     written.finish(workspace, RUN.id)
     assert only(workspace).state == "completed"
     written.submit(workspace, [RUN], tag="tag2", number=2, job_id="78")
     assert (only(workspace).state, only(workspace).attempt) == ("queued", 2)
 
 
-def test_a_folder_without_a_spec_is_no_run_yet_and_foreign_names_are_left_alone(workspace) -> None:
+def test_a_folder_without_a_spec_is_no_run_yet_and_foreign_names_are_left_alone(workspace: Workspace) -> None:
     (workspace.runs / ("0" * 16)).mkdir()
     (workspace.runs / "notes.txt").write_text("mine")
     (workspace.runs / "My Results").mkdir()
     assert [row.id for row in refreshed(workspace)[0]] == [RUN.id]
 
 
-def test_what_was_removed_from_the_workspace_leaves_the_index(workspace) -> None:
+def test_what_was_removed_from_the_workspace_leaves_the_index(workspace: Workspace) -> None:
     import shutil
 
     refreshed(workspace)
@@ -198,7 +199,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"at": "yesterday"}', "\udcff"])
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_file_stops_nobody_else_and_its_run_says_so(tmp_path: Path, name, content: str) -> None:
+def test_a_broken_file_stops_nobody_else_and_its_run_says_so(tmp_path: Path, name: str, content: str) -> None:
     workspace = Workspace(tmp_path)
     broken, whole = written.specs(seeds=("0", "1"))
     written.submit(workspace, [broken, whole])
@@ -218,7 +219,7 @@ def test_a_broken_file_stops_nobody_else_and_its_run_says_so(tmp_path: Path, nam
         assert bad.reason
 
 
-def test_a_broken_submission_or_sweep_stops_nobody_else(workspace) -> None:
+def test_a_broken_submission_or_sweep_stops_nobody_else(workspace: Workspace) -> None:
     workspace.submission("other").write_text("{")
     workspace.sweep("other").write_text("[]")
     assert only(workspace).state == "queued"
@@ -239,7 +240,7 @@ def test_a_broken_submission_or_sweep_stops_nobody_else(workspace) -> None:
         b"",
     ],
 )
-def test_a_foreign_line_is_left_out(workspace, line: bytes) -> None:
+def test_a_foreign_line_is_left_out(workspace: Workspace, line: bytes) -> None:
     written.append(workspace, RUN.id, written.encoded([written.metrics_event(1, 50.0)]) + line + b"\n")
     written.append(workspace, RUN.id, [written.metrics_event(2, 60.0)])
     assert only(workspace).metrics["top1"] == 60.0
@@ -276,7 +277,7 @@ def test_any_split_into_increments_gives_the_rows_of_a_rebuild(
         assert written.contents(index) == incremental[1]
 
 
-def test_a_log_is_read_in_blocks(workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_is_read_in_blocks(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("attnctl.workspace.events.BLOCK", 37)
     events = [written.metrics_event(epoch, float(epoch)) for epoch in range(1, 30)]
     written.append(workspace, RUN.id, events)

@@ -64,7 +64,7 @@ def test_an_index_of_another_version_is_filled_anew(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"not a database at all" * 100])
-def test_a_file_that_is_no_database_is_replaced(tmp_path: Path, content) -> None:
+def test_a_file_that_is_no_database_is_replaced(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.sqlite"
     path.write_bytes(content)
     store = open_store(path)

@@ -6,13 +6,14 @@ import dataclasses
 
 from attnctl.db import open_index
 from attnctl.lifecycle.state import State
+from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Submission
 from tests.db import written
 
 RUNS = written.specs(("none", "ela"), ("0", "1"))
 
 
-def test_a_reservation_that_was_closed_without_tasks_is_refused_however_late_it_comes(workspace) -> None:
+def test_a_reservation_that_was_closed_without_tasks_is_refused_however_late_it_comes(workspace: Workspace) -> None:
     run = RUNS[1].id
     written.submit(workspace, [RUNS[1]], tag="tag2", number=2, job_id=None)
     path = workspace.submission("tag2")

@@ -6,27 +6,29 @@ import dataclasses
 import json
 from pathlib import Path
 
+from attnctl.db.index import Index
 from attnctl.files import create_exclusive, write_atomic
 from attnctl.grid import Axes, expand
+from attnctl.spec import RunSpec
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Cancel, Exit, Observed, Request, Resources, Submission, Sweep
 
 NOW = 1_700_000_000.0
 
 
-def specs(modules=("ela",), seeds=("0",), **axes):
+def specs(modules: tuple[str, ...] = ("ela",), seeds=("0",), **axes) -> list[RunSpec]:
     return expand(Axes(modules=tuple(modules), seeds=tuple(seeds), **axes)).specs
 
 
 def submit(
-    workspace,
+    workspace: Workspace,
     runs,
     tag: str = "tag1",
     number: int = 1,
     job_id: str = "77",
     where: str = "slurm",
-    sweep=None,
-    failed=None,
+    sweep: str | None = None,
+    failed: str | None = None,
 ) -> None:
     """What `attnctl sweep` writes for these specs."""
     for spec in runs:
@@ -75,12 +77,12 @@ def model_event(device: str = "cpu"):
     }
 
 
-def metrics_event(epoch, top1, **more):
+def metrics_event(epoch: int, top1: float, **more: float):
     values = {"top1": top1, "loss": 1 - top1 / 100, "images_per_s": 100.0, **more}
     return {"kind": "metrics", "t": NOW + 10 + epoch, "step": 10 * epoch, "epoch": epoch, "values": values}
 
 
-def progress_event(step):
+def progress_event(step: int):
     return {"kind": "progress", "t": NOW + 10.5 + step / 10, "step": step, "loss": 0.5, "images_per_s": 50.0}
 
 
@@ -88,11 +90,11 @@ def end_event():
     return {"kind": "end", "t": NOW + 20, "outcome": "completed"}
 
 
-def encoded(events):
+def encoded(events) -> bytes:
     return b"".join(json.dumps(event).encode() + b"\n" for event in events)
 
 
-def append(workspace, run, events, number: int = 1, restart: int = 0):
+def append(workspace, run: str, events, number: int = 1, restart: int = 0):
     path = workspace.run(run).attempt(number).incarnation(restart).events
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as stream:
@@ -100,7 +102,9 @@ def append(workspace, run, events, number: int = 1, restart: int = 0):
     return path
 
 
-def finish(workspace, run, top1: float = 90.0, number: int = 1, restart: int = 0, epochs: int = 4) -> None:
+def finish(
+    workspace: Workspace, run: str, top1: float = 90.0, number: int = 1, restart: int = 0, epochs: int = 4
+) -> None:
     """A whole undisturbed training of a run."""
     evaluations = [metrics_event(epoch, top1 - (epochs - epoch)) for epoch in range(1, epochs + 1)]
     append(workspace, run, [model_event(), *evaluations, end_event()], number, restart)
@@ -109,22 +113,24 @@ def finish(workspace, run, top1: float = 90.0, number: int = 1, restart: int = 0
     leave(workspace, run, "completed", number, restart)
 
 
-def leave(workspace, run, outcome, number: int = 1, restart: int = 0, message: str = "", rank: int = 0) -> None:
+def leave(
+    workspace, run: str, outcome: str, number: int = 1, restart: int = 0, message: str = "", rank: int = 0
+) -> None:
     record = Exit(rank=rank, at=NOW + 21, outcome=outcome, message=message)
     write_atomic(workspace.run(run).attempt(number).incarnation(restart).exit(rank), record.encode())
 
 
-def observe(workspace, run, word, at=NOW + 1, number: int = 1, reason: str = "") -> None:
+def observe(workspace: Workspace, run: str, word: str, at: float = NOW + 1, number: int = 1, reason: str = "") -> None:
     record = Observed(at=at, job_id="77_0", word=word, reason=reason, source="squeue")
     write_atomic(workspace.run(run).attempt(number).observed / f"{at}.json", record.encode())
 
 
-def cancel(workspace, run, number: int = 1) -> None:
+def cancel(workspace: Workspace, run: str, number: int = 1) -> None:
     record = Cancel(at=NOW + 5, user="bob", host="login")
     write_atomic(workspace.run(run).attempt(number).cancel, record.encode())
 
 
-def contents(index):
+def contents(index: Index) -> dict[str, list[str]]:
     """All that a user of the file can ask for."""
     rows = {}
     for view in ("runs", "hyperparameters", "metrics", "results", "sweep_runs", "attempt", "submission", "task"):

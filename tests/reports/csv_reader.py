@@ -1,5 +1,7 @@
 """Reads a report's CSV back as its table, to prove that the file holds all of it."""
 
+from __future__ import annotations
+
 import csv
 import io
 import json
@@ -23,7 +25,7 @@ READ = {
 """The parts of a cell: the ending of a column's name -> the field of the cell that its text holds."""
 
 
-def read_csv(text):
+def read_csv(text: str) -> Table:
     """The table that `attnctl.reports.tabular.render_csv` wrote."""
     headings, *lines = csv.reader(io.StringIO(text, newline=""))
     assert headings[-1] == MODEL
@@ -35,7 +37,7 @@ def read_csv(text):
     return Table.from_json(model)
 
 
-def _row(line, headers, parts):
+def _row(line: list[str], headers: int, parts):
     fields = iter(line[headers + 2 :])
     cells = [{name: value for part in names for name, value in READ[part](next(fields)).items()} for names in parts]
     return {"header": line[1 : headers + 1], "marks": line[headers + 1].split(), "cells": cells}

@@ -1,14 +1,18 @@
 """Documents that pdfLaTeX really compiles."""
 
+from __future__ import annotations
+
 import subprocess
+from pathlib import Path
 
 from attnctl.reports import latex
+from attnctl.reports.table import Table
 from tests.reports.report_programs import program
 
 SIUNITX = {"siunitx 3": r"\usepackage{siunitx}", "siunitx 2": r"\usepackage{siunitx}[=v2]"}
 
 
-def compiled(folder, source):
+def compiled(folder: Path, source: str) -> str:
     """The log, of a source that must compile without an overfull line."""
     pdflatex = program("pdflatex", "texlive-latex-recommended and texlive-science")
     (folder / "main.tex").write_text(source)
@@ -27,7 +31,7 @@ def compiled(folder, source):
     return log
 
 
-def document(folder, sources, preamble=SIUNITX["siunitx 3"]):
+def document(folder: Path, sources, preamble: str = SIUNITX["siunitx 3"]) -> str:
     """A paper that takes each of these in."""
     lines = [r"\documentclass{article}", r"\usepackage{booktabs,graphicx}", preamble, r"\begin{document}"]
     for number, source in enumerate(sources):
@@ -36,5 +40,5 @@ def document(folder, sources, preamble=SIUNITX["siunitx 3"]):
     return "\n".join([*lines, r"\end{document}"])
 
 
-def lines(table, text):
+def lines(table: Table, text: str) -> str:
     return next(line for line in latex.render(table).splitlines() if line.startswith(text))

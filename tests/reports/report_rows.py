@@ -9,12 +9,14 @@ from attnctl.grid import Axes, expand
 from attnctl.values import format_value
 
 
-def rows(values, modules=("none", "ela"), seeds=("0",), state: str = "completed", **axes):
+def rows(
+    values, modules: tuple[str, ...] = ("none", "ela"), seeds=("0",), state: str = "completed", **axes
+) -> list[RunRow]:
     """Runs with these top-1 values, in the order of the grid; None is a run that is not done."""
     return of_specs(expand(Axes(modules=modules, seeds=seeds, **axes)).specs, values, state)
 
 
-def of_specs(specs, values, state: str = "completed"):
+def of_specs(specs, values, state: str = "completed") -> list[RunRow]:
     """A run for each of these."""
     made = []
     details = Details(

@@ -19,13 +19,13 @@ HOSTILE = (
 )
 
 
-def comparison():
+def comparison() -> Table:
     """Modules on two backbones: what is missing, what is best, spreads."""
     top1 = Column(name="top1", title="top-1", unit="%", better="higher", measured=True)
     params = Column(name="params", title="params", unit="k", scale=1e3, decimals=3)
     seeds = Column(name="seeds", title="seeds", decimals=0)
 
-    def row(header, value, state: str = "", n: int = 3, params: int = 272474, **flags):
+    def row(header, value, state: str = "", n: int = 3, params: int = 272474, **flags) -> Row:
         spread = 0.254 if n > 1 else None
         cell = Cell(value=value, spread=spread, n=n, wanted=3, state=state, runs=("0a1b", "2c3d")[:n], **flags)
         sizes = (Cell(value=params, n=1, wanted=1), Cell(value=n, n=n, wanted=3))
@@ -53,7 +53,7 @@ def comparison():
     )
 
 
-def published():
+def published() -> Table:
     """A paper's table: each column's published number beside ours, differences, intervals, footnotes."""
     columns = [
         Column(name="params.published", title="published", span="Params (M)"),
@@ -69,7 +69,7 @@ def published():
             Column(name=f"{name}.gain", title="gain", span=title, signed=True),
         ]
 
-    def cells(accuracy, spread, gain, **flags):
+    def cells(accuracy, spread, gain, **flags) -> tuple[Cell, Cell, Cell, Cell]:
         measured = Cell(value=accuracy, spread=spread, n=3 if spread else 1, wanted=3, runs=("0a1b", "2c3d"), **flags)
         interval = (gain - 0.31, gain + 0.31) if gain is not None else None
         return (
@@ -79,7 +79,7 @@ def published():
             Cell(value=gain, interval=interval) if gain is not None else Cell(),
         )
 
-    def row(header, params, *measured, marks=()):
+    def row(header, params, *measured, marks=()) -> Row:
         counted = 1e6 * float(params) + 4096
         sizes = (Cell(printed=params), Cell(value=counted, marks=("b",)), Cell(value=counted), Cell(value=4096.0))
         return Row(header=(header,), cells=(*sizes, *measured), marks=marks)
@@ -114,7 +114,7 @@ def published():
     )
 
 
-def hostile(words=HOSTILE):
+def hostile(words: str = HOSTILE) -> Table:
     """A user's text wherever one can stand."""
     column = Column(name="top1", title=words, unit="%", better="higher", measured=True)
     other = Column(name="trait", title=words, span=words, kind="words")
@@ -135,7 +135,7 @@ def hostile(words=HOSTILE):
     )
 
 
-def of_paper(table):
+def of_paper(table: Table) -> Table:
     """A paper's table with runs that were never made: three seeds of every other row, one that diverged."""
     cells = cells_of(table, Overrides(seeds=("0", "1", "2")))
     found = {}
@@ -187,7 +187,7 @@ columns = st.builds(
 
 
 @st.composite
-def tables(draw):
+def tables(draw) -> Table:
     """Any table."""
     headers = tuple(draw(st.lists(_words, min_size=1, max_size=2)))
     own = tuple(draw(st.lists(columns, max_size=4)))

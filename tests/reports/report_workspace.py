@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from typing import Any
 
 from attnctl import models, papers
 from attnctl.db import open_index
+from attnctl.db.rows import RunRow
 from attnctl.files import write_atomic
 from attnctl.metrics import MEASURED
-from attnctl.papers.runs import Overrides, cells_of
+from attnctl.papers.model import Table
+from attnctl.papers.runs import Cells, Overrides, cells_of
+from attnctl.spec import RunSpec
+from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Exit, Request, Resources, Sweep
 
 NOW = 1_700_000_000.0
 
 
-def table(name):
+def table(name: str) -> Table:
     """`ean:2`."""
     paper, _, number = name.partition(":")
     return papers.load(paper).tables[number]
@@ -32,7 +37,7 @@ def request(workspace, spec, number: int = 1) -> None:
 
 
 def train(
-    workspace,
+    workspace: Workspace,
     spec,
     *epochs,
     device: str = "NVIDIA A100",
@@ -60,7 +65,15 @@ def train(
     write_atomic(incarnation.env, json.dumps({**machine, "commit": commit, "world": 1}).encode())
 
 
-def sweep(workspace, name, specs, of=None, overrides=None, command=("sweep",), created=NOW) -> None:
+def sweep(
+    workspace: Workspace,
+    name: str,
+    specs: list[RunSpec],
+    of: Table | None = None,
+    overrides: Overrides | None = None,
+    command: tuple[str, ...] = ("sweep",),
+    created: float = NOW,
+) -> None:
     """The record of a sweep."""
     part = {"paper": of.paper.lower(), "table": of.number} if of is not None else {}
     record = Sweep(
@@ -74,7 +87,7 @@ def sweep(workspace, name, specs, of=None, overrides=None, command=("sweep",), c
     write_atomic(workspace.sweep(name), record.encode())
 
 
-def cells(of, rows=(), seeds=("0",), **overrides):
+def cells(of, rows=(), seeds=("0",), **overrides) -> list[Cells]:
     """The runs of a table's rows."""
     return cells_of(of, Overrides(seeds=tuple(seeds), **overrides), rows)
 
@@ -90,7 +103,7 @@ def changed(spec, **fields):
     return dataclasses.replace(spec, recipe=dataclasses.replace(spec.recipe, **fields))
 
 
-def families(workspace, items):
+def families(workspace, items: list[Cells]) -> dict[str, list[RunRow]]:
     """What the index has of the runs in these cells."""
     with open_index(workspace) as index:
         index.refresh()
@@ -102,14 +115,14 @@ def families(workspace, items):
     return found
 
 
-def line(shown, name, names):
+def line(shown: Table, name, names: tuple[str, ...]) -> dict[Any, Any]:
     """The cells of a row, by the columns' names."""
     rows = [row for group in shown.groups for row in group.rows]
     row = rows[names.index(name)]
     return dict(zip([column.name for column in shown.columns], row.cells, strict=True))
 
 
-def footnotes(shown, cell):
+def footnotes(shown: Table, cell: Any):
     """The texts of its marks."""
     texts = {note.mark: note.text for note in shown.footnotes}
     return [texts[mark] for mark in cell.marks]

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from attnctl.db import open_index
+from attnctl.papers.model import Table
 from attnctl.reports import comparison, published
+from attnctl.reports.report import Report
 from attnctl.reports.table import all_rows
 from attnctl.workspace.layout import Workspace
 from tests.reports.report_rows import rows as made_rows
@@ -19,7 +21,7 @@ EAN2 = named("ean:2")
 NAMES = ("ResNet50", "ResNet50+SE", "ResNet50+SA")
 
 
-def with_train(fields):
+def with_train(fields) -> Table:
     """EAN's table 2 with ResNet50, +SE and +SA, of which +SE is trained with other fields."""
     kept = [row for row in EAN2.rows if row.name in NAMES]
     changed = [
@@ -31,7 +33,7 @@ def with_train(fields):
     return dataclasses.replace(EAN2, rows=tuple(changed))
 
 
-def report(tmp_path, table, runs):
+def report(tmp_path: Path, table: Table, runs) -> Report:
     """runs: row -> what `train` takes."""
     workspace = Workspace(tmp_path)
     for name, options in runs.items():
@@ -42,7 +44,7 @@ def report(tmp_path, table, runs):
     return published.build(table, items, families(workspace, items))
 
 
-def row_notes(made, name):
+def row_notes(made: Report, name: str):
     row = dict(made.rows())[name]
     texts = {note.mark: note.text for note in made.table.footnotes}
     return [texts[mark] for mark in row.marks]
@@ -61,7 +63,7 @@ def row_notes(made, name):
         ({"val_split": (0.1,)}, "val_split: 0.1; ResNet50: 0"),
     ],
 )
-def test_a_recipe_that_differs_is_told(tmp_path: Path, fields, note: str) -> None:
+def test_a_recipe_that_differs_is_told(tmp_path: Path, fields: dict[str, tuple[float | str]], note: str) -> None:
     made = report(tmp_path, with_train(fields), {name: {} for name in NAMES})
     assert [row_notes(made, name) for name in NAMES] == [[], [note], []]
     subject, _, words = note.partition(": ")

@@ -48,7 +48,7 @@ def test_latex_has_variants_and_others_have_not(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", formats.FORMATS)
-def test_origins_and_plots_are_for_pages_and_disturb_no_other_format(name) -> None:
+def test_origins_and_plots_are_for_pages_and_disturb_no_other_format(name: str) -> None:
     format_ = formats.named(name)
     origins = [Origin(run="0a1b", facts=(("commit", "9748be4"),))]
     plots = [Plot(title="A plot", svg="<svg></svg>")]
@@ -62,7 +62,7 @@ def test_origins_and_plots_are_for_pages_and_disturb_no_other_format(name) -> No
 
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("output", OUTPUTS)
-def test_the_output_is_the_one_that_was_looked_at(table, output) -> None:
+def test_the_output_is_the_one_that_was_looked_at(table: str, output: str) -> None:
     name, variant = OUTPUTS[output]
     hold(f"{table}.{output}", formats.named(name, variant).render(TABLES[table](), ORIGINS, PLOTS))
 
@@ -75,7 +75,7 @@ def test_a_terminal_shows_what_was_looked_at(width: int) -> None:
     hold(f"published.terminal-{width}.txt", stream.getvalue())
 
 
-def hold(name, text) -> None:
+def hold(name: str, text: str) -> None:
     path = SNAPSHOTS / name
     if os.environ.get("ATTNCTL_GOLDEN") == "write":
         path.parent.mkdir(exist_ok=True)

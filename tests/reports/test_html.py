@@ -7,6 +7,7 @@ import re
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ PLOT = Plot(title="Top-1", svg='<svg xmlns="http://www.w3.org/2000/svg" viewBox=
 class Page(HTMLParser):
     """Every element's attributes, the cells' texts, and the ids."""
 
-    def __init__(self, text) -> None:
+    def __init__(self, text: str) -> None:
         super().__init__()
         self.tags, self.rows, self._cell = [], [], False
         self.feed(text)
@@ -45,12 +46,12 @@ class Page(HTMLParser):
         if self._cell:
             self.rows[-1][-1] += data
 
-    def all(self, name):
+    def all(self, name: str):
         return [attributes[name] for _, attributes in self.tags if name in attributes]
 
 
 @pytest.mark.parametrize("table", [comparison(), published(), hostile()], ids=["comparison", "published", "hostile"])
-def test_every_cell_arrives_as_the_model_says(table) -> None:
+def test_every_cell_arrives_as_the_model_says(table: Table) -> None:
     page = Page(html.render(table))
     rows = [row for row in page.rows if len(row) == len(table.headers) + len(table.columns)][
         -sum(1 for _ in all_rows(table)) :
@@ -157,7 +158,7 @@ PROBE = """
 """
 
 
-def opened(folder, text, *options):
+def opened(folder: Path, text: str, *options: str) -> Any:
     """What the page's probe reports; the browser's console must stay silent."""
     chromium = program("chromium", "chromium")
     (folder / "page.html").write_text(text.replace("</body>", PROBE + "</body>"))
@@ -193,7 +194,9 @@ def test_a_click_sorts_each_group_by_value(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("options", "paper"), [((), "rgb(255, 255, 255)"), (("dark",), "rgb(22, 24, 28)")])
-def test_on_a_phone_the_table_scrolls_inside_and_the_rows_keep_their_names(tmp_path: Path, options, paper: str) -> None:
+def test_on_a_phone_the_table_scrolls_inside_and_the_rows_keep_their_names(
+    tmp_path: Path, options: tuple[str, ...], paper: str
+) -> None:
     dark = ["--blink-settings=preferredColorScheme=0"] if options else []
     report = opened(tmp_path, html.render(published(), ORIGINS, [PLOT]), "--window-size=500,900", *dark)
     assert report["overflow"] == 0

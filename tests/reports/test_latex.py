@@ -10,26 +10,27 @@ from pathlib import Path
 import pytest
 
 from attnctl.reports import latex
+from attnctl.reports.table import Table
 from tests.reports.pdflatex import SIUNITX, compiled, document, lines
 from tests.reports.report_programs import program
 from tests.reports.report_tables import comparison, hostile, of_papers, published
 
 
-def text_of(folder):
+def text_of(folder: Path) -> str:
     """What the PDF says."""
     command = [program("pdftotext", "poppler-utils"), "-layout", "main.pdf", "-"]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
 
 
 @pytest.mark.parametrize("version", SIUNITX)
-def test_every_published_table_compiles(tmp_path: Path, version) -> None:
+def test_every_published_table_compiles(tmp_path: Path, version: str) -> None:
     chosen = [table for name, table in of_papers().items() if version == "siunitx 3" or name.startswith("ela")]
     made = [*chosen, comparison(), published(), hostile()]
     compiled(tmp_path, document(tmp_path, map(latex.render, made), SIUNITX[version]))
 
 
 @pytest.mark.parametrize("table", [comparison(), published(), hostile()], ids=["comparison", "published", "hostile"])
-def test_a_standalone_document_compiles(tmp_path: Path, table) -> None:
+def test_a_standalone_document_compiles(tmp_path: Path, table: Table) -> None:
     compiled(tmp_path, latex.render_standalone(table))
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from attnctl.db import open_index, rebuild
+from attnctl.db.rows import RunRow
 from attnctl.reports import lock, published
+from attnctl.reports.report import Report
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
 from tests.reports.report_workspace import cells, families, line, specs, train
@@ -19,7 +21,7 @@ REQUEST = {"--table": "ean:2", "--columns": "top1"}
 
 
 @pytest.fixture
-def workspace(tmp_path: Path):
+def workspace(tmp_path: Path) -> Workspace:
     made = Workspace(tmp_path / "w")
     for name, top1 in (("ResNet50", 60.0), ("ResNet50+SE", 61.0)):
         for spec in specs(EAN2, name):
@@ -28,23 +30,23 @@ def workspace(tmp_path: Path):
 
 
 @pytest.fixture
-def path(tmp_path: Path):
+def path(tmp_path: Path) -> Path:
     return tmp_path / "submitted.json"
 
 
-def report(workspace):
+def report(workspace: Workspace) -> tuple[Report, list[RunRow]]:
     items = cells(EAN2)
     found = families(workspace, items)
     return published.build(EAN2, items, found), [row for rows in found.values() for row in rows]
 
 
-def rows(workspace, frozen):
+def rows(workspace: Workspace, frozen: lock.Lock) -> list[RunRow]:
     with open_index(workspace) as index:
         index.refresh()
         return index.runs(list(frozen.runs))
 
 
-def test_what_is_frozen_is_read_back(workspace, path) -> None:
+def test_what_is_frozen_is_read_back(workspace: Workspace, path: Path) -> None:
     made, found = report(workspace)
     written = lock.write(path, made, found, REQUEST, 1.0)
     assert lock.read(path) == written
@@ -55,7 +57,7 @@ def test_what_is_frozen_is_read_back(workspace, path) -> None:
     lock.check_runs(path, written, rows(workspace, written))
 
 
-def test_later_runs_change_nothing(workspace, path) -> None:
+def test_later_runs_change_nothing(workspace: Workspace, path: Path) -> None:
     made, found = report(workspace)
     frozen = lock.write(path, made, found, REQUEST, 1.0)
     train(workspace, specs(EAN2, "ResNet50", ("1",))[0], 99.0)
@@ -65,7 +67,7 @@ def test_later_runs_change_nothing(workspace, path) -> None:
     assert lock.read(path).report == made
 
 
-def test_a_run_that_changed_is_named(workspace, path) -> None:
+def test_a_run_that_changed_is_named(workspace: Workspace, path: Path) -> None:
     made, found = report(workspace)
     frozen = lock.write(path, made, found, REQUEST, 1.0)
     (spec,) = specs(EAN2, "ResNet50")
@@ -75,7 +77,7 @@ def test_a_run_that_changed_is_named(workspace, path) -> None:
         lock.check_runs(path, frozen, rows(workspace, frozen))
 
 
-def test_a_run_that_is_gone_is_named(workspace, path) -> None:
+def test_a_run_that_is_gone_is_named(workspace: Workspace, path: Path) -> None:
     made, found = report(workspace)
     frozen = lock.write(path, made, found, REQUEST, 1.0)
     (spec,) = specs(EAN2, "ResNet50")
@@ -92,7 +94,9 @@ def test_a_run_that_is_gone_is_named(workspace, path) -> None:
         ({"--sort": "top1"}, "was locked without --sort, not with --sort top1"),
     ],
 )
-def test_another_report_than_the_frozen_one_is_refused(workspace, path, request_: dict[str, str], message: str) -> None:
+def test_another_report_than_the_frozen_one_is_refused(
+    workspace: Workspace, path: Path, request_: dict[str, str], message: str
+) -> None:
     frozen = lock.write(path, *report(workspace), REQUEST, 1.0)
     with pytest.raises(SpecError, match=message):
         lock.check_request(path, frozen, request_)
@@ -110,7 +114,7 @@ def test_another_report_than_the_frozen_one_is_refused(workspace, path, request_
         ("\\xff", "is not a locked report"),
     ],
 )
-def test_another_file_is_refused(path, text: str, message: str) -> None:
+def test_another_file_is_refused(path: Path, text: str, message: str) -> None:
     assert lock.read(path) is None
     path.write_text(text)
     with pytest.raises(SpecError, match=message):

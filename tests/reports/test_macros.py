@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given
 
@@ -13,7 +14,7 @@ from tests.reports.pdflatex import compiled, document
 from tests.reports.report_tables import hostile, of_papers, published, tables
 
 
-def commands(table):
+def commands(table) -> list[Any]:
     return re.findall(r"^\\newcommand\{\\(.*?)\}\{(.*)\}$", macros.render(table), re.MULTILINE)
 
 
@@ -30,7 +31,7 @@ def test_each_number_is_a_macro() -> None:
 
 
 @given(tables())
-def test_macros_are_distinct_letters_and_do_not_depend_on_the_run(table) -> None:
+def test_macros_are_distinct_letters_and_do_not_depend_on_the_run(table: Table) -> None:
     names = [name for name, _ in commands(table)]
     assert len(names) == len(set(names))
     assert all(re.fullmatch(r"(?!end)[a-z][A-Za-z]*", name) for name in names)

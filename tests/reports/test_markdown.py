@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from attnctl.reports import markdown
-from attnctl.reports.table import all_rows, one_line, texts
+from attnctl.reports.table import Table, all_rows, one_line, texts
 from tests.reports.report_tables import comparison, hostile, of_papers, published
 
 PARSER = MarkdownIt("gfm-like", {"linkify": False})
 
 
-def parsed(text):
+def parsed(text: str):
     """The rows of the table: of each cell its text, without markup."""
     rows, inside = [], False
     for token in PARSER.parse(text):
@@ -45,7 +45,7 @@ def expected(table):
 
 
 @pytest.mark.parametrize("table", [comparison(), published(), hostile()], ids=["comparison", "published", "hostile"])
-def test_every_cell_arrives_as_the_model_says(table) -> None:
+def test_every_cell_arrives_as_the_model_says(table: Table) -> None:
     assert parsed(markdown.render(table)) == expected(table)
 
 
@@ -57,7 +57,7 @@ def test_every_published_table_arrives() -> None:
 
 
 @given(st.text(max_size=30))
-def test_any_text_arrives_as_itself_and_never_as_markup(words) -> None:
+def test_any_text_arrives_as_itself_and_never_as_markup(words: str) -> None:
     plain = one_line(words).replace("\ufffd", "")
     table = hostile(plain)
     tokens = PARSER.parse(markdown.render(table))

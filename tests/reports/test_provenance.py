@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from attnctl.reports import provenance, published
+from attnctl.reports.report import Report
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
 from tests.reports.report_workspace import NOW, cells, families, specs, train
@@ -18,7 +19,7 @@ EAN2 = named("ean:2")
 
 
 @pytest.fixture
-def workspace(tmp_path: Path):
+def workspace(tmp_path: Path) -> Workspace:
     made = Workspace(tmp_path)
     for spec in specs(EAN2, "ResNet50", ("0", "1")):
         train(made, spec, 50.0, 60.0, outcome="preempted" if spec.seed else "completed", commit="old")
@@ -27,14 +28,14 @@ def workspace(tmp_path: Path):
 
 
 @pytest.fixture
-def made(workspace):
+def made(workspace: Workspace) -> tuple[Report, dict[str, provenance.Source]]:
     items = cells(EAN2, (), ("0", "1"))
     found = families(workspace, items)
     sources = {row.id: provenance.source(workspace, row) for rows in found.values() for row in rows}
     return published.build(EAN2, items, found), sources
 
 
-def test_a_number_has_its_runs_with_all_their_attempts(made) -> None:
+def test_a_number_has_its_runs_with_all_their_attempts(made: tuple[Report, dict[str, provenance.Source]]) -> None:
     report, sources = made
     (number,) = provenance.numbers(report, "ResNet50:top1")
     one, two = (spec.id for spec in specs(EAN2, "ResNet50", ("0", "1")))
@@ -51,7 +52,7 @@ def test_a_number_has_its_runs_with_all_their_attempts(made) -> None:
     assert "metrics" in facts
 
 
-def test_people_read_each_run_once(made) -> None:
+def test_people_read_each_run_once(made: tuple[Report, dict[str, provenance.Source]]) -> None:
     report, sources = made
     numbers = provenance.numbers(report, "ResNet50")
     assert [number.column.name for number in numbers] == ["top1", "top1.difference"]
@@ -61,7 +62,7 @@ def test_people_read_each_run_once(made) -> None:
     assert text.count(f"\nrun {one}\n") == text.count(f"\nrun {two}\n") == 1
 
 
-def test_the_same_as_json(made) -> None:
+def test_the_same_as_json(made: tuple[Report, dict[str, provenance.Source]]) -> None:
     report, sources = made
     document = json.loads(json.dumps(provenance.document(provenance.numbers(report, ""), sources)))
     assert {number["column"] for number in document["numbers"]} == {"top1", "top1.difference"}
@@ -70,7 +71,9 @@ def test_the_same_as_json(made) -> None:
 
 
 @pytest.mark.parametrize("text", ["[]", '{"a":' * 100_000, '{"gpus":' + "[" * 500 + "]" * 500 + "}"])
-def test_broken_records_say_nothing(workspace, made, text: str) -> None:
+def test_broken_records_say_nothing(
+    workspace: Workspace, made: tuple[Report, dict[str, provenance.Source]], text: str
+) -> None:
     (spec,) = specs(EAN2, "ResNet50")
     attempt = workspace.run(spec.id).attempt(1)
     attempt.request.write_text("{")
@@ -88,19 +91,21 @@ def test_broken_records_say_nothing(workspace, made, text: str) -> None:
         ("ResNet50:top2", "no such column: 'top2'; did you mean 'top1'?"),
     ],
 )
-def test_what_there_is_not_is_one_clear_line(made, pattern: str, message: str) -> None:
+def test_what_there_is_not_is_one_clear_line(
+    made: tuple[Report, dict[str, provenance.Source]], pattern: str, message: str
+) -> None:
     with pytest.raises(SpecError, match=re.escape(message)):
         provenance.numbers(made[0], pattern)
 
 
-def test_globs_mean_several(made) -> None:
+def test_globs_mean_several(made: tuple[Report, dict[str, provenance.Source]]) -> None:
     assert [number.column.name for number in provenance.numbers(made[0], "ResNet*:top1*")] == [
         "top1",
         "top1.difference",
     ]
 
 
-def test_a_page_is_told_the_same(made) -> None:
+def test_a_page_is_told_the_same(made: tuple[Report, dict[str, provenance.Source]]) -> None:
     _, sources = made
     source = next(iter(sources.values()))
     assert provenance.origin(source).run == source.run

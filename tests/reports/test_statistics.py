@@ -18,7 +18,7 @@ samples = st.lists(st.floats(0, 100).map(lambda value: round(value, 3)), min_siz
 
 
 @given(samples)
-def test_the_spread_is_the_sample_deviation(values) -> None:
+def test_the_spread_is_the_sample_deviation(values: list[float]) -> None:
     assert summary(values) == Summary(statistics.fmean(values), statistics.stdev(values), len(values))
     assert summary(values[:1]) == Summary(values[0], None, 1)
     assert summary([]) is None
@@ -26,7 +26,7 @@ def test_the_spread_is_the_sample_deviation(values) -> None:
 
 @pytest.mark.filterwarnings("ignore:Precision loss:RuntimeWarning")  # of the oracle
 @given(samples, samples)
-def test_the_interval_is_welchs(ours, baseline) -> None:
+def test_the_interval_is_welchs(ours: list[float], baseline: list[float]) -> None:
     found = gain(summary(ours), summary(baseline))
     assert found.value == pytest.approx(statistics.fmean(ours) - statistics.fmean(baseline), abs=1e-9)
     if len(set(ours)) > 1 or len(set(baseline)) > 1:

@@ -16,7 +16,7 @@ from tests.reports.report_tables import HOSTILE, comparison, hostile, of_papers,
 
 
 @given(tables())
-def test_any_table_comes_back_from_json_and_from_csv(table) -> None:
+def test_any_table_comes_back_from_json_and_from_csv(table: Table) -> None:
     assert Table.from_json(json.loads(tabular.render_json(table))) == table
     assert read_csv(tabular.render_csv(table)) == table
 

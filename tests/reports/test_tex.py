@@ -21,7 +21,7 @@ def test_every_character_that_is_not_set_by_its_number_compiles(tmp_path: Path) 
 
 
 @given(st.text())
-def test_escaped_text_is_ascii_in_one_line_with_balanced_braces(words) -> None:
+def test_escaped_text_is_ascii_in_one_line_with_balanced_braces(words: str) -> None:
     made = tex.escape(words)
     assert made.isascii()
     assert "\n" not in made

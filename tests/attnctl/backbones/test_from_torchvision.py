@@ -22,7 +22,7 @@ STAGES = [
 
 
 @pytest.mark.parametrize(("name", "stages"), STAGES)
-def test_any_network_of_torchvision_has_its_stages(name, stages) -> None:
+def test_any_network_of_torchvision_has_its_stages(name: str, stages: list[int]) -> None:
     assert list(backbones.channels(name, "stage")) == stages
     assert "norms" in backbones.describe(name).placements or name in {
         "alexnet",

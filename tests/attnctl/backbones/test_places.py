@@ -23,7 +23,7 @@ def test_each_part_of_a_path_matches_as_in_a_shell(path, pattern) -> None:
 
 
 @given(path=st.lists(names, min_size=1, max_size=4), last=names)
-def test_two_stars_are_any_number_of_names(path, last) -> None:
+def test_two_stars_are_any_number_of_names(path, last: str) -> None:
     assert matches(Part(".".join([*path, last]), "Conv2d", "Block", None), f"**.{last}")
     assert matches(Part(".".join(path), "Conv2d", "Block", None), "**")
 

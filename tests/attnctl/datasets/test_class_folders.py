@@ -43,7 +43,9 @@ def test_folders_are_numbered_by_name_and_hidden_ones_and_files_are_not_classes(
         ),
     ],
 )
-def test_class_folders_that_differ_are_named_from_both_parts(tmp_path: Path, train, val, words: str) -> None:
+def test_class_folders_that_differ_are_named_from_both_parts(
+    tmp_path: Path, train: list[str], val: list[str], words: str
+) -> None:
     made(tmp_path, train, val)
     assert mismatch(IMAGENET, tmp_path) == (
         f"imagenet: the class names of train/ and val/ in {tmp_path} differ: {words}; make them the same"

@@ -9,11 +9,11 @@ from attnctl.lifecycle.resume_policy import EndedAttempt, History, ResumeScope, 
 from attnctl.lifecycle.state import State
 
 
-def ended(state, *, began: int = 0, saved: int = 0, **more):
+def ended(state: State, *, began: int = 0, saved: int = 0, **more: int | str | tuple[str, ...]) -> EndedAttempt:
     return EndedAttempt(state=state, began=began, saved=saved, **more)
 
 
-def history(*attempts, run: str = "run1", **more):
+def history(*attempts: EndedAttempt, run: str = "run1", **more) -> History:
     numbered = [replace(item, number=k) for k, item in enumerate(attempts, start=1)]
     reached = max((item.saved for item in attempts), default=0)
     return History(run=run, attempts=numbered, **{"checkpoint": reached or None, **more})
@@ -22,7 +22,13 @@ def history(*attempts, run: str = "run1", **more):
 ERROR = ended(State.ERROR, error="KeyError: 'x'", trained=True)
 
 
-def actions(histories, rules=None, scope=None, members=None, spent=None):
+def actions(
+    histories,
+    rules: Rules | None = None,
+    scope: ResumeScope | None = None,
+    members: dict[str, set[str]] | None = None,
+    spent=None,
+):
     return [
         item.action for item in plan(histories, rules or Rules(), scope or ResumeScope(), members or {}, spent or {})
     ]

@@ -22,7 +22,7 @@ from attnctl.lifecycle.state import State
 from tests.attnctl.lifecycle.histories import ERROR, actions, ended, history
 
 
-def many(count, *attempts, **more):
+def many(count: int, *attempts: EndedAttempt, **more):
     return [history(*attempts, run=f"run{number}", **more) for number in range(count)]
 
 
@@ -110,7 +110,7 @@ RULES = st.builds(
     rules=RULES,
     scope=st.builds(ResumeScope, force=st.booleans(), memory=st.booleans(), other_gpu=st.booleans()),
 )
-def test_any_plan_keeps_to_its_rules(histories, rules, scope) -> None:
+def test_any_plan_keeps_to_its_rules(histories, rules: Rules, scope) -> None:
     decisions = plan(histories, rules, scope, {"all": {item.run for item in histories}}, {})
     assert [item.run for item in decisions] == [item.run for item in histories]
     for past, decision in zip(histories, decisions, strict=True):

@@ -246,7 +246,7 @@ def test_memory_grows_by_the_factor_to_the_cap() -> None:
 
 
 @given(st.text(max_size=200))
-def test_normalising_twice_changes_nothing_more(text) -> None:
+def test_normalising_twice_changes_nothing_more(text: str) -> None:
     once = normalised(text)
     assert normalised(once) == once or once.startswith("the same error in")
     assert "\n" not in once
@@ -262,5 +262,5 @@ def test_normalising_twice_changes_nothing_more(text) -> None:
         (held_message(3, error="no disk on node1"), "no disk on node2"),
     ],
 )
-def test_numbers_ids_and_addresses_do_not_distinguish_errors(one, other: str) -> None:
+def test_numbers_ids_and_addresses_do_not_distinguish_errors(one: str, other: str) -> None:
     assert normalised(one) == normalised(other)

@@ -13,18 +13,18 @@ from attnctl.lifecycle.state import ABSENT, OUTCOMES, SLURM_STATES, Evidence, St
 from attnctl.workspace.records import Cancel, Exit, Observed
 
 
-def said(*words, reason: str = "", exit_code: str = "", nodes: str = ""):
+def said(*words: str, reason: str = "", exit_code: str = "", nodes: str = "") -> list[Observed]:
     return [
         Observed(at=10.0 + index, job_id="7_0", word=word, reason=reason, exit_code=exit_code, nodes=nodes)
         for index, word in enumerate(words)
     ]
 
 
-def left(outcome, rank: int = 0, at: float = 20.0, message: str = "", secondary: bool = False):
+def left(outcome: str, rank: int = 0, at: float = 20.0, message: str = "", secondary: bool = False) -> Exit:
     return Exit(rank=rank, at=at, outcome=outcome, message=message, secondary=secondary)
 
 
-def evidence(**known):
+def evidence(**known) -> Evidence:
     return Evidence(**{"created": 1.0, "submitted": True, **known})
 
 
@@ -240,7 +240,9 @@ WORDS = st.lists(st.sampled_from([*sorted(SLURM_STATES), ABSENT]), max_size=4)
 
 
 @given(words=WORDS, exits=EXITS, submitted=st.booleans(), cancel=st.sampled_from([None, CANCEL]))
-def test_any_evidence_gives_a_state_and_completed_needs_a_record(words, exits, submitted, cancel) -> None:
+def test_any_evidence_gives_a_state_and_completed_needs_a_record(
+    words: list[str], exits: list[Exit], submitted: bool, cancel
+) -> None:
     verdict = decide(evidence(observations=said(*words), exits=exits, submitted=submitted, cancel=cancel))
     if verdict.state is State.COMPLETED:
         assert exits

@@ -9,7 +9,13 @@ from attnctl.networks import surgery
 
 
 def parameters(
-    model, backbone, classes, module: str = "", placement: str = "", norms: str = "default", **hyperparameters
+    model: str,
+    backbone: str,
+    classes: int,
+    module: str = "",
+    placement: str = "",
+    norms: str = "default",
+    **hyperparameters,
 ):
     attended = None
     if module:

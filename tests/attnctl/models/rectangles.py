@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
+from torch import nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
 from attnctl.models import cascade, cascade_maskrcnn, fasterrcnn, htc, maskrcnn, pyramid, semantic
@@ -24,7 +27,9 @@ def small_body():
     return ResNet(BasicBlock, [1, 1, 1, 1], num_classes=5)
 
 
-def narrow(name, *, body=None, norms: str = "batch", size=SIZE, classes: int = 3):
+def narrow(
+    name: Any, *, body: nn.Module | None = None, norms: str = "batch", size: int = SIZE, classes: int = 3
+) -> nn.Module:
     """A detector of two stages with maps of 64 channels and linear layers of 128, trained on 16 regions an image."""
     torch.manual_seed(0)
     with pytest.MonkeyPatch.context() as patch:
@@ -36,7 +41,7 @@ def narrow(name, *, body=None, norms: str = "batch", size=SIZE, classes: int = 3
         return TWO_STAGES[name](body or small_body(), classes, norms=norms, size=size)
 
 
-def target(boxes, labels, crowd=None, size=SIZE):
+def target(boxes, labels, crowd=None, size: int = SIZE):
     """What a data set says of an image; each mask is its box."""
     masks = torch.zeros(len(boxes), size, size, dtype=torch.uint8)
     for mask, (left, top, right, bottom) in zip(masks, boxes, strict=True):
@@ -61,7 +66,7 @@ def scenes():
     return images, [target(places, [1, 2]) for places in PLACES]
 
 
-def fit(network, steps, rate, images, targets):
+def fit(network: nn.Module, steps: int, rate: float, images, targets) -> list[float]:
     """The sum of the losses at each step."""
     optimizer = torch.optim.Adam([value for value in network.parameters() if value.requires_grad], rate)
     network.train()

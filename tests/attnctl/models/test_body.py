@@ -18,13 +18,13 @@ from attnctl.networks import surgery
 from attnctl.values import SpecError
 
 
-def attended(backbone, module, placement, **hyperparameters):
+def attended(backbone: str, module: str, placement: str, **hyperparameters: int | str) -> nn.Module:
     torch.manual_seed(0)
     network = backbones.build(backbone, 5)
     return surgery.attach(network, module, placement, backbone=backbone, size=64, **hyperparameters)
 
 
-def trainable(network, *words):
+def trainable(network: nn.Module, *words: str) -> bool | set[bool]:
     """Whether gradients reach the parameters whose names have all these words: all, none, or some of them."""
     found = {
         parameter.requires_grad for name, parameter in network.named_parameters() if set(words) <= set(split(name))
@@ -32,7 +32,7 @@ def trainable(network, *words):
     return found.pop() if len(found) == 1 else found
 
 
-def split(name):
+def split(name: str):
     return name.split(".")
 
 

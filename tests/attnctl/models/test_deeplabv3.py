@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
 
 from attnctl import backbones
@@ -31,12 +32,12 @@ def test_deeplabv3(module: str, hyperparameters, count: int) -> None:
     assert parameters("deeplabv3", "resnet50", 21, module, "conv2", **hyperparameters) == count
 
 
-def deeplab(**options):
+def deeplab(**options: str) -> nn.Module:
     torch.manual_seed(0)
     return deeplabv3.build(surgery.attach(small_body(), "se", "block", size=SIZE), 4, **options)
 
 
-def classes_of(targets):
+def classes_of(targets) -> torch.Tensor:
     maps = []
     for each in targets:
         labels = (each["masks"] * each["labels"][:, None, None]).amax(0).long()

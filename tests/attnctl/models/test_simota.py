@@ -10,23 +10,30 @@ from torchvision.ops import box_iou
 from attnctl.models.simota import Points, assign
 
 
-def grid(side: int = 4, stride: int = 8):
+def grid(side: int = 4, stride: int = 8) -> Points:
     cells = torch.cartesian_prod(torch.arange(side), torch.arange(side)).flip(1).double()
     return Points(cells, torch.full((side * side,), float(stride), dtype=torch.float64))
 
 
-def nothing(points):
+def nothing(points: Points) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Predictions of boxes far away, of two classes that are as likely as not."""
     count = len(points.strides)
     far = torch.tensor([500.0, 500, 510, 510], dtype=torch.float64).repeat(count, 1)
     return torch.zeros(count, 2, dtype=torch.float64), torch.zeros(count, dtype=torch.float64), far
 
 
-def boxes(*rows):
+def boxes(*rows) -> torch.Tensor:
     return torch.tensor(rows, dtype=torch.float64)
 
 
-def chosen(points, classes, objectness, predicted, wanted, *labels):
+def chosen(
+    points: Points,
+    classes: torch.Tensor,
+    objectness: torch.Tensor,
+    predicted: torch.Tensor,
+    wanted: torch.Tensor,
+    *labels: int,
+):
     found = assign(points, classes, objectness, predicted, wanted, torch.tensor(labels))
     return found.points.tolist(), found.boxes.tolist(), found.overlaps.tolist()
 
@@ -96,7 +103,14 @@ def test_it_is_the_rule_written_as_loops(seed: int) -> None:
     torch.testing.assert_close(found.overlaps, box_iou(wanted, predicted)[found.boxes, found.points])
 
 
-def by_loops(points, classes, objectness, predicted, wanted, labels):
+def by_loops(
+    points: Points,
+    classes: torch.Tensor,
+    objectness: torch.Tensor,
+    predicted: torch.Tensor,
+    wanted: torch.Tensor,
+    labels: torch.Tensor,
+):
     scores = (classes.sigmoid() * objectness.sigmoid()[:, None]).sqrt()
     overlaps, cost, near = box_iou(wanted, predicted), {}, {}
     for box, label in enumerate(labels):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 from torchvision.ops import box_iou
 
 from attnctl import backbones
@@ -34,14 +35,14 @@ def test_ssdlite(backbone: str, classes: int, module: str, placement: str, hyper
     assert parameters("ssdlite320", backbone, classes, module, placement, **hyperparameters) == count
 
 
-def ssdlite(backbone, **options):
+def ssdlite(backbone: str, **options: int | str) -> nn.Module:
     torch.manual_seed(0)
     body = surgery.attach(backbones.build(backbone, 5), "se", "block", backbone=backbone, size=SIZE)
     return ssdlite320.build(body, 3, **options)
 
 
 @pytest.fixture(scope="module")
-def fitted():
+def fitted() -> tuple[nn.Module, list[float]]:
     network = ssdlite("mobilenext", size=SIZE)
     sums = fit(network, 40, 2e-3, *scenes())
     with torch.no_grad():
@@ -50,7 +51,7 @@ def fitted():
     return network.eval(), sums
 
 
-def test_ssdlite_learns_two_images_by_heart(fitted) -> None:
+def test_ssdlite_learns_two_images_by_heart(fitted: tuple[nn.Module, list[float]]) -> None:
     network, sums = fitted
     assert sum(sums[-3:]) < 0.35 * sum(sums[:3])
     images, targets = scenes()
@@ -63,7 +64,7 @@ def test_ssdlite_learns_two_images_by_heart(fitted) -> None:
             assert each["labels"][(each["scores"] * (overlap > 0.5)).argmax()] == label
 
 
-def test_what_ssdlite_gives(fitted) -> None:
+def test_what_ssdlite_gives(fitted: tuple[nn.Module, list[float]]) -> None:
     network, _ = fitted
     with torch.no_grad():
         (each,) = network(torch.rand(1, 3, 50, 80))

@@ -7,7 +7,7 @@ import torch
 from attnctl.models.uniform_matching import IGNORED, NO_OBJECT, match
 
 
-def squares(*places, side: int = 32):
+def squares(*places: tuple[int, int], side: int = 32) -> torch.Tensor:
     """Boxes of one size around places (x, y)."""
     centres = torch.tensor(places).float()
     return torch.cat((centres - side / 2, centres + side / 2), 1)

@@ -79,7 +79,7 @@ COUNTS = [
 
 @pytest.mark.parametrize(("backbone", "placement", "name", "values", "classes", "size", "parameters", "macs"), COUNTS)
 def test_placements_give_the_published_counts(
-    backbone, placement, name, values, classes, size, parameters, macs
+    backbone: str, placement: str, name: str, values, classes: int, size: int, parameters: int, macs: int | None
 ) -> None:
     with torch.device("meta"):
         network = backbones.build(backbone, classes)
@@ -260,7 +260,7 @@ def test_an_image_too_small_for_the_network_is_said() -> None:
 
 def test_the_extra_losses_of_all_modules_are_summed() -> None:
     class Penalised(nn.Module):
-        def extra_loss(self):
+        def extra_loss(self) -> torch.Tensor:
             return torch.tensor(1.5)
 
     assert surgery.extra_loss(nn.Sequential(Penalised(), nn.Sequential(Penalised()))) == 3.0

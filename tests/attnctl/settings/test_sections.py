@@ -8,11 +8,11 @@ import pytest
 
 from attnctl.lifecycle.resume_policy import Rules
 from attnctl.lifecycle.state import State
-from attnctl.settings.config import ConfigError, find
+from attnctl.settings.config import Config, ConfigError, find
 from attnctl.settings.sections import Notify
 
 
-def config(tmp_path, text):
+def config(tmp_path: Path, text: str) -> Config:
     (tmp_path / "attnctl.toml").write_text(text)
     return find(None, tmp_path, {})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from attnctl import sources
 
@@ -19,5 +20,5 @@ def write(folder: Path, **files: str) -> Path:
     return paths[0]
 
 
-def load(source: sources.Source):
+def load(source: sources.Source) -> ModuleType:
     return import_module(sources.import_name(source))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,12 @@ isolated.serve(answer)
 
 
 @pytest.fixture
-def ask(tmp_path: Path):
+def ask(tmp_path: Path) -> Callable[..., dict[str, Any]]:
     """Asks a process with this body of a function: its answer."""
 
-    def asked(body: str, request: dict[str, Any] | None = None, versions: tuple[str, ...] = (), seconds: float = 60.0):
+    def asked(
+        body: str, request: dict[str, Any] | None = None, versions: tuple[str, ...] = (), seconds: float = 60.0
+    ) -> dict[str, Any]:
         lines = "".join(f"    {line}\n" for line in body.splitlines())
         (tmp_path / "answering.py").write_text(HEAD + lines + TAIL)
         environment = os.environ | {"PYTHONPATH": str(tmp_path)}
@@ -39,13 +42,15 @@ def ask(tmp_path: Path):
     return asked
 
 
-def test_the_answer_comes_back_whatever_users_code_prints(ask, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_answer_comes_back_whatever_users_code_prints(
+    ask: Callable[..., dict[str, Any]], capfd: pytest.CaptureFixture[str]
+) -> None:
     body = "print('noise', flush=True)\nos.write(1, b'more noise')\nreturn {'twice': 2 * request['number']}"
     assert ask(body, {"number": 21}) == {"twice": 42}
     assert capfd.readouterr().out == ""
 
 
-def test_users_files_lie_beside_the_request(ask, tmp_path: Path) -> None:
+def test_users_files_lie_beside_the_request(ask: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text("VALUE = 1\n")
     version = sources.read(file).version
@@ -64,12 +69,12 @@ def test_users_files_lie_beside_the_request(ask, tmp_path: Path) -> None:
         ("print('last words')\nsys.stdout.flush()\nos._exit(3)", "with exit code 3: last words"),
     ],
 )
-def test_a_process_that_does_not_answer_says_why(ask, body: str, words: str) -> None:
+def test_a_process_that_does_not_answer_says_why(ask: Callable[..., dict[str, Any]], body: str, words: str) -> None:
     with pytest.raises(SpecError) as caught:
         ask(body)
     assert words in str(caught.value)
 
 
-def test_a_process_that_takes_too_long_is_ended(ask) -> None:
+def test_a_process_that_takes_too_long_is_ended(ask: Callable[..., dict[str, Any]]) -> None:
     with pytest.raises(SpecError, match="the test of it did not finish within 1 s"):
         ask("time.sleep(600)", seconds=1.0)

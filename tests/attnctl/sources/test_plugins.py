@@ -66,13 +66,13 @@ def wide(classes, *, width):
 
 
 @pytest.fixture
-def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text(SOURCE)
     return tmp_path
 
 
-def test_a_users_class_is_read_without_running_it(mine) -> None:
+def test_a_users_class_is_read_without_running_it(mine: Path) -> None:
     source = attention.describe("./mine.py:Gate")
     assert source.name == "mine:Gate"
     assert source.version.startswith("ast:")
@@ -102,14 +102,14 @@ def test_a_users_class_is_read_without_running_it(mine) -> None:
         (".", "unknown module"),
     ],
 )
-def test_an_invalid_class_is_a_one_line_error_with_its_location(name: str, words: str, mine) -> None:
+def test_an_invalid_class_is_a_one_line_error_with_its_location(name: str, words: str, mine: Path) -> None:
     with pytest.raises(SpecError, match=words) as caught:
         attention.describe(name)
     assert "\n" not in str(caught.value)
     assert "nothing_that_is_installed" not in sys.modules
 
 
-def test_a_users_backbone_takes_classes_alone(mine) -> None:
+def test_a_users_backbone_takes_classes_alone(mine: Path) -> None:
     assert plugins.backbone("./mine.py:build").name == "mine:build"
     assert plugins.backbone("./mine.py:build").version == attention.describe("./mine.py:Gate").version
     for name, words in {
@@ -124,7 +124,7 @@ def test_a_users_backbone_takes_classes_alone(mine) -> None:
 # -------------------------------------------------------------------------------------------------------- recipes
 
 
-def test_a_users_recipe_may_stand_on_a_built_in_one(mine) -> None:
+def test_a_users_recipe_may_stand_on_a_built_in_one(mine: Path) -> None:
     (mine / "mine.toml").write_text('base = "digits"\nlr = 0.3\nbatch = 16\n')
     recipe = recipes.resolve("./mine.toml", {"epochs": "2"})
     assert (recipe.lr, recipe.epochs, recipe.batch, recipe.norm_batch) == (0.3, 2, 16, 16)
@@ -152,7 +152,7 @@ def _toml(value: object) -> str:
         ('base = "./other.toml"\n', r"mine.toml: base is './other.toml'"),
     ],
 )
-def test_a_recipes_fault_names_its_line(text: str, words: str, mine) -> None:
+def test_a_recipes_fault_names_its_line(text: str, words: str, mine: Path) -> None:
     (mine / "mine.toml").write_text(text)
     with pytest.raises(SpecError, match=words):
         recipes.resolve("./mine.toml", {})

@@ -10,12 +10,12 @@ from typing import Literal, get_type_hints
 import pytest
 
 from attnctl import attention
-from attnctl.sources.signature import read_modules
+from attnctl.sources.signature import ModuleSource, read_modules
 from attnctl.values import SpecError
 
 
 @pytest.mark.parametrize("name", attention.names())
-def test_the_source_says_what_the_constructor_says(name) -> None:
+def test_the_source_says_what_the_constructor_says(name: str) -> None:
     """The reading by ast equals inspect's, so that `--help` without torch tells the truth."""
     source = attention.describe(name)
     cls = getattr(import_module(source.import_name), source.class_name)
@@ -30,7 +30,7 @@ def test_the_source_says_what_the_constructor_says(name) -> None:
     assert all(item.help for item in source.hyperparameters), "each hyperparameter is described in the docstring"
 
 
-def write(tmp_path, body):
+def write(tmp_path: Path, body: str) -> list[ModuleSource]:
     path = tmp_path / "mine.py"
     path.write_text(body)
     return read_modules(path, "mine")

@@ -11,14 +11,19 @@ from attnctl.jobs.data.scenes import Objects
 COLOURS = ((250, 20, 20), (20, 250, 20), (20, 20, 250), (250, 250, 20))
 
 
-def objects(boxes, labels):
+def objects(boxes: tuple[tuple[int, int, int, int], ...], labels: list[int]) -> Objects:
     none = np.zeros(len(boxes), np.bool_)
     boxes = np.array(boxes, np.float32).reshape(-1, 4)
     area = (boxes[:, 2:] - boxes[:, :2]).prod(1)
     return Objects(boxes, np.array(labels, np.int64), area, none, none, ~none)
 
 
-def picture(width: int = 160, height: int = 120, boxes=((20, 30, 60, 90), (90, 10, 140, 50)), first: int = 0):
+def picture(
+    width: int = 160,
+    height: int = 120,
+    boxes: tuple[tuple[int, int, int, int], ...] = ((20, 30, 60, 90), (90, 10, 140, 50)),
+    first: int = 0,
+) -> Picture:
     """A black image with a plain rectangle for each box, in the colour of its label."""
     pixels = np.zeros((height, width, 3), np.uint8)
     masks = np.zeros((len(boxes), height, width), np.uint8)
@@ -29,7 +34,7 @@ def picture(width: int = 160, height: int = 120, boxes=((20, 30, 60, 90), (90, 1
     return Picture(Image.fromarray(pixels), 1, objects(boxes, labels), masks)
 
 
-def extent(image, label):
+def extent(image: Image, label):
     """The box around the pixels of a label's colour."""
     far = np.abs(np.asarray(image).astype(int) - COLOURS[label - 1]).max(-1) > 100
     rows, columns = np.nonzero(~far)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import torch
 
 from attnctl.datasets import describe
-from attnctl.jobs.data.stream import open_stream
+from attnctl.jobs.data.stream import StreamedData, open_stream
+from tests.jobs.data.conftest import MakeSpec
 
 SMALL = dataclasses.replace(describe("imagenet"), classes=3, train_size=18, test_size=12)
 CPU = torch.device("cpu")
@@ -20,11 +23,11 @@ def same(batches, others):
 
 
 @contextlib.contextmanager
-def opener(make_spec, folders):
+def opener(make_spec: MakeSpec, folders: Path) -> Iterator[Callable[..., StreamedData]]:
     """Opens streams of this data set, and closes them."""
     streams = []
 
-    def open_it(folder=folders, workers: int = 0, stage: bool = False, seed: int = 0, **recipe):
+    def open_it(folder=folders, workers: int = 0, stage: bool = False, seed: int = 0, **recipe) -> StreamedData:
         chosen = {"batch": 4, "norm_batch": 2, "augment": "imagenet", "input_size": 32, **recipe}
         spec = make_spec("imagenet", seed, **chosen)
         streams.append(open_stream(spec, SMALL, folder, CPU, workers=workers, stage=stage))

@@ -12,7 +12,7 @@ CPU = torch.device("cpu")
 IMAGES = torch.randint(0, 256, (9, 3, 32, 48), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
-def crop_slowly(image, padding, top, left, flip):
+def crop_slowly(image: torch.Tensor, padding: int, top: float, left: float, flip: float) -> torch.Tensor:
     """torchvision's RandomCrop and horizontal flip in plain words: pad with black, cut, mirror."""
     _, height, width = image.shape
     canvas = torch.zeros(3, height + 2 * padding, width + 2 * padding, dtype=torch.uint8)
@@ -23,7 +23,7 @@ def crop_slowly(image, padding, top, left, flip):
 
 @settings(max_examples=25, deadline=None)
 @given(st.sampled_from(["none", "shift", "crop-flip"]), st.integers(0, 2**40), st.integers(0, 999), st.integers(1, 9))
-def test_batched_crops_equal_a_slow_crop_of_each_sample(name, seed, step, count) -> None:
+def test_batched_crops_equal_a_slow_crop_of_each_sample(name, seed: int, step: int, count: int) -> None:
     augmentation = Augmentation(name, 32, 48)
     top, left, flip = augmentation.draw(seed, step, 1, count)
     index = torch.arange(count).flip(0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -28,7 +30,7 @@ def test_a_mirrored_picture_has_its_boxes_masks_and_classes_mirrored() -> None:
 @pytest.mark.parametrize(
     ("augment", "most", "often"), [(boxed.flip_shift, 0.04, range(9, 25)), (boxed.shift, 0.125, range(36, 41))]
 )
-def test_boxes_are_shifted_with_the_pixels(augment, most: float, often) -> None:
+def test_boxes_are_shifted_with_the_pixels(augment: Callable[[], boxed.Transformed], most: float, often: range) -> None:
     given = picture()._replace(masks=None)
     shifted = 0
     for seed in range(40):

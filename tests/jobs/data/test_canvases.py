@@ -23,7 +23,7 @@ def test_the_canvases_are_the_same_as_in_version_1() -> None:
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_boxes_areas_and_labels_are_those_of_the_masks(part) -> None:
+def test_boxes_areas_and_labels_are_those_of_the_masks(part: str) -> None:
     made = canvases(part)
     for index in range(0, len(made), 5):
         objects, masks, classes = made.table.of(index), made.masks(index, 128, 128), made.classes(index, 128, 128)

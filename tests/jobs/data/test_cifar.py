@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import pickle
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(DATASETS, "cifar10", described)
 
 
-def test_open_data_finds_cifar_below_the_data_root(tmp_path: Path, make_spec: MakeSpec, small) -> None:
+def test_open_data_finds_cifar_below_the_data_root(tmp_path: Path, make_spec: MakeSpec, small: None) -> None:
     write_folder(tmp_path / "cifar-10-batches-py", cifar10_files())
     data = open_data(make_spec("cifar10", augment="crop-flip", mixup=0.2), DataRoots(root=tmp_path), CPU)
     images, targets = next(data.train(0, range(4), 1))
@@ -80,7 +81,7 @@ def test_open_data_finds_cifar_below_the_data_root(tmp_path: Path, make_spec: Ma
     ],
 )
 def test_batches_with_missing_or_surplus_images_are_counted_and_refused(
-    tmp_path: Path, make_spec: MakeSpec, small, number: int, count: int, words: str
+    tmp_path: Path, make_spec: MakeSpec, small: None, number: int, count: int, words: str
 ) -> None:
     files = cifar10_files()
     files[list(files)[number]] = python2_pickle(cifar_batch(count, 10, number, fine=False))
@@ -122,7 +123,7 @@ def test_missing_files_are_named_with_advice(tmp_path: Path, make_spec: MakeSpec
         open_data(make_spec("cifar100"), DataRoots(root=tmp_path / "nowhere"), CPU)
 
 
-def broken_batches():
+def broken_batches() -> Iterator[tuple[str, bytes]]:
     good = cifar100_files()["train"]
     batch = cifar_batch(10, 100, 0, fine=True)
     yield "truncated", good[: len(good) // 2]

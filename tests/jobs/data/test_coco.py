@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from torchvision.models.detection import FasterRCNN_ResNet50_FPN_Weights
@@ -15,21 +16,21 @@ from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.outlines import Outlines
 from attnctl.jobs.data.pictures import Reader
 from attnctl.jobs.data.scene_data import open_parts
-from attnctl.jobs.data.scenes import trainable
+from attnctl.jobs.data.scenes import Scenes, trainable
 from tests.jobs.data.scene_files import COCO, coco_document, coco_folder
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory):
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return coco_folder(tmp_path_factory.mktemp("coco") / "coco")
 
 
 @pytest.fixture(scope="module")
-def train(folder):
+def train(folder: Path) -> Scenes:
     return open_parts(COCO, folder, "instance").train
 
 
-def test_labels_are_the_categories_in_the_order_of_their_ids(train) -> None:
+def test_labels_are_the_categories_in_the_order_of_their_ids(train: Scenes) -> None:
     assert train.categories == (2, 17, 44)
     assert train.names == ("cat", "dog", "tree")
     assert [train.number(n) for n in range(4)] == [3, 7, 90, 91]
@@ -41,7 +42,7 @@ def test_the_classes_of_the_descriptor_are_cocos() -> None:
     assert describe("coco").names == tuple(name for name in known if name not in ("__background__", "N/A"))
 
 
-def test_a_training_uses_valid_objects_and_reports_the_others(train) -> None:
+def test_a_training_uses_valid_objects_and_reports_the_others(train: Scenes) -> None:
     learned, left = trainable(train, masks=True)
     assert learned.tolist() == [0, 1]
     assert left.summary() == (
@@ -57,7 +58,7 @@ def test_a_training_uses_valid_objects_and_reports_the_others(train) -> None:
     assert Reader(train, training=True)(1).objects.labels.tolist() == [3, 1, 1]  # boxes alone need no outline
 
 
-def test_an_evaluation_keeps_all_published_objects(train) -> None:
+def test_an_evaluation_keeps_all_published_objects(train: Scenes) -> None:
     read = Reader(train, training=False, masks=True)
     assert read(0).objects.boxes.tolist() == [[0.5, 1.5, 20.5, 31.75], [5, 5, 5, 25], [100, 5, 110, 25]]
     assert read(1).objects.boxes.tolist() == [[10, 10, 55, 40], [50, 40, 80, 70], [1, 1, 10, 10]]
@@ -74,7 +75,7 @@ def test_lines_and_points_are_not_outlines() -> None:
     assert found.present.tolist() == [False, False, True]
 
 
-def changed(path, value):
+def changed(path, value) -> dict[str, Any]:
     """The document with one value changed, or left out."""
     document = copy.deepcopy(coco_document())
     *way, last = path

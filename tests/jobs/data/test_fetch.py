@@ -5,11 +5,13 @@ import hashlib
 import http.server
 import re
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from attnctl.datasets import DataFile, describe
+from attnctl.datasets.descriptor import Dataset
 from attnctl.jobs.data import fetch as fetch_module
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.fetch import fetch
@@ -47,12 +49,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def md5(content):
+def md5(content: bytes) -> str:
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 @pytest.fixture
-def served(tmp_path: Path):
+def served(tmp_path: Path) -> Iterator[tuple[Server, Dataset, dict[str, bytes]]]:
     """A server with a small CIFAR-100, and its descriptor."""
     files = cifar100_files()
     path = write_tar(
@@ -75,7 +77,7 @@ def served(tmp_path: Path):
 
 
 @pytest.fixture
-def folder(tmp_path: Path):
+def folder(tmp_path: Path) -> Path:
     return tmp_path / "data" / "cifar-100-python"
 
 
@@ -83,7 +85,7 @@ def quiet(done, total) -> None:
     """No progress."""
 
 
-def test_the_files_are_downloaded_with_progress(served, folder) -> None:
+def test_the_files_are_downloaded_with_progress(served: tuple[Server, Dataset, dict[str, bytes]], folder: Path) -> None:
     server, dataset, files = served
     seen = []
     targets = fetch(dataset, folder, lambda done, total: seen.append((done, total)))
@@ -95,14 +97,14 @@ def test_the_files_are_downloaded_with_progress(served, folder) -> None:
     assert [path.name for path in folder.parent.iterdir() if path.is_file()] == [dataset.archive]
 
 
-def test_existing_files_are_left_unchanged(served, folder) -> None:
+def test_existing_files_are_left_unchanged(served: tuple[Server, Dataset, dict[str, bytes]], folder: Path) -> None:
     server, dataset, _ = served
     fetch(dataset, folder, quiet)
     fetch(dataset, folder, quiet)
     assert len(server.asked) == 1
 
 
-def test_an_existing_archive_is_only_unpacked(served, folder) -> None:
+def test_an_existing_archive_is_only_unpacked(served: tuple[Server, Dataset, dict[str, bytes]], folder: Path) -> None:
     server, dataset, files = served
     folder.parent.mkdir()
     (folder.parent / dataset.archive).write_bytes(server.content)
@@ -114,7 +116,7 @@ def test_an_existing_archive_is_only_unpacked(served, folder) -> None:
         fetch(dataset, folder, quiet)
 
 
-def test_an_interrupted_download_is_continued(served, folder) -> None:
+def test_an_interrupted_download_is_continued(served: tuple[Server, Dataset, dict[str, bytes]], folder: Path) -> None:
     server, dataset, files = served
     server.cut = 1000
     with pytest.raises(DataError, match=r"stopped at 1000 .*run the command again to continue"):
@@ -124,7 +126,9 @@ def test_an_interrupted_download_is_continued(served, folder) -> None:
     assert server.asked == [None, "bytes=1000-"]
 
 
-def test_a_download_starts_over_if_the_server_does_not_support_ranges(served, folder) -> None:
+def test_a_download_starts_over_if_the_server_does_not_support_ranges(
+    served: tuple[Server, Dataset, dict[str, bytes]], folder: Path
+) -> None:
     server, dataset, files = served
     folder.mkdir(parents=True)
     (folder.parent / f"{dataset.archive}.part").write_bytes(b"something else")
@@ -132,14 +136,16 @@ def test_a_download_starts_over_if_the_server_does_not_support_ranges(served, fo
     assert fetch(dataset, folder, quiet)[0].read_bytes() == files["train"]
 
 
-def test_a_complete_part_file_is_not_downloaded_again(served, folder) -> None:
+def test_a_complete_part_file_is_not_downloaded_again(
+    served: tuple[Server, Dataset, dict[str, bytes]], folder: Path
+) -> None:
     server, dataset, files = served
     folder.mkdir(parents=True)
     (folder.parent / f"{dataset.archive}.part").write_bytes(server.content)
     assert fetch(dataset, folder, quiet)[0].read_bytes() == files["train"]
 
 
-def test_a_download_with_a_wrong_md5_is_deleted(served, folder) -> None:
+def test_a_download_with_a_wrong_md5_is_deleted(served: tuple[Server, Dataset, dict[str, bytes]], folder: Path) -> None:
     server, dataset, _ = served
     server.content = server.content[:-1] + b"?"
     with pytest.raises(DataError, match=rf"has MD5 \w+ instead of {dataset.md5}; the download was deleted"):
@@ -147,7 +153,9 @@ def test_a_download_with_a_wrong_md5_is_deleted(served, folder) -> None:
     assert list(folder.parent.rglob("*")) == []
 
 
-def test_a_wrong_file_in_the_archive_is_not_put_in_place(served, folder) -> None:
+def test_a_wrong_file_in_the_archive_is_not_put_in_place(
+    served: tuple[Server, Dataset, dict[str, bytes]], folder: Path
+) -> None:
     _, dataset, _ = served
     wrong = dataclasses.replace(dataset, files=(DataFile("train", "0" * 32), *dataset.files[1:]))
     with pytest.raises(DataError, match=r"tar.gz:train has MD5 .* instead of 000"):
@@ -155,14 +163,16 @@ def test_a_wrong_file_in_the_archive_is_not_put_in_place(served, folder) -> None
     assert list(folder.iterdir()) == []
 
 
-def test_an_http_error_is_a_one_line_error(served, folder) -> None:
+def test_an_http_error_is_a_one_line_error(served: tuple[Server, Dataset, dict[str, bytes]], folder: Path) -> None:
     server, dataset, _ = served
     server.status = 404
     with pytest.raises(DataError, match=r"^http://127.*: the server answered 404 Not Found$"):
         fetch(dataset, folder, quiet)
 
 
-def test_an_unreachable_server_is_a_one_line_error(served, folder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_server_is_a_one_line_error(
+    served: tuple[Server, Dataset, dict[str, bytes]], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, dataset, _ = served
     monkeypatch.setattr(fetch_module, "_TIMEOUT", 2.0)
     gone = dataclasses.replace(dataset, url="http://127.0.0.1:1/x.tar.gz")
@@ -172,7 +182,9 @@ def test_an_unreachable_server_is_a_one_line_error(served, folder, monkeypatch: 
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://example.org/x"])
-def test_only_http_addresses_are_fetched(served, folder, url: str) -> None:
+def test_only_http_addresses_are_fetched(
+    served: tuple[Server, Dataset, dict[str, bytes]], folder: Path, url: str
+) -> None:
     _, dataset, _ = served
     with pytest.raises(DataError, match="is not an http or https address"):
         fetch(dataclasses.replace(dataset, url=url), folder, quiet)
@@ -183,14 +195,18 @@ def test_a_data_set_without_an_address_names_its_source(tmp_path: Path) -> None:
         fetch(describe("imagenet"), tmp_path, quiet)
 
 
-def test_an_unwritable_folder_is_a_one_line_error(served, tmp_path: Path) -> None:
+def test_an_unwritable_folder_is_a_one_line_error(
+    served: tuple[Server, Dataset, dict[str, bytes]], tmp_path: Path
+) -> None:
     _, dataset, _ = served
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(DataError, match="cannot download cifar100 to"):
         fetch(dataset, tmp_path / "file" / "cifar-100-python", quiet)
 
 
-def test_a_second_simultaneous_download_is_refused(served, folder) -> None:
+def test_a_second_simultaneous_download_is_refused(
+    served: tuple[Server, Dataset, dict[str, bytes]], folder: Path
+) -> None:
     import fcntl
 
     _, dataset, _ = served

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import torch
 from attnctl.jobs.data import open_data
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.files import index, open_parts
+from attnctl.jobs.data.stream import StreamedData
 from attnctl.settings.config import DataRoots
 from tests.jobs.data.conftest import MakeSpec
 from tests.jobs.data.imagenet_files import SMALL, opener
@@ -22,12 +24,12 @@ TINY = dataclasses.replace(SMALL, train_size=3, test_size=3)
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory):
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return image_folders(tmp_path_factory.mktemp("imagenet"))
 
 
 @pytest.fixture
-def opened(make_spec: MakeSpec, folders):
+def opened(make_spec: MakeSpec, folders: Path) -> Iterator[Callable[..., StreamedData]]:
     with opener(make_spec, folders) as open_it:
         yield open_it
 
@@ -60,12 +62,12 @@ def in_folders(_part, name, number) -> str:
     return f"{name}/{number}"
 
 
-def in_file_names(part, name, number):
+def in_file_names(part, name, number) -> str:
     """As torchvision's and as Hugging Face's copies of ImageNet call their images."""
     return f"train/{name}_{number}" if part == "train" else f"val/ILSVRC2012_val_{number:08d}_{name}"
 
 
-def shards_of(root, names, key):
+def shards_of(root: Path, names, key) -> Path:
     """A shard for each part with an image for each (class name, class number); `key` names it in the shard."""
     for part, classes in names.items():
         (root / part).mkdir(parents=True)
@@ -96,7 +98,7 @@ def test_shards_and_class_folders_must_have_the_same_classes(tmp_path: Path) -> 
         open_parts(TINY, tmp_path / "mixed")
 
 
-def test_shards_without_class_names_are_accepted_by_number(tmp_path: Path, folders) -> None:
+def test_shards_without_class_names_are_accepted_by_number(tmp_path: Path, folders: Path) -> None:
     """A folder that several classes share names none of them."""
     assert [files.class_names for files in open_parts(SMALL, image_shards(tmp_path / "plain", folders))] == [(), ()]
     shared = [("all", 0), ("all", 1), ("other", 2)]
@@ -105,7 +107,9 @@ def test_shards_without_class_names_are_accepted_by_number(tmp_path: Path, folde
 
 
 @pytest.mark.parametrize("shards", [False, True])
-def test_missing_and_surplus_images_are_counted_and_refused(opened, tmp_path: Path, folders, shards: bool) -> None:
+def test_missing_and_surplus_images_are_counted_and_refused(
+    opened, tmp_path: Path, folders: Path, shards: bool
+) -> None:
     root = image_shards(tmp_path / "shards", folders, 3) if shards else shutil.copytree(folders, tmp_path / "folders")
     first = root / "train" / ("train-0000.tar" if shards else "n00000000/n00000000_0.JPEG")
     shutil.copy(first, first.with_name(f"again-{first.name}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -21,7 +22,7 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture
-def opened(make_spec: MakeSpec, scans: Splits):
+def opened(make_spec: MakeSpec, scans: Splits) -> Callable[..., InMemoryData]:
     return lambda **recipe: InMemoryData(make_spec(**recipe), describe("digits"), scans, CPU)
 
 
@@ -33,7 +34,7 @@ def opened(make_spec: MakeSpec, scans: Splits):
     st.sampled_from([1, 2, 4]),
 )
 def test_batches_do_not_depend_on_the_start_or_the_number_of_processes(
-    make_spec: MakeSpec, augment, mix, start, world
+    make_spec: MakeSpec, augment, mix, start: int, world
 ) -> None:
     splits = small_splits(48)
     recipe = {"augment": augment, "mixup": mix[0], "cutmix": mix[1]}
@@ -63,14 +64,16 @@ def test_evaluation_shares_are_disjoint_and_complete_for_any_number_of_processes
         torch.testing.assert_close(images, expected, rtol=0, atol=1e-5)
 
 
-def test_evaluation_images_are_the_test_set_normalised(opened, scans: Splits) -> None:
+def test_evaluation_images_are_the_test_set_normalised(opened: Callable[..., InMemoryData], scans: Splits) -> None:
     dataset = describe("digits")
     images = torch.cat([images for images, _ in opened(augment="crop-flip").evaluate(0, 1)])
     expected = (scans.test.images.float() / 255 - dataset.mean[0]) / dataset.std[0]
     torch.testing.assert_close(images, expected, rtol=0, atol=1e-5)
 
 
-def test_training_without_augmentation_yields_the_original_images(opened, scans: Splits) -> None:
+def test_training_without_augmentation_yields_the_original_images(
+    opened: Callable[..., InMemoryData], scans: Splits
+) -> None:
     data = opened(augment="none")
     bytes_of = {image.numpy().tobytes() for image in scans.train.images}
     images, _ = next(data.train(0, range(1), 1))
@@ -79,7 +82,9 @@ def test_training_without_augmentation_yields_the_original_images(opened, scans:
     assert all(image.numpy().tobytes() in bytes_of for image in back)
 
 
-def test_a_validation_split_is_the_same_for_all_seeds_and_not_trained_on(opened, scans: Splits) -> None:
+def test_a_validation_split_is_the_same_for_all_seeds_and_not_trained_on(
+    opened: Callable[..., InMemoryData], scans: Splits
+) -> None:
     first, second = opened(val_split=0.1), opened(val_split=0.1, seed=7)
     assert first.evaluation_size == 144
     assert first.steps_per_epoch == (1437 - 144) // 16
@@ -91,7 +96,7 @@ def test_a_validation_split_is_the_same_for_all_seeds_and_not_trained_on(opened,
     assert not {image.numpy().tobytes() for image in trained} & {image.numpy().tobytes() for image in held[0]}
 
 
-def test_input_size_resizes_training_and_evaluation_images(opened) -> None:
+def test_input_size_resizes_training_and_evaluation_images(opened: Callable[..., InMemoryData]) -> None:
     data = opened(input_size=16, augment="shift")
     assert next(data.train(0, range(1), 1))[0].shape == (4, 3, 16, 16)
     assert next(data.evaluate(0, 1))[0].shape[1:] == (3, 16, 16)
@@ -111,7 +116,7 @@ def test_a_recipe_for_image_files_is_an_error(make_spec: MakeSpec) -> None:
         open_data(make_spec(augment="imagenet"), DataRoots(), CPU)
 
 
-def small_splits(train, test: int = 10):
+def small_splits(train: int, test: int = 10) -> Splits:
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (train + test, 3, 8, 8), dtype=torch.uint8, generator=generator)
     labels = torch.arange(train + test) % 10

@@ -16,14 +16,14 @@ from tests.jobs.data.conftest import MakeSpec
 shapes = st.tuples(st.integers(1, 4), st.sampled_from([1, 2, 4, 8]), st.integers(0, 20), st.integers(0, 2**31))
 
 
-def order_of(make_spec, norm_batch, replicas, extra, seed):
+def order_of(make_spec: MakeSpec, norm_batch: int, replicas: int, extra: int, seed: int) -> Order:
     batch = norm_batch * replicas
     return Order(make_spec(batch=batch, norm_batch=norm_batch, seed=seed), batch + extra)
 
 
 @given(shapes, st.integers(1, 3))
 def test_an_epoch_visits_each_sample_at_most_once_and_drops_less_than_one_batch(
-    make_spec: MakeSpec, shape, epochs
+    make_spec: MakeSpec, shape: tuple[int, int, int, int], epochs: int
 ) -> None:
     norm_batch, replicas, extra, seed = shape
     order = order_of(make_spec, norm_batch, replicas, extra, seed)
@@ -36,7 +36,9 @@ def test_an_epoch_visits_each_sample_at_most_once_and_drops_less_than_one_batch(
 
 
 @given(shapes)
-def test_batches_are_divided_among_any_number_of_processes(make_spec: MakeSpec, shape) -> None:
+def test_batches_are_divided_among_any_number_of_processes(
+    make_spec: MakeSpec, shape: tuple[int, int, int, int]
+) -> None:
     norm_batch, replicas, extra, seed = shape
     order = order_of(make_spec, norm_batch, replicas, extra, seed)
     steps = 2 * order.steps_per_epoch + 1
@@ -49,7 +51,9 @@ def test_batches_are_divided_among_any_number_of_processes(make_spec: MakeSpec, 
 
 
 @given(shapes, st.data())
-def test_a_stream_from_any_step_is_the_rest_of_the_stream_from_0(make_spec: MakeSpec, shape, data) -> None:
+def test_a_stream_from_any_step_is_the_rest_of_the_stream_from_0(
+    make_spec: MakeSpec, shape: tuple[int, int, int, int], data
+) -> None:
     norm_batch, replicas, extra, seed = shape
     order = order_of(make_spec, norm_batch, replicas, extra, seed)
     steps = 3 * order.steps_per_epoch
@@ -60,7 +64,7 @@ def test_a_stream_from_any_step_is_the_rest_of_the_stream_from_0(make_spec: Make
 
 
 @given(st.integers(0, 200), st.integers(1, 16))
-def test_evaluation_shares_are_disjoint_complete_and_even(samples, world) -> None:
+def test_evaluation_shares_are_disjoint_complete_and_even(samples: int, world: int) -> None:
     shares = [list(share(samples, rank, world)) for rank in range(world)]
     assert sorted(itertools.chain(*shares)) == list(range(samples))
     assert max(map(len, shares)) - min(map(len, shares)) <= 1

@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import logging
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from attnctl.datasets import describe
 from attnctl.jobs.data import open_data
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.packing import DetectionBatch
-from attnctl.jobs.data.scene_data import open_parts, open_scenes
+from attnctl.jobs.data.scene_data import SceneData, open_parts, open_scenes
 from attnctl.jobs.data.scenes import trainable
 from attnctl.settings.config import DataRoots
 from tests.jobs.data.conftest import MakeSpec
@@ -26,11 +27,13 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture
-def opened(make_spec: MakeSpec):
+def opened(make_spec: MakeSpec) -> Iterator[Callable[..., SceneData]]:
     """`opened(model, augment=..., ...)`: the data of a run on the canvases, or of `dataset` in `folder`."""
     data = []
 
-    def open_it(model: str = "fasterrcnn", dataset=None, folder=None, workers: int = 0, seed: int = 0, **recipe):
+    def open_it(
+        model: str = "fasterrcnn", dataset=None, folder=None, workers: int = 0, seed: int = 0, **recipe
+    ) -> SceneData:
         segment = model == "deeplabv3"
         described = dataset or describe("digits-seg" if segment else "digits-det")
         spec = dataclasses.replace(
@@ -45,12 +48,12 @@ def opened(make_spec: MakeSpec):
 
 
 @pytest.fixture(scope="module")
-def coco(tmp_path_factory: pytest.TempPathFactory):
+def coco(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return coco_folder(tmp_path_factory.mktemp("coco") / "coco")
 
 
 @pytest.fixture(scope="module")
-def voc(tmp_path_factory: pytest.TempPathFactory):
+def voc(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return voc_folder(tmp_path_factory.mktemp("voc") / "VOCdevkit")
 
 
@@ -69,7 +72,7 @@ def same(batches, others):
 # -------------------------------------------------------------------------------------------------------------- batches
 
 
-def test_a_detection_batch_has_the_documented_shapes(opened) -> None:
+def test_a_detection_batch_has_the_documented_shapes(opened: Callable[..., SceneData]) -> None:
     data = opened("htc")
     (images, targets), *_ = batches = list(data.train(0, range(2), 1))
     assert (len(batches), len(images), len(targets)) == (2, 2, 2)
@@ -96,7 +99,7 @@ def test_a_detection_batch_has_the_documented_shapes(opened) -> None:
     assert "masks" not in next(opened("fasterrcnn").train(0, range(1), 1)).targets[0]
 
 
-def test_a_segmentation_batch_is_normalised(opened) -> None:
+def test_a_segmentation_batch_is_normalised(opened: Callable[..., SceneData]) -> None:
     data = opened("deeplabv3")
     images, classes = next(data.train(0, range(1), 1))
     assert (images.shape, classes.shape) == ((2, 3, 128, 128), (2, 128, 128))
@@ -129,7 +132,9 @@ CASES = [
 
 
 @pytest.mark.parametrize(("model", "augment"), CASES)
-def test_interruptions_and_the_number_of_processes_change_nothing(opened, model, augment) -> None:
+def test_interruptions_and_the_number_of_processes_change_nothing(
+    opened: Callable[..., SceneData], model: str, augment: str
+) -> None:
     torch.manual_seed(1)
     expected = torch.rand(1)
     torch.manual_seed(1)
@@ -143,7 +148,9 @@ def test_interruptions_and_the_number_of_processes_change_nothing(opened, model,
 
 
 @pytest.mark.parametrize(("model", "augment"), [("fasterrcnn", "ssd"), ("yolox_nano", "mosaic"), ("maskrcnn", "flip")])
-def test_worker_processes_change_nothing(opened, coco, model: str, augment: str) -> None:
+def test_worker_processes_change_nothing(
+    opened: Callable[..., SceneData], coco: Path, model: str, augment: str
+) -> None:
     chosen = {"dataset": COCO, "folder": coco, "augment": augment, "batch": 2, "norm_batch": 2, "input_size": 64}
     data, alone = opened(model, workers=2, **chosen), opened(model, **chosen)
     for start in (0, 4):
@@ -153,7 +160,9 @@ def test_worker_processes_change_nothing(opened, coco, model: str, augment: str)
 
 @pytest.mark.parametrize("world", [1, 2, 7])
 @pytest.mark.parametrize("model", ["maskrcnn", "deeplabv3"])
-def test_evaluation_is_complete_and_disjoint_for_any_number_of_processes(opened, model: str, world: int) -> None:
+def test_evaluation_is_complete_and_disjoint_for_any_number_of_processes(
+    opened: Callable[..., SceneData], model: str, world: int
+) -> None:
     data = opened(model)
     rows = [
         image.numpy().tobytes() for rank in range(world) for images, _ in data.evaluate(rank, world) for image in images
@@ -161,14 +170,14 @@ def test_evaluation_is_complete_and_disjoint_for_any_number_of_processes(opened,
     assert len(rows) == len(set(rows)) == data.evaluation_size
 
 
-def test_evaluation_images_are_batched_by_size(opened, coco, voc) -> None:
+def test_evaluation_images_are_batched_by_size(opened: Callable[..., SceneData], coco: Path, voc: Path) -> None:
     for dataset, folder in ((COCO, coco), (VOC, voc)):
         for images, targets in opened(dataset=dataset, folder=folder, batch=2).evaluate(0, 1):
             assert len({image.shape for image in images}) == 1
             assert len(images) == len(targets)
 
 
-def test_the_last_epochs_have_no_mosaic_and_do_not_depend_on_the_start(opened) -> None:
+def test_the_last_epochs_have_no_mosaic_and_do_not_depend_on_the_start(opened: Callable[..., SceneData]) -> None:
     """A canvas that is alone and plain has its own pixels, but for its colours and its direction."""
     settings = {"model": "yolox_nano", "augment": "mosaic", "batch": 98, "norm_batch": 49, "epochs": 3}
     data = opened(**settings, no_aug_epochs=1)
@@ -196,7 +205,7 @@ def targets_of(batches):
 
 
 def test_crowds_and_difficult_objects_are_used_only_in_evaluations(
-    opened, coco, voc, caplog: pytest.LogCaptureFixture
+    opened: Callable[..., SceneData], coco: Path, voc: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
         learned = targets_of(opened("maskrcnn", COCO, coco, batch=2).train(0, range(1), 4))
@@ -212,7 +221,7 @@ def test_crowds_and_difficult_objects_are_used_only_in_evaluations(
     assert [target["difficult"].tolist() for target in targets_of(data.evaluate(0, 1)).values()] == [[0, 1], []]
 
 
-def test_stuff_maps_belong_to_their_images(opened, coco) -> None:
+def test_stuff_maps_belong_to_their_images(opened: Callable[..., SceneData], coco: Path) -> None:
     with pytest.raises(DataError, match=r"stuffthingmaps/train2017/[ab].png cannot be read: .*No such file"):
         list(opened("htc", COCO, coco, batch=2).train(0, range(1), 1))
     for stem, width in (("a", 60), ("b", 64)):
@@ -225,7 +234,7 @@ def test_stuff_maps_belong_to_their_images(opened, coco) -> None:
 @pytest.mark.parametrize("workers", [0, 1])
 @pytest.mark.parametrize("augment", ["none", "mosaic"])
 def test_a_damaged_image_is_a_one_line_error_naming_the_file(
-    opened, tmp_path: Path, workers: int, augment: str
+    opened: Callable[..., SceneData], tmp_path: Path, workers: int, augment: str
 ) -> None:
     root = coco_folder(tmp_path / "coco")
     victim = root / "train2017" / "b.jpg"
@@ -236,7 +245,7 @@ def test_a_damaged_image_is_a_one_line_error_naming_the_file(
     assert str(caught.value) == f"{victim} cannot be read: damaged or not an image"
 
 
-def test_a_validation_split_comes_out_of_the_training_part(opened) -> None:
+def test_a_validation_split_comes_out_of_the_training_part(opened: Callable[..., SceneData]) -> None:
     first, second = opened(val_split=0.25), opened(val_split=0.25, seed=4)
     assert (first.evaluation_size, first.steps_per_epoch) == (147, 441 // 4)
     assert same(first.evaluate(0, 1), list(second.evaluate(0, 1)))
@@ -249,12 +258,12 @@ def test_a_validation_split_comes_out_of_the_training_part(opened) -> None:
 # ------------------------------------------------------------------------------------------------------ annotated sizes
 
 
-def resized(path, factor) -> None:
+def resized(path: Path, factor: float) -> None:
     with Image.open(path) as image:
         image.resize((round(image.width * factor), round(image.height * factor))).save(path)
 
 
-def turned(path) -> None:
+def turned(path: Path) -> None:
     """Stored on its side, with the EXIF orientation that turns it upright; lossless, as PNG under its old name."""
     with Image.open(path) as image:
         lying = image.convert("RGB").transpose(Image.Transpose.ROTATE_90)
@@ -266,7 +275,7 @@ def turned(path) -> None:
 @pytest.mark.parametrize("factor", [0.1, 0.9, 2])
 @pytest.mark.parametrize("part", ["train2017", "val2017"])
 def test_images_resized_after_they_were_annotated_are_refused_before_training(
-    opened, tmp_path: Path, factor: float, part: str
+    opened: Callable[..., SceneData], tmp_path: Path, factor: float, part: str
 ) -> None:
     root = coco_folder(tmp_path / "coco")
     path = root / part / "b.jpg"
@@ -276,7 +285,9 @@ def test_images_resized_after_they_were_annotated_are_refused_before_training(
         opened("yolox_nano", COCO, root, batch=2)
 
 
-def test_a_voc_annotation_of_another_size_is_refused_before_training(opened, tmp_path: Path) -> None:
+def test_a_voc_annotation_of_another_size_is_refused_before_training(
+    opened: Callable[..., SceneData], tmp_path: Path
+) -> None:
     root = voc_folder(tmp_path / "VOCdevkit")
     path = root / "VOC2007" / "JPEGImages" / "000004.jpg"
     resized(path, 0.5)
@@ -286,7 +297,9 @@ def test_a_voc_annotation_of_another_size_is_refused_before_training(opened, tmp
 
 @pytest.mark.parametrize("workers", [0, 1])
 @pytest.mark.parametrize("augment", ["none", "mosaic"])
-def test_a_single_resized_image_is_an_error_when_read(opened, tmp_path: Path, workers: int, augment: str) -> None:
+def test_a_single_resized_image_is_an_error_when_read(
+    opened: Callable[..., SceneData], tmp_path: Path, workers: int, augment: str
+) -> None:
     root = coco_folder(tmp_path / "coco")
     data = opened("yolox_nano", COCO, root, workers, batch=2, augment=augment)
     resized(root / "train2017" / "b.jpg", 0.5)
@@ -297,7 +310,9 @@ def test_a_single_resized_image_is_an_error_when_read(opened, tmp_path: Path, wo
 
 
 @pytest.mark.parametrize("model", ["fasterrcnn", "maskrcnn", "htc"])
-def test_rotated_photos_equal_upright_ones_with_boxes_masks_and_maps(opened, tmp_path: Path, model: str) -> None:
+def test_rotated_photos_equal_upright_ones_with_boxes_masks_and_maps(
+    opened: Callable[..., SceneData], tmp_path: Path, model: str
+) -> None:
     roots = [coco_folder(tmp_path / name) for name in ("upright", "lying")]
     for root in roots:
         for path in root.glob("*2017/*.jpg"):
@@ -315,7 +330,9 @@ def test_rotated_photos_equal_upright_ones_with_boxes_masks_and_maps(opened, tmp
 
 
 @pytest.mark.parametrize("layout", ["coco", "voc"])
-def test_sizes_that_are_not_annotated_are_read_from_the_files(opened, tmp_path: Path, layout: str) -> None:
+def test_sizes_that_are_not_annotated_are_read_from_the_files(
+    opened: Callable[..., SceneData], tmp_path: Path, layout: str
+) -> None:
     """Objects outside the image are then counted when the data are opened, and a part with no other is refused."""
     if layout == "coco":
         root, described = coco_folder(tmp_path / "coco"), COCO
@@ -338,7 +355,7 @@ def test_sizes_that_are_not_annotated_are_read_from_the_files(opened, tmp_path: 
     assert left.images == len(train) - len(learned) > 0
 
 
-def test_a_training_without_a_single_object_is_refused(opened, tmp_path: Path) -> None:
+def test_a_training_without_a_single_object_is_refused(opened: Callable[..., SceneData], tmp_path: Path) -> None:
     document = coco_document()
     document["annotations"] = [
         {**row, "bbox": [1000, 1000, 5, 5]} for row in document["annotations"] if not row["iscrowd"]
@@ -363,12 +380,16 @@ def test_a_training_without_a_single_object_is_refused(opened, tmp_path: Path) -
         ("deeplabv3", "ssd", "augment=ssd does not fit the task segment; use one of none, flip, seg"),
     ],
 )
-def test_an_augmentation_for_another_task_is_an_error(opened, model: str, augment: str, words: str) -> None:
+def test_an_augmentation_for_another_task_is_an_error(
+    opened: Callable[..., SceneData], model: str, augment: str, words: str
+) -> None:
     with pytest.raises(DataError, match=words):
         opened(model, augment=augment)
 
 
-def test_images_of_different_sizes_cannot_form_a_segmentation_batch(opened, tmp_path: Path) -> None:
+def test_images_of_different_sizes_cannot_form_a_segmentation_batch(
+    opened: Callable[..., SceneData], tmp_path: Path
+) -> None:
     root = coco_folder(tmp_path / "coco")
     sizes = {image["file_name"]: (image["height"], image["width"]) for image in coco_document()["images"]}
     for part, few in (("train2017", 4), ("val2017", 2)):

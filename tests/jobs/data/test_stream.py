@@ -7,6 +7,7 @@ import multiprocessing
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from PIL import Image
 from torchvision.transforms import v2
 
 from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.stream import StreamedData
 from tests.jobs.data.conftest import MakeSpec
 from tests.jobs.data.imagenet_files import SMALL, opener, same
 from tests.jobs.data.published import image_folders, image_shards
@@ -23,12 +25,12 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory):
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return image_folders(tmp_path_factory.mktemp("imagenet"))
 
 
 @pytest.fixture
-def opened(make_spec: MakeSpec, folders):
+def opened(make_spec: MakeSpec, folders: Path) -> Iterator[Callable[..., StreamedData]]:
     with opener(make_spec, folders) as open_it:
         yield open_it
 
@@ -72,7 +74,7 @@ def test_loading_does_not_change_the_networks_random_numbers(opened) -> None:
         assert torch.equal(torch.rand(3), expected)
 
 
-def test_a_training_image_is_torchvisions_transform_of_the_file(opened, folders) -> None:
+def test_a_training_image_is_torchvisions_transform_of_the_file(opened, folders: Path) -> None:
     data = opened(augment="none", input_size=40)
     plain = v2.Compose([v2.Resize(46), v2.CenterCrop(40), v2.ToImage(), v2.ToDtype(torch.float32, scale=True)])
     normalise = v2.Normalize(SMALL.mean, SMALL.std)
@@ -98,7 +100,7 @@ def test_evaluation_is_complete_and_disjoint_for_any_number_of_processes(opened,
     assert len(set(rows)) == data.evaluation_size
 
 
-def test_shards_yield_the_same_batches_as_class_folders(opened, folders, tmp_path: Path) -> None:
+def test_shards_yield_the_same_batches_as_class_folders(opened, folders: Path, tmp_path: Path) -> None:
     shards = opened(image_shards(tmp_path / "shards", folders), workers=1)
     plain = opened()
     assert same(shards.train(0, range(2), 5), plain.train(0, range(2), 5))

@@ -13,7 +13,7 @@ from attnctl.jobs.data import voc
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.pictures import Reader
 from attnctl.jobs.data.scene_data import open_parts
-from attnctl.jobs.data.scenes import trainable
+from attnctl.jobs.data.scenes import Scenes, trainable
 from attnctl.jobs.data.sizes import ImageSizeError
 from tests.jobs.data.scene_files import VOC, class_map, voc_folder, voc_image, voc_object
 
@@ -21,16 +21,16 @@ NUMBERS = {"dog": 1, "person": 2}
 
 
 @pytest.fixture(scope="module")
-def once(tmp_path_factory: pytest.TempPathFactory):
+def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return voc_folder(tmp_path_factory.mktemp("voc"))
 
 
 @pytest.fixture
-def folder(once, tmp_path: Path):
+def folder(once: Path, tmp_path: Path) -> Path:
     return shutil.copytree(once, tmp_path / "VOCdevkit")
 
 
-def test_boxes_are_half_open_and_count_from_zero(once) -> None:
+def test_boxes_are_half_open_and_count_from_zero(once: Path) -> None:
     train, test = open_parts(VOC, once, "detect")
     objects = train.table.of(0)
     assert objects.boxes.tolist() == [[0, 0, 60, 48], [10, 4, 20, 14]]
@@ -43,7 +43,7 @@ def test_boxes_are_half_open_and_count_from_zero(once) -> None:
     assert train.categories == tuple(range(1, 21))
 
 
-def test_difficult_objects_are_left_out_only_of_the_training(once) -> None:
+def test_difficult_objects_are_left_out_only_of_the_training(once: Path) -> None:
     train, _ = open_parts(VOC, once, "detect")
     assert len(Reader(train, training=True)(0).objects.labels) == 1
     assert len(Reader(train, training=False)(0).objects.labels) == 2
@@ -61,7 +61,7 @@ def test_the_boxes_of_an_objects_parts_are_ignored(tmp_path: Path) -> None:
     assert size == (48, 60)
 
 
-def test_several_parts_are_concatenated(folder) -> None:
+def test_several_parts_are_concatenated(folder: Path) -> None:
     shutil.copytree(folder / "VOC2007", folder / "VOC2012")
     for name in ("trainval", "test"):
         shutil.copy(folder / f"VOC2007/ImageSets/Main/{name}.txt", folder / f"VOC2012/ImageSets/Main/{name}.txt")
@@ -102,7 +102,7 @@ def test_a_faulty_annotation_is_a_one_line_error_naming_the_file(tmp_path: Path,
     assert "\n" not in str(caught.value)
 
 
-def test_missing_files_are_named(folder) -> None:
+def test_missing_files_are_named(folder: Path) -> None:
     (folder / "VOC2007" / "Annotations" / "000002.xml").unlink()
     with pytest.raises(DataError, match=r"Annotations/000002.xml cannot be read: .*No such file"):
         open_parts(VOC, folder, "detect")
@@ -122,7 +122,7 @@ def test_missing_files_are_named(folder) -> None:
         ("000001\n", "has 1 training image instead of 3"),
     ],
 )
-def test_a_list_that_differs_from_the_published_one_is_named(folder, text: str, words: str) -> None:
+def test_a_list_that_differs_from_the_published_one_is_named(folder: Path, text: str, words: str) -> None:
     (folder / "VOC2007" / "ImageSets" / "Main" / "trainval.txt").write_text(text)
     with pytest.raises(DataError, match=words):
         open_parts(VOC, folder, "detect")
@@ -134,7 +134,7 @@ def test_lists_with_flags_or_paths_are_read(tmp_path: Path) -> None:
     assert voc.read_list(path) == ["2007_000032", "2007_000039"]
 
 
-def test_an_image_without_its_annotated_size_is_refused(folder) -> None:
+def test_an_image_without_its_annotated_size_is_refused(folder: Path) -> None:
     voc_image(folder / "VOC2007", "000002", [voc_object("person", 8, 12, 31, 40)], width=20, height=30)
     text = (folder / "VOC2007" / "Annotations" / "000002.xml").read_text()
     (folder / "VOC2007" / "Annotations" / "000002.xml").write_text(text.replace("<width>20", "<width>64"))
@@ -150,7 +150,7 @@ SEGMENTED = dataclasses.replace(describe("voc12-seg"), train_size=3, test_size=1
 
 
 @pytest.fixture
-def segmented(tmp_path: Path):
+def segmented(tmp_path: Path) -> Path:
     """VOC2012 with one training and one validation image; SBD adds three, of which one is of the validation."""
     year = tmp_path / "VOC2012"
     for number, stem in enumerate(("v_train", "v_val", "s_one", "s_two")):
@@ -171,18 +171,18 @@ def segmented(tmp_path: Path):
     return tmp_path
 
 
-def values(scenes):
+def values(scenes: Scenes):
     read = Reader(scenes, training=True, classes=True, limit=21)
     return {scenes.name(n).rsplit("/")[-1]: sorted(np.unique(read(n).classes).tolist()) for n in range(len(scenes))}
 
 
-def test_train_aug_combines_vocs_training_list_with_sbd_without_the_validation(segmented) -> None:
+def test_train_aug_combines_vocs_training_list_with_sbd_without_the_validation(segmented: Path) -> None:
     train, test = open_parts(SEGMENTED, segmented, "segment")
     assert values(train) == {"s_one.jpg": [2], "s_two.jpg": [3], "v_train.jpg": [20]}
     assert values(test) == {"v_val.jpg": [0, 3, 255]}
 
 
-def test_train_aug_can_also_be_read_from_a_list_with_palette_images(segmented) -> None:
+def test_train_aug_can_also_be_read_from_a_list_with_palette_images(segmented: Path) -> None:
     year = segmented / "VOC2012"
     (year / "ImageSets" / "Segmentation" / "trainaug.txt").write_text("s_one\ns_two\nv_train\n")
     for number, stem in ((2, "s_one"), (3, "s_two")):
@@ -192,13 +192,13 @@ def test_train_aug_can_also_be_read_from_a_list_with_palette_images(segmented) -
     assert values(train) == {"s_one.jpg": [2], "s_two.jpg": [3], "v_train.jpg": [20]}
 
 
-def test_without_sbd_the_error_says_what_to_do(segmented) -> None:
+def test_without_sbd_the_error_says_what_to_do(segmented: Path) -> None:
     shutil.rmtree(segmented / "benchmark_RELEASE")
     with pytest.raises(DataError, match=r"train_aug needs SBD, but .*; run `attnctl data fetch voc12-seg`"):
         open_parts(SEGMENTED, segmented, "segment")
 
 
-def test_faulty_class_maps_are_named(segmented) -> None:
+def test_faulty_class_maps_are_named(segmented: Path) -> None:
     maps = segmented / "VOC2012" / "SegmentationClass"
     train, test = open_parts(SEGMENTED, segmented, "segment")
     read = Reader(test, training=False, classes=True, limit=21)

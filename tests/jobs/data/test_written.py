@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from torchvision.datasets import VOCSegmentation
 
 from attnctl.datasets import describe
 from attnctl.jobs.data import voc
-from attnctl.jobs.data.canvases import canvases
+from attnctl.jobs.data.canvases import Canvases, canvases
 from attnctl.jobs.data.scene_data import open_parts
 from attnctl.jobs.data.scenes import ObjectTable, make_table
 from attnctl.jobs.data.written import colour, write
@@ -19,7 +20,7 @@ from attnctl.jobs.data.written import colour, write
 FEW = 12
 
 
-def first(scenes):
+def first(scenes: Canvases) -> Canvases:
     """The first few canvases of a part."""
     table = make_table([scenes.table.of(n) for n in range(FEW)], [(128, 128)] * FEW)
     return dataclasses.replace(scenes, images=scenes.images[:FEW], owners=scenes.owners[:FEW], table=table)
@@ -31,13 +32,13 @@ def parts():
 
 
 @pytest.fixture(scope="module", params=["coco", "voc"])
-def written(request: pytest.FixtureRequest, parts, tmp_path_factory: pytest.TempPathFactory):
+def written(request: pytest.FixtureRequest, parts, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
     folder = tmp_path_factory.mktemp(request.param)
     write(parts, folder, request.param)
     return request.param, folder
 
 
-def opened(written, name, task):
+def opened(written: tuple[Any, Path], name: str, task: str):
     form, folder = written
     described = dataclasses.replace(
         describe(name),
@@ -50,7 +51,7 @@ def opened(written, name, task):
     return dict(zip(("train", "val"), open_parts(described, folder, task), strict=True))
 
 
-def test_boxes_and_masks_are_read_back_equal(written, parts) -> None:
+def test_boxes_and_masks_are_read_back_equal(written: tuple[Any, Path], parts) -> None:
     for name, read in opened(written, "digits-det", "instance").items():
         made = parts[name]
         assert (len(read), read.names, read.categories) == (len(made), made.names, made.categories)
@@ -64,7 +65,7 @@ def test_boxes_and_masks_are_read_back_equal(written, parts) -> None:
             assert all(np.array_equal(found[key], expected[key]) for key in expected)
 
 
-def test_class_maps_are_read_back_equal(written, parts) -> None:
+def test_class_maps_are_read_back_equal(written: tuple[Any, Path], parts) -> None:
     for name, read in opened(written, "digits-seg", "segment").items():
         for index in range(FEW):
             assert np.array_equal(read.classes(index, 128, 128), parts[name].classes(index, 128, 128))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from PIL import Image
 from torch.nn import functional
 
 from attnctl.jobs.inspect import cam, layers, pictures
+from attnctl.jobs.inspect.load import Trained
 from attnctl.jobs.inspect.pictures import batch
 from attnctl.settings.config import DataRoots
 from attnctl.values import SpecError
@@ -20,7 +21,7 @@ from tests.jobs.inspect.conftest import Train
 from tests.jobs.inspect.untrained import LAYERS, loaded
 
 
-def written_out(found, picture, path, target, method):
+def written_out(found: Trained, picture: pictures.Picture, path: str, target: int, method: Any):
     """Selvaraju et al., ICCV 2017, equations 1 and 2; Draelos and Carin, 2020: gradients that are not averaged."""
     kept = []
     hook = found.network.get_submodule(path).register_forward_hook(lambda _m, _i, output: kept.append(output))
@@ -37,7 +38,7 @@ def written_out(found, picture, path, target, method):
 @pytest.mark.parametrize(
     ("module", "layer"), [("none", "layer2"), ("ean", "layer2"), ("ean", "layer3.2.bn2"), ("none", "layer1.1.bn1")]
 )
-def test_a_map_matches_the_formula(trained: Train, module: str, layer: str, method) -> None:
+def test_a_map_matches_the_formula(trained: Train, module: str, layer: str, method: Any) -> None:
     found = trained(module)
     path = layers.resolve(found, layer)
     shown = pictures.of_test_set(found.spec, DataRoots(), 3)
@@ -77,7 +78,7 @@ def test_computing_a_map_does_not_change_the_network(trained: Train) -> None:
     np.testing.assert_array_equal(cam.activations(found, shown, "layer3")[0].heat, first.heat)
 
 
-def written_out_for_a_detector(found, picture, path, target):
+def written_out_for_a_detector(found: Trained, picture: pictures.Picture, path: str, target: int):
     """Grad-CAM of the sum of the scores of a class, on a square image that the network does not resize."""
     images = pictures.batch([picture], found.spec, found.device).requires_grad_()
     kept = []

@@ -51,7 +51,7 @@ def test_an_invalid_layer_is_refused(trained: Train, name: str, message: str) ->
 
 
 @pytest.mark.parametrize("model", sorted(LAYERS))
-def test_layers_of_a_detector_have_their_names_in_a_classifier(workspace: Workspace, model) -> None:
+def test_layers_of_a_detector_have_their_names_in_a_classifier(workspace: Workspace, model: str) -> None:
     plain, attended = loaded(workspace, model), loaded(workspace, model, "se")
     name = LAYERS[model]
     assert layers.resolve(plain, name) == layers.resolve(attended, name) == name

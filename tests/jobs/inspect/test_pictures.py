@@ -14,10 +14,11 @@ from attnctl.jobs.data import open_data
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.inspect import pictures
 from attnctl.settings.config import DataRoots
+from attnctl.spec import RunSpec
 from attnctl.values import SpecError
 
 
-def spec(**overrides):
+def spec(**overrides: str) -> RunSpec:
     made = {name: (value,) for name, value in overrides.items()}
     return expand(Axes(modules=("none",), overrides=made)).specs[0]
 

@@ -21,7 +21,7 @@ from tests.jobs.inspect.untrained import loaded
 
 
 @pytest.fixture
-def photo(tmp_path: Path):
+def photo(tmp_path: Path) -> Path:
     """An image of another size and shape than the data set's."""
     file = tmp_path / "photo.png"
     draw = np.random.default_rng(0)
@@ -30,7 +30,9 @@ def photo(tmp_path: Path):
 
 
 @pytest.mark.parametrize("model", ["ssdlite320", "maskrcnn"])
-def test_predicted_objects_are_the_networks_output_above_the_threshold(workspace: Workspace, photo, model: str) -> None:
+def test_predicted_objects_are_the_networks_output_above_the_threshold(
+    workspace: Workspace, photo: Path, model: str
+) -> None:
     found = loaded(workspace, model, "se")
     (picture,) = pictures.of_files([photo], found.spec)
     assert picture.pixels.shape == (3, 90, 170)
@@ -53,7 +55,7 @@ def test_predicted_objects_are_the_networks_output_above_the_threshold(workspace
     assert (len(nothing.labels), nothing.summary(class_names(found.spec))) == (0, "nothing")
 
 
-def test_a_predicted_class_map_is_the_networks_output(workspace: Workspace, photo) -> None:
+def test_a_predicted_class_map_is_the_networks_output(workspace: Workspace, photo: Path) -> None:
     found = loaded(workspace, "deeplabv3", "ela")
     (picture,) = pictures.of_files([photo], found.spec)
     with torch.inference_mode():

@@ -13,11 +13,11 @@ from attnctl.jobs.inspect.predict_pictures import class_image, color, draw
 NAMES = ("background", "cat", "dog")
 
 
-def grey(height, width):
+def grey(height: int, width: int) -> Picture:
     return Picture("grey", torch.full((3, height, width), 90, dtype=torch.uint8))
 
 
-def boxes(*rows, masks=None):
+def boxes(*rows, masks=None) -> Detected:
     return Detected(
         np.array(rows, np.float32).reshape(-1, 4),
         np.arange(1, len(rows) + 1),
@@ -26,7 +26,7 @@ def boxes(*rows, masks=None):
     )
 
 
-def has(image, own):
+def has(image, own: tuple[int, int, int]):
     """Where an image has a colour."""
     return (np.asarray(image) == np.array(own)).all(-1)
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from attnctl.jobs.inspect import pictures, responses
+from attnctl.jobs.inspect.load import Trained
 from attnctl.jobs.inspect.pictures import batch
 from attnctl.settings.config import DataRoots
 from attnctl.values import SpecError
@@ -15,7 +16,7 @@ from tests.jobs.inspect.conftest import Train
 from tests.jobs.inspect.untrained import loaded
 
 
-def seen(found, path, shown):
+def seen(found: Trained, path: str, shown: list[pictures.Picture]):
     """The input and the output of a part, image by image."""
     kept = []
     part = found.network.get_submodule(path)

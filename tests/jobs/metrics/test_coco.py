@@ -18,7 +18,7 @@ from attnctl.jobs.metrics.coco import NAMES, CocoAP
 from tests.jobs.metrics.random_detections import CATEGORIES, SIDE, batch
 
 
-def theirs(outputs, targets, kind):
+def theirs(outputs: list[dict[str, torch.Tensor]], targets: list[dict[str, torch.Tensor]], kind: str):
     """The first six of pycocotools' values, from files as COCO publishes and takes them."""
     annotations, results = [], []
     for output, target in zip(outputs, targets, strict=True):
@@ -49,7 +49,7 @@ def theirs(outputs, targets, kind):
     return evaluated(targets, annotations, results, kind)
 
 
-def evaluated(targets, annotations, results, kind):
+def evaluated(targets: list[dict[str, torch.Tensor]], annotations, results, kind: str):
     with contextlib.redirect_stdout(io.StringIO()):
         true = COCO()
         true.dataset = {
@@ -66,7 +66,7 @@ def evaluated(targets, annotations, results, kind):
     return evaluation.stats[:6]
 
 
-def sizes(box):
+def sizes(box: torch.Tensor):
     left, top, right, bottom = box.double().tolist()
     return [left, top, right - left, bottom - top]
 
@@ -75,7 +75,13 @@ def encoded(mask):
     return masks_of_theirs.encode(np.asfortranarray(mask.astype(np.uint8)))
 
 
-def ours(outputs, targets, *, masks: bool = False, size: int = 4):
+def ours(
+    outputs: list[dict[str, torch.Tensor]],
+    targets: list[dict[str, torch.Tensor]],
+    *,
+    masks: bool = False,
+    size: int = 4,
+) -> CocoAP:
     metric = CocoAP(CATEGORIES, masks=masks)
     for begin in range(0, len(outputs), size):
         metric.update(outputs[begin : begin + size], targets[begin : begin + size])
@@ -133,7 +139,9 @@ def test_pycocotools_computes_the_same_values_from_the_saved_file(tmp_path: Path
             assert values.get(prefix + name, -100) == pytest.approx(100 * expected, abs=1e-6)
 
 
-def one(found, true, *, crowd: int = 0, score: float = 0.9, label: int = 1, wanted: int = 1):
+def one(
+    found, true: list[float] | None, *, crowd: int = 0, score: float = 0.9, label: int = 1, wanted: int = 1
+) -> tuple[list[dict[str, torch.Tensor]], list[dict[str, torch.Tensor]]]:
     """An image with at most one detection and one object."""
     box = torch.tensor
     output = {
@@ -168,7 +176,7 @@ BOX = [10.0, 10.0, 110.0, 60.0]
     ],
     ids=["exact", "overlap 0.802", "nothing found", "another class", "no width", "a crowd", "no object", "nothing"],
 )
-def test_plain_cases(given, values) -> None:
+def test_plain_cases(given: tuple[list[dict[str, torch.Tensor]], list[dict[str, torch.Tensor]]], values) -> None:
     assert ours(*given).compute() == pytest.approx(values)
 
 

@@ -10,7 +10,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, jaccard_score
 from attnctl.jobs.metrics.segmentation import IGNORED, MeanIoU
 
 
-def drawn(seed, classes: int = 6, absent=()):
+def drawn(seed: int, classes: int = 6, absent: tuple[int, ...] = ()) -> list[tuple[torch.Tensor, torch.Tensor]]:
     """(logits, targets) of four batches; about a tenth of the pixels is ignored."""
     draw = torch.Generator().manual_seed(seed)
     known = torch.tensor([number for number in range(classes) if number not in absent])
@@ -25,7 +25,7 @@ def drawn(seed, classes: int = 6, absent=()):
     return batches
 
 
-def taken_in(batches, classes: int = 6):
+def taken_in(batches: list[tuple[torch.Tensor, torch.Tensor]], classes: int = 6) -> MeanIoU:
     metric = MeanIoU(classes)
     for logits, targets in batches:
         metric.update({"out": logits}, targets)
@@ -33,7 +33,7 @@ def taken_in(batches, classes: int = 6):
 
 
 @pytest.mark.parametrize(("seed", "absent"), [(0, ()), (1, ()), (2, (0, 4))])
-def test_values_match_scikit_learn(seed: int, absent) -> None:
+def test_values_match_scikit_learn(seed: int, absent: tuple[int, ...]) -> None:
     batches = drawn(seed, absent=absent)
     metric = taken_in(batches)
     true = np.concatenate([targets.flatten() for _, targets in batches])

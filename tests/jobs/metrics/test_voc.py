@@ -22,7 +22,13 @@ def overlap(a, b):
     return width * height / union
 
 
-def written_out(outputs, targets, label, threshold, integral):
+def written_out(
+    outputs: list[dict[str, torch.Tensor]],
+    targets: list[dict[str, torch.Tensor]],
+    label: int,
+    threshold: float,
+    integral: str,
+) -> float | None:
     """VOCevaldet.m, line by line; None for a class without objects that have to be found."""
     objects, detections, wanted = {}, [], 0
     for number, (output, target) in enumerate(zip(outputs, targets, strict=True)):
@@ -54,7 +60,7 @@ def written_out(outputs, targets, label, threshold, integral):
     return 100 * integrated(right, wanted, integral)
 
 
-def integrated(right, wanted, integral):
+def integrated(right: list[bool], wanted: int, integral: str) -> float:
     points = []
     hits = 0
     for rank, item in enumerate(right, 1):
@@ -111,7 +117,7 @@ def test_precision_over_recall_by_hand(right, wanted: int, points: float, area: 
 LEFT, RIGHT = [0.0, 0.0, 100.0, 100.0], [200.0, 0.0, 300.0, 100.0]
 
 
-def judged(detections, objects, threshold: float = 0.5):
+def judged(detections, objects, threshold: float = 0.5) -> dict[int, float]:
     """detections: (score, box, label); objects: (box, label, difficult); all on one image."""
     metric = VocMAP(CATEGORIES)
     output = {

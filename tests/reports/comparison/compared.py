@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from attnctl.db.rows import RunRow
+from attnctl.reports.table import Cell, Table
 from tests.reports.report_rows import rows
 
 
-def cell(table, header, column: str = "top1"):
+def cell(table: Table, header: str, column: str = "top1") -> Cell:
     names = [item.name for item in table.columns]
     (found,) = [row for group in table.groups for row in group.rows if row.header[0] == header]
     return found.cells[names.index(column)]
 
 
-def three_seeds():
+def three_seeds() -> list[RunRow]:
     values = [90.0, 91.0, 92.0, 93.0, 94.0, 96.0]
     return rows(values, ("none", "ela"), ("0", "1", "2"))

@@ -7,13 +7,14 @@ import pytest
 from attnctl.reports.figures import charts
 from attnctl.reports.figures.data import Axis
 from attnctl.reports.figures.points import value_axis
+from attnctl.spec import RunSpec
 from attnctl.values import SpecError
 from tests.reports.figures.figure_runs import history, runs
 
 GROUPS = {"hyperparameters": {"G": ("1", "2", "4")}, "seeds": ("0", "1")}
 
 
-def accuracy(spec):
+def accuracy(spec: RunSpec) -> float:
     return 90.0 + dict(spec.hyperparameters).get("G", 0) + 2 * spec.seed
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.reports.figures.figure_runs import history, of_specs
 OURS = Overrides(backbone="resnet20", dataset="digits", fields={"epochs": "1"}, seeds=("0", "1"))
 
 
-def material(name, number, value, overrides=None, **options):
+def material(name: str, number: str, value, overrides: Overrides | None = None, **options) -> Material:
     """A figure's material. value: the top-1 of a run; None where it is not done."""
     overrides = overrides or Overrides()
     paper = papers.load(name)
@@ -45,7 +46,7 @@ def material(name, number, value, overrides=None, **options):
     )
 
 
-def accuracy(spec):
+def accuracy(spec: Any):
     return 80.0 + dict(spec.hyperparameters).get("G", -1) / 100 + spec.seed
 
 

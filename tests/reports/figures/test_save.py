@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from attnctl.reports.figures import save, style
+from attnctl.reports.figures.data import Width
 from attnctl.values import SpecError
 from tests.reports.figures.figure_runs import DRAWINGS, NAME, sweep_chart
 
@@ -34,7 +35,7 @@ def test_a_figure_is_the_same_bytes_each_time_whatever_the_user_s_matplotlibrc_s
 
 @pytest.mark.parametrize("name", DRAWINGS)
 @pytest.mark.parametrize("width", style.INCHES)
-def test_a_figure_is_as_wide_as_the_paper_and_nothing_is_cut_off(name, width) -> None:
+def test_a_figure_is_as_wide_as_the_paper_and_nothing_is_cut_off(name: str, width: Width) -> None:
     image = Image.open(io.BytesIO(save.rendered(DRAWINGS[name](), ".png", width)))
     assert image.width <= 300 * style.INCHES[width] + 1
     assert name == "images" or image.width >= 300 * style.INCHES[width] - 1
@@ -79,6 +80,6 @@ def test_a_figure_needs_no_display(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", DRAWINGS)
-def test_the_values_are_json(name) -> None:
+def test_the_values_are_json(name: str) -> None:
     document = save.to_json(DRAWINGS[name]())
     assert json.loads(json.dumps(document, allow_nan=False)) == document

@@ -10,7 +10,7 @@ from tests.reports.report_workspace import specs, train
 
 
 @pytest.fixture(scope="session")
-def workspace(tmp_path_factory: pytest.TempPathFactory):
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Of each table that can be trained, some rows are: two seeds of the first two, one of the third."""
     made = Workspace(tmp_path_factory.mktemp("workspace"))
     for table in TABLES:

@@ -1,7 +1,12 @@
 """Tables of papers beside what was measured."""
 
+from __future__ import annotations
+
 from attnctl import papers
+from attnctl.papers.runs import Cells
 from attnctl.reports import published
+from attnctl.reports.report import Report
+from attnctl.workspace.layout import Workspace
 from tests.reports.report_workspace import cells, families
 from tests.reports.report_workspace import table as named
 
@@ -13,6 +18,6 @@ def trained_rows(table):
     return list(dict.fromkeys(item.row.name for item in cells(table) if item.variants))
 
 
-def build(workspace, table, items=None, **more):
+def build(workspace: Workspace, table, items: list[Cells] | None = None, **more) -> Report:
     items = cells(table) if items is None else items
     return published.build(table, items, families(workspace, items), **more)

@@ -17,7 +17,7 @@ from tests.reports.report_workspace import cells, footnotes, line, specs, train
 from tests.reports.report_workspace import table as named
 
 
-def test_the_gain_is_over_the_groups_plain_network(workspace) -> None:
+def test_the_gain_is_over_the_groups_plain_network(workspace: Workspace) -> None:
     report = build(workspace, EAN2)
     assert line(report.table, "ResNet50", report.names)["top1.gain"].value is None
     gain = line(report.table, "ResNet50+SE", report.names)["top1.gain"]
@@ -29,13 +29,13 @@ def test_the_gain_is_over_the_groups_plain_network(workspace) -> None:
     assert any("Welch" in note for note in report.table.notes)
 
 
-def test_without_several_seeds_there_is_no_gain(workspace) -> None:
+def test_without_several_seeds_there_is_no_gain(workspace: Workspace) -> None:
     report = build(workspace, EAN2, options=Options(seeds=(0,)))
     assert "top1.gain" not in [column.name for column in report.table.columns]
     assert line(report.table, "ResNet50", report.names)["top1"].wanted == 1
 
 
-def test_the_best_and_the_second_of_a_group_are_marked_and_published_ones_are_not(workspace) -> None:
+def test_the_best_and_the_second_of_a_group_are_marked_and_published_ones_are_not(workspace: Workspace) -> None:
     report = build(workspace, EAN2)
     marked = {
         name: (cell.best, cell.second)
@@ -47,7 +47,7 @@ def test_the_best_and_the_second_of_a_group_are_marked_and_published_ones_are_no
     assert not any(cell.best or cell.second for cell in published_cells)
 
 
-def test_an_error_is_what_is_not_right_and_the_lowest_is_best(workspace) -> None:
+def test_an_error_is_what_is_not_right_and_the_lowest_is_best(workspace: Workspace) -> None:
     table = named("nam:1")
     report = build(workspace, table)
     first, second, third = (line(report.table, name, report.names)["top1"] for name in report.names[:3])

@@ -9,11 +9,12 @@ import pytest
 from attnctl.reports import published
 from attnctl.reports.selection import Options
 from attnctl.values import SpecError
+from attnctl.workspace.layout import Workspace
 from tests.reports.published.published_tables import EAN2, build
 from tests.reports.report_workspace import cells, line
 
 
-def test_a_column_is_published_measured_and_apart(workspace) -> None:
+def test_a_column_is_published_measured_and_apart(workspace: Workspace) -> None:
     report = build(workspace, EAN2)
     names = [column.name for column in report.table.columns]
     assert names == [
@@ -31,7 +32,7 @@ def test_a_column_is_published_measured_and_apart(workspace) -> None:
     assert line(report.table, "ResNet50+SA", report.names)["top1"].state == "not run"
 
 
-def test_rows_and_columns_are_chosen_and_ordered(workspace) -> None:
+def test_rows_and_columns_are_chosen_and_ordered(workspace: Workspace) -> None:
     options = Options(rows=("ResNet50*",), columns=("top1", "params.exact"), sort="-top1")
     report = build(workspace, EAN2, options=options)
     assert report.names[:3] == ("ResNet50+CBAM", "ResNet50+SE", "ResNet50")
@@ -55,6 +56,6 @@ def test_rows_and_columns_are_chosen_and_ordered(workspace) -> None:
         (Options(rows=("ResNet5",)), "has no row 'ResNet5'; did you mean"),
     ],
 )
-def test_what_there_is_not_is_one_clear_line(options, message: str) -> None:
+def test_what_there_is_not_is_one_clear_line(options: Options, message: str) -> None:
     with pytest.raises(SpecError, match=message.replace("?", r"\?").replace(".", r"\.")):
         published.build(EAN2, cells(EAN2), {}, options=options)

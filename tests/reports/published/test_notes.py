@@ -11,7 +11,7 @@ from tests.reports.published.published_tables import EAN2, build
 from tests.reports.report_workspace import cells, footnotes, line, specs, train
 
 
-def test_the_best_epoch_is_told_unless_it_is_chosen_on_held_out_images(workspace, tmp_path: Path) -> None:
+def test_the_best_epoch_is_told_unless_it_is_chosen_on_held_out_images(workspace: Workspace, tmp_path: Path) -> None:
     spec = specs(EAN2, "ResNet50")[0]
     own = Workspace(tmp_path)
     train(own, spec, 70.0, 60.0)

@@ -18,7 +18,7 @@ from tests.reports.report_workspace import table as named
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
-def test_every_table_shows_what_is_printed_with_or_without_runs(table, workspace) -> None:
+def test_every_table_shows_what_is_printed_with_or_without_runs(table: Table, workspace: Workspace) -> None:
     for report in (build(workspace, table), published.build(table, cells(table), {})):
         made = report.table
         assert report.names == tuple(row.name for row in table.rows)
@@ -36,7 +36,7 @@ def test_every_table_shows_what_is_printed_with_or_without_runs(table, workspace
 
 
 @pytest.mark.parametrize("table", [table for table in TABLES if trained_rows(table)], ids=lambda table: table.name)
-def test_every_table_that_can_be_trained_has_our_numbers(table, workspace) -> None:
+def test_every_table_that_can_be_trained_has_our_numbers(table, workspace: Workspace) -> None:
     report = build(workspace, table)
     for number, name in enumerate(trained_rows(table)[:3]):
         shown = line(report.table, name, report.names)
@@ -92,7 +92,7 @@ def test_a_network_that_is_none_of_ours_is_waited_for(tmp_path: Path) -> None:
     assert [column.name for column in report.table.columns if "." not in column.name] == ["ap"]
 
 
-def test_detectors_have_their_metrics_their_counts_and_their_speed(workspace) -> None:
+def test_detectors_have_their_metrics_their_counts_and_their_speed(workspace: Workspace) -> None:
     table = named("ela:7")
     spec = specs(table, "YOLOX-Nano+SE")[0]
     report = build(workspace, table)
@@ -104,7 +104,7 @@ def test_detectors_have_their_metrics_their_counts_and_their_speed(workspace) ->
     assert spec.network == "yolox_nano cspdarknet_nano"
 
 
-def test_imported_numbers_stand_alone_and_are_told(workspace) -> None:
+def test_imported_numbers_stand_alone_and_are_told(workspace: Workspace) -> None:
     imports = [
         Imported(source="their log", values={"top1": 79.0}, table="ean:2", row="ResNet50+SA", seed=0),
         Imported(source="their log", values={"top1": 80.0}, table="ean:2", row="ResNet50+SA", seed=1),

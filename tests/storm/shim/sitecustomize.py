@@ -45,7 +45,7 @@ LONGEST = 3.0
 """Seconds that each step of a training's last two epochs takes at least."""
 
 
-def wait(trainer, began) -> None:
+def wait(trainer, began: float) -> None:
     """As the storm's pace says, but not when it is told to stop. began: when the step did."""
     try:
         pace = float(pathlib.Path(os.environ["STORM_PACE"]).read_text())
@@ -108,12 +108,12 @@ class Patcher(importlib.abc.MetaPathFinder):
         return spec
 
 
-def dying(where):
+def dying(where: str):
     """An audit hook that kills this process at a place."""
     kind, _, point = where.partition(":")
     seen = {"sent": False, "logs": 0}
 
-    def here(event, arguments):
+    def here(event, arguments) -> int:
         if event == "subprocess.Popen" and kind == "submit" and "--parsable" in arguments[1]:
             seen["sent"] = True
             return point == "before"

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Imported, RecordError
-from tests.attnctl.cli.cli_run import Run, listing
+from tests.attnctl.cli.cli_run import Result, Run, listing
 
 
 @pytest.fixture
-def take(folder: Path, attnctl: Run):
+def take(folder: Path, attnctl: Run) -> Callable[..., Result]:
     """Imports a text as results.csv."""
 
-    def run(text: str | bytes, *words: str):
+    def run(text: str | bytes, *words: str) -> Result:
         (folder / "results.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
         return attnctl("import", "results.csv", *words)
 
@@ -27,7 +28,7 @@ def imported(folder: Path) -> list[Imported]:
     return Workspace(folder).imports()
 
 
-def test_a_cell_of_a_table_is_in_the_metrics_own_unit(take, folder: Path) -> None:
+def test_a_cell_of_a_table_is_in_the_metrics_own_unit(take: Callable[..., Result], folder: Path) -> None:
     result = take("table,row,params,c10,c100\nEAN:1,MobileNetV2+EAN,2.5,94.25,\nean:1,MobileNetV2,,,75.5\n")
     assert (result.code, result.err) == (0, "")
     first, second = imported(folder)
@@ -37,13 +38,13 @@ def test_a_cell_of_a_table_is_in_the_metrics_own_unit(take, folder: Path) -> Non
     assert first.source == "results.csv"
 
 
-def test_an_error_rate_is_kept_as_the_accuracy_that_it_is(take, folder: Path) -> None:
+def test_an_error_rate_is_kept_as_the_accuracy_that_it_is(take: Callable[..., Result], folder: Path) -> None:
     assert take("table;row;column;value;source\nnam:1;ResNet50;top1;20.5;ours, again\n").code == 0
     (record,) = imported(folder)
     assert (record.values, record.source) == ({"top1": 79.5}, "ours, again")
 
 
-def test_a_comparison_takes_labels_metrics_and_seeds(take, folder: Path) -> None:
+def test_a_comparison_takes_labels_metrics_and_seeds(take: Callable[..., Result], folder: Path) -> None:
     text = "label\tbackbone\tdataset\tseed\ttop1\tparams\nTheirs\tResNet50\tImageNet\t0\t78.5 %\t25.6M\n"
     assert take(text + "Theirs\tResNet50\tImageNet\t1\t78.1\t25600000\n", "--source", "Table 5 of A").err == ""
     values = [(item.seed, item.backbone, item.dataset, dict(item.values)) for item in imported(folder)]
@@ -54,7 +55,9 @@ def test_a_comparison_takes_labels_metrics_and_seeds(take, folder: Path) -> None
     assert {item.source for item in imported(folder)} == {"Table 5 of A"}
 
 
-def test_the_same_numbers_are_taken_in_once_and_can_be_taken_out(take, folder: Path, attnctl: Run) -> None:
+def test_the_same_numbers_are_taken_in_once_and_can_be_taken_out(
+    take: Callable[..., Result], folder: Path, attnctl: Run
+) -> None:
     text = "module,backbone,dataset,top1\nours,resnet20,digits,90.5\n"
     name = json.loads(take(text, "--json").out)["id"]
     again = take(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode() + b"\r\n")
@@ -66,7 +69,7 @@ def test_the_same_numbers_are_taken_in_once_and_can_be_taken_out(take, folder: P
     assert attnctl("import", "--list").out == "nothing has been imported yet\n"
 
 
-def test_a_dry_run_shows_and_writes_nothing(take, folder: Path) -> None:
+def test_a_dry_run_shows_and_writes_nothing(take: Callable[..., Result], folder: Path) -> None:
     result = take("module,backbone,dataset,top1\nours,resnet20,digits,90.5\n", "--dry-run")
     assert "top1=90.5" in result.out
     assert "would be taken in" in result.out
@@ -82,17 +85,17 @@ def test_a_dry_run_shows_and_writes_nothing(take, folder: Path) -> None:
         ("0.78 %", ""),
     ],
 )
-def test_fractions_are_warned_of(values: str, said: str, take) -> None:
+def test_fractions_are_warned_of(values: str, said: str, take: Callable[..., Result]) -> None:
     result = take(f"module,backbone,dataset,top1\na,resnet20,digits,{values}\n")
     assert (result.code, said in result.err, bool(result.err)) == (0, True, bool(said))
 
 
-def test_fractions_in_one_table_are_not_hidden_by_percentages_in_another(take) -> None:
+def test_fractions_in_one_table_are_not_hidden_by_percentages_in_another(take: Callable[..., Result]) -> None:
     result = take("table,row,top1\nean:2,ResNet50,78\nnam:1,ResNet50,0.2\n")
     assert "results.csv:3: column top1: 0.2 %: values are in percent" in result.err
 
 
-def test_what_may_be_meant_otherwise_is_said(take) -> None:
+def test_what_may_be_meant_otherwise_is_said(take: Callable[..., Result]) -> None:
     result = take("label,backbone,dataset,params\nours,resnet5O,tiny-imagenet,25.6\n")
     assert result.code == 0
     assert "column backbone: 'resnet5O' is unknown to attnctl" in result.err
@@ -140,7 +143,9 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD.values(), ids=BAD)
-def test_what_is_wrong_is_said_with_its_place_and_nothing_is_taken_in(case, take, folder: Path) -> None:
+def test_what_is_wrong_is_said_with_its_place_and_nothing_is_taken_in(
+    case: str, take: Callable[..., Result], folder: Path
+) -> None:
     text, said = case
     result = take(text)
     assert result.code == 2
@@ -165,7 +170,7 @@ def test_a_request_that_cannot_be_says_why(words: list[str], said: str, folder: 
     assert (result.code, said in result.err) == (2, True), result.err
 
 
-def test_a_broken_import_is_named(take, folder: Path) -> None:
+def test_a_broken_import_is_named(take: Callable[..., Result], folder: Path) -> None:
     take("module,backbone,dataset,top1\nours,resnet20,digits,90.5\n")
     (file,) = (folder / "imports").iterdir()
     file.write_text("{")

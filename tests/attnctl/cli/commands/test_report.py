@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,10 +22,10 @@ from tests.reports.report_workspace import table as named
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]):
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     """Calls the report command here: (exit code, standard output, standard error)."""
 
-    def call(workspace, *words, command: str = "report"):
+    def call(workspace, *words, command: str = "report") -> tuple[int, str, str]:
         capsys.readouterr()
         code = main(["--workspace", str(workspace.root), *([command] if command else []), *map(str, words)])
         captured = capsys.readouterr()
@@ -34,7 +35,7 @@ def run(capsys: pytest.CaptureFixture[str]):
 
 
 @pytest.fixture
-def workspace(tmp_path: Path):
+def workspace(tmp_path: Path) -> Workspace:
     return swept_modules(tmp_path, "none", "ela")
 
 
@@ -43,7 +44,9 @@ def test_the_formats_of_the_command_are_those_of_the_reports() -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_file_holds_what_the_screen_shows(workspace, run, name) -> None:
+def test_a_file_holds_what_the_screen_shows(
+    workspace: Workspace, run: Callable[..., tuple[int, str, str]], name: str
+) -> None:
     code, printed, err = run(workspace, "--format", name)
     assert (code, err) == (0, "")
     path = workspace.root.parent / f"table{formats.FORMATS[name].endings[0]}"
@@ -53,7 +56,9 @@ def test_a_file_holds_what_the_screen_shows(workspace, run, name) -> None:
     assert "resnet20 on digits" in printed
 
 
-def test_without_a_name_the_only_sweep_is_shown_else_all_runs(workspace, run) -> None:
+def test_without_a_name_the_only_sweep_is_shown_else_all_runs(
+    workspace: Workspace, run: Callable[..., tuple[int, str, str]]
+) -> None:
     assert run(workspace)[1].startswith("Sweep first")
     write_atomic(workspace.sweep("second"), Sweep(name="second", created=2.0, command=[], runs=[]).encode())
     assert run(workspace)[1].startswith("All runs of this workspace")
@@ -70,21 +75,27 @@ def test_without_a_name_the_only_sweep_is_shown_else_all_runs(workspace, run) ->
         (["-o", "/tmp", "-f", "csv"], "it is a folder"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(workspace, run, words: list[str], message: str) -> None:
+def test_bad_input_is_one_line_and_exit_code_2(
+    workspace: Workspace, run: Callable[..., tuple[int, str, str]], words: list[str], message: str
+) -> None:
     code, out, err = run(workspace, *words)
     assert (code, out) == (2, "")
     assert message in err
     assert err.count("\n") == 1
 
 
-def test_an_empty_workspace_is_one_line_and_nothing_written(tmp_path: Path, run) -> None:
+def test_an_empty_workspace_is_one_line_and_nothing_written(
+    tmp_path: Path, run: Callable[..., tuple[int, str, str]]
+) -> None:
     code, out, err = run(Workspace(tmp_path))
     assert (code, out) == (2, "")
     assert "nothing to report: this workspace has no runs yet" in err
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_paper_without_runs_is_shown_and_nothing_written(tmp_path: Path, run) -> None:
+def test_a_paper_without_runs_is_shown_and_nothing_written(
+    tmp_path: Path, run: Callable[..., tuple[int, str, str]]
+) -> None:
     code, out, _ = run(Workspace(tmp_path), "--table", "ean:2")
     assert code == 0
     assert "not run" in out
@@ -97,7 +108,7 @@ ROWS = ("ResNet50", "ResNet50+SE", "ResNet50+CBAM")
 
 
 @pytest.fixture
-def swept(tmp_path: Path):
+def swept(tmp_path: Path) -> Workspace:
     """Three rows of EAN's table 2 on digits, two seeds: one run diverged, one failed, the rest is done."""
     made = Workspace(tmp_path / "w")
     asked = [spec for item in cells(EAN2, ROWS, ("0", "1"), **DIGITS) for spec in item.specs]
@@ -109,7 +120,7 @@ def swept(tmp_path: Path):
     return made
 
 
-def test_a_table_is_that_of_the_only_paper_swept(swept, run) -> None:
+def test_a_table_is_that_of_the_only_paper_swept(swept: Workspace, run: Callable[..., tuple[int, str, str]]) -> None:
     code, out, err = run(swept, "--table", "2")
     assert code == 0
     assert out.startswith("EAN, table 2: ")
@@ -120,19 +131,21 @@ def test_a_table_is_that_of_the_only_paper_swept(swept, run) -> None:
     assert "warning: ResNet50: not the same seeds: " in err
 
 
-def test_where_nothing_swept_is_of_a_paper_the_candidates_are_listed(tmp_path: Path, run) -> None:
+def test_where_nothing_swept_is_of_a_paper_the_candidates_are_listed(
+    tmp_path: Path, run: Callable[..., tuple[int, str, str]]
+) -> None:
     code, out, err = run(swept_modules(tmp_path, "none", "se"), "--table", "2")
     assert (code, out) == (2, "")
     assert "instead of 2 type an:2 or ean:2 or ela:2 or nam:2" in err
 
 
-def test_a_paper_alone_is_not_enough(workspace, run) -> None:
+def test_a_paper_alone_is_not_enough(workspace: Workspace, run: Callable[..., tuple[int, str, str]]) -> None:
     code, _, err = run(workspace, "--paper", "ean")
     assert code == 2
     assert "--paper ean needs --table" in err
 
 
-def test_a_sweep_of_something_else_is_refused(swept, run) -> None:
+def test_a_sweep_of_something_else_is_refused(swept: Workspace, run: Callable[..., tuple[int, str, str]]) -> None:
     code, _, err = run(swept, "ean-2", "--table", "ean:3")
     assert code == 2
     assert "sweep ean-2 did not train table ean:3" in err
@@ -140,7 +153,7 @@ def test_a_sweep_of_something_else_is_refused(swept, run) -> None:
     assert run(swept, "ean-3", "--table", "ean:2")[0] == 2
 
 
-def test_what_is_missing_is_a_command_that_fills_it(swept, run) -> None:
+def test_what_is_missing_is_a_command_that_fills_it(swept: Workspace, run: Callable[..., tuple[int, str, str]]) -> None:
     code, out, _ = run(swept, "--table", "ean:2", "--rows", "ResNet50*", "--missing")
     assert code == 0
     lines = [shlex.split(line) for line in out.splitlines()]
@@ -156,12 +169,14 @@ def test_what_is_missing_is_a_command_that_fills_it(swept, run) -> None:
     assert json.loads(run(swept, "--table", "ean:2", "--missing", "--json")[1])["commands"]
 
 
-def test_what_is_missing_of_a_sweep_is_its_command(swept, run) -> None:
+def test_what_is_missing_of_a_sweep_is_its_command(swept: Workspace, run: Callable[..., tuple[int, str, str]]) -> None:
     _, out, _ = run(swept, "--missing")
     assert out == "attnctl sweep --paper ean --table 2 --name ean-2 --retry-failed\n"
 
 
-def test_the_comparison_shows_the_gain_and_what_is_chosen(swept, run) -> None:
+def test_the_comparison_shows_the_gain_and_what_is_chosen(
+    swept: Workspace, run: Callable[..., tuple[int, str, str]]
+) -> None:
     _, out, _ = run(swept, "--columns", "top1", "--sort", "-top1", "--format", "json")
     made = json.loads(out)
     assert [column["name"] for column in made["columns"]] == ["top1", "top1.gain"]
@@ -169,7 +184,7 @@ def test_the_comparison_shows_the_gain_and_what_is_chosen(swept, run) -> None:
     assert run(swept, "--rows", "se*", "--seed", "0", "--json")[0] == 0
 
 
-def test_the_best_epoch_is_asked_for(swept, run) -> None:
+def test_the_best_epoch_is_asked_for(swept: Workspace, run: Callable[..., tuple[int, str, str]]) -> None:
     (spec,) = specs(EAN2, "ResNet50+CA", **DIGITS)
     train(swept, spec, 99.0, 80.0, device="cpu")
     _, out, _ = run(swept, "--table", "ean:2", "--rows", "ResNet50+CA", "--epoch", "best", "--seed", "0")
@@ -178,7 +193,7 @@ def test_the_best_epoch_is_asked_for(swept, run) -> None:
     assert "80.00" in run(swept, "--table", "ean:2", "--rows", "ResNet50+CA", "--seed", "0")[1]
 
 
-def test_a_report_is_frozen(swept, run, tmp_path: Path) -> None:
+def test_a_report_is_frozen(swept: Workspace, run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
     path = tmp_path / "submitted.json"
     words = ("--table", "ean:2", "--columns", "top1")
     code, first, err = run(swept, *words, "--lock", path)
@@ -201,14 +216,16 @@ def test_a_report_is_frozen(swept, run, tmp_path: Path) -> None:
     assert f"no longer in this workspace: {gone.id}" in err
 
 
-def test_a_comparison_is_frozen_too(workspace, run, tmp_path: Path) -> None:
+def test_a_comparison_is_frozen_too(
+    workspace: Workspace, run: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
     path = tmp_path / "submitted.json"
     _, first, _ = run(workspace, "--lock", path)
     assert run(workspace, "first", "--lock", path)[0] == 2
     assert run(workspace, "--lock", path)[1] == first
 
 
-def test_a_number_is_traced(swept, run) -> None:
+def test_a_number_is_traced(swept: Workspace, run: Callable[..., tuple[int, str, str]]) -> None:
     code, out, _ = run(swept, "--table", "ean:2", "--provenance", "--cell", "ResNet50:top1")
     assert code == 0
     one, two = (spec.id for spec in specs(EAN2, "ResNet50", ("0", "1"), **DIGITS))
@@ -221,7 +238,7 @@ def test_a_number_is_traced(swept, run) -> None:
     )
 
 
-def test_a_page_tells_where_its_numbers_are_from(swept, run) -> None:
+def test_a_page_tells_where_its_numbers_are_from(swept: Workspace, run: Callable[..., tuple[int, str, str]]) -> None:
     _, out, _ = run(swept, "--table", "ean:2", "--format", "html")
     assert out.count(specs(EAN2, "ResNet50", **DIGITS)[0].id) > 1
     assert "<svg" in out
@@ -243,7 +260,9 @@ def test_a_page_tells_where_its_numbers_are_from(swept, run) -> None:
         (["--epoch", "first"], "first"),
     ],
 )
-def test_bad_words_are_one_line(workspace, run, words: list[str], message: str) -> None:
+def test_bad_words_are_one_line(
+    workspace: Workspace, run: Callable[..., tuple[int, str, str]], words: list[str], message: str
+) -> None:
     code, out, err = run(workspace, *words)
     assert (code, out) == (2, "")
     assert message in err
