@@ -15,7 +15,7 @@ from attnctl.settings.reader import ConfigError, SectionReader
 from attnctl.settings.sections import Keep, Notify, read_keep, read_notify, read_rules
 from attnctl.settings.template import TEMPLATE
 from attnctl.spec import recipe_fields
-from attnctl.units import parse_time
+from attnctl.units import parse_memory, parse_time
 from attnctl.values import Scalar, SpecError, did_you_mean
 from attnctl.workspace.layout import Workspace
 
@@ -210,7 +210,25 @@ class _Reader(SectionReader):
                 parse_time(checked["time"])
             except SpecError as error:
                 raise ConfigError(f"{self.file}:{self.line(section, 'time')}: {error}") from error
-        return replace(base, **checked)
+        options = replace(base, **checked)
+        self._check_memory(options, checked, section)
+        return replace(options, mem=None) if sbatch_options.removed(options.extra, "mem") else options
+
+    def _check_memory(self, options: SlurmOptions, checked: Mapping[str, Any], section: str) -> None:
+        """Raise ConfigError if the settings ask for memory in two ways, or in a way that is no amount."""
+        extra = sbatch_options.given(options.extra)
+        names = [name for name in sbatch_options.MEMORY if name in extra]
+        for name in names:
+            try:
+                parse_memory(extra[name])
+            except SpecError as error:
+                raise self.error(f"{section}.extra", name, f"is wrong: {error}") from error
+        mem = [] if options.mem is None or sbatch_options.removed(options.extra, "mem") else ["mem"]
+        if len(names) + len(mem) > 1:
+            key = "mem" if "mem" in checked else next(iter(names))
+            where = section if key == "mem" else f"{section}.extra"
+            other = next(name for name in (*mem, *names) if name != key)
+            raise self.error(where, key, f"and {other} both set the memory; keep one of them")
 
     def _extra(self, value: Any, section: str, name: str) -> str:
         if not isinstance(value, str | int | float) or "\n" in str(value):

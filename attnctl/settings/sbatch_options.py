@@ -10,6 +10,9 @@ _SPELLING = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 REMOVABLE = frozenset({"cpus-per-task", "gpus-per-node", "mem"})
 """Options of attnctl's own that `false` leaves out of the script, for sites that refuse them."""
 
+MEMORY = ("mem-per-cpu", "mem-per-gpu")
+"""Options that set the memory instead of --mem; a script has one of the three."""
+
 _INSTEAD = {
     "account": "set account in [slurm]",
     "array": "set parallel in [slurm] to limit how many runs train at once",

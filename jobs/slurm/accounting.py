@@ -19,11 +19,11 @@ _FIELDS = "JobID,JobName,ElapsedRaw,ReqMem,MaxRSS,AllocTRES,TotalCPU,AllocNodes"
 class Usage:
     """Usage of one job, summed over its restarts. memory_requested: MB per node; memory_used: MB of its largest task.
 
-    None where accounting does not know it.
+    None where accounting does not know it: it knows GPUs only with gres/gpu in AccountingStorageTRES (slurm.conf(5)).
     """
 
     seconds: float = 0.0
-    gpus: int = 0
+    gpus: int | None = None
     cpu_seconds: float = 0.0
     memory_requested: int | None = None
     memory_used: int | None = None
@@ -56,10 +56,9 @@ def parse(text: str, jobs: Mapping[str, str]) -> dict[str, Usage]:
         if not step:
             ours = jobs.get(job) == name
             if ours:
-                gpus = sum(map(int, re.findall(r"\bgres/gpu=([0-9]{1,9})\b", allocated)))
                 usages[job] = Usage(
                     seconds=previous.seconds + parse_elapsed(elapsed),
-                    gpus=gpus or previous.gpus,
+                    gpus=_gpus(allocated) or previous.gpus,
                     cpu_seconds=previous.cpu_seconds + parse_elapsed(cpu),
                     memory_requested=_memory_per_node(requested, allocated, nodes) or previous.memory_requested,
                     memory_used=previous.memory_used,
@@ -68,6 +67,14 @@ def parse(text: str, jobs: Mapping[str, str]) -> dict[str, Usage]:
             largest = max(_memory(used) or 0, previous.memory_used or 0)
             usages[job] = Usage(**(vars(previous) | {"memory_used": largest}))
     return usages
+
+
+def _gpus(allocated: str) -> int | None:
+    """The number of GPUs in AllocTRES, `gres/gpu=4` or, where only types are recorded, `gres/gpu:a100=4`."""
+    counts = re.findall(r"\bgres/gpu=([0-9]{1,9})\b", allocated) or re.findall(
+        r"\bgres/gpu:[^=,]+=([0-9]{1,9})\b", allocated
+    )
+    return sum(map(int, counts)) if counts else None
 
 
 def _memory_per_node(requested: str, allocated: str, nodes: str) -> int | None:

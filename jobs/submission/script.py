@@ -9,7 +9,7 @@ from typing import Any
 
 from attnctl.files import GROUP_UMASK
 from attnctl.jobs.submission import code_snapshot, guard
-from attnctl.settings import gpu_request, sbatch_options
+from attnctl.settings import gpu_request, memory_request, sbatch_options
 from attnctl.settings.config import Config, SlurmOptions
 from attnctl.settings.sbatch_options import bare, given, removed
 from attnctl.values import SpecError
@@ -19,7 +19,7 @@ SIGNAL_SECONDS = 120
 """Seconds before its time limit at which a job is told to stop; at most a quarter of the limit."""
 
 _WORKER = "attnctl.jobs.worker"
-_OPTIONS = ("partition", "account", "qos", "constraint", "exclude", "mem")
+_OPTIONS = ("partition", "account", "qos", "constraint", "exclude")
 
 
 def compose(
@@ -36,7 +36,7 @@ def compose(
     Raises SpecError for values that a script cannot contain: line breaks, or a path that SLURM would expand.
     """
     logs = _log_folder(config.workspace.submission_logs(tag))
-    for name in (*_OPTIONS, "extra"):
+    for name in (*_OPTIONS, "mem"):
         _check(name, getattr(options, name))
     cpus = None if removed(options.extra, "cpus-per-task") else resources.cpus_per_task
     executor = _executor(logs)
@@ -55,7 +55,7 @@ def compose(
         # If a rank dies, end the run's other ranks. Since SLURM 22.05 srun does not inherit --cpus-per-task (srun(1)).
         srun_args=["--kill-on-bad-exit=1", *([f"--cpus-per-task={cpus}"] if cpus else [])],
         additional_parameters=_extra(options, resources) | (_requeue(options) if module == _WORKER else {}),
-        **{name: getattr(options, name) for name in _OPTIONS if not removed(options.extra, name)},
+        **{name: getattr(options, name) for name in _OPTIONS},
     )
     executor.parameters["map_count"] = count
     text: str = executor._make_submission_file_text(command(config, tag, module), "")
@@ -124,9 +124,10 @@ def _extra(options: SlurmOptions, resources: Resources) -> dict[str, Any]:
     for name, value in options.extra.items():
         if problem := sbatch_options.problem(name, value):
             raise SpecError(f"{name!r} in [slurm.extra] {problem}")
-    combined = {"dependency", "gres", "gpus", "gpus-per-task"}  # with attnctl's own, in _dependency and GpuRequest
+    combined = {"dependency", "gres", "gpus", "gpus-per-task", *sbatch_options.MEMORY}  # with attnctl's own
     others = {name: value for name, value in given(options.extra).items() if name not in combined}
     parameters = others | gpu_request.read(options, resources.nodes).options(resources)
+    parameters |= memory_request.options(options, resources)
     return {name.replace("-", "_"): True if value == "true" else value for name, value in parameters.items()}
 
 

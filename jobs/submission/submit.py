@@ -26,6 +26,7 @@ from attnctl.jobs.submission import array_size, code_snapshot, guard
 from attnctl.jobs.submission.array_size import SubmitError
 from attnctl.jobs.submission.reserve import Reservation, new_tag, reserve
 from attnctl.jobs.submission.script import compose, requeue_option
+from attnctl.settings import memory_request
 from attnctl.settings.config import Config, SlurmOptions
 from attnctl.spec import RunSpec
 from attnctl.units import parse_time, quantity
@@ -189,7 +190,8 @@ def _recorded_options(config: Config, options: SlurmOptions, resources: Resource
     recorded = options.to_record(settings)
     default = parse_time(settings.time) if settings.time is not None else None
     names = [*recorded["from_command"], *(["minutes"] if resources.minutes != default else [])]
-    return recorded | {"from_command": names}
+    memory = memory_request.per_node(options, resources)
+    return recorded | ({"mem": f"{memory}M"} if memory and options.mem is None else {}) | {"from_command": names}
 
 
 def _send(workspace: Workspace, tag: str, script: str, reserved: Reservation) -> str | None:

@@ -8,7 +8,7 @@ import pytest
 from attnctl.cli import main
 from attnctl.jobs.slurm import nodes
 from attnctl.spec import RunSpec
-from attnctl.workspace.records import Resources
+from attnctl.workspace.records import Request, Resources
 from tests.slurm.real_cluster import Cluster, slurm
 
 pytestmark = pytest.mark.slurm
@@ -46,3 +46,17 @@ def test_a_gpu_job_asks_for_its_share_of_the_nodes_cores(cluster: Cluster, capsy
     assert main([*words, "--cpus-per-task", "1"]) == 0
     told = " ".join(capsys.readouterr().out.split())
     assert "1 core per process: the training process itself reads and decodes the images" in told
+
+
+def test_a_run_that_gets_more_memory_gets_it_per_cpu_where_the_settings_ask_so(
+    cluster: Cluster, make_specs: Specs
+) -> None:
+    resources = Resources(minutes=30, cpus_per_task=2)
+    extra = {"hold": "true", "mem-per-cpu": "500M"}
+    first = cluster.submit(make_specs(1), resources, extra=extra)
+    assert "MinMemoryCPU=500M" in slurm("scontrol", "show", "job", f"{first.job_id}_0")
+    request = Request.read(cluster.attempt(first.tasks[0][0]).request)
+    assert request is not None
+    assert request.options["mem"] == "1000M"  # per node: what `resume` multiplies
+    more = cluster.submit(make_specs(2)[1:], resources, extra=extra, mem="1500M")
+    assert "MinMemoryCPU=750M" in slurm("scontrol", "show", "job", f"{more.job_id}_0")

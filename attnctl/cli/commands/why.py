@@ -248,11 +248,25 @@ def _resources(history: AttemptHistory, used: Usage | None) -> dict[str, Any]:
         or None,
         "seconds": seconds,
         "cpu_seconds": used.cpu_seconds if used is not None else None,
-        "gpu_seconds": gpus * seconds,
+        "gpu_seconds": _gpu_seconds(history, used, gpus, seconds),
         "memory_used": memory,
         "gpu_memory_used": max((item.max_gpu for item in history.exits), default=0) or None,
         "source": "sacct" if used is not None else "records",
     }
+
+
+def _gpu_seconds(history: AttemptHistory, used: Usage | None, requested_gpus: int, seconds: float) -> float | None:
+    """GPU-seconds by accounting, else by the request; None if the run used GPUs that neither of them counts."""
+    gpus = (used.gpus if used is not None else None) or requested_gpus
+    if not gpus and any(item.max_gpu for item in history.exits):
+        return None
+    return gpus * seconds
+
+
+def _gpu_time(item: dict[str, Any]) -> str:
+    if item["gpu_seconds"] is None:
+        return "unknown"
+    return duration(item["gpu_seconds"]) if item["gpus"] or item["gpu_seconds"] else ""
 
 
 def _row(item: dict[str, Any]) -> list[str]:
@@ -267,5 +281,5 @@ def _row(item: dict[str, Any]) -> list[str]:
         duration(item["seconds"]) + limit,
         (memory(item["memory_used"]) if item["memory_used"] else "?") + asked,
         memory(item["gpu_memory_used"]) if item["gpu_memory_used"] else "",
-        duration(item["gpu_seconds"]) if item["gpus"] else "",
+        _gpu_time(item),
     ]

@@ -17,6 +17,18 @@ SACCT = """\
 """
 
 
+@pytest.mark.parametrize(
+    ("allocated", "gpus"),
+    [
+        ("cpu=2,gres/gpu=4,gres/gpu:a100=4,mem=8G", 4),
+        ("cpu=2,gres/gpu:a100=2,gres/gpu:v100=1,mem=8G", 3),
+        ("cpu=2,mem=8G,node=1", None),  # without gres/gpu in AccountingStorageTRES nothing is known
+    ],
+)
+def test_gpus_that_accounting_does_not_record_are_unknown(allocated: str, gpus: int | None) -> None:
+    assert parse(f"7_0|tag|60|8000M||{allocated}|01:00|1\n", {"7_0": "tag"})["7_0"].gpus == gpus
+
+
 def test_the_usage_of_all_starts_of_a_job_is_added_up_without_other_jobs() -> None:
     found = parse(SACCT.replace("60||8000Mn|", "60|8000Mn||"), {"7_0": "attnctl-a", "8_0": "attnctl-b"})
     assert list(found) == ["7_0"]

@@ -153,9 +153,9 @@ def options_of(text: str) -> set[str]:
 def test_false_removes_options_from_the_script() -> None:
     config = Config(workspace=Workspace(Path("/w")))
     resources = Resources(gpus_per_node=2, tasks_per_node=2, cpus_per_task=8)
-    extra = {"gpus-per-node": "false", "cpus-per-task": "false", "mem": "false", "hold": "false"}
-    text = compose(config, SlurmOptions(mem="8G", gpus_per_node=2, extra=extra), resources, 1, "t")
-    assert not [line for line in options_of(text) if line.startswith(("--gpus", "--cpus", "--mem", "--hold", "--gres"))]
+    extra = {"gpus-per-node": "false", "cpus-per-task": "false", "hold": "false"}
+    text = compose(config, SlurmOptions(gpus_per_node=2, extra=extra), resources, 1, "t")
+    assert not [line for line in options_of(text) if line.startswith(("--gpus", "--cpus", "--hold", "--gres"))]
     assert "--ntasks-per-node=2" in options_of(text)
     assert "--cpus-per-task" not in text
 

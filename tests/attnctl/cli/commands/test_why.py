@@ -44,6 +44,14 @@ def test_the_history_of_two_attempts_is_told_in_order(past: Past, attnctl: Run) 
     assert text.rstrip().endswith(found["advice"])
 
 
+def test_the_gpu_time_of_a_run_whose_gpus_nobody_counted_is_unknown(past: Past, attnctl: Run) -> None:
+    (spec,) = past.specs(1)
+    past.attempt(spec, "FAILED", exit=left("error", "broke", max_gpu=5 << 30), device="cuda")
+    (used,) = json.loads(attnctl("why", spec.id, "--json").out)["resources"]
+    assert (used["gpus"], used["gpu_seconds"]) == (0, None)
+    assert "unknown" in attnctl("why", spec.id).out
+
+
 def test_the_rank_that_failed_first_is_the_one_that_is_quoted(past: Past, attnctl: Run) -> None:
     (spec,) = past.specs(1)
     record = left("error", "connection reset", traceback="of rank 0", secondary=True)
