@@ -128,7 +128,7 @@ def test_a_module_exports(name, hyperparameters) -> None:
 
 
 @pytest.mark.parametrize(("name", "hyperparameters"), [("sn", {}), ("an", {"norm": "sn"}), ("an", {}), ("nam", {})])
-def test_running_statistics_rest_when_told_so_and_only_then(name: str, hyperparameters) -> None:
+def test_running_statistics_are_updated_unless_frozen(name: str, hyperparameters) -> None:
     """The training loop turns `track_running_stats` off for all forwards of a step but one."""
     module = randomised(name, 16, **hyperparameters).train()
     norms = [part for part in module.modules() if getattr(part, "track_running_stats", False)]
@@ -144,13 +144,13 @@ def test_running_statistics_rest_when_told_so_and_only_then(name: str, hyperpara
     assert not any(torch.equal(value, before[key]) for key, value in module.named_buffers())
 
 
-def test_elas_norm_groups_become_what_divides_the_channels() -> None:
+def test_elas_num_groups_become_a_divisor_of_the_channels() -> None:
     assert attention.create("ela", 24, num_groups=16).num_groups == 8
     assert attention.create("ela", 144, num_groups=32).num_groups == 16
 
 
 @pytest.mark.parametrize("gates", ["spatial", "both"])
-def test_nams_spatial_gate_asks_for_the_size_of_its_maps(gates: str) -> None:
+def test_nams_spatial_gate_requires_the_map_size(gates: str) -> None:
     with pytest.raises(SpecError, match=rf"nam gates={gates} at 16 channels needs map_size"):
         attention.create("nam", 16, gates=gates)
     module = attention.create("nam", 16, (4, 6), gates=gates)
@@ -158,7 +158,7 @@ def test_nams_spatial_gate_asks_for_the_size_of_its_maps(gates: str) -> None:
         module(torch.randn(2, 16, 6, 4))
 
 
-def test_what_replaces_a_norm_says_so() -> None:
+def test_modules_that_replace_norms_are_marked() -> None:
     assert [name for name in attention.names() if attention.describe(name).replaces] == ["an", "gn", "sn"]
     assert [name for name in attention.names() if attention.describe(name).needs_map] == ["fca", "nam"]
 
@@ -198,7 +198,7 @@ def test_what_replaces_a_norm_says_so() -> None:
         ("simam", 8, {"e_lambda": 0.0}, "e_lambda must be above 0"),
     ],
 )
-def test_what_does_not_fit_names_the_hyperparameter_and_the_channels(
+def test_an_invalid_value_is_reported_with_hyperparameter_and_channels(
     name: str, channels: int, hyperparameters: dict[str, float | str], words: str
 ) -> None:
     with pytest.raises(SpecError) as raised:

@@ -86,7 +86,7 @@ def test_the_residual_branches_of_an_s_table_start_at_zero(name: str) -> None:
     assert not any(scale.any() for scale in scales)
 
 
-def test_a_light_network_is_known_by_its_family() -> None:
+def test_a_lightweight_network_is_recognised_by_its_family() -> None:
     light = {name for name in backbones.names() if backbones.describe(name).light}
     assert {"mobilenet_v2", "mobilenext", "shufflenet_v2", "efficientnet_b0", "densenet121_cifar"} <= light
     assert not light & {"resnet50", "densenet161", "vgg16_bn", "wrn28_10"}

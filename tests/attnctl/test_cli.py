@@ -19,7 +19,7 @@ def test_a_global_option_may_stand_after_the_command(folder: Path, attnctl: Run)
     assert without_globals(["status", "--debug"]) == (None, ["--debug", "status"])
 
 
-def test_a_reader_that_goes_away_is_no_error(folder: Path) -> None:
+def test_a_closed_pipe_is_not_an_error(folder: Path) -> None:
     command = [sys.executable, "-m", "attnctl", "recipes"]
     done = subprocess.run(
         ["/bin/bash", "-c", '"$@" | true; exit ${PIPESTATUS[0]}', "bash", *command],

@@ -12,7 +12,7 @@ from attnctl.datasets import DATASETS, Dataset, describe, missing_files, names
 from attnctl.values import SpecError
 
 
-def test_each_data_set_is_found_by_its_name_and_an_unknown_one_names_the_nearest() -> None:
+def test_each_data_set_is_found_by_name_and_unknown_names_get_a_suggestion() -> None:
     assert set(DATASETS) <= set(names())
     assert all(describe(name).name == name for name in DATASETS)
     with pytest.raises(SpecError, match="did you mean 'digits'"):
@@ -32,7 +32,7 @@ def test_a_descriptor_agrees_with_itself(dataset: Dataset) -> None:
 CIFAR = describe("cifar10")
 
 
-def test_files_that_are_not_there_and_folders_that_are_empty_are_missing(tmp_path: Path) -> None:
+def test_missing_files_and_empty_folders_are_missing(tmp_path: Path) -> None:
     assert missing_files(CIFAR, None) == [item.name for item in CIFAR.files]
     for item in CIFAR.files[1:]:
         (tmp_path / item.name).write_bytes(b"x")
@@ -44,7 +44,7 @@ def test_files_that_are_not_there_and_folders_that_are_empty_are_missing(tmp_pat
 
 
 @pytest.mark.parametrize("inside", [True, False])
-def test_the_archive_in_or_beside_the_folder_stands_for_its_files(inside: bool, tmp_path: Path) -> None:
+def test_the_archive_in_or_beside_the_folder_replaces_its_files(inside: bool, tmp_path: Path) -> None:
     folder = tmp_path / CIFAR.folder
     folder.mkdir()
     assert missing_files(CIFAR, folder)
@@ -52,7 +52,7 @@ def test_the_archive_in_or_beside_the_folder_stands_for_its_files(inside: bool, 
     assert missing_files(CIFAR, folder) == []
 
 
-def test_what_is_built_in_has_no_files() -> None:
+def test_built_in_data_sets_have_no_files() -> None:
     assert missing_files(describe("digits"), None) == []
 
 
@@ -78,7 +78,7 @@ class Entry:
         (ImportError("no module"), "cannot be loaded: ImportError: no module"),
     ],
 )
-def test_a_package_that_does_not_give_a_data_set_is_told(
+def test_a_package_that_does_not_provide_a_data_set_is_an_error(
     found: object, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     datasets._packaged.cache_clear()

@@ -52,7 +52,7 @@ def test_the_maker_of_a_file_may_claim_it_again(tmp_path: Path) -> None:
     assert not create_exclusive(tmp_path / "owner", b"yours")
 
 
-def test_what_is_made_aside_takes_the_place_of_a_file_or_a_folder(tmp_path: Path) -> None:
+def test_made_aside_replaces_a_file_or_a_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("old")
     with made_aside(tmp_path / "file") as aside:
         aside.write_text("new")
@@ -67,7 +67,7 @@ def test_what_is_made_aside_takes_the_place_of_a_file_or_a_folder(tmp_path: Path
 
 
 @pytest.mark.parametrize("made", [True, False])
-def test_what_breaks_off_aside_leaves_what_was_there(made: bool, tmp_path: Path) -> None:
+def test_an_interrupted_write_keeps_the_old_content(made: bool, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "old").write_text("x")
 

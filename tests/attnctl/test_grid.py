@@ -34,7 +34,7 @@ def test_the_grid_is_the_product_of_every_axis() -> None:
     seeds=st.lists(st.integers(0, 9).map(str), min_size=1, unique=True),
     placements=st.just(("block",)),
 )
-def test_each_run_is_there_once_and_in_the_order_of_the_axes(kernels, seeds, placements) -> None:
+def test_each_run_occurs_once_in_the_order_of_the_axes(kernels, seeds, placements) -> None:
     axes = Axes(modules=("ela",), hyperparameters={"kernel": tuple(kernels)}, seeds=tuple(seeds), placements=placements)
     cells = [(str(dict(spec.hyperparameters)["kernel"]), str(spec.seed)) for spec in expand(axes).specs]
     assert cells == [(kernel, seed) for kernel in kernels for seed in seeds]
@@ -48,7 +48,7 @@ def test_a_hyperparameter_goes_to_the_modules_that_have_it() -> None:
     ]
 
 
-def test_an_addressed_hyperparameter_is_for_its_module_alone() -> None:
+def test_an_addressed_hyperparameter_applies_only_to_its_module() -> None:
     found = labels(
         modules=("ela", "se"),
         hyperparameters={"kernel": ("9",)},
@@ -57,7 +57,7 @@ def test_an_addressed_hyperparameter_is_for_its_module_alone() -> None:
     assert found == ["ela groups=c kernel=3 num_groups=16 shared=true", "se bias=false r=8"]
 
 
-def test_the_plain_backbone_is_one_run_whatever_the_placement_and_the_hyperparameters() -> None:
+def test_the_plain_backbone_is_one_run_for_all_placements_and_hyperparameters() -> None:
     assert len(labels(modules=("none",), placements=("block",))) == 1
 
 
@@ -96,7 +96,7 @@ def test_a_cell_that_cannot_be_is_listed_with_its_reason_and_the_others_stay() -
         ({"overrides": {"learning": ("1",)}}, "unknown recipe field 'learning'"),
     ],
 )
-def test_a_wrong_request_says_what_and_what_would_be_right(
+def test_an_invalid_request_is_reported_with_the_valid_choices(
     axes: dict[str, dict[str | tuple[str, str], tuple[str, ...]] | str | tuple[str, ...]], words: str
 ) -> None:
     with pytest.raises(SpecError) as raised:
@@ -117,7 +117,7 @@ def test_a_wrong_request_says_what_and_what_would_be_right(
         ({"hyperparameters": {"groups": ("5",)}}, "ela groups=5 does not work at 16 channels"),
     ],
 )
-def test_a_cell_that_does_not_fit_its_backbone_or_data_says_why(
+def test_a_cell_that_does_not_fit_its_backbone_or_data_has_a_reason(
     axes: dict[str, dict[str, tuple[str]] | tuple[str]] | dict[str, dict[str, tuple[str]]], words: str | None
 ) -> None:
     reasons = [cell.reason for cell in expand(Axes(**{"modules": ("ela",), **axes})).invalid]
@@ -139,7 +139,7 @@ def test_a_value_that_holds_a_comma_stays_whole() -> None:
         expand(Axes(modules=("sn",), hyperparameters={"norms": ("in",)}, placements=("norms",)))
 
 
-def test_values_that_act_as_others_in_places_are_told() -> None:
+def test_values_whose_effective_value_differs_are_reported() -> None:
     (spec,) = expand(Axes(modules=("ela",), hyperparameters={"num_groups": ("24",)}, backbones=("resnet20",))).specs
     assert effective_hyperparameters(spec) == ["ela num_groups=24 is 8 at 16, 32, 64 channels"]
     (spec,) = expand(Axes(modules=("none",))).specs
@@ -155,7 +155,7 @@ def test_values_that_act_as_others_in_places_are_told() -> None:
         ({"models": ("yolox_nano",), "datasets": ("voc07",)}, False),
     ],
 )
-def test_frozen_norms_without_weights_are_told(more, told: bool) -> None:
+def test_frozen_norms_without_pretrained_weights_cause_a_warning(more, told: bool) -> None:
     asked = {"modules": ("none",), "models": ("yolof",), "datasets": ("coco",), **more}
     (spec,) = expand(Axes(**asked)).specs
     assert bool(warn_frozen_untrained_norms(spec)) == told

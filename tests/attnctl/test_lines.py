@@ -76,7 +76,7 @@ n = 2
     ],
     ids=lambda value: ".".join(map(str, value)) if isinstance(value, tuple) else None,
 )
-def test_a_value_stands_on_its_line(path: tuple[str | int, ...], line: int) -> None:
+def test_the_line_of_a_value_is_found(path: tuple[str | int, ...], line: int) -> None:
     assert lines.line_of(SOURCE, path) == line
 
 
@@ -84,7 +84,7 @@ def test_a_value_stands_on_its_line(path: tuple[str | int, ...], line: int) -> N
     ("path", "line"),
     [(("rows", 0, "missing"), 13), (("first", "key", 1, "z"), 9), (("rows",), 13), (("nothing", "here"), 1), ((), 1)],
 )
-def test_what_is_not_there_is_told_by_what_is_around_it(path: tuple[str | int, ...], line: int) -> None:
+def test_the_line_of_a_missing_key_is_that_of_its_section(path: tuple[str | int, ...], line: int) -> None:
     assert lines.line_of(SOURCE, path) == line
 
 
@@ -96,7 +96,7 @@ def _paths(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str |
 
 
 @pytest.mark.parametrize("file", sorted(Path(attnctl.__file__).parent.rglob("*.toml")), ids=lambda file: file.stem)
-def test_every_value_of_our_own_files_is_found(file: Path) -> None:
+def test_every_value_of_the_built_in_files_is_located(file: Path) -> None:
     source = file.read_text(encoding="utf-8")
     text = source.splitlines()
     for path, line in lines._lines(source).items():
@@ -110,7 +110,7 @@ KEYS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc",), exclude_
 
 @settings(deadline=None)
 @given(st.dictionaries(KEYS, st.integers(-9, 9), min_size=1, max_size=8), st.integers(0, 3))
-def test_whatever_a_key_is_made_of_it_is_found(pairs: dict[str, int], blank: int) -> None:
+def test_keys_of_any_characters_are_found(pairs: dict[str, int], blank: int) -> None:
     source = "[section]\n" + "".join("\n" * blank + f'"{key}" = {value}\n' for key, value in pairs.items())
     assert tomllib.loads(source)["section"] == pairs
     for index, key in enumerate(pairs):
@@ -128,11 +128,11 @@ def test_whatever_a_key_is_made_of_it_is_found(pairs: dict[str, int], blank: int
     ],
     ids=["value", "header", "string", "twice", "list"],
 )
-def test_what_is_no_toml_says_on_which_line(source: str, line: int) -> None:
+def test_invalid_toml_is_reported_with_its_line(source: str, line: int) -> None:
     with pytest.raises(SpecError, match=rf"^my\.toml:{line}: this is not TOML: "):
         lines.parsed(source, "my.toml")
 
 
-def test_what_is_no_utf8_says_on_which_line() -> None:
+def test_invalid_utf8_is_reported_with_its_line() -> None:
     with pytest.raises(SpecError, match=r"^my\.toml:3: this is not UTF-8 text"):
         lines.decoded(b"a = 1\n\nb = '\xff'\n", "my.toml")

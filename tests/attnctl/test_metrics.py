@@ -20,7 +20,7 @@ def test_each_metric_has_one_entry() -> None:
     assert {"loss", "train_loss"} == set(LOSSES)
 
 
-def test_every_task_has_a_metric_that_decides_and_trainings_ask_for_it() -> None:
+def test_every_task_has_a_primary_metric() -> None:
     assert deciding("classify") == classify.Classify.primary == ("top1",)
     assert deciding("detect") == detect.Detect.primary == ("ap", "map")
     assert deciding("instance") == detect.Instance.primary == ("mask_ap",)
@@ -33,7 +33,7 @@ def test_masks_decide_before_boxes() -> None:
     assert CHOSEN_BY == ("top1", "mask_ap", "ap", "map", "miou")
 
 
-def test_a_column_and_an_axis_are_called_alike() -> None:
+def test_columns_and_axes_have_the_same_names() -> None:
     assert all(column.title == BY_KEY[name].label and column.unit == "%" for name, column in COLUMNS.items())
     assert (BY_KEY["top1"].axis, BY_KEY["train_loss"].axis) == ("top-1 (%)", "training loss")
 

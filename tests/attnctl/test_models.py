@@ -35,7 +35,7 @@ def refused(**axes) -> str:
 
 
 @pytest.mark.parametrize("name", models.names())
-def test_every_row_names_what_there_is(name: str) -> None:
+def test_every_row_lists_the_valid_choices(name: str) -> None:
     model = models.describe(name)
     assert set(model.backbones) <= {*backbones.names(), "resnet34"}
     for dataset, recipe in model.recipes.items():
@@ -58,7 +58,7 @@ def test_a_model_is_part_of_the_id_and_a_classifier_has_none() -> None:
     assert RunSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
 
 
-def test_a_classifiers_document_from_before_there_were_models_is_read() -> None:
+def test_a_spec_without_a_model_is_read_as_a_classifier() -> None:
     plain = expand(Axes(modules=("none",))).specs[0]
     document = plain.to_json()
     del document["model"], document["versions"]["model"]
@@ -90,7 +90,7 @@ def test_models_are_an_axis() -> None:
         ),
     ],
 )
-def test_what_does_not_go_together_says_what_does(
+def test_an_invalid_combination_is_an_error_with_the_valid_choices(
     axes: dict[str, dict[str, tuple[str]] | tuple[str]] | dict[str, tuple[str]], words: str
 ) -> None:
     assert words in refused(**axes)
@@ -102,7 +102,7 @@ def test_an_unknown_model_has_a_nearest_one() -> None:
 
 
 @pytest.mark.parametrize(("name", "backbone"), [("yolof", "resnet18"), ("yolox_nano", "cspdarknet_nano")])
-def test_the_models_own_places_are_those_of_the_network(name: str, backbone: str) -> None:
+def test_the_models_own_placements_match_the_network(name: str, backbone: str) -> None:
     found = channels.of_model(name, backbone)
     assert sorted(found) == sorted(models.describe(name).placements)
     for place, paths in found.items():

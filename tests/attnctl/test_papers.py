@@ -71,7 +71,7 @@ def test_a_printed_figure_is_a_number_a_unit_and_a_last_digit(
 
 
 @pytest.mark.parametrize("printed", ["", "about 3M", "3.5MB", "1e6", "4*", "-1M"])
-def test_what_is_no_figure_says_so(printed: str) -> None:
+def test_an_unknown_figure_is_an_error(printed: str) -> None:
     with pytest.raises(SpecError, match="is not a number"):
         read(printed, "M")
 
@@ -92,7 +92,7 @@ def test_a_count_is_rounded_half_up_to_the_printed_digit(exact: int, unit: str, 
     assert str(rounded(exact, unit, Decimal(digits))) == expected
 
 
-def test_unknown_papers_and_tables_say_what_there_is() -> None:
+def test_unknown_papers_and_tables_are_errors_with_the_choices() -> None:
     with pytest.raises(SpecError, match="unknown paper 'eal'; did you mean 'ela'"):
         tables("eal")
     with pytest.raises(SpecError, match="ELA has no table '1' with parameters or FLOPs; it has 2, 3, 4, 5, 6, 7, 8"):
@@ -109,7 +109,7 @@ def test_every_row_and_cell_of_a_table_is_the_texts(table: Table) -> None:
 
 
 @with_texts
-def test_all_tables_are_there() -> None:
+def test_all_tables_exist() -> None:
     printed = {f"{name}:{number}" for name in papers.names() for number in _captions(name)}
     assert {table.name for table in TABLES} == printed
     assert len(TABLES) == 21
@@ -130,7 +130,7 @@ def test_a_wrong_digit_a_missing_number_and_a_missing_row_are_found(table: Table
 
 @with_texts
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: f"{figure.paper.lower()}:{figure.number}")
-def test_what_a_figure_prints_is_printed_in_the_row_that_it_draws(figure: Figure) -> None:
+def test_values_printed_in_a_figure_match_the_row_that_it_draws(figure: Figure) -> None:
     tables = papers.load(figure.paper).tables
     series = {item["title"]: item for item in figure.settings.get("series", ())}
     for title, points in figure.published.items():

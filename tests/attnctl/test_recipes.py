@@ -34,13 +34,13 @@ def test_the_default_goes_with_the_data_set_and_the_backbone_or_the_model(
     assert recipes.default_for(dataset, backbone, model) == expected
 
 
-def test_values_that_are_asked_for_replace_the_recipes() -> None:
+def test_given_values_replace_those_of_the_recipe() -> None:
     assert recipes.resolve("digits", {"lr": 0.5}).lr == 0.5
     with pytest.raises(SpecError, match="did you mean 'lr'"):
         recipes.resolve("digits", {"lrr": 0.5})
 
 
-def test_a_batch_smaller_than_its_forwards_is_one_forward_unless_that_is_asked_for() -> None:
+def test_a_batch_smaller_than_its_forwards_becomes_one_forward_by_default() -> None:
     forward = recipes.resolve("digits", {}).norm_batch
     small = recipes.resolve("digits", {"batch": forward // 2})
     assert (small.batch, small.norm_batch) == (forward // 2, forward // 2)
@@ -60,14 +60,14 @@ def test_an_unknown_recipe_names_the_nearest() -> None:
         recipes.load("digit")
 
 
-def test_a_users_recipe_may_stand_on_a_built_in_one(tmp_path: Path) -> None:
+def test_a_users_recipe_can_be_based_on_a_built_in_one(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text('base = "digits"\nlr = 0.5\n')
     assert recipes.load(str(file)) == {**recipes.load("digits"), "lr": 0.5}
 
 
 @pytest.mark.parametrize(("base", "said"), [("digit", "did you mean 'digits'"), ("./other.toml", "must be one of")])
-def test_a_base_that_is_no_built_in_recipe_is_told_with_the_file(base: str, said: str, tmp_path: Path) -> None:
+def test_an_unknown_base_recipe_is_reported_with_its_file(base: str, said: str, tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text(f'base = "{base}"\n')
     with pytest.raises(SpecError, match=r"mine\.toml: base") as error:

@@ -108,7 +108,7 @@ def test_every_field_of_the_spec_moves_the_id() -> None:
     assert len(ids | {spec.id}) == len(changed) + 1
 
 
-def test_a_neutral_recipe_field_is_no_part_of_the_id_and_any_other_value_is() -> None:
+def test_only_non_neutral_values_of_a_recipe_field_are_part_of_the_id() -> None:
     spec = one()
     other = {"nesterov": True, "milestones": "3", "precision": "bf16", "channels_last": True, "compile": True}
     other |= {"norms": "frozen", "min_sizes": "480+800", "decay_norms": False}
@@ -170,12 +170,12 @@ def test_a_spec_comes_back_from_its_json_and_an_older_document_takes_neutral_val
 
 
 @pytest.mark.parametrize("document", [{}, {"module": 3}, {"recipe": None}, [], {"hyperparameters": "x"}])
-def test_a_document_that_is_no_spec_is_refused(document) -> None:
+def test_an_invalid_spec_is_refused(document) -> None:
     with pytest.raises(SpecError, match="not a run's spec"):
         RunSpec.from_json(document)
 
 
-def test_a_variant_and_what_it_stands_for_are_one_run() -> None:
+def test_a_variant_and_its_settings_are_the_same_run() -> None:
     spelled = one(hyperparameters={"kernel": ("5",), "groups": ("c/8",), "num_groups": ("16",)})
     assert one(hyperparameters={"variant": ("s",)}).id == spelled.id
 
@@ -185,7 +185,7 @@ def test_the_text_of_a_number_does_not_matter() -> None:
 
 
 @given(batch=st.integers(1, 512), norm_batch=st.integers(1, 512), world=st.integers(1, 16))
-def test_a_world_fits_exactly_when_it_divides_the_replicas(batch: int, norm_batch: int, world: int) -> None:
+def test_a_number_of_processes_fits_exactly_if_it_divides_the_replicas(batch: int, norm_batch: int, world: int) -> None:
     values = {**vars(one().recipe), "batch": batch, "norm_batch": norm_batch}
     if batch % norm_batch:
         with pytest.raises(SpecError, match="does not divide batch"):

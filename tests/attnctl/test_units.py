@@ -37,7 +37,7 @@ def test_a_noun_is_singular_of_one_only(number: int, noun: str, text: str) -> No
     assert quantity(number, noun) == text
 
 
-def test_a_plural_of_its_own_form_is_given() -> None:
+def test_an_irregular_plural_can_be_given() -> None:
     assert quantity(2, "category", "categories") == "2 categories"
     assert [plural(number, "is", "are") for number in (0, 1, 2)] == ["are", "is", "are"]
 
@@ -53,7 +53,7 @@ def test_no_plural_is_written_by_hand() -> None:
 
 
 @pytest.mark.parametrize(("text", "megabytes"), [("64G", 65536), ("4000M", 4000), ("7", 7), ("1.5T", 1572864)])
-def test_memory_is_read_as_slurm_writes_it(text: str, megabytes: int) -> None:
+def test_memory_is_parsed_in_slurms_format(text: str, megabytes: int) -> None:
     assert parse_memory(text) == megabytes
 
 
@@ -64,7 +64,7 @@ def test_any_text_is_an_amount_of_memory_or_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(("num_bytes", "text"), [(1, "0M"), (200 << 20, "200M"), (1 << 30, "1G"), (7 << 29, "3.5G")])
-def test_memory_is_written_as_slurm_writes_it(num_bytes: int, text: str) -> None:
+def test_memory_is_formatted_as_in_slurm(num_bytes: int, text: str) -> None:
     assert memory(num_bytes) == text
 
 
@@ -80,7 +80,7 @@ def test_a_size_has_the_unit_that_it_rounds_to(num_bytes: float, text: str) -> N
     ("text", "minutes"),
     [("90", 90), ("90:30", 91), ("1:30:00", 90), ("2-0", 2880), ("1-1:30", 1530), ("1-01:30:30", 1531), ("0:0:1", 1)],
 )
-def test_time_is_read_as_slurm_reads_it(text: str, minutes: int) -> None:
+def test_time_limits_are_parsed_as_by_slurm(text: str, minutes: int) -> None:
     assert parse_time(text) == minutes
 
 
@@ -103,7 +103,7 @@ def test_a_time_that_slurm_does_not_know_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "seconds"), [("12.5", 12.5), ("2:05", 125.0), ("1:00:00", 3600.0), ("1-00:00:01", 86401.0), ("x", 0.0)]
 )
-def test_elapsed_time_is_read_as_sacct_writes_it(text: str, seconds: float) -> None:
+def test_elapsed_time_is_parsed_in_sacct_format(text: str, seconds: float) -> None:
     assert parse_elapsed(text) == seconds
 
 
@@ -132,7 +132,7 @@ def test_the_time_since_a_moment_is_in_whole_units(monkeypatch: pytest.MonkeyPat
     ]
 
 
-def test_a_moment_is_shown_as_date_and_time() -> None:
+def test_a_timestamp_is_shown_as_date_and_time() -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", clock(1e9))
     assert clock(1e9).startswith(clock(1e9, seconds=False))
     assert units.slurm_time(1e9) == clock(1e9).replace(" ", "T")

@@ -25,7 +25,7 @@ def test_an_answer_is_read_back_under_its_kind_and_key(cache: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{torn", "[]", "null", b"\xff"])
-def test_a_broken_file_is_no_answer_and_is_written_again(cache: Path, text: str | bytes) -> None:
+def test_a_damaged_cache_file_is_ignored_and_rewritten(cache: Path, text: str | bytes) -> None:
     file = cache / "networks" / "a.json"
     file.parent.mkdir(parents=True)
     file.write_bytes(text if isinstance(text, bytes) else text.encode())

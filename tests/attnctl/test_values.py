@@ -53,22 +53,22 @@ def test_a_value_becomes_its_declared_type(typed: float | str, declared, expecte
         (None, int),
     ],
 )
-def test_a_value_of_another_type_is_refused_with_what_would_be_right(typed: bool | str | None, declared) -> None:
+def test_a_value_of_the_wrong_type_is_refused_with_the_expected_type(typed: bool | str | None, declared) -> None:
     with pytest.raises(SpecError, match=r"^kernel is .*; it must be "):
         convert(typed, declared, "kernel")
 
 
 @given(st.one_of(st.booleans(), st.integers(-(10**14), 10**14), st.floats(allow_nan=False, allow_infinity=False)))
-def test_what_text_writes_convert_reads_back(value) -> None:
+def test_convert_is_the_inverse_of_format_value(value) -> None:
     assert convert(format_value(value), type(value), "x") == value
 
 
-def test_a_declared_type_is_described_in_words() -> None:
+def test_a_declared_type_is_described_as_text() -> None:
     assert describe(Literal["sgd", "adamw"]) == "one of sgd, adamw"
     assert describe(Literal["c"] | int) == "c or a whole number"
 
 
-def test_the_nearest_name_is_offered_else_what_is_known() -> None:
+def test_the_nearest_name_is_suggested_else_all_names_are_listed() -> None:
     assert did_you_mean("elaa", ["ela", "se"]) == "; did you mean 'ela'?"
     assert did_you_mean("zzz", ["ela", "se"]) == "; known: ela, se"
 
@@ -93,6 +93,6 @@ def test_a_range_of_seeds_is_each_of_them(given: str, seeds: str) -> None:
 @pytest.mark.parametrize(
     "given", ["4..0", "0..", "..4", "a..b", "0..1..2", "-1..3", "0..100000", "0.5..2", "", "5,5", "0..4,3"]
 )
-def test_a_range_of_seeds_that_is_none_is_refused_in_a_line(given: str) -> None:
+def test_an_invalid_range_of_seeds_is_a_one_line_error(given: str) -> None:
     with pytest.raises(SpecError, match="--seed"):
         split_seeds(given)

@@ -79,7 +79,7 @@ def test_an_unknown_option_names_the_nearest(command: str, standing: Path, attnc
 
 
 @pytest.mark.parametrize("command", commands())
-def test_a_word_too_many_is_refused(command: str, standing: Path, attnctl: Run) -> None:
+def test_a_surplus_argument_is_refused(command: str, standing: Path, attnctl: Run) -> None:
     assert_refused(attnctl(*command.split(), "a", "b", "c"), command)
 
 
@@ -117,7 +117,7 @@ CELLS = {
 
 @pytest.mark.parametrize("words", CELLS.values(), ids=CELLS)
 @pytest.mark.parametrize("dry", [["--dry-run"], []], ids=["dry", "real"])
-def test_a_cell_that_cannot_be_says_why(
+def test_an_impossible_cell_has_a_reason(
     words: tuple[list[str], str], dry: list[str], folder: Path, attnctl: Run
 ) -> None:
     result = attnctl("sweep", *words[0], *dry)
@@ -182,7 +182,7 @@ def test_a_workspace_below_a_file_is_refused(folder: Path, attnctl: Run) -> None
 @pytest.mark.parametrize(
     "words", [["status"], ["report"], ["show", "ab"], ["cancel", "ab"], ["db", "path"], ["doctor"]]
 )
-def test_a_workspace_that_is_not_there_is_not_made(words: list[str], folder: Path, attnctl: Run) -> None:
+def test_a_missing_workspace_is_not_created(words: list[str], folder: Path, attnctl: Run) -> None:
     assert_refused(attnctl("--workspace", "typo", *words), str(words))
     assert listing(folder) == []
 

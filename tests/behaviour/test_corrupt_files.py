@@ -238,7 +238,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("name", "damage", "command"), CASES)
-def test_a_broken_file_is_told_and_nothing_else_is_lost(
+def test_a_damaged_file_is_reported_and_nothing_else_is_lost(
     name: str, damage: str, command: str, place: Place, attnctl: Run
 ) -> None:
     attnctl("status")  # the index knows both runs as they were
@@ -256,7 +256,7 @@ def test_a_broken_file_is_told_and_nothing_else_is_lost(
         assert gone or after.get(item) == data, f"{name}, {damage}: {command} lost or changed {item}"
 
 
-def test_a_torn_database_is_made_anew_with_all_that_was_in_it(place: Place, attnctl: Run) -> None:
+def test_a_damaged_database_is_rebuilt_completely(place: Place, attnctl: Run) -> None:
     rows = json.loads(attnctl("status", "--json").out)["runs"]
     for command in (["db", "rebuild"], ["status"]):
         _torn(place.file("database"))
@@ -281,7 +281,7 @@ def test_a_file_that_is_put_back_leaves_no_trace(name: str, place: Place, attnct
     assert json.loads(attnctl("status", "--json").out)["runs"] == rows
 
 
-def test_what_a_newer_release_wrote_is_read(place: Place, attnctl: Run) -> None:
+def test_records_of_a_newer_release_are_read(place: Place, attnctl: Run) -> None:
     rows = json.loads(attnctl("status", "--json").out)["runs"]
     for name in ("request.json", "cancel.json", "observed", "env.json", "exit.0.json", "submission", "sweep"):
         path = place.file(name)

@@ -74,7 +74,7 @@ def kept(root: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize(("how", "index"), [("full", "there"), ("read-only", "not there")])
 @pytest.mark.parametrize("name", COMMANDS)
-def test_no_space_is_one_clear_line_and_it_goes_on_after(
+def test_a_full_disk_is_a_one_line_error_and_a_retry_succeeds(
     name: str, how: str, index: str, disk: Path, attnctl: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = disk / "here"

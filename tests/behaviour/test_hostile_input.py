@@ -66,7 +66,7 @@ def whole(kind: type) -> dict[str, Any]:
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 @some
 @given(data=st.data())
-def test_a_record_of_any_values_is_one_or_says_that_it_is_none(kind: type[Record], data: st.DataObject) -> None:
+def test_a_record_of_any_values_is_valid_or_a_record_error(kind: type[Record], data: st.DataObject) -> None:
     good = whole(kind)
     assert kind.decode(json.dumps(good))
     names = [item.name for item in dataclasses.fields(kind)]
@@ -78,7 +78,7 @@ def test_a_record_of_any_values_is_one_or_says_that_it_is_none(kind: type[Record
 
 @some
 @given(st.binary(max_size=200) | st.text(max_size=100).map(str.encode) | values.map(lambda v: json.dumps(v).encode()))
-def test_bytes_of_any_kind_are_no_record(data: bytes) -> None:
+def test_arbitrary_bytes_are_not_a_record(data: bytes) -> None:
     for kind in KINDS:
         with pytest.raises(RecordError):
             kind.decode(data)
@@ -106,7 +106,7 @@ line = st.one_of(
 
 @some
 @given(lines=st.lists(line, max_size=6), torn=st.booleans())
-def test_events_of_any_kind_are_read_alike_by_the_index_and_by_the_folder(
+def test_the_index_and_the_folder_reader_agree_on_any_events(
     lines: list[bytes], torn: bool, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     data = b"\n".join(lines) + (b"" if torn else b"\n")
@@ -168,7 +168,7 @@ def _history(run: RunDir, told: Any) -> History:
 
 @some
 @given(data=st.data())
-def test_the_head_of_a_submission_is_one_or_says_that_it_is_none(
+def test_the_head_of_a_submission_is_valid_or_a_record_error(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = tmp_path_factory.mktemp("submission") / "tag.json"
@@ -182,7 +182,7 @@ def test_the_head_of_a_submission_is_one_or_says_that_it_is_none(
         assert isinstance(head.pid, int)
 
 
-def test_a_state_is_decided_for_every_word_of_a_scheduler() -> None:
+def test_every_scheduler_state_has_a_state() -> None:
     for word in ("", "ABSENT", "FAILED", "A_NEWER_STATE", "CANCELLED by 7", "\x00", "é"):
         seen = records.Observed(at=1.0, job_id="7_0", word=word)
         assert decide(Evidence(created=0.0, submitted=True, observations=[seen])).state in set(State)
@@ -197,7 +197,7 @@ JOBS = {"7_0": "tag", "7_1": "tag"}
 
 @some
 @given(st.lists(row, max_size=5), st.booleans())
-def test_an_answer_of_slurm_in_any_form_tells_of_no_job_that_it_does_not_name(rows: list[str], torn: bool) -> None:
+def test_slurm_output_of_any_form_yields_no_unnamed_jobs(rows: list[str], torn: bool) -> None:
     text = "\n".join([*rows, "7_0|RUNNING|node1|None|tag"]) + ("" if torn else "\n")
     for read in (
         lambda: queries.read_squeue(text, JOBS),
@@ -214,7 +214,7 @@ def test_an_answer_of_slurm_in_any_form_tells_of_no_job_that_it_does_not_name(ro
         assert queries.read_squeue(text, JOBS)["7_0"].state
 
 
-def test_an_answer_that_was_cut_off_is_none_and_a_greeting_is_passed_over() -> None:
+def test_truncated_output_is_an_error_and_a_login_banner_is_ignored() -> None:
     text = "Welcome to the cluster!\n7_0|RUNNING|node1|None|tag\n7_1|PENDING||Priority|tag\n"
     assert set(queries.read_squeue(text, JOBS)) == {"7_0", "7_1"}
     with pytest.raises(CommandError, match="cut off"):

@@ -59,7 +59,7 @@ def standing_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("command", OF_A_NAME)
-def test_what_is_no_sweep_and_no_run_is_one_line_and_nothing_is_done(
+def test_an_unknown_sweep_or_run_is_a_one_line_error_without_effects(
     command: str, standing_once: Path, attnctl: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(standing_once)
@@ -123,14 +123,14 @@ def test_a_workspace_may_have_any_printable_name(case: str, folder: Path, attnct
 
 
 @pytest.mark.parametrize("case", UNPRINTABLE)
-def test_a_workspace_that_cannot_be_told_on_a_line_is_refused(case: str, folder: Path, attnctl: Run) -> None:
+def test_a_workspace_path_with_unprintable_characters_is_refused(case: str, folder: Path, attnctl: Run) -> None:
     for words in (["status"], ["init"], ["sweep", "se", "--run-on", "local"]):
         assert_refused(attnctl(f"--workspace={UNPRINTABLE[case]}", *words), case)
     assert listing(folder) == []
 
 
 @pytest.mark.parametrize("case", NAMES)
-def test_the_script_of_a_job_gives_any_path_to_the_worker_as_one_word(case: str, tmp_path: Path) -> None:
+def test_the_job_script_passes_any_path_to_the_worker_as_one_argument(case: str, tmp_path: Path) -> None:
     """The script is run by bash, with an srun that writes down what it is given."""
     config = Config(workspace=Workspace(tmp_path / NAMES[case]))
     programs = tmp_path / "bin"
@@ -176,7 +176,7 @@ def test_a_module_may_be_in_a_file_of_any_name(case: str, folder: Path, attnctl:
 
 
 @pytest.mark.parametrize("case", OTHERS)
-def test_a_module_file_that_is_none_is_one_line(case: str, folder: Path, attnctl: Run) -> None:
+def test_an_invalid_module_file_is_a_one_line_error(case: str, folder: Path, attnctl: Run) -> None:
     assert_refused(attnctl("sweep", "--run-on=here", "--dry-run", "--", f"./{OTHERS[case]}.py:Gate"), case)
     assert_refused(attnctl("sweep", "--run-on=here", "--dry-run", "--", f"./x.py:{OTHERS[case]}"), case)
     assert listing(folder) == []

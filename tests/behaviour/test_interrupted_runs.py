@@ -41,7 +41,7 @@ def test_a_run_cut_at_several_steps_is_bit_identical(tmp_path: Path, world: int,
 
 
 @pytest.mark.parametrize("harm", ["truncated", "newer release", "belongs to run"])
-def test_a_checkpoint_that_is_no_good_is_passed_over_for_the_one_before(tmp_path: Path, harm: str) -> None:
+def test_a_damaged_checkpoint_is_skipped_for_the_previous_one(tmp_path: Path, harm: str) -> None:
     run = Run.create(tmp_path / "w", make_spec())
     calm = Run.create(tmp_path / "calm", make_spec())
     first = run.train(mischief={0: Mischief(at=6, number=signal.SIGUSR2)})

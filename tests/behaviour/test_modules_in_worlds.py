@@ -89,7 +89,9 @@ def test_worlds_agree_on_switchable_norms_and_penalties(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("world", [1, 2])
-def test_nams_penalty_counts_once_a_step_whatever_the_world(tmp_path: Path, step: RunSpec, world: int) -> None:
+def test_nams_penalty_counts_once_per_step_for_any_number_of_processes(
+    tmp_path: Path, step: RunSpec, world: int
+) -> None:
     """Against the written-out first step: the gradient of the forwards' mean loss, and the penalty's slope once."""
     torch.manual_seed(0)
     network = make_network().train()

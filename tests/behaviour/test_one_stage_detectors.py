@@ -81,7 +81,7 @@ def test_it_takes_images_of_any_shape_and_finds_boxes_in_their_pixels(network) -
         assert (each["boxes"] <= torch.tensor([width, height, width, height]) + 1e-3).all()
 
 
-def test_a_batch_is_as_good_as_a_list(network) -> None:
+def test_a_batch_is_accepted_like_a_list(network) -> None:
     network.eval()
     network.score = 0.0
     images = torch.rand(2, 3, SIZE, SIZE)
@@ -91,7 +91,7 @@ def test_a_batch_is_as_good_as_a_list(network) -> None:
                 assert torch.equal(one[name], other[name])
 
 
-def test_the_images_and_targets_given_stay_as_they_are(network) -> None:
+def test_the_given_images_and_targets_are_not_changed(network) -> None:
     images, targets = scenes()
     given = copy.deepcopy((images, targets))
     network(images, targets)

@@ -168,7 +168,7 @@ def test_photos_on_their_side_are_turned_upright_and_trained_on(attnctl: Command
     assert (code, "completed, AP" in out) == (0, True), out
 
 
-def test_photos_whose_orientation_the_size_does_not_confirm_are_counted(attnctl: Command, folder: Path) -> None:
+def test_photos_with_unconfirmed_orientation_are_counted(attnctl: Command, folder: Path) -> None:
     coco(folder / "data" / "mycoco", PHOTO, (4, 5, 30, 12), orientation=3)
     checked = attnctl("data", "check", "mycoco", "--images", "--json")
     assert checked.returncode == 0

@@ -152,7 +152,7 @@ def test_a_sweep_is_planned_by_content_and_probed_once(
     assert not {run["id"] for run in after} & set(ids)
 
 
-def test_what_does_not_work_is_told_before_anything_is_submitted(mine: Path, attnctl: Run) -> None:
+def test_errors_are_reported_before_anything_is_submitted(mine: Path, attnctl: Run) -> None:
     names = [f"./bad.py:{name}" for name in ("Shape", "Nan", "Raises", "Penalty")]
     overrides = {"input_size": ("8",), "batch": ("256",)}
     specs = grid.expand(Axes(modules=(*names, "./gate.py:Gate"), overrides=overrides)).specs
@@ -182,7 +182,7 @@ def test_in_a_detector_they_are_probed_too(mine: Path) -> None:
 # -------------------------------------------------------------------------------------------------------- real runs
 
 
-def test_a_queued_run_keeps_what_it_was_submitted_with(mine: Path) -> None:
+def test_a_queued_run_keeps_the_sources_of_its_submission(mine: Path) -> None:
     config = find(mine, mine, {})
     axes = Axes(modules=("./gate.py:Gate",), overrides=OVERRIDES)
     (spec,) = grid.expand(axes).specs
@@ -198,7 +198,7 @@ def test_a_queued_run_keeps_what_it_was_submitted_with(mine: Path) -> None:
     assert edited.module == spec.module == "gate:Gate"
 
 
-def test_two_files_of_one_name_in_an_own_backbone_with_an_own_recipe(mine: Path, attnctl: Run) -> None:
+def test_a_users_backbone_and_recipe_with_two_files_of_the_same_name(mine: Path, attnctl: Run) -> None:
     (mine / "more").mkdir()
     (mine / "more" / "gate.py").write_text(GATE.replace("groups=channels", "groups=1"))
     (mine / "more" / "jobs.py").write_text("PENALTY = 1.0\n")

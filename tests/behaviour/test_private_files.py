@@ -42,7 +42,7 @@ def asked(folder: Path, text: str) -> settings.Config:
     return found
 
 
-def test_what_holds_code_is_its_writers_alone(folder: Path) -> None:
+def test_code_is_readable_only_by_its_owner(folder: Path) -> None:
     workspace = asked(folder, "").workspace
     assert {mode(path) for path in workspace.submissions.glob("*.json")} == {0o600}
     assert {mode(path) for path in workspace.submissions.glob("*.logs")} == {0o700}
@@ -52,7 +52,7 @@ def test_what_holds_code_is_its_writers_alone(folder: Path) -> None:
     assert mode(workspace.run(run).spec) == 0o644  # results are as open as the user's own files
 
 
-def test_a_users_module_is_kept_in_a_folder_of_their_own(folder: Path, attnctl: Run) -> None:
+def test_a_users_module_is_stored_in_its_own_folder(folder: Path, attnctl: Run) -> None:
     (folder / "gate.py").write_text(MODULE)
     small = ["--epochs", "1", "--batch", "256", "--norm-batch", "256", "--input-size", "8"]
     (folder / "sources").mkdir(mode=0o777)

@@ -84,7 +84,7 @@ def test_a_comparison_has_the_metrics_of_the_task(rows, specs: list[RunSpec], co
     assert [column.name for column in made.columns][len(columns) :][:2] == ["params", "macs"]
 
 
-def test_detectors_are_compared_in_groups_of_their_own(rows) -> None:
+def test_detectors_are_compared_in_their_own_groups(rows) -> None:
     report = comparison.build(of(rows, DETECTORS), options=Options(epoch="best"))
     (group,) = report.table.groups
     assert group.title == "yolof resnet18 on digits-det"
@@ -120,7 +120,7 @@ def test_a_speed_is_that_of_the_detector_and_not_of_its_backbone(rows) -> None:
     assert line(report.table, "no attention", report.names)["fps"].value == pytest.approx(100)
 
 
-def test_imported_numbers_stand_beside_the_detectors(rows) -> None:
+def test_imported_numbers_are_shown_beside_the_detectors(rows) -> None:
     text = "label,model,backbone,dataset,ap,source\nnone,yolof,resnet18,digits-det,44.4,elsewhere\n"
     found = results.read(text.encode(), "a.csv", "elsewhere", lambda _: None)
     assert found.records == [

@@ -19,7 +19,7 @@ from tests.jobs.training.training_workers import (
 
 
 @pytest.mark.parametrize("world", [1, 2])
-def test_a_training_goes_on_without_its_checkpoints_and_ends_when_there_is_space(
+def test_a_training_continues_without_checkpoints_and_completes_when_there_is_space(
     disk: Path, tmp_path: Path, world: int
 ) -> None:
     calm, run = Run.create(tmp_path / "calm", make_spec()), Run.create(disk / "w", make_spec())

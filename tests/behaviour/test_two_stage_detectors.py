@@ -28,7 +28,7 @@ def test_its_losses_fall(fitted: tuple[Any, nn.Module, list[float]]) -> None:
     assert sum(sums[-5:]) / 5 < 0.5 * sums[0]
 
 
-def test_what_it_gives_and_takes(fitted: tuple[Any, nn.Module, list[float]]) -> None:
+def test_inputs_and_outputs_have_the_documented_form(fitted: tuple[Any, nn.Module, list[float]]) -> None:
     """Boxes in the pixels of the image given, of whatever size; masks as large as the image; a batch as a tensor."""
     name, network, _ = fitted
     images, _ = scenes()

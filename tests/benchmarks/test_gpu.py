@@ -125,7 +125,7 @@ def test_the_tables_are_printed(quick: tuple[str, dict[str, Any]]) -> None:
     assert re.search(r"^10 measured, 0 skipped, 0 failed in \d+ s$", text, re.MULTILINE)
 
 
-def test_what_does_not_fit_into_the_time_is_named(tmp_path: Path) -> None:
+def test_parts_that_do_not_fit_into_the_time_are_named(tmp_path: Path) -> None:
     done = gpu(tmp_path, "--device", "cpu", "--minutes", "0.01", "--only", "resnet20")
     assert done.returncode == 0, done.stderr
     assert "  training resnet20 ela, amp: no time left\n" in done.stdout
@@ -133,7 +133,7 @@ def test_what_does_not_fit_into_the_time_is_named(tmp_path: Path) -> None:
     assert "0 measured, 20 skipped, 0 failed" in done.stdout
 
 
-def test_without_a_gpu_one_line_says_how_to_try_it(tmp_path: Path) -> None:
+def test_without_a_gpu_one_line_explains_how_to_try_it(tmp_path: Path) -> None:
     done = gpu(tmp_path)
     assert done.returncode == 2
     assert done.stderr.endswith("finds no GPU; to try it without one: --device cpu --quick\n")

@@ -81,7 +81,7 @@ def test_a_group_that_fails_is_measured_in_smaller_ones() -> None:
     }
 
 
-def test_what_hangs_is_stopped_when_the_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hanging_part_is_stopped_at_the_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "START", 0.0)
     monkeypatch.setattr(parts, "GRACE", 0.1)
     part = Part(items=[item("long", measured, seconds=500.0), item("a", hanging), item("b", measured)])
@@ -101,7 +101,7 @@ def test_two_processes_form_a_group_and_end_together() -> None:
     }
 
 
-def test_a_part_that_cannot_run_says_why() -> None:
+def test_a_part_that_cannot_run_has_a_reason() -> None:
     part = Part(items=[item("a", measured)], processes=2, missing="it needs two GPUs and there is one")
     assert outcomes(part, context()) == {"a": "it needs two GPUs and there is one"}
 

@@ -55,7 +55,7 @@ def quick(script: str, folder: Path) -> str:
     return done.stdout
 
 
-def test_each_benchmark_is_known_here() -> None:
+def test_each_benchmark_is_listed() -> None:
     assert set(SCRIPTS) == SAYS.keys() | NEED_SLURM | NEED_GPU
 
 

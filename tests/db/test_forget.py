@@ -27,7 +27,7 @@ def test_a_finished_run_is_read_again_and_the_others_are_not(workspace: Workspac
         assert index.runs([SECOND.id]) == before[1:]
 
 
-def test_forgetting_what_is_not_there_changes_nothing(workspace: Workspace) -> None:
+def test_forgetting_unknown_runs_changes_nothing(workspace: Workspace) -> None:
     with open_index(workspace) as index:
         index.refresh()
         before = [row.id for row in index.runs()]

@@ -11,7 +11,7 @@ from tests.db import written
 RUNS = written.specs(("none", "ela"), ("0", "1"))
 
 
-def test_the_frames_have_a_row_for_each_run_and_each_value(workspace: Workspace) -> None:
+def test_frames_have_a_row_for_each_run_and_value(workspace: Workspace) -> None:
     frames = attnctl.load(workspace.root)
     assert list(frames.runs.index) == sorted(spec.id for spec in RUNS)
     row = frames.runs.loc[RUNS[0].id]

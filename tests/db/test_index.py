@@ -29,7 +29,7 @@ def index(workspace: Workspace) -> Iterator[Index]:
 RUNS = written.specs(("none", "ela"), ("0", "1"))
 
 
-def test_runs_come_in_the_order_asked_for(index: Index) -> None:
+def test_runs_are_returned_in_the_requested_order(index: Index) -> None:
     ids = [spec.id for spec in RUNS]
     assert [row.id for row in index.runs(ids)] == ids
     assert [row.id for row in index.runs([*ids[::-1], "unknown", ids[0]])] == ids[::-1]
@@ -39,7 +39,7 @@ def test_runs_come_in_the_order_asked_for(index: Index) -> None:
     assert set(index.states(ids)) == set(ids)
 
 
-def test_more_runs_than_sqlite_has_variables_can_be_asked_for(index: Index) -> None:
+def test_more_runs_than_sqlite_variables_can_be_queried(index: Index) -> None:
     assert len(index.runs([spec.id for spec in RUNS] + [f"{number:016x}" for number in range(300_000)])) == len(RUNS)
 
 
@@ -48,7 +48,7 @@ def test_a_sweep_has_its_runs_and_its_command(index: Index) -> None:
     assert (sweep.name, sweep.runs, sweep.command) == ("first", [spec.id for spec in RUNS], ["attnctl", "sweep", "a b"])
 
 
-def test_the_runs_of_a_cell_are_found_whatever_their_seeds_and_versions(workspace: Workspace, index: Index) -> None:
+def test_the_runs_of_a_cell_are_found_for_all_seeds_and_versions(workspace: Workspace, index: Index) -> None:
     newer = replace(RUNS[2], seed=7, versions=replace(RUNS[2].versions, loop=99))
     written.submit(workspace, [newer], tag="tag2")
     index.refresh()
@@ -73,7 +73,9 @@ def test_the_sweeps_of_papers_tables_come_newest_first(workspace: Workspace, ind
     ]
 
 
-def test_the_scheduler_is_asked_about_what_is_under_way_or_may_come_back(workspace: Workspace, index: Index) -> None:
+def test_the_scheduler_is_queried_about_active_runs_and_runs_that_may_return(
+    workspace: Workspace, index: Index
+) -> None:
     _done, active, failed, interrupted = (spec.id for spec in RUNS)
     written.leave(workspace, failed, "error", message="x")
     written.observe(workspace, interrupted, "PREEMPTED", at=time.time())
@@ -107,7 +109,7 @@ print(len(rows), sum("/runs/" in path for path in touched), "sqlalchemy" in sys.
 """
 
 
-def test_finished_runs_are_not_looked_at_again_by_any_call_to_the_file_system(tmp_path: Path) -> None:
+def test_finished_runs_need_no_file_system_calls(tmp_path: Path) -> None:
     """By Python's audit events; stat has none, so that a trace of the system's calls is taken where strace is."""
     import shutil
 

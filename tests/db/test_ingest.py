@@ -45,7 +45,7 @@ def test_a_submitted_run_is_queued_under_its_array_task(workspace: Workspace) ->
     assert (row.metrics, row.best, row.progress) == ({}, {}, None)
 
 
-def test_a_run_here_has_the_supervisor_as_its_job(tmp_path: Path) -> None:
+def test_a_local_run_has_its_supervisor_as_job(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     written.submit(workspace, [RUN], where="local", job_id="host:12")
     assert only(workspace).job_id == "host:12"
@@ -64,7 +64,7 @@ def test_the_states_follow_the_evidence(workspace: Workspace) -> None:
     assert (row.verdict.state, row.reason, row.ended) == (State.ERROR, "ValueError: no", written.NOW + 21)
 
 
-def test_a_refused_submission_and_a_cancelled_one_say_so(tmp_path: Path) -> None:
+def test_rejected_and_cancelled_submissions_have_their_state(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     first, second = written.specs(seeds=("0", "1"))
     written.submit(workspace, [first], tag="a", job_id=None, failed="no such partition")
@@ -91,7 +91,7 @@ def test_the_last_and_the_best_epoch_are_kept(workspace: Workspace) -> None:
     assert row.best["loss"] == evaluations[1]["values"]["loss"]
 
 
-def test_a_torn_line_waits_for_its_rest(workspace: Workspace) -> None:
+def test_a_partial_line_is_read_once_it_is_complete(workspace: Workspace) -> None:
     whole = written.encoded([written.metrics_event(1, 50.0), written.metrics_event(2, 60.0)])
     written.append(workspace, RUN.id, whole[:-20])
     assert only(workspace).epoch == 1
@@ -162,21 +162,21 @@ def test_a_second_attempt_is_the_one_that_counts(workspace: Workspace) -> None:
     assert only(workspace).state == "completed"
 
 
-def test_a_completed_run_that_is_submitted_again_is_looked_at_again(workspace: Workspace) -> None:
+def test_a_completed_run_that_is_submitted_again_is_read_again(workspace: Workspace) -> None:
     written.finish(workspace, RUN.id)
     assert only(workspace).state == "completed"
     written.submit(workspace, [RUN], tag="tag2", number=2, job_id="78")
     assert (only(workspace).state, only(workspace).attempt) == ("queued", 2)
 
 
-def test_a_folder_without_a_spec_is_no_run_yet_and_foreign_names_are_left_alone(workspace: Workspace) -> None:
+def test_folders_without_a_spec_are_not_runs_and_foreign_names_are_ignored(workspace: Workspace) -> None:
     (workspace.runs / ("0" * 16)).mkdir()
     (workspace.runs / "notes.txt").write_text("mine")
     (workspace.runs / "My Results").mkdir()
     assert [row.id for row in refreshed(workspace)[0]] == [RUN.id]
 
 
-def test_what_was_removed_from_the_workspace_leaves_the_index(workspace: Workspace) -> None:
+def test_runs_deleted_from_the_workspace_leave_the_index(workspace: Workspace) -> None:
     import shutil
 
     refreshed(workspace)
@@ -199,7 +199,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"at": "yesterday"}', "\udcff"])
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_file_stops_nobody_else_and_its_run_says_so(tmp_path: Path, name: str, content: str) -> None:
+def test_a_damaged_file_is_reported_for_its_run_and_affects_no_other(tmp_path: Path, name: str, content: str) -> None:
     workspace = Workspace(tmp_path)
     broken, whole = written.specs(seeds=("0", "1"))
     written.submit(workspace, [broken, whole])
@@ -219,7 +219,7 @@ def test_a_broken_file_stops_nobody_else_and_its_run_says_so(tmp_path: Path, nam
         assert bad.reason
 
 
-def test_a_broken_submission_or_sweep_stops_nobody_else(workspace: Workspace) -> None:
+def test_a_damaged_submission_or_sweep_affects_no_other(workspace: Workspace) -> None:
     workspace.submission("other").write_text("{")
     workspace.sweep("other").write_text("[]")
     assert only(workspace).state == "queued"

@@ -25,7 +25,7 @@ def test_on_a_local_disk_it_lies_in_the_workspace_even_before_that_is_made(tmp_p
     assert location(Workspace(tmp_path / "a" / "b")) == tmp_path / "a" / "b" / FILE_NAME
 
 
-def test_on_a_network_file_system_it_lies_in_the_users_cache_under_a_name_of_its_own(tmp_path: Path, nfs: None) -> None:
+def test_on_a_network_file_system_the_database_has_its_own_name_in_the_users_cache(tmp_path: Path, nfs: None) -> None:
     first, second = (location(Workspace(tmp_path / folder / "runs")) for folder in ("a", "b"))
     assert first.is_relative_to(tmp_path / "cache")
     assert first.name.startswith("runs-")

@@ -16,7 +16,7 @@ FIRST, SECOND = written.specs(("none", "ela"), ("0",))
 
 
 @pytest.mark.parametrize("folder", ["runs", "submissions", "sweeps"])
-def test_a_workspace_is_empty_until_something_is_asked_for(folder: str, tmp_path: Path) -> None:
+def test_a_workspace_is_empty_until_it_is_refreshed(folder: str, tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     (tmp_path / "attnctl.toml").write_text("")
     assert is_empty(workspace)
@@ -24,7 +24,7 @@ def test_a_workspace_is_empty_until_something_is_asked_for(folder: str, tmp_path
     assert not is_empty(workspace)
 
 
-def test_a_second_refresh_finds_only_what_is_new(tmp_path: Path) -> None:
+def test_a_second_refresh_finds_only_new_data(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     written.submit(workspace, [FIRST], sweep="first")
     with open_index(workspace) as index:
@@ -50,7 +50,7 @@ def test_a_sweep_that_grew_is_read_again_and_one_that_is_gone_is_forgotten(tmp_p
         assert (sweep.name, list(sweep.runs)) == ("first", [FIRST.id, SECOND.id])
 
 
-def test_only_the_named_runs_are_looked_into_beside_new_ones(tmp_path: Path) -> None:
+def test_only_named_and_new_runs_are_read(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     written.submit(workspace, [FIRST, SECOND])
     with open_index(workspace) as index:

@@ -15,7 +15,7 @@ from tests.reports.report_rows import rows
 (ROW,) = rows([90.0], ("ela",))
 
 
-def test_the_rest_of_a_run_is_read_a_part_at_a_time_and_once_for_all_runs() -> None:
+def test_the_remaining_parts_of_runs_are_read_by_one_query_each() -> None:
     asked: list[str] = []
 
     def read(part: str) -> dict[str, dict[str, float]]:
@@ -37,7 +37,7 @@ def test_the_recipe_is_by_its_fields_and_the_spec_is_the_whole_request() -> None
 @pytest.mark.parametrize(
     ("text", "said"), [(None, "spec.json is broken"), ("{", "damaged spec"), ("[]", "damaged spec")]
 )
-def test_a_run_without_a_good_spec_says_why(text: str | None, said: str) -> None:
+def test_a_run_without_a_valid_spec_has_a_reason(text: str | None, said: str) -> None:
     found = {} if text is None else {ROW.id: text}
     row = dataclasses.replace(ROW, problem="spec.json is broken", details=Details(lambda _: found))
     with pytest.raises(RecordError, match=said):

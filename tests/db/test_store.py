@@ -46,7 +46,7 @@ def test_the_version_is_of_all_that_the_tables_are_made_of() -> None:
     assert {name: str(field.type) for name, field in recipe_fields().items()}.keys() == recipe_types().keys()
 
 
-def test_an_index_of_another_version_is_filled_anew(tmp_path: Path) -> None:
+def test_an_index_of_another_version_is_rebuilt(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     written.submit(workspace, written.specs())
     with open_index(workspace) as index:
@@ -64,7 +64,7 @@ def test_an_index_of_another_version_is_filled_anew(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"not a database at all" * 100])
-def test_a_file_that_is_no_database_is_replaced(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_database_is_replaced(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.sqlite"
     path.write_bytes(content)
     store = open_store(path)
@@ -73,7 +73,7 @@ def test_a_file_that_is_no_database_is_replaced(tmp_path: Path, content: bytes) 
     assert [file.name for file in tmp_path.iterdir()] == ["x.sqlite"]
 
 
-def test_what_is_written_in_a_transaction_that_fails_is_not_there(tmp_path: Path) -> None:
+def test_a_failed_transaction_writes_nothing(tmp_path: Path) -> None:
     store = open_store(tmp_path / "x.sqlite")
 
     def fail() -> None:

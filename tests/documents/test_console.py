@@ -74,7 +74,7 @@ def test_a_link_of_a_document_leads_to_a_file(document: Path) -> None:
             assert (document.parent / target).exists(), f"{document.name}: {target}"
 
 
-def test_a_file_that_contributing_names_is_there() -> None:
+def test_files_named_in_contributing_exist() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     named = {path for path in re.findall(r"[a-z_]+/[\w/]+\.(?:py|toml|json)\b", text) if "NAME" not in path}
     assert {path for path in named if not (ROOT / path).exists()} == set()

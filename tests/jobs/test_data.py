@@ -22,7 +22,7 @@ CPU = torch.device("cpu")
     ("model", "dataset", "size", "categories"),
     [("", "digits", 360, 0), ("ssdlite320", "digits-det", None, 10), ("deeplabv3", "digits-seg", None, 10)],
 )
-def test_what_is_built_in_opens_with_nothing_configured(
+def test_built_in_data_sets_open_without_configuration(
     model: str, dataset: str, size: int | None, categories: int
 ) -> None:
     fields = {"batch": ("4",), "norm_batch": ("4",)}
@@ -37,7 +37,7 @@ def test_what_is_built_in_opens_with_nothing_configured(
 
 
 @pytest.mark.parametrize("dataset", ["cifar10", "imagenet"])
-def test_files_that_are_not_there_are_named(dataset: str, tmp_path: Path) -> None:
+def test_missing_files_are_named(dataset: str, tmp_path: Path) -> None:
     (spec,) = expand(Axes(modules=("none",), datasets=(dataset,))).specs
     for roots in (DataRoots(), DataRoots(root=tmp_path)):
         with pytest.raises(DataError, match=dataset):

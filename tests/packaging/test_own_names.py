@@ -70,7 +70,7 @@ print(attnctl.__file__)
 """
 
 
-def test_names_of_the_users_own_shadow_no_module(installed: Environment, project: Path) -> None:
+def test_names_of_users_files_shadow_no_module(installed: Environment, project: Path) -> None:
     paths = [name.removesuffix(".py").removesuffix("/__init__") for name in files_of_the_package() if ".py" in name]
     modules = sorted(path.replace("/", ".") for path in paths if not path.endswith(("__main__", "py.typed")))
     assert {"attnctl.jobs.worker", "attnctl.db", "attnctl.reports.report"} <= set(modules)

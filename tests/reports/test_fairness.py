@@ -63,7 +63,7 @@ def row_notes(made: Report, name: str):
         ({"val_split": (0.1,)}, "val_split: 0.1; ResNet50: 0"),
     ],
 )
-def test_a_recipe_that_differs_is_told(tmp_path: Path, fields: dict[str, tuple[float | str]], note: str) -> None:
+def test_differing_recipes_are_noted(tmp_path: Path, fields: dict[str, tuple[float | str]], note: str) -> None:
     made = report(tmp_path, with_train(fields), {name: {} for name in NAMES})
     assert [row_notes(made, name) for name in NAMES] == [[], [note], []]
     subject, _, words = note.partition(": ")
@@ -73,22 +73,22 @@ def test_a_recipe_that_differs_is_told(tmp_path: Path, fields: dict[str, tuple[f
     )
 
 
-def test_a_device_that_differs_is_told(tmp_path: Path) -> None:
+def test_differing_devices_are_noted(tmp_path: Path) -> None:
     made = report(tmp_path, EAN2, {NAMES[0]: {}, NAMES[1]: {"device": "NVIDIA H100"}})
     assert row_notes(made, NAMES[1]) == ["device: NVIDIA H100; ResNet50: NVIDIA A100"]
 
 
-def test_seeds_that_differ_are_told(tmp_path: Path) -> None:
+def test_differing_seeds_are_noted(tmp_path: Path) -> None:
     made = report(tmp_path, EAN2, {NAMES[0]: {"seeds": ("0", "1")}, NAMES[1]: {}})
     assert row_notes(made, NAMES[1]) == ["seeds: 0; ResNet50: 0, 1"]
 
 
-def test_a_choice_among_trainings_is_told(tmp_path: Path) -> None:
+def test_a_selection_among_trainings_is_noted(tmp_path: Path) -> None:
     made = report(tmp_path, with_train({"lr": (0.05, 0.1)}), {name: {} for name in NAMES})
     assert row_notes(made, NAMES[1]) == ["selection: the better of lr=0.05 and lr=0.1; ResNet50: one training"]
 
 
-def test_code_that_differs_is_told(tmp_path: Path) -> None:
+def test_differing_code_is_noted(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     (plain,), (se,) = (specs(EAN2, name) for name in NAMES[:2])
     train(workspace, plain, 60.0)
@@ -100,7 +100,7 @@ def test_code_that_differs_is_told(tmp_path: Path) -> None:
     assert row_notes(made, NAMES[1]) == [f"code: {now}, loop 0; ResNet50: {now}, loop {loop}"]
 
 
-def test_places_that_differ_are_told_by_what_most_rows_have(tmp_path: Path) -> None:
+def test_differing_placements_are_noted_relative_to_the_majority(tmp_path: Path) -> None:
     table = named("ean:3")
     rows = ("MobileNeXt(MX)", "SE-MX", "CBAM-MX", "CA-MX")
     made = report(tmp_path, table, {name: {} for name in rows})
@@ -111,7 +111,7 @@ def test_places_that_differ_are_told_by_what_most_rows_have(tmp_path: Path) -> N
     assert f"placement: {own}; SE-MX: {usual}" in row_notes(made, "CA-MX")
 
 
-def test_instead_of_a_layer_is_told_from_beside_it(tmp_path: Path) -> None:
+def test_replacing_a_layer_is_distinguished_from_inserting_after_it(tmp_path: Path) -> None:
     table = named("an:1")
     rows = ("ResNet-50-BN", "ResNet-50-GN", "ResNet-50-SE")
     made = report(tmp_path, table, {name: {} for name in rows})
@@ -120,13 +120,13 @@ def test_instead_of_a_layer_is_told_from_beside_it(tmp_path: Path) -> None:
     assert any(words.startswith("ResNet-50: not the same way of attention: ") for words in made.warnings)
 
 
-def test_rows_that_are_alike_have_no_warning(tmp_path: Path) -> None:
+def test_equal_rows_cause_no_warning(tmp_path: Path) -> None:
     made = report(tmp_path, EAN2, {name: {} for name in NAMES})
     assert made.warnings == ()
     assert not any(row_notes(made, name) for name in NAMES)
 
 
-def test_the_comparison_tells_it_too(tmp_path: Path) -> None:
+def test_the_comparison_also_contains_the_note(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     plain, ela = (row.spec for row in made_rows([1.0, 2.0]))
     train(workspace, plain, 60.0)

@@ -33,6 +33,6 @@ def test_after_z_come_two_letters() -> None:
     assert many.groups[0].rows[0].cells[0].marks[-3:] == ("z", "aa", "ab")
 
 
-def test_a_table_without_notes_stays_as_it_is() -> None:
+def test_a_table_without_notes_is_unchanged() -> None:
     plain = table(row(), row())
     assert lettered(plain) == plain

@@ -48,7 +48,7 @@ def test_latex_has_variants_and_others_have_not(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", formats.FORMATS)
-def test_origins_and_plots_are_for_pages_and_disturb_no_other_format(name: str) -> None:
+def test_origins_and_plots_affect_only_pages(name: str) -> None:
     format_ = formats.named(name)
     origins = [Origin(run="0a1b", facts=(("commit", "9748be4"),))]
     plots = [Plot(title="A plot", svg="<svg></svg>")]
@@ -62,13 +62,13 @@ def test_origins_and_plots_are_for_pages_and_disturb_no_other_format(name: str) 
 
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("output", OUTPUTS)
-def test_the_output_is_the_one_that_was_looked_at(table: str, output: str) -> None:
+def test_the_drawn_output_is_the_inspected_one(table: str, output: str) -> None:
     name, variant = OUTPUTS[output]
     hold(f"{table}.{output}", formats.named(name, variant).render(TABLES[table](), ORIGINS, PLOTS))
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_a_terminal_shows_what_was_looked_at(width: int) -> None:
+def test_a_terminal_shows_the_drawn_images(width: int) -> None:
     stream = io.StringIO()
     console = Console(file=stream, width=width, force_terminal=True, color_system="standard")
     console.print(terminal.renderable(published()))

@@ -51,7 +51,7 @@ class Page(HTMLParser):
 
 
 @pytest.mark.parametrize("table", [comparison(), published(), hostile()], ids=["comparison", "published", "hostile"])
-def test_every_cell_arrives_as_the_model_says(table: Table) -> None:
+def test_every_cell_is_rendered_as_in_the_table_model(table: Table) -> None:
     page = Page(html.render(table))
     rows = [row for row in page.rows if len(row) == len(table.headers) + len(table.columns)][
         -sum(1 for _ in all_rows(table)) :
@@ -89,7 +89,7 @@ def test_every_link_leads_somewhere_and_each_number_to_its_runs() -> None:
     assert "<figcaption>Top-1</figcaption>" in made
 
 
-def test_a_users_text_is_no_markup() -> None:
+def test_a_users_text_is_not_interpreted_as_markup() -> None:
     made = html.render(
         hostile(), [Origin(run="ab", facts=((HOSTILE, HOSTILE),))], [Plot(title=HOSTILE, svg="<svg></svg>")]
     )

@@ -17,7 +17,7 @@ def record(source: str, row: str = "ResNet50", of: str = "ean:2", **values: floa
     return Imported(source=source, table=of, row=row, values=values)
 
 
-def test_what_was_imported_for_a_cell_is_found_by_source() -> None:
+def test_imported_values_of_a_cell_are_found_by_source() -> None:
     row = next(row for row in EAN2.rows if row.name == "ResNet50")
     column = next(column for column in EAN2.columns if column.metric == "top1")
     imports = [
@@ -38,7 +38,7 @@ def test_beside_a_number_of_ours_theirs_is_a_note() -> None:
     assert cell.marks == ("imported from lab: 76.50",)
 
 
-def test_without_a_number_of_ours_the_first_of_theirs_stands_there() -> None:
+def test_without_our_number_the_first_imported_one_is_shown() -> None:
     theirs = [Elsewhere("lab", (76.0, 77.0)), Elsewhere("web", (75.0,))]
     cell = with_imports(Cell(state="not run", wanted=3), theirs, TOP1, COLUMN)
     assert (cell.value, cell.n, cell.wanted, cell.state, cell.runs) == (76.5, 2, 2, "", ())

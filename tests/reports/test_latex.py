@@ -34,7 +34,7 @@ def test_a_standalone_document_compiles(tmp_path: Path, table: Table) -> None:
     compiled(tmp_path, latex.render_standalone(table))
 
 
-def test_a_users_text_is_printed_as_it_is(tmp_path: Path) -> None:
+def test_a_users_text_is_printed_unchanged(tmp_path: Path) -> None:
     compiled(tmp_path, latex.render_standalone(hostile()))
     # An accent that stands alone is drawn by the accent's glyph, an underscore as a rule.
     glyphs = str.maketrans({"\u02dc": "~", "\u02c6": "^", "\u2019": "'"})
@@ -50,7 +50,7 @@ def test_columns_have_the_format_of_their_numbers() -> None:
     )
 
 
-def test_plain_numbers_are_left_to_siunitx_and_the_rest_is_braced_as_wide_as_the_widest() -> None:
+def test_plain_numbers_use_siunitx_and_others_are_braced_to_the_column_width() -> None:
     assert lines(comparison(), "nam ") == r"nam & block & {running 45\%} & 272.474 & 0 \\"
     assert lines(comparison(), "se r=16") == (
         r"se r=16 & block & {$\underline{93.00}$\rlap{\textsuperscript{1}}$\phantom{{}\pm 0.25}$} & 272.474 & 1 \\"
@@ -64,7 +64,7 @@ def test_plain_numbers_are_left_to_siunitx_and_the_rest_is_braced_as_wide_as_the
     assert r"{${+1.09}\ [+0.78, +1.40]$}" in row
 
 
-def test_a_columns_name_stands_over_its_parts() -> None:
+def test_a_columns_name_spans_its_parts() -> None:
     made = latex.render(published())
     assert r" & \multicolumn{4}{c}{Params (M)} & \multicolumn{4}{c}{C10 (\%)} \\" in made
     assert r"\cmidrule(lr){2-5}\cmidrule(lr){6-9}" in made

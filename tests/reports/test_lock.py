@@ -46,7 +46,7 @@ def rows(workspace: Workspace, frozen: lock.Lock) -> list[RunRow]:
         return index.runs(list(frozen.runs))
 
 
-def test_what_is_frozen_is_read_back(workspace: Workspace, path: Path) -> None:
+def test_a_locked_report_round_trips(workspace: Workspace, path: Path) -> None:
     made, found = report(workspace)
     written = lock.write(path, made, found, REQUEST, 1.0)
     assert lock.read(path) == written

@@ -38,7 +38,7 @@ def test_macros_are_distinct_letters_and_do_not_depend_on_the_run(table: Table) 
     assert macros.render(table) == macros.render(table)
 
 
-def test_rows_whose_names_are_alike_in_letters_get_macros_of_their_own() -> None:
+def test_rows_with_the_same_letters_get_distinct_macros() -> None:
     rows = tuple(Row(header=(name,), cells=(Cell(value=1.0),)) for name in ("a", "A", "ä", "a b", "a-B"))
     table = Table(
         title="", headers=("m",), columns=(Column(name="n", title="n"),), groups=(Group(title="", rows=rows),)

@@ -38,12 +38,12 @@ def test_nothing_is_missing_of_a_sweep_that_is_done_or_on_its_way(found: tuple[S
 
 
 @pytest.mark.parametrize("found", [(State.COMPLETED,), (State.COMPLETED, State.PREEMPTED)])
-def test_what_was_not_run_or_was_interrupted_is_the_sweep_once_more(found: tuple[State, ...]) -> None:
+def test_missing_and_interrupted_runs_need_the_same_sweep_again(found: tuple[State, ...]) -> None:
     (command,) = of_sweep(sweep(), states(*found))
     assert shlex.split(command) == ["attnctl", *COMMAND, "--name", "first"]
 
 
-def test_what_failed_is_retried_and_nothing_is_said_twice() -> None:
+def test_failed_runs_are_retried_and_no_command_is_repeated() -> None:
     failed = states(State.COMPLETED, State.ERROR)
     (command,) = of_sweep(sweep(), failed)
     assert shlex.split(command)[-1] == "--retry-failed"

@@ -28,7 +28,7 @@ def test_a_table_that_fits_stays_whole() -> None:
     assert parted(of_papers()["nam:3"]) == [of_papers()["nam:3"]]
 
 
-def test_a_wide_table_goes_on_under_itself() -> None:
+def test_a_wide_table_continues_below() -> None:
     assert [[span.title for span in spans(block.columns)] for block in parted(published())] == [
         ["Params (M)", "C10 (%)"],
         ["C100 (%)"],

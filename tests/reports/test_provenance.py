@@ -71,7 +71,7 @@ def test_the_same_as_json(made: tuple[Report, dict[str, provenance.Source]]) -> 
 
 
 @pytest.mark.parametrize("text", ["[]", '{"a":' * 100_000, '{"gpus":' + "[" * 500 + "]" * 500 + "}"])
-def test_broken_records_say_nothing(
+def test_damaged_records_are_ignored(
     workspace: Workspace, made: tuple[Report, dict[str, provenance.Source]], text: str
 ) -> None:
     (spec,) = specs(EAN2, "ResNet50")
@@ -91,7 +91,7 @@ def test_broken_records_say_nothing(
         ("ResNet50:top2", "no such column: 'top2'; did you mean 'top1'?"),
     ],
 )
-def test_what_there_is_not_is_one_clear_line(
+def test_an_unknown_name_is_a_one_line_error(
     made: tuple[Report, dict[str, provenance.Source]], pattern: str, message: str
 ) -> None:
     with pytest.raises(SpecError, match=re.escape(message)):
@@ -105,7 +105,7 @@ def test_globs_mean_several(made: tuple[Report, dict[str, provenance.Source]]) -
     ]
 
 
-def test_a_page_is_told_the_same(made: tuple[Report, dict[str, provenance.Source]]) -> None:
+def test_a_page_contains_the_same_notes(made: tuple[Report, dict[str, provenance.Source]]) -> None:
     _, sources = made
     source = next(iter(sources.values()))
     assert provenance.origin(source).run == source.run

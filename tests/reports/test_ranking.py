@@ -25,7 +25,7 @@ def test_of_errors_the_lowest_is_best() -> None:
     assert marks([9.0, 8.0, 8.5], "lower") == ["", "best", "second"]
 
 
-def test_what_shows_the_same_number_is_marked_alike() -> None:
+def test_equal_shown_numbers_are_marked_equally() -> None:
     assert marks([92.001, 92.004, 91.0]) == ["best", "best", "second"]
     assert marks([92.0, 92.0, 92.0]) == ["best", "best", "best"]
 

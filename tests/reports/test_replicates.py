@@ -49,7 +49,7 @@ def test_a_metric_that_no_run_has_is_not_measured() -> None:
     assert Replicates(rows=seeds(90.0), seeds=(0,)).cell(Metric(name="ap")).state == "not measured"
 
 
-def test_an_error_is_what_is_left_of_100_and_the_lower_is_better() -> None:
+def test_an_error_rate_is_100_minus_accuracy_and_lower_is_better() -> None:
     error = Metric(name="top1", error=True)
     assert Replicates(rows=seeds(90.0), seeds=(0,)).values(error) == [10.0]
     assert (error.lower, error.words) == (True, "top1 error")
@@ -57,7 +57,7 @@ def test_an_error_is_what_is_left_of_100_and_the_lower_is_better() -> None:
     assert not TOP1.lower
 
 
-def test_states_are_told_once_each_with_the_range_of_their_progress() -> None:
+def test_each_state_is_shown_once_with_its_range_of_progress() -> None:
     two = seeds(None, None)
     moving = [two[0], replace(two[1], step=80)]
     assert states_of(moving) == ["running 45-80%"]
@@ -82,7 +82,7 @@ def test_of_equally_many_the_present_version_counts_and_unwanted_seeds_do_not() 
 
 
 @pytest.mark.parametrize(("ours", "baseline", "told"), [(1, 1, False), (2, 1, True), (1, 3, True), (0, 3, False)])
-def test_a_gain_is_told_when_both_have_a_number_and_one_has_several_seeds(ours: int, baseline: int, told: bool) -> None:
+def test_a_gain_needs_two_numbers_and_several_seeds_for_one(ours: int, baseline: int, told: bool) -> None:
     assert has_gain(ours, baseline) is told
 
 

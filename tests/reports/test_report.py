@@ -11,7 +11,7 @@ from attnctl.values import SpecError
 NAMES = ("ResNet50", "ResNet50+SE", "ResNet50+[SE]", "MobileNetV2")
 
 
-def test_rows_go_by_their_names_and_runs_are_told_once() -> None:
+def test_rows_are_sorted_by_name_and_runs_are_listed_once() -> None:
     rows = [Row(header=("+SE",), cells=(Cell(runs=runs),)) for runs in (("a", "b"), ("b", "c"))]
     groups = tuple(Group(title=title, rows=(row,)) for title, row in zip("xy", rows, strict=True))
     table = Table(title="t", headers=("row",), columns=(Column(name="top1", title="top-1"),), groups=groups)

@@ -39,7 +39,7 @@ def test_a_column_has_a_key_and_a_part() -> None:
         (("top1", ".published"), ["top1.published", "top1", "params.published"]),
     ],
 )
-def test_columns_come_in_the_order_of_the_words_each_once(words: tuple[str, ...], names: list[str]) -> None:
+def test_columns_are_shown_once_in_the_given_order(words: tuple[str, ...], names: list[str]) -> None:
     made = with_columns(TABLE, words)
     assert [column.name for column in made.columns] == names
     values = dict(zip([column.name for column in COLUMNS], [cell.value for cell in ROWS[0].cells], strict=True))
@@ -50,7 +50,7 @@ def test_columns_come_in_the_order_of_the_words_each_once(words: tuple[str, ...]
     ("word", "said"),
     [("topp1", "did you mean 'top1'"), ("top1.publish", "did you mean 'top1.published'"), ("", ""), (".exact", "")],
 )
-def test_a_column_that_there_is_not_names_the_nearest(word: str, said: str) -> None:
+def test_an_unknown_column_gets_a_suggestion(word: str, said: str) -> None:
     with pytest.raises(SpecError, match="no such column") as error:
         with_columns(TABLE, (word,))
     assert said in str(error.value)
@@ -59,6 +59,6 @@ def test_a_column_that_there_is_not_names_the_nearest(word: str, said: str) -> N
 @pytest.mark.parametrize(
     ("sort", "names"), [("", "abc"), ("top1", "acb"), ("-top1", "cab"), ("params.published", "cba"), ("-params", "abc")]
 )
-def test_rows_go_by_a_columns_value_and_those_without_one_stand_last(sort: str, names: str) -> None:
+def test_rows_are_sorted_by_a_column_with_missing_values_last(sort: str, names: str) -> None:
     lines = [(each.header[0], each) for each in ROWS]
     assert "".join(name for name, _ in ordered(lines, COLUMNS, sort)) == names

@@ -30,7 +30,7 @@ PLAIN = Speed(
 )
 
 
-def test_a_measurement_replaces_an_older_one_of_the_same_and_a_broken_file_is_none(tmp_path: Path) -> None:
+def test_a_measurement_replaces_an_older_one_and_damaged_files_are_ignored(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     for speed in (PLAIN, dataclasses.replace(PLAIN, at=2.0, seconds=0.25), dataclasses.replace(PLAIN, batch=1)):
         write_atomic(workspace.speed(speed), speed.encode())
@@ -52,5 +52,5 @@ def test_the_newest_figures_under_the_conditions_that_most_runs_have_become_a_co
     assert table.notes[-1] == "FPS: images per second of inference; Some GPU, batch 64, fp32."
 
 
-def test_without_measurements_there_is_no_column() -> None:
+def test_columns_without_measurements_are_left_out() -> None:
     assert "FPS" not in [column.title for column in comparison.build(rows([90.0, 91.0])).table.columns]

@@ -13,7 +13,7 @@ GAIN = Column(name="gain", title="gain", signed=True, decimals=1)
 PARAMS = Column(name="params", title="params", unit="M", scale=1e6, span="Size")
 
 
-def test_a_heading_has_its_unit_and_where_no_span_stands_above_it_the_span() -> None:
+def test_a_heading_includes_its_unit_and_the_span_if_none_is_above() -> None:
     assert (TOP1.heading, TOP1.full_heading) == ("top-1 (%)", "top-1 (%)")
     assert (PARAMS.heading, PARAMS.full_heading) == ("params (M)", "Size params (M)")
 
@@ -51,7 +51,7 @@ def test_a_cell_is_shown_with_its_spread_interval_and_state() -> None:
     assert texts(Row(header=("x",), cells=(Cell(),)), (TOP1,), "±") == [("", "")]
 
 
-def test_neighbours_of_one_span_stand_under_one_heading() -> None:
+def test_neighbouring_columns_of_a_span_share_a_heading() -> None:
     other = Column(name="flops", title="FLOPs", span="Size")
     found = spans((TOP1, PARAMS, other, GAIN))
     assert [(span.title, [column.name for column in span.columns]) for span in found] == [

@@ -28,7 +28,7 @@ def test_every_published_table_comes_back(name) -> None:
     assert read_csv(tabular.render_csv(table)) == table
 
 
-def test_a_line_of_csv_holds_a_row_with_its_numbers_as_measured() -> None:
+def test_a_line_of_csv_contains_a_row_with_measured_numbers() -> None:
     first, second, *_ = csv.DictReader(io.StringIO(tabular.render_csv(comparison()), newline=""))
     assert {name: value for name, value in second.items() if name != "model"} == {
         "group": "resnet20 on digits",
@@ -54,7 +54,7 @@ def test_a_line_of_csv_holds_a_row_with_its_numbers_as_measured() -> None:
     assert second["model"] == ""
 
 
-def test_published_text_and_intervals_have_fields_of_their_own() -> None:
+def test_published_text_and_intervals_have_their_own_fields() -> None:
     rows = list(csv.DictReader(io.StringIO(tabular.render_csv(published()), newline="")))
     assert rows[1]["c10.published_printed"] == "93.36"
     assert [float(end) for end in rows[1]["c10.gain_interval"].split()] == pytest.approx([0.07, 0.69])
@@ -62,6 +62,6 @@ def test_published_text_and_intervals_have_fields_of_their_own() -> None:
     assert rows[3]["marks"] == "c"
 
 
-def test_a_users_text_is_in_the_csv_as_it_is() -> None:
+def test_a_users_text_is_unchanged_in_the_csv() -> None:
     found = next(csv.DictReader(io.StringIO(tabular.render_csv(hostile()), newline="")))
     assert found["group"] == found[HOSTILE] == found["top1_state"] == found["trait_printed"] == HOSTILE

@@ -47,7 +47,7 @@ def test_no_number_is_broken_or_lost_at_any_width(width: int) -> None:
     assert text.count("+EAN") == 2 * text.count("Architecture")
 
 
-def test_what_fits_is_one_block_and_what_does_not_goes_on_below() -> None:
+def test_a_table_is_one_block_if_it_fits_and_continues_below_otherwise() -> None:
     assert shown(published(), 200).count("Architecture") == 1
     assert shown(published(), 80).count("Architecture") > 1
     assert shown(comparison(), 80).count("placement") == 1
@@ -83,6 +83,6 @@ def test_no_control_character_reaches_the_terminal() -> None:
         assert "<script>alert(1)</script>" in output
 
 
-def test_a_mark_without_a_superscript_stands_in_brackets() -> None:
+def test_a_mark_without_a_superscript_is_in_brackets() -> None:
     assert terminal.render(hostile()).count("ᵃ") > 2
     assert terminal._marks(("q", "aa", "1")) == "[q],ᵃᵃ,¹"

@@ -36,7 +36,7 @@ def test_the_parameters_are_the_published_ones(hyperparameters: dict[str, Any], 
     assert_parameters("gn", hyperparameters, at_64, at_256)
 
 
-def test_the_norm_begins_as_the_plain_norm() -> None:
+def test_the_norm_is_initially_the_plain_norm() -> None:
     x = torch.randn(4, 64, 5, 7)
     groups = torch.nn.GroupNorm(32, 64)(x)
     torch.testing.assert_close(attention.create("gn", 64)(x), groups)

@@ -51,7 +51,7 @@ def test_the_parameters_are_the_published_ones(hyperparameters: dict[str, Any], 
     assert_parameters("nam", hyperparameters, at_64, at_256)
 
 
-def test_nams_share_of_the_scales_is_a_constant_for_the_gradient() -> None:
+def test_the_gradient_treats_nams_share_of_scales_as_constant() -> None:
     """d y / d gamma is that of the norm alone, as in the released code."""
     module = randomised("nam", CHANNELS)
     x = torch.randn(3, CHANNELS, HEIGHT, WIDTH, dtype=torch.float64)

@@ -48,7 +48,7 @@ def test_the_parameters_are_the_published_ones(hyperparameters: dict[str, Any], 
     assert_parameters("sge", hyperparameters, at_64, at_256)
 
 
-def test_what_the_module_makes_of_its_input_at_the_start() -> None:
+def test_the_initial_output_is_known() -> None:
     """The gate begins with a weight of zero and a bias of one: sigmoid(1)."""
     x = torch.randn(2, 64, 5, 7)
     y = attention.create("sge", 64).eval()(x)

@@ -39,7 +39,7 @@ def test_the_parameters_are_the_published_ones(hyperparameters: dict[str, Any], 
     assert_parameters("srm", hyperparameters, at_64, at_256)
 
 
-def test_what_the_module_makes_of_its_input_at_the_start() -> None:
+def test_the_initial_output_is_known() -> None:
     x = torch.randn(2, 64, 5, 7)
     y = attention.create("srm", 64).eval()(x)
     torch.testing.assert_close(y, 0.5 * x)

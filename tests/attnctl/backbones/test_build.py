@@ -26,7 +26,7 @@ def test_auxiliary_classifiers_are_left_out(name: str) -> None:
         assert isinstance(network(torch.zeros(2, 3, 299, 299)), torch.Tensor)
 
 
-def test_a_users_own_network_is_built_from_their_file(tmp_path: Path) -> None:
+def test_a_users_network_is_built_from_its_file(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
         "from torch import nn\n\n\ndef tiny(classes: int) -> nn.Module:\n"
         "    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.LazyLinear(classes))\n"
@@ -36,10 +36,10 @@ def test_a_users_own_network_is_built_from_their_file(tmp_path: Path) -> None:
     assert network(torch.zeros(1, 3, 8, 8)).shape == (1, 7)
 
 
-def test_a_run_knows_a_built_in_network_by_its_own_name() -> None:
+def test_a_run_names_a_built_in_network_by_its_own_name() -> None:
     assert of_run("resnet20", 1, None) == "resnet20"
 
 
-def test_a_users_network_that_is_not_kept_is_refused(tmp_path: Path) -> None:
+def test_a_users_network_that_is_not_stored_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SpecError):
         of_run("mine:tiny", "ast:0123456789abcdef", tmp_path)

@@ -17,7 +17,7 @@ def test_it_gives_three_maps_at_eighth_sixteenth_and_thirty_second() -> None:
     ]
 
 
-def test_as_a_classifier_it_has_an_output_for_each_class() -> None:
+def test_the_classifier_has_an_output_for_each_class() -> None:
     assert CspDarknet(classes=5).eval()(torch.rand(2, 3, 64, 64)).shape == (2, 5)
 
 

@@ -41,6 +41,6 @@ def test_a_network_of_torchvision_has_the_placements_of_its_family() -> None:
     assert "conv2" not in backbones.describe("resnet34").placements
 
 
-def test_a_network_of_tokens_says_that_it_has_no_maps() -> None:
+def test_a_network_of_tokens_is_an_error_because_it_has_no_maps() -> None:
     with pytest.raises(SpecError, match="vit_b_32 has no placement 'stage'; it has none: it gives no maps"):
         backbones.placement("vit_b_32", "stage")

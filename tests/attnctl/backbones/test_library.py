@@ -60,7 +60,7 @@ def test_names_of_timm_are_checked() -> None:
         backbones.describe("timm:resnet50.a1_in1k")
 
 
-def test_without_timm_its_networks_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_timm_its_networks_name_the_package_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backbones.library, "find_spec", lambda name: None)
     with pytest.raises(SpecError, match="needs the package timm: pip install timm"):
         backbones.library.check_name("timm:resnet50", ())

@@ -41,14 +41,14 @@ def test_classes_narrow_a_pattern() -> None:
         assert not matches(part, pattern), pattern
 
 
-def test_a_pattern_is_known_from_a_name() -> None:
+def test_patterns_are_told_from_names() -> None:
     for text in ("layer*.?.bn3", "features.3", "replace:layer1.?.bn2", "**=ReLU", "layer[12]"):
         assert is_pattern(text.removeprefix("replace:")), text
     for text in ("block", "stem+stage", "own-se", "norm2"):
         assert not is_pattern(text), text
 
 
-def test_a_pattern_that_replaces_says_so_in_its_label() -> None:
+def test_the_label_of_a_replacing_pattern_has_the_prefix() -> None:
     assert (from_pattern("layer*.?.bn3").label, from_pattern("layer*.?.bn3").replaces) == ("layer*.?.bn3", False)
     assert (from_pattern("replace:a.*").label, from_pattern("replace:a.*").replaces) == ("replace:a.*", True)
 

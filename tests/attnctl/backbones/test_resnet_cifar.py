@@ -10,7 +10,7 @@ from attnctl.backbones.resnet_cifar import BasicBlock, resnet20, resnet56
 
 
 @pytest.mark.parametrize(("build", "depth"), [(resnet20, 20), (resnet56, 56)])
-def test_the_name_says_how_many_layers_there_are(build: type, depth: int) -> None:
+def test_the_name_gives_the_number_of_layers(build: type, depth: int) -> None:
     with torch.device("meta"):
         network: nn.Module = build(10)
     layers = [name for name, part in network.named_modules() if isinstance(part, nn.Conv2d | nn.Linear)]

@@ -8,7 +8,7 @@ from torch import nn
 from attnctl.backbones.resnext_cifar import resnext29_16x32d
 
 
-def test_it_has_29_layers_whose_3x3_convolutions_are_in_16_groups_of_32_channels() -> None:
+def test_the_network_has_29_layers_with_3x3_convolutions_of_16_groups_of_32_channels() -> None:
     with torch.device("meta"):
         network = resnext29_16x32d(10)
     named = [(name, part) for name, part in network.named_modules() if isinstance(part, nn.Conv2d | nn.Linear)]

@@ -43,7 +43,7 @@ def test_a_part_that_runs_twice_is_counted_and_knows_its_parent() -> None:
     assert (found["body.1"].parent, found["stem"].parent) == ("Sequential", "Network")
 
 
-def test_tracing_leaves_the_network_as_it_was() -> None:
+def test_tracing_does_not_change_the_network() -> None:
     network = Network().train()
     network.body.eval()
     before = {name: value.clone() for name, value in network.state_dict().items()}
@@ -59,7 +59,7 @@ def test_a_network_on_the_meta_device_is_traced_too() -> None:
     assert {part.path for part in trace(network, 8)} == {"stem", "act", "body.0", "body.1", "body", "fc"}
 
 
-def test_an_image_that_is_too_small_is_told() -> None:
+def test_an_image_that_is_too_small_is_an_error() -> None:
     network = nn.Sequential(nn.Conv2d(3, 4, 9))
     with pytest.raises(SpecError, match="cannot run on an image of 8x8"):
         trace(network, 8)

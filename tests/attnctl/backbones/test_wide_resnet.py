@@ -18,7 +18,7 @@ def test_it_has_28_layers_of_ten_times_the_channels() -> None:
     assert {part.out_channels for _, part in named if isinstance(part, nn.Conv2d)} == {16, 160, 320, 640}
 
 
-def test_norm_and_relu_come_before_the_convolutions_and_the_shortcut_is_the_blocks_own_input() -> None:
+def test_norm_and_relu_precede_the_convolutions_and_the_shortcut_is_the_blocks_input() -> None:
     block = PreActivationBlock(4, 4, 1).eval()
     nn.init.zeros_(block.conv2.weight)
     assert block.conv2.bias is not None

@@ -10,7 +10,7 @@ from attnctl.cli import context
 from tests.attnctl.cli.cli_run import Run
 
 
-def test_the_workspace_is_found_upwards(attnctl: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_workspace_is_found_in_parent_folders(attnctl: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     attnctl("init")
     (folder / "a" / "b").mkdir(parents=True)
     monkeypatch.chdir(folder / "a" / "b")

@@ -39,19 +39,19 @@ def few(*, options: Annotated[Options, Shown(panel="Where", only=("nodes",))]) -
     typer.echo(repr(options))
 
 
-def test_a_command_gets_its_groups_as_objects() -> None:
+def test_a_command_receives_its_option_groups_as_objects() -> None:
     assert run(both, "x") == (0, "x Options(nodes=None, name='none') False\n")
     assert run(both, "x", "--nodes", "2", "-n", "it", "--force") == (0, "x Options(nodes=2, name='it') True\n")
 
 
-def test_the_options_are_checked_and_described_as_they_are_declared() -> None:
+def test_options_are_checked_and_described_by_their_declared_types() -> None:
     assert run(both, "x", "--nodes", "0")[0] == 2
     _, text = run(both, "--help")
     assert "Take all options of the group." in text
     assert "Number of nodes." in text
 
 
-def test_a_command_can_have_some_of_the_options_under_a_heading_of_its_own() -> None:
+def test_a_command_can_show_some_options_under_its_own_heading() -> None:
     assert run(few, "--nodes", "3") == (0, "Options(nodes=3, name='none')\n")
     assert run(few, "--name", "it")[0] == 2
     (option,) = inspect.signature(expanded(few)).parameters.values()
@@ -76,7 +76,7 @@ def test_fields_can_be_chosen_or_left_out(shown: Shown, names: list[str]) -> Non
     assert [name for name in ("nodes", "name") if shown.has(name)] == names
 
 
-def test_a_function_without_groups_stays_what_it_is() -> None:
+def test_a_function_without_option_groups_is_unchanged() -> None:
     def plain(file: str) -> str:
         return file
 

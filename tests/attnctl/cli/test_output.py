@@ -11,7 +11,7 @@ from attnctl.cli.table_layout import Column
 from tests.attnctl.cli.cli_run import on_a_terminal
 
 
-def test_tables_for_a_pipe_are_aligned_and_never_wrapped(capsys: pytest.CaptureFixture[str]) -> None:
+def test_tables_in_a_pipe_are_aligned_and_never_wrapped(capsys: pytest.CaptureFixture[str]) -> None:
     output.table((Column("a"), Column("b")), [["x" * 300, "1"], ["日本", "line\nbreak\x1b[31m"]])
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3

@@ -11,11 +11,11 @@ from attnctl.cli.output_files import MARK, check_file, check_folder, check_place
 from attnctl.values import SpecError
 
 
-def test_a_file_that_is_not_there_can_be_written(tmp_path: Path) -> None:
+def test_a_new_file_can_be_written(tmp_path: Path) -> None:
     check_file(tmp_path / "new.csv", force=False)
 
 
-def test_a_file_that_is_there_is_replaced_only_when_forced(tmp_path: Path) -> None:
+def test_an_existing_file_is_replaced_only_with_force(tmp_path: Path) -> None:
     file = tmp_path / "there.csv"
     file.write_text("mine")
     with pytest.raises(SpecError, match="--force"):
@@ -24,7 +24,7 @@ def test_a_file_that_is_there_is_replaced_only_when_forced(tmp_path: Path) -> No
     assert file.read_text() == "mine", "nothing is written by the check"
 
 
-def test_what_is_no_regular_file_is_never_replaced(tmp_path: Path) -> None:
+def test_only_regular_files_are_replaced(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe"):
         with pytest.raises(SpecError):

@@ -39,7 +39,7 @@ def test_the_time_left_is_that_of_the_remaining_images_at_the_present_speed(past
     assert seconds_left(found[queued.id]) is None
 
 
-def test_a_row_as_json_has_every_fact_of_the_run(past: Past) -> None:
+def test_a_row_as_json_contains_every_fact_of_the_run(past: Past) -> None:
     (spec,) = past.specs(1)
     past.attempt(spec, "RUNNING", saved=(19,))
     found = row_json(rows(past)[spec.id])

@@ -96,7 +96,7 @@ def test_planning_status_and_report_run_without_torch(words: list[str], tmp_path
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
-def test_the_help_list_says_what_the_docstring_says(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_list_shows_the_docstrings_summary(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
     module = import_module(command.import_name)
     if command.functions:
         assert all(getattr(module, function).__doc__ for function in command.functions.values())
@@ -108,7 +108,7 @@ def test_the_help_list_says_what_the_docstring_says(command: Command, capsys: py
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
-def test_every_option_json_is_the_one_that_is_declared_for_all(command: Command) -> None:
+def test_every_json_option_uses_the_shared_declaration(command: Command) -> None:
     module = import_module(command.import_name)
     for name in command.functions.values() or [command.function or command.name]:
         options = inspect.signature(getattr(module, name), eval_str=True).parameters

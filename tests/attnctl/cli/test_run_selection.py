@@ -34,7 +34,7 @@ def test_a_run_is_found_by_any_unique_prefix(workspace: Workspace) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["", "zz", "0123", "%", "_", "0' OR 1=1 --", "0" * 300, "\x00", "../x"])
-def test_what_is_no_run_is_one_clear_line(workspace: Workspace, prefix: str) -> None:
+def test_an_unknown_run_is_a_one_line_error(workspace: Workspace, prefix: str) -> None:
     for resolve in (run_selection.run_id, run_selection.target):
         with pytest.raises(SpecError, match=r"^no run( or sweep)? is called|matches several runs") as raised:
             resolve(workspace, prefix)
@@ -47,7 +47,7 @@ def test_a_sweeps_name_goes_before_a_runs_id_and_brings_all_of_its_runs(workspac
     assert run_selection.target(workspace, "0123").sweep == "0123"
 
 
-def test_only_runs_that_are_there_are_chosen_each_once(workspace: Workspace) -> None:
+def test_existing_runs_are_selected_once_each(workspace: Workspace) -> None:
     assert run_selection.chosen(workspace, ()) == [ONE, TWO]
     assert run_selection.chosen(workspace, ["first", ONE[:6]]) == [TWO, ONE]
 
@@ -67,7 +67,7 @@ def test_messages_name_the_nearest_and_what_to_type(workspace: Workspace, tmp_pa
 
 
 @pytest.mark.parametrize("command", [["show"], ["why"], ["logs"], ["cancel"], ["resume"], ["export", "-f", "csv"]])
-def test_every_command_says_the_same_of_what_there_is_not(command: list[str], folder: Path, attnctl: Run) -> None:
+def test_every_command_reports_unknown_names_equally(command: list[str], folder: Path, attnctl: Run) -> None:
     Workspace(folder).run(ONE).path.mkdir(parents=True)
     result = attnctl(*command, "zz")
     assert (result.code, result.out) == (2, "")

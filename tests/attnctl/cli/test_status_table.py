@@ -47,7 +47,7 @@ def test_a_run_without_a_step_has_trained_none() -> None:
     assert shown["why"] == ""
 
 
-def test_totals_count_in_words() -> None:
+def test_totals_are_summarised_as_text() -> None:
     assert totals([]) == "0 runs"
     assert totals(MANY[:1]) == "1 run: 1 diverged"
     assert totals(MANY) == "36 runs: 30 diverged, 6 running"
@@ -55,7 +55,7 @@ def test_totals_count_in_words() -> None:
 
 @pytest.mark.parametrize("width", [70, 80, 100, 200])
 @pytest.mark.parametrize("height", [14, 18, 24, 40, 60])
-def test_what_runs_is_never_pushed_off_the_screen(width: int, height: int) -> None:
+def test_running_runs_are_never_pushed_off_the_screen(width: int, height: int) -> None:
     lines = lines_of(MANY, width, height)
     assert len(lines) <= height
     assert max(map(cell_len, lines)) <= width
@@ -68,7 +68,7 @@ def test_what_runs_is_never_pushed_off_the_screen(width: int, height: int) -> No
     assert (f"({30 - ended} not shown)" in lines[-1]) == (ended < 30)
 
 
-def test_free_text_gives_way_to_what_runs() -> None:
+def test_free_text_is_dropped_before_running_runs() -> None:
     rows = [row(number, State.RUNNING, alarm="two attempts disagree on the CPU") for number in range(10)]
     assert sum("why: two attempts" in line for line in lines_of(rows, 80, 40)) == 10
     narrow = lines_of(rows, 80, 16)
@@ -84,7 +84,7 @@ def test_queued_runs_come_after_running_ones_and_before_those_that_ended() -> No
     assert set(shown[4:]) <= {"00000002"}
 
 
-def test_all_runs_are_shown_when_there_is_room() -> None:
+def test_all_runs_are_shown_if_there_is_room() -> None:
     lines = lines_of(MANY, 80, None)
     assert [int(line[:8], 16) for line in lines if line.startswith("000000")] == [*range(30), *range(40, 46)]
     assert lines == lines_of(MANY, 80, 500)

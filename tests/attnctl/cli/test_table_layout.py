@@ -51,7 +51,7 @@ def tables(draw: st.DrawFn) -> tuple[list[Column], list[list[str]]]:
 
 
 @given(tables(), st.integers(20, 140))
-def test_no_line_is_wider_than_the_terminal_and_what_must_be_whole_is(
+def test_no_line_exceeds_the_terminal_and_unbreakable_texts_stay_whole(
     table: tuple[list[Column], list[list[str]]], cells: int
 ) -> None:
     columns, rows = table
@@ -78,7 +78,7 @@ def test_the_least_important_columns_are_hidden_first(table: tuple[list[Column],
 
 
 @given(tables())
-def test_what_fits_is_shown_as_it_is(table: tuple[list[Column], list[list[str]]]) -> None:
+def test_a_table_that_fits_is_shown_unchanged(table: tuple[list[Column], list[list[str]]]) -> None:
     columns, rows = table
     heading, _, *lines = shown(columns, rows, 10_000)
     assert heading.split("  ")[0].rstrip() == "key"
@@ -102,7 +102,7 @@ ROWS = [
 ]
 
 
-def test_what_rows_share_is_said_once_and_free_text_goes_under_its_row() -> None:
+def test_common_values_are_shown_once_and_free_text_below_its_row() -> None:
     assert shown(STATUS, ROWS, 60) == [
         "run       module        since   state",
         "──────────────────────────────────────────────────",
@@ -114,14 +114,14 @@ def test_what_rows_share_is_said_once_and_free_text_goes_under_its_row() -> None
     ]
 
 
-def test_a_narrow_table_hides_what_matters_least_and_says_so() -> None:
+def test_a_narrow_table_hides_the_least_important_columns_with_a_note() -> None:
     lines = shown(STATUS, ROWS, 44)
     assert lines[0] == "run       module        state"
     assert "hidden: since (use a wider terminal or" in lines
     assert any("CUDA out of memory" in line for line in lines)
 
 
-def test_a_short_form_is_taken_before_anything_is_hidden_and_said() -> None:
+def test_short_forms_are_used_before_columns_are_hidden_and_are_noted() -> None:
     columns = (Column("run"), Column("metrics", drop=1, short=lambda text: text.partition(",")[0]))
     rows = [["a3c06cc8", "top-1 91.22, loss 0.312 (epoch 4)"]]
     lines = shown(columns, rows, 30)
@@ -129,7 +129,7 @@ def test_a_short_form_is_taken_before_anything_is_hidden_and_said() -> None:
     assert " ".join(lines[3:]) == "shortened: metrics (use a wider terminal or --json)"
 
 
-def test_numbers_that_do_not_fit_beside_each_other_go_on_in_a_block_below() -> None:
+def test_columns_that_do_not_fit_continue_in_a_block_below() -> None:
     columns = (Column("module"), Column("ours"), Column("theirs"))
     rows = [["ela", "25,692,968,000", "4,092,395,520"], ["se", "28,071,976,000", "4,091,699,200"]]
     assert shown(columns, rows, 24) == [

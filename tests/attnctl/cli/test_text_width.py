@@ -33,7 +33,7 @@ def test_a_wide_character_takes_two_cells(text: str, cells: int) -> None:
         ("x y", 1, "…"),
     ],
 )
-def test_a_text_is_cut_between_words_and_never_in_a_number(text: str, cells: int, short: str) -> None:
+def test_a_text_is_shortened_between_words_and_never_inside_a_number(text: str, cells: int, short: str) -> None:
     assert shortened(text, cells) == short
 
 

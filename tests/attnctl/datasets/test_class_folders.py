@@ -56,7 +56,7 @@ def test_equal_class_folders_agree(tmp_path: Path) -> None:
     assert mismatch(IMAGENET, made(tmp_path, ["cup", "pen"], ["pen", "cup"])) == ""
 
 
-def test_what_has_no_class_folders_is_not_compared(tmp_path: Path) -> None:
+def test_data_sets_without_class_folders_are_not_compared(tmp_path: Path) -> None:
     made(tmp_path, ["cup"], ["vessel"])
     assert mismatch(IMAGENET, None) == ""
     assert mismatch(IMAGENET, tmp_path / "nowhere") == ""

@@ -9,7 +9,7 @@ from attnctl.datasets.detection import SCENES
 
 
 @pytest.mark.parametrize("dataset", SCENES, ids=lambda dataset: dataset.name)
-def test_each_is_for_objects_or_for_class_maps_and_its_images_have_sizes_of_their_own(dataset: Dataset) -> None:
+def test_each_data_set_has_objects_or_class_maps_and_images_of_any_size(dataset: Dataset) -> None:
     assert set(dataset.tasks) <= {"detect", "instance", "segment"}
     assert ("segment" in dataset.tasks) != ("detect" in dataset.tasks)
     assert dataset.layout in {"voc", "coco", "embedded"}
@@ -25,6 +25,6 @@ def test_of_class_maps_the_background_is_a_class() -> None:
     assert (sizes["voc07"], sizes["coco"]) == (20, 80)
 
 
-def test_names_are_there_where_the_files_do_not_say_them() -> None:
+def test_class_names_are_built_in_if_the_files_lack_them() -> None:
     voc = next(dataset for dataset in SCENES if dataset.name == "voc07")
     assert (voc.names[0], voc.names[-1], len(voc.names)) == ("aeroplane", "tvmonitor", 20)

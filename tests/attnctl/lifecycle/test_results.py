@@ -21,7 +21,7 @@ def test_the_last_epoch_is_the_last_and_the_highest_metric_makes_the_best() -> N
     assert (found.best_epoch, found.best["top1"]) == (2, 92.0)
 
 
-def test_of_equals_the_first_counts_whatever_the_order() -> None:
+def test_of_equal_values_the_first_epoch_is_the_best() -> None:
     assert evaluated((1, 90.0), (2, 90.0)).best_epoch == evaluated((2, 90.0), (1, 90.0)).best_epoch == 1
 
 

@@ -218,7 +218,7 @@ def test_the_history_decides(past, rules, scope, action) -> None:
     assert decision.reason
 
 
-def test_a_run_whose_checkpoint_is_gone_needs_consent() -> None:
+def test_a_run_without_its_checkpoint_needs_consent() -> None:
     decision = decide(
         history(ended(State.PREEMPTED, saved=40), checkpoint=None, gone=40), Rules(), ResumeScope(force=True)
     )

@@ -37,7 +37,7 @@ def test_of_a_step_trained_again_the_later_attempt_counts(workspace: Workspace) 
     assert (found.results.epoch, found.results.best["top1"]) == (3, 70.0)
 
 
-def test_what_the_newest_log_says_is_told_and_the_first_event_is_the_start(workspace: Workspace) -> None:
+def test_the_newest_log_is_summarised_from_the_first_event_on(workspace: Workspace) -> None:
     found = Histories(workspace).read(RUN.id)
     assert (found.logged("device"), found.logged("params"), found.logged("no such column")) == ("NVIDIA A100", 10, None)
     assert found.started == NOW
@@ -51,7 +51,7 @@ def test_a_broken_file_is_named_and_the_rest_is_read(workspace: Workspace) -> No
     assert "1/request.json" in words
 
 
-def test_a_run_that_is_not_there_or_has_a_broken_spec_is_an_error(workspace: Workspace) -> None:
+def test_a_missing_run_and_a_damaged_spec_are_errors(workspace: Workspace) -> None:
     with pytest.raises(RecordError):
         Histories(workspace).read("f" * 16)
     write_atomic(workspace.run(RUN.id).spec, b"{")

@@ -30,7 +30,7 @@ def read(run: RunDir, facts: Facts | None = None) -> Facts:
     return found
 
 
-def test_a_folder_without_a_spec_is_no_run_yet(run: RunDir) -> None:
+def test_a_folder_without_a_spec_is_not_a_run(run: RunDir) -> None:
     assert read_run(run, Facts()) is None
 
 
@@ -55,7 +55,7 @@ def test_attempts_and_logs_are_read_with_the_machine_they_ran_on(workspace: Work
     assert judge(run, facts, {}).state is State.COMPLETED
 
 
-def test_only_what_is_new_is_read_again(workspace: Workspace, run: RunDir) -> None:
+def test_only_new_data_is_read(workspace: Workspace, run: RunDir) -> None:
     write_attempt(workspace, RUN, 1, {10: 50.0}, nonce="a", outcome=None)
     facts = read(run)
     facts.fresh.clear()
@@ -64,7 +64,7 @@ def test_only_what_is_new_is_read_again(workspace: Workspace, run: RunDir) -> No
     assert [item.step for _, item in read(run, facts).fresh] == [20]
 
 
-def test_a_broken_spec_makes_the_state_unknown_and_says_why(workspace: Workspace, run: RunDir) -> None:
+def test_a_damaged_spec_makes_the_state_unknown_with_a_reason(workspace: Workspace, run: RunDir) -> None:
     write_attempt(workspace, RUN, 1, {10: 50.0}, nonce="a")
     run.spec.write_text("{")
     facts = read(run)

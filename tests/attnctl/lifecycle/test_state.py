@@ -184,7 +184,7 @@ def test_the_evidence_decides(known, state) -> None:
     assert decide(known).state is state
 
 
-def test_the_rank_that_failed_first_on_its_own_is_the_cause() -> None:
+def test_the_first_rank_that_failed_by_itself_is_the_cause() -> None:
     exits = [
         left("error", rank=0, at=20.0, message="connection reset", secondary=True),
         left("error", rank=2, at=22.0, message="too late"),

@@ -199,7 +199,7 @@ def test_one_merge_at_a_time_and_a_killed_one_is_in_nobodys_way(two: tuple[Works
     assert ours.run_ids() == [spec().id]
 
 
-def test_an_error_within_a_merge_is_its_own_and_gives_the_lock_back(two: tuple[Workspace, Workspace]) -> None:
+def test_an_error_during_a_merge_is_raised_and_releases_the_lock(two: tuple[Workspace, Workspace]) -> None:
     ours, _ = two
     for _ in range(2):
         with pytest.raises(BlockingIOError), merging.alone(ours):

@@ -12,9 +12,7 @@ from tests.attnctl.cli.exchange_cases import NOW, spec, write_attempt
 from tests.attnctl.merge.merged import nonces
 
 
-def test_attempts_of_both_are_kept_in_the_order_of_their_reservations(
-    two: tuple[Workspace, Workspace], attnctl: Run
-) -> None:
+def test_merged_attempts_are_ordered_by_reservation(two: tuple[Workspace, Workspace], attnctl: Run) -> None:
     ours, theirs = two
     run = spec()
     write_attempt(ours, run, 1, {10: 50.0}, nonce="a", outcome="preempted", created=NOW, checkpoint=10)

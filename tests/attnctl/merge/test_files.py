@@ -29,7 +29,7 @@ def test_more_of_the_same_attempt_is_taken_in(two: tuple[Workspace, Workspace], 
     assert back.same == [run.id]
 
 
-def test_one_attempt_that_tells_two_things_is_left_as_it_is(two: tuple[Workspace, Workspace], attnctl: Run) -> None:
+def test_contradicting_copies_of_an_attempt_are_left_unchanged(two: tuple[Workspace, Workspace], attnctl: Run) -> None:
     ours, theirs = two
     write_attempt(ours, spec(), 1, {10: 50.0}, nonce="a")
     write_attempt(theirs, spec(), 1, {10: 55.0}, nonce="a")

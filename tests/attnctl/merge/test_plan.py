@@ -32,7 +32,7 @@ def test_gpus_may_differ_and_a_dry_run_writes_nothing(two: tuple[Workspace, Work
     assert listing(ours.root.parent) == before
 
 
-def test_what_is_under_way_in_either_is_left_out(two: tuple[Workspace, Workspace], attnctl: Run) -> None:
+def test_runs_active_in_either_workspace_are_left_out(two: tuple[Workspace, Workspace], attnctl: Run) -> None:
     ours, theirs = two
     for seed, (here, there) in enumerate([(None, "completed"), ("completed", None), ("absent", None)]):
         if here != "absent":

@@ -10,7 +10,7 @@ from tests.attnctl.cli.exchange_cases import NOW, spec, write_attempt, write_swe
 from tests.attnctl.merge.merged import merge
 
 
-def test_another_sweep_of_that_name_gets_one_of_its_own_and_a_grown_one_grows(
+def test_another_sweep_with_the_same_name_is_renamed_and_a_grown_one_is_extended(
     two: tuple[Workspace, Workspace], attnctl: Run
 ) -> None:
     ours, theirs = two

@@ -89,7 +89,7 @@ def test_frozen_norms_of_attention_learn_without_statistics() -> None:
 
 
 @pytest.mark.parametrize("form", ["paper", "released"])
-def test_of_frozen_an_the_weights_learn_but_for_the_first_stage(form: str) -> None:
+def test_in_frozen_an_only_weights_after_the_first_stage_learn(form: str) -> None:
     """Li, Sun and Wu, section 4.2."""
     network = attended("resnet18", "an", "norm2", form=form)
     bodies.apply_norms(network, "frozen", buffers=False)
@@ -104,7 +104,7 @@ def test_of_frozen_an_the_weights_learn_but_for_the_first_stage(form: str) -> No
     assert network.layer2[0].bn2.weights.layer.weight.grad is not None
 
 
-def test_batch_norms_are_as_they_were() -> None:
+def test_batch_norms_stay_unchanged() -> None:
     network = backbones.build("resnet18", 5)
     bodies.apply_norms(network, "batch")
     assert isinstance(network.bn1, nn.BatchNorm2d)
@@ -182,7 +182,7 @@ def test_maps_from_within_a_mobilenet_have_the_attention_around_them(backbone: s
         assert {id(value) for value in list(found.values())[:2]} <= set(seen)
 
 
-def test_a_copy_has_maps_of_its_own() -> None:
+def test_a_copy_has_its_own_maps() -> None:
     maps = ssdlite320.build(backbones.build("mobilenet_v2", 5), 3).backbone.eval()
     other = copy.deepcopy(maps)
     images = torch.randn(1, 3, 64, 64)

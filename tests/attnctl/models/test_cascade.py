@@ -10,7 +10,7 @@ from tests.attnctl.models.rectangles import narrow, scenes
 
 
 @pytest.mark.parametrize("index", range(3))
-def test_box_coding_goes_there_and_back(index: int) -> None:
+def test_box_encoding_and_decoding_are_inverse(index: int) -> None:
     """Cai and Vasconcelos, section 4: each stage standardises the corrections by its own deviations."""
     coder = narrow("cascade_maskrcnn").roi_heads.stage(index).box_coder
     boxes = torch.tensor([[3.0, 4.0, 33.0, 24.0], [10.0, 12.0, 20.0, 52.0]])
@@ -23,7 +23,7 @@ def test_box_coding_goes_there_and_back(index: int) -> None:
     assert overlaps.high_threshold == overlaps.low_threshold == (0.5, 0.6, 0.7)[index]
 
 
-def test_refined_boxes_are_within_the_image_and_not_the_objects_own() -> None:
+def test_refined_boxes_are_inside_the_image_and_exclude_the_objects_boxes() -> None:
     heads = narrow("cascade_maskrcnn").roi_heads
     boxes = [torch.tensor([[0.0, 0.0, 20.0, 20.0], [5.0, 5.0, 30.0, 30.0]])]
     offsets = torch.tensor([[-5.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]])

@@ -68,7 +68,7 @@ def test_deeplab_learns_two_images_by_heart() -> None:
         assert (network(x)["out"].argmax(1)[known] == labels[known]).float().mean() > 0.9
 
 
-def test_what_deeplab_gives() -> None:
+def test_the_output_has_the_documented_shape() -> None:
     """Logits as large as the image in both modes, for one image too; rates, drop and stride."""
     network = deeplab()
     for mode in (True, False):
@@ -86,6 +86,6 @@ def test_deeplab_with_frozen_norms() -> None:
     assert all(value.grad is not None for value in network.parameters() if value.requires_grad)
 
 
-def test_what_deeplab_does_not_go_around() -> None:
+def test_other_networks_than_resnets_are_refused() -> None:
     with pytest.raises(SpecError, match="MobileNetV2 cannot keep its resolution"):
         deeplabv3.build(backbones.build("mobilenet_v2", 5), 4)

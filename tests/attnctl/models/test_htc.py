@@ -23,7 +23,7 @@ def test_hybrid_task_cascade(
     assert parameters(model, backbone, 80, module, placement, **hyperparameters) == count
 
 
-def test_mask_heads_of_htc_pass_on_what_they_found() -> None:
+def test_mask_heads_of_htc_receive_the_previous_stages_features() -> None:
     """Chen et al., section 3.1: the third mask depends on the first two heads; in a plain cascade it does not."""
     for name, reached in (("cascade_maskrcnn", [False, False, True]), ("htc", [True, True, True])):
         heads = narrow(name).roi_heads

@@ -45,7 +45,7 @@ def test_sizes_are_drawn_while_training_from_torchs_generator() -> None:
     assert box.eval()([torch.zeros(3, 5, 5)])[0].shape == (1, 3, 96, 96)
 
 
-def test_nothing_is_drawn_for_one_size_or_while_evaluating() -> None:
+def test_no_size_is_drawn_for_a_single_size_or_in_evaluation() -> None:
     several = Letterbox(64).eval()
     several.min_size = (32, 64)
     state = torch.get_rng_state()

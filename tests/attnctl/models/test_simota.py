@@ -38,7 +38,7 @@ def chosen(
     return found.points.tolist(), found.boxes.tolist(), found.overlaps.tolist()
 
 
-def test_a_box_is_what_the_point_must_say_and_back() -> None:
+def test_encoding_and_decoding_a_box_are_inverse() -> None:
     points = grid()
     torch.testing.assert_close(points.centres[6], torch.tensor([20.0, 12]).double())
     assert points.decode(torch.tensor([[0.5, 0.5, 0, 0]]).double().repeat(16, 1))[6].tolist() == [16, 8, 24, 16]
@@ -48,7 +48,7 @@ def test_a_box_is_what_the_point_must_say_and_back() -> None:
     torch.testing.assert_close(points.subset(torch.tensor([6])).decode(points.encode(wanted)[6:7]), wanted[6:7])
 
 
-def test_as_many_points_learn_a_box_as_overlap_it_well_in_sum() -> None:
+def test_the_number_of_points_per_box_is_the_sum_of_its_best_overlaps() -> None:
     """Around (12, 12) there are 3x3 points; two of them say the very box: the sum of overlaps is 2."""
     points = grid()
     classes, objectness, predicted = nothing(points)
@@ -89,7 +89,7 @@ def test_boxes_beside_the_image_and_no_boxes_have_no_points() -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_it_is_the_rule_written_as_loops(seed: int) -> None:
+def test_assignment_equals_an_implementation_with_loops(seed: int) -> None:
     torch.manual_seed(seed)
     points = grid(8)
     corners = torch.rand(5, 2).double() * 40

@@ -64,7 +64,7 @@ def test_ssdlite_learns_two_images_by_heart(fitted: tuple[nn.Module, list[float]
             assert each["labels"][(each["scores"] * (overlap > 0.5)).argmax()] == label
 
 
-def test_what_ssdlite_gives(fitted: tuple[nn.Module, list[float]]) -> None:
+def test_the_outputs_have_the_documented_shapes(fitted: tuple[nn.Module, list[float]]) -> None:
     network, _ = fitted
     with torch.no_grad():
         (each,) = network(torch.rand(1, 3, 50, 80))

@@ -24,6 +24,6 @@ def test_labels_count_from_zero() -> None:
     assert labels.tolist() == [0, 2]
 
 
-def test_no_boxes_are_no_boxes() -> None:
+def test_a_target_without_boxes_has_no_trainable_objects() -> None:
     boxes, labels = trainable_objects({"boxes": torch.zeros(0, 4), "labels": torch.zeros(0, dtype=torch.int64)})
     assert (boxes.shape, labels.shape) == ((0, 4), (0,))

@@ -37,7 +37,7 @@ def test_so_have_the_four_nearest_predictions() -> None:
     assert sorted(found.anchors.tolist()) == [3, 3, 4]
 
 
-def test_a_prediction_close_to_a_box_is_not_taught_that_nothing_is_there() -> None:
+def test_a_prediction_close_to_a_box_is_not_trained_as_background() -> None:
     predicted = FAR_AWAY.clone()
     predicted[:5] = squares((10, 0), (10, 0), (10, 0), (10, 0), (8, 0))
     predicted[7] = squares((14, 0))[0]  # overlaps the box by 28/36, and four others are nearer
@@ -54,7 +54,7 @@ def test_an_anchor_of_two_boxes_has_the_class_of_the_one_that_it_overlaps_most()
         assert found.anchors.tolist().count(2) == 4
 
 
-def test_every_box_has_as_many_whatever_its_size() -> None:
+def test_every_box_has_the_same_number_of_anchors() -> None:
     places = [(x, y) for y in (0, 32, 64) for x in (0, 32, 64)]
     anchors = torch.cat((squares(*places), squares(*places, side=64)))
     boxes = torch.cat((squares((32, 32)), squares((40, 40), side=64)))

@@ -95,7 +95,7 @@ def test_its_names_and_shapes_are_the_official_ones() -> None:
     assert sum(parameter.numel() for parameter in network.parameters()) == 912_159  # 0.91M in the paper's table 5
 
 
-def test_the_official_file_fits_as_it_is(tmp_path: Path) -> None:
+def test_the_official_weights_load_unchanged(tmp_path: Path) -> None:
     network = build(backbones.build("cspdarknet_nano", 80), 80)
     document = official()
     loaded = initial.load(network, "file:abc", saved(tmp_path, document), plain(80))
@@ -149,7 +149,7 @@ def test_it_sees_blue_green_red_from_0_to_255(network: nn.Module) -> None:
     assert seen[0][0, :, 5, 5].tolist() == [0, 127.5, 255]
 
 
-def test_at_first_it_says_that_nothing_is_there(network: nn.Module) -> None:
+def test_the_initial_probability_of_objects_is_low(network: nn.Module) -> None:
     with torch.inference_mode():
         assert len(network.eval()([torch.rand(3, 64, 64)])[0]["boxes"]) == 0
 

@@ -46,7 +46,7 @@ def test_at_first_each_probability_is_a_hundredth(head: Head) -> None:
     torch.testing.assert_close(objectness.sigmoid(), torch.full((2, 9), 0.01))
 
 
-def test_what_it_says_is_in_full_precision(head: Head) -> None:
+def test_predictions_are_in_float32(head: Head) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         classes, objectness, boxes, _ = head(MAPS)
     assert {classes.dtype, objectness.dtype, boxes.dtype} == {torch.float32}

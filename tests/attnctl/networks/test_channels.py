@@ -9,7 +9,7 @@ from attnctl.networks import channels
 
 
 @pytest.mark.parametrize("name", backbones.names())
-def test_the_channels_table_is_what_the_network_says(name: str) -> None:
+def test_the_channels_file_matches_the_network(name: str) -> None:
     """After a change of a backbone or a placement: python -m attnctl.networks.channels."""
     assert channels.measured(name) == {
         place: list(backbones.channels(name, place)) for place in backbones.describe(name).placements

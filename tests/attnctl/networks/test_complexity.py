@@ -20,7 +20,7 @@ def test_parameters_and_counts_agree_and_attention_adds_its_own() -> None:
     assert found.macs > plain.macs
 
 
-def test_what_was_counted_is_kept_and_then_needs_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counts_are_cached_and_then_need_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     found = counts(SE)
     assert found.activation_bytes is not None
     assert kept.read(kept.key(SE)) == found
@@ -30,17 +30,17 @@ def test_what_was_counted_is_kept_and_then_needs_no_network(monkeypatch: pytest.
     assert parameters(SE) == found.parameters
 
 
-def test_counts_without_memory_are_counted_again_when_memory_is_asked_for() -> None:
+def test_counts_without_memory_are_repeated_when_memory_is_needed() -> None:
     assert counts(SE, memory=False).activation_bytes is None
     assert counts(SE).activation_bytes is not None
 
 
-def test_nothing_is_kept_when_that_is_not_wanted(tmp_path: Path) -> None:
+def test_nothing_is_cached_if_keep_is_false(tmp_path: Path) -> None:
     counts(SE, memory=False, keep=False)
     assert kept.read(kept.key(SE)) is None
 
 
-def test_a_module_that_does_not_fit_says_so_in_its_own_words() -> None:
+def test_a_module_that_does_not_fit_is_reported_with_its_own_message() -> None:
     alone = Cell(module="sa", hyperparameters=(("G", 64),), size=7, channels=16)
     for count in (counts, parameters):
         with pytest.raises(SpecError, match="2 \\* G"):

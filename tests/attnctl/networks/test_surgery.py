@@ -106,7 +106,7 @@ def test_one_module_serves_two_places_with_its_weights() -> None:
     assert not torch.equal(both, network.layer1.attention.height[0].weight.grad)
 
 
-def test_a_module_made_for_one_size_of_map_cannot_serve_two() -> None:
+def test_a_module_for_one_map_size_cannot_serve_two() -> None:
     network = models.resnet18(num_classes=3)
     with pytest.raises(
         SpecError, match=r"nam needs one map size, but maps of two sizes share a module at block\+stage"
@@ -127,7 +127,7 @@ def test_a_norm_takes_the_place_of_a_norm() -> None:
     assert network(torch.randn(2, 3, 64, 64)).shape == (2, 10)
 
 
-def test_a_norm_in_the_place_of_one_that_starts_at_zero_starts_there_too() -> None:
+def test_a_norm_that_replaces_a_zero_initialised_one_starts_at_zero() -> None:
     network = surgery.attach(models.resnet18(num_classes=2, zero_init_residual=True), "gn", "norms", size=64)
     assert not network.layer1[0].bn2.weight.any()
     assert (network.layer1[0].bn1.weight == 1).all()
@@ -151,7 +151,7 @@ def test_an_se_of_the_network_is_replaced() -> None:
         ("ela", "norm2", "ela cannot replace norm layers, which placement replace:norm2 requires"),
     ],
 )
-def test_modules_that_insert_and_that_replace_are_told_apart(module: str, placement: str, words: str) -> None:
+def test_inserting_and_replacing_modules_are_distinguished(module: str, placement: str, words: str) -> None:
     with pytest.raises(SpecError, match=words):
         surgery.attach(backbones.build("resnet20", 10), module, placement, backbone="resnet20")
     (cell,) = expand(Axes(modules=(module,), placements=(placement,))).invalid
@@ -162,7 +162,7 @@ def test_modules_that_insert_and_that_replace_are_told_apart(module: str, placem
         assert f"choose one of {fitting}" in cell.reason
 
 
-def test_a_spec_says_that_its_module_replaces() -> None:
+def test_a_spec_states_that_its_module_replaces_norms() -> None:
     (named,) = expand(Axes(modules=("sn",), placements=("norm2",))).specs
     (full,) = expand(Axes(modules=("sn",), placements=("replace:norm2",))).specs
     assert named == full
@@ -203,7 +203,7 @@ def test_a_network_without_the_place_is_refused() -> None:
         surgery.insert(nn.Sequential(nn.Conv2d(3, 4, 1)), "se", place, {}, 8)
 
 
-def test_attention_goes_into_an_own_network() -> None:
+def test_attention_can_be_inserted_into_a_users_network() -> None:
     class Own(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -241,7 +241,7 @@ def test_a_runs_network_adds_just_the_modules_parameters() -> None:
     assert counts == [272_474, 272_474 + added]
 
 
-def test_measuring_leaves_the_network_as_it_was() -> None:
+def test_measuring_does_not_change_the_network() -> None:
     network = backbones.build("resnet20", 10).train()
     network.bn1.eval()  # as fine-tuning freezes one
     before = {name: value.clone() for name, value in network.state_dict().items()}
@@ -253,7 +253,7 @@ def test_measuring_leaves_the_network_as_it_was() -> None:
     assert not any(module._forward_hooks for module in network.modules())
 
 
-def test_an_image_too_small_for_the_network_is_said() -> None:
+def test_an_image_too_small_for_the_network_is_an_error() -> None:
     with torch.device("meta"), pytest.raises(SpecError, match="VGG cannot run on an image of 16x16"):
         trace(models.vgg11_bn(num_classes=2), 16)
 

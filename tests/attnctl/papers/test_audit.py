@@ -47,12 +47,12 @@ def test_every_figure_has_its_verdict(figures: list[Figure]) -> None:
     }
 
 
-def test_a_figure_that_is_not_ours_says_why_or_what_was_tried(figures: list[Figure]) -> None:
+def test_a_count_that_differs_is_explained(figures: list[Figure]) -> None:
     for figure in figures:
         assert figure.note or figure.verdict == "match", figure
 
 
-def test_the_file_of_counts_holds_what_the_networks_count(
+def test_the_file_of_counts_equals_the_networks_counts(
     figures: list[Figure], cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert figures  # from here on every network is known

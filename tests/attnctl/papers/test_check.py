@@ -80,7 +80,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("old", "new", "where", "words"), MISTAKES)
-def test_a_mistake_is_told_with_its_line(old: str, new: str, where: str | int, words: str) -> None:
+def test_an_error_is_reported_with_its_line(old: str, new: str, where: str | int, words: str) -> None:
     assert PAPER.count(old) == 1
     source = PAPER.replace(old, new)
     with pytest.raises(SpecError) as error:
@@ -129,7 +129,7 @@ UNKNOWN = [
 
 
 @pytest.mark.parametrize(("old", "new", "where", "words"), UNKNOWN)
-def test_what_there_is_not_is_told_with_its_line(tmp_path: Path, old: str, new: str, where: str, words: str) -> None:
+def test_an_unknown_name_is_reported_with_its_line(tmp_path: Path, old: str, new: str, where: str, words: str) -> None:
     assert PAPER.count(old) == 1
     file = tmp_path / "my.toml"
     source = PAPER.replace(old, new)
@@ -148,7 +148,7 @@ def _is_told(message: str, source: str, where: str | int, words: str) -> None:
         assert where in source.splitlines()[line - 1], message
 
 
-def test_a_paper_without_tables_or_a_table_without_rows_or_columns_says_so() -> None:
+def test_papers_without_tables_and_tables_without_rows_or_columns_are_errors() -> None:
     head = 'name = "mine"\ntitle = "Mine"\n'
     for source, words in (
         (head, "my.toml:1: lacks tables"),
@@ -179,7 +179,7 @@ VALUES = st.sampled_from(
         max_size=3,
     )
 )
-def test_whatever_is_wrong_there_is_one_line_that_says_where(changes: list[tuple[str, int, str]]) -> None:
+def test_every_error_is_one_line_with_its_location(changes: list[tuple[str, int, str]]) -> None:
     found = list(LINES)
     for change, at, value in changes:
         key, _, _ = found[at].partition(" = ")

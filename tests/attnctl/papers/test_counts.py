@@ -67,7 +67,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Table:
     return papers.load(str(file)).tables["1"]
 
 
-def test_the_file_has_every_count_that_the_papers_ask_for_and_no_other() -> None:
+def test_the_file_contains_exactly_the_counts_of_the_papers() -> None:
     known = json.loads(counts.FILE.read_text(encoding="utf-8"))
     asked = {name for name, _, _ in counts.asked_for()}
     assert asked == set(known), "the papers have changed: run python -m attnctl.papers.counts"
@@ -88,7 +88,7 @@ print(sum(counts.of(setup, column) is not None for setup, column in cells), "tor
     assert torch == "False"
 
 
-def test_a_count_is_as_the_paper_counted_and_exact() -> None:
+def test_a_count_is_given_by_the_papers_convention_and_exactly() -> None:
     table = papers.load("ean").tables["3"]
     (row,) = [row for row in table.rows if row.name == "PdfAM-R50"]
     params, flops, *_ = table.columns
@@ -96,7 +96,7 @@ def test_a_count_is_as_the_paper_counted_and_exact() -> None:
     assert of(row.setup, flops) == Count(counted=4_111_514_624, exact=4_089_184_256, convention="thop-0.0.31")
 
 
-def test_a_users_rows_are_counted_when_they_are_asked_for(own: Table) -> None:
+def test_a_users_rows_are_counted_on_demand(own: Table) -> None:
     plain, se, unknown, waiting = own.rows
     params, flops, top1 = own.columns
     whole = sum(parameter.numel() for parameter in backbones.build("resnet20", 10).parameters())

@@ -46,7 +46,7 @@ def test_an_error_names_line_and_place(path: tuple[str | int, ...], place: str, 
     assert str(document.error(path, "wrong")) == place
 
 
-def test_what_is_there_is_known_by_its_keys(document: Document) -> None:
+def test_documents_are_recognised_by_their_keys(document: Document) -> None:
     assert document.has(("tables", "2", "rows", 1, "top1"))
     assert not document.has(("tables", "2", "rows", 2))
     assert not document.has(("name", "more"))
@@ -67,7 +67,7 @@ def test_a_section_is_converted_by_its_kinds(document: Document) -> None:
         ({"row": kinds.line, "kernel": kinds.scalars}, (), ":7: table 2, row 'ResNet50': b in kernel must be"),
     ],
 )
-def test_what_does_not_fit_is_told_with_its_line(
+def test_an_invalid_value_is_reported_with_its_line(
     known: dict[str, Any], required: tuple[str, ...], said: str, document: Document
 ) -> None:
     path = ("tables", "2", "rows", 0)
@@ -76,6 +76,6 @@ def test_what_does_not_fit_is_told_with_its_line(
     assert said in str(error.value)
 
 
-def test_what_is_no_toml_names_its_line() -> None:
+def test_invalid_toml_is_reported_with_its_line() -> None:
     with pytest.raises(SpecError, match=r"^my\.toml:2: "):
         Document("a = 1\nb = \n", "my.toml")

@@ -14,7 +14,7 @@ from attnctl.values import SpecError
 from tests.attnctl.papers.a_paper import PAPER
 
 
-def test_what_a_row_does_not_say_is_said_by_its_group_or_its_table() -> None:
+def test_a_row_inherits_settings_from_its_group_and_its_table() -> None:
     table = read(PAPER, "my.toml").tables["1"]
     plain, se, large = table.rows
     assert (plain.setup.backbone, plain.setup.recipe, plain.setup.train) == ("resnet20", "cifar", {"epochs": (2,)})
@@ -34,7 +34,7 @@ def test_groups_have_titles_and_rows_their_printed_labels() -> None:
     ]
 
 
-def test_published_texts_and_columns_are_kept_as_they_are_printed() -> None:
+def test_published_texts_and_columns_stay_as_printed() -> None:
     table = read(PAPER, "my.toml").tables["1"]
     assert [dict(row.published) for row in table.rows] == [
         {"top1": "91.25", "params": "0.27"},
@@ -57,14 +57,14 @@ def test_how_code_wrote_a_module_goes_with_the_module() -> None:
     assert table.rows[0].setup_of(table.columns[2]).written == {"pools": True, "fc": "conv"}
 
 
-def test_a_column_changes_what_its_cells_are_made_with() -> None:
+def test_a_column_can_override_the_setup_of_its_cells() -> None:
     source = PAPER.replace('metric = "words"', 'metric = "top5"\nerror = true\nchanges = { dataset = "cifar10" }')
     table = read(source, "my.toml").tables["1"]
     assert [table.rows[0].setup_of(column).dataset for column in table.columns] == ["digits", "digits", "cifar10"]
     assert table.columns[2].better == "lower"
 
 
-def test_what_a_users_file_names_lies_beside_it(tmp_path: Path) -> None:
+def test_relative_paths_are_resolved_beside_the_users_file(tmp_path: Path) -> None:
     source = PAPER.replace('module = "se"', 'module = "./mine.py:Gate"').replace(
         'recipe = "cifar"', 'recipe = "./r.toml"'
     )
@@ -77,7 +77,7 @@ def test_what_a_users_file_names_lies_beside_it(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------------------- files, and checking
 
 
-def test_papers_are_found_in_any_case_and_files_by_their_path(tmp_path: Path) -> None:
+def test_papers_are_found_in_any_case_and_files_by_path(tmp_path: Path) -> None:
     assert papers.load("eLa") is papers.load("ela")
     file = tmp_path / "my.toml"
     file.write_text(PAPER)
@@ -97,7 +97,7 @@ def test_papers_are_found_in_any_case_and_files_by_their_path(tmp_path: Path) ->
         papers.load(str(file))
 
 
-def test_every_cell_of_our_own_papers_is_one_that_can_be_asked_for(tmp_path: Path) -> None:
+def test_every_cell_of_the_built_in_papers_is_valid(tmp_path: Path) -> None:
     found = {}
     for name in papers.names():
         file = tmp_path / f"{name}.toml"
@@ -110,7 +110,7 @@ def test_every_cell_of_our_own_papers_is_one_that_can_be_asked_for(tmp_path: Pat
     assert found["nam"]["table 3"] == (5, 0, {})
 
 
-def test_what_a_paper_asks_for_is_counted(tmp_path: Path) -> None:
+def test_the_networks_of_a_paper_are_counted(tmp_path: Path) -> None:
     file = tmp_path / "my.toml"
     file.write_text(PAPER)
     paper, parts = check(str(file))
@@ -122,7 +122,7 @@ def test_what_a_paper_asks_for_is_counted(tmp_path: Path) -> None:
     ]
 
 
-def test_a_paper_can_name_a_module_of_ones_own(tmp_path: Path) -> None:
+def test_a_paper_can_name_a_users_module(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
         "from torch import nn\n\n\nclass Gate(nn.Module):\n"
         "    def __init__(self, channels: int, *, k: int = 3) -> None:\n        super().__init__()\n\n"

@@ -116,7 +116,7 @@ def test_top1_and_top5_are_one_training() -> None:
     assert cells.columns == ("top1", "top5")
 
 
-def test_what_a_paper_says_is_the_run_that_a_sweep_of_it_makes() -> None:
+def test_a_papers_cell_is_the_run_that_its_sweep_creates() -> None:
     (cells,) = cells_of(papers.load("nam").tables["1"], Overrides(), ["ResNet50+SE"])
     request = Axes(
         modules=("se",),
@@ -147,7 +147,7 @@ def test_a_users_paper_has_users_modules_beside_it(mine: papers.Paper, monkeypat
     assert str(spec.versions.module).startswith("ast:")
 
 
-def test_what_cannot_be_is_a_reason_and_stops_no_other_row(mine: papers.Paper) -> None:
+def test_an_impossible_row_has_a_reason_and_does_not_stop_others(mine: papers.Paper) -> None:
     rows = by_row(cells_of(mine.tables["1"], Overrides()))
     assert [item.reason for item in rows["plain"]] == ["", ""]
     (even,) = {item.reason for item in rows["even"]}
@@ -206,7 +206,7 @@ def test_another_backbone_needs_the_rows_placement_or_one_that_is_given() -> Non
         (Overrides(seeds=("1", "1")), "seed has 1 twice"),
     ],
 )
-def test_what_no_row_could_have_is_an_error(overrides: Overrides, words: str) -> None:
+def test_overrides_that_fit_no_row_are_an_error(overrides: Overrides, words: str) -> None:
     with pytest.raises(SpecError, match=words):
         cells_of(papers.load("nam").tables["1"], overrides)
 
@@ -220,7 +220,7 @@ def test_rows_are_chosen_by_globs_or_by_their_very_names() -> None:
         cells_of(table, Overrides(), ["Resnet18"])
 
 
-def test_a_sweeping_figure_has_a_row_for_each_value() -> None:
+def test_a_sweep_figure_has_a_row_for_each_value() -> None:
     ean = papers.load("ean")
     cells = figure_cells(ean.figures["3"], ean, Overrides(seeds=("0", "1")))
     of = {item.row.group for item in cells}
@@ -265,7 +265,7 @@ def test_overrides_come_back_from_json(overrides: Overrides) -> None:
     assert Overrides.from_json(overrides.to_json()) == overrides
 
 
-def test_overrides_in_words_and_as_options() -> None:
+def test_overrides_as_text_and_as_options() -> None:
     assert Overrides().words() == ""
     assert DIGITS.words() == "dataset=digits epochs=2"
     given = Overrides(dataset="digits", fields={"norm_batch": "32"}, seeds=("0", "1"))

@@ -16,7 +16,7 @@ from attnctl.papers.speeds import published
         ("none", "resnet50", "1.00 (EAN 3, ResNet50(R50))"),
     ],
 )
-def test_a_printed_speed_is_a_part_of_the_plain_backbones_and_says_where_it_stands(
+def test_a_printed_speed_is_relative_to_the_plain_backbone_with_its_source(
     module: str, backbone: str, words: str
 ) -> None:
     found = published(module, backbone, "imagenet")
@@ -34,5 +34,5 @@ def test_the_figures_are_the_papers() -> None:
     ("module", "backbone", "dataset"),
     [("ela", "resnet50", "imagenet"), ("ean", "resnet50", "cifar100"), ("ean", "resnet20", "imagenet")],
 )
-def test_what_no_paper_printed_is_none(module: str, backbone: str, dataset: str) -> None:
+def test_a_speed_that_no_paper_printed_is_none(module: str, backbone: str, dataset: str) -> None:
     assert published(module, backbone, dataset) is None

@@ -21,7 +21,7 @@ def own(folder: Path, init: str, forward: str) -> Setup:
     return Setup(module=f"{file}:Mine")
 
 
-def test_the_file_has_what_the_papers_ask_for_and_what_building_it_gives() -> None:
+def test_the_file_contains_the_measured_traits_of_the_papers_modules() -> None:
     assert dict(traits._asked_for()) == traits._known()
 
 
@@ -61,21 +61,23 @@ def test_the_file_has_what_the_papers_ask_for_and_what_building_it_gives() -> No
     ],
     ids=["mean", "one mean", "half", "row", "column", "window", "pointwise", "maximum"],
 )
-def test_a_module_is_what_it_does(tmp_path: Path, init: str, forward: str, keeps: bool, far: bool) -> None:
+def test_traits_describe_what_a_module_computes(
+    tmp_path: Path, init: str, forward: str, keeps: bool, far: bool
+) -> None:
     found = traits.of(own(tmp_path, init, forward))
     assert found is not None
     assert (found.keeps_channels, found.long_range) == (keeps, far)
 
 
 @pytest.mark.parametrize("r", [4, 8, 16, 32])
-def test_light_is_what_has_fewer_parameters_than_se(r: int) -> None:
+def test_lightweight_means_fewer_parameters_than_se(r: int) -> None:
     found = traits.of(Setup(module="se", hyperparameters={"r": r}))
     assert found is not None
     assert found.lightweight == (r > 16)
     assert found.lighter == (traits.WIDTHS if r > 16 else ())
 
 
-def test_what_is_light_at_some_widths_alone_says_at_which() -> None:
+def test_a_module_that_is_lighter_only_at_some_widths_lists_them() -> None:
     for hyperparameters, lighter in (
         ({"kernel": 7, "groups": "c"}, traits.WIDTHS[1:]),  # 9 C against C * C / 8
         ({"kernel": 7, "groups": "c/8"}, traits.WIDTHS[3:]),  # 58 C
@@ -85,24 +87,24 @@ def test_what_is_light_at_some_widths_alone_says_at_which() -> None:
         assert (found.lightweight, found.lighter) == (False, lighter)
 
 
-def test_every_module_can_be_asked() -> None:
+def test_every_module_can_be_described() -> None:
     for name in attention.names():
         assert traits.of(Setup(module=name)) is not None
 
 
-def test_a_module_that_cannot_be_fed_says_so(tmp_path: Path) -> None:
+def test_a_module_that_cannot_be_run_is_an_error(tmp_path: Path) -> None:
     setup = own(tmp_path, "self.w = nn.Conv2d(channels + 1, channels, 1)", "x * self.w(x)")
     with pytest.raises(SpecError, match=r"mine:Mine cannot be analysed: .* to have 65 channels"):
         traits.of(setup)
 
 
-def test_the_plain_backbone_is_no_module_and_an_unknown_one_says_so() -> None:
+def test_the_plain_backbone_is_not_a_module_and_unknown_modules_are_errors() -> None:
     assert traits.of(Setup()) is None
     with pytest.raises(SpecError, match="unknown module 'elaa'; did you mean 'ela'"):
         traits.of(Setup(module="elaa"))
 
 
-def test_ela_s_table_is_computed_beside_what_it_prints() -> None:
+def test_elas_table_shows_computed_and_printed_values() -> None:
     table = papers.load("ela").tables["1"]
     words = {True: "yes", False: "no"}
     differing = {}

@@ -29,7 +29,7 @@ def test_the_values_are_those_of_the_file(tmp_path: Path) -> None:
         ("lr = \n", ":1", ""),
     ],
 )
-def test_a_mistake_is_told_with_its_line(text: str, place: str, said: str, tmp_path: Path) -> None:
+def test_an_error_is_reported_with_its_line(text: str, place: str, said: str, tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text(text)
     with pytest.raises(SpecError) as error:
@@ -38,7 +38,7 @@ def test_a_mistake_is_told_with_its_line(text: str, place: str, said: str, tmp_p
     assert said in str(error.value)
 
 
-def test_a_file_that_is_not_there_or_a_folder_is_told() -> None:
+def test_a_missing_file_and_a_folder_are_errors() -> None:
     with pytest.raises(SpecError, match="there is no file"):
         read("/nowhere/mine.toml")
     with pytest.raises(SpecError, match="cannot read recipe"):

@@ -30,7 +30,7 @@ def test_a_field_of_another_task_is_refused(around, field: str, value: str, word
     assert words in cell.reason
 
 
-def test_what_goes_with_a_task_is_planned() -> None:
+def test_recipes_that_fit_a_task_are_accepted() -> None:
     assert expand(Axes(modules=("none",), overrides={"norms": ("sync",)})).specs
     assert expand(Axes(modules=("none",), overrides={"augment": ("ssd",), "norms": ("frozen",)}, **DETECTOR)).specs
     assert expand(Axes(modules=("none",), overrides={"label_smoothing": ("0.1",)}, **MAPS)).specs

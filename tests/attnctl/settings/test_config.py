@@ -94,7 +94,7 @@ def test_a_file_that_is_not_toml_names_its_line(tmp_path: Path) -> None:
         config(tmp_path, "[slurm]\npartition = gpu\n")
 
 
-def test_the_template_is_what_no_file_means_and_its_examples_are_valid(tmp_path: Path) -> None:
+def test_the_template_equals_the_defaults_and_its_examples_are_valid(tmp_path: Path) -> None:
     assert config(tmp_path, TEMPLATE).slurm == find(None, tmp_path / "none", {}).slurm
     lines = [line.removeprefix("# ") for line in TEMPLATE.splitlines()]
     examples = "\n".join(

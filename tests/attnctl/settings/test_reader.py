@@ -23,7 +23,7 @@ def test_a_folder_is_relative_to_the_file(located: SectionReader, tmp_path: Path
 
 
 @pytest.mark.parametrize("value", ["", "a\0b"])
-def test_what_cannot_be_a_folder_is_told(value: str, located: SectionReader) -> None:
+def test_an_invalid_folder_is_an_error(value: str, located: SectionReader) -> None:
     with pytest.raises(ConfigError, match=r"attnctl\.toml:5: root must be a folder"):
         located.path(value, "data", "root")
 
@@ -39,7 +39,7 @@ def test_what_cannot_be_a_folder_is_told(value: str, located: SectionReader) -> 
         ([], dict, "a section"),
     ],
 )
-def test_a_value_of_another_kind_is_told_with_what_it_must_be(
+def test_a_value_of_the_wrong_kind_is_reported_with_the_expected_kind(
     value: object, kind: type, words: str, located: SectionReader
 ) -> None:
     with pytest.raises(ConfigError, match=rf":2: time must be {words}"):
@@ -58,5 +58,5 @@ def test_an_unknown_key_names_the_nearest(located: SectionReader) -> None:
         located.check_keys({"data": {}}, ("slurm",), "")
 
 
-def test_a_key_that_is_not_there_is_told_by_its_section(located: SectionReader) -> None:
+def test_a_missing_key_is_reported_with_its_section(located: SectionReader) -> None:
     assert (located.line("slurm", "time"), located.line("data", "other")) == (2, 4)

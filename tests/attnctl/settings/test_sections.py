@@ -17,7 +17,7 @@ def config(tmp_path: Path, text: str) -> Config:
     return find(None, tmp_path, {})
 
 
-def test_the_settings_say_what_is_done(tmp_path: Path) -> None:
+def test_the_settings_determine_the_action(tmp_path: Path) -> None:
     found = config(
         tmp_path,
         """

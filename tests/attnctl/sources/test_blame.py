@@ -23,11 +23,11 @@ def message_of(tmp_path: Path, version: int) -> str:
     return blame.describe(error.value)
 
 
-def test_the_innermost_line_of_the_users_own_files_is_message_of(tmp_path: Path) -> None:
+def test_the_message_names_the_innermost_line_of_the_users_files(tmp_path: Path) -> None:
     assert message_of(tmp_path, 1) == f"{tmp_path / 'helpers.py'}:3: check raises ValueError: no"
 
 
-def test_a_file_below_this_folder_is_named_as_seen_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_below_the_current_folder_has_a_relative_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert message_of(tmp_path, 2) == "helpers.py:3: check raises ValueError: no"
 

@@ -22,7 +22,7 @@ def test_an_import_that_is_edited_counts_and_one_that_is_not_imported_does_not(t
     assert sources.read(mine).version == before.version
 
 
-def test_local_imports_of_every_form_are_found_and_run(tmp_path: Path) -> None:
+def test_local_imports_of_every_form_are_followed(tmp_path: Path) -> None:
     mine = write(
         tmp_path,
         mine="import a\nimport p.q\nimport p.q as pq\nimport p.r as r, json\nfrom p import s\nfrom p.q import Q as Q2\n"
@@ -44,7 +44,7 @@ def test_local_imports_of_every_form_are_found_and_run(tmp_path: Path) -> None:
     assert load(source).X == [1, 2, 2, 4, 5, 2, 6, 7, 8, 9, "1"]
 
 
-def test_a_projects_folders_are_looked_up_upwards(tmp_path: Path) -> None:
+def test_a_projects_folders_are_found_from_subfolders(tmp_path: Path) -> None:
     mine = write(tmp_path, nets__mine="from utils.parts import P", utils__parts="P = 1", utils__INIT="")
     assert sorted(sources.read(mine).files) == ["mine.py"]
     (tmp_path / "pyproject.toml").touch()
@@ -60,6 +60,6 @@ def test_an_import_above_the_project_is_refused_with_its_line(tmp_path: Path) ->
         sources.read(mine)
 
 
-def test_what_is_not_python_names_its_line(tmp_path: Path) -> None:
+def test_invalid_python_is_reported_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"mine.py:2: this is not Python"):
         sources.read(write(tmp_path, mine="x = 1\ndef f(:\n"))

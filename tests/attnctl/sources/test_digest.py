@@ -22,7 +22,7 @@ def test_formatting_comments_and_docstrings_do_not_count() -> None:
 
 
 @pytest.mark.parametrize("text", ["x = 1.0", "x = 2", "y = 1", "x = '1'", "x: int = 1", "x = True", "x = -1", "x = 1j"])
-def test_what_can_change_a_number_counts(text: str) -> None:
+def test_only_changes_that_affect_results_count(text: str) -> None:
     assert of(text) != of("x = 1")
 
 

@@ -10,7 +10,7 @@ from attnctl import sources
 from tests.attnctl.sources.local_files import MINE, load, write
 
 
-def test_a_users_file_shadows_nobody_elses_and_its_folder_is_not_on_the_path(tmp_path: Path) -> None:
+def test_a_users_file_shadows_no_module_and_its_folder_is_not_on_the_path(tmp_path: Path) -> None:
     mine = write(
         tmp_path,
         mine="import db, jobs, random, platform\nX = (db.X, jobs.X, random.X, platform.X)\n",

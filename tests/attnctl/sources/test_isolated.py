@@ -42,7 +42,7 @@ def ask(tmp_path: Path) -> Callable[..., dict[str, Any]]:
     return asked
 
 
-def test_the_answer_comes_back_whatever_users_code_prints(
+def test_the_answer_is_received_even_if_users_code_prints(
     ask: Callable[..., dict[str, Any]], capfd: pytest.CaptureFixture[str]
 ) -> None:
     body = "print('noise', flush=True)\nos.write(1, b'more noise')\nreturn {'twice': 2 * request['number']}"
@@ -69,7 +69,9 @@ def test_users_files_lie_beside_the_request(ask: Callable[..., dict[str, Any]], 
         ("print('last words')\nsys.stdout.flush()\nos._exit(3)", "with exit code 3: last words"),
     ],
 )
-def test_a_process_that_does_not_answer_says_why(ask: Callable[..., dict[str, Any]], body: str, words: str) -> None:
+def test_a_process_that_does_not_answer_is_an_error_with_a_reason(
+    ask: Callable[..., dict[str, Any]], body: str, words: str
+) -> None:
     with pytest.raises(SpecError) as caught:
         ask(body)
     assert words in str(caught.value)

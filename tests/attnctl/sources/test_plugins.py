@@ -124,7 +124,7 @@ def test_a_users_backbone_takes_classes_alone(mine: Path) -> None:
 # -------------------------------------------------------------------------------------------------------- recipes
 
 
-def test_a_users_recipe_may_stand_on_a_built_in_one(mine: Path) -> None:
+def test_a_users_recipe_can_be_based_on_a_built_in_one(mine: Path) -> None:
     (mine / "mine.toml").write_text('base = "digits"\nlr = 0.3\nbatch = 16\n')
     recipe = recipes.resolve("./mine.toml", {"epochs": "2"})
     assert (recipe.lr, recipe.epochs, recipe.batch, recipe.norm_batch) == (0.3, 2, 16, 16)

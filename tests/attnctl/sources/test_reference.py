@@ -48,13 +48,13 @@ def test_the_home_folder_may_be_written_short(tmp_path: Path, monkeypatch: pytes
         (f"./{'x' * 300}.py:Gate", "name too long"),
     ],
 )
-def test_what_is_no_file_is_told(text: str, said: str) -> None:
+def test_a_missing_file_is_an_error(text: str, said: str) -> None:
     with pytest.raises(SpecError) as error:
         parse(text, "module", "./mine.py:Gate")
     assert said.casefold() in str(error.value).casefold()
 
 
-def test_a_folder_is_no_file(tmp_path: Path) -> None:
+def test_a_folder_is_not_accepted_as_a_file(tmp_path: Path) -> None:
     (tmp_path / "folder.py").mkdir()
     with pytest.raises(SpecError, match="is a folder"):
         parse(f"{tmp_path / 'folder.py'}:Gate", "module", "")

@@ -15,7 +15,7 @@ from attnctl.values import SpecError
 
 
 @pytest.mark.parametrize("name", attention.names())
-def test_the_source_says_what_the_constructor_says(name: str) -> None:
+def test_the_source_declares_the_constructors_parameters(name: str) -> None:
     """The reading by ast equals inspect's, so that `--help` without torch tells the truth."""
     source = attention.describe(name)
     cls = getattr(import_module(source.import_name), source.class_name)
@@ -70,7 +70,7 @@ class _Private:
         source.check({"r": 7}, 64)
 
 
-def test_the_map_size_and_what_takes_a_norms_place_are_read(tmp_path: Path) -> None:
+def test_map_size_and_replaces_are_read(tmp_path: Path) -> None:
     (source,) = write(
         tmp_path,
         "class Mine:\n    replaces = True\n    def __init__(self, channels, map_size=None, r=4, *, k=3): ...\n",
@@ -101,7 +101,7 @@ def test_a_file_that_is_not_python_is_named_with_its_line(tmp_path: Path) -> Non
         write(tmp_path, "x = 1\nclass :\n")
 
 
-def test_a_variant_with_another_value_for_what_it_means_is_refused() -> None:
+def test_a_variant_with_contradicting_settings_is_refused() -> None:
     ela = attention.describe("ela")
     assert ela.resolve({"variant": "t"}) == {"kernel": 5, "groups": "c", "num_groups": 32, "shared": True}
     assert ela.resolve({"variant": "t", "kernel": 5}) == ela.resolve({"variant": "t"})
@@ -109,7 +109,7 @@ def test_a_variant_with_another_value_for_what_it_means_is_refused() -> None:
         ela.resolve({"variant": "t", "kernel": 7})
 
 
-def test_what_a_hyperparameter_acts_as_is_known_without_the_module() -> None:
+def test_the_effective_value_of_a_hyperparameter_needs_no_module() -> None:
     ela, eca = attention.describe("ela"), attention.describe("eca")
     assert ela.effective_hyperparameters({"num_groups": 16}, 64) == {}
     assert (

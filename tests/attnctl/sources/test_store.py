@@ -11,7 +11,7 @@ from attnctl.values import SpecError
 from tests.attnctl.sources.local_files import MINE, write
 
 
-def test_what_is_kept_is_what_was_read_whatever_becomes_of_the_file(tmp_path: Path) -> None:
+def test_the_stored_copy_is_the_text_that_was_read(tmp_path: Path) -> None:
     mine = write(tmp_path / "home", mine=MINE, helpers="ONE = 1")
     source = sources.read(mine)
     write(tmp_path / "home", mine="X = 0", helpers="")

@@ -75,7 +75,7 @@ def test_a_missing_folder_is_on_the_file_system_of_its_nearest_parent(tmp_path: 
 
 
 @pytest.mark.parametrize("kind", [*NETWORK, "ext4", "xfs", "tmpfs", "overlay"])
-def test_the_doctor_says_where_the_database_is_for_every_kind(
+def test_the_doctor_shows_the_databases_location_for_every_file_system(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mounts = tmp_path / "mountinfo"

@@ -57,7 +57,7 @@ def bare_parsers(source: str) -> Iterator[str]:
             yield f"from {node.module} import"
 
 
-def test_only_the_reader_parses_what_another_process_may_have_written() -> None:
+def test_only_the_reader_parses_files_of_other_processes() -> None:
     packages = ("attnctl", "jobs", "db", "reports")
     found = {
         path.relative_to(ROOT).as_posix(): parsers
@@ -101,7 +101,7 @@ def test_anything_but_one_object_is_a_value_error(text: str, tmp_path: Path) -> 
         untrusted_json.read_object(path)
 
 
-def test_a_file_that_is_missing_is_none_and_one_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_none_and_an_unreadable_one_is_an_error(tmp_path: Path) -> None:
     assert untrusted_json.read_object(tmp_path / "missing.json") is None
     with pytest.raises(RecordError, match=str(tmp_path)):
         untrusted_json.read_object(tmp_path)
@@ -225,7 +225,7 @@ def test_json_nested_too_deeply_is_refused_with_a_message(
 
 
 @pytest.mark.parametrize("text", [json.dumps({"checkpoints": "x"}), "{}", "[]", "{"])
-def test_a_broken_journal_of_a_merge_says_what_to_do(text: str, tmp_path: Path) -> None:
+def test_a_damaged_merge_journal_is_an_error_with_advice(text: str, tmp_path: Path) -> None:
     with pytest.raises(RecordError, match=r"\.merged\.json"):
         _merged(tmp_path, text)
 
@@ -298,7 +298,7 @@ def test_a_document_of_another_form_is_refused_by_the_name_of_its_field(changed:
 
 
 @pytest.mark.parametrize("value", [None, [], 5, "Shape"])
-def test_what_is_no_object_is_no_dataclass(value: object) -> None:
+def test_only_json_objects_decode_to_dataclasses(value: object) -> None:
     with pytest.raises(ValueError, match="it is "):
         untrusted_json.decode(Shape, value)
 

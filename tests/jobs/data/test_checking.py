@@ -34,7 +34,7 @@ def roots(tmp_path: Path) -> DataRoots:
     return DataRoots(root=tmp_path)
 
 
-def test_files_are_counted_and_images_read_only_when_asked_for(roots: DataRoots) -> None:
+def test_files_are_counted_and_images_are_read_only_on_request(roots: DataRoots) -> None:
     through = Through()
     assert check(SMALL, roots, images=False, through=through) == {"train": PartContents(18), "test": PartContents(12)}
     assert through.words == []
@@ -51,7 +51,7 @@ def test_damaged_images_are_named_and_the_others_counted(roots: DataRoots) -> No
     assert (found["train"].images, found["test"].damaged) == (18, ())
 
 
-def test_what_is_built_in_is_counted() -> None:
+def test_built_in_data_sets_are_counted() -> None:
     found = check(describe("digits"), DataRoots(), images=False, through=Through())
     assert {part: checked.images for part, checked in found.items()} == {"train": 1437, "test": 360}
 

@@ -58,7 +58,7 @@ def test_a_gpu_is_served_by_its_own_major_version_or_by_older_ptx(gpu: str, serv
     assert (found.name, found.ok, bool(found.fix)) == (GPUS, ok, not ok)
 
 
-def test_a_driver_whose_gpus_torch_does_not_see_is_wrong_and_none_is_no_fault(fake: Fake) -> None:
+def test_gpus_that_torch_does_not_see_are_a_fault_but_no_gpus_are_not(fake: Fake) -> None:
     assert checks._gpus([], [], None).ok is None
     fake.does("nvidia-smi", "echo 'NVIDIA H100, 550.54'")
     for cuda in (None, "12.8"):
@@ -98,7 +98,7 @@ def torch_says(monkeypatch: pytest.MonkeyPatch, code: str) -> list[Check]:
     return list(checks.torch())
 
 
-def test_torch_is_asked_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_torch_is_queried_in_its_own_process(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = '{"version": "2.9", "cuda": null, "archs": [], "gpus": []}'
     version, gpus = torch_says(monkeypatch, f"print('a word of an import'); print({answer!r})")
     assert (version.ok, "2.9" in version.message, gpus.name) == (True, True, GPUS)
@@ -108,22 +108,20 @@ def test_torch_is_asked_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch)
     ("code", "said"),
     [("import no_such_module_", "no_such_module_"), ("print('no json')", "no json"), ("raise SystemExit(1)", "")],
 )
-def test_a_torch_that_does_not_answer_is_wrong_with_what_to_type(
-    code: str, said: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_torch_without_output_is_a_fault_with_advice(code: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (found,) = torch_says(monkeypatch, code)
     assert found.ok is False
     assert said in found.message
     assert sys.executable in found.fix
 
 
-def test_a_torch_that_takes_for_ever_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_torch_that_takes_too_long_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "_TORCH_TIMEOUT", 0.2)
     (found,) = torch_says(monkeypatch, "import time; time.sleep(60)")
     assert found.ok is False
 
 
-def test_without_slurm_that_is_said_and_no_fault(
+def test_a_missing_slurm_is_reported_and_not_a_fault(
     monkeypatch: pytest.MonkeyPatch, config: Config, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -138,7 +136,7 @@ def test_a_slurm_that_does_not_answer_is_wrong(fake: Fake, config: Config) -> No
     assert (found.ok, "Unable to contact" in found.message) == (False, True)
 
 
-def test_a_cluster_is_told_by_its_accounting_arrays_requeue_and_partition(fake: Fake, config: Config) -> None:
+def test_a_cluster_is_described_by_accounting_arrays_requeue_and_partition(fake: Fake, config: Config) -> None:
     cluster(fake)
     found = by_name(list(checks.scheduler(config)))
     assert list(found) == ["SLURM", "accounting", "array limit", "requeue", "preemption", "partition"]
@@ -155,7 +153,7 @@ def test_a_cluster_is_told_by_its_accounting_arrays_requeue_and_partition(fake: 
         ({"requeue": 0}, "requeue"),
     ],
 )
-def test_what_a_cluster_lacks_is_a_fact_and_no_fault(
+def test_missing_cluster_features_are_not_faults(
     settings: dict[str, str | int], name: str, fake: Fake, config: Config
 ) -> None:
     cluster(fake, **settings)  # type: ignore[arg-type]
@@ -169,14 +167,14 @@ def test_an_accounting_that_fails_is_wrong(fake: Fake, config: Config) -> None:
     assert (found.ok, "connection refused" in found.message) == (False, True)
 
 
-def test_a_partition_that_there_is_not_is_wrong_with_those_that_there_are(fake: Fake, config: Config) -> None:
+def test_an_unknown_partition_is_a_fault_with_the_valid_ones(fake: Fake, config: Config) -> None:
     cluster(fake)
     asked = dataclasses.replace(config, slurm=dataclasses.replace(config.slurm, partition="gpuu"))
     found = by_name(list(checks.scheduler(asked)))["partition"]
     assert (found.ok, "gpuu" in found.message) == (False, True)
 
 
-def test_data_sets_that_are_there_are_well_and_the_others_say_what_to_do(config: Config, tmp_path: Path) -> None:
+def test_complete_data_sets_pass_and_others_have_advice(config: Config, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     for part in ("train", "val"):
         (folder / "imagenet" / part / "n01440764").mkdir(parents=True)
@@ -189,7 +187,7 @@ def test_data_sets_that_are_there_are_well_and_the_others_say_what_to_do(config:
     )
 
 
-def test_a_workspace_is_tried_by_writing_and_left_as_it_was(tmp_path: Path, config: Config) -> None:
+def test_a_workspace_is_checked_by_writing_and_left_unchanged(tmp_path: Path, config: Config) -> None:
     asked = dataclasses.replace(config, workspace=Workspace(tmp_path / "w"))
     found = by_name(list(checks.workspace(asked)))
     assert (found["workspace"].ok, found["exclusive creation"].ok) == (True, True)

@@ -7,7 +7,7 @@ from attnctl.reports.selection import Options
 from tests.reports.report_rows import rows
 
 
-def test_the_plain_backbone_comes_first_and_the_rows_are_named_by_what_differs() -> None:
+def test_the_plain_backbone_is_first_and_rows_are_named_by_differing_settings() -> None:
     values = [1.0, 2.0, 3.0, 4.0, 5.0]
     table = comparison.build(
         rows(values, ("se", "ela", "none"), hyperparameters={"kernel": ("7", "5"), "r": ("4", "16")})
@@ -24,7 +24,7 @@ def test_the_plain_backbone_comes_first_and_the_rows_are_named_by_what_differs()
     assert "ela: groups=c num_groups=16 shared=true in all rows." in table.notes
 
 
-def test_backbones_and_recipes_that_differ_are_groups_of_their_own() -> None:
+def test_differing_backbones_and_recipes_form_separate_groups() -> None:
     made = rows([1.0] * 8, backbones=("resnet20", "resnet56"), overrides={"lr": ("0.1", "0.05")})
     table = comparison.build(made).table
     assert [group.title for group in table.groups] == [

@@ -8,7 +8,7 @@ from tests.reports.comparison.compared import cell
 from tests.reports.report_rows import rows
 
 
-def test_imported_rows_stand_beside_what_was_measured() -> None:
+def test_imported_rows_are_shown_beside_measured_ones() -> None:
     imports = [
         Imported(source="their code", values={"top1": 93.0 + seed}, label="X", backbone="resnet20", dataset="digits")
         for seed in (0, 1)

@@ -40,7 +40,7 @@ def test_the_columns_are_those_of_all_runs_in_one_order() -> None:
     assert [column.name for column in columns_of([])] == ["top1", "top5"]
 
 
-def test_definitions_say_what_the_shown_columns_hold_and_no_others() -> None:
+def test_only_shown_columns_are_defined() -> None:
     words = definitions(columns_of([CLASSIFIER]))
     assert words == "top-1 and top-5: accuracy"
     assert "average precision" in definitions(columns_of([of("ssdlite320", "coco")]))

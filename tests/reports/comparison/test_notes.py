@@ -8,13 +8,13 @@ from tests.reports.comparison.compared import cell
 from tests.reports.report_rows import rows
 
 
-def test_a_number_that_is_not_of_the_test_set_says_so() -> None:
+def test_a_number_that_is_not_from_the_test_set_is_marked() -> None:
     table = comparison.build(rows([90.0], ("none",), overrides={"val_split": ("0.1",)})).table
     assert "held out of the training set" in table.notes[0]
     assert "the test set" in comparison.build(rows([90.0], ("none",))).table.notes[0]
 
 
-def test_attempts_that_disagree_are_told_under_the_table() -> None:
+def test_disagreeing_attempts_are_noted_below_the_table() -> None:
     (row,) = rows([90.0], ("none",))
     row.alarm = "attempts 1.0 and 2.0 disagree"
     assert f"Run {row.id}: attempts 1.0 and 2.0 disagree." in comparison.build([row]).table.notes

@@ -27,7 +27,7 @@ def test_seeds_are_one_row_with_mean_and_sample_deviation(values) -> None:
         assert math.isclose(found.spread, statistics.stdev(values), abs_tol=1e-12)
 
 
-def test_the_best_of_each_group_is_marked_with_whatever_shows_the_same() -> None:
+def test_the_best_of_each_group_is_marked_with_its_ties() -> None:
     table = comparison.build(rows([90.001, 90.002, 80.0], ("none", "ela", "se"))).table
     assert [cell(table, name).best for name in ("no attention", "ela", "se")] == [True, True, False]
     assert [cell(table, name).second for name in ("no attention", "ela", "se")] == [False, False, True]
@@ -45,7 +45,7 @@ def test_the_best_of_each_group_is_marked_with_whatever_shows_the_same() -> None
         ("preempted", "preempted"),
     ],
 )
-def test_what_is_not_done_shows_its_state(state: str, words: str) -> None:
+def test_unfinished_cells_show_their_state(state: str, words: str) -> None:
     one = cell(comparison.build(rows([None], ("none",), state=state)).table, "no attention")
     assert (one.value, one.state) == (None, words)
     made = rows([90.0, 91.0, None], ("none",), ("0", "1", "2"), state=state)

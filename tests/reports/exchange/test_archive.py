@@ -50,7 +50,7 @@ def test_a_changed_a_missing_and_an_added_file_are_named(written: Workspace, att
     assert len(faults) >= 5
 
 
-def test_what_is_no_whole_archive_is_refused(written: Workspace, attnctl: Run) -> None:
+def test_an_incomplete_archive_is_refused(written: Workspace, attnctl: Run) -> None:
     attnctl("archive", "first", "-o", "a.tar.gz")
     whole = (written.root / "a.tar.gz").read_bytes()
     (written.root / "half.tar.gz").write_bytes(whole[: len(whole) // 2])

@@ -11,13 +11,13 @@ from attnctl.reports.exchange.names import folder, title
 PLAIN, ELA = expand(Axes(modules=("none", "ela"), hyperparameters={"kernel": ("5",)}, seeds=("3",))).specs
 
 
-def test_a_title_says_what_is_trained_on_what() -> None:
+def test_a_title_names_the_networks_and_the_data_set() -> None:
     assert title(PLAIN) == "no attention resnet20 digits seed 3"
     assert title(ELA).startswith("ela ")
     assert "kernel=5" in title(ELA)
 
 
-def test_a_folders_name_is_a_plain_word_that_ends_in_the_runs_id() -> None:
+def test_a_folders_name_is_plain_and_ends_in_the_runs_id() -> None:
     names = [folder(spec) for spec in (PLAIN, ELA)]
     assert [name.rpartition("-")[2] for name in names] == [PLAIN.id, ELA.id]
     assert all(re.fullmatch(r"[A-Za-z0-9._=+-]+", name) for name in names)

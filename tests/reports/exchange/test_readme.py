@@ -9,7 +9,7 @@ from attnctl.reports.exchange.rerun_commands import Again
 CELL = Again(label="ela kernel=7", command="attnctl sweep ela --kernel 7", runs=("0a", "1b"), rows=("ResNet50+ELA",))
 
 
-def test_it_says_what_is_in_the_archive_and_how_to_train_it_again() -> None:
+def test_the_readme_lists_the_content_and_the_commands_to_retrain() -> None:
     text = render("Sweep first", "2 runs, 1 of them completed", ["attnctl sweep ela"], ["abc+"], [CELL])
     lines = text.splitlines()
     assert lines[:2] == ["Sweep first", "==========="]
@@ -27,7 +27,7 @@ def test_no_line_of_the_list_of_files_is_wider_than_a_page() -> None:
         assert name in text
 
 
-def test_what_is_not_known_is_not_announced() -> None:
+def test_unknown_facts_are_not_shown() -> None:
     text = render("t", "1 run", [], [], [])
     assert "asked for by" not in text
     assert "commits" not in text

@@ -29,7 +29,7 @@ CELLS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("axes", CELLS.values(), ids=CELLS)
-def test_the_command_of_a_run_asks_for_just_that_run(axes: dict[str, Any], folder: Path, attnctl: Run) -> None:
+def test_the_command_of_a_run_trains_only_that_run(axes: dict[str, Any], folder: Path, attnctl: Run) -> None:
     found = expand(Axes(**axes))
     assert found.specs, found.invalid
     commands = rerun_commands.commands(found.specs, folder / "sources", "sources", {})

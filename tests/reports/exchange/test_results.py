@@ -26,7 +26,7 @@ def refused(*lines: str) -> str:
     return str(error.value)
 
 
-def test_of_a_comparison_a_line_says_where_its_numbers_belong() -> None:
+def test_a_line_of_a_comparison_identifies_its_row() -> None:
     found = results(
         "label,model,backbone,dataset,placement,seed,source,top1,params", "ela,,resnet20,Digits,block,3,lab,92.5,0.27M"
     )
@@ -36,7 +36,7 @@ def test_of_a_comparison_a_line_says_where_its_numbers_belong() -> None:
     assert found.warnings == []
 
 
-def test_numbers_may_stand_as_pairs_of_column_and_value() -> None:
+def test_numbers_can_be_given_as_pairs_of_column_and_value() -> None:
     found = results(
         "label,backbone,dataset,column,value", "ela,resnet20,digits,top1,92.5", "ela,resnet20,digits,top5,99"
     )
@@ -44,7 +44,7 @@ def test_numbers_may_stand_as_pairs_of_column_and_value() -> None:
     assert found.records[0].source == "the file"
 
 
-def test_of_a_papers_table_a_number_is_as_the_table_prints_it() -> None:
+def test_numbers_of_a_papers_table_have_the_printed_form() -> None:
     found = results("table,row,top1,params", "ean:2,ResNet50,76.5,25.56")
     (record,) = found.records
     assert (record.table, record.row) == ("ean:2", "ResNet50")
@@ -83,18 +83,18 @@ HEAD = "label,backbone,dataset,top1"
         (("table,row,topp1", "ean:2,ResNet50,76"), "did you mean 'top1'"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_line_and_column(lines: tuple[str, ...], said: str) -> None:
+def test_errors_are_reported_with_line_and_column(lines: tuple[str, ...], said: str) -> None:
     assert said in refused(*lines)
 
 
-def test_what_may_be_meant_otherwise_is_a_warning() -> None:
+def test_ambiguous_input_causes_a_warning() -> None:
     found = results("label,backbone,dataset,top1,params", "ela,resnet20,digits,0.92,272")
     assert len(found.warnings) == 2
     assert any("percent" in words and "92" in words for words in found.warnings)
     assert any("272M" in words for words in found.warnings)
 
 
-def test_a_name_that_is_not_known_is_kept_and_said_once() -> None:
+def test_an_unknown_name_is_kept_and_noted_once() -> None:
     found = results(HEAD, "ela,resnet21,digits,90", "se,resnet21,digits,91")
     assert [record.backbone for record in found.records] == ["resnet21"] * 2
     (words,) = found.warnings

@@ -12,7 +12,7 @@ from tests.attnctl.cli.exchange_cases import contents, spec, write_attempt, writ
 from tests.reports.exchange.unpacked import unpack
 
 
-def test_weights_go_along_only_when_asked_for(written: Workspace, attnctl: Run, tmp_path: Path) -> None:
+def test_weights_are_packed_only_on_request(written: Workspace, attnctl: Run, tmp_path: Path) -> None:
     result = attnctl("archive", "first", "-o", "small.tar.gz")
     assert "not completed: 1 of 2 runs" in result.err
     small = unpack(written.root / "small.tar.gz", tmp_path / "small")

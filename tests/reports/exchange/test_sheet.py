@@ -10,7 +10,7 @@ from attnctl.values import SpecError
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
-def test_columns_are_separated_by_what_the_first_line_has_most_of(separator: str, mark: bytes) -> None:
+def test_the_separator_is_the_most_frequent_one_of_the_first_line(separator: str, mark: bytes) -> None:
     text = separator.join(("label", "top1", "params")) + "\n" + separator.join(('"ela"', " 92.5 ", "")) + "\n"
     names, found = lines(mark + text.encode(), "x.csv")
     assert names == ["label", "top1", "params"]
@@ -40,7 +40,7 @@ def test_a_line_complains_with_its_place_and_column() -> None:
         (b'a,b\n1,"2\n', "x.csv:2: "),
     ],
 )
-def test_what_is_no_sheet_is_refused_with_its_line(data: bytes, said: str) -> None:
+def test_an_invalid_sheet_is_refused_with_its_line(data: bytes, said: str) -> None:
     with pytest.raises(SpecError) as error:
         lines(data, "x.csv")
     assert str(error.value).startswith(said)

@@ -29,7 +29,7 @@ def test_each_run_is_a_folder_with_its_values_at_their_steps_and_times(tmp_path:
     assert [item.value for item in found.Scalars("epoch")] == [1, 2]
 
 
-def test_settings_are_all_that_was_asked_for_and_a_hyperparameter_has_its_modules_name() -> None:
+def test_settings_include_everything_and_hyperparameters_carry_the_module_name() -> None:
     (run,) = expand(Axes(modules=("ela",), hyperparameters={"kernel": ("5",)}, seeds=("3",))).specs
     found = tensorboard.settings(run)
     assert (found["ela.kernel"], found["seed"], found["backbone"], found["lr"]) == (5, 3, "resnet20", run.recipe.lr)

@@ -18,7 +18,7 @@ def accuracy(spec: RunSpec) -> float:
     return 90.0 + dict(spec.hyperparameters).get("G", 0) + 2 * spec.seed
 
 
-def test_a_hyperparameter_gives_a_series_for_each_module_and_a_level_for_the_plain_backbone() -> None:
+def test_a_hyperparameter_has_a_series_per_module_and_a_level_for_the_plain_backbone() -> None:
     rows = runs(accuracy, modules=("none", "ean"), **GROUPS)
     chart = charts.over_setting(rows, "G", "top1")
     assert chart.x == Axis(name="G", title="G", log=2, ticks=(1.0, 2.0, 4.0))
@@ -31,7 +31,7 @@ def test_a_hyperparameter_gives_a_series_for_each_module_and_a_level_for_the_pla
     assert (level.name, level.y, level.n) == ("no attention", 91.0, 2)
 
 
-def test_what_else_differs_becomes_a_line_of_its_own() -> None:
+def test_other_differences_become_separate_lines() -> None:
     rows = runs(accuracy, modules=("ean",), backbones=("resnet20", "resnet56"), **GROUPS)
     assert [series.name for series in charts.over_setting(rows, "G", "top1").series] == [
         "ean, resnet20",
@@ -83,7 +83,7 @@ def test_powers_of_two_and_decades_are_on_a_logarithmic_axis(values, log: int) -
         ("G", "top9", "no completed run has 'top9'; did you mean 'top1'?"),
     ],
 )
-def test_what_cannot_be_drawn_says_why(x: str, y: str, message: str) -> None:
+def test_an_invalid_chart_is_an_error_with_a_reason(x: str, y: str, message: str) -> None:
     rows = runs(accuracy, modules=("ean",), **GROUPS)
     rows += runs(lambda spec: 50.0, modules=("ela",), hyperparameters={"groups": ("c", "4")})
     with pytest.raises(SpecError) as raised:
@@ -91,13 +91,13 @@ def test_what_cannot_be_drawn_says_why(x: str, y: str, message: str) -> None:
     assert message in str(raised.value)
 
 
-def test_without_a_completed_run_the_states_are_told() -> None:
+def test_without_a_completed_run_the_states_are_shown() -> None:
     rows = runs(lambda spec: None, modules=("ean",), **GROUPS)
     with pytest.raises(SpecError, match="none of 6 runs is completed; nothing to draw: 6 running"):
         charts.over_setting(rows, "G", "top1")
 
 
-def test_what_is_done_is_drawn_and_the_rest_is_told() -> None:
+def test_finished_runs_are_drawn_and_the_others_are_listed() -> None:
     rows = runs(lambda spec: None if spec.seed else accuracy(spec), modules=("ean",), **GROUPS)
     (series,) = charts.over_setting(rows, "G", "top1").series
     assert [(point.n, point.spread) for point in series.points] == [(1, None)] * 3
@@ -124,7 +124,7 @@ def test_curves_are_means_over_the_seeds_that_have_come_to_an_epoch() -> None:
         charts.over_epochs(rows, found.__getitem__, "top5")
 
 
-def test_a_scatter_plot_has_a_point_for_each_network_in_a_unit_that_fits() -> None:
+def test_a_scatter_plot_has_a_point_per_network_in_a_suitable_unit() -> None:
     rows = runs(accuracy, modules=("none", "ean"), **GROUPS)
     chart = charts.over_cost(rows, "params", "top1")
     (series,) = chart.series

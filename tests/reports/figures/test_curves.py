@@ -7,7 +7,7 @@ from tests.reports.figures.drawn_axes import axes, looks
 from tests.reports.figures.figure_runs import curves_chart
 
 
-def test_a_line_for_each_series_in_a_band_of_its_spread_with_the_epochs_to_the_target() -> None:
+def test_each_series_has_a_line_a_band_and_its_epochs_to_the_target() -> None:
     chart, _ = curves_chart().panels
     drawn = axes()
     handles = curves.draw(drawn, chart, looks(series.name for series in chart.series))
@@ -22,7 +22,7 @@ def test_a_line_for_each_series_in_a_band_of_its_spread_with_the_epochs_to_the_t
     assert len(drawn.collections) == 3, "a band for each"
 
 
-def test_without_targets_the_names_stand_alone() -> None:
+def test_without_targets_the_legend_has_only_names() -> None:
     _, chart = curves_chart().panels
     handles = curves.draw(axes(), chart, looks(series.name for series in chart.series))
     assert [words for _, words in handles.values()] == ["no attention", "se", "ean G=8"]

@@ -11,7 +11,7 @@ from attnctl.reports.figures import histogram, style
 from tests.reports.figures.figure_runs import histograms
 
 
-def test_each_panel_has_a_line_for_each_class_and_the_edges_name_rows_and_columns() -> None:
+def test_panels_have_a_line_per_class_and_edges_name_rows_and_columns() -> None:
     figure = histogram.draw(histograms(), "page")
     assert len(figure.axes) == 4
     assert [axes.get_title() for axes in figure.axes] == ["no attention", "an", "", ""]

@@ -6,7 +6,7 @@ from attnctl.reports.figures import save, style
 from tests.reports.figures.figure_runs import curves_chart
 
 
-def test_the_epochs_to_a_target_stand_in_the_legend() -> None:
+def test_the_epochs_to_a_target_are_in_the_legend() -> None:
     with style.styled():
         figure = save.drawn(curves_chart(), "page")
         (legend,) = figure.legends

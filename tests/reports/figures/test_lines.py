@@ -13,7 +13,7 @@ from tests.reports.figures.figure_runs import curves_chart, scatter_chart, sweep
 
 @pytest.mark.parametrize("width", ["column", "page"])
 @pytest.mark.parametrize("made", [sweep_chart, curves_chart, scatter_chart])
-def test_a_figure_has_an_axes_for_each_panel_and_the_width_of_the_paper(made: type, width: Width) -> None:
+def test_a_figure_has_one_axes_per_panel_and_the_papers_width(made: type, width: Width) -> None:
     charts: Charts = made()
     figure = lines.draw(charts, width)
     assert len(figure.axes) == len(charts.panels)
@@ -31,7 +31,7 @@ def test_axes_have_their_titles_scales_and_ticks() -> None:
     assert list(axes.get_xticks()) == [1, 2, 4, 8]
 
 
-def test_four_panels_stand_in_two_rows_on_a_page_and_below_each_other_in_a_column() -> None:
+def test_four_panels_form_two_rows_on_a_page_and_one_column_in_a_column() -> None:
     charts = dataclasses.replace(curves_chart(), panels=curves_chart().panels * 2)
     grids = {width: lines.draw(charts, width).axes[0].get_gridspec() for width in ("column", "page")}
     assert {width: (grid.nrows, grid.ncols) for width, grid in grids.items() if grid} == {

@@ -11,7 +11,7 @@ from tests.reports.figures.figure_runs import points
 
 
 @pytest.mark.parametrize("joined", [True, False])
-def test_a_series_is_a_marker_for_each_point_joined_or_not(joined: bool) -> None:
+def test_a_series_has_a_marker_per_point_with_or_without_a_line(joined: bool) -> None:
     look, drawn = style.look(0), axes()
     ((name, (handle, words)),) = marks.put(
         drawn, Series(name="ela", points=points(76, 77)), look, joined=joined
@@ -24,7 +24,7 @@ def test_a_series_is_a_marker_for_each_point_joined_or_not(joined: bool) -> None
     assert handle.has_yerr
 
 
-def test_what_is_published_is_hollow_and_says_so() -> None:
+def test_published_points_are_hollow_and_labelled() -> None:
     series = Series(name="ela", points=points(76, spread=None), published=True)
     ((name, (handle, _)),) = marks.put(axes(), series, style.look(0), joined=True).items()
     assert name == "ela, published"

@@ -17,7 +17,7 @@ def named(rows: list[RunRow], **options: bool) -> list[str]:
     return [words[key] for key in sorted(set(found.values()), key=order)]
 
 
-def test_a_line_is_named_by_its_module_and_by_what_differs() -> None:
+def test_a_line_is_named_by_its_module_and_differing_settings() -> None:
     rows = done(modules=("none", "ela"), hyperparameters={"kernel": ("5", "7")})
     assert named(rows) == ["no attention", "ela kernel=5", "ela kernel=7"]
 
@@ -28,17 +28,17 @@ def test_seeds_are_one_line() -> None:
     assert named(rows) == ["ela"]
 
 
-def test_backbones_stand_in_the_name_where_they_differ_unless_they_are_told_elsewhere() -> None:
+def test_differing_backbones_are_part_of_the_name_unless_shown_elsewhere() -> None:
     rows = done(modules=("se",), backbones=("resnet20", "resnet56"))
     assert named(rows) == ["se, resnet20", "se, resnet56"]
     assert named(rows, places=False) == ["se", "se"]
 
 
-def test_a_recipes_field_that_differs_stands_in_the_name() -> None:
+def test_a_differing_recipe_field_is_part_of_the_name() -> None:
     assert named(done(modules=("se",), overrides={"lr": ("0.1", "0.05")})) == ["se lr=0.05", "se lr=0.1"]
 
 
-def test_what_lies_on_an_axis_tells_no_lines_apart() -> None:
+def test_settings_on_an_axis_do_not_name_lines() -> None:
     rows = done(modules=("ela",), hyperparameters={"kernel": ("5", "7")})
     assert len(set(keys(rows, without=("kernel",)).values())) == 1
 

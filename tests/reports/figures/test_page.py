@@ -43,7 +43,7 @@ def test_the_epochs_the_cost_and_each_varying_hyperparameter_are_drawn() -> None
     assert len(ids) == len(set(ids))
 
 
-def test_what_tells_nothing_is_left_out() -> None:
+def test_uninformative_parts_are_left_out() -> None:
     assert page.plots([], lambda run: []) == []
     unfinished = runs(lambda spec: None, modules=("none", "ean"), **GROUPS)
     assert page.plots(unfinished, lambda run: []) == []

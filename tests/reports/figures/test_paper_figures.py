@@ -50,7 +50,7 @@ def accuracy(spec: Any):
     return 80.0 + dict(spec.hyperparameters).get("G", -1) / 100 + spec.seed
 
 
-def test_the_groups_of_ean_are_drawn_for_each_backbone_beside_what_is_printed() -> None:
+def test_eans_groups_are_drawn_per_backbone_beside_printed_values() -> None:
     (chart,) = paper_figures.build(material("ean", "3", accuracy)).panels
     measured = {series.name: series for series in chart.series if not series.published}
     printed = {series.name: series for series in chart.series if series.published}
@@ -63,7 +63,7 @@ def test_the_groups_of_ean_are_drawn_for_each_backbone_beside_what_is_printed() 
     assert (chart.x.log, chart.y.title) == (2, "top-1 (%)")
 
 
-def test_with_another_backbone_the_series_are_one_and_nothing_printed_stands_beside_them() -> None:
+def test_another_backbone_has_one_series_and_no_printed_values() -> None:
     (chart,) = paper_figures.build(material("ean", "3", accuracy, OURS, asked={0, 1})).panels
     (series,) = chart.series
     assert (series.name, series.published) == ("resnet20", False)
@@ -72,7 +72,7 @@ def test_with_another_backbone_the_series_are_one_and_nothing_printed_stands_bes
     assert all(point.spread == pytest.approx(0.5**0.5) for point in series.points)
 
 
-def test_what_is_missing_and_what_cannot_be_is_told() -> None:
+def test_missing_and_impossible_cells_are_noted() -> None:
     half = material("ean", "3", lambda spec: None if dict(spec.hyperparameters).get("G") == 4 else accuracy(spec), OURS)
     missing, barred = paper_figures.unfinished(half)
     assert missing == ["ResNet-50 G=4"]
@@ -110,12 +110,12 @@ def test_accuracy_against_cost_has_a_panel_for_each_task_measured_or_printed() -
     assert "" in {point.name for point in printed.points}  # the one that is named where it was measured
 
 
-def test_the_first_completed_run_of_each_row_is_looked_into() -> None:
+def test_the_first_completed_run_of_each_row_is_drawn() -> None:
     found = paper_figures.first_completed(material("an", "2", lambda spec: None if spec.module == "an" else 70.0))
     assert [(row.name, run is None) for row, run in found] == [("ResNet-50-BN", False), ("ResNet-50-AN", True)]
 
 
-def test_nothing_at_all_is_said() -> None:
+def test_no_notes_are_shown() -> None:
     with pytest.raises(NoResultsYet, match="figure 4 of EAN has no measured values yet"):
         paper_figures.build(material("ean", "4", lambda spec: "absent"))
 

@@ -25,7 +25,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.mark.parametrize(("ending", "magic"), [(".pdf", b"%PDF"), (".svg", b"<?xml"), (".png", b"\x89PNG")])
-def test_a_figure_is_the_same_bytes_each_time_whatever_the_user_s_matplotlibrc_says(ending: str, magic: bytes) -> None:
+def test_a_figure_is_byte_identical_with_any_matplotlibrc(ending: str, magic: bytes) -> None:
     before = save.rendered(sweep_chart(), ending)
     assert before.startswith(magic)
     own = {"font.size": 20, "axes.facecolor": "red", "text.usetex": True, "svg.hashsalt": "x", "pdf.fonttype": 3}
@@ -35,7 +35,7 @@ def test_a_figure_is_the_same_bytes_each_time_whatever_the_user_s_matplotlibrc_s
 
 @pytest.mark.parametrize("name", DRAWINGS)
 @pytest.mark.parametrize("width", style.INCHES)
-def test_a_figure_is_as_wide_as_the_paper_and_nothing_is_cut_off(name: str, width: Width) -> None:
+def test_a_figure_has_the_papers_width_and_nothing_is_clipped(name: str, width: Width) -> None:
     image = Image.open(io.BytesIO(save.rendered(DRAWINGS[name](), ".png", width)))
     assert image.width <= 300 * style.INCHES[width] + 1
     assert name == "images" or image.width >= 300 * style.INCHES[width] - 1
@@ -45,7 +45,7 @@ def test_a_figure_is_as_wide_as_the_paper_and_nothing_is_cut_off(name: str, widt
     assert pixels.min() < 100
 
 
-def test_an_svg_is_xml_without_a_date_and_a_pdf_has_its_fonts_whole_and_its_names_as_they_are(tmp_path: Path) -> None:
+def test_an_svg_is_undated_xml_and_a_pdf_embeds_complete_fonts_and_names(tmp_path: Path) -> None:
     root = ElementTree.fromstring(save.rendered(sweep_chart(), ".svg"))
     assert root.tag == f"{SVG}svg"
     assert not [element for element in root.iter() if element.tag.endswith("}date")]

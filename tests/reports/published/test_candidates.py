@@ -10,7 +10,7 @@ from tests.reports.report_workspace import footnotes, line, specs, train
 from tests.reports.report_workspace import table as named
 
 
-def test_of_several_trainings_the_best_counts_and_is_told(tmp_path: Path) -> None:
+def test_of_several_trainings_the_best_counts_and_is_noted(tmp_path: Path) -> None:
     table = named("ela:2")
     workspace = Workspace(tmp_path)
     one, two = specs(table, "ResNet18")
@@ -22,7 +22,7 @@ def test_of_several_trainings_the_best_counts_and_is_told(tmp_path: Path) -> Non
     assert footnotes(report.table, cell) == ["lr=0.05 of lr=0.1, lr=0.05: the highest mean top1 on the test set"]
 
 
-def test_a_training_that_is_not_done_is_told_with_the_one_that_counts(tmp_path: Path) -> None:
+def test_an_unfinished_training_is_noted_beside_the_one_that_counts(tmp_path: Path) -> None:
     table = named("ela:2")
     workspace = Workspace(tmp_path)
     train(workspace, specs(table, "ResNet18")[0], 60.0)

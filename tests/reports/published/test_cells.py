@@ -29,7 +29,7 @@ def test_the_gain_is_over_the_groups_plain_network(workspace: Workspace) -> None
     assert any("Welch" in note for note in report.table.notes)
 
 
-def test_without_several_seeds_there_is_no_gain(workspace: Workspace) -> None:
+def test_a_gain_needs_several_seeds(workspace: Workspace) -> None:
     report = build(workspace, EAN2, options=Options(seeds=(0,)))
     assert "top1.gain" not in [column.name for column in report.table.columns]
     assert line(report.table, "ResNet50", report.names)["top1"].wanted == 1
@@ -47,7 +47,7 @@ def test_the_best_and_the_second_of_a_group_are_marked_and_published_ones_are_no
     assert not any(cell.best or cell.second for cell in published_cells)
 
 
-def test_an_error_is_what_is_not_right_and_the_lowest_is_best(workspace: Workspace) -> None:
+def test_an_error_rate_counts_wrong_predictions_and_the_lowest_is_best(workspace: Workspace) -> None:
     table = named("nam:1")
     report = build(workspace, table)
     first, second, third = (line(report.table, name, report.names)["top1"] for name in report.names[:3])
@@ -100,7 +100,7 @@ def test_speed_is_measured_under_named_conditions() -> None:
     assert "FPS: images per second of inference; Some GPU, batch 1, fp32." in report.table.notes
 
 
-def test_what_a_module_is_is_computed() -> None:
+def test_traits_are_computed() -> None:
     table = named("ela:1")
     report = published.build(table, cells(table), {})
     for row in table.rows:

@@ -56,6 +56,6 @@ def test_rows_and_columns_are_chosen_and_ordered(workspace: Workspace) -> None:
         (Options(rows=("ResNet5",)), "has no row 'ResNet5'; did you mean"),
     ],
 )
-def test_what_there_is_not_is_one_clear_line(options: Options, message: str) -> None:
+def test_an_unknown_name_is_a_one_line_error(options: Options, message: str) -> None:
     with pytest.raises(SpecError, match=message.replace("?", r"\?").replace(".", r"\.")):
         published.build(EAN2, cells(EAN2), {}, options=options)

@@ -11,7 +11,7 @@ from tests.reports.published.published_tables import EAN2, build
 from tests.reports.report_workspace import cells, footnotes, line, specs, train
 
 
-def test_the_best_epoch_is_told_unless_it_is_chosen_on_held_out_images(workspace: Workspace, tmp_path: Path) -> None:
+def test_the_best_epoch_is_noted_unless_chosen_on_held_out_images(workspace: Workspace, tmp_path: Path) -> None:
     spec = specs(EAN2, "ResNet50")[0]
     own = Workspace(tmp_path)
     train(own, spec, 70.0, 60.0)
@@ -27,7 +27,7 @@ def test_the_best_epoch_is_told_unless_it_is_chosen_on_held_out_images(workspace
     assert (cell.value, cell.marks) == (71.0, ())
 
 
-def test_what_the_paper_and_the_data_say_of_a_row_is_a_footnote() -> None:
+def test_notes_of_the_paper_and_the_data_become_footnotes() -> None:
     report = published.build(EAN2, cells(EAN2), {})
     assert footnotes(report.table, line(report.table, "ResNet101+CA", report.names)["params.published"]) == [
         "a likely misprint of 49.88"

@@ -53,7 +53,7 @@ def test_every_table_that_can_be_trained_has_our_numbers(table, workspace: Works
                 assert cell.value == pytest.approx(100 - top1 if column.error else top1)
 
 
-def test_what_is_missing_says_why(tmp_path: Path) -> None:
+def test_missing_cells_have_a_reason(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     rows = {name: specs(EAN2, name, ("0", "1", "2")) for name in ("ResNet50", "ResNet50+SE", "ResNet50+SA")}
     train(workspace, rows["ResNet50"][0], 60.0)
@@ -84,7 +84,7 @@ ap = "36.5"
 """
 
 
-def test_a_network_that_is_none_of_ours_is_waited_for(tmp_path: Path) -> None:
+def test_a_network_that_attnctl_lacks_waits(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(WAITING)
     table = papers.load(str(tmp_path / "mine.toml")).tables["1"]
     report = published.build(table, cells(table), {})
@@ -104,7 +104,7 @@ def test_detectors_have_their_metrics_their_counts_and_their_speed(workspace: Wo
     assert spec.network == "yolox_nano cspdarknet_nano"
 
 
-def test_imported_numbers_stand_alone_and_are_told(workspace: Workspace) -> None:
+def test_imported_numbers_are_shown_alone_and_noted(workspace: Workspace) -> None:
     imports = [
         Imported(source="their log", values={"top1": 79.0}, table="ean:2", row="ResNet50+SA", seed=0),
         Imported(source="their log", values={"top1": 80.0}, table="ean:2", row="ResNet50+SA", seed=1),

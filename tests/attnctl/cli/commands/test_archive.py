@@ -16,7 +16,7 @@ from tests.attnctl.cli.exchange_cases import write_attempt, write_sweep
 from tests.reports.exchange.unpacked import unpack
 
 
-def test_a_real_sweep_is_packed_checked_looked_at_and_merged(
+def test_a_real_sweep_is_packed_checked_reported_and_merged(
     trained: Path, attnctl: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     assert attnctl("archive", "first", "-o", "first.tar.gz").code == 0
@@ -54,7 +54,9 @@ def test_a_real_sweep_is_packed_checked_looked_at_and_merged(
         (["first", "-o", "there.tar.gz"], "--force replaces it"),
     ],
 )
-def test_a_request_that_cannot_be_says_why(words: list[str], said: str, written: Workspace, attnctl: Run) -> None:
+def test_an_invalid_request_is_an_error_with_a_reason(
+    words: list[str], said: str, written: Workspace, attnctl: Run
+) -> None:
     (written.root / "there.tar.gz").write_text("mine")
     attnctl("status")
     before = listing(written.root)
@@ -63,7 +65,7 @@ def test_a_request_that_cannot_be_says_why(words: list[str], said: str, written:
     assert listing(written.root) == before
 
 
-def test_a_users_own_module_is_trained_again_from_the_archive(
+def test_a_users_module_is_retrained_from_the_archive(
     folder: Path, attnctl: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "helper.py").write_text("SCALE = 0.5\n")

@@ -38,7 +38,7 @@ params = "37.7"
 """
 
 
-def test_audit_counts_what_waits_apart(tmp_path: Path, attnctl: Run) -> None:
+def test_audit_counts_waiting_rows_separately(tmp_path: Path, attnctl: Run) -> None:
     (tmp_path / "mine.toml").write_text(WAITING)
     result = attnctl("audit", "--paper", str(tmp_path / "mine.toml"))
     assert result.out.splitlines()[-1] == (

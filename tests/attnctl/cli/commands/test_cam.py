@@ -12,7 +12,7 @@ from tests.attnctl.cli.cli_run import Run
 from tests.attnctl.cli.drawn import document, ids
 
 
-def test_activation_maps_of_runs_stand_side_by_side(here: Path, attnctl: Run) -> None:
+def test_activation_maps_of_runs_are_drawn_side_by_side(here: Path, attnctl: Run) -> None:
     known = ids(attnctl)
     done = attnctl(
         "cam", known["none"], known["ean G=2"][:8], "--count", "2", "--layer", "layer2,layer3", "-o", "c.png"
@@ -25,7 +25,7 @@ def test_activation_maps_of_runs_stand_side_by_side(here: Path, attnctl: Run) ->
     assert all(0 < one["probability"] <= 1 for one in maps)
 
 
-def test_images_of_a_folder_or_by_name_are_looked_at(here: Path, attnctl: Run) -> None:
+def test_images_can_be_given_as_folders_or_files(here: Path, attnctl: Run) -> None:
     plain = ids(attnctl)["none"]
     (here / "photos").mkdir()
     for number, mode in enumerate(("L", "RGB", "L")):

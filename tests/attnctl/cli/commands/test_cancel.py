@@ -9,7 +9,7 @@ from tests.attnctl.cli.cli_run import Run, assert_refused, listing
 from tests.attnctl.cli.past_runs import Past, left
 
 
-def test_the_end_of_an_active_run_is_asked_for_and_written_down(past: Past, attnctl: Run) -> None:
+def test_cancelling_an_active_run_is_requested_and_recorded(past: Past, attnctl: Run) -> None:
     active, done = past.specs(2)
     past.attempt(active, "RUNNING")
     past.attempt(done, "COMPLETED", exit=left("completed", step=40))
@@ -22,7 +22,7 @@ def test_the_end_of_an_active_run_is_asked_for_and_written_down(past: Past, attn
     assert not workspace.run(done.id).attempt(1).cancel.exists()
 
 
-def test_nobody_is_asked_in_a_script_so_that_yes_must_be_given(past: Past, attnctl: Run) -> None:
+def test_a_script_must_pass_yes(past: Past, attnctl: Run) -> None:
     (active,) = past.specs(1)
     past.attempt(active, "RUNNING")
     attnctl("status")
@@ -33,7 +33,7 @@ def test_nobody_is_asked_in_a_script_so_that_yes_must_be_given(past: Past, attnc
     assert listing(past.root) == before
 
 
-def test_a_run_that_has_ended_is_left_as_it_is(past: Past, attnctl: Run) -> None:
+def test_an_ended_run_is_left_unchanged(past: Past, attnctl: Run) -> None:
     (done,) = past.specs(1)
     past.attempt(done, "COMPLETED", exit=left("completed", step=40))
     result = attnctl("cancel", done.id[:8])

@@ -55,7 +55,7 @@ def test_complexity_as_json_adds_up(attnctl: Run) -> None:
     assert plain["overhead"] == {"parameters": 0, "macs": 0, "activation_bytes": 0}
 
 
-def test_complexity_counts_a_module_of_ones_own(attnctl: Run, tmp_path: Path) -> None:
+def test_complexity_counts_a_users_module(attnctl: Run, tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text(
         "from torch import nn\n\n\nclass Mine(nn.Module):\n"
@@ -86,7 +86,7 @@ def test_complexity_counts_a_module_of_ones_own(attnctl: Run, tmp_path: Path) ->
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_what_cannot_be_counted_says_so_in_one_line(attnctl: Run, words: list[str], error: str) -> None:
+def test_an_uncountable_network_is_a_one_line_error(attnctl: Run, words: list[str], error: str) -> None:
     result = attnctl(*words)
     assert (result.code, result.out) == (2, "")
     assert error in result.err
@@ -103,7 +103,7 @@ def test_detectors_are_counted_in_the_way_of_their_table(attnctl: Run) -> None:
     assert "3.55 MiB" in result.out
 
 
-def test_what_was_counted_before_needs_no_torch(attnctl: Run, tmp_path: Path) -> None:
+def test_cached_counts_need_no_torch(attnctl: Run, tmp_path: Path) -> None:
     for words in (
         ["audit", "--paper", "nam", "--table", "4"],
         ["complexity", "se", "--backbone", "resnet20", "--dataset", "cifar10"],

@@ -24,11 +24,11 @@ def test_a_download_that_fails_is_one_line_and_leaves_nothing(
     assert listing(folder / "data") == []
 
 
-def test_what_is_built_in_needs_no_fetching(attnctl: Run, folder: Path) -> None:
+def test_built_in_data_sets_need_no_download(attnctl: Run, folder: Path) -> None:
     assert attnctl("data", "fetch", "digits").out == "digits is embedded; nothing to download\n"
 
 
-def test_what_is_there_is_not_fetched_again(attnctl: Run, folder: Path) -> None:
+def test_existing_files_are_not_downloaded_again(attnctl: Run, folder: Path) -> None:
     (folder / "attnctl.toml").write_text('[data]\nroot = "data"\n')
     place = folder / "data" / "cifar-100-python"
     place.mkdir(parents=True)
@@ -39,7 +39,7 @@ def test_what_is_there_is_not_fetched_again(attnctl: Run, folder: Path) -> None:
     assert listing(folder) == before
 
 
-def test_what_has_no_address_says_where_it_comes_from(attnctl: Run, folder: Path) -> None:
+def test_a_data_set_without_an_address_names_its_source(attnctl: Run, folder: Path) -> None:
     (folder / "attnctl.toml").write_text('[data]\nroot = "data"\n')
     result = attnctl("data", "fetch", "imagenet")
     assert result.code == 2
@@ -68,7 +68,7 @@ def test_the_list_has_every_data_set(capsys: pytest.CaptureFixture[str], folder:
     ]
 
 
-def test_the_list_as_json_is_that_of_datasets(attnctl: Run, folder: Path) -> None:
+def test_the_list_as_json_equals_that_of_datasets(attnctl: Run, folder: Path) -> None:
     listed = json.loads(attnctl("data", "list", "--json").out)
     assert listed == json.loads(attnctl("datasets", "--json").out)
 
@@ -105,7 +105,7 @@ def test_a_built_in_set_of_objects_is_written_and_can_be_trained_on(
         (("digits-det", "made", "--format", "yolo"), "'yolo' is not one of 'coco', 'voc'"),
     ],
 )
-def test_what_cannot_be_written_is_one_line_and_leaves_nothing(
+def test_a_failed_write_is_a_one_line_error_and_leaves_nothing(
     attnctl: Run, folder: Path, words: tuple[str, ...], message: str
 ) -> None:
     (folder / "full").mkdir()

@@ -8,7 +8,7 @@ from tests.attnctl.cli.cli_run import Run
 from tests.attnctl.cli.commands.reported import swept_modules
 
 
-def test_the_database_is_found_and_made_anew(tmp_path: Path, attnctl: Run) -> None:
+def test_the_database_is_located_and_rebuilt(tmp_path: Path, attnctl: Run) -> None:
     workspace = swept_modules(tmp_path, "none", "ela")
     path = attnctl("--workspace", str(workspace.root), "db", "path").out.strip()
     assert path == str(workspace.root / "attnctl.sqlite")

@@ -25,7 +25,7 @@ def specs(folder: Path) -> list[RunSpec]:
     return found
 
 
-def test_the_fields_that_differ_are_named_as_they_are_typed(specs: list[RunSpec], attnctl: Run) -> None:
+def test_differing_fields_are_named_as_typed(specs: list[RunSpec], attnctl: Run) -> None:
     first, second, _ = specs
     document = json.loads(attnctl("diff", first.id, second.id[:8], "--json").out)
     assert document["runs"] == [first.id, second.id]

@@ -10,7 +10,7 @@ import pytest
 from tests.attnctl.cli.cli_run import Run, listing
 
 
-def test_facts_that_are_neither_good_nor_bad_are_no_failure(folder: Path, attnctl: Run) -> None:
+def test_neutral_checks_are_not_failures(folder: Path, attnctl: Run) -> None:
     result = attnctl("doctor", "--json")
     assert result.code == 0, result.out
     checks = {check["name"]: check["ok"] for check in json.loads(result.out)["checks"]}
@@ -20,7 +20,7 @@ def test_facts_that_are_neither_good_nor_bad_are_no_failure(folder: Path, attnct
     assert listing(folder) == []
 
 
-def test_what_is_wrong_is_marked_with_what_to_do_and_the_exit_code_is_1(
+def test_faults_are_marked_with_advice_and_the_exit_code_is_1(
     folder: Path, tmp_path: Path, attnctl: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A driver that names a GPU which torch does not see."""

@@ -120,7 +120,7 @@ def test_of_a_step_trained_again_the_later_attempt_counts(folder: Path, attnctl:
     ]
 
 
-def test_a_second_export_while_runs_go_on_has_all_of_both(folder: Path, attnctl: Run) -> None:
+def test_a_second_export_during_training_contains_all_steps(folder: Path, attnctl: Run) -> None:
     workspace, run = Workspace(folder), spec()
     write_attempt(workspace, run, 1, {10: 50.0}, nonce="a", outcome=None)
     log = workspace.run(run.id).attempt(1).incarnation(0).events
@@ -136,7 +136,7 @@ def test_a_second_export_while_runs_go_on_has_all_of_both(folder: Path, attnctl:
     assert first.items() <= second.items()
 
 
-def test_what_is_there_already_stays_unless_forced_and_a_foreign_folder_always(trained: Path, attnctl: Run) -> None:
+def test_existing_files_stay_without_force_and_foreign_folders_always(trained: Path, attnctl: Run) -> None:
     assert attnctl("export", "-o", "a.csv").code == 0
     again = attnctl("export", "-o", "a.csv")
     assert (again.code, again.err) == (2, "attnctl: a.csv already exists; --force replaces it\n")
@@ -151,7 +151,7 @@ def test_what_is_there_already_stays_unless_forced_and_a_foreign_folder_always(t
     assert attnctl("export", "-f", "tensorboard", "-o", "empty").code == 0
 
 
-def test_an_export_that_breaks_off_leaves_what_was_there(
+def test_an_interrupted_export_keeps_the_earlier_one(
     trained: Path, attnctl: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attnctl("export", "-o", "a.json")
@@ -204,6 +204,6 @@ def test_a_missing_package_is_one_line(
         (["zz", "-f", "csv"], "no run or sweep is called 'zz'"),
     ],
 )
-def test_a_request_that_cannot_be_says_why(words: list[str], said: str, trained: Path, attnctl: Run) -> None:
+def test_an_invalid_request_is_an_error_with_a_reason(words: list[str], said: str, trained: Path, attnctl: Run) -> None:
     result = attnctl("export", *words)
     assert (result.code, said in result.err) == (2, True), result.err

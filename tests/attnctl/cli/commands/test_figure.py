@@ -8,7 +8,7 @@ from tests.attnctl.cli.cli_run import Run
 from tests.attnctl.cli.drawn import document
 
 
-def test_a_figure_of_one_s_own_paper_shows_what_is_measured_beside_what_is_printed(here: Path, attnctl: Run) -> None:
+def test_a_figure_of_a_users_paper_shows_measured_and_printed_values(here: Path, attnctl: Run) -> None:
     (panel,) = document(attnctl("figure", "./mine.toml:1", "--json"))["panels"]
     measured, printed = panel["series"]
     assert [point["x"] for point in measured["points"]] == [2.0, 8.0]
@@ -19,7 +19,7 @@ def test_a_figure_of_one_s_own_paper_shows_what_is_measured_beside_what_is_print
     assert (here / "mine-figure-1.pdf").exists()
 
 
-def test_a_figure_without_runs_says_what_trains_them(here: Path, attnctl: Run) -> None:
+def test_a_figure_without_runs_names_the_command_that_trains_them(here: Path, attnctl: Run) -> None:
     done = attnctl("figure", "ean:4")
     assert done.code == 2
     assert (

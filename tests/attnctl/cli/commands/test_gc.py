@@ -33,7 +33,7 @@ def test_checkpoints_go_by_rule_and_those_of_an_active_run_stay(past: Past, attn
     assert not files[done][3].exists()
 
 
-def test_a_run_without_a_good_checkpoint_keeps_what_it_has(past: Past, attnctl: Run) -> None:
+def test_a_run_without_a_valid_checkpoint_keeps_its_files(past: Past, attnctl: Run) -> None:
     (spec,) = past.specs(1)
     past.attempt(spec, "PREEMPTED")
     kept = [past.checkpoint(spec, f"{step}-1.0.pt") for step in (1, 2, 3)]
@@ -63,6 +63,6 @@ def test_leftovers_of_killed_writers_go_when_they_are_old(past: Past, attnctl: R
 
 
 @pytest.mark.parametrize("words", [["--keep", "-1"], ["--keep", "x"], ["--keep-unfinished", "0"], ["more"]])
-def test_gc_refuses_what_is_no_number(past: Past, attnctl: Run, words: list[str]) -> None:
+def test_gc_refuses_an_invalid_number(past: Past, attnctl: Run, words: list[str]) -> None:
     result = attnctl("gc", *words)
     assert (result.code, result.out) == (2, "")

@@ -28,7 +28,7 @@ def imported(folder: Path) -> list[Imported]:
     return Workspace(folder).imports()
 
 
-def test_a_cell_of_a_table_is_in_the_metrics_own_unit(take: Callable[..., Result], folder: Path) -> None:
+def test_a_cell_of_a_table_has_the_unit_of_its_metric(take: Callable[..., Result], folder: Path) -> None:
     result = take("table,row,params,c10,c100\nEAN:1,MobileNetV2+EAN,2.5,94.25,\nean:1,MobileNetV2,,,75.5\n")
     assert (result.code, result.err) == (0, "")
     first, second = imported(folder)
@@ -38,7 +38,7 @@ def test_a_cell_of_a_table_is_in_the_metrics_own_unit(take: Callable[..., Result
     assert first.source == "results.csv"
 
 
-def test_an_error_rate_is_kept_as_the_accuracy_that_it_is(take: Callable[..., Result], folder: Path) -> None:
+def test_an_error_rate_is_stored_as_accuracy(take: Callable[..., Result], folder: Path) -> None:
     assert take("table;row;column;value;source\nnam:1;ResNet50;top1;20.5;ours, again\n").code == 0
     (record,) = imported(folder)
     assert (record.values, record.source) == ({"top1": 79.5}, "ours, again")
@@ -95,7 +95,7 @@ def test_fractions_in_one_table_are_not_hidden_by_percentages_in_another(take: C
     assert "results.csv:3: column top1: 0.2 %: values are in percent" in result.err
 
 
-def test_what_may_be_meant_otherwise_is_said(take: Callable[..., Result]) -> None:
+def test_ambiguous_input_is_noted(take: Callable[..., Result]) -> None:
     result = take("label,backbone,dataset,params\nours,resnet5O,tiny-imagenet,25.6\n")
     assert result.code == 0
     assert "column backbone: 'resnet5O' is unknown to attnctl" in result.err
@@ -143,7 +143,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD.values(), ids=BAD)
-def test_what_is_wrong_is_said_with_its_place_and_nothing_is_taken_in(
+def test_errors_are_reported_with_their_line_and_nothing_is_imported(
     case: str, take: Callable[..., Result], folder: Path
 ) -> None:
     text, said = case
@@ -164,7 +164,7 @@ def test_what_is_wrong_is_said_with_its_place_and_nothing_is_taken_in(
         (["attnctl.toml", "--source", " "], "--source is"),
     ],
 )
-def test_a_request_that_cannot_be_says_why(words: list[str], said: str, folder: Path, attnctl: Run) -> None:
+def test_an_invalid_request_is_an_error_with_a_reason(words: list[str], said: str, folder: Path, attnctl: Run) -> None:
     (folder / "attnctl.toml").write_text("")
     result = attnctl("import", *words)
     assert (result.code, said in result.err) == (2, True), result.err

@@ -11,7 +11,7 @@ from attnctl import attention, backbones, datasets, models, recipes
 from tests.attnctl.cli.cli_run import Run
 
 
-def test_named_backbones_tell_where_their_placements_are(attnctl: Run, folder: Path) -> None:
+def test_placements_of_named_backbones_are_described(attnctl: Run, folder: Path) -> None:
     result = attnctl("backbones", "resnet18", "mobilenext")
     lines = result.out.splitlines()
     assert [line.split()[:2] for line in lines[1:]] == [
@@ -39,13 +39,13 @@ def test_backbones_as_json(attnctl: Run, folder: Path, monkeypatch: pytest.Monke
     assert "own-se" in [row["placement"] for row in mobilenet["placements"]]
 
 
-def test_a_network_that_is_none_is_refused(attnctl: Run, folder: Path) -> None:
+def test_an_invalid_network_is_refused(attnctl: Run, folder: Path) -> None:
     result = attnctl("backbones", "resnet33")
     assert (result.code, result.out) == (2, "")
     assert "unknown backbone 'resnet33'; did you mean 'resnet34'?" in result.err
 
 
-def test_listings_name_what_there_is(attnctl: Run, folder: Path) -> None:
+def test_listings_show_every_choice(attnctl: Run, folder: Path) -> None:
     for command, names in (
         ("modules", ("none", *attention.names())),
         ("backbones", backbones.names()),

@@ -34,7 +34,7 @@ def test_the_newest_start_of_the_newest_attempt_is_shown(folder_of: RunDir, attn
     assert attnctl("logs", folder_of.id, "--follow").out == "second start\n", "a run that has ended is not waited for"
 
 
-def test_each_rank_has_a_log_of_its_own(folder_of: RunDir, attnctl: Run) -> None:
+def test_each_rank_has_its_own_log(folder_of: RunDir, attnctl: Run) -> None:
     start = folder_of.attempt(2).incarnation(0)
     write_atomic(start.log(0), b"of rank 0\n")
     write_atomic(start.log(3), b"of rank 3\n")
@@ -44,9 +44,7 @@ def test_each_rank_has_a_log_of_its_own(folder_of: RunDir, attnctl: Run) -> None
     assert "0 and 3" in result.err or "0, 3" in result.err
 
 
-def test_before_a_worker_has_a_log_what_the_scheduler_caught_is_shown(
-    past: Past, folder_of: RunDir, attnctl: Run
-) -> None:
+def test_the_schedulers_output_is_shown_until_the_worker_has_a_log(past: Past, folder_of: RunDir, attnctl: Run) -> None:
     workspace = past.config.workspace
     caught = workspace.submission_logs(f"attnctl-{folder_of.id}-2") / "7_0_0_log.out"
     write_atomic(caught, b"bash: module: command not found\n")
@@ -55,7 +53,7 @@ def test_before_a_worker_has_a_log_what_the_scheduler_caught_is_shown(
     assert attnctl("logs", folder_of.id).out == "caught by the supervisor\n"
 
 
-def test_what_could_change_a_terminal_is_made_visible(folder_of: RunDir, attnctl: Run) -> None:
+def test_control_characters_are_escaped(folder_of: RunDir, attnctl: Run) -> None:
     write_atomic(folder_of.attempt(2).incarnation(0).log(0), b"a\x1b[31mred\tb\xff\n")
     out = attnctl("logs", folder_of.id).out
     assert "\x1b" not in out
@@ -63,9 +61,7 @@ def test_what_could_change_a_terminal_is_made_visible(folder_of: RunDir, attnctl
 
 
 @pytest.mark.parametrize(("words", "said"), [((), "no log"), (("--attempt", "9"), "no attempt 9")])
-def test_a_log_that_is_not_there_is_one_line(
-    words: tuple[str, ...], said: str, folder_of: RunDir, attnctl: Run
-) -> None:
+def test_a_missing_log_is_a_one_line_error(words: tuple[str, ...], said: str, folder_of: RunDir, attnctl: Run) -> None:
     result = attnctl("logs", folder_of.id, *words)
     assert_refused(result, str(words))
     assert said in result.err

@@ -17,7 +17,7 @@ from tests.attnctl.cli.exchange_cases import spec, write_attempt
     ("words", "said"),
     [("no", "there is no folder 'no'"), (".", "is this workspace itself"), ("..", "is not a workspace")],
 )
-def test_a_folder_that_is_no_other_workspace_is_refused(
+def test_a_folder_that_is_not_another_workspace_is_refused(
     words: str, said: str, two: tuple[Workspace, Workspace], attnctl: Run
 ) -> None:
     write_attempt(two[0], spec(), 1, {10: 1.0}, nonce="a")

@@ -14,7 +14,7 @@ def test_modules_as_json(attnctl: Run, folder: Path) -> None:
     assert {row["name"]: row["default"] for row in ela["hyperparameters"]}["kernel"] == 7
 
 
-def test_the_list_says_how_to_read_about_hyperparameters(attnctl: Run, folder: Path) -> None:
+def test_the_list_explains_how_to_show_hyperparameters(attnctl: Run, folder: Path) -> None:
     assert "attnctl modules NAME explains its hyperparameters" in attnctl("modules").err
     assert "--kernel N,N,..." in attnctl("sweep", "ela", "--help").out
 

@@ -26,7 +26,7 @@ from tests.attnctl.cli.test_registry import imported
         ),
     ],
 )
-def test_a_new_paper_loads_as_it_is(attnctl: Run, folder: Path, file: str, name: str) -> None:
+def test_a_new_paper_file_loads_unchanged(attnctl: Run, folder: Path, file: str, name: str) -> None:
     result = attnctl("paper", "new", file)
     assert (result.code, result.err) == (0, "")
     assert result.out == f"{file} written; `attnctl paper check {file}` lists what it contains\n"
@@ -60,14 +60,14 @@ def test_a_new_paper_never_takes_the_place_of_a_file(attnctl: Run, folder: Path)
     assert (folder / "my.toml").read_text() == "mine"
 
 
-def test_a_new_paper_must_be_a_file_that_commands_know_for_one(attnctl: Run, folder: Path) -> None:
+def test_a_new_paper_must_have_a_recognisable_file_name(attnctl: Run, folder: Path) -> None:
     result = attnctl("paper", "new", "mine")
     assert (result.code, result.out) == (2, "")
     assert result.err == "attnctl: mine must end in .toml, so that --paper recognises a file\n"
     assert listing(folder) == []
 
 
-def test_check_says_what_a_paper_has(attnctl: Run, folder: Path) -> None:
+def test_check_summarises_a_paper(attnctl: Run, folder: Path) -> None:
     assert attnctl("paper", "new", "my.toml").code == 0
     result = attnctl("paper", "check", "my.toml")
     assert (result.code, result.err) == (0, "")
@@ -95,7 +95,7 @@ figure 1  3     4                       The price of accuracy
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]], ids=["text", "json"])
-def test_check_says_which_line_is_wrong(attnctl: Run, folder: Path, options: list[str]) -> None:
+def test_check_names_the_invalid_line(attnctl: Run, folder: Path, options: list[str]) -> None:
     assert attnctl("paper", "new", "my.toml").code == 0
     file = folder / "my.toml"
     source = file.read_text()
@@ -116,12 +116,12 @@ def test_check_says_which_line_is_wrong(attnctl: Run, folder: Path, options: lis
         ("./", "cannot read paper .: Is a directory"),
     ],
 )
-def test_what_is_no_file_says_so(attnctl: Run, folder: Path, file: str, error: str) -> None:
+def test_a_missing_file_is_an_error(attnctl: Run, folder: Path, file: str, error: str) -> None:
     result = attnctl("paper", "check", file)
     assert (result.code, result.out, result.err) == (2, "", f"attnctl: {error}\n")
 
 
-def test_what_a_paper_prints_of_complexity_can_be_audited(attnctl: Run, folder: Path) -> None:
+def test_every_printed_complexity_can_be_audited(attnctl: Run, folder: Path) -> None:
     assert attnctl("paper", "new", "my.toml").code == 0
     file = folder / "my.toml"
     file.write_text(file.read_text().replace('year = "2018"\ncite', 'params = "0.274"\nyear = "2018"\ncite'))

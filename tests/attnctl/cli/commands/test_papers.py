@@ -9,7 +9,7 @@ from attnctl import papers
 from tests.attnctl.cli.cli_run import Run, listing
 
 
-def test_all_tables_and_figures_are_listed_where_there_is_no_workspace(folder: Path, attnctl: Run) -> None:
+def test_all_tables_and_figures_are_listed_without_a_workspace(folder: Path, attnctl: Run) -> None:
     result = attnctl("papers")
     assert result.code == 0
     for name in papers.names():
@@ -20,7 +20,7 @@ def test_all_tables_and_figures_are_listed_where_there_is_no_workspace(folder: P
     assert listing(folder) == []
 
 
-def test_what_is_trained_and_what_is_computed_is_said(folder: Path, attnctl: Run) -> None:
+def test_trained_and_computed_cells_are_distinguished(folder: Path, attnctl: Run) -> None:
     document = json.loads(attnctl("papers", "--json").out)
     parts = {
         (paper["name"], part["kind"], part["number"]): part for paper in document["papers"] for part in paper["parts"]
@@ -40,7 +40,7 @@ def test_one_paper_shows_its_rows(folder: Path, attnctl: Run) -> None:
     assert "6 rows, none of which is trained" in out
 
 
-def test_a_users_file_is_shown_and_what_is_none_is_refused(folder: Path, attnctl: Run) -> None:
+def test_a_users_file_is_shown_and_an_invalid_one_is_refused(folder: Path, attnctl: Run) -> None:
     (folder / "my.toml").write_text(
         'name = "Mine"\ntitle = "t"\n[tables.1]\ncaption = "c"\n[[tables.1.columns]]\nkey = "top1"\nmetric = "top1"\n'
         '[[tables.1.rows]]\nrow = "plain"\nbackbone = "resnet20"\ndataset = "digits"\n'

@@ -18,7 +18,7 @@ def test_a_plot_goes_into_a_file_that_is_named(here: Path, attnctl: Run) -> None
     assert (here / "runs-loss-over-epoch.pdf").read_bytes().startswith(b"%PDF")
 
 
-def test_json_is_what_would_be_drawn_and_no_file_is_written(here: Path, attnctl: Run) -> None:
+def test_json_contains_the_drawn_values_and_no_file_is_written(here: Path, attnctl: Run) -> None:
     before = sorted(here.iterdir())
     (panel,) = document(attnctl("plot", "--x", "G", "--json"))["panels"]
     (series,) = panel["series"]

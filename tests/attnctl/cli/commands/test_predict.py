@@ -69,7 +69,9 @@ def test_the_first_of_the_test_set_without_images(known: dict[str, str], folder:
     assert listing(folder / f"predict-{run[:8]}") == ["canvas 601.classes.png", "canvas 601.png"]
 
 
-def test_what_cannot_be_is_one_line_and_writes_nothing(known: dict[str, str], folder: Path, attnctl: Run) -> None:
+def test_an_invalid_request_is_a_one_line_error_and_writes_nothing(
+    known: dict[str, str], folder: Path, attnctl: Run
+) -> None:
     (folder / "photos" / "c.png").write_bytes((folder / "photos" / "a.png").read_bytes()[:90])
     (folder / "empty").mkdir()
     detector = known["ssdlite320"]

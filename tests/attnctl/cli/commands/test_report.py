@@ -44,7 +44,7 @@ def test_the_formats_of_the_command_are_those_of_the_reports() -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_file_holds_what_the_screen_shows(
+def test_a_file_contains_what_the_screen_shows(
     workspace: Workspace, run: Callable[..., tuple[int, str, str]], name: str
 ) -> None:
     code, printed, err = run(workspace, "--format", name)
@@ -153,7 +153,9 @@ def test_a_sweep_of_something_else_is_refused(swept: Workspace, run: Callable[..
     assert run(swept, "ean-3", "--table", "ean:2")[0] == 2
 
 
-def test_what_is_missing_is_a_command_that_fills_it(swept: Workspace, run: Callable[..., tuple[int, str, str]]) -> None:
+def test_missing_cells_have_a_command_that_trains_them(
+    swept: Workspace, run: Callable[..., tuple[int, str, str]]
+) -> None:
     code, out, _ = run(swept, "--table", "ean:2", "--rows", "ResNet50*", "--missing")
     assert code == 0
     lines = [shlex.split(line) for line in out.splitlines()]
@@ -169,12 +171,12 @@ def test_what_is_missing_is_a_command_that_fills_it(swept: Workspace, run: Calla
     assert json.loads(run(swept, "--table", "ean:2", "--missing", "--json")[1])["commands"]
 
 
-def test_what_is_missing_of_a_sweep_is_its_command(swept: Workspace, run: Callable[..., tuple[int, str, str]]) -> None:
+def test_missing_runs_of_a_sweep_have_its_command(swept: Workspace, run: Callable[..., tuple[int, str, str]]) -> None:
     _, out, _ = run(swept, "--missing")
     assert out == "attnctl sweep --paper ean --table 2 --name ean-2 --retry-failed\n"
 
 
-def test_the_comparison_shows_the_gain_and_what_is_chosen(
+def test_the_comparison_shows_the_gain_and_the_selected_rows(
     swept: Workspace, run: Callable[..., tuple[int, str, str]]
 ) -> None:
     _, out, _ = run(swept, "--columns", "top1", "--sort", "-top1", "--format", "json")
@@ -184,7 +186,7 @@ def test_the_comparison_shows_the_gain_and_what_is_chosen(
     assert run(swept, "--rows", "se*", "--seed", "0", "--json")[0] == 0
 
 
-def test_the_best_epoch_is_asked_for(swept: Workspace, run: Callable[..., tuple[int, str, str]]) -> None:
+def test_the_best_epoch_can_be_requested(swept: Workspace, run: Callable[..., tuple[int, str, str]]) -> None:
     (spec,) = specs(EAN2, "ResNet50+CA", **DIGITS)
     train(swept, spec, 99.0, 80.0, device="cpu")
     _, out, _ = run(swept, "--table", "ean:2", "--rows", "ResNet50+CA", "--epoch", "best", "--seed", "0")
@@ -238,7 +240,7 @@ def test_a_number_is_traced(swept: Workspace, run: Callable[..., tuple[int, str,
     )
 
 
-def test_a_page_tells_where_its_numbers_are_from(swept: Workspace, run: Callable[..., tuple[int, str, str]]) -> None:
+def test_a_page_shows_the_origin_of_its_numbers(swept: Workspace, run: Callable[..., tuple[int, str, str]]) -> None:
     _, out, _ = run(swept, "--table", "ean:2", "--format", "html")
     assert out.count(specs(EAN2, "ResNet50", **DIGITS)[0].id) > 1
     assert "<svg" in out
@@ -260,7 +262,7 @@ def test_a_page_tells_where_its_numbers_are_from(swept: Workspace, run: Callable
         (["--epoch", "first"], "first"),
     ],
 )
-def test_bad_words_are_one_line(
+def test_invalid_arguments_are_one_line_errors(
     workspace: Workspace, run: Callable[..., tuple[int, str, str]], words: list[str], message: str
 ) -> None:
     code, out, err = run(workspace, *words)

@@ -36,7 +36,7 @@ class Gate(nn.Module):
 '''
 
 
-def test_a_run_that_broke_goes_on_from_its_checkpoint_when_forced(
+def test_a_failed_run_resumes_from_its_checkpoint_with_force(
     folder: Path, attnctl: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GATE_MENDED", str(folder / "mended"))
@@ -59,7 +59,7 @@ def test_a_run_that_broke_goes_on_from_its_checkpoint_when_forced(
     assert "Nothing to resume: no interrupted or failed runs among 1 run." in attnctl("resume").out
 
 
-def test_a_run_whose_checkpoint_is_gone_needs_consent(past: Past, attnctl: Run) -> None:
+def test_a_run_without_its_checkpoint_needs_consent(past: Past, attnctl: Run) -> None:
     (spec,) = past.specs(1)
     past.attempt(spec, "PREEMPTED", saved=(10, 30))
     before = listing(past.root / "runs")

@@ -11,7 +11,7 @@ from tests.attnctl.cli.finished_runs import completed
 from tests.attnctl.cli.past_runs import Past
 
 
-def test_a_sweep_is_removed_and_its_runs_only_when_asked(past: Past, attnctl: Run) -> None:
+def test_a_sweep_is_deleted_and_its_runs_only_on_request(past: Past, attnctl: Run) -> None:
     mine, shared = past.specs(2)
     completed(past, mine)
     completed(past, shared)
@@ -43,7 +43,7 @@ def test_while_a_run_is_under_way_nothing_is_removed(past: Past, attnctl: Run) -
 
 
 @pytest.mark.parametrize("words", [["../x"], [""], ["é"], ["$(touch made)"], ["x" * 300], ["a", "b"]])
-def test_rm_of_what_is_none_is_refused(past: Past, attnctl: Run, words: list[str]) -> None:
+def test_rm_refuses_unknown_names(past: Past, attnctl: Run, words: list[str]) -> None:
     result = attnctl("rm", "--yes", "--", *words)
     assert (result.code, result.out) == (2, "")
     assert result.err.count("\n") == 1

@@ -10,7 +10,7 @@ from tests.attnctl.cli.cli_run import Run, assert_refused
 from tests.attnctl.cli.past_runs import Past, left
 
 
-def test_attempts_stand_in_order_with_their_records(past: Past, attnctl: Run) -> None:
+def test_attempts_are_shown_in_order_with_their_records(past: Past, attnctl: Run) -> None:
     (spec,) = past.specs(1)
     past.attempt(spec, "TIMEOUT", saved=(10, 20))
     past.attempt(spec, "FAILED", number=2, exit=left("error", "KeyError: 'x'", step=21, traceback="a\nb"), minutes=90)

@@ -49,7 +49,7 @@ def test_a_sweep_trains_here_and_every_command_shows_it(folder: Path, attnctl: R
     assert {run["action"] for run in runs(repeated.out)} == {"done"}
 
 
-def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(folder: Path, attnctl: Run) -> None:
+def test_ctrl_c_stops_cleanly_and_the_same_command_resumes(folder: Path, attnctl: Run) -> None:
     words = ["sweep", "none", "--seed", "3", "--epochs", "40", "--run-on", "local", "--name", "long"]
     process = subprocess.Popen(
         [sys.executable, "-m", "attnctl", *words],

@@ -9,7 +9,7 @@ from tests.attnctl.cli.cli_run import Run, assert_refused, listing
 TINY = ("--input-size", "8", "--batch", "64", "--norm-batch", "64", "--device", "cpu")
 
 
-def test_what_a_trial_found_is_said_for_each_run(folder: Path, attnctl: Run) -> None:
+def test_the_result_of_a_trial_is_printed_for_each_run(folder: Path, attnctl: Run) -> None:
     result = attnctl("try", "se", "--r", "4", *TINY)
     assert result.code == 0, result.err
     assert result.out.startswith("se r=4") or result.out.startswith("se")

@@ -12,7 +12,7 @@ from tests.attnctl.cli.cli_run import Run, listing
 from tests.attnctl.cli.past_runs import Past, left
 
 
-def test_the_history_of_two_attempts_is_told_in_order(past: Past, attnctl: Run) -> None:
+def test_the_history_of_two_attempts_is_shown_in_order(past: Past, attnctl: Run) -> None:
     (spec,) = past.specs(1)
     past.attempt(spec, "TIMEOUT", ago=9000, saved=(10, 20))
     trace = "Traceback\n  File x\nRuntimeError: broke"

@@ -33,7 +33,7 @@ from tests.attnctl.cli.drawn import ids
         (["histogram", "{plain}", "--of", "attention"], "has no attention"),
     ],
 )
-def test_what_cannot_be_drawn_is_one_line_and_nothing_is_written(
+def test_an_invalid_drawing_is_a_one_line_error_and_writes_nothing(
     words: list[str], message: str, here: Path, attnctl: Run
 ) -> None:
     before = sorted(here.iterdir())

@@ -9,7 +9,7 @@ from attnctl.cli.drawing import trained_networks
 from attnctl.grid import Axes, expand
 
 
-def test_networks_are_named_by_what_they_are_and_by_their_training_only_where_nothing_else_tells() -> None:
+def test_networks_are_named_by_their_training_only_if_nothing_else_distinguishes_them() -> None:
     def named(**axes: Any) -> list[str]:
         networks: Any = [SimpleNamespace(spec=spec) for spec in expand(Axes(**axes)).specs]
         return trained_networks.names(networks)

@@ -15,7 +15,7 @@ from tests.attnctl.cli.exchange_cases import NOW, write_attempt
 from tests.reports.exchange.unpacked import unpack
 
 
-def test_a_papers_table_is_packed_with_the_sweeps_that_asked_for_it(folder: Path, attnctl: Run, tmp_path: Path) -> None:
+def test_a_papers_table_is_packed_with_its_sweeps(folder: Path, attnctl: Run, tmp_path: Path) -> None:
     command = ["sweep", "--table", "ela:4", "--dataset", "digits", "--name", "four"]
     workspace = Workspace(folder)
     overrides = Overrides(dataset="digits")

@@ -28,7 +28,7 @@ def test_lists_may_be_typed_in_one_option_or_in_several() -> None:
         (ShownOptions(seed=["one"]), "--seed is one; it must be a whole number"),
     ],
 )
-def test_what_cannot_be_shown_is_refused(shown: ShownOptions, message: str) -> None:
+def test_invalid_display_options_are_refused(shown: ShownOptions, message: str) -> None:
     with pytest.raises(SpecError, match=message):
         shown.request(None, missing=False)
 

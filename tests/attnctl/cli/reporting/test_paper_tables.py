@@ -39,7 +39,7 @@ def record(folder: Path) -> Sweep:
     return found
 
 
-def test_the_record_says_of_which_table_it_is_and_a_second_sweep_goes_on(folder: Path, attnctl: Run) -> None:
+def test_the_record_names_its_table_and_a_second_sweep_continues(folder: Path, attnctl: Run) -> None:
     words = ("sweep", "--table", "nam:1", "--rows", "ResNet50,ResNet50+SE", *TINY)
     first = attnctl(*words)
     assert first.code == 0, first.err
@@ -77,7 +77,7 @@ def sweep_of(workspace: Workspace, name: str, overrides: Overrides, *, at: float
     workspace.sweep(name).write_bytes(sweep.encode())
 
 
-def test_what_was_trained_is_that_of_the_newest_sweep_with_the_seeds_of_all_alike(
+def test_settings_come_from_the_newest_sweep_and_seeds_from_all_equal_sweeps(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     workspace = Workspace(tmp_path)

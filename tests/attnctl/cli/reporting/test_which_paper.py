@@ -104,7 +104,7 @@ def test_a_table_that_the_modules_paper_lacks_is_refused_with_those_that_have_it
     assert "is in NAM (no figure); other papers have one: ean:3, ela:3" in result.err
 
 
-def test_own_modules_are_of_no_paper_so_that_all_are_listed(folder: Path, attnctl: Run) -> None:
+def test_users_modules_belong_to_no_paper_so_that_all_papers_are_listed(folder: Path, attnctl: Run) -> None:
     (folder / "mine.py").write_text(MODULE)
     assert attnctl("sweep", "./mine.py:Gate", *TINY).code == 0
     result = attnctl("report", "--table", "3")
@@ -136,7 +136,7 @@ def test_a_damaged_spec_does_not_hide_the_others(folder: Path, attnctl: Run) -> 
     assert (result.code, result.err) == (0, "table 3 of ELA, whose module ela was swept in this workspace\n")
 
 
-def test_a_guess_is_said_once_by_commands_that_look_a_table_up_often(folder: Path, attnctl: Run) -> None:
+def test_a_guessed_paper_is_printed_once_per_command(folder: Path, attnctl: Run) -> None:
     said = "table 5 of ELA, whose module ela was swept in this workspace\n"
     sweep_modules(folder, "ela")
     (folder / "results.csv").write_text("table,row,top1\n5,ResNet18,69.0\n5,ResNet18+ECA,70.0\n")

@@ -37,7 +37,7 @@ def test_attempts_are_bounded_by_run_and_by_sweep(past: Past, attnctl: Run) -> N
     ]
 
 
-def test_what_slurm_could_not_start_and_holds_is_to_be_released(past: Past, attnctl: Run) -> None:
+def test_jobs_held_after_failed_launches_are_to_be_released(past: Past, attnctl: Run) -> None:
     held, other = past.specs(2)
     past.attempt(held, "PENDING", reason="launch failed requeued held")
     past.attempt(other, "PENDING", reason="Resources")

@@ -11,7 +11,7 @@ from tests.attnctl.cli.past_runs import Past, left
 from tests.attnctl.cli.resumed import runs
 
 
-def test_the_plan_says_what_each_class_costs_and_does(past: Past, attnctl: Run) -> None:
+def test_the_plan_shows_the_cost_and_action_of_each_class(past: Past, attnctl: Run) -> None:
     timeout, stuck, error, cancelled, memory = past.specs(5)
     past.attempt(timeout, "TIMEOUT", saved=(10, 20))
     past.checkpoint(timeout, "20-1.0.pt")

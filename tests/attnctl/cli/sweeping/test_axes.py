@@ -25,6 +25,6 @@ def test_axes_take_lists_defaults_and_addresses() -> None:
 
 
 @pytest.mark.parametrize("text", ["kernel=5", "ela.kernel", "ela.kernel=", "=", "ela.=5"])
-def test_an_address_that_is_none_is_refused(text: str) -> None:
+def test_an_invalid_address_is_refused(text: str) -> None:
     with pytest.raises(SpecError):
         addresses([text])

@@ -13,7 +13,7 @@ from attnctl.settings.config import find
 from attnctl.units import duration, size
 
 
-def test_runs_of_a_kind_that_has_been_trained_here_are_known(trained: Path) -> None:
+def test_the_cost_of_run_kinds_trained_here_is_known(trained: Path) -> None:
     config = find(trained, trained, {})
     fields = {"epochs": ("1",), "input_size": ("8",), "batch": ("256",), "norm_batch": ("128",)}
     known = expand(Axes(modules=("ela",), seeds=("1", "2"), overrides=fields)).specs
@@ -30,7 +30,7 @@ def test_runs_of_a_kind_that_has_been_trained_here_are_known(trained: Path) -> N
     assert found.bytes == 2 * one.bytes
 
 
-def test_an_estimate_in_words_says_what_it_leaves_out() -> None:
+def test_the_text_of_an_estimate_names_the_runs_that_it_excludes() -> None:
     whole = Estimate(3, 1.2, 40_000_000, 0).words()
     assert duration(1.2 * 3600) in whole
     assert size(40_000_000) in whole

@@ -25,7 +25,7 @@ def test_options_of_the_command_override_the_settings() -> None:
     assert choose_destination(CONFIG, ResourceOptions(run_on="local")).options == STANDING
 
 
-def test_one_process_with_one_core_where_nothing_is_asked_for() -> None:
+def test_the_default_is_one_process_with_one_core() -> None:
     made = choose_destination(CONFIG, ResourceOptions(run_on="local", device="cpu"))
     assert (made.where, made.resources.world, made.resources.cpus_per_task) == ("local", 1, 1)
     assert (made.resources.device, made.resources.gpus_per_node) == ("cpu", 0)
@@ -40,7 +40,7 @@ def test_one_process_with_one_core_where_nothing_is_asked_for() -> None:
         ({"partition": "a b"}, "--partition is 'a b'"),
     ],
 )
-def test_what_cannot_be_is_refused(options: dict[str, object], words: str) -> None:
+def test_invalid_options_are_refused(options: dict[str, object], words: str) -> None:
     with pytest.raises(SpecError) as caught:
         choose_destination(CONFIG, ResourceOptions(run_on="local", **options))  # type: ignore[arg-type]
     assert words in str(caught.value)

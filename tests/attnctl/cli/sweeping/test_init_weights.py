@@ -80,7 +80,9 @@ def test_the_rows_of_a_table_start_from_weights_too(folder: Path, attnctl: Run) 
         (["--init", ""], "is neither a file nor a run's id"),
     ],
 )
-def test_what_is_neither_is_refused(words: list[str], expected: str, folder: Path, attnctl: Run) -> None:
+def test_an_argument_that_is_neither_run_nor_file_is_refused(
+    words: list[str], expected: str, folder: Path, attnctl: Run
+) -> None:
     result = attnctl("sweep", "se", *words)
     assert (result.code, result.out, len(result.err.splitlines())) == (2, "", 1)
     assert expected in result.err
@@ -150,7 +152,7 @@ def test_a_run_that_was_never_started_is_refused(folder: Path, attnctl: Run) -> 
     assert "is new, not completed; train it first with `attnctl sweep`" in result.err
 
 
-def test_a_completed_run_whose_checkpoints_are_gone_is_refused(folder: Path, attnctl: Run) -> None:
+def test_a_completed_run_without_checkpoints_is_refused(folder: Path, attnctl: Run) -> None:
     past = Past(folder)
     (spec,) = past.specs(1)
     past.attempt(spec, "COMPLETED", exit=left("completed"))
@@ -188,7 +190,7 @@ def test_the_job_itself_does_not_start_from_an_unfinished_checkpoint(folder: Pat
 # ------------------------------------------------------------------------------------------------------------- a file
 
 
-def test_a_file_that_fits_only_in_part_ends_the_run_with_clear_words(folder: Path, attnctl: Run) -> None:
+def test_a_file_that_fits_only_partly_fails_the_run_with_a_clear_message(folder: Path, attnctl: Run) -> None:
     """A ResNet-20 whose shortcuts have no weights, and whose head has another name."""
     weights = {
         name.replace("fc.", "linear."): value for name, value in backbones.build("resnet20", 10).state_dict().items()
@@ -207,7 +209,7 @@ def test_a_file_that_fits_only_in_part_ends_the_run_with_clear_words(folder: Pat
     assert (found.outcome, found.traceback, found.step) == ("error", "", 0)
 
 
-def test_a_run_that_fits_only_in_part_ends_the_run_with_clear_words(folder: Path, attnctl: Run) -> None:
+def test_a_base_run_that_fits_only_partly_fails_the_run_with_a_clear_message(folder: Path, attnctl: Run) -> None:
     (attended,) = ids(attnctl, "se")
     assert attnctl("sweep", "none", "--init", attended, *SMALL, "--name", "part").code == 1
     (row,) = json.loads(attnctl("status", "part", "--json").out)["runs"]
@@ -218,7 +220,7 @@ def test_a_run_that_fits_only_in_part_ends_the_run_with_clear_words(folder: Path
     )
 
 
-def test_a_file_without_weights_ends_the_run_with_clear_words(folder: Path, attnctl: Run) -> None:
+def test_a_file_without_weights_fails_the_run_with_a_clear_message(folder: Path, attnctl: Run) -> None:
     (folder / "a.pt").write_text("no weights")
     assert attnctl("sweep", "none", "--init", "a.pt", *SMALL).code == 1
     (row,) = json.loads(attnctl("status", "--json").out)["runs"]

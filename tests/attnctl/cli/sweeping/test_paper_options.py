@@ -56,7 +56,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("words", "said"), REFUSED.values(), ids=REFUSED)
 @pytest.mark.parametrize("dry", [["--dry-run"], []], ids=["dry", "real"])
-def test_an_impossible_sweep_of_a_table_says_why(
+def test_an_impossible_sweep_of_a_table_is_an_error_with_a_reason(
     words: list[str], said: str, dry: list[str], folder: Path, attnctl: Run
 ) -> None:
     result = attnctl("sweep", *words, *dry, "--run-on", "local")
@@ -70,7 +70,7 @@ HOSTILE = ["", ":", "ean:", ":2", "ean", "x" * 20_000, "é:1", "../made:1", "\x1
 
 @pytest.mark.parametrize("value", HOSTILE)
 @pytest.mark.parametrize("option", ["--table", "--figure", "--paper", "--rows"])
-def test_hostile_words_are_one_clear_line(option: str, value: str, folder: Path, attnctl: Run) -> None:
+def test_hostile_values_are_one_line_errors(option: str, value: str, folder: Path, attnctl: Run) -> None:
     good = {"--paper": ["--table", "99"], "--rows": ["--table", "nam:1"]}.get(option, [])
     assert_refused(attnctl("sweep", *good, f"{option}={value}", "--dry-run"), f"{option} {value[:20]!r}")
     assert listing(folder) == []

@@ -26,7 +26,7 @@ from tests.attnctl.cli.cli_run import workspace_with_a_run
         (None, "queued", "queued"),
     ],
 )
-def test_a_plan_says_what_becomes_of_each_run(outcome: str | None, action: str, again: str, tmp_path: Path) -> None:
+def test_a_plan_lists_the_action_for_each_run(outcome: str | None, action: str, again: str, tmp_path: Path) -> None:
     root = workspace_with_a_run(tmp_path)
     workspace = find(root, root, {}).workspace
     specs = grid.expand(Axes(modules=("ela",))).specs

@@ -16,7 +16,7 @@ def at(state: str, step: int = 0, number: int = 0, **metrics: float) -> Progress
     return Progress(run=SPECS[number].id, state=state, step=step, steps=40, metrics=metrics, images_per_s=800.4)
 
 
-def test_a_run_under_way_is_told_by_its_step_its_best_known_figure_and_its_speed() -> None:
+def test_an_active_run_is_shown_with_step_metric_and_speed() -> None:
     assert news(at("running", 10, top1=91.216)) == "step 10/40, top-1 91.22 %, 800 images/s"
     assert news(at("running", 10, top1=91.216), steps=False) == "top-1 91.22 %, 800 images/s"
     assert news(at("starting")) == "starting"
@@ -27,7 +27,7 @@ def test_the_figure_is_that_of_the_task() -> None:
     assert standing({"loss": 1.0}) == ""
 
 
-def test_a_run_that_ended_is_told_by_its_state_and_last_figure() -> None:
+def test_an_ended_run_is_shown_with_its_state_and_last_metric() -> None:
     assert ending(at("completed", 40, top1=92.5)) == "completed, top-1 92.50 %"
     assert ending(at("code error", 3)) == "code error"
 

@@ -55,13 +55,13 @@ def test_commands_share_the_declarations(name: str) -> None:
         ),
     ],
 )
-def test_what_cannot_be_is_refused(options: dict[str, object], words: str) -> None:
+def test_invalid_options_are_refused(options: dict[str, object], words: str) -> None:
     with pytest.raises(SpecError) as caught:
         ResourceOptions(**options).check(CONFIG)  # type: ignore[arg-type]
     assert words in str(caught.value)
 
 
-def test_what_can_be_passes() -> None:
+def test_valid_options_are_accepted() -> None:
     ResourceOptions().check(CONFIG)
     ResourceOptions(partition="gpu,gpu-big", constraint="a100&(ib|eth)", time="1-0:00:00", mem="64G").check(CONFIG)
     ResourceOptions(gpus_per_node=4, tasks_per_node=4).check(CONFIG)

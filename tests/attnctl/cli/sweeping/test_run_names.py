@@ -7,7 +7,7 @@ from attnctl.cli.sweeping.run_names import short_names
 from attnctl.grid import Axes
 
 
-def test_short_names_leave_out_what_is_the_same() -> None:
+def test_short_names_leave_out_equal_parts() -> None:
     specs = grid.expand(Axes(modules=("none", "ela"), hyperparameters={"kernel": ("5", "7")}, seeds=("0", "1"))).specs
     assert sorted(short_names(specs).values()) == [
         "ela kernel=5 seed 0",

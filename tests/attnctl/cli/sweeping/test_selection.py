@@ -9,7 +9,7 @@ from tests.attnctl.cli.cli_run import Run
 from tests.attnctl.cli.swept_tables import TINY
 
 
-def test_rows_that_cannot_be_are_told_with_their_reason_once(folder: Path, attnctl: Run) -> None:
+def test_rows_that_cannot_be_trained_are_reported_once_with_the_reason(folder: Path, attnctl: Run) -> None:
     result = attnctl("sweep", "--figure", "ela:1", "--dataset", "digits", "--run-on", "local", "--dry-run")
     left_out = [line for line in result.out.splitlines() if line.startswith("skipped")]
     assert [line.partition("rows): ")[2].partition(",")[0] for line in left_out] == [
@@ -31,7 +31,7 @@ def test_a_table_of_detectors_is_swept_and_goes_onto_other_data_and_backbones(fo
     assert (run["model"], run["placement"]) == ("fasterrcnn", "block")
 
 
-def test_as_json_each_row_names_its_runs(folder: Path, attnctl: Run) -> None:
+def test_each_row_of_the_json_lists_its_runs(folder: Path, attnctl: Run) -> None:
     words = ("sweep", "--paper", "nam", "--table", "1", "--rows", "*NAM*", *TINY, "--dry-run", "--json")
     document = json.loads(attnctl(*words).out)
     assert (document["paper"], document["table"], document["overrides"]["dataset"]) == ("nam", "1", "digits")
@@ -39,7 +39,7 @@ def test_as_json_each_row_names_its_runs(folder: Path, attnctl: Run) -> None:
     assert [row["runs"] for row in document["rows"]] == [[[run["id"]]] for run in document["runs"]]
 
 
-def test_the_candidates_of_a_row_are_told_apart(folder: Path, attnctl: Run) -> None:
+def test_the_candidates_of_a_row_are_distinguished(folder: Path, attnctl: Run) -> None:
     result = attnctl("sweep", "--table", "ela:5", "--rows", "ResNet18", "--run-on", "local", "--dry-run")
     assert "ResNet18 lr=0.1 " in result.out
     assert "ResNet18 lr=0.05 " in result.out

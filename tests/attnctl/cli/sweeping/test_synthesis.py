@@ -46,6 +46,6 @@ def test_an_unknown_module_is_refused_but_not_while_it_is_typed() -> None:
     synthesize(command, ["el"], completing=True)
 
 
-def test_an_option_is_known_by_all_its_names() -> None:
+def test_an_option_is_recognised_by_all_its_names() -> None:
     parameters = inspect.signature(command, eval_str=True).parameters
     assert option_names(parameters["seed"]) == ("--seed", "-s")

@@ -21,7 +21,7 @@ def test_the_plain_backbone_has_no_placement_and_no_hyperparameters() -> None:
     assert made.plain == cell("none", {}, "resnet20", "", "cifar10") == Cell(backbone="resnet20", classes=10, size=32)
 
 
-def test_the_size_is_the_models_own_unless_one_is_asked_for() -> None:
+def test_the_size_is_the_models_unless_one_is_given() -> None:
     own = cell("none", {}, "cspdarknet_nano", "", "voc07", model="yolox_nano")
     assert own.size > 32
     assert cell("none", {}, "cspdarknet_nano", "", "voc07", 320, model="yolox_nano").size == 320

@@ -66,7 +66,7 @@ class Layers(nn.Module):
         ("torchsummary", 32 + 16 + 2 * 45, 0),  # every call adds
     ],
 )
-def test_what_a_tool_does_not_see_does_not_count(name: str, parameters: int, operations: int) -> None:
+def test_operations_that_a_tool_does_not_see_are_not_counted(name: str, parameters: int, operations: int) -> None:
     assert convention(name).count(count(Layers(), (3, 4, 4)), Written()) == (parameters, operations)
 
 

@@ -38,7 +38,7 @@ def test_parameters_macs_and_activations_are_those_counted_by_hand() -> None:
     assert found.activation_bytes == 4 * (3 * 64 + 4 * 64 + 4 * 64 + 4)
 
 
-def test_the_meta_device_finds_what_the_cpu_finds() -> None:
+def test_counts_on_the_meta_device_equal_those_on_the_cpu() -> None:
     for what in (
         cell("ela", {}, "resnet20", "block", "cifar10"),
         cell("cbam", {}, "resnet20", "stage", "cifar10"),
@@ -104,7 +104,7 @@ def test_a_network_that_looks_at_its_values_is_counted_on_the_cpu(monkeypatch: p
     assert (found.parameters, found.macs) == (expected.parameters, expected.macs)
 
 
-def test_counting_leaves_the_network_as_it_was() -> None:
+def test_counting_does_not_change_the_network() -> None:
     network = models.resnet18(num_classes=10)
     network.layer1.eval()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}

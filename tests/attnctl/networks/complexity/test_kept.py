@@ -20,7 +20,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "attnctl" / "complexity"
 
 
-def test_counts_are_read_back_as_they_were(cache: Path) -> None:
+def test_counts_round_trip_through_json(cache: Path) -> None:
     found = counts(CELL)
     assert [path.name for path in cache.iterdir()] == [f"{kept.key(CELL)}.json"]
     assert kept.read(kept.key(CELL)) == found
@@ -36,13 +36,13 @@ def test_known_counts_need_no_torch(cache: Path) -> None:
     assert done.stdout.split() == [str(counts(CELL).parameters), "False"]
 
 
-def test_counts_without_activation_memory_do_not_stand_for_those_with_it() -> None:
+def test_cached_counts_without_activation_memory_are_not_used_when_memory_is_needed() -> None:
     assert counts(CELL, memory=False).activation_bytes is None
     assert counts(CELL).activation_bytes
     assert counts(CELL, memory=False).activation_bytes  # what is known is told
 
 
-def test_a_broken_file_is_found_anew(cache: Path) -> None:
+def test_a_damaged_file_is_computed_again(cache: Path) -> None:
     found = counts(CELL)
     (file,) = cache.iterdir()
     for broken in ("", "[]", '{"parameters": 1}', file.read_text()[:-20]):

@@ -25,7 +25,7 @@ def test_counts_come_back_from_their_json() -> None:
     assert Counts.read(json.loads(json.dumps(COUNTS.document()))) == COUNTS
 
 
-def test_the_json_does_not_depend_on_the_order_in_which_things_were_found() -> None:
+def test_the_json_does_not_depend_on_the_order_of_results() -> None:
     turned = Counts(
         parameters=10,
         macs=20,
@@ -37,6 +37,6 @@ def test_the_json_does_not_depend_on_the_order_in_which_things_were_found() -> N
 
 
 @pytest.mark.parametrize("document", [{}, {"works": 1, "roles": []}])
-def test_what_is_no_document_is_an_error_that_readers_know(document: dict[str, object]) -> None:
+def test_an_invalid_document_is_a_known_error(document: dict[str, object]) -> None:
     with pytest.raises((KeyError, TypeError, ValueError)):
         Counts.read(document)
