@@ -46,7 +46,7 @@ def test_the_defaults_keep_the_shape_or_are_refused_by_name(name: str, channels:
 @pytest.mark.parametrize("shape", [(1, 16, 1, 1), (3, 16, 1, 1), (1, 16, 4, 5)], ids=str)
 @pytest.mark.parametrize("fill", ["random", "zero"])
 def test_small_maps_single_images_and_constant_maps_stay_finite(
-    name, hyperparameters, shape: tuple[int, int, int, int], fill: str
+    name: str, hyperparameters: dict[str, Any], shape: tuple[int, int, int, int], fill: str
 ) -> None:
     module = attention.create(name, 16, shape[2:], **hyperparameters)
     for training in (True, False):
@@ -59,14 +59,14 @@ def test_small_maps_single_images_and_constant_maps_stay_finite(
 
 
 @cases
-def test_gradients_are_the_derivatives(name, hyperparameters) -> None:
+def test_gradients_are_the_derivatives(name: str, hyperparameters: dict[str, Any]) -> None:
     module = randomised(name, 16, (3, 4), **hyperparameters)
     names = [key for key, _ in module.named_parameters()]
     if name == "nam":
         names = [key for key in names if not key.endswith("weight")]  # their share is a constant, tested elsewhere
     wanted = [module.get_parameter(key).detach().clone().requires_grad_() for key in names]
 
-    def function(x, *parameters) -> Any:
+    def function(x: torch.Tensor, *parameters: torch.Tensor) -> Any:
         return torch.func.functional_call(module, dict(zip(names, parameters, strict=True)), (x,))
 
     x = torch.randn(2, 16, 3, 4, dtype=torch.float64, requires_grad=True)
@@ -74,7 +74,7 @@ def test_gradients_are_the_derivatives(name, hyperparameters) -> None:
 
 
 @cases
-def test_a_module_comes_back_from_its_state(name, hyperparameters) -> None:
+def test_a_module_comes_back_from_its_state(name: str, hyperparameters: dict[str, Any]) -> None:
     first = randomised(name, 16, (4, 4), **hyperparameters)
     second = attention.create(name, 16, (4, 4), **hyperparameters).double()
     second.load_state_dict(first.state_dict())
@@ -83,7 +83,7 @@ def test_a_module_comes_back_from_its_state(name, hyperparameters) -> None:
 
 
 @cases
-def test_bf16_autocast_keeps_the_maps_type_and_nearly_its_values(name, hyperparameters) -> None:
+def test_bf16_autocast_keeps_the_maps_type_and_nearly_its_values(name: str, hyperparameters: dict[str, Any]) -> None:
     module = randomised(name, 16, (5, 6), **hyperparameters).float()
     x = torch.randn(4, 16, 5, 6).bfloat16()
     exact = module(x.float())
@@ -94,7 +94,7 @@ def test_bf16_autocast_keeps_the_maps_type_and_nearly_its_values(name, hyperpara
 
 
 @cases
-def test_channels_last_gives_the_same_in_the_same_layout(name, hyperparameters) -> None:
+def test_channels_last_gives_the_same_in_the_same_layout(name: str, hyperparameters: dict[str, Any]) -> None:
     module = randomised(name, 16, (5, 6), **hyperparameters).eval()
     x = torch.randn(2, 16, 5, 6, dtype=torch.float64)
     plain = module(x)
@@ -106,7 +106,7 @@ def test_channels_last_gives_the_same_in_the_same_layout(name, hyperparameters) 
 
 
 @cases
-def test_a_module_compiles_as_one_graph(name, hyperparameters) -> None:
+def test_a_module_compiles_as_one_graph(name: str, hyperparameters: dict[str, Any]) -> None:
     module = randomised(name, 16, (5, 6), **hyperparameters)
     x = torch.randn(2, 16, 5, 6, dtype=torch.float64, requires_grad=True)
     torch._dynamo.reset()
@@ -121,14 +121,14 @@ def test_a_module_compiles_as_one_graph(name, hyperparameters) -> None:
 
 
 @cases
-def test_a_module_exports(name, hyperparameters) -> None:
+def test_a_module_exports(name: str, hyperparameters: dict[str, Any]) -> None:
     module = randomised(name, 16, (5, 6), **hyperparameters).eval()
     x = torch.randn(2, 16, 5, 6, dtype=torch.float64)
     torch.testing.assert_close(torch.export.export(module, (x,)).module()(x), module(x))
 
 
 @pytest.mark.parametrize(("name", "hyperparameters"), [("sn", {}), ("an", {"norm": "sn"}), ("an", {}), ("nam", {})])
-def test_running_statistics_are_updated_unless_frozen(name: str, hyperparameters) -> None:
+def test_running_statistics_are_updated_unless_frozen(name: str, hyperparameters: dict[str, Any]) -> None:
     """The training loop turns `track_running_stats` off for all forwards of a step but one."""
     module = randomised(name, 16, **hyperparameters).train()
     norms = [part for part in module.modules() if getattr(part, "track_running_stats", False)]
@@ -199,7 +199,7 @@ def test_modules_that_replace_norms_are_marked() -> None:
     ],
 )
 def test_an_invalid_value_is_reported_with_hyperparameter_and_channels(
-    name: str, channels: int, hyperparameters: dict[str, float | str], words: str
+    name: str, channels: int, hyperparameters: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(SpecError) as raised:
         attention.create(name, channels, **hyperparameters)

@@ -81,7 +81,7 @@ def test_a_backbone_starts_with_signals_of_a_sane_size(name: str, size: int) -> 
 @pytest.mark.parametrize("name", ["resnet50_zero_gamma", "resnet101_deep"])
 def test_the_residual_branches_of_an_s_table_start_at_zero(name: str) -> None:
     network = backbones.build(name, 2)
-    scales = [m.bn3.weight for m in network.modules() if hasattr(m, "bn3")]
+    scales = [m.get_parameter("bn3.weight") for m in network.modules() if hasattr(m, "bn3")]
     assert len(scales) in {16, 33}
     assert not any(scale.any() for scale in scales)
 
@@ -94,7 +94,7 @@ def test_a_lightweight_network_is_recognised_by_its_family() -> None:
 
 def test_a_network_of_two_names_is_one() -> None:
     assert backbones.describe("shufflenet_v2_x1_0") == backbones.describe("shufflenet_v2")
-    assert backbones.build("shufflenet_v2_x1_0", 3).fc.out_features == 3
+    assert backbones.build("shufflenet_v2_x1_0", 3).get_submodule("fc").out_features == 3
 
 
 @pytest.mark.parametrize(

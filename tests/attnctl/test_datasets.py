@@ -82,7 +82,7 @@ def test_a_package_that_does_not_provide_a_data_set_is_an_error(
     found: object, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     datasets._packaged.cache_clear()
-    monkeypatch.setattr(datasets.plugins, "registered", lambda _group: {"mine": Entry(found)})
+    monkeypatch.setattr("attnctl.datasets.plugins.registered", lambda _group: {"mine": Entry(found)})
     with pytest.raises(SpecError, match="entry point 'mine'") as error:
         describe("mine")
     assert said in str(error.value)
@@ -91,7 +91,7 @@ def test_a_package_that_does_not_provide_a_data_set_is_an_error(
 def test_a_packages_data_set_is_one_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     datasets._packaged.cache_clear()
     mine = dataclasses.replace(CIFAR, name="mine")
-    monkeypatch.setattr(datasets.plugins, "registered", lambda _group: {"mine": Entry(mine)})
+    monkeypatch.setattr("attnctl.datasets.plugins.registered", lambda _group: {"mine": Entry(mine)})
     assert describe("mine") is mine
     assert "mine" in names()
     datasets._packaged.cache_clear()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ def test_an_atomic_write_leaves_the_old_file_or_the_new_and_nothing_beside_it(
     path = tmp_path / "deep" / "file"
     write_atomic(path, b"old", durable=True)
 
-    def fail(_descriptor) -> None:
+    def fail(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", fail)
@@ -27,7 +29,7 @@ def test_an_atomic_write_leaves_the_old_file_or_the_new_and_nothing_beside_it(
     assert [item.name for item in path.parent.iterdir()] == ["file"]
 
 
-def _claim(path, data, start, won) -> None:
+def _claim(path: Path, data: bytes, start: Event, won: Queue[bool]) -> None:
     start.wait()
     won.put(create_exclusive(path, data))
 

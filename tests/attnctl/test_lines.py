@@ -105,7 +105,7 @@ def test_every_value_of_the_built_in_files_is_located(file: Path) -> None:
     assert set(_paths(tomllib.loads(source))) == set(lines._lines(source))
 
 
-KEYS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc",), exclude_characters='"\\'), max_size=6)
+KEYS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"], exclude_characters='"\\'), max_size=6)
 
 
 @settings(deadline=None)

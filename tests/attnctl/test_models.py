@@ -6,6 +6,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 import torch
@@ -19,16 +20,26 @@ from attnctl.spec import RunSpec
 from attnctl.values import SpecError
 
 
-def one(**axes: tuple[str, ...]) -> RunSpec:
-    wanted = {"modules": ("none",), "models": ("yolof",), "backbones": ("resnet18",), "datasets": ("digits-det",)}
+def one(**axes: Any) -> RunSpec:
+    wanted: dict[str, Any] = {
+        "modules": ("none",),
+        "models": ("yolof",),
+        "backbones": ("resnet18",),
+        "datasets": ("digits-det",),
+    }
     expansion = expand(Axes(**{**wanted, **axes}))
     assert not expansion.invalid, expansion.invalid
     (spec,) = expansion.specs
     return spec
 
 
-def refused(**axes) -> str:
-    wanted = {"modules": ("none",), "models": ("yolof",), "backbones": ("resnet18",), "datasets": ("digits-det",)}
+def refused(**axes: Any) -> str:
+    wanted: dict[str, Any] = {
+        "modules": ("none",),
+        "models": ("yolof",),
+        "backbones": ("resnet18",),
+        "datasets": ("digits-det",),
+    }
     expansion = expand(Axes(**{**wanted, **axes}))
     assert not expansion.specs
     return expansion.invalid[0].reason

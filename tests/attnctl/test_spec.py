@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,7 @@ from attnctl.spec import Recipe, RunSpec, recipe_fields, recipe_from, recipe_val
 from attnctl.values import SpecError, format_value, split_list
 
 
-def one(**axes) -> RunSpec:
+def one(**axes: Any) -> RunSpec:
     (spec,) = expand(Axes(**{"modules": ("ela",), **axes})).specs
     return spec
 
@@ -32,13 +33,13 @@ GOLDEN = {
 
 
 @pytest.mark.parametrize(("run_id", "axes"), GOLDEN.items())
-def test_an_id_once_given_never_changes(run_id, axes) -> None:
+def test_an_id_once_given_never_changes(run_id: str, axes: dict[str, Any]) -> None:
     """A changed id means that users' finished runs are run again: only a changed number may do that."""
     assert one(**axes).id == run_id
 
 
 DETECTOR = {"models": ("yolox_nano",), "backbones": ("cspdarknet_nano",), "datasets": ("digits-det",)}
-RENAMED = {
+RENAMED: dict[str, dict[str, Any]] = {
     "ca": {"modules": ("ca",)},
     "ca min_channels=1": {"modules": ("ca",), "hyperparameters": {"min_channels": ("1",)}},
     "ca_gn": {"modules": ("ca_gn",)},
@@ -75,7 +76,7 @@ RENAMED_IDS = json.loads(Path(__file__).with_name("renamed_ids.json").read_text(
 
 
 @pytest.mark.parametrize("name", RENAMED_IDS)
-def test_an_id_changed_once_by_renamed_fields_and_by_nothing_else(name) -> None:
+def test_an_id_changed_once_by_renamed_fields_and_by_nothing_else(name: str) -> None:
     """The canonical JSON with the old names hashes to the old id: nothing but names has moved."""
     old, new = RENAMED_IDS[name]
     spec = one(**RENAMED[name])
@@ -91,7 +92,7 @@ def test_an_id_changed_once_by_renamed_fields_and_by_nothing_else(name) -> None:
 
 def test_every_field_of_the_spec_moves_the_id() -> None:
     spec = one()
-    changed = {
+    changed: dict[str, Any] = {
         "module": "se",
         "hyperparameters": (("kernel", 9),),
         "backbone": "resnet56",
@@ -110,9 +111,15 @@ def test_every_field_of_the_spec_moves_the_id() -> None:
 
 def test_only_non_neutral_values_of_a_recipe_field_are_part_of_the_id() -> None:
     spec = one()
-    other = {"nesterov": True, "milestones": "3", "precision": "bf16", "channels_last": True, "compile": True}
+    other: dict[str, Any] = {
+        "nesterov": True,
+        "milestones": "3",
+        "precision": "bf16",
+        "channels_last": True,
+        "compile": True,
+    }
     other |= {"norms": "frozen", "min_sizes": "480+800", "decay_norms": False}
-    instead = {"steps": {"epochs": 0}, "warmup_steps": {"warmup_epochs": 0.0}}
+    instead: dict[str, dict[str, Any]] = {"steps": {"epochs": 0}, "warmup_steps": {"warmup_epochs": 0.0}}
     for name, item in recipe_fields().items():
         if "neutral" not in item.metadata:
             assert f'"{name}":' in spec.canonical()
@@ -125,7 +132,7 @@ def test_only_non_neutral_values_of_a_recipe_field_are_part_of_the_id() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, item in recipe_fields().items() if "neutral" in item.metadata])
-def test_every_default_of_a_recipe_can_be_typed_and_is_that_default(name) -> None:
+def test_every_default_of_a_recipe_can_be_typed_and_is_that_default(name: str) -> None:
     neutral = recipe_fields()[name].metadata["neutral"]
     typed = format_value(neutral)
     assert split_list(typed, f"--{name}") == (typed,)
@@ -170,7 +177,7 @@ def test_a_spec_comes_back_from_its_json_and_an_older_document_takes_neutral_val
 
 
 @pytest.mark.parametrize("document", [{}, {"module": 3}, {"recipe": None}, [], {"hyperparameters": "x"}])
-def test_an_invalid_spec_is_refused(document) -> None:
+def test_an_invalid_spec_is_refused(document: Any) -> None:
     with pytest.raises(SpecError, match="not a run's spec"):
         RunSpec.from_json(document)
 

@@ -122,7 +122,7 @@ def test_a_duration_never_reaches_the_next_unit(seconds: float) -> None:
 
 
 def test_the_time_since_a_moment_is_in_whole_units(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(units.time, "time", lambda: 100_000.0)
+    monkeypatch.setattr("attnctl.units.time.time", lambda: 100_000.0)
     assert [ago(moment) for moment in (99_955.0, 99_800.0, 90_000.0, 5_000.0, 200_000.0)] == [
         "45 s ago",
         "3 min ago",

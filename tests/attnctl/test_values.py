@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -29,7 +29,7 @@ from attnctl.values import SpecError, convert, describe, did_you_mean, divisors,
         (" 3 ", int, 3),
     ],
 )
-def test_a_value_becomes_its_declared_type(typed: float | str, declared, expected: float | str | None) -> None:
+def test_a_value_becomes_its_declared_type(typed: float | str, declared: Any, expected: float | str | None) -> None:
     converted = convert(typed, declared, "x")
     assert (converted, type(converted)) == (expected, type(expected))
 
@@ -53,13 +53,13 @@ def test_a_value_becomes_its_declared_type(typed: float | str, declared, expecte
         (None, int),
     ],
 )
-def test_a_value_of_the_wrong_type_is_refused_with_the_expected_type(typed: bool | str | None, declared) -> None:
+def test_a_value_of_the_wrong_type_is_refused_with_the_expected_type(typed: bool | str | None, declared: Any) -> None:
     with pytest.raises(SpecError, match=r"^kernel is .*; it must be "):
         convert(typed, declared, "kernel")
 
 
 @given(st.one_of(st.booleans(), st.integers(-(10**14), 10**14), st.floats(allow_nan=False, allow_infinity=False)))
-def test_convert_is_the_inverse_of_format_value(value) -> None:
+def test_convert_is_the_inverse_of_format_value(value: bool | int | float) -> None:
     assert convert(format_value(value), type(value), "x") == value
 
 

@@ -18,7 +18,7 @@ from tests.db import written
 RUN = written.specs()[0]
 
 
-def refreshed(workspace) -> tuple[list[RunRow], dict[str, list[str]]]:
+def refreshed(workspace: Workspace) -> tuple[list[RunRow], dict[str, list[str]]]:
     with open_index(workspace) as index:
         index.refresh()
         return index.runs(), written.contents(index)
@@ -215,6 +215,7 @@ def test_a_damaged_file_is_reported_for_its_run_and_affects_no_other(tmp_path: P
     if name == "env.json" and content.startswith('{"'):
         assert bad.problem is None
     else:
+        assert bad.problem is not None
         assert path.name in bad.problem
         assert bad.reason
 
@@ -259,7 +260,7 @@ EVENTS = st.lists(
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(logs=st.lists(EVENTS, min_size=1, max_size=3), data=st.data())
 def test_any_split_into_increments_gives_the_rows_of_a_rebuild(
-    tmp_path_factory: pytest.TempPathFactory, logs, data
+    tmp_path_factory: pytest.TempPathFactory, logs: list[list[written.Event]], data: st.DataObject
 ) -> None:
     workspace = Workspace(tmp_path_factory.mktemp("w"))
     written.submit(workspace, [RUN])

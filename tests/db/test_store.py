@@ -6,6 +6,8 @@ import multiprocessing
 import sqlite3
 import subprocess
 import sys
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
@@ -130,7 +132,7 @@ def test_a_workspace_without_runs_gets_no_file(tmp_path: Path) -> None:
         assert index.location.is_file()
 
 
-def _refresh(root, barrier, results) -> None:
+def _refresh(root: Path, barrier: Barrier, results: Queue[dict[str, list[str]]]) -> None:
     barrier.wait()
     with open_index(Workspace(root)) as index:
         index.refresh()
@@ -184,7 +186,9 @@ def test_on_a_network_file_system_the_index_is_in_the_cache(tmp_path: Path, monk
     for workspace in (one, two):
         workspace.root.mkdir(parents=True)
     assert location(one) == one.root / "attnctl.sqlite"
-    monkeypatch.setattr("attnctl.workspace.file_systems.NETWORK", {mount_of(tmp_path).kind: "NFS"})
+    mount = mount_of(tmp_path)
+    assert mount is not None
+    monkeypatch.setattr("attnctl.workspace.file_systems.NETWORK", {mount.kind: "NFS"})
     assert location(one).parent == tmp_path / "cache" / "attnctl"
     assert location(one) != location(two)
     written.submit(one, written.specs())

@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from attnctl.db.index import Index
 from attnctl.files import create_exclusive, write_atomic
 from attnctl.grid import Axes, expand
 from attnctl.spec import RunSpec
 from attnctl.workspace.layout import Workspace
-from attnctl.workspace.records import Cancel, Exit, Observed, Request, Resources, Submission, Sweep
+from attnctl.workspace.records import Cancel, Exit, Observed, Request, Resources, Submission, Sweep, Where
 
 NOW = 1_700_000_000.0
 
+Event = dict[str, Any]
 
-def specs(modules: tuple[str, ...] = ("ela",), seeds=("0",), **axes) -> list[RunSpec]:
+
+def specs(modules: tuple[str, ...] = ("ela",), seeds: tuple[str, ...] = ("0",), **axes: Any) -> list[RunSpec]:
     return expand(Axes(modules=tuple(modules), seeds=tuple(seeds), **axes)).specs
 
 
 def submit(
     workspace: Workspace,
-    runs,
+    runs: Sequence[RunSpec],
     tag: str = "tag1",
     number: int = 1,
-    job_id: str = "77",
-    where: str = "slurm",
+    job_id: str | None = "77",
+    where: Where = "slurm",
     sweep: str | None = None,
     failed: str | None = None,
 ) -> None:
@@ -59,11 +63,11 @@ def submit(
     write_atomic(workspace.submission(tag), record.encode())
     if sweep:
         names = [spec.id for spec in runs]
-        record = Sweep(name=sweep, created=NOW, command=["attnctl", "sweep", "a b"], runs=names)
-        write_atomic(workspace.sweep(sweep), record.encode())
+        asked = Sweep(name=sweep, created=NOW, command=["attnctl", "sweep", "a b"], runs=names)
+        write_atomic(workspace.sweep(sweep), asked.encode())
 
 
-def model_event(device: str = "cpu"):
+def model_event(device: str = "cpu") -> Event:
     return {
         "kind": "model",
         "t": NOW + 10,
@@ -77,24 +81,24 @@ def model_event(device: str = "cpu"):
     }
 
 
-def metrics_event(epoch: int, top1: float, **more: float):
+def metrics_event(epoch: int, top1: float, **more: float) -> Event:
     values = {"top1": top1, "loss": 1 - top1 / 100, "images_per_s": 100.0, **more}
     return {"kind": "metrics", "t": NOW + 10 + epoch, "step": 10 * epoch, "epoch": epoch, "values": values}
 
 
-def progress_event(step: int):
+def progress_event(step: int) -> Event:
     return {"kind": "progress", "t": NOW + 10.5 + step / 10, "step": step, "loss": 0.5, "images_per_s": 50.0}
 
 
-def end_event():
+def end_event() -> Event:
     return {"kind": "end", "t": NOW + 20, "outcome": "completed"}
 
 
-def encoded(events) -> bytes:
+def encoded(events: Iterable[Event]) -> bytes:
     return b"".join(json.dumps(event).encode() + b"\n" for event in events)
 
 
-def append(workspace, run: str, events, number: int = 1, restart: int = 0):
+def append(workspace: Workspace, run: str, events: bytes | Iterable[Event], number: int = 1, restart: int = 0) -> Path:
     path = workspace.run(run).attempt(number).incarnation(restart).events
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as stream:
@@ -114,7 +118,7 @@ def finish(
 
 
 def leave(
-    workspace, run: str, outcome: str, number: int = 1, restart: int = 0, message: str = "", rank: int = 0
+    workspace: Workspace, run: str, outcome: str, number: int = 1, restart: int = 0, message: str = "", rank: int = 0
 ) -> None:
     record = Exit(rank=rank, at=NOW + 21, outcome=outcome, message=message)
     write_atomic(workspace.run(run).attempt(number).incarnation(restart).exit(rank), record.encode())

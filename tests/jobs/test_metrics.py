@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from attnctl.jobs.metrics.coco import CocoAP
 from attnctl.jobs.runtime.group import Group
 from tests.jobs.metrics.ranks import IMAGES, answers_of, evaluate, metrics
 
@@ -20,7 +21,9 @@ def test_several_ranks_compute_the_same_values_as_one(world: int, tmp_path: Path
         metric.gather(Group(0, 1, torch.device("cpu")))
         expected[name] = (metric.compute(), IMAGES)
     assert answers_of(world, tmp_path) == [expected] * world
-    alone["coco"].write(tmp_path / "1.json")
+    coco = alone["coco"]
+    assert isinstance(coco, CocoAP)
+    coco.write(tmp_path / "1.json")
     assert (tmp_path / f"{world}.json").read_bytes() == (tmp_path / "1.json").read_bytes()
     assert {*expected["coco"][0]} >= {"ap", "mask_ap", "mask_ap_large"}
 

@@ -3,6 +3,11 @@
 The command runs in a fork of this process, which has imported all that it needs, so that a thousand starts cost little.
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import FileDescriptorLike
+
 import os
 import subprocess
 import sys
@@ -30,9 +35,9 @@ class Points:
         sys.addaudithook(self._heard)
         real_sync, real_talk = os.fsync, subprocess.Popen.communicate
 
-        def fsync(descriptor: int) -> None:
+        def fsync(fd: FileDescriptorLike) -> None:
             self._reach("fsync", writes=True)
-            real_sync(descriptor)
+            real_sync(fd)
 
         def communicate(process: Any, *args: Any, **more: Any) -> Any:
             self._reach(f"{process.args[0]} was started")
@@ -41,7 +46,7 @@ class Points:
             return answer
 
         os.fsync = fsync
-        subprocess.Popen.communicate = communicate  # type: ignore[method-assign]
+        subprocess.Popen.communicate = communicate  # type: ignore[method-assign, assignment]
 
     def _heard(self, event: str, details: tuple[Any, ...]) -> None:
         if event == "subprocess.Popen":

@@ -59,7 +59,7 @@ def trains(cluster: Cluster, run: str) -> None:
 
 
 def is_checkpoint(event: dict[str, Any]) -> bool:
-    return event["kind"] == "checkpoint" and event["step"] > 0
+    return bool(event["kind"] == "checkpoint" and event["step"] > 0)
 
 
 def test_a_bad_setup_fails_a_few_jobs_and_resume_runs_all_after_the_fix(cluster: Cluster, attnctl: Command) -> None:

@@ -17,13 +17,13 @@ globs = st.text("ab1*?", min_size=1, max_size=3).filter(lambda text: "**" not in
 
 
 @given(path=st.lists(names, min_size=1, max_size=3), pattern=st.lists(globs, min_size=1, max_size=3))
-def test_each_part_of_a_path_matches_as_in_a_shell(path, pattern) -> None:
+def test_each_part_of_a_path_matches_as_in_a_shell(path: list[str], pattern: list[str]) -> None:
     expected = len(path) == len(pattern) and all(map(fnmatchcase, path, pattern))
     assert matches(Part(".".join(path), "Conv2d", "Block", None), ".".join(pattern)) == expected
 
 
 @given(path=st.lists(names, min_size=1, max_size=4), last=names)
-def test_two_stars_are_any_number_of_names(path, last: str) -> None:
+def test_two_stars_are_any_number_of_names(path: list[str], last: str) -> None:
     assert matches(Part(".".join([*path, last]), "Conv2d", "Block", None), f"**.{last}")
     assert matches(Part(".".join(path), "Conv2d", "Block", None), "**")
 

@@ -19,7 +19,7 @@ def test_the_name_gives_the_number_of_layers(build: type, depth: int) -> None:
 
 def test_the_maps_halve_twice_and_have_16_32_and_64_channels() -> None:
     network, x = resnet20(10).eval(), torch.zeros(1, 3, 32, 32)
-    x = network.conv1(x)
+    x = network.get_submodule("conv1")(x)
     shapes = []
     for name in ("layer1", "layer2", "layer3"):
         x = network.get_submodule(name)(x)

@@ -108,7 +108,9 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def wandb_records(path: Path) -> Iterator[Any]:
     """The records of an offline run: LevelDB's log format behind a header of 7 bytes."""
-    from wandb.proto.wandb_internal_pb2 import Record
+    from wandb.proto import wandb_internal_pb2
+
+    made_at_run_time: Any = wandb_internal_pb2
 
     data, position, part = path.read_bytes(), 7, b""
     while position + 7 <= len(data):
@@ -120,7 +122,7 @@ def wandb_records(path: Path) -> Iterator[Any]:
         part += data[position + 7 : position + 7 + length]
         position += 7 + length
         if kind in {1, 4}:  # whole, or the last of several
-            record = Record()
+            record = made_at_run_time.Record()
             record.ParseFromString(part)
             part = b""
             yield record

@@ -59,7 +59,7 @@ class Past:
         write_atomic(run.spec, json.dumps(spec.to_json(), sort_keys=True).encode())
         attempt = run.attempt(number)
         asked = dataclasses.asdict(Resources(**resources))
-        common = {"tag": tag, "created": created, "host": "login", "pid": 1, "where": where}
+        common: dict[str, Any] = {"tag": tag, "created": created, "host": "login", "pid": 1, "where": where}
         request = Request(**common, user="ada", nonce="n", resources=asked, options=options or {})
         write_atomic(attempt.request, request.encode())
         submission = Submission(**common, tasks=[[spec.id, number]], specs={}, job_id="7")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import pytest
 
 from attnctl.cli import refresh
-from attnctl.cli.refresh import Snapshot, row_json, seconds_left, take, until_all_end
+from attnctl.cli.refresh import row_json, seconds_left, take, until_all_end
 from attnctl.db import RunRow, open_index
 from attnctl.lifecycle.state import State
 from tests.attnctl.cli.past_runs import Past, left
@@ -65,4 +63,4 @@ def test_following_ends_when_no_run_is_under_way_and_asks_less_often_while_nothi
     assert waits[0] == refresh.SHORTEST
     assert waits == sorted(waits)
     assert waits[-1] > waits[0]
-    assert cast(Snapshot, seen[-1]).rows[0].state == State.COMPLETED
+    assert seen[-1].rows[0].state == State.COMPLETED

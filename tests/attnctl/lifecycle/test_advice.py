@@ -9,7 +9,7 @@ from attnctl.lifecycle.state import State, Verdict
 
 
 @pytest.mark.parametrize("state", list(State))
-def test_every_state_has_one_sentence_of_advice(state) -> None:
+def test_every_state_has_one_sentence_of_advice(state: State) -> None:
     known = AdviceContext(run="0123456789abcdef", checkpoint=40, memory=1500, norm_batch=32)
     words = advise(Verdict(state, "", 0.0), known)
     assert words.endswith(".")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,7 +23,7 @@ from attnctl.lifecycle.state import State
 from tests.attnctl.lifecycle.histories import ERROR, actions, ended, history
 
 
-def many(count: int, *attempts: EndedAttempt, **more):
+def many(count: int, *attempts: EndedAttempt, **more: Any) -> list[History]:
     return [history(*attempts, run=f"run{number}", **more) for number in range(count)]
 
 
@@ -110,7 +111,7 @@ RULES = st.builds(
     rules=RULES,
     scope=st.builds(ResumeScope, force=st.booleans(), memory=st.booleans(), other_gpu=st.booleans()),
 )
-def test_any_plan_keeps_to_its_rules(histories, rules: Rules, scope) -> None:
+def test_any_plan_keeps_to_its_rules(histories: list[History], rules: Rules, scope: ResumeScope) -> None:
     decisions = plan(histories, rules, scope, {"all": {item.run for item in histories}}, {})
     assert [item.run for item in decisions] == [item.run for item in histories]
     for past, decision in zip(histories, decisions, strict=True):
@@ -120,6 +121,7 @@ def test_any_plan_keeps_to_its_rules(histories, rules: Rules, scope) -> None:
         assert scope.force or len(past.attempts) < rules.attempts or not decision.action.starts
         assert not (decision.starts and past.gone is not None)
         if decision.memory is not None:
+            assert past.newest.memory is not None
             assert decision.memory > past.newest.memory
             assert rules.memory_cap is None or decision.memory <= rules.memory_cap
         if decision.world is not None:

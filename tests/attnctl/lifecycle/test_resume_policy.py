@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attnctl.lifecycle.resume_policy import Action, ResumeScope, Rules, decide, held_message, normalised
+from attnctl.lifecycle.resume_policy import Action, History, ResumeScope, Rules, decide, held_message, normalised
 from attnctl.lifecycle.state import State
 from tests.attnctl.lifecycle.histories import ERROR, ended, history
 
@@ -212,7 +212,7 @@ CASES = {
 
 
 @pytest.mark.parametrize(("past", "rules", "scope", "action"), CASES.values(), ids=CASES)
-def test_the_history_decides(past, rules, scope, action) -> None:
+def test_the_history_decides(past: History, rules: Rules, scope: ResumeScope, action: Action) -> None:
     decision = decide(past, rules, scope)
     assert decision.action is action
     assert decision.reason

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import signal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -24,7 +25,7 @@ def left(outcome: str, rank: int = 0, at: float = 20.0, message: str = "", secon
     return Exit(rank=rank, at=at, outcome=outcome, message=message, secondary=secondary)
 
 
-def evidence(**known) -> Evidence:
+def evidence(**known: Any) -> Evidence:
     return Evidence(**{"created": 1.0, "submitted": True, **known})
 
 
@@ -180,7 +181,7 @@ CASES = {
 
 
 @pytest.mark.parametrize(("known", "state"), CASES.values(), ids=CASES)
-def test_the_evidence_decides(known, state) -> None:
+def test_the_evidence_decides(known: Evidence, state: State) -> None:
     assert decide(known).state is state
 
 
@@ -241,7 +242,7 @@ WORDS = st.lists(st.sampled_from([*sorted(SLURM_STATES), ABSENT]), max_size=4)
 
 @given(words=WORDS, exits=EXITS, submitted=st.booleans(), cancel=st.sampled_from([None, CANCEL]))
 def test_any_evidence_gives_a_state_and_completed_needs_a_record(
-    words: list[str], exits: list[Exit], submitted: bool, cancel
+    words: list[str], exits: list[Exit], submitted: bool, cancel: Cancel | None
 ) -> None:
     verdict = decide(evidence(observations=said(*words), exits=exits, submitted=submitted, cancel=cancel))
     if verdict.state is State.COMPLETED:

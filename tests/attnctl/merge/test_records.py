@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from attnctl.files import write_atomic
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Speed, Sweep
@@ -32,8 +34,20 @@ def test_another_sweep_with_the_same_name_is_renamed_and_a_grown_one_is_extended
 
 def test_of_two_measurements_the_newer_stays(two: tuple[Workspace, Workspace]) -> None:
     def speed(at: float) -> Speed:
-        fields = {"device": "cpu", "module": "ela", "hyperparameters": {}, "backbone": "resnet20", "placement": "block"}
-        more = {"dataset": "digits", "input_size": 8, "batch": 1, "precision": "fp32", "compiled": False}
+        fields: dict[str, Any] = {
+            "device": "cpu",
+            "module": "ela",
+            "hyperparameters": {},
+            "backbone": "resnet20",
+            "placement": "block",
+        }
+        more: dict[str, Any] = {
+            "dataset": "digits",
+            "input_size": 8,
+            "batch": 1,
+            "precision": "fp32",
+            "compiled": False,
+        }
         return Speed(at=at, seconds=at, spread=0.0, plain_seconds=1.0, **fields, **more)
 
     for workspace, at in zip(two, (2.0, 3.0), strict=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from attnctl import attention, models
@@ -15,8 +17,8 @@ def parameters(
     module: str = "",
     placement: str = "",
     norms: str = "default",
-    **hyperparameters,
-):
+    **hyperparameters: Any,
+) -> int:
     attended = None
     if module:
         source = attention.describe(module)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
 from attnctl.models import cascade, cascade_maskrcnn, fasterrcnn, htc, maskrcnn, pyramid, semantic
 
+Target = dict[str, Tensor]
+Network = Any
+"""A network whose parts a test looks into: torch types each of them as `Tensor | Module`."""
+
 SIZE = 64
 PLACES = ([(4, 6, 28, 26), (34, 30, 60, 58)], [(30, 4, 56, 30), (6, 34, 30, 60)])
-TWO_STAGES = {
+TWO_STAGES: dict[str, Callable[..., nn.Module]] = {
     "fasterrcnn": fasterrcnn.build,
     "maskrcnn": maskrcnn.build,
     "maskrcnn_gn": maskrcnn.build_gn,
@@ -23,13 +28,13 @@ TWO_STAGES = {
 }
 
 
-def small_body():
+def small_body() -> ResNet:
     return ResNet(BasicBlock, [1, 1, 1, 1], num_classes=5)
 
 
 def narrow(
-    name: Any, *, body: nn.Module | None = None, norms: str = "batch", size: int = SIZE, classes: int = 3
-) -> nn.Module:
+    name: str, *, body: nn.Module | None = None, norms: str = "batch", size: int = SIZE, classes: int = 3
+) -> Network:
     """A detector of two stages with maps of 64 channels and linear layers of 128, trained on 16 regions an image."""
     torch.manual_seed(0)
     with pytest.MonkeyPatch.context() as patch:
@@ -41,7 +46,9 @@ def narrow(
         return TWO_STAGES[name](body or small_body(), classes, norms=norms, size=size)
 
 
-def target(boxes, labels, crowd=None, size: int = SIZE):
+def target(
+    boxes: Sequence[Sequence[float]], labels: Sequence[int], crowd: Sequence[int] | None = None, size: int = SIZE
+) -> Target:
     """What a data set says of an image; each mask is its box."""
     masks = torch.zeros(len(boxes), size, size, dtype=torch.uint8)
     for mask, (left, top, right, bottom) in zip(masks, boxes, strict=True):
@@ -56,7 +63,7 @@ def target(boxes, labels, crowd=None, size: int = SIZE):
     }
 
 
-def scenes():
+def scenes() -> tuple[list[Tensor], list[Target]]:
     """Two images of a red (1) and a blue (2) rectangle each."""
     noise = torch.Generator().manual_seed(0)
     images = [(0.5 + 0.05 * torch.randn(3, SIZE, SIZE, generator=noise)).clamp(0, 1) for _ in PLACES]
@@ -66,7 +73,7 @@ def scenes():
     return images, [target(places, [1, 2]) for places in PLACES]
 
 
-def fit(network: nn.Module, steps: int, rate: float, images, targets) -> list[float]:
+def fit(network: nn.Module, steps: int, rate: float, images: list[Tensor], targets: list[Target]) -> list[float]:
     """The sum of the losses at each step."""
     optimizer = torch.optim.Adam([value for value in network.parameters() if value.requires_grad], rate)
     network.train()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -16,9 +17,10 @@ from attnctl.models import body as bodies
 from attnctl.models import ssdlite320
 from attnctl.networks import surgery
 from attnctl.values import SpecError
+from tests.attnctl.models.rectangles import Network
 
 
-def attended(backbone: str, module: str, placement: str, **hyperparameters: int | str) -> nn.Module:
+def attended(backbone: str, module: str, placement: str, **hyperparameters: Any) -> Network:
     torch.manual_seed(0)
     network = backbones.build(backbone, 5)
     return surgery.attach(network, module, placement, backbone=backbone, size=64, **hyperparameters)
@@ -32,17 +34,17 @@ def trainable(network: nn.Module, *words: str) -> bool | set[bool]:
     return found.pop() if len(found) == 1 else found
 
 
-def split(name: str):
+def split(name: str) -> list[str]:
     return name.split(".")
 
 
 @pytest.mark.parametrize("model", [name for name in models.names() if not name.startswith("yolo")])
-def test_the_bodys_weights_have_their_names_under_the_prefix(model) -> None:
+def test_the_bodys_weights_have_their_names_under_the_prefix(model: str) -> None:
     """A classification run's weights fit as they are, whatever became of the norms."""
     for backbone in models.describe(model).backbones[:: 4 if "rcnn" in model else 1]:
         with torch.device("meta"):
             before = backbones.build(backbone, 5).state_dict()
-            network = models.build(model, backbones.build(backbone, 5), 3)
+            network: Network = models.build(model, backbones.build(backbone, 5), 3)
         after = network.state_dict()
         found = {name.removeprefix(network.body_prefix) for name in after if name.startswith(network.body_prefix)}
         left = {name for name in set(before) - found if not name.endswith("num_batches_tracked")}
@@ -54,7 +56,7 @@ def test_the_bodys_weights_have_their_names_under_the_prefix(model) -> None:
 
 
 def test_frozen_norms_as_buffers_or_as_parameters() -> None:
-    network = backbones.build("resnet18", 5)
+    network: Network = backbones.build("resnet18", 5)
     nn.init.uniform_(network.layer2[0].bn1.weight)
     network.layer2[0].bn1.running_mean.fill_(0.3)
     as_buffers, as_parameters = copy.deepcopy(network), copy.deepcopy(network)
@@ -160,7 +162,7 @@ def test_the_maps_of_a_pyramid(backbone: str) -> None:
     ]
 
 
-def keep(seen, _part, _inputs, output) -> None:
+def keep(seen: list[int], _part: nn.Module, _inputs: object, output: torch.Tensor) -> None:
     seen.append(id(output))
 
 
@@ -171,8 +173,8 @@ def test_maps_from_within_a_mobilenet_have_the_attention_around_them(backbone: s
         module, hyperparameters = ("gn", {"num_groups": 1}) if place.replaces else ("se", {})
         network = attended(backbone, module, place.label, **hyperparameters)
         names = {id(part): path for path, part in network.named_modules()}
-        maps = ssdlite320.build(network, 3).backbone
-        seen = []
+        maps: Network = ssdlite320.build(network, 3).backbone
+        seen: list[int] = []
         for tap in maps.body.taps:
             part = maps.body.get_submodule(tap)
             part.register_forward_hook(partial(keep, seen))
@@ -183,7 +185,7 @@ def test_maps_from_within_a_mobilenet_have_the_attention_around_them(backbone: s
 
 
 def test_a_copy_has_its_own_maps() -> None:
-    maps = ssdlite320.build(backbones.build("mobilenet_v2", 5), 3).backbone.eval()
+    maps = ssdlite320.build(backbones.build("mobilenet_v2", 5), 3).get_submodule("backbone").eval()
     other = copy.deepcopy(maps)
     images = torch.randn(1, 3, 64, 64)
     with torch.no_grad():

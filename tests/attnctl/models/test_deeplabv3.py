@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
-from torch import nn
 from torch.nn import functional
 
 from attnctl import backbones
@@ -12,7 +13,7 @@ from attnctl.models import deeplabv3
 from attnctl.networks import surgery
 from attnctl.values import SpecError
 from tests.attnctl.models.counted import parameters
-from tests.attnctl.models.rectangles import SIZE, scenes, small_body
+from tests.attnctl.models.rectangles import SIZE, Network, Target, scenes, small_body
 
 
 @pytest.mark.parametrize(
@@ -27,17 +28,17 @@ from tests.attnctl.models.rectangles import SIZE, scenes, small_body
         ("ela", {"kernel": 5, "groups": "c/8", "num_groups": 16}, 39_797_461),
     ],
 )
-def test_deeplabv3(module: str, hyperparameters, count: int) -> None:
+def test_deeplabv3(module: str, hyperparameters: dict[str, Any], count: int) -> None:
     """ELA, table 8: after the 16 convolutions of 3x3."""
     assert parameters("deeplabv3", "resnet50", 21, module, "conv2", **hyperparameters) == count
 
 
-def deeplab(**options: str) -> nn.Module:
+def deeplab(**options: Any) -> Network:
     torch.manual_seed(0)
     return deeplabv3.build(surgery.attach(small_body(), "se", "block", size=SIZE), 4, **options)
 
 
-def classes_of(targets) -> torch.Tensor:
+def classes_of(targets: list[Target]) -> torch.Tensor:
     maps = []
     for each in targets:
         labels = (each["masks"] * each["labels"][:, None, None]).amax(0).long()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -23,7 +24,7 @@ from tests.attnctl.models.rectangles import SIZE, narrow, scenes
         ("ean", {"G": 64}, 41_704_980),
     ],
 )
-def test_faster_rcnn(module: str, hyperparameters, count: int) -> None:
+def test_faster_rcnn(module: str, hyperparameters: dict[str, Any], count: int) -> None:
     """EAN, table 5: scales and offsets of frozen norms are no parameters; with them there are 53,120 more."""
     assert parameters("fasterrcnn", "resnet50", 80, module, "block", **hyperparameters) == count
     assert parameters("fasterrcnn", "resnet50", 80, module, "block", "batch", **hyperparameters) == count + 53_120

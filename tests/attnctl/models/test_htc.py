@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -17,7 +19,7 @@ from tests.attnctl.models.rectangles import SIZE, narrow
     ],
 )
 def test_hybrid_task_cascade(
-    model: str, backbone: str, module: str, placement: str, hyperparameters, count: int
+    model: str, backbone: str, module: str, placement: str, hyperparameters: dict[str, Any], count: int
 ) -> None:
     """AN, table 3: frozen norms are counted."""
     assert parameters(model, backbone, 80, module, placement, **hyperparameters) == count

@@ -34,7 +34,7 @@ def test_sizes_are_drawn_while_training_from_torchs_generator() -> None:
     box = Letterbox(64)
     box.min_size = (32, 64, 96)
 
-    def sides(seed):
+    def sides(seed: int) -> list[int]:
         torch.manual_seed(seed)
         return [box([torch.zeros(3, 5, 5)])[0].shape[-1] for _ in range(12)]
 

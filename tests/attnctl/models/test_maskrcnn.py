@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.attnctl.models.counted import AN, parameters
@@ -19,7 +21,9 @@ from tests.attnctl.models.counted import AN, parameters
         ("maskrcnn_an", "resnet101", "an", "norm2", AN, 65_203_213),
     ],
 )
-def test_mask_rcnn(model: str, backbone: str, module: str, placement: str, hyperparameters, count: int) -> None:
+def test_mask_rcnn(
+    model: str, backbone: str, module: str, placement: str, hyperparameters: dict[str, Any], count: int
+) -> None:
     """AN, tables 2 and 3: frozen norms are counted."""
     assert parameters(model, backbone, 80, module, placement, **hyperparameters) == count
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch.nn import functional
@@ -22,7 +24,7 @@ def nothing(points: Points) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return torch.zeros(count, 2, dtype=torch.float64), torch.zeros(count, dtype=torch.float64), far
 
 
-def boxes(*rows) -> torch.Tensor:
+def boxes(*rows: list[int]) -> torch.Tensor:
     return torch.tensor(rows, dtype=torch.float64)
 
 
@@ -33,7 +35,7 @@ def chosen(
     predicted: torch.Tensor,
     wanted: torch.Tensor,
     *labels: int,
-):
+) -> tuple[list[int], list[int], list[float]]:
     found = assign(points, classes, objectness, predicted, wanted, torch.tensor(labels))
     return found.points.tolist(), found.boxes.tolist(), found.overlaps.tolist()
 
@@ -110,9 +112,11 @@ def by_loops(
     predicted: torch.Tensor,
     wanted: torch.Tensor,
     labels: torch.Tensor,
-):
+) -> dict[int, int]:
     scores = (classes.sigmoid() * objectness.sigmoid()[:, None]).sqrt()
-    overlaps, cost, near = box_iou(wanted, predicted), {}, {}
+    overlaps = box_iou(wanted, predicted)
+    cost: dict[tuple[int, int], float] = {}
+    near: dict[int, list[int]] = {}
     for box, label in enumerate(labels):
         middle = (wanted[box, :2] + wanted[box, 2:]) / 2
         near[box] = [p for p in range(64) if bool(((points.centres[p] - middle).abs() < 12).all())]
@@ -121,14 +125,14 @@ def by_loops(
             entropy = functional.binary_cross_entropy(scores[point], there, reduction="sum")
             cost[point, box] = float(entropy - 3 * torch.log(overlaps[box, point] + 1e-8))
     candidates = sorted({point for rows in near.values() for point in rows})
-    chosen_by = {}
+    chosen_by: dict[int, list[int]] = {}
     for box, rows in near.items():
         best = overlaps[box, candidates].sort(descending=True).values[:10]
         count = max(1, int(best.sum()))
-        for point in sorted(rows, key=lambda p, box=box: cost[p, box])[:count]:
+        for _, point in sorted((cost[point, box], point) for point in rows)[:count]:
             chosen_by.setdefault(point, []).append(box)
     every = range(len(labels))
     return {
-        point: those[0] if len(those) == 1 else min(every, key=lambda b, p=point: cost.get((p, b), float("inf")))
+        point: those[0] if len(those) == 1 else min((cost.get((point, box), math.inf), box) for box in every)[1]
         for point, those in chosen_by.items()
     }

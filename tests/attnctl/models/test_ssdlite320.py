@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
-from torch import nn
 from torchvision.ops import box_iou
 
 from attnctl import backbones
 from attnctl.models import ssdlite320
 from attnctl.networks import surgery
 from tests.attnctl.models.counted import parameters
-from tests.attnctl.models.rectangles import SIZE, fit, scenes, target
+from tests.attnctl.models.rectangles import SIZE, Network, fit, scenes, target
 
 
 @pytest.mark.parametrize(
@@ -30,19 +31,21 @@ from tests.attnctl.models.rectangles import SIZE, fit, scenes, target
         ("mobilenet_v2", 80, "ca", "expansion", {"r": 32}, 4_749_914),
     ],
 )
-def test_ssdlite(backbone: str, classes: int, module: str, placement: str, hyperparameters, count: int) -> None:
+def test_ssdlite(
+    backbone: str, classes: int, module: str, placement: str, hyperparameters: dict[str, Any], count: int
+) -> None:
     """EAN, tables 4 and 5."""
     assert parameters("ssdlite320", backbone, classes, module, placement, **hyperparameters) == count
 
 
-def ssdlite(backbone: str, **options: int | str) -> nn.Module:
+def ssdlite(backbone: str, **options: Any) -> Network:
     torch.manual_seed(0)
     body = surgery.attach(backbones.build(backbone, 5), "se", "block", backbone=backbone, size=SIZE)
     return ssdlite320.build(body, 3, **options)
 
 
 @pytest.fixture(scope="module")
-def fitted() -> tuple[nn.Module, list[float]]:
+def fitted() -> tuple[Network, list[float]]:
     network = ssdlite("mobilenext", size=SIZE)
     sums = fit(network, 40, 2e-3, *scenes())
     with torch.no_grad():
@@ -51,7 +54,7 @@ def fitted() -> tuple[nn.Module, list[float]]:
     return network.eval(), sums
 
 
-def test_ssdlite_learns_two_images_by_heart(fitted: tuple[nn.Module, list[float]]) -> None:
+def test_ssdlite_learns_two_images_by_heart(fitted: tuple[Network, list[float]]) -> None:
     network, sums = fitted
     assert sum(sums[-3:]) < 0.35 * sum(sums[:3])
     images, targets = scenes()
@@ -64,7 +67,7 @@ def test_ssdlite_learns_two_images_by_heart(fitted: tuple[nn.Module, list[float]
             assert each["labels"][(each["scores"] * (overlap > 0.5)).argmax()] == label
 
 
-def test_the_outputs_have_the_documented_shapes(fitted: tuple[nn.Module, list[float]]) -> None:
+def test_the_outputs_have_the_documented_shapes(fitted: tuple[Network, list[float]]) -> None:
     network, _ = fitted
     with torch.no_grad():
         (each,) = network(torch.rand(1, 3, 50, 80))
@@ -105,7 +108,7 @@ def test_gradients_reach_ssdlites_attention() -> None:
 def test_ssdlites_boxes() -> None:
     """Six maps of 20 to 1 cells at 320 pixels; sides from 45 to 270 pixels; four boxes at COCO's last."""
     for classes, last in ((3, 6), (80, 4)):
-        network = ssdlite320.build(backbones.build("mobilenext", 5), classes).eval()
+        network: Network = ssdlite320.build(backbones.build("mobilenext", 5), classes).eval()
         maps = network.backbone(torch.zeros(1, 3, 320, 320))
         assert [value.shape[-1] for value in maps.values()] == [20, 10, 5, 3, 2, 1]
         counts = network.anchor_generator.num_anchors_per_location()

@@ -61,7 +61,7 @@ def test_every_box_has_the_same_number_of_anchors() -> None:
     found = match(anchors, anchors, boxes, torch.tensor([0, 1]))
     matched = found.labels != NO_OBJECT
     assert matched.sum() == 8
-    assert (matched[:9].sum(), matched[9:].sum()) == (4, 4)
+    assert (int(matched[:9].sum()), int(matched[9:].sum())) == (4, 4)
 
 
 def test_fewer_anchors_than_four_and_no_boxes() -> None:

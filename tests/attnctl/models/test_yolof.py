@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
-from torch import nn
 from torchvision.models.resnet import BasicBlock, ResNet
 from torchvision.ops import generalized_box_iou, sigmoid_focal_loss
 
@@ -12,6 +13,7 @@ from attnctl import backbones
 from attnctl.models import yolof_parts
 from attnctl.models.yolof import _losses, build
 from attnctl.networks import surgery
+from tests.attnctl.models.rectangles import Network
 
 ROWS = [
     # ELA, table 6, with 80 classes
@@ -22,7 +24,7 @@ ROWS = [
 
 
 @pytest.mark.parametrize(("module", "values", "parameters"), ROWS)
-def test_it_has_the_published_counts(module: str, values, parameters: int) -> None:
+def test_it_has_the_published_counts(module: str, values: dict[str, Any], parameters: int) -> None:
     network = build(backbones.build("resnet50", 80), 80, size=64)
     if module != "none":
         surgery.attach(network, module, "encoder", size=64, **values)
@@ -30,14 +32,14 @@ def test_it_has_the_published_counts(module: str, values, parameters: int) -> No
 
 
 @pytest.fixture
-def network(monkeypatch: pytest.MonkeyPatch) -> nn.Module:
+def network(monkeypatch: pytest.MonkeyPatch) -> Network:
     """A narrow one of three classes."""
     monkeypatch.setattr(yolof_parts, "CHANNELS", 32)
     torch.manual_seed(0)
     return build(ResNet(BasicBlock, [1, 1, 1, 1]), 3, size=128)
 
 
-def test_the_five_places_are_the_backbones_output_and_the_encoder_but_its_last_block(network: nn.Module) -> None:
+def test_the_five_places_are_the_backbones_output_and_the_encoder_but_its_last_block(network: Network) -> None:
     place = backbones.family_places("yolof")["encoder"]
     assert surgery.measure(network, place, 128) == {
         "backbone.layer4": (512, 4, 4),
@@ -47,21 +49,21 @@ def test_the_five_places_are_the_backbones_output_and_the_encoder_but_its_last_b
 
 
 def test_images_are_800_pixels_high_unless_they_are_longer_than_1333() -> None:
-    network = build(ResNet(BasicBlock, [1, 1, 1, 1]), 3)
+    network: Network = build(ResNet(BasicBlock, [1, 1, 1, 1]), 3)
     assert (network.transform.min_size, network.transform.max_size) == ((800,), 1333)
 
 
 ANCHORS = torch.tensor([[-16.0, -16, 16, 16], [0, 16, 64, 80], [96, 0, 224, 128]])
 
 
-def test_a_box_is_offsets_from_its_anchor_and_back(network: nn.Module) -> None:
+def test_a_box_is_offsets_from_its_anchor_and_back(network: Network) -> None:
     boxes = torch.tensor([[-10.0, -20, 20, 30], [10, 10, 50, 90], [150, 60, 160, 70]])
     offsets = network.coder.encode_single(boxes, ANCHORS)
     torch.testing.assert_close(network.decode(offsets[None], ANCHORS)[0], boxes)
     assert network.decode(torch.zeros(2, 3, 4), ANCHORS).equal(ANCHORS.expand(2, 3, 4))
 
 
-def test_a_centre_is_at_most_32_pixels_from_its_anchors(network: nn.Module) -> None:
+def test_a_centre_is_at_most_32_pixels_from_its_anchors(network: Network) -> None:
     offsets = torch.zeros(1, 3, 4)
     offsets[..., 0], offsets[..., 1] = 5, -5
     moved = network.decode(offsets, ANCHORS)[0] - ANCHORS
@@ -88,7 +90,7 @@ def test_the_losses_are_those_of_the_anchors_that_were_matched() -> None:
     assert found["loss_box_reg"].item() == pytest.approx(twice)
 
 
-def test_detections_of_one_class_that_overlap_by_more_than_0_6_are_one(network: nn.Module) -> None:
+def test_detections_of_one_class_that_overlap_by_more_than_0_6_are_one(network: Network) -> None:
     """Shifted by s, boxes 100 wide overlap by (100 - s) / (100 + s): 24 gives 0.613, 26 gives 0.587."""
     left = torch.tensor([0.0, 24, 300, 326, 0])
     boxes = torch.stack((left, torch.zeros(5), left + 100, torch.full((5,), 50.0)), 1)
@@ -101,7 +103,7 @@ def test_detections_of_one_class_that_overlap_by_more_than_0_6_are_one(network: 
     assert found["scores"].tolist() == pytest.approx(torch.tensor([3.0, 2.8, 2.5, 1]).sigmoid().tolist())
 
 
-def test_an_image_has_at_most_100_detections_of_at_least_a_twentieth(network: nn.Module) -> None:
+def test_an_image_has_at_most_100_detections_of_at_least_a_twentieth(network: Network) -> None:
     left = torch.arange(0.0, 1500, 10)
     boxes = torch.stack((left, torch.zeros(150), left + 5, torch.full((150,), 5.0)), 1)
     scores = torch.linspace(0.049, 0.9, 150)

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
 from attnctl.models import yolof_parts
 from attnctl.models.yolof import build
+from tests.attnctl.models.rectangles import Network
 
 
 @pytest.fixture
-def network(monkeypatch: pytest.MonkeyPatch) -> nn.Module:
+def network(monkeypatch: pytest.MonkeyPatch) -> Network:
     """A narrow one of three classes."""
     monkeypatch.setattr(yolof_parts, "CHANNELS", 32)
     torch.manual_seed(0)
     return build(ResNet(BasicBlock, [1, 1, 1, 1]), 3, size=128)
 
 
-def test_a_score_is_the_product_of_two_probabilities(network: nn.Module) -> None:
+def test_a_score_is_the_product_of_two_probabilities(network: Network) -> None:
     """The class's and the object's, of which neither has a label of its own."""
     decoder = network.decoder.eval()
     with torch.inference_mode():

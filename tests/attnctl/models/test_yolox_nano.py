@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from torch import nn
 from torchvision.ops import box_iou
 
 from attnctl import backbones
@@ -16,6 +16,7 @@ from attnctl.models.yolox_nano import build, paired_iou
 from attnctl.networks import surgery
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
+from tests.attnctl.models.rectangles import Network
 
 NAMES = Path(__file__).with_name("yolox_nano_names.txt")
 """The convolutions and the norms' scales of the official file for COCO, with their shapes."""
@@ -38,8 +39,8 @@ ROWS = [
 
 
 @pytest.mark.parametrize(("module", "values", "parameters", "macs"), ROWS)
-def test_it_has_the_published_counts(module: str, values, parameters: int, macs: int | None) -> None:
-    network = build(backbones.build("cspdarknet_nano", 20), 20, size=64)
+def test_it_has_the_published_counts(module: str, values: dict[str, Any], parameters: int, macs: int | None) -> None:
+    network: Network = build(backbones.build("cspdarknet_nano", 20), 20, size=64)
     if module != "none":
         surgery.attach(network, module, "neck", size=64, **values)
     network.transform.min_size = (640,)
@@ -60,7 +61,7 @@ def test_the_seven_places_are_outputs_of_the_backbone_and_concatenations_of_the_
 # ----------------------------------------------------------------------------------------------- official weights
 
 
-def official():
+def official() -> dict[str, Any]:
     """A file's content in the official form, of random numbers: name -> tensor under "model", beside other things."""
     torch.manual_seed(1)
     weights = {}
@@ -82,7 +83,7 @@ def plain(classes: int) -> Callable[[], initial.Plain]:
     return lambda: initial.Plain.of(build(backbones.build("cspdarknet_nano", 10), classes + 1))
 
 
-def saved(tmp_path: Path, document) -> Workspace:
+def saved(tmp_path: Path, document: dict[str, Any]) -> Workspace:
     path = Workspace(tmp_path).weights("abc")
     path.parent.mkdir(parents=True)
     torch.save(document, path)
@@ -135,13 +136,13 @@ def test_a_body_with_attention_in_its_stages_takes_them_too(tmp_path: Path) -> N
 
 
 @pytest.fixture
-def network() -> nn.Module:
+def network() -> Network:
     torch.manual_seed(0)
     return build(backbones.build("cspdarknet_nano", 3), 3, size=64)
 
 
-def test_it_sees_blue_green_red_from_0_to_255(network: nn.Module) -> None:
-    seen = []
+def test_it_sees_blue_green_red_from_0_to_255(network: Network) -> None:
+    seen: list[torch.Tensor] = []
     network.backbone.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))
     image = torch.tensor([1.0, 0.5, 0.0])[:, None, None].expand(3, 64, 64)
     with torch.inference_mode():
@@ -149,12 +150,12 @@ def test_it_sees_blue_green_red_from_0_to_255(network: nn.Module) -> None:
     assert seen[0][0, :, 5, 5].tolist() == [0, 127.5, 255]
 
 
-def test_the_initial_probability_of_objects_is_low(network: nn.Module) -> None:
+def test_the_initial_probability_of_objects_is_low(network: Network) -> None:
     with torch.inference_mode():
         assert len(network.eval()([torch.rand(3, 64, 64)])[0]["boxes"]) == 0
 
 
-def test_the_losses_are_those_of_the_points_that_simota_chose(network: nn.Module) -> None:
+def test_the_losses_are_those_of_the_points_that_simota_chose(network: Network) -> None:
     """One box, whose points all say it: the losses written out."""
     box = torch.tensor([[16.0, 16, 48, 48]])
     with torch.inference_mode():
@@ -177,7 +178,7 @@ def test_the_losses_are_those_of_the_points_that_simota_chose(network: nn.Module
     assert found["loss_l1"].item() == pytest.approx(0.5)
 
 
-def test_detections_of_one_class_that_overlap_by_more_than_0_65_are_one(network: nn.Module) -> None:
+def test_detections_of_one_class_that_overlap_by_more_than_0_65_are_one(network: Network) -> None:
     """Shifted by s, boxes 100 wide overlap by (100 - s) / (100 + s): 21 gives 0.653, 22 gives 0.639."""
     left = torch.tensor([0.0, 21, 200, 222, 0])
     boxes = torch.stack((left, torch.zeros(5), left + 100, torch.full((5,), 50.0)), 1)
@@ -191,7 +192,7 @@ def test_detections_of_one_class_that_overlap_by_more_than_0_65_are_one(network:
     assert found["boxes"].tolist() == [[0, 0, 200, 80], [0, 0, 200, 80], [400, 0, 600, 80], [444, 0, 600, 80]]
 
 
-def test_a_detection_has_at_least_a_hundredth(network: nn.Module) -> None:
+def test_a_detection_has_at_least_a_hundredth(network: Network) -> None:
     boxes = torch.tensor([[0.0, 0, 10, 10], [20, 20, 30, 30]])
     scores = torch.tensor([0.0099, 0.0101])
     classes = torch.full((2, 3), -50.0)
@@ -207,6 +208,6 @@ def test_paired_overlaps_are_torchvisions() -> None:
     torch.testing.assert_close(paired_iou(first, second), box_iou(first, second).diagonal())
 
 
-def test_a_file_of_something_else_is_refused(tmp_path: Path, network: nn.Module) -> None:
+def test_a_file_of_something_else_is_refused(tmp_path: Path, network: Network) -> None:
     with pytest.raises(SpecError, match="no tensor of file:abc fits this network"):
         initial.load(network, "file:abc", saved(tmp_path, {"model": {"conv9.weight": torch.zeros(1)}}), plain(3))

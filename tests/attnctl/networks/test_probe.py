@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,13 +38,14 @@ def test_a_passed_check_is_remembered_and_a_failed_one_is_made_again(
 ) -> None:
     (tmp_path / "gates.py").write_text(GOOD + WRONG_SHAPE)
     runs = specs(f"{tmp_path}/gates.py:Good", f"{tmp_path}/gates.py:WrongShape")
-    asked = []
+    asked: list[Any] = []
     ask = isolated.ask
-    monkeypatch.setattr(
-        isolated,
-        "ask",
-        lambda name, request, *args, **options: asked.append(request) or ask(name, request, *args, **options),
-    )
+
+    def recorded(name: str, request: Any, *args: Any, **options: Any) -> Any:
+        asked.append(request)
+        return ask(name, request, *args, **options)
+
+    monkeypatch.setattr(isolated, "ask", recorded)
     assert probe.check(runs) == probe.check(runs) != {}
     assert [len(request) for request in asked] == [2, 1]
     (tmp_path / "gates.py").write_text(GOOD + "CHANGED = True\n")

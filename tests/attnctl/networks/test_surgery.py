@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -16,7 +18,7 @@ from attnctl.networks import surgery
 from attnctl.values import SpecError
 
 
-def attended(network):
+def attended(network: nn.Module) -> list[Any]:
     return [module for module in network.modules() if isinstance(module, surgery.Attended)]
 
 
@@ -32,7 +34,7 @@ def test_a_module_goes_after_each_place_once(backbone: str) -> None:
 def test_attention_acts_on_the_residual_branch_before_the_add() -> None:
     """A gate of one half halves the branch and leaves the shortcut alone."""
     network = surgery.attach(backbones.build("resnet20", 10), "se", "block", backbone="resnet20").eval()
-    block = network.layer1[0]
+    block: Any = network.get_submodule("layer1.0")
     with torch.no_grad():
         block.bn2.attention.excite.weight.fill_(0)  # sigmoid(0) = 0.5
         x = torch.randn(2, 16, 8, 8)
@@ -79,7 +81,14 @@ COUNTS = [
 
 @pytest.mark.parametrize(("backbone", "placement", "name", "values", "classes", "size", "parameters", "macs"), COUNTS)
 def test_placements_give_the_published_counts(
-    backbone: str, placement: str, name: str, values, classes: int, size: int, parameters: int, macs: int | None
+    backbone: str,
+    placement: str,
+    name: str,
+    values: dict[str, Any],
+    classes: int,
+    size: int,
+    parameters: int,
+    macs: int | None,
 ) -> None:
     with torch.device("meta"):
         network = backbones.build(backbone, classes)
@@ -94,7 +103,7 @@ def test_placements_give_the_published_counts(
 
 
 def test_one_module_serves_two_places_with_its_weights() -> None:
-    network = surgery.attach(backbones.build("resnet20", 10), "ela", "block+stage", backbone="resnet20")
+    network: Any = surgery.attach(backbones.build("resnet20", 10), "ela", "block+stage", backbone="resnet20")
     assert network.relu.attention is network.layer1.attention
     assert len(attended(network)) == 13
     assert len({id(part.attention) for part in attended(network)}) == 12
@@ -128,7 +137,7 @@ def test_a_norm_takes_the_place_of_a_norm() -> None:
 
 
 def test_a_norm_that_replaces_a_zero_initialised_one_starts_at_zero() -> None:
-    network = surgery.attach(models.resnet18(num_classes=2, zero_init_residual=True), "gn", "norms", size=64)
+    network: Any = surgery.attach(models.resnet18(num_classes=2, zero_init_residual=True), "gn", "norms", size=64)
     assert not network.layer1[0].bn2.weight.any()
     assert (network.layer1[0].bn1.weight == 1).all()
 
@@ -210,8 +219,9 @@ def test_attention_can_be_inserted_into_a_users_network() -> None:
             self.stem = nn.Conv2d(3, 8, 3, stride=4, padding=1)
             self.body = nn.Sequential(nn.ReLU(), nn.Conv2d(8, 16, 3, stride=2, padding=1), nn.ReLU())
 
-        def forward(self, x):
-            return self.body(self.stem(x)).mean((2, 3))
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            pooled: torch.Tensor = self.body(self.stem(x)).mean((2, 3))
+            return pooled
 
     network = surgery.attach(Own(), "se", "stage", size=64, r=4)
     assert {part.attention.squeeze.in_features for part in attended(network)} == {8, 16}
@@ -220,7 +230,7 @@ def test_attention_can_be_inserted_into_a_users_network() -> None:
 
 def test_maps_with_their_channels_last_are_attended_to_over_channels() -> None:
     network = surgery.attach(models.swin_t(num_classes=3), "se", "stage", size=224)
-    stage = network.features[1]
+    stage: Any = network.get_submodule("features.1")
     assert (stage.last, stage.attention.squeeze.in_features) == (True, 96)
     with torch.no_grad():
         stage.attention.excite.weight.fill_(0)
@@ -243,12 +253,12 @@ def test_a_runs_network_adds_just_the_modules_parameters() -> None:
 
 def test_measuring_does_not_change_the_network() -> None:
     network = backbones.build("resnet20", 10).train()
-    network.bn1.eval()  # as fine-tuning freezes one
+    network.get_submodule("bn1").eval()  # as fine-tuning freezes one
     before = {name: value.clone() for name, value in network.state_dict().items()}
     surgery.measure(network, backbones.placement("resnet20", "block"), 32)
     surgery.complexity(network, (3, 32, 32))
     assert network.training
-    assert not network.bn1.training
+    assert not network.get_submodule("bn1").training
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert not any(module._forward_hooks for module in network.modules())
 

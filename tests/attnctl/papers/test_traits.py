@@ -78,11 +78,11 @@ def test_lightweight_means_fewer_parameters_than_se(r: int) -> None:
 
 
 def test_a_module_that_is_lighter_only_at_some_widths_lists_them() -> None:
-    for hyperparameters, lighter in (
-        ({"kernel": 7, "groups": "c"}, traits.WIDTHS[1:]),  # 9 C against C * C / 8
-        ({"kernel": 7, "groups": "c/8"}, traits.WIDTHS[3:]),  # 58 C
+    for groups, lighter in (
+        ("c", traits.WIDTHS[1:]),  # 9 C against C * C / 8
+        ("c/8", traits.WIDTHS[3:]),  # 58 C
     ):
-        found = traits.of(Setup(module="ela", hyperparameters=hyperparameters))
+        found = traits.of(Setup(module="ela", hyperparameters={"kernel": 7, "groups": groups}))
         assert found is not None
         assert (found.lightweight, found.lighter) == (False, lighter)
 

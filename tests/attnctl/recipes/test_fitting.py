@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from attnctl.grid import Axes, expand
 
-DETECTOR = {"models": ("ssdlite320",), "datasets": ("digits-det",)}
-MAPS = {"models": ("deeplabv3",), "datasets": ("digits-seg",)}
+DETECTOR: dict[str, Any] = {"models": ("ssdlite320",), "datasets": ("digits-det",)}
+MAPS: dict[str, Any] = {"models": ("deeplabv3",), "datasets": ("digits-seg",)}
 
 
 @pytest.mark.parametrize(
@@ -23,7 +25,7 @@ MAPS = {"models": ("deeplabv3",), "datasets": ("digits-seg",)}
         (MAPS, "max_size", "800", "does not apply to the task segment"),
     ],
 )
-def test_a_field_of_another_task_is_refused(around, field: str, value: str, words: str) -> None:
+def test_a_field_of_another_task_is_refused(around: dict[str, Any], field: str, value: str, words: str) -> None:
     found = expand(Axes(modules=("none",), overrides={field: (value,)}, **around))
     assert not found.specs
     (cell,) = found.invalid

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from attnctl.lifecycle.resume_policy import Rules
+from attnctl.lifecycle.resume_policy import Mode, Rules
 from attnctl.lifecycle.state import State
 from attnctl.settings.config import Config, ConfigError, find
 from attnctl.settings.sections import Notify
@@ -38,7 +38,7 @@ command = "mail -s 'a b; $(touch x)' me"
 webhook = "https://example.org/hook"
 """,
     )
-    actions = {State.ERROR: "once", State.CUDA_OUT_OF_MEMORY: "more_processes"}
+    actions: dict[State, Mode] = {State.ERROR: "once", State.CUDA_OUT_OF_MEMORY: "more_processes"}
     assert found.resume == Rules(
         attempts=5, sweep_attempts=50, memory_factor=2.0, memory_cap=64 * 1024, same_error=0, actions=actions
     )

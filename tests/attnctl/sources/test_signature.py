@@ -118,7 +118,7 @@ def test_the_effective_value_of_a_hyperparameter_needs_no_module() -> None:
         == {"num_groups": 8}
     )
     for channels in (1, 16, 64, 128, 960, 2048):
-        expected = attention.create("eca", channels).conv.kernel_size[0]
+        expected = attention.create("eca", channels).get_parameter("conv.weight").shape[-1]
         assert eca.effective_hyperparameters(eca.resolve({"kernel": "none"}), channels) == {"kernel": expected}
     assert eca.effective_hyperparameters({"kernel": 7}, 64) == {}
 

@@ -12,7 +12,7 @@ from attnctl.workspace.records import Exit, RecordError, read_events
 
 
 @given(st.builds(Exit, rank=st.integers(0, 99), at=st.floats(0, 1e10), outcome=st.text(), message=st.text()))
-def test_records_round_trip(record) -> None:
+def test_records_round_trip(record: Exit) -> None:
     assert Exit.decode(record.encode()) == record
 
 

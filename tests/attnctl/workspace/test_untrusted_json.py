@@ -196,13 +196,23 @@ def _row(_: Path, text: str) -> object:
     return row.spec
 
 
+def _spec(folder: Path, text: str) -> object:
+    write_atomic(_run(folder).spec, text.encode())
+    return _run(folder).read_spec()
+
+
+def _kept_source(folder: Path, text: str) -> object:
+    write_atomic(folder / MANIFEST, text.encode())
+    return read_manifest(folder)
+
+
 READERS: dict[str, Callable[[Path, str], object]] = {
     "env.json": _environment,
     "the threads in env.json": _threads,
     "the software in env.json": _software,
     "a record": _file(Request.read, "request.json"),
-    "spec.json": lambda folder, text: (write_atomic(_run(folder).spec, text.encode()), _run(folder).read_spec()),
-    "a kept source": lambda folder, text: (write_atomic(folder / MANIFEST, text.encode()), read_manifest(folder)),
+    "spec.json": _spec,
+    "a kept source": _kept_source,
     "the journal of a merge": _merged,
     "a submission that is merged": _submission,
     "an answer in the cache": _cached,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from PIL import Image
@@ -21,9 +22,11 @@ from tests.jobs.inspect.conftest import Train
 from tests.jobs.inspect.untrained import LAYERS, loaded
 
 
-def written_out(found: Trained, picture: pictures.Picture, path: str, target: int, method: Any):
+def written_out(
+    found: Trained, picture: pictures.Picture, path: str, target: int, method: str
+) -> tuple[npt.NDArray[np.float32], float]:
     """Selvaraju et al., ICCV 2017, equations 1 and 2; Draelos and Carin, 2020: gradients that are not averaged."""
-    kept = []
+    kept: list[torch.Tensor] = []
     hook = found.network.get_submodule(path).register_forward_hook(lambda _m, _i, output: kept.append(output))
     scores = found.network(batch([picture], found.spec, found.device))
     hook.remove()
@@ -78,10 +81,12 @@ def test_computing_a_map_does_not_change_the_network(trained: Train) -> None:
     np.testing.assert_array_equal(cam.activations(found, shown, "layer3")[0].heat, first.heat)
 
 
-def written_out_for_a_detector(found: Trained, picture: pictures.Picture, path: str, target: int):
+def written_out_for_a_detector(
+    found: Trained, picture: pictures.Picture, path: str, target: int
+) -> npt.NDArray[np.float32]:
     """Grad-CAM of the sum of the scores of a class, on a square image that the network does not resize."""
     images = pictures.batch([picture], found.spec, found.device).requires_grad_()
-    kept = []
+    kept: list[torch.Tensor] = []
     hook = layers.module(found, path).register_forward_hook(lambda _m, _i, output: kept.append(output))
     if found.spec.model == "deeplabv3":
         logits = found.network(images)["out"]

@@ -28,6 +28,8 @@ def test_the_images_of_the_test_set_are_those_of_the_evaluation(side: str) -> No
     asked = spec(input_size=side)
     shown = pictures.of_test_set(asked, DataRoots(), 7)
     images, labels = next(iter(open_data(asked, DataRoots(), torch.device("cpu")).evaluate(0, 1)))
+    assert isinstance(images, torch.Tensor)
+    assert isinstance(labels, torch.Tensor)
     assert torch.equal(pictures.batch(shown, asked, torch.device("cpu")), images[:7])
     assert [picture.label for picture in shown] == labels[:7].tolist()
     assert shown[0].shown().shape == (int(side) or 32,) * 2 + (3,)

@@ -40,6 +40,7 @@ def test_predicted_objects_are_the_networks_output_above_the_threshold(
         (output,) = found.network([picture.pixels / 255])
     threshold = float(output["scores"].median())
     objects = predict(found, picture, threshold)
+    assert isinstance(objects, Detected)
     sure = output["scores"] >= threshold
     assert 0 < sure.sum() <= len(sure)
     order = output["scores"][sure].argsort(descending=True, stable=True)
@@ -48,10 +49,12 @@ def test_predicted_objects_are_the_networks_output_above_the_threshold(
     assert objects.boxes[:, 2].max() > 100  # of 170, though the network saw fewer
     if model == "maskrcnn":
         np.testing.assert_array_equal(objects.masks, output["masks"][sure][order][:, 0] > 0.5)
+        assert objects.masks is not None
         assert objects.masks.shape[1:] == (90, 170)
     else:
         assert objects.masks is None
     nothing = predict(found, picture, 1.0)
+    assert isinstance(nothing, Detected)
     assert (len(nothing.labels), nothing.summary(class_names(found.spec))) == (0, "nothing")
 
 
@@ -61,6 +64,7 @@ def test_a_predicted_class_map_is_the_networks_output(workspace: Workspace, phot
     with torch.inference_mode():
         logits = found.network(pictures.batch([picture], found.spec, found.device))["out"]
     mapped = predict(found, picture, 0.5)
+    assert isinstance(mapped, Mapped)
     np.testing.assert_array_equal(mapped.classes, logits[0].argmax(0))
     assert mapped.classes.shape == (90, 170)
 

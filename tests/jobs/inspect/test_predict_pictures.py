@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
+from PIL import Image
 
 from attnctl.jobs.inspect.pictures import Picture
 from attnctl.jobs.inspect.predict import Detected, Mapped
@@ -17,7 +22,7 @@ def grey(height: int, width: int) -> Picture:
     return Picture("grey", torch.full((3, height, width), 90, dtype=torch.uint8))
 
 
-def boxes(*rows, masks=None) -> Detected:
+def boxes(*rows: Sequence[float], masks: npt.NDArray[np.bool_] | None = None) -> Detected:
     return Detected(
         np.array(rows, np.float32).reshape(-1, 4),
         np.arange(1, len(rows) + 1),
@@ -26,9 +31,10 @@ def boxes(*rows, masks=None) -> Detected:
     )
 
 
-def has(image, own: tuple[int, int, int]):
+def has(image: Image.Image | npt.NDArray[Any], own: tuple[int, int, int]) -> npt.NDArray[np.bool_]:
     """Where an image has a colour."""
-    return (np.asarray(image) == np.array(own)).all(-1)
+    same: npt.NDArray[np.bool_] = (np.asarray(image) == np.array(own)).all(-1)
+    return same
 
 
 def test_a_box_is_drawn_with_its_name_above_it() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -16,9 +18,9 @@ from tests.jobs.inspect.conftest import Train
 from tests.jobs.inspect.untrained import loaded
 
 
-def seen(found: Trained, path: str, shown: list[pictures.Picture]):
+def seen(found: Trained, path: str, shown: list[pictures.Picture]) -> tuple[Any, torch.Tensor, torch.Tensor]:
     """The input and the output of a part, image by image."""
-    kept = []
+    kept: list[tuple[torch.Tensor, torch.Tensor]] = []
     part = found.network.get_submodule(path)
     hook = part.register_forward_hook(lambda _m, inputs, output: kept.append((inputs[0], output)))
     with torch.no_grad():

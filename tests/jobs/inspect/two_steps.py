@@ -16,6 +16,7 @@ class TwoSteps:
     """The digits, cut short: two steps, and one batch to evaluate."""
 
     steps_per_epoch = 2
+    categories: tuple[int, ...] = ()
 
     def __init__(self, spec: RunSpec) -> None:
         data = open_data(spec, DataRoots(), torch.device("cpu"))

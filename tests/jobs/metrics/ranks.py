@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.distributed import FileStore
+from torch._C._distributed_c10d import FileStore  # torch.distributed exports it, but type checkers do not see it there
 
 from attnctl.jobs.metrics import Metric
 from attnctl.jobs.metrics.coco import CocoAP
@@ -49,10 +49,10 @@ def run(rank: int, world: int, folder: Path, twice: bool, answers: Any) -> None:
     store: Any = FileStore(str(folder / "store"), world)
     group = Group(rank, world, torch.device("cpu"), store)
     if twice:
-        metric = CocoAP(CATEGORIES, masks=True)
-        metric.update(*batch(11, 2, masks=True))
+        alone = CocoAP(CATEGORIES, masks=True)
+        alone.update(*batch(11, 2, masks=True))
         try:
-            metric.gather(group)
+            alone.gather(group)
         except RuntimeError as error:
             answers.put((rank, str(error)))
     else:

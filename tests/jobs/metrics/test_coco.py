@@ -6,8 +6,10 @@ import contextlib
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from pycocotools import mask as masks_of_theirs
@@ -18,13 +20,16 @@ from attnctl.jobs.metrics.coco import NAMES, CocoAP
 from tests.jobs.metrics.random_detections import CATEGORIES, SIDE, batch
 
 
-def theirs(outputs: list[dict[str, torch.Tensor]], targets: list[dict[str, torch.Tensor]], kind: str):
+def theirs(
+    outputs: list[dict[str, torch.Tensor]], targets: list[dict[str, torch.Tensor]], kind: str
+) -> npt.NDArray[np.float64]:
     """The first six of pycocotools' values, from files as COCO publishes and takes them."""
-    annotations, results = [], []
+    annotations: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] = []
     for output, target in zip(outputs, targets, strict=True):
         number = int(target["image_id"])
         for k in range(len(target["labels"])):
-            row = {
+            row: dict[str, Any] = {
                 "id": len(annotations) + 1,
                 "image_id": number,
                 "category_id": CATEGORIES[int(target["labels"][k]) - 1],
@@ -49,7 +54,9 @@ def theirs(outputs: list[dict[str, torch.Tensor]], targets: list[dict[str, torch
     return evaluated(targets, annotations, results, kind)
 
 
-def evaluated(targets: list[dict[str, torch.Tensor]], annotations, results, kind: str):
+def evaluated(
+    targets: list[dict[str, torch.Tensor]], annotations: list[Any], results: list[Any], kind: str
+) -> npt.NDArray[np.float64]:
     with contextlib.redirect_stdout(io.StringIO()):
         true = COCO()
         true.dataset = {
@@ -63,15 +70,16 @@ def evaluated(targets: list[dict[str, torch.Tensor]], annotations, results, kind
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
-    return evaluation.stats[:6]
+    stats: npt.NDArray[np.float64] = evaluation.stats
+    return stats[:6]
 
 
-def sizes(box: torch.Tensor):
+def sizes(box: torch.Tensor) -> list[float]:
     left, top, right, bottom = box.double().tolist()
     return [left, top, right - left, bottom - top]
 
 
-def encoded(mask):
+def encoded(mask: npt.NDArray[Any]) -> Any:
     return masks_of_theirs.encode(np.asfortranarray(mask.astype(np.uint8)))
 
 
@@ -140,7 +148,13 @@ def test_pycocotools_computes_the_same_values_from_the_saved_file(tmp_path: Path
 
 
 def one(
-    found, true: list[float] | None, *, crowd: int = 0, score: float = 0.9, label: int = 1, wanted: int = 1
+    found: list[float] | None,
+    true: list[float] | None,
+    *,
+    crowd: int = 0,
+    score: float = 0.9,
+    label: int = 1,
+    wanted: int = 1,
 ) -> tuple[list[dict[str, torch.Tensor]], list[dict[str, torch.Tensor]]]:
     """An image with at most one detection and one object."""
     box = torch.tensor
@@ -176,7 +190,9 @@ BOX = [10.0, 10.0, 110.0, 60.0]
     ],
     ids=["exact", "overlap 0.802", "nothing found", "another class", "no width", "a crowd", "no object", "nothing"],
 )
-def test_plain_cases(given: tuple[list[dict[str, torch.Tensor]], list[dict[str, torch.Tensor]]], values) -> None:
+def test_plain_cases(
+    given: tuple[list[dict[str, torch.Tensor]], list[dict[str, torch.Tensor]]], values: dict[str, float]
+) -> None:
     assert ours(*given).compute() == pytest.approx(values)
 
 

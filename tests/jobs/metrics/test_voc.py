@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -12,8 +14,12 @@ import torch
 from attnctl.jobs.metrics.voc import VocMAP, area_under, eleven_points, pool
 from tests.jobs.metrics.random_detections import CATEGORIES, batch
 
+Integral = Literal["11-point", "area"]
+Detection = tuple[float, list[float], int]
+Object = tuple[list[float], int, bool]
 
-def overlap(a, b):
+
+def overlap(a: list[float], b: list[float]) -> float:
     width = min(a[2], b[2]) - max(a[0], b[0])
     height = min(a[3], b[3]) - max(a[1], b[1])
     if width <= 0 or height <= 0:
@@ -27,10 +33,12 @@ def written_out(
     targets: list[dict[str, torch.Tensor]],
     label: int,
     threshold: float,
-    integral: str,
+    integral: Integral,
 ) -> float | None:
     """VOCevaldet.m, line by line; None for a class without objects that have to be found."""
-    objects, detections, wanted = {}, [], 0
+    objects: dict[int, list[Any]] = {}
+    detections: list[tuple[float, int, list[float]]] = []
+    wanted = 0
     for number, (output, target) in enumerate(zip(outputs, targets, strict=True)):
         mine = [k for k in range(len(target["labels"])) if target["labels"][k] == label]
         objects[number] = [
@@ -45,9 +53,9 @@ def written_out(
         ]
     if not wanted:
         return None
-    right = []
+    right: list[bool] = []
     for _, number, box in sorted(detections, key=lambda item: -item[0]):
-        best, which = -math.inf, None
+        best, which = -math.inf, {}
         for item in objects[number]:
             found = overlap(box, item["box"])
             if found > best:
@@ -60,7 +68,7 @@ def written_out(
     return 100 * integrated(right, wanted, integral)
 
 
-def integrated(right: list[bool], wanted: int, integral: str) -> float:
+def integrated(right: list[bool], wanted: int, integral: Integral) -> float:
     points = []
     hits = 0
     for rank, item in enumerate(right, 1):
@@ -78,7 +86,7 @@ def integrated(right: list[bool], wanted: int, integral: str) -> float:
 
 @pytest.mark.parametrize("integral", ["11-point", "area"])
 @pytest.mark.parametrize("seed", range(5))
-def test_random_detections_match_a_literal_implementation(seed: int, integral: str) -> None:
+def test_random_detections_match_a_literal_implementation(seed: int, integral: Integral) -> None:
     outputs, targets = batch(seed, 40)
     metric = VocMAP(CATEGORIES, integral)
     metric.update(outputs, targets)
@@ -109,7 +117,7 @@ YES, NO = True, False
         ([YES] * 7, 10, 8 / 11, 0.7),
     ],
 )
-def test_precision_over_recall_by_hand(right, wanted: int, points: float, area: float) -> None:
+def test_precision_over_recall_by_hand(right: list[bool], wanted: int, points: float, area: float) -> None:
     assert eleven_points(np.array(right, bool), wanted) == pytest.approx(points)
     assert area_under(np.array(right, bool), wanted) == pytest.approx(area)
 
@@ -117,7 +125,7 @@ def test_precision_over_recall_by_hand(right, wanted: int, points: float, area: 
 LEFT, RIGHT = [0.0, 0.0, 100.0, 100.0], [200.0, 0.0, 300.0, 100.0]
 
 
-def judged(detections, objects, threshold: float = 0.5) -> dict[int, float]:
+def judged(detections: Sequence[Detection], objects: Sequence[Object], threshold: float = 0.5) -> dict[int, float]:
     """detections: (score, box, label); objects: (box, label, difficult); all on one image."""
     metric = VocMAP(CATEGORIES)
     output = {
@@ -162,7 +170,7 @@ def judged(detections, objects, threshold: float = 0.5) -> dict[int, float]:
         ([(0.9, [5.0, 5.0, 5.0, 5.0], 1)], [([5.0, 5.0, 5.0, 5.0], 1, NO)], {1: 0}),
     ],
 )
-def test_plain_cases(detections, objects, expected) -> None:
+def test_plain_cases(detections: list[Detection], objects: list[Object], expected: dict[int, float]) -> None:
     assert judged(detections, objects) == pytest.approx(expected)
 
 

@@ -32,7 +32,7 @@ def test_a_failed_query_changes_no_state(
     before = verdicts(config, items)
     fake.says("squeue", "")
     fake.does(command, FAULTS[fault])
-    monkeypatch.setattr(commands.run, "__kwdefaults__", commands.run.__kwdefaults__ | {"timeout": 1.0})
+    monkeypatch.setattr(commands.run, "__kwdefaults__", {**(commands.run.__kwdefaults__ or {}), "timeout": 1.0})
     words, changed = observe(config.workspace, items)
     assert words is not None
     assert "SLURM does not answer" in words

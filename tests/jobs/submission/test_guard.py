@@ -17,7 +17,7 @@ from attnctl.lifecycle.state import State
 from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
 from attnctl.workspace import submissions
-from attnctl.workspace.records import Exit, Resources
+from attnctl.workspace.records import Exit, Request, Resources
 
 Specs = Callable[[int], list[RunSpec]]
 TAG = "attnctl-x"
@@ -96,7 +96,7 @@ def test_a_training_that_started_writes_its_own_exit_record(config: Config, prep
 def test_a_python_that_is_gone_is_a_missing_environment(
     config: Config, prepared: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guard.sys, "executable", "/gone/bin/python")
+    monkeypatch.setattr("attnctl.jobs.submission.guard.sys.executable", "/gone/bin/python")
     assert run_script(config, 0, [], "/gone/bin/python -m x", SLURMD_NODENAME="node7") == 127
     (record,) = exits(config, prepared[0])
     words = "there is no Python at /gone/bin/python on node7"
@@ -163,7 +163,7 @@ def test_local_runs_are_held_too(config: Config, make_specs: Specs) -> None:
     states = []
     for spec in specs:
         attempt = config.workspace.run(spec.id).attempt(1)
-        request = evidence.Request.read(attempt.request)
+        request = Request.read(attempt.request)
         assert request is not None
         found = evidence.verdict(attempt, request, lambda tag: submissions.head(config.workspace.submission(tag)))
         states.append(found.state)

@@ -15,7 +15,14 @@ def request(**asked: Any) -> Request:
 
 
 def test_the_requested_resources_are_read_back() -> None:
-    asked = {"nodes": 2, "tasks_per_node": 4, "gpus_per_node": 4, "cpus_per_task": 8, "minutes": 90, "device": "cuda"}
+    asked: dict[str, Any] = {
+        "nodes": 2,
+        "tasks_per_node": 4,
+        "gpus_per_node": 4,
+        "cpus_per_task": 8,
+        "minutes": 90,
+        "device": "cuda",
+    }
     assert resources(request(**asked)) == Resources(**asked)
 
 

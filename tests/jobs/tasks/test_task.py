@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Literal
 
 import pytest
 import torch
@@ -15,7 +16,9 @@ RECIPE = make_spec().recipe
 
 
 @pytest.mark.parametrize(("precision", "expected"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
-def test_forwards_use_the_precision_of_the_recipe_and_weights_do_not(precision: str, expected: torch.dtype) -> None:
+def test_forwards_use_the_precision_of_the_recipe_and_weights_do_not(
+    precision: Literal["fp32", "bf16"], expected: torch.dtype
+) -> None:
     arithmetic = Arithmetic.of(dataclasses.replace(RECIPE, precision=precision), CPU)
     assert arithmetic.dtype == torch.float32
     with arithmetic.autocast:

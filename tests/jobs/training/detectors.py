@@ -100,7 +100,8 @@ def network(task: str) -> nn.Module:
         "mask_head": MaskRCNNHeads(8, (8,), 1),
         "mask_predictor": MaskRCNNPredictor(8, 8, CLASSES + 1),
     }
-    return MaskRCNN(Body(), **options)
+    network: nn.Module = MaskRCNN(Body(), **options)
+    return network
 
 
 class Rectangles:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch.distributed import FileStore
+from torch._C._distributed_c10d import FileStore  # torch.distributed exports it, but type checkers do not see it there
 from torch.nn import functional
 
 from attnctl.jobs.runtime.group import Group

@@ -1,6 +1,7 @@
 """Learning rates, optimizers and averaged weights."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -8,11 +9,10 @@ from torch import nn
 
 from attnctl.jobs.training.optim import AveragedWeights, learning_rate, optimizer
 from attnctl.spec import Recipe
-from attnctl.values import Scalar
 from tests.jobs.training.training_workers import make_spec
 
 
-def recipe(**overrides: Scalar) -> Recipe:
+def recipe(**overrides: Any) -> Recipe:
     return make_spec(**overrides).recipe
 
 
@@ -43,7 +43,7 @@ def recipe(**overrides: Scalar) -> Recipe:
         ({"schedule": "poly", "power": 2.0, "epochs": 10, "warmup_epochs": 0.0}, 75, 0.1 / 16),
     ],
 )
-def test_the_learning_rate_matches_its_closed_form(overrides: dict[str, Scalar], step: int, expected: float) -> None:
+def test_the_learning_rate_matches_its_closed_form(overrides: dict[str, Any], step: int, expected: float) -> None:
     assert learning_rate(recipe(**overrides), step, steps_per_epoch=10) == pytest.approx(expected, rel=1e-12)
 
 
@@ -60,7 +60,8 @@ def test_averaged_weights_follow_their_recurrence() -> None:
     for step in range(20):
         with torch.no_grad():
             network.weight.fill_(step)
-            network.num_batches_tracked.fill_(step)
+            assert network.num_batches_tracked is not None
+        network.num_batches_tracked.fill_(step)
         averaged.update(step)
         decay = min(0.5, (1 + step) / (10 + step))
         expected = decay * expected + (1 - decay) * network.weight.detach()

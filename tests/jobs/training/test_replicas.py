@@ -1,14 +1,16 @@
 """Which replicas of a batch a rank computes."""
 
+from typing import Any
+
 import pytest
 
 from attnctl.jobs.training.replicas import share
 from attnctl.spec import Recipe
-from attnctl.values import Scalar, SpecError
+from attnctl.values import SpecError
 from tests.jobs.training.training_workers import make_spec
 
 
-def recipe(**overrides: Scalar) -> Recipe:
+def recipe(**overrides: Any) -> Recipe:
     return make_spec(**overrides).recipe
 
 

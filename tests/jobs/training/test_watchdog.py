@@ -108,8 +108,11 @@ def test_the_limit_follows_the_pace_between_five_minutes_and_the_given_maximum()
 
 def test_a_rank_that_waits_for_others_is_recognised_by_its_stack() -> None:
     import torch.distributed as dist
+    from torch._C._distributed_c10d import (
+        HashStore,  # torch.distributed exports it, but type checkers do not see it there
+    )
 
-    store = dist.HashStore()
+    store = HashStore()
     ready, over = threading.Event(), threading.Event()
     frames: list[int] = []
 

@@ -104,14 +104,16 @@ def work(arguments: list[str], environ: dict[str, str], mischief: Mischief) -> N
     from attnctl.jobs.runtime import clock, group
     from attnctl.jobs.training import pace, session, watchdog
 
+    changed_group: Any = group
+    changed_session: Any = session
     os.environ.update(environ)
     pace.INTERVAL = 0.0
     if mischief.hasty:
         clock.STOPPED_AFTER, watchdog._INTERVAL, watchdog._MIN_LIMIT, watchdog._FACTOR = 2.0, 0.2, 6.0, 0
     if mischief.timeout:
-        group.NEVER = timedelta(seconds=mischief.timeout)
-    opened = session.open_data
-    session.open_data = lambda *given: Disturbed(opened(*given), mischief)  # type: ignore[assignment]
+        changed_group.NEVER = timedelta(seconds=mischief.timeout)
+    opened = changed_session.open_data
+    changed_session.open_data = lambda *given: Disturbed(opened(*given), mischief)
     sys.exit(worker.main(arguments))
 
 

@@ -34,6 +34,8 @@ class Network(nn.Module):
 class Data:
     """Random images; ranks evaluate unequal shares, some of them nothing at all."""
 
+    categories: tuple[int, ...] = ()
+
     def __init__(self, spec: RunSpec, tested: int = TESTED) -> None:
         generator = torch.Generator().manual_seed(0)
         self.images = torch.randn(SAMPLES + tested, 3, 5, 5, generator=generator)

@@ -17,16 +17,20 @@ import pathlib
 import signal
 import sys
 import time
+from collections.abc import Callable, Sequence
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
 
 OFF = set(filter(None, os.environ.get("STORM_OFF", "").split(",")))
 
 
-def unfenced(module) -> None:
+def unfenced(module: Any) -> None:
     """Nobody asks for the token."""
     module.is_newest = lambda run, token: True
 
 
-def unadopted(module) -> None:
+def unadopted(module: Any) -> None:
     """What a killed command left behind stays as it is."""
     if "adoption" in OFF:
         module.adopt = lambda workspace, placed=(): None
@@ -35,7 +39,7 @@ def unadopted(module) -> None:
         module.SBATCH_TIMEOUT = float(os.environ["STORM_HASTE"])
 
 
-def doubled(module) -> None:
+def doubled(module: Any) -> None:
     """A step that was trained twice has two rows."""
     view = module.VIEWS["metrics"]
     module.VIEWS["metrics"] = view[: view.index("WHERE NOT EXISTS")]
@@ -45,7 +49,7 @@ LONGEST = 3.0
 """Seconds that each step of a training's last two epochs takes at least."""
 
 
-def wait(trainer, began: float) -> None:
+def wait(trainer: Any, began: float) -> None:
     """As the storm's pace says, but not when it is told to stop. began: when the step did."""
     try:
         pace = float(pathlib.Path(os.environ["STORM_PACE"]).read_text())
@@ -57,12 +61,12 @@ def wait(trainer, began: float) -> None:
         time.sleep(0.05)
 
 
-def watched(module) -> None:
+def watched(module: Any) -> None:
     """Note and slow down the steps. Every epoch is saved, however slow this machine's disk is."""
     module.CheckpointBudget._CHEAP = 60.0
     original = module.Trainer._step
 
-    def step(self, batches) -> None:
+    def step(self: Any, batches: Any) -> None:
         began = time.monotonic()
         original(self, batches)
         folder = os.environ.get("STORM_TRACE")
@@ -87,9 +91,9 @@ class Patcher(importlib.abc.MetaPathFinder):
     """Changes a module right after it has been read."""
 
     def __init__(self) -> None:
-        self.busy = set()
+        self.busy: set[str] = set()
 
-    def find_spec(self, name, path, target=None):
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         if not PATCHES.get(name) or name in self.busy:
             return None
         self.busy.add(name)
@@ -97,23 +101,26 @@ class Patcher(importlib.abc.MetaPathFinder):
             spec = importlib.util.find_spec(name)
         finally:
             self.busy.discard(name)
-        original = spec.loader.exec_module
+        if spec is None or spec.loader is None:
+            return None
+        loader: Any = spec.loader
+        original = loader.exec_module
 
-        def execute(module) -> None:
+        def execute(module: Any) -> None:
             original(module)
             for patch in PATCHES[name]:
                 patch(module)
 
-        spec.loader.exec_module = execute
+        loader.exec_module = execute
         return spec
 
 
-def dying(where: str):
+def dying(where: str) -> Callable[[str, tuple[Any, ...]], None]:
     """An audit hook that kills this process at a place."""
     kind, _, point = where.partition(":")
     seen = {"sent": False, "logs": 0}
 
-    def here(event, arguments) -> int:
+    def here(event: str, arguments: tuple[Any, ...]) -> bool:
         if event == "subprocess.Popen" and kind == "submit" and "--parsable" in arguments[1]:
             seen["sent"] = True
             return point == "before"
@@ -128,9 +135,9 @@ def dying(where: str):
             return False
         if point == "reserve":  # the intent is about to be written
             return "/." in path
-        return point == "after" and seen["sent"]
+        return point == "after" and bool(seen["sent"])
 
-    def hook(event, arguments) -> None:
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event in {"open", "subprocess.Popen"} and here(event, arguments):
             os.kill(os.getpid(), signal.SIGKILL)
 

@@ -128,7 +128,7 @@ def test_the_files_of_a_data_set_are_checked(attnctl: Run, folder: Path) -> None
     assert (result.code, "coco is incomplete in" in result.err) == (2, True)
 
 
-def class_folder_set(folder: Path, monkeypatch: pytest.MonkeyPatch, train, val) -> None:
+def class_folder_set(folder: Path, monkeypatch: pytest.MonkeyPatch, train: list[str], val: list[str]) -> None:
     """imagenet with these class folders of two images each."""
     small = dataclasses.replace(
         datasets.describe("imagenet"), classes=len(train), train_size=2 * len(train), test_size=2 * len(val)

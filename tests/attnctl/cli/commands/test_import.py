@@ -144,7 +144,7 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD.values(), ids=BAD)
 def test_errors_are_reported_with_their_line_and_nothing_is_imported(
-    case: str, take: Callable[..., Result], folder: Path
+    case: tuple[str | bytes, str], take: Callable[..., Result], folder: Path
 ) -> None:
     text, said = case
     result = take(text)

@@ -6,6 +6,7 @@ import json
 import shlex
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ from tests.reports.report_workspace import table as named
 def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     """Calls the report command here: (exit code, standard output, standard error)."""
 
-    def call(workspace, *words, command: str = "report") -> tuple[int, str, str]:
+    def call(workspace: Workspace, *words: object, command: str = "report") -> tuple[int, str, str]:
         capsys.readouterr()
         code = main(["--workspace", str(workspace.root), *([command] if command else []), *map(str, words)])
         captured = capsys.readouterr()
@@ -103,7 +104,7 @@ def test_a_paper_without_runs_is_shown_and_nothing_written(
 
 
 EAN2 = named("ean:2")
-DIGITS = {"dataset": "digits", "backbone": "resnet20", "placement": "block", "fields": {"epochs": "3"}}
+DIGITS: dict[str, Any] = {"dataset": "digits", "backbone": "resnet20", "placement": "block", "fields": {"epochs": "3"}}
 ROWS = ("ResNet50", "ResNet50+SE", "ResNet50+CBAM")
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ def sweep_modules(folder: Path, *modules: str) -> None:
     record_sweep(folder, "modules", [spec.id for spec in specs])
 
 
-def record_sweep(folder: Path, name: str, runs: list[str] | None = None, **part: str) -> None:
+def record_sweep(folder: Path, name: str, runs: list[str] | None = None, **part: Any) -> None:
     sweep = Sweep(name=name, created=1.0, command=[], runs=runs or [], **part)
     create_exclusive(Workspace(folder).sweep(name), sweep.encode())
 

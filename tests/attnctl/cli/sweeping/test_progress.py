@@ -36,7 +36,7 @@ def test_in_a_pipe_a_line_is_written_when_a_state_changes_and_every_few_seconds(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 100.0
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    monkeypatch.setattr("attnctl.cli.sweeping.progress.time.monotonic", lambda: now)
     with display(SPECS) as show:
         show(at("queued"))
         show(at("running", 1))

@@ -52,7 +52,8 @@ class Layers(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.norm(self.conv(x)) * self.free
-        return self.fc(x.mean((2, 3))) + self.fc(x.amax((2, 3)))
+        scores: Tensor = self.fc(x.mean((2, 3))) + self.fc(x.amax((2, 3)))
+        return scores
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,8 @@ def test_how_the_counted_code_was_written_is_part_of_its_figure() -> None:
             self.se = SE(64, r=16, bias=True)
 
         def forward(self, x: Tensor) -> Tensor:
-            return self.se(x).mean((2, 3))
+            scores: Tensor = self.se(x).mean((2, 3))
+            return scores
 
     found = count(Network(), (64, 7, 7))
     way, layers = CONVENTIONS["thop-0.0.31"], 2 * 64 * 4

@@ -27,7 +27,8 @@ class Small(nn.Module):
         self.fc = nn.Linear(4, 2)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.fc(self.norm(self.conv(x)).relu().mean((2, 3)))
+        scores: Tensor = self.fc(self.norm(self.conv(x)).relu().mean((2, 3)))
+        return scores
 
 
 def test_parameters_macs_and_activations_are_those_counted_by_hand() -> None:

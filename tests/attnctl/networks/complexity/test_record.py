@@ -50,7 +50,8 @@ def test_only_the_last_call_of_a_module_is_the_last() -> None:
             self.fc = nn.Linear(3, 3, bias=False)
 
         def forward(self, x: Tensor) -> Tensor:
-            return self.fc(self.fc(x))
+            scores: Tensor = self.fc(self.fc(x))
+            return scores
 
     recorder = recorded(Twice(), 3)
     work = Work(9, 3, 3)

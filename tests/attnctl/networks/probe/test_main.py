@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ def features(classes):
 """
 
 
-def spec(folder: Path, **axes: tuple[str, ...]) -> RunSpec:
+def spec(folder: Path, **axes: Any) -> RunSpec:
     """The run of a request, whose files are kept as `isolated.ask` keeps them."""
     (run,) = grid.expand(grid.Axes(**axes)).specs
     for version in (run.versions.module, run.versions.backbone):
