@@ -7,7 +7,7 @@ from torch import Tensor, nn
 class SwitchableNorm(nn.Module):
     """Normalise by a learned mixture of instance, layer and batch statistics, then apply the given scale and offset.
 
-    norms: the statistics mixed, of "in", "ln" and "bn". momentum: weight of the old value in the running statistics.
+    norms: the statistics that are mixed, from "in", "ln" and "bn". momentum: weight of the old running statistics.
     """
 
     running_mean: Tensor

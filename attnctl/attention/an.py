@@ -11,7 +11,7 @@ from attnctl.attention._switchable import SwitchableNorm
 from attnctl.sources.signature import check_constructed
 
 _WIDE = 256
-"""The channels from which `wide` counts."""
+"""The minimum number of channels at which `wide` applies."""
 
 
 class AN(nn.Module):
@@ -20,11 +20,11 @@ class AN(nn.Module):
     The affine transformation of a norm becomes a mixture of K, with weights computed from each image's feature map.
 
     K: number of mixture components
-    form: computation of the weights: paper, mean, linear layer and sigmoid (section 3.3); released, the authors' code
+    form: how the weights are computed: paper (mean, linear layer, sigmoid; section 3.3) or released (the authors' code)
     norm: the norm whose affine transformation it replaces
     separate: separate weights for scale and offset (section 1.2)
-    mixture: network for the weights: fc, one layer; se, an SE unit (section 3.2); conv, conv-ReLU-mean (section 3.3)
-    wide: components at 256 or more channels (the authors' ResNets have 20 in the last two stages); 0: same as K
+    mixture: layers before the sigmoid: fc (one), se (an SE unit, section 3.2) or conv (conv-ReLU-mean, section 3.3)
+    wide: components at 256 or more channels (20 in the last two stages of the authors' ResNets); 0: same as K
     """
 
     version = 1

@@ -15,7 +15,7 @@ class BAM(nn.Module):
 
     r: reduction ratio of both gates' hidden width
     dilation: dilation of the spatial gate's two 3x3 convolutions
-    joint: how the gates are combined before the sigmoid: product, as in the released code; sum, as in equation 2
+    joint: how the gates are combined before the sigmoid: product (the released code) or sum (equation 2)
     """
 
     version = 1

@@ -13,7 +13,7 @@ class CAGroupNorm(CoordinateGate):
     r: reduction ratio of the joint hidden width
     min_channels: minimum hidden width
     bias: biases in the 1x1 convolutions
-    num_groups: groups of the norm; not stated in the paper, where only 1 divides every width
+    num_groups: groups of the norm; the paper does not state it, but only 1 divides every hidden width
     """
 
     version = 1

@@ -13,7 +13,8 @@ class CBAM(nn.Module):
     """Convolutional Block Attention Module (Woo et al., ECCV 2018, arXiv:1807.06521, equations 1 to 3).
 
     A channel gate from average and max pooling through one MLP, then a spatial gate from the mean and the maximum over
-    channels. The figures of ELA and EAN omit the MLP's biases and the spatial BatchNorm of the released code.
+    channels. The counts in ELA's and EAN's tables exclude the MLP's biases and the spatial
+    BatchNorm of the released code.
 
     r: reduction ratio of the channel gate's hidden layer
     kernel: kernel size of the spatial convolution, odd

@@ -8,7 +8,9 @@ from attnctl.sources.signature import check_constructed
 
 
 class GC(nn.Module):
-    """Global Context block (Cao et al., ICCV workshop 2019, arXiv:1904.11492, figure 4d): added, not multiplied.
+    """Global Context block (Cao et al., ICCV workshop 2019, arXiv:1904.11492, figure 4d).
+
+    The transformed context is added to the map, not multiplied with it.
 
     r: reduction ratio of the bottleneck transform
     """

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 
 class PdfAM(nn.Module):
-    """Attention guided by a Gaussian probability density (PdfAM, Xie and Zhang, AAAI 2023, as EAN's table 3 has it).
+    """Attention guided by a Gaussian probability density (PdfAM, Xie and Zhang, AAAI 2023, as in EAN's table 3).
 
     Each position is divided by an increasing function of its density in the channel, which emphasises rare responses.
     """

@@ -34,7 +34,7 @@ class SA(nn.Module):
         """x: (B, C, H, W) -> the same shape."""
         first, second = x.view(x.shape[0], self.groups, 2, -1, *x.shape[2:]).unbind(2)  # each (B, G, C / 2G, H, W)
         channel = (self.channel_weight * first.mean((3, 4)) + self.channel_bias).sigmoid().to(x.dtype)
-        scale = self.spatial_weight * self.norm_weight  # of the norm and of the gate at once
+        scale = self.spatial_weight * self.norm_weight  # of the norm and the gate combined
         offset = self.spatial_weight * self.norm_bias + self.spatial_bias
         spatial = instance_norm(second.flatten(1, 2), scale.repeat(self.groups), offset.repeat(self.groups)).sigmoid()
         gated = torch.stack([first * channel[..., None, None], second * spatial.view(second.shape)], dim=2)
@@ -43,5 +43,7 @@ class SA(nn.Module):
 
 def _shuffle(x: Tensor, channels_last: bool) -> Tensor:
     """Interleave the channels of the first and the second half, in the given memory format."""
-    turns = x.view(x.shape[0], 2, -1, *x.shape[2:]).transpose(1, 2)
-    return turns.permute(0, 3, 4, 1, 2).flatten(3).permute(0, 3, 1, 2) if channels_last else turns.flatten(1, 2)
+    alternating = x.view(x.shape[0], 2, -1, *x.shape[2:]).transpose(1, 2)
+    if channels_last:
+        return alternating.permute(0, 3, 4, 1, 2).flatten(3).permute(0, 3, 1, 2)
+    return alternating.flatten(1, 2)

@@ -11,7 +11,7 @@ from attnctl.attention._switchable import SwitchableNorm
 class SN(nn.Module):
     """Switchable Normalization (Luo et al., ICLR 2019, arXiv:1806.10779, equations 3 to 5): replaces a norm layer.
 
-    norms: the statistics mixed; AN's COCO rows use in,ln
+    norms: the statistics that are mixed; AN's COCO rows use in,ln
     """
 
     version = 1
