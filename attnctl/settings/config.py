@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, get_type_hints
 
 from attnctl import datasets, lines
 from attnctl.lifecycle.resume_policy import Rules
-from attnctl.settings import sbatch_options
+from attnctl.settings import sbatch_options, srun_options
 from attnctl.settings.reader import ConfigError, SectionReader
 from attnctl.settings.sections import Keep, Notify, read_keep, read_notify, read_rules
 from attnctl.settings.template import TEMPLATE
@@ -54,7 +55,10 @@ class SlurmOptions:
     time: str | None = None
     parallel: int | None = None
     setup: tuple[str, ...] = ()
+    command_prefix: tuple[str, ...] = ()
+    python: str | None = None
     extra: Mapping[str, str] = field(default_factory=dict)
+    srun: Mapping[str, str] = field(default_factory=dict)
     profile: str | None = None
     """The name of the profile they come from; not a key of the file."""
     gpu_type: str | None = None
@@ -192,9 +196,11 @@ class _Reader(SectionReader):
                 checked[key] = tuple(
                     self.typed(line, str, section, key) for line in self.typed(value, list, section, key)
                 )
-            elif key == "extra":
-                extra = self.typed(value, dict, section, key)
-                checked[key] = {name: self._extra(item, section, name) for name, item in extra.items()}
+            elif key in {"extra", "srun"}:
+                table = self.typed(value, dict, section, key)
+                checked[key] = {name: self._option(item, f"{section}.{key}", name) for name, item in table.items()}
+            elif key == "command_prefix":
+                checked[key] = self._words(value, section, key)
             elif key == "gpus_per_node":
                 checked["gpu_type"], checked[key] = self._gpus(value, section)
             elif key in {"cpus_per_gpu", "parallel"}:
@@ -230,13 +236,26 @@ class _Reader(SectionReader):
             other = next(name for name in (*mem, *names) if name != key)
             raise self.error(where, key, f"and {other} both set the memory; keep one of them")
 
-    def _extra(self, value: Any, section: str, name: str) -> str:
+    def _option(self, value: Any, section: str, name: str) -> str:
+        """The value of an option of sbatch or srun as text."""
         if not isinstance(value, str | int | float) or "\n" in str(value):
-            raise self.error(f"{section}.extra", name, "must be one line of text, a number, true or false")
+            raise self.error(section, name, "must be one line of text, a number, true or false")
         text = str(value).lower() if isinstance(value, bool) else str(value)
-        if problem := sbatch_options.problem(name, text):
-            raise self.error(f"{section}.extra", name, problem)
+        options = srun_options if section.endswith(".srun") else sbatch_options
+        if problem := options.problem(name, text):
+            raise self.error(section, name, problem)
         return text
+
+    def _words(self, value: Any, section: str, key: str) -> tuple[str, ...]:
+        """A command as its words, split as a shell would; `~/` is the user's folder."""
+        text = self.typed(value, str, section, key)
+        try:
+            words = shlex.split(text)
+        except ValueError as error:
+            raise self.error(section, key, f"cannot be split into words: {error}") from error
+        if not words or not text.isprintable():
+            raise self.error(section, key, "must be a command on one line")
+        return tuple(str(Path(word).expanduser()) if word.startswith("~/") else word for word in words)
 
     def _gpus(self, value: Any, section: str) -> tuple[str | None, int]:
         """The type, if one is named, and the number of GPUs per node."""

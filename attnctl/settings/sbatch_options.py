@@ -73,10 +73,15 @@ def removed(extra: Mapping[str, str], name: str) -> bool:
 def problem(name: str, value: str) -> str | None:
     """What is wrong with one option; None if nothing is. It continues a sentence that begins with the name."""
     option = bare(name)
-    if not _SPELLING.fullmatch(option):
-        return 'is not an option of sbatch; write it as mail-type = "FAIL"'
-    if not value.isprintable() or not value:
-        return f"is {value!r}; it must be one line of text"
     if option in _INSTEAD and not (value == "false" and option in REMOVABLE):
         return "; ".join(filter(None, ("is decided by attnctl", _INSTEAD[option])))
+    return misspelt(name, value, "sbatch", 'mail-type = "FAIL"')
+
+
+def misspelt(name: str, value: str, command: str, example: str) -> str | None:
+    """What is wrong with the spelling of an option of that command, or with its value; None if nothing is."""
+    if not _SPELLING.fullmatch(bare(name)):
+        return f"is not an option of {command}; write it as {example}"
+    if not value.isprintable() or not value:
+        return f"is {value!r}; it must be one line of text"
     return None

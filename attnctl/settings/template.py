@@ -19,6 +19,8 @@ TEMPLATE = """\
 # parallel = 16              # concurrent runs of one sweep
 # setup = ["module load cuda/12.4", "source ~/env.sh"]     # shell lines run before the training; a
 #                            # failing one ends the job, unless it ends with || true
+# command_prefix = "apptainer exec --nv --bind /data torch.sif"    # words before the command of each process
+# python = "/usr/bin/python3"                                      # default: the Python that submits
 
 [slurm.extra]
 # Any other option of sbatch, without its dashes; true gives one without a value. GPUs can be requested here instead, by
@@ -26,6 +28,12 @@ TEMPLATE = """\
 # mail-type = "FAIL"
 # reservation = "deadline"
 # gres = "gpu:a100:1"
+
+[slurm.srun]
+# Options of srun, which starts the processes of a run.
+# cpu-bind = "none"
+# container-image = "nvcr.io#nvidia/pytorch:25.01-py3"             # with pyxis
+# container-mounts = "/home/me/workspace,/data"
 
 # A profile overrides some of the above: attnctl sweep ela --profile big
 # [slurm.profiles.big]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
@@ -12,10 +13,11 @@ from pathlib import Path
 
 from attnctl import datasets
 from attnctl.files import create_exclusive
-from attnctl.jobs.slurm import queries
+from attnctl.jobs.slurm import nodes, queries, sbatch
 from attnctl.jobs.slurm.commands import CommandError, run
-from attnctl.settings.config import Config
-from attnctl.units import quantity
+from attnctl.settings import srun_options
+from attnctl.settings.config import Config, SlurmOptions
+from attnctl.units import plural, quantity
 from attnctl.values import SpecError, comma_join
 from attnctl.workspace import untrusted_json
 from attnctl.workspace.file_systems import mount_of, nearest_existing
@@ -139,6 +141,7 @@ def scheduler(config: Config) -> Iterator[Check]:
     yield _requeue(limits)
     yield Check("preemption", None, f"PreemptMode={limits.preempt_mode}")
     yield _partition(config.slurm.partition, partitions)
+    yield from _architecture(config.slurm)
 
 
 def _accounting(limits: queries.Limits) -> Check:
@@ -169,6 +172,31 @@ def _partition(name: str | None, partitions: list[queries.Partition]) -> Check:
         return Check("partition", False, message, f"set partition in attnctl.toml to one of: {names}")
     gpus = f"up to {quantity(row.gpus, 'GPU')} per node" if row.gpus else "no GPUs"
     return Check("partition", True, f"{row.name}: {quantity(row.nodes, 'node')}, {gpus}, time limit {row.time_limit}")
+
+
+def _architecture(options: SlurmOptions) -> Iterator[Check]:
+    """Whether the nodes can run this machine's Python; nothing if SLURM does not say what they are."""
+    _, found = nodes.of_partition(options.partition or sbatch.default_partition(os.environ))
+    here, known = platform.machine(), [node for node in found if node.arch]
+    others = [node for node in known if node.arch != here]
+    if not known:
+        return
+    if not others:
+        yield Check("architecture", True, f"{here}, as on this machine")
+        return
+    message = (
+        f"{len(others)} of {quantity(len(known), 'node')} {plural(len(others), 'is', 'are')} "
+        f"{comma_join(sorted({node.arch for node in others}))}, but this machine is {here}"
+    )
+    if options.python or options.command_prefix or srun_options.in_container(options.srun):
+        yield Check("architecture", None, f"{message}; jobs use the Python of your settings: check with --job")
+        return
+    fix = (
+        f"set exclude in [slurm] to {','.join(node.name for node in others)}"
+        if len(others) < len(known)
+        else "submit from a node of that kind, or set python in [slurm] to a Python that runs there"
+    )
+    yield Check("architecture", False, f"{message}, so jobs cannot start {sys.executable}", fix)
 
 
 def data(config: Config) -> Iterator[Check]:

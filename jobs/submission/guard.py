@@ -31,11 +31,15 @@ def prepare(workspace: Workspace, tag: str, tasks: Sequence[tuple[str, int]]) ->
     (folder / "tasks").write_text("".join(f"{run} {attempt}\n" for run, attempt in tasks))
 
 
-def wrap_setup(config: Config, tag: str, setup: Sequence[str]) -> list[str]:
-    """The lines of the job script that run the user's setup under the guard."""
+def wrap_setup(config: Config, tag: str, setup: Sequence[str], python: str | None = None) -> list[str]:
+    """The lines of the job script that run the user's setup under the guard.
+
+    python: the interpreter of the training processes (None: this one); "" if the node need not have it.
+    """
     folder = config.workspace.submission_logs(tag).absolute()
     arguments = [str(folder / "guard.sh"), str(folder), str(config.workspace.runs.absolute())]
-    return [f". {shlex.join([*arguments, str(config.resume.same_error), sys.executable])}", *setup, "attnctl_ready"]
+    arguments += [str(config.resume.same_error), sys.executable if python is None else python]
+    return [f". {shlex.join(arguments)}", *setup, "attnctl_ready"]
 
 
 def record_error(workspace: Workspace, tag: str, task: int, message: str) -> None:

@@ -6,7 +6,7 @@
 #
 # If the setup fails, or srun cannot start the training processes, then no Python process can write the exit record, so
 # this script does. If LIMIT tasks have failed at their start with the same error, this task is held: it writes an exit
-# record and exits. PYTHON is the interpreter of the training processes.
+# record and exits. PYTHON is the interpreter of the training processes, or empty if the node need not have it.
 
 attnctl_folder=$1 attnctl_runs=$2 attnctl_limit=$3 attnctl_python=$4
 attnctl_task=${SLURM_ARRAY_TASK_ID:-0}
@@ -80,7 +80,7 @@ attnctl_ended() {
         [ "$1" -ne 0 ] && [ "$1" -lt 128 ] && [ ! -e "$attnctl_attempt/${SLURM_RESTART_COUNT:-0}" ] || return 0
         message=$(grep -v '^srun: ' "$attnctl_folder/${SLURM_ARRAY_JOB_ID:-}_${attnctl_task}_0_log.out" 2>/dev/null |
             tail -n 1)
-        if [ ! -x "$attnctl_python" ]; then
+        if [ -n "$attnctl_python" ] && [ ! -x "$attnctl_python" ]; then
             outcome='environment missing' message="there is no Python at $attnctl_python on $(attnctl_node)"
         else
             case $message in

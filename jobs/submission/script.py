@@ -9,7 +9,7 @@ from typing import Any
 
 from attnctl.files import GROUP_UMASK
 from attnctl.jobs.submission import code_snapshot, guard
-from attnctl.settings import gpu_request, memory_request, sbatch_options
+from attnctl.settings import gpu_request, memory_request, sbatch_options, srun_options
 from attnctl.settings.config import Config, SlurmOptions
 from attnctl.settings.sbatch_options import bare, given, removed
 from attnctl.values import SpecError
@@ -52,13 +52,12 @@ def compose(
         setup=_setup(config, options, tag, module) or None,
         stderr_to_stdout=True,
         wckey=None,
-        # If a rank dies, end the run's other ranks. Since SLURM 22.05 srun does not inherit --cpus-per-task (srun(1)).
-        srun_args=["--kill-on-bad-exit=1", *([f"--cpus-per-task={cpus}"] if cpus else [])],
+        srun_args=_srun(options, cpus),
         additional_parameters=_extra(options, resources) | (_requeue(options) if module == _WORKER else {}),
         **{name: getattr(options, name) for name in _OPTIONS},
     )
     executor.parameters["map_count"] = count
-    text: str = executor._make_submission_file_text(command(config, tag, module), "")
+    text: str = executor._make_submission_file_text(command(config, options, tag, module), "")
     return text
 
 
@@ -67,7 +66,30 @@ def _setup(config: Config, options: SlurmOptions, tag: str, module: str) -> list
     if module != _WORKER:
         return list(options.setup)
     group = [f"umask {GROUP_UMASK:03o}"] if config.workspace.group else []
-    return [*group, *guard.wrap_setup(config, tag, options.setup), *code_snapshot.script_lines(config.workspace)]
+    return [
+        *group,
+        *guard.wrap_setup(config, tag, options.setup, _python_on_node(options)),
+        *code_snapshot.script_lines(config.workspace),
+    ]
+
+
+def _srun(options: SlurmOptions, cpus: int | None) -> list[str]:
+    """The arguments of srun.
+
+    If a rank dies, the run's other ranks are ended. Ranks get the script's whole environment even if SLURM_EXPORT_ENV
+    says NONE. Since SLURM 22.05 srun does not inherit --cpus-per-task (srun(1)).
+    """
+    for name, value in options.srun.items():
+        if problem := srun_options.problem(name, value):
+            raise SpecError(f"{name!r} in [slurm.srun] {problem}")
+    own = ["--kill-on-bad-exit=1", "--export=ALL", *([f"--cpus-per-task={cpus}"] if cpus else [])]
+    return [*own, *srun_options.arguments(options.srun)]
+
+
+def _python_on_node(options: SlurmOptions) -> str:
+    """The interpreter, if it is a file of the node and not of a container; else ""."""
+    contained = options.command_prefix or srun_options.in_container(options.srun)
+    return "" if contained else options.python or sys.executable
 
 
 def _dependency(options: SlurmOptions) -> str:
@@ -87,10 +109,13 @@ def requeue_option(options: SlurmOptions) -> str | None:
     return next((f"{name}={values[name]}" for name in ("requeue", "no-requeue") if name in values), None)
 
 
-def command(config: Config, tag: str, module: str) -> str:
+def command(config: Config, options: SlurmOptions, tag: str, module: str) -> str:
     """The command of a rank, quoted for the shell. -P keeps the current folder from shadowing our packages."""
     root = str(config.workspace.root.absolute())
-    return shlex.join([sys.executable, "-u", "-P", "-m", module, "--workspace", root, "--tag", tag])
+    python = [*options.command_prefix, options.python or sys.executable]
+    for word in python:
+        _check("command_prefix or python in [slurm]", word)
+    return shlex.join([*python, "-u", "-P", "-m", module, "--workspace", root, "--tag", tag])
 
 
 def _executor(folder: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from attnctl.jobs.doctor import checks
 from attnctl.jobs.doctor.checks import GPUS, Check
-from attnctl.settings.config import Config, DataRoots
+from attnctl.settings.config import Config, DataRoots, SlurmOptions
 from attnctl.workspace.layout import Workspace
 from tests.fixtures.fake_slurm import Fake
 
@@ -91,6 +92,32 @@ torch.cuda.get_device_properties = lambda index: SimpleNamespace(gcnArchName="gf
 """
     _, gpus = torch_says(monkeypatch, pretended + checks._TORCH_SCRIPT)
     assert (gpus.ok, gpus.message) == (True, "AMD Instinct MI210 (gfx90a)")
+
+
+@pytest.mark.parametrize(
+    ("archs", "settings", "ok", "words"),
+    [
+        (["x86_64", "x86_64"], SlurmOptions(), True, "x86_64, as on this machine"),
+        (["aarch64", "aarch64"], SlurmOptions(), False, "2 of 2 nodes are aarch64, but this machine is x86_64"),
+        (["x86_64", "aarch64"], SlurmOptions(), False, "1 of 2 nodes is aarch64, but this machine is x86_64"),
+        (["aarch64", "aarch64"], SlurmOptions(python="/arm/python"), None, "check with --job"),
+        (["aarch64", "aarch64"], SlurmOptions(command_prefix=("apptainer", "exec", "x.sif")), None, "check with --job"),
+    ],
+)
+def test_nodes_of_another_architecture_are_told_before_a_sweep(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch, archs: list[str], settings: SlurmOptions, ok: bool | None, words: str
+) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    lines = [f"NodeName=node{k} Arch={arch} CPUTot=8 Partitions=gpu" for k, arch in enumerate(archs)]
+    fake.says("scontrol", "\n".join(["PartitionName=gpu Default=YES", *lines, ""]))
+    (found,) = checks._architecture(settings)
+    assert (found.name, found.ok) == ("architecture", ok)
+    assert words in found.message
+    assert (found.fix == "set exclude in [slurm] to node1") == (archs[0] != archs[1])
+
+
+def test_an_architecture_that_slurm_does_not_tell_is_not_mentioned(fake: Fake) -> None:
+    assert list(checks._architecture(SlurmOptions())) == []
 
 
 def torch_says(monkeypatch: pytest.MonkeyPatch, code: str) -> list[Check]:

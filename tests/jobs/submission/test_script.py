@@ -53,7 +53,8 @@ def test_the_whole_script() -> None:
 #SBATCH --time=90
 
 # setup
-. '/work dir/submissions/attnctl-1.logs/guard.sh' '/work dir/submissions/attnctl-1.logs' '/work dir/runs' 3
+. '/work dir/submissions/attnctl-1.logs/guard.sh' '/work dir/submissions/attnctl-1.logs' '/work dir/runs' 3 \
+{sys.executable}
 module load cuda
 attnctl_ready
 export ATTNCTL_CODE={code} PYTHONPATH='/work dir/code/{code}'${{PYTHONPATH:+:$PYTHONPATH}}
@@ -61,7 +62,7 @@ export ATTNCTL_CODE={code} PYTHONPATH='/work dir/code/{code}'${{PYTHONPATH:+:$PY
 # command
 export SUBMITIT_EXECUTOR=slurm
 srun --unbuffered --output '/work dir/submissions/attnctl-1.logs/%A_%a_%t_log.out' --kill-on-bad-exit=1 \
---cpus-per-task=8 {sys.executable} -u -P -m attnctl.jobs.worker --workspace '/work dir' --tag attnctl-1
+--export=ALL --cpus-per-task=8 {sys.executable} -u -P -m attnctl.jobs.worker --workspace '/work dir' --tag attnctl-1
 """
     )
 
@@ -165,3 +166,29 @@ def test_a_script_that_asks_by_gres_has_no_second_request() -> None:
     resources = Resources(gpus_per_node=2, tasks_per_node=2)
     text = compose(config, SlurmOptions(extra={"gres": "gpu:a100:1,nvme:1"}), resources, 1, "t")
     assert [line for line in options_of(text) if "gpu" in line] == ["--gres=gpu:a100:2,nvme:1"]
+
+
+def test_options_of_srun_stand_on_its_line_and_not_in_the_scripts_options() -> None:
+    options = SlurmOptions(srun={"container-image": "a b.sqsh", "cpu-bind": "none"})
+    text = compose(Config(workspace=Workspace(Path("/w"))), options, Resources(), 1, "t")
+    last = shlex.split(text.rstrip().splitlines()[-1])
+    assert {"--container-image=a b.sqsh", "--cpu-bind=none", "--export=ALL"} <= set(last[: last.index(sys.executable)])
+    assert not [line for line in options_of(text) if "container" in line or "cpu-bind" in line]
+
+
+def test_the_prefix_stands_before_the_interpreter_of_the_settings() -> None:
+    options = SlurmOptions(command_prefix=("apptainer", "exec", "my image.sif"), python="/opt/python")
+    text = compose(Config(workspace=Workspace(Path("/w"))), options, Resources(), 1, "t")
+    last = shlex.split(text.rstrip().splitlines()[-1])
+    assert last[last.index("apptainer") :][:7] == [
+        *("apptainer", "exec", "my image.sif", "/opt/python", "-u", "-P", "-m"),
+    ]
+    options = SlurmOptions(command_prefix=("a\nb",))
+    with pytest.raises(SpecError, match="must be one line of text"):
+        compose(Config(workspace=Workspace(Path("/w"))), options, Resources(), 1, "t")
+
+
+@pytest.mark.parametrize("options", [SlurmOptions(srun={"output": "x"}), SlurmOptions(srun={"a\nb": "x"})])
+def test_an_option_of_srun_that_attnctl_decides_is_refused(options: SlurmOptions) -> None:
+    with pytest.raises(SpecError, match=r"in \[slurm.srun\]"):
+        compose(Config(workspace=Workspace(Path("/w"))), options, Resources(), 1, "t")
