@@ -45,7 +45,8 @@ def guarded(call: Callable[[], object], *, debug: bool = False) -> int:
 def _usage_message(error: typer.TyperException) -> str:
     """What is wrong with the command line, in the command's own words if it has an `explain_usage`."""
     ctx = getattr(error, "ctx", None)
-    explain = getattr(getattr(ctx, "command", None) and ctx.command.callback, "explain_usage", None)
+    command = getattr(ctx, "command", None)
+    explain = getattr(getattr(command, "callback", None), "explain_usage", None)
     own: str | None = explain(error) if explain is not None else None
     if own is not None:
         return own

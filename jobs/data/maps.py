@@ -40,7 +40,7 @@ def _png(content: bytes, path: Path) -> Bytes:
 
 def _mat(content: bytes, path: Path) -> Bytes:
     """The class map in a .mat file (Hariharan et al., Semantic contours from inverse detectors, ICCV 2011)."""
-    from scipy.io import loadmat  # type: ignore[import-untyped]  # imported here because it is rarely needed
+    from scipy.io import loadmat  # imported here because it is rarely needed
 
     try:
         content_map = loadmat(io.BytesIO(content))["GTcls"][0]["Segmentation"][0]

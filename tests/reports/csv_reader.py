@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Callable
+from typing import Any
 
 from attnctl.reports.table import Table
 from attnctl.reports.tabular import MODEL
 
-READ = {
+READ: dict[str, Callable[[str], dict[str, Any]]] = {
     "": lambda text: {"value": float(text) if text else None},
     "printed": lambda text: {"printed": text},
     "std": lambda text: {"spread": float(text) if text else None},
@@ -37,7 +39,7 @@ def read_csv(text: str) -> Table:
     return Table.from_json(model)
 
 
-def _row(line: list[str], headers: int, parts):
+def _row(line: list[str], headers: int, parts: list[list[str]]) -> dict[str, Any]:
     fields = iter(line[headers + 2 :])
     cells = [{name: value for part in names for name, value in READ[part](next(fields)).items()} for names in parts]
     return {"header": line[1 : headers + 1], "marks": line[headers + 1].split(), "cells": cells}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 from attnctl.reports import latex
@@ -31,7 +32,7 @@ def compiled(folder: Path, source: str) -> str:
     return log
 
 
-def document(folder: Path, sources, preamble: str = SIUNITX["siunitx 3"]) -> str:
+def document(folder: Path, sources: Iterable[str], preamble: str = SIUNITX["siunitx 3"]) -> str:
     """A paper that takes each of these in."""
     lines = [r"\documentclass{article}", r"\usepackage{booktabs,graphicx}", preamble, r"\begin{document}"]
     for number, source in enumerate(sources):

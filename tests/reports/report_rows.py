@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from typing import Any
 
 from attnctl.db.rows import Details, RunRow
 from attnctl.grid import Axes, expand
+from attnctl.spec import RunSpec
 from attnctl.values import format_value
 
 
 def rows(
-    values, modules: tuple[str, ...] = ("none", "ela"), seeds=("0",), state: str = "completed", **axes
+    values: Sequence[float | None],
+    modules: tuple[str, ...] = ("none", "ela"),
+    seeds: tuple[str, ...] = ("0",),
+    state: str = "completed",
+    **axes: Any,
 ) -> list[RunRow]:
     """Runs with these top-1 values, in the order of the grid; None is a run that is not done."""
     return of_specs(expand(Axes(modules=modules, seeds=seeds, **axes)).specs, values, state)
 
 
-def of_specs(specs, values, state: str = "completed") -> list[RunRow]:
+def of_specs(specs: Sequence[RunSpec], values: Sequence[float | None], state: str = "completed") -> list[RunRow]:
     """A run for each of these."""
     made = []
     details = Details(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 from hypothesis import strategies as st
 
 from attnctl import papers
+from attnctl.db.rows import RunRow
+from attnctl.papers import model
 from attnctl.papers.runs import Overrides, cells_of
 from attnctl.reports.published import build
 from attnctl.reports.table import Cell, Column, Footnote, Group, Row, Table
@@ -25,7 +28,7 @@ def comparison() -> Table:
     params = Column(name="params", title="params", unit="k", scale=1e3, decimals=3)
     seeds = Column(name="seeds", title="seeds", decimals=0)
 
-    def row(header, value, state: str = "", n: int = 3, params: int = 272474, **flags) -> Row:
+    def row(header: str, value: float | None, state: str = "", n: int = 3, params: int = 272474, **flags: Any) -> Row:
         spread = 0.254 if n > 1 else None
         cell = Cell(value=value, spread=spread, n=n, wanted=3, state=state, runs=("0a1b", "2c3d")[:n], **flags)
         sizes = (Cell(value=params, n=1, wanted=1), Cell(value=n, n=n, wanted=3))
@@ -69,7 +72,7 @@ def published() -> Table:
             Column(name=f"{name}.gain", title="gain", span=title, signed=True),
         ]
 
-    def cells(accuracy, spread, gain, **flags) -> tuple[Cell, Cell, Cell, Cell]:
+    def cells(accuracy: float, spread: float | None, gain: float | None, **flags: Any) -> tuple[Cell, Cell, Cell, Cell]:
         measured = Cell(value=accuracy, spread=spread, n=3 if spread else 1, wanted=3, runs=("0a1b", "2c3d"), **flags)
         interval = (gain - 0.31, gain + 0.31) if gain is not None else None
         return (
@@ -79,7 +82,7 @@ def published() -> Table:
             Cell(value=gain, interval=interval) if gain is not None else Cell(),
         )
 
-    def row(header, params, *measured, marks=()) -> Row:
+    def row(header: str, params: str, *measured: Cell, marks: tuple[str, ...] = ()) -> Row:
         counted = 1e6 * float(params) + 4096
         sizes = (Cell(printed=params), Cell(value=counted, marks=("b",)), Cell(value=counted), Cell(value=4096.0))
         return Row(header=(header,), cells=(*sizes, *measured), marks=marks)
@@ -135,10 +138,10 @@ def hostile(words: str = HOSTILE) -> Table:
     )
 
 
-def of_paper(table: Table) -> Table:
+def of_paper(table: model.Table) -> Table:
     """A paper's table with runs that were never made: three seeds of every other row, one that diverged."""
     cells = cells_of(table, Overrides(seeds=("0", "1", "2")))
-    found = {}
+    found: dict[str, list[RunRow]] = {}
     for place, item in enumerate(cells):
         for number, spec in enumerate(item.specs if place % 2 == 0 else item.specs[:1]):
             value = None if place % 4 == 2 and number == 2 else 70 + place / 7 + number
@@ -147,7 +150,7 @@ def of_paper(table: Table) -> Table:
 
 
 @cache
-def of_papers():
+def of_papers() -> dict[str, Table]:
     """All tables of the built-in papers, by name."""
     return {table.name: of_paper(table) for name in papers.names() for table in papers.load(name).tables.values()}
 
@@ -187,7 +190,7 @@ columns = st.builds(
 
 
 @st.composite
-def tables(draw) -> Table:
+def tables(draw: st.DrawFn) -> Table:
     """Any table."""
     headers = tuple(draw(st.lists(_words, min_size=1, max_size=2)))
     own = tuple(draw(st.lists(columns, max_size=4)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from attnctl import models, papers
@@ -13,6 +14,7 @@ from attnctl.files import write_atomic
 from attnctl.metrics import MEASURED
 from attnctl.papers.model import Table
 from attnctl.papers.runs import Cells, Overrides, cells_of
+from attnctl.reports import table as table_model
 from attnctl.spec import RunSpec
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Exit, Request, Resources, Sweep
@@ -26,7 +28,7 @@ def table(name: str) -> Table:
     return papers.load(paper).tables[number]
 
 
-def request(workspace, spec, number: int = 1) -> None:
+def request(workspace: Workspace, spec: RunSpec, number: int = 1) -> None:
     """A run that is asked for, and waits."""
     folder = workspace.run(spec.id)
     write_atomic(folder.spec, json.dumps(spec.to_json()).encode())
@@ -38,19 +40,19 @@ def request(workspace, spec, number: int = 1) -> None:
 
 def train(
     workspace: Workspace,
-    spec,
-    *epochs,
+    spec: RunSpec,
+    *epochs: float,
     device: str = "NVIDIA A100",
     outcome: str = "completed",
     number: int = 1,
     commit: str = "abc",
-    steps=None,
+    steps: int | None = None,
 ) -> None:
     """A run with these top-1 values, one an epoch; of another task these are all of its metrics."""
     request(workspace, spec, number)
     incarnation = workspace.run(spec.id).attempt(number).incarnation(0)
     model = {"params": 1000, "macs": 10**6, "steps": steps or 10 * len(epochs), "world": 1, "device": device}
-    events = [{"kind": "model", "t": NOW + 1, "threads": 1, "steps_per_epoch": 10, **model}]
+    events: list[dict[str, Any]] = [{"kind": "model", "t": NOW + 1, "threads": 1, "steps_per_epoch": 10, **model}]
     for epoch, top1 in enumerate(epochs, 1):
         values = dict.fromkeys(MEASURED[models.task(spec.model)], top1)
         values |= {"top1": top1, "top5": min(100.0, top1 + 10)} if not spec.model else {}
@@ -75,7 +77,7 @@ def sweep(
     created: float = NOW,
 ) -> None:
     """The record of a sweep."""
-    part = {"paper": of.paper.lower(), "table": of.number} if of is not None else {}
+    part: dict[str, Any] = {"paper": of.paper.lower(), "table": of.number} if of is not None else {}
     record = Sweep(
         name=name,
         created=created,
@@ -87,23 +89,25 @@ def sweep(
     write_atomic(workspace.sweep(name), record.encode())
 
 
-def cells(of, rows=(), seeds=("0",), **overrides) -> list[Cells]:
+def cells(of: Table, rows: Sequence[str] = (), seeds: Sequence[str] = ("0",), **overrides: Any) -> list[Cells]:
     """The runs of a table's rows."""
     return cells_of(of, Overrides(seeds=tuple(seeds), **overrides), rows)
 
 
-def specs(of, row, seeds=("0",), column=None, **overrides):
+def specs(
+    of: Table, row: str, seeds: Sequence[str] = ("0",), column: str | None = None, **overrides: Any
+) -> list[RunSpec]:
     """The runs of one row, of all its trainings."""
     found = cells(of, (row,), seeds, **overrides)
     return [spec for item in found if column is None or column in item.columns for spec in item.specs]
 
 
-def changed(spec, **fields):
+def changed(spec: RunSpec, **fields: Any) -> RunSpec:
     """The same run with another recipe."""
     return dataclasses.replace(spec, recipe=dataclasses.replace(spec.recipe, **fields))
 
 
-def families(workspace, items: list[Cells]) -> dict[str, list[RunRow]]:
+def families(workspace: Workspace, items: list[Cells]) -> dict[str, list[RunRow]]:
     """What the index has of the runs in these cells."""
     with open_index(workspace) as index:
         index.refresh()
@@ -115,14 +119,14 @@ def families(workspace, items: list[Cells]) -> dict[str, list[RunRow]]:
     return found
 
 
-def line(shown: Table, name, names: tuple[str, ...]) -> dict[Any, Any]:
+def line(shown: table_model.Table, name: str, names: tuple[str, ...]) -> dict[str, table_model.Cell]:
     """The cells of a row, by the columns' names."""
     rows = [row for group in shown.groups for row in group.rows]
     row = rows[names.index(name)]
     return dict(zip([column.name for column in shown.columns], row.cells, strict=True))
 
 
-def footnotes(shown: Table, cell: Any):
+def footnotes(shown: table_model.Table, cell: table_model.Cell) -> list[str]:
     """The texts of its marks."""
     texts = {note.mark: note.text for note in shown.footnotes}
     return [texts[mark] for mark in cell.marks]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +23,7 @@ EAN2 = named("ean:2")
 NAMES = ("ResNet50", "ResNet50+SE", "ResNet50+SA")
 
 
-def with_train(fields) -> Table:
+def with_train(fields: Mapping[str, Any]) -> Table:
     """EAN's table 2 with ResNet50, +SE and +SA, of which +SE is trained with other fields."""
     kept = [row for row in EAN2.rows if row.name in NAMES]
     changed = [
@@ -33,7 +35,7 @@ def with_train(fields) -> Table:
     return dataclasses.replace(EAN2, rows=tuple(changed))
 
 
-def report(tmp_path: Path, table: Table, runs) -> Report:
+def report(tmp_path: Path, table: Table, runs: Mapping[str, dict[str, Any]]) -> Report:
     """runs: row -> what `train` takes."""
     workspace = Workspace(tmp_path)
     for name, options in runs.items():
@@ -44,7 +46,7 @@ def report(tmp_path: Path, table: Table, runs) -> Report:
     return published.build(table, items, families(workspace, items))
 
 
-def row_notes(made: Report, name: str):
+def row_notes(made: Report, name: str) -> list[str]:
     row = dict(made.rows())[name]
     texts = {note.mark: note.text for note in made.table.footnotes}
     return [texts[mark] for mark in row.marks]

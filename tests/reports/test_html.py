@@ -28,25 +28,27 @@ class Page(HTMLParser):
 
     def __init__(self, text: str) -> None:
         super().__init__()
-        self.tags, self.rows, self._cell = [], [], False
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.rows: list[list[str]] = []
+        self._cell = False
         self.feed(text)
 
-    def handle_starttag(self, tag, attributes) -> None:
-        self.tags.append((tag, dict(attributes)))
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
         if tag == "tr":
             self.rows.append([])
         if tag in {"td", "th"}:
             self.rows[-1].append("")
             self._cell = True
 
-    def handle_endtag(self, tag) -> None:
+    def handle_endtag(self, tag: str) -> None:
         self._cell = self._cell and tag not in {"td", "th"}
 
-    def handle_data(self, data) -> None:
+    def handle_data(self, data: str) -> None:
         if self._cell:
             self.rows[-1][-1] += data
 
-    def all(self, name: str):
+    def all(self, name: str) -> list[str]:
         return [attributes[name] for _, attributes in self.tags if name in attributes]
 
 

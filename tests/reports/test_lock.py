@@ -64,7 +64,9 @@ def test_later_runs_change_nothing(workspace: Workspace, path: Path) -> None:
     later, _ = report(workspace)
     assert line(later.table, "ResNet50", later.names)["top1"].n == 2
     lock.check_runs(path, frozen, rows(workspace, frozen))
-    assert lock.read(path).report == made
+    kept = lock.read(path)
+    assert kept is not None
+    assert kept.report == made
 
 
 def test_a_run_that_changed_is_named(workspace: Workspace, path: Path) -> None:

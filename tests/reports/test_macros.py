@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 from hypothesis import given
 
@@ -14,7 +13,7 @@ from tests.reports.pdflatex import compiled, document
 from tests.reports.report_tables import hostile, of_papers, published, tables
 
 
-def commands(table) -> list[Any]:
+def commands(table: Table) -> list[tuple[str, str]]:
     return re.findall(r"^\\newcommand\{\\(.*?)\}\{(.*)\}$", macros.render(table), re.MULTILINE)
 
 

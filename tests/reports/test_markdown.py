@@ -14,22 +14,23 @@ from tests.reports.report_tables import comparison, hostile, of_papers, publishe
 PARSER = MarkdownIt("gfm-like", {"linkify": False})
 
 
-def parsed(text: str):
+def parsed(text: str) -> list[list[str]]:
     """The rows of the table: of each cell its text, without markup."""
-    rows, inside = [], False
+    rows: list[list[str]] = []
+    inside = False
     for token in PARSER.parse(text):
         if token.type == "tr_open":
             rows.append([])
         elif token.type in {"th_open", "td_open"}:
             inside = True
         elif token.type == "inline" and inside:
-            rows[-1].append("".join(child.content for child in token.children if child.type != "html_inline"))
+            rows[-1].append("".join(child.content for child in token.children or () if child.type != "html_inline"))
         elif token.type in {"th_close", "td_close"}:
             inside = False
     return rows
 
 
-def expected(table):
+def expected(table: Table) -> list[list[str]]:
     """What the model says each cell shows."""
     rows = [[*table.headers, *(column.full_heading for column in table.columns)]]
     for group in table.groups:
@@ -61,7 +62,7 @@ def test_any_text_is_escaped(words: str) -> None:
     plain = one_line(words).replace("\ufffd", "")
     table = hostile(plain)
     tokens = PARSER.parse(markdown.render(table))
-    shown = [child for token in tokens if token.type == "inline" for child in token.children]
+    shown = [child for token in tokens if token.type == "inline" for child in token.children or ()]
     assert {child.type for child in shown} <= {
         "text",
         "text_special",

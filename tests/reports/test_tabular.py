@@ -22,7 +22,7 @@ def test_any_table_comes_back_from_json_and_from_csv(table: Table) -> None:
 
 
 @pytest.mark.parametrize("name", of_papers())
-def test_every_published_table_comes_back(name) -> None:
+def test_every_published_table_comes_back(name: str) -> None:
     table = of_papers()[name]
     assert Table.from_json(json.loads(tabular.render_json(table))) == table
     assert read_csv(tabular.render_csv(table)) == table

@@ -16,7 +16,7 @@ from attnctl.reports.table import Table, all_rows
 from tests.reports.report_tables import comparison, hostile, of_papers, published, tables
 
 
-def shown(table, width: int) -> str:
+def shown(table: Table, width: int) -> str:
     stream = io.StringIO()
     console = Console(file=stream, width=width, force_terminal=True, color_system=None)
     console.print(terminal.renderable(table))

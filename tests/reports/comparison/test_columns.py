@@ -16,6 +16,8 @@ def test_several_seeds_show_the_gain_over_the_plain_backbone() -> None:
     assert [column.name for column in table.columns][:4] == ["top1", "top1.gain", "top5", "top5.gain"]
     gain = cell(table, "ela", "top1.gain")
     assert gain.value == pytest.approx(94.333 - 91, abs=1e-3)
+    assert gain.value is not None
+    assert gain.interval is not None
     assert gain.interval[0] < gain.value < gain.interval[1]
     assert cell(table, "no attention", "top1.gain") == Cell()
     assert "top1.gain" not in [column.name for column in comparison.build(rows([1.0, 2.0])).table.columns]

@@ -16,14 +16,16 @@ from tests.reports.report_rows import rows
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=5))
-def test_seeds_are_one_row_with_mean_and_sample_deviation(values) -> None:
+def test_seeds_are_one_row_with_mean_and_sample_deviation(values: list[float]) -> None:
     table = comparison.build(rows(values, ("none",), tuple(map(str, range(len(values)))))).table
     found = cell(table, "no attention")
+    assert found.value is not None
     assert math.isclose(found.value, statistics.fmean(values), abs_tol=1e-12)
     assert (found.n, found.wanted, found.state) == (len(values), len(values), "")
     if len(values) == 1:
         assert found.spread is None
     else:
+        assert found.spread is not None
         assert math.isclose(found.spread, statistics.stdev(values), abs_tol=1e-12)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ def runs(value: Callable[[RunSpec], float | None], **axes: Any) -> list[RunRow]:
 
 def of_specs(specs: Sequence[RunSpec], value: Callable[[RunSpec], float | None]) -> list[RunRow]:
     """These runs."""
-    parts = {
+    parts: dict[str, Mapping[str, Any]] = {
         "hyperparameters": {
             spec.id: {name: format_value(item) for name, item in spec.hyperparameters} for spec in specs
         },
@@ -48,7 +48,9 @@ def of_specs(specs: Sequence[RunSpec], value: Callable[[RunSpec], float | None])
 
 
 def _row(spec: RunSpec, top1: float | None, details: Details) -> RunRow:
-    cost = 0 if spec.module == "none" else 1000 // dict(spec.hyperparameters).get("G", 1)  # type: ignore[operator]
+    groups = dict(spec.hyperparameters).get("G", 1)
+    assert isinstance(groups, int)
+    cost = 0 if spec.module == "none" else 1000 // groups
     return RunRow(
         id=spec.id,
         module=spec.module,
@@ -107,7 +109,7 @@ def curves_chart() -> Charts:
         for k, name in enumerate(names)
     )
     reached = tuple(Reached(series=name, target=72.0, epoch=15.0 - k) for k, name in enumerate(names))
-    axes = {"x": Axis(name="epoch", title="epoch"), "y": Axis(name="top1", title="top-1 (%)")}
+    axes: dict[str, Any] = {"x": Axis(name="epoch", title="epoch"), "y": Axis(name="top1", title="top-1 (%)")}
     first = Chart(kind="curves", series=series, targets=(72.0,), reached=reached, **axes)
     return Charts(panels=(first, Chart(kind="curves", series=series, **axes)))
 
@@ -143,7 +145,7 @@ def histograms() -> Histograms:
     return Histograms(x="response", log=True, columns=2, panels=panels)
 
 
-DRAWINGS = {
+DRAWINGS: dict[str, Callable[[], Charts | ImageGrid | Histograms]] = {
     "sweep": sweep_chart,
     "curves": curves_chart,
     "scatter": scatter_chart,

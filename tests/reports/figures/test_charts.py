@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from attnctl.reports.figures import charts
@@ -11,11 +13,13 @@ from attnctl.spec import RunSpec
 from attnctl.values import SpecError
 from tests.reports.figures.figure_runs import history, runs
 
-GROUPS = {"hyperparameters": {"G": ("1", "2", "4")}, "seeds": ("0", "1")}
+GROUPS: dict[str, Any] = {"hyperparameters": {"G": ("1", "2", "4")}, "seeds": ("0", "1")}
 
 
 def accuracy(spec: RunSpec) -> float:
-    return 90.0 + dict(spec.hyperparameters).get("G", 0) + 2 * spec.seed
+    groups = dict(spec.hyperparameters).get("G", 0)
+    assert isinstance(groups, int)
+    return 90.0 + groups + 2 * spec.seed
 
 
 def test_a_hyperparameter_has_a_series_per_module_and_a_level_for_the_plain_backbone() -> None:
@@ -69,7 +73,7 @@ def test_versions_of_the_code_are_never_one_mean() -> None:
         ((0, 0.1, 10), 0),
     ],
 )
-def test_powers_of_two_and_decades_are_on_a_logarithmic_axis(values, log: int) -> None:
+def test_powers_of_two_and_decades_are_on_a_logarithmic_axis(values: tuple[float, ...], log: int) -> None:
     assert value_axis("x", values).log == log
 
 

@@ -25,6 +25,6 @@ def test_panels_have_a_line_per_class_and_edges_name_rows_and_columns() -> None:
 def test_densities_lie_over_the_middles_of_their_bins() -> None:
     made = dataclasses.replace(histograms(), log=False)
     axes = histogram.draw(made, "page").axes[0]
-    np.testing.assert_allclose(axes.lines[0].get_xdata(), np.linspace(0.05, 0.95, 10))
+    np.testing.assert_allclose(np.asarray(axes.lines[0].get_xdata()), np.linspace(0.05, 0.95, 10))
     assert axes.get_yscale() == "linear"
     assert axes.get_ylim()[0] == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import NoReturn
 from xml.etree import ElementTree
 
 from attnctl.reports.figures import page
@@ -54,7 +55,7 @@ def test_uninformative_parts_are_left_out() -> None:
 def test_of_too_many_runs_no_history_is_read() -> None:
     rows = runs(lambda spec: 90.0, modules=("ela",), hyperparameters={"kernel": tuple(map(str, range(1, 60, 2)))})
 
-    def never(run) -> None:
+    def never(run: str) -> NoReturn:
         raise AssertionError("it was read")
 
     assert "top-1 over kernel" in [plot.title for plot in page.plots(rows, never)]

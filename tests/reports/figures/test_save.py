@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib
@@ -28,7 +29,13 @@ SVG = "{http://www.w3.org/2000/svg}"
 def test_a_figure_is_byte_identical_with_any_matplotlibrc(ending: str, magic: bytes) -> None:
     before = save.rendered(sweep_chart(), ending)
     assert before.startswith(magic)
-    own = {"font.size": 20, "axes.facecolor": "red", "text.usetex": True, "svg.hashsalt": "x", "pdf.fonttype": 3}
+    own: dict[Any, Any] = {
+        "font.size": 20,
+        "axes.facecolor": "red",
+        "text.usetex": True,
+        "svg.hashsalt": "x",
+        "pdf.fonttype": 3,
+    }
     with matplotlib.rc_context(own):
         assert save.rendered(sweep_chart(), ending) == before
 
