@@ -23,7 +23,7 @@ lint: $(BIN)/.attnctl-dev ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	MYPYPATH=benchmarks $(BIN)/mypy benchmarks/*.py
+	$(BIN)/mypy benchmarks/*.py
 	$(BIN)/lint-imports
 
 BENCHMARKS := startup ingestion status report training detection detection_data detection_metrics modules checkpoint
