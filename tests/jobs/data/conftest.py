@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ def make_spec() -> MakeSpec:
         augment="none",
     )
 
-    def make(dataset: str = "digits", seed: int = 0, **recipe: object) -> RunSpec:
+    def make(dataset: str = "digits", seed: int = 0, **recipe: Any) -> RunSpec:
         return RunSpec(
             module="none",
             hyperparameters=(),

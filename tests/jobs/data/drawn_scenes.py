@@ -11,9 +11,9 @@ from attnctl.jobs.data.scenes import Objects
 COLOURS = ((250, 20, 20), (20, 250, 20), (20, 20, 250), (250, 250, 20))
 
 
-def objects(boxes: tuple[tuple[int, int, int, int], ...], labels: list[int]) -> Objects:
-    none = np.zeros(len(boxes), np.bool_)
-    boxes = np.array(boxes, np.float32).reshape(-1, 4)
+def objects(places: tuple[tuple[int, int, int, int], ...], labels: list[int]) -> Objects:
+    none = np.zeros(len(places), np.bool_)
+    boxes = np.array(places, np.float32).reshape(-1, 4)
     area = (boxes[:, 2:] - boxes[:, :2]).prod(1)
     return Objects(boxes, np.array(labels, np.int64), area, none, none, ~none)
 
@@ -34,8 +34,8 @@ def picture(
     return Picture(Image.fromarray(pixels), 1, objects(boxes, labels), masks)
 
 
-def extent(image: Image, label):
+def extent(image: Image.Image, label: int) -> list[int]:
     """The box around the pixels of a label's colour."""
     far = np.abs(np.asarray(image).astype(int) - COLOURS[label - 1]).max(-1) > 100
     rows, columns = np.nonzero(~far)
-    return [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+    return [int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1]

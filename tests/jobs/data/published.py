@@ -16,9 +16,9 @@ from PIL import Image
 class Python2Pickler(pickle._Pickler):
     """Writes what Python 2's cPickle wrote: its str as BINSTRING, and numpy under its old module name."""
 
-    dispatch: ClassVar = dict(pickle._Pickler.dispatch)
+    dispatch: ClassVar[dict[type, Any]] = dict(pickle._Pickler.dispatch)
 
-    def save_str2(self, value: bytes) -> None:
+    def save_str2(self: Any, value: bytes) -> None:
         short = len(value) < 256
         self.write(b"U" + bytes([len(value)]) + value if short else b"T" + struct.pack("<i", len(value)) + value)
         self.memoize(value)

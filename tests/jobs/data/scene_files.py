@@ -68,7 +68,7 @@ def coco_document() -> dict[str, Any]:
     categories = [{"id": 44, "name": "tree"}, {"id": 2, "name": "cat"}, {"id": 17, "name": "dog"}]
     triangle = [10.0, 10.0, 40.0, 10.0, 10.0, 40.0]
     square = [45.0, 30.0, 55.0, 30.0, 55.0, 40.0, 45.0, 40.0]
-    annotations = [
+    annotations: list[dict[str, Any]] = [
         {"id": 1, "image_id": 7, "category_id": 44, "bbox": [10, 10, 45, 30], "segmentation": [triangle, square]},
         {"id": 2, "image_id": 3, "category_id": 2, "bbox": [0.5, 1.5, 20, 30.25], "segmentation": [square]},
         {"id": 3, "image_id": 3, "category_id": 17, "bbox": [5, 5, 0, 20], "segmentation": [square]},

@@ -23,7 +23,7 @@ def crop_slowly(image: torch.Tensor, padding: int, top: float, left: float, flip
 
 @settings(max_examples=25, deadline=None)
 @given(st.sampled_from(["none", "shift", "crop-flip"]), st.integers(0, 2**40), st.integers(0, 999), st.integers(1, 9))
-def test_batched_crops_equal_a_slow_crop_of_each_sample(name, seed: int, step: int, count: int) -> None:
+def test_batched_crops_equal_a_slow_crop_of_each_sample(name: str, seed: int, step: int, count: int) -> None:
     augmentation = Augmentation(name, 32, 48)
     top, left, flip = augmentation.draw(seed, step, 1, count)
     index = torch.arange(count).flip(0)

@@ -22,6 +22,10 @@ def test_a_mirrored_picture_has_its_boxes_masks_and_classes_mirrored() -> None:
     for item in mirrored:
         assert item.objects.boxes.tolist() == [[100, 30, 140, 90], [20, 10, 70, 50]]
         assert np.array_equal(np.asarray(item.image), np.asarray(given.image)[:, ::-1])
+        assert item.masks is not None
+        assert given.masks is not None
+        assert item.classes is not None
+        assert given.classes is not None
         assert np.array_equal(item.masks, given.masks[:, :, ::-1])
         assert np.array_equal(item.classes, given.classes[:, ::-1])
         assert item.objects.area.tolist() == given.objects.area.tolist()

@@ -5,6 +5,7 @@ import io
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,6 +68,8 @@ def test_open_data_finds_cifar_below_the_data_root(tmp_path: Path, make_spec: Ma
     write_folder(tmp_path / "cifar-10-batches-py", cifar10_files())
     data = open_data(make_spec("cifar10", augment="crop-flip", mixup=0.2), DataRoots(root=tmp_path), CPU)
     images, targets = next(data.train(0, range(4), 1))
+    assert isinstance(images, torch.Tensor)
+    assert isinstance(targets, torch.Tensor)
     assert images.shape == (4, 3, 32, 32)
     assert targets.shape == (4, 10)
     assert data.steps_per_epoch == 6
@@ -98,7 +101,7 @@ def test_a_batch_that_python_3_wrote_is_read(protocol: int) -> None:
 
 
 class Hostile:
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return print, ("executed",)
 
 
@@ -140,7 +143,7 @@ def broken_batches() -> Iterator[tuple[str, bytes]]:
 
 
 @pytest.mark.parametrize("content", [pytest.param(content, id=what) for what, content in broken_batches()])
-def test_a_damaged_batch_is_a_one_line_error_naming_the_file(tmp_path: Path, content) -> None:
+def test_a_damaged_batch_is_a_one_line_error_naming_the_file(tmp_path: Path, content: bytes) -> None:
     folder = write_folder(tmp_path / "cifar-100-python", {**cifar100_files(), "train": content})
     with pytest.raises(DataError) as caught:
         cifar.load(describe("cifar100"), folder)

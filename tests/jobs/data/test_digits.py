@@ -37,6 +37,8 @@ def test_digits_agree_with_their_descriptor(scans: Splits) -> None:
 def test_digits_can_be_opened_without_configuration(make_spec: MakeSpec) -> None:
     data = open_data(make_spec(augment="shift", batch=64, norm_batch=32), DataRoots(), CPU)
     images, labels = next(data.train(0, range(2), 1))
+    assert isinstance(images, torch.Tensor)
+    assert isinstance(labels, torch.Tensor)
     assert images.shape == (32, 3, 32, 32)
     assert images.dtype == torch.float32
     assert labels.dtype == torch.int64

@@ -13,10 +13,9 @@ import torch
 from attnctl.jobs.data import open_data
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.files import index, open_parts
-from attnctl.jobs.data.stream import StreamedData
 from attnctl.settings.config import DataRoots
 from tests.jobs.data.conftest import MakeSpec
-from tests.jobs.data.imagenet_files import SMALL, opener
+from tests.jobs.data.imagenet_files import SMALL, Opener, opener
 from tests.jobs.data.published import image_folders, image_shards, jpeg, write_tar
 
 CPU = torch.device("cpu")
@@ -29,7 +28,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def opened(make_spec: MakeSpec, folders: Path) -> Iterator[Callable[..., StreamedData]]:
+def opened(make_spec: MakeSpec, folders: Path) -> Iterator[Opener]:
     with opener(make_spec, folders) as open_it:
         yield open_it
 
@@ -46,7 +45,11 @@ def test_missing_and_empty_classes_are_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stage", [False, True])
 def test_parts_with_different_class_folders_are_refused_before_training(
-    opened, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, stage: bool
+    opened: Opener,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    stage: bool,
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path_factory.mktemp("disk")))
     root = image_folders(tmp_path / "imagenet")
@@ -58,20 +61,23 @@ def test_parts_with_different_class_folders_are_refused_before_training(
         opened(root, stage=stage, val_split=1 / 3)
 
 
-def in_folders(_part, name, number) -> str:
+Key = Callable[[str, str, int], str]
+
+
+def in_folders(_part: str, name: str, number: int) -> str:
     return f"{name}/{number}"
 
 
-def in_file_names(part, name, number) -> str:
+def in_file_names(part: str, name: str, number: int) -> str:
     """As torchvision's and as Hugging Face's copies of ImageNet call their images."""
     return f"train/{name}_{number}" if part == "train" else f"val/ILSVRC2012_val_{number:08d}_{name}"
 
 
-def shards_of(root: Path, names, key) -> Path:
+def shards_of(root: Path, names: dict[str, list[tuple[str, int]]], key: Key) -> Path:
     """A shard for each part with an image for each (class name, class number); `key` names it in the shard."""
     for part, classes in names.items():
         (root / part).mkdir(parents=True)
-        members = {}
+        members: dict[str, bytes] = {}
         for name, number in classes:
             stem = key(part, name, number)
             members |= {f"{stem}.jpg": jpeg(number), f"{stem}.cls": b"%d" % number}
@@ -84,7 +90,7 @@ SWAPPED = [("n01440764", 1), ("n01443537", 0), ("n01484850", 2)]
 
 
 @pytest.mark.parametrize("key", [in_folders, in_file_names])
-def test_shards_that_number_their_classes_differently_are_refused(tmp_path: Path, key) -> None:
+def test_shards_that_number_their_classes_differently_are_refused(tmp_path: Path, key: Key) -> None:
     with pytest.raises(DataError, match="class 0 is n01440764 in train/ and n01443537 in val/"):
         open_parts(TINY, shards_of(tmp_path / "differ", {"train": IN_ORDER, "val": SWAPPED}, key))
     same = shards_of(tmp_path / "same", {"train": IN_ORDER, "val": IN_ORDER}, key)
@@ -108,7 +114,7 @@ def test_shards_without_class_names_are_accepted_by_number(tmp_path: Path, folde
 
 @pytest.mark.parametrize("shards", [False, True])
 def test_missing_and_surplus_images_are_counted_and_refused(
-    opened, tmp_path: Path, folders: Path, shards: bool
+    opened: Opener, tmp_path: Path, folders: Path, shards: bool
 ) -> None:
     root = image_shards(tmp_path / "shards", folders, 3) if shards else shutil.copytree(folders, tmp_path / "folders")
     first = root / "train" / ("train-0000.tar" if shards else "n00000000/n00000000_0.JPEG")
@@ -132,7 +138,7 @@ def test_missing_and_surplus_images_are_counted_and_refused(
 
 
 def test_an_incomplete_data_set_is_named_by_its_own_folder_not_by_its_copy(
-    opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    opened: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     root = image_folders(tmp_path / "imagenet", train=5)

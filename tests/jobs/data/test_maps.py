@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from scipy.io import savemat  # type: ignore[import-untyped]
+from scipy.io import savemat
 
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.maps import read_map

@@ -34,7 +34,7 @@ def opened(make_spec: MakeSpec, scans: Splits) -> Callable[..., InMemoryData]:
     st.sampled_from([1, 2, 4]),
 )
 def test_batches_do_not_depend_on_the_start_or_the_number_of_processes(
-    make_spec: MakeSpec, augment, mix, start: int, world
+    make_spec: MakeSpec, augment: str, mix: tuple[float, float], start: int, world: int
 ) -> None:
     splits = small_splits(48)
     recipe = {"augment": augment, "mixup": mix[0], "cutmix": mix[1]}

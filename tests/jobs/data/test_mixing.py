@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torchvision.transforms import v2
@@ -54,7 +56,12 @@ def test_cutmix_pastes_a_box_of_the_neighbour_and_weighs_the_labels_by_its_area(
 def test_with_both_enabled_each_batch_uses_one_of_them_equally_often(monkeypatch: pytest.MonkeyPatch) -> None:
     pasted = []
     paste = mixing._paste
-    monkeypatch.setattr(mixing, "_paste", lambda *arguments: pasted.append(1) or paste(*arguments))
+
+    def counted(*arguments: Any) -> Any:
+        pasted.append(1)
+        return paste(*arguments)
+
+    monkeypatch.setattr(mixing, "_paste", counted)
     mix = Mixing(0.2, 1.0, 4, seed=0)
     for step in range(400):
         mix(IMAGES, LABELS, step, 0)

@@ -52,7 +52,7 @@ def test_batches_are_divided_among_any_number_of_processes(
 
 @given(shapes, st.data())
 def test_a_stream_from_any_step_is_the_rest_of_the_stream_from_0(
-    make_spec: MakeSpec, shape: tuple[int, int, int, int], data
+    make_spec: MakeSpec, shape: tuple[int, int, int, int], data: st.DataObject
 ) -> None:
     norm_batch, replicas, extra, seed = shape
     order = order_of(make_spec, norm_batch, replicas, extra, seed)

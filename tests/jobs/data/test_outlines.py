@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from pycocotools import mask as reference
@@ -42,6 +44,6 @@ def test_run_length_encodings_are_decoded_whether_compressed_or_not() -> None:
         ([[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]], "has 7 numbers instead of x, y pairs"),
     ],
 )
-def test_invalid_outlines_are_refused(outline, words: str) -> None:
+def test_invalid_outlines_are_refused(outline: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         Outlines([outline]).fill([0], 4, 5)

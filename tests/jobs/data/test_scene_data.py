@@ -4,15 +4,17 @@ import dataclasses
 import itertools
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import ExifTags, Image
+from torch import Tensor
 
-from attnctl.datasets import describe
+from attnctl.datasets import Dataset, describe
 from attnctl.jobs.data import open_data
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.packing import DetectionBatch
@@ -24,15 +26,21 @@ from tests.jobs.data.published import jpeg
 from tests.jobs.data.scene_files import COCO, VOC, class_map, coco_document, coco_folder, voc_folder
 
 CPU = torch.device("cpu")
+Batch = DetectionBatch | tuple[Tensor, Tensor]
 
 
 @pytest.fixture
 def opened(make_spec: MakeSpec) -> Iterator[Callable[..., SceneData]]:
     """`opened(model, augment=..., ...)`: the data of a run on the canvases, or of `dataset` in `folder`."""
-    data = []
+    data: list[SceneData] = []
 
     def open_it(
-        model: str = "fasterrcnn", dataset=None, folder=None, workers: int = 0, seed: int = 0, **recipe
+        model: str = "fasterrcnn",
+        dataset: Dataset | None = None,
+        folder: Path | None = None,
+        workers: int = 0,
+        seed: int = 0,
+        **recipe: Any,
     ) -> SceneData:
         segment = model == "deeplabv3"
         described = dataset or describe("digits-seg" if segment else "digits-det")
@@ -57,16 +65,24 @@ def voc(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return voc_folder(tmp_path_factory.mktemp("voc") / "VOCdevkit")
 
 
-def flat(batch):
+def maps(batch: Batch) -> tuple[Tensor, Tensor]:
+    """A batch of a segmentation: images and class maps."""
+    assert not isinstance(batch, DetectionBatch)
+    return batch
+
+
+def flat(batch: Batch) -> list[Tensor]:
     """The tensors of a batch, in a fixed order."""
     if not isinstance(batch, DetectionBatch):
         return list(batch)
     return [*batch.images, *(value for target in batch.targets for _, value in sorted(target.items()))]
 
 
-def same(batches, others):
+def same(batches: Iterable[Batch], others: Iterable[Batch]) -> bool:
     pairs = list(zip(batches, others, strict=True))
-    return pairs and all(torch.equal(a, b) for one, other in pairs for a, b in zip(flat(one), flat(other), strict=True))
+    return bool(pairs) and all(
+        torch.equal(a, b) for one, other in pairs for a, b in zip(flat(one), flat(other), strict=True)
+    )
 
 
 # -------------------------------------------------------------------------------------------------------------- batches
@@ -96,25 +112,27 @@ def test_a_detection_batch_has_the_documented_shapes(opened: Callable[..., Scene
             "semantic": (torch.int64, (128, 128)),
         }
         assert torch.equal(target["masks"].sum((1, 2)), target["area"].long())
-    assert "masks" not in next(opened("fasterrcnn").train(0, range(1), 1)).targets[0]
+    bare = next(opened("fasterrcnn").train(0, range(1), 1))
+    assert isinstance(bare, DetectionBatch)
+    assert "masks" not in bare.targets[0]
 
 
 def test_a_segmentation_batch_is_normalised(opened: Callable[..., SceneData]) -> None:
     data = opened("deeplabv3")
-    images, classes = next(data.train(0, range(1), 1))
+    images, classes = maps(next(data.train(0, range(1), 1)))
     assert (images.shape, classes.shape) == ((2, 3, 128, 128), (2, 128, 128))
     assert (images.dtype, classes.dtype) == (torch.float32, torch.int64)
-    every = torch.cat([images for images, _ in data.evaluate(0, 1)])
+    every = torch.cat([images for images, _ in map(maps, data.evaluate(0, 1))])
     assert abs(every.mean()) < 0.1
     assert 0.9 < every.std() < 1.1
-    seen = torch.cat([classes.flatten() for _, classes in data.evaluate(0, 1)]).unique().tolist()
+    seen = torch.cat([classes.flatten() for _, classes in map(maps, data.evaluate(0, 1))]).unique().tolist()
     assert seen == [*range(11), 255]
 
 
 def test_open_data_opens_each_detection_data_set(make_spec: MakeSpec) -> None:
     spec = dataclasses.replace(make_spec("digits-seg"), model="deeplabv3")
     data = open_data(spec, DataRoots(), CPU)
-    assert next(data.train(0, range(1), 1))[0].shape == (4, 3, 128, 128)
+    assert maps(next(data.train(0, range(1), 1)))[0].shape == (4, 3, 128, 128)
     data.close()
 
 
@@ -200,8 +218,13 @@ def test_the_last_epochs_have_no_mosaic_and_do_not_depend_on_the_start(opened: C
 # ---------------------------------------------------------------------------------------------------- what is left out
 
 
-def targets_of(batches):
-    return {int(target["image_id"]): target for _, targets in batches for target in targets}
+def targets_of(batches: Iterable[Batch]) -> dict[int, dict[str, Tensor]]:
+    return {
+        int(target["image_id"]): target
+        for batch in batches
+        if isinstance(batch, DetectionBatch)
+        for target in batch.targets
+    }
 
 
 def test_crowds_and_difficult_objects_are_used_only_in_evaluations(
@@ -398,6 +421,7 @@ def test_images_of_different_sizes_cannot_form_a_segmentation_batch(
     stuff = dataclasses.replace(COCO, tasks=("segment",), classes=2)
     with pytest.raises(DataError, match=r"images of \d sizes, such as .*; augment=seg crops them to one size"):
         list(opened("deeplabv3", stuff, root, batch=4, norm_batch=4).train(0, range(1), 1))
-    images, _ = next(opened("deeplabv3", stuff, root, augment="seg", input_size=33).train(0, range(1), 1))
+    images, _ = maps(next(opened("deeplabv3", stuff, root, augment="seg", input_size=33).train(0, range(1), 1)))
     assert images.shape == (2, 3, 33, 33)
-    assert [images.shape[-2:] for images, _ in opened("deeplabv3", stuff, root).evaluate(0, 1)] == [(48, 60), (48, 64)]
+    evaluated = map(maps, opened("deeplabv3", stuff, root).evaluate(0, 1))
+    assert [images.shape[-2:] for images, _ in evaluated] == [(48, 60), (48, 64)]

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from attnctl.jobs.data.scenes import LeftOut, Objects, clip, make_table, no_objects, outside, trainable, valid_boxes
 
@@ -31,12 +32,16 @@ THIN = (2.0, 3.0, 2.5, 13.0)
 BEYOND = (40.0, 3.0, 50.0, 13.0)
 
 
+def arrays(given: Objects) -> list[npt.NDArray[Any]]:
+    return [np.asarray(values) for values in given]
+
+
 def test_a_table_returns_the_objects_of_each_image() -> None:
     images = [objects(GOOD, THIN), no_objects(), objects(BEYOND)]
     table = make_table(images, [(20, 30), (0, 0), (5, 6)])
     assert len(table) == 3
     for index, image in enumerate(images):
-        assert all(np.array_equal(a, b) for a, b in zip(table.of(index), image, strict=True))
+        assert all(np.array_equal(a, b) for a, b in zip(arrays(table.of(index)), arrays(image), strict=True))
     assert [table.size(index) for index in range(3)] == [(20, 30), None, (5, 6)]
     assert table.images().tolist() == [0, 0, 2]
 

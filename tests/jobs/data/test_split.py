@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,9 @@ label_lists = st.lists(st.integers(0, 6), min_size=2, max_size=300).map(lambda l
 
 
 @given(label_lists, st.data())
-def test_a_split_is_a_stratified_partition_of_the_right_size(labels, data) -> None:
+def test_a_split_is_a_stratified_partition_of_the_right_size(
+    labels: npt.NDArray[np.int64], data: st.DataObject
+) -> None:
     count = data.draw(st.integers(0, len(labels)))
     rest, taken = stratified(labels, count, "test")
     assert sorted([*rest, *taken]) == list(range(len(labels)))

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from attnctl.jobs.data import staging
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.staging import copy_to_node
 from tests.jobs.data.published import image_folders
@@ -19,7 +18,7 @@ def source(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def disk(tmp_path: Path):
+def disk(tmp_path: Path) -> dict[str, str]:
     (tmp_path / "disk").mkdir()
     return {"TMPDIR": str(tmp_path / "disk")}
 
@@ -28,19 +27,19 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_the_copy_is_complete_and_private_on_the_nodes_disk(source: Path, disk) -> None:
+def test_the_copy_is_complete_and_private_on_the_nodes_disk(source: Path, disk: dict[str, str]) -> None:
     copy = copy_to_node(source, disk)
     assert copy.is_relative_to(disk["TMPDIR"])
     assert contents(copy) == contents(source)
     assert copy.parent.parent.stat().st_mode & 0o077 == 0
 
 
-def test_slurm_tmpdir_takes_precedence_over_tmpdir(source: Path, disk, tmp_path: Path) -> None:
+def test_slurm_tmpdir_takes_precedence_over_tmpdir(source: Path, disk: dict[str, str], tmp_path: Path) -> None:
     copy = copy_to_node(source, {**disk, "SLURM_TMPDIR": str(tmp_path / "job")})
     assert copy.is_relative_to(tmp_path / "job")
 
 
-def test_several_processes_at_once_make_one_copy(source: Path, disk) -> None:
+def test_several_processes_at_once_make_one_copy(source: Path, disk: dict[str, str]) -> None:
     context = multiprocessing.get_context("fork")
     with context.Pool(6) as pool:
         copies = pool.starmap(copy_to_node, [(source, disk)] * 6)
@@ -50,14 +49,14 @@ def test_several_processes_at_once_make_one_copy(source: Path, disk) -> None:
     assert contents(copies[0]) == contents(source)
 
 
-def test_a_second_job_uses_the_existing_copy(source: Path, disk) -> None:
+def test_a_second_job_uses_the_existing_copy(source: Path, disk: dict[str, str]) -> None:
     first = copy_to_node(source, disk)
     inode = (first / "train").stat().st_ino
     assert copy_to_node(source, disk) == first
     assert (first / "train").stat().st_ino == inode
 
 
-def test_changed_data_is_copied_again(source: Path, disk) -> None:
+def test_changed_data_is_copied_again(source: Path, disk: dict[str, str]) -> None:
     first = copy_to_node(source, disk)
     shutil.copytree(source / "train" / "n00000000", source / "train" / "n00000009")
     second = copy_to_node(source, disk)
@@ -65,7 +64,7 @@ def test_changed_data_is_copied_again(source: Path, disk) -> None:
     assert contents(second) == contents(source)
 
 
-def test_an_interrupted_copy_is_made_again(source: Path, disk) -> None:
+def test_an_interrupted_copy_is_made_again(source: Path, disk: dict[str, str]) -> None:
     copy = copy_to_node(source, disk)
     copy.rename(copy.with_name("partial"))
     (copy.with_name("partial") / "train" / "rubbish").write_text("half")
@@ -73,19 +72,19 @@ def test_an_interrupted_copy_is_made_again(source: Path, disk) -> None:
 
 
 def test_a_disk_that_is_too_small_is_a_one_line_error_and_leaves_nothing(
-    source: Path, disk, monkeypatch: pytest.MonkeyPatch
+    source: Path, disk: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(_from, _to) -> None:
+    def full(_from: Path, _to: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(staging.shutil, "copyfile", full)
+    monkeypatch.setattr("attnctl.jobs.data.staging.shutil.copyfile", full)
     with pytest.raises(DataError, match=r"cannot copy .*imagenet to .*No space left.*; set stage = false"):
         copy_to_node(source, disk)
     assert not [path for path in Path(disk["TMPDIR"]).rglob("*") if path.name in ("partial", "data")]
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
-def test_a_folder_of_another_user_is_not_trusted(source: Path, disk) -> None:
+def test_a_folder_of_another_user_is_not_trusted(source: Path, disk: dict[str, str]) -> None:
     foreign = Path(disk["TMPDIR"]) / "attnctl-0"
     foreign.mkdir()
     os.chown(foreign, 12345, 12345)

@@ -7,7 +7,7 @@ import multiprocessing
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,9 +16,8 @@ from PIL import Image
 from torchvision.transforms import v2
 
 from attnctl.jobs.data.errors import DataError
-from attnctl.jobs.data.stream import StreamedData
 from tests.jobs.data.conftest import MakeSpec
-from tests.jobs.data.imagenet_files import SMALL, opener, same
+from tests.jobs.data.imagenet_files import SMALL, Opener, opener, same
 from tests.jobs.data.published import image_folders, image_shards
 
 CPU = torch.device("cpu")
@@ -30,12 +29,12 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def opened(make_spec: MakeSpec, folders: Path) -> Iterator[Callable[..., StreamedData]]:
+def opened(make_spec: MakeSpec, folders: Path) -> Iterator[Opener]:
     with opener(make_spec, folders) as open_it:
         yield open_it
 
 
-def test_batches_have_the_documented_shapes(opened) -> None:
+def test_batches_have_the_documented_shapes(opened: Opener) -> None:
     data = opened(input_size=0)
     images, labels = next(data.train(0, range(2), 1))
     assert images.shape == (2, 3, 224, 224)
@@ -45,7 +44,7 @@ def test_batches_have_the_documented_shapes(opened) -> None:
     assert data.evaluation_size == 12
 
 
-def test_workers_interruptions_and_the_number_of_processes_change_nothing(opened) -> None:
+def test_workers_interruptions_and_the_number_of_processes_change_nothing(opened: Opener) -> None:
     whole = list(opened(cutmix=1.0).train(0, range(2), 8))
     assert same(opened(cutmix=1.0, workers=2).train(0, range(2), 8), whole)
     assert same(opened(cutmix=1.0, workers=1).train(5, range(2), 8), whole[10:])
@@ -54,18 +53,19 @@ def test_workers_interruptions_and_the_number_of_processes_change_nothing(opened
     assert not same(opened(cutmix=1.0, seed=1).train(0, range(2), 8), whole)
 
 
-def test_worker_processes_outlive_epochs_and_evaluations(opened) -> None:
+def test_worker_processes_outlive_epochs_and_evaluations(opened: Opener) -> None:
     data, alone = opened(workers=1), opened()
     for start in (0, 4):
         assert same(data.train(start, range(2), start + 4), alone.train(start, range(2), start + 4))
         assert same(data.evaluate(0, 1), alone.evaluate(0, 1))
     early = data.train(0, range(2), 8)
     next(early)
+    assert isinstance(early, Generator)
     early.close()  # what was loaded ahead of it must not come out later
     assert same(data.train(3, range(2), 4), alone.train(3, range(2), 4))
 
 
-def test_loading_does_not_change_the_networks_random_numbers(opened) -> None:
+def test_loading_does_not_change_the_networks_random_numbers(opened: Opener) -> None:
     torch.manual_seed(1)
     expected = torch.rand(3)
     for workers in (0, 1):
@@ -74,7 +74,7 @@ def test_loading_does_not_change_the_networks_random_numbers(opened) -> None:
         assert torch.equal(torch.rand(3), expected)
 
 
-def test_a_training_image_is_torchvisions_transform_of_the_file(opened, folders: Path) -> None:
+def test_a_training_image_is_torchvisions_transform_of_the_file(opened: Opener, folders: Path) -> None:
     data = opened(augment="none", input_size=40)
     plain = v2.Compose([v2.Resize(46), v2.CenterCrop(40), v2.ToImage(), v2.ToDtype(torch.float32, scale=True)])
     normalise = v2.Normalize(SMALL.mean, SMALL.std)
@@ -91,7 +91,7 @@ def test_a_training_image_is_torchvisions_transform_of_the_file(opened, folders:
 
 
 @pytest.mark.parametrize("world", [1, 2, 5])
-def test_evaluation_is_complete_and_disjoint_for_any_number_of_processes(opened, world: int) -> None:
+def test_evaluation_is_complete_and_disjoint_for_any_number_of_processes(opened: Opener, world: int) -> None:
     data = opened()
     whole = torch.cat([images for images, _ in data.evaluate(0, 1)])
     shares = [images for rank in range(world) for images, _ in data.evaluate(rank, world)]
@@ -100,14 +100,14 @@ def test_evaluation_is_complete_and_disjoint_for_any_number_of_processes(opened,
     assert len(set(rows)) == data.evaluation_size
 
 
-def test_shards_yield_the_same_batches_as_class_folders(opened, folders: Path, tmp_path: Path) -> None:
+def test_shards_yield_the_same_batches_as_class_folders(opened: Opener, folders: Path, tmp_path: Path) -> None:
     shards = opened(image_shards(tmp_path / "shards", folders), workers=1)
     plain = opened()
     assert same(shards.train(0, range(2), 5), plain.train(0, range(2), 5))
     assert same(shards.evaluate(0, 1), plain.evaluate(0, 1))
 
 
-def test_a_validation_split_comes_out_of_the_training_part(opened) -> None:
+def test_a_validation_split_comes_out_of_the_training_part(opened: Opener) -> None:
     first, second = opened(val_split=1 / 3), opened(val_split=1 / 3, seed=4)
     assert first.evaluation_size == 6
     assert first.steps_per_epoch == 12 // 4
@@ -117,7 +117,9 @@ def test_a_validation_split_comes_out_of_the_training_part(opened) -> None:
 
 @pytest.mark.parametrize("workers", [0, 1])
 @pytest.mark.parametrize("damage", ["truncated", "empty", "text"])
-def test_a_damaged_image_is_a_one_line_error_naming_the_file(opened, tmp_path: Path, workers: int, damage: str) -> None:
+def test_a_damaged_image_is_a_one_line_error_naming_the_file(
+    opened: Opener, tmp_path: Path, workers: int, damage: str
+) -> None:
     root = image_folders(tmp_path / "imagenet")
     victim = root / "val" / "n00000001" / "n00000001_2.JPEG"
     content = victim.read_bytes()
@@ -127,7 +129,7 @@ def test_a_damaged_image_is_a_one_line_error_naming_the_file(opened, tmp_path: P
     assert str(caught.value) == f"{victim} cannot be read: damaged or not an image"
 
 
-def test_a_deleted_image_is_named_with_the_systems_message(opened, tmp_path: Path) -> None:
+def test_a_deleted_image_is_named_with_the_systems_message(opened: Opener, tmp_path: Path) -> None:
     root = image_folders(tmp_path / "imagenet")
     data = opened(root)
     (root / "val" / "n00000000" / "n00000000_0.JPEG").unlink()
@@ -135,11 +137,11 @@ def test_a_deleted_image_is_named_with_the_systems_message(opened, tmp_path: Pat
         list(data.evaluate(0, 1))
 
 
-def workers_of(me):
+def workers_of(me: set[int | None]) -> set[int | None]:
     return {child.pid for child in multiprocessing.active_children()} - me
 
 
-def test_workers_ignore_the_schedulers_signals_and_end_with_the_data(opened) -> None:
+def test_workers_ignore_the_schedulers_signals_and_end_with_the_data(opened: Opener) -> None:
     before = workers_of(set())
     data = opened(workers=2)
     batches = data.train(0, range(2), 8)
@@ -156,7 +158,7 @@ def test_workers_ignore_the_schedulers_signals_and_end_with_the_data(opened) -> 
     assert workers_of(before) == set()
 
 
-def test_closing_ends_the_workers_of_an_iterator_that_is_still_in_use(opened) -> None:
+def test_closing_ends_the_workers_of_an_iterator_that_is_still_in_use(opened: Opener) -> None:
     before = workers_of(set())
     data = opened(workers=2)
     batches, shares = data.train(0, range(2), 8), data.evaluate(0, 1)
@@ -167,7 +169,7 @@ def test_closing_ends_the_workers_of_an_iterator_that_is_still_in_use(opened) ->
     assert workers_of(before) == set()
 
 
-def test_an_unresponsive_worker_ends_on_sigterm_from_the_rank(opened) -> None:
+def test_an_unresponsive_worker_ends_on_sigterm_from_the_rank(opened: Opener) -> None:
     before = workers_of(set())
     data = opened(workers=1)
     next(data.train(0, range(2), 8))
@@ -177,7 +179,7 @@ def test_an_unresponsive_worker_ends_on_sigterm_from_the_rank(opened) -> None:
     assert child.exitcode == 0
 
 
-def test_an_augmentation_for_data_sets_in_memory_is_an_error(opened) -> None:
+def test_an_augmentation_for_data_sets_in_memory_is_an_error(opened: Opener) -> None:
     with pytest.raises(
         DataError, match="augment=crop-flip is for data sets in memory; for image files, use none or imagen"
     ):

@@ -171,9 +171,14 @@ def segmented(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def values(scenes: Scenes):
+def values(scenes: Scenes) -> dict[str, list[int]]:
     read = Reader(scenes, training=True, classes=True, limit=21)
-    return {scenes.name(n).rsplit("/")[-1]: sorted(np.unique(read(n).classes).tolist()) for n in range(len(scenes))}
+    found = {}
+    for n in range(len(scenes)):
+        classes = read(n).classes
+        assert classes is not None
+        found[scenes.name(n).rsplit("/")[-1]] = sorted(np.unique(classes).tolist())
+    return found
 
 
 def test_train_aug_combines_vocs_training_list_with_sbd_without_the_validation(segmented: Path) -> None:

@@ -14,10 +14,12 @@ from attnctl.datasets import describe
 from attnctl.jobs.data import voc
 from attnctl.jobs.data.canvases import Canvases, canvases
 from attnctl.jobs.data.scene_data import open_parts
-from attnctl.jobs.data.scenes import ObjectTable, make_table
+from attnctl.jobs.data.scenes import ObjectTable, Scenes, make_table
 from attnctl.jobs.data.written import colour, write
+from attnctl.spec import Task
 
 FEW = 12
+Parts = dict[str, Canvases]
 
 
 def first(scenes: Canvases) -> Canvases:
@@ -27,18 +29,18 @@ def first(scenes: Canvases) -> Canvases:
 
 
 @pytest.fixture(scope="module")
-def parts():
+def parts() -> Parts:
     return {"train": first(canvases("train")), "val": first(canvases("test"))}
 
 
 @pytest.fixture(scope="module", params=["coco", "voc"])
-def written(request: pytest.FixtureRequest, parts, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
+def written(request: pytest.FixtureRequest, parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
     folder = tmp_path_factory.mktemp(request.param)
     write(parts, folder, request.param)
     return request.param, folder
 
 
-def opened(written: tuple[Any, Path], name: str, task: str):
+def opened(written: tuple[Any, Path], name: str, task: Task) -> dict[str, Scenes]:
     form, folder = written
     described = dataclasses.replace(
         describe(name),
@@ -51,7 +53,7 @@ def opened(written: tuple[Any, Path], name: str, task: str):
     return dict(zip(("train", "val"), open_parts(described, folder, task), strict=True))
 
 
-def test_boxes_and_masks_are_read_back_equal(written: tuple[Any, Path], parts) -> None:
+def test_boxes_and_masks_are_read_back_equal(written: tuple[Any, Path], parts: Parts) -> None:
     for name, read in opened(written, "digits-det", "instance").items():
         made = parts[name]
         assert (len(read), read.names, read.categories) == (len(made), made.names, made.categories)
@@ -65,14 +67,14 @@ def test_boxes_and_masks_are_read_back_equal(written: tuple[Any, Path], parts) -
             assert all(np.array_equal(found[key], expected[key]) for key in expected)
 
 
-def test_class_maps_are_read_back_equal(written: tuple[Any, Path], parts) -> None:
+def test_class_maps_are_read_back_equal(written: tuple[Any, Path], parts: Parts) -> None:
     for name, read in opened(written, "digits-seg", "segment").items():
         for index in range(FEW):
             assert np.array_equal(read.classes(index, 128, 128), parts[name].classes(index, 128, 128))
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-def test_pycocotools_reads_the_written_files(parts, tmp_path: Path) -> None:
+def test_pycocotools_reads_the_written_files(parts: Parts, tmp_path: Path) -> None:
     write(parts, tmp_path, "coco")
     reference = Reference(str(tmp_path / "annotations" / "instances_val.json"))
     made = parts["val"]
@@ -87,7 +89,7 @@ def test_pycocotools_reads_the_written_files(parts, tmp_path: Path) -> None:
     assert json.loads(text)["categories"][0] == {"id": 1, "name": "0"}
 
 
-def test_voc_maps_have_vocs_palette(parts, tmp_path: Path) -> None:
+def test_voc_maps_have_vocs_palette(parts: Parts, tmp_path: Path) -> None:
     assert [colour(number) for number in (0, 1, 2, 15, 20, 255)] == [
         (0, 0, 0),
         (128, 0, 0),
