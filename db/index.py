@@ -18,7 +18,7 @@ from attnctl.db.store import Store, clear, open_in_memory, open_store
 from attnctl.lifecycle.state import State, Verdict
 from attnctl.spec import recipe_fields
 from attnctl.values import SpecError
-from attnctl.workspace import untrusted_json
+from attnctl.workspace import sharing, untrusted_json
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Placed, Sweep
 
@@ -78,7 +78,12 @@ class Index:
 
     def _open(self) -> Store:
         in_memory = not self.location.exists() and refresh.is_empty(self.workspace)
-        return open_in_memory() if in_memory else open_store(self.location)
+        return open_in_memory() if in_memory else open_store(self.location, self._group())
+
+    def _group(self) -> int | None:
+        """The id of the group that shares the file; None for a private workspace."""
+        shared = self.workspace.group and self.location.parent == self.workspace.root.resolve()
+        return sharing.group_of(self.workspace) if shared else None
 
     def __enter__(self) -> Self:
         return self

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from attnctl import user_cache
 from attnctl.spec import recipe_fields
 from attnctl.values import SpecError
+from attnctl.workspace.sharing import share_file
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -57,10 +58,12 @@ class StoreError(SpecError):
 class Store:
     """An open index. `connection` is for reading; what is written goes through `writing`."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path | None) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path | None, group: int | None = None) -> None:
         self.connection = connection
         self.path = path
         """None: in memory."""
+        self.group = group
+        """The id of the group that may write the file; None if only its owner may."""
 
     @cached_property
     def _engine(self) -> Engine:
@@ -103,8 +106,8 @@ class Store:
         if self.path is None or error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
             raise error
         self.close()
-        _replace(self.path)
-        return _current(self.path)
+        _replace(self.path, self.group)
+        return _current(self.path, self.group)
 
     def version(self) -> int:
         """The schema version of what is in the file; 0 for an empty one."""
@@ -115,16 +118,21 @@ class Store:
         self.connection.close()
 
 
-def open_store(path: Path) -> Store:
-    """The index in `path`, created if need be; emptied when it is of another schema version. Raises StoreError."""
+def open_store(path: Path, group: int | None = None) -> Store:
+    """The index in `path`, created if need be; emptied when it is of another schema version. Raises StoreError.
+
+    group: the id of the group whose users share the file. One that we cannot write is then replaced.
+    """
     with clear(path):
         try:
-            return _current(path)
+            if group is not None and path.exists() and not os.access(path, os.W_OK):
+                _replace(path, group)
+            return _current(path, group)
         except sqlite3.OperationalError:  # locked, full, unreadable: the file itself may be whole
             raise
         except sqlite3.DatabaseError:  # not a database, or a torn one: it is but an index
-            _replace(path)
-            return _current(path)
+            _replace(path, group)
+            return _current(path, group)
 
 
 def open_in_memory() -> Store:
@@ -156,10 +164,10 @@ def _named(path: Path | None) -> str:
     return f"the database {path}" if path else "the database in memory"
 
 
-def _current(path: Path) -> Store:
+def _current(path: Path, group: int | None) -> Store:
     if not path.exists():
-        _create_file(path)
-    store = Store(_connect(path), path)
+        _create_file(path, group)
+    store = Store(_connect(path), path, group)
     try:
         if store.version() != VERSION:
             store.empty()
@@ -176,21 +184,21 @@ def _connect(path: Path | str) -> sqlite3.Connection:
     return connection
 
 
-def _create_file(path: Path) -> None:
+def _create_file(path: Path, group: int | None) -> None:
     """Make an empty index aside and link it into place: of two makers one wins, and nobody sees half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _made_aside(path) as aside, suppress(FileExistsError):
+    with _made_aside(path, group) as aside, suppress(FileExistsError):
         os.link(aside, path)
 
 
-def _replace(path: Path) -> None:
+def _replace(path: Path, group: int | None) -> None:
     path.with_name(path.name + "-journal").unlink(missing_ok=True)  # the broken file's: never to be played back
-    with _made_aside(path) as aside:
+    with _made_aside(path, group) as aside:
         aside.replace(path)
 
 
 @contextmanager
-def _made_aside(path: Path) -> Iterator[Path]:
+def _made_aside(path: Path, group: int | None) -> Iterator[Path]:
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         store = Store(_connect(aside), aside)
@@ -198,6 +206,8 @@ def _made_aside(path: Path) -> Iterator[Path]:
             store.empty()
         finally:
             store.close()
+        if group is not None:  # SQLite creates files with mode 0644, and gives a journal the mode of its database
+            share_file(aside, group)
         yield aside
     finally:
         aside.unlink(missing_ok=True)

@@ -19,8 +19,9 @@ from attnctl.settings import srun_options
 from attnctl.settings.config import Config, SlurmOptions
 from attnctl.units import plural, quantity
 from attnctl.values import SpecError, comma_join
-from attnctl.workspace import untrusted_json
+from attnctl.workspace import sharing, untrusted_json
 from attnctl.workspace.file_systems import mount_of, nearest_existing
+from attnctl.workspace.layout import Workspace
 
 GPUS = "GPUs"
 
@@ -230,7 +231,22 @@ def workspace(config: Config) -> Iterator[Check]:
         message = "works" if exclusive else "does not work on this file system"
         fix = "move the workspace to another file system: here two commands could submit the same run at once"
         yield Check("exclusive creation", exclusive, message, "" if exclusive else fix)
+    if config.workspace.group and config.workspace.root.is_dir():
+        yield from shared_folders(config.workspace)
     yield file_system(root)
+
+
+def shared_folders(workspace: Workspace) -> Iterator[Check]:
+    """Whether all users of a shared workspace's group can write in its folders."""
+    found = list(sharing.faults(workspace))
+    for fault in found:
+        yield Check("group", False, f"{fault.folder} {fault.problem}", fault.fix)
+    runs = sharing.unshared_runs(workspace)
+    if runs:
+        message = f"{quantity(len(runs), 'folder')} of runs cannot be written by the group, such as {runs[0]}"
+        yield Check("group", False, message, f"let their owners run: {sharing.repair_command(workspace)}")
+    elif not found:
+        yield Check("group", True, f"{sharing.group_name(sharing.group_of(workspace))} shares all files")
 
 
 def file_system(folder: Path) -> Check:

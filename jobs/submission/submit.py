@@ -31,7 +31,7 @@ from attnctl.settings.config import Config, SlurmOptions
 from attnctl.spec import RunSpec
 from attnctl.units import parse_time, quantity
 from attnctl.values import SpecError
-from attnctl.workspace import submissions
+from attnctl.workspace import sharing, submissions
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Resources, Submission, Where
 
@@ -130,6 +130,7 @@ class _Sender:
         """Write the shared files first, so that file system errors appear before anything is reserved."""
         if self.prepared:
             return
+        sharing.share(self.workspace)
         if self.where == "slurm" and not self.ended:
             adopt(self.workspace)  # recover what killed commands left, so that their runs have a known state
         self.workspace.submissions.mkdir(parents=True, exist_ok=True)

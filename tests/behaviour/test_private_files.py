@@ -73,7 +73,7 @@ def test_a_lab_shares_all(folder: Path, attnctl: Run) -> None:
         settings.Config(workspace=settings.Workspace(folder)), found.slurm, Resources(), 1, "t"
     )
     (folder / "new").mkdir()
-    assert mode(folder / "new") == 0o770
+    assert mode(folder / "new") == 0o2770
 
 
 def test_group_is_true_or_false(folder: Path, attnctl: Run) -> None:
