@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from attnctl.files import write_atomic
-from attnctl.jobs.slurm import adopt, observe
+from attnctl.jobs.slurm import adopt, commands, observe
 from attnctl.jobs.slurm import queries as scheduler
 from attnctl.jobs.slurm.adopt import NEVER_SUBMITTED
 from attnctl.jobs.slurm.cancel import cancel
@@ -109,9 +109,7 @@ def test_when_squeue_fails_nothing_changes(
     cluster.observe(done)
     before, states = records(cluster), cluster.states(done)
     failing("squeue", script, tmp_path / "bin", monkeypatch)
-    monkeypatch.setattr(
-        "attnctl.jobs.slurm.commands.run.__kwdefaults__", {"timeout": 0.5, "stdin": None, "merged": False}
-    )
+    monkeypatch.setattr(commands.run, "__kwdefaults__", (commands.run.__kwdefaults__ or {}) | {"timeout": 0.5})
     words = cluster.observe(done)
     assert words is not None
     assert words.startswith("SLURM does not answer: ")
