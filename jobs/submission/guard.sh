@@ -42,10 +42,31 @@ attnctl_write() {
         > "$folder/.exit.0.json.$$" && mv "$folder/.exit.0.json.$$" "$folder/exit.0.json"
 }
 
-# attnctl_count ERROR: record that this task failed with it at its start.
+# attnctl_line NUMBER: print that line of the job's script, with the lines that continue it after a backslash.
+attnctl_line() {
+    sed -n "$1{:more;/\\\\\$/{s/\\\\\$//;N;s/\n *//;b more};p;q}" "$0" 2>/dev/null
+}
+
+# attnctl_failing CODE NUMBER DEPTH COMMAND: leave the script because that line of it failed. COMMAND can be the last one
+# inside a function, such as the `eval` of `module`, so the line itself tells more.
+attnctl_failing() {
+    [ "$3" -eq 1 ] || return 0
+    trap - ERR
+    attnctl_failed=$(attnctl_line "$2")
+    attnctl_failed=${attnctl_failed:-$4}
+    exit "$1"
+}
+
+# attnctl_output: print the last line of the job's log that is not of srun, without the place that bash puts first.
+attnctl_output() {
+    grep -v -e '^srun: ' -e '^[[:space:]]*$' "$attnctl_folder/${SLURM_ARRAY_JOB_ID:-}_${attnctl_task}_0_log.out" \
+        2>/dev/null | tail -n 1 | sed "s|^$0: line [0-9]*: ||"
+}
+
+# attnctl_count ERROR MESSAGE: record that this task failed with it at its start.
 attnctl_count() {
     mkdir -p "$attnctl_folder/early" && printf '%s\n%s\n' "$(attnctl_plain "$1" | sed 's/[0-9][0-9.]*/#/g')" \
-        "$(attnctl_plain "$1")" > "$attnctl_folder/early/.$attnctl_task.$$" &&
+        "$(attnctl_plain "$2")" > "$attnctl_folder/early/.$attnctl_task.$$" &&
         mv "$attnctl_folder/early/.$attnctl_task.$$" "$attnctl_folder/early/$attnctl_task"
 }
 
@@ -70,16 +91,17 @@ attnctl_ready() {
 
 # attnctl_ended CODE: called when the script exits, for whatever reason.
 attnctl_ended() {
-    local message outcome=setup
+    local message output outcome=setup error=
     case $attnctl_phase in
     setup)
-        message="the job's setup failed with exit code $1: ${attnctl_failed:-before the training began}"
+        error="the job's setup failed with exit code $1: ${attnctl_failed:-before the training began}"
+        output=$(attnctl_output)
+        message="$error${output:+; last output: $output}"
         ;;
     training)
         # Worker processes that started write their own exit records; one that was killed (code >= 128) had started.
         [ "$1" -ne 0 ] && [ "$1" -lt 128 ] && [ ! -e "$attnctl_attempt/${SLURM_RESTART_COUNT:-0}" ] || return 0
-        message=$(grep -v '^srun: ' "$attnctl_folder/${SLURM_ARRAY_JOB_ID:-}_${attnctl_task}_0_log.out" 2>/dev/null |
-            tail -n 1)
+        message=$(attnctl_output)
         if [ -n "$attnctl_python" ] && [ ! -x "$attnctl_python" ]; then
             outcome='environment missing' message="there is no Python at $attnctl_python on $(attnctl_node)"
         else
@@ -93,7 +115,7 @@ attnctl_ended() {
     *) return 0 ;;
     esac
     printf '%s\n' "$message"
-    attnctl_count "$message"
+    attnctl_count "${error:-$message}" "$message"
     attnctl_write "$outcome" "$message"
 }
 
@@ -101,4 +123,4 @@ attnctl_hold
 trap 'attnctl_code=$?; trap - ERR TERM; attnctl_ended "$attnctl_code"' EXIT
 trap 'attnctl_phase=left; exit 143' TERM
 # Only for the script's own lines: files that they source, and functions, may handle the failures inside them.
-trap 'attnctl_code=$?; if [ ${#BASH_SOURCE[@]} -eq 1 ]; then attnctl_failed=$BASH_COMMAND; exit $attnctl_code; fi' ERR
+trap 'attnctl_failing $? $LINENO ${#BASH_SOURCE[@]} "$BASH_COMMAND"' ERR

@@ -70,6 +70,7 @@ def test_a_bad_setup_fails_a_few_jobs_and_resume_runs_all_after_the_fix(cluster:
     assert states.count("setup failed") == 3
     assert states.count("held") == 4
     words = "the job's setup failed with exit code 127: no_such_module load cuda/12"
+    words += "; last output: no_such_module: command not found"
     assert {row["reason"] for row in rows} == {words, f"the same error in 3 runs: {words}"}
     plan = attnctl("resume", "--dry-run")
     assert [group["error"] for group in plan["errors"]] == [words]

@@ -29,7 +29,9 @@ def run_script(config: Config, task: int, setup: list[str], training: str = "tru
     environment = {"PATH": os.environ["PATH"], "SLURM_ARRAY_TASK_ID": str(task), "SLURM_ARRAY_JOB_ID": "77", **more}
     script = config.workspace.root / "script.sh"
     script.write_text("\n".join(lines))
-    return subprocess.run(["bash", str(script)], env=environment, capture_output=True).returncode
+    log = config.workspace.submission_logs(TAG) / f"77_{task}_0_log.out"
+    with log.open("ab") as stream:
+        return subprocess.run(["bash", str(script)], env=environment, stdout=stream, stderr=stream).returncode
 
 
 @pytest.fixture
@@ -64,6 +66,57 @@ def test_a_failing_setup_is_recorded_and_after_three_the_others_are_held(
     assert [record.outcome for record in records] == ["setup"] * 3 + ["held"] * 2
     assert message in records[0].message
     assert records[4].message == f"the same error in 3 runs: {records[0].message}"
+
+
+# As Environment Modules define it: the shell's own commands come from a program, and the line of the user is `module`.
+MODULES = """\
+module() {
+    local errors
+    eval "$(modulecmd bash "$@")"
+}
+modulecmd() {
+    if [ "$3" = gcc ]; then echo 'true'; return; fi
+    echo "ERROR: Unable to locate a modulefile for '$3'" >&2
+    echo 'test 0 = 1;'
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("setup", "line", "output"),
+    [
+        (
+            ["module load gcc", "module load cuda/99"],
+            "module load cuda/99",
+            "Unable to locate a modulefile for 'cuda/99'",
+        ),
+        (["module load \\", "    cuda/98"], "module load cuda/98", "Unable to locate a modulefile for 'cuda/98'"),
+        (["if true; then module load cuda/97; fi"], "if true; then module load cuda/97; fi", "'cuda/97'"),
+        (["missing() { no_such_tool; }", "missing here"], "missing here", "no_such_tool: command not found"),
+        (["set -E", "module load cuda/96"], "module load cuda/96", "'cuda/96'"),
+        (["cd /no/such"], "cd /no/such", "cd: /no/such: No such file or directory"),
+    ],
+)
+def test_the_users_line_is_named_with_the_shells_last_words_and_not_what_a_function_does(
+    config: Config, prepared: list[str], setup: list[str], line: str, output: str
+) -> None:
+    functions = config.workspace.root / "modules.sh"
+    functions.write_text("# of the site\n\n" + MODULES)
+    codes = [run_script(config, task, [f". {shlex.quote(str(functions))}", *setup]) for task in range(4)]
+    assert [code != 0 for code in codes] == [True, True, True, False]
+    (record,) = exits(config, prepared[0])
+    assert record.message.startswith("the job's setup failed with exit code ")
+    assert f": {line}; last output: " in record.message
+    assert record.message.endswith(output)
+    assert "eval" not in record.message
+    (held,) = exits(config, prepared[3])
+    assert held.message == f"the same error in 3 runs: {record.message}"
+
+
+def test_equal_failures_are_counted_together_whatever_else_they_print(config: Config, prepared: list[str]) -> None:
+    setup = ['echo "on $(mktemp -u) today"; false']
+    codes = [run_script(config, task, setup) for task in range(4)]
+    assert [code != 0 for code in codes] == [True, True, True, False]
 
 
 @pytest.mark.parametrize(
