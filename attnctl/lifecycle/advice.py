@@ -37,6 +37,8 @@ _SENTENCES: Mapping[State, str] = {
     State.QUEUED: "It waits in the queue.",
     State.RUNNING: "It is running: `attnctl logs -f {run}` follows its log.",
     State.SUSPENDED: "SLURM has suspended it and continues it later; an administrator can: `scontrol resume {job}`.",
+    State.UNCONFIRMED: "Its job may still run: check with `squeue -a -j {job}`, `sacct -j {job}` and "
+    "`attnctl logs {run}`; only if it has ended, `attnctl resume --force {run}` continues from {checkpoint}.",
     State.COMPLETED: "It is complete: `attnctl report` shows its results.",
     State.PREEMPTED: "Another job preempted it: `attnctl resume {run}` continues from {checkpoint}.",
     State.NODE_FAILURE: "Its node failed: `attnctl resume {run}` continues from {checkpoint} on another node.",

@@ -7,8 +7,9 @@ because another command may have written to it a moment ago.
 from __future__ import annotations
 
 import contextlib
+import os
 
-from attnctl.lifecycle.state import Evidence, State, Verdict, decide, world
+from attnctl.lifecycle.state import ABSENT, UNSEEN, Evidence, State, Verdict, decide, world
 from attnctl.units import ago
 from attnctl.workspace import submissions
 from attnctl.workspace.layout import Attempt, Guard, Incarnation, Workspace, skip_unreadable
@@ -34,16 +35,28 @@ def gather(
     cancel = None
     with guard():
         cancel = Cancel.read(attempt.cancel)
+    shown = not observations or observations[-1].word not in {ABSENT, UNSEEN}
     return Evidence(
         created=request.created,
         submitted=submitted is not None and submitted.job_id is not None,
         refused=submitted.failed if submitted is not None else None,
         observations=observations,
+        logged=0 if shown else logged(attempt),
         exits=exits,
         world=world(request),
         started=started,
         cancel=cancel,
     )
+
+
+def logged(attempt: Attempt) -> int:
+    """The bytes of the event logs of all starts of an attempt; they grow as long as it trains."""
+    total = 0
+    for start in attempt.incarnations():
+        # Opened, not only looked up: over NFS only that asks the server for the size (nfs(5), close-to-open).
+        with contextlib.suppress(OSError), start.events.open("rb") as stream:
+            total += stream.seek(0, os.SEEK_END)
+    return total
 
 
 def verdict(attempt: Attempt, request: Request, head_of: HeadOf) -> Verdict:

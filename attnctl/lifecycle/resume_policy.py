@@ -68,8 +68,9 @@ DEFAULT_MODES: Mapping[State, Mode] = {
     State.ENVIRONMENT_MISSING: "if_available",
     State.DATA_MISSING: "if_available",
     State.CANCELLED: "if_named",
+    State.UNCONFIRMED: "if_forced",
 }
-"""The default mode of each state that is neither active nor completed."""
+"""The default mode of each state in which a run can be resumed."""
 
 HELD = re.compile(r"the same error in \d+ runs?: (.*)", re.DOTALL)
 """Matches a message of `held_message`; group 1 is the error."""
@@ -308,6 +309,8 @@ def _launch_nodes(history: History) -> tuple[str, ...]:
 def _refusal(mode: Mode, history: History, scope: ResumeScope) -> str | None:
     """Why the run needs --force; None when it does not."""
     newest = history.newest
+    if newest.state is State.UNCONFIRMED:
+        return f"its job may still run: `attnctl why {history.run[:8]}` says how to find out"
     launch_nodes = _launch_nodes(history)
     if len(launch_nodes) >= _MOST_NODES:
         return f"it failed to launch on {comma_join(launch_nodes)}; check that the nodes see the workspace"

@@ -23,6 +23,7 @@ class State(StrEnum):
     QUEUED = "queued"
     RUNNING = "running"
     SUSPENDED = "suspended"
+    UNCONFIRMED = "unconfirmed"
     COMPLETED = "completed"
     PREEMPTED = "preempted"
     NODE_FAILURE = "node failure"
@@ -45,8 +46,8 @@ class State(StrEnum):
 
     @property
     def active(self) -> bool:
-        """Whether it is queued, running or suspended: submitting it again would run it twice."""
-        return self in {State.SUBMITTING, State.QUEUED, State.RUNNING, State.SUSPENDED}
+        """Whether it is, or may be, queued, running or suspended: submitting it again could run it twice."""
+        return self in {State.SUBMITTING, State.QUEUED, State.RUNNING, State.SUSPENDED, State.UNCONFIRMED}
 
     @property
     def failed(self) -> bool:
@@ -73,6 +74,9 @@ class State(StrEnum):
 
 ABSENT = "ABSENT"
 """`Observed.word` when the query succeeded but the scheduler does not know the job."""
+
+UNSEEN = "UNSEEN"
+"""`Observed.word` when the scheduler contradicts itself about the job, so that it may still run."""
 
 SLURM_STATES: dict[str, State] = {
     # squeue(1), JOB STATE CODES. Active ones first.
@@ -175,6 +179,8 @@ class Evidence:
     """The scheduler's error message, if it refused."""
     observations: Sequence[Observed] = ()
     """Oldest first, one per change of state; ABSENT may come twice in a row."""
+    logged: int = 0
+    """The bytes of the attempt's event logs now: see `Observed.logged`."""
     exits: Sequence[Exit] = ()
     """Exit records of the newest incarnation."""
     world: int = 1
@@ -199,7 +205,8 @@ def decide(evidence: Evidence) -> Verdict:
 
     Precedence: a completed exit record of rank 0, which writes the results; an active state in the scheduler; its
     terminal state; any other exit record. FAILED is explained by the exit records; a terminal state that names a cause
-    (TIMEOUT ...) is the cause.
+    (TIMEOUT ...) is the cause. A job that the scheduler does not show runs as long as its event log grows; it is lost
+    if the scheduler did not know it twice, with no event in between.
     """
     first = next((record for record in evidence.exits if record.rank == 0), None)
     if first is not None and all(record.outcome == "completed" for record in evidence.exits):
@@ -207,19 +214,44 @@ def decide(evidence: Evidence) -> Verdict:
     if evidence.refused is not None:
         return Verdict(State.REFUSED, evidence.refused, evidence.created)
     last = evidence.observations[-1] if evidence.observations else None
-    if last is not None and last.word != ABSENT:
+    if last is not None and last.word not in {ABSENT, UNSEEN}:
         return _from_scheduler(last, evidence)
+    grows = last is not None and last.logged is not None and evidence.logged > last.logged
+    if last is not None and last.word == UNSEEN:
+        return _alive(last) if grows else Verdict(State.UNCONFIRMED, last.reason, last.at)
     if evidence.exits:
         return _from_exits(evidence)
-    if evidence.cancel is not None and (last is not None or not evidence.submitted):
-        return Verdict(State.CANCELLED, f"cancelled by {evidence.cancel.user}", evidence.cancel.at)
-    if len(evidence.observations) >= 2 and evidence.observations[-2].word == ABSENT and last is not None:
+    if last is not None and grows:
+        return _alive(last)
+    if last is not None and _proves_loss(evidence):
+        if evidence.cancel is not None:
+            return Verdict(State.CANCELLED, f"cancelled by {evidence.cancel.user}", evidence.cancel.at)
         return Verdict(State.UNKNOWN, "the scheduler does not know the job, and it left no exit record", last.at)
     if not evidence.submitted:
         return Verdict(State.SUBMITTING, "not yet accepted by the scheduler", evidence.created)
     if evidence.started is not None:
         return Verdict(State.RUNNING, "", evidence.started)
     return Verdict(State.QUEUED, "", evidence.created)
+
+
+def _alive(last: Observed) -> Verdict:
+    return Verdict(State.RUNNING, "SLURM does not show its job, but its event log grows", last.at)
+
+
+def _proves_loss(evidence: Evidence) -> bool:
+    """Whether the scheduler did not know the job twice, or once after it took our cancellation.
+
+    SLURM forgets a task at once that is cancelled while it waits.
+    """
+    last, cancel = evidence.observations[-1], evidence.cancel
+    if cancel is not None and cancel.accepted:
+        return True
+    return evidence.observations[-2:-1] != [] and _unchanged(evidence.observations[-2], last)
+
+
+def _unchanged(earlier: Observed, later: Observed) -> bool:
+    """Whether both say that the job is unknown, and nothing was logged between them."""
+    return earlier.word == later.word == ABSENT and earlier.logged == later.logged
 
 
 def _from_scheduler(last: Observed, evidence: Evidence) -> Verdict:

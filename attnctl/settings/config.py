@@ -44,6 +44,7 @@ _RECORDED = (*_COMMAND_OPTIONS, "exclude", "profile")
 class SlurmOptions:
     """Options of sbatch; None means the cluster's default. `TEMPLATE` explains each one."""
 
+    clusters: str | None = None
     partition: str | None = None
     account: str | None = None
     qos: str | None = None
@@ -63,6 +64,11 @@ class SlurmOptions:
     """The name of the profile they come from; not a key of the file."""
     gpu_type: str | None = None
     """From `gpus_per_node = "a100:2"`; not a key of the file."""
+
+    @property
+    def target_clusters(self) -> str | None:
+        """The clusters that jobs are sent to, joined by commas; None for the local one."""
+        return self.clusters or sbatch_options.given(self.extra).get("clusters")
 
     def to_record(self, configured: SlurmOptions) -> dict[str, Any]:
         """The options to store in an attempt's request.

@@ -63,7 +63,8 @@ def read_rules(reader: SectionReader, section: Mapping[str, Any]) -> Rules:
 
 
 def _actions(reader: SectionReader, section: Mapping[str, Any]) -> dict[State, Mode]:
-    states = {state_key(state): state for state in DEFAULT_MODES}
+    # An unconfirmed run may still train: only a command of the user may start it again.
+    states = {state_key(state): state for state in DEFAULT_MODES if state is not State.UNCONFIRMED}
     reader.check_keys(section, tuple(states), "resume.actions")
     actions: dict[State, Mode] = {}
     for key, value in section.items():

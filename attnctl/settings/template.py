@@ -7,6 +7,7 @@ TEMPLATE = """\
 # defaults, or examples.
 
 [slurm]
+# clusters = "second"        # another cluster of the same site (sbatch -M)
 # partition = "gpu"
 # account = "my-project"
 # qos = "normal"

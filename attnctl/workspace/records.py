@@ -83,6 +83,7 @@ class Submission(Record):
     """One job array, or one batch of local runs: written durably before sbatch; `job_id` is added afterwards.
 
     tasks: [run id, attempt number] of each array task, in order. script: the sbatch script, empty for local runs.
+    owner: the login name of its user. folder: where the command was called.
     """
 
     tag: str
@@ -97,6 +98,8 @@ class Submission(Record):
     cluster: str | None = None
     failed: str | None = None
     """The scheduler's error message, if it refused the array."""
+    owner: str = ""
+    folder: str = ""
 
     def __post_init__(self) -> None:
         if not all(len(task) == 2 and isinstance(task[0], str) and type(task[1]) is int for task in self.tasks):
@@ -136,16 +139,20 @@ class Notice(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Cancel(Record):
-    """Our request to cancel an attempt."""
+    """Our request to cancel an attempt. accepted: SLURM took it, so a job that it no longer knows was cancelled."""
 
     at: float
     user: str
     host: str
+    accepted: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
 class Observed(Record):
-    """A report of the scheduler about an attempt. word: a SLURM state, or ABSENT when it does not know the job."""
+    """A report of the scheduler about an attempt.
+
+    word: a SLURM state; ABSENT when it does not know the job; UNSEEN when it contradicts itself
+    """
 
     at: float
     job_id: str
@@ -155,6 +162,8 @@ class Observed(Record):
     nodes: str = ""
     source: str = ""
     """squeue, sacct or local."""
+    logged: int | None = None
+    """With ABSENT and UNSEEN on SLURM: the bytes that the attempt's event logs had. If they grow later, it runs."""
 
 
 @dataclass(frozen=True, kw_only=True)

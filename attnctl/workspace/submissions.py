@@ -1,6 +1,7 @@
 """Reading and changing the head of a submission file without parsing its thousands of specs.
 
-The keys of a record are sorted, so the fields that change (`cluster`, `failed`, `job_id`) precede `script` and `specs`.
+The keys of a record are sorted, so the fields that change (`cluster`, `failed`, `job_id`) and those of a Head precede
+`script` and `specs`.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ class Head(Submitted):
     host: str
     pid: int
     cluster: str | None
+    owner: str = ""
+    folder: str = ""
 
 
 HeadOf = Callable[[str], Head | None]

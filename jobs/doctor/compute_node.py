@@ -22,8 +22,10 @@ from attnctl.jobs.doctor import checks
 from attnctl.jobs.doctor.checks import Check
 from attnctl.jobs.runtime.rank import Worker
 from attnctl.jobs.slurm import queries
-from attnctl.jobs.slurm.commands import CommandError, run
-from attnctl.jobs.slurm.sbatch import sbatch
+from attnctl.jobs.slurm.adopt import SBATCH_TIMEOUT
+from attnctl.jobs.slurm.commands import CommandError, on_cluster, run
+from attnctl.jobs.slurm.job import Job, login_name
+from attnctl.jobs.slurm.sbatch import submit_script
 from attnctl.jobs.submission.reserve import new_tag
 from attnctl.jobs.submission.script import compose
 from attnctl.jobs.submission.submit import SubmitError
@@ -59,29 +61,33 @@ def run_job(
     request = dataclasses.replace(resources, minutes=JOB_MINUTES)
     config.workspace.submission_logs(tag).mkdir(parents=True, exist_ok=True)
     script = compose(config, options, request, 1, tag, module="attnctl.jobs.doctor.compute_node")
+    created = time.time()
     try:
-        array = sbatch(script, "--parsable").strip().partition(";")[0]
+        accepted = submit_script(script, SBATCH_TIMEOUT)
+        if accepted is None:
+            raise CommandError("sbatch printed no job id")
     except CommandError as error:
         _clean(config.workspace, tag)
         raise SubmitError(f"SLURM rejects the job: {error.message}") from error
+    job = Job(id=f"{accepted.job_id}_0", tag=tag, owner=login_name(), created=created, cluster=accepted.cluster)
     try:
-        state = _await(config.workspace, f"{array}_0", tag, request.world, time.monotonic() + patience, report)
+        state = _await(config.workspace, job, request.world, time.monotonic() + patience, report)
         return _collect(config.workspace, tag, request.world, state)
     finally:
-        run(["scancel", "--quiet", array])
+        run(["scancel", *on_cluster(accepted.cluster), "--quiet", accepted.job_id])
         _clean(config.workspace, tag)
 
 
-def _await(workspace: Workspace, job: str, tag: str, world: int, deadline: float, report: Callable[[str], None]) -> str:
+def _await(workspace: Workspace, job: Job, world: int, deadline: float, report: Callable[[str], None]) -> str:
     """Wait until all ranks have written their results or the job has ended; returns the job's last state."""
-    created, state = time.time(), ""
+    state = ""
     while time.monotonic() < deadline:
-        answer = queries.query({job: tag}, created)[job]
+        answer = queries.query([job])[job]
         if isinstance(answer, queries.JobStatus):
             previous, state = state, f"{answer.state} {answer.reason}".removesuffix(" None").strip()
             if state != previous:
-                report(f"job {job}: {state}")
-        done = len(list(workspace.doctor(tag).glob("[0-9]*.json"))) == world
+                report(f"job {job.id}: {state}")
+        done = len(list(workspace.doctor(job.tag).glob("[0-9]*.json"))) == world
         if done or isinstance(answer, queries.Absent) or (isinstance(answer, queries.JobStatus) and not answer.active):
             return state
         time.sleep(_POLL_INTERVAL)

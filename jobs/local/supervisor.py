@@ -16,6 +16,7 @@ from pathlib import Path
 from attnctl.jobs.slurm.commands import environment
 from attnctl.jobs.slurm.observe import record, record_absence
 from attnctl.jobs.submission import code_snapshot, guard
+from attnctl.lifecycle.state import ABSENT
 from attnctl.settings.config import Config
 from attnctl.workspace import events
 from attnctl.workspace.records import Observed, Resources
@@ -71,7 +72,8 @@ class Job:
             return False
         if not self.attempt.cancel.exists():
             return True
-        record_absence(self.attempt, self.job_id, "local", interval=0.0)
+        absence = Observed(at=time.time(), job_id=self.job_id, word=ABSENT, source="local")
+        record_absence(self.attempt, absence, interval=0.0)
         self.progress = replace(self.progress, state="cancelled")
         self.ended = True
         return False
@@ -160,8 +162,9 @@ class Job:
         state = min(primary, key=lambda item: item.at).outcome if primary else "killed" if number else "error"
         self.progress = replace(self.progress, state=state)
 
-    def _record(self, word: str, **values: str) -> None:
-        record(self.attempt, Observed(at=time.time(), job_id=self.job_id, word=word, source="local", **values))
+    def _record(self, word: str, exit_code: str = "", reason: str = "", nodes: str = "") -> None:
+        observed = Observed(at=time.time(), job_id=self.job_id, word=word, source="local")
+        record(self.attempt, replace(observed, exit_code=exit_code, reason=reason, nodes=nodes))
 
     def _read(self) -> None:
         """Read the events that rank 0 has appended since the last call."""

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 import psutil
 
 from attnctl.jobs.slurm import queries
+from attnctl.jobs.slurm.job import login_name
 from attnctl.values import SpecError
 from attnctl.workspace import submissions
 from attnctl.workspace.layout import Workspace
@@ -44,29 +45,45 @@ def adopt(workspace: Workspace, placed: Iterable[Placed] = ()) -> str | None:
     if not pending:
         return None
     try:
-        cluster = queries.limits().cluster
-        foreign = [head for head in pending if head.cluster not in {None, cluster}]
-        ours = [head for head in pending if head not in foreign]
-        missing = _adopt_by_name(workspace, ours, cluster)
-        old = [head for head in missing if time.time() - head.created > 2 * SBATCH_TIMEOUT]
-        if old:
-            time.sleep(_BETWEEN_QUERIES)
-            for head in _adopt_by_name(workspace, old, cluster):
-                submissions.change(workspace, head.tag, failed=NEVER_SUBMITTED)
+        local = queries.limits()
+        groups: dict[str, list[submissions.Head]] = {}
+        for head in pending:
+            groups.setdefault(head.cluster or local.cluster, []).append(head)
+        hidden = [_adopt_group(workspace, heads, clusters, local) for clusters, heads in groups.items()]
     except SpecError as error:
         return str(error)
-    if foreign:
-        head = foreign[0]
-        return f"submission {head.tag} belongs to cluster {head.cluster}, but this machine uses cluster {cluster}"
-    return None
+    return "; ".join(filter(None, hidden)) or None
 
 
-def _adopt_by_name(workspace: Workspace, heads: list[submissions.Head], cluster: str) -> list[submissions.Head]:
+def _adopt_group(workspace: Workspace, heads: list[submissions.Head], clusters: str, local: queries.Limits) -> str:
+    """Adopt the jobs of these intents, or close old intents without a job. clusters: joined by commas.
+
+    An intent of another user stays open if SLURM would not show us its job; the message says so. Raises SpecError.
+    """
+    missing = _adopt_by_name(workspace, heads, clusters, local.cluster)
+    old = [head for head in missing if time.time() - head.created > 2 * SBATCH_TIMEOUT]
+    hidden = {head.owner for head in old if head.owner not in {"", login_name()}} if local.private else set()
+    if old:
+        time.sleep(_BETWEEN_QUERIES)
+        visible = [head for head in old if head.owner not in hidden]
+        for head in _adopt_by_name(workspace, visible, clusters, local.cluster):
+            submissions.change(workspace, head.tag, failed=NEVER_SUBMITTED)
+    return "; ".join(queries.Hidden(owner).message for owner in sorted(hidden))
+
+
+def _adopt_by_name(
+    workspace: Workspace, heads: list[submissions.Head], clusters: str, local: str
+) -> list[submissions.Head]:
     """Adopt the jobs whose name is a tag; returns the heads for which there is none."""
-    job_ids = queries.find_by_tag([head.tag for head in heads], min((head.created for head in heads), default=0.0))
-    for tag, job_id in job_ids.items():
-        submissions.change(workspace, tag, job_id=job_id, cluster=cluster)
-    return [head for head in heads if head.tag not in job_ids]
+    missing = list(heads)
+    for cluster in clusters.split(","):
+        since = min((head.created for head in missing), default=0.0)
+        remote = None if cluster == local else cluster
+        job_ids = queries.find_by_tag([head.tag for head in missing], since, remote)
+        for tag, job_id in job_ids.items():
+            submissions.change(workspace, tag, job_id=job_id, cluster=cluster)
+        missing = [head for head in missing if head.tag not in job_ids]
+    return missing
 
 
 def _adopt_by_owner(workspace: Workspace, head: submissions.Head) -> bool:

@@ -1,4 +1,8 @@
-"""Cancelling attempts: write the cancel record first, then stop the job or the local processes."""
+"""Cancelling attempts: write the cancel record first, then stop the job or the local processes.
+
+scancel exits with 0 for a job that the controller does not know, so only jobs that squeue lists count as cancelled.
+scancel --name does not help: `scancel --name=TAG 12_[0-1]` cancels ALL pending tasks of array 12 (SLURM 22.05).
+"""
 
 from __future__ import annotations
 
@@ -7,72 +11,143 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from attnctl.files import write_atomic
-from attnctl.jobs.slurm import queries
+from attnctl.jobs.slurm import job, queries
 from attnctl.jobs.slurm.adopt import adopt
-from attnctl.jobs.slurm.commands import CommandError, run
+from attnctl.jobs.slurm.commands import CommandError, on_cluster, run
+from attnctl.jobs.slurm.job import Job
 from attnctl.jobs.slurm.observe import workers
 from attnctl.workspace import submissions
-from attnctl.workspace.layout import Workspace
+from attnctl.workspace.layout import Workspace, skip_unreadable
 from attnctl.workspace.records import Cancel, Placed, Submission, user_name
 
 _RANGES = 500
 """Ranges in one job id such as `12_[0-3,7]`; SLURM limits the length of an id."""
 
 
-def cancel(workspace: Workspace, placed: Sequence[Placed]) -> str | None:
-    """Cancel these attempts; returns a message about those that could not be cancelled, else None.
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a cancellation. accepted: ids of the runs that will end; refused: run id to the reason."""
 
-    A job is only cancelled if its name is our tag, since SLURM reuses ids. Local workers receive SIGINT: they save a
-    checkpoint and exit. On another machine, the supervisor sees the record and does the same.
+    accepted: list[str]
+    refused: dict[str, str]
+
+
+def cancel(workspace: Workspace, placed: Sequence[Placed]) -> Outcome:
+    """Cancel these attempts. Only those whose cancellation SLURM took keep the record of it.
+
+    A job is only cancelled if it is recognised as ours, since SLURM reuses ids. Local workers receive SIGINT: they save
+    a checkpoint and exit. On another machine, the supervisor sees the record and does the same.
     """
-    record = Cancel(at=time.time(), user=user_name(), host=socket.gethostname())
+    before = _records(workspace, placed)
+    now = Cancel(at=time.time(), user=user_name(), host=socket.gethostname(), accepted=False)
     for item in placed:
-        write_atomic(workspace.run(item.run).attempt(item.attempt).cancel, record.encode())
-    message = _cancel_jobs(jobs_of(workspace, [item for item in placed if item.where == "slurm"]))
+        _write(workspace, item, now)
+    refused = _cancel_jobs(workspace, [item for item in placed if item.where == "slurm"], before)
     for item in placed:
+        if item not in refused:
+            _write(workspace, item, replace(now, accepted=True))
+        elif not refused[item].timed_out:
+            _write(workspace, item, before.get(item))
         if item.where == "local":
             for pid in workers(workspace.run(item.run).attempt(item.attempt)):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGINT)
-    return message
+    return Outcome(
+        accepted=[item.run for item in placed if item not in refused],
+        refused={item.run: refusal.message for item, refusal in refused.items()},
+    )
 
 
-def _cancel_jobs(jobs: dict[str, str]) -> str | None:
-    """Run scancel for the jobs that squeue lists under our tag.
+def _records(workspace: Workspace, placed: Iterable[Placed]) -> dict[Placed, Cancel]:
+    """The records of earlier cancellations of these attempts."""
+    records: dict[Placed, Cancel] = {}
+    for item in placed:
+        with skip_unreadable():
+            record = Cancel.read(workspace.run(item.run).attempt(item.attempt).cancel)
+            records |= {item: record} if record is not None else {}
+    return records
 
-    scancel --name does not help: `scancel --name=TAG 12_[0-1]` cancels ALL pending tasks of array 12 (SLURM 22.05).
+
+def _write(workspace: Workspace, item: Placed, record: Cancel | None) -> None:
+    path = workspace.run(item.run).attempt(item.attempt).cancel
+    if record is not None:
+        write_atomic(path, record.encode())
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _cancel_jobs(
+    workspace: Workspace, placed: Sequence[Placed], before: Mapping[Placed, Cancel]
+) -> dict[Placed, CommandError]:
+    """Run scancel for the jobs that SLURM lists as active; returns why the others cannot be cancelled.
+
+    before: the records of earlier cancellations; SLURM forgets a task at once that is cancelled while it waits.
     """
-    if not jobs:
-        return None
-    try:
-        active = [job for job, row in queries.squeue(jobs).items() if row.active]
-        for expression in array_expressions(active):
-            run(["scancel", expression])
-    except CommandError as error:
-        # scancel fails for a job that has ended since squeue listed it.
-        return None if "Invalid job id" in error.message else f"could not cancel all jobs: {error.message}"
-    return None
+    jobs = jobs_of(workspace, placed)
+    answers = queries.query(list(jobs.values()))
+    refused: dict[Placed, CommandError] = {}
+    active: dict[tuple[str | None, str], list[Placed]] = {}
+    for item in placed:
+        answer = answers[jobs[item]] if item in jobs else None
+        if isinstance(answer, queries.JobStatus):
+            if answer.active:
+                active.setdefault((answer.cluster, jobs[item].array), []).append(item)
+            continue
+        earlier = before.get(item)
+        if not (isinstance(answer, queries.Absent) and earlier is not None and earlier.accepted):
+            refused[item] = CommandError(_reason(jobs.get(item), answer))
+    for (cluster, _), items in active.items():
+        try:
+            for expression in array_expressions(jobs[item].id for item in items):
+                run(["scancel", *on_cluster(cluster), expression])
+        except CommandError as error:
+            refused |= dict.fromkeys(_still_active(items, jobs), error)
+    return refused
 
 
-def jobs_of(workspace: Workspace, placed: Sequence[Placed]) -> dict[str, str]:
-    """Job id to tag; ids that are not recorded yet are looked up in SLURM."""
+def _reason(job: Job | None, answer: queries.Answer | None) -> str:
+    """Why a job that SLURM does not list cannot be cancelled."""
+    if job is None or answer is None:
+        return "SLURM has not confirmed its job yet; try again in a minute"
+    if isinstance(answer, queries.Unavailable | queries.Hidden):
+        return answer.message
+    if isinstance(answer, queries.Unseen):
+        return answer.reason
+    return f"SLURM does not know job {job.id}"
+
+
+def _still_active(items: Sequence[Placed], jobs: Mapping[Placed, Job]) -> list[Placed]:
+    """The attempts whose jobs did not end: scancel also fails for a job that has ended since squeue listed it."""
+    answers = queries.query([jobs[item] for item in items])
+    rest = []
+    for item in items:
+        answer = answers[jobs[item]]
+        ended = isinstance(answer, queries.JobStatus) and (not answer.active or answer.state == "COMPLETING")
+        if not ended and not isinstance(answer, queries.Absent):
+            rest.append(item)
+    return rest
+
+
+def jobs_of(workspace: Workspace, placed: Sequence[Placed]) -> dict[Placed, Job]:
+    """The jobs of these attempts; ids that are not recorded yet are looked up in SLURM."""
     unknown = [item for item in placed if item.job_id is None]
     if unknown:
         adopt(workspace, unknown)
-    jobs: dict[str, str] = {}
     tasks: dict[str, dict[tuple[str, int], str]] = {}
+    located = {}
     for item in placed:
         job_id = item.job_id
         if job_id is None:
             if item.tag not in tasks:
                 tasks[item.tag] = _tasks(workspace, item.tag)
             job_id = tasks[item.tag].get((item.run, item.attempt))
-        if job_id is not None:
-            jobs[job_id] = item.tag
-    return jobs
+        located[item] = replace(item, job_id=job_id)
+    jobs = job.of(workspace, located.values())
+    return {item: jobs[there] for item, there in located.items() if there in jobs}
 
 
 def _tasks(workspace: Workspace, tag: str) -> dict[tuple[str, int], str]:

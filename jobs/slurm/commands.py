@@ -82,6 +82,11 @@ def run(
     return output + errors if merged else output
 
 
+def on_cluster(cluster: str | None) -> list[str]:
+    """The option of SLURM's commands that addresses another cluster; empty for the local one."""
+    return [] if cluster is None else ["-M", cluster]
+
+
 def parse_table(text: str, columns: int, command: str) -> Iterator[list[str]]:
     """The rows of output whose columns are separated by bars; only the last column may contain a bar.
 

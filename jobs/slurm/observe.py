@@ -12,15 +12,18 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from attnctl.files import create_exclusive, write_atomic
-from attnctl.jobs.slurm import adopt, queries
-from attnctl.lifecycle.state import ABSENT
-from attnctl.values import SpecError
-from attnctl.workspace import submissions
+from attnctl.jobs.slurm import adopt, job, queries
+from attnctl.lifecycle import evidence
+from attnctl.lifecycle.state import ABSENT, UNSEEN
 from attnctl.workspace.layout import Attempt, Workspace
 from attnctl.workspace.records import Observed, Placed
 
 ABSENCE_INTERVAL = 10.0
 """Seconds between the two failed lookups after which a SLURM job counts as lost: its records lag by up to 5 s."""
+SILENCE_INTERVAL = 60.0
+"""The same for a job that has begun to train: a training that still runs writes an event within that time."""
+RENEWAL_INTERVAL = 300.0
+"""Seconds between two records about a job that SLURM does not show although its event log grows."""
 
 _TAIL = 1 << 14  # bytes read from the end of a log
 _MEMORY_ERROR = re.compile(
@@ -40,8 +43,9 @@ class Observation(NamedTuple):
 def observe(workspace: Workspace, placed: Sequence[Placed]) -> Observation:
     """Write Observed records for what has changed.
 
-    placed: the newest attempts of the unfinished runs. Runs one squeue and at most one sacct, however many attempts
-    there are. If SLURM does not answer, nothing is written and no state changes. Jobs of lost submissions are adopted.
+    placed: the newest attempts of the unfinished runs. Runs one squeue, and for the jobs that it does not list a few
+    commands more, however many attempts there are. If SLURM does not answer, nothing is written and no state changes.
+    Jobs of lost submissions are adopted.
     """
     changed: set[str] = set()
     unknown = [item for item in placed if item.job_id is None]
@@ -56,20 +60,16 @@ def observe(workspace: Workspace, placed: Sequence[Placed]) -> Observation:
 def _observe_slurm(workspace: Workspace, placed: Sequence[Placed], changed: set[str]) -> str | None:
     if not placed:
         return None
-    jobs = {item.job_id: item.tag for item in placed if item.job_id}
-    answers = queries.query(jobs, since=min(item.created for item in placed))
-    absent = {item.tag for item in placed if isinstance(answers[item.job_id or ""], queries.Absent)}
-    foreign = _other_clusters(workspace, absent)
-    messages = dict.fromkeys(foreign.values())
+    jobs = job.of(workspace, placed)
+    answers = queries.query(list(jobs.values()))
+    messages: dict[str, None] = {}
     for item in placed:
-        answer = answers[item.job_id or ""]
+        answer = answers[jobs[item]]
         if isinstance(answer, queries.JobStatus) and answer.state in {"FAILED", "CANCELLED"}:
             answer = replace(answer, reason=_logged_error(workspace, item) or answer.reason)
-        if isinstance(answer, queries.Unavailable):
-            messages[f"SLURM does not answer: {answer.reason}"] = None
-            continue
-        conclusive = isinstance(answer, queries.JobStatus) or item.tag not in foreign
-        if conclusive and _record_answer(workspace.run(item.run).attempt(item.attempt), item.job_id or "", answer):
+        if isinstance(answer, queries.Unavailable | queries.Hidden):
+            messages[answer.message] = None
+        elif _record_answer(workspace.run(item.run).attempt(item.attempt), item.job_id or "", answer):
             changed.add(item.run)
     return "; ".join(messages) or None
 
@@ -90,26 +90,15 @@ def _logged_error(workspace: Workspace, item: Placed) -> str | None:
     return None
 
 
-def _other_clusters(workspace: Workspace, tags: set[str]) -> dict[str, str]:
-    """A message for each tag whose jobs belong to another cluster: that our scheduler lacks them proves nothing."""
-    if not tags:
-        return {}
-    try:
-        cluster = queries.limits().cluster
-    except SpecError as error:
-        return dict.fromkeys(tags, str(error))
-    messages = {}
-    for tag in tags:
-        head = submissions.head(workspace.submission(tag))
-        if head is not None and head.cluster not in {None, cluster}:
-            messages[tag] = f"submission {tag} belongs to cluster {head.cluster}, but this machine uses {cluster}"
-    return messages
-
-
-def _record_answer(attempt: Attempt, job_id: str, answer: queries.JobStatus | queries.Absent) -> bool:
+def _record_answer(attempt: Attempt, job_id: str, answer: queries.JobStatus | queries.Absent | queries.Unseen) -> bool:
     """Record the answer if it differs from the last one; returns whether it did."""
-    if isinstance(answer, queries.Absent):
-        return record_absence(attempt, job_id, answer.source, ABSENCE_INTERVAL)
+    if isinstance(answer, queries.Absent | queries.Unseen):
+        logged = evidence.logged(attempt)
+        word, reason = (UNSEEN, answer.reason) if isinstance(answer, queries.Unseen) else (ABSENT, "")
+        observed = Observed(
+            at=time.time(), job_id=job_id, word=word, reason=reason, source=answer.source, logged=logged
+        )
+        return record_absence(attempt, observed, SILENCE_INTERVAL if logged else ABSENCE_INTERVAL)
     observed = Observed(
         at=time.time(),
         job_id=job_id,
@@ -137,21 +126,27 @@ def record(attempt: Attempt, observed: Observed) -> None:
     write_atomic(attempt.observed / f"{stamp}-{socket.gethostname()}-{os.getpid()}.json", observed.encode())
 
 
-def record_absence(attempt: Attempt, job_id: str, source: str, interval: float) -> bool:
-    """Record that the job is unknown, and once more after `interval` seconds; returns whether a record was written.
+def record_absence(attempt: Attempt, absence: Observed, interval: float) -> bool:
+    """Record that the scheduler does not show the job; returns whether a record was written.
 
-    The file's name contains the number of files before it, so two commands that look at once write only one absence.
+    That it does not know the job is recorded once more after `interval` seconds. The file's name contains the number of
+    files before it, so two commands that look at once write only one record.
     """
     count = sum(1 for _ in attempt.observed.glob("*.json")) if attempt.observed.is_dir() else 0
     earlier = attempt.observations()
-    if earlier and earlier[-1].word != ABSENT and not queries.JobStatus(state=earlier[-1].word).active:
+    if earlier and _ended(earlier[-1]):
         return False  # its end is already recorded; SLURM forgets ended jobs after a while (MinJobAge)
-    absences = [observed for observed in earlier[-2:] if observed.word == ABSENT]
-    if len(absences) == 2 or (absences and time.time() - absences[-1].at < interval):
-        return False
-    absent = Observed(at=time.time(), job_id=job_id, word=ABSENT, source=source)
-    create_exclusive(attempt.observed / f"absent-{count}.json", absent.encode())
+    same = [item for item in earlier[-2:] if (item.word, item.logged) == (absence.word, absence.logged)]
+    if earlier and earlier[-1].word == absence.word:
+        needed = RENEWAL_INTERVAL if earlier[-1].logged != absence.logged else interval
+        if absence.at - earlier[-1].at < needed or len(same) == (2 if absence.word == ABSENT else 1):
+            return False
+    create_exclusive(attempt.observed / f"absent-{count}.json", absence.encode())
     return True
+
+
+def _ended(observed: Observed) -> bool:
+    return observed.word not in {ABSENT, UNSEEN} and not queries.JobStatus(state=observed.word).active
 
 
 # ------------------------------------------------------------------------------------------------------ this machine
@@ -171,9 +166,10 @@ def _observe_local(workspace: Workspace, placed: Sequence[Placed], changed: set[
         if key not in supervised:
             supervised[key] = adopt.alive(*key)
         attempt = workspace.run(item.run).attempt(item.attempt)
-        gone = not supervised[key] and not workers(attempt)
-        if gone and record_absence(attempt, item.job_id or "", "local", interval=0.0):
-            changed.add(item.run)
+        if not supervised[key] and not workers(attempt):
+            absence = Observed(at=time.time(), job_id=item.job_id or "", word=ABSENT, source="local")
+            if record_absence(attempt, absence, interval=0.0):
+                changed.add(item.run)
     return "; ".join(messages) or None
 
 

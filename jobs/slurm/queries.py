@@ -1,55 +1,67 @@
 """Queries SLURM for its configuration and for the state of our jobs.
 
-The answer for a job is a JobStatus, Absent or Unavailable.
+The answer for a job is a JobStatus, or says that SLURM does not know it (Absent), contradicts itself (Unseen), may not
+show it to this user (Hidden), or did not answer (Unavailable).
 
-squeue is run once and without ids, because an unknown id makes it fail just as a controller that is down does. With
-`-t all` it also lists jobs that ended recently (slurm.conf(5), MinJobAge), even without accounting. sacct is run once,
-for the jobs that squeue does not list as active; it does not fail for unknown ids.
+squeue is first run for all jobs of this user, by name. With `-t all` it also lists jobs that ended recently
+(slurm.conf(5), MinJobAge), even without accounting; with `-a` also those of hidden partitions. The jobs that it does
+not list as active are looked up on their own cluster: in sacct, and, unless the job is this user's and sacct has its
+end under our name, in squeue by job id. That shows other users' jobs, and renamed ones: see `attnctl.jobs.slurm.job`.
 
 How the two are combined:
 
 | squeue     | sacct                    | answer |
 |---|---|---|
 | fails      | not run                  | Unavailable |
-| active     | not run                  | squeue's state |
+| active     | not run, or anything     | squeue's state |
 | ended      | ended                    | sacct's state: the states of its steps reveal an out-of-memory kill |
 | ended      | anything else            | squeue's state: the controller knows how the job ended, and its exit code |
 | not listed | ended                    | sacct's state |
-| not listed | active, or not listed    | Absent: sacct's record is late, or a crashed controller forgot the job |
+| not listed | active                   | Unseen: the record is late, the controller forgot the job, or hides it |
+| not listed | not listed               | Absent, or Hidden if it is another user's and those are private |
 | not listed | fails                    | Unavailable: it may know how the job ended |
 | not listed | fails; accounting is off | Absent: squeue answered, and there is no other source |
 
-A job counts as ours only if its name is our tag, since SLURM reuses ids.
+A job that squeue lists under another name is Unseen if its user, submit time and folder cannot be compared.
 """
 
 from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from attnctl.jobs.slurm import versions
-from attnctl.jobs.slurm.commands import CommandError, SlurmUnavailable, parse_table, run
+from attnctl.jobs.slurm.commands import CommandError, SlurmUnavailable, environment, on_cluster, parse_table, run
+from attnctl.jobs.slurm.job import TIMES, Job, by_cluster, by_id, is_tag, recognised
 from attnctl.lifecycle.state import SLURM_STATES
 from attnctl.units import slurm_time
-from attnctl.values import SpecError
 
 _DAY = 86400.0
 _LONGEST_ARGUMENT = 100_000  # bytes; Linux limits one argument to 128 KiB (execve(2), MAX_ARG_STRLEN)
 _INTEGER = re.compile(r"[0-9]{1,9}")
+_UNKNOWN_ID = "Invalid job id"  # squeue fails if a single id is asked for and the controller does not know it
+_NAMED = "%i|%T|%N|%r|%j"
+_DETAILED = "%i|%T|%N|%r|%u|%V|%j|%Z"
+_RECORDED = "JobID,State,ExitCode,DerivedExitCode,NodeList,User,Submit,JobName,WorkDir"
 _MAX_TASK_IDS = 200  # tasks of one array that are listed one by one; beyond that the id of the array covers them all
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobStatus:
-    """A job that SLURM knows. state: in the long form, such as `OUT_OF_MEMORY` (squeue(1), JOB STATE CODES)."""
+    """A job that SLURM knows. state: in the long form, such as `OUT_OF_MEMORY` (squeue(1), JOB STATE CODES).
+
+    named: it has the name that we gave it. cluster: where it is; None for the local one.
+    """
 
     state: str
     reason: str = ""
     exit_code: str = ""
     nodes: str = ""
     source: str = ""
+    named: bool = True
+    cluster: str | None = None
 
     @property
     def active(self) -> bool:
@@ -66,18 +78,44 @@ class Absent:
 
 
 @dataclass(frozen=True)
+class Unseen:
+    """SLURM contradicts itself, so the job may run. reason: what its commands say; source: the one that lists it."""
+
+    reason: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """SLURM shows the jobs of other users to nobody else, so nothing is known about the job. owner: its user."""
+
+    owner: str
+
+    @property
+    def message(self) -> str:
+        """Why nothing is known."""
+        return f"this cluster shows the jobs of {self.owner} only to {self.owner} (PrivateData)"
+
+
+@dataclass(frozen=True)
 class Unavailable:
     """SLURM did not answer, so nothing is known about the job. reason: the message of its command."""
 
     reason: str
 
+    @property
+    def message(self) -> str:
+        """Why nothing is known."""
+        return f"SLURM does not answer: {self.reason}"
 
-Answer = JobStatus | Absent | Unavailable
+
+Answer = JobStatus | Absent | Unseen | Hidden | Unavailable
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """From the cluster's configuration. max_array: the largest array; gather: JobAcctGatherType."""
+    """From the cluster's configuration. max_array: the largest array; gather: JobAcctGatherType; private: other users'
+    jobs are hidden (PrivateData)."""
 
     cluster: str
     version: str
@@ -86,6 +124,7 @@ class Limits:
     preempt_mode: str
     accounting: bool
     gather: str
+    private: bool
 
 
 def available() -> bool:
@@ -96,17 +135,21 @@ def available() -> bool:
 def ping() -> None:
     """Raise SlurmUnavailable if the controller does not answer."""
     try:
-        run(["sinfo", "-h", "-o", "%P"])
+        run(["sinfo", "-a", "-h", "-o", "%P"])
     except CommandError as error:
         raise SlurmUnavailable(f"SLURM does not answer: {error.message}") from error
 
 
-def limits() -> Limits:
-    """Read the limits from the cluster's configuration; raises SlurmUnavailable."""
+def limits(cluster: str | None = None) -> Limits:
+    """Read the limits from the configuration of a cluster (None: the local one); raises SlurmUnavailable."""
     try:
-        text = run(["scontrol", "show", "config"])
+        return _limits(cluster)
     except CommandError as error:
         raise SlurmUnavailable(f"SLURM does not answer: {error.message}") from error
+
+
+def _limits(cluster: str | None = None) -> Limits:
+    text = run(["scontrol", *on_cluster(cluster), "show", "config"])
     settings = dict(re.findall(r"^(\w+)\s*=[ \t]*(.*?)\s*$", text, re.MULTILINE))
     return Limits(
         cluster=settings.get("ClusterName", ""),
@@ -117,6 +160,7 @@ def limits() -> Limits:
         preempt_mode=settings.get("PreemptMode", "OFF"),
         accounting=settings.get("AccountingStorageType", "(null)") not in {"accounting_storage/none", "(null)", ""},
         gather=settings.get("JobAcctGatherType", ""),
+        private="jobs" in settings.get("PrivateData", "").split(","),
     )
 
 
@@ -134,7 +178,7 @@ class Partition:
 def partitions() -> list[Partition]:
     """The cluster's partitions, each once. Raises SlurmUnavailable."""
     try:
-        return read_sinfo(run(["sinfo", "-h", "-o", "%D|%l|%G|%P"]))
+        return read_sinfo(run(["sinfo", "-a", "-h", "-o", "%D|%l|%G|%P"]))
     except CommandError as error:
         raise SlurmUnavailable(f"SLURM does not answer: {error.message}") from error
 
@@ -168,50 +212,134 @@ def default_gpus(partition: str | None) -> int:
 # ------------------------------------------------------------------------------------------------------------- jobs
 
 
-def query(jobs: Mapping[str, str], since: float) -> dict[str, Answer]:
-    """The answer for each job. jobs: job id to its tag (the job's name); since: when the oldest was submitted."""
+def query(jobs: Collection[Job]) -> dict[Job, Answer]:
+    """The answer for each job."""
     if not jobs:
         return {}
     try:
-        queue = squeue(jobs)
+        listed, renamed = _list_ours(jobs)
+        answers: dict[Job, Answer] = {job: row for job, row in listed.items() if row.active}
+        rest = [job for job in jobs if job not in answers]
+        local = _limits().cluster if any(job.cluster is not None for job in rest) else ""
     except CommandError as error:
         return dict.fromkeys(jobs, Unavailable(error.message))
-    ended = [job for job in jobs if job not in queue or not queue[job].active]
-    answers: dict[str, Answer] = {job: row for job, row in queue.items() if row.active}
-    if not ended:
-        return answers
+    for cluster, group in by_cluster(rest, local).items():
+        try:
+            here = (listed, renamed) if cluster is None else _list_ours(group, cluster)
+            answers |= {job: _located(answer, cluster) for job, answer in _look_up(group, *here, cluster).items()}
+        except CommandError as error:
+            answers |= dict.fromkeys(group, Unavailable(error.message))
+    return answers
+
+
+def _located(answer: Answer, cluster: str | None) -> Answer:
+    return replace(answer, cluster=cluster) if isinstance(answer, JobStatus) else answer
+
+
+def _look_up(
+    jobs: Iterable[Job], listed: Mapping[Job, JobStatus], renamed: Mapping[Job, str], cluster: str | None
+) -> dict[Job, Answer]:
+    """The answers for jobs of one cluster. listed, renamed: see `_list_ours`. Raises CommandError if squeue fails."""
+    answers: dict[Job, Answer] = {job: row for job, row in listed.items() if row.active}
+    ended = [job for job in jobs if job not in answers]
     try:
-        records, failure = _sacct({job: jobs[job] for job in ended}, since), None
+        records, failure = _sacct(ended, cluster), None
     except CommandError as error:
         records, failure = {}, error.message
-    missing: Answer = Absent("sacct") if failure is None else _without_sacct(failure)
-    for job in ended:
-        record = records.get(job)
-        answers[job] = record if record is not None and not record.active else queue.get(job, missing)
-    unexplained = [job for job in ended if job in queue and queue[job].state == "FAILED" and answers[job] is queue[job]]
-    codes = _exit_codes() if unexplained else {}
-    return answers | {job: replace(queue[job], exit_code=codes.get(job, "")) for job in unexplained}
+    answers |= {job: record for job, record in records.items() if not record.active}
+    unlisted = [job for job in ended if job not in listed]
+    doubtful = [job for job in unlisted if job.foreign or job not in answers or not records[job].named]
+    answers |= _list_by_id(doubtful, renamed, cluster) if doubtful else {}
+    missing = [job for job in unlisted if job not in answers]
+    answers |= _missing(missing, records, failure, cluster) if missing else {}
+    answers = {job: row for job, row in listed.items() if job not in answers} | answers
+    unexplained = [job for job in listed if listed[job].state == "FAILED" and answers[job] is listed[job]]
+    codes = _exit_codes(cluster) if unexplained else {}
+    return answers | {job: replace(listed[job], exit_code=codes.get(job.id, "")) for job in unexplained}
 
 
-def _without_sacct(failure: str) -> Answer:
-    """The answer for a job that squeue does not list when sacct failed."""
+def _missing(
+    jobs: Iterable[Job], records: Mapping[Job, JobStatus], failure: str | None, cluster: str | None
+) -> dict[Job, Answer]:
+    """The answers for jobs that squeue does not list. records: of sacct, or failure: why there are none."""
+    answers: dict[Job, Answer] = {}
+    for job in jobs:
+        if job in records:
+            answers[job] = Unseen(f"squeue does not list job {job.id}, but sacct says {records[job].state}", "sacct")
+    rest = [job for job in jobs if job not in answers]
+    if not rest or (failure is None and not any(job.foreign for job in rest)):
+        return answers | dict.fromkeys(rest, Absent("sacct"))
     try:
-        return Unavailable(failure) if limits().accounting else Absent("squeue")
-    except SpecError:
-        return Unavailable(failure)
+        limits = _limits(cluster)
+    except CommandError as error:
+        return answers | dict.fromkeys(rest, Unavailable(failure or error.message))
+    for job in rest:
+        if failure is not None and limits.accounting:
+            answers[job] = Unavailable(failure)
+        elif job.foreign and limits.private:
+            answers[job] = Hidden(job.owner)
+        else:
+            answers[job] = Absent("squeue" if failure is not None else "sacct")
+    return answers
 
 
-def squeue(jobs: Mapping[str, str]) -> dict[str, JobStatus]:
-    """Run squeue and return the status of those jobs that it lists. jobs: job id to tag. Raises CommandError."""
-    return read_squeue(run(["squeue", "--me", "-r", "-h", "-t", "all", "-o", "%i|%T|%N|%r|%j"]), jobs)
+def _list_ours(jobs: Collection[Job], cluster: str | None = None) -> tuple[dict[Job, JobStatus], dict[Job, str]]:
+    """Run squeue for this user's jobs: the status of each that it lists under our name; the others' names.
+
+    Raises CommandError.
+    """
+    text = run(["squeue", *on_cluster(cluster), "--me", "-a", "-r", "-h", "-t", "all", "-o", _NAMED])
+    return read_squeue(text, jobs), _read_names(text, jobs)
 
 
-def read_squeue(text: str, jobs: Mapping[str, str]) -> dict[str, JobStatus]:
-    """Parse the rows of our jobs; raises CommandError if the output was cut off."""
+def read_squeue(text: str, jobs: Iterable[Job]) -> dict[Job, JobStatus]:
+    """Parse the rows of jobs with our name; raises CommandError if the output was cut off."""
+    jobs_of = by_id(jobs)
     return {
         job: JobStatus(state=state, reason=_value(reason), nodes=_value(nodes), source="squeue")
-        for job, state, nodes, reason, name in parse_table(text, 5, "squeue")
-        if jobs.get(job) == name and state
+        for number, state, nodes, reason, name in parse_table(text, 5, "squeue")
+        for job in jobs_of(number)
+        if name == job.tag and state
+    }
+
+
+def _read_names(text: str, jobs: Iterable[Job]) -> dict[Job, str]:
+    """The name of each active job that has our id but a name that is not of attnctl."""
+    jobs_of = by_id(jobs)
+    return {
+        job: name
+        for number, state, _, _, name in parse_table(text, 5, "squeue")
+        for job in jobs_of(number)
+        if name != job.tag and not is_tag(name) and JobStatus(state=state).active
+    }
+
+
+def _list_by_id(jobs: Collection[Job], renamed: Mapping[Job, str], cluster: str | None) -> dict[Job, Answer]:
+    """Run squeue for these job ids, whoever has submitted them; raises CommandError. renamed: see `_list_ours`."""
+    text = ""
+    for ids in _id_arguments({job.array for job in jobs}):
+        command = ["squeue", *on_cluster(cluster), "-a", "-r", "-h", "-t", "all", "-j", ids, "-o", _DETAILED]
+        try:
+            text += run(command, env=environment() | TIMES)
+        except CommandError as error:
+            if _UNKNOWN_ID not in error.message:
+                raise
+    answers: dict[Job, Answer] = dict(read_details(text, jobs))
+    compared = {row[0] for row in parse_table(text, 7, "squeue")}
+    for job, name in renamed.items():
+        if job.id not in compared and job in jobs:
+            answers[job] = Unseen(f"squeue lists job {job.id} under the name {name!r}", "squeue")
+    return answers
+
+
+def read_details(text: str, jobs: Iterable[Job]) -> dict[Job, JobStatus]:
+    """Parse the rows of our jobs, whatever their names are; raises CommandError if the output was cut off."""
+    jobs_of = by_id(jobs)
+    return {
+        job: JobStatus(state=state, reason=_value(reason), nodes=_value(nodes), source="squeue", named=False)
+        for number, state, nodes, reason, user, submitted, tail in parse_table(text, 7, "squeue")
+        for job in jobs_of(number)
+        if recognised(job, user, submitted, tail) and state
     }
 
 
@@ -220,44 +348,47 @@ def _value(text: str) -> str:
     return "" if text in {"None", "None assigned", "(null)", "N/A"} else text
 
 
-def _exit_codes() -> dict[str, str]:
+def _exit_codes(cluster: str | None) -> dict[str, str]:
     """The exit codes that squeue knows, in the form of sacct: `137:0`, or `0:9` for a signal. Empty if it fails."""
     try:
-        text = run(["squeue", "--me", "-r", "-h", "-t", "all", "-O", "JobArrayID:|,exit_code:|"])
+        command = ["squeue", *on_cluster(cluster), "--me", "-a", "-r", "-h", "-t", "all"]
+        text = run([*command, "-O", "JobArrayID:|,exit_code:|"])
     except CommandError:
         return {}
     rows = re.findall(r"^([^|\s]+)\s*\|([0-9:]{1,9})\s*\|", text, re.MULTILINE)
     return {job: versions.exit_code(status) for job, status in rows}
 
 
-def _sacct(jobs: Mapping[str, str], since: float) -> dict[str, JobStatus]:
-    start = slurm_time(since - _DAY)
-    fields = "JobID,State,ExitCode,DerivedExitCode,NodeList,JobName"
-    records: dict[str, JobStatus] = {}
-    for ids in _id_arguments(jobs):
-        records |= read_sacct(run(["sacct", "-n", "-P", "-D", "-S", start, "-o", fields, "-j", ids]), jobs)
+def _sacct(jobs: Collection[Job], cluster: str | None) -> dict[Job, JobStatus]:
+    """Run sacct and return the newest record of each job that it knows; raises CommandError."""
+    since = slurm_time(min((job.created for job in jobs), default=0.0) - _DAY)
+    records: dict[Job, JobStatus] = {}
+    for ids in _id_arguments(job.id for job in jobs):
+        command = ["sacct", *on_cluster(cluster), "-n", "-P", "-D", "-S", since, "-o", _RECORDED, "-j", ids]
+        records |= read_sacct(run(command, env=environment() | TIMES), jobs)
     return records
 
 
-def read_sacct(text: str, jobs: Mapping[str, str]) -> dict[str, JobStatus]:
+def read_sacct(text: str, jobs: Iterable[Job]) -> dict[Job, JobStatus]:
     """Parse the newest record of each of our jobs; raises CommandError if the output was cut off.
 
     The row of a job comes before the rows of its steps.
     """
-    records: dict[str, JobStatus] = {}
-    ours = False
-    for row, long_state, code, derived, nodes, name in parse_table(text, 6, "sacct"):
-        job, _, step = row.partition(".")
+    jobs_of = by_id(jobs)
+    records: dict[Job, JobStatus] = {}
+    ours: list[Job] = []
+    for row, long_state, code, derived, nodes, user, submitted, tail in parse_table(text, 8, "sacct"):
+        number, _, step = row.partition(".")
         state = long_state.split(" ")[0] or "UNKNOWN"  # "CANCELLED by 1000"
         if not step:
-            ours = jobs.get(job) == name
-            if ours:
-                # A step that was killed for its memory has exit code 0:125 (SIG_OOM, slurm.h).
-                state = "OUT_OF_MEMORY" if derived == "0:125" and state == "FAILED" else state
-                ended = versions.signal_of_step(code, derived)
-                records[job] = JobStatus(state=state, exit_code=ended, nodes=_value(nodes), source="sacct")
-        elif ours and state == "OUT_OF_MEMORY" and records[job].state == "FAILED":
-            records[job] = replace(records[job], state=state)
+            ours = [job for job in jobs_of(number) if recognised(job, user, submitted, tail)]
+            # A step that was killed for its memory has exit code 0:125 (SIG_OOM, slurm.h).
+            state = "OUT_OF_MEMORY" if derived == "0:125" and state == "FAILED" else state
+            ended = versions.signal_of_step(code, derived)
+            status = JobStatus(state=state, exit_code=ended, nodes=_value(nodes), source="sacct")
+            records |= {job: replace(status, named=tail.startswith(f"{job.tag}|")) for job in ours}
+        elif state == "OUT_OF_MEMORY":
+            records |= {job: replace(records[job], state=state) for job in ours if records[job].state == "FAILED"}
     return records
 
 
@@ -276,20 +407,22 @@ def _id_arguments(jobs: Iterable[str]) -> Iterator[str]:
     yield ",".join(chunk)
 
 
-def find_by_tag(tags: Iterable[str], since: float) -> dict[str, str]:
-    """The array id of each tag that is the name of a job; raises SlurmUnavailable.
+def find_by_tag(tags: Iterable[str], since: float, cluster: str | None = None) -> dict[str, str]:
+    """The array id of each tag that is the name of a job, whoever has submitted it; raises SlurmUnavailable.
 
     since: when the oldest was submitted, in Unix seconds.
     """
     wanted = set(tags)
+    if not wanted:
+        return {}
     try:
-        queue = parse_table(run(["squeue", "--me", "-h", "-t", "all", "-o", "%F|%j"]), 2, "squeue")
-        arrays = {name: array for array, name in queue if name in wanted}
+        names = ",".join(sorted(wanted))
+        command = ["squeue", *on_cluster(cluster), "-a", "-h", "-t", "all", "-n", names, "-o", "%F|%j"]
+        arrays = {name: array for array, name in parse_table(run(command), 2, "squeue") if name in wanted}
         missing = wanted - arrays.keys()
-        if missing and limits().accounting:
-            start = slurm_time(since - _DAY)
-            names = ",".join(sorted(missing))
-            command = ["sacct", "-n", "-P", "-X", "-D", "-S", start, "-o", "JobID,JobName", "--name", names]
+        if missing and _limits(cluster).accounting:
+            options = ["-a", "-n", "-P", "-X", "-D", "-S", slurm_time(since - _DAY), "-o", "JobID,JobName"]
+            command = ["sacct", *on_cluster(cluster), *options, "--name", ",".join(sorted(missing))]
             for job, name in parse_table(run(command), 2, "sacct"):
                 if name in missing:
                     arrays[name] = job.partition("_")[0]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attnctl.jobs.slurm import queries
 from attnctl.jobs.slurm.cancel import array_expressions, jobs_of
-from attnctl.jobs.slurm.commands import CommandError, run
+from attnctl.jobs.slurm.commands import CommandError, on_cluster, run
+from attnctl.jobs.slurm.queries import JobStatus, query
 from attnctl.lifecycle.advice import LAUNCH_HELD
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Placed
@@ -17,13 +17,14 @@ def release(workspace: Workspace, placed: Sequence[Placed]) -> str | None:
 
     If the node is still broken, SLURM holds the job again and nothing is lost.
     """
-    jobs = jobs_of(workspace, placed)
-    if not jobs:
-        return None
+    held: dict[str | None, list[str]] = {}
+    for job, status in query(jobs_of(workspace, placed).values()).items():
+        if isinstance(status, JobStatus) and LAUNCH_HELD in status.reason:
+            held.setdefault(status.cluster, []).append(job.id)
     try:
-        held = [job for job, status in queries.squeue(jobs).items() if LAUNCH_HELD in status.reason]
-        for expression in array_expressions(held):
-            run(["scontrol", "release", expression])
+        for cluster, ids in held.items():
+            for expression in array_expressions(ids):
+                run(["scontrol", *on_cluster(cluster), "release", expression])
     except CommandError as error:
         return f"could not release all held jobs: {error.message}"
     return None

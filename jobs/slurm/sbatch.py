@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from attnctl.jobs.slurm import commands
 
@@ -38,6 +39,35 @@ _OF_THE_OUTER_JOB = (
 
 CHOSEN_INTERFACE = "ATTNCTL_INTERFACE"
 """Set by a worker that has set GLOO_SOCKET_IFNAME itself; another node's interface may have another name."""
+
+
+_ANSWER = re.compile(r"([0-9]{1,10})(?:;([A-Za-z0-9_.-]+))?")
+"""What `sbatch --parsable` prints of a job (sbatch(1))."""
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A job that SLURM took. cluster: the one that took it, where sbatch names it."""
+
+    job_id: str
+    cluster: str | None
+
+
+def submit_script(script: str, timeout: float) -> Accepted | None:
+    """Submit a script; None if sbatch succeeded without printing a job id. Raises CommandError.
+
+    timeout: seconds until sbatch is stopped.
+    """
+    return read_answer(sbatch(script, "--parsable", timeout=timeout))
+
+
+def read_answer(text: str) -> Accepted | None:
+    """The job in the output of `sbatch --parsable`: the last line of the form `77` or `77;cluster`.
+
+    A site's wrapper may print a banner around it.
+    """
+    answers = [match for line in text.splitlines() if (match := _ANSWER.fullmatch(line.strip()))]
+    return Accepted(answers[-1][1], answers[-1][2]) if answers else None
 
 
 def sbatch(script: str, *options: str, timeout: float = commands.TIMEOUT) -> str:

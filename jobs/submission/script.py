@@ -36,7 +36,7 @@ def compose(
     Raises SpecError for values that a script cannot contain: line breaks, or a path that SLURM would expand.
     """
     logs = _log_folder(config.workspace.submission_logs(tag))
-    for name in (*_OPTIONS, "mem"):
+    for name in (*_OPTIONS, "clusters", "mem"):
         _check(name, getattr(options, name))
     cpus = None if removed(options.extra, "cpus-per-task") else resources.cpus_per_task
     executor = _executor(logs)
@@ -53,7 +53,9 @@ def compose(
         stderr_to_stdout=True,
         wckey=None,
         srun_args=_srun(options, cpus),
-        additional_parameters=_extra(options, resources) | (_requeue(options) if module == _WORKER else {}),
+        additional_parameters=_extra(options, resources)
+        | ({"clusters": options.target_clusters} if options.target_clusters else {})
+        | (_requeue(options) if module == _WORKER else {}),
         **{name: getattr(options, name) for name in _OPTIONS},
     )
     executor.parameters["map_count"] = count

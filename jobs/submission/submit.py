@@ -14,14 +14,16 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from attnctl import sources
 from attnctl.files import private_folder
 from attnctl.jobs.slurm import queries
 from attnctl.jobs.slurm.adopt import SBATCH_TIMEOUT, adopt
-from attnctl.jobs.slurm.commands import CommandError, run
-from attnctl.jobs.slurm.sbatch import sbatch
+from attnctl.jobs.slurm.commands import CommandError, on_cluster, run
+from attnctl.jobs.slurm.job import login_name
+from attnctl.jobs.slurm.sbatch import submit_script
 from attnctl.jobs.submission import array_size, code_snapshot, guard
 from attnctl.jobs.submission.array_size import SubmitError
 from attnctl.jobs.submission.reserve import Reservation, new_tag, reserve
@@ -108,8 +110,9 @@ class _Sender:
         self.max_array = len(specs)
         self.starts_again = True
         if where == "slurm":
-            limits = queries.limits()
-            self.cluster, self.max_array = limits.cluster, limits.max_array
+            clusters = options.target_clusters or os.environ.get("SBATCH_CLUSTERS")
+            limits = queries.limits(clusters.partition(",")[0] if clusters else None)
+            self.cluster, self.max_array = clusters or limits.cluster, limits.max_array
             self.starts_again = starts_again(limits, options)
 
     def submit(self, waiting: Sequence[tuple[str, dict[str, Any]]]) -> Submitted:
@@ -159,6 +162,8 @@ class _Sender:
             script=script,
             job_id=f"{socket.gethostname()}:{os.getpid()}" if self.where == "local" else None,
             cluster=self.cluster,
+            owner=login_name(),
+            folder=str(Path.cwd()),
         )
         if self.where == "slurm":
             guard.prepare(self.workspace, tag, reserved.tasks)
@@ -198,21 +203,21 @@ def _recorded_options(config: Config, options: SlurmOptions, resources: Resource
 def _send(workspace: Workspace, tag: str, script: str, reserved: Reservation) -> str | None:
     """Run sbatch and record the job's id. Returns None if SLURM may have accepted it: `adopt` finds out later."""
     try:
-        printed = sbatch(script, "--parsable", timeout=SBATCH_TIMEOUT)
+        accepted = submit_script(script, SBATCH_TIMEOUT)
     except CommandError as error:
         if array_size.uncertain(error):
             return None
         submissions.change(workspace, tag, failed=error.message)
         count = quantity(len(reserved.tasks), "run")
         raise SubmitError(f"SLURM rejected {count}: {error.message}", written=True) from error
-    job_id = printed.strip().partition(";")[0]
-    if not job_id.isdecimal():
+    if accepted is None:
         return None
     head = submissions.head(workspace.submission(tag))
+    cluster = accepted.cluster or (head.cluster if head is not None else None)
     if head is None or head.failed is not None:
-        run(["scancel", "--quiet", job_id])
+        run(["scancel", *on_cluster(accepted.cluster), "--quiet", accepted.job_id])
         raise SubmitError(
             "this command was suspended so long that another one released its runs; its job is cancelled, run it again"
         )
-    submissions.change(workspace, tag, job_id=job_id)
-    return job_id
+    submissions.change(workspace, tag, job_id=accepted.job_id, cluster=cluster)
+    return accepted.job_id

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from attnctl.jobs.slurm import accounting, queries
 from attnctl.jobs.slurm.commands import CommandError
+from attnctl.jobs.slurm.job import Job
 from attnctl.lifecycle import attempts
 from attnctl.lifecycle.resume_batch import ResumeScope, plan
 from attnctl.lifecycle.resume_policy import History, Rules, normalised
@@ -192,7 +193,8 @@ def test_every_scheduler_state_has_a_state() -> None:
 
 field = st.text(st.sampled_from(string.printable + "é\u2028"), max_size=12)
 row = st.lists(field, min_size=1, max_size=9).map("|".join)
-JOBS = {"7_0": "tag", "7_1": "tag"}
+NAMES_OF_JOBS = {"7_0": "tag", "7_1": "tag"}
+JOBS = [Job(id=number, tag=tag) for number, tag in NAMES_OF_JOBS.items()]
 
 
 @some
@@ -202,7 +204,8 @@ def test_slurm_output_of_any_form_yields_no_unnamed_jobs(rows: list[str], torn: 
     for read in (
         lambda: queries.read_squeue(text, JOBS),
         lambda: queries.read_sacct(text, JOBS),
-        lambda: accounting.parse(text, JOBS),
+        lambda: queries.read_details(text, JOBS),
+        lambda: accounting.parse(text, NAMES_OF_JOBS),
         lambda: {part.name: part for part in queries.read_sinfo(text)},
     ):
         if torn:
@@ -211,12 +214,12 @@ def test_slurm_output_of_any_form_yields_no_unnamed_jobs(rows: list[str], torn: 
         else:
             assert isinstance(read(), dict)
     if not torn:
-        assert queries.read_squeue(text, JOBS)["7_0"].state
+        assert queries.read_squeue(text, JOBS)[JOBS[0]].state
 
 
 def test_truncated_output_is_an_error_and_a_login_banner_is_ignored() -> None:
     text = "Welcome to the cluster!\n7_0|RUNNING|node1|None|tag\n7_1|PENDING||Priority|tag\n"
-    assert set(queries.read_squeue(text, JOBS)) == {"7_0", "7_1"}
+    assert set(queries.read_squeue(text, JOBS)) == set(JOBS)
     with pytest.raises(CommandError, match="cut off"):
         queries.read_squeue(text[:-8], JOBS)
 
@@ -225,7 +228,7 @@ def test_truncated_output_is_an_error_and_a_login_banner_is_ignored() -> None:
 @given(st.text(max_size=30))
 def test_the_fields_of_an_account_are_numbers_or_nothing(text: str) -> None:
     clean = text.replace("|", "").replace("\n", "")
-    found = accounting.parse(f"7_0|tag|{clean}|{clean}|{clean}|{clean}|{clean}|{clean}\n", JOBS)
+    found = accounting.parse(f"7_0|tag|{clean}|{clean}|{clean}|{clean}|{clean}|{clean}\n", NAMES_OF_JOBS)
     assert found["7_0"].seconds >= 0
 
 

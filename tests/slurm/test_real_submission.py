@@ -19,6 +19,7 @@ from attnctl.jobs.slurm import queries as scheduler
 from attnctl.jobs.slurm.adopt import NEVER_SUBMITTED
 from attnctl.jobs.slurm.cancel import cancel
 from attnctl.jobs.slurm.commands import SlurmUnavailable
+from attnctl.jobs.slurm.job import Job
 from attnctl.jobs.slurm.queries import Absent, JobStatus, Unavailable
 from attnctl.jobs.submission.submit import SubmitError, Submitted, submit
 from attnctl.lifecycle.state import ABSENT
@@ -75,29 +76,29 @@ def test_an_array_is_queued_under_its_tag_and_found_by_its_ids(cluster: Cluster,
 
 def test_a_job_with_another_name_is_not_ours(cluster: Cluster, make_specs: Specs) -> None:
     done = cluster.submit(make_specs(1), extra=HOLD)
-    job = f"{done.job_id}_0"
-    now = time.time()
-    assert isinstance(scheduler.query({job: done.tag}, now)[job], JobStatus)
-    assert scheduler.query({job: "of-another", "999999_0": "t"}, now) == {
-        job: Absent("sacct"),
-        "999999_0": Absent("sacct"),
-    }
+    ours = Job(id=f"{done.job_id}_0", tag=done.tag, created=time.time())
+    others = [dataclasses.replace(ours, tag="of-another"), dataclasses.replace(ours, id="999999_0")]
+    answers = scheduler.query([ours, *others])
+    assert isinstance(answers.pop(ours), JobStatus)
+    assert answers == dict.fromkeys(others, Absent("sacct"))
 
 
 def test_only_the_named_pending_tasks_are_cancelled(cluster: Cluster, make_specs: Specs) -> None:
     done = cluster.submit(make_specs(5), extra=HOLD)
     placed = cluster.placed(done)
-    assert cancel(cluster.config.workspace, [placed[0], placed[1], placed[3]]) is None
+    assert not cancel(cluster.config.workspace, [placed[0], placed[1], placed[3]]).refused
     expected = ["cancelled", "cancelled", "queued", "cancelled", "queued"]
     cluster.until(done, lambda states: states == expected, 20)
-    assert cancel(cluster.config.workspace, placed) is None  # some are gone already
+    assert not cancel(cluster.config.workspace, placed).refused  # some are gone already
     cluster.until(done, lambda states: states == ["cancelled"] * 5, 20)
 
 
 def test_a_job_whose_id_was_reused_is_not_cancelled(cluster: Cluster, make_specs: Specs) -> None:
     done = cluster.submit(make_specs(1), extra=HOLD)
     (placed,) = cluster.placed(done)
-    assert cancel(cluster.config.workspace, [dataclasses.replace(placed, tag="attnctl-older")]) is None
+    older = dataclasses.replace(placed, tag="attnctl-older")
+    reason = f"SLURM does not know job {placed.job_id}"
+    assert cancel(cluster.config.workspace, [older]).refused == {placed.run: reason}
     assert slurm("squeue", "-h", "-r", "-o", "%T", "-j", str(done.job_id)).split() == ["PENDING"]
 
 
@@ -141,11 +142,12 @@ def test_with_accounting_off_squeue_alone_decides(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failing("sacct", "echo 'Slurm accounting storage is disabled' >&2; exit 1", tmp_path / "bin", monkeypatch)
-    assert isinstance(scheduler.query({"999999_0": "t"}, time.time())["999999_0"], Unavailable)
+    job = Job(id="999999_0", tag="t", created=time.time())
+    assert isinstance(scheduler.query([job])[job], Unavailable)
     config = slurm("scontrol", "show", "config").replace("accounting_storage/slurmdbd", "accounting_storage/none")
     (tmp_path / "config.txt").write_text(config)
     failing("scontrol", f"cat '{tmp_path}/config.txt'", tmp_path / "bin2", monkeypatch)
-    assert scheduler.query({"999999_0": "t"}, time.time()) == {"999999_0": Absent("squeue")}
+    assert scheduler.query([job]) == {job: Absent("squeue")}
 
 
 def test_a_loss_needs_two_absences_with_an_interval(
@@ -301,13 +303,13 @@ def test_a_sweep_larger_than_an_array_is_split(
     cluster: Cluster, make_specs: Specs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limits = dataclasses.replace(scheduler.limits(), max_array=4)
-    monkeypatch.setattr(scheduler, "limits", lambda: limits)
+    monkeypatch.setattr(scheduler, "limits", lambda cluster: limits)
     done = submit(cluster.config, make_specs(10), Resources(minutes=5), SlurmOptions(extra=HOLD), "slurm")
     assert [len(part.tasks) for part in done] == [4, 4, 2]
     placed: list[Placed] = [item for part in done for item in cluster.placed(part)]
     assert observe.observe(cluster.config.workspace, placed).unavailable is None
     assert all(cluster.states(part) == ["queued"] * len(part.tasks) for part in done)
-    assert cancel(cluster.config.workspace, placed) is None
+    assert not cancel(cluster.config.workspace, placed).refused
 
 
 def test_the_limits_are_read_from_the_cluster(cluster: Cluster) -> None:

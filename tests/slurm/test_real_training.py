@@ -106,7 +106,7 @@ def test_cancel_ends_only_the_named_running_and_pending_runs(cluster: Cluster, m
     done = cluster.submit(make_specs(3, **LONG), parallel=1)
     started(cluster, done)
     cluster.until(done, lambda states: states == ["running", "queued", "queued"])
-    assert cancel(cluster.config.workspace, cluster.placed(done)[:2]) is None
+    assert not cancel(cluster.config.workspace, cluster.placed(done)[:2]).refused
     cluster.until(done, lambda states: states == ["cancelled", "cancelled", "running"])
     assert [verdict.reason[:13] for verdict in cluster.verdicts(done)[:2]] == ["cancelled by "] * 2
     assert [item.outcome for item in incarnation(cluster, done).exits()] == ["interrupted"]

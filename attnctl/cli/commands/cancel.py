@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -21,10 +22,11 @@ def cancel(
     ],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: context.AsJson = False,
-) -> None:
+) -> int:
     """Cancel runs, or all runs of a sweep.
 
-    Checkpoints are kept. A cancelled run continues only when `attnctl resume` names it.
+    Checkpoints are kept. A cancelled run continues only when `attnctl resume` names it. Runs that SLURM does not cancel
+    are listed with the reason, and the exit code is 1.
 
     Examples:
         attnctl cancel 3fa2
@@ -41,14 +43,25 @@ def cancel(
         placed = [item for item in index.placed() if item.run in active]
     if placed and not yes:
         _confirm(len(placed), target)
-    words = ask_for_the_end(config.workspace, placed) if placed else None
-    if words:
-        output.note(words)
+    outcome = ask_for_the_end(config.workspace, placed)
+    for reason, runs in _by_reason(outcome.refused).items():
+        output.note(f"not cancelled: {', '.join(runs)}: {reason}")
     if as_json:
-        output.document({"runs": [item.run for item in placed], "unavailable": words})
+        output.document({"runs": outcome.accepted, "refused": outcome.refused})
+        return int(bool(outcome.refused))
+    total = quantity(len(ids), "run")
+    if placed:
+        output.line(f"cancelling {len(outcome.accepted)} of {total}")
     else:
-        runs = quantity(len(ids), "run")
-        output.line(f"cancelling {len(placed)} of {runs}" if placed else f"nothing to cancel: none of {runs} is active")
+        output.line(f"nothing to cancel: none of {total} is active")
+    return int(bool(outcome.refused))
+
+
+def _by_reason(refused: Mapping[str, str]) -> dict[str, list[str]]:
+    reasons: dict[str, list[str]] = {}
+    for run, reason in refused.items():
+        reasons.setdefault(reason, []).append(run[:8])
+    return reasons
 
 
 def _confirm(count: int, target: str) -> None:

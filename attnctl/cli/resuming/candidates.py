@@ -14,7 +14,7 @@ from attnctl.cli.resuming.resources import more_time, next_destination
 from attnctl.cli.sweeping.resource_options import ResourceOptions
 from attnctl.lifecycle.advice import launch_held, queue_blocker
 from attnctl.lifecycle.resume_batch import plan
-from attnctl.lifecycle.resume_policy import Action, Decision, History, ResumeScope
+from attnctl.lifecycle.resume_policy import DEFAULT_MODES, Action, Decision, History, ResumeScope
 from attnctl.lifecycle.state import State
 from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
@@ -152,7 +152,7 @@ def _cases(config: Config, now: Snapshot, request: ResumeRequest) -> tuple[list[
     cases, broken = [], []
     for row in now.rows:
         state = row.verdict.state
-        if state is State.COMPLETED or state.active or (request.states is not None and state not in request.states):
+        if state not in DEFAULT_MODES or (request.states is not None and state not in request.states):
             continue
         try:
             spec, run = row.spec, workspace.run(row.id)

@@ -12,6 +12,7 @@ from attnctl.cli.sweeping.destination import Destination, check
 from attnctl.cli.sweeping.launch import Job, say_skipped, submit, warn_no_requeue
 from attnctl.cli.sweeping.resource_options import ResourceOptions
 from attnctl.lifecycle.evidence import newest_verdict
+from attnctl.lifecycle.state import State
 from attnctl.settings.config import Config
 from attnctl.units import quantity
 from attnctl.values import SpecError
@@ -44,8 +45,10 @@ def act(
     here, unattended = [], []
     for made, cases in groups:
         specs = [case.spec for case in cases]
+        # What --force resumes although it may still run counts as ended.
+        forced = {case.row.id: case.history.newest.number for case in cases if case.state is State.UNCONFIRMED}
         try:
-            told, batches = submit(config, specs, made)
+            told, batches = submit(config, specs, made, forced)
         except SpecError as error:
             refused.append(error)
             continue

@@ -100,9 +100,10 @@ def _failed_nodes(planned: Sequence[Planned]) -> tuple[str, ...]:
 
 
 def _current(config: Config, specs: Sequence[RunSpec], *, retry_failed: bool) -> list[Planned]:
-    """The plan, after querying the scheduler for runs that seem active."""
+    """The plan, after querying the scheduler for runs that seem active, or that SLURM may have started again."""
     planned = plan(config.workspace, specs, retry_failed=retry_failed)
-    active = {item.spec.id for item in planned if item.action is Action.QUEUED}
+    asked = {Action.QUEUED, Action.CONTINUES, Action.RETRIED}
+    active = {item.spec.id for item in planned if item.action in asked}
     if not active:
         return planned
     from attnctl.jobs.slurm.observe import observe
@@ -115,14 +116,19 @@ def _current(config: Config, specs: Sequence[RunSpec], *, retry_failed: bool) ->
     return plan(config.workspace, specs, retry_failed=retry_failed)
 
 
-def submit(config: Config, specs: Sequence[RunSpec], destination: Destination) -> tuple[dict[str, Job], list[Any]]:
-    """What was submitted, by run id, and the batches as `attnctl.jobs.local.runner.run` takes them."""
+def submit(
+    config: Config, specs: Sequence[RunSpec], destination: Destination, ended: Mapping[str, int] | None = None
+) -> tuple[dict[str, Job], list[Any]]:
+    """What was submitted, by run id, and the batches as `attnctl.jobs.local.runner.run` takes them.
+
+    ended: run id to the number of an attempt that counts as ended, whatever the scheduler says.
+    """
     if not specs:
         return {}, []
     from attnctl.jobs.submission.submit import submit as hand_over
 
     warn_ignored_variables(destination)
-    batches = hand_over(config, specs, destination.resources, destination.options, destination.where)
+    batches = hand_over(config, specs, destination.resources, destination.options, destination.where, ended=ended)
     jobs: dict[str, Job] = {}
     for batch in batches:
         jobs |= {run: Job(refusal=reason) for run, reason in batch.skipped.items()}

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attnctl.lifecycle.state import ABSENT, OUTCOMES, SLURM_STATES, Evidence, State, decide
+from attnctl.lifecycle.state import ABSENT, OUTCOMES, SLURM_STATES, UNSEEN, Evidence, State, decide
 from attnctl.workspace.records import Cancel, Exit, Observed
 
 
@@ -19,6 +19,10 @@ def said(*words: str, reason: str = "", exit_code: str = "", nodes: str = "") ->
         Observed(at=10.0 + index, job_id="7_0", word=word, reason=reason, exit_code=exit_code, nodes=nodes)
         for index, word in enumerate(words)
     ]
+
+
+def logged(word: str, *sizes: int) -> list[Observed]:
+    return [dataclasses.replace(said(word)[0], at=10.0 + at, logged=size) for at, size in enumerate(sizes)]
 
 
 def left(outcome: str, rank: int = 0, at: float = 20.0, message: str = "", secondary: bool = False) -> Exit:
@@ -31,6 +35,7 @@ def evidence(**known: Any) -> Evidence:
 
 REQUEUED = Exit(rank=0, at=10.5, outcome="preempted", requeued=True)
 CANCEL = Cancel(at=5.0, user="ada", host="login")
+UNTAKEN = dataclasses.replace(CANCEL, accepted=False)
 
 CASES = {
     "reserved, sbatch not yet done": (evidence(submitted=False), State.SUBMITTING),
@@ -164,6 +169,37 @@ CASES = {
         evidence(observations=said(ABSENT), cancel=CANCEL),
         State.CANCELLED,
     ),
+    "absent once, and our cancellation was not taken": (
+        evidence(observations=said(ABSENT), started=11.0, cancel=UNTAKEN),
+        State.RUNNING,
+    ),
+    "absent twice, and our cancellation was not taken": (
+        evidence(observations=said(ABSENT, ABSENT), started=11.0, cancel=UNTAKEN),
+        State.CANCELLED,
+    ),
+    "cancelled before SLURM confirmed it": (evidence(submitted=False, cancel=UNTAKEN), State.SUBMITTING),
+    "the scheduler contradicts itself": (evidence(observations=said("RUNNING", UNSEEN)), State.UNCONFIRMED),
+    "the scheduler contradicts itself, whatever an earlier record says": (
+        evidence(observations=said("RUNNING", UNSEEN), exits=[left("preempted")]),
+        State.UNCONFIRMED,
+    ),
+    "the scheduler contradicts itself about a completed run": (
+        evidence(observations=said(UNSEEN), exits=[left("completed")]),
+        State.COMPLETED,
+    ),
+    "its log grows though the scheduler contradicts itself": (
+        evidence(observations=logged(UNSEEN, 10), logged=11),
+        State.RUNNING,
+    ),
+    "absent twice, but its log grows": (evidence(observations=logged(ABSENT, 10, 10), logged=11), State.RUNNING),
+    "absent twice, but its log grew in between": (
+        evidence(observations=logged(ABSENT, 10, 11), logged=11, started=11.0),
+        State.RUNNING,
+    ),
+    "absent twice, and its log stands still": (
+        evidence(observations=logged(ABSENT, 11, 11), logged=11, started=11.0),
+        State.UNKNOWN,
+    ),
     "cancel requested, still running": (evidence(observations=said("RUNNING"), cancel=CANCEL), State.RUNNING),
     "absent once": (evidence(observations=said(ABSENT)), State.QUEUED),
     "absent once while running": (evidence(observations=said("RUNNING", ABSENT), started=11.0), State.RUNNING),
@@ -237,7 +273,7 @@ def test_every_state_is_exactly_one_of_active_interrupted_failed_lacking_or_at_r
 EXITS = st.lists(
     st.builds(Exit, rank=st.integers(0, 3), at=st.floats(0, 99), outcome=st.sampled_from(sorted(OUTCOMES)))
 )
-WORDS = st.lists(st.sampled_from([*sorted(SLURM_STATES), ABSENT]), max_size=4)
+WORDS = st.lists(st.sampled_from([*sorted(SLURM_STATES), ABSENT, UNSEEN]), max_size=4)
 
 
 @given(words=WORDS, exits=EXITS, submitted=st.booleans(), cancel=st.sampled_from([None, CANCEL]))

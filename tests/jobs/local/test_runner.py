@@ -180,7 +180,7 @@ def test_when_a_rank_is_killed_the_other_ends_within_seconds(config: Config, mak
 def test_cancel_ends_a_running_and_a_waiting_run(config: Config, make_specs: Specs) -> None:
     with terminal(config, make_specs(3, ENDLESS), Resources(cpus_per_task=gpu_slots.cores())) as started:
         started.until(training)  # alone: it asks for all cores
-        assert cancel(config.workspace, [started.placed(0), started.placed(1)]) is None
+        assert not cancel(config.workspace, [started.placed(0), started.placed(1)]).refused
         assert started.until(lambda found: isinstance(found, Progress) and found.run == started.specs[2].id)
         os.kill(started.process.pid or 0, signal.SIGINT)
         started.until(lambda found: isinstance(found, str))

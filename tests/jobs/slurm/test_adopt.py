@@ -79,11 +79,32 @@ def test_no_intent_is_closed_while_slurm_does_not_answer(workspace: Workspace, f
     assert head(workspace).failed is None
 
 
-def test_an_intent_for_another_cluster_is_left_alone(workspace: Workspace, fake: Fake) -> None:
+def test_an_intent_for_another_cluster_is_looked_up_there(workspace: Workspace, fake: Fake) -> None:
     intend(workspace, ago=2 * SBATCH_TIMEOUT + 1, cluster="other")
-    words = adopt(workspace)
-    assert words is not None
-    assert "cluster other" in words
+    fake.does("squeue", "case \"$*\" in *'-M other '*) echo 'CLUSTER: other'; echo '78|attnctl-a';; esac")
+    assert adopt(workspace) is None
+    assert (head(workspace).job_id, head(workspace).cluster) == ("78", "other")
+
+
+def test_an_intent_for_several_clusters_is_looked_up_on_each(workspace: Workspace, fake: Fake) -> None:
+    intend(workspace, ago=2 * SBATCH_TIMEOUT + 1, cluster="other,third")
+    fake.does("squeue", "case \"$*\" in *'-M third '*) echo '78|attnctl-a';; esac")
+    assert adopt(workspace) is None
+    assert (head(workspace).job_id, head(workspace).cluster) == ("78", "third")
+
+
+def test_an_intent_for_a_cluster_that_cannot_be_reached_is_left_alone(workspace: Workspace, fake: Fake) -> None:
+    intend(workspace, ago=2 * SBATCH_TIMEOUT + 1, cluster="other")
+    fake.does("squeue", "case \"$*\" in *'-M other '*) echo \"No cluster 'other' known\" >&2; exit 1;; esac")
+    assert adopt(workspace) == "SLURM does not answer: No cluster 'other' known"
+    assert head(workspace).failed is None
+
+
+def test_another_users_intent_is_left_alone_where_slurm_hides_its_job(workspace: Workspace, fake: Fake) -> None:
+    intend(workspace, ago=2 * SBATCH_TIMEOUT + 1)
+    submissions.change(workspace, "attnctl-a", owner="ada")
+    fake.says("scontrol", "ClusterName = test\nPrivateData = jobs\n")
+    assert adopt(workspace) == "this cluster shows the jobs of ada only to ada (PrivateData)"
     assert head(workspace).failed is None
 
 

@@ -6,12 +6,14 @@ import time
 
 import pytest
 
-from attnctl.jobs.slurm import commands, queries
-from attnctl.jobs.slurm.observe import ABSENCE_INTERVAL, observe
+from attnctl.jobs.slurm import commands, job, queries
+from attnctl.jobs.slurm.observe import ABSENCE_INTERVAL, RENEWAL_INTERVAL, SILENCE_INTERVAL, observe
 from attnctl.jobs.slurm.queries import Absent
+from attnctl.lifecycle.state import State
 from attnctl.settings.config import Config
+from attnctl.workspace import submissions
 from attnctl.workspace.records import Placed
-from tests.fixtures.fake_slurm import CONFIGURATION, Fake, rows, verdicts
+from tests.fixtures.fake_slurm import CONFIGURATION, Fake, records, rows, verdicts
 
 FAULTS = {
     "exits 1": "echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1",
@@ -57,11 +59,15 @@ def test_without_accounting_squeue_decides_and_a_loss_needs_two_absences(
 
 
 def test_an_id_that_was_reused_by_another_job_is_ignored(fake: Fake, placed: tuple[Config, list[Placed]]) -> None:
-    _, items = placed
-    jobs = {item.job_id or "": item.tag for item in items}
-    fake.says("squeue", "7_0|RUNNING|node1|None|somebody's\n")
-    fake.says("sacct", "7_1|FAILED|1:0|0:0|node1|somebody's\n7_1.0|OUT_OF_MEMORY|0:125||node1|python\n")
-    assert queries.query(jobs, time.time()) == {"7_0": Absent("sacct"), "7_1": Absent("sacct")}
+    config, items = placed
+    jobs = list(job.of(config.workspace, items).values())
+    fake.does(
+        "squeue",
+        "case \"$*\" in *' -j '*) printf '%s\\n' \"7_0|RUNNING|node1|None|eve|1|somebody's|/w\";; "
+        "*) printf '%s\\n' \"7_0|RUNNING|node1|None|somebody's\";; esac",
+    )
+    fake.says("sacct", "7_1|FAILED|1:0|0:0|node1|eve|1|somebody's|/w\n7_1.0|OUT_OF_MEMORY|0:125||node1||1|python|\n")
+    assert queries.query(jobs) == dict.fromkeys(jobs, Absent("sacct"))
 
 
 @pytest.mark.parametrize("reason", ["PartitionTimeLimit", "PartitionNodeLimit", "launch failed requeued held"])
@@ -87,7 +93,7 @@ def test_a_prolog_that_failed_is_found_in_the_log(fake: Fake, placed: tuple[Conf
     logs = config.workspace.submission_logs(items[0].tag)
     logs.mkdir(parents=True, exist_ok=True)
     (logs / "7_0_0_log.out").write_text("Error running slurm prolog: 7\n")
-    fake.says("sacct", "".join(f"{item.job_id}|CANCELLED by 0|0:0|0:0|node2|{item.tag}\n" for item in items))
+    fake.says("sacct", records(items, "CANCELLED by 0").replace("|node1|", "|node2|"))
     observe(config.workspace, items)
     first, second = verdicts(config, items)
     assert (str(first.state), first.node) == ("launch failed", "node2")
@@ -97,7 +103,7 @@ def test_a_prolog_that_failed_is_found_in_the_log(fake: Fake, placed: tuple[Conf
 
 def test_a_job_without_a_log_is_the_nodes_fault(fake: Fake, placed: tuple[Config, list[Placed]]) -> None:
     config, items = placed
-    fake.says("sacct", "".join(f"{item.job_id}|FAILED|0:53|0:0|node1|{item.tag}\n" for item in items))
+    fake.says("sacct", records(items, "FAILED", "0:53"))
     observe(config.workspace, items)
     assert {(str(item.state), item.node) for item in verdicts(config, items)} == {("launch failed", "node1")}
 
@@ -116,8 +122,71 @@ def test_an_out_of_memory_kill_is_found_in_the_log(line: str, fake: Fake, placed
     logs.mkdir(parents=True, exist_ok=True)
     (logs / "7_0_0_log.out").write_text(f"begins\n{line}\nsrun: error: node1: task 0: Killed\n")
     (logs / "7_1_0_log.out").write_text("the user's own words: memory limit, oom-kill\n")
-    fake.says("sacct", "".join(f"{item.job_id}|FAILED|9:0|0:9|node1|{item.tag}\n" for item in items))
+    fake.says("sacct", records(items, "FAILED", "9:0", "0:9"))
     observe(config.workspace, items)
     first, second = verdicts(config, items)
     assert (str(first.state), str(second.state)) == ("out of memory", "killed")
     assert first.reason in line
+
+
+def trains(config: Config, item: Placed) -> None:
+    """As if the run had written another event."""
+    path = config.workspace.run(item.run).attempt(item.attempt).incarnation(0).events
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as stream:
+        stream.write('{"kind": "progress", "t": 1.0, "step": 1}\n')
+
+
+def test_a_run_whose_event_log_grows_is_not_lost_until_it_stops(
+    fake: Fake, placed: tuple[Config, list[Placed]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, items = placed
+    alive = items[0]
+    clock = [time.time()]
+    monkeypatch.setattr(time, "time", lambda: clock[0])
+    for _ in range(5):
+        trains(config, alive)
+        assert observe(config.workspace, items).unavailable is None
+        clock[0] += SILENCE_INTERVAL + 1
+    trains(config, alive)
+    assert [str(verdict.state) for verdict in verdicts(config, items)] == ["running", "unknown"]
+    assert verdicts(config, items)[0].reason == "SLURM does not show its job, but its event log grows"
+    assert len(config.workspace.run(alive.run).attempt(1).observations()) <= 2, "not one record for each query"
+    clock[0] += RENEWAL_INTERVAL
+    for _ in range(2):
+        observe(config.workspace, items)
+        assert str(verdicts(config, [alive])[0].state) == "running"
+        clock[0] += SILENCE_INTERVAL - 1
+    clock[0] += 2
+    observe(config.workspace, items)
+    assert [str(verdict.state) for verdict in verdicts(config, items)] == ["unknown"] * 2
+
+
+def test_a_job_that_sacct_calls_running_is_unconfirmed_and_stays_so(
+    fake: Fake, placed: tuple[Config, list[Placed]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, items = placed
+    fake.says("sacct", records(items, "RUNNING"))
+    clock = [time.time()]
+    monkeypatch.setattr(time, "time", lambda: clock[0])
+    for _ in range(4):
+        observe(config.workspace, items)
+        clock[0] += RENEWAL_INTERVAL
+    first, second = verdicts(config, items)
+    assert {first.state, second.state} == {State.UNCONFIRMED}
+    assert first.state.active
+    assert first.reason == "squeue does not list job 7_0, but sacct says RUNNING"
+    trains(config, items[0])
+    assert [str(verdict.state) for verdict in verdicts(config, items)] == ["running", "unconfirmed"]
+
+
+def test_another_users_jobs_that_slurm_hides_keep_their_state(fake: Fake, placed: tuple[Config, list[Placed]]) -> None:
+    config, items = placed
+    fake.says("squeue", rows(items, "RUNNING"))
+    observe(config.workspace, items)
+    submissions.change(config.workspace, items[0].tag, owner="ada")
+    fake.says("squeue", "")
+    fake.says("scontrol", "ClusterName = test\nPrivateData = jobs\n")
+    message, changed = observe(config.workspace, items)
+    assert (message, changed) == (queries.Hidden("ada").message, frozenset())
+    assert {verdict.state for verdict in verdicts(config, items)} == {State.RUNNING}

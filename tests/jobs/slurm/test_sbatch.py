@@ -1,8 +1,11 @@
-"""The environment of sbatch: variables that the script decides about do not reach it."""
+"""The environment of sbatch: variables that the script decides about do not reach it; and the job that it names."""
 
 import pytest
 
 from attnctl.jobs.slurm import sbatch
+from attnctl.jobs.slurm.commands import CommandError
+from attnctl.jobs.slurm.sbatch import Accepted, read_answer, submit_script
+from tests.fixtures.fake_slurm import Fake
 
 SCRIPT = "#!/bin/bash\n#SBATCH --job-name=attnctl-1\n#SBATCH --time=60\n#SBATCH --partition=gpu\n"
 DECIDED = {
@@ -73,3 +76,30 @@ def test_outside_a_job_the_users_own_variables_reach_the_job(name: str) -> None:
 def test_the_shells_partition_is_the_one_that_a_script_without_one_gets() -> None:
     assert sbatch.default_partition({"SBATCH_PARTITION": "gpu"}) == "gpu"
     assert sbatch.default_partition({}) is None
+
+
+@pytest.mark.parametrize(
+    ("printed", "accepted"),
+    [
+        ("77\n", Accepted("77", None)),
+        ("77;second\n", Accepted("77", "second")),
+        ("Welcome to the cluster!\nQuota: 12 of 100 GB\n77\n", Accepted("77", None)),
+        ("*** maintenance on 2026-12-01 ***\n77;second\n\nGood luck\n", Accepted("77", "second")),
+        ("Submitted batch job\n", None),
+        ("", None),
+        ("77;\n", None),
+        ("77_0\n", None),
+    ],
+)
+def test_the_job_id_is_found_among_what_a_site_prints(printed: str, accepted: Accepted | None) -> None:
+    assert read_answer(printed) == accepted
+
+
+def test_a_script_is_submitted_and_a_refusal_raised(fake: Fake) -> None:
+    fake.does("sbatch", "cat > \"$(dirname \"$0\")/script\"; echo 'Welcome'; echo '77;second'")
+    assert submit_script("#!/bin/bash\n", 5.0) == Accepted("77", "second")
+    assert (fake.folder / "script").read_text() == "#!/bin/bash\n"
+    assert fake.calls("sbatch") == ["--parsable"]
+    fake.does("sbatch", "echo 'sbatch: error: no' >&2; exit 1")
+    with pytest.raises(CommandError, match="no"):
+        submit_script("#!/bin/bash\n", 5.0)

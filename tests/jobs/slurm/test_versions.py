@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from attnctl.jobs.slurm.job import Job
 from attnctl.jobs.slurm.queries import JobStatus, query
 from attnctl.jobs.slurm.versions import exit_code, requested_memory, signal_of_step
 from tests.fixtures.fake_slurm import Fake
@@ -54,7 +55,7 @@ def test_squeue_tells_the_exit_code_on_every_release(
     rows = f"7_0|FAILED|node1|{reason}|tag"
     fake.does("squeue", f'case "$*" in *exit_code*) echo "7_0|{status}|";; *) echo "{rows}";; esac')
     fake.does("sacct", "exit 1")
-    answer = query({"7_0": "tag"}, 0.0)["7_0"]
+    (answer,) = query([Job(id="7_0", tag="tag")]).values()
     assert isinstance(answer, JobStatus)
     assert (answer.state, answer.reason, answer.exit_code) == ("FAILED", reason, code)
 

@@ -7,19 +7,35 @@ import json
 from attnctl.workspace.records import Cancel
 from tests.attnctl.cli.cli_run import Run, assert_refused, listing
 from tests.attnctl.cli.past_runs import Past, left
+from tests.fixtures.fake_slurm import Fake
 
 
-def test_cancelling_an_active_run_is_requested_and_recorded(past: Past, attnctl: Run) -> None:
+def test_a_run_that_slurm_cannot_be_asked_about_is_not_cancelled(past: Past, attnctl: Run) -> None:
     active, done = past.specs(2)
     past.attempt(active, "RUNNING")
     past.attempt(done, "COMPLETED", exit=left("completed", step=40))
     past.sweep("both", [active, done])
-    document = json.loads(attnctl("cancel", "both", "--yes", "--json").out)
-    assert document["runs"] == [active.id]
-    assert "squeue" in document["unavailable"], "there is no SLURM here to ask"
+    reason = "SLURM does not answer: squeue is not installed on this machine"
+    result = attnctl("cancel", "both", "--yes", "--json")
+    assert (result.code, json.loads(result.out)) == (1, {"runs": [], "refused": {active.id: reason}})
+    result = attnctl("cancel", "both", "--yes")
+    assert (result.code, result.out) == (1, "cancelling 0 of 2 runs\n")
+    assert f"not cancelled: {active.id[:8]}: {reason}" in result.err
     workspace = past.config.workspace
-    assert Cancel.read(workspace.run(active.id).attempt(1).cancel) is not None
+    assert not workspace.run(active.id).attempt(1).cancel.exists()
     assert not workspace.run(done.id).attempt(1).cancel.exists()
+
+
+def test_cancelled_runs_are_counted_and_recorded(past: Past, attnctl: Run, fake: Fake) -> None:
+    active, done = past.specs(2)
+    past.attempt(active, "RUNNING")
+    past.attempt(done, "COMPLETED", exit=left("completed", step=40))
+    past.sweep("both", [active, done])
+    fake.says("squeue", f"7_0|RUNNING|node1|None|attnctl-{active.id}-1\n")
+    fake.says("scancel", "")
+    result = attnctl("cancel", "both", "--yes")
+    assert (result.code, result.out) == (0, "cancelling 1 of 2 runs\n")
+    assert Cancel.read(past.config.workspace.run(active.id).attempt(1).cancel) is not None
 
 
 def test_a_script_must_pass_yes(past: Past, attnctl: Run) -> None:
