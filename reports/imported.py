@@ -21,7 +21,7 @@ class Elsewhere:
 
 
 def of_cell(
-    imports: Sequence[Imported], table: papers.Table, row: papers.Row, column: papers.Column
+    imports: Sequence[Imported], table: papers.PaperTable, row: papers.Row, column: papers.PaperColumn
 ) -> list[Elsewhere]:
     """What was imported for a cell of a paper's table: by the column's key, or by its metric."""
     dataset = row.setup_of(column).dataset

@@ -21,7 +21,7 @@ _AGAIN = "--retry-failed"
 
 
 def of_table(
-    table: papers.Table, paper: str, chosen: Mapping[tuple[str, str], Chosen], overrides: Overrides
+    table: papers.PaperTable, paper: str, chosen: Mapping[tuple[str, str], Chosen], overrides: Overrides
 ) -> list[str]:
     """What to type, one command for all rows that lack the same seeds; nothing when nothing is missing.
 
@@ -77,7 +77,13 @@ def _is_open(state: State) -> bool:
 
 
 def _words(
-    table: papers.Table, paper: str, rows: Sequence[str], seeds: Sequence[int], overrides: Overrides, *, again: bool
+    table: papers.PaperTable,
+    paper: str,
+    rows: Sequence[str],
+    seeds: Sequence[int],
+    overrides: Overrides,
+    *,
+    again: bool,
 ) -> Iterator[str]:
     yield from ("attnctl", "sweep", "--paper", paper, "--table", table.number)
     if rows:

@@ -20,18 +20,21 @@ _SIZE = 128
 def measured(name: str) -> dict[str, list[int]]:
     """The channels at each placement of a backbone, in network order."""
     traced = measure(name)
-    places = backbones.available(backbones.describe(name).family, traced.parts, traced.input)
-    return {place: [part.shape[0] for part in parts if part.shape] for place, (_, parts) in sorted(places.items())}
+    available = backbones.available(backbones.describe(name).family, traced.parts, traced.input)
+    return {
+        placement: [part.shape[0] for part in parts if part.shape]
+        for placement, (_, parts) in sorted(available.items())
+    }
 
 
 def of_model(name: str, backbone: str) -> dict[str, dict[str, int]]:
     """The channels at each path of a model's own placements, in network order."""
     network = models.build(name, backbones.build(backbone, 2), 2, size=_SIZE)
     parts = trace(network, _SIZE)
-    places = models.describe(name).placements
+    placements = models.describe(name).placements
     return {
-        place: {part.path: part.shape[0] for part in find(parts, row, name) if part.shape}
-        for place, row in sorted(places.items())
+        label: {part.path: part.shape[0] for part in find(parts, placement, name) if part.shape}
+        for label, placement in sorted(placements.items())
     }
 
 
@@ -42,6 +45,6 @@ def _write(file: Path, rows: Mapping[str, Mapping[str, Any]]) -> None:
 
 if __name__ == "__main__":
     _write(backbones.FOLDER / "channels.json", {name: measured(name) for name in backbones.names()})
-    own = [name for name in models.names() if models.describe(name).placements]
-    around = [(name, backbone) for name in own for backbone in models.describe(name).backbones]
-    _write(models.FOLDER / "channels.json", {"/".join(pair): of_model(*pair) for pair in around})
+    with_placements = [name for name in models.names() if models.describe(name).placements]
+    pairs = [(name, backbone) for name in with_placements for backbone in models.describe(name).backbones]
+    _write(models.FOLDER / "channels.json", {"/".join(pair): of_model(*pair) for pair in pairs})

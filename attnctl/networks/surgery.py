@@ -20,21 +20,21 @@ from attnctl.values import Scalar, SpecError
 
 
 class Attended(nn.Module):
-    """A part of a network followed by an attention module. last: the part's map is channels-last."""
+    """A part of a network followed by an attention module. channels_last: the part's map is (B, H, W, C)."""
 
-    def __init__(self, part: nn.Module, attention: nn.Module, last: bool = False) -> None:
+    def __init__(self, part: nn.Module, attention: nn.Module, channels_last: bool = False) -> None:
         super().__init__()
         self.part = part
         self.attention = attention
-        self.last = last
+        self.channels_last = channels_last
 
     def forward(self, *inputs: Any, **keywords: Any) -> Tensor:
         """The part's inputs -> its output map (B, C, H, W) after the attention module."""
         x: Tensor = self.part(*inputs, **keywords)
-        if self.last:
+        if self.channels_last:
             x = x.permute(0, 3, 1, 2)
         x = self.attention(x)
-        return x.permute(0, 2, 3, 1) if self.last else x
+        return x.permute(0, 2, 3, 1) if self.channels_last else x
 
 
 @dataclass(frozen=True)
@@ -42,35 +42,35 @@ class Attention:
     """A module with all its hyperparameters and its placement."""
 
     module: ModuleSource
-    place: Placement
+    placement: Placement
     hyperparameters: Mapping[str, Scalar]
 
 
-def build(spec: RunSpec, kept: Path | None = None) -> nn.Module:
+def build(spec: RunSpec, stored: Path | None = None) -> nn.Module:
     """Build a run's network with its attention modules, randomly initialised from torch's default generator.
 
-    kept: the workspace's folder of users' files, for a run that uses them. Raises SpecError.
+    stored: the workspace's folder of users' files, for a run that uses them. Raises SpecError.
     """
-    backbone = backbones.of_run(spec.backbone, spec.versions.backbone, kept)
+    backbone = backbones.of_run(spec.backbone, spec.versions.backbone, stored)
     attended = None
     if spec.module != NO_MODULE:
-        module = attention.of_run(spec.module, spec.versions.module, kept)
-        place = models.placement(spec.model, backbone, spec.placement)
+        module = attention.of_run(spec.module, spec.versions.module, stored)
+        placement = models.placement(spec.model, backbone, spec.placement)
         # neutral: the value in runs from before the hyperparameter existed
-        attended = Attention(module, place, {**module.neutral, **dict(spec.hyperparameters)})
-    return _of_run(spec, backbone, datasets.describe(spec.dataset).classes, attended)
+        attended = Attention(module, placement, {**module.neutral, **dict(spec.hyperparameters)})
+    return _network_of_run(spec, backbone, datasets.describe(spec.dataset).classes, attended)
 
 
-def build_plain(spec: RunSpec, kept: Path | None = None, *, more_classes: int = 0) -> nn.Module:
+def build_plain(spec: RunSpec, stored: Path | None = None, *, more_classes: int = 0) -> nn.Module:
     """Build a run's network without attention, randomly initialised. more_classes: beyond those of the data set.
 
-    kept: as for `build`. Raises SpecError.
+    stored: as for `build`. Raises SpecError.
     """
-    backbone = backbones.of_run(spec.backbone, spec.versions.backbone, kept)
-    return _of_run(spec, backbone, datasets.describe(spec.dataset).classes + more_classes, None)
+    backbone = backbones.of_run(spec.backbone, spec.versions.backbone, stored)
+    return _network_of_run(spec, backbone, datasets.describe(spec.dataset).classes + more_classes, None)
 
 
-def _of_run(spec: RunSpec, backbone: str, classes: int, attended: Attention | None) -> nn.Module:
+def _network_of_run(spec: RunSpec, backbone: str, classes: int, attended: Attention | None) -> nn.Module:
     if not spec.model:
         size = spec.recipe.input_size or datasets.describe(spec.dataset).height
         return network_of(backbone, classes, attended, size=size)
@@ -105,14 +105,14 @@ def network_of(
     if not model:
         _attend(network, attended, size)
         return network
-    own = attended is not None and models.is_own(model, attended.place.label)
+    own = attended is not None and models.is_own(model, attended.placement.label)
     if not own:
         _attend(network, attended, backbones.describe(backbone).input)
     network = models.build(model, network, classes, norms=norms, size=size)
     if own and attended is not None:
-        found = models.channels_by_path(model, backbone, attended.place.label)
-        parts = [Part(path, *_kinds(network, path), (channels, 0, 0)) for path, channels in found.items()]
-        _insert(network, attended.module, attended.place, attended.hyperparameters, parts)
+        channels = models.channels_by_path(model, backbone, attended.placement.label)
+        parts = [Part(path, *_kinds(network, path), (count, 0, 0)) for path, count in channels.items()]
+        _insert(network, attended.module, attended.placement, attended.hyperparameters, parts)
     return network
 
 
@@ -123,7 +123,7 @@ def _kinds(network: nn.Module, path: str) -> tuple[str, str]:
 
 def _attend(network: nn.Module, attended: Attention | None, size: int) -> None:
     if attended is not None:
-        insert(network, attended.module, attended.place, attended.hyperparameters, size)
+        insert(network, attended.module, attended.placement, attended.hyperparameters, size)
 
 
 def attach(
@@ -142,16 +142,16 @@ def attach(
     default: the backbone's, or 224. Raises SpecError.
     """
     if backbone is not None:
-        place, size = backbones.placement(backbone, placement), size or backbones.describe(backbone).input
+        resolved, size = backbones.placement(backbone, placement), size or backbones.describe(backbone).input
     else:
         size = size or 224
-        place = backbones.placement_in(type(network).__name__, trace(network, size), size, placement)
-    insert(network, name, place, hyperparameters, size)
+        resolved = backbones.placement_in(type(network).__name__, trace(network, size), size, placement)
+    insert(network, name, resolved, hyperparameters, size)
     return network
 
 
 def insert(
-    network: nn.Module, name: str | ModuleSource, place: Placement, hyperparameters: Mapping[str, Scalar], size: int
+    network: nn.Module, name: str | ModuleSource, placement: Placement, hyperparameters: Mapping[str, Scalar], size: int
 ) -> None:
     """Insert a module after each matching part, or replace it; raises SpecError if none matches or it does not fit.
 
@@ -161,7 +161,7 @@ def insert(
     _insert(
         network,
         attention.describe(name) if isinstance(name, str) else name,
-        place,
+        placement,
         hyperparameters,
         trace(network, size),
     )
@@ -170,31 +170,33 @@ def insert(
 def _insert(
     network: nn.Module,
     module: ModuleSource,
-    place: Placement,
+    placement: Placement,
     hyperparameters: Mapping[str, Scalar],
     parts: Sequence[Part],
 ) -> None:
     """Like `insert`, for a network whose parts are known."""
-    found = find(parts, place, type(network).__name__)
-    check_fit(module.name, module.replaces, place, all(part.is_norm for part in found))
-    made = {part.path: _made(module, part, hyperparameters) for part in found}
-    shapes = {part.path: part for part in parts}
-    for second, first in place.again.items():
-        if module.needs_map and _sizes(made[first]) != _sizes(_made(module, shapes[second], hyperparameters)):
-            raise SpecError(f"{module.name} needs one map size, but maps of two sizes share a module at {place.label}")
-    for part in found:
+    matched = find(parts, placement, type(network).__name__)
+    check_fit(module.name, module.replaces, placement, all(part.is_norm for part in matched))
+    created = {part.path: _create(module, part, hyperparameters) for part in matched}
+    by_path = {part.path: part for part in parts}
+    for sharing, source in placement.again.items():
+        if module.needs_map and _sizes(created[source]) != _sizes(_create(module, by_path[sharing], hyperparameters)):
+            raise SpecError(
+                f"{module.name} needs one map size, but maps of two sizes share a module at {placement.label}"
+            )
+    for part in matched:
         old = network.get_submodule(part.path)
-        if place.replaces:
-            _begin_alike(old, made[part.path])
-            new = made[part.path]
+        if placement.replaces:
+            _copy_zero_scale(old, created[part.path])
+            new = created[part.path]
         else:
-            new = Attended(old, made[part.path], part.last)
+            new = Attended(old, created[part.path], part.last)
         _put(network, part.path, new)
-    for second, first in place.again.items():
-        _put(network, second, Attended(network.get_submodule(second), made[first], shapes[second].last))
+    for sharing, source in placement.again.items():
+        _put(network, sharing, Attended(network.get_submodule(sharing), created[source], by_path[sharing].last))
 
 
-def _made(module: ModuleSource, part: Part, hyperparameters: Mapping[str, Scalar]) -> nn.Module:
+def _create(module: ModuleSource, part: Part, hyperparameters: Mapping[str, Scalar]) -> nn.Module:
     channels, height, width = part.shape or (0, 0, 0)
     return attention.create(module, channels, (height, width), **hyperparameters)
 
@@ -204,21 +206,23 @@ def _sizes(module: nn.Module) -> dict[str, torch.Size]:
 
 
 def _put(network: nn.Module, path: str, part: nn.Module) -> None:
-    parent, _, last = path.rpartition(".")
-    setattr(network.get_submodule(parent), last, part)
+    parent, _, name = path.rpartition(".")
+    setattr(network.get_submodule(parent), name, part)
 
 
-def _begin_alike(old: nn.Module, new: nn.Module) -> None:
+def _copy_zero_scale(old: nn.Module, new: nn.Module) -> None:
     """Initialise a norm's scale to zero if that of the replaced norm is zero (GN, section 5.1, for AN's table)."""
-    scale, other = getattr(old, "weight", None), getattr(new, "weight", None)
-    if isinstance(scale, nn.Parameter) and isinstance(other, nn.Parameter) and not scale.is_meta and not scale.any():
-        nn.init.zeros_(other)
+    replaced, scale = getattr(old, "weight", None), getattr(new, "weight", None)
+    if not isinstance(replaced, nn.Parameter) or not isinstance(scale, nn.Parameter):
+        return
+    if not replaced.is_meta and not replaced.any():
+        nn.init.zeros_(scale)
 
 
-def measure(network: nn.Module, place: Placement, size: int) -> dict[str, tuple[int, int, int]]:
+def measure(network: nn.Module, placement: Placement, size: int) -> dict[str, tuple[int, int, int]]:
     """The parts that a placement matches, in network order, with the (channels, height, width) of their maps."""
-    found = find(trace(network, size), place, type(network).__name__)
-    return {part.path: part.shape for part in found if part.shape}
+    matched = find(trace(network, size), placement, type(network).__name__)
+    return {part.path: part.shape for part in matched if part.shape}
 
 
 def extra_loss(network: nn.Module) -> Tensor | None:

@@ -3,7 +3,7 @@
 Each TOML file here is a paper; `attnctl paper new my.toml` creates one of your own in the same format:
 
     name, title, address, cite  of the paper; cite: its key in a bibliography
-    [written.MODULE]         how the code that the figures were counted on wrote a module: see `Written`
+    [written.MODULE]         how the code behind the published counts implemented a module: see `Written`
     [tables.N]               caption, header (of the rows' column), note, and what all rows have in common
     [[tables.N.columns]]     the columns, in their order
     [tables.N.on.X]          a group of rows: title, and what its rows have in common
@@ -31,36 +31,36 @@ A row:
     note, weak               what a reader must know; why a match proves little
     cite                     the module's key in a bibliography
 
-What a cell is made with stands in the row, its group or the table; the nearest wins:
+The setup of a cell is given in the row, its group or the table, in this order of precedence:
 
-    model, backbone, placement, dataset, module, hyperparameters      what is built; the module is none, the placement
-                             block, and there is no model around the backbone, unless it is said
-    recipe                   how it is trained; the data set's own unless it is said
-    train                    fields of the recipe that differ. A list is several runs, of which the one with the
-                             highest mean of the table's first trained column counts
-    maps                     instead of a backbone: the module alone, once for each of these maps, [channels, side]
-    params_as, flops_as      the way of counting: exact, one of attnctl.networks.complexity's, or the parameters of one
-                             kind of layer, such as linear.weight
-    params_unit, flops_unit  K, M, G, or MiB of float32, where the column's unit is not, or not truly, one of them
+    model, backbone, placement, dataset, module, hyperparameters      the network. Defaults: module none, placement
+                             block, no model around the backbone
+    recipe                   of the training; default: that of the data set
+    train                    fields that differ from the recipe. A list means several runs, of which the one with the
+                             highest mean in the table's first trained column counts
+    maps                     without a backbone: maps [channels, side], for each of which the module alone is built
+    params_as, flops_as      the counting convention: exact, a name in attnctl.networks.complexity, or the parameters
+                             of one kind of layer, such as linear.weight
+    params_unit, flops_unit  K, M, G, or MiB of float32, if the column's unit is none of these or is wrong
     head                     whether the counted code had a layer for the mean before the classifier, where ours
                              has a function
-    written                  how the counted code wrote the module, where it differs from [written.MODULE]
-    task                     detection or segmentation, of rows whose network is none of attnctl's: they wait
+    written                  how the counted code implemented the module, if it differs from [written.MODULE]
+    task                     detection or segmentation, for rows whose network attnctl does not have: they wait
 
 A figure:
 
     caption, note
     kind                     sweep: a hyperparameter against a metric. curves: a metric over the epochs. scatter: a
                              metric against the cost. cam: class activation maps. histogram: an attention's responses
-    table, rows              the table whose rows are drawn; the rows' names or globs, all of them unless said
-    x, y                     what is drawn against what; y is top1 unless it is said
-    settings                 what the kind needs besides, all of it optional but a sweep's series:
-                             sweep: series, each with title, table, row, column, and the values that x takes in it
-                             curves: also, more metrics; reach, accuracies whose first epoch is shown
+    table, rows              the table whose rows are drawn; names or globs of the rows (default: all)
+    x, y                     the quantities of the axes; y is top1 by default
+    settings                 further settings of the kind; only a sweep's series are required:
+                             sweep: series, each with title, table, row, column, and the values of x
+                             curves: also (more metrics); reach (accuracies whose first epoch is shown)
                              scatter: panels, each with table, rows, x, y
                              cam: layers, images (how many), method
                              histogram: layers, classes
-    published                numbers that the paper prints of it; of a sweep: by series and value of x
+    published                numbers printed in the paper; for a sweep by series and value of x
 """
 
 from __future__ import annotations
@@ -69,18 +69,18 @@ from functools import cache
 from pathlib import Path
 
 from attnctl import lines
-from attnctl.papers.model import CLASSIFICATION, Column, Figure, Paper, Row, Setup, Table
+from attnctl.papers.model import CLASSIFICATION, Figure, Paper, PaperColumn, PaperTable, Row, Setup
 from attnctl.papers.read import read
 from attnctl.values import SpecError, did_you_mean
 
 __all__ = [
     "CLASSIFICATION",
-    "Column",
     "Figure",
     "Paper",
+    "PaperColumn",
+    "PaperTable",
     "Row",
     "Setup",
-    "Table",
     "is_file",
     "load",
     "names",
@@ -88,7 +88,7 @@ __all__ = [
 
 FOLDER = Path(__file__).parent
 SKELETON = FOLDER / "skeleton" / "paper.toml"
-"""What `attnctl paper new` writes."""
+"""The content of a new file of `attnctl paper new`."""
 
 
 @cache
@@ -103,7 +103,7 @@ def is_file(name: str) -> bool:
 
 
 def load(name: str) -> Paper:
-    """The paper of that name, in whatever case, or of a user's file; raises SpecError with the nearest, or the line."""
+    """The paper of a name (in any case) or a user's file; raises SpecError with the nearest name or the line."""
     return _read_file(Path(name).expanduser()) if is_file(name) else _built_in(name.lower())
 
 

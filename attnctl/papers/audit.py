@@ -1,4 +1,4 @@
-"""Holds the published figures of complexity against our networks, each counted as its paper counted."""
+"""Compares published parameters and FLOPs with our networks, each counted by the convention of its paper."""
 
 from __future__ import annotations
 
@@ -13,23 +13,25 @@ from typing import Literal
 from attnctl import attention, papers
 from attnctl.networks.complexity import Cell, Counts, Written, cell, convention, counts, parameters
 from attnctl.networks.complexity.conventions import LAYERS
-from attnctl.papers.model import COUNTED, Column, Row, Setup, Table
+from attnctl.papers.model import COUNTED, PaperColumn, PaperTable, Row, Setup
 from attnctl.values import SpecError, comma_join
 
 Verdict = Literal["match", "explained", "not reproduced", "waits", "not built"]
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "MiB": 2**18}
-"""What one of a unit is, in parameters or operations; a MiB holds 2^18 parameters of four bytes."""
+"""Unit -> its number of parameters or operations; a MiB holds 2^18 parameters of four bytes."""
 
 EXACT = "exact"
+"""The convention that counts all parameters, and the multiply-accumulates of all convolutions and matrix products."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Figure:
-    """A published figure beside ours.
+class AuditedCount:
+    """A published count beside ours.
 
-    column: its key. published: as printed. computed: ours, to the same digit. exact: ours, whole
-    verdict: match; explained: no match, and why; not reproduced; waits: its network is none of attnctl's;
-        not built: the network cannot be built here
+    column: key of the column. published: as printed. computed: ours, rounded to the printed digit. exact: ours
+    verdict: match; explained (no match, for a known reason); not reproduced; waits (attnctl does not have the network);
+        not built (the network cannot be built here)
+    note: the explanation, the error, or the note of the row
     """
 
     paper: str
@@ -45,31 +47,31 @@ class Figure:
 
     @property
     def match(self) -> bool:
-        """Whether ours is the published figure to its last digit."""
+        """Whether ours equals the published count to its last digit."""
         return self.verdict == "match"
 
 
-def tables(paper: str | None = None, table: str | None = None) -> list[Table]:
-    """The tables with a figure of complexity: of all papers, of one, or one; raises SpecError for what there is not."""
-    found = []
+def tables(paper: str | None = None, table: str | None = None) -> list[PaperTable]:
+    """The tables with parameters or FLOPs of all papers, or of one, or one table. Raises SpecError if there is none."""
+    selected = []
     for name in papers.names() if paper is None else (paper,):
         counted = {number: item for number, item in papers.load(name).tables.items() if columns(item)}
         if paper is not None and table is not None and table not in counted:
-            of = papers.load(name).name
-            raise SpecError(f"{of} has no table {table!r} with parameters or FLOPs; it has {comma_join(counted)}")
-        found += [item for number, item in counted.items() if table in {None, number}]
-    if not found:
+            title = papers.load(name).name
+            raise SpecError(f"{title} has no table {table!r} with parameters or FLOPs; it has {comma_join(counted)}")
+        selected += [item for number, item in counted.items() if table in {None, number}]
+    if not selected:
         raise SpecError(f"no paper has a table {table!r} with parameters or FLOPs")
-    return found
+    return selected
 
 
-def columns(table: Table) -> list[Column]:
-    """The columns of a table that hold figures of complexity."""
+def columns(table: PaperTable) -> list[PaperColumn]:
+    """The columns of a table with parameters or FLOPs."""
     return [column for column in table.columns if column.metric in COUNTED]
 
 
-def audit(tables: Iterable[Table], *, keep: bool = True) -> Iterator[Figure]:
-    """The figures of some tables, in their order. keep: use and fill the user's cache of counts."""
+def audit(tables: Iterable[PaperTable], *, keep: bool = True) -> Iterator[AuditedCount]:
+    """The audited counts of tables, in their order. keep: use and fill the user's cache of counts."""
     for table in tables:
         for row in table.rows:
             for column in columns(table):
@@ -77,10 +79,10 @@ def audit(tables: Iterable[Table], *, keep: bool = True) -> Iterator[Figure]:
                     yield _figure(table, row, column, keep)
 
 
-def _figure(table: Table, row: Row, column: Column, keep: bool) -> Figure:
+def _figure(table: PaperTable, row: Row, column: PaperColumn, keep: bool) -> AuditedCount:
     setup = row.setup_of(column)
-    published = row.published[column.key]
-    number, unit, digits = read(published, unit_of(setup, column))
+    printed = row.published[column.key]
+    number, unit, digits = read(printed, unit_of(setup, column))
     exact: int | None = None
     computed: str | None = None
     notes = [row.note]
@@ -94,52 +96,52 @@ def _figure(table: Table, row: Row, column: Column, keep: bool) -> Figure:
             verdict, notes = "not built", [str(error), row.note]
         else:
             ours = rounded(exact, unit, digits)
-            computed = f"{ours}{'' if published[-1].isdigit() else unit}"
+            computed = f"{ours}{'' if printed[-1].isdigit() else unit}"
             if ours == number:
                 verdict, notes = "match", [row.note, f"weak: {row.weak}" if row.weak else ""]
             else:
                 reason = row.explained.get(column.key, "")
                 verdict, notes = ("explained" if reason else "not reproduced"), [reason, row.note]
-    return Figure(
+    return AuditedCount(
         paper=table.paper,
         table=table.number,
         row=row.name,
         column=column.key,
-        published=published,
+        published=printed,
         computed=computed,
         exact=exact,
-        convention=way_of(setup, column),
+        convention=convention_of(setup, column),
         verdict=verdict,
         note="; ".join(note for note in notes if note),
     )
 
 
-def way_of(setup: Setup, column: Column) -> str:
-    """How the figures of a column are counted."""
+def convention_of(setup: Setup, column: PaperColumn) -> str:
+    """The convention by which the paper counted a column: a name for `check_convention`."""
     return setup.params_as if column.metric == "params" else setup.flops_as
 
 
-def check_way(way: str) -> None:
-    """Raise SpecError for what is no way of counting."""
-    if way != EXACT and not _is_of_layer(way):
-        convention(way)
+def check_convention(name: str) -> None:
+    """Raise SpecError unless it is `exact`, the name of a convention, or a layer's parameters such as linear.weight."""
+    if name != EXACT and not _is_of_layer(name):
+        convention(name)
 
 
-def _is_of_layer(way: str) -> bool:
-    """Whether it is the parameters of one kind of layer that count, such as linear.weight."""
-    layer, _, part = way.partition(".")
+def _is_of_layer(name: str) -> bool:
+    """Whether only parameters of one kind of layer are counted, as in linear.weight."""
+    layer, _, part = name.partition(".")
     return layer in {*LAYERS, "free"} and bool(part)
 
 
-def unit_of(setup: Setup, column: Column) -> str:
-    """The unit of a column's figures that say none themselves."""
+def unit_of(setup: Setup, column: PaperColumn) -> str:
+    """The unit of a column's counts that are printed without one."""
     return (setup.params_unit if column.metric == "params" else setup.flops_unit) or column.unit
 
 
 def read(printed: str, unit: str) -> tuple[Decimal, str, Decimal]:
-    """(number, unit, one of its last digit) of a printed figure; `unit` is that of a figure that says none.
+    """(number, unit, value of its last digit) of a printed count. unit: of counts printed without one.
 
-    A product such as 512*4*512*4/16*2 is its value, a count. Raises SpecError.
+    A product such as 512*4*512*4/16*2 is evaluated and has no unit. Raises SpecError.
     """
     if re.fullmatch(r"\d+([*/]\d+)+", printed):
         value = Fraction(1)
@@ -160,36 +162,36 @@ def rounded(exact: int, unit: str, digits: Decimal) -> Decimal:
     return (Decimal(exact) / UNITS[unit]).quantize(digits, rounding=ROUND_HALF_UP)
 
 
-def count(setup: Setup, column: Column, way: str | None = None, *, keep: bool = True) -> int:
-    """What a cell's network counts, as the paper counted; raises SpecError when it cannot be built.
+def count(setup: Setup, column: PaperColumn, convention_name: str | None = None, *, keep: bool = True) -> int:
+    """The count of a cell's network; raises SpecError when it cannot be built.
 
-    way: another way of counting than the paper's. keep: use and fill the user's cache of counts.
+    convention_name: default: the paper's. keep: use and fill the user's cache of counts.
     """
-    chosen = way_of(setup, column) if way is None else way
-    return sum(_count(what, setup, column, chosen, keep) for what in cells(setup))
+    name = convention_of(setup, column) if convention_name is None else convention_name
+    return sum(_count(network, setup, column, name, keep) for network in cells(setup))
 
 
-def _count(what: Cell, setup: Setup, column: Column, way: str, keep: bool) -> int:
-    check_way(way)
-    if what.model and way == EXACT and column.metric == "params":
-        return parameters(what, keep=keep)
-    found = _counts(what) if keep else counts(what, memory=False, keep=False)
-    if way == EXACT:
-        return found.parameters if column.metric == "params" else found.macs
-    if _is_of_layer(way):
-        layer, _, part = way.partition(".")
-        return sum(number for role, number in found.roles.items() if (role.layer, role.part) == (layer, part))
+def _count(network: Cell, setup: Setup, column: PaperColumn, name: str, keep: bool) -> int:
+    check_convention(name)
+    if network.model and name == EXACT and column.metric == "params":
+        return parameters(network, keep=keep)
+    result = _counts(network) if keep else counts(network, memory=False, keep=False)
+    if name == EXACT:
+        return result.parameters if column.metric == "params" else result.macs
+    if _is_of_layer(name):
+        layer, _, part = name.partition(".")
+        return sum(number for role, number in result.roles.items() if (role.layer, role.part) == (layer, part))
     written = Written(head=setup.head, **setup.written)
-    return convention(way).count(found, written)[0 if column.metric == "params" else 1]
+    return convention(name).count(result, written)[0 if column.metric == "params" else 1]
 
 
 @cache
-def _counts(what: Cell) -> Counts:
-    return counts(what, memory=False)
+def _counts(network: Cell) -> Counts:
+    return counts(network, memory=False)
 
 
 def cells(setup: Setup) -> list[Cell]:
-    """The networks of a cell: one, or a module alone for each of its maps. Raises SpecError."""
+    """The networks of a table cell: one, or the module alone for each of its maps. Raises SpecError."""
     values = dict(setup.hyperparameters)
     if not setup.maps:
         return [cell(setup.module, values, setup.backbone, setup.placement, setup.dataset, model=setup.model)]

@@ -10,7 +10,7 @@ from pathlib import Path
 from attnctl import attention, backbones, datasets, lines, models, papers, recipes
 from attnctl.papers import audit
 from attnctl.papers.document import Document
-from attnctl.papers.model import COUNTED, Column, Figure, Paper, Row, Setup, Table
+from attnctl.papers.model import COUNTED, Figure, Paper, PaperColumn, PaperTable, Row, Setup
 from attnctl.papers.runs import Cells, Overrides, cells_of, figure_cells
 from attnctl.spec import NO_MODULE
 from attnctl.values import SpecError
@@ -35,47 +35,49 @@ def check(file: str) -> tuple[Paper, list[CheckedPart]]:
     return paper, [*tables, *(checker.figure(figure, paper) for figure in paper.figures.values())]
 
 
-def _checked(name: str, caption: str, rows: int, found: list[Cells]) -> CheckedPart:
+def _summary(name: str, caption: str, rows: int, all_cells: list[Cells]) -> CheckedPart:
     tasks = Counter(
-        task for _, task in {(item.row.name, item.row.setup.task) for item in found if item.row.setup.waits}
+        task for _, task in {(item.row.name, item.row.setup.task) for item in all_cells if item.row.setup.waits}
     )
-    runs = {spec.id for cells in found for spec in cells.specs}
+    runs = {spec.id for cells in all_cells for spec in cells.specs}
     return CheckedPart(name, caption, rows, len(runs), dict(tasks))
 
 
 class _Checker:
-    """Performs the checks for each cell that training, counting or showing it would."""
+    """Checks every cell as training, counting or showing it would."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
 
-    def table(self, table: Table) -> CheckedPart:
-        """Every row of a table."""
+    def table(self, table: PaperTable) -> CheckedPart:
+        """Check every row of a table."""
         for index, row in enumerate(table.rows):
             for column in table.columns:
                 self._cell(table, index, row, column)
-        found = cells_of(table, Overrides())
-        for cells in found:
+        all_cells = cells_of(table, Overrides())
+        for cells in all_cells:
             if cells.reason and not cells.row.setup.waits:
                 path = ("tables", table.number, "rows", table.rows.index(cells.row))
                 raise self._document.error(path, cells.reason)
-        return _checked(f"table {table.number}", table.caption, len(table.rows), found)
+        return _summary(f"table {table.number}", table.caption, len(table.rows), all_cells)
 
     def figure(self, figure: Figure, paper: Paper) -> CheckedPart:
-        """The runs behind a figure."""
-        found = figure_cells(figure, paper, Overrides())
-        for cells in found:
+        """Check the runs behind a figure."""
+        all_cells = figure_cells(figure, paper, Overrides())
+        for cells in all_cells:
             if cells.reason and not cells.row.setup.waits:
                 raise self._document.error(("figures", figure.number), f"{cells.row.name}: {cells.reason}")
-        return _checked(f"figure {figure.number}", figure.caption, len({cells.row.name for cells in found}), found)
+        return _summary(
+            f"figure {figure.number}", figure.caption, len({cells.row.name for cells in all_cells}), all_cells
+        )
 
-    def _cell(self, table: Table, index: int, row: Row, column: Column) -> None:
+    def _cell(self, table: PaperTable, index: int, row: Row, column: PaperColumn) -> None:
         setup = row.setup_of(column)
-        for key, ask in _questions(setup, column):
+        for key, check_value in _checks(setup, column):
             try:
-                ask()
+                check_value()
             except SpecError as error:
-                raise self._document.error(self._where(table, index, row, column, key), str(error)) from error
+                raise self._document.error(self._path_of(table, index, row, column, key), str(error)) from error
         if column.metric in COUNTED and column.key in row.published:
             try:
                 audit.read(row.published[column.key], audit.unit_of(setup, column))
@@ -83,21 +85,21 @@ class _Checker:
                 path = ("tables", table.number, "rows", index, column.key)
                 raise self._document.error(path, f"{column.key}: {error}") from error
 
-    def _where(self, table: Table, index: int, row: Row, column: Column, key: str) -> lines.Path:
-        """Where a key of a cell's setup is set: in the column's changes, the row, the group, the table, or nowhere."""
+    def _path_of(self, table: PaperTable, index: int, row: Row, column: PaperColumn, key: str) -> lines.Path:
+        """The path of a key in the column's changes, the row, the group or the table; in the row if it is unset."""
         top: lines.Path = ("tables", table.number)
         position = table.columns.index(column)
-        places: tuple[lines.Path, ...] = (
+        paths: tuple[lines.Path, ...] = (
             (*top, "columns", position, "changes"),
             (*top, "rows", index),
             (*top, "on", row.on),
             top,
         )
-        return next(((*place, key) for place in places if self._document.has((*place, key))), places[1])
+        return next(((*path, key) for path in paths if self._document.contains((*path, key))), paths[1])
 
 
-def _questions(setup: Setup, column: Column) -> Iterator[tuple[str, Callable[[], object]]]:
-    """The keys of a cell's setup that its column needs, and for each a check that raises SpecError."""
+def _checks(setup: Setup, column: PaperColumn) -> Iterator[tuple[str, Callable[[], object]]]:
+    """The keys of a cell's setup that its column needs, each with a check that raises SpecError."""
     if setup.module != NO_MODULE:
         yield "module", lambda: attention.describe(setup.module)
         yield "hyperparameters", lambda: _check_hyperparameters(setup)
@@ -106,14 +108,14 @@ def _questions(setup: Setup, column: Column) -> Iterator[tuple[str, Callable[[],
     if setup.model:
         yield "model", lambda: models.describe(setup.model)
     if not setup.maps:
-        yield "backbone", lambda: backbones.describe(_said(setup.backbone, "backbone"))
-        yield "dataset", lambda: datasets.describe(_said(setup.dataset, "dataset"))
+        yield "backbone", lambda: backbones.describe(_required(setup.backbone, "backbone"))
+        yield "dataset", lambda: datasets.describe(_required(setup.dataset, "dataset"))
         if setup.module != NO_MODULE:
             yield "placement", lambda: models.placement(setup.model, setup.backbone, setup.placement)
     if column.kind == "run":
         yield "recipe", lambda: recipes.load(setup.recipe or _default_recipe(setup))
     if column.metric in COUNTED:
-        yield f"{column.metric}_as", lambda: audit.check_way(audit.way_of(setup, column))
+        yield f"{column.metric}_as", lambda: audit.check_convention(audit.convention_of(setup, column))
 
 
 def _default_recipe(setup: Setup) -> str:
@@ -125,7 +127,7 @@ def _check_hyperparameters(setup: Setup) -> None:
     source.check(source.resolve(dict(setup.hyperparameters)))
 
 
-def _said(value: str, key: str) -> str:
+def _required(value: str, key: str) -> str:
     if not value:
         raise SpecError(f"has no {key}: set it in the row, in its group, or for the table")
     return value

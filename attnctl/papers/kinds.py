@@ -16,7 +16,7 @@ Kind = Callable[[Any], Any]
 
 
 def line(value: Any) -> str:
-    """One line of text, which is not empty."""
+    """One non-empty line of text."""
     if not isinstance(value, str):
         raise ValueError("must be text in quotes")
     if not value.strip() or not value.isprintable():
@@ -24,28 +24,28 @@ def line(value: Any) -> str:
     return value
 
 
-def words(value: Any) -> str:
-    """A text of any length; line breaks are blanks."""
+def text(value: Any) -> str:
+    """Text of any length; line breaks become blanks."""
     if not isinstance(value, str):
         raise ValueError("must be text in quotes")
     return " ".join(value.split())
 
 
 def published(value: Any) -> str:
-    """What a cell prints."""
+    """A number or text as printed in a cell, in quotes."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         raise ValueError(f'must be in quotes, with its digits as printed: "{value}"')
     return line(value)
 
 
 def name(value: Any) -> str:
-    """A word that commands and files can use."""
+    """A name usable in commands and file names."""
     if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", value):
         raise ValueError("must be a word of letters, digits, '-', '_' and '.'")
     return value
 
 
-def bare(value: Any) -> str:
+def label(value: Any) -> str:
     """The number or name of a table or figure."""
     if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9_-]+", value):
         raise ValueError("must be named by letters, digits, '-' and '_'")
@@ -66,26 +66,26 @@ def decimals(value: Any) -> int:
     return value
 
 
-def one_of(known: Collection[str]) -> Kind:
-    """One of some words."""
+def one_of(choices: Collection[str]) -> Kind:
+    """One of the given words."""
 
     def kind(value: Any) -> str:
-        if value not in known:
-            raise ValueError(f"is {value!r}{did_you_mean(str(value), known)}")
+        if value not in choices:
+            raise ValueError(f"is {value!r}{did_you_mean(str(value), choices)}")
         return str(value)
 
     return kind
 
 
 def section(value: Any) -> Mapping[str, Any]:
-    """A table of TOML, of anything."""
+    """A TOML table with any content."""
     if not isinstance(value, dict):
         raise ValueError("must be a section, or a table in braces")
     return value
 
 
 def sections(value: Any) -> list[Any]:
-    """A list of tables of TOML, each with a header of its own."""
+    """A list of TOML tables, each with its own header."""
     if not isinstance(value, list):
         raise ValueError("must be sections in double brackets, such as [[tables.1.rows]]")
     return value
@@ -99,26 +99,26 @@ def number(value: Any) -> float | int:
 
 
 def count(value: Any) -> int:
-    """A whole number from 0."""
+    """A whole number, 0 or more."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise ValueError("must be a whole number")
     return value
 
 
 def list_of(kind: Kind) -> Kind:
-    """A list, which is not empty, of values of one kind."""
+    """A non-empty list of values of one kind."""
 
-    def whole(value: Any) -> tuple[Any, ...]:
+    def convert(value: Any) -> tuple[Any, ...]:
         if not isinstance(value, list) or not value:
             raise ValueError("must be a list in brackets")
         return tuple(kind(item) for item in value)
 
-    return whole
+    return convert
 
 
 def texts(value: Any) -> Mapping[str, str]:
-    """Names and their texts."""
-    return {key: words(item) for key, item in section(value).items()}
+    """Name -> text."""
+    return {key: text(item) for key, item in section(value).items()}
 
 
 def scalar(value: Any) -> Scalar:
@@ -129,7 +129,7 @@ def scalar(value: Any) -> Scalar:
 
 
 def scalars(value: Any) -> Mapping[str, Scalar]:
-    """Names and their values."""
+    """Name -> value."""
     values = {}
     for key, item in section(value).items():
         try:
@@ -140,50 +140,50 @@ def scalars(value: Any) -> Mapping[str, Scalar]:
 
 
 def train(value: Any) -> Mapping[str, tuple[Scalar, ...]]:
-    """Fields of the recipe, each a value or a list of them."""
-    found = {}
+    """Recipe field -> its values; a single value need not be a list."""
+    fields = {}
     for key, item in section(value).items():
         if key not in recipe_fields():
             raise InsideError(key, f"is not a recipe field{did_you_mean(key, recipe_fields())}")
         if item == []:
             raise InsideError(key, "must have a value")
         try:
-            values = [scalar(part) for part in (item if isinstance(item, list) else [item])]
-            found[key] = tuple(recipe_value(key, part) for part in values)
+            values = [scalar(element) for element in (item if isinstance(item, list) else [item])]
+            fields[key] = tuple(recipe_value(key, element) for element in values)
         except SpecError as error:
             raise InsideError(key, str(error).removeprefix(f"{key} ")) from error
         except ValueError as error:
             raise InsideError(key, str(error)) from error
-    return found
+    return fields
 
 
 def written(value: Any) -> Mapping[str, Any]:
     """How a module was implemented: keys of `attnctl.networks.complexity.Written`."""
-    known: Mapping[str, Kind] = {"pools": flag, "strips": flag, "head": flag, "fc": one_of(("linear", "conv"))}
+    kinds_by_key: Mapping[str, Kind] = {"pools": flag, "strips": flag, "head": flag, "fc": one_of(("linear", "conv"))}
     for key, item in section(value).items():
-        if key not in known:
-            raise InsideError(key, f"is unknown{did_you_mean(key, known)}")
+        if key not in kinds_by_key:
+            raise InsideError(key, f"is unknown{did_you_mean(key, kinds_by_key)}")
         try:
-            known[key](item)
+            kinds_by_key[key](item)
         except ValueError as error:
             raise InsideError(key, str(error)) from error
     return section(value)
 
 
 def maps(value: Any) -> tuple[tuple[int, int], ...]:
-    """Maps as [channels, side] each."""
+    """Maps, each as [channels, side]."""
     if not isinstance(value, list) or not value or not all(_is_map(item) for item in value):
         raise ValueError("must be a list of [channels, side], such as [[256, 56], [512, 28]]")
     return tuple((channels, side) for channels, side in value)
 
 
 def _is_map(item: Any) -> bool:
-    return isinstance(item, list) and len(item) == 2 and all(type(part) is int and part > 0 for part in item)
+    return isinstance(item, list) and len(item) == 2 and all(type(number) is int and number > 0 for number in item)
 
 
 class InsideError(ValueError):
     """An error in one key of an inline table."""
 
-    def __init__(self, key: str, words: str) -> None:
-        super().__init__(words)
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(message)
         self.key = key

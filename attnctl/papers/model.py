@@ -13,7 +13,7 @@ from attnctl.values import Scalar
 
 CLASSIFICATION = "classification"
 TASKS = (CLASSIFICATION, "detection", "segmentation")
-"""What a row's network does where it is none of attnctl's: such a row waits. The task of a model follows from it."""
+"""The tasks of networks that attnctl does not have. Rows with other tasks than classification and no model wait."""
 
 Kind = Literal["run", "params", "flops", "fps", "trait", "words"]
 
@@ -27,18 +27,18 @@ _OF_TASKS = {
     "detection": MEASURED["instance"],
     "segmentation": tuple(dict.fromkeys([*MEASURED["instance"], *MEASURED["segment"]])),
 }
-"""The metrics of networks that attnctl cannot train."""
+"""Task -> metrics, for networks that attnctl does not have."""
 
 FIGURES = ("sweep", "curves", "scatter", "cam", "histogram")
 """The kinds of figures that can be drawn."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Column:
+class PaperColumn:
     """A column of a table as printed."""
 
     key: str
-    """What the rows call it; unique in the table."""
+    """Its name in the rows; unique in the table."""
     title: str
     """The title as printed, without the unit."""
     metric: str
@@ -51,7 +51,7 @@ class Column:
     decimals: int = 2
     """Decimals of our numbers; published ones are shown as printed."""
     changes: Mapping[str, Any] = field(default_factory=dict)
-    """Keys of `Setup` that this column's cells have, whatever their rows say: EAN's table 1 has a data set a column."""
+    """Keys of `Setup` that this column overrides in all rows, such as the data set in EAN's table 1."""
 
     @property
     def kind(self) -> Kind:
@@ -66,7 +66,7 @@ class Setup:
     """How a cell is built, counted and trained."""
 
     task: str = CLASSIFICATION
-    """Of a network that is none of attnctl's; see `waits`."""
+    """The task of a network that attnctl does not have; see `waits`."""
     model: str = ""
     """The detector or segmenter around the backbone, such as `fasterrcnn`; empty: the backbone as a classifier."""
     backbone: str = ""
@@ -77,10 +77,10 @@ class Setup:
     recipe: str = ""
     """The name of a recipe; empty: the default one of the data set and backbone."""
     train: Mapping[str, tuple[Scalar, ...]] = field(default_factory=dict)
-    """Recipe fields that differ from it. Several values are several runs; the one with the highest mean in the
-    table's first trained column counts, and a report says which."""
+    """Recipe fields that differ from `recipe`. Several values mean several runs; reports show the one with the highest
+    mean in the table's first trained column, and say which it is."""
     maps: tuple[tuple[int, int], ...] = ()
-    """Instead of a backbone: the module alone, once for each of these maps, (channels, side)."""
+    """Without a backbone: the maps (channels, side) for each of which the module alone is built."""
     params_as: str = "exact"
     flops_as: str = "conv+fc"
     params_unit: str = ""
@@ -106,7 +106,7 @@ class Row:
     name: str
     """Unique in the table: `MobileNetV2+SE`."""
     printed: str
-    """As the table prints it under its group's first row: `+SE`."""
+    """Its printed name, `+SE` if the group's first row contains the rest."""
     on: str = ""
     """The key of its group."""
     group: str = ""
@@ -125,13 +125,13 @@ class Row:
         """Whether it is the group's baseline: it has no module."""
         return self.setup.module == "none"
 
-    def setup_of(self, column: Column) -> Setup:
-        """What the cell in that column is built with."""
+    def setup_of(self, column: PaperColumn) -> Setup:
+        """The setup of the row's cell in that column."""
         return replace(self.setup, **column.changes) if column.changes else self.setup
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table:
+class PaperTable:
     """A table of a paper."""
 
     paper: str
@@ -140,7 +140,7 @@ class Table:
     caption: str
     header: str = ""
     """The heading of the rows' column, as printed: Architecture, Method ..."""
-    columns: tuple[Column, ...]
+    columns: tuple[PaperColumn, ...]
     rows: tuple[Row, ...]
     note: str = ""
 
@@ -159,9 +159,9 @@ class Figure:
     caption: str
     kind: Literal["sweep", "curves", "scatter", "cam", "histogram"]
     table: str = ""
-    """The table whose rows it draws, where it draws a table's."""
+    """The table whose rows are drawn, if any."""
     rows: tuple[str, ...] = ()
-    """Globs of the names of those rows; empty: all."""
+    """Globs of row names; empty: all rows."""
     x: str = ""
     y: str = "top1"
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -178,8 +178,8 @@ class Paper:
     title: str
     address: str = ""
     cite: str = ""
-    """The key of its entry in a bibliography."""
+    """Its key in a bibliography."""
     file: Path | None = None
-    """A user's file; None is one of ours."""
-    tables: Mapping[str, Table]
+    """The user's file; None for a built-in paper."""
+    tables: Mapping[str, PaperTable]
     figures: Mapping[str, Figure] = field(default_factory=dict)

@@ -12,7 +12,7 @@ from attnctl.papers import kinds
 from attnctl.papers.document import Document
 from attnctl.papers.figures import read_figure
 from attnctl.papers.kinds import Kind
-from attnctl.papers.model import COUNTED, TASKS, TRAITS, Column, Paper, Row, Setup, Table
+from attnctl.papers.model import COUNTED, TASKS, TRAITS, Paper, PaperColumn, PaperTable, Row, Setup
 from attnctl.values import did_you_mean
 
 PAPER: Mapping[str, Kind] = {
@@ -43,9 +43,9 @@ SETUP: Mapping[str, Kind] = {
     "written": kinds.written,
 }
 TABLE: Mapping[str, Kind] = {
-    "caption": kinds.words,
+    "caption": kinds.text,
     "header": kinds.line,
-    "note": kinds.words,
+    "note": kinds.text,
     "columns": kinds.sections,
     "rows": kinds.sections,
     "on": kinds.section,
@@ -66,8 +66,8 @@ ROW: Mapping[str, Kind] = {
     "row": kinds.line,
     "printed": kinds.line,
     "on": kinds.line,
-    "note": kinds.words,
-    "weak": kinds.words,
+    "note": kinds.text,
+    "weak": kinds.text,
     "explained": kinds.texts,
     "cite": kinds.line,
     **SETUP,
@@ -75,15 +75,15 @@ ROW: Mapping[str, Kind] = {
 
 
 def read(source: str, name: str, file: Path | None = None) -> Paper:
-    """The paper in a TOML text; raises SpecError with line and place. name: what messages call the file.
+    """The paper in a TOML text; raises SpecError with the line. name: of the file, for messages.
 
-    file: a user's file; what it names by `./` lies beside it.
+    file: a user's file; paths in it that begin with `./` are relative to it.
     """
     return _Reader(Document(source, name), file).paper()
 
 
 class _Reader:
-    """Makes the parts of a paper from those of its document."""
+    """Converts a document into a paper."""
 
     def __init__(self, document: Document, file: Path | None) -> None:
         self._document = document
@@ -91,12 +91,12 @@ class _Reader:
         self._written: Mapping[str, Any] = {}
 
     def paper(self) -> Paper:
-        """The whole."""
+        """The paper; raises SpecError."""
         document = self._document
         values = document.section((), document.root, PAPER, required=("name", "title", "tables"))
         self._written = values.pop("written", {})
-        for module, way in self._written.items():
-            document.value(("written", module), kinds.written, way)
+        for module, settings in self._written.items():
+            document.value(("written", module), kinds.written, settings)
         if not values["tables"]:
             raise document.error(("tables",), "there is no table; write [tables.1]")
         values["tables"] = {
@@ -108,12 +108,12 @@ class _Reader:
         }
         return Paper(file=self._file, **values)
 
-    def _table(self, paper: str, number: str, section: Any) -> Table:
+    def _table(self, paper: str, number: str, section: Any) -> PaperTable:
         path = ("tables", number)
-        self._document.value(path, kinds.bare, number)
+        self._document.value(path, kinds.label, number)
         values = self._document.section(path, section, TABLE, required=("caption", "columns", "rows"))
         columns = tuple(self._columns(path, values["columns"]))
-        return Table(
+        return PaperTable(
             paper=paper,
             number=number,
             columns=columns,
@@ -121,24 +121,28 @@ class _Reader:
             **_only(values, ("caption", "header", "note")),
         )
 
-    def _columns(self, path: lines.Path, sections: list[Any]) -> Iterator[Column]:
-        seen: set[str] = set()
+    def _columns(self, path: lines.Path, sections: list[Any]) -> Iterator[PaperColumn]:
+        keys: set[str] = set()
         if not sections:
             raise self._document.error((*path, "columns"), "there is no column")
         for index, section in enumerate(sections):
-            here = (*path, "columns", index)
-            values = self._document.section(here, section, COLUMN, required=("key", "metric"))
+            column_path = (*path, "columns", index)
+            values = self._document.section(column_path, section, COLUMN, required=("key", "metric"))
             key = values["key"]
-            if key in seen:
-                raise self._document.error((*here, "key"), f"there are two columns {key!r}")
+            if key in keys:
+                raise self._document.error((*column_path, "key"), f"there are two columns {key!r}")
             if key in ROW or "." in key:
-                raise self._document.error((*here, "key"), f"key {key!r} means something else in a row; choose another")
-            seen.add(key)
+                raise self._document.error(
+                    (*column_path, "key"), f"key {key!r} means something else in a row; choose another"
+                )
+            keys.add(key)
             if "changes" in values:
-                values["changes"] = self._setup(self._document.section((*here, "changes"), values["changes"], SETUP))
-            yield Column(**{"title": key, "better": _better(values), **values})
+                values["changes"] = self._setup(
+                    self._document.section((*column_path, "changes"), values["changes"], SETUP)
+                )
+            yield PaperColumn(**{"title": key, "better": _better(values), **values})
 
-    def _rows(self, path: lines.Path, table: Mapping[str, Any], columns: tuple[Column, ...]) -> Iterator[Row]:
+    def _rows(self, path: lines.Path, table: Mapping[str, Any], columns: tuple[PaperColumn, ...]) -> Iterator[Row]:
         groups = {
             key: self._document.section((*path, "on", key), group, GROUP) for key, group in table.get("on", {}).items()
         }
@@ -146,19 +150,19 @@ class _Reader:
         if not table["rows"]:
             raise self._document.error((*path, "rows"), "there is no row")
         titles = {key: group["title"] for key, group in groups.items() if "title" in group}
-        seen: set[str] = set()
+        names: set[str] = set()
         for index, section in enumerate(table["rows"]):
-            here = (*path, "rows", index)
-            values = self._document.section(here, section, {**ROW, **cells}, required=("row",))
-            self._check_row(here, values, seen, groups, cells)
-            seen.add(values["row"])
-            on = values.get("on", "")
+            row_path = (*path, "rows", index)
+            values = self._document.section(row_path, section, {**ROW, **cells}, required=("row",))
+            self._check_row(row_path, values, names, groups, cells)
+            names.add(values["row"])
+            group_key = values.get("on", "")
             printed = values.get("printed", values["row"])
-            setup = _only({**table, **groups.get(on, {}), **values}, SETUP)
+            setup = _only({**table, **groups.get(group_key, {}), **values}, SETUP)
             yield Row(
                 name=values["row"],
                 printed=printed,
-                group=titles.setdefault(on, printed) if on else "",
+                group=titles.setdefault(group_key, printed) if group_key else "",
                 published=_only(values, cells),
                 setup=Setup(**self._setup(setup)),
                 **_only(values, ("on", "note", "weak", "explained", "cite")),
@@ -166,25 +170,27 @@ class _Reader:
 
     def _check_row(
         self,
-        here: lines.Path,
+        row_path: lines.Path,
         values: Mapping[str, Any],
-        seen: set[str],
+        names: set[str],
         groups: Mapping[str, Any],
         cells: Mapping[str, Any],
     ) -> None:
-        """What concerns the row and others."""
-        if values["row"] in seen:
-            raise self._document.error((*here, "row"), "there are two rows of this name")
-        if (on := values.get("on")) is not None and on not in groups:
-            raise self._document.error((*here, "on"), f"there is no group {on!r}{did_you_mean(on, groups)}")
+        """Check a row against the other rows, the groups and the columns."""
+        if values["row"] in names:
+            raise self._document.error((*row_path, "row"), "there are two rows of this name")
+        if (group_key := values.get("on")) is not None and group_key not in groups:
+            raise self._document.error(
+                (*row_path, "on"), f"there is no group {group_key!r}{did_you_mean(group_key, groups)}"
+            )
         for key in values.get("explained", {}):
             if key not in cells:
                 raise self._document.error(
-                    (*here, "explained", key), f"explained has no column {key!r}{did_you_mean(key, cells)}"
+                    (*row_path, "explained", key), f"explained has no column {key!r}{did_you_mean(key, cells)}"
                 )
 
     def _setup(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The keys of a Setup: with how the counted code wrote the module, and users' files found beside this one."""
+        """The fields of a Setup: `written` completed from [written.MODULE], and relative paths resolved."""
         setup = dict(values)
         if written := {**self._written.get(str(setup.get("module", "")), {}), **setup.get("written", {})}:
             setup["written"] = written

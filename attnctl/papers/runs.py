@@ -1,4 +1,4 @@
-"""From a paper's table, or figure, to the runs that fill its cells."""
+"""The runs that fill the cells of a paper's table or figure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from attnctl import grid, models
 from attnctl.grid import Axes
-from attnctl.papers.model import Column, Figure, Paper, Row, Setup, Table
+from attnctl.papers.model import Figure, Paper, PaperColumn, PaperTable, Row, Setup
 from attnctl.spec import NO_MODULE, RunSpec, recipe_fields
 from attnctl.values import Scalar, SpecError, did_you_mean, format_value
 from attnctl.workspace import untrusted_json
@@ -27,13 +27,13 @@ class Overrides:
     dataset: str = ""
     recipe: str = ""
     init: str = ""
-    """The weights that all rows start from, as `RunSpec.init`."""
+    """The initial weights of all rows, as in `RunSpec.init`."""
     fields: Mapping[str, str] = field(default_factory=dict)
-    """Recipe field -> value; a comma list is several runs, of which one counts, as a row's `train` has it."""
+    """Recipe field -> value. A comma-separated list means several runs, of which one counts (`Setup.train`)."""
     seeds: tuple[str, ...] = ("0",)
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON values, without what is the paper's own."""
+        """As JSON values, without settings that keep the paper's."""
         document: dict[str, Any] = self._named()
         if self.fields:
             document["fields"] = dict(self.fields)
@@ -41,25 +41,25 @@ class Overrides:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
-        """What `to_json` gave; raises SpecError."""
+        """The inverse of `to_json`; raises SpecError."""
         try:
             return untrusted_json.decode(cls, document)
         except ValueError as error:
             raise SpecError(f"these are not overrides of a table: {error}") from error
 
-    def words(self) -> str:
-        """Such as `dataset=digits epochs=3`, without the seeds; empty when all is the paper's own."""
+    def summary(self) -> str:
+        """Such as `dataset=digits epochs=3`, without the seeds; empty if nothing is overridden."""
         return " ".join(f"{name}={value}" for name, value in {**self._named(), **self.fields}.items())
 
     def options(self) -> list[str]:
-        """The words of a command line that ask for the same: `--dataset`, `digits`, `--seed`, `0,1`."""
-        given = {**self._named(), **self.fields}
+        """The equivalent command-line arguments: `--dataset`, `digits`, `--seed`, `0,1`."""
+        options = {**self._named(), **self.fields}
         if self.init:
-            kind, _, what = self.init.partition(":")
-            given["init"] = what if kind == "run" else RELATIVE.weights(what).as_posix()
+            kind, _, name = self.init.partition(":")
+            options["init"] = name if kind == "run" else RELATIVE.weights(name).as_posix()
         if self.seeds != Overrides().seeds:
-            given["seed"] = ",".join(self.seeds)
-        return [word for name, value in given.items() for word in ("--" + name.replace("_", "-"), value)]
+            options["seed"] = ",".join(self.seeds)
+        return [argument for name, value in options.items() for argument in ("--" + name.replace("_", "-"), value)]
 
     def _named(self) -> dict[str, str]:
         return {name: value for name in _NAMED if (value := getattr(self, name))}
@@ -72,8 +72,8 @@ _NAMED = ("model", "backbone", "placement", "dataset", "recipe", "init")
 class Cells:
     """The runs of one row that fill some of its columns.
 
-    variants: the candidates of the declared selection, one unless `train` lists several values; each the same request
-    over the seeds. reason: why there can be no runs; then variants is empty.
+    variants: the runs of each combination of the values in `train`, over the seeds; one unless a list has several
+    values. reason: why the row cannot be trained; variants is then empty.
     """
 
     row: Row
@@ -87,17 +87,18 @@ class Cells:
         return tuple(itertools.chain.from_iterable(self.variants))
 
 
-def cells_of(table: Table, overrides: Overrides, rows: Sequence[str] = ()) -> list[Cells]:
-    """The runs of a table's rows. rows: globs of the rows' names; empty: all. Raises SpecError when none matches.
+def cells_of(table: PaperTable, overrides: Overrides, rows: Sequence[str] = ()) -> list[Cells]:
+    """The runs of a table's rows. rows: globs of row names; empty: all.
 
-    Also raises SpecError for overrides that no row could have. What only some rows cannot have is their `reason`.
+    Raises SpecError for a glob that matches no row, and for overrides that are invalid for every row. Overrides that
+    are invalid for some rows become the `reason` of these.
     """
     _check(overrides)
     return _cells(table, rows, overrides)
 
 
-def chosen_rows(table: Table, patterns: Sequence[str]) -> list[Row]:
-    """The rows whose names one of the globs matches, in the table's order; all without globs. Raises SpecError."""
+def chosen_rows(table: PaperTable, patterns: Sequence[str]) -> list[Row]:
+    """The rows that match any of the globs, in table order; all rows if there are none. Raises SpecError."""
     names = [row.name for row in table.rows]
     for pattern in patterns:
         if pattern not in names and not any(fnmatchcase(name, pattern) for name in names):
@@ -110,25 +111,25 @@ def chosen_rows(table: Table, patterns: Sequence[str]) -> list[Row]:
 
 
 def figure_cells(figure: Figure, paper: Paper, overrides: Overrides) -> list[Cells]:
-    """The runs behind a figure. Raises SpecError for overrides that none of them could have.
+    """The runs behind a figure. Raises SpecError for overrides that are invalid for every row.
 
-    Of a sweep: a row for each value of x, with the series' title as its group and x in its hyperparameters, or in
-    `train`. Of the other kinds: the rows that the figure names of its table, or of its panels' tables.
+    A sweep has a row for each value of x, with the series' title as its group and x among its hyperparameters or recipe
+    fields. Figures of other kinds have the selected rows of their table, or of their panels' tables.
     """
     _check(overrides)
     if figure.kind == "sweep":
         return [cells for series in figure.settings["series"] for cells in _series(figure, paper, series, overrides)]
-    found: dict[tuple[str, str], Cells] = {}
-    whole: Sequence[Mapping[str, Any]] = ({"table": figure.table, "rows": figure.rows},)
-    for part in figure.settings.get("panels") or whole:
-        table = paper.tables[part["table"]]
-        for cells in _cells(table, part.get("rows", ()), overrides):
-            found.setdefault((table.number, f"{cells.row.name} {' '.join(cells.columns)}"), cells)
-    return list(found.values())
+    unique: dict[tuple[str, str], Cells] = {}
+    rows: Sequence[Mapping[str, Any]] = ({"table": figure.table, "rows": figure.rows},)
+    for panel in figure.settings.get("panels") or rows:
+        table = paper.tables[panel["table"]]
+        for cells in _cells(table, panel.get("rows", ()), overrides):
+            unique.setdefault((table.number, f"{cells.row.name} {' '.join(cells.columns)}"), cells)
+    return list(unique.values())
 
 
 def _series(figure: Figure, paper: Paper, series: Mapping[str, Any], overrides: Overrides) -> Iterator[Cells]:
-    """A row of a table with each of the values of x."""
+    """One row of a table, once for each value of x."""
     if figure.x in overrides.fields:
         raise SpecError(f"figure {figure.number} is drawn over {figure.x}; remove --{figure.x.replace('_', '-')}")
     table = paper.tables[series["table"]]
@@ -145,15 +146,15 @@ def _series(figure: Figure, paper: Paper, series: Mapping[str, Any], overrides: 
         yield from _of_row(point, (column,), replace(overrides, fields=fields))
 
 
-def _cells(table: Table, rows: Sequence[str], overrides: Overrides) -> list[Cells]:
+def _cells(table: PaperTable, rows: Sequence[str], overrides: Overrides) -> list[Cells]:
     return [cells for row in chosen_rows(table, rows) for cells in _of_row(row, table.columns, overrides)]
 
 
-def _of_row(row: Row, columns: Sequence[Column], overrides: Overrides) -> Iterator[Cells]:
-    """The trained columns of a row, by what is trained for them."""
+def _of_row(row: Row, columns: Sequence[PaperColumn], overrides: Overrides) -> Iterator[Cells]:
+    """The trained columns of a row, grouped by training."""
     trainings: dict[tuple[object, ...], tuple[Setup, list[str]]] = {}
     for column in columns:
-        setup = _with(row.setup_of(column), overrides)
+        setup = _apply(row.setup_of(column), overrides)
         if column.metric in setup.metrics:
             trainings.setdefault(_training(setup), (setup, []))[1].append(column.key)
     for setup, keys in trainings.values():
@@ -165,7 +166,7 @@ def _of_row(row: Row, columns: Sequence[Column], overrides: Overrides) -> Iterat
 
 
 def _training(setup: Setup) -> tuple[object, ...]:
-    """The key of a training, without the counting convention of its network."""
+    """What determines a training; the counting conventions do not."""
     return (
         *(
             setup.task,
@@ -182,29 +183,29 @@ def _training(setup: Setup) -> tuple[object, ...]:
     )
 
 
-def _with(setup: Setup, overrides: Overrides) -> Setup:
+def _apply(setup: Setup, overrides: Overrides) -> Setup:
     """The setup of a cell with overrides.
 
-    Another data set, model or recipe replaces the whole recipe of the paper, which was made for its own data set.
+    Another data set, model or recipe replaces the paper's whole recipe, which belongs to its own data set.
     """
     train: dict[str, tuple[Scalar, ...]] = {}
-    other = bool(overrides.dataset or overrides.model)
-    if not (other or overrides.recipe):
+    replaced = bool(overrides.dataset or overrides.model)
+    if not (replaced or overrides.recipe):
         train.update(setup.train)
-    train |= {name: _parts(value) for name, value in overrides.fields.items()}
+    train |= {name: _split(value) for name, value in overrides.fields.items()}
     return replace(
         setup,
         model=overrides.model or setup.model,
         backbone=overrides.backbone or setup.backbone,
         placement="" if setup.module == NO_MODULE else overrides.placement or setup.placement,
         dataset=overrides.dataset or setup.dataset,
-        recipe=overrides.recipe or ("" if other else setup.recipe),
+        recipe=overrides.recipe or ("" if replaced else setup.recipe),
         train=train,
     )
 
 
 def _variants(setup: Setup, overrides: Overrides) -> tuple[tuple[RunSpec, ...], ...]:
-    """The runs of a cell, a tuple for each choice of the values in `train`; raises SpecError when it cannot be."""
+    """The runs of a cell, one tuple per combination of the values in `train`; raises SpecError if there are none."""
     if setup.waits:
         raise SpecError(f"waits for {setup.task}")
     if setup.maps:
@@ -212,22 +213,22 @@ def _variants(setup: Setup, overrides: Overrides) -> tuple[tuple[RunSpec, ...], 
     for key in ("dataset", "backbone"):
         if not getattr(setup, key):
             raise SpecError(f"has no {key}; the paper's file can name one, or --{key}")
-    _check_place(setup, overrides)
-    return tuple(_expanded(setup, choice, overrides) for choice in itertools.product(*setup.train.values()))
+    _check_placement(setup, overrides)
+    return tuple(_expand(setup, choice, overrides) for choice in itertools.product(*setup.train.values()))
 
 
-def _check_place(setup: Setup, overrides: Overrides) -> None:
+def _check_placement(setup: Setup, overrides: Overrides) -> None:
     """Raise SpecError when an overriding backbone lacks the row's placement."""
     if overrides.backbone and not overrides.placement and setup.placement:
         try:
             models.placement(setup.model, setup.backbone, setup.placement)
         except SpecError:
-            place = setup.placement
-            raise SpecError(f"{setup.backbone} has no placement {place}; give --placement") from None
+            placement = setup.placement
+            raise SpecError(f"{setup.backbone} has no placement {placement}; give --placement") from None
 
 
-def _expanded(setup: Setup, choice: Sequence[Scalar], overrides: Overrides) -> tuple[RunSpec, ...]:
-    """The runs of one choice, a run for each seed; raises SpecError."""
+def _expand(setup: Setup, choice: Sequence[Scalar], overrides: Overrides) -> tuple[RunSpec, ...]:
+    """The runs of one combination, one per seed; raises SpecError."""
     expansion = grid.expand(
         Axes(
             modules=(setup.module,),
@@ -249,20 +250,20 @@ def _expanded(setup: Setup, choice: Sequence[Scalar], overrides: Overrides) -> t
 
 def _check(overrides: Overrides) -> None:
     """Raise SpecError for an invalid name or value."""
-    plain = Axes(modules=(NO_MODULE,))
+    axes = Axes(modules=(NO_MODULE,))
     grid.expand(
         replace(
-            plain,
+            axes,
             models=(overrides.model,),
             backbones=(overrides.backbone,) if overrides.backbone else (),
-            datasets=(overrides.dataset,) if overrides.dataset else plain.datasets,
-            placements=(overrides.placement,) if overrides.placement else plain.placements,
+            datasets=(overrides.dataset,) if overrides.dataset else axes.datasets,
+            placements=(overrides.placement,) if overrides.placement else axes.placements,
             seeds=overrides.seeds,
             recipe=overrides.recipe or None,
-            overrides={name: _parts(value) for name, value in overrides.fields.items()},
+            overrides={name: _split(value) for name, value in overrides.fields.items()},
         )
     )
 
 
-def _parts(value: str) -> tuple[str, ...]:
+def _split(value: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in value.split(","))

@@ -40,7 +40,7 @@ class Results:
     warnings: list[str] = field(default_factory=list)
 
 
-def read(data: bytes, name: str, source: str, find: Callable[[str], papers.Table]) -> Results:
+def read(data: bytes, name: str, source: str, find: Callable[[str], papers.PaperTable]) -> Results:
     """The numbers in a file; raises SpecError with file, line and column.
 
     source: of the lines that say none. find: the table that a text means, such as ela:3; raises SpecError
@@ -150,7 +150,7 @@ class _Reader:
 class _OfTables(_Reader):
     """Lines of papers' tables."""
 
-    def __init__(self, source: str, find: Callable[[str], papers.Table]) -> None:
+    def __init__(self, source: str, find: Callable[[str], papers.PaperTable]) -> None:
         super().__init__(source)
         self._find = find
 
@@ -175,7 +175,7 @@ class _OfTables(_Reader):
             Imported(values=values, table=table.name, row=line.texts["row"], source=self.of(line), seed=_seed(line)),
         )
 
-    def _table(self, line: Line) -> papers.Table:
+    def _table(self, line: Line) -> papers.PaperTable:
         try:
             return self._find(line.texts["table"])
         except SpecError as error:
@@ -228,7 +228,7 @@ class _OfRuns(_Reader):
         return found or text
 
 
-def _column(line: Line, table: papers.Table, name: str) -> papers.Column:
+def _column(line: Line, table: papers.PaperTable, name: str) -> papers.PaperColumn:
     """The table's column of that key, or the only one of that metric; raises SpecError."""
     found = [column for column in table.columns if column.key == name]
     found = found or [column for column in table.columns if column.metric == name]
@@ -246,7 +246,7 @@ def _is_percent(metric: str) -> bool:
     return metric in MEASURES and metric not in {*LOSSES, *COUNTS, "fps"}
 
 
-def _own_unit(line: Line, table: papers.Table, column: papers.Column, value: float) -> float:
+def _own_unit(line: Line, table: papers.PaperTable, column: papers.PaperColumn, value: float) -> float:
     """A number as the table prints it, in the metric's own unit; raises SpecError."""
     if column.error:
         return 100 - value

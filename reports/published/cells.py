@@ -63,7 +63,7 @@ class Material:
     chosen: by row's name and column's key, the runs. fps: images per second by row's name
     """
 
-    table: papers.Table
+    table: papers.PaperTable
     chosen: Mapping[tuple[str, str], Chosen]
     fps: Mapping[str, float]
     imports: Sequence[Imported]
@@ -81,7 +81,7 @@ class Material:
             found = replace(found, apart=Cell(value=cell.value - number))
         return replace(found, measured=cell, why=row.explained.get(column.key, ""))
 
-    def _fill(self, row: papers.Row, column: papers.Column) -> Filled:
+    def _fill(self, row: papers.Row, column: papers.PaperColumn) -> Filled:
         published = row.published.get(column.key, "")
         if column.kind == "words":
             return _filled(published, Cell())
@@ -97,7 +97,7 @@ class Material:
             case _:
                 return self._trained(row, column)
 
-    def _trained(self, row: papers.Row, column: papers.Column) -> Filled:
+    def _trained(self, row: papers.Row, column: papers.PaperColumn) -> Filled:
         published = row.published.get(column.key, "")
         found = self.chosen.get((row.name, column.key))
         if found is None or not found.cells.variants:
@@ -112,14 +112,14 @@ class Material:
         apart = cell.value - number if cell.value is not None and number is not None else None
         return replace(_filled(published, cell), apart=Cell(value=apart, n=cell.n, runs=cell.runs), summary=summary)
 
-    def _speed(self, row: papers.Row, column: papers.Column) -> Filled:
+    def _speed(self, row: papers.Row, column: papers.PaperColumn) -> Filled:
         published = row.published.get(column.key, "")
         value, number = self.fps.get(row.name), number_of(published, column)
         cell = Cell(value=value, state="" if value is not None else "not measured")
         apart = value - number if value is not None and number is not None else None
         return replace(_filled(published, cell), apart=Cell(value=apart))
 
-    def _counted(self, row: papers.Row, column: papers.Column) -> Filled:
+    def _counted(self, row: papers.Row, column: papers.PaperColumn) -> Filled:
         """Ours is shown as the paper prints it, so that the difference is that of the two printed numbers."""
         published, setup = row.published.get(column.key, ""), row.setup_of(column)
         found = counts.of(setup, column)
@@ -141,7 +141,7 @@ class Material:
         )
 
 
-def metric_of(column: papers.Column, epoch: Epoch) -> Metric:
+def metric_of(column: papers.PaperColumn, epoch: Epoch) -> Metric:
     """What a column takes of a run."""
     return Metric(name=column.metric, epoch=epoch, error=column.error)
 
@@ -151,7 +151,7 @@ def waiting(row: papers.Row) -> str:
     return f"waits for {row.setup.task}"
 
 
-def number_of(published: str, column: papers.Column) -> float | None:
+def number_of(published: str, column: papers.PaperColumn) -> float | None:
     """The number that a paper prints, as `78.54`, `78.54%`, `115FPS`; none where it prints something else."""
     match = re.fullmatch(rf"([+-]?\d+(?:\.\d+)?)\s*(?:{re.escape(column.unit)})?", published)
     return float(match[1]) if match else None
@@ -161,7 +161,7 @@ def _filled(published: str, measured: Cell) -> Filled:
     return Filled(published=published, measured=measured, exact=Cell(), apart=Cell())
 
 
-def _trait(row: papers.Row, column: papers.Column) -> Cell:
+def _trait(row: papers.Row, column: papers.PaperColumn) -> Cell:
     try:
         found = traits.of(row.setup_of(column))
     except SpecError as error:

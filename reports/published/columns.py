@@ -22,12 +22,12 @@ _OURS = {"params": "counted", "flops": "counted", "trait": "computed"}
 class Shown:
     """A column of ours: which part of which column of the paper it is."""
 
-    of: papers.Column
+    of: papers.PaperColumn
     part: Part
     column: Column
 
 
-def columns_of(table: papers.Table, *, gains: bool) -> list[Shown]:
+def columns_of(table: papers.PaperTable, *, gains: bool) -> list[Shown]:
     """All columns of a paper's table. gains: with the differences to the group's baseline.
 
     A column in which the paper prints nothing is ours alone; one that no row can fill is the paper's alone, but the
@@ -47,11 +47,11 @@ def columns_of(table: papers.Table, *, gains: bool) -> list[Shown]:
     return found
 
 
-def _fillable(row: papers.Row, column: papers.Column) -> bool:
+def _fillable(row: papers.Row, column: papers.PaperColumn) -> bool:
     return not row.setup_of(column).waits
 
 
-def _further(column: papers.Column, parts: Sequence[Part], gains: bool) -> Iterator[Part]:
+def _further(column: papers.PaperColumn, parts: Sequence[Part], gains: bool) -> Iterator[Part]:
     if column.metric in COUNTED:
         yield "exact"
     if "published" in parts and column.kind != "trait":
@@ -60,7 +60,7 @@ def _further(column: papers.Column, parts: Sequence[Part], gains: bool) -> Itera
         yield "gain"
 
 
-def _shown(table: papers.Table, column: papers.Column, parts: Sequence[Part]) -> Iterator[Shown]:
+def _shown(table: papers.PaperTable, column: papers.PaperColumn, parts: Sequence[Part]) -> Iterator[Shown]:
     """Several parts stand under the printed title with its unit; a single one has it itself."""
     unit = unit_of(table, column) if column.metric in COUNTED else column.unit
     heading = f"{column.title} ({column.unit})" if column.unit else column.title
@@ -87,7 +87,7 @@ def _shown(table: papers.Table, column: papers.Column, parts: Sequence[Part]) ->
         )
 
 
-def unit_of(table: papers.Table, column: papers.Column) -> str:
+def unit_of(table: papers.PaperTable, column: papers.PaperColumn) -> str:
     """The unit in which a counted column is printed: that of its first figure."""
     for row in table.rows:
         unit = audit.unit_of(row.setup_of(column), column)

@@ -36,7 +36,7 @@ class Unfair:
 
 def compared(
     names: Sequence[str],
-    columns: Sequence[papers.Column],
+    columns: Sequence[papers.PaperColumn],
     chosen: Mapping[tuple[str, str], Chosen],
     epoch: Epoch,
 ) -> Unfair:
@@ -66,5 +66,5 @@ def compared(
     return Unfair(rows=common, cells=cells, warnings=tuple(warnings))
 
 
-def _compared(name: str, chosen: Chosen, column: papers.Column, epoch: Epoch) -> Compared:
+def _compared(name: str, chosen: Chosen, column: papers.PaperColumn, epoch: Epoch) -> Compared:
     return Compared(name, chosen.runs.done(metric_of(column, epoch)), chosen.rule)

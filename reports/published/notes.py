@@ -14,7 +14,7 @@ from attnctl.values import comma_join
 
 
 def notes(
-    table: papers.Table, shown: Sequence[Shown], chosen: Iterable[Chosen], *, epoch: Epoch, changed: str, fps: str
+    table: papers.PaperTable, shown: Sequence[Shown], chosen: Iterable[Chosen], *, epoch: Epoch, changed: str, fps: str
 ) -> Iterator[str]:
     """The notes, in order. changed: what was asked for instead of what the paper has. fps: its conditions."""
     parts = {item.part for item in shown}
@@ -51,17 +51,17 @@ def _where(trained: Sequence[Chosen]) -> str:
     )
 
 
-def _counting(table: papers.Table, shown: Sequence[Shown]) -> Iterator[str]:
+def _counting(table: papers.PaperTable, shown: Sequence[Shown]) -> Iterator[str]:
     """How the figures of complexity are counted."""
     counted = [item.of for item in shown if item.part == "measured" and item.of.metric in COUNTED]
     for column in counted:
         rows = [row for row in table.rows if not row.setup_of(column).waits]
-        ways = dict.fromkeys(audit.way_of(row.setup_of(column), column) for row in rows)
+        ways = dict.fromkeys(audit.convention_of(row.setup_of(column), column) for row in rows)
         if ways:
             yield f"{column.title}: counted as the paper counted ({comma_join(ways)}); {_exact(column)}."
 
 
-def _exact(column: papers.Column) -> str:
+def _exact(column: papers.PaperColumn) -> str:
     if column.metric == "params":
         return "exact: all parameters"
     return "exact: multiply-accumulates of convolutions and matrix products"

@@ -29,7 +29,7 @@ Runs = Mapping[tuple[str, str], Chosen]
 
 
 def build(
-    table: papers.Table,
+    table: papers.PaperTable,
     cells: Sequence[Cells],
     found: Mapping[str, Sequence[RunRow]],
     *,
@@ -63,7 +63,7 @@ def build(
 
 
 def runs_of(
-    table: papers.Table,
+    table: papers.PaperTable,
     cells: Sequence[Cells],
     found: Mapping[str, Sequence[RunRow]],
     asked: Collection[int],
@@ -85,11 +85,11 @@ def _networks(chosen: Runs) -> dict[str, RunSpec]:
     return {name: item.spec for (name, _), item in reversed(list(chosen.items())) if item.spec is not None}
 
 
-def _has_fps(table: papers.Table) -> bool:
+def _has_fps(table: papers.PaperTable) -> bool:
     return any(column.kind == "fps" for column in table.columns)
 
 
-def _gains(table: papers.Table, chosen: Runs, options: Options) -> bool:
+def _gains(table: papers.PaperTable, chosen: Runs, options: Options) -> bool:
     """Whether a row and its group's plain network are done, one of them over several seeds."""
     metrics = {column.key: metric_of(column, options.epoch) for column in table.columns if column.kind == "run"}
     done = {place: len(item.runs.values(metrics[place[1]])) for place, item in chosen.items() if place[1] in metrics}
@@ -103,7 +103,7 @@ def _gains(table: papers.Table, chosen: Runs, options: Options) -> bool:
 
 
 def _groups(
-    table: papers.Table, material: Material, shown: Sequence[Shown], options: Options
+    table: papers.PaperTable, material: Material, shown: Sequence[Shown], options: Options
 ) -> tuple[list[Group], list[str], list[str]]:
     """The groups, the names of their rows, and the warnings."""
     wanted = {row.name for row in chosen_rows(table, options.rows)}

@@ -16,7 +16,7 @@ import pytest
 
 from attnctl import attention, backbones, datasets, papers
 from attnctl.networks.complexity import CONVENTIONS, Written
-from attnctl.papers import Column, Figure, Row, Table
+from attnctl.papers import Figure, PaperColumn, PaperTable, Row
 from attnctl.papers.audit import cells, read, rounded, tables
 from attnctl.papers.model import COUNTED
 from attnctl.values import SpecError
@@ -104,7 +104,7 @@ def test_unknown_papers_and_tables_are_errors_with_the_choices() -> None:
 
 @with_texts
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
-def test_every_row_and_cell_of_a_table_is_the_texts(table: Table) -> None:
+def test_every_row_and_cell_of_a_table_is_the_texts(table: PaperTable) -> None:
     assert list(differences(table)) == []
 
 
@@ -117,7 +117,7 @@ def test_all_tables_exist() -> None:
 
 @with_texts
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
-def test_a_wrong_digit_a_missing_number_and_a_missing_row_are_found(table: Table) -> None:
+def test_a_wrong_digit_a_missing_number_and_a_missing_row_are_found(table: PaperTable) -> None:
     for index, row in enumerate(table.rows):
         assert list(differences(replace(table, rows=(*table.rows[:index], *table.rows[index + 1 :]))))
         for key, text in row.published.items():
@@ -138,7 +138,7 @@ def test_values_printed_in_a_figure_match_the_row_that_it_draws(figure: Figure) 
         assert points == {str(row.setup.hyperparameters[figure.x]): row.published[series[title]["column"]]}
 
 
-def differences(table: Table) -> Iterator[str]:
+def differences(table: PaperTable) -> Iterator[str]:
     """Where a table is not the text's, in words."""
     header, *lines = _printed(table.paper.lower(), table.number)
     yield from _headers(table, _cells(table, header))
@@ -160,7 +160,7 @@ def differences(table: Table) -> Iterator[str]:
             yield from _cell(row, column, _value(table, column, cell))
 
 
-def _headers(table: Table, header: list[str]) -> Iterator[str]:
+def _headers(table: PaperTable, header: list[str]) -> Iterator[str]:
     """Where the columns are not called as in the text; a unit in brackets is the column's."""
     titles = header[2 if table.name in GROUPED else 1 :]
     for column, printed in zip(table.columns, titles, strict=True):
@@ -171,13 +171,13 @@ def _headers(table: Table, header: list[str]) -> Iterator[str]:
             yield f"column {column.title} in {column.unit}, {printed} in the text"
 
 
-def _cell(row: Row, column: Column, printed: str | None) -> Iterator[str]:
+def _cell(row: Row, column: PaperColumn, printed: str | None) -> Iterator[str]:
     ours = row.published.get(column.key)
     if ours != printed:
         yield f"{row.name}, {column.key}: {ours}, {printed} in the text"
 
 
-def _value(table: Table, column: Column, cell: str) -> str | None:
+def _value(table: PaperTable, column: PaperColumn, cell: str) -> str | None:
     """What a cell of the text says; none when it says nothing, as a dash does where there should be a count."""
     if table.name in FORMULAS:
         cell = cell.partition(" (")[0]
@@ -192,7 +192,7 @@ def _bare(text: str) -> str:
     return re.sub(r"[\s${}]", "", text.replace(r"^{\dagger}", "\N{DAGGER}").replace(r"\%", "%"))
 
 
-def _cells(table: Table, line: Sequence[str]) -> list[str]:
+def _cells(table: PaperTable, line: Sequence[str]) -> list[str]:
     """A line's cells; EAN's table 1 prints parameters and FLOPs in one."""
     if table.name == "ean:1":
         return [line[0], *line[1].split("/"), *line[2:]]

@@ -15,7 +15,7 @@ from attnctl.cli.table_layout import Column
 from attnctl.units import quantity
 
 if TYPE_CHECKING:
-    from attnctl.papers.audit import Figure
+    from attnctl.papers.audit import AuditedCount
 
 _COLUMNS = (
     Column("paper", once=True),
@@ -66,7 +66,7 @@ def audit(
     return 0
 
 
-def _followed(figures: Iterator[Figure], rows: int) -> Iterator[Figure]:
+def _followed(figures: Iterator[AuditedCount], rows: int) -> Iterator[AuditedCount]:
     """The figures, with a bar on a terminal: it takes a minute when none is known yet."""
     from rich.console import Console
     from rich.progress import Progress
@@ -82,7 +82,7 @@ def _followed(figures: Iterator[Figure], rows: int) -> Iterator[Figure]:
             yield figure
 
 
-def _cells(figure: Figure) -> list[str]:
+def _cells(figure: AuditedCount) -> list[str]:
     return [
         figure.paper,
         figure.table,
@@ -96,7 +96,7 @@ def _cells(figure: Figure) -> list[str]:
     ]
 
 
-def _summary(figures: Sequence[Figure]) -> dict[str, dict[str, int]]:
+def _summary(figures: Sequence[AuditedCount]) -> dict[str, dict[str, int]]:
     """For each paper and for all: how many figures have which verdict, and in how many rows all of them match."""
     groups = {name: [figure for figure in figures if figure.paper == name] for name in {f.paper: 0 for f in figures}}
     return {
@@ -104,7 +104,7 @@ def _summary(figures: Sequence[Figure]) -> dict[str, dict[str, int]]:
     }
 
 
-def _counted(figures: Sequence[Figure]) -> dict[str, int]:
+def _counted(figures: Sequence[AuditedCount]) -> dict[str, int]:
     verdicts: dict[tuple[str, str, str], list[str]] = {}
     for figure in figures:
         verdicts.setdefault((figure.paper, figure.table, figure.row), []).append(figure.verdict)

@@ -225,5 +225,5 @@ def _cells(speed: Speed) -> list[str]:
         f"{speed.batch / speed.seconds:.1f}",
         f"{speed.seconds * 1e3:.2f} +- {speed.spread * 1e3:.2f}",
         f"{speed.plain_seconds / speed.seconds:.2f}",
-        printed.words if printed else "",
+        printed.relative if printed else "",
     ]

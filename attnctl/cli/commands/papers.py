@@ -16,7 +16,7 @@ from attnctl.values import comma_join
 
 if TYPE_CHECKING:
     from attnctl.db import Index, RunRow
-    from attnctl.papers import Figure, Paper, Table
+    from attnctl.papers import Figure, Paper, PaperTable
     from attnctl.papers.runs import Cells, Overrides
 
 COLUMNS = (
@@ -131,7 +131,7 @@ def _found(chosen: Sequence[Paper], index: Index | None) -> list[tuple[Paper, li
     return [(paper, [_part(paper, *part, runs) for part in parts]) for paper, parts in asked]
 
 
-def _asked(paper: Paper, index: Index | None) -> Iterator[tuple[Table | Figure, Overrides, list[Cells]]]:
+def _asked(paper: Paper, index: Index | None) -> Iterator[tuple[PaperTable | Figure, Overrides, list[Cells]]]:
     """Each table and figure with its runs, and what they are trained with here."""
     from attnctl.cli.reporting.paper_tables import trained_with
     from attnctl.papers.runs import Overrides, cells_of, figure_cells
@@ -146,20 +146,20 @@ def _asked(paper: Paper, index: Index | None) -> Iterator[tuple[Table | Figure, 
 
 def _part(
     paper: Paper,
-    asked: Table | Figure,
+    asked: PaperTable | Figure,
     overrides: Overrides,
     cells: Sequence[Cells],
     runs: Mapping[str, Sequence[RunRow]],
 ) -> Part:
-    kind = "table" if isinstance(asked, known.Table) else "figure"
+    kind = "table" if isinstance(asked, known.PaperTable) else "figure"
     where = str(paper.file) if paper.file is not None else paper.name.lower()
     return Part(
         kind=kind,
         number=asked.number,
         name=f"{kind} {where}:{asked.number}",
         caption=asked.caption,
-        rows=len(asked.rows) if isinstance(asked, known.Table) else len({item.row.name for item in cells}),
-        changed=overrides.words(),
+        rows=len(asked.rows) if isinstance(asked, known.PaperTable) else len({item.row.name for item in cells}),
+        changed=overrides.summary(),
         cells=tuple(_state(item, runs, set(map(int, overrides.seeds))) for item in cells),
     )
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from attnctl import papers
 from attnctl.cli import output
 from attnctl.cli.reporting import which_paper
-from attnctl.papers import Figure, Paper, Table
+from attnctl.papers import Figure, Paper, PaperTable
 from attnctl.papers.runs import Overrides, cells_of, figure_cells
 from attnctl.values import SpecError, comma_join, split_list, split_seeds
 from attnctl.workspace.layout import Workspace
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from attnctl.db import Index, PaperSweep
 
 
-def chosen(paper: str | None, table: str, index: Index) -> Table:
+def chosen(paper: str | None, table: str, index: Index) -> PaperTable:
     """The table that `ela:3`, or `3` of a paper, means; without a paper, of the one that was swept: see `which_paper`.
 
     Raises SpecError.
@@ -34,7 +34,7 @@ def chosen_figure(paper: str | None, figure: str, index: Index) -> tuple[Paper, 
     return find_figure(paper, figure, index.workspace)
 
 
-def find_table(paper: str | None, text: str, workspace: Workspace) -> tuple[Paper, Table]:
+def find_table(paper: str | None, text: str, workspace: Workspace) -> tuple[Paper, PaperTable]:
     """As `chosen`, with the paper, and without an index."""
     of, number = _of(paper, text, workspace, "table")
     if number not in of.tables:
@@ -86,9 +86,9 @@ def swept(workspace: Workspace) -> dict[str, Paper]:
     return {name: paper for name, paper in found.items() if paper is not None}
 
 
-def sweeps_of(index: Index, part: Table | Figure) -> list[PaperSweep]:
+def sweeps_of(index: Index, part: PaperTable | Figure) -> list[PaperSweep]:
     """The sweeps of a table, or of a figure, newest first."""
-    table, figure = (part.number, "") if isinstance(part, Table) else ("", part.number)
+    table, figure = (part.number, "") if isinstance(part, PaperTable) else ("", part.number)
     named = [sweep for sweep in index.table_sweeps() if (sweep.table, sweep.figure) == (table, figure)]
     of = {name: _loaded(loadable(name, index.workspace)) for name in {sweep.paper for sweep in named}}
     return [sweep for sweep in named if (paper := of[sweep.paper]) is not None and paper.name == part.paper]
@@ -151,7 +151,7 @@ def _listed(given: Sequence[str] | None, option: str) -> tuple[str, ...]:
 
 
 def overrides_for(
-    index: Index, part: Table | Figure, given: Overrides | None = None, paper: Paper | None = None
+    index: Index, part: PaperTable | Figure, given: Overrides | None = None, paper: Paper | None = None
 ) -> Overrides:
     """What the runs behind a table, or figure, are trained with here. paper: a figure's.
 
@@ -160,18 +160,18 @@ def overrides_for(
     """
     overrides, sweep = trained_with(index, part, given, paper)
     if sweep:
-        output.note(f"trained with {overrides.words()} instead of the paper's values (sweep {sweep})")
+        output.note(f"trained with {overrides.summary()} instead of the paper's values (sweep {sweep})")
     return overrides
 
 
 def trained_with(
-    index: Index, part: Table | Figure, given: Overrides | None = None, paper: Paper | None = None
+    index: Index, part: PaperTable | Figure, given: Overrides | None = None, paper: Paper | None = None
 ) -> tuple[Overrides, str]:
     """The same without a word; and the sweep they are of, when they are not the paper's own."""
     wanted, name = given if given is not None else Overrides(), ""
     sweeps = {sweep.name: Overrides.from_json(sweep.overrides) for sweep in sweeps_of(index, part)}
     newest = next(iter(sweeps), "")
-    others = sweeps and sweeps[newest].words() and not wanted.words()
+    others = sweeps and sweeps[newest].summary() and not wanted.summary()
     if others and not index.families(families(part, wanted, paper)):
         name, wanted = newest, replace(sweeps[newest], seeds=wanted.seeds)
     if wanted.seeds != Overrides().seeds:
@@ -180,9 +180,9 @@ def trained_with(
     return replace(wanted, seeds=tuple(dict.fromkeys(seeds)) or wanted.seeds), name
 
 
-def families(part: Table | Figure, overrides: Overrides, paper: Paper | None = None) -> set[str]:
+def families(part: PaperTable | Figure, overrides: Overrides, paper: Paper | None = None) -> set[str]:
     """What the runs of the cells of a table, or figure, are found by in the index: see `RunSpec.family`."""
-    if isinstance(part, Table):
+    if isinstance(part, PaperTable):
         cells = cells_of(part, overrides)
     else:
         cells = figure_cells(part, paper if paper is not None else papers.load(part.paper), overrides)

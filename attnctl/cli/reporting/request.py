@@ -17,7 +17,7 @@ from attnctl.values import SpecError, comma_join
 
 if TYPE_CHECKING:
     from attnctl.db import Index, RunRow
-    from attnctl.papers import Table
+    from attnctl.papers import PaperTable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +81,7 @@ def gather(index: Index, request: Request) -> Gathered:
     return _of_runs(index, request)
 
 
-def _of_table(index: Index, request: Request, table: Table) -> Gathered:
+def _of_table(index: Index, request: Request, table: PaperTable) -> Gathered:
     overrides, asked = _overrides(index, request, table)
     cells = cells_of(table, overrides)
     found = index.families({spec.family for item in cells for spec in item.specs})
@@ -91,7 +91,7 @@ def _of_table(index: Index, request: Request, table: Table) -> Gathered:
         cells,
         found,
         asked=asked,
-        changed=overrides.words(),
+        changed=overrides.summary(),
         speeds=workspace.speeds(),
         imports=workspace.imports(),
         options=request.options,
@@ -104,7 +104,7 @@ def _of_table(index: Index, request: Request, table: Table) -> Gathered:
     return Gathered(report=report, rows=[row for rows in found.values() for row in rows], missing=lacking)
 
 
-def _overrides(index: Index, request: Request, table: Table) -> tuple[Overrides, set[int]]:
+def _overrides(index: Index, request: Request, table: PaperTable) -> tuple[Overrides, set[int]]:
     """The overrides with which the table's runs were trained, and the requested seeds."""
     sweeps = {sweep.name: sweep for sweep in paper_tables.sweeps_of(index, table)}
     if request.sweep is None:

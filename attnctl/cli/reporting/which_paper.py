@@ -13,7 +13,7 @@ import typer
 
 from attnctl import papers
 from attnctl.cli import output
-from attnctl.papers import Figure, Paper, Table
+from attnctl.papers import Figure, Paper, PaperTable
 from attnctl.values import SpecError, comma_join
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import RecordError
@@ -91,7 +91,7 @@ def _modules(workspace: Workspace) -> set[str]:
     return found
 
 
-def _parts(paper: Paper, part: Part) -> Mapping[str, Table] | Mapping[str, Figure]:
+def _parts(paper: Paper, part: Part) -> Mapping[str, PaperTable] | Mapping[str, Figure]:
     return paper.tables if part == "table" else paper.figures
 
 

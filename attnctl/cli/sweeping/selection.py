@@ -15,7 +15,7 @@ from attnctl.units import quantity
 from attnctl.values import SpecError, comma_join, format_value
 
 if TYPE_CHECKING:
-    from attnctl.papers import Figure, Paper, Table
+    from attnctl.papers import Figure, Paper, PaperTable
     from attnctl.papers.runs import Cells, Overrides
 
 SHOWN = 4
@@ -52,7 +52,7 @@ def of_modules(request: Axes, *, skip_invalid: bool) -> Selection:
     return Selection(specs=expansion.specs, invalid=expansion.invalid, name=",".join(request.modules))
 
 
-def of_table(paper: Paper, name: str, table: Table, overrides: Overrides, rows: Sequence[str]) -> Selection:
+def of_table(paper: Paper, name: str, table: PaperTable, overrides: Overrides, rows: Sequence[str]) -> Selection:
     """The runs of a paper's table; raises SpecError when there can be none. name: the paper's, in the sweep's record.
 
     rows: globs of the rows' names; empty: all.
@@ -139,7 +139,7 @@ def _as_json(cells: Cells) -> dict[str, Any]:
 def _instead(of: OfPaper) -> str:
     from attnctl.papers.runs import Overrides
 
-    words = Overrides.from_json(of.overrides).words()
+    words = Overrides.from_json(of.overrides).summary()
     return f", with {words} instead of the paper's values" if words else ""
 
 

@@ -23,36 +23,36 @@ from attnctl.values import SpecError
 __all__ = ["CONVENTIONS", "Cell", "Convention", "Counts", "Written", "cell", "convention", "counts", "parameters"]
 
 
-def counts(what: Cell, *, memory: bool = True, keep: bool = True) -> Counts:
+def counts(network: Cell, *, memory: bool = True, keep: bool = True) -> Counts:
     """The complexity of a network, from the cache or by building it on the meta device.
 
     memory: include the activation memory. keep: use and fill the user's cache folder. Raises SpecError when the network
     cannot be built.
     """
-    key = kept.key(what)
-    found = kept.read(key) if keep else None
-    if found is None or (memory and found.activation_bytes is None):
-        from attnctl.networks.complexity.build import built_and_counted  # importing torch takes 1.5 s
+    key = kept.key(network)
+    result = kept.read(key) if keep else None
+    if result is None or (memory and result.activation_bytes is None):
+        from attnctl.networks.complexity.build import build_and_count  # importing torch takes 1.5 s
 
         with _as_spec_error():
-            found = built_and_counted(what, memory=memory)
+            result = build_and_count(network, memory=memory)
         if keep:
-            kept.write(key, found)
-    return found
+            kept.write(key, result)
+    return result
 
 
-def parameters(what: Cell, *, keep: bool = True) -> int:
+def parameters(network: Cell, *, keep: bool = True) -> int:
     """The parameters of a network, without a forward, which takes seconds for a detector.
 
     keep: use the counts in the user's cache folder. Raises SpecError when the network cannot be built.
     """
-    found = kept.read(kept.key(what)) if keep else None
-    if found is not None:
-        return found.parameters
-    from attnctl.networks.complexity.build import built_without_memory
+    cached = kept.read(kept.key(network)) if keep else None
+    if cached is not None:
+        return cached.parameters
+    from attnctl.networks.complexity.build import build_on_meta
 
     with _as_spec_error():
-        return sum(parameter.numel() for parameter in built_without_memory(what).parameters())
+        return sum(parameter.numel() for parameter in build_on_meta(network).parameters())
 
 
 @contextmanager

@@ -15,41 +15,41 @@ from attnctl.spec import NO_MODULE
 from attnctl.values import SpecError
 
 
-def built_and_counted(what: Cell, *, memory: bool) -> Counts:
+def build_and_count(cell: Cell, *, memory: bool) -> Counts:
     """Count a cell's network on the meta device, without memory or arithmetic. Raises SpecError or ValueError."""
-    shape = (what.channels, what.size, what.size)
+    shape = (cell.channels, cell.size, cell.size)
     try:
-        return count(_on_meta(what), shape, memory=memory)
+        return count(_on_meta(cell), shape, memory=memory)
     except (SpecError, ValueError):
         raise
     except (RuntimeError, NotImplementedError):
         # a network that reads tensor values when built or run fails on the meta device
-        return count(built(what), shape, memory=memory)
+        return count(build(cell), shape, memory=memory)
 
 
-def built_without_memory(what: Cell) -> nn.Module:
-    """The network of a cell, on the meta device where it can be built there. Raises SpecError or ValueError."""
+def build_on_meta(cell: Cell) -> nn.Module:
+    """Build a cell's network, on the meta device if that is possible. Raises SpecError or ValueError."""
     try:
-        return _on_meta(what)
+        return _on_meta(cell)
     except (SpecError, ValueError):
         raise
     except (RuntimeError, NotImplementedError):
-        return built(what)
+        return build(cell)
 
 
-def _on_meta(what: Cell) -> nn.Module:
+def _on_meta(cell: Cell) -> nn.Module:
     with torch.device("meta"), Shapes():
-        return built(what)
+        return build(cell)
 
 
-def built(what: Cell) -> nn.Module:
-    """The network of a cell, on torch's default device."""
-    values = dict(what.hyperparameters)
-    if not what.backbone:
-        return attention.create(what.module, what.channels, (what.size, what.size), **values)
+def build(cell: Cell) -> nn.Module:
+    """Build a cell's network on torch's default device."""
+    values = dict(cell.hyperparameters)
+    if not cell.backbone:
+        return attention.create(cell.module, cell.channels, (cell.size, cell.size), **values)
     attended = None
-    if what.module != NO_MODULE:
-        place = models.placement(what.model, what.backbone, what.placement)
-        attended = surgery.Attention(attention.describe(what.module), place, values)
-    own = what.model and what.size == models.describe(what.model).input
-    return surgery.network_of(what.backbone, what.classes, attended, model=what.model, size=0 if own else what.size)
+    if cell.module != NO_MODULE:
+        placement = models.placement(cell.model, cell.backbone, cell.placement)
+        attended = surgery.Attention(attention.describe(cell.module), placement, values)
+    usual = cell.model and cell.size == models.describe(cell.model).input
+    return surgery.network_of(cell.backbone, cell.classes, attended, model=cell.model, size=0 if usual else cell.size)

@@ -11,10 +11,10 @@ from attnctl.values import Scalar
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """A network to count: names as typed, `none` for the plain backbone; hyperparameters resolved and sorted.
+    """A network to count: a module in a backbone (`none`: the plain backbone), or without a backbone the module alone.
 
-    model: around the backbone, if any. size: side of the square image in pixels. Without a backbone it is the module
-    alone, at `channels`; size is then that of its map.
+    hyperparameters: all of the module's, sorted. model: around the backbone, if any. size: side in pixels of the square
+    image, or of the module's map. channels: of the image, or of the module's map.
     """
 
     module: str = NO_MODULE
@@ -43,15 +43,15 @@ def cell(
 ) -> Cell:
     """The network of a module in a backbone for a data set; raises SpecError.
 
-    size: in pixels; default: the model's, or without a model the data set's.
+    size: side of the image in pixels; default: that of the model, or without a model that of the data set.
     """
     data = datasets.describe(dataset)
     backbones.describe(backbone)
     models.check_fit(model, backbone, dataset)
     size = size or (models.describe(model).input if model else data.height)
-    made = Cell(model=model, backbone=backbone, classes=data.classes, size=size, channels=data.channels)
+    plain = Cell(model=model, backbone=backbone, classes=data.classes, size=size, channels=data.channels)
     if module == NO_MODULE:
-        return made
+        return plain
     models.placement(model, backbone, placement)
     values = attention.describe(module).resolve(hyperparameters)
-    return replace(made, module=module, hyperparameters=tuple(sorted(values.items())), placement=placement)
+    return replace(plain, module=module, hyperparameters=tuple(sorted(values.items())), placement=placement)

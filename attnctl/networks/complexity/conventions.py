@@ -1,8 +1,8 @@
 """The counting conventions of papers, which give different numbers for the same network.
 
-thop, the tool behind most published counts, changed what it counts between releases and only sees layers: it ignores
-parameters outside layers and operations written as functions. A count therefore also depends on how the counted code
-was written: `Written`.
+thop, the tool behind most published counts, changed its rules between releases. It also sees layers only: it ignores
+parameters outside layers, and operations written as functions. A count therefore also depends on how the counted code
+was written (`Written`).
 """
 
 from __future__ import annotations
@@ -14,18 +14,20 @@ from attnctl.networks.complexity.work import Counts, Kind, Work
 from attnctl.values import SpecError, did_you_mean
 
 Price = Callable[[Work], int]
+"""The number of operations that a convention counts for some work."""
 
 LAYERS = frozenset({"conv", "linear", "batch_norm", "group_norm", "layer_norm", "instance_norm"})
+"""The kinds of layers that have parameters."""
 
 
 @dataclass(frozen=True)
 class Written:
     """How the code behind a published count implemented the same computation.
 
-    pools: the means over the map in its attention modules are AdaptiveAvgPool2d layers, not functions
-    strips: so are the means over one axis
-    fc: the fully connected layers of its attention modules are Linear layers (linear) or 1x1 convolutions (conv)
-    head: so is the mean before the classifier; none: as in our backbone
+    pools: in attention modules, means over the map are AdaptiveAvgPool2d layers, not functions
+    strips: in attention modules, means over one axis are such layers, not functions
+    fc: in attention modules, fully connected layers are Linear layers (linear) or 1x1 convolutions (conv)
+    head: the mean before the classifier is such a layer, not a function; none: as in our backbone
     """
 
     pools: bool = False
@@ -33,8 +35,8 @@ class Written:
     fc: str = "linear"
     head: bool | None = None
 
-    def seen(self, kind: Kind) -> str | None:
-        """The layer that a layer-based tool sees for an operation; None if it does not see it."""
+    def visible_layer(self, kind: Kind) -> str | None:
+        """The layer that a layer-based tool sees for an operation; None if it does not see any."""
         if kind.name == "linear" and kind.attention and self.fc == "conv":
             return "conv"
         if kind.name in {"pool", "strip"}:
@@ -46,15 +48,17 @@ class Written:
 
 @dataclass(frozen=True)
 class Convention:
-    """A way of counting. prices: what an operation costs, by layer; what is not named costs nothing.
+    """A way of counting.
 
-    parameters: the layers whose parameters count; all of them, free ones too, when none
-    per_call: a layer that runs twice has its parameters counted twice, and only those named weight and bias count
-    overwrites: a layer that runs twice has its operations counted once
+    description: one line for users
+    prices: layer -> operations counted for its work; other layers count nothing
+    parameters: the layers whose parameters count; none: all parameters, also those outside layers
+    per_call: count only parameters named weight and bias, once for each call of their module
+    overwrites: count only the last call of a layer that runs several times
     """
 
     name: str
-    words: str
+    description: str
     prices: Mapping[str, Price]
     parameters: frozenset[str] | None = None
     per_call: bool = False
@@ -75,7 +79,7 @@ class Convention:
     def _operations(self, counts: Counts, written: Written) -> int:
         total = 0
         for kind, work in counts.works.items():
-            price = self.prices.get(written.seen(kind) or "")
+            price = self.prices.get(written.visible_layer(kind) or "")
             if price is not None and (kind.last or not self.overwrites):
                 total += price(work)
         return total
@@ -90,7 +94,7 @@ def _with_bias(work: Work) -> int:
 
 
 def _pool(work: Work) -> int:
-    return work.windows + work.outputs  # additions, and one division each
+    return work.windows + work.outputs  # the additions, and one division per output
 
 
 def _windows(work: Work) -> int:
@@ -120,7 +124,7 @@ CONVENTIONS = {
         ),
         Convention(
             "thop-0.0.22",
-            "thop 0.0.22: norms 4 a value, activations and pools count, a linear layer 2 * in - 1 an output",
+            "thop 0.0.22: norms 4 per value, activations and pools count, linear layers 2 * in - 1 per output",
             {
                 "conv": lambda work: work.macs + work.biased_inputs,
                 "linear": lambda work: 2 * work.macs - work.outputs,
@@ -135,19 +139,19 @@ CONVENTIONS = {
         ),
         Convention(
             "thop-0.0.31-january",
-            "thop 0.0.31.post2001170342: norms 2 a value, biases count, a linear layer 2 * in - 1 an output",
+            "thop 0.0.31.post2001170342: norms 2 per value, biases count, linear layers 2 * in - 1 per output",
             {**_SINCE_2020, "linear": lambda work: 2 * work.macs - work.outputs + work.biased},
             LAYERS,
         ),
         Convention(
             "thop-0.0.31",
-            "thop 0.0.31.post2004 to 0.0.5: norms 2 a value, biases of convolutions count",
+            "thop 0.0.31.post2004 to 0.0.5: norms 2 per value, biases of convolutions count",
             _SINCE_2020,
             frozenset({"conv", "linear", "batch_norm"}),
         ),
         Convention(
             "thop-0.1",
-            "thop 0.1: norms 4 a value (2 without scale and offset), no biases",
+            "thop 0.1: norms 4 per value (2 without scale and offset), no biases",
             {
                 **_SINCE_2020,
                 "conv": _macs,

@@ -20,25 +20,24 @@ Shape = tuple[int, int, int]
 def count(network: nn.Module, shape: Shape, *, memory: bool = True) -> Counts:
     """The complexity of a network for one image of `shape` (channels, height, width), in evaluation mode.
 
-    memory: find the activation memory too, for which the forward must be recorded for a backward. The network stays as
-    it was.
+    memory: also measure the activation memory, which needs a forward with gradients. The network is not changed.
     """
     tensors = itertools.chain(network.parameters(), network.buffers())
     image = torch.zeros(1, *shape, device=next((tensor.device for tensor in tensors), torch.device("cpu")))
     recorder = Recorder(network, exact=memory)
-    kept, flops = _Kept(network), _Flops()
+    saved, flops = _SavedTensors(network), _Flops()
     training = {module: module.training for module in network.modules()}
     try:
         network.eval()
         with (
             torch.set_grad_enabled(memory),
-            torch.autograd.graph.saved_tensors_hooks(kept.keep, lambda tensor: tensor),
+            torch.autograd.graph.saved_tensors_hooks(saved.note, lambda tensor: tensor),
             flops,
             recorder.watching(),
             recorder,
         ):
             output = network(image)
-        kept_bytes = kept.bytes()  # while the output holds what was kept: a freed tensor's address could come again
+        saved_bytes = saved.bytes()  # before the output is freed, because addresses of freed tensors are reused
         del output
     finally:
         for module, mode in training.items():
@@ -46,7 +45,7 @@ def count(network: nn.Module, shape: Shape, *, memory: bool = True) -> Counts:
     return Counts(
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         macs=flops.total // 2,
-        activation_bytes=kept_bytes if memory else None,
+        activation_bytes=saved_bytes if memory else None,
         works=recorder.works(),
         roles=recorder.roles(),
     )
@@ -70,20 +69,20 @@ class _Flops(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's is 
         return output
 
 
-class _Kept:
+class _SavedTensors:
     """The tensors that autograd saves in a forward, except the network's own."""
 
     def __init__(self, network: nn.Module) -> None:
-        self._own = {tensor.untyped_storage()._cdata for tensor in (*network.parameters(), *network.buffers())}
-        self._kept: dict[int, int] = {}
+        self._parameters = {tensor.untyped_storage()._cdata for tensor in (*network.parameters(), *network.buffers())}
+        self._sizes: dict[int, int] = {}
 
-    def keep(self, tensor: Tensor) -> Tensor:
-        """Note a tensor; views of one storage count once."""
+    def note(self, tensor: Tensor) -> Tensor:
+        """Note a saved tensor and return it; views of one storage count once."""
         storage = tensor.untyped_storage()
-        if storage._cdata not in self._own:
-            self._kept[storage._cdata] = storage.nbytes()
+        if storage._cdata not in self._parameters:
+            self._sizes[storage._cdata] = storage.nbytes()
         return tensor
 
     def bytes(self) -> int:
         """The size of all saved tensors, in bytes."""
-        return sum(self._kept.values())
+        return sum(self._sizes.values())

@@ -1,4 +1,4 @@
-"""Counts cached in the user's cache folder, under a key that covers everything they depend on."""
+"""Counts cached in the user's cache folder, under a key that covers everything on which they depend."""
 
 from __future__ import annotations
 

@@ -20,10 +20,10 @@ from attnctl.networks.surgery import Attended
 
 
 class Shapes(TorchFunctionMode):
-    """Lets a network on the meta device be built and run faster.
+    """Builds and runs networks on the meta device faster.
 
-    What norms and activations give has the shape of what they take; torch decomposes them there into a dozen
-    operations, which is most of the time of a forward. And there is nothing to initialise.
+    There, torch decomposes norms and activations into a dozen operations, which take most of a forward's time, although
+    their output has the shape of their input. Initialisation is skipped, because meta tensors have no values.
     """
 
     def __torch_function__(
@@ -38,7 +38,7 @@ class Shapes(TorchFunctionMode):
 
 
 class _BatchNormShape(torch.autograd.Function):
-    """What a batch norm gives and keeps, as shapes: its input, and the mean and deviation of each channel."""
+    """A batch norm that computes only shapes; it saves its input and the mean and deviation of each channel."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, *affine: Tensor) -> Tensor:
@@ -64,7 +64,7 @@ _NORMS: dict[Callable[..., Any], tuple[str, int]] = {
     torch.instance_norm: ("instance_norm", 1),
     functional.layer_norm: ("layer_norm", 2),
 }
-"""The layer that a function is, and where its scale is among its arguments; its offset comes next."""
+"""Function -> the layer that it computes, and the index of its scale among its arguments; the offset comes next."""
 
 _MEANS = {torch.mean, Tensor.mean}
 _LAYERS: dict[type[nn.Module], str] = {
@@ -75,7 +75,7 @@ _LAYERS: dict[type[nn.Module], str] = {
     nn.ReLU6: "relu",
 }
 _FREE = {f"norm_{part}": ("group_norm", part) for part in ("weight", "bias")}
-"""Scale and offset of a norm that is part of a formula of ours, and a layer in the module's own code."""
+"""Scale and offset of a norm that our formula contains, and that is a GroupNorm layer in the authors' code."""
 
 _OWNERS: dict[type[nn.Module], str] = {
     nn.modules.conv._ConvNd: "conv",
@@ -88,18 +88,18 @@ _OWNERS: dict[type[nn.Module], str] = {
 
 
 class Recorder(Shapes):
-    """Notes every operation of a forward that some way of counting counts."""
+    """Records every operation of a forward that some convention counts."""
 
     def __init__(self, network: nn.Module, *, exact: bool) -> None:
         super().__init__()
         self._network = network
-        self._exact = exact  # do what the network does, since more than shapes is asked for
+        self._exact = exact  # run the real operations, because more than shapes is needed
         self._attention = set(attention_modules(network))
         self._running: list[nn.Module] = []
-        self._inputs: list[int] = []  # the storage of the map that each attention module that runs was given
+        self._inputs: list[int] = []  # the storage of the input map of each running attention module
         self._calls: Counter[nn.Module] = Counter()
-        self._found: list[tuple[Kind, Work, nn.Module, int]] = []
-        self._used: dict[int, tuple[str, str]] = {}  # id of a parameter -> the function that took it, and as what
+        self._operations: list[tuple[Kind, Work, nn.Module, int]] = []
+        self._used: dict[int, tuple[str, str]] = {}  # id of a parameter -> the layer that used it, and its role there
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -144,8 +144,8 @@ class Recorder(Shapes):
         if func in _CONVS:
             weight, bias = self._weights("conv", args[1:3], kwargs)
             kernel = weight[0, 0].numel()
-            each = weight.numel() // output.shape[1]
-            self._note_weighted("conv", each, each // kernel, args[0], output, bias)
+            per_output = weight.numel() // output.shape[1]
+            self._note_weighted("conv", per_output, per_output // kernel, args[0], output, bias)
         elif func is functional.linear:
             weight, bias = self._weights("linear", args[1:3], kwargs)
             self._note_weighted("linear", weight.shape[1], weight.shape[1], args[0], output, bias)
@@ -157,28 +157,28 @@ class Recorder(Shapes):
             self._note_pool("pool", args[0], output)
         return output
 
-    def _weights(self, layer: str, given: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, Any]:
-        """The weight and the bias that a function is given, tensors or None; parameters among them serve a layer."""
-        weight = given[0] if given else kwargs.get("weight")
-        bias = given[1] if len(given) > 1 else kwargs.get("bias")
+    def _weights(self, layer: str, values: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, Any]:
+        """The weight and bias, tensors or None, among a function's arguments; records the layer of parameters."""
+        weight = values[0] if values else kwargs.get("weight")
+        bias = values[1] if len(values) > 1 else kwargs.get("bias")
         for part, tensor in (("weight", weight), ("bias", bias)):
             if isinstance(tensor, nn.Parameter):
                 self._used[id(tensor)] = layer, part
         return weight, bias
 
     def _note_weighted(
-        self, name: str, each: int, channels: int, x: Tensor, output: Tensor, bias: Tensor | None
+        self, name: str, macs: int, channels: int, x: Tensor, output: Tensor, bias: Tensor | None
     ) -> None:
+        """macs: per output value. channels: input channels per output value."""
         outputs = output.numel()
         biased = outputs if bias is not None else 0
-        work = Work(each * outputs, x.numel(), outputs, biased=biased, biased_inputs=biased * channels)
+        work = Work(macs * outputs, x.numel(), outputs, biased=biased, biased_inputs=biased * channels)
         self._note(name, work, self._running[-1])
 
-    def _note_norm(self, name: str, where: int, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        """A batch norm is one however it is written; the others' functions serve as parts of other formulas too."""
+    def _note_norm(self, name: str, position: int, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """A batch norm always counts as a layer; the functions of other norms also occur inside other formulas."""
         layer = name == "batch_norm" or self._in_torch()
-        given = args[where : where + 2]
-        weight = self._weights(name, given, kwargs)[0] if layer else None
+        weight = self._weights(name, args[position : position + 2], kwargs)[0] if layer else None
         values = args[0].numel()
         affine = values if weight is not None else 0
         self._note(name, Work(0, values, values, affine=affine), self._running[-1], layer=layer)
@@ -187,15 +187,15 @@ class Recorder(Shapes):
         """Whether the running module is one of torch's own layers."""
         return type(self._running[-1]).__module__.startswith("torch.nn")
 
-    def _note_mean(self, x: Tensor, output: Tensor, given: Any) -> None:
-        """A mean over the map is a pool; in an attention module it must be of the map that it was given."""
-        if given is None or x.dim() < 3 or (self._inputs and _storage(x) != self._inputs[-1]):
+    def _note_mean(self, x: Tensor, output: Tensor, dim: Any) -> None:
+        """A mean over the map is a pool; in an attention module, only a mean of the module's input map is."""
+        if dim is None or x.dim() < 3 or (self._inputs and _storage(x) != self._inputs[-1]):
             return
-        dims = {d % x.dim() for d in ((given,) if isinstance(given, int) else given)}
-        last = {x.dim() - 1, x.dim() - 2}
-        if dims == last or (x.dim() == 3 and dims == {2}):
+        dims = {d % x.dim() for d in ((dim,) if isinstance(dim, int) else dim)}
+        spatial = {x.dim() - 1, x.dim() - 2}
+        if dims == spatial or (x.dim() == 3 and dims == {2}):
             self._note_pool("pool", x, output)
-        elif x.dim() == 4 and len(dims) == 1 and dims < last:
+        elif x.dim() == 4 and len(dims) == 1 and dims < spatial:
             self._note_pool("strip", x, output)
 
     def _note_pool(self, name: str, x: Tensor, output: Tensor) -> None:
@@ -204,12 +204,12 @@ class Recorder(Shapes):
 
     def _note(self, name: str, work: Work, module: nn.Module, *, layer: bool = True) -> None:
         kind = Kind(name, attention=bool(self._inputs), layer=layer)
-        self._found.append((kind, work, module, self._calls[module]))
+        self._operations.append((kind, work, module, self._calls[module]))
 
     def works(self) -> dict[Kind, Work]:
         """The sums over all operations, by kind."""
         sums: defaultdict[Kind, Work] = defaultdict(Work)
-        for kind, work, module, call in self._found:
+        for kind, work, module, call in self._operations:
             sums[Kind(kind.name, kind.attention, kind.layer, last=call == self._calls[module])] += work
         return dict(sums)
 
@@ -230,7 +230,7 @@ class Recorder(Shapes):
 
 
 def attention_modules(network: nn.Module) -> Iterator[nn.Module]:
-    """The attention modules of a network: those put after a part of it, and those that took the place of one."""
+    """The attention modules of a network: those inserted after a part, and those that replaced one."""
     for module in network.modules():
         if isinstance(module, Attended):
             yield module.attention
@@ -239,7 +239,7 @@ def attention_modules(network: nn.Module) -> Iterator[nn.Module]:
 
 
 _OURS = tuple(f"{attention.__name__}.{name}" for name in string.ascii_lowercase)
-"""The files of the modules; what they share is in files that begin with an underscore."""
+"""Prefixes of the import names of our modules; files that they share begin with an underscore."""
 
 
 def _storage(tensor: Tensor) -> int:
@@ -251,7 +251,7 @@ _UPSAMPLING = {"linear": 5, "bilinear": 11, "bicubic": 259, "trilinear": 31}
 
 
 def _window(module: nn.Module) -> int:
-    """The size of a pool's window, as thop takes it: a kernel given as one number counts as that number, no square."""
+    """The size of a pool's window as thop counts it: a kernel given as one number counts as that, not as its square."""
     kernel = getattr(module, "kernel_size", 1)
     return _UPSAMPLING.get(
         str(getattr(module, "mode", "")), math.prod(kernel if isinstance(kernel, tuple) else (kernel,))

@@ -12,11 +12,11 @@ from attnctl.workspace import untrusted_json
 class Kind:
     """The key of a group of operations.
 
-    name: conv, linear, batch_norm, instance_norm, layer_norm, pool (a mean over the map), strip (a mean over one axis
-        of it), avg_pool (over windows), max_pool, upsample, upsample_nearest, relu
+    name: conv, linear, batch_norm, instance_norm, layer_norm, pool (mean over the map), strip (mean over one axis of
+        the map), avg_pool (over windows), max_pool, upsample, upsample_nearest or relu
     attention: inside an attention module
-    layer: done by a layer of torch.nn made for it; false when a function does it, which tools that look at layers miss
-    last: the last call of its module: a tool that overwrites its counts sees only this one
+    layer: executed by its own layer of torch.nn; false for a function, which layer-based tools do not see
+    last: in the last call of its module, the only one that a tool sees whose counts overwrite each other
     """
 
     name: str
@@ -30,10 +30,12 @@ class Work:
     """Sums over one group of operations, for one image.
 
     macs: multiply-accumulates of convolutions and linear layers, without biases
-    inputs, outputs: values read and written
-    biased: outputs of operations with a bias; biased_inputs: these, each times the channels that it is made from
-    affine: inputs of norms with scale and offset
-    windows: outputs of pools, each times the size of its window as thop takes it; of an upsampling, its arithmetic
+    inputs, outputs: number of input and output values
+    biased: number of output values of operations with a bias
+    biased_inputs: the same, each multiplied by the input channels of its operation
+    affine: number of input values of norms with scale and offset
+    windows: number of output values of pools, each multiplied by the window size as thop counts it; for upsampling,
+        multiplied by thop's operations per value
     """
 
     macs: int = 0
@@ -52,9 +54,9 @@ class Work:
 class Role:
     """The role of a parameter.
 
-    layer: conv, linear, batch_norm, group_norm, layer_norm, instance_norm, or free: a parameter that is no layer's
+    layer: conv, linear, batch_norm, group_norm, layer_norm, instance_norm, or free (not in a layer)
     part: its name in its module, such as weight or bias
-    calls: how often its module runs in one forward
+    calls: number of times that its module runs in one forward
     """
 
     layer: str
@@ -66,9 +68,12 @@ class Role:
 class Counts:
     """The complexity of a network for one image.
 
-    parameters: exact; macs: exact, torch's own count of convolutions and matrix products, halved
-    activation_bytes: what autograd saves in the forward of one float32 image, except the network's own tensors; None
-        if not requested
+    parameters: exact number
+    macs: exact number, half of torch's FLOP count of convolutions and matrix products
+    activation_bytes: size of the tensors that autograd saves in the forward of one float32 image, without the
+        network's own; None if not measured
+    works: kind -> its work
+    roles: role -> number of its parameters
     """
 
     parameters: int
@@ -78,7 +83,7 @@ class Counts:
     roles: dict[Role, int]
 
     def document(self) -> dict[str, object]:
-        """As JSON."""
+        """A JSON object for `read`."""
         return {
             "parameters": self.parameters,
             "macs": self.macs,
@@ -89,5 +94,5 @@ class Counts:
 
     @classmethod
     def read(cls, document: Mapping[str, object]) -> Counts:
-        """From `document`; raises ValueError for anything else."""
+        """The counts of a `document`; raises ValueError if it is not one."""
         return untrusted_json.decode(cls, document)

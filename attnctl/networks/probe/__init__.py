@@ -21,8 +21,8 @@ _FIRST, _EACH = 120.0, 20.0
 def check(specs: Sequence[RunSpec]) -> Mapping[str, str]:
     """Run id -> error message, for runs whose module or backbone from a user or a package does not work."""
     keys = {spec.id: _key(spec) for spec in specs if _foreign(spec)}
-    first = {key: spec for spec in reversed(specs) if (key := keys.get(spec.id)) is not None}
-    unknown = {key: spec for key, spec in first.items() if user_cache.read(_KIND, key) is None}
+    representatives = {key: spec for spec in reversed(specs) if (key := keys.get(spec.id)) is not None}
+    unknown = {key: spec for key, spec in representatives.items() if user_cache.read(_KIND, key) is None}
     problems = _run(unknown) if unknown else {}
     for key in unknown:
         if key not in problems:

@@ -34,20 +34,21 @@ def answer(request: dict[str, Any], folder: Path) -> dict[str, str]:
     return problems
 
 
-def probe(spec: RunSpec, kept: Path) -> None:
+def probe(spec: RunSpec, stored: Path) -> None:
     """Build the network of a run and run it on random images; raises SpecError or any error of the user's code.
 
     A detector is run in evaluation mode, because training would need images with objects.
+    stored: the folder of users' files
     """
     torch.manual_seed(0)
     if spec.model:
         spec = replace(spec, recipe=replace(spec.recipe, input_size=_SMALL, min_sizes=DEFAULT, max_size=0))
-    network = surgery.build(spec, kept)
+    network = surgery.build(spec, stored)
     dataset = datasets.describe(spec.dataset)
     size = spec.recipe.input_size or dataset.height
     images = torch.randn(_IMAGES, dataset.channels, size, size)
     for module in network.modules():
-        if spec.module != NO_MODULE and isinstance(module, _class_of(spec, kept)):
+        if spec.module != NO_MODULE and isinstance(module, _class_of(spec, stored)):
             module.register_forward_hook(_watch(spec.module))
     if spec.model:
         with torch.inference_mode():
@@ -65,21 +66,21 @@ def probe(spec: RunSpec, kept: Path) -> None:
     _check_penalty(network)
 
 
-def _class_of(spec: RunSpec, kept: Path) -> type:
-    source = attention.of_run(spec.module, spec.versions.module, kept)
-    found: type = getattr(import_module(source.import_name), source.class_name)
-    return found
+def _class_of(spec: RunSpec, stored: Path) -> type:
+    source = attention.of_run(spec.module, spec.versions.module, stored)
+    module_class: type = getattr(import_module(source.import_name), source.class_name)
+    return module_class
 
 
 def _watch(name: str):  # type: ignore[no-untyped-def] # a hook of torch, which has no name for its type
     """A hook that compares a module's output with its input."""
 
     def hook(_module: nn.Module, inputs: tuple[Tensor, ...], output: object) -> None:
-        given = tuple(inputs[0].shape)
-        if not isinstance(output, Tensor) or tuple(output.shape) != given:
-            raise SpecError(f"{name} gives {_shape(output)} for a map {given}; it must keep the input's shape")
+        shape = tuple(inputs[0].shape)
+        if not isinstance(output, Tensor) or tuple(output.shape) != shape:
+            raise SpecError(f"{name} gives {_shape(output)} for a map {shape}; it must keep the input's shape")
         if not bool(output.isfinite().all()):
-            raise SpecError(f"{name} gives NaN or infinite values for a random map {given}")
+            raise SpecError(f"{name} gives NaN or infinite values for a random map {shape}")
 
     return hook
 

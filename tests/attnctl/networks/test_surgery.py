@@ -231,7 +231,7 @@ def test_attention_can_be_inserted_into_a_users_network() -> None:
 def test_maps_with_their_channels_last_are_attended_to_over_channels() -> None:
     network = surgery.attach(models.swin_t(num_classes=3), "se", "stage", size=224)
     stage: Any = network.get_submodule("features.1")
-    assert (stage.last, stage.attention.squeeze.in_features) == (True, 96)
+    assert (stage.channels_last, stage.attention.squeeze.in_features) == (True, 96)
     with torch.no_grad():
         stage.attention.excite.weight.fill_(0)
         x = torch.randn(1, 8, 8, 96)

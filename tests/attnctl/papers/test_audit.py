@@ -14,7 +14,7 @@ import pytest
 
 import attnctl
 from attnctl.papers import counts
-from attnctl.papers.audit import Figure, audit, tables
+from attnctl.papers.audit import AuditedCount, audit, tables
 
 
 @pytest.fixture(scope="module")
@@ -24,14 +24,14 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def figures(cache: Path) -> list[Figure]:
+def figures(cache: Path) -> list[AuditedCount]:
     """Every figure, from networks that are built and counted here and now."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(cache))
         return list(audit(tables()))
 
 
-def test_every_figure_has_its_verdict(figures: list[Figure]) -> None:
+def test_every_figure_has_its_verdict(figures: list[AuditedCount]) -> None:
     assert Counter((figure.paper, figure.verdict) for figure in figures) == {
         ("ELA", "match"): 141,
         ("ELA", "explained"): 8,
@@ -47,17 +47,17 @@ def test_every_figure_has_its_verdict(figures: list[Figure]) -> None:
     }
 
 
-def test_a_count_that_differs_is_explained(figures: list[Figure]) -> None:
+def test_a_count_that_differs_is_explained(figures: list[AuditedCount]) -> None:
     for figure in figures:
         assert figure.note or figure.verdict == "match", figure
 
 
 def test_the_file_of_counts_equals_the_networks_counts(
-    figures: list[Figure], cache: Path, monkeypatch: pytest.MonkeyPatch
+    figures: list[AuditedCount], cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert figures  # from here on every network is known
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
-    for name, setup, column in counts.asked_for():
+    for name, setup, column in counts.counted_networks():
         assert counts.of(setup, column) == counts.measure(setup, column), f"{name}: run python -m attnctl.papers.counts"
 
 
@@ -84,7 +84,7 @@ def test_the_file_of_counts_equals_the_networks_counts(
     ],
 )
 def test_whole_counts_are_those_of_the_study(
-    figures: list[Figure], paper: str, table: str, row: str, column: str, exact: int
+    figures: list[AuditedCount], paper: str, table: str, row: str, column: str, exact: int
 ) -> None:
     key = (paper, table, row, column)
     (figure,) = [item for item in figures if (item.paper, item.table, item.row, item.column) == key]
@@ -92,7 +92,7 @@ def test_whole_counts_are_those_of_the_study(
 
 
 def test_one_convolution_more_and_the_rows_of_a_module_do_not_match(
-    figures: list[Figure], cache: Path, tmp_path: Path
+    figures: list[AuditedCount], cache: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(Path(attnctl.__file__).parent, tmp_path / "attnctl", ignore=shutil.ignore_patterns("__pycache__"))
     source = tmp_path / "attnctl" / "attention" / "se.py"

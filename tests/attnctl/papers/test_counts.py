@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from attnctl import attention, backbones, papers
-from attnctl.papers import Setup, Table, counts
+from attnctl.papers import PaperTable, Setup, counts
 from attnctl.papers.counts import Count, key, of
 
 OWN = """
@@ -59,7 +59,7 @@ task = "detection"
 
 
 @pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Table:
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PaperTable:
     """A table of a user's paper, whose counts nobody knows yet."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     file = tmp_path / "mine.toml"
@@ -69,7 +69,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Table:
 
 def test_the_file_contains_exactly_the_counts_of_the_papers() -> None:
     known = json.loads(counts.FILE.read_text(encoding="utf-8"))
-    asked = {name for name, _, _ in counts.asked_for()}
+    asked = {name for name, _, _ in counts.counted_networks()}
     assert asked == set(known), "the papers have changed: run python -m attnctl.papers.counts"
 
 
@@ -96,7 +96,7 @@ def test_a_count_is_given_by_the_papers_convention_and_exactly() -> None:
     assert of(row.setup, flops) == Count(counted=4_111_514_624, exact=4_089_184_256, convention="thop-0.0.31")
 
 
-def test_a_users_rows_are_counted_on_demand(own: Table) -> None:
+def test_a_users_rows_are_counted_on_demand(own: PaperTable) -> None:
     plain, se, unknown, waiting = own.rows
     params, flops, top1 = own.columns
     whole = sum(parameter.numel() for parameter in backbones.build("resnet20", 10).parameters())

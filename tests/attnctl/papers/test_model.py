@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from attnctl.metrics import MEASURED
-from attnctl.papers.model import Column, Row, Setup, Table
+from attnctl.papers.model import PaperColumn, PaperTable, Row, Setup
 from attnctl.values import SpecError
 
 
@@ -24,7 +24,7 @@ from attnctl.values import SpecError
     ],
 )
 def test_a_column_knows_where_its_numbers_come_from(metric: str, kind: str) -> None:
-    assert Column(key="c", title="c", metric=metric).kind == kind
+    assert PaperColumn(key="c", title="c", metric=metric).kind == kind
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,9 @@ def test_an_unknown_model_is_refused() -> None:
 
 def test_a_column_may_change_what_its_cells_are_trained_on() -> None:
     row = Row(name="SE", printed="SE", setup=Setup(backbone="resnet20", module="se", dataset="cifar10"))
-    plain, other = (Column(key="c", title="c", metric="top1", changes=each) for each in ({}, {"dataset": "cifar100"}))
+    plain, other = (
+        PaperColumn(key="c", title="c", metric="top1", changes=each) for each in ({}, {"dataset": "cifar100"})
+    )
     assert row.setup_of(plain) is row.setup
     assert row.setup_of(other) == Setup(backbone="resnet20", module="se", dataset="cifar100")
     assert not row.baseline
@@ -62,4 +64,4 @@ def test_a_column_may_change_what_its_cells_are_trained_on() -> None:
 
 
 def test_a_table_is_named_by_its_paper_and_number() -> None:
-    assert Table(paper="EAN", number="2", caption="c", columns=(), rows=()).name == "ean:2"
+    assert PaperTable(paper="EAN", number="2", caption="c", columns=(), rows=()).name == "ean:2"

@@ -8,7 +8,7 @@ import pytest
 
 from attnctl import papers
 from attnctl.papers.check import check
-from attnctl.papers.model import Column
+from attnctl.papers.model import PaperColumn
 from attnctl.papers.read import read
 from attnctl.values import SpecError
 from tests.attnctl.papers.a_paper import PAPER
@@ -42,9 +42,9 @@ def test_published_texts_and_columns_stay_as_printed() -> None:
         {"year": "R&D_50% <script>"},
     ]
     assert table.columns == (
-        Column(key="top1", title="Top-1", metric="top1", unit="%", better="higher"),
-        Column(key="params", title="params", metric="params", unit="M", decimals=3),
-        Column(key="year", title="year", metric="words"),
+        PaperColumn(key="top1", title="Top-1", metric="top1", unit="%", better="higher"),
+        PaperColumn(key="params", title="params", metric="params", unit="M", decimals=3),
+        PaperColumn(key="year", title="year", metric="words"),
     )
     assert read(PAPER, "my.toml").title == "Attention & more: 50% <script>alert('x')</script> \\ R&D_50% $x$"
 

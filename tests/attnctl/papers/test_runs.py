@@ -266,8 +266,8 @@ def test_overrides_come_back_from_json(overrides: Overrides) -> None:
 
 
 def test_overrides_as_text_and_as_options() -> None:
-    assert Overrides().words() == ""
-    assert DIGITS.words() == "dataset=digits epochs=2"
+    assert Overrides().summary() == ""
+    assert DIGITS.summary() == "dataset=digits epochs=2"
     given = Overrides(dataset="digits", fields={"norm_batch": "32"}, seeds=("0", "1"))
     assert given.options() == ["--dataset", "digits", "--norm-batch", "32", "--seed", "0,1"]
 

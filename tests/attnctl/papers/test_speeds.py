@@ -8,7 +8,7 @@ from attnctl.papers.speeds import published
 
 
 @pytest.mark.parametrize(
-    ("module", "backbone", "words"),
+    ("module", "backbone", "relative"),
     [
         ("ean", "resnet50", "0.68 (EAN 3, EAN-R50)"),
         ("ca", "mobilenext", "0.48 (EAN 3, CA-MX)"),
@@ -17,11 +17,11 @@ from attnctl.papers.speeds import published
     ],
 )
 def test_a_printed_speed_is_relative_to_the_plain_backbone_with_its_source(
-    module: str, backbone: str, words: str
+    module: str, backbone: str, relative: str
 ) -> None:
     found = published(module, backbone, "imagenet")
     assert found is not None
-    assert found.words == words
+    assert found.relative == relative
 
 
 def test_the_figures_are_the_papers() -> None:

@@ -22,7 +22,7 @@ def own(folder: Path, init: str, forward: str) -> Setup:
 
 
 def test_the_file_contains_the_measured_traits_of_the_papers_modules() -> None:
-    assert dict(traits._asked_for()) == traits._known()
+    assert dict(traits._of_papers()) == traits._stored()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from attnctl.values import SpecError
 from tests.reports.report_workspace import table
 
 
-def find(text: str) -> papers.Table:
+def find(text: str) -> papers.PaperTable:
     if ":" not in text:
         raise SpecError(f"there is no table {text!r}")
     return table(text)

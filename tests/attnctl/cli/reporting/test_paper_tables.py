@@ -66,7 +66,7 @@ def test_the_record_names_its_table_and_a_second_sweep_continues(folder: Path, a
         index.refresh()
         table = paper_tables.chosen(None, "1", index)
         assert table.name == "nam:1"
-        assert paper_tables.overrides_for(index, table).words() == listed["changed"]
+        assert paper_tables.overrides_for(index, table).summary() == listed["changed"]
         given = Overrides(dataset="cifar10", seeds=("5",))
         assert paper_tables.overrides_for(index, table, given) == given
 
@@ -92,7 +92,7 @@ def test_settings_come_from_the_newest_sweep_and_seeds_from_all_equal_sweeps(
         assert [sweep.name for sweep in index.table_sweeps()] == ["e", "d", "c", "b", "a"]
         table = papers.load("nam").tables["1"]
         found = paper_tables.overrides_for(index, table)
-        assert (found.words(), found.seeds) == ("dataset=digits epochs=3", ("0", "2", "1"))
+        assert (found.summary(), found.seeds) == ("dataset=digits epochs=3", ("0", "2", "1"))
         assert "trained with dataset=digits epochs=3 instead of the paper's values (sweep c)" in capsys.readouterr().err
         assert paper_tables.overrides_for(index, table, Overrides(seeds=("7",))).seeds == ("7",)
         assert paper_tables.overrides_for(index, papers.load("nam").tables["2"]) == Overrides()

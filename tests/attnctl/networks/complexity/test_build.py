@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from attnctl.networks.complexity.build import built, built_and_counted, built_without_memory
+from attnctl.networks.complexity.build import build, build_and_count, build_on_meta
 from attnctl.networks.complexity.cells import Cell, cell
 from attnctl.values import SpecError
 
@@ -33,37 +33,37 @@ def build(classes):
 """
 
 
-def devices(what: Cell) -> set[str]:
-    return {tensor.device.type for tensor in built_without_memory(what).parameters()}
+def devices(network: Cell) -> set[str]:
+    return {tensor.device.type for tensor in build_on_meta(network).parameters()}
 
 
 def test_a_network_is_built_on_the_meta_device() -> None:
-    what = cell("se", {}, "resnet20", "block", "cifar10")
-    assert devices(what) == {"meta"}
+    network = cell("se", {}, "resnet20", "block", "cifar10")
+    assert devices(network) == {"meta"}
     assert torch.get_default_device().type == "cpu"
-    assert {tensor.device.type for tensor in built(what).parameters()} == {"cpu"}
+    assert {tensor.device.type for tensor in build(network).parameters()} == {"cpu"}
 
 
 def test_a_module_alone_is_built_for_its_channels() -> None:
-    what = Cell(module="se", hyperparameters=(("r", 4),), channels=16, size=8)
-    shapes = {tuple(tensor.shape) for tensor in built(what).parameters()}
+    network = Cell(module="se", hyperparameters=(("r", 4),), channels=16, size=8)
+    shapes = {tuple(tensor.shape) for tensor in build(network).parameters()}
     assert {(4, 16), (16, 4)} <= {shape[:2] for shape in shapes}
 
 
 def test_a_network_that_reads_values_is_counted_on_the_cpu(tmp_path: Path) -> None:
     file = tmp_path / "reads.py"
     file.write_text(READS_VALUES)
-    what = cell("none", {}, f"{file}:build", "", "digits")
-    found = built_and_counted(what, memory=False)
+    network = cell("none", {}, f"{file}:build", "", "digits")
+    found = build_and_count(network, memory=False)
     assert found.parameters == (3 * 4 * 9 + 4) + (4 * 10 + 10)
-    assert found.macs == (what.size - 2) ** 2 * 3 * 4 * 9 + 4 * 10
+    assert found.macs == (network.size - 2) ** 2 * 3 * 4 * 9 + 4 * 10
     assert found.activation_bytes is None
 
 
 def test_what_is_wrong_with_a_setting_is_no_reason_to_build_it_again() -> None:
-    what = Cell(module="se", backbone="resnet20", placement="nowhere", classes=10, size=32)
-    for build in (built, built_without_memory):
+    network = Cell(module="se", backbone="resnet20", placement="nowhere", classes=10, size=32)
+    for builder in (build, build_on_meta):
         with pytest.raises(SpecError, match="nowhere"):
-            build(what)
+            builder(network)
     with pytest.raises(SpecError, match="nowhere"):
-        built_and_counted(what, memory=True)
+        build_and_count(network, memory=True)

@@ -13,7 +13,7 @@ from torchvision import models
 from attnctl import attention, backbones
 from attnctl.networks import surgery
 from attnctl.networks.complexity import Cell, cell, counts
-from attnctl.networks.complexity.build import built, built_and_counted
+from attnctl.networks.complexity.build import build, build_and_count
 from attnctl.networks.complexity.count import count
 
 
@@ -46,9 +46,9 @@ def test_counts_on_the_meta_device_equal_those_on_the_cpu() -> None:
         cell("an", {}, "resnet20", "norm2", "cifar10"),
         cell("nam", {"gates": "both"}, "resnet20", "block", "cifar10"),
     ):
-        network = built(what)
+        network = build(what)
         real = count(network, (3, 32, 32))
-        found = built_and_counted(what, memory=True)
+        found = build_and_count(what, memory=True)
         # there evaluation keeps the mean and the deviation of each batch norm, as training does everywhere
         norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
         assert found.activation_bytes == (real.activation_bytes or 0) + sum(8 * norm.num_features for norm in norms)
@@ -58,7 +58,7 @@ def test_counts_on_the_meta_device_equal_those_on_the_cpu() -> None:
 
 @pytest.mark.parametrize("name", attention.names())
 def test_macs_are_half_of_what_torch_counts(name: str) -> None:
-    module = built(Cell(module=name, channels=64, size=8))
+    module = build(Cell(module=name, channels=64, size=8))
     with torch.no_grad(), FlopCounterMode(display=False) as flops:
         module.eval()(torch.zeros(1, 64, 8, 8))
     assert count(module, (64, 8, 8)).macs == flops.get_total_flops() // 2
@@ -78,8 +78,8 @@ def test_macs_of_a_network_are_half_of_what_torch_counts(name: str) -> None:
 @pytest.mark.parametrize("name", attention.names())
 def test_counting_without_memory_finds_the_same_operations(name: str) -> None:
     what = Cell(module=name, channels=64, size=8)
-    exact = built_and_counted(what, memory=True)
-    quick = built_and_counted(what, memory=False)
+    exact = build_and_count(what, memory=True)
+    quick = build_and_count(what, memory=False)
     assert quick.activation_bytes is None
     assert (quick.parameters, quick.macs, quick.works, quick.roles) == (
         exact.parameters,
@@ -99,9 +99,9 @@ def test_a_network_that_looks_at_its_values_is_counted_on_the_cpu(monkeypatch: p
         return forward(self, x) if float(x.abs().max()) < 1e9 else x
 
     what = cell("se", {}, "resnet20", "block", "cifar10")
-    expected = built_and_counted(what, memory=True)
+    expected = build_and_count(what, memory=True)
     monkeypatch.setattr(SE, "forward", looking)
-    found = built_and_counted(what, memory=True)
+    found = build_and_count(what, memory=True)
     assert (found.parameters, found.macs) == (expected.parameters, expected.macs)
 
 

@@ -54,7 +54,7 @@ def test_a_damaged_file_is_computed_again(cache: Path) -> None:
 def test_a_cache_that_cannot_be_written_costs_nothing_but_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    assert counts(CELL, memory=False).parameters == build.built_and_counted(CELL, memory=False).parameters
+    assert counts(CELL, memory=False).parameters == build.build_and_count(CELL, memory=False).parameters
 
 
 def test_the_key_moves_with_every_part_of_the_cell_and_with_a_users_source(tmp_path: Path) -> None:
