@@ -6,10 +6,10 @@ import string
 from collections.abc import Iterator
 from dataclasses import replace
 
-from attnctl.reports.table import Footnote, Row, Table, all_rows
+from attnctl.reports.table import Footnote, ReportTable, Row, all_rows
 
 
-def lettered(table: Table) -> Table:
+def lettered(table: ReportTable) -> ReportTable:
     """The table with a, b, c ... for the texts in its marks, in the order of reading; equal texts share a letter."""
     texts: dict[str, str] = {}
     letters = _letters()

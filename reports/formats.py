@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 
-from attnctl.reports.table import Origin, Plot, Table
+from attnctl.reports.table import Origin, Plot, ReportTable
 from attnctl.values import SpecError, comma_join, did_you_mean
 
 
@@ -22,7 +22,7 @@ class Format:
     variants: Mapping[str, str] = field(default_factory=dict)
     """Other renderers by the name of the option that asks for them."""
 
-    def render(self, table: Table, origins: Sequence[Origin] = (), plots: Sequence[Plot] = ()) -> str:
+    def render(self, table: ReportTable, origins: Sequence[Origin] = (), plots: Sequence[Plot] = ()) -> str:
         """The table in this format. origins, plots: for a page; other formats leave them out."""
         module, _, name = self.renderer.partition(":")
         function: Callable[..., str] = getattr(import_module(module), name)

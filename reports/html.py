@@ -11,7 +11,19 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from attnctl.reports.table import Cell, Column, Group, Origin, Plot, Row, Table, all_rows, one_line, spans, texts
+from attnctl.reports.table import (
+    Cell,
+    Group,
+    Origin,
+    Plot,
+    ReportColumn,
+    ReportTable,
+    Row,
+    all_rows,
+    one_line,
+    spans,
+    texts,
+)
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -19,7 +31,7 @@ if TYPE_CHECKING:
 _LEADING = re.compile(r"\s*([+-]?\d+(?:\.\d+)?)")
 
 
-def render(table: Table, origins: Sequence[Origin] = (), plots: Sequence[Plot] = ()) -> str:
+def render(table: ReportTable, origins: Sequence[Origin] = (), plots: Sequence[Plot] = ()) -> str:
     """The page. origins: of the runs behind the numbers, told under the table; plots: drawn below it."""
     sources = _Sources.of(table, origins)
     return _template().render(
@@ -62,7 +74,7 @@ class _Sources:
     """Runs -> the set's name on the page, and the first cell that it stands behind."""
 
     @classmethod
-    def of(cls, table: Table, origins: Sequence[Origin]) -> _Sources:
+    def of(cls, table: ReportTable, origins: Sequence[Origin]) -> _Sources:
         """Every run that a cell names; those that no origin tells of have no facts."""
         known = {origin.run: origin for origin in origins}
         behind: dict[tuple[str, ...], str] = {}
@@ -101,7 +113,7 @@ class _Shown:
     """What it is sorted by: a number, or a text; empty goes to the end."""
 
 
-def _rows(group: Group, table: Table, sources: _Sources) -> Iterator[tuple[Row, list[_Shown]]]:
+def _rows(group: Group, table: ReportTable, sources: _Sources) -> Iterator[tuple[Row, list[_Shown]]]:
     for row in group.rows:
         parts = zip(row.cells, table.columns, texts(row, table.columns, " ± "), strict=True)
         yield (
@@ -122,7 +134,7 @@ def _rows(group: Group, table: Table, sources: _Sources) -> Iterator[tuple[Row, 
         )
 
 
-def _order(cell: Cell, column: Column) -> str:
+def _order(cell: Cell, column: ReportColumn) -> str:
     if column.kind == "words":
         return cell.printed
     if cell.value is not None:

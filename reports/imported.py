@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from attnctl import papers
 from attnctl.reports.replicates import Metric
 from attnctl.reports.statistics import summary
-from attnctl.reports.table import Cell, Column
+from attnctl.reports.table import Cell, ReportColumn
 from attnctl.workspace.records import Imported
 
 
@@ -37,7 +37,7 @@ def of_cell(
     return [Elsewhere(source, tuple(values)) for source, values in found.items()]
 
 
-def with_imports(cell: Cell, found: Sequence[Elsewhere], metric: Metric, column: Column) -> Cell:
+def with_imports(cell: Cell, found: Sequence[Elsewhere], metric: Metric, column: ReportColumn) -> Cell:
     """The cell with a note of what others have; where there is no number of ours, the first of theirs stands there."""
     if not found:
         return cell
@@ -52,7 +52,7 @@ def with_imports(cell: Cell, found: Sequence[Elsewhere], metric: Metric, column:
     return replace(cell, marks=(*cell.marks, *_notes(rest, metric, column)))
 
 
-def _notes(found: Sequence[Elsewhere], metric: Metric, column: Column) -> Iterator[str]:
+def _notes(found: Sequence[Elsewhere], metric: Metric, column: ReportColumn) -> Iterator[str]:
     for item in found:
         theirs = summary([metric.shown(value) for value in item.values])
         if theirs is not None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from attnctl.reports.page_blocks import parted
-from attnctl.reports.table import Cell, Column, Footnote, Group, Table, all_rows, one_line, spans, texts
+from attnctl.reports.table import Cell, Footnote, Group, ReportColumn, ReportTable, all_rows, one_line, spans, texts
 from attnctl.reports.tex import PREAMBLE, comment, escape, running
 
 PACKAGES = "booktabs,graphicx,siunitx"
@@ -20,7 +20,7 @@ PACKAGES = "booktabs,graphicx,siunitx"
 _NUMBER = re.compile(r"([+-]?)(\d+)((?:\.\d+)?)")
 
 
-def render(table: Table) -> str:
+def render(table: ReportTable) -> str:
     r"""A `table` environment, never wider than \linewidth nor higher than the page: it is made smaller."""
     said = _States.of(table)
     footnotes = (*table.footnotes, *said.footnotes)
@@ -54,7 +54,7 @@ def render(table: Table) -> str:
     return "\n".join(out) + "\n"
 
 
-def render_standalone(table: Table) -> str:
+def render_standalone(table: ReportTable) -> str:
     """A document that compiles as it is."""
     return "\n".join(
         [
@@ -75,7 +75,7 @@ def render_standalone(table: Table) -> str:
 # --------------------------------------------------------------------------------------------------------------- lines
 
 
-def _blocks(table: Table, said: _States) -> Iterator[str]:
+def _blocks(table: ReportTable, said: _States) -> Iterator[str]:
     """The table, or its blocks one under the other, so that all are made smaller alike."""
     blocks = parted(table)
     if len(blocks) == 1:
@@ -88,7 +88,7 @@ def _blocks(table: Table, said: _States) -> Iterator[str]:
     yield r"\end{tabular}%"
 
 
-def _tabular(table: Table, said: _States) -> Iterator[str]:
+def _tabular(table: ReportTable, said: _States) -> Iterator[str]:
     rows = [row for _, row in all_rows(table)]
     layouts = [_Layout.of(column, [row.cells[place] for row in rows]) for place, column in enumerate(table.columns)]
     kinds = "l" * len(table.headers) + "".join(layout.kind for layout in layouts)
@@ -102,7 +102,7 @@ def _tabular(table: Table, said: _States) -> Iterator[str]:
     yield r"\end{tabular}%"
 
 
-def _headings(table: Table) -> Iterator[str]:
+def _headings(table: ReportTable) -> Iterator[str]:
     """The headings that span columns, a rule under each, and the columns' own."""
     over, rules, at = [""] * len(table.headers), [], len(table.headers) + 1
     for span in spans(table.columns):
@@ -117,7 +117,7 @@ def _headings(table: Table) -> Iterator[str]:
     yield _line([*map(_cell_text, table.headers), *(f"{{{escape(column.heading)}}}" for column in table.columns)])
 
 
-def _group(group: Group, table: Table, layouts: Sequence[_Layout], said: _States) -> Iterator[str]:
+def _group(group: Group, table: ReportTable, layouts: Sequence[_Layout], said: _States) -> Iterator[str]:
     yield r"\midrule"
     if one_line(group.title):
         width = len(table.headers) + len(table.columns)
@@ -161,7 +161,7 @@ class _States:
     marks: Mapping[str, str]
 
     @classmethod
-    def of(cls, table: Table) -> _States:
+    def of(cls, table: ReportTable) -> _States:
         """Numbered in the order in which they appear."""
         found = dict.fromkeys(
             state for _, row in all_rows(table) for number, state in texts(row, table.columns, "") if number and state
@@ -172,7 +172,7 @@ class _States:
     def footnotes(self) -> list[Footnote]:
         return [Footnote(mark=mark, text=state) for state, mark in self.marks.items()]
 
-    def mark(self, cell: Cell, column: Column) -> tuple[str, ...]:
+    def mark(self, cell: Cell, column: ReportColumn) -> tuple[str, ...]:
         """The mark of a cell that has both a number and a state."""
         return (self.marks[cell.state],) if cell.state and column.show_number(cell) else ()
 
@@ -181,7 +181,7 @@ class _States:
 class _Layout:
     """What the widest number of a column has: its sign, digits, decimals, spread, interval."""
 
-    column: Column
+    column: ReportColumn
     sign: str = ""
     digits: int = 0
     """Before the point; 0: the column has no number."""
@@ -194,7 +194,7 @@ class _Layout:
     """Nothing but numbers, so that siunitx aligns them."""
 
     @classmethod
-    def of(cls, column: Column, cells: Sequence[Cell]) -> _Layout:
+    def of(cls, column: ReportColumn, cells: Sequence[Cell]) -> _Layout:
         """What the cells of a column have."""
         found = [match for cell in cells if (match := _NUMBER.fullmatch(column.show_number(cell)))]
         signs = {match[1] for match in found} - {""}

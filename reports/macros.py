@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from attnctl.reports.table import Cell, Column, Group, Row, Table, all_rows, one_line
+from attnctl.reports.table import Cell, Group, ReportColumn, ReportTable, Row, all_rows, one_line
 from attnctl.reports.tex import PREAMBLE, comment, escape
 
 _SIGNED = re.compile(r"[+-]\d+(\.\d+)?")
@@ -18,7 +18,7 @@ _TEENS = ("Thirteen", "Fourteen", "Fifteen", "Sixteen", "Seventeen", "Eighteen",
 _TENS = ("Twenty", "Thirty", "Forty", "Fifty", "Sixty", "Seventy", "Eighty", "Ninety")
 
 
-def render(table: Table) -> str:
+def render(table: ReportTable) -> str:
     r"""A `\newcommand` for each number, its spread and the ends of its interval; before it, where it stands.
 
     The name is put together from the table's label, its row and its column, in letters only, such as
@@ -42,7 +42,7 @@ class _Number:
         return self.names[0]
 
 
-def _numbers(table: Table) -> Iterator[_Number]:
+def _numbers(table: ReportTable) -> Iterator[_Number]:
     prefix = letters(re.sub(r"^tab(le)?\W+", "", table.label)) or "Table"
     for group, row in all_rows(table):
         for cell, column in zip(row.cells, table.columns, strict=True):
@@ -50,7 +50,7 @@ def _numbers(table: Table) -> Iterator[_Number]:
                 yield _number(prefix, group, row, column, part, text)
 
 
-def _number(prefix: str, group: Group, row: Row, column: Column, part: str, text: str) -> _Number:
+def _number(prefix: str, group: Group, row: Row, column: ReportColumn, part: str, text: str) -> _Number:
     start = prefix[:1].lower() + prefix[1:]
     if start.startswith("end"):  # LaTeX keeps these names for itself
         start = "the" + prefix
@@ -59,7 +59,7 @@ def _number(prefix: str, group: Group, row: Row, column: Column, part: str, text
     return _Number((start + own, start + letters(group.title) + own), ", ".join(filter(None, place)), text)
 
 
-def _parts(cell: Cell, column: Column) -> Iterator[tuple[str, str]]:
+def _parts(cell: Cell, column: ReportColumn) -> Iterator[tuple[str, str]]:
     """The numbers of a cell, each with the word that its name ends with."""
     number = column.show_number(cell)
     if any(char.isdecimal() for char in number):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from attnctl.reports.table import Cell, Row, Table, one_line, texts
+from attnctl.reports.table import Cell, ReportTable, Row, one_line, texts
 
 # CommonMark 0.31, 2.4: any ASCII punctuation may be escaped by a backslash. These can begin something inline; GitHub
 # adds mentions, issues, formulas and :emoji: to the standard. No library knows GitHub's.
@@ -24,7 +24,7 @@ def paragraph(text: str) -> str:
     return _BEGINNING.sub(r"\1\\\2", escape(text))
 
 
-def render(table: Table) -> str:
+def render(table: ReportTable) -> str:
     """The table with its groups as rows in italics, its notes and footnotes below.
 
     Markdown has no heading over several columns: each column's own says it. The best is bold, the second underlined.
@@ -50,7 +50,7 @@ def _line(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _cells(row: Row, table: Table) -> list[str]:
+def _cells(row: Row, table: ReportTable) -> list[str]:
     return [
         _cell(cell, escape(number), escape(state))
         for cell, (number, state) in zip(row.cells, texts(row, table.columns, " ± "), strict=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from attnctl.reports.table import Table, all_rows, spans
+from attnctl.reports.table import ReportTable, all_rows, spans
 
 PAGE = (75, 40)
 """Characters beside and lines under each other, about, that a page of a paper shows at its common size."""
@@ -18,7 +18,7 @@ LEGIBLE = 0.6
 """Of that size: six points of ten."""
 
 
-def parted(table: Table) -> list[Table]:
+def parted(table: ReportTable) -> list[ReportTable]:
     """The table's columns in the fewest blocks, one under the other, that can be read; else in those shown largest.
 
     Columns under one heading stay together. One block is the table itself.
@@ -65,7 +65,7 @@ def _cuts(wide: Sequence[int], limit: int) -> list[int]:
     return [*cuts, len(wide)]
 
 
-def _characters(table: Table, place: int) -> int:
+def _characters(table: ReportTable, place: int) -> int:
     """How wide a column is, in characters, with the space beside it."""
     column = table.columns[place]
     cells = [row.cells[place] for _, row in all_rows(table)]
@@ -75,7 +75,7 @@ def _characters(table: Table, place: int) -> int:
     return 2 + max(map(len, [column.heading, *shown]))
 
 
-def _columns(table: Table, places: Sequence[int]) -> Table:
+def _columns(table: ReportTable, places: Sequence[int]) -> ReportTable:
     """The table with these columns only."""
     groups = [
         replace(group, rows=tuple(replace(row, cells=tuple(row.cells[at] for at in places)) for row in group.rows))

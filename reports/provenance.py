@@ -10,7 +10,7 @@ from typing import Any
 
 from attnctl.db import RunRow
 from attnctl.reports.report import Report
-from attnctl.reports.table import Cell, Column, Origin
+from attnctl.reports.table import Cell, Origin, ReportColumn
 from attnctl.units import clock, quantity
 from attnctl.values import SpecError, comma_join, did_you_mean
 from attnctl.workspace.layout import Incarnation, RunDir, Workspace
@@ -79,7 +79,7 @@ class Number:
     """A number of a report, and the runs behind it."""
 
     row: str
-    column: Column
+    column: ReportColumn
     cell: Cell
 
 

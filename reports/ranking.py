@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from attnctl.reports.table import Column, Row
+from attnctl.reports.table import ReportColumn, Row
 
 LEAST = 3
 """Cells with a number from which on the second best is marked: of two it is just the other."""
 
 
-def ranked(rows: Sequence[Row], columns: Sequence[Column]) -> tuple[Row, ...]:
+def ranked(rows: Sequence[Row], columns: Sequence[ReportColumn]) -> tuple[Row, ...]:
     """The rows of a group with the best and second-best cells marked, each with whatever shows the same number."""
     cells = [list(row.cells) for row in rows]
     for position, column in enumerate(columns):

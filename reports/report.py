@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from attnctl.reports.table import Row, Table, all_rows
+from attnctl.reports.table import ReportTable, Row, all_rows
 from attnctl.values import SpecError, did_you_mean
 
 
@@ -17,7 +17,7 @@ class Report:
     warnings: one line each, where a comparison is not fair
     """
 
-    table: Table
+    table: ReportTable
     names: tuple[str, ...]
     warnings: tuple[str, ...] = ()
 

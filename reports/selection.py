@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from attnctl.reports.replicates import Epoch
-from attnctl.reports.table import Column, Row, Table
+from attnctl.reports.table import ReportColumn, ReportTable, Row
 from attnctl.values import SpecError, did_you_mean
 
 MEASURED = "measured"
@@ -31,7 +31,7 @@ class Options:
 ALL = Options()
 
 
-def with_columns(table: Table, words: Sequence[str]) -> Table:
+def with_columns(table: ReportTable, words: Sequence[str]) -> ReportTable:
     """The table with these columns, in the order of the words; all of them without any. Raises SpecError."""
     if not words:
         return table
@@ -47,7 +47,7 @@ def with_columns(table: Table, words: Sequence[str]) -> Table:
     )
 
 
-def ordered(lines: Sequence[tuple[str, Row]], columns: Sequence[Column], sort: str) -> list[tuple[str, Row]]:
+def ordered(lines: Sequence[tuple[str, Row]], columns: Sequence[ReportColumn], sort: str) -> list[tuple[str, Row]]:
     """The named rows of a group by a column's value; those without one stand last. Raises SpecError."""
     if not sort:
         return list(lines)
@@ -62,7 +62,7 @@ def ordered(lines: Sequence[tuple[str, Row]], columns: Sequence[Column], sort: s
     return sorted(lines, key=place)
 
 
-def _positions(columns: Sequence[Column], word: str) -> list[int]:
+def _positions(columns: Sequence[ReportColumn], word: str) -> list[int]:
     """The columns that a word means: of KEY all parts, of KEY.PART one, of .PART that of each key."""
     key, dot, part = word.partition(".")
     found = [
@@ -79,11 +79,11 @@ def _positions(columns: Sequence[Column], word: str) -> list[int]:
     raise SpecError(f"no such column: {word!r}{did_you_mean(key, keys)}")
 
 
-def key_of(column: Column) -> str:
+def key_of(column: ReportColumn) -> str:
     """`top1` of `top1.published`."""
     return column.name.partition(".")[0]
 
 
-def part_of(column: Column) -> str:
+def part_of(column: ReportColumn) -> str:
     """`published` of `top1.published`."""
     return column.name.partition(".")[2] or MEASURED

@@ -12,7 +12,7 @@ from attnctl.workspace import untrusted_json
 
 
 @dataclass(frozen=True, kw_only=True)
-class Column:
+class ReportColumn:
     """A column. scale: a number is divided by it before it is shown; unit: of what is shown then."""
 
     name: str
@@ -111,12 +111,12 @@ class Footnote:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table:
+class ReportTable:
     """A report. notes stand under it, then the footnotes."""
 
     title: str
     headers: tuple[str, ...]
-    columns: tuple[Column, ...]
+    columns: tuple[ReportColumn, ...]
     groups: tuple[Group, ...]
     label: str = ""
     r"""For references from a text: LaTeX's \label."""
@@ -128,7 +128,7 @@ class Table:
         return _plain(self)  # type: ignore[no-any-return]
 
     @classmethod
-    def from_json(cls, document: Any) -> Table:
+    def from_json(cls, document: Any) -> ReportTable:
         """The table that `to_json` gave; raises ValueError for anything else."""
         return untrusted_json.decode(cls, document, largest=math.inf)
 
@@ -154,10 +154,10 @@ class Span:
     """Neighbouring columns under one heading; title is empty where there is none."""
 
     title: str
-    columns: tuple[Column, ...]
+    columns: tuple[ReportColumn, ...]
 
 
-def spans(columns: Sequence[Column]) -> list[Span]:
+def spans(columns: Sequence[ReportColumn]) -> list[Span]:
     """The columns parted by their spans, in order."""
     found: list[Span] = []
     for column in columns:
@@ -168,7 +168,7 @@ def spans(columns: Sequence[Column]) -> list[Span]:
     return found
 
 
-def texts(row: Row, columns: Sequence[Column], plus_minus: str) -> list[tuple[str, str]]:
+def texts(row: Row, columns: Sequence[ReportColumn], plus_minus: str) -> list[tuple[str, str]]:
     """Each cell as its number or words, with its spread, and its state; either may be empty.
 
     A state that stands in the row already is not said again. plus_minus: what stands between mean and spread.
@@ -191,7 +191,7 @@ def one_line(text: str) -> str:
     return " ".join("".join(shown).split())
 
 
-def all_rows(table: Table) -> Iterator[tuple[Group, Row]]:
+def all_rows(table: ReportTable) -> Iterator[tuple[Group, Row]]:
     """The rows in order, each with its group."""
     return ((group, row) for group in table.groups for row in group.rows)
 

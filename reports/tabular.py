@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from attnctl.reports.table import Cell, Column, Table, all_rows
+from attnctl.reports.table import Cell, ReportColumn, ReportTable, all_rows
 
 MODEL = "model"
 """The last field: in the first line what is not in cells, as JSON (title, columns, notes ...); empty in the others."""
@@ -40,7 +40,7 @@ PARTS = (
 )
 
 
-def render_csv(table: Table) -> str:
+def render_csv(table: ReportTable) -> str:
     """One line a row: its group, texts and marks, then each column NAME with the parts that its cells have.
 
     The parts: NAME the value, NAME_printed what is shown instead, NAME_std, NAME_interval (two numbers), NAME_n,
@@ -61,13 +61,13 @@ def render_csv(table: Table) -> str:
     return stream.getvalue()
 
 
-def _model(table: Table, parts: Sequence[Sequence[_Part]]) -> dict[str, Any]:
+def _model(table: ReportTable, parts: Sequence[Sequence[_Part]]) -> dict[str, Any]:
     """Everything that is not in cells; of a group its title and how many rows it has."""
     groups = [{"title": group.title, "rows": len(group.rows)} for group in table.groups]
     return {**table.to_json(), "groups": groups, "parts": [[part.name for part in own] for own in parts]}
 
 
-def _parts(column: Column, cells: Sequence[Cell]) -> list[_Part]:
+def _parts(column: ReportColumn, cells: Sequence[Cell]) -> list[_Part]:
     """The parts of a column: its value, what every measured one has, and what some cell has besides."""
     nothing = Cell()
     return [
@@ -79,7 +79,7 @@ def _parts(column: Column, cells: Sequence[Cell]) -> list[_Part]:
     ]
 
 
-def _name(column: Column, part: _Part) -> str:
+def _name(column: ReportColumn, part: _Part) -> str:
     return f"{column.name}_{part.name}" if part.name else column.name
 
 
@@ -89,6 +89,6 @@ def _write(stream: io.StringIO, fields: Sequence[object]) -> None:
     csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL if returning else csv.QUOTE_MINIMAL).writerow(fields)
 
 
-def render_json(table: Table) -> str:
-    """The whole table model; `Table.from_json` reads it back."""
+def render_json(table: ReportTable) -> str:
+    """The whole table model; `ReportTable.from_json` reads it back."""
     return json.dumps(table.to_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"

@@ -14,7 +14,7 @@ from itertools import groupby, zip_longest
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from attnctl.reports.table import Cell, Column, Row, Span, Table, all_rows, one_line, spans, texts
+from attnctl.reports.table import Cell, ReportColumn, ReportTable, Row, Span, all_rows, one_line, spans, texts
 
 # Ours, because rich's Table breaks any cell that is too wide, also a number, and does not continue a table in a second
 # block. Widths, colours and the terminal itself are rich's.
@@ -28,12 +28,12 @@ GAP = 2
 SUPERSCRIPT = str.maketrans("0123456789abcdefghijklmnoprstuvwxyz", "⁰¹²³⁴⁵⁶⁷⁸⁹ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ")
 
 
-def renderable(table: Table) -> Shown:
+def renderable(table: ReportTable) -> Shown:
     """The table for a rich console. Texts of users are never read as markup."""
     return Shown(table)
 
 
-def render(table: Table) -> str:
+def render(table: ReportTable) -> str:
     """The table as plain text: no colours, no rules, no line folded."""
     title, blocks, notes = _parts(table, PLAIN_WIDTH, rules=False)
     return "".join(line.plain.rstrip() + "\n" for line in (*title, *blocks, *notes))
@@ -43,7 +43,7 @@ def render(table: Table) -> str:
 class Shown:
     """A table that fits itself to the console's width."""
 
-    table: Table
+    table: ReportTable
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Title, blocks, notes and footnotes."""
@@ -53,7 +53,7 @@ class Shown:
         yield from notes
 
 
-def _parts(table: Table, width: int, *, rules: bool) -> tuple[list[Text], list[Text], list[Text]]:
+def _parts(table: ReportTable, width: int, *, rules: bool) -> tuple[list[Text], list[Text], list[Text]]:
     """The title, the lines of the blocks, and what stands under them. rules: under the headings."""
     head, fields = _fields(table)
     room = width - sum(field.width + GAP for field in head)
@@ -66,7 +66,7 @@ def _parts(table: Table, width: int, *, rules: bool) -> tuple[list[Text], list[T
     return title, lines, [*([Text()] if notes else []), *notes]
 
 
-def _block(table: Table, fields: Sequence[_Field], *, rules: bool) -> Iterator[Text]:
+def _block(table: ReportTable, fields: Sequence[_Field], *, rules: bool) -> Iterator[Text]:
     """Headings over the rows, those of a group under its title."""
     if any(field.column and field.column.span for field in fields):
         yield _span_line(fields)
@@ -109,7 +109,7 @@ class _Field:
     """Wide enough to fold nothing."""
     width: int
     block: int = 0
-    column: Column | None = None
+    column: ReportColumn | None = None
     """None: the texts of rows."""
 
     @property
@@ -132,7 +132,7 @@ class _Field:
         return [placed.append(" ").append_text(rest) if rest else placed]
 
 
-def _fields(table: Table) -> tuple[list[_Field], list[_Field]]:
+def _fields(table: ReportTable) -> tuple[list[_Field], list[_Field]]:
     """The columns of the rows' texts, and those of the cells."""
     rows = [row for _, row in all_rows(table)]
     heads = []
@@ -176,7 +176,7 @@ def _header(row: Row, place: int, *, indented: bool) -> Text:
     return _text(indent + row.header[place] + marks)
 
 
-def _field(column: Column, cells: Sequence[Cell], parts: Sequence[tuple[str, str]]) -> _Field:
+def _field(column: ReportColumn, cells: Sequence[Cell], parts: Sequence[tuple[str, str]]) -> _Field:
     marked = max((len(_marks(cell.marks)) for cell in cells), default=0)
     numbers, states = [], []
     for cell, (number, state) in zip(cells, parts, strict=True):

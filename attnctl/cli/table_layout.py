@@ -1,8 +1,8 @@
-"""Which columns of a table fit a terminal, and the lines that show them.
+"""Fitting tables to the width of a terminal.
 
-A table that is too wide first loses nothing: settings that all rows of a module share and columns with the same text in
-every row are said once below, and free text gets lines of its own. Then texts are shortened, names before numbers; then
-the least important columns are hidden, which a note says. What is wider still goes on in a block under the first.
+If a table is too wide, steps without loss come first: settings that all rows of a module share, and columns with the
+same text in every row, move to a note below, and free text moves to its own lines. Then texts are shortened, names
+before numbers. Then the least important columns are hidden, as a note says. Other columns continue in a block below.
 """
 
 from __future__ import annotations
@@ -15,34 +15,34 @@ from typing import Literal, NamedTuple
 
 from attnctl.cli.text_width import longest_word, shortened, width, wrapped
 
-# Ours, because rich's Table breaks any cell that is too wide, also ids and numbers, and neither hides columns nor says
-# once what all rows share. Widths of texts are rich's.
+# Our own, because rich's Table breaks any cell that is too wide, even ids and numbers, and neither hides columns nor
+# moves common values to a note. Text widths come from rich.
 
 GAP = 2
 """Blanks between two columns."""
 
 INDENT = "    "
-"""Before free text under its row."""
+"""The indent of free text under its row."""
 
 FREE_LINES = 2
-"""Lines of one free text under its row, at most; the last one ends in an ellipsis where there is more."""
+"""The maximum number of lines of a free text; a longer text ends in an ellipsis."""
 
 _WORD = 24
-"""A word up to this width is never broken in a column whose words are wrapped."""
+"""Words up to this width are never broken in a wrapped column."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """What may become of a column where the table is too wide. Without any of these its texts are always whole.
+    """A column of a terminal table, and how it may change if the table is too wide. By default it is shown in full.
 
-    drop: it is hidden, the column with the highest number first; 0: never.
-    shrink: texts are shortened with an ellipsis, to this width at least; 0: never.
-    wrap: texts are wrapped between words, to this width at least; 0: never.
-    once: the text is said once below the table where all rows, but for those without one, have the same.
-    settings: texts are a name and settings, `ela kernel=5 groups=c`; those that all rows of the name share go below.
-    free: texts go on lines of their own, each under its row.
-    short: a shorter form of a text.
-    optional: it is left out, in a pipe too, when no row has a text.
+    drop: hide it; the column with the highest number first. 0: never
+    shrink: shorten texts with an ellipsis, to this width or more. 0: never
+    wrap: wrap texts between words, to this width or more. 0: never
+    once: show the text once below the table if it is the same in all rows that have one
+    settings: texts are a name with settings, `ela kernel=5 groups=c`; settings that all rows of a name share move below
+    free: show each text on lines of its own under its row
+    short: returns a shorter form of a text
+    optional: leave it out, also in a pipe, if no row has a text
     """
 
     name: str
@@ -60,7 +60,7 @@ Role = Literal["heading", "rule", "cell", "gap", "note"]
 
 
 class Part(NamedTuple):
-    """A piece of a line, and what it is."""
+    """A piece of a line and its role."""
 
     text: str
     role: Role
@@ -71,35 +71,35 @@ Line = list[Part]
 
 @dataclass(frozen=True)
 class _Field:
-    """A column and its texts, row by row."""
+    """A column and its text in each row."""
 
     column: Column
     texts: tuple[str, ...]
 
     @property
     def natural(self) -> int:
-        """Wide enough to show everything as it is."""
+        """The width that shows all texts unchanged."""
         return max(width(self.column.name), *map(width, self.texts)) if self.texts else width(self.column.name)
 
     @property
     def least(self) -> int:
-        """As narrow as the column may be."""
+        """The minimum width."""
         heading = longest_word(self.column.name)
-        whole = max(map(width, self.texts), default=0)
+        longest = max(map(width, self.texts), default=0)
         if self.column.shrink:
-            return max(heading, min(whole, self.column.shrink))
+            return max(heading, min(longest, self.column.shrink))
         if self.column.wrap:
-            words = min(_WORD, max(map(longest_word, self.texts), default=0))
-            return max(heading, min(whole, max(self.column.wrap, words)))
-        return max(heading, whole)
+            word = min(_WORD, max(map(longest_word, self.texts), default=0))
+            return max(heading, min(longest, max(self.column.wrap, word)))
+        return max(heading, longest)
 
 
 @dataclass(frozen=True)
 class _Fitted:
-    """fields: the columns of the table. free: those whose texts go under their rows. The rest is said below.
+    """A table after some changes.
 
-    once: columns with one text for all rows. shared: settings, by the name that they belong to.
-    shortened, hidden: names of columns.
+    fields: the columns of the table. free: columns shown under the rows. once: columns shown once below.
+    shared: notes on settings, such as `ela: groups=c`. shortened, hidden: names of columns
     """
 
     fields: tuple[_Field, ...]
@@ -112,20 +112,20 @@ class _Fitted:
 
 @dataclass(frozen=True)
 class Layout:
-    """The lines of a table. hidden: the names of the columns for which there is no room."""
+    """The lines of a table. hidden: names of the hidden columns."""
 
     lines: list[Line]
     hidden: tuple[str, ...]
 
 
 def lay_out(columns: Sequence[Column], rows: Sequence[Sequence[str]], cells: int) -> Layout:
-    """The table in lines of at most that many cells, at least 1. rows: texts without line breaks.
+    """Lay out a table. rows: texts without line breaks. cells: maximum width of a line, at least 1.
 
-    The first column tells the rows apart, and always stays.
+    The first column identifies the rows and is never hidden.
     """
     texts = zip(*rows, strict=True) if rows else ((),) * len(columns)
     fields = tuple(_Field(column, tuple(column_texts)) for column, column_texts in zip(columns, texts, strict=True))
-    fitted = _fit(_Fitted(fields), cells)
+    fitted = _fit_to_width(_Fitted(fields), cells)
     lines: list[Line] = []
     for number, block in enumerate(_blocks(fitted.fields, cells)):
         lines += [[]] if number else []
@@ -136,28 +136,28 @@ def lay_out(columns: Sequence[Column], rows: Sequence[Sequence[str]], cells: int
 
 
 def filled(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> tuple[list[Column], list[list[str]]]:
-    """The table without the optional columns in which no row has a text."""
-    kept = [k for k, column in enumerate(columns) if not column.optional or any(row[k] for row in rows)]
-    return [columns[k] for k in kept], [[row[k] for k in kept] for row in rows]
+    """The table without the optional columns that are empty in all rows."""
+    shown = [k for k, column in enumerate(columns) if not column.optional or any(row[k] for row in rows)]
+    return [columns[k] for k in shown], [[row[k] for k in shown] for row in rows]
 
 
 # ------------------------------------------------------------------------------------------------------------- fitting
 
 
-def _fit(table: _Fitted, cells: int) -> _Fitted:
-    """The table changed as little as it takes."""
+def _fit_to_width(table: _Fitted, cells: int) -> _Fitted:
+    """Change the table as little as possible so that it fits."""
     for change in _changes(table):
-        if _natural(table) <= cells:
+        if _natural_width(table) <= cells:
             return table
         table = change(table)
     hideable = sorted((field.column for field in table.fields[1:] if field.column.drop), key=lambda item: item.drop)
-    while hideable and _least(table.fields) > cells:
+    while hideable and _least_width(table.fields) > cells:
         table = _without(table, hideable.pop())
     return table
 
 
 def _changes(table: _Fitted) -> Iterator[Callable[[_Fitted], _Fitted]]:
-    """What is tried, one after the other, until everything fits as it is."""
+    """The changes without loss and the short forms, in the order in which they are tried."""
     yield _share_settings
     constant = [field.column for field in table.fields[1:] if field.column.once and len(set(field.texts) - {""}) == 1]
     for column in sorted(constant, key=lambda item: -item.drop):
@@ -167,7 +167,7 @@ def _changes(table: _Fitted) -> Iterator[Callable[[_Fitted], _Fitted]]:
 
 
 def _share_settings(table: _Fitted) -> _Fitted:
-    """Say what all rows of one name share once."""
+    """Move the settings that all rows of a name share to a note."""
     fields, notes = [], list(table.shared)
     for field in table.fields:
         if field.column.settings:
@@ -180,24 +180,24 @@ def _share_settings(table: _Fitted) -> _Fitted:
 
 
 def _own_settings(text: str, shared: Mapping[str, Sequence[str]]) -> str:
-    name, *words = text.split(" ")
-    return " ".join([name, *(word for word in words if word not in shared[name])])
+    name, *settings = text.split(" ")
+    return " ".join([name, *(setting for setting in settings if setting not in shared[name])])
 
 
 def _shared(texts: Sequence[str]) -> dict[str, list[str]]:
     """Name -> the settings that all texts of this name have."""
     shared: dict[str, list[str]] = {}
     for text in texts:
-        name, *words = text.split(" ")
-        settings = [word for word in words if "=" in word]
-        shared[name] = [word for word in shared.get(name, settings) if word in settings]
+        name, *values = text.split(" ")
+        settings = [value for value in values if "=" in value]
+        shared[name] = [value for value in shared.get(name, settings) if value in settings]
     return shared
 
 
 def _say_once(table: _Fitted, column: Column) -> _Fitted:
-    """Say the text of a column, which is the same in all rows that have one, below."""
+    """Move a column whose text is the same in all rows to a note."""
     field = next(field for field in table.fields if field.column is column)
-    return replace(table, fields=_others(table, column), once=(*table.once, field))
+    return replace(table, fields=_remaining(table, column), once=(*table.once, field))
 
 
 def _free_below(table: _Fitted) -> _Fitted:
@@ -216,43 +216,43 @@ def _short_forms(table: _Fitted) -> _Fitted:
 
 
 def _without(table: _Fitted, column: Column) -> _Fitted:
-    return replace(table, fields=_others(table, column), hidden=(*table.hidden, column.name))
+    return replace(table, fields=_remaining(table, column), hidden=(*table.hidden, column.name))
 
 
-def _others(table: _Fitted, column: Column) -> tuple[_Field, ...]:
+def _remaining(table: _Fitted, column: Column) -> tuple[_Field, ...]:
     return tuple(field for field in table.fields if field.column is not column)
 
 
-def _natural(table: _Fitted) -> int:
+def _natural_width(table: _Fitted) -> int:
     return sum(field.natural + GAP for field in table.fields) - GAP
 
 
-def _least(fields: Sequence[_Field]) -> int:
+def _least_width(fields: Sequence[_Field]) -> int:
     return sum(field.least + GAP for field in fields) - GAP
 
 
 def _blocks(fields: Sequence[_Field], cells: int) -> Iterator[list[tuple[_Field, int]]]:
-    """The columns with their widths, in as many blocks as it takes; the first column stands in each, if it can."""
+    """The columns with their widths, in as many blocks as needed; each repeats the first column if there is room."""
     block: list[_Field] = []
     for field in fields:
-        if block and _least([*block, field]) > cells:
+        if block and _least_width([*block, field]) > cells:
             yield _widths(block, cells)
-            block = [fields[0]] if _least([fields[0], field]) <= cells else []
+            block = [fields[0]] if _least_width([fields[0], field]) <= cells else []
         block.append(field)
     yield _widths(block, cells)
 
 
 def _widths(fields: Sequence[_Field], cells: int) -> list[tuple[_Field, int]]:
-    """What room there is goes evenly to the columns that want more."""
-    found = [min(field.least, cells) for field in fields]
-    slack = cells - sum(found) - GAP * (len(found) - 1)
-    while slack > 0 and (wanting := [k for k, field in enumerate(fields) if found[k] < field.natural]):
+    """The widths of the columns: the minimum, and an equal share of the remaining room where more is useful."""
+    widths = [min(field.least, cells) for field in fields]
+    slack = cells - sum(widths) - GAP * (len(widths) - 1)
+    while slack > 0 and (wanting := [k for k, field in enumerate(fields) if widths[k] < field.natural]):
         share = max(1, slack // len(wanting))
         for k in wanting[:slack]:
-            more = min(share, fields[k].natural - found[k])
-            found[k] += more
-            slack -= more
-    return list(zip(fields, found, strict=True))
+            extra = min(share, fields[k].natural - widths[k])
+            widths[k] += extra
+            slack -= extra
+    return list(zip(fields, widths, strict=True))
 
 
 # --------------------------------------------------------------------------------------------------------------- lines
@@ -262,21 +262,21 @@ def _block(fields: Sequence[tuple[_Field, int]], free: Sequence[_Field], cells: 
     """Headings, a rule, and the rows."""
     headings = [wrapped(field.column.name, room) for field, room in fields]
     tallest = max(map(len, headings))
-    yield from _beside([[""] * (tallest - len(lines)) + lines for lines in headings], fields, "heading")
+    yield from _row_lines([[""] * (tallest - len(lines)) + lines for lines in headings], fields, "heading")
     yield [Part("─" * (sum(room + GAP for _, room in fields) - GAP), "rule")]
     for row in range(len(fields[0][0].texts)):
-        yield from _beside([_cell(field, field.texts[row], room) for field, room in fields], fields, "cell")
+        yield from _row_lines([_cell(field, field.texts[row], room) for field, room in fields], fields, "cell")
         for field in free:
             if field.texts[row]:
-                yield from _free(field, row, cells)
+                yield from _free_text(field, row, cells)
 
 
 def _cell(field: _Field, text: str, room: int) -> list[str]:
     return [shortened(text, room)] if field.column.shrink else wrapped(text, room)
 
 
-def _beside(cells: Sequence[Sequence[str]], fields: Sequence[tuple[_Field, int]], role: Role) -> Iterator[Line]:
-    """The lines of a row, of cells that have one or more."""
+def _row_lines(cells: Sequence[Sequence[str]], fields: Sequence[tuple[_Field, int]], role: Role) -> Iterator[Line]:
+    """The lines of a row. cells: the lines of each cell."""
     for texts in zip_longest(*cells, fillvalue=""):
         line: Line = []
         for text, (_, room) in zip(texts, fields, strict=True):
@@ -286,7 +286,7 @@ def _beside(cells: Sequence[Sequence[str]], fields: Sequence[tuple[_Field, int]]
         yield line
 
 
-def _free(field: _Field, row: int, cells: int) -> Iterator[Line]:
+def _free_text(field: _Field, row: int, cells: int) -> Iterator[Line]:
     """A free text under its row."""
     indent = INDENT if cells > len(INDENT) else ""
     room = cells - len(indent)
@@ -300,15 +300,15 @@ def _free(field: _Field, row: int, cells: int) -> Iterator[Line]:
 def _notes(table: _Fitted, columns: Sequence[Column]) -> Iterator[str]:
     """The lines below the table."""
     once = sorted(table.once, key=lambda field: columns.index(field.column))
-    said = [f"{field.column.name} {max(field.texts)}" for field in once]
-    if said:
+    shared_texts = [f"{field.column.name} {max(field.texts)}" for field in once]
+    if shared_texts:
         rows = len(table.once[0].texts)
-        yield ("all rows: " if rows > 1 else "") + ", ".join(said)
+        yield ("all rows: " if rows > 1 else "") + ", ".join(shared_texts)
     yield from table.shared
     hidden = sorted(table.hidden, key=[column.name for column in columns].index)
     shortened_ones = [name for name in table.shortened if name not in hidden]
-    missing = [
+    changes = [
         f"{verb}: {', '.join(names)}" for verb, names in (("hidden", hidden), ("shortened", shortened_ones)) if names
     ]
-    if missing:
-        yield f"{'; '.join(missing)} (use a wider terminal or --json)"
+    if changes:
+        yield f"{'; '.join(changes)} (use a wider terminal or --json)"

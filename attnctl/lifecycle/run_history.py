@@ -30,7 +30,7 @@ class StepValues:
 
 
 @dataclass(frozen=True)
-class History:
+class RunHistory:
     """Everything in a run's folder. steps: ascending."""
 
     spec: RunSpec
@@ -69,7 +69,7 @@ class Histories:
         self.workspace = workspace
         self._head_of = submissions.cached_heads(workspace)
 
-    def read(self, run_id: str) -> History:
+    def read(self, run_id: str) -> RunHistory:
         """The history of one run; raises RecordError when the run does not exist or its spec is unreadable."""
         run = self.workspace.run(run_id)
         facts = read_run(run, Facts())
@@ -78,7 +78,7 @@ class Histories:
         if facts.spec is None:
             raise RecordError(facts.problems[0])
         named = {request.tag: self._submitted(request.tag) for request in facts.requests.values()}
-        return History(facts.spec, judge(run, facts, named), resolve(facts), facts)
+        return RunHistory(facts.spec, judge(run, facts, named), resolve(facts), facts)
 
     def _submitted(self, tag: str) -> Submitted:
         head = None

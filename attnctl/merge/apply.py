@@ -37,10 +37,10 @@ def alone(workspace: Workspace) -> Iterator[None]:
     Only flock(2) is accepted: filelock's soft lock, for file systems without flock, would outlive a killed merge.
     """
     try:
-        held = FileLock(workspace.root / LOCK, fallback_to_soft=False).acquire(blocking=False)
+        lock = FileLock(workspace.root / LOCK, fallback_to_soft=False).acquire(blocking=False)
     except Timeout as error:
         raise SpecError(f"another merge into {workspace.root} is running") from error
-    with held:
+    with lock:
         yield
 
 
@@ -48,21 +48,21 @@ def apply(
     ours: Workspace,
     theirs: Workspace,
     plan: Plan,
-    moving: Callable[[str], None],
+    invalidate: Callable[[str], None],
     track: Track = iter,
 ) -> dict[str, str]:
     """Carry out the plan; return error messages for damaged files, by name. Raises SpecError and OSError.
 
-    moving: called before and after the attempts of a run change, because an index must then read the run again.
+    invalidate: called before and after the attempts of a run change, so that an index reads the run again.
     """
     ours.runs.mkdir(parents=True, exist_ok=True)
     broken = records.contents(ours, theirs)
     for run in track(plan.present):
         try:
             if run in plan.extended:
-                moving(run)
+                invalidate(run)
                 runs.extend(ours.run(run), theirs.run(run), plan.extended[run])
-                moving(run)
+                invalidate(run)
             elif run in plan.new:
                 runs.copy_new(ours, theirs.run(run))
         except RecordError as error:

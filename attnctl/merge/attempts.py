@@ -10,8 +10,8 @@ from attnctl.workspace.records import RecordError, Request
 
 
 @dataclass(frozen=True)
-class Joined:
-    """One merged attempt. ours, theirs: its number in this and in the other workspace; None if absent."""
+class MergedAttempt:
+    """An attempt after the merge. ours, theirs: its number in this and in the other workspace; None if absent."""
 
     request: Request
     completed: bool
@@ -19,7 +19,7 @@ class Joined:
     ours: int | None = None
     theirs: int | None = None
     grown: bool = False
-    """Whether it is in both and the other workspace has more of it."""
+    """It is in both workspaces, and the other one has more of it."""
 
     @property
     def changed(self) -> bool:
@@ -39,33 +39,33 @@ def requests(run: RunDir) -> dict[int, Request]:
     return requests_by_number
 
 
-def join(ours: RunDir, theirs: RunDir) -> list[Joined]:
+def join(ours: RunDir, theirs: RunDir) -> list[MergedAttempt]:
     """The attempts of both workspaces, each once, ordered by reservation time with a completed one last.
 
     Raises RecordError if one is damaged, or differs between the workspaces.
     """
-    own, other = _by_nonce(ours), _by_nonce(theirs)
+    our_attempts, their_attempts = _by_nonce(ours), _by_nonce(theirs)
     merged = []
-    for nonce in own.keys() | other.keys():
-        mine, its = own.get(nonce), other.get(nonce)
-        if mine is not None and its is not None:
-            held, grown = united(mine[0].path, its[0].path)
-            done = mine[0].completed or its[0].completed
-            merged.append(Joined(mine[1], done, held, mine[0].number, its[0].number, grown))
+    for nonce in our_attempts.keys() | their_attempts.keys():
+        our, their = our_attempts.get(nonce), their_attempts.get(nonce)
+        if our is not None and their is not None:
+            merged_content, grown = united(our[0].path, their[0].path)
+            completed = our[0].completed or their[0].completed
+            merged.append(MergedAttempt(our[1], completed, merged_content, our[0].number, their[0].number, grown))
         else:
-            attempt, request = mine or its or (None, None)
+            attempt, request = our or their or (None, None)
             assert attempt is not None
             assert request is not None
-            number = (attempt.number, None) if mine is not None else (None, attempt.number)
-            merged.append(Joined(request, attempt.completed, content(attempt.path), *number))
+            number = (attempt.number, None) if our is not None else (None, attempt.number)
+            merged.append(MergedAttempt(request, attempt.completed, content(attempt.path), *number))
     return sorted(merged, key=lambda item: (item.completed, item.request.created, item.request.nonce))
 
 
 def _by_nonce(run: RunDir) -> dict[str, tuple[Attempt, Request]]:
-    found: dict[str, tuple[Attempt, Request]] = {}
+    attempts: dict[str, tuple[Attempt, Request]] = {}
     for number, request in requests(run).items():
-        if request.nonce in found:
-            twice = found[request.nonce][0].request
-            raise RecordError(f"{run.attempt(number).request} is the same reservation as {twice}")
-        found[request.nonce] = (run.attempt(number), request)
-    return found
+        if request.nonce in attempts:
+            existing = attempts[request.nonce][0].request
+            raise RecordError(f"{run.attempt(number).request} is the same reservation as {existing}")
+        attempts[request.nonce] = (run.attempt(number), request)
+    return attempts

@@ -24,28 +24,28 @@ def content(folder: Path) -> Content:
     """The content of a folder, without unfinished files (their names begin with a dot)."""
     files: dict[str, Path] = {}
     folders: set[str] = set()
-    for place, inner, names in os.walk(folder):
-        inner[:] = [name for name in inner if name[0] != "."]
-        base = Path(place).relative_to(folder)
-        folders.update(str(base / name) for name in inner)
-        files.update({str(base / name): Path(place) / name for name in names if name[0] != "."})
+    for parent, subfolders, names in os.walk(folder):
+        subfolders[:] = [name for name in subfolders if name[0] != "."]
+        base = Path(parent).relative_to(folder)
+        folders.update(str(base / name) for name in subfolders)
+        files.update({str(base / name): Path(parent) / name for name in names if name[0] != "."})
     return Content(files, frozenset(folders))
 
 
 def united(ours: Path, theirs: Path) -> tuple[Content, bool]:
-    """The later copy of each file, and whether any of them is theirs.
+    """The later copy of each file, and whether any of these is theirs.
 
     A file that is a prefix of the other is the earlier one. Raises RecordError if two copies contradict each other,
     which no partial copy explains.
     """
-    mine, other = content(ours), content(theirs)
-    chosen = {**other.files, **mine.files}
-    for name in mine.files.keys() & other.files.keys():
-        if _later(mine.files[name], other.files[name], name):
-            chosen[name] = other.files[name]
-    folders = mine.folders | other.folders
-    changed = folders != mine.folders or any(path != mine.files.get(name) for name, path in chosen.items())
-    return Content(chosen, folders), changed
+    our_content, their_content = content(ours), content(theirs)
+    later = {**their_content.files, **our_content.files}
+    for name in our_content.files.keys() & their_content.files.keys():
+        if _later(our_content.files[name], their_content.files[name], name):
+            later[name] = their_content.files[name]
+    folders = our_content.folders | their_content.folders
+    changed = folders != our_content.folders or any(path != our_content.files.get(name) for name, path in later.items())
+    return Content(later, folders), changed
 
 
 def _later(ours: Path, theirs: Path, name: str) -> bool:
@@ -59,12 +59,12 @@ def _later(ours: Path, theirs: Path, name: str) -> bool:
     return (sizes[1], theirs.read_bytes()) > (sizes[0], ours.read_bytes())
 
 
-def same_beginning(one: Path, other: Path, size: int) -> bool:
+def same_beginning(first: Path, second: Path, size: int) -> bool:
     """Whether the first `size` bytes of two files are the same."""
-    with one.open("rb") as left, other.open("rb") as right:
+    with first.open("rb") as first_stream, second.open("rb") as second_stream:
         while size > 0:
-            block = left.read(min(size, _BLOCK))
-            if not block or right.read(len(block)) != block:
+            block = first_stream.read(min(size, _BLOCK))
+            if not block or second_stream.read(len(block)) != block:
                 return False
             size -= len(block)
     return True

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from attnctl.lifecycle.results import Row, disagreement
-from attnctl.lifecycle.run_history import Histories, History
-from attnctl.merge.attempts import Joined, join, requests
+from attnctl.lifecycle.run_history import Histories, RunHistory
+from attnctl.merge.attempts import MergedAttempt, join, requests
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import RecordError
@@ -22,7 +22,7 @@ class Plan:
 
     new: list[str] = field(default_factory=list)
     """Runs only in the other workspace: copied unchanged."""
-    extended: dict[str, list[Joined]] = field(default_factory=dict)
+    extended: dict[str, list[MergedAttempt]] = field(default_factory=dict)
     """Runs in both: the attempts in their new order, at least one of them from the other workspace."""
     same: list[str] = field(default_factory=list)
     """Runs of which the other workspace has nothing new."""
@@ -42,10 +42,10 @@ class Plan:
 def plan(ours: Workspace, theirs: Workspace, track: Track = iter) -> Plan:
     """Plan the merge of every run of the other workspace."""
     result, sides = Plan(), (Histories(ours), Histories(theirs))
-    there = set(ours.run_ids())
+    our_runs = set(ours.run_ids())
     for run in track(theirs.run_ids()):
         try:
-            _plan_run(result, run, sides, known=run in there)
+            _plan_run(result, run, sides, in_both=run in our_runs)
         except RecordError as error:
             result.broken[run] = str(error)
         except OSError as error:
@@ -55,59 +55,59 @@ def plan(ours: Workspace, theirs: Workspace, track: Track = iter) -> Plan:
 
 def check(ours: Workspace, theirs: Workspace) -> None:
     """Raise SpecError if the other folder is not a workspace, or is this one."""
-    root, other = ours.root.resolve(), theirs.root.resolve()
-    if not other.is_dir():
+    our_root, their_root = ours.root.resolve(), theirs.root.resolve()
+    if not their_root.is_dir():
         raise SpecError(f"there is no folder {theirs.root}")
-    if other == root or theirs.runs.resolve() == ours.runs.resolve():
+    if their_root == our_root or theirs.runs.resolve() == ours.runs.resolve():
         raise SpecError(f"{theirs.root} is this workspace itself")
-    parts = (theirs.runs, theirs.sweeps, theirs.imports_folder, theirs.bench)
-    if not any(part.is_dir() for part in parts):
+    folders = (theirs.runs, theirs.sweeps, theirs.imports_folder, theirs.bench)
+    if not any(part.is_dir() for part in folders):
         raise SpecError(f"{theirs.root} is not a workspace: it has no runs, sweeps, imports or measurements")
 
 
-def _plan_run(found: Plan, run: str, sides: tuple[Histories, Histories], *, known: bool) -> None:
+def _plan_run(result: Plan, run: str, sides: tuple[Histories, Histories], *, in_both: bool) -> None:
     ours, theirs = sides
-    joined: list[Joined] = []
-    if known:
+    joined: list[MergedAttempt] = []
+    if in_both:
         joined = join(ours.workspace.run(run), theirs.workspace.run(run))
         if not any(item.changed for item in joined):
-            found.same.append(run)
+            result.same.append(run)
             return
     else:
         requests(theirs.workspace.run(run))
-    other = _read(theirs, run)
-    own = _read(ours, run) if known else None
-    for history, words in ((own, "here"), (other, "there")):
+    their_history = _read_history(theirs, run)
+    our_history = _read_history(ours, run) if in_both else None
+    for history, side in ((our_history, "here"), (their_history, "there")):
         if history is not None and history.verdict.state.active:
-            found.left_out[run] = f"{history.verdict.state} {words}"
+            result.left_out[run] = f"{history.verdict.state} {side}"
             return
-    if own is None:
-        found.new.append(run)
+    if our_history is None:
+        result.new.append(run)
         return
-    found.extended[run] = joined
-    alarm = _disagreement(joined, own, other)
+    result.extended[run] = joined
+    alarm = _disagreement(joined, our_history, their_history)
     if alarm is not None:
-        found.alarms[run] = alarm
+        result.alarms[run] = alarm
 
 
-def _read(histories: Histories, run: str) -> History:
+def _read_history(histories: Histories, run: str) -> RunHistory:
     history = histories.read(run)
     if history.problems:
         raise RecordError(history.problems[0])
     return history
 
 
-def _disagreement(joined: Sequence[Joined], own: History, other: History) -> str | None:
+def _disagreement(joined: Sequence[MergedAttempt], our_history: RunHistory, their_history: RunHistory) -> str | None:
     """A message about the first value in which CPU attempts differ, with their new numbers; else None."""
     rows: list[Row] = []
     devices: dict[tuple[int, int], str] = {}
     for number, item in enumerate(joined, 1):
-        facts, before = (other.facts, item.theirs) if item.changed else (own.facts, item.ours)
+        facts, original = (their_history.facts, item.theirs) if item.changed else (our_history.facts, item.ours)
         rows += [
             (evaluation.step, name, number, token[1], evaluation.epoch, value)
             for token, evaluation in facts.fresh
-            if token[0] == before
+            if token[0] == original
             for name, value in evaluation.values.items()
         ]
-        devices |= {(number, token[1]): name for token, name in facts.devices().items() if token[0] == before}
+        devices |= {(number, token[1]): name for token, name in facts.devices().items() if token[0] == original}
     return disagreement(sorted(rows, key=lambda row: (row[0], row[2], row[3], row[1])), devices)

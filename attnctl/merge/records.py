@@ -35,37 +35,37 @@ def sweeps(ours: Workspace, theirs: Workspace) -> tuple[list[SweepChange], dict[
 
     Sweeps created at the same moment are the same sweep; the merged one has the runs of both.
     """
-    planned: list[SweepChange] = []
+    changes: list[SweepChange] = []
     broken: dict[str, str] = {}
     for path in _records(theirs.sweeps):
         try:
-            other = Sweep.read(path)
-            if other is None:
+            sweep = Sweep.read(path)
+            if sweep is None:
                 continue
-            name = _name_here(ours, other)
-            mine = Sweep.read(ours.sweep(name))
+            name = _free_name(ours, sweep)
+            existing = Sweep.read(ours.sweep(name))
         except RecordError as error:
             broken[path.stem] = str(error)
             continue
-        runs = list(dict.fromkeys([*(mine.runs if mine else []), *other.runs]))
-        if mine is None or runs != mine.runs:
-            record = replace(mine or other, name=name, runs=runs)
-            planned.append(SweepChange(record, other.name if name != other.name and mine is None else ""))
-    return planned, broken
+        runs = list(dict.fromkeys([*(existing.runs if existing else []), *sweep.runs]))
+        if existing is None or runs != existing.runs:
+            record = replace(existing or sweep, name=name, runs=runs)
+            changes.append(SweepChange(record, sweep.name if name != sweep.name and existing is None else ""))
+    return changes, broken
 
 
-def _name_here(ours: Workspace, other: Sweep) -> str:
-    """The name of their sweep in this workspace: its own, unless another sweep has it."""
-    digest = hashlib.sha256(repr(other.created).encode()).hexdigest()
-    for name in (other.name, *(f"{other.name[:80]}-{digest[:length]}" for length in (4, 8, 16))):
-        mine = Sweep.read(ours.sweep(name))
-        if mine is None or mine.created == other.created:
+def _free_name(ours: Workspace, sweep: Sweep) -> str:
+    """The name of their sweep in this workspace: its own, or a new one if another sweep has that name."""
+    digest = hashlib.sha256(repr(sweep.created).encode()).hexdigest()
+    for name in (sweep.name, *(f"{sweep.name[:80]}-{digest[:length]}" for length in (4, 8, 16))):
+        existing = Sweep.read(ours.sweep(name))
+        if existing is None or existing.created == sweep.created:
             return name
-    raise RecordError(f"{ours.sweep(other.name)} is another sweep, and so is every name that it could have here")
+    raise RecordError(f"{ours.sweep(sweep.name)} is another sweep, and so is every name that it could have here")
 
 
 def write_sweeps(ours: Workspace, changes: Iterable[SweepChange]) -> None:
-    """Write the sweeps."""
+    """Write the changed sweeps."""
     for change in changes:
         write_atomic(ours.sweep(change.record.name), change.record.encode())
 
@@ -118,8 +118,8 @@ def contents(ours: Workspace, theirs: Workspace) -> dict[str, str]:
     broken: dict[str, str] = {}
     for path in _entries(theirs.weights_folder):
         with path.open("rb") as stream:
-            whole = hashlib.file_digest(stream, "sha256").hexdigest() == path.stem
-        if whole:
+            intact = hashlib.file_digest(stream, "sha256").hexdigest() == path.stem
+        if intact:
             _copy_file(path, ours.weights(path.stem))
         else:
             broken[path.name] = f"{path} is not what its name says"
@@ -127,8 +127,8 @@ def contents(ours: Workspace, theirs: Workspace) -> dict[str, str]:
         _copy_file(path, ours.imports_folder / path.name)
     for speed in theirs.speeds():
         target = ours.speed(speed)
-        mine = Speed.read(target)
-        if mine is None or mine.at < speed.at:
+        existing = Speed.read(target)
+        if existing is None or existing.at < speed.at:
             write_atomic(target, speed.encode())
     return broken
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from attnctl.files import sync_folder
-from attnctl.merge.attempts import Joined
+from attnctl.merge.attempts import MergedAttempt
 from attnctl.workspace import checkpoints, untrusted_json
 from attnctl.workspace.layout import RunDir, Workspace
 from attnctl.workspace.records import RecordError
@@ -42,17 +42,17 @@ def copy_new(ours: Workspace, theirs: RunDir) -> None:
     attempts = theirs.attempts_folder
     if attempts.is_dir():
         shutil.copytree(attempts, aside / attempts.name, ignore=shutil.ignore_patterns(".*"))
-    inside = target.checkpoints.is_relative_to(target.path)
-    place = aside / target.checkpoints.relative_to(target.path) if inside else target.checkpoints
+    internal = target.checkpoints.is_relative_to(target.path)
+    folder = aside / target.checkpoints.relative_to(target.path) if internal else target.checkpoints
     for path in theirs.checkpoints.glob("*.pt"):
-        place.mkdir(parents=True, exist_ok=True)
-        _copy(path, place / path.name)
+        folder.mkdir(parents=True, exist_ok=True)
+        _copy(path, folder / path.name)
     aside.rename(target.path)
     sync_folder(ours.runs)
 
 
-def extend(ours: RunDir, theirs: RunDir, joined: Sequence[Joined]) -> None:
-    """Give an existing run the attempts in this order, numbered from 1, and the checkpoints of the new ones.
+def extend(ours: RunDir, theirs: RunDir, joined: Sequence[MergedAttempt]) -> None:
+    """Replace the attempts of an existing run by the merged ones, numbered from 1, and add the new ones' checkpoints.
 
     Raises RecordError if the run changed in the meantime; it is then left unchanged.
     """
@@ -60,12 +60,12 @@ def extend(ours: RunDir, theirs: RunDir, joined: Sequence[Joined]) -> None:
     merged.mkdir()
     for number, item in enumerate(joined, 1):
         _build(merged / str(number), item, ours.path)
-    names = _stage(ours, theirs, joined)
-    (merged / JOURNAL).write_text(json.dumps({"checkpoints": names}))
-    there = _reserved(attempts)
+    checkpoint_names = _stage(ours, theirs, joined)
+    (merged / JOURNAL).write_text(json.dumps({"checkpoints": checkpoint_names}))
+    reserved = _reserved(attempts)
     if attempts.exists():
         attempts.rename(before)
-    if there != {str(item.ours) for item in joined if item.ours is not None} or _reserved(before) != there:
+    if reserved != {str(item.ours) for item in joined if item.ours is not None} or _reserved(before) != reserved:
         recover(ours)
         raise RecordError(f"{ours.path} was changed while it was being merged; merge again")
     merged.rename(attempts)
@@ -93,28 +93,30 @@ def recover(run: RunDir) -> None:
     shutil.rmtree(run.checkpoints / STAGED, ignore_errors=True)
 
 
-def _build(folder: Path, item: Joined, own: Path) -> None:
+def _build(folder: Path, item: MergedAttempt, our_run: Path) -> None:
     """Build an attempt's folder: files of our own run are hard-linked, others are copied."""
     folder.mkdir()
     for name in sorted(item.content.folders):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for name, path in item.content.files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (_link if path.is_relative_to(own) else _copy)(path, folder / name)
+        (_link if path.is_relative_to(our_run) else _copy)(path, folder / name)
 
 
-def _stage(ours: RunDir, theirs: RunDir, joined: Sequence[Joined]) -> list[str]:
+def _stage(ours: RunDir, theirs: RunDir, joined: Sequence[MergedAttempt]) -> list[str]:
     """Place the checkpoints under their new names: all of ours, and theirs of attempts with anything new."""
-    own = {item.ours: number for number, item in enumerate(joined, 1) if item.ours is not None}
-    other = {item.theirs: number for number, item in enumerate(joined, 1) if item.theirs is not None and item.changed}
-    mine = {_renamed(path, own) or path.name: path for path in ours.checkpoints.glob("*.pt")}
-    its = {name: path for path in theirs.checkpoints.glob("*.pt") if (name := _renamed(path, other))}
+    our_numbers = {item.ours: number for number, item in enumerate(joined, 1) if item.ours is not None}
+    their_numbers = {
+        item.theirs: number for number, item in enumerate(joined, 1) if item.theirs is not None and item.changed
+    }
+    our_names = {_renamed(path, our_numbers) or path.name: path for path in ours.checkpoints.glob("*.pt")}
+    their_names = {name: path for path in theirs.checkpoints.glob("*.pt") if (name := _renamed(path, their_numbers))}
     staged = ours.checkpoints / STAGED
     shutil.rmtree(staged, ignore_errors=True)
-    for name, path in {**its, **mine}.items():
+    for name, path in {**their_names, **our_names}.items():
         staged.mkdir(parents=True, exist_ok=True)
-        (_link if name in mine else _copy)(path, staged / name)
-    return sorted({*mine, *its})
+        (_link if name in our_names else _copy)(path, staged / name)
+    return sorted({*our_names, *their_names})
 
 
 def _renamed(path: Path, numbers: dict[int, int]) -> str | None:

@@ -9,14 +9,14 @@ from attnctl.db import RunRow
 from attnctl.reports.comparison import metrics
 from attnctl.reports.replicates import Epoch, Metric, Replicates, finished, gain_cell
 from attnctl.reports.statistics import gain
-from attnctl.reports.table import Cell, Column
+from attnctl.reports.table import Cell, ReportColumn
 
 GAIN = ".gain"
-FPS = Column(name="fps", title="FPS", decimals=0)
-SEEDS = Column(name="seeds", title="seeds", decimals=0)
+FPS = ReportColumn(name="fps", title="FPS", decimals=0)
+SEEDS = ReportColumn(name="seeds", title="seeds", decimals=0)
 
 
-def columns_of(rows: Sequence[RunRow], *, several: bool, gains: bool, fps: bool) -> tuple[Column, ...]:
+def columns_of(rows: Sequence[RunRow], *, several: bool, gains: bool, fps: bool) -> tuple[ReportColumn, ...]:
     """several: some row has several seeds. gains: with the differences to the plain backbone. fps: it was measured."""
     return (
         *(column for metric in metrics.columns_of(rows) for column in (metric, *([_gain(metric)] if gains else []))),
@@ -26,21 +26,21 @@ def columns_of(rows: Sequence[RunRow], *, several: bool, gains: bool, fps: bool)
     )
 
 
-def _gain(metric: Column) -> Column:
+def _gain(metric: ReportColumn) -> ReportColumn:
     return replace(
         metric, name=metric.name + GAIN, title=f"{metric.title} gain", signed=True, better=None, measured=False
     )
 
 
-def _size_columns(rows: Sequence[RunRow]) -> tuple[Column, Column]:
+def _size_columns(rows: Sequence[RunRow]) -> tuple[ReportColumn, ReportColumn]:
     """Params in thousands or millions and MACs in millions or billions, by the smallest that is to be told."""
     params = min((row.params for row in rows if row.params), default=0)
     macs = min((row.macs for row in rows if row.macs), default=0)
     size = ("M", 1e6) if params >= 1e5 or not params else ("k", 1e3)
     work = ("G", 1e9) if macs >= 1e9 else ("M", 1e6)
     return (
-        Column(name="params", title="params", unit=size[0], scale=size[1], decimals=3),
-        Column(name="macs", title="MACs", unit=work[0], scale=work[1], decimals=3 if work[0] == "G" else 2),
+        ReportColumn(name="params", title="params", unit=size[0], scale=size[1], decimals=3),
+        ReportColumn(name="macs", title="MACs", unit=work[0], scale=work[1], decimals=3 if work[0] == "G" else 2),
     )
 
 
@@ -55,7 +55,7 @@ class Line:
     marks: tuple[str, ...] = ()
     """Of what was trained."""
 
-    def cells(self, columns: Sequence[Column]) -> Iterator[Cell]:
+    def cells(self, columns: Sequence[ReportColumn]) -> Iterator[Cell]:
         """A cell for each column."""
         for column in columns:
             if column.name.endswith(GAIN):
@@ -82,7 +82,7 @@ class Line:
             return Cell()
         return gain_cell(self.runs.cell(metric), gain(ours, plain))
 
-    def _known(self, column: Column) -> Cell:
+    def _known(self, column: ReportColumn) -> Cell:
         """What is the same for every seed."""
         values = [
             (row.id, self.fps.get(row.id) if column is FPS else getattr(row, column.name)) for row in self.runs.rows

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from attnctl.reports.comparison.grouping import Place
 from attnctl.reports.comparison.metrics import COLUMNS
 from attnctl.reports.statistics import summary
-from attnctl.reports.table import Cell, Column, Row
+from attnctl.reports.table import Cell, ReportColumn, Row
 from attnctl.workspace.records import Imported
 
 
 def lines(
-    imports: Sequence[Imported], places: Sequence[Place], columns: Sequence[Column], *, with_placement: bool
+    imports: Sequence[Imported], places: Sequence[Place], columns: Sequence[ReportColumn], *, with_placement: bool
 ) -> Mapping[Place, list[tuple[str, Row]]]:
     """The named rows by their group: that of the same backbone and data set when there is one, else their own."""
     found: dict[tuple[str, str, str, str, str], list[Imported]] = defaultdict(list)
@@ -33,7 +33,7 @@ def lines(
     return groups
 
 
-def _cell(column: Column, records: Sequence[Imported]) -> Cell:
+def _cell(column: ReportColumn, records: Sequence[Imported]) -> Cell:
     found = summary([record.values[column.name] for record in records if column.name in record.values])
     if found is None:
         return Cell()

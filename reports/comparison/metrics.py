@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from attnctl import datasets, models
 from attnctl.db import RunRow
 from attnctl.metrics import BY_KEY, METRICS, deciding
-from attnctl.reports.table import Column
+from attnctl.reports.table import ReportColumn
 from attnctl.spec import Task
 from attnctl.values import SpecError
 
@@ -19,7 +19,7 @@ _SHOWN: dict[Task, tuple[str, ...]] = {
     "segment": ("miou", "pixel_accuracy"),
 }
 COLUMNS = {
-    metric.key: Column(name=metric.key, title=metric.label, unit=metric.unit, better=metric.better, measured=True)
+    metric.key: ReportColumn(name=metric.key, title=metric.label, unit=metric.unit, better=metric.better, measured=True)
     for metric in METRICS
     if metric.key in {*_SHOWN_OF_VOC, *(key for keys in _SHOWN.values() for key in keys)}
 }
@@ -45,13 +45,13 @@ def primary(row: RunRow) -> str:
     return next(name for name in deciding(_task(row)) if name in shown(row))
 
 
-def columns_of(rows: Iterable[RunRow]) -> tuple[Column, ...]:
+def columns_of(rows: Iterable[RunRow]) -> tuple[ReportColumn, ...]:
     """Those of all runs; of a classifier's where there are no runs."""
     names = {name for kind in {(row.model, row.dataset): row for row in rows}.values() for name in shown(kind)}
     return tuple(column for name, column in COLUMNS.items() if name in (names or _SHOWN["classify"]))
 
 
-def definitions(columns: Sequence[Column]) -> str:
+def definitions(columns: Sequence[ReportColumn]) -> str:
     """What the columns hold, in words: `top-1 and top-5: accuracy`."""
     names = {column.name for column in columns}
     return "; ".join(f"{_and(group)}: {words}" for group, words in _WORDS if names.intersection(group))

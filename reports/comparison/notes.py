@@ -9,13 +9,13 @@ from attnctl.metrics import BY_KEY
 from attnctl.reports.comparison.columns import FPS, GAIN
 from attnctl.reports.comparison.metrics import COLUMNS, definitions, primary
 from attnctl.reports.replicates import Epoch
-from attnctl.reports.table import Column
+from attnctl.reports.table import ReportColumn
 
 
 def notes(
     rows: Sequence[RunRow],
     varying: Mapping[str, list[str]],
-    columns: Sequence[Column],
+    columns: Sequence[ReportColumn],
     epoch: Epoch,
     *,
     several: bool,
@@ -52,7 +52,7 @@ def notes(
         yield f"FPS: images per second of inference; {fps}."
 
 
-def _accuracy(metrics: Sequence[Column]) -> bool:
+def _accuracy(metrics: Sequence[ReportColumn]) -> bool:
     """Whether they are a classifier's alone."""
     return all(column.name in {"top1", "top5"} for column in metrics)
 

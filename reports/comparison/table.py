@@ -19,7 +19,7 @@ from attnctl.reports.replicates import BEST_ON_TEST, Epoch, Metric, Replicates, 
 from attnctl.reports.report import Report, matching
 from attnctl.reports.selection import ALL, Options, ordered, with_columns
 from attnctl.reports.speeds import of_runs
-from attnctl.reports.table import Column, Group, Row, Table
+from attnctl.reports.table import Group, ReportColumn, ReportTable, Row
 from attnctl.spec import NO_MODULE
 from attnctl.workspace.records import Imported, Speed
 
@@ -52,7 +52,7 @@ def build(
     for place, more in imported_rows.lines(imports, list(groups), columns, with_placement=with_placement).items():
         made.setdefault(place, []).extend(more)
     shown, names = _groups(made, columns, options)
-    table = Table(
+    table = ReportTable(
         title=title,
         headers=("module", "placement") if with_placement else ("module",),
         columns=columns,
@@ -91,7 +91,7 @@ def _plain(lines: Sequence[Replicates]) -> Replicates | None:
 def _lines(
     lines: Sequence[Replicates],
     texts: Sequence[tuple[str, ...]],
-    columns: Sequence[Column],
+    columns: Sequence[ReportColumn],
     fps: Mapping[str, float],
     epoch: Epoch,
     without: Sequence[str],
@@ -111,7 +111,7 @@ def _lines(
 
 
 def _groups(
-    made: Mapping[Place, Sequence[tuple[str, Row]]], columns: Sequence[Column], options: Options
+    made: Mapping[Place, Sequence[tuple[str, Row]]], columns: Sequence[ReportColumn], options: Options
 ) -> tuple[list[Group], list[str]]:
     """The groups with the rows that are shown, and the names of these."""
     wanted = set(matching([name for lines in made.values() for name, _ in lines], options.rows))

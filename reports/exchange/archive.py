@@ -86,7 +86,7 @@ def packing(file: Path, folder: str) -> Iterator[Packer]:
 
 
 @dataclass
-class Checked:
+class ArchiveCheck:
     """What was found in an archive. faults: in words, a line each; none when it is whole."""
 
     folder: str = ""
@@ -95,22 +95,22 @@ class Checked:
     faults: list[str] = field(default_factory=list)
 
 
-def check(file: Path) -> Checked:
+def check(file: Path) -> ArchiveCheck:
     """Hold every file in an archive against its manifest. Raises SpecError when it is no archive at all."""
-    found = Checked()
+    result = ArchiveCheck()
     digests: dict[str, str] = {}
     manifest: dict[str, Any] | None = None
     try:
         with tarfile.open(file, "r:gz") as tar:
             for member in tar:
-                name = _name(member, found)
+                name = _name(member, result)
                 stream = tar.extractfile(member) if name and member.isfile() else None
                 if stream is None:
-                    found.faults.append(f"{member.name} is not a regular file in the archive's folder")
+                    result.faults.append(f"{member.name} is not a regular file in the archive's folder")
                 elif name == MANIFEST:
                     manifest = untrusted_json.loads_object(stream.read())
                 else:
-                    digests[name] = _digest(name, stream, found)
+                    digests[name] = _digest(name, stream, result)
     except (OSError, EOFError, tarfile.TarError, ValueError) as error:
         raise SpecError(f"{file} is not a complete archive: {error}") from error
     if manifest is None or manifest.get("attnctl_archive") != VERSION:
@@ -118,29 +118,29 @@ def check(file: Path) -> Checked:
     listed: Any = manifest.get("files")
     if not untrusted_json.fits(listed, dict[str, dict[str, Any]]):
         raise SpecError(f"{file} is a damaged archive: its {MANIFEST} lists no files")
-    _compare(digests, listed, found)
-    return found
+    _compare(digests, listed, result)
+    return result
 
 
-def _name(member: tarfile.TarInfo, found: Checked) -> str:
+def _name(member: tarfile.TarInfo, result: ArchiveCheck) -> str:
     """The member's name in the archive's one folder; empty when it is none."""
     folder, *rest = PurePosixPath(member.name).parts or ("",)
-    found.folder = found.folder or folder
-    safe = folder == found.folder and folder not in {"/", ".", ".."} and rest and ".." not in rest
+    result.folder = result.folder or folder
+    safe = folder == result.folder and folder not in {"/", ".", ".."} and rest and ".." not in rest
     return "/".join(rest) if safe else ""
 
 
-def _digest(name: str, stream: Any, found: Checked) -> str:
+def _digest(name: str, stream: Any, result: ArchiveCheck) -> str:
     digest = hashlib.sha256()
     run = PurePosixPath(name).parent.name
     if name == RELATIVE.run(run).spec.as_posix():
-        found.runs += 1
+        result.runs += 1
         data = stream.read()
         digest.update(data)
-        found.faults += _spec_fault(name, run, data)
+        result.faults += _spec_fault(name, run, data)
     while block := stream.read(_BLOCK):
         digest.update(block)
-    found.files += 1
+    result.files += 1
     return digest.hexdigest()
 
 
@@ -152,10 +152,10 @@ def _spec_fault(name: str, run: str, data: bytes) -> list[str]:
     return [] if spec.id == run else [f"{name} is the spec of run {spec.id}"]
 
 
-def _compare(digests: Mapping[str, str], listed: Mapping[str, Any], found: Checked) -> None:
-    found.faults += [f"{name} is missing" for name in sorted(listed.keys() - digests.keys())]
-    found.faults += [f"{name} is not in the manifest" for name in sorted(digests.keys() - listed.keys())]
-    found.faults += [
+def _compare(digests: Mapping[str, str], listed: Mapping[str, Any], result: ArchiveCheck) -> None:
+    result.faults += [f"{name} is missing" for name in sorted(listed.keys() - digests.keys())]
+    result.faults += [f"{name} is not in the manifest" for name in sorted(digests.keys() - listed.keys())]
+    result.faults += [
         f"{name} has changed since it was packed"
         for name in sorted(digests.keys() & listed.keys())
         if digests[name] != listed[name].get("sha256")

@@ -7,13 +7,13 @@ import json
 from collections.abc import Iterable
 from typing import Any, TextIO
 
-from attnctl.lifecycle.run_history import History, StepValues
+from attnctl.lifecycle.run_history import RunHistory, StepValues
 
 COLUMNS = ("run", "label", "module", "backbone", "dataset", "seed", "step", "epoch", "name", "value", "attempt")
 """Of the CSV. label: the module with its hyperparameters; attempt: which one measured the value."""
 
 
-def write_csv(stream: TextIO, histories: Iterable[History]) -> None:
+def write_csv(stream: TextIO, histories: Iterable[RunHistory]) -> None:
     """Write a line for each value, by run, step and name. A number has all its digits."""
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -27,7 +27,7 @@ def write_csv(stream: TextIO, histories: Iterable[History]) -> None:
         )
 
 
-def write_json(stream: TextIO, histories: Iterable[History]) -> None:
+def write_json(stream: TextIO, histories: Iterable[RunHistory]) -> None:
     """Write one object with a list `runs`, a run a line."""
     stream.write('{"runs": [')
     for number, history in enumerate(histories):
@@ -36,7 +36,7 @@ def write_json(stream: TextIO, histories: Iterable[History]) -> None:
     stream.write("\n]}\n")
 
 
-def document(history: History) -> dict[str, Any]:
+def document(history: RunHistory) -> dict[str, Any]:
     """A run as JSON values. Times are Unix seconds; last, best: the metrics of that epoch."""
     results, spec = history.results, history.spec
     return {

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attnctl.lifecycle.run_history import History
+from attnctl.lifecycle.run_history import RunHistory
 from attnctl.reports.exchange import names
 from attnctl.spec import RunSpec
 from attnctl.values import Scalar, SpecError
@@ -26,7 +26,7 @@ def check() -> None:
         raise SpecError(f"TensorBoard is not installed ({error}); pip install 'attnctl[tensorboard]'") from error
 
 
-def write(folder: Path, histories: Iterable[History]) -> None:
+def write(folder: Path, histories: Iterable[RunHistory]) -> None:
     """Write a folder for each run into `folder`."""
     from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
@@ -38,7 +38,7 @@ def write(folder: Path, histories: Iterable[History]) -> None:
             writer.close()
 
 
-def _write_run(writer: EventFileWriter, history: History) -> None:
+def _write_run(writer: EventFileWriter, history: RunHistory) -> None:
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.plugins.hparams.summary_v2 import hparams_pb

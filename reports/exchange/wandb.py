@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from attnctl.lifecycle.run_history import History
+from attnctl.lifecycle.run_history import RunHistory
 from attnctl.reports.exchange import names
 from attnctl.values import SpecError
 
@@ -23,7 +23,7 @@ def check() -> None:
         raise SpecError(f"wandb is not installed ({error}); pip install 'attnctl[wandb]'") from error
 
 
-def write(folder: Path, histories: Iterable[History]) -> None:
+def write(folder: Path, histories: Iterable[RunHistory]) -> None:
     """Write a folder `offline-run-...` for each run into `folder`; the run has attnctl's id there, too."""
     import wandb
 
@@ -46,7 +46,7 @@ def write(folder: Path, histories: Iterable[History]) -> None:
     _tidy(folder)
 
 
-def _write_run(folder: Path, history: History, settings: object) -> None:
+def _write_run(folder: Path, history: RunHistory, settings: object) -> None:
     import wandb
 
     spec = history.spec

@@ -9,7 +9,7 @@ from typing import Literal
 from attnctl import papers
 from attnctl.papers import audit
 from attnctl.papers.model import COUNTED
-from attnctl.reports.table import Column
+from attnctl.reports.table import ReportColumn
 from attnctl.values import SpecError
 
 Part = Literal["published", "measured", "exact", "difference", "gain"]
@@ -24,7 +24,7 @@ class Shown:
 
     of: papers.PaperColumn
     part: Part
-    column: Column
+    column: ReportColumn
 
 
 def columns_of(table: papers.PaperTable, *, gains: bool) -> list[Shown]:
@@ -72,7 +72,7 @@ def _shown(table: papers.PaperTable, column: papers.PaperColumn, parts: Sequence
         yield Shown(
             column,
             part,
-            Column(
+            ReportColumn(
                 name=column.key if part == "measured" else f"{column.key}.{part}",
                 title=column.title if alone else _OURS.get(column.kind, part) if part == "measured" else part,
                 span="" if alone else heading,

@@ -20,7 +20,7 @@ from attnctl.reports.replicates import has_gain
 from attnctl.reports.report import Report
 from attnctl.reports.selection import ALL, Options, ordered, with_columns
 from attnctl.reports.speeds import of_specs
-from attnctl.reports.table import Group, Row, Table
+from attnctl.reports.table import Group, ReportTable, Row
 from attnctl.spec import RunSpec
 from attnctl.workspace.records import Imported, Speed
 
@@ -49,7 +49,7 @@ def build(
     material = Material(table=table, chosen=chosen, fps=fps, imports=imports, epoch=options.epoch)
     shown = columns_of(table, gains=_gains(table, chosen, options))
     groups, names, warnings = _groups(table, material, shown, options)
-    whole = Table(
+    whole = ReportTable(
         title=f"{table.paper}, table {table.number}: {table.caption}",
         label=f"tab:{table.paper.lower()}-{table.number}",
         headers=(table.header or "row",),

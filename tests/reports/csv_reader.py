@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from attnctl.reports.table import Table
+from attnctl.reports.table import ReportTable
 from attnctl.reports.tabular import MODEL
 
 READ: dict[str, Callable[[str], dict[str, Any]]] = {
@@ -36,7 +36,7 @@ def read_csv(text: str) -> Table:
     rows = iter(lines)
     for group in model["groups"]:
         group["rows"] = [_row(next(rows), len(model["headers"]), parts) for _ in range(group["rows"])]
-    return Table.from_json(model)
+    return ReportTable.from_json(model)
 
 
 def _row(line: list[str], headers: int, parts: list[list[str]]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from attnctl.db.rows import RunRow
 from attnctl.papers import model
 from attnctl.papers.runs import Overrides, cells_of
 from attnctl.reports.published import build
-from attnctl.reports.table import Cell, Column, Footnote, Group, Row, Table
+from attnctl.reports.table import Cell, Footnote, Group, ReportColumn, ReportTable, Row
 from tests.reports.report_rows import of_specs
 
 HOSTILE = (
@@ -24,9 +24,9 @@ HOSTILE = (
 
 def comparison() -> Table:
     """Modules on two backbones: what is missing, what is best, spreads."""
-    top1 = Column(name="top1", title="top-1", unit="%", better="higher", measured=True)
-    params = Column(name="params", title="params", unit="k", scale=1e3, decimals=3)
-    seeds = Column(name="seeds", title="seeds", decimals=0)
+    top1 = ReportColumn(name="top1", title="top-1", unit="%", better="higher", measured=True)
+    params = ReportColumn(name="params", title="params", unit="k", scale=1e3, decimals=3)
+    seeds = ReportColumn(name="seeds", title="seeds", decimals=0)
 
     def row(header: str, value: float | None, state: str = "", n: int = 3, params: int = 272474, **flags: Any) -> Row:
         spread = 0.254 if n > 1 else None
@@ -46,7 +46,7 @@ def comparison() -> Table:
         )
         for backbone in ("resnet20", "resnet56")
     ]
-    return Table(
+    return ReportTable(
         title="Sweep first",
         label="tab:first",
         headers=("module", "placement"),
@@ -59,17 +59,17 @@ def comparison() -> Table:
 def published() -> Table:
     """A paper's table: each column's published number beside ours, differences, intervals, footnotes."""
     columns = [
-        Column(name="params.published", title="published", span="Params (M)"),
-        Column(name="params", title="as counted", span="Params (M)", scale=1e6),
-        Column(name="params.exact", title="exact", span="Params (M)", scale=1e6, decimals=3),
-        Column(name="params.difference", title="difference", span="Params (M)", scale=1e6, signed=True),
+        ReportColumn(name="params.published", title="published", span="Params (M)"),
+        ReportColumn(name="params", title="as counted", span="Params (M)", scale=1e6),
+        ReportColumn(name="params.exact", title="exact", span="Params (M)", scale=1e6, decimals=3),
+        ReportColumn(name="params.difference", title="difference", span="Params (M)", scale=1e6, signed=True),
     ]
     for title, name in (("C10 (%)", "c10"), ("C100 (%)", "c100")):
         columns += [
-            Column(name=f"{name}.published", title="published", span=title, better="higher"),
-            Column(name=name, title="measured", span=title, better="higher", measured=True),
-            Column(name=f"{name}.difference", title="difference", span=title, signed=True),
-            Column(name=f"{name}.gain", title="gain", span=title, signed=True),
+            ReportColumn(name=f"{name}.published", title="published", span=title, better="higher"),
+            ReportColumn(name=name, title="measured", span=title, better="higher", measured=True),
+            ReportColumn(name=f"{name}.difference", title="difference", span=title, signed=True),
+            ReportColumn(name=f"{name}.gain", title="gain", span=title, signed=True),
         ]
 
     def cells(accuracy: float, spread: float | None, gain: float | None, **flags: Any) -> tuple[Cell, Cell, Cell, Cell]:
@@ -102,7 +102,7 @@ def published() -> Table:
         )
         for backbone in ("ResNet18", "DenseNet-121")
     )
-    return Table(
+    return ReportTable(
         title="EAN, table 1: common networks on CIFAR-10 & CIFAR-100",
         label="tab:ean:1",
         headers=("Architecture",),
@@ -119,15 +119,15 @@ def published() -> Table:
 
 def hostile(words: str = HOSTILE) -> Table:
     """A user's text wherever one can stand."""
-    column = Column(name="top1", title=words, unit="%", better="higher", measured=True)
-    other = Column(name="trait", title=words, span=words, kind="words")
-    third = Column(name="third", title="third", span=words)
+    column = ReportColumn(name="top1", title=words, unit="%", better="higher", measured=True)
+    other = ReportColumn(name="trait", title=words, span=words, kind="words")
+    third = ReportColumn(name="third", title="third", span=words)
     full = Cell(value=12.345, spread=0.5, n=2, wanted=3, state=words, runs=("ab",), best=True, marks=("a",))
     rows = (
         Row(header=(words,), cells=(full, Cell(printed=words, second=True), Cell(printed="3.1")), marks=("a",)),
         Row(header=("* [x]",), cells=(Cell(state="queued"), Cell(printed="[y]"), Cell(printed=words))),
     )
-    return Table(
+    return ReportTable(
         title=words,
         label=words,
         headers=(words,),
@@ -175,7 +175,7 @@ cells = st.builds(
     marks=_names,
 )
 columns = st.builds(
-    Column,
+    ReportColumn,
     name=_words,
     title=_words,
     span=_words,
@@ -201,7 +201,7 @@ def tables(draw: st.DrawFn) -> Table:
         marks=_names,
     )
     group = st.builds(Group, title=_words, rows=st.lists(row, max_size=3).map(tuple))
-    return Table(
+    return ReportTable(
         title=draw(_words),
         label=draw(_words),
         headers=headers,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from attnctl.reports.footnotes import lettered
-from attnctl.reports.table import Cell, Column, Group, Row, Table
+from attnctl.reports.table import Cell, Group, ReportColumn, ReportTable, Row
 
 
-def table(*rows: Row) -> Table:
-    return Table(
+def table(*rows: Row) -> ReportTable:
+    return ReportTable(
         title="t",
         headers=("module",),
-        columns=(Column(name="top1", title="top-1"),),
+        columns=(ReportColumn(name="top1", title="top-1"),),
         groups=(Group(title="", rows=rows),),
     )
 

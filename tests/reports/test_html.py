@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from attnctl.reports import html
-from attnctl.reports.table import Cell, Column, Group, Origin, Plot, Row, Table, all_rows, one_line, texts
+from attnctl.reports.table import Cell, Group, Origin, Plot, ReportColumn, ReportTable, Row, all_rows, one_line, texts
 from tests.reports.report_programs import program
 from tests.reports.report_tables import HOSTILE, comparison, hostile, of_papers, published
 
@@ -102,14 +102,14 @@ def test_a_users_text_is_not_interpreted_as_markup() -> None:
 
 # ---------------------------------------------------------------------------------------------------------- in Chromium
 
-NUMBERS = Table(
+NUMBERS = ReportTable(
     title="Numbers",
     headers=("module",),
     columns=(
-        Column(name="top1", title="top-1", better="higher"),
-        Column(name="published", title="published", span="Params"),
-        Column(name="macs", title="MACs", span="Params"),
-        Column(name="trait", title="trait", kind="words"),
+        ReportColumn(name="top1", title="top-1", better="higher"),
+        ReportColumn(name="published", title="published", span="Params"),
+        ReportColumn(name="macs", title="MACs", span="Params"),
+        ReportColumn(name="trait", title="trait", kind="words"),
     ),
     groups=tuple(
         Group(

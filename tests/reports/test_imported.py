@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from attnctl.reports.imported import Elsewhere, of_cell, with_imports
 from attnctl.reports.replicates import Metric
-from attnctl.reports.table import Cell, Column
+from attnctl.reports.table import Cell, ReportColumn
 from attnctl.workspace.records import Imported
 from tests.reports.report_workspace import table
 
 EAN2 = table("ean:2")
 TOP1 = Metric(name="top1")
-COLUMN = Column(name="top1", title="top-1", unit="%")
+COLUMN = ReportColumn(name="top1", title="top-1", unit="%")
 
 
 def record(source: str, row: str = "ResNet50", of: str = "ean:2", **values: float) -> Imported:

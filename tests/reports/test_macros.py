@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import given
 
 from attnctl.reports import macros
-from attnctl.reports.table import Cell, Column, Group, Row, Table
+from attnctl.reports.table import Cell, Group, ReportColumn, ReportTable, Row
 from tests.reports.pdflatex import compiled, document
 from tests.reports.report_tables import hostile, of_papers, published, tables
 
@@ -39,8 +39,8 @@ def test_macros_are_distinct_letters_and_do_not_depend_on_the_run(table: Table) 
 
 def test_rows_with_the_same_letters_get_distinct_macros() -> None:
     rows = tuple(Row(header=(name,), cells=(Cell(value=1.0),)) for name in ("a", "A", "ä", "a b", "a-B"))
-    table = Table(
-        title="", headers=("m",), columns=(Column(name="n", title="n"),), groups=(Group(title="", rows=rows),)
+    table = ReportTable(
+        title="", headers=("m",), columns=(ReportColumn(name="n", title="n"),), groups=(Group(title="", rows=rows),)
     )
     assert [name for name, _ in commands(table)] == ["tableAN", "tableANB", "tableANC", "tableABN", "tableABNB"]
 

@@ -7,11 +7,11 @@ from typing import Literal
 import pytest
 
 from attnctl.reports.ranking import ranked
-from attnctl.reports.table import Cell, Column, Row
+from attnctl.reports.table import Cell, ReportColumn, Row
 
 
 def marks(values: list[float | None], better: Literal["higher", "lower"] | None = "higher") -> list[str]:
-    column = Column(name="top1", title="top-1", better=better)
+    column = ReportColumn(name="top1", title="top-1", better=better)
     rows = [Row(header=(str(number),), cells=(Cell(value=value),)) for number, value in enumerate(values)]
     cells = [row.cells[0] for row in ranked(rows, (column,))]
     return ["best" if cell.best else "second" if cell.second else "" for cell in cells]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from attnctl.reports.report import Report, matching
-from attnctl.reports.table import Cell, Column, Group, Row, Table
+from attnctl.reports.table import Cell, Group, ReportColumn, ReportTable, Row
 from attnctl.values import SpecError
 
 NAMES = ("ResNet50", "ResNet50+SE", "ResNet50+[SE]", "MobileNetV2")
@@ -14,7 +14,7 @@ NAMES = ("ResNet50", "ResNet50+SE", "ResNet50+[SE]", "MobileNetV2")
 def test_rows_are_sorted_by_name_and_runs_are_listed_once() -> None:
     rows = [Row(header=("+SE",), cells=(Cell(runs=runs),)) for runs in (("a", "b"), ("b", "c"))]
     groups = tuple(Group(title=title, rows=(row,)) for title, row in zip("xy", rows, strict=True))
-    table = Table(title="t", headers=("row",), columns=(Column(name="top1", title="top-1"),), groups=groups)
+    table = ReportTable(title="t", headers=("row",), columns=(ReportColumn(name="top1", title="top-1"),), groups=groups)
     report = Report(table=table, names=("ResNet50+SE", "ResNet18+SE"))
     assert [(name, row) for name, row in report.rows()] == [("ResNet50+SE", rows[0]), ("ResNet18+SE", rows[1])]
     assert report.runs() == ["a", "b", "c"]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from attnctl.reports.selection import key_of, ordered, part_of, with_columns
-from attnctl.reports.table import Cell, Column, Group, Row, Table
+from attnctl.reports.table import Cell, Group, ReportColumn, ReportTable, Row
 from attnctl.values import SpecError
 
-COLUMNS = tuple(Column(name=name, title=name) for name in ("top1.published", "top1", "params.published", "params"))
+COLUMNS = tuple(
+    ReportColumn(name=name, title=name) for name in ("top1.published", "top1", "params.published", "params")
+)
 
 
 def row(name: str, *values: float | None) -> Row:
@@ -16,7 +18,7 @@ def row(name: str, *values: float | None) -> Row:
 
 
 ROWS = (row("a", 1, 90, 5, 6), row("b", 2, None, 3, 4), row("c", 3, 95, 1, 2))
-TABLE = Table(title="t", headers=("row",), columns=COLUMNS, groups=(Group(title="", rows=ROWS),))
+TABLE = ReportTable(title="t", headers=("row",), columns=COLUMNS, groups=(Group(title="", rows=ROWS),))
 
 
 def test_a_column_has_a_key_and_a_part() -> None:

@@ -6,11 +6,22 @@ import json
 
 import pytest
 
-from attnctl.reports.table import Cell, Column, Footnote, Group, Row, Table, all_rows, one_line, spans, texts
+from attnctl.reports.table import (
+    Cell,
+    Footnote,
+    Group,
+    ReportColumn,
+    ReportTable,
+    Row,
+    all_rows,
+    one_line,
+    spans,
+    texts,
+)
 
-TOP1 = Column(name="top1", title="top-1", unit="%", better="higher", measured=True)
-GAIN = Column(name="gain", title="gain", signed=True, decimals=1)
-PARAMS = Column(name="params", title="params", unit="M", scale=1e6, span="Size")
+TOP1 = ReportColumn(name="top1", title="top-1", unit="%", better="higher", measured=True)
+GAIN = ReportColumn(name="gain", title="gain", signed=True, decimals=1)
+PARAMS = ReportColumn(name="params", title="params", unit="M", scale=1e6, span="Size")
 
 
 def test_a_heading_includes_its_unit_and_the_span_if_none_is_above() -> None:
@@ -29,7 +40,7 @@ def test_a_heading_includes_its_unit_and_the_span_if_none_is_above() -> None:
     ],
 )
 def test_a_value_is_shown_in_its_scale_with_its_digits_and_zero_has_no_minus(
-    column: Column, value: float, shown: str
+    column: ReportColumn, value: float, shown: str
 ) -> None:
     assert column.show(value) == shown
 
@@ -52,7 +63,7 @@ def test_a_cell_is_shown_with_its_spread_interval_and_state() -> None:
 
 
 def test_neighbouring_columns_of_a_span_share_a_heading() -> None:
-    other = Column(name="flops", title="FLOPs", span="Size")
+    other = ReportColumn(name="flops", title="FLOPs", span="Size")
     found = spans((TOP1, PARAMS, other, GAIN))
     assert [(span.title, [column.name for column in span.columns]) for span in found] == [
         ("", ["top1"]),
@@ -66,7 +77,7 @@ def test_a_users_text_is_one_line_without_control_characters() -> None:
 
 
 def test_a_table_comes_back_from_its_json() -> None:
-    table = Table(
+    table = ReportTable(
         title="t",
         label="tab:t",
         headers=("module", "placement"),
@@ -86,5 +97,5 @@ def test_a_table_comes_back_from_its_json() -> None:
         notes=("one",),
         footnotes=(Footnote(mark="a", text="x"), Footnote(mark="b", text="y")),
     )
-    assert Table.from_json(json.loads(json.dumps(table.to_json()))) == table
+    assert ReportTable.from_json(json.loads(json.dumps(table.to_json()))) == table
     assert [(group.title, row.header) for group, row in all_rows(table)] == [("resnet20", ("ela", "block"))]

@@ -10,21 +10,21 @@ import pytest
 from hypothesis import given
 
 from attnctl.reports import tabular
-from attnctl.reports.table import Table
+from attnctl.reports.table import ReportTable
 from tests.reports.csv_reader import read_csv
 from tests.reports.report_tables import HOSTILE, comparison, hostile, of_papers, published, tables
 
 
 @given(tables())
-def test_any_table_comes_back_from_json_and_from_csv(table: Table) -> None:
-    assert Table.from_json(json.loads(tabular.render_json(table))) == table
+def test_any_table_comes_back_from_json_and_from_csv(table: ReportTable) -> None:
+    assert ReportTable.from_json(json.loads(tabular.render_json(table))) == table
     assert read_csv(tabular.render_csv(table)) == table
 
 
 @pytest.mark.parametrize("name", of_papers())
 def test_every_published_table_comes_back(name: str) -> None:
     table = of_papers()[name]
-    assert Table.from_json(json.loads(tabular.render_json(table))) == table
+    assert ReportTable.from_json(json.loads(tabular.render_json(table))) == table
     assert read_csv(tabular.render_csv(table)) == table
 
 

@@ -1,4 +1,4 @@
-"""`attnctl archive`: all that is behind a table, in one file that can be checked and trained again."""
+"""`attnctl archive`: everything behind a table in one file, which can be checked and retrained."""
 
 from __future__ import annotations
 
@@ -79,27 +79,27 @@ def _check(file: Path, *, as_json: bool) -> int:
 
     if not str(file).isprintable() or not file.is_file():
         raise SpecError(f"there is no file {str(file)[:200]!r}")
-    found = archives.check(file)
+    result = archives.check(file)
     if as_json:
-        output.document(vars(found))
-    elif found.faults:
-        for fault in found.faults:
+        output.document(vars(result))
+    elif result.faults:
+        for fault in result.faults:
             output.note(f"{file}: {fault}")
     else:
-        output.line(f"{file}: {quantity(found.files, 'file')} of {quantity(found.runs, 'run')}, all unchanged")
-    return errors.OURS if found.faults else errors.OK
+        output.line(f"{file}: {quantity(result.files, 'file')} of {quantity(result.runs, 'run')}, all unchanged")
+    return errors.OURS if result.faults else errors.OK
 
 
 def _request(index: Index, target: str | None, paper: str | None, lock: Path | None) -> Request:
-    """The report that is to be packed: of a sweep of that name if there is one, else of a table by its whole name."""
+    """The report to pack: of the sweep of that name if there is one, else of the table with that full name."""
     from attnctl.cli.reporting.request import Request, resolved
 
     if target is None and lock is None:
         raise SpecError("missing TABLE or SWEEP: name a table, such as ela:3, or a sweep")
     if target is None:
         return Request()
-    known = index.workspace.sweep_names()
-    if paper is None and (target in known or not (":" in target or target.isdecimal())):
+    sweeps = index.workspace.sweep_names()
+    if paper is None and (target in sweeps or not (":" in target or target.isdecimal())):
         return Request(sweep=sweep_records.read(index.workspace, target).name)
     return resolved(index, Request(table=target, paper=paper))
 
@@ -108,25 +108,25 @@ def _pack(index: Index, request: Request, file: Path, lock: Path | None, *, weig
     from attnctl.cli.reporting import archive_contents
     from attnctl.reports.exchange import archive as archives
 
-    found = archive_contents.find_report(index, request, lock)
-    files = archive_contents.files(index, request, found, lock, weights=weights)
+    gathered = archive_contents.find_report(index, request, lock)
+    files = archive_contents.files(index, request, gathered, lock, weights=weights)
     with archives.packing(file, _slug(request, lock)) as packer:
         for name in output_files.tracked(sorted(files), "packing"):
             packer.add(name, files[name])
-    _tell(file, found.rows, len(files) + 1, as_json=as_json)
+    _print_result(file, gathered.rows, len(files) + 1, as_json=as_json)
 
 
-def _tell(file: Path, rows: Sequence[RunRow], count: int, *, as_json: bool) -> None:
-    missing = [row.id for row in rows if row.state != State.COMPLETED]
+def _print_result(file: Path, rows: Sequence[RunRow], count: int, *, as_json: bool) -> None:
+    unfinished = [row.id for row in rows if row.state != State.COMPLETED]
     if as_json:
-        output.document({"file": str(file), "files": count, "runs": len(rows), "not_completed": missing})
+        output.document({"file": str(file), "files": count, "runs": len(rows), "not_completed": unfinished})
         return
-    if missing:
-        output.note(f"not completed: {len(missing)} of {quantity(len(rows), 'run')}; the table shows their states")
+    if unfinished:
+        output.note(f"not completed: {len(unfinished)} of {quantity(len(rows), 'run')}; the table shows their states")
     output.note(f"written: {file} ({quantity(count, 'file')} of {quantity(len(rows), 'run')})")
 
 
 def _slug(request: Request, lock: Path | None) -> str:
-    """The name of the folder in the archive."""
-    words = "-".join(filter(None, (request.paper, request.table, request.sweep))) or (lock.stem if lock else "")
-    return re.sub(r"[^A-Za-z0-9._+-]+", "-", words).strip("-.") or "table"
+    """The name of the archive's top folder."""
+    name = "-".join(filter(None, (request.paper, request.table, request.sweep))) or (lock.stem if lock else "")
+    return re.sub(r"[^A-Za-z0-9._+-]+", "-", name).strip("-.") or "table"

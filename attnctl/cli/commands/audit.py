@@ -62,22 +62,22 @@ def audit(
     output.table(_COLUMNS, [_cells(figure) for figure in figures])
     output.line()
     for name, counted in _summary(figures).items():
-        output.prose(f"{name}: {_words(counted)}")
+        output.prose(f"{name}: {_sentence(counted)}")
     return 0
 
 
 def _followed(figures: Iterator[AuditedCount], rows: int) -> Iterator[AuditedCount]:
-    """The figures, with a bar on a terminal: it takes a minute when none is known yet."""
+    """The counts, with a progress bar on a terminal: without cached counts the audit takes a minute."""
     from rich.console import Console
     from rich.progress import Progress
 
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not output.is_terminal(sys.stderr)) as bar:
         task = bar.add_task("counting", total=rows)
-        seen = None
+        previous = None
         for figure in figures:
-            if (place := (figure.paper, figure.table, figure.row)) != seen:
-                seen = place
+            if (row := (figure.paper, figure.table, figure.row)) != previous:
+                previous = row
                 bar.advance(task)
             yield figure
 
@@ -118,15 +118,17 @@ def _counted(figures: Sequence[AuditedCount]) -> dict[str, int]:
     }
 
 
-def _words(counted: dict[str, int]) -> str:
+def _sentence(counted: dict[str, int]) -> str:
     """Such as `104 of 112 figures match, in 48 of 56 rows whole; 7 explained, 1 not reproduced; 24 rows wait`."""
     parts = [
         f"{counted.get('match', 0)} of {quantity(counted['figures'], 'figure')} match, "
         f"{counted['rows that match']} of {quantity(counted['rows'], 'row')} whole"
     ]
-    others = [f"{counted[name]} {name}" for name in ("explained", "not reproduced", "not built") if counted.get(name)]
-    if others:
-        parts.append(", ".join(others))
+    unmatched = [
+        f"{counted[name]} {name}" for name in ("explained", "not reproduced", "not built") if counted.get(name)
+    ]
+    if unmatched:
+        parts.append(", ".join(unmatched))
     if counted["rows that wait"]:
         waiting = quantity(counted["rows that wait"], "row")
         parts.append(f"not counted: {waiting} of networks that attnctl does not have")

@@ -69,48 +69,51 @@ def complexity(
         attnctl complexity ela se --backbone resnet50
         attnctl complexity ela -p ela.kernel=5,7 --json
     """
-    given = {
+    axis_values = {
         "model": None if model is None else [model],
         "backbone": None if backbone is None else [backbone],
         "dataset": [dataset],
         "placement": [placement],
     }
     names = split_list(",".join(modules), "MODULE")
-    found = list(_counted(names, given, parameter or (), dynamic))
+    networks = list(_counted(names, axis_values, parameter or (), dynamic))
     if as_json:
-        output.document({"networks": [_document(item) for item in found]})
+        output.document({"networks": [_document(item) for item in networks]})
         return 0
-    output.table(_EXACT, [_exact(item) for item in found])
+    output.table(_EXACT, [_exact(item) for item in networks])
     output.line()
-    output.table(_AS_TOOLS, [_as_tools(item) for item in found])
+    output.table(_AS_TOOLS, [_as_tools(item) for item in networks])
     return 0
 
 
-def command_for(words: Sequence[str], completing: bool) -> Callable[..., int]:
-    """The command with the options of the modules that `words`, what follows its name, begin with; raises SpecError."""
-    modules = list(itertools.takewhile(lambda word: not word.startswith("-"), words))
+def command_for(arguments: Sequence[str], completing: bool) -> Callable[..., int]:
+    """The command with the options of the modules that `arguments` begin with; raises SpecError."""
+    modules = list(itertools.takewhile(lambda argument: not argument.startswith("-"), arguments))
     joined = [",".join(modules)] if modules else []
-    return synthesize(complexity, [*joined, *words[len(modules) :]], completing)
+    return synthesize(complexity, [*joined, *arguments[len(modules) :]], completing)
 
 
 def _counted(
-    names: Sequence[str], given: dict[str, list[str] | None], addressed: Sequence[str], dynamic: dynamic_options.Dynamic
+    names: Sequence[str],
+    axis_values: dict[str, list[str] | None],
+    addressed: Sequence[str],
+    dynamic: dynamic_options.Dynamic,
 ) -> Iterator[_Counted]:
-    """The networks, the plain one of each backbone first. Raises SpecError for one that cannot be."""
+    """The networks, with the plain one of each backbone first. Raises SpecError for an invalid combination."""
     from attnctl.cli.sweeping.axes import axes
     from attnctl.grid import expand
 
     names = names if NO_MODULE in names else (NO_MODULE, *names)
-    request = axes(",".join(names), given=given, addressed=addressed, recipe=None, dynamic=dynamic, defaults={})
+    request = axes(",".join(names), given=axis_values, addressed=addressed, recipe=None, dynamic=dynamic, defaults={})
     expansion = expand(request)
     if expansion.invalid:
         raise SpecError(f"{expansion.invalid[0].label}: {expansion.invalid[0].reason}")
-    # a spec calls a user's own file by another name than it was given
+    # in a spec, a user's own file has another name than on the command line
     modules = {attention.describe(name).name: name for name in names if name != NO_MODULE} | {NO_MODULE: NO_MODULE}
     networks = {backbones.describe(name).name: name for name in request.backbones}
     for spec in sorted(expansion.specs, key=lambda spec: list(networks).index(spec.backbone) if networks else 0):
-        what = _cell(modules[spec.module], networks.get(spec.backbone, spec.backbone), spec)
-        yield _Counted(spec, what.size, counts(what), counts(what.plain))
+        network = _cell(modules[spec.module], networks.get(spec.backbone, spec.backbone), spec)
+        yield _Counted(spec, network.size, counts(network), counts(network.plain))
 
 
 def _cell(module: str, backbone: str, spec: RunSpec) -> Cell:
@@ -130,32 +133,32 @@ def _exact(item: _Counted) -> list[str]:
         item.spec.network,
         item.spec.placement,
         f"{ours.parameters:,}",
-        _more(ours.parameters, plain.parameters),
+        _overhead(ours.parameters, plain.parameters),
         f"{ours.macs:,}",
-        _more(ours.macs, plain.macs),
+        _overhead(ours.macs, plain.macs),
         f"{(ours.activation_bytes or 0) / 2**20:.1f} MiB",
-        _more(ours.activation_bytes or 0, plain.activation_bytes or 0),
+        _overhead(ours.activation_bytes or 0, plain.activation_bytes or 0),
     ]
 
 
-def _more(ours: int, plain: int) -> str:
-    """The overhead, such as +0.14%; nothing for the plain network itself."""
+def _overhead(ours: int, plain: int) -> str:
+    """The overhead, such as +0.14%; empty for the plain network itself."""
     return f"{100 * (ours - plain) / plain:+.2f}%" if ours != plain else ""
 
 
 def _as_tools(item: _Counted) -> list[str]:
-    """Parameters and FLOPs in every way of counting."""
+    """Parameters and FLOPs by each convention."""
     cells = [_label(item.spec), item.spec.network]
-    for name, way in CONVENTIONS.items():
-        parameters, operations = way.count(item.counts, Written())
+    for name, convention in CONVENTIONS.items():
+        parameters, operations = convention.count(item.counts, Written())
         size = f"{parameters / 2**18:.2f} MiB" if name == "torchsummary" else f"{parameters / 1e6:.3f}M"
-        cells.append(f"{size} / {operations / 1e6:,.2f}M" if way.prices else size)
+        cells.append(f"{size} / {operations / 1e6:,.2f}M" if convention.prices else size)
     return cells
 
 
 def _document(item: _Counted) -> dict[str, object]:
     ours, plain = item.counts, item.plain
-    as_tools = {name: way.count(ours, Written()) for name, way in CONVENTIONS.items()}
+    as_tools = {name: convention.count(ours, Written()) for name, convention in CONVENTIONS.items()}
     return {
         "module": item.spec.module,
         "hyperparameters": dict(item.spec.hyperparameters),

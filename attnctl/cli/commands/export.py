@@ -19,7 +19,7 @@ from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import RecordError
 
 if TYPE_CHECKING:
-    from attnctl.lifecycle.run_history import History
+    from attnctl.lifecycle.run_history import RunHistory
 
 Format = Literal["csv", "json", "tensorboard", "wandb"]
 
@@ -60,19 +60,19 @@ def export(
         attnctl export -o metrics.csv
         attnctl export ela-digits --format tensorboard -o tb
     """
-    made = _format(format, file)
-    if made in {"tensorboard", "wandb"}:
-        folder = _folder(made, file, force=force)
-        found = _Runs(context.config().workspace, targets or ())
-        _write_folder(made, folder, found)
+    chosen_format = _format(format, file)
+    if chosen_format in {"tensorboard", "wandb"}:
+        folder = _folder(chosen_format, file, force=force)
+        runs = _Runs(context.config().workspace, targets or ())
+        _write_folder(chosen_format, folder, runs)
     elif file is not None:
         output_files.check_file(file, force=force)
-        found = _Runs(context.config().workspace, targets or ())
+        runs = _Runs(context.config().workspace, targets or ())
         with made_aside(file) as aside, aside.open("w", encoding="utf-8", newline="") as stream:
-            found.write_text(made, stream)
-        output.note(f"written: {file} ({found.words()})")
+            runs.write_text(chosen_format, stream)
+        output.note(f"written: {file} ({runs.summary()})")
     else:
-        _Runs(context.config().workspace, targets or ()).write_text(made, sys.stdout)
+        _Runs(context.config().workspace, targets or ()).write_text(chosen_format, sys.stdout)
 
 
 def _format(named: Format | None, file: Path | None) -> Format:
@@ -83,11 +83,11 @@ def _format(named: Format | None, file: Path | None) -> Format:
     raise SpecError(f"missing --format: one of {comma_join(('csv', 'json', 'tensorboard', 'wandb'))}")
 
 
-def _folder(made: Format, file: Path | None, *, force: bool) -> Path:
+def _folder(chosen_format: Format, file: Path | None, *, force: bool) -> Path:
     if file is None:
-        raise SpecError(f"{made} writes a folder; missing -o FOLDER")
+        raise SpecError(f"{chosen_format} writes a folder; missing -o FOLDER")
     output_files.check_folder(file, force=force)
-    if made == "tensorboard":
+    if chosen_format == "tensorboard":
         from attnctl.reports.exchange import tensorboard
 
         tensorboard.check()
@@ -106,7 +106,7 @@ class _Runs:
         self._ids = chosen(workspace, targets)
         self.written: list[str] = []
 
-    def __iter__(self) -> Iterator[History]:
+    def __iter__(self) -> Iterator[RunHistory]:
         from attnctl.lifecycle.run_history import Histories
 
         histories = Histories(self._workspace)
@@ -123,30 +123,30 @@ class _Runs:
         if not self.written:
             raise SpecError("none of these runs could be read")
 
-    def write_text(self, made: Format, stream: TextIO) -> None:
-        """Write them into a stream as CSV or JSON."""
+    def write_text(self, chosen_format: Format, stream: TextIO) -> None:
+        """Write the runs to a stream as CSV or JSON."""
         from attnctl.reports.exchange import metrics
 
-        (metrics.write_csv if made == "csv" else metrics.write_json)(stream, self)
+        (metrics.write_csv if chosen_format == "csv" else metrics.write_json)(stream, self)
 
-    def words(self) -> str:
-        """How many of them are written."""
-        left = len(self._ids) - len(self.written)
-        return quantity(len(self.written), "run") + (f", {left} left out" if left else "")
+    def summary(self) -> str:
+        """The number of runs written and left out: `3 runs, 1 left out`."""
+        skipped = len(self._ids) - len(self.written)
+        return quantity(len(self.written), "run") + (f", {skipped} left out" if skipped else "")
 
 
-def _write_folder(made: Format, folder: Path, found: _Runs) -> None:
+def _write_folder(chosen_format: Format, folder: Path, runs: _Runs) -> None:
     with made_aside(folder) as aside:
-        if made == "tensorboard":
+        if chosen_format == "tensorboard":
             from attnctl.reports.exchange import tensorboard
 
-            tensorboard.write(aside, found)
+            tensorboard.write(aside, runs)
         else:
             from attnctl.reports.exchange import wandb
 
-            wandb.write(aside, found)
-        mark = json.dumps({"format": made, "runs": found.written}, indent=1)
-        write_atomic(aside / output_files.MARK, mark.encode() + b"\n")
-    output.note(f"written: {folder} ({found.words()})")
-    show = f"tensorboard --logdir {folder}" if made == "tensorboard" else f"wandb sync {folder}/offline-run-*"
+            wandb.write(aside, runs)
+        marker = json.dumps({"format": chosen_format, "runs": runs.written}, indent=1)
+        write_atomic(aside / output_files.MARK, marker.encode() + b"\n")
+    output.note(f"written: {folder} ({runs.summary()})")
+    show = f"tensorboard --logdir {folder}" if chosen_format == "tensorboard" else f"wandb sync {folder}/offline-run-*"
     output.line(show)

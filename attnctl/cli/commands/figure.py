@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from attnctl.workspace.records import Device
 
 _NAMED = 8
-"""More rows than this are counted, not named."""
+"""The maximum number of rows that a message names."""
 
 
 def figure(
@@ -60,87 +60,87 @@ def figure(
         kind = material.figure.kind
         if images and kind != "cam":
             raise SpecError(f"--images is for activation maps; figure {material.figure.number} is a {kind} figure")
-        made, values = _drawn(config, material, images, inspected.device, overrides)
+        drawing, values = _draw(config, material, images, inspected.device, overrides)
     name = f"{material.paper.name.lower()}-figure-{material.figure.number}"
-    drawn.deliver(replace(made, title=drawn.title), name, as_json=as_json, values=values)
-    _tell_missing(material, overrides)
-    if kind == "curves" and made.panels[0].targets and not as_json:
+    drawn.deliver(replace(drawing, title=drawn.title), name, as_json=as_json, values=values)
+    _print_missing(material, overrides)
+    if kind == "curves" and drawing.panels[0].targets and not as_json:
         from attnctl.cli.commands.plot import tell_reached
 
-        tell_reached(made.panels[0])
+        tell_reached(drawing.panels[0])
 
 
-def _drawn(
+def _draw(
     config: Config, material: Material, images: list[Path], device: Device, overrides: Overrides
 ) -> tuple[Any, Any]:
-    """The drawing, and what --json prints instead of all that is drawn. Raises SpecError, with what would help."""
+    """The drawing, and the values that --json prints instead of it, if any. Raises SpecError with advice."""
     from attnctl.cli.drawing import paper_figures
     from attnctl.reports.figures.paper_figures import NoResultsYet, build
 
-    instead = bool(overrides.model or overrides.backbone or overrides.dataset)
+    changed = bool(overrides.model or overrides.backbone or overrides.dataset)
     try:
         if material.figure.kind == "cam":
-            return paper_figures.cam(config, material, images, device, instead=instead)
+            return paper_figures.cam(config, material, images, device, instead=changed)
         if material.figure.kind == "histogram":
-            return paper_figures.histogram(config, material, device, instead=instead)
+            return paper_figures.histogram(config, material, device, instead=changed)
         return build(material), None
     except NoResultsYet as error:
         raise SpecError(f"{error}; to train it: {_command(material, overrides)}") from error
 
 
 def _material(index: Index, number: str, name: str | None) -> tuple[Material, Overrides]:
-    """What the figure is drawn from, and what its runs have instead of what the paper has."""
+    """The material of the figure, and the settings that replace the paper's in its runs."""
     from attnctl.cli.reporting import paper_tables
     from attnctl.papers.runs import cells_of, figure_cells
     from attnctl.reports.figures import paper_figures
 
-    paper, found = paper_tables.chosen_figure(name, number, index)
-    overrides = _overrides(index, paper, found)
-    cells = figure_cells(found, paper, overrides)
-    plain = {}
-    for series in found.settings.get("series", ()):
+    paper, requested = paper_tables.chosen_figure(name, number, index)
+    overrides = _overrides(index, paper, requested)
+    cells = figure_cells(requested, paper, overrides)
+    baselines = {}
+    for series in requested.settings.get("series", ()):
         row = paper_figures.baseline(paper, series)
         for item in cells_of(paper.tables[series["table"]], overrides, (row.name,)) if row is not None else ():
             if series["column"] in item.columns:
-                plain[series["title"]] = item
-    families = {spec.family for item in (*cells, *plain.values()) for spec in item.specs}
-    own = not (overrides.dataset or overrides.model or overrides.backbone)
-    if not own and found.kind in {"sweep", "scatter"}:
+                baselines[series["title"]] = item
+    families = {spec.family for item in (*cells, *baselines.values()) for spec in item.specs}
+    unchanged = not (overrides.dataset or overrides.model or overrides.backbone)
+    if not unchanged and requested.kind in {"sweep", "scatter"}:
         output.note(f"the numbers printed in {paper.name} are left out: they are for other data or networks")
     material = paper_figures.Material(
         paper=paper,
-        figure=found,
+        figure=requested,
         cells=cells,
-        plain=plain,
+        plain=baselines,
         found=index.families(families),
         histories=index.history,
         asked={int(seed) for seed in overrides.seeds},
         backbone=overrides.backbone,
-        published=own,
+        published=unchanged,
     )
     return material, overrides
 
 
 def _overrides(index: Index, paper: Paper, figure: Figure) -> Overrides:
-    """What the figure's runs are trained with here: as its own sweeps say, else those of its tables."""
+    """The settings of the figure's runs here: from its own sweeps, else from those of its tables."""
     from attnctl.cli.reporting import paper_tables
 
     overrides = paper_tables.overrides_for(index, figure, paper=paper)
     if paper_tables.sweeps_of(index, figure) or index.families(paper_tables.families(figure, overrides, paper)):
         return overrides
-    parts = (*figure.settings.get("panels", ()), *figure.settings.get("series", ()), {"table": figure.table})
-    for number in dict.fromkeys(part["table"] for part in parts if part["table"]):
+    sources = (*figure.settings.get("panels", ()), *figure.settings.get("series", ()), {"table": figure.table})
+    for number in dict.fromkeys(source["table"] for source in sources if source["table"]):
         if paper_tables.sweeps_of(index, paper.tables[number]):
             return paper_tables.overrides_for(index, paper.tables[number])
     return overrides
 
 
-def _tell_missing(material: Material, overrides: Overrides) -> None:
-    """Say which rows have no completed run, and what trains them; which cannot be trained, and why."""
+def _print_missing(material: Material, overrides: Overrides) -> None:
+    """Print the rows without a completed run with the command that trains them, and those that cannot be trained."""
     from attnctl.reports.figures import paper_figures
 
-    missing, barred = paper_figures.unfinished(material)
-    for reason, names in barred.items():
+    missing, untrainable = paper_figures.unfinished(material)
+    for reason, names in untrainable.items():
         output.note(f"{_rows(names)}: {reason}")
     if missing:
         output.note(f"not trained yet: {_rows(missing)}; to train them: {_command(material, overrides)}")

@@ -1,4 +1,4 @@
-"""`attnctl import`: numbers measured or published elsewhere, which reports show beside ours and mark."""
+"""`attnctl import`: results measured or published elsewhere, which reports show, marked, beside ours."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Imported, ImportedFile
 
 _LARGEST = 64 << 20
-"""Bytes of a file that is taken for a table of results."""
+"""The maximum size in bytes of an imported file."""
 
 _NUMBERS = (
     Column("table or backbone"),
@@ -71,14 +71,14 @@ def import_(
         raise SpecError("give one of: a file, --list, --remove ID")
     workspace = context.config(new=file is not None and not dry_run).workspace
     if file is not None:
-        _take_in(workspace, file, source, dry_run=dry_run, as_json=as_json)
+        _import_file(workspace, file, source, dry_run=dry_run, as_json=as_json)
     elif remove is not None:
         _remove(workspace, remove, dry_run=dry_run, as_json=as_json)
     else:
         _list(workspace, as_json=as_json)
 
 
-def _take_in(workspace: Workspace, file: Path, source: str | None, *, dry_run: bool, as_json: bool) -> None:
+def _import_file(workspace: Workspace, file: Path, source: str | None, *, dry_run: bool, as_json: bool) -> None:
     import getpass
 
     from attnctl.cli.reporting import paper_tables
@@ -87,33 +87,33 @@ def _take_in(workspace: Workspace, file: Path, source: str | None, *, dry_run: b
 
     if source is not None and not (source.strip() and source.isprintable()):
         raise SpecError(f"--source is {source!r}; it must be one line of text, such as 'Table 5 of ...'")
-    named = source.strip() if source else file.name
+    source_name = source.strip() if source else file.name
     with open_index(workspace) as index:
         index.refresh()
         find = functools.cache(
             lambda text: paper_tables.chosen(None, text, index)
-        )  # asks, or says its guess, once a table
-        found = results.read(_bytes(file), str(file), named, find)
+        )  # cached, so that it asks, or prints its guess, once per table
+        imported = results.read(_bytes(file), str(file), source_name, find)
     record = ImportedFile(
         file=file.name,
         at=time.time(),
         user=getpass.getuser(),
-        records=[dataclasses.asdict(item) for item in found.records],
+        records=[dataclasses.asdict(item) for item in imported.records],
     )
-    place = workspace.import_file(record.id)
-    known = place.exists()
-    if not known and not dry_run:
-        create_exclusive(place, record.encode())
-    for warning in found.warnings:
+    path = workspace.import_file(record.id)
+    exists = path.exists()
+    if not exists and not dry_run:
+        create_exclusive(path, record.encode())
+    for warning in imported.warnings:
         output.note(warning)
     if as_json:
-        output.document({"id": record.id, "new": not known, "records": record.records, "warnings": found.warnings})
+        output.document({"id": record.id, "new": not exists, "records": record.records, "warnings": imported.warnings})
         return
     if dry_run:
-        _show(found.records)
-    numbers = sum(len(item.values) for item in found.records)
-    done = "is here already" if known else "would be taken in" if dry_run else "is taken in"
-    output.line(f"{file.name}: {quantity(numbers, 'number')}; import {record.id} {done}")
+        _show(imported.records)
+    numbers = sum(len(item.values) for item in imported.records)
+    outcome = "already exists" if exists else "would be added" if dry_run else "added"
+    output.line(f"{file.name}: {quantity(numbers, 'number')}; import {record.id} {outcome}")
 
 
 def _bytes(file: Path) -> bytes:
@@ -162,10 +162,10 @@ def _list(workspace: Workspace, *, as_json: bool) -> None:
 
 
 def _remove(workspace: Workspace, text: str, *, dry_run: bool, as_json: bool) -> None:
-    found = run_selection.by_prefix(text, workspace.import_ids(), "import")
+    name = run_selection.by_prefix(text, workspace.import_ids(), "import")
     if not dry_run:
-        workspace.import_file(found).unlink()
+        workspace.import_file(name).unlink()
     if as_json:
-        output.document({"removed": found})
+        output.document({"removed": name})
     else:
-        output.line(f"import {found} {'would be' if dry_run else 'is'} taken out")
+        output.line(f"import {name} {'would be removed' if dry_run else 'removed'}")

@@ -94,15 +94,15 @@ def backbones(
 
 
 def _placements(backbone: str) -> dict[str, dict[str, Any]]:
-    """Its placements, as --placement takes them: whether they replace, the channels at each place, where in words."""
+    """Name -> placement of a backbone for JSON, with the channels at each of its positions."""
     return {
         name: {
             "placement": name,
-            "replaces": place.replaces,
+            "replaces": placement.replaces,
             "channels": list(known_backbones.channels(backbone, name)),
-            "where": f"in place of {place.where}" if place.replaces else place.where,
+            "where": f"in place of {placement.where}" if placement.replaces else placement.where,
         }
-        for name, place in known_backbones.placements(backbone).items()
+        for name, placement in known_backbones.placements(backbone).items()
     }
 
 
@@ -129,7 +129,7 @@ def models(
     if as_json:
         output.document({"models": [_model(item) for item in chosen]})
     elif names:
-        rows = [[item.name, *row] for item in chosen for row in _parts(item)]
+        rows = [[item.name, *row] for item in chosen for row in _choices(item)]
         output.table(_PARTS, rows)
     else:
         rows = [[item.name, item.task, ", ".join(item.backbones), str(item.input), item.source] for item in chosen]
@@ -139,17 +139,22 @@ def models(
 
 def _model(item: known_models.Model) -> dict[str, Any]:
     """A model for JSON, with the data sets of its task."""
-    own = [{"placement": place.label, "where": place.where} for place in item.placements.values()]
+    placements = [{"placement": placement.label, "where": placement.where} for placement in item.placements.values()]
     fields = {name: value for name, value in vars(item).items() if name != "build"}
-    return {**fields, "recipes": dict(item.recipes), "placements": own, "datasets": known_models.datasets_of(item.task)}
+    return {
+        **fields,
+        "recipes": dict(item.recipes),
+        "placements": placements,
+        "datasets": known_models.datasets_of(item.task),
+    }
 
 
-def _parts(item: known_models.Model) -> Iterator[list[str]]:
-    """What can be chosen with a model: its backbones, its own placements, its data sets with their recipes."""
+def _choices(item: known_models.Model) -> Iterator[list[str]]:
+    """The choices that a model offers: backbones, its own placements, and data sets with their recipes."""
     for position, backbone in enumerate(item.backbones):
         yield ["backbone", backbone, "the default" if position == 0 else ""]
-    for place in item.placements.values():
-        yield ["placement", place.label, place.where]
+    for placement in item.placements.values():
+        yield ["placement", placement.label, placement.where]
     for dataset in known_models.datasets_of(item.task):
         recipe = item.recipes.get(dataset)
         yield ["dataset", dataset, f"recipe {recipe}" if recipe else "needs --recipe"]
@@ -194,14 +199,14 @@ def datasets(
 
 
 def _dataset(item: known_datasets.Dataset, folder: Path | None, missing: Sequence[str]) -> list[str]:
-    """Its row in the list of all."""
-    here = "built in" if folder is None else f"missing in {folder}" if missing else str(folder)
+    """The row of a data set in the list of all."""
+    location = "built in" if folder is None else f"missing in {folder}" if missing else str(folder)
     sizes = map(str, (item.classes, item.train_size, item.test_size))
-    return [item.name, ", ".join(item.tasks), *sizes, item.default_backbone, here]
+    return [item.name, ", ".join(item.tasks), *sizes, item.default_backbone, location]
 
 
 def _facts(item: known_datasets.Dataset, folder: Path | None, missing: Sequence[str]) -> Iterator[list[str]]:
-    """What there is to know of a data set, and what to type where files are missing."""
+    """The facts about a data set, and the command that fetches missing files."""
     yield ["task", ", ".join(item.tasks)]
     yield ["classes", str(item.classes)]
     yield ["images", f"{item.train_size} in train, {item.test_size} in test"]
@@ -219,7 +224,7 @@ def _facts(item: known_datasets.Dataset, folder: Path | None, missing: Sequence[
 
 
 _MOST_FILES = 5
-"""More missing files than this are counted, not named."""
+"""The maximum number of missing files that are named."""
 
 
 def recipes(

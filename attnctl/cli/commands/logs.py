@@ -17,7 +17,7 @@ from attnctl.workspace.layout import Attempt, RunDir, Workspace
 from attnctl.workspace.records import RecordError, Request, Submission
 
 POLL = 0.5
-"""Seconds between two looks at a log that is followed."""
+"""Seconds between two reads of a followed log."""
 
 
 def logs(
@@ -38,26 +38,26 @@ def logs(
     position, path = 0, None
     while True:
         ended = not follow or not _active(workspace, folder.id)
-        found = newest_log(workspace, chosen, rank)
-        if found != path:  # it found its own log, or was started again
-            position, path = 0, found
+        newest = newest_log(workspace, chosen, rank)
+        if newest != path:  # the run now has its own log, or was restarted
+            position, path = 0, newest
         if path is not None:
             position = _copy(path, position)
         if ended:
             break
         time.sleep(POLL)
     if path is None:
-        raise SpecError(f"run {folder.id}, attempt {chosen.number}, has no log of rank {rank}{_which(chosen)}")
+        raise SpecError(f"run {folder.id}, attempt {chosen.number}, has no log of rank {rank}{_logged_ranks(chosen)}")
 
 
 def newest_log(workspace: Workspace, attempt: Attempt, rank: int) -> Path | None:
-    """The log of a rank's newest start; before it had one, what SLURM or the supervisor here caught; None without."""
+    """The log of a rank's newest start, else the output captured by SLURM or the local supervisor; None if neither."""
     for incarnation in reversed(attempt.incarnations()):
         if incarnation.log(rank).exists():
             return incarnation.log(rank)
-    caught = attempt.worker_log
-    if caught.exists() and caught.stat().st_size:
-        return caught
+    worker_log = attempt.worker_log
+    if worker_log.exists() and worker_log.stat().st_size:
+        return worker_log
     return _of_submission(workspace, attempt, rank)
 
 
@@ -68,22 +68,22 @@ def _of_submission(workspace: Workspace, attempt: Attempt, rank: int) -> Path | 
         submission = Submission.read(workspace.submission(request.tag)) if request is not None else None
     if submission is None:
         return None
-    mine = [attempt.path.parent.parent.name, attempt.number]
-    task = submission.tasks.index(mine) if mine in submission.tasks else 0
-    found = sorted(workspace.submission_logs(submission.tag).glob(f"*_{task}_{rank}_log.out"))
-    return found[-1] if found else None
+    task_entry = [attempt.path.parent.parent.name, attempt.number]
+    task = submission.tasks.index(task_entry) if task_entry in submission.tasks else 0
+    logs = sorted(workspace.submission_logs(submission.tag).glob(f"*_{task}_{rank}_log.out"))
+    return logs[-1] if logs else None
 
 
 def _attempt(folder: RunDir, number: int | None) -> Attempt:
-    there = {attempt.number: attempt for attempt in folder.attempts()}
-    if not there:
+    attempts = {attempt.number: attempt for attempt in folder.attempts()}
+    if not attempts:
         raise SpecError(f"run {folder.id} was never submitted; it has no log")
-    if number is not None and number not in there:
-        raise SpecError(f"run {folder.id} has no attempt {number}; it has {comma_join(there)}")
-    return there[number if number is not None else max(there)]
+    if number is not None and number not in attempts:
+        raise SpecError(f"run {folder.id} has no attempt {number}; it has {comma_join(attempts)}")
+    return attempts[number if number is not None else max(attempts)]
 
 
-def _which(attempt: Attempt) -> str:
+def _logged_ranks(attempt: Attempt) -> str:
     """A message that lists the ranks that have a log."""
     ranks = sorted({rank for item in attempt.incarnations() for rank in item.logged_ranks()})
     return f"; these have: {comma_join(ranks)}" if ranks else " yet"
@@ -95,7 +95,7 @@ def _active(workspace: Workspace, run_id: str) -> bool:
 
 
 def _copy(path: Path, position: int) -> int:
-    """Print the log from a byte on; the byte at which it ends now."""
+    """Print the log from a byte offset on; return the offset of its end."""
     with path.open("rb") as stream:
         stream.seek(position)
         while block := stream.read(1 << 16):
@@ -105,5 +105,5 @@ def _copy(path: Path, position: int) -> int:
 
 
 def _visible(text: str) -> str:
-    """A log as a terminal may get it: what is neither a line's end nor a tab nor printable is made visible."""
+    """A log that is safe for a terminal: unprintable characters, except line ends and tabs, are escaped."""
     return "".join(char if char in "\n\t\r" else output.one_line(char) for char in text)

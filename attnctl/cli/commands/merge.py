@@ -1,4 +1,4 @@
-"""`attnctl merge`: another workspace's runs, taken into this one."""
+"""`attnctl merge`: copies the runs of another workspace into this one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from attnctl.workspace.layout import Workspace
 
 if TYPE_CHECKING:
     from attnctl.merge import Plan
-    from attnctl.merge.attempts import Joined
+    from attnctl.merge.attempts import MergedAttempt
     from attnctl.merge.records import SweepChange
 
 
@@ -41,25 +41,25 @@ def merge(
     """
     from attnctl import merge as merging
 
-    ours, theirs = context.config().workspace, _other(folder)
+    ours, theirs = context.config().workspace, _other_workspace(folder)
     merging.check(ours, theirs)
     with ExitStack() as stack:
         if dry_run:
-            found, changes, broken = _look(ours, theirs)
+            plan, changes, broken = _plan(ours, theirs)
         else:
             stack.enter_context(merging.alone(ours))
             merging.recover(ours)
-            found, changes, broken = _look(ours, theirs)
-            broken |= merging.apply(ours, theirs, found, _reread(ours, stack), _tracked("merging"))
-    broken = found.broken | broken
+            plan, changes, broken = _plan(ours, theirs)
+            broken |= merging.apply(ours, theirs, plan, _reread(ours, stack), _tracked("merging"))
+    broken = plan.broken | broken
     if as_json:
-        output.document(_json(found, changes, broken))
+        output.document(_json(plan, changes, broken))
     else:
-        _show(found, changes, broken, dry_run=dry_run)
+        _show(plan, changes, broken, dry_run=dry_run)
     return errors.OURS if broken else errors.OK
 
 
-def _other(folder: Path) -> Workspace:
+def _other_workspace(folder: Path) -> Workspace:
     from attnctl.settings.config import find
 
     if folder.is_file():
@@ -69,19 +69,19 @@ def _other(folder: Path) -> Workspace:
     return find(folder, Path.cwd(), {}).workspace
 
 
-def _look(ours: Workspace, theirs: Workspace) -> tuple[Plan, list[SweepChange], dict[str, str]]:
-    """What is to be done with the runs and the sweeps, and which sweeps are broken."""
+def _plan(ours: Workspace, theirs: Workspace) -> tuple[Plan, list[SweepChange], dict[str, str]]:
+    """The plan for the runs, the sweeps to write, and error messages for damaged sweeps."""
     from attnctl import merge as merging
     from attnctl.merge import records
 
-    found = merging.plan(ours, theirs, _tracked("looking"))
+    plan = merging.plan(ours, theirs, _tracked("planning"))
     for run in merging.unfinished(ours):
-        found.broken[run] = "an earlier merge of it was interrupted; run again without --dry-run to finish it"
-    return found, *records.sweeps(ours, theirs)
+        plan.broken[run] = "an earlier merge of it was interrupted; run again without --dry-run to finish it"
+    return plan, *records.sweeps(ours, theirs)
 
 
-def _tracked(words: str) -> Callable[[Sequence[str]], Iterator[str]]:
-    return lambda runs: output_files.tracked(runs, words)
+def _tracked(label: str) -> Callable[[Sequence[str]], Iterator[str]]:
+    return lambda runs: output_files.tracked(runs, label)
 
 
 def _reread(workspace: Workspace, stack: ExitStack) -> Callable[[str], None]:
@@ -95,44 +95,44 @@ def _reread(workspace: Workspace, stack: ExitStack) -> Callable[[str], None]:
     return lambda run: forget(index, [run])
 
 
-def _json(found: Plan, changes: Sequence[SweepChange], broken: dict[str, str]) -> dict[str, Any]:
+def _json(plan: Plan, changes: Sequence[SweepChange], broken: dict[str, str]) -> dict[str, Any]:
     return {
-        "new": found.new,
+        "new": plan.new,
         "extended": {
             run: [
                 {"attempt": number, "was": item.ours, "was_there": item.theirs} for number, item in enumerate(joined, 1)
             ]
-            for run, joined in found.extended.items()
+            for run, joined in plan.extended.items()
         },
-        "same": found.same,
-        "left_out": found.left_out,
+        "same": plan.same,
+        "left_out": plan.left_out,
         "broken": broken,
-        "disagree": found.alarms,
+        "disagree": plan.alarms,
         "sweeps": {item.record.name: item.renamed or item.record.name for item in changes},
     }
 
 
-def _show(found: Plan, changes: Sequence[SweepChange], broken: dict[str, str], *, dry_run: bool) -> None:
+def _show(plan: Plan, changes: Sequence[SweepChange], broken: dict[str, str], *, dry_run: bool) -> None:
     counts = (
-        (len(found.new), "new"),
-        (len(found.extended), "with more attempts"),
-        (len(found.same), "there already"),
-        (len(found.left_out), "left out"),
-        (len(found.broken), "broken"),
+        (len(plan.new), "new"),
+        (len(plan.extended), "with more attempts"),
+        (len(plan.same), "there already"),
+        (len(plan.left_out), "left out"),
+        (len(plan.broken), "broken"),
     )
     total = sum(count for count, _ in counts)
-    told = ", ".join(f"{count} {words}" for count, words in counts if count)
-    output.line(quantity(total, "run") + (f": {told}" if told else ""))
-    for run, joined in list(found.extended.items())[:SHOWN]:
-        output.line(f"  {run}: {_in_words(joined)}")
-    if len(found.extended) > SHOWN:
-        output.line(f"  and {len(found.extended) - SHOWN} more; --json lists them all")
+    summary = ", ".join(f"{count} {words}" for count, words in counts if count)
+    output.line(quantity(total, "run") + (f": {summary}" if summary else ""))
+    for run, joined in list(plan.extended.items())[:SHOWN]:
+        output.line(f"  {run}: {_attempt_changes(joined)}")
+    if len(plan.extended) > SHOWN:
+        output.line(f"  and {len(plan.extended) - SHOWN} more; --json lists them all")
     for item in changes:
         renamed = f", as {item.record.name}: another sweep has that name here" if item.renamed else ""
         output.line(f"  sweep {item.renamed or item.record.name}{renamed}")
-    for run, words in found.alarms.items():
+    for run, words in plan.alarms.items():
         output.note(f"run {run}: {words}")
-    for run, words in found.left_out.items():
+    for run, words in plan.left_out.items():
         output.note(f"run {run} is left out: it is {words}, as its folder says; attnctl status looks again")
     for name, words in broken.items():
         output.note(f"{name} is broken, and left out: {words}")
@@ -140,12 +140,12 @@ def _show(found: Plan, changes: Sequence[SweepChange], broken: dict[str, str], *
         output.note("nothing was written: --dry-run")
 
 
-def _in_words(joined: Sequence[Joined]) -> str:
-    """What becomes of a run's attempts: `attempt 1 added; 1 is now 2`."""
+def _attempt_changes(joined: Sequence[MergedAttempt]) -> str:
+    """The changes to a run's attempts: `attempt 1 added; 1 is now 2`."""
     numbered = list(enumerate(joined, 1))
     added = [str(number) for number, item in numbered if item.ours is None]
     grown = [str(number) for number, item in numbered if item.grown]
     moved = [f"{item.ours} is now {number}" for number, item in numbered if item.ours not in {None, number}]
-    words = [f"{plural(len(added), 'attempt')} {', '.join(added)} added"] if added else []
-    words += [f"more of attempt {', '.join(grown)}"] if grown else []
-    return "; ".join([*words, *moved])
+    changes = [f"{plural(len(added), 'attempt')} {', '.join(added)} added"] if added else []
+    changes += [f"more of attempt {', '.join(grown)}"] if grown else []
+    return "; ".join([*changes, *moved])

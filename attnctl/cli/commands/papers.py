@@ -1,4 +1,4 @@
-"""`attnctl papers`: the papers' tables and figures, and how much of each is done in this workspace."""
+"""`attnctl papers`: the papers' tables and figures, with their progress in this workspace."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from attnctl import papers as known
+from attnctl import papers as library
 from attnctl.cli import completion, context, output
 from attnctl.cli.table_layout import Column
 from attnctl.units import quantity
@@ -32,9 +32,9 @@ _STATES = (Column("row"), Column("columns", wrap=10), Column("state", wrap=24))
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """The trained cells of one row that are one training. done, wanted: runs; state: in words, `done` when all are.
+    """The cells of one row that one training fills.
 
-    waits: why it cannot be trained here.
+    state: text for users, `done` if all runs are. done, wanted: numbers of runs. waits: why it cannot be trained here
     """
 
     row: str
@@ -47,7 +47,7 @@ class State:
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """A table or figure. changed: what its runs are trained with here instead of what the paper has."""
+    """A table or figure. changed: the settings that replace the paper's in its runs here."""
 
     kind: str
     number: str
@@ -59,17 +59,17 @@ class Part:
 
     @property
     def done(self) -> int:
-        """Cells whose runs are all done."""
+        """The number of cells whose runs are all done."""
         return sum(cell.done == cell.wanted for cell in self.cells if not cell.waits)
 
     @property
     def trainable(self) -> int:
-        """Cells that can be trained here."""
+        """The number of cells that can be trained here."""
         return sum(not cell.waits for cell in self.cells)
 
     @property
     def waiting(self) -> Mapping[str, int]:
-        """Why how many cells cannot be trained here."""
+        """Reason -> the number of cells that cannot be trained here because of it."""
         reasons = [cell.waits for cell in self.cells if cell.waits]
         return {reason: reasons.count(reason) for reason in dict.fromkeys(reasons)}
 
@@ -99,40 +99,40 @@ def papers(
     if config.workspace.runs.is_dir() or config.workspace.sweeps.is_dir():
         with context.index() as index:
             index.refresh()
-            found = _found(_papers(paper, index), index)
+            progress = _progress(_papers(paper, index), index)
     else:
-        found = _found(_papers(paper, None), None)
+        progress = _progress(_papers(paper, None), None)
     if as_json:
-        output.document({"papers": [_as_json(item, parts) for item, parts in found]})
+        output.document({"papers": [_as_json(item, parts) for item, parts in progress]})
     elif paper is not None:
-        for item, parts in found:
+        for item, parts in progress:
             _show(item, parts)
     else:
-        lines = [_line(part) for _, parts in found for part in parts]
+        lines = [_line(part) for _, parts in progress for part in parts]
         output.table(COLUMNS, lines)
         output.note("`attnctl papers ela` shows the rows; `attnctl sweep --table ela:5` trains what is missing")
 
 
 def _papers(name: str | None, index: Index | None) -> list[Paper]:
     if name is not None:
-        return [known.load(name)]
+        return [library.load(name)]
     from attnctl.cli.reporting.paper_tables import swept
 
-    built_in = [known.load(name) for name in known.names()]
-    own = swept(index.workspace).values() if index is not None else ()
-    return [*built_in, *(paper for paper in own if paper.file is not None)]
+    built_in = [library.load(name) for name in library.names()]
+    swept_papers = swept(index.workspace).values() if index is not None else ()
+    return [*built_in, *(paper for paper in swept_papers if paper.file is not None)]
 
 
-def _found(chosen: Sequence[Paper], index: Index | None) -> list[tuple[Paper, list[Part]]]:
-    """The papers' parts as they stand; the index is asked once for the runs of them all."""
-    asked = [(paper, list(_asked(paper, index))) for paper in chosen]
-    families = {spec.family for _, parts in asked for _, _, cells in parts for item in cells for spec in item.specs}
+def _progress(selected: Sequence[Paper], index: Index | None) -> list[tuple[Paper, list[Part]]]:
+    """The tables and figures of papers with their progress; all runs are read by one query."""
+    requested = [(paper, list(_cells(paper, index))) for paper in selected]
+    families = {spec.family for _, parts in requested for _, _, cells in parts for item in cells for spec in item.specs}
     runs = index.families(families) if index is not None else {}
-    return [(paper, [_part(paper, *part, runs) for part in parts]) for paper, parts in asked]
+    return [(paper, [_part(paper, *part, runs) for part in parts]) for paper, parts in requested]
 
 
-def _asked(paper: Paper, index: Index | None) -> Iterator[tuple[PaperTable | Figure, Overrides, list[Cells]]]:
-    """Each table and figure with its runs, and what they are trained with here."""
+def _cells(paper: Paper, index: Index | None) -> Iterator[tuple[PaperTable | Figure, Overrides, list[Cells]]]:
+    """Each table and figure with the settings of its runs here, and its cells."""
     from attnctl.cli.reporting.paper_tables import trained_with
     from attnctl.papers.runs import Overrides, cells_of, figure_cells
 
@@ -146,41 +146,43 @@ def _asked(paper: Paper, index: Index | None) -> Iterator[tuple[PaperTable | Fig
 
 def _part(
     paper: Paper,
-    asked: PaperTable | Figure,
+    table_or_figure: PaperTable | Figure,
     overrides: Overrides,
     cells: Sequence[Cells],
     runs: Mapping[str, Sequence[RunRow]],
 ) -> Part:
-    kind = "table" if isinstance(asked, known.PaperTable) else "figure"
-    where = str(paper.file) if paper.file is not None else paper.name.lower()
+    kind = "table" if isinstance(table_or_figure, library.PaperTable) else "figure"
+    prefix = str(paper.file) if paper.file is not None else paper.name.lower()
     return Part(
         kind=kind,
-        number=asked.number,
-        name=f"{kind} {where}:{asked.number}",
-        caption=asked.caption,
-        rows=len(asked.rows) if isinstance(asked, known.PaperTable) else len({item.row.name for item in cells}),
+        number=table_or_figure.number,
+        name=f"{kind} {prefix}:{table_or_figure.number}",
+        caption=table_or_figure.caption,
+        rows=len(table_or_figure.rows)
+        if isinstance(table_or_figure, library.PaperTable)
+        else len({item.row.name for item in cells}),
         changed=overrides.summary(),
         cells=tuple(_state(item, runs, set(map(int, overrides.seeds))) for item in cells),
     )
 
 
-def _state(cells: Cells, found: Mapping[str, Sequence[RunRow]], seeds: set[int]) -> State:
-    """How far the runs of all candidates are."""
+def _state(cells: Cells, runs_by_family: Mapping[str, Sequence[RunRow]], seeds: set[int]) -> State:
+    """The progress of a cell's runs, including those of all candidates."""
     from attnctl.reports.replicates import finished, of_versions
 
     if cells.reason:
         return State(row=cells.row.name, columns=cells.columns, state=cells.reason, waits=cells.reason)
-    done, words = 0, []
+    done, states = 0, []
     for variant in cells.variants:
-        runs = of_versions(found.get(variant[0].family, ()), {spec.id for spec in variant}, seeds)
+        runs = of_versions(runs_by_family.get(variant[0].family, ()), {spec.id for spec in variant}, seeds)
         n = sum(map(finished, runs.rows))
         done += n
-        words.append(runs.state(n) or "done")
-    state = comma_join(dict.fromkeys(words))
+        states.append(runs.state(n) or "done")
+    state = comma_join(dict.fromkeys(states))
     return State(
         row=cells.row.name,
         columns=cells.columns,
-        state=state if len(words) == 1 else f"{state} ({len(words)} candidates)",
+        state=state if len(states) == 1 else f"{state} ({len(states)} candidates)",
         done=done,
         wanted=len(seeds) * len(cells.variants),
     )
@@ -196,7 +198,7 @@ def _line(part: Part) -> list[str]:
 
 
 def _show(paper: Paper, parts: Sequence[Part]) -> None:
-    """Each table with its rows, and the state of every training of a row."""
+    """Print each table with the state of every training of its rows."""
     output.prose(f"{paper.name}: {paper.title}" + (f" ({paper.address})" if paper.address else ""))
     for part in parts:
         output.line()

@@ -1,4 +1,4 @@
-"""`attnctl predict`: what a trained detector or segmentation network finds on images."""
+"""`attnctl predict`: the output of a trained detector or segmentation network on images."""
 
 from __future__ import annotations
 
@@ -71,42 +71,42 @@ def predict(
         attnctl predict 3fa2 photos --threshold 0.3 --json
     """
     config = context.config()
-    name = _one(config, run)
+    name = _single_run(config, run)
     from attnctl.jobs.inspect import predict as prediction  # torch, once the run is known
 
     spec = config.workspace.run(name).read_spec()
     prediction.check(spec, name)
     pictures, files = _pictures(config, name, images or [], count)
     target = folder if folder is not None else None if as_json else Path(f"predict-{name[:8]}")
-    places = _places(target, pictures, files, force=force) if target is not None else []
+    paths = _picture_paths(target, pictures, files, force=force) if target is not None else []
     (network,) = trained_networks.networks(config, [name], inspected.device)
     names = prediction.class_names(spec)
-    found = []
+    results = []
     for number, picture in enumerate(tracked(pictures, "images")):
-        found.append(prediction.predict(network, picture, threshold))
-        if places:
-            _write(places[number], picture, found[-1], names)
+        results.append(prediction.predict(network, picture, threshold))
+        if paths:
+            _write(paths[number], picture, results[-1], names)
     if as_json:
-        output.document(_document(name, names, pictures, found, places, threshold))
+        output.document(_document(name, names, pictures, results, paths, threshold))
     else:
-        rows = [(picture.name, one.summary(names)) for picture, one in zip(pictures, found, strict=True)]
+        rows = [(picture.name, result.summary(names)) for picture, result in zip(pictures, results, strict=True)]
         output.table((Column("image"), Column("found", wrap=30)), rows)
     if target is not None:
         output.note(f"written: {target}")
 
 
-def _one(config: Config, word: str) -> str:
+def _single_run(config: Config, target: str) -> str:
     """The run's id; raises SpecError for a sweep of several."""
-    found = chosen(config.workspace, [word])
-    if len(found) > 1:
-        raise SpecError(f"{word} is {len(found)} runs, such as {found[0]}; predict takes one")
-    return found[0]
+    runs = chosen(config.workspace, [target])
+    if len(runs) > 1:
+        raise SpecError(f"{target} is {len(runs)} runs, such as {runs[0]}; predict takes one")
+    return runs[0]
 
 
 def _pictures(
     config: Config, run: str, images: Sequence[str], count: int | None
 ) -> tuple[Sequence[Picture], Sequence[Path]]:
-    """The images, and their files where they are files; all are read before anything is computed."""
+    """The images, all read before anything is computed, and their files unless they are from the test set."""
     from attnctl.jobs.inspect import pictures
 
     spec = config.workspace.run(run).read_spec()
@@ -116,36 +116,36 @@ def _pictures(
     return pictures.of_files(files, spec), files
 
 
-def _places(folder: Path, pictures: Sequence[Picture], files: Sequence[Path], *, force: bool) -> list[Path]:
-    """The file of each picture, whose names differ; raises SpecError when one cannot be written."""
+def _picture_paths(folder: Path, pictures: Sequence[Picture], files: Sequence[Path], *, force: bool) -> list[Path]:
+    """A distinct output file for each picture; raises SpecError if one cannot be written."""
     check_place(folder.absolute())
     if folder.exists() and not folder.is_dir():
         raise SpecError(f"cannot write into {folder}: it is not a folder")
-    taken: set[str] = set()
-    places = []
+    names: set[str] = set()
+    paths = []
     for picture in pictures:
         stem = Path(picture.name).stem
-        name = next(name for k in range(len(pictures) + 1) if (name := f"{stem}-{k + 1}" if k else stem) not in taken)
-        taken.add(name)
-        places.append(folder / f"{name}.png")
-    own = {file.resolve() for file in files}
-    for place in places:
-        if place.resolve() in own:
-            raise SpecError(f"{place} is one of the input images; name another folder with -o")
-        if place.exists() and not force:
-            raise SpecError(f"{place} already exists; --force replaces it")
-    return places
+        name = next(name for k in range(len(pictures) + 1) if (name := f"{stem}-{k + 1}" if k else stem) not in names)
+        names.add(name)
+        paths.append(folder / f"{name}.png")
+    inputs = {file.resolve() for file in files}
+    for path in paths:
+        if path.resolve() in inputs:
+            raise SpecError(f"{path} is one of the input images; name another folder with -o")
+        if path.exists() and not force:
+            raise SpecError(f"{path} already exists; --force replaces it")
+    return paths
 
 
-def _write(place: Path, picture: Picture, found: Detected | Mapped, names: Sequence[str]) -> None:
-    """Write the picture, and a class map beside it where there is one."""
+def _write(path: Path, picture: Picture, result: Detected | Mapped, names: Sequence[str]) -> None:
+    """Write the picture and, for a segmentation network, the class map beside it."""
     from attnctl.jobs.inspect import predict_pictures
     from attnctl.jobs.inspect.predict import Mapped
 
-    drawn = {place: predict_pictures.draw(picture, found, names)}
-    if isinstance(found, Mapped):
-        drawn[place.with_suffix(".classes.png")] = predict_pictures.class_image(found)
-    for path, image in drawn.items():
+    images = {path: predict_pictures.draw(picture, result, names)}
+    if isinstance(result, Mapped):
+        images[path.with_suffix(".classes.png")] = predict_pictures.class_image(result)
+    for path, image in images.items():
         stream = io.BytesIO()
         image.save(stream, "png")
         write_atomic(path, stream.getvalue())
@@ -155,15 +155,15 @@ def _document(
     run: str,
     names: Sequence[str],
     pictures: Sequence[Picture],
-    found: Sequence[Detected | Mapped],
-    places: Sequence[Path],
+    results: Sequence[Detected | Mapped],
+    paths: Sequence[Path],
     threshold: float,
 ) -> dict[str, Any]:
     images = []
-    for number, (picture, one) in enumerate(zip(pictures, found, strict=True)):
+    for number, (picture, result) in enumerate(zip(pictures, results, strict=True)):
         height, width = picture.pixels.shape[1:]
-        row: dict[str, Any] = {"image": picture.name, "height": height, "width": width, **one.to_json(names)}
-        if places:
-            row["picture"] = str(places[number])
+        row: dict[str, Any] = {"image": picture.name, "height": height, "width": width, **result.to_json(names)}
+        if paths:
+            row["picture"] = str(paths[number])
         images.append(row)
     return {"run": run, "threshold": threshold, "classes": list(names), "images": images}

@@ -56,19 +56,19 @@ def report(
         output_files.check_file(path, force=True)
     with context.index() as index:
         index.refresh()
-        found = _gathered(index, request, behind.lock)
-        for warning in found.report.warnings:
+        gathered = _gathered(index, request, behind.lock)
+        for warning in gathered.report.warnings:
             output.note(f"warning: {warning}")
         if behind.missing:
-            _print_missing(found.missing, as_json)
+            _print_missing(gathered.missing, as_json)
         elif behind.origins:
-            _print_provenance(index, found, behind.cell or "", as_json)
+            _print_provenance(index, gathered, behind.cell or "", as_json)
         else:
-            _deliver(index, found, form, written.file)
+            _deliver(index, gathered, form, written.file)
 
 
 def _gathered(index: Index, request: Request, path: Path | None) -> Gathered:
-    """The report, or the one that is frozen in the file."""
+    """The report, or the one locked in the file."""
     from attnctl.cli.reporting.request import Gathered, gather, resolved
 
     request = resolved(index, request)
@@ -76,37 +76,37 @@ def _gathered(index: Index, request: Request, path: Path | None) -> Gathered:
         return gather(index, request)
     from attnctl.reports import lock
 
-    frozen = lock.read(path)
-    if frozen is None:
-        found = gather(index, request)
-        frozen = lock.write(path, found.report, found.rows, request.words(), time.time())
-        output.note(f"locked in {path}: {quantity(len(frozen.runs), 'run')}")
-        return found
+    locked = lock.read(path)
+    if locked is None:
+        gathered = gather(index, request)
+        locked = lock.write(path, gathered.report, gathered.rows, request.words(), time.time())
+        output.note(f"locked in {path}: {quantity(len(locked.runs), 'run')}")
+        return gathered
     if request.missing:
         raise SpecError("--missing cannot be combined with --lock")
-    lock.check_request(path, frozen, request.words())
-    rows = index.runs(list(frozen.runs))
-    lock.check_runs(path, frozen, rows)
-    day = clock(frozen.made, seconds=False)
-    output.note(f"as locked in {path} on {day}: {quantity(len(frozen.runs), 'run')}, unchanged since")
-    return Gathered(report=frozen.report, rows=rows)
+    lock.check_request(path, locked, request.words())
+    rows = index.runs(list(locked.runs))
+    lock.check_runs(path, locked, rows)
+    moment = clock(locked.made, seconds=False)
+    output.note(f"as locked in {path} on {moment}: {quantity(len(locked.runs), 'run')}, unchanged since")
+    return Gathered(report=locked.report, rows=rows)
 
 
-def _deliver(index: Index, found: Gathered, form: Format, file: Path | None) -> None:
+def _deliver(index: Index, gathered: Gathered, form: Format, file: Path | None) -> None:
     """Render the table; on a terminal with its colours."""
     from attnctl.files import write_atomic
     from attnctl.reports import formats
 
-    table = found.report.table
+    table = gathered.report.table
     if file is None and form == formats.FORMATS["terminal"]:
-        _show(found.report)
+        _show(gathered.report)
         return
     if form.page:
         from attnctl.reports import provenance
         from attnctl.reports.figures import page
 
-        behind = set(found.report.runs())
-        rows = [row for row in found.rows if row.id in behind]
+        behind = set(gathered.report.runs())
+        rows = [row for row in gathered.rows if row.id in behind]
         origins = [provenance.origin(provenance.source(index.workspace, row)) for row in rows]
         text = form.render(table, origins, page.plots(rows, index.history))
     else:
@@ -118,13 +118,13 @@ def _deliver(index: Index, found: Gathered, form: Format, file: Path | None) -> 
         output.note(f"written: {file}")
 
 
-def _show(found: Report) -> None:
+def _show(report: Report) -> None:
     from attnctl.reports import terminal
 
     if output.is_terminal():
-        output.console().print(terminal.renderable(found.table))
+        output.console().print(terminal.renderable(report.table))
     else:
-        output.line(terminal.render(found.table).rstrip("\n"))
+        output.line(terminal.render(report.table).rstrip("\n"))
 
 
 def _print_missing(commands: Sequence[str], as_json: bool) -> None:
@@ -137,12 +137,12 @@ def _print_missing(commands: Sequence[str], as_json: bool) -> None:
         output.note("nothing is missing")
 
 
-def _print_provenance(index: Index, found: Gathered, pattern: str, as_json: bool) -> None:
+def _print_provenance(index: Index, gathered: Gathered, pattern: str, as_json: bool) -> None:
     from attnctl.reports import provenance
 
-    numbers = provenance.numbers(found.report, pattern)
+    numbers = provenance.numbers(gathered.report, pattern)
     behind = {run for number in numbers for run in number.cell.runs}
-    sources = {row.id: provenance.source(index.workspace, row) for row in found.rows if row.id in behind}
+    sources = {row.id: provenance.source(index.workspace, row) for row in gathered.rows if row.id in behind}
     if as_json:
         output.document(provenance.document(numbers, sources))
     elif numbers:

@@ -45,7 +45,7 @@ def show(
     _section("", facts)
     _section("spec", {name: format_value(value) for name, value in fields(spec).items()})
     for record in attempts:
-        _section(f"attempt {record['attempt']}", _attempt_words(record))
+        _section(f"attempt {record['attempt']}", _attempt_lines(record))
     _section("files", {name: size(count) for name, count in files.items()})
     output.line(f"folder: {folder.path}")
 
@@ -57,7 +57,7 @@ def _section(title: str, values: dict[str, str]) -> None:
 
 
 def _attempt(attempt: Attempt) -> dict[str, Any]:
-    """What an attempt's folder tells, as JSON values."""
+    """The content of an attempt's folder, as JSON values."""
     request, cancel = _record(Request, attempt.request), _record(Cancel, attempt.cancel)
     return {
         "attempt": attempt.number,
@@ -93,38 +93,38 @@ def _incarnation(incarnation: Incarnation) -> dict[str, Any]:
     }
 
 
-def _attempt_words(record: dict[str, Any]) -> dict[str, str]:
-    words: dict[str, str] = {}
+def _attempt_lines(record: dict[str, Any]) -> dict[str, str]:
+    lines: dict[str, str] = {}
     if record["request"]:
         request = record["request"]
-        asked = " ".join(f"{name}={format_value(value)}" for name, value in request["resources"].items())
-        words["requested"] = (
+        resources = " ".join(f"{name}={format_value(value)}" for name, value in request["resources"].items())
+        lines["requested"] = (
             f"{clock(request['created'])} by {request['user']} on {request['host']}, as {request['tag']}"
         )
-        words["resources"] = f"{request['where']} {asked}"
+        lines["resources"] = f"{request['where']} {resources}"
     if record["owner"]:
-        words["job"] = record["owner"]
+        lines["job"] = record["owner"]
     if record["cancel"]:
-        words["cancelled"] = f"{clock(record['cancel']['at'])} by {record['cancel']['user']}"
-    seen = [
+        lines["cancelled"] = f"{clock(record['cancel']['at'])} by {record['cancel']['user']}"
+    observations = [
         " ".join(filter(None, (clock(item["at"]), item["source"], item["word"], item["reason"], item["nodes"])))
         for item in record["observed"]
     ]
-    if seen:
-        words["observed"] = "\n".join(seen)
+    if observations:
+        lines["observed"] = "\n".join(observations)
     for item in record["incarnations"]:
         start = f"start {item['restart']}"
-        words[start] = " ".join(f"{name}={_brief(value)}" for name, value in item["environment"].items()) or "-"
+        lines[start] = " ".join(f"{name}={_brief(value)}" for name, value in item["environment"].items()) or "-"
         for ended in item["exits"]:
-            what = f"{clock(ended['at'])} {ended['outcome']} at step {ended['step']}"
+            heading = f"{clock(ended['at'])} {ended['outcome']} at step {ended['step']}"
             tail = "\n".join([ended["message"], *ended["traceback"].strip().splitlines()[-6:]]).strip()
-            words[f"{start}, rank {ended['rank']}"] = f"{what}\n{tail}".strip()
-    return words
+            lines[f"{start}, rank {ended['rank']}"] = f"{heading}\n{tail}".strip()
+    return lines
 
 
 def _brief(value: object) -> str:
-    words = value if isinstance(value, str) else json.dumps(value)
-    return words if len(words) <= 120 else f"{words[:117]}..."
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= 120 else f"{text[:117]}..."
 
 
 def _numbers(values: Any) -> str:
@@ -132,7 +132,7 @@ def _numbers(values: Any) -> str:
 
 
 def _files(folder: RunDir) -> dict[str, int]:
-    """The run's files, by their path in its folder (checkpoints elsewhere by their whole path), and their bytes."""
+    """Path -> size in bytes of the run's files; paths are relative to its folder, of checkpoints elsewhere absolute."""
     roots = [folder.path, *([] if folder.checkpoints.is_relative_to(folder.path) else [folder.checkpoints])]
     return {
         str(path.relative_to(folder.path) if root == folder.path else path): path.stat().st_size

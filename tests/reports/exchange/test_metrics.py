@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from attnctl.lifecycle.run_history import Histories, History
+from attnctl.lifecycle.run_history import Histories, RunHistory
 from attnctl.reports.exchange.metrics import COLUMNS, document, write_csv, write_json
 from attnctl.workspace.layout import Workspace
 from tests.attnctl.cli.exchange_cases import NOW, spec, write_attempt
 
 
 @pytest.fixture
-def history(tmp_path: Path) -> History:
+def history(tmp_path: Path) -> RunHistory:
     """A run whose second attempt trained step 20 again."""
     workspace = Workspace(tmp_path)
     write_attempt(workspace, spec(), 1, {10: 50.0, 20: 60.0}, nonce="a", outcome="preempted")
@@ -24,7 +24,7 @@ def history(tmp_path: Path) -> History:
     return Histories(workspace).read(spec().id)
 
 
-def test_the_csv_has_a_line_for_each_value_of_the_attempt_that_counts(history: History) -> None:
+def test_the_csv_has_a_line_for_each_value_of_the_attempt_that_counts(history: RunHistory) -> None:
     stream = io.StringIO()
     write_csv(stream, [history])
     rows = list(csv.DictReader(io.StringIO(stream.getvalue())))
@@ -36,7 +36,7 @@ def test_the_csv_has_a_line_for_each_value_of_the_attempt_that_counts(history: H
     assert keys == sorted(keys)
 
 
-def test_the_json_has_a_run_a_line_and_every_digit(history: History) -> None:
+def test_the_json_has_a_run_a_line_and_every_digit(history: RunHistory) -> None:
     stream = io.StringIO()
     write_json(stream, [history, history])
     assert len(stream.getvalue().splitlines()) == 4

@@ -10,7 +10,7 @@ import pytest
 from attnctl import papers
 from attnctl.papers import model
 from attnctl.reports import published
-from attnctl.reports.table import Table, all_rows
+from attnctl.reports.table import ReportTable, all_rows
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Imported
 from tests.reports.published.published_tables import EAN2, TABLES, build, trained_rows
@@ -29,7 +29,7 @@ def test_every_table_shows_what_is_printed_with_or_without_runs(table: model.Tab
             shown = line(made, row.name, report.names)
             for key, text in row.published.items():
                 assert shown[f"{key}.published"].printed == text
-        assert Table.from_json(json.loads(json.dumps(made.to_json()))) == made
+        assert ReportTable.from_json(json.loads(json.dumps(made.to_json()))) == made
         marks = [
             mark
             for _, row in all_rows(made)

@@ -61,18 +61,18 @@ def test_the_same_numbers_are_taken_in_once_and_can_be_taken_out(
     text = "module,backbone,dataset,top1\nours,resnet20,digits,90.5\n"
     name = json.loads(take(text, "--json").out)["id"]
     again = take(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode() + b"\r\n")
-    assert again.out == f"results.csv: 1 number; import {name} is here already\n"
+    assert again.out == f"results.csv: 1 number; import {name} already exists\n"
     listed = json.loads(attnctl("import", "--list", "--json").out)["imports"]
     assert [(item["id"], item["file"]) for item in listed] == [(name, "results.csv")]
     assert name in attnctl("import", "--list").out
-    assert attnctl("import", "--remove", name[:5]).out == f"import {name} is taken out\n"
+    assert attnctl("import", "--remove", name[:5]).out == f"import {name} removed\n"
     assert attnctl("import", "--list").out == "nothing has been imported yet\n"
 
 
 def test_a_dry_run_shows_and_writes_nothing(take: Callable[..., Result], folder: Path) -> None:
     result = take("module,backbone,dataset,top1\nours,resnet20,digits,90.5\n", "--dry-run")
     assert "top1=90.5" in result.out
-    assert "would be taken in" in result.out
+    assert "would be added" in result.out
     assert listing(folder) == ["results.csv"]
 
 
