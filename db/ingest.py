@@ -41,8 +41,8 @@ _SPEC_COLUMNS = ("module", "label", "model", "backbone", "placement", "dataset",
 
 
 @dataclass
-class Known:
-    """What the index holds of one run. number: its own name for it."""
+class IndexedRun:
+    """A run in the index. number: its key there."""
 
     id: str
     number: int
@@ -53,9 +53,9 @@ class Known:
     submissions: dict[str, Submitted] = field(default_factory=dict)
     """By tag."""
 
-    def forget(self) -> Known:
+    def forget(self) -> IndexedRun:
         """The same run with nothing read."""
-        return Known(self.id, self.number, submissions=self.submissions)
+        return IndexedRun(self.id, self.number, submissions=self.submissions)
 
 
 @dataclass
@@ -73,9 +73,9 @@ def ingest(store: Store, workspace: Workspace, ids: Iterable[str]) -> None:
     while chunk := list(itertools.islice(remaining, CHUNK)):
         with store.writing() as connection:
             batch = Batch()
-            for known in _load(connection, chunk):
-                if not known.row.get("final"):
-                    _ingest_run(connection, workspace, known, batch)
+            for indexed in _load(connection, chunk):
+                if not indexed.row.get("final"):
+                    _ingest_run(connection, workspace, indexed, batch)
                 if len(batch.metrics) > MANY:
                     _write(connection, batch)
                     batch = Batch()
@@ -93,38 +93,38 @@ def forget(connection: Connection, numbers: Sequence[int], *, runs: bool) -> Non
 # ---------------------------------------------------------------------------------------------------------- one run
 
 
-def _ingest_run(connection: Connection, workspace: Workspace, known: Known, batch: Batch) -> None:
-    folder = workspace.run(known.id)
-    attempts = set(known.facts.requests)
-    before, devices = _read_so_far(known.facts), known.facts.devices()
+def _ingest_run(connection: Connection, workspace: Workspace, indexed: IndexedRun, batch: Batch) -> None:
+    folder = workspace.run(indexed.id)
+    attempts = set(indexed.facts.requests)
+    before, devices = _read_so_far(indexed.facts), indexed.facts.devices()
     try:
-        facts = read_run(folder, known.facts)
+        facts = read_run(folder, indexed.facts)
     except Replaced:
-        forget(connection, [known.number], runs=False)
-        known, attempts, before, devices = known.forget(), set(), {}, {}
-        facts = read_run(folder, known.facts)
+        forget(connection, [indexed.number], runs=False)
+        indexed, attempts, before, devices = indexed.forget(), set(), {}, {}
+        facts = read_run(folder, indexed.facts)
     if facts is None:
         return
-    _load_closed(connection, known)
-    verdict = judge(folder, facts, known.submissions)
+    _load_closed(connection, indexed)
+    verdict = judge(folder, facts, indexed.submissions)
     batch.rows["attempt"] += [
-        _attempt_row(known.number, number, facts.requests[number]) for number in facts.requests.keys() - attempts
+        _attempt_row(indexed.number, number, facts.requests[number]) for number in facts.requests.keys() - attempts
     ]
     batch.rows["incarnation"] += [
-        _incarnation_row(known.number, token, facts.logs[token])
+        _incarnation_row(indexed.number, token, facts.logs[token])
         for token, read in _read_so_far(facts).items()
         if read != before.get(token)
     ]
     if facts.fresh or facts.devices() != devices:
-        known.results, known.alarm = _results(connection, known, batch)
+        indexed.results, indexed.alarm = _results(connection, indexed, batch)
     if facts.spec is not None:
-        batch.rows["spec"].append({"run": known.number, **_recipe_row(facts.spec)})
+        batch.rows["spec"].append({"run": indexed.number, **_recipe_row(facts.spec)})
         batch.rows["hyperparameter"] += [
-            {"run": known.number, "name": name, "value": format_value(value)}
+            {"run": indexed.number, "name": name, "value": format_value(value)}
             for name, value in facts.spec.hyperparameters
         ]
-    row = _run_row(known, verdict)
-    if any(known.row.get(name, row) != value for name, value in row.items()):
+    row = _run_row(indexed, verdict)
+    if any(indexed.row.get(name, row) != value for name, value in row.items()):
         batch.rows["run"].append(row)
 
 
@@ -133,12 +133,12 @@ def _read_so_far(facts: Facts) -> dict[Token, tuple[int, bool]]:
     return {token: (log.offset, bool(log.machine)) for token, log in facts.logs.items()}
 
 
-def _results(connection: Connection, known: Known, batch: Batch) -> tuple[Results, str | None]:
+def _results(connection: Connection, indexed: IndexedRun, batch: Batch) -> tuple[Results, str | None]:
     """The run's results with what is fresh, and its alarm; the rows of both tables go into the batch.
 
     A training that goes straight on adds to what it had; else all rows of the run are looked through.
     """
-    found, alarm, facts, number = known.results, known.alarm, known.facts, known.number
+    found, alarm, facts, number = indexed.results, indexed.alarm, indexed.facts, indexed.number
     rows = [
         (number, evaluation.step, name, *token, evaluation.epoch, value)
         for token, evaluation in facts.fresh
@@ -172,23 +172,23 @@ def _stored_metrics(connection: Connection, number: int) -> list[results.Row]:
     return [(row[0], row[1], row[2], row[3], row[4], row[5]) for row in found]
 
 
-def _run_row(known: Known, verdict: Verdict) -> dict[str, Any]:
-    facts, found = known.facts, known.results
+def _run_row(indexed: IndexedRun, verdict: Verdict) -> dict[str, Any]:
+    facts, found = indexed.facts, indexed.results
     request = facts.requests[facts.newest] if facts.newest is not None else None
     newest = facts.logs[facts.token].summary if facts.token is not None else Summary()
     latest = facts.latest()
     done = verdict.state is State.COMPLETED and not facts.problems and newest.outcome == "completed"
-    submitted = known.submissions.get(request.tag) if request is not None else None
+    submitted = indexed.submissions.get(request.tag) if request is not None else None
     return {
         **dict.fromkeys(schema.run.c.keys()),
-        "number": known.number,
-        "id": known.id,
-        **_spec_columns(known),
+        "number": indexed.number,
+        "id": indexed.id,
+        **_spec_columns(indexed),
         "state": str(verdict.state),
         "reason": verdict.reason,
         "since": verdict.since,
         "problem": "; ".join(dict.fromkeys(facts.problems)) or None,
-        "alarm": known.alarm,
+        "alarm": indexed.alarm,
         "final": int(done),
         "attempt": facts.newest,
         "incarnation": facts.token[1] if facts.token is not None else None,
@@ -206,10 +206,10 @@ def _run_row(known: Known, verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _spec_columns(known: Known) -> dict[str, Any]:
-    spec = known.facts.spec
-    if known.facts.described:
-        return {name: known.row[name] for name in _SPEC_COLUMNS}
+def _spec_columns(indexed: IndexedRun) -> dict[str, Any]:
+    spec = indexed.facts.spec
+    if indexed.facts.described:
+        return {name: indexed.row[name] for name in _SPEC_COLUMNS}
     if spec is None:
         return dict.fromkeys(("module", "label", "backbone", "dataset"), "?") | {
             "model": "",
@@ -264,45 +264,45 @@ def _incarnation_row(number: int, token: Token, log: Log) -> dict[str, Any]:
 # ------------------------------------------------------------------------------------------------ reading and writing
 
 
-def _load(connection: Connection, ids: Sequence[str]) -> list[Known]:
+def _load(connection: Connection, ids: Sequence[str]) -> list[IndexedRun]:
     """What the index holds of these runs; one that it does not hold gets a number."""
     table = schema.run
     rows = {row.id: dict(row._mapping) for row in connection.execute(select(table).where(table.c.id.in_(ids)))}
     highest = connection.execute(select(func.max(table.c.number))).scalar() or 0
     fresh = itertools.count(highest + 1)
-    found = [Known(run, rows[run]["number"] if run in rows else next(fresh), rows.get(run, {})) for run in ids]
-    by_number = {known.number: known for known in found}
+    found = [IndexedRun(run, rows[run]["number"] if run in rows else next(fresh), rows.get(run, {})) for run in ids]
+    by_number = {indexed.number: indexed for indexed in found}
     for (number,) in connection.execute(select(schema.spec.c.run).where(schema.spec.c.run.in_(by_number))):
         by_number[number].facts.described = True
     _load_parts(connection, by_number)
     tasks, heads = schema.task, schema.submission
     query = select(tasks, heads.c.job_id, heads.c.place, heads.c.failed).join(heads, heads.c.tag == tasks.c.tag)
-    by_id = {known.id: known for known in found}
+    by_id = {indexed.id: indexed for indexed in found}
     for row in connection.execute(query.where(tasks.c.run.in_(ids))):
         job_id = f"{row.job_id}_{row.task}" if row.job_id and row.place == "slurm" else row.job_id
         by_id[row.run].submissions[row.tag] = Submitted(job_id=job_id, failed=row.failed)
     return found
 
 
-def _load_closed(connection: Connection, known: Known) -> None:
+def _load_closed(connection: Connection, indexed: IndexedRun) -> None:
     """A submission that was closed before it had tasks names no run: the newest attempt names it."""
-    facts, heads = known.facts, schema.submission.c
-    if facts.newest is None or (tag := facts.requests[facts.newest].tag) in known.submissions:
+    facts, heads = indexed.facts, schema.submission.c
+    if facts.newest is None or (tag := facts.requests[facts.newest].tag) in indexed.submissions:
         return
     failed = connection.execute(select(heads.failed).where(heads.tag == tag)).scalar()
     if failed is not None:
-        known.submissions[tag] = Submitted(failed=failed)
+        indexed.submissions[tag] = Submitted(failed=failed)
 
 
-def _load_parts(connection: Connection, by_number: dict[int, Known]) -> None:
+def _load_parts(connection: Connection, by_number: dict[int, IndexedRun]) -> None:
     """The attempts, incarnations and results of the runs."""
-    for known in by_number.values():
-        known.alarm = known.row.get("alarm")
-        known.results = Results(epoch=known.row.get("epoch"), best_epoch=known.row.get("best_epoch"))
+    for indexed in by_number.values():
+        indexed.alarm = indexed.row.get("alarm")
+        indexed.results = Results(epoch=indexed.row.get("epoch"), best_epoch=indexed.row.get("best_epoch"))
     for row in connection.execute(select(schema.attempt).where(schema.attempt.c.run.in_(by_number))):
-        known = by_number[row.run]
+        indexed = by_number[row.run]
         resources = {"nodes": row.nodes, "tasks_per_node": row.world // row.nodes, "minutes": row.minutes}
-        known.facts.requests[row.attempt] = Request(
+        indexed.facts.requests[row.attempt] = Request(
             tag=row.tag,
             created=row.created,
             host=row.host,
