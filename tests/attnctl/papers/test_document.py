@@ -47,9 +47,9 @@ def test_an_error_names_line_and_place(path: tuple[str | int, ...], place: str, 
 
 
 def test_documents_are_recognised_by_their_keys(document: Document) -> None:
-    assert document.has(("tables", "2", "rows", 1, "top1"))
-    assert not document.has(("tables", "2", "rows", 2))
-    assert not document.has(("name", "more"))
+    assert document.contains(("tables", "2", "rows", 1, "top1"))
+    assert not document.contains(("tables", "2", "rows", 2))
+    assert not document.contains(("name", "more"))
 
 
 def test_a_section_is_converted_by_its_kinds(document: Document) -> None:
