@@ -27,7 +27,7 @@ READ: dict[str, Callable[[str], dict[str, Any]]] = {
 """The parts of a cell: the ending of a column's name -> the field of the cell that its text holds."""
 
 
-def read_csv(text: str) -> Table:
+def read_csv(text: str) -> ReportTable:
     """The table that `attnctl.reports.tabular.render_csv` wrote."""
     headings, *lines = csv.reader(io.StringIO(text, newline=""))
     assert headings[-1] == MODEL

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from attnctl.reports import latex
-from attnctl.reports.table import Table
+from attnctl.reports.table import ReportTable
 from tests.reports.report_programs import program
 
 SIUNITX = {"siunitx 3": r"\usepackage{siunitx}", "siunitx 2": r"\usepackage{siunitx}[=v2]"}
@@ -41,5 +41,5 @@ def document(folder: Path, sources: Iterable[str], preamble: str = SIUNITX["siun
     return "\n".join([*lines, r"\end{document}"])
 
 
-def lines(table: Table, text: str) -> str:
+def lines(table: ReportTable, text: str) -> str:
     return next(line for line in latex.render(table).splitlines() if line.startswith(text))

@@ -22,7 +22,7 @@ HOSTILE = (
 )
 
 
-def comparison() -> Table:
+def comparison() -> ReportTable:
     """Modules on two backbones: what is missing, what is best, spreads."""
     top1 = ReportColumn(name="top1", title="top-1", unit="%", better="higher", measured=True)
     params = ReportColumn(name="params", title="params", unit="k", scale=1e3, decimals=3)
@@ -56,7 +56,7 @@ def comparison() -> Table:
     )
 
 
-def published() -> Table:
+def published() -> ReportTable:
     """A paper's table: each column's published number beside ours, differences, intervals, footnotes."""
     columns = [
         ReportColumn(name="params.published", title="published", span="Params (M)"),
@@ -117,7 +117,7 @@ def published() -> Table:
     )
 
 
-def hostile(words: str = HOSTILE) -> Table:
+def hostile(words: str = HOSTILE) -> ReportTable:
     """A user's text wherever one can stand."""
     column = ReportColumn(name="top1", title=words, unit="%", better="higher", measured=True)
     other = ReportColumn(name="trait", title=words, span=words, kind="words")
@@ -138,7 +138,7 @@ def hostile(words: str = HOSTILE) -> Table:
     )
 
 
-def of_paper(table: model.Table) -> Table:
+def of_paper(table: model.PaperTable) -> ReportTable:
     """A paper's table with runs that were never made: three seeds of every other row, one that diverged."""
     cells = cells_of(table, Overrides(seeds=("0", "1", "2")))
     found: dict[str, list[RunRow]] = {}
@@ -150,7 +150,7 @@ def of_paper(table: model.Table) -> Table:
 
 
 @cache
-def of_papers() -> dict[str, Table]:
+def of_papers() -> dict[str, ReportTable]:
     """All tables of the built-in papers, by name."""
     return {table.name: of_paper(table) for name in papers.names() for table in papers.load(name).tables.values()}
 
@@ -190,7 +190,7 @@ columns = st.builds(
 
 
 @st.composite
-def tables(draw: st.DrawFn) -> Table:
+def tables(draw: st.DrawFn) -> ReportTable:
     """Any table."""
     headers = tuple(draw(st.lists(_words, min_size=1, max_size=2)))
     own = tuple(draw(st.lists(columns, max_size=4)))

@@ -12,7 +12,7 @@ from attnctl.db import open_index
 from attnctl.db.rows import RunRow
 from attnctl.files import write_atomic
 from attnctl.metrics import MEASURED
-from attnctl.papers.model import Table
+from attnctl.papers.model import PaperTable
 from attnctl.papers.runs import Cells, Overrides, cells_of
 from attnctl.reports import table as table_model
 from attnctl.spec import RunSpec
@@ -22,7 +22,7 @@ from attnctl.workspace.records import Exit, Request, Resources, Sweep
 NOW = 1_700_000_000.0
 
 
-def table(name: str) -> Table:
+def table(name: str) -> PaperTable:
     """`ean:2`."""
     paper, _, number = name.partition(":")
     return papers.load(paper).tables[number]
@@ -71,7 +71,7 @@ def sweep(
     workspace: Workspace,
     name: str,
     specs: list[RunSpec],
-    of: Table | None = None,
+    of: PaperTable | None = None,
     overrides: Overrides | None = None,
     command: tuple[str, ...] = ("sweep",),
     created: float = NOW,
@@ -89,13 +89,13 @@ def sweep(
     write_atomic(workspace.sweep(name), record.encode())
 
 
-def cells(of: Table, rows: Sequence[str] = (), seeds: Sequence[str] = ("0",), **overrides: Any) -> list[Cells]:
+def cells(of: PaperTable, rows: Sequence[str] = (), seeds: Sequence[str] = ("0",), **overrides: Any) -> list[Cells]:
     """The runs of a table's rows."""
     return cells_of(of, Overrides(seeds=tuple(seeds), **overrides), rows)
 
 
 def specs(
-    of: Table, row: str, seeds: Sequence[str] = ("0",), column: str | None = None, **overrides: Any
+    of: PaperTable, row: str, seeds: Sequence[str] = ("0",), column: str | None = None, **overrides: Any
 ) -> list[RunSpec]:
     """The runs of one row, of all its trainings."""
     found = cells(of, (row,), seeds, **overrides)

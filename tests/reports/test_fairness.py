@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from attnctl.db import open_index
-from attnctl.papers.model import Table
+from attnctl.papers.model import PaperTable
 from attnctl.reports import comparison, published
 from attnctl.reports.report import Report
 from attnctl.reports.table import all_rows
@@ -23,7 +23,7 @@ EAN2 = named("ean:2")
 NAMES = ("ResNet50", "ResNet50+SE", "ResNet50+SA")
 
 
-def with_train(fields: Mapping[str, Any]) -> Table:
+def with_train(fields: Mapping[str, Any]) -> PaperTable:
     """EAN's table 2 with ResNet50, +SE and +SA, of which +SE is trained with other fields."""
     kept = [row for row in EAN2.rows if row.name in NAMES]
     changed = [
@@ -35,7 +35,7 @@ def with_train(fields: Mapping[str, Any]) -> Table:
     return dataclasses.replace(EAN2, rows=tuple(changed))
 
 
-def report(tmp_path: Path, table: Table, runs: Mapping[str, dict[str, Any]]) -> Report:
+def report(tmp_path: Path, table: PaperTable, runs: Mapping[str, dict[str, Any]]) -> Report:
     """runs: row -> what `train` takes."""
     workspace = Workspace(tmp_path)
     for name, options in runs.items():

@@ -53,7 +53,7 @@ class Page(HTMLParser):
 
 
 @pytest.mark.parametrize("table", [comparison(), published(), hostile()], ids=["comparison", "published", "hostile"])
-def test_every_cell_is_rendered_as_in_the_table_model(table: Table) -> None:
+def test_every_cell_is_rendered_as_in_the_table_model(table: ReportTable) -> None:
     page = Page(html.render(table))
     rows = [row for row in page.rows if len(row) == len(table.headers) + len(table.columns)][
         -sum(1 for _ in all_rows(table)) :

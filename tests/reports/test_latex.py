@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from attnctl.reports import latex
-from attnctl.reports.table import Table
+from attnctl.reports.table import ReportTable
 from tests.reports.pdflatex import SIUNITX, compiled, document, lines
 from tests.reports.report_programs import program
 from tests.reports.report_tables import comparison, hostile, of_papers, published
@@ -30,7 +30,7 @@ def test_every_published_table_compiles(tmp_path: Path, version: str) -> None:
 
 
 @pytest.mark.parametrize("table", [comparison(), published(), hostile()], ids=["comparison", "published", "hostile"])
-def test_a_standalone_document_compiles(tmp_path: Path, table: Table) -> None:
+def test_a_standalone_document_compiles(tmp_path: Path, table: ReportTable) -> None:
     compiled(tmp_path, latex.render_standalone(table))
 
 

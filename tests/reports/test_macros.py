@@ -13,7 +13,7 @@ from tests.reports.pdflatex import compiled, document
 from tests.reports.report_tables import hostile, of_papers, published, tables
 
 
-def commands(table: Table) -> list[tuple[str, str]]:
+def commands(table: ReportTable) -> list[tuple[str, str]]:
     return re.findall(r"^\\newcommand\{\\(.*?)\}\{(.*)\}$", macros.render(table), re.MULTILINE)
 
 
@@ -30,7 +30,7 @@ def test_each_number_is_a_macro() -> None:
 
 
 @given(tables())
-def test_macros_are_distinct_letters_and_do_not_depend_on_the_run(table: Table) -> None:
+def test_macros_are_distinct_letters_and_do_not_depend_on_the_run(table: ReportTable) -> None:
     names = [name for name, _ in commands(table)]
     assert len(names) == len(set(names))
     assert all(re.fullmatch(r"(?!end)[a-z][A-Za-z]*", name) for name in names)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from attnctl.reports import markdown
-from attnctl.reports.table import Table, all_rows, one_line, texts
+from attnctl.reports.table import ReportTable, all_rows, one_line, texts
 from tests.reports.report_tables import comparison, hostile, of_papers, published
 
 PARSER = MarkdownIt("gfm-like", {"linkify": False})
@@ -30,7 +30,7 @@ def parsed(text: str) -> list[list[str]]:
     return rows
 
 
-def expected(table: Table) -> list[list[str]]:
+def expected(table: ReportTable) -> list[list[str]]:
     """What the model says each cell shows."""
     rows = [[*table.headers, *(column.full_heading for column in table.columns)]]
     for group in table.groups:
@@ -46,7 +46,7 @@ def expected(table: Table) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("table", [comparison(), published(), hostile()], ids=["comparison", "published", "hostile"])
-def test_every_cell_is_rendered_as_in_the_table_model(table: Table) -> None:
+def test_every_cell_is_rendered_as_in_the_table_model(table: ReportTable) -> None:
     assert parsed(markdown.render(table)) == expected(table)
 
 

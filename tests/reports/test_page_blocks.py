@@ -7,12 +7,12 @@ from dataclasses import replace
 from hypothesis import given
 
 from attnctl.reports.page_blocks import parted
-from attnctl.reports.table import Table, spans
+from attnctl.reports.table import ReportTable, spans
 from tests.reports.report_tables import comparison, of_papers, published, tables
 
 
 @given(tables())
-def test_blocks_hold_every_column_once_in_order_under_whole_headings(table: Table) -> None:
+def test_blocks_hold_every_column_once_in_order_under_whole_headings(table: ReportTable) -> None:
     blocks = parted(table)
     assert tuple(column for block in blocks for column in block.columns) == table.columns
     assert [span for block in blocks for span in spans(block.columns)] == spans(table.columns)

@@ -12,11 +12,11 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from attnctl.reports import terminal
-from attnctl.reports.table import Table, all_rows
+from attnctl.reports.table import ReportTable, all_rows
 from tests.reports.report_tables import comparison, hostile, of_papers, published, tables
 
 
-def shown(table: Table, width: int) -> str:
+def shown(table: ReportTable, width: int) -> str:
     stream = io.StringIO()
     console = Console(file=stream, width=width, force_terminal=True, color_system=None)
     console.print(terminal.renderable(table))
@@ -63,7 +63,7 @@ def test_every_published_table_is_whole_at_eighty_columns() -> None:
 
 
 @given(tables(), st.integers(40, 200))
-def test_any_table_can_be_shown(table: Table, width: int) -> None:
+def test_any_table_can_be_shown(table: ReportTable, width: int) -> None:
     assert "\x1b" not in shown(table, width)
     terminal.render(table)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from attnctl.db.rows import RunRow
-from attnctl.reports.table import Cell, Table
+from attnctl.reports.table import Cell, ReportTable
 from tests.reports.report_rows import rows
 
 
-def cell(table: Table, header: str, column: str = "top1") -> Cell:
+def cell(table: ReportTable, header: str, column: str = "top1") -> Cell:
     names = [item.name for item in table.columns]
     (found,) = [row for group in table.groups for row in group.rows if row.header[0] == header]
     return found.cells[names.index(column)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from attnctl import papers
-from attnctl.papers.model import Table
+from attnctl.papers.model import PaperTable
 from attnctl.papers.runs import Cells
 from attnctl.reports import published
 from attnctl.reports.report import Report
@@ -17,10 +17,10 @@ EAN2 = named("ean:2")
 TABLES = [table for name in papers.names() for table in papers.load(name).tables.values()]
 
 
-def trained_rows(table: Table) -> list[str]:
+def trained_rows(table: PaperTable) -> list[str]:
     return list(dict.fromkeys(item.row.name for item in cells(table) if item.variants))
 
 
-def build(workspace: Workspace, table: Table, items: list[Cells] | None = None, **more: Any) -> Report:
+def build(workspace: Workspace, table: PaperTable, items: list[Cells] | None = None, **more: Any) -> Report:
     items = cells(table) if items is None else items
     return published.build(table, items, families(workspace, items), **more)

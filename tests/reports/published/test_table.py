@@ -19,7 +19,7 @@ from tests.reports.report_workspace import table as named
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
-def test_every_table_shows_what_is_printed_with_or_without_runs(table: model.Table, workspace: Workspace) -> None:
+def test_every_table_shows_what_is_printed_with_or_without_runs(table: model.PaperTable, workspace: Workspace) -> None:
     for report in (build(workspace, table), published.build(table, cells(table), {})):
         made = report.table
         assert report.names == tuple(row.name for row in table.rows)
@@ -42,7 +42,7 @@ def test_every_table_shows_what_is_printed_with_or_without_runs(table: model.Tab
 
 
 @pytest.mark.parametrize("table", [table for table in TABLES if trained_rows(table)], ids=lambda table: table.name)
-def test_every_table_that_can_be_trained_has_our_numbers(table: model.Table, workspace: Workspace) -> None:
+def test_every_table_that_can_be_trained_has_our_numbers(table: model.PaperTable, workspace: Workspace) -> None:
     report = build(workspace, table)
     for number, name in enumerate(trained_rows(table)[:3]):
         shown = line(report.table, name, report.names)
