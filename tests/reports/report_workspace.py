@@ -119,14 +119,14 @@ def families(workspace: Workspace, items: list[Cells]) -> dict[str, list[RunRow]
     return found
 
 
-def line(shown: table_model.Table, name: str, names: tuple[str, ...]) -> dict[str, table_model.Cell]:
+def line(shown: table_model.ReportTable, name: str, names: tuple[str, ...]) -> dict[str, table_model.Cell]:
     """The cells of a row, by the columns' names."""
     rows = [row for group in shown.groups for row in group.rows]
     row = rows[names.index(name)]
     return dict(zip([column.name for column in shown.columns], row.cells, strict=True))
 
 
-def footnotes(shown: table_model.Table, cell: table_model.Cell) -> list[str]:
+def footnotes(shown: table_model.ReportTable, cell: table_model.Cell) -> list[str]:
     """The texts of its marks."""
     texts = {note.mark: note.text for note in shown.footnotes}
     return [texts[mark] for mark in cell.marks]
