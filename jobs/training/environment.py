@@ -118,7 +118,7 @@ def describe(worker: Worker, device: torch.device, threads: int, code: dict[str,
         "cuda": torch.version.cuda if cuda else None,
         "hip": torch.version.hip if cuda else None,  # on AMD GPUs, which torch also calls cuda
         "driver": _driver() if cuda else None,
-        "cudnn": torch.backends.cudnn.version() if cuda else None,  # type: ignore[no-untyped-call]
+        "cudnn": torch.backends.cudnn.version() if cuda else None,
         "packages": {item.name: item.version for item in importlib.metadata.distributions() if item.name},
         "commit": f"{code['commit']}{'+' if code.get('patch') else ''}" if code.get("commit") else None,
         "code": code,

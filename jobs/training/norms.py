@@ -23,4 +23,4 @@ def prepare(network: nn.Module, recipe: Recipe, group: Group) -> nn.Module:
         return network
     if group.device.type != "cuda":
         raise SpecError("--norms sync needs GPUs or a single process: torch's SyncBatchNorm does not work on CPUs")
-    return nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call, no-any-return]
+    return nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-any-return]

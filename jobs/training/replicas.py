@@ -41,5 +41,5 @@ def seed_forward(seed: int, step: int, replica: int) -> None:
     number = derive(seed, "forward", step, replica)
     # Like torch.manual_seed, without the 0.3 ms that it takes to queue the seed for devices that do not exist.
     torch.default_generator.manual_seed(number)
-    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+    if torch.cuda.is_initialized():
         torch.cuda.manual_seed(number)

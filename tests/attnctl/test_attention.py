@@ -114,7 +114,7 @@ def test_a_module_compiles_as_one_graph(name: str, hyperparameters: dict[str, An
     found = module(x)
     (slope,) = torch.autograd.grad(found.sin().sum(), x)
     module.load_state_dict(state)
-    compiled = torch.compile(module, fullgraph=True, backend="aot_eager")
+    compiled: Any = torch.compile(module, fullgraph=True, backend="aot_eager")
     y = compiled(x)
     torch.testing.assert_close(y, found)
     torch.testing.assert_close(torch.autograd.grad(y.sin().sum(), x)[0], slope)

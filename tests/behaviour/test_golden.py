@@ -13,6 +13,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -41,21 +42,20 @@ class ThreeSteps:
     """The digits, cut short: three steps, and one batch to evaluate."""
 
     steps_per_epoch = 3
+    categories: tuple[int, ...] = ()
 
     def __init__(self, spec: RunSpec) -> None:
         self._data = open_data(spec, DataRoots(), torch.device("cpu"))
-        self.train = self._data.train
+        self.train, self.close = self._data.train, self._data.close
         self._evaluated = tuple(part[:8] for part in next(iter(self._data.evaluate(0, 1))))
         self.evaluation_size = len(self._evaluated[1])
 
-    def evaluate(
-        self, rank, world
-    ) -> Iterator[tuple[list[dict[str, torch.Tensor] | torch.Tensor] | torch.Tensor, ...]]:
+    def evaluate(self, rank: int, world: int) -> Iterator[Any]:
         yield self._evaluated
 
 
 @pytest.mark.parametrize("module", ["none", *attention.names()])
-def test_three_steps_with_a_module_give_the_numbers_of_its_versions(module, tmp_path: Path) -> None:
+def test_three_steps_with_a_module_give_the_numbers_of_its_versions(module: str, tmp_path: Path) -> None:
     replaces = module != "none" and attention.describe(module).replaces
     axes = Axes(
         modules=(module,),
@@ -86,7 +86,7 @@ def test_a_forward_of_a_backbone_gives_the_number_of_its_version(backbone: str) 
     hold(backbone, {"backbone": backbones.describe(backbone).version}, scores.abs().mean().item())
 
 
-def hold(name: str, versions, number) -> None:
+def hold(name: str, versions: dict[str, Any], number: float) -> None:
     """A part's number to the one written down for its versions, or write it down when asked to."""
     golden = json.loads(GOLDEN.read_text()) if GOLDEN.exists() else {}
     if os.environ.get("ATTNCTL_GOLDEN") == "write":

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import string
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ from attnctl.jobs.slurm import accounting, queries
 from attnctl.jobs.slurm.commands import CommandError
 from attnctl.jobs.slurm.job import Job
 from attnctl.lifecycle import attempts
-from attnctl.lifecycle.resume_batch import ResumeScope, plan
-from attnctl.lifecycle.resume_policy import History, Rules, normalised
+from attnctl.lifecycle.resume_batch import plan
+from attnctl.lifecycle.resume_policy import History, ResumeScope, Rules, normalised
 from attnctl.lifecycle.run_reader import Facts, judge, read_run
 from attnctl.lifecycle.state import Evidence, State, decide
 from attnctl.reports.tex import escape
@@ -136,6 +137,10 @@ def _good(name: str) -> bytes:
     return json.dumps(whole(kind) if kind is not None else {}).encode()
 
 
+def _with(kind: dict[str, Any], found: dict[str, Any]) -> bytes:
+    return json.dumps(kind | found).encode()
+
+
 @some
 @given(data=st.data())
 def test_an_attempt_of_any_files_has_a_state_and_a_place_in_the_plan(
@@ -148,7 +153,7 @@ def test_an_attempt_of_any_files_has_a_state_and_a_place_in_the_plan(
         path.parent.mkdir(parents=True, exist_ok=True)
         kind = json.loads(_good(name))
         changed = st.dictionaries(st.sampled_from(sorted(kind) or ["x"]), values, max_size=2)
-        near = changed.map(lambda found, kind=kind: json.dumps(kind | found).encode())
+        near = changed.map(partial(_with, kind))
         path.write_bytes(data.draw(st.one_of(st.just(_good(name)), near, contents), label=name))
     run.spec.write_bytes(data.draw(contents, label="spec.json"))
     with pytest.raises(RecordError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -185,7 +186,7 @@ def test_an_invalid_module_file_is_a_one_line_error(case: str, folder: Path, att
 # ------------------------------------------------------------------------------------ what others put into a workspace
 
 
-@pytest.mark.parametrize("case", {**NAMES, **UNPRINTABLE})
+@pytest.mark.parametrize("case", [*NAMES, *UNPRINTABLE])
 def test_records_under_any_name_in_a_shared_workspace_are_only_data(
     case: str, folder: Path, attnctl: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -199,7 +200,7 @@ def test_records_under_any_name_in_a_shared_workspace_are_only_data(
     monkeypatch.chdir(past.root)
     (spec,) = past.specs(1)
     workspace = past.config.workspace
-    common = {"tag": name, "created": 1.0, "host": name, "pid": 1, "where": "slurm"}
+    common: dict[str, Any] = {"tag": name, "created": 1.0, "host": name, "pid": 1, "where": "slurm"}
     sent = Submission(**common, tasks=[[f"../../{name}", 1], [spec.id, 1]], specs={}, job_id=None, cluster=name)
     write_atomic(workspace.submissions / f"{name}.json", sent.encode())
     runs = [spec.id, name, f"../../{name}", "../../outside"]

@@ -2,6 +2,7 @@
 
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ import torch
 from attnctl.jobs.training import checkpoint
 from tests.jobs.training.training_workers import Mischief, Run, events, logs, make_spec, metrics, outcomes
 
-RICH = {"ema_decay": 0.9, "clip_grad_norm": 1.0, "mixup": 0.2, "label_smoothing": 0.1}
+RICH: dict[str, Any] = {"ema_decay": 0.9, "clip_grad_norm": 1.0, "mixup": 0.2, "label_smoothing": 0.1}
 
 
 def final_state(run: Run) -> dict[str, torch.Tensor]:

@@ -99,7 +99,7 @@ def test_nams_penalty_counts_once_per_step_for_any_number_of_processes(
     data = Data(step)
     batches = zip(data.images[:40].double().split(10), data.labels[:40].split(10), strict=True)
     losses = [functional.cross_entropy(network(x), y, label_smoothing=0.1) for x, y in batches]
-    torch.stack(losses).mean().backward()  # type: ignore[no-untyped-call]
+    torch.stack(losses).mean().backward()
     penalty = surgery.extra_loss(network)
     scales = [network[3].channel.weight, network[3].spatial.weight]  # type: ignore[index]
     assert penalty is not None

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from collections.abc import Sequence
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
 from attnctl import backbones
 from attnctl.jobs.metrics.coco import CocoAP
 from attnctl.models import yolof, yolof_parts, yolox_nano
 from attnctl.values import SpecError
+from tests.attnctl.models.rectangles import Network, Target
 
 SIZE = 128
 
 
-def built(name: Any, norms: str = "batch") -> nn.Module:
+def built(name: str, norms: str = "batch") -> Network:
     """A small network of three classes; YOLOF's is narrow, and around a ResNet of four blocks."""
     torch.manual_seed(0)
     if name == "yolox_nano":
@@ -29,19 +30,19 @@ def built(name: Any, norms: str = "batch") -> nn.Module:
 
 
 @pytest.fixture(params=["yolof", "yolox_nano"], scope="module")
-def made(request: pytest.FixtureRequest) -> nn.Module:
+def made(request: pytest.FixtureRequest) -> Network:
     return built(request.param)
 
 
 @pytest.fixture
-def network(made: nn.Module):
+def network(made: Network) -> Network:
     return copy.deepcopy(made)
 
 
 PLACES = ([(8, 10, 40, 42), (60, 20, 120, 50)], [(70, 60, 110, 100), (10, 70, 60, 90)])
 
 
-def scenes():
+def scenes() -> tuple[list[Tensor], list[Target]]:
     """Two images of SIZE x SIZE with a red (1) and a blue box (2) each, and their targets."""
     noise = torch.Generator().manual_seed(0)
     images = [(0.5 + 0.05 * torch.randn(3, SIZE, SIZE, generator=noise)).clamp(0, 1) for _ in PLACES]
@@ -51,7 +52,9 @@ def scenes():
     return images, [target(boxes, [1, 2], number=number) for number, boxes in enumerate(PLACES, 1)]
 
 
-def target(boxes, labels, iscrowd=None, number: int = 1):
+def target(
+    boxes: Sequence[Sequence[float]], labels: Sequence[int], iscrowd: Sequence[int] | None = None, number: int = 1
+) -> Target:
     count = len(boxes)
     return {
         "boxes": torch.tensor(boxes, dtype=torch.float32).reshape(count, 4),
@@ -62,7 +65,7 @@ def target(boxes, labels, iscrowd=None, number: int = 1):
     }
 
 
-def test_it_takes_images_of_any_shape_and_finds_boxes_in_their_pixels(network) -> None:
+def test_it_takes_images_of_any_shape_and_finds_boxes_in_their_pixels(network: Network) -> None:
     network.eval()
     network.score = 0.0
     shapes = [(50, 200), (300, 40), (128, 128)]
@@ -81,7 +84,7 @@ def test_it_takes_images_of_any_shape_and_finds_boxes_in_their_pixels(network) -
         assert (each["boxes"] <= torch.tensor([width, height, width, height]) + 1e-3).all()
 
 
-def test_a_batch_is_accepted_like_a_list(network) -> None:
+def test_a_batch_is_accepted_like_a_list(network: Network) -> None:
     network.eval()
     network.score = 0.0
     images = torch.rand(2, 3, SIZE, SIZE)
@@ -91,7 +94,7 @@ def test_a_batch_is_accepted_like_a_list(network) -> None:
                 assert torch.equal(one[name], other[name])
 
 
-def test_the_given_images_and_targets_are_not_changed(network) -> None:
+def test_the_given_images_and_targets_are_not_changed(network: Network) -> None:
     images, targets = scenes()
     given = copy.deepcopy((images, targets))
     network(images, targets)
@@ -101,24 +104,25 @@ def test_the_given_images_and_targets_are_not_changed(network) -> None:
         assert all(torch.equal(target_[name], before[name]) for name in before)
 
 
-def test_training_needs_targets(network) -> None:
+def test_training_needs_targets(network: Network) -> None:
     with pytest.raises(ValueError, match="training needs targets"):
         network([torch.rand(3, 32, 32)])
 
 
-def losses(network, images, targets):
+def losses(network: Network, images: list[Tensor], targets: list[Target]) -> dict[str, Tensor]:
     torch.manual_seed(3)
-    return copy.deepcopy(network)(images, targets)
+    found: dict[str, Tensor] = copy.deepcopy(network)(images, targets)
+    return found
 
 
-def test_the_losses_of_the_same_are_the_same(network) -> None:
+def test_the_losses_of_the_same_are_the_same(network: Network) -> None:
     images, targets = scenes()
     first, second = (losses(network, images, targets) for _ in range(2))
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) and first[name].dim() == 0 for name in first)
 
 
-def test_crowds_and_boxes_of_no_area_are_not_learned(network) -> None:
+def test_crowds_and_boxes_of_no_area_are_not_learned(network: Network) -> None:
     images, targets = scenes()
     more = [
         target([*PLACES[0], (5, 5, 90, 90), (20, 20, 20, 60)], [1, 2, 3, 3], [0, 0, 1, 0]),
@@ -129,7 +133,7 @@ def test_crowds_and_boxes_of_no_area_are_not_learned(network) -> None:
 
 
 @pytest.mark.parametrize("case", ["boxes", "one image without", "no boxes at all", "only a crowd"])
-def test_every_parameter_has_a_gradient(network, case: str) -> None:
+def test_every_parameter_has_a_gradient(network: Network, case: str) -> None:
     """One without would keep the other processes of a distributed training waiting."""
     images, targets = scenes()
     nothing = target([], [])
@@ -150,26 +154,26 @@ def test_every_parameter_has_a_gradient(network, case: str) -> None:
         assert found["loss_box_reg"] == 0
 
 
-def test_losses_are_in_full_precision_under_autocast(network) -> None:
+def test_losses_are_in_full_precision_under_autocast(network: Network) -> None:
     images, targets = scenes()
     with torch.autocast("cpu", torch.bfloat16):
         found = losses(network, images, targets)
     assert all(loss.dtype == torch.float32 and loss.isfinite() for loss in found.values())
 
 
-def test_it_goes_in_double_precision(network) -> None:
+def test_it_goes_in_double_precision(network: Network) -> None:
     images, targets = scenes()
     found = losses(network.double(), [image.double() for image in images], targets)
     assert {loss.dtype for loss in found.values()} == {torch.float64}
 
 
-def test_several_scales_are_drawn_by_torchs_generator(network) -> None:
+def test_several_scales_are_drawn_by_torchs_generator(network: Network) -> None:
     images, targets = scenes()
     network.transform.min_size = (64, 96, 128)
 
-    def total(seed):
+    def total(seed: int) -> float:
         torch.manual_seed(seed)
-        return sum(copy.deepcopy(network)(images, targets).values()).item()
+        return float(sum(copy.deepcopy(network)(images, targets).values()))
 
     seen = [total(seed) for seed in range(6)]
     assert len(set(seen)) > 1
@@ -177,7 +181,7 @@ def test_several_scales_are_drawn_by_torchs_generator(network) -> None:
 
 
 @pytest.mark.parametrize("name", ["yolof", "yolox_nano"])
-def test_a_classifiers_weights_have_a_place_under_the_bodys_name(name: str, made: nn.Module) -> None:
+def test_a_classifiers_weights_have_a_place_under_the_bodys_name(name: str, made: Network) -> None:
     body = backbones.build("cspdarknet_nano", 5) if name == "yolox_nano" else ResNet(BasicBlock, [1, 1, 1, 1])
     network = built(name)
     own = {key for key in network.state_dict() if key.startswith(network.body_prefix)}
@@ -211,7 +215,14 @@ def test_other_bodies_and_sizes_are_refused() -> None:
 # ------------------------------------------------------------------------------------------------------ learning
 
 
-def learn(network: nn.Module, images, targets, rate, steps, clip: float = torch.inf) -> None:
+def learn(
+    network: Network,
+    images: list[Tensor],
+    targets: list[Target],
+    rate: float,
+    steps: int,
+    clip: float = torch.inf,
+) -> None:
     weights = [p for p in network.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.2)
@@ -224,7 +235,7 @@ def learn(network: nn.Module, images, targets, rate, steps, clip: float = torch.
         schedule.step()
 
 
-def settle(network: nn.Module, images, targets) -> None:
+def settle(network: Network, images: list[Tensor], targets: list[Target]) -> None:
     """The running statistics of the norms become those of these images, and stay: two are too few to wait for them."""
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm in norms:

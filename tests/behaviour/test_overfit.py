@@ -18,6 +18,7 @@ from torchvision.models.resnet import BasicBlock, ResNet
 
 from attnctl import backbones, models
 from attnctl.jobs.data import open_data
+from attnctl.jobs.data.packing import DetectionBatch
 from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.training.context import TrainingContext
 from attnctl.jobs.training.events import EventLog
@@ -44,7 +45,9 @@ class Few:
 
     def __init__(self, spec: RunSpec) -> None:
         data = open_data(spec, DataRoots(), torch.device("cpu"))
-        images, targets = next(iter(data.evaluate(0, 1)))
+        batch = next(iter(data.evaluate(0, 1)))
+        assert isinstance(batch, DetectionBatch)
+        images, targets = batch
         order = sorted(range(len(targets)), key=lambda number: smallest(targets[number]["boxes"]))[-IMAGES:]
         self.batch: Any = [images[number] for number in order], [targets[number] for number in order]
         self.categories = data.categories

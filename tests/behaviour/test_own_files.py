@@ -170,7 +170,7 @@ def test_errors_are_reported_before_anything_is_submitted(mine: Path, attnctl: R
 
 
 def test_in_a_detector_they_are_probed_too(mine: Path) -> None:
-    axes = {"models": ("yolox_nano",), "datasets": ("digits-det",), "placements": ("neck",)}
+    axes: dict[str, Any] = {"models": ("yolox_nano",), "datasets": ("digits-det",), "placements": ("neck",)}
     specs = grid.expand(Axes(modules=("./gate.py:Gate", "./bad.py:Shape", "./bad.py:Nan"), **axes)).specs
     found = probe.check(specs)
     words = {spec.module: found.get(spec.id, "") for spec in specs}

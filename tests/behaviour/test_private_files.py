@@ -14,6 +14,7 @@ from attnctl.jobs.submission import code_snapshot, guard
 from attnctl.jobs.submission.script import compose
 from attnctl.jobs.submission.submit import submit
 from attnctl.settings import config as settings
+from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Resources
 from attnctl.workspace.submissions import change
 from tests.attnctl.cli.cli_run import Run
@@ -69,9 +70,7 @@ def test_a_lab_shares_all(folder: Path, attnctl: Run) -> None:
     assert {mode(path) for path in workspace.submissions.glob("*.logs")} == {0o2770}
     script = compose(found, found.slurm, Resources(), 1, "attnctl-tag").splitlines()
     assert script.index("umask 007") < next(k for k, line in enumerate(script) if "guard.sh" in line)
-    assert "umask" not in compose(
-        settings.Config(workspace=settings.Workspace(folder)), found.slurm, Resources(), 1, "t"
-    )
+    assert "umask" not in compose(settings.Config(workspace=Workspace(folder)), found.slurm, Resources(), 1, "t")
     (folder / "new").mkdir()
     assert mode(folder / "new") == 0o2770
 

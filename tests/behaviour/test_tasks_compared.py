@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 
 from attnctl.db import open_index
+from attnctl.db.rows import RunRow
 from attnctl.grid import Axes, expand
 from attnctl.reports import comparison
 from attnctl.reports.exchange import rerun_commands, results
@@ -15,6 +17,8 @@ from attnctl.spec import RunSpec
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Imported, Speed
 from tests.reports.report_workspace import NOW, footnotes, line, train
+
+Rows = dict[str, RunRow]
 
 
 def specs_of(
@@ -39,7 +43,7 @@ CLASSIFIERS = specs_of("", "resnet20", "digits", modules=("none",), seeds=("0",)
 
 
 @pytest.fixture(scope="module")
-def rows(tmp_path_factory: pytest.TempPathFactory):
+def rows(tmp_path_factory: pytest.TempPathFactory) -> Rows:
     workspace = Workspace(tmp_path_factory.mktemp("workspace"))
     for group, specs in enumerate((DETECTORS, MASKS, VOC, MAPS, CLASSIFIERS)):
         for spec in specs:
@@ -55,11 +59,11 @@ def rows(tmp_path_factory: pytest.TempPathFactory):
     return {row.id: row for row in found}
 
 
-def of(rows, specs: list[RunSpec]):
+def of(rows: Rows, specs: list[RunSpec]) -> list[RunRow]:
     return [rows[spec.id] for spec in specs]
 
 
-def test_the_index_knows_the_model_and_each_tasks_best_epoch(rows) -> None:
+def test_the_index_knows_the_model_and_each_tasks_best_epoch(rows: Rows) -> None:
     for spec in (*DETECTORS, *MASKS, *VOC, *MAPS, *CLASSIFIERS):
         row = rows[spec.id]
         assert (row.model, row.network, row.best_epoch) == (spec.model, spec.network, 2)
@@ -78,13 +82,13 @@ def test_the_index_knows_the_model_and_each_tasks_best_epoch(rows) -> None:
     ],
     ids=lambda value: value[0].model or "classifier" if isinstance(value[0], type(VOC[0])) else "",
 )
-def test_a_comparison_has_the_metrics_of_the_task(rows, specs: list[RunSpec], columns: list[str]) -> None:
+def test_a_comparison_has_the_metrics_of_the_task(rows: Rows, specs: list[RunSpec], columns: list[str]) -> None:
     made = comparison.build(of(rows, specs)).table
     assert [column.name for column in made.columns][: len(columns)] == columns
     assert [column.name for column in made.columns][len(columns) :][:2] == ["params", "macs"]
 
 
-def test_detectors_are_compared_in_their_own_groups(rows) -> None:
+def test_detectors_are_compared_in_their_own_groups(rows: Rows) -> None:
     report = comparison.build(of(rows, DETECTORS), options=Options(epoch="best"))
     (group,) = report.table.groups
     assert group.title == "yolof resnet18 on digits-det"
@@ -97,7 +101,7 @@ def test_detectors_are_compared_in_their_own_groups(rows) -> None:
     )
 
 
-def test_several_tasks_in_one_table_leave_each_others_columns_empty(rows) -> None:
+def test_several_tasks_in_one_table_leave_each_others_columns_empty(rows: Rows) -> None:
     report = comparison.build([*of(rows, VOC), *of(rows, MAPS), *of(rows, CLASSIFIERS)])
     titles = [group.title for group in report.table.groups]
     assert titles == ["deeplabv3 resnet18 on digits-seg", "resnet20 on digits", "ssdlite320 mobilenext on voc07"]
@@ -108,9 +112,9 @@ def test_several_tasks_in_one_table_leave_each_others_columns_empty(rows) -> Non
         assert filled - {"params", "macs"} == own
 
 
-def test_a_speed_is_that_of_the_detector_and_not_of_its_backbone(rows) -> None:
+def test_a_speed_is_that_of_the_detector_and_not_of_its_backbone(rows: Rows) -> None:
     spec = DETECTORS[0]
-    told = {
+    told: dict[str, Any] = {
         "at": NOW, "device": "A100", "module": spec.module, "hyperparameters": {}, "backbone": spec.backbone,
         "placement": "", "dataset": spec.dataset, "input_size": 128, "batch": 1, "precision": "fp32", "compiled": False,
         "seconds": 0.01, "spread": 0.0, "plain_seconds": 0.01,
@@ -120,9 +124,13 @@ def test_a_speed_is_that_of_the_detector_and_not_of_its_backbone(rows) -> None:
     assert line(report.table, "no attention", report.names)["fps"].value == pytest.approx(100)
 
 
-def test_imported_numbers_are_shown_beside_the_detectors(rows) -> None:
+def no_table(name: str) -> NoReturn:
+    raise AssertionError(f"{name} was asked for")
+
+
+def test_imported_numbers_are_shown_beside_the_detectors(rows: Rows) -> None:
     text = "label,model,backbone,dataset,ap,source\nnone,yolof,resnet18,digits-det,44.4,elsewhere\n"
-    found = results.read(text.encode(), "a.csv", "elsewhere", lambda _: None)
+    found = results.read(text.encode(), "a.csv", "elsewhere", no_table)
     assert found.records == [
         Imported(
             source="elsewhere",
@@ -137,7 +145,7 @@ def test_imported_numbers_are_shown_beside_the_detectors(rows) -> None:
     assert [row.header for row in group.rows] == [("no attention",), ("se",), ("none",)]
 
 
-def test_the_command_that_trains_a_detector_again_means_the_same_run(rows, tmp_path: Path) -> None:
+def test_the_command_that_trains_a_detector_again_means_the_same_run(rows: Rows, tmp_path: Path) -> None:
     from attnctl.cli.sweeping.axes import axes
     from attnctl.cli.sweeping.dynamic_options import Dynamic
 

@@ -51,7 +51,7 @@ def count(network: nn.Module, shape: Shape, *, memory: bool = True) -> Counts:
     )
 
 
-class _Flops(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's is not typed
+class _Flops(TorchDispatchMode):
     """torch's FlopCounterMode without its per-module bookkeeping, in half the time."""
 
     def __init__(self) -> None:

@@ -84,7 +84,7 @@ def test_the_penalty_counts_once_per_step_for_any_accumulation(tmp_path: Path) -
     expected.drop.p = 0.0
     batches = zip(data.images[:40].double().split(10), data.labels[:40].split(10), strict=True)
     losses = [functional.cross_entropy(expected(x), y, label_smoothing=0.1) for x, y in batches]
-    (torch.stack(losses).mean() + expected.extra_loss()).backward()  # type: ignore[no-untyped-call]
+    (torch.stack(losses).mean() + expected.extra_loss()).backward()
     for (name, mine), theirs in zip(network.named_parameters(), expected.parameters(), strict=True):
         assert theirs.grad is not None
         torch.testing.assert_close(mine, theirs - recipe.lr * theirs.grad, rtol=0, atol=1e-12, msg=name)
