@@ -3,12 +3,17 @@
 `sbatch --test-only` validates the request and checks the number of array tasks against the limits on submitted jobs
 (QOSMaxSubmitJobPerUserLimit, AssocMaxSubmitJobLimit, MaxJobCount ...) and on the size of arrays, as a real submission
 does. If a limit is exceeded, a binary search finds the largest number that is accepted.
+
+It then also looks for nodes on which the job could start, and rejects jobs that a real sbatch queues: while all nodes
+are drained, for example, "Requested node configuration is not available" (job_start_data in slurmctld's job_mgr.c).
+Only sbatch itself can tell whether it takes such a job, so that message is no more than a warning.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from attnctl.jobs.slurm.adopt import SBATCH_TIMEOUT
 from attnctl.jobs.slurm.commands import CommandError, SlurmUnavailable
@@ -23,6 +28,13 @@ _UNCERTAIN = re.compile(r"timed out|Socket|Zero Bytes|Unexpected message|communi
 _LIMIT = re.compile(
     r"job submit limit|SubmitJob|Resource temporarily unavailable|temporarily unable to accept|queue (is )?full"
     r"|Invalid job array specification",
+    re.IGNORECASE,
+)
+# Errors that slurmctld raises before it looks for nodes, and errors of sbatch's own options: a real sbatch raises them
+# too (_job_create in job_mgr.c; slurm_strerror).
+_INVALID = re.compile(
+    r"invalid (partition|account|qos|feature|generic resource|license|wckey|reservation)|reservation is invalid"
+    r"|Job violates accounting/QOS policy|(invalid|unrecognized|ambiguous|unknown) option|Invalid --",
     re.IGNORECASE,
 )
 _ARRAY_LIMIT = re.compile(r"Invalid job array specification", re.IGNORECASE)
@@ -46,19 +58,31 @@ def uncertain(error: CommandError) -> bool:
     return not unreachable and (error.timed_out or _UNCERTAIN.search(error.message) is not None)
 
 
-def find(script: Callable[[int], str], wanted: int) -> tuple[int, bool]:
-    """How many of `wanted` runs SLURM accepts in one array, and whether the limit is on the array's size.
+@dataclass(frozen=True)
+class ArraySize:
+    """How many runs SLURM accepts in one array.
+
+    by_array: the limit is on the array's size. warning: why the jobs cannot start at present; empty if they can.
+    """
+
+    count: int
+    by_array: bool = False
+    warning: str = ""
+
+
+def find(script: Callable[[int], str], wanted: int) -> ArraySize:
+    """How many of `wanted` runs SLURM accepts in one array.
 
     script: returns the text for an array of that many runs. Raises SlurmUnavailable, and SubmitError with SLURM's
     message if it rejects the request even for a single run.
     """
     error = _rejection(script(wanted))
-    if error is None:
-        return wanted, False
+    if error is None or _doubtful(error):
+        return ArraySize(wanted, warning=error or "")
     if not _LIMIT.search(error):
         raise SubmitError(f"SLURM rejected the job: {error}")
     single = _rejection(script(1)) if wanted > 1 else error
-    if single is not None:
+    if single is not None and not _doubtful(single):
         if _FULL.search(single):
             advice = "run the same command again when some of your jobs have ended"
             raise SubmitError(f"SLURM accepts no more jobs at the moment: {single}; {advice}")
@@ -67,15 +91,20 @@ def find(script: Callable[[int], str], wanted: int) -> tuple[int, bool]:
     while rejected - accepted > 1:
         middle = (accepted + rejected) // 2
         refusal = _rejection(script(middle))
-        if refusal is None:
+        if refusal is None or _doubtful(refusal):
             accepted = middle
         else:
             rejected, error = middle, refusal
-    return accepted, _ARRAY_LIMIT.search(error) is not None
+    return ArraySize(accepted, _ARRAY_LIMIT.search(error) is not None, warning=single or "")
+
+
+def _doubtful(error: str) -> bool:
+    """Whether a real sbatch may accept what --test-only rejected with this message."""
+    return not _LIMIT.search(error) and not _INVALID.search(error)
 
 
 def _rejection(script: str) -> str | None:
-    """SLURM's message if it would reject the script, None if it would accept it; raises SlurmUnavailable."""
+    """The message with which --test-only rejects the script, None if it accepts it; raises SlurmUnavailable."""
     try:
         sbatch(script, "--test-only", timeout=SBATCH_TIMEOUT)
     except CommandError as error:

@@ -45,7 +45,8 @@ class Submitted:
     """One array, or one batch of local runs. job_id: None if it is unknown whether SLURM accepted the job.
 
     skipped: run id to the reason, for the runs that were not submitted; listed with the first array. starts_again:
-    according to its configuration, SLURM restarts these jobs after preemption or on request.
+    according to its configuration, SLURM restarts these jobs after preemption or on request. warning: why SLURM cannot
+    start them at present, in its own words.
     """
 
     tag: str
@@ -53,6 +54,7 @@ class Submitted:
     job_id: str | None
     skipped: dict[str, str] = field(default_factory=dict)
     starts_again: bool = True
+    warning: str = ""
 
 
 def submit(
@@ -109,6 +111,7 @@ class _Sender:
         self.cluster: str | None = None
         self.max_array = len(specs)
         self.starts_again = True
+        self.warning = ""
         if where == "slurm":
             clusters = options.target_clusters or os.environ.get("SBATCH_CLUSTERS")
             limits = queries.limits(clusters.partition(",")[0] if clusters else None)
@@ -120,8 +123,9 @@ class _Sender:
         array = list(waiting[: self.max_array])
         tag = new_tag()
         if self.where == "slurm":
-            count, by_array = array_size.find(lambda count: self._script(count, tag), len(array))
-            array, self.max_array = array[:count], count if by_array else self.max_array
+            found = array_size.find(lambda count: self._script(count, tag), len(array))
+            array, self.max_array = array[: found.count], found.count if found.by_array else self.max_array
+            self.warning = found.warning
         try:
             self._prepare()
             return self._submit_array(tag, array)
@@ -171,7 +175,7 @@ class _Sender:
             raise SubmitError("another attnctl process released these runs because this one looked dead; run it again")
         self.written = True
         job_id = _send(self.workspace, tag, script, reserved) if self.where == "slurm" else intent.job_id
-        return Submitted(tag, reserved.tasks, job_id, reserved.skipped, self.starts_again)
+        return Submitted(tag, reserved.tasks, job_id, reserved.skipped, self.starts_again, self.warning)
 
 
 def starts_again(limits: queries.Limits, options: SlurmOptions) -> bool:

@@ -128,6 +128,35 @@ def test_a_time_limit_that_is_too_long_is_rejected_with_slurms_message(
     assert not cluster.config.workspace.root.exists()
 
 
+def test_jobs_are_queued_and_resumed_while_all_nodes_are_drained(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nodes = ",".join(sorted(set(slurm("sinfo", "-h", "-N", "-o", "%N").split())))
+    root = cluster.config.workspace.root
+    words = ["--workspace", str(root), "sweep", "se", "--epochs", "1", "--gpus-per-node", "0", "--time", "5"]
+    warning = "SLURM accepted the jobs, but cannot start them at present: Requested node configuration is not available"
+    slurm("scontrol", "update", f"nodename={nodes}", "state=drain", "reason=test")
+    try:
+        assert main([*words, "--name", "s"]) == 0
+        out, err = capsys.readouterr()
+        assert "submitted: SLURM job " in out
+        assert warning in err
+        assert main(["--workspace", str(root), "cancel", "s", "--yes"]) == 0
+        assert main(["--workspace", str(root), "resume", "--state", "cancelled"]) == 0
+        out, err = capsys.readouterr()
+        assert "submitted: 1 run, SLURM job " in out
+        assert warning in err
+    finally:
+        slurm("scontrol", "update", f"nodename={nodes}", "state=resume")
+
+
+def test_what_sbatch_rejects_after_a_warning_is_refused_with_its_message(cluster: Cluster, make_specs: Specs) -> None:
+    with pytest.raises(SubmitError, match="Memory specification can not be satisfied"):
+        submit(cluster.config, make_specs(1), Resources(minutes=5), SlurmOptions(mem="900G"), "slurm")
+    (head,) = submissions.heads(cluster.config.workspace)
+    assert "Memory specification can not be satisfied" in str(head.failed)
+
+
 def test_a_job_is_adopted_if_sbatch_accepts_it_but_never_ends(
     cluster: Cluster, make_specs: Specs, limited: Limit, monkeypatch: pytest.MonkeyPatch
 ) -> None:

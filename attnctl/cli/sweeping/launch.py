@@ -129,6 +129,8 @@ def submit(
 
     warn_ignored_variables(destination)
     batches = hand_over(config, specs, destination.resources, destination.options, destination.where, ended=ended)
+    for warning in dict.fromkeys(batch.warning for batch in batches if batch.warning and batch.tasks):
+        output.note(f"SLURM accepted the jobs, but cannot start them at present: {warning}")
     jobs: dict[str, Job] = {}
     for batch in batches:
         jobs |= {run: Job(refusal=reason) for run, reason in batch.skipped.items()}

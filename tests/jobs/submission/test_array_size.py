@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from attnctl.jobs.slurm.commands import CommandError, SlurmUnavailable
-from attnctl.jobs.submission.array_size import SubmitError, find, uncertain
+from attnctl.jobs.submission.array_size import ArraySize, SubmitError, find, uncertain
 from tests.fixtures.fake_slurm import Fake
 
 REFUSALS = {
@@ -30,7 +30,7 @@ def takes(fake: Fake, most: int, words: str) -> None:
 
 def test_an_array_that_slurm_accepts_needs_one_test(fake: Fake) -> None:
     takes(fake, 1000, REFUSALS["array"])
-    assert find(script, 900) == (900, False)
+    assert find(script, 900) == ArraySize(900)
     assert fake.calls("sbatch") == ["--test-only"]
 
 
@@ -38,8 +38,45 @@ def test_an_array_that_slurm_accepts_needs_one_test(fake: Fake) -> None:
 @pytest.mark.parametrize("most", [1, 2, 37, 99])
 def test_the_largest_accepted_number_and_the_kind_of_limit_are_found(limit: str, most: int, fake: Fake) -> None:
     takes(fake, most, REFUSALS[limit])
-    assert find(script, 100) == (most, limit == "array")
+    assert find(script, 100) == ArraySize(most, limit == "array")
     assert len(fake.calls("sbatch")) < 12
+
+
+DRAINED = "Requested node configuration is not available"
+
+
+def test_what_only_test_only_rejects_is_left_to_sbatch_with_a_warning(fake: Fake) -> None:
+    fake.does("sbatch", f"echo 'allocation failure: {DRAINED}' >&2; exit 1")
+    assert find(script, 10) == ArraySize(10, warning=DRAINED)
+    assert fake.calls("sbatch") == ["--test-only"]
+
+
+def test_a_limit_is_found_though_no_node_is_available(fake: Fake) -> None:
+    fake.does(
+        "sbatch",
+        f"last=$(sed -n 's/.*--array=0-//p'); words='allocation failure: {DRAINED}'\n"
+        f"[ \"$last\" -lt 37 ] || words='sbatch: error: {REFUSALS['user']}'\n"
+        'echo "$words" >&2; exit 1',
+    )
+    assert find(script, 100) == ArraySize(37, warning=DRAINED)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "invalid partition specified: gpuu",
+        "Invalid account or account/partition combination specified",
+        "Invalid qos specification",
+        "Invalid feature specification",
+        "Requested reservation is invalid",
+        "QOSMaxWallDurationPerJobLimit; Job violates accounting/QOS policy",
+        "unrecognized option '--nonsense'",
+    ],
+)
+def test_what_sbatch_rejects_too_is_refused_before_anything_is_written(message: str, fake: Fake) -> None:
+    fake.does("sbatch", f'echo "sbatch: error: {message}" >&2; exit 1')
+    with pytest.raises(SubmitError, match="SLURM rejected the job"):
+        find(script, 10)
 
 
 def test_a_request_that_is_always_rejected_is_an_error_with_slurms_message(fake: Fake) -> None:
