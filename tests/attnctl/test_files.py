@@ -85,9 +85,7 @@ def test_an_interrupted_write_keeps_the_old_content(made: bool, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("write", [write_atomic, create_exclusive])
-def test_an_error_names_the_file_that_was_to_be_written(
-    tmp_path: Path, write: Callable[..., None] | Callable[..., bool]
-) -> None:
+def test_an_error_names_the_file_that_was_to_be_written(tmp_path: Path, write: Callable[..., object]) -> None:
     """The name of the file aside is longer, and too long."""
     path = tmp_path / ("n" * 240)
     with pytest.raises(OSError, match="too long") as caught:

@@ -101,9 +101,7 @@ def test_models_are_an_axis() -> None:
         ),
     ],
 )
-def test_an_invalid_combination_is_an_error_with_the_valid_choices(
-    axes: dict[str, dict[str, tuple[str]] | tuple[str]] | dict[str, tuple[str]], words: str
-) -> None:
+def test_an_invalid_combination_is_an_error_with_the_valid_choices(axes: dict[str, Any], words: str) -> None:
     assert words in refused(**axes)
 
 

@@ -65,7 +65,7 @@ def row_notes(made: Report, name: str) -> list[str]:
         ({"val_split": (0.1,)}, "val_split: 0.1; ResNet50: 0"),
     ],
 )
-def test_differing_recipes_are_noted(tmp_path: Path, fields: dict[str, tuple[float | str]], note: str) -> None:
+def test_differing_recipes_are_noted(tmp_path: Path, fields: dict[str, tuple[float | str, ...]], note: str) -> None:
     made = report(tmp_path, with_train(fields), {name: {} for name in NAMES})
     assert [row_notes(made, name) for name in NAMES] == [[], [note], []]
     subject, _, words = note.partition(": ")

@@ -18,6 +18,9 @@ from tests.reports.report_workspace import table as named
 EAN2 = named("ean:2")
 
 
+Made = tuple[Report, dict[str, provenance.Source]]
+
+
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     made = Workspace(tmp_path)
@@ -28,14 +31,14 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 @pytest.fixture
-def made(workspace: Workspace) -> tuple[Report, dict[str, provenance.Source]]:
+def made(workspace: Workspace) -> Made:
     items = cells(EAN2, (), ("0", "1"))
     found = families(workspace, items)
     sources = {row.id: provenance.source(workspace, row) for rows in found.values() for row in rows}
     return published.build(EAN2, items, found), sources
 
 
-def test_a_number_has_its_runs_with_all_their_attempts(made: tuple[Report, dict[str, provenance.Source]]) -> None:
+def test_a_number_has_its_runs_with_all_their_attempts(made: Made) -> None:
     report, sources = made
     (number,) = provenance.numbers(report, "ResNet50:top1")
     one, two = (spec.id for spec in specs(EAN2, "ResNet50", ("0", "1")))
@@ -52,7 +55,7 @@ def test_a_number_has_its_runs_with_all_their_attempts(made: tuple[Report, dict[
     assert "metrics" in facts
 
 
-def test_people_read_each_run_once(made: tuple[Report, dict[str, provenance.Source]]) -> None:
+def test_people_read_each_run_once(made: Made) -> None:
     report, sources = made
     numbers = provenance.numbers(report, "ResNet50")
     assert [number.column.name for number in numbers] == ["top1", "top1.difference"]
@@ -62,7 +65,7 @@ def test_people_read_each_run_once(made: tuple[Report, dict[str, provenance.Sour
     assert text.count(f"\nrun {one}\n") == text.count(f"\nrun {two}\n") == 1
 
 
-def test_the_same_as_json(made: tuple[Report, dict[str, provenance.Source]]) -> None:
+def test_the_same_as_json(made: Made) -> None:
     report, sources = made
     document = json.loads(json.dumps(provenance.document(provenance.numbers(report, ""), sources)))
     assert {number["column"] for number in document["numbers"]} == {"top1", "top1.difference"}
@@ -71,9 +74,7 @@ def test_the_same_as_json(made: tuple[Report, dict[str, provenance.Source]]) -> 
 
 
 @pytest.mark.parametrize("text", ["[]", '{"a":' * 100_000, '{"gpus":' + "[" * 500 + "]" * 500 + "}"])
-def test_damaged_records_are_ignored(
-    workspace: Workspace, made: tuple[Report, dict[str, provenance.Source]], text: str
-) -> None:
+def test_damaged_records_are_ignored(workspace: Workspace, made: Made, text: str) -> None:
     (spec,) = specs(EAN2, "ResNet50")
     attempt = workspace.run(spec.id).attempt(1)
     attempt.request.write_text("{")
@@ -91,21 +92,19 @@ def test_damaged_records_are_ignored(
         ("ResNet50:top2", "no such column: 'top2'; did you mean 'top1'?"),
     ],
 )
-def test_an_unknown_name_is_a_one_line_error(
-    made: tuple[Report, dict[str, provenance.Source]], pattern: str, message: str
-) -> None:
+def test_an_unknown_name_is_a_one_line_error(made: Made, pattern: str, message: str) -> None:
     with pytest.raises(SpecError, match=re.escape(message)):
         provenance.numbers(made[0], pattern)
 
 
-def test_globs_mean_several(made: tuple[Report, dict[str, provenance.Source]]) -> None:
+def test_globs_mean_several(made: Made) -> None:
     assert [number.column.name for number in provenance.numbers(made[0], "ResNet*:top1*")] == [
         "top1",
         "top1.difference",
     ]
 
 
-def test_a_page_contains_the_same_notes(made: tuple[Report, dict[str, provenance.Source]]) -> None:
+def test_a_page_contains_the_same_notes(made: Made) -> None:
     _, sources = made
     source = next(iter(sources.values()))
     assert provenance.origin(source).run == source.run

@@ -72,7 +72,5 @@ def test_data_sets_without_class_folders_are_not_compared(tmp_path: Path) -> Non
         ((("pen", "cup"), ("pen", "cup", "cup")), "a has 2 classes, b has 3"),
     ],
 )
-def test_names_in_another_order_are_explained(
-    names: tuple[tuple[str, str], tuple[str, str, str]] | tuple[tuple[str, str], tuple[str, str]], words: str
-) -> None:
+def test_names_in_another_order_are_explained(names: tuple[tuple[str, ...], tuple[str, ...]], words: str) -> None:
     assert words in explain(IMAGENET, Path("x"), names, ("a", "b"))

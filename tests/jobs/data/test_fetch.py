@@ -48,12 +48,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
+Served = tuple[Server, Dataset, dict[str, bytes]]
+
+
 def md5(content: bytes) -> str:
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[tuple[Server, Dataset, dict[str, bytes]]]:
+def served(tmp_path: Path) -> Iterator[Served]:
     """A server with a small CIFAR-100, and its descriptor."""
     files = cifar100_files()
     path = write_tar(
@@ -84,7 +87,7 @@ def quiet(done: int, total: int | None) -> None:
     """No progress."""
 
 
-def test_the_files_are_downloaded_with_progress(served: tuple[Server, Dataset, dict[str, bytes]], folder: Path) -> None:
+def test_the_files_are_downloaded_with_progress(served: Served, folder: Path) -> None:
     server, dataset, files = served
     seen = []
     targets = fetch(dataset, folder, lambda done, total: seen.append((done, total)))
@@ -96,14 +99,14 @@ def test_the_files_are_downloaded_with_progress(served: tuple[Server, Dataset, d
     assert [path.name for path in folder.parent.iterdir() if path.is_file()] == [dataset.archive]
 
 
-def test_existing_files_are_left_unchanged(served: tuple[Server, Dataset, dict[str, bytes]], folder: Path) -> None:
+def test_existing_files_are_left_unchanged(served: Served, folder: Path) -> None:
     server, dataset, _ = served
     fetch(dataset, folder, quiet)
     fetch(dataset, folder, quiet)
     assert len(server.asked) == 1
 
 
-def test_an_existing_archive_is_only_unpacked(served: tuple[Server, Dataset, dict[str, bytes]], folder: Path) -> None:
+def test_an_existing_archive_is_only_unpacked(served: Served, folder: Path) -> None:
     server, dataset, files = served
     folder.parent.mkdir()
     (folder.parent / dataset.archive).write_bytes(server.content)
@@ -115,7 +118,7 @@ def test_an_existing_archive_is_only_unpacked(served: tuple[Server, Dataset, dic
         fetch(dataset, folder, quiet)
 
 
-def test_an_interrupted_download_is_continued(served: tuple[Server, Dataset, dict[str, bytes]], folder: Path) -> None:
+def test_an_interrupted_download_is_continued(served: Served, folder: Path) -> None:
     server, dataset, files = served
     server.cut = 1000
     with pytest.raises(DataError, match=r"stopped at 1000 .*run the command again to continue"):
@@ -125,9 +128,7 @@ def test_an_interrupted_download_is_continued(served: tuple[Server, Dataset, dic
     assert server.asked == [None, "bytes=1000-"]
 
 
-def test_a_download_starts_over_if_the_server_does_not_support_ranges(
-    served: tuple[Server, Dataset, dict[str, bytes]], folder: Path
-) -> None:
+def test_a_download_starts_over_if_the_server_does_not_support_ranges(served: Served, folder: Path) -> None:
     server, dataset, files = served
     folder.mkdir(parents=True)
     (folder.parent / f"{dataset.archive}.part").write_bytes(b"something else")
@@ -135,16 +136,14 @@ def test_a_download_starts_over_if_the_server_does_not_support_ranges(
     assert fetch(dataset, folder, quiet)[0].read_bytes() == files["train"]
 
 
-def test_a_complete_part_file_is_not_downloaded_again(
-    served: tuple[Server, Dataset, dict[str, bytes]], folder: Path
-) -> None:
+def test_a_complete_part_file_is_not_downloaded_again(served: Served, folder: Path) -> None:
     server, dataset, files = served
     folder.mkdir(parents=True)
     (folder.parent / f"{dataset.archive}.part").write_bytes(server.content)
     assert fetch(dataset, folder, quiet)[0].read_bytes() == files["train"]
 
 
-def test_a_download_with_a_wrong_md5_is_deleted(served: tuple[Server, Dataset, dict[str, bytes]], folder: Path) -> None:
+def test_a_download_with_a_wrong_md5_is_deleted(served: Served, folder: Path) -> None:
     server, dataset, _ = served
     server.content = server.content[:-1] + b"?"
     with pytest.raises(DataError, match=rf"has MD5 \w+ instead of {dataset.md5}; the download was deleted"):
@@ -152,9 +151,7 @@ def test_a_download_with_a_wrong_md5_is_deleted(served: tuple[Server, Dataset, d
     assert list(folder.parent.rglob("*")) == []
 
 
-def test_a_wrong_file_in_the_archive_is_not_put_in_place(
-    served: tuple[Server, Dataset, dict[str, bytes]], folder: Path
-) -> None:
+def test_a_wrong_file_in_the_archive_is_not_put_in_place(served: Served, folder: Path) -> None:
     _, dataset, _ = served
     wrong = dataclasses.replace(dataset, files=(DataFile("train", "0" * 32), *dataset.files[1:]))
     with pytest.raises(DataError, match=r"tar.gz:train has MD5 .* instead of 000"):
@@ -162,7 +159,7 @@ def test_a_wrong_file_in_the_archive_is_not_put_in_place(
     assert list(folder.iterdir()) == []
 
 
-def test_an_http_error_is_a_one_line_error(served: tuple[Server, Dataset, dict[str, bytes]], folder: Path) -> None:
+def test_an_http_error_is_a_one_line_error(served: Served, folder: Path) -> None:
     server, dataset, _ = served
     server.status = 404
     with pytest.raises(DataError, match=r"^http://127.*: the server answered 404 Not Found$"):
@@ -170,7 +167,7 @@ def test_an_http_error_is_a_one_line_error(served: tuple[Server, Dataset, dict[s
 
 
 def test_an_unreachable_server_is_a_one_line_error(
-    served: tuple[Server, Dataset, dict[str, bytes]], folder: Path, monkeypatch: pytest.MonkeyPatch
+    served: Served, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, dataset, _ = served
     monkeypatch.setattr(fetch_module, "_TIMEOUT", 2.0)
@@ -181,9 +178,7 @@ def test_an_unreachable_server_is_a_one_line_error(
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://example.org/x"])
-def test_only_http_addresses_are_fetched(
-    served: tuple[Server, Dataset, dict[str, bytes]], folder: Path, url: str
-) -> None:
+def test_only_http_addresses_are_fetched(served: Served, folder: Path, url: str) -> None:
     _, dataset, _ = served
     with pytest.raises(DataError, match="is not an http or https address"):
         fetch(dataclasses.replace(dataset, url=url), folder, quiet)
@@ -194,18 +189,14 @@ def test_a_data_set_without_an_address_names_its_source(tmp_path: Path) -> None:
         fetch(describe("imagenet"), tmp_path, quiet)
 
 
-def test_an_unwritable_folder_is_a_one_line_error(
-    served: tuple[Server, Dataset, dict[str, bytes]], tmp_path: Path
-) -> None:
+def test_an_unwritable_folder_is_a_one_line_error(served: Served, tmp_path: Path) -> None:
     _, dataset, _ = served
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(DataError, match="cannot download cifar100 to"):
         fetch(dataset, tmp_path / "file" / "cifar-100-python", quiet)
 
 
-def test_a_second_simultaneous_download_is_refused(
-    served: tuple[Server, Dataset, dict[str, bytes]], folder: Path
-) -> None:
+def test_a_second_simultaneous_download_is_refused(served: Served, folder: Path) -> None:
     import fcntl
 
     _, dataset, _ = served
