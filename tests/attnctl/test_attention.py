@@ -45,7 +45,7 @@ def test_the_defaults_keep_the_shape_or_are_refused_by_name(name: str, channels:
 @cases
 @pytest.mark.parametrize("shape", [(1, 16, 1, 1), (3, 16, 1, 1), (1, 16, 4, 5)], ids=str)
 @pytest.mark.parametrize("fill", ["random", "zero"])
-def test_small_maps_single_images_and_constant_maps_stay_finite(
+def test_outputs_for_small_and_constant_maps_and_single_images_are_finite(
     name: str, hyperparameters: dict[str, Any], shape: tuple[int, int, int, int], fill: str
 ) -> None:
     module = attention.create(name, 16, shape[2:], **hyperparameters)
@@ -74,7 +74,7 @@ def test_gradients_are_the_derivatives(name: str, hyperparameters: dict[str, Any
 
 
 @cases
-def test_a_module_comes_back_from_its_state(name: str, hyperparameters: dict[str, Any]) -> None:
+def test_a_module_is_restored_from_its_state(name: str, hyperparameters: dict[str, Any]) -> None:
     first = randomised(name, 16, (4, 4), **hyperparameters)
     second = attention.create(name, 16, (4, 4), **hyperparameters).double()
     second.load_state_dict(first.state_dict())
@@ -94,7 +94,7 @@ def test_bf16_autocast_keeps_the_maps_type_and_nearly_its_values(name: str, hype
 
 
 @cases
-def test_channels_last_gives_the_same_in_the_same_layout(name: str, hyperparameters: dict[str, Any]) -> None:
+def test_channels_last_gives_equal_results_in_the_same_layout(name: str, hyperparameters: dict[str, Any]) -> None:
     module = randomised(name, 16, (5, 6), **hyperparameters).eval()
     x = torch.randn(2, 16, 5, 6, dtype=torch.float64)
     plain = module(x)

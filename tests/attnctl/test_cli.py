@@ -10,7 +10,7 @@ from attnctl.cli import without_globals
 from tests.attnctl.cli.cli_run import Run
 
 
-def test_a_global_option_may_stand_after_the_command(folder: Path, attnctl: Run) -> None:
+def test_a_global_option_can_follow_the_command(folder: Path, attnctl: Run) -> None:
     assert without_globals(["sweep", "ela", "--workspace", "w"]) == ("w", ["sweep", "ela"])
     assert without_globals(["--workspace=w", "sweep", "--", "--workspace", "x"]) == (
         "w",

@@ -13,7 +13,7 @@ import pytest
 from attnctl.files import create_exclusive, made_aside, write_atomic
 
 
-def test_an_atomic_write_leaves_the_old_file_or_the_new_and_nothing_beside_it(
+def test_an_atomic_write_leaves_the_old_or_the_new_file_and_no_temporary_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "deep" / "file"

@@ -44,7 +44,7 @@ def test_each_run_occurs_once_in_the_order_of_the_axes(
     assert cells == [(kernel, seed) for kernel in kernels for seed in seeds]
 
 
-def test_a_hyperparameter_goes_to_the_modules_that_have_it() -> None:
+def test_a_hyperparameter_applies_to_the_modules_that_have_it() -> None:
     assert labels(modules=("none", "ela", "se"), hyperparameters={"kernel": ("5",)}) == [
         "none",
         "ela groups=c kernel=5 num_groups=16 shared=true",
@@ -69,7 +69,7 @@ def test_two_names_of_one_network_are_one_run() -> None:
     assert len(labels(modules=("ela",), hyperparameters={"variant": ("none", "b")})) == 1
 
 
-def test_a_cell_that_cannot_be_is_listed_with_its_reason_and_the_others_stay() -> None:
+def test_an_impossible_cell_is_listed_with_its_reason_beside_the_others() -> None:
     expansion = expand(Axes(modules=("ela", "se"), hyperparameters={"kernel": ("4", "5"), "r": ("17", "16")}))
     assert len(expansion.specs) == 2
     assert [cell.reason for cell in expansion.invalid] == [
@@ -129,7 +129,7 @@ def test_a_small_batch_without_norm_batch_is_one_forward() -> None:
     assert (spec.recipe.batch, spec.recipe.norm_batch) == (8, 8)
 
 
-def test_a_value_that_holds_a_comma_stays_whole() -> None:
+def test_a_value_that_contains_a_comma_is_not_split() -> None:
     axes = Axes(modules=("sn",), hyperparameters={"norms": ("in", "ln", "bn", "in", "ln")}, placements=("norms",))
     place = {cell.reason for cell in expand(axes).invalid}
     assert {dict(spec.hyperparameters)["norms"] for spec in expand(axes).specs} == {"in,ln", "bn,in,ln"}, place

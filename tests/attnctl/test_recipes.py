@@ -28,7 +28,7 @@ def test_each_recipe_is_one(name: str) -> None:
         ("voc07", "cspdarknet_nano", "yolox_nano", "ela-yolox"),
     ],
 )
-def test_the_default_goes_with_the_data_set_and_the_backbone_or_the_model(
+def test_the_default_recipe_depends_on_data_set_backbone_and_model(
     dataset: str, backbone: str, model: str, expected: str
 ) -> None:
     assert recipes.default_for(dataset, backbone, model) == expected
@@ -48,7 +48,7 @@ def test_a_batch_smaller_than_its_forwards_becomes_one_forward_by_default() -> N
         recipes.resolve("digits", {"batch": forward // 2, "norm_batch": forward})
 
 
-def test_steps_take_the_place_of_epochs_and_epochs_that_of_steps() -> None:
+def test_steps_and_epochs_replace_each_other() -> None:
     by_steps = recipes.resolve("digits", {"steps": 100, "warmup_steps": 5})
     assert (by_steps.epochs, by_steps.steps) == (0, 100)
     stepped = next(name for name in recipes.names() if recipes.load(name).get("steps"))

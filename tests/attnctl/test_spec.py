@@ -168,7 +168,7 @@ def test_synchronous_norms_need_a_process_for_each_forward() -> None:
         recipe.check_world(2)
 
 
-def test_a_spec_comes_back_from_its_json_and_an_older_document_takes_neutral_values() -> None:
+def test_a_spec_round_trips_through_json_and_older_ones_get_neutral_values() -> None:
     spec = one(hyperparameters={"kernel": ("5",)})
     document = json.loads(json.dumps(spec.to_json()))
     assert RunSpec.from_json(document) == spec

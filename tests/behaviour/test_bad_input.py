@@ -67,7 +67,7 @@ def test_an_option_without_its_value_is_refused(option: Option, standing: Path, 
 
 
 @pytest.mark.parametrize(("command", "flag"), flags(), ids=lambda words: words)
-def test_a_flag_takes_no_value(command: str, flag: str, standing: Path, attnctl: Run) -> None:
+def test_a_flag_accepts_no_value(command: str, flag: str, standing: Path, attnctl: Run) -> None:
     assert_refused(attnctl(*command.split(), f"{flag}=yes"), flag)
 
 

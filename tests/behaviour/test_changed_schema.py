@@ -66,7 +66,7 @@ def runs(done: subprocess.CompletedProcess[str]) -> list[str]:
     return sorted(row["id"] for row in json.loads(done.stdout)["runs"])
 
 
-def test_a_new_recipe_field_gives_the_index_a_new_column_and_reports_work(code: Path, root: Path) -> None:
+def test_a_new_recipe_field_adds_a_column_to_the_index_and_reports_work(code: Path, root: Path) -> None:
     before = runs(call(code, root, "status", "--json"))
     report = call(code, root, "report")
     assert len(before) == 2
@@ -88,7 +88,7 @@ def test_a_new_recipe_field_gives_the_index_a_new_column_and_reports_work(code: 
     assert runs(call(code, root, "status", "--json")) == before
 
 
-def test_a_new_column_of_a_table_gives_a_new_index(code: Path, root: Path) -> None:
+def test_a_new_column_of_a_table_rebuilds_the_index(code: Path, root: Path) -> None:
     before = runs(call(code, root, "status", "--json"))
     column = '    Column("brand_new", Integer),\n'
     edit(

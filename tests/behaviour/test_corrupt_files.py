@@ -266,7 +266,7 @@ def test_a_damaged_database_is_rebuilt_completely(place: Place, attnctl: Run) ->
 
 
 @pytest.mark.parametrize("name", ["spec.json", "request.json", "observed", "env.json", "exit.0.json", "submission"])
-def test_a_file_that_is_put_back_leaves_no_trace(name: str, place: Place, attnctl: Run) -> None:
+def test_a_restored_file_leaves_no_trace(name: str, place: Place, attnctl: Run) -> None:
     rows = json.loads(attnctl("status", "--json").out)["runs"]
     path = place.file(name)
     data = path.read_bytes()

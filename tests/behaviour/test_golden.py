@@ -55,7 +55,7 @@ class ThreeSteps:
 
 
 @pytest.mark.parametrize("module", ["none", *attention.names()])
-def test_three_steps_with_a_module_give_the_numbers_of_its_versions(module: str, tmp_path: Path) -> None:
+def test_three_steps_with_a_module_reproduce_the_results_of_its_version(module: str, tmp_path: Path) -> None:
     replaces = module != "none" and attention.describe(module).replaces
     axes = Axes(
         modules=(module,),
@@ -77,7 +77,7 @@ def test_three_steps_with_a_module_give_the_numbers_of_its_versions(module: str,
 
 
 @pytest.mark.parametrize("backbone", backbones.names())
-def test_a_forward_of_a_backbone_gives_the_number_of_its_version(backbone: str) -> None:
+def test_a_forward_of_a_backbone_reproduces_the_result_of_its_version(backbone: str) -> None:
     torch.manual_seed(0)
     network = backbones.build(backbone, 10).eval()
     images = torch.linspace(-1, 1, 3 * 32 * 32).reshape(1, 3, 32, 32)

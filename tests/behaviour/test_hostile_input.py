@@ -292,7 +292,7 @@ def test_a_value_is_of_its_type_or_refused(value: Any) -> None:
 
 @some
 @given(st.text(st.characters(codec="utf-8"), max_size=40))
-def test_no_text_can_give_tex_an_order(text: str) -> None:
+def test_no_text_is_executed_by_tex(text: str) -> None:
     escaped = escape(text)
     assert "\n" not in escaped
     for order in ("\\input", "\\write", "\\csname", "\\def", "\\catcode", "\\immediate"):

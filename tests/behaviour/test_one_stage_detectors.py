@@ -65,7 +65,7 @@ def target(
     }
 
 
-def test_it_takes_images_of_any_shape_and_finds_boxes_in_their_pixels(network: Network) -> None:
+def test_images_of_any_shape_are_accepted_and_boxes_are_in_their_pixels(network: Network) -> None:
     network.eval()
     network.score = 0.0
     shapes = [(50, 200), (300, 40), (128, 128)]
@@ -161,7 +161,7 @@ def test_losses_are_in_full_precision_under_autocast(network: Network) -> None:
     assert all(loss.dtype == torch.float32 and loss.isfinite() for loss in found.values())
 
 
-def test_it_goes_in_double_precision(network: Network) -> None:
+def test_the_network_works_in_double_precision(network: Network) -> None:
     images, targets = scenes()
     found = losses(network.double(), [image.double() for image in images], targets)
     assert {loss.dtype for loss in found.values()} == {torch.float64}

@@ -44,9 +44,7 @@ def test_whole_class_folders_are_trained_on(attnctl: Command, class_folders: Pat
     assert (swept.returncode, "completed, top-1" in swept.stderr) == (0, True), swept.stderr
 
 
-def test_a_run_whose_data_set_is_gone_waits_until_it_is_there_again(
-    attnctl: Command, class_folders: Path, folder: Path
-) -> None:
+def test_a_run_without_its_data_set_waits_until_it_is_back(attnctl: Command, class_folders: Path, folder: Path) -> None:
     """It is gone between the submission and the start, as on a node that lacks a file system."""
     aside = class_folders.with_name("aside")
     taken_away = textwrap.dedent("""

@@ -101,7 +101,7 @@ def test_detectors_are_compared_in_their_own_groups(rows: Rows) -> None:
     )
 
 
-def test_several_tasks_in_one_table_leave_each_others_columns_empty(rows: Rows) -> None:
+def test_in_a_table_of_several_tasks_columns_of_other_tasks_are_empty(rows: Rows) -> None:
     report = comparison.build([*of(rows, VOC), *of(rows, MAPS), *of(rows, CLASSIFIERS)])
     titles = [group.title for group in report.table.groups]
     assert titles == ["deeplabv3 resnet18 on digits-seg", "resnet20 on digits", "ssdlite320 mobilenext on voc07"]

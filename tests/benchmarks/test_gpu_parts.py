@@ -57,7 +57,7 @@ def outcomes(part: Part, around: Context) -> dict[str, str]:
     return {row.module: row.failed or row.skipped or "measured" for row in rows}
 
 
-def test_a_failure_and_a_crash_leave_the_other_rows() -> None:
+def test_a_failure_and_a_crash_do_not_affect_other_rows() -> None:
     part = Part(items=[item("a", failing), item("b", measured), item("c", crashing), item("d", measured)])
     assert outcomes(part, context()) == {
         "a": "ValueError: of no use",

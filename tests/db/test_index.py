@@ -61,7 +61,7 @@ def test_the_runs_of_a_cell_are_found_for_all_seeds_and_versions(workspace: Work
     assert list(index.families([plain, *(f"{number:016x}" for number in range(50_000))])) == [plain]
 
 
-def test_the_sweeps_of_papers_tables_come_newest_first(workspace: Workspace, index: Index) -> None:
+def test_the_sweeps_of_papers_tables_are_listed_newest_first(workspace: Workspace, index: Index) -> None:
     for at, part in enumerate(({"paper": "nam", "table": "1"}, {}, {"paper": "./my.toml", "figure": "2"})):
         sweep = Sweep(name=f"s{at}", created=float(at), command=[], runs=[], overrides={"seeds": ["1"]}, **part)
         write_atomic(workspace.sweep(sweep.name), sweep.encode())

@@ -75,7 +75,7 @@ def test_rejected_and_cancelled_submissions_have_their_state(tmp_path: Path) -> 
     assert states == {first.id: ("refused", "no such partition"), second.id: ("cancelled", "cancelled by bob")}
 
 
-def test_a_job_id_that_comes_later_is_taken_in(tmp_path: Path) -> None:
+def test_a_job_id_that_is_recorded_later_is_indexed(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     written.submit(workspace, [RUN], job_id=None)
     assert (only(workspace).state, only(workspace).job_id) == ("submitting", None)
@@ -259,7 +259,7 @@ EVENTS = st.lists(
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(logs=st.lists(EVENTS, min_size=1, max_size=3), data=st.data())
-def test_any_split_into_increments_gives_the_rows_of_a_rebuild(
+def test_any_increments_yield_the_rows_of_a_rebuild(
     tmp_path_factory: pytest.TempPathFactory, logs: list[list[written.Event]], data: st.DataObject
 ) -> None:
     workspace = Workspace(tmp_path_factory.mktemp("w"))

@@ -20,7 +20,7 @@ def nfs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
-def test_on_a_local_disk_it_lies_in_the_workspace_even_before_that_is_made(tmp_path: Path) -> None:
+def test_on_a_local_disk_the_database_is_in_the_workspace_even_before_it_exists(tmp_path: Path) -> None:
     assert location(Workspace(tmp_path)) == tmp_path / FILE_NAME
     assert location(Workspace(tmp_path / "a" / "b")) == tmp_path / "a" / "b" / FILE_NAME
 
@@ -33,7 +33,7 @@ def test_on_a_network_file_system_the_database_has_its_own_name_in_the_users_cac
     assert location(Workspace(tmp_path / "a" / "runs")) == first
 
 
-def test_where_nothing_can_be_written_it_lies_in_the_users_cache(
+def test_in_a_read_only_workspace_the_database_is_in_the_users_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

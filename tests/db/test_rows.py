@@ -53,6 +53,6 @@ def test_a_detectors_network_is_its_model_and_backbone() -> None:
     assert (ROW.network, dataclasses.replace(ROW, model="yolof").network) == ("resnet20", "yolof resnet20")
 
 
-def test_columns_are_the_fields_that_the_database_holds() -> None:
+def test_columns_match_the_fields_of_the_database() -> None:
     assert COLUMNS[0] == "id"
     assert set(COLUMNS) == set(RunRow.__dataclass_fields__) - {"metrics", "details"}

@@ -139,7 +139,7 @@ def _refresh(root: Path, barrier: Barrier, results: Queue[dict[str, list[str]]])
         results.put(written.contents(index))
 
 
-def test_processes_that_make_and_fill_the_index_at_once_agree(tmp_path: Path) -> None:
+def test_processes_that_create_and_fill_the_index_at_once_agree(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     runs = written.specs(seeds=tuple(map(str, range(150))))
     written.submit(workspace, runs, sweep="s")

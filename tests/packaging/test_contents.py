@@ -32,7 +32,7 @@ def test_the_tree_has_every_kind_of_file_of_the_package() -> None:
         assert f"attnctl/{name}" in files
 
 
-def test_a_wheel_holds_the_one_package(wheel: Path) -> None:
+def test_a_wheel_contains_one_package(wheel: Path) -> None:
     assert_whole(content_of(wheel))
     with zipfile.ZipFile(wheel) as archive:
         assert archive.read(f"{METADATA}/top_level.txt").split() == [b"attnctl"]
@@ -44,7 +44,7 @@ def test_a_wheel_of_the_sdist_is_the_same(wheel: Path, sdist: Path, tmp_path: Pa
     assert content_of(wheel_of(str(sdist), tmp_path)) == content_of(wheel)
 
 
-def test_an_sdist_holds_the_package_its_readme_and_its_license(sdist: Path) -> None:
+def test_an_sdist_contains_the_package_its_readme_and_its_license(sdist: Path) -> None:
     with tarfile.open(sdist) as archive:
         members = [member for member in archive.getmembers() if not member.isdir()]
     assert all(member.isfile() for member in members), "a link would need the file that it names"

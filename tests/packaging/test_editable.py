@@ -15,7 +15,7 @@ FIND = "import importlib.util, sys; print([name for name in sys.argv[1:] if impo
 
 
 @pytest.mark.parametrize("path", ["", "."])
-def test_it_is_found_from_the_folder_that_holds_the_clone(editable: Environment, path: str) -> None:
+def test_an_editable_install_is_found_from_the_folder_above_the_clone(editable: Environment, path: str) -> None:
     """Whose folder `attnctl`, the clone, would be a package too if no other were found before it."""
     above = editable.folder.parents[1]
     assert (above / "attnctl/jobs").is_dir()

@@ -26,7 +26,7 @@ def test_texts_get_letters_in_the_order_of_reading_and_equal_texts_share_one() -
     assert [(each.marks, each.cells[0].marks) for each in rows] == [(("a",), ("b",)), ((), ("a", "c")), ((), ("b",))]
 
 
-def test_after_z_come_two_letters() -> None:
+def test_marks_after_z_have_two_letters() -> None:
     made = lettered(table(*(row(f"note {number}") for number in range(28))))
     assert [note.mark for note in made.footnotes[24:]] == ["y", "z", "aa", "ab"]
     many = lettered(table(row(*(f"note {number}" for number in range(28)))))

@@ -47,7 +47,7 @@ def test_without_our_number_the_first_imported_one_is_shown() -> None:
     assert running.state == "running 45%", "a run on its way is told all the same"
 
 
-def test_an_accuracy_is_an_error_where_the_column_has_errors() -> None:
+def test_an_accuracy_becomes_an_error_rate_in_columns_of_error_rates() -> None:
     cell = with_imports(Cell(), [Elsewhere("lab", (76.0,))], Metric(name="top1", error=True), COLUMN)
     assert cell.value == 24.0
 

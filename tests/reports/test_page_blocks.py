@@ -12,7 +12,7 @@ from tests.reports.report_tables import comparison, of_papers, published, tables
 
 
 @given(tables())
-def test_blocks_hold_every_column_once_in_order_under_whole_headings(table: ReportTable) -> None:
+def test_blocks_contain_every_column_once_in_order_under_complete_headings(table: ReportTable) -> None:
     blocks = parted(table)
     assert tuple(column for block in blocks for column in block.columns) == table.columns
     assert [span for block in blocks for span in spans(block.columns)] == spans(table.columns)
@@ -23,7 +23,7 @@ def test_blocks_hold_every_column_once_in_order_under_whole_headings(table: Repo
         assert all(len(row.cells) == len(block.columns) for group in block.groups for row in group.rows)
 
 
-def test_a_table_that_fits_stays_whole() -> None:
+def test_a_table_that_fits_is_not_split() -> None:
     assert parted(comparison()) == [comparison()]
     assert parted(of_papers()["nam:3"]) == [of_papers()["nam:3"]]
 

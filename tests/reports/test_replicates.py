@@ -39,7 +39,7 @@ def test_the_cell_is_the_mean_of_the_runs_that_are_done_with_their_ids() -> None
     assert cell.marks == ("a note",)
 
 
-def test_without_a_number_the_cell_names_the_runs_that_are_to_give_it() -> None:
+def test_a_cell_without_a_number_lists_its_runs() -> None:
     found = seeds(None)
     cell = Replicates(rows=found, seeds=(0,)).cell(TOP1)
     assert (cell.value, cell.runs, cell.state) == (None, (found[0].id,), "running 45%")

@@ -76,7 +76,7 @@ def test_a_users_text_is_one_line_without_control_characters() -> None:
     assert one_line("a\n b\t\x1b[31mc\x00 \ud800é") == "a b [31mc é"
 
 
-def test_a_table_comes_back_from_its_json() -> None:
+def test_a_table_round_trips_through_json() -> None:
     table = ReportTable(
         title="t",
         label="tab:t",

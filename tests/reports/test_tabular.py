@@ -16,13 +16,13 @@ from tests.reports.report_tables import HOSTILE, comparison, hostile, of_papers,
 
 
 @given(tables())
-def test_any_table_comes_back_from_json_and_from_csv(table: ReportTable) -> None:
+def test_any_table_round_trips_through_json_and_csv(table: ReportTable) -> None:
     assert ReportTable.from_json(json.loads(tabular.render_json(table))) == table
     assert read_csv(tabular.render_csv(table)) == table
 
 
 @pytest.mark.parametrize("name", of_papers())
-def test_every_published_table_comes_back(name: str) -> None:
+def test_every_published_table_round_trips(name: str) -> None:
     table = of_papers()[name]
     assert ReportTable.from_json(json.loads(tabular.render_json(table))) == table
     assert read_csv(tabular.render_csv(table)) == table

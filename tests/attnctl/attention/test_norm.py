@@ -8,7 +8,7 @@ from attnctl.attention._norm import BatchNorm1d, BatchNorm2d, GroupNorm, instanc
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_norms_are_torchs_where_torchs_are_defined(training: bool) -> None:
+def test_norms_equal_torchs_where_these_are_defined(training: bool) -> None:
     x = torch.randn(4, 16, 5, 6)
     for mine, theirs, given in (
         (BatchNorm2d(16), nn.BatchNorm2d(16), x),
@@ -21,7 +21,7 @@ def test_norms_are_torchs_where_torchs_are_defined(training: bool) -> None:
             torch.testing.assert_close(mine.get_buffer(name), buffer)
 
 
-def test_a_single_value_gives_the_offset_and_leaves_the_running_statistics() -> None:
+def test_for_a_single_value_the_norm_returns_its_offset_and_keeps_its_statistics() -> None:
     norm = BatchNorm2d(16).train()
     nn.init.constant_(norm.bias, 0.25)
     torch.testing.assert_close(norm(torch.randn(1, 16, 1, 1)), torch.full((1, 16, 1, 1), 0.25), atol=1e-3, rtol=0)
@@ -37,7 +37,7 @@ def test_an_instance_norm_standardises_each_map() -> None:
     torch.testing.assert_close(instance_norm(x, weight, bias), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_under_autocast_a_norm_gives_the_type_that_it_gets() -> None:
+def test_under_autocast_a_norm_keeps_the_dtype_of_its_input() -> None:
     x = torch.randn(2, 16, 5, 6, dtype=torch.bfloat16)
     with torch.autocast("cpu", torch.bfloat16):
         assert GroupNorm(4, 16)(x).dtype == torch.bfloat16

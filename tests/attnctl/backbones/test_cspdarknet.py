@@ -7,7 +7,7 @@ import torch
 from attnctl.backbones.cspdarknet import WIDTHS, CspDarknet, Focus
 
 
-def test_it_gives_three_maps_at_eighth_sixteenth_and_thirty_second() -> None:
+def test_the_backbone_returns_maps_at_strides_8_16_and_32() -> None:
     network = CspDarknet(classes=5).eval()
     maps = network.maps(torch.rand(1, 3, 64, 96))
     assert [tuple(each.shape[1:]) for each in maps] == [

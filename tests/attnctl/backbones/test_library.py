@@ -32,7 +32,7 @@ def test_a_network_of_timm_has_its_stages(name: str, stages: list[int]) -> None:
 
 
 @with_timm
-def test_a_network_of_timm_takes_attention() -> None:
+def test_attention_can_be_inserted_into_timm_networks() -> None:
     assert "block" in backbones.describe("timm:resnet26").placements
     network = surgery.attach(backbones.build("timm:resnet18", 5), "se", "block")
     assert sum(isinstance(m, surgery.Attended) for m in network.modules()) == 8

@@ -58,7 +58,7 @@ def test_parts_round_trip_through_json() -> None:
         assert untrusted_json.decode(Part, untrusted_json.loads(json.dumps(asdict(part)))) == part
 
 
-def test_stages_end_where_the_resolution_changes() -> None:
+def test_stages_end_at_changes_of_resolution() -> None:
     found = [
         ("stem", 112),
         ("pool", 56),

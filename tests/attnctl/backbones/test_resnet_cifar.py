@@ -27,7 +27,7 @@ def test_the_maps_halve_twice_and_have_16_32_and_64_channels() -> None:
     assert shapes == [(16, 32, 32), (32, 16, 16), (64, 8, 8)]
 
 
-def test_the_shortcut_is_the_input_itself_where_the_shape_stays() -> None:
+def test_the_shortcut_is_the_input_if_the_shape_stays_the_same() -> None:
     block = BasicBlock(8, 8, 1).eval()
     nn.init.zeros_(block.bn2.weight)
     x = torch.rand(2, 8, 5, 5)

@@ -24,7 +24,7 @@ class Network(nn.Module):
         return found
 
 
-def test_parts_come_in_the_order_in_which_a_forward_ends_them_with_their_maps() -> None:
+def test_parts_are_listed_with_their_maps_in_completion_order() -> None:
     found = trace(Network(), 8)
     assert [(part.path, part.kind, part.shape) for part in found if part.shape is not None] == [
         ("stem", "Conv2d", (4, 4, 4)),

@@ -72,7 +72,7 @@ def test_the_help_on_a_terminal_indents_the_examples() -> None:
 
 
 @pytest.mark.parametrize(("typed", "line"), EXAMPLES, ids=lambda value: value)
-def test_the_options_of_every_example_exist_and_take_its_values(typed: str, line: str) -> None:
+def test_the_options_of_every_example_exist_and_accept_its_values(typed: str, line: str) -> None:
     words = shlex.split(line)[1:]
     context.begin(words)
     context.choose(None)

@@ -41,7 +41,7 @@ def test_an_unknown_run_is_a_one_line_error(workspace: Workspace, prefix: str) -
         assert len(str(raised.value)) < 300
 
 
-def test_a_sweeps_name_goes_before_a_runs_id_and_brings_all_of_its_runs(workspace: Workspace) -> None:
+def test_sweep_names_take_precedence_over_run_ids_and_select_all_runs(workspace: Workspace) -> None:
     assert run_selection.target(workspace, "first") == run_selection.Target([TWO, GONE, ONE], "first")
     write_atomic(workspace.sweep("0123"), Sweep(name="0123", created=1.0, command=[], runs=[]).encode())
     assert run_selection.target(workspace, "0123").sweep == "0123"
@@ -84,16 +84,14 @@ def test_a_run_that_is_being_made_is_one_line(command: str, folder: Path, attnct
 
 
 @pytest.mark.parametrize("command", [["why"], ["show"], ["logs"], ["diff", ONE]])
-def test_a_command_that_takes_one_run_names_one_of_a_sweep(
-    command: list[str], workspace: Workspace, attnctl: Run
-) -> None:
+def test_a_command_for_one_run_suggests_one_of_a_sweep(command: list[str], workspace: Workspace, attnctl: Run) -> None:
     result = attnctl("--workspace", str(workspace.root), *command, "first")
     assert (result.code, result.out) == (2, "")
     advice = f"name one of its runs, such as {TWO[:8]} (attnctl status first lists them)"
     assert result.err == f"attnctl: 'first' is a sweep; {advice}\n"
 
 
-def test_a_sweep_without_runs_gives_no_example_and_a_runs_id_goes_before_a_sweeps_name(workspace: Workspace) -> None:
+def test_run_ids_take_precedence_over_sweep_names_and_empty_sweeps_give_no_example(workspace: Workspace) -> None:
     for name in ("empty", ONE[:8]):
         write_atomic(workspace.sweep(name), Sweep(name=name, created=1.0, command=[], runs=[]).encode())
     with pytest.raises(SpecError, match=r"^'empty' is a sweep; name one of its runs \(attnctl status empty lists"):

@@ -77,7 +77,7 @@ def test_free_text_is_dropped_before_running_runs() -> None:
     assert not any("why" in line for line in narrow)
 
 
-def test_queued_runs_come_after_running_ones_and_before_those_that_ended() -> None:
+def test_queued_runs_are_listed_between_running_and_ended_ones() -> None:
     rows = [row(1, State.DIVERGED), row(2, State.QUEUED), row(3, State.RUNNING), row(4, State.DIVERGED)]
     shown = [line[:8] for line in lines_of(rows * 4, 80, 9) if line.startswith("000000")]
     assert shown[:4] == ["00000003"] * 4

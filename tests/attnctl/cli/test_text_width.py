@@ -15,7 +15,7 @@ TEXTS = st.text(st.sampled_from("ab1289 =.,-é日本ñ"), max_size=60)
 
 
 @pytest.mark.parametrize(("text", "cells"), [("", 0), ("ela", 3), ("日本", 4), ("e\u0301", 1)])
-def test_a_wide_character_takes_two_cells(text: str, cells: int) -> None:
+def test_a_wide_character_is_two_cells_wide(text: str, cells: int) -> None:
     assert width(text) == cells
 
 

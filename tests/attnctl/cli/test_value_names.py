@@ -47,7 +47,7 @@ def test_the_plain_help_of_every_command_has_no_type_of_python(attnctl: Run) -> 
     assert "  RUN  A run's id, or its first digits.  [required]\n" in texts["why"]
 
 
-def test_the_value_of_every_option_is_called_by_a_word_of_the_field(attnctl: Run) -> None:
+def test_every_option_has_a_value_name_from_the_field(attnctl: Run) -> None:
     count = 0
     for command, text in helps(attnctl).items():
         for option, name in OPTION.findall(text):
@@ -86,7 +86,7 @@ def test_a_list_is_called_by_what_its_type_takes(declared: Any, name: str) -> No
     assert value_names.of_list(declared) == name
 
 
-def test_two_modules_that_take_different_values_by_one_name_have_the_general_word(attnctl: Run) -> None:
+def test_options_with_different_values_in_two_modules_have_a_general_value_name(attnctl: Run) -> None:
     kernels = {
         name: value_names.of_list(item.declared)
         for name in ("ela", "eca")

@@ -25,6 +25,6 @@ def test_a_run_that_can_never_start_gets_advice(reason: str) -> None:
     assert queue_blocker(Verdict(State.QUEUED, "Resources", 0.0)) is None
 
 
-def test_a_lost_checkpoint_comes_before_other_advice() -> None:
+def test_a_lost_checkpoint_takes_precedence_over_other_advice() -> None:
     words = advise(Verdict(State.TIMEOUT, "", 0.0), AdviceContext(run="0123456789abcdef", gone=40))
     assert "--yes" in words

@@ -41,7 +41,7 @@ def attempt(workspace: Workspace) -> Attempt:
     return workspace.run("0" * 16).attempt(1)
 
 
-def test_everything_that_the_folder_holds_is_evidence(attempt: Attempt) -> None:
+def test_everything_in_the_folder_is_evidence(attempt: Attempt) -> None:
     write_atomic(attempt.cancel, Cancel(at=9.0, user="bob", host="login").encode())
     head = submissions.Submitted(job_id="7")
     found = evidence.gather(attempt, REQUEST, head, attempt.incarnation(0), 6.5)
@@ -90,7 +90,7 @@ def test_a_submission_is_read_once_for_all_its_runs(workspace: Workspace) -> Non
     assert head_of("other") is None
 
 
-def test_a_broken_submission_leaves_a_run_its_history(workspace: Workspace) -> None:
+def test_a_damaged_submission_does_not_affect_a_runs_history(workspace: Workspace) -> None:
     workspace.submission("tag").write_text(json.dumps({"tag": 1}))
     histories = Histories(workspace)
     assert histories._submitted("tag") == submissions.Submitted()

@@ -15,7 +15,7 @@ def evaluated(*values: tuple[int, float], name: str = "top1") -> Results:
     return found
 
 
-def test_the_last_epoch_is_the_last_and_the_highest_metric_makes_the_best() -> None:
+def test_the_last_epoch_and_the_epoch_with_the_best_metric_are_found() -> None:
     found = evaluated((1, 80.0), (2, 92.0), (3, 91.0))
     assert (found.epoch, found.last["top1"]) == (3, 91.0)
     assert (found.best_epoch, found.best["top1"]) == (2, 92.0)
@@ -35,7 +35,7 @@ def test_each_task_has_a_metric_that_decides(name: str) -> None:
     assert evaluated((1, 10.0), (2, 5.0), name=name).best_epoch == 1
 
 
-def test_where_masks_are_measured_they_decide_and_not_the_boxes() -> None:
+def test_if_masks_are_measured_they_are_primary() -> None:
     found = Results()
     found.add(Evaluation(10, 1, {"ap": 9.0, "mask_ap": 1.0}))
     found.add(Evaluation(20, 2, {"ap": 1.0, "mask_ap": 2.0}))
@@ -61,7 +61,7 @@ def test_of_a_step_that_two_attempts_trained_the_later_counts() -> None:
         ({(1, 0): "cpu", (2, 0): "cpu"}, "images_per_s", False),
     ],
 )
-def test_attempts_on_the_cpu_must_give_equal_numbers(
+def test_attempts_on_the_cpu_must_have_equal_metrics(
     devices: dict[tuple[int, int], str], name: str, told: bool
 ) -> None:
     rows: list[Row] = [(10, name, 1, 0, 1, 0.5), (10, name, 2, 0, 1, 0.25)]

@@ -277,7 +277,7 @@ WORDS = st.lists(st.sampled_from([*sorted(SLURM_STATES), ABSENT, UNSEEN]), max_s
 
 
 @given(words=WORDS, exits=EXITS, submitted=st.booleans(), cancel=st.sampled_from([None, CANCEL]))
-def test_any_evidence_gives_a_state_and_completed_needs_a_record(
+def test_any_evidence_yields_a_state_and_completed_needs_a_record(
     words: list[str], exits: list[Exit], submitted: bool, cancel: Cancel | None
 ) -> None:
     verdict = decide(evidence(observations=said(*words), exits=exits, submitted=submitted, cancel=cancel))

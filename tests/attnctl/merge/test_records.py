@@ -32,7 +32,7 @@ def test_another_sweep_with_the_same_name_is_renamed_and_a_grown_one_is_extended
     assert attnctl("merge", "../other").out == "2 runs: 2 there already\n"
 
 
-def test_of_two_measurements_the_newer_stays(two: tuple[Workspace, Workspace]) -> None:
+def test_of_two_measurements_the_newer_is_kept(two: tuple[Workspace, Workspace]) -> None:
     def speed(at: float) -> Speed:
         fields: dict[str, Any] = {
             "device": "cpu",

@@ -8,7 +8,7 @@ from tests.attnctl.cli.cli_run import Run
 from tests.attnctl.cli.exchange_cases import NOW, contents, spec, write_attempt, write_sweep
 
 
-def test_a_new_run_comes_with_everything(two: tuple[Workspace, Workspace], attnctl: Run) -> None:
+def test_a_new_run_is_copied_completely(two: tuple[Workspace, Workspace], attnctl: Run) -> None:
     ours, theirs = two
     write_attempt(theirs, spec(), 1, {10: 50.0}, nonce="a", checkpoint=10)
     write_sweep(theirs, "first", [spec()])
@@ -25,7 +25,7 @@ def test_a_new_run_comes_with_everything(two: tuple[Workspace, Workspace], attnc
     assert contents(ours.root) == before | {".merge.lock": b""}
 
 
-def test_checkpoints_on_another_file_system_come_too(two: tuple[Workspace, Workspace], attnctl: Run) -> None:
+def test_checkpoints_on_another_file_system_are_merged_too(two: tuple[Workspace, Workspace], attnctl: Run) -> None:
     ours, theirs = two
     (ours.root / "attnctl.toml").write_text('[paths]\ncheckpoints = "far"\n')
     for seed in (0, 1):

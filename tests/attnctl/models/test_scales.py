@@ -26,7 +26,7 @@ def test_scales_are_the_transform_s_sides() -> None:
     assert transform.eval()([torch.rand(3, 60, 60)])[0].image_sizes == [(80, 80)]
 
 
-def test_a_model_of_one_size_takes_no_scales() -> None:
+def test_a_model_with_one_image_size_refuses_several() -> None:
     single = models.build("ssdlite320", backbones.build("mobilenet_v2", 10), 10)
     with pytest.raises(SpecError, match="min_sizes does not apply to this model"):
         rescale(single, (48, 64), 0)

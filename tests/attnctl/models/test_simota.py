@@ -75,7 +75,7 @@ def test_points_are_near_within_one_and_a_half_strides() -> None:
     assert found[0] == [5, 6, 9, 10]
 
 
-def test_a_point_that_two_boxes_choose_goes_to_the_cheaper_one() -> None:
+def test_a_point_chosen_by_two_boxes_is_assigned_to_the_cheaper_one() -> None:
     points = grid()
     classes, objectness, predicted = nothing(points)
     predicted[5] = boxes([4, 4, 20, 20])

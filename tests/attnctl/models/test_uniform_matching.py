@@ -20,7 +20,7 @@ FAR_AWAY = ROW + 1000
 """Predictions that overlap nothing."""
 
 
-def test_a_box_has_the_four_nearest_anchors_of_which_those_that_overlap_it_learn() -> None:
+def test_a_box_gets_its_four_nearest_anchors_and_trains_the_overlapping_ones() -> None:
     """At 100: the anchors at 96, 128, 64 and 160 are nearest; the first overlaps by 28/36, the second by 4/60."""
     found = match(ROW, ROW, squares((100, 0)), torch.tensor([5]))
     assert found.labels.tolist() == [NO_OBJECT, NO_OBJECT, IGNORED, 5, IGNORED, IGNORED, NO_OBJECT, NO_OBJECT]

@@ -105,7 +105,7 @@ def test_the_official_weights_load_unchanged(tmp_path: Path) -> None:
     assert all(torch.equal(own[name], value) for name, value in document["model"].items())
 
 
-def test_with_attention_and_other_classes_all_but_these_comes_from_the_official_file(tmp_path: Path) -> None:
+def test_all_other_weights_load_from_the_official_file_with_attention_and_other_classes(tmp_path: Path) -> None:
     network = build(backbones.build("cspdarknet_nano", 20), 20, size=64)
     surgery.attach(network, "ela", "neck", size=64)
     start = {name: value.clone() for name, value in network.state_dict().items()}
@@ -121,7 +121,7 @@ def test_with_attention_and_other_classes_all_but_these_comes_from_the_official_
     assert torch.equal(own[name], document["model"][name])
 
 
-def test_a_body_with_attention_in_its_stages_takes_them_too(tmp_path: Path) -> None:
+def test_a_body_with_attention_in_its_stages_is_supported_too(tmp_path: Path) -> None:
     body = surgery.attach(backbones.build("cspdarknet_nano", 20), "se", "stage", size=64)
     network = build(body, 80, size=64)
     document = official()

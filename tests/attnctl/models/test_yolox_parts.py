@@ -7,7 +7,7 @@ from attnctl.backbones.cspdarknet import CspDarknet
 from attnctl.models.yolox_parts import Concatenation, Head, Neck
 
 
-def test_the_neck_gives_a_map_of_each_stride() -> None:
+def test_the_neck_returns_a_map_of_each_stride() -> None:
     body = CspDarknet(classes=3)
     maps = Neck(body).eval()(torch.randn(2, 3, 64, 96))
     assert [tuple(each.shape) for each in maps] == [(2, 64, 8, 12), (2, 128, 4, 6), (2, 256, 2, 3)]

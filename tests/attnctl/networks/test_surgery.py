@@ -23,7 +23,7 @@ def attended(network: nn.Module) -> list[Any]:
 
 
 @pytest.mark.parametrize("backbone", ["resnet20", "mobilenet_v2", "densenet121_cifar", "vgg16_bn_cifar", "mobilenext"])
-def test_a_module_goes_after_each_place_once(backbone: str) -> None:
+def test_a_module_is_inserted_once_after_each_part(backbone: str) -> None:
     with torch.device("meta"):
         network = attnctl.attach(backbones.build(backbone, 10), "ela", "block", backbone=backbone)
     assert [part.attention.height[0].in_channels for part in attended(network)] == list(
@@ -80,7 +80,7 @@ COUNTS = [
 
 
 @pytest.mark.parametrize(("backbone", "placement", "name", "values", "classes", "size", "parameters", "macs"), COUNTS)
-def test_placements_give_the_published_counts(
+def test_placements_reproduce_the_published_counts(
     backbone: str,
     placement: str,
     name: str,
@@ -128,7 +128,7 @@ def test_a_module_for_one_map_size_cannot_serve_two() -> None:
 # --------------------------------------------------------------------------------------------------------- replacing
 
 
-def test_a_norm_takes_the_place_of_a_norm() -> None:
+def test_a_norm_replaces_a_norm() -> None:
     network = surgery.attach(backbones.build("resnet18", 10), "gn", "norms")
     kinds = {type(module).__name__ for module in network.modules()}
     assert "GN" in kinds

@@ -51,7 +51,7 @@ def test_panels_may_be_of_several_tables() -> None:
     assert second == {"table": "1", "title": "All"}
 
 
-def test_what_a_panel_names_must_exist() -> None:
+def test_the_tables_and_rows_of_a_panel_must_exist() -> None:
     assert "table 1 has no row 'VGG*'" in refusal(PANELS.replace("ResNet-20*", "VGG*"))
     assert "there is no table '7'" in refusal(PANELS.replace('table = "1"\ntitle', 'table = "7"\ntitle'))
     assert "lacks table" in refusal(PANELS.replace('table = "1"\ntitle', "title"))

@@ -23,7 +23,7 @@ from attnctl.values import SpecError
         ("long_range", "trait"),
     ],
 )
-def test_a_column_knows_where_its_numbers_come_from(metric: str, kind: str) -> None:
+def test_the_kind_of_a_column_is_the_source_of_its_numbers(metric: str, kind: str) -> None:
     assert PaperColumn(key="c", title="c", metric=metric).kind == kind
 
 
@@ -52,7 +52,7 @@ def test_an_unknown_model_is_refused() -> None:
         _ = Setup(model="fasterrcn").metrics
 
 
-def test_a_column_may_change_what_its_cells_are_trained_on() -> None:
+def test_a_column_can_override_the_data_set_of_its_cells() -> None:
     row = Row(name="SE", printed="SE", setup=Setup(backbone="resnet20", module="se", dataset="cifar10"))
     plain, other = (
         PaperColumn(key="c", title="c", metric="top1", changes=each) for each in ({}, {"dataset": "cifar100"})

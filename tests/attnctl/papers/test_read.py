@@ -49,7 +49,7 @@ def test_published_texts_and_columns_stay_as_printed() -> None:
     assert read(PAPER, "my.toml").title == "Attention & more: 50% <script>alert('x')</script> \\ R&D_50% $x$"
 
 
-def test_how_code_wrote_a_module_goes_with_the_module() -> None:
+def test_the_implementation_of_a_module_applies_to_all_its_rows() -> None:
     source = PAPER.replace('metric = "words"', 'metric = "params"\nchanges = { module = "se" }')
     table = read(source, "my.toml").tables["1"]
     assert table.rows[1].setup.written == {"pools": True, "fc": "conv"}

@@ -158,9 +158,7 @@ def test_an_impossible_row_has_a_reason_and_does_not_stop_others(mine: papers.Pa
 
 
 @pytest.mark.parametrize("overrides", [DIGITS, Overrides(dataset="digits", recipe="cifar")])
-def test_another_data_set_or_recipe_takes_the_place_of_the_whole_recipe(
-    overrides: Overrides, mine: papers.Paper
-) -> None:
+def test_another_data_set_or_recipe_replaces_the_whole_recipe(overrides: Overrides, mine: papers.Paper) -> None:
     (cells,) = by_row(cells_of(mine.tables["1"], overrides))["plain"]
     assert cells.columns == ("c10", "c100", "c100top5")
     request = Axes(
@@ -261,7 +259,7 @@ def test_other_figures_have_the_rows_that_they_draw() -> None:
         Overrides(backbone="resnet20", placement="block", dataset="digits", recipe="digits", seeds=("0", "2")),
     ],
 )
-def test_overrides_come_back_from_json(overrides: Overrides) -> None:
+def test_overrides_round_trip_through_json(overrides: Overrides) -> None:
     assert Overrides.from_json(overrides.to_json()) == overrides
 
 

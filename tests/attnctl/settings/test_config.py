@@ -21,7 +21,7 @@ def test_without_a_file_this_folder_is_the_workspace(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_nearest_file_upwards_makes_the_workspace(tmp_path: Path) -> None:
+def test_the_nearest_parent_with_a_settings_file_is_the_workspace(tmp_path: Path) -> None:
     (tmp_path / "attnctl.toml").write_text("")
     below = tmp_path / "a" / "b"
     below.mkdir(parents=True)

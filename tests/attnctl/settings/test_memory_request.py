@@ -31,7 +31,7 @@ PER_GPU = {"mem-per-gpu": "8G"}
         (SlurmOptions(extra=PER_GPU), FOUR_CPUS, {}, None),
     ],
 )
-def test_more_memory_is_asked_for_by_the_same_option(
+def test_more_memory_is_requested_by_the_same_option(
     settings: SlurmOptions, resources: Resources, script: dict[str, str], per_node: int | None
 ) -> None:
     assert memory_request.options(settings, resources) == script

@@ -44,7 +44,7 @@ def test_an_option_that_changes_what_sbatch_prints_is_refused(option: str) -> No
 
 
 @pytest.mark.parametrize("option", ["comment", "requeue", "no-requeue", "dependency", "mail-type", "hold", "clusters"])
-def test_what_attnctl_leaves_open_or_combines_with_its_own_is_taken(option: str) -> None:
+def test_options_that_attnctl_does_not_decide_are_accepted(option: str) -> None:
     assert sbatch_options.problem(option, "x") is None
 
 

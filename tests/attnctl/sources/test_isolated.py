@@ -50,7 +50,7 @@ def test_the_answer_is_received_even_if_users_code_prints(
     assert capfd.readouterr().out == ""
 
 
-def test_users_files_lie_beside_the_request(ask: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+def test_users_files_are_stored_beside_the_request(ask: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text("VALUE = 1\n")
     version = sources.read(file).version
@@ -77,6 +77,6 @@ def test_a_process_that_does_not_answer_is_an_error_with_a_reason(
     assert words in str(caught.value)
 
 
-def test_a_process_that_takes_too_long_is_ended(ask: Callable[..., dict[str, Any]]) -> None:
+def test_a_process_that_takes_too_long_is_stopped(ask: Callable[..., dict[str, Any]]) -> None:
     with pytest.raises(SpecError, match="the test of it did not finish within 1 s"):
         ask("time.sleep(600)", seconds=1.0)

@@ -109,7 +109,7 @@ def test_an_invalid_class_is_a_one_line_error_with_its_location(name: str, words
     assert "nothing_that_is_installed" not in sys.modules
 
 
-def test_a_users_backbone_takes_classes_alone(mine: Path) -> None:
+def test_a_users_backbone_has_only_the_parameter_classes(mine: Path) -> None:
     assert plugins.backbone("./mine.py:build").name == "mine:build"
     assert plugins.backbone("./mine.py:build").version == attention.describe("./mine.py:Gate").version
     for name, words in {

@@ -109,7 +109,7 @@ def test_finished_runs_are_drawn_and_the_others_are_listed() -> None:
     assert charts.progress([row for row in rows if not row.seed]) == ()
 
 
-def test_curves_are_means_over_the_seeds_that_have_come_to_an_epoch() -> None:
+def test_curves_are_means_over_the_seeds_that_reached_an_epoch() -> None:
     rows = runs(accuracy, modules=("none", "se"), seeds=("0", "1"))
     found = {row.id: history([10, 20, 30][: 3 - row.seed]) for row in rows}
     chart = charts.over_epochs(rows, found.__getitem__, "top1", (20.0, 99.0))

@@ -16,7 +16,7 @@ def test_they_are_imported_without_numpy_and_matplotlib() -> None:
     assert done.stdout == "[]\n"
 
 
-def test_a_chart_is_json_with_everything_that_it_holds() -> None:
+def test_a_chart_as_json_contains_everything() -> None:
     chart = Chart(
         kind="curves",
         x=Axis(name="epoch", title="epoch"),

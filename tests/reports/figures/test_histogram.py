@@ -22,7 +22,7 @@ def test_panels_have_a_line_per_class_and_edges_name_rows_and_columns() -> None:
     assert figure.get_size_inches()[0] == pytest.approx(style.INCHES["page"])
 
 
-def test_densities_lie_over_the_middles_of_their_bins() -> None:
+def test_densities_are_drawn_at_the_centres_of_their_bins() -> None:
     made = dataclasses.replace(histograms(), log=False)
     axes = histogram.draw(made, "page").axes[0]
     np.testing.assert_allclose(np.asarray(axes.lines[0].get_xdata()), np.linspace(0.05, 0.95, 10))

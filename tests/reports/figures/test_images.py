@@ -6,7 +6,7 @@ from attnctl.reports.figures import images, style
 from tests.reports.figures.figure_runs import image_grid
 
 
-def test_each_tile_is_an_image_and_heat_lies_over_it_in_grey() -> None:
+def test_each_tile_is_an_image_with_heat_over_a_grey_version() -> None:
     figure = images.draw(image_grid(), "page")
     assert len(figure.axes) == 6
     assert [len(axes.images) for axes in figure.axes] == [1, 2, 2, 1, 2, 2]

@@ -43,6 +43,6 @@ def test_settings_on_an_axis_do_not_name_lines() -> None:
     assert len(set(keys(rows, without=("kernel",)).values())) == 1
 
 
-def test_values_go_by_their_size_and_the_plain_backbone_comes_first() -> None:
+def test_values_are_sorted_by_size_after_the_plain_backbone() -> None:
     rows = done(modules=("ean", "none"), hyperparameters={"G": ("2", "16", "4")})
     assert named(rows) == ["no attention", "ean G=2", "ean G=4", "ean G=16"]

@@ -12,7 +12,7 @@ from tests.reports.figures.figure_runs import NAME, history, runs, sweep_chart
 GROUPS = {"hyperparameters": {"G": ("1", "2", "4")}}
 
 
-def test_a_drawing_takes_the_page_s_colours_and_leaves_the_page_alone() -> None:
+def test_a_drawing_uses_the_pages_colours_without_changing_the_page() -> None:
     svg = page.inline(sweep_chart(), NAME, "plot0-")
     root = ElementTree.fromstring(svg)
     assert root.findtext("{http://www.w3.org/2000/svg}title") == NAME

@@ -96,7 +96,7 @@ def test_missing_and_impossible_cells_are_noted() -> None:
     assert barred == {}
 
 
-def test_training_curves_come_with_the_epochs_to_each_accuracy_and_the_training_accuracy() -> None:
+def test_training_curves_include_epochs_to_each_accuracy_and_the_training_accuracy() -> None:
     made = paper_figures.build(material("ean", "4", lambda spec: None))  # runs that go on are drawn too
     (chart,) = made.panels  # the histories here have no training accuracy
     assert len(chart.series) == 7

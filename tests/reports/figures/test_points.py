@@ -8,7 +8,7 @@ from attnctl.reports.figures.data import Point, Series
 from attnctl.reports.figures.points import with_front
 
 
-def test_the_front_is_of_all_series_and_of_the_lower_where_that_is_better() -> None:
+def test_the_pareto_front_covers_all_series_and_the_better_direction() -> None:
     series = [
         Series(name="a", points=tuple(Point(x=x, y=y) for x, y in ((1, 5), (2, 4), (3, 7)))),
         Series(name="b", points=tuple(Point(x=x, y=y) for x, y in ((1, 6), (3, 7), (4, 6)))),

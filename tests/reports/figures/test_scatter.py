@@ -19,7 +19,7 @@ def test_the_front_is_a_line_through_its_points_from_the_cheapest_on() -> None:
     assert (list(line.get_xdata()), list(line.get_ydata())) == ([0, 1, 2], [70, 71, 72])
 
 
-def test_where_points_are_many_those_of_the_front_alone_are_named() -> None:
+def test_with_many_points_only_those_on_the_front_are_named() -> None:
     for inches, expected in ((6.0, {"front 0", "front 1", "front 2", "rest 0", "rest 1", "rest 2"}), (1.0, None)):
         figure = Figure(figsize=(6, 4))
         drawn = figure.subplots()

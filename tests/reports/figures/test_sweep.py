@@ -7,7 +7,7 @@ from tests.reports.figures.drawn_axes import axes, looks
 from tests.reports.figures.figure_runs import NAME, sweep_chart
 
 
-def test_each_series_and_each_level_has_a_handle_and_a_level_lies_in_a_band_of_its_spread() -> None:
+def test_series_and_levels_have_legend_entries_and_levels_have_a_band_of_their_spread() -> None:
     (chart,) = sweep_chart().panels
     drawn = axes()
     handles = sweep.draw(drawn, chart, looks(series.name for series in chart.series))

@@ -130,7 +130,7 @@ def test_imported_numbers_are_shown_alone_and_noted(workspace: Workspace) -> Non
     assert footnotes(report.table, ours) == ["imported from a poster: 70.00"]
 
 
-def test_an_imported_accuracy_is_an_error_where_the_paper_prints_errors() -> None:
+def test_an_imported_accuracy_becomes_an_error_rate_if_the_paper_prints_error_rates() -> None:
     table = named("nam:1")
     imports = [Imported(source="x", values={"top1": 80.0}, table="nam:1", row="ResNet50")]
     report = published.build(table, cells(table), {}, imports=imports)

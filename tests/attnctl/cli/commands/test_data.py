@@ -12,7 +12,7 @@ from attnctl.cli.commands import data
 from tests.attnctl.cli.cli_run import Run, listing
 
 
-def test_a_download_that_fails_is_one_line_and_leaves_nothing(
+def test_a_failed_download_is_a_one_line_error_and_leaves_nothing(
     attnctl: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gone = dataclasses.replace(datasets.describe("cifar100"), url="http://127.0.0.1:1/cifar.tar.gz")

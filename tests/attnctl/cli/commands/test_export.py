@@ -65,7 +65,7 @@ def of_wandb(folder: Path) -> Iterator[tuple[tuple[str, int, str], float]]:
                     yield key, json.loads(item.value_json)
 
 
-def test_real_runs_leave_in_each_format_with_every_value(trained: Path, attnctl: Run) -> None:
+def test_real_runs_are_exported_in_each_format_with_every_value(trained: Path, attnctl: Run) -> None:
     wanted = measured(trained)
     assert {name for _, _, name in wanted} >= {"top1", "loss", "train_loss", "lr"}
     assert of_csv(attnctl("export", "first", "--format", "csv").out) == wanted

@@ -30,7 +30,7 @@ def test_a_figure_without_runs_names_the_command_that_trains_them(here: Path, at
     assert "to train them: attnctl sweep --figure ela:1" in printed.err
 
 
-def test_figures_that_look_into_networks_take_the_paper_s_layers_and_classes(here: Path, attnctl: Run) -> None:
+def test_figures_of_activations_use_the_papers_layers_and_classes(here: Path, attnctl: Run) -> None:
     maps = document(attnctl("figure", "./mine.toml:2", "--json"))["maps"]
     assert [(one["layer"], one["image"]) for one in maps[:4]] == [
         ("layer2", "0"),

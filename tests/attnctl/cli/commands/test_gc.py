@@ -14,7 +14,7 @@ from tests.attnctl.cli.finished_runs import completed, good
 from tests.attnctl.cli.past_runs import Past
 
 
-def test_checkpoints_go_by_rule_and_those_of_an_active_run_stay(past: Past, attnctl: Run) -> None:
+def test_checkpoints_are_deleted_by_rule_except_those_of_active_runs(past: Past, attnctl: Run) -> None:
     done, broken, active = past.specs(3)
     completed(past, done)
     past.attempt(broken, "PREEMPTED")

@@ -44,7 +44,7 @@ def test_an_error_rate_is_stored_as_accuracy(take: Callable[..., Result], folder
     assert (record.values, record.source) == ({"top1": 79.5}, "ours, again")
 
 
-def test_a_comparison_takes_labels_metrics_and_seeds(take: Callable[..., Result], folder: Path) -> None:
+def test_a_comparison_accepts_labels_metrics_and_seeds(take: Callable[..., Result], folder: Path) -> None:
     text = "label\tbackbone\tdataset\tseed\ttop1\tparams\nTheirs\tResNet50\tImageNet\t0\t78.5 %\t25.6M\n"
     assert take(text + "Theirs\tResNet50\tImageNet\t1\t78.1\t25600000\n", "--source", "Table 5 of A").err == ""
     values = [(item.seed, item.backbone, item.dataset, dict(item.values)) for item in imported(folder)]

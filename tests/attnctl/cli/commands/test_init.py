@@ -22,7 +22,7 @@ def test_init_writes_the_template_once(attnctl: Run, folder: Path) -> None:
     assert written.read_text() == TEMPLATE
 
 
-def test_init_makes_a_workspace_and_mends_a_broken_one(attnctl: Run, folder: Path) -> None:
+def test_init_creates_a_workspace_and_repairs_a_damaged_one(attnctl: Run, folder: Path) -> None:
     assert attnctl("--workspace", "new", "init").code == 0
     (folder / "new" / "attnctl.toml").write_text("[broken")
     assert attnctl("--workspace", "new", "status").code == 2

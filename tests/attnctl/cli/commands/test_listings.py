@@ -77,7 +77,7 @@ LISTINGS = {
 
 
 @pytest.mark.parametrize("command", LISTINGS)
-def test_each_listing_takes_names_one_by_one_or_as_a_comma_list(command: str, folder: Path, attnctl: Run) -> None:
+def test_each_listing_accepts_names_one_by_one_or_as_a_comma_list(command: str, folder: Path, attnctl: Run) -> None:
     first, *_, last = LISTINGS[command]
     for words in ([first, last], [f"{first},{last}"]):
         result = attnctl(command, *words)
@@ -91,7 +91,7 @@ def test_each_listing_takes_names_one_by_one_or_as_a_comma_list(command: str, fo
 
 
 @pytest.mark.parametrize("command", LISTINGS)
-def test_each_listing_refuses_what_there_is_not(command: str, folder: Path, attnctl: Run) -> None:
+def test_each_listing_refuses_unknown_names(command: str, folder: Path, attnctl: Run) -> None:
     first = LISTINGS[command][0]
     for name, message in ((f"{first}x", f"unknown {command.removesuffix('s')} "), ("", "NAME is ''")):
         result = attnctl(command, name)
@@ -100,7 +100,7 @@ def test_each_listing_refuses_what_there_is_not(command: str, folder: Path, attn
         assert result.err.count("\n") == 1
 
 
-def test_a_named_data_set_tells_what_is_missing_and_how_to_get_it(folder: Path, attnctl: Run) -> None:
+def test_a_named_data_set_shows_missing_files_and_how_to_get_them(folder: Path, attnctl: Run) -> None:
     lines = [line.split(maxsplit=1)[1] for line in attnctl("datasets", "cifar10").out.splitlines()]
     assert "default recipe    cifar" in lines
     assert "missing           data_batch_1" in lines

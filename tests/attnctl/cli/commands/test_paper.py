@@ -52,7 +52,7 @@ def test_a_new_paper_shows_all_that_a_paper_can_have(attnctl: Run, folder: Path)
     assert paper.figures
 
 
-def test_a_new_paper_never_takes_the_place_of_a_file(attnctl: Run, folder: Path) -> None:
+def test_a_new_paper_never_replaces_a_file(attnctl: Run, folder: Path) -> None:
     (folder / "my.toml").write_text("mine")
     result = attnctl("paper", "new", "my.toml")
     assert (result.code, result.out) == (2, "")

@@ -9,7 +9,7 @@ from tests.attnctl.cli.cli_run import Run
 from tests.attnctl.cli.drawn import document
 
 
-def test_a_plot_goes_into_a_file_that_is_named(here: Path, attnctl: Run) -> None:
+def test_a_plot_is_written_to_the_named_file(here: Path, attnctl: Run) -> None:
     done = attnctl("plot", "--x", "G", "-o", "groups.svg", "--title", "a & <b> $x$")
     assert (done.code, done.out, done.err) == (0, "", "written: groups.svg\n")
     assert ElementTree.parse(here / "groups.svg").getroot().tag.endswith("svg")

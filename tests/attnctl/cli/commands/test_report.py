@@ -132,7 +132,7 @@ def test_a_table_is_that_of_the_only_paper_swept(swept: Workspace, run: Callable
     assert "warning: ResNet50: not the same seeds: " in err
 
 
-def test_where_nothing_swept_is_of_a_paper_the_candidates_are_listed(
+def test_if_no_paper_was_swept_the_candidates_are_listed(
     tmp_path: Path, run: Callable[..., tuple[int, str, str]]
 ) -> None:
     code, out, err = run(swept_modules(tmp_path, "none", "se"), "--table", "2")

@@ -44,7 +44,7 @@ def test_the_history_of_two_attempts_is_shown_in_order(past: Past, attnctl: Run)
     assert text.rstrip().endswith(found["advice"])
 
 
-def test_the_gpu_time_of_a_run_whose_gpus_nobody_counted_is_unknown(past: Past, attnctl: Run) -> None:
+def test_the_gpu_time_of_a_run_with_uncounted_gpus_is_unknown(past: Past, attnctl: Run) -> None:
     (spec,) = past.specs(1)
     past.attempt(spec, "FAILED", exit=left("error", "broke", max_gpu=5 << 30), device="cuda")
     (used,) = json.loads(attnctl("why", spec.id, "--json").out)["resources"]

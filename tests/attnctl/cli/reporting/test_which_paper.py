@@ -86,7 +86,7 @@ def test_a_table_that_only_one_of_them_has_is_taken(folder: Path, attnctl: Run) 
     assert result.err == "table 8 of ELA, the only paper with one of those swept in this workspace\n"
 
 
-def test_a_paper_that_was_swept_comes_before_modules(folder: Path, attnctl: Run) -> None:
+def test_a_swept_paper_takes_precedence_over_swept_modules(folder: Path, attnctl: Run) -> None:
     sweep_modules(folder, "ela")
     record_sweep(folder, "first", paper="nam", table="1")
     result = attnctl("report", "--table", "3")
@@ -178,7 +178,7 @@ def at_a_terminal(words: list[str], answers: str) -> tuple[int, str, str]:
 
 
 @pytest.mark.parametrize("answer", ["2", "ela", "ELA"])
-def test_a_terminal_asks_which_paper(answer: str, folder: Path) -> None:
+def test_on_a_terminal_the_paper_is_asked_for(answer: str, folder: Path) -> None:
     sweep_modules(folder, "ela", "ean")
     code, out, seen = at_a_terminal(["report", "--table", "3"], f"nam\n{answer}\n")
     assert code == 0

@@ -9,7 +9,7 @@ from attnctl.cli.sweeping.dynamic_options import Dynamic
 from attnctl.values import SpecError
 
 
-def test_axes_take_lists_defaults_and_addresses() -> None:
+def test_axes_accept_lists_defaults_and_addresses() -> None:
     made = axes(
         "ela,se",
         given={"backbone": ["resnet20", "resnet18"], "dataset": None, "placement": None, "seed": None},

@@ -13,7 +13,7 @@ from attnctl.settings.config import find
 from attnctl.units import duration, size
 
 
-def test_the_cost_of_run_kinds_trained_here_is_known(trained: Path) -> None:
+def test_the_cost_of_runs_like_earlier_ones_is_known(trained: Path) -> None:
     config = find(trained, trained, {})
     fields = {"epochs": ("1",), "input_size": ("8",), "batch": ("256",), "norm_batch": ("128",)}
     known = expand(Axes(modules=("ela",), seeds=("1", "2"), overrides=fields)).specs

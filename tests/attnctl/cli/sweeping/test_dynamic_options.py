@@ -48,13 +48,13 @@ def test_help_recipe_shows_every_field_with_the_default_of_the_recipe_that_appli
         (("--model", "yolox_nano", "--dataset", "digits-det"), "digits-det"),
     ],
 )
-def test_the_recipe_of_a_help_is_the_one_that_a_sweep_would_take(
+def test_the_help_shows_the_recipe_that_a_sweep_would_use(
     words: tuple[str, ...], recipe: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert f"with the defaults of recipe {recipe}." in shown(capsys, "sweep", "ela", *words, "--help-recipe")
 
 
-def test_a_recipe_that_is_unknown_leaves_the_defaults_out_of_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_recipe_hides_the_defaults_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     found = shown(capsys, "sweep", "ela", "--recipe", "nonsense", "--help-recipe")
     assert "--epochs N,N,..." in found
     assert "default: 8]" not in found

@@ -34,7 +34,7 @@ def initialised(folder: Path, run: str) -> dict[str, object]:
     return event
 
 
-def test_a_run_starts_from_a_run_and_its_id_holds_that(folder: Path, attnctl: Run) -> None:
+def test_the_base_run_is_part_of_a_runs_id(folder: Path, attnctl: Run) -> None:
     (plain,) = ids(attnctl, "none")
     (alone,) = ids(attnctl, "se", "--dry-run")
     (started,) = ids(attnctl, "se", "--init", plain[:6])

@@ -19,7 +19,7 @@ def test_rows_that_cannot_be_trained_are_reported_once_with_the_reason(folder: P
     assert "ELA figure 1: 10 runs for 10 of 24 rows" in result.out
 
 
-def test_a_table_of_detectors_is_swept_and_goes_onto_other_data_and_backbones(folder: Path, attnctl: Run) -> None:
+def test_a_table_of_detectors_can_be_swept_with_other_data_and_backbones(folder: Path, attnctl: Run) -> None:
     result = attnctl("sweep", "--paper", "ela", "--table", "7", "--run-on", "local", "--dry-run")
     assert "ELA table 7: 7 runs for 7 of 7 rows" in result.out
     assert "yolox_nano cspdarknet_nano  voc07" in result.out

@@ -29,14 +29,14 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_message_names_what_would_be_right(case: str, attnctl: Run, folder: Path) -> None:
+def test_the_message_names_the_valid_choices(case: str, attnctl: Run, folder: Path) -> None:
     words, message = CASES[case]
     result = attnctl(*words)
     assert_refused(result, case)
     assert message in result.err
 
 
-def test_commands_that_take_modules_one_by_one_still_do(attnctl: Run, folder: Path) -> None:
+def test_commands_still_accept_modules_one_by_one(attnctl: Run, folder: Path) -> None:
     assert attnctl("complexity", "se", "eca", "--backbone", "resnet20", "--dataset", "digits").code == 0
 
 

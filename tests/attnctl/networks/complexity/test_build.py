@@ -60,7 +60,7 @@ def test_a_network_that_reads_values_is_counted_on_the_cpu(tmp_path: Path) -> No
     assert found.activation_bytes is None
 
 
-def test_what_is_wrong_with_a_setting_is_no_reason_to_build_it_again() -> None:
+def test_an_invalid_setting_does_not_cause_a_second_build() -> None:
     network = Cell(module="se", backbone="resnet20", placement="nowhere", classes=10, size=32)
     for builder in (build, build_on_meta):
         with pytest.raises(SpecError, match="nowhere"):

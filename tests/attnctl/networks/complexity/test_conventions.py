@@ -30,7 +30,7 @@ RELEASES = ("thop-0.0.22", "thop-0.0.31-january", "thop-0.0.31", "thop-0.1")
 
 
 @pytest.mark.parametrize("row", THOP, ids=[row[0].__name__ for row in THOP])
-def test_every_release_of_thop_gives_these_figures(row: tuple[Callable[..., nn.Module], int, int, int]) -> None:
+def test_every_release_of_thop_yields_these_counts(row: tuple[Callable[..., nn.Module], int, int, int]) -> None:
     build, size, parameters, *operations = row
     with torch.device("meta"):
         found = count(build(), (3, size, size), memory=False)

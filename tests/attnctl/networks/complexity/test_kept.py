@@ -26,7 +26,7 @@ def test_counts_round_trip_through_json(cache: Path) -> None:
     assert kept.read(kept.key(CELL)) == found
 
 
-def test_known_counts_need_no_torch(cache: Path) -> None:
+def test_stored_counts_need_no_torch(cache: Path) -> None:
     counts(CELL)
     program = (
         "import sys; from attnctl.networks.complexity import cell, counts;"

@@ -19,7 +19,7 @@ def recorded(network: nn.Module, *shape: int, exact: bool = True) -> Recorder:
     return recorder
 
 
-def test_a_layer_and_the_function_of_it_are_told_apart() -> None:
+def test_a_layer_and_its_function_are_distinguished() -> None:
     class Net(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -70,7 +70,7 @@ def test_work_of_an_attention_module_is_marked(name: str) -> None:
     assert sum(recorded(network, 3, 8, 8).roles().values()) == sum(map(Tensor.numel, network.parameters()))
 
 
-def test_shapes_alone_give_the_same_record() -> None:
+def test_a_forward_of_shapes_has_the_same_record() -> None:
     """With `exact` off, norms and activations are not computed, only their shapes."""
     with torch.device("meta"):
         network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(1)).eval()

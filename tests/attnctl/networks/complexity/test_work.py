@@ -21,7 +21,7 @@ def test_works_add_up_field_by_field() -> None:
     assert Work(macs=1, inputs=2, affine=3) + Work(macs=10, windows=5) == Work(macs=11, inputs=2, affine=3, windows=5)
 
 
-def test_counts_come_back_from_their_json() -> None:
+def test_counts_are_restored_from_their_json() -> None:
     assert Counts.read(json.loads(json.dumps(COUNTS.document()))) == COUNTS
 
 
@@ -37,6 +37,6 @@ def test_the_json_does_not_depend_on_the_order_of_results() -> None:
 
 
 @pytest.mark.parametrize("document", [{}, {"works": 1, "roles": []}])
-def test_an_invalid_document_is_a_known_error(document: dict[str, object]) -> None:
+def test_an_invalid_document_raises_the_documented_error(document: dict[str, object]) -> None:
     with pytest.raises((KeyError, TypeError, ValueError)):
         Counts.read(document)

@@ -62,7 +62,7 @@ def test_each_fault_of_a_module_has_its_message(tmp_path: Path, name: str, messa
     assert str(error.value) == message
 
 
-def test_a_backbone_must_give_logits(tmp_path: Path) -> None:
+def test_a_backbone_must_return_logits(tmp_path: Path) -> None:
     (tmp_path / "nets.py").write_text(NETWORKS)
     run = spec(tmp_path, modules=("none",), backbones=(f"{tmp_path}/nets.py:features",))
     with pytest.raises(SpecError, match=r"gives \(2, 4\) for 2 images; it must be logits \(2, 10\)"):
