@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import stat
@@ -12,6 +13,40 @@ from pathlib import Path
 
 GROUP_UMASK = 0o007
 """The umask of a process that writes for a whole group."""
+
+
+def reason(error: Exception) -> str:
+    """An error in words: of the system its message and the file, without the number that Python puts before them."""
+    cause = getattr(error, "reason", None)  # urllib's, of what a connection failed with
+    if isinstance(cause, OSError):
+        error = cause
+    if not isinstance(error, OSError) or error.strerror is None:
+        return str(error)
+    return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
+
+
+def cannot_write(error: BaseException) -> bool:
+    """Whether the system had no space for what was written, or does not let us write there."""
+    return isinstance(error, OSError) and error.errno in _UNWRITABLE
+
+
+@contextlib.contextmanager
+def no_space_needed() -> Iterator[None]:
+    """Go on without what was to be written where the disk is full or a quota is exceeded."""
+    try:
+        yield
+    except OSError as error:
+        if not no_space(error):
+            raise
+
+
+def no_space(error: BaseException) -> bool:
+    """Whether the error means that the disk is full or a quota is exceeded."""
+    return isinstance(error, OSError) and error.errno in _NO_SPACE
+
+
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_UNWRITABLE = {*_NO_SPACE, errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def write_atomic(path: Path, data: bytes, *, durable: bool = False, mode: int | None = None) -> None:

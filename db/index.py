@@ -9,12 +9,13 @@ import time
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Self
 
 from attnctl.db import refresh
 from attnctl.db.location import location
 from attnctl.db.rows import COLUMNS, Details, MetricRow, PaperSweep, RunRow
-from attnctl.db.store import Store, clear, open_in_memory, open_store
+from attnctl.db.store import Store, StoreError, clear, open_in_memory, open_store
 from attnctl.lifecycle.state import State, Verdict
 from attnctl.spec import recipe_fields
 from attnctl.values import SpecError
@@ -54,13 +55,17 @@ _PLACED = """
 
 
 def open_index(workspace: Workspace) -> Index:
-    """The index of a workspace, as it was last refreshed. A workspace without runs gets no file. Raises SpecError."""
+    """The index of a workspace, as it was last refreshed. Raises SpecError.
+
+    A workspace without runs gets no file. Where the file cannot be written, by a reader or on a full disk, the index is
+    in memory.
+    """
     return Index(workspace)
 
 
 def rebuild(workspace: Workspace) -> Index:
-    """The index made anew from the folders alone. Raises SpecError."""
-    index = Index(workspace)
+    """The index made anew from the folders alone. Raises SpecError, also where its file cannot be written."""
+    index = Index(workspace, needs_file=True)
     index.empty()
     index.refresh()
     return index
@@ -69,16 +74,25 @@ def rebuild(workspace: Workspace) -> Index:
 class Index:
     """Queries over one workspace's runs. A context manager; what it raises is a SpecError."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, *, needs_file: bool = False) -> None:
         self.workspace = workspace
+        self._needs_file = needs_file
+        self._without_file = False
+        """Whether the index is in memory because its file cannot be written."""
         self.location = location(workspace)
         """The file it is kept in, whether it exists yet or not."""
         self._store = self._open()
         self._closed = False
 
     def _open(self) -> Store:
-        in_memory = not self.location.exists() and refresh.is_empty(self.workspace)
-        return open_in_memory() if in_memory else open_store(self.location, self._group())
+        try:
+            in_memory = not _exists(self.location) and refresh.is_empty(self.workspace)
+            return open_in_memory() if in_memory else open_store(self.location, self._group())
+        except StoreError as error:
+            if self._needs_file or not error.unwritable:
+                raise
+            self._without_file = True
+            return open_in_memory()
 
     def _group(self) -> int | None:
         """The id of the group that shares the file; None for a private workspace."""
@@ -92,9 +106,13 @@ class Index:
         self.close()
 
     def close(self) -> None:
-        """Close the file; rows that were given out can still be asked for all they have."""
-        self._store.close()
-        self._closed = True
+        """Close the file; rows that were given out can still be asked for all they have.
+
+        An index that has no file is kept as long as they are: nothing else could answer them.
+        """
+        if not self._without_file:
+            self._store.close()
+            self._closed = True
 
     @contextmanager
     def guarded(self) -> Iterator[Store]:
@@ -124,9 +142,19 @@ class Index:
 
         runs: ids; only these, and what new submissions ask for, are looked at. None: all that are not final.
         """
-        if self._store.path is None and not refresh.is_empty(self.workspace):
+        if self._store.path is None and not self._without_file and not refresh.is_empty(self.workspace):
             self._store.close()
             self._store = self._open()
+        try:
+            self._refresh(runs)
+        except StoreError as error:
+            if self._needs_file or self._without_file or not error.unwritable:
+                raise
+            self._without_file = True
+            self._store = self._store.copied_to_memory()
+            self._refresh(None)
+
+    def _refresh(self, runs: Collection[str] | None) -> None:
         with self.guarded() as store:
             try:
                 refresh.refresh(store, self.workspace, runs)
@@ -224,6 +252,14 @@ class Index:
             PaperSweep(name, created, paper, table, figure, _overrides(name, overrides))
             for name, created, paper, table, figure, overrides in self._rows(query)
         ]
+
+
+def _exists(path: Path) -> bool:
+    """Whether the file is there; one in a folder that may not be searched is not."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _overrides(sweep: str, text: str) -> dict[str, Any]:

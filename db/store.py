@@ -51,8 +51,19 @@ BUSY_SECONDS = 60.0
 """How long one command waits for another's transaction, which lasts about a second."""
 
 
+_UNWRITABLE = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
+"""SQLite's errors where a file or its journal may not be written, or finds no space (sqlite.org/rescode)."""
+
+
 class StoreError(SpecError):
-    """The index's file cannot be read or written; the message names it and says what helps."""
+    """The index's file cannot be read or written; the message names it and says what helps.
+
+    unwritable: it cannot be written here, for want of rights or of space; an index in memory does as well.
+    """
+
+    def __init__(self, message: str, *, unwritable: bool = False) -> None:
+        super().__init__(message)
+        self.unwritable = unwritable
 
 
 class Store:
@@ -109,6 +120,16 @@ class Store:
         _replace(self.path, self.group)
         return _current(self.path, self.group)
 
+    def copied_to_memory(self) -> Store:
+        """The same index in memory, or an empty one where this one's file cannot be read; the file is closed."""
+        copy = Store(_connect(":memory:"), None)
+        with suppress(sqlite3.Error):
+            self.connection.backup(copy.connection)
+        self.close()
+        if copy.version() != VERSION:
+            copy.empty()
+        return copy
+
     def version(self) -> int:
         """The schema version of what is in the file; 0 for an empty one."""
         return int(self.connection.execute("PRAGMA user_version").fetchone()[0])
@@ -136,7 +157,7 @@ def open_store(path: Path, group: int | None = None) -> Store:
 
 
 def open_in_memory() -> Store:
-    """An empty index that is nowhere on disk: of a workspace in which there is nothing yet."""
+    """An empty index that is nowhere on disk: where there is nothing yet, or where nothing can be written."""
     store = Store(_connect(":memory:"), None)
     store.empty()
     return store
@@ -149,9 +170,11 @@ def clear(path: Path | None) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         remedy = "" if isinstance(error, sqlite3.OperationalError) else "; `attnctl db rebuild` makes it anew"
-        raise StoreError(f"{_named(path)}: {error}{remedy}") from error
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+        unwritable = code & 0xFF in _UNWRITABLE or code == sqlite3.SQLITE_IOERR_WRITE
+        raise StoreError(f"{_named(path)}: {error}{remedy}", unwritable=unwritable) from error
     except OSError as error:
-        raise StoreError(f"{_named(path)}: {error.strerror or error}{_elsewhere(path)}") from error
+        raise StoreError(f"{_named(path)}: {error.strerror or error}{_elsewhere(path)}", unwritable=True) from error
 
 
 def _elsewhere(path: Path | None) -> str:

@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from attnctl.files import create_exclusive, write_atomic
+from attnctl.files import cannot_write, create_exclusive, write_atomic
 from attnctl.lifecycle import evidence
 from attnctl.lifecycle.state import State, Verdict
 from attnctl.settings.config import Config
@@ -64,8 +64,13 @@ def announce(config: Config, sweep: str, verdicts: Mapping[str, Verdict], attemp
     summary = summarise(verdicts)
     notice = Notice(sweep=sweep, at=time.time(), host=socket.gethostname(), pid=os.getpid(), summary=summary)
     path = config.workspace.notice(sweep, attempts)
-    if path.exists() or not create_exclusive(path, notice.encode()):
-        return None
+    try:
+        if path.exists() or not create_exclusive(path, notice.encode()):
+            return None
+    except OSError as error:
+        if not cannot_write(error):
+            raise
+        return None  # a reader's command, or a full disk: whoever can write it down announces it
     failed = "; ".join(filter(None, (_command(config, notice, verdicts), _webhook(config, notice, verdicts))))
     if failed:
         write_atomic(path, Notice(**(vars(notice) | {"failed": failed})).encode())

@@ -14,6 +14,7 @@ pytest_plugins = [
     "tests.fixtures.lab",
     "tests.fixtures.requests",
     "tests.fixtures.small_disk",
+    "tests.fixtures.unprivileged",
 ]
 
 

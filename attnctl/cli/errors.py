@@ -9,6 +9,7 @@ from collections.abc import Callable
 import typer
 
 from attnctl.cli.output import one_line
+from attnctl.files import reason
 from attnctl.values import SpecError
 
 OK, OURS, THEIRS, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141
@@ -69,7 +70,7 @@ def _unexpected(error: Exception, debug: bool) -> int:
         traceback.print_exception(error)
         return THEIRS if isinstance(error, OSError) else OURS
     if isinstance(error, OSError):
-        return _print_error(_system_message(error))
+        return _print_error(reason(error))
     return _print_error(f"internal error: {type(error).__name__}: {error}; {_save_traceback(error)}", OURS)
 
 
@@ -79,12 +80,6 @@ def _print_error(message: str, code: int = THEIRS) -> int:
         text = f"{text[: _LONGEST * 2 // 3]} ... {text[-_LONGEST // 3 :]}"
     sys.stderr.write(f"attnctl: {text}\n")
     return code
-
-
-def _system_message(error: OSError) -> str:
-    """The file and the system's message."""
-    message = error.strerror or str(error)
-    return f"{error.filename}: {message}" if error.filename is not None else message
 
 
 def _save_traceback(error: Exception) -> str:

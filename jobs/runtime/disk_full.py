@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import time
 from collections.abc import Callable
 from typing import TypeVar
+
+from attnctl.files import no_space
 
 T = TypeVar("T")
 
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 
 def is_full(error: BaseException) -> bool:
     """Whether the error means that the disk is full or a quota is exceeded."""
-    return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
+    return no_space(error)
 
 
 def retry_while_disk_full(

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from attnctl.files import write_atomic
+from attnctl.files import no_space_needed, write_atomic
 from attnctl.jobs.slurm import job, queries
 from attnctl.jobs.slurm.adopt import adopt
 from attnctl.jobs.slurm.commands import CommandError, on_cluster, run
@@ -75,7 +75,8 @@ def _records(workspace: Workspace, placed: Iterable[Placed]) -> dict[Placed, Can
 def _write(workspace: Workspace, item: Placed, record: Cancel | None) -> None:
     path = workspace.run(item.run).attempt(item.attempt).cancel
     if record is not None:
-        write_atomic(path, record.encode())
+        with no_space_needed():  # jobs that fill the disk can be cancelled all the same
+            write_atomic(path, record.encode())
     else:
         path.unlink(missing_ok=True)
 

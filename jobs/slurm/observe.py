@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from attnctl.files import create_exclusive, write_atomic
+from attnctl.files import cannot_write, create_exclusive, reason, write_atomic
 from attnctl.jobs.slurm import adopt, job, queries
 from attnctl.lifecycle import evidence
 from attnctl.lifecycle.state import ABSENT, UNSEEN
@@ -46,14 +46,25 @@ def observe(workspace: Workspace, placed: Sequence[Placed]) -> Observation:
     placed: the newest attempts of the unfinished runs. Runs one squeue, and for the jobs that it does not list a few
     commands more, however many attempts there are. If SLURM does not answer, nothing is written and no state changes.
     Jobs of lost submissions are adopted.
+    A reader without write access, or a full disk, sees the states that were recorded before, and a message.
     """
     changed: set[str] = set()
     unknown = [item for item in placed if item.job_id is None]
-    messages = [adopt.adopt(workspace, unknown)] if unknown else []
     changed.update(item.run for item in unknown)
     on_slurm = [item for item in placed if item.where == "slurm" and item.job_id]
     local = [item for item in placed if item.where == "local" and item.job_id]
-    messages += [_observe_slurm(workspace, on_slurm, changed), _observe_local(workspace, local, changed)]
+    messages: list[str | None] = []
+    for look in (
+        lambda: adopt.adopt(workspace, unknown) if unknown else None,
+        lambda: _observe_slurm(workspace, on_slurm, changed),
+        lambda: _observe_local(workspace, local, changed),
+    ):
+        try:
+            messages.append(look())
+        except OSError as error:
+            if not cannot_write(error):
+                raise
+            messages.append(f"changes of states cannot be recorded: {reason(error)}")
     return Observation("; ".join(dict.fromkeys(filter(None, messages))) or None, frozenset(changed))
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from attnctl import user_cache
-from attnctl.db import open_index, schema
+from attnctl.db import open_index, rebuild, schema
 from attnctl.db.location import location
 from attnctl.db.store import MEANING, VERSION, StoreError, open_store, schema_version
 from attnctl.spec import recipe_fields, recipe_types
@@ -91,7 +91,7 @@ def test_a_failed_transaction_writes_nothing(tmp_path: Path) -> None:
     store.close()
 
 
-def test_a_full_disk_is_one_clear_line_and_changes_nothing(tmp_path: Path) -> None:
+def test_on_a_full_disk_the_index_is_in_memory_and_its_file_is_as_it_was(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     runs = written.specs(seeds=tuple(map(str, range(30))))
     written.submit(workspace, runs)
@@ -99,13 +99,55 @@ def test_a_full_disk_is_one_clear_line_and_changes_nothing(tmp_path: Path) -> No
         with index.guarded() as store:  # SQLite's own limit: the same error as of a full disk
             pages = store.connection.execute("PRAGMA page_count").fetchone()[0]
             store.connection.execute(f"PRAGMA max_page_count = {pages}")
-        with pytest.raises(StoreError, match="database or disk is full"):
-            index.refresh()
-        with index.guarded() as store:
-            store.connection.execute("PRAGMA max_page_count = 100000")
+        index.refresh()
+        rows = index.runs()
+        assert (len(rows), rows[0].recipe["batch"]) == (30, runs[0].recipe.batch)
+        index.refresh()
+        assert index.runs() == rows
+    assert [row.best for row in rows] == [{}] * 30, "rows can be asked for all they have when the index is closed"
+    with open_index(workspace) as index:
         assert index.runs() == []
         index.refresh()
-        assert len(index.runs()) == 30
+        assert index.runs() == rows
+
+
+@pytest.mark.parametrize("error", ["database or disk is full", "attempt to write a readonly database"])
+def test_what_is_known_is_in_the_index_in_memory_too(tmp_path: Path, error: str) -> None:
+    workspace = Workspace(tmp_path)
+    first, *others = written.specs(seeds=tuple(map(str, range(60))))
+    written.submit(workspace, [first], sweep="old")
+    written.finish(workspace, first.id)
+    with open_index(workspace) as index:
+        index.refresh()
+    written.submit(workspace, others, tag="tag2", sweep="new")
+    with open_index(workspace) as index:
+        with index.guarded() as store:
+            if "full" in error:
+                pages = store.connection.execute("PRAGMA page_count").fetchone()[0]
+                store.connection.execute(f"PRAGMA max_page_count = {pages}")
+            else:
+                store.connection.execute("PRAGMA query_only = ON")
+        index.refresh()
+        states = dict.fromkeys((spec.id for spec in others), "queued") | {first.id: "completed"}
+        assert {row.id: row.state for row in index.runs()} == states
+        assert [sweep.name for sweep in index.sweeps()] == ["new", "old"]
+    with open_index(workspace) as index:
+        index.refresh()
+        assert {row.id: row.state for row in index.runs()} == states
+
+
+def test_an_index_that_cannot_be_written_cannot_be_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = Workspace(tmp_path / "w")
+    written.submit(workspace, written.specs())
+    (tmp_path / "home").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home" / "cache"))
+    monkeypatch.setattr("attnctl.workspace.file_systems.NETWORK", {mount_of(tmp_path).kind: "NFS"})
+    with open_index(workspace) as index:
+        index.refresh()
+        assert len(index.runs()) == 1
+        assert not index.location.exists()
+    with pytest.raises(StoreError, match="; set XDG_CACHE_HOME to a folder that you can write"):
+        rebuild(workspace)
 
 
 def test_an_unwritable_place_is_one_clear_line(tmp_path: Path) -> None:
