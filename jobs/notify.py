@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from attnctl.files import cannot_write, create_exclusive, write_atomic
+from attnctl.files import cannot_write, create_exclusive, reason, write_atomic
 from attnctl.lifecycle import evidence
 from attnctl.lifecycle.state import State, Verdict
 from attnctl.settings.config import Config
@@ -176,4 +176,4 @@ def _webhook(config: Config, notice: Notice, verdicts: Mapping[str, Verdict]) ->
         with urllib.request.urlopen(request, timeout=TIMEOUT):  # noqa: S310
             return None
     except (urllib.error.URLError, TimeoutError, OSError) as error:
-        return f"the webhook cannot be reached: {error}"
+        return f"the webhook cannot be reached: {reason(error)}"

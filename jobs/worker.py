@@ -60,6 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
         log.info("nothing to do: submission %s was closed: %s", submission.tag, submission.failed)
         return 0
     run, attempt = _assigned(settings.workspace, submission, worker.task)
+    disk_full.waiting_marker.set(attempt.waiting_for_space)
     # All ranks claim the attempt in the name of the job, so either all of them succeed or all exit.
     if not disk_full.retry_while_disk_full(
         lambda: create_exclusive(attempt.owner, worker.job_id.encode()), lambda: signals.received

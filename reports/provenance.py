@@ -131,18 +131,21 @@ def numbers(report: Report, pattern: str) -> list[Number]:
     ]
 
 
-def lines(found: Sequence[Number], sources: Mapping[str, Source]) -> Iterator[str]:
-    """For people: each number with its runs, and then each run once."""
+def lines(found: Sequence[Number], sources: Mapping[str, Source]) -> Iterator[tuple[str, str]]:
+    """For people: each number with its runs, and then each run once.
+
+    Each line is what stands before the text, under which the rest of a wrapped text does not go, and the text.
+    """
     for number in found:
         shown = number.column.show_number(number.cell) or number.cell.state
         spread = f" ± {number.column.show_spread(number.cell)}" if number.cell.spread is not None else ""
-        yield f"{number.row}, {number.column.full_heading}: {shown}{spread} from {comma_join(number.cell.runs)}"
+        yield "", f"{number.row}, {number.column.full_heading}: {shown}{spread} from {comma_join(number.cell.runs)}"
     for run in dict.fromkeys(run for number in found for run in number.cell.runs if run in sources):
-        yield ""
-        yield f"run {run}"
+        yield "", ""
+        yield "", f"run {run}"
         facts = sources[run].facts()
         width = max(len(name) for name, _ in facts) + 2
-        yield from (f"  {name:<{width}}{words}" for name, words in facts)
+        yield from ((f"  {name:<{width}}", words) for name, words in facts)
 
 
 def document(found: Sequence[Number], sources: Mapping[str, Source]) -> dict[str, Any]:

@@ -46,6 +46,7 @@ def gather(
         world=world(request),
         started=started,
         cancel=cancel,
+        waits_for_space=attempt.waiting_for_space.exists(),
     )
 
 

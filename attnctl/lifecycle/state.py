@@ -163,6 +163,8 @@ _FIRST_NODE = re.compile(r"([A-Za-z0-9_.-]+)(?:\[(\d+)[^\]]*\]([A-Za-z0-9_.-]*))
 _MOST = 1 << 20
 """Largest number of nodes, processes, cores or minutes accepted in a request."""
 
+_WAITS = "waiting for disk space"
+
 _DISK_FULL = "74:0"
 """The exit code of a worker that could not write its exit record because the disk was full."""
 
@@ -188,6 +190,8 @@ class Evidence:
     started: float | None = None
     """When the newest incarnation wrote its first event."""
     cancel: Cancel | None = None
+    waits_for_space: bool = False
+    """Whether a rank waits until there is space on the disk."""
 
 
 @dataclass(frozen=True)
@@ -227,6 +231,8 @@ def decide(evidence: Evidence) -> Verdict:
         if evidence.cancel is not None:
             return Verdict(State.CANCELLED, f"cancelled by {evidence.cancel.user}", evidence.cancel.at)
         return Verdict(State.UNKNOWN, "the scheduler does not know the job, and it left no exit record", last.at)
+    if evidence.waits_for_space:
+        return Verdict(State.RUNNING, _WAITS, evidence.started or evidence.created)
     if not evidence.submitted:
         return Verdict(State.SUBMITTING, "not yet accepted by the scheduler", evidence.created)
     if evidence.started is not None:
@@ -256,6 +262,8 @@ def _unchanged(earlier: Observed, later: Observed) -> bool:
 
 def _from_scheduler(last: Observed, evidence: Evidence) -> Verdict:
     state = SLURM_STATES.get(last.word, State.RUNNING)
+    if state is State.RUNNING and evidence.waits_for_space:
+        return Verdict(state, _WAITS, last.at)
     if state.active:
         return Verdict(state, last.reason, last.at)
     launch = _failed_launch(last, state, evidence)

@@ -11,7 +11,7 @@ import uuid
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from attnctl.files import sync_folder, write_atomic
+from attnctl.files import reason, sync_folder, write_atomic
 from attnctl.sources.closure import READ_SOURCES, Scope, Source, read_within
 from attnctl.sources.digest import VERSION_PREFIX
 from attnctl.values import SpecError
@@ -33,7 +33,9 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         return untrusted_json.decode(Manifest, untrusted_json.loads_object((folder / MANIFEST).read_bytes()))
     except (OSError, ValueError) as error:
-        raise SpecError(f"{folder} does not hold the source that the run was submitted with: {error}") from error
+        raise SpecError(
+            f"{folder} does not hold the source that the run was submitted with: {reason(error)}"
+        ) from error
 
 
 def is_own(version: int | str) -> bool:

@@ -133,6 +133,11 @@ class Attempt:
         return self.path / "observed"
 
     @property
+    def waiting_for_space(self) -> Path:
+        """An empty file that is there while a rank waits for disk space; to make it needs none."""
+        return self.path / "waiting-for-space"
+
+    @property
     def worker_log(self) -> Path:
         """The output of a local run's ranks before each has its own log."""
         return self.path / "worker.txt"
@@ -189,7 +194,9 @@ class RunDir:
             spec = RunSpec.from_json(untrusted_json.loads_object(self.spec.read_bytes()))
             spec_id = spec.id
         except (OSError, ValueError, TypeError) as error:  # TypeError: an unhashable value
-            raise RecordError(f"{self.spec} is not a run's spec: {error}") from error
+            raise RecordError(
+                f"{self.spec} is not a run's spec: {getattr(error, 'strerror', None) or error}"
+            ) from error
         if spec_id != self.id:
             raise RecordError(f"{self.spec} is the spec of run {spec_id}, not of {self.id}")
         return spec

@@ -91,7 +91,7 @@ def index(folder: Path, part: str, classes: int | None, *, masks: bool) -> CocoS
     try:
         document = untrusted_json.loads(path.read_bytes())
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:  # not UTF-8, or not JSON
         raise DataError(f"{path} is not JSON: {error}") from error
     try:
@@ -182,7 +182,7 @@ def _check_files(folder: Path, files: Sequence[str]) -> None:
     try:
         present = {entry.name for entry in os.scandir(folder)}
     except OSError as error:
-        raise DataError(f"{folder} cannot be read: {error}") from error
+        raise DataError(f"{folder} cannot be read: {error.strerror}") from error
     missing = [name for name in files if name not in present and not (folder / name).is_file()]
     if missing:
         more = f" and {len(missing) - _MAX_NAMES} more" if len(missing) > _MAX_NAMES else ""

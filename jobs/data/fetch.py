@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import http.client
 import os
@@ -14,6 +15,7 @@ from typing import IO
 from filelock import lock_descriptor
 
 from attnctl.datasets import Archive, Dataset
+from attnctl.files import reason
 from attnctl.jobs.data.archive import archive_of, read_archive, unpack
 from attnctl.jobs.data.errors import DataError
 
@@ -49,7 +51,7 @@ def fetch(dataset: Dataset, folder: Path, progress: Progress) -> list[Path]:
             raise DataError(f"{archive} has MD5 {actual} instead of {dataset.md5}; delete it and run the command again")
         _extract(dataset, archive, folder)
     except OSError as error:
-        raise DataError(f"cannot download {dataset.name} to {folder}: {error}") from error
+        raise _not_downloaded(dataset.name, folder, error) from error
     return targets
 
 
@@ -73,7 +75,15 @@ def _fetch_archive(item: Archive, folder: Path, progress: Progress) -> None:
             raise DataError(f"{archive} does not contain {item.gives}")
         mark.touch()
     except OSError as error:
-        raise DataError(f"cannot download {item.name} to {folder}: {error}") from error
+        raise _not_downloaded(item.name, folder, error) from error
+
+
+def _not_downloaded(name: str, folder: Path, error: OSError) -> DataError:
+    """The error of a download, with what helps where the folder may not be written."""
+    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        setting = "set root under [data] in attnctl.toml to a folder of yours"
+        return DataError(f"cannot download {name}: you have no permission to write in {folder.parent}; {setting}")
+    return DataError(f"cannot download {name} to {folder}: {reason(error)}")
 
 
 def _download(url: str, md5: str, archive: Path, progress: Progress) -> Path:
@@ -120,8 +130,8 @@ def _receive(url: str, output: IO[bytes], progress: Progress) -> None:
             return  # the file is complete; its MD5 is verified later
         raise DataError(f"{url}: the server answered {error.code} {error.reason}") from error
     except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
-        reason = getattr(error, "reason", None) or error
-        raise DataError(f"{url}: stopped at {done} bytes ({reason}); run the command again to continue") from error
+        message = f"{url}: stopped at {done} bytes ({reason(error)}); run the command again to continue"
+        raise DataError(message) from error
     if total is not None and done < total:
         raise DataError(f"{url}: stopped at {done} of {total} bytes; run the command again to continue")
 

@@ -18,7 +18,7 @@ def read_map(path: Path, height: int, width: int) -> Bytes:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
     numbers = _mat(content, path) if path.suffix == ".mat" else _png(content, path)
     if numbers.shape != (height, width):
         shape = f"{numbers.shape[1]}x{numbers.shape[0]} pixels"

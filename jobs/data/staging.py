@@ -12,6 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from attnctl.files import reason
 from attnctl.jobs.data.errors import DataError
 
 _THREADS = 16  # copying many small files mostly waits for the file server
@@ -38,7 +39,9 @@ def copy_to_node(folder: Path, environ: Mapping[str, str] = os.environ) -> Path:
                 _copy_tree(folder, partial)
             except OSError as error:
                 shutil.rmtree(partial, ignore_errors=True)
-                raise DataError(f"cannot copy {folder} to {target}: {error}; set stage = false under [data]") from error
+                raise DataError(
+                    f"cannot copy {folder} to {target}: {reason(error)}; set stage = false under [data]"
+                ) from error
             partial.rename(copy)  # so that an existing copy is complete
     return copy
 

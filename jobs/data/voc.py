@@ -124,7 +124,9 @@ def read_list(path: Path) -> list[str]:
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
         raise DataError(f"{path} cannot be read: {error}") from error
     first_columns = [columns[0] for line in lines if (columns := line.split())]
     stems = [Path(name).stem if name.lower().endswith(IMAGE_SUFFIXES) else name for name in first_columns]
@@ -183,7 +185,7 @@ def _names(folder: Path) -> set[str]:
     try:
         return {entry.name for entry in os.scandir(folder)}
     except OSError as error:
-        raise DataError(f"{folder} cannot be read: {error}") from error
+        raise DataError(f"{folder} cannot be read: {error.strerror}") from error
 
 
 def _check_missing(missing: Sequence[str], lacks: str) -> None:
@@ -213,7 +215,7 @@ def read_objects(path: Path, numbers: Mapping[str, int]) -> tuple[Objects, tuple
     try:
         root = ElementTree.fromstring(path.read_bytes())  # noqa: S314 expat limits the expansion of entities
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
     except ElementTree.ParseError as error:
         raise DataError(f"{path} is not XML: {error}") from error
     try:

@@ -209,7 +209,7 @@ def data(config: Config) -> Iterator[Check]:
             yield Check(f"data set {name}", True, str(folder) if folder else "included in scikit-learn")
         else:
             setting = f"set {name} in [data] of attnctl.toml to its folder"
-            fix = f"attnctl data fetch {name}" if datasets.describe(name).url else setting
+            fix = f"attnctl data fetch {name}" if datasets.describe(name).can_be_fetched else setting
             yield Check(f"data set {name}", None, f"not in {folder}: {missing[0]} is missing", fix)
 
 

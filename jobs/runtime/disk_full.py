@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
+from pathlib import Path
 from typing import TypeVar
 
 from attnctl.files import no_space
@@ -18,6 +21,9 @@ EXIT_CODE = 74
 """Exit code of a process that could not write even its exit record (EX_IOERR, sysexits.h); see `lifecycle/state.py`."""
 
 _RETRY_INTERVAL = 1.0
+
+waiting_marker: ContextVar[Path | None] = ContextVar("waiting_marker", default=None)
+"""The empty file that is there while this process waits, so that the run's state can say so."""
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +44,10 @@ def retry_while_disk_full(
     end: float | None = None
     while True:
         try:
-            return write()
+            written = write()
+            if end is not None:
+                _mark(waiting=False)
+            return written
         except OSError as error:
             if not is_full(error):
                 raise
@@ -46,5 +55,15 @@ def retry_while_disk_full(
                 end = time.monotonic() + patience
                 log.warning("waiting for disk space: %s", error)
             if cancelled() or time.monotonic() > end:
+                _mark(waiting=False)
                 raise
+        _mark(waiting=True)
         time.sleep(_RETRY_INTERVAL)
+
+
+def _mark(*, waiting: bool) -> None:
+    """Make or remove the marker, where that is possible."""
+    marker = waiting_marker.get()
+    if marker is not None:
+        with contextlib.suppress(OSError):
+            marker.touch() if waiting else marker.unlink(missing_ok=True)

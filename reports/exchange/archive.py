@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from attnctl.files import made_aside
+from attnctl.files import made_aside, reason
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
 from attnctl.workspace import untrusted_json
@@ -112,7 +112,7 @@ def check(file: Path) -> ArchiveCheck:
                 else:
                     digests[name] = _digest(name, stream, result)
     except (OSError, EOFError, tarfile.TarError, ValueError) as error:
-        raise SpecError(f"{file} is not a complete archive: {error}") from error
+        raise SpecError(f"{file} is not a complete archive: {reason(error)}") from error
     if manifest is None or manifest.get("attnctl_archive") != VERSION:
         raise SpecError(f"{file} is not an attnctl archive: it has no {MANIFEST} of version {VERSION}")
     listed: Any = manifest.get("files")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from attnctl.db import open_index
 from tests.fixtures.small_disk import fill
 from tests.jobs.training.training_workers import (
     Mischief,
@@ -18,6 +19,13 @@ from tests.jobs.training.training_workers import (
 )
 
 
+def reasons(run: Run) -> list[str]:
+    """Why the runs of its workspace are in their states, as the index says, whose file finds no space either."""
+    with open_index(run.workspace) as index:
+        index.refresh()
+        return [row.verdict.reason for row in index.runs()]
+
+
 @pytest.mark.parametrize("world", [1, 2])
 def test_a_training_continues_without_checkpoints_and_completes_when_there_is_space(
     disk: Path, tmp_path: Path, world: int
@@ -28,6 +36,7 @@ def test_a_training_continues_without_checkpoints_and_completes_when_there_is_sp
         wait_until(lambda: events(incarnation, "model"))
         filler = fill(disk)
         assert exit_codes(processes, 5) == [None] * world, "it waits for space to write its last checkpoint"
+        wait_until(lambda: reasons(run) == ["waiting for disk space"])
         assert not list(run.directory.checkpoints.glob("*.pt"))
         filler.unlink()
         assert exit_codes(processes, 30) == [0] * world, logs(incarnation)
@@ -41,6 +50,8 @@ def test_a_worker_that_starts_on_a_full_disk_waits_for_space(disk: Path) -> None
     filler = fill(disk)
     with run.started(tag=tag) as (processes, _):
         assert exit_codes(processes, 5) == [None]
+        wait_until(lambda: reasons(run) == ["waiting for disk space"])
         filler.unlink()
         assert exit_codes(processes, 30) == [0], logs(incarnation)
+        assert reasons(run) == [""]
     assert outcomes(incarnation) == ["completed"]

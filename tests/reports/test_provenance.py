@@ -59,7 +59,7 @@ def test_people_read_each_run_once(made: Made) -> None:
     report, sources = made
     numbers = provenance.numbers(report, "ResNet50")
     assert [number.column.name for number in numbers] == ["top1", "top1.difference"]
-    text = "\n".join(provenance.lines(numbers, sources))
+    text = "\n".join(start + words for start, words in provenance.lines(numbers, sources))
     one, two = (spec.id for spec in specs(EAN2, "ResNet50", ("0", "1")))
     assert f"ResNet50, Top-1 Acc (%) measured: 61.00 ± 1.41 from {one}, {two}" in text
     assert text.count(f"\nrun {one}\n") == text.count(f"\nrun {two}\n") == 1

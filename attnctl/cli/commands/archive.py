@@ -110,9 +110,14 @@ def _pack(index: Index, request: Request, file: Path, lock: Path | None, *, weig
 
     gathered = archive_contents.find_report(index, request, lock)
     files = archive_contents.files(index, request, gathered, lock, weights=weights)
-    with archives.packing(file, _slug(request, lock)) as packer:
-        for name in output_files.tracked(sorted(files), "packing"):
-            packer.add(name, files[name])
+    try:
+        with archives.packing(file, _slug(request, lock)) as packer:
+            for name in output_files.tracked(sorted(files), "packing"):
+                packer.add(name, files[name])
+    except PermissionError as error:
+        raise SpecError(
+            f"cannot pack {error.filename}: you have no permission to read it; ask its owner to pack the archive"
+        ) from error
     _print_result(file, gathered.rows, len(files) + 1, as_json=as_json)
 
 

@@ -219,7 +219,7 @@ def _facts(item: known_datasets.Dataset, folder: Path | None, missing: Sequence[
         yield ["" if position else "missing", name]
     if len(missing) > _MOST_FILES:
         yield ["", f"and {len(missing) - _MOST_FILES} more"]
-    if missing and (item.archives or item.url):
+    if missing and item.can_be_fetched:
         yield ["to get it", f"attnctl data fetch {item.name}"]
 
 

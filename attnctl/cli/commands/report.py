@@ -146,7 +146,7 @@ def _print_provenance(index: Index, gathered: Gathered, pattern: str, as_json: b
     if as_json:
         output.document(provenance.document(numbers, sources))
     elif numbers:
-        for line in provenance.lines(numbers, sources):
-            output.line(line)
+        for start, text in provenance.lines(numbers, sources):
+            output.hanging(start, text, len(start))
     else:
         output.note("there are no runs behind these numbers")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,7 +11,7 @@ from attnctl.cli import context, output, run_selection
 from attnctl.cli.commands.diff import fields
 from attnctl.cli.refresh import row_json
 from attnctl.units import clock, duration, size
-from attnctl.values import format_value
+from attnctl.values import comma_join, format_value
 from attnctl.workspace.layout import Attempt, Incarnation, RunDir
 from attnctl.workspace.records import Cancel, Record, RecordError, Request
 
@@ -114,7 +114,8 @@ def _attempt_lines(record: dict[str, Any]) -> dict[str, str]:
         lines["observed"] = "\n".join(observations)
     for item in record["incarnations"]:
         start = f"start {item['restart']}"
-        lines[start] = " ".join(f"{name}={_brief(value)}" for name, value in item["environment"].items()) or "-"
+        facts = {name: _readable(name, value) for name, value in item["environment"].items()}
+        lines[start] = "\n".join(f"{name}: {fact}" for name, fact in facts.items() if fact) or "-"
         for ended in item["exits"]:
             heading = f"{clock(ended['at'])} {ended['outcome']} at step {ended['step']}"
             tail = "\n".join([ended["message"], *ended["traceback"].strip().splitlines()[-6:]]).strip()
@@ -122,9 +123,19 @@ def _attempt_lines(record: dict[str, Any]) -> dict[str, str]:
     return lines
 
 
-def _brief(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= 120 else f"{text[:117]}..."
+_MOMENTS = ("started",)
+"""The fields of a start's record that are Unix seconds."""
+
+
+def _readable(name: str, value: object) -> str:
+    """A value of a start's record, whole; empty for one that says nothing."""
+    if name in _MOMENTS and isinstance(value, int | float):
+        return clock(value)
+    if isinstance(value, Mapping):
+        return comma_join(f"{key} {_readable('', part)}".strip() for key, part in value.items())
+    if isinstance(value, list):
+        return comma_join(_readable("", part) for part in value)
+    return "" if value is None else str(value)
 
 
 def _numbers(values: Any) -> str:

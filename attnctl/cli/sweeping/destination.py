@@ -87,7 +87,7 @@ def missing_data(config: Config, specs: Sequence[RunSpec]) -> Iterator[str]:
         folder = config.data.folder(name)
         missing = datasets.missing_files(described, folder)
         if missing:
-            fetch = f"; run `attnctl data fetch {name}`" if described.url else ""
+            fetch = f"; run `attnctl data fetch {name}`" if described.can_be_fetched else ""
             yield f"{name} is incomplete in {folder}: missing {comma_join(missing)}{fetch}"
 
 

@@ -11,8 +11,9 @@ import pytest
 from attnctl import sources
 from attnctl.grid import Axes, expand
 from attnctl.workspace.layout import Workspace
-from tests.attnctl.cli.cli_run import Run, listing
+from tests.attnctl.cli.cli_run import Run, assert_refused, listing
 from tests.attnctl.cli.exchange_cases import write_attempt, write_sweep
+from tests.fixtures.unprivileged import ReadOnly
 from tests.reports.exchange.unpacked import unpack
 
 
@@ -88,3 +89,26 @@ def test_a_users_module_is_retrained_from_the_archive(
     planned = attnctl(*shlex.split(command)[1:], "--run-on", "local", "--device", "cpu", "--dry-run", "--json")
     assert planned.code == 0, planned.err
     assert [item["id"] for item in json.loads(planned.out)["runs"]] == [run.id]
+
+
+def test_without_the_right_to_read_or_to_write_one_sentence_says_so(
+    trained: Path, unprivileged: Run, read_only: ReadOnly
+) -> None:
+    assert unprivileged("archive", "first", "-o", "first.tar.gz").code == 0
+    log = min(trained.glob("runs/*/attempts/1/0/events.jsonl"))
+    closed = trained / "closed"
+    closed.mkdir()
+    read_only(closed)
+    for path in (log, trained / "first.tar.gz"):
+        path.chmod(0)
+    said = {
+        ("first", "-o", "again.tar.gz"): f"cannot pack {log}: you have no permission to read it; ask its owner to pack",
+        ("first", "-o", "closed/a.tar.gz"): "cannot write closed/a.tar.gz: the folder closed is not writable",
+        ("--check", "first.tar.gz"): "path 'first.tar.gz' is not readable",
+    }
+    for words, message in said.items():
+        result = unprivileged("archive", *words)
+        assert_refused(result, " ".join(words))
+        assert message in result.err
+    assert not (trained / "again.tar.gz").exists()
+    log.chmod(0o600)

@@ -10,6 +10,7 @@ from PIL import Image
 from attnctl import datasets
 from attnctl.cli.commands import data
 from tests.attnctl.cli.cli_run import Run, listing
+from tests.fixtures.unprivileged import ReadOnly
 
 
 def test_a_failed_download_is_a_one_line_error_and_leaves_nothing(
@@ -185,3 +186,16 @@ def test_damaged_images_are_named_and_the_others_counted(
     result = attnctl("data", "check", "imagenet", "--images")
     assert result.code == 1
     assert result.out.splitlines()[2:] == [f"{path} cannot be read: damaged or not an image"]
+
+
+@pytest.mark.parametrize("name", ["cifar10", "voc07"])
+def test_a_folder_that_may_not_be_written_is_one_sentence(
+    name: str, folder: Path, unprivileged: Run, read_only: ReadOnly
+) -> None:
+    (folder / "data").mkdir()
+    read_only(folder / "data")
+    result = unprivileged("data", "fetch", name)
+    assert (result.code, result.out) == (2, "")
+    message = result.err.splitlines()[-1]
+    assert f": you have no permission to write in {folder / 'data'}; set root under [data] in attnctl.toml" in message
+    assert "Errno" not in result.err

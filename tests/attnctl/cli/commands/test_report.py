@@ -17,6 +17,7 @@ from attnctl.papers.runs import Overrides
 from attnctl.reports import formats
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Sweep
+from tests.attnctl.cli.cli_run import on_a_terminal
 from tests.attnctl.cli.commands.reported import swept_modules
 from tests.reports.report_workspace import cells, specs, sweep, train
 from tests.reports.report_workspace import table as named
@@ -239,6 +240,21 @@ def test_a_number_is_traced(swept: Workspace, run: Callable[..., tuple[int, str,
     assert run(swept, "--table", "ean:2", "--cell", "ResNet50:params")[2].endswith(
         "there are no runs behind these numbers\n"
     )
+
+
+def test_the_provenance_fits_a_terminal_of_80_columns(swept: Workspace) -> None:
+    environment = {"NO_COLOR": "1", "COLUMNS": "80", "PATH": "/nowhere", "TERM": "dumb"}
+    words = ["--workspace", str(swept.root), "report", "--table", "ean:2", "--provenance"]
+    printed = on_a_terminal(words, environment).splitlines()
+    first = next(number for number, line in enumerate(printed) if "measured: " in line)
+    shown = printed[first:]  # behind the messages on standard error
+    assert len(shown) > 20
+    assert max(map(len, shown)) <= 80
+    (start, second), *_ = [
+        (line, shown[number + 1]) for number, line in enumerate(shown) if line.startswith("  metrics")
+    ]
+    text = start.removeprefix("  metrics").lstrip()
+    assert second.startswith(" " * (len(start) - len(text))), "what is wrapped stands below the text, not the name"
 
 
 def test_a_page_shows_the_origin_of_its_numbers(swept: Workspace, run: Callable[..., tuple[int, str, str]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from attnctl.files import write_atomic
+from attnctl.units import clock
 from attnctl.workspace.records import Cancel
 from tests.attnctl.cli.cli_run import Run, assert_refused
 from tests.attnctl.cli.past_runs import Past, left
@@ -55,3 +56,18 @@ def test_control_characters_of_a_record_do_not_reach_the_terminal(past: Past, at
 def test_an_unknown_run_is_refused(past: Past, attnctl: Run) -> None:
     past.attempt(past.specs(1)[0], "RUNNING")
     assert_refused(attnctl("show", "zzzz"), "zzzz")
+
+
+def test_the_record_of_a_start_is_whole_and_its_times_are_local(past: Past, attnctl: Run) -> None:
+    (spec,) = past.specs(1)
+    past.attempt(spec, "FAILED", exit=left("error", "KeyError"))
+    packages = {f"package-{number}": "1.2.3" for number in range(40)}
+    record = {"started": 1795981450.57, "gpus": [], "cuda": None, "packages": packages, "code": {"of": {"a": 1}}}
+    write_atomic(past.config.workspace.run(spec.id).attempt(1).incarnation(0).env, json.dumps(record).encode())
+    text = attnctl("show", spec.id).out
+    begin = "  start 0          "
+    assert f"{begin}started: {clock(1795981450.57)}\n" in text
+    listed = ", ".join(f"{name} {version}" for name, version in packages.items())
+    assert f"{' ' * len(begin)}packages: {listed}\n{' ' * len(begin)}code: of a 1\n" in text
+    for odd in ("1795981450", "...", "{", "null", "cuda", "gpus:"):
+        assert odd not in text
