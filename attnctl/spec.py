@@ -254,6 +254,12 @@ class RunSpec:
         return json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
     @property
+    def base(self) -> str | None:
+        """The id of the run whose weights it starts from; None if it does not start from a run."""
+        kind, _, name = self.init.partition(":")
+        return name if kind == "run" else None
+
+    @property
     def network(self) -> str:
         """The model and its backbone, such as `fasterrcnn resnet50`; for a classifier, the backbone."""
         return f"{self.model} {self.backbone}".lstrip()

@@ -253,6 +253,7 @@ def _attempt_row(number: int, attempt: int, request: Request) -> dict[str, Any]:
         "nodes": max(1, requested(request, "nodes", 1)),
         "gpus_per_node": requested(request, "gpus_per_node", 0),
         "minutes": requested(request, "minutes", 0) or None,
+        "base": request.base,
     }
 
 
@@ -311,6 +312,7 @@ def _load_parts(connection: Connection, by_number: dict[int, IndexedRun]) -> Non
             nonce="",
             where=row.place,
             resources=resources | {"gpus_per_node": row.gpus_per_node},
+            base=row.base,
         )
     for row in connection.execute(select(schema.incarnation).where(schema.incarnation.c.run.in_(by_number))):
         kept = row._mapping

@@ -117,6 +117,7 @@ attempt = Table(
     Column("nodes", Integer, nullable=False),
     Column("gpus_per_node", Integer, nullable=False),
     Column("minutes", Integer, comment="the time limit"),
+    Column("base", String, nullable=False, comment="the run whose job it waits for, or empty"),
     sqlite_with_rowid=False,
 )
 

@@ -48,6 +48,7 @@ _FINAL = {
     State.DISK_FULL,
     State.ENVIRONMENT_MISSING,
     State.DATA_MISSING,
+    State.BASE_UNFINISHED,
     State.CANCELLED,
     State.REFUSED,
 }

@@ -7,12 +7,15 @@ the other tasks too. Where SLURM does not requeue, `attnctl.jobs.continuation` s
 
 from __future__ import annotations
 
+import logging
 import time
 
 from attnctl.jobs.runtime.rank import Worker
 from attnctl.jobs.slurm.commands import CommandError, run
 from attnctl.workspace.layout import Incarnation, RunDir
 from attnctl.workspace.records import Exit
+
+log = logging.getLogger(__name__)
 
 MAX_FRUITLESS_STARTS = 3
 """After so many starts in a row without a training step the job does not requeue itself."""
@@ -34,7 +37,7 @@ def refusal(outcome: str, run: RunDir, incarnation: Incarnation, worker: Worker,
     """
     if not worker.on_slurm or outcome not in {"preempted", "timeout"}:
         return f"runs do not restart after outcome {outcome!r}"
-    if _cancelled(worker.job_id):
+    if cancelled(worker.job_id):
         return "the job was cancelled"
     if step > began:
         return ""
@@ -49,7 +52,7 @@ def refusal(outcome: str, run: RunDir, incarnation: Incarnation, worker: Worker,
     return ""
 
 
-def _cancelled(job_id: str) -> bool:
+def cancelled(job_id: str) -> bool:
     """Whether somebody used scancel directly: SLURM would requeue even a cancelled job.
 
     squeue shows such a job as COMPLETING, like a preempted one; only accounting distinguishes them. If sacct fails, the
@@ -62,10 +65,11 @@ def _cancelled(job_id: str) -> bool:
     return state.startswith("CANCELLED")
 
 
-def requeue(incarnation: Incarnation, worker: Worker) -> str:
+def requeue(incarnation: Incarnation, worker: Worker, after: str = "") -> str:
     """Requeue this job when all its ranks have written their exit records; returns SLURM's error message, or "".
 
-    SLURM then kills the remaining processes of the job, including this one.
+    SLURM then kills the remaining processes of the job, including this one. after: a job that must have ended before
+    this one starts again; empty for none.
     """
     end = time.monotonic() + _PATIENCE
     while time.monotonic() < end and not all(incarnation.exit(rank).exists() for rank in range(worker.world)):
@@ -74,4 +78,18 @@ def requeue(incarnation: Incarnation, worker: Worker) -> str:
         run(["scontrol", "requeue", worker.job_id])
     except CommandError as error:
         return "" if _ALREADY_QUEUED in error.message else error.message
+    if after:
+        _wait_for(worker.job_id, after)
     return ""
+
+
+def _wait_for(job_id: str, after: str) -> None:
+    """Let a job that was just requeued wait for another one.
+
+    SLURM accepts a dependency only for a pending job (scontrol(1), Dependency), which this one is from its requeue on;
+    its processes are killed KillWait seconds later. Without a dependency it just looks again sooner.
+    """
+    try:
+        run(["scontrol", "update", f"JobId={job_id}", f"Dependency=singleton,afterany:{after}"])
+    except CommandError as error:
+        log.warning("the job does not wait for job %s, and starts again soon: %s", after, error.message)

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 from attnctl.files import create_exclusive, write_atomic
-from attnctl.jobs import notify, requeue
+from attnctl.jobs import base_wait, notify, requeue
 from attnctl.jobs.runtime import disk_full
 from attnctl.jobs.runtime.failure import Failure, Position, code_error, environment_missing
 from attnctl.jobs.runtime.rank import Worker
@@ -27,7 +27,8 @@ from attnctl.jobs.submission import code_snapshot, guard
 from attnctl.jobs.training.context import TrainingContext
 from attnctl.jobs.training.signals import Signals, StopRequested, outcome_of
 from attnctl.jobs.training.watchdog import Stall, Watchdog
-from attnctl.lifecycle.state import first_failure
+from attnctl.lifecycle.base_run import BaseRun
+from attnctl.lifecycle.state import BASE_UNFINISHED, first_failure
 from attnctl.settings import config
 from attnctl.values import SpecError
 from attnctl.workspace import untrusted_json
@@ -44,7 +45,7 @@ _STALL_DELAY = 10.0
 _COUNTED = {"error", "environment missing", "data missing"}
 """Outcomes that count for the guard if they come before the first step: other runs of the submission may share them."""
 
-CLEAN = {"completed", "preempted", "timeout", "interrupted", "superseded"}
+CLEAN = {BASE_UNFINISHED, "completed", "preempted", "timeout", "interrupted", "superseded"}
 """Outcomes with exit code 0."""
 
 
@@ -137,6 +138,7 @@ def _train(
 ) -> str:
     """Train, and write this rank's exit record whatever happens; returns the outcome."""
     position = Position()
+    base: BaseRun | None = None
     watchdog = Watchdog(lambda stall: _end_stalled(incarnation, worker, position, stall))
 
     def stopped(number: int) -> str:
@@ -152,6 +154,8 @@ def _train(
         request = Request.read(attempt.request)
         if request is None:
             raise SpecError(f"{attempt.request} is missing: run attnctl resume {run.id[:8]}")
+        if worker.rank == 0:  # the others wait for it at the rendezvous
+            base_wait.check(settings.workspace, run.read_spec(), signals.check)
         worker = _with_time_limit(worker, request)
         context = TrainingContext(
             run=run,
@@ -174,14 +178,19 @@ def _train(
         failure = Failure(outcome=perform(assignment), message="")
     except StopRequested as stop:
         failure = Failure(outcome=stopped(signals.received), message=f"received {stop} before the training began")
+    except base_wait.BaseUnfinishedError as error:
+        base = error.base
+        failure = Failure(outcome=BASE_UNFINISHED, message=str(error))
     except BaseException as error:
         log.exception("rank %d failed", worker.rank)
         failure = _classify(error)
         if failure.secondary and watchdog.stopped and first_failure(incarnation.exits()) is None:
             failure = _suspended(failure, watchdog.stopped)
     watchdog.stop()
-    restart = worker.rank == 0 and not requeue.refusal(
-        failure.outcome, run, incarnation, worker, began=position.began, step=position.step
+    restart = worker.rank == 0 and not (
+        base_wait.refusal(base, worker)
+        if base is not None
+        else requeue.refusal(failure.outcome, run, incarnation, worker, began=position.began, step=position.step)
     )
     _write_exit(incarnation, worker, position, failure, requeued=restart)
     if failure.outcome in _COUNTED and not failure.secondary and position.step == position.began:
@@ -190,7 +199,7 @@ def _train(
     if worker.rank == 0 and settings.notify.wanted:
         notify.after_run(settings, run.id)
     if restart:
-        refusal = requeue.requeue(incarnation, worker)
+        refusal = requeue.requeue(incarnation, worker, after=base.job if base is not None else "")
         if refusal:
             message = _continue(settings, run, attempt, refusal)
             log.info("%s", message)

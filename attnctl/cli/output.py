@@ -35,6 +35,7 @@ STYLES = {
     "disk full": "red",
     "environment missing": "red",
     "data missing": "red",
+    "base unfinished": "magenta",
     "unknown": "red",
     "timeout": "magenta",
     "preempted": "magenta",

@@ -47,6 +47,7 @@ def gather(
         started=started,
         cancel=cancel,
         waits_for_space=attempt.waiting_for_space.exists(),
+        base=request.base,
     )
 
 

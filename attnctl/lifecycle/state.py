@@ -42,6 +42,7 @@ class State(StrEnum):
     DISK_FULL = "disk full"
     ENVIRONMENT_MISSING = "environment missing"
     DATA_MISSING = "data missing"
+    BASE_UNFINISHED = "base unfinished"
     UNKNOWN = "unknown"
 
     @property
@@ -64,7 +65,7 @@ class State(StrEnum):
     @property
     def lacking(self) -> bool:
         """Whether it ended because something that it needs was not there; it runs once that is there again."""
-        return self in {State.ENVIRONMENT_MISSING, State.DATA_MISSING}
+        return self in {State.ENVIRONMENT_MISSING, State.DATA_MISSING, State.BASE_UNFINISHED}
 
     @property
     def unsuccessful(self) -> bool:
@@ -113,6 +114,12 @@ SLURM_STATES: dict[str, State] = {
 }
 """Every state of SLURM, in its long form."""
 
+BASE_UNFINISHED = "base unfinished"
+"""The outcome of a job that found the run whose weights it starts from unfinished, and gave itself back or ended."""
+
+_WAITING = {"", "Dependency", "BeginTime"}
+"""SLURM's reasons of a job that waits for another one, or for the time at which a requeued job may start."""
+
 OUTCOMES: dict[str, State] = {
     "completed": State.COMPLETED,
     "preempted": State.PREEMPTED,
@@ -126,6 +133,7 @@ OUTCOMES: dict[str, State] = {
     "disk full": State.DISK_FULL,
     "environment missing": State.ENVIRONMENT_MISSING,  # Python itself, or a package that the training needs
     "data missing": State.DATA_MISSING,
+    BASE_UNFINISHED: State.BASE_UNFINISHED,  # the run whose weights it starts from
     "setup": State.SETUP,  # the job's script ended before the training's processes began
     "held": State.HELD,  # other runs of the submission had met the same error at their start
     "superseded": State.UNKNOWN,  # a newer incarnation took over and decides the state
@@ -192,6 +200,8 @@ class Evidence:
     cancel: Cancel | None = None
     waits_for_space: bool = False
     """Whether a rank waits until there is space on the disk."""
+    base: str = ""
+    """The run whose job this one waits for."""
 
 
 @dataclass(frozen=True)
@@ -237,7 +247,7 @@ def decide(evidence: Evidence) -> Verdict:
         return Verdict(State.SUBMITTING, "not yet accepted by the scheduler", evidence.created)
     if evidence.started is not None:
         return Verdict(State.RUNNING, "", evidence.started)
-    return Verdict(State.QUEUED, "", evidence.created)
+    return Verdict(State.QUEUED, _waits_for(evidence), evidence.created)
 
 
 def _alive(last: Observed) -> Verdict:
@@ -265,7 +275,8 @@ def _from_scheduler(last: Observed, evidence: Evidence) -> Verdict:
     if state is State.RUNNING and evidence.waits_for_space:
         return Verdict(state, _WAITS, last.at)
     if state.active:
-        return Verdict(state, last.reason, last.at)
+        waits = _waits_for(evidence) if state is State.QUEUED and last.reason in _WAITING else ""
+        return Verdict(state, waits or last.reason, last.at)
     launch = _failed_launch(last, state, evidence)
     if launch is not None:
         return launch
@@ -288,6 +299,14 @@ def _from_scheduler(last: Observed, evidence: Evidence) -> Verdict:
     if state is State.UNKNOWN or no_record:
         parts.append("but the run left no exit record")
     return Verdict(state, ", ".join(parts), last.at)
+
+
+def _waits_for(evidence: Evidence) -> str:
+    """For which run a queued job waits, as far as known; empty if it waits for none."""
+    for record in evidence.exits:
+        if record.outcome == BASE_UNFINISHED and not record.secondary:
+            return f"waits: {record.message}"
+    return f"waits for run {evidence.base}, whose weights it starts from" if evidence.base else ""
 
 
 def _failed_launch(last: Observed, state: State, evidence: Evidence) -> Verdict | None:
@@ -326,7 +345,8 @@ def _from_exits(evidence: Evidence) -> Verdict:
     if cause is None:
         cause = min(exits, key=lambda record: (record.outcome == "completed", record.at))
     if any(record.requeued for record in exits) and not _over(evidence, since=cause.at):
-        return Verdict(State.QUEUED, f"starts again after {cause.outcome}", cause.at)
+        waits = _waits_for(evidence) if cause.outcome == BASE_UNFINISHED else ""
+        return Verdict(State.QUEUED, waits or f"starts again after {cause.outcome}", cause.at)
     prefix = f"rank {cause.rank}: " if evidence.world > 1 else ""
     return Verdict(
         OUTCOMES.get(cause.outcome, State.ERROR),

@@ -81,6 +81,7 @@ TEMPLATE = """\
 # disk-full = "always"
 # environment-missing = "if_available"
 # data-missing = "if_available"
+# base-unfinished = "if_available"
 # out-of-memory = "more_memory"
 # CUDA-out-of-memory = "more_processes"
 # killed = "once"

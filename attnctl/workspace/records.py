@@ -76,6 +76,8 @@ class Request(Record):
     resources: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     """Further sbatch options: partition, mem ... (`attnctl.settings.config.SlurmOptions.to_record`)."""
+    base: str = ""
+    """The run whose job this one waits for, because it starts from that run's weights."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -45,7 +45,14 @@ _NONCE = "nonce"
 
 
 class RendezvousError(RuntimeError):
-    """Some ranks did not arrive; the message names them. The cause is the failure of another rank."""
+    """Some ranks did not arrive; the message names them. The cause is the failure of another rank.
+
+    outcome: that of the rank that has ended; empty if none has.
+    """
+
+    def __init__(self, message: str, outcome: str = "") -> None:
+        super().__init__(message)
+        self.outcome = outcome
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +110,8 @@ class _Waiting:
             self._next_look = now + 1
             exits = self._incarnation.exits()
             if exits:
-                raise RendezvousError(f"{problem}: rank {exits[0].rank} has ended ({exits[0].outcome})")
+                message = f"{problem}: rank {exits[0].rank} has ended ({exits[0].outcome})"
+                raise RendezvousError(message, exits[0].outcome)
         time.sleep(_POLL_INTERVAL)
 
 

@@ -44,11 +44,12 @@ def reserve(
     where: Where,
     options: Mapping[str, Any] | None = None,
     ended: Mapping[str, int] | None = None,
+    base: str = "",
 ) -> Reservation:
     """Reserve the next attempt of each run; runs that are active, completed or just reserved by others are skipped.
 
     specs: run id and spec as JSON values. options: the other options for SLURM. ended: run id to the number of an
-    attempt that counts as ended, whatever the scheduler says.
+    attempt that counts as ended, whatever the scheduler says. base: the run whose job these runs wait for.
     """
     reservation = Reservation()
     request = Request(
@@ -61,6 +62,7 @@ def reserve(
         where=where,
         resources=dataclasses.asdict(resources),
         options=options or {},
+        base=base,
     ).encode()
     head_of = submissions.cached_heads(workspace)
     aside = workspace.runs / f".{tag}"

@@ -30,10 +30,12 @@ def compose(
     tag: str,
     *,
     module: str = _WORKER,
+    after: str = "",
 ) -> str:
     """The script of one array of `count` runs. A single run is an array too, so each job id is `<array>_<task>`.
 
-    Raises SpecError for values that a script cannot contain: line breaks, or a path that SLURM would expand.
+    after: the job that must have ended, in whatever way, before the array starts; empty for none. Raises SpecError for
+    values that a script cannot contain: line breaks, or a path that SLURM would expand.
     """
     logs = _log_folder(config.workspace.submission_logs(tag))
     for name in (*_OPTIONS, "clusters", "mem"):
@@ -48,7 +50,7 @@ def compose(
         time=resources.minutes,
         signal_delay_s=_signal_delay(resources.minutes),
         array_parallelism=options.parallel or count,
-        dependency=_dependency(options),
+        dependency=_dependency(options, after),
         setup=_setup(config, options, tag, module) or None,
         stderr_to_stdout=True,
         wckey=None,
@@ -94,10 +96,10 @@ def _python_on_node(options: SlurmOptions) -> str:
     return "" if contained else options.python or sys.executable
 
 
-def _dependency(options: SlurmOptions) -> str:
+def _dependency(options: SlurmOptions, after: str) -> str:
     """singleton runs one array per tag at a time: if a submission is sent twice, the second finds its work done."""
     own = given(options.extra).get("dependency")
-    return f"singleton,{own}" if own else "singleton"
+    return ",".join(filter(None, ("singleton", own, after and f"afterany:{after}")))
 
 
 def _requeue(options: SlurmOptions) -> dict[str, Any]:

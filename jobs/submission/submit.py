@@ -28,6 +28,7 @@ from attnctl.jobs.submission import array_size, code_snapshot, guard
 from attnctl.jobs.submission.array_size import SubmitError
 from attnctl.jobs.submission.reserve import Reservation, new_tag, reserve
 from attnctl.jobs.submission.script import compose, requeue_option
+from attnctl.lifecycle import base_run
 from attnctl.settings import memory_request
 from attnctl.settings.config import Config, SlurmOptions
 from attnctl.spec import RunSpec
@@ -69,26 +70,25 @@ def submit(
     """Submit each run once, in as few arrays as SLURM allows; does not wait for them.
 
     ended: run id to the number of an attempt that counts as ended, whatever the scheduler says; given by the attempt's
-    own job. Runs above the limit on submitted jobs are not reserved, and are listed as skipped. Raises SpecError if the
-    number of processes does not fit the recipe, SlurmUnavailable, and SubmitError; if SLURM rejects the first array,
-    nothing has been written.
+    own job. Runs whose base is not completed are submitted behind the job of the base. Runs above the limit on
+    submitted jobs are not reserved, and are listed as skipped. Raises SpecError if the number of processes does not fit
+    the recipe, SlurmUnavailable, and SubmitError; if SLURM rejects the first array, nothing has been written.
     """
-    unique = [(run_id, spec.to_json()) for run_id, spec in {spec.id: spec for spec in specs}.items()]
     for recipe in {spec.recipe for spec in specs}:
         recipe.check_world(resources.world)
-    if not unique:
-        return []
-    sender = _Sender(config, specs, resources, options, where, ended or {})
     done: list[Submitted] = []
-    while unique:
+    for base, waiting in base_run.by_base(config.workspace, specs).items():
+        unique = [(spec.id, spec.to_json()) for spec in waiting]
         try:
-            done.append(sender.submit(unique))
+            sender = _Sender(config, waiting, resources, options, where, ended or {}, base)
+            while unique:
+                done.append(sender.submit(unique))
+                unique = unique[len(done[-1].tasks) + len(done[-1].skipped) :]
         except SpecError as error:
             if not done:
                 raise
             # Earlier arrays are already submitted, so the error is reported as the reason for the remaining runs.
-            return [*done, Submitted(new_tag(), [], None, {run_id: str(error) for run_id, _ in unique})]
-        unique = unique[len(done[-1].tasks) + len(done[-1].skipped) :]
+            done.append(Submitted(new_tag(), [], None, {run_id: str(error) for run_id, _ in unique}))
     return done
 
 
@@ -103,10 +103,11 @@ class _Sender:
         options: SlurmOptions,
         where: Where,
         ended: Mapping[str, int],
+        base: str,
     ) -> None:
         self.config, self.workspace = config, config.workspace
         self.specs, self.resources, self.options, self.where = specs, resources, options, where
-        self.ended = ended
+        self.ended, self.base, self.after = ended, "", ""
         self.prepared = self.written = False
         self.cluster: str | None = None
         self.max_array = len(specs)
@@ -117,6 +118,8 @@ class _Sender:
             limits = queries.limits(clusters.partition(",")[0] if clusters else None)
             self.cluster, self.max_array = clusters or limits.cluster, limits.max_array
             self.starts_again = starts_again(limits, options)
+            if base:
+                self.base, self.after = _wait_for(self.workspace, base)
 
     def submit(self, waiting: Sequence[tuple[str, dict[str, Any]]]) -> Submitted:
         """Submit as many runs as fit into one array. waiting: run id and spec as JSON values."""
@@ -146,11 +149,11 @@ class _Sender:
         self.prepared = True
 
     def _script(self, count: int, tag: str) -> str:
-        return compose(self.config, self.options, self.resources, count, tag)
+        return compose(self.config, self.options, self.resources, count, tag, after=self.after)
 
     def _submit_array(self, tag: str, specs: list[tuple[str, dict[str, Any]]]) -> Submitted:
         recorded = _recorded_options(self.config, self.options, self.resources)
-        reserved = reserve(self.workspace, tag, specs, self.resources, self.where, recorded, self.ended)
+        reserved = reserve(self.workspace, tag, specs, self.resources, self.where, recorded, self.ended, self.base)
         if not reserved.tasks:
             return Submitted(tag, [], None, reserved.skipped)
         script = self._script(len(reserved.tasks), tag) if self.where == "slurm" else ""
@@ -176,6 +179,16 @@ class _Sender:
         self.written = True
         job_id = _send(self.workspace, tag, script, reserved) if self.where == "slurm" else intent.job_id
         return Submitted(tag, reserved.tasks, job_id, reserved.skipped, self.starts_again, self.warning)
+
+
+def _wait_for(workspace: Workspace, run_id: str) -> tuple[str, str]:
+    """The base and its job, if a job trains it or will train it; else nothing to wait for. Raises SubmitError."""
+    base = base_run.read(workspace, run_id)
+    if not base.continues:
+        return "", ""  # the runs find out themselves, and end with the reason
+    if not base.job:
+        raise SubmitError(f"run {run_id} is {base.state}, and its job is not known yet: run this again in a minute")
+    return run_id, base.job
 
 
 def starts_again(limits: queries.Limits, options: SlurmOptions) -> bool:

@@ -12,6 +12,7 @@ from attnctl.jobs.data.errors import MissingDataError
 from attnctl.jobs.runtime import disk_full
 from attnctl.jobs.runtime.failure import Failure, code_error, environment_missing
 from attnctl.jobs.runtime.rendezvous import RendezvousError
+from attnctl.lifecycle.state import BASE_UNFINISHED
 from attnctl.values import SpecError
 
 _COMMUNICATION = re.compile(
@@ -40,6 +41,8 @@ def classify(error: BaseException) -> Failure:
     absent = environment_missing(error)
     if absent is not None:
         return absent
+    if isinstance(error, RendezvousError) and error.outcome == BASE_UNFINISHED:
+        return Failure(outcome=BASE_UNFINISHED, message=str(error), secondary=True)
     plain = code_error(error)
     if disk_full.is_full(error):
         return Failure(outcome="disk full", message=plain.message)

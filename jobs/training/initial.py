@@ -204,10 +204,7 @@ def _plain(name: str) -> str:
 def _of_run(workspace: Workspace, run_id: str) -> Mapping[str, Tensor]:
     run = workspace.run(run_id)
     if not run.completed:
-        raise SpecError(
-            f"run {run_id}, which provides the initial weights, is not completed; "
-            f"finish it with attnctl resume {run_id}, then start this run with attnctl resume --force"
-        )
+        raise SpecError(f"run {run_id}, which provides the initial weights, is not completed")
     skipped: list[str] = []
     newest = checkpoint.newest(run, skipped.append)
     if newest is None:

@@ -30,10 +30,15 @@ def test_a_run_starts_only_from_the_weights_of_a_completed_run(
 ) -> None:
     (plain,) = json.loads(attnctl("sweep", "none", *SMALL, *CPUS, "--json"))["runs"]
     workspace = ["--workspace", str(cluster.config.workspace.root)]
-    assert main([*workspace, "sweep", "se", "--init", plain["id"], *SMALL, *CPUS]) == 2
+    sweep = ["sweep", "se", "--init", plain["id"], *SMALL]
+    assert main([*workspace, *sweep, "--run-on", "local"]) == 2
     words = capsys.readouterr().err
     assert f"--init: run {plain['id']} (" in words
     assert f"not completed; wait for it (attnctl status {plain['id']} --watch), then sweep again" in words
+    assert main([*workspace, *sweep, *CPUS, "--dry-run"]) == 0
+    assert f"#SBATCH --dependency=singleton,afterany:{plain['job_id']}\n" in capsys.readouterr().out
+    assert main([*workspace, *sweep, *CPUS]) == 0
+    assert f"they start when run {plain['id']} is completed, which is " in capsys.readouterr().out
     attnctl("sweep", "none", *SMALL, *CPUS, "--json", "--wait")
     (started,) = json.loads(attnctl("sweep", "se", "--init", plain["id"], *SMALL, *CPUS, "--json", "--wait"))["runs"]
     states = {row["id"]: row["state"] for row in json.loads(attnctl("status", "--json"))["runs"]}

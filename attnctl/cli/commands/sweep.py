@@ -36,7 +36,7 @@ def sweep(
     init: Annotated[
         str | None,
         _option(
-            "Start from the weights of a completed run, or of a file.",
+            "Start from the weights of a run, once it is completed, or of a file.",
             panel=AXES,
             metavar="RUN|FILE",
             autocompletion=completion.runs,

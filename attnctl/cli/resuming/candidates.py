@@ -22,7 +22,7 @@ from attnctl.units import plural, quantity
 from attnctl.workspace.records import Placed, RecordError
 
 if TYPE_CHECKING:
-    from attnctl.db import RunRow
+    from attnctl.db import Index, RunRow
     from attnctl.lifecycle.attempts import AttemptHistory
 
 
@@ -89,6 +89,9 @@ def gather(config: Config, request: ResumeRequest) -> ResumePlan:
         ids, named = _targets(config, request.targets)
         missing: list[str] = []
         now = take(config, index, ids)
+        waiting = _waiting_for(index, ids)
+        if ids is not None and waiting:
+            now = take(config, index, [*ids, *waiting])
         sweeps = index.sweeps()
         spent = {sweep.name: index.further_attempts(sweep.runs) for sweep in sweeps}
         failed = {row.id for row in now.rows if launch_held(row.verdict)} if request.states is None else set()
@@ -109,9 +112,12 @@ def gather(config: Config, request: ResumeRequest) -> ResumePlan:
         memory=request.resources.mem is not None,
         other_gpu=request.resources.elsewhere,
     )
-    decisions = plan([case.history for case in cases], config.resume, scope, members, spent)
-    for case, decision in zip(cases, decisions, strict=True):
-        case.decision = decision
+    while True:
+        decisions = plan([case.history for case in cases], config.resume, scope, members, spent)
+        for case, decision in zip(cases, decisions, strict=True):
+            case.decision = decision
+        if not _release_dependents(cases, request.resources):
+            break
     stuck = {
         row.id: reason
         for row in now.rows
@@ -127,6 +133,34 @@ def gather(config: Config, request: ResumeRequest) -> ResumePlan:
         bad_nodes=now.bad_nodes,
         unavailable=now.unavailable,
     )
+
+
+def _waiting_for(index: Index, ids: Sequence[str] | None) -> list[str]:
+    """The runs that wait for the selected ones (None: all) because they start from their weights."""
+    if ids is None:
+        return []
+    bases = {
+        row.id: row.spec.base
+        for row in index.runs()
+        if row.verdict.state is State.BASE_UNFINISHED and row.id not in ids
+    }
+    found: list[str] = []
+    while more := [run for run, base in bases.items() if run not in found and base in {*ids, *found}]:
+        found += more
+    return found
+
+
+def _release_dependents(cases: Sequence[Case], given: ResourceOptions) -> bool:
+    """Note for the runs that wait for a base that this command submits that it is there; whether there were any."""
+    starting = {case.row.id for case in cases if case.decision.starts and (given.run_on or case.row.place) == "slurm"}
+    released = [
+        case
+        for case in cases
+        if case.state is State.BASE_UNFINISHED and case.history.missing and case.spec.base in starting
+    ]
+    for case in released:
+        case.history = replace(case.history, missing="")
+    return bool(released)
 
 
 def _command_line(command: Sequence[str]) -> str:

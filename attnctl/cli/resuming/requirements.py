@@ -1,4 +1,4 @@
-"""Whether what an unfinished run lacked is there again: its data set, or a package of Python."""
+"""Whether what an unfinished run lacked is there again: its data set, a package of Python, or its base's weights."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from attnctl.cli.sweeping.destination import missing_data
+from attnctl.lifecycle import base_run
 from attnctl.lifecycle.resume_policy import EndedAttempt
 from attnctl.lifecycle.state import State
 from attnctl.settings.config import Config
@@ -26,6 +27,9 @@ def still_missing(config: Config, spec: RunSpec, newest: EndedAttempt) -> str:
         return next(missing_data(config, [spec]), "")
     if newest.state is State.ENVIRONMENT_MISSING:
         return _environment(newest.error)
+    if newest.state is State.BASE_UNFINISHED:
+        base = base_run.unfinished(config.workspace, spec)
+        return f"{base}: resume that run" if base is not None and not base.continues else ""
     return ""
 
 

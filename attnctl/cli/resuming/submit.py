@@ -11,6 +11,7 @@ from attnctl.cli.resuming.resources import next_destination
 from attnctl.cli.sweeping.destination import Destination, check
 from attnctl.cli.sweeping.launch import Job, say_skipped, submit, warn_no_requeue
 from attnctl.cli.sweeping.resource_options import ResourceOptions
+from attnctl.lifecycle import base_run
 from attnctl.lifecycle.evidence import newest_verdict
 from attnctl.lifecycle.state import State
 from attnctl.settings.config import Config
@@ -23,7 +24,8 @@ def destinations(
 ) -> list[tuple[Destination, list[Case]]]:
     """The runs that start, by where their next attempt goes. Raises SpecError, before anything is submitted."""
     groups: dict[str, tuple[Destination, list[Case]]] = {}
-    for case in resume_plan.cases:
+    specs = {case.row.id: case.spec for case in resume_plan.cases}
+    for case in sorted(resume_plan.cases, key=lambda case: base_run.depth(case.spec, specs)):  # a base comes first
         if case.decision.starts:
             request = case.attempts[-1].request if case.attempts else None
             made = next_destination(config, request, case.spec, case.decision, given)

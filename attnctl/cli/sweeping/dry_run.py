@@ -35,10 +35,11 @@ def show(
     destination: Destination,
     *,
     as_json: bool,
+    after: str = "",
 ) -> None:
-    """Print the plan. Reads the workspace, and writes nothing into it."""
+    """Print the plan. Reads the workspace, and writes nothing into it. after: the job that the runs wait for."""
     start = [item.spec for item in planned if item.action.starts]
-    scripts = _scripts(config, destination, len(start))
+    scripts = _scripts(config, destination, len(start), after)
     cost = estimate(config, start)
     missing = list(missing_data(config, [item.spec for item in planned]))
     differing = list(class_mismatches(config, [item.spec for item in planned]))
@@ -104,7 +105,7 @@ def _table(planned: Sequence[Planned], selected: Selection) -> None:
     output.table(_COLUMNS, rows)
 
 
-def _scripts(config: Config, destination: Destination, count: int) -> list[str]:
+def _scripts(config: Config, destination: Destination, count: int, after: str) -> list[str]:
     """The text of each sbatch script, with an example tag; each submission gets a unique one."""
     if destination.where != "slurm" or not count:
         return []
@@ -114,7 +115,7 @@ def _scripts(config: Config, destination: Destination, count: int) -> list[str]:
 
     size = queries.limits().max_array
     sizes = [min(size, count - start) for start in range(0, count, size)]
-    return [compose(config, destination.options, destination.resources, part, new_tag()) for part in sizes]
+    return [compose(config, destination.options, destination.resources, part, new_tag(), after=after) for part in sizes]
 
 
 def _as_json(

@@ -9,18 +9,27 @@ from pathlib import Path
 
 from attnctl.cli import run_selection
 from attnctl.files import write_atomic
+from attnctl.lifecycle import base_run
+from attnctl.lifecycle.base_run import BaseRun
 from attnctl.lifecycle.state import State
 from attnctl.values import SpecError
 from attnctl.workspace.layout import RunDir, Workspace
-from attnctl.workspace.records import RecordError
+from attnctl.workspace.records import RecordError, Where
 
 
 @dataclass(frozen=True)
 class Start:
-    """identity: what `RunSpec.init` holds. file: to be kept in the workspace."""
+    """identity: what `RunSpec.init` holds. file: to be kept in the workspace. waits_for: the run, if it has not
+    completed but a job of SLURM trains it or will train it."""
 
     identity: str = ""
     file: Path | None = None
+    waits_for: BaseRun | None = None
+
+    def check(self, workspace: Workspace, where: Where) -> None:
+        """Raise SpecError if the runs would have to wait for their weights but do not go to SLURM."""
+        if self.waits_for is not None and where != "slurm":
+            raise SpecError(_not_completed(workspace.run(self.waits_for.id), self.waits_for))
 
     def keep(self, workspace: Workspace) -> None:
         """Copy the file into the workspace, by content: what waits starts from what was submitted."""
@@ -31,7 +40,7 @@ class Start:
 
 
 def find(workspace: Workspace, text: str | None) -> Start:
-    """The start that `--init` names, a file or a completed run; raises SpecError."""
+    """The start that `--init` names: a file, or a run that is completed or on SLURM; raises SpecError."""
     if text is None:
         return Start()
     path = Path(text).expanduser()
@@ -42,22 +51,25 @@ def find(workspace: Workspace, text: str | None) -> Start:
     if len(found) != 1:
         words = f"matches {len(found)} runs; type more digits" if found else "is neither a file nor a run's id"
         raise SpecError(f"--init {text!r} {words}")
-    _check_weights(workspace, found[0])
-    return Start(f"run:{found[0]}")
+    base = _check_weights(workspace, found[0])
+    return Start(f"run:{found[0]}", waits_for=None if base.state is State.COMPLETED else base)
 
 
-def _check_weights(workspace: Workspace, run_id: str) -> None:
-    """Raise SpecError unless the run has completed, so that its newest checkpoint is that of its last step."""
-    from attnctl.lifecycle.evidence import newest_verdict
+def _check_weights(workspace: Workspace, run_id: str) -> BaseRun:
+    """The run, if it has completed, so that its newest checkpoint is that of its last step, or if a job of SLURM trains
+    it; raises SpecError for any other run."""
     from attnctl.workspace import checkpoints
 
-    run = workspace.run(run_id)
-    verdict = newest_verdict(workspace, run_id)
-    state = verdict.state if verdict is not None else State.NEW
-    if state is not State.COMPLETED:
-        raise SpecError(f"--init: run {run_id}{_label(run)} is {state}, not completed; {_advice(state, run_id)}")
-    if not checkpoints.stored(run):
+    run, base = workspace.run(run_id), base_run.read(workspace, run_id)
+    if base.state is not State.COMPLETED and not base.continues:
+        raise SpecError(_not_completed(run, base))
+    if base.state is State.COMPLETED and not checkpoints.stored(run):
         raise SpecError(f"--init: run {run_id}{_label(run)} no longer has a checkpoint; name another run, or a file")
+    return base
+
+
+def _not_completed(run: RunDir, base: BaseRun) -> str:
+    return f"--init: run {run.id}{_label(run)} is {base.state}, not completed; {_advice(base.state, run.id)}"
 
 
 def _label(run: RunDir) -> str:

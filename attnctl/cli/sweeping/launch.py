@@ -53,11 +53,13 @@ class Job:
 def preview(config: Config, selected: Selection, asked: ResourceOptions, order: Order) -> int:
     """Print the plan and missing data. Writes nothing and does not query SLURM for states."""
     destination = choose_destination(config, asked)
+    order.start.check(config.workspace, destination.where)
     check_world(selected.specs, destination.resources)
     planned = plan(config.workspace, selected.specs, retry_failed=order.retry_failed)
     warn_ignored_variables(destination)
     destination = excluding(destination, _failed_nodes(planned))
-    dry_run.show(config, planned, selected, destination, as_json=order.as_json)
+    after = order.start.waits_for.job if order.start.waits_for is not None else ""
+    dry_run.show(config, planned, selected, destination, as_json=order.as_json, after=after)
     return 0
 
 
@@ -65,6 +67,7 @@ def launch(config: Config, selected: Selection, asked: ResourceOptions, order: O
     """Submit the missing runs, and train them if local. The exit code: 1 if a run that was trained here failed."""
     specs = selected.specs
     destination = choose_destination(config, asked)
+    order.start.check(config.workspace, destination.where)
     check(config, specs, destination.resources)
     planned = _current(config, specs, retry_failed=order.retry_failed)
     destination = excluding(destination, _failed_nodes(planned))
@@ -85,7 +88,7 @@ def launch(config: Config, selected: Selection, asked: ResourceOptions, order: O
     if not order.as_json:
         if selected.summary:
             output.line(selected.summary)
-        _say_begin(planned, jobs, name, destination)
+        _say_begin(planned, jobs, name, destination, order.start)
     if destination.where == "local" and batches:
         _train(config, batches, destination, planned, name, order)
     elif order.wait:
@@ -161,7 +164,9 @@ def _train(
         raise
 
 
-def _say_begin(planned: Sequence[Planned], jobs: Mapping[str, Job], name: str, destination: Destination) -> None:
+def _say_begin(
+    planned: Sequence[Planned], jobs: Mapping[str, Job], name: str, destination: Destination, start: Start
+) -> None:
     output.line(f"sweep {name}: {summary(planned)}")
     for item in planned:
         if item.action in {Action.FAILED, Action.QUEUED}:
@@ -172,6 +177,9 @@ def _say_begin(planned: Sequence[Planned], jobs: Mapping[str, Job], name: str, d
     if destination.where == "slurm":
         for array in dict.fromkeys(job.job_id.partition("_")[0] for job in jobs.values() if job.tag):
             output.line(f"submitted: SLURM job {array}" if array else "submitted, but SLURM has not confirmed it yet")
+    base = start.waits_for
+    if base is not None and any(job.tag for job in jobs.values()):
+        output.line(f"they start when run {base.id} is completed, which is {base.state}")
 
 
 def warn_no_requeue(batches: Sequence[Any], sweep: str | None, workspace: Workspace) -> None:

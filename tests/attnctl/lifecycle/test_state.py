@@ -87,6 +87,15 @@ CASES = {
     ),
     "suspended": (evidence(observations=said("RUNNING", "SUSPENDED"), started=11.0), State.SUSPENDED),
     "suspended, and running again": (evidence(observations=said("SUSPENDED", "RUNNING")), State.RUNNING),
+    "waits for another run's job": (evidence(observations=said("PENDING", reason="Dependency")), State.QUEUED),
+    "gave itself back behind another run": (
+        evidence(observations=said("RUNNING", "PENDING"), exits=[left("base unfinished")]),
+        State.QUEUED,
+    ),
+    "ended because nothing continues its base": (
+        evidence(observations=said("COMPLETED"), exits=[left("base unfinished")]),
+        State.BASE_UNFINISHED,
+    ),
     "without its data": (
         evidence(observations=said("FAILED", exit_code="1:0"), exits=[left("data missing")]),
         State.DATA_MISSING,
@@ -290,3 +299,16 @@ def test_a_run_is_completed_since_rank_0s_exit_whichever_other_records_exist() -
     alone, all_ranks = [left("completed", at=20.0)], [left("completed", at=20.0), left("completed", rank=1, at=20.5)]
     verdicts = [decide(evidence(world=2, exits=exits)) for exits in (alone, all_ranks)]
     assert [(verdict.state, verdict.since) for verdict in verdicts] == [(State.COMPLETED, 20.0)] * 2
+
+
+def test_a_queued_run_says_for_which_run_it_waits() -> None:
+    behind = evidence(observations=said("PENDING", reason="Dependency"), base="0123456789abcdef")
+    words = "waits for run 0123456789abcdef, whose weights it starts from"
+    assert decide(behind).reason == decide(evidence(base="0123456789abcdef")).reason == words
+    other = evidence(observations=said("PENDING", reason="Priority"), base="0123456789abcdef")
+    assert decide(other).reason == "Priority", "it waits for its turn"
+    message = "run 0123456789abcdef, whose weights it starts from, is running as SLURM job 12_0"
+    record = dataclasses.replace(left("base unfinished", message=message), requeued=True)
+    for observed in (said("PENDING", reason="Dependency"), said("PENDING", reason="BeginTime"), []):
+        verdict = decide(evidence(observations=observed, exits=[record], base="0123456789abcdef"))
+        assert (verdict.state, verdict.reason) == (State.QUEUED, f"waits: {message}")

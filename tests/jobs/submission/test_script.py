@@ -67,6 +67,14 @@ srun --unbuffered --output '/work dir/submissions/attnctl-1.logs/%A_%a_%t_log.ou
     )
 
 
+def test_a_run_that_starts_from_another_waits_for_its_job() -> None:
+    options = SlurmOptions(extra={"dependency": "afterok:3"})
+    text = compose(Config(workspace=Workspace(Path("/w"))), options, Resources(), 1, "t", after="12_4")
+    assert "#SBATCH --dependency=singleton,afterok:3,afterany:12_4\n" in text
+    text = compose(Config(workspace=Workspace(Path("/w"))), SlurmOptions(), Resources(), 1, "t")
+    assert "#SBATCH --dependency=singleton\n" in text
+
+
 def test_options_that_are_not_set_are_left_to_the_cluster() -> None:
     text = compose(Config(workspace=Workspace(Path("/w"))), SlurmOptions(), Resources(), 1, "t")
     for option in ("time", "partition", "mem", "gpus", "wckey"):

@@ -176,14 +176,14 @@ def test_the_job_itself_does_not_start_from_an_unfinished_checkpoint(folder: Pat
     runner.run(config, waiting, Resources(), 1, lambda _progress: None)
     incarnation = config.workspace.run(spec.id).attempt(1).incarnation(0)
     (found,) = incarnation.exits()
-    assert (found.outcome, found.traceback, found.step) == ("error", "", 0)
-    assert found.message == (
-        f"run {base}, which provides the initial weights, is not completed; finish it with attnctl resume {base}, "
-        "then start this run with attnctl resume --force"
-    )
-    assert "initialised" not in {event["kind"] for event in read_events(incarnation.events.read_bytes())}
+    assert (found.outcome, found.traceback, found.step) == ("base unfinished", "", 0)
+    assert found.message == f"run {base}, whose weights it starts from, is preempted, not completed"
+    assert not incarnation.events.exists()
+    (row,) = [row for row in json.loads(attnctl("resume", "--dry-run", "--json").out)["runs"] if row["id"] == spec.id]
+    assert (row["state"], row["action"], row["starts"]) == ("base unfinished", "waits", False)
+    assert row["words"] == f"run {base}, whose weights it starts from, is preempted: resume that run"
     write_atomic(ended, record.encode())
-    assert attnctl("resume", spec.id, "--force").code == 0
+    assert attnctl("resume", spec.id).code == 0
     assert config.workspace.run(spec.id).completed
 
 

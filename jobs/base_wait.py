@@ -1,0 +1,87 @@
+"""A job whose run starts from another run's weights trains only once that run, its base, is completed.
+
+The job waits in the queue behind the job of the base. That the base's job has ended does not mean that the base is
+completed: it may have reached its time limit and continue as another job. Then this job gives itself back, behind the
+base's new job. A base that nothing continues ends the run, which `attnctl resume` starts again after the base.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from attnctl.jobs import requeue
+from attnctl.jobs.runtime.rank import Worker
+from attnctl.jobs.slurm.observe import observe
+from attnctl.lifecycle import base_run
+from attnctl.lifecycle.base_run import BaseRun
+from attnctl.spec import RunSpec
+from attnctl.workspace import submissions
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Placed, Request
+
+PATIENCE = 75.0
+"""Seconds to wait for the base's exit record: a node's view of a network file system lags by up to 60 (nfs(5),
+acdirmax), and this job may start within a second after that of the base."""
+
+_INTERVAL = 3.0
+
+
+class BaseUnfinishedError(Exception):
+    """The base is not completed; the message says what it does."""
+
+    def __init__(self, base: BaseRun) -> None:
+        super().__init__(str(base) if base.continues else f"{base}, not completed")
+        self.base = base
+
+
+def check(workspace: Workspace, spec: RunSpec, stop: Callable[[], None], patience: float = PATIENCE) -> None:
+    """Raise BaseUnfinishedError unless the run has no base or its base is completed. stop: called while waiting."""
+    end = time.monotonic() + patience
+    while (base := base_run.unfinished(workspace, spec)) is not None:
+        if base.continues:
+            _observe(workspace, base)
+            base = base_run.unfinished(workspace, spec)
+            if base is None:
+                return
+        if base.continues or _has_ended(workspace, base) or time.monotonic() > end:
+            raise BaseUnfinishedError(base)
+        stop()
+        time.sleep(_INTERVAL)
+
+
+def refusal(base: BaseRun, worker: Worker) -> str:
+    """Why this job ends instead of waiting for its base; empty if it gives itself back."""
+    if not worker.on_slurm or not base.continues:
+        return "no job continues its base"
+    return "the job was cancelled" if requeue.cancelled(worker.job_id) else ""
+
+
+def _has_ended(workspace: Workspace, base: BaseRun) -> bool:
+    """Whether the newest start of the base has left an exit record, so that nothing more is to come from it."""
+    attempts = workspace.run(base.id).attempts()
+    starts = attempts[-1].incarnations() if attempts else []
+    return not starts or bool(starts[-1].exits())
+
+
+def _observe(workspace: Workspace, base: BaseRun) -> None:
+    """Ask SLURM about the base's job, which may have ended without an exit record; nothing if SLURM does not answer."""
+    if not base.job:
+        return
+    attempt = workspace.run(base.id).attempts()[-1]
+    request = Request.read(attempt.request)
+    head = submissions.head(workspace.submission(request.tag)) if request is not None else None
+    if head is not None:
+        observe(
+            workspace,
+            [
+                Placed(
+                    run=base.id,
+                    attempt=attempt.number,
+                    tag=head.tag,
+                    where="slurm",
+                    job_id=base.job,
+                    created=head.created,
+                )
+            ],
+        )

@@ -1,0 +1,129 @@
+"""Runs that start from another run's weights wait until that run is completed, however it continues."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from attnctl.cli import main
+from attnctl.workspace.layout import Incarnation, RunDir, Workspace
+from attnctl.workspace.records import Exit, read_events
+from tests.slurm.real_cluster import Cluster, wait
+
+pytestmark = pytest.mark.slurm
+
+SMALL = ["--batch", "128", "--norm-batch", "32", "--input-size", "8"]
+BASE = ["sweep", "none", "--epochs", "10", *SMALL]
+NEXT = ["sweep", "se", "--epochs", "2", *SMALL]
+SETTINGS = """[slurm]
+gpus_per_node = 0
+time = "30"
+[slurm.profiles.continued.extra]
+no-requeue = "true"
+"""
+Command = Callable[..., Any]
+
+
+@pytest.fixture
+def attnctl(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Calls the command line in the cluster's workspace; returns the JSON that it printed."""
+    root = cluster.config.workspace.root
+    root.mkdir()
+    (root / "attnctl.toml").write_text(SETTINGS)
+
+    def run(*words: str) -> Any:
+        assert main(["--workspace", str(root), *words, "--json"]) == 0, capsys.readouterr().err
+        return json.loads(capsys.readouterr().out)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, float]]:
+    """The id and the last metrics of the second run, where nothing interrupts the first."""
+    root = tmp_path_factory.mktemp("undisturbed")
+
+    def sweep(*words: str) -> str:
+        command = [sys.executable, "-P", "-m", "attnctl", "--workspace", str(root), *words, "--run-on", "local"]
+        document = json.loads(subprocess.run([*command, "--json"], check=True, capture_output=True).stdout)
+        return str(document["runs"][0]["id"])
+
+    run = sweep(*NEXT, "--init", sweep(*BASE))
+    return run, metrics(Workspace(root).run(run))
+
+
+def starts(run: RunDir) -> list[Incarnation]:
+    return [item for attempt in run.attempts() for item in attempt.incarnations()]
+
+
+def events(run: RunDir, kind: str) -> list[dict[str, Any]]:
+    files = [item.events for item in starts(run) if item.events.exists()]
+    return [event for path in files for event in read_events(path.read_bytes()) if event["kind"] == kind]
+
+
+def metrics(run: RunDir) -> dict[str, float]:
+    values: dict[str, float] = events(run, "metrics")[-1]["values"]
+    return {name: value for name, value in values.items() if name != "images_per_s"}
+
+
+def rows(attnctl: Command) -> dict[str, dict[str, Any]]:
+    return {row["id"]: row for row in attnctl("status")["runs"]}
+
+
+@pytest.mark.parametrize("how", ["requeue", "continuation", "resume"])
+def test_a_run_starts_after_its_base_is_completed_however_the_base_continues(
+    how: str, cluster: Cluster, attnctl: Command, undisturbed: tuple[str, dict[str, float]]
+) -> None:
+    expected, results = undisturbed
+    (first,) = attnctl(*BASE, *(["--profile", "continued"] if how == "continuation" else []))["runs"]
+    workspace = cluster.config.workspace
+    base = workspace.run(first["id"])
+    (second,) = attnctl(*NEXT, "--init", base.id)["runs"]
+    assert (second["id"], second["action"]) == (expected, "new")
+    run = workspace.run(second["id"])
+    wait(lambda: events(base, "metrics"), lambda: rows(attnctl))
+    row = rows(attnctl)[run.id]
+    assert (row["state"], row["reason"]) == ("queued", f"waits for run {base.id}, whose weights it starts from")
+    if how == "resume":
+        attnctl("cancel", base.id, "--yes")
+        wait(lambda: rows(attnctl)[run.id]["state"] == "base unfinished", lambda: rows(attnctl))
+        reason = f"run {base.id}, whose weights it starts from, is cancelled, not completed"
+        assert rows(attnctl)[run.id]["reason"] == reason
+        plan = {item["id"]: item for item in attnctl("resume", base.id)["runs"]}
+        assert [plan[name]["starts"] for name in (base.id, run.id)] == [True, True]
+        assert rows(attnctl)[run.id]["reason"] == f"waits for run {base.id}, whose weights it starts from"
+    else:
+        subprocess.run(["scancel", "--signal=TERM", first["job_id"]], check=True)
+    if how == "continuation":  # the base's first job has ended, and the run gives itself back behind the second
+        wait(lambda: starts(run), lambda: rows(attnctl))
+        wait(lambda: rows(attnctl)[run.id]["state"] == "queued", lambda: rows(attnctl))
+        job = base.attempt(2).owner.read_text() if base.attempt(2).owner.exists() else ""
+        reason = rows(attnctl)[run.id]["reason"]
+        assert reason.startswith(f"waits: run {base.id}, whose weights it starts from, is "), reason
+        assert job in reason
+    wait(lambda: run.completed, lambda: rows(attnctl))
+    (initialised,) = events(run, "initialised")
+    ended = Exit.read(starts(base)[-1].exit(0))
+    assert ended is not None
+    assert (ended.outcome, len(starts(base)) > 1) == ("completed", True)
+    assert initialised["t"] > ended.at
+    assert metrics(run) == results
+    assert {row["state"] for row in rows(attnctl).values()} == {"completed"}
+
+
+@pytest.mark.storm
+def test_a_base_that_its_time_limit_cuts_is_waited_for(
+    cluster: Cluster, attnctl: Command, undisturbed: tuple[str, dict[str, float]]
+) -> None:
+    expected, results = undisturbed
+    (first,) = attnctl(*BASE, "--time", "1", "--profile", "continued")["runs"]
+    (second,) = attnctl(*NEXT, "--init", first["id"])["runs"]
+    assert second["id"] == expected
+    base, run = (cluster.config.workspace.run(item["id"]) for item in (first, second))
+    wait(lambda: run.completed, lambda: rows(attnctl), seconds=900)
+    ended = [Exit.read(item.exit(0)) for item in starts(base)]
+    assert [item.outcome for item in ended if item is not None][-1] == "completed"
+    assert metrics(run) == results
