@@ -44,8 +44,9 @@ def test_the_script_decides_and_not_the_shell(
     assert job["Partition"] == "low"
     assert job["Requeue"] == "1"
     assert job["StdOut"] != "/dev/null"
-    assert "gpu" not in job.get("TresPerNode", "") + job["TRES"]
-    assert "mem=3000M" in job["TRES"]
+    requested = job.get("ReqTRES") or job["TRES"]  # since 23.02 TRES is split (scontrol(1))
+    assert "gpu" not in job.get("TresPerNode", "") + requested
+    assert "mem=3000M" in requested
     assert cluster.states(done) == ["queued"]
 
 

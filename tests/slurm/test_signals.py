@@ -1,5 +1,7 @@
 """Processes that are ended by a signal, on a real SLURM: from outside they are killed, by their own fault in error."""
 
+import shlex
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -22,8 +24,8 @@ def test_a_signal_from_outside_is_a_kill_and_one_of_its_own_an_error(cluster: Cl
     setup = (
         f"signals=({' '.join(names)})",
         # Instead of training; the worker's folder is there, as after its start.
-        'srun() { mkdir -p "$attnctl_attempt/0"; command srun --kill-on-bad-exit=1 python3 -c '
-        f'"{code}" "${{signals[$SLURM_ARRAY_TASK_ID]}}"; }}',
+        'srun() { mkdir -p "$attnctl_attempt/0"; command srun --kill-on-bad-exit=1 '
+        f'{shlex.quote(sys.executable)} -c "{code}" "${{signals[$SLURM_ARRAY_TASK_ID]}}"; }}',
     )
     done = cluster.submit(make_specs(len(names)), setup=setup)
     states = cluster.until(done, lambda states: not {"queued", "running"} & set(states))
