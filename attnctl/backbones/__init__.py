@@ -68,7 +68,7 @@ def _described(name: str) -> Backbone:
         found = library.measured(name)
         family = _family(found.network)
         built = origin(name)
-        source = f"{built.partition(':')[0]}, as it is"
+        source = f"{built.partition(':')[0]}, unchanged"
         light = _is_light(family)
         return Backbone(name=name, family=family, build=built, input=found.input, source=source, light=light)
     row = {key: value for key, value in table.read("backbones.toml")[name].items() if key != "also"}
