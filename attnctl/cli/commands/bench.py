@@ -93,41 +93,41 @@ def bench(
     batches = _batches(batch)
     names = NO_MODULE if modules == NO_MODULE else f"{NO_MODULE},{modules}"
     specs: list[RunSpec] = []
-    for around in split_list(model, "--model") if model is not None else ("",):
-        given = {
-            "model": [around],
+    for model_name in split_list(model, "--model") if model is not None else ("",):
+        axis_values = {
+            "model": [model_name],
             "backbone": [backbone] if backbone is not None else None,
-            "dataset": [dataset if dataset is not None else _own_dataset(around)],
+            "dataset": [dataset if dataset is not None else _own_dataset(model_name)],
             "placement": [placement],
             "seed": ["0"],
         }
-        if not around:
-            del given["model"]
-        request = axes(names, given=given, addressed=parameter or (), recipe=None, dynamic=dynamic, defaults={})
+        if not model_name:
+            del axis_values["model"]
+        request = axes(names, given=axis_values, addressed=parameter or (), recipe=None, dynamic=dynamic, defaults={})
         expansion = expand(request)
         if expansion.invalid:
             raise SpecError(f"{expansion.invalid[0].label}: {expansion.invalid[0].reason}")
         specs += expansion.specs
-    found: list[Speed] = []
+    speeds: list[Speed] = []
     for name in dict.fromkeys((spec.model, spec.backbone) for spec in specs):
-        alike = [spec for spec in specs if (spec.model, spec.backbone) == name]
+        same_network = [spec for spec in specs if (spec.model, spec.backbone) == name]
         for size in batches:
-            found += _measured(alike, size, precision, device, compiled=compiled, rounds=rounds)
-    for speed in found:
+            speeds += _measured(same_network, size, precision, device, compiled=compiled, rounds=rounds)
+    for speed in speeds:
         write_atomic(config.workspace.speed(speed), speed.encode())
     if as_json:
-        output.document({"speeds": [{**vars(speed), "images_per_s": speed.batch / speed.seconds} for speed in found]})
+        output.document({"speeds": [{**vars(speed), "images_per_s": speed.batch / speed.seconds} for speed in speeds]})
     else:
-        output.table(COLUMNS, [_cells(speed) for speed in found])
+        output.table(COLUMNS, [_cells(speed) for speed in speeds])
         output.prose(
-            f"{found[0].device}, {precision}{', compiled' if compiled else ''}; medians of {quantity(rounds, 'round')}"
+            f"{speeds[0].device}, {precision}{', compiled' if compiled else ''}; medians of {quantity(rounds, 'round')}"
         )
     return 0
 
 
-def command_for(words: Sequence[str], completing: bool) -> Callable[..., int]:
+def command_for(arguments: Sequence[str], completing: bool) -> Callable[..., int]:
     """The command with the options of the modules that `words` (what follows `bench`) name; raises SpecError."""
-    return synthesize(bench, words, completing)
+    return synthesize(bench, arguments, completing)
 
 
 def _own_dataset(model: str) -> str:
@@ -135,12 +135,12 @@ def _own_dataset(model: str) -> str:
     return next(iter(models.describe(model).recipes)) if model else "imagenet"
 
 
-def _batches(given: str) -> list[int]:
-    batches = [convert(part, int, "batch") for part in split_list(given, "--batch")]
+def _batches(text: str) -> list[int]:
+    batches = [convert(part, int, "batch") for part in split_list(text, "--batch")]
     if any(not isinstance(item, int) or not 1 <= item <= 65536 for item in batches):
-        raise SpecError(f"batch is {given}; each must be a whole number from 1 to 65536")
+        raise SpecError(f"batch is {text}; each must be a whole number from 1 to 65536")
     if len(set(batches)) != len(batches):
-        raise SpecError(f"batch has a value twice: {given}")
+        raise SpecError(f"batch has a value twice: {text}")
     return [item for item in batches if isinstance(item, int)]
 
 

@@ -57,22 +57,22 @@ def cam(
         attnctl cam ela-digits --target label -o maps.pdf
     """
     drawn.check()
-    wanted = _target(target)
+    resolved_target = _target(target)
     layers = split_list(layer, "--layer") if layer is not None else ()
     images = inspected.files()
     config = context.config()
     networks = trained_networks.trained(config, runs, inspected.device, activation_maps.MOST_COLUMNS)
-    chosen = method or activation_maps.default_method(networks)
-    columns = activation_maps.compute(config, networks, layers, images, count, wanted, chosen)
-    made = activation_maps.grid(columns, drawn.title)
-    values = activation_maps.values(columns, chosen)
-    drawn.deliver(made, f"cam-{networks[0].run[:8]}", as_json=as_json, values=values)
+    chosen_method = method or activation_maps.default_method(networks)
+    columns = activation_maps.compute(config, networks, layers, images, count, resolved_target, chosen_method)
+    grid = activation_maps.grid(columns, drawn.title)
+    values = activation_maps.values(columns, chosen_method)
+    drawn.deliver(grid, f"cam-{networks[0].run[:8]}", as_json=as_json, values=values)
 
 
 def _target(text: str) -> Target:
-    for word in ("predicted", "label"):
-        if text == word:
-            return word
+    for keyword in ("predicted", "label"):
+        if text == keyword:
+            return keyword
     try:
         number = convert(text, int, "--target")
     except SpecError:

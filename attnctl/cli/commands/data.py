@@ -72,14 +72,14 @@ def check(
     Examples:
         attnctl data check voc07 --images
     """
-    from attnctl.jobs.data.checking import check as look
+    from attnctl.jobs.data.checking import check as check_files
 
-    found = look(datasets.describe(dataset), context.config().data, images=images, through=output_files.tracked)
-    faults = [line for part in found.values() for line in (*part.damaged, *part.sizes.wrong)]
+    parts = check_files(datasets.describe(dataset), context.config().data, images=images, through=output_files.tracked)
+    faults = [line for part in parts.values() for line in (*part.damaged, *part.sizes.wrong)]
     if as_json:
-        output.document({"dataset": dataset, "parts": {name: asdict(part) for name, part in found.items()}})
+        output.document({"dataset": dataset, "parts": {name: asdict(part) for name, part in parts.items()}})
         return 1 if faults else 0
-    for name, part in found.items():
+    for name, part in parts.items():
         output.line(
             f"{name}: {quantity(part.images, 'image')}"
             + (f", {quantity(part.objects, 'object')}" if part.objects else "")
@@ -130,21 +130,21 @@ def write(
     """
     described = datasets.describe(dataset)
     if described.layout != "embedded" or "classify" in described.tasks:
-        fitting = [
+        writable = [
             name
             for name in datasets.names()
             if datasets.describe(name).layout == "embedded" and "classify" not in datasets.describe(name).tasks
         ]
-        raise SpecError(f"{dataset} cannot be written; choose one of {comma_join(fitting)}")
+        raise SpecError(f"{dataset} cannot be written; choose one of {comma_join(writable)}")
     output_files.check_place(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise SpecError(f"cannot write {folder}: it already exists; name another folder")
     from attnctl.jobs.data.scene_data import open_parts
-    from attnctl.jobs.data.written import write as save
+    from attnctl.jobs.data.written import write as write_files
 
     parts = open_parts(described, None, described.tasks[0])
     with made_aside(folder) as aside:
-        save({"train": parts.train, "val": parts.test}, aside, form)
+        write_files({"train": parts.train, "val": parts.test}, aside, form)
     output.line(
         f"{folder} holds {dataset}: {quantity(len(parts.train), 'image')} in train and {len(parts.test)} in val"
     )

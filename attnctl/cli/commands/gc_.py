@@ -42,17 +42,19 @@ def gc(
         now = take(config, index, None)
     finished = config.keep.finished if keep is None else keep
     unfinished = config.keep.unfinished if keep_unfinished is None else keep_unfinished
-    found = list(_waste(config, now, finished, unfinished))
-    gone = [item for item in found if dry_run or cleanup.remove(item)]
+    waste = list(_waste(config, now, finished, unfinished))
+    deleted = [item for item in waste if dry_run or cleanup.remove(item)]
     if as_json:
-        files = [{"path": str(item.path), "bytes": item.bytes, "reason": item.reason, "run": item.run} for item in gone]
-        output.document({"files": files, "bytes": sum(item.bytes for item in gone), "unavailable": now.unavailable})
+        files = [
+            {"path": str(item.path), "bytes": item.bytes, "reason": item.reason, "run": item.run} for item in deleted
+        ]
+        output.document({"files": files, "bytes": sum(item.bytes for item in deleted), "unavailable": now.unavailable})
         return
     if now.unavailable:
         output.note(now.unavailable)
-    for item in gone:
+    for item in deleted:
         output.line(f"{item.path}: {item.reason}, {size(item.bytes)}")
-    total = f"{quantity(len(gone), 'file')} ({size(sum(item.bytes for item in gone))})"
+    total = f"{quantity(len(deleted), 'file')} ({size(sum(item.bytes for item in deleted))})"
     active = f"; skipped {quantity(now.active, 'active run')}" if now.active else ""
     output.line(f"{'Would delete' if dry_run else 'Deleted'} {total}{active}.")
 
@@ -65,8 +67,9 @@ def _waste(config: Config, now: Snapshot, finished: int, unfinished: int) -> Ite
         if row.verdict.state.active:
             continue
         run = workspace.run(row.id)
-        done = row.verdict.state is State.COMPLETED
-        words = f"beyond {finished if done else unfinished} of a run that {'has' if done else 'has not'} completed"
-        yield from cleanup.checkpoints_of(run, finished if done else unfinished, words)
+        completed = row.verdict.state is State.COMPLETED
+        keep = finished if completed else unfinished
+        reason = f"beyond {keep} of a run that {'has' if completed else 'has not'} completed"
+        yield from cleanup.checkpoints_of(run, keep, reason)
         yield from cleanup.leftovers(workspace, run)
     yield from cleanup.leftovers(workspace)

@@ -66,31 +66,38 @@ def histogram(
         attnctl histogram 3fa2 --of attention -o attention.pdf
     """
     drawn.check()
-    wanted = _classes(classes)
+    numbers = _classes(classes)
     layers = () if layer == _ALL else split_list(layer, "--layer")
     config = context.config()
     networks = trained_networks.trained(config, runs, inspected.device, _MOST_RUNS)
-    seen = response_histograms.compute(config, networks, layers, wanted, count, of)
-    made = replace(response_histograms.panels(networks, trained_networks.names(networks), seen, of), title=drawn.title)
+    layer_values = response_histograms.compute(config, networks, layers, numbers, count, of)
+    histograms = replace(
+        response_histograms.panels(networks, trained_networks.names(networks), layer_values, of), title=drawn.title
+    )
     name = f"histogram-{networks[0].run[:8]}-{of}"
-    drawn.deliver(made, name, as_json=as_json, values=response_histograms.values(seen, made))
+    drawn.deliver(histograms, name, as_json=as_json, values=response_histograms.values(layer_values, histograms))
     if not as_json:
-        tell(made)
+        tell(histograms)
 
 
-def tell(made: Histograms) -> None:
+def tell(histograms: Histograms) -> None:
     """Print how far the images of each class are apart."""
     rows = [
-        [panel.row, panel.column, one.name, "-" if one.distance is None else f"{one.distance:.3f}"]
-        for panel in made.panels
-        for one in panel.distributions
+        [
+            panel.row,
+            panel.column,
+            distribution.name,
+            "-" if distribution.distance is None else f"{distribution.distance:.3f}",
+        ]
+        for panel in histograms.panels
+        for distribution in panel.distributions
     ]
     output.table([Column(name) for name in ("layer", "run", "class", "distance of its images")], rows)
 
 
 def _classes(text: str) -> list[int]:
-    found = [convert(part, int, "--classes") for part in split_list(text, "--classes")]
-    numbers = [number for number in found if isinstance(number, int)]
+    values = [convert(item, int, "--classes") for item in split_list(text, "--classes")]
+    numbers = [number for number in values if isinstance(number, int)]
     if len(set(numbers)) != len(numbers):
         raise SpecError(f"--classes has a class twice: {text}")
     if len(numbers) > _MOST_CLASSES:

@@ -75,7 +75,7 @@ def plot(
     """
     if y is not None and y not in METRICS:
         raise SpecError(f"unknown metric {y!r}{did_you_mean(y, METRICS)}")
-    targets = [_number(part) for part in split_list(reach, "--reach")] if reach is not None else []
+    targets = [_number(item) for item in split_list(reach, "--reach")] if reach is not None else []
     if targets and x != "epoch":
         raise SpecError("--reach needs --x epoch")
     drawn.check()
@@ -83,12 +83,12 @@ def plot(
         index.refresh()
         name, rows = _rows(index, sweep, seed or ())
         y = y or _primary(rows)
-        made = _charts(index, rows, x, y, targets, drawn.title)
-    drawn.deliver(made, _safe(f"{name}-{y}-over-{x}"), as_json=as_json)
-    for note in made.notes:
+        drawing = _charts(index, rows, x, y, targets, drawn.title)
+    drawn.deliver(drawing, _safe(f"{name}-{y}-over-{x}"), as_json=as_json)
+    for note in drawing.notes:
         output.note(note)
     if targets and not as_json:
-        tell_reached(made.panels[0])
+        tell_reached(drawing.panels[0])
 
 
 def tell_reached(chart: Chart) -> None:
@@ -110,20 +110,20 @@ def _charts(index: Index, rows: Sequence[RunRow], x: str, y: str, targets: Seque
     from attnctl.reports.figures.data import Charts
 
     if x == charts.EPOCH:
-        made = charts.over_epochs(rows, index.history, y, targets)
+        chart = charts.over_epochs(rows, index.history, y, targets)
     elif x in charts.COSTS:
-        made = charts.over_cost(rows, x, y)
+        chart = charts.over_cost(rows, x, y)
     else:
-        made = charts.over_setting(rows, x, y)
-    return Charts(title=title, panels=(made,), notes=charts.progress(rows))
+        chart = charts.over_setting(rows, x, y)
+    return Charts(title=title, panels=(chart,), notes=charts.progress(rows))
 
 
 def _primary(rows: Sequence[RunRow]) -> str:
     """The metric that decides in most of the runs."""
     from attnctl.reports.comparison.metrics import primary
 
-    found = [primary(row) for row in rows]
-    return max(found, key=found.count)
+    metrics = [primary(row) for row in rows]
+    return max(metrics, key=metrics.count)
 
 
 def _rows(index: Index, sweep: str | None, seeds: Sequence[str]) -> tuple[str, list[RunRow]]:
@@ -137,8 +137,8 @@ def _rows(index: Index, sweep: str | None, seeds: Sequence[str]) -> tuple[str, l
     if not rows:
         raise SpecError("nothing to draw: this workspace has no runs yet; start some with `attnctl sweep`")
     if seeds:
-        wanted = {convert(part, int, "seed") for given in seeds for part in split_seeds(given)}
-        rows = [row for row in rows if row.seed in wanted]
+        numbers = {convert(item, int, "seed") for text in seeds for item in split_seeds(text)}
+        rows = [row for row in rows if row.seed in numbers]
         if not rows:
             raise SpecError(f"none of the runs has seed {comma_join(seeds)}")
     return sweep or "runs", rows

@@ -35,53 +35,54 @@ def rm(
 
     config = context.config()
     workspace = config.workspace
-    meant = sweep_records.read(workspace, sweep)
-    gone: list[str] = []
+    record = sweep_records.read(workspace, sweep)
+    removed: list[str] = []
     kept: dict[str, str] = {}
     if runs:
         with context.index() as index:
-            now = take(config, index, meant.runs)
+            now = take(config, index, record.runs)
             if now.unavailable:
                 raise SpecError(f"{now.unavailable}; it is unknown which runs are active, so nothing is removed")
-            kept = _kept(index, meant.name, meant.runs)
+            kept = _kept(index, record.name, record.runs)
         active = [row.id for row in now.rows if row.verdict.state.active and row.id not in kept]
         if active:
-            shown = comma_join([run[:8] for run in active[:4]]) + (" ..." if len(active) > 4 else "")
+            listed = comma_join([run[:8] for run in active[:4]]) + (" ..." if len(active) > 4 else "")
             raise SpecError(
-                f"{sweep} has {quantity(len(active), 'active run')} ({shown}); run `attnctl cancel {sweep}` first"
+                f"{sweep} has {quantity(len(active), 'active run')} ({listed}); run `attnctl cancel {sweep}` first"
             )
-        gone = [row.id for row in now.rows if row.id not in kept]
+        removed = [row.id for row in now.rows if row.id not in kept]
     if not yes:
-        _confirm(sweep, len(gone))
-    for run in gone:
+        _confirm(sweep, len(removed))
+    for run in removed:
         cleanup.remove_run(workspace, run)
     workspace.sweep(sweep).unlink(missing_ok=True)  # at last, so that a kill before it leaves what can be done again
     if as_json:
-        output.document({"sweep": sweep, "removed": gone, "kept": kept if runs else dict.fromkeys(meant.runs, "")})
+        output.document({"sweep": sweep, "removed": removed, "kept": kept if runs else dict.fromkeys(record.runs, "")})
         return
-    for run, words in kept.items():
-        output.line(f"kept: {run}: {words}")
+    for run, reason in kept.items():
+        output.line(f"kept: {run}: {reason}")
     output.line(
-        f"sweep {sweep} is removed" + (f", with {len(gone)} of its {quantity(len(meant.runs), 'run')}" if runs else "")
+        f"sweep {sweep} is removed"
+        + (f", with {len(removed)} of its {quantity(len(record.runs), 'run')}" if runs else "")
     )
 
 
 def _kept(index: Index, name: str, runs: Collection[str]) -> dict[str, str]:
     """The runs of the sweep that have to stay, and why."""
-    found: dict[str, str] = {}
-    for other in index.sweeps():
-        if other.name != name:
-            found |= {run: f"sweep {other.name} contains it" for run in other.runs if run in runs}
+    reasons: dict[str, str] = {}
+    for another in index.sweeps():
+        if another.name != name:
+            reasons |= {run: f"sweep {another.name} contains it" for run in another.runs if run in runs}
     for row in index.runs():
-        if row.module != "?" and (row.id not in runs or row.id in found):
-            start = row.spec.init.removeprefix("run:")
-            if start in runs and start not in found:
-                found[start] = f"run {row.id} starts from its weights"
-    return found
+        if row.module != "?" and (row.id not in runs or row.id in reasons):
+            base = row.spec.init.removeprefix("run:")
+            if base in runs and base not in reasons:
+                reasons[base] = f"run {row.id} starts from its weights"
+    return reasons
 
 
 def _confirm(sweep: str, count: int) -> None:
-    what = f"sweep {sweep}" + (f" and {quantity(count, 'run')} with all results" if count else "")
+    target = f"sweep {sweep}" + (f" and {quantity(count, 'run')} with all results" if count else "")
     if not output.is_terminal(sys.stdin):
-        raise SpecError(f"this removes {what}; add --yes to confirm")
-    typer.confirm(f"Remove {what}?", abort=True)
+        raise SpecError(f"this removes {target}; add --yes to confirm")
+    typer.confirm(f"Remove {target}?", abort=True)

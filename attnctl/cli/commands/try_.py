@@ -65,15 +65,15 @@ def try_(
         defaults=config.defaults,
     )
     specs = of_modules(request, skip_invalid=False).specs
-    place = choose_destination(config, dataclasses.replace(resources, run_on="local"))
+    destination = choose_destination(config, dataclasses.replace(resources, run_on="local"))
     check(config, specs, Resources())
     names, answers = short_names(specs), []
     for spec in specs:
-        answer = _trial(config, spec, dataclasses.replace(place.resources, minutes=None))
+        answer = _trial(config, spec, dataclasses.replace(destination.resources, minutes=None))
         answers.append(in_json(spec) | answer)
         if not as_json:
             output.line(names[spec.id])
-            output.pairs({f"  {name}": words for name, words in _words(spec, answer).items()})
+            output.pairs({f"  {name}": value for name, value in _lines(spec, answer).items()})
     if as_json:
         output.document({"runs": answers})
     return 0
@@ -102,17 +102,17 @@ def _trial(config: Config, spec: RunSpec, resources: Resources) -> dict[str, Any
         raise SpecError(f"{spec.label()}: {error}") from error
 
 
-def _words(spec: RunSpec, answer: dict[str, Any]) -> dict[str, str]:
+def _lines(spec: RunSpec, answer: dict[str, Any]) -> dict[str, str]:
     """What a trial found, for a person."""
     cuda = answer["device"] != "cpu"
     first, last = answer["train_loss"]
-    alike = "to the same weights" if answer["resumed_alike"] else _DIFFERENT[cuda]
+    resumed = "to the same weights" if answer["resumed_alike"] else _DIFFERENT[cuda]
     unit = "GPU-hours" if cuda else "hours on this CPU"
     return {
         "network": f"{answer['parameters']:,} parameters, {answer['macs'] / 1e6:,.1f} million MACs an image",
         "training": f"{quantity(answer['steps'], 'step')}; loss {first:.3f}, then {last:.3f}",
         "evaluation": f"{comma_join(_evaluated(answer))} of a few batches",
-        "checkpoint": f"{size(answer['checkpoint_bytes'])}; resumed {alike}",
+        "checkpoint": f"{size(answer['checkpoint_bytes'])}; resumed {resumed}",
         "speed": f"{answer['images_per_s']:,.0f} images/s in training on {answer['device']}",
         "peak memory": f"{size(answer['peak_bytes'])} {'of the GPU' if cuda else 'of the process'}",
         "whole run": f"about {_hours(answer['hours'])} {unit} for {_length(spec)}",
@@ -121,7 +121,7 @@ def _words(spec: RunSpec, answer: dict[str, Any]) -> dict[str, str]:
 
 def _evaluated(answer: dict[str, Any]) -> list[str]:
     loss = [f"loss {answer['loss']:.3f}"] if "loss" in answer else []
-    return loss + [f"{one.label} {answer[one.key]:.1f} %" for one in DECIDING if one.key in answer]
+    return loss + [f"{metric.label} {answer[metric.key]:.1f} %" for metric in DECIDING if metric.key in answer]
 
 
 def _length(spec: RunSpec) -> str:
@@ -138,6 +138,6 @@ def _hours(hours: float) -> str:
     return f"{hours:.2g}" if hours < 10 else f"{hours:,.0f}"
 
 
-def command_for(words: Sequence[str], completing: bool) -> Callable[..., int]:
+def command_for(arguments: Sequence[str], completing: bool) -> Callable[..., int]:
     """The command with the options of the modules that `words` (what follows `try`) name; raises SpecError."""
-    return synthesize(try_, words, completing, dynamic_options.recipe_options(words))
+    return synthesize(try_, arguments, completing, dynamic_options.recipe_options(arguments))

@@ -67,15 +67,17 @@ def compute(
         raise SpecError(f"{len(files)} images are too many for a figure (at most {MOST_ROWS}); name fewer")
     if not files:
         trained_networks.one_dataset(networks, "; give --images")
-    # every name is tried before anything is computed
-    places = [(network, resolve(network, name)) for network in networks for name in layers or [last(network)]]
-    titles = _titles(networks, names or trained_networks.names(networks), places)
+    # all names are checked before anything is computed
+    positions = [(network, resolve(network, name)) for network in networks for name in layers or [last(network)]]
+    titles = _titles(networks, names or trained_networks.names(networks), positions)
     columns = []
-    for (network, path), words in zip(places, titles, strict=True):
-        shown = (
+    for (network, path), title in zip(positions, titles, strict=True):
+        shown_pictures = (
             pictures.of_files(files, network.spec) if files else trained_networks.of_test_set(config, network, count)
         )
-        columns.append(MapColumn(network, path, words, shown, activations(network, shown, path, target, method)))
+        columns.append(
+            MapColumn(network, path, title, shown_pictures, activations(network, shown_pictures, path, target, method))
+        )
     return columns
 
 
@@ -88,9 +90,9 @@ def grid(columns: Sequence[MapColumn], title: str = "") -> ImageGrid:
     for number, picture in enumerate(first.pictures):
         row = [Tile(picture.shown())]
         for column in columns:
-            found = column.activations[number]
-            caption = f"{_class_name(column.network, found.target)} ({found.probability:.2f})"
-            row.append(Tile(column.pictures[number].shown(), found.heat, caption))
+            activation = column.activations[number]
+            caption = f"{_class_name(column.network, activation.target)} ({activation.probability:.2f})"
+            row.append(Tile(column.pictures[number].shown(), activation.heat, caption))
         tiles.append(tuple(row))
     return ImageGrid(
         title=title,
@@ -110,12 +112,12 @@ def values(columns: Sequence[MapColumn], method: str) -> dict[str, Any]:
                 "layer": column.layer,
                 "image": picture.name,
                 "label": picture.label,
-                "target": found.target,
-                "probability": found.probability,
-                "heat": found.heat.astype(float).round(4).tolist(),
+                "target": activation.target,
+                "probability": activation.probability,
+                "heat": activation.heat.astype(float).round(4).tolist(),
             }
             for column in columns
-            for picture, found in zip(column.pictures, column.activations, strict=True)
+            for picture, activation in zip(column.pictures, column.activations, strict=True)
         ],
     }
 
@@ -131,12 +133,14 @@ def _class_name(network: Trained, number: int) -> str:
     return names[number] if names else str(number)
 
 
-def _titles(networks: Sequence[Trained], given: Sequence[str], places: Sequence[tuple[Trained, str]]) -> list[str]:
-    """The run's name where there are several, and the layer where it is not the same everywhere."""
-    names = dict(zip((network.run for network in networks), given, strict=True))
-    layers = {path for _, path in places}
-    alone = len(networks) == 1
+def _titles(
+    networks: Sequence[Trained], network_names: Sequence[str], positions: Sequence[tuple[Trained, str]]
+) -> list[str]:
+    """The titles of the columns: the run if there are several, and the layer if layers differ."""
+    names = dict(zip((network.run for network in networks), network_names, strict=True))
+    layers = {path for _, path in positions}
+    single = len(networks) == 1
     return [
-        path if alone and len(layers) > 1 else names[network.run] + (f", {path}" if len(layers) > 1 else "")
-        for network, path in places
+        path if single and len(layers) > 1 else names[network.run] + (f", {path}" if len(layers) > 1 else "")
+        for network, path in positions
     ]

@@ -44,44 +44,47 @@ def histogram(
 ) -> tuple[Histograms, dict[str, Any]]:
     """A figure's histograms of responses, and the numbers behind them."""
     networks, names = _networks(config, material, device)
-    wanted = tuple(material.figure.settings.get("classes", _CLASSES))
-    known = datasets.describe(trained_networks.one_dataset(networks)).classes
-    classes = wanted if all(number < known for number in wanted) else _CLASSES
-    if classes != wanted:
-        output.note(f"using classes {classes} instead of the paper's {wanted}, which belong to another data set")
+    papers_classes = tuple(material.figure.settings.get("classes", _CLASSES))
+    class_count = datasets.describe(trained_networks.one_dataset(networks)).classes
+    classes = papers_classes if all(number < class_count for number in papers_classes) else _CLASSES
+    if classes != papers_classes:
+        output.note(
+            f"using classes {classes} instead of the paper's {papers_classes}, which belong to another data set"
+        )
     layers = _layers(material, networks, instead)
-    seen = response_histograms.compute(config, networks, layers, classes, _OF_A_CLASS, "responses")
-    made = response_histograms.panels(networks, names, seen, "responses")
-    return made, response_histograms.values(seen, made)
+    layer_values = response_histograms.compute(config, networks, layers, classes, _OF_A_CLASS, "responses")
+    histograms = response_histograms.panels(networks, names, layer_values, "responses")
+    return histograms, response_histograms.values(layer_values, histograms)
 
 
 def _networks(config: Config, material: Material, device: Device) -> tuple[list[Trained], list[str]]:
     """The network of the first completed run of each row, and the rows' names."""
     from attnctl.reports.figures import paper_figures
 
-    found = {row.name: run for row, run in paper_figures.first_completed(material) if run is not None}
-    if not found:
+    completed = {row.name: run for row, run in paper_figures.first_completed(material) if run is not None}
+    if not completed:
         figure = material.figure
         raise paper_figures.NoResultsYet(
             f"figure {figure.number} of {figure.paper} needs trained networks, and none of its runs has completed yet"
         )
-    return trained_networks.networks(config, [run.id for run in found.values()], device), list(found)
+    return trained_networks.networks(config, [run.id for run in completed.values()], device), list(completed)
 
 
 def _layers(material: Material, networks: Sequence[Trained], instead: bool) -> tuple[str, ...]:
     """The paper's layers, where these networks have them."""
     from attnctl.jobs.inspect import layers
 
-    wanted = tuple(material.figure.settings.get("layers", ()))
+    papers_layers = tuple(material.figure.settings.get("layers", ()))
     if not instead:
-        return wanted
+        return papers_layers
     try:
         for network in networks:
-            for name in wanted:
+            for name in papers_layers:
                 layers.resolve(network, name)
     except SpecError:
         output.note(
-            f"using the ends of the stages instead of the paper's {', '.join(wanted)}, which these networks do not have"
+            f"using the ends of the stages instead of the paper's {', '.join(papers_layers)}, "
+            "which these networks do not have"
         )
         return ()
-    return wanted
+    return papers_layers

@@ -41,53 +41,57 @@ def compute(
     from attnctl.jobs.inspect import responses
 
     trained_networks.one_dataset(networks)
-    places = {network.run: _places(network, layers, of) for network in networks}
-    if len({tuple(layer for layer, _ in found) for found in places.values()}) > 1:
+    paths_by_run = {network.run: _layer_paths(network, layers, of) for network in networks}
+    if len({tuple(layer for layer, _ in layer_paths) for layer_paths in paths_by_run.values()}) > 1:
         raise SpecError("these networks have different layers; name common ones with --layer")
-    found: dict[tuple[int, str], LayerValues] = {}
+    by_position: dict[tuple[int, str], LayerValues] = {}
     for network in networks:
         pictures = trained_networks.of_test_set(config, network, count, classes)
         compute_values = responses.of_layers if of == "responses" else responses.of_attention
-        values = compute_values(network, pictures, [path for _, path in places[network.run]])
-        for number, (layer, path) in enumerate(places[network.run]):
+        values = compute_values(network, pictures, [path for _, path in paths_by_run[network.run]])
+        for number, (layer, path) in enumerate(paths_by_run[network.run]):
             by_class: dict[str, list[Any]] = {f"class {number}": [] for number in classes}
-            for picture, one in zip(pictures, values[path], strict=True):
-                by_class[f"class {picture.label}"].append(one)
-            found[number, network.run] = LayerValues(network, layer, path, by_class)
+            for picture, value in zip(pictures, values[path], strict=True):
+                by_class[f"class {picture.label}"].append(value)
+            by_position[number, network.run] = LayerValues(network, layer, path, by_class)
     order = {network.run: number for number, network in enumerate(networks)}
-    return [found[key] for key in sorted(found, key=lambda key: (key[0], order[key[1]]))]
+    return [by_position[key] for key in sorted(by_position, key=lambda key: (key[0], order[key[1]]))]
 
 
-def panels(networks: Sequence[Trained], given: Sequence[str], seen: Sequence[LayerValues], of: Of) -> Histograms:
+def panels(
+    networks: Sequence[Trained], network_names: Sequence[str], layer_values: Sequence[LayerValues], of: Of
+) -> Histograms:
     """A panel for each layer and network, in bins over its own range. given: the networks' names."""
     from attnctl.reports.figures import binned
     from attnctl.reports.figures.data import Histograms, Panel
 
-    names = dict(zip((network.run for network in networks), given, strict=True))
+    names = dict(zip((network.run for network in networks), network_names, strict=True))
     pooled = of == "attention"
-    made = []
-    for item in seen:
-        edges = binned.edges([one for images in item.values.values() for one in images])
-        found = binned.distributions(item.values, edges, pooled=pooled)
-        made.append(Panel(row=item.layer, column=names[item.network.run], edges=edges, distributions=found))
+    all_panels = []
+    for item in layer_values:
+        edges = binned.edges([value for images in item.values.values() for value in images])
+        distributions = binned.distributions(item.values, edges, pooled=pooled)
+        all_panels.append(
+            Panel(row=item.layer, column=names[item.network.run], edges=edges, distributions=distributions)
+        )
     axis = "weight or gain of the attention" if pooled else "response"
-    return Histograms(x=axis, log=not pooled, columns=len(networks), panels=tuple(made))
+    return Histograms(x=axis, log=not pooled, columns=len(networks), panels=tuple(all_panels))
 
 
-def values(seen: Sequence[LayerValues], made: Histograms) -> dict[str, Any]:
+def values(layer_values: Sequence[LayerValues], histograms: Histograms) -> dict[str, Any]:
     """What is drawn, with the run and the part of each panel, and each channel's mean over the images of a class."""
     import numpy as np
 
     from attnctl.reports.figures import save
 
-    document = save.to_json(made)
-    for item, panel in zip(seen, document["panels"], strict=True):
+    document = save.to_json(histograms)
+    for item, panel in zip(layer_values, document["panels"], strict=True):
         panel |= {"run": item.network.run, "path": item.path}
         for distribution, images in zip(panel["distributions"], item.values.values(), strict=True):
             array = np.array(images, dtype=np.float64)
             if array.shape[1] <= _MOST_MEANS:
-                kept = np.isfinite(array)
-                sums, counts = np.where(kept, array, 0).sum(0), kept.sum(0)
+                finite = np.isfinite(array)
+                sums, counts = np.where(finite, array, 0).sum(0), finite.sum(0)
                 distribution["means"] = [
                     total / n if n else None for total, n in zip(sums.tolist(), counts.tolist(), strict=True)
                 ]
@@ -98,8 +102,8 @@ _MOST_MEANS = 4096
 """Channels or components; a whole map's values have no means worth telling."""
 
 
-def _places(network: Trained, layers: Sequence[str], of: Of) -> list[tuple[str, str]]:
-    """(layer as it is named, path of the part that is seen there)."""
+def _layer_paths(network: Trained, layers: Sequence[str], of: Of) -> list[tuple[str, str]]:
+    """(name of the layer, path of the part whose values are recorded)."""
     from attnctl.jobs.inspect import responses
     from attnctl.jobs.inspect.layers import ends, resolve
 

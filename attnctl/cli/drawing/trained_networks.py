@@ -49,13 +49,13 @@ class InspectOptions:
         return paths(self.images) if self.images is not None else []
 
 
-def trained(config: Config, words: Sequence[str], device: Device, most: int) -> list[Trained]:
-    """The networks of these runs; says which checkpoints were passed over. most: runs; raises SpecError for more."""
+def trained(config: Config, targets: Sequence[str], device: Device, limit: int) -> list[Trained]:
+    """The networks of these runs; prints which checkpoints were skipped. Raises SpecError above `limit` runs."""
     from attnctl.cli.run_selection import chosen
 
-    ids = chosen(config.workspace, words)
-    if len(ids) > most:
-        raise SpecError(f"{len(ids)} runs are too many for a figure (at most {most}); name the runs to show")
+    ids = chosen(config.workspace, targets)
+    if len(ids) > limit:
+        raise SpecError(f"{len(ids)} runs are too many for a figure (at most {limit}); name the runs to show")
     return networks(config, ids, device)
 
 
@@ -63,18 +63,18 @@ def networks(config: Config, ids: Sequence[str], device: Device) -> list[Trained
     """The networks of the runs of these ids."""
     from attnctl.jobs.inspect import load
 
-    found = [load.load(config.workspace, run, load.choose(device)) for run in ids]
-    for network in found:
-        for words in network.skipped:
-            output.note(f"run {network.run}: {words}; using the one before it")
-    return found
+    loaded = [load.load(config.workspace, run, load.choose(device)) for run in ids]
+    for network in loaded:
+        for problem in network.skipped:
+            output.note(f"run {network.run}: {problem}; using the one before it")
+    return loaded
 
 
 def names(networks: Sequence[Trained]) -> list[str]:
-    """What tells the runs apart, such as `ela kernel=5`; how they were trained only where nothing else does."""
+    """Distinct names of the runs, such as `ela kernel=5`; with recipe fields only if nothing else differs."""
     specs = [network.spec for network in networks]
-    alike = [replace(spec, recipe=specs[0].recipe) for spec in specs]
-    chosen = alike if len(set(alike)) == len(alike) else specs
+    without_recipes = [replace(spec, recipe=specs[0].recipe) for spec in specs]
+    chosen = without_recipes if len(set(without_recipes)) == len(without_recipes) else specs
     short = short_names(chosen)
     return [_named(short[spec.id]) for spec in chosen]
 
@@ -91,23 +91,23 @@ def of_test_set(config: Config, network: Trained, count: int, classes: Sequence[
     return pictures.of_test_set(network.spec, config.data, count, classes)
 
 
-def one_dataset(networks: Sequence[Trained], instead: str = "") -> str:
-    """The data set of all of these; raises SpecError when they have several. instead: what would do."""
-    found = sorted({network.spec.dataset for network in networks})
-    if len(found) > 1:
+def one_dataset(networks: Sequence[Trained], advice: str = "") -> str:
+    """The common data set of the networks; raises SpecError if they differ. advice: end of the message."""
+    names = sorted({network.spec.dataset for network in networks})
+    if len(names) > 1:
         raise SpecError(
-            f"these runs were trained on different data sets ({comma_join(found)}) and share no test images{instead}"
+            f"these runs were trained on different data sets ({comma_join(names)}) and share no test images{advice}"
         )
-    return found[0]
+    return names[0]
 
 
-def paths(given: Sequence[str], what: str = "--images") -> list[Path]:
-    """Files and folders, each given alone or in a comma list; raises SpecError for an empty one, as `what`."""
-    found: list[Path] = []
-    for text in given:
-        whole = Path(text).expanduser()
-        parts = [text] if text.isprintable() and len(text) < 4096 and whole.exists() else split_list(text, what)
-        if not all(part.isprintable() and len(part) < 4096 for part in parts):
-            raise SpecError(f"{what} {text[:60]!r} is not a file name")
-        found += [Path(part).expanduser() for part in parts]
-    return found
+def paths(texts: Sequence[str], option: str = "--images") -> list[Path]:
+    """Files and folders, given one by one or in comma lists; raises SpecError naming `option`."""
+    result: list[Path] = []
+    for text in texts:
+        path = Path(text).expanduser()
+        items = [text] if text.isprintable() and len(text) < 4096 and path.exists() else split_list(text, option)
+        if not all(item.isprintable() and len(item) < 4096 for item in items):
+            raise SpecError(f"{option} {text[:60]!r} is not a file name")
+        result += [Path(item).expanduser() for item in items]
+    return result

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def chosen(paper: str | None, table: str, index: Index) -> PaperTable:
-    """The table that `ela:3`, or `3` of a paper, means; without a paper, of the one that was swept: see `which_paper`.
+    """The table `ela:3`, or `3` of a paper; without a paper, of the paper that was swept (`which_paper`).
 
     Raises SpecError.
     """
@@ -30,42 +30,42 @@ def chosen(paper: str | None, table: str, index: Index) -> PaperTable:
 
 
 def chosen_figure(paper: str | None, figure: str, index: Index) -> tuple[Paper, Figure]:
-    """The figure that `ean:3`, or `3` of a paper, means, with its paper; else as `chosen`."""
+    """The figure `ean:3`, or `3` of a paper, with its paper; otherwise as `chosen`."""
     return find_figure(paper, figure, index.workspace)
 
 
 def find_table(paper: str | None, text: str, workspace: Workspace) -> tuple[Paper, PaperTable]:
     """As `chosen`, with the paper, and without an index."""
-    of, number = _of(paper, text, workspace, "table")
-    if number not in of.tables:
-        raise SpecError(f"{of.name} has no table {number!r}; it has {comma_join(of.tables)}")
-    return of, of.tables[number]
+    source, number = _paper_of(paper, text, workspace, "table")
+    if number not in source.tables:
+        raise SpecError(f"{source.name} has no table {number!r}; it has {comma_join(source.tables)}")
+    return source, source.tables[number]
 
 
 def find_figure(paper: str | None, text: str, workspace: Workspace) -> tuple[Paper, Figure]:
     """As `chosen_figure`, without an index."""
-    of, number = _of(paper, text, workspace, "figure")
-    if number not in of.figures:
-        has = f"it has {comma_join(of.figures)}" if of.figures else "it has no figures"
-        raise SpecError(f"{of.name} has no figure {number!r}; {has}")
-    return of, of.figures[number]
+    source, number = _paper_of(paper, text, workspace, "figure")
+    if number not in source.figures:
+        choices = f"it has {comma_join(source.figures)}" if source.figures else "it has no figures"
+        raise SpecError(f"{source.name} has no figure {number!r}; {choices}")
+    return source, source.figures[number]
 
 
-def _of(paper: str | None, text: str, workspace: Workspace, what: which_paper.Part) -> tuple[Paper, str]:
+def _paper_of(paper: str | None, text: str, workspace: Workspace, part: which_paper.Part) -> tuple[Paper, str]:
     """The paper, and the number of its table or figure."""
     name, colon, number = text.rpartition(":")
     if colon and paper is not None and papers.load(name).name != papers.load(paper).name:
-        raise SpecError(f"{what} {text} is not in paper {paper}; give only one of the two")
+        raise SpecError(f"{part} {text} is not in paper {paper}; give only one of the two")
     if colon or paper is not None:
         return papers.load(name if colon else paper or ""), number
-    return which_paper.choose(what, number, workspace, swept(workspace)), number
+    return which_paper.choose(part, number, workspace, swept(workspace)), number
 
 
 # ------------------------------------------------------------------------------------------------------------- sweeps
 
 
 def recorded_name(paper: Paper, workspace: Workspace) -> str:
-    """How a sweep's record names a paper: a user's file relative to the workspace when it lies in it."""
+    """The name of a paper in a sweep's record; a user's file in the workspace is relative to it."""
     if paper.file is None:
         return paper.name.lower()
     file, root = paper.file.resolve(), workspace.root.resolve()
@@ -73,33 +73,33 @@ def recorded_name(paper: Paper, workspace: Workspace) -> str:
 
 
 def swept(workspace: Workspace) -> dict[str, Paper]:
-    """The papers whose tables or figures were swept in a workspace, by the names to load them by, in their order.
+    """The papers whose tables or figures were swept in a workspace, sorted by the names that load them.
 
-    A user's file that is not there any more, or is broken, is left out.
+    Missing and damaged users' files are left out.
     """
     names = set()
     for path in workspace.sweeps.glob("[!.]*.json"):
         with suppress(RecordError):  # `attnctl status` says so
             sweep = Sweep.read(path)
             names.add(loadable(sweep.paper, workspace) if sweep is not None else "")
-    found = {name: _loaded(name) for name in sorted(filter(None, names))}
-    return {name: paper for name, paper in found.items() if paper is not None}
+    loaded = {name: _loaded(name) for name in sorted(filter(None, names))}
+    return {name: paper for name, paper in loaded.items() if paper is not None}
 
 
 def sweeps_of(index: Index, part: PaperTable | Figure) -> list[PaperSweep]:
     """The sweeps of a table, or of a figure, newest first."""
     table, figure = (part.number, "") if isinstance(part, PaperTable) else ("", part.number)
     named = [sweep for sweep in index.table_sweeps() if (sweep.table, sweep.figure) == (table, figure)]
-    of = {name: _loaded(loadable(name, index.workspace)) for name in {sweep.paper for sweep in named}}
-    return [sweep for sweep in named if (paper := of[sweep.paper]) is not None and paper.name == part.paper]
+    papers_by_name = {name: _loaded(loadable(name, index.workspace)) for name in {sweep.paper for sweep in named}}
+    return [sweep for sweep in named if (paper := papers_by_name[sweep.paper]) is not None and paper.name == part.paper]
 
 
 def loadable(name: str, workspace: Workspace) -> str:
-    """The name by which this process finds the paper of a sweep's record."""
+    """The name that loads the paper of a sweep's record in the current folder."""
     if not name or not papers.is_file(name):
         return name
-    file, here = workspace.root.resolve() / name, Path.cwd()
-    return f"./{file.relative_to(here)}" if file.is_relative_to(here) else str(file)
+    file, current = workspace.root.resolve() / name, Path.cwd()
+    return f"./{file.relative_to(current)}" if file.is_relative_to(current) else str(file)
 
 
 def _loaded(name: str) -> Paper | None:
@@ -128,10 +128,10 @@ class OverrideOptions:
     def overrides(self) -> Overrides:
         """The same as overrides; raises SpecError for a list where a table has one value."""
         return Overrides(
-            model=_one(self.model, "--model"),
-            backbone=_one(self.backbone, "--backbone"),
-            placement=_one(self.placement, "--placement"),
-            dataset=_one(self.dataset, "--dataset"),
+            model=_single_value(self.model, "--model"),
+            backbone=_single_value(self.backbone, "--backbone"),
+            placement=_single_value(self.placement, "--placement"),
+            dataset=_single_value(self.dataset, "--dataset"),
             recipe=self.recipe or "",
             init=self.init,
             fields=self.fields or {},
@@ -139,24 +139,24 @@ class OverrideOptions:
         )
 
 
-def _one(given: Sequence[str] | None, option: str) -> str:
-    values = _listed(given, option)
+def _single_value(texts: Sequence[str] | None, option: str) -> str:
+    values = _listed(texts, option)
     if len(values) > 1:
         raise SpecError(f"{option} takes one value for a paper's table, not {','.join(values)}; run one sweep for each")
     return values[0] if values else ""
 
 
-def _listed(given: Sequence[str] | None, option: str) -> tuple[str, ...]:
-    return split_list(",".join(given), option) if given is not None else ()
+def _listed(texts: Sequence[str] | None, option: str) -> tuple[str, ...]:
+    return split_list(",".join(texts), option) if texts is not None else ()
 
 
 def overrides_for(
     index: Index, part: PaperTable | Figure, given: Overrides | None = None, paper: Paper | None = None
 ) -> Overrides:
-    """What the runs behind a table, or figure, are trained with here. paper: a figure's.
+    """The overrides of the runs behind a table or figure in this workspace. paper: of the figure.
 
-    As given, where that is more than seeds; else the paper's own when any of its runs is in the workspace; else that of
-    the newest sweep of it, which is said on standard error. Seeds that are not given are those of its sweeps.
+    They are the given ones if these contain more than seeds; else none, if the workspace has any run with the paper's
+    values; else those of the newest sweep, with a note on standard error. Seeds default to those of its sweeps.
     """
     overrides, sweep = trained_with(index, part, given, paper)
     if sweep:
@@ -167,21 +167,21 @@ def overrides_for(
 def trained_with(
     index: Index, part: PaperTable | Figure, given: Overrides | None = None, paper: Paper | None = None
 ) -> tuple[Overrides, str]:
-    """The same without a word; and the sweep they are of, when they are not the paper's own."""
-    wanted, name = given if given is not None else Overrides(), ""
+    """As `overrides_for`, without the note; and the name of the sweep whose overrides are used, if any."""
+    overrides, name = given if given is not None else Overrides(), ""
     sweeps = {sweep.name: Overrides.from_json(sweep.overrides) for sweep in sweeps_of(index, part)}
     newest = next(iter(sweeps), "")
-    others = sweeps and sweeps[newest].summary() and not wanted.summary()
-    if others and not index.families(families(part, wanted, paper)):
-        name, wanted = newest, replace(sweeps[newest], seeds=wanted.seeds)
-    if wanted.seeds != Overrides().seeds:
-        return wanted, name
-    seeds = [seed for sweep in reversed(sweeps.values()) if _alike(sweep, wanted) for seed in sweep.seeds]
-    return replace(wanted, seeds=tuple(dict.fromkeys(seeds)) or wanted.seeds), name
+    superseded = sweeps and sweeps[newest].summary() and not overrides.summary()
+    if superseded and not index.families(families(part, overrides, paper)):
+        name, overrides = newest, replace(sweeps[newest], seeds=overrides.seeds)
+    if overrides.seeds != Overrides().seeds:
+        return overrides, name
+    seeds = [seed for sweep in reversed(sweeps.values()) if _same_but_seeds(sweep, overrides) for seed in sweep.seeds]
+    return replace(overrides, seeds=tuple(dict.fromkeys(seeds)) or overrides.seeds), name
 
 
 def families(part: PaperTable | Figure, overrides: Overrides, paper: Paper | None = None) -> set[str]:
-    """What the runs of the cells of a table, or figure, are found by in the index: see `RunSpec.family`."""
+    """The families (`RunSpec.family`) of the runs of a table or figure, by which the index finds them."""
     if isinstance(part, PaperTable):
         cells = cells_of(part, overrides)
     else:
@@ -189,6 +189,6 @@ def families(part: PaperTable | Figure, overrides: Overrides, paper: Paper | Non
     return {spec.family for item in cells for spec in item.specs}
 
 
-def _alike(one: Overrides, other: Overrides) -> bool:
+def _same_but_seeds(first: Overrides, second: Overrides) -> bool:
     """Whether only the seeds differ."""
-    return replace(one, seeds=()) == replace(other, seeds=())
+    return replace(first, seeds=()) == replace(second, seeds=())

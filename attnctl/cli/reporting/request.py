@@ -36,7 +36,7 @@ class Request:
     def words(self) -> dict[str, str]:
         """The given values, by option."""
         options = self.options
-        found = {
+        values = {
             "SWEEP": self.sweep,
             "--table": self.table,
             "--paper": self.paper,
@@ -46,7 +46,7 @@ class Request:
             "--epoch": options.epoch if options.epoch != "last" else "",
             "--sort": options.sort,
         }
-        return {option: words for option, words in found.items() if words}
+        return {option: value for option, value in values.items() if value}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,9 +65,9 @@ def resolved(index: Index, request: Request) -> Request:
     table = paper_tables.chosen(request.paper, request.table, index)
     name = table.paper.lower()
     if name not in papers.names():  # a user's file
-        said = request.table.rpartition(":")[0] or request.paper
+        prefix = request.table.rpartition(":")[0] or request.paper
         swept = paper_tables.swept(index.workspace)
-        name = said or next(name for name, paper in swept.items() if paper.name == table.paper)
+        name = prefix or next(name for name, paper in swept.items() if paper.name == table.paper)
     return replace(request, table=f"{name}:{table.number}", paper=None)
 
 
@@ -82,26 +82,26 @@ def gather(index: Index, request: Request) -> Gathered:
 
 
 def _of_table(index: Index, request: Request, table: PaperTable) -> Gathered:
-    overrides, asked = _overrides(index, request, table)
+    overrides, seeds = _overrides(index, request, table)
     cells = cells_of(table, overrides)
-    found = index.families({spec.family for item in cells for spec in item.specs})
+    runs = index.families({spec.family for item in cells for spec in item.specs})
     workspace = index.workspace
     report = published.build(
         table,
         cells,
-        found,
-        asked=asked,
+        runs,
+        asked=seeds,
         changed=overrides.summary(),
         speeds=workspace.speeds(),
         imports=workspace.imports(),
         options=request.options,
     )
-    lacking: list[str] = []
+    commands: list[str] = []
     if request.missing:
-        shown = [item for item in cells if item.row.name in report.names]
-        chosen = published.runs_of(table, shown, found, asked, request.options)
-        lacking = missing.of_table(table, (request.table or "").rpartition(":")[0], chosen, overrides)
-    return Gathered(report=report, rows=[row for rows in found.values() for row in rows], missing=lacking)
+        shown_cells = [item for item in cells if item.row.name in report.names]
+        chosen = published.runs_of(table, shown_cells, runs, seeds, request.options)
+        commands = missing.of_table(table, (request.table or "").rpartition(":")[0], chosen, overrides)
+    return Gathered(report=report, rows=[row for rows in runs.values() for row in rows], missing=commands)
 
 
 def _overrides(index: Index, request: Request, table: PaperTable) -> tuple[Overrides, set[int]]:
@@ -126,13 +126,13 @@ def _of_runs(index: Index, request: Request) -> Gathered:
     rows = index.runs(None if single is None else single.runs)
     imports = index.workspace.imports()
     if single is not None:
-        there = {(row.network, row.dataset) for row in rows}
-        imports = [record for record in imports if (record.backbone, record.dataset) in there]
+        pairs = {(row.network, row.dataset) for row in rows}
+        imports = [record for record in imports if (record.backbone, record.dataset) in pairs]
         if not rows:
             raise SpecError(f"sweep {single.name} has no runs in this workspace")
     if not rows and not imports:
         raise SpecError("nothing to report: this workspace has no runs yet; start some with `attnctl sweep`")
     title = f"Sweep {single.name}" if single is not None else "All runs of this workspace"
     report = comparison.build(rows, title, index.workspace.speeds(), imports, request.options)
-    lacking = [command for sweep in sweeps for command in missing.of_sweep(sweep, rows)] if request.missing else []
-    return Gathered(report=report, rows=rows, missing=lacking)
+    commands = [command for sweep in sweeps for command in missing.of_sweep(sweep, rows)] if request.missing else []
+    return Gathered(report=report, rows=rows, missing=commands)

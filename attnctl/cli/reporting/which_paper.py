@@ -25,7 +25,7 @@ Part = Literal["table", "figure"]
 class _Swept:
     """The papers that the runs of a workspace belong to.
 
-    papers: by the names to load them by. reasons: by the same names, why each is taken. summary: what was swept.
+    papers: name that loads a paper -> paper. reasons: name -> why it is used. summary: what was swept.
     """
 
     papers: Mapping[str, Paper]
@@ -34,28 +34,28 @@ class _Swept:
 
 
 def choose(part: Part, number: str, workspace: Workspace, swept: Mapping[str, Paper]) -> Paper:
-    """The paper that a bare number means, named on standard error unless a person chose it.
+    """The paper of a number without a paper, named on standard error unless the user chose it.
 
     Papers that were swept count first, else the papers of swept modules: ela's is ELA. When several of them have that
     number, or nothing swept belongs to a paper, a terminal asks; elsewhere the candidates are listed and SpecError is
     raised.
 
-    swept: the papers swept in the workspace, by the names to load them by
+    swept: name that loads a paper -> paper, for those swept in the workspace
     """
-    here = _of_papers(swept) if swept else _of_modules(workspace)
-    known = here.papers or {name: papers.load(name) for name in papers.names()}
+    swept_papers = _of_papers(swept) if swept else _of_modules(workspace)
+    candidates = swept_papers.papers or {name: papers.load(name) for name in papers.names()}
     captions = {
-        name: parts[number].caption for name, paper in known.items() if number in (parts := _parts(paper, part))
+        name: parts[number].caption for name, paper in candidates.items() if number in (parts := _parts(paper, part))
     }
     if not captions:
-        raise SpecError(_in_none(part, number, here))
-    if len(captions) == 1 and here.papers:
+        raise SpecError(_in_none(part, number, swept_papers))
+    if len(captions) == 1 and swept_papers.papers:
         (name,) = captions
-        output.note(f"{part} {number} of {known[name].name}, {here.reasons[name]}")
-        return known[name]
-    question = f"{part} {number} of which paper? {here.summary}"
+        output.note(f"{part} {number} of {candidates[name].name}, {swept_papers.reasons[name]}")
+        return candidates[name]
+    question = f"{part} {number} of which paper? {swept_papers.summary}"
     if output.is_terminal(sys.stdin) and output.is_terminal(sys.stderr):
-        return known[_asked(question, captions, known)]
+        return candidates[_ask(question, captions, candidates)]
     for line in output.aligned([(f"{name}:{number}", caption) for name, caption in captions.items()]):
         output.note(line)
     raise SpecError(f"{question}; instead of {number} type {' or '.join(f'{name}:{number}' for name in captions)}")
@@ -72,51 +72,55 @@ def _of_papers(swept: Mapping[str, Paper]) -> _Swept:
 
 def _of_modules(workspace: Workspace) -> _Swept:
     modules = _modules(workspace)
-    found = {name: papers.load(name) for name in papers.names() if name in modules}
-    reasons = {name: f"whose module {name} was swept in this workspace" for name in found}
-    if not found:
+    swept = {name: papers.load(name) for name in papers.names() if name in modules}
+    reasons = {name: f"whose module {name} was swept in this workspace" for name in swept}
+    if not swept:
         return _Swept({}, {}, "no paper, and no module of a paper, was swept here")
-    one = len(found) == 1
+    single = len(swept) == 1
     return _Swept(
-        found, reasons, f"{'module' if one else 'modules'} {comma_join(found)} {'was' if one else 'were'} swept here"
+        swept,
+        reasons,
+        f"{'module' if single else 'modules'} {comma_join(swept)} {'was' if single else 'were'} swept here",
     )
 
 
 def _modules(workspace: Workspace) -> set[str]:
     """The modules of the workspace's runs; `attnctl status` names runs whose spec is damaged."""
-    found = set()
+    names = set()
     for run_id in workspace.run_ids():
         with suppress(RecordError):
-            found.add(workspace.run(run_id).read_spec().module)
-    return found
+            names.add(workspace.run(run_id).read_spec().module)
+    return names
 
 
 def _parts(paper: Paper, part: Part) -> Mapping[str, PaperTable] | Mapping[str, Figure]:
     return paper.tables if part == "table" else paper.figures
 
 
-def _in_none(part: Part, number: str, here: _Swept) -> str:
-    """That no swept paper has it; and what these have, and which other papers have it."""
+def _in_none(part: Part, number: str, swept: _Swept) -> str:
+    """The message that no swept paper has the number, with the numbers that they have and other papers that have it."""
     loaded = {name: papers.load(name) for name in papers.names()}
     others = [f"{name}:{number}" for name, paper in loaded.items() if number in _parts(paper, part)]
     if not others:
         return f"no paper has a {part} {number!r}; attnctl papers lists the tables and figures"
-    names = " and ".join(paper.name for paper in here.papers.values())
-    has = comma_join(f"{name}:{other}" for name, paper in here.papers.items() for other in _parts(paper, part))
+    names = " and ".join(paper.name for paper in swept.papers.values())
+    has = comma_join(
+        f"{name}:{other_number}" for name, paper in swept.papers.items() for other_number in _parts(paper, part)
+    )
     return (
-        f"{here.summary}, but no {part} {number!r} is in {names} ({has or f'no {part}'}); "
+        f"{swept.summary}, but no {part} {number!r} is in {names} ({has or f'no {part}'}); "
         f"other papers have one: {comma_join(others)}"
     )
 
 
-def _asked(question: str, captions: Mapping[str, str], known: Mapping[str, Paper]) -> str:
-    """The name of the paper that the person at the terminal chooses, by its place in the list or by its name."""
+def _ask(question: str, captions: Mapping[str, str], candidates: Mapping[str, Paper]) -> str:
+    """The name of the paper that the user chooses at the terminal, by its position in the list or its name."""
     output.note(question)
     width = shutil.get_terminal_size().columns
-    for line in output.aligned([(f"{place}.", *item) for place, item in enumerate(captions.items(), 1)]):
+    for line in output.aligned([(f"{position}.", *item) for position, item in enumerate(captions.items(), 1)]):
         output.note(line if len(line) < width else f"{line[: width - 4]} ...")
-    answers = {str(place): name for place, name in enumerate(captions, 1)}
-    answers |= {answer.lower(): name for name in captions for answer in (name, known[name].name)}
+    answers = {str(position): name for position, name in enumerate(captions, 1)}
+    answers |= {answer.lower(): name for name in captions for answer in (name, candidates[name].name)}
     while True:
         sys.stderr.write("paper: ")  # not by typer.prompt, which writes a blank on standard output
         sys.stderr.flush()
