@@ -140,7 +140,7 @@ def scheduler(config: Config) -> Iterator[Check]:
     yield _accounting(limits)
     yield Check("array limit", True, f"{limits.max_array} runs per array; larger sweeps are split")
     yield _requeue(limits)
-    yield Check("preemption", None, f"PreemptMode={limits.preempt_mode}")
+    yield _preemption(limits)
     yield _partition(config.slurm.partition, partitions)
     yield from _architecture(config.slurm)
 
@@ -160,9 +160,16 @@ def _accounting(limits: queries.Limits) -> Check:
 
 
 def _requeue(limits: queries.Limits) -> Check:
-    if limits.requeue:
-        return Check("requeue", True, "allowed: SLURM restarts preempted jobs")
-    return Check("requeue", None, "JobRequeue=0: SLURM does not restart preempted jobs; run attnctl resume")
+    default = "the default" if limits.requeue else "JobRequeue=0, but attnctl's jobs ask for it with --requeue"
+    return Check("requeue", True, f"{default}: interrupted jobs start again from their checkpoint")
+
+
+def _preemption(limits: queries.Limits) -> Check:
+    """What SLURM does with a preempted job; partitions may have modes of their own."""
+    mode = f"PreemptMode={limits.preempt_mode}"
+    if "CANCEL" in limits.preempt_mode:
+        mode += ": jobs requeue themselves if they have time to save; for the others run attnctl resume"
+    return Check("preemption", None, mode)
 
 
 def _partition(name: str | None, partitions: list[queries.Partition]) -> Check:

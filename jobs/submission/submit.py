@@ -192,10 +192,13 @@ def _wait_for(workspace: Workspace, run_id: str) -> tuple[str, str]:
 
 
 def starts_again(limits: queries.Limits, options: SlurmOptions) -> bool:
-    """Whether SLURM restarts an interrupted job. JobRequeue=0 is only a default, which our script overrides."""
+    """Whether an interrupted job is requeued, by SLURM or by itself.
+
+    JobRequeue=0 is only a default, which our script overrides. Under PreemptMode=CANCEL too a job with --requeue may
+    requeue itself while it is being cancelled (tried on SLURM 22.05, with and without GraceTime).
+    """
     option = requeue_option(options)
-    allowed = limits.requeue if option in {"requeue=false", "no-requeue=false"} else option != "no-requeue=true"
-    return allowed and "CANCEL" not in limits.preempt_mode
+    return limits.requeue if option in {"requeue=false", "no-requeue=false"} else option != "no-requeue=true"
 
 
 def _keep_sources(workspace: Workspace, specs: Sequence[RunSpec]) -> None:

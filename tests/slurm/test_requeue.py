@@ -3,6 +3,7 @@
 import dataclasses
 import shutil
 import subprocess
+from collections.abc import Iterator
 
 import pytest
 
@@ -47,6 +48,31 @@ def test_a_preempted_run_is_requeued_and_resumes_by_itself(cluster: Cluster, mak
     assert [item.outcome for item in exits] == ["preempted", "preempted"]
     assert [item.requeued for item in exits] == [True, False]
     assert resumed["step"] == exits[0].step > 0
+
+
+@pytest.fixture
+def cancelling_partition() -> Iterator[None]:
+    """The partition `low` cancels the jobs that are preempted there, instead of requeueing them."""
+    slurm("scontrol", "update", "partitionname=low", "preemptmode=cancel")
+    yield
+    slurm("scontrol", "update", "partitionname=low", "preemptmode=requeue")
+
+
+@pytest.mark.usefixtures("cancelling_partition")
+def test_a_run_that_is_preempted_by_cancelling_requeues_itself(cluster: Cluster, make_specs: Specs) -> None:
+    options = {"partition": "low", "extra": {"nodelist": "node3"}}
+    done = cluster.submit(make_specs(1, **LONG), Resources(minutes=30), **options)
+    assert done.starts_again
+    started(cluster, done)
+    command = ["--partition=high", "--nodelist=node3", "--exclusive", "--time=1", "--wrap=sleep 5"]
+    urgent = slurm("sbatch", "--parsable", "--output=/dev/null", *command).strip()
+    try:
+        (resumed,) = until_trains_again(cluster, done)
+    finally:
+        subprocess.run(["scancel", urgent], check=False)
+    (ended,) = incarnation(cluster, done).exits()
+    assert (ended.outcome, ended.requeued) == ("preempted", True)
+    assert resumed["step"] == ended.step > 0
 
 
 @pytest.mark.storm

@@ -183,14 +183,14 @@ def _say_begin(
 
 
 def warn_no_requeue(batches: Sequence[Any], sweep: str | None, workspace: Workspace) -> None:
-    """Say how runs continue on a cluster that does not requeue, before the first of them is interrupted."""
+    """Say how runs continue whose jobs are not requeued, before the first of them is interrupted."""
     if all(batch.starts_again for batch in batches):
         return
     again = ["resume", *([sweep] if sweep is not None else []), "--state", "timeout,preempted", "--yes"]
     command = [sys.executable, "-P", "-m", "attnctl", "--workspace", str(workspace.root.absolute()), *again]
     output.note(
-        "This cluster does not requeue. Jobs resubmit themselves if sbatch works on the nodes; otherwise add to cron: "
-        f"*/15 * * * * {shlex.join(command)}"
+        "SLURM does not requeue these jobs. They resubmit themselves if sbatch works on the nodes; otherwise add to "
+        f"cron: */15 * * * * {shlex.join(command)}"
     )
 
 

@@ -19,7 +19,7 @@ from tests.fixtures.fake_slurm import Fake
 
 CONFIGURATION = (
     "ClusterName = test\nSLURM_VERSION = 22.05\nMaxArraySize = {arrays}\nAccountingStorageType = {accounting}\n"
-    "JobAcctGatherType = {gather}\nJobRequeue = {requeue}\nPreemptMode = OFF\n"
+    "JobAcctGatherType = {gather}\nJobRequeue = {requeue}\nPreemptMode = {preempt_mode}\n"
 )
 
 
@@ -28,9 +28,12 @@ def cluster(
     accounting: str = "accounting_storage/slurmdbd",
     gather: str = "jobacct_gather/cgroup",
     requeue: int = 1,
+    preempt_mode: str = "OFF",
     arrays: int = 1001,
 ) -> None:
-    text = CONFIGURATION.format(accounting=accounting, gather=gather, requeue=requeue, arrays=arrays)
+    text = CONFIGURATION.format(
+        accounting=accounting, gather=gather, requeue=requeue, arrays=arrays, preempt_mode=preempt_mode
+    )
     fake.says("scontrol", text)
     fake.says("sacct", "")
     fake.does("sbatch", "true")
@@ -178,7 +181,7 @@ def test_a_cluster_is_described_by_accounting_arrays_requeue_and_partition(fake:
     [
         ({"accounting": "accounting_storage/none"}, "accounting"),
         ({"gather": "jobacct_gather/none"}, "accounting"),
-        ({"requeue": 0}, "requeue"),
+        ({"preempt_mode": "CANCEL"}, "preemption"),
     ],
 )
 def test_missing_cluster_features_are_not_faults(
@@ -186,6 +189,18 @@ def test_missing_cluster_features_are_not_faults(
 ) -> None:
     cluster(fake, **settings)  # type: ignore[arg-type]
     assert by_name(list(checks.scheduler(config)))[name].ok is None
+
+
+def test_jobs_requeue_themselves_whatever_the_cluster_does_by_default(fake: Fake, config: Config) -> None:
+    cluster(fake, requeue=0, preempt_mode="CANCEL")
+    found = by_name(list(checks.scheduler(config)))
+    assert found["requeue"].ok
+    assert found["requeue"].message == (
+        "JobRequeue=0, but attnctl's jobs ask for it with --requeue: interrupted jobs start again from their checkpoint"
+    )
+    assert found["preemption"].message == (
+        "PreemptMode=CANCEL: jobs requeue themselves if they have time to save; for the others run attnctl resume"
+    )
 
 
 def test_an_accounting_that_fails_is_wrong(fake: Fake, config: Config) -> None:

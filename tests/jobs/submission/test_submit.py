@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from attnctl.files import write_atomic
-from attnctl.jobs.submission.submit import SubmitError, submit
-from attnctl.settings.config import Config
+from attnctl.jobs.slurm import queries
+from attnctl.jobs.submission.submit import SubmitError, starts_again, submit
+from attnctl.settings.config import Config, SlurmOptions
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
@@ -94,3 +95,31 @@ def test_a_workspace_that_is_a_file_is_a_one_line_error(tmp_path: Path, make_spe
     (tmp_path / "file").write_text("")
     with pytest.raises(SubmitError, match=r"cannot write in .*file"):
         here(Config(workspace=Workspace(tmp_path / "file" / "below")), make_specs(1))
+
+
+@pytest.mark.parametrize("preempt_mode", ["OFF", "REQUEUE", "CANCEL", "GANG,SUSPEND"])
+@pytest.mark.parametrize(
+    ("extra", "job_requeue", "again"),
+    [
+        ({}, True, True),
+        ({}, False, True),
+        ({"requeue": "true"}, False, True),
+        ({"no-requeue": "true"}, True, False),
+        ({"no-requeue": "false"}, True, True),
+        ({"no-requeue": "false"}, False, False),
+    ],
+)
+def test_only_the_settings_and_the_default_decide_whether_jobs_are_requeued(
+    extra: dict[str, str], job_requeue: bool, again: bool, preempt_mode: str
+) -> None:
+    limits = queries.Limits(
+        cluster="c",
+        version="22.05",
+        max_array=1001,
+        requeue=job_requeue,
+        preempt_mode=preempt_mode,
+        accounting=True,
+        gather="",
+        private=False,
+    )
+    assert starts_again(limits, SlurmOptions(extra=extra)) is again
