@@ -54,11 +54,12 @@ def observe(workspace: Workspace, placed: Sequence[Placed]) -> Observation:
     on_slurm = [item for item in placed if item.where == "slurm" and item.job_id]
     local = [item for item in placed if item.where == "local" and item.job_id]
     messages: list[str | None] = []
-    for look in (
+    looks: tuple[Callable[[], str | None], ...] = (
         lambda: adopt.adopt(workspace, unknown) if unknown else None,
         lambda: _observe_slurm(workspace, on_slurm, changed),
         lambda: _observe_local(workspace, local, changed),
-    ):
+    )
+    for look in looks:
         try:
             messages.append(look())
         except OSError as error:

@@ -173,7 +173,7 @@ def test_several_scales_are_drawn_by_torchs_generator(network: Network) -> None:
 
     def total(seed: int) -> float:
         torch.manual_seed(seed)
-        return float(sum(copy.deepcopy(network)(images, targets).values()))
+        return float(sum(copy.deepcopy(network)(images, targets).values()).item())
 
     seen = [total(seed) for seed in range(6)]
     assert len(set(seen)) > 1

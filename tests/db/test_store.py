@@ -141,7 +141,9 @@ def test_an_index_that_cannot_be_written_cannot_be_made_anew(tmp_path: Path, mon
     written.submit(workspace, written.specs())
     (tmp_path / "home").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home" / "cache"))
-    monkeypatch.setattr("attnctl.workspace.file_systems.NETWORK", {mount_of(tmp_path).kind: "NFS"})
+    mount = mount_of(tmp_path)
+    assert mount is not None
+    monkeypatch.setattr("attnctl.workspace.file_systems.NETWORK", {mount.kind: "NFS"})
     with open_index(workspace) as index:
         index.refresh()
         assert len(index.runs()) == 1
