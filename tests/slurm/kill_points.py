@@ -3,10 +3,7 @@
 The command runs in a fork of this process, which has imported all that it needs, so that a thousand starts cost little.
 """
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from _typeshed import FileDescriptorLike
+from __future__ import annotations
 
 import os
 import subprocess
@@ -14,7 +11,10 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from _typeshed import FileDescriptorLike
 
 KILLED = 9
 _FILES = {"open", "os.rename", "os.link", "os.mkdir", "os.remove", "os.rmdir", "os.truncate"}
