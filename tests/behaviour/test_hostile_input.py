@@ -240,9 +240,23 @@ def test_the_fields_of_an_account_are_numbers_or_nothing(text: str) -> None:
 # ------------------------------------------------------------------------------------------- what users write and type
 
 SECTIONS = ("slurm", "slurm.extra", "slurm.profiles.big", "paths", "data", "defaults", "resume", "resume.actions")
-SECTION = st.sampled_from([*SECTIONS, "checkpoints", "notify", "nonsense", '"a b"', "slurm.profiles"])
+SECTION = st.sampled_from(
+    [
+        *SECTIONS,
+        "slurm.srun",
+        "slurm.profiles.big.extra",
+        "checkpoints",
+        "notify",
+        "nonsense",
+        '"a b"',
+        "slurm.profiles",
+    ]
+)
 NAMES = ("partition", "time", "mem", "setup", "parallel", "runs", "root", "stage", "seed", "attempts", "memory_cap")
-NAME = st.sampled_from([*NAMES, "memory_factor", "timeout", "finished", "command", "webhook", '"a.b"', '""'])
+JOB_NAMES = ("gpus_per_node", "command_prefix", "python", "gres", "mem-per-cpu", "mem-per-gpu", "container-image")
+NAME = st.sampled_from(
+    [*NAMES, *JOB_NAMES, "memory_factor", "timeout", "finished", "command", "webhook", '"a.b"', '""']
+)
 TOML = ("1", "-1", "1.5", "nan", "inf", '""', '"x"', '"a\\nb"', "'../x'", "true", "[]", '["a", 1]', "{}", "{a = 1}")
 LONG = ("1979-05-27", '"' + "x" * 300 + '"', '"é"', '"\\u0000"', "'-rf'", "'$(x)'", "9" * 30)
 TOML_VALUE = st.sampled_from([*TOML, *LONG])

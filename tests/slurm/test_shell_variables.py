@@ -1,13 +1,19 @@
 """Variables SBATCH_* of the user's shell on a real SLURM: the job is the one that the script describes."""
 
+import json
+import os
 import re
+import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
 
 from attnctl.spec import RunSpec
+from attnctl.workspace import submissions
 from attnctl.workspace.records import Resources
-from tests.slurm.real_cluster import Cluster, slurm
+from tests.slurm.real_cluster import Cluster, slurm, wait
 
 pytestmark = pytest.mark.slurm
 Specs = Callable[..., list[RunSpec]]
@@ -59,3 +65,29 @@ def test_the_shells_partition_passes_where_the_settings_leave_it_open(
     assert job_of(done.job_id)["Partition"] == "high"
     assert cluster.observe(done) is None
     assert cluster.states(done) == ["queued"]
+
+
+def test_a_job_that_submits_another_hands_on_nothing_of_its_own(cluster: Cluster) -> None:
+    root = cluster.config.workspace.root
+    root.mkdir(parents=True)
+    inherited = root / "inherited"
+    # The job writes down its environment, and ends.
+    setup = f"env -0 > {shlex.quote(str(inherited))}; exit 1"
+    (root / "attnctl.toml").write_text(f'[slurm]\ntime = "5"\ngpus_per_node = 0\nsetup = [{json.dumps(setup)}]\n')
+    outer = ["srun", "--quiet", "-p", "high", "-t", "7", "-c", "4", "--mem", "2000M", "--gres", "gpu:2", "-J", "outer"]
+    attnctl = [sys.executable, "-P", "-m", "attnctl", "--workspace", str(root), "sweep", "se", "--epochs", "1"]
+    environment = os.environ | {"TMPDIR": "/var/tmp", "SBATCH_TIMELIMIT": "1"}
+    subprocess.run([*outer, *attnctl, "--name", "s"], check=True, capture_output=True, timeout=300, env=environment)
+    (head,) = submissions.heads(cluster.config.workspace)
+    wait(inherited.exists, lambda: slurm("squeue"))
+    job = job_of(head.job_id)
+    wait(lambda: job_of(head.job_id)["JobState"] == "FAILED", lambda: job)
+    assert (job["JobName"], job["Partition"], job["TimeLimit"]) == (head.tag, "main", "00:05:00")
+    assert (job["NumCPUs"], job["NumNodes"]) == ("1", "1")
+    assert "gpu" not in (job.get("ReqTRES") or job["TRES"])
+    values = dict(item.split("=", 1) for item in inherited.read_text().split("\0") if item)
+    assert values["SLURM_JOB_NAME"] == head.tag
+    assert values["SLURM_CPUS_PER_TASK"] == "1"
+    assert values["SLURM_ARRAY_JOB_ID"] == head.job_id
+    assert not values.keys() & {"CUDA_VISIBLE_DEVICES", "SLURM_STEP_GPUS", "SLURM_JOB_GPUS", "SBATCH_TIMELIMIT"}
+    assert values.get("TMPDIR") != "/var/tmp"

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import contextlib
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from attnctl.jobs.submission import code_snapshot
 from attnctl.jobs.submission.script import compose
@@ -200,3 +203,36 @@ def test_the_prefix_stands_before_the_interpreter_of_the_settings() -> None:
 def test_an_option_of_srun_that_attnctl_decides_is_refused(options: SlurmOptions) -> None:
     with pytest.raises(SpecError, match=r"in \[slurm.srun\]"):
         compose(Config(workspace=Workspace(Path("/w"))), options, Resources(), 1, "t")
+
+
+ASKING = {
+    "gres": st.sampled_from(["gpu:1", "gpu:a100:2", "nvme:1", "gpu:2,nvme:1", "false"]),
+    "gpus": st.sampled_from(["2", "a100:4", "false"]),
+    "gpus-per-task": st.sampled_from(["1", "a100:1"]),
+    "gpus-per-node": st.just("false"),
+    "mem-per-cpu": st.just("2G"),
+    "mem-per-gpu": st.just("2G"),
+}
+
+
+@given(
+    extra=st.fixed_dictionaries({}, optional=ASKING),
+    mem=st.sampled_from([None, "8G"]),
+    count=st.sampled_from([None, 1, 2]),
+    gpus=st.sampled_from([0, 1, 2]),
+    nodes=st.sampled_from([1, 2]),
+)
+def test_no_settings_make_a_script_ask_twice(
+    extra: dict[str, str], mem: str | None, count: int | None, gpus: int, nodes: int
+) -> None:
+    options = SlurmOptions(extra=extra, mem=mem, gpus_per_node=count)
+    resources = Resources(nodes=nodes, gpus_per_node=gpus, tasks_per_node=max(1, gpus))
+    with contextlib.suppress(SpecError):  # settings that contradict each other are refused
+        found = options_of(compose(Config(workspace=Workspace(Path("/w"))), options, resources, 1, "t"))
+        asking = [option for option in found if option.startswith("--gpus") or "=gpu:" in option]
+        assert len(asking) == (1 if gpus and (extra.get("gpus-per-node") is None or _other_way(extra)) else 0)
+        assert sum(option.startswith("--mem") for option in found) <= 1
+
+
+def _other_way(extra: dict[str, str]) -> bool:
+    return "gpu" in extra.get("gres", "") or extra.get("gpus", "false") != "false" or "gpus-per-task" in extra
