@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO, force=True)
     worker = Worker.from_environment(os.environ, options.task)
-    settings = config.find(options.workspace, Path.cwd(), os.environ)
+    settings = config.find(options.workspace, Path.cwd(), os.environ, newer=True)
     submission = _submission(settings.workspace, options.tag)
     if submission.failed:
         log.info("nothing to do: submission %s was closed: %s", submission.tag, submission.failed)

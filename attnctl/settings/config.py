@@ -18,6 +18,7 @@ from attnctl.settings.template import TEMPLATE
 from attnctl.spec import recipe_fields
 from attnctl.units import parse_memory, parse_time
 from attnctl.values import Scalar, SpecError, did_you_mean
+from attnctl.workspace import version
 from attnctl.workspace.layout import Workspace
 
 __all__ = [
@@ -131,10 +132,11 @@ class Config:
         return replace(self.profiles[name], profile=name)
 
 
-def find(workspace: Path | None, cwd: Path, environ: Mapping[str, str]) -> Config:
+def find(workspace: Path | None, cwd: Path, environ: Mapping[str, str], *, newer: bool = False) -> Config:
     """Find the workspace: `workspace`, else ATTNCTL_WORKSPACE, else the nearest parent with attnctl.toml, else `cwd`.
 
-    Creates nothing. Raises ConfigError.
+    newer: accept one that a newer attnctl has upgraded, as a job does that was submitted before. Creates nothing.
+    Raises ConfigError, and SpecError for a newer workspace.
     """
     named = workspace if workspace is not None else Path(environ[VARIABLE]) if environ.get(VARIABLE) else None
     if named is not None:
@@ -143,6 +145,8 @@ def find(workspace: Path | None, cwd: Path, environ: Mapping[str, str]) -> Confi
             raise ConfigError(f"workspace {named} is not a folder")
     else:
         root = next((folder for folder in (cwd, *cwd.parents) if (folder / FILE_NAME).is_file()), cwd)
+    if not newer:
+        version.check(root)
     file = root / FILE_NAME
     if not file.is_file():
         return Config(workspace=Workspace(root), data=DataRoots(root=root / "data"))

@@ -2,6 +2,7 @@
 
 Jobs write these files and the database only indexes them, so the folders alone are authoritative:
 
+    format.json                               Format: the version of these files: `attnctl.workspace.version`
     submissions/<tag>.json                    Submission: the intent with its specs, later also the scheduler's job id
     sweeps/<name>.json                        Sweep: the command and its run ids
     weights/<SHA-256>.pt                      weight files that runs start from

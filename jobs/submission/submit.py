@@ -37,6 +37,7 @@ from attnctl.values import SpecError
 from attnctl.workspace import sharing, submissions
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Resources, Submission, Where
+from attnctl.workspace.version import mark as mark_version
 
 __all__ = ["SubmitError", "Submitted", "compose", "submit"]
 
@@ -141,6 +142,7 @@ class _Sender:
         if self.prepared:
             return
         sharing.share(self.workspace)
+        mark_version(self.workspace)
         if self.where == "slurm" and not self.ended:
             adopt(self.workspace)  # recover what killed commands left, so that their runs have a known state
         self.workspace.submissions.mkdir(parents=True, exist_ok=True)

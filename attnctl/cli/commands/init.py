@@ -10,6 +10,7 @@ from attnctl.cli import context, output
 from attnctl.files import create_exclusive, write_atomic
 from attnctl.settings.config import FILE_NAME, TEMPLATE
 from attnctl.values import SpecError
+from attnctl.workspace import version
 
 
 def init(force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False) -> None:
@@ -18,6 +19,7 @@ def init(force: Annotated[bool, typer.Option("--force", help="Replace an existin
     Examples:
         attnctl init
     """
+    version.check(context.folder())
     file = context.folder() / FILE_NAME
     if force:
         write_atomic(file, TEMPLATE.encode())

@@ -12,6 +12,7 @@ import typer
 from attnctl.cli import context, errors, output, output_files
 from attnctl.units import plural, quantity
 from attnctl.values import SpecError
+from attnctl.workspace import version
 from attnctl.workspace.layout import Workspace
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def merge(
         else:
             stack.enter_context(merging.alone(ours))
             merging.recover(ours)
+            version.mark(ours)
             plan, changes, broken = _plan(ours, theirs)
             broken |= merging.apply(ours, theirs, plan, _reread(ours, stack), _tracked("merging"))
     broken = plan.broken | broken
