@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 from collections.abc import Callable
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Event
 from pathlib import Path
+from urllib.error import URLError
 
 import pytest
 
+from attnctl import files
 from attnctl.files import create_exclusive, made_aside, write_atomic
 
 
@@ -91,3 +94,31 @@ def test_an_error_names_the_file_that_was_to_be_written(tmp_path: Path, write: C
     with pytest.raises(OSError, match="too long") as caught:
         write(path, b"data")
     assert caught.value.filename == str(path)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied", "/data/x"), "/data/x: Permission denied"),
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
+        (URLError(OSError(errno.ECONNREFUSED, "Connection refused")), "Connection refused"),
+        (URLError("no host given"), "<urlopen error no host given>"),
+        (ValueError("not a number"), "not a number"),
+        (OSError("odd"), "odd"),
+    ],
+)
+def test_the_reason_of_an_error_has_no_number_of_the_system(error: Exception, words: str) -> None:
+    assert files.reason(error) == words
+
+
+def test_only_a_full_disk_is_passed_over_and_a_reader_is_not(tmp_path: Path) -> None:
+    for number in (errno.ENOSPC, errno.EDQUOT):
+        with files.no_space_needed():
+            raise OSError(number, "full")
+        assert files.cannot_write(OSError(number, "full"))
+    for number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        assert files.cannot_write(OSError(number, "no"))
+        with pytest.raises(OSError, match="no"), files.no_space_needed():
+            raise OSError(number, "no")
+    assert not files.cannot_write(OSError(errno.EIO, "broken"))
+    assert not files.cannot_write(ValueError("broken"))

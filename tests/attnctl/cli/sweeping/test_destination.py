@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from attnctl.cli.sweeping.destination import choose_destination
+from attnctl import datasets, models
+from attnctl.cli.sweeping.destination import choose_destination, missing_data
 from attnctl.cli.sweeping.resource_options import ResourceOptions
+from attnctl.grid import Axes, expand
 from attnctl.settings.config import Config, SlurmOptions
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
@@ -53,3 +55,17 @@ def test_equal_destinations_have_equal_keys() -> None:
         choose_destination(CONFIG, asked).key
         != choose_destination(CONFIG, ResourceOptions(run_on="local", device="cpu", mem="1G")).key
     )
+
+
+def models_of(dataset: str) -> tuple[str, ...]:
+    """A model that can be trained on the data set; an empty name for a classifier."""
+    fitting = [name for name in models.names() if dataset in models.datasets_of(models.describe(name).task)]
+    return tuple(fitting[:1]) or ("",)
+
+
+@pytest.mark.parametrize("name", [name for name in datasets.names() if datasets.describe(name).layout != "embedded"])
+def test_missing_data_comes_with_the_command_that_fetches_it(name: str) -> None:
+    (spec,) = expand(Axes(modules=("none",), datasets=(name,), models=models_of(name))).specs
+    (message,) = missing_data(CONFIG, [spec])
+    assert message.startswith(f"{name} is incomplete in ")
+    assert message.endswith(f"; run `attnctl data fetch {name}`") == datasets.describe(name).can_be_fetched
