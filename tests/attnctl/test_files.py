@@ -111,10 +111,13 @@ def test_the_reason_of_an_error_has_no_number_of_the_system(error: Exception, wo
     assert files.reason(error) == words
 
 
-def test_only_a_full_disk_is_passed_over_and_a_reader_is_not(tmp_path: Path) -> None:
+def test_only_a_full_disk_is_passed_over_and_a_reader_is_not() -> None:
+    def fail(number: int) -> None:
+        raise OSError(number, "full")
+
     for number in (errno.ENOSPC, errno.EDQUOT):
         with files.no_space_needed():
-            raise OSError(number, "full")
+            fail(number)
         assert files.cannot_write(OSError(number, "full"))
     for number in (errno.EACCES, errno.EPERM, errno.EROFS):
         assert files.cannot_write(OSError(number, "no"))
