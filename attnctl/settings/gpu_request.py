@@ -61,10 +61,10 @@ class GpuRequest:
         return asked
 
 
-def read(options: SlurmOptions, nodes: int = 1) -> GpuRequest:
-    """The request that the settings describe, for that number of nodes.
+def read(options: SlurmOptions, nodes: int | None = None) -> GpuRequest:
+    """The request that the settings describe. Raises SpecError if they ask in two ways or contradict each other.
 
-    Raises SpecError if they ask in two ways or contradict each other.
+    nodes: the number of nodes that share what `gpus` asks for; None if only the way and the type matter.
     """
     extra = given(options.extra)
     entries = extra["gres"].split(",") if "gres" in extra else []
@@ -89,6 +89,8 @@ def read(options: SlurmOptions, nodes: int = 1) -> GpuRequest:
         return GpuRequest(
             option="gpus-per-task", kind=count["kind"], per_node=options.gpus_per_node or 1, others=others
         )
+    if nodes is None:
+        return GpuRequest(option="gpus", kind=count["kind"], others=others)
     if number % nodes:
         raise SpecError(f"gpus in [slurm.extra] is {number}, which {quantity(nodes, 'node')} cannot share evenly")
     return _agreed(options, "gpus", count["kind"], number // nodes, others)

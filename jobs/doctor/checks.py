@@ -132,7 +132,7 @@ def scheduler(config: Config) -> Iterator[Check]:
         return
     try:
         limits = queries.limits()
-        partitions = queries.partitions()
+        partitions = queries.partitions(sbatch.target_cluster(config.slurm.target_clusters, os.environ))
     except SpecError as error:
         yield Check("SLURM", False, str(error), "try again later; recorded states do not change until it answers")
         return
@@ -184,7 +184,10 @@ def _partition(name: str | None, partitions: list[queries.Partition]) -> Check:
 
 def _architecture(options: SlurmOptions) -> Iterator[Check]:
     """Whether the nodes can run this machine's Python; nothing if SLURM does not say what they are."""
-    _, found = nodes.of_partition(options.partition or sbatch.default_partition(os.environ))
+    _, found = nodes.of_partition(
+        options.partition or sbatch.default_partition(os.environ),
+        sbatch.target_cluster(options.target_clusters, os.environ),
+    )
     here, known = platform.machine(), [node for node in found if node.arch]
     others = [node for node in known if node.arch != here]
     if not known:

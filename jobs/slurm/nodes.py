@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from attnctl.jobs.slurm.commands import CommandError, run
+from attnctl.jobs.slurm.commands import CommandError, on_cluster, run
 from attnctl.values import SpecError
 
 _FIELD = re.compile(r"(?:^|\s)([A-Za-z]+)=(\S*)")
@@ -82,11 +82,12 @@ def read_partitions(text: str) -> list[PartitionCores]:
     return rows
 
 
-def of_partition(partition: str | None) -> tuple[list[PartitionCores], list[Node]]:
+def of_partition(partition: str | None, cluster: str | None = None) -> tuple[list[PartitionCores], list[Node]]:
     """The named partitions (`a,b`; None: the default one) and their nodes; nothing if SLURM does not say."""
+    scontrol = ["scontrol", *on_cluster(cluster), "-a", "-o", "show"]
     try:
-        rows = read_partitions(run(["scontrol", "-a", "-o", "show", "partition"]))
-        nodes = read_nodes(run(["scontrol", "-a", "-o", "show", "node"]))
+        rows = read_partitions(run([*scontrol, "partition"]))
+        nodes = read_nodes(run([*scontrol, "node"]))
     except (CommandError, SpecError):
         return [], []
     chosen = [row for row in rows if (row.name in partition.split(",") if partition else row.default)]
@@ -94,13 +95,19 @@ def of_partition(partition: str | None) -> tuple[list[PartitionCores], list[Node
     return chosen, [node for node in nodes if node.partitions & names]
 
 
-def cpus_per_gpu(partition: str | None, gpus: int, kind: str | None = None, constraint: str | None = None) -> int:
+def cpus_per_gpu(
+    partition: str | None,
+    gpus: int,
+    kind: str | None = None,
+    constraint: str | None = None,
+    cluster: str | None = None,
+) -> int:
     """The cores that a job should ask for each of its GPUs per node: DefCpuPerGPU, else the smallest node's share.
 
     gpus: per node. kind: the GPUs' type. constraint: used if it is one feature. 1 if SLURM does not say.
     """
-    partitions, nodes = of_partition(partition)
-    configured = [row.per_gpu or _cluster_default() for row in partitions]
+    partitions, nodes = of_partition(partition, cluster)
+    configured = [row.per_gpu or _cluster_default(cluster) for row in partitions]
     if any(configured):
         return min(count for count in configured if count)
     fitting = [node for node in nodes if node.count(kind) >= gpus]
@@ -111,10 +118,10 @@ def cpus_per_gpu(partition: str | None, gpus: int, kind: str | None = None, cons
     return max(1, min(shares)) if fitting else 1
 
 
-def _cluster_default() -> int | None:
+def _cluster_default(cluster: str | None) -> int | None:
     """DefCpuPerGPU of the whole cluster (slurm.conf(5), JobDefaults)."""
     try:
-        found = _DEFAULT.search(run(["scontrol", "show", "config"]))
+        found = _DEFAULT.search(run(["scontrol", *on_cluster(cluster), "show", "config"]))
     except CommandError:
         return None
     return int(found[1]) if found else None

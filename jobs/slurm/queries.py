@@ -175,10 +175,10 @@ class Partition:
     nodes: int
 
 
-def partitions() -> list[Partition]:
-    """The cluster's partitions, each once. Raises SlurmUnavailable."""
+def partitions(cluster: str | None = None) -> list[Partition]:
+    """The partitions of a cluster (None: the local one), each once. Raises SlurmUnavailable."""
     try:
-        return read_sinfo(run(["sinfo", "-a", "-h", "-o", "%D|%l|%G|%P"]))
+        return read_sinfo(run(["sinfo", *on_cluster(cluster), "-a", "-h", "-o", "%D|%l|%G|%P"]))
     except CommandError as error:
         raise SlurmUnavailable(f"SLURM does not answer: {error.message}") from error
 
@@ -203,9 +203,9 @@ def read_sinfo(text: str) -> list[Partition]:
     return list(merged.values())
 
 
-def default_gpus(partition: str | None) -> int:
+def default_gpus(partition: str | None, cluster: str | None = None) -> int:
     """1 if nodes of the partition (None: the default one) have GPUs, else 0; raises SlurmUnavailable."""
-    rows = [row for row in partitions() if (row.name in partition.split(",") if partition else row.default)]
+    rows = [row for row in partitions(cluster) if (row.name in partition.split(",") if partition else row.default)]
     return int(any(row.gpus for row in rows))
 
 

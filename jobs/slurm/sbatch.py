@@ -95,5 +95,14 @@ def default_partition(environ: Mapping[str, str]) -> str | None:
     return environ.get("SBATCH_PARTITION") or None
 
 
+def target_cluster(clusters: str | None, environ: Mapping[str, str]) -> str | None:
+    """The cluster that jobs go to, the first if there are several; None for the local one.
+
+    clusters: those in the settings, joined by commas.
+    """
+    text = clusters or environ.get("SBATCH_CLUSTERS")
+    return text.partition(",")[0] if text else None
+
+
 def _has(script: str, option: str) -> bool:
     return re.search(rf"^#SBATCH --{option}(?:[= ]|$)", script, re.MULTILINE) is not None

@@ -155,7 +155,7 @@ def _extra(options: SlurmOptions, resources: Resources) -> dict[str, Any]:
             raise SpecError(f"{name!r} in [slurm.extra] {problem}")
     combined = {"dependency", "gres", "gpus", "gpus-per-task", *sbatch_options.MEMORY}  # with attnctl's own
     others = {name: value for name, value in given(options.extra).items() if name not in combined}
-    parameters = others | gpu_request.read(options, resources.nodes).options(resources)
+    parameters = others | gpu_request.read(options).options(resources)
     parameters |= memory_request.options(options, resources)
     return {name.replace("-", "_"): True if value == "true" else value for name, value in parameters.items()}
 

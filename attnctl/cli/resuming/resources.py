@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attnctl.cli.sweeping.destination import Destination, excluding, resolve_run_on, with_options
 from attnctl.cli.sweeping.resource_options import ResourceOptions
@@ -14,6 +15,9 @@ from attnctl.settings.config import Config, SlurmOptions
 from attnctl.spec import RunSpec
 from attnctl.units import parse_time
 from attnctl.workspace.records import Request, Resources, Where
+
+if TYPE_CHECKING:
+    from attnctl.jobs.slurm.queries import Partition
 
 
 def next_destination(
@@ -40,17 +44,20 @@ def next_destination(
         resources = replace(resources, tasks_per_node=given.gpus_per_node)
     where = _where(given, request)
     if decision.world is not None:
-        resources = spread(resources, decision.world, options.partition if where == "slurm" else None, where)
+        resources = spread(resources, decision.world, options if where == "slurm" else None)
     if decision.memory is not None:
         options = replace(options, mem=f"{decision.memory}M")
     spec.recipe.check_world(resources.world)
     return excluding(Destination(where=where, resources=resources, options=options), decision.exclude)
 
 
-def spread(resources: Resources, world: int, partition: str | None, where: Where) -> Resources:
-    """Resources for `world` processes: on the same number of nodes if their GPUs suffice, else on more nodes."""
-    if resources.gpus_per_node and where == "slurm":
-        most = _most_gpus(partition) or resources.gpus_per_node
+def spread(resources: Resources, world: int, options: SlurmOptions | None) -> Resources:
+    """Resources for `world` processes: on the same number of nodes if their GPUs suffice, else on more nodes.
+
+    options: those for SLURM; None on this machine.
+    """
+    if resources.gpus_per_node and options is not None:
+        most = _most_gpus(options) or resources.gpus_per_node
         each, odd = divmod(world, resources.nodes)
         if odd or each > most:
             each = next(count for count in range(min(most, world), 0, -1) if world % count == 0)
@@ -59,13 +66,21 @@ def spread(resources: Resources, world: int, partition: str | None, where: Where
     return replace(resources, nodes=1, tasks_per_node=world, gpus_per_node=gpus)
 
 
+def _most_gpus(options: SlurmOptions) -> int:
+    """The largest number of GPUs on a node of the partitions; raises SlurmUnavailable."""
+    from attnctl.jobs.slurm import sbatch
+
+    partition = options.partition or sbatch.default_partition(os.environ)
+    rows = _partitions(sbatch.target_cluster(options.target_clusters, os.environ))
+    names = partition.split(",") if partition else []
+    return max((row.gpus for row in rows if (row.name in names if names else row.default)), default=0)
+
+
 @functools.cache
-def _most_gpus(partition: str | None) -> int:
-    """The largest number of GPUs on a node of the partition; raises SlurmUnavailable."""
+def _partitions(cluster: str | None) -> list[Partition]:
     from attnctl.jobs.slurm import queries
 
-    rows = [row for row in queries.partitions() if (row.name == partition if partition else row.default)]
-    return max((row.gpus for row in rows), default=0)
+    return queries.partitions(cluster)
 
 
 def more_time(request: Request, made: Destination) -> bool:

@@ -153,8 +153,13 @@ def _cpus_per_gpu(where: Where, options: SlurmOptions, gpus: int) -> int:
         return max(1, gpu_slots.cores() // max(1, len(gpu_slots.gpus())))
     from attnctl.jobs.slurm import nodes, sbatch
 
-    partition = options.partition or sbatch.default_partition(os.environ)
-    return nodes.cpus_per_gpu(partition, gpus, gpu_request.read(options).kind, options.constraint)
+    return nodes.cpus_per_gpu(
+        options.partition or sbatch.default_partition(os.environ),
+        gpus,
+        gpu_request.read(options).kind,
+        options.constraint,
+        sbatch.target_cluster(options.target_clusters, os.environ),
+    )
 
 
 def _gpus_on_slurm(asked: ResourceOptions, options: SlurmOptions) -> int:
@@ -168,7 +173,10 @@ def _gpus_on_slurm(asked: ResourceOptions, options: SlurmOptions) -> int:
         return asked.tasks_per_node or 1
     from attnctl.jobs.slurm import queries, sbatch
 
-    gpus = queries.default_gpus(options.partition or sbatch.default_partition(os.environ))
+    gpus = queries.default_gpus(
+        options.partition or sbatch.default_partition(os.environ),
+        sbatch.target_cluster(options.target_clusters, os.environ),
+    )
     if not gpus and asked.device == "cuda":
         raise SpecError(
             "--device cuda, but SLURM knows of no GPUs in this partition; name another --partition, or, if its nodes "

@@ -10,7 +10,7 @@ from attnctl.workspace.records import Resources
 
 def asked(options: SlurmOptions, gpus: int, nodes: int = 1) -> dict[str, str]:
     resources = Resources(nodes=nodes, gpus_per_node=gpus, tasks_per_node=max(1, gpus))
-    return gpu_request.read(options, nodes).options(resources)
+    return gpu_request.read(options).options(resources)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def asked(options: SlurmOptions, gpus: int, nodes: int = 1) -> dict[str, str]:
     ],
 )
 def test_a_script_asks_in_exactly_one_way(options: SlurmOptions, per_node: int | None, script: dict[str, str]) -> None:
-    assert gpu_request.read(options).per_node == per_node
+    assert gpu_request.read(options, 1).per_node == per_node
     assert asked(options, 2) == script
 
 
@@ -52,6 +52,9 @@ def test_the_number_of_the_resources_counts_and_the_type_stays() -> None:
 
 def test_the_gpus_of_all_nodes_together_are_shared_by_the_nodes() -> None:
     assert gpu_request.read(SlurmOptions(extra={"gpus": "4"}), nodes=2).per_node == 2
+    both = SlurmOptions(gpus_per_node=2, extra={"gpus": "4"})
+    assert gpu_request.read(both, nodes=2).per_node == 2
+    assert asked(SlurmOptions(extra={"gpus": "4"}), 2, nodes=3) == {"gpus": "6"}  # a resumed run on more nodes
     with pytest.raises(SpecError, match=r"gpus in \[slurm.extra\] is 3, which 2 nodes cannot share evenly"):
         gpu_request.read(SlurmOptions(extra={"gpus": "3"}), nodes=2)
 
@@ -69,7 +72,7 @@ def test_the_gpus_of_all_nodes_together_are_shared_by_the_nodes() -> None:
 )
 def test_settings_that_contradict_each_other_are_refused(options: SlurmOptions, words: str) -> None:
     with pytest.raises(SpecError) as raised:
-        gpu_request.read(options)
+        gpu_request.read(options, 1)
     assert words in str(raised.value)
 
 

@@ -77,6 +77,12 @@ def test_the_sites_default_and_limit_come_first(fake: Fake) -> None:
     assert nodes.cpus_per_gpu("gpu", 2) == 6
 
 
+def test_another_cluster_is_asked_about_its_own_nodes(fake: Fake) -> None:
+    cluster(fake)
+    assert nodes.cpus_per_gpu("all", 1, cluster="second") == 15
+    assert {call.split(" show ")[0] for call in fake.calls("scontrol")} == {"-M second -a -o", "-M second"}
+
+
 def test_without_an_answer_a_gpu_has_one_core(fake: Fake) -> None:
     fake.does("scontrol", "exit 1")
     assert nodes.cpus_per_gpu(None, 1) == 1

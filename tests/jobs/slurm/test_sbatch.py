@@ -103,3 +103,9 @@ def test_a_script_is_submitted_and_a_refusal_raised(fake: Fake) -> None:
     fake.does("sbatch", "echo 'sbatch: error: no' >&2; exit 1")
     with pytest.raises(CommandError, match="no"):
         submit_script("#!/bin/bash\n", 5.0)
+
+
+def test_jobs_go_to_the_first_cluster_of_the_settings_or_of_the_shell() -> None:
+    assert sbatch.target_cluster("second,third", {"SBATCH_CLUSTERS": "first"}) == "second"
+    assert sbatch.target_cluster(None, {"SBATCH_CLUSTERS": "first"}) == "first"
+    assert sbatch.target_cluster(None, {}) is None

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 
-from attnctl.cli.resuming.resources import next_destination
+import pytest
+
+from attnctl.cli.resuming.resources import next_destination, spread
 from attnctl.cli.sweeping.resource_options import ResourceOptions
 from attnctl.lifecycle.resume_policy import Action, Decision
-from attnctl.workspace.records import Request
+from attnctl.settings.config import SlurmOptions
+from attnctl.workspace.records import Request, Resources
 from tests.attnctl.cli.past_runs import Past
+from tests.fixtures.fake_slurm import Fake
 
 
 def test_a_node_that_broke_is_left_out_and_the_shape_is_that_of_the_last_attempt(past: Past) -> None:
@@ -29,3 +33,17 @@ def test_a_node_that_broke_is_left_out_and_the_shape_is_that_of_the_last_attempt
     unsaid = dataclasses.replace(request, options={"partition": "gpu", "from_command": []})
     mended = next_destination(past.config, unsaid, spec, Decision(run=spec.id, action=Action.START), ResourceOptions())
     assert (mended.options.partition, mended.resources.minutes) == ("new", 60)
+
+
+def test_more_processes_are_spread_over_the_nodes_of_the_cluster_that_the_jobs_go_to(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake.says("sinfo", "CLUSTER: second\n4|1-00:00:00|gpu:4|gpu*\n2|1-00:00:00|gpu:8|big\n")
+    monkeypatch.setenv("SBATCH_PARTITION", "big")
+    two = Resources(nodes=1, tasks_per_node=2, gpus_per_node=2)
+    options = SlurmOptions(partition="gpu", clusters="second")
+    shapes = {world: spread(two, world, options) for world in (4, 8)}
+    assert {world: (found.nodes, found.gpus_per_node) for world, found in shapes.items()} == {4: (1, 4), 8: (2, 4)}
+    anywhere = spread(two, 8, SlurmOptions(clusters="second"))  # in the partition of the shell
+    assert (anywhere.nodes, anywhere.gpus_per_node) == (1, 8)
+    assert set(fake.calls("sinfo")) == {"-M second -a -h -o %D|%l|%G|%P"}
