@@ -18,18 +18,44 @@ _NEVER: tuple[tuple[str, str], ...] = (
     (r"JobHeldAdmin", "an administrator holds it: contact them"),
     (r"JobHeldUser|requeued in held state", "it is held: `scontrol release {job}` releases it"),
     (r"PartitionTimeLimit", "its time limit exceeds the partition's: cancel it, then resume with a shorter --time"),
-    (r"PartitionNodeLimit", "it asks for more nodes than the partition has: cancel it, then resume with fewer --nodes"),
+    (
+        r"PartitionNodeLimit",
+        "it asks for more nodes than the partition has, or they are down (`sinfo -R`): cancel it, then resume with "
+        "fewer --nodes",
+    ),
     (r"DependencyNeverSatisfied", "the job it depends on has failed: cancel it, then resume it"),
     (r"BadConstraints", "no node satisfies its constraint: cancel it, then resume with another --constraint"),
+    (r"InvalidAccount", "its account is not valid: cancel it, then resume it with another account in attnctl.toml"),
+    (r"InvalidQOS", "its QOS is not valid: cancel it, then resume it with another qos in attnctl.toml"),
     (
-        r"(Assoc|QOS)\w*Limit|QOSMax\w+|AssocGrp\w+",
-        "a limit of your account blocks it; `sacctmgr show assoc` shows the limits",
-    ),
-    (
-        r"ReqNodeNotAvail|Nodes required for job are DOWN",
-        "the nodes it needs are down or reserved: `sinfo -R` shows why",
+        r"(Assoc|QOS)Max\w*Per(Job|Node)|QOSMin\w+|MaxMemPerLimit",
+        "it asks for more or less than a job may have (`sacctmgr show assoc`, `sacctmgr show qos`): cancel it, then "
+        "resume it with other resources",
     ),
 )
+"""Patterns of pending reasons that last until somebody acts, and what to do."""
+
+_LATER: tuple[tuple[str, str], ...] = (
+    (
+        r"Grp\w*(?<!Run)(Minutes|Billing|Wall)",
+        "the time budget of its account or QOS is used up; it starts when the budget is renewed (`sshare`)",
+    ),
+    (
+        r"^\W*(Assoc|QOS|MaxJobs)\w+|^\W*Max\w+Per(User|Account)",
+        "a limit of its account or QOS is reached; it starts when other jobs have ended",
+    ),
+    (
+        r"ReqNodeNotAvail|Nodes required for job are DOWN|NodeDown|[Mm]aintenance",
+        "the nodes it needs are down, drained or reserved; it starts when they are back (`sinfo -R`, "
+        "`scontrol show reservation`)",
+    ),
+    (r"Partition(Down|Inactive)", "its partition is closed at present; it starts when the partition is up again"),
+    (r"Licenses", "it waits for a license"),
+    (r"Reservation", "it starts with its reservation"),
+)
+"""Patterns of pending reasons that pass by themselves, and what they wait for (squeue(1), JOB REASON CODES;
+job_reason_string in slurm_protocol_defs.c). Limits whose names do not end in PerJob or PerNode count what all jobs of
+a user, an account or a QOS use at the same time."""
 
 _SENTENCES: Mapping[State, str] = {
     State.NEW: "It was never submitted: `attnctl resume` starts it.",
@@ -95,9 +121,9 @@ class AdviceContext:
 
 def advise(verdict: Verdict, context: AdviceContext) -> str:
     """One sentence that says what to do about the run."""
-    blocker = queue_blocker(verdict, context.job)
-    if blocker is not None:
-        return f"{blocker[0].upper()}{blocker[1:]}."
+    pending = queue_blocker(verdict, context.job) or _delay(verdict)
+    if pending is not None:
+        return f"{pending[0].upper()}{pending[1:]}."
     if context.gone is not None and not verdict.state.active and verdict.state is not State.COMPLETED:
         return (
             f"Its checkpoint of step {context.gone} is gone: `attnctl resume --yes {context.run[:8]}` "
@@ -119,10 +145,19 @@ def launch_held(verdict: Verdict) -> bool:
 
 
 def queue_blocker(verdict: Verdict, job: str = "") -> str | None:
-    """Why a queued run cannot start without help, and what to do; None when it only has to wait its turn."""
+    """Why a queued run cannot start without help, and what to do; None when it only has to wait."""
+    return _matching(_NEVER, verdict, job)
+
+
+def _delay(verdict: Verdict) -> str | None:
+    """What a queued run waits for, if SLURM gives a reason that passes by itself."""
+    return _matching(_LATER, verdict)
+
+
+def _matching(table: tuple[tuple[str, str], ...], verdict: Verdict, job: str = "") -> str | None:
     if verdict.state is not State.QUEUED:
         return None
-    for pattern, advice in _NEVER:
+    for pattern, advice in table:
         if re.search(pattern, verdict.reason):
             return f"{verdict.reason}: {advice.format(job=job or 'JOB')}"
     return None

@@ -25,6 +25,55 @@ def test_a_run_that_can_never_start_gets_advice(reason: str) -> None:
     assert queue_blocker(Verdict(State.QUEUED, "Resources", 0.0)) is None
 
 
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "QOSMaxWallDurationPerJobLimit",
+        "QOSMaxCpuPerJobLimit",
+        "QOSMaxGRESPerJob",
+        "QOSMaxCpuPerNode",
+        "QOSMinGRES",
+        "AssocMaxNodePerJobLimit",
+        "AssocMaxCpuMinutesPerJobLimit",
+        "InvalidQOS",
+    ],
+)
+def test_a_limit_on_a_single_job_never_passes(reason: str) -> None:
+    assert queue_blocker(Verdict(State.QUEUED, reason, 0.0)) is not None
+
+
+@pytest.mark.parametrize(
+    ("reason", "waits_for"),
+    [
+        ("QOSMaxJobsPerUserLimit", "when other jobs have ended"),
+        ("QOSMaxCpuPerUserLimit", "when other jobs have ended"),
+        ("QOSMaxGRESPerUser", "when other jobs have ended"),
+        ("QOSMaxNodePerAccountLimit", "when other jobs have ended"),
+        ("QOSGrpCpuLimit", "when other jobs have ended"),
+        ("QOSGrpGRES", "when other jobs have ended"),
+        ("QOSJobLimit", "when other jobs have ended"),
+        ("AssocMaxJobsLimit", "when other jobs have ended"),
+        ("AssocGrpJobsLimit", "when other jobs have ended"),
+        ("AssocGrpCPURunMinutesLimit", "when other jobs have ended"),
+        ("MaxJobsPerAccount", "when other jobs have ended"),
+        ("AssocGrpCPUMinutesLimit", "when the budget is renewed"),
+        ("QOSGrpBillingMinutes", "when the budget is renewed"),
+        ("QOSGrpWallLimit", "when the budget is renewed"),
+        ("ReqNodeNotAvail, Reserved for maintenance", "when they are back"),
+        ("ReqNodeNotAvail, UnavailableNodes:node[1-4]", "when they are back"),
+        ("Nodes required for job are DOWN, DRAINED or reserved for jobs", "when they are back"),
+        ("PartitionDown", "when the partition is up again"),
+        ("Reservation", "with its reservation"),
+    ],
+)
+def test_a_reason_that_passes_is_no_blocker_and_is_explained(reason: str, waits_for: str) -> None:
+    verdict = Verdict(State.QUEUED, reason, 0.0)
+    assert queue_blocker(verdict) is None
+    words = advise(verdict, AdviceContext(run="0123456789abcdef"))
+    assert words.startswith(reason)
+    assert waits_for in words
+
+
 def test_a_lost_checkpoint_takes_precedence_over_other_advice() -> None:
     words = advise(Verdict(State.TIMEOUT, "", 0.0), AdviceContext(run="0123456789abcdef", gone=40))
     assert "--yes" in words
