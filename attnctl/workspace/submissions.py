@@ -44,6 +44,11 @@ class Head(Submitted):
     owner: str = ""
     folder: str = ""
 
+    @property
+    def on_slurm(self) -> bool:
+        """Whether its runs were sent to SLURM; the id of a local supervisor contains a colon."""
+        return self.cluster is not None or (self.job_id is not None and ":" not in self.job_id)
+
 
 HeadOf = Callable[[str], Head | None]
 """The head of a submission by its tag; None when there is none. Raises RecordError."""

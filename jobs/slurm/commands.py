@@ -8,6 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from attnctl.values import SpecError
 
+NO_ANSWER = "SLURM does not answer"
+"""What every message begins with that says so."""
+
 TIMEOUT = 30.0
 """Seconds until a query is stopped. If the controller is down, squeue gives up by itself after about 10."""
 

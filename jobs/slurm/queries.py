@@ -33,10 +33,18 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from attnctl.jobs.slurm import versions
-from attnctl.jobs.slurm.commands import CommandError, SlurmUnavailable, environment, on_cluster, parse_table, run
+from attnctl.jobs.slurm.commands import (
+    NO_ANSWER,
+    CommandError,
+    SlurmUnavailable,
+    environment,
+    on_cluster,
+    parse_table,
+    run,
+)
 from attnctl.jobs.slurm.job import TIMES, Job, by_cluster, by_id, is_tag, recognised
 from attnctl.lifecycle.state import SLURM_STATES
-from attnctl.units import slurm_time
+from attnctl.units import parse_elapsed, slurm_time
 
 _DAY = 86400.0
 _LONGEST_ARGUMENT = 100_000  # bytes; Linux limits one argument to 128 KiB (execve(2), MAX_ARG_STRLEN)
@@ -106,7 +114,7 @@ class Unavailable:
     @property
     def message(self) -> str:
         """Why nothing is known."""
-        return f"SLURM does not answer: {self.reason}"
+        return f"{NO_ANSWER}: {self.reason}"
 
 
 Answer = JobStatus | Absent | Unseen | Hidden | Unavailable
@@ -137,7 +145,7 @@ def ping() -> None:
     try:
         run(["sinfo", "-a", "-h", "-o", "%P"])
     except CommandError as error:
-        raise SlurmUnavailable(f"SLURM does not answer: {error.message}") from error
+        raise SlurmUnavailable(f"{NO_ANSWER}: {error.message}") from error
 
 
 def limits(cluster: str | None = None) -> Limits:
@@ -145,7 +153,7 @@ def limits(cluster: str | None = None) -> Limits:
     try:
         return _limits(cluster)
     except CommandError as error:
-        raise SlurmUnavailable(f"SLURM does not answer: {error.message}") from error
+        raise SlurmUnavailable(f"{NO_ANSWER}: {error.message}") from error
 
 
 def _limits(cluster: str | None = None) -> Limits:
@@ -174,13 +182,18 @@ class Partition:
     gpus: int
     nodes: int
 
+    @property
+    def minutes(self) -> float | None:
+        """The time limit in minutes; None without one."""
+        return parse_elapsed(self.time_limit) / 60 or None
+
 
 def partitions(cluster: str | None = None) -> list[Partition]:
     """The partitions of a cluster (None: the local one), each once. Raises SlurmUnavailable."""
     try:
         return read_sinfo(run(["sinfo", *on_cluster(cluster), "-a", "-h", "-o", "%D|%l|%G|%P"]))
     except CommandError as error:
-        raise SlurmUnavailable(f"SLURM does not answer: {error.message}") from error
+        raise SlurmUnavailable(f"{NO_ANSWER}: {error.message}") from error
 
 
 def read_sinfo(text: str) -> list[Partition]:
@@ -203,10 +216,15 @@ def read_sinfo(text: str) -> list[Partition]:
     return list(merged.values())
 
 
+def chosen_partitions(partition: str | None, cluster: str | None = None) -> list[Partition]:
+    """The named partitions (`a,b`; None: the default one); raises SlurmUnavailable."""
+    rows = partitions(cluster)
+    return [row for row in rows if (row.name in partition.split(",") if partition else row.default)]
+
+
 def default_gpus(partition: str | None, cluster: str | None = None) -> int:
     """1 if nodes of the partition (None: the default one) have GPUs, else 0; raises SlurmUnavailable."""
-    rows = [row for row in partitions(cluster) if (row.name in partition.split(",") if partition else row.default)]
-    return int(any(row.gpus for row in rows))
+    return int(any(row.gpus for row in chosen_partitions(partition, cluster)))
 
 
 # ------------------------------------------------------------------------------------------------------------- jobs
@@ -427,5 +445,5 @@ def find_by_tag(tags: Iterable[str], since: float, cluster: str | None = None) -
                 if name in missing:
                     arrays[name] = job.partition("_")[0]
     except CommandError as error:
-        raise SlurmUnavailable(f"SLURM does not answer: {error.message}") from error
+        raise SlurmUnavailable(f"{NO_ANSWER}: {error.message}") from error
     return arrays

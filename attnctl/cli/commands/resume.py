@@ -59,7 +59,7 @@ def resume(
 
     Prints the plan, then submits it. Each run continues from its newest checkpoint, on SLURM or on this machine as in
     its last attempt. Runs that would fail the same way are listed and skipped; --force resumes them too. The section
-    `resume` of attnctl.toml sets what happens after each kind of failure.
+    `resume` of attnctl.toml sets what happens after each kind of failure. The exit code is 1 if SLURM does not answer.
 
     Examples:
         attnctl resume --dry-run
@@ -67,10 +67,12 @@ def resume(
         attnctl resume 3fa2 --mem 64G
     """
     from attnctl.cli.resuming import candidates, show, submit
+    from attnctl.jobs.slurm.commands import SlurmUnavailable
 
     config = context.config()
     if resources.run_on is not None:
-        resources = replace(resources, run_on=resolve_run_on(resources.run_on))
+        run_on = resolve_run_on(resources.run_on, config.workspace, answering=not dry_run)
+        resources = replace(resources, run_on=run_on)
     resources.check(config)
     request = candidates.ResumeRequest(
         targets=targets or (), states=chosen_states(state), force=force, max_attempts=max_attempts, resources=resources
@@ -84,11 +86,17 @@ def resume(
         output.note(f"skipped {quantity(resume_plan.waiting, 'run')} without a checkpoint; add --yes to start over")
     if resume_plan.held and not dry_run:
         candidates.release(config, resume_plan)
-    groups = submit.destinations(config, resume_plan, resources)
+    try:
+        groups = submit.destinations(config, resume_plan, resources)
+    except SlurmUnavailable as error:
+        if not dry_run:
+            raise
+        output.note(str(error))
+        groups = []
     jobs, code = ({}, 0) if dry_run else submit.act(config, groups, as_json=as_json)
     if as_json:
         output.document(show.in_json(resume_plan, jobs))
-    return code
+    return 1 if resume_plan.silent else code
 
 
 def _agreed(waiting: int, as_json: bool) -> bool:

@@ -70,6 +70,13 @@ class ResumePlan:
     unavailable: str | None = None
 
     @property
+    def silent(self) -> bool:
+        """Whether SLURM did not answer, so that runs may be missing from the plan."""
+        from attnctl.jobs.slurm.commands import NO_ANSWER
+
+        return NO_ANSWER in (self.unavailable or "")
+
+    @property
     def waiting(self) -> int:
         """How many runs need confirmation."""
         return sum(case.decision.consent for case in self.cases)

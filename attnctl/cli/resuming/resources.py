@@ -42,7 +42,7 @@ def next_destination(
             resources = replace(resources, **{name: getattr(given, name)})
     if given.gpus_per_node:
         resources = replace(resources, tasks_per_node=given.gpus_per_node)
-    where = _where(given, request)
+    where = _where(config, given, request)
     if decision.world is not None:
         resources = spread(resources, decision.world, options if where == "slurm" else None)
     if decision.memory is not None:
@@ -97,8 +97,8 @@ def _options(config: Config, recorded: Mapping[str, Any], given: ResourceOptions
     return with_options(options, replace(given, time=None))  # the limit is among the resources
 
 
-def _where(given: ResourceOptions, request: Request | None) -> Where:
+def _where(config: Config, given: ResourceOptions, request: Request | None) -> Where:
     """As --run-on says (`resume` has resolved auto already), else as in the last attempt."""
     if given.run_on == "slurm" or given.run_on == "local":
         return given.run_on
-    return request.where if request is not None else resolve_run_on("auto")
+    return request.where if request is not None else resolve_run_on("auto", config.workspace)

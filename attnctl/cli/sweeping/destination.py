@@ -14,16 +14,19 @@ from attnctl.settings.config import Config, SlurmOptions
 from attnctl.spec import RunSpec
 from attnctl.units import parse_time
 from attnctl.values import SpecError, comma_join
+from attnctl.workspace import submissions
+from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Resources, Where
 
 
 @dataclass(frozen=True, kw_only=True)
 class Destination:
-    """Where the runs of one submission go, and the resources of each."""
+    """Where the runs of one submission go, and the resources of each. answering: SLURM answered when it was asked."""
 
     where: Where
     options: SlurmOptions
     resources: Resources
+    answering: bool = True
 
     @property
     def key(self) -> str:
@@ -31,12 +34,15 @@ class Destination:
         return repr((self.where, self.resources, self.options))
 
 
-def choose_destination(config: Config, asked: ResourceOptions) -> Destination:
-    """The destination from options and settings; raises SpecError, also when SLURM does not answer."""
+def choose_destination(config: Config, asked: ResourceOptions, *, answering: bool = True) -> Destination:
+    """The destination from options and settings; raises SpecError, and SlurmUnavailable when SLURM does not answer.
+
+    answering: whether SLURM is asked; if it is not, no GPUs are assumed where neither options nor settings say.
+    """
     asked.check(config)
     options = with_options(config.profile(asked.profile), asked)
-    where = resolve_run_on(asked.run_on or _default_run_on(config))
-    gpus = _gpus(where, asked, options)
+    where = resolve_run_on(asked.run_on or _default_run_on(config), config.workspace, answering=answering)
+    gpus = _gpus(where, asked, options, answering=answering)
     if gpus:
         check_tasks(asked.tasks_per_node, gpus)
     resources = Resources(
@@ -49,7 +55,7 @@ def choose_destination(config: Config, asked: ResourceOptions) -> Destination:
     )
     if where == "local" and resources.nodes > 1:
         raise SpecError(f"--nodes {resources.nodes} needs SLURM; on this machine use --tasks-per-node")
-    return Destination(where=where, options=options, resources=resources)
+    return Destination(where=where, options=options, resources=resources, answering=answering)
 
 
 def with_options(options: SlurmOptions, asked: ResourceOptions) -> SlurmOptions:
@@ -106,34 +112,44 @@ def _default_run_on(config: Config) -> RunOn:
     raise SpecError(f"{config.file}: run_on in [defaults] is {value!r}; it must be one of auto, slurm, local")
 
 
-def resolve_run_on(run_on: RunOn | str) -> Where:
-    """Resolve auto: SLURM if this machine has it. An unreachable SLURM is an error: nothing trains here by mistake."""
+def resolve_run_on(run_on: RunOn | str, workspace: Workspace, *, answering: bool = True) -> Where:
+    """Resolve auto: SLURM if this machine has it. Nothing trains here by mistake.
+
+    Raises SpecError if the workspace has runs on SLURM but this machine has no sbatch, and SlurmUnavailable if SLURM
+    does not answer. answering: whether it is asked.
+    """
     if run_on == "local":
         return "local"
     from attnctl.jobs.slurm import queries
+    from attnctl.jobs.slurm.commands import SlurmUnavailable
 
+    local = "use --run-on local to train on this machine"
     if not queries.available():
         if run_on == "slurm":
+            raise SpecError(f"SLURM was not found: sbatch is not on the PATH; {local}")
+        if any(head.on_slurm for head in submissions.heads(workspace)):
             raise SpecError(
-                "SLURM was not found: sbatch is not on the PATH; use --run-on local to train on this machine"
+                "this workspace has runs on SLURM, but sbatch is not on the PATH: log in to a machine that has it, or "
+                + local
             )
         return "local"
-    try:
-        queries.ping()
-    except SpecError as error:
-        raise SpecError(f"{error}; use --run-on local to train on this machine") from error
+    if answering:
+        try:
+            queries.ping()
+        except SlurmUnavailable as error:
+            raise SlurmUnavailable(f"{error}; {local}") from error
     return "slurm"
 
 
-def _gpus(where: Where, asked: ResourceOptions, options: SlurmOptions) -> int:
-    """GPUs per node: as requested, else one if there are any."""
+def _gpus(where: Where, asked: ResourceOptions, options: SlurmOptions, *, answering: bool) -> int:
+    """GPUs per node: as requested, else one if there are any. answering: whether SLURM is asked."""
     if asked.device == "cpu":
         if asked.gpus_per_node:
             raise SpecError(f"--device cpu and --gpus-per-node {asked.gpus_per_node} contradict each other")
         return 0
     requested = asked.gpus_per_node
     if requested is None and where == "slurm":
-        requested = _gpus_on_slurm(asked, options)
+        requested = _gpus_on_slurm(asked, options, answering=answering)
     if requested is None:
         from attnctl.jobs.local import gpu_slots
 
@@ -162,8 +178,8 @@ def _cpus_per_gpu(where: Where, options: SlurmOptions, gpus: int) -> int:
     )
 
 
-def _gpus_on_slurm(asked: ResourceOptions, options: SlurmOptions) -> int:
-    """GPUs per node as in the settings, else one if the partition has any."""
+def _gpus_on_slurm(asked: ResourceOptions, options: SlurmOptions, *, answering: bool) -> int:
+    """GPUs per node as in the settings, else one if the partition has any, or if SLURM cannot be asked none."""
     request = gpu_request.read(options, asked.nodes or 1)
     if request.option == "gpus-per-task" and asked.tasks_per_node is not None:
         return asked.tasks_per_node
@@ -171,6 +187,8 @@ def _gpus_on_slurm(asked: ResourceOptions, options: SlurmOptions) -> int:
         return request.per_node
     if request.option is None and asked.device == "cuda":  # SLURM does not know how many GPUs the nodes have
         return asked.tasks_per_node or 1
+    if not answering:
+        return 0
     from attnctl.jobs.slurm import queries, sbatch
 
     gpus = queries.default_gpus(

@@ -9,6 +9,7 @@ from attnctl.cli import output
 from attnctl.cli.sweeping.cost import Estimate, estimate
 from attnctl.cli.sweeping.destination import Destination, class_mismatches, missing_data
 from attnctl.cli.sweeping.plan import Planned, in_json, summary
+from attnctl.cli.sweeping.queue_notes import time_limit_note
 from attnctl.cli.sweeping.selection import Selection
 from attnctl.cli.table_layout import Column
 from attnctl.grid import effective_hyperparameters, warn_frozen_untrained_norms
@@ -76,6 +77,8 @@ def show(
         output.prose(f"missing data: {words}")
     for words in differing:
         output.prose(words)
+    if start and (note := time_limit_note(destination)):
+        output.prose(note)
     output.line("Dry run: nothing was written.")
 
 
@@ -113,7 +116,8 @@ def _scripts(config: Config, destination: Destination, count: int, after: str) -
     from attnctl.jobs.submission.reserve import new_tag
     from attnctl.jobs.submission.submit import compose
 
-    size = queries.limits().max_array
+    options = destination.options
+    size = queries.limits(options.first_cluster).max_array if destination.answering else count
     sizes = [min(size, count - start) for start in range(0, count, size)]
     return [compose(config, destination.options, destination.resources, part, new_tag(), after=after) for part in sizes]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from attnctl.cli.sweeping import dry_run
 from attnctl.cli.sweeping.destination import Destination, check, check_world, choose_destination, excluding
 from attnctl.cli.sweeping.init_weights import Start
 from attnctl.cli.sweeping.plan import Action, Planned, in_json, plan, summary
+from attnctl.cli.sweeping.queue_notes import cron_line, time_limit_note
 from attnctl.cli.sweeping.resource_options import ResourceOptions
 from attnctl.cli.sweeping.selection import Selection
 from attnctl.grid import warn_frozen_untrained_norms
@@ -52,7 +52,7 @@ class Job:
 
 def preview(config: Config, selected: Selection, asked: ResourceOptions, order: Order) -> int:
     """Print the plan and missing data. Writes nothing and does not query SLURM for states."""
-    destination = choose_destination(config, asked)
+    destination = _destination_if_possible(config, asked)
     order.start.check(config.workspace, destination.where)
     check_world(selected.specs, destination.resources)
     planned = plan(config.workspace, selected.specs, retry_failed=order.retry_failed)
@@ -61,6 +61,21 @@ def preview(config: Config, selected: Selection, asked: ResourceOptions, order: 
     after = order.start.waits_for.job if order.start.waits_for is not None else ""
     dry_run.show(config, planned, selected, destination, as_json=order.as_json, after=after)
     return 0
+
+
+def _destination_if_possible(config: Config, asked: ResourceOptions) -> Destination:
+    """The destination; if SLURM does not answer, what is known of it without SLURM."""
+    from attnctl.jobs.slurm.commands import SlurmUnavailable
+
+    try:
+        return choose_destination(config, asked)
+    except SlurmUnavailable as error:
+        output.note(str(error))
+        output.note(
+            "this plan is for SLURM, without the cluster's limits, and with GPUs only where --gpus-per-node or "
+            "the settings ask for them"
+        )
+        return choose_destination(config, asked, answering=False)
 
 
 def launch(config: Config, selected: Selection, asked: ResourceOptions, order: Order) -> int:
@@ -131,6 +146,8 @@ def submit(
     from attnctl.jobs.submission.submit import submit as hand_over
 
     warn_ignored_variables(destination)
+    if note := time_limit_note(destination):
+        output.note(note)
     batches = hand_over(config, specs, destination.resources, destination.options, destination.where, ended=ended)
     for warning in dict.fromkeys(batch.warning for batch in batches if batch.warning and batch.tasks):
         output.note(f"SLURM accepted the jobs, but cannot start them at present: {warning}")
@@ -187,10 +204,9 @@ def warn_no_requeue(batches: Sequence[Any], sweep: str | None, workspace: Worksp
     if all(batch.starts_again for batch in batches):
         return
     again = ["resume", *([sweep] if sweep is not None else []), "--state", "timeout,preempted", "--yes"]
-    command = [sys.executable, "-P", "-m", "attnctl", "--workspace", str(workspace.root.absolute()), *again]
     output.note(
         "SLURM does not requeue these jobs. They resubmit themselves if sbatch works on the nodes; otherwise add to "
-        f"cron: */15 * * * * {shlex.join(command)}"
+        f"cron: {cron_line(workspace, again, os.environ)}"
     )
 
 

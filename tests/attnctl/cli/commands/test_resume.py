@@ -11,6 +11,7 @@ from attnctl.workspace.records import read_events
 from tests.attnctl.cli.cli_run import Run, listing
 from tests.attnctl.cli.past_runs import Past
 from tests.attnctl.cli.resumed import runs
+from tests.fixtures.fake_slurm import Fake
 
 GATE = '''
 import os
@@ -101,3 +102,32 @@ def test_bad_input_is_one_line_and_writes_nothing(past: Past, attnctl: Run, word
     assert said in result.err
     assert result.err.count("\n") == 1
     assert listing(past.root) == before
+
+
+def test_the_exit_code_says_that_slurm_could_not_be_asked(past: Past, attnctl: Run, fake: Fake) -> None:
+    (spec,) = past.specs(1)
+    past.attempt(spec, "RUNNING")
+    fake.does("squeue", "echo 'Unable to contact slurm controller' >&2; exit 1")
+    for words in (("resume",), ("resume", "--json"), ("resume", "--dry-run")):
+        assert attnctl(*words).code == 1
+    fake.says("squeue", f"7_0|RUNNING|node1|None|attnctl-{spec.id}-1\n")
+    assert attnctl("resume").code == 0
+
+
+def test_an_unconfirmed_run_is_only_resumed_by_force(past: Past, attnctl: Run, fake: Fake) -> None:
+    (spec,) = past.specs(1)
+    past.attempt(spec, "RUNNING")
+    fake.says("squeue", "7_0|RUNNING|node1|None|renamed\n")
+    result = attnctl("resume", "--dry-run")
+    assert (result.code, "needs --force: its job may still run" in " ".join(result.out.split())) == (0, True)
+    (row,) = runs(attnctl("resume", "--dry-run", "--json", "--state", "unconfirmed"))
+    assert (row["state"], row["starts"]) == ("unconfirmed", False)
+    (row,) = runs(attnctl("resume", spec.id, "--dry-run", "--json"))
+    assert not row["starts"]
+    (row,) = runs(attnctl("resume", "--force", "--dry-run", "--json"))
+    assert row["starts"]
+    fake.does("sbatch", "cat > /dev/null; echo 78")
+    fake.says("sinfo", "4|infinite|(null)|main*\n")
+    (started,) = runs(attnctl("resume", "--force", "--json"))
+    assert started["job_id"] == "78_0"
+    assert len(past.config.workspace.run(spec.id).attempts()) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,13 @@ from attnctl import datasets, models
 from attnctl.cli.sweeping.destination import choose_destination, missing_data
 from attnctl.cli.sweeping.resource_options import ResourceOptions
 from attnctl.grid import Axes, expand
+from attnctl.jobs.slurm.commands import SlurmUnavailable
 from attnctl.settings.config import Config, SlurmOptions
 from attnctl.values import SpecError
+from attnctl.workspace import submissions
 from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Submission
+from tests.fixtures.fake_slurm import Fake
 
 STANDING = SlurmOptions(partition="cpu", mem="8G", time="60", constraint="old", parallel=9)
 CONFIG = Config(workspace=Workspace(Path("/nowhere")), slurm=STANDING)
@@ -46,6 +51,37 @@ def test_invalid_options_are_refused(options: dict[str, object], words: str) -> 
     with pytest.raises(SpecError) as caught:
         choose_destination(CONFIG, ResourceOptions(run_on="local", **options))  # type: ignore[arg-type]
     assert words in str(caught.value)
+
+
+def test_a_workspace_with_runs_on_slurm_needs_sbatch_or_an_explicit_choice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    workspace = Workspace(tmp_path)
+    asked = ResourceOptions(device="cpu")
+    common = {"created": 1.0, "host": "login", "pid": 1, "tasks": [], "specs": {}}
+    local = Submission(tag="a", where="local", job_id="login:1", **common)  # type: ignore[arg-type]
+    submissions.create(workspace, local)
+    assert choose_destination(Config(workspace=workspace), asked).where == "local"
+    on_slurm = Submission(tag="b", where="slurm", job_id="7", cluster="c", **common)  # type: ignore[arg-type]
+    submissions.create(workspace, on_slurm)
+    with pytest.raises(SpecError, match="this workspace has runs on SLURM, but sbatch is not on the PATH"):
+        choose_destination(Config(workspace=workspace), asked)
+    assert choose_destination(Config(workspace=workspace), replace(asked, run_on="local")).where == "local"
+
+
+def test_without_an_answer_of_slurm_there_is_no_destination_unless_none_is_expected(fake: Fake) -> None:
+    for name in ("sinfo", "scontrol"):
+        fake.does(name, "echo 'Unable to contact slurm controller' >&2; exit 1")
+    fake.says("sbatch", "")
+    config, asked = replace(CONFIG, slurm=SlurmOptions()), ResourceOptions(time="60")
+    with pytest.raises(SlurmUnavailable, match="Unable to contact slurm controller; use --run-on local"):
+        choose_destination(config, asked)
+    before = len(fake.calls("sinfo"))
+    made = choose_destination(config, asked, answering=False)
+    assert (made.where, made.resources.gpus_per_node, made.resources.minutes) == ("slurm", 0, 60)
+    assert choose_destination(config, replace(asked, gpus_per_node=2), answering=False).resources.gpus_per_node == 2
+    assert len(fake.calls("sinfo")) == before
 
 
 def test_equal_destinations_have_equal_keys() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.attnctl.cli.cli_run import Run, listing, workspace_with_a_run
 from tests.attnctl.cli.swept_runs import runs
+from tests.fixtures.fake_slurm import Fake
 
 
 def test_a_dry_run_counts_runs_and_rows_and_writes_nothing(folder: Path, attnctl: Run) -> None:
@@ -32,3 +33,23 @@ def test_a_dry_run_changes_nothing_in_a_workspace(folder: Path, attnctl: Run) ->
     result = attnctl("--workspace", str(root), "sweep", "ela", "--kernel", "5,7", "--dry-run")
     assert "1 new, 1 queued" in result.out
     assert {name: (root / name).stat().st_mtime_ns for name in listing(root)} == before
+
+
+def test_a_dry_run_shows_its_plan_and_script_while_slurm_is_silent(folder: Path, attnctl: Run, fake: Fake) -> None:
+    for name in ("sinfo", "scontrol", "squeue"):
+        fake.does(name, "echo 'Unable to contact slurm controller' >&2; exit 1")
+    fake.says("sbatch", "")
+    result = attnctl("sweep", "ela", "--kernel", "5,7", "--time", "60", "--dry-run")
+    assert result.code == 0
+    assert "SLURM does not answer: Unable to contact slurm controller" in result.err
+    assert "this plan is for SLURM, without the cluster's limits" in result.err
+    assert "#SBATCH --array=0-1%2" in result.out
+    assert "2 runs: 2 new; each 1 process on the CPU, on SLURM" in result.out
+    assert listing(folder) == []
+
+
+def test_a_dry_run_says_that_the_time_limit_is_above_the_partitions(folder: Path, attnctl: Run, fake: Fake) -> None:
+    fake.says("sinfo", "4|1:00|(null)|main*\n")
+    fake.says("sbatch", "")
+    result = attnctl("sweep", "ela", "--kernel", "5", "--time", "60", "--dry-run")
+    assert "the time limit of 1.0 h exceeds that of partition main (1:00)" in " ".join(result.out.split())

@@ -1,0 +1,86 @@
+"""What is said about the queue: a time limit that is too long, and the line for cron."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from attnctl.cli.sweeping.destination import Destination
+from attnctl.cli.sweeping.queue_notes import cron_line, time_limit_note
+from attnctl.settings.config import SlurmOptions
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Resources
+from tests.fixtures.fake_slurm import Fake
+
+PARTITIONS = "4|infinite|(null)|main*\n4|1:00|(null)|short\n4|1-00:00:00|(null)|day\n"
+
+
+def destination(
+    partition: str | None, minutes: int | None, clusters: str | None = None, *, answering: bool = True
+) -> Destination:
+    options = SlurmOptions(partition=partition, clusters=clusters)
+    return Destination(where="slurm", options=options, resources=Resources(minutes=minutes), answering=answering)
+
+
+@pytest.mark.parametrize(
+    ("partition", "minutes", "limits"),
+    [
+        ("short", 30, "short (1:00)"),
+        ("short,day", 1441, "short (1:00), day (1-00:00:00)"),
+        ("short,day", 1440, None),
+        ("short,main", 100_000, None),
+        ("short", 1, None),
+        ("short", None, None),
+        (None, 100_000, None),
+        ("unknown", 30, None),
+    ],
+)
+def test_a_time_limit_above_that_of_every_partition_is_told(
+    fake: Fake, partition: str | None, minutes: int | None, limits: str | None
+) -> None:
+    fake.says("sinfo", PARTITIONS)
+    note = time_limit_note(destination(partition, minutes))
+    if limits is None:
+        assert note is None
+    else:
+        assert note is not None
+        assert f"exceeds that of partition {limits}: SLURM may never start these jobs" in note
+
+
+def test_the_partitions_of_the_jobs_own_cluster_count(fake: Fake) -> None:
+    fake.does("sinfo", "case \"$*\" in '-M second -a'*) echo '1|1:00|(null)|main*';; esac")
+    assert time_limit_note(destination(None, 30, clusters="second")) is not None
+    assert time_limit_note(destination(None, 30)) is None
+
+
+def test_nothing_is_said_when_slurm_is_silent(fake: Fake) -> None:
+    fake.does("sinfo", "exit 1")
+    assert time_limit_note(destination("short", 30)) is None
+    assert time_limit_note(destination("short", 30, answering=False)) is None
+    assert len(fake.calls("sinfo")) == 1
+
+
+def test_the_line_for_cron_finds_slurm_with_nothing_but_what_cron_gives(fake: Fake, tmp_path: Path) -> None:
+    fake.says("sbatch", "")
+    line = cron_line(
+        Workspace(tmp_path / "100% mine"),
+        ["resume", "s"],
+        {"SLURM_CONF": "/etc/my slurm.conf", "SLURM_CLUSTERS": "second", "HOME": "/h"},
+    )
+    assert line.startswith("*/15 * * * * PATH=")
+    assert "%" not in line.replace("\\%", "")
+    command = line.removeprefix("*/15 * * * * ").replace("\\%", "%")
+    *assignments, python = shlex.split(command)[:4]
+    assert assignments == [
+        f"PATH={fake.folder}:/usr/local/bin:/usr/bin:/bin",
+        "SLURM_CONF=/etc/my slurm.conf",
+        "SLURM_CLUSTERS=second",
+    ]
+    assert shlex.split(command)[-4:] == ["--workspace", str(tmp_path / "100% mine"), "resume", "s"]
+    # /bin/sh, which cron uses, takes the assignments as such.
+    shown = command.partition(python)[0] + "env"
+    done = subprocess.run(["/bin/sh", "-c", shown], env={}, capture_output=True, text=True, check=True)
+    assert set(assignments) <= set(done.stdout.splitlines())
