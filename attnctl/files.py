@@ -30,16 +30,6 @@ def cannot_write(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in _UNWRITABLE
 
 
-@contextlib.contextmanager
-def no_space_needed() -> Iterator[None]:
-    """Go on without what was to be written where the disk is full or a quota is exceeded."""
-    try:
-        yield
-    except OSError as error:
-        if not no_space(error):
-            raise
-
-
 def no_space(error: BaseException) -> bool:
     """Whether the error means that the disk is full or a quota is exceeded."""
     return isinstance(error, OSError) and error.errno in _NO_SPACE

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from attnctl.files import no_space_needed, write_atomic
+from attnctl.files import no_space, write_atomic
 from attnctl.jobs.slurm import job, queries
 from attnctl.jobs.slurm.adopt import adopt
 from attnctl.jobs.slurm.commands import CommandError, on_cluster, run
@@ -26,6 +26,9 @@ from attnctl.workspace.records import Cancel, Placed, Submission, user_name
 
 _RANGES = 500
 """Ranges in one job id such as `12_[0-3,7]`; SLURM limits the length of an id."""
+
+
+_UNRECORDED = CommandError("the disk is full: cancelling a run that has no processes on this machine needs a record")
 
 
 @dataclass(frozen=True)
@@ -44,10 +47,10 @@ def cancel(workspace: Workspace, placed: Sequence[Placed]) -> Outcome:
     """
     before = _records(workspace, placed)
     now = Cancel(at=time.time(), user=user_name(), host=socket.gethostname(), accepted=False)
-    for item in placed:
-        _write(workspace, item, now)
-    refused = _cancel_jobs(workspace, [item for item in placed if item.where == "slurm"], before)
-    for item in placed:
+    refused = {item: _UNRECORDED for item in placed if not _write(workspace, item, now)}
+    recorded = [item for item in placed if item not in refused]
+    refused |= _cancel_jobs(workspace, [item for item in recorded if item.where == "slurm"], before)
+    for item in recorded:
         if item not in refused:
             _write(workspace, item, replace(now, accepted=True))
         elif not refused[item].timed_out:
@@ -72,13 +75,22 @@ def _records(workspace: Workspace, placed: Iterable[Placed]) -> dict[Placed, Can
     return records
 
 
-def _write(workspace: Workspace, item: Placed, record: Cancel | None) -> None:
-    path = workspace.run(item.run).attempt(item.attempt).cancel
-    if record is not None:
-        with no_space_needed():  # jobs that fill the disk can be cancelled all the same
-            write_atomic(path, record.encode())
-    else:
-        path.unlink(missing_ok=True)
+def _write(workspace: Workspace, item: Placed, record: Cancel | None) -> bool:
+    """Write the record, or remove it; returns whether it is there, or not needed.
+
+    On a full disk what we can stop ourselves, a job or processes of this machine, is cancelled without a record.
+    """
+    attempt = workspace.run(item.run).attempt(item.attempt)
+    if record is None:
+        attempt.cancel.unlink(missing_ok=True)
+        return True
+    try:
+        write_atomic(attempt.cancel, record.encode())
+    except OSError as error:
+        if not no_space(error):
+            raise
+        return item.where == "slurm" or bool(workers(attempt))
+    return True
 
 
 def _cancel_jobs(

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from attnctl.files import write_atomic
 from attnctl.jobs.slurm import commands
 from attnctl.jobs.slurm.cancel import array_expressions, cancel
-from attnctl.settings.config import Config
+from attnctl.settings.config import Config, find
 from attnctl.workspace import submissions
 from attnctl.workspace.records import Cancel, Placed
 from tests.fixtures.fake_slurm import Fake, records, rows
+from tests.fixtures.small_disk import fill
 
 
 def test_array_elements_are_combined_into_ranges() -> None:
@@ -133,3 +136,22 @@ def test_a_submission_that_slurm_has_not_confirmed_is_not_cancelled(
     outcome = cancel(config.workspace, [replace(items[0], job_id=None)])
     assert outcome.refused == {items[0].run: "SLURM has not confirmed its job yet; try again in a minute"}
     assert cancelled(config, items[0]) is None
+
+
+def test_on_a_full_disk_jobs_are_cancelled_without_a_record_but_what_runs_elsewhere_is_not(
+    disk: Path, fake: Fake, placed: tuple[Config, list[Placed]]
+) -> None:
+    config, items = placed
+    shutil.copytree(config.workspace.root, disk / "w")
+    config = find(disk / "w", disk / "w", {})
+    fake.says("squeue", rows(items, "RUNNING"))
+    fake.says("scancel", "")
+    filler = fill(disk)
+    outcome = cancel(config.workspace, items)
+    assert (sorted(outcome.accepted), outcome.refused) == (sorted(item.run for item in items), {})
+    assert [cancelled(config, item) for item in items] == [None] * len(items)
+    elsewhere = replace(items[0], where="local", job_id="otherhost:77")
+    outcome = cancel(config.workspace, [elsewhere])
+    assert (outcome.accepted, list(outcome.refused)) == ([], [elsewhere.run])
+    assert outcome.refused[elsewhere.run].startswith("the disk is full: ")
+    filler.unlink()

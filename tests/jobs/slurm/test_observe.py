@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import time
+from pathlib import Path
 
 import pytest
 
@@ -10,10 +12,11 @@ from attnctl.jobs.slurm import commands, job, queries
 from attnctl.jobs.slurm.observe import ABSENCE_INTERVAL, RENEWAL_INTERVAL, SILENCE_INTERVAL, observe
 from attnctl.jobs.slurm.queries import Absent
 from attnctl.lifecycle.state import State
-from attnctl.settings.config import Config
+from attnctl.settings.config import Config, find
 from attnctl.workspace import submissions
 from attnctl.workspace.records import Placed
 from tests.fixtures.fake_slurm import CONFIGURATION, Fake, records, rows, verdicts
+from tests.fixtures.small_disk import fill
 
 FAULTS = {
     "exits 1": "echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1",
@@ -190,3 +193,23 @@ def test_another_users_jobs_that_slurm_hides_keep_their_state(fake: Fake, placed
     message, changed = observe(config.workspace, items)
     assert (message, changed) == (queries.Hidden("ada").message, frozenset())
     assert {verdict.state for verdict in verdicts(config, items)} == {State.RUNNING}
+
+
+def test_on_a_full_disk_the_states_stay_and_the_reason_is_told(
+    disk: Path, fake: Fake, placed: tuple[Config, list[Placed]]
+) -> None:
+    config, items = placed
+    shutil.copytree(config.workspace.root, disk / "w")
+    config = find(disk / "w", disk / "w", {})
+    before = verdicts(config, items)
+    fake.says("squeue", rows(items, "RUNNING"))
+    filler = fill(disk)
+    words, changed = observe(config.workspace, items)
+    assert words is not None
+    assert words.startswith("changes of states cannot be recorded: ")
+    assert words.endswith(": No space left on device")
+    assert not changed
+    assert verdicts(config, items) == before
+    filler.unlink()
+    assert observe(config.workspace, items).unavailable is None
+    assert {str(verdict.state) for verdict in verdicts(config, items)} == {"running"}
