@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -105,3 +106,55 @@ def test_missing_data_comes_with_the_command_that_fetches_it(name: str) -> None:
     (message,) = missing_data(CONFIG, [spec])
     assert message.startswith(f"{name} is incomplete in ")
     assert message.endswith(f"; run `attnctl data fetch {name}`") == datasets.describe(name).can_be_fetched
+
+
+def on_slurm(fake: Fake, gres: str) -> None:
+    fake.does("sbatch", "true")
+    fake.says("sinfo", f"2|1-00:00:00|{gres}|main*\n")
+    nodes = f"NodeName=n1 Arch=x86_64 CPUTot=32 Gres={gres} Partitions=main\n"
+    fake.says("scontrol", f"PartitionName=main Default=YES MaxCPUsPerNode=UNLIMITED\n{nodes}")
+
+
+@pytest.mark.parametrize(
+    ("settings", "asked", "gpus", "processes"),
+    [
+        (SlurmOptions(), {}, 1, 1),
+        (SlurmOptions(gpus_per_node=2), {}, 2, 2),
+        (SlurmOptions(gpus_per_node=2), {"gpus_per_node": 4}, 4, 4),
+        (SlurmOptions(extra={"gres": "gpu:a100:2"}), {}, 2, 2),
+        (SlurmOptions(extra={"gres": "gpu:a100:2"}), {"gpus_per_node": 1}, 1, 1),
+        (SlurmOptions(extra={"gpus": "4"}), {"nodes": 2}, 2, 2),
+        (SlurmOptions(extra={"gpus-per-task": "1"}), {"tasks_per_node": 3}, 3, 3),
+        (SlurmOptions(extra={"gres": "gpu:1"}), {"device": "cpu", "tasks_per_node": 2}, 0, 2),
+    ],
+)
+def test_gpus_in_extra_count_as_gpus(
+    fake: Fake, settings: SlurmOptions, asked: dict[str, Any], gpus: int, processes: int
+) -> None:
+    on_slurm(fake, "gpu:a100:4")
+    made = choose_destination(replace(CONFIG, slurm=settings), ResourceOptions(run_on="slurm", **asked))
+    assert (made.resources.gpus_per_node, made.resources.tasks_per_node) == (gpus, processes)
+    assert made.resources.cpus_per_task == (8 if gpus else 1)  # its share of 32 cores for 4 GPUs
+
+
+def test_gpus_that_slurm_does_not_manage_are_used_if_the_settings_say_so(fake: Fake) -> None:
+    on_slurm(fake, "(null)")
+    whole = SlurmOptions(gpus_per_node=4, extra={"gpus-per-node": "false"})
+    made = choose_destination(replace(CONFIG, slurm=whole), ResourceOptions(run_on="slurm"))
+    assert (made.resources.gpus_per_node, made.resources.world) == (4, 4)
+    uncounted = SlurmOptions(extra={"gpus-per-node": "false"})
+    options = ResourceOptions(run_on="slurm", device="cuda")
+    made = choose_destination(replace(CONFIG, slurm=uncounted), options)
+    assert (made.resources.gpus_per_node, made.resources.device) == (1, "cuda")
+    with pytest.raises(SpecError, match=r"SLURM knows of no GPUs in this partition.* gpus-per-node = false"):
+        choose_destination(replace(CONFIG, slurm=SlurmOptions()), options)
+
+
+def test_the_partition_of_the_shell_decides_whether_there_are_gpus(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    on_slurm(fake, "(null)")
+    fake.says("sinfo", "2|1-00:00:00|(null)|main*\n2|1-00:00:00|gpu:2|gpu\n")
+    config = replace(CONFIG, slurm=SlurmOptions())
+    asked = ResourceOptions(run_on="slurm")
+    assert choose_destination(config, asked).resources.gpus_per_node == 0
+    monkeypatch.setenv("SBATCH_PARTITION", "gpu")
+    assert choose_destination(config, asked).resources.gpus_per_node == 1

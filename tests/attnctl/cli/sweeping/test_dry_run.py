@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.attnctl.cli.cli_run import Run, listing, workspace_with_a_run
 from tests.attnctl.cli.swept_runs import runs
 from tests.fixtures.fake_slurm import Fake
@@ -53,3 +55,19 @@ def test_a_dry_run_says_that_the_time_limit_is_above_the_partitions(folder: Path
     fake.says("sbatch", "")
     result = attnctl("sweep", "ela", "--kernel", "5", "--time", "60", "--dry-run")
     assert "the time limit of 1.0 h exceeds that of partition main (1:00)" in " ".join(result.out.split())
+
+
+def test_variables_of_the_shell_that_do_not_apply_are_named(
+    folder: Path, attnctl: Run, fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake.does("sbatch", "true")
+    fake.says("sinfo", "2|1-00:00:00|(null)|main*\n")
+    monkeypatch.setenv("PATH", f"{fake.folder}:/usr/bin:/bin")
+    monkeypatch.setenv("SBATCH_TIMELIMIT", "5")
+    monkeypatch.setenv("SBATCH_ACCOUNT", "lab")
+    words = ("sweep", "se", "--run-on", "slurm", "--dry-run")
+    told = attnctl(*words).err
+    assert "SBATCH_TIMELIMIT in your shell does not apply to these jobs" in told
+    assert "SBATCH_ACCOUNT" not in told
+    monkeypatch.delenv("SBATCH_TIMELIMIT")
+    assert attnctl(*words).err == ""
