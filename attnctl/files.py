@@ -10,6 +10,7 @@ import stat
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 GROUP_UMASK = 0o007
 """The umask of a process that writes for a whole group."""
@@ -37,6 +38,36 @@ def no_space(error: BaseException) -> bool:
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _UNWRITABLE = {*_NO_SPACE, errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def open_regular(path: Path, *, follow: bool = True) -> BinaryIO:
+    """Open a file for reading, unbuffered, if it is a regular one. Raises OSError, for any other kind of file too.
+
+    A FIFO would block the caller, and a device may never end, so neither is opened; the second check is for a file that
+    was exchanged between the two calls. follow: a symbolic link to a regular file is opened too.
+    """
+    _check_regular(path.stat() if follow else path.lstat(), path)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW))
+    try:
+        _check_regular(os.fstat(descriptor), path)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return os.fdopen(descriptor, "rb", buffering=0)
+
+
+def read_regular(path: Path, *, follow: bool = True) -> bytes:
+    """The content of a regular file. Raises OSError, for any other kind of file too."""
+    with open_regular(path, follow=follow) as stream:
+        return stream.read()
+
+
+def _check_regular(status: os.stat_result, path: Path) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a symbolic link" if stat.S_ISLNK(status.st_mode) else "not a regular file"
+        raise OSError(errno.EINVAL, f"this is {kind}", str(path))
 
 
 def write_atomic(path: Path, data: bytes, *, durable: bool = False, mode: int | None = None) -> None:

@@ -57,8 +57,8 @@ _PLACED = """
 def open_index(workspace: Workspace) -> Index:
     """The index of a workspace, as it was last refreshed. Raises SpecError.
 
-    A workspace without runs gets no file. Where the file cannot be written, by a reader or on a full disk, the index is
-    in memory.
+    A workspace without runs gets no file. Where the file cannot be written, by a reader or on a full disk, or is not an
+    index of attnctl, the index is in memory.
     """
     return Index(workspace)
 
@@ -79,6 +79,8 @@ class Index:
         self._needs_file = needs_file
         self._without_file = False
         """Whether the index is in memory because its file cannot be written."""
+        self.foreign = ""
+        """What is in the place of the file, if attnctl did not make it; the index is then in memory."""
         self.location = location(workspace)
         """The file it is kept in, whether it exists yet or not."""
         self._store = self._open()
@@ -91,8 +93,12 @@ class Index:
         except StoreError as error:
             if self._needs_file or not error.unwritable:
                 raise
-            self._without_file = True
+            self._leave_file(error)
             return open_in_memory()
+
+    def _leave_file(self, error: StoreError) -> None:
+        self._without_file = True
+        self.foreign = str(error) if error.foreign else ""
 
     def _group(self) -> int | None:
         """The id of the group that shares the file; None for a private workspace."""
@@ -150,7 +156,7 @@ class Index:
         except StoreError as error:
             if self._needs_file or self._without_file or not error.unwritable:
                 raise
-            self._without_file = True
+            self._leave_file(error)
             self._store = self._store.copied_to_memory()
             self._refresh(None)
 

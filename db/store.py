@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attnctl import user_cache
+from attnctl.files import open_regular
 from attnctl.spec import recipe_fields
 from attnctl.values import SpecError
 from attnctl.workspace.sharing import share_file
@@ -47,6 +48,13 @@ VERSION = schema_version(
 )
 """Of an index that this code can read; one of another version is emptied, and filled again from the folders."""
 
+APPLICATION_ID = int.from_bytes(b"attn")
+"""SQLite's mark of whose file it is, in the header (sqlite.org/pragma.html#pragma_application_id)."""
+
+_HEADER_BYTES = 100
+_MAGIC = b"SQLite format 3\0"
+_APPLICATION_ID_AT = 68
+
 BUSY_SECONDS = 60.0
 """How long one command waits for another's transaction, which lasts about a second."""
 
@@ -59,11 +67,17 @@ class StoreError(SpecError):
     """The index's file cannot be read or written; the message names it and says what helps.
 
     unwritable: it cannot be written here, for want of rights or of space; an index in memory does as well.
+    foreign: there is a file that attnctl did not make. It is never changed; an index in memory does as well.
     """
 
-    def __init__(self, message: str, *, unwritable: bool = False) -> None:
+    def __init__(self, message: str, *, unwritable: bool = False, foreign: bool = False) -> None:
         super().__init__(message)
-        self.unwritable = unwritable
+        self.unwritable = unwritable or foreign
+        self.foreign = foreign
+
+
+class ForeignFileError(Exception):
+    """The file in the place of the index was not made by attnctl; the message says what it is."""
 
 
 class Store:
@@ -105,12 +119,20 @@ class Store:
         from attnctl.db import schema
 
         with self.writing() as alchemy:
+            self._check_ours()
             query = "SELECT type, name FROM sqlite_master WHERE type IN ('view', 'table') AND name NOT LIKE 'sqlite%'"
             for kind, name in sorted(map(tuple, alchemy.exec_driver_sql(query)), reverse=True):  # the views first
                 quoted = name.replace('"', '""')
                 alchemy.exec_driver_sql(f'DROP {kind} "{quoted}"')
             schema.create(alchemy)
+            alchemy.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
             alchemy.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
+
+    def _check_ours(self) -> None:
+        """Raise ForeignFileError for another program's database: the file may have been exchanged since its check."""
+        ((owner,),) = self.connection.execute("PRAGMA application_id").fetchall()
+        if owner != APPLICATION_ID and self.connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+            raise ForeignFileError("a database of another program")
 
     def renewed(self, error: sqlite3.DatabaseError) -> Store:
         """An empty index in place of this one's file, when the error says that it is torn; else raises the error."""
@@ -127,7 +149,8 @@ class Store:
             self.connection.backup(copy.connection)
         self.close()
         if copy.version() != VERSION:
-            copy.empty()
+            copy.close()
+            return open_in_memory()
         return copy
 
     def version(self) -> int:
@@ -142,11 +165,12 @@ class Store:
 def open_store(path: Path, group: int | None = None) -> Store:
     """The index in `path`, created if need be; emptied when it is of another schema version. Raises StoreError.
 
+    A file that is not an index of attnctl is neither opened by SQLite nor replaced.
     group: the id of the group whose users share the file. One that we cannot write is then replaced.
     """
     with clear(path):
         try:
-            if group is not None and path.exists() and not os.access(path, os.W_OK):
+            if group is not None and path.is_file() and not os.access(path, os.W_OK):
                 _replace(path, group)
             return _current(path, group)
         except sqlite3.OperationalError:  # locked, full, unreadable: the file itself may be whole
@@ -173,6 +197,9 @@ def clear(path: Path | None) -> Iterator[None]:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
         unwritable = code & 0xFF in _UNWRITABLE or code == sqlite3.SQLITE_IOERR_WRITE
         raise StoreError(f"{_named(path)}: {error}{remedy}", unwritable=unwritable) from error
+    except ForeignFileError as error:
+        message = f"{path} is {error}, not an index of attnctl, and stays as it is; move or delete it"
+        raise StoreError(message, foreign=True) from error
     except OSError as error:
         raise StoreError(f"{_named(path)}: {error.strerror or error}{_elsewhere(path)}", unwritable=True) from error
 
@@ -188,8 +215,9 @@ def _named(path: Path | None) -> str:
 
 
 def _current(path: Path, group: int | None) -> Store:
-    if not path.exists():
+    if not os.path.lexists(path):
         _create_file(path, group)
+    _check_file(path)
     store = Store(_connect(path), path, group)
     try:
         if store.version() != VERSION:
@@ -198,6 +226,25 @@ def _current(path: Path, group: int | None) -> Store:
         store.close()
         raise
     return store
+
+
+def _check_file(path: Path) -> None:
+    """Raise ForeignFileError unless the file is an index, or empty.
+
+    The header is read here: SQLite, asked for it, would first play back a journal that lies beside the file.
+    """
+    if path.is_symlink():
+        raise ForeignFileError("a symbolic link")
+    if not path.is_file():
+        raise ForeignFileError("not a regular file")
+    with open_regular(path, follow=False) as stream:
+        header = stream.read(_HEADER_BYTES)
+    if not header:
+        return
+    if not header.startswith(_MAGIC):
+        raise ForeignFileError("not a database")
+    if int.from_bytes(header[_APPLICATION_ID_AT : _APPLICATION_ID_AT + 4]) != APPLICATION_ID:
+        raise ForeignFileError("a database of another program")
 
 
 def _connect(path: Path | str) -> sqlite3.Connection:
@@ -215,6 +262,7 @@ def _create_file(path: Path, group: int | None) -> None:
 
 
 def _replace(path: Path, group: int | None) -> None:
+    _check_file(path)
     path.with_name(path.name + "-journal").unlink(missing_ok=True)  # the broken file's: never to be played back
     with _made_aside(path, group) as aside:
         aside.replace(path)

@@ -62,7 +62,11 @@ def folder() -> Path:
 
 
 def index() -> Index:
-    """The index of the workspace, a context manager; raises SpecError."""
+    """The index of the workspace, a context manager; raises SpecError. Says if another file is in its place."""
+    from attnctl.cli import output
     from attnctl.db import open_index
 
-    return open_index(config().workspace)
+    opened = open_index(config().workspace)
+    if opened.foreign:
+        output.note(opened.foreign)
+    return opened

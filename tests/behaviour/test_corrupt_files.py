@@ -198,8 +198,9 @@ NEEDED: dict[str, set[str]] = {
     "sweep": {"rm the broken"},
     "spec.json": {"why", "show", "rm the broken"},
     "request.json": {"show", "logs"},
+    "database": {"db rebuild"},  # of a file that is no longer known as an index: it is left as it is
 }
-UNUSABLE = {("database", "torn"), ("database", "a folder")}
+UNUSABLE = {("database", "torn")}
 """Where SQLite meets what is torn only later, the line names `attnctl db rebuild`."""
 
 

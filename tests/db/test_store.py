@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -15,7 +17,7 @@ import pytest
 from attnctl import user_cache
 from attnctl.db import open_index, rebuild, schema
 from attnctl.db.location import location
-from attnctl.db.store import MEANING, VERSION, StoreError, open_store, schema_version
+from attnctl.db.store import MEANING, VERSION, ForeignFileError, Store, StoreError, open_store, schema_version
 from attnctl.spec import recipe_fields, recipe_types
 from attnctl.workspace.file_systems import mount_of
 from attnctl.workspace.layout import Workspace
@@ -65,14 +67,102 @@ def test_an_index_of_another_version_is_rebuilt(tmp_path: Path) -> None:
         assert index.runs() == found
 
 
-@pytest.mark.parametrize("content", [b"", b"not a database at all" * 100])
-def test_a_file_that_is_not_a_database_is_replaced(tmp_path: Path, content: bytes) -> None:
+def test_an_empty_file_becomes_an_index(tmp_path: Path) -> None:
     path = tmp_path / "x.sqlite"
-    path.write_bytes(content)
+    path.touch()
     store = open_store(path)
     assert store.version() == VERSION
     store.close()
     assert [file.name for file in tmp_path.iterdir()] == ["x.sqlite"]
+    assert path.read_bytes()[68:72] == b"attn"
+
+
+def test_a_torn_index_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "x.sqlite"
+    open_store(path).close()
+    path.write_bytes(path.read_bytes()[:100] + b"\xff" * 9000)
+    store = open_store(path)
+    assert store.version() == VERSION
+    store.close()
+    assert [file.name for file in tmp_path.iterdir()] == ["x.sqlite"]
+
+
+def _database(path: Path) -> None:
+    """A database of another program, with a schema version of its own."""
+    connection = sqlite3.connect(path)
+    connection.executescript(f"CREATE TABLE thesis (chapter TEXT); INSERT INTO thesis VALUES ('{'one ' * 5000}');")
+    connection.execute("PRAGMA user_version = 7")
+    connection.close()
+
+
+def _link(path: Path) -> None:
+    other = path.parent.parent / "thesis.sqlite"
+    _database(other)
+    path.symlink_to(other)
+
+
+FOREIGN: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a link to another database": (_link, "a symbolic link"),
+    "a link to nowhere": (lambda path: path.symlink_to("nowhere"), "a symbolic link"),
+    "a database of another program": (_database, "a database of another program"),
+    "a text": (lambda path: path.write_bytes(b"not a database at all" * 100), "not a database"),
+    "a folder": (lambda path: path.mkdir(), "not a regular file"),
+    "a FIFO": (os.mkfifo, "not a regular file"),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_a_file_that_is_not_an_index_stays_as_it_is(tmp_path: Path, kind: str) -> None:
+    make, words = FOREIGN[kind]
+    workspace = Workspace(tmp_path / "w")
+    written.submit(workspace, written.specs())
+    path = location(workspace)
+    make(path)
+
+    def state() -> list[tuple[Path, int, int, bytes]]:
+        return sorted(
+            (path, path.lstat().st_ino, path.lstat().st_mtime_ns, path.read_bytes() if path.is_file() else b"")
+            for path in tmp_path.glob("**/*sqlite*")
+        )
+
+    before = state()
+    with open_index(workspace) as index:
+        index.refresh()
+        assert len(index.runs()) == 1
+        assert index.foreign == f"{path} is {words}, not an index of attnctl, and stays as it is; move or delete it"
+    with pytest.raises(StoreError, match=f"{path} is {words}, not an index of attnctl"):
+        rebuild(workspace)
+    assert state() == before
+
+
+def test_a_journal_beside_a_foreign_database_is_not_played_back(tmp_path: Path) -> None:
+    """SQLite itself would do so when it is asked whose database it is."""
+    other, path = tmp_path / "other.sqlite", tmp_path / "w" / "attnctl.sqlite"
+    path.parent.mkdir()
+    _database(other)
+    connection = sqlite3.connect(other, isolation_level=None)
+    connection.executescript("PRAGMA cache_size = 1; BEGIN; UPDATE thesis SET chapter = 'two ' || chapter;")
+    connection.executemany("INSERT INTO thesis VALUES (?)", [("three " * 500,)] * 50)
+    journal = path.with_name("attnctl.sqlite-journal")
+    journal.write_bytes((tmp_path / "other.sqlite-journal").read_bytes())
+    path.write_bytes(other.read_bytes())
+    connection.close()
+    before = path.read_bytes(), journal.read_bytes()
+    with pytest.raises(StoreError, match="a database of another program"):
+        open_store(path)
+    assert (path.read_bytes(), journal.read_bytes()) == before
+
+
+def test_a_database_that_takes_the_place_of_an_open_index_is_not_emptied(tmp_path: Path) -> None:
+    """The tables are dropped only in a transaction that has seen whose database it is."""
+    path = tmp_path / "x.sqlite"
+    _database(path)
+    before = path.read_bytes()
+    store = Store(sqlite3.connect(path, isolation_level=None), path)
+    with pytest.raises(ForeignFileError, match="a database of another program"):
+        store.empty()
+    store.close()
+    assert path.read_bytes() == before
 
 
 def test_a_failed_transaction_writes_nothing(tmp_path: Path) -> None:
