@@ -53,7 +53,7 @@ Guard = Callable[[], AbstractContextManager[object]]
 """A context manager around each file read that handles its RecordError or OSError, by skipping or collecting it."""
 
 
-def skip_unreadable() -> AbstractContextManager[object]:
+def skip_unreadable() -> contextlib.suppress:
     """A guard that skips a file that is damaged or cannot be read."""
     return contextlib.suppress(RecordError, OSError)
 

@@ -21,7 +21,7 @@ def config(paper_networks: Path) -> Config:
 @pytest.fixture
 def networks(config: Config) -> list[Trained]:
     """The plain network and one with attention."""
-    found = trained_networks.trained(config, ["gates"], "cpu", most=6)
+    found = trained_networks.trained(config, ["gates"], "cpu", limit=6)
     return sorted(found, key=lambda network: network.spec.module != "none")
 
 
@@ -80,6 +80,6 @@ def test_detectors_are_explained_by_hirescam_and_classifiers_by_gradcam(
 ) -> None:
     assert activation_maps.default_method(networks) == "gradcam"
     others = find(untrained_networks, untrained_networks, {})
-    found = trained_networks.trained(others, [], "cpu", most=6)
+    found = trained_networks.trained(others, [], "cpu", limit=6)
     assert {network.spec.model for network in found} == {"ssdlite320", "deeplabv3", ""}
     assert activation_maps.default_method(found) == "hirescam"

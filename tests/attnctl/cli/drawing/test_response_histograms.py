@@ -21,7 +21,7 @@ def config(paper_networks: Path) -> Config:
 @pytest.fixture
 def networks(config: Config) -> list[Trained]:
     """The plain network and one with attention."""
-    found = trained_networks.trained(config, ["gates"], "cpu", most=6)
+    found = trained_networks.trained(config, ["gates"], "cpu", limit=6)
     return sorted(found, key=lambda network: network.spec.module != "none")
 
 
@@ -71,7 +71,7 @@ def test_networks_of_different_data_share_no_panel(
 ) -> None:
     other = find(untrained_networks, untrained_networks, {})
     detector, *_ = (
-        network for network in trained_networks.trained(other, [], "cpu", most=6) if network.spec.model == "ssdlite320"
+        network for network in trained_networks.trained(other, [], "cpu", limit=6) if network.spec.model == "ssdlite320"
     )
     with pytest.raises(SpecError, match="different data sets"):
         response_histograms.compute(config, [networks[0], detector], (), [0], 1, "responses")
