@@ -131,6 +131,7 @@ incarnation = Table(
     Column("tail", LargeBinary, nullable=False, comment="the last of those bytes: others there mean another file"),
     Column("started", Float, comment="first event"),
     Column("heartbeat", Float, comment="last event"),
+    Column("lost", Integer, comment="step of an earlier checkpoint that was gone, so that it started over"),
     Column("step", Integer),
     Column("steps", Integer),
     Column("loss", Float, comment="training loss of the epoch so far, at the last heartbeat"),

@@ -55,12 +55,14 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO, force=True)
     worker = Worker.from_environment(os.environ, options.task)
-    settings = config.find(options.workspace, Path.cwd(), os.environ, newer=True)
-    submission = _submission(settings.workspace, options.tag)
+    root = options.workspace.resolve()
+    submission = _submission(Workspace(root), options.tag)
+    settings = config.submitted(root, options.tag)
     if submission.failed:
         log.info("nothing to do: submission %s was closed: %s", submission.tag, submission.failed)
         return 0
     run, attempt = _assigned(settings.workspace, submission, worker.task)
+    run = dataclasses.replace(run, also=_named_today(root, run))
     disk_full.waiting_marker.set(attempt.waiting_for_space)
     # All ranks claim the attempt in the name of the job, so either all of them succeed or all exit.
     if not disk_full.retry_while_disk_full(
@@ -99,6 +101,14 @@ def _assigned(workspace: Workspace, submission: Submission, task: int) -> tuple[
     run_id, number = submission.tasks[task]
     run = workspace.run(run_id)
     return run, run.attempt(number)
+
+
+def _named_today(root: Path, run: RunDir) -> tuple[Path, ...]:
+    """The folder that today's settings name for the run's checkpoints: somebody may have moved them there."""
+    try:
+        return (config.find(root, root, {}, newer=True).workspace.run(run.id).checkpoints,)
+    except config.ConfigError:
+        return ()
 
 
 def _owner(attempt: Attempt) -> str:

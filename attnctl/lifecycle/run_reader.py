@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ from attnctl.lifecycle import evidence
 from attnctl.lifecycle.state import State, Verdict, decide
 from attnctl.spec import RunSpec
 from attnctl.workspace import events
-from attnctl.workspace.events import Evaluation, Log
+from attnctl.workspace.events import Evaluation, Log, Summary
 from attnctl.workspace.layout import Attempt, Incarnation, RunDir
 from attnctl.workspace.records import RecordError, Request
 from attnctl.workspace.submissions import Submitted
@@ -126,9 +126,11 @@ def judge(run: RunDir, facts: Facts, submissions: Mapping[str, Submitted]) -> Ve
         return Verdict(State.UNKNOWN if facts.problems else State.NEW, reason, 0.0)
     attempt, request = run.attempt(number), facts.requests[number]
     start = attempt.incarnation(facts.token[1]) if facts.token is not None else None
-    started = facts.logs[facts.token].summary.started if facts.token is not None else None
+    summary = facts.logs[facts.token].summary if facts.token is not None else Summary()
     submitted = submissions.get(request.tag)
-    verdict = decide(evidence.gather(attempt, request, submitted, start, started, partial(_noting, facts)))
+    verdict = decide(evidence.gather(attempt, request, submitted, start, summary.started, partial(_noting, facts)))
     if facts.problems and not verdict.reason:
-        return Verdict(verdict.state, facts.problems[0], verdict.since)
+        return replace(verdict, reason=facts.problems[0])
+    if summary.lost and verdict.state is State.RUNNING and not verdict.reason:
+        return replace(verdict, reason=f"it started over: its checkpoint of step {summary.lost} was gone")
     return verdict

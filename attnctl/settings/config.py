@@ -125,6 +125,8 @@ class Config:
     resume: Rules = field(default_factory=Rules)
     keep: Keep = field(default_factory=Keep)
     notify: Notify = field(default_factory=Notify)
+    source: bytes | None = None
+    """The content of the file, empty without one; None for settings that a caller has put together."""
 
     def profile(self, name: str | None) -> SlurmOptions:
         """The [slurm] settings, overridden by those of a named profile; raises ConfigError."""
@@ -154,18 +156,36 @@ def find(workspace: Path | None, cwd: Path, environ: Mapping[str, str], *, newer
         version.check(root)
     file = root / FILE_NAME
     if not file.is_file():
-        return Config(workspace=Workspace(root), data=DataRoots(root=root / "data"))
+        return _without_file(root)
     return read(file)
 
 
-def read(file: Path) -> Config:
-    """The settings of one attnctl.toml; raises ConfigError."""
+def submitted(root: Path, tag: str) -> Config:
+    """The settings that the jobs of a submission use: those of the time when it was made. Raises ConfigError.
+
+    Those of today, for a submission without them. root: the workspace's folder.
+    """
+    frozen = Workspace(root).submission_settings(tag)
     try:
-        source = lines.decoded(file.read_bytes(), str(file))
+        content = frozen.read_bytes()
+    except FileNotFoundError:
+        return find(root, root, {}, newer=True)
+    return read(root / FILE_NAME, content) if content else _without_file(root)
+
+
+def _without_file(root: Path) -> Config:
+    return Config(workspace=Workspace(root), data=DataRoots(root=root / "data"), source=b"")
+
+
+def read(file: Path, content: bytes | None = None) -> Config:
+    """The settings of one attnctl.toml; raises ConfigError. content: what the file held at another time."""
+    content = file.read_bytes() if content is None else content
+    try:
+        source = lines.decoded(content, str(file))
         document = lines.parsed(source, str(file))
     except SpecError as error:
         raise ConfigError(str(error)) from error
-    return _Reader(file, source).config(document)
+    return replace(_Reader(file, source).config(document), source=content)
 
 
 class _Reader(SectionReader):

@@ -11,7 +11,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from attnctl.workspace.layout import RunDir
+from attnctl.workspace.layout import RunDir, Workspace, skip_unreadable
+from attnctl.workspace.records import Request
 
 KEPT = 2
 """Checkpoints kept while a run trains: the newest, and one to fall back to."""
@@ -45,18 +46,46 @@ class Name:
 
 
 def stored(run: RunDir) -> list[Path]:
-    """The run's checkpoints, newest first."""
-    named = [(name, path) for path in run.checkpoints.glob("*.pt") if (name := Name.parse(path)) is not None]
+    """The checkpoints in the run's folder for them, newest first."""
+    return _in(run.checkpoints)
+
+
+def _in(folder: Path) -> list[Path]:
+    named = [(name, path) for path in folder.glob("*.pt") if (name := Name.parse(path)) is not None]
     return [path for _, path in sorted(named, reverse=True)]
 
 
+def located(run: RunDir) -> list[Path]:
+    """The run's checkpoints, newest first, wherever they are.
+
+    If there are none in its folder, then [paths] checkpoints may have been changed: those in the first of the other
+    folders that has any. They are only read there.
+    """
+    for folder in (run.checkpoints, *others(run)):
+        if found := _in(folder):
+            return found
+    return []
+
+
+def others(run: RunDir) -> list[Path]:
+    """The folders besides today's in which checkpoints of the run may lie: those that its attempts have used."""
+    folders = list(run.also)
+    for attempt in reversed(run.attempts()):
+        with skip_unreadable():
+            request = Request.read(attempt.request)
+            if request is not None and run.root is not None:
+                used = run.root / request.checkpoints if request.checkpoints else None
+                folders.append(Workspace(run.root, run.path.parent, used).run(run.id).checkpoints)
+    return [folder for folder in dict.fromkeys(folders) if folder != run.checkpoints]
+
+
 def newest(run: RunDir) -> Path | None:
-    """The file of the newest checkpoint; None when there is none."""
-    return next(iter(stored(run)), None)
+    """The file of the newest checkpoint, wherever it is; None when there is none."""
+    return next(iter(located(run)), None)
 
 
 def newest_step(run: RunDir) -> int | None:
-    """The step of the newest checkpoint; None when there is none."""
+    """The step of the newest checkpoint, wherever it is; None when there is none."""
     path = newest(run)
     name = Name.parse(path) if path is not None else None
     return name.step if name is not None else None

@@ -54,6 +54,8 @@ class Summary:
     """Time of the last event."""
     began: int = 0
     """Step that it resumed from."""
+    lost: int | None = None
+    """Step of an earlier checkpoint that was gone, so that the run started over."""
     step: int | None = None
     steps: int | None = None
     """Steps of the whole training."""
@@ -86,6 +88,8 @@ class Summary:
             self._described(event)
         elif kind == Event.RESUMED and is_integer(step):
             self.began = step
+        elif kind == Event.RESTARTED and is_integer(event.get("lost")):
+            self.lost = event["lost"]
         elif kind == Event.CHECKPOINT and is_integer(step) and step >= self.saved:
             self.saved, self.saved_at = step, at
         elif kind == Event.END and isinstance(event.get("outcome"), str):

@@ -4,6 +4,7 @@ Jobs write these files and the database only indexes them, so the folders alone 
 
     format.json                               Format: the version of these files: `attnctl.workspace.version`
     submissions/<tag>.json                    Submission: the intent with its specs, later also the scheduler's job id
+    submissions/<tag>.toml                    attnctl.toml as it was at the submission, which its jobs read
     sweeps/<name>.json                        Sweep: the command and its run ids
     weights/<SHA-256>.pt                      weight files that runs start from
     code/<digest>/                            attnctl's code as submitted with runs: `jobs/submission/code_snapshot.py`
@@ -169,10 +170,15 @@ class Attempt:
 
 @dataclass(frozen=True)
 class RunDir:
-    """One run's folder, and the folder of its checkpoints (possibly on another file system)."""
+    """One run's folder, and the folder of its checkpoints (possibly on another file system).
+
+    root: the workspace's folder. also: other folders in which its checkpoints may lie.
+    """
 
     path: Path
     checkpoints: Path
+    root: Path | None = None
+    also: tuple[Path, ...] = ()
 
     @property
     def id(self) -> str:
@@ -239,6 +245,14 @@ class Workspace:
         return 0o660 if self.group else 0o600
 
     @property
+    def recorded_checkpoints(self) -> str:
+        """The folder that the settings name for checkpoints, as `Request.checkpoints` records it."""
+        folder = self.checkpoints_root
+        if folder is None:
+            return ""
+        return str(folder.relative_to(self.root) if folder.is_relative_to(self.root) else folder)
+
+    @property
     def runs(self) -> Path:
         """The folder of the runs."""
         return self.runs_root or self.root / "runs"
@@ -294,7 +308,8 @@ class Workspace:
     def run(self, run_id: str) -> RunDir:
         """The folder of one run, which need not exist yet."""
         path = self.runs / run_id
-        return RunDir(path, self.checkpoints_root / run_id if self.checkpoints_root else path / "checkpoints")
+        folder = self.checkpoints_root / run_id if self.checkpoints_root else path / "checkpoints"
+        return RunDir(path, folder, self.root)
 
     def run_ids(self) -> list[str]:
         """The ids of all runs, ascending."""
@@ -315,6 +330,10 @@ class Workspace:
     def submission(self, tag: str) -> Path:
         """The file of one submission."""
         return self.submissions / f"{tag}.json"
+
+    def submission_settings(self, tag: str) -> Path:
+        """The settings that a submission was made with; no such file if they did not come from attnctl.toml."""
+        return self.submissions / f"{tag}.toml"
 
     def submission_logs(self, tag: str) -> Path:
         """The folder of SLURM's logs of a submission: the output of tasks before they have their own log."""

@@ -76,6 +76,8 @@ class Request(Record):
     resources: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     """Further sbatch options: partition, mem ... (`attnctl.settings.config.SlurmOptions.to_record`)."""
+    checkpoints: str = ""
+    """The folder that [paths] named for the checkpoints of all runs, relative to the workspace if inside it."""
     base: str = ""
     """The run whose job this one waits for, because it starts from that run's weights."""
 
@@ -201,6 +203,7 @@ class Event:
         in percent; other tasks have ap, mask_ap, map, miou ... instead; epochs without evaluation only training values
     checkpoint: step, seconds, bytes
     resumed: step, path; end: outcome
+    restarted: lost, the step of a checkpoint that is gone, so that the run starts over
     initialised: source, loaded (a count), missing, unexpected, reshaped (lists of names)
     """
 
@@ -209,6 +212,7 @@ class Event:
     METRICS: ClassVar = "metrics"
     CHECKPOINT: ClassVar = "checkpoint"
     RESUMED: ClassVar = "resumed"
+    RESTARTED: ClassVar = "restarted"
     INITIALISED: ClassVar = "initialised"
     END: ClassVar = "end"
 

@@ -62,6 +62,7 @@ def reserve(
         where=where,
         resources=dataclasses.asdict(resources),
         options=options or {},
+        checkpoints=workspace.recorded_checkpoints,
         base=base,
     ).encode()
     head_of = submissions.cached_heads(workspace)

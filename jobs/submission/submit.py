@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from attnctl import sources
-from attnctl.files import private_folder
+from attnctl.files import private_folder, write_atomic
 from attnctl.jobs.slurm import queries
 from attnctl.jobs.slurm.adopt import SBATCH_TIMEOUT, adopt
 from attnctl.jobs.slurm.commands import CommandError, on_cluster, run
@@ -174,6 +174,9 @@ class _Sender:
             owner=login_name(),
             folder=str(Path.cwd()),
         )
+        if self.config.source is not None:
+            settings = self.workspace.submission_settings(tag)
+            write_atomic(settings, self.config.source, durable=True, mode=self.workspace.private)
         if self.where == "slurm":
             guard.prepare(self.workspace, tag, reserved.tasks)
         if not submissions.create(self.workspace, intent):

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from attnctl.files import write_atomic
-from attnctl.workspace.checkpoints import COMMENT, KEPT, MARK, Name, stored
+from attnctl.workspace.checkpoints import COMMENT, KEPT, MARK, Name, located, stored
 from attnctl.workspace.layout import RunDir
 
 __all__ = [
@@ -102,7 +102,7 @@ def load(path: Path, run: RunDir) -> dict[str, Any]:
 
 def newest(run: RunDir, report: Callable[[str], None]) -> tuple[Path, dict[str, Any]] | None:
     """The newest valid checkpoint, or None; `report` is called with the reason for each newer one that is skipped."""
-    for path in stored(run):
+    for path in located(run):
         try:
             return path, load(path, run)
         except CheckpointError as error:

@@ -27,6 +27,9 @@ from attnctl.jobs.training.optim import learning_rate, total_steps
 from attnctl.jobs.training.pace import Cadence, CheckpointBudget, Meter, TimeLimitMargin
 from attnctl.jobs.training.replicas import seed_forward, share
 from attnctl.spec import RunSpec
+from attnctl.workspace import checkpoints
+from attnctl.workspace.events import read_ends
+from attnctl.workspace.layout import RunDir
 from attnctl.workspace.records import Event
 
 log = logging.getLogger(__name__)
@@ -106,15 +109,28 @@ class Trainer:
         if self.group.first:
             checkpoint.clean(run)
             newest = checkpoint.newest(run, log.warning)
-        name = self.group.broadcast(newest[0].name if newest else None)
+        path = self.group.broadcast(newest[0] if newest else None)
         if self.group.world > 1:
             self.learner.warm_up(next(iter(self.data.train(0, self.replicas, 1))))
-        if name is None:
+        if path is None:
+            if self.group.first:
+                self._announce_loss(run)
             return
-        state = newest[1] if newest else checkpoint.load(run.checkpoints / name, run)
+        state = newest[1] if newest else checkpoint.load(path, run)
         self._load(state)
-        log.info("resuming from %s", name)
-        self._event(Event.RESUMED, step=self.position.step, path=f"{run.checkpoints.name}/{name}")
+        moved = path.parent != run.checkpoints
+        log.info("resuming from %s", path if moved else path.name)
+        where = str(path) if moved else f"{run.checkpoints.name}/{path.name}"
+        self._event(Event.RESUMED, step=self.position.step, path=where)
+
+    def _announce_loss(self, run: RunDir) -> None:
+        """Record that the run starts over although an earlier start of it has saved a checkpoint."""
+        earlier = [item for attempt in run.attempts() for item in attempt.incarnations()]
+        lost = max((read_ends(item.events).saved for item in earlier if item.token < self.context.token), default=0)
+        if lost:
+            folders = ", ".join(map(str, (run.checkpoints, *checkpoints.others(run))))
+            log.warning("the checkpoint of step %d is gone, so the run starts over; searched: %s", lost, folders)
+            self._event(Event.RESTARTED, lost=lost)
 
     def _load(self, state: dict[str, Any]) -> None:
         self.finished = self.learner.load(state)

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from attnctl.files import write_atomic
 from attnctl.lifecycle.state import Evidence, State, decide, first_failure
+from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Exit, Submission
 from tests.jobs.training.training_workers import (
     Mischief,
@@ -184,6 +186,33 @@ def test_a_communication_timeout_caused_by_a_suspension_is_not_an_error(tmp_path
 def send(processes: Sequence[BaseProcess], number: int) -> None:
     for process in processes:
         os.kill(process.pid or 0, number)
+
+
+def test_a_checkpoint_that_was_moved_is_found_and_one_that_is_gone_is_announced(tmp_path: Path) -> None:
+    """The second attempt was submitted before today's settings named another folder."""
+    run = Run.create(tmp_path / "w", make_spec())
+    settings = run.workspace.root / "attnctl.toml"
+    with run.started(mischief={0: Mischief(at=7)}) as (processes, first):
+        assert exit_codes(processes) == [0], logs(first)
+    tag, second = run.submit()
+    run.workspace.submission_settings(tag).write_bytes(settings.read_bytes())
+    settings.write_text('[paths]\ncheckpoints = "moved"\n')
+    moved = Workspace(run.workspace.root, checkpoints_root=run.workspace.root / "moved").run(run.spec.id).checkpoints
+    moved.parent.mkdir()
+    run.directory.checkpoints.rename(moved)
+    run.train(tag=tag, mischief={0: Mischief(at=9)})
+    (resumed,) = events(second, "resumed")
+    assert Path(resumed["path"]).parent == moved
+    assert resumed["step"] == first.exits()[0].step > 0
+    assert [path.parent for path in run.directory.checkpoints.glob("*.pt")] == [run.directory.checkpoints]
+
+    for folder in (moved, run.directory.checkpoints):
+        shutil.rmtree(folder)
+    third = run.train()
+    assert events(third, "restarted")[0]["lost"] == second.exits()[0].step
+    assert "is gone, so the run starts over; searched: " in logs(third)
+    plain = Run.create(tmp_path / "plain", make_spec())
+    assert metrics(third) == metrics(plain.train())
 
 
 def test_a_signal_while_waiting_for_the_others_ends_the_process_cleanly(tmp_path: Path) -> None:

@@ -160,7 +160,8 @@ def _moments(history: AttemptHistory) -> Iterator[tuple[float, str]]:
         start = f"start {number + 1}: " if number or len(history.logs) > 1 else ""
         log = history.logs.get(number)
         if log is not None and log.started is not None:
-            yield log.started, f"{start}training starts at step {log.began}"
+            lost = f"; its checkpoint of step {log.lost} was gone" if log.lost else ""
+            yield log.started, f"{start}training starts at step {log.began}{lost}"
             if log.saved and log.saved_at is not None:
                 yield log.saved_at, f"{start}last checkpoint: step {log.saved}"
         for record in incarnation.exits():

@@ -63,7 +63,7 @@ def _check_weights(workspace: Workspace, run_id: str) -> BaseRun:
     run, base = workspace.run(run_id), base_run.read(workspace, run_id)
     if base.state is not State.COMPLETED and not base.continues:
         raise SpecError(_not_completed(run, base))
-    if base.state is State.COMPLETED and not checkpoints.stored(run):
+    if base.state is State.COMPLETED and not checkpoints.located(run):
         raise SpecError(f"--init: run {run_id}{_label(run)} no longer has a checkpoint; name another run, or a file")
     return base
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from attnctl.settings.config import TEMPLATE, Config, ConfigError, find
+from attnctl.settings.config import TEMPLATE, Config, ConfigError, find, submitted
+from attnctl.workspace.layout import Workspace
 
 
 def config(tmp_path: Path, text: str) -> Config:
@@ -115,3 +116,19 @@ def test_gpus_can_have_a_type(tmp_path: Path) -> None:
 def test_true_and_false_in_extra_are_words_of_sbatch_options(tmp_path: Path) -> None:
     found = config(tmp_path, "[slurm.extra]\nexclusive = true\ngpus-per-node = false\n").slurm
     assert found.extra == {"exclusive": "true", "gpus-per-node": "false"}
+
+
+def test_a_submission_keeps_its_settings(tmp_path: Path) -> None:
+    frozen = Workspace(tmp_path).submission_settings("attnctl-1")
+    frozen.parent.mkdir()
+    before = config(tmp_path, '[paths]\ncheckpoints = "scratch"\n[data]\nroot = "/data"\n')
+    assert before.source is not None
+    frozen.write_bytes(before.source)
+    (tmp_path / "attnctl.toml").write_text("[paths]\ncheckpionts = 3\n")
+    assert submitted(tmp_path, "attnctl-1") == before
+    assert before.workspace.checkpoints_root == tmp_path / "scratch"
+    with pytest.raises(ConfigError, match="checkpionts"):
+        submitted(tmp_path, "attnctl-2")  # of a release that kept none
+    frozen.write_bytes(b"")
+    without = submitted(tmp_path, "attnctl-1")
+    assert (without.file, without.workspace, without.data.root) == (None, Workspace(tmp_path), tmp_path / "data")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from attnctl.workspace import checkpoints
 from attnctl.workspace.checkpoints import Name
-from attnctl.workspace.layout import RunDir
+from attnctl.workspace.layout import RunDir, Workspace
+from attnctl.workspace.records import Request
 from tests.attnctl.cli.finished_runs import good
 from tests.attnctl.cli.past_runs import Past
 
@@ -52,3 +54,30 @@ def test_a_digest_is_checked_without_torch(past: Past) -> None:
         assert not checkpoints.is_undamaged(path)
     path.unlink()
     assert not checkpoints.is_undamaged(path)
+
+
+def test_checkpoints_are_found_where_earlier_attempts_or_todays_settings_put_them(past: Past) -> None:
+    (spec,) = past.specs(1)
+    past.attempt(spec, "COMPLETED")
+    root = past.root
+    request = past.config.workspace.run(spec.id).attempt(1).request
+    record = Request.decode(request.read_bytes())
+    for used in ("", "scratch", str(root.parent / "elsewhere")):
+        request.write_bytes(replace(record, checkpoints=used).encode())
+        workspace = Workspace(root, checkpoints_root=root / used if used else None)
+        assert workspace.recorded_checkpoints == used
+        lies = workspace.run(spec.id).checkpoints / "20-1.0.pt"
+        lies.parent.mkdir(parents=True)
+        lies.touch()
+        moved = Workspace(root, checkpoints_root=root / "new").run(spec.id)
+        assert (checkpoints.located(moved), checkpoints.stored(moved)) == ([lies], [])
+        assert checkpoints.newest_step(moved) == 20
+        lies.unlink()
+        assert checkpoints.located(moved) == []
+        today = replace(moved, also=(root / "today",))
+        (root / "today").mkdir(exist_ok=True)
+        (root / "today" / "30-1.0.pt").touch()
+        assert checkpoints.located(today) == [root / "today" / "30-1.0.pt"]
+    moved.checkpoints.mkdir(parents=True)
+    (moved.checkpoints / "10-2.0.pt").touch()
+    assert checkpoints.located(today) == [moved.checkpoints / "10-2.0.pt"], "its own folder comes first"

@@ -18,6 +18,7 @@ from tests.attnctl.cli.past_runs import Past
 EVENTS: list[dict[str, Any]] = [
     {"kind": "model", "t": 1.0, "params": 7, "macs": 8, "steps": 40, "world": 2, "threads": 1, "device": "cpu"},
     {"kind": "resumed", "t": 2.0, "step": 10, "path": "checkpoints/10-1.0.pt"},
+    {"kind": "restarted", "t": 2.5, "lost": 30},
     {"kind": "progress", "t": 3.0, "step": 15, "loss": 2.5, "images_per_s": 100},
     {"kind": "checkpoint", "t": 4.0, "step": 20, "seconds": 0.1, "bytes": 9},
     {"kind": "metrics", "t": 5.0, "step": 20, "epoch": 2, "values": {"top1": 50.0, "images_per_s": 90.0, "x": "y"}},
@@ -28,6 +29,7 @@ COME_TO = Summary(
     started=1.0,
     heartbeat=7.0,
     began=10,
+    lost=30,
     step=20,
     steps=40,
     saved=20,
