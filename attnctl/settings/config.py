@@ -71,11 +71,6 @@ class SlurmOptions:
         """The clusters that jobs are sent to, joined by commas; None for the local one."""
         return self.clusters or sbatch_options.given(self.extra).get("clusters")
 
-    @property
-    def first_cluster(self) -> str | None:
-        """The first of them."""
-        return self.target_clusters.partition(",")[0] if self.target_clusters else None
-
     def to_record(self, configured: SlurmOptions) -> dict[str, Any]:
         """The options to store in an attempt's request.
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 
-from attnctl.jobs.slurm import versions
-from attnctl.jobs.slurm.commands import CommandError, parse_table, run
+from attnctl.jobs.slurm import queries, versions
+from attnctl.jobs.slurm.commands import CommandError, SlurmUnavailable, environment, on_cluster, parse_table, run
+from attnctl.jobs.slurm.job import TIMES, Job, by_cluster, by_id, recognised
 from attnctl.units import parse_elapsed, parse_memory, slurm_time
 from attnctl.values import SpecError
 
 _DAY = 86400.0
-_FIELDS = "JobID,JobName,ElapsedRaw,ReqMem,MaxRSS,AllocTRES,TotalCPU,AllocNodes"
+_FIELDS = "JobID,ElapsedRaw,ReqMem,MaxRSS,AllocTRES,TotalCPU,AllocNodes,User,Submit,JobName,WorkDir"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,33 +31,37 @@ class Usage:
     memory_used: int | None = None
 
 
-def query(jobs: Mapping[str, str], since: float) -> dict[str, Usage]:
-    """The usage of those jobs that accounting knows; empty if sacct fails.
-
-    jobs: job id to its tag; since: when the oldest was submitted, in Unix seconds.
-    """
-    if not jobs:
-        return {}
-    start = slurm_time(since - _DAY)
+def query(jobs: Collection[Job]) -> dict[Job, Usage]:
+    """The usage of those jobs that accounting knows; without those of a cluster whose sacct fails."""
+    usages: dict[Job, Usage] = {}
     try:
-        return parse(run(["sacct", "-n", "-P", "-D", "-S", start, "-o", _FIELDS, "-j", ",".join(jobs)]), jobs)
-    except CommandError:
-        return {}
+        local = queries.limits().cluster if any(job.cluster is not None for job in jobs) else ""
+    except SlurmUnavailable:
+        return usages
+    for cluster, group in by_cluster(jobs, local).items():
+        since = slurm_time(min(job.created for job in group) - _DAY)
+        ids = ",".join(job.id for job in group)
+        command = ["sacct", *on_cluster(cluster), "-n", "-P", "-D", "-S", since, "-o", _FIELDS, "-j", ids]
+        with contextlib.suppress(CommandError):
+            usages |= parse(run(command, env=environment() | TIMES), group)
+    return usages
 
 
-def parse(text: str, jobs: Mapping[str, str]) -> dict[str, Usage]:
+def parse(text: str, jobs: Iterable[Job]) -> dict[Job, Usage]:
     """Parse the output of sacct. Raises CommandError if it was cut off.
 
     With -D there is one row for each start of a job, followed by the rows of its steps.
     """
-    usages: dict[str, Usage] = {}
-    ours = False
-    for row, name, elapsed, requested, used, allocated, cpu, nodes in parse_table(text, 8, "sacct"):
-        job, _, step = row.partition(".")
-        previous = usages.get(job, Usage())
+    jobs_of = by_id(jobs)
+    usages: dict[Job, Usage] = {}
+    ours: list[Job] = []
+    for row, elapsed, requested, used, allocated, cpu, nodes, user, submitted, tail in parse_table(text, 10, "sacct"):
+        number, _, step = row.partition(".")
         if not step:
-            ours = jobs.get(job) == name
-            if ours:
+            ours = [job for job in jobs_of(number) if recognised(job, user, submitted, tail)]
+        for job in ours:
+            previous = usages.get(job, Usage())
+            if not step:
                 usages[job] = Usage(
                     seconds=previous.seconds + parse_elapsed(elapsed),
                     gpus=_gpus(allocated) or previous.gpus,
@@ -63,9 +69,8 @@ def parse(text: str, jobs: Mapping[str, str]) -> dict[str, Usage]:
                     memory_requested=_memory_per_node(requested, allocated, nodes) or previous.memory_requested,
                     memory_used=previous.memory_used,
                 )
-        elif ours and _memory(used) is not None:
-            largest = max(_memory(used) or 0, previous.memory_used or 0)
-            usages[job] = Usage(**(vars(previous) | {"memory_used": largest}))
+            elif _memory(used) is not None:
+                usages[job] = replace(previous, memory_used=max(_memory(used) or 0, previous.memory_used or 0))
     return usages
 
 

@@ -23,7 +23,7 @@ from attnctl.jobs.slurm import queries
 from attnctl.jobs.slurm.adopt import SBATCH_TIMEOUT, adopt
 from attnctl.jobs.slurm.commands import CommandError, on_cluster, run
 from attnctl.jobs.slurm.job import login_name
-from attnctl.jobs.slurm.sbatch import submit_script
+from attnctl.jobs.slurm.sbatch import submit_script, target_cluster
 from attnctl.jobs.submission import array_size, code_snapshot, guard
 from attnctl.jobs.submission.array_size import SubmitError
 from attnctl.jobs.submission.reserve import Reservation, new_tag, reserve
@@ -116,7 +116,7 @@ class _Sender:
         self.warning = ""
         if where == "slurm":
             clusters = options.target_clusters or os.environ.get("SBATCH_CLUSTERS")
-            limits = queries.limits(clusters.partition(",")[0] if clusters else None)
+            limits = queries.limits(target_cluster(clusters, os.environ))
             self.cluster, self.max_array = clusters or limits.cluster, limits.max_array
             self.starts_again = starts_again(limits, options)
             if base:

@@ -17,7 +17,7 @@ from attnctl.lifecycle.state import State, first_failure, requested
 from attnctl.settings.config import Config
 from attnctl.units import clock, duration, memory, quantity
 from attnctl.workspace.layout import RunDir, Workspace
-from attnctl.workspace.records import Cancel, RecordError
+from attnctl.workspace.records import Cancel, Placed, RecordError
 
 if TYPE_CHECKING:
     from attnctl.jobs.slurm.accounting import Usage
@@ -195,24 +195,33 @@ def _usage(workspace: Workspace, histories: Sequence[AttemptHistory]) -> dict[in
     """What SLURM's accounting says of the attempts, by number."""
     from attnctl.workspace.records import Submission
 
-    jobs: dict[str, tuple[int, str]] = {}
+    placed: list[Placed] = []
     for item in histories:
         if item.request.where != "slurm":
             continue
         submission = None
         with contextlib.suppress(RecordError, OSError):
             submission = Submission.read(workspace.submission(item.request.tag))
-        mine = [item.attempt.path.parent.parent.name, item.attempt.number]
-        if submission is not None and submission.job_id and mine in submission.tasks:
-            jobs[f"{submission.job_id}_{submission.tasks.index(mine)}"] = (item.attempt.number, item.request.tag)
-    if not jobs:
+        run, number = item.attempt.path.parent.parent.name, item.attempt.number
+        if submission is not None and submission.job_id and [run, number] in submission.tasks:
+            job_id = f"{submission.job_id}_{submission.tasks.index([run, number])}"
+            placed.append(
+                Placed(
+                    run=run,
+                    attempt=number,
+                    tag=submission.tag,
+                    where="slurm",
+                    job_id=job_id,
+                    created=submission.created,
+                )
+            )
+    if not placed:
         return {}
-    from attnctl.jobs.slurm import accounting
+    from attnctl.jobs.slurm import accounting, job
 
-    answers = accounting.query(
-        {job: tag for job, (_, tag) in jobs.items()}, min(item.request.created for item in histories)
-    )
-    return {jobs[job][0]: answer for job, answer in answers.items()}
+    jobs = job.of(workspace, placed)
+    answers = accounting.query(list(jobs.values()))
+    return {item.attempt: answers[jobs[item]] for item in placed if jobs[item] in answers}
 
 
 def _memory_asked(histories: Sequence[AttemptHistory], used: dict[int, Usage]) -> int | None:

@@ -19,6 +19,7 @@ from attnctl.lifecycle.state import State
 from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
 from attnctl.units import plural, quantity
+from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Placed, RecordError
 
 if TYPE_CHECKING:
@@ -209,11 +210,11 @@ def _cases(config: Config, now: Snapshot, request: ResumeRequest) -> tuple[list[
         past = replace(past, missing=still_missing(config, spec, past.newest))
         nothing = Decision(run=row.id, action=Action.NEVER)
         cases.append(Case(row=row, spec=spec, attempts=recorded, history=past, decision=nothing))
-    _learn_memory(cases)
+    _learn_memory(config.workspace, cases)
     return cases, broken
 
 
-def _learn_memory(cases: Sequence[Case]) -> None:
+def _learn_memory(workspace: Workspace, cases: Sequence[Case]) -> None:
     """Take the memory limit from SLURM's accounting for out-of-memory runs that did not request one explicitly."""
     unknown = [
         case
@@ -222,15 +223,30 @@ def _learn_memory(cases: Sequence[Case]) -> None:
     ]
     if not unknown:
         return
-    from attnctl.jobs.slurm import accounting
+    from attnctl.jobs.slurm import accounting, job
 
-    jobs = {case.row.job_id: case.attempts[-1].request.tag for case in unknown if case.row.job_id}
-    answers = accounting.query(jobs, min(case.attempts[-1].request.created for case in unknown))
+    placed = {case.row.id: _placed(case) for case in unknown}
+    jobs = job.of(workspace, placed.values())
+    answers = accounting.query(list(jobs.values()))
     for case in unknown:
-        answer = answers.get(case.row.job_id or "")
+        known = jobs.get(placed[case.row.id])
+        answer = answers.get(known) if known is not None else None
         if answer is not None and answer.memory_requested is not None:
             newest = replace(case.history.newest, memory=answer.memory_requested)
             case.history = replace(case.history, attempts=[*case.history.attempts[:-1], newest])
+
+
+def _placed(case: Case) -> Placed:
+    """The newest attempt of the run."""
+    last = case.attempts[-1]
+    return Placed(
+        run=case.row.id,
+        attempt=last.attempt.number,
+        tag=last.request.tag,
+        where=last.request.where,
+        job_id=case.row.job_id,
+        created=last.request.created,
+    )
 
 
 def release(config: Config, resume_plan: ResumePlan) -> None:

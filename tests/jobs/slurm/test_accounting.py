@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from attnctl.jobs.slurm.accounting import parse
+from attnctl.jobs.slurm.accounting import parse, query
+from attnctl.jobs.slurm.job import Job
+from tests.fixtures.fake_slurm import Fake
 
 SACCT = """\
-7_0|attnctl-a|60||8000Mn|billing=2,cpu=2,gres/gpu=4,mem=16000M,node=2|01:00.500|2
-7_0.batch|batch|60||12424K|cpu=1|00:00.002|1
-7_0.0|python|60|||cpu=2|00:59|2
-7_0|attnctl-a|30|16000M||cpu=2,gres/gpu=4,mem=16000M,node=2|1-00:00:30|2
-7_0.0|python|30||832M|cpu=2|00:38.147|2
-8_0|somebody's|38|1500M||cpu=1|00:38|1
-8_0.0|python|38||9999M|cpu=1|00:38|1
+7_0|60||8000Mn|billing=2,cpu=2,gres/gpu=4,mem=16000M,node=2|01:00.500|2|ada|100|attnctl-a|/w
+7_0.batch|60||12424K|cpu=1|00:00.002|1||100|batch|
+7_0.0|60|||cpu=2|00:59|2||100|python|
+7_0|30|16000M||cpu=2,gres/gpu=4,mem=16000M,node=2|1-00:00:30|2|ada|160|attnctl-a|/w
+7_0.0|30||832M|cpu=2|00:38.147|2||160|python|
+8_0|38|1500M||cpu=1|00:38|1|eve|100|somebody's|/w
+8_0.0|38||9999M|cpu=1|00:38|1||100|python|
+9_0|12|1500M||cpu=1|00:12|1|ada|100|renamed|/w
 """
+JOBS = [Job(id=f"{k}_0", tag=f"attnctl-{tag}", owner="ada", created=90.0) for k, tag in ((7, "a"), (8, "b"), (9, "c"))]
 
 
 @pytest.mark.parametrize(
@@ -26,12 +32,22 @@ SACCT = """\
     ],
 )
 def test_gpus_that_accounting_does_not_record_are_unknown(allocated: str, gpus: int | None) -> None:
-    assert parse(f"7_0|tag|60|8000M||{allocated}|01:00|1\n", {"7_0": "tag"})["7_0"].gpus == gpus
+    (usage,) = parse(f"7_0|60|8000M||{allocated}|01:00|1|ada|100|attnctl-a|/w\n", JOBS).values()
+    assert usage.gpus == gpus
 
 
 def test_the_usage_of_all_starts_of_a_job_is_added_up_without_other_jobs() -> None:
-    found = parse(SACCT.replace("60||8000Mn|", "60|8000Mn||"), {"7_0": "attnctl-a", "8_0": "attnctl-b"})
-    assert list(found) == ["7_0"]
+    found = {job.id: used for job, used in parse(SACCT.replace("60||8000Mn|", "60|8000Mn||"), JOBS).items()}
+    assert list(found) == ["7_0", "9_0"], "also one that the site renamed"
     used = found["7_0"]
     assert (used.seconds, used.gpus, used.memory_requested, used.memory_used) == (90, 4, 8000, 832)
     assert used.cpu_seconds == pytest.approx(60.5 + 86430)
+
+
+def test_each_job_is_looked_up_on_its_own_cluster(fake: Fake) -> None:
+    local, remote = JOBS[0], replace(JOBS[2], cluster="second")
+    first, second = SACCT.splitlines()[0], SACCT.splitlines()[-1]
+    fake.does("sacct", f"case \"$*\" in '-M second '*) echo '{second}';; *) echo '{first}';; esac")
+    assert {job.id: used.seconds for job, used in query([local, remote]).items()} == {"7_0": 60, "9_0": 12}
+    fake.does("sacct", "exit 1")
+    assert query([local, remote]) == {}
