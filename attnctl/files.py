@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import shutil
 import stat
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 GROUP_UMASK = 0o007
 """The umask of a process that writes for a whole group."""
@@ -40,8 +40,8 @@ _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _UNWRITABLE = {*_NO_SPACE, errno.EACCES, errno.EPERM, errno.EROFS}
 
 
-def open_regular(path: Path, *, follow: bool = True) -> BinaryIO:
-    """Open a file for reading, unbuffered, if it is a regular one. Raises OSError, for any other kind of file too.
+def open_regular(path: Path, *, follow: bool = True) -> io.BufferedReader:
+    """Open a file for reading if it is a regular one. Raises OSError, for any other kind of file too.
 
     A FIFO would block the caller, and a device may never end, so neither is opened; the second check is for a file that
     was exchanged between the two calls. follow: a symbolic link to a regular file is opened too.
@@ -53,7 +53,7 @@ def open_regular(path: Path, *, follow: bool = True) -> BinaryIO:
     except BaseException:
         os.close(descriptor)
         raise
-    return os.fdopen(descriptor, "rb", buffering=0)
+    return os.fdopen(descriptor, "rb")
 
 
 def read_regular(path: Path, *, follow: bool = True) -> bytes:
@@ -147,7 +147,7 @@ def create_exclusive(path: Path, data: bytes, *, mode: int | None = None) -> boo
             os.link(aside, path)
         except FileExistsError:
             with contextlib.suppress(FileNotFoundError):  # deleted since, or a dangling link: not ours either way
-                return path.read_bytes() == data
+                return read_regular(path) == data
             return False
         finally:
             aside.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from attnctl.files import write_atomic
+from attnctl.files import read_regular, write_atomic
 from attnctl.workspace import untrusted_json
 
 _LIBRARIES = ("torch", "torchvision", "timm")
@@ -52,7 +52,7 @@ def library_versions() -> dict[str, str]:
 def read(kind: str, key: str) -> dict[str, Any] | None:
     """The cached result of a kind under its key; None when it is missing or unreadable."""
     try:
-        return untrusted_json.loads_object((folder() / kind / f"{key}.json").read_bytes())
+        return untrusted_json.loads_object(read_regular(folder() / kind / f"{key}.json"))
     except (OSError, ValueError):
         return None
 

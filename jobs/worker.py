@@ -18,7 +18,7 @@ import sys
 import time
 from pathlib import Path
 
-from attnctl.files import create_exclusive, write_atomic
+from attnctl.files import create_exclusive, read_regular, write_atomic
 from attnctl.jobs import base_wait, notify, requeue
 from attnctl.jobs.runtime import disk_full
 from attnctl.jobs.runtime.failure import Failure, Position, code_error, environment_missing
@@ -112,7 +112,7 @@ def _named_today(root: Path, run: RunDir) -> tuple[Path, ...]:
 
 
 def _owner(attempt: Attempt) -> str:
-    return attempt.owner.read_text(encoding="utf-8", errors="replace").strip()
+    return read_regular(attempt.owner).decode(errors="replace").strip()
 
 
 def _completed_before(attempt: Attempt, incarnation: Incarnation) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from attnctl.db import RunRow
-from attnctl.files import write_atomic
+from attnctl.files import read_regular, write_atomic
 from attnctl.reports.report import Report
 from attnctl.units import plural, quantity
 from attnctl.values import SpecError, comma_join
@@ -59,7 +59,7 @@ def write(path: Path, report: Report, rows: Sequence[RunRow], request: Mapping[s
 def read(path: Path) -> Lock | None:
     """The frozen report in a file, none when there is no file. Raises SpecError when it is something else."""
     try:
-        document = untrusted_json.loads_object(path.read_bytes())
+        document = untrusted_json.loads_object(read_regular(path))
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from attnctl.files import create_exclusive, write_atomic
+from attnctl.files import create_exclusive, read_regular, write_atomic
 from attnctl.values import SpecError, did_you_mean
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Sweep
@@ -68,7 +68,7 @@ def recorded(
 
     When the submission is refused before anything is reserved, all is as it was before.
     """
-    before = workspace.sweep(name).read_bytes() if name is not None and workspace.sweep(name).is_file() else None
+    before = read_regular(workspace.sweep(name)) if name is not None and workspace.sweep(name).is_file() else None
     written = record(workspace, name, what, runs, command, of)
     try:
         yield written

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 
+from attnctl.files import open_regular
 from attnctl.lifecycle.state import ABSENT, UNSEEN, Evidence, State, Verdict, decide, world
 from attnctl.units import ago
 from attnctl.workspace import submissions
@@ -56,7 +57,7 @@ def logged(attempt: Attempt) -> int:
     total = 0
     for start in attempt.incarnations():
         # Opened, not only looked up: over NFS only that asks the server for the size (nfs(5), close-to-open).
-        with contextlib.suppress(OSError), start.events.open("rb") as stream:
+        with contextlib.suppress(OSError), open_regular(start.events) as stream:
             total += stream.seek(0, os.SEEK_END)
     return total
 

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from attnctl.files import open_regular, read_regular
 from attnctl.workspace.layout import has_one_writer
 from attnctl.workspace.records import RecordError
 
@@ -56,12 +57,12 @@ def _later(ours: Path, theirs: Path, name: str) -> bool:
     if has_one_writer(Path(name)):
         raise RecordError(f"{ours} and {theirs} are of one attempt, and differ: one of them was changed")
     # less important files, such as logs: the choice does not depend on the direction of the merge
-    return (sizes[1], theirs.read_bytes()) > (sizes[0], ours.read_bytes())
+    return (sizes[1], read_regular(theirs)) > (sizes[0], read_regular(ours))
 
 
 def same_beginning(first: Path, second: Path, size: int) -> bool:
     """Whether the first `size` bytes of two files are the same."""
-    with first.open("rb") as first_stream, second.open("rb") as second_stream:
+    with open_regular(first) as first_stream, open_regular(second) as second_stream:
         while size > 0:
             block = first_stream.read(min(size, _BLOCK))
             if not block or second_stream.read(len(block)) != block:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from attnctl.files import made_aside, write_atomic
+from attnctl.files import made_aside, open_regular, write_atomic
 from attnctl.merge.attempts import requests
 from attnctl.workspace import untrusted_json
 from attnctl.workspace.layout import Workspace
@@ -117,7 +117,7 @@ def contents(ours: Workspace, theirs: Workspace) -> dict[str, str]:
                 shutil.copytree(folder, aside)
     broken: dict[str, str] = {}
     for path in _entries(theirs.weights_folder):
-        with path.open("rb") as stream:
+        with open_regular(path, follow=False) as stream:
             intact = hashlib.file_digest(stream, "sha256").hexdigest() == path.stem
         if intact:
             _copy_file(path, ours.weights(path.stem))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from attnctl import datasets, lines
+from attnctl.files import read_regular
 from attnctl.lifecycle.resume_policy import Rules
 from attnctl.settings import sbatch_options, srun_options
 from attnctl.settings.reader import ConfigError, SectionReader
@@ -162,7 +163,7 @@ def submitted(root: Path, tag: str) -> Config:
     """
     frozen = Workspace(root).submission_settings(tag)
     try:
-        content = frozen.read_bytes()
+        content = read_regular(frozen)
     except FileNotFoundError:
         return find(root, root, {}, newer=True)
     return read(root / FILE_NAME, content) if content else _without_file(root)
@@ -174,7 +175,7 @@ def _without_file(root: Path) -> Config:
 
 def read(file: Path, content: bytes | None = None) -> Config:
     """The settings of one attnctl.toml; raises ConfigError. content: what the file held at another time."""
-    content = file.read_bytes() if content is None else content
+    content = read_regular(file) if content is None else content
     try:
         source = lines.decoded(content, str(file))
         document = lines.parsed(source, str(file))

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from attnctl.files import read_regular
 from attnctl.sources.digest import VERSION_PREFIX, digest
 from attnctl.values import SpecError
 
@@ -176,7 +177,7 @@ def _scope(entry: Path) -> Scope:
 
 def _parsed(path: Path) -> tuple[bytes, ast.Module]:
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
         return data, ast.parse(data, str(path))
     except OSError as error:
         raise SpecError(f"cannot read {path}: {error.strerror}") from error

@@ -11,7 +11,7 @@ import uuid
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from attnctl.files import reason, sync_folder, write_atomic
+from attnctl.files import read_regular, reason, sync_folder, write_atomic
 from attnctl.sources.closure import READ_SOURCES, Scope, Source, read_within
 from attnctl.sources.digest import VERSION_PREFIX
 from attnctl.values import SpecError
@@ -31,7 +31,7 @@ class Manifest:
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of a stored source; raises SpecError when it is missing or damaged."""
     try:
-        return untrusted_json.decode(Manifest, untrusted_json.loads_object((folder / MANIFEST).read_bytes()))
+        return untrusted_json.decode(Manifest, untrusted_json.loads_object(read_regular(folder / MANIFEST)))
     except (OSError, ValueError) as error:
         raise SpecError(
             f"{folder} does not hold the source that the run was submitted with: {reason(error)}"

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from attnctl.files import open_regular
 from attnctl.workspace.layout import RunDir, Workspace, skip_unreadable
 from attnctl.workspace.records import Request
 
@@ -93,7 +94,7 @@ def newest_step(run: RunDir) -> int | None:
 
 def is_undamaged(path: Path) -> bool:
     """Whether the file is undamaged: its content matches its digest. Reads the whole file."""
-    with contextlib.suppress(OSError), path.open("rb") as stream:
+    with contextlib.suppress(OSError), open_regular(path) as stream:
         left = path.stat().st_size - COMMENT - 2
         if left < 0:
             return False

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, TypeGuard
 
+from attnctl.files import open_regular
 from attnctl.workspace import untrusted_json
 from attnctl.workspace.records import Event, read_events
 
@@ -141,13 +142,13 @@ def read(path: Path, log: Log) -> Iterator[list[Evaluation]]:
     An incomplete last line is left for the next call. Raises Replaced or OSError; a missing new file is not an error.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        stream = open_regular(path)
     except FileNotFoundError:
         if log.offset:
             raise Replaced from None
         return
-    with os.fdopen(descriptor, "rb", buffering=0) as stream:
-        if os.fstat(descriptor).st_size < log.offset:
+    with stream:
+        if os.fstat(stream.fileno()).st_size < log.offset:
             raise Replaced
         if log.offset:
             stream.seek(log.offset - len(log.tail))
@@ -184,7 +185,7 @@ def read_ends(path: Path) -> Summary:
     The summary is empty when the log is missing or unreadable.
     """
     summary = Summary()
-    with contextlib.suppress(OSError), path.open("rb") as stream:
+    with contextlib.suppress(OSError), open_regular(path) as stream:
         for event in read_events(stream.read(_AT_THE_ENDS)):
             summary.take(event)
             if event["kind"] in _UNDER_WAY:

@@ -42,6 +42,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from attnctl.files import read_regular
 from attnctl.spec import ID_LENGTH, RunSpec
 from attnctl.workspace import untrusted_json
 from attnctl.workspace.records import Exit, Imported, ImportedFile, Observed, Record, RecordError, Speed
@@ -198,7 +199,7 @@ class RunDir:
     def read_spec(self) -> RunSpec:
         """The run's spec; raises RecordError when it is missing, damaged or belongs to another run."""
         try:
-            spec = RunSpec.from_json(untrusted_json.loads_object(self.spec.read_bytes()))
+            spec = RunSpec.from_json(untrusted_json.loads_object(read_regular(self.spec)))
             spec_id = spec.id
         except (OSError, ValueError, TypeError) as error:  # TypeError: an unhashable value
             raise RecordError(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from attnctl.files import create_exclusive, sync_folder, write_atomic
+from attnctl.files import create_exclusive, open_regular, read_regular, sync_folder, write_atomic
 from attnctl.workspace import untrusted_json
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import RecordError, Submission
@@ -57,7 +57,7 @@ HeadOf = Callable[[str], Head | None]
 def head(path: Path) -> Head | None:
     """The head of a submission; None when there is none. Raises RecordError."""
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             data = stream.read(_HEAD)
     except FileNotFoundError:
         return None
@@ -97,7 +97,7 @@ def create(workspace: Workspace, submission: Submission) -> bool:
 def change(workspace: Workspace, tag: str, **values: Any) -> None:
     """Set `job_id`, `cluster` or `failed` of a submission atomically and durably. Raises RecordError."""
     path = workspace.submission(tag)
-    start, body, rest = path.read_bytes().partition(_BODY)
+    start, body, rest = read_regular(path).partition(_BODY)
     document = _decode(start, path) | values
     changed = json.dumps(document, sort_keys=True).encode()[:-1] + body + rest
     write_atomic(path, changed, durable=True, mode=workspace.private)

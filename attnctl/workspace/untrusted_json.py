@@ -15,6 +15,8 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from attnctl.files import read_regular
+
 T = TypeVar("T")
 
 DEEPEST = 64
@@ -32,7 +34,7 @@ class RecordError(ValueError):
 def content(path: Path) -> bytes | None:
     """The content of a file; None when it does not exist. Raises RecordError when it cannot be read."""
     try:
-        return path.read_bytes()
+        return read_regular(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from attnctl.datasets import Dataset
+from attnctl.files import read_regular
 from attnctl.jobs.data.archive import archive_of, read_archive
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.memory import Split, Splits
@@ -31,7 +32,7 @@ def load(dataset: Dataset, folder: Path) -> Splits:
 def _read(dataset: Dataset, folder: Path, names: list[str]) -> list[tuple[str, bytes]]:
     """Path and content of each batch, in the order of `names`."""
     if all((folder / name).is_file() for name in names):
-        return [(str(folder / name), (folder / name).read_bytes()) for name in names]
+        return [(str(folder / name), read_regular(folder / name)) for name in names]
     archive = archive_of(dataset.archive, folder)
     if archive is None:
         raise DataError(f"{folder} contains neither {dataset.archive} nor all of {', '.join(names)}")

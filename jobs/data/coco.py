@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from attnctl.files import read_regular
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.images import decode
 from attnctl.jobs.data.maps import read_map
@@ -89,7 +90,7 @@ def index(folder: Path, part: str, classes: int | None, *, masks: bool) -> CocoS
     """
     path = folder / "annotations" / f"instances_{part}.json"
     try:
-        document = untrusted_json.loads(path.read_bytes())
+        document = untrusted_json.loads(read_regular(path))
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:  # not UTF-8, or not JSON

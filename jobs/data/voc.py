@@ -23,6 +23,7 @@ from xml.etree import ElementTree
 import numpy as np
 from PIL import Image
 
+from attnctl.files import read_regular
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.files import IMAGE_SUFFIXES
 from attnctl.jobs.data.images import decode
@@ -123,7 +124,7 @@ def read_list(path: Path) -> list[str]:
     A line may also be the path of an image, as in published train_aug lists.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_regular(path).decode().splitlines()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -213,7 +214,7 @@ def read_objects(path: Path, numbers: Mapping[str, int]) -> tuple[Objects, tuple
     numbers: class -> label. Raises DataError naming the file and the fault.
     """
     try:
-        root = ElementTree.fromstring(path.read_bytes())  # noqa: S314 expat limits the expansion of entities
+        root = ElementTree.fromstring(read_regular(path))  # noqa: S314 expat limits the expansion of entities
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
     except ElementTree.ParseError as error:

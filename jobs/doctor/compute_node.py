@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from attnctl.files import write_atomic
+from attnctl.files import read_regular, write_atomic
 from attnctl.jobs.doctor import checks
 from attnctl.jobs.doctor.checks import Check
 from attnctl.jobs.runtime.rank import Worker
@@ -99,7 +99,9 @@ def _collect(workspace: Workspace, tag: str, world: int, state: str) -> list[Che
     for rank in range(world):
         answer = untrusted_json.read_object(workspace.doctor(tag) / f"{rank}.json")
         if answer is None:
-            logs = "".join(path.read_text(errors="replace") for path in workspace.submission_logs(tag).glob("*"))
+            logs = "".join(
+                read_regular(path).decode(errors="replace") for path in workspace.submission_logs(tag).glob("*")
+            )
             last_line = (logs.strip().splitlines() or ["its log is empty"])[-1]
             message = f"reported nothing; state of the job: {state or 'unknown'}; {last_line}"
             collected.append(Check(f"rank {rank}", False, message))

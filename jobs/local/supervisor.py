@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from attnctl.files import read_regular
 from attnctl.jobs.slurm.commands import environment
 from attnctl.jobs.slurm.observe import record, record_absence
 from attnctl.jobs.submission import code_snapshot, guard
@@ -187,7 +188,7 @@ class Job:
 
 
 def _last_line(log: Path) -> str:
-    lines = log.read_text(errors="replace").strip().splitlines()
+    lines = read_regular(log).decode(errors="replace").strip().splitlines()
     return lines[-1][:500] if lines else ""
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 
 import psutil
 
+from attnctl.files import read_regular
 from attnctl.jobs.slurm import queries
 from attnctl.jobs.slurm.job import login_name
 from attnctl.values import SpecError
@@ -91,7 +92,7 @@ def _adopt_by_owner(workspace: Workspace, head: submissions.Head) -> bool:
     submission = Submission.read(workspace.submission(head.tag))
     for run, attempt in submission.tasks if submission is not None else []:
         try:
-            owner = workspace.run(run).attempt(attempt).owner.read_text(errors="replace").strip()
+            owner = read_regular(workspace.run(run).attempt(attempt).owner).decode(errors="replace").strip()
         except OSError:
             continue
         if owner:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from attnctl.files import cannot_write, create_exclusive, reason, write_atomic
+from attnctl.files import cannot_write, create_exclusive, open_regular, reason, write_atomic
 from attnctl.jobs.slurm import adopt, job, queries
 from attnctl.lifecycle import evidence
 from attnctl.lifecycle.state import ABSENT, UNSEEN
@@ -93,7 +93,7 @@ def _logged_error(workspace: Workspace, item: Placed) -> str | None:
     the system when the prolog fails.
     """
     for path in sorted(workspace.submission_logs(item.tag).glob(f"{item.job_id}_*_log.out")):
-        with contextlib.suppress(OSError), path.open("rb") as stream:
+        with contextlib.suppress(OSError), open_regular(path) as stream:
             stream.seek(max(0, path.stat().st_size - _TAIL))
             text = stream.read()
             match = _MEMORY_ERROR.search(text) or _PROLOG_ERROR.search(text)

@@ -6,6 +6,7 @@ supervisor does it.
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import sys
 import time
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from attnctl.files import private_folder, write_atomic
+from attnctl.files import private_folder, read_regular, write_atomic
 from attnctl.lifecycle.resume_policy import held_message, normalised
 from attnctl.settings.config import Config
 from attnctl.workspace.layout import Attempt, Workspace
@@ -53,9 +54,10 @@ def hold_reason(workspace: Workspace, tag: str, limit: int) -> str | None:
     messages: dict[str, str] = {}
     counts: Counter[str] = Counter()
     for path in _early(workspace, tag).glob("[!.]*") if limit else ():
-        error, _, message = path.read_text(errors="replace").partition("\n")
-        counts[error] += 1
-        messages[error] = message.strip()
+        with contextlib.suppress(OSError):  # a record that cannot be read counts for nothing
+            error, _, message = read_regular(path).decode(errors="replace").partition("\n")
+            counts[error] += 1
+            messages[error] = message.strip()
     for error, number in counts.most_common(1):
         if number >= limit:
             return held_message(number, messages[error])

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from attnctl.files import write_atomic
+from attnctl.files import read_regular, write_atomic
 from attnctl.jobs.slurm.adopt import close_orphan
 from attnctl.lifecycle import evidence
 from attnctl.lifecycle.state import State
@@ -94,7 +94,7 @@ def _link(aside: Path, path: Path, data: bytes) -> bool:
     try:
         os.link(aside, path)
     except FileExistsError:
-        return path.read_bytes() == data  # open(2), O_EXCL: over NFS link() can report failure after it succeeded
+        return read_regular(path) == data  # open(2), O_EXCL: over NFS link() can report failure after it succeeded
     return True
 
 

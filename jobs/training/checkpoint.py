@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from attnctl.files import write_atomic
+from attnctl.files import read_regular, write_atomic
 from attnctl.workspace.checkpoints import COMMENT, KEPT, MARK, Name, located, stored
 from attnctl.workspace.layout import RunDir
 
@@ -92,7 +92,7 @@ def save(run: RunDir, name: Name, state: dict[str, Any], keep: int = KEPT) -> tu
 def load(path: Path, run: RunDir) -> dict[str, Any]:
     """The state in a checkpoint of this run; raises CheckpointError, also if it belongs to another run."""
     try:
-        state = decode(path.read_bytes(), path)
+        state = decode(read_regular(path), path)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
     if state.get("spec") != run.id:

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from attnctl.files import open_regular
 from attnctl.jobs.training import checkpoint
 from attnctl.networks import surgery
 from attnctl.spec import RunSpec
@@ -216,7 +217,8 @@ def _of_run(workspace: Workspace, run_id: str) -> Mapping[str, Tensor]:
 def _of_file(path: Path) -> Mapping[str, Tensor]:
     """The weights in a file written by torch.save; no code in it is executed."""
     try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        with open_regular(path) as stream:
+            content: Any = torch.load(stream, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise SpecError(f"torch cannot load weights from {path}: {str(error).splitlines()[0]}") from error
     for key in _WRAPPERS:

@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from attnctl.files import made_aside, reason
+from attnctl.files import made_aside, open_regular, reason
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
 from attnctl.workspace import untrusted_json
@@ -46,8 +47,8 @@ class Packer:
         if isinstance(content, bytes):
             self._write(name, io.BytesIO(content), len(content))
         else:
-            with content.open("rb") as stream:
-                self._write(name, stream, content.stat().st_size)
+            with open_regular(content) as stream:
+                self._write(name, stream, os.fstat(stream.fileno()).st_size)
 
     def _write(self, name: str, stream: Any, size: int) -> None:
         header = tarfile.TarInfo(f"{self._folder}/{name}")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from attnctl import sources
+from attnctl.files import open_regular
 from attnctl.sources.digest import VERSION_PREFIX
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
@@ -92,7 +93,7 @@ def digests(workspace: Workspace, runs: Sequence[str]) -> dict[str, dict[str, An
     for run in runs:
         path = checkpoints.newest(workspace.run(run))
         if path is not None:
-            with path.open("rb") as stream:
+            with open_regular(path) as stream:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
             found[run] = {"file": path.name, "bytes": path.stat().st_size, "sha256": digest}
     return found

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import errno
 import multiprocessing
-from collections.abc import Callable
+import os
+import socket
+from collections.abc import Callable, Iterator
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -13,7 +16,7 @@ from urllib.error import URLError
 import pytest
 
 from attnctl import files
-from attnctl.files import create_exclusive, made_aside, write_atomic
+from attnctl.files import create_exclusive, made_aside, open_regular, read_regular, write_atomic
 
 
 def test_an_atomic_write_leaves_the_old_or_the_new_file_and_no_temporary_one(
@@ -120,3 +123,114 @@ def test_a_full_disk_and_a_reader_cannot_write() -> None:
         assert files.cannot_write(OSError(number, "no"))
     assert not files.cannot_write(OSError(errno.EIO, "broken"))
     assert not files.cannot_write(ValueError("broken"))
+
+
+@pytest.mark.parametrize("follow", [True, False])
+def test_only_regular_files_are_opened(tmp_path: Path, follow: bool) -> None:
+    """A FIFO would block for ever, a device would fill the memory; neither is waited for here."""
+    (tmp_path / "file").write_bytes(b"content")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "fifo")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "socket"))
+    (tmp_path / "link to a file").symlink_to("file")
+    (tmp_path / "link to a device").symlink_to("/dev/zero")
+    (tmp_path / "link to a fifo").symlink_to("fifo")
+    assert read_regular(tmp_path / "file", follow=follow) == b"content"
+    for name in ("fifo", "socket", "link to a device", "link to a fifo"):
+        words = "this is a symbolic link" if not follow and "link" in name else "this is not a regular file"
+        with pytest.raises(OSError, match=words) as caught:
+            open_regular(tmp_path / name, follow=follow)
+        assert caught.value.filename == str(tmp_path / name)
+    with pytest.raises(IsADirectoryError):
+        open_regular(tmp_path / "folder", follow=follow)
+    with pytest.raises(FileNotFoundError):
+        open_regular(tmp_path / "nothing", follow=follow)
+    if follow:
+        assert read_regular(tmp_path / "link to a file") == b"content"
+    else:
+        with pytest.raises(OSError, match="this is a symbolic link"):
+            open_regular(tmp_path / "link to a file", follow=False)
+
+
+def test_a_file_that_becomes_a_fifo_between_check_and_opening_blocks_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"content")
+    before = path.stat()
+    path.unlink()
+    os.mkfifo(path)
+    monkeypatch.setattr(Path, "stat", lambda _path: before)
+    with pytest.raises(OSError, match="this is not a regular file"):
+        open_regular(path)
+
+
+ROOT = Path(__file__).parents[2]
+
+OPENED_OTHERWISE = {
+    "attnctl/files.py": "the one careful opener; a folder, to sync it",
+    "attnctl/backbones/__init__.py": "files of the package itself",
+    "attnctl/backbones/library.py": "files of the package itself",
+    "attnctl/backbones/table.py": "files of the package itself",
+    "attnctl/models/__init__.py": "files of the package itself",
+    "attnctl/papers/counts.py": "a file of the package itself",
+    "attnctl/papers/traits.py": "a file of the package itself",
+    "attnctl/recipes/__init__.py": "files of the package itself",
+    "attnctl/sources/signature.py": "files of the package itself",
+    "attnctl/user_cache.py": "files of the package itself",
+    "attnctl/cli/commands/paper.py": "a file of the package itself",
+    "db/store.py": "a file of the package itself",
+    "jobs/submission/guard.py": "a file of the package itself",
+    "jobs/submission/code_snapshot.py": "files of the package itself",
+    "attnctl/cli/commands/import_.py": "the file that the user names, which may be a pipe",
+    "attnctl/cli/sweeping/init_weights.py": "the file that the user names",
+    "attnctl/papers/__init__.py": "the file that the user names, which may be a pipe",
+    "attnctl/papers/check.py": "the file that the user names, which may be a pipe",
+    "attnctl/recipes/file.py": "the file that the user names, which may be a pipe",
+    "attnctl/cli/errors.py": "/dev/null",
+    "attnctl/workspace/file_systems.py": "files of the kernel",
+    "jobs/runtime/rendezvous.py": "a file of the kernel",
+    "jobs/training/environment.py": "files of the kernel",
+    "jobs/bench.py": "a file of the kernel",
+    "attnctl/cli/reporting/archive_contents.py": "a temporary file of this process",
+    "attnctl/sources/isolated.py": "a file in a temporary folder of our parent process",
+    "jobs/trial.py": "files in a temporary folder of our parent process",
+    "jobs/doctor/checks.py": "a file that this process has just written",
+    "attnctl/workspace/submissions.py": "a file that this process has just written, to sync it",
+    "jobs/training/events.py": "the log that this process writes",
+    "jobs/worker.py": "the log that this process writes",
+    "jobs/data/fetch.py": "a file that this process has just downloaded",
+    "jobs/data/files.py": "images, which are too many to look at each twice",
+    "jobs/data/maps.py": "label maps, which are too many to look at each twice",
+}
+"""File -> why it may open a file for reading without `open_regular`."""
+
+
+def _bare_reads(source: str) -> Iterator[str]:
+    """The calls in a Python file that open a file for reading whatever it is."""
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        owner = getattr(getattr(node.func, "value", None), "id", "")
+        mode = [arg.value for arg in node.args if isinstance(arg, ast.Constant)] or ["r"]
+        writes = isinstance(mode[0], str) and mode[0][:1] in {"w", "a", "x"}
+        if name in {"read_bytes", "read_text"} or (name == "open" and owner not in {"tarfile", "Image"} and not writes):
+            yield f"{owner}.{name}"
+
+
+def test_files_of_other_processes_are_opened_carefully() -> None:
+    found = {
+        path.relative_to(ROOT).as_posix(): calls
+        for package in ("attnctl", "jobs", "db", "reports")
+        for path in (ROOT / package).rglob("*.py")
+        if (calls := sorted(set(_bare_reads(path.read_text(encoding="utf-8")))))
+    }
+    assert set(found) == set(OPENED_OTHERWISE), found
+
+
+def test_the_search_sees_every_form_of_a_bare_read() -> None:
+    source = 'path.read_bytes()\n(a / b).read_text()\nopen(x)\npath.open()\npath.open("rb")\nos.open(x, 0)\n'
+    assert len(list(_bare_reads(source))) == 6
+    assert not list(_bare_reads('path.open("wb")\nread_regular(path)\npath.open("a", encoding="utf-8")\n'))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shutil
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,6 +123,24 @@ def _dangling(path: Path) -> None:
     path.symlink_to("nowhere")
 
 
+def _fifo(path: Path) -> None:
+    """To read it would wait for a writer, for ever."""
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _device(path: Path) -> None:
+    """To read it would take all memory."""
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
+def _socket(path: Path) -> None:
+    path.unlink()
+    with socket.socket(socket.AF_UNIX) as listener, contextlib.chdir(path.parent):  # the address has 108 bytes at most
+        listener.bind(path.name)
+
+
 def _wrong_types(path: Path) -> None:
     """Every value is of another type than it was; in a file without JSON, its text backwards."""
     try:
@@ -171,6 +192,9 @@ DAMAGE: dict[str, Callable[[Path], None]] = {
     "a link to nowhere": _dangling,
     "gone": Path.unlink,
     "rather deep": _other_kind(b'{"kind": ' * 500 + b"1" + b"}" * 500 + b"\n"),
+    "a FIFO": _fifo,
+    "a device": _device,
+    "a socket": _socket,
 }
 
 COMMANDS: dict[str, list[str]] = {

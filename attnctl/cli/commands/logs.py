@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from attnctl.cli import context, output, run_selection
+from attnctl.files import open_regular
 from attnctl.lifecycle.evidence import newest_verdict
 from attnctl.values import SpecError, comma_join
 from attnctl.workspace.layout import Attempt, RunDir, Workspace
@@ -96,7 +97,7 @@ def _active(workspace: Workspace, run_id: str) -> bool:
 
 def _copy(path: Path, position: int) -> int:
     """Print the log from a byte offset on; return the offset of its end."""
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         stream.seek(position)
         while block := stream.read(1 << 16):
             sys.stdout.write(_visible(block.decode(errors="replace")))

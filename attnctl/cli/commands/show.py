@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from attnctl.cli import context, output, run_selection
 from attnctl.cli.commands.diff import fields
 from attnctl.cli.refresh import row_json
+from attnctl.files import read_regular
 from attnctl.units import clock, duration, size
 from attnctl.values import comma_join, format_value
 from attnctl.workspace.layout import Attempt, Incarnation, RunDir
@@ -78,7 +79,7 @@ def _record(kind: type[R], path: Path) -> R | None:
 
 def _owner(attempt: Attempt) -> str | None:
     with contextlib.suppress(OSError):
-        return attempt.owner.read_text(errors="replace").strip()
+        return read_regular(attempt.owner).decode(errors="replace").strip()
     return None
 
 

@@ -11,6 +11,7 @@ from attnctl.cli import context, output, run_selection
 from attnctl.cli.commands.logs import newest_log
 from attnctl.cli.resuming.requirements import still_missing
 from attnctl.cli.table_layout import Column
+from attnctl.files import open_regular
 from attnctl.lifecycle.advice import AdviceContext, advise
 from attnctl.lifecycle.resume_policy import ResumeScope, decide
 from attnctl.lifecycle.state import State, first_failure, requested
@@ -183,7 +184,7 @@ def _error(config: Config, history: AttemptHistory) -> list[str]:
     path = newest_log(config.workspace, history.attempt, rank) or newest_log(config.workspace, history.attempt, 0)
     if path is None:
         return []
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         stream.seek(max(0, path.stat().st_size - _TAIL))
         return stream.read().decode(errors="replace").strip().splitlines()[-_LINES:]
 

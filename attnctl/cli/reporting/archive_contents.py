@@ -14,6 +14,7 @@ from attnctl import papers
 from attnctl.cli.reporting import paper_tables
 from attnctl.cli.reporting.request import Gathered, Request, gather
 from attnctl.db import Index
+from attnctl.files import read_regular
 from attnctl.lifecycle.state import State
 from attnctl.reports import lock as locks
 from attnctl.reports import markdown, tabular
@@ -60,7 +61,7 @@ def files(
         "README.txt": readme.render(gathered.report.table.title, words, commands, sorted(commits), cells).encode(),
         "attnctl.toml": _CONFIG,
         "checkpoints.json": _json(run_files.digests(workspace, list(specs))),
-        "lock.json": _locked(gathered, request) if lock is None else lock.read_bytes(),
+        "lock.json": _locked(gathered, request) if lock is None else read_regular(lock),
         "software.json": _json(used),
         "table.json": tabular.render_json(gathered.report.table).encode(),
         "table.md": markdown.render(gathered.report.table).encode(),
