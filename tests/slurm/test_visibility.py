@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,12 +13,15 @@ from pathlib import Path
 
 import pytest
 
+from attnctl.cli import main
+from attnctl.jobs.doctor import compute_node
 from attnctl.jobs.slurm import observe
 from attnctl.jobs.slurm.cancel import cancel
 from attnctl.jobs.submission.submit import Submitted
 from attnctl.spec import RunSpec
 from attnctl.workspace import submissions
 from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Resources
 from tests.slurm.real_cluster import Cluster, slurm, wait
 from tests.slurm.second_cluster import second_cluster
 from tests.slurm.test_real_submission import failing
@@ -174,3 +178,44 @@ def test_a_training_that_squeue_does_not_show_is_not_lost(
     cluster.until(done, lambda states: states == ["running"])
     assert not cancel(cluster.config.workspace, placed).refused
     cluster.until(done, lambda states: states == ["cancelled"])
+
+
+def test_a_cancellation_while_the_controller_is_down_is_refused_by_name(
+    cluster: Cluster,
+    make_specs: Specs,
+    slurm_conf: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    done = cluster.submit(make_specs(1), extra=HOLD)
+    run = done.tasks[0][0]
+    conf = tmp_path / "slurm.conf"
+    kept = [line for line in Path(slurm_conf).read_text().splitlines() if not line.startswith("SlurmctldPort")]
+    conf.write_text("\n".join([*kept, "SlurmctldPort=1", "MessageTimeout=2", ""]))
+    monkeypatch.setenv("SLURM_CONF", str(conf))
+    assert main(["--workspace", str(cluster.config.workspace.root), "cancel", run, "--yes"]) == 1
+    out, err = capsys.readouterr()
+    assert out == "cancelling 0 of 1 run\n"
+    assert f"not cancelled: {run[:8]}: SLURM does not answer: " in err
+    assert not cluster.attempt(run).cancel.exists()
+    assert main(["--workspace", str(cluster.config.workspace.root), "resume"]) == 1, "as from cron"
+    monkeypatch.setenv("SLURM_CONF", slurm_conf)
+    assert slurm("squeue", "-h", "-r", "-o", "%T", "-j", str(done.job_id)).split() == ["PENDING"]
+    assert main(["--workspace", str(cluster.config.workspace.root), "cancel", run, "--yes"]) == 0
+    cluster.until(done, lambda states: states == ["cancelled"])
+
+
+def test_a_banner_before_the_job_id_confuses_neither_a_sweep_nor_doctor(
+    cluster: Cluster, make_specs: Specs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = shutil.which("sbatch")
+    banner = f"echo '*** Welcome; 3 news since 2026 ***'; {real} \"$@\" || exit 1; echo 'Quota: 12 GB'"
+    failing("sbatch", banner, tmp_path / "bin", monkeypatch)
+    done = cluster.submit(make_specs(1), extra=HOLD)
+    assert done.job_id is not None
+    assert cluster.observe(done) is None
+    assert cluster.states(done) == ["queued"]
+    checks = compute_node.run_job(cluster.config, cluster.config.slurm, Resources(), 120, lambda text: None)
+    assert checks
+    assert [check for check in checks if check.name.startswith("rank ")] == []
