@@ -14,7 +14,7 @@ from attnctl.cli.table_layout import Column
 from attnctl.files import open_regular
 from attnctl.lifecycle.advice import AdviceContext, advise
 from attnctl.lifecycle.resume_policy import ResumeScope, decide
-from attnctl.lifecycle.state import State, first_failure, requested
+from attnctl.lifecycle.state import ABSENT, UNSEEN, State, first_failure, requested
 from attnctl.settings.config import Config
 from attnctl.units import clock, duration, memory, quantity
 from attnctl.workspace.layout import RunDir, Workspace
@@ -147,6 +147,10 @@ def _moments(history: AttemptHistory) -> Iterator[tuple[float, str]]:
     request = history.request
     yield request.created, f"requested by {request.user} on {request.host}, as {request.tag}"
     for item in history.observed:
+        if item.word in {ABSENT, UNSEEN}:
+            unknown = "the process no longer exists" if item.source == "local" else "SLURM does not know the job"
+            yield item.at, item.reason or unknown
+            continue
         reason = f"({item.reason})" if item.reason else ""
         said = " ".join(filter(None, (item.word, reason, f"on {item.nodes}" if item.nodes else "")))
         code = f", exit code {item.exit_code}" if item.exit_code and item.exit_code != "0:0" else ""
@@ -155,7 +159,8 @@ def _moments(history: AttemptHistory) -> Iterator[tuple[float, str]]:
     with contextlib.suppress(RecordError, OSError):
         cancel = Cancel.read(history.attempt.cancel)
     if cancel is not None:
-        yield cancel.at, f"cancelled by {cancel.user} on {cancel.host}"
+        confirmed = "" if cancel.accepted else ", but SLURM has not confirmed it"
+        yield cancel.at, f"cancelled by {cancel.user} on {cancel.host}{confirmed}"
     for incarnation in history.attempt.incarnations():
         number = incarnation.token[1]
         start = f"start {number + 1}: " if number or len(history.logs) > 1 else ""

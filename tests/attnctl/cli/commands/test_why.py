@@ -10,6 +10,7 @@ from attnctl.files import write_atomic
 from attnctl.workspace.records import Cancel
 from tests.attnctl.cli.cli_run import Run, listing
 from tests.attnctl.cli.past_runs import Past, left
+from tests.fixtures.fake_slurm import Fake
 
 
 def test_the_history_of_two_attempts_is_shown_in_order(past: Past, attnctl: Run) -> None:
@@ -87,3 +88,15 @@ def test_bad_input_is_one_line(past: Past, attnctl: Run, word: str) -> None:
     assert (result.code, result.out) == (2, "")
     assert result.err.count("\n") == 1
     assert listing(past.root) == before
+
+
+def test_what_slurm_does_not_show_is_told_in_words(past: Past, attnctl: Run, fake: Fake) -> None:
+    (spec,) = past.specs(1)
+    past.attempt(spec, "RUNNING")
+    fake.says("squeue", "7_0|RUNNING|node1|None|renamed\n")
+    out = " ".join(attnctl("why", spec.id).out.split())
+    assert "state unconfirmed for 0 s: squeue lists job 7_0 under the name 'renamed'" in out
+    assert "UNSEEN" not in out
+    assert "Its job may still run: check with `squeue -a -j 7_0`, `sacct -j 7_0`" in out
+    fake.says("squeue", "")
+    assert "SLURM does not know the job" in attnctl("why", spec.id).out
