@@ -8,9 +8,11 @@ is closed and its runs are free again.
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Iterable
+from pathlib import Path
 
 import psutil
 
@@ -20,7 +22,7 @@ from attnctl.jobs.slurm.job import login_name
 from attnctl.values import SpecError
 from attnctl.workspace import submissions
 from attnctl.workspace.layout import Workspace
-from attnctl.workspace.records import Placed, Request, Submission
+from attnctl.workspace.records import Placed, Request, Submission, user_name
 
 SBATCH_TIMEOUT = 60.0
 """Seconds until sbatch is stopped."""
@@ -123,9 +125,14 @@ def close_orphan(workspace: Workspace, request: Request) -> bool:
 
 
 def _gone(request: Request) -> bool:
-    if request.host == socket.gethostname():
+    if request.host == socket.gethostname() and not (request.user != user_name() and processes_hidden()):
         return not alive(request.pid, request.created)
     return time.time() - request.created > 2 * SBATCH_TIMEOUT
+
+
+def processes_hidden() -> bool:
+    """Whether this machine hides the processes of other users from us (proc(5), hidepid=2)."""
+    return os.geteuid() != 0 and not Path("/proc/1").exists()
 
 
 def alive(pid: int, before: float) -> bool:

@@ -57,7 +57,8 @@ def cancel(workspace: Workspace, placed: Sequence[Placed]) -> Outcome:
             _write(workspace, item, before.get(item))
         if item.where == "local":
             for pid in workers(workspace.run(item.run).attempt(item.attempt)):
-                with contextlib.suppress(ProcessLookupError):
+                # Another user's processes are stopped by their supervisor, which sees the record.
+                with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGINT)
     return Outcome(
         accepted=[item.run for item in placed if item not in refused],

@@ -15,8 +15,8 @@ from attnctl.files import cannot_write, create_exclusive, open_regular, reason, 
 from attnctl.jobs.slurm import adopt, job, queries
 from attnctl.lifecycle import evidence
 from attnctl.lifecycle.state import ABSENT, UNSEEN
-from attnctl.workspace.layout import Attempt, Workspace
-from attnctl.workspace.records import Observed, Placed
+from attnctl.workspace.layout import Attempt, Workspace, skip_unreadable
+from attnctl.workspace.records import Observed, Placed, Request, user_name
 
 ABSENCE_INTERVAL = 10.0
 """Seconds between the two failed lookups after which a SLURM job counts as lost: its records lag by up to 5 s."""
@@ -169,10 +169,15 @@ def _observe_local(workspace: Workspace, placed: Sequence[Placed], changed: set[
     host = socket.gethostname()
     messages: dict[str, None] = {}
     supervised: dict[tuple[int, float], bool] = {}
+    processes_hidden = adopt.processes_hidden()
     for item in placed:
         machine, _, pid = (item.job_id or "").rpartition(":")
         if machine != host or not _is_process_id(pid):
             messages[f"runs that were started on {machine} can only be checked on {machine}"] = None
+            continue
+        user = _requested_by(workspace, item) if processes_hidden else user_name()
+        if user != user_name():
+            messages[f"only {user} can check the runs of {user}: {machine} hides other users' processes"] = None
             continue
         key = (int(pid), item.created)
         if key not in supervised:
@@ -183,6 +188,14 @@ def _observe_local(workspace: Workspace, placed: Sequence[Placed], changed: set[
             if record_absence(attempt, absence, interval=0.0):
                 changed.add(item.run)
     return "; ".join(messages) or None
+
+
+def _requested_by(workspace: Workspace, item: Placed) -> str:
+    """The user whose command trains a local run; ourselves if its request cannot be read."""
+    request = None
+    with skip_unreadable():
+        request = Request.read(workspace.run(item.run).attempt(item.attempt).request)
+    return request.user if request is not None else user_name()
 
 
 def workers(attempt: Attempt, alive: Callable[[int, float], bool] = adopt.alive) -> list[int]:

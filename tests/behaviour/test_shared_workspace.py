@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import stat
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.fixtures.lab import Lab
@@ -62,3 +64,35 @@ def test_a_folder_that_does_not_pass_on_its_group_is_refused_with_the_command_th
     assert repair in doctor.stdout
     lab.folder.chmod(0o2770)
     assert f"{lab.group} shares all files" in lab.run(ada, "doctor").stdout
+
+
+def only_row(lab: Lab, user: str, *, hide_processes: bool = False) -> dict[str, object]:
+    status = lab.run(user, "status", "--json", hide_processes=hide_processes)
+    assert status.returncode == 0, status.stderr
+    document = json.loads(status.stdout)
+    (row,) = document["runs"]
+    assert isinstance(row, dict)
+    return {**row, "unavailable": document["unavailable"]}
+
+
+def test_a_local_run_of_a_colleague_is_seen_as_running_and_can_be_cancelled(lab: Lab) -> None:
+    lab.share()
+    ada, bob = lab.users
+    long = [*SMALL[2:], "--epochs", "100000", "--device", "cpu", "--name", "long"]
+    with ThreadPoolExecutor() as pool:
+        training = pool.submit(lab.run, ada, "sweep", "none", *long)
+        try:
+            while not list((lab.folder / "runs").glob("*/attempts/1/0/events.jsonl")):
+                assert not training.done(), training.result()
+                time.sleep(0.2)
+            for _ in range(2):  # two absences would be a loss
+                row = only_row(lab, bob, hide_processes=True)
+                assert row["state"] == "running"
+                assert f"only {ada} can check the runs of {ada}" in str(row["unavailable"])
+            assert only_row(lab, bob)["unavailable"] is None
+            cancelled = lab.run(bob, "cancel", "long", "--yes")
+        finally:
+            lab.run(ada, "cancel", "long", "--yes")
+        assert (cancelled.returncode, cancelled.stdout) == (0, "cancelling 1 of 1 run\n"), cancelled.stderr
+        training.result()
+    assert only_row(lab, ada)["state"] == "cancelled"
