@@ -166,11 +166,13 @@ def open_store(path: Path, group: int | None = None) -> Store:
     """The index in `path`, created if need be; emptied when it is of another schema version. Raises StoreError.
 
     A file that is not an index of attnctl is neither opened by SQLite nor replaced.
+
     group: the id of the group whose users share the file. One that we cannot write is then replaced.
     """
     with clear(path):
         try:
             if group is not None and path.is_file() and not os.access(path, os.W_OK):
+                _check_file(path)
                 _replace(path, group)
             return _current(path, group)
         except sqlite3.OperationalError:  # locked, full, unreadable: the file itself may be whole
