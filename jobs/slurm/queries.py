@@ -395,7 +395,8 @@ def read_sacct(text: str, jobs: Iterable[Job]) -> dict[Job, JobStatus]:
     jobs_of = by_id(jobs)
     records: dict[Job, JobStatus] = {}
     ours: list[Job] = []
-    for row, long_state, code, derived, nodes, user, submitted, tail in parse_table(text, 8, "sacct"):
+    for row, long_state, code, derived, nodes, rest in parse_table(text, 6, "sacct"):
+        user, submitted, tail = _origin(rest)
         number, _, step = row.partition(".")
         state = long_state.split(" ")[0] or "UNKNOWN"  # "CANCELLED by 1000"
         if not step:
@@ -408,6 +409,15 @@ def read_sacct(text: str, jobs: Iterable[Job]) -> dict[Job, JobStatus]:
         elif state == "OUT_OF_MEMORY":
             records |= {job: replace(records[job], state=state) for job in ours if records[job].state == "FAILED"}
     return records
+
+
+def _origin(columns: str) -> tuple[str, str, str]:
+    """The user, the submit time, and the name with the folder; of a row that ends with the name, the name alone.
+
+    Such rows are of programs in place of sacct. Our name is enough: it is unique.
+    """
+    parts = columns.split("|", 2)
+    return (parts[0], parts[1], parts[2]) if len(parts) == 3 else ("", "", f"{columns}|")
 
 
 def _id_arguments(jobs: Iterable[str]) -> Iterator[str]:

@@ -45,6 +45,12 @@ def test_sacct_output_is_parsed_by_job_and_tag_with_steps() -> None:
     assert found["7_3"].exit_code == "1:0"
 
 
+def test_a_row_of_sacct_that_ends_with_the_name_is_recognised_by_it() -> None:
+    job = replace(ADA, id="7_0")
+    assert read_sacct("7_0|FAILED|0:53|0:0|node1|tag\n", [job])[job].exit_code == "0:53"
+    assert read_sacct("7_0|FAILED|0:53|0:0|node1|other\n", [job]) == {}
+
+
 def test_placeholders_of_slurm_become_empty_strings() -> None:
     jobs = [Job(id=f"7_{k}", tag="tag") for k in (0, 1, 5)]
     told = read_squeue("7_0|RUNNING|node1|None|tag\n7_1|PENDING|(null)|Priority|tag\n", jobs)
