@@ -17,7 +17,8 @@ How the two are combined:
 | ended      | ended                    | sacct's state: the states of its steps reveal an out-of-memory kill |
 | ended      | anything else            | squeue's state: the controller knows how the job ended, and its exit code |
 | not listed | ended                    | sacct's state |
-| not listed | active                   | Unseen: the record is late, the controller forgot the job, or hides it |
+| not listed | waiting, never started   | Absent: the controller crashed and forgot the job |
+| not listed | active otherwise         | Unseen: the record is late, the controller forgot the job, or hides it |
 | not listed | not listed               | Absent, or Hidden if it is another user's and those are private |
 | not listed | fails                    | Unavailable: it may know how the job ended |
 | not listed | fails; accounting is off | Absent: squeue answered, and there is no other source |
@@ -43,7 +44,7 @@ from attnctl.jobs.slurm.commands import (
     run,
 )
 from attnctl.jobs.slurm.job import TIMES, Job, by_cluster, by_id, is_tag, recognised
-from attnctl.lifecycle.state import SLURM_STATES
+from attnctl.lifecycle.state import SLURM_STATES, State
 from attnctl.units import parse_elapsed, slurm_time
 
 _DAY = 86400.0
@@ -282,7 +283,7 @@ def _missing(
     """The answers for jobs that squeue does not list. records: of sacct, or failure: why there are none."""
     answers: dict[Job, Answer] = {}
     for job in jobs:
-        if job in records:
+        if job in records and not _forgotten(job, records[job]):
             answers[job] = Unseen(f"squeue does not list job {job.id}, but sacct says {records[job].state}", "sacct")
     rest = [job for job in jobs if job not in answers]
     if not rest or (failure is None and not any(job.foreign for job in rest)):
@@ -299,6 +300,14 @@ def _missing(
         else:
             answers[job] = Absent("squeue" if failure is not None else "sacct")
     return answers
+
+
+def _forgotten(job: Job, record: JobStatus) -> bool:
+    """Whether a waiting job exists in sacct only: a controller that crashes soon after sbatch never starts it.
+
+    squeue shows all of a user's own jobs by their ids, so a job of ours that it does not list waits nowhere.
+    """
+    return SLURM_STATES.get(record.state) is State.QUEUED and not job.started and not job.foreign
 
 
 def _list_ours(jobs: Collection[Job], cluster: str | None = None) -> tuple[dict[Job, JobStatus], dict[Job, str]]:

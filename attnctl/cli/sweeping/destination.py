@@ -49,7 +49,7 @@ def choose_destination(config: Config, asked: ResourceOptions, *, answering: boo
         nodes=asked.nodes or 1,
         tasks_per_node=gpus or asked.tasks_per_node or 1,
         gpus_per_node=gpus,
-        cpus_per_task=asked.cpus_per_task or (_cpus_per_gpu(where, options, gpus) if gpus else 1),
+        cpus_per_task=asked.cpus_per_task or (_cpus_per_gpu(where, options, gpus, answering=answering) if gpus else 1),
         minutes=parse_time(options.time) if options.time is not None else None,
         device=asked.device or "auto",
     )
@@ -159,7 +159,7 @@ def _gpus(where: Where, asked: ResourceOptions, options: SlurmOptions, *, answer
     return requested
 
 
-def _cpus_per_gpu(where: Where, options: SlurmOptions, gpus: int) -> int:
+def _cpus_per_gpu(where: Where, options: SlurmOptions, gpus: int, *, answering: bool) -> int:
     """Cores for each GPU as in the settings, else the GPU's share of its node: one core decodes images too slowly."""
     if options.cpus_per_gpu:
         return options.cpus_per_gpu
@@ -167,6 +167,8 @@ def _cpus_per_gpu(where: Where, options: SlurmOptions, gpus: int) -> int:
         from attnctl.jobs.local import gpu_slots
 
         return max(1, gpu_slots.cores() // max(1, len(gpu_slots.gpus())))
+    if not answering:
+        return 1
     from attnctl.jobs.slurm import nodes, sbatch
 
     return nodes.cpus_per_gpu(

@@ -168,6 +168,16 @@ def test_an_active_record_of_sacct_contradicts_the_absence_in_squeue(fake: Fake)
     assert queries.query([MINE]) == {MINE: Unseen("squeue does not list job 7_0, but sacct says RUNNING", "sacct")}
 
 
+@pytest.mark.parametrize(
+    ("job", "lost"), [(MINE, True), (replace(MINE, started=True), False), (replace(HERS, tag=MINE.tag), False)]
+)
+def test_a_waiting_job_that_only_sacct_knows_was_forgotten_by_the_controller(fake: Fake, job: Job, lost: bool) -> None:
+    fake.says("sacct", f"7_0|PENDING|0:0|0:0|None assigned|{job.owner}|{NOW:.0f}|{MINE.tag}|/w\n")
+    (answer,) = queries.query([job]).values()
+    assert (answer == Absent("sacct")) is lost
+    assert isinstance(answer, Unseen) is not lost
+
+
 def test_a_job_of_another_name_that_cannot_be_compared_is_not_lost(fake: Fake) -> None:
     fake.says("squeue", "7_0|RUNNING|node1|None|mine\n")
     assert queries.query([MINE]) == {MINE: Unseen("squeue lists job 7_0 under the name 'mine'", "squeue")}
