@@ -162,9 +162,13 @@ _NO_LOG = "0:53"
 """The exit code of a job whose log the node could not open: it ended before the first line of its script. slurmstepd
 reports it as signal 53, which no process of ours receives."""
 
-_PROLOG = re.compile(r"slurm prolog: (\d+)")
-"""What slurmd writes into the job's log when the node's prolog failed. A job that may be requeued is then held, any
-other one is cancelled by the system (slurmd's req.c, _launch_job_fail)."""
+LEFT_NO_LOG = "no log in the workspace"
+"""The reason of a job that failed with exit code 1 and whose log is not in the workspace: on a node without the
+workspace, SLURM 24.11 and 26.05 create the folder of the log there, and then the script fails."""
+
+_PROLOG = re.compile(r"slurm prolog(: \d+)|^Prolog error$")
+"""What slurmd writes into the job's log when the node's prolog failed, or else the node's reason. A job that may be
+requeued is then held, any other one is cancelled by the system (slurmd's req.c, _launch_job_fail)."""
 
 _FIRST_NODE = re.compile(r"([A-Za-z0-9_.-]+)(?:\[(\d+)[^\]]*\]([A-Za-z0-9_.-]*))?")
 
@@ -315,12 +319,14 @@ def _failed_launch(last: Observed, state: State, evidence: Evidence) -> Verdict 
         return None
     node = first_node(last.nodes)
     named = node or "the node"
-    if state is State.ERROR and last.exit_code == _NO_LOG:
+    began = evidence.started is not None or evidence.exits
+    left_no_log = last.reason == LEFT_NO_LOG and not began
+    if state is State.ERROR and (last.exit_code == _NO_LOG or left_no_log):
         return Verdict(State.LAUNCH_FAILED, f"{named} could not open the job's log", last.at, node)
     prolog = _PROLOG.search(last.reason)
-    began = evidence.started is not None or evidence.exits
     if state in {State.ERROR, State.CANCELLED, State.LAUNCH_FAILED} and prolog is not None and not began:
-        reason = f"the cluster's prolog failed on {named} with exit code {prolog[1]}"
+        code = f" with exit code {prolog[1].removeprefix(': ')}" if prolog[1] else ""
+        reason = f"the cluster's prolog failed on {named}{code}"
         return Verdict(State.LAUNCH_FAILED, reason, last.at, node)
     if state is State.LAUNCH_FAILED:
         reason = ": ".join(filter(None, (f"{named} could not launch the job", last.reason)))

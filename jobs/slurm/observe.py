@@ -14,7 +14,7 @@ from typing import NamedTuple
 from attnctl.files import cannot_write, create_exclusive, open_regular, reason, write_atomic
 from attnctl.jobs.slurm import adopt, job, queries
 from attnctl.lifecycle import evidence
-from attnctl.lifecycle.state import ABSENT, UNSEEN
+from attnctl.lifecycle.state import ABSENT, LEFT_NO_LOG, UNSEEN
 from attnctl.workspace.layout import Attempt, Workspace, skip_unreadable
 from attnctl.workspace.records import Observed, Placed, Request, user_name
 
@@ -78,7 +78,7 @@ def _observe_slurm(workspace: Workspace, placed: Sequence[Placed], changed: set[
     for item in placed:
         answer = answers[jobs[item]]
         if isinstance(answer, queries.JobStatus) and answer.state in {"FAILED", "CANCELLED"}:
-            answer = replace(answer, reason=_logged_error(workspace, item) or answer.reason)
+            answer = replace(answer, reason=_error_of_node(workspace, item, answer) or answer.reason)
         if isinstance(answer, queries.Unavailable | queries.Hidden):
             messages[answer.message] = None
         elif _record_answer(workspace.run(item.run).attempt(item.attempt), item.job_id or "", answer):
@@ -86,13 +86,18 @@ def _observe_slurm(workspace: Workspace, placed: Sequence[Placed], changed: set[
     return "; ".join(messages) or None
 
 
-def _logged_error(workspace: Workspace, item: Placed) -> str | None:
+def _error_of_node(workspace: Workspace, item: Placed, answer: queries.JobStatus) -> str | None:
     """What SLURM wrote into the job's log when it killed the job for its memory, or when the node's prolog failed.
 
     Without cgroups the job's state is only FAILED, not OUT_OF_MEMORY. A job that may not be requeued is CANCELLED by
-    the system when the prolog fails.
+    the system when the prolog fails. What a job without a log means is in attnctl.jobs.slurm.versions.
     """
-    for path in sorted(workspace.submission_logs(item.tag).glob(f"{item.job_id}_*_log.out")):
+    logs = sorted(workspace.submission_logs(item.tag).glob(f"{item.job_id}_*_log.out"))
+    if not logs and answer.state == "CANCELLED" and answer.nodes:
+        return queries.prolog_error(answer.nodes, answer.cluster)
+    if not logs and answer.state == "FAILED" and answer.exit_code == "1:0":
+        return LEFT_NO_LOG
+    for path in logs:
         with contextlib.suppress(OSError), open_regular(path) as stream:
             stream.seek(max(0, path.stat().st_size - _TAIL))
             text = stream.read()

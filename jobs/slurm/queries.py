@@ -375,6 +375,15 @@ def _value(text: str) -> str:
     return "" if text in {"None", "None assigned", "(null)", "N/A"} else text
 
 
+def prolog_error(nodes: str, cluster: str | None) -> str | None:
+    """The reason for which SLURM drains one of these nodes if that is a prolog that failed; None if it is not."""
+    try:
+        reasons = run(["sinfo", *on_cluster(cluster), "-a", "-h", "-n", nodes, "-o", "%E"]).splitlines()
+    except CommandError:
+        return None
+    return versions.PROLOG_ERROR if versions.PROLOG_ERROR in reasons else None
+
+
 def _exit_codes(cluster: str | None) -> dict[str, str]:
     """The exit codes that squeue knows, in the form of sacct: `137:0`, or `0:9` for a signal. Empty if it fails."""
     try:

@@ -130,6 +130,7 @@ PYTHON
 
 inside() {  # with mounts of our own: complete them, then run the command in the chroot
   local path
+  mountpoint -q "$tree" || mount --bind "$tree" "$tree"  # unshare(1) works only below a mount
   mountpoint -q "$tree/proc" || mount -t proc proc "$tree/proc"
   for path in /sys /dev; do mountpoint -q "$tree$path" || mount --rbind $path "$tree$path"; done
   bind /tmp; bind "${TMPDIR:-/tmp}"; bind "$PWD"

@@ -97,11 +97,35 @@ def test_a_prolog_that_failed_is_found_in_the_log(fake: Fake, placed: tuple[Conf
     logs.mkdir(parents=True, exist_ok=True)
     (logs / "7_0_0_log.out").write_text("Error running slurm prolog: 7\n")
     fake.says("sacct", records(items, "CANCELLED by 0").replace("|node1|", "|node2|"))
+    fake.says("sinfo", "none\n")
     observe(config.workspace, items)
     first, second = verdicts(config, items)
     assert (str(first.state), first.node) == ("launch failed", "node2")
     assert first.reason == "the cluster's prolog failed on node2 with exit code 7"
     assert str(second.state) == "cancelled"
+
+
+@pytest.mark.parametrize(("code", "state"), [("1:0", "launch failed"), ("2:0", "code error"), ("9:0", "killed")])
+def test_a_job_that_leaves_no_log_in_the_workspace_is_the_nodes_fault(
+    fake: Fake, placed: tuple[Config, list[Placed]], code: str, state: str
+) -> None:
+    config, items = placed
+    fake.says("sacct", records(items, "FAILED").replace("|0:0|", f"|{code}|", 1).replace("|0:0|", f"|{code}|"))
+    observe(config.workspace, items)
+    assert {str(item.state) for item in verdicts(config, items)} == {state}
+
+
+def test_a_prolog_that_failed_is_found_in_the_reason_of_the_node(
+    fake: Fake, placed: tuple[Config, list[Placed]]
+) -> None:
+    config, items = placed
+    fake.says("sacct", records(items, "CANCELLED by 0").replace("|node1|", "|node2|"))
+    fake.says("sinfo", "none\nProlog error\n")
+    observe(config.workspace, items)
+    assert {(str(item.state), item.node, item.reason) for item in verdicts(config, items)} == {
+        ("launch failed", "node2", "the cluster's prolog failed on node2")
+    }
+    assert "-n node2 -o %E" in fake.calls("sinfo")[0]
 
 
 def test_a_job_without_a_log_is_the_nodes_fault(fake: Fake, placed: tuple[Config, list[Placed]]) -> None:
