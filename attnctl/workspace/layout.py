@@ -223,6 +223,12 @@ class RunDir:
         return [self.attempt(number) for number in _numbered(self.attempts_folder)]
 
     @property
+    def last_step(self) -> int:
+        """The step at which a completed run ended, by the record of rank 0; 0 if it is not known."""
+        starts = [attempt.incarnations()[-1] for attempt in self.attempts() if attempt.completed]
+        return max((record.step for start in starts for record in start.exits() if record.rank == 0), default=0)
+
+    @property
     def completed(self) -> bool:
         """Whether its training is finished; its newest checkpoint is then that of the last step."""
         return any(attempt.completed for attempt in self.attempts())

@@ -210,7 +210,10 @@ def _of_run(workspace: Workspace, run_id: str) -> Mapping[str, Tensor]:
     newest = checkpoint.newest(run, skipped.append)
     if newest is None:
         raise SpecError("; ".join([f"run {run_id} has no valid checkpoint to start from", *skipped]))
-    state = newest[1]
+    path, state = newest
+    if run.last_step not in {0, state["step"]}:
+        problem = f"run {run_id} was completed at step {run.last_step}, but its newest valid checkpoint is {path}"
+        raise SpecError("; ".join([problem, *skipped]))
     return state["averaged"] if state.get("averaged") else state["network"]  # type: ignore[no-any-return]
 
 

@@ -215,6 +215,21 @@ def test_a_checkpoint_that_was_moved_is_found_and_one_that_is_gone_is_announced(
     assert metrics(third) == metrics(plain.train())
 
 
+def test_all_ranks_of_a_run_whose_base_is_unfinished_end_for_that_reason(tmp_path: Path) -> None:
+    base = "0" * 16
+    run = Run.create(tmp_path / "w", dataclasses.replace(make_spec(), init=f"run:{base}"))
+    with run.started(2) as (processes, incarnation):
+        assert exit_codes(processes) == [0, 0], logs(incarnation)
+    exits = incarnation.exits()
+    assert [(record.outcome, record.secondary) for record in exits] == [
+        ("base unfinished", False),
+        ("base unfinished", True),
+    ]
+    verdict = decide(Evidence(created=0, submitted=True, exits=exits, world=2))
+    assert verdict.state is State.BASE_UNFINISHED
+    assert verdict.reason == f"rank 0: run {base}, whose weights it starts from, is new, not completed"
+
+
 def test_a_signal_while_waiting_for_the_others_ends_the_process_cleanly(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "w", make_spec())
     tag, incarnation = run.submit(2)

@@ -5,8 +5,10 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -91,6 +93,19 @@ def test_a_missing_interpreter_is_reported_by_the_script(cluster: Cluster, attnc
     attnctl("sweep", "se", *SMALL)
     (row,) = until(attnctl, lambda states: states == ["setup failed"])
     assert row["reason"].startswith("the training processes did not start: srun failed with exit code ")
+
+
+def test_a_python_that_is_gone_is_a_missing_environment_and_resume_uses_the_one_that_is_there(
+    cluster: Cluster, attnctl: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setattr(sys, "executable", str(tmp_path / "gone" / "python"))
+        attnctl("sweep", "se", *SMALL)
+    (row,) = until(attnctl, lambda states: states == ["environment missing"])
+    assert row["reason"].startswith(f"there is no Python at {tmp_path / 'gone' / 'python'} on node")
+    (plan,) = attnctl("resume")["runs"]
+    assert (plan["action"], plan["starts"]) == ("start", True)
+    until(attnctl, lambda states: states == ["completed"])
 
 
 def processes(job: str) -> list[psutil.Process]:

@@ -182,8 +182,15 @@ def test_the_job_itself_does_not_start_from_an_unfinished_checkpoint(folder: Pat
     (row,) = [row for row in json.loads(attnctl("resume", "--dry-run", "--json").out)["runs"] if row["id"] == spec.id]
     assert (row["state"], row["action"], row["starts"]) == ("base unfinished", "waits", False)
     assert row["words"] == f"run {base}, whose weights it starts from, is preempted: resume that run"
+    write_atomic(
+        ended, dataclasses.replace(record, step=record.step + 1).encode()
+    )  # as if its last checkpoint were gone
+    assert attnctl("resume", spec.id).code == 1
+    (found,) = config.workspace.run(spec.id).attempt(2).incarnation(0).exits()
+    words = f"run {base} was completed at step {record.step + 1}, but its newest valid checkpoint is "
+    assert found.message.startswith(words)
     write_atomic(ended, record.encode())
-    assert attnctl("resume", spec.id).code == 0
+    assert attnctl("resume", spec.id, "--force").code == 0
     assert config.workspace.run(spec.id).completed
 
 
