@@ -59,10 +59,10 @@ def cancelled(job_id: str) -> bool:
     job counts as preempted.
     """
     try:
-        state = run(["sacct", "-n", "-P", "-X", "-o", "State", "-j", job_id], timeout=_SACCT_TIMEOUT)
+        states = run(["sacct", "-n", "-P", "-X", "-o", "State", "-j", job_id], timeout=_SACCT_TIMEOUT)
     except CommandError:
         return False
-    return state.startswith("CANCELLED")
+    return any(line.startswith("CANCELLED") for line in states.splitlines())  # a site's banner may come first
 
 
 def requeue(incarnation: Incarnation, worker: Worker, after: str = "") -> str:

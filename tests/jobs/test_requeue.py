@@ -51,6 +51,8 @@ def test_a_local_run_is_not_requeued(run: RunDir) -> None:
 def test_a_cancelled_job_stays_cancelled_and_counts_as_preempted_if_sacct_fails(run: RunDir, fake: Fake) -> None:
     fake.says("sacct", "CANCELLED by 1000\n")
     assert "cancelled" in asked(run, "preempted")
+    fake.says("sacct", "Welcome to the cluster\nCANCELLED by 1000\n")
+    assert "cancelled" in asked(run, "preempted")
     fake.does("sacct", "exit 1")
     assert asked(run, "preempted") == ""
 

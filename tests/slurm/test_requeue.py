@@ -51,7 +51,7 @@ def test_a_preempted_run_is_requeued_and_resumes_by_itself(cluster: Cluster, mak
 
 
 @pytest.fixture
-def cancelling_partition() -> Iterator[None]:
+def cancelling_partition(cluster: Cluster) -> Iterator[None]:
     """The partition `low` cancels the jobs that are preempted there, instead of requeueing them."""
     slurm("scontrol", "update", "partitionname=low", "preemptmode=cancel")
     yield
