@@ -16,11 +16,12 @@ import resource
 import socket
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from attnctl.files import create_exclusive, read_regular, write_atomic
 from attnctl.jobs import base_wait, notify, requeue
-from attnctl.jobs.runtime import disk_full
+from attnctl.jobs.runtime import disk_full, launch
 from attnctl.jobs.runtime.failure import Failure, Position, code_error, environment_missing
 from attnctl.jobs.runtime.rank import Worker
 from attnctl.jobs.submission import code_snapshot, guard
@@ -184,6 +185,7 @@ def _train(
             resources=untrusted_json.decode(Resources, request.resources),
             roots=settings.data,
             workspace=settings.workspace,
+            launched=_launch_watch(settings.workspace, submission, worker),
         )
         failure = Failure(outcome=perform(assignment), message="")
     except StopRequested as stop:
@@ -217,6 +219,14 @@ def _train(
     if failure.outcome not in CLEAN or failure.secondary:
         _exit_at_once(0 if failure.outcome in CLEAN else 1)
     return failure.outcome
+
+
+def _launch_watch(workspace: Workspace, submission: Submission, worker: Worker) -> Callable[[], None]:
+    """Raises LaunchError once srun has written into the job's log that it could not launch a rank."""
+    if worker.rank or worker.restart or not worker.on_slurm:  # an earlier start's message may be in the same log
+        return lambda: None
+    log_file = workspace.submission_logs(submission.tag) / f"{worker.job_id}_0_log.out"
+    return launch.watch(log_file, os.environ, time.monotonic)
 
 
 def _classify(error: BaseException) -> Failure:

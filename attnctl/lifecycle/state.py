@@ -135,6 +135,7 @@ OUTCOMES: dict[str, State] = {
     "data missing": State.DATA_MISSING,
     BASE_UNFINISHED: State.BASE_UNFINISHED,  # the run whose weights it starts from
     "setup": State.SETUP,  # the job's script ended before the training's processes began
+    "launch failed": State.LAUNCH_FAILED,  # srun could not launch a rank on one of the job's nodes
     "held": State.HELD,  # other runs of the submission had met the same error at their start
     "superseded": State.UNKNOWN,  # a newer incarnation took over and decides the state
 }
@@ -169,6 +170,9 @@ workspace, SLURM 24.11 and 26.05 create the folder of the log there, and then th
 _PROLOG = re.compile(r"slurm prolog(: \d+)|^Prolog error$")
 """What slurmd writes into the job's log when the node's prolog failed, or else the node's reason. A job that may be
 requeued is then held, any other one is cancelled by the system (slurmd's req.c, _launch_job_fail)."""
+
+_CULPRIT = re.compile(r"([A-Za-z0-9_.-]+) could not ")
+"""The node that the message of a failed launch begins with."""
 
 _FIRST_NODE = re.compile(r"([A-Za-z0-9_.-]+)(?:\[(\d+)[^\]]*\]([A-Za-z0-9_.-]*))?")
 
@@ -353,12 +357,13 @@ def _from_exits(evidence: Evidence) -> Verdict:
     if any(record.requeued for record in exits) and not _over(evidence, since=cause.at):
         waits = _waits_for(evidence) if cause.outcome == BASE_UNFINISHED else ""
         return Verdict(State.QUEUED, waits or f"starts again after {cause.outcome}", cause.at)
+    state = OUTCOMES.get(cause.outcome, State.ERROR)
+    if state is State.LAUNCH_FAILED:
+        culprit = _CULPRIT.match(cause.message)
+        return Verdict(state, cause.message, cause.at, culprit[1] if culprit is not None else "")
     prefix = f"rank {cause.rank}: " if evidence.world > 1 else ""
-    return Verdict(
-        OUTCOMES.get(cause.outcome, State.ERROR),
-        prefix + (cause.message or _DEFAULT_REASONS.get(cause.outcome, cause.outcome)),
-        cause.at,
-    )
+    reason = prefix + (cause.message or _DEFAULT_REASONS.get(cause.outcome, cause.outcome))
+    return Verdict(state, reason, cause.at)
 
 
 def _over(evidence: Evidence, since: float) -> bool:

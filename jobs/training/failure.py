@@ -11,6 +11,7 @@ from torch.distributed import DistError
 from attnctl.jobs.data.errors import MissingDataError
 from attnctl.jobs.runtime import disk_full
 from attnctl.jobs.runtime.failure import Failure, code_error, environment_missing
+from attnctl.jobs.runtime.launch import LaunchError
 from attnctl.jobs.runtime.rendezvous import RendezvousError
 from attnctl.lifecycle.state import BASE_UNFINISHED
 from attnctl.values import SpecError
@@ -38,6 +39,8 @@ def classify(error: BaseException) -> Failure:
         return Failure(outcome="data missing", message=str(error))
     if isinstance(error, SpecError):
         return Failure(outcome="error", message=str(error))
+    if isinstance(error, LaunchError):
+        return Failure(outcome="launch failed", message=str(error))
     absent = environment_missing(error)
     if absent is not None:
         return absent

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -35,7 +36,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Assignment:
-    """The work of a worker process. workspace: contains users' source files and initial weights."""
+    """The work of a worker process. workspace: contains users' source files and initial weights.
+
+    launched: called while the ranks meet; raises LaunchError for a rank that srun could not launch.
+    """
 
     context: TrainingContext
     incarnation: Incarnation
@@ -43,6 +47,7 @@ class Assignment:
     resources: Resources
     roots: DataRoots
     workspace: Workspace
+    launched: Callable[[], None] = lambda: None
 
 
 def perform(assignment: Assignment) -> str:
@@ -51,7 +56,12 @@ def perform(assignment: Assignment) -> str:
     spec = context.run.read_spec()
     spec.recipe.check_world(worker.world)
     device = environment.choose_device(assignment.resources, worker.local_rank)
-    store = meet(worker, incarnation, context.signals.check, now=context.clock.now)
+
+    def check() -> None:
+        context.signals.check()
+        assignment.launched()
+
+    store = meet(worker, incarnation, check, now=context.clock.now)
     group = Group(worker.rank, worker.world, device, store)
     threads = group.broadcast(environment.first_threads(context.run, assignment.resources))
     torch.set_num_threads(threads)

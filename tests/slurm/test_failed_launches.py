@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from attnctl.cli import main
-from attnctl.workspace.records import Submission
+from attnctl.workspace.records import Resources, Submission
 from tests.slurm.real_cluster import Cluster, slurm, wait
 
 pytestmark = pytest.mark.slurm
 
 NODE, OTHERS = "node1", "node[2-4]"
 SMALL = {"epochs": "1", "input_size": "8"}
-Blind = Callable[[Path], None]
+Blind = Callable[[Path, str], None]
 
 
 def registered(node: str) -> bool:
@@ -28,26 +28,30 @@ def registered(node: str) -> bool:
 
 @pytest.fixture
 def blind_node(slurm_conf: str) -> Iterator[Blind]:
-    """Restarts the node's slurmd where it does not see a folder: in a mount namespace of its own."""
-    pid_file = Path(slurm_conf).parents[1] / "run" / f"slurmd-{NODE}.pid"
+    """Restarts a node's slurmd where it does not see a folder: in a mount namespace of its own."""
+    folder = Path(slurm_conf).parents[1] / "run"
     if os.getuid() != 0 or subprocess.run(["unshare", "-m", "true"], check=False).returncode:
         pytest.skip("only root can hide a folder from a node")
-    if not pid_file.exists():
+    if not (folder / f"slurmd-{NODE}.pid").exists():
         pytest.skip(f"{slurm_conf} is not the cluster of `make slurm-up`")
 
-    def restart(*command: str) -> None:
-        pid = int(pid_file.read_text())
-        os.kill(pid, signal.SIGTERM)
-        wait(lambda: not Path(f"/proc/{pid}").exists(), lambda: f"slurmd of {NODE} does not end")
-        subprocess.run([*command, "slurmd", "-N", NODE], check=True, stdin=subprocess.DEVNULL)
-        wait(lambda: registered(NODE), lambda: slurm("sinfo", "-N"))
+    blind: list[str] = []
 
-    def hide(folder: Path) -> None:
+    def restart(node: str, *command: str) -> None:
+        pid = int((folder / f"slurmd-{node}.pid").read_text())
+        os.kill(pid, signal.SIGTERM)
+        wait(lambda: not Path(f"/proc/{pid}").exists(), lambda: f"slurmd of {node} does not end")
+        subprocess.run([*command, "slurmd", "-N", node], check=True, stdin=subprocess.DEVNULL)
+        wait(lambda: registered(node), lambda: slurm("sinfo", "-N"))
+
+    def hide(hidden: Path, node: str) -> None:
+        blind.append(node)
         mount = 'mount -t tmpfs none "$1" && shift && exec "$@"'
-        restart("unshare", "-m", "--", "sh", "-c", mount, "sh", str(folder))
+        restart(node, "unshare", "-m", "--", "sh", "-c", mount, "sh", str(hidden))
 
     yield hide
-    restart()
+    for node in blind:
+        restart(node)
 
 
 @pytest.fixture
@@ -66,7 +70,7 @@ def attnctl(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> Callable[..
 def test_runs_of_a_node_without_the_workspace_resume_on_other_nodes(
     cluster: Cluster, make_specs: Callable[..., Any], attnctl: Callable[..., Any], blind_node: Blind
 ) -> None:
-    blind_node(cluster.config.workspace.root)
+    blind_node(cluster.config.workspace.root, NODE)
     submitted = cluster.submit(make_specs(3, **SMALL), exclude=OTHERS, gpus_per_node=0)
     cluster.until(submitted, lambda states: set(states) == {"launch failed"})
     run = submitted.tasks[0][0]
@@ -90,7 +94,7 @@ def test_runs_of_a_node_without_the_workspace_resume_on_other_nodes(
 def test_a_plain_sweep_excludes_the_node_too(
     cluster: Cluster, make_specs: Callable[..., Any], attnctl: Callable[..., Any], blind_node: Blind
 ) -> None:
-    blind_node(cluster.config.workspace.root)
+    blind_node(cluster.config.workspace.root, NODE)
     (spec,) = make_specs(1, **SMALL)
     submitted = cluster.submit([spec], exclude=OTHERS, gpus_per_node=0)
     cluster.until(submitted, lambda states: states == ["launch failed"])
@@ -99,6 +103,20 @@ def test_a_plain_sweep_excludes_the_node_too(
     assert (row["id"], row["action"]) == (spec.id, "will continue")
     script = Submission.decode(cluster.config.workspace.submission(row["tag"]).read_bytes()).script
     assert f"#SBATCH --exclude={NODE}\n" in script
+
+
+def test_a_run_of_several_nodes_ends_when_one_of_them_lacks_the_workspace(
+    cluster: Cluster, make_specs: Callable[..., Any], attnctl: Callable[..., Any], blind_node: Blind
+) -> None:
+    blind_node(cluster.config.workspace.root, "node2")  # the job's script runs on node1
+    (spec,) = make_specs(1, **SMALL)
+    resources = Resources(nodes=2, minutes=30)
+    submitted = cluster.submit([spec], resources, exclude="node[3-4]", gpus_per_node=0)
+    cluster.until(submitted, lambda states: states == ["launch failed"])
+    (verdict,) = cluster.verdicts(submitted)
+    assert (verdict.node, verdict.reason) == ("node2", "node2 could not open the job's log")
+    (row,) = attnctl("resume", "--dry-run")["runs"]
+    assert (row["action"], row["words"]) == ("another node", "without node2")
 
 
 @pytest.fixture

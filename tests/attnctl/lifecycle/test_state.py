@@ -261,6 +261,15 @@ def test_a_failed_launch_names_the_node_that_runs_the_script(nodelist: str, firs
     assert (verdict.node, verdict.reason) == (first, f"{first or 'the node'} could not open the job's log")
 
 
+def test_srun_could_not_launch_a_rank_on_another_node() -> None:
+    exits = [left("launch failed", message="node4 could not open the job's log"), left("error", 2, secondary=True)]
+    verdict = decide(evidence(observations=said("FAILED", exit_code="1:0", nodes="node[3-4]"), world=3, exits=exits))
+    assert (verdict.state, verdict.node) == (State.LAUNCH_FAILED, "node4")
+    assert verdict.reason == "node4 could not open the job's log"
+    exits = [left("launch failed", message="one of its nodes could not open the job's log")]
+    assert decide(evidence(observations=said("FAILED"), exits=exits)).node == ""
+
+
 def test_every_state_is_exactly_one_of_active_interrupted_failed_lacking_or_at_rest() -> None:
     at_rest = {State.NEW, State.COMPLETED}
     interrupted = {
