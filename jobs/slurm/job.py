@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from attnctl.workspace import submissions
 from attnctl.workspace.layout import Workspace, skip_unreadable
@@ -33,8 +34,8 @@ class Job:
     """One array task as it was submitted; empty or None where it is not known.
 
     id: `<array>_<task>`. tag: the name that it was given. owner: the login name of its user. folder: where sbatch was
-    called. created: when, in Unix seconds. cluster: the cluster that took it. started: it has run, so that SLURM may
-    have requeued it, which changes its submit time.
+    called. created: when, in Unix seconds. cluster: the cluster that took it. claim: the file that it writes when it
+    starts.
     """
 
     id: str
@@ -43,12 +44,17 @@ class Job:
     folder: str = ""
     created: float = 0.0
     cluster: str | None = None
-    started: bool = False
+    claim: Path | None = None
 
     @property
     def array(self) -> str:
         """The id of its array."""
         return self.id.partition("_")[0]
+
+    @property
+    def started(self) -> bool:
+        """Whether it has run, so that SLURM may have requeued it, which changes its submit time."""
+        return self.claim is not None and self.claim.exists()
 
     @property
     def foreign(self) -> bool:
@@ -68,7 +74,7 @@ def recognised(job: Job, user: str, submitted: str, name_and_folder: str) -> boo
     if job.folder and not name_and_folder.endswith(("|", f"|{job.folder}")):  # sacct learns the folder late
         return False
     moment = _seconds(submitted)
-    return moment is not None and job.created - _EARLIEST <= moment and (job.started or moment <= job.created + _LATEST)
+    return moment is not None and job.created - _EARLIEST <= moment and (moment <= job.created + _LATEST or job.started)
 
 
 def is_tag(name: str) -> bool:
@@ -111,7 +117,7 @@ def of(workspace: Workspace, placed: Iterable[Placed]) -> dict[Placed, Job]:
             folder=head.folder if head is not None else "",
             created=head.created if head is not None else item.created,
             cluster=head.cluster if head is not None else None,
-            started=workspace.run(item.run).attempt(item.attempt).owner.exists(),
+            claim=workspace.run(item.run).attempt(item.attempt).owner,
         )
     return jobs
 
