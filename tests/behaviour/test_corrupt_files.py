@@ -200,8 +200,8 @@ DAMAGE: dict[str, Callable[[Path], None]] = {
 COMMANDS: dict[str, list[str]] = {
     "status": ["status", "--json"],
     "status in words": ["status"],
-    "resume": ["resume", "--dry-run", "--json"],
-    "resume in words": ["resume", "--dry-run"],
+    "resume": ["resume", "--dry-run", "--json", "--run-on", "local"],
+    "resume in words": ["resume", "--dry-run", "--run-on", "local"],
     "why": ["why", "{other}"],
     "why the other": ["why", "{good}", "--json"],
     "show": ["show", "{other}"],
