@@ -18,7 +18,7 @@ def bad_nodes(verdicts: Iterable[tuple[State, Iterable[str]]], limit: int) -> tu
 
     verdicts: the state of each run's last attempt, and the nodes that are to blame for it.
     """
-    counts = Counter(node for state, nodes in verdicts if state is State.LAUNCH_FAILED for node in nodes)
+    counts = Counter(node for state, nodes in verdicts if state is State.LAUNCH_FAILED for node in nodes if node)
     return tuple(sorted(node for node, count in counts.items() if 0 < limit <= count))
 
 

@@ -91,6 +91,19 @@ def test_runs_of_a_node_without_the_workspace_resume_on_other_nodes(
     assert NODE not in {row["node"] for row in attnctl("status")["runs"]}
 
 
+def test_waiting_jobs_exclude_a_node_on_which_three_runs_failed_to_launch(
+    cluster: Cluster, make_specs: Callable[..., Any], attnctl: Callable[..., Any], blind_node: Blind
+) -> None:
+    blind_node(cluster.config.workspace.root, NODE)
+    *eaten, waiting = make_specs(4, **SMALL)
+    failed = cluster.submit(eaten, exclude=OTHERS, gpus_per_node=0)
+    cluster.until(failed, lambda states: set(states) == {"launch failed"})
+    job = cluster.submit([waiting], exclude="node4", gpus_per_node=0, extra={"begin": "now+1hour"}).job_id
+    plan = attnctl("resume")
+    assert plan["excluded"] == {"nodes": [NODE], "runs": [waiting.id]}
+    assert slurm("squeue", "-h", "-j", str(job), "-o", "%x").strip() == "node[1,4]"
+
+
 def test_a_plain_sweep_excludes_the_node_too(
     cluster: Cluster, make_specs: Callable[..., Any], attnctl: Callable[..., Any], blind_node: Blind
 ) -> None:

@@ -86,6 +86,8 @@ def resume(
         output.note(f"skipped {quantity(resume_plan.waiting, 'run')} without a checkpoint; add --yes to start over")
     if resume_plan.held and not dry_run:
         candidates.release(config, resume_plan)
+    if resume_plan.excluded and not dry_run:
+        candidates.exclude(config, resume_plan)
     try:
         groups = submit.destinations(config, resume_plan, resources)
     except SlurmUnavailable as error:

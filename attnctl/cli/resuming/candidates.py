@@ -13,9 +13,10 @@ from attnctl.cli.resuming.requirements import still_missing
 from attnctl.cli.resuming.resources import more_time, next_destination
 from attnctl.cli.sweeping.resource_options import ResourceOptions
 from attnctl.lifecycle.advice import launch_held, queue_blocker
+from attnctl.lifecycle.launch_failures import bad_nodes
 from attnctl.lifecycle.resume_batch import plan
 from attnctl.lifecycle.resume_policy import DEFAULT_MODES, Action, Decision, History, ResumeScope
-from attnctl.lifecycle.state import State
+from attnctl.lifecycle.state import State, Verdict
 from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
 from attnctl.units import plural, quantity
@@ -58,8 +59,8 @@ class Case:
 class ResumePlan:
     """The plan. stuck: run id -> why the queued run can never start. held: runs that SLURM could not start and holds;
     they will be released. missing: the commands for runs that were never submitted. broken: error messages of runs
-    whose files cannot be read. bad_nodes: a sentence for each node on which runs failed to launch. unavailable: an
-    error message of the scheduler."""
+    whose files cannot be read. bad_nodes: a sentence for each node on which runs failed to launch. excluded: those of
+    the nodes that the waiting jobs, queued, will not use either. unavailable: an error message of the scheduler."""
 
     cases: list[Case]
     total: int
@@ -68,6 +69,8 @@ class ResumePlan:
     missing: Sequence[str] = ()
     broken: Sequence[str] = ()
     bad_nodes: Sequence[str] = ()
+    excluded: Sequence[str] = ()
+    queued: Sequence[Placed] = ()
     unavailable: str | None = None
 
     @property
@@ -104,6 +107,9 @@ def gather(config: Config, request: ResumeRequest) -> ResumePlan:
         spent = {sweep.name: index.further_attempts(sweep.runs) for sweep in sweeps}
         failed = {row.id for row in now.rows if launch_held(row.verdict)} if request.states is None else set()
         held = [item for item in index.placed() if item.run in failed] if failed else []
+        verdicts = {row.id: row.verdict for row in now.rows}
+        excluded = bad_nodes(((item.state, (item.node,)) for item in verdicts.values()), config.resume.same_error)
+        queued = [item for item in index.placed() if excluded and _waits(item, verdicts)]
     members = {sweep.name: frozenset(sweep.runs) for sweep in sweeps}
     submitted = {row.id for row in now.rows}
     for sweep in sweeps if not request.targets else [item for item in sweeps if item.name in request.targets]:
@@ -139,8 +145,15 @@ def gather(config: Config, request: ResumeRequest) -> ResumePlan:
         missing=missing,
         broken=broken,
         bad_nodes=now.bad_nodes,
+        excluded=excluded if queued else (),
+        queued=queued,
         unavailable=now.unavailable,
     )
+
+
+def _waits(item: Placed, verdicts: Mapping[str, Verdict]) -> bool:
+    """Whether an attempt is of a selected run and waits in SLURM's queue."""
+    return item.where == "slurm" and item.run in verdicts and verdicts[item.run].state is State.QUEUED
 
 
 def _waiting_for(index: Index, ids: Sequence[str] | None) -> list[str]:
@@ -254,4 +267,12 @@ def release(config: Config, resume_plan: ResumePlan) -> None:
     from attnctl.jobs.slurm.release import release as release_jobs
 
     if message := release_jobs(config.workspace, resume_plan.held):
+        output.note(message)
+
+
+def exclude(config: Config, resume_plan: ResumePlan) -> None:
+    """Exclude the nodes on which many runs failed to launch from the jobs that wait."""
+    from attnctl.jobs.slurm.exclusion import exclude as exclude_nodes
+
+    if message := exclude_nodes(config.workspace, resume_plan.queued, resume_plan.excluded):
         output.note(message)

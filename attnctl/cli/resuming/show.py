@@ -12,6 +12,7 @@ from attnctl.cli.table_layout import Column
 from attnctl.lifecycle.launch_failures import name_runs
 from attnctl.lifecycle.resume_batch import errors
 from attnctl.units import duration, plural, quantity
+from attnctl.values import comma_join
 
 COLUMNS = (
     Column("run", optional=True),
@@ -40,6 +41,10 @@ def show(resume_plan: ResumePlan) -> None:
         output.prose(f"the same error in {name_runs(runs)}: {error}")
     for sentence in resume_plan.bad_nodes:
         output.prose(sentence)
+    if resume_plan.excluded:
+        output.prose(
+            f"{quantity(len(resume_plan.queued), 'waiting run')} will not use {comma_join(resume_plan.excluded)}"
+        )
     for run, words in resume_plan.stuck.items():
         output.prose(f"{run[:8]} can never start: {words}")
     if resume_plan.held:
@@ -133,6 +138,7 @@ def in_json(resume_plan: ResumePlan, jobs: Mapping[str, Job]) -> dict[str, Any]:
         "total": resume_plan.total,
         "errors": [{"error": error, "runs": runs} for error, runs in same.items()],
         "stuck": dict(resume_plan.stuck),
+        "excluded": {"nodes": list(resume_plan.excluded), "runs": [item.run for item in resume_plan.queued]},
         "held": [item.run for item in resume_plan.held],
         "missing": list(resume_plan.missing),
         "broken": list(resume_plan.broken),

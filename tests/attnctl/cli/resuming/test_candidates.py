@@ -66,3 +66,15 @@ def test_a_run_with_a_broken_spec_is_named_and_stops_nothing(past: Past, attnctl
     result = attnctl("resume", "--dry-run", "--json")
     assert [row["id"] for row in runs(result)] == [good.id]
     assert broken.id in json.loads(result.out)["broken"][0]
+
+
+def test_waiting_runs_will_not_use_a_node_on_which_three_runs_failed_to_launch(past: Past, attnctl: Run) -> None:
+    *failed, waiting = past.specs(4)
+    for spec in failed:
+        past.attempt(spec, "FAILED", exit_code="0:53")
+    past.attempt(waiting, "PENDING", reason="Resources")
+    assert "1 waiting run will not use node1\n" in attnctl("resume", "--dry-run").out
+    document = json.loads(attnctl("resume", "--dry-run", "--json").out)
+    assert document["excluded"] == {"nodes": ["node1"], "runs": [waiting.id]}
+    (past.root / "attnctl.toml").write_text("[resume]\nsame_error = 4\n")
+    assert "will not use" not in attnctl("resume", "--dry-run").out
