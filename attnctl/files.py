@@ -36,6 +36,9 @@ def no_space(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in _NO_SPACE
 
 
+_LONGEST_NAME = 200
+"""Bytes; file systems allow 255, and endings and temporary names come on top."""
+
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _UNWRITABLE = {*_NO_SPACE, errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -60,6 +63,19 @@ def read_regular(path: Path, *, follow: bool = True) -> bytes:
     """The content of a regular file. Raises OSError, for any other kind of file too."""
     with open_regular(path, follow=follow) as stream:
         return stream.read()
+
+
+def is_regular(path: Path) -> bool:
+    """Whether it is a regular file, and not a link to one. Raises OSError."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def is_file_name(text: str) -> bool:
+    """Whether a text can be the name of a file in a folder, so that the file is nowhere else."""
+    return text[:1] not in {"", "."} and not {"/", "\0"} & set(text) and len(os.fsencode(text)) <= _LONGEST_NAME
 
 
 def _check_regular(status: os.stat_result, path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache, lru_cache
@@ -30,6 +31,8 @@ DEFAULT, NONE = "default", "none"
 """Recipe values for the model's default and for none; an empty value could not be typed on the command line."""
 
 _NEVER = object()
+_INIT = re.compile(r"(run|file):[0-9a-f]+")
+_OWN_VERSION = re.compile(r"ast:[0-9a-f]+")
 
 LOOP_VERSION = 1
 """Version of the training loop and its data order; raised when they change the results."""
@@ -291,9 +294,20 @@ class RunSpec:
             values["hyperparameters"] = tuple(sorted(dict(values["hyperparameters"]).items()))
             values["recipe"] = recipe_from(values["recipe"])
             values["versions"] = Versions(**values["versions"])
-            return cls(**values)
+            spec = cls(**values)
+            _check_names(spec)
+            return spec
         except (KeyError, TypeError, ValueError) as error:
             raise SpecError(f"not a run's spec: {error}") from error
+
+
+def _check_names(spec: RunSpec) -> None:
+    """Raise ValueError if a text that becomes the name of a file could lead elsewhere."""
+    if spec.init and not _INIT.fullmatch(spec.init):
+        raise ValueError(f"init is {spec.init!r:.80}")
+    for version in vars(spec.versions).values():
+        if isinstance(version, str) and version.startswith("ast:") and not _OWN_VERSION.fullmatch(version):
+            raise ValueError(f"a version is {version!r:.80}")
 
 
 @lru_cache(maxsize=1 << 14)

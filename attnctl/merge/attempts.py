@@ -57,7 +57,8 @@ def join(ours: RunDir, theirs: RunDir) -> list[MergedAttempt]:
             assert attempt is not None
             assert request is not None
             number = (attempt.number, None) if our is not None else (None, attempt.number)
-            merged.append(MergedAttempt(request, attempt.completed, content(attempt.path), *number))
+            files = content(attempt.path, links=our is not None)
+            merged.append(MergedAttempt(request, attempt.completed, files, *number))
     return sorted(merged, key=lambda item: (item.completed, item.request.created, item.request.nonce))
 
 

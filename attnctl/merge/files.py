@@ -3,14 +3,52 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from attnctl.files import open_regular, read_regular
+from attnctl.files import is_regular, open_regular, read_regular
 from attnctl.workspace.layout import has_one_writer
 from attnctl.workspace.records import RecordError
 
 _BLOCK = 1 << 20
+
+
+def links(folders: Iterable[Path]) -> Iterator[str]:
+    """What is not copied from these folders, in words: symbolic links, and files that are not regular ones."""
+    for folder in folders:
+        if folder.is_symlink():
+            yield f"{folder} is a symbolic link"
+            continue
+        for parent, subfolders, names in os.walk(folder):
+            for path in sorted(Path(parent, name) for name in (*subfolders, *names) if name[0] != "."):
+                if path.is_symlink():
+                    yield f"{path} is a symbolic link"
+                elif not path.is_dir() and not is_regular(path):
+                    yield f"{path} is not a regular file"
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a regular file with its permissions and time, atomically. Raises OSError, for a link too."""
+    aside = target.with_name(f".{target.name}.merge")
+    with open_regular(source, follow=False) as stream, aside.open("wb") as output:
+        status = os.fstat(stream.fileno())
+        shutil.copyfileobj(stream, output, _BLOCK)
+        os.fchmod(output.fileno(), status.st_mode & 0o777)
+    os.utime(aside, ns=(status.st_atime_ns, status.st_mtime_ns))
+    aside.replace(target)
+
+
+def copy_folder(source: Path, target: Path, *, hidden: bool = False) -> None:
+    """Copy a folder's regular files and folders; links and other kinds of file are left out, and hidden ones unless
+    asked for."""
+    found = content(source, hidden=hidden)
+    target.mkdir()
+    for name in sorted(found.folders):
+        (target / name).mkdir(parents=True, exist_ok=True)
+    for name, path in found.files.items():
+        copy_file(path, target / name)
 
 
 @dataclass(frozen=True)
@@ -21,15 +59,20 @@ class Content:
     folders: frozenset[str]
 
 
-def content(folder: Path) -> Content:
-    """The content of a folder, without unfinished files (their names begin with a dot)."""
+def content(folder: Path, *, links: bool = False, hidden: bool = False) -> Content:
+    """The content of a folder. links: with symbolic links. hidden: with unfinished files (of names with a dot)."""
+
+    def taken(path: Path) -> bool:
+        return (hidden or path.name[0] != ".") and (links or not path.is_symlink())
+
     files: dict[str, Path] = {}
     folders: set[str] = set()
     for parent, subfolders, names in os.walk(folder):
-        subfolders[:] = [name for name in subfolders if name[0] != "."]
+        subfolders[:] = [name for name in subfolders if taken(Path(parent, name))]
         base = Path(parent).relative_to(folder)
         folders.update(str(base / name) for name in subfolders)
-        files.update({str(base / name): Path(parent) / name for name in names if name[0] != "."})
+        paths = [path for path in (Path(parent, name) for name in names) if taken(path)]
+        files.update({str(base / path.name): path for path in paths if links or is_regular(path)})
     return Content(files, frozenset(folders))
 
 
@@ -39,7 +82,7 @@ def united(ours: Path, theirs: Path) -> tuple[Content, bool]:
     A file that is a prefix of the other is the earlier one. Raises RecordError if two copies contradict each other,
     which no partial copy explains.
     """
-    our_content, their_content = content(ours), content(theirs)
+    our_content, their_content = content(ours, links=True), content(theirs)
     later = {**their_content.files, **our_content.files}
     for name in our_content.files.keys() & their_content.files.keys():
         if _later(our_content.files[name], their_content.files[name], name):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from attnctl.lifecycle.results import Row, disagreement
 from attnctl.lifecycle.run_history import Histories, RunHistory
 from attnctl.merge.attempts import MergedAttempt, join, requests
+from attnctl.merge.files import links
 from attnctl.values import SpecError
-from attnctl.workspace.layout import Workspace
+from attnctl.workspace.layout import RunDir, Workspace
 from attnctl.workspace.records import RecordError
 
 Track = Callable[[Sequence[str]], Iterable[str]]
@@ -33,6 +35,9 @@ class Plan:
     alarms: dict[str, str] = field(default_factory=dict)
     """Messages about runs whose CPU attempts in the two workspaces differ although training is deterministic."""
 
+    links: list[str] = field(default_factory=list)
+    """What is not copied, in words: symbolic links, and files that are not regular ones."""
+
     @property
     def present(self) -> list[str]:
         """The runs of the other workspace that this one has after the merge."""
@@ -50,7 +55,25 @@ def plan(ours: Workspace, theirs: Workspace, track: Track = iter) -> Plan:
             result.broken[run] = str(error)
         except OSError as error:
             result.broken[run] = f"{error.filename}: {error.strerror}"
+    result.links = list(links(_copied_folders(theirs, result.present)))
     return result
+
+
+def _copied_folders(theirs: Workspace, runs: Sequence[str]) -> Iterator[Path]:
+    """The folders of the other workspace from which files are copied."""
+    for run in map(theirs.run, runs):
+        yield run.path
+        if not run.checkpoints.is_relative_to(run.path):
+            yield run.checkpoints
+    yield from (theirs.sweeps, theirs.submissions, theirs.sources, theirs.weights_folder, theirs.imports_folder)
+
+
+def _check_no_links(run: RunDir) -> None:
+    """Raise RecordError if what tells of a run in another workspace is a link, which could lead anywhere."""
+    of_attempts = [part for attempt in run.attempts() for part in (attempt.path, attempt.request)]
+    for path in (run.path, run.spec, run.attempts_folder, *of_attempts):
+        if path.is_symlink():
+            raise RecordError(f"{path} is a symbolic link; only regular files are merged")
 
 
 def check(ours: Workspace, theirs: Workspace) -> None:
@@ -68,6 +91,7 @@ def check(ours: Workspace, theirs: Workspace) -> None:
 def _plan_run(result: Plan, run: str, sides: tuple[Histories, Histories], *, in_both: bool) -> None:
     ours, theirs = sides
     joined: list[MergedAttempt] = []
+    _check_no_links(theirs.workspace.run(run))
     if in_both:
         joined = join(ours.workspace.run(run), theirs.workspace.run(run))
         if not any(item.changed for item in joined):

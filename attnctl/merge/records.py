@@ -8,15 +8,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from attnctl.files import made_aside, open_regular, write_atomic
+from attnctl.files import is_regular, made_aside, open_regular, write_atomic
 from attnctl.merge.attempts import requests
+from attnctl.merge.files import copy_file, copy_folder
 from attnctl.workspace import untrusted_json
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import RecordError, Speed, Submission, Sweep
@@ -101,7 +101,9 @@ def _newest(*paths: Path) -> dict[str, Any] | None:
 
 
 def _document(path: Path) -> dict[str, Any] | None:
-    """A submission with all its keys, including unknown ones; None if it is missing or damaged."""
+    """A submission with all its keys, including unknown ones; None if it is missing, a link or damaged."""
+    if path.is_symlink():
+        return None
     with contextlib.suppress(RecordError):  # the other copy may be readable; the run's folder needs neither
         return untrusted_json.read_object(path) if Submission.read(path) is not None else None
     return None
@@ -111,19 +113,21 @@ def contents(ours: Workspace, theirs: Workspace) -> dict[str, str]:
     """Merge sources, weights, imports and measurements; return error messages for damaged ones, by file."""
     for folder in _entries(theirs.sources):
         target = ours.sources / folder.name
-        if not target.exists():
+        if folder.is_dir() and not target.exists():
             ours.sources.mkdir(parents=True, exist_ok=True)
             with made_aside(target) as aside:
-                shutil.copytree(folder, aside)
+                copy_folder(folder, aside, hidden=True)
     broken: dict[str, str] = {}
     for path in _entries(theirs.weights_folder):
+        if not is_regular(path):
+            continue
         with open_regular(path, follow=False) as stream:
             intact = hashlib.file_digest(stream, "sha256").hexdigest() == path.stem
         if intact:
             _copy_file(path, ours.weights(path.stem))
         else:
             broken[path.name] = f"{path} is not what its name says"
-    for path in _records(theirs.imports_folder):
+    for path in filter(is_regular, _records(theirs.imports_folder)):
         _copy_file(path, ours.imports_folder / path.name)
     for speed in theirs.speeds():
         target = ours.speed(speed)
@@ -135,15 +139,14 @@ def contents(ours: Workspace, theirs: Workspace) -> dict[str, str]:
 
 def _copy_missing(source: Path, target: Path) -> None:
     for path in _entries(source):
-        if path.is_file():
+        if is_regular(path):
             _copy_file(path, target / path.name)
 
 
 def _copy_file(source: Path, target: Path) -> None:
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
-        with made_aside(target) as aside:
-            shutil.copy2(source, aside)
+        copy_file(source, target)
 
 
 def _records(folder: Path) -> list[Path]:
@@ -151,4 +154,7 @@ def _records(folder: Path) -> list[Path]:
 
 
 def _entries(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.name[0] != ".") if folder.is_dir() else []
+    """What is in a folder of another workspace, without links and unfinished files."""
+    if folder.is_symlink() or not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if path.name[0] != "." and not path.is_symlink())

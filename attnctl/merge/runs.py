@@ -20,8 +20,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from attnctl.files import sync_folder
+from attnctl.files import is_regular, sync_folder
 from attnctl.merge.attempts import MergedAttempt
+from attnctl.merge.files import copy_file, copy_folder
 from attnctl.workspace import checkpoints, untrusted_json
 from attnctl.workspace.layout import RunDir, Workspace
 from attnctl.workspace.records import RecordError
@@ -36,17 +37,17 @@ def copy_new(ours: Workspace, theirs: RunDir) -> None:
     target, aside = ours.run(theirs.id), ours.runs / f"{ASIDE}{theirs.id}"
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    shutil.copy2(theirs.spec, aside / theirs.spec.name)
-    if theirs.detections.is_file():
-        shutil.copy2(theirs.detections, aside / theirs.detections.name)
+    copy_file(theirs.spec, aside / theirs.spec.name)
+    if is_regular(theirs.detections):
+        copy_file(theirs.detections, aside / theirs.detections.name)
     attempts = theirs.attempts_folder
     if attempts.is_dir():
-        shutil.copytree(attempts, aside / attempts.name, ignore=shutil.ignore_patterns(".*"))
+        copy_folder(attempts, aside / attempts.name)
     internal = target.checkpoints.is_relative_to(target.path)
     folder = aside / target.checkpoints.relative_to(target.path) if internal else target.checkpoints
-    for path in theirs.checkpoints.glob("*.pt"):
+    for path in _regular_checkpoints(theirs):
         folder.mkdir(parents=True, exist_ok=True)
-        _copy(path, folder / path.name)
+        copy_file(path, folder / path.name)
     aside.rename(target.path)
     sync_folder(ours.runs)
 
@@ -100,7 +101,7 @@ def _build(folder: Path, item: MergedAttempt, our_run: Path) -> None:
         (folder / name).mkdir(parents=True, exist_ok=True)
     for name, path in item.content.files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (_link if path.is_relative_to(our_run) else _copy)(path, folder / name)
+        (_link if path.is_relative_to(our_run) else copy_file)(path, folder / name)
 
 
 def _stage(ours: RunDir, theirs: RunDir, joined: Sequence[MergedAttempt]) -> list[str]:
@@ -110,12 +111,12 @@ def _stage(ours: RunDir, theirs: RunDir, joined: Sequence[MergedAttempt]) -> lis
         item.theirs: number for number, item in enumerate(joined, 1) if item.theirs is not None and item.changed
     }
     our_names = {_renamed(path, our_numbers) or path.name: path for path in ours.checkpoints.glob("*.pt")}
-    their_names = {name: path for path in theirs.checkpoints.glob("*.pt") if (name := _renamed(path, their_numbers))}
+    their_names = {name: path for path in _regular_checkpoints(theirs) if (name := _renamed(path, their_numbers))}
     staged = ours.checkpoints / STAGED
     shutil.rmtree(staged, ignore_errors=True)
     for name, path in {**their_names, **our_names}.items():
         staged.mkdir(parents=True, exist_ok=True)
-        (_link if name in our_names else _copy)(path, staged / name)
+        (_link if name in our_names else copy_file)(path, staged / name)
     return sorted({*our_names, *their_names})
 
 
@@ -157,10 +158,9 @@ def _link(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError:
-        _copy(source, target)
+        shutil.copy2(source, target)
 
 
-def _copy(source: Path, target: Path) -> None:
-    aside = target.with_name(f".{target.name}.merge")
-    shutil.copy2(source, aside)
-    aside.replace(target)
+def _regular_checkpoints(run: RunDir) -> list[Path]:
+    """The checkpoints of another workspace's run that are no links."""
+    return [] if run.checkpoints.is_symlink() else [path for path in run.checkpoints.glob("*.pt") if is_regular(path)]

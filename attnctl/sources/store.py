@@ -31,7 +31,10 @@ class Manifest:
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of a stored source; raises SpecError when it is missing or damaged."""
     try:
-        return untrusted_json.decode(Manifest, untrusted_json.loads_object(read_regular(folder / MANIFEST)))
+        manifest = untrusted_json.decode(Manifest, untrusted_json.loads_object(read_regular(folder / MANIFEST)))
+        if Path(manifest.entry).is_absolute() or ".." in Path(manifest.entry).parts:
+            raise ValueError(f"{MANIFEST} names a file outside it")
+        return manifest
     except (OSError, ValueError) as error:
         raise SpecError(
             f"{folder} does not hold the source that the run was submitted with: {reason(error)}"

@@ -8,11 +8,12 @@ import getpass
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
+from attnctl.files import is_file_name
 from attnctl.workspace import untrusted_json
 from attnctl.workspace.untrusted_json import RecordError as RecordError
 
@@ -28,11 +29,19 @@ class Record:
         """The record as one line of JSON."""
         return json.dumps(dataclasses.asdict(self), sort_keys=True).encode() + b"\n"
 
+    def file_names(self) -> Iterable[str]:
+        """The texts in it that become names of files or folders."""
+        return ()
+
     @classmethod
     def decode(cls, data: bytes | str, source: object = "record") -> Self:
-        """The record that `encode` wrote; raises RecordError naming `source`."""
+        """The record that `encode` wrote; raises RecordError naming `source`, also for a name that leads elsewhere."""
         try:
-            return untrusted_json.decode(cls, untrusted_json.loads_object(data))
+            record = untrusted_json.decode(cls, untrusted_json.loads_object(data))
+            for name in record.file_names():
+                if not is_file_name(name):
+                    raise ValueError(f"{name!r:.80} cannot be the name of a file")
+            return record
         except ValueError as error:
             raise RecordError(f"{source} is not a {cls.__name__} record: {error}") from error
 
@@ -81,6 +90,10 @@ class Request(Record):
     base: str = ""
     """The run whose job this one waits for, because it starts from that run's weights."""
 
+    def file_names(self) -> Iterable[str]:
+        """Its submission's tag, and the run that it waits for."""
+        return [self.tag, self.base] if self.base else [self.tag]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Submission(Record):
@@ -109,6 +122,10 @@ class Submission(Record):
         if not all(len(task) == 2 and isinstance(task[0], str) and type(task[1]) is int for task in self.tasks):
             raise ValueError("its tasks are not pairs of a run and an attempt")
 
+    def file_names(self) -> Iterable[str]:
+        """Its tag and its runs."""
+        return [self.tag, *self.specs, *(task[0] for task in self.tasks)]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep(Record):
@@ -127,6 +144,10 @@ class Sweep(Record):
     table: str = ""
     figure: str = ""
     overrides: Mapping[str, Any] = field(default_factory=dict)
+
+    def file_names(self) -> Iterable[str]:
+        """Its name and its runs."""
+        return [self.name, *self.runs]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ from attnctl.jobs.slurm import queries
 from attnctl.jobs.slurm.job import login_name
 from attnctl.values import SpecError
 from attnctl.workspace import submissions
-from attnctl.workspace.layout import Workspace
+from attnctl.workspace.layout import Workspace, skip_unreadable
 from attnctl.workspace.records import Placed, Request, Submission, user_name
 
 SBATCH_TIMEOUT = 60.0
@@ -91,7 +91,9 @@ def _adopt_by_name(
 
 def _adopt_by_owner(workspace: Workspace, head: submissions.Head) -> bool:
     """Adopt a job by the id that one of its tasks has written, which works even if SLURM has forgotten the job."""
-    submission = Submission.read(workspace.submission(head.tag))
+    submission = None
+    with skip_unreadable():  # a damaged one stops no others
+        submission = Submission.read(workspace.submission(head.tag))
     for run, attempt in submission.tasks if submission is not None else []:
         try:
             owner = read_regular(workspace.run(run).attempt(attempt).owner).decode(errors="replace").strip()

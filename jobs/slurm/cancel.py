@@ -165,8 +165,10 @@ def jobs_of(workspace: Workspace, placed: Sequence[Placed]) -> dict[Placed, Job]
 
 
 def _tasks(workspace: Workspace, tag: str) -> dict[tuple[str, int], str]:
-    head = submissions.head(workspace.submission(tag))
-    submission = Submission.read(workspace.submission(tag)) if head is not None and head.job_id else None
+    submission = None
+    with skip_unreadable():  # a damaged one stops no others
+        head = submissions.head(workspace.submission(tag))
+        submission = Submission.read(workspace.submission(tag)) if head is not None and head.job_id else None
     if submission is None:
         return {}
     return {(run_id, number): f"{submission.job_id}_{k}" for k, (run_id, number) in enumerate(submission.tasks)}

@@ -47,7 +47,7 @@ class Packer:
         if isinstance(content, bytes):
             self._write(name, io.BytesIO(content), len(content))
         else:
-            with open_regular(content) as stream:
+            with open_regular(content, follow=False) as stream:
                 self._write(name, stream, os.fstat(stream.fileno()).st_size)
 
     def _write(self, name: str, stream: Any, size: int) -> None:

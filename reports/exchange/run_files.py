@@ -6,6 +6,7 @@ What a process printed, and where its ranks met, stays behind: it is no evidence
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ def files(workspace: Workspace, specs: Mapping[str, RunSpec], *, weights: bool) 
             digest = spec.init.partition(":")[2]
             yield RELATIVE.weights(digest).as_posix(), workspace.weights(digest)
     for tag in sorted(tags):
-        if workspace.submission(tag).is_file():
+        if os.path.lexists(workspace.submission(tag)):
             yield RELATIVE.submission(tag).as_posix(), workspace.submission(tag)
     versions = {version for spec in specs.values() for version in (spec.versions.module, spec.versions.backbone)}
     for version in sorted(str(version) for version in versions if sources.is_own(version)):
@@ -76,14 +77,14 @@ def _attempts(run: RunDir, tags: set[str]) -> Iterator[Named]:
         for start in attempt.incarnations():
             paths += [start.env, start.events, *start.exit_files()]
         for path in paths:
-            if path.is_file():
+            if os.path.lexists(path):
                 yield (RELATIVE.run(run.id).path / path.relative_to(run.path)).as_posix(), path
 
 
 def _below(folder: Path, root: Path) -> Iterator[Named]:
     for path in sorted(folder.rglob("*")):
         inner = path.relative_to(root)
-        if path.is_file() and not any(part.startswith(".") for part in inner.parts):
+        if (path.is_symlink() or not path.is_dir()) and not any(part.startswith(".") for part in inner.parts):
             yield inner.as_posix(), path
 
 

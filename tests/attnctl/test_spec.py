@@ -90,6 +90,17 @@ def test_an_id_changed_once_by_renamed_fields_and_by_nothing_else(name: str) -> 
     assert hashlib.sha256(text.encode()).hexdigest()[: len(old)] == old
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [{"init": "run:../../x"}, {"init": "file:/etc/passwd"}, {"init": "x"}, {"versions": {"module": "ast:../../x"}}],
+)
+def test_a_spec_whose_names_lead_elsewhere_is_refused(changed: dict[str, Any]) -> None:
+    document = one().to_json()
+    versions = document["versions"] | changed.get("versions", {})
+    with pytest.raises(SpecError, match="not a run's spec: "):
+        RunSpec.from_json(document | changed | {"versions": versions})
+
+
 def test_every_field_of_the_spec_moves_the_id() -> None:
     spec = one()
     changed: dict[str, Any] = {

@@ -110,6 +110,7 @@ def _json(plan: Plan, changes: Sequence[SweepChange], broken: dict[str, str]) ->
         "left_out": plan.left_out,
         "broken": broken,
         "disagree": plan.alarms,
+        "links": plan.links,
         "sweeps": {item.record.name: item.renamed or item.record.name for item in changes},
     }
 
@@ -136,6 +137,8 @@ def _show(plan: Plan, changes: Sequence[SweepChange], broken: dict[str, str], *,
         output.note(f"run {run}: {words}")
     for run, words in plan.left_out.items():
         output.note(f"run {run} is left out: it is {words}, as its folder says; attnctl status looks again")
+    for words in plan.links:
+        output.note(f"left out: {words}; only regular files are copied")
     for name, words in broken.items():
         output.note(f"{name} is broken, and left out: {words}")
     if dry_run:

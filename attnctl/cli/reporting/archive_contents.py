@@ -14,13 +14,14 @@ from attnctl import papers
 from attnctl.cli.reporting import paper_tables
 from attnctl.cli.reporting.request import Gathered, Request, gather
 from attnctl.db import Index
-from attnctl.files import read_regular
+from attnctl.files import is_regular, read_regular
 from attnctl.lifecycle.state import State
 from attnctl.reports import lock as locks
 from attnctl.reports import markdown, tabular
 from attnctl.reports.exchange import readme, rerun_commands, run_files
 from attnctl.units import quantity
 from attnctl.values import SpecError
+from attnctl.workspace.layout import Workspace
 
 _CONFIG = b"# This folder is a workspace of attnctl.\n"
 
@@ -67,6 +68,16 @@ def files(
         "table.md": markdown.render(gathered.report.table).encode(),
     }
     return {**dict(run_files.files(workspace, specs, weights=weights)), **records, **lists, **made}
+
+
+def link_in(workspace: Workspace, path: Path) -> str | None:
+    """Why a file is not packed, in words: it is not a regular file, or it or a folder above it is a symbolic link."""
+    roots = (workspace.checkpoints_root, workspace.runs, workspace.root)
+    root = next((root for root in roots if root is not None and path.is_relative_to(root)), path.parent)
+    for part in (path, *path.parents[: len(path.relative_to(root).parts) - 1]):
+        if part.is_symlink():
+            return f"{part} is a symbolic link"
+    return None if is_regular(path) or not path.exists() else f"{path} is not a regular file"
 
 
 def _rows(gathered: Gathered) -> Mapping[str, list[str]]:

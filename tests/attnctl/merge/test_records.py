@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from attnctl.files import write_atomic
 from attnctl.workspace.layout import Workspace
@@ -10,6 +17,9 @@ from attnctl.workspace.records import Speed, Sweep
 from tests.attnctl.cli.cli_run import Run
 from tests.attnctl.cli.exchange_cases import NOW, spec, write_attempt, write_sweep
 from tests.attnctl.merge.merged import merge
+
+SECRET = '{"id": "a secret"}'
+NOBODY = 65534
 
 
 def test_another_sweep_with_the_same_name_is_renamed_and_a_grown_one_is_extended(
@@ -30,6 +40,104 @@ def test_another_sweep_with_the_same_name_is_renamed_and_a_grown_one_is_extended
     assert grown is not None
     assert grown.runs == [spec().id, spec(seed=1).id]
     assert attnctl("merge", "../other").out == "2 runs: 2 there already\n"
+
+
+UP = "../../../planted"
+
+
+def test_a_name_that_leads_out_of_the_workspace_is_no_record(two: tuple[Workspace, Workspace], attnctl: Run) -> None:
+    """The tag and the sweep come from somebody else, who has put a file where they lead from there."""
+    ours, theirs = two
+    top = theirs.root.parent.parent
+    write_attempt(theirs, spec(), 1, {10: 1.0}, nonce="a")
+    write_attempt(theirs, spec(seed=1), 1, {10: 1.0}, nonce="b")
+    attempt = theirs.run(spec().id).attempt(1)
+    request = json.loads(attempt.request.read_bytes()) | {"tag": UP}
+    attempt.request.write_text(json.dumps(request))
+    planted = theirs.submission(UP)
+    planted.write_bytes(theirs.submission("tag-a").read_bytes())
+    theirs.sweeps.mkdir()
+    for name, record in {
+        "up": Sweep(name=UP, created=NOW, command=[], runs=[spec().id]),
+        "runs": Sweep(name="runs", created=NOW, command=[], runs=[f"../{UP}"]),
+    }.items():
+        theirs.sweep(name).write_bytes(record.encode())
+    before = {path for path in top.rglob("*") if not path.is_relative_to(ours.root)}
+    result = attnctl("merge", str(theirs.root))
+    assert (result.code, result.out) == (1, "2 runs: 1 new, 1 broken\n")
+    assert f"{attempt.request} is not a Request record: {UP!r} cannot be the name of a file" in result.err
+    assert f"{theirs.sweep('up')} is not a Sweep record: {UP!r} cannot be the name of a file" in result.err
+    assert f"{theirs.sweep('runs')} is not a Sweep record" in result.err
+    assert {path for path in top.rglob("*") if not path.is_relative_to(ours.root)} == before
+    assert sorted(path.name for path in ours.runs.iterdir()) == [spec(seed=1).id]
+    assert not ours.sweeps.exists()
+
+
+def test_links_in_another_workspace_are_named_and_what_they_lead_to_stays_there(
+    two: tuple[Workspace, Workspace], attnctl: Run, tmp_path: Path
+) -> None:
+    """Their owner, another user, cannot read the secret; who merges can."""
+    ours, theirs = two
+    secret = tmp_path / "keys"
+    secret.mkdir(mode=0o700)
+    (secret / "id.json").write_text(SECRET)
+    digest = hashlib.sha256(SECRET.encode()).hexdigest()
+    write_attempt(theirs, spec(), 1, {10: 1.0}, nonce="a", checkpoint=10)
+    write_attempt(ours, spec(seed=1), 1, {10: 1.0}, nonce="b", outcome="preempted")
+    shutil.copytree(ours.root, theirs.root, dirs_exist_ok=True)
+    write_attempt(theirs, spec(seed=1), 2, {20: 1.0}, nonce="c", created=NOW + 50)
+    linked = [
+        theirs.run(spec().id).detections,
+        theirs.run(spec().id).attempt(1).path / "notes",
+        theirs.run(spec().id).attempt(1).incarnation(0).log(0),
+        theirs.run(spec().id).checkpoints / "20-1.0.pt",
+        theirs.run(spec(seed=1).id).attempt(2).incarnation(0).log(0),
+        theirs.run(spec(seed=1).id).checkpoints / "20-2.0.pt",
+        theirs.imports_folder / "id.json",
+        theirs.weights(digest),
+        theirs.sources / "0123456789abcdef" / "mine.py",
+        theirs.sources / "fedcba9876543210",
+        theirs.submission_logs("tag-a"),
+        theirs.sweep("mine"),
+    ]
+    for path in linked:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = path.name in {"notes", "fedcba9876543210", "tag-a.logs"}
+        path.symlink_to(secret if folder else secret / "id.json")
+        if os.getuid() == 0:
+            os.lchown(path, NOBODY, NOBODY)
+    fifo = theirs.run(spec().id).attempt(1).path / "fifo"
+    os.mkfifo(fifo)
+    result = attnctl("merge", str(theirs.root))
+    extended = f"  {spec(seed=1).id}: attempt 2 added\n"
+    assert (result.code, result.out) == (0, f"2 runs: 1 new, 1 with more attempts\n{extended}")
+    told = {f"left out: {path} is a symbolic link; only regular files are copied" for path in linked}
+    told.add(f"left out: {fifo} is not a regular file; only regular files are copied")
+    assert set(result.err.splitlines()) == told
+    copied = [path for path in ours.root.rglob("*") if "attnctl.sqlite" not in path.name]
+    assert not [path for path in copied if path.is_symlink()]
+    assert not [path for path in copied if path.is_file() and SECRET.encode() in path.read_bytes()]
+    assert (ours.run(spec().id).checkpoints / "10-1.0.pt").is_file()
+    assert json.loads(attnctl("merge", str(theirs.root), "--json").out)["links"]
+
+
+@pytest.mark.parametrize("kind", ["spec", "request", "attempt", "attempts", "run"])
+def test_a_run_whose_records_are_links_is_left_out(
+    kind: str, two: tuple[Workspace, Workspace], attnctl: Run, tmp_path: Path
+) -> None:
+    ours, theirs = two
+    write_attempt(theirs, spec(), 1, {10: 1.0}, nonce="a")
+    run = theirs.run(spec().id)
+    attempt = run.attempt(1)
+    path = {"spec": run.spec, "request": attempt.request, "attempt": attempt.path, "attempts": run.attempts_folder}.get(
+        kind, run.path
+    )
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    result = attnctl("merge", str(theirs.root))
+    assert (result.code, result.out) == (1, "1 run: 1 broken\n")
+    assert f"{path} is a symbolic link; only regular files are merged" in result.err
+    assert not list(ours.runs.iterdir())
 
 
 def test_of_two_measurements_the_newer_is_kept(two: tuple[Workspace, Workspace]) -> None:

@@ -19,10 +19,11 @@ def test_a_new_run_is_copied_completely(two: tuple[Workspace, Workspace], attnct
     result = attnctl("merge", "../other")
     assert (result.code, result.err) == (0, "")
     assert result.out.splitlines() == ["1 run: 1 new", "  sweep first"]
-    assert contents(ours.root) == before | {".merge.lock": b""}
+    version = (ours.root / "format.json").read_bytes()
+    assert contents(ours.root) == before | {".merge.lock": b"", "format.json": version}
     assert contents(theirs.root) == before
     assert attnctl("merge", "../other").out == "1 run: 1 there already\n"
-    assert contents(ours.root) == before | {".merge.lock": b""}
+    assert contents(ours.root) == before | {".merge.lock": b"", "format.json": version}
 
 
 def test_checkpoints_on_another_file_system_are_merged_too(two: tuple[Workspace, Workspace], attnctl: Run) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attnctl.workspace.records import Exit, RecordError, read_events
+from attnctl.workspace.records import Exit, Record, RecordError, Request, Submission, Sweep, read_events
 
 
 @given(st.builds(Exit, rank=st.integers(0, 99), at=st.floats(0, 1e10), outcome=st.text(), message=st.text()))
@@ -25,6 +27,24 @@ def test_a_field_of_a_newer_release_is_ignored_and_a_broken_record_names_its_fil
         with pytest.raises(RecordError, match=r"exit\.0\.json is not a Exit record"):
             Exit.read(path)
     assert Exit.read(tmp_path / "no" / "such") is None
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", ".hidden", "a/b", "/etc/passwd", "../../x", "a\0b", "x" * 201])
+def test_a_record_whose_names_lead_elsewhere_is_refused(name: str) -> None:
+    task: dict[str, Any] = {"created": 1.0, "host": "login", "pid": 1, "where": "slurm"}
+    records: list[tuple[type[Record], dict[str, Any]]] = [
+        (Request, {**task, "tag": name, "user": "ada", "nonce": "n"}),
+        (Submission, {**task, "tag": name, "tasks": [], "specs": {}}),
+        (Submission, {**task, "tag": "tag", "tasks": [[name, 1]], "specs": {}}),
+        (Submission, {**task, "tag": "tag", "tasks": [], "specs": {name: {}}}),
+        (Sweep, {"name": name, "created": 1.0, "command": [], "runs": []}),
+        (Sweep, {"name": "first", "created": 1.0, "command": [], "runs": [name]}),
+    ]
+    if name:
+        records.append((Request, {**task, "tag": "tag", "user": "ada", "nonce": "n", "base": name}))
+    for kind, document in records:
+        with pytest.raises(RecordError, match="cannot be the name of a file"):
+            kind.decode(json.dumps(document))
 
 
 def test_an_incomplete_event_line_is_skipped() -> None:

@@ -43,6 +43,32 @@ def test_a_papers_table_is_packed_with_its_sweeps(folder: Path, attnctl: Run, tm
     assert attnctl("archive", "4", "--paper", "ela", "-o", "same.tar.gz").code == 0
 
 
+def test_links_in_the_workspace_are_named_and_what_they_lead_to_is_not_packed(
+    written: Workspace, attnctl: Run, tmp_path: Path
+) -> None:
+    """As others may have put them into a workspace that is shared or was handed over."""
+    (tmp_path / "id").write_text("a secret")
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "0.json").write_text("a secret")
+    run = written.run(written.run_ids()[0])
+    files = [run.attempt(1).cancel, run.attempt(1).incarnation(0).exit(7), written.imports_folder / "notes.txt"]
+    for path in files:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        path.symlink_to(tmp_path / "id")
+    folder = run.attempt(1).observed
+    if folder.exists():
+        folder.rename(tmp_path / "observed")
+    folder.symlink_to(tmp_path / "keys")
+    result = attnctl("archive", "first", "-o", "first.tar.gz")
+    assert result.code == 0
+    for path in (*files, folder):
+        assert f"left out: {path} is a symbolic link; only regular files are packed" in result.err
+    unpacked = unpack(written.root / "first.tar.gz", tmp_path / "unpacked")
+    assert not [path for path in unpacked.rglob("*") if path.is_file() and b"a secret" in path.read_bytes()]
+    assert attnctl("archive", "--check", "first.tar.gz").code == 0
+
+
 def test_a_locked_report_is_packed_with_its_own_runs(written: Workspace, attnctl: Run, tmp_path: Path) -> None:
     assert attnctl("report", "first", "--lock", "frozen.json").code == 0
     frozen = (written.root / "frozen.json").read_bytes()
