@@ -7,16 +7,20 @@ does. Text from users is passed to the command as arguments, variables and JSON,
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
 import socket
 import subprocess
+import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from attnctl.files import cannot_write, create_exclusive, reason, write_atomic
@@ -35,6 +39,14 @@ RECENT = 86400.0
 
 TIMEOUT = 30.0
 """Seconds until the command or the webhook is given up."""
+
+_LONGEST = 300
+"""Letters of a message from elsewhere that are kept."""
+
+_BLOCK = 4096
+
+Sending = Callable[[Config, Notice, Mapping[str, Verdict]], str | None]
+"""Sends a notice; a message if that failed."""
 
 _FINAL = {
     State.COMPLETED,
@@ -69,12 +81,12 @@ def announce(config: Config, sweep: str, verdicts: Mapping[str, Verdict], attemp
         if path.exists() or not create_exclusive(path, notice.encode()):
             return None
     except OSError as error:
-        if not cannot_write(error):
-            raise
-        return None  # a reader's command, or a full disk: whoever can write it down announces it
-    failed = "; ".join(filter(None, (_command(config, notice, verdicts), _webhook(config, notice, verdicts))))
+        # A reader's command, or a full disk: whoever can write it down announces it.
+        return None if cannot_write(error) else _printable(reason(error))
+    failed = "; ".join(filter(None, (_tried(sending, config, notice, verdicts) for sending in (_command, _webhook))))
     if failed:
-        write_atomic(path, Notice(**(vars(notice) | {"failed": failed})).encode())
+        with contextlib.suppress(OSError):
+            write_atomic(path, Notice(**(vars(notice) | {"failed": failed})).encode())
     return failed or None
 
 
@@ -85,16 +97,47 @@ def after_run(config: Config, run: str) -> None:
     """
     try:
         for path in sorted(config.workspace.sweeps.glob("[!.]*.json")):
-            sweep = Sweep.read(path)
-            if sweep is None or run not in sweep.runs:
-                continue
-            result = _verdicts(config.workspace, sweep)
-            if result is not None:
-                failed = announce(config, sweep.name, *result)
-                if failed:
-                    log.warning("notify: %s", failed)
+            failed = _announce_if_ended(config, path, run)
+            if failed:
+                log.warning("notify: %s", failed)
+    except Exception as error:  # whatever it is, the run has ended as it has
+        log.warning("notify: %s", _printable(reason(error)))
+
+
+def _announce_if_ended(config: Config, path: Path, run: str) -> str | None:
+    """Announce a sweep of this run if it has ended; a message if that failed, or if the sweep cannot be read."""
+    try:
+        sweep = Sweep.read(path)
+        result = _verdicts(config.workspace, sweep) if sweep is not None and run in sweep.runs else None
+        return announce(config, sweep.name, *result) if sweep is not None and result is not None else None
     except (OSError, RecordError) as error:
-        log.warning("notify: %s", error)
+        return _printable(reason(error))
+
+
+def _tried(sending: Sending, config: Config, notice: Notice, verdicts: Mapping[str, Verdict]) -> str | None:
+    """A message if it fails, whatever the command or the other side does, for a notice changes no outcome.
+
+    It has its time from start to end: a server that sends its answer letter by letter never exceeds one of a read.
+    """
+    answers: list[str | None] = []
+
+    def send() -> None:
+        try:
+            answers.append(sending(config, notice, verdicts))
+        except Exception as error:  # such as http.client's, for an answer that is not HTTP
+            answers.append(f"{sending.__name__.strip('_')}: {type(error).__name__}: {error}")
+
+    sender = threading.Thread(target=send, daemon=True)
+    sender.start()
+    sender.join(TIMEOUT + 1)
+    message = answers[0] if answers else f"the {sending.__name__.strip('_')} was given up after {TIMEOUT:g} s"
+    return _printable(message) if message else None
+
+
+def _printable(text: str) -> str:
+    """A text from elsewhere on one line, without control characters, and not too long."""
+    line = " ".join(text.split())[:_LONGEST]
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
 
 
 def _verdicts(workspace: Workspace, sweep: Sweep) -> tuple[dict[str, Verdict], int] | None:
@@ -144,25 +187,40 @@ def _command(config: Config, notice: Notice, verdicts: Mapping[str, Verdict]) ->
         part.replace("{sweep}", notice.sweep).replace("{summary}", notice.summary) for part in config.notify.command
     ]
     variables = {"ATTNCTL_SWEEP": notice.sweep, "ATTNCTL_SUMMARY": notice.summary}
+    with tempfile.TemporaryFile() as given:
+        given.write(json.dumps(document(config, notice, verdicts)).encode() + b"\n")
+        given.seek(0)
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=given,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=os.environ | variables,
+                cwd=config.workspace.root,
+            )
+        except OSError as error:
+            return f"{command[0]} cannot be started: {error.strerror}"
+    printed: deque[bytes] = deque(maxlen=2)
+    reader = threading.Thread(target=_read_last, args=(process, printed), daemon=True)
+    reader.start()
     try:
-        done = subprocess.run(
-            command,
-            input=json.dumps(document(config, notice, verdicts)) + "\n",
-            env=os.environ | variables,
-            cwd=config.workspace.root,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT,
-            check=False,
-        )
+        code = process.wait(TIMEOUT)
     except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
         return f"{command[0]} was stopped after {TIMEOUT:g} s"
-    except OSError as error:
-        return f"{command[0]} cannot be started: {error.strerror}"
-    if done.returncode:
-        text = " ".join((done.stderr or done.stdout).split())[:300]
-        return f"{command[0]} failed with exit code {done.returncode}{f': {text}' if text else ''}"
-    return None
+    reader.join(1)  # what it has started in the background may keep its output open
+    text = " ".join(b"".join(printed).decode(errors="replace").split())[-_LONGEST // 2 :]
+    return f"{command[0]} failed with exit code {code}{f': {text}' if text else ''}" if code else None
+
+
+def _read_last(process: subprocess.Popen[bytes], printed: deque[bytes]) -> None:
+    """Read all that the command prints, so that it never waits, and keep the last blocks, however much it is."""
+    assert process.stdout is not None
+    with process.stdout as stream:
+        while block := os.read(stream.fileno(), _BLOCK):
+            printed.append(block)
 
 
 def _webhook(config: Config, notice: Notice, verdicts: Mapping[str, Verdict]) -> str | None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shlex
+import socketserver
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -112,3 +116,102 @@ def test_a_webhook_gets_the_document(ended: Past, attnctl: Run, hook: tuple[str,
     for path in (ended.root / "notices").iterdir():
         path.unlink()
     assert "the webhook cannot be reached" in attnctl("status").err
+
+
+ANSWERS = {
+    "no HTTP": b"\x00\xff\x1b[31m no status line\r\n\r\n",
+    "no status": b"HTTP/1.1 \xff\xfe OK\r\n\r\n",
+    "a long line": b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000 + b"\r\n\r\n",
+    "many headers": b"HTTP/1.1 200 OK\r\n" + b"X: x\r\n" * 1000 + b"\r\n",
+    "a file": b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\n\r\n",
+    "no address": b"HTTP/1.1 302 Found\r\nLocation: http://[::1/\r\n\r\n",
+    "no host": b"HTTP/1.1 302 Found\r\nLocation: http://\xff\xfe..%00/\r\n\r\n",
+    "nothing": b"",
+}
+
+
+@pytest.fixture
+def answering() -> Iterator[Callable[[bytes, float], str]]:
+    """Starts a server that gives this answer, letter by letter with this pause; returns its address."""
+    servers: list[socketserver.ThreadingTCPServer] = []
+
+    def start(answer: bytes, pause: float) -> str:
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self) -> None:
+                self.request.recv(65536)
+                with contextlib.suppress(OSError):
+                    for part in [answer[at : at + 1] for at in range(len(answer))] if pause else [answer]:
+                        self.request.sendall(part)
+                        time.sleep(pause)
+
+        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_address[1]}/"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def assert_only_told(past: Past, attnctl: Run, words: str) -> None:
+    """That neither a command nor a job that has completed ends otherwise than without the notice."""
+    result = attnctl("status", "--json")
+    assert (result.code, len(json.loads(result.out)["runs"])) == (0, 2)
+    assert result.err.startswith("notify: ")
+    assert words in result.err
+    assert result.err[:-1].isprintable()
+    assert len(result.err) < 400
+    for path in (past.root / "notices").iterdir():
+        path.unlink()
+    after_run(past.config, past.specs(1)[0].id)
+    assert len(list((past.root / "notices").iterdir())) == 1
+
+
+@pytest.mark.parametrize("case", ANSWERS)
+def test_whatever_a_webhook_answers_is_only_told(
+    case: str, ended: Past, attnctl: Run, answering: Callable[[bytes, float], str]
+) -> None:
+    (ended.root / "attnctl.toml").write_text(f"[notify]\nwebhook = '{answering(ANSWERS[case], 0.0)}'\n")
+    assert_only_told(ended, attnctl, "webhook")
+
+
+def test_a_webhook_that_answers_without_end_is_given_up(
+    ended: Past, attnctl: Run, answering: Callable[[bytes, float], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("attnctl.jobs.notify.TIMEOUT", 0.5)
+    (ended.root / "attnctl.toml").write_text(f"[notify]\nwebhook = '{answering(b'HTTP/1.1 200 OK' * 99, 0.1)}'\n")
+    assert_only_told(ended, attnctl, "the webhook was given up after 0.5 s")
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("printf '\\377\\000\\033[31mred\\n' >&2; exit 3", "sh failed with exit code 3: "),
+        ("yes", "sh was stopped after 1 s"),
+        ("yes | head -c 10000000; exit 4", "sh failed with exit code 4: y y"),
+        ("sleep 9 & exit 5", "sh failed with exit code 5"),
+        ("kill -9 $$", "sh failed with exit code -9"),
+    ],
+)
+def test_whatever_a_command_does_is_only_told(
+    script: str, words: str, ended: Past, attnctl: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("attnctl.jobs.notify.TIMEOUT", 1.0)
+    (ended.root / "attnctl.toml").write_text(f"[notify]\ncommand = {json.dumps(shlex.join(['sh', '-c', script]))}\n")
+    assert_only_told(ended, attnctl, words)
+
+
+def test_a_notice_that_cannot_be_written_down_and_a_broken_sweep_are_only_told(ended: Past, attnctl: Run) -> None:
+    (ended.root / "sweeps" / "a.json").write_bytes(b"\xff")
+    after_run(ended.config, ended.specs(1)[0].id)
+    assert len(told(ended)) == 1
+    for path in (ended.root / "notices").iterdir():
+        path.unlink()
+    (ended.root / "notices").rmdir()
+    (ended.root / "notices").write_text("")
+    after_run(ended.config, ended.specs(1)[0].id)
+    result = attnctl("status")
+    assert (result.code, "notify: " in result.err) == (0, True)
