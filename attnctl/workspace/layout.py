@@ -18,7 +18,8 @@ Jobs write these files and the database only indexes them, so the folders alone 
                           /<r>/               one incarnation; r is SLURM_RESTART_COUNT
                               env.json        the machine and the software
                               events.jsonl    one writer, rank 0, append-only: see `Event`
-                              exit.<rank>.json, log.<rank>.txt, rendezvous
+                              exit.<rank>.json, log.<rank>.txt
+                              .rendezvous     where the ranks meet; readable by the run's user only
     runs/<id>/detections.json                 the detections of the last evaluation, in COCO's result format
     runs/<id>/checkpoints/<step>-<n>.<r>.pt
     notices/<sweep>-<attempts>.json           Notice: the end of the sweep was announced, created exclusively
@@ -79,8 +80,8 @@ class Incarnation:
 
     @property
     def rendezvous(self) -> Path:
-        """The address of rank 0's store: its hosts, port and a nonce."""
-        return self.path / "rendezvous"
+        """The file in which the ranks meet; hidden, because only the run's user can read it."""
+        return self.path / ".rendezvous"
 
     def exit(self, rank: int) -> Path:
         """The exit record of one rank."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from on_gpu.rows import Row
@@ -28,14 +31,15 @@ GRACE = 5.0
 
 @dataclass
 class Context:
-    """Where an item runs. deadline: of `time.monotonic()`, which all processes share. port: of the ranks' store."""
+    """Where an item runs. deadline: of `time.monotonic()`, which all processes share. store: the file
+    by which several ranks meet."""
 
     device: str
     quick: bool
     deadline: float
     rank: int = 0
     world: int = 1
-    port: int = 0
+    store: str = ""
     group: Group | None = None
     slowest: dict[str, float] = field(default_factory=dict)
 
@@ -114,11 +118,11 @@ def _launched(items: Sequence[Item], processes: int, context: Context) -> Iterat
     """The rows of the first items: of all unless a process ends early, but at least of one."""
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe(duplex=False)
-    store = _store(processes)
+    folder = tempfile.mkdtemp()
     started: list[Any] = []
     try:
         for rank in range(processes):
-            alone = replace(context, rank=rank, world=processes, port=store.port if store is not None else 0)
+            alone = replace(context, rank=rank, world=processes, store=str(Path(folder) / "store"))
             process = spawn.Process(target=_work, args=(items, alone, theirs if rank == 0 else None))
             process.start()
             started.append(process)
@@ -139,16 +143,7 @@ def _launched(items: Sequence[Item], processes: int, context: Context) -> Iterat
             process.kill()
             process.join()
         ours.close()
-
-
-def _store(processes: int) -> Any:
-    """The store by which several ranks meet; None for one."""
-    if processes == 1:
-        return None
-    from torch._C._distributed_c10d import TCPStore
-
-    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
-    return TCPStore("127.0.0.1", 0, processes, is_master=True, wait_for_workers=False)
+        shutil.rmtree(folder)
 
 
 def _received(ours: Connection, processes: Sequence[Any], end: float) -> list[Row]:
@@ -178,7 +173,9 @@ def _work(items: Sequence[Item], context: Context, connection: Connection | None
         if connection is not None:
             connection.send(rows)
         if rows[0].failed and (item.smaller or not _usable(context)):
-            sys.exit(1)
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(1)  # the interpreter's own end can abort while threads of the group wait for the other ranks
     if context.group is not None:
         context.group.close()
 
@@ -190,11 +187,12 @@ def _prepare(context: Context) -> None:
         torch.backends.cudnn.benchmark = True  # as the worker has it for classifiers
         torch.cuda.set_device(context.place)
     if context.world > 1:
-        from torch._C._distributed_c10d import TCPStore
+        from torch._C._distributed_c10d import FileStore
 
         from attnctl.jobs.runtime.group import Group
 
-        store = TCPStore("127.0.0.1", context.port, context.world, is_master=False)
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+        store = FileStore(context.store, context.world)
         context.group = Group(context.rank, context.world, context.place, store)
 
 

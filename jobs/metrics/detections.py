@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from attnctl.files import write_atomic
 if TYPE_CHECKING:
     from attnctl.jobs.runtime.group import Group
 
+S = TypeVar("S", bound=np.generic)
 Floats = npt.NDArray[np.float64]
 Rle = Mapping[str, Any]
 """A binary mask in COCO's run-length encoding: `size` (height, width) and `counts`."""
@@ -108,8 +110,8 @@ class Detections:
     def gather(self, group: Group) -> None:
         """Collect the images of all ranks on rank 0; raises RuntimeError there if an image was evaluated twice."""
         self._group = group
-        parts = group.gather(self._images)
-        self._images = [image for part in parts for image in part]
+        parts = group.gather([_packed(image) for image in self._images])
+        self._images = [_unpacked(image) for part in parts for image in part]
         numbers = {image.number for image in self._images}
         if len(numbers) < len(self._images):
             raise RuntimeError(f"{len(self._images) - len(numbers)} images were evaluated twice")
@@ -158,7 +160,7 @@ class Detections:
         good = np.isfinite(boxes).all(1) & np.isfinite(scores)
         return DetectedObjects(
             boxes=boxes[good],
-            labels=output["labels"].cpu().numpy()[good],
+            labels=_integers(output["labels"])[good],
             scores=scores[good],
             masks=_encode((output["masks"][:, 0] > _MASK_THRESHOLD)[torch.from_numpy(good)]) if self.masks else None,
         )
@@ -168,12 +170,62 @@ class Detections:
         crowd = target["iscrowd"].cpu().numpy().astype(bool)
         return AnnotatedObjects(
             boxes=_floats(target["boxes"]),
-            labels=target["labels"].cpu().numpy(),
+            labels=_integers(target["labels"]),
             area=_floats(target["area"]),
             crowd=crowd,
             difficult=np.zeros_like(crowd) if difficult is None else difficult.cpu().numpy().astype(bool),
             masks=_encode(target["masks"]) if self.masks else None,
         )
+
+
+# ------------------------------------------------------------------------------------------------- between processes
+
+_BOX, _NUMBER = (-1, 4), (-1,)
+
+
+def _packed(image: Image) -> dict[str, Any]:
+    """An image as JSON has it: arrays as the base64 text of their bytes, which keeps every bit."""
+    packed: dict[str, Any] = {"number": image.number}
+    for part, objects in (("detected", image.detected), ("annotated", image.annotated)):
+        values = {name: value for name, value in vars(objects).items() if name != "masks"}
+        packed[part] = {name: base64.b64encode(value.tobytes()).decode() for name, value in values.items()}
+        masks = objects.masks
+        packed[part]["masks"] = masks and [[*mask["size"], mask["counts"].decode()] for mask in masks]
+    return packed
+
+
+def _unpacked(packed: Mapping[str, Any]) -> Image:
+    """The image that `_packed` packed."""
+    detected, annotated = packed["detected"], packed["annotated"]
+    return Image(
+        packed["number"],
+        DetectedObjects(
+            boxes=_array(detected["boxes"], np.float64, _BOX),
+            labels=_array(detected["labels"], np.int64, _NUMBER),
+            scores=_array(detected["scores"], np.float64, _NUMBER),
+            masks=_masks(detected["masks"]),
+        ),
+        AnnotatedObjects(
+            boxes=_array(annotated["boxes"], np.float64, _BOX),
+            labels=_array(annotated["labels"], np.int64, _NUMBER),
+            area=_array(annotated["area"], np.float64, _NUMBER),
+            crowd=_array(annotated["crowd"], np.bool_, _NUMBER),
+            difficult=_array(annotated["difficult"], np.bool_, _NUMBER),
+            masks=_masks(annotated["masks"]),
+        ),
+    )
+
+
+def _array(text: str, dtype: type[S], shape: tuple[int, ...]) -> npt.NDArray[S]:
+    return np.frombuffer(base64.b64decode(text, validate=True), dtype).reshape(shape).copy()
+
+
+def _masks(packed: Sequence[Sequence[Any]] | None) -> tuple[Rle, ...] | None:
+    return (
+        None
+        if packed is None
+        else tuple({"size": [height, width], "counts": counts.encode()} for height, width, counts in packed)
+    )
 
 
 def corners_to_sizes(boxes: Floats) -> Floats:
@@ -183,6 +235,11 @@ def corners_to_sizes(boxes: Floats) -> Floats:
 
 def _floats(tensor: Tensor) -> Floats:
     array: Floats = tensor.detach().cpu().numpy().astype(np.float64)
+    return array
+
+
+def _integers(tensor: Tensor) -> npt.NDArray[np.int64]:
+    array: npt.NDArray[np.int64] = tensor.cpu().numpy().astype(np.int64)
     return array
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -11,10 +12,11 @@ from typing import Any, TypeVar, cast
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch._C._distributed_c10d import TCPStore
+from torch._C._distributed_c10d import Store
 from torch.nn.parallel import DistributedDataParallel
 
 from attnctl.jobs.runtime.rendezvous import NEVER
+from attnctl.workspace import untrusted_json
 
 T = TypeVar("T")
 
@@ -28,7 +30,7 @@ _BUFFERS: dict[str, Any] = {
 class Group:
     """All ranks of a run: NCCL between GPUs, gloo between CPUs, and a second gloo group for small CPU values."""
 
-    def __init__(self, rank: int, world: int, device: torch.device, store: TCPStore | None = None) -> None:
+    def __init__(self, rank: int, world: int, device: torch.device, store: Store | None = None) -> None:
         self.rank, self.world, self.device = rank, world, device
         self._cpu_group: dist.ProcessGroup | None = None
         if world > 1:
@@ -64,20 +66,27 @@ class Group:
         return tensor
 
     def broadcast(self, value: T) -> T:
-        """The value of rank 0."""
+        """The value of rank 0, which JSON can express. Raises ValueError for bytes that are not JSON."""
         if self._cpu_group is None:
             return value
-        box = [value]
-        dist.broadcast_object_list(box, src=0, group=self._cpu_group)
-        return box[0]
+        data = _encoded(value) if self.first else b""
+        (length,) = self.maximum([len(data)])
+        message = _as_tensor(data, length)
+        dist.broadcast(message, src=0, group=self._cpu_group)
+        return cast(T, _decoded(message))
 
     def gather(self, value: T) -> list[T]:
-        """The values of all ranks in order of rank, on rank 0; an empty list on the others."""
+        """The values of all ranks in order of rank, on rank 0; an empty list on the others.
+
+        JSON must be able to express them. Raises ValueError for bytes that are not JSON.
+        """
         if self._cpu_group is None:
             return [value]
-        parts: list[Any] | None = [None] * self.world if self.first else None
-        dist.gather_object(value, parts, dst=0, group=self._cpu_group)
-        return parts or []
+        data = _encoded(value)
+        (length,) = self.maximum([len(data)])
+        parts = [_as_tensor(b"", length) for _ in range(self.world)] if self.first else None
+        dist.gather(_as_tensor(data, length), parts, dst=0, group=self._cpu_group)
+        return [cast(T, _decoded(part)) for part in parts or []]
 
     @torch.no_grad()
     def copy_from_first(self, tensors: Sequence[Tensor]) -> None:
@@ -114,6 +123,23 @@ class Group:
         if self.world > 1:
             self.maximum([0])
             dist.destroy_process_group()
+
+
+# JSON and not torch's object collectives, which unpickle what they receive: a process that joined a run as one of its
+# ranks could execute code in the others.
+
+
+def _encoded(value: object) -> bytes:
+    return json.dumps(value).encode()
+
+
+def _as_tensor(data: bytes, length: int) -> Tensor:
+    """(length,) uint8: the data, and spaces, which JSON allows at the end."""
+    return torch.frombuffer(bytearray(data.ljust(length)), dtype=torch.uint8)
+
+
+def _decoded(message: Tensor) -> Any:
+    return untrusted_json.loads(message.numpy().tobytes())
 
 
 def gradient_sync(network: nn.Module, enabled: bool) -> AbstractContextManager[None]:

@@ -37,8 +37,8 @@ _OF_THE_OUTER_JOB = (
 )
 """What SLURM (gres.conf(5)) or a site's prolog sets for one job; a job that submits another must not hand it on."""
 
-CHOSEN_INTERFACE = "ATTNCTL_INTERFACE"
-"""Set by a worker that has set GLOO_SOCKET_IFNAME itself; another node's interface may have another name."""
+CHOSEN_INTERFACES = "ATTNCTL_INTERFACES"
+"""The names of the variables in which a worker has chosen network interfaces; another node's can have other names."""
 
 
 _ANSWER = re.compile(r"([0-9]{1,10})(?:;([A-Za-z0-9_.-]+))?")
@@ -80,8 +80,7 @@ def environment(script: str, environ: Mapping[str, str]) -> dict[str, str]:
     dropped = {*ignored(environ), *(name for name, option in _OPEN.items() if _has(script, option))}
     if "SLURM_JOB_ID" in environ:
         dropped.update(_OF_THE_OUTER_JOB)
-    if environ.get(CHOSEN_INTERFACE):
-        dropped.add("GLOO_SOCKET_IFNAME")
+    dropped.update(environ.get(CHOSEN_INTERFACES, "").split())
     return {name: value for name, value in commands.environment(environ).items() if name not in dropped}
 
 

@@ -30,7 +30,7 @@ def test_the_layout_is_the_documented_one(tmp_path: Path) -> None:
         "runs/ab12/attempts/2/1/events.jsonl",
         "runs/ab12/attempts/2/1/exit.3.json",
         "runs/ab12/attempts/2/1/log.3.txt",
-        "runs/ab12/attempts/2/1/rendezvous",
+        "runs/ab12/attempts/2/1/.rendezvous",
     ]
     assert start.token == (2, 1)
 
@@ -73,7 +73,7 @@ def test_a_sweep_keeps_its_command_and_runs(tmp_path: Path) -> None:
 NAMES = {
     *("runs", "attempts", "observed", "checkpoints", "submissions", "sweeps", "weights", "code", "bench", "imports"),
     *("notices", "doctor", "worker.txt", "env.json", "events.jsonl", "spec.json", "owner", "cancel.json"),
-    *("detections.json", "rendezvous"),
+    *("detections.json", ".rendezvous"),
 }
 """What `layout.py` calls folders and files, but for those that a probe's folder has too: sources, request.json."""
 

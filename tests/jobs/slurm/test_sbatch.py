@@ -61,8 +61,9 @@ def test_a_job_that_submits_another_hands_on_nothing_of_its_own() -> None:
         "CUDA_VISIBLE_DEVICES": "3",
         "ROCR_VISIBLE_DEVICES": "3",
         "TMPDIR": "/tmp/slurm.7",
-        "GLOO_SOCKET_IFNAME": "ib0",
-        "ATTNCTL_INTERFACE": "ib0",
+        "GLOO_SOCKET_IFNAME": "lo",
+        "NCCL_SOCKET_IFNAME": "=lo",
+        "ATTNCTL_INTERFACES": "GLOO_SOCKET_IFNAME NCCL_SOCKET_IFNAME",
         "PATH": "/bin",
     }
     assert sbatch.environment(SCRIPT, outer) == {"PATH": "/bin"}
