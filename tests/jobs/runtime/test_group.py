@@ -85,7 +85,7 @@ def attacked_rank(rank: int, folder: Path, answers: Any) -> None:
     group = Group(rank, 2, CPU, FileStore(str(folder / "store"), 2))
     if rank == 1:
         attack = pickle.dumps(Calls(folder / "made"))
-        group_module._encoded = lambda _: attack  # in this process alone
+        group_module._encoded = lambda value: attack  # in this process alone
     try:
         group.gather("mine")
         answers.put((rank, "gathered"))
