@@ -14,14 +14,28 @@ from pathlib import Path
 from typing import Any
 
 from attnctl.db import RunRow
-from attnctl.files import read_regular, write_atomic
+from attnctl.files import open_regular, write_atomic
 from attnctl.reports.report import Report
+from attnctl.reports.table import all_rows
 from attnctl.units import plural, quantity
 from attnctl.values import SpecError, comma_join
 from attnctl.workspace import untrusted_json
 
 VERSION = 1
 """Of the file's format."""
+
+LARGEST = 1 << 24
+"""Bytes of a file. A run takes about a thousand."""
+
+_LAST_MOMENT = 1e11
+"""In the year 5138."""
+
+_MOST_DECIMALS = 20
+_MOST_NAMED = 20
+"""Runs that a message names."""
+
+_RECORD = {"family": str, "versions": str, "seed": int, "last": dict[str, float], "best": dict[str, float]}
+"""What `_record` gives of a run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,14 +66,24 @@ def write(path: Path, report: Report, rows: Sequence[RunRow], request: Mapping[s
         "warnings": report.warnings,
         "table": report.table.to_json(),
     }
-    write_atomic(path, json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+    data = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    if len(data) > LARGEST:
+        raise SpecError(f"this report has too many runs to be locked in one file: {len(data) >> 20} MiB")
+    write_atomic(path, data)
     return lock
 
 
 def read(path: Path) -> Lock | None:
-    """The frozen report in a file, none when there is no file. Raises SpecError when it is something else."""
+    """The frozen report in a file, none when there is no file. Raises SpecError when it is something else.
+
+    Takes bounded memory, and gives a report that can be drawn, whatever the file contains.
+    """
     try:
-        document = untrusted_json.loads_object(read_regular(path))
+        with open_regular(path) as stream:
+            data = stream.read(LARGEST + 1)
+        if len(data) > LARGEST:
+            raise ValueError(f"it is larger than {LARGEST >> 20} MiB")
+        document = untrusted_json.loads_object(data)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -69,9 +93,29 @@ def read(path: Path) -> Lock | None:
     if document.get("attnctl_report_lock") != VERSION:
         raise SpecError(f"{path} is not a locked report; --lock creates a new file")
     try:
-        return untrusted_json.decode(Lock, document | {"report": document}, largest=math.inf)
+        lock = untrusted_json.decode(Lock, document | {"report": document}, largest=math.inf)
+        _check_consistent(lock)
     except ValueError as error:
         raise SpecError(f"{path} is a damaged locked report: {error}") from error
+    return lock
+
+
+def _check_consistent(lock: Lock) -> None:
+    """Raise ValueError unless the parts of a lock fit together, as those of every lock that was written do."""
+    table = lock.report.table
+    rows = [row for _, row in all_rows(table)]
+    if not 0 <= lock.made <= _LAST_MOMENT:
+        raise ValueError(f"made is {lock.made}")
+    if len(lock.report.names) != len(rows):
+        raise ValueError(f"it has {quantity(len(rows), 'row')} and {quantity(len(lock.report.names), 'name')}")
+    if any(len(row.cells) != len(table.columns) or len(row.header) != len(table.headers) for row in rows):
+        raise ValueError("a row has another number of cells than the table has columns")
+    for column in table.columns:
+        if not 0 <= column.decimals <= _MOST_DECIMALS or not column.scale:
+            raise ValueError(f"column {column.name[:80]} has {column.decimals} decimals and scale {column.scale}")
+    for run, record in lock.runs.items():
+        if not all(untrusted_json.fits(record.get(name), hint, math.inf) for name, hint in _RECORD.items()):
+            raise ValueError(f"run {run[:80]} has no {comma_join(list(_RECORD))}")
 
 
 def check_request(path: Path, lock: Lock, request: Mapping[str, str]) -> None:
@@ -89,10 +133,16 @@ def check_runs(path: Path, lock: Lock, rows: Sequence[RunRow]) -> None:
     gone = [run for run in lock.runs if run not in now]
     if gone:
         runs, are = quantity(len(gone), "run"), plural(len(gone), "is", "are")
-        raise SpecError(f"{path}: {runs} of it {are} no longer in this workspace: {comma_join(gone)}")
-    changed = [_change(run, record, now[run]) for run, record in lock.runs.items() if now[run] != record]
+        raise SpecError(f"{path}: {runs} of it {are} no longer in this workspace: {_first(gone, ', ')}")
+    locked = {run: {name: record[name] for name in _RECORD} for run, record in lock.runs.items()}
+    changed = [_change(run, record, now[run]) for run, record in locked.items() if now[run] != record]
     if changed:
-        raise SpecError(f"{path}: since it was locked, {'; '.join(changed)}")
+        raise SpecError(f"{path}: since it was locked, {_first(changed, '; ')}")
+
+
+def _first(items: Sequence[str], separator: str) -> str:
+    more = len(items) - _MOST_NAMED
+    return separator.join([item[:200] for item in items[:_MOST_NAMED]]) + (f" and {more} more" if more > 0 else "")
 
 
 def _record(row: RunRow) -> dict[str, Any]:
@@ -112,5 +162,5 @@ def _change(run: str, locked: Mapping[str, Any], now: Mapping[str, Any]) -> str:
             before, after = locked[part].get(name), now[part].get(name)
             if before != after:
                 return f"run {run}: {part} {name} was {before} and is {after}"
-    name = next(name for name in now if locked.get(name) != now[name])
+    name = next(name for name in now if locked[name] != now[name])
     return f"run {run}: {name} was {locked.get(name)} and is {now[name]}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,6 +17,7 @@ from attnctl.jobs.training import checkpoint
 from attnctl.networks import surgery
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError, comma_join
+from attnctl.workspace import weight_files
 from attnctl.workspace.layout import Workspace
 
 _WRAPPERS = ("network", "model", "state_dict", "model_state_dict")
@@ -219,11 +219,13 @@ def _of_run(workspace: Workspace, run_id: str) -> Mapping[str, Tensor]:
 
 def _of_file(path: Path) -> Mapping[str, Tensor]:
     """The weights in a file written by torch.save; no code in it is executed."""
+    weight_files.check(path)
     try:
         with open_regular(path) as stream:
             content: Any = torch.load(stream, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise SpecError(f"torch cannot load weights from {path}: {str(error).splitlines()[0]}") from error
+    except Exception as error:  # for an invalid pickle, torch.load raises many different types
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise SpecError(f"torch cannot load weights from {path}: {reason[0]}") from error
     for key in _WRAPPERS:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]

@@ -12,6 +12,7 @@ import io
 import json
 import os
 import tarfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from attnctl.files import made_aside, open_regular, reason
+from attnctl.reports.exchange import tar_reader
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
 from attnctl.workspace import untrusted_json
@@ -31,7 +33,15 @@ VERSION = 1
 _MOMENT = 315532800
 """The time of every file in it, 1980-01-01: when it was written is no part of it."""
 
-_BLOCK = 1 << 20
+MOST_MANIFEST = 1 << 24
+"""Bytes of the manifest."""
+
+MOST_FAULTS = 100
+"""Faults that a check lists."""
+
+_MOST_SPEC = 1 << 20
+_SHOWN = 200
+"""Characters of a name in a message."""
 
 
 class Packer:
@@ -83,7 +93,10 @@ def packing(file: Path, folder: str) -> Iterator[Packer]:
         packer = Packer(tar, folder)
         yield packer
         manifest = {"attnctl_archive": VERSION, "files": dict(packer.files)}
-        packer.add(MANIFEST, json.dumps(manifest, indent=1, sort_keys=True).encode() + b"\n")
+        listed = json.dumps(manifest, indent=1, sort_keys=True).encode() + b"\n"
+        if len(packer.files) >= tar_reader.MOST_FILES or len(listed) > MOST_MANIFEST:
+            raise SpecError(f"an archive has at most {tar_reader.MOST_FILES} files; pack fewer runs")
+        packer.add(MANIFEST, listed)
 
 
 @dataclass
@@ -97,30 +110,81 @@ class ArchiveCheck:
 
 
 def check(file: Path) -> ArchiveCheck:
-    """Hold every file in an archive against its manifest. Raises SpecError when it is no archive at all."""
-    result = ArchiveCheck()
-    digests: dict[str, str] = {}
-    manifest: dict[str, Any] | None = None
+    """Hold every file in an archive against its manifest, in bounded memory whatever the file contains.
+
+    Raises SpecError when it is no archive at all.
+    """
+    checker = _Checker()
     try:
-        with tarfile.open(file, "r:gz") as tar:
+        with tar_reader.reading(file) as tar:
             for member in tar:
-                name = _name(member, result)
-                stream = tar.extractfile(member) if name and member.isfile() else None
-                if stream is None:
-                    result.faults.append(f"{member.name} is not a regular file in the archive's folder")
-                elif name == MANIFEST:
-                    manifest = untrusted_json.loads_object(stream.read())
-                else:
-                    digests[name] = _digest(name, stream, result)
-    except (OSError, EOFError, tarfile.TarError, ValueError) as error:
+                checker.add(member, tar.blocks(member))
+    except (OSError, EOFError, zlib.error, tarfile.TarError, ValueError) as error:
         raise SpecError(f"{file} is not a complete archive: {reason(error)}") from error
+    manifest = checker.manifest
     if manifest is None or manifest.get("attnctl_archive") != VERSION:
         raise SpecError(f"{file} is not an attnctl archive: it has no {MANIFEST} of version {VERSION}")
     listed: Any = manifest.get("files")
     if not untrusted_json.fits(listed, dict[str, dict[str, Any]]):
         raise SpecError(f"{file} is a damaged archive: its {MANIFEST} lists no files")
-    _compare(digests, listed, result)
-    return result
+    checker.compare(listed)
+    return checker.result
+
+
+class _Checker:
+    """Takes the members of an archive one by one."""
+
+    def __init__(self) -> None:
+        self.result = ArchiveCheck()
+        self.manifest: dict[str, Any] | None = None
+        self._digests: dict[str, str] = {}
+
+    def add(self, member: tarfile.TarInfo, blocks: Iterator[bytes]) -> None:
+        """Check a member by itself."""
+        name = _name(member, self.result)
+        if not name or not tar_reader.is_plain(member):
+            self._fault(f"{member.name[:_SHOWN]} is not a regular file in the archive's folder")
+        elif name in self._digests or (name == MANIFEST and self.manifest is not None):
+            self._fault(f"{name[:_SHOWN]} is in the archive more than once")
+        elif name == MANIFEST:
+            self.manifest = untrusted_json.loads_object(_whole(name, member, blocks, MOST_MANIFEST))
+        else:
+            self._digests[name] = self._digest(name, member, blocks)
+
+    def _digest(self, name: str, member: tarfile.TarInfo, blocks: Iterator[bytes]) -> str:
+        run = PurePosixPath(name).parent.name
+        if name == RELATIVE.run(run).spec.as_posix():
+            data = _whole(name, member, blocks, _MOST_SPEC)
+            self.result.runs += 1
+            self._fault(*_spec_fault(name, run, data))
+            blocks = iter([data])
+        digest = hashlib.sha256()
+        for block in blocks:
+            digest.update(block)
+        self.result.files += 1
+        return digest.hexdigest()
+
+    def compare(self, listed: Mapping[str, Any]) -> None:
+        """Hold what was found against the manifest's files."""
+        found = self._digests
+        self._fault(*(f"{name[:_SHOWN]} is missing" for name in sorted(listed.keys() - found.keys())))
+        self._fault(*(f"{name[:_SHOWN]} is not in the manifest" for name in sorted(found.keys() - listed.keys())))
+        both = sorted(found.keys() & listed.keys())
+        changed = [name for name in both if found[name] != listed[name].get("sha256")]
+        self._fault(*(f"{name[:_SHOWN]} has changed since it was packed" for name in changed))
+
+    def _fault(self, *faults: str) -> None:
+        left = MOST_FAULTS - len(self.result.faults)
+        self.result.faults += faults[: max(0, left)]
+        if 0 < left <= len(faults):
+            self.result.faults.append("and more, which are not listed")
+
+
+def _whole(name: str, member: tarfile.TarInfo, blocks: Iterator[bytes], most: int) -> bytes:
+    """The content of a file that must be small. Raises ValueError."""
+    if member.size > most:
+        raise ValueError(f"{name[:_SHOWN]} is larger than {most >> 20} MiB")
+    return b"".join(blocks)
 
 
 def _name(member: tarfile.TarInfo, result: ArchiveCheck) -> str:
@@ -131,33 +195,9 @@ def _name(member: tarfile.TarInfo, result: ArchiveCheck) -> str:
     return "/".join(rest) if safe else ""
 
 
-def _digest(name: str, stream: Any, result: ArchiveCheck) -> str:
-    digest = hashlib.sha256()
-    run = PurePosixPath(name).parent.name
-    if name == RELATIVE.run(run).spec.as_posix():
-        result.runs += 1
-        data = stream.read()
-        digest.update(data)
-        result.faults += _spec_fault(name, run, data)
-    while block := stream.read(_BLOCK):
-        digest.update(block)
-    result.files += 1
-    return digest.hexdigest()
-
-
 def _spec_fault(name: str, run: str, data: bytes) -> list[str]:
     try:
         spec = RunSpec.from_json(untrusted_json.loads_object(data))
     except ValueError as error:
-        return [f"{name}: {error}"]
-    return [] if spec.id == run else [f"{name} is the spec of run {spec.id}"]
-
-
-def _compare(digests: Mapping[str, str], listed: Mapping[str, Any], result: ArchiveCheck) -> None:
-    result.faults += [f"{name} is missing" for name in sorted(listed.keys() - digests.keys())]
-    result.faults += [f"{name} is not in the manifest" for name in sorted(digests.keys() - listed.keys())]
-    result.faults += [
-        f"{name} has changed since it was packed"
-        for name in sorted(digests.keys() & listed.keys())
-        if digests[name] != listed[name].get("sha256")
-    ]
+        return [f"{name[:_SHOWN]}: {error}"]
+    return [] if spec.id == run else [f"{name[:_SHOWN]} is the spec of run {spec.id}"]

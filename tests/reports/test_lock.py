@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ from attnctl.reports import lock, published
 from attnctl.reports.report import Report
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
+from tests.fixtures import limited_memory
 from tests.reports.report_workspace import cells, families, line, specs, train
 from tests.reports.report_workspace import table as named
 
@@ -121,3 +124,71 @@ def test_another_file_is_refused(path: Path, text: str, message: str) -> None:
     path.write_text(text)
     with pytest.raises(SpecError, match=message):
         lock.read(path)
+
+
+def test_unknown_fields_of_a_locked_run_are_ignored(workspace: Workspace, path: Path) -> None:
+    frozen = lock.write(path, *report(workspace), REQUEST, 1.0)
+    document = json.loads(path.read_bytes())
+    for record in document["runs"].values():
+        record["later"] = "field"
+    path.write_text(json.dumps(document))
+    read = lock.read(path)
+    assert read is not None
+    lock.check_runs(path, read, rows(workspace, frozen))
+
+
+def damage(document: Any, place: str, value: object) -> None:
+    *folders, last = place.split(".")
+    for name in folders:
+        document = document[int(name) if isinstance(document, list) else name]
+    document[int(last) if isinstance(document, list) else last] = value
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("made", 1e300),
+        ("made", -1.0),
+        ("names", []),
+        ("table.columns", []),
+        ("table.headers", ["a", "b", "c"]),
+        ("table.columns.0.decimals", 1 << 40),
+        ("table.columns.0.decimals", -1),
+        ("table.columns.0.scale", 0.0),
+        ("table.groups.0.rows.0.cells", []),
+        ("runs.RUN.last", None),
+        ("runs.RUN.best", {"top1": "high"}),
+        ("runs.RUN.seed", "0"),
+        ("runs.RUN.versions", ["1"]),
+        ("runs.RUN", {}),
+    ],
+)
+def test_a_locked_report_whose_parts_do_not_fit_is_refused(
+    place: str, value: object, workspace: Workspace, path: Path
+) -> None:
+    frozen = lock.write(path, *report(workspace), REQUEST, 1.0)
+    document = json.loads(path.read_bytes())
+    damage(document, place.replace("RUN", next(iter(frozen.runs))), value)
+    path.write_text(json.dumps(document))
+    with pytest.raises(SpecError, match=r"submitted\.json is a damaged locked report: "):
+        lock.read(path)
+
+
+@pytest.mark.parametrize("kind", ["huge", "nested", "wide", "fifo", "device"])
+def test_a_hostile_file_is_named_on_one_line_in_bounded_memory(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "lock.json"
+    if kind == "huge":
+        with path.open("wb") as stream:
+            stream.truncate(4 << 30)  # takes no disk
+    elif kind == "nested":
+        path.write_bytes(b'{"a":' * 1_000_000 + b"1" + b"}" * 1_000_000)
+    elif kind == "wide":
+        path.write_bytes(b'{"attnctl_report_lock": 1, "runs": [' + b"{}," * 5_000_000 + b"{}]}")
+    elif kind == "fifo":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    done = limited_memory.command("report", "--lock", "lock.json", megabytes=1024, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
+    assert "lock.json" in done.stderr
+    assert "internal error" not in done.stderr

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from attnctl.cli import run_selection
-from attnctl.files import write_atomic
+from attnctl.files import made_aside, sync_folder
 from attnctl.lifecycle import base_run
 from attnctl.lifecycle.base_run import BaseRun
 from attnctl.lifecycle.state import State
 from attnctl.values import SpecError
 from attnctl.workspace.layout import RunDir, Workspace
 from attnctl.workspace.records import RecordError, Where
+
+_BLOCK = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -34,19 +38,39 @@ class Start:
     def keep(self, workspace: Workspace) -> None:
         """Copy the file into the workspace, by content: what waits starts from what was submitted."""
         if self.file is not None:
-            target = workspace.weights(self.identity.partition(":")[2])
-            if not target.exists():
-                write_atomic(target, self.file.read_bytes(), durable=True)
+            digest = self.identity.partition(":")[2]
+            if not workspace.weights(digest).exists():
+                _copy(self.file, workspace.weights(digest), digest)
+
+
+def _copy(source: Path, target: Path, digest: str) -> None:
+    """Copy a file durably, in little memory. Raises SpecError if its SHA-256 is no longer the digest."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with made_aside(target) as aside:
+        with source.open("rb") as stream, aside.open("wb") as copy:
+            shutil.copyfileobj(stream, copy, _BLOCK)
+            copy.flush()
+            os.fsync(copy.fileno())
+        if _sha256(aside) != digest:
+            raise SpecError(f"--init: {source} was changed while it was being copied; sweep again")
+    sync_folder(target.parent)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def find(workspace: Workspace, text: str | None) -> Start:
     """The start that `--init` names: a file, or a run that is completed or on SLURM; raises SpecError."""
     if text is None:
         return Start()
+    from attnctl.workspace import weight_files  # imports pickletools
+
     path = Path(text).expanduser()
     if path.is_file():
-        with path.open("rb") as stream:
-            return Start(f"file:{hashlib.file_digest(stream, 'sha256').hexdigest()}", path)
+        weight_files.check(path)
+        return Start(f"file:{_sha256(path)}", path)
     found = run_selection.beginning(text, workspace.run_ids())
     if len(found) != 1:
         words = f"matches {len(found)} runs; type more digits" if found else "is neither a file nor a run's id"

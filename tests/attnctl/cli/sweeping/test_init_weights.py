@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -227,8 +228,18 @@ def test_a_base_run_that_fits_only_partly_fails_the_run_with_a_clear_message(fol
     )
 
 
-def test_a_file_without_weights_fails_the_run_with_a_clear_message(folder: Path, attnctl: Run) -> None:
+@pytest.mark.parametrize("dry", [["--dry-run"], []], ids=["dry", "real"])
+def test_a_file_without_weights_is_refused_before_anything_is_submitted(
+    dry: list[str], folder: Path, attnctl: Run
+) -> None:
     (folder / "a.pt").write_text("no weights")
-    assert attnctl("sweep", "none", "--init", "a.pt", *SMALL).code == 1
-    (row,) = json.loads(attnctl("status", "--json").out)["runs"]
-    assert (row["state"], "torch cannot load weights from" in row["reason"]) == ("code error", True)
+    with zipfile.ZipFile(folder / "bomb.pt", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb/data.pkl", b"\x80\x02}.")
+        archive.writestr("bomb/data/0", bytes(1 << 24))
+    before = listing(folder)
+    for name, reason in {"a.pt": "was not written by torch.save", "bomb.pt": "its content is compressed"}.items():
+        result = attnctl("sweep", "none", "--init", name, *SMALL, *dry)
+        assert_refused(result, name)
+        assert f"cannot load weights from {name}: " in result.err
+        assert reason in result.err
+    assert listing(folder) == before

@@ -1,0 +1,124 @@
+"""Files of torch.save are checked before torch loads them."""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+
+from attnctl.jobs.training import checkpoint
+from attnctl.values import SpecError
+from attnctl.workspace import weight_files
+from tests.fixtures import limited_memory
+
+CHECK = """
+import sys
+from pathlib import Path
+from attnctl.values import SpecError
+from attnctl.workspace import weight_files
+try: weight_files.check(Path(sys.argv[1]))
+except SpecError as error: print(error)
+"""
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_what_torch_saved_is_accepted(zipped: bool, tmp_path: Path) -> None:
+    path = tmp_path / "a.pt"
+    numbers = {f"{number}": number for number in range(120_000)}
+    state = {"model": torch.nn.BatchNorm2d(3).state_dict(), "losses": [0.5] * 120_000, "steps": numbers}
+    torch.save(state, path, _use_new_zipfile_serialization=zipped)
+    weight_files.check(path)
+
+
+def test_a_checkpoint_is_accepted(tmp_path: Path) -> None:
+    path = tmp_path / "10-1.0.pt"
+    path.write_bytes(checkpoint.encode({"network": torch.nn.Linear(2, 2).state_dict()}))
+    weight_files.check(path)
+
+
+def zipped(path: Path, pickled: bytes, numbers: int, compression: int = zipfile.ZIP_STORED) -> None:
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        archive.writestr("a/data.pkl", pickled)
+        with archive.open("a/data/0", "w") as stream:
+            for _ in range(numbers >> 20):
+                stream.write(bytes(1 << 20))
+
+
+def compressed(path: Path) -> None:
+    zipped(path, b"\x80\x02}.", 1 << 30, zipfile.ZIP_DEFLATED)
+
+
+def declared(path: Path) -> None:
+    zipped(path, b"\x80\x02}.", 1 << 20)
+    data = path.read_bytes()
+    start = data.rindex(b"PK\x01\x02")
+    sizes = start + 20
+    path.write_bytes(data[:sizes] + (0xF0000000).to_bytes(4, "little") * 2 + data[sizes + 8 :])
+
+
+def nested(path: Path) -> None:
+    zipped(path, b"\x80\x02})" + b"\x85" * 1_000_000 + b"K\x01s.", 0)
+
+
+def bytearrays(path: Path) -> None:
+    zipped(path, b"\x80\x02c__builtin__\nbytearray\n(J\xff\xff\xff\x7ftR.", 0)
+
+
+def directory(path: Path) -> None:
+    """A file whose zip directory claims almost all of its four (unwritten) gigabytes."""
+    size = 1 << 32
+    with path.open("wb") as stream:
+        stream.write(b"PK\x03\x04")
+        stream.seek(size - 300)
+        zip64 = b"PK\x06\x06" + (44).to_bytes(8, "little") + bytes(12) + (1).to_bytes(8, "little") * 2
+        zip64 += (size - 400).to_bytes(8, "little") + (100).to_bytes(8, "little")
+        locator = b"PK\x06\x07" + bytes(4) + (size - 300).to_bytes(8, "little") + (1).to_bytes(4, "little")
+        end = b"PK\x05\x06" + bytes(4) + b"\xff\xff" * 2 + b"\xff" * 8 + bytes(2)
+        stream.write(zip64 + locator + end)
+
+
+def pickled(path: Path) -> None:
+    """The old format, with a text that claims 4 GB, which the file has without using any disk."""
+    with path.open("wb") as stream:
+        stream.write(b"\x80\x02X\xf0\xff\xff\xff")
+        stream.truncate(1 << 32)
+
+
+def fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+HOSTILE = {
+    compressed: "its content is compressed",
+    declared: "it declares more bytes than it has",
+    nested: "it is nested too deep",
+    bytearrays: "it contains a bytearray",
+    directory: "",
+    pickled: "",
+    fifo: "this is not a regular file",
+}
+
+
+@pytest.mark.parametrize(("make", "reason"), HOSTILE.items(), ids=[make.__name__ for make in HOSTILE])
+def test_a_hostile_file_is_named_in_little_memory(make: object, reason: str, tmp_path: Path) -> None:
+    path = tmp_path / "hostile.pt"
+    assert callable(make)
+    make(path)
+    done = limited_memory.run(CHECK, str(path), megabytes=256)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"cannot load weights from {path}: ")
+    assert reason in done.stdout
+    assert done.stdout.count("\n") == 1
+
+
+def test_other_files_are_named(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    torch.save({}, stream)
+    for data in (b"", b"P", b"PK", b"text", b"\x80\x02", b"\x80\x02.", stream.getvalue()[:100]):
+        (tmp_path / "a.pt").write_bytes(data)
+        with pytest.raises(SpecError, match=r"cannot load weights from .*a\.pt: ."):
+            weight_files.check(tmp_path / "a.pt")
