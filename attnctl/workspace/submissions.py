@@ -103,6 +103,14 @@ def change(workspace: Workspace, tag: str, **values: Any) -> None:
     write_atomic(path, changed, durable=True, mode=workspace.private)
 
 
+def without_script(path: Path) -> bytes:
+    """A submission without its job script. Raises OSError, and RecordError when it cannot be read."""
+    document = untrusted_json.read_object(path)
+    if document is None:
+        raise RecordError(f"{path} is missing")
+    return json.dumps(document | {"script": ""}, sort_keys=True).encode() + b"\n"
+
+
 def _decode(start: bytes, path: Path) -> dict[str, Any]:
     try:
         return untrusted_json.loads_object(start + b"}")

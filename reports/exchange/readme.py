@@ -14,7 +14,7 @@ _FILES = {
     "lock.json": "the table with the ids and the metrics of its runs",
     "runs/": "of each run its spec; of each attempt the request, what the scheduler said, the machine and software, "
     "all metrics, and how it ended",
-    "submissions/": "the job scripts",
+    "submissions/": "what was submitted together; the job scripts only if archive was called with --scripts",
     "sweeps/": "what was asked for",
     "sources/": "users' own modules and backbones, as they were trained",
     "imports/, bench/": "numbers from elsewhere, and measured speeds",

@@ -33,13 +33,13 @@ class TarReader:
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = _Forward(stream)
-        self._tar = tarfile.TarFile(fileobj=cast("Any", self._stream))
+        self._tar: Any = tarfile.TarFile(fileobj=cast("Any", self._stream))
 
     def __iter__(self) -> Iterator[tarfile.TarInfo]:
         count = names = 0
         while True:
             self._stream.allowed = _HEADERS
-            member = self._tar.next()
+            member: tarfile.TarInfo | None = self._tar.next()
             if member is None:
                 return
             count, names = count + 1, names + len(member.name)

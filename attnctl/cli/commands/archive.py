@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -17,6 +18,9 @@ from attnctl.values import SpecError
 if TYPE_CHECKING:
     from attnctl.cli.reporting.request import Request
     from attnctl.db import Index, RunRow
+
+Contents: TypeAlias = "tuple[Sequence[RunRow], dict[str, bytes | Path]]"
+"""The runs behind a table, and the files of its archive by name."""
 
 ENDINGS = (".tar.gz", ".tgz")
 
@@ -43,6 +47,12 @@ def archive(
     weights: Annotated[
         bool, typer.Option("--weights", help="Include the newest checkpoint of each run, not only its SHA-256.")
     ] = False,
+    scripts: Annotated[
+        bool, typer.Option("--scripts", help="Include the job scripts, with the setup lines of your settings.")
+    ] = False,
+    allow_secrets: Annotated[
+        bool, typer.Option("--allow-secrets", help="Pack files even if they contain what looks like a secret.")
+    ] = False,
     check: Annotated[
         Path | None, typer.Option(help="Check every file of an archive against its manifest.", metavar="FILE.tar.gz")
     ] = None,
@@ -52,7 +62,8 @@ def archive(
     """Pack everything behind a table into one file.
 
     The unpacked archive is a workspace: attnctl can report from it, merge it into another workspace, and retrain it
-    with the commands in its README.txt. The same runs give the same bytes.
+    with the commands in its README.txt. The same runs give the same bytes. Settings and job scripts stay behind, and
+    files that contain what looks like a key, token or password are named and not packed.
 
     Examples:
         attnctl archive ela:5 -o ela5.tar.gz
@@ -70,7 +81,8 @@ def archive(
     with context.index() as index:
         index.refresh()
         request = _request(index, target, paper, lock)
-        _pack(index, request, file, lock, weights=weights, as_json=as_json)
+        contents = _contents(index, request, lock, weights=weights, scripts=scripts, allow_secrets=allow_secrets)
+        _pack(contents, file, _slug(request, lock), as_json=as_json)
     return errors.OK
 
 
@@ -104,12 +116,32 @@ def _request(index: Index, target: str | None, paper: str | None, lock: Path | N
     return resolved(index, Request(table=target, paper=paper))
 
 
-def _pack(index: Index, request: Request, file: Path, lock: Path | None, *, weights: bool, as_json: bool) -> None:
+def _contents(
+    index: Index, request: Request, lock: Path | None, *, weights: bool, scripts: bool, allow_secrets: bool
+) -> Contents:
+    """The runs behind the table, and the files to pack."""
     from attnctl.cli.reporting import archive_contents
-    from attnctl.reports.exchange import archive as archives
 
     gathered = archive_contents.find_report(index, request, lock)
-    files = archive_contents.files(index, request, gathered, lock, weights=weights)
+    with _explain_unreadable():
+        files = archive_contents.files(index, request, gathered, lock, weights=weights, scripts=scripts)
+        if not allow_secrets:
+            archive_contents.check_secrets(files)
+    return gathered.rows, files
+
+
+def _pack(contents: Contents, file: Path, folder: str, *, as_json: bool) -> None:
+    from attnctl.reports.exchange import archive as archives
+
+    rows, files = contents
+    with _explain_unreadable(), archives.packing(file, folder) as packer:
+        for name in output_files.tracked(sorted(files), "packing"):
+            packer.add(name, files[name])
+    _print_result(file, rows, len(files) + 1, as_json=as_json)
+
+
+@contextmanager
+def _explain_unreadable() -> Iterator[None]:
     try:
         with archives.packing(file, _slug(request, lock)) as packer:
             for name in output_files.tracked(sorted(files), "packing"):
@@ -119,11 +151,14 @@ def _pack(index: Index, request: Request, file: Path, lock: Path | None, *, weig
                     packer.add(name, packed)
                 else:
                     output.note(f"left out: {words}; only regular files are packed")
+
+        yield
     except PermissionError as error:
         raise SpecError(
             f"cannot pack {error.filename}: you have no permission to read it; ask its owner to pack the archive"
         ) from error
     _print_result(file, gathered.rows, len(packer.files), as_json=as_json)
+
 
 
 def _print_result(file: Path, rows: Sequence[RunRow], count: int, *, as_json: bool) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shlex
 import tempfile
 from collections import defaultdict
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from attnctl import papers
@@ -18,10 +19,17 @@ from attnctl.files import is_regular, read_regular
 from attnctl.lifecycle.state import State
 from attnctl.reports import lock as locks
 from attnctl.reports import markdown, tabular
-from attnctl.reports.exchange import readme, rerun_commands, run_files
+from attnctl.reports.exchange import readme, rerun_commands, run_files, secrets
 from attnctl.units import quantity
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
+
+from attnctl.workspace import submissions
+from attnctl.workspace.layout import RELATIVE
+from attnctl.workspace.records import RecordError
+
+_MOST_SECRETS = 3
+"""Secrets that a message names."""
 
 _CONFIG = b"# This folder is a workspace of attnctl.\n"
 
@@ -47,9 +55,12 @@ def find_report(index: Index, request: Request, lock: Path | None) -> Gathered:
 
 
 def files(
-    index: Index, request: Request, gathered: Gathered, lock: Path | None, *, weights: bool
+    index: Index, request: Request, gathered: Gathered, lock: Path | None, *, weights: bool, scripts: bool
 ) -> dict[str, bytes | Path]:
-    """The archive's files by name, each as a path or its bytes. Raises SpecError."""
+    """The archive's files by name, each as a path or its bytes. Raises SpecError.
+
+    scripts: with the job scripts, which contain the setup lines of the settings
+    """
     workspace = index.workspace
     specs = run_files.with_ancestors(workspace, [row.id for row in gathered.rows])
     lists, used = run_files.software(workspace, list(specs))
@@ -67,7 +78,30 @@ def files(
         "table.json": tabular.render_json(gathered.report.table).encode(),
         "table.md": markdown.render(gathered.report.table).encode(),
     }
-    return {**dict(run_files.files(workspace, specs, weights=weights)), **records, **lists, **made}
+    packed = dict(run_files.files(workspace, specs, weights=weights))
+    bare = {} if scripts else _without_scripts(packed)
+    return {**packed, **bare, **records, **lists, **made}
+
+
+def check_secrets(packed: Mapping[str, bytes | Path]) -> None:
+    """Raise SpecError, which names it, when one of the files contains what looks like a secret."""
+    found = list(itertools.islice(secrets.find(packed), _MOST_SECRETS + 1))
+    if found:
+        more = ", and more" if len(found) > _MOST_SECRETS else ""
+        raise SpecError(
+            f"not packed, because these look like secrets: {'; '.join(map(str, found[:_MOST_SECRETS]))}{more}; "
+            "remove them, or pack them with --allow-secrets"
+        )
+
+
+def _without_scripts(packed: Mapping[str, Path]) -> dict[str, bytes]:
+    """The submissions among the files, without their job scripts."""
+    folder = RELATIVE.submission("").parent
+    found = {name: path for name, path in packed.items() if PurePosixPath(name).parent == folder}
+    try:
+        return {name: submissions.without_script(path) for name, path in found.items()}
+    except RecordError as error:
+        raise SpecError(f"{error}; --scripts packs it as it is") from error
 
 
 def link_in(workspace: Workspace, path: Path) -> str | None:
