@@ -5,10 +5,14 @@ A finding never shows more than a few characters of it.
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
+
+from attnctl.files import open_regular
 
 _NAMES = rb"(?:API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|SECRET|TOKEN|PASSWORD|PASSWD|CREDENTIALS?)"
 _PATTERNS = (
@@ -32,7 +36,19 @@ _PATTERNS = (
     ),
     re.compile(rb"(?P<value>-----BEGIN [A-Z ]*PRIVATE KEY-----)"),
 )
-_WORDS = (b"key", b"secret", b"token", b"passw", b"credential", b"hf_", b"gh", b"glpat-", b"sk-", b"xox", b"bearer")
+_WORDS: tuple[bytes, ...] = (
+    b"key",
+    b"secret",
+    b"token",
+    b"passw",
+    b"credential",
+    b"hf_",
+    b"gh",
+    b"glpat-",
+    b"sk-",
+    b"xox",
+    b"bearer",
+)
 _WORDS += (b"akia", b"webhook", b"hooks.", b"@")
 """One of these is in every secret, in lower case; to look for them is much faster than the patterns are."""
 
@@ -64,7 +80,7 @@ def find(files: Mapping[str, bytes | Path]) -> Iterator[Finding]:
         if isinstance(content, bytes):
             yield from _in_lines(name, 1, content.splitlines())
             continue
-        with content.open("rb") as stream:
+        with io.BufferedReader(cast("Any", open_regular(content))) as stream:
             number = 1
             while lines := stream.readlines(_BLOCK):
                 yield from _in_lines(name, number, lines)

@@ -8,7 +8,7 @@ import shlex
 import tempfile
 from collections import defaultdict
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from attnctl import papers
@@ -97,7 +97,7 @@ def check_secrets(packed: Mapping[str, bytes | Path]) -> None:
 def _without_scripts(packed: Mapping[str, Path]) -> dict[str, bytes]:
     """The submissions among the files, without their job scripts."""
     folder = RELATIVE.submission("").parent
-    found = {name: path for name, path in packed.items() if PurePosixPath(name).parent == folder}
+    found = {name: path for name, path in packed.items() if Path(name).parent == folder}
     try:
         return {name: submissions.without_script(path) for name, path in found.items()}
     except RecordError as error:
