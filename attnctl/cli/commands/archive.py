@@ -143,22 +143,11 @@ def _pack(contents: Contents, file: Path, folder: str, *, as_json: bool) -> None
 @contextmanager
 def _explain_unreadable() -> Iterator[None]:
     try:
-        with archives.packing(file, _slug(request, lock)) as packer:
-            for name in output_files.tracked(sorted(files), "packing"):
-                packed = files[name]
-                words = archive_contents.link_in(index.workspace, packed) if isinstance(packed, Path) else None
-                if words is None:
-                    packer.add(name, packed)
-                else:
-                    output.note(f"left out: {words}; only regular files are packed")
-
         yield
     except PermissionError as error:
         raise SpecError(
             f"cannot pack {error.filename}: you have no permission to read it; ask its owner to pack the archive"
         ) from error
-    _print_result(file, gathered.rows, len(packer.files), as_json=as_json)
-
 
 
 def _print_result(file: Path, rows: Sequence[RunRow], count: int, *, as_json: bool) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from attnctl import papers
+from attnctl.cli import output
 from attnctl.cli.reporting import paper_tables
 from attnctl.cli.reporting.request import Gathered, Request, gather
 from attnctl.db import Index
@@ -22,10 +23,8 @@ from attnctl.reports import markdown, tabular
 from attnctl.reports.exchange import readme, rerun_commands, run_files, secrets
 from attnctl.units import quantity
 from attnctl.values import SpecError
-from attnctl.workspace.layout import Workspace
-
 from attnctl.workspace import submissions
-from attnctl.workspace.layout import RELATIVE
+from attnctl.workspace.layout import RELATIVE, Workspace
 from attnctl.workspace.records import RecordError
 
 _MOST_SECRETS = 3
@@ -78,9 +77,9 @@ def files(
         "table.json": tabular.render_json(gathered.report.table).encode(),
         "table.md": markdown.render(gathered.report.table).encode(),
     }
-    packed = dict(run_files.files(workspace, specs, weights=weights))
+    packed = _without_links(workspace, {**dict(run_files.files(workspace, specs, weights=weights)), **records})
     bare = {} if scripts else _without_scripts(packed)
-    return {**packed, **bare, **records, **lists, **made}
+    return {**packed, **bare, **lists, **made}
 
 
 def check_secrets(packed: Mapping[str, bytes | Path]) -> None:
@@ -94,6 +93,14 @@ def check_secrets(packed: Mapping[str, bytes | Path]) -> None:
         )
 
 
+def _without_links(workspace: Workspace, found: Mapping[str, Path]) -> dict[str, Path]:
+    """The regular files; the others are named on standard error."""
+    links = {name: _link_in(workspace, path) for name, path in found.items()}
+    for words in filter(None, links.values()):
+        output.note(f"left out: {words}; only regular files are packed")
+    return {name: path for name, path in found.items() if links[name] is None}
+
+
 def _without_scripts(packed: Mapping[str, Path]) -> dict[str, bytes]:
     """The submissions among the files, without their job scripts."""
     folder = RELATIVE.submission("").parent
@@ -104,7 +111,7 @@ def _without_scripts(packed: Mapping[str, Path]) -> dict[str, bytes]:
         raise SpecError(f"{error}; --scripts packs it as it is") from error
 
 
-def link_in(workspace: Workspace, path: Path) -> str | None:
+def _link_in(workspace: Workspace, path: Path) -> str | None:
     """Why a file is not packed, in words: it is not a regular file, or it or a folder above it is a symbolic link."""
     roots = (workspace.checkpoints_root, workspace.runs, workspace.root)
     root = next((root for root in roots if root is not None and path.is_relative_to(root)), path.parent)

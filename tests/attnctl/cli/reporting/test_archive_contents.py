@@ -69,6 +69,7 @@ def test_links_in_the_workspace_are_named_and_what_they_lead_to_is_not_packed(
     assert not [path for path in unpacked.rglob("*") if path.is_file() and b"a secret" in path.read_bytes()]
     assert attnctl("archive", "--check", "first.tar.gz").code == 0
 
+
 SECRET = "0123456789abcdef0123456789abcdef01234567"
 SETUP = f"#!/bin/bash\n#SBATCH --account=lab\nexport WANDB_API_KEY={SECRET}\ncurl -d done https://lab.example/hook\n"
 
