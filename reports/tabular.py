@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from attnctl.reports.csv_cells import protected
 from attnctl.reports.table import Cell, ReportColumn, ReportTable, all_rows
 
 MODEL = "model"
@@ -86,7 +87,9 @@ def _name(column: ReportColumn, part: _Part) -> str:
 def _write(stream: io.StringIO, fields: Sequence[object]) -> None:
     # Before Python 3.13 a lone carriage return is not quoted by itself, and ends the row when it is read.
     returning = any("\r" in field for field in fields if isinstance(field, str))
-    csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL if returning else csv.QUOTE_MINIMAL).writerow(fields)
+    csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL if returning else csv.QUOTE_MINIMAL).writerow(
+        map(protected, fields)
+    )
 
 
 def render_json(table: ReportTable) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any, TextIO
 
 from attnctl.lifecycle.run_history import RunHistory, StepValues
+from attnctl.reports.csv_cells import protected
 
 COLUMNS = ("run", "label", "module", "backbone", "dataset", "seed", "step", "epoch", "name", "value", "attempt")
 """Of the CSV. label: the module with its hyperparameters; attempt: which one measured the value."""
@@ -19,9 +20,10 @@ def write_csv(stream: TextIO, histories: Iterable[RunHistory]) -> None:
     writer.writerow(COLUMNS)
     for history in histories:
         spec = history.spec
-        run = (spec.id, spec.label(), spec.module, spec.network, spec.dataset, spec.seed)
+        texts = (spec.id, spec.label(), spec.module, spec.network, spec.dataset, spec.seed)
+        run = tuple(map(protected, texts))
         writer.writerows(
-            (*run, item.step, item.epoch, name, repr(value), item.tokens[name][0])
+            (*run, item.step, item.epoch, protected(name), repr(value), item.tokens[name][0])
             for item in history.steps
             for name, value in sorted(item.values.items())
         )

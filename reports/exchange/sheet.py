@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from attnctl.reports.csv_cells import restored
 from attnctl.units import quantity
 from attnctl.values import SpecError, comma_join
 
@@ -28,7 +29,8 @@ def lines(data: bytes, name: str) -> tuple[list[str], list[Line]]:
     """The names of the columns, and the lines below; raises SpecError. name: of the file.
 
     The file is UTF-8, with or without a byte order mark. Its separator is whichever of comma, semicolon and tab the
-    first line has most of; a text that holds it stands in double quotes.
+    first line has most of; a text that holds it stands in double quotes. Texts that attnctl or a spreadsheet protected
+    with an apostrophe, as in `'=a`, come without it.
     """
     try:
         text = data.decode("utf-8-sig")
@@ -41,13 +43,13 @@ def lines(data: bytes, name: str) -> tuple[list[str], list[Line]]:
     rows = list(_rows(reader, name))
     if not rows:
         raise SpecError(f"{name} is empty; its first line must name the columns")
-    names = [cell.strip() for cell in rows[0][1]]
+    names = [restored(cell.strip()) for cell in rows[0][1]]
     found = []
     for number, row in rows[1:]:
         if len(row) != len(names):
             values, columns = quantity(len(row), "value"), quantity(len(names), "column")
             raise SpecError(f"{name}:{number}: {values} for {columns} ({comma_join(names)})")
-        texts = {column: cell.strip() for column, cell in zip(names, row, strict=True) if cell.strip()}
+        texts = {column: restored(cell.strip()) for column, cell in zip(names, row, strict=True) if cell.strip()}
         found.append(Line(f"{name}:{number}", texts))
     return names, found
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from attnctl.reports.csv_cells import restored
 from attnctl.reports.table import ReportTable
 from attnctl.reports.tabular import MODEL
 
@@ -29,7 +30,7 @@ READ: dict[str, Callable[[str], dict[str, Any]]] = {
 
 def read_csv(text: str) -> ReportTable:
     """The table that `attnctl.reports.tabular.render_csv` wrote."""
-    headings, *lines = csv.reader(io.StringIO(text, newline=""))
+    headings, *lines = ([restored(cell) for cell in line] for line in csv.reader(io.StringIO(text, newline="")))
     assert headings[-1] == MODEL
     model = json.loads(lines[0][-1])
     parts = model.pop("parts")

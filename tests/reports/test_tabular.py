@@ -62,6 +62,16 @@ def test_published_text_and_intervals_have_their_own_fields() -> None:
     assert rows[3]["marks"] == "c"
 
 
+@pytest.mark.parametrize("text", ["=cmd|' /C calc'!A0", "@SUM(A1)", "-1+1", "\t=1", "'=1", "\r=1"])
+def test_a_text_that_a_spreadsheet_would_compute_is_protected_and_read_back(text: str) -> None:
+    table = hostile(text)
+    rendered = tabular.render_csv(table)
+    found = list(csv.reader(io.StringIO(rendered, newline="")))
+    assert [found[0][1], found[1][0], found[1][1]] == [f"'{text}"] * 3
+    assert not [cell for line in found for cell in line if cell == text]
+    assert read_csv(rendered) == table
+
+
 def test_a_users_text_is_unchanged_in_the_csv() -> None:
     found = next(csv.DictReader(io.StringIO(tabular.render_csv(hostile()), newline="")))
     assert found["group"] == found[HOSTILE] == found["top1_state"] == found["trait_printed"] == HOSTILE

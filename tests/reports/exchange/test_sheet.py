@@ -23,6 +23,12 @@ def test_empty_lines_are_passed_over_and_each_line_keeps_its_number() -> None:
     assert found[1].texts["a"] == "two\nlines"
 
 
+def test_a_protected_text_comes_without_its_apostrophe() -> None:
+    names, (line,) = lines(b"'=a,b,c,d\n'+x,-1.5,''=y,'plain'\n", "x.csv")
+    assert names == ["=a", "b", "c", "d"]
+    assert dict(line.texts) == {"=a": "+x", "b": "-1.5", "c": "'=y", "d": "'plain'"}
+
+
 def test_a_line_complains_with_its_place_and_column() -> None:
     _, (line,) = lines(b"a,b\n1,2\n", "x.csv")
     assert str(line.error("is no number", "b")) == "x.csv:2: column b: is no number"
