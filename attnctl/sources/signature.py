@@ -17,15 +17,13 @@ The lines `name: text` of the class's docstring are the help texts of the hyperp
 from __future__ import annotations
 
 import ast
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
-from types import CodeType
 from typing import Any, Literal, Union
 
+from attnctl.sources import rules
 from attnctl.values import Scalar, SpecError, comma_join, convert, did_you_mean, format_value
 
 
@@ -94,7 +92,7 @@ class ModuleSource:
             about_channels = re.search(r"\bC\b", condition) is not None
             if about_channels and channels is None:
                 continue
-            if not holds(condition, {**values, "C": channels}):
+            if not rules.evaluate(condition, {**values, "C": channels}):
                 used = [
                     f"{name}={format_value(value)}"
                     for name, value in values.items()
@@ -106,41 +104,16 @@ class ModuleSource:
     def effective_hyperparameters(self, values: Mapping[str, Scalar], channels: int) -> dict[str, Scalar]:
         """The hyperparameters whose effective value at this number of channels differs, with that value."""
         effective = {
-            name: _evaluate(expression, {**values, "C": channels}) for name, expression in self.effective.items()
+            name: rules.evaluate(expression, {**values, "C": channels}) for name, expression in self.effective.items()
         }
         return {name: value for name, value in effective.items() if value != values[name]}
-
-
-def divides(number: object, channels: int) -> bool:
-    """For rules: whether a whole number divides the channels; True for anything that is not a whole number."""
-    return not isinstance(number, int) or (number > 0 and channels % number == 0)
-
-
-def holds(condition: str, values: Mapping[str, object]) -> bool:
-    """Whether a rule's condition holds."""
-    return bool(_evaluate(condition, values))
-
-
-_RULE_NAMES: dict[str, object] = {"divides": divides, "min": min, "max": max, "gcd": math.gcd, "log2": math.log2}
-_RULE_NAMES |= {"isinstance": isinstance, "int": int, "str": str}
-
-
-def _evaluate(expression: str, values: Mapping[str, object]) -> Any:
-    """Evaluate a Python expression that may use the values and `_RULE_NAMES`, and no other names."""
-    return eval(_compiled(expression), {"__builtins__": {}}, {**_RULE_NAMES, **values})  # noqa: S307 - the module's own source
-
-
-@cache
-def _compiled(expression: str) -> CodeType:
-    """Compile an expression once: a table evaluates the same rules thousands of times."""
-    return compile(expression, "<rule>", "eval")
 
 
 def check_constructed(module: object, channels: int, **values: Scalar) -> None:
     """For constructors: check the rules of the module's class; raises ValueError naming the hyperparameter."""
     name = type(module).__name__
     for condition, message in getattr(type(module), "rules", {}).items():
-        if not holds(condition, {**values, "C": channels}):
+        if not rules.evaluate(condition, {**values, "C": channels}):
             used = ", ".join(f"{key}={value!r}" for key, value in values.items() if re.search(rf"\b{key}\b", condition))
             raise ValueError(f"{name}({channels}, {used}): {message}")
 
@@ -264,6 +237,7 @@ def _module(
     docstring = ast.get_docstring(node) or ""
     help_texts = dict(re.findall(r"^\s*(\w+): (.+)$", docstring, flags=re.MULTILINE))
     needs_map, keywords = _keywords(constructor)
+    location = f"{path}:{node.lineno}: {node.name}'s"
     hyperparameters = []
     for argument, default in keywords:
         prefix = f"{path}:{argument.lineno}: {node.name}'s hyperparameter {argument.arg}"
@@ -278,6 +252,8 @@ def _module(
             declared = _ANYTHING if value is None else type(value)
         hyperparameters.append(Hyperparameter(argument.arg, declared, value, help_texts.get(argument.arg, "")))
     body = _literals(node.body)
+    for setting in ("rules", "effective"):
+        _check_expressions(body.get(setting, {}), [item.name for item in hyperparameters], f"{location} {setting}")
     return ModuleSource(
         name=path.stem,
         class_name=node.name,
@@ -293,6 +269,17 @@ def _module(
         effective=body.get("effective", {}),
         needs_map=needs_map,
     )
+
+
+def _check_expressions(setting: object, names: list[str], prefix: str) -> None:
+    """Check `rules`, whose keys are expressions, or `effective`, whose values are."""
+    if not isinstance(setting, dict) or not all(isinstance(text, str) for item in setting.items() for text in item):
+        raise SpecError(f"{prefix} must be a dictionary of texts")
+    for expression in setting if prefix.endswith("rules") else setting.values():
+        try:
+            rules.check(expression, names)
+        except rules.RuleError as error:
+            raise SpecError(f"{prefix}: {error}") from error
 
 
 def _keywords(constructor: ast.FunctionDef) -> tuple[bool, list[tuple[ast.arg, ast.expr | None]]]:
