@@ -182,6 +182,28 @@ def private_folder(path: Path, mode: int) -> None:
         path.chmod(wanted)
 
 
+def own_folder(path: Path) -> None:
+    """Create a folder that only this user can enter, in a place that others can write too; or check that it is one.
+
+    Raises OSError if it is a link, belongs to another user, or others could have put something into it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        path.mkdir(mode=0o700)
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, "this is a symbolic link", str(path))
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        status = os.fstat(descriptor)
+        if status.st_uid != os.getuid():
+            raise PermissionError(errno.EPERM, "this folder belongs to another user", str(path))
+        if status.st_mode & 0o022:
+            raise PermissionError(errno.EPERM, "others can write into this folder", str(path))
+        os.fchmod(descriptor, 0o700)
+    finally:
+        os.close(descriptor)
+
+
 def sync_folder(folder: Path) -> None:
     """Make the entries of a folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from attnctl.files import reason
+from attnctl.files import own_folder, reason
 from attnctl.jobs.data.errors import DataError
 
 _THREADS = 16  # copying many small files mostly waits for the file server
@@ -22,12 +22,15 @@ def copy_to_node(folder: Path, environ: Mapping[str, str] = os.environ) -> Path:
     """Copy `folder` below SLURM_TMPDIR, TMPDIR or /tmp, once; the first process copies it and the others wait.
 
     The kernel releases the lock of a process that dies while copying, and the next one starts over. A copy belongs to
-    the folder's path and its top-level entries. Raises DataError if the disk is too small.
+    the folder's path and its top-level entries. Raises DataError if the disk is too small, or if another user could
+    have prepared the folder.
     """
     base = _local_disk(environ) / f"attnctl-{os.getuid()}"
-    base.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if base.stat().st_uid != os.getuid():
-        raise DataError(f"{base} belongs to another user; set TMPDIR to your own folder, or stage = false under [data]")
+    try:
+        own_folder(base)
+    except OSError as error:
+        advice = "set TMPDIR to your own folder, or stage = false under [data]"
+        raise DataError(f"{base}: {error.strerror}; {advice}") from error
     target = base / _fingerprint(folder)
     target.mkdir(exist_ok=True)
     copy = target / "data"

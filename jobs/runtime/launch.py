@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from attnctl.files import open_regular
 from attnctl.jobs.slurm.commands import CommandError, run
 
 _FAILED = re.compile(r"^srun: error: tasks? (\d+)\S* launch failed: (.+)$", re.MULTILINE | re.IGNORECASE)
@@ -53,8 +54,8 @@ def failure(text: str, environ: Mapping[str, str]) -> str | None:
 
 def _start(log: Path) -> str:
     try:
-        with log.open(errors="replace") as stream:
-            return stream.read(_MAX_BYTES)
+        with open_regular(log) as stream:
+            return stream.read(_MAX_BYTES).decode(errors="replace")
     except OSError:
         return ""
 

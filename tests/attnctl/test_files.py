@@ -234,3 +234,20 @@ def test_the_search_sees_every_form_of_a_bare_read() -> None:
     source = 'path.read_bytes()\n(a / b).read_text()\nopen(x)\npath.open()\npath.open("rb")\nos.open(x, 0)\n'
     assert len(list(_bare_reads(source))) == 6
     assert not list(_bare_reads('path.open("wb")\nread_regular(path)\npath.open("a", encoding="utf-8")\n'))
+
+
+MAKERS = {"mkdtemp", "mkstemp", "TemporaryDirectory", "NamedTemporaryFile", "TemporaryFile"}
+"""Of tempfile: what they make has a name that nobody can guess, and only its user can open it."""
+
+
+def test_every_file_in_a_shared_temporary_folder_is_made_by_tempfile_or_checked() -> None:
+    """`gettempdir` gives a folder in which others may have prepared a name; only staging uses it, with `own_folder`."""
+    found = {
+        (path.relative_to(ROOT).as_posix(), node.attr)
+        for package in ("attnctl", "jobs", "db", "reports")
+        for path in (ROOT / package).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "tempfile" and node.attr not in MAKERS
+    }
+    assert found == {("jobs/data/staging.py", "gettempdir")}
+    assert "own_folder(base)" in (ROOT / "jobs/data/staging.py").read_text(encoding="utf-8")

@@ -83,10 +83,47 @@ def test_a_disk_that_is_too_small_is_a_one_line_error_and_leaves_nothing(
     assert not [path for path in Path(disk["TMPDIR"]).rglob("*") if path.name in ("partial", "data")]
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
-def test_a_folder_of_another_user_is_not_trusted(source: Path, disk: dict[str, str]) -> None:
-    foreign = Path(disk["TMPDIR"]) / "attnctl-0"
-    foreign.mkdir()
-    os.chown(foreign, 12345, 12345)
-    with pytest.raises(DataError, match="belongs to another user"):
+NOBODY = 65534
+ROOT_ONLY = pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
+
+
+@ROOT_ONLY
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("a folder", "this folder belongs to another user"),
+        ("a link to your own folder", "this is a symbolic link"),
+        ("a link to nowhere", "this is a symbolic link"),
+        ("a FIFO", "Not a directory"),
+        ("your own folder that others can write", "others can write into this folder"),
+    ],
+)
+def test_what_another_user_prepares_in_the_shared_folder_is_not_used(
+    kind: str, words: str, source: Path, disk: dict[str, str], tmp_path: Path
+) -> None:
+    shared, mine = Path(disk["TMPDIR"]), tmp_path / "home"
+    shared.chmod(0o1777)
+    mine.mkdir(mode=0o700)
+    (mine / "kept").touch()
+    base = shared / f"attnctl-{os.getuid()}"
+    if "link" in kind:
+        base.symlink_to(mine if "own" in kind else tmp_path / "nowhere")
+    elif "FIFO" in kind:
+        os.mkfifo(base)
+    else:
+        base.mkdir()
+        base.chmod(0o777)
+    if not kind.startswith("your"):
+        os.chown(base, NOBODY, NOBODY, follow_symlinks=False)
+    with pytest.raises(DataError, match=f"{base}: {words}; set TMPDIR to your own folder, or stage = false"):
         copy_to_node(source, disk)
+    assert [path.name for path in mine.iterdir()] == ["kept"]
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_folder_of_yours_that_others_can_read_becomes_private(source: Path, disk: dict[str, str]) -> None:
+    base = Path(disk["TMPDIR"]) / f"attnctl-{os.getuid()}"
+    base.mkdir(mode=0o755)
+    copy = copy_to_node(source, disk)
+    assert copy.is_relative_to(base)
+    assert base.stat().st_mode & 0o777 == 0o700

@@ -84,3 +84,13 @@ def test_the_line_for_cron_finds_slurm_with_nothing_but_what_cron_gives(fake: Fa
     shown = command.partition(python)[0] + "env"
     done = subprocess.run(["/bin/sh", "-c", shown], env={}, capture_output=True, text=True, check=True)
     assert set(assignments) <= set(done.stdout.splitlines())
+
+
+def test_the_line_for_cron_imports_nothing_from_the_folder_where_it_starts(fake: Fake, tmp_path: Path) -> None:
+    fake.says("sbatch", "")
+    for name in ("random", "typing", "attnctl", "typer"):
+        (tmp_path / f"{name}.py").write_text("open('made', 'w')\n")
+    command = cron_line(Workspace(tmp_path), ["--help"], {}).removeprefix("*/15 * * * * ").replace("\\%", "%")
+    done = subprocess.run(["/bin/sh", "-c", command], env={}, cwd=tmp_path, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert not (tmp_path / "made").exists()
