@@ -14,6 +14,9 @@ from typing import IO
 
 from attnctl.jobs.data.errors import DataError
 
+LARGEST_MEMBER = 1 << 30
+"""Largest size in bytes of a file that is read into memory; CIFAR-100's training part has 155 MB."""
+
 
 def archive_of(name: str, folder: Path) -> Path | None:
     """The archive with this name in or next to the data set's folder, or None."""
@@ -28,7 +31,11 @@ def read_archive(archive: Path, names: Iterable[str]) -> list[tuple[str, bytes]]
     try:
         with tarfile.open(archive, "r:*") as tar:
             for member in tar:
-                stream = tar.extractfile(member) if Path(member.name).name in wanted else None
+                stream = tar.extractfile(member) if Path(member.name).name in wanted and member.isfile() else None
+                if stream is not None and member.size > LARGEST_MEMBER:
+                    raise DataError(
+                        f"{archive}:{member.name} has {member.size} bytes; a batch has at most {LARGEST_MEMBER}"
+                    )
                 if stream is not None:
                     contents[Path(member.name).name] = stream.read()
     except (tarfile.TarError, OSError, EOFError) as error:

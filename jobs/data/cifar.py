@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from attnctl.datasets import Dataset
 from attnctl.files import read_regular
-from attnctl.jobs.data.archive import archive_of, read_archive
+from attnctl.jobs.data.archive import LARGEST_MEMBER, archive_of, read_archive
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.memory import Split, Splits
 from attnctl.jobs.data.unpickle import load_restricted
@@ -32,20 +32,30 @@ def load(dataset: Dataset, folder: Path) -> Splits:
 def _read(dataset: Dataset, folder: Path, names: list[str]) -> list[tuple[str, bytes]]:
     """Path and content of each batch, in the order of `names`."""
     if all((folder / name).is_file() for name in names):
-        return [(str(folder / name), read_regular(folder / name)) for name in names]
+        return [(str(folder / name), _content(folder / name)) for name in names]
     archive = archive_of(dataset.archive, folder)
     if archive is None:
         raise DataError(f"{folder} contains neither {dataset.archive} nor all of {', '.join(names)}")
     return read_archive(archive, names)
 
 
+def _content(path: Path) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size > LARGEST_MEMBER:
+            raise DataError(f"{path} has {size} bytes; a batch has at most {LARGEST_MEMBER}")
+        return read_regular(path)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+
+
 def _parse(data: bytes, dataset: Dataset, source: str) -> Split:
     """Parse a batch: `data` (n, 3072) uint8, channels first, and `labels` or `fine_labels`."""
-    batch = load_restricted(io.BytesIO(data), source)
+    batch = load_restricted(data, source)
     try:
         pixels, labels = _fields(batch)
         images = torch.from_numpy(pixels.reshape(-1, dataset.channels, dataset.height, dataset.width).copy())
-        classes = torch.from_numpy(np.asarray(labels, dtype=np.int64))
+        classes = torch.from_numpy(_integers(labels))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(f"{source} is not a batch of {dataset.name}: {error!r}") from error
     if images.dtype != torch.uint8 or classes.shape != images.shape[:1]:
@@ -54,6 +64,13 @@ def _parse(data: bytes, dataset: Dataset, source: str) -> Split:
     if len(classes) == 0 or not 0 <= int(classes.min()) <= int(classes.max()) < dataset.classes:
         raise DataError(f"{source} is empty or contains labels outside 0..{dataset.classes - 1}")
     return Split(images, classes)
+
+
+def _integers(labels: Any) -> npt.NDArray[np.int64]:
+    array = np.asarray(labels)
+    if array.size and array.dtype.kind not in "iu":
+        raise TypeError("its labels are not whole numbers")
+    return array.astype(np.int64)
 
 
 def _fields(batch: Mapping[Any, Any]) -> tuple[Any, Any]:

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import pickle
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import torch
 
 from attnctl.datasets import DATASETS, describe
 from attnctl.jobs.data import cifar, open_data
+from attnctl.jobs.data.archive import LARGEST_MEMBER, read_archive
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.unpickle import load_restricted
 from attnctl.settings.config import DataRoots
@@ -93,10 +94,10 @@ def test_batches_with_missing_or_surplus_images_are_counted_and_refused(
         open_data(make_spec("cifar10"), DataRoots(root=tmp_path), CPU)
 
 
-@pytest.mark.parametrize("protocol", [2, 4])
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 def test_a_batch_that_python_3_wrote_is_read(protocol: int) -> None:
     batch = cifar_batch(5, 10, 0, fine=False)
-    again = load_restricted(io.BytesIO(pickle.dumps(batch, protocol)), "x")
+    again = load_restricted(pickle.dumps(batch, protocol), "x")
     assert np.array_equal(again[b"data"], batch[b"data"])
 
 
@@ -108,8 +109,45 @@ class Hostile:
 @pytest.mark.parametrize("protocol", [0, 2, 5])
 def test_a_pickle_with_a_call_is_refused_and_not_executed(protocol: int, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(DataError, match=r"batch.bin is damaged .*refers to .*print, which no data batch needs"):
-        load_restricted(io.BytesIO(pickle.dumps({"data": Hostile()}, protocol)), "batch.bin")
+        load_restricted(pickle.dumps({"data": Hostile()}, protocol), "batch.bin")
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({b"data": Hostile()}, r"is damaged or not a data batch: it refers to .*print"),
+        ({b"labels": [0.5] * 20}, "its labels are not whole numbers"),
+        ({b"labels": [1 << 70] * 20}, "it contains a number of more than 64 bits"),
+        ({b"labels": ["1"] * 20}, "its labels are not whole numbers"),
+        ({b"labels": [[1], [1, 2]]}, "is not a batch of cifar10"),
+        ({b"data": np.zeros((20, 3072), ">u2")}, "contains 20 images of torch.uint16 and 20 labels"),
+        ({b"data": [1]}, "is not a batch of cifar10"),
+    ],
+)
+def test_a_hostile_or_wrong_batch_is_one_line_with_the_files_name(
+    tmp_path: Path, make_spec: MakeSpec, small: None, changed: dict[bytes, Any], words: str
+) -> None:
+    files = cifar10_files()
+    files["test_batch"] = pickle.dumps({**cifar_batch(20, 10, 0, fine=False), **changed})
+    folder = write_folder(tmp_path / "cifar-10-batches-py", files)
+    with pytest.raises(DataError, match=f"^{folder}/test_batch .*{words}") as caught:
+        open_data(make_spec("cifar10"), DataRoots(root=tmp_path), CPU)
+    assert "\n" not in str(caught.value)
+
+
+def test_files_and_members_too_large_for_a_batch_are_not_read(tmp_path: Path, make_spec: MakeSpec, small: None) -> None:
+    folder = write_folder(tmp_path / "cifar-10-batches-py", cifar10_files())
+    with (folder / "test_batch").open("r+b") as stream:
+        stream.truncate(LARGEST_MEMBER + 1)
+    with pytest.raises(DataError, match=f"^{folder}/test_batch has {LARGEST_MEMBER + 1} bytes; a batch has at most"):
+        open_data(make_spec("cifar10"), DataRoots(root=tmp_path), CPU)
+    archive = tmp_path / "a.tar"
+    member = tarfile.TarInfo("a/test_batch")
+    member.size = LARGEST_MEMBER + 1
+    archive.write_bytes(member.tobuf() + bytes(1024))
+    with pytest.raises(DataError, match=f"^{archive}:a/test_batch has {LARGEST_MEMBER + 1} bytes; a batch has at most"):
+        read_archive(archive, ["test_batch"])
 
 
 def test_missing_files_are_named_with_advice(tmp_path: Path, make_spec: MakeSpec) -> None:
