@@ -86,4 +86,9 @@ def load(folder: Path, version: str) -> Source:
     source = replace(read_within(entry, Scope(roots)), origin=origin)
     if source.version != version:
         raise SpecError(f"{stored} was changed after it was stored; sweep again from the file in {origin}")
+    known = {stored / MANIFEST, *(source.base / name for name in source.files)}
+    known |= {parent for path in known for parent in path.parents}
+    for path in sorted(stored.rglob("*")):
+        if path not in known or path.is_symlink():
+            raise SpecError(f"{path} is not part of the stored source; delete it, or sweep again from {origin}")
     return source

@@ -6,6 +6,11 @@
 
 A snapshot is only taken of a working tree, such as that of an editable installation. An installed wheel is identified
 by its version and, if it was installed from a git URL, by the commit.
+
+In a group workspace others can write into a snapshot, and Python would run what they put there before any check of
+ours: sitecustomize.py, usercustomize.py, a module of a library's name, a forged .pyc file. So the job script, which
+SLURM has copied, first compares all files with their digest. Python then gets its bytecode from a private folder: with
+-B or PYTHONDONTWRITEBYTECODE it would write none, but still read the snapshot's __pycache__.
 """
 
 from __future__ import annotations
@@ -16,6 +21,7 @@ import json
 import os
 import shlex
 import shutil
+import stat
 import subprocess
 import sysconfig
 import uuid
@@ -25,13 +31,15 @@ from pathlib import Path
 from typing import Any
 
 import attnctl
-from attnctl.files import private_folder, write_atomic
+from attnctl import user_cache
+from attnctl.files import is_regular, private_folder, write_atomic
 from attnctl.values import SpecError
 from attnctl.workspace import untrusted_json
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import RecordError
 
 VARIABLE = "ATTNCTL_CODE"
+_BYTECODE = "PYTHONPYCACHEPREFIX"
 PACKAGE = "attnctl"
 FOLDERS = (PACKAGE, "jobs", "db", "reports")
 """The folders of the package in a checkout, where attnctl/jobs, attnctl/db and attnctl/reports are links to them."""
@@ -51,8 +59,12 @@ def keep(workspace: Workspace) -> str | None:
         return None
     if folder(workspace, code) == _TREE:  # this is a job that submits the next attempt of its run
         return code
+    if workspace.group:
+        _make_bytecode_folder()
     target = folder(workspace, code)
     if target.is_dir():
+        if entry := _foreign(target, workspace):
+            raise SpecError(f"{entry} is not part of the code in {target}: delete that folder, then submit again")
         if _digest_of(target) != code:
             raise SpecError(f"{target} was changed after it was created: delete it, then submit again")
         return code
@@ -77,7 +89,24 @@ def script_lines(workspace: Workspace) -> list[str]:
     if code is None or not _can_be_named(workspace):
         return []
     path = shlex.quote(str(folder(workspace, code)))
-    return [f"export {VARIABLE}={code} PYTHONPATH={path}${{PYTHONPATH:+:$PYTHONPATH}}"]
+    bytecode = f" {_BYTECODE}={shlex.quote(str(_bytecode_folder()))}" if workspace.group else ""
+    return [f"export {VARIABLE}={code} PYTHONPATH={path}${{PYTHONPATH:+:$PYTHONPATH}}{bytecode}"]
+
+
+def check_lines(workspace: Workspace) -> list[str]:
+    """The lines of the job script of a group workspace that end the job if the snapshot contains anything else now.
+
+    They run no Python, so that nothing in the snapshot can run before it is compared.
+    """
+    code = digest()
+    if code is None or not workspace.group or not _can_be_named(workspace):
+        return []
+    path = folder(workspace, code)
+    reason = shlex.quote(f"{path} was changed after it was created: delete it, then run attnctl resume")
+    listed = f"cd {shlex.quote(str(path))} && find . ! -type d -print0 | LC_ALL=C sort -z | xargs -0 sha256sum"
+    return [
+        f'[ "$({listed} | sha256sum)" = "{_shell_digest(_TREE)}  -" ] || {{ attnctl_failed={reason}; exit 1; }}',
+    ]
 
 
 def variables(workspace: Workspace, environ: Mapping[str, str]) -> dict[str, str]:
@@ -87,7 +116,8 @@ def variables(workspace: Workspace, environ: Mapping[str, str]) -> dict[str, str
         return {}
     inherited = environ.get("PYTHONPATH")
     path = str(folder(workspace, code))
-    return {VARIABLE: code, "PYTHONPATH": f"{path}:{inherited}" if inherited else path}
+    bytecode = {_BYTECODE: str(_bytecode_folder())} if workspace.group else {}
+    return {VARIABLE: code, "PYTHONPATH": f"{path}:{inherited}" if inherited else path, **bytecode}
 
 
 def check(workspace: Workspace, environ: Mapping[str, str]) -> None:
@@ -98,6 +128,8 @@ def check(workspace: Workspace, environ: Mapping[str, str]) -> None:
     snapshot = folder(workspace, code)
     if not snapshot.is_dir() or not snapshot.samefile(_TREE):
         raise SpecError(f"the job was submitted with the code in {snapshot}, but runs the code in {_TREE}")
+    if entry := _foreign(snapshot, workspace):
+        raise SpecError(f"{entry} is not part of the code in {snapshot}: delete that folder, then run attnctl resume")
     if _digest_of(snapshot) != code:
         raise SpecError(f"{snapshot} was changed after it was created: run attnctl resume")
 
@@ -138,6 +170,44 @@ def _digest_of(tree: Path) -> str:
         digest.update(f"{name}\0{len(data)}\0".encode())
         digest.update(data)
     return digest.hexdigest()[:16]
+
+
+def _shell_digest(tree: Path) -> str:
+    """What `find . ! -type d -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum` prints in a snapshot."""
+    files = sorted((f"./{name}".encode(), path) for name, path in _files(tree))
+    lines = [hashlib.sha256(path.read_bytes()).hexdigest().encode() + b"  " + name + b"\n" for name, path in files]
+    return hashlib.sha256(b"".join(lines)).hexdigest()
+
+
+def _foreign(snapshot: Path, workspace: Workspace) -> Path | None:
+    """The first entry of a snapshot that its digest does not cover, or None.
+
+    Compiled files are foreign in a group workspace; in one that only its user can write, Python keeps them here.
+    """
+    for parent, folders, names in os.walk(snapshot):
+        if not workspace.group and "__pycache__" in folders:
+            folders.remove("__pycache__")
+        for name in sorted((*folders, *names)):
+            path = Path(parent, name)
+            outside = path.parent == snapshot and name != PACKAGE
+            skipped = name.startswith(".") or name == "__pycache__" or name.endswith((".pyc", "~"))
+            plain = stat.S_ISDIR(path.lstat().st_mode) if name in folders else is_regular(path)
+            if outside or skipped or not plain:
+                return path
+    return None
+
+
+def _bytecode_folder() -> Path:
+    return user_cache.folder() / "bytecode"
+
+
+def _make_bytecode_folder() -> None:
+    """Create the user's own folder for compiled files. Raises SpecError when it belongs to somebody else."""
+    path = _bytecode_folder()
+    private_folder(path, 0o600)
+    status = path.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
+        raise SpecError(f"{path} is not a folder of yours: delete it, then submit again")
 
 
 def _files(tree: Path) -> Iterator[tuple[str, Path]]:

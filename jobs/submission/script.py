@@ -72,7 +72,9 @@ def _setup(config: Config, options: SlurmOptions, tag: str, module: str) -> list
     group = [f"umask {GROUP_UMASK:03o}"] if config.workspace.group else []
     return [
         *group,
-        *guard.wrap_setup(config, tag, options.setup, _python_on_node(options)),
+        *guard.wrap_setup(
+            config, tag, [*options.setup, *code_snapshot.check_lines(config.workspace)], _python_on_node(options)
+        ),
         *code_snapshot.script_lines(config.workspace),
     ]
 

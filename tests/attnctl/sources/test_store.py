@@ -35,3 +35,29 @@ def test_a_stored_file_that_was_changed_or_is_missing_is_refused(tmp_path: Path)
         sources.load(folder, source.version)
     with pytest.raises(SpecError, match="sweep again from the file"):
         sources.keep("ast:0123456789abcdef", folder)
+
+
+@pytest.mark.parametrize(
+    "name", ["sitecustomize.py", "__pycache__/mine.cpython-311.pyc", "mine.pyc", ".hidden", "torch.py"]
+)
+def test_a_foreign_entry_beside_a_stored_file_is_refused(name: str, tmp_path: Path) -> None:
+    source = sources.read(write(tmp_path / "home", mine=MINE, helpers="ONE = 1"))
+    folder = tmp_path / "sources"
+    sources.keep(source.version, folder)
+    assert sources.load(folder, source.version).version == source.version
+    path = folder / source.hash / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("print('EVIL')")
+    with pytest.raises(SpecError, match="is not part of the stored source; delete it"):
+        sources.load(folder, source.version)
+
+
+def test_a_stored_file_that_is_a_link_is_refused(tmp_path: Path) -> None:
+    source = sources.read(write(tmp_path / "home", mine=MINE, helpers="ONE = 1"))
+    folder = tmp_path / "sources"
+    sources.keep(source.version, folder)
+    stored = folder / source.hash / "helpers.py"
+    stored.rename(tmp_path / "elsewhere.py")
+    stored.symlink_to(tmp_path / "elsewhere.py")
+    with pytest.raises(SpecError, match=r"helpers\.py is not part of the stored source"):
+        sources.load(folder, source.version)

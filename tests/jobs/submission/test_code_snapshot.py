@@ -1,12 +1,18 @@
 """The code that runs are submitted with: kept once, by its content, and checked by the job that runs it."""
 
+import importlib.util
 import json
+import marshal
 import multiprocessing
 import os
+import shlex
 import shutil
+import stat
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -134,3 +140,142 @@ def test_an_unchanged_snapshot_costs_little(workspace: Workspace) -> None:
     started = time.process_time()
     shutil.copytree(code_snapshot.folder(workspace, str(code_snapshot.digest())), workspace.root / "copy")
     assert min(copies) < 2 * (time.process_time() - started), f"reading {files} files twice costs less than a copy"
+
+
+# ------------------------------------------------------------------------------------------------ a group workspace
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """A group workspace with a snapshot; each attack is undone."""
+    folder = tmp_path_factory.mktemp("group")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        workspace = Workspace(folder / "it's a lab", group=True)
+        assert code_snapshot.keep(workspace) == code_snapshot.digest()
+        yield workspace
+
+
+def kept_in(workspace: Workspace) -> Path:
+    return code_snapshot.folder(workspace, str(code_snapshot.digest()))
+
+
+def start(workspace: Workspace, code: str, *, check: bool) -> subprocess.CompletedProcess[str]:
+    """Run Python code as a job's script does. check: with the comparison before it."""
+    lines = [*(code_snapshot.check_lines(workspace) if check else []), *code_snapshot.script_lines(workspace)]
+    script = "\n".join(
+        ["trap 'echo \"$attnctl_failed\"' EXIT", *lines, "cd /", f"{sys.executable} -P -c {shlex.quote(code)}"]
+    )
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    return subprocess.run(["bash", "-c", script], env=environ, capture_output=True, text=True, check=False)
+
+
+EVIL = "print('EVIL')\n"
+
+
+def forged(source: Path) -> Path:
+    """A .pyc file that Python takes for the compiled source: it has the source's time and size."""
+    status = source.stat()
+    head = importlib.util.MAGIC_NUMBER + bytes(4) + int(status.st_mtime).to_bytes(4, "little")
+    path = source.parent / "__pycache__" / f"{source.stem}.{sys.implementation.cache_tag}.pyc"
+    path.parent.mkdir(exist_ok=True)
+    code = compile(source.read_text() + EVIL, str(source), "exec")
+    path.write_bytes(head + status.st_size.to_bytes(4, "little") + marshal.dumps(code))
+    return path.parent
+
+
+@contextmanager
+def attack(snapshot: Path, name: str) -> Iterator[Path]:
+    path = snapshot / name
+    before = path.read_bytes() if path.is_file() else None
+    if name.endswith("__pycache__"):
+        forged(path.parent / "values.py")
+    elif name.endswith("linked.py"):
+        path.symlink_to(snapshot / "attnctl" / "values.py")
+    else:
+        path.write_text((before or b"").decode() + EVIL)
+    try:
+        yield path
+    finally:
+        if before is not None:
+            path.write_bytes(before)
+        elif path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+ATTACKS = [
+    "sitecustomize.py",
+    "usercustomize.py",
+    "json.py",
+    "attnctl/__pycache__",
+    "attnctl/values.pyc",
+    "attnctl/values.cpython-311-x86_64-linux-gnu.so",
+    "attnctl/.hidden.py",
+    "attnctl/linked.py",
+    "attnctl/linked\nname.py",
+    "attnctl/values.py",
+]
+
+
+def test_an_unchanged_snapshot_of_a_group_runs_and_its_bytecode_is_private(shared: Workspace) -> None:
+    done = start(shared, "import sys, attnctl.values as v; print(v.__cached__, v.__file__)", check=True)
+    assert done.returncode == 0, done.stderr
+    compiled, source = done.stdout.splitlines()[0].split(" /", 1)
+    assert source.startswith(str(kept_in(shared))[1:])
+    bytecode = shared.root.parent / "cache" / "attnctl" / "bytecode"
+    assert Path(compiled).is_relative_to(bytecode)
+    assert Path(compiled).is_file()
+    assert stat.S_IMODE(bytecode.stat().st_mode) == 0o700
+    assert not list(kept_in(shared).rglob("__pycache__"))
+    assert code_snapshot.variables(shared, {})["PYTHONPYCACHEPREFIX"] == str(bytecode)
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_whatever_is_put_into_the_snapshot_of_a_group_ends_the_job_before_python_starts(
+    name: str, shared: Workspace
+) -> None:
+    with attack(kept_in(shared), name):
+        done = start(shared, "import attnctl.values; print('started')", check=True)
+        assert (done.returncode, "EVIL" in done.stdout, "started" in done.stdout) == (1, False, False), done.stdout
+        assert (
+            done.stdout.strip()
+            == f"{kept_in(shared)} was changed after it was created: delete it, then run attnctl resume"
+        )
+        with pytest.raises(SpecError, match=r"is not part of the code in|was changed after it was created"):
+            code_snapshot.keep(shared)
+    assert code_snapshot.keep(shared) == code_snapshot.digest()
+
+
+def test_without_the_comparison_the_attacks_work(shared: Workspace) -> None:
+    """So the comparison is what stops them; a forged __pycache__ is also stopped by the private bytecode."""
+    for name, runs in {"sitecustomize.py": True, "attnctl/values.py": True, "attnctl/__pycache__": False}.items():
+        with attack(kept_in(shared), name):
+            done = start(shared, "import attnctl.values", check=False)
+            assert ("EVIL" in done.stdout) == runs, name
+
+
+@pytest.mark.parametrize("words", [["-B"], []])
+def test_a_forged_pycache_is_read_without_a_private_folder_for_bytecode(words: list[str], shared: Workspace) -> None:
+    environ = {**os.environ, "PYTHONPATH": str(kept_in(shared)), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-P", *words, "-c", "import attnctl.values"]
+    with attack(kept_in(shared), "attnctl/__pycache__"):
+        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True, cwd="/")
+        assert "EVIL" in done.stdout
+        environ |= code_snapshot.variables(shared, {})
+        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True, cwd="/")
+        assert "EVIL" not in done.stdout
+
+
+def test_a_private_snapshot_keeps_its_bytecode_and_nothing_else(workspace: Workspace) -> None:
+    code_snapshot.keep(workspace)
+    assert code_snapshot.check_lines(workspace) == []
+    snapshot = kept_in(workspace)
+    (snapshot / "attnctl" / "__pycache__").mkdir()
+    assert code_snapshot.keep(workspace) == code_snapshot.digest()
+    with (
+        attack(snapshot, "sitecustomize.py"),
+        pytest.raises(SpecError, match=r"sitecustomize\.py is not part of the code"),
+    ):
+        code_snapshot.keep(workspace)
