@@ -30,7 +30,7 @@ METRICS = {"detect": "ap", "instance": "mask_ap", "segment": "miou"}
 def rank_of_world(folder: Path, spec: RunSpec, task: str, rank: int, world: int) -> None:
     torch.set_num_threads(1)
     store = FileStore(str(folder / "store"), world) if world > 1 else None
-    group = Group(rank, world, torch.device("cpu"), store)  # type: ignore[arg-type]
+    group = Group(rank, world, torch.device("cpu"), store)
     torch.manual_seed(0)
     context, events = TrainingContext(run=run_in(folder), token=(1, 0)), events_in(folder, rank)
     assert train(spec, Rectangles(spec), network(task), group, context, events, torch.float64) == "completed"

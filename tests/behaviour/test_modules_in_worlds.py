@@ -44,7 +44,7 @@ def make_network() -> nn.Module:
 def rank_of_world(folder: Path, spec: RunSpec, rank: int, world: int) -> None:
     torch.set_num_threads(1)
     store = FileStore(str(folder / "store"), world) if world > 1 else None
-    group = Group(rank, world, torch.device("cpu"), store)  # type: ignore[arg-type]
+    group = Group(rank, world, torch.device("cpu"), store)
     torch.manual_seed(0)
     run = RunDir(folder / "run", folder / "run/checkpoints")
     context = TrainingContext(run=run, token=(1, 0))

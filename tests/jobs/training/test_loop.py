@@ -27,7 +27,7 @@ def rank_of_world(folder: Path, spec: RunSpec, rank: int, world: int, dear: bool
     if dear:
         pace.CheckpointBudget.allows = lambda *_: False  # type: ignore[method-assign]
     store = FileStore(str(folder / "store"), world) if world > 1 else None
-    group = Group(rank, world, torch.device("cpu"), store)  # type: ignore[arg-type]
+    group = Group(rank, world, torch.device("cpu"), store)
     torch.manual_seed(0)
     run = RunDir(folder / "run", folder / "run/checkpoints")
     events = EventLog(folder / "events.jsonl") if rank == 0 else None
