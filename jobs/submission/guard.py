@@ -7,6 +7,7 @@ supervisor does it.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import shlex
 import sys
 import time
@@ -28,7 +29,7 @@ def prepare(workspace: Workspace, tag: str, tasks: Sequence[tuple[str, int]]) ->
     """Write the files that the job script needs next to the submission's logs. Raises OSError."""
     folder = workspace.submission_logs(tag)
     private_folder(folder, workspace.private)
-    (folder / "guard.sh").write_text(files("attnctl.jobs.submission").joinpath("guard.sh").read_text())
+    (folder / "guard.sh").write_text(_guard())
     (folder / "tasks").write_text("".join(f"{run} {attempt}\n" for run, attempt in tasks))
 
 
@@ -40,7 +41,20 @@ def wrap_setup(config: Config, tag: str, setup: Sequence[str], python: str | Non
     folder = config.workspace.submission_logs(tag).absolute()
     arguments = [str(folder / "guard.sh"), str(folder), str(config.workspace.runs.absolute())]
     arguments += [str(config.resume.same_error), sys.executable if python is None else python]
-    return [f". {shlex.join(arguments)}", *setup, "attnctl_ready"]
+    return [*_check_lines(config, arguments[0]), f". {shlex.join(arguments)}", *setup, "attnctl_ready"]
+
+
+def _check_lines(config: Config, path: str) -> list[str]:
+    """In a group workspace, where others can change guard.sh, the line that ends the job if one has."""
+    if not config.workspace.group:
+        return []
+    expected = hashlib.sha256(_guard().encode()).hexdigest()
+    reason = shlex.quote(f"attnctl: {path} was changed after it was written: run attnctl resume")
+    return [f'[ "$(sha256sum < {shlex.quote(path)})" = "{expected}  -" ] || {{ echo {reason} >&2; exit 1; }}']
+
+
+def _guard() -> str:
+    return files("attnctl.jobs.submission").joinpath("guard.sh").read_text()
 
 
 def record_error(workspace: Workspace, tag: str, task: int, message: str) -> None:

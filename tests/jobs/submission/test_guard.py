@@ -1,5 +1,6 @@
 """The breaker of a submission: in the job's script, by a real shell, and in the supervisor here."""
 
+import dataclasses
 import json
 import os
 import shlex
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from attnctl.jobs.local import runner
-from attnctl.jobs.submission import guard
+from attnctl.jobs.submission import code_snapshot, guard
 from attnctl.jobs.submission.submit import submit
 from attnctl.lifecycle import evidence
 from attnctl.lifecycle.state import State
@@ -221,3 +222,39 @@ def test_local_runs_are_held_too(config: Config, make_specs: Specs) -> None:
         found = evidence.verdict(attempt, request, lambda tag: submissions.head(config.workspace.submission(tag)))
         states.append(found.state)
     assert states == [State.ERROR] * 3 + [State.HELD] * 2
+
+
+def group(config: Config) -> Config:
+    return dataclasses.replace(config, workspace=dataclasses.replace(config.workspace, group=True))
+
+
+def test_a_changed_snapshot_of_a_group_is_recorded_and_nothing_is_trained(
+    config: Config, prepared: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    shared = group(config)
+    code = code_snapshot.keep(shared.workspace)
+    assert code is not None
+    lines = code_snapshot.check_lines(shared.workspace)
+    trained = tmp_path / "trained"
+    assert run_script(shared, 0, lines, f"touch {shlex.quote(str(trained))}") == 0
+    assert trained.exists()
+    trained.unlink()
+    (code_snapshot.folder(shared.workspace, code) / "sitecustomize.py").write_text("print('EVIL')")
+    assert run_script(shared, 1, lines, f"touch {shlex.quote(str(trained))}") == 1
+    assert not trained.exists()
+    (record,) = exits(shared, prepared[1])
+    assert record.outcome == "setup"
+    assert f"/code/{code} was changed after it was created: delete it, then run attnctl resume" in record.message
+
+
+def test_a_changed_guard_of_a_group_is_not_run(config: Config, prepared: list[str], tmp_path: Path) -> None:
+    shared = group(config)
+    assert run_script(shared, 0, []) == 0
+    evil = tmp_path / "evil"
+    path = shared.workspace.submission_logs(TAG) / "guard.sh"
+    path.write_text(f"touch {shlex.quote(str(evil))}\n{path.read_text()}")
+    assert run_script(shared, 1, []) == 1
+    assert not evil.exists()
+    log = (shared.workspace.submission_logs(TAG) / "77_1_0_log.out").read_text()
+    assert "guard.sh was changed after it was written: run attnctl resume" in log
