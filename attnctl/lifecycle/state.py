@@ -164,8 +164,8 @@ _NO_LOG = "0:53"
 reports it as signal 53, which no process of ours receives."""
 
 LEFT_NO_LOG = "no log in the workspace"
-"""The reason of a job that failed with exit code 1 and whose log is not in the workspace: on a node without the
-workspace, SLURM 24.11 and 26.05 create the folder of the log there, and then the script fails."""
+"""The reason of a job whose log, or that of a rank that exited with 1, is not in the workspace: on a node without the
+workspace, SLURM 24.11 and 26.05 create the folder of the log there, and then the program fails. A node may follow."""
 
 _PROLOG = re.compile(r"slurm prolog(: \d+)|^Prolog error$")
 """What slurmd writes into the job's log when the node's prolog failed, or else the node's reason. A job that may be
@@ -324,8 +324,10 @@ def _failed_launch(last: Observed, state: State, evidence: Evidence) -> Verdict 
     node = first_node(last.nodes)
     named = node or "the node"
     began = evidence.started is not None or evidence.exits
-    left_no_log = last.reason == LEFT_NO_LOG and not began
-    if state is State.ERROR and (last.exit_code == _NO_LOG or left_no_log):
+    if state is State.ERROR and last.reason.startswith(LEFT_NO_LOG) and not began:
+        node = last.reason.removeprefix(LEFT_NO_LOG).removeprefix(": ") or node
+        return Verdict(State.LAUNCH_FAILED, f"{node or named} could not open the job's log", last.at, node)
+    if state is State.ERROR and last.exit_code == _NO_LOG:
         return Verdict(State.LAUNCH_FAILED, f"{named} could not open the job's log", last.at, node)
     prolog = _PROLOG.search(last.reason)
     if state in {State.ERROR, State.CANCELLED, State.LAUNCH_FAILED} and prolog is not None and not began:

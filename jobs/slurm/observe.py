@@ -30,6 +30,7 @@ _MEMORY_ERROR = re.compile(
     rb"^slurmstepd\S*: error: (.*(?:memory limit|oom[-_ ]?kill).*)$", re.MULTILINE | re.IGNORECASE
 )
 _PROLOG_ERROR = re.compile(rb"^(Error running slurm prolog: \d+)$", re.MULTILINE)
+_RANK_EXITED = re.compile(r"^srun: error: (\S+): tasks? (\d+)\S*: Exited with exit code 1$", re.MULTILINE)
 _USUAL_REASONS = {"", "Priority", "Resources", "BeginTime", "JobArrayTaskLimit", "Cleaning"}
 
 
@@ -104,6 +105,10 @@ def _error_of_node(workspace: Workspace, item: Placed, answer: queries.JobStatus
             match = _MEMORY_ERROR.search(text) or _PROLOG_ERROR.search(text)
             if match is not None:
                 return match[1].decode(errors="replace").strip()[:200]
+            rank = _RANK_EXITED.search(text.decode(errors="replace"))
+            attempt = workspace.run(item.run).attempt(item.attempt)
+            if rank is not None and not any(attempt.path.glob(f"*/log.{rank[2]}.txt")):
+                return f"{LEFT_NO_LOG}: {rank[1]}"
     return None
 
 

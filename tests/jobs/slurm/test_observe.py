@@ -115,6 +115,25 @@ def test_a_job_that_leaves_no_log_in_the_workspace_is_the_nodes_fault(
     assert {str(item.state) for item in verdicts(config, items)} == {state}
 
 
+def test_a_rank_that_leaves_no_log_in_the_workspace_is_its_nodes_fault(
+    fake: Fake, placed: tuple[Config, list[Placed]]
+) -> None:
+    config, items = placed
+    logs = config.workspace.submission_logs(items[0].tag)
+    logs.mkdir(parents=True, exist_ok=True)
+    for item in items:
+        (logs / f"{item.job_id}_0_log.out").write_text("srun: error: node3: task 1: Exited with exit code 1\n")
+    written = config.workspace.run(items[1].run).attempt(items[1].attempt).path / "0" / "log.1.txt"
+    written.parent.mkdir(parents=True)
+    written.touch()
+    fake.says("sacct", records(items, "FAILED", "9:0"))
+    observe(config.workspace, items)
+    first, second = verdicts(config, items)
+    assert (str(first.state), first.node) == ("launch failed", "node3")
+    assert first.reason == "node3 could not open the job's log"
+    assert str(second.state) == "killed"
+
+
 def test_a_prolog_that_failed_is_found_in_the_reason_of_the_node(
     fake: Fake, placed: tuple[Config, list[Placed]]
 ) -> None:
