@@ -324,7 +324,7 @@ def _failed_launch(last: Observed, state: State, evidence: Evidence) -> Verdict 
     node = first_node(last.nodes)
     named = node or "the node"
     began = evidence.started is not None or evidence.exits
-    if state is State.ERROR and last.reason.startswith(LEFT_NO_LOG) and not began:
+    if state is State.ERROR and last.reason.startswith(LEFT_NO_LOG) and not evidence.exits:
         node = last.reason.removeprefix(LEFT_NO_LOG).removeprefix(": ") or node
         return Verdict(State.LAUNCH_FAILED, f"{node or named} could not open the job's log", last.at, node)
     if state is State.ERROR and last.exit_code == _NO_LOG:

@@ -126,6 +126,9 @@ def test_a_rank_that_leaves_no_log_in_the_workspace_is_its_nodes_fault(
     written = config.workspace.run(items[1].run).attempt(items[1].attempt).path / "0" / "log.1.txt"
     written.parent.mkdir(parents=True)
     written.touch()
+    start = config.workspace.run(items[0].run).attempt(items[0].attempt).path / "0"
+    start.mkdir(parents=True)
+    (start / "log.0.txt").touch()  # rank 0 was launched
     fake.says("sacct", records(items, "FAILED", "9:0"))
     observe(config.workspace, items)
     first, second = verdicts(config, items)
