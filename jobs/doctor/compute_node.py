@@ -173,7 +173,11 @@ def _all_reduce(worker: Worker, incarnation: Incarnation) -> Check:
         dist.all_reduce(number)
         total, seconds = number.item(), time.perf_counter() - start
         dist.destroy_process_group()
-    except (RendezvousError, RuntimeError, SpecError) as error:
+    except (SpecError, OSError) as error:  # of the file in which the ranks meet
+        return Check(
+            name, False, str(error), "the workspace must be on a file system whose file locks (flock) hold on all nodes"
+        )
+    except (RendezvousError, RuntimeError) as error:
         return Check(name, False, f"{backend} fails: {error}", "set NCCL_SOCKET_IFNAME or GLOO_SOCKET_IFNAME in setup")
     expected = worker.world * (worker.world + 1) / 2
     if total != expected:

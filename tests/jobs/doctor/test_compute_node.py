@@ -12,9 +12,10 @@ import pytest
 
 from attnctl.jobs.doctor import compute_node
 from attnctl.jobs.doctor.checks import Check
+from attnctl.jobs.runtime.rank import Worker
 from attnctl.jobs.submission.submit import SubmitError
 from attnctl.settings.config import Config
-from attnctl.workspace.layout import Workspace
+from attnctl.workspace.layout import Incarnation, Workspace
 from attnctl.workspace.records import Resources
 from tests.fixtures.fake_slurm import Fake
 
@@ -42,6 +43,16 @@ def test_two_ranks_check_their_node_and_add_up_a_number(tmp_path: Path) -> None:
     sums = [check for check in found if "all-reduce" in check.name]
     assert [check.ok for check in sums] == [True, True]
     assert all(check.message.startswith("gloo works over 2 ranks") for check in sums)
+
+
+def test_a_file_that_others_can_write_in_the_ranks_meeting_place_is_told(tmp_path: Path) -> None:
+    place = Incarnation(tmp_path, (0, 0))
+    place.rendezvous.touch()
+    place.rendezvous.chmod(0o666)
+    rank = Worker.from_environment(rank_environment(1, 2), None)
+    found = compute_node._all_reduce(rank, place)
+    assert (found.ok, found.message.startswith(f"{place.rendezvous} is not rank 0's file")) == (False, True)
+    assert "flock" in found.fix
 
 
 def test_a_rank_without_an_answer_is_told_with_the_last_line_of_the_log(tmp_path: Path) -> None:
