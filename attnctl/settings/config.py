@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -23,6 +23,7 @@ from attnctl.workspace import version
 from attnctl.workspace.layout import Workspace
 
 __all__ = [
+    "OF_VARIABLES",
     "TEMPLATE",
     "Config",
     "ConfigError",
@@ -40,6 +41,8 @@ VARIABLE = "ATTNCTL_WORKSPACE"
 
 _COMMAND_OPTIONS = ("partition", "account", "qos", "constraint", "mem", "parallel")
 _RECORDED = (*_COMMAND_OPTIONS, "exclude", "profile")
+OF_VARIABLES = ("account", "constraint", "partition", "qos", "reservation")
+"""The options that a variable such as SBATCH_PARTITION can set, and that later attempts keep."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +69,8 @@ class SlurmOptions:
     """The name of the profile they come from; not a key of the file."""
     gpu_type: str | None = None
     """From `gpus_per_node = "a100:2"`; not a key of the file."""
+    inherited: Mapping[str, str] = field(default_factory=dict)
+    """Those that a variable such as SBATCH_PARTITION set for an earlier attempt; not a key of the file."""
 
     @property
     def target_clusters(self) -> str | None:
@@ -76,20 +81,48 @@ class SlurmOptions:
         """The options to store in an attempt's request.
 
         from_command: names of the options that came from the command line, not from `configured`, the settings.
+        from_environment: those that a variable such as SBATCH_PARTITION set for an earlier attempt, with their values.
         """
-        values = {name: getattr(self, name) for name in _RECORDED if getattr(self, name) is not None}
-        changed = (name for name in _COMMAND_OPTIONS if getattr(self, name) != getattr(configured, name))
-        return values | {"from_command": sorted(changed)}
+        inherited = {name: value for name, value in self.inherited.items() if self._value(name) == value}
+        own = {name: getattr(self, name) for name in _RECORDED if name not in inherited}
+        values = {name: value for name, value in own.items() if value is not None}
+        changed = (name for name in _COMMAND_OPTIONS if name in own and own[name] != getattr(configured, name))
+        return values | {"from_command": sorted(changed), "from_environment": inherited}
 
-    def with_earlier(self, record: Mapping[str, Any]) -> SlurmOptions:
-        """These options, overridden by the command-line options of an earlier attempt; invalid values are ignored."""
+    def with_earlier(self, record: Mapping[str, Any], exported: Collection[str] = ()) -> SlurmOptions:
+        """These options, overridden by those of an earlier attempt's command line and environment variables.
+
+        Invalid values are ignored. exported: the options that a variable sets now, so that its earlier value does not
+        count.
+        """
         names = record.get("from_command")
         chosen: dict[str, Any] = {
             name: record[name]
             for name in (names if isinstance(names, list) else ())
             if name in _COMMAND_OPTIONS and type(record.get(name)) is (int if name == "parallel" else str)
         }
-        return replace(self, **chosen)
+        values = record.get("from_environment")
+        inherited = {
+            name: value
+            for name, value in (values.items() if isinstance(values, dict) else ())
+            if name in OF_VARIABLES
+            and name not in exported
+            and isinstance(value, str)
+            and value
+            and value.isprintable()
+        }
+        chosen |= {name: value for name, value in inherited.items() if name != "reservation"}
+        if "reservation" in inherited:
+            others = {name: value for name, value in self.extra.items() if sbatch_options.bare(name) != "reservation"}
+            chosen["extra"] = others | {"reservation": inherited["reservation"]}
+        return replace(self, **chosen, inherited=inherited)
+
+    def decides(self, name: str) -> bool:
+        """Whether the script has this option, so that a variable does not set it."""
+        return self._value(name) is not None
+
+    def _value(self, name: str) -> Any:
+        return sbatch_options.given(self.extra).get(name) if name == "reservation" else getattr(self, name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,7 +252,7 @@ class _Reader(SectionReader):
         return base, profiles
 
     def _options(self, base: SlurmOptions, values: Mapping[str, Any], section: str) -> SlurmOptions:
-        hints = [name for name in get_type_hints(SlurmOptions) if name not in {"profile", "gpu_type"}]
+        hints = [name for name in get_type_hints(SlurmOptions) if name not in {"profile", "gpu_type", "inherited"}]
         self.check_keys(values, (*hints, "profiles") if section == "slurm" else tuple(hints), section)
         checked: dict[str, Any] = {}
         for key, value in values.items():

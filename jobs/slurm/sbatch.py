@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from attnctl.jobs.slurm import commands
+from attnctl.settings.config import OF_VARIABLES
 
 _PREFIX = "SBATCH_"
 _OPEN = {
@@ -87,6 +88,12 @@ def environment(script: str, environ: Mapping[str, str]) -> dict[str, str]:
 def ignored(environ: Mapping[str, str]) -> list[str]:
     """The names of the variables that sbatch would obey, but never gets."""
     return sorted(name for name in environ if name.startswith(_PREFIX) and name not in _OPEN)
+
+
+def exported(environ: Mapping[str, str]) -> dict[str, str]:
+    """The options that the variables set where a script leaves them open, and that later attempts keep."""
+    values = {option: environ[name] for name, option in _OPEN.items() if option in OF_VARIABLES and name in environ}
+    return {option: value for option, value in values.items() if value and value.isprintable()}
 
 
 def default_partition(environ: Mapping[str, str]) -> str | None:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from typing import Any
 
+from attnctl.jobs.slurm import sbatch
 from attnctl.settings.config import Config, SlurmOptions
 from attnctl.workspace.records import Request, Resources
 
 
 def options(config: Config, recorded: Mapping[str, Any]) -> SlurmOptions:
-    """The profile's current settings, overridden by what the command of the earlier attempt set explicitly."""
+    """The profile's current settings, overridden by what the command of the earlier attempt set explicitly.
+
+    That includes what variables such as SBATCH_PARTITION set then, unless the same variable is exported now.
+    """
     profile = recorded.get("profile")
-    return config.profile(profile if profile in config.profiles else None).with_earlier(recorded)
+    settings = config.profile(profile if profile in config.profiles else None)
+    return settings.with_earlier(recorded, sbatch.exported(os.environ))
 
 
 def resources(request: Request) -> Resources:

@@ -23,7 +23,7 @@ from attnctl.jobs.slurm import queries
 from attnctl.jobs.slurm.adopt import SBATCH_TIMEOUT, adopt
 from attnctl.jobs.slurm.commands import CommandError, on_cluster, run
 from attnctl.jobs.slurm.job import login_name
-from attnctl.jobs.slurm.sbatch import submit_script, target_cluster
+from attnctl.jobs.slurm.sbatch import exported, submit_script, target_cluster
 from attnctl.jobs.submission import array_size, code_snapshot, guard
 from attnctl.jobs.submission.array_size import SubmitError
 from attnctl.jobs.submission.reserve import Reservation, new_tag, reserve
@@ -154,7 +154,7 @@ class _Sender:
         return compose(self.config, self.options, self.resources, count, tag, after=self.after)
 
     def _submit_array(self, tag: str, specs: list[tuple[str, dict[str, Any]]]) -> Submitted:
-        recorded = _recorded_options(self.config, self.options, self.resources)
+        recorded = _recorded_options(self.config, self.options, self.resources, self.where)
         reserved = reserve(self.workspace, tag, specs, self.resources, self.where, recorded, self.ended, self.base)
         if not reserved.tasks:
             return Submitted(tag, [], None, reserved.skipped)
@@ -215,14 +215,26 @@ def _keep_sources(workspace: Workspace, specs: Sequence[RunSpec]) -> None:
             sources.keep(str(version), workspace.sources)
 
 
-def _recorded_options(config: Config, options: SlurmOptions, resources: Resources) -> dict[str, Any]:
-    """The options that the request records beside the resources, so that a later attempt can request the same."""
+def _recorded_options(config: Config, options: SlurmOptions, resources: Resources, where: Where) -> dict[str, Any]:
+    """The options that the request records beside the resources, so that a later attempt can request the same.
+
+    On SLURM also those that the script leaves to a variable, such as SBATCH_PARTITION.
+    """
     settings = config.profile(options.profile)
     recorded = options.to_record(settings)
     default = parse_time(settings.time) if settings.time is not None else None
     names = [*recorded["from_command"], *(["minutes"] if resources.minutes != default else [])]
     memory = memory_request.per_node(options, resources)
-    return recorded | ({"mem": f"{memory}M"} if memory and options.mem is None else {}) | {"from_command": names}
+    left_open = {
+        name: value
+        for name, value in (exported(os.environ) if where == "slurm" else {}).items()
+        if not options.decides(name)
+    }
+    return (
+        recorded
+        | ({"mem": f"{memory}M"} if memory and options.mem is None else {})
+        | {"from_command": names, "from_environment": recorded["from_environment"] | left_open}
+    )
 
 
 def _send(workspace: Workspace, tag: str, script: str, reserved: Reservation) -> str | None:

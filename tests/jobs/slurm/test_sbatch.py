@@ -79,6 +79,18 @@ def test_the_shells_partition_is_the_one_that_a_script_without_one_gets() -> Non
     assert sbatch.default_partition({}) is None
 
 
+def test_the_options_that_later_attempts_keep_are_those_of_account_and_place() -> None:
+    environ = DECIDED | OPEN | {"SBATCH_PARTITION": "low", "SBATCH_WCKEY": "key"}
+    assert sbatch.exported(environ) == {
+        "account": "lab",
+        "constraint": "a100",
+        "partition": "low",
+        "qos": "long",
+        "reservation": "course",
+    }
+    assert sbatch.exported({"SBATCH_PARTITION": "", "SBATCH_QOS": "a\nb"}) == {}
+
+
 @pytest.mark.parametrize(
     ("printed", "accepted"),
     [

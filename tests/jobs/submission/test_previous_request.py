@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
 
-from attnctl.jobs.submission.previous_request import resources
+from attnctl.jobs.submission.previous_request import options, resources
+from attnctl.jobs.submission.submit import submit
+from attnctl.settings.config import Config, SlurmOptions
 from attnctl.workspace.records import Request, Resources
+from tests.fixtures.fake_slurm import Fake
+from tests.jobs.submission.submitted import Specs, requested
 
 
 def request(**asked: Any) -> Request:
@@ -33,3 +38,48 @@ def test_a_missing_time_limit_is_none() -> None:
 @pytest.mark.parametrize("asked", [{}, {"nodes": "many"}, {"nodes": True}, {"minutes": "long"}, {"newer": 5}])
 def test_missing_and_invalid_values_become_defaults(asked: dict[str, Any]) -> None:
     assert resources(request(**asked)) == Resources(minutes=None)
+
+
+def attempted(config: Config, fake: Fake, make_specs: Specs, chosen: SlurmOptions, number: int = 1) -> Request:
+    """The request of an attempt that was submitted with these options."""
+    fake.does("sbatch", "cat >/dev/null; echo 7")
+    (spec,) = make_specs(1)
+    submit(config, [spec], Resources(), chosen, "slurm", ended={spec.id: number - 1})
+    return requested(config, spec, number)
+
+
+def test_a_later_attempt_keeps_what_variables_set_for_the_first(
+    fake: Fake, config: Config, make_specs: Specs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("PARTITION", "low"), ("ACCOUNT", "lab"), ("RESERVATION", "course"), ("QOS", "long")):
+        monkeypatch.setenv(f"SBATCH_{name}", value)
+    first = attempted(config, fake, make_specs, SlurmOptions(qos="short"))
+    for name in ("PARTITION", "ACCOUNT", "RESERVATION", "QOS"):
+        monkeypatch.delenv(f"SBATCH_{name}")
+    second = options(config, first.options)
+    assert (second.partition, second.account, second.qos) == ("low", "lab", "short")
+    assert second.extra == {"reservation": "course"}
+
+    third = options(config, attempted(config, fake, make_specs, second, 2).options)
+    assert third == second
+
+    monkeypatch.setenv("SBATCH_PARTITION", "main")
+    fourth = options(config, attempted(config, fake, make_specs, third, 3).options)
+    assert (fourth.partition, fourth.account) == (None, "lab")  # the variable decides, and the rest stays
+
+
+def test_an_option_of_a_later_command_replaces_what_a_variable_set(
+    fake: Fake, config: Config, make_specs: Specs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SBATCH_PARTITION", "low")
+    first = attempted(config, fake, make_specs, SlurmOptions())
+    monkeypatch.delenv("SBATCH_PARTITION")
+    chosen = dataclasses.replace(options(config, first.options), partition="big")
+    second = attempted(config, fake, make_specs, chosen, 2)
+    monkeypatch.setenv("SBATCH_PARTITION", "main")
+    assert options(config, second.options).partition == "big"
+
+
+@pytest.mark.parametrize("recorded", [5, {"partition": 5}, {"partition": ""}, {"partition": "a\nb"}, {"time": "5"}])
+def test_invalid_records_of_variables_are_ignored(config: Config, recorded: object) -> None:
+    assert options(config, {"from_environment": recorded}) == config.slurm
