@@ -63,7 +63,9 @@ def parse_time(text: str) -> int:
         r"(?:(\d{1,5})-(\d+)(?::(\d+))?(?::(\d+))?|(\d+)(?::(\d+))?(?::(\d+))?)", text.strip(), re.ASCII
     )
     if match is None:
-        raise SpecError(f"time {text!r} is not SLURM's: use minutes, H:M:S or D-H:M:S, such as 90, 1:30:00 or 2-0")
+        raise SpecError(
+            f"time {text!r} is not SLURM's: use minutes, HH:MM:SS or D-HH:MM:SS, such as 90, 1:30:00 or 2-0"
+        )
     days, day_hours, day_minutes, day_seconds, first, second, third = (int(part or 0) for part in match.groups())
     if match[1] is not None:
         hours, minutes, seconds = days * 24 + day_hours, day_minutes, day_seconds

@@ -110,7 +110,7 @@ CELLS = {
     "SLURM that is not there": (["ela", "--run-on", "slurm"], "sbatch is not on the PATH"),
     "GPUs that are not there": (["ela", "--device", "cuda"], "no GPUs"),
     "a profile without attnctl.toml": (["ela", "--profile", "big"], "no profile 'big'"),
-    "a bad time": (["ela", "--time", "1:xx"], "H:M:S"),
+    "a bad time": (["ela", "--time", "1:xx"], "HH:MM:SS"),
     "a bad name": (["ela", "--name", "../up"], "sweep name"),
 }
 

@@ -73,7 +73,10 @@ def _gathered(index: Index, request: Request, path: Path | None) -> Gathered:
 
     request = resolved(index, request)
     if path is None:
-        return gather(index, request)
+        gathered = gather(index, request)
+        if request.table is not None and not gathered.rows and index.runs():
+            output.note("none of the runs here is in this table; `attnctl report` shows them")
+        return gathered
     from attnctl.reports import lock
 
     locked = lock.read(path)

@@ -34,7 +34,9 @@ class ResourceOptions:
     )
     cpus_per_task: Annotated[int | None, typer.Option(help="CPU cores per process.", min=1, max=1024)] = None
     device: Annotated[Device | None, typer.Option(help="Device to train on (default: auto).")] = None
-    time: Annotated[str | None, typer.Option(help="Time limit: minutes, H:M:S or D-H:M:S.", metavar="TIME")] = None
+    time: Annotated[str | None, typer.Option(help="Time limit: minutes, HH:MM:SS or D-HH:MM:SS.", metavar="TIME")] = (
+        None
+    )
     mem: Annotated[str | None, typer.Option(help="Memory per node, such as 64G.", metavar="SIZE")] = None
     partition: Annotated[str | None, typer.Option(help="SLURM partition.", metavar="NAME")] = None
     constraint: Annotated[str | None, typer.Option(help="SLURM constraint, such as a100.", metavar="FEATURES")] = None

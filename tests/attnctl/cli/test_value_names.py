@@ -6,6 +6,7 @@ import re
 from typing import Any, Literal
 
 import pytest
+from rich._emoji_codes import EMOJI
 from typer.main import get_command
 
 from attnctl import attention
@@ -45,6 +46,12 @@ def test_the_plain_help_of_every_command_has_no_type_of_python(attnctl: Run) -> 
     assert "  --nodes N                  Number of nodes.  [1 to 4096]\n" in texts["sweep"]
     assert "  --run-on auto|slurm|local  " in texts["sweep"]
     assert "  RUN  A run's id, or its first digits.  [required]\n" in texts["why"]
+
+
+def test_no_help_has_a_word_between_colons_that_a_terminal_shows_as_a_picture(attnctl: Run) -> None:
+    for command, text in helps(attnctl).items():
+        names = {name for name in re.findall(r":([\w-]+)(?=:)", text) if name.lower() in EMOJI}
+        assert not names, command
 
 
 def test_every_option_has_a_value_name_from_the_field(attnctl: Run) -> None:

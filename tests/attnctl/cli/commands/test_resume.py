@@ -82,7 +82,7 @@ def test_a_run_without_its_checkpoint_needs_consent(past: Past, attnctl: Run) ->
         (["--state", "timout"], "did you mean 'timeout'"),
         (["--run-on", "mars"], "not one of"),
         (["--mem", "lots"], "is not a memory size"),
-        (["--time", "soon"], "H:M:S"),
+        (["--time", "soon"], "HH:MM:SS"),
         (["--partition", "a b"], "partition"),
         (["--constraint", "a\nb"], "constraint"),
         (["--profile", "big"], "no profile 'big'"),

@@ -23,6 +23,7 @@ from tests.attnctl.cli.cli_run import Run, assert_refused, listing
 from tests.attnctl.cli.own_module import MODULE
 
 TINY = ("--epochs", "1", "--input-size", "8", "--batch", "256", "--norm-batch", "256")
+NONE_OF_IT = "none of the runs here is in this table; `attnctl report` shows them\n"
 ELA_3 = "CA and its modification with GN in YOLOX-Nano on Pascal VOC2007"
 
 
@@ -43,7 +44,7 @@ def test_after_a_sweep_of_a_module_the_table_is_of_its_paper(folder: Path, attnc
     assert attnctl("sweep", "ela", "--kernel", "5,7", *TINY).code == 0
     result = attnctl("report", "--table", "3")
     assert result.code == 0
-    assert result.err == "table 3 of ELA, whose module ela was swept in this workspace\n"
+    assert result.err == "table 3 of ELA, whose module ela was swept in this workspace\n" + NONE_OF_IT
     assert result.out.startswith(f"ELA, table 3: {ELA_3}")
     result = attnctl("figure", "1", "-o", "one.svg")
     assert (result.code, result.err.splitlines()[0]) == (
@@ -55,7 +56,10 @@ def test_after_a_sweep_of_a_module_the_table_is_of_its_paper(folder: Path, attnc
 def test_the_plain_backbone_beside_it_changes_nothing(folder: Path, attnctl: Run) -> None:
     sweep_modules(folder, "none", "ela", "se")
     result = attnctl("report", "--table", "3")
-    assert (result.code, result.err) == (0, "table 3 of ELA, whose module ela was swept in this workspace\n")
+    assert (result.code, result.err) == (
+        0,
+        "table 3 of ELA, whose module ela was swept in this workspace\n" + NONE_OF_IT,
+    )
 
 
 def test_candidates_of_several_swept_modules_are_listed_with_captions(folder: Path, attnctl: Run) -> None:
@@ -76,21 +80,24 @@ def test_candidates_of_several_swept_modules_are_listed_with_captions(folder: Pa
 def test_a_table_that_only_one_of_them_has_is_taken(folder: Path, attnctl: Run) -> None:
     sweep_modules(folder, "ela", "ean")
     result = attnctl("report", "--table", "8")
-    assert (result.code, result.err) == (0, "table 8 of ELA, whose module ela was swept in this workspace\n")
+    assert (result.code, result.err) == (
+        0,
+        "table 8 of ELA, whose module ela was swept in this workspace\n" + NONE_OF_IT,
+    )
     record_sweep(folder, "first", paper="nam", table="1")
     record_sweep(folder, "second", paper="an", table="1")
     result = attnctl("report", "--table", "4")
     assert (result.code, result.err.count("\n")) == (2, 3)
     record_sweep(folder, "third", paper="ela", table="1")
     result = attnctl("report", "--table", "8")
-    assert result.err == "table 8 of ELA, the only paper with one of those swept in this workspace\n"
+    assert result.err == "table 8 of ELA, the only paper with one of those swept in this workspace\n" + NONE_OF_IT
 
 
 def test_a_swept_paper_takes_precedence_over_swept_modules(folder: Path, attnctl: Run) -> None:
     sweep_modules(folder, "ela")
     record_sweep(folder, "first", paper="nam", table="1")
     result = attnctl("report", "--table", "3")
-    assert (result.code, result.err) == (0, "table 3 of NAM, the only paper swept in this workspace\n")
+    assert (result.code, result.err) == (0, "table 3 of NAM, the only paper swept in this workspace\n" + NONE_OF_IT)
 
 
 def test_a_table_that_the_modules_paper_lacks_is_refused_with_those_that_have_it(folder: Path, attnctl: Run) -> None:

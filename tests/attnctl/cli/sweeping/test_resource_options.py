@@ -46,7 +46,7 @@ def test_commands_share_the_declarations(name: str) -> None:
     [
         ({"partition": "a b"}, "--partition is 'a b'; it must be a partition's name, such as gpu"),
         ({"constraint": "a\nb"}, "--constraint is 'a\\nb'; it must be one of the cluster's features"),
-        ({"time": "soon"}, "H:M:S"),
+        ({"time": "soon"}, "HH:MM:SS"),
         ({"mem": "lots"}, "memory"),
         ({"profile": "big"}, "no profile 'big'"),
         (
