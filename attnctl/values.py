@@ -119,10 +119,16 @@ def divisors(number: int) -> list[int]:
 
 def did_you_mean(name: str, names: Collection[str]) -> str:
     """`; did you mean 'ela'?` if a name is similar, else the list of all names."""
+    near = nearest(name, names)
+    return f"; did you mean {near!r}?" if near is not None else f"; known: {comma_join(names)}"
+
+
+def nearest(name: str, names: Collection[str]) -> str | None:
+    """The name that is most similar; None if none is similar."""
     from difflib import get_close_matches  # imported only for errors: it takes 2 ms
 
     near = get_close_matches(name, list(names), n=1, cutoff=0.6)
-    return f"; did you mean {near[0]!r}?" if near else f"; known: {comma_join(names)}"
+    return near[0] if near else None
 
 
 def comma_join(items: Iterable[object]) -> str:

@@ -132,7 +132,8 @@ def scheduler(config: Config) -> Iterator[Check]:
         return
     try:
         limits = queries.limits()
-        partitions = queries.partitions(sbatch.target_cluster(config.slurm.target_clusters, os.environ))
+        cluster = sbatch.target_cluster(config.slurm.target_clusters, os.environ)
+        partitions = queries.partitions(cluster)
     except SpecError as error:
         yield Check("SLURM", False, str(error), "try again later; recorded states do not change until it answers")
         return
@@ -141,7 +142,7 @@ def scheduler(config: Config) -> Iterator[Check]:
     yield Check("array limit", True, f"{limits.max_array} runs per array; larger sweeps are split")
     yield _requeue(limits)
     yield _preemption(limits)
-    yield _partition(config.slurm.partition, partitions)
+    yield from _partitions(config.slurm.partition or sbatch.default_partition(os.environ), partitions, cluster)
     yield from _architecture(config.slurm)
 
 
@@ -172,14 +173,28 @@ def _preemption(limits: queries.Limits) -> Check:
     return Check("preemption", None, mode)
 
 
-def _partition(name: str | None, partitions: list[queries.Partition]) -> Check:
+def _partitions(names: str | None, partitions: list[queries.Partition], cluster: str | None) -> Iterator[Check]:
+    """names: those that jobs go to (`a,b`); None for the cluster's default one."""
+    for name in names.split(",") if names else [None]:
+        yield _partition(name, partitions, cluster)
+
+
+def _partition(name: str | None, partitions: list[queries.Partition], cluster: str | None) -> Check:
     row = next((row for row in partitions if (row.name == name if name else row.default)), None)
     if row is None:
         message = f"there is no partition {name!r}" if name else "the cluster has no default partition"
         names = comma_join(partition.name for partition in partitions)
         return Check("partition", False, message, f"set partition in attnctl.toml to one of: {names}")
     gpus = f"up to {quantity(row.gpus, 'GPU')} per node" if row.gpus else "no GPUs"
-    return Check("partition", True, f"{row.name}: {quantity(row.nodes, 'node')}, {gpus}, time limit {row.time_limit}")
+    message = f"{row.name}: {quantity(row.nodes, 'node')}, {gpus}, time limit {row.time_limit}"
+    try:
+        fault = queries.partition_fault(row.name, cluster)
+    except SpecError as error:
+        return Check("partition", False, f"{message}; {error}", "try again later")
+    if fault:
+        fix = "set another partition in attnctl.toml, or ask the cluster's administrators; until then jobs only wait"
+        return Check("partition", False, f"{message}; {fault}", fix)
+    return Check("partition", True, message)
 
 
 def _architecture(options: SlurmOptions) -> Iterator[Check]:

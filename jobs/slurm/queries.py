@@ -46,9 +46,16 @@ from attnctl.jobs.slurm.commands import (
 from attnctl.jobs.slurm.job import TIMES, Job, by_cluster, by_id, is_tag, recognised
 from attnctl.lifecycle.state import SLURM_STATES, State
 from attnctl.units import parse_elapsed, slurm_time
+from attnctl.values import SpecError, comma_join, nearest
 
 _DAY = 86400.0
 _LONGEST_ARGUMENT = 100_000  # bytes; Linux limits one argument to 128 KiB (execve(2), MAX_ARG_STRLEN)
+_CLOSED = frozenset({"down", "drain", "inact"})
+"""The states of a partition in which it starts no jobs (sinfo(1), %a; scontrol(1), State of a partition)."""
+_UNUSABLE = frozenset({"down", "drained", "draining", "fail", "failing"})
+"""The states of a node in which it gets no jobs until an administrator acts (sinfo(1), NODE STATE CODES)."""
+_NODE_FLAGS = "*~#!%$@^-+"
+"""The signs after a node's state: not responding, powered down ... (sinfo(1), NODE STATE CODES)."""
 _INTEGER = re.compile(r"[0-9]{1,9}")
 _UNKNOWN_ID = "Invalid job id"  # squeue fails if a single id is asked for and the controller does not know it
 _NAMED = "%i|%T|%N|%r|%j"
@@ -221,6 +228,33 @@ def chosen_partitions(partition: str | None, cluster: str | None = None) -> list
     """The named partitions (`a,b`; None: the default one); raises SlurmUnavailable."""
     rows = partitions(cluster)
     return [row for row in rows if (row.name in partition.split(",") if partition else row.default)]
+
+
+def check_partitions(partition: str, cluster: str | None = None) -> None:
+    """Raise SpecError if the cluster lacks one of the partitions (`a,b`), and SlurmUnavailable."""
+    known = [row.name for row in partitions(cluster)]
+    for name in partition.split(","):
+        if known and name not in known:
+            near = nearest(name, known)
+            hint = f"; did you mean {near!r}?" if near else ""
+            raise SpecError(f"no partition {name} on this cluster; partitions: {comma_join(known)}{hint}")
+
+
+def partition_fault(name: str, cluster: str | None = None) -> str:
+    """Why a partition starts no jobs at present: it, or all of its nodes, are down or drained; "" if it does.
+
+    Raises SlurmUnavailable.
+    """
+    try:
+        text = run(["sinfo", *on_cluster(cluster), "-a", "-h", "-p", name, "-o", "%D|%a|%T"])
+    except CommandError as error:
+        raise SlurmUnavailable(f"{NO_ANSWER}: {error.message}") from error
+    rows = [(count, state, node) for count, state, node in parse_table(text, 3, "sinfo") if _INTEGER.fullmatch(count)]
+    closed = next((state for _, state, _ in rows if state in _CLOSED), None)
+    if closed is not None:
+        return f"its state is {closed}"
+    nodes = {node.rstrip(_NODE_FLAGS) for count, _, node in rows if int(count)}
+    return f"all its nodes are {' or '.join(sorted(nodes))}" if nodes and nodes <= _UNUSABLE else ""
 
 
 def default_gpus(partition: str | None, cluster: str | None = None) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 from attnctl.cli import output
 from attnctl.cli.resuming.candidates import Case, ResumePlan
 from attnctl.cli.resuming.resources import next_destination
-from attnctl.cli.sweeping.destination import Destination, check
+from attnctl.cli.sweeping.destination import Destination, check, check_partition
 from attnctl.cli.sweeping.launch import Job, say_skipped, submit, warn_no_requeue
 from attnctl.cli.sweeping.resource_options import ResourceOptions
 from attnctl.lifecycle import base_run
@@ -32,6 +32,8 @@ def destinations(
             groups.setdefault(made.key, (made, []))[1].append(case)
     for made, cases in groups.values():
         check(config, [case.spec for case in cases], made.resources)
+        if made.where == "slurm":
+            check_partition(made.options)
     return list(groups.values())
 
 

@@ -42,6 +42,8 @@ def choose_destination(config: Config, asked: ResourceOptions, *, answering: boo
     asked.check(config)
     options = with_options(config.profile(asked.profile), asked)
     where = resolve_run_on(asked.run_on or _default_run_on(config), config.workspace, answering=answering)
+    if where == "slurm" and answering:
+        check_partition(options)
     gpus = _gpus(where, asked, options, answering=answering)
     if gpus:
         check_tasks(asked.tasks_per_node, gpus)
@@ -56,6 +58,19 @@ def choose_destination(config: Config, asked: ResourceOptions, *, answering: boo
     if where == "local" and resources.nodes > 1:
         raise SpecError(f"--nodes {resources.nodes} needs SLURM; on this machine use --tasks-per-node")
     return Destination(where=where, options=options, resources=resources, answering=answering)
+
+
+def check_partition(options: SlurmOptions) -> None:
+    """Raise SpecError for a partition that the cluster does not have, and SlurmUnavailable.
+
+    Of several clusters, SLURM chooses one that has the partition.
+    """
+    from attnctl.jobs.slurm import queries, sbatch
+
+    partition = options.partition or sbatch.default_partition(os.environ)
+    clusters = options.target_clusters or os.environ.get("SBATCH_CLUSTERS") or ""
+    if partition and "," not in clusters:
+        queries.check_partitions(partition, sbatch.target_cluster(options.target_clusters, os.environ))
 
 
 def with_options(options: SlurmOptions, asked: ResourceOptions) -> SlurmOptions:

@@ -263,3 +263,34 @@ def test_a_file_system_without_exclusive_creation_is_wrong(
 def test_looking_imports_no_torch() -> None:
     code = "import sys; from attnctl.jobs.doctor import checks; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-Pc", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("states", "ok", "words"),
+    [
+        ("3|up|idle\n1|up|down*\n", True, ""),
+        ("3|up|mixed\n", True, ""),
+        ("4|down|idle\n", False, "its state is down"),
+        ("4|drain|allocated\n", False, "its state is drain"),
+        ("1|up|drained\n3|up|down*\n", False, "all its nodes are down or drained"),
+    ],
+)
+def test_a_partition_that_starts_no_jobs_is_not_ok(
+    fake: Fake, config: Config, states: str, ok: bool, words: str
+) -> None:
+    cluster(fake)
+    fake.does("sinfo", f"case \"$*\" in *'-p gpu '*) printf '{states}' ;; *) echo '4|1:00|gpu:2|gpu*' ;; esac")
+    found = by_name(list(checks.scheduler(config)))["partition"]
+    assert (found.ok, bool(found.fix)) == (ok, not ok)
+    assert found.message == "gpu: 4 nodes, up to 2 GPUs per node, time limit 1:00" + (f"; {words}" if words else "")
+
+
+def test_each_of_the_partitions_is_checked(fake: Fake, config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster(fake)
+    fake.says("sinfo", "4|1:00|gpu:2|gpu*\n2|1:00|(null)|low\n")
+    monkeypatch.setenv("SBATCH_PARTITION", "low,gpuu")
+    found = [check for check in checks.scheduler(config) if check.name == "partition"]
+    assert [(check.ok, check.message) for check in found] == [
+        (True, "low: 2 nodes, no GPUs, time limit 1:00"),
+        (False, "there is no partition 'gpuu'"),
+    ]

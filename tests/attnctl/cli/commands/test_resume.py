@@ -131,3 +131,17 @@ def test_an_unconfirmed_run_is_only_resumed_by_force(past: Past, attnctl: Run, f
     (started,) = runs(attnctl("resume", "--force", "--json"))
     assert started["job_id"] == "78_0"
     assert len(past.config.workspace.run(spec.id).attempts()) == 2
+
+
+@pytest.mark.parametrize("words", [("--dry-run",), ()])
+def test_a_partition_that_the_cluster_does_not_have_is_refused(
+    past: Past, attnctl: Run, fake: Fake, words: tuple[str, ...]
+) -> None:
+    (spec,) = past.specs(1)
+    past.attempt(spec, "PREEMPTED")
+    fake.does("sbatch", "cat > /dev/null; echo 78")
+    fake.says("sinfo", "4|infinite|(null)|main*\n")
+    result = attnctl("resume", "--partition", "maim", *words)
+    assert result.code == 2
+    assert "no partition maim on this cluster; partitions: main; did you mean 'main'?" in " ".join(result.err.split())
+    assert fake.calls("sbatch") == []

@@ -57,6 +57,24 @@ def test_a_dry_run_says_that_the_time_limit_is_above_the_partitions(folder: Path
     assert "the time limit of 1.0 h exceeds that of partition main (1:00)" in " ".join(result.out.split())
 
 
+@pytest.mark.parametrize("words", [("--dry-run",), ("--dry-run", "--gpus-per-node", "1"), ()])
+@pytest.mark.parametrize(
+    ("partition", "hint"), [("maim", "; did you mean 'main'?"), ("gpuu", ""), ("low,maim", "; did you mean 'main'?")]
+)
+def test_a_partition_that_the_cluster_does_not_have_is_refused(
+    folder: Path, attnctl: Run, fake: Fake, words: tuple[str, ...], partition: str, hint: str
+) -> None:
+    fake.says("sinfo", "4|1:00|(null)|main*\n2|1:00|gpu:2|low\n")
+    fake.says("sbatch", "")
+    (folder / "attnctl.toml").write_text(f"[slurm]\npartition = {partition!r}\n")
+    result = attnctl("sweep", "ela", "--kernel", "5", *words)
+    name = partition.removeprefix("low,")
+    assert result.code == 2
+    assert f"no partition {name} on this cluster; partitions: main, low{hint}" in " ".join(result.err.split())
+    assert listing(folder) == ["attnctl.toml"]
+    assert fake.calls("sbatch") == []
+
+
 def test_variables_of_the_shell_that_do_not_apply_are_named(
     folder: Path, attnctl: Run, fake: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
