@@ -45,14 +45,13 @@ def test_an_unknown_release_is_refused_with_those_that_exist(tmp_path: Path) -> 
 
 @ROOT_ONLY
 @pytest.mark.parametrize("name", RELEASES)
-def test_without_root_the_tests_are_skipped_by_name_and_fail_in_ci(name: str, tmp_path: Path) -> None:
+def test_without_root_the_tests_are_skipped_by_name(name: str, tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     stranger = ("setpriv", "--reuid=65534", "--clear-groups")
-    for variables, code in (({}, 0), ({"CI": "true"}, UNAVAILABLE)):
+    for variables in ({}, {"CI": "true"}):
         done = release(name, "test", folder=tmp_path, prefix=stranger, **variables)
-        assert done.returncode == code
+        assert (done.returncode, done.stdout) == (0, f"slurm {name}: the tests are skipped\n")
         assert done.stderr == f"slurm {name}: it needs root\n"
-        assert done.stdout == ("" if code else f"slurm {name}: the tests are skipped\n")
 
 
 @ROOT_ONLY
