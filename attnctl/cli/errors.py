@@ -16,6 +16,9 @@ OK, OURS, THEIRS, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141
 """Exit codes. THEIRS: the user must change the request or the machine. OURS: an internal error, or runs that failed."""
 
 _LONGEST = 600
+_NO_INTEGER = "Input should be a valid integer, unable to parse string as an integer"
+"""Typer's words."""
+_GPU_TYPE = 'to choose a type of GPU, write gpus_per_node = "a100:1" in [slurm] of attnctl.toml'
 _VARIABLE = "ATTNCTL_DEBUG"
 
 
@@ -53,6 +56,9 @@ def _usage_message(error: typer.TyperException) -> str:
         return own
     nearest = getattr(error, "possibilities", None)
     message = f"{error}; did you mean {nearest[0]}?" if nearest else error.format_message()
+    if _NO_INTEGER in message:
+        hint = f"; {_GPU_TYPE}" if "'--gpus-per-node'" in message else ""
+        return message.replace(_NO_INTEGER, "must be a whole number") + hint
     _, found, words = message.partition("Got unexpected extra argument(s) (")
     if ctx is None or not found:
         return message

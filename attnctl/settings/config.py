@@ -275,11 +275,12 @@ class _Reader(SectionReader):
                 checked[key] = str(value) if type(value) is int else self.typed(value, str, section, key)
                 if not checked[key] or "\n" in checked[key]:
                     raise self.error(section, key, "must be one line of text")
-        if "time" in checked:
-            try:
-                parse_time(checked["time"])
-            except SpecError as error:
-                raise ConfigError(f"{self.file}:{self.line(section, 'time')}: {error}") from error
+        for key, parse in (("time", parse_time), ("mem", parse_memory)):
+            if key in checked:
+                try:
+                    parse(checked[key])
+                except SpecError as error:
+                    raise ConfigError(f"{self.file}:{self.line(section, key)}: {error}") from error
         options = replace(base, **checked)
         self._check_memory(options, checked, section)
         return replace(options, mem=None) if sbatch_options.removed(options.extra, "mem") else options
@@ -326,7 +327,8 @@ class _Reader(SectionReader):
         key = "gpus_per_node"
         if isinstance(value, str):
             typed = re.fullmatch(r"([A-Za-z_][\w.+-]*|\d+g\.\d+gb[\w.+-]*)(?::(\d{1,4}))?", value)
-            if typed is None:
+            # A word without a digit, such as "two", is more likely a mistake than a type.
+            if typed is None or (typed[2] is None and not re.search(r"\d", value)):
                 raise self.error(section, key, 'must be a whole number, or a type and a number such as "a100:2"')
             return typed[1], int(typed[2] or 1)
         number = self.typed(value, int, section, key)

@@ -75,13 +75,19 @@ def problem(name: str, value: str) -> str | None:
     option = bare(name)
     if option in _INSTEAD and not (value == "false" and option in REMOVABLE):
         return "; ".join(filter(None, ("is decided by attnctl", _INSTEAD[option])))
+    hyphened = option.replace("_", "-")
+    if hyphened != option and (instead := problem(hyphened, value)):
+        return instead
     return misspelt(name, value, "sbatch", 'mail-type = "FAIL"')
 
 
 def misspelt(name: str, value: str, command: str, example: str) -> str | None:
     """What is wrong with the spelling of an option of that command, or with its value; None if nothing is."""
     if not _SPELLING.fullmatch(bare(name)):
-        return f"is not an option of {command}; write it as {example}"
+        hyphened = bare(name).replace("_", "-")
+        return (
+            f"is not an option of {command}; write {hyphened if _SPELLING.fullmatch(hyphened) else f'it as {example}'}"
+        )
     if not value.isprintable() or not value:
         return f"is {value!r}; it must be one line of text"
     return None

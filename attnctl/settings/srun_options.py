@@ -37,7 +37,7 @@ _OWN_VARIABLES = "ATTNCTL_CODE,PYTHONPATH"
 
 def problem(name: str, value: str) -> str | None:
     """What is wrong with one option; None if nothing is. It continues a sentence that begins with the name."""
-    option = sbatch_options.bare(name)
+    option = sbatch_options.bare(name).replace("_", "-")
     if option in _INSTEAD:
         return "; ".join(filter(None, ("is decided by attnctl", _INSTEAD[option])))
     return sbatch_options.misspelt(name, value, "srun", 'container-image = "torch.sqsh"')

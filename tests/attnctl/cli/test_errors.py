@@ -8,6 +8,7 @@ import pytest
 
 from attnctl.cli import errors
 from attnctl.workspace.records import RecordError
+from tests.attnctl.cli.cli_run import Run
 
 
 def fails(error: BaseException) -> object:
@@ -43,3 +44,17 @@ def test_a_fault_of_ours_keeps_its_traceback_in_a_file(
     assert errors.guarded(lambda: fails(ZeroDivisionError("again")), debug=True) == 1
     assert "Traceback" in capsys.readouterr().err
     assert len(list(tmp_path.glob("attnctl-*.txt"))) == 1
+
+
+@pytest.mark.parametrize("command", [("sweep", "none"), ("resume",)])
+def test_a_type_of_gpu_on_the_command_line_is_told_where_to_write_it(
+    folder: Path, attnctl: Run, command: tuple[str, ...]
+) -> None:
+    result = attnctl(*command, "--gpus-per-node", "a100:1")
+    assert (result.code, result.err) == (
+        2,
+        "attnctl: Invalid value for '--gpus-per-node': must be a whole number; to choose a type of GPU, write "
+        'gpus_per_node = "a100:1" in [slurm] of attnctl.toml\n',
+    )
+    other = attnctl(*command, "--nodes", "two")
+    assert (other.code, other.err) == (2, "attnctl: Invalid value for '--nodes': must be a whole number\n")

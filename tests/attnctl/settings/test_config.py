@@ -72,6 +72,14 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         ('[slurm]\n\npartitoin = "gpu"\n', 3, "partitoin is not a key of [slurm]; did you mean 'partition'?"),
         ("[slrum]\n", 1, "slrum is not a section; did you mean 'slurm'?"),
         ('[slurm]\ngpus_per_node = "2"\n', 2, "gpus_per_node must be a whole number"),
+        ('[slurm]\ngpus_per_node = "two"\n', 2, "gpus_per_node must be a whole number, or a type and a number such as"),
+        ('[slurm]\n\nmem = "64 GB"\n', 3, "'64 GB' is not a memory size; write 64G or 4000M"),
+        ('[slurm.profiles.big]\nmem = "lots"\n', 2, "'lots' is not a memory size; write 64G or 4000M"),
+        ("[slurm.extra]\ngpus_per_node = 2\n", 2, "gpus_per_node is decided by attnctl; set gpus_per_node in [slurm]"),
+        ("[slurm.extra]\ngpus_per_node = false\n", 2, "gpus_per_node is not an option of sbatch; write gpus-per-node"),
+        ('[slurm.extra]\nmail_type = "FAIL"\n', 2, "mail_type is not an option of sbatch; write mail-type"),
+        ("[slurm.srun]\nkill_on_bad_exit = 0\n", 2, "kill_on_bad_exit is decided by attnctl; if one process of a run"),
+        ('[slurm.srun]\ncpu_bind = "no"\n', 2, "cpu_bind is not an option of srun; write cpu-bind"),
         ("[slurm]\ngpus_per_node = -1\n", 2, "gpus_per_node is -1; it must be at least 0"),
         ("[slurm]\ncpus_per_gpu = 0\n", 2, "cpus_per_gpu is 0; it must be at least 1"),
         ('[slurm]\ntime = "soon"\n', 2, "time 'soon' is not SLURM's"),
@@ -111,6 +119,11 @@ def test_gpus_can_have_a_type(tmp_path: Path) -> None:
     any_type = config(tmp_path, '[slurm]\ngpus_per_node = "a100"\n[slurm.profiles.any]\ngpus_per_node = 4\n')
     assert (any_type.slurm.gpus_per_node, any_type.slurm.gpu_type) == (1, "a100")
     assert (any_type.profile("any").gpus_per_node, any_type.profile("any").gpu_type) == (4, None)
+
+
+def test_memory_is_a_size_or_a_number_of_megabytes(tmp_path: Path) -> None:
+    assert config(tmp_path, '[slurm]\nmem = "64G"\n').slurm.mem == "64G"
+    assert config(tmp_path, "[slurm]\nmem = 4000\n").slurm.mem == "4000"
 
 
 def test_true_and_false_in_extra_are_words_of_sbatch_options(tmp_path: Path) -> None:
