@@ -21,7 +21,7 @@ from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
 from attnctl.units import plural, quantity
 from attnctl.workspace.layout import Workspace
-from attnctl.workspace.records import Placed, RecordError
+from attnctl.workspace.records import Cancel, Placed, RecordError
 
 if TYPE_CHECKING:
     from attnctl.db import Index, RunRow
@@ -60,7 +60,8 @@ class ResumePlan:
     """The plan. stuck: run id -> why the queued run can never start. held: runs that SLURM could not start and holds;
     they will be released. missing: the commands for runs that were never submitted. broken: error messages of runs
     whose files cannot be read. bad_nodes: a sentence for each node on which runs failed to launch. excluded: those of
-    the nodes that the waiting jobs, queued, will not use either. unavailable: an error message of the scheduler."""
+    the nodes that the waiting jobs, queued, will not use either. cancelling: runs that have been cancelled and have
+    not ended yet. unavailable: an error message of the scheduler."""
 
     cases: list[Case]
     total: int
@@ -71,6 +72,7 @@ class ResumePlan:
     bad_nodes: Sequence[str] = ()
     excluded: Sequence[str] = ()
     queued: Sequence[Placed] = ()
+    cancelling: Sequence[str] = ()
     unavailable: str | None = None
 
     @property
@@ -147,8 +149,20 @@ def gather(config: Config, request: ResumeRequest) -> ResumePlan:
         bad_nodes=now.bad_nodes,
         excluded=excluded if queued else (),
         queued=queued,
+        cancelling=[row.id for row in now.rows if _is_being_cancelled(config.workspace, row)],
         unavailable=now.unavailable,
     )
+
+
+def _is_being_cancelled(workspace: Workspace, row: RunRow) -> bool:
+    """Whether its newest attempt is active although its cancellation was accepted."""
+    if not row.verdict.state.active or row.attempt is None:
+        return False
+    try:
+        cancel = Cancel.read(workspace.run(row.id).attempt(row.attempt).cancel)
+    except RecordError:
+        return False
+    return cancel is not None and cancel.accepted
 
 
 def _waits(item: Placed, verdicts: Mapping[str, Verdict]) -> bool:

@@ -53,7 +53,13 @@ def show(resume_plan: ResumePlan) -> None:
             f"{name_runs(ids)} will be released: SLURM could not start {plural(len(ids), 'its job', 'their jobs')} "
             f"and holds {plural(len(ids), 'it', 'them')}"
         )
-    output.prose(totals(resume_plan))
+    if resume_plan.cases or not resume_plan.cancelling:
+        output.prose(totals(resume_plan))
+    if resume_plan.cancelling:
+        count = len(resume_plan.cancelling)
+        output.prose(
+            f"{quantity(count, 'run')} {plural(count, 'is', 'are')} still being cancelled; try again in a minute"
+        )
 
 
 def totals(resume_plan: ResumePlan) -> str:
@@ -140,6 +146,7 @@ def in_json(resume_plan: ResumePlan, jobs: Mapping[str, Job]) -> dict[str, Any]:
         "stuck": dict(resume_plan.stuck),
         "excluded": {"nodes": list(resume_plan.excluded), "runs": [item.run for item in resume_plan.queued]},
         "held": [item.run for item in resume_plan.held],
+        "cancelling": list(resume_plan.cancelling),
         "missing": list(resume_plan.missing),
         "broken": list(resume_plan.broken),
         "unavailable": resume_plan.unavailable,

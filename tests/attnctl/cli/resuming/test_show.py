@@ -9,6 +9,7 @@ import pytest
 from tests.attnctl.cli.cli_run import Run
 from tests.attnctl.cli.past_runs import Past, left
 from tests.attnctl.cli.resumed import runs
+from tests.fixtures.fake_slurm import Fake
 
 
 def test_the_plan_shows_the_cost_and_action_of_each_class(past: Past, attnctl: Run) -> None:
@@ -58,3 +59,22 @@ def test_a_run_that_can_never_start_is_shown_with_the_fix(past: Past, attnctl: R
     text = attnctl("resume", "--dry-run").out
     assert "scontrol release" in text
     assert "Nothing to resume: no interrupted or failed runs among 1 run." in text
+
+
+def test_runs_that_are_still_being_cancelled_are_told(past: Past, attnctl: Run, fake: Fake) -> None:
+    first, second, kept = past.specs(3)
+    for spec in (first, second, kept):
+        past.attempt(spec, "RUNNING")
+    past.sweep("both", [first, second])
+    lines = [f"7_0|RUNNING|node1|None|attnctl-{spec.id}-1\n" for spec in (first, second, kept)]
+    fake.says("squeue", "".join(lines))
+    fake.says("scancel", "")
+    assert "cancelled" not in attnctl("resume").out
+    assert attnctl("cancel", first.id, "--yes").code == 0
+    text = attnctl("resume").out
+    assert text == "1 run is still being cancelled; try again in a minute\n"
+    assert attnctl("cancel", "both", "--yes").code == 0
+    text = attnctl("resume", "--state", "cancelled").out
+    assert text.splitlines()[-1] == "2 runs are still being cancelled; try again in a minute"
+    document = json.loads(attnctl("resume", "--dry-run", "--json").out)
+    assert (document["runs"], set(document["cancelling"])) == ([], {first.id, second.id})
