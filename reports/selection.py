@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from attnctl.reports.replicates import Epoch
 from attnctl.reports.table import ReportColumn, ReportTable, Row
-from attnctl.values import SpecError, did_you_mean
+from attnctl.values import SpecError, comma_join, did_you_mean
 
 MEASURED = "measured"
 """The part of a paper's column that has its name alone: `top1.measured` is `top1`."""
@@ -29,6 +29,12 @@ class Options:
 
 
 ALL = Options()
+
+
+def missing_seeds(wanted: Collection[int], there: Collection[int]) -> str:
+    """Such as `no run has seed 5; seeds: 0, 1`; "" if the runs have all of the wanted seeds."""
+    missing = sorted(set(wanted) - set(there))
+    return f"no run has seed {comma_join(missing)}; seeds: {comma_join(sorted(set(there)))}" if missing else ""
 
 
 def with_columns(table: ReportTable, words: Sequence[str]) -> ReportTable:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from attnctl.reports.selection import key_of, ordered, part_of, with_columns
+from attnctl.reports.selection import key_of, missing_seeds, ordered, part_of, with_columns
 from attnctl.reports.table import Cell, Group, ReportColumn, ReportTable, Row
 from attnctl.values import SpecError
 
@@ -64,3 +64,8 @@ def test_an_unknown_column_gets_a_suggestion(word: str, said: str) -> None:
 def test_rows_are_sorted_by_a_column_with_missing_values_last(sort: str, names: str) -> None:
     lines = [(each.header[0], each) for each in ROWS]
     assert "".join(name for name, _ in ordered(lines, COLUMNS, sort)) == names
+
+
+def test_missing_seeds_are_named_with_those_that_there_are() -> None:
+    assert missing_seeds((5, 2), (1, 0, 1)) == "no run has seed 2, 5; seeds: 0, 1"
+    assert missing_seeds((0,), (1, 0)) == missing_seeds((), (1, 0)) == ""

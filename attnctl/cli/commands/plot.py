@@ -12,7 +12,7 @@ from attnctl.cli.drawing.options import FigureOptions
 from attnctl.cli.option_groups import Shown
 from attnctl.cli.table_layout import Column
 from attnctl.metrics import BY_KEY
-from attnctl.values import SpecError, comma_join, convert, did_you_mean, split_list, split_seeds
+from attnctl.values import SpecError, convert, did_you_mean, split_list, split_seeds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -137,10 +137,16 @@ def _rows(index: Index, sweep: str | None, seeds: Sequence[str]) -> tuple[str, l
     if not rows:
         raise SpecError("nothing to draw: this workspace has no runs yet; start some with `attnctl sweep`")
     if seeds:
-        numbers = {convert(item, int, "seed") for text in seeds for item in split_seeds(text)}
+        from attnctl.reports.selection import missing_seeds
+
+        converted = (convert(item, int, "seed") for text in seeds for item in split_seeds(text))
+        numbers = {number for number in converted if isinstance(number, int)}
+        words = missing_seeds(numbers, {row.seed for row in rows})
         rows = [row for row in rows if row.seed in numbers]
         if not rows:
-            raise SpecError(f"none of the runs has seed {comma_join(seeds)}")
+            raise SpecError(words)
+        if words:
+            output.note(f"warning: {words}")
     return sweep or "runs", rows
 
 

@@ -12,7 +12,7 @@ from attnctl.cli.reporting import paper_tables
 from attnctl.papers.runs import Overrides, cells_of
 from attnctl.reports import comparison, missing, published
 from attnctl.reports.report import Report
-from attnctl.reports.selection import ALL, Options
+from attnctl.reports.selection import ALL, Options, missing_seeds
 from attnctl.values import SpecError, comma_join
 
 if TYPE_CHECKING:
@@ -132,7 +132,13 @@ def _of_runs(index: Index, request: Request) -> Gathered:
             raise SpecError(f"sweep {single.name} has no runs in this workspace")
     if not rows and not imports:
         raise SpecError("nothing to report: this workspace has no runs yet; start some with `attnctl sweep`")
+    seeds = {row.seed for row in rows}
+    words = missing_seeds(request.options.seeds, seeds) if rows else ""
+    if words and seeds.isdisjoint(request.options.seeds):
+        raise SpecError(words)
     title = f"Sweep {single.name}" if single is not None else "All runs of this workspace"
     report = comparison.build(rows, title, index.workspace.speeds(), imports, request.options)
+    if words:
+        report = replace(report, warnings=(words, *report.warnings))
     commands = [command for sweep in sweeps for command in missing.of_sweep(sweep, rows)] if request.missing else []
     return Gathered(report=report, rows=rows, missing=commands)

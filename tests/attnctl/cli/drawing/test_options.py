@@ -18,7 +18,7 @@ from tests.attnctl.cli.drawn import ids
         (["plot", "--x", "shared"], "so it cannot be an axis"),
         (["plot", "--y", "top2"], "unknown metric 'top2'; did you mean 'top"),
         (["plot", "--x", "G", "--reach", "5"], "--reach needs --x epoch"),
-        (["plot", "--seed", "7"], "none of the runs has seed 7"),
+        (["plot", "--seed", "7"], "no run has seed 7; seeds: 0"),
         (["plot", "-o", "x.jpg"], "use one of .pdf, .svg, .png"),
         (["plot", "-o", "no/such/x.pdf"], "there is no folder no/such"),
         (["plot", "nowhere"], "no sweep is called 'nowhere'"),

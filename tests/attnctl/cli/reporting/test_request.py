@@ -85,6 +85,7 @@ def test_what_is_missing_comes_with_the_commands_that_train_it(index: Index) -> 
         (Request(paper="ela"), "--paper ela needs --table; `attnctl papers` lists the tables"),
         (Request(table="ean:2", sweep="modules"), "sweep modules did not train table ean:2; these did: table"),
         (Request(sweep="tabel"), "did you mean 'table'"),
+        (Request(sweep="modules", options=Options(seeds=(5, 6))), "no run has seed 5, 6; seeds: 0"),
         (Request(table="ean:99"), "EAN has no table '99'"),
     ],
 )
@@ -92,6 +93,13 @@ def test_a_request_that_cannot_be_says_what_would_be_right(request_: Request, me
     with pytest.raises(SpecError) as raised:
         gather(index, request_)
     assert message in str(raised.value)
+
+
+def test_seeds_that_no_run_has_are_a_warning_beside_those_that_some_have(index: Index) -> None:
+    gathered = gather(index, Request(options=Options(seeds=(0, 1, 5))))
+    assert gathered.report.warnings[0] == "no run has seed 5; seeds: 0, 1"
+    all_there = gather(index, Request(options=Options(seeds=(0, 1))))
+    assert not any("no run has seed" in words for words in all_there.report.warnings)
 
 
 def test_an_empty_workspace_has_nothing_to_report(tmp_path: Path) -> None:
