@@ -63,7 +63,7 @@ def show(resume_plan: ResumePlan) -> None:
 
 
 def totals(resume_plan: ResumePlan) -> str:
-    """Such as `3 of 40 runs are unfinished: 2 continue, 1 needs --force`."""
+    """Such as `3 of 40 runs ended before completion: 2 continue, 1 needs --force`; active runs are not among the 3."""
     if not resume_plan.cases:
         if not resume_plan.total:
             where = "these runs were never submitted" if resume_plan.missing else "this workspace has no runs"
@@ -71,10 +71,7 @@ def totals(resume_plan: ResumePlan) -> str:
         return f"Nothing to resume: no interrupted or failed runs among {quantity(resume_plan.total, 'run')}."
     actions = [_action(case) for case in resume_plan.cases]
     counted = ", ".join(f"{actions.count(action)} {action}" for action in dict.fromkeys(actions))
-    unfinished = len(resume_plan.cases)
-    return (
-        f"{unfinished} of {quantity(resume_plan.total, 'run')} {plural(unfinished, 'is', 'are')} unfinished: {counted}"
-    )
+    return f"{len(resume_plan.cases)} of {quantity(resume_plan.total, 'run')} ended before completion: {counted}"
 
 
 def _action(case: Case) -> str:

@@ -37,8 +37,18 @@ def test_the_plan_shows_the_cost_and_action_of_each_class(past: Past, attnctl: R
     assert row["seconds_left"] == pytest.approx(20)
     assert found[memory.id]["words"] == "8192 to 12288 MB"
     text = attnctl("resume", "--dry-run").out
-    assert "5 of 5 runs are unfinished: " in text
+    assert "5 of 5 runs ended before completion: " in text
     assert "step 20 of 40" in text
+
+
+def test_runs_that_still_run_are_not_among_those_that_ended(past: Past, attnctl: Run, fake: Fake) -> None:
+    ended, running = past.specs(2)
+    past.attempt(ended, "TIMEOUT", saved=(10, 20))
+    past.checkpoint(ended, "20-1.0.pt")
+    past.attempt(running, "RUNNING")
+    fake.says("squeue", f"7_0|RUNNING|node1|None|attnctl-{running.id}-1\n")
+    text = attnctl("resume", "--dry-run").out
+    assert text.splitlines()[-1] == "1 of 2 runs ended before completion: 1 continue"
 
 
 def test_one_error_in_many_runs_is_shown_once(past: Past, attnctl: Run) -> None:
