@@ -46,7 +46,7 @@ from attnctl.jobs.slurm.commands import (
 from attnctl.jobs.slurm.job import TIMES, Job, by_cluster, by_id, is_tag, recognised
 from attnctl.lifecycle.state import SLURM_STATES, State
 from attnctl.units import parse_elapsed, slurm_time
-from attnctl.values import SpecError, comma_join, nearest
+from attnctl.values import comma_join, nearest
 
 _DAY = 86400.0
 _LONGEST_ARGUMENT = 100_000  # bytes; Linux limits one argument to 128 KiB (execve(2), MAX_ARG_STRLEN)
@@ -230,14 +230,15 @@ def chosen_partitions(partition: str | None, cluster: str | None = None) -> list
     return [row for row in rows if (row.name in partition.split(",") if partition else row.default)]
 
 
-def check_partitions(partition: str, cluster: str | None = None) -> None:
-    """Raise SpecError if the cluster lacks one of the partitions (`a,b`), and SlurmUnavailable."""
+def missing_partition(names: str, cluster: str | None = None) -> str:
+    """The message that the cluster lists no partition of one of the names (`a,b`), or ""; raises SlurmUnavailable."""
     known = [row.name for row in partitions(cluster)]
-    for name in partition.split(","):
-        if known and name not in known:
+    for name in names.split(",") if known else ():
+        if name not in known:
             near = nearest(name, known)
             hint = f"; did you mean {near!r}?" if near else ""
-            raise SpecError(f"no partition {name} on this cluster; partitions: {comma_join(known)}{hint}")
+            return f"no partition {name} on this cluster; partitions: {comma_join(known)}{hint}"
+    return ""
 
 
 def partition_fault(name: str, cluster: str | None = None) -> str:

@@ -76,6 +76,16 @@ def sbatch(script: str, *options: str, timeout: float = commands.TIMEOUT) -> str
     return commands.run(["sbatch", *options], stdin=script, timeout=timeout, env=environment(script, os.environ))
 
 
+def rejects_partition(names: str, cluster: str | None) -> bool:
+    """Whether sbatch rejects a job for these partitions (`a,b`); a site's submit plugin may know other names."""
+    options = ["--test-only", "--partition", names, *commands.on_cluster(cluster)]
+    try:
+        sbatch("#!/bin/sh\n", *options)
+    except commands.CommandError as error:
+        return "invalid partition" in error.message.lower()
+    return False
+
+
 def environment(script: str, environ: Mapping[str, str]) -> dict[str, str]:
     """The environment for sbatch, and through it for the job."""
     dropped = {*ignored(environ), *(name for name, option in _OPEN.items() if _has(script, option))}

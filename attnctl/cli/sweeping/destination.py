@@ -61,7 +61,7 @@ def choose_destination(config: Config, asked: ResourceOptions, *, answering: boo
 
 
 def check_partition(options: SlurmOptions) -> None:
-    """Raise SpecError for a partition that the cluster does not have, and SlurmUnavailable.
+    """Raise SpecError for a partition that the cluster neither lists nor accepts, and SlurmUnavailable.
 
     Of several clusters, SLURM chooses one that has the partition.
     """
@@ -70,7 +70,10 @@ def check_partition(options: SlurmOptions) -> None:
     partition = options.partition or sbatch.default_partition(os.environ)
     clusters = options.target_clusters or os.environ.get("SBATCH_CLUSTERS") or ""
     if partition and "," not in clusters:
-        queries.check_partitions(partition, sbatch.target_cluster(options.target_clusters, os.environ))
+        cluster = sbatch.target_cluster(options.target_clusters, os.environ)
+        missing = queries.missing_partition(partition, cluster)
+        if missing and sbatch.rejects_partition(partition, cluster):
+            raise SpecError(missing)
 
 
 def with_options(options: SlurmOptions, asked: ResourceOptions) -> SlurmOptions:

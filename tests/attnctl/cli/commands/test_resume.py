@@ -139,9 +139,9 @@ def test_a_partition_that_the_cluster_does_not_have_is_refused(
 ) -> None:
     (spec,) = past.specs(1)
     past.attempt(spec, "PREEMPTED")
-    fake.does("sbatch", "cat > /dev/null; echo 78")
+    fake.does("sbatch", "cat > /dev/null; echo 'sbatch: error: invalid partition specified' >&2; exit 1")
     fake.says("sinfo", "4|infinite|(null)|main*\n")
     result = attnctl("resume", "--partition", "maim", *words)
     assert result.code == 2
     assert "no partition maim on this cluster; partitions: main; did you mean 'main'?" in " ".join(result.err.split())
-    assert fake.calls("sbatch") == []
+    assert all("--test-only" in call for call in fake.calls("sbatch"))

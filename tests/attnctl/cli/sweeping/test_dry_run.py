@@ -65,14 +65,25 @@ def test_a_partition_that_the_cluster_does_not_have_is_refused(
     folder: Path, attnctl: Run, fake: Fake, words: tuple[str, ...], partition: str, hint: str
 ) -> None:
     fake.says("sinfo", "4|1:00|(null)|main*\n2|1:00|gpu:2|low\n")
-    fake.says("sbatch", "")
+    fake.does("sbatch", "cat > /dev/null; echo 'sbatch: error: invalid partition specified' >&2; exit 1")
     (folder / "attnctl.toml").write_text(f"[slurm]\npartition = {partition!r}\n")
     result = attnctl("sweep", "ela", "--kernel", "5", *words)
     name = partition.removeprefix("low,")
     assert result.code == 2
     assert f"no partition {name} on this cluster; partitions: main, low{hint}" in " ".join(result.err.split())
     assert listing(folder) == ["attnctl.toml"]
-    assert fake.calls("sbatch") == []
+    assert fake.calls("sbatch") == [f"--test-only --partition {partition}"]
+
+
+def test_a_partition_that_only_the_sites_submit_plugin_knows_is_accepted(
+    folder: Path, attnctl: Run, fake: Fake
+) -> None:
+    fake.says("sinfo", "4|1:00|(null)|main*\n")
+    fake.does("sbatch", "cat > /dev/null")
+    (folder / "attnctl.toml").write_text("[slurm]\npartition = 'express'\n")
+    result = attnctl("sweep", "ela", "--kernel", "5", "--dry-run")
+    assert result.code == 0
+    assert "#SBATCH --partition=express" in result.out
 
 
 def test_variables_of_the_shell_that_do_not_apply_are_named(
