@@ -268,6 +268,9 @@ class Trainer:
         if primary and values[primary] > self.best.get(primary, -1.0):
             self.best = {"epoch": epoch, primary: values[primary]}
         self._event(Event.METRICS, step=self.position.step, epoch=epoch, values=values)
+        if self.group.first:
+            shown = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
+            log.info("epoch %d, step %d of %d: %s", epoch, self.position.step, self.steps, shown)
         self.evaluated = epoch
         self.sums.zero_()
         self.meter.restart(self.position.step)

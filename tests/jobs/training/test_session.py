@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -32,10 +33,14 @@ def assignment(run: Run, world: int = 1) -> Assignment:
 
 
 @pytest.mark.usefixtures("one_thread")
-def test_a_training_writes_what_it_is_what_it_measures_and_how_it_ends(tmp_path: Path) -> None:
+def test_a_training_writes_what_it_is_what_it_measures_and_how_it_ends(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     run = Run.create(tmp_path / "here", make_spec(epochs=1))
     work = assignment(run)
-    assert session.perform(work) == "completed"
+    with caplog.at_level("INFO"):
+        assert session.perform(work) == "completed"
+    assert re.search(r"epoch 1, step 5 of 5: loss [\d.]+, top1 [\d.]+", caplog.text)
     events = list(read_events(work.incarnation.events.read_bytes()))
     kinds = [event["kind"] for event in events]
     assert (kinds[0], kinds[-1]) == ("model", "end")
