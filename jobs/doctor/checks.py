@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from attnctl import datasets
+from attnctl.datasets import class_folders
 from attnctl.files import create_exclusive
 from attnctl.jobs.slurm import nodes, queries, sbatch
 from attnctl.jobs.slurm.commands import CommandError, run
@@ -226,16 +227,30 @@ def _architecture(options: SlurmOptions) -> Iterator[Check]:
 
 
 def data(config: Config) -> Iterator[Check]:
-    """Whether the files of each data set are in their folder."""
+    """Whether the files of each data set are in their folder, and whether train/ and val/ have the same classes."""
     for name in datasets.names():
         folder = config.data.folder(name)
         missing = datasets.missing_files(datasets.describe(name), folder)
-        if not missing:
+        if not missing and (words := _class_mismatch(name, folder)):
+            yield Check(
+                f"data set {name}",
+                False,
+                words.removeprefix(f"{name}: "),
+                f"attnctl data check {name} counts the images",
+            )
+        elif not missing:
             yield Check(f"data set {name}", True, str(folder) if folder else "included in scikit-learn")
         else:
             setting = f"set {name} in [data] of attnctl.toml to its folder"
             fix = f"attnctl data fetch {name}" if datasets.describe(name).can_be_fetched else setting
             yield Check(f"data set {name}", None, f"not in {folder}: {missing[0]} is missing", fix)
+
+
+def _class_mismatch(name: str, folder: Path | None) -> str:
+    try:
+        return class_folders.mismatch(datasets.describe(name), folder)
+    except SpecError as error:
+        return str(error)
 
 
 def workspace(config: Config) -> Iterator[Check]:

@@ -229,6 +229,15 @@ def test_complete_data_sets_pass_and_others_have_advice(config: Config, tmp_path
         assert (check.ok, check.fix) == (None, f"attnctl data fetch {name}")
 
 
+def test_class_folders_that_differ_are_a_fault(config: Config, tmp_path: Path) -> None:
+    for part, name in (("train", "n01440764"), ("val", "n01443537")):
+        (tmp_path / "data" / "imagenet" / part / name).mkdir(parents=True)
+    asked = dataclasses.replace(config, data=DataRoots(root=tmp_path / "data"))
+    check = by_name(list(checks.data(asked)))["data set imagenet"]
+    assert check.ok is False
+    assert check.message.startswith("the class names of train/ and val/ in ")
+
+
 def test_a_workspace_is_checked_by_writing_and_left_unchanged(tmp_path: Path, config: Config) -> None:
     asked = dataclasses.replace(config, workspace=Workspace(tmp_path / "w"))
     found = by_name(list(checks.workspace(asked)))
