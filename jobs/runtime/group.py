@@ -18,7 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 from attnctl.jobs.runtime.rendezvous import NEVER
 from attnctl.workspace import untrusted_json
 
-T = TypeVar("T")
+T = TypeVar("T", bound=bool | int | float | str | list[Any] | dict[str, Any] | None)
 
 _NEW_NAME = "forward_sync_buffers"
 _BUFFERS: dict[str, Any] = {

@@ -6,6 +6,7 @@ import itertools
 import logging
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -109,13 +110,14 @@ class Trainer:
         if self.group.first:
             checkpoint.clean(run)
             newest = checkpoint.newest(run, log.warning)
-        path = self.group.broadcast(newest[0] if newest else None)
+        found = self.group.broadcast(str(newest[0]) if newest else None)
         if self.group.world > 1:
             self.learner.warm_up(next(iter(self.data.train(0, self.replicas, 1))))
-        if path is None:
+        if found is None:
             if self.group.first:
                 self._announce_loss(run)
             return
+        path = Path(found)
         state = newest[1] if newest else checkpoint.load(path, run)
         self._load(state)
         moved = path.parent != run.checkpoints
