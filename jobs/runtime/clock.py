@@ -10,9 +10,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 STOPPED_AFTER = 30.0
 """Seconds between two readings from which on the process counts as stopped; a busy machine delays a thread less."""
+
+NEVER = timedelta(days=30)
+"""The time-out of the store and of each collective. It never ends a training: every rank's watchdog does, whose clock
+stands still while the job is suspended, unlike those of the store, gloo and NCCL."""
 
 
 class RunningClock:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch._C._distributed_c10d import Store
 from torch.nn.parallel import DistributedDataParallel
 
-from attnctl.jobs.runtime.rendezvous import NEVER
+from attnctl.jobs.runtime.clock import NEVER
 from attnctl.workspace import untrusted_json
 
 T = TypeVar("T", bound=bool | int | float | str | list[Any] | dict[str, Any] | None)

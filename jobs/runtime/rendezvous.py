@@ -16,7 +16,6 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -25,6 +24,7 @@ import psutil
 from torch._C._distributed_c10d import FileStore  # torch.distributed exports it, but type checkers do not see it there
 
 from attnctl.jobs.runtime import disk_full
+from attnctl.jobs.runtime.clock import NEVER
 from attnctl.jobs.runtime.rank import Worker
 from attnctl.jobs.slurm.sbatch import CHOSEN_INTERFACES
 from attnctl.values import SpecError
@@ -41,10 +41,6 @@ R = TypeVar("R", bound=Record)
 
 TIMEOUT = 600.0
 """Seconds until all ranks must have arrived: importing torch from a busy file system can take minutes."""
-
-NEVER = timedelta(days=30)
-"""The time-out of the store and of each collective. It never ends a training: every rank's watchdog does, whose clock
-stands still while the job is suspended, unlike those of the store, gloo and NCCL."""
 
 _POLL_INTERVAL = 0.05
 _ROLL = "roll"

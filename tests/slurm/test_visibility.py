@@ -68,7 +68,11 @@ def as_colleague(workspace: Workspace, action: str, *words: str) -> dict[str, ob
     nobody = ["setpriv", "--reuid", str(NOBODY), "--regid", "0", "--clear-groups"]
     nobody += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
     command = [*nobody, sys.executable, "-c", COLLEAGUE, str(workspace.root), action, *words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd="/", check=False)
+    cache = workspace.root.parent / "cache of the colleague"
+    cache.mkdir(exist_ok=True)
+    os.chown(cache, NOBODY, 0)
+    environ = os.environ | {"XDG_CACHE_HOME": str(cache)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd="/", env=environ, check=False)
     assert done.returncode == 0, done.stderr
     answer: dict[str, object] = json.loads(done.stdout)
     return answer

@@ -30,7 +30,7 @@ def test_all_evidence_is_in_it_and_nothing_else(written: Workspace, attnctl: Run
     start.log(0).write_text("a private path")
     start.rendezvous.write_text("a port")
     write_attempt(written, spec("se"), 1, {10: 1.0}, nonce="c")  # of no sweep
-    attnctl("archive", "first", "-o", "a.tar.gz")
+    attnctl("archive", "first", "--scripts", "-o", "a.tar.gz")
     folder = unpack(written.root / "a.tar.gz", tmp_path / "unpacked")
     others = (".pt", "log.0.txt", "rendezvous", "a.tar.gz")
     behind = {
