@@ -96,7 +96,7 @@ def _row(network: str, module: str, mode: str, printed: Published | None) -> Row
     row = Row(part="inference", network=network, module=module, mode=mode, batch=BATCHES[mode])
     if printed is None or module == PLAIN:
         return row
-    ratio = printed.fps / printed.plain
+    ratio = printed.fps / printed.baseline
     return dataclasses.replace(row, published=ratio, published_in=f"{printed.table}, {printed.row}")
 
 

@@ -211,7 +211,7 @@ def logs(incarnation: Incarnation) -> str:
     return "\n".join(path.read_text() for path in sorted(incarnation.path.glob("log.*.txt")))
 
 
-def wait_until(condition: Callable[[], Any], seconds: float = 60) -> None:
+def wait_until(condition: Callable[[], Any], seconds: float = 180) -> None:
     """Wait for a condition that must come true."""
     end = time.monotonic() + seconds
     while not condition():
