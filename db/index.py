@@ -64,7 +64,7 @@ def open_index(workspace: Workspace) -> Index:
 
 
 def rebuild(workspace: Workspace) -> Index:
-    """The index made anew from the folders alone. Raises SpecError, also where its file cannot be written."""
+    """Rebuild the index from the folders alone. Raises SpecError, also if its file cannot be written."""
     index = Index(workspace, needs_file=True)
     index.empty()
     index.refresh()

@@ -41,7 +41,7 @@ The setup of a cell is given in the row, its group or the table, in this order o
     maps                     without a backbone: maps [channels, side], for each of which the module alone is built
     params_as, flops_as      the counting convention: exact, a name in attnctl.networks.complexity, or the parameters
                              of one kind of layer, such as linear.weight
-    params_unit, flops_unit  K, M, G, or MiB of float32, if the column's unit is none of these or is wrong
+    params_unit, flops_unit  K, M, G, or MiB of float32, if the column's unit is another one or is wrong
     head                     whether the counted code had a layer for the mean before the classifier, where ours
                              has a function
     written                  how the counted code implemented the module, if it differs from [written.MODULE]

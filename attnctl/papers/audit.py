@@ -52,7 +52,7 @@ class AuditedCount:
 
 
 def tables(paper: str | None = None, table: str | None = None) -> list[PaperTable]:
-    """The tables with parameters or FLOPs of all papers, or of one, or one table. Raises SpecError if there is none."""
+    """The tables with parameters or FLOPs: of all papers, of one, or one table. Raises SpecError if none has any."""
     selected = []
     for name in papers.names() if paper is None else (paper,):
         counted = {number: item for number, item in papers.load(name).tables.items() if columns(item)}

@@ -81,12 +81,12 @@ def others(run: RunDir) -> list[Path]:
 
 
 def newest(run: RunDir) -> Path | None:
-    """The file of the newest checkpoint, wherever it is; None when there is none."""
+    """The file of the newest checkpoint in any of the folders, or None."""
     return next(iter(located(run)), None)
 
 
 def newest_step(run: RunDir) -> int | None:
-    """The step of the newest checkpoint, wherever it is; None when there is none."""
+    """The step of the newest checkpoint in any of the folders, or None."""
     path = newest(run)
     name = Name.parse(path) if path is not None else None
     return name.step if name is not None else None

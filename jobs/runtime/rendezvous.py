@@ -184,7 +184,7 @@ def _read(kind: type[R], store: FileStore, key: str) -> R:
 
 
 def _create(path: Path) -> int:
-    """Make the file anew, readable and writable by its owner only; gives its descriptor."""
+    """Create the file again, readable and writable by its owner only; returns its descriptor."""
     aside = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
     descriptor = os.open(aside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
@@ -197,7 +197,7 @@ def _create(path: Path) -> int:
 
 
 def _open(path: Path) -> int | None:
-    """The descriptor of rank 0's file; None if there is none yet. Raises SpecError if others can write it.
+    """The descriptor of rank 0's file, or None if it does not exist yet. Raises SpecError if others can write it.
 
     Open it without checking for existence first: opening a file makes an NFS client revalidate its cache (nfs(5)).
     """

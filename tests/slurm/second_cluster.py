@@ -17,7 +17,7 @@ NAME = "second"
 
 @contextlib.contextmanager
 def second_cluster(first: Path, folder: Path) -> Iterator[str]:
-    """Bring it up for a while; gives its name. first: slurm.conf of the first cluster. folder: for its own files."""
+    """Run it during the block; yields its name. first: slurm.conf of the first cluster. folder: for its own files."""
     text = first.read_text()
     base = int(re.findall(r"^SlurmctldPort=(\d+)", text, re.MULTILINE)[0])
     changes = {
