@@ -133,7 +133,7 @@ def scheduler(config: Config) -> Iterator[Check]:
         return
     try:
         limits = queries.limits()
-        cluster = sbatch.target_cluster(config.slurm.target_clusters, os.environ)
+        partition, cluster = sbatch.target(config.slurm, os.environ)
         partitions = queries.partitions(cluster)
     except SpecError as error:
         yield Check("SLURM", False, str(error), "try again later; recorded states do not change until it answers")
@@ -143,7 +143,7 @@ def scheduler(config: Config) -> Iterator[Check]:
     yield Check("array limit", True, f"{limits.max_array} runs per array; larger sweeps are split")
     yield _requeue(limits)
     yield _preemption(limits)
-    yield from _partitions(config.slurm.partition or sbatch.default_partition(os.environ), partitions, cluster)
+    yield from _partitions(partition, partitions, cluster)
     yield from _architecture(config.slurm)
 
 
@@ -200,10 +200,7 @@ def _partition(name: str | None, partitions: list[queries.Partition], cluster: s
 
 def _architecture(options: SlurmOptions) -> Iterator[Check]:
     """Whether the nodes can run this machine's Python; nothing if SLURM does not say what they are."""
-    _, found = nodes.of_partition(
-        options.partition or sbatch.default_partition(os.environ),
-        sbatch.target_cluster(options.target_clusters, os.environ),
-    )
+    _, found = nodes.of_partition(*sbatch.target(options, os.environ))
     here, known = platform.machine(), [node for node in found if node.arch]
     others = [node for node in known if node.arch != here]
     if not known:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from attnctl.jobs.slurm import commands
-from attnctl.settings.config import OF_VARIABLES
+from attnctl.settings.config import OF_VARIABLES, SlurmOptions
 
 _PREFIX = "SBATCH_"
 _OPEN = {
@@ -118,6 +118,12 @@ def target_cluster(clusters: str | None, environ: Mapping[str, str]) -> str | No
     """
     text = clusters or environ.get("SBATCH_CLUSTERS")
     return text.partition(",")[0] if text else None
+
+
+def target(options: SlurmOptions, environ: Mapping[str, str]) -> tuple[str | None, str | None]:
+    """The partition and the cluster that jobs with these settings go to; None for the default and for the local one."""
+    partition = options.partition or default_partition(environ)
+    return partition, target_cluster(options.target_clusters, environ)
 
 
 def _has(script: str, option: str) -> bool:

@@ -70,17 +70,15 @@ def _most_gpus(options: SlurmOptions) -> int:
     """The largest number of GPUs on a node of the partitions; raises SlurmUnavailable."""
     from attnctl.jobs.slurm import sbatch
 
-    partition = options.partition or sbatch.default_partition(os.environ)
-    rows = _partitions(sbatch.target_cluster(options.target_clusters, os.environ))
-    names = partition.split(",") if partition else []
-    return max((row.gpus for row in rows if (row.name in names if names else row.default)), default=0)
+    return max((row.gpus for row in _chosen_partitions(*sbatch.target(options, os.environ))), default=0)
 
 
 @functools.cache
-def _partitions(cluster: str | None) -> list[Partition]:
+def _chosen_partitions(partition: str | None, cluster: str | None) -> list[Partition]:
+    """As SLURM lists them; asked once for all runs that are resumed."""
     from attnctl.jobs.slurm import queries
 
-    return queries.partitions(cluster)
+    return queries.chosen_partitions(partition, cluster)
 
 
 def more_time(request: Request, made: Destination) -> bool:

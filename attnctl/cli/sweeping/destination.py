@@ -67,10 +67,9 @@ def check_partition(options: SlurmOptions) -> None:
     """
     from attnctl.jobs.slurm import queries, sbatch
 
-    partition = options.partition or sbatch.default_partition(os.environ)
+    partition, cluster = sbatch.target(options, os.environ)
     clusters = options.target_clusters or os.environ.get("SBATCH_CLUSTERS") or ""
     if partition and "," not in clusters:
-        cluster = sbatch.target_cluster(options.target_clusters, os.environ)
         missing = queries.missing_partition(partition, cluster)
         if missing and sbatch.rejects_partition(partition, cluster):
             raise SpecError(missing)
@@ -189,13 +188,8 @@ def _cpus_per_gpu(where: Where, options: SlurmOptions, gpus: int, *, answering: 
         return 1
     from attnctl.jobs.slurm import nodes, sbatch
 
-    return nodes.cpus_per_gpu(
-        options.partition or sbatch.default_partition(os.environ),
-        gpus,
-        gpu_request.read(options).kind,
-        options.constraint,
-        sbatch.target_cluster(options.target_clusters, os.environ),
-    )
+    partition, cluster = sbatch.target(options, os.environ)
+    return nodes.cpus_per_gpu(partition, gpus, gpu_request.read(options).kind, options.constraint, cluster)
 
 
 def _gpus_on_slurm(asked: ResourceOptions, options: SlurmOptions, *, answering: bool) -> int:
@@ -211,10 +205,7 @@ def _gpus_on_slurm(asked: ResourceOptions, options: SlurmOptions, *, answering: 
         return 0
     from attnctl.jobs.slurm import queries, sbatch
 
-    gpus = queries.default_gpus(
-        options.partition or sbatch.default_partition(os.environ),
-        sbatch.target_cluster(options.target_clusters, os.environ),
-    )
+    gpus = queries.default_gpus(*sbatch.target(options, os.environ))
     if not gpus and asked.device == "cuda":
         raise SpecError(
             "--device cuda, but SLURM knows of no GPUs in this partition; name another --partition, or, if its nodes "

@@ -26,10 +26,8 @@ def time_limit_note(destination: Destination) -> str | None:
     from attnctl.jobs.slurm import queries, sbatch
     from attnctl.jobs.slurm.commands import SlurmUnavailable
 
-    partition = destination.options.partition or sbatch.default_partition(os.environ)
-    cluster = sbatch.target_cluster(destination.options.target_clusters, os.environ)
     try:
-        rows = queries.chosen_partitions(partition, cluster)
+        rows = queries.chosen_partitions(*sbatch.target(destination.options, os.environ))
     except SlurmUnavailable:
         return None
     if not rows or any(row.minutes is None or row.minutes >= minutes for row in rows):

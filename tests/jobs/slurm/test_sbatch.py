@@ -5,6 +5,7 @@ import pytest
 from attnctl.jobs.slurm import sbatch
 from attnctl.jobs.slurm.commands import CommandError
 from attnctl.jobs.slurm.sbatch import Accepted, read_answer, submit_script
+from attnctl.settings.config import SlurmOptions
 from tests.fixtures.fake_slurm import Fake
 
 SCRIPT = "#!/bin/bash\n#SBATCH --job-name=attnctl-1\n#SBATCH --time=60\n#SBATCH --partition=gpu\n"
@@ -122,3 +123,10 @@ def test_jobs_go_to_the_first_cluster_of_the_settings_or_of_the_shell() -> None:
     assert sbatch.target_cluster("second,third", {"SBATCH_CLUSTERS": "first"}) == "second"
     assert sbatch.target_cluster(None, {"SBATCH_CLUSTERS": "first"}) == "first"
     assert sbatch.target_cluster(None, {}) is None
+
+
+def test_jobs_go_where_the_settings_say_else_where_the_shell_does() -> None:
+    shell = {"SBATCH_PARTITION": "gpu", "SBATCH_CLUSTERS": "first"}
+    assert sbatch.target(SlurmOptions(), {}) == (None, None)
+    assert sbatch.target(SlurmOptions(), shell) == ("gpu", "first")
+    assert sbatch.target(SlurmOptions(partition="low", clusters="second"), shell) == ("low", "second")
