@@ -16,7 +16,7 @@ from torch._C._distributed_c10d import FileStore  # torch.distributed exports it
 
 from attnctl.jobs.runtime import group as group_module
 from attnctl.jobs.runtime.group import Group, gradient_sync
-from tests.jobs.training.training_workers import SERVER, exit_codes
+from tests.jobs.training.training_workers import answers_of
 
 CPU = torch.device("cpu")
 
@@ -52,12 +52,7 @@ def rank_of_two(rank: int, folder: Path, answers: Any) -> None:
 
 
 def test_two_ranks_reduce_broadcast_and_copy_from_rank_0(tmp_path: Path) -> None:
-    answers = SERVER.Queue()
-    ranks = [SERVER.Process(target=rank_of_two, args=(rank, tmp_path, answers)) for rank in range(2)]
-    for process in ranks:
-        process.start()
-    found = {answer.pop("rank"): answer for answer in (answers.get(timeout=120) for _ in ranks)}
-    assert exit_codes(list(ranks)) == [0, 0]
+    found = {answer.pop("rank"): answer for answer in answers_of(rank_of_two, 2, tmp_path)}
     for answer in found.values():
         assert answer["maximum"] == [1, 5]
         assert answer["total"] == [3, 4]
@@ -95,12 +90,7 @@ def attacked_rank(rank: int, folder: Path, answers: Any) -> None:
 
 
 def test_a_pickle_that_a_rank_sends_is_an_error_and_not_loaded(tmp_path: Path) -> None:
-    answers = SERVER.Queue()
-    ranks = [SERVER.Process(target=attacked_rank, args=(rank, tmp_path, answers)) for rank in range(2)]
-    for process in ranks:
-        process.start()
-    found = dict(answers.get(timeout=120) for _ in ranks)
-    assert exit_codes(list(ranks)) == [0, 0]
+    found = dict(answers_of(attacked_rank, 2, tmp_path))
     assert found[1] == "gathered"
     assert "decode" in found[0] or "Expecting value" in found[0]
     assert not (tmp_path / "made").exists()

@@ -24,7 +24,7 @@ from attnctl.jobs.runtime.rendezvous import RendezvousError, locks_on_one_node, 
 from attnctl.values import SpecError
 from attnctl.workspace.file_systems import Mount
 from attnctl.workspace.layout import Incarnation
-from tests.jobs.training.training_workers import SERVER, exit_codes
+from tests.jobs.training.training_workers import answers_of
 
 NOBODY = 65534
 INTERFACES = ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME", "ATTNCTL_INTERFACES")
@@ -121,12 +121,7 @@ def rank_of_four(rank: int, folder: Path, answers: Any) -> None:
 
 
 def test_four_processes_of_one_node_meet_and_accept_connections_from_this_node_alone(tmp_path: Path) -> None:
-    answers = SERVER.Queue()
-    ranks = [SERVER.Process(target=rank_of_four, args=(rank, tmp_path, answers)) for rank in range(4)]
-    for process in ranks:
-        process.start()
-    found = sorted(answers.get(timeout=120) for _ in ranks)
-    assert exit_codes(list(ranks)) == [0] * 4
+    found = sorted(answers_of(rank_of_four, 4, tmp_path))
     assert [(rank, maximum) for rank, maximum, _ in found] == [(rank, 3) for rank in range(4)]
     assert {address for *_, addresses in found for address in addresses} == {"127.0.0.1"}
 

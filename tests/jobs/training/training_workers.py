@@ -181,6 +181,17 @@ class Run:
         return incarnation
 
 
+def answers_of(target: Callable[..., None], world: int, folder: Path) -> list[Any]:
+    """What the processes `target(rank, folder, answers)` of a world put into the queue; all must end cleanly."""
+    answers = SERVER.Queue()
+    ranks: list[BaseProcess] = [SERVER.Process(target=target, args=(rank, folder, answers)) for rank in range(world)]
+    for process in ranks:
+        process.start()
+    found = [answers.get(timeout=120) for _ in ranks]
+    assert exit_codes(ranks) == [0] * world
+    return found
+
+
 def exit_codes(processes: list[BaseProcess], seconds: float = 60) -> list[int | None]:
     """The processes' exit codes, negative for signals; None for one that did not end in time."""
     end = time.monotonic() + seconds

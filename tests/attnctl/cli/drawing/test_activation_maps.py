@@ -13,18 +13,6 @@ from attnctl.settings.config import Config, find
 from attnctl.values import SpecError
 
 
-@pytest.fixture
-def config(paper_networks: Path) -> Config:
-    return find(paper_networks, paper_networks, {})
-
-
-@pytest.fixture
-def networks(config: Config) -> list[Trained]:
-    """The plain network and one with attention."""
-    found = trained_networks.trained(config, ["gates"], "cpu", limit=6)
-    return sorted(found, key=lambda network: network.spec.module != "none")
-
-
 def test_each_network_has_a_column_for_each_layer(config: Config, networks: list[Trained]) -> None:
     columns = activation_maps.compute(config, networks, ("layer2", "layer3"), [], 2, "predicted", "gradcam")
     assert [(column.network.run, column.layer) for column in columns] == [

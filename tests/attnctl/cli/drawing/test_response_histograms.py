@@ -13,18 +13,6 @@ from attnctl.settings.config import Config, find
 from attnctl.values import SpecError
 
 
-@pytest.fixture
-def config(paper_networks: Path) -> Config:
-    return find(paper_networks, paper_networks, {})
-
-
-@pytest.fixture
-def networks(config: Config) -> list[Trained]:
-    """The plain network and one with attention."""
-    found = trained_networks.trained(config, ["gates"], "cpu", limit=6)
-    return sorted(found, key=lambda network: network.spec.module != "none")
-
-
 def test_each_layer_has_a_panel_for_each_network(config: Config, networks: list[Trained]) -> None:
     seen = response_histograms.compute(config, networks, ("layer1", "layer3"), [0, 4], 3, "responses")
     assert [(item.layer, item.network.run) for item in seen] == [
