@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 
 from attnctl.jobs.slurm import queries, versions
 from attnctl.jobs.slurm.commands import CommandError, SlurmUnavailable, environment, on_cluster, parse_table, run
-from attnctl.jobs.slurm.job import TIMES, Job, by_cluster, by_id, recognised
+from attnctl.jobs.slurm.job import TIMES, Job, by_cluster, by_id, recognised_record
 from attnctl.units import parse_elapsed, parse_memory, slurm_time
 from attnctl.values import SpecError
 
 _DAY = 86400.0
-_FIELDS = "JobID,ElapsedRaw,ReqMem,MaxRSS,AllocTRES,TotalCPU,AllocNodes,User,Submit,JobName,WorkDir"
+_FIELDS = "JobID,ElapsedRaw,ReqMem,MaxRSS,AllocTRES,TotalCPU,AllocNodes,JobName,User,Submit,WorkDir"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,10 +55,10 @@ def parse(text: str, jobs: Iterable[Job]) -> dict[Job, Usage]:
     jobs_of = by_id(jobs)
     usages: dict[Job, Usage] = {}
     ours: list[Job] = []
-    for row, elapsed, requested, used, allocated, cpu, nodes, user, submitted, tail in parse_table(text, 10, "sacct"):
+    for row, elapsed, requested, used, allocated, cpu, nodes, record in parse_table(text, 8, "sacct"):
         number, _, step = row.partition(".")
         if not step:
-            ours = [job for job in jobs_of(number) if recognised(job, user, submitted, tail)]
+            ours = [job for job in jobs_of(number) if recognised_record(job, record)]
         for job in ours:
             previous = usages.get(job, Usage())
             if not step:

@@ -20,6 +20,8 @@ from attnctl.workspace.records import Placed
 
 _TAG = re.compile(r"attnctl-\d{8}-\d{6}-[0-9a-f]{8}(?=\||$)")
 """A name that `attnctl.jobs.submission.reserve.new_tag` made."""
+_RECORD = re.compile(r"(?P<name>.*?)\|(?P<user>[^|]*)\|(?P<submitted>\d+|\d{4}-[\d:T-]+|Unknown)\|(?P<folder>.*)")
+"""Name, user, submit time and folder of a job as sacct prints them; the first and the last may contain bars."""
 _EARLIEST = 120.0
 """Seconds before our own time at which SLURM may have registered the job: the clocks of two machines differ."""
 _LATEST = 300.0
@@ -67,7 +69,7 @@ def recognised(job: Job, user: str, submitted: str, name_and_folder: str) -> boo
 
     submitted: as SLURM prints it. name_and_folder: joined by a bar, since both may contain bars themselves.
     """
-    if name_and_folder.startswith(f"{job.tag}|"):
+    if is_named(job, name_and_folder):
         return True
     if _TAG.match(name_and_folder) or (job.owner and user != job.owner):
         return False  # another submission of ours got the id, or another user
@@ -75,6 +77,24 @@ def recognised(job: Job, user: str, submitted: str, name_and_folder: str) -> boo
         return False
     moment = _seconds(submitted)
     return moment is not None and job.created - _EARLIEST <= moment and (moment <= job.created + _LATEST or job.started)
+
+
+def recognised_record(job: Job, record: str) -> bool:
+    """Whether a job that sacct lists under our id is ours. record: its name, user, submit time and folder.
+
+    Our name is enough: it is unique.
+    """
+    if is_named(job, record):
+        return True
+    match = _RECORD.fullmatch(record)
+    return match is not None and recognised(
+        job, match["user"], match["submitted"], f"{match['name']}|{match['folder']}"
+    )
+
+
+def is_named(job: Job, record: str) -> bool:
+    """Whether the first field of what SLURM prints is the name that we gave the job."""
+    return record.partition("|")[0] == job.tag
 
 
 def is_tag(name: str) -> bool:

@@ -43,7 +43,16 @@ from attnctl.jobs.slurm.commands import (
     parse_table,
     run,
 )
-from attnctl.jobs.slurm.job import TIMES, Job, by_cluster, by_id, is_tag, recognised
+from attnctl.jobs.slurm.job import (
+    TIMES,
+    Job,
+    by_cluster,
+    by_id,
+    is_named,
+    is_tag,
+    recognised,
+    recognised_record,
+)
 from attnctl.lifecycle.state import SLURM_STATES, State
 from attnctl.units import parse_elapsed, slurm_time
 from attnctl.values import comma_join, nearest
@@ -60,7 +69,7 @@ _INTEGER = re.compile(r"[0-9]{1,9}")
 _UNKNOWN_ID = "Invalid job id"  # squeue fails if a single id is asked for and the controller does not know it
 _NAMED = "%i|%T|%N|%r|%j"
 _DETAILED = "%i|%T|%N|%r|%u|%V|%j|%Z"
-_RECORDED = "JobID,State,ExitCode,DerivedExitCode,NodeList,User,Submit,JobName,WorkDir"
+_RECORDED = "JobID,State,ExitCode,DerivedExitCode,NodeList,JobName,User,Submit,WorkDir"
 _MAX_TASK_IDS = 200  # tasks of one array that are listed one by one; beyond that the id of the array covers them all
 
 
@@ -448,29 +457,19 @@ def read_sacct(text: str, jobs: Iterable[Job]) -> dict[Job, JobStatus]:
     jobs_of = by_id(jobs)
     records: dict[Job, JobStatus] = {}
     ours: list[Job] = []
-    for row, long_state, code, derived, nodes, rest in parse_table(text, 6, "sacct"):
-        user, submitted, tail = _origin(rest)
+    for row, long_state, code, derived, nodes, record in parse_table(text, 6, "sacct"):
         number, _, step = row.partition(".")
         state = long_state.split(" ")[0] or "UNKNOWN"  # "CANCELLED by 1000"
         if not step:
-            ours = [job for job in jobs_of(number) if recognised(job, user, submitted, tail)]
+            ours = [job for job in jobs_of(number) if recognised_record(job, record)]
             # A step that was killed for its memory has exit code 0:125 (SIG_OOM, slurm.h).
             state = "OUT_OF_MEMORY" if derived == "0:125" and state == "FAILED" else state
             ended = versions.signal_of_step(code, derived)
             status = JobStatus(state=state, exit_code=ended, nodes=_value(nodes), source="sacct")
-            records |= {job: replace(status, named=tail.startswith(f"{job.tag}|")) for job in ours}
+            records |= {job: replace(status, named=is_named(job, record)) for job in ours}
         elif state == "OUT_OF_MEMORY":
             records |= {job: replace(records[job], state=state) for job in ours if records[job].state == "FAILED"}
     return records
-
-
-def _origin(columns: str) -> tuple[str, str, str]:
-    """The user, the submit time, and the name with the folder; of a row that ends with the name, the name alone.
-
-    Such rows are of programs in place of sacct. Our name is enough: it is unique.
-    """
-    parts = columns.split("|", 2)
-    return (parts[0], parts[1], parts[2]) if len(parts) == 3 else ("", "", f"{columns}|")
 
 
 def _id_arguments(jobs: Iterable[str]) -> Iterator[str]:

@@ -232,7 +232,7 @@ def test_truncated_output_is_an_error_and_a_login_banner_is_ignored() -> None:
 @given(st.text(max_size=30))
 def test_the_fields_of_an_account_are_numbers_or_nothing(text: str) -> None:
     clean = text.replace("|", "").replace("\n", "")
-    found = accounting.parse(f"7_0|{clean}|{clean}|{clean}|{clean}|{clean}|{clean}|ada|1|tag|/w\n", JOBS)
+    found = accounting.parse(f"7_0|{clean}|{clean}|{clean}|{clean}|{clean}|{clean}|tag|ada|1|/w\n", JOBS)
     assert found[JOBS[0]].seconds >= 0
 
 

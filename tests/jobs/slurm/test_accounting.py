@@ -11,14 +11,14 @@ from attnctl.jobs.slurm.job import Job
 from tests.fixtures.fake_slurm import Fake
 
 SACCT = """\
-7_0|60||8000Mn|billing=2,cpu=2,gres/gpu=4,mem=16000M,node=2|01:00.500|2|ada|100|attnctl-a|/w
-7_0.batch|60||12424K|cpu=1|00:00.002|1||100|batch|
-7_0.0|60|||cpu=2|00:59|2||100|python|
-7_0|30|16000M||cpu=2,gres/gpu=4,mem=16000M,node=2|1-00:00:30|2|ada|160|attnctl-a|/w
-7_0.0|30||832M|cpu=2|00:38.147|2||160|python|
-8_0|38|1500M||cpu=1|00:38|1|eve|100|somebody's|/w
-8_0.0|38||9999M|cpu=1|00:38|1||100|python|
-9_0|12|1500M||cpu=1|00:12|1|ada|100|renamed|/w
+7_0|60||8000Mn|billing=2,cpu=2,gres/gpu=4,mem=16000M,node=2|01:00.500|2|attnctl-a|ada|100|/w
+7_0.batch|60||12424K|cpu=1|00:00.002|1|batch||100|
+7_0.0|60|||cpu=2|00:59|2|python||100|
+7_0|30|16000M||cpu=2,gres/gpu=4,mem=16000M,node=2|1-00:00:30|2|attnctl-a|ada|160|/w
+7_0.0|30||832M|cpu=2|00:38.147|2|python||160|
+8_0|38|1500M||cpu=1|00:38|1|somebody's|eve|100|/w
+8_0.0|38||9999M|cpu=1|00:38|1|python||100|
+9_0|12|1500M||cpu=1|00:12|1|renamed|ada|100|/w
 """
 JOBS = [Job(id=f"{k}_0", tag=f"attnctl-{tag}", owner="ada", created=90.0) for k, tag in ((7, "a"), (8, "b"), (9, "c"))]
 
@@ -32,7 +32,7 @@ JOBS = [Job(id=f"{k}_0", tag=f"attnctl-{tag}", owner="ada", created=90.0) for k,
     ],
 )
 def test_gpus_that_accounting_does_not_record_are_unknown(allocated: str, gpus: int | None) -> None:
-    (usage,) = parse(f"7_0|60|8000M||{allocated}|01:00|1|ada|100|attnctl-a|/w\n", JOBS).values()
+    (usage,) = parse(f"7_0|60|8000M||{allocated}|01:00|1|attnctl-a|ada|100|/w\n", JOBS).values()
     assert usage.gpus == gpus
 
 

@@ -69,7 +69,7 @@ def test_an_id_that_was_reused_by_another_job_is_ignored(fake: Fake, placed: tup
         "case \"$*\" in *' -j '*) printf '%s\\n' \"7_0|RUNNING|node1|None|eve|1|somebody's|/w\";; "
         "*) printf '%s\\n' \"7_0|RUNNING|node1|None|somebody's\";; esac",
     )
-    fake.says("sacct", "7_1|FAILED|1:0|0:0|node1|eve|1|somebody's|/w\n7_1.0|OUT_OF_MEMORY|0:125||node1||1|python|\n")
+    fake.says("sacct", "7_1|FAILED|1:0|0:0|node1|somebody's|eve|1|/w\n7_1.0|OUT_OF_MEMORY|0:125||node1|python||1|\n")
     assert queries.query(jobs) == dict.fromkeys(jobs, Absent("sacct"))
 
 

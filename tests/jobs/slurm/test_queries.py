@@ -14,21 +14,21 @@ from attnctl.jobs.slurm.job import Job, login_name
 from attnctl.jobs.slurm.queries import Absent, Hidden, JobStatus, Unavailable, Unseen, read_sacct, read_squeue
 from tests.fixtures.fake_slurm import Fake
 
-# sacct -n -P -D -o JobID,State,ExitCode,DerivedExitCode,NodeList,User,Submit,JobName,WorkDir of SLURM 22.05, shortened.
+# sacct -n -P -D -o JobID,State,ExitCode,DerivedExitCode,NodeList,JobName,User,Submit,WorkDir of SLURM 22.05, shortened.
 RECORDS = """\
-7_0|COMPLETED|0:0|0:0|node1|ada|100|tag|/w
-7_0.batch|COMPLETED|0:0||node1||100|batch|
-7_1|REQUEUED|0:0|0:0|node1|ada|100|tag|/w
-7_1.0|CANCELLED|0:15||node1||100|python|
-7_1|CANCELLED by 1000|0:0|0:0|node2|ada|160|tag|/w
-7_2|FAILED|1:0|0:125|node3|ada|100|tag|/w
-7_3|FAILED|1:0|1:0|node3|ada|100|tag|/w
-7_3.batch|FAILED|1:0||node3||100|batch|
-7_3.0|OUT_OF_MEMORY|0:125||node3||100|python|
-7_4|FAILED|2:0|0:0|node3|eve|100|a name | of another|/w
-7_4.0|OUT_OF_MEMORY|0:125||node3||100|python|
-7_[5-9]|PENDING|0:0|0:0|None assigned|ada|100|tag|/w
-8|NODE_FAIL|1:0|0:0|node4|eve|100|other|/w
+7_0|COMPLETED|0:0|0:0|node1|tag|ada|100|/w
+7_0.batch|COMPLETED|0:0||node1|batch||100|
+7_1|REQUEUED|0:0|0:0|node1|tag|ada|100|/w
+7_1.0|CANCELLED|0:15||node1|python||100|
+7_1|CANCELLED by 1000|0:0|0:0|node2|tag|ada|160|/w
+7_2|FAILED|1:0|0:125|node3|tag|ada|100|/w
+7_3|FAILED|1:0|1:0|node3|tag|ada|100|/w
+7_3.batch|FAILED|1:0||node3|batch||100|
+7_3.0|OUT_OF_MEMORY|0:125||node3|python||100|
+7_4|FAILED|2:0|0:0|node3|a name | of another|eve|100|/w
+7_4.0|OUT_OF_MEMORY|0:125||node3|python||100|
+7_[5-9]|PENDING|0:0|0:0|None assigned|tag|ada|100|/w
+8|NODE_FAIL|1:0|0:0|node4|other|eve|100|/w
 """
 ADA = Job(id="", tag="tag", owner="ada", folder="/w", created=90.0)
 
@@ -58,7 +58,7 @@ def test_placeholders_of_slurm_become_empty_strings() -> None:
         "7_0": ("", "node1"),
         "7_1": ("Priority", ""),
     }
-    (row,) = read_sacct("7_5|PENDING|0:0|0:0|None assigned|ada|100|tag|/w\n", jobs).values()
+    (row,) = read_sacct("7_5|PENDING|0:0|0:0|None assigned|tag|ada|100|/w\n", jobs).values()
     assert row.nodes == ""
 
 
@@ -91,7 +91,7 @@ def test_without_slurms_commands_everything_is_unavailable(monkeypatch: pytest.M
 def test_many_jobs_need_one_query_per_command_from_days_ago(fake: Fake) -> None:
     since = time.time() - 9 * 86400
     jobs = [Job(id=f"{array}_{task}", tag=f"tag{array}", created=since) for array in (7, 8, 9) for task in range(900)]
-    fake.says("sacct", "".join(f"{job.id}|TIMEOUT|0:0|0:0|node1|ada|100|{job.tag}|/w\n" for job in jobs))
+    fake.says("sacct", "".join(f"{job.id}|TIMEOUT|0:0|0:0|node1|{job.tag}|ada|100|/w\n" for job in jobs))
     found = queries.query(jobs)
     assert {answer.state for answer in found.values() if isinstance(answer, JobStatus)} == {"TIMEOUT"}
     assert len(found) == 2700
@@ -149,7 +149,7 @@ def test_a_job_that_squeue_does_not_list_by_name_is_recognised_by_id(
 
 
 def test_a_renamed_job_is_known_to_sacct_when_it_has_ended(fake: Fake) -> None:
-    fake.says("sacct", f"7_0|TIMEOUT|0:0|0:0|node1|{login_name()}|{NOW:.0f}|train|/w\n")
+    fake.says("sacct", f"7_0|TIMEOUT|0:0|0:0|node1|train|{login_name()}|{NOW:.0f}|/w\n")
     (answer,) = queries.query([MINE]).values()
     assert isinstance(answer, JobStatus)
     assert answer.state == "TIMEOUT"
@@ -164,7 +164,7 @@ def test_two_jobs_that_were_given_the_same_id_are_told_apart(fake: Fake) -> None
 
 
 def test_an_active_record_of_sacct_contradicts_the_absence_in_squeue(fake: Fake) -> None:
-    fake.says("sacct", f"7_0|RUNNING|0:0|0:0|node1|{login_name()}|{NOW:.0f}|{MINE.tag}|/w\n")
+    fake.says("sacct", f"7_0|RUNNING|0:0|0:0|node1|{MINE.tag}|{login_name()}|{NOW:.0f}|/w\n")
     assert queries.query([MINE]) == {MINE: Unseen("squeue does not list job 7_0, but sacct says RUNNING", "sacct")}
 
 
@@ -172,7 +172,7 @@ def test_an_active_record_of_sacct_contradicts_the_absence_in_squeue(fake: Fake)
     ("job", "lost"), [(MINE, True), (replace(MINE, claim=Path("/")), False), (replace(HERS, tag=MINE.tag), False)]
 )
 def test_a_waiting_job_that_only_sacct_knows_was_forgotten_by_the_controller(fake: Fake, job: Job, lost: bool) -> None:
-    fake.says("sacct", f"7_0|PENDING|0:0|0:0|None assigned|{job.owner}|{NOW:.0f}|{MINE.tag}|/w\n")
+    fake.says("sacct", f"7_0|PENDING|0:0|0:0|None assigned|{MINE.tag}|{job.owner}|{NOW:.0f}|/w\n")
     (answer,) = queries.query([job]).values()
     assert (answer == Absent("sacct")) is lost
     assert isinstance(answer, Unseen) is not lost
