@@ -42,8 +42,8 @@ def environment(device: str) -> dict[str, Any]:
             "gpus": [item.name for item in properties],
             "memory": [item.total_memory for item in properties],
             "cuda": torch.version.cuda,
-            "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
-            "nccl": ".".join(map(str, torch.cuda.nccl.version())),  # type: ignore[no-untyped-call]
+            "cudnn": torch.backends.cudnn.version(),
+            "nccl": ".".join(map(str, torch.cuda.nccl.version())),
             "float32_matmul_precision": torch.get_float32_matmul_precision(),
         }
     return found
