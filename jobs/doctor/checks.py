@@ -14,7 +14,7 @@ from pathlib import Path
 from attnctl import datasets
 from attnctl.datasets import class_folders
 from attnctl.files import create_exclusive
-from attnctl.jobs.slurm import nodes, queries, sbatch
+from attnctl.jobs.slurm import configuration, nodes, sbatch
 from attnctl.jobs.slurm.commands import CommandError, run
 from attnctl.settings import srun_options
 from attnctl.settings.config import Config, SlurmOptions
@@ -128,13 +128,13 @@ def _supports(archs: list[str], arch: str) -> bool:
 
 def scheduler(config: Config) -> Iterator[Check]:
     """Whether SLURM is installed and answers; its accounting, limits and policies; the partition that jobs go to."""
-    if not queries.available():
+    if not configuration.available():
         yield Check("SLURM", None, "no sbatch on this machine: runs train locally")
         return
     try:
-        limits = queries.limits()
+        limits = configuration.limits()
         partition, cluster = sbatch.target(config.slurm, os.environ)
-        partitions = queries.partitions(cluster)
+        partitions = configuration.partitions(cluster)
     except SpecError as error:
         yield Check("SLURM", False, str(error), "try again later; recorded states do not change until it answers")
         return
@@ -147,7 +147,7 @@ def scheduler(config: Config) -> Iterator[Check]:
     yield from _architecture(config.slurm)
 
 
-def _accounting(limits: queries.Limits) -> Check:
+def _accounting(limits: configuration.Limits) -> Check:
     if not limits.accounting:
         message = "off: if a job dies without an exit record, its cause of death stays unknown"
         return Check("accounting", None, message)
@@ -161,12 +161,12 @@ def _accounting(limits: queries.Limits) -> Check:
     return Check("accounting", True, f"sacct works; {limits.gather}")
 
 
-def _requeue(limits: queries.Limits) -> Check:
+def _requeue(limits: configuration.Limits) -> Check:
     default = "the default" if limits.requeue else "JobRequeue=0, but attnctl's jobs ask for it with --requeue"
     return Check("requeue", True, f"{default}: interrupted jobs start again from their checkpoint")
 
 
-def _preemption(limits: queries.Limits) -> Check:
+def _preemption(limits: configuration.Limits) -> Check:
     """What SLURM does with a preempted job; partitions may have modes of their own."""
     mode = f"PreemptMode={limits.preempt_mode}"
     if "CANCEL" in limits.preempt_mode:
@@ -174,13 +174,13 @@ def _preemption(limits: queries.Limits) -> Check:
     return Check("preemption", None, mode)
 
 
-def _partitions(names: str | None, partitions: list[queries.Partition], cluster: str | None) -> Iterator[Check]:
+def _partitions(names: str | None, partitions: list[configuration.Partition], cluster: str | None) -> Iterator[Check]:
     """names: those that jobs go to (`a,b`); None for the cluster's default one."""
     for name in names.split(",") if names else [None]:
         yield _partition(name, partitions, cluster)
 
 
-def _partition(name: str | None, partitions: list[queries.Partition], cluster: str | None) -> Check:
+def _partition(name: str | None, partitions: list[configuration.Partition], cluster: str | None) -> Check:
     row = next((row for row in partitions if (row.name == name if name else row.default)), None)
     if row is None:
         message = f"there is no partition {name!r}" if name else "the cluster has no default partition"
@@ -189,7 +189,7 @@ def _partition(name: str | None, partitions: list[queries.Partition], cluster: s
     gpus = f"up to {quantity(row.gpus, 'GPU')} per node" if row.gpus else "no GPUs"
     message = f"{row.name}: {quantity(row.nodes, 'node')}, {gpus}, time limit {row.time_limit}"
     try:
-        fault = queries.partition_fault(row.name, cluster)
+        fault = configuration.partition_fault(row.name, cluster)
     except SpecError as error:
         return Check("partition", False, f"{message}; {error}", "try again later")
     if fault:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
-from attnctl.jobs.slurm import queries, versions
+from attnctl.jobs.slurm import configuration, versions
 from attnctl.jobs.slurm.commands import CommandError, SlurmUnavailable, environment, on_cluster, parse_table, run
 from attnctl.jobs.slurm.job import TIMES, Job, by_cluster, by_id, recognised_record
 from attnctl.units import parse_elapsed, parse_memory, slurm_time
@@ -35,7 +35,7 @@ def query(jobs: Collection[Job]) -> dict[Job, Usage]:
     """The usage of those jobs that accounting knows; without those of a cluster whose sacct fails."""
     usages: dict[Job, Usage] = {}
     try:
-        local = queries.limits().cluster if any(job.cluster is not None for job in jobs) else ""
+        local = configuration.limits().cluster if any(job.cluster is not None for job in jobs) else ""
     except SlurmUnavailable:
         return usages
     for cluster, group in by_cluster(jobs, local).items():

@@ -17,7 +17,8 @@ from pathlib import Path
 import psutil
 
 from attnctl.files import read_regular
-from attnctl.jobs.slurm import queries
+from attnctl.jobs.slurm import configuration, queries
+from attnctl.jobs.slurm.configuration import Limits
 from attnctl.jobs.slurm.job import login_name
 from attnctl.values import SpecError
 from attnctl.workspace import submissions
@@ -48,7 +49,7 @@ def adopt(workspace: Workspace, placed: Iterable[Placed] = ()) -> str | None:
     if not pending:
         return None
     try:
-        local = queries.limits()
+        local = configuration.limits()
         groups: dict[str, list[submissions.Head]] = {}
         for head in pending:
             groups.setdefault(head.cluster or local.cluster, []).append(head)
@@ -58,7 +59,7 @@ def adopt(workspace: Workspace, placed: Iterable[Placed] = ()) -> str | None:
     return "; ".join(filter(None, hidden)) or None
 
 
-def _adopt_group(workspace: Workspace, heads: list[submissions.Head], clusters: str, local: queries.Limits) -> str:
+def _adopt_group(workspace: Workspace, heads: list[submissions.Head], clusters: str, local: Limits) -> str:
     """Adopt the jobs of these intents, or close old intents without a job. clusters: joined by commas.
 
     An intent of another user stays open if SLURM would not show us its job; the message says so. Raises SpecError.

@@ -1,4 +1,4 @@
-"""Queries SLURM for its configuration and for the state of our jobs.
+"""Queries SLURM for the state of our jobs.
 
 The answer for a job is a JobStatus, or says that SLURM does not know it (Absent), contradicts itself (Unseen), may not
 show it to this user (Hidden), or did not answer (Unavailable).
@@ -29,7 +29,6 @@ A job that squeue lists under another name is Unseen if its user, submit time an
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -43,6 +42,7 @@ from attnctl.jobs.slurm.commands import (
     parse_table,
     run,
 )
+from attnctl.jobs.slurm.configuration import read_limits
 from attnctl.jobs.slurm.job import (
     TIMES,
     Job,
@@ -54,18 +54,10 @@ from attnctl.jobs.slurm.job import (
     recognised_record,
 )
 from attnctl.lifecycle.state import SLURM_STATES, State
-from attnctl.units import parse_elapsed, slurm_time
-from attnctl.values import comma_join, nearest
+from attnctl.units import slurm_time
 
 _DAY = 86400.0
 _LONGEST_ARGUMENT = 100_000  # bytes; Linux limits one argument to 128 KiB (execve(2), MAX_ARG_STRLEN)
-_CLOSED = frozenset({"down", "drain", "inact"})
-"""The states of a partition in which it starts no jobs (sinfo(1), %a; scontrol(1), State of a partition)."""
-_UNUSABLE = frozenset({"down", "drained", "draining", "fail", "failing"})
-"""The states of a node in which it gets no jobs until an administrator acts (sinfo(1), NODE STATE CODES)."""
-_NODE_FLAGS = "*~#!%$@^-+"
-"""The signs after a node's state: not responding, powered down ... (sinfo(1), NODE STATE CODES)."""
-_INTEGER = re.compile(r"[0-9]{1,9}")
 _UNKNOWN_ID = "Invalid job id"  # squeue fails if a single id is asked for and the controller does not know it
 _NAMED = "%i|%T|%N|%r|%j"
 _DETAILED = "%i|%T|%N|%r|%u|%V|%j|%Z"
@@ -137,144 +129,6 @@ class Unavailable:
 Answer = JobStatus | Absent | Unseen | Hidden | Unavailable
 
 
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """From the cluster's configuration. max_array: the largest array; gather: JobAcctGatherType; private: other users'
-    jobs are hidden (PrivateData)."""
-
-    cluster: str
-    version: str
-    max_array: int
-    requeue: bool
-    preempt_mode: str
-    accounting: bool
-    gather: str
-    private: bool
-
-
-def available() -> bool:
-    """Whether this machine has sbatch, and so SLURM."""
-    return shutil.which("sbatch") is not None
-
-
-def ping() -> None:
-    """Raise SlurmUnavailable if the controller does not answer."""
-    try:
-        run(["sinfo", "-a", "-h", "-o", "%P"])
-    except CommandError as error:
-        raise SlurmUnavailable(f"{NO_ANSWER}: {error.message}") from error
-
-
-def limits(cluster: str | None = None) -> Limits:
-    """Read the limits from the configuration of a cluster (None: the local one); raises SlurmUnavailable."""
-    try:
-        return _limits(cluster)
-    except CommandError as error:
-        raise SlurmUnavailable(f"{NO_ANSWER}: {error.message}") from error
-
-
-def _limits(cluster: str | None = None) -> Limits:
-    text = run(["scontrol", *on_cluster(cluster), "show", "config"])
-    settings = dict(re.findall(r"^(\w+)\s*=[ \t]*(.*?)\s*$", text, re.MULTILINE))
-    return Limits(
-        cluster=settings.get("ClusterName", ""),
-        version=settings.get("SLURM_VERSION", ""),
-        # 1001 is SLURM's default (slurm.conf(5), MaxArraySize).
-        max_array=int(size) if _INTEGER.fullmatch(size := settings.get("MaxArraySize", "")) else 1001,
-        requeue=settings.get("JobRequeue", "1") != "0",
-        preempt_mode=settings.get("PreemptMode", "OFF"),
-        accounting=settings.get("AccountingStorageType", "(null)") not in {"accounting_storage/none", "(null)", ""},
-        gather=settings.get("JobAcctGatherType", ""),
-        private="jobs" in settings.get("PrivateData", "").split(","),
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Partition:
-    """A partition. time_limit: as SLURM prints it; gpus: the most of any node; default: used if none is named."""
-
-    name: str
-    default: bool
-    time_limit: str
-    gpus: int
-    nodes: int
-
-    @property
-    def minutes(self) -> float | None:
-        """The time limit in minutes; None without one."""
-        return parse_elapsed(self.time_limit) / 60 or None
-
-
-def partitions(cluster: str | None = None) -> list[Partition]:
-    """The partitions of a cluster (None: the local one), each once. Raises SlurmUnavailable."""
-    try:
-        return read_sinfo(run(["sinfo", *on_cluster(cluster), "-a", "-h", "-o", "%D|%l|%G|%P"]))
-    except CommandError as error:
-        raise SlurmUnavailable(f"{NO_ANSWER}: {error.message}") from error
-
-
-def read_sinfo(text: str) -> list[Partition]:
-    """Parse the output of `sinfo -o %D|%l|%G|%P`, which has one row per partition and kind of node.
-
-    Raises CommandError if it was cut off.
-    """
-    merged: dict[str, Partition] = {}
-    for count, limit, gres, name in parse_table(text, 4, "sinfo"):
-        if not _INTEGER.fullmatch(count):
-            continue
-        gpus = sum(map(int, re.findall(r"\bgpu:(?:[^:,(]+:)?([0-9]{1,9})\b", gres)))
-        row = Partition(
-            name=name.rstrip("*"), default=name.endswith("*"), time_limit=limit, gpus=gpus, nodes=int(count)
-        )
-        other = merged.get(row.name)
-        merged[row.name] = (
-            row if other is None else replace(other, gpus=max(other.gpus, gpus), nodes=other.nodes + row.nodes)
-        )
-    return list(merged.values())
-
-
-def chosen_partitions(partition: str | None, cluster: str | None = None) -> list[Partition]:
-    """The named partitions (`a,b`; None: the default one); raises SlurmUnavailable."""
-    rows = partitions(cluster)
-    return [row for row in rows if (row.name in partition.split(",") if partition else row.default)]
-
-
-def missing_partition(names: str, cluster: str | None = None) -> str:
-    """The message that the cluster lists no partition of one of the names (`a,b`), or ""; raises SlurmUnavailable."""
-    known = [row.name for row in partitions(cluster)]
-    for name in names.split(",") if known else ():
-        if name not in known:
-            near = nearest(name, known)
-            hint = f"; did you mean {near!r}?" if near else ""
-            return f"no partition {name} on this cluster; partitions: {comma_join(known)}{hint}"
-    return ""
-
-
-def partition_fault(name: str, cluster: str | None = None) -> str:
-    """Why a partition starts no jobs at present: it, or all of its nodes, are down or drained; "" if it does.
-
-    Raises SlurmUnavailable.
-    """
-    try:
-        text = run(["sinfo", *on_cluster(cluster), "-a", "-h", "-p", name, "-o", "%D|%a|%T"])
-    except CommandError as error:
-        raise SlurmUnavailable(f"{NO_ANSWER}: {error.message}") from error
-    rows = [(count, state, node) for count, state, node in parse_table(text, 3, "sinfo") if _INTEGER.fullmatch(count)]
-    closed = next((state for _, state, _ in rows if state in _CLOSED), None)
-    if closed is not None:
-        return f"its state is {closed}"
-    nodes = {node.rstrip(_NODE_FLAGS) for count, _, node in rows if int(count)}
-    return f"all its nodes are {' or '.join(sorted(nodes))}" if nodes and nodes <= _UNUSABLE else ""
-
-
-def default_gpus(partition: str | None, cluster: str | None = None) -> int:
-    """1 if nodes of the partition (None: the default one) have GPUs, else 0; raises SlurmUnavailable."""
-    return int(any(row.gpus for row in chosen_partitions(partition, cluster)))
-
-
-# ------------------------------------------------------------------------------------------------------------- jobs
-
-
 def query(jobs: Collection[Job]) -> dict[Job, Answer]:
     """The answer for each job."""
     if not jobs:
@@ -283,7 +137,7 @@ def query(jobs: Collection[Job]) -> dict[Job, Answer]:
         listed, renamed = _list_ours(jobs)
         answers: dict[Job, Answer] = {job: row for job, row in listed.items() if row.active}
         rest = [job for job in jobs if job not in answers]
-        local = _limits().cluster if any(job.cluster is not None for job in rest) else ""
+        local = read_limits().cluster if any(job.cluster is not None for job in rest) else ""
     except CommandError as error:
         return dict.fromkeys(jobs, Unavailable(error.message))
     for cluster, group in by_cluster(rest, local).items():
@@ -333,7 +187,7 @@ def _missing(
     if not rest or (failure is None and not any(job.foreign for job in rest)):
         return answers | dict.fromkeys(rest, Absent("sacct"))
     try:
-        limits = _limits(cluster)
+        limits = read_limits(cluster)
     except CommandError as error:
         return answers | dict.fromkeys(rest, Unavailable(failure or error.message))
     for job in rest:
@@ -500,7 +354,7 @@ def find_by_tag(tags: Iterable[str], since: float, cluster: str | None = None) -
         command = ["squeue", *on_cluster(cluster), "-a", "-h", "-t", "all", "-n", names, "-o", "%F|%j"]
         arrays = {name: array for array, name in parse_table(run(command), 2, "squeue") if name in wanted}
         missing = wanted - arrays.keys()
-        if missing and _limits(cluster).accounting:
+        if missing and read_limits(cluster).accounting:
             options = ["-a", "-n", "-P", "-X", "-D", "-S", slurm_time(since - _DAY), "-o", "JobID,JobName"]
             command = ["sacct", *on_cluster(cluster), *options, "--name", ",".join(sorted(missing))]
             for job, name in parse_table(run(command), 2, "sacct"):

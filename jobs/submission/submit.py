@@ -19,7 +19,7 @@ from typing import Any
 
 from attnctl import sources
 from attnctl.files import private_folder, write_atomic
-from attnctl.jobs.slurm import queries
+from attnctl.jobs.slurm import configuration
 from attnctl.jobs.slurm.adopt import SBATCH_TIMEOUT, adopt
 from attnctl.jobs.slurm.commands import CommandError, on_cluster, run
 from attnctl.jobs.slurm.job import login_name
@@ -116,7 +116,7 @@ class _Sender:
         self.warning = ""
         if where == "slurm":
             clusters = options.target_clusters or os.environ.get("SBATCH_CLUSTERS")
-            limits = queries.limits(target_cluster(clusters, os.environ))
+            limits = configuration.limits(target_cluster(clusters, os.environ))
             self.cluster, self.max_array = clusters or limits.cluster, limits.max_array
             self.starts_again = starts_again(limits, options)
             if base:
@@ -196,7 +196,7 @@ def _wait_for(workspace: Workspace, run_id: str) -> tuple[str, str]:
     return run_id, base.job
 
 
-def starts_again(limits: queries.Limits, options: SlurmOptions) -> bool:
+def starts_again(limits: configuration.Limits, options: SlurmOptions) -> bool:
     """Whether an interrupted job is requeued, by SLURM or by itself.
 
     JobRequeue=0 is only a default, which our script overrides. Under PreemptMode=CANCEL too a job with --requeue may

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from attnctl.jobs.slurm import accounting, queries
+from attnctl.jobs.slurm import accounting, configuration, queries
 from attnctl.jobs.slurm.commands import CommandError
 from attnctl.jobs.slurm.job import Job
 from attnctl.lifecycle import attempts
@@ -210,7 +210,7 @@ def test_slurm_output_of_any_form_yields_no_unnamed_jobs(rows: list[str], torn: 
         lambda: queries.read_sacct(text, JOBS),
         lambda: queries.read_details(text, JOBS),
         lambda: accounting.parse(text, JOBS),
-        lambda: {part.name: part for part in queries.read_sinfo(text)},
+        lambda: {part.name: part for part in configuration.read_sinfo(text)},
     ):
         if torn:
             with pytest.raises(CommandError, match="cut off"):

@@ -14,13 +14,12 @@ from typing import Any
 import pytest
 
 from attnctl.files import write_atomic
-from attnctl.jobs.slurm import adopt, commands, observe
-from attnctl.jobs.slurm import queries as scheduler
+from attnctl.jobs.slurm import adopt, commands, configuration, observe
 from attnctl.jobs.slurm.adopt import NEVER_SUBMITTED
 from attnctl.jobs.slurm.cancel import cancel
 from attnctl.jobs.slurm.commands import SlurmUnavailable
 from attnctl.jobs.slurm.job import Job
-from attnctl.jobs.slurm.queries import Absent, JobStatus, Unavailable
+from attnctl.jobs.slurm.queries import Absent, JobStatus, Unavailable, query
 from attnctl.jobs.submission.submit import SubmitError, Submitted, submit
 from attnctl.lifecycle.state import ABSENT
 from attnctl.settings.config import SlurmOptions
@@ -71,14 +70,14 @@ def test_an_array_is_queued_under_its_tag_and_found_by_its_ids(cluster: Cluster,
     assert records(cluster) == before  # transitions only
     head = submissions.head(cluster.config.workspace.submission(done.tag))
     assert head is not None
-    assert head.cluster == scheduler.limits().cluster
+    assert head.cluster == configuration.limits().cluster
 
 
 def test_a_job_with_another_name_is_not_ours(cluster: Cluster, make_specs: Specs) -> None:
     done = cluster.submit(make_specs(1), extra=HOLD)
     ours = Job(id=f"{done.job_id}_0", tag=done.tag, created=time.time())
     others = [dataclasses.replace(ours, tag="of-another"), dataclasses.replace(ours, id="999999_0")]
-    answers = scheduler.query([ours, *others])
+    answers = query([ours, *others])
     assert isinstance(answers.pop(ours), JobStatus)
     assert answers == dict.fromkeys(others, Absent("sacct"))
 
@@ -143,11 +142,11 @@ def test_with_accounting_off_squeue_alone_decides(
 ) -> None:
     failing("sacct", "echo 'Slurm accounting storage is disabled' >&2; exit 1", tmp_path / "bin", monkeypatch)
     job = Job(id="999999_0", tag="t", created=time.time())
-    assert isinstance(scheduler.query([job])[job], Unavailable)
+    assert isinstance(query([job])[job], Unavailable)
     config = slurm("scontrol", "show", "config").replace("accounting_storage/slurmdbd", "accounting_storage/none")
     (tmp_path / "config.txt").write_text(config)
     failing("scontrol", f"cat '{tmp_path}/config.txt'", tmp_path / "bin2", monkeypatch)
-    assert scheduler.query([job]) == {job: Absent("squeue")}
+    assert query([job]) == {job: Absent("squeue")}
 
 
 def test_a_loss_needs_two_absences_with_an_interval(
@@ -188,9 +187,9 @@ def test_a_controller_that_is_down_is_an_error_and_never_starts_local_training(
     with pytest.raises(SlurmUnavailable, match="SLURM does not answer"):
         cluster.submit(make_specs(1))
     with pytest.raises(SlurmUnavailable):
-        scheduler.ping()
+        configuration.ping()
     assert records(cluster) == {}
-    assert scheduler.available()
+    assert configuration.available()
 
 
 def lost(cluster: Cluster, specs: list[RunSpec], *, age: float, sent: bool) -> Submitted:
@@ -302,8 +301,8 @@ def test_two_commands_at_once_queue_each_run_once(cluster: Cluster, make_specs: 
 def test_a_sweep_larger_than_an_array_is_split(
     cluster: Cluster, make_specs: Specs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limits = dataclasses.replace(scheduler.limits(), max_array=4)
-    monkeypatch.setattr(scheduler, "limits", lambda cluster: limits)
+    limits = dataclasses.replace(configuration.limits(), max_array=4)
+    monkeypatch.setattr(configuration, "limits", lambda cluster: limits)
     done = submit(cluster.config, make_specs(10), Resources(minutes=5), SlurmOptions(extra=HOLD), "slurm")
     assert [len(part.tasks) for part in done] == [4, 4, 2]
     placed: list[Placed] = [item for part in done for item in cluster.placed(part)]
@@ -313,11 +312,11 @@ def test_a_sweep_larger_than_an_array_is_split(
 
 
 def test_the_limits_are_read_from_the_cluster(cluster: Cluster) -> None:
-    limits = scheduler.limits()
+    limits = configuration.limits()
     assert limits.max_array >= 1001
     assert limits.version
-    assert scheduler.default_gpus(None) in {0, 1}
-    assert [row.name for row in scheduler.partitions() if row.default]
+    assert configuration.default_gpus(None) in {0, 1}
+    assert [row.name for row in configuration.partitions() if row.default]
 
 
 def test_the_scripts_are_valid_bash() -> None:

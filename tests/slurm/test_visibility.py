@@ -36,7 +36,7 @@ COLLEAGUE = """
 import json, sys
 from pathlib import Path
 from attnctl.grid import Axes, expand
-from attnctl.jobs.slurm import observe, queries
+from attnctl.jobs.slurm import observe, configuration
 from attnctl.jobs.slurm.cancel import cancel
 from attnctl.jobs.submission.submit import submit
 from attnctl.lifecycle.evidence import newest_verdict
@@ -52,7 +52,7 @@ if action == "submit":
     specs = expand(Axes(modules=("se",), seeds=("0",), overrides=recipe)).specs
     options = SlurmOptions(partition=rest[0], extra={"hold": "true"})
     (done,) = submit(config, specs, Resources(minutes=5), options, "slurm")
-    assert any(row.name == rest[0] for row in queries.partitions())
+    assert any(row.name == rest[0] for row in configuration.partitions())
     (run, number), job = done.tasks[0], f"{done.job_id}_0"
     placed = [Placed(run=run, attempt=number, tag=done.tag, where="slurm", job_id=job, created=0.0)]
 unavailable = observe.observe(config.workspace, placed).unavailable

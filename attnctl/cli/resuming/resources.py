@@ -17,7 +17,7 @@ from attnctl.units import parse_time
 from attnctl.workspace.records import Request, Resources, Where
 
 if TYPE_CHECKING:
-    from attnctl.jobs.slurm.queries import Partition
+    from attnctl.jobs.slurm.configuration import Partition
 
 
 def next_destination(
@@ -76,9 +76,9 @@ def _most_gpus(options: SlurmOptions) -> int:
 @functools.cache
 def _chosen_partitions(partition: str | None, cluster: str | None) -> list[Partition]:
     """As SLURM lists them; asked once for all runs that are resumed."""
-    from attnctl.jobs.slurm import queries
+    from attnctl.jobs.slurm import configuration
 
-    return queries.chosen_partitions(partition, cluster)
+    return configuration.chosen_partitions(partition, cluster)
 
 
 def more_time(request: Request, made: Destination) -> bool:

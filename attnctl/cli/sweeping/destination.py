@@ -65,12 +65,12 @@ def check_partition(options: SlurmOptions) -> None:
 
     Of several clusters, SLURM chooses one that has the partition.
     """
-    from attnctl.jobs.slurm import queries, sbatch
+    from attnctl.jobs.slurm import configuration, sbatch
 
     partition, cluster = sbatch.target(options, os.environ)
     clusters = options.target_clusters or os.environ.get("SBATCH_CLUSTERS") or ""
     if partition and "," not in clusters:
-        missing = queries.missing_partition(partition, cluster)
+        missing = configuration.missing_partition(partition, cluster)
         if missing and sbatch.rejects_partition(partition, cluster):
             raise SpecError(missing)
 
@@ -137,11 +137,11 @@ def resolve_run_on(run_on: RunOn | str, workspace: Workspace, *, answering: bool
     """
     if run_on == "local":
         return "local"
-    from attnctl.jobs.slurm import queries
+    from attnctl.jobs.slurm import configuration
     from attnctl.jobs.slurm.commands import SlurmUnavailable
 
     local = "use --run-on local to train on this machine"
-    if not queries.available():
+    if not configuration.available():
         if run_on == "slurm":
             raise SpecError(f"SLURM was not found: sbatch is not on the PATH; {local}")
         if any(head.on_slurm for head in submissions.heads(workspace)):
@@ -152,7 +152,7 @@ def resolve_run_on(run_on: RunOn | str, workspace: Workspace, *, answering: bool
         return "local"
     if answering:
         try:
-            queries.ping()
+            configuration.ping()
         except SlurmUnavailable as error:
             raise SlurmUnavailable(f"{error}; {local}") from error
     return "slurm"
@@ -203,9 +203,9 @@ def _gpus_on_slurm(asked: ResourceOptions, options: SlurmOptions, *, answering: 
         return asked.tasks_per_node or 1
     if not answering:
         return 0
-    from attnctl.jobs.slurm import queries, sbatch
+    from attnctl.jobs.slurm import configuration, sbatch
 
-    gpus = queries.default_gpus(*sbatch.target(options, os.environ))
+    gpus = configuration.default_gpus(*sbatch.target(options, os.environ))
     if not gpus and asked.device == "cuda":
         raise SpecError(
             "--device cuda, but SLURM knows of no GPUs in this partition; name another --partition, or, if its nodes "

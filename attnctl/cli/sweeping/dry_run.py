@@ -113,12 +113,12 @@ def _scripts(config: Config, destination: Destination, count: int, after: str) -
     """The text of each sbatch script, with an example tag; each submission gets a unique one."""
     if destination.where != "slurm" or not count:
         return []
-    from attnctl.jobs.slurm import queries, sbatch
+    from attnctl.jobs.slurm import configuration, sbatch
     from attnctl.jobs.submission.reserve import new_tag
     from attnctl.jobs.submission.submit import compose
 
     cluster = sbatch.target_cluster(destination.options.target_clusters, os.environ)
-    size = queries.limits(cluster).max_array if destination.answering else count
+    size = configuration.limits(cluster).max_array if destination.answering else count
     sizes = [min(size, count - start) for start in range(0, count, size)]
     return [compose(config, destination.options, destination.resources, part, new_tag(), after=after) for part in sizes]
 

@@ -23,11 +23,11 @@ def time_limit_note(destination: Destination) -> str | None:
     minutes = destination.resources.minutes
     if destination.where != "slurm" or minutes is None or not destination.answering:
         return None
-    from attnctl.jobs.slurm import queries, sbatch
+    from attnctl.jobs.slurm import configuration, sbatch
     from attnctl.jobs.slurm.commands import SlurmUnavailable
 
     try:
-        rows = queries.chosen_partitions(*sbatch.target(destination.options, os.environ))
+        rows = configuration.chosen_partitions(*sbatch.target(destination.options, os.environ))
     except SlurmUnavailable:
         return None
     if not rows or any(row.minutes is None or row.minutes >= minutes for row in rows):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from attnctl.files import write_atomic
-from attnctl.jobs.slurm import queries
+from attnctl.jobs.slurm import configuration
 from attnctl.jobs.submission.submit import SubmitError, starts_again, submit
 from attnctl.settings.config import Config, SlurmOptions
 from attnctl.spec import RunSpec
@@ -112,7 +112,7 @@ def test_a_workspace_that_is_a_file_is_a_one_line_error(tmp_path: Path, make_spe
 def test_only_the_settings_and_the_default_decide_whether_jobs_are_requeued(
     extra: dict[str, str], job_requeue: bool, again: bool, preempt_mode: str
 ) -> None:
-    limits = queries.Limits(
+    limits = configuration.Limits(
         cluster="c",
         version="22.05",
         max_array=1001,
