@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable
 
@@ -10,13 +11,14 @@ import typer
 
 from attnctl.cli.output import one_line
 from attnctl.files import reason
-from attnctl.values import SpecError
+from attnctl.values import SpecError, comma_join, nearest
 
 OK, OURS, THEIRS, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141
 """Exit codes. THEIRS: the user must change the request or the machine. OURS: an internal error, or runs that failed."""
 
 _LONGEST = 600
 _NO_INTEGER = "Input should be a valid integer, unable to parse string as an integer"
+_CHOICE = re.compile(r"Invalid value for '([^']+)': (?:Value error, )?'(.*)' is not one of (.*)\.", re.DOTALL)
 """Typer's words."""
 _GPU_TYPE = 'to choose a type of GPU, write gpus_per_node = "a100:1" in [slurm] of attnctl.toml'
 _VARIABLE = "ATTNCTL_DEBUG"
@@ -54,8 +56,13 @@ def _usage_message(error: typer.TyperException) -> str:
     own: str | None = explain(error) if explain is not None else None
     if own is not None:
         return own
-    nearest = getattr(error, "possibilities", None)
-    message = f"{error}; did you mean {nearest[0]}?" if nearest else error.format_message()
+    similar = getattr(error, "possibilities", None)
+    message = f"{error}; did you mean {similar[0]}?" if similar else error.format_message()
+    if choice := _CHOICE.fullmatch(message):
+        name, value, choices = choice[1], choice[2], re.findall(r"'([^']+)'", choice[3])
+        near = nearest(value, choices)
+        hint = f"; did you mean {near!r}?" if near else ""
+        return f"{name} is {value!r}; it must be one of {comma_join(choices)}{hint}"
     if _NO_INTEGER in message:
         hint = f"; {_GPU_TYPE}" if "'--gpus-per-node'" in message else ""
         return message.replace(_NO_INTEGER, "must be a whole number") + hint

@@ -58,3 +58,20 @@ def test_a_type_of_gpu_on_the_command_line_is_told_where_to_write_it(
     )
     other = attnctl(*command, "--nodes", "two")
     assert (other.code, other.err) == (2, "attnctl: Invalid value for '--nodes': must be a whole number\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (
+            ("sweep", "none", "--run-on", "slrm"),
+            "--run-on is 'slrm'; it must be one of auto, slurm, local; did you mean 'slurm'?",
+        ),
+        (("sweep", "none", "--run-on", "cloud"), "--run-on is 'cloud'; it must be one of auto, slurm, local"),
+    ],
+)
+def test_a_choice_that_is_none_of_them_is_told_the_nearest(
+    folder: Path, attnctl: Run, command: tuple[str, ...], message: str
+) -> None:
+    result = attnctl(*command)
+    assert (result.code, result.err) == (2, f"attnctl: {message}\n")

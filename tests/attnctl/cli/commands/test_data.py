@@ -103,7 +103,7 @@ def test_a_built_in_set_of_objects_is_written_and_can_be_trained_on(
         (("digits-det", "nowhere/made"), "cannot write nowhere/made: there is no folder nowhere"),
         (("voc07", "made"), "voc07 cannot be written; choose one of digits-det, digits-seg"),
         (("digits", "made"), "digits cannot be written; choose one of digits-det, digits-seg"),
-        (("digits-det", "made", "--format", "yolo"), "'yolo' is not one of 'coco', 'voc'"),
+        (("digits-det", "made", "--format", "yolo"), "--format is 'yolo'; it must be one of coco, voc"),
     ],
 )
 def test_a_failed_write_is_a_one_line_error_and_leaves_nothing(
