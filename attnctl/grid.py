@@ -118,8 +118,8 @@ def _cells(
         source = attention.describe(module)
         values = source.resolve(hyperparameters)
         source.check(values)
-        if model and source.needs_map:
-            raise SpecError(f"{source.name} is made for one size of map; {model} sees images of many sizes")
+        if model:
+            source.check_any_size(values, model)
         position = models.placement(model, backbone, placement)
         own = models.is_own(model, placement)
         norms = position.replaces_norms if own else backbones.takes_norms(backbone, placement)

@@ -27,6 +27,7 @@ class FCA(nn.Module):
     """
 
     version = 1
+    one_size = "False"
     rules: ClassVar = {
         "r >= 1": "r must be at least 1",
         "C // max(r, 1) >= 1": "r must not exceed the channels",

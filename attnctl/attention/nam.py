@@ -4,8 +4,9 @@ from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
-from attnctl.attention._norm import batch_norm
+from attnctl.attention._norm import BatchNorm1d, BatchNorm2d
 from attnctl.sources.signature import check_constructed
 from attnctl.values import SpecError
 
@@ -21,6 +22,7 @@ class NAM(nn.Module):
     """
 
     version = 1
+    one_size = "gates != 'channel'"
     rules: ClassVar = {"penalty >= 0": "penalty must not be negative"}
 
     def __init__(
@@ -34,21 +36,21 @@ class NAM(nn.Module):
         super().__init__()
         check_constructed(self, channels, penalty=penalty)
         self.penalty = penalty
-        self.channel = _ChannelGate(channels) if gates != "spatial" else None
+        self.channel = BatchNorm2d(channels) if gates != "spatial" else None
         self.spatial, self.map_size = None, map_size
         if gates != "channel":
             if map_size is None:
                 raise SpecError(f"nam gates={gates} at {channels} channels needs map_size=(height, width) of its maps")
-            self.spatial = _SpatialGate(map_size[0] * map_size[1])
+            self.spatial = BatchNorm1d(map_size[0] * map_size[1])
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (B, C, H, W) -> the same shape; for a spatial gate (H, W) must be `map_size`, else ValueError."""
         if self.channel is not None:
-            x = x * self.channel(x)
+            x = x * _gate(self.channel, x)
         if self.spatial is not None:
             if tuple(x.shape[2:]) != self.map_size:
                 raise ValueError(f"NAM's spatial gate was made for maps of {self.map_size}, not {tuple(x.shape[2:])}")
-            x = x * self.spatial(x.reshape(-1, self.spatial.num_features)).view(x.shape)  # (B C, H W)
+            x = x * _gate(self.spatial, x.reshape(-1, self.spatial.num_features)).view(x.shape)  # (B C, H W)
         return x
 
     def extra_loss(self) -> Tensor:
@@ -57,21 +59,13 @@ class NAM(nn.Module):
         return self.penalty * torch.stack(scales).sum()
 
 
-class _ChannelGate(nn.BatchNorm2d):
-    def forward(self, x: Tensor) -> Tensor:
-        return _gate(self, x)
-
-
-class _SpatialGate(nn.BatchNorm1d):
-    def forward(self, x: Tensor) -> Tensor:
-        return _gate(self, x)
-
-
 def _gate(norm: nn.BatchNorm1d | nn.BatchNorm2d, x: Tensor) -> Tensor:
     """sigmoid(W BN(x)), where W is each scale's share of the sum of all; W is folded into the norm's scale and offset.
 
-    As in the released code, the share uses absolute values (not in the paper) and is detached from the gradient.
+    As in the released code, the share uses absolute values (not in the paper) and is detached from the gradient. The
+    norm is called as a module, because a detector may have frozen or synchronised it.
     """
     magnitude = norm.weight.detach().abs()
     share = magnitude / magnitude.sum().clamp_min(1e-12)
-    return batch_norm(norm, x, norm.weight * share, norm.bias * share).sigmoid()
+    normed: Tensor = functional_call(norm, {"weight": norm.weight * share, "bias": norm.bias * share}, (x,))
+    return normed.sigmoid()

@@ -10,6 +10,8 @@ may hold, as literals:
     variants = {"variant": {"t": {"kernel": 5}}}         named settings of other hyperparameters
     effective = {"num_groups": "gcd(num_groups, C)"}     the effective value at C channels, to be shown
     neutral = {"kernel": 3}           a hyperparameter that was added later, and its value in earlier runs
+    one_size = "gates != 'channel'"   for a constructor with `map_size`: when its maps must all have that size;
+                                      without it always
 
 The lines `name: text` of the class's docstring are the help texts of the hyperparameters.
 """
@@ -42,7 +44,7 @@ class ModuleSource:
     """A module as declared in its source.
 
     replaces: it replaces norm layers. needs_map: the second parameter of its constructor is `map_size`, the (height,
-    width) of its feature maps.
+    width) of its feature maps. one_size: when maps of other sizes do not work, as an expression.
     """
 
     name: str
@@ -57,6 +59,7 @@ class ModuleSource:
     neutral: Mapping[str, Scalar] = field(default_factory=dict)
     replaces: bool = False
     needs_map: bool = False
+    one_size: str = "False"
     effective: Mapping[str, str] = field(default_factory=dict)
 
     def resolve(self, given: Mapping[str, Scalar]) -> dict[str, Scalar]:
@@ -100,6 +103,18 @@ class ModuleSource:
                 ]
                 location = f" at {channels} channels" if about_channels else ""
                 raise SpecError(f"{self.name} {' '.join(used)} does not work{location}: {message}")
+
+    def check_any_size(self, values: Mapping[str, Scalar], network: str) -> None:
+        """Raise SpecError if these values work for maps of one size only. network: which sees images of many sizes."""
+        if rules.evaluate(self.one_size, values):
+            used = [
+                f" {name}={format_value(value)}"
+                for name, value in values.items()
+                if re.search(rf"\b{name}\b", self.one_size)
+            ]
+            raise SpecError(
+                f"{self.name}{''.join(used)} works for maps of one size; {network} has images of many sizes"
+            )
 
     def effective_hyperparameters(self, values: Mapping[str, Scalar], channels: int) -> dict[str, Scalar]:
         """The hyperparameters whose effective value at this number of channels differs, with that value."""
@@ -252,8 +267,11 @@ def _module(
             declared = _ANYTHING if value is None else type(value)
         hyperparameters.append(Hyperparameter(argument.arg, declared, value, help_texts.get(argument.arg, "")))
     body = _literals(node.body)
+    names = [item.name for item in hyperparameters]
     for setting in ("rules", "effective"):
-        _check_expressions(body.get(setting, {}), [item.name for item in hyperparameters], f"{location} {setting}")
+        _check_expressions(body.get(setting, {}), names, f"{location} {setting}")
+    one_size = body.get("one_size", str(needs_map))
+    _check_expressions({"one_size": one_size}, names, f"{location} one_size")
     return ModuleSource(
         name=path.stem,
         class_name=node.name,
@@ -268,11 +286,12 @@ def _module(
         replaces=bool(body.get("replaces", False)),
         effective=body.get("effective", {}),
         needs_map=needs_map,
+        one_size=one_size,
     )
 
 
 def _check_expressions(setting: object, names: list[str], prefix: str) -> None:
-    """Check `rules`, whose keys are expressions, or `effective`, whose values are."""
+    """Check `rules`, whose keys are expressions, or a dictionary such as `effective`, whose values are."""
     if not isinstance(setting, dict) or not all(isinstance(text, str) for item in setting.items() for text in item):
         raise SpecError(f"{prefix} must be a dictionary of texts")
     for expression in setting if prefix.endswith("rules") else setting.values():

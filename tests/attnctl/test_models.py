@@ -97,7 +97,7 @@ def test_models_are_an_axis() -> None:
         ({"modules": ("an",), "placements": ("encoder",)}, "an replaces norm layers, but placement encoder"),
         (
             {"modules": ("nam",), "hyperparameters": {"gates": ("spatial",)}},
-            "nam is made for one size of map; yolof sees images of many sizes",
+            "nam gates=spatial works for maps of one size; yolof has images of many sizes",
         ),
     ],
 )
@@ -133,6 +133,27 @@ def test_a_module_is_put_into_the_model_or_into_its_backbone(placement: str) -> 
         assert all(path.startswith(network.body_prefix) for path in attended)
     names = {name.replace(".part.", ".") for name in network.state_dict() if ".attention." not in name}
     assert names == set(plain.state_dict())
+
+
+@pytest.mark.parametrize(
+    ("model", "dataset", "placement"),
+    [("yolof", "digits-det", "encoder"), ("fasterrcnn", "digits-det", "block"), ("deeplabv3", "digits-seg", "conv2")],
+)
+def test_nams_channel_gate_works_on_the_maps_of_any_image(model: str, dataset: str, placement: str) -> None:
+    backbone = models.describe(model).backbones[0] if model == "deeplabv3" else "resnet18"
+    axes = {"models": (model,), "datasets": (dataset,), "backbones": (backbone,), "placements": (placement,)}
+    spec = one(modules=("nam",), **axes)
+    with torch.device("meta"):
+        plain, network = surgery.build(one(**axes)), surgery.build(spec)
+    widths = models.channels(model, backbone, placement)
+    count = sum(value.numel() for value in network.parameters()) - sum(value.numel() for value in plain.parameters())
+    assert count == 2 * sum(widths)
+
+
+def test_fca_pools_maps_of_other_sizes_and_works_in_a_detector() -> None:
+    spec = one(modules=("fca",), placements=("block",))
+    with torch.device("meta"):
+        assert sum(isinstance(part, surgery.Attended) for part in surgery.build(spec).modules()) == 8
 
 
 def test_no_command_needs_torch_to_plan_a_detector() -> None:

@@ -90,6 +90,21 @@ def test_frozen_norms_of_attention_learn_without_statistics() -> None:
     assert norm.weight.requires_grad
 
 
+def test_in_frozen_norms_nams_gate_is_its_formula_with_the_statistics_at_rest() -> None:
+    network = attended("resnet18", "nam", "block")
+    for norm in (part for name, part in network.named_modules() if name.endswith("attention.channel")):
+        assert isinstance(norm, nn.BatchNorm2d)
+        nn.init.uniform_(norm.weight)
+        nn.init.constant_(norm.get_buffer("running_mean"), 0.3)
+    images = torch.randn(2, 3, 64, 64)
+    expected = network.eval()(images)
+    bodies.apply_norms(network, "frozen")
+    torch.testing.assert_close(network.train()(images), expected)
+    network(images).sum().backward()
+    fixed = next(part for part in network.layer3[0].modules() if isinstance(part, bodies.FixedBatchNorm2d))
+    assert fixed.weight.grad is not None
+
+
 @pytest.mark.parametrize("form", ["paper", "released"])
 def test_in_frozen_an_only_weights_after_the_first_stage_learn(form: str) -> None:
     """Li, Sun and Wu, section 4.2."""

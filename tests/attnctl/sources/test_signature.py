@@ -82,6 +82,32 @@ def test_map_size_and_replaces_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("declared", "gates", "works"),
+    [
+        ("", "any", False),
+        ("one_size = \"gates != 'any'\"", "any", True),
+        ("one_size = \"gates != 'any'\"", "all", False),
+    ],
+)
+def test_a_module_declares_when_its_maps_must_have_one_size(
+    tmp_path: Path, declared: str, gates: str, works: bool
+) -> None:
+    (source,) = write(
+        tmp_path, f"class Mine:\n    {declared}\n    def __init__(self, channels, map_size, gates='any'): ...\n"
+    )
+    if works:
+        source.check_any_size({"gates": gates}, "yolof")
+        return
+    with pytest.raises(SpecError, match="works for maps of one size; yolof has images of many sizes"):
+        source.check_any_size({"gates": gates}, "yolof")
+
+
+def test_a_wrong_one_size_is_an_error_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"mine\.py:1: Mine's one_size: .*gate, which is not a hyperparameter"):
+        write(tmp_path, "class Mine:\n    one_size = 'gate'\n    def __init__(self, channels, map_size): ...\n")
+
+
+@pytest.mark.parametrize(
     ("parameter", "words"),
     [
         ("r: int", "needs a default value"),

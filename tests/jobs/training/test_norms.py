@@ -10,6 +10,7 @@ from torch import nn
 
 from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.training import norms
+from attnctl.networks import surgery
 from attnctl.spec import Recipe
 from attnctl.values import SpecError
 from tests.jobs.training.small_detectors import body
@@ -35,3 +36,17 @@ def test_synchronised_norms_need_gpus() -> None:
     made = norms.prepare(body(), recipe(norms="sync"), on_gpus)
     assert any(isinstance(module, nn.SyncBatchNorm) for module in made.modules())
     assert made.state_dict().keys() == body().state_dict().keys()
+
+
+@pytest.mark.parametrize("module", ["nam", "an", "ca", "cbam"])
+def test_synchronised_norms_of_attention_still_do_what_the_module_does(module: str) -> None:
+    on_gpus = cast(Group, SimpleNamespace(world=2, device=torch.device("cuda")))
+    attended = surgery.attach(body(), module, "norm2" if module == "an" else "block", backbone="resnet18", size=64)
+    for part in attended.modules():
+        if isinstance(part, nn.BatchNorm2d) and part.affine:
+            nn.init.uniform_(part.weight)
+    images = torch.randn(2, 3, 64, 64)
+    expected = attended.eval()(images)
+    made = norms.prepare(attended, recipe(norms="sync"), on_gpus)
+    assert not any(isinstance(part, nn.BatchNorm2d) for part in made.modules())
+    torch.testing.assert_close(made.eval()(images), expected)
