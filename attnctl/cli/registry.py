@@ -48,6 +48,9 @@ COMMANDS = (
     Command("plot", PUBLISH, "Plot a hyperparameter, epochs or cost against a metric"),
     Command("cam", PUBLISH, "Draw class activation maps side by side"),
     Command("histogram", PUBLISH, "Draw the responses of layers or attention by class"),
+    Command(
+        "prune-curve", PUBLISH, "Plot accuracy as channels are pruned by their scales", "prune_curve", "prune_curve"
+    ),
     Command("predict", PUBLISH, "Draw what a trained detector finds on images"),
     Command("export", PUBLISH, "Export metrics to CSV, JSON, TensorBoard or wandb"),
     Command("import", PUBLISH, "Import results measured or published elsewhere", module="import_", function="import_"),
