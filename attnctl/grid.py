@@ -127,9 +127,7 @@ def _cells(
         placement, place_version = position.label, position.version
         for channels in sorted(set(models.channels(model, backbone, placement))):
             source.check(values, channels)
-        values = {
-            name: value for name, value in values.items() if name not in source.neutral or value != source.neutral[name]
-        }
+        values = source.without_neutral(values)
         name, version = source.name, source.version
     return [
         RunSpec(

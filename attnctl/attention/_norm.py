@@ -43,6 +43,11 @@ class GroupNorm(nn.GroupNorm):
         return torch.group_norm(x, self.num_groups, self.weight, self.bias, self.eps).to(x.dtype)
 
 
+def map_correction(x: Tensor) -> int:
+    """The correction of an unbiased variance over the map: 1, or 0 for a map of one value, whose variance is 0."""
+    return min(x.shape[2] * x.shape[3] - 1, 1)
+
+
 def instance_norm(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """Standardise each channel of each image over its map, then scale and shift it.
 

@@ -3,24 +3,36 @@
 import torch
 from torch import Tensor, nn
 
+from attnctl.attention._norm import map_correction
+
 
 class SwitchableNorm(nn.Module):
     """Normalise by a learned mixture of instance, layer and batch statistics, then apply the given scale and offset.
 
     norms: the statistics that are mixed, from "in", "ln" and "bn". momentum: weight of the old running statistics.
+    released: as in the authors' code, with unbiased variances of maps, and running variances that begin at 0.
     """
 
     running_mean: Tensor
     running_var: Tensor
 
-    def __init__(self, channels: int, norms: tuple[str, ...], momentum: float = 0.9, eps: float = 1e-5) -> None:
+    def __init__(
+        self,
+        channels: int,
+        norms: tuple[str, ...],
+        momentum: float = 0.9,
+        eps: float = 1e-5,
+        *,
+        released: bool = False,
+    ) -> None:
         super().__init__()
+        self.released = released
         self.norms, self.momentum, self.eps = norms, momentum, eps
         self.mean_weight, self.var_weight = (nn.Parameter(torch.ones(len(norms))) for _ in range(2))
         self.track_running_stats = "bn" in norms
         if self.track_running_stats:
             self.register_buffer("running_mean", torch.zeros(1, channels, 1, 1))
-            self.register_buffer("running_var", torch.ones(1, channels, 1, 1))
+            self.register_buffer("running_var", torch.full((1, channels, 1, 1), 0.0 if released else 1.0))
 
     def forward(self, x: Tensor, scale: Tensor, offset: Tensor) -> Tensor:
         """x: (B, C, H, W) -> the same shape. scale, offset: broadcast to (B, C, 1, 1)."""
@@ -33,7 +45,7 @@ class SwitchableNorm(nn.Module):
 
         The map is read once: layer and batch statistics follow from the instance ones by the law of total variance.
         """
-        var_in, mean_in = (term.to(self.var_weight.dtype) for term in _over(x, (2, 3)))
+        var_in, mean_in = (term.to(self.var_weight.dtype) for term in self._map_statistics(x))
         statistics = {"in": (var_in, mean_in)}
         if "ln" in self.norms:
             statistics["ln"] = _pooled(var_in, mean_in, 1)
@@ -46,6 +58,9 @@ class SwitchableNorm(nn.Module):
             var = var + var_weight[index] * statistics[name][0]
         return mean, var.sqrt()
 
+    def _map_statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.var_mean(x, (2, 3), correction=map_correction(x) if self.released else 0, keepdim=True)
+
     def _batch(self, var_in: Tensor, mean_in: Tensor) -> tuple[Tensor, Tensor]:
         if not self.training:
             return self.running_var, self.running_mean
@@ -56,11 +71,7 @@ class SwitchableNorm(nn.Module):
         return var, mean
 
 
-def _over(x: Tensor, axes: int | tuple[int, ...]) -> tuple[Tensor, Tensor]:
-    return torch.var_mean(x, axes, correction=0, keepdim=True)
-
-
 def _pooled(var: Tensor, mean: Tensor, axis: int) -> tuple[Tensor, Tensor]:
     """The variance and mean over `axis` of groups with the given variances and means."""
-    between, total = _over(mean, axis)
+    between, total = torch.var_mean(mean, axis, correction=0, keepdim=True)
     return var.mean(axis, keepdim=True) + between, total

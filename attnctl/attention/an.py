@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from attnctl.attention._norm import BatchNorm1d, BatchNorm2d, GroupNorm
+from attnctl.attention._norm import BatchNorm1d, BatchNorm2d, GroupNorm, map_correction
 from attnctl.attention._switchable import SwitchableNorm
 from attnctl.sources.signature import check_constructed
 
@@ -25,11 +25,12 @@ class AN(nn.Module):
     separate: separate weights for scale and offset (section 1.2)
     mixture: layers before the sigmoid: fc (one), se (an SE unit, section 3.2) or conv (conv-ReLU-mean, section 3.3)
     wide: components at 256 or more channels (20 in the last two stages of the authors' ResNets); 0: same as K
+    start: initial layers of the weights: default (torch's) or released (Kaiming normal over K, bias 0: authors' code)
     """
 
     version = 1
     replaces = True
-    neutral: ClassVar = {"wide": 0}
+    neutral: ClassVar = {"wide": 0, "start": "default"}
     rules: ClassVar = {
         "1 <= K <= 1024": "K must be from 1 to 1024",
         "0 <= wide <= 1024": "wide must be from 0, which is K, to 1024",
@@ -47,17 +48,19 @@ class AN(nn.Module):
         separate: bool = False,
         mixture: Literal["fc", "se", "conv"] = "fc",
         wide: int = 0,
+        start: Literal["default", "released"] = "default",
     ) -> None:
         super().__init__()
         check_constructed(self, channels, K=K, form=form, norm=norm, mixture=mixture, wide=wide)
         components = wide if wide and channels >= _WIDE else K
 
         def weights() -> nn.Module:
-            return (
+            layers = (
                 _Released(channels, components, norm == "bn")
                 if form == "released"
                 else _PAPER[mixture](channels, components)
             )
+            return layers.apply(_start_released) if start == "released" else layers
 
         self.normalise = _normalise(norm, channels)
         self.weights = weights()
@@ -118,8 +121,16 @@ class _Released(nn.Module):
         self.norm = BatchNorm1d(components) if over_batch else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        var, mean = torch.var_mean(x, (2, 3), correction=min(x.shape[2] * x.shape[3] - 1, 1))
+        var, mean = torch.var_mean(x, (2, 3), correction=map_correction(x))
         return functional.hardsigmoid(self.norm(self.layer(mean * (var + 1e-3).rsqrt())))
+
+
+def _start_released(layer: nn.Module) -> None:
+    """Initialise a layer as the authors' networks initialise all their convolutions, of which these layers are some."""
+    if isinstance(layer, nn.Linear | nn.Conv2d):
+        nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
 
 
 def _normalise(norm: str, channels: int) -> nn.Module:

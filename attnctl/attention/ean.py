@@ -1,6 +1,6 @@
 """EAN, efficient attention guided by normalisation."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -19,14 +19,24 @@ class EAN(nn.Module):
 
     G: number of groups; must divide the channels
     shared: share the four vectors across groups, as published; false: one value per channel
+    form: gamma over its norm: paper (L2, the root of the sum of squares) or released (the root of their mean)
     """
 
     version = 1
+    neutral: ClassVar = {"form": "paper"}
     rules: ClassVar = {"G >= 1": "G must be at least 1", "divides(G, C)": "G must divide the channels"}
 
-    def __init__(self, channels: int, *, G: int = 8, shared: bool = True) -> None:  # noqa: N803 - the paper's symbol
+    def __init__(
+        self,
+        channels: int,
+        *,
+        G: int = 8,  # noqa: N803 - the paper's symbol
+        shared: bool = True,
+        form: Literal["paper", "released"] = "paper",
+    ) -> None:
         super().__init__()
         check_constructed(self, channels, G=G)
+        self.form = form
         self.groups = G
         shape = (1 if shared else G, channels // G)
         self.gamma = nn.Parameter(torch.ones(shape))
@@ -35,7 +45,10 @@ class EAN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (B, C, H, W) -> the same shape."""
-        share = self.gamma * (self.gamma.square().sum(1, keepdim=True) + self.eps).rsqrt()  # eq. 6
+        squares = self.gamma.square()
+        # equation 6 has the sum; the authors' code, the mean, and so a gate that moves sqrt(C / G) times as fast
+        norm = squares.sum(1, keepdim=True) if self.form == "paper" else squares.mean(1, keepdim=True)
+        share = self.gamma * (norm + self.eps).rsqrt()
         # equations 5, 7 and 8 are one scale and one offset of each standardised channel
         scale = self.alpha * share * self.gamma
         offset = self.alpha * share * self.beta + self.delta

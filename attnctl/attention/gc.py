@@ -1,6 +1,6 @@
 """GC, the global context block."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
@@ -13,16 +13,21 @@ class GC(nn.Module):
     The transformed context is added to the map, not multiplied with it.
 
     r: reduction ratio of the bottleneck transform
+    form: initial key convolution: paper (torch's default) or released (Kaiming normal, bias 0, as in the authors' code)
     """
 
     version = 1
+    neutral: ClassVar = {"form": "paper"}
     rules: ClassVar = {"r >= 1": "r must be at least 1", "C // max(r, 1) >= 1": "r must not exceed the channels"}
 
-    def __init__(self, channels: int, *, r: int = 16) -> None:
+    def __init__(self, channels: int, *, r: int = 16, form: Literal["paper", "released"] = "paper") -> None:
         super().__init__()
         check_constructed(self, channels, r=r)
         hidden = channels // r
         self.key = nn.Conv2d(channels, 1, 1)
+        if form == "released" and self.key.bias is not None:
+            nn.init.kaiming_normal_(self.key.weight, nonlinearity="relu")
+            nn.init.zeros_(self.key.bias)
         last = nn.Linear(hidden, channels)
         nn.init.zeros_(last.weight)  # as released: at the start nothing is added
         nn.init.zeros_(last.bias)

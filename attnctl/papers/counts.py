@@ -85,8 +85,9 @@ def _network(network: Cell) -> str:
     """Such as `ean 1 G=8 in mobilenet_v2 1 at expansion 1 for 100 classes of 3x32x32`."""
     parts = []
     if network.module != NO_MODULE:
-        values = (f"{name}={format_value(value)}" for name, value in network.hyperparameters)
-        parts += [network.module, str(attention.describe(network.module).version), *values]
+        source = attention.describe(network.module)
+        values = source.without_neutral(dict(network.hyperparameters))
+        parts += [network.module, source.version, *(f"{name}={format_value(value)}" for name, value in values.items())]
     if network.backbone:
         parts += ["in"] if parts else []
         parts += [network.model, str(models.describe(network.model).version)] if network.model else []

@@ -89,6 +89,10 @@ class ModuleSource:
             if name not in self.variants
         }
 
+    def without_neutral(self, values: Mapping[str, Scalar]) -> dict[str, Scalar]:
+        """The values without those that are neutral, which also describes networks from before these existed."""
+        return {name: value for name, value in values.items() if (name, value) not in self.neutral.items()}
+
     def check(self, values: Mapping[str, Scalar], channels: int | None = None) -> None:
         """Raise SpecError when a rule is violated; rules about C are checked only if `channels` is given."""
         for condition, message in self.rules.items():

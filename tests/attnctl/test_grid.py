@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attnctl.grid import Axes, effective_hyperparameters, expand, warn_frozen_untrained_norms
+from attnctl.spec import RunSpec
 from attnctl.values import SpecError
 
 
@@ -160,3 +161,25 @@ def test_frozen_norms_without_pretrained_weights_cause_a_warning(more: dict[str,
     (spec,) = expand(Axes(**asked)).specs
     assert bool(warn_frozen_untrained_norms(spec)) == told
     assert not told or "the norms of yolof resnet50 are frozen" in warn_frozen_untrained_norms(spec)
+
+
+@pytest.mark.parametrize(
+    ("module", "option", "neutral", "other"),
+    [
+        ("ean", "form", "paper", "released"),
+        ("srm", "form", "paper", "released"),
+        ("gc", "form", "paper", "released"),
+        ("sn", "form", "paper", "released"),
+        ("an", "start", "default", "released"),
+    ],
+)
+def test_only_a_form_other_than_the_papers_is_part_of_a_run(module: str, option: str, neutral: str, other: str) -> None:
+    def spec(**values: tuple[str, ...]) -> RunSpec:
+        placement = "norm2" if module in {"an", "sn"} else "block"
+        axes = Axes(modules=(module,), placements=(placement,), hyperparameters=values)
+        (only,) = expand(axes).specs
+        return only
+
+    assert spec().id == spec(**{option: (neutral,)}).id
+    assert option not in dict(spec().hyperparameters)
+    assert dict(spec(**{option: (other,)}).hyperparameters)[option] == other

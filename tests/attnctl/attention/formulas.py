@@ -20,7 +20,7 @@ class Given:
     """A module's parameters and running statistics, by name, and whether it is in training."""
 
     def __init__(self, module: nn.Module) -> None:
-        self.values: dict[str, Tensor] = module.state_dict()
+        self.values: dict[str, Tensor] = module.state_dict(keep_vars=True)
         self.training = module.training
 
     def __getitem__(self, name: str) -> Tensor:
@@ -80,11 +80,21 @@ def coordinate(p: Given, x: Tensor, norm: Callable[[Tensor], Tensor]) -> Tensor:
     return x * first * second[:, :, None, :]
 
 
-def switchable(p: Given, x: Tensor, names: tuple[str, ...], prefix: str = "") -> Tensor:
-    """Equations 3 to 5; the statistics of each norm from the values themselves."""
+def switchable(p: Given, x: Tensor, names: tuple[str, ...], prefix: str = "", form: str = "paper") -> Tensor:
+    """Equations 3 to 5; the statistics of each norm from the values themselves.
+
+    form: released, as in the authors' code: the variance of a map is unbiased; those of layer and batch are the mean of
+    the maps' second moments, about zero, less the square of the mean.
+    """
     axes = {"in": (2, 3), "ln": (1, 2, 3), "bn": (0, 2, 3)}
     means = {name: x.mean(axes[name], keepdim=True) for name in names}
     variances = {name: x.var(axes[name], unbiased=False, keepdim=True) for name in names}
+    if form == "released":
+        variances["in"] = x.var((2, 3), unbiased=True, keepdim=True)
+        moments = variances["in"] + means["in"] ** 2
+        for name, axis in (("ln", 1), ("bn", 0)):
+            if name in names:
+                variances[name] = moments.mean(axis, keepdim=True) - means[name] ** 2
     if "bn" in names and not p.training:
         means["bn"], variances["bn"] = p[f"{prefix}running_mean"], p[f"{prefix}running_var"]
     total = torch.zeros_like(x), torch.zeros_like(x)
@@ -101,12 +111,21 @@ def assert_formula(
     hyperparameters: Mapping[str, Any],
     training: bool,
     accuracy: float = 1e-9,
+    of_gradients: float = 1e-9,
 ) -> None:
-    """That the module with random parameters does what its formula says, on a random map."""
+    """That the module with random parameters does what its formula says, on a random map, and so do all gradients."""
     module = randomised(name, CHANNELS, (HEIGHT, WIDTH), **hyperparameters).train(training)
-    x = 2 * torch.randn(3, CHANNELS, HEIGHT, WIDTH, dtype=torch.float64) + 0.5
+    x = (2 * torch.randn(3, CHANNELS, HEIGHT, WIDTH, dtype=torch.float64) + 0.5).requires_grad_()
     expected = formula(Given(module), x, **hyperparameters)
-    torch.testing.assert_close(module(x), expected, rtol=accuracy, atol=accuracy)
+    found = module(x)
+    torch.testing.assert_close(found, expected, rtol=accuracy, atol=accuracy)
+    inputs, direction = [x, *module.parameters()], torch.randn_like(x)
+    for ours, formulas in zip(*(_gradients(y, inputs, direction) for y in (found, expected)), strict=True):
+        torch.testing.assert_close(ours, formulas, rtol=of_gradients, atol=of_gradients)
+
+
+def _gradients(y: Tensor, inputs: list[Tensor], direction: Tensor) -> tuple[Tensor, ...]:
+    return torch.autograd.grad(y, inputs, direction, allow_unused=True, materialize_grads=True)
 
 
 def assert_parameters(name: str, hyperparameters: Mapping[str, Any], at_64: int | None, at_256: int) -> None:

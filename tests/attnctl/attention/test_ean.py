@@ -22,16 +22,20 @@ PARAMETERS: Counts = [
     ({}, 32, 128),
     ({"G": 64}, 4, 16),
     ({"shared": False}, 256, 1024),
+    ({"form": "released"}, 32, 128),
 ]
 """Hyperparameters, and the parameters at 64 and at 256 channels; None where the setting does not fit."""
 
 
-def ean(p: Given, x: Tensor, G: int, shared: bool = True) -> Tensor:  # noqa: N803
+def ean(p: Given, x: Tensor, G: int, shared: bool = True, form: str = "paper") -> Tensor:  # noqa: N803
     y, size = torch.empty_like(x), x.shape[1] // G
     for n in range(x.shape[0]):
         for g in range(G):
             gamma, beta, alpha, delta = (p[name][0 if shared else g] for name in ("gamma", "beta", "alpha", "delta"))
-            norm = torch.sqrt(torch.stack([gamma[i] ** 2 for i in range(size)]).sum() + EPS)  # eq. 6
+            squares = torch.stack([gamma[i] ** 2 for i in range(size)])
+            norm = torch.sqrt(
+                (squares.sum() if form == "paper" else squares.sum() / size) + EPS
+            )  # eq. 6, or as released
             for i in range(size):
                 part = x[n, g * size + i]
                 standard = (part - part.mean()) / torch.sqrt(part.var(unbiased=False) + EPS)
@@ -56,3 +60,14 @@ def test_the_initial_output_is_known() -> None:
     x = torch.randn(2, 64, 5, 7)
     y = attention.create("ean", 64).eval()(x)
     torch.testing.assert_close(y, 0.5 * x)
+
+
+def test_a_step_of_the_released_form_moves_the_gate_by_the_root_of_its_width() -> None:
+    """At the start all scales are one: their root mean square is 1, their L2 norm the root of C / G."""
+    x = torch.randn(2, 64, 5, 7, dtype=torch.float64)
+    gradients = []
+    for form in ("paper", "released"):
+        module: Any = attention.create("ean", 64, G=4, form=form).double()
+        module(x).sin().sum().backward()
+        gradients.append(module.alpha.grad)
+    torch.testing.assert_close(gradients[1], 4 * gradients[0], rtol=1e-4, atol=0)

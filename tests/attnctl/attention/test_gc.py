@@ -46,3 +46,13 @@ def test_the_initial_output_is_known() -> None:
     x = torch.randn(2, 64, 5, 7)
     y = attention.create("gc", 64).eval()(x)
     torch.testing.assert_close(y, 1.0 * x)
+
+
+def test_the_released_key_convolution_begins_kaiming_normal_without_bias() -> None:
+    torch.manual_seed(0)
+    module: Any = attention.create("gc", 2048, form="released")
+    assert module.key.bias.item() == 0
+    assert module.key.weight.std().item() == pytest.approx((2 / 2048) ** 0.5, rel=0.05)
+    assert module.key.weight.abs().max() > 3 * module.key.weight.std()  # normal; a uniform one ends at 1.7
+    default: Any = attention.create("gc", 2048)
+    assert default.key.weight.std().item() == pytest.approx((1 / (3 * 2048)) ** 0.5, rel=0.05)

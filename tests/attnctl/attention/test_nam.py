@@ -30,10 +30,10 @@ PARAMETERS: Counts = [
 
 def nam(p: Given, x: Tensor, gates: str = "channel", **_: object) -> Tensor:
     if gates != "spatial":
-        share = p["channel.weight"].abs() / p["channel.weight"].abs().sum()
+        share = p["channel.weight"].detach().abs() / p["channel.weight"].detach().abs().sum()  # as released
         x = x * sigmoid(share[:, None, None] * p.batch_norm("channel", x))
     if gates != "channel":
-        share = p["spatial.weight"].abs() / p["spatial.weight"].abs().sum()
+        share = p["spatial.weight"].detach().abs() / p["spatial.weight"].detach().abs().sum()
         pixels = x.flatten(2).transpose(1, 2)  # (B, H W, C)
         gate = sigmoid(share[:, None] * p.batch_norm("spatial", pixels))
         x = x * gate.transpose(1, 2).reshape(x.shape)

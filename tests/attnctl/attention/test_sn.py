@@ -19,9 +19,9 @@ PARAMETERS: Counts = [({}, 134, 518), ({"norms": "in,ln"}, 132, 516)]
 """Hyperparameters, and the parameters at 64 and at 256 channels; None where the setting does not fit."""
 
 
-def sn(p: Given, x: Tensor, norms: str = "bn,in,ln") -> Tensor:
+def sn(p: Given, x: Tensor, norms: str = "bn,in,ln", form: str = "paper") -> Tensor:
     names = ("in", "ln", "bn") if "bn" in norms else ("in", "ln")
-    return switchable(p, x, names, "normalise.") * p["weight"] + p["bias"]
+    return switchable(p, x, names, "normalise.", form) * p["weight"] + p["bias"]
 
 
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])

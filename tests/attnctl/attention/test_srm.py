@@ -22,8 +22,10 @@ PARAMETERS: Counts = [({}, 256, 1024)]
 """Hyperparameters, and the parameters at 64 and at 256 channels; None where the setting does not fit."""
 
 
-def srm(p: Given, x: Tensor) -> Tensor:
-    mean, std = x.mean((2, 3)), torch.sqrt(x.var((2, 3), unbiased=False) + EPS)
+def srm(p: Given, x: Tensor, form: str = "paper") -> Tensor:
+    values = x.shape[2] * x.shape[3] - (form == "released")
+    mean = x.mean((2, 3))
+    std = torch.sqrt((x - mean[:, :, None, None]).square().sum((2, 3)) / values + EPS)
     z = mean * p["weight"][:, 0] + std * p["weight"][:, 1]
     return x * sigmoid(p.batch_norm("norm", z))[:, :, None, None]
 
@@ -43,3 +45,10 @@ def test_the_initial_output_is_known() -> None:
     x = torch.randn(2, 64, 5, 7)
     y = attention.create("srm", 64).eval()(x)
     torch.testing.assert_close(y, 0.5 * x)
+
+
+@pytest.mark.parametrize("name", ["srm", "sn"])
+def test_the_released_form_of_a_map_of_one_pixel_is_finite(name: str) -> None:
+    """n - 1 is zero there: the authors' code divides by it."""
+    module = attention.create(name, 16, form="released").train()
+    assert torch.isfinite(module(torch.randn(4, 16, 1, 1))).all()
