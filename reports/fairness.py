@@ -26,6 +26,9 @@ NAMES = {
 
 PLACEMENT = "placement"
 
+WAY = "way of attention"
+"""Whether a module stands beside or instead of a layer."""
+
 RECIPE = frozenset(NAMES.get(name, name) for name in recipe_fields())
 """The subjects that are fields of the recipe."""
 
@@ -101,7 +104,7 @@ def _facts(row: Compared, without: Collection[str]) -> dict[str, str]:
     found["selection"] = row.chosen or "one training"
     if first.module != NO_MODULE:
         found[PLACEMENT] = first.placement.removeprefix(REPLACE)
-        found["way of attention"] = "in the place of a layer" if first.placement.startswith(REPLACE) else "inserted"
+        found[WAY] = "in the place of a layer" if first.placement.startswith(REPLACE) else "inserted"
     return {subject: words for subject, words in found.items() if subject not in without}
 
 

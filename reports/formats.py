@@ -19,6 +19,8 @@ class Format:
     endings: tuple[str, ...]
     page: bool = False
     """Whether it shows origins and plots too: the renderer then takes them after the table."""
+    several: bool = False
+    """Whether a file can hold several tables, one after the other."""
     variants: Mapping[str, str] = field(default_factory=dict)
     """Other renderers by the name of the option that asks for them."""
 
@@ -30,11 +32,12 @@ class Format:
 
 
 FORMATS: Mapping[str, Format] = {
-    "terminal": Format("attnctl.reports.terminal:render", (".txt",)),
-    "markdown": Format("attnctl.reports.markdown:render", (".md", ".markdown")),
+    "terminal": Format("attnctl.reports.terminal:render", (".txt",), several=True),
+    "markdown": Format("attnctl.reports.markdown:render", (".md", ".markdown"), several=True),
     "latex": Format(
         "attnctl.reports.latex:render",
         (".tex",),
+        several=True,
         variants={"standalone": "attnctl.reports.latex:render_standalone", "macros": "attnctl.reports.macros:render"},
     ),
     "html": Format("attnctl.reports.html:render", (".html", ".htm"), page=True),
@@ -53,7 +56,7 @@ def named(name: str, variant: str = "") -> Format:
     if variant not in found.variants:
         having = comma_join(other for other, form in FORMATS.items() if variant in form.variants)
         raise SpecError(f"--{variant} applies to {having or 'no format'}, not to {name}")
-    return replace(found, renderer=found.variants[variant])
+    return replace(found, renderer=found.variants[variant], several=False)
 
 
 def of_file(path: Path, variant: str = "") -> Format:

@@ -71,6 +71,10 @@ class Replicates:
         """The metric of the runs that are done."""
         return [value for _, value in self._measured(metric)]
 
+    def by_seed(self, metric: Metric) -> dict[int, float]:
+        """The metric of the runs that are done, by their seeds."""
+        return {row.seed: value for row, value in self._measured(metric)}
+
     def summary(self, metric: Metric) -> Summary | None:
         """Its mean and spread; none of nothing."""
         if metric not in self._summaries:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 CONFIDENCE = 0.95
-"""Of the interval of a difference."""
+"""Of the interval of a mean or a difference."""
+
+MOST_SEEDS = 1000
+"""More seeds than these are not estimated."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,42 @@ def gain(ours: Summary, baseline: Summary) -> Gain:
     freedom = 1 / sum(share**2 / (item.n - 1) for share, item in zip(shares, (ours, baseline), strict=True))
     margin = _quantile(freedom) * error
     return Gain(value, (value - margin, value + margin))
+
+
+def interval(values: Summary) -> tuple[float, float] | None:
+    """The confidence interval of a mean, by Student's t; None for a single value."""
+    if values.spread is None:
+        return None
+    margin = _half_width(values.spread, values.n)
+    return values.mean - margin, values.mean + margin
+
+
+def paired(ours: Mapping[int, float], others: Mapping[int, float]) -> Summary | None:
+    """The differences of runs that share a seed, ours minus the other; None if none do.
+
+    Runs of one seed start from the same weights where they can, and see the same images in the same order. Their
+    difference therefore varies less than either of them.
+    """
+    return summary([ours[seed] - others[seed] for seed in sorted(ours.keys() & others.keys())])
+
+
+def more_seeds(values: Summary, settles: Callable[[tuple[float, float]], bool]) -> int | None:
+    """How many more seeds would settle a question, if mean and spread stay as they are.
+
+    settles: whether an interval settles it. None: unknown with a single value, or more than MOST_SEEDS
+    """
+    if values.spread is None:
+        return None
+    for n in range(values.n + 1, values.n + MOST_SEEDS + 1):
+        margin = _half_width(values.spread, n)
+        if settles((values.mean - margin, values.mean + margin)):
+            return n - values.n
+    return None
+
+
+def _half_width(spread: float, n: int) -> float:
+    """Of the confidence interval of a mean of n values."""
+    return _quantile(n - 1) * spread / math.sqrt(n) if spread else 0.0
 
 
 def _quantile(freedom: float) -> float:

@@ -42,6 +42,7 @@ COMMANDS = (
     Command("logs", LOOK, "Print the log of a run"),
     Command("diff", LOOK, "Show the fields in which two runs differ"),
     Command("report", PUBLISH, "Print a comparison table, or a paper's table"),
+    Command("verdict", PUBLISH, "Judge a paper's numbers and claims by your runs"),
     Command("papers", PUBLISH, "List the papers' tables and figures, with progress"),
     Command("paper", PUBLISH, "Write or check a paper file of your own", functions={"new": "new", "check": "check"}),
     Command("figure", PUBLISH, "Draw a figure of a paper from your runs"),

@@ -61,6 +61,20 @@ A figure:
                              cam: layers, images (how many), method
                              histogram: layers, classes
     published                numbers printed in the paper; for a sweep by series and value of x
+
+A claim, [[claims]]: a comparison that the paper's text makes, for `attnctl verdict`:
+
+    claim                    the sentence, or its part that compares
+    section                  the section that contains it
+    table                    the table that it is about
+    rows                     the better rows: names or globs
+    than                     the rows that they are compared with: names or globs; only rows of the same group are
+                             compared with each other. Default: all other rows of the group
+    pairs                    instead of rows and than: pairs of names, the better one first
+    columns                  columns in which they are compared; trained or counted. Default: all trained columns
+    better                   higher or lower: which of two values the claim calls better. Default: that of the column;
+                             counted columns have none
+    most                     whether it is about most of these comparisons only
 """
 
 from __future__ import annotations
@@ -69,12 +83,13 @@ from functools import cache
 from pathlib import Path
 
 from attnctl import lines
-from attnctl.papers.model import CLASSIFICATION, Figure, Paper, PaperColumn, PaperTable, Row, Setup
+from attnctl.papers.model import CLASSIFICATION, Claim, Figure, Paper, PaperColumn, PaperTable, Row, Setup
 from attnctl.papers.read import read
 from attnctl.values import SpecError, did_you_mean
 
 __all__ = [
     "CLASSIFICATION",
+    "Claim",
     "Figure",
     "Paper",
     "PaperColumn",

@@ -57,8 +57,10 @@ class Document:
             raise self.error(path, f"{path[-1] if path else 'the file'} {error}") from error
 
     def _location(self, path: lines.Path) -> str:
-        """Such as `table 2, row 'ResNet50'`."""
+        """Such as `table 2, row 'ResNet50'` or `claim 3`."""
         kind, *rest = path or ("",)
+        if kind == "claims" and rest and isinstance(rest[0], int):
+            return f"claim {rest[0] + 1}"
         if kind not in {"tables", "figures"} or not rest:
             return ""
         title = f"{str(kind).removesuffix('s')} {rest[0]}"

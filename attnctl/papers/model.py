@@ -171,6 +171,24 @@ class Figure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A comparison that a paper's text makes, such as "EAN outperforms SE on ResNet-50"."""
+
+    text: str
+    """The sentence, or its part that compares."""
+    section: str
+    """The section of the paper that contains it."""
+    table: str
+    """The number of the table that it is about."""
+    columns: Mapping[str, Literal["higher", "lower"]]
+    """Column key -> which of two values the claim calls better."""
+    pairs: tuple[tuple[str, str], ...]
+    """Names of rows: the better one, and the one that it is compared with."""
+    most: bool = False
+    """Whether it is about most of the comparisons only, not about all."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Paper:
     """A paper, its tables and figures by number."""
 
@@ -183,3 +201,4 @@ class Paper:
     """The user's file; None for a built-in paper."""
     tables: Mapping[str, PaperTable]
     figures: Mapping[str, Figure] = field(default_factory=dict)
+    claims: tuple[Claim, ...] = ()

@@ -9,6 +9,7 @@ from typing import Any
 from attnctl import lines
 from attnctl.metrics import ALL_MEASURED
 from attnctl.papers import kinds
+from attnctl.papers.claims import read_claims
 from attnctl.papers.document import Document
 from attnctl.papers.figures import read_figure
 from attnctl.papers.kinds import Kind
@@ -23,6 +24,7 @@ PAPER: Mapping[str, Kind] = {
     "written": kinds.section,
     "tables": kinds.section,
     "figures": kinds.section,
+    "claims": kinds.sections,
 }
 SETUP: Mapping[str, Kind] = {
     "task": kinds.one_of(TASKS),
@@ -106,6 +108,7 @@ class _Reader:
             number: read_figure(document, values["name"], number, values["tables"])
             for number in values.get("figures", {})
         }
+        values["claims"] = read_claims(document, values.get("claims", []), values["tables"])
         return Paper(file=self._file, **values)
 
     def _table(self, paper: str, number: str, section: Any) -> PaperTable:

@@ -73,13 +73,17 @@ class Cells:
     """The runs of one row that fill some of its columns.
 
     variants: the runs of each combination of the values in `train`, over the seeds; one unless a list has several
-    values. reason: why the row cannot be trained; variants is then empty.
+    values. reason: why the row cannot be trained; variants is then empty. overrides: what they are trained with.
+    elsewhere: column key -> the data set or network on which its number is measured instead of the paper's, such as
+    `dataset=digits`, so that it cannot be compared with the published one.
     """
 
     row: Row
     columns: tuple[str, ...]
     variants: tuple[tuple[RunSpec, ...], ...] = ()
     reason: str = ""
+    overrides: Overrides = field(default_factory=Overrides)
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def specs(self) -> tuple[RunSpec, ...]:
@@ -153,16 +157,31 @@ def _cells(table: PaperTable, rows: Sequence[str], overrides: Overrides) -> list
 def _of_row(row: Row, columns: Sequence[PaperColumn], overrides: Overrides) -> Iterator[Cells]:
     """The trained columns of a row, grouped by training."""
     trainings: dict[tuple[object, ...], tuple[Setup, list[str]]] = {}
+    elsewhere: dict[str, str] = {}
     for column in columns:
         setup = _apply(row.setup_of(column), overrides)
         if column.metric in setup.metrics:
             trainings.setdefault(_training(setup), (setup, []))[1].append(column.key)
+            elsewhere[column.key] = _elsewhere(row.setup_of(column), setup)
     for setup, keys in trainings.values():
         try:
             variants, reason = _variants(setup, overrides), ""
         except SpecError as error:
             variants, reason = (), str(error)
-        yield Cells(row=row, columns=tuple(keys), variants=variants, reason=reason)
+        yield Cells(
+            row=row,
+            columns=tuple(keys),
+            variants=variants,
+            reason=reason,
+            overrides=overrides,
+            elsewhere={key: elsewhere[key] for key in keys if elsewhere[key]},
+        )
+
+
+def _elsewhere(own: Setup, actual: Setup) -> str:
+    """The data set and network that replace the paper's, as typed; empty if both are the paper's."""
+    names = ("model", "backbone", "dataset")
+    return " ".join(f"{name}={getattr(actual, name)}" for name in names if getattr(actual, name) != getattr(own, name))
 
 
 def _training(setup: Setup) -> tuple[object, ...]:

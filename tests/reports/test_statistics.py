@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from attnctl.reports.statistics import Gain, Summary, gain, summary
+from attnctl.reports.statistics import Gain, Summary, gain, interval, more_seeds, paired, summary
 
 
 def summarised(values: list[float]) -> Summary:
@@ -61,3 +61,36 @@ def test_scipy_is_imported_only_for_an_interval() -> None:
         "gain(Summary(2.0, 0.1, 2), Summary(1.0, 0.5, 3)); assert 'scipy.stats' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.filterwarnings("ignore:Precision loss:RuntimeWarning")  # of the oracle
+@given(samples)
+def test_the_interval_of_a_mean_is_students(values: list[float]) -> None:
+    found = interval(summarised(values))
+    assert found is not None
+    expected = stats.ttest_1samp(values, 0.0).confidence_interval(0.95) if len(set(values)) > 1 else (values[0],) * 2
+    assert found == pytest.approx(tuple(expected), abs=1e-9)
+    assert interval(summarised(values[:1])) is None
+
+
+@pytest.mark.filterwarnings("ignore:Precision loss:RuntimeWarning")  # of the oracle
+@given(st.lists(st.tuples(st.floats(0, 100), st.floats(0, 100)), min_size=2, max_size=8))
+def test_the_interval_of_pairs_is_that_of_the_paired_t_test(pairs: list[tuple[float, float]]) -> None:
+    ours, others = ({seed: round(pair[side], 3) for seed, pair in enumerate(pairs)} for side in (0, 1))
+    found = paired(ours, {**others, 99: 0.0})
+    assert found is not None
+    assert found.n == len(pairs)
+    if len({ours[seed] - others[seed] for seed in ours}) > 1:
+        expected = stats.ttest_rel(list(ours.values()), list(others.values())).confidence_interval(0.95)
+        assert interval(found) == pytest.approx(tuple(expected), rel=1e-6, abs=1e-6)
+    assert paired({0: 1.0}, {1: 1.0}) is None
+
+
+def test_more_seeds_are_as_many_as_the_interval_needs() -> None:
+    values = Summary(1.0, 1.0, 3)
+    more = more_seeds(values, lambda found: found[0] > 0)
+    assert more is not None
+    for n, excludes in ((3 + more - 1, False), (3 + more, True)):
+        assert bool(1.0 - stats.t.ppf(0.975, n - 1) / math.sqrt(n) > 0) is excludes
+    assert more_seeds(Summary(1.0, None, 1), lambda _: True) is None
+    assert more_seeds(Summary(0.0, 1.0, 3), lambda found: found[0] > 0) is None

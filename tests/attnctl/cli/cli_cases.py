@@ -33,6 +33,7 @@ GOOD = {
     "histogram": ["{run}"],
     "resume": ["--dry-run"],
     "why": ["{run}"],
+    "verdict": ["nam"],
     "rm": ["first", "--yes"],
     "gc": ["--dry-run"],
     "data fetch": ["cifar100"],

@@ -35,6 +35,7 @@ ARGUMENTS = {
     "show": ["3fa2"],
     "sweep": ["none"],
     "try": ["none"],
+    "verdict": ["nam"],
     "why": ["3fa2"],
 }
 """The arguments that a command needs."""

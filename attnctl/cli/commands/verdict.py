@@ -1,0 +1,104 @@
+"""`attnctl verdict`: which of a paper's numbers and claims the runs here bear out."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from attnctl.cli import completion, context, output, output_files
+from attnctl.cli.option_groups import Shown
+from attnctl.cli.reporting.options import FormatOptions
+from attnctl.values import SpecError, split_list
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from attnctl.reports.formats import Format
+    from attnctl.reports.verdict import TableVerdict
+
+
+def verdict(
+    paper: Annotated[
+        str,
+        typer.Argument(
+            metavar="PAPER|FILE",
+            help="A paper, or a paper file.",
+            show_default=False,
+            autocompletion=completion.papers,
+        ),
+    ],
+    *,
+    table: Annotated[
+        list[str] | None,
+        typer.Option(help="Only these tables, such as 2 or 2,3 (default: all).", metavar="N,N,...", show_default=False),
+    ] = None,
+    margin: Annotated[
+        float,
+        typer.Option(help="How far a mean may be from the published value and still agree, in points.", metavar="X"),
+    ] = 0.3,
+    epoch: Annotated[
+        Literal["last", "best"],
+        typer.Option(help="Judge the last epoch, or the one with the highest top-1."),
+    ] = "last",
+    written: Annotated[FormatOptions, Shown()],
+    as_json: context.AsJson = False,
+) -> None:
+    """Judge a paper's numbers and claims by your runs.
+
+    A published number agrees if the 95 % confidence interval of your mean lies within the margin around it, and differs
+    if the interval lies outside; otherwise it is not settled, and the table estimates how many more seeds would settle
+    it. A claim is a comparison in the paper's text, such as "EAN outperforms SE". It is supported or contradicted by
+    the differences of runs that share a seed, or open. A file from `attnctl paper new` shows how to write claims.
+
+    Examples:
+        attnctl verdict ean
+        attnctl verdict ean --table 2 --margin 0.5
+        attnctl verdict my.toml -o verdict.html
+    """
+    if not (math.isfinite(margin) and margin >= 0):
+        raise SpecError(f"--margin must be 0 or more points (got {margin:g})")
+    numbers = [part for text in table or () for part in split_list(text, "--table")]
+    form = written.form(as_json=as_json)
+    if written.macros:
+        raise SpecError("--macros applies to attnctl report; a verdict has none")
+    if written.file is not None:
+        output_files.check_file(written.file, force=True)
+    from attnctl import papers
+
+    source = papers.load(paper)
+    with context.index() as index:
+        from attnctl.cli.reporting import verdict as verdicts
+
+        index.refresh()
+        found = verdicts.gather(index, source, numbers, margin=margin, epoch=epoch)
+        _deliver(found, form, written.file)
+
+
+def _deliver(verdicts: Sequence[TableVerdict], form: Format, file: Path | None) -> None:
+    """Render the tables: one by one where a file can hold several, else as one."""
+    from attnctl.files import write_atomic
+    from attnctl.reports import formats, terminal
+    from attnctl.reports import verdict as judged
+
+    if file is None and form == formats.FORMATS["terminal"]:
+        for number, table in enumerate(judged.tables(verdicts)):
+            if number:
+                output.line()
+            if output.is_terminal():
+                output.console().print(terminal.renderable(table))
+            else:
+                output.line(terminal.render(table).rstrip("\n"))
+        if len(verdicts) > 1:
+            output.line()
+            output.prose(judged.summary(verdicts))
+        return
+    tables = judged.tables(verdicts) if form.several else [judged.together(verdicts)]
+    text = "\n".join(form.render(table) for table in tables)
+    if file is None:
+        output.line(text.rstrip("\n"))
+    else:
+        write_atomic(file, text.encode())
+        output.note(f"written: {file}")

@@ -1,0 +1,65 @@
+"""The verdict on a paper from the index: which of its numbers and claims the runs here bear out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from attnctl.cli.reporting import paper_tables
+from attnctl.papers.runs import cells_of
+from attnctl.reports import published, verdict
+from attnctl.reports.selection import Options
+from attnctl.values import SpecError, comma_join, did_you_mean
+
+if TYPE_CHECKING:
+    from attnctl.db import Index
+    from attnctl.papers import Paper, PaperTable
+    from attnctl.reports.replicates import Epoch
+    from attnctl.reports.verdict import TableVerdict
+
+
+def gather(
+    index: Index,
+    paper: Paper,
+    numbers: Sequence[str] = (),
+    *,
+    margin: float = verdict.MARGIN,
+    epoch: Epoch = "last",
+) -> list[TableVerdict]:
+    """The verdicts on a paper's tables, as the index was last refreshed. Raises SpecError for an unknown table.
+
+    numbers: of the tables; empty: all in which something is trained or claimed. margin: in points
+    """
+    return [_judge(index, paper, table, margin, epoch) for table in chosen(paper, numbers)]
+
+
+def chosen(paper: Paper, numbers: Sequence[str]) -> list[PaperTable]:
+    """These tables of a paper, or all in which something can be judged. Raises SpecError."""
+    claimed = {claim.table for claim in paper.claims}
+    judged = {
+        number: table
+        for number, table in paper.tables.items()
+        if number in claimed or any(column.kind == "run" for column in table.columns)
+    }
+    for number in numbers:
+        if number not in paper.tables:
+            raise SpecError(f"{paper.name} has no table {number!r}{did_you_mean(number, paper.tables)}")
+        if number not in judged:
+            raise SpecError(
+                f"{paper.name} table {number} has no trained column and no claim; "
+                f"tables with a verdict: {comma_join(judged)}"
+            )
+    if not judged:
+        raise SpecError(f"{paper.name} has no trained column and no claim, so there is nothing to judge")
+    return [table for number, table in judged.items() if not numbers or number in numbers]
+
+
+def _judge(index: Index, paper: Paper, table: PaperTable, margin: float, epoch: Epoch) -> TableVerdict:
+    overrides, _ = paper_tables.trained_with(index, table)
+    cells = cells_of(table, overrides)
+    runs = index.families({spec.family for item in cells for spec in item.specs})
+    asked = set(map(int, overrides.seeds)) if paper_tables.sweeps_of(index, table) else set()
+    filled = published.runs_of(table, cells, runs, asked, Options(epoch=epoch))
+    summary = overrides.summary()
+    changed = [f"trained with {summary} instead of the paper's values."] if summary else []
+    return verdict.judge(paper, table, filled, margin=margin, epoch=epoch, changed=changed)
