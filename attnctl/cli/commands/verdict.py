@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -18,6 +17,9 @@ if TYPE_CHECKING:
 
     from attnctl.reports.formats import Format
     from attnctl.reports.verdict import TableVerdict
+
+WIDEST = 100
+"""The largest margin, in points: metrics lie from 0 to 100."""
 
 
 def verdict(
@@ -58,8 +60,8 @@ def verdict(
         attnctl verdict ean --table 2 --margin 0.5
         attnctl verdict my.toml -o verdict.html
     """
-    if not (math.isfinite(margin) and margin >= 0):
-        raise SpecError(f"--margin must be 0 or more points (got {margin:g})")
+    if not 0 <= margin <= WIDEST:
+        raise SpecError(f"--margin must be 0 to {WIDEST} points (got {margin:g})")
     numbers = [part for text in table or () for part in split_list(text, "--table")]
     form = written.form(as_json=as_json)
     if written.macros:

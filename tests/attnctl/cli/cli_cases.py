@@ -65,7 +65,7 @@ NEAR = {
     "modules": ["elaa", "ela,elaa", "ela,ela", "ela,", "./mine.py:Gate", "./mine.toml", "/"],
 }
 PATHS = {"--workspace", "--lock", "--output"}
-ZERO_IS_GOOD = {"--gpus-per-node", "--rank", "--keep", "--threshold"}
+ZERO_IS_GOOD = {"--gpus-per-node", "--rank", "--keep", "--threshold", "--margin"}
 
 
 @dataclass(frozen=True)
