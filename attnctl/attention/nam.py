@@ -19,9 +19,11 @@ class NAM(nn.Module):
 
     gates: channel, spatial or both (channel first); a spatial gate works for one map size only
     penalty: weight p of the L1 norm of the scales in the loss
+    share: weights: absolute (|scale| / sum |scale|, without gradient; released code) or printed (scale / sum of scales)
     """
 
     version = 1
+    neutral: ClassVar = {"share": "absolute"}
     one_size = "gates != 'channel'"
     rules: ClassVar = {"penalty >= 0": "penalty must not be negative"}
 
@@ -32,10 +34,12 @@ class NAM(nn.Module):
         *,
         gates: Literal["channel", "spatial", "both"] = "channel",
         penalty: float = 1e-4,
+        share: Literal["absolute", "printed"] = "absolute",
     ) -> None:
         super().__init__()
         check_constructed(self, channels, penalty=penalty)
         self.penalty = penalty
+        self._share = _printed_share if share == "printed" else _absolute_share
         self.channel = BatchNorm2d(channels) if gates != "spatial" else None
         self.spatial, self.map_size = None, map_size
         if gates != "channel":
@@ -46,12 +50,21 @@ class NAM(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """x: (B, C, H, W) -> the same shape; for a spatial gate (H, W) must be `map_size`, else ValueError."""
         if self.channel is not None:
-            x = x * _gate(self.channel, x)
+            x = x * self._gate(self.channel, x)
         if self.spatial is not None:
             if tuple(x.shape[2:]) != self.map_size:
                 raise ValueError(f"NAM's spatial gate was made for maps of {self.map_size}, not {tuple(x.shape[2:])}")
-            x = x * _gate(self.spatial, x.reshape(-1, self.spatial.num_features)).view(x.shape)  # (B C, H W)
+            x = x * self._gate(self.spatial, x.reshape(-1, self.spatial.num_features)).view(x.shape)  # (B C, H W)
         return x
+
+    def _gate(self, norm: nn.BatchNorm1d | nn.BatchNorm2d, x: Tensor) -> Tensor:
+        """sigmoid(W BN(x)), where W is each scale's share of the sum of all, folded into the norm's scale and offset.
+
+        The norm is called as a module, because a detector may have frozen or synchronised it.
+        """
+        share = self._share(norm.weight)
+        normed: Tensor = functional_call(norm, {"weight": norm.weight * share, "bias": norm.bias * share}, (x,))
+        return normed.sigmoid()
 
     def extra_loss(self) -> Tensor:
         """The penalty: p times the L1 norm of the scales."""
@@ -59,13 +72,17 @@ class NAM(nn.Module):
         return self.penalty * torch.stack(scales).sum()
 
 
-def _gate(norm: nn.BatchNorm1d | nn.BatchNorm2d, x: Tensor) -> Tensor:
-    """sigmoid(W BN(x)), where W is each scale's share of the sum of all; W is folded into the norm's scale and offset.
+def _absolute_share(scales: Tensor) -> Tensor:
+    """As in the released code: with absolute values, which are not in the paper, and detached from the gradient."""
+    magnitudes = scales.detach().abs()
+    return magnitudes / magnitudes.sum().clamp_min(_TINY)
 
-    As in the released code, the share uses absolute values (not in the paper) and is detached from the gradient. The
-    norm is called as a module, because a detector may have frozen or synchronised it.
-    """
-    magnitude = norm.weight.detach().abs()
-    share = magnitude / magnitude.sum().clamp_min(1e-12)
-    normed: Tensor = functional_call(norm, {"weight": norm.weight * share, "bias": norm.bias * share}, (x,))
-    return normed.sigmoid()
+
+def _printed_share(scales: Tensor) -> Tensor:
+    """The paper's weights below equations 2 and 3, with their signs and their gradient."""
+    total = scales.sum()
+    return scales / torch.where(total.abs() < _TINY, _TINY, total)
+
+
+_TINY = 1e-12
+"""The least divisor."""

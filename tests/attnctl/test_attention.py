@@ -62,7 +62,7 @@ def test_outputs_for_small_and_constant_maps_and_single_images_are_finite(
 def test_gradients_are_the_derivatives(name: str, hyperparameters: dict[str, Any]) -> None:
     module = randomised(name, 16, (3, 4), **hyperparameters)
     names = [key for key, _ in module.named_parameters()]
-    if name == "nam":
+    if name == "nam" and hyperparameters.get("share") != "printed":
         names = [key for key in names if not key.endswith("weight")]  # their share is a constant, tested elsewhere
     wanted = [module.get_parameter(key).detach().clone().requires_grad_() for key in names]
 
@@ -159,7 +159,7 @@ def test_nams_spatial_gate_requires_the_map_size(gates: str) -> None:
 
 
 def test_modules_that_replace_norms_are_marked() -> None:
-    assert [name for name in attention.names() if attention.describe(name).replaces] == ["an", "gn", "sn"]
+    assert [name for name in attention.names() if attention.describe(name).replaces] == ["an", "gn", "in", "sn"]
     assert [name for name in attention.names() if attention.describe(name).needs_map] == ["fca", "nam"]
 
 
@@ -189,7 +189,10 @@ def test_modules_that_replace_norms_are_marked() -> None:
         ("triplet", 64, {"kernel": 64}, "kernel must be odd"),
         ("ean", 116, {"G": 64}, "ean G=64 does not work at 116 channels: G must divide the channels"),
         ("nam", 64, {"penalty": -1.0}, "penalty must not be negative"),
-        ("an", 144, {"norm": "gn"}, "an norm=gn does not work at 144 channels: norm=gn has 32 groups"),
+        ("an", 144, {"norm": "gn"}, "an norm=gn num_groups=32 does not work at 144 channels: num_groups must"),
+        ("an", 16, {"num_groups": 0, "norm": "gn"}, "an num_groups=0 does not work: num_groups must be at least 1"),
+        ("an", 16, {"num_groups": 8}, "an norm=bn num_groups=8 does not work: num_groups is a choice of norm=gn"),
+        ("ean", 16, {"weights": "none", "form": "released"}, "does not work: form is a choice of weights=l2"),
         ("an", 64, {"K": 0}, "K must be from 1"),
         ("an", 64, {"mixture": "se", "form": "released"}, "mixture is a choice of form=paper"),
         ("gn", 48, {"num_groups": 32}, "gn num_groups=32 does not work at 48 channels"),

@@ -23,25 +23,43 @@ PARAMETERS: Counts = [
     ({"G": 64}, 4, 16),
     ({"shared": False}, 256, 1024),
     ({"form": "released"}, 32, 128),
+    ({"weights": "gamma"}, 32, 128),
+    ({"weights": "none"}, 32, 128),
+    ({"adaptation": False}, 16, 64),
+    ({"adaptation": False, "shared": False}, 128, 512),
+    ({"statistics": "group"}, 32, 128),
 ]
 """Hyperparameters, and the parameters at 64 and at 256 channels; None where the setting does not fit."""
 
 
-def ean(p: Given, x: Tensor, G: int, shared: bool = True, form: str = "paper") -> Tensor:  # noqa: N803
+def ean(
+    p: Given,
+    x: Tensor,
+    G: int,  # noqa: N803
+    shared: bool = True,
+    form: str = "paper",
+    weights: str = "l2",
+    adaptation: bool = True,
+    statistics: str = "channel",
+) -> Tensor:
     y, size = torch.empty_like(x), x.shape[1] // G
     for n in range(x.shape[0]):
         for g in range(G):
-            gamma, beta, alpha, delta = (p[name][0 if shared else g] for name in ("gamma", "beta", "alpha", "delta"))
+            k = 0 if shared else g
+            gamma, beta = p["gamma"][k], p["beta"][k]
             squares = torch.stack([gamma[i] ** 2 for i in range(size)])
             norm = torch.sqrt(
                 (squares.sum() if form == "paper" else squares.sum() / size) + EPS
             )  # eq. 6, or as released
             for i in range(size):
                 part = x[n, g * size + i]
-                standard = (part - part.mean()) / torch.sqrt(part.var(unbiased=False) + EPS)
+                over = part if statistics == "channel" else x[n, g * size : (g + 1) * size]
+                standard = (part - over.mean()) / torch.sqrt(over.var(unbiased=False) + EPS)
                 normed = gamma[i] * standard + beta[i]  # eq. 5
-                weighted = gamma[i] / norm * normed  # eq. 7
-                y[n, g * size + i] = sigmoid(alpha[i] * weighted + delta[i]) * part  # equations 8 and 9
+                weight = {"l2": gamma[i] / norm, "gamma": gamma[i], "none": torch.ones(())}[weights]
+                weighted = weight * normed  # eq. 7
+                gate = p["alpha"][k][i] * weighted + p["delta"][k][i] if adaptation else weighted
+                y[n, g * size + i] = sigmoid(gate) * part  # equations 8 and 9
     return y
 
 

@@ -24,18 +24,22 @@ PARAMETERS: Counts = [
     ({}, 128, 512),
     ({"gates": "spatial"}, 2 * 35, 2 * 35),
     ({"gates": "both"}, 128 + 70, 512 + 70),
+    ({"share": "printed"}, 128, 512),
 ]
 """Hyperparameters, and the parameters at 64 and at 256 channels; None where the setting does not fit."""
 
 
-def nam(p: Given, x: Tensor, gates: str = "channel", **_: object) -> Tensor:
+def nam(p: Given, x: Tensor, gates: str = "channel", share: str = "absolute", **_: object) -> Tensor:
+    def weights(scales: Tensor) -> Tensor:
+        if share == "printed":
+            return torch.stack([scale / scales.sum() for scale in scales])
+        return scales.detach().abs() / scales.detach().abs().sum()  # as released
+
     if gates != "spatial":
-        share = p["channel.weight"].detach().abs() / p["channel.weight"].detach().abs().sum()  # as released
-        x = x * sigmoid(share[:, None, None] * p.batch_norm("channel", x))
+        x = x * sigmoid(weights(p["channel.weight"])[:, None, None] * p.batch_norm("channel", x))
     if gates != "channel":
-        share = p["spatial.weight"].detach().abs() / p["spatial.weight"].detach().abs().sum()
         pixels = x.flatten(2).transpose(1, 2)  # (B, H W, C)
-        gate = sigmoid(share[:, None] * p.batch_norm("spatial", pixels))
+        gate = sigmoid(weights(p["spatial.weight"])[:, None] * p.batch_norm("spatial", pixels))
         x = x * gate.transpose(1, 2).reshape(x.shape)
     return x
 
