@@ -70,7 +70,7 @@ def test_eans_groups_are_drawn_per_backbone_beside_printed_values() -> None:
     assert [point.x for point in measured["MobileNeXt"].points] == [1, 2, 4, 8, 16]
     assert measured["ResNet-50"].points[3].y == 80.08
     assert [(point.x, point.y) for point in printed["ResNet-50"].points] == [(64, 79.45)]
-    assert [(point.x, point.y) for point in printed["MobileNeXt"].points] == [(8, 60.88)]
+    assert [(point.x, point.y) for point in printed["MobileNeXt"].points] == [(16, 60.88)]
     assert {level.name for level in chart.levels} == {"ResNet-50, no attention", "MobileNeXt, no attention"}
     assert (chart.x.log, chart.y.title) == (2, "top-1 (%)")
 
