@@ -16,6 +16,8 @@ from functools import cache, lru_cache
 from operator import ge, gt, le, lt
 from typing import Any, Literal, get_type_hints
 
+from attnctl import parameter_groups
+from attnctl.parameter_groups import ParameterGroup
 from attnctl.units import quantity
 from attnctl.values import Scalar, SpecError, comma_join, convert, did_you_mean, divisors, format_value
 
@@ -124,7 +126,18 @@ class Recipe:
         at_most=1,
         neutral=0.0,
     )
-    decay_norms: bool = recipe_field("apply weight decay to biases and norms too", neutral=True)
+    decay_norms: bool = recipe_field("apply weight decay to norms and other one-dimensional weights", neutral=True)
+    decay_biases: bool | Literal["default"] = recipe_field(
+        "apply weight decay to biases; default: as decay_norms says", neutral=DEFAULT
+    )
+    backbone_lr: float = recipe_field(
+        "factor on the learning rate of the backbone of a detector or segmenter", above=0, neutral=1.0
+    )
+    param_groups: str = recipe_field(
+        "learning rate (a factor) and weight decay of parameters by patterns of their names, the first that fits, such "
+        "as 'head.*:lr=10;*.gamma:lr=0.1+weight_decay=0', or none",
+        neutral=NONE,
+    )
     no_aug_epochs: int = recipe_field(
         "number of last epochs without mosaic, in which YOLOX adds an L1 box loss", at_least=0, neutral=0
     )
@@ -142,6 +155,7 @@ class Recipe:
             raise SpecError("no_aug_epochs are the last ones of a recipe that counts epochs, not steps")
         self.milestone_epochs()
         self.short_sides()
+        self.parameter_groups()
 
     def _check_length(self) -> None:
         for unit, other, count in (
@@ -169,6 +183,14 @@ class Recipe:
         if any(side < 1 for side in sides):
             raise SpecError(f"min_sizes {self.min_sizes!r} are not pixels such as 640+800, or {DEFAULT}")
         return sides
+
+    def parameter_groups(self) -> tuple[ParameterGroup, ...]:
+        """The `param_groups`, in their order. Raises SpecError."""
+        return () if self.param_groups == NONE else parameter_groups.read(self.param_groups)
+
+    def decays(self, *, bias: bool) -> bool:
+        """Whether weight decay applies to biases, or else to norms and other one-dimensional weights."""
+        return self.decay_norms if not bias or self.decay_biases == DEFAULT else bool(self.decay_biases)
 
     def is_plain(self, step: int, steps_per_epoch: int) -> bool:
         """Whether `step`, from 0, is in one of the last epochs without augmentation."""
@@ -350,4 +372,6 @@ def recipe_value(name: str, value: Scalar) -> Scalar:
         limit = recipe_fields()[name].metadata.get(bound)
         if limit is not None and not holds(canonical, limit):
             raise SpecError(f"{name} is {format_value(canonical)}; it must be {bound.replace('_', ' ')} {limit:g}")
+    if name == "param_groups" and canonical != NONE:
+        return parameter_groups.canonical(str(canonical))
     return canonical

@@ -15,7 +15,7 @@ AUGMENTATIONS = {
 """Task -> its augmentations; for classification of image files see `check`."""
 
 _ELSEWHERE: dict[str, tuple[str, ...]] = {
-    "classify": ("norms", "min_sizes", "max_size", "no_aug_epochs"),
+    "classify": ("norms", "min_sizes", "max_size", "no_aug_epochs", "backbone_lr"),
     "detect": ("label_smoothing", "mixup", "cutmix"),
     "instance": ("label_smoothing", "mixup", "cutmix", "no_aug_epochs"),
     "segment": ("mixup", "cutmix", "min_sizes", "max_size", "no_aug_epochs"),

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from attnctl.jobs.runtime.group import Group, gradient_sync
 from attnctl.jobs.tasks.task import Arithmetic, Task
 from attnctl.jobs.training import norms
-from attnctl.jobs.training.optim import AveragedWeights, optimizer
+from attnctl.jobs.training.optim import AveragedWeights, optimizer, set_rate
 from attnctl.jobs.training.replicas import RunningStatistics
 from attnctl.networks import surgery
 from attnctl.spec import Recipe
@@ -50,8 +50,7 @@ class Learner:
 
     def set_rate(self, rate: float) -> None:
         """Set the learning rate of the next update."""
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
+        set_rate(self._optimizer, rate)
 
     def set_no_aug(self, enabled: bool) -> None:
         """Whether the next step is in an epoch without mosaic and mixup, in which YOLOX adds an L1 loss."""

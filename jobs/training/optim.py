@@ -8,8 +8,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
 
 from attnctl.spec import Recipe
+from attnctl.values import SpecError, comma_join
+
+_NORMS = (_NormBase, nn.GroupNorm, nn.LayerNorm)
+
+_FACTOR = "lr_factor"
+"""The key of an optimizer's group that holds the factor on its learning rate, if that is not 1."""
 
 
 def optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
@@ -33,15 +40,45 @@ def optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
     )
 
 
-def _parameters(recipe: Recipe, network: nn.Module) -> list[nn.Parameter] | list[dict[str, Any]]:
-    """All with weight decay, or without it for one-dimensional ones, which are biases and norm weights."""
-    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    if recipe.decay_norms:
-        return parameters
-    decayed = [parameter for parameter in parameters if parameter.ndim > 1]
-    others = [parameter for parameter in parameters if parameter.ndim <= 1]
-    groups: list[dict[str, Any]] = [{"params": decayed}, {"params": others, "weight_decay": 0.0}]
-    return [group for group in groups if group["params"]]
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate of the next update; each group's is a factor of it."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group.get(_FACTOR, 1.0)
+
+
+def _parameters(recipe: Recipe, network: nn.Module) -> list[dict[str, Any]]:
+    """The parameters that train, in groups of equal learning rate and weight decay.
+
+    Raises SpecError for a pattern that no parameter has.
+    """
+    parameters = [(name, parameter) for name, parameter in network.named_parameters() if parameter.requires_grad]
+    patterns, biases = recipe.parameter_groups(), _biases(network)
+    for group in patterns:
+        if not any(group.fits(name) for name, _ in parameters):
+            names = comma_join([name for name, _ in parameters][:4])
+            raise SpecError(f"param_groups: no parameter that trains is called {group.pattern!r}; names begin: {names}")
+    backbone = getattr(network, "body_prefix", None)
+    groups: dict[tuple[float, float | None], list[nn.Parameter]] = {}
+    for name, parameter in parameters:
+        factor = recipe.backbone_lr if backbone and name.startswith(backbone) else 1.0
+        decay = None if parameter.ndim > 1 or recipe.decays(bias=id(parameter) in biases) else 0.0
+        named = next((group for group in patterns if group.fits(name)), None)
+        if named is not None:
+            factor *= named.lr
+            decay = decay if named.weight_decay is None else named.weight_decay
+        groups.setdefault((factor, decay), []).append(parameter)
+    return [
+        {"params": groups[factor, decay]}
+        | ({} if decay is None else {"weight_decay": decay})
+        | ({} if factor == 1 else {_FACTOR: factor})
+        for factor, decay in sorted(groups, key=lambda setting: (-setting[0], setting[1] is not None, setting[1] or 0))
+    ]
+
+
+def _biases(network: nn.Module) -> set[int]:
+    """The ids of all biases, without the offsets of norms."""
+    layers = (module for module in network.modules() if not isinstance(module, _NORMS))
+    return {id(bias) for layer in layers if (bias := getattr(layer, "bias", None)) is not None}
 
 
 def total_steps(recipe: Recipe, steps_per_epoch: int) -> int:

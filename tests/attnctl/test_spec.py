@@ -130,6 +130,7 @@ def test_only_non_neutral_values_of_a_recipe_field_are_part_of_the_id() -> None:
         "compile": True,
     }
     other |= {"norms": "frozen", "min_sizes": "480+800", "decay_norms": False}
+    other |= {"decay_biases": False, "param_groups": "fc.*:lr=10"}
     instead: dict[str, dict[str, Any]] = {"steps": {"epochs": 0}, "warmup_steps": {"warmup_epochs": 0.0}}
     for name, item in recipe_fields().items():
         if "neutral" not in item.metadata:
