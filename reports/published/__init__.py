@@ -1,9 +1,10 @@
 """A paper's table, what was measured beside what is published.
 
 columns.py      a paper's column as neighbouring columns of ours
-variants.py     of a row with several trainings, the one that counts
+candidates.py   of a row with several trainings, the one that counts
 cells.py        one cell: published, measured, exact, difference
-compared.py     whether the rows of a group were trained alike
+fairness.py     whether the rows of a group were trained alike
+extra_rows.py   what was measured with the recipe of a row, and is none
 notes.py        what stands under the table
 table.py        the whole
 """

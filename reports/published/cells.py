@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from attnctl import papers
@@ -12,6 +12,7 @@ from attnctl.papers import audit, counts, traits
 from attnctl.reports import imported
 from attnctl.reports.published.candidates import Chosen
 from attnctl.reports.published.columns import Shown, unit_of
+from attnctl.reports.published.extra_rows import Extra
 from attnctl.reports.replicates import BEST_ON_TEST, NOT_RUN, Epoch, Metric, gain_cell
 from attnctl.reports.statistics import Summary, gain
 from attnctl.reports.table import Cell
@@ -68,6 +69,8 @@ class Material:
     fps: Mapping[str, float]
     imports: Sequence[Imported]
     epoch: Epoch
+    extra: Extra = field(default_factory=Extra)
+    """The rows that are not the paper's."""
 
     def fill(self, row: papers.Row, shown: Shown) -> Filled:
         """The cell of a row in a paper's column. shown: that column's part that is ours."""
@@ -93,7 +96,7 @@ class Material:
             case "fps":
                 return self._speed(row, column)
             case "params" | "flops":
-                return self._counted(row, column)
+                return self._counted_by_run(row, column) if row.on in self.extra.parents else self._counted(row, column)
             case _:
                 return self._trained(row, column)
 
@@ -118,6 +121,13 @@ class Material:
         cell = Cell(value=value, state="" if value is not None else "not measured")
         apart = value - number if value is not None and number is not None else None
         return replace(_filled(published, cell), apart=Cell(value=apart))
+
+    def _counted_by_run(self, row: papers.Row, column: papers.PaperColumn) -> Filled:
+        """A run counts its own network exactly."""
+        attribute = "params" if column.metric == "params" else "macs"
+        runs = [run for (name, _), item in self.chosen.items() if name == row.name for run in item.runs.rows]
+        value = next((found for run in runs if (found := getattr(run, attribute)) is not None), None)
+        return Filled(measured=Cell(), exact=Cell(value=value), apart=Cell())
 
     def _counted(self, row: papers.Row, column: papers.PaperColumn) -> Filled:
         """Ours is shown as the paper prints it, so that the difference is that of the two printed numbers."""

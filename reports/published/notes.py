@@ -14,14 +14,26 @@ from attnctl.values import comma_join
 
 
 def notes(
-    table: papers.PaperTable, shown: Sequence[Shown], chosen: Iterable[Chosen], *, epoch: Epoch, changed: str, fps: str
+    table: papers.PaperTable,
+    shown: Sequence[Shown],
+    chosen: Iterable[Chosen],
+    *,
+    epoch: Epoch,
+    changed: str,
+    fps: str,
+    extra: bool = False,
 ) -> Iterator[str]:
-    """The notes, in order. changed: what was asked for instead of what the paper has. fps: its conditions."""
+    """The notes, in order. changed: what was asked for instead of what the paper has. fps: its conditions.
+
+    extra: whether rows that are not the paper's stand below
+    """
     parts = {item.part for item in shown}
     ours = [item.of for item in shown if item.part not in {"published", "exact"}]
     trained = [item for item in chosen if item.runs.rows] if any(column.kind == "run" for column in ours) else []
     if changed:
         yield f"Trained with {changed} instead of the paper's values; params and FLOPs are of the paper's networks."
+    if extra:
+        yield "Not in the paper: runs here with the network, data set and recipe of a row, and another module."
     if trained:
         yield f"Measured: {_where(trained)} {'after the LAST epoch' if epoch == 'last' else 'in the best epoch'}."
     if any(item.runs.wanted > 1 for item in trained):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 
@@ -13,6 +13,7 @@ from attnctl.reports.footnotes import lettered
 from attnctl.reports.published.candidates import Chosen, choose
 from attnctl.reports.published.cells import Material, metric_of
 from attnctl.reports.published.columns import Shown, columns_of
+from attnctl.reports.published.extra_rows import Extra, extra_rows, with_rows
 from attnctl.reports.published.fairness import compared
 from attnctl.reports.published.notes import notes
 from attnctl.reports.ranking import ranked
@@ -37,17 +38,23 @@ def build(
     changed: str = "",
     speeds: Sequence[Speed] = (),
     imports: Sequence[Imported] = (),
+    others: Iterable[RunRow] = (),
     options: Options = ALL,
 ) -> Report:
     """The table. Raises SpecError for a row, column or order that there is not.
 
     cells: the runs that fill it. found: what became of them, by family. asked: the seeds that sweeps of it asked for.
-    changed: what these had instead of what the paper has, in words. speeds: measurements of inference, newest first
+    changed: what these had instead of what the paper has, in words. speeds: measurements of inference, newest first.
+    others: runs of which those with the recipe of a row that are no row stand below the table
     """
-    chosen = runs_of(table, cells, found, asked, options)
+    extra = extra_rows(table, cells, others)
+    shown = columns_of(table, gains=False)
+    table = with_rows(table, extra)
+    chosen = runs_of(table, cells, found, asked, options) | runs_of(table, extra.cells, extra.found, (), options)
     fps, conditions = of_specs(_networks(chosen), speeds) if _has_fps(table) else ({}, "")
-    material = Material(table=table, chosen=chosen, fps=fps, imports=imports, epoch=options.epoch)
-    shown = columns_of(table, gains=_gains(table, chosen, options))
+    material = Material(table=table, chosen=chosen, fps=fps, imports=imports, epoch=options.epoch, extra=extra)
+    if _gains(table, chosen, options, extra):
+        shown = columns_of(table, gains=True)
     groups, names, warnings = _groups(table, material, shown, options)
     whole = ReportTable(
         title=f"{table.paper}, table {table.number}: {table.caption}",
@@ -58,7 +65,9 @@ def build(
     )
     made = lettered(with_columns(whole, options.columns))
     visible = [item for item in shown if item.column in made.columns]
-    said = notes(table, visible, chosen.values(), epoch=options.epoch, changed=changed, fps=conditions)
+    said = notes(
+        table, visible, chosen.values(), epoch=options.epoch, changed=changed, fps=conditions, extra=bool(extra.rows)
+    )
     return Report(table=replace(made, notes=tuple(said)), names=tuple(names), warnings=tuple(warnings))
 
 
@@ -89,13 +98,13 @@ def _has_fps(table: papers.PaperTable) -> bool:
     return any(column.kind == "fps" for column in table.columns)
 
 
-def _gains(table: papers.PaperTable, chosen: Runs, options: Options) -> bool:
+def _gains(table: papers.PaperTable, chosen: Runs, options: Options, extra: Extra) -> bool:
     """Whether a row and its group's plain network are done, one of them over several seeds."""
     metrics = {column.key: metric_of(column, options.epoch) for column in table.columns if column.kind == "run"}
     done = {place: len(item.runs.values(metrics[place[1]])) for place, item in chosen.items() if place[1] in metrics}
     plain = {(row.on, key): done.get((row.name, key), 0) for row in table.rows for key in metrics if row.baseline}
     return any(
-        has_gain(done.get((row.name, key), 0), plain.get((row.on, key), 0))
+        has_gain(done.get((row.name, key), 0), plain.get((extra.parents.get(row.on, row.on), key), 0))
         for row in table.rows
         for key in metrics
         if not row.baseline
@@ -112,10 +121,14 @@ def _groups(
     groups, names, warnings = [], [], []
     for _, members in groupby(table.rows, key=lambda row: row.on):
         rows = list(members)
-        kept = [row.name for row in rows if row.name in wanted]
+        siblings = _siblings(table, rows[0].on, material.extra)
+        kept = [row.name for row in (*siblings, *rows) if row.name in wanted]
         unfair = compared(kept, trained, material.chosen, options.epoch)
+        plain = next((row for row in (*siblings, *rows) if row.baseline), None)
         lines = [
-            (name, unfair.marked(name, line, shown)) for name, line in _lines(rows, shown, material) if name in wanted
+            (name, unfair.marked(name, line, shown))
+            for name, line in _lines(rows, plain, shown, material)
+            if name in wanted
         ]
         lines = ordered(lines, columns, options.sort)
         if lines:
@@ -125,20 +138,30 @@ def _groups(
     return groups, names, warnings
 
 
-def _lines(rows: Sequence[papers.Row], shown: Sequence[Shown], material: Material) -> list[tuple[str, Row]]:
-    """The rows of a group, each with its name."""
+def _siblings(table: papers.PaperTable, on: str, extra: Extra) -> list[papers.Row]:
+    """The rows of the table's group that stands above a group of extra rows; none above the table's own groups."""
+    return [row for row in table.rows if row.on == extra.parents[on]] if on in extra.parents else []
+
+
+def _lines(
+    rows: Sequence[papers.Row], plain: papers.Row | None, shown: Sequence[Shown], material: Material
+) -> list[tuple[str, Row]]:
+    """The rows of a group, each with its name. plain: the row that they are compared with."""
     ours = {item.of.key: item for item in reversed(shown)} | {
         item.of.key: item for item in shown if item.part == "measured"
     }
-    filled = {(row.name, key): material.fill(row, item) for row in rows for key, item in ours.items()}
-    plain = next((row.name for row in rows if row.baseline), None)
+    filled = {
+        (row.name, key): material.fill(row, item)
+        for row in (*rows, *([plain] if plain is not None and plain not in rows else []))
+        for key, item in ours.items()
+    }
     return [
         (
             row.name,
             Row(
                 header=(row.printed,),
                 cells=tuple(
-                    filled[row.name, item.of.key].part(item, filled[plain, item.of.key] if plain else None)
+                    filled[row.name, item.of.key].part(item, filled[plain.name, item.of.key] if plain else None)
                     for item in shown
                 ),
                 marks=_marks(row),

@@ -75,7 +75,9 @@ def _gathered(index: Index, request: Request, path: Path | None) -> Gathered:
     if path is None:
         gathered = gather(index, request)
         if request.table is not None and not gathered.rows and index.runs():
-            output.note("none of the runs here is in this table; `attnctl report` shows them")
+            output.note(
+                "none of the runs here has a network, data set and recipe of this table; `attnctl report` shows them"
+            )
         return gathered
     from attnctl.reports import lock
 

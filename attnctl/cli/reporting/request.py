@@ -85,6 +85,7 @@ def _of_table(index: Index, request: Request, table: PaperTable) -> Gathered:
     overrides, seeds = _overrides(index, request, table)
     cells = cells_of(table, overrides)
     runs = index.families({spec.family for item in cells for spec in item.specs})
+    others = [] if request.sweep is not None else index.runs()
     workspace = index.workspace
     report = published.build(
         table,
@@ -94,6 +95,7 @@ def _of_table(index: Index, request: Request, table: PaperTable) -> Gathered:
         changed=overrides.summary(),
         speeds=workspace.speeds(),
         imports=workspace.imports(),
+        others=others,
         options=request.options,
     )
     commands: list[str] = []
@@ -101,7 +103,11 @@ def _of_table(index: Index, request: Request, table: PaperTable) -> Gathered:
         shown_cells = [item for item in cells if item.row.name in report.names]
         chosen = published.runs_of(table, shown_cells, runs, seeds, request.options)
         commands = missing.of_table(table, (request.table or "").rpartition(":")[0], chosen, overrides)
-    return Gathered(report=report, rows=[row for rows in runs.values() for row in rows], missing=commands)
+    behind = set(report.runs())
+    rows = [row for rows in runs.values() for row in rows]
+    known = {row.id for row in rows}
+    rows += [row for row in others if row.id in behind and row.id not in known]
+    return Gathered(report=report, rows=rows, missing=commands)
 
 
 def _overrides(index: Index, request: Request, table: PaperTable) -> tuple[Overrides, set[int]]:

@@ -66,7 +66,9 @@ def test_a_table_is_named_in_full_and_has_the_runs_of_its_sweeps(index: Index) -
     for short in (Request(table="2"), Request(table="2", paper="ean"), Request(table="ean:2")):
         assert resolved(index, short) == Request(table="ean:2")
     gathered = gather(index, Request(table="2"))
-    assert runs(gathered) == {spec.id for spec in specs(EAN2, "ResNet56", ("0", "1"), **DIGITS)}
+    se = expand(Axes(modules=("se",))).specs[0]  # with another r than the table's row, and so below the table
+    assert runs(gathered) == {se.id, *(spec.id for spec in specs(EAN2, "ResNet56", ("0", "1"), **DIGITS))}
+    assert gathered.report.names[len(EAN2.rows) :] == (f"{se.label()}, block",)
     assert gathered.report.table.title.startswith("EAN, table 2: ")
     assert not gathered.missing
 

@@ -23,7 +23,7 @@ from tests.attnctl.cli.cli_run import Run, assert_refused, listing
 from tests.attnctl.cli.own_module import MODULE
 
 TINY = ("--epochs", "1", "--input-size", "8", "--batch", "256", "--norm-batch", "256")
-NONE_OF_IT = "none of the runs here is in this table; `attnctl report` shows them\n"
+NONE_OF_IT = "none of the runs here has a network, data set and recipe of this table; `attnctl report` shows them\n"
 ELA_3 = "CA and its modification with GN in YOLOX-Nano on Pascal VOC2007"
 
 
