@@ -33,7 +33,8 @@ DEFAULT, NONE = "default", "none"
 """Recipe values for the model's default and for none; an empty value could not be typed on the command line."""
 
 _NEVER = object()
-_INIT = re.compile(r"(run|file):[0-9a-f]+")
+_INIT = re.compile(r"(run|file):[0-9a-f]+(\+partial)?")
+_PARTIAL = "+partial"
 _OWN_VERSION = re.compile(r"ast:[0-9a-f]+")
 
 LOOP_VERSION = 1
@@ -242,6 +243,30 @@ class Versions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Start:
+    """What `RunSpec.init` says. run: the id of a run; file: the SHA-256 of a file; both are empty for random weights.
+
+    partial: weights that fit only partly are accepted (`--init-partial`).
+    """
+
+    run: str = ""
+    file: str = ""
+    partial: bool = False
+
+    @classmethod
+    def of(cls, init: str) -> Start:
+        """The inverse of `str`."""
+        kind, _, name = init.removesuffix(_PARTIAL).partition(":")
+        return cls(
+            run=name if kind == "run" else "", file=name if kind == "file" else "", partial=init.endswith(_PARTIAL)
+        )
+
+    def __str__(self) -> str:
+        text = f"run:{self.run}" if self.run else f"file:{self.file}" if self.file else ""
+        return text + _PARTIAL if text and self.partial else text
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunSpec:
     """The complete specification of a run. `hyperparameters` are sorted by name and include defaults."""
 
@@ -254,7 +279,8 @@ class RunSpec:
     seed: int
     versions: Versions
     init: str = ""
-    """Initial weights: `run:<id>` or `file:<SHA-256>`; empty for random weights of the seed."""
+    """Initial weights: `run:<id>` or `file:<SHA-256>`, with `+partial` if they may fit only partly; empty for random
+    weights of the seed."""
     model: str = ""
     """The detector or segmenter around the backbone, such as `fasterrcnn`; empty for a classifier."""
 
@@ -281,8 +307,7 @@ class RunSpec:
     @property
     def base(self) -> str | None:
         """The id of the run whose weights it starts from; None if it does not start from a run."""
-        kind, _, name = self.init.partition(":")
-        return name if kind == "run" else None
+        return Start.of(self.init).run or None
 
     @property
     def network(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Self
 from attnctl import grid, models
 from attnctl.grid import Axes
 from attnctl.papers.model import Figure, Paper, PaperColumn, PaperTable, Row, Setup
-from attnctl.spec import NO_MODULE, RunSpec, recipe_fields
+from attnctl.spec import NO_MODULE, RunSpec, Start, recipe_fields
 from attnctl.values import Scalar, SpecError, did_you_mean, format_value
 from attnctl.workspace import untrusted_json
 from attnctl.workspace.layout import RELATIVE
@@ -55,11 +55,12 @@ class Overrides:
         """The equivalent command-line arguments: `--dataset`, `digits`, `--seed`, `0,1`."""
         options = {**self._named(), **self.fields}
         if self.init:
-            kind, _, name = self.init.partition(":")
-            options["init"] = name if kind == "run" else RELATIVE.weights(name).as_posix()
+            start = Start.of(self.init)
+            options["init"] = start.run or RELATIVE.weights(start.file).as_posix()
         if self.seeds != Overrides().seeds:
             options["seed"] = ",".join(self.seeds)
-        return [argument for name, value in options.items() for argument in ("--" + name.replace("_", "-"), value)]
+        words = [argument for name, value in options.items() for argument in ("--" + name.replace("_", "-"), value)]
+        return [*words, *(["--init-partial"] if Start.of(self.init).partial else [])]
 
     def _named(self) -> dict[str, str]:
         return {name: value for name in _NAMED if (value := getattr(self, name))}

@@ -1,20 +1,26 @@
-"""Checks files of torch.save before torch loads them: a small hostile file can ask for any amount of memory.
+"""Checks weight files before they are loaded: a small hostile file can ask for any amount of memory.
 
-What torch itself checks is left to it: with weights_only=True it calls nothing but its own constructors.
+Files of torch.save are followed without building anything. What torch itself checks is left to it: with
+weights_only=True it calls nothing but its own constructors. Of a safetensors file the header is read.
 """
 
 from __future__ import annotations
 
+import _compat_pickle
 import io
+import math
 import os
 import pickle
 import pickletools
 import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from attnctl.files import open_regular, reason
 from attnctl.values import SpecError
+from attnctl.workspace import untrusted_json
 
 LARGEST_PICKLE = 16 << 20
 """Bytes of the names and shapes in a file, which are apart from its numbers. Those of the largest networks take one."""
@@ -22,26 +28,104 @@ LARGEST_PICKLE = 16 << 20
 DEEPEST = 100
 """Levels of containers in a file; state_dicts have ten. Python's hash of a tuple that is nested deeper crashes."""
 
+MOST_CLASSES = 1000
+"""Different classes and functions in a file; a checkpoint with its options, optimizer and scores has twenty."""
+
+BYTES = {
+    **dict.fromkeys(("F64", "I64", "U64"), 8),
+    **dict.fromkeys(("F32", "I32", "U32"), 4),
+    **dict.fromkeys(("F16", "BF16", "I16", "U16"), 2),
+    **dict.fromkeys(("I8", "U8", "BOOL"), 1),
+}
+"""Bytes of one number, by the types of the safetensors format."""
+
 _ZIP = b"PK"
 _PICKLE = pickle.PROTO
+_NEWEST_PROTOCOL = 3
+"""torch.save writes protocol 2, and torch reads no newer one than 3 without running code."""
+_MOST_DIMENSIONS = 64
+_LENGTH = 8
+"""Bytes of the length before the header of a safetensors file."""
+_OTHERS = {
+    b"version https://git-lfs": "it is a Git LFS pointer; run git lfs pull",
+    b"\x1f\x8b": "it is compressed by gzip; unpack it first",
+    b"\x89HDF": "it is an HDF5 file, not one of torch.save or safetensors",
+    b"<!DOCTYPE": "it is a web page, not weights; download the file again",
+    b"<html": "it is a web page, not weights; download the file again",
+}
+"""How files begin that are often taken for weights, and what they are."""
 _FILLS = {"APPEND", "APPENDS", "SETITEM", "SETITEMS", "ADDITEMS", "BUILD"}
 """Opcodes that put values into the container before them."""
 
 
-def check(path: Path) -> None:
-    """Raise SpecError, which names the file, unless torch can load it in about as much memory as the file is large."""
+@dataclass(frozen=True)
+class Entry:
+    """A tensor of a safetensors file. first, last: its bytes in the file."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """What a checked file has. classes: the classes and functions that its pickle names, such as `argparse.Namespace`.
+
+    entries: of a safetensors file, its tensors by name; None for a file of torch.save.
+    """
+
+    classes: frozenset[str] = field(default_factory=frozenset)
+    entries: Mapping[str, Entry] | None = None
+
+
+def check(path: Path) -> Content:
+    """Raise SpecError, which names the file, unless it can be loaded in about as much memory as the file is large."""
     try:
         with open_regular(path) as stream:
-            start = stream.read(2)
-            stream.seek(0)
-            if start == _ZIP:
-                _check_zip(stream, os.fstat(stream.fileno()).st_size)
-            elif start[:1] == _PICKLE:
-                _check_pickles(stream)
-            else:
-                raise ValueError("it was not written by torch.save")
+            return _content(stream, os.fstat(stream.fileno()).st_size)
     except (OSError, EOFError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile) as error:
         raise SpecError(f"cannot load weights from {path}: {reason(error)}") from error
+
+
+def _content(stream: io.BufferedReader, size: int) -> Content:
+    start = stream.read(_LENGTH + 1)
+    stream.seek(0)
+    if not size:
+        raise ValueError("it is empty")
+    if start[_LENGTH:] == b"{" and int.from_bytes(start[:_LENGTH], "little") <= size - _LENGTH:
+        return Content(entries=_entries(stream, size))
+    classes: set[str] = set()
+    if start.startswith(_ZIP):
+        _check_zip(stream, size, classes)
+    elif start[:1] == _PICKLE:
+        _check_pickles(stream, classes)
+    else:
+        beginning = stream.read(64).lstrip()
+        told = [words for known, words in _OTHERS.items() if beginning.startswith(known)]
+        raise ValueError(told[0] if told else "it was not written by torch.save or safetensors")
+    return Content(classes=frozenset(classes))
+
+
+def _entries(stream: BinaryIO, size: int) -> dict[str, Entry]:
+    """The tensors in the header of a safetensors file; raises ValueError."""
+    length = int.from_bytes(stream.read(_LENGTH), "little")
+    if length > LARGEST_PICKLE:
+        raise ValueError("its list of tensors is too large")
+    header = untrusted_json.loads_object(stream.read(length))
+    header.pop("__metadata__", None)
+    return {name: _entry(name, value, _LENGTH + length, size) for name, value in header.items()}
+
+
+def _entry(name: str, value: Any, start: int, size: int) -> Entry:
+    match value:
+        case {"dtype": str(dtype), "shape": list(shape), "data_offsets": [int(first), int(last)]} if (
+            dtype in BYTES and len(shape) <= _MOST_DIMENSIONS
+        ):
+            whole = all(type(side) is int and 0 <= side <= size for side in shape)
+            if whole and 0 <= first <= last <= size - start and math.prod(shape) * BYTES[dtype] == last - first:
+                return Entry(dtype, tuple(shape), start + first, start + last)
+    raise ValueError(f"its header describes no tensor at {name!r:.80}")
 
 
 class _Limited(io.RawIOBase):
@@ -69,7 +153,7 @@ class _Limited(io.RawIOBase):
         return True
 
 
-def _check_zip(stream: BinaryIO, size: int) -> None:
+def _check_zip(stream: BinaryIO, size: int, classes: set[str]) -> None:
     limited: Any = _Limited(stream, size)
     with zipfile.ZipFile(limited) as archive:
         entries = archive.infolist()
@@ -82,24 +166,29 @@ def _check_zip(stream: BinaryIO, size: int) -> None:
             raise ValueError("it was not written by torch.save")
         if pickles[0].file_size > LARGEST_PICKLE:
             raise ValueError("its list of tensors is too large")
-        _check_pickle(io.BytesIO(archive.read(pickles[0])))
+        _check_pickle(io.BytesIO(archive.read(pickles[0])), classes)
 
 
-def _check_pickles(stream: BinaryIO) -> None:
+def _check_pickles(stream: BinaryIO, classes: set[str]) -> None:
     """The format before PyTorch 1.6: a number, a version, the machine, the weights, then a list of the storages."""
     start = io.BytesIO(stream.read(LARGEST_PICKLE))
     for _ in range(5):
-        _check_pickle(start)
+        _check_pickle(start, classes)
 
 
-def _check_pickle(stream: IO[bytes]) -> None:
-    """Follow a pickle without building anything; each value is represented by its number of levels."""
+def _check_pickle(stream: IO[bytes], classes: set[str]) -> None:
+    """Follow a pickle without building anything; each value is represented by its number of levels.
+
+    classes: receives the classes and functions that it names.
+    """
     values: list[int] = []
     marks: list[int] = []
     memo: dict[int, int] = {}
     for code, argument, _ in pickletools.genops(stream):
-        if code.name == "GLOBAL" and str(argument).endswith(" bytearray"):
-            raise ValueError("it contains a bytearray, which can be of any size")
+        if code.name == "PROTO" and int(str(argument)) > _NEWEST_PROTOCOL:
+            raise ValueError(f"it was pickled with protocol {argument}; save it with torch.save's default protocol, 2")
+        if code.name == "GLOBAL":
+            _add_class(str(argument), classes)
         if code.name == "MARK":
             marks.append(len(values))
         elif code.name in {"BINPUT", "LONG_BINPUT"}:
@@ -108,6 +197,17 @@ def _check_pickle(stream: IO[bytes]) -> None:
             values.append(memo.get(int(str(argument)), 0))
         else:
             _apply(code, values, marks)
+
+
+def _add_class(words: str, classes: set[str]) -> None:
+    """Add the class of an opcode's argument, such as `argparse Namespace`; raises ValueError."""
+    module, _, name = words.partition(" ")
+    if name == "bytearray":
+        raise ValueError("it contains a bytearray, which can be of any size")
+    module, name = _compat_pickle.NAME_MAPPING.get((module, name), (module, name))  # as pickle and torch read it
+    classes.add(f"{_compat_pickle.IMPORT_MAPPING.get(module, module)}.{name}")
+    if len(classes) > MOST_CLASSES:
+        raise ValueError("it names too many classes")
 
 
 def _apply(code: pickletools.OpcodeInfo, values: list[int], marks: list[int]) -> None:

@@ -24,6 +24,7 @@ from attnctl.jobs.training.events import EventLog
 from attnctl.jobs.training.loop import train
 from attnctl.jobs.training.optim import total_steps
 from attnctl.networks import surgery
+from attnctl.networks.weights.match import Plain
 from attnctl.settings.config import DataRoots
 from attnctl.spec import RunSpec
 from attnctl.units import quantity
@@ -108,7 +109,7 @@ def build(spec: RunSpec, device: torch.device, sources: Path | None = None) -> n
 
 
 def _initialise(network: nn.Module, spec: RunSpec, workspace: Workspace, events: EventLog | None) -> None:
-    loaded = initial.load(network, spec.init, workspace, partial(initial.Plain.of_run, spec, workspace.sources))
+    loaded = initial.load(network, spec.init, workspace, partial(Plain.of_run, spec, workspace.sources))
     log.info("started from %s: %d tensors loaded", spec.init, loaded.loaded)
     for fate, names in (
         ("missing in it, newly initialised", loaded.missing),

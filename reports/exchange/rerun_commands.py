@@ -10,7 +10,7 @@ from pathlib import Path
 from attnctl import attention, recipes, sources
 from attnctl.sources.digest import VERSION_PREFIX
 from attnctl.sources.store import read_manifest
-from attnctl.spec import NO_MODULE, Recipe, RunSpec
+from attnctl.spec import NO_MODULE, Recipe, RunSpec, Start
 from attnctl.values import Scalar, format_value
 from attnctl.workspace.layout import RELATIVE
 
@@ -59,9 +59,11 @@ def _words(spec: RunSpec, seeds: Sequence[int], kept: Path, folder: str) -> Iter
     for name, value in fields.items():
         yield from ("--" + name.replace("_", "-"), format_value(value))
     yield from ("--seed", ",".join(map(str, seeds)))
-    kind, _, what = spec.init.partition(":")
-    if kind:
-        yield from ("--init", what if kind == "run" else RELATIVE.weights(what).as_posix())
+    start = Start.of(spec.init)
+    if spec.init:
+        yield from ("--init", start.run or RELATIVE.weights(start.file).as_posix())
+    if start.partial:
+        yield "--init-partial"
 
 
 def _named(name: str, version: str | int, kept: Path, folder: str) -> str:

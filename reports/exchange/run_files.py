@@ -14,7 +14,7 @@ from typing import Any
 from attnctl import sources
 from attnctl.files import open_regular
 from attnctl.sources.digest import VERSION_PREFIX
-from attnctl.spec import RunSpec
+from attnctl.spec import RunSpec, Start
 from attnctl.values import SpecError
 from attnctl.workspace import checkpoints
 from attnctl.workspace.layout import RELATIVE, RunDir, Workspace
@@ -38,9 +38,8 @@ def with_ancestors(workspace: Workspace, runs: Sequence[str]) -> dict[str, RunSp
             found[run] = workspace.run(run).read_spec()
         except RecordError as error:
             raise SpecError(f"{error}; a run behind the table is missing") from error
-        kind, _, before = found[run].init.partition(":")
-        if kind == "run":
-            waiting.append(before)
+        if base := found[run].base:
+            waiting.append(base)
     return dict(sorted(found.items()))
 
 
@@ -55,8 +54,8 @@ def files(workspace: Workspace, specs: Mapping[str, RunSpec], *, weights: bool) 
         newest = checkpoints.newest(folder)
         if weights and newest is not None:
             yield (packed.checkpoints / newest.name).as_posix(), newest
-        if weights and spec.init.startswith("file:"):
-            digest = spec.init.partition(":")[2]
+        digest = Start.of(spec.init).file
+        if weights and digest:
             yield RELATIVE.weights(digest).as_posix(), workspace.weights(digest)
     for tag in sorted(tags):
         if os.path.lexists(workspace.submission(tag)):

@@ -75,8 +75,8 @@ def _kept(index: Index, name: str, runs: Collection[str]) -> dict[str, str]:
             reasons |= {run: f"sweep {another.name} contains it" for run in another.runs if run in runs}
     for row in index.runs():
         if row.module != "?" and (row.id not in runs or row.id in reasons):
-            base = row.spec.init.removeprefix("run:")
-            if base in runs and base not in reasons:
+            base = row.spec.base
+            if base is not None and base in runs and base not in reasons:
                 reasons[base] = f"run {row.id} starts from its weights"
     return reasons
 

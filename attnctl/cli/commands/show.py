@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,9 +14,12 @@ from attnctl.files import read_regular
 from attnctl.units import clock, duration, size
 from attnctl.values import comma_join, format_value
 from attnctl.workspace.layout import Attempt, Incarnation, RunDir
-from attnctl.workspace.records import Cancel, Record, RecordError, Request
+from attnctl.workspace.records import Cancel, Event, Record, RecordError, Request, read_events
 
 R = TypeVar("R", bound=Record)
+
+_SHOWN = 4
+"""Names of tensors that are listed."""
 
 
 def show(
@@ -43,12 +46,42 @@ def show(
     facts |= {"progress": f"step {row.step or 0}/{row.steps}"} if row.steps else {}
     facts |= {"last metrics": _numbers(row.metrics)} if row.metrics else {}
     facts |= {"network": f"{row.params:,} parameters, {row.macs:,} MACs"} if row.params and row.macs else {}
+    facts |= {"weights": words} if (words := _weights(folder)) else {}
     _section("", facts)
     _section("spec", {name: format_value(value) for name, value in fields(spec).items()})
     for record in attempts:
         _section(f"attempt {record['attempt']}", _attempt_lines(record))
     _section("files", {name: size(count) for name, count in files.items()})
     output.line(f"folder: {folder.path}")
+
+
+def _weights(folder: RunDir) -> str:
+    """What the newest start that began from weights loaded, and which tensors were left out; empty if there is none."""
+    for attempt in reversed(folder.attempts()):
+        for incarnation in reversed(attempt.incarnations()):
+            with contextlib.suppress(OSError):
+                events = read_events(read_regular(incarnation.events))
+                found = next((event for event in events if event["kind"] == Event.INITIALISED), None)
+                if found is not None:
+                    return _loaded(found)
+    return ""
+
+
+def _loaded(event: Mapping[str, Any]) -> str:
+    names = {kind: event.get(kind) for kind in ("missing", "reshaped", "unexpected")}
+    lists = {kind: value for kind, value in names.items() if isinstance(value, list)}
+    loaded = event.get("loaded")
+    if not isinstance(loaded, int) or len(lists) < len(names):
+        return ""
+    total = loaded + len(lists["missing"]) + len(lists["reshaped"])
+    titles = {"missing": "new", "reshaped": "new, of another shape", "unexpected": "not used"}
+    parts = [f"{titles[kind]}: {_some(value)}" for kind, value in lists.items() if value]
+    return "; ".join([f"{loaded} of {total} tensors loaded", *parts])
+
+
+def _some(names: Sequence[Any]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return comma_join(str(name) for name in names[:_SHOWN]) + more
 
 
 def _section(title: str, values: dict[str, str]) -> None:

@@ -42,6 +42,10 @@ def sweep(
             autocompletion=completion.runs,
         ),
     ] = None,
+    init_partial: Annotated[
+        bool,
+        _option("Accept weights that fit only partly; the rest stays random.", "--init-partial", panel=AXES),
+    ] = False,
     skip_invalid: Annotated[
         bool, _option("Skip combinations that are impossible, and list them.", "--skip-invalid", panel=AXES)
     ] = False,
@@ -74,7 +78,7 @@ def sweep(
 
     of_paper.check(modules, grid.parameter)
     config = context.config(new=True)
-    start = init_weights.find(config.workspace, init)
+    start = init_weights.find(config.workspace, init, partial=init_partial)
     if modules is not None:
         request = axes(
             modules,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from attnctl.cli import output
+from attnctl.cli.sweeping import what_loads
 from attnctl.cli.sweeping.cost import Estimate, estimate
 from attnctl.cli.sweeping.destination import Destination, class_mismatches, missing_data
 from attnctl.cli.sweeping.plan import Planned, in_json, summary
@@ -17,6 +18,9 @@ from attnctl.grid import effective_hyperparameters, warn_frozen_untrained_norms
 from attnctl.settings.config import Config
 from attnctl.units import quantity
 from attnctl.workspace.records import Resources
+
+if TYPE_CHECKING:
+    from attnctl.networks.weights.planned import Counted
 
 _COLUMNS = (
     Column("run", optional=True),
@@ -35,11 +39,15 @@ def show(
     planned: Sequence[Planned],
     selected: Selection,
     destination: Destination,
+    loads: Mapping[str, Counted],
     *,
     as_json: bool,
     after: str = "",
 ) -> None:
-    """Print the plan. Reads the workspace, and writes nothing into it. after: the job that the runs wait for."""
+    """Print the plan. Reads the workspace, and writes nothing into it.
+
+    loads: run id -> what loads of its initial weights. after: the job that the runs wait for.
+    """
     start = [item.spec for item in planned if item.action.starts]
     scripts = _scripts(config, destination, len(start), after)
     cost = estimate(config, start)
@@ -47,7 +55,7 @@ def show(
     differing = list(class_mismatches(config, [item.spec for item in planned]))
     if as_json:
         output.document(
-            _as_json(planned, selected, destination, scripts, cost)
+            _as_json(planned, selected, destination, scripts, cost, loads)
             | {"missing": missing, "class_mismatches": differing}
         )
         return
@@ -55,6 +63,8 @@ def show(
     for words in dict.fromkeys(words for item in planned for words in effective_hyperparameters(item.spec)):
         output.prose(words)
     for words in filter(None, dict.fromkeys(warn_frozen_untrained_norms(item.spec) for item in planned)):
+        output.prose(words)
+    for words in what_loads.notes([item.spec for item in planned], loads):
         output.prose(words)
     for cell in selected.invalid:
         output.prose(f"skipped: {cell.label}: {cell.reason}")
@@ -129,6 +139,7 @@ def _as_json(
     destination: Destination,
     scripts: Sequence[str],
     cost: Estimate,
+    loads: Mapping[str, Counted],
 ) -> dict[str, Any]:
     runs = [
         in_json(item.spec)
@@ -138,6 +149,7 @@ def _as_json(
             "reason": item.verdict.reason if item.verdict is not None else "",
             "tag": None,
             "job_id": None,
+            "loads": vars(loads[item.spec.id]) if item.spec.id in loads else None,
         }
         for item in planned
     ]

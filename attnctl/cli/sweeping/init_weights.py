@@ -14,6 +14,7 @@ from attnctl.files import made_aside, sync_folder
 from attnctl.lifecycle import base_run
 from attnctl.lifecycle.base_run import BaseRun
 from attnctl.lifecycle.state import State
+from attnctl.spec import Start
 from attnctl.values import SpecError
 from attnctl.workspace.layout import RunDir, Workspace
 from attnctl.workspace.records import RecordError, Where
@@ -22,7 +23,7 @@ _BLOCK = 1 << 24
 
 
 @dataclass(frozen=True)
-class Start:
+class Weights:
     """identity: what `RunSpec.init` holds. file: to be kept in the workspace. waits_for: the run, if it has not
     completed but a job of SLURM trains it or will train it."""
 
@@ -35,10 +36,15 @@ class Start:
         if self.waits_for is not None and where != "slurm":
             raise SpecError(_not_completed(workspace.run(self.waits_for.id), self.waits_for))
 
+    @property
+    def files(self) -> dict[str, Path]:
+        """SHA-256 -> the file."""
+        return {Start.of(self.identity).file: self.file} if self.file is not None else {}
+
     def keep(self, workspace: Workspace) -> None:
         """Copy the file into the workspace, by content: what waits starts from what was submitted."""
         if self.file is not None:
-            digest = self.identity.partition(":")[2]
+            digest = Start.of(self.identity).file
             if not workspace.weights(digest).exists():
                 _copy(self.file, workspace.weights(digest), digest)
 
@@ -61,22 +67,27 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def find(workspace: Workspace, text: str | None) -> Start:
-    """The start that `--init` names: a file, or a run that is completed or on SLURM; raises SpecError."""
+def find(workspace: Workspace, text: str | None, *, partial: bool = False) -> Weights:
+    """The weights that `--init` names: a file, or a run that is completed or on SLURM; raises SpecError.
+
+    partial: weights that fit only partly are accepted.
+    """
     if text is None:
-        return Start()
+        if partial:
+            raise SpecError("--init-partial needs --init")
+        return Weights()
     from attnctl.workspace import weight_files  # imports pickletools
 
     path = Path(text).expanduser()
     if path.is_file():
         weight_files.check(path)
-        return Start(f"file:{_sha256(path)}", path)
+        return Weights(str(Start(file=_sha256(path), partial=partial)), path)
     found = run_selection.beginning(text, workspace.run_ids())
     if len(found) != 1:
         words = f"matches {len(found)} runs; type more digits" if found else "is neither a file nor a run's id"
         raise SpecError(f"--init {text!r} {words}")
     base = _check_weights(workspace, found[0])
-    return Start(f"run:{found[0]}", waits_for=None if base.state is State.COMPLETED else base)
+    return Weights(str(Start(run=found[0], partial=partial)), waits_for=None if base.state is State.COMPLETED else base)
 
 
 def _check_weights(workspace: Workspace, run_id: str) -> BaseRun:

@@ -6,12 +6,12 @@ import os
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attnctl.cli import context, output, status_table, sweep_records
-from attnctl.cli.sweeping import dry_run
+from attnctl.cli.sweeping import dry_run, what_loads
 from attnctl.cli.sweeping.destination import Destination, check, check_world, choose_destination, excluding
-from attnctl.cli.sweeping.init_weights import Start
+from attnctl.cli.sweeping.init_weights import Weights
 from attnctl.cli.sweeping.plan import Action, Planned, in_json, plan, summary
 from attnctl.cli.sweeping.queue_notes import cron_line, time_limit_note
 from attnctl.cli.sweeping.resource_options import ResourceOptions
@@ -23,6 +23,9 @@ from attnctl.spec import RunSpec
 from attnctl.units import plural
 from attnctl.values import comma_join
 from attnctl.workspace.layout import Workspace
+
+if TYPE_CHECKING:
+    from attnctl.networks.weights.planned import Counted
 
 _MANY = 4
 """More runs than this are not named one by one."""
@@ -37,7 +40,7 @@ class Order:
     retry_failed: bool
     wait: bool
     as_json: bool
-    start: Start
+    start: Weights
 
 
 @dataclass(frozen=True)
@@ -56,10 +59,11 @@ def preview(config: Config, selected: Selection, asked: ResourceOptions, order: 
     order.start.check(config.workspace, destination.where)
     check_world(selected.specs, destination.resources)
     planned = plan(config.workspace, selected.specs, retry_failed=order.retry_failed)
+    loads = _loads(config, planned, order)
     warn_ignored_variables(destination)
     destination = excluding(destination, _failed_nodes(planned))
     after = order.start.waits_for.job if order.start.waits_for is not None else ""
-    dry_run.show(config, planned, selected, destination, as_json=order.as_json, after=after)
+    dry_run.show(config, planned, selected, destination, loads, as_json=order.as_json, after=after)
     return 0
 
 
@@ -85,6 +89,7 @@ def launch(config: Config, selected: Selection, asked: ResourceOptions, order: O
     order.start.check(config.workspace, destination.where)
     check(config, specs, destination.resources)
     planned = _current(config, specs, retry_failed=order.retry_failed)
+    loads = _loads(config, planned, order)
     destination = excluding(destination, _failed_nodes(planned))
     runs = [spec.id for spec in specs]
     with sweep_records.recorded(config.workspace, order.name, selected.name, runs, order.command, selected.of) as name:
@@ -95,6 +100,8 @@ def launch(config: Config, selected: Selection, asked: ResourceOptions, order: O
     for words in filter(
         None, dict.fromkeys(warn_frozen_untrained_norms(item.spec) for item in planned if item.action.starts)
     ):
+        output.note(words)
+    for words in what_loads.notes(selected.specs, loads):
         output.note(words)
     warn_no_requeue(batches, name, config.workspace)
     started = {item.spec.id: item.verdict for item in planned if item.verdict is not None and item.action.starts}
@@ -109,6 +116,12 @@ def launch(config: Config, selected: Selection, asked: ResourceOptions, order: O
     elif order.wait:
         status_table.follow(config, [spec.id for spec in specs])
     return _end(config, planned, jobs, selected, name, order, ended=destination.where == "local" or order.wait)
+
+
+def _loads(config: Config, planned: Sequence[Planned], order: Order) -> Mapping[str, Counted]:
+    """What loads into the runs that are to start; raises SpecError for weights that do not fit."""
+    starts = [item.spec for item in planned if item.action.starts]
+    return what_loads.count(config.workspace, starts, order.start.files, {})
 
 
 def _failed_nodes(planned: Sequence[Planned]) -> tuple[str, ...]:
@@ -182,7 +195,7 @@ def _train(
 
 
 def _say_begin(
-    planned: Sequence[Planned], jobs: Mapping[str, Job], name: str, destination: Destination, start: Start
+    planned: Sequence[Planned], jobs: Mapping[str, Job], name: str, destination: Destination, start: Weights
 ) -> None:
     output.line(f"sweep {name}: {summary(planned)}")
     for item in planned:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import zipfile
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
@@ -122,3 +123,45 @@ def test_other_files_are_named(tmp_path: Path) -> None:
         (tmp_path / "a.pt").write_bytes(data)
         with pytest.raises(SpecError, match=r"cannot load weights from .*a\.pt: ."):
             weight_files.check(tmp_path / "a.pt")
+
+
+OTHER_FILES = {
+    b"": "it is empty",
+    b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n": "it is a Git LFS pointer; run git lfs pull",
+    b"<!DOCTYPE html><html>not found</html>": "it is a web page, not weights; download the file again",
+    b"\x1f\x8b\x08\x00": "it is compressed by gzip; unpack it first",
+    b"plain text": "it was not written by torch.save or safetensors",
+    b"\x80\x04\x95\x00": "it was pickled with protocol 4; save it with torch.save's default protocol, 2",
+}
+
+
+@pytest.mark.parametrize(("data", "said"), OTHER_FILES.items(), ids=OTHER_FILES.values())
+def test_the_message_says_what_a_file_is(data: bytes, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.pth"
+    path.write_bytes(data)
+    with pytest.raises(SpecError) as caught:
+        weight_files.check(path)
+    assert str(caught.value) == f"cannot load weights from {path}: {said}"
+
+
+def test_the_classes_that_a_file_names_are_known(tmp_path: Path) -> None:
+    torch.save({"args": Namespace(lr=0.1)}, tmp_path / "a.pth")
+    assert "argparse.Namespace" in weight_files.check(tmp_path / "a.pth").classes
+
+
+HEADERS = {
+    "no object": b"[1]",
+    "no offsets": b'{"a": {"dtype": "F32", "shape": [1]}}',
+    "beyond the file": b'{"a": {"dtype": "F32", "shape": [1000000], "data_offsets": [0, 4000000]}}',
+    "other size": b'{"a": {"dtype": "F32", "shape": [3], "data_offsets": [0, 4]}}',
+    "negative": b'{"a": {"dtype": "F32", "shape": [-1, -1], "data_offsets": [0, 4]}}',
+    "many dimensions": b'{"a": {"dtype": "F32", "shape": [' + b"1," * 99 + b'1], "data_offsets": [0, 4]}}',
+}
+
+
+@pytest.mark.parametrize("header", HEADERS.values(), ids=HEADERS)
+def test_a_wrong_header_of_safetensors_is_refused(header: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(8))
+    with pytest.raises(SpecError, match=r"cannot load weights from .*a\.safetensors: ."):
+        weight_files.check(path)

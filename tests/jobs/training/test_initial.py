@@ -13,14 +13,15 @@ from torchvision.models import get_model
 
 from attnctl import attention, backbones, grid, models
 from attnctl.jobs.training import initial
-from attnctl.jobs.training.initial import Loaded, Plain
 from attnctl.networks import surgery
+from attnctl.networks.weights.match import Loaded, Plain
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
 from tests.jobs.training.small_detectors import body, detector
 
 FILE = "file:" + "0" * 64
+HINT = "; --init-partial accepts that"
 
 
 def spec_of(module: str = "none", backbone: str = "resnet20", **axes: Any) -> RunSpec:
@@ -28,14 +29,15 @@ def spec_of(module: str = "none", backbone: str = "resnet20", **axes: Any) -> Ru
     return spec
 
 
-def load(folder: Path, spec: RunSpec, weights: dict[str, Tensor]) -> tuple[nn.Module, Loaded]:
-    """The run's network after it has started from a file with these weights."""
+def load(folder: Path, spec: RunSpec, weights: dict[str, Tensor], *, partly: bool = False) -> tuple[nn.Module, Loaded]:
+    """The run's network after it has started from a file with these weights. partly: they may fit only partly."""
     workspace = Workspace(folder)
     path = workspace.weights("0" * 64)
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.save(weights, path)
     network = surgery.build(spec)
-    return network, initial.load(network, FILE, workspace, partial(Plain.of_run, spec, None))
+    init = f"{FILE}+partial" if partly else FILE
+    return network, initial.load(network, init, workspace, partial(Plain.of_run, spec, None))
 
 
 def refused(folder: Path, spec: RunSpec, weights: dict[str, Tensor]) -> str:
@@ -51,15 +53,14 @@ def classifier(backbone: str = "resnet20", classes: int = 10) -> dict[str, Tenso
     return backbones.build(backbone, classes).state_dict()
 
 
-def test_torchvisions_old_densenet_names_match_only_31_of_727_tensors(tmp_path: Path) -> None:
+def test_torchvisions_old_densenet_names_load(tmp_path: Path) -> None:
     weights = {
         re.sub(r"(norm|relu|conv)([12])\.", r"\1.\2.", name): value for name, value in _of("densenet121").items()
     }
-    words = refused(tmp_path, spec_of(backbone="densenet121"), weights)
-    assert words.startswith(f"{FILE} does not fit this network: 31 of 727 tensors load; missing: ")
-    first = "features.denseblock1.denselayer1."
-    assert f"missing: {first}norm1.weight, {first}norm1.bias, {first}norm1.running_mean and 693 more" in words
-    assert f"not in this network: {first}norm.1.weight, " in words
+    network, found = load(tmp_path, spec_of(backbone="densenet121"), weights)
+    assert (found.loaded, found.missing, found.unexpected, found.reshaped) == (727, [], [], [])
+    name = "features.denseblock1.denselayer1.norm1.weight"
+    assert torch.equal(network.state_dict()[name], weights[name.replace("norm1", "norm.1")])
 
 
 def _of(name: str) -> dict[str, Tensor]:
@@ -72,26 +73,49 @@ def test_a_resnet20_with_shortcuts_of_option_a_is_refused(tmp_path: Path) -> Non
     named = {name.replace("fc.", "linear."): value for name, value in classifier().items()}
     weights = {name: value for name, value in named.items() if "downsample" not in name}
     words = refused(tmp_path, spec_of("se"), weights)
-    loaded, total = len(weights) - 2, len(surgery.build(spec_of("se")).state_dict())
+    loaded, total = len(weights), len(surgery.build(spec_of("se")).state_dict())
     assert f"does not fit this network: {loaded} of {total} tensors load; " in words
     assert "missing: layer2.0.downsample.0.weight, " in words
     assert ".attention." not in words, "the new attention is no fault"
-    assert words.endswith("not in this network: linear.weight, linear.bias")
+    assert words.endswith(f" and 9 more{HINT}")
+    assert "linear" not in words, "linear is the head"
+
+
+def test_a_resnet20_with_shortcuts_of_option_a_loads_when_partial_loads_are_accepted(tmp_path: Path) -> None:
+    weights = {
+        name.replace("fc.", "linear."): value for name, value in classifier().items() if "downsample" not in name
+    }
+    network, found = load(tmp_path, spec_of("se"), weights, partly=True)
+    assert torch.equal(network.state_dict()["fc.weight"], weights["linear.weight"])
+    assert [name for name in found.missing if ".attention." not in name] == [
+        name for name in classifier() if "downsample" in name
+    ]
+    assert (found.unexpected, found.reshaped) == ([], [])
+
+
+def test_a_resnet_whose_shortcuts_are_called_so_loads_whole(tmp_path: Path) -> None:
+    """As in a repository of networks for CIFAR that many start from."""
+    weights = {
+        name.replace("fc.", "linear.").replace("downsample", "shortcut"): value
+        for name, value in classifier("resnet18_cifar").items()
+    }
+    _, found = load(tmp_path, spec_of(backbone="resnet18_cifar"), weights)
+    assert (found.missing, found.unexpected, found.reshaped) == ([], [], [])
 
 
 def test_weights_without_a_head_are_refused(tmp_path: Path) -> None:
     weights = {name: value for name, value in classifier().items() if not name.startswith("fc.")}
-    assert refused(tmp_path, spec_of(), weights).endswith("; missing: fc.weight, fc.bias")
+    assert refused(tmp_path, spec_of(), weights).endswith(f"; missing: fc.weight, fc.bias{HINT}")
 
 
 def test_weights_with_a_head_of_another_width_are_refused(tmp_path: Path) -> None:
     weights = classifier() | {"fc.weight": torch.zeros(7, 65), "fc.bias": torch.zeros(7)}
-    assert refused(tmp_path, spec_of(), weights).endswith("; of a different shape: fc.weight")
+    assert refused(tmp_path, spec_of(), weights).endswith(f"; of a different shape: fc.weight{HINT}")
 
 
 def test_weights_with_another_stem_or_depth_are_refused(tmp_path: Path) -> None:
     words = refused(tmp_path, spec_of(backbone="resnet18_cifar"), classifier("resnet18"))
-    assert words.endswith("121 of 122 tensors load; of a different shape: conv1.weight")
+    assert words.endswith(f"121 of 122 tensors load; of a different shape: conv1.weight{HINT}")
     assert "not in this network: layer1.3.conv1.weight" in refused(tmp_path, spec_of(), classifier("resnet56"))
     assert "; missing: layer1.3.conv1.weight" in refused(tmp_path, spec_of(backbone="resnet56"), classifier())
 
@@ -210,13 +234,13 @@ def test_a_classifier_of_another_depth_is_refused_for_a_detector(tmp_path: Path)
     assert "; missing: backbone.body.layer1.2.conv1.weight" in refused(tmp_path, spec, classifier("resnet18"))
 
 
-def plain() -> initial.Plain:
-    return initial.Plain.of(models.build("fasterrcnn", body(), 11, norms="frozen", size=64), body())
+def plain() -> Plain:
+    return Plain.of(models.build("fasterrcnn", body(), 11, norms="frozen", size=64), body())
 
 
 def loaded(
-    tmp_path: Path, network: nn.Module, weights: dict[str, torch.Tensor], plain: Callable[[], initial.Plain] = plain
-) -> initial.Loaded:
+    tmp_path: Path, network: nn.Module, weights: dict[str, torch.Tensor], plain: Callable[[], Plain] = plain
+) -> Loaded:
     workspace = Workspace(tmp_path)
     path = workspace.weights("0" * 64)
     path.parent.mkdir(parents=True)
@@ -238,11 +262,24 @@ def test_a_classifier_with_the_same_module_becomes_the_body(tmp_path: Path, froz
 
 
 def test_a_plain_classifier_becomes_the_body_of_a_detector_with_attention(tmp_path: Path) -> None:
-    found = loaded(tmp_path, detector("se"), body().state_dict())
+    found = loaded(tmp_path, detector("se", "batch"), body().state_dict())
     missing = [name for name in found.missing if name.startswith("backbone.body.")]
     assert missing
     assert all(".attention." in name for name in missing)
     assert found.unexpected == ["fc.weight", "fc.bias"]
+
+
+def test_attention_that_would_be_frozen_at_random_is_refused(tmp_path: Path) -> None:
+    """With frozen norms the first stage is frozen, with the attention in it."""
+    with pytest.raises(SpecError) as caught:
+        loaded(tmp_path, detector("se"), body().state_dict())
+    words = str(caught.value)
+    assert (
+        "leaves tensors random that this network freezes: backbone.body.layer1.0.bn2.attention.squeeze.weight, "
+        in words
+    )
+    assert "layer2" not in words
+    assert words.endswith("; start from weights that have them, or train them with --norms batch")
 
 
 def test_a_detector_s_weights_fit_another_by_their_own_names(tmp_path: Path) -> None:
@@ -256,7 +293,7 @@ def test_a_detector_for_other_classes_keeps_its_own_predictor(tmp_path: Path) ->
     first = models.build("yolox_nano", backbones.build("cspdarknet_nano", 10), 80)
     network = models.build("yolox_nano", backbones.build("cspdarknet_nano", 10), 20)
     other = models.build("yolox_nano", backbones.build("cspdarknet_nano", 10), 21)
-    found = loaded(tmp_path, network, first.state_dict(), lambda: initial.Plain.of(other))
+    found = loaded(tmp_path, network, first.state_dict(), lambda: Plain.of(other))
     assert (found.missing, found.unexpected) == ([], [])
     assert all("cls_preds" in name for name in found.reshaped)
     assert found.reshaped

@@ -1,6 +1,7 @@
 """`--init`: runs that start from another run's weights, or from a file's."""
 
 import dataclasses
+import hashlib
 import json
 import zipfile
 from pathlib import Path
@@ -64,7 +65,7 @@ def test_a_run_starts_from_a_file_by_its_content(folder: Path, attnctl: Run) -> 
 
 def test_the_rows_of_a_table_start_from_weights_too(folder: Path, attnctl: Run) -> None:
     torch.save(backbones.build("resnet50", 1000).state_dict(), folder / "resnet50.pt")
-    words = ("sweep", "--table", "an:2", "--rows", "ResNet-50 AN", "--run-on", "local", "--dry-run", "--json")
+    words = ("sweep", "--table", "an:2", "--rows", "ResNet-50 BN", "--run-on", "local", "--dry-run", "--json")
     seeds = json.loads(attnctl(*words).out)
     document = json.loads(attnctl(*words, "--init", "resnet50.pt").out)
     assert document["overrides"]["init"].startswith("file:")
@@ -198,34 +199,63 @@ def test_the_job_itself_does_not_start_from_an_unfinished_checkpoint(folder: Pat
 # ------------------------------------------------------------------------------------------------------------- a file
 
 
-def test_a_file_that_fits_only_partly_fails_the_run_with_a_clear_message(folder: Path, attnctl: Run) -> None:
+@pytest.mark.parametrize("dry", [["--dry-run"], []], ids=["dry", "real"])
+def test_a_file_that_fits_only_partly_is_refused_before_anything_is_submitted(
+    dry: list[str], folder: Path, attnctl: Run
+) -> None:
     """A ResNet-20 whose shortcuts have no weights, and whose head has another name."""
     weights = {
         name.replace("fc.", "linear."): value for name, value in backbones.build("resnet20", 10).state_dict().items()
     }
     part = {name: value for name, value in weights.items() if "downsample" not in name}
     torch.save({"state_dict": part}, folder / "part.pt")
-    result = attnctl("sweep", "none", "--init", "part.pt", *SMALL)
-    assert result.code == 1
-    (row,) = json.loads(attnctl("status", "--json").out)["runs"]
-    assert row["state"] == "code error"
-    assert (
-        f"does not fit this network: {len(part) - 2} of {len(weights)} tensors load; missing: layer2." in row["reason"]
-    )
-    assert row["reason"].endswith("; not in this network: linear.weight, linear.bias")
-    (found,) = Workspace(folder).run(row["id"]).attempt(1).incarnation(0).exits()
-    assert (found.outcome, found.traceback, found.step) == ("error", "", 0)
+    before = listing(folder)
+    result = attnctl("sweep", "none,se", "--init", "part.pt", *SMALL, *dry)
+    assert_refused(result, "part.pt")
+    words = "none resnet20 digits: part.pt does not fit this network: "
+    assert f"{words}{len(part)} of {len(weights)} tensors load; missing: layer2.0.downsample.0.weight, " in result.err
+    assert result.err.endswith(" and 9 more; --init-partial accepts that (and 1 more run)\n")
+    assert listing(folder) == before
 
 
-def test_a_base_run_that_fits_only_partly_fails_the_run_with_a_clear_message(folder: Path, attnctl: Run) -> None:
+def test_a_base_run_that_fits_only_partly_is_refused_before_anything_is_submitted(folder: Path, attnctl: Run) -> None:
     (attended,) = ids(attnctl, "se")
-    assert attnctl("sweep", "none", "--init", attended, *SMALL, "--name", "part").code == 1
-    (row,) = json.loads(attnctl("status", "part", "--json").out)["runs"]
-    assert row["state"] == "code error"
-    assert (
-        f"run:{attended} does not fit this network: 128 of 128 tensors load; not in this network: layer1."
-        in row["reason"]
-    )
+    before = listing(folder)
+    result = attnctl("sweep", "none", "--init", attended, *SMALL)
+    assert_refused(result, "a base with attention")
+    words = f"run {attended} (se bias=false r=16, resnet20, digits) does not fit this network: 128 of 128 tensors load"
+    assert f"{words}; not in this network: layer1." in result.err
+    assert listing(folder) == before
+
+
+def test_a_partial_load_is_accepted_when_it_is_asked_for_and_then_it_is_told(folder: Path, attnctl: Run) -> None:
+    weights = backbones.build("resnet20", 10).state_dict()
+    torch.save({name: value for name, value in weights.items() if "downsample" not in name}, folder / "part.pt")
+    words = ("sweep", "none", "--init", "part.pt", "--init-partial", *SMALL)
+    left_out = f"{len(weights) - 12} of {len(weights)} tensors load; missing: layer2.0.downsample.0.weight, "
+    dry = json.loads(attnctl(*words, "--dry-run", "--json").out)["runs"][0]
+    assert (dry["loads"]["loaded"], dry["loads"]["total"]) == (len(weights) - 12, len(weights))
+    assert dry["loads"]["words"].startswith(left_out)
+    result = attnctl(*words)
+    assert result.code == 0, result.err
+    assert f"none resnet20 digits: {left_out}" in result.err
+    (row,) = json.loads(attnctl("status", "--json").out)["runs"]
+    assert row["id"] == dry["id"]
+    event = initialised(folder, row["id"])
+    assert event["source"] == f"file:{hashlib.sha256((folder / 'part.pt').read_bytes()).hexdigest()}+partial"
+    assert event["missing"] == [name for name in weights if "downsample" in name]
+    shown = attnctl("show", row["id"]).out
+    assert f"{len(weights) - 12} of {len(weights)} tensors loaded; new: layer2.0.downsample.0.weight, " in shown
+    assert "and 8 more" in shown
+    without = attnctl("sweep", "none", "--init", "part.pt", *SMALL)
+    assert_refused(without, "the same file without the option")
+
+
+def test_partial_loads_cannot_be_accepted_without_weights(folder: Path, attnctl: Run) -> None:
+    result = attnctl("sweep", "none", "--init-partial", *SMALL)
+    assert_refused(result, "no weights")
+    assert result.err == "attnctl: --init-partial needs --init\n"
+    assert listing(folder) == []
 
 
 @pytest.mark.parametrize("dry", [["--dry-run"], []], ids=["dry", "real"])
