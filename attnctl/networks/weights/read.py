@@ -96,7 +96,7 @@ def _load(path: Path, classes: frozenset[str], *, shapes_only: bool) -> Any:
         raise SpecError(f"torch cannot load weights from {path}: {_reason(error)}") from error
 
 
-def _unpickled(path: Path, permitted: list[tuple[Any, str]], *, shapes_only: bool) -> Any:
+def _unpickled(path: Path, permitted: list[Any], *, shapes_only: bool) -> Any:
     with open_regular(path) as stream, safe_globals(permitted):
         return torch.load(stream, map_location="meta" if shapes_only else "cpu", weights_only=True)
 

@@ -14,6 +14,7 @@ from attnctl import backbones
 from attnctl.jobs.training import initial
 from attnctl.models.yolox_nano import build, paired_iou
 from attnctl.networks import surgery
+from attnctl.networks.weights.match import Plain
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
 from tests.attnctl.models.rectangles import Network
@@ -78,9 +79,9 @@ def official() -> dict[str, Any]:
     return {"start_epoch": 300, "model": weights, "optimizer": {"state": {}, "param_groups": [{"lr": 0.01}]}}
 
 
-def plain(classes: int) -> Callable[[], initial.Plain]:
+def plain(classes: int) -> Callable[[], Plain]:
     """What tells the parts of a network for so many classes apart."""
-    return lambda: initial.Plain.of(build(backbones.build("cspdarknet_nano", 10), classes + 1))
+    return lambda: Plain.of(build(backbones.build("cspdarknet_nano", 10), classes + 1))
 
 
 def saved(tmp_path: Path, document: dict[str, Any]) -> Workspace:

@@ -43,7 +43,7 @@ def test_what_would_be_frozen_at_random_can_not_be_accepted() -> None:
 
 def test_frozen_are_parameters_without_gradient_and_frozen_norms() -> None:
     made = network()
-    made[2].bias.requires_grad_(False)  # type: ignore[index,union-attr]
+    made[2].bias.requires_grad_(False)  # type: ignore[index]
     assert frozen_names(made) == {"1.weight", "1.bias", "2.bias"}
 
 
