@@ -1,8 +1,9 @@
 """Notifies the user that a sweep has ended: by a command, a webhook, or both, once per end.
 
 The notification is sent by whoever notices the end: usually the job that ends last; if that job was killed, or may be
-restarted, the next command that queries the scheduler. A file that is created exclusively ensures that only one of them
-does. Text from users is passed to the command as arguments, variables and JSON, never through a shell.
+restarted, the next `attnctl sweep` or `attnctl resume`. Commands that only look at runs send nothing. A file that is
+created exclusively ensures that only one of them does. Text from users is passed to the command as arguments, variables
+and JSON, never through a shell.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ log = logging.getLogger(__name__)
 RECENT = 86400.0
 """Seconds after an end in which it is announced, so that new settings do not announce all earlier sweeps."""
 
+CLOCK_SKEW = 600.0
+"""Seconds by which the clock of the machine that recorded an end may be ahead; later ends are not announced."""
+
 TIMEOUT = 30.0
 """Seconds until the command or the webhook is given up."""
 
@@ -70,9 +74,12 @@ _FINAL = {
 def announce(config: Config, sweep: str, verdicts: Mapping[str, Verdict], attempts: int) -> str | None:
     """Announce that the sweep has ended, unless this was done before; returns a message if it failed, else None.
 
-    verdicts: of all its runs, all of which have ended. attempts: the total number of their attempts.
+    Without the user's trust in the settings, nothing is announced. verdicts: of all its runs, all of which have ended.
+    attempts: the total number of their attempts.
     """
-    if not verdicts or time.time() - max(verdict.since for verdict in verdicts.values()) > RECENT:
+    if not verdicts or not config.may_act:
+        return None
+    if not -CLOCK_SKEW <= time.time() - max(verdict.since for verdict in verdicts.values()) <= RECENT:
         return None
     summary = summarise(verdicts)
     notice = Notice(sweep=sweep, at=time.time(), host=socket.gethostname(), pid=os.getpid(), summary=summary)

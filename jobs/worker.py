@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
     worker = Worker.from_environment(os.environ, options.task)
     root = options.workspace.resolve()
     submission = _submission(Workspace(root), options.tag)
-    settings = config.submitted(root, options.tag)
+    settings = config.submitted(root, options.tag, options.settings)
     if submission.failed:
         log.info("nothing to do: submission %s was closed: %s", submission.tag, submission.failed)
         return 0
@@ -84,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -P -m attnctl.jobs.worker", description="Train one rank of one run.")
     parser.add_argument("--workspace", type=Path, required=True, help="workspace folder")
     parser.add_argument("--tag", required=True, help="tag of the submission")
+    parser.add_argument("--settings", default="", help="digest of the submission's settings")
     parser.add_argument("--task", type=int, help="index of the run in the submission (default: the array task)")
     return parser
 

@@ -29,6 +29,14 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def separate_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What tests trust is recorded in a folder of their own, and not in that of the user who runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 SLURM = "tests/slurm/"
 
 

@@ -26,12 +26,15 @@ def _invoke(words: list[str]) -> object:
     from attnctl.cli.app import build
     from attnctl.cli.output import is_terminal
 
-    context.begin(words)
+    completing = " ".join(os.environ.get(name, "") for name in _COMPLETE).split()
+    context.begin(words, quiet=bool(completing))
     workspace, rest = without_globals(words)
     context.choose(workspace)
-    completing = " ".join(os.environ.get(name, "") for name in _COMPLETE).split()
-    app = build([*rest, *completing], rich=is_terminal() and not completing, completing=bool(completing))
-    return get_command(app)(args=rest, prog_name="attnctl", standalone_mode=False)
+    try:
+        app = build([*rest, *completing], rich=is_terminal() and not completing, completing=bool(completing))
+        return get_command(app)(args=rest, prog_name="attnctl", standalone_mode=False)
+    finally:
+        context.tell_passed_by()
 
 
 def without_globals(words: Sequence[str]) -> tuple[str | None, list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from contextvars import ContextVar
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from attnctl import ownership
 from attnctl.files import GROUP_UMASK
 from attnctl.values import SpecError
 
@@ -22,11 +24,16 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 _WORDS: ContextVar[tuple[str, ...]] = ContextVar("words", default=())
 _CHOSEN: ContextVar[Path | None] = ContextVar("workspace", default=None)
+_QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
+_TOLD: set[Path] = set()
 
 
-def begin(words: Sequence[str]) -> None:
-    """Remember the command line."""
+def begin(words: Sequence[str], *, quiet: bool = False) -> None:
+    """Remember the command line. quiet: it is for the shell's completion, which shows no messages."""
     _WORDS.set(tuple(words))
+    _QUIET.set(quiet)
+    _TOLD.clear()
+    ownership.PASSED_BY.clear()
 
 
 def command() -> list[str]:
@@ -46,6 +53,7 @@ def config(*, new: bool = False) -> Config:
     from attnctl.settings.config import ConfigError, find
 
     found = find(_CHOSEN.get(), Path.cwd(), os.environ)
+    tell_passed_by()
     if not new and not found.workspace.root.is_dir():
         raise ConfigError(
             f"workspace {found.workspace.root} does not exist; create it with `attnctl init` or `attnctl sweep`"
@@ -55,10 +63,30 @@ def config(*, new: bool = False) -> Config:
     return found
 
 
+def named() -> Path | None:
+    """The folder of the workspace that --workspace or ATTNCTL_WORKSPACE names."""
+    name = _CHOSEN.get() or os.environ.get("ATTNCTL_WORKSPACE")
+    return (Path.cwd() / name).resolve() if name else None
+
+
 def folder() -> Path:
     """The workspace's folder itself, whatever its settings say: the one that was named, else this one."""
-    named = _CHOSEN.get() or os.environ.get("ATTNCTL_WORKSPACE")
-    return (Path.cwd() / named).resolve() if named else Path.cwd()
+    return named() or Path.cwd()
+
+
+def tell_passed_by() -> None:
+    """Say, once and on one line, which files and folders do not count because others own or can write them."""
+    new = {path: concern for path, concern in ownership.PASSED_BY.items() if path not in _TOLD}
+    _TOLD.update(new)
+    if not new or _QUIET.get():
+        return
+    from attnctl.cli import output
+    from attnctl.settings.config import FILE_NAME
+
+    settings = next((path for path in new if path.name == FILE_NAME), None)
+    advice = f"; name the workspace with --workspace, or run `attnctl trust {shlex.quote(str(settings))}`"
+    listed = ", ".join(f"{path} {concern}" for path, concern in new.items())
+    output.note(f"ignored: {listed}{advice if settings else ''}")
 
 
 def index() -> Index:

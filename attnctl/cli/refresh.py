@@ -68,14 +68,20 @@ def take(config: Config, index: Index, ids: Sequence[str] | None) -> Snapshot:
                 row.seed,
             )
         )
-    if config.notify.wanted:
-        _tell_of_ends(config, index)
     bad_nodes = launch_failures.by_node({row.id: row.verdict for row in rows}, config.workspace.root)
     return Snapshot(rows, unavailable, time(), tuple(bad_nodes))
 
 
-def _tell_of_ends(config: Config, index: Index) -> None:
-    """Do what attnctl.toml asks for when a sweep has ended, if no job has done it."""
+def announce_ends(config: Config) -> None:
+    """Do what attnctl.toml asks for when a sweep has ended, if no job has done it: only a command that acts may."""
+    if not config.notify.wanted:
+        return
+    with context.index() as index:
+        index.refresh()
+        _announce_ends(config, index)
+
+
+def _announce_ends(config: Config, index: Index) -> None:
     from attnctl.jobs import notify
 
     for sweep in index.sweeps():

@@ -71,6 +71,7 @@ COMMANDS = (
     Command("complexity", DATA, "Count parameters and MACs of modules in a network"),
     Command("bench", DATA, "Measure inference speed beside the plain backbone"),
     Command("init", WORKSPACE, "Write a commented attnctl.toml"),
+    Command("trust", WORKSPACE, "Let the commands of a settings file run"),
     Command("doctor", WORKSPACE, "Check this machine, and say how to fix problems"),
     Command("gc", WORKSPACE, "Delete checkpoints and leftovers no longer needed", module="gc_"),
     Command("rm", WORKSPACE, "Remove a sweep, and its runs with --runs"),

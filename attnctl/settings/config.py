@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from attnctl import datasets, lines
-from attnctl.files import read_regular
+from attnctl import datasets, lines, ownership
+from attnctl.files import open_regular, read_regular
 from attnctl.lifecycle.resume_policy import Rules
-from attnctl.settings import sbatch_options, srun_options
+from attnctl.settings import sbatch_options, srun_options, trust
+from attnctl.settings.acting import ActingSetting, acting_settings
 from attnctl.settings.reader import ConfigError, SectionReader
 from attnctl.settings.sections import Keep, Notify, read_keep, read_notify, read_rules
 from attnctl.settings.template import TEMPLATE
@@ -38,6 +40,9 @@ __all__ = [
 
 FILE_NAME = "attnctl.toml"
 VARIABLE = "ATTNCTL_WORKSPACE"
+
+_SHOWN, _LONGEST = 3, 120
+"""So many settings, and so many characters of each, are named in an error."""
 
 _COMMAND_OPTIONS = ("partition", "account", "qos", "constraint", "mem", "parallel")
 _RECORDED = (*_COMMAND_OPTIONS, "exclude", "profile")
@@ -156,6 +161,35 @@ class Config:
     notify: Notify = field(default_factory=Notify)
     source: bytes | None = None
     """The content of the file, empty without one; None for settings that a caller has put together."""
+    acting: Sequence[ActingSetting] = ()
+    """What the file can run or send."""
+    vouched_for: bool = False
+    """The settings of a submission, unchanged since: its job's command has their digest."""
+    ignored: str = ""
+    """Why the settings file in the workspace's folder is not used; a sentence."""
+
+    @property
+    def digest(self) -> str:
+        """The digest of the file's content; empty for settings that a caller has put together."""
+        return "" if self.source is None else trust.content_digest(self.source)
+
+    @property
+    def may_act(self) -> bool:
+        """Whether what the file can run or send may be run and sent."""
+        return not self.acting or self.vouched_for or (self.file is not None and trust.allows(self.file, self.acting))
+
+    def check_may_act(self, settings: Sequence[ActingSetting] | None = None) -> None:
+        """Raise ConfigError if the user has not trusted what the file can run or send. settings: only these of it."""
+        if self.ignored:
+            raise ConfigError(self.ignored)
+        settings = self.acting if settings is None else settings
+        if settings and not self.may_act:
+            shown = "; ".join(_cut(str(item)) for item in settings[:_SHOWN])
+            more = f"; and {len(settings) - _SHOWN} more" if len(settings) > _SHOWN else ""
+            raise ConfigError(
+                f"{self.file} is not trusted: run `attnctl trust {_quoted(self.file)}` to let it run or send "
+                f"{shown}{more}"
+            )
 
     def profile(self, name: str | None) -> SlurmOptions:
         """The [slurm] settings, overridden by those of a named profile; raises ConfigError."""
@@ -171,35 +205,83 @@ class Config:
 def find(workspace: Path | None, cwd: Path, environ: Mapping[str, str], *, newer: bool = False) -> Config:
     """Find the workspace: `workspace`, else ATTNCTL_WORKSPACE, else the nearest parent with attnctl.toml, else `cwd`.
 
+    In the search for the nearest parent, files and folders that others own or can write are passed by, unless the user
+    has trusted the file with its content; `ownership.PASSED_BY` then has them.
+
     newer: accept one that a newer attnctl has upgraded, as a job does that was submitted before. Creates nothing.
     Raises ConfigError, and SpecError for a newer workspace.
     """
     named = workspace if workspace is not None else Path(environ[VARIABLE]) if environ.get(VARIABLE) else None
-    if named is not None:
-        root = (cwd / named).resolve()
-        if root.exists() and not root.is_dir():
-            raise ConfigError(f"workspace {named} is not a folder")
-    else:
-        root = next((folder for folder in (cwd, *cwd.parents) if (folder / FILE_NAME).is_file()), cwd)
+    if named is None:
+        return _nearest(cwd, newer=newer)
+    root = (cwd / named).resolve()
+    if root.exists() and not root.is_dir():
+        raise ConfigError(f"workspace {named} is not a folder")
     if not newer:
         version.check(root)
     file = root / FILE_NAME
-    if not file.is_file():
-        return _without_file(root)
-    return read(file)
+    return read(file) if file.is_file() else _without_file(root)
 
 
-def submitted(root: Path, tag: str) -> Config:
+def _nearest(cwd: Path, *, newer: bool) -> Config:
+    """The settings of the nearest parent with a file that counts; `cwd` without settings if there is none."""
+    ignored = ""
+    for folder in (cwd, *cwd.parents):
+        file = folder / FILE_NAME
+        if not file.is_file():
+            continue
+        concern = ownership.concern_of_entry(file)
+        if not concern or trust.is_recorded(file):
+            with open_regular(file) as stream:
+                concern = concern or ownership.status_concern(os.fstat(stream.fileno()), file)
+                content = stream.read()
+            if not concern or trust.knows(file, content):
+                if not newer:
+                    version.check(folder)
+                return read(file, content)
+        ownership.PASSED_BY[file] = concern
+        if folder == cwd:
+            ignored = _ignored(file, concern)
+    if not newer:
+        version.check(cwd)
+    return replace(_without_file(cwd), ignored=ignored)
+
+
+def nearest_file(cwd: Path) -> Path | None:
+    """The nearest settings file in a folder or its parents, whoever it belongs to."""
+    return next((file for folder in (cwd, *cwd.parents) if (file := folder / FILE_NAME).is_file()), None)
+
+
+def _ignored(file: Path, concern: str) -> str:
+    return (
+        f"{file} {concern}, so it is not used: name the folder with --workspace, or run `attnctl trust {_quoted(file)}`"
+    )
+
+
+def submitted(root: Path, tag: str, digest: str) -> Config:
     """The settings that the jobs of a submission use: those of the time when it was made. Raises ConfigError.
 
-    Those of today, for a submission without them. root: the workspace's folder.
+    Those of today, for a submission without them. root: the workspace's folder. digest: of the settings, as the job's
+    command has it; if it is empty, what the settings can run or send does not act in the job.
     """
     frozen = Workspace(root).submission_settings(tag)
     try:
         content = read_regular(frozen)
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if digest:
+            raise ConfigError(f"{frozen} is missing: run attnctl resume") from error
         return find(root, root, {}, newer=True)
-    return read(root / FILE_NAME, content) if content else _without_file(root)
+    if digest and trust.content_digest(content) != digest:
+        raise ConfigError(f"{frozen} was changed after its jobs were submitted: run attnctl resume")
+    return replace(read(root / FILE_NAME, content) if content else _without_file(root), vouched_for=bool(digest))
+
+
+def _quoted(file: Path | None) -> str:
+    return shlex.quote(str(file))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
 def _without_file(root: Path) -> Config:
@@ -214,7 +296,7 @@ def read(file: Path, content: bytes | None = None) -> Config:
         document = lines.parsed(source, str(file))
     except SpecError as error:
         raise ConfigError(str(error)) from error
-    return replace(_Reader(file, source).config(document), source=content)
+    return replace(_Reader(file, source).config(document), source=content, acting=acting_settings(document))
 
 
 class _Reader(SectionReader):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TEMPLATE = """\
 # Settings of attnctl for this workspace, the folder of this file. Every line is optional; the commented values are the
-# defaults, or examples.
+# defaults, or examples. What runs or sends something (setup, notify, containers) acts after `attnctl trust`.
 
 [slurm]
 # clusters = "second"        # another cluster of the same site (sbatch -M)

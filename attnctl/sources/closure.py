@@ -2,6 +2,7 @@
 
 An import is local if it is in the file's folder or, in a project (a folder with .git, pyproject.toml, setup.py,
 setup.cfg or attnctl.toml), in a folder above it up to the project's root. All others belong to the environment.
+Folders and files that others could have put there are passed by: see `attnctl.ownership`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from attnctl import ownership
 from attnctl.files import read_regular
 from attnctl.sources.digest import VERSION_PREFIX, digest
 from attnctl.values import SpecError
@@ -54,14 +56,33 @@ class Source:
 
 @dataclass(frozen=True)
 class Scope:
-    """Where local imports are looked up. roots: nearest first; only: the only top-level name that may be local."""
+    """Where local imports are looked up. roots: nearest first; only: the only top-level name that may be local.
+
+    entry: the user's file that was named, if the files of others are passed by; None for an installed package.
+    """
 
     roots: tuple[Path, ...]
     only: str | None = None
+    entry: Path | None = None
 
     def covers(self, name: str) -> bool:
         """Whether a top-level name may be local."""
         return name not in _NEVER_LOCAL if self.only is None else name == self.only
+
+    def counts(self, path: Path) -> bool:
+        """Whether a file or folder in which a module was found counts.
+
+        The folder of the named file does, and in it the files of that file's owner too.
+        """
+        if self.entry is None or path == self.entry.parent:
+            return True
+        if path.is_relative_to(self.entry.parent):
+            concern = ownership.foreign(path, {self.entry.stat().st_uid})
+        else:
+            concern = ownership.concern(path)
+        if concern:
+            ownership.PASSED_BY[path] = concern
+        return not concern
 
 
 _READ: dict[Path, tuple[list[tuple[Path, tuple[int, ...]]], Source]] = {}
@@ -127,9 +148,9 @@ def imports(path: Path, tree: ast.Module, scope: Scope) -> Iterator[Import]:
         for alias in node.names:
             for parts in _meant(node, alias):
                 if relative:
-                    match = _find(parts, (_above(path, node, scope),))
+                    match = _find(parts, (_above(path, node, scope),), scope)
                 else:
-                    match = _find(parts, scope.roots) if scope.covers(parts[0]) else None
+                    match = _find(parts, scope.roots, scope) if scope.covers(parts[0]) else None
                 if match is not None:
                     yield Import(node, alias, *match)
                     break
@@ -143,17 +164,18 @@ def _meant(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> list[tuple[st
     return [(*parts, alias.name), parts]
 
 
-def _find(parts: tuple[str, ...], roots: tuple[Path, ...]) -> tuple[Path, tuple[Path, ...]] | None:
+def _find(parts: tuple[str, ...], roots: tuple[Path, ...], scope: Scope) -> tuple[Path, tuple[Path, ...]] | None:
     """The root that contains a dotted name, and the files that importing it runs. No parts: the root itself."""
     for root in roots:
-        folder, files = root, []
+        folder, passed, files = root, [root], []
         for part in parts[:-1]:
             folder = folder / part
+            passed.append(folder)
             if (folder / _INIT).is_file():
                 files.append(folder / _INIT)
         ends = (folder / parts[-1] / _INIT, folder / f"{parts[-1]}.py") if parts else (folder / _INIT,)
         for last in ends:
-            if last.is_file():
+            if last.is_file() and all(map(scope.counts, dict.fromkeys((*passed, *files, last.parent, last)))):
                 return root, (*files, last)
     return None
 
@@ -170,9 +192,19 @@ def _above(path: Path, node: ast.Import | ast.ImportFrom, scope: Scope) -> Path:
 def _scope(entry: Path) -> Scope:
     folders = list(entry.parents)
     for number, folder in enumerate(folders[:-1]):
-        if any((folder / name).exists() for name in _PROJECT):
-            return Scope(tuple(folders[: number + 1]))
-    return Scope((entry.parent,))
+        if any(_is_project(folder / name) for name in _PROJECT):
+            return Scope(tuple(folders[: number + 1]), entry=entry)
+    return Scope((entry.parent,), entry=entry)
+
+
+def _is_project(marker: Path) -> bool:
+    """Whether a file or folder marks a project: nobody else may have put it there."""
+    if not marker.exists():
+        return False
+    concern = ownership.concern_of_entry(marker)
+    if concern:
+        ownership.PASSED_BY[marker] = concern
+    return not concern
 
 
 def _parsed(path: Path) -> tuple[bytes, ast.Module]:

@@ -55,8 +55,10 @@ def run_job(
     """Submit the two-minute job and return the checks of its ranks; each check's name begins with the node.
 
     patience: seconds to wait until the job has ended; after that, and on Ctrl-C, it is cancelled. report: called with
-    a line of text when the job's state changes. Raises SubmitError and SlurmUnavailable.
+    a line of text when the job's state changes. Raises SubmitError and SlurmUnavailable, and SpecError when the
+    settings are not trusted.
     """
+    config.check_may_act()
     tag = new_tag()
     request = dataclasses.replace(resources, minutes=JOB_MINUTES)
     config.workspace.submission_logs(tag).mkdir(parents=True, exist_ok=True)

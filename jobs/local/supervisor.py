@@ -17,6 +17,7 @@ from attnctl.files import read_regular
 from attnctl.jobs.slurm.commands import environment
 from attnctl.jobs.slurm.observe import record, record_absence
 from attnctl.jobs.submission import code_snapshot, guard
+from attnctl.jobs.submission.script import settings_option
 from attnctl.lifecycle.state import ABSENT
 from attnctl.settings.config import Config
 from attnctl.workspace import events
@@ -54,6 +55,7 @@ class Job:
         self.workspace, self.limit = config.workspace, config.resume.same_error
         self.root = config.workspace.root.absolute()
         self.tag, self.task, self.job_id = tag, task, job_id
+        self.settings = settings_option(config)
         self.attempt = config.workspace.run(run).attempt(attempt)
         self.progress = Progress(run=run, state="queued")
         self.ended = False
@@ -91,6 +93,7 @@ class Job:
             str(self.root),
             "--tag",
             self.tag,
+            *self.settings,
         ]
         common = (
             environment()

@@ -121,7 +121,13 @@ def command(config: Config, options: SlurmOptions, tag: str, module: str) -> str
     python = [*options.command_prefix, options.python or sys.executable]
     for word in python:
         _check("command_prefix or python in [slurm]", word)
-    return shlex.join([*python, "-u", "-P", "-m", module, "--workspace", root, "--tag", tag])
+    settings = settings_option(config) if module == _WORKER else []
+    return shlex.join([*python, "-u", "-P", "-m", module, "--workspace", root, "--tag", tag, *settings])
+
+
+def settings_option(config: Config) -> list[str]:
+    """The worker's option that says which settings were submitted, so that it notices when the file was changed."""
+    return ["--settings", config.digest] if config.digest else []
 
 
 def _executor(folder: str) -> Any:

@@ -73,8 +73,10 @@ def submit(
     ended: run id to the number of an attempt that counts as ended, whatever the scheduler says; given by the attempt's
     own job. Runs whose base is not completed are submitted behind the job of the base. Runs above the limit on
     submitted jobs are not reserved, and are listed as skipped. Raises SpecError if the number of processes does not fit
-    the recipe, SlurmUnavailable, and SubmitError; if SLURM rejects the first array, nothing has been written.
+    the recipe or the settings are not trusted, SlurmUnavailable, and SubmitError; if SLURM rejects the first array,
+    nothing has been written.
     """
+    config.check_may_act()
     for recipe in {spec.recipe for spec in specs}:
         recipe.check_world(resources.world)
     done: list[Submitted] = []

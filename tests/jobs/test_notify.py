@@ -15,6 +15,7 @@ import pytest
 
 from attnctl.files import write_atomic
 from attnctl.jobs.notify import after_run
+from attnctl.settings import trust
 from tests.attnctl.cli.cli_run import Run
 from tests.attnctl.cli.finished_runs import completed
 from tests.attnctl.cli.past_runs import Past, left
@@ -35,13 +36,20 @@ def ended(past: Past, monkeypatch: pytest.MonkeyPatch) -> Past:
     completed(past, good_run)
     past.attempt(bad_run, "FAILED", exit=left("error", "KeyError"))
     past.sweep("first", [good_run, bad_run])
-    (past.root / "attnctl.toml").write_text(f"[notify]\n{COMMAND}")
+    trusted(past, f"[notify]\n{COMMAND}")
     return past
 
 
+def trusted(past: Past, settings: str) -> None:
+    """Write the settings of the workspace and trust them, as the user does with `attnctl trust`."""
+    file = past.root / "attnctl.toml"
+    file.write_text(settings)
+    trust.accept(file, settings.encode(), past.config.acting)
+
+
 def test_the_end_of_a_sweep_is_announced_once_and_never_through_a_shell(ended: Past, attnctl: Run) -> None:
-    attnctl("status")
-    attnctl("status")
+    attnctl("resume")
+    attnctl("resume")
     after_run(ended.config, ended.specs(1)[0].id)
     (only,) = told(ended)
     assert (only["sweep"], only["summary"]) == ("first", "2 runs: 1 completed, 1 code error")
@@ -65,19 +73,19 @@ def test_only_the_job_that_ends_last_announces_the_end(ended: Past) -> None:
 
 
 def test_a_sweep_that_resumes_and_ends_again_is_announced_again(ended: Past, attnctl: Run) -> None:
-    attnctl("status")
+    attnctl("resume")
     _, bad_run = ended.specs(2)
     ended.attempt(bad_run, "COMPLETED", number=2, exit=left("completed", step=40))
-    attnctl("status")
+    attnctl("resume")
     assert [row["summary"] for row in told(ended)] == ["2 runs: 1 completed, 1 code error", "2 runs: 2 completed"]
 
 
 def test_a_failing_command_is_reported_and_changes_nothing(ended: Past, attnctl: Run) -> None:
-    (ended.root / "attnctl.toml").write_text("[notify]\ncommand = '/no/such/program {sweep}'\n")
-    result = attnctl("status")
+    trusted(ended, "[notify]\ncommand = '/no/such/program {sweep}'\n")
+    result = attnctl("resume")
     assert result.code == 0
     assert result.err == "notify: /no/such/program cannot be started: No such file or directory\n"
-    assert attnctl("status").err == ""
+    assert attnctl("resume").err == ""
 
 
 class Hook(BaseHTTPRequestHandler):
@@ -108,14 +116,14 @@ def hook() -> Iterator[tuple[str, list[bytes]]]:
 
 def test_a_webhook_gets_the_document(ended: Past, attnctl: Run, hook: tuple[str, list[bytes]]) -> None:
     address, got = hook
-    (ended.root / "attnctl.toml").write_text(f"[notify]\nwebhook = '{address}'\n")
-    assert attnctl("status").err == ""
+    trusted(ended, f"[notify]\nwebhook = '{address}'\n")
+    assert attnctl("resume").err == ""
     (body,) = got
     assert json.loads(body)["text"] == "attnctl: sweep first has ended, 2 runs: 1 completed, 1 code error"
-    (ended.root / "attnctl.toml").write_text("[notify]\nwebhook = 'http://127.0.0.1:1/'\n")
+    trusted(ended, "[notify]\nwebhook = 'http://127.0.0.1:1/'\n")
     for path in (ended.root / "notices").iterdir():
         path.unlink()
-    assert "the webhook cannot be reached" in attnctl("status").err
+    assert "the webhook cannot be reached" in attnctl("resume").err
 
 
 ANSWERS = {
@@ -158,8 +166,8 @@ def answering() -> Iterator[Callable[[bytes, float], str]]:
 
 def assert_only_told(past: Past, attnctl: Run, words: str) -> None:
     """That neither a command nor a job that has completed ends otherwise than without the notice."""
-    result = attnctl("status", "--json")
-    assert (result.code, len(json.loads(result.out)["runs"])) == (0, 2)
+    result = attnctl("resume", "--json")
+    assert (result.code, len(json.loads(result.out)["runs"])) == (0, 1), "the run that failed waits for --force"
     assert result.err.startswith("notify: ")
     assert words in result.err
     assert result.err[:-1].isprintable()
@@ -174,7 +182,7 @@ def assert_only_told(past: Past, attnctl: Run, words: str) -> None:
 def test_whatever_a_webhook_answers_is_only_told(
     case: str, ended: Past, attnctl: Run, answering: Callable[[bytes, float], str]
 ) -> None:
-    (ended.root / "attnctl.toml").write_text(f"[notify]\nwebhook = '{answering(ANSWERS[case], 0.0)}'\n")
+    trusted(ended, f"[notify]\nwebhook = '{answering(ANSWERS[case], 0.0)}'\n")
     assert_only_told(ended, attnctl, "webhook")
 
 
@@ -182,7 +190,7 @@ def test_a_webhook_that_answers_without_end_is_given_up(
     ended: Past, attnctl: Run, answering: Callable[[bytes, float], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("attnctl.jobs.notify.TIMEOUT", 0.5)
-    (ended.root / "attnctl.toml").write_text(f"[notify]\nwebhook = '{answering(b'HTTP/1.1 200 OK' * 99, 0.1)}'\n")
+    trusted(ended, f"[notify]\nwebhook = '{answering(b'HTTP/1.1 200 OK' * 99, 0.1)}'\n")
     assert_only_told(ended, attnctl, "the webhook was given up after 0.5 s")
 
 
@@ -200,7 +208,7 @@ def test_whatever_a_command_does_is_only_told(
     script: str, words: str, ended: Past, attnctl: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("attnctl.jobs.notify.TIMEOUT", 1.0)
-    (ended.root / "attnctl.toml").write_text(f"[notify]\ncommand = {json.dumps(shlex.join(['sh', '-c', script]))}\n")
+    trusted(ended, f"[notify]\ncommand = {json.dumps(shlex.join(['sh', '-c', script]))}\n")
     assert_only_told(ended, attnctl, words)
 
 
@@ -213,5 +221,33 @@ def test_a_notice_that_cannot_be_written_down_and_a_broken_sweep_are_only_told(e
     (ended.root / "notices").rmdir()
     (ended.root / "notices").write_text("")
     after_run(ended.config, ended.specs(1)[0].id)
-    result = attnctl("status")
+    result = attnctl("resume")
     assert (result.code, "notify: " in result.err) == (0, True)
+
+
+LOOKS = ("status", "why {run}", "show {run}", "logs {run}", "report first", "diff {run} {other}", "gc --dry-run")
+
+
+@pytest.mark.parametrize("words", [*LOOKS, "resume --dry-run", "sweep se --dry-run", "rm first", "papers"])
+def test_looking_announces_nothing(words: str, ended: Past, attnctl: Run) -> None:
+    one, other = ended.specs(2)
+    attnctl(*words.format(run=one.id, other=other.id).split())
+    assert told(ended) == []
+    assert not (ended.root / "notices").exists()
+
+
+def test_settings_that_are_not_trusted_announce_nothing(ended: Past, attnctl: Run) -> None:
+    assert attnctl("trust", "--revoke").code == 0
+    attnctl("resume")
+    after_run(ended.config, ended.specs(1)[0].id)
+    assert told(ended) == []
+    assert attnctl("trust").code == 0
+    attnctl("resume")
+    assert len(told(ended)) == 1
+
+
+def test_an_end_in_the_future_is_no_news(ended: Past, attnctl: Run) -> None:
+    bad_run = ended.specs(2)[1]
+    ended.attempt(bad_run, "FAILED", ago=-86400.0, number=2, exit=left("error", "KeyError", at=time.time() + 86400))
+    attnctl("resume")
+    assert told(ended) == []

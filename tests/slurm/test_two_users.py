@@ -25,9 +25,7 @@ def command(slurm_conf: str, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Itera
     asked = subprocess.run(["runuser", "-u", user, "--", "squeue"], check=False, capture_output=True)
     if asked.returncode:
         pytest.skip(f"{user} cannot use this SLURM: {asked.stderr.decode().strip()}")
-    lab.share()
-    with (lab.folder / "attnctl.toml").open("a") as settings:
-        settings.write("[slurm]\ngpus_per_node = 0\n")
+    lab.share("[slurm]\ngpus_per_node = 0\n")
     yield lambda user, *words: lab.run(user, *words, SLURM_CONF=slurm_conf)
     for user in lab.users:
         slurm("scancel", "--quiet", "--user", user)

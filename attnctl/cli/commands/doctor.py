@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attnctl.cli import context, output
+from attnctl.cli import consent, context, output
 from attnctl.cli.option_groups import Shown
 from attnctl.cli.sweeping.destination import choose_destination
 from attnctl.cli.sweeping.resource_options import ResourceOptions
@@ -41,6 +41,8 @@ def doctor(
         attnctl doctor --job --partition gpu
     """
     config = context.config()
+    if job:
+        consent.ask(config, as_json=as_json)
     found = _of_job(config, resources) if job else _here(config)
     if as_json:
         output.document({"checks": [vars(check) for check in found]})

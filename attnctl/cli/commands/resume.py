@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from attnctl.cli import completion, context, output
+from attnctl.cli import completion, consent, context, output
 from attnctl.cli.option_groups import Shown
+from attnctl.cli.refresh import announce_ends
 from attnctl.cli.sweeping.destination import resolve_run_on
 from attnctl.cli.sweeping.resource_options import ResourceOptions
 from attnctl.lifecycle.resume_policy import DEFAULT_MODES
@@ -84,6 +85,8 @@ def resume(
         resume_plan.agree()
     elif resume_plan.waiting:
         output.note(f"skipped {quantity(resume_plan.waiting, 'run')} without a checkpoint; add --yes to start over")
+    if not dry_run and any(case.decision.starts for case in resume_plan.cases):
+        consent.ask(config, as_json=as_json)
     if resume_plan.held and not dry_run:
         candidates.release(config, resume_plan)
     if resume_plan.excluded and not dry_run:
@@ -96,6 +99,8 @@ def resume(
         output.note(str(error))
         groups = []
     jobs, code = ({}, 0) if dry_run else submit.act(config, groups, as_json=as_json)
+    if not dry_run:
+        announce_ends(config)
     if as_json:
         output.document(show.in_json(resume_plan, jobs))
     return 1 if resume_plan.silent else code

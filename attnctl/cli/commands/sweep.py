@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from attnctl.cli import completion, context, sweep_records
+from attnctl.cli import completion, consent, context, sweep_records
 from attnctl.cli.option_groups import Shown
 from attnctl.cli.sweeping import dynamic_options
 from attnctl.cli.sweeping.axis_options import AXES, GridOptions
@@ -78,6 +78,11 @@ def sweep(
 
     of_paper.check(modules, grid.parameter)
     config = context.config(new=True)
+    if dry_run:
+        consent.ask_before_planning(config, as_json=as_json)
+        consent.note_untrusted(config)
+    else:
+        consent.ask(config, as_json=as_json)
     start = init_weights.find(config.workspace, init, partial=init_partial)
     if modules is not None:
         request = axes(
@@ -92,6 +97,7 @@ def sweep(
         runs = selection.of_modules(request, skip_invalid=skip_invalid)
     else:
         runs = of_paper.selection(config, grid, dynamic, start.identity)
+    context.tell_passed_by()
     if name is not None:
         sweep_records.check_name(name)
     order = launch.Order(

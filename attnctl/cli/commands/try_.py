@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from attnctl.cli import completion, context, output
+from attnctl.cli import completion, consent, context, output
 from attnctl.cli.option_groups import Shown
 from attnctl.cli.sweeping import dynamic_options
 from attnctl.cli.sweeping.axis_options import GridOptions
@@ -56,6 +56,7 @@ def try_(
     from attnctl.cli.sweeping.selection import of_modules
 
     config = context.config(new=True)
+    consent.ask_before_planning(config, as_json=as_json)
     request = axes(
         modules,
         given=grid.given,

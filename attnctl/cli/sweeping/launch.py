@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from attnctl.cli import context, output, status_table, sweep_records
+from attnctl.cli.refresh import announce_ends
 from attnctl.cli.sweeping import dry_run, what_loads
 from attnctl.cli.sweeping.destination import Destination, check, check_world, choose_destination, excluding
 from attnctl.cli.sweeping.init_weights import Weights
@@ -115,6 +116,7 @@ def launch(config: Config, selected: Selection, asked: ResourceOptions, order: O
         _train(config, batches, destination, planned, name, order)
     elif order.wait:
         status_table.follow(config, [spec.id for spec in specs])
+    announce_ends(config)
     return _end(config, planned, jobs, selected, name, order, ended=destination.where == "local" or order.wait)
 
 

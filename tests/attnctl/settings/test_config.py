@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -138,10 +139,15 @@ def test_a_submission_keeps_its_settings(tmp_path: Path) -> None:
     assert before.source is not None
     frozen.write_bytes(before.source)
     (tmp_path / "attnctl.toml").write_text("[paths]\ncheckpionts = 3\n")
-    assert submitted(tmp_path, "attnctl-1") == before
+    assert submitted(tmp_path, "attnctl-1", before.digest) == replace(before, vouched_for=True)
     assert before.workspace.checkpoints_root == tmp_path / "scratch"
+    assert submitted(tmp_path, "attnctl-1", "") == before, "without a digest nothing acts"
+    with pytest.raises(ConfigError, match=r"attnctl-1.toml was changed after its jobs were submitted: run attnctl res"):
+        submitted(tmp_path, "attnctl-1", "0" * 64)
+    with pytest.raises(ConfigError, match=r"attnctl-2.toml is missing: run attnctl resume"):
+        submitted(tmp_path, "attnctl-2", before.digest)
     with pytest.raises(ConfigError, match="checkpionts"):
-        submitted(tmp_path, "attnctl-2")  # of a release that kept none
+        submitted(tmp_path, "attnctl-2", "")  # of a release that kept none
     frozen.write_bytes(b"")
-    without = submitted(tmp_path, "attnctl-1")
+    without = submitted(tmp_path, "attnctl-1", "")
     assert (without.file, without.workspace, without.data.root) == (None, Workspace(tmp_path), tmp_path / "data")
