@@ -6,9 +6,11 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from attnctl import attention, backbones, datasets, models, recipes, sources
+from attnctl import attention, backbones, components, datasets, models, recipes, sources
 from attnctl.backbones import places
 from attnctl.recipes import fitting
+from attnctl.sources.combination import parts_of, values_of
+from attnctl.sources.signature import ModuleSource
 from attnctl.spec import DEFAULT, LOOP_VERSION, NO_MODULE, Recipe, RunSpec, Versions, recipe_fields, recipe_value
 from attnctl.values import Scalar, SpecError, comma_join, convert, did_you_mean, format_value, rejoined
 
@@ -106,42 +108,26 @@ def _cells(
     seeds: Sequence[int],
 ) -> list[RunSpec]:
     """The runs of one cell, one per seed; raises SpecError when the cell is invalid."""
-    model, backbone, placement, dataset = network.model, network.backbone, network.placement, network.dataset
+    model, backbone, dataset = network.model, network.backbone, network.dataset
     described = datasets.describe(dataset)
     models.check_fit(model, backbone, dataset)
     recipe = recipes.resolve(recipe_name or recipes.default_for(dataset, backbone, model), overrides)
     _check_batch(recipe, described)
     fitting.check(recipe, models.task(model), described)
-    values: dict[str, Scalar] = {}
-    name, version, place_version = NO_MODULE, "0", 0
-    if module != NO_MODULE:
-        source = attention.describe(module)
-        values = source.resolve(hyperparameters)
-        source.check(values)
-        if model:
-            source.check_any_size(values, model)
-        position = models.placement(model, backbone, placement)
-        own = models.is_own(model, placement)
-        norms = position.replaces_norms if own else backbones.takes_norms(backbone, placement)
-        places.check_fit(source.name, source.replaces, position, norms, models.placements(model, backbone).values())
-        placement, place_version = position.label, position.version
-        for channels in sorted(set(models.channels(model, backbone, placement))):
-            source.check(values, channels)
-        values = source.without_neutral(values)
-        name, version = source.name, source.version
+    attended = _attended(module, hyperparameters, network) if module != NO_MODULE else _PLAIN
     return [
         RunSpec(
-            module=name,
-            hyperparameters=tuple(sorted(values.items())),
+            module=attended.module,
+            hyperparameters=attended.hyperparameters,
             backbone=backbones.describe(backbone).name,
-            placement=placement,
+            placement=attended.placement,
             dataset=dataset,
             recipe=recipe,
             seed=seed,
             versions=Versions(
-                module=version,
+                module=attended.version,
                 backbone=backbones.describe(backbone).version,
-                placement=place_version,
+                placement=attended.place_version,
                 dataset=described.version,
                 loop=LOOP_VERSION,
                 model=models.describe(model).version if model else 0,
@@ -152,13 +138,91 @@ def _cells(
     ]
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Attended:
+    """The modules of a cell as a spec has them."""
+
+    module: str
+    hyperparameters: tuple[tuple[str, Scalar], ...] = ()
+    placement: str = ""
+    version: str = "0"
+    place_version: int = 0
+
+
+_PLAIN = _Attended(module=NO_MODULE)
+
+
+def _attended(module: str, hyperparameters: Mapping[str, Scalar], network: _Network) -> _Attended:
+    """The modules that a text names, at their placements; raises SpecError when one of them does not fit."""
+    source = attention.describe(module)
+    values = source.resolve(hyperparameters)
+    source.check(values)
+    if network.model:
+        source.check_any_size(values, network.model)
+    parts = parts_of(source)
+    positions = [
+        _position(part, values_of(source, part, values), replace(network, placement=own or network.placement))
+        for part, (_, own) in zip(parts, attention.split(module), strict=True)
+    ]
+    if len(parts) > 1:
+        _check_separate(parts, positions, network)
+    name, placement = components.join(
+        [part.name for part in parts],
+        [position.label if len(parts) == 1 else _shortest(position, network) for position in positions],
+    )
+    return _Attended(
+        module=name,
+        hyperparameters=tuple(sorted(source.without_neutral(values).items())),
+        placement=placement,
+        version=source.version,
+        place_version=sum(position.version for position in positions[: 1 if placement else None]),
+    )
+
+
+def _position(source: ModuleSource, values: Mapping[str, Scalar], network: _Network) -> places.Placement:
+    """The placement of one module; raises SpecError when the module does not fit there."""
+    model, backbone, placement = network.model, network.backbone, network.placement
+    position = models.placement(model, backbone, placement)
+    norms = position.replaces_norms if models.is_own(model, placement) else backbones.takes_norms(backbone, placement)
+    places.check_fit(source.name, source.replaces, position, norms, models.placements(model, backbone).values())
+    for channels in sorted(set(models.channels(model, backbone, placement))):
+        source.check(values, channels)
+    return position
+
+
+def _shortest(position: places.Placement, network: _Network) -> str:
+    """The name of a placement, without the prefix of replacing ones where the name says it: norm2."""
+    try:
+        named = models.placement(network.model, network.backbone, position.name)
+    except SpecError:
+        return position.label
+    return position.name if named.label == position.label else position.label
+
+
+def _check_separate(parts: Sequence[ModuleSource], positions: Sequence[places.Placement], network: _Network) -> None:
+    """Raise SpecError if two modules replace the same layer."""
+    replacing = [
+        (part.name, set(backbones.paths(network.backbone, position.label)))
+        for part, position in zip(parts, positions, strict=True)
+        if position.replaces and not models.is_own(network.model, position.label)
+    ]
+    for (first, some), (second, others) in itertools.combinations(replacing, 2):
+        if some & others:
+            raise SpecError(f"{first} and {second} both replace {min(some & others)}")
+
+
 def effective_hyperparameters(spec: RunSpec) -> list[str]:
     """The hyperparameters that act with another value at some widths, as text: `num_groups=16 is 8 at 24 channels`.
 
     Only for registered modules and backbones; a spec does not lead back to a user's file.
     """
-    if spec.module not in attention.names() or sources.is_own(str(spec.versions.backbone)):
+    if sources.is_own(str(spec.versions.backbone)):
         return []
+    return [text for part in spec.components if part.module in attention.names() for text in _effective(part)]
+
+
+def _effective(spec: RunSpec) -> list[str]:
+    """`effective_hyperparameters` of a spec with one registered module."""
     source = attention.describe(spec.module)
     values = {**source.neutral, **dict(spec.hyperparameters)}
     differing: dict[str, list[int]] = {}
@@ -190,10 +254,10 @@ def _check_batch(recipe: Recipe, dataset: datasets.Dataset) -> None:
 def _with_comma_values(axes: Axes) -> Axes:
     """The axes, with hyperparameter values that contain a comma (such as sn's norms=in,ln) joined again."""
     declared = {
-        (module, item.name): item.declared
+        (owner, item.name): item.declared
         for module in axes.modules
-        if module != NO_MODULE
-        for item in attention.describe(module).hyperparameters
+        for owner, part in _parts(module)
+        for item in part.hyperparameters
     }
     shared = dict(axes.hyperparameters)
     for (_, name), kind in declared.items():
@@ -203,21 +267,25 @@ def _with_comma_values(axes: Axes) -> Axes:
     return replace(axes, hyperparameters=shared, addressed=own)
 
 
+def _parts(module: str) -> list[tuple[str, ModuleSource]]:
+    """Each module of a text, with its name as typed; none for the plain backbone."""
+    return [] if module == NO_MODULE else [(name, attention.describe(name)) for name, _ in attention.split(module)]
+
+
 def _module_settings(axes: Axes, module: str) -> list[dict[str, Scalar]]:
-    """The product of a module's hyperparameters, converted to their types."""
-    if module == NO_MODULE:
-        return [{}]
-    declared = {item.name: item.declared for item in attention.describe(module).hyperparameters}
-    chosen = {name: values for name, values in axes.hyperparameters.items() if name in declared}
-    chosen.update({name: values for (owner, name), values in axes.addressed.items() if owner == module})
-    return list(
-        _products(
-            {
-                name: [convert(value, declared[name], f"{module} {name}") for value in values]
-                for name, values in chosen.items()
-            }
-        )
-    )
+    """The product of the hyperparameters of a text's modules, converted to their types."""
+    parts = _parts(module)
+    settings: dict[str, list[Scalar]] = {}
+    for owner, part in parts:
+        declared = {item.name: item.declared for item in part.hyperparameters}
+        chosen = {name: values for name, values in axes.hyperparameters.items() if name in declared}
+        chosen.update({name: values for (named, name), values in axes.addressed.items() if named in (owner, part.name)})
+        prefix = f"{part.name}." if len(parts) > 1 else ""
+        settings |= {
+            prefix + name: [convert(value, declared[name], f"{owner} {name}") for value in values]
+            for name, values in chosen.items()
+        }
+    return list(_products(settings))
 
 
 def _typed_overrides(axes: Axes) -> dict[str, list[Scalar]]:
@@ -235,16 +303,19 @@ def _products(axes: Mapping[str, Sequence[Scalar]]) -> Iterator[dict[str, Scalar
 
 def _check_names(axes: Axes) -> None:
     """Raise SpecError for an unknown name, an empty axis, or a value given twice."""
-    described = [attention.describe(name) for name in axes.modules if name != NO_MODULE]
-    owned = {item.name for source in described for item in source.hyperparameters}
+    parts = {name: part for module in axes.modules for owner, part in _parts(module) for name in (owner, part.name)}
+    for module in axes.modules:
+        if module != NO_MODULE:
+            attention.describe(module)
+    owned = {item.name for part in parts.values() for item in part.hyperparameters}
     for name in axes.hyperparameters:
         if name not in owned:
             modules = ", ".join(axes.modules)
             raise SpecError(f"no module of {modules} has a hyperparameter {name!r}{did_you_mean(name, owned)}")
     for module, name in axes.addressed:
-        if module not in axes.modules:
+        if module not in parts and module not in axes.modules:
             raise SpecError(f"-p {module}.{name}: module {module!r} is not in this sweep of {', '.join(axes.modules)}")
-        names = [] if module == NO_MODULE else [item.name for item in attention.describe(module).hyperparameters]
+        names = [item.name for item in parts[module].hyperparameters] if module in parts else []
         if name not in names:
             raise SpecError(f"-p {module}.{name}: {module} has no hyperparameter {name!r}{did_you_mean(name, names)}")
     for dataset in axes.datasets:
@@ -257,9 +328,10 @@ def _check_names(axes: Axes) -> None:
         recipes.load(axes.recipe)
     places_known = backbones.placement_names()
     for placement in axes.placements:
-        short = placement.removeprefix(places.REPLACE)
-        if short not in places_known and not places.is_pattern(short):
-            raise SpecError(f"unknown placement {placement!r}{did_you_mean(short, places_known)}")
+        for part in [] if placement.removeprefix(places.REPLACE) in places_known else places.split(placement):
+            short = part.removeprefix(places.REPLACE)
+            if short not in places_known and not places.is_pattern(short):
+                raise SpecError(f"unknown placement {short!r}{did_you_mean(short, places_known)}")
     lists = {"module": axes.modules, "model": axes.models, "backbone": axes.backbones, "dataset": axes.datasets}
     lists |= {"seed": axes.seeds, "placement": axes.placements, **axes.hyperparameters, **axes.overrides}
     lists |= {f"{module}.{name}": values for (module, name), values in axes.addressed.items()}

@@ -16,7 +16,7 @@ from functools import cache, lru_cache
 from operator import ge, gt, le, lt
 from typing import Any, Literal, get_type_hints
 
-from attnctl import parameter_groups
+from attnctl import components, parameter_groups
 from attnctl.parameter_groups import ParameterGroup
 from attnctl.units import quantity
 from attnctl.values import Scalar, SpecError, comma_join, convert, did_you_mean, divisors, format_value
@@ -310,6 +310,32 @@ class RunSpec:
         return Start.of(self.init).run or None
 
     @property
+    def components(self) -> tuple[RunSpec, ...]:
+        """A spec with one module for each of its modules; none for the plain backbone."""
+        versions = str(self.versions.module).split(components.AND)
+        if len(versions) == 1:
+            return (self,) if self.module != NO_MODULE else ()
+        return tuple(
+            dataclasses.replace(
+                self,
+                module=name,
+                placement=placement,
+                hyperparameters=tuple(
+                    (key.removeprefix(f"{name}."), value)
+                    for key, value in self.hyperparameters
+                    if key.startswith(f"{name}.")
+                ),
+                versions=dataclasses.replace(self.versions, module=version),
+            )
+            for (name, placement), version in zip(components.split(self.module, self.placement), versions, strict=True)
+        )
+
+    @property
+    def code_versions(self) -> tuple[int | str, ...]:
+        """The versions of its modules and its backbone, which are hashes for a user's code."""
+        return (*(part.versions.module for part in self.components), self.versions.backbone)
+
+    @property
     def network(self) -> str:
         """The model and its backbone, such as `fasterrcnn resnet50`; for a classifier, the backbone."""
         return f"{self.model} {self.backbone}".lstrip()
@@ -352,7 +378,8 @@ def _check_names(spec: RunSpec) -> None:
     """Raise ValueError if a text that becomes the name of a file could lead elsewhere."""
     if spec.init and not _INIT.fullmatch(spec.init):
         raise ValueError(f"init is {spec.init!r:.80}")
-    for version in vars(spec.versions).values():
+    others = {**vars(spec.versions), "module": ""}
+    for version in (*others.values(), *spec.code_versions):
         if isinstance(version, str) and version.startswith("ast:") and not _OWN_VERSION.fullmatch(version):
             raise ValueError(f"a version is {version!r:.80}")
 

@@ -103,7 +103,7 @@ def _facts(row: Compared, without: Collection[str]) -> dict[str, str]:
     found["start"] = _start(first)
     found["selection"] = row.chosen or "one training"
     if first.module != NO_MODULE:
-        found[PLACEMENT] = first.placement.removeprefix(REPLACE)
+        found[PLACEMENT] = first.placement.removeprefix(REPLACE) or f"those of {first.module}"
         found[WAY] = "in the place of a layer" if first.placement.startswith(REPLACE) else "inserted"
     return {subject: words for subject, words in found.items() if subject not in without}
 

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attnctl import sources
+from attnctl.components import AND, AT
 from attnctl.sources import plugins
+from attnctl.sources.combination import combine
 from attnctl.sources.signature import ModuleSource, read_modules
 from attnctl.values import Scalar, SpecError, did_you_mean
 
@@ -30,8 +32,51 @@ def names() -> tuple[str, ...]:
 def describe(name: str) -> ModuleSource:
     """The declaration of a module, read without torch; raises SpecError with the most similar name.
 
-    name: a built-in module, one that a package registers, or a user's file as `./mine.py:MyAttention`.
+    name: a built-in module, one that a package registers, a user's file as `./mine.py:MyAttention`, or several of these
+    as `ean+se`, each with its placement if that is not the run's: `an@norm2+se@block`.
     """
+    if AND in name or AT in name:
+        sources = [_single(part) for part, _ in split(name)]
+        return combine(sources) if len(sources) > 1 else sources[0]
+    return _single(name)
+
+
+def split(text: str) -> list[tuple[str, str]]:
+    """The names of the modules of a text, each with its placement if it has one; raises SpecError.
+
+    A part of the text that is not a module belongs to the placement before it, as in `ean@conv2+stage+se@block`, or to
+    the path of a file.
+    """
+    found: list[tuple[str, str]] = []
+    path = ""
+    for piece in text.split(AND):
+        name, placement = _placed(path + piece)
+        if _is_module(name):
+            found.append((name, placement))
+            path = ""
+        elif found and found[-1][1] and not placement and not path:
+            found[-1] = (found[-1][0], f"{found[-1][1]}{AND}{piece}")
+        else:
+            path = f"{path}{piece}{AND}"
+    if path:
+        _single(_placed(path.partition(AND)[0])[0])  # raises: it is not a module
+    return found
+
+
+def _placed(text: str) -> tuple[str, str]:
+    """A module's name and its placement, empty if there is none. An `@` in the path of a file is part of its name."""
+    file, suffix, rest = text.rpartition(".py") if plugins.is_own(text) else ("", "", text)
+    name, _, placement = rest.partition(AT)
+    return file + suffix + name, placement
+
+
+def _is_module(name: str) -> bool:
+    return (
+        name in _built_in() or name in plugins.registered(plugins.MODULES) or (plugins.is_own(name) and ".py" in name)
+    )
+
+
+def _single(name: str) -> ModuleSource:
     if name in _built_in():
         return _described(name)
     if plugins.is_own(name):

@@ -24,20 +24,20 @@ class AN(nn.Module):
     norm: the norm whose affine transformation it replaces
     separate: separate weights for scale and offset (section 1.2)
     mixture: layers before the sigmoid: fc (one), se (an SE unit, section 3.2) or conv (conv-ReLU-mean, section 3.3)
-    num_groups: number of groups of norm=gn; must divide the channels
+    gn_groups: number of groups of norm=gn; must divide the channels
     wide: components at 256 or more channels (20 in the last two stages of the authors' ResNets); 0: same as K
     start: initial layers of the weights: default (torch's) or released (Kaiming normal over K, bias 0: authors' code)
     """
 
     version = 1
     replaces = True
-    neutral: ClassVar = {"num_groups": 32, "wide": 0, "start": "default"}
+    neutral: ClassVar = {"gn_groups": 32, "wide": 0, "start": "default"}
     rules: ClassVar = {
         "1 <= K <= 1024": "K must be from 1 to 1024",
         "0 <= wide <= 1024": "wide must be from 0, which is K, to 1024",
-        "num_groups >= 1": "num_groups must be at least 1",
-        "num_groups == 32 or norm == 'gn'": "num_groups is a choice of norm=gn",
-        "norm != 'gn' or divides(num_groups, C)": "num_groups must divide the channels",
+        "gn_groups >= 1": "gn_groups must be at least 1",
+        "gn_groups == 32 or norm == 'gn'": "gn_groups is a choice of norm=gn",
+        "norm != 'gn' or divides(gn_groups, C)": "gn_groups must divide the channels",
         "form == 'paper' or mixture == 'fc'": "mixture is a choice of form=paper",
     }
 
@@ -50,12 +50,12 @@ class AN(nn.Module):
         norm: Literal["bn", "gn", "ln", "in", "sn"] = "bn",
         separate: bool = False,
         mixture: Literal["fc", "se", "conv"] = "fc",
-        num_groups: int = 32,
+        gn_groups: int = 32,
         wide: int = 0,
         start: Literal["default", "released"] = "default",
     ) -> None:
         super().__init__()
-        check_constructed(self, channels, K=K, form=form, norm=norm, mixture=mixture, num_groups=num_groups, wide=wide)
+        check_constructed(self, channels, K=K, form=form, norm=norm, mixture=mixture, gn_groups=gn_groups, wide=wide)
         components = wide if wide and channels >= _WIDE else K
 
         def weights() -> nn.Module:
@@ -66,7 +66,7 @@ class AN(nn.Module):
             )
             return layers.apply(_start_released) if start == "released" else layers
 
-        self.normalise = _normalise(norm, channels, num_groups)
+        self.normalise = _normalise(norm, channels, gn_groups)
         self.weights = weights()
         self.offset_weights = weights() if separate else None
         self.scale = nn.Parameter(1 + 0.1 * torch.randn(components, channels))
@@ -137,9 +137,9 @@ def _start_released(layer: nn.Module) -> None:
             nn.init.zeros_(layer.bias)
 
 
-def _normalise(norm: str, channels: int, num_groups: int) -> nn.Module:
+def _normalise(norm: str, channels: int, gn_groups: int) -> nn.Module:
     if norm == "bn":
         return BatchNorm2d(channels, affine=False)
     if norm == "sn":
         return SwitchableNorm(channels, ("in", "ln", "bn"))
-    return GroupNorm({"gn": num_groups, "ln": 1, "in": channels}[norm], channels, affine=False)
+    return GroupNorm({"gn": gn_groups, "ln": 1, "in": channels}[norm], channels, affine=False)

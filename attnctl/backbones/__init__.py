@@ -16,7 +16,7 @@ from attnctl import sources
 from attnctl.backbones import library, table
 from attnctl.backbones.build import build as build
 from attnctl.backbones.build import of_run as of_run
-from attnctl.backbones.places import REPLACE, Part, Placement, find, from_pattern, is_pattern, stages
+from attnctl.backbones.places import REPLACE, Part, Placement, combined, find, from_pattern, is_pattern, split, stages
 from attnctl.backbones.table import FOLDER as FOLDER
 from attnctl.backbones.table import canonical, origin
 from attnctl.backbones.table import names as names
@@ -133,7 +133,7 @@ def _placements(name: str) -> Mapping[str, Placement]:
 
 
 def placement(backbone: str, name: str) -> Placement:
-    """A placement of a backbone, by name or pattern; raises SpecError listing the available ones."""
+    """A placement of a backbone, by names or patterns; raises SpecError listing the available ones."""
     return _choose(placements(backbone), name, f"backbone {describe(backbone).name}")
 
 
@@ -151,6 +151,9 @@ def _choose(known: Mapping[str, Placement], name: str, network: str) -> Placemen
     place = next((row for row in known.values() if short in (row.name, *row.also)), None)
     if place is not None and (place.replaces or short == name):
         return place
+    if place is None and len(split(name)) > 1:
+        whole = combined([_choose(known, part, network) for part in split(name)])
+        return known.get(whole.name, whole)
     if place is None and is_pattern(short):
         return from_pattern(name)
     has = comma_join([row.label for row in known.values()]) if known else "none: it gives no maps (B, C, H, W)"
@@ -188,6 +191,11 @@ def channels(backbone: str, name: str) -> tuple[int, ...]:
     if place.name in generated:
         return tuple(generated[place.name])
     return tuple(part.shape[0] for part in _parts(backbone, place) if part.shape)
+
+
+def paths(backbone: str, name: str) -> tuple[str, ...]:
+    """The path of each place of a placement; raises SpecError."""
+    return tuple(part.path for part in _parts(backbone, placement(backbone, name)))
 
 
 def takes_norms(backbone: str, name: str) -> bool:

@@ -2,7 +2,7 @@
 
 A pattern is `path`, `path:Parent`, `path=Class` or `path:Parent=Class`. In the path, as in a shell, `*` stands for any
 name, `?` for any character, `[1-3]` for one of a set, and `**` for any number of names. Parent is the class of the
-enclosing module, Class that of the part itself.
+enclosing module, Class that of the part itself. Several names or patterns are combined by `+`, as in conv2+stage.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from functools import cache
 from math import log2
 
 from attnctl.values import SpecError, comma_join
+
+AND = "+"
+"""What joins the names or patterns of a combined placement."""
 
 REPLACE = "replace:"
 """The prefix of a placement that replaces the parts; without it, the module is inserted after them."""
@@ -100,6 +103,35 @@ def from_pattern(text: str) -> Placement:
     if pattern != text:
         return Placement(name=pattern, replace=(pattern,), where=f"in place of {pattern}")
     return Placement(name=pattern, after=(pattern,), where=f"after {pattern}")
+
+
+def split(text: str) -> list[str]:
+    """The names or patterns that a text combines, each with the prefix of the whole: one if it combines none."""
+    prefix = REPLACE if text.startswith(REPLACE) else ""
+    parts = text.removeprefix(REPLACE).split(AND)
+    return [part if part.startswith(REPLACE) else prefix + part for part in parts]
+
+
+def combined(rows: Sequence[Placement]) -> Placement:
+    """All of several placements as one, with the names in alphabetical order; a part in two of them counts once.
+
+    Raises SpecError if one is there twice, or if some insert after parts and others replace them.
+    """
+    rows = sorted(rows, key=lambda row: row.name)
+    name = AND.join(row.name for row in rows)
+    if len({row.name for row in rows}) < len(rows):
+        raise SpecError(f"placement {name} names the same places twice")
+    if len({row.replaces for row in rows}) > 1:
+        ways = [f"{row.name} {'replaces' if row.replaces else 'inserts after'} parts" for row in rows]
+        raise SpecError(f"placement {name} cannot be combined: {comma_join(ways)}")
+    return Placement(
+        name=name,
+        after=tuple(pattern for row in rows for pattern in row.after),
+        replace=tuple(pattern for row in rows for pattern in row.replace),
+        again={second: first for row in rows for second, first in row.again.items()},
+        where="; ".join(row.where for row in rows),
+        version=sum(row.version for row in rows),
+    )
 
 
 @cache

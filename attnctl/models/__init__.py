@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from attnctl import backbones, datasets
-from attnctl.backbones.places import Placement
+from attnctl.backbones.places import Placement, combined, split
 from attnctl.spec import DEFAULT, Task
 from attnctl.values import SpecError, comma_join, did_you_mean
 
@@ -120,7 +120,7 @@ def placements(name: str, backbone: str) -> Mapping[str, Placement]:
 
 def is_own(name: str, placement: str) -> bool:
     """Whether a placement is the model's own: its paths are in the whole network, those of others in the backbone."""
-    return bool(name) and _find(describe(name).placements, placement) is not None
+    return _own(name, placement) is not None
 
 
 def placement(name: str, backbone: str, wanted: str) -> Placement:
@@ -128,7 +128,7 @@ def placement(name: str, backbone: str, wanted: str) -> Placement:
 
     wanted: its name, or a pattern of paths in the backbone. Raises SpecError.
     """
-    own = _find(describe(name).placements, wanted) if name else None
+    own = _own(name, wanted)
     if own is not None:
         return own
     try:
@@ -147,7 +147,24 @@ def channels(name: str, backbone: str, wanted: str) -> tuple[int, ...]:
 
 def channels_by_path(name: str, backbone: str, wanted: str) -> Mapping[str, int]:
     """Path -> channels for one of the model's own placements, in network order; raises SpecError."""
-    return _channels()[f"{name}/{backbones.describe(backbone).name}"][placement(name, backbone, wanted).name]
+    own = _channels()[f"{name}/{backbones.describe(backbone).name}"]
+    return {path: width for part in split(wanted) for path, width in own[placement(name, backbone, part).name].items()}
+
+
+def _own(name: str, wanted: str) -> Placement | None:
+    """The model's own placement of that name, or those that it combines; raises SpecError if others are among them."""
+    rows = describe(name).placements if name else {}
+    whole = _find(rows, wanted)
+    if whole is not None:
+        return whole
+    parts = {part: _find(rows, part) for part in split(wanted)}
+    own = [row for row in parts.values() if row is not None]
+    if not own:
+        return None
+    if len(own) < len(parts):
+        others = comma_join([part for part, row in parts.items() if row is None])
+        raise SpecError(f"placement {wanted} combines places of {name} itself with {others} of its backbone")
+    return combined(own)
 
 
 def _find(candidates: Mapping[str, Placement], name: str) -> Placement | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,17 @@ from torch.utils.flop_counter import FlopCounterMode
 from attnctl import attention, backbones, datasets, models
 from attnctl.backbones.places import Part, Placement, check_fit, find
 from attnctl.backbones.trace import evaluating, trace
+from attnctl.sources.combination import parts_of, values_of
 from attnctl.sources.signature import ModuleSource
-from attnctl.spec import DEFAULT, NO_MODULE, RunSpec
+from attnctl.spec import DEFAULT, RunSpec
 from attnctl.values import Scalar, SpecError
 
 
 class Attended(nn.Module):
-    """A part of a network followed by an attention module. channels_last: the part's map is (B, H, W, C)."""
+    """A part of a network followed by attention. channels_last: the part's map is (B, H, W, C).
+
+    attention: the module, or a `Sequence` of several.
+    """
 
     def __init__(self, part: nn.Module, attention: nn.Module, channels_last: bool = False) -> None:
         super().__init__()
@@ -35,6 +39,10 @@ class Attended(nn.Module):
             x = x.permute(0, 3, 1, 2)
         x = self.attention(x)
         return x.permute(0, 2, 3, 1) if self.channels_last else x
+
+
+class Sequence(nn.Sequential):
+    """Several attention modules after the same part, each applied to the output of the one before it."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +60,30 @@ def build(spec: RunSpec, stored: Path | None = None) -> nn.Module:
     stored: the workspace's folder of users' files, for a run that uses them. Raises SpecError.
     """
     backbone = backbones.of_run(spec.backbone, spec.versions.backbone, stored)
-    attended = None
-    if spec.module != NO_MODULE:
-        module = attention.of_run(spec.module, spec.versions.module, stored)
-        placement = models.placement(spec.model, backbone, spec.placement)
-        # neutral: the value in runs from before the hyperparameter existed
-        attended = Attention(module, placement, {**module.neutral, **dict(spec.hyperparameters)})
+    attended = [_of_run(part, backbone, stored) for part in spec.components]
     return _network_of_run(spec, backbone, datasets.describe(spec.dataset).classes, attended)
+
+
+def _of_run(spec: RunSpec, backbone: str, stored: Path | None) -> Attention:
+    """The module of a spec that has one."""
+    module = attention.of_run(spec.module, spec.versions.module, stored)
+    placement = models.placement(spec.model, backbone, spec.placement)
+    # neutral: the value in runs from before the hyperparameter existed
+    return Attention(module, placement, {**module.neutral, **dict(spec.hyperparameters)})
+
+
+def attended_by(
+    module: str, hyperparameters: Mapping[str, Scalar], model: str, backbone: str, placement: str
+) -> list[Attention]:
+    """The modules that a text names, at their placements; raises SpecError.
+
+    placement: of the modules that have no own. hyperparameters: all of them.
+    """
+    source = attention.describe(module)
+    return [
+        Attention(part, models.placement(model, backbone, own or placement), values_of(source, part, hyperparameters))
+        for part, (_, own) in zip(parts_of(source), attention.split(module), strict=True)
+    ]
 
 
 def build_plain(spec: RunSpec, stored: Path | None = None, *, more_classes: int = 0) -> nn.Module:
@@ -67,10 +92,10 @@ def build_plain(spec: RunSpec, stored: Path | None = None, *, more_classes: int 
     stored: as for `build`. Raises SpecError.
     """
     backbone = backbones.of_run(spec.backbone, spec.versions.backbone, stored)
-    return _network_of_run(spec, backbone, datasets.describe(spec.dataset).classes + more_classes, None)
+    return _network_of_run(spec, backbone, datasets.describe(spec.dataset).classes + more_classes, [])
 
 
-def _network_of_run(spec: RunSpec, backbone: str, classes: int, attended: Attention | None) -> nn.Module:
+def _network_of_run(spec: RunSpec, backbone: str, classes: int, attended: Collection[Attention]) -> nn.Module:
     if not spec.model:
         size = spec.recipe.input_size or datasets.describe(spec.dataset).height
         return network_of(backbone, classes, attended, size=size)
@@ -95,35 +120,37 @@ def input_shape(spec: RunSpec) -> tuple[int, int, int]:
 
 
 def network_of(
-    backbone: str, classes: int, attended: Attention | None, *, size: int, model: str = "", norms: str = DEFAULT
+    backbone: str, classes: int, attended: Collection[Attention], *, size: int, model: str = "", norms: str = DEFAULT
 ) -> nn.Module:
     """A backbone with attention, inside its model if there is one; raises SpecError.
 
-    size: side of the square input in pixels; with a model, size and norms are as for `models.build`.
+    attended: in the order in which modules after the same part are applied. size: side of the square input in pixels;
+    with a model, size and norms are as for `models.build`.
     """
     network = backbones.build(backbone, classes)
     if not model:
         _attend(network, attended, size)
         return network
-    own = attended is not None and models.is_own(model, attended.placement.label)
-    if not own:
-        _attend(network, attended, backbones.describe(backbone).input)
+    own = [item for item in attended if models.is_own(model, item.placement.label)]
+    _attend(network, [item for item in attended if item not in own], backbones.describe(backbone).input)
     network = models.build(model, network, classes, norms=norms, size=size)
-    if own and attended is not None:
-        channels = models.channels_by_path(model, backbone, attended.placement.label)
+    for item in own:
+        channels = models.channels_by_path(model, backbone, item.placement.label)
         parts = [Part(path, *_kinds(network, path), (count, 0, 0)) for path, count in channels.items()]
-        _insert(network, attended.module, attended.placement, attended.hyperparameters, parts)
+        _insert(network, item, parts)
     return network
 
 
 def _kinds(network: nn.Module, path: str) -> tuple[str, str]:
-    """The class of a part, and the class of its enclosing module."""
-    return type(network.get_submodule(path)).__name__, type(network.get_submodule(path.rpartition(".")[0])).__name__
+    """The class of a part, and the class of its enclosing module, before attention came after them."""
+    part, parent = (network.get_submodule(_located(network, name)) for name in (path, path.rpartition(".")[0]))
+    return type(part).__name__, type(parent).__name__
 
 
-def _attend(network: nn.Module, attended: Attention | None, size: int) -> None:
-    if attended is not None:
-        insert(network, attended.module, attended.placement, attended.hyperparameters, size)
+def _attend(network: nn.Module, attended: Collection[Attention], size: int) -> None:
+    parts = trace(network, size) if attended else []
+    for item in attended:
+        _insert(network, item, parts)
 
 
 def attach(
@@ -137,16 +164,21 @@ def attach(
 ) -> nn.Module:
     """Insert module `name` into a network of torchvision, timm or your own, and return the network.
 
-    placement: a name, or a pattern such as `layer*.?.bn3` or `replace:layer*.*.bn2`. backbone: the backbone whose
-    placements are used; default: those of the family of the network's class. size: side of its square input in pixels;
-    default: the backbone's, or 224. Raises SpecError.
+    name: several modules as `ean+se` or `an@norm2+se@block`; their hyperparameters are `**{"ean.G": 8}`.
+    placement: a name, a pattern such as `layer*.?.bn3` or `replace:layer*.*.bn2`, or several as `conv2+stage`.
+    backbone: the backbone whose placements are used; default: those of the family of the network's class. size: side
+    of its square input in pixels; default: the backbone's, or 224. Raises SpecError.
     """
-    if backbone is not None:
-        resolved, size = backbones.placement(backbone, placement), size or backbones.describe(backbone).input
-    else:
-        size = size or 224
-        resolved = backbones.placement_in(type(network).__name__, trace(network, size), size, placement)
-    insert(network, name, resolved, hyperparameters, size)
+    size = size or (backbones.describe(backbone).input if backbone is not None else 224)
+    parts = trace(network, size)
+    source = attention.describe(name) if isinstance(name, str) else name
+    split = attention.split(name) if isinstance(name, str) else [(name.name, "")]
+    for part, (_, own) in zip(parts_of(source), split, strict=True):
+        if backbone is not None:
+            resolved = backbones.placement(backbone, own or placement)
+        else:
+            resolved = backbones.placement_in(type(network).__name__, parts, size, own or placement)
+        _insert(network, Attention(part, resolved, values_of(source, part, hyperparameters)), parts)
     return network
 
 
@@ -158,23 +190,13 @@ def insert(
     name: of a module, or a result of `attention.describe`. size: side in pixels of the square input with which the maps
     are measured.
     """
-    _insert(
-        network,
-        attention.describe(name) if isinstance(name, str) else name,
-        placement,
-        hyperparameters,
-        trace(network, size),
-    )
+    module = attention.describe(name) if isinstance(name, str) else name
+    _insert(network, Attention(module, placement, hyperparameters), trace(network, size))
 
 
-def _insert(
-    network: nn.Module,
-    module: ModuleSource,
-    placement: Placement,
-    hyperparameters: Mapping[str, Scalar],
-    parts: Sequence[Part],
-) -> None:
-    """Like `insert`, for a network whose parts are known."""
+def _insert(network: nn.Module, attended: Attention, parts: Collection[Part]) -> None:
+    """Like `insert`, for a network whose parts were traced before any attention came into it."""
+    module, placement, hyperparameters = attended.module, attended.placement, attended.hyperparameters
     matched = find(parts, placement, type(network).__name__)
     check_fit(module.name, module.replaces, placement, all(part.is_norm for part in matched))
     created = {part.path: _create(module, part, hyperparameters) for part in matched}
@@ -185,15 +207,46 @@ def _insert(
                 f"{module.name} needs one map size, but maps of two sizes share a module at {placement.label}"
             )
     for part in matched:
-        old = network.get_submodule(part.path)
         if placement.replaces:
-            _copy_zero_scale(old, created[part.path])
-            new = created[part.path]
+            path = _located(network, part.path)
+            _copy_zero_scale(network.get_submodule(path), created[part.path])
+            _put(network, path, created[part.path])
         else:
-            new = Attended(old, created[part.path], part.last)
-        _put(network, part.path, new)
+            _follow(network, part, created[part.path])
     for sharing, source in placement.again.items():
-        _put(network, sharing, Attended(network.get_submodule(sharing), created[source], by_path[sharing].last))
+        _follow(network, by_path[sharing], created[source])
+
+
+def _follow(network: nn.Module, part: Part, module: nn.Module) -> None:
+    """Let a module follow a part, after the attention that follows it already."""
+    path = _located(network, part.path)
+    attended = network.get_submodule(path.removesuffix(_PART)) if path.endswith(_PART) else None
+    if not isinstance(attended, Attended):
+        _put(network, path, Attended(network.get_submodule(path), module, part.last))
+    elif isinstance(attended.attention, Sequence):
+        attended.attention.append(module)
+    else:
+        attended.attention = Sequence(attended.attention, module)
+
+
+_PART = ".part"
+
+
+def _located(network: nn.Module, path: str) -> str:
+    """The path of a part in a network with attention: `layer1.0` is `layer1.part.0` if attention follows `layer1`."""
+    actual = ""
+    for name in filter(None, path.split(".")):
+        if f".{name}" == _PART and actual.endswith(_PART):
+            continue  # the path was traced with attention in the network
+        actual = f"{actual}.{name}" if actual else name
+        if isinstance(network.get_submodule(actual), Attended):
+            actual += _PART
+    return actual
+
+
+def modules_of(attention: nn.Module) -> Iterator[nn.Module]:
+    """The modules that follow a part: those of a `Sequence`, else the module itself."""
+    yield from attention if isinstance(attention, Sequence) else (attention,)
 
 
 def _create(module: ModuleSource, part: Part, hyperparameters: Mapping[str, Scalar]) -> nn.Module:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from attnctl import attention, backbones, datasets, lines, models, papers, recipes
@@ -111,7 +112,8 @@ def _checks(setup: Setup, column: PaperColumn) -> Iterator[tuple[str, Callable[[
         yield "backbone", lambda: backbones.describe(_required(setup.backbone, "backbone"))
         yield "dataset", lambda: datasets.describe(_required(setup.dataset, "dataset"))
         if setup.module != NO_MODULE:
-            yield "placement", lambda: models.placement(setup.model, setup.backbone, setup.placement)
+            for _, own in attention.split(setup.module):
+                yield "placement", partial(models.placement, setup.model, setup.backbone, own or setup.placement)
     if column.kind == "run":
         yield "recipe", lambda: recipes.load(setup.recipe or _default_recipe(setup))
     if column.metric in COUNTED:

@@ -93,8 +93,9 @@ def _network(network: Cell) -> str:
         parts += [network.model, str(models.describe(network.model).version)] if network.model else []
         parts += [network.backbone, str(backbones.describe(network.backbone).version)]
         if network.module != NO_MODULE:
-            placement = models.placement(network.model, network.backbone, network.placement)
-            parts += ["at", network.placement, str(placement.version)]
+            for _, own in attention.split(network.module):
+                placement = models.placement(network.model, network.backbone, own or network.placement)
+                parts += ["at", own or network.placement, str(placement.version)]
         parts += ["for", str(network.classes), "classes"]
     return " ".join([*parts, "of", f"{network.channels}x{network.size}x{network.size}"])
 

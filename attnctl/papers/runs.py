@@ -249,10 +249,12 @@ def _check_placement(setup: Setup, overrides: Overrides) -> None:
 
 def _expand(setup: Setup, choice: Sequence[Scalar], overrides: Overrides) -> tuple[RunSpec, ...]:
     """The runs of one combination, one per seed; raises SpecError."""
+    settings = {name: format_value(value) for name, value in setup.hyperparameters.items()}
     expansion = grid.expand(
         Axes(
             modules=(setup.module,),
-            hyperparameters={name: (format_value(value),) for name, value in setup.hyperparameters.items()},
+            hyperparameters={name: (text,) for name, text in settings.items() if "." not in name},
+            addressed=_addressed(settings),
             models=(setup.model,),
             backbones=(setup.backbone,),
             datasets=(setup.dataset,),
@@ -266,6 +268,12 @@ def _expand(setup: Setup, choice: Sequence[Scalar], overrides: Overrides) -> tup
     if expansion.invalid:
         raise SpecError(expansion.invalid[0].reason)
     return tuple(expansion.specs)
+
+
+def _addressed(settings: Mapping[str, str]) -> dict[tuple[str, str], tuple[str, ...]]:
+    """The hyperparameters that name their module, as `ean.G` of `ean+se`."""
+    parts = {name: name.rpartition(".") for name in settings if "." in name}
+    return {(module, key): (settings[name],) for name, (module, _, key) in parts.items()}
 
 
 def _check(overrides: Overrides) -> None:

@@ -41,10 +41,13 @@ def of_attention(trained: Trained, pictures: Sequence[Picture], paths: Sequence[
     weights = {path: _weights_name(trained.network.get_submodule(path)) for path in paths}
     mixing = [f"{path}.{name}" for path, name in weights.items() if name]
     gating = [path for path, name in weights.items() if not name]
-    if gating and trained.spec.module in _SHUFFLES:
-        raise SpecError(f"{trained.spec.module} permutes its channels, so its gates cannot be measured")
-    if gating and _is_norm(trained):
-        raise SpecError(f"{trained.spec.module} is a norm without gates; use --of responses")
+    for part, kind, replaces in _kinds(trained):
+        if not any(isinstance(trained.network.get_submodule(path), kind) for path in gating):
+            continue
+        if part in _SHUFFLES:
+            raise SpecError(f"{part} permutes its channels, so its gates cannot be measured")
+        if replaces:
+            raise SpecError(f"{part} is a norm without gates; use --of responses")
     gains = _record(trained, pictures, gating, _gain)
     mixtures = _record(trained, pictures, mixing, lambda _module, _inputs, output: output.flatten(1))
     values = gains | {path.rpartition(".")[0]: tensor for path, tensor in mixtures.items()}
@@ -53,12 +56,21 @@ def of_attention(trained: Trained, pictures: Sequence[Picture], paths: Sequence[
 
 def modules(trained: Trained) -> list[str]:
     """The paths of the attention modules, in the order of the network; raises SpecError if it has none."""
-    spec = trained.spec
-    if spec.module == NO_MODULE:
+    if trained.spec.module == NO_MODULE:
         raise SpecError(f"run {trained.run} has no attention; use --of responses")
-    source = attention.of_run(spec.module, spec.versions.module, trained.sources)
-    kind = getattr(import_module(source.import_name), source.class_name)
-    return [path for path, module in trained.network.named_modules() if isinstance(module, kind)]
+    kinds = tuple(kind for _, kind, _ in _kinds(trained))
+    return [path for path, module in trained.network.named_modules() if isinstance(module, kinds)]
+
+
+def _kinds(trained: Trained) -> list[tuple[str, type[nn.Module], bool]]:
+    """The name and the class of each of a run's modules, and whether it replaces norms."""
+    parts = [
+        (part, attention.of_run(part.module, part.versions.module, trained.sources)) for part in trained.spec.components
+    ]
+    return [
+        (part.module, getattr(import_module(source.import_name), source.class_name), source.replaces)
+        for part, source in parts
+    ]
 
 
 def module_at(trained: Trained, layer: str) -> str:
@@ -112,10 +124,6 @@ def _gain(_module: object, inputs: Any, output: Any) -> Tensor:
 def _weights_name(module: nn.Module) -> str:
     """The name of the submodule that computes a mixture's weights; empty if there is none."""
     return "weights" if isinstance(getattr(module, "weights", None), nn.Module) else ""
-
-
-def _is_norm(trained: Trained) -> bool:
-    return bool(attention.of_run(trained.spec.module, trained.spec.versions.module, trained.sources).replaces)
 
 
 def _by_image(values: Tensor) -> Values:

@@ -210,7 +210,7 @@ def starts_again(limits: configuration.Limits, options: SlurmOptions) -> bool:
 
 def _keep_sources(workspace: Workspace, specs: Sequence[RunSpec]) -> None:
     """Keep copies of the users' source files, so that waiting runs train what was submitted."""
-    versions = {version for spec in specs for version in (spec.versions.module, spec.versions.backbone)}
+    versions = {version for spec in specs for version in spec.code_versions}
     for version in versions:
         if sources.is_own(version):
             private_folder(workspace.sources, workspace.private)

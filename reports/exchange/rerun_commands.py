@@ -5,9 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 
 from attnctl import attention, recipes, sources
+from attnctl.components import AND, AT
 from attnctl.sources.digest import VERSION_PREFIX
 from attnctl.sources.store import read_manifest
 from attnctl.spec import NO_MODULE, Recipe, RunSpec, Start
@@ -45,11 +47,13 @@ def commands(specs: Iterable[RunSpec], kept: Path, folder: str, rows: Mapping[st
 
 
 def _words(spec: RunSpec, seeds: Sequence[int], kept: Path, folder: str) -> Iterator[str]:
-    module = _named(spec.module, spec.versions.module, kept, folder)
-    yield from ("attnctl", "sweep", module)
-    if spec.module != NO_MODULE:
-        for name, value in _settings(spec, kept).items():
-            yield from ("-p", f"{module}.{name}={format_value(value)}")
+    names = [_named(part.module, part.versions.module, kept, folder) for part in spec.components]
+    placements = [] if spec.placement else [f"{AT}{part.placement}" for part in spec.components]
+    yield from ("attnctl", "sweep", AND.join(map("".join, zip_longest(names, placements, fillvalue=""))) or NO_MODULE)
+    for name, part in zip(names, spec.components, strict=True):
+        for key, value in _settings(part, kept).items():
+            yield from ("-p", f"{name}.{key}={format_value(value)}")
+    if spec.placement:
         yield from ("--placement", spec.placement)
     if spec.model:
         yield from ("--model", spec.model)

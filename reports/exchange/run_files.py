@@ -60,7 +60,7 @@ def files(workspace: Workspace, specs: Mapping[str, RunSpec], *, weights: bool) 
     for tag in sorted(tags):
         if os.path.lexists(workspace.submission(tag)):
             yield RELATIVE.submission(tag).as_posix(), workspace.submission(tag)
-    versions = {version for spec in specs.values() for version in (spec.versions.module, spec.versions.backbone)}
+    versions = {version for spec in specs.values() for version in spec.code_versions}
     for version in sorted(str(version) for version in versions if sources.is_own(version)):
         yield from _below(workspace.sources / version.removeprefix(VERSION_PREFIX), workspace.root)
     for shared in (workspace.imports_folder, workspace.bench):

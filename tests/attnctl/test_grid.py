@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -94,6 +95,11 @@ def test_an_impossible_cell_is_listed_with_its_reason_beside_the_others() -> Non
         ({"backbones": ("resnet19",)}, "unknown backbone 'resnet19'; did you mean"),
         ({"datasets": ("digit",)}, "unknown dataset 'digit'; did you mean 'digits'"),
         ({"placements": ("blok",)}, "unknown placement 'blok'; did you mean 'block'"),
+        ({"placements": ("stem+blok",)}, "unknown placement 'blok'; did you mean 'block'"),
+        ({"modules": ("elaa+se",)}, "unknown module 'elaa'; did you mean 'ela'"),
+        ({"modules": ("ela+",)}, "unknown module ''"),
+        ({"modules": ("ela+ela",)}, "ela+ela has ela twice"),
+        ({"modules": ("ela+se",), "addressed": {("sa", "G"): ("8",)}}, "-p sa.G: module 'sa' is not in this sweep"),
         ({"seeds": ("-1",)}, "seed is -1"),
         ({"seeds": ("x",)}, "seed is x"),
         ({"recipe": "cifr"}, "unknown recipe 'cifr'; did you mean 'cifar'"),
@@ -183,3 +189,70 @@ def test_only_a_form_other_than_the_papers_is_part_of_a_run(module: str, option:
     assert spec().id == spec(**{option: (neutral,)}).id
     assert option not in dict(spec().hyperparameters)
     assert dict(spec(**{option: (other,)}).hyperparameters)[option] == other
+
+
+def specs(*modules: str, **axes: Any) -> list[RunSpec]:
+    expansion = expand(Axes(modules=modules, **axes))
+    assert not expansion.invalid, expansion.invalid
+    return expansion.specs
+
+
+def test_a_placement_after_a_module_is_that_of_the_option() -> None:
+    assert specs("se@stage") == specs("se", placements=("stage",))
+    assert specs("se@stem+block", placements=("stage",)) == specs("se", placements=("block+stem",))
+
+
+def test_modules_at_the_same_places_are_named_once() -> None:
+    (spec,) = specs("ean+se", addressed={("ean", "G"): ("4",)}, hyperparameters={"r": ("8",)})
+    assert (spec.module, spec.placement, spec.versions.module) == ("ean+se", "block", "1+1")
+    assert spec.label() == "ean+se ean.G=4 ean.shared=true se.bias=false se.r=8"
+    assert [spec] == specs("ean@block+se", addressed={("ean", "G"): ("4",), ("se", "r"): ("8",)})
+    assert [spec] == specs("ean@block+se@block", addressed={("ean", "G"): ("4",)}, hyperparameters={"r": ("8",)})
+    assert RunSpec.from_json(json.loads(spec.canonical())) == spec
+    assert {spec.id for spec in specs("ean+se", "se+ean", "ean", "se")} == {
+        spec.id for name in ("ean+se", "se+ean", "ean", "se") for spec in specs(name)
+    }
+
+
+def test_modules_at_several_places_name_them() -> None:
+    (spec,) = specs("an@norm2+se@stage+block")
+    assert (spec.module, spec.placement) == ("an@norm2+se@block+stage", "")
+    assert [(part.module, part.placement, part.versions.module) for part in spec.components] == [
+        ("an", "norm2", "1"),
+        ("se", "block+stage", "1"),
+    ]
+    assert [part.hyperparameters for part in spec.components][1] == (("bias", False), ("r", 16))
+    assert [spec] == specs("an@norm2+se", placements=("block+stage",))
+
+
+def test_every_value_of_a_modules_hyperparameter_is_a_run() -> None:
+    found = specs("ean+se", addressed={("ean", "G"): ("8", "4"), ("se", "r"): ("4", "8")})
+    assert [[value for name, value in spec.hyperparameters if name in {"ean.G", "se.r"}] for spec in found] == [
+        [8, 4],
+        [8, 8],
+        [4, 4],
+        [4, 8],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("module", "axes", "reason"),
+    [
+        ("an@norm2+gn@norms", {"addressed": {("gn", "num_groups"): ("8",)}}, "an and gn both replace layer1.0.bn2"),
+        ("an+se", {}, "an replaces norm layers, but placement block inserts after blocks"),
+        ("ean+se@blok", {}, "backbone resnet20 has no placement 'blok'"),
+        ("se", {"placements": ("stage+stage",)}, "placement stage+stage names the same places twice"),
+        ("se", {"placements": ("norm2+stage",)}, "norm2 replaces parts, stage inserts after parts"),
+    ],
+)
+def test_what_cannot_be_combined_is_refused_with_the_reason(module: str, axes: dict[str, Any], reason: str) -> None:
+    (cell,) = expand(Axes(modules=(module,), **axes)).invalid
+    assert reason in cell.reason
+
+
+def test_places_of_a_model_and_of_its_backbone_are_combined_by_two_modules() -> None:
+    around: dict[str, Any] = {"models": ("yolof",), "backbones": ("resnet18",), "datasets": ("digits-det",)}
+    (cell,) = expand(Axes(modules=("se",), placements=("encoder+block",), **around)).invalid
+    assert cell.reason == "placement encoder+block combines places of yolof itself with block of its backbone"
+    (spec,) = specs("se@encoder+ean@block", **around)
+    assert spec.module == "se@encoder+ean@block"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -15,6 +15,7 @@ from attnctl.cli.sweeping import dynamic_options
 from attnctl.cli.sweeping.axis_options import Backbone, Dataset, Model, Parameters, Placement
 from attnctl.cli.sweeping.synthesis import synthesize
 from attnctl.cli.table_layout import Column
+from attnctl.components import AND, AT
 from attnctl.networks.complexity import CONVENTIONS, Cell, Counts, Written, cell, counts
 from attnctl.spec import NO_MODULE, RunSpec
 from attnctl.values import SpecError, format_value, split_list
@@ -109,11 +110,20 @@ def _counted(
     if expansion.invalid:
         raise SpecError(f"{expansion.invalid[0].label}: {expansion.invalid[0].reason}")
     # in a spec, a user's own file has another name than on the command line
-    modules = {attention.describe(name).name: name for name in names if name != NO_MODULE} | {NO_MODULE: NO_MODULE}
+    modules = {
+        attention.describe(part).name: part for name in names if name != NO_MODULE for part, _ in attention.split(name)
+    }
     networks = {backbones.describe(name).name: name for name in request.backbones}
     for spec in sorted(expansion.specs, key=lambda spec: list(networks).index(spec.backbone) if networks else 0):
-        network = _cell(modules[spec.module], networks.get(spec.backbone, spec.backbone), spec)
+        network = _cell(_typed(spec, modules), networks.get(spec.backbone, spec.backbone), spec)
         yield _Counted(spec, network.size, counts(network), counts(network.plain))
+
+
+def _typed(spec: RunSpec, modules: Mapping[str, str]) -> str:
+    """The modules of a spec as the command line names them. modules: name in the spec -> as typed."""
+    placed = "" if spec.placement else AT
+    parts = [f"{modules[part.module]}{placed}{part.placement if placed else ''}" for part in spec.components]
+    return AND.join(parts) or NO_MODULE
 
 
 def _cell(module: str, backbone: str, spec: RunSpec) -> Cell:

@@ -70,6 +70,7 @@ def sweep(
 
     Examples:
         attnctl sweep none,ela --kernel 5,7 --seed 0..2
+        attnctl sweep ean+se,an@norm2+se@block -p ean.G=4,8
         attnctl sweep --table ela:5 --dataset digits --epochs 3
         attnctl sweep ela --model fasterrcnn --backbone resnet50 --dataset voc07
     """

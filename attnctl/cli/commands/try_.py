@@ -94,7 +94,7 @@ def _trial(config: Config, spec: RunSpec, resources: Resources) -> dict[str, Any
         return isolated.ask(
             "attnctl.jobs.trial",
             request,
-            [spec.versions.module, spec.versions.backbone],
+            spec.code_versions,
             what="the trial of 20 steps",
             seconds=_LIMIT,
             environment=environment(),

@@ -109,7 +109,12 @@ Dataset = Annotated[
     ),
 ]
 Placement = Annotated[
-    str, typer.Option(help="Where to insert the module.", metavar="NAMES", autocompletion=completion.placements)
+    str,
+    typer.Option(
+        help="Where to insert the module; several places: conv2+stage.",
+        metavar="NAMES",
+        autocompletion=completion.placements,
+    ),
 ]
 Parameters = Annotated[
     list[str] | None,

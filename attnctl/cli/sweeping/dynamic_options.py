@@ -6,6 +6,7 @@ They become parameters of a synthesized signature, from which Typer makes option
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,6 +16,7 @@ import typer
 
 from attnctl import attention, recipes
 from attnctl.cli import completion, output, value_names
+from attnctl.components import AND, AT
 from attnctl.grid import default_backbone
 from attnctl.sources.signature import Hyperparameter, ModuleSource
 from attnctl.spec import NO_MODULE, recipe_fields, recipe_types
@@ -47,11 +49,24 @@ def named_modules(words: Sequence[str], flags: Collection[str], *, lenient: bool
     while position < len(words):
         word = words[position]
         if not word.startswith("-"):
-            names = word.split(",") if lenient else split_list(word, "MODULE")
+            names = (
+                [part for name in split_list(word, "MODULE") for part in _parts(name)]
+                if not lenient
+                else [part.partition(AT)[0] for part in re.split(rf"[,{AND}]", word)]
+            )
             described = attention.names() if lenient else names
-            return [attention.describe(name) for name in names if name != NO_MODULE and name in described]
+            return [
+                attention.describe(name) for name in dict.fromkeys(names) if name != NO_MODULE and name in described
+            ]
         position += 1 if word in flags or "=" in word else 2
     return []
+
+
+def _parts(name: str) -> list[str]:
+    """The names of the modules of a text such as `an@norm2+se`; raises SpecError for one that there is not."""
+    if name != NO_MODULE:
+        attention.describe(name)
+    return [NO_MODULE] if name == NO_MODULE else [part for part, _ in attention.split(name)]
 
 
 def hyperparameter_options(sources: Sequence[ModuleSource], taken: Collection[str]) -> list[inspect.Parameter]:

@@ -47,9 +47,8 @@ def build(cell: Cell) -> nn.Module:
     values = dict(cell.hyperparameters)
     if not cell.backbone:
         return attention.create(cell.module, cell.channels, (cell.size, cell.size), **values)
-    attended = None
+    attended = []
     if cell.module != NO_MODULE:
-        placement = models.placement(cell.model, cell.backbone, cell.placement)
-        attended = surgery.Attention(attention.describe(cell.module), placement, values)
+        attended = surgery.attended_by(cell.module, values, cell.model, cell.backbone, cell.placement)
     usual = cell.model and cell.size == models.describe(cell.model).input
     return surgery.network_of(cell.backbone, cell.classes, attended, model=cell.model, size=0 if usual else cell.size)

@@ -52,6 +52,7 @@ def cell(
     plain = Cell(model=model, backbone=backbone, classes=data.classes, size=size, channels=data.channels)
     if module == NO_MODULE:
         return plain
-    models.placement(model, backbone, placement)
+    for _, own in attention.split(module):
+        models.placement(model, backbone, own or placement)
     values = attention.describe(module).resolve(hyperparameters)
     return replace(plain, module=module, hyperparameters=tuple(sorted(values.items())), placement=placement)

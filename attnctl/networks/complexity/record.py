@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 
 from attnctl import attention
 from attnctl.networks.complexity.work import Kind, Role, Work
-from attnctl.networks.surgery import Attended
+from attnctl.networks.surgery import Attended, modules_of
 
 
 class Shapes(TorchFunctionMode):
@@ -233,7 +233,7 @@ def attention_modules(network: nn.Module) -> Iterator[nn.Module]:
     """The attention modules of a network: those inserted after a part, and those that replaced one."""
     for module in network.modules():
         if isinstance(module, Attended):
-            yield module.attention
+            yield from modules_of(module.attention)
         elif type(module).__module__.startswith(_OURS) or getattr(type(module), "replaces", False):
             yield module
 

@@ -32,8 +32,7 @@ def check(specs: Sequence[RunSpec]) -> Mapping[str, str]:
 
 def _foreign(spec: RunSpec) -> bool:
     """Whether the network uses code of a user or a package."""
-    versions = (spec.versions.module, spec.versions.backbone)
-    return any(sources.is_own(item) or str(item).startswith(plugins.PACKAGE_PREFIX) for item in versions)
+    return any(sources.is_own(item) or str(item).startswith(plugins.PACKAGE_PREFIX) for item in spec.code_versions)
 
 
 def _key(spec: RunSpec) -> str:
@@ -51,7 +50,7 @@ def _run(specs: Mapping[str, RunSpec]) -> dict[str, str]:
     return isolated.ask(
         "attnctl.networks.probe",
         {key: spec.to_json() for key, spec in specs.items()},
-        [item for spec in specs.values() for item in (spec.versions.module, spec.versions.backbone)],
+        [item for spec in specs.values() for item in spec.code_versions],
         what="trying the module on two images",
         seconds=_FIRST + _EACH * len(specs),
     )

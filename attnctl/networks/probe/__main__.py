@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from attnctl import attention, datasets
 from attnctl.networks import surgery
 from attnctl.sources import blame, isolated
-from attnctl.spec import DEFAULT, NO_MODULE, RunSpec
+from attnctl.spec import DEFAULT, RunSpec
 from attnctl.values import SpecError
 
 _IMAGES = 2
@@ -47,9 +47,11 @@ def probe(spec: RunSpec, stored: Path) -> None:
     dataset = datasets.describe(spec.dataset)
     size = spec.recipe.input_size or dataset.height
     images = torch.randn(_IMAGES, dataset.channels, size, size)
-    for module in network.modules():
-        if spec.module != NO_MODULE and isinstance(module, _class_of(spec, stored)):
-            module.register_forward_hook(_watch(spec.module))
+    for part in spec.components:
+        kind = _class_of(part, stored)
+        for module in network.modules():
+            if isinstance(module, kind):
+                module.register_forward_hook(_watch(part.module))
     if spec.model:
         with torch.inference_mode():
             network.eval()(images)

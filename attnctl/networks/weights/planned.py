@@ -61,7 +61,7 @@ def count(runs: Sequence[RunSpec], origins: Mapping[str, Origin]) -> Mapping[str
 
 def _ask(runs: Mapping[str, RunSpec], origins: Mapping[str, Origin]) -> dict[str, Any]:
     bases = [base for spec in runs.values() if (base := origins[spec.init].base) is not None]
-    versions = [item for spec in (*runs.values(), *bases) for item in (spec.versions.module, spec.versions.backbone)]
+    versions = [item for spec in (*runs.values(), *bases) for item in spec.code_versions]
     return isolated.ask(
         "attnctl.networks.weights",
         {key: {"spec": spec.to_json(), "origin": _document(origins[spec.init])} for key, spec in runs.items()},

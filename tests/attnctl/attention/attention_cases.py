@@ -17,7 +17,7 @@ SMALL: dict[str, list[dict[str, Any]]] = {
         {"K": 3, "form": "released"},
         {"K": 3, "form": "released", "start": "released"},
         {"K": 3, "form": "released", "norm": "ln"},
-        {"K": 3, "norm": "gn", "num_groups": 4},
+        {"K": 3, "norm": "gn", "gn_groups": 4},
     ],
     "bam": [{"r": 4, "dilation": 2}, {"r": 4, "dilation": 2, "joint": "sum"}],
     "ca": [{"r": 4, "min_channels": 1}, {"r": 16, "min_channels": 3, "bias": False}],

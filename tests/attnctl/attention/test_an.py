@@ -29,7 +29,7 @@ PARAMETERS: Counts = [
     ({"form": "released", "wide": 20}, 1940, 15400),
     ({"form": "released", "norm": "gn"}, 1930, 7690),
     ({"form": "released", "norm": "gn", "K": 20}, 3860, 15380),
-    ({"norm": "gn", "num_groups": 8}, 1930, 7690),
+    ({"norm": "gn", "gn_groups": 8}, 1930, 7690),
 ]
 """Hyperparameters, and the parameters at 64 and at 256 channels; None where the setting does not fit."""
 
@@ -43,7 +43,7 @@ def an(
     separate: bool = False,
     mixture: str = "fc",
     start: str = "default",
-    num_groups: int = 32,
+    gn_groups: int = 32,
 ) -> Tensor:
     def weights(name: str) -> Tensor:
         if form == "released":
@@ -61,7 +61,7 @@ def an(
     elif norm == "sn":
         normed = switchable(p, x, ("in", "ln", "bn"), "normalise.")
     else:
-        normed = group_norm(x, {"gn": num_groups, "ln": 1, "in": x.shape[1]}[norm])
+        normed = group_norm(x, {"gn": gn_groups, "ln": 1, "in": x.shape[1]}[norm])
     scales = weights("weights")
     offsets = weights("offset_weights") if separate else scales
     y = torch.zeros_like(x)

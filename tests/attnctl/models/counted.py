@@ -19,11 +19,11 @@ def parameters(
     norms: str = "default",
     **hyperparameters: Any,
 ) -> int:
-    attended = None
+    attended = []
     if module:
         source = attention.describe(module)
         place = models.placement(model, backbone, placement)
-        attended = surgery.Attention(source, place, source.resolve(hyperparameters))
+        attended = [surgery.Attention(source, place, source.resolve(hyperparameters))]
     with torch.device("meta"):
         network = surgery.network_of(backbone, classes, attended, size=0, model=model, norms=norms)
     return sum(parameter.numel() for parameter in network.parameters())

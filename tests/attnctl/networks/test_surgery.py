@@ -275,3 +275,80 @@ def test_the_extra_losses_of_all_modules_are_summed() -> None:
 
     assert surgery.extra_loss(nn.Sequential(Penalised(), nn.Sequential(Penalised()))) == 3.0
     assert surgery.extra_loss(nn.Sequential(nn.Identity())) is None
+
+
+# ------------------------------------------------------------------------------------------------ several modules
+
+
+def counted(module: str, placement: str = "block", backbone: str = "resnet20", **hyperparameters: Any) -> int:
+    with torch.device("meta"):
+        network = backbones.build(backbone, 10)
+        plain = sum(value.numel() for value in network.parameters())
+        surgery.attach(network, module, placement, backbone=backbone, **hyperparameters)
+    return sum(value.numel() for value in network.parameters()) - plain
+
+
+def test_modules_in_sequence_are_applied_one_after_the_other() -> None:
+    values: dict[str, Any] = {"ean.G": 4, "se.r": 4}
+    network: Any = surgery.attach(backbones.build("resnet20", 10), "ean+se", backbone="resnet20", **values).eval()
+    follows = network.layer1[0].bn2
+    for parameter in follows.attention.parameters():
+        nn.init.normal_(parameter)
+    x = torch.randn(2, 16, 8, 8)
+    ean, se = follows.attention
+    assert (type(ean).__name__, type(se).__name__, ean.groups) == ("EAN", "SE", 4)
+    torch.testing.assert_close(follows(x), se(ean(follows.part(x))))
+    assert counted("ean+se") == counted("ean") + counted("se")
+
+
+@pytest.mark.parametrize("backbone", ["resnet20", "mobilenet_v2"])
+@pytest.mark.parametrize("first", ["stage", "block"])
+def test_modules_at_places_within_one_another_are_all_there(backbone: str, first: str) -> None:
+    second = "block" if first == "stage" else "stage"
+    text = f"ean@{first}+se@{second}"
+    assert counted(text, backbone=backbone) == counted("ean", first, backbone) + counted("se", second, backbone)
+    network = surgery.attach(backbones.build(backbone, 10), text, backbone=backbone, size=32)
+    assert network.eval()(torch.randn(2, 3, 32, 32)).isfinite().all()
+
+
+@pytest.mark.parametrize("text", ["an@norm2+se@block", "se@block+an@norm2"])
+def test_a_norm_that_is_replaced_keeps_the_attention_after_it(text: str) -> None:
+    network: Any = surgery.attach(backbones.build("resnet20", 10), text, backbone="resnet20")
+    follows = network.layer1[0].bn2
+    assert (type(follows.part).__name__, type(follows.attention).__name__) == ("AN", "SE")
+    assert counted(text) == counted("an", "norm2") + counted("se")
+
+
+def test_one_module_at_several_places_counts_each_part_once() -> None:
+    assert counted("se", "layer*.*.bn2+layer*") == counted("se", "layer*.*.bn2") + counted("se", "layer*")
+    assert counted("se", "block+layer1.*.bn2") == counted("se", "block")
+    network = surgery.attach(backbones.build("resnet20", 10), "gn", "norm2+replace:layer1.*.bn1", num_groups=8)
+    assert sum(type(part).__name__ == "GN" for part in network.modules()) == 12
+
+
+def test_modules_are_attached_after_others_that_are_there_already() -> None:
+    network = surgery.attach(backbones.build("resnet20", 10), "ean", "stage", backbone="resnet20")
+    surgery.attach(network, "se", "layer*.part.0.bn2")
+    surgery.attach(network, "eca", "layer[1]")
+    found = [path for path, part in network.named_modules() if type(part).__name__ in {"EAN", "SE", "ECA"}]
+    assert found == [
+        *("layer1.part.0.bn2.attention", "layer1.attention.0", "layer1.attention.1"),
+        *("layer2.part.0.bn2.attention", "layer2.attention", "layer3.part.0.bn2.attention", "layer3.attention"),
+    ]
+    assert network(torch.randn(2, 3, 32, 32)).isfinite().all()
+
+
+@pytest.mark.parametrize("text", ["ean+se", "an@norm2+nam@block", "se@layer*.*.bn2+ean@layer*"])
+def test_a_network_with_several_modules_compiles_exports_and_is_restored(text: str) -> None:
+    (spec,) = expand(Axes(modules=(text,))).specs
+    torch.manual_seed(0)
+    network, x = surgery.build(spec).eval(), torch.randn(2, 3, 32, 32)
+    expected = network(x)
+    torch._dynamo.reset()
+    compiled: Any = torch.compile(network, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(compiled(x), expected)
+    torch.testing.assert_close(torch.export.export(network, (x,)).module()(x), expected)
+    again = surgery.build(spec).eval()
+    again.load_state_dict(network.state_dict())
+    assert torch.equal(again(x), expected)
+    assert (surgery.extra_loss(network) is not None) == ("nam" in text)

@@ -72,16 +72,27 @@ def test_every_attention_module_is_found_in_the_order_of_the_network(trained: Tr
     assert responses.module_at(found, paths[4].removesuffix(".attention")) == paths[4]
 
 
+def test_the_responses_of_two_modules_are_those_of_each(trained: Train) -> None:
+    found = trained("an@norm2+se@block", K="3", r="4")
+    paths = responses.modules(found)
+    assert len(paths) == 18
+    shown = pictures.of_test_set(found.spec, DataRoots(), 2)
+    mixture, gate = paths[:2]
+    values = responses.of_attention(found, shown, [mixture, gate])
+    assert [len(values[path][0]) for path in (mixture, gate)] == [3, 16]
+
+
 @pytest.mark.parametrize(
     ("module", "placement", "message"),
     [
+        ("gn@norms+se@block", "block", "gn is a norm without gates; use --of responses"),
         ("none", "block", "has no attention; use --of responses"),
         ("gn", "norms", "is a norm without gates; use --of responses"),
         ("sa", "block", "permutes its channels"),
     ],
 )
 def test_modules_without_gates_are_refused(trained: Train, module: str, placement: str, message: str) -> None:
-    options = {"num_groups": "8"} if module == "gn" else {}
+    options = {"num_groups": "8"} if module.startswith("gn") else {}
     found = trained(module, placement, **options)
     shown = pictures.of_test_set(found.spec, DataRoots(), 1)
     with pytest.raises(SpecError, match=message):

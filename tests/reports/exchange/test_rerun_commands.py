@@ -24,6 +24,9 @@ CELLS: dict[str, dict[str, Any]] = {
     "a recipe": {"modules": ("se",), "overrides": {"lr": ("0.05",), "schedule": ("cosine",), "epochs": ("7",)}},
     "another recipe": {"modules": ("se",), "recipe": "cifar", "overrides": {"batch": ("64",), "norm_batch": ("32",)}},
     "seeds": {"modules": ("cbam",), "seeds": ("3", "1")},
+    "two modules": {"modules": ("ean+se",), "addressed": {("ean", "G"): ("4",)}},
+    "two modules at places of their own": {"modules": ("an@norm2+se@block+stage",), "addressed": {("se", "r"): ("8",)}},
+    "several places": {"modules": ("se",), "placements": ("layer*.*.bn2+stem",)},
     "a network": {"modules": ("eca",), "backbones": ("resnet50",), "datasets": ("imagenet",)},
 }
 

@@ -55,6 +55,16 @@ def test_complexity_as_json_adds_up(attnctl: Run) -> None:
     assert plain["overhead"] == {"parameters": 0, "macs": 0, "activation_bytes": 0}
 
 
+def test_complexity_counts_several_modules_in_one_network(attnctl: Run) -> None:
+    texts = ("se", "ean", "ean+se", "se@stage+ean@block")
+    result = attnctl("complexity", *texts, "--backbone", "resnet20", "--dataset", "cifar10", "--json")
+    assert result.code == 0, result.err
+    counted = {row["module"]: row["overhead"]["parameters"] for row in json.loads(result.out)["networks"]}
+    assert counted["ean+se"] == counted["ean"] + counted["se"]
+    stages = sum(2 * c * (c // 16) for c in (16, 32, 64))
+    assert counted["se@stage+ean@block"] == counted["ean"] + stages
+
+
 def test_complexity_counts_a_users_module(attnctl: Run, tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text(
