@@ -259,6 +259,11 @@ class Index:
             for name, created, paper, table, figure, overrides in self._rows(query)
         ]
 
+    def sweep_families(self, sweep: str) -> set[str]:
+        """The families of a sweep's runs (`RunSpec.family`)."""
+        query = "SELECT DISTINCT family FROM run WHERE id IN (SELECT run FROM sweep_run WHERE sweep = ?)"
+        return {family for (family,) in self._rows(query, (sweep,))}
+
 
 def _exists(path: Path) -> bool:
     """Whether the file is there; one in a folder that may not be searched is not."""

@@ -20,28 +20,30 @@ _FILLED = {State.COMPLETED, State.DIVERGED}
 _AGAIN = "--retry-failed"
 
 
-def of_table(
-    table: papers.PaperTable, paper: str, chosen: Mapping[tuple[str, str], Chosen], overrides: Overrides
-) -> list[str]:
-    """What to type, one command for all rows that lack the same seeds; nothing when nothing is missing.
+def of_table(table: papers.PaperTable, paper: str, chosen: Mapping[tuple[str, str], Chosen]) -> list[str]:
+    """What to type, one command for all rows that lack the same seeds and are trained with the same settings.
 
-    paper: its name, or its file. chosen: the runs of each cell that is looked at. overrides: what they are trained with
+    Nothing when nothing is missing. paper: its name, or its file. chosen: the runs of each cell that is looked at
     """
     items: dict[str, list[Replicates]] = {}
+    overrides: dict[str, Overrides] = {}
     for (row, _), item in chosen.items():
         if item.candidates:
             items.setdefault(row, []).extend(item.candidates)
-    lacking: dict[tuple[tuple[int, ...], bool], list[str]] = {}
+            overrides[row] = item.cells.overrides
+    lacking: dict[tuple[tuple[int, ...], bool, object], list[str]] = {}
     for row, candidates in items.items():
         seeds, again = _lacking(candidates)
         if seeds:
-            lacking.setdefault((seeds, again), []).append(row)
+            lacking.setdefault((seeds, again, overrides[row].key), []).append(row)
     every = {name for name, _ in chosen} == {row.name for row in table.rows}
     return [
         shlex.join(
-            _words(table, paper, () if every and len(rows) == len(items) else rows, seeds, overrides, again=again)
+            _words(
+                table, paper, () if every and len(rows) == len(items) else rows, seeds, overrides[rows[0]], again=again
+            )
         )
-        for (seeds, again), rows in lacking.items()
+        for (seeds, again, _), rows in lacking.items()
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any, Self
@@ -47,6 +47,11 @@ class Overrides:
         except ValueError as error:
             raise SpecError(f"these are not overrides of a table: {error}") from error
 
+    @property
+    def key(self) -> tuple[tuple[str, str], ...]:
+        """What is overridden, without the seeds and in any order: to look overrides up, and to compare them."""
+        return tuple(sorted({**self._named(), **self.fields}.items()))
+
     def summary(self) -> str:
         """Such as `dataset=digits epochs=3`, without the seeds; empty if nothing is overridden."""
         return " ".join(f"{name}={value}" for name, value in {**self._named(), **self.fields}.items())
@@ -64,6 +69,27 @@ class Overrides:
 
     def _named(self) -> dict[str, str]:
         return {name: value for name in _NAMED if (value := getattr(self, name))}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the rows of a table, or the panels of a figure, are trained with.
+
+    parts: name of a row, or number of a panel from 1 -> its own overrides; the others have the default
+    """
+
+    default: Overrides = field(default_factory=Overrides)
+    parts: Mapping[str, Overrides] = field(default_factory=dict)
+
+    def of(self, part: str) -> Overrides:
+        """The overrides of a row or panel."""
+        return self.parts.get(part, self.default)
+
+    def summary(self) -> str:
+        """Such as `dataset=digits epochs=3`, with the number of rows or panels that have others."""
+        others = sum(item.key != self.default.key for item in self.parts.values())
+        own = self.default.summary() or ("the paper's values" if others else "")
+        return f"{own} ({others} with others)" if others else own
 
 
 _NAMED = ("model", "backbone", "placement", "dataset", "recipe", "init")
@@ -87,19 +113,24 @@ class Cells:
     elsewhere: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def seeds(self) -> set[int]:
+        """The seeds that they are to have."""
+        return set(map(int, self.overrides.seeds))
+
+    @property
     def specs(self) -> tuple[RunSpec, ...]:
         """The runs of all variants."""
         return tuple(itertools.chain.from_iterable(self.variants))
 
 
-def cells_of(table: PaperTable, overrides: Overrides, rows: Sequence[str] = ()) -> list[Cells]:
+def cells_of(table: PaperTable, overrides: Overrides | Settings, rows: Sequence[str] = ()) -> list[Cells]:
     """The runs of a table's rows. rows: globs of row names; empty: all.
 
     Raises SpecError for a glob that matches no row, and for overrides that are invalid for every row. Overrides that
     are invalid for some rows become the `reason` of these.
     """
-    _check(overrides)
-    return _cells(table, rows, overrides)
+    settings = _checked(overrides)
+    return [cells for row in chosen_rows(table, rows) for cells in _of_row(row, table.columns, settings.of(row.name))]
 
 
 def chosen_rows(table: PaperTable, patterns: Sequence[str]) -> list[Row]:
@@ -115,22 +146,38 @@ def chosen_rows(table: PaperTable, patterns: Sequence[str]) -> list[Row]:
     ]
 
 
-def figure_cells(figure: Figure, paper: Paper, overrides: Overrides) -> list[Cells]:
+def figure_cells(
+    figure: Figure, paper: Paper, overrides: Overrides | Settings, panels: Collection[int] = ()
+) -> list[Cells]:
     """The runs behind a figure. Raises SpecError for overrides that are invalid for every row.
 
     A sweep has a row for each value of x, with the series' title as its group and x among its hyperparameters or recipe
-    fields. Figures of other kinds have the selected rows of their table, or of their panels' tables.
+    fields. Figures of other kinds have the selected rows of their table, or of their panels' tables. panels: only these
     """
-    _check(overrides)
+    settings = _checked(overrides)
+    check_panels(figure, panels)
     if figure.kind == "sweep":
-        return [cells for series in figure.settings["series"] for cells in _series(figure, paper, series, overrides)]
+        return [
+            cells for series in figure.settings["series"] for cells in _series(figure, paper, series, settings.default)
+        ]
     unique: dict[tuple[str, str], Cells] = {}
     rows: Sequence[Mapping[str, Any]] = ({"table": figure.table, "rows": figure.rows},)
-    for panel in figure.settings.get("panels") or rows:
+    for number, panel in enumerate(figure.settings.get("panels") or rows, 1):
         table = paper.tables[panel["table"]]
-        for cells in _cells(table, panel.get("rows", ()), overrides):
-            unique.setdefault((table.number, f"{cells.row.name} {' '.join(cells.columns)}"), cells)
+        for row in chosen_rows(table, panel.get("rows", ())) if not panels or number in panels else ():
+            for cells in _of_row(row, table.columns, settings.of(str(number))):
+                unique.setdefault((table.number, f"{cells.row.name} {' '.join(cells.columns)}"), cells)
     return list(unique.values())
+
+
+def check_panels(figure: Figure, panels: Collection[int]) -> None:
+    """Raise SpecError for a panel that the figure does not have."""
+    count = len(figure.settings.get("panels", ()))
+    for number in panels:
+        if not count:
+            raise SpecError(f"figure {figure.number} of {figure.paper} has no panels; leave --panel out")
+        if not 1 <= number <= count:
+            raise SpecError(f"figure {figure.number} of {figure.paper} has no panel {number}; panels: 1 to {count}")
 
 
 def _series(figure: Figure, paper: Paper, series: Mapping[str, Any], overrides: Overrides) -> Iterator[Cells]:
@@ -149,10 +196,6 @@ def _series(figure: Figure, paper: Paper, series: Mapping[str, Any], overrides: 
         named = f"{series['title']} {figure.x}={format_value(value)}"
         point = replace(row, name=named, printed=format_value(value), group=series["title"], setup=setup, published={})
         yield from _of_row(point, (column,), replace(overrides, fields=fields))
-
-
-def _cells(table: PaperTable, rows: Sequence[str], overrides: Overrides) -> list[Cells]:
-    return [cells for row in chosen_rows(table, rows) for cells in _of_row(row, table.columns, overrides)]
 
 
 def _of_row(row: Row, columns: Sequence[PaperColumn], overrides: Overrides) -> Iterator[Cells]:
@@ -274,6 +317,14 @@ def _addressed(settings: Mapping[str, str]) -> dict[tuple[str, str], tuple[str, 
     """The hyperparameters that name their module, as `ean.G` of `ean+se`."""
     parts = {name: name.rpartition(".") for name in settings if "." in name}
     return {(module, key): (settings[name],) for name, (module, _, key) in parts.items()}
+
+
+def _checked(overrides: Overrides | Settings) -> Settings:
+    """The same as settings; raises SpecError for an invalid name or value."""
+    settings = overrides if isinstance(overrides, Settings) else Settings(default=overrides)
+    for item in (settings.default, *settings.parts.values()):
+        _check(item)
+    return settings
 
 
 def _check(overrides: Overrides) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from attnctl.reports.figures import charts
 from attnctl.reports.figures.data import Axis, Chart, Charts, Level, Point, Series
 from attnctl.reports.figures.points import metric_axis, value_axis, with_front
 from attnctl.reports.published.candidates import choose
-from attnctl.reports.replicates import Metric, Replicates
+from attnctl.reports.replicates import Metric, Replicates, finished
 from attnctl.values import SpecError
 
 _COSTS = {"params": "params", "flops": "macs"}
@@ -27,7 +27,7 @@ class Material:
     """What a figure is drawn from.
 
     cells: as `figure_cells` gives them. plain: of a sweep, the rows without a module beside those of its series.
-    found: runs by family. asked: the seeds that sweeps of it asked for. published: show the paper's own numbers too
+    found: runs by family
     """
 
     paper: papers.Paper
@@ -36,14 +36,18 @@ class Material:
     plain: Mapping[str, Cells] = field(default_factory=dict)
     found: Mapping[str, Sequence[RunRow]]
     histories: charts.Histories
-    asked: Collection[int] = ()
-    published: bool = True
     backbone: str = ""
     """What all runs have instead of the paper's backbones; then the series of a sweep are one."""
 
     def runs(self, cells: Cells, metric: Metric) -> Replicates:
         """The runs that count of a row: of several trainings those with the best mean."""
-        return choose(cells, self.found, metric, (), self.asked).runs
+        return choose(cells, self.found, metric, (), cells.seeds).runs
+
+    def panel(self, number: int) -> list[Cells]:
+        """The cells of a panel, from 1."""
+        part = self.figure.settings["panels"][number - 1]
+        rows = chosen_rows(self.paper.tables[part["table"]], part.get("rows", ()))
+        return [cells for cells in self.cells if cells.row in rows]
 
 
 class NoResultsYet(SpecError):  # noqa: N818 - what it is, not how it is raised
@@ -70,15 +74,24 @@ def first_completed(material: Material) -> list[tuple[papers.Row, RunRow | None]
     return found
 
 
+def is_missing(material: Material, number: int) -> bool:
+    """Whether a row of a panel that can be trained has no completed run. number: of the panel, from 1"""
+    return any(not cells.reason and not _is_trained(material, cells) for cells in material.panel(number))
+
+
+def _is_trained(material: Material, cells: Cells) -> bool:
+    """Whether a run of a row has completed, whatever its metrics."""
+    return any(map(finished, material.runs(cells, Metric(name=material.figure.y)).rows))
+
+
 def unfinished(material: Material) -> tuple[list[str], dict[str, list[str]]]:
     """The rows without a completed run, by name: those that can be trained, and by reason those that cannot."""
-    metric = Metric(name=material.figure.y)
     missing: list[str] = []
     barred: dict[str, list[str]] = defaultdict(list)
     for cells in material.cells:
         if cells.reason:
             barred[cells.reason].append(cells.row.name)
-        elif not material.runs(cells, metric).done(metric):
+        elif not _is_trained(material, cells):
             missing.append(cells.row.name)
     return list(dict.fromkeys(missing)), {reason: list(dict.fromkeys(names)) for reason, names in barred.items()}
 
@@ -99,7 +112,7 @@ def _sweep(material: Material) -> list[Chart]:
     series = [
         Series(name=name, points=tuple(point for _, point in sorted(found.items()))) for name, found in points.items()
     ]
-    if material.published:
+    if not any(cells.elsewhere for cells in material.cells):
         for name, values in figure.published.items():
             printed = tuple(
                 Point(x=float(x), y=float(y)) for x, y in sorted(values.items(), key=lambda item: float(item[0]))
@@ -177,7 +190,8 @@ def _panel(material: Material, part: Mapping[str, Any]) -> Chart:
     metric = Metric(name=y.metric, error=y.error)
     measured: dict[str, list[Point]] = defaultdict(list)
     printed: dict[str, list[Point]] = defaultdict(list)
-    of_row = {cells.row.name: cells for cells in material.cells if y.key in cells.columns}
+    of_row = {cells.row.name: cells for cells in material.cells if y.key in cells.columns and cells.row in table.rows}
+    published = not any(cells.elsewhere.get(y.key) for cells in of_row.values())
     for row in chosen_rows(table, part.get("rows", ())):
         runs = material.runs(of_row[row.name], metric) if row.name in of_row else Replicates()
         size = next((value for run in runs.rows if (value := getattr(run, _COSTS[part["x"]]))), None)
@@ -185,7 +199,7 @@ def _panel(material: Material, part: Mapping[str, Any]) -> Chart:
         if point is not None:
             measured[row.group or table.rows[0].printed].append(point)
         x, value = (_printed(row.published.get(column.key, "")) for column in (cost, y))
-        if material.published and x is not None and value is not None:
+        if published and x is not None and value is not None:
             printed[row.group or table.rows[0].printed].append(
                 Point(x=x, y=value, name="" if point is not None else row.printed)
             )

@@ -23,7 +23,7 @@ def notes(
     fps: str,
     extra: bool = False,
 ) -> Iterator[str]:
-    """The notes, in order. changed: what was asked for instead of what the paper has. fps: its conditions.
+    """The notes, in order. changed: a sentence on what replaces the paper's values. fps: its conditions.
 
     extra: whether rows that are not the paper's stand below
     """
@@ -31,7 +31,7 @@ def notes(
     ours = [item.of for item in shown if item.part not in {"published", "exact"}]
     trained = [item for item in chosen if item.runs.rows] if any(column.kind == "run" for column in ours) else []
     if changed:
-        yield f"Trained with {changed} instead of the paper's values; params and FLOPs are of the paper's networks."
+        yield changed
     if extra:
         yield "Not in the paper: runs here with the network, data set and recipe of a row, and another module."
     if trained:

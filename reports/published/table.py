@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 
@@ -10,6 +10,7 @@ from attnctl import papers
 from attnctl.db import RunRow
 from attnctl.papers.runs import Cells, chosen_rows
 from attnctl.reports.footnotes import lettered
+from attnctl.reports.published import overridden
 from attnctl.reports.published.candidates import Chosen, choose
 from attnctl.reports.published.cells import Material, metric_of
 from attnctl.reports.published.columns import Shown, columns_of
@@ -34,8 +35,7 @@ def build(
     cells: Sequence[Cells],
     found: Mapping[str, Sequence[RunRow]],
     *,
-    asked: Collection[int] = (),
-    changed: str = "",
+    asked: bool = False,
     speeds: Sequence[Speed] = (),
     imports: Sequence[Imported] = (),
     others: Iterable[RunRow] = (),
@@ -43,19 +43,20 @@ def build(
 ) -> Report:
     """The table. Raises SpecError for a row, column or order that there is not.
 
-    cells: the runs that fill it. found: what became of them, by family. asked: the seeds that sweeps of it asked for.
-    changed: what these had instead of what the paper has, in words. speeds: measurements of inference, newest first.
-    others: runs of which those with the recipe of a row that are no row stand below the table
+    cells: the runs that fill it. found: what became of them, by family. asked: whether sweeps of it asked for them, so
+    that seeds without a run are missing. speeds: measurements of inference, newest first. others: runs of which those
+    with the recipe of a row that are no row stand below the table
     """
     extra = extra_rows(table, cells, others)
     shown = columns_of(table, gains=False)
     table = with_rows(table, extra)
-    chosen = runs_of(table, cells, found, asked, options) | runs_of(table, extra.cells, extra.found, (), options)
+    chosen = runs_of(table, cells, found, options, asked=asked) | runs_of(table, extra.cells, extra.found, options)
     fps, conditions = of_specs(_networks(chosen), speeds) if _has_fps(table) else ({}, "")
     material = Material(table=table, chosen=chosen, fps=fps, imports=imports, epoch=options.epoch, extra=extra)
     if _gains(table, chosen, options, extra):
         shown = columns_of(table, gains=True)
-    groups, names, warnings = _groups(table, material, shown, options)
+    usual = overridden.usual(cells)
+    groups, names, warnings = _groups(table, material, shown, options, overridden.footnotes(cells, usual))
     whole = ReportTable(
         title=f"{table.paper}, table {table.number}: {table.caption}",
         label=f"tab:{table.paper.lower()}-{table.number}",
@@ -65,6 +66,7 @@ def build(
     )
     made = lettered(with_columns(whole, options.columns))
     visible = [item for item in shown if item.column in made.columns]
+    changed = overridden.note(usual, cells)
     said = notes(
         table, visible, chosen.values(), epoch=options.epoch, changed=changed, fps=conditions, extra=bool(extra.rows)
     )
@@ -75,16 +77,20 @@ def runs_of(
     table: papers.PaperTable,
     cells: Sequence[Cells],
     found: Mapping[str, Sequence[RunRow]],
-    asked: Collection[int],
     options: Options,
+    *,
+    asked: bool = False,
 ) -> dict[tuple[str, str], Chosen]:
-    """The runs that fill each cell. Of several trainings that counts which is best in the first trained column."""
+    """The runs that fill each cell. Of several trainings that counts which is best in the first trained column.
+
+    asked: whether sweeps of the table asked for the seeds of these cells
+    """
     trained = [column for column in table.columns if column.kind == "run"]
     chosen = {}
     for item in cells:
         metrics = [metric_of(column, options.epoch) for column in trained if column.key in item.columns]
         if metrics:
-            runs = choose(item, found, metrics[0], options.seeds, asked)
+            runs = choose(item, found, metrics[0], options.seeds, item.seeds if asked else ())
             chosen.update({(item.row.name, key): runs for key in item.columns})
     return chosen
 
@@ -112,9 +118,13 @@ def _gains(table: papers.PaperTable, chosen: Runs, options: Options, extra: Extr
 
 
 def _groups(
-    table: papers.PaperTable, material: Material, shown: Sequence[Shown], options: Options
+    table: papers.PaperTable,
+    material: Material,
+    shown: Sequence[Shown],
+    options: Options,
+    deviations: Mapping[str, str],
 ) -> tuple[list[Group], list[str], list[str]]:
-    """The groups, the names of their rows, and the warnings."""
+    """The groups, the names of their rows, and the warnings. deviations: footnotes by row."""
     wanted = {row.name for row in chosen_rows(table, options.rows)}
     trained = [column for column in table.columns if column.kind == "run"]
     columns = [item.column for item in shown]
@@ -126,7 +136,7 @@ def _groups(
         unfair = compared(kept, trained, material.chosen, options.epoch)
         plain = next((row for row in (*siblings, *rows) if row.baseline), None)
         lines = [
-            (name, unfair.marked(name, line, shown))
+            (name, unfair.marked(name, _with_mark(line, deviations.get(name, "")), shown))
             for name, line in _lines(rows, plain, shown, material)
             if name in wanted
         ]
@@ -169,6 +179,10 @@ def _lines(
         )
         for row in rows
     ]
+
+
+def _with_mark(row: Row, text: str) -> Row:
+    return replace(row, marks=(*row.marks, text)) if text else row
 
 
 def _marks(row: papers.Row) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from attnctl.values import comma_join
 if TYPE_CHECKING:
     from attnctl.db import Index, RunRow
     from attnctl.papers import Figure, Paper, PaperTable
-    from attnctl.papers.runs import Cells, Overrides
+    from attnctl.papers.runs import Cells, Settings
 
 COLUMNS = (
     Column("table or figure", optional=True),
@@ -131,23 +131,23 @@ def _progress(selected: Sequence[Paper], index: Index | None) -> list[tuple[Pape
     return [(paper, [_part(paper, *part, runs) for part in parts]) for paper, parts in requested]
 
 
-def _cells(paper: Paper, index: Index | None) -> Iterator[tuple[PaperTable | Figure, Overrides, list[Cells]]]:
+def _cells(paper: Paper, index: Index | None) -> Iterator[tuple[PaperTable | Figure, Settings, list[Cells]]]:
     """Each table and figure with the settings of its runs here, and its cells."""
     from attnctl.cli.reporting.paper_tables import trained_with
-    from attnctl.papers.runs import Overrides, cells_of, figure_cells
+    from attnctl.papers.runs import Settings, cells_of, figure_cells
 
     for table in paper.tables.values():
-        overrides = trained_with(index, table)[0] if index is not None else Overrides()
-        yield table, overrides, cells_of(table, overrides)
+        settings = trained_with(index, table)[0] if index is not None else Settings()
+        yield table, settings, cells_of(table, settings)
     for figure in paper.figures.values():
-        overrides = trained_with(index, figure, paper=paper)[0] if index is not None else Overrides()
-        yield figure, overrides, figure_cells(figure, paper, overrides)
+        settings = trained_with(index, figure, paper=paper)[0] if index is not None else Settings()
+        yield figure, settings, figure_cells(figure, paper, settings)
 
 
 def _part(
     paper: Paper,
     table_or_figure: PaperTable | Figure,
-    overrides: Overrides,
+    settings: Settings,
     cells: Sequence[Cells],
     runs: Mapping[str, Sequence[RunRow]],
 ) -> Part:
@@ -161,12 +161,12 @@ def _part(
         rows=len(table_or_figure.rows)
         if isinstance(table_or_figure, library.PaperTable)
         else len({item.row.name for item in cells}),
-        changed=overrides.summary(),
-        cells=tuple(_state(item, runs, set(map(int, overrides.seeds))) for item in cells),
+        changed=settings.summary(),
+        cells=tuple(_state(item, runs) for item in cells),
     )
 
 
-def _state(cells: Cells, runs_by_family: Mapping[str, Sequence[RunRow]], seeds: set[int]) -> State:
+def _state(cells: Cells, runs_by_family: Mapping[str, Sequence[RunRow]]) -> State:
     """The progress of a cell's runs, including those of all candidates."""
     from attnctl.reports.replicates import finished, of_versions
 
@@ -174,7 +174,7 @@ def _state(cells: Cells, runs_by_family: Mapping[str, Sequence[RunRow]], seeds: 
         return State(row=cells.row.name, columns=cells.columns, state=cells.reason, waits=cells.reason)
     done, states = 0, []
     for variant in cells.variants:
-        runs = of_versions(runs_by_family.get(variant[0].family, ()), {spec.id for spec in variant}, seeds)
+        runs = of_versions(runs_by_family.get(variant[0].family, ()), {spec.id for spec in variant}, cells.seeds)
         n = sum(map(finished, runs.rows))
         done += n
         states.append(runs.state(n) or "done")
@@ -184,7 +184,7 @@ def _state(cells: Cells, runs_by_family: Mapping[str, Sequence[RunRow]], seeds: 
         columns=cells.columns,
         state=state if len(states) == 1 else f"{state} ({len(states)} candidates)",
         done=done,
-        wanted=len(seeds) * len(cells.variants),
+        wanted=len(cells.seeds) * len(cells.variants),
     )
 
 

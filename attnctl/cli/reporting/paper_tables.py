@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -12,13 +13,20 @@ from attnctl import papers
 from attnctl.cli import output
 from attnctl.cli.reporting import which_paper
 from attnctl.papers import Figure, Paper, PaperTable
-from attnctl.papers.runs import Overrides, cells_of, figure_cells
+from attnctl.papers.runs import Overrides, Settings, cells_of, figure_cells
 from attnctl.values import SpecError, comma_join, split_list, split_seeds
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import RecordError, Sweep
 
 if TYPE_CHECKING:
     from attnctl.db import Index, PaperSweep
+
+
+Key = tuple[tuple[str, str], ...]
+"""As `Overrides.key` has it."""
+
+_NAMED = 4
+"""The maximum number of rows that a message names."""
 
 
 def chosen(paper: str | None, table: str, index: Index) -> PaperTable:
@@ -150,37 +158,108 @@ def _listed(texts: Sequence[str] | None, option: str) -> tuple[str, ...]:
     return split_list(",".join(texts), option) if texts is not None else ()
 
 
-def overrides_for(
+def settings_for(
     index: Index, part: PaperTable | Figure, given: Overrides | None = None, paper: Paper | None = None
-) -> Overrides:
-    """The overrides of the runs behind a table or figure in this workspace. paper: of the figure.
+) -> Settings:
+    """What the runs behind a table or figure are trained with in this workspace. paper: of the figure.
 
-    They are the given ones if these contain more than seeds; else none, if the workspace has any run with the paper's
-    values; else those of the newest sweep, with a note on standard error. Seeds default to those of its sweeps.
+    If the given overrides contain more than seeds, they hold for all rows. Otherwise each row of a table, and each
+    panel of a figure, has those with which a sweep asked for it last; a note on standard error says so. A row that no
+    sweep asked for has the paper's values, if the workspace has any run with them, else those that most others have.
+    Seeds default to those of the sweeps with the same overrides.
     """
-    overrides, sweep = trained_with(index, part, given, paper)
-    if sweep:
-        output.note(f"trained with {overrides.summary()} instead of the paper's values (sweep {sweep})")
-    return overrides
+    settings, names = trained_with(index, part, given, paper)
+    every = {own.key: own for own in (settings.default, *settings.parts.values()) if own.summary()}
+    for key, overrides in every.items():
+        parts = [name for name, own in settings.parts.items() if own.key == key]
+        kind = "" if isinstance(part, PaperTable) else "panel "
+        rows = f"{kind}{_some(parts)}: " if settings.default.key != key else ""
+        sweep = f" (sweep {names[key]})" if key in names else ""
+        if sweep or rows:
+            output.note(f"{rows}trained with {overrides.summary()} instead of the paper's values{sweep}")
+    return settings
 
 
 def trained_with(
     index: Index, part: PaperTable | Figure, given: Overrides | None = None, paper: Paper | None = None
-) -> tuple[Overrides, str]:
-    """As `overrides_for`, without the note; and the name of the sweep whose overrides are used, if any."""
-    overrides, name = given if given is not None else Overrides(), ""
+) -> tuple[Settings, dict[Key, str]]:
+    """As `settings_for`, without the note; and the newest sweep of each of the overrides, by `Overrides.key`."""
     sweeps = {sweep.name: Overrides.from_json(sweep.overrides) for sweep in sweeps_of(index, part)}
-    newest = next(iter(sweeps), "")
-    superseded = sweeps and sweeps[newest].summary() and not overrides.summary()
-    if superseded and not index.families(families(part, overrides, paper)):
-        name, overrides = newest, replace(sweeps[newest], seeds=overrides.seeds)
-    if overrides.seeds != Overrides().seeds:
-        return overrides, name
-    seeds = [seed for sweep in reversed(sweeps.values()) if _same_but_seeds(sweep, overrides) for seed in sweep.seeds]
-    return replace(overrides, seeds=tuple(dict.fromkeys(seeds)) or overrides.seeds), name
+    overrides = given if given is not None else Overrides()
+    asked = _last_asked(index, part, paper, sweeps) if not overrides.summary() else {}
+    default, name = _default(index, part, paper, overrides, sweeps, asked)
+    default = _with_seeds(default, overrides, sweeps)
+    parts = {}
+    names = {default.key: name} if name else {}
+    for part_name, sweep in asked.items():
+        own = _with_seeds(replace(sweeps[sweep], seeds=overrides.seeds), overrides, sweeps)
+        if own.key != default.key:
+            parts[part_name] = own
+            names.setdefault(own.key, sweep)
+    return Settings(default=default, parts=parts), names
 
 
-def families(part: PaperTable | Figure, overrides: Overrides, paper: Paper | None = None) -> set[str]:
+def _default(
+    index: Index,
+    part: PaperTable | Figure,
+    paper: Paper | None,
+    given: Overrides,
+    sweeps: Mapping[str, Overrides],
+    asked: Mapping[str, str],
+) -> tuple[Overrides, str]:
+    """The overrides of the rows that no sweep asked for, and the sweep that had them, if any."""
+    if given.summary() or not sweeps:
+        return given, ""
+    votes = Counter(sweeps[name].key for name in asked.values())
+    newest = max(sweeps, key=lambda name: votes[sweeps[name].key])  # the first of equals
+    different_panels = not isinstance(part, PaperTable) and len(votes) > 1  # of different tasks
+    if different_panels or not sweeps[newest].summary() or index.families(families(part, given, paper)):
+        return given, ""
+    return replace(sweeps[newest], seeds=given.seeds), newest
+
+
+def _last_asked(
+    index: Index, part: PaperTable | Figure, paper: Paper | None, sweeps: Mapping[str, Overrides]
+) -> dict[str, str]:
+    """Name of a row, or number of a panel -> the newest sweep that asked for it. sweeps: newest first."""
+    found: dict[str, str] = {}
+    by_overrides: dict[Key, Mapping[str, set[str]]] = {}
+    for name, overrides in sweeps.items():
+        if overrides.key not in by_overrides:
+            by_overrides[overrides.key] = _families_of_parts(part, overrides, paper)
+        trained = index.sweep_families(name)
+        for part_name, own_families in by_overrides[overrides.key].items():
+            if part_name not in found and not trained.isdisjoint(own_families):
+                found[part_name] = name
+    return found
+
+
+def _families_of_parts(part: PaperTable | Figure, overrides: Overrides, paper: Paper | None) -> Mapping[str, set[str]]:
+    """The families of each row's or panel's runs; none if the overrides are no longer valid, or if it has no parts."""
+    found: dict[str, set[str]] = defaultdict(set)
+    try:
+        if isinstance(part, PaperTable):
+            for item in cells_of(part, overrides):
+                found[item.row.name] |= {spec.family for spec in item.specs}
+        else:
+            source = paper if paper is not None else papers.load(part.paper)
+            for number in range(1, len(part.settings.get("panels", ())) + 1):
+                items = figure_cells(part, source, overrides, (number,))
+                found[str(number)] = {spec.family for item in items for spec in item.specs}
+    except SpecError:
+        return {}
+    return found
+
+
+def _with_seeds(overrides: Overrides, given: Overrides, sweeps: Mapping[str, Overrides]) -> Overrides:
+    """With the seeds of all sweeps that have these overrides, unless seeds are given."""
+    if given.seeds != Overrides().seeds:
+        return overrides
+    seeds = [seed for own in reversed(list(sweeps.values())) if own.key == overrides.key for seed in own.seeds]
+    return replace(overrides, seeds=tuple(dict.fromkeys(seeds)) or overrides.seeds)
+
+
+def families(part: PaperTable | Figure, overrides: Overrides | Settings, paper: Paper | None = None) -> set[str]:
     """The families (`RunSpec.family`) of the runs of a table or figure, by which the index finds them."""
     if isinstance(part, PaperTable):
         cells = cells_of(part, overrides)
@@ -189,6 +268,5 @@ def families(part: PaperTable | Figure, overrides: Overrides, paper: Paper | Non
     return {spec.family for item in cells for spec in item.specs}
 
 
-def _same_but_seeds(first: Overrides, second: Overrides) -> bool:
-    """Whether only the seeds differ."""
-    return replace(first, seeds=()) == replace(second, seeds=())
+def _some(names: Sequence[str]) -> str:
+    return comma_join(names) if len(names) <= _NAMED else f"{comma_join(names[:_NAMED])} and {len(names) - _NAMED} more"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from attnctl import papers
 from attnctl.cli import sweep_records
 from attnctl.cli.reporting import paper_tables
-from attnctl.papers.runs import Overrides, cells_of
+from attnctl.papers.runs import Overrides, Settings, cells_of
 from attnctl.reports import comparison, missing, published
 from attnctl.reports.report import Report
 from attnctl.reports.selection import ALL, Options, missing_seeds
@@ -82,8 +82,8 @@ def gather(index: Index, request: Request) -> Gathered:
 
 
 def _of_table(index: Index, request: Request, table: PaperTable) -> Gathered:
-    overrides, seeds = _overrides(index, request, table)
-    cells = cells_of(table, overrides)
+    settings, swept = _settings(index, request, table)
+    cells = cells_of(table, settings)
     runs = index.families({spec.family for item in cells for spec in item.specs})
     others = [] if request.sweep is not None else index.runs()
     workspace = index.workspace
@@ -91,8 +91,7 @@ def _of_table(index: Index, request: Request, table: PaperTable) -> Gathered:
         table,
         cells,
         runs,
-        asked=seeds,
-        changed=overrides.summary(),
+        asked=swept,
         speeds=workspace.speeds(),
         imports=workspace.imports(),
         others=others,
@@ -101,8 +100,8 @@ def _of_table(index: Index, request: Request, table: PaperTable) -> Gathered:
     commands: list[str] = []
     if request.missing:
         shown_cells = [item for item in cells if item.row.name in report.names]
-        chosen = published.runs_of(table, shown_cells, runs, seeds, request.options)
-        commands = missing.of_table(table, (request.table or "").rpartition(":")[0], chosen, overrides)
+        chosen = published.runs_of(table, shown_cells, runs, request.options, asked=swept)
+        commands = missing.of_table(table, (request.table or "").rpartition(":")[0], chosen)
     behind = set(report.runs())
     rows = [row for rows in runs.values() for row in rows]
     known = {row.id for row in rows}
@@ -110,18 +109,18 @@ def _of_table(index: Index, request: Request, table: PaperTable) -> Gathered:
     return Gathered(report=report, rows=rows, missing=commands)
 
 
-def _overrides(index: Index, request: Request, table: PaperTable) -> tuple[Overrides, set[int]]:
-    """The overrides with which the table's runs were trained, and the requested seeds."""
+def _settings(index: Index, request: Request, table: PaperTable) -> tuple[Settings, bool]:
+    """What the table's runs were trained with, and whether sweeps of it asked for them."""
     sweeps = {sweep.name: sweep for sweep in paper_tables.sweeps_of(index, table)}
     if request.sweep is None:
-        overrides = paper_tables.overrides_for(index, table)
+        settings = paper_tables.settings_for(index, table)
     elif request.sweep in sweeps:
-        overrides = Overrides.from_json(sweeps[request.sweep].overrides)
+        settings = Settings(default=Overrides.from_json(sweeps[request.sweep].overrides))
     else:
         sweep_records.read(index.workspace, request.sweep)
         others = f"; these did: {comma_join(sweeps)}" if sweeps else ""
         raise SpecError(f"sweep {request.sweep} did not train table {table.name}{others}")
-    return overrides, set(map(int, overrides.seeds)) if sweeps else set()
+    return settings, bool(sweeps)
 
 
 def _of_runs(index: Index, request: Request) -> Gathered:

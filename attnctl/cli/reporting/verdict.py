@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from attnctl.cli.reporting import paper_tables
@@ -14,6 +14,7 @@ from attnctl.values import SpecError, comma_join, did_you_mean
 if TYPE_CHECKING:
     from attnctl.db import Index
     from attnctl.papers import Paper, PaperTable
+    from attnctl.papers.runs import Settings
     from attnctl.reports.replicates import Epoch
     from attnctl.reports.verdict import TableVerdict
 
@@ -54,12 +55,20 @@ def chosen(paper: Paper, numbers: Sequence[str]) -> list[PaperTable]:
     return [table for number, table in judged.items() if not numbers or number in numbers]
 
 
+def _changed(settings: Settings) -> Iterator[str]:
+    """What the runs have instead of the paper's values: first the rows that nothing else is said for."""
+    if settings.default.summary():
+        yield f"trained with {settings.default.summary()} instead of the paper's values."
+    for summary in dict.fromkeys(own.summary() for own in settings.parts.values()):
+        rows = comma_join(name for name, own in settings.parts.items() if own.summary() == summary)
+        yield f"{rows}: trained with {f'{summary} instead of ' if summary else ''}the paper's values."
+
+
 def _judge(index: Index, paper: Paper, table: PaperTable, margin: float, epoch: Epoch) -> TableVerdict:
-    overrides, _ = paper_tables.trained_with(index, table)
-    cells = cells_of(table, overrides)
+    settings, _ = paper_tables.trained_with(index, table)
+    cells = cells_of(table, settings)
     runs = index.families({spec.family for item in cells for spec in item.specs})
-    asked = set(map(int, overrides.seeds)) if paper_tables.sweeps_of(index, table) else set()
-    filled = published.runs_of(table, cells, runs, asked, Options(epoch=epoch))
-    summary = overrides.summary()
-    changed = [f"trained with {summary} instead of the paper's values."] if summary else []
+    asked = bool(paper_tables.sweeps_of(index, table))
+    filled = published.runs_of(table, cells, runs, Options(epoch=epoch), asked=asked)
+    changed = list(_changed(settings))
     return verdict.judge(paper, table, filled, margin=margin, epoch=epoch, changed=changed)

@@ -13,7 +13,7 @@ from attnctl.cli import completion
 from attnctl.cli.sweeping import dynamic_options
 from attnctl.cli.sweeping.axis_options import GridOptions
 from attnctl.cli.sweeping.synthesis import option_names
-from attnctl.values import SpecError, comma_join, format_value, split_list
+from attnctl.values import SpecError, comma_join, convert, format_value, split_list
 
 if TYPE_CHECKING:
     from attnctl.cli.sweeping.selection import Selection
@@ -60,9 +60,18 @@ class PaperOptions:
         ),
     ] = None
 
+    panel: Annotated[
+        str | None,
+        typer.Option(
+            help="Only these panels of the figure, such as 1 or 1,3: each can have its own --dataset, --epochs ...",
+            rich_help_panel=PANEL,
+            metavar="N,N,...",
+        ),
+    ] = None
+
     def check(self, modules: str | None, parameters: Sequence[str] | None) -> None:
         """Raise SpecError unless one of modules, a table or a figure is given, with options that apply to it."""
-        asked = [name for name in (*TABLE, "--rows") if getattr(self, name.removeprefix("--")) is not None]
+        asked = [name for name in (*TABLE, "--rows", "--panel") if getattr(self, name.removeprefix("--")) is not None]
         if modules is not None and asked:
             raise SpecError(
                 f"{comma_join(asked)} and MODULE {modules!r}: give either a paper's table or modules, not both"
@@ -75,6 +84,8 @@ class PaperOptions:
             raise SpecError(self._which())
         if self.rows is not None and self.table is None:
             raise SpecError("--rows needs --table")
+        if self.panel is not None and self.figure is None:
+            raise SpecError("--panel needs --figure")
         if modules is None and parameters:
             raise SpecError(f"-p {parameters[0]}: {_OWN}")
 
@@ -101,7 +112,10 @@ class PaperOptions:
         ).overrides()
         if self.figure is not None:
             paper, figure = paper_tables.find_figure(self.paper, self.figure, config.workspace)
-            return selection.of_figure(paper, paper_tables.recorded_name(paper, config.workspace), figure, overrides)
+            panels = tuple(_panel(word) for word in split_list(self.panel, "--panel")) if self.panel is not None else ()
+            return selection.of_figure(
+                paper, paper_tables.recorded_name(paper, config.workspace), figure, overrides, panels
+            )
         paper, table = paper_tables.find_table(self.paper, self.table or "", config.workspace)
         globs = split_list(self.rows, "--rows") if self.rows is not None else ()
         return selection.of_table(paper, paper_tables.recorded_name(paper, config.workspace), table, overrides, globs)
@@ -115,6 +129,12 @@ class PaperOptions:
         found = papers.load(self.paper)
         figures = f" or --figure ({comma_join(found.figures)})" if found.figures else ""
         return f"--paper {self.paper} needs --table ({comma_join(found.tables)}){figures}"
+
+
+def _panel(word: str) -> int:
+    number = convert(word, int, "--panel")
+    assert isinstance(number, int)
+    return number
 
 
 def check_hyperparameters(words: Sequence[str], command: Callable[..., object]) -> None:

@@ -68,12 +68,15 @@ def of_table(paper: Paper, name: str, table: PaperTable, overrides: Overrides, r
     )
 
 
-def of_figure(paper: Paper, name: str, figure: Figure, overrides: Overrides) -> Selection:
-    """The runs behind a paper's figure; raises SpecError when there can be none. name: as for a table."""
+def of_figure(paper: Paper, name: str, figure: Figure, overrides: Overrides, panels: Sequence[int] = ()) -> Selection:
+    """The runs behind a paper's figure; raises SpecError when there can be none. name: as for a table.
+
+    panels: numbers of the only panels; empty: all
+    """
     from attnctl.papers.runs import figure_cells
 
     return _of_cells(
-        figure_cells(figure, paper, overrides),
+        figure_cells(figure, paper, overrides, panels),
         f"{paper.name} figure {figure.number}",
         OfPaper(paper=name, figure=figure.number, overrides=overrides.to_json()),
         name=f"{paper.name}-figure-{figure.number}".lower(),

@@ -10,7 +10,7 @@ import pytest
 
 from attnctl import papers
 from attnctl.grid import Axes, expand
-from attnctl.papers.runs import Cells, Overrides, cells_of, figure_cells
+from attnctl.papers.runs import Cells, Overrides, Settings, cells_of, figure_cells
 from attnctl.values import SpecError
 
 DIGITS = Overrides(dataset="digits", fields={"epochs": "2"})
@@ -249,6 +249,41 @@ def test_other_figures_have_the_rows_that_they_draw() -> None:
     assert names == ["ResNet50", "ResNet50+ELA-B"]
     panels = figure_cells(ela.figures["1"], ela, Overrides())
     assert {item.specs[0].model for item in panels} == {"", "yolox_nano", "deeplabv3"}
+
+
+def test_each_row_can_have_its_own_settings() -> None:
+    table = papers.load("ean").tables["2"]
+    small = Overrides(fields={"norm_batch": "16"}, seeds=("3",))
+    cells = {item.row.name: item for item in cells_of(table, Settings(parts={"ResNet50+SE": small}))}
+    assert cells["ResNet50+SE"].specs[0].recipe.norm_batch == 16
+    assert cells["ResNet50+SE"].seeds == {3}
+    assert cells["ResNet50+SE"].overrides == small
+    assert cells["ResNet50"].specs == cells_of(table, Overrides(), ["ResNet50"])[0].specs
+    with pytest.raises(SpecError, match="did you mean 'digits'"):
+        cells_of(table, Settings(parts={"ResNet50": Overrides(dataset="digit")}))
+
+
+def test_a_number_of_another_data_set_or_network_is_known_as_such() -> None:
+    table = papers.load("ean").tables["1"]
+    (item,) = cells_of(table, Overrides(dataset="cifar10"), ["MobileNetV2"])
+    assert item.elsewhere == {"c100": "dataset=cifar10"}  # for the other column it is the paper's own
+    (item,) = cells_of(table, Overrides(backbone="resnet20", placement="block"), ["MobileNetV2"])[:1]
+    assert item.elsewhere == {"c10": "backbone=resnet20"}
+    assert not any(item.elsewhere for item in cells_of(table, Overrides(fields={"epochs": "3"})))
+
+
+def test_each_panel_of_a_figure_can_have_its_own_settings() -> None:
+    ela = papers.load("ela")
+    figure = ela.figures["1"]
+    settings = Settings(parts={"1": Overrides(dataset="digits"), "2": Overrides(dataset="digits-det")})
+    datasets = {item.specs[0].model: item.specs[0].dataset for item in figure_cells(figure, ela, settings)}
+    assert datasets == {"": "digits", "yolox_nano": "digits-det", "deeplabv3": "voc12-seg"}
+    only = figure_cells(figure, ela, Overrides(), (2,))
+    assert {item.specs[0].model for item in only} == {"yolox_nano"}
+    with pytest.raises(SpecError, match="figure 1 of ELA has no panel 4; panels: 1 to 3"):
+        figure_cells(figure, ela, Overrides(), (4,))
+    with pytest.raises(SpecError, match="figure 3 of ELA has no panels; leave --panel out"):
+        figure_cells(ela.figures["3"], ela, Overrides(), (1,))
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,6 @@ def material(
         plain=plain,
         found=found,
         histories=lambda run: history([10, 60, 70, 75]),
-        published=not (overrides.dataset or overrides.backbone),
         backbone=overrides.backbone,
         **options,
     )
@@ -76,7 +75,7 @@ def test_eans_groups_are_drawn_per_backbone_beside_printed_values() -> None:
 
 
 def test_another_backbone_has_one_series_and_no_printed_values() -> None:
-    (chart,) = paper_figures.build(material("ean", "3", accuracy, OURS, asked={0, 1})).panels
+    (chart,) = paper_figures.build(material("ean", "3", accuracy, OURS)).panels
     (series,) = chart.series
     assert (series.name, series.published) == ("resnet20", False)
     first = series.points[0]

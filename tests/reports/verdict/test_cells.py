@@ -24,7 +24,7 @@ def judged(folder: Path, *values: float, margin: float = 0.3, **overrides: str) 
     for spec, value in zip(specs(EAN2, SE.name, seeds, **overrides), values, strict=True):
         train(workspace, spec, value)
     items = cells(EAN2, (), seeds or ("0",), **overrides)
-    chosen = published.runs_of(EAN2, items, families(workspace, items), set(range(len(values))), ALL)
+    chosen = published.runs_of(EAN2, items, families(workspace, items), ALL, asked=True)
     found = judge_cell(SE, TOP1, chosen[SE.name, "top1"], "last", margin)
     assert found is not None
     return found
@@ -81,7 +81,7 @@ def test_a_cell_without_numbers_says_what_its_runs_do(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     request(workspace, specs(EAN2, SE.name)[0])
     items = cells(EAN2)
-    chosen = published.runs_of(EAN2, items, families(workspace, items), {0}, ALL)
+    chosen = published.runs_of(EAN2, items, families(workspace, items), ALL, asked=True)
     found = judge_cell(SE, TOP1, chosen[SE.name, "top1"], "last", 0.3)
     assert found is not None
     assert (found.finding, found.state) == (Finding.NOT_RUN, "submitting")

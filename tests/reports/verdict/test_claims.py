@@ -36,7 +36,7 @@ def judged(
         for spec, value in zip(specs(EAN2, row, seeds, **own), by_seed.values(), strict=True):
             train(workspace, spec, value)
         items += cells(EAN2, (row,), seeds, **own)
-    chosen = published.runs_of(EAN2, items, families(workspace, items), set(), ALL)
+    chosen = published.runs_of(EAN2, items, families(workspace, items), ALL)
     return judge_claim(1, about, EAN2, chosen, "last")
 
 

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from attnctl import papers
+from attnctl.files import write_atomic
+from attnctl.papers.runs import Overrides, figure_cells
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Sweep
 from tests.attnctl.cli.cli_run import Run
 from tests.attnctl.cli.drawn import document
+from tests.reports.report_workspace import train
 
 
 def test_a_figure_of_a_users_paper_shows_measured_and_printed_values(here: Path, attnctl: Run) -> None:
@@ -28,6 +34,37 @@ def test_a_figure_without_runs_names_the_command_that_trains_them(here: Path, at
     printed = attnctl("figure", "ela:1", "-o", "ela.svg")
     assert printed.code == 0
     assert "to train them: attnctl sweep --figure ela:1" in printed.err
+
+
+def test_panels_with_their_own_settings_are_drawn_and_completed_panel_by_panel(folder: Path, attnctl: Run) -> None:
+    workspace, ela = Workspace(folder), papers.load("ela")
+    figure = ela.figures["1"]
+    for number, overrides in ((1, Overrides(dataset="digits")), (2, Overrides(dataset="digits-det"))):
+        cells = figure_cells(figure, ela, overrides, (number,))
+        found = [spec for item in cells for spec in item.specs]
+        for place, spec in enumerate(found if number == 1 else found[:1]):
+            train(workspace, spec, 60.0 + place)
+        record = Sweep(
+            name=f"panel{number}",
+            created=float(number),
+            command=[],
+            runs=[spec.id for spec in found],
+            paper="ela",
+            figure="1",
+            overrides=overrides.to_json(),
+        )
+        write_atomic(workspace.sweep(record.name), record.encode())
+    drawn = attnctl("figure", "ela:1", "--json")
+    first, second, third = document(drawn)["panels"]
+    assert not any(series["published"] for panel in (first, second) for series in panel["series"])
+    assert sum(len(series["points"]) for series in first["series"]) == 10
+    assert sum(len(series["points"]) for series in second["series"]) == 1
+    assert all(series["published"] for series in third["series"])  # on the paper's data set, where nothing ran
+    assert "panel 2: trained with dataset=digits-det instead of the paper's values (sweep panel2)" in drawn.err
+    assert (
+        "to train them: attnctl sweep --figure ela:1 --panel 2 --dataset digits-det"
+        " and attnctl sweep --figure ela:1 --panel 3"
+    ) in drawn.err
 
 
 def test_figures_of_activations_use_the_papers_layers_and_classes(here: Path, attnctl: Run) -> None:

@@ -13,13 +13,13 @@ import pytest
 from attnctl.cli import main
 from attnctl.cli.reporting.options import FORMATS
 from attnctl.files import write_atomic
-from attnctl.papers.runs import Overrides
+from attnctl.papers.runs import Overrides, cells_of
 from attnctl.reports import formats
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Sweep
 from tests.attnctl.cli.cli_run import on_a_terminal
 from tests.attnctl.cli.commands.reported import swept_modules
-from tests.reports.report_workspace import cells, specs, sweep, train
+from tests.reports.report_workspace import NOW, cells, specs, sweep, train
 from tests.reports.report_workspace import table as named
 
 
@@ -171,6 +171,28 @@ def test_missing_cells_have_a_command_that_trains_them(
     assert (code, out) == (0, "")
     assert "nothing is missing" in err
     assert json.loads(run(swept, "--table", "ean:2", "--missing", "--json")[1])["commands"]
+
+
+def test_rows_that_were_asked_for_with_other_settings_stand_in_one_table(
+    swept: Workspace, run: Callable[..., tuple[int, str, str]]
+) -> None:
+    ean2 = named("ean:2")
+    ghost = Overrides(
+        backbone="resnet20", placement="block", dataset="digits", fields={"epochs": "3", "norm_batch": "64"}
+    )
+    asked = [spec for item in cells_of(ean2, ghost, ["ResNet50+CBAM", "ResNet50+CA"]) for spec in item.specs]
+    train(swept, asked[0], 42.0)
+    train(swept, asked[1], outcome="error")
+    sweep(swept, "ghost", asked, ean2, ghost, created=NOW + 9)
+    code, out, err = run(swept, "--table", "ean:2", "--rows", "ResNet50*")
+    assert code == 0
+    assert "\nResNet50+CBAM, ResNet50+CA" in err  # and other groups, of the same backbone here
+    assert " 42.00" in out
+    assert "trained with backbone=resnet20 placement=block dataset=digits epochs=3 norm_batch=64 instead of" in out
+    code, out, _ = run(swept, "--table", "ean:2", "--rows", "ResNet50*", "--missing")
+    last = shlex.split(out.splitlines()[-1])
+    assert last[:8] == ["attnctl", "sweep", "--paper", "ean", "--table", "2", "--rows", "ResNet50+CA"]
+    assert last[-5:] == ["--epochs", "3", "--norm-batch", "64", "--retry-failed"]
 
 
 def test_missing_runs_of_a_sweep_have_its_command(swept: Workspace, run: Callable[..., tuple[int, str, str]]) -> None:

@@ -38,9 +38,7 @@ def material(config: Config) -> Make:
         with open_index(config.workspace) as index:
             index.refresh()
             found = index.families({spec.family for item in cells for spec in item.specs})
-            return Material(
-                paper=paper, figure=figure, cells=cells, plain={}, found=found, histories=index.history, published=True
-            )
+            return Material(paper=paper, figure=figure, cells=cells, plain={}, found=found, histories=index.history)
 
     return make
 

@@ -1,0 +1,38 @@
+"""What the runs of a table were trained with instead of the paper's values: a note, and footnotes of single rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from attnctl.papers.runs import Cells, Overrides
+
+
+def usual(cells: Sequence[Cells]) -> Overrides:
+    """The overrides of most rows; of several such the first."""
+    rows = {item.row.name: item.overrides for item in reversed(cells)}
+    counts = Counter(own.key for own in rows.values())
+    return max(reversed(rows.values()), key=lambda own: counts[own.key], default=Overrides())
+
+
+def footnotes(cells: Sequence[Cells], usual: Overrides) -> Mapping[str, str]:
+    """Row -> its footnote, for the rows that are not trained as most are."""
+    return {
+        item.row.name: _words(item.overrides) for item in cells if item.overrides.key != usual.key and item.variants
+    }
+
+
+def note(usual: Overrides, cells: Sequence[Cells]) -> str:
+    """The sentence under the table; empty if most rows have the paper's values."""
+    if not usual.summary():
+        return ""
+    others = ", unless a footnote says otherwise" if footnotes(cells, usual) else ""
+    return (
+        f"Trained with {usual.summary()} instead of the paper's values{others}; params and FLOPs are of the paper's "
+        "networks."
+    )
+
+
+def _words(overrides: Overrides) -> str:
+    summary = overrides.summary()
+    return f"trained with {summary} instead of the paper's values" if summary else "trained with the paper's values"
