@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 
 from attnctl.cli import completion, context, output, sweep_records
-from attnctl.cli.refresh import row_json, take
+from attnctl.cli.refresh import Snapshot, row_json, take
 from attnctl.cli.status_table import follow, show
+from attnctl.lifecycle.state import State
+from attnctl.units import clock
 
 
 def status(
@@ -33,6 +35,25 @@ def status(
         with context.index() as index:
             now = take(config, index, ids)
     if as_json:
-        output.document({"runs": [row_json(row) for row in now.rows], "unavailable": now.unavailable})
+        starts = _expected_starts(now)
+        output.document(
+            {
+                "runs": [row_json(row) for row in now.rows],
+                "unavailable": now.unavailable,
+                "expected_start": starts[0] if starts else None,
+            }
+        )
     elif not watch:
         show(now)
+        if starts := _expected_starts(now):
+            output.prose(f"SLURM expects the next waiting run to start at {clock(starts[0], seconds=False)}")
+
+
+def _expected_starts(now: Snapshot) -> list[float]:
+    """When SLURM expects waiting runs to start; it is asked only if there are any."""
+    waiting = [row.job_id for row in now.rows if row.state == State.QUEUED and row.place == "slurm" and row.job_id]
+    if not waiting or now.unavailable:
+        return []
+    from attnctl.jobs.slurm.start_times import expected
+
+    return expected(waiting)
