@@ -27,15 +27,16 @@ def of_specs(specs: Mapping[str, RunSpec], speeds: Sequence[Speed]) -> tuple[Map
     names: dict[tuple[object, ...], list[str]] = defaultdict(list)
     for name, spec in specs.items():
         names[_network(spec)].append(name)
-    found: dict[tuple[str, int, str, bool], dict[str, float]] = defaultdict(dict)
+    found: dict[tuple[str, int, str, bool, str], dict[str, float]] = defaultdict(dict)
     for speed in speeds:
         for name in names.get(speed.network, ()):
             found[speed.conditions].setdefault(name, speed.batch / speed.seconds)
     if not found:
         return {}, ""
     chosen = max(found, key=lambda conditions: len(found[conditions]))
-    device, batch, precision, compiled = chosen
-    return found[chosen], f"{device}, batch {batch}, {precision}{', compiled' if compiled else ''}"
+    device, batch, precision, compiled, launch = chosen
+    more = "".join([", compiled" if compiled else "", f", {launch}" if launch else ""])
+    return found[chosen], f"{device}, batch {batch}, {precision}{more}"
 
 
 def _network(spec: RunSpec) -> tuple[object, ...]:
