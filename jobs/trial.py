@@ -14,6 +14,7 @@ import hashlib
 import itertools
 import os
 import resource
+import socket
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -193,6 +194,8 @@ def _answer(
     cuda = monitor.device.type == "cuda"
     return {
         "device": torch.cuda.get_device_name(monitor.device) if cuda else "cpu",
+        "host": socket.gethostname(),
+        "threads": torch.get_num_threads(),
         "parameters": parameters,
         "macs": macs,
         "steps": STEPS,

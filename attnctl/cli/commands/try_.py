@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -12,13 +13,15 @@ from attnctl.cli import completion, consent, context, output
 from attnctl.cli.option_groups import Shown
 from attnctl.cli.sweeping import dynamic_options
 from attnctl.cli.sweeping.axis_options import GridOptions
-from attnctl.cli.sweeping.destination import check, choose_destination
+from attnctl.cli.sweeping.destination import Destination, check, choose_destination
+from attnctl.cli.sweeping.paper_options import PaperOptions, check_hyperparameters
 from attnctl.cli.sweeping.resource_options import PANEL, ResourceOptions
 from attnctl.cli.sweeping.synthesis import synthesize
+from attnctl.files import write_atomic
 from attnctl.metrics import DECIDING
 from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
-from attnctl.units import quantity, size
+from attnctl.units import duration, quantity, size
 from attnctl.values import SpecError, comma_join
 from attnctl.workspace.records import Resources
 
@@ -28,35 +31,82 @@ _LIMIT = 3600.0
 
 def try_(
     modules: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="MODULE[,MODULE...]",
             help="Modules, such as ela or ./mine.py:MyAttention; none is the plain backbone.",
             autocompletion=completion.modules,
+            show_default=False,
         ),
-    ],
+    ] = None,
     *,
+    of_paper: Annotated[PaperOptions, Shown(only=("paper", "table", "rows"))],
     grid: Annotated[GridOptions, Shown()],
-    resources: Annotated[ResourceOptions, Shown(panel=PANEL, only=("device", "cpus_per_task"))],
+    resources: Annotated[ResourceOptions, Shown(panel=PANEL, without=("nodes", "tasks_per_node", "time"))],
     as_json: context.AsJson = False,
     dynamic: dynamic_options.Dynamic,
 ) -> int:
     """Test a module: 20 steps, save, resume, cost estimate.
 
     Runs one process on one device of this machine in a temporary folder; nothing is kept as a result. Takes the same
-    axes, hyperparameters and recipe options as `attnctl sweep`.
+    axes, hyperparameters and recipe options as `attnctl sweep`. Runs that differ only in what costs no time, such as
+    the seed, are tried once.
+
+    --run-on slurm runs the trials on compute nodes, as one job array. The measured speeds are kept in the workspace, if
+    there is one: the estimated cost of later sweeps is from them.
 
     Examples:
         attnctl try ela
         attnctl try se --r 8 --backbone resnet50 --dataset imagenet --device cpu
+        attnctl try --table ean:2 --run-on slurm
     """
-    from attnctl.cli.sweeping.axes import axes
     from attnctl.cli.sweeping.plan import in_json
     from attnctl.cli.sweeping.run_names import short_names
+
+    of_paper.check(modules, grid.parameter)
+    config = context.config(new=True)
+    if resources.run_on == "slurm":
+        consent.ask(config, as_json=as_json)
+    else:
+        consent.ask_before_planning(config, as_json=as_json)
+    specs = _distinct(_asked(config, modules, of_paper, grid, dynamic))
+    where = dataclasses.replace(resources, run_on=resources.run_on if resources.run_on == "slurm" else "local")
+    destination = choose_destination(config, _one_gpu(where))
+    check(config, specs, Resources())
+    names, documents = short_names(specs), []
+    failed = 0
+    for spec, answer in _answers(config, specs, destination, names):
+        if not as_json:
+            output.line(names[spec.id])
+        if isinstance(answer, str):
+            failed += 1
+            documents.append(in_json(spec) | {"error": answer})
+            if not as_json:
+                output.line(f"  failed: {output.one_line(answer)}")
+        else:
+            documents.append(in_json(spec) | answer)
+            _keep(config, spec, answer)
+            if not as_json:
+                output.pairs({f"  {name}": value for name, value in _lines(spec, answer).items()})
+        sys.stdout.flush()
+    if as_json:
+        output.document({"runs": documents})
+    return 1 if failed else 0
+
+
+def _asked(
+    config: Config,
+    modules: str | None,
+    of_paper: PaperOptions,
+    grid: GridOptions,
+    dynamic: dynamic_options.Dynamic,
+) -> Sequence[RunSpec]:
+    """The runs as typed; raises SpecError."""
+    from attnctl.cli.sweeping.axes import axes
     from attnctl.cli.sweeping.selection import of_modules
 
-    config = context.config(new=True)
-    consent.ask_before_planning(config, as_json=as_json)
+    if modules is None:
+        return of_paper.selection(config, grid, dynamic, "").specs
     request = axes(
         modules,
         given=grid.given,
@@ -65,19 +115,46 @@ def try_(
         dynamic=dynamic,
         defaults=config.defaults,
     )
-    specs = of_modules(request, skip_invalid=False).specs
-    destination = choose_destination(config, dataclasses.replace(resources, run_on="local"))
-    check(config, specs, Resources())
-    names, answers = short_names(specs), []
-    for spec in specs:
-        answer = _trial(config, spec, dataclasses.replace(destination.resources, minutes=None))
-        answers.append(in_json(spec) | answer)
-        if not as_json:
-            output.line(names[spec.id])
-            output.pairs({f"  {name}": value for name, value in _lines(spec, answer).items()})
-    if as_json:
-        output.document({"runs": answers})
-    return 0
+    return of_modules(request, skip_invalid=False).specs
+
+
+def _distinct(specs: Sequence[RunSpec]) -> list[RunSpec]:
+    """The first run of each shape: the others take as long."""
+    from attnctl.cost.shapes import shape_of
+
+    return list({shape_of(spec): spec for spec in reversed(specs)}.values())[::-1]
+
+
+def _one_gpu(asked: ResourceOptions) -> ResourceOptions:
+    """A trial has one process, so it needs no more than one GPU."""
+    return dataclasses.replace(asked, gpus_per_node=min(1, asked.gpus_per_node)) if asked.gpus_per_node else asked
+
+
+def _answers(
+    config: Config, specs: Sequence[RunSpec], destination: Destination, names: Mapping[str, str]
+) -> Iterator[tuple[RunSpec, dict[str, Any] | str]]:
+    """Each run with its result, as soon as there is one; on this machine a trial that fails raises SpecError."""
+    if destination.where == "local":
+        for number, spec in enumerate(specs, 1):
+            if output.is_terminal(sys.stderr):
+                output.note(f"trying {names[spec.id]} ({number} of {len(specs)})")
+            yield spec, _trial(config, spec, dataclasses.replace(destination.resources, minutes=None))
+        return
+    from attnctl.jobs import trial_array
+
+    one = dataclasses.replace(destination.resources, nodes=1, tasks_per_node=1)
+    one = dataclasses.replace(one, gpus_per_node=min(1, one.gpus_per_node))
+    yield from trial_array.run_trials(config, specs, one, destination.options, output.note)
+
+
+def _keep(config: Config, spec: RunSpec, answer: Mapping[str, Any]) -> None:
+    """Keep the measured speed for later estimates, in a workspace that exists."""
+    from attnctl.cost.observations import trial_of
+
+    workspace = config.workspace
+    if config.file is not None or workspace.runs.is_dir():
+        trial = trial_of(spec, answer)
+        write_atomic(workspace.trial(spec.id, trial), trial.encode())
 
 
 def _trial(config: Config, spec: RunSpec, resources: Resources) -> dict[str, Any]:
@@ -108,7 +185,7 @@ def _lines(spec: RunSpec, answer: dict[str, Any]) -> dict[str, str]:
     cuda = answer["device"] != "cpu"
     first, last = answer["train_loss"]
     resumed = "to the same weights" if answer["resumed_alike"] else _DIFFERENT[cuda]
-    unit = "GPU-hours" if cuda else "hours on this CPU"
+    device = f"one {answer['device']}" if cuda else f"{quantity(answer['threads'], 'core')} of {answer['host']}"
     return {
         "network": f"{answer['parameters']:,} parameters, {answer['macs'] / 1e6:,.1f} million MACs an image",
         "training": f"{quantity(answer['steps'], 'step')}; loss {first:.3f}, then {last:.3f}",
@@ -116,7 +193,7 @@ def _lines(spec: RunSpec, answer: dict[str, Any]) -> dict[str, str]:
         "checkpoint": f"{size(answer['checkpoint_bytes'])}; resumed {resumed}",
         "speed": f"{answer['images_per_s']:,.0f} images/s in training on {answer['device']}",
         "peak memory": f"{size(answer['peak_bytes'])} {'of the GPU' if cuda else 'of the process'}",
-        "whole run": f"about {_hours(answer['hours'])} {unit} for {_length(spec)}",
+        "whole run": f"about {duration(3600 * answer['hours'])} on {device} for {_length(spec)}",
     }
 
 
@@ -135,10 +212,9 @@ _DIFFERENT = {
 }
 
 
-def _hours(hours: float) -> str:
-    return f"{hours:.2g}" if hours < 10 else f"{hours:,.0f}"
-
-
 def command_for(arguments: Sequence[str], completing: bool) -> Callable[..., int]:
     """The command with the options of the modules that `words` (what follows `try`) name; raises SpecError."""
-    return synthesize(try_, arguments, completing, dynamic_options.recipe_options(arguments))
+    made = synthesize(try_, arguments, completing, dynamic_options.recipe_options(arguments))
+    if not completing:
+        check_hyperparameters(arguments, made)
+    return made

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+from attnctl.workspace.layout import Workspace
 from tests.attnctl.cli.cli_run import Run, assert_refused, listing
 
 TINY = ("--input-size", "8", "--batch", "64", "--norm-batch", "64", "--device", "cpu")
@@ -17,7 +19,30 @@ def test_the_result_of_a_trial_is_printed_for_each_run(folder: Path, attnctl: Ru
         assert f"  {name} " in result.out
     assert "20 steps" in result.out
     assert "to the same weights" in result.out
+    assert " min" in result.out or " s on " in result.out, "a short run takes no fraction of an hour"
+    assert "hours" not in result.out
     assert listing(folder) == []
+
+
+def test_runs_that_cost_the_same_are_tried_once_and_later_sweeps_are_estimated_from_it(
+    folder: Path, attnctl: Run
+) -> None:
+    (folder / "attnctl.toml").write_text("")
+    result = attnctl("try", "none", "--seed", "0,1", "--lr", "0.1,0.2", "--epochs", "1", *TINY, "--json")
+    (run,) = json.loads(result.out)["runs"]
+    assert run["images_per_s"] > 0
+    (trial,) = Workspace(folder).trials()
+    assert trial.images_per_s == run["images_per_s"]
+    sweep = ("sweep", "none", "--seed", "0..2", "--epochs", "3", *TINY, "--run-on", "local", "--dry-run", "--json")
+    cost = json.loads(attnctl(*sweep).out)["cost"]
+    assert cost["sources"] == {"a trial of this shape": 3}
+    assert 0 < cost["hours_low"] < cost["hours"] < cost["hours_high"]
+
+
+def test_a_table_is_tried_row_by_row(folder: Path, attnctl: Run) -> None:
+    refused = attnctl("try", "se", "--table", "ean:2")
+    assert_refused(refused, "--table")
+    assert_refused(attnctl("try"), "missing MODULE or --table")
 
 
 BROKEN = """

@@ -20,7 +20,7 @@ CONFIG = Config(workspace=Workspace(Path("/nowhere")))
 FIELDS = [field.name for field in dataclasses.fields(ResourceOptions)]
 OPTIONS = {
     "sweep": set(FIELDS),
-    "try": {"device", "cpus_per_task"},
+    "try": set(FIELDS) - {"nodes", "tasks_per_node", "time"},
     "resume": set(FIELDS) - {"device"},
     "doctor": {"nodes", "tasks_per_node", "gpus_per_node", "partition", "constraint", "profile"},
 }
