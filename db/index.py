@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from attnctl.db import refresh
 from attnctl.db.location import location
-from attnctl.db.rows import COLUMNS, Details, MetricRow, PaperSweep, RunRow
+from attnctl.db.rows import COLUMNS, TIMING_FIELDS, Details, MetricRow, PaperSweep, RunRow, TimingRow
 from attnctl.db.store import Store, StoreError, clear, open_in_memory, open_store
 from attnctl.lifecycle.state import State, Verdict
 from attnctl.spec import recipe_fields
@@ -46,6 +46,16 @@ _PARTS = {
     "hyperparameters": "SELECT run, name, value FROM hyperparameters WHERE :ids IS NULL "
     "OR run IN (SELECT value FROM json_each(:ids))",
 }
+_TIMED = ", ".join(f"spec.{name}" for name in TIMING_FIELDS)
+_TIMINGS = f"""
+    SELECT run.id, run.label, run.module, run.model, run.backbone, run.placement, run.dataset,
+        attempt.created, i.started, i.heartbeat, i.step, i.steps, i.images_per_s, i.macs, i.world, i.device, i.threads,
+        i.outcome, (SELECT count(*) FROM incarnation other WHERE other.run = i.run) = 1, {_TIMED}
+    FROM incarnation i JOIN run ON run.number = i.run JOIN spec ON spec.run = i.run
+        JOIN attempt ON attempt.run = i.run AND attempt.attempt = i.attempt
+    WHERE i.images_per_s > 0 AND i.steps > 0 AND i.step > 0 AND i.world > 0 AND i.threads > 0 AND i.device IS NOT NULL
+        AND i.started IS NOT NULL AND i.heartbeat IS NOT NULL
+    ORDER BY i.heartbeat, run.id"""  # noqa: S608
 _PLACED = """
     SELECT id, attempt, tag, place, job_id, created FROM run
     WHERE final = 0 AND attempt IS NOT NULL AND (
@@ -235,6 +245,11 @@ class Index:
         """All values of a run, by step and name. run: its whole id."""
         query = "SELECT name, step, epoch, value, attempt, incarnation FROM metrics WHERE run = ? ORDER BY step, name"
         return [MetricRow(*row) for row in self._rows(query, (run,))]
+
+    def timings(self) -> list[TimingRow]:
+        """The speed of every incarnation that has recorded one, oldest first."""
+        fixed = len(TimingRow._fields) - 1
+        return [TimingRow(*row[:fixed], row[fixed:]) for row in self._rows(_TIMINGS)]
 
     # ------------------------------------------------------------------------------------------------------ finding
 

@@ -24,6 +24,55 @@ class MetricRow(NamedTuple):
     incarnation: int
 
 
+class TimingRow(NamedTuple):
+    """The speed of one incarnation of a run, and what determines it. Times are Unix seconds.
+
+    recipe: the fields of `TIMING_FIELDS` in their order, as the database holds them. alone: the run has no other
+    incarnation, so that its log holds all of its steps.
+    """
+
+    run: str
+    label: str
+    module: str
+    model: str
+    backbone: str
+    placement: str
+    dataset: str
+    created: float
+    started: float
+    heartbeat: float
+    step: int
+    steps: int
+    images_per_s: float
+    macs: int | None
+    world: int
+    device: str
+    threads: int
+    outcome: str | None
+    alone: int
+    recipe: tuple[Scalar, ...]
+
+
+TIMING_FIELDS = (
+    "batch",
+    "norm_batch",
+    "optimizer",
+    "augment",
+    "precision",
+    "channels_last",
+    "compile",
+    "input_size",
+    "norms",
+    "min_sizes",
+    "max_size",
+    "epochs",
+    "steps",
+    "eval_interval",
+    "val_split",
+)
+"""The fields of a recipe on which the time of a step or the number of steps and evaluations depends."""
+
+
 class PaperSweep(NamedTuple):
     """A sweep of a paper's table or figure, without its runs. overrides: as `attnctl.papers.runs` reads them."""
 

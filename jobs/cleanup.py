@@ -41,7 +41,7 @@ def leftovers(workspace: Workspace, run: RunDir | None = None) -> Iterator[Waste
     """What killed processes left in the folders of a run or, if it is None, in the workspace's own folders."""
     if run is None:
         folders = [workspace.runs, workspace.submissions, workspace.sweeps, workspace.weights_folder, workspace.root]
-        folders += [workspace.bench, workspace.imports_folder, workspace.notices]
+        folders += [workspace.bench, workspace.trials_folder, workspace.imports_folder, workspace.notices]
     else:
         incarnations = [item.path for attempt in run.attempts() for item in attempt.incarnations()]
         attempts = [folder for attempt in run.attempts() for folder in (attempt.path, attempt.observed)]

@@ -40,6 +40,8 @@ __all__ = [
 
 FILE_NAME = "attnctl.toml"
 VARIABLE = "ATTNCTL_WORKSPACE"
+AUTO = "auto"
+"""The time limit that follows from the estimated time of the runs."""
 
 _SHOWN, _LONGEST = 3, 120
 """So many settings, and so many characters of each, are named in an error."""
@@ -76,6 +78,16 @@ class SlurmOptions:
     """From `gpus_per_node = "a100:2"`; not a key of the file."""
     inherited: Mapping[str, str] = field(default_factory=dict)
     """Those that a variable such as SBATCH_PARTITION set for an earlier attempt; not a key of the file."""
+
+    @property
+    def auto_time(self) -> bool:
+        """Whether the time limit is to follow from the estimated time of the runs."""
+        return self.time == AUTO
+
+    @property
+    def minutes(self) -> int | None:
+        """The time limit in minutes; None if there is none, or if it follows from an estimate."""
+        return parse_time(self.time) if self.time is not None and not self.auto_time else None
 
     @property
     def target_clusters(self) -> str | None:
@@ -358,7 +370,7 @@ class _Reader(SectionReader):
                 if not checked[key] or "\n" in checked[key]:
                     raise self.error(section, key, "must be one line of text")
         for key, parse in (("time", parse_time), ("mem", parse_memory)):
-            if key in checked:
+            if key in checked and not (key == "time" and checked[key] == AUTO):
                 try:
                     parse(checked[key])
                 except SpecError as error:

@@ -16,7 +16,7 @@ TEMPLATE = """\
 # gpus_per_node = 1          # one process per GPU; 0 trains on CPUs; "a100:2" is two GPUs of a type
 # cpus_per_gpu = 8           # default: DefCpuPerGPU of the cluster, else the GPU's share of its node's cores
 # mem = "64G"                # per node; or mem-per-cpu in [slurm.extra]
-# time = "1-00:00:00"        # as in SLURM: minutes, HH:MM:SS or D-HH:MM:SS
+# time = "1-00:00:00"        # as in SLURM: minutes, HH:MM:SS or D-HH:MM:SS; "auto" estimates it
 # parallel = 16              # concurrent runs of one sweep
 # setup = ["module load cuda/12.4", "source ~/env.sh"]     # shell lines run before the training; a
 #                            # failing one ends the job, unless it ends with || true

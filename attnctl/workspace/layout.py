@@ -24,6 +24,8 @@ Jobs write these files and the database only indexes them, so the folders alone 
     runs/<id>/checkpoints/<step>-<n>.<r>.pt
     notices/<sweep>-<attempts>.json           Notice: the end of the sweep was announced, created exclusively
     bench/<what and how>.json                 Speed: the newest measurement of one network under the same conditions
+    trials/<run and machine>.json             Trial: the newest speed that `attnctl try` measured of a run on a machine
+    trials/<tag>/                             requests and answers of `attnctl try --run-on slurm`, temporary
     imports/<hash>.json                       ImportedFile: numbers measured or published elsewhere, by their content
     doctor/<tag>/                             answers of the ranks of `attnctl doctor --job`, temporary
 
@@ -46,7 +48,7 @@ from typing import Any, TypeVar
 from attnctl.files import read_regular
 from attnctl.spec import ID_LENGTH, RunSpec
 from attnctl.workspace import untrusted_json
-from attnctl.workspace.records import Exit, Imported, ImportedFile, Observed, Record, RecordError, Speed
+from attnctl.workspace.records import Exit, Imported, ImportedFile, Observed, Record, RecordError, Speed, Trial
 
 R = TypeVar("R", bound=Record)
 
@@ -296,6 +298,11 @@ class Workspace:
         return self.root / "bench"
 
     @property
+    def trials_folder(self) -> Path:
+        """The folder of the speeds that trials measured."""
+        return self.root / "trials"
+
+    @property
     def imports_folder(self) -> Path:
         """The folder of numbers measured or published elsewhere."""
         return self.root / "imports"
@@ -355,6 +362,15 @@ class Workspace:
     def speeds(self) -> list[Speed]:
         """The measurements, newest first; damaged files are skipped."""
         return sorted(_readable(Speed, lambda: _json_files(self.bench)), key=lambda speed: -speed.at)
+
+    def trial(self, run_id: str, trial: Trial) -> Path:
+        """The file of a trial; a later one of the same run on the same device has the same file."""
+        key = json.dumps([run_id, trial.device, trial.threads, trial.world]).encode()
+        return self.trials_folder / f"{hashlib.sha256(key).hexdigest()[:16]}.json"
+
+    def trials(self) -> list[Trial]:
+        """The trials, oldest first; damaged files are skipped."""
+        return sorted(_readable(Trial, lambda: _json_files(self.trials_folder)), key=lambda trial: trial.at)
 
     def import_file(self, import_id: str) -> Path:
         """The file of one import."""

@@ -242,7 +242,8 @@ class Event:
 class Speed(Record):
     """A measurement of `attnctl bench`: seconds per forward of `batch` images, for a network and its plain backbone.
 
-    hyperparameters, model: as in the run's spec. spread: half the interquartile range of `seconds`.
+    hyperparameters, model: as in the run's spec. spread: half the interquartile range of `seconds`. launch: on a GPU,
+    how kernels were launched; eager is by Python, one by one. Empty on a CPU.
     """
 
     at: float
@@ -260,6 +261,7 @@ class Speed(Record):
     spread: float
     plain_seconds: float
     model: str = ""
+    launch: str = ""
 
     @property
     def network(self) -> tuple[object, ...]:
@@ -268,9 +270,31 @@ class Speed(Record):
         return self.module, settings, self.backbone, self.placement, self.dataset, self.input_size, *model
 
     @property
-    def conditions(self) -> tuple[str, int, str, bool]:
+    def conditions(self) -> tuple[str, int, str, bool, str]:
         """The conditions of the measurement; only equal ones are comparable."""
-        return self.device, self.batch, self.precision, self.compiled
+        return self.device, self.batch, self.precision, self.compiled, self.launch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial(Record):
+    """The speed that `attnctl try` measured in a few training steps of a run.
+
+    spec: the run's, as `RunSpec.to_json` writes it. host: the machine. evaluation_images_per_s: None if not measured
+    """
+
+    at: float
+    spec: Mapping[str, Any]
+    host: str
+    device: str
+    threads: int
+    world: int
+    images_per_s: float
+    evaluation_images_per_s: float | None = None
+    macs: int | None = None
+
+    def __post_init__(self) -> None:
+        if not (self.images_per_s > 0 and (self.evaluation_images_per_s or 1) > 0):
+            raise ValueError("its speed is not positive")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -104,7 +104,7 @@ def _folders(workspace: Workspace) -> Iterator[Path]:
     """The existing folders in which users create files for each other."""
     folders = [workspace.root, workspace.runs, *([workspace.checkpoints_root] if workspace.checkpoints_root else [])]
     folders += [workspace.submissions, workspace.sweeps, workspace.weights_folder, workspace.code, workspace.sources]
-    folders += [workspace.bench, workspace.imports_folder, workspace.notices]
+    folders += [workspace.bench, workspace.trials_folder, workspace.imports_folder, workspace.notices]
     return (folder for folder in folders if folder.is_dir())
 
 

@@ -32,7 +32,7 @@ from attnctl.lifecycle import base_run
 from attnctl.settings import memory_request
 from attnctl.settings.config import Config, SlurmOptions
 from attnctl.spec import RunSpec
-from attnctl.units import parse_time, quantity
+from attnctl.units import quantity
 from attnctl.values import SpecError
 from attnctl.workspace import sharing, submissions
 from attnctl.workspace.layout import Workspace
@@ -224,8 +224,8 @@ def _recorded_options(config: Config, options: SlurmOptions, resources: Resource
     """
     settings = config.profile(options.profile)
     recorded = options.to_record(settings)
-    default = parse_time(settings.time) if settings.time is not None else None
-    names = [*recorded["from_command"], *(["minutes"] if resources.minutes != default else [])]
+    chosen = resources.minutes != settings.minutes and not options.auto_time
+    names = [*recorded["from_command"], *(["minutes"] if chosen else [])]
     memory = memory_request.per_node(options, resources)
     left_open = {
         name: value
@@ -235,6 +235,7 @@ def _recorded_options(config: Config, options: SlurmOptions, resources: Resource
     return (
         recorded
         | ({"mem": f"{memory}M"} if memory and options.mem is None else {})
+        | ({"time": options.time} if options.auto_time else {})
         | {"from_command": names, "from_environment": recorded["from_environment"] | left_open}
     )
 

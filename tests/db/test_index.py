@@ -13,6 +13,7 @@ import pytest
 
 from attnctl.db import PaperSweep, open_index
 from attnctl.db.index import Index
+from attnctl.db.rows import TIMING_FIELDS
 from attnctl.files import write_atomic
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Placed, Sweep
@@ -46,6 +47,26 @@ def test_more_runs_than_sqlite_variables_can_be_queried(index: Index) -> None:
 def test_a_sweep_has_its_runs_and_its_command(index: Index) -> None:
     (sweep,) = index.sweeps()
     assert (sweep.name, sweep.runs, sweep.command) == ("first", [spec.id for spec in RUNS], ["attnctl", "sweep", "a b"])
+
+
+def test_the_speed_of_each_incarnation_is_listed_with_what_determines_it(workspace: Workspace) -> None:
+    fast, slow = RUNS[:2]
+    other = Workspace(workspace.root / "other")
+    written.submit(other, [fast, slow])
+    written.finish(other, fast.id)
+    written.append(other, slow.id, [written.model_event("A100"), written.progress_event(10)])
+    written.append(other, slow.id, [written.model_event("A100"), written.progress_event(20)], restart=1)
+    with open_index(other) as index:
+        index.refresh()
+        rows = index.timings()
+    assert [(row.run, row.device, row.images_per_s, row.alone) for row in rows] == [
+        (slow.id, "A100", 50.0, 0),
+        (slow.id, "A100", 50.0, 0),
+        (fast.id, "cpu", 100.0, 1),
+    ]
+    recipe = dict(zip(TIMING_FIELDS, rows[-1].recipe, strict=True))
+    assert recipe == {name: getattr(fast.recipe, name) for name in TIMING_FIELDS}
+    assert (rows[-1].module, rows[-1].dataset, rows[-1].created) == ("none", "digits", written.NOW)
 
 
 def test_the_runs_of_a_cell_are_found_for_all_seeds_and_versions(workspace: Workspace, index: Index) -> None:

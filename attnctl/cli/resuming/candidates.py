@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,6 +13,7 @@ from attnctl.cli.refresh import Snapshot, take
 from attnctl.cli.resuming.requirements import still_missing
 from attnctl.cli.resuming.resources import more_time, next_destination
 from attnctl.cli.sweeping.resource_options import ResourceOptions
+from attnctl.cost import CostModel
 from attnctl.lifecycle.advice import launch_held, queue_blocker
 from attnctl.lifecycle.launch_failures import bad_nodes
 from attnctl.lifecycle.resume_batch import plan
@@ -53,6 +55,16 @@ class Case:
     def state(self) -> State:
         """The state of its newest attempt."""
         return self.history.newest.state
+
+    @property
+    def left(self) -> float:
+        """The part of its training that is left, from its newest checkpoint on."""
+        return part_left(self.history, self.row.steps)
+
+
+def part_left(history: History, steps: int | None) -> float:
+    """The part of a training of so many steps that its newest checkpoint leaves."""
+    return max(0.0, 1 - (history.checkpoint or 0) / steps) if steps else 1.0
 
 
 @dataclass(kw_only=True)
@@ -218,6 +230,7 @@ def _cases(config: Config, now: Snapshot, request: ResumeRequest) -> tuple[list[
 
     workspace = config.workspace
     head_of = submissions.cached_heads(workspace)
+    model = functools.cache(lambda: CostModel.of(workspace))
     cases, broken = [], []
     for row in now.rows:
         state = row.verdict.state
@@ -232,7 +245,15 @@ def _cases(config: Config, now: Snapshot, request: ResumeRequest) -> tuple[list[
         past = attempts.history(run, spec, recorded)
         if recorded and state is State.TIMEOUT:
             continued = Decision(run=row.id, action=Action.CONTINUE)
-            following = next_destination(config, recorded[-1].request, spec, continued, request.resources)
+            following = next_destination(
+                config,
+                recorded[-1].request,
+                spec,
+                continued,
+                request.resources,
+                model,
+                part_left(past, row.steps),
+            )
             past = replace(past, more_time=more_time(recorded[-1].request, following))
         past = replace(past, missing=still_missing(config, spec, past.newest))
         nothing = Decision(run=row.id, action=Action.NEVER)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from attnctl.cli.sweeping.destination import Destination, excluding, resolve_run_on, with_options
 from attnctl.cli.sweeping.resource_options import ResourceOptions
+from attnctl.cli.sweeping.time_limit import proposed
+from attnctl.cost import CostModel
 from attnctl.lifecycle.resume_policy import Decision
-from attnctl.settings.config import Config, SlurmOptions
+from attnctl.settings.config import AUTO, Config, SlurmOptions
 from attnctl.spec import RunSpec
 from attnctl.units import parse_time
 from attnctl.workspace.records import Request, Resources, Where
@@ -21,21 +23,28 @@ if TYPE_CHECKING:
 
 
 def next_destination(
-    config: Config, request: Request | None, spec: RunSpec, decision: Decision, given: ResourceOptions
+    config: Config,
+    request: Request | None,
+    spec: RunSpec,
+    decision: Decision,
+    given: ResourceOptions,
+    model: Callable[[], CostModel],
+    left: float = 1.0,
 ) -> Destination:
-    """Where the next attempt of a run is submitted. request: that of its last attempt. Raises SpecError."""
+    """Where the next attempt of a run is submitted. Raises SpecError.
+
+    request: that of its last attempt. model: of what was measured so far, for the limit of `--time auto`. left: the
+    part of the training that is left.
+    """
     from attnctl.jobs.submission import previous_request
 
     recorded: Mapping[str, Any] = request.options if request is not None else {}
     options = _options(config, recorded, given)
-    default = parse_time(options.time) if options.time is not None else None
+    default = options.minutes
     previous = previous_request.resources(request) if request is not None else Resources(minutes=default)
-    explicit = recorded.get("from_command")
-    minutes = (
-        previous.minutes if isinstance(explicit, list) and "minutes" in explicit and given.profile is None else default
-    )
+    minutes = previous.minutes if _keeps_limit(recorded, given) else default
     if given.time is not None:
-        minutes = parse_time(given.time)
+        minutes = None if given.time == AUTO else parse_time(given.time)
     resources = replace(previous, minutes=minutes)
     for name in ("nodes", "gpus_per_node", "tasks_per_node", "cpus_per_task"):
         if getattr(given, name) is not None:
@@ -48,7 +57,11 @@ def next_destination(
     if decision.memory is not None:
         options = replace(options, mem=f"{decision.memory}M")
     spec.recipe.check_world(resources.world)
-    return excluding(Destination(where=where, resources=resources, options=options), decision.exclude)
+    made = excluding(Destination(where=where, resources=resources, options=options), decision.exclude)
+    if where == "slurm" and options.auto_time:
+        limit = proposed(model(), made, [spec], [left]).minutes
+        return replace(made, resources=replace(resources, minutes=limit))
+    return made
 
 
 def spread(resources: Resources, world: int, options: SlurmOptions | None) -> Resources:
@@ -92,7 +105,17 @@ def _options(config: Config, recorded: Mapping[str, Any], given: ResourceOptions
     from attnctl.jobs.submission import previous_request
 
     options = config.profile(given.profile) if given.profile is not None else previous_request.options(config, recorded)
-    return with_options(options, replace(given, time=None))  # the limit is among the resources
+    options = with_options(options, replace(given, time=None))  # the limit is among the resources
+    auto = given.time == AUTO
+    if given.time is None and not _keeps_limit(recorded, given):
+        auto = options.auto_time or (given.profile is None and recorded.get("time") == AUTO)
+    return replace(options, time=AUTO if auto else None if options.auto_time else options.time)
+
+
+def _keeps_limit(recorded: Mapping[str, Any], given: ResourceOptions) -> bool:
+    """Whether the command of the last attempt set its time limit, which then stays as it is."""
+    explicit = recorded.get("from_command")
+    return isinstance(explicit, list) and "minutes" in explicit and given.profile is None
 
 
 def _where(config: Config, given: ResourceOptions, request: Request | None) -> Where:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from attnctl.cli.resuming.resources import next_destination
 from attnctl.cli.sweeping.destination import Destination, check, check_partition
 from attnctl.cli.sweeping.launch import Job, say_skipped, submit, warn_no_requeue
 from attnctl.cli.sweeping.resource_options import ResourceOptions
+from attnctl.cost import CostModel
 from attnctl.lifecycle import base_run
 from attnctl.lifecycle.evidence import newest_verdict
 from attnctl.lifecycle.state import State
@@ -25,10 +27,11 @@ def destinations(
     """The runs that start, by where their next attempt goes. Raises SpecError, before anything is submitted."""
     groups: dict[str, tuple[Destination, list[Case]]] = {}
     specs = {case.row.id: case.spec for case in resume_plan.cases}
+    model = functools.cache(lambda: CostModel.of(config.workspace))
     for case in sorted(resume_plan.cases, key=lambda case: base_run.depth(case.spec, specs)):  # a base comes first
         if case.decision.starts:
             request = case.attempts[-1].request if case.attempts else None
-            made = next_destination(config, request, case.spec, case.decision, given)
+            made = next_destination(config, request, case.spec, case.decision, given, model, case.left)
             groups.setdefault(made.key, (made, []))[1].append(case)
     for made, cases in groups.values():
         check(config, [case.spec for case in cases], made.resources)

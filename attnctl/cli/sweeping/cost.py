@@ -1,80 +1,140 @@
-"""The estimated cost of runs, from completed runs of the same network, data set and recipe."""
+"""The estimated cost of a sweep: time with a range and its source, and disk."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from attnctl.cli import context
-from attnctl.lifecycle.state import State
+from attnctl.cli.sweeping.destination import Destination
+from attnctl.cost import CostModel, Estimate, Machine
+from attnctl.cost.scaling import work_of
+from attnctl.cost.shapes import shape_of
+from attnctl.settings import gpu_request
 from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
-from attnctl.units import duration, quantity, size
-from attnctl.workspace.layout import RunDir
-from attnctl.workspace.records import Request
+from attnctl.units import duration, plural, quantity, size
+from attnctl.workspace.layout import RunDir, Workspace
+
+_BYTES_PER_PARAMETER = 4
+_SMALL_FILES = 40_000
+"""Bytes of a run's spec, logs and records, if no run of its shape has been seen."""
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """hours: process-hours (GPU-hours on GPUs) of the runs that are known; bytes: what they leave on disk.
+@dataclass(frozen=True, kw_only=True)
+class SweepCost:
+    """The cost of the runs that a sweep starts. estimates: None for a run of which nothing is known."""
 
-    unknown: runs of which no equal one has been seen.
-    """
-
-    runs: int
-    hours: float
+    estimates: Sequence[Estimate | None]
     bytes: int
-    unknown: int
+    processes: int
+    on_gpu: bool
+
+    @property
+    def unknown(self) -> int:
+        """Runs without an estimate."""
+        return sum(item is None for item in self.estimates)
+
+    @property
+    def hours(self) -> tuple[float, float, float]:
+        """Process-hours, which are GPU-hours on GPUs: low, likely, high."""
+        known = [item for item in self.estimates if item is not None]
+        scale = self.processes / 3600
+        return (
+            scale * sum(item.low for item in known),
+            scale * sum(item.likely for item in known),
+            scale * sum(item.high for item in known),
+        )
+
+    @property
+    def sources(self) -> dict[str, int]:
+        """Source -> how many runs are estimated from it, most first."""
+        return dict(Counter(item.source for item in self.estimates if item is not None).most_common())
 
     def words(self) -> str:
-        """Such as `estimated cost: 1h12m of one GPU (or CPU process) and 40 MB of disk; unknown for 2 of 5 runs`."""
-        if self.unknown == self.runs:
-            return "estimated cost: unknown, as no run of this kind has completed yet"
-        cost = f"{duration(self.hours * 3600)} of one GPU (or CPU process) and {size(self.bytes)} of disk"
-        missing = f"; unknown for {self.unknown} of {quantity(self.runs, 'run')}" if self.unknown else ""
-        return f"estimated cost: {cost}{missing}"
+        """Such as `estimated cost: 8 s (6 s to 11 s) of one CPU process and 1.2 MB of disk. Source: ...`."""
+        if self.unknown == len(self.estimates):
+            return "estimated cost: unknown; `attnctl try` measures it"
+        missing = f"; unknown for {self.unknown} of {quantity(len(self.estimates), 'run')}" if self.unknown else ""
+        return f"estimated cost: {amount(self.hours, on_gpu=self.on_gpu)} and {size(self.bytes)} of disk{missing}"
+
+    def source_words(self) -> str:
+        """Such as `source of the estimate: 2 runs of this shape`; empty if nothing is known."""
+        names = list(self.sources.items())
+        if len(names) == 1 and not self.unknown:
+            return f"source of the estimate: {names[0][0]}"
+        shown = "; ".join(f"for {quantity(count, 'run')}, {name}" for name, count in names[:_MOST_SOURCES])
+        more = len(names) - _MOST_SOURCES
+        rest = f"; and {more} more" if more > 0 else ""
+        return f"{plural(len(names), 'source')} of the estimate: {shown}{rest}" if names else ""
+
+    def in_json(self) -> dict[str, Any]:
+        """The keys of a JSON document."""
+        low, likely, high = self.hours
+        return {
+            "hours": likely,
+            "hours_low": low,
+            "hours_high": high,
+            "unit": "GPU-hours" if self.on_gpu else "CPU process-hours",
+            "sources": self.sources,
+            "bytes": self.bytes,
+            "unknown": self.unknown,
+        }
 
 
-def estimate(config: Config, specs: Sequence[RunSpec]) -> Estimate:
+_MOST_SOURCES = 3
+
+
+def amount(hours: tuple[float, float, float], *, on_gpu: bool) -> str:
+    """Process-hours with their range: `3.2 GPU-hours (2.5 to 4.4)`, or `8 s (6 s to 11 s) of one CPU process`."""
+    low, likely, high = hours
+    if on_gpu and likely >= 1 / 6:
+        return f"{_number(likely)} GPU-hours ({_number(low)} to {_number(high)})"
+    device = "GPU" if on_gpu else "CPU process"
+    return f"{duration(3600 * likely)} ({duration(3600 * low)} to {duration(3600 * high)}) of one {device}"
+
+
+def _number(hours: float) -> str:
+    return f"{hours:.2g}" if hours < 10 else f"{hours:,.0f}"
+
+
+def machine_of(destination: Destination) -> Machine:
+    """The machine that the runs of a destination get, as far as the request says it."""
+    return Machine.of(destination.resources, gpu_request.read(destination.options).kind)
+
+
+def estimate(config: Config, specs: Sequence[RunSpec], destination: Destination) -> SweepCost:
     """The cost of these runs. An index that is there is read as it is; none is made."""
-    cost = _known(config, {_kind(spec) for spec in specs})
-    found = [cost[_kind(spec)] for spec in specs if _kind(spec) in cost]
-    return Estimate(len(specs), sum(c[0] for c in found), sum(c[1] for c in found), len(specs) - len(found))
+    model, machine = CostModel.of(config.workspace), machine_of(destination)
+    sizes: dict[str | None, int] = {}
+    total = 0
+    for spec in specs:
+        run = model.newest(spec, machine)
+        if run is not None:
+            if run not in sizes:
+                sizes[run] = _size(config.workspace, run)
+            total += sizes[run]
+        else:
+            total += _expected_size(spec)
+    return SweepCost(
+        estimates=[model.estimate(spec, machine) for spec in specs],
+        bytes=total,
+        processes=machine.world,
+        on_gpu=machine.on_gpu,
+    )
 
 
-def _kind(spec: RunSpec) -> tuple[object, ...]:
-    """What makes two runs cost alike."""
-    return spec.network, spec.dataset, replace(spec.recipe, lr=1.0, momentum=0.0, weight_decay=0.0)
+def _expected_size(spec: RunSpec) -> int:
+    """The bytes of a run that nothing like it has left: its last checkpoint holds the weights."""
+    work = work_of(shape_of(spec))
+    return _SMALL_FILES + _BYTES_PER_PARAMETER * (work.parameters if work is not None else 0)
 
 
-def _known(config: Config, kinds: Collection[tuple[object, ...]]) -> dict[tuple[object, ...], tuple[float, int]]:
-    """Process-hours and bytes of the newest completed run of each kind."""
-    from attnctl.db.location import location
-
-    if not kinds or not location(config.workspace).exists():
-        return {}
-    places = {kind[:2] for kind in kinds}
-    with context.index() as index:
-        rows = [
-            row
-            for row in index.runs()
-            if row.state == State.COMPLETED and row.started and row.ended and (row.network, row.dataset) in places
-        ]
-    found = {}
-    for row in sorted(rows, key=lambda row: row.ended or 0.0):
-        kind = _kind(row.spec)
-        if kind in kinds:
-            hours = ((row.ended or 0.0) - (row.started or 0.0)) / 3600
-            run = config.workspace.run(row.id)
-            found[kind] = (hours * _world(run, row.attempt or 1), _bytes(run.path) + _bytes_outside(run))
-    return found
-
-
-def _world(run: RunDir, attempt: int) -> int:
-    request = Request.read(run.attempt(attempt).request)
-    asked = request.resources if request is not None else {}
-    return int(asked.get("nodes", 1)) * int(asked.get("tasks_per_node", 1))
+def _size(workspace: Workspace, run_id: str) -> int:
+    run = workspace.run(run_id)
+    return _bytes(run.path) + _bytes_outside(run)
 
 
 def _bytes(folder: Path) -> int:

@@ -12,7 +12,6 @@ from attnctl.datasets import class_folders
 from attnctl.settings import gpu_request
 from attnctl.settings.config import Config, SlurmOptions
 from attnctl.spec import RunSpec
-from attnctl.units import parse_time
 from attnctl.values import SpecError, comma_join
 from attnctl.workspace import submissions
 from attnctl.workspace.layout import Workspace
@@ -52,7 +51,7 @@ def choose_destination(config: Config, asked: ResourceOptions, *, answering: boo
         tasks_per_node=gpus or asked.tasks_per_node or 1,
         gpus_per_node=gpus,
         cpus_per_task=asked.cpus_per_task or (_cpus_per_gpu(where, options, gpus, answering=answering) if gpus else 1),
-        minutes=parse_time(options.time) if options.time is not None else None,
+        minutes=options.minutes,
         device=asked.device or "auto",
     )
     if where == "local" and resources.nodes > 1:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from attnctl.cli import output
 from attnctl.cli.sweeping import what_loads
-from attnctl.cli.sweeping.cost import Estimate, estimate
+from attnctl.cli.sweeping.cost import SweepCost, estimate
 from attnctl.cli.sweeping.destination import Destination, class_mismatches, missing_data
 from attnctl.cli.sweeping.plan import Planned, in_json, summary
 from attnctl.cli.sweeping.queue_notes import time_limit_note
@@ -43,14 +43,16 @@ def show(
     *,
     as_json: bool,
     after: str = "",
+    limit: str = "",
 ) -> None:
     """Print the plan. Reads the workspace, and writes nothing into it.
 
-    loads: run id -> what loads of its initial weights. after: the job that the runs wait for.
+    loads: run id -> what loads of its initial weights. after: the job that the runs wait for. limit: a sentence about
+    the time limit.
     """
     start = [item.spec for item in planned if item.action.starts]
     scripts = _scripts(config, destination, len(start), after)
-    cost = estimate(config, start)
+    cost = estimate(config, start, destination)
     missing = list(missing_data(config, [item.spec for item in planned]))
     differing = list(class_mismatches(config, [item.spec for item in planned]))
     if as_json:
@@ -84,6 +86,10 @@ def show(
         output.prose(_cores(resources))
     if start:
         output.prose(cost.words())
+        if source := cost.source_words():
+            output.prose(source)
+    if limit:
+        output.prose(limit)
     for words in missing:
         output.prose(f"missing data: {words}")
     for words in differing:
@@ -138,7 +144,7 @@ def _as_json(
     selected: Selection,
     destination: Destination,
     scripts: Sequence[str],
-    cost: Estimate,
+    cost: SweepCost,
     loads: Mapping[str, Counted],
 ) -> dict[str, Any]:
     runs = [
@@ -161,7 +167,5 @@ def _as_json(
         "where": destination.where,
         "resources": vars(destination.resources) | {"world": destination.resources.world},
         "scripts": list(scripts),
-        "hours": cost.hours,
-        "bytes": cost.bytes,
-        "unknown": cost.unknown,
+        "cost": cost.in_json(),
     }

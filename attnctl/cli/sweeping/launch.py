@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from attnctl.cli import context, output, status_table, sweep_records
 from attnctl.cli.refresh import announce_ends
 from attnctl.cli.sweeping import dry_run, what_loads
+from attnctl.cli.sweeping.cost import SweepCost, estimate
 from attnctl.cli.sweeping.destination import Destination, check, check_world, choose_destination, excluding
 from attnctl.cli.sweeping.init_weights import Weights
 from attnctl.cli.sweeping.plan import Action, Planned, in_json, plan, summary
 from attnctl.cli.sweeping.queue_notes import cron_line, time_limit_note
 from attnctl.cli.sweeping.resource_options import ResourceOptions
 from attnctl.cli.sweeping.selection import Selection
+from attnctl.cli.sweeping.time_limit import limited
 from attnctl.grid import warn_frozen_untrained_norms
 from attnctl.lifecycle.launch_failures import bad_nodes, by_node
 from attnctl.settings.config import Config
@@ -63,8 +65,9 @@ def preview(config: Config, selected: Selection, asked: ResourceOptions, order: 
     loads = _loads(config, planned, order)
     warn_ignored_variables(destination)
     destination = excluding(destination, _failed_nodes(planned))
+    destination, limit = limited(config, destination, [item.spec for item in planned if item.action.starts])
     after = order.start.waits_for.job if order.start.waits_for is not None else ""
-    dry_run.show(config, planned, selected, destination, loads, as_json=order.as_json, after=after)
+    dry_run.show(config, planned, selected, destination, loads, as_json=order.as_json, after=after, limit=limit)
     return 0
 
 
@@ -93,9 +96,12 @@ def launch(config: Config, selected: Selection, asked: ResourceOptions, order: O
     loads = _loads(config, planned, order)
     destination = excluding(destination, _failed_nodes(planned))
     runs = [spec.id for spec in specs]
+    starting = [item.spec for item in planned if item.action.starts]
+    destination, limit = limited(config, destination, starting)
+    cost = estimate(config, starting, destination)
     with sweep_records.recorded(config.workspace, order.name, selected.name, runs, order.command, selected.of) as name:
         order.start.keep(config.workspace)
-        jobs, batches = submit(config, [item.spec for item in planned if item.action.starts], destination)
+        jobs, batches = submit(config, starting, destination)
     for cell in selected.invalid:
         output.note(f"skipped: {cell.label}: {cell.reason}")
     for words in filter(
@@ -112,12 +118,17 @@ def launch(config: Config, selected: Selection, asked: ResourceOptions, order: O
         if selected.summary:
             output.line(selected.summary)
         _say_begin(planned, jobs, name, destination, order.start)
+        if any(job.tag for job in jobs.values()):
+            output.line(cost.words())
+            if limit:
+                output.line(limit)
     if destination.where == "local" and batches:
         _train(config, batches, destination, planned, name, order)
     elif order.wait:
         status_table.follow(config, [spec.id for spec in specs])
     announce_ends(config)
-    return _end(config, planned, jobs, selected, name, order, ended=destination.where == "local" or order.wait)
+    ended = destination.where == "local" or order.wait
+    return _end(config, planned, jobs, selected, name, order, cost, ended=ended)
 
 
 def _loads(config: Config, planned: Sequence[Planned], order: Order) -> Mapping[str, Counted]:
@@ -255,6 +266,7 @@ def _end(
     selected: Selection,
     name: str,
     order: Order,
+    cost: SweepCost,
     *,
     ended: bool,
 ) -> int:
@@ -264,7 +276,8 @@ def _end(
     if order.as_json:
         runs = [_run_json(before, item, jobs) for before, item in zip(planned, now, strict=True)]
         invalid = [vars(cell) for cell in selected.invalid]
-        output.document({"sweep": name, **selected.document, "runs": runs, "invalid": invalid})
+        document = {"sweep": name, **selected.document, "runs": runs, "invalid": invalid}
+        output.document(document | {"cost": cost.in_json()})
         return 1 if failed else 0
     for item in failed:
         output.line(f"{item.spec.id} {item.spec.label()}: {item.reason}")

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from attnctl.cli import completion
-from attnctl.settings.config import Config
+from attnctl.settings.config import AUTO, Config
 from attnctl.units import parse_memory, parse_time
 from attnctl.values import SpecError
 from attnctl.workspace.records import Device
@@ -34,9 +34,12 @@ class ResourceOptions:
     )
     cpus_per_task: Annotated[int | None, typer.Option(help="CPU cores per process.", min=1, max=1024)] = None
     device: Annotated[Device | None, typer.Option(help="Device to train on (default: auto).")] = None
-    time: Annotated[str | None, typer.Option(help="Time limit: minutes, HH:MM:SS or D-HH:MM:SS.", metavar="TIME")] = (
-        None
-    )
+    time: Annotated[
+        str | None,
+        typer.Option(
+            help="Time limit: minutes, HH:MM:SS, D-HH:MM:SS, or auto (from the estimated cost).", metavar="TIME"
+        ),
+    ] = None
     mem: Annotated[str | None, typer.Option(help="Memory per node, such as 64G.", metavar="SIZE")] = None
     partition: Annotated[str | None, typer.Option(help="SLURM partition.", metavar="NAME")] = None
     constraint: Annotated[str | None, typer.Option(help="SLURM constraint, such as a100.", metavar="FEATURES")] = None
@@ -56,8 +59,8 @@ class ResourceOptions:
             raise SpecError(
                 f"--constraint is {self.constraint!r}; it must be one of the cluster's features, such as a100"
             )
-        if self.time is not None:
-            parse_time(self.time)
+        if self.time not in {None, AUTO}:
+            parse_time(str(self.time))
         if self.mem is not None:
             parse_memory(self.mem)
         config.profile(self.profile)

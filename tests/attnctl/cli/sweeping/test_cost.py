@@ -1,4 +1,4 @@
-"""What runs will cost, by earlier runs of the same kind."""
+"""What a sweep will cost: time with its range and source, and disk."""
 
 from __future__ import annotations
 
@@ -6,34 +6,57 @@ from pathlib import Path
 
 import pytest
 
-from attnctl.cli.sweeping.cost import Estimate, estimate
+from attnctl.cli.sweeping.cost import SweepCost, amount, estimate
+from attnctl.cli.sweeping.destination import Destination
+from attnctl.cost import Estimate
 from attnctl.db import open_index
 from attnctl.grid import Axes, expand
-from attnctl.settings.config import find
-from attnctl.units import duration, size
+from attnctl.settings.config import SlurmOptions, find
+from attnctl.units import size
+from attnctl.workspace.records import Resources
+
+HERE = Destination(where="local", options=SlurmOptions(), resources=Resources())
 
 
-def test_the_cost_of_runs_like_earlier_ones_is_known(trained: Path) -> None:
+def test_the_cost_of_runs_like_earlier_ones_is_measured(trained: Path) -> None:
     config = find(trained, trained, {})
     fields = {"epochs": ("1",), "input_size": ("8",), "batch": ("256",), "norm_batch": ("128",)}
     known = expand(Axes(modules=("ela",), seeds=("1", "2"), overrides=fields)).specs
     longer = expand(Axes(modules=("ela",), overrides=fields | {"epochs": ("2",)})).specs
-    assert estimate(config, known).unknown == 2, "without an index nothing is known"
+    (counted,) = estimate(config, known, HERE).sources
+    assert counted.startswith("counted operations"), "without an index nothing was measured"
     with open_index(config.workspace) as index:
         index.refresh()
-    found = estimate(config, [*known, *longer])
-    assert (found.runs, found.unknown) == (3, 1)
-    assert found.hours > 0
-    assert found.bytes > 0
-    one = estimate(config, known[:1])
-    assert found.hours == pytest.approx(2 * one.hours)
-    assert found.bytes == 2 * one.bytes
+    one, found = estimate(config, known[:1], HERE), estimate(config, [*known, *longer], HERE)
+    assert found.sources == {"1 run of this shape": 3}
+    assert found.unknown == 0
+    assert found.bytes == 3 * one.bytes > 0
+    assert found.hours == tuple(pytest.approx(4 * hours) for hours in one.hours)
+    assert found.in_json()["hours"] == found.hours[1]
 
 
-def test_the_text_of_an_estimate_names_the_runs_that_it_excludes() -> None:
-    whole = Estimate(3, 1.2, 40_000_000, 0).words()
-    assert duration(1.2 * 3600) in whole
-    assert size(40_000_000) in whole
-    assert "3 runs" not in whole
-    assert "1 of 3 runs" in Estimate(3, 1.2, 40_000_000, 1).words()
-    assert "unknown" in Estimate(3, 0.0, 0, 3).words()
+def made(kind: str, source: str, low: float = 3000, likely: float = 3600, high: float = 7200) -> Estimate:
+    return Estimate(low=low, likely=likely, high=high, kind="counts", source=source)
+
+
+def test_the_text_names_the_range_the_sources_and_the_runs_that_it_excludes() -> None:
+    cost = SweepCost(estimates=[made("counts", "a"), made("counts", "a")], bytes=40_000_000, processes=2, on_gpu=True)
+    assert cost.words() == f"estimated cost: 4 GPU-hours (3.3 to 8) and {size(40_000_000)} of disk"
+    assert cost.source_words() == "source of the estimate: a"
+    several = SweepCost(
+        estimates=[made("counts", "a"), made("counts", "b"), made("counts", "b"), None],
+        bytes=0,
+        processes=1,
+        on_gpu=False,
+    )
+    assert several.words().endswith("; unknown for 1 of 4 runs")
+    assert several.source_words() == "sources of the estimate: for 2 runs, b; for 1 run, a"
+    unknown = SweepCost(estimates=[None], bytes=0, processes=1, on_gpu=False)
+    assert "unknown" in unknown.words()
+    assert unknown.source_words() == ""
+
+
+def test_short_times_are_not_fractions_of_an_hour() -> None:
+    assert amount((60 / 3600, 120 / 3600, 240 / 3600), on_gpu=True) == "2 min (1 min to 4 min) of one GPU"
+    assert amount((6 / 3600, 8 / 3600, 11 / 3600), on_gpu=False) == "8 s (6 s to 11 s) of one CPU process"
+    assert amount((800.0, 1234.5, 2000.0), on_gpu=True) == "1,234 GPU-hours (800 to 2,000)"
