@@ -249,7 +249,7 @@ class Index:
     def timings(self) -> list[TimingRow]:
         """The speed of every incarnation that has recorded one, oldest first."""
         fixed = len(TimingRow._fields) - 1
-        return [TimingRow(*row[:fixed], row[fixed:]) for row in self._rows(_TIMINGS)]
+        return [TimingRow._make((*row[:fixed], row[fixed:])) for row in self._rows(_TIMINGS)]
 
     # ------------------------------------------------------------------------------------------------------ finding
 

@@ -63,7 +63,7 @@ def _partition_limits(destination: Destination) -> list[int | None]:
         rows = configuration.chosen_partitions(*sbatch.target(destination.options, os.environ))
     except SlurmUnavailable:
         return []
-    return [row.minutes for row in rows]
+    return [None if row.minutes is None else int(row.minutes) for row in rows]
 
 
 def limited(config: Config, destination: Destination, runs: Sequence[RunSpec]) -> tuple[Destination, str]:

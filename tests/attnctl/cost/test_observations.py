@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,7 +55,7 @@ def test_trained_shapes_are_measured_and_longer_runs_of_them_cost_more(trained: 
 
 def test_a_trial_is_an_observation_and_a_damaged_one_is_skipped(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
-    common = {"host": "n1", "device": "cpu", "threads": 2, "world": 1, "images_per_s": 500.0}
+    common: dict[str, Any] = {"host": "n1", "device": "cpu", "threads": 2, "world": 1, "images_per_s": 500.0}
     trial = Trial.decode(Trial(at=5.0, spec=spec().to_json(), **common).encode())
     write_atomic(workspace.trial(spec().id, trial), trial.encode())
     write_atomic(workspace.trials_folder / "damaged.json", b"{")

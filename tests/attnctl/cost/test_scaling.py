@@ -11,7 +11,8 @@ from tests.attnctl.cost.measured import observed, spec
 
 def test_the_range_holds_all_bounds_and_is_wider_by_the_doubt() -> None:
     factor = Factor.of(2.0, 1.5, 1.0, 4.0)
-    assert (factor.low, factor.likely, factor.high) == (pytest.approx(1 / 1.5), 2.0, 6.0)
+    assert factor.low == pytest.approx(1 / 1.5)
+    assert (factor.likely, factor.high) == (2.0, 6.0)
     assert Factor().width == 0.0
     assert (factor * factor).width == pytest.approx(2 * factor.width)
 

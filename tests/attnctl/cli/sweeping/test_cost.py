@@ -31,7 +31,7 @@ def test_the_cost_of_runs_like_earlier_ones_is_measured(trained: Path) -> None:
     assert found.sources == {"1 run of this shape": 3}
     assert found.unknown == 0
     assert found.bytes == 3 * one.bytes > 0
-    assert found.hours == tuple(pytest.approx(4 * hours) for hours in one.hours)
+    assert list(found.hours) == pytest.approx([4 * hours for hours in one.hours])
     assert found.in_json()["hours"] == found.hours[1]
 
 
