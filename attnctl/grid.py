@@ -113,7 +113,7 @@ def _cells(
     models.check_fit(model, backbone, dataset)
     recipe = recipes.resolve(recipe_name or recipes.default_for(dataset, backbone, model), overrides)
     _check_batch(recipe, described)
-    fitting.check(recipe, models.task(model), described)
+    fitting.check(recipe, model, described)
     attended = _attended(module, hyperparameters, network) if module != NO_MODULE else _PLAIN
     return [
         RunSpec(

@@ -51,11 +51,20 @@ def recipe_field(
     above: float | None = None,
     below: float | None = None,
     at_most: float | None = None,
+    of_model: bool = False,
     **neutral: Scalar,
 ) -> Any:
-    """Declare a recipe field and its bounds; `neutral=` is the value that runs from before the field existed have."""
+    """Declare a recipe field and its bounds; `neutral=` is the value that runs from before the field existed have.
+
+    of_model: it changes the network of the models that list it among their options (`attnctl.models`), and no other.
+    """
     bounds = {"at_least": at_least, "above": above, "below": below, "at_most": at_most}
-    metadata = {"help": description, **{name: value for name, value in bounds.items() if value is not None}, **neutral}
+    metadata = {
+        "help": description,
+        "of_model": of_model,
+        **{name: value for name, value in bounds.items() if value is not None},
+        **neutral,
+    }
     return field(default=neutral["neutral"], metadata=metadata) if "neutral" in neutral else field(metadata=metadata)
 
 
@@ -139,6 +148,47 @@ class Recipe:
         "as 'head.*:lr=10;*.gamma:lr=0.1+weight_decay=0', or none",
         neutral=NONE,
     )
+    min_lr_ratio: float = recipe_field(
+        "fraction of the rate to which the cosine and poly schedules fall; they reach it before the no_aug_epochs",
+        at_least=0,
+        below=1,
+        neutral=0.0,
+    )
+    warmup_power: float = recipe_field("exponent of the warm-up: 1 linear, 2 quadratic", above=0, neutral=1.0)
+    weight_init: Literal["default", "fan-in"] = recipe_field(
+        "initial weights of a classifier's convolutions and linear layers: the backbone's own, or fan-in: Kaiming "
+        "normal by fan-in, with biases 0",
+        neutral=DEFAULT,
+    )
+    eval_resize: Literal["bilinear", "bicubic"] = recipe_field(
+        "interpolation of evaluated ImageNet images", neutral="bilinear"
+    )
+    head_init: Literal["default", "released"] = recipe_field(
+        "initial weights of a head: released: as in the code behind the papers' numbers (docs/detection.md)",
+        of_model=True,
+        neutral=DEFAULT,
+    )
+    box_beta: float = recipe_field(
+        "beta of the smooth L1 loss of the boxes of regions; 0: the model's default",
+        at_least=0,
+        of_model=True,
+        neutral=0.0,
+    )
+    semantic_resize: Literal["after", "before"] = recipe_field(
+        "resize the maps of HTC's semantic branch after or before their 1x1 convolution and ReLU",
+        of_model=True,
+        neutral="after",
+    )
+    default_boxes: Literal["default", "released"] = recipe_field(
+        "default boxes of SSD: released: strides, and largest sizes on VOC, of the code behind the papers' numbers",
+        of_model=True,
+        neutral=DEFAULT,
+    )
+    class_loss: Literal["default", "focal"] = recipe_field(
+        "loss of SSD's classes: cross entropy of the hardest negatives, or 5 times the sigmoid focal loss of all boxes",
+        of_model=True,
+        neutral=DEFAULT,
+    )
     no_aug_epochs: int = recipe_field(
         "number of last epochs without mosaic, in which YOLOX adds an L1 box loss", at_least=0, neutral=0
     )
@@ -192,6 +242,11 @@ class Recipe:
     def decays(self, *, bias: bool) -> bool:
         """Whether weight decay applies to biases, or else to norms and other one-dimensional weights."""
         return self.decay_norms if not bias or self.decay_biases == DEFAULT else bool(self.decay_biases)
+
+    def model_options(self) -> dict[str, Scalar]:
+        """The fields that change a model's network and are not neutral."""
+        options = {name: getattr(self, name) for name, item in recipe_fields().items() if item.metadata["of_model"]}
+        return {name: value for name, value in options.items() if value != recipe_fields()[name].metadata["neutral"]}
 
     def is_plain(self, step: int, steps_per_epoch: int) -> bool:
         """Whether `step`, from 0, is in one of the last epochs without augmentation."""

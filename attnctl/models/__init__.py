@@ -37,6 +37,7 @@ class Model:
     norms: the norms of the backbone (`build`) unless the recipe sets them
     recipes: data set -> default recipe
     maps: whether training also needs the class of every pixel
+    options: fields of a recipe that change its network
     """
 
     name: str
@@ -49,6 +50,7 @@ class Model:
     version: int
     source: str
     maps: bool = False
+    options: tuple[str, ...] = ()
 
     @property
     def placements(self) -> Mapping[str, Placement]:
@@ -82,7 +84,12 @@ def describe(name: str) -> Model:
     row = _table()[name]
     return Model(
         name=name,
-        **{**row, "backbones": tuple(row["backbones"]), "recipes": MappingProxyType(dict(row["recipes"]))},
+        **{
+            **row,
+            "backbones": tuple(row["backbones"]),
+            "recipes": MappingProxyType(dict(row["recipes"])),
+            "options": tuple(row.get("options", ())),
+        },
     )
 
 

@@ -5,12 +5,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torchvision.models.detection.faster_rcnn import TwoMLPHead
 from torchvision.models.detection.roi_heads import maskrcnn_loss
 from torchvision.ops import clip_boxes_to_image
 
-from attnctl.models.pyramid import CHANNELS, HIDDEN, Scale, region_heads
+from attnctl.models.pyramid import CHANNELS, HIDDEN, Scale, box_losses, region_heads
 
 _OVERLAPS = (0.5, 0.6, 0.7)
 """The minimum IoU with an object of a positive box, per stage."""
@@ -98,7 +97,7 @@ class CascadeHeads(nn.Module):
         stage = self.stage(index)
         boxes, matched, labels, box_targets = stage.select_training_samples(proposals, targets)
         logits, offsets = self._predict(index, maps, boxes, shapes)
-        losses = _box_losses(logits, offsets, torch.cat(labels), torch.cat(box_targets))
+        losses = box_losses(logits, offsets, torch.cat(labels), torch.cat(box_targets))
         refined = _without_objects(self._refine(index, offsets, boxes, shapes), boxes, targets)
         if self.interleaved:
             boxes, matched, labels, _ = stage.select_training_samples(refined, targets)
@@ -147,15 +146,6 @@ class CascadeHeads(nn.Module):
         per_stage = [self.stage(index).mask_predictor(hidden[index]).sigmoid() for index in stages]
         mean = torch.stack(per_stage).mean(0)
         return mean[torch.arange(len(labels), device=labels.device), labels][:, None]
-
-
-def _box_losses(logits: Tensor, offsets: Tensor, labels: Tensor, box_targets: Tensor) -> dict[str, Tensor]:
-    """logits: (N, classes + 1). offsets, box_targets: (N, 4), standardised. labels: (N,), 0 is background."""
-    count, positive = max(len(labels), 1), labels > 0
-    return {
-        "loss_classifier": functional.cross_entropy(logits, labels, reduction="sum") / count,
-        "loss_box_reg": functional.smooth_l1_loss(offsets[positive], box_targets[positive], reduction="sum") / count,
-    }
 
 
 def _without_objects(refined: Boxes, boxes: Boxes, targets: list[Target]) -> Boxes:

@@ -3,13 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor
 from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 from torchvision.models.detection.mask_rcnn import MaskRCNNPredictor
-from torchvision.models.detection.roi_heads import RoIHeads
+from torchvision.models.detection.roi_heads import RoIHeads, maskrcnn_loss
 from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
 from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
@@ -90,6 +93,48 @@ class Scale:
         return min(count, ceil(count * self._factor))
 
 
+class RegionHeads(RoIHeads):  # type: ignore[misc] # torchvision has no types
+    """torchvision's heads of regions, whose loss of boxes may have another beta than its 1 / 9."""
+
+    beta = 0.0
+    """The distance, in standardised offsets, at which the smooth L1 loss becomes linear; 0: torchvision's."""
+
+    def forward(self, features: Any, proposals: Any, image_shapes: Any, targets: Any = None) -> Any:
+        """As torchvision's: detections, and in training the losses."""
+        if not self.training or not self.beta or targets is None:
+            return super().forward(features, proposals, image_shapes, targets)
+        boxes, matched, labels, box_targets = self.select_training_samples(proposals, targets)
+        pooled = self.box_roi_pool(features, boxes, image_shapes)
+        logits, offsets = self.box_predictor(self.box_head(pooled))
+        losses = box_losses(logits, offsets, torch.cat(labels), torch.cat(box_targets), beta=self.beta)
+        if self.has_mask():
+            positive = [of_image > 0 for of_image in labels]
+            boxes = [of_image[chosen] for of_image, chosen in zip(boxes, positive, strict=True)]
+            matched = [of_image[chosen] for of_image, chosen in zip(matched, positive, strict=True)]
+            masks = self.mask_predictor(self.mask_head(self.mask_roi_pool(features, boxes, image_shapes)))
+            truth, classes = [target["masks"] for target in targets], [target["labels"] for target in targets]
+            losses["loss_mask"] = maskrcnn_loss(masks, boxes, truth, classes, matched)
+        return [], losses
+
+
+def box_losses(
+    logits: Tensor, offsets: Tensor, labels: Tensor, box_targets: Tensor, *, beta: float = 1.0
+) -> dict[str, Tensor]:
+    """The losses of the classes and the boxes of regions.
+
+    logits: (N, classes + 1). offsets: (N, 4), or four for each class. box_targets: (N, 4), standardised like the
+    offsets. labels: (N,), 0 is background.
+    """
+    count, positive = max(len(labels), 1), labels > 0
+    offsets = offsets.view(len(labels), offsets.shape[1] // 4, 4)
+    of_class = labels[positive] if offsets.shape[1] > 1 else torch.zeros_like(labels[positive])
+    chosen = offsets[positive, of_class]
+    return {
+        "loss_classifier": functional.cross_entropy(logits, labels, reduction="sum") / count,
+        "loss_box_reg": functional.smooth_l1_loss(chosen, box_targets[positive], beta=beta, reduction="sum") / count,
+    }
+
+
 def region_heads(
     scale: Scale,
     classes: int,
@@ -108,7 +153,7 @@ def region_heads(
     box = scale.pool(7), box_head, FastRCNNPredictor(HIDDEN, classes + 1)
     mask = (scale.pool(14), mask_head, MaskRCNNPredictor(CHANNELS, CHANNELS, classes + 1)) if mask_head else ()
     weights = tuple(1 / deviation for deviation in deviations)
-    return RoIHeads(*box, overlap, overlap, scale.sampled, 0.25, weights, 0.05, 0.5, 100, *mask)
+    return RegionHeads(*box, overlap, overlap, scale.sampled, 0.25, weights, 0.05, 0.5, 100, *mask)
 
 
 def assemble(body: nn.Module, scale: Scale, heads: nn.Module) -> nn.Module:

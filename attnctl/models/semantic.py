@@ -18,7 +18,8 @@ class SemanticBranch(nn.Module):
     """Chen et al., CVPR 2019, arXiv:1901.07518, section 3.2, figure 3.
 
     The levels are resized to stride 8 and summed; four 3x3 convolutions follow; the outputs are a class map and the
-    features for the other branches.
+    features for the other branches. mmdetection resizes a level before its 1x1 convolution and ReLU
+    (`resizes_first`), not after them.
     """
 
     def __init__(self, classes: int) -> None:
@@ -27,6 +28,7 @@ class SemanticBranch(nn.Module):
         self.convolutions = nn.Sequential(*(_convolution(3) for _ in range(4)))
         self.embedding = _convolution(1)
         self.logits = nn.Conv2d(CHANNELS, classes, 1)
+        self.resizes_first = False
         kaiming(self)
 
     def forward(self, maps: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
@@ -34,7 +36,9 @@ class SemanticBranch(nn.Module):
         size = maps[_FUSED_AT].shape[-2:]
         x = torch.zeros_like(maps[_FUSED_AT])
         for name, lateral in zip(_LEVELS, self.laterals, strict=True):
-            x = x + functional.interpolate(lateral(maps[name]), size=size, mode="bilinear", align_corners=True)
+            level = maps[name] if self.resizes_first else lateral(maps[name])
+            resized = functional.interpolate(level, size=size, mode="bilinear", align_corners=True)
+            x = x + (lateral(resized) if self.resizes_first else resized)
         x = self.convolutions(x)
         return self.logits(x), self.embedding(x)
 

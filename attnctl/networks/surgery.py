@@ -98,7 +98,7 @@ def build_plain(spec: RunSpec, stored: Path | None = None, *, more_classes: int 
 def _network_of_run(spec: RunSpec, backbone: str, classes: int, attended: Collection[Attention]) -> nn.Module:
     if not spec.model:
         size = spec.recipe.input_size or datasets.describe(spec.dataset).height
-        return network_of(backbone, classes, attended, size=size)
+        return network_of(backbone, classes, attended, size=size, fan_in=spec.recipe.weight_init == "fan-in")
     norms = "batch" if spec.recipe.norms == "sync" else spec.recipe.norms  # the loop makes them sync
     size = spec.recipe.input_size
     network = network_of(backbone, classes, attended, model=spec.model, norms=norms, size=size)
@@ -106,6 +106,10 @@ def _network_of_run(spec: RunSpec, backbone: str, classes: int, attended: Collec
         from attnctl.models.scales import rescale
 
         rescale(network, spec.recipe.short_sides(), spec.recipe.max_size)
+    if options := spec.recipe.model_options():
+        from attnctl.models.options import configure
+
+        configure(network, options)
     return network
 
 
@@ -120,16 +124,27 @@ def input_shape(spec: RunSpec) -> tuple[int, int, int]:
 
 
 def network_of(
-    backbone: str, classes: int, attended: Collection[Attention], *, size: int, model: str = "", norms: str = DEFAULT
+    backbone: str,
+    classes: int,
+    attended: Collection[Attention],
+    *,
+    size: int,
+    model: str = "",
+    norms: str = DEFAULT,
+    fan_in: bool = False,
 ) -> nn.Module:
     """A backbone with attention, inside its model if there is one; raises SpecError.
 
     attended: in the order in which modules after the same part are applied. size: side of the square input in pixels;
-    with a model, size and norms are as for `models.build`.
+    with a model, size and norms are as for `models.build`. fan_in: initialise all layers of a classifier by their
+    fan-in; those of the backbone first, so that they are equal with every module.
     """
     network = backbones.build(backbone, classes)
     if not model:
+        started = _start_by_fan_in(network) if fan_in else ()
         _attend(network, attended, size)
+        if fan_in:
+            _start_by_fan_in(network, started)
         return network
     own = [item for item in attended if models.is_own(model, item.placement.label)]
     _attend(network, [item for item in attended if item not in own], backbones.describe(backbone).input)
@@ -139,6 +154,18 @@ def network_of(
         parts = [Part(path, *_kinds(network, path), (count, 0, 0)) for path, count in channels.items()]
         _insert(network, item, parts)
     return network
+
+
+def _start_by_fan_in(network: nn.Module, started: Collection[nn.Module] = ()) -> Collection[nn.Module]:
+    """Initialise the convolutions and linear layers that are not in `started`, and return them."""
+    layers = [
+        layer for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.Linear) and layer not in set(started)
+    ]
+    for layer in layers:
+        nn.init.kaiming_normal_(layer.weight, mode="fan_in")
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+    return layers
 
 
 def _kinds(network: nn.Module, path: str) -> tuple[str, str]:

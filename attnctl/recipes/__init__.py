@@ -24,12 +24,14 @@ _BY_DATASET = {
 """Data set -> whether the backbone is lightweight -> recipe."""
 
 
-_LENGTHS = tuple(
-    pair
-    for epochs, steps in (("epochs", "steps"), ("warmup_epochs", "warmup_steps"))
-    for pair in ((epochs, steps), (steps, epochs))
+_INSTEAD = (
+    ("epochs", "steps"),
+    ("steps", "epochs"),
+    ("warmup_epochs", "warmup_steps"),
+    ("warmup_steps", "warmup_epochs"),
+    ("input_size", "min_sizes"),
 )
-"""Pairs (overriding field, the recipe's field for the same quantity in another unit)."""
+"""Pairs (overriding field, the recipe's field for the same quantity in another unit, or in several values)."""
 
 
 @cache
@@ -74,7 +76,7 @@ def resolve(name: str, overrides: Mapping[str, Scalar]) -> Recipe:
     """The recipe of that name with some values replaced; raises SpecError.
 
     A batch smaller than the recipe's norm_batch becomes a single forward, unless norm_batch is overridden too. Epochs
-    override the recipe's steps, and steps its epochs.
+    override the recipe's steps, and steps its epochs; input_size overrides its min_sizes.
     """
     for field in overrides:
         if field not in recipe_fields():
@@ -84,7 +86,7 @@ def resolve(name: str, overrides: Mapping[str, Scalar]) -> Recipe:
     smaller = str(batch).isdecimal() and str(forward).isdecimal() and 0 < int(str(batch)) < int(str(forward))
     if "norm_batch" not in overrides and smaller:
         values["norm_batch"] = batch
-    for asked, instead in _LENGTHS:
+    for asked, instead in _INSTEAD:
         if asked in overrides and instead not in overrides:
             values.pop(instead, None)
     try:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from attnctl import models
 from attnctl.datasets import Dataset
-from attnctl.spec import Recipe, Task, recipe_fields
+from attnctl.spec import Recipe, recipe_fields
 from attnctl.values import SpecError, comma_join, format_value
 
 AUGMENTATIONS = {
@@ -16,15 +17,16 @@ AUGMENTATIONS = {
 
 _ELSEWHERE: dict[str, tuple[str, ...]] = {
     "classify": ("norms", "min_sizes", "max_size", "no_aug_epochs", "backbone_lr"),
-    "detect": ("label_smoothing", "mixup", "cutmix"),
-    "instance": ("label_smoothing", "mixup", "cutmix", "no_aug_epochs"),
-    "segment": ("mixup", "cutmix", "min_sizes", "max_size", "no_aug_epochs"),
+    "detect": ("label_smoothing", "mixup", "cutmix", "weight_init"),
+    "instance": ("label_smoothing", "mixup", "cutmix", "no_aug_epochs", "weight_init"),
+    "segment": ("mixup", "cutmix", "min_sizes", "max_size", "no_aug_epochs", "weight_init"),
 }
 """Task -> the fields that belong to other tasks only."""
 
 
-def check(recipe: Recipe, task: Task, dataset: Dataset) -> None:
-    """Raise SpecError for a field that does not apply to the task or the data set."""
+def check(recipe: Recipe, model: str, dataset: Dataset) -> None:
+    """Raise SpecError for a field that does not apply to the model (empty: a classifier) or the data set."""
+    task = models.task(model)
     fitting = ("none", "imagenet") if dataset.layout == "imagefolder" else AUGMENTATIONS[task]
     if recipe.augment not in fitting:
         where = dataset.name if task == "classify" else f"the task {task}"
@@ -33,3 +35,10 @@ def check(recipe: Recipe, task: Task, dataset: Dataset) -> None:
         value = getattr(recipe, name)
         if value != recipe_fields()[name].metadata["neutral"] and not (name == "norms" and value == "sync"):
             raise SpecError(f"{name}={format_value(value)} does not apply to the task {task}")
+    if recipe.eval_resize != recipe_fields()["eval_resize"].metadata["neutral"] and dataset.layout != "imagefolder":
+        raise SpecError(f"eval_resize={recipe.eval_resize} does not apply to {dataset.name}")
+    for name, value in recipe.model_options().items():
+        if not model or name not in models.describe(model).options:
+            having = comma_join(other for other in models.names() if name in models.describe(other).options)
+            what = model or "a classifier"
+            raise SpecError(f"{name}={format_value(value)} does not apply to {what}, only to {having}")

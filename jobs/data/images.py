@@ -65,13 +65,15 @@ def collate(samples: list[tuple[Tensor, int] | Unreadable]) -> tuple[Tensor, Ten
     return torch.stack(images), torch.tensor(labels)
 
 
-def transforms(augment: str, side: int) -> tuple[Transform, Transform]:
+def transforms(augment: str, side: int, eval_resize: str = "bilinear") -> tuple[Transform, Transform]:
     """(training, evaluation) transforms to (3, side, side) uint8; raises DataError if `augment` is not for files.
 
     Training: a random crop of 8% to 100% of the area with an aspect ratio of 3/4 to 4/3, scaled and flipped (Szegedy et
-    al., 2015). Evaluation: the shorter side is scaled to 256/224 of `side`, then the centre is cropped.
+    al., 2015). Evaluation: the shorter side is scaled to 256/224 of `side`, then the centre is cropped. eval_resize:
+    bilinear or bicubic.
     """
-    evaluation = v2.Compose([v2.Resize(round(side * 256 / 224)), v2.CenterCrop(side), v2.PILToTensor()])
+    scaled = v2.Resize(round(side * 256 / 224), interpolation=v2.InterpolationMode(eval_resize))
+    evaluation = v2.Compose([scaled, v2.CenterCrop(side), v2.PILToTensor()])
     if augment == "none":
         return evaluation, evaluation
     if augment == "imagenet":

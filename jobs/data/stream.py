@@ -44,7 +44,7 @@ class StreamedData:
         training, evaluated = torch.arange(len(train.labels)), torch.arange(len(test.labels))
         if recipe.val_split:
             training, evaluated = map(torch.from_numpy, validation_split(train.labels, recipe.val_split, dataset.name))
-        augmented, plain = transforms(recipe.augment, recipe.input_size or dataset.height)
+        augmented, plain = transforms(recipe.augment, recipe.input_size or dataset.height, recipe.eval_resize)
         self._mixing = Mixing(recipe.mixup, recipe.cutmix, dataset.classes, spec.seed)
         self._normalize = Normalize(dataset.mean, dataset.std, device)
         self._device = device

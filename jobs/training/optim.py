@@ -89,25 +89,40 @@ def total_steps(recipe: Recipe, steps_per_epoch: int) -> int:
 def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
     """The learning rate of step `step`, from 0.
 
-    Warm-up rises linearly over its W steps: lr * (step + 1) / W. After it, cosine and poly fall to 0 at the end of the
-    run. step counts whole epochs from the start, as the papers' recipes do, and so does multistep, unless the length of
-    the run is given in steps: then its milestones are steps, too.
+    Warm-up rises over its W steps: lr * ((step + 1) / W)^warmup_power. After it, cosine and poly fall to min_lr_ratio
+    of the rate at the end of the run; if that is not 0, they reach it before the last epochs without augmentation, in
+    which it stays (as in the released YOLOX). step counts whole epochs from the start, as the papers' recipes do, and
+    so does multistep, unless the length of the run is given in steps: then its milestones are steps, too.
     """
     warmup = recipe.warmup_steps or round(recipe.warmup_epochs * steps_per_epoch)
     if step < warmup:
+        if recipe.warmup_power != 1:
+            return recipe.lr * float(((step + 1) / warmup) ** recipe.warmup_power)
         return recipe.lr * (step + 1) / warmup
+    if recipe.schedule in {"cosine", "poly"}:
+        return _falling(recipe, step, steps_per_epoch, warmup)
     epoch = step // steps_per_epoch
-    length = total_steps(recipe, steps_per_epoch) - warmup
-    if recipe.schedule == "cosine":
-        return recipe.lr * 0.5 * (1 + math.cos(math.pi * (step - warmup) / length))
-    if recipe.schedule == "poly":
-        return recipe.lr * float((1 - (step - warmup) / length) ** recipe.power)
     if recipe.schedule == "step":
         return recipe.lr * float(recipe.lr_gamma ** (epoch // recipe.step_epochs))
     if recipe.schedule == "multistep":
         now = step if recipe.steps else epoch
         return recipe.lr * float(recipe.lr_gamma ** sum(now >= milestone for milestone in recipe.milestone_epochs()))
     return recipe.lr
+
+
+def _falling(recipe: Recipe, step: int, steps_per_epoch: int, warmup: int) -> float:
+    """The learning rate of the cosine and poly schedules after the warm-up."""
+    length = total_steps(recipe, steps_per_epoch) - warmup
+    if recipe.min_lr_ratio:
+        length -= recipe.no_aug_epochs * steps_per_epoch
+    passed = step - warmup
+    if recipe.min_lr_ratio and passed >= length:
+        return recipe.lr * recipe.min_lr_ratio
+    if recipe.schedule == "cosine":
+        rate = recipe.lr * 0.5 * (1 + math.cos(math.pi * passed / length))
+    else:
+        rate = recipe.lr * float((1 - passed / length) ** recipe.power)
+    return rate if not recipe.min_lr_ratio else recipe.lr * recipe.min_lr_ratio + (1 - recipe.min_lr_ratio) * rate
 
 
 # Ours, because torch.optim.swa_utils.AveragedModel copies the weights at its first update, where this average moves by

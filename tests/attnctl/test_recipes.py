@@ -73,3 +73,11 @@ def test_an_unknown_base_recipe_is_reported_with_its_file(base: str, said: str, 
     with pytest.raises(SpecError, match=r"mine\.toml: base") as error:
         recipes.load(str(file))
     assert said in str(error.value)
+
+
+def test_an_input_size_replaces_the_sizes_of_a_recipe_for_several() -> None:
+    several = recipes.resolve("ela-yolox", {})
+    assert several.short_sides() == (*range(480, 640, 32), *range(672, 801, 32), 640)
+    assert recipes.resolve("ela-yolox", {"input_size": 416}).short_sides() == ()
+    given = recipes.resolve("ela-yolox", {"input_size": 416, "min_sizes": "384+416"})
+    assert given.short_sides() == (384, 416)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from attnctl.models import cascade
+from attnctl.models.pyramid import box_losses
 from tests.attnctl.models.rectangles import narrow, scenes
 
 
@@ -39,10 +40,10 @@ def test_losses_of_boxes_by_hand() -> None:
     """Cross entropy of all, smooth L1 (whose bend is at 1) of the objects' offsets, over the number of all boxes."""
     logits = torch.tensor([[0.0, 0.0], [0.0, 0.0]])
     offsets = torch.tensor([[9.0, 9.0, 9.0, 9.0], [0.5, 2.0, 0.0, 0.0]])
-    losses = cascade._box_losses(logits, offsets, torch.tensor([0, 1]), torch.zeros(2, 4))
+    losses = box_losses(logits, offsets, torch.tensor([0, 1]), torch.zeros(2, 4))
     assert losses["loss_classifier"].item() == pytest.approx(0.693147)
     assert losses["loss_box_reg"].item() == pytest.approx((0.125 + 1.5) / 2)
-    empty = cascade._box_losses(logits[:0], offsets[:0], torch.zeros(0, dtype=torch.int64), torch.zeros(0, 4))
+    empty = box_losses(logits[:0], offsets[:0], torch.zeros(0, dtype=torch.int64), torch.zeros(0, 4))
     assert all(loss == 0 for loss in empty.values())
 
 

@@ -99,6 +99,25 @@ def test_placements_reproduce_the_published_counts(
         assert surgery.complexity(network, (3, size, size)) == (parameters, macs)
 
 
+def started(module: str, **recipe: tuple[str, ...]) -> Any:
+    axes = Axes(modules=(module,), backbones=("resnet20",), overrides=recipe)
+    torch.manual_seed(0)
+    return surgery.build(expand(axes).specs[0])
+
+
+def test_a_classifier_can_begin_by_fan_in_and_its_backbone_is_the_same_with_every_module() -> None:
+    plain, network = started("none", weight_init=("fan-in",)), started("se", weight_init=("fan-in",))
+    layers = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    assert len(layers) == 22 + 2 * 9
+    for layer in layers:
+        if layer.weight.numel() > 500:
+            assert layer.weight.std().item() == pytest.approx((2 / layer.weight[0].numel()) ** 0.5, rel=0.15)
+        assert layer.bias is None or not layer.bias.any()
+    common = {path.replace(".part", ""): value for path, value in network.state_dict().items()}
+    assert all(torch.equal(value, common[path]) for path, value in plain.state_dict().items())
+    assert not torch.equal(plain.fc.weight, started("none").fc.weight)
+
+
 # -------------------------------------------------------------------------------------------------- the same again
 
 

@@ -23,6 +23,12 @@ MAPS: dict[str, Any] = {"models": ("deeplabv3",), "datasets": ("digits-seg",)}
         (DETECTOR, "label_smoothing", "0.1", "does not apply to the task detect"),
         (MAPS, "augment", "ssd", "the task segment; choose one of none, flip, seg"),
         (MAPS, "max_size", "800", "does not apply to the task segment"),
+        (MAPS, "weight_init", "fan-in", "weight_init=fan-in does not apply to the task segment"),
+        ({}, "backbone_lr", "0.1", "backbone_lr=0.1 does not apply to the task classify"),
+        ({}, "eval_resize", "bicubic", "eval_resize=bicubic does not apply to digits"),
+        ({}, "head_init", "released", "head_init=released does not apply to a classifier, only to cascade_maskrcnn, "),
+        (MAPS, "class_loss", "focal", "class_loss=focal does not apply to deeplabv3, only to ssdlite320"),
+        (DETECTOR, "box_beta", "1", "box_beta=1 does not apply to ssdlite320, only to fasterrcnn, maskrcnn, "),
     ],
 )
 def test_a_field_of_another_task_is_refused(around: dict[str, Any], field: str, value: str, words: str) -> None:
@@ -36,3 +42,8 @@ def test_recipes_that_fit_a_task_are_accepted() -> None:
     assert expand(Axes(modules=("none",), overrides={"norms": ("sync",)})).specs
     assert expand(Axes(modules=("none",), overrides={"augment": ("ssd",), "norms": ("frozen",)}, **DETECTOR)).specs
     assert expand(Axes(modules=("none",), overrides={"label_smoothing": ("0.1",)}, **MAPS)).specs
+    assert expand(
+        Axes(modules=("none",), overrides={"head_init": ("released",), "backbone_lr": ("0.1",)}, **MAPS)
+    ).specs
+    assert expand(Axes(modules=("none",), overrides={"class_loss": ("focal",)}, **DETECTOR)).specs
+    assert expand(Axes(modules=("none",), overrides={"weight_init": ("fan-in",)})).specs

@@ -68,3 +68,12 @@ def test_a_batch_contains_images_and_labels_or_the_first_error() -> None:
     assert (batch[0].shape, batch[1].tolist()) == ((2, 3, 4, 4), [3, 5])
     broken = Unreadable("x.png cannot be read")
     assert collate([(one, 3), broken, Unreadable("another")]) == broken
+
+
+@pytest.mark.parametrize("resize", ["bilinear", "bicubic"])
+def test_evaluated_images_are_scaled_as_the_recipe_says(resize: str) -> None:
+    """Pillow's own resize and crop, as torchvision's Resize(side) and CenterCrop(side) do it."""
+    image = decode(lambda: encoded("RGB"), "x.png")
+    _, evaluation = transforms("imagenet", 14, resize)
+    scaled = image.resize((24, 16), Image.Resampling[resize.upper()]).crop((5, 1, 19, 15))
+    assert torch.equal(evaluation(image), torch.from_numpy(np.asarray(scaled).copy()).permute(2, 0, 1))

@@ -19,6 +19,15 @@ def recipe(**overrides: Any) -> Recipe:
     return make_spec(**overrides).recipe
 
 
+YOLOX: dict[str, Any] = {
+    "schedule": "cosine",
+    "epochs": 10,
+    "warmup_epochs": 2.0,
+    "min_lr_ratio": 0.05,
+    "no_aug_epochs": 2,
+}
+
+
 @pytest.mark.parametrize(
     ("overrides", "step", "expected"),
     [
@@ -44,6 +53,16 @@ def recipe(**overrides: Any) -> Recipe:
         ({"schedule": "poly", "steps": 105, "warmup_steps": 5}, 5, 0.1),
         ({"schedule": "poly", "steps": 105, "warmup_steps": 5}, 80, 0.1 * 0.25**0.9),
         ({"schedule": "poly", "power": 2.0, "epochs": 10, "warmup_epochs": 0.0}, 75, 0.1 / 16),
+        ({"schedule": "cosine", "epochs": 10, "warmup_epochs": 2.0, "warmup_power": 2.0}, 4, 0.1 / 16),
+        ({"schedule": "cosine", "epochs": 10, "warmup_epochs": 2.0, "warmup_power": 2.0}, 19, 0.1),
+        ({"schedule": "cosine", "epochs": 10, "warmup_epochs": 0.0, "min_lr_ratio": 0.05}, 50, 0.005 + 0.095 / 2),
+        ({"schedule": "cosine", "epochs": 10, "warmup_epochs": 0.0, "no_aug_epochs": 2}, 50, 0.05),
+        (YOLOX, 20, 0.1),
+        (YOLOX, 50, 0.005 + 0.095 / 2),
+        (YOLOX, 79, 0.005 + 0.095 * 0.5 * (1 + math.cos(math.pi * 59 / 60))),
+        (YOLOX, 80, 0.005),
+        (YOLOX, 99, 0.005),
+        ({"schedule": "poly", "steps": 100, "warmup_steps": 0, "min_lr_ratio": 0.2}, 75, 0.02 + 0.08 * 0.25**0.9),
     ],
 )
 def test_the_learning_rate_matches_its_closed_form(overrides: dict[str, Any], step: int, expected: float) -> None:
