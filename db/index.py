@@ -27,7 +27,7 @@ RECALL = 3600.0
 """Seconds for which the scheduler is still asked about an attempt that was interrupted: it may start it again."""
 
 _MAY_RETURN = json.dumps([State.PREEMPTED, State.NODE_FAILURE, State.TIMEOUT, State.UNKNOWN])
-_ACTIVE = json.dumps([state for state in State if state.active])
+_ACTIVE = json.dumps([state for state in State if state.active and state is not State.WAITING])
 
 # Only names of our own are put into these texts; all values are variables.
 _NAMED = "WHERE :ids IS NULL OR id IN (SELECT value FROM json_each(:ids))"

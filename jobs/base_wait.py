@@ -2,7 +2,8 @@
 
 The job waits in the queue behind the job of the base. That the base's job has ended does not mean that the base is
 completed: it may have reached its time limit and continue as another job. Then this job gives itself back, behind the
-base's new job. A base that nothing continues ends the run, which `attnctl resume` starts again after the base.
+base's new job. A base that nothing continues, or that has no job yet, ends this job; its run is then put off, and is
+submitted again when the base has a job or is completed (attnctl.jobs.submission.feed), or by `attnctl resume`.
 """
 
 from __future__ import annotations
@@ -13,11 +14,15 @@ from collections.abc import Callable
 from attnctl.jobs import requeue
 from attnctl.jobs.runtime.rank import Worker
 from attnctl.jobs.slurm.observe import observe
+from attnctl.jobs.submission import previous_request, waiting_list
+from attnctl.jobs.submission.waiting_list import Postponed
 from attnctl.lifecycle import base_run
 from attnctl.lifecycle.base_run import BaseRun
+from attnctl.lifecycle.state import State
+from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
 from attnctl.workspace import submissions
-from attnctl.workspace.layout import Workspace
+from attnctl.workspace.layout import Attempt, RunDir, Workspace
 from attnctl.workspace.records import Placed, Request
 
 PATIENCE = 75.0
@@ -54,7 +59,24 @@ def refusal(base: BaseRun, worker: Worker) -> str:
     """Why this job ends instead of waiting for its base; empty if it gives itself back."""
     if not worker.on_slurm or not base.continues:
         return "no job continues its base"
+    if base.state is State.WAITING:
+        return "its base has no job yet"
     return "the job was cancelled" if requeue.cancelled(worker.job_id) else ""
+
+
+def put_off(config: Config, run: RunDir, attempt: Attempt, base: BaseRun) -> None:
+    """Let the run be submitted again once its base has a job or is completed. Raises OSError and RecordError."""
+    request = Request.read(attempt.request)
+    if request is not None:
+        postponed = Postponed(
+            config=config,
+            resources=previous_request.resources(request),
+            options=request.options,
+            ended={run.id: attempt.number},
+            reason=str(base),
+            base=base.id,
+        )
+        waiting_list.put_off(postponed, [run.read_spec()])
 
 
 def _has_ended(workspace: Workspace, base: BaseRun) -> bool:

@@ -42,6 +42,7 @@ def leftovers(workspace: Workspace, run: RunDir | None = None) -> Iterator[Waste
     if run is None:
         folders = [workspace.runs, workspace.submissions, workspace.sweeps, workspace.weights_folder, workspace.root]
         folders += [workspace.bench, workspace.trials_folder, workspace.imports_folder, workspace.notices]
+        folders.append(workspace.waiting_folder)
     else:
         incarnations = [item.path for attempt in run.attempts() for item in attempt.incarnations()]
         attempts = [folder for attempt in run.attempts() for folder in (attempt.path, attempt.observed)]
@@ -88,6 +89,7 @@ def remove_run(workspace: Workspace, run_id: str) -> None:
     if run.path.parent != workspace.runs or not run.path.is_dir():
         raise SpecError(f"run {run_id} has no folder in {workspace.runs}")
     aside = workspace.runs / f".{run_id}.removed-{secrets.token_hex(4)}"
+    workspace.waiting(run_id).unlink(missing_ok=True)
     run.path.rename(aside)
     shutil.rmtree(aside)
     if workspace.checkpoints_root is not None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from attnctl.jobs.submission import previous_request
 from attnctl.jobs.submission.submit import submit
 from attnctl.settings.config import Config
@@ -29,10 +27,7 @@ def submit_continuation(config: Config, run: RunDir, attempt: Attempt) -> str:
         request = Request.read(attempt.request)
         if request is None:
             raise NoContinuation(f"{attempt.request} is missing")
-        options = previous_request.options(config, request.options)
-        exclude = request.options.get("exclude")
-        if isinstance(exclude, str):
-            options = replace(options, exclude=exclude)
+        options = previous_request.unchanged(config, request.options)
         (done,) = submit(
             config,
             [run.read_spec()],
@@ -43,6 +38,8 @@ def submit_continuation(config: Config, run: RunDir, attempt: Attempt) -> str:
         )
     except (SpecError, RecordError) as error:
         raise NoContinuation(str(error)) from error
+    if run.id in done.waiting:
+        return f"a job that is submitted later: {done.waiting[run.id]}"
     if run.id in done.skipped:
         return f"the next attempt is {done.skipped[run.id]}"
     return f"SLURM job {done.job_id}_0" if done.job_id else "a job that SLURM has not confirmed yet"

@@ -160,11 +160,17 @@ def _verdicts(workspace: Workspace, sweep: Sweep) -> tuple[dict[str, Verdict], i
         if request is None:
             return None
         verdict = evidence.verdict_of_exits(attempts[-1], request) or evidence.verdict(attempts[-1], request, head_of)
-        if verdict.state not in _FINAL:
+        if verdict.state not in _FINAL or _is_waiting(workspace, run, attempts[-1].number, verdict):
             return None
         verdicts[run] = verdict
         count += attempts[-1].number
     return verdicts, count
+
+
+def _is_waiting(workspace: Workspace, run: str, number: int, verdict: Verdict) -> bool:
+    """Whether the run is submitted again without a further command. Raises RecordError."""
+    found = evidence.with_waiting(workspace, run, number, verdict)
+    return found is not None and found.state is State.WAITING
 
 
 def summarise(verdicts: Mapping[str, Verdict]) -> str:

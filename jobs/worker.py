@@ -24,7 +24,7 @@ from attnctl.jobs import base_wait, notify, requeue
 from attnctl.jobs.runtime import disk_full, launch
 from attnctl.jobs.runtime.failure import Failure, Position, code_error, environment_missing
 from attnctl.jobs.runtime.rank import Worker
-from attnctl.jobs.submission import code_snapshot, guard
+from attnctl.jobs.submission import code_snapshot, feed, guard
 from attnctl.jobs.training.context import TrainingContext
 from attnctl.jobs.training.signals import Signals, StopRequested, outcome_of
 from attnctl.jobs.training.watchdog import Stall, Watchdog
@@ -34,7 +34,7 @@ from attnctl.settings import config
 from attnctl.values import SpecError
 from attnctl.workspace import untrusted_json
 from attnctl.workspace.layout import Attempt, Incarnation, RunDir, Workspace
-from attnctl.workspace.records import Exit, Request, Resources, Submission
+from attnctl.workspace.records import Exit, RecordError, Request, Resources, Submission
 
 _STARTED = time.time()
 
@@ -211,12 +211,16 @@ def _train(
     log.info("%s at step %d", failure.outcome, position.step)
     if worker.rank == 0 and settings.notify.wanted:
         notify.after_run(settings, run.id)
+    requeued = False
     if restart:
         refusal = requeue.requeue(incarnation, worker, after=base.job if base is not None else "")
+        requeued = not refusal
         if refusal:
             message = _continue(settings, run, attempt, refusal)
             log.info("%s", message)
             _write_exit(incarnation, worker, position, dataclasses.replace(failure, message=message))
+    if worker.rank == 0 and worker.on_slurm and not requeued:
+        _submit_waiting(settings, run, attempt, worker, failure, signals, base, position.step == position.began)
     if failure.outcome not in CLEAN or failure.secondary:
         _exit_at_once(0 if failure.outcome in CLEAN else 1)
     return failure.outcome
@@ -252,6 +256,32 @@ def _continue(settings: config.Config, run: RunDir, attempt: Attempt, refusal: s
         return f"continues as {submit_continuation(settings, run, attempt)}; SLURM does not requeue this job: {refusal}"
     except NoContinuation as error:
         return f"SLURM does not requeue this job ({refusal}), and no continuation was submitted: {error}"
+
+
+def _submit_waiting(
+    settings: config.Config,
+    run: RunDir,
+    attempt: Attempt,
+    worker: Worker,
+    failure: Failure,
+    signals: Signals,
+    base: BaseRun | None,
+    at_start: bool,
+) -> None:
+    """Submit runs that wait for a place or for this run, and put this run off if its base is not completed.
+
+    A surplus job does not. at_start: the run ended before its first step; the next one could fail the same way.
+    """
+    if failure.outcome == "superseded":
+        return
+    if base is not None and not (attempt.cancel.exists() or requeue.cancelled(worker.job_id)):
+        try:
+            base_wait.put_off(settings, run, attempt, base)
+        except (OSError, RecordError, SpecError) as error:
+            log.warning("the run is not submitted again by itself: %s", error)
+    at_once = failure.message if at_start and failure.outcome in _COUNTED else ""
+    if feed.may_feed(settings.workspace, at_once, settings.resume.same_error):
+        feed.feed_after_run(settings.workspace, run.id, lambda: signals.received)
 
 
 def _end_stalled(incarnation: Incarnation, worker: Worker, position: Position, stall: Stall) -> None:

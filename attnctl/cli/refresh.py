@@ -60,7 +60,7 @@ def take(config: Config, index: Index, ids: Sequence[str] | None) -> Snapshot:
     if ids is None:
         rows.sort(
             key=lambda row: (
-                row.created or 0.0,
+                row.created or row.since,
                 row.network,
                 row.dataset,
                 row.module != NO_MODULE,

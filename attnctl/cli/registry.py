@@ -35,6 +35,7 @@ COMMANDS = (
     Command("sweep", RUN, "Train the missing runs of a grid or a paper's table"),
     Command("try", RUN, "Test a module: 20 steps, save, resume, cost estimate", module="try_", function="try_"),
     Command("resume", RUN, "Resume unfinished runs"),
+    Command("feed", RUN, "Submit the runs that wait for a place in the queue"),
     Command("cancel", RUN, "Cancel runs, or all runs of a sweep"),
     Command("status", LOOK, "Show the state of every run, and why"),
     Command("why", LOOK, "Explain why a run is in its state, and what to do"),

@@ -59,6 +59,8 @@ a user, an account or a QOS use at the same time."""
 
 _SENTENCES: Mapping[State, str] = {
     State.NEW: "It was never submitted: `attnctl resume` starts it.",
+    State.WAITING: "A job of this workspace submits it when it ends, if SLURM has a place then: `attnctl feed` tries "
+    "now, `attnctl feed --watch` until it is submitted.",
     State.SUBMITTING: "It is being submitted: check again in a minute.",
     State.QUEUED: "It waits in the queue.",
     State.RUNNING: "It is running: `attnctl logs -f {run}` follows its log.",

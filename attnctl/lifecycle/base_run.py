@@ -2,7 +2,8 @@
 
 A job that starts from a base that has not completed waits in the queue behind the job of the base. When that job ends,
 in whatever way, it looks again: the base may be completed, or continue as another job (a requeue, a continuation, a
-`resume`), or have ended unfinished.
+`resume`), or have ended unfinished. While the base has no job yet, and after a job found it unfinished, the run waits
+outside the queue (attnctl.workspace.waiting), and is submitted once its base has a job or is completed.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from dataclasses import dataclass
 from attnctl.lifecycle.evidence import newest_verdict
 from attnctl.lifecycle.state import State
 from attnctl.spec import RunSpec
+from attnctl.workspace import submissions
 from attnctl.workspace.layout import Workspace
-from attnctl.workspace.records import Request, Submission
+from attnctl.workspace.records import Request
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +33,7 @@ class BaseRun:
 
     @property
     def continues(self) -> bool:
-        """Whether a job of SLURM trains it or will train it."""
+        """Whether a job of SLURM trains it or will train it, which need not have been submitted yet."""
         return self.state.active and self.on_slurm
 
     def __str__(self) -> str:
@@ -48,10 +50,14 @@ def read(workspace: Workspace, run_id: str) -> BaseRun:
     verdict = newest_verdict(workspace, run_id)
     if verdict is None:
         return BaseRun(id=run_id, state=State.NEW)
+    if verdict.state is State.WAITING:
+        return BaseRun(id=run_id, state=verdict.state, on_slurm=True)
     request = next(filter(None, (Request.read(attempt.request) for attempt in reversed(run.attempts()))), None)
     on_slurm = request is not None and request.where == "slurm"
-    job = _job(workspace, run_id, request) if request is not None and on_slurm and verdict.state.active else ""
-    return BaseRun(id=run_id, state=verdict.state, job=job, on_slurm=on_slurm)
+    job = None
+    if request is not None and on_slurm and verdict.state.active:
+        job = submissions.job_of(workspace, request.tag, run_id)
+    return BaseRun(id=run_id, state=verdict.state, job=job or "", on_slurm=on_slurm)
 
 
 def unfinished(workspace: Workspace, spec: RunSpec) -> BaseRun | None:
@@ -59,14 +65,6 @@ def unfinished(workspace: Workspace, spec: RunSpec) -> BaseRun | None:
     if spec.base is None or workspace.run(spec.base).completed:
         return None
     return read(workspace, spec.base)
-
-
-def _job(workspace: Workspace, run_id: str, request: Request) -> str:
-    """The SLURM job of the run in the submission of this request, as `<array>_<task>`; empty if it is not known."""
-    submission = Submission.read(workspace.submission(request.tag))
-    if submission is None or submission.job_id is None:
-        return ""
-    return next((f"{submission.job_id}_{task}" for task, (run, _) in enumerate(submission.tasks) if run == run_id), "")
 
 
 def by_base(workspace: Workspace, specs: Iterable[RunSpec]) -> dict[str, list[RunSpec]]:

@@ -10,9 +10,10 @@ import contextlib
 import os
 
 from attnctl.files import open_regular
+from attnctl.lifecycle import state
 from attnctl.lifecycle.state import ABSENT, UNSEEN, Evidence, State, Verdict, decide, world
 from attnctl.units import ago
-from attnctl.workspace import submissions
+from attnctl.workspace import submissions, waiting
 from attnctl.workspace.layout import Attempt, Guard, Incarnation, Workspace, skip_unreadable
 from attnctl.workspace.records import Cancel, Request
 from attnctl.workspace.submissions import HeadOf, Submitted
@@ -76,12 +77,39 @@ def verdict(attempt: Attempt, request: Request, head_of: HeadOf) -> Verdict:
 
 
 def newest_verdict(workspace: Workspace, run_id: str, head_of: HeadOf | None = None) -> Verdict | None:
-    """The state of a run's newest attempt, from its folder; None before the first attempt. Raises RecordError."""
+    """The state of a run, from its folder: of its newest attempt, unless the next one is still to be submitted.
+
+    None before anything of it was submitted or put off. Raises RecordError.
+    """
+    head_of = head_of or submissions.cached_heads(workspace)
+    number, found = newest_attempt(workspace, run_id, head_of)
+    return with_waiting(workspace, run_id, number, found, head_of)
+
+
+def newest_attempt(workspace: Workspace, run_id: str, head_of: HeadOf) -> tuple[int, Verdict | None]:
+    """The number of a run's newest attempt and its state; 0 and None without attempts. Raises RecordError."""
     for attempt in reversed(workspace.run(run_id).attempts()):
         request = Request.read(attempt.request)
         if request is not None:
-            return verdict(attempt, request, head_of or submissions.cached_heads(workspace))
-    return None
+            return attempt.number, verdict(attempt, request, head_of)
+    return 0, None
+
+
+def with_waiting(
+    workspace: Workspace, run_id: str, number: int, newest: Verdict | None, head_of: HeadOf | None = None
+) -> Verdict | None:
+    """The state of a run whose newest attempt has this number and state, considering what is still to be submitted.
+
+    Raises RecordError.
+    """
+    record = waiting.read(workspace, run_id)
+    if record is None:
+        return newest
+    base = None
+    if record.base:
+        found = newest_verdict(workspace, record.base, head_of)  # ends: a run's id depends on that of its base
+        base = found.state if found is not None else State.NEW
+    return state.with_waiting(record, number, newest, base)
 
 
 def verdict_of_exits(attempt: Attempt, request: Request) -> Verdict | None:

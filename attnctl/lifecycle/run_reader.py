@@ -16,7 +16,7 @@ from attnctl.lifecycle.state import State, Verdict, decide
 from attnctl.spec import RunSpec
 from attnctl.workspace import events
 from attnctl.workspace.events import Evaluation, Log, Summary
-from attnctl.workspace.layout import Attempt, Incarnation, RunDir
+from attnctl.workspace.layout import Attempt, Incarnation, RunDir, Workspace
 from attnctl.workspace.records import RecordError, Request
 from attnctl.workspace.submissions import Submitted
 
@@ -117,13 +117,25 @@ def _machine(incarnation: Incarnation) -> dict[str, str]:
 
 
 def judge(run: RunDir, facts: Facts, submissions: Mapping[str, Submitted]) -> Verdict:
-    """The state of a run from its newest attempt; unknown for a broken spec, new without attempts."""
+    """The state of a run: of its newest attempt, unless the next one is still to be submitted.
+
+    Unknown for a broken spec; new without attempts.
+    """
     if facts.spec is None and not facts.described:
         return Verdict(State.UNKNOWN, facts.problems[0], 0.0)
     number = facts.newest
-    if number is None:
+    newest = _judge_attempt(run, facts, submissions, number) if number is not None else None
+    if run.root is not None:
+        with _noting(facts):
+            newest = evidence.with_waiting(Workspace(run.root, run.path.parent), run.id, number or 0, newest)
+    if newest is None:
         reason = facts.problems[0] if facts.problems else "it was never submitted"
         return Verdict(State.UNKNOWN if facts.problems else State.NEW, reason, 0.0)
+    return newest
+
+
+def _judge_attempt(run: RunDir, facts: Facts, submissions: Mapping[str, Submitted], number: int) -> Verdict:
+    """The state of the newest attempt, which has this number."""
     attempt, request = run.attempt(number), facts.requests[number]
     start = attempt.incarnation(facts.token[1]) if facts.token is not None else None
     summary = facts.logs[facts.token].summary if facts.token is not None else Summary()

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from attnctl.units import plural
-from attnctl.workspace.records import Cancel, Exit, Observed, Request
+from attnctl.workspace.records import Cancel, Exit, Observed, Request, WaitingRun
 
 
 class State(StrEnum):
     """What a run is doing, or how its last attempt ended."""
 
     NEW = "new"
+    WAITING = "waiting"
     SUBMITTING = "submitting"
     QUEUED = "queued"
     RUNNING = "running"
@@ -47,8 +48,15 @@ class State(StrEnum):
 
     @property
     def active(self) -> bool:
-        """Whether it is, or may be, queued, running or suspended: submitting it again could run it twice."""
-        return self in {State.SUBMITTING, State.QUEUED, State.RUNNING, State.SUSPENDED, State.UNCONFIRMED}
+        """Whether it is, or may be, queued, running or suspended, or will be submitted without a further command."""
+        return self in {
+            State.WAITING,
+            State.SUBMITTING,
+            State.QUEUED,
+            State.RUNNING,
+            State.SUSPENDED,
+            State.UNCONFIRMED,
+        }
 
     @property
     def failed(self) -> bool:
@@ -72,6 +80,15 @@ class State(StrEnum):
         """Whether a command that trains or waits for such a run exits with code 1."""
         return self.failed or self.lacking
 
+
+NEVER_SUBMITTED = "never reached SLURM"
+"""Why an intent was closed whose job SLURM does not know."""
+
+NEVER_SENT = "the command that reserved these runs ended before it submitted them"
+"""Why reservations without an intent were closed."""
+
+NO_PLACE = "SLURM accepts no more jobs at the moment"
+"""How the message about a limit on submitted jobs begins."""
 
 ABSENT = "ABSENT"
 """`Observed.word` when the query succeeded but the scheduler does not know the job."""
@@ -338,6 +355,40 @@ def _failed_launch(last: Observed, state: State, evidence: Evidence) -> Verdict 
         reason = ": ".join(filter(None, (f"{named} could not launch the job", last.reason)))
         return Verdict(state, reason, last.at, node)
     return None
+
+
+def is_still_waiting(record: WaitingRun, number: int, verdict: Verdict | None) -> bool:
+    """Whether a run that was put off is still to be submitted.
+
+    number: of its newest attempt, 0 without one; verdict: the state of that attempt. Attempts that were made since then
+    and never reached SLURM do not count, because it was killed or had no place for them.
+    """
+    if record.cancelled_by or (verdict is not None and verdict.state is State.COMPLETED):
+        return False
+    if number <= record.after:
+        return record.ended or verdict is None or not verdict.state.active
+    return (
+        verdict is not None
+        and verdict.state is State.REFUSED
+        and verdict.reason.startswith((NEVER_SUBMITTED, NEVER_SENT, NO_PLACE))
+    )
+
+
+def with_waiting(record: WaitingRun, number: int, verdict: Verdict | None, base: State | None) -> Verdict | None:
+    """The state of a run for which there is a record of what is still to be submitted.
+
+    number, verdict: as in `is_still_waiting`. base: the state of the run whose weights it starts from; None without.
+    """
+    if record.cancelled_by and number <= record.after and not (verdict is not None and verdict.state.active):
+        return Verdict(State.CANCELLED, f"cancelled by {record.cancelled_by}", record.cancelled_at)
+    if not is_still_waiting(record, number, verdict):
+        return verdict
+    words = f"run {record.base}, whose weights it starts from"
+    if base is None or base is State.COMPLETED:
+        return Verdict(State.WAITING, record.reason if base is None else f"{words}, is completed", record.created)
+    if base.active:
+        return Verdict(State.WAITING, f"for {words}, which is {base}", record.created)
+    return Verdict(State.BASE_UNFINISHED, f"{words}, is {base}, not completed", record.created)
 
 
 def first_node(nodelist: str) -> str:

@@ -276,15 +276,19 @@ def submitted(root: Path, tag: str, digest: str) -> Config:
     Those of today, for a submission without them. root: the workspace's folder. digest: of the settings, as the job's
     command has it; if it is empty, what the settings can run or send does not act in the job.
     """
-    frozen = Workspace(root).submission_settings(tag)
+    return frozen(root, Workspace(root).submission_settings(tag), digest)
+
+
+def frozen(root: Path, path: Path, digest: str) -> Config:
+    """The settings as they were when `path` was written. Raises ConfigError. root, digest: as for `submitted`."""
     try:
-        content = read_regular(frozen)
+        content = read_regular(path)
     except FileNotFoundError as error:
         if digest:
-            raise ConfigError(f"{frozen} is missing: run attnctl resume") from error
+            raise ConfigError(f"{path} is missing: run attnctl resume") from error
         return find(root, root, {}, newer=True)
     if digest and trust.content_digest(content) != digest:
-        raise ConfigError(f"{frozen} was changed after its jobs were submitted: run attnctl resume")
+        raise ConfigError(f"{path} was changed after its jobs were submitted: run attnctl resume")
     return replace(read(root / FILE_NAME, content) if content else _without_file(root), vouched_for=bool(digest))
 
 

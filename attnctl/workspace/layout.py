@@ -9,6 +9,8 @@ Jobs write these files and the database only indexes them, so the folders alone 
     weights/<SHA-256>.pt                      weight files that runs start from
     code/<digest>/                            attnctl's code as submitted with runs: `jobs/submission/code_snapshot.py`
     sources/<hash>/                           users' own module and backbone files: see `attnctl.sources`
+    waiting/<run id>.json                     WaitingRun: a run that is still to be submitted: `jobs/submission/feed.py`
+    waiting/<tag>.toml                        attnctl.toml as it was when runs were put there
     runs/<id>/spec.json                       RunSpec
     runs/<id>/attempts/<n>/request.json       Request: the reservation, created exclusively before the intent
                           /owner              the one job id that may run it, created exclusively
@@ -278,6 +280,11 @@ class Workspace:
         return self.root / "sweeps"
 
     @property
+    def waiting_folder(self) -> Path:
+        """The folder of the runs that are still to be submitted."""
+        return self.root / "waiting"
+
+    @property
     def sources(self) -> Path:
         """The folder of users' own source files."""
         return self.root / "sources"
@@ -341,6 +348,14 @@ class Workspace:
     def submission_tags(self) -> list[str]:
         """The tags of all submissions, ascending."""
         return _json_names(self.submissions)
+
+    def waiting(self, run_id: str) -> Path:
+        """The file of a run that is still to be submitted."""
+        return self.waiting_folder / f"{run_id}.json"
+
+    def waiting_settings(self, tag: str) -> Path:
+        """The settings that runs are to be submitted with; no such file if they did not come from attnctl.toml."""
+        return self.waiting_folder / f"{tag}.toml"
 
     def submission(self, tag: str) -> Path:
         """The file of one submission."""

@@ -96,6 +96,56 @@ class Request(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class WaitingRun(Record):
+    """A run that is still to be submitted, and with what; deleted once SLURM has its job.
+
+    after: the number of the run's newest attempt when it was put here; 0 for a new run
+    ended: that attempt counts as ended, whatever the scheduler says: its own job put the run here
+    tag: names the settings; settings: their digest; order: its place among the runs that were put here together
+    resources, options: as in Request; code: the digest of the code that it is to run, if known
+    base: the run whose weights it starts from, if it waits for that run and not for a place
+    reason: why it was not submitted
+    cancelled_by: the user who cancelled it, at cancelled_at
+    """
+
+    run: str
+    after: int
+    ended: bool = False
+    tag: str
+    settings: str = ""
+    order: int = 0
+    created: float
+    host: str
+    user: str
+    resources: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    code: str = ""
+    base: str = ""
+    reason: str = ""
+    cancelled_by: str = ""
+    cancelled_at: float = 0.0
+
+    def file_names(self) -> Iterable[str]:
+        """Its run, the tag of its settings, and the run that it waits for."""
+        return [self.run, self.tag, *([self.base] if self.base else [])]
+
+    def request(self) -> Request:
+        """The same as the request of an attempt."""
+        return Request(
+            tag=self.tag,
+            created=self.created,
+            host=self.host,
+            pid=0,
+            user=self.user,
+            nonce="",
+            where="slurm",
+            resources=self.resources,
+            options=self.options,
+            base=self.base,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Submission(Record):
     """One job array, or one batch of local runs: written durably before sbatch; `job_id` is added afterwards.
 

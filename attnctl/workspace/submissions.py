@@ -82,6 +82,16 @@ def heads(workspace: Workspace) -> Iterator[Head]:
                 yield record
 
 
+def job_of(workspace: Workspace, tag: str, run_id: str) -> str | None:
+    """The job of a run in a submission, `<array>_<task>` on SLURM; None if it is not known. Raises RecordError."""
+    submission = Submission.read(workspace.submission(tag))
+    if submission is None or submission.job_id is None or submission.where == "local":
+        return submission.job_id if submission is not None else None
+    return next(
+        (f"{submission.job_id}_{task}" for task, (run, _) in enumerate(submission.tasks) if run == run_id), None
+    )
+
+
 def create(workspace: Workspace, submission: Submission) -> bool:
     """Write a submission durably; False when the file exists: another process has closed this submission."""
     path = workspace.submission(submission.tag)

@@ -20,6 +20,7 @@ from attnctl.files import read_regular
 from attnctl.jobs.slurm import configuration, queries
 from attnctl.jobs.slurm.configuration import Limits
 from attnctl.jobs.slurm.job import login_name
+from attnctl.lifecycle.state import NEVER_SENT, NEVER_SUBMITTED
 from attnctl.values import SpecError
 from attnctl.workspace import submissions
 from attnctl.workspace.layout import Workspace, skip_unreadable
@@ -28,7 +29,6 @@ from attnctl.workspace.records import Placed, Request, Submission, user_name
 SBATCH_TIMEOUT = 60.0
 """Seconds until sbatch is stopped."""
 
-NEVER_SUBMITTED = "never reached SLURM"
 _BETWEEN_QUERIES = 1.0
 
 
@@ -122,7 +122,7 @@ def close_orphan(workspace: Workspace, request: Request) -> bool:
         pid=request.pid,
         tasks=[],
         specs={},
-        failed="the command that reserved these runs ended before it submitted them",
+        failed=NEVER_SENT,
     )
     return submissions.create(workspace, closed)
 

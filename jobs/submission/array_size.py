@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from attnctl.jobs.slurm.adopt import SBATCH_TIMEOUT
 from attnctl.jobs.slurm.commands import CommandError, SlurmUnavailable
 from attnctl.jobs.slurm.sbatch import sbatch
+from attnctl.lifecycle.state import NO_PLACE
 from attnctl.values import SpecError
 
 _UNREACHABLE = re.compile(r"Unable to contact slurm controller|Connection refused|Could not establish|is not installed")
@@ -37,6 +38,7 @@ _INVALID = re.compile(
     r"|Job violates accounting/QOS policy|(invalid|unrecognized|ambiguous|unknown) option|Invalid --",
     re.IGNORECASE,
 )
+_NODES = re.compile(r"\bnodes?\b", re.IGNORECASE)
 _ARRAY_LIMIT = re.compile(r"Invalid job array specification", re.IGNORECASE)
 _FULL = re.compile(r"SubmitJob|temporarily|queue (is )?full", re.IGNORECASE)
 
@@ -50,6 +52,27 @@ class SubmitError(SpecError):
     def __init__(self, message: str, *, written: bool = False) -> None:
         super().__init__(message)
         self.written = written
+
+
+class NoPlaceError(SubmitError):
+    """SLURM does not take the runs now, but will later: a limit on submitted jobs is reached, or their base has no job.
+
+    base: the run that they wait for; empty if they wait for a place.
+    """
+
+    def __init__(self, message: str, *, written: bool = False, base: str = "") -> None:
+        super().__init__(message, written=written)
+        self.base = base
+
+
+def is_full(message: str) -> bool:
+    """Whether SLURM rejected a job with this message because a limit on submitted jobs is reached."""
+    return _FULL.search(message) is not None
+
+
+def no_place(message: str) -> str:
+    """The reason of runs for which SLURM has no place, from its message: without what it says of every such limit."""
+    return f"{NO_PLACE}: {message.partition(';')[0]}"
 
 
 def uncertain(error: CommandError) -> bool:
@@ -70,22 +93,24 @@ class ArraySize:
     warning: str = ""
 
 
-def find(script: Callable[[int], str], wanted: int) -> ArraySize:
+def find(script: Callable[[int], str], wanted: int, *, cautious: bool = False) -> ArraySize:
     """How many of `wanted` runs SLURM accepts in one array.
 
-    script: returns the text for an array of that many runs. Raises SlurmUnavailable, and SubmitError with SLURM's
-    message if it rejects the request even for a single run.
+    script: returns the text for an array of that many runs. cautious: what --test-only rejects is not tried, unless no
+    node is available at present: where compute nodes may not call sbatch, it is better to wait.
+
+    Raises SlurmUnavailable, NoPlaceError if a limit on submitted jobs is reached, and SubmitError with SLURM's message
+    if it rejects even a single run for another reason.
     """
     error = _rejection(script(wanted))
-    if error is None or _doubtful(error):
+    if error is None or (_doubtful(error) and (not cautious or _NODES.search(error))):
         return ArraySize(wanted, warning=error or "")
     if not _LIMIT.search(error):
         raise SubmitError(f"SLURM rejected the job: {error}")
     single = _rejection(script(1)) if wanted > 1 else error
     if single is not None and not _doubtful(single):
-        if _FULL.search(single):
-            advice = "run the same command again when some of your jobs have ended"
-            raise SubmitError(f"SLURM accepts no more jobs at the moment: {single}; {advice}")
+        if is_full(single):
+            raise NoPlaceError(no_place(single))
         raise SubmitError(f"SLURM rejected the job: {single}")
     accepted, rejected = 1, wanted
     while rejected - accepted > 1:

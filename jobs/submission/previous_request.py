@@ -22,6 +22,13 @@ def options(config: Config, recorded: Mapping[str, Any]) -> SlurmOptions:
     return settings.with_earlier(recorded, sbatch.exported(os.environ))
 
 
+def unchanged(config: Config, recorded: Mapping[str, Any]) -> SlurmOptions:
+    """The same, also without the nodes that the earlier attempt left out."""
+    exclude = recorded.get("exclude")
+    found = options(config, recorded)
+    return dataclasses.replace(found, exclude=exclude) if isinstance(exclude, str) else found
+
+
 def resources(request: Request) -> Resources:
     """The resources that an attempt requested; a value of the wrong type is replaced by the default."""
     types = {"nodes": int, "tasks_per_node": int, "gpus_per_node": int, "cpus_per_task": int, "device": str}

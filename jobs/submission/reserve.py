@@ -73,10 +73,8 @@ def reserve(
             run = workspace.run(run_id)
             attempt = run.attempt(1)
             reason = None
-            if _is_new(run):
-                write_atomic(run.spec, json.dumps(spec, sort_keys=True).encode() + b"\n")
-            else:
-                attempt, reason = _next_attempt(workspace, run, head_of, (ended or {}).get(run_id))
+            if not describe(run, spec):
+                attempt, reason = next_attempt(workspace, run, head_of, (ended or {}).get(run_id))
             if reason is None and not _link(aside, attempt.request, request):
                 reason = _reserved_by(attempt)
             if reason is None:
@@ -86,6 +84,14 @@ def reserve(
     finally:
         aside.unlink()
     return reservation
+
+
+def describe(run: RunDir, spec: Mapping[str, Any]) -> bool:
+    """Write the spec of a run that has none yet, with the folders of its first attempt; whether it had none."""
+    new = _is_new(run)
+    if new:
+        write_atomic(run.spec, json.dumps(spec, sort_keys=True).encode() + b"\n")
+    return new
 
 
 def _link(aside: Path, path: Path, data: bytes) -> bool:
@@ -108,7 +114,7 @@ def _is_new(run: RunDir) -> bool:
     return True
 
 
-def _next_attempt(
+def next_attempt(
     workspace: Workspace, run: RunDir, head_of: submissions.HeadOf, ended: int | None
 ) -> tuple[Attempt, str | None]:
     """The next attempt, or the current one with the reason why there is none. ended: number of an ended attempt."""

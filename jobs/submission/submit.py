@@ -5,6 +5,9 @@ The command may be killed at any point and run again: no run is lost or submitte
 - Killed before, during or after sbatch: the intent has no job id; it is looked up by its tag and adopted, or the intent
   is closed (attnctl.jobs.slurm.adopt).
 - Suspended so long that others did this: the command finds its intent closed and cancels the job that it submitted.
+
+What SLURM does not take yet is put off by attnctl.jobs.submission.waiting_list, and submitted later by
+attnctl.jobs.submission.feed.
 """
 
 from __future__ import annotations
@@ -24,17 +27,18 @@ from attnctl.jobs.slurm.adopt import SBATCH_TIMEOUT, adopt
 from attnctl.jobs.slurm.commands import CommandError, on_cluster, run
 from attnctl.jobs.slurm.job import login_name
 from attnctl.jobs.slurm.sbatch import exported, submit_script, target_cluster
-from attnctl.jobs.submission import array_size, code_snapshot, guard
-from attnctl.jobs.submission.array_size import SubmitError
+from attnctl.jobs.submission import array_size, code_snapshot, guard, waiting_list
+from attnctl.jobs.submission.array_size import NoPlaceError, SubmitError
 from attnctl.jobs.submission.reserve import Reservation, new_tag, reserve
 from attnctl.jobs.submission.script import compose, requeue_option
+from attnctl.jobs.submission.waiting_list import Postponed, PutOff
 from attnctl.lifecycle import base_run
 from attnctl.settings import memory_request
 from attnctl.settings.config import Config, SlurmOptions
 from attnctl.spec import RunSpec
 from attnctl.units import quantity
 from attnctl.values import SpecError
-from attnctl.workspace import sharing, submissions
+from attnctl.workspace import sharing, submissions, waiting
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Resources, Submission, Where
 from attnctl.workspace.version import mark as mark_version
@@ -46,15 +50,17 @@ __all__ = ["SubmitError", "Submitted", "compose", "submit"]
 class Submitted:
     """One array, or one batch of local runs. job_id: None if it is unknown whether SLURM accepted the job.
 
-    skipped: run id to the reason, for the runs that were not submitted; listed with the first array. starts_again:
-    according to its configuration, SLURM restarts these jobs after preemption or on request. warning: why SLURM cannot
-    start them at present, in its own words.
+    skipped: run id to the reason, for the runs that were not submitted; listed with the first array. waiting: run id to
+    the reason, for the runs that are submitted later without a further command. starts_again: according to its
+    configuration, SLURM restarts these jobs after preemption or on request. warning: why SLURM cannot start them at
+    present, in its own words.
     """
 
     tag: str
     tasks: list[tuple[str, int]]
     job_id: str | None
     skipped: dict[str, str] = field(default_factory=dict)
+    waiting: dict[str, str] = field(default_factory=dict)
     starts_again: bool = True
     warning: str = ""
 
@@ -67,26 +73,33 @@ def submit(
     where: Where,
     *,
     ended: Mapping[str, int] | None = None,
+    put_off: PutOff = waiting_list.put_off,
+    cautious: bool = False,
 ) -> list[Submitted]:
     """Submit each run once, in as few arrays as SLURM allows; does not wait for them.
 
     ended: run id to the number of an attempt that counts as ended, whatever the scheduler says; given by the attempt's
     own job. Runs whose base is not completed are submitted behind the job of the base. Runs above the limit on
-    submitted jobs are not reserved, and are listed as skipped. Raises SpecError if the number of processes does not fit
-    the recipe or the settings are not trusted, SlurmUnavailable, and SubmitError; if SLURM rejects the first array,
-    nothing has been written.
+    submitted jobs, and those whose base has no job yet, are put off by `put_off`. cautious: as in `array_size.find`.
+
+    Raises SpecError if the number of processes does not fit the recipe or the settings are not trusted,
+    SlurmUnavailable, and SubmitError; if SLURM rejects the first array, nothing has been written.
     """
     config.check_may_act()
     for recipe in {spec.recipe for spec in specs}:
         recipe.check_world(resources.world)
     done: list[Submitted] = []
-    for base, waiting in base_run.by_base(config.workspace, specs).items():
-        unique = [(spec.id, spec.to_json()) for spec in waiting]
+    for base, group in base_run.by_base(config.workspace, specs).items():
+        unique = [(spec.id, spec.to_json()) for spec in group]
         try:
-            sender = _Sender(config, waiting, resources, options, where, ended or {}, base)
+            sender = _Sender(config, group, resources, options, where, ended or {}, cautious)
+            sender.wait_for(base)
             while unique:
                 done.append(sender.submit(unique))
                 unique = unique[len(done[-1].tasks) + len(done[-1].skipped) :]
+        except NoPlaceError as error:
+            left = {run_id for run_id, _ in unique}
+            done.append(sender.put_off([spec for spec in group if spec.id in left], error, put_off))
         except SpecError as error:
             if not done:
                 raise
@@ -98,6 +111,9 @@ def submit(
 class _Sender:
     """Submits one array after another with the same resources and options."""
 
+    base = after = ""
+    """The run that the next arrays wait for, and its job."""
+
     def __init__(
         self,
         config: Config,
@@ -106,11 +122,11 @@ class _Sender:
         options: SlurmOptions,
         where: Where,
         ended: Mapping[str, int],
-        base: str,
+        cautious: bool,
     ) -> None:
         self.config, self.workspace = config, config.workspace
         self.specs, self.resources, self.options, self.where = specs, resources, options, where
-        self.ended, self.base, self.after = ended, "", ""
+        self.ended, self.cautious = ended, cautious
         self.prepared = self.written = False
         self.cluster: str | None = None
         self.max_array = len(specs)
@@ -121,15 +137,45 @@ class _Sender:
             limits = configuration.limits(target_cluster(clusters, os.environ))
             self.cluster, self.max_array = clusters or limits.cluster, limits.max_array
             self.starts_again = starts_again(limits, options)
-            if base:
-                self.base, self.after = _wait_for(self.workspace, base)
+
+    def wait_for(self, base: str) -> None:
+        """Submit behind the job of the base, if a job trains it or will train it; empty for no base.
+
+        Raises NoPlaceError if that job is not known yet.
+        """
+        if not base or self.where != "slurm":
+            return
+        found = base_run.read(self.workspace, base)
+        if found.continues and not found.job:
+            raise NoPlaceError(str(found), base=base)
+        if found.continues:
+            self.base, self.after = base, found.job
+        # else the runs find out themselves, and end with the reason
+
+    def put_off(self, specs: Sequence[RunSpec], error: NoPlaceError, put_off: PutOff) -> Submitted:
+        """Record that these runs are still to be submitted. Raises SubmitError."""
+        try:
+            self._prepare()
+            order = Postponed(
+                config=self.config,
+                resources=self.resources,
+                options=recorded_options(self.config, self.options, self.resources, self.where),
+                ended=self.ended,
+                reason=str(error),
+                base=error.base,
+            )
+            reasons, skipped = put_off(order, specs)
+        except OSError as failure:
+            message = f"cannot write in {failure.filename or self.workspace.root}: {failure.strerror}"
+            raise SubmitError(message, written=self.written) from failure
+        return Submitted(new_tag(), [], None, skipped, reasons, self.starts_again)
 
     def submit(self, waiting: Sequence[tuple[str, dict[str, Any]]]) -> Submitted:
         """Submit as many runs as fit into one array. waiting: run id and spec as JSON values."""
         array = list(waiting[: self.max_array])
         tag = new_tag()
         if self.where == "slurm":
-            found = array_size.find(lambda count: self._script(count, tag), len(array))
+            found = array_size.find(lambda count: self._script(count, tag), len(array), cautious=self.cautious)
             array, self.max_array = array[: found.count], found.count if found.by_array else self.max_array
             self.warning = found.warning
         try:
@@ -156,7 +202,7 @@ class _Sender:
         return compose(self.config, self.options, self.resources, count, tag, after=self.after)
 
     def _submit_array(self, tag: str, specs: list[tuple[str, dict[str, Any]]]) -> Submitted:
-        recorded = _recorded_options(self.config, self.options, self.resources, self.where)
+        recorded = recorded_options(self.config, self.options, self.resources, self.where)
         reserved = reserve(self.workspace, tag, specs, self.resources, self.where, recorded, self.ended, self.base)
         if not reserved.tasks:
             return Submitted(tag, [], None, reserved.skipped)
@@ -185,17 +231,12 @@ class _Sender:
             raise SubmitError("another attnctl process released these runs because this one looked dead; run it again")
         self.written = True
         job_id = _send(self.workspace, tag, script, reserved) if self.where == "slurm" else intent.job_id
-        return Submitted(tag, reserved.tasks, job_id, reserved.skipped, self.starts_again, self.warning)
-
-
-def _wait_for(workspace: Workspace, run_id: str) -> tuple[str, str]:
-    """The base and its job, if a job trains it or will train it; else nothing to wait for. Raises SubmitError."""
-    base = base_run.read(workspace, run_id)
-    if not base.continues:
-        return "", ""  # the runs find out themselves, and end with the reason
-    if not base.job:
-        raise SubmitError(f"run {run_id} is {base.state}, and its job is not known yet: run this again in a minute")
-    return run_id, base.job
+        if job_id is not None:
+            for run_id, _ in reserved.tasks:
+                waiting.remove(self.workspace, run_id)
+        return Submitted(
+            tag, reserved.tasks, job_id, reserved.skipped, starts_again=self.starts_again, warning=self.warning
+        )
 
 
 def starts_again(limits: configuration.Limits, options: SlurmOptions) -> bool:
@@ -217,7 +258,7 @@ def _keep_sources(workspace: Workspace, specs: Sequence[RunSpec]) -> None:
             sources.keep(str(version), workspace.sources)
 
 
-def _recorded_options(config: Config, options: SlurmOptions, resources: Resources, where: Where) -> dict[str, Any]:
+def recorded_options(config: Config, options: SlurmOptions, resources: Resources, where: Where) -> dict[str, Any]:
     """The options that the request records beside the resources, so that a later attempt can request the same.
 
     On SLURM also those that the script leaves to a variable, such as SBATCH_PARTITION.
@@ -247,6 +288,10 @@ def _send(workspace: Workspace, tag: str, script: str, reserved: Reservation) ->
     except CommandError as error:
         if array_size.uncertain(error):
             return None
+        if array_size.is_full(error.message):  # another command took the places since --test-only
+            message = array_size.no_place(error.message)
+            submissions.change(workspace, tag, failed=message)
+            raise NoPlaceError(message, written=True) from error
         submissions.change(workspace, tag, failed=error.message)
         count = quantity(len(reserved.tasks), "run")
         raise SubmitError(f"SLURM rejected {count}: {error.message}", written=True) from error

@@ -15,13 +15,12 @@ import pytest
 
 from attnctl.files import write_atomic
 from attnctl.jobs.slurm import adopt, commands, configuration, observe
-from attnctl.jobs.slurm.adopt import NEVER_SUBMITTED
 from attnctl.jobs.slurm.cancel import cancel
 from attnctl.jobs.slurm.commands import SlurmUnavailable
 from attnctl.jobs.slurm.job import Job
 from attnctl.jobs.slurm.queries import Absent, JobStatus, Unavailable, query
 from attnctl.jobs.submission.submit import SubmitError, Submitted, submit
-from attnctl.lifecycle.state import ABSENT
+from attnctl.lifecycle.state import ABSENT, NEVER_SUBMITTED
 from attnctl.settings.config import SlurmOptions
 from attnctl.spec import RunSpec
 from attnctl.workspace import submissions

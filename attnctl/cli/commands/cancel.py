@@ -25,32 +25,41 @@ def cancel(
 ) -> int:
     """Cancel runs, or all runs of a sweep.
 
-    Checkpoints are kept. A cancelled run continues only when `attnctl resume` names it. Runs that SLURM does not cancel
-    are listed with the reason, and the exit code is 1.
+    Runs that wait for a place in the queue are not submitted any more. Checkpoints are kept. A cancelled run continues
+    only when `attnctl resume` names it. Runs that SLURM does not cancel are listed with the reason, and the exit code
+    is 1.
 
     Examples:
         attnctl cancel 3fa2
         attnctl cancel ela-digits --yes
     """
     from attnctl.cli.refresh import take
+    from attnctl.jobs.slurm.cancel import Outcome
     from attnctl.jobs.slurm.cancel import cancel as ask_for_the_end
+    from attnctl.jobs.submission import waiting_list
 
     config = context.config()
+    outcome = Outcome([], {})
     with context.index() as index:
         index.refresh()
         ids = run_selection.target(config.workspace, target).runs
         active = {row.id for row in take(config, index, ids).rows if row.verdict.state.active}
-        placed = [item for item in index.placed() if item.run in active]
-    if placed and not yes:
-        _confirm(len(placed), target)
-    outcome = ask_for_the_end(config.workspace, placed)
+        waits = set(waiting_list.of(config.workspace, ids))
+        if active | waits and not yes:
+            _confirm(len(active | waits), target)
+        if waits:
+            outcome = waiting_list.cancel(config.workspace, ids)
+            take(config, index, ids)  # one of them may have been submitted meanwhile
+        placed = [item for item in index.placed() if item.run in active and item.run not in outcome.accepted]
+    jobs = ask_for_the_end(config.workspace, placed)
+    outcome = Outcome([*outcome.accepted, *jobs.accepted], outcome.refused | jobs.refused)
     for reason, runs in _by_reason(outcome.refused).items():
         output.note(f"not cancelled: {', '.join(runs)}: {reason}")
     if as_json:
         output.document({"runs": outcome.accepted, "refused": outcome.refused})
         return int(bool(outcome.refused))
     total = quantity(len(ids), "run")
-    if placed:
+    if outcome.accepted or outcome.refused:
         output.line(f"cancelling {len(outcome.accepted)} of {total}")
     else:
         output.line(f"nothing to cancel: none of {total} is active")

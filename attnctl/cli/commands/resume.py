@@ -60,7 +60,8 @@ def resume(
 
     Prints the plan, then submits it. Each run continues from its newest checkpoint, on SLURM or on this machine as in
     its last attempt. Runs that would fail the same way are listed and skipped; --force resumes them too. The section
-    `resume` of attnctl.toml sets what happens after each kind of failure. The exit code is 1 if SLURM does not answer.
+    `resume` of attnctl.toml sets what happens after each kind of failure. Runs that wait for a place in SLURM's queue
+    are submitted first, as `attnctl feed` does. The exit code is 1 if SLURM does not answer.
 
     Examples:
         attnctl resume --dry-run
@@ -68,6 +69,7 @@ def resume(
         attnctl resume 3fa2 --mem 64G
     """
     from attnctl.cli.resuming import candidates, show, submit
+    from attnctl.cli.sweeping import feeding
     from attnctl.jobs.slurm.commands import SlurmUnavailable
 
     config = context.config()
@@ -75,6 +77,8 @@ def resume(
         run_on = resolve_run_on(resources.run_on, config.workspace, answering=not dry_run)
         resources = replace(resources, run_on=run_on)
     resources.check(config)
+    if not dry_run:
+        feeding.feed_before(config.workspace, as_json=as_json)
     request = candidates.ResumeRequest(
         targets=targets or (), states=chosen_states(state), force=force, max_attempts=max_attempts, resources=resources
     )

@@ -17,13 +17,13 @@ from attnctl.cost import CostModel
 from attnctl.lifecycle.advice import launch_held, queue_blocker
 from attnctl.lifecycle.launch_failures import bad_nodes
 from attnctl.lifecycle.resume_batch import plan
-from attnctl.lifecycle.resume_policy import DEFAULT_MODES, Action, Decision, History, ResumeScope
+from attnctl.lifecycle.resume_policy import DEFAULT_MODES, Action, Decision, EndedAttempt, History, ResumeScope
 from attnctl.lifecycle.state import State, Verdict
 from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
 from attnctl.units import plural, quantity
 from attnctl.workspace.layout import Workspace
-from attnctl.workspace.records import Cancel, Placed, RecordError
+from attnctl.workspace.records import Cancel, Placed, RecordError, Request
 
 if TYPE_CHECKING:
     from attnctl.db import Index, RunRow
@@ -50,6 +50,13 @@ class Case:
     attempts: Sequence[AttemptHistory]
     history: History
     decision: Decision
+    put_off: Request | None = None
+    """What it was to be submitted with, if that was cancelled, or its base did not complete, before any job had it."""
+
+    @property
+    def request(self) -> Request | None:
+        """What its newest attempt was submitted with, or was to be submitted with; None before the first."""
+        return self.put_off or (self.attempts[-1].request if self.attempts else None)
 
     @property
     def state(self) -> State:
@@ -199,7 +206,7 @@ def _waiting_for(index: Index, ids: Sequence[str] | None) -> list[str]:
 
 def _release_dependents(cases: Sequence[Case], given: ResourceOptions) -> bool:
     """Note for the runs that wait for a base that this command submits that it is there; whether there were any."""
-    starting = {case.row.id for case in cases if case.decision.starts and (given.run_on or case.row.place) == "slurm"}
+    starting = {case.row.id for case in cases if case.decision.starts and _goes_to_slurm(case, given)}
     released = [
         case
         for case in cases
@@ -208,6 +215,11 @@ def _release_dependents(cases: Sequence[Case], given: ResourceOptions) -> bool:
     for case in released:
         case.history = replace(case.history, missing="")
     return bool(released)
+
+
+def _goes_to_slurm(case: Case, given: ResourceOptions) -> bool:
+    where = given.run_on or (case.request.where if case.request is not None else case.row.place)
+    return where == "slurm"
 
 
 def _command_line(command: Sequence[str]) -> str:
@@ -226,7 +238,7 @@ def _targets(config: Config, targets: Sequence[str]) -> tuple[list[str] | None, 
 
 def _cases(config: Config, now: Snapshot, request: ResumeRequest) -> tuple[list[Case], list[str]]:
     from attnctl.lifecycle import attempts
-    from attnctl.workspace import submissions
+    from attnctl.workspace import submissions, waiting
 
     workspace = config.workspace
     head_of = submissions.cached_heads(workspace)
@@ -239,10 +251,16 @@ def _cases(config: Config, now: Snapshot, request: ResumeRequest) -> tuple[list[
         try:
             spec, run = row.spec, workspace.run(row.id)
             recorded = attempts.read(run, head_of)
+            waiting_record = waiting.read(workspace, row.id)
         except RecordError as error:
             broken.append(f"{row.id}: {error}")
             continue
         past = attempts.history(run, spec, recorded)
+        put_off = None
+        if state is not past.newest.state and waiting_record is not None:
+            put_off = waiting_record.request()
+            ended = EndedAttempt(number=past.newest.number, state=state, reason=row.verdict.reason)
+            past = replace(past, attempts=[*past.attempts, ended])
         if recorded and state is State.TIMEOUT:
             continued = Decision(run=row.id, action=Action.CONTINUE)
             following = next_destination(
@@ -257,7 +275,7 @@ def _cases(config: Config, now: Snapshot, request: ResumeRequest) -> tuple[list[
             past = replace(past, more_time=more_time(recorded[-1].request, following))
         past = replace(past, missing=still_missing(config, spec, past.newest))
         nothing = Decision(run=row.id, action=Action.NEVER)
-        cases.append(Case(row=row, spec=spec, attempts=recorded, history=past, decision=nothing))
+        cases.append(Case(row=row, spec=spec, attempts=recorded, history=past, decision=nothing, put_off=put_off))
     _learn_memory(config.workspace, cases)
     return cases, broken
 

@@ -133,6 +133,7 @@ def in_json(resume_plan: ResumePlan, jobs: Mapping[str, Job]) -> dict[str, Any]:
                 "tag": job.tag or None,
                 "job_id": job.job_id or None,
                 "skipped": job.refusal or None,
+                "waiting": job.waits or None,
             }
         )
     same = errors([case.history for case in resume_plan.cases])

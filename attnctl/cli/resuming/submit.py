@@ -10,7 +10,7 @@ from attnctl.cli import output
 from attnctl.cli.resuming.candidates import Case, ResumePlan
 from attnctl.cli.resuming.resources import next_destination
 from attnctl.cli.sweeping.destination import Destination, check, check_partition
-from attnctl.cli.sweeping.launch import Job, say_skipped, submit, warn_no_requeue
+from attnctl.cli.sweeping.launch import Job, say_skipped, say_waiting, submit, warn_no_requeue
 from attnctl.cli.sweeping.resource_options import ResourceOptions
 from attnctl.cost import CostModel
 from attnctl.lifecycle import base_run
@@ -30,8 +30,7 @@ def destinations(
     model = functools.cache(lambda: CostModel.of(config.workspace))
     for case in sorted(resume_plan.cases, key=lambda case: base_run.depth(case.spec, specs)):  # a base comes first
         if case.decision.starts:
-            request = case.attempts[-1].request if case.attempts else None
-            made = next_destination(config, request, case.spec, case.decision, given, model, case.left)
+            made = next_destination(config, case.request, case.spec, case.decision, given, model, case.left)
             groups.setdefault(made.key, (made, []))[1].append(case)
     for made, cases in groups.values():
         check(config, [case.spec for case in cases], made.resources)
@@ -82,6 +81,7 @@ def act(
 
 def _say(jobs: dict[str, Job]) -> None:
     say_skipped(jobs)
+    say_waiting(jobs)
     on_slurm = [job.job_id for job in jobs.values() if job.tag and ":" not in job.job_id]
     for array in dict.fromkeys(job.partition("_")[0] for job in on_slurm):
         count = sum(job.partition("_")[0] == array for job in on_slurm)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from attnctl.cli import output
@@ -21,6 +22,8 @@ from attnctl.workspace.records import Resources
 
 if TYPE_CHECKING:
     from attnctl.networks.weights.planned import Counted
+
+_FED = "are submitted by jobs of this workspace when they end, and by `attnctl feed`"
 
 _COLUMNS = (
     Column("run", optional=True),
@@ -52,13 +55,14 @@ def show(
     """
     start = [item.spec for item in planned if item.action.starts]
     scripts = _scripts(config, destination, len(start), after)
+    places = _places(config, destination, len(start), after)
     cost = estimate(config, start, destination)
     missing = list(missing_data(config, [item.spec for item in planned]))
     differing = list(class_mismatches(config, [item.spec for item in planned]))
     if as_json:
         output.document(
             _as_json(planned, selected, destination, scripts, cost, loads)
-            | {"missing": missing, "class_mismatches": differing}
+            | {"missing": missing, "class_mismatches": differing, "submitted_now": places.now}
         )
         return
     _table(planned, selected)
@@ -96,6 +100,8 @@ def show(
         output.prose(words)
     if start and (note := time_limit_note(destination)):
         output.prose(note)
+    if places.words:
+        output.prose(places.words)
     output.line("Dry run: nothing was written.")
 
 
@@ -125,18 +131,56 @@ def _table(planned: Sequence[Planned], selected: Selection) -> None:
     output.table(_COLUMNS, rows)
 
 
+@dataclass(frozen=True)
+class _Places:
+    """How many of the runs SLURM takes now; None if it was not asked. words: a sentence, empty if it takes all."""
+
+    now: int | None = None
+    words: str = ""
+
+
+def _places(config: Config, destination: Destination, count: int, after: str) -> _Places:
+    """Ask SLURM, by `sbatch --test-only`, for how many of the runs that start it has a place."""
+    if destination.where != "slurm" or not count or not destination.answering:
+        return _Places()
+    from attnctl.jobs.slurm.commands import SlurmUnavailable
+    from attnctl.jobs.submission import array_size
+    from attnctl.jobs.submission.reserve import new_tag
+    from attnctl.jobs.submission.submit import compose
+
+    tag = new_tag()
+    first = min(count, _max_array(destination))
+    try:
+        found = array_size.find(
+            lambda size: compose(config, destination.options, destination.resources, size, tag, after=after), first
+        )
+    except array_size.NoPlaceError as error:
+        return _Places(0, f"0 of {quantity(count, 'run')} are submitted now: {error}; all wait, and {_FED}")
+    except (array_size.SubmitError, SlurmUnavailable) as error:
+        return _Places(None, str(error))
+    if found.by_array or found.count == first:
+        return _Places(count)
+    now = f"{found.count} of {quantity(count, 'run')} are submitted now, as many as SLURM takes"
+    return _Places(found.count, f"{now}; {count - found.count} wait, and {_FED}")
+
+
 def _scripts(config: Config, destination: Destination, count: int, after: str) -> list[str]:
     """The text of each sbatch script, with an example tag; each submission gets a unique one."""
     if destination.where != "slurm" or not count:
         return []
-    from attnctl.jobs.slurm import configuration, sbatch
     from attnctl.jobs.submission.reserve import new_tag
     from attnctl.jobs.submission.submit import compose
 
-    cluster = sbatch.target_cluster(destination.options.target_clusters, os.environ)
-    size = configuration.limits(cluster).max_array if destination.answering else count
+    size = _max_array(destination) if destination.answering else count
     sizes = [min(size, count - start) for start in range(0, count, size)]
     return [compose(config, destination.options, destination.resources, part, new_tag(), after=after) for part in sizes]
+
+
+def _max_array(destination: Destination) -> int:
+    """The largest array of the cluster that the jobs go to."""
+    from attnctl.jobs.slurm import configuration, sbatch
+
+    return configuration.limits(sbatch.target_cluster(destination.options.target_clusters, os.environ)).max_array
 
 
 def _as_json(

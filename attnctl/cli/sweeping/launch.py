@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from attnctl.cli import context, output, status_table, sweep_records
 from attnctl.cli.refresh import announce_ends
-from attnctl.cli.sweeping import dry_run, what_loads
+from attnctl.cli.sweeping import dry_run, feeding, what_loads
 from attnctl.cli.sweeping.cost import SweepCost, estimate
 from attnctl.cli.sweeping.destination import Destination, check, check_world, choose_destination, excluding
 from attnctl.cli.sweeping.init_weights import Weights
@@ -54,6 +54,8 @@ class Job:
     job_id: str = ""
     refusal: str = ""
     """Why it was not submitted, when another command was faster."""
+    waits: str = ""
+    """Why it is submitted later, without a further command."""
 
 
 def preview(config: Config, selected: Selection, asked: ResourceOptions, order: Order) -> int:
@@ -92,6 +94,8 @@ def launch(config: Config, selected: Selection, asked: ResourceOptions, order: O
     destination = choose_destination(config, asked)
     order.start.check(config.workspace, destination.where)
     check(config, specs, destination.resources)
+    if destination.where == "slurm":
+        feeding.feed_before(config.workspace, as_json=order.as_json)
     planned = _current(config, specs, retry_failed=order.retry_failed)
     loads = _loads(config, planned, order)
     destination = excluding(destination, _failed_nodes(planned))
@@ -180,6 +184,7 @@ def submit(
     jobs: dict[str, Job] = {}
     for batch in batches:
         jobs |= {run: Job(refusal=reason) for run, reason in batch.skipped.items()}
+        jobs |= {run: Job(waits=reason) for run, reason in batch.waiting.items()}
         for task, (run, _) in enumerate(batch.tasks):
             array = destination.where == "slurm" and batch.job_id is not None
             jobs[run] = Job(batch.tag, f"{batch.job_id}_{task}" if array else batch.job_id or "")
@@ -217,6 +222,7 @@ def _say_begin(
     if any(item.action is Action.FAILED for item in planned):
         output.line("add --retry-failed to run the failed runs again")
     say_skipped(jobs)
+    say_waiting(jobs)
     if destination.where == "slurm":
         for array in dict.fromkeys(job.job_id.partition("_")[0] for job in jobs.values() if job.tag):
             output.line(f"submitted: SLURM job {array}" if array else "submitted, but SLURM has not confirmed it yet")
@@ -257,6 +263,22 @@ def say_skipped(jobs: Mapping[str, Job]) -> None:
     for words, runs in reasons.items():
         many = f"{len(runs)} runs" if len(runs) > _MANY else ", ".join(runs)
         output.line(f"not submitted: {many}: {words}")
+
+
+def say_waiting(jobs: Mapping[str, Job]) -> None:
+    """Name the runs that are submitted later, with the reason; many that have the same one are counted."""
+    reasons: dict[str, list[str]] = {}
+    for run, job in jobs.items():
+        if job.waits:
+            reasons.setdefault(job.waits, []).append(run)
+    for words, runs in reasons.items():
+        many = f"{len(runs)} runs" if len(runs) > _MANY else ", ".join(runs)
+        output.line(f"waiting: {many}: {words}")
+    if reasons:
+        output.line(
+            "jobs of this workspace submit them when they end; where there are none, or nodes have no sbatch: "
+            "attnctl feed --watch"
+        )
 
 
 def _end(
@@ -306,4 +328,5 @@ def _run_json(before: Planned, now: Planned, jobs: Mapping[str, Job]) -> dict[st
         "tag": job.tag or None,
         "job_id": job.job_id or None,
         "skipped": job.refusal or None,
+        "waiting": job.waits or None,
     }

@@ -11,7 +11,8 @@ import pytest
 
 from attnctl.files import write_atomic
 from attnctl.jobs.slurm import adopt as adopting
-from attnctl.jobs.slurm.adopt import NEVER_SUBMITTED, SBATCH_TIMEOUT, adopt, alive
+from attnctl.jobs.slurm.adopt import SBATCH_TIMEOUT, adopt, alive
+from attnctl.lifecycle.state import NEVER_SUBMITTED
 from attnctl.workspace import submissions
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Submission

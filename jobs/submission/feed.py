@@ -1,0 +1,318 @@
+"""Submits the runs that were put off, as soon as SLURM takes them.
+
+A run above a limit on submitted jobs (of the user, the account, the cluster, whoever has used it up), and a run whose
+base has no job yet, has a record in the folder `waiting` of the workspace, with the resources and settings that it was
+asked for with. `feed` submits what SLURM takes now, by the same protocol as any command: reserve, intent, sbatch, job
+id (attnctl.jobs.submission.submit); then it deletes the records. It is called at the end of every job, by `attnctl
+sweep`, by `attnctl resume` and by `attnctl feed`.
+
+Of one user, one process at a time feeds. Killed at any point, the next one does the rest: a record counts until SLURM
+has the run's job, and an attempt that never reached SLURM does not end it.
+
+A job that ends still has its own place while it feeds, so it can fill only those of jobs that ended before. Where runs
+are equally long, all jobs end together: then one of them stays until the others are gone, and fills their places.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from attnctl.files import is_file_name, read_regular, reason, write_atomic
+from attnctl.jobs.slurm.adopt import adopt
+from attnctl.jobs.slurm.commands import CommandError
+from attnctl.jobs.slurm.commands import run as run_command
+from attnctl.jobs.slurm.observe import observe
+from attnctl.jobs.submission import code_snapshot, previous_request
+from attnctl.jobs.submission.submit import submit
+from attnctl.jobs.submission.waiting_list import Postponed
+from attnctl.lifecycle import base_run, evidence
+from attnctl.lifecycle.resume_policy import normalised
+from attnctl.lifecycle.state import NO_PLACE, State, Verdict, is_still_waiting
+from attnctl.settings import config
+from attnctl.spec import RunSpec
+from attnctl.values import SpecError
+from attnctl.workspace import submissions, waiting
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Placed, RecordError, Request, Submission, WaitingRun
+
+log = logging.getLogger(__name__)
+
+
+_TURN = 10.0
+"""Seconds that a job waits while another process feeds; from its look at the other jobs to its end it takes less."""
+
+_STAY = 120.0
+"""Seconds that a job stays until others are gone whose runs have ended."""
+
+_INTERVAL = 3.0
+
+
+@dataclass(kw_only=True)
+class Fed:
+    """What one call did.
+
+    submitted: run id to its SLURM job, empty if SLURM has not confirmed it. waiting: run id to the reason, for the runs
+    that are still to be submitted. busy: another process feeds, so nothing was done.
+    """
+
+    submitted: dict[str, str] = field(default_factory=dict)
+    waiting: dict[str, str] = field(default_factory=dict)
+    busy: bool = False
+    full: bool = False
+    """Whether one of them waits for a place."""
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A run that can be submitted now, unless SLURM has no place for it."""
+
+    record: WaitingRun
+    spec: RunSpec
+
+
+def feed(workspace: Workspace) -> Fed:
+    """Submit the user's waiting runs that SLURM takes now. Raises OSError; what SLURM refuses is a reason."""
+    if not waiting.own(workspace):
+        return Fed()
+    with waiting.locked(workspace) as alone:
+        return _feed(workspace, same_code=False) if alone else Fed(busy=True)
+
+
+def _feed(workspace: Workspace, *, same_code: bool) -> Fed:
+    """The same, by the process that holds the lock.
+
+    same_code: only runs that were put off by the code of this process, as for a job, which runs a snapshot.
+    """
+    fed = Fed()
+    for records in _groups(workspace, fed, same_code=same_code):
+        _submit(workspace, records, fed)
+    waiting.remove_unused_settings(workspace)
+    return fed
+
+
+# ------------------------------------------------------------------------------------------------- at the end of a job
+
+
+def may_feed(workspace: Workspace, error: str, limit: int) -> bool:
+    """Whether a job that ended with this error before its first step may submit more; empty for a run that trained.
+
+    Not after the same error in `limit` jobs in a row (0: no limit): the next run would fail the same way.
+    """
+    path = workspace.waiting_folder / f".failed-{os.geteuid()}"
+    try:
+        if not error:
+            path.unlink(missing_ok=True)
+            return True
+        if not limit or not waiting.own(workspace):
+            return True
+        same = normalised(error)
+        before = read_regular(path).decode(errors="replace").splitlines() if path.exists() else []
+        count = 1 + (len(before) if before[:1] == [same] else 0)
+        write_atomic(path, f"{same}\n".encode() * count)
+    except OSError as failure:
+        log.warning("%s", reason(failure))
+        return True
+    if count >= limit:
+        log.info("the same error in %d jobs: no more runs are submitted by jobs; attnctl feed submits them", count)
+    return count < limit
+
+
+def feed_after_run(workspace: Workspace, run_id: str, stopped: Callable[[], object]) -> None:
+    """Called by a job when it has written the exit record of its run. Errors are logged: the run has ended as it has.
+
+    stopped: whether the job is to end at once.
+    """
+    try:
+        if waiting.own(workspace):
+            _feed_after_run(workspace, run_id, stopped)
+    except Exception as error:  # whatever it is
+        log.warning("the waiting runs were not submitted: %s", reason(error))
+
+
+def _feed_after_run(workspace: Workspace, run_id: str, stopped: Callable[[], object]) -> None:
+    if not _has_turn(workspace):
+        log.info("another process submits the waiting runs")
+        return
+    with waiting.locked(workspace, _TURN) as alone:
+        end = time.monotonic() + _STAY
+        while alone:
+            fed = _feed(workspace, same_code=True)
+            if fed.submitted:
+                log.info("submitted waiting runs: %s", ", ".join(fed.submitted))
+            if not fed.full or stopped() or _others_train(workspace, run_id):
+                return
+            if time.monotonic() > end:
+                log.info("%d runs still wait, and no other job of this workspace submits them", len(fed.waiting))
+                return
+            _stays(workspace).touch()
+            time.sleep(_INTERVAL)
+
+
+def _has_turn(workspace: Workspace) -> bool:
+    """Whether this job may have to feed; not if another one stays until this one is gone."""
+    try:
+        return time.time() - _stays(workspace).stat().st_mtime > 3 * _INTERVAL
+    except FileNotFoundError:
+        return True
+
+
+def _stays(workspace: Workspace) -> Path:
+    """A file that is touched while a job stays to fill the places of others."""
+    return workspace.waiting_folder / f".staying-{os.geteuid()}"
+
+
+def _others_train(workspace: Workspace, run_id: str) -> bool:
+    """Whether another job of this workspace is queued or trains, so that it feeds when it ends."""
+    try:
+        lines = run_command(["squeue", "--me", "-h", "-r", "-o", "%i|%j|%T"]).splitlines()
+    except CommandError:
+        return False
+    jobs = [line.split("|") for line in lines if line.count("|") == 2]
+    return any(
+        job_state != "COMPLETING" and workspace.submission(tag).is_file() and _trains(workspace, tag, job, run_id)
+        for job, tag, job_state in jobs
+        if is_file_name(tag)
+    )
+
+
+def _trains(workspace: Workspace, tag: str, job: str, run_id: str) -> bool:
+    """Whether a job of a submission is still to end its run, which is not the given one."""
+    submission = Submission.read(workspace.submission(tag))
+    task = job.partition("_")[2]
+    if submission is None or not task.isdecimal() or int(task) >= len(submission.tasks):
+        return False
+    other, number = submission.tasks[int(task)]
+    if other == run_id:
+        return False
+    starts = workspace.run(other).attempt(number).incarnations()
+    return not starts or not starts[-1].exit(0).exists() or any(item.requeued for item in starts[-1].exits())
+
+
+# ---------------------------------------------------------------------------------------------------- what can be fed
+
+
+def _groups(workspace: Workspace, fed: Fed, *, same_code: bool) -> list[list[_Ready]]:
+    """The runs that can be submitted, together if they were asked for with the same settings and resources.
+
+    Records of runs that are no longer waiting are deleted; the others are noted in `fed`.
+    """
+    records = waiting.own(workspace)
+    _look_at_jobs(workspace, records)
+    head_of = submissions.cached_heads(workspace)
+    groups: dict[str, list[_Ready]] = {}
+    for record in records:
+        try:
+            number, verdict = evidence.newest_attempt(workspace, record.run, head_of)
+            if not is_still_waiting(record, number, verdict):
+                if verdict is None or verdict.state is not State.SUBMITTING:
+                    waiting.remove(workspace, record.run)
+                continue
+            spec = workspace.run(record.run).read_spec()
+            hindrance = _hindrance(workspace, record, spec, same_code=same_code)
+        except RecordError as error:
+            hindrance = str(error)
+        if hindrance:
+            fed.waiting[record.run] = hindrance
+        else:
+            key = json.dumps([record.tag, record.settings, record.resources, record.options], sort_keys=True)
+            groups.setdefault(key, []).append(_Ready(record, spec))
+    return list(groups.values())
+
+
+def _look_at_jobs(workspace: Workspace, records: Sequence[WaitingRun]) -> None:
+    """Ask SLURM about the runs' newest attempts: their jobs may exist although a killed process did not record them,
+    or may have been started again. Without an answer nothing changes."""
+    head_of = submissions.cached_heads(workspace)
+    placed: list[Placed] = []
+    unknown: list[Placed] = []
+    for record in records:
+        try:
+            number, verdict = evidence.newest_attempt(workspace, record.run, head_of)
+            item = _placed(workspace, record.run, number) if number else None
+        except RecordError:
+            continue
+        if item is None or (number <= record.after and record.ended):
+            continue
+        (unknown if _is_submitting(verdict) else placed).append(item)
+    if unknown:
+        adopt(workspace, unknown)
+    if placed:
+        observe(workspace, placed)
+
+
+def _is_submitting(verdict: Verdict | None) -> bool:
+    return verdict is not None and verdict.state is State.SUBMITTING
+
+
+def _placed(workspace: Workspace, run_id: str, number: int) -> Placed | None:
+    request = Request.read(workspace.run(run_id).attempt(number).request)
+    if request is None:
+        return None
+    return Placed(
+        run=run_id,
+        attempt=number,
+        tag=request.tag,
+        where=request.where,
+        job_id=submissions.job_of(workspace, request.tag, run_id),
+        created=request.created,
+    )
+
+
+def _hindrance(workspace: Workspace, record: WaitingRun, spec: RunSpec, *, same_code: bool) -> str:
+    """Why the run cannot be submitted now, whatever places SLURM has; empty if nothing is known."""
+    base = base_run.unfinished(workspace, spec)
+    if base is not None and not (base.continues and base.job):
+        return str(base)
+    if same_code and record.code != (code_snapshot.digest() or ""):
+        return "it was asked for with another version of attnctl's code"
+    return ""
+
+
+# ------------------------------------------------------------------------------------------------------- submitting
+
+
+def _submit(workspace: Workspace, ready: Sequence[_Ready], fed: Fed) -> None:
+    records = {item.record.run: item.record for item in ready}
+    first = ready[0].record
+    try:
+        settings = config.frozen(workspace.root, workspace.waiting_settings(first.tag), first.settings)
+        done = submit(
+            settings,
+            [item.spec for item in ready],
+            previous_request.resources(first.request()),
+            previous_request.unchanged(settings, first.options),
+            "slurm",
+            ended={run: record.after for run, record in records.items() if record.ended},
+            put_off=lambda postponed, specs: _keep(workspace, records, postponed, specs),
+            cautious=True,
+        )
+    except SpecError as error:
+        for record in records.values():
+            _note(workspace, record, str(error))
+            fed.waiting[record.run] = str(error)
+        return
+    for part in done:
+        fed.waiting |= part.waiting
+        fed.full = fed.full or any(why.startswith(NO_PLACE) for why in part.waiting.values())
+        for task, (run, _) in enumerate(part.tasks):
+            fed.submitted[run] = f"{part.job_id}_{task}" if part.job_id else ""
+
+
+def _keep(
+    workspace: Workspace, records: Mapping[str, WaitingRun], postponed: Postponed, specs: Sequence[RunSpec]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Leave the records of these runs as they are, but for the reason."""
+    for spec in specs:
+        _note(workspace, records[spec.id], postponed.reason)
+    return {spec.id: postponed.reason for spec in specs}, {}
+
+
+def _note(workspace: Workspace, record: WaitingRun, why: str) -> None:
+    if record.reason != why:
+        waiting.write(workspace, replace(record, reason=why))
