@@ -10,8 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attnctl.lifecycle.state import ABSENT, OUTCOMES, SLURM_STATES, UNSEEN, Evidence, State, decide
-from attnctl.workspace.records import Cancel, Exit, Observed
+from attnctl.lifecycle.state import (
+    ABSENT,
+    NEVER_SENT,
+    NEVER_SUBMITTED,
+    NO_PLACE,
+    OUTCOMES,
+    SLURM_STATES,
+    UNSEEN,
+    Evidence,
+    State,
+    Verdict,
+    decide,
+    with_waiting,
+)
+from attnctl.workspace.records import Cancel, Exit, Observed, WaitingRun
 
 
 def said(*words: str, reason: str = "", exit_code: str = "", nodes: str = "") -> list[Observed]:
@@ -286,6 +299,70 @@ def test_every_state_is_exactly_one_of_active_interrupted_failed_lacking_or_at_r
     }
     kinds = [[state.active, state in interrupted, state.failed, state.lacking, state in at_rest] for state in State]
     assert all(kind.count(True) == 1 for kind in kinds)
+
+
+WAITS = WaitingRun(run="0" * 16, after=1, tag="t", created=30.0, host="login", user="ada", reason="full")
+BASE = dataclasses.replace(WAITS, base="1" * 16)
+CANCELLED = dataclasses.replace(WAITS, cancelled_by="ada", cancelled_at=40.0)
+
+WAITING_CASES = {
+    "a new run": (dataclasses.replace(WAITS, after=0), 0, None, None, State.WAITING, "full"),
+    "resumed after an end": (WAITS, 1, State.PREEMPTED, None, State.WAITING, "full"),
+    "started again by SLURM meanwhile": (WAITS, 1, State.RUNNING, None, State.RUNNING, "why"),
+    "put off by its own job, which still ends": (
+        dataclasses.replace(WAITS, ended=True),
+        1,
+        State.RUNNING,
+        None,
+        State.WAITING,
+        "full",
+    ),
+    "completed meanwhile": (WAITS, 1, State.COMPLETED, None, State.COMPLETED, "why"),
+    "submitted": (WAITS, 2, State.QUEUED, None, State.QUEUED, "why"),
+    "submitted, and ended": (WAITS, 2, State.ERROR, None, State.ERROR, "why"),
+    "rejected by SLURM": (WAITS, 2, State.REFUSED, None, State.REFUSED, "why"),
+    "its base is queued": (
+        BASE,
+        1,
+        None,
+        State.QUEUED,
+        State.WAITING,
+        f"for run {'1' * 16}, whose weights it starts from, which is queued",
+    ),
+    "its base is completed": (
+        BASE,
+        1,
+        State.BASE_UNFINISHED,
+        State.COMPLETED,
+        State.WAITING,
+        f"run {'1' * 16}, whose weights it starts from, is completed",
+    ),
+    "its base was cancelled": (
+        BASE,
+        1,
+        State.BASE_UNFINISHED,
+        State.CANCELLED,
+        State.BASE_UNFINISHED,
+        f"run {'1' * 16}, whose weights it starts from, is cancelled, not completed",
+    ),
+    "cancelled": (CANCELLED, 1, State.PREEMPTED, None, State.CANCELLED, "cancelled by ada"),
+    "cancelled, but it has a job": (CANCELLED, 2, State.RUNNING, None, State.RUNNING, "why"),
+}
+
+
+@pytest.mark.parametrize("case", WAITING_CASES)
+def test_a_run_that_was_put_off_waits_until_a_job_has_it(case: str) -> None:
+    record, number, newest, base, state, why = WAITING_CASES[case]
+    verdict = with_waiting(record, number, Verdict(newest, "why", 20.0) if newest is not None else None, base)
+    assert verdict is not None
+    assert (verdict.state, verdict.reason) == (state, why)
+
+
+@pytest.mark.parametrize("reason", [NEVER_SUBMITTED, NEVER_SENT, f"{NO_PLACE}: QOSMaxSubmitJobPerUserLimit"])
+def test_an_attempt_that_never_reached_slurm_does_not_end_the_wait(reason: str) -> None:
+    verdict = with_waiting(WAITS, 2, Verdict(State.REFUSED, reason, 20.0), None)
+    assert verdict is not None
+    assert (verdict.state, verdict.since) == (State.WAITING, 30.0)
 
 
 EXITS = st.lists(
