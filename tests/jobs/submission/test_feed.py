@@ -190,7 +190,7 @@ def test_a_job_stays_until_those_whose_runs_have_ended_are_gone(
             waits.append(seconds)
             places.write_text("2")  # the other jobs are gone
 
-    monkeypatch.setattr(feed.time, "sleep", sleep)
+    monkeypatch.setattr(time, "sleep", sleep)
     fake.says("squeue", "".join(f"11_{task}|{first.tag}|RUNNING\n" for task in range(3)))
     feed_after_run(own.workspace, specs[0].id, lambda: False)
     assert waits == [], "the others train, and submit when they end"
