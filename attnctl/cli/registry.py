@@ -46,7 +46,12 @@ COMMANDS = (
     Command("report", PUBLISH, "Print a comparison table, or a paper's table"),
     Command("verdict", PUBLISH, "Judge a paper's numbers and claims by your runs"),
     Command("papers", PUBLISH, "List the papers' tables and figures, with progress"),
-    Command("paper", PUBLISH, "Write or check a paper file of your own", functions={"new": "new", "check": "check"}),
+    Command(
+        "paper",
+        PUBLISH,
+        "Write, check or export a paper file",
+        functions={"new": "new", "check": "check", "export": "export"},
+    ),
     Command("figure", PUBLISH, "Draw a figure of a paper from your runs"),
     Command("plot", PUBLISH, "Plot a hyperparameter, epochs or cost against a metric"),
     Command("cam", PUBLISH, "Draw class activation maps side by side"),

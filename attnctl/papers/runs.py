@@ -130,7 +130,9 @@ def cells_of(table: PaperTable, overrides: Overrides | Settings, rows: Sequence[
     are invalid for some rows become the `reason` of these.
     """
     settings = _checked(overrides)
-    return [cells for row in chosen_rows(table, rows) for cells in _of_row(row, table.columns, settings.of(row.name))]
+    return [
+        cells for row in chosen_rows(table, rows) for cells in cells_of_row(row, table.columns, settings.of(row.name))
+    ]
 
 
 def chosen_rows(table: PaperTable, patterns: Sequence[str]) -> list[Row]:
@@ -165,7 +167,7 @@ def figure_cells(
     for number, panel in enumerate(figure.settings.get("panels") or rows, 1):
         table = paper.tables[panel["table"]]
         for row in chosen_rows(table, panel.get("rows", ())) if not panels or number in panels else ():
-            for cells in _of_row(row, table.columns, settings.of(str(number))):
+            for cells in cells_of_row(row, table.columns, settings.of(str(number))):
                 unique.setdefault((table.number, f"{cells.row.name} {' '.join(cells.columns)}"), cells)
     return list(unique.values())
 
@@ -195,11 +197,11 @@ def _series(figure: Figure, paper: Paper, series: Mapping[str, Any], overrides: 
             setup = replace(setup, hyperparameters={**setup.hyperparameters, figure.x: value})
         named = f"{series['title']} {figure.x}={format_value(value)}"
         point = replace(row, name=named, printed=format_value(value), group=series["title"], setup=setup, published={})
-        yield from _of_row(point, (column,), replace(overrides, fields=fields))
+        yield from cells_of_row(point, (column,), replace(overrides, fields=fields))
 
 
-def _of_row(row: Row, columns: Sequence[PaperColumn], overrides: Overrides) -> Iterator[Cells]:
-    """The trained columns of a row, grouped by training."""
+def cells_of_row(row: Row, columns: Sequence[PaperColumn], overrides: Overrides) -> Iterator[Cells]:
+    """The runs of the trained columns of a row, grouped by training."""
     trainings: dict[tuple[object, ...], tuple[Setup, list[str]]] = {}
     elsewhere: dict[str, str] = {}
     for column in columns:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attnctl.cli import context, output
+from attnctl.cli import completion, context, output
 from attnctl.cli.table_layout import Column
 from attnctl.values import SpecError
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r'^name = "mine" +(?=#)', re.MULTILINE)
 """The line of the skeleton that is each paper's own."""
+
+_OWN_NAME = re.compile(r'^name = "(.+)"$', re.MULTILINE)
+"""The first name in a paper's file, which is the paper's."""
 
 _COLUMNS = (
     Column(""),
@@ -81,6 +84,33 @@ def check(
     output.line(f"{paper.name}: {paper.title}")
     output.line()
     output.table(_COLUMNS, [_cells(part) for part in parts])
+    return 0
+
+
+def export(
+    paper: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="ean, ela, nam or an.", show_default=False, autocompletion=completion.papers
+        ),
+    ],
+) -> int:
+    """Print the file of a paper that attnctl has, to edit.
+
+    The file gives the same runs as the paper: what is trained counts for both. Its name is my-NAME, because a file
+    cannot have the name of a paper that attnctl has.
+
+    Examples:
+        attnctl paper export ela > mine.toml
+        attnctl sweep --table ./mine.toml:5 --dry-run
+    """
+    from attnctl import papers
+
+    name = papers.load(paper).name.lower()
+    if name not in papers.names():
+        raise SpecError(f"{paper} is a file of your own; copy it")
+    text = (papers.FOLDER / f"{name}.toml").read_text(encoding="utf-8")
+    output.line(_OWN_NAME.sub(lambda found: f'name = "my-{found[1]}"', text, count=1).removesuffix("\n"))
     return 0
 
 

@@ -11,7 +11,7 @@ from attnctl.cli import completion, consent, context, sweep_records
 from attnctl.cli.option_groups import Shown
 from attnctl.cli.sweeping import dynamic_options
 from attnctl.cli.sweeping.axis_options import AXES, GridOptions
-from attnctl.cli.sweeping.paper_options import PaperOptions, check_hyperparameters
+from attnctl.cli.sweeping.paper_options import PaperOptions, check_hyperparameters, table_modules
 from attnctl.cli.sweeping.resource_options import PANEL, ResourceOptions
 from attnctl.cli.sweeping.synthesis import synthesize
 
@@ -65,13 +65,15 @@ def sweep(
     Every hyperparameter, axis and recipe field takes a comma list; the grid is their product. Runs that are completed
     or queued are not submitted again. `attnctl sweep MODULE --help` shows the hyperparameters of MODULE.
 
-    --table or --figure trains the runs of a paper instead; axis and recipe options override the paper's values. --model
-    trains a detector or segmentation network.
+    --table or --figure trains the runs of a paper instead; axis and recipe options override the paper's values.
+    Hyperparameters given with --table add rows beside those of the paper. --model trains a detector or segmentation
+    network.
 
     Examples:
         attnctl sweep none,ela --kernel 5,7 --seed 0..2
         attnctl sweep ean+se,an@norm2+se@block -p ean.G=4,8
         attnctl sweep --table ela:5 --dataset digits --epochs 3
+        attnctl sweep --table nam:2 --gates both
         attnctl sweep ela --model fasterrcnn --backbone resnet50 --dataset voc07
     """
     from attnctl.cli.sweeping import init_weights, launch, selection
@@ -116,7 +118,7 @@ def sweep(
 
 def command_for(words: Sequence[str], completing: bool) -> Callable[..., int]:
     """The command with the options of the modules that `words` (what follows `sweep`) name; raises SpecError."""
-    made = synthesize(sweep, words, completing, dynamic_options.recipe_options(words))
+    made = synthesize(sweep, words, completing, dynamic_options.recipe_options(words), table_modules(words))
     if not completing:
         check_hyperparameters(words, made)
     return made

@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from attnctl.cli import completion
 from attnctl.cli.sweeping import dynamic_options
+from attnctl.cli.sweeping.axes import addresses
 from attnctl.cli.sweeping.axis_options import GridOptions
 from attnctl.cli.sweeping.synthesis import option_names
 from attnctl.values import SpecError, comma_join, convert, format_value, split_list
 
 if TYPE_CHECKING:
     from attnctl.cli.sweeping.selection import Selection
+    from attnctl.papers.beside import Beside
     from attnctl.settings.config import Config
+    from attnctl.sources.signature import ModuleSource
 
 PANEL = "Instead of MODULE: a paper's table or figure"
 
 TABLE = ("--paper", "--table", "--figure")
 
-_OWN = "the rows of a paper's table have hyperparameters of their own; leave it out, or sweep MODULE instead"
+_OWN = "a paper's figure has hyperparameters of its own; leave it out, or sweep MODULE or --table instead"
+
+
+_NO_ROW = "no module of this table has that hyperparameter; write the table as --table PAPER:N before it"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +67,16 @@ class PaperOptions:
             metavar="NAMES",
         ),
     ] = None
+    also_placement: Annotated[
+        str | None,
+        typer.Option(
+            "--also-placement",
+            help="Train the table's rows with modules at these places too, as rows of their own (comma list).",
+            rich_help_panel=PANEL,
+            metavar="NAMES",
+            autocompletion=completion.placements,
+        ),
+    ] = None
 
     panel: Annotated[
         str | None,
@@ -86,7 +104,9 @@ class PaperOptions:
             raise SpecError("--rows needs --table")
         if self.panel is not None and self.figure is None:
             raise SpecError("--panel needs --figure")
-        if modules is None and parameters:
+        if self.also_placement is not None and self.table is None:
+            raise SpecError("--also-placement needs --table")
+        if self.figure is not None and parameters:
             raise SpecError(f"-p {parameters[0]}: {_OWN}")
 
     def selection(self, config: Config, grid: GridOptions, dynamic: dynamic_options.Dynamic, init: str) -> Selection:
@@ -118,7 +138,23 @@ class PaperOptions:
             )
         paper, table = paper_tables.find_table(self.paper, self.table or "", config.workspace)
         globs = split_list(self.rows, "--rows") if self.rows is not None else ()
-        return selection.of_table(paper, paper_tables.recorded_name(paper, config.workspace), table, overrides, globs)
+        name = paper_tables.recorded_name(paper, config.workspace)
+        return selection.of_table(paper, name, table, overrides, globs, self._beside(grid, dynamic))
+
+    def _beside(self, grid: GridOptions, dynamic: dynamic_options.Dynamic) -> Beside:
+        """What other rows are to stand beside the table's; raises SpecError."""
+        from attnctl.papers.beside import Beside
+
+        if self.also_placement is not None and grid.placement is not None:
+            raise SpecError("give either --placement, for all rows, or --also-placement, for rows beside them")
+        return Beside(
+            hyperparameters={
+                name: split_list(value, dynamic_options.option_name(name))
+                for name, value in dynamic.hyperparameters.items()
+            },
+            addressed=addresses(grid.parameter or ()),
+            placements=split_list(self.also_placement, "--also-placement") if self.also_placement is not None else (),
+        )
 
     def _which(self) -> str:
         """The message for a --paper without --table or --figure; raises SpecError for an unknown paper."""
@@ -137,8 +173,30 @@ def _panel(word: str) -> int:
     return number
 
 
+def table_modules(words: Sequence[str]) -> list[ModuleSource]:
+    """The modules of the table that a command line names, whose hyperparameters are options then; else none.
+
+    Silent about a paper or a table that there is not: the command says so.
+    """
+    given = {word: value for word, value in pairwise(words) if word.startswith("--")}
+    given |= {name: value for name, equals, value in (word.partition("=") for word in words) if equals}
+    if "--table" not in given:
+        return []
+    from attnctl import attention, papers
+    from attnctl.sources.combination import parts_of
+
+    paper, colon, number = given["--table"].rpartition(":")
+    modules: dict[str, ModuleSource] = {}
+    with suppress(SpecError):
+        loaded = papers.load(paper if colon else given.get("--paper", ""))
+        rows = loaded.tables[number].rows if number in loaded.tables else ()
+        for name in dict.fromkeys(row.setup.module for row in rows if not row.baseline):
+            modules |= {part.name: part for part in parts_of(attention.describe(name))}
+    return list(modules.values())
+
+
 def check_hyperparameters(words: Sequence[str], command: Callable[..., object]) -> None:
-    """Raise SpecError for a hyperparameter given with a paper's table, in place of Typer's unknown option."""
+    """Raise SpecError for a hyperparameter that no row has, or of a figure, in place of Typer's unknown option."""
     if not any(word.partition("=")[0] in TABLE for word in words):
         return
     known = {name for item in inspect.signature(command).parameters.values() for name in option_names(item)}
@@ -147,6 +205,7 @@ def check_hyperparameters(words: Sequence[str], command: Callable[..., object]) 
         from attnctl import attention
 
         own = {item.name for module in attention.names() for item in attention.describe(module).hyperparameters}
+        figure = any(word.partition("=")[0] == "--figure" for word in words)
         for name in unknown:
             if name in map(dynamic_options.option_name, own):
-                raise SpecError(f"{name}: {_OWN}")
+                raise SpecError(f"{name}: {_OWN if figure else _NO_ROW}")

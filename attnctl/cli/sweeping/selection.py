@@ -16,6 +16,7 @@ from attnctl.values import SpecError, comma_join, format_value
 
 if TYPE_CHECKING:
     from attnctl.papers import Figure, Paper, PaperTable
+    from attnctl.papers.beside import Beside
     from attnctl.papers.runs import Cells, Overrides
 
 SHOWN = 4
@@ -52,15 +53,19 @@ def of_modules(request: Axes, *, skip_invalid: bool) -> Selection:
     return Selection(specs=expansion.specs, invalid=expansion.invalid, name=",".join(request.modules))
 
 
-def of_table(paper: Paper, name: str, table: PaperTable, overrides: Overrides, rows: Sequence[str]) -> Selection:
+def of_table(
+    paper: Paper, name: str, table: PaperTable, overrides: Overrides, rows: Sequence[str], beside: Beside
+) -> Selection:
     """The runs of a paper's table; raises SpecError when there can be none. name: the paper's, in the sweep's record.
 
-    rows: globs of the rows' names; empty: all.
+    rows: globs of the rows' names; empty: all. beside: what other rows stand beside these.
     """
+    from attnctl.papers.beside import cells_beside
     from attnctl.papers.runs import cells_of
 
+    cells = cells_of(table, overrides, rows)
     return _of_cells(
-        cells_of(table, overrides, rows),
+        [*cells, *(cells_beside(table, overrides, rows, beside) if beside else ())],
         f"{paper.name} table {table.number}",
         OfPaper(paper=name, table=table.number, overrides=overrides.to_json()),
         name=f"{paper.name}-{table.number}".lower(),

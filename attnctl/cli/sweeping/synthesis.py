@@ -10,12 +10,19 @@ from typing import Annotated, Any, get_args
 
 from attnctl.cli.option_groups import expanded
 from attnctl.cli.sweeping import dynamic_options, usage_errors
+from attnctl.sources.signature import ModuleSource
 
 
 def synthesize(
-    function: Callable[..., int], words: Sequence[str], completing: bool, recipe: Sequence[inspect.Parameter] = ()
+    function: Callable[..., int],
+    words: Sequence[str],
+    completing: bool,
+    recipe: Sequence[inspect.Parameter] = (),
+    others: Sequence[ModuleSource] = (),
 ) -> Callable[..., int]:
     """A command with the hyperparameters of the modules in `words`, what follows its name. Raises SpecError.
+
+    others: the modules that count where `words` name none.
 
     function: takes the modules first, and all synthesized options as `dynamic`. recipe: more options to synthesize.
     completing: the shell is typing the words still, so that a name may not be whole.
@@ -26,7 +33,7 @@ def synthesize(
     flags = {name for item in written if get_args(item.annotation)[0] is bool for name in option_names(item)}
     taken = {name for item in [*written, *recipe] for name in option_names(item)}
     flags |= {"--help", "-h", dynamic_options.HELP_RECIPE}
-    sources = dynamic_options.named_modules(words, flags, lenient=completing)
+    sources = dynamic_options.named_modules(words, flags, lenient=completing) or list(others)
     own = dynamic_options.hyperparameter_options(sources, {*taken, "--help"})
     if dynamic_options.HELP_RECIPE in words:
         written = [item if item.name == "recipe" else _hidden(item) for item in written]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from attnctl import papers
+from attnctl.papers.runs import Overrides, cells_of, figure_cells
 from tests.attnctl.cli.cli_run import Run, listing
 from tests.attnctl.cli.test_registry import imported
 
@@ -162,3 +163,47 @@ def test_help_has_examples_and_imports_little(attnctl: Run, folder: Path, words:
 def test_checking_needs_no_torch(attnctl: Run, folder: Path) -> None:
     assert attnctl("paper", "new", "my.toml").code == 0
     assert not imported(["paper", "check", "my.toml"], folder) & {"torch", "torchvision", "pandas", "tree_sitter"}
+
+
+@pytest.mark.parametrize("name", papers.names())
+def test_an_exported_paper_has_the_runs_of_the_paper(name: str, attnctl: Run, folder: Path) -> None:
+    result = attnctl("paper", "export", name)
+    assert (result.code, result.err) == (0, "")
+    (folder / "mine.toml").write_text(result.out, encoding="utf-8")
+    mine, original = papers.load(str(folder / "mine.toml")), papers.load(name)
+    assert mine.name == f"my-{original.name}"
+    assert list(mine.tables) == list(original.tables)
+    for number, table in original.tables.items():
+        runs, own = (
+            [
+                (item.row.name, item.columns, item.reason, [spec.id for spec in item.specs])
+                for item in cells_of(of, Overrides())
+            ]
+            for of in (table, mine.tables[number])
+        )
+        assert own == runs
+    for number, figure in original.figures.items():
+        runs_of, own_of = (
+            [spec.id for item in figure_cells(of, paper, Overrides()) for spec in item.specs]
+            for of, paper in ((figure, original), (mine.figures[number], mine))
+        )
+        assert own_of == runs_of
+
+
+def test_an_exported_paper_is_swept_as_a_file(attnctl: Run, folder: Path) -> None:
+    (folder / "mine.toml").write_text(attnctl("paper", "export", "NAM").out, encoding="utf-8")
+    planned, built_in = (
+        json.loads(attnctl("sweep", "--table", table, "--run-on", "local", "--dry-run", "--json").out)["runs"]
+        for table in ("./mine.toml:2", "nam:2")
+    )
+    assert [run["id"] for run in planned] == [run["id"] for run in built_in]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("elaa", "unknown paper 'elaa'; did you mean 'ela'?"), ("mine.toml", "mine.toml is a file of your own; copy it")],
+)
+def test_only_papers_that_attnctl_has_are_exported(name: str, said: str, attnctl: Run, folder: Path) -> None:
+    assert attnctl("paper", "new", "mine.toml").code == 0
+    refused = attnctl("paper", "export", name)
+    assert (refused.code, refused.err) == (2, f"attnctl: {said}\n")

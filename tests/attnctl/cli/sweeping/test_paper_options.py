@@ -40,8 +40,16 @@ REFUSED = {
     "a file that is not there": (["--table", "./my.toml:1"], "attnctl paper new my.toml"),
     "an unknown row": (["--table", "nam:1", "--rows", "ResNet5"], "did you mean 'ResNet50'"),
     "an empty row": (["--table", "nam:1", "--rows", "ResNet50,"], "a value is empty"),
-    "a hyperparameter": (["--table", "ela:5", "--kernel", "5"], "--kernel: the rows of a paper's table have"),
-    "a hyperparameter of a module": (["--table", "ela:5", "-p", "ela.kernel=5"], "-p ela.kernel=5: the rows"),
+    "a hyperparameter of a figure": (["--figure", "ean:3", "--G", "5"], "--G: a paper's figure has"),
+    "a hyperparameter of a module in a figure": (["--figure", "ean:3", "-p", "ean.G=5"], "-p ean.G=5: a paper's"),
+    "a hyperparameter of no row": (["--table", "ela:5", "--dilation", "5"], "--dilation: no module of this table"),
+    "a hyperparameter of no chosen row": (["--table", "nam:2", "--rows", "*SE", "--gates", "both"], "these rows of"),
+    "a module of no row": (["--table", "ela:5", "-p", "an.K=5"], "-p an.K: these rows of table ela:5 have"),
+    "a place for modules": (["ela", "--also-placement", "stage"], "--also-placement needs --table"),
+    "two places": (
+        ["--table", "ela:5", "--placement", "block", "--also-placement", "stage"],
+        "give either --placement",
+    ),
     "weights": (["--table", "ela:5", "--init", "x"], "--init"),
     "an unknown option": (["--table", "ela:5", "--lrr", "5"], "No such option: --lrr"),
     "two data sets": (["--table", "ela:5", "--dataset", "digits,cifar10"], "takes one value"),
@@ -77,3 +85,20 @@ def test_hostile_values_are_one_line_errors(option: str, value: str, folder: Pat
     good = {"--paper": ["--table", "99"], "--rows": ["--table", "nam:1"]}.get(option, [])
     assert_refused(attnctl("sweep", *good, f"{option}={value}", "--dry-run"), f"{option} {value[:20]!r}")
     assert listing(folder) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "rows"),
+    [
+        (["--gates", "both,spatial"], ["MobileNetV2+NAM gates=both", "MobileNetV2+NAM gates=spatial"]),
+        (["-p", "nam.gates=both"], ["MobileNetV2+NAM gates=both"]),
+        (["--also-placement", "expansion"], ["MobileNetV2+NAM placement=expansion"]),
+    ],
+)
+def test_rows_with_other_settings_stand_beside_those_of_the_table(
+    words: list[str], rows: list[str], folder: Path, attnctl: Run
+) -> None:
+    asked = ["sweep", "--table", "nam:2", "--rows", "MobileNetV2,*NAM", *words]
+    planned = json.loads(attnctl(*asked, "--run-on", "local", "--dry-run", "--json").out)
+    assert [row["row"] for row in planned["rows"]] == ["MobileNetV2", "MobileNetV2+NAM", *rows]
+    assert len(planned["runs"]) == 2 + len(rows)
