@@ -5,6 +5,7 @@ Each TOML file here is a paper; `attnctl paper new my.toml` creates one of your 
     name, title, address, cite  of the paper; cite: its key in a bibliography
     [written.MODULE]         how the code behind the published counts implemented a module: see `Written`
     [tables.N]               caption, header (of the rows' column), note, and what all rows have in common
+    training                 of a table: how its rows are trained: stated, assumed, or from which code
     [[tables.N.columns]]     the columns, in their order
     [tables.N.on.X]          a group of rows: title, and what its rows have in common
     [[tables.N.rows]]        the rows, in their order

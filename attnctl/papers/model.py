@@ -143,6 +143,8 @@ class PaperTable:
     columns: tuple[PaperColumn, ...]
     rows: tuple[Row, ...]
     note: str = ""
+    training: str = ""
+    """How its rows are trained: what the text states, what is assumed, and what comes from which code."""
 
     @property
     def name(self) -> str:

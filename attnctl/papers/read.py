@@ -48,6 +48,7 @@ TABLE: Mapping[str, Kind] = {
     "caption": kinds.text,
     "header": kinds.line,
     "note": kinds.text,
+    "training": kinds.text,
     "columns": kinds.sections,
     "rows": kinds.sections,
     "on": kinds.section,
@@ -121,7 +122,7 @@ class _Reader:
             number=number,
             columns=columns,
             rows=tuple(self._rows(path, values, columns)),
-            **_only(values, ("caption", "header", "note")),
+            **_only(values, ("caption", "header", "note", "training")),
         )
 
     def _columns(self, path: lines.Path, sections: list[Any]) -> Iterator[PaperColumn]:

@@ -111,13 +111,15 @@ class Material:
         metric = metric_of(column, self.epoch)
         summary = found.runs.summary(metric)
         cell = found.runs.cell(metric, _notes_of(found, self.epoch) if summary else ())
-        number = number_of(published, column)
+        number = number_of(published, column) if column.key not in found.cells.elsewhere else None
         apart = cell.value - number if cell.value is not None and number is not None else None
         return replace(_filled(published, cell), apart=Cell(value=apart, n=cell.n, runs=cell.runs), summary=summary)
 
     def _speed(self, row: papers.Row, column: papers.PaperColumn) -> Filled:
         published = row.published.get(column.key, "")
         value, number = self.fps.get(row.name), number_of(published, column)
+        if any(item.cells.elsewhere for (name, _), item in self.chosen.items() if name == row.name):
+            number = None  # of another network, or of images of another size
         cell = Cell(value=value, state="" if value is not None else "not measured")
         apart = value - number if value is not None and number is not None else None
         return replace(_filled(published, cell), apart=Cell(value=apart))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,8 +27,10 @@ class Shown:
     column: ReportColumn
 
 
-def columns_of(table: papers.PaperTable, *, gains: bool) -> list[Shown]:
+def columns_of(table: papers.PaperTable, *, gains: bool, elsewhere: Collection[str] = ()) -> list[Shown]:
     """All columns of a paper's table. gains: with the differences to the group's baseline.
+
+    elsewhere: keys of columns in which no number is comparable with the published one.
 
     A column in which the paper prints nothing is ours alone; one that no row can fill is the paper's alone, but the
     first of them, in which the rows say what they wait for.
@@ -42,7 +44,7 @@ def columns_of(table: papers.PaperTable, *, gains: bool) -> list[Shown]:
             parts.append("measured")
             waiting = waiting or not fillable
         if fillable:
-            parts += _further(column, parts, gains)
+            parts += _further(column, parts, gains, column.key not in elsewhere)
         found += _shown(table, column, parts)
     return found
 
@@ -51,33 +53,33 @@ def _fillable(row: papers.Row, column: papers.PaperColumn) -> bool:
     return not row.setup_of(column).waits
 
 
-def _further(column: papers.PaperColumn, parts: Sequence[Part], gains: bool) -> Iterator[Part]:
+def _further(column: papers.PaperColumn, parts: Sequence[Part], gains: bool, compared: bool) -> Iterator[Part]:
+    if "published" in parts and column.kind != "trait" and compared:
+        yield "difference"
     if column.metric in COUNTED:
         yield "exact"
-    if "published" in parts and column.kind != "trait":
-        yield "difference"
     if gains and column.kind == "run":
         yield "gain"
 
 
 def _shown(table: papers.PaperTable, column: papers.PaperColumn, parts: Sequence[Part]) -> Iterator[Shown]:
-    """Several parts stand under the printed title with its unit; a single one has it itself."""
+    """Several parts stand under the printed title with its unit; a single one, and an exact count, have their own."""
     unit = unit_of(table, column) if column.metric in COUNTED else column.unit
     heading = f"{column.title} ({column.unit})" if column.unit else column.title
     kind: Literal["number", "words"] = "words" if column.kind in {"words", "trait"} else "number"
     scale = audit.UNITS[unit] if column.metric in COUNTED else 1
     for part in parts:
         ours = part not in {"published", "exact"}
-        alone = len(parts) == 1
+        alone = len(parts) == 1 or part == "exact"
         yield Shown(
             column,
             part,
             ReportColumn(
                 name=column.key if part == "measured" else f"{column.key}.{part}",
-                title=column.title if alone else _OURS.get(column.kind, part) if part == "measured" else part,
+                title=_title(column, part, alone=alone),
                 span="" if alone else heading,
                 kind=kind,
-                unit=column.unit if alone else "",
+                unit=column.unit if alone and part != "exact" else "",
                 scale=scale if ours else 1,
                 decimals=0 if part == "exact" or (column.metric in COUNTED and scale == 1) else column.decimals,
                 signed=part in {"difference", "gain"},
@@ -85,6 +87,12 @@ def _shown(table: papers.PaperTable, column: papers.PaperColumn, parts: Sequence
                 measured=part == "measured" and column.kind == "run",
             ),
         )
+
+
+def _title(column: papers.PaperColumn, part: Part, *, alone: bool) -> str:
+    if part == "exact":
+        return f"{column.title} exact"
+    return column.title if alone else _OURS.get(column.kind, part) if part == "measured" else part
 
 
 def unit_of(table: papers.PaperTable, column: papers.PaperColumn) -> str:

@@ -22,10 +22,11 @@ def notes(
     changed: str,
     fps: str,
     extra: bool = False,
+    replaced: bool = False,
 ) -> Iterator[str]:
     """The notes, in order. changed: a sentence on what replaces the paper's values. fps: its conditions.
 
-    extra: whether rows that are not the paper's stand below
+    extra: whether rows that are not the paper's stand below. replaced: whether another recipe replaces the paper's
     """
     parts = {item.part for item in shown}
     ours = [item.of for item in shown if item.part not in {"published", "exact"}]
@@ -40,6 +41,8 @@ def notes(
         yield "Mean ± sample standard deviation (ddof = 1) over the completed seeds."
     if "difference" in parts:
         yield "difference: ours minus published."
+    if other := _elsewhere(trained):
+        yield f"Numbers measured with {other} are not comparable with the published ones; no difference is shown."
     if "gain" in parts:
         yield "gain: measured minus the group's plain network, with Welch's 95 % confidence interval."
     if trained:
@@ -47,8 +50,15 @@ def notes(
     yield from _counting(table, shown)
     if fps and any(column.kind == "fps" for column in ours):
         yield f"FPS: images per second of inference; {fps}."
+    if table.training and not replaced:
+        yield f"Training. {table.training}"
     if table.note:
         yield table.note
+
+
+def _elsewhere(trained: Sequence[Chosen]) -> str:
+    """The data sets and networks on which numbers are measured instead of the paper's."""
+    return comma_join(dict.fromkeys(words for item in trained for words in item.cells.elsewhere.values()))
 
 
 def _where(trained: Sequence[Chosen]) -> str:

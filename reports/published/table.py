@@ -48,13 +48,12 @@ def build(
     with the recipe of a row that are no row stand below the table
     """
     extra = extra_rows(table, cells, others)
-    shown = columns_of(table, gains=False)
-    table = with_rows(table, extra)
+    papers_table, table = table, with_rows(table, extra)
     chosen = runs_of(table, cells, found, options, asked=asked) | runs_of(table, extra.cells, extra.found, options)
     fps, conditions = of_specs(_networks(chosen), speeds) if _has_fps(table) else ({}, "")
     material = Material(table=table, chosen=chosen, fps=fps, imports=imports, epoch=options.epoch, extra=extra)
-    if _gains(table, chosen, options, extra):
-        shown = columns_of(table, gains=True)
+    gains = _gains(table, chosen, options, extra)
+    shown = columns_of(papers_table, gains=gains, elsewhere=_elsewhere(papers_table, cells, imports))
     usual = overridden.usual(cells)
     groups, names, warnings = _groups(table, material, shown, options, overridden.footnotes(cells, usual))
     whole = ReportTable(
@@ -68,7 +67,14 @@ def build(
     visible = [item for item in shown if item.column in made.columns]
     changed = overridden.note(usual, cells)
     said = notes(
-        table, visible, chosen.values(), epoch=options.epoch, changed=changed, fps=conditions, extra=bool(extra.rows)
+        table,
+        visible,
+        chosen.values(),
+        epoch=options.epoch,
+        changed=changed,
+        fps=conditions,
+        extra=bool(extra.rows),
+        replaced=bool(usual.dataset or usual.model or usual.recipe),
     )
     return Report(table=replace(made, notes=tuple(said)), names=tuple(names), warnings=tuple(warnings))
 
@@ -93,6 +99,14 @@ def runs_of(
             runs = choose(item, found, metrics[0], options.seeds, item.seeds if asked else ())
             chosen.update({(item.row.name, key): runs for key in item.columns})
     return chosen
+
+
+def _elsewhere(table: papers.PaperTable, cells: Sequence[Cells], imports: Sequence[Imported]) -> set[str]:
+    """The columns in which all numbers are measured on other data or networks than the paper's."""
+    if any(record.table == table.name for record in imports):
+        return set()
+    keys = {key for item in cells for key in item.columns}
+    return {key for key in keys if all(key in item.elsewhere for item in cells if key in item.columns)}
 
 
 def _networks(chosen: Runs) -> dict[str, RunSpec]:

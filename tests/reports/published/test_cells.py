@@ -110,3 +110,23 @@ def test_traits_are_computed() -> None:
         for column in table.columns:
             ours, theirs = shown[column.key].printed, shown[f"{column.key}.published"]
             assert ours == theirs.printed or theirs.marks, (row.name, column.key)
+
+
+def test_numbers_of_another_data_set_have_no_difference_to_the_published_ones(tmp_path: Path) -> None:
+    workspace, ean1 = Workspace(tmp_path), named("ean:1")
+    (spec,) = specs(ean1, "MobileNetV2", column="c10", dataset="cifar10")
+    train(workspace, spec, 80.0)
+    report = build(workspace, ean1, cells(ean1, dataset="cifar10"))
+    shown = line(report.table, "MobileNetV2", report.names)
+    assert (shown["c10"].value, shown["c100"].value) == (80.0, 80.0)
+    assert shown["c10.difference"].value == pytest.approx(80.0 - 83.56)  # on the paper's own data set
+    assert "c100.difference" not in shown
+    (note,) = (note for note in report.table.notes if "not comparable" in note)
+    assert note.startswith("Numbers measured with dataset=cifar10 are not comparable")
+
+
+def test_an_exact_count_does_not_stand_under_a_unit() -> None:
+    report = published.build(named("ean:2"), cells(named("ean:2")), {})
+    (column,) = (column for column in report.table.columns if column.name == "params.exact")
+    assert column.full_heading == "Params exact"
+    assert line(report.table, "ResNet50", report.names)["params.exact"].value == 23_705_252

@@ -18,11 +18,13 @@ def test_a_column_is_published_measured_and_apart(workspace: Workspace) -> None:
     report = build(workspace, EAN2)
     names = [column.name for column in report.table.columns]
     assert names == [
-        *(f"params{part}" for part in (".published", "", ".exact", ".difference")),
-        *(f"flops{part}" for part in (".published", "", ".exact", ".difference")),
+        *(f"params{part}" for part in (".published", "", ".difference", ".exact")),
+        *(f"flops{part}" for part in (".published", "", ".difference", ".exact")),
         *(f"top1{part}" for part in (".published", "", ".difference", ".gain")),
     ]
-    assert {column.span for column in report.table.columns} == {"Params (M)", "FLOPs (G)", "Top-1 Acc (%)"}
+    assert {column.span for column in report.table.columns} == {"Params (M)", "FLOPs (G)", "Top-1 Acc (%)", ""}
+    exact = [column for column in report.table.columns if column.name.endswith(".exact")]
+    assert [(column.span, column.heading) for column in exact] == [("", "Params exact"), ("", "FLOPs exact")]
     shown = line(report.table, "ResNet50+SE", report.names)
     assert (shown["params"].printed, shown["params.exact"].value) == ("28.75", 28752132)
     assert shown["params.difference"].printed == "+0.00"
