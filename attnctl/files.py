@@ -39,6 +39,8 @@ def no_space(error: BaseException) -> bool:
 _LONGEST_NAME = 200
 """Bytes; file systems allow 255, and endings and temporary names come on top."""
 
+_OF_ANOTHER_USER = "this folder belongs to another user"
+
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _UNWRITABLE = {*_NO_SPACE, errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -190,18 +192,37 @@ def own_folder(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(FileExistsError):
         path.mkdir(mode=0o700)
-    if path.is_symlink():
+    found = path.lstat()
+    if stat.S_ISLNK(found.st_mode):
         raise OSError(errno.ELOOP, "this is a symbolic link", str(path))
+    if stat.S_ISDIR(found.st_mode) and found.st_uid != os.getuid():  # a closed one could not even be opened
+        raise PermissionError(errno.EPERM, _OF_ANOTHER_USER, str(path))
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         status = os.fstat(descriptor)
         if status.st_uid != os.getuid():
-            raise PermissionError(errno.EPERM, "this folder belongs to another user", str(path))
+            raise PermissionError(errno.EPERM, _OF_ANOTHER_USER, str(path))
         if status.st_mode & 0o022:
             raise PermissionError(errno.EPERM, "others can write into this folder", str(path))
         os.fchmod(descriptor, 0o700)
     finally:
         os.close(descriptor)
+
+
+def others_can_write_above(path: Path) -> Path | None:
+    """The nearest folder above a path in which another user than root could put or exchange something; None if none.
+
+    A sticky folder such as /tmp counts too: on another machine the path may not exist yet, and there anybody can make
+    it.
+    """
+    for folder in path.absolute().parents:
+        try:
+            status = folder.stat()
+        except FileNotFoundError:
+            continue
+        if status.st_uid not in {0, os.getuid()} or status.st_mode & 0o022:
+            return folder
+    return None
 
 
 def sync_folder(folder: Path) -> None:

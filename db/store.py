@@ -169,6 +169,8 @@ def open_store(path: Path, group: int | None = None) -> Store:
 
     group: the id of the group whose users share the file. One that we cannot write is then replaced.
     """
+    if _is_cached(path):
+        _check_cache(path)
     with clear(path):
         try:
             if group is not None and path.is_file() and not os.access(path, os.W_OK):
@@ -208,8 +210,12 @@ def clear(path: Path | None) -> Iterator[None]:
 
 def _elsewhere(path: Path | None) -> str:
     """How to move a file that lies in the user's cache folder: there is no home for it, or one without write access."""
-    cached = path is not None and path.is_relative_to(user_cache.folder())
-    return "; set XDG_CACHE_HOME to a folder that you can write" if cached else ""
+    return "; set XDG_CACHE_HOME to a folder that you can write" if path is not None and _is_cached(path) else ""
+
+
+def _is_cached(path: Path) -> bool:
+    """Whether it lies in the user's cache folder and not in the workspace."""
+    return path.is_relative_to(user_cache.folder())
 
 
 def _named(path: Path | None) -> str:
@@ -228,6 +234,15 @@ def _current(path: Path, group: int | None) -> Store:
         store.close()
         raise
     return store
+
+
+def _check_cache(path: Path) -> None:
+    """Raise StoreError if another user could have put an index into the cache folder."""
+    try:
+        user_cache.own()
+    except OSError as error:
+        message = f"{error.filename}: {error.strerror}{_elsewhere(path)}"
+        raise StoreError(message, unwritable=True, foreign=error.errno in user_cache.PREPARED) from error
 
 
 def _check_file(path: Path) -> None:

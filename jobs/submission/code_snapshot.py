@@ -32,7 +32,7 @@ from typing import Any
 
 import attnctl
 from attnctl import user_cache
-from attnctl.files import is_regular, private_folder, write_atomic
+from attnctl.files import is_regular, others_can_write_above, own_folder, private_folder, write_atomic
 from attnctl.values import SpecError
 from attnctl.workspace import untrusted_json
 from attnctl.workspace.layout import Workspace
@@ -197,17 +197,29 @@ def _foreign(snapshot: Path, workspace: Workspace) -> Path | None:
     return None
 
 
+_NO_FOLDER = Path(os.devnull)
+"""Below it Python neither finds nor writes a compiled file."""
+
+
 def _bytecode_folder() -> Path:
-    return user_cache.folder() / "bytecode"
+    """The user's own folder for compiled files; _NO_FOLDER if others could make it before the user, on some node.
+
+    Python reads it before any check of ours, so that all folders above it must be closed to others.
+    """
+    path = user_cache.folder().absolute() / "bytecode"
+    return path if others_can_write_above(path.parent) is None else _NO_FOLDER
 
 
 def _make_bytecode_folder() -> None:
-    """Create the user's own folder for compiled files. Raises SpecError when it belongs to somebody else."""
+    """Create the folder for compiled files. Raises SpecError when it could be somebody else's."""
     path = _bytecode_folder()
-    private_folder(path, 0o600)
-    status = path.lstat()
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
-        raise SpecError(f"{path} is not a folder of yours: delete it, then submit again")
+    if path == _NO_FOLDER:
+        return
+    try:
+        user_cache.own()
+        own_folder(path)
+    except OSError as error:
+        raise SpecError(f"{error.filename}: {error.strerror}; delete it, then submit again") from error
 
 
 def _files(tree: Path) -> Iterator[tuple[str, Path]]:

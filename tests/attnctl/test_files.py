@@ -251,3 +251,11 @@ def test_every_file_in_a_shared_temporary_folder_is_made_by_tempfile_or_checked(
     }
     assert found == {("jobs/data/staging.py", "gettempdir")}
     assert "own_folder(base)" in (ROOT / "jobs/data/staging.py").read_text(encoding="utf-8")
+
+
+def test_a_folder_above_in_which_others_can_write_is_found(tmp_path: Path) -> None:
+    assert files.others_can_write_above(Path("/usr/bin/python3")) is None
+    shared = tmp_path / "shared"
+    (shared / "own").mkdir(parents=True, mode=0o755)
+    shared.chmod(0o1777)
+    assert files.others_can_write_above(shared / "own" / "missing" / "file") == shared

@@ -255,6 +255,28 @@ def test_a_cache_folder_that_cannot_be_written_can_be_moved(tmp_path: Path, monk
         open_store(user_cache.folder() / "x.sqlite")
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
+@pytest.mark.parametrize("kind", ["a folder", "a link"])
+def test_an_index_in_a_cache_folder_that_somebody_else_prepared_is_not_opened(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As XDG_CACHE_HOME=/tmp/cache: they could have put an index with numbers of their choice into it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = user_cache.folder()
+    if kind == "a link":
+        (tmp_path / "theirs").mkdir()
+        folder.symlink_to(tmp_path / "theirs")
+    else:
+        folder.mkdir(mode=0o755)
+    open_in = tmp_path / "theirs" if kind == "a link" else folder
+    os.chown(folder, 65534, 65534, follow_symlinks=False)
+    words = "symbolic link" if kind == "a link" else "folder belongs to another user"
+    with pytest.raises(StoreError, match=f"attnctl: this .*{words}; set XDG_CACHE_HOME to a folder") as caught:
+        open_store(folder / "x.sqlite")
+    assert caught.value.foreign, "so that commands say it, and keep the index in memory"
+    assert not list(open_in.iterdir())
+
+
 def test_a_workspace_without_runs_gets_no_file(tmp_path: Path) -> None:
     with open_index(Workspace(tmp_path)) as index:
         index.refresh()

@@ -10,6 +10,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -149,8 +150,12 @@ def test_an_unchanged_snapshot_costs_little(workspace: Workspace) -> None:
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """A group workspace with a snapshot; each attack is undone."""
     folder = tmp_path_factory.mktemp("group")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+    # A cache folder below /tmp would not be used: there, somebody else could make it first.
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        tempfile.TemporaryDirectory(prefix=".attnctl-", dir=Path.home()) as cache,
+    ):
+        patch.setenv("XDG_CACHE_HOME", cache)
         workspace = Workspace(folder / "it's a lab", group=True)
         assert code_snapshot.keep(workspace) == code_snapshot.digest()
         yield workspace
@@ -224,7 +229,7 @@ def test_an_unchanged_snapshot_of_a_group_runs_and_its_bytecode_is_private(share
     assert done.returncode == 0, done.stderr
     compiled, source = done.stdout.splitlines()[0].split(" /", 1)
     assert source.startswith(str(kept_in(shared))[1:])
-    bytecode = shared.root.parent / "cache" / "attnctl" / "bytecode"
+    bytecode = Path(os.environ["XDG_CACHE_HOME"], "attnctl", "bytecode")
     assert Path(compiled).is_relative_to(bytecode)
     assert Path(compiled).is_file()
     assert stat.S_IMODE(bytecode.stat().st_mode) == 0o700
@@ -266,6 +271,42 @@ def test_a_forged_pycache_is_read_without_a_private_folder_for_bytecode(words: l
         environ |= code_snapshot.variables(shared, {})
         done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True, cwd="/")
         assert "EVIL" not in done.stdout
+
+
+def test_no_compiled_file_is_read_from_a_cache_folder_that_others_could_have_made_first(
+    shared: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As XDG_CACHE_HOME=/tmp/cache, on a node where it does not exist yet."""
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "tmp").chmod(0o1777)
+    cache = tmp_path / "tmp" / "cache"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    source = kept_in(shared) / "attnctl" / "values.py"
+    compiled = cache / "attnctl" / "bytecode" / str(source.parent)[1:]
+    compiled.mkdir(parents=True)
+    with attack(kept_in(shared), "attnctl/__pycache__") as folder:
+        for file in list(folder.iterdir()):
+            file.rename(compiled / f"values.{sys.implementation.cache_tag}.pyc")
+        folder.rmdir()
+        before = sorted(cache.rglob("*"))
+        done = start(shared, "import attnctl.values as v; print(v.__cached__)", check=True)
+        folder.mkdir()
+    assert (done.returncode, "EVIL" in done.stdout) == (0, False), done.stdout + done.stderr
+    assert done.stdout.startswith("/dev/null/")
+    assert sorted(cache.rglob("*")) == before
+    assert code_snapshot.variables(shared, {})["PYTHONPYCACHEPREFIX"] == "/dev/null"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
+def test_a_folder_for_compiled_files_that_belongs_to_somebody_else_is_refused(
+    shared: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tempfile.TemporaryDirectory(prefix=".attnctl-", dir=Path.home()) as cache:
+        monkeypatch.setenv("XDG_CACHE_HOME", cache)
+        Path(cache, "attnctl", "bytecode").mkdir(parents=True, mode=0o700)
+        os.chown(Path(cache, "attnctl", "bytecode"), 65534, 65534)
+        with pytest.raises(SpecError, match="bytecode: this folder belongs to another user; delete it"):
+            code_snapshot.keep(shared)
 
 
 def test_a_private_snapshot_keeps_its_bytecode_and_nothing_else(workspace: Workspace) -> None:
