@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from attnctl import datasets
-from attnctl.datasets import class_folders
+from attnctl.datasets import class_folders, headers
 from attnctl.files import create_exclusive
 from attnctl.jobs.slurm import configuration, nodes, sbatch
 from attnctl.jobs.slurm.commands import CommandError, run
@@ -224,7 +224,8 @@ def _architecture(options: SlurmOptions) -> Iterator[Check]:
 
 
 def data(config: Config) -> Iterator[Check]:
-    """Whether the files of each data set are in their folder, and whether train/ and val/ have the same classes."""
+    """Whether the files of each data set are in their folder, begin as such files do, and have the same classes in
+    train/ and val/."""
     for name in datasets.names():
         folder = config.data.folder(name)
         missing = datasets.missing_files(datasets.describe(name), folder)
@@ -235,8 +236,11 @@ def data(config: Config) -> Iterator[Check]:
                 words.removeprefix(f"{name}: "),
                 f"attnctl data check {name} counts the images",
             )
+        elif not missing and (words := headers.damaged(datasets.describe(name), folder)):
+            yield Check(f"data set {name}", False, words, "delete it and get it again")
         elif not missing:
-            yield Check(f"data set {name}", True, str(folder) if folder else "included in scikit-learn")
+            found = f"files found in {folder}; attnctl data check {name} reads them"
+            yield Check(f"data set {name}", True, found if folder else "included in scikit-learn")
         else:
             setting = f"set {name} in [data] of attnctl.toml to its folder"
             fix = f"attnctl data fetch {name}" if datasets.describe(name).can_be_fetched else setting

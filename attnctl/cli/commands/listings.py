@@ -15,8 +15,9 @@ from attnctl import models as known_models
 from attnctl import recipes as known_recipes
 from attnctl.cli import completion, context, output
 from attnctl.cli.table_layout import Column
+from attnctl.datasets import class_folders, headers
 from attnctl.spec import recipe_fields
-from attnctl.values import format_value, split_list
+from attnctl.values import SpecError, format_value, split_list
 
 _BACKBONES = (Column("backbone"), Column("placements", wrap=20), Column("input"), Column("what it is", wrap=24))
 _PLACEMENTS = (
@@ -181,31 +182,49 @@ def datasets(
     chosen = [known_datasets.describe(name) for name in split_names(names) or known_datasets.names()]
     folders = {item.name: roots.folder(item.name) for item in chosen}
     missing = {item.name: list(map(str, known_datasets.missing_files(item, folders[item.name]))) for item in chosen}
+    problems = {item.name: "" if missing[item.name] else _problem(item, folders[item.name]) for item in chosen}
     if as_json:
         output.document(
             {
                 "datasets": [
-                    asdict(item) | {"folder": folder and str(folder), "missing": missing[item.name]}
+                    asdict(item)
+                    | {"folder": folder and str(folder), "missing": missing[item.name], "problem": problems[item.name]}
                     for item, folder in zip(chosen, folders.values(), strict=True)
                 ]
             }
         )
     elif names:
-        rows = [[item.name, *row] for item in chosen for row in _facts(item, folders[item.name], missing[item.name])]
+        rows = []
+        for item in chosen:
+            facts = _facts(item, folders[item.name], missing[item.name], problems[item.name])
+            rows += [[item.name, *fact] for fact in facts]
         output.table(_FACTS, rows)
     else:
-        output.table(_DATASETS, [_dataset(item, folders[item.name], missing[item.name]) for item in chosen])
-        output.note("attnctl datasets NAME shows its size, its recipe and its missing files")
+        states = {name: "missing" if missing[name] else "faulty" if problems[name] else "" for name in missing}
+        output.table(_DATASETS, [_dataset(item, folders[item.name], states[item.name]) for item in chosen])
+        output.note("attnctl datasets NAME shows its size, its recipe, and what is missing or wrong")
+        output.note("attnctl data check NAME also reads its files")
 
 
-def _dataset(item: known_datasets.Dataset, folder: Path | None, missing: Sequence[str]) -> list[str]:
-    """The row of a data set in the list of all."""
-    location = "built in" if folder is None else f"missing in {folder}" if missing else str(folder)
+def _problem(item: known_datasets.Dataset, folder: Path | None) -> str:
+    """What is wrong with the files of a data set, as far as their beginnings and the names of classes show it."""
+    try:
+        differ = class_folders.mismatch(item, folder).removeprefix(f"{item.name}: ")
+    except SpecError as error:
+        return str(error)
+    return differ or headers.damaged(item, folder)
+
+
+def _dataset(item: known_datasets.Dataset, folder: Path | None, state: str) -> list[str]:
+    """The row of a data set in the list of all. state: of its files; empty if nothing is wrong."""
+    location = "built in" if folder is None else f"{state} in {folder}" if state else str(folder)
     sizes = map(str, (item.classes, item.train_size, item.test_size))
     return [item.name, ", ".join(item.tasks), *sizes, item.default_backbone, location]
 
 
-def _facts(item: known_datasets.Dataset, folder: Path | None, missing: Sequence[str]) -> Iterator[list[str]]:
+def _facts(
+    item: known_datasets.Dataset, folder: Path | None, missing: Sequence[str], problem: str
+) -> Iterator[list[str]]:
     """The facts about a data set, and the command that fetches missing files."""
     yield ["task", ", ".join(item.tasks)]
     yield ["classes", str(item.classes)]
@@ -221,6 +240,8 @@ def _facts(item: known_datasets.Dataset, folder: Path | None, missing: Sequence[
         yield ["", f"and {len(missing) - _MOST_FILES} more"]
     if missing and item.can_be_fetched:
         yield ["to get it", f"attnctl data fetch {item.name}"]
+    if problem:
+        yield ["problem", problem]
 
 
 _MOST_FILES = 5

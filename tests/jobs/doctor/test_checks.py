@@ -224,6 +224,9 @@ def test_complete_data_sets_pass_and_others_have_advice(config: Config, tmp_path
     asked = dataclasses.replace(config, data=DataRoots(root=folder))
     found = by_name(list(checks.data(asked)))
     assert found["data set digits"].ok is found["data set imagenet"].ok is True
+    assert found["data set imagenet"].message == (
+        f"files found in {folder / 'imagenet'}; attnctl data check imagenet reads them"
+    )
     for name in filter(lambda name: datasets.describe(name).can_be_fetched, datasets.names()):
         check = found[f"data set {name}"]
         assert (check.ok, check.fix) == (None, f"attnctl data fetch {name}")
@@ -236,6 +239,17 @@ def test_class_folders_that_differ_are_a_fault(config: Config, tmp_path: Path) -
     check = by_name(list(checks.data(asked)))["data set imagenet"]
     assert check.ok is False
     assert check.message.startswith("the class names of train/ and val/ in ")
+
+
+def test_a_data_set_of_random_bytes_is_a_fault(config: Config, tmp_path: Path) -> None:
+    described = datasets.describe("cifar10")
+    folder = tmp_path / "data" / described.folder
+    folder.mkdir(parents=True)
+    for item in described.files:
+        (folder / item.name).write_bytes(b"\x07random" * 99)
+    asked = dataclasses.replace(config, data=DataRoots(root=tmp_path / "data"))
+    check = by_name(list(checks.data(asked)))["data set cifar10"]
+    assert (check.ok, check.message) == (False, f"{folder / 'data_batch_1'} is not a pickle")
 
 
 def test_a_workspace_is_checked_by_writing_and_left_unchanged(tmp_path: Path, config: Config) -> None:

@@ -109,6 +109,23 @@ def test_a_named_data_set_shows_missing_files_and_how_to_get_them(folder: Path, 
     assert "fetch" not in attnctl("datasets", "imagenet", "digits").out
 
 
+def test_a_data_set_of_random_bytes_and_one_with_other_classes_in_val_are_faulty(folder: Path, attnctl: Run) -> None:
+    batches = folder / "data" / "cifar-10-batches-py"
+    batches.mkdir(parents=True)
+    for name in (*(f"data_batch_{k}" for k in range(1, 6)), "test_batch"):
+        (batches / name).write_bytes(b"\x07random" * 99)
+    for part in ("train/n01440764", "val/n01443537"):
+        (folder / "data" / "imagenet" / part).mkdir(parents=True)
+    rows = {line.split()[0]: line for line in attnctl("datasets").out.splitlines()}
+    assert rows["cifar10"].endswith(f"faulty in {batches}")
+    assert rows["imagenet"].endswith(f"faulty in {folder / 'data' / 'imagenet'}")
+    problems = {item["name"]: item["problem"] for item in json.loads(attnctl("datasets", "--json").out)["datasets"]}
+    assert problems["cifar10"] == f"{batches / 'data_batch_1'} is not a pickle"
+    assert "train/ has n01440764, val/ has n01443537" in problems["imagenet"]
+    assert problems["cifar100"] == problems["digits"] == ""
+    assert "problem" in attnctl("datasets", "imagenet").out
+
+
 def test_a_recipe_of_ones_own_is_explained_field_by_field(folder: Path, attnctl: Run) -> None:
     Path("mine.toml").write_text('base = "cifar"\nlr = 0.3\n')
     rows = [line.split(maxsplit=3) for line in attnctl("recipes", "./mine.toml").out.splitlines()]
