@@ -6,7 +6,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slurm lint bench tour storm slurm-up slurm-down clean
+.PHONY: help demo test fuzz test-slurm lint bench tour storm slurm-up slurm-down clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -18,6 +18,10 @@ demo: $(BIN)/.attnctl ## train two small networks on the embedded digits and sho
 # Two workers compute; a third has the tests of the real SLURM, which mostly wait. More threads would only take turns.
 test: $(BIN)/.attnctl-dev lint ## every check and every test, on three workers
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --no-loadscope-reorder --durations=25
+
+SECONDS ?= 120
+fuzz: $(BIN)/.attnctl-dev ## hostile input for each parser of others' files: make fuzz SECONDS=120 [PARSER=lock]
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz --seconds $(SECONDS) --keep tests/fuzz/cases $(if $(PARSER),--parser $(PARSER))
 
 lint: $(BIN)/.attnctl-dev ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .

@@ -33,6 +33,7 @@ DEFAULT, NONE = "default", "none"
 """Recipe values for the model's default and for none; an empty value could not be typed on the command line."""
 
 _NEVER = object()
+_TEXTS = ("module", "backbone", "placement", "dataset", "init", "model")
 _INIT = re.compile(r"(run|file):[0-9a-f]+(\+partial)?")
 _PARTIAL = "+partial"
 _OWN_VERSION = re.compile(r"ast:[0-9a-f]+")
@@ -74,7 +75,7 @@ class Recipe:
 
     epochs: int = recipe_field("passes over the training set; 0 if steps is set", at_least=1)
     """0 when `steps` sets the length of the training (set by `recipe_from`)."""
-    batch: int = recipe_field("global batch size, in samples", at_least=1)
+    batch: int = recipe_field("global batch size, in samples", at_least=1, at_most=999_999)
     norm_batch: int = recipe_field(
         "ghost batch: samples per forward, over which BatchNorm computes its statistics; must divide batch", at_least=1
     )
@@ -419,14 +420,43 @@ class RunSpec:
         """The spec that `to_json` wrote; fields missing from the document are neutral. Raises SpecError."""
         try:
             values = dict(document)
+            if not isinstance(values["recipe"], Mapping):
+                raise TypeError(f"recipe is {values['recipe']!r:.80}")
             values["hyperparameters"] = tuple(sorted(dict(values["hyperparameters"]).items()))
             values["recipe"] = recipe_from(values["recipe"])
             values["versions"] = Versions(**values["versions"])
             spec = cls(**values)
+            _check_types(spec)
             _check_names(spec)
             return spec
         except (KeyError, TypeError, ValueError) as error:
             raise SpecError(f"not a run's spec: {error}") from error
+
+
+def _check_types(spec: RunSpec) -> None:
+    """Raise ValueError if a value has another type than declared: a JSON file of somebody else can hold anything."""
+    versions = vars(spec.versions)
+    numbers = {name: value for name, value in versions.items() if name not in {"module", "backbone"}}
+    texts = {name: getattr(spec, name) for name in _TEXTS} | {"module's version": versions["module"]}
+    values = {"backbone's version": versions["backbone"], **dict(spec.hyperparameters)}
+    for name, value in {**numbers, "seed": spec.seed}.items():
+        if type(value) is not int or not _is_scalar(value):
+            raise ValueError(f"{name} is {value!r:.80}")
+    for name, value in texts.items():
+        if not isinstance(value, str) or not _is_scalar(value):
+            raise ValueError(f"{name} is {value!r:.80}")
+    for name, value in values.items():
+        if not isinstance(name, str) or not _is_scalar(name) or not _is_scalar(value):
+            raise ValueError(f"{name!r:.80} is {value!r:.80}")
+
+
+def _is_scalar(value: object) -> bool:
+    """Whether a value can be stored: a number of at most 64 bits, or a text without a lone surrogate."""
+    if isinstance(value, str):
+        return value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value)
+    if type(value) is int:
+        return -(1 << 63) <= value < 1 << 63
+    return value is None or isinstance(value, bool | float)
 
 
 def _check_names(spec: RunSpec) -> None:

@@ -8,6 +8,9 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Literal, get_args, get_origin
 
 Scalar = bool | int | float | str | None
+
+_MOST_BITS = 63
+"""Bits of a whole number without its sign; databases store no larger one."""
 """The values that a hyperparameter or a recipe field can take."""
 
 
@@ -20,6 +23,8 @@ def convert(value: Scalar, declared: Any, name: str) -> Scalar:
 
     declared: bool, int, float, str, None, a Literal, or a union of these (the first member that fits wins).
     """
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        raise SpecError(f"{name} is {format_value(value)}; it must have at most {_MOST_BITS}")
     for member in _members(declared):
         try:
             return _convert_one(value, member)
@@ -108,6 +113,8 @@ def format_value(value: Scalar) -> str:
     """A value as a user would type it: `none`, `true`, `0.1`."""
     if value is None or isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:  # Python does not print one of 4301 digits
+        return f"a number of {value.bit_length()} bits"
     return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
 
 

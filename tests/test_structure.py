@@ -91,7 +91,7 @@ def refused(lines: list[str], file: str) -> list[str]:
 
 
 PARTS = ("attnctl", "jobs", "db", "reports")
-TOGETHER = ("behaviour", "benchmarks", "documents", "packaging", "slurm", "storm")
+TOGETHER = ("behaviour", "benchmarks", "documents", "fuzz", "packaging", "slurm", "storm")
 """The folders of tests/ that test what several modules do together; all others mirror the packages."""
 
 

@@ -19,6 +19,9 @@ from attnctl.files import read_regular
 from attnctl.sources.digest import VERSION_PREFIX, digest
 from attnctl.values import SpecError
 
+_DEEPEST = 200
+"""Levels of a file's syntax tree; ordinary code has about twenty, and a chain of n `elif` or `+` has n more."""
+
 _PROJECT = (".git", "pyproject.toml", "setup.py", "setup.cfg", "attnctl.toml")
 _NEVER_LOCAL = {"attnctl", "torch", "__future__", *sys.builtin_module_names}
 _INIT = "__init__.py"
@@ -210,11 +213,25 @@ def _is_project(marker: Path) -> bool:
 def _parsed(path: Path) -> tuple[bytes, ast.Module]:
     try:
         data = read_regular(path)
-        return data, ast.parse(data, str(path))
+        tree = ast.parse(data, str(path))
     except OSError as error:
         raise SpecError(f"cannot read {path}: {error.strerror}") from error
     except (SyntaxError, ValueError, RecursionError) as error:
         raise SpecError(f"{path}:{getattr(error, 'lineno', None) or 1}: this is not Python: {_words(error)}") from error
+    _check_depth(path, tree)
+    return data, tree
+
+
+def _check_depth(path: Path, tree: ast.Module) -> None:
+    """Raise SpecError for code that is nested too deep for the functions that walk through it by recursion."""
+    level: list[ast.AST] = [tree]
+    line = 1
+    for _ in range(_DEEPEST):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+        line = next((getattr(node, "lineno", line) for node in level), line)
+        if not level:
+            return
+    raise SpecError(f"{path}:{line}: this code is nested too deep: more than {_DEEPEST} levels")
 
 
 def _words(error: Exception) -> str:

@@ -378,6 +378,9 @@ class ImportedFile(Record):
     user: str
     records: list[dict[str, Any]]
 
+    def __post_init__(self) -> None:
+        _ = self.id  # raises ValueError for a number that JSON does not have
+
     @property
     def id(self) -> str:
         """The hash of its records, independent of the file's name and the time of the import."""

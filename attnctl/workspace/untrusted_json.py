@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
+import sys
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
@@ -177,7 +177,7 @@ def fits(value: Any, hint: Any, largest: float = LARGEST) -> bool:
     if hint is int:
         return type(value) is int and -(1 << 63) <= value < 1 << 63
     if hint is float:
-        return type(value) in {int, float} and math.isfinite(value) and abs(value) <= largest
+        return type(value) in {int, float} and abs(value) <= min(largest, sys.float_info.max)  # false for NaN
     if hint is str:
         return isinstance(value, str) and _encodable(value)
     return value is None if hint is NoneType else isinstance(value, hint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import shutil
 import tarfile
 import zipfile
@@ -10,12 +11,39 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Literal
 
+from attnctl.files import open_regular
 from attnctl.jobs.data.errors import DataError
 
 LARGEST_MEMBER = 1 << 30
 """Largest size in bytes of a file that is read into memory; CIFAR-100's training part has 155 MB."""
+
+
+_LARGEST_HEADER = 1 << 20
+"""Bytes of the further headers of a member, such as its long name; a name has at most 4096."""
+
+
+class _Member(tarfile.TarInfo):
+    """A member of a tar file, with small further headers: tarfile reads them into memory, whatever they declare."""
+
+    def _proc_member(self, tar: tarfile.TarFile) -> tarfile.TarInfo:
+        """Overrides the method that the class documents as the place for other types of members."""
+        if not self.isreg() and self.size > _LARGEST_HEADER:
+            raise tarfile.ReadError(f"its headers have {self.size} bytes")
+        member: tarfile.TarInfo = super()._proc_member(tar)  # type: ignore[misc]
+        return member
+
+
+@contextmanager
+def open_tar(archive: Path, mode: Literal["r:*", "r:"] = "r:*") -> Iterator[tarfile.TarFile]:
+    """Open a tar file that anybody may have written. Raises OSError, EOFError, zlib.error or tarfile.TarError."""
+    with open_regular(archive) as stream:
+        try:
+            with tarfile.open(fileobj=stream, mode=mode, tarinfo=_Member) as tar:
+                yield tar
+        except RecursionError as error:
+            raise tarfile.ReadError("it has too many headers for one member") from error
 
 
 def archive_of(name: str, folder: Path) -> Path | None:
@@ -29,7 +57,7 @@ def read_archive(archive: Path, names: Iterable[str]) -> list[tuple[str, bytes]]
     wanted = list(names)
     contents: dict[str, bytes] = {}
     try:
-        with tarfile.open(archive, "r:*") as tar:
+        with open_tar(archive) as tar:
             for member in tar:
                 stream = tar.extractfile(member) if Path(member.name).name in wanted and member.isfile() else None
                 if stream is not None and member.size > LARGEST_MEMBER:
@@ -38,7 +66,7 @@ def read_archive(archive: Path, names: Iterable[str]) -> list[tuple[str, bytes]]
                     )
                 if stream is not None:
                     contents[Path(member.name).name] = stream.read()
-    except (tarfile.TarError, OSError, EOFError) as error:
+    except (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise DataError(f"{archive} cannot be read ({error}); delete it and download it again") from error
     missing = [name for name in wanted if name not in contents]
     if missing:
@@ -66,7 +94,12 @@ def unpack(archive: Path, inside: str, folder: Path, progress: Callable[[int, in
                     _extract(content, target)
                 done += size
                 progress(done, None)
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except DataError:
+        raise
+    except (
+        *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError),
+        *(NotImplementedError, RuntimeError, ValueError),  # a zip of a newer version, an encrypted one, a NUL in a name
+    ) as error:
         raise DataError(f"{archive} cannot be read ({error}); delete it and download it again") from error
 
 
@@ -81,7 +114,7 @@ def _opened(archive: Path) -> Iterator[Members]:
             files = [item for item in packed.infolist() if not item.is_dir()]
             yield ((item.filename, item.file_size, partial(packed.open, item)) for item in files)
     else:
-        with tarfile.open(archive, "r:*") as tar:
+        with open_tar(archive) as tar:
             yield ((item.name, item.size, partial(_member, tar, item)) for item in tar if item.isreg())
 
 

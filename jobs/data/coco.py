@@ -99,7 +99,7 @@ def index(folder: Path, part: str, classes: int | None, *, masks: bool) -> CocoS
         return _indexed(document, folder, part, classes, masks=masks)
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)
         raise DataError(f"{path} is not a COCO instances file: {reason}") from error
 

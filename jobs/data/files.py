@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from attnctl.datasets import Dataset, class_folders
 from attnctl.datasets.class_folders import PARTS
+from attnctl.jobs.data.archive import open_tar
 from attnctl.jobs.data.errors import DataError, check_files, check_sizes
 from attnctl.jobs.data.staging import copy_to_node
 from attnctl.units import quantity
@@ -30,6 +31,7 @@ from attnctl.values import comma_join
 IMAGE_SUFFIXES = (".jpeg", ".jpg", ".png")
 _SPLITS = dict(zip(PARTS, ("train", "test"), strict=True))
 _THREADS = 16  # listing folders mostly waits for the file server
+_LONGEST_LABEL = 18  # digits of a class number
 _MAX_NAMES = 5  # an error about many faulty classes names this many
 _SYNSET = re.compile(r"(?<![^_])n\d{8}(?![^_])")  # n01440764_10026; ILSVRC2012_val_00000001_n01751748 on Hugging Face
 
@@ -195,16 +197,16 @@ def _members(shard: Path) -> _Shard:
     images: dict[str, tarfile.TarInfo] = {}
     labels: dict[str, int] = {}
     try:
-        with tarfile.open(shard, "r:") as tar:
-            for member in tar:
+        with open_tar(shard, "r:") as tar:
+            for member in filter(tarfile.TarInfo.isreg, tar):
                 parent, _, name = member.name.rpartition("/")
                 stem, _, suffix = name.partition(".")
                 key = f"{parent}/{stem}"
                 if suffix == "cls" and (stream := tar.extractfile(member)) is not None:
-                    labels[key] = int(stream.read())
+                    labels[key] = int(stream.read(_LONGEST_LABEL))
                 elif f".{suffix.lower()}" in IMAGE_SUFFIXES:
                     images[key] = member
-    except (tarfile.TarError, OSError, ValueError) as error:
+    except (tarfile.TarError, OSError, EOFError, ValueError) as error:
         raise DataError(f"{shard} is not a plain tar of <key>.jpg and <key>.cls pairs: {error}") from error
     if unpaired := sorted(images.keys() ^ labels.keys()):
         raise DataError(f"{shard}: {unpaired[0].lstrip('/')} lacks its image or its .cls")

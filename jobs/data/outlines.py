@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from faster_coco_eval.core import mask as strict
 from pycocotools import mask as rle
 
@@ -19,6 +20,12 @@ from attnctl.units import quantity
 
 _CORNERS = 3
 """A polygon with fewer corners has no area."""
+
+_FARTHEST = 1e5
+"""Pixels of a corner from the image's first pixel; larger images than this do not exist."""
+
+_MOST_PIXELS, _MOST_TIMES = 100_000, 4
+"""An object's outlines have at most this many pixels, and so many times those of the image."""
 
 
 class Outlines:
@@ -75,12 +82,24 @@ class Outlines:
         return masks
 
     def _polygons(self, row: int, height: int, width: int) -> Any:
-        """The run-length encoding of an object's polygons."""
-        polygons = [
-            self._numbers[self._ends[number] : self._ends[number + 1]].tolist()
-            for number in range(self._first[row], self._first[row + 1])
-        ]
-        return rle.merge(rle.frPyObjects(polygons, height, width))
+        """The run-length encoding of an object's polygons. Raises ValueError."""
+        first, last = self._first[row], self._first[row + 1]
+        polygons = [self._numbers[self._ends[number] : self._ends[number + 1]] for number in range(first, last)]
+        _check_polygons(polygons, height, width)
+        return rle.merge(rle.frPyObjects([polygon.tolist() for polygon in polygons], height, width))
+
+
+def _check_polygons(polygons: Sequence[npt.NDArray[np.float64]], height: int, width: int) -> None:
+    """Raise ValueError for polygons that pycocotools cannot fill: it writes outside its memory for NaN or 1e9, and it
+    allocates memory for every pixel of an outline, inside the image or not."""
+    pixels = 0.0
+    for polygon in polygons:
+        if not (np.abs(polygon) <= _FARTHEST).all():  # false for NaN
+            raise ValueError("a polygon has a corner that is not a number, or far outside the image")
+        corners = polygon.reshape(-1, 2)
+        pixels += float(np.abs(corners - np.roll(corners, 1, 0)).max(1).sum())
+    if pixels > _MOST_PIXELS + _MOST_TIMES * height * width:
+        raise ValueError("its polygons are far longer than the image has pixels")
 
 
 def _decode_own(codes: list[Any]) -> Bytes:
@@ -101,6 +120,11 @@ def _decode(code: Mapping[str, Any], height: int, width: int) -> Bytes:
 
 
 def _check(code: Mapping[str, Any]) -> Mapping[str, Any]:
-    if len(code.get("size", ())) != 2 or not isinstance(code.get("counts"), list | str):
+    size, counts = code.get("size"), code.get("counts")
+    if not isinstance(size, list) or len(size) != 2 or not isinstance(counts, list | str):
         raise ValueError("a run-length encoding lacks its size or its counts")
+    if isinstance(counts, list) and not all(type(count) is int and 0 <= count < 1 << 32 for count in counts):
+        raise ValueError("a run-length encoding has counts that are not numbers of pixels")
+    if isinstance(counts, str) and not counts.isascii():
+        raise ValueError("a run-length encoding has counts that are not ASCII text")
     return code

@@ -99,7 +99,13 @@ def _await(workspace: Workspace, job: Job, world: int, deadline: float, report: 
 def _collect(workspace: Workspace, tag: str, world: int, state: str) -> list[Check]:
     collected: list[Check] = []
     for rank in range(world):
-        answer = untrusted_json.read_object(workspace.doctor(tag) / f"{rank}.json")
+        path = workspace.doctor(tag) / f"{rank}.json"
+        try:
+            answer = untrusted_json.read_object(path)
+            checks = [] if answer is None else untrusted_json.decode(list[Check], answer.get("checks"))
+        except ValueError as error:
+            collected.append(Check(f"rank {rank}", False, f"its answer in {path} is damaged: {error}"))
+            continue
         if answer is None:
             logs = "".join(
                 read_regular(path).decode(errors="replace") for path in workspace.submission_logs(tag).glob("*")
@@ -108,7 +114,7 @@ def _collect(workspace: Workspace, tag: str, world: int, state: str) -> list[Che
             message = f"reported nothing; state of the job: {state or 'unknown'}; {last_line}"
             collected.append(Check(f"rank {rank}", False, message))
             continue
-        collected += untrusted_json.decode(list[Check], answer.get("checks"))
+        collected += checks
     return list(dict.fromkeys(collected))  # ranks on the same node report the same checks
 
 

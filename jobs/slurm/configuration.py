@@ -143,9 +143,10 @@ def partition_fault(name: str, cluster: str | None = None) -> str:
     """
     try:
         text = run(["sinfo", *on_cluster(cluster), "-a", "-h", "-p", name, "-o", "%D|%a|%T"])
+        table = list(parse_table(text, 3, "sinfo"))
     except CommandError as error:
         raise SlurmUnavailable(f"{NO_ANSWER}: {error.message}") from error
-    rows = [(count, state, node) for count, state, node in parse_table(text, 3, "sinfo") if _INTEGER.fullmatch(count)]
+    rows = [(count, state, node) for count, state, node in table if _INTEGER.fullmatch(count)]
     closed = next((state for _, state, _ in rows if state in _CLOSED), None)
     if closed is not None:
         return f"its state is {closed}"

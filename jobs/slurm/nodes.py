@@ -10,6 +10,7 @@ from attnctl.jobs.slurm.commands import CommandError, on_cluster, run
 from attnctl.values import SpecError
 
 _FIELD = re.compile(r"(?:^|\s)([A-Za-z]+)=(\S*)")
+_INTEGER = re.compile(r"[0-9]{1,9}")
 _GPU = re.compile(r"\bgpu:(?:([^:,(]+):)?([0-9]{1,9})\b")
 _DEFAULT = re.compile(r"\bDefCpuPerGPU=([1-9][0-9]{0,4})\b")
 
@@ -46,7 +47,7 @@ def read_nodes(text: str) -> list[Node]:
     for line in text.splitlines():
         fields: dict[str, str] = dict(_FIELD.findall(line))
         cpus = fields.get("CPUEfctv", fields.get("CPUTot", ""))  # without the cores of CoreSpecCount; since 22.05
-        if "NodeName" in fields and cpus.isdecimal():
+        if "NodeName" in fields and _INTEGER.fullmatch(cpus):
             gpus: dict[str, int] = {}
             for kind, count in _GPU.findall(fields.get("Gres", "")):
                 gpus[kind] = gpus.get(kind, 0) + int(count)
@@ -76,7 +77,7 @@ def read_partitions(text: str) -> list[PartitionCores]:
                     name=fields["PartitionName"],
                     default=fields.get("Default") == "YES",
                     per_gpu=int(per_gpu[1]) if per_gpu else None,
-                    per_node=int(per_node) if per_node.isdecimal() else None,
+                    per_node=int(per_node) if _INTEGER.fullmatch(per_node) else None,
                 )
             )
     return rows
