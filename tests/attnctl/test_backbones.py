@@ -29,6 +29,8 @@ PLAIN = [
     ("densenet121_cifar", 100, 32, 7_048_548, None),
     ("densenet161_deep", 1000, 224, 28_730_584, None),
     ("efficientnet_b0", 100, 32, 4_135_648, None),
+    ("efficientnet_b0_no_se", 100, 32, 3_499_108, 7_962_848),
+    ("efficientnet_b0_no_se", 1000, 224, 4_652_008, None),
     ("cspdarknet_nano", 1000, 224, 716_968, 77_288_704),
     # torchvision's own figures
     ("densenet121", 1000, 224, 7_978_856, None),
@@ -63,6 +65,7 @@ def test_every_backbone_has_its_counts_tested() -> None:
         ("mobilenet_v2", 32),
         ("shufflenet_v2_cifar", 32),
         ("efficientnet_b0", 32),
+        ("efficientnet_b0_no_se", 32),
         ("resnet20", 32),
         ("cspdarknet_nano", 32),
         ("wrn28_10", 8),

@@ -63,6 +63,8 @@ COUNTS = [
     ("densenet121_cifar", "dense", "ean", {}, 100, 32, 7_049_988, None),
     ("efficientnet_b0", "own-se", "ean", {}, 100, 32, 3_503_588, None),
     ("efficientnet_b0", "own-se", "se", {"bias": True}, 100, 32, 4_448_788, None),
+    ("efficientnet_b0_no_se", "depthwise", "ean", {}, 100, 32, 3_503_588, None),
+    ("efficientnet_b0_no_se", "depthwise", "se", {"bias": True}, 100, 32, 4_448_788, None),
     ("wrn28_10", "block", "ean", {"G": 32}, 100, 32, 36_547_540, None),
     ("resnext29_16x32d", "block", "ca", {"r": 8}, 10, 32, 26_698_026, None),
     ("resnet101_cifar", "block", "ean", {"G": 64}, 100, 32, 42_699_412, None),
