@@ -339,6 +339,8 @@ class RunSpec:
     weights of the seed."""
     model: str = ""
     """The detector or segmenter around the backbone, such as `fasterrcnn`; empty for a classifier."""
+    origin: RunSpec | None = field(default=None, compare=False, repr=False)
+    """The base run's spec, where it is known; not part of the specification, which has the base's id."""
 
     @property
     def id(self) -> str:
@@ -399,8 +401,16 @@ class RunSpec:
     @property
     def family(self) -> str:
         """A hash that is equal for the runs of one table cell, whatever their seeds and code versions."""
+        return _digest(self._without_seed(self.init))
+
+    @property
+    def lineage(self) -> str:
+        """As `family`, also where the run of each seed starts from another run, which has that seed."""
+        return _digest(self._without_seed(f"run:{self.origin.lineage}" if self.origin is not None else self.init))
+
+    def _without_seed(self, init: str) -> RunSpec:
         versions = Versions(module="", backbone=0, placement=0, dataset=0, loop=0)
-        return _digest(dataclasses.replace(self, seed=0, versions=versions))
+        return dataclasses.replace(self, seed=0, versions=versions, init=init, origin=None)
 
     def label(self) -> str:
         """The module and its hyperparameters, such as `ela kernel=5 groups=c`."""
@@ -409,7 +419,7 @@ class RunSpec:
     def to_json(self) -> dict[str, Any]:
         """The whole spec as JSON values, including neutral fields."""
         return {
-            **vars(self),
+            **{name: value for name, value in vars(self).items() if name != "origin"},
             "hyperparameters": dict(self.hyperparameters),
             "recipe": dict(vars(self.recipe)),
             "versions": dict(vars(self.versions)),

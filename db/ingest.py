@@ -36,7 +36,10 @@ CHUNK = 128
 MANY = 100_000
 """Metric rows held in memory before they are handed to SQLite."""
 
-_SPEC_COLUMNS = ("module", "label", "model", "backbone", "placement", "dataset", "versions", "seed", "init", "family")
+_SPEC_COLUMNS = (
+    *("module", "label", "model", "backbone", "placement", "dataset", "versions", "seed", "init"),
+    *("family", "lineage"),
+)
 """The columns of `run` that a run's spec alone decides."""
 
 
@@ -218,6 +221,7 @@ def _spec_columns(indexed: IndexedRun) -> dict[str, Any]:
             "seed": 0,
             "init": "",
             "family": "",
+            "lineage": "",
         }
     return {
         **{
@@ -226,6 +230,7 @@ def _spec_columns(indexed: IndexedRun) -> dict[str, Any]:
         },
         "label": spec.label(),
         "family": spec.family,
+        "lineage": spec.lineage,
         "versions": ", ".join(f"{name} {value}" for name, value in _versions(spec)),
     }
 

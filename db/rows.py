@@ -139,6 +139,8 @@ class RunRow:
     """What stands around the backbone, as `RunSpec.model`; empty is a classifier."""
     family: str = ""
     """What it shares with all runs of its cell of a table, whatever their seeds and versions: `RunSpec.family`."""
+    lineage: str = ""
+    """As `family`, also if the run of each seed starts from one of its own: `RunSpec.lineage`."""
     metrics: Mapping[str, float] = field(default_factory=dict)
     """Of the last evaluated epoch."""
     details: Details = field(default_factory=lambda: Details(lambda _: {}), repr=False, compare=False)

@@ -55,6 +55,7 @@ run = Table(
     Column("seed", Integer, nullable=False),
     Column("init", String, nullable=False, comment="the weights that it starts from; empty: the seed's own"),
     Column("family", String, nullable=False, index=True, comment="what the runs of one cell of a table share: a hash"),
+    Column("lineage", String, nullable=False, comment="as family, also if the runs start from others of their seeds"),
     # What became of it, by the evidence of the newest attempt.
     Column("state", String, nullable=False, index=True),
     Column("reason", String, nullable=False),

@@ -28,7 +28,7 @@ from attnctl.workspace.sharing import share_file
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-MEANING = 6
+MEANING = 7
 """Raise it when the same tables are filled with other values than before; a change of the tables needs nothing."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -13,6 +13,7 @@ from attnctl.db import RunRow
 from attnctl.lifecycle.state import State
 from attnctl.reports.statistics import Gain, Summary, summary
 from attnctl.reports.table import Cell
+from attnctl.spec import RunSpec
 from attnctl.values import comma_join
 
 Epoch = Literal["last", "best"]
@@ -123,6 +124,11 @@ class Replicates:
         if not rest:
             return ""
         return f"n={n} of {self.wanted}: {comma_join(rest)}" if n else comma_join(rest)
+
+
+def rows_of(variant: Iterable[RunSpec], found: Mapping[str, Sequence[RunRow]]) -> list[RunRow]:
+    """The runs of a variant, of all versions of the code. found: by family, of which there is one for each base."""
+    return [row for family in dict.fromkeys(spec.family for spec in variant) for row in found.get(family, ())]
 
 
 def of_versions(rows: Iterable[RunRow], current: Collection[str], seeds: Collection[int]) -> Replicates:

@@ -39,6 +39,9 @@ The setup of a cell is given in the row, its group or the table, in this order o
     recipe                   of the training; default: that of the data set
     train                    fields that differ from the recipe. A list means several runs, of which the one with the
                              highest mean in the table's first trained column counts
+    init                     the weights that it starts from: a row of a table, ean:3/SE-R50, whose run has the same
+                             seed; published ones, torchvision:default or timm:NAME; a file, ./weights.pth; run:ID;
+                             random (the default)
     maps                     without a backbone: maps [channels, side], for each of which the module alone is built
     params_as, flops_as      the counting convention: exact, a name in attnctl.networks.complexity, or the parameters
                              of one kind of layer, such as linear.weight
@@ -47,6 +50,9 @@ The setup of a cell is given in the row, its group or the table, in this order o
                              has a function
     written                  how the counted code implemented the module, if it differs from [written.MODULE]
     task                     detection or segmentation, for rows whose network attnctl does not have: they wait
+
+[[tables.N.bases]] are rows that the paper does not print, from whose weights others start; each has row (its name),
+note, and the keys of a setup. Nothing that the table's rows have in common applies to them.
 
 A figure:
 

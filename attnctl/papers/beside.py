@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from attnctl import attention
 from attnctl.papers.model import PaperTable, Row
-from attnctl.papers.runs import Cells, Overrides, cells_of, cells_of_row, chosen_rows
+from attnctl.papers.runs import Cells, Near, Overrides, cells_of, cells_of_row, chosen_rows
 from attnctl.sources.combination import parts_of
 from attnctl.values import Scalar, SpecError, comma_join, convert, did_you_mean, format_value, rejoined
 
@@ -39,7 +39,7 @@ def cells_beside(table: PaperTable, overrides: Overrides, rows: Sequence[str], a
     found = []
     for row in own:
         for changed in _changed(row, asked):
-            for cells in cells_of_row(changed, table.columns, overrides):
+            for cells in cells_of_row(changed, table.columns, overrides, Near(table)):
                 families = {spec.family for spec in cells.specs}
                 if not families or not families <= known:
                     found.append(cells)

@@ -67,6 +67,8 @@ class Document:
         match rest[1:]:
             case ["rows", int(index), *_] if kind == "tables":
                 return f"{title}, row {self._name_of(path[:4], 'row', index)}"
+            case ["bases", int(index), *_]:
+                return f"{title}, base {self._name_of(path[:4], 'row', index)}"
             case ["columns", int(index), *_]:
                 return f"{title}, column {self._name_of(path[:4], 'key', index)}"
             case ["on", str(group), *_]:

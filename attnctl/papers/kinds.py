@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from attnctl.papers import starts
 from attnctl.spec import recipe_fields, recipe_value
 from attnctl.values import Scalar, SpecError, did_you_mean
 
@@ -75,6 +76,18 @@ def one_of(choices: Collection[str]) -> Kind:
         return str(value)
 
     return kind
+
+
+def init(value: Any) -> str:
+    """Initial weights: a row, a run, a file, published weights, or random ones."""
+    text = line(value)
+    path = text.startswith(("./", "../", "/", "~"))
+    if path or text == starts.RANDOM or starts.is_published(text) or starts.is_run(text) or starts.RowName.of(text):
+        return text
+    raise ValueError(
+        f"is {text!r}; it must be a row such as ean:3/SE-R50, a run such as run:0123456789abcdef, a file such as "
+        "./weights.pth, published weights such as torchvision:default, or random"
+    )
 
 
 def section(value: Any) -> Mapping[str, Any]:

@@ -72,6 +72,8 @@ class Setup:
     backbone: str = ""
     placement: str = "block"
     dataset: str = ""
+    init: str = ""
+    """Initial weights, as `attnctl.papers.starts` names them; empty: random."""
     module: str = "none"
     hyperparameters: Mapping[str, Scalar] = field(default_factory=dict)
     recipe: str = ""
@@ -142,9 +144,13 @@ class PaperTable:
     """The heading of the rows' column, as printed: Architecture, Method ..."""
     columns: tuple[PaperColumn, ...]
     rows: tuple[Row, ...]
+    bases: tuple[Row, ...] = ()
+    """Rows that the paper does not print, from whose weights others start."""
     note: str = ""
     training: str = ""
     """How its rows are trained: what the text states, what is assumed, and what comes from which code."""
+    file: Path | None = None
+    """The user's file that it is in; None for a built-in paper."""
 
     @property
     def name(self) -> str:

@@ -32,6 +32,7 @@ SETUP: Mapping[str, Kind] = {
     "backbone": kinds.line,
     "placement": kinds.line,
     "dataset": kinds.line,
+    "init": kinds.init,
     "module": kinds.line,
     "hyperparameters": kinds.scalars,
     "recipe": kinds.line,
@@ -51,6 +52,7 @@ TABLE: Mapping[str, Kind] = {
     "training": kinds.text,
     "columns": kinds.sections,
     "rows": kinds.sections,
+    "bases": kinds.sections,
     "on": kinds.section,
     **SETUP,
 }
@@ -65,6 +67,7 @@ COLUMN: Mapping[str, Kind] = {
     "decimals": kinds.decimals,
     "changes": kinds.section,
 }
+BASE: Mapping[str, Kind] = {"row": kinds.line, "note": kinds.text, **SETUP}
 ROW: Mapping[str, Kind] = {
     "row": kinds.line,
     "printed": kinds.line,
@@ -122,6 +125,8 @@ class _Reader:
             number=number,
             columns=columns,
             rows=tuple(self._rows(path, values, columns)),
+            bases=tuple(self._bases(path, values)),
+            file=self._file,
             **_only(values, ("caption", "header", "note", "training")),
         )
 
@@ -172,6 +177,18 @@ class _Reader:
                 **_only(values, ("on", "note", "weak", "explained", "cite")),
             )
 
+    def _bases(self, path: lines.Path, table: Mapping[str, Any]) -> Iterator[Row]:
+        """The rows that are not printed; nothing that the table's rows have in common applies to them."""
+        names = {row["row"] for row in table["rows"]}
+        for index, section in enumerate(table.get("bases", ())):
+            base_path = (*path, "bases", index)
+            values = self._document.section(base_path, section, BASE, required=("row", "backbone", "dataset"))
+            if values["row"] in names:
+                raise self._document.error((*base_path, "row"), "there are two rows of this name")
+            names.add(values["row"])
+            setup = Setup(**self._setup(_only(values, SETUP)))
+            yield Row(name=values["row"], printed=values["row"], setup=setup, note=values.get("note", ""))
+
     def _check_row(
         self,
         row_path: lines.Path,
@@ -198,7 +215,7 @@ class _Reader:
         setup = dict(values)
         if written := {**self._written.get(str(setup.get("module", "")), {}), **setup.get("written", {})}:
             setup["written"] = written
-        for key in ("module", "backbone", "recipe"):
+        for key in ("module", "backbone", "recipe", "init"):
             if self._file is not None and str(setup.get(key, "")).startswith(("./", "../")):
                 setup[key] = str(self._file.parent / setup[key])
         return setup

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any, Self
 
-from attnctl import grid, models
+from attnctl import grid, models, papers
 from attnctl.grid import Axes
+from attnctl.papers import starts
 from attnctl.papers.model import Figure, Paper, PaperColumn, PaperTable, Row, Setup
 from attnctl.spec import NO_MODULE, RunSpec, Start, recipe_fields
 from attnctl.values import Scalar, SpecError, did_you_mean, format_value
@@ -27,7 +29,15 @@ class Overrides:
     dataset: str = ""
     recipe: str = ""
     init: str = ""
-    """The initial weights of all rows, as in `RunSpec.init`."""
+    """The initial weights of all rows: as in `RunSpec.init`, or as `attnctl.papers.starts` names them."""
+    inits: Mapping[str, str] = field(default_factory=dict)
+    """Glob of row names -> initial weights of these rows; the first one that fits counts."""
+    partial: bool = False
+    """Weights that fit only partly are accepted."""
+    weights: Mapping[str, str] = field(default_factory=dict)
+    """The SHA-256 of published weights and files, by `starts.published_key`."""
+    bases: Mapping[str, Any] = field(default_factory=dict)
+    """Name of a table, or * -> overrides of its rows where other rows start from them."""
     fields: Mapping[str, str] = field(default_factory=dict)
     """Recipe field -> value. A comma-separated list means several runs, of which one counts (`Setup.train`)."""
     seeds: tuple[str, ...] = ("0",)
@@ -35,8 +45,11 @@ class Overrides:
     def to_json(self) -> dict[str, Any]:
         """As JSON values, without settings that keep the paper's."""
         document: dict[str, Any] = self._named()
-        if self.fields:
-            document["fields"] = dict(self.fields)
+        for name in ("fields", "inits", "weights", "bases"):
+            if values := getattr(self, name):
+                document[name] = dict(values)
+        if self.partial:
+            document["partial"] = True
         return document | {"seeds": list(self.seeds)}
 
     @classmethod
@@ -50,25 +63,47 @@ class Overrides:
     @property
     def key(self) -> tuple[tuple[str, str], ...]:
         """What is overridden, without the seeds and in any order: to look overrides up, and to compare them."""
-        return tuple(sorted({**self._named(), **self.fields}.items()))
+        more = {name: values for name in ("inits", "weights", "bases") if (values := getattr(self, name))}
+        texts = {name: json.dumps(values, sort_keys=name != "inits") for name, values in more.items()}
+        partial = {"partial": "true"} if self.partial else {}
+        return tuple(sorted({**self._named(), **self.fields, **texts, **partial}.items()))
 
     def summary(self) -> str:
         """Such as `dataset=digits epochs=3`, without the seeds; empty if nothing is overridden."""
-        return " ".join(f"{name}={value}" for name, value in {**self._named(), **self.fields}.items())
+        words = [f"{name}={value}" for name, value in {**self._named(), **self.fields}.items()]
+        return " ".join([*words, *(f"init={pattern}={word}" for pattern, word in self.inits.items())])
 
     def options(self) -> list[str]:
         """The equivalent command-line arguments: `--dataset`, `digits`, `--seed`, `0,1`."""
         options = {**self._named(), **self.fields}
         if self.init:
-            start = Start.of(self.init)
-            options["init"] = start.run or RELATIVE.weights(start.file).as_posix()
+            options["init"] = _typed(self.init)
         if self.seeds != Overrides().seeds:
             options["seed"] = ",".join(self.seeds)
         words = [argument for name, value in options.items() for argument in ("--" + name.replace("_", "-"), value)]
-        return [*words, *(["--init-partial"] if Start.of(self.init).partial else [])]
+        for pattern, word in self.inits.items():
+            words += ["--init", f"{pattern}={_typed(word)}"]
+        for name, value in _flat(self.bases.get(ALL, {})).items():
+            words += ["--base", f"{name}={value}"]
+        return [*words, *(["--init-partial"] if self.partial else [])]
 
     def _named(self) -> dict[str, str]:
         return {name: value for name in _NAMED if (value := getattr(self, name))}
+
+
+ALL = "*"
+"""In `Overrides.bases`: the rows of all tables."""
+
+
+def _typed(word: str) -> str:
+    """Initial weights as they are typed."""
+    start = Start.of(word)
+    return start.run or (RELATIVE.weights(start.file).as_posix() if start.file else word)
+
+
+def _flat(overrides: Mapping[str, Any]) -> dict[str, str]:
+    """Name -> value of the settings in a JSON form of overrides."""
+    return {name: overrides[name] for name in _NAMED if name in overrides} | dict(overrides.get("fields", {}))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +166,9 @@ def cells_of(table: PaperTable, overrides: Overrides | Settings, rows: Sequence[
     """
     settings = _checked(overrides)
     return [
-        cells for row in chosen_rows(table, rows) for cells in cells_of_row(row, table.columns, settings.of(row.name))
+        cells
+        for row in chosen_rows(table, rows)
+        for cells in cells_of_row(row, table.columns, settings.of(row.name), Near(table))
     ]
 
 
@@ -167,7 +204,7 @@ def figure_cells(
     for number, panel in enumerate(figure.settings.get("panels") or rows, 1):
         table = paper.tables[panel["table"]]
         for row in chosen_rows(table, panel.get("rows", ())) if not panels or number in panels else ():
-            for cells in cells_of_row(row, table.columns, settings.of(str(number))):
+            for cells in cells_of_row(row, table.columns, settings.of(str(number)), Near(table)):
                 unique.setdefault((table.number, f"{cells.row.name} {' '.join(cells.columns)}"), cells)
     return list(unique.values())
 
@@ -197,21 +234,30 @@ def _series(figure: Figure, paper: Paper, series: Mapping[str, Any], overrides: 
             setup = replace(setup, hyperparameters={**setup.hyperparameters, figure.x: value})
         named = f"{series['title']} {figure.x}={format_value(value)}"
         point = replace(row, name=named, printed=format_value(value), group=series["title"], setup=setup, published={})
-        yield from cells_of_row(point, (column,), replace(overrides, fields=fields))
+        yield from cells_of_row(point, (column,), replace(overrides, fields=fields), Near(table))
 
 
-def cells_of_row(row: Row, columns: Sequence[PaperColumn], overrides: Overrides) -> Iterator[Cells]:
-    """The runs of the trained columns of a row, grouped by training."""
+@dataclass(frozen=True)
+class Near:
+    """Where a name of a row is read. table: of the row that says it. rows: what leads here, to find circles."""
+
+    table: PaperTable | None = None
+    rows: tuple[str, ...] = ()
+
+
+def cells_of_row(row: Row, columns: Sequence[PaperColumn], overrides: Overrides, near: Near) -> Iterator[Cells]:
+    """The trained columns of a row, grouped by training."""
+    """The runs of the trained columns of a row, grouped by training. near: where the row stands."""
     trainings: dict[tuple[object, ...], tuple[Setup, list[str]]] = {}
     elsewhere: dict[str, str] = {}
     for column in columns:
-        setup = _apply(row.setup_of(column), overrides)
+        setup = _apply(row.setup_of(column), overrides, row.name)
         if column.metric in setup.metrics:
             trainings.setdefault(_training(setup), (setup, []))[1].append(column.key)
             elsewhere[column.key] = _elsewhere(row.setup_of(column), setup)
     for setup, keys in trainings.values():
         try:
-            variants, reason = _variants(setup, overrides), ""
+            variants, reason = _variants(setup, overrides, near), ""
         except SpecError as error:
             variants, reason = (), str(error)
         yield Cells(
@@ -241,6 +287,7 @@ def _training(setup: Setup) -> tuple[object, ...]:
             setup.dataset,
             setup.module,
             setup.recipe,
+            setup.init,
             setup.maps,
         ),
         tuple(sorted(setup.hyperparameters.items())),
@@ -248,8 +295,8 @@ def _training(setup: Setup) -> tuple[object, ...]:
     )
 
 
-def _apply(setup: Setup, overrides: Overrides) -> Setup:
-    """The setup of a cell with overrides.
+def _apply(setup: Setup, overrides: Overrides, row: str) -> Setup:
+    """The setup of a cell with overrides. row: its name.
 
     Another data set, model or recipe replaces the paper's whole recipe, which belongs to its own data set.
     """
@@ -265,11 +312,15 @@ def _apply(setup: Setup, overrides: Overrides) -> Setup:
         placement="" if setup.module == NO_MODULE else overrides.placement or setup.placement,
         dataset=overrides.dataset or setup.dataset,
         recipe=overrides.recipe or ("" if replaced else setup.recipe),
+        init=next(
+            (word for pattern, word in overrides.inits.items() if fnmatchcase(row, pattern)),
+            overrides.init or setup.init,
+        ),
         train=train,
     )
 
 
-def _variants(setup: Setup, overrides: Overrides) -> tuple[tuple[RunSpec, ...], ...]:
+def _variants(setup: Setup, overrides: Overrides, near: Near) -> tuple[tuple[RunSpec, ...], ...]:
     """The runs of a cell, one tuple per combination of the values in `train`; raises SpecError if there are none."""
     if setup.waits:
         raise SpecError(f"waits for {setup.task}")
@@ -279,7 +330,7 @@ def _variants(setup: Setup, overrides: Overrides) -> tuple[tuple[RunSpec, ...], 
         if not getattr(setup, key):
             raise SpecError(f"has no {key}; the paper's file can name one, or --{key}")
     _check_placement(setup, overrides)
-    return tuple(_expand(setup, choice, overrides) for choice in itertools.product(*setup.train.values()))
+    return tuple(_expand(setup, choice, overrides, near) for choice in itertools.product(*setup.train.values()))
 
 
 def _check_placement(setup: Setup, overrides: Overrides) -> None:
@@ -292,7 +343,7 @@ def _check_placement(setup: Setup, overrides: Overrides) -> None:
             raise SpecError(f"{setup.backbone} has no placement {placement}; give --placement") from None
 
 
-def _expand(setup: Setup, choice: Sequence[Scalar], overrides: Overrides) -> tuple[RunSpec, ...]:
+def _expand(setup: Setup, choice: Sequence[Scalar], overrides: Overrides, near: Near) -> tuple[RunSpec, ...]:
     """The runs of one combination, one per seed; raises SpecError."""
     settings = {name: format_value(value) for name, value in setup.hyperparameters.items()}
     expansion = grid.expand(
@@ -307,12 +358,77 @@ def _expand(setup: Setup, choice: Sequence[Scalar], overrides: Overrides) -> tup
             seeds=tuple(overrides.seeds),
             recipe=setup.recipe or None,
             overrides={name: (format_value(value),) for name, value in zip(setup.train, choice, strict=True)},
-            init=overrides.init,
         )
     )
     if expansion.invalid:
         raise SpecError(expansion.invalid[0].reason)
-    return tuple(expansion.specs)
+    return tuple(started(spec, setup.init, overrides, near) for spec in expansion.specs)
+
+
+def started(spec: RunSpec, word: str, overrides: Overrides, near: Near) -> RunSpec:
+    """The run with its initial weights; raises SpecError. word: their name, as `attnctl.papers.starts` has them.
+
+    Weights whose content is not known here remain a name in `RunSpec.init`, with which a run cannot be submitted.
+    """
+    if word in ("", starts.RANDOM):
+        return spec
+    if (name := starts.RowName.of(word)) is not None:
+        base = base_of(name, spec.seed, overrides, near)
+        return replace(spec, init=str(Start(run=base.id, partial=overrides.partial)), origin=base)
+    known = Start.of(word)
+    digest = known.file or overrides.weights.get(starts.published_key(word, spec.backbone), "")
+    if not (digest or known.run):
+        return replace(spec, init=word)
+    return replace(spec, init=str(Start(run=known.run, file=digest, partial=overrides.partial)))
+
+
+def base_of(name: starts.RowName, seed: int, overrides: Overrides, near: Near) -> RunSpec:
+    """The run of a row from which another one starts, with the same seed; raises SpecError.
+
+    It has settings of its own (`Overrides.bases`), but the backbone and the placement that replace the paper's in the
+    run that starts from it. If the paper has several values of a recipe field, the first counts.
+    """
+    table = _named_table(name, near)
+    there = replace(name, paper=table.paper.lower())
+    if str(there) in near.rows:
+        raise SpecError(f"{name} starts from itself")
+    own = Overrides.from_json(overrides.bases.get(table.name) or overrides.bases.get(ALL) or {})
+    shared = {key: getattr(own, key) or getattr(overrides, key) for key in ("backbone", "placement")}
+    own = replace(
+        own, **shared, seeds=(str(seed),), weights=overrides.weights, bases=overrides.bases, partial=overrides.partial
+    )
+    variants = _trainings_of(name, table, own, Near(table, (*near.rows, str(there))))
+    return variants[0][0]
+
+
+def _named_table(name: starts.RowName, near: Near) -> PaperTable:
+    own = near.table is not None and near.table.file is not None and near.table.paper.lower() == name.paper.lower()
+    paper = papers.load(str(near.table.file) if own and near.table is not None else name.paper)
+    if name.table not in paper.tables:
+        raise SpecError(f"{paper.name} has no table {name.table!r}, which {name} names")
+    return paper.tables[name.table]
+
+
+def _trainings_of(
+    name: starts.RowName, table: PaperTable, overrides: Overrides, near: Near
+) -> tuple[tuple[RunSpec, ...], ...]:
+    """The variants of the one training that a name means; raises SpecError."""
+    rows = {row.name: row for row in (*table.rows, *table.bases)}
+    row = rows.get(name.row)
+    if row is None:
+        raise SpecError(f"table {table.name} has no row {name.row!r}{did_you_mean(name.row, rows)}")
+    if row in table.bases:
+        return _variants(_apply(row.setup, overrides, row.name), overrides, near)
+    columns = [column for column in table.columns if name.column in ("", column.key)]
+    cells = list(cells_of_row(row, columns, overrides, near))
+    if not cells:
+        raise SpecError(f"{name} is not trained")
+    if len(cells) > 1:
+        choices = " or ".join(f"{name}@{item.columns[0]}" for item in cells)
+        raise SpecError(f"{name} has several trainings; write {choices}")
+    if not cells[0].variants:
+        raise SpecError(f"{name}: {cells[0].reason}")
+    return cells[0].variants
 
 
 def _addressed(settings: Mapping[str, str]) -> dict[tuple[str, str], tuple[str, ...]]:

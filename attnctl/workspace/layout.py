@@ -43,7 +43,7 @@ import os
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -202,7 +202,10 @@ class RunDir:
         return self.path / "detections.json"
 
     def read_spec(self) -> RunSpec:
-        """The run's spec; raises RecordError when it is missing, damaged or belongs to another run."""
+        """The run's spec, with those of its bases that can be read.
+
+        Raises RecordError when it is missing, damaged or belongs to another run.
+        """
         try:
             spec = RunSpec.from_json(untrusted_json.loads_object(read_regular(self.spec)))
             spec_id = spec.id
@@ -212,7 +215,13 @@ class RunDir:
             ) from error
         if spec_id != self.id:
             raise RecordError(f"{self.spec} is the spec of run {spec_id}, not of {self.id}")
-        return spec
+        return replace(spec, origin=self._origin(spec)) if spec.base is not None else spec
+
+    def _origin(self, spec: RunSpec) -> RunSpec | None:
+        """The spec of the base; None if it cannot be read."""
+        with contextlib.suppress(RecordError):
+            return replace(self, path=self.path.parent / str(spec.base)).read_spec()
+        return None
 
     @property
     def attempts_folder(self) -> Path:

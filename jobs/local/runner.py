@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import FrameType
 
 from attnctl.jobs.local.gpu_slots import Slot, slots
 from attnctl.jobs.local.supervisor import Job, Progress
 from attnctl.jobs.submission.submit import Submitted
 from attnctl.settings.config import Config
-from attnctl.workspace.records import Resources
+from attnctl.workspace.records import RecordError, Resources
 
 __all__ = ["Progress", "run"]
 
@@ -48,6 +48,7 @@ def run(
         for batch in submitted
         for task, (run_id, attempt) in enumerate(batch.tasks)
     ]
+    bases = {job.progress.run: base for job in waiting if (base := _base(config, job.progress.run))}
     free = slots(resources, len(waiting), parallel)
     running: list[tuple[Job, Slot]] = []
     interrupts = _Interrupts()
@@ -56,8 +57,8 @@ def run(
             while waiting or running:
                 if interrupts.count:
                     waiting.clear()
-                while waiting and free:
-                    job = waiting.pop(0)
+                while free and (job := _next(waiting, [job for job, _ in running], bases)) is not None:
+                    waiting.remove(job)
                     if job.may_start():
                         slot = free.pop(0)
                         job.start(resources, slot.environment())
@@ -75,6 +76,19 @@ def run(
                 job.kill()
     if interrupts.count:
         raise KeyboardInterrupt
+
+
+def _base(config: Config, run_id: str) -> str | None:
+    """The run from whose weights a run starts."""
+    with contextlib.suppress(RecordError):  # the worker says what is wrong with the spec
+        return config.workspace.run(run_id).read_spec().base
+    return None
+
+
+def _next(waiting: Sequence[Job], running: Sequence[Job], bases: Mapping[str, str]) -> Job | None:
+    """The next job whose base has ended, or is not among these jobs; None if there is none."""
+    busy = {job.progress.run for job in (*waiting, *running)}
+    return next((job for job in waiting if bases.get(job.progress.run) not in busy), None)
 
 
 @contextlib.contextmanager

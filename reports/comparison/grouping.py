@@ -39,7 +39,7 @@ def grouped(rows: Sequence[RunRow]) -> dict[Place, list[list[RunRow]]]:
     groups: dict[Place, dict[tuple[object, ...], list[RunRow]]] = {}
     for row in sorted(rows, key=lambda row: (row.network, row.dataset, repr(places[row.id].recipe), row.seed)):
         parts = groups.setdefault(places[row.id], {})
-        parts.setdefault((row.label, row.placement, row.versions, row.family), []).append(row)
+        parts.setdefault((row.label, row.placement, row.versions, row.lineage or row.family), []).append(row)
     return {place: sorted(parts.values(), key=lambda members: _order(members[0])) for place, parts in groups.items()}
 
 

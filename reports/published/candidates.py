@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from attnctl.db import RunRow
 from attnctl.papers.runs import Cells
-from attnctl.reports.replicates import Metric, Replicates, of_versions
+from attnctl.reports.replicates import Metric, Replicates, of_versions, rows_of
 from attnctl.spec import RunSpec, recipe_fields
 from attnctl.values import comma_join, format_value
 
@@ -69,7 +69,7 @@ def _replicates(
     seeds: Collection[int],
     asked: Collection[int],
 ) -> Replicates:
-    rows = found.get(variant[0].family, ())
+    rows = rows_of(variant, found)
     wanted = seeds or {*asked, *(row.seed for row in rows)} or {spec.seed for spec in variant}
     return of_versions(rows, {spec.id for spec in variant}, wanted)
 

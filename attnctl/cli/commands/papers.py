@@ -168,13 +168,13 @@ def _part(
 
 def _state(cells: Cells, runs_by_family: Mapping[str, Sequence[RunRow]]) -> State:
     """The progress of a cell's runs, including those of all candidates."""
-    from attnctl.reports.replicates import finished, of_versions
+    from attnctl.reports.replicates import finished, of_versions, rows_of
 
     if cells.reason:
         return State(row=cells.row.name, columns=cells.columns, state=cells.reason, waits=cells.reason)
     done, states = 0, []
     for variant in cells.variants:
-        runs = of_versions(runs_by_family.get(variant[0].family, ()), {spec.id for spec in variant}, cells.seeds)
+        runs = of_versions(rows_of(variant, runs_by_family), {spec.id for spec in variant}, cells.seeds)
         n = sum(map(finished, runs.rows))
         done += n
         states.append(runs.state(n) or "done")

@@ -11,6 +11,7 @@ from attnctl.cli import completion, consent, context, sweep_records
 from attnctl.cli.option_groups import Shown
 from attnctl.cli.sweeping import dynamic_options
 from attnctl.cli.sweeping.axis_options import AXES, GridOptions
+from attnctl.cli.sweeping.init_options import InitOptions
 from attnctl.cli.sweeping.paper_options import PaperOptions, check_hyperparameters, table_modules
 from attnctl.cli.sweeping.resource_options import PANEL, ResourceOptions
 from attnctl.cli.sweeping.synthesis import synthesize
@@ -33,19 +34,7 @@ def sweep(
     *,
     of_paper: Annotated[PaperOptions, Shown()],
     grid: Annotated[GridOptions, Shown()],
-    init: Annotated[
-        str | None,
-        _option(
-            "Start from the weights of a run, once it is completed, or of a file.",
-            panel=AXES,
-            metavar="RUN|FILE",
-            autocompletion=completion.runs,
-        ),
-    ] = None,
-    init_partial: Annotated[
-        bool,
-        _option("Accept weights that fit only partly; the rest stays random.", "--init-partial", panel=AXES),
-    ] = False,
+    initial: Annotated[InitOptions, Shown()],
     skip_invalid: Annotated[
         bool, _option("Skip combinations that are impossible, and list them.", "--skip-invalid", panel=AXES)
     ] = False,
@@ -75,8 +64,9 @@ def sweep(
         attnctl sweep --table ela:5 --dataset digits --epochs 3
         attnctl sweep --table nam:2 --gates both
         attnctl sweep ela --model fasterrcnn --backbone resnet50 --dataset voc07
+        attnctl sweep --table ean:5 --with-bases
     """
-    from attnctl.cli.sweeping import init_weights, launch, selection
+    from attnctl.cli.sweeping import launch, selection
     from attnctl.cli.sweeping.axes import axes
 
     of_paper.check(modules, grid.parameter)
@@ -86,7 +76,6 @@ def sweep(
         consent.note_untrusted(config)
     else:
         consent.ask(config, as_json=as_json)
-    start = init_weights.find(config.workspace, init, partial=init_partial)
     if modules is not None:
         request = axes(
             modules,
@@ -95,11 +84,11 @@ def sweep(
             recipe=grid.recipe,
             dynamic=dynamic,
             defaults=config.defaults,
-            init=start.identity,
         )
         runs = selection.of_modules(request, skip_invalid=skip_invalid)
+        runs = selection.with_weights(runs, initial, config.workspace)
     else:
-        runs = of_paper.selection(config, grid, dynamic, start.identity)
+        runs = of_paper.selection(config, grid, dynamic, initial)
     context.tell_passed_by()
     if name is not None:
         sweep_records.check_name(name)
@@ -109,7 +98,7 @@ def sweep(
         retry_failed=retry_failed,
         wait=wait,
         as_json=as_json,
-        start=start,
+        with_bases=initial.with_bases,
     )
     if dry_run:
         return launch.preview(config, runs, resources, order)

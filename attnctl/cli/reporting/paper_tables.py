@@ -129,7 +129,6 @@ class OverrideOptions:
     placement: Sequence[str] | None = None
     dataset: Sequence[str] | None = None
     recipe: str | None = None
-    init: str = ""
     fields: Mapping[str, str] | None = None
     seeds: Sequence[str] | None = None
 
@@ -141,7 +140,6 @@ class OverrideOptions:
             placement=_single_value(self.placement, "--placement"),
             dataset=_single_value(self.dataset, "--dataset"),
             recipe=self.recipe or "",
-            init=self.init,
             fields=self.fields or {},
             seeds=split_seeds(",".join(self.seeds)) if self.seeds else Overrides().seeds,
         )
@@ -185,7 +183,7 @@ def trained_with(
 ) -> tuple[Settings, dict[Key, str]]:
     """As `settings_for`, without the note; and the newest sweep of each of the overrides, by `Overrides.key`."""
     sweeps = {sweep.name: Overrides.from_json(sweep.overrides) for sweep in sweeps_of(index, part)}
-    overrides = given if given is not None else Overrides()
+    overrides = _with_weights(given if given is not None else Overrides(), [*sweeps.values()])
     asked = _last_asked(index, part, paper, sweeps) if not overrides.summary() else {}
     default, name = _default(index, part, paper, overrides, sweeps, asked)
     default = _with_seeds(default, overrides, sweeps)
@@ -270,3 +268,10 @@ def families(part: PaperTable | Figure, overrides: Overrides | Settings, paper: 
 
 def _some(names: Sequence[str]) -> str:
     return comma_join(names) if len(names) <= _NAMED else f"{comma_join(names[:_NAMED])} and {len(names) - _NAMED} more"
+
+
+def _with_weights(overrides: Overrides, sweeps: Sequence[Overrides]) -> Overrides:
+    """The overrides with the weights and the settings of bases that sweeps of the table recorded, newest first."""
+    weights = {key: digest for sweep in reversed(sweeps) for key, digest in sweep.weights.items()}
+    bases = next((sweep.bases for sweep in sweeps if sweep.bases), {})
+    return replace(overrides, weights={**weights, **overrides.weights}, bases=overrides.bases or bases)

@@ -21,7 +21,6 @@ def axes(
     recipe: str | None,
     dynamic: Dynamic,
     defaults: Mapping[str, Scalar],
-    init: str = "",
 ) -> Axes:
     """The axes. given: --model, --backbone, --dataset, --placement, --seed as typed; raises SpecError."""
     typed = {name: ",".join(values) for name, values in given.items() if values is not None}
@@ -42,7 +41,6 @@ def axes(
         seeds=chosen.get("seed", ("0",)),
         recipe=recipe if recipe is not None else standing.get("recipe"),
         overrides={name: split_list(value, option_name(name)) for name, value in overrides.items()},
-        init=init,
     )
 
 

@@ -43,6 +43,7 @@ def show(
     selected: Selection,
     destination: Destination,
     loads: Mapping[str, Counted],
+    lacking: Sequence[str] = (),
     *,
     as_json: bool,
     after: str = "",
@@ -50,8 +51,8 @@ def show(
 ) -> None:
     """Print the plan. Reads the workspace, and writes nothing into it.
 
-    loads: run id -> what loads of its initial weights. after: the job that the runs wait for. limit: a sentence about
-    the time limit.
+    loads: run id -> what loads of its initial weights. lacking: what is said of weights that are not there. after: the
+    job that the runs wait for. limit: a sentence about the time limit.
     """
     start = [item.spec for item in planned if item.action.starts]
     scripts = _scripts(config, destination, len(start), after)
@@ -62,7 +63,8 @@ def show(
     if as_json:
         output.document(
             _as_json(planned, selected, destination, scripts, cost, loads)
-            | {"missing": missing, "class_mismatches": differing, "submitted_now": places.now}
+            | {"missing": missing, "class_mismatches": differing, "missing_weights": list(lacking)}
+            | {"submitted_now": places.now}
         )
         return
     _table(planned, selected)
@@ -96,7 +98,7 @@ def show(
         output.prose(limit)
     for words in missing:
         output.prose(f"missing data: {words}")
-    for words in differing:
+    for words in (*differing, *lacking):
         output.prose(words)
     if start and (note := time_limit_note(destination)):
         output.prose(note)

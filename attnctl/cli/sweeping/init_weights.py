@@ -1,52 +1,190 @@
-"""`--init`: the weights that runs start from, a run's or a file's."""
+"""`--init`: the weights that runs start from, of a run, a file, a row of a paper's table, or published ones."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TypeVar
 
 from attnctl.cli import run_selection
 from attnctl.files import made_aside, sync_folder
-from attnctl.lifecycle import base_run
-from attnctl.lifecycle.base_run import BaseRun
-from attnctl.lifecycle.state import State
-from attnctl.spec import Start
-from attnctl.values import SpecError
-from attnctl.workspace.layout import RunDir, Workspace
-from attnctl.workspace.records import RecordError, Where
+from attnctl.papers import starts
+from attnctl.papers.runs import Near, Overrides, started
+from attnctl.spec import RunSpec, Start
+from attnctl.values import SpecError, comma_join, split_list
+from attnctl.workspace.layout import Workspace
 
 _BLOCK = 1 << 24
+_DEFAULT = ":default"
+
+T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Weights:
-    """identity: what `RunSpec.init` holds. file: to be kept in the workspace. waits_for: the run, if it has not
-    completed but a job of SLURM trains it or will train it."""
+    """What `--init` asks for, as in `RunSpec.init` or as `attnctl.papers.starts` names it.
 
-    identity: str = ""
-    file: Path | None = None
-    waits_for: BaseRun | None = None
+    words: for all runs; several are an axis of the sweep. patterns: glob of rows or modules -> the weights of these.
+    partial: weights that fit only partly are accepted. files: SHA-256 -> the user's file.
+    """
 
-    def check(self, workspace: Workspace, where: Where) -> None:
-        """Raise SpecError if the runs would have to wait for their weights but do not go to SLURM."""
-        if self.waits_for is not None and where != "slurm":
-            raise SpecError(_not_completed(workspace.run(self.waits_for.id), self.waits_for))
+    words: tuple[str, ...] = ()
+    patterns: Mapping[str, str] = field(default_factory=dict)
+    partial: bool = False
+    files: Mapping[str, Path] = field(default_factory=dict)
 
-    @property
-    def files(self) -> dict[str, Path]:
-        """SHA-256 -> the file."""
-        return {Start.of(self.identity).file: self.file} if self.file is not None else {}
+    def of(self, name: str) -> tuple[str, ...]:
+        """The weights of a module's runs, each an own run."""
+        found = next((word for pattern, word in self.patterns.items() if fnmatchcase(name, pattern)), None)
+        return (found,) if found is not None else self.words or ("",)
 
-    def keep(self, workspace: Workspace) -> None:
-        """Copy the file into the workspace, by content: what waits starts from what was submitted."""
-        if self.file is not None:
-            digest = Start.of(self.identity).file
-            if not workspace.weights(digest).exists():
-                _copy(self.file, workspace.weights(digest), digest)
+    def overrides(self) -> Overrides:
+        """As overrides of a paper's table; raises SpecError for several weights of one row."""
+        if len(self.words) > 1:
+            raise SpecError(
+                f"--init takes one value for each row of a paper's table, not {comma_join(self.words)}; "
+                "run one sweep for each"
+            )
+        return Overrides(init="".join(self.words), inits=self.patterns, partial=self.partial)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Located:
+    """Weights that were found by their names. digests: `starts.published_key` -> SHA-256. files: SHA-256 -> path."""
+
+    digests: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, Path] = field(default_factory=dict)
+
+
+def find(workspace: Workspace, texts: Sequence[str] | None, *, partial: bool = False) -> Weights:
+    """The weights that the values of `--init` name; raises SpecError. partial: of `--init-partial`."""
+    if partial and texts is None:
+        raise SpecError("--init-partial needs --init")
+    files: dict[str, Path] = {}
+    patterns: dict[str, str] = {}
+    words: list[str] = []
+    for text in texts or ():
+        pattern, equals, word = text.partition("=")
+        if equals and not Path(text).expanduser().is_file():
+            if not pattern or pattern in patterns:
+                raise SpecError(f"--init {text!r} must be PATTERN=WEIGHTS, with each pattern once")
+            patterns[pattern] = _identity(workspace, word, files)
+        else:
+            words += [_identity(workspace, one, files) for one in _listed(text)]
+    if len(set(words)) < len(words):
+        raise SpecError("--init has the same weights twice")
+    return Weights(words=tuple(words), patterns=patterns, partial=partial, files=files)
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return (text,) if not text or Path(text).expanduser().is_file() else split_list(text, "--init")
+
+
+def _identity(workspace: Workspace, word: str, files: dict[str, Path]) -> str:
+    """What one word means: of a run and a file what `RunSpec.init` holds, else the word. files: receives the file."""
+    from attnctl.workspace import weight_files  # imports pickletools
+
+    path = Path(word).expanduser()
+    if path.is_file():
+        weight_files.check(path)
+        digest = _sha256(path)
+        files[digest] = path
+        return str(Start(file=digest))
+    if word == starts.RANDOM or starts.is_published(word) or starts.RowName.of(word) is not None:
+        return word
+    found = run_selection.beginning(word.removeprefix("run:"), workspace.run_ids())
+    if len(found) != 1:
+        words = (
+            f"matches {len(found)} runs; type more digits"
+            if found
+            else "is neither a file nor a run's id, nor weights like torchvision:default, nor a row like ean:3/SE-R50"
+        )
+        raise SpecError(f"--init {word!r} {words}")
+    return str(Start(run=found[0]))
+
+
+def of_modules(specs: Sequence[RunSpec], weights: Weights, overrides: Overrides) -> tuple[list[RunSpec], Located]:
+    """The runs of a grid with their weights, each once, and what was found of these. Raises SpecError."""
+    check_patterns(weights, [spec.module for spec in specs])
+    settings = replace(overrides, partial=weights.partial)
+
+    def expand(located: Located) -> list[RunSpec]:
+        known = replace(settings, weights=located.digests)
+        made = (started(spec, word, known, Near()) for spec in specs for word in weights.of(spec.module))
+        return list({spec.id: spec for spec in made}.values())
+
+    return _with_located(expand, lambda found: found)
+
+
+def check_patterns(weights: Weights, names: Collection[str]) -> None:
+    """Raise SpecError for a pattern that fits no row or module. names: of these."""
+    unused = [pattern for pattern in weights.patterns if not any(fnmatchcase(name, pattern) for name in names)]
+    if unused:
+        raise SpecError(
+            f"--init: nothing in this sweep fits {comma_join(unused)}; it has {comma_join(dict.fromkeys(names))}"
+        )
+
+
+def _with_located(expand: Callable[[Located], T], specs: Callable[[T], Iterable[RunSpec]]) -> tuple[T, Located]:
+    """What `expand` makes, again once the weights that it names are located."""
+    made = expand(Located())
+    located = locate(specs(made))
+    return (expand(located) if located.digests else made), located
+
+
+def with_located(
+    overrides: Overrides, specs: Callable[[Overrides], Iterable[RunSpec]]
+) -> tuple[Overrides, Mapping[str, Path]]:
+    """The overrides with the content of the weights that rows name, and their files. specs: of some overrides."""
+    located = locate(specs(overrides))
+    return replace(overrides, weights={**overrides.weights, **located.digests}), located.files
+
+
+def named(specs: Iterable[RunSpec]) -> dict[str, tuple[str, str]]:
+    """Key -> word and backbone, of the weights of runs and their bases that are known only by name."""
+    found: dict[str, tuple[str, str]] = {}
+    for spec in specs:
+        one: RunSpec | None = spec
+        while one is not None:
+            if one.init and Start.of(one.init) == Start():
+                found[starts.published_key(one.init, one.backbone)] = (one.init, one.backbone)
+            one = one.origin
+    return found
+
+
+def locate(specs: Iterable[RunSpec]) -> Located:
+    """The weights that are known by name and lie in the user's caches, or at a path. Raises SpecError."""
+    words = named(specs)
+    if not words:
+        return Located()
+    from attnctl.networks.weights import published
+
+    known = published.describe({key: item for key, item in words.items() if starts.is_published(item[0])})
+    paths = {key: known[key].path if key in known else Path(word).expanduser() for key, (word, _) in words.items()}
+    digests = {key: _sha256(path) for key, path in paths.items() if path is not None and path.is_file()}
+    files = {digest: path for key, digest in digests.items() if (path := paths[key]) is not None}
+    return Located(digests=digests, files=files)
+
+
+def missing(specs: Iterable[RunSpec]) -> str:
+    """The weights that the runs name but that are not here, in one line; empty if there are none."""
+    words = list(dict.fromkeys(word.replace(_DEFAULT, f":{backbone}") for word, backbone in named(specs).values()))
+    if not words:
+        return ""
+    published = [word for word in words if starts.is_published(word)]
+    advice = f"on a machine with a network: attnctl weights fetch {' '.join(published)}; " if published else ""
+    return f"missing weights: {comma_join(words)}; {advice}--init random trains without"
+
+
+def keep(workspace: Workspace, specs: Iterable[RunSpec], files: Mapping[str, Path]) -> None:
+    """Copy the files that runs start from into the workspace, by content, so that later changes do not matter."""
+    for digest in dict.fromkeys(Start.of(spec.init).file for spec in specs):
+        if digest in files and not workspace.weights(digest).exists():
+            _copy(files[digest], workspace.weights(digest), digest)
 
 
 def _copy(source: Path, target: Path, digest: str) -> None:
@@ -63,60 +201,6 @@ def _copy(source: Path, target: Path, digest: str) -> None:
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    from attnctl.networks.weights.published import sha256
 
-
-def find(workspace: Workspace, text: str | None, *, partial: bool = False) -> Weights:
-    """The weights that `--init` names: a file, or a run that is completed or on SLURM; raises SpecError.
-
-    partial: weights that fit only partly are accepted.
-    """
-    if text is None:
-        if partial:
-            raise SpecError("--init-partial needs --init")
-        return Weights()
-    from attnctl.workspace import weight_files  # imports pickletools
-
-    path = Path(text).expanduser()
-    if path.is_file():
-        weight_files.check(path)
-        return Weights(str(Start(file=_sha256(path), partial=partial)), path)
-    found = run_selection.beginning(text, workspace.run_ids())
-    if len(found) != 1:
-        words = f"matches {len(found)} runs; type more digits" if found else "is neither a file nor a run's id"
-        raise SpecError(f"--init {text!r} {words}")
-    base = _check_weights(workspace, found[0])
-    return Weights(str(Start(run=found[0], partial=partial)), waits_for=None if base.state is State.COMPLETED else base)
-
-
-def _check_weights(workspace: Workspace, run_id: str) -> BaseRun:
-    """The run, if it has completed, so that its newest checkpoint is that of its last step, or if a job of SLURM trains
-    it; raises SpecError for any other run."""
-    from attnctl.workspace import checkpoints
-
-    run, base = workspace.run(run_id), base_run.read(workspace, run_id)
-    if base.state is not State.COMPLETED and not base.continues:
-        raise SpecError(_not_completed(run, base))
-    if base.state is State.COMPLETED and not checkpoints.located(run):
-        raise SpecError(f"--init: run {run_id}{_label(run)} no longer has a checkpoint; name another run, or a file")
-    return base
-
-
-def _not_completed(run: RunDir, base: BaseRun) -> str:
-    return f"--init: run {run.id}{_label(run)} is {base.state}, not completed; {_advice(base.state, run.id)}"
-
-
-def _label(run: RunDir) -> str:
-    with suppress(RecordError):
-        spec = run.read_spec()
-        return f" ({spec.label()}, {spec.network}, {spec.dataset})"
-    return ""
-
-
-def _advice(state: State, run_id: str) -> str:
-    if state is State.NEW:
-        return "train it first with `attnctl sweep`"
-    if state.active:
-        return f"wait for it (attnctl status {run_id} --watch), then sweep again"
-    return f"finish it first: attnctl resume {run_id}"
+    return sha256(path)

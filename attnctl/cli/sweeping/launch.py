@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from attnctl.cli import context, output, status_table, sweep_records
 from attnctl.cli.refresh import announce_ends
-from attnctl.cli.sweeping import dry_run, feeding, what_loads
+from attnctl.cli.sweeping import bases, dry_run, feeding, init_weights, what_loads
+from attnctl.cli.sweeping.bases import Bases
 from attnctl.cli.sweeping.cost import SweepCost, estimate
 from attnctl.cli.sweeping.destination import Destination, check, check_world, choose_destination, excluding
-from attnctl.cli.sweeping.init_weights import Weights
 from attnctl.cli.sweeping.plan import Action, Planned, in_json, plan, summary
 from attnctl.cli.sweeping.queue_notes import cron_line, time_limit_note
 from attnctl.cli.sweeping.resource_options import ResourceOptions
@@ -24,7 +24,7 @@ from attnctl.lifecycle.launch_failures import bad_nodes, by_node
 from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
 from attnctl.units import plural
-from attnctl.values import comma_join
+from attnctl.values import SpecError, comma_join
 from attnctl.workspace.layout import Workspace
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Order:
     retry_failed: bool
     wait: bool
     as_json: bool
-    start: Weights
+    with_bases: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,16 +61,43 @@ class Job:
 def preview(config: Config, selected: Selection, asked: ResourceOptions, order: Order) -> int:
     """Print the plan and missing data. Writes nothing and does not query SLURM for states."""
     destination = _destination_if_possible(config, asked)
-    order.start.check(config.workspace, destination.where)
     check_world(selected.specs, destination.resources)
     planned = plan(config.workspace, selected.specs, retry_failed=order.retry_failed)
-    loads = _loads(config, planned, order)
+    needed = _bases(config, planned, destination, selected, order)
+    selected = with_bases(selected, needed.train)
+    planned = [*plan(config.workspace, needed.train, retry_failed=order.retry_failed), *planned]
+    lacking = [words for words in (needed.missing, init_weights.missing(selected.specs)) if words]
+    loads = _loads(config, planned, selected)
     warn_ignored_variables(destination)
     destination = excluding(destination, _failed_nodes(planned))
     destination, limit = limited(config, destination, [item.spec for item in planned if item.action.starts])
-    after = order.start.waits_for.job if order.start.waits_for is not None else ""
-    dry_run.show(config, planned, selected, destination, loads, as_json=order.as_json, after=after, limit=limit)
+    after = needed.waits_for[0].job if needed.waits_for else ""
+    as_json = order.as_json
+    dry_run.show(config, planned, selected, destination, loads, lacking, as_json=as_json, after=after, limit=limit)
     return 0
+
+
+def _bases(
+    config: Config, planned: Sequence[Planned], destination: Destination, selected: Selection, order: Order
+) -> Bases:
+    """The bases of the runs that are to start; raises SpecError for one that cannot be used."""
+    starts = [item.spec for item in planned if item.action.starts]
+    return bases.find(
+        config.workspace,
+        starts,
+        destination.where,
+        with_bases=order.with_bases,
+        retry_failed=order.retry_failed,
+        rows=selected.rows,
+    )
+
+
+def with_bases(selected: Selection, train: Sequence[RunSpec]) -> Selection:
+    """The selection with the bases that are trained first, before the runs that start from them."""
+    if not train:
+        return selected
+    rows = {spec.id: "(base)" for spec in train} | dict(selected.rows) if selected.rows else {}
+    return replace(selected, specs=[*train, *selected.specs], rows=rows)
 
 
 def _destination_if_possible(config: Config, asked: ResourceOptions) -> Destination:
@@ -92,19 +119,26 @@ def launch(config: Config, selected: Selection, asked: ResourceOptions, order: O
     """Submit the missing runs, and train them if local. The exit code: 1 if a run that was trained here failed."""
     specs = selected.specs
     destination = choose_destination(config, asked)
-    order.start.check(config.workspace, destination.where)
+    if lacking := init_weights.missing(specs):
+        raise SpecError(lacking)
     check(config, specs, destination.resources)
     if destination.where == "slurm":
         feeding.feed_before(config.workspace, as_json=order.as_json)
     planned = _current(config, specs, retry_failed=order.retry_failed)
-    loads = _loads(config, planned, order)
+    needed = _bases(config, planned, destination, selected, order)
+    if needed.missing:
+        raise SpecError(needed.missing)
+    check(config, needed.train, destination.resources)
+    selected, specs = with_bases(selected, needed.train), [*needed.train, *specs]
+    planned = [*plan(config.workspace, needed.train, retry_failed=order.retry_failed), *planned]
+    loads = _loads(config, planned, selected)
     destination = excluding(destination, _failed_nodes(planned))
     runs = [spec.id for spec in specs]
     starting = [item.spec for item in planned if item.action.starts]
     destination, limit = limited(config, destination, starting)
     cost = estimate(config, starting, destination)
     with sweep_records.recorded(config.workspace, order.name, selected.name, runs, order.command, selected.of) as name:
-        order.start.keep(config.workspace)
+        init_weights.keep(config.workspace, specs, selected.files)
         jobs, batches = submit(config, starting, destination)
     for cell in selected.invalid:
         output.note(f"skipped: {cell.label}: {cell.reason}")
@@ -121,7 +155,7 @@ def launch(config: Config, selected: Selection, asked: ResourceOptions, order: O
     if not order.as_json:
         if selected.summary:
             output.line(selected.summary)
-        _say_begin(planned, jobs, name, destination, order.start)
+        _say_begin(planned, jobs, name, destination, needed)
         if any(job.tag for job in jobs.values()):
             output.line(cost.words())
             if limit:
@@ -135,10 +169,10 @@ def launch(config: Config, selected: Selection, asked: ResourceOptions, order: O
     return _end(config, planned, jobs, selected, name, order, cost, ended=ended)
 
 
-def _loads(config: Config, planned: Sequence[Planned], order: Order) -> Mapping[str, Counted]:
+def _loads(config: Config, planned: Sequence[Planned], selected: Selection) -> Mapping[str, Counted]:
     """What loads into the runs that are to start; raises SpecError for weights that do not fit."""
     starts = [item.spec for item in planned if item.action.starts]
-    return what_loads.count(config.workspace, starts, order.start.files, {})
+    return what_loads.count(config.workspace, starts, selected.files)
 
 
 def _failed_nodes(planned: Sequence[Planned]) -> tuple[str, ...]:
@@ -213,7 +247,7 @@ def _train(
 
 
 def _say_begin(
-    planned: Sequence[Planned], jobs: Mapping[str, Job], name: str, destination: Destination, start: Weights
+    planned: Sequence[Planned], jobs: Mapping[str, Job], name: str, destination: Destination, needed: Bases
 ) -> None:
     output.line(f"sweep {name}: {summary(planned)}")
     for item in planned:
@@ -226,8 +260,7 @@ def _say_begin(
     if destination.where == "slurm":
         for array in dict.fromkeys(job.job_id.partition("_")[0] for job in jobs.values() if job.tag):
             output.line(f"submitted: SLURM job {array}" if array else "submitted, but SLURM has not confirmed it yet")
-    base = start.waits_for
-    if base is not None and any(job.tag for job in jobs.values()):
+    for base in needed.waits_for if any(job.tag for job in jobs.values()) else ():
         output.line(f"they start when run {base.id} is completed, which is {base.state}")
 
 

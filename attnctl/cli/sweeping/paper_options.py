@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +19,9 @@ from attnctl.cli.sweeping.synthesis import option_names
 from attnctl.values import SpecError, comma_join, convert, format_value, split_list
 
 if TYPE_CHECKING:
+    from attnctl.cli.sweeping.init_options import InitOptions
     from attnctl.cli.sweeping.selection import Selection
+    from attnctl.papers import PaperTable
     from attnctl.papers.beside import Beside
     from attnctl.settings.config import Config
     from attnctl.sources.signature import ModuleSource
@@ -109,13 +111,16 @@ class PaperOptions:
         if self.figure is not None and parameters:
             raise SpecError(f"-p {parameters[0]}: {_OWN}")
 
-    def selection(self, config: Config, grid: GridOptions, dynamic: dynamic_options.Dynamic, init: str) -> Selection:
+    def selection(
+        self, config: Config, grid: GridOptions, dynamic: dynamic_options.Dynamic, initial: InitOptions
+    ) -> Selection:
         """The runs, with what was typed of the grid instead of what the paper has; raises SpecError.
 
         Of the defaults in attnctl.toml only the seed counts: what a paper has overrules them.
         """
-        from attnctl.cli.reporting import paper_tables
-        from attnctl.cli.sweeping import selection
+        from attnctl.cli.reporting import base_settings, paper_tables
+        from attnctl.cli.sweeping import init_weights, selection
+        from attnctl.papers.runs import chosen_rows
 
         seeds = grid.seed
         if seeds is None and "seed" in config.defaults:
@@ -126,20 +131,25 @@ class PaperOptions:
             placement=grid.placement,
             dataset=grid.dataset,
             recipe=grid.recipe,
-            init=init,
             fields={name: ",".join(split_list(value, name)) for name, value in dynamic.recipe.items()},
             seeds=seeds,
         ).overrides()
+        weights = initial.weights(config.workspace)
+        asked = weights.overrides()
+        overrides = replace(overrides, init=asked.init, inits=asked.inits, partial=asked.partial)
         if self.figure is not None:
             paper, figure = paper_tables.find_figure(self.paper, self.figure, config.workspace)
             panels = tuple(_panel(word) for word in split_list(self.panel, "--panel")) if self.panel is not None else ()
-            return selection.of_figure(
-                paper, paper_tables.recorded_name(paper, config.workspace), figure, overrides, panels
-            )
+            tables: list[PaperTable] = [*paper.tables.values()]
+            overrides = base_settings.of_tables(tables, overrides, initial.base_overrides(), config.workspace)
+            name = paper_tables.recorded_name(paper, config.workspace)
+            return selection.of_figure(paper, name, figure, overrides, panels, weights.files)
         paper, table = paper_tables.find_table(self.paper, self.table or "", config.workspace)
         globs = split_list(self.rows, "--rows") if self.rows is not None else ()
+        init_weights.check_patterns(weights, [row.name for row in chosen_rows(table, globs)])
+        overrides = base_settings.of_tables([table], overrides, initial.base_overrides(), config.workspace)
         name = paper_tables.recorded_name(paper, config.workspace)
-        return selection.of_table(paper, name, table, overrides, globs, self._beside(grid, dynamic))
+        return selection.of_table(paper, name, table, overrides, globs, self._beside(grid, dynamic), weights.files)
 
     def _beside(self, grid: GridOptions, dynamic: dynamic_options.Dynamic) -> Beside:
         """What other rows are to stand beside the table's; raises SpecError."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from attnctl.cli.sweep_records import OfPaper
@@ -15,9 +17,11 @@ from attnctl.units import quantity
 from attnctl.values import SpecError, comma_join, format_value
 
 if TYPE_CHECKING:
+    from attnctl.cli.sweeping.init_options import InitOptions
     from attnctl.papers import Figure, Paper, PaperTable
     from attnctl.papers.beside import Beside
     from attnctl.papers.runs import Cells, Overrides
+    from attnctl.workspace.layout import Workspace
 
 SHOWN = 4
 """Names of rows that a line about several of them tells."""
@@ -29,7 +33,7 @@ class Selection:
 
     summary: of a paper's table, the number of runs and rows. rows: the rows of a run, by its id.
     document: what a JSON answer says besides. shows: the command that shows the results, unless it is a report of the
-    sweep. of: what of a paper it is.
+    sweep. of: what of a paper it is. files: SHA-256 -> the user's file, of the weights that runs start from.
     """
 
     specs: Sequence[RunSpec]
@@ -40,6 +44,7 @@ class Selection:
     document: Mapping[str, Any] = field(default_factory=dict)
     shows: str = ""
     of: OfPaper = field(default_factory=OfPaper)
+    files: Mapping[str, Path] = field(default_factory=dict)
 
 
 def of_modules(request: Axes, *, skip_invalid: bool) -> Selection:
@@ -53,19 +58,47 @@ def of_modules(request: Axes, *, skip_invalid: bool) -> Selection:
     return Selection(specs=expansion.specs, invalid=expansion.invalid, name=",".join(request.modules))
 
 
+def with_weights(selected: Selection, initial: InitOptions, workspace: Workspace) -> Selection:
+    """The runs of a grid with the weights that they start from; raises SpecError."""
+    from attnctl.cli.reporting import base_settings
+    from attnctl.cli.sweeping import init_weights
+
+    weights = initial.weights(workspace)
+    if not (weights.words or weights.patterns):
+        return selected
+    words = (*weights.words, *weights.patterns.values())
+    overrides = base_settings.of_words(words, initial.base_overrides(), workspace)
+    specs, located = init_weights.of_modules(selected.specs, weights, overrides)
+    return replace(selected, specs=specs, files={**weights.files, **located.files})
+
+
 def of_table(
-    paper: Paper, name: str, table: PaperTable, overrides: Overrides, rows: Sequence[str], beside: Beside
+    paper: Paper,
+    name: str,
+    table: PaperTable,
+    overrides: Overrides,
+    rows: Sequence[str],
+    beside: Beside,
+    files: Mapping[str, Path] = MappingProxyType({}),
 ) -> Selection:
     """The runs of a paper's table; raises SpecError when there can be none. name: the paper's, in the sweep's record.
 
-    rows: globs of the rows' names; empty: all. beside: what other rows stand beside these.
+    rows: globs of the rows' names; empty: all. beside: what other rows stand beside these. files: SHA-256 -> the user's
+    file, of `--init`.
     """
+    from attnctl.cli.sweeping import init_weights
     from attnctl.papers.beside import cells_beside
     from attnctl.papers.runs import cells_of
 
-    cells = cells_of(table, overrides, rows)
+    def cells(given: Overrides) -> list[Cells]:
+        return [*cells_of(table, given, rows), *(cells_beside(table, given, rows, beside) if beside else ())]
+
+    overrides, found = init_weights.with_located(
+        overrides, lambda given: [spec for item in cells(given) for spec in item.specs]
+    )
     return _of_cells(
-        [*cells, *(cells_beside(table, overrides, rows, beside) if beside else ())],
+        cells(overrides),
+        {**files, **found},
         f"{paper.name} table {table.number}",
         OfPaper(paper=name, table=table.number, overrides=overrides.to_json()),
         name=f"{paper.name}-{table.number}".lower(),
@@ -73,15 +106,27 @@ def of_table(
     )
 
 
-def of_figure(paper: Paper, name: str, figure: Figure, overrides: Overrides, panels: Sequence[int] = ()) -> Selection:
-    """The runs behind a paper's figure; raises SpecError when there can be none. name: as for a table.
+def of_figure(
+    paper: Paper,
+    name: str,
+    figure: Figure,
+    overrides: Overrides,
+    panels: Sequence[int] = (),
+    files: Mapping[str, Path] = MappingProxyType({}),
+) -> Selection:
+    """The runs behind a paper's figure; raises SpecError when there can be none. name, files: as for a table.
 
     panels: numbers of the only panels; empty: all
     """
+    from attnctl.cli.sweeping import init_weights
     from attnctl.papers.runs import figure_cells
 
+    overrides, found = init_weights.with_located(
+        overrides, lambda given: [spec for item in figure_cells(figure, paper, given, panels) for spec in item.specs]
+    )
     return _of_cells(
         figure_cells(figure, paper, overrides, panels),
+        {**files, **found},
         f"{paper.name} figure {figure.number}",
         OfPaper(paper=name, figure=figure.number, overrides=overrides.to_json()),
         name=f"{paper.name}-figure-{figure.number}".lower(),
@@ -89,7 +134,7 @@ def of_figure(paper: Paper, name: str, figure: Figure, overrides: Overrides, pan
     )
 
 
-def _of_cells(cells: Sequence[Cells], title: str, of: OfPaper, **said: str) -> Selection:
+def _of_cells(cells: Sequence[Cells], files: Mapping[str, Path], title: str, of: OfPaper, **said: str) -> Selection:
     asked = list({spec.id: spec for item in cells for spec in item.specs}.values())
     broken = probe.check(asked)
     specs = [spec for spec in asked if spec.id not in broken]
@@ -111,6 +156,7 @@ def _of_cells(cells: Sequence[Cells], title: str, of: OfPaper, **said: str) -> S
             "rows": [_as_json(item) for item in cells],
         },
         of=of,
+        files=files,
         **said,
     )
 

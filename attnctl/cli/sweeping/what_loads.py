@@ -15,20 +15,17 @@ if TYPE_CHECKING:
     from attnctl.networks.weights.planned import Counted, Origin
 
 
-def count(
-    workspace: Workspace, runs: Sequence[RunSpec], files: Mapping[str, Path], bases: Mapping[str, RunSpec]
-) -> Mapping[str, Counted]:
+def count(workspace: Workspace, runs: Sequence[RunSpec], files: Mapping[str, Path]) -> Mapping[str, Counted]:
     """Run id -> what loads, for the runs that start from weights.
 
-    files: SHA-256 -> the user's file. bases: runs that may not be in the workspace yet, by their ids. Raises SpecError
-    for weights that do not fit.
+    files: SHA-256 -> the user's file. Raises SpecError for weights that do not fit.
     """
-    started = [spec for spec in runs if spec.init]
+    started = [spec for spec in runs if Start.of(spec.init) != Start()]
     if not started:
         return {}
     from attnctl.networks.weights import planned
 
-    origins = {spec.init: _origin(workspace, Start.of(spec.init), files, bases) for spec in started}
+    origins = {spec.init: _origin(workspace, spec, files) for spec in started}
     counted = planned.count(started, origins)
     refused = [spec for spec in started if counted[spec.id].refusal]
     if refused:
@@ -48,11 +45,12 @@ def notes(runs: Sequence[RunSpec], counted: Mapping[str, Counted]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _origin(workspace: Workspace, start: Start, files: Mapping[str, Path], bases: Mapping[str, RunSpec]) -> Origin:
+def _origin(workspace: Workspace, spec: RunSpec, files: Mapping[str, Path]) -> Origin:
     from attnctl.networks.weights.planned import Origin
 
+    start = Start.of(spec.init)
     if start.file:
         path = files.get(start.file, workspace.weights(start.file))
         return Origin(name=str(path), file=path, digest=start.file)
-    base = bases.get(start.run) or workspace.run(start.run).read_spec()
+    base = spec.origin or workspace.run(start.run).read_spec()
     return Origin(name=f"run {start.run} ({base.label()}, {base.network}, {base.dataset})", base=base)

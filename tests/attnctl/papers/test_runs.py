@@ -102,7 +102,7 @@ def test_every_trained_cell_of_the_papers_has_runs(paper: str) -> None:
                 assert not item.reason, f"{table.name} {row.name}: {item.reason}"
                 assert {spec.model for spec in item.specs} == {row.setup.model}
                 assert all([spec.seed for spec in variant] == [0, 1] for variant in item.variants)
-                assert all(len({spec.family for spec in variant}) == 1 for variant in item.variants)
+                assert all(len({spec.lineage for spec in variant}) == 1 for variant in item.variants)
 
 
 def test_a_column_of_another_data_set_is_another_training() -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from attnctl.cli.sweeping import launch
-from attnctl.cli.sweeping.init_weights import Weights
 from attnctl.cli.sweeping.launch import Job, Order
 from attnctl.cli.sweeping.resource_options import ResourceOptions
 from attnctl.cli.sweeping.selection import Selection
@@ -22,9 +21,7 @@ LOCAL = ResourceOptions(run_on="local", device="cpu")
 
 
 def order(name: str | None = "again", *, as_json: bool = False, retry_failed: bool = False) -> Order:
-    return Order(
-        name=name, command=["sweep", "x"], retry_failed=retry_failed, wait=False, as_json=as_json, start=Weights()
-    )
+    return Order(name=name, command=["sweep", "x"], retry_failed=retry_failed, wait=False, as_json=as_json)
 
 
 @pytest.fixture

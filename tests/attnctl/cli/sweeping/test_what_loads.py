@@ -31,7 +31,7 @@ def part(folder: Path) -> Path:
 
 def test_a_partial_load_is_told_once_for_all_seeds(tmp_path: Path) -> None:
     started = runs(f"file:{DIGEST}+partial")
-    found = count(Workspace(tmp_path), started, {DIGEST: part(tmp_path)}, {})
+    found = count(Workspace(tmp_path), started, {DIGEST: part(tmp_path)})
     words = "none resnet20 digits: 127 of 128 tensors load; missing: conv1.weight"
     assert notes(started, found) == [words]
 
@@ -39,7 +39,7 @@ def test_a_partial_load_is_told_once_for_all_seeds(tmp_path: Path) -> None:
 def test_weights_that_do_not_fit_are_refused_by_the_users_name_for_them(tmp_path: Path) -> None:
     path = part(tmp_path)
     with pytest.raises(SpecError) as caught:
-        count(Workspace(tmp_path), runs(f"file:{DIGEST}"), {DIGEST: path}, {})
+        count(Workspace(tmp_path), runs(f"file:{DIGEST}"), {DIGEST: path})
     assert str(caught.value) == (
         f"none resnet20 digits: {path} does not fit this network: 127 of 128 tensors load; missing: conv1.weight; "
         "--init-partial accepts that (and 1 more run)"
@@ -47,4 +47,4 @@ def test_weights_that_do_not_fit_are_refused_by_the_users_name_for_them(tmp_path
 
 
 def test_nothing_is_counted_for_runs_from_random_weights(tmp_path: Path) -> None:
-    assert count(Workspace(tmp_path), runs(""), {}, {}) == {}
+    assert count(Workspace(tmp_path), runs(""), {}) == {}
