@@ -75,7 +75,7 @@ def _changed(row: Row, asked: Beside) -> Iterator[Row]:
         setup = replace(
             row.setup,
             hyperparameters={**row.setup.hyperparameters, **settings},
-            placement=placement or row.setup.placement,
+            placement=str(placement) or row.setup.placement,
         )
         yield replace(row, name=name, printed=name, published={}, explained={}, setup=setup)
 

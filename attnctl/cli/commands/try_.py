@@ -103,10 +103,11 @@ def _asked(
 ) -> Sequence[RunSpec]:
     """The runs as typed; raises SpecError."""
     from attnctl.cli.sweeping.axes import axes
+    from attnctl.cli.sweeping.init_options import InitOptions
     from attnctl.cli.sweeping.selection import of_modules
 
     if modules is None:
-        return of_paper.selection(config, grid, dynamic, "").specs
+        return of_paper.selection(config, grid, dynamic, InitOptions()).specs
     request = axes(
         modules,
         given=grid.given,
