@@ -12,7 +12,7 @@ from attnctl.cli.text_width import wrapped
 from attnctl.lifecycle.state import State
 from attnctl.metrics import BY_KEY, DECIDING
 from attnctl.settings.config import Config
-from attnctl.units import duration, quantity
+from attnctl.units import duration, plural, quantity
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -40,7 +40,7 @@ def show(now: Snapshot) -> None:
         output.note(now.unavailable)
     if now.rows:
         output.table(COLUMNS, [cells(row, now.at) for row in now.rows])
-    for sentence in now.bad_nodes:
+    for sentence in (*now.bad_nodes, *_without_feeder(now.rows)):
         output.prose(sentence)
     output.prose(totals(now.rows))
 
@@ -90,6 +90,15 @@ def totals(rows: Sequence[RunRow]) -> str:
     states = [row.state for row in rows]
     counted = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
     return quantity(len(rows), "run") + (f": {counted}" if counted else "")
+
+
+def _without_feeder(rows: Sequence[RunRow]) -> list[str]:
+    """What to type if runs wait to be submitted, and none of the others has a job that does it."""
+    waiting = sum(row.verdict.state is State.WAITING for row in rows)
+    if not waiting or any(row.verdict.state.active and row.verdict.state is not State.WAITING for row in rows):
+        return []
+    runs = f"{quantity(waiting, 'run')} {plural(waiting, 'waits', 'wait')}"
+    return [f"{runs} to be submitted, but none of these runs has a job that does it: attnctl feed --watch"]
 
 
 def _changes(snapshots: Iterator[Snapshot]) -> Snapshot:
@@ -158,7 +167,7 @@ def _drawn(now: Snapshot, rows: Sequence[RunRow], columns: Sequence[Column], wid
         [
             *([Text("\n".join(wrapped(output.one_line(now.unavailable), width)), "yellow")] if now.unavailable else []),
             *([output.fitted(*filled(columns, table), width)] if rows else []),
-            *(Text("\n".join(wrapped(sentence, width))) for sentence in now.bad_nodes),
+            *(Text("\n".join(wrapped(line, width))) for line in (*now.bad_nodes, *_without_feeder(now.rows))),
             Text("\n".join(wrapped(total, width))),
         ]
     )

@@ -155,6 +155,7 @@ def queued(workspace: Workspace) -> list[str]:
     return found
 
 
+@pytest.mark.timeout(3600)
 def test_feeding_that_is_killed_at_any_point_submits_each_run_once(
     enforced: None, limited: Callable[[int], str], tmp_path: Path, slurm_conf: str
 ) -> None:
@@ -196,6 +197,9 @@ def test_feeding_that_is_killed_at_any_point_submits_each_run_once(
             if head.job_id:
                 subprocess.run(["scancel", "--quiet", head.job_id], check=False)
 
+    warm, _ = filled("warm")  # what commands import, they now import once for all
+    main(["--workspace", str(warm.root), "feed", "--json"])
+    check(warm, "warm")
     workspace, command = filled("first")
     assert command(["feed"], 0) == 0
     names = points("first")

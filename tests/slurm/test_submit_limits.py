@@ -70,7 +70,7 @@ def order(cluster: Cluster, specs: list[RunSpec]) -> list[Submitted]:
     return submit(cluster.config, specs, Resources(minutes=5), SlurmOptions(extra=HOLD), "slurm")
 
 
-def test_runs_above_the_limit_on_submitted_jobs_are_skipped(
+def test_runs_above_the_limit_on_submitted_jobs_wait(
     cluster: Cluster, make_specs: Specs, limited: Limit, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     limited(refuse("((taken + count > 5))", QOS))
@@ -79,27 +79,23 @@ def test_runs_above_the_limit_on_submitted_jobs_are_skipped(
     recipe = ["--epochs", "1", "--batch", "128", "--norm-batch", "32", "--gpus-per-node", "0", "--time", "5"]
     words = ["--workspace", str(cluster.config.workspace.root), "sweep", "se", "--seed", "0,1,2,3,4,5,6,7,8,9", *recipe]
     assert main([*words, "--name", "s"]) == 0
-    out = capsys.readouterr().out
-    assert (
-        "not submitted: 5 runs: SLURM accepts no more jobs at the moment: QOSMaxSubmitJobPerUserLimit; Job violates"
-        in out
-    )
+    full = "SLURM accepts no more jobs at the moment: QOSMaxSubmitJobPerUserLimit"
+    assert f"waiting: 5 runs: {full}\n" in capsys.readouterr().out
     (first,) = submissions.heads(cluster.config.workspace)
     assert len(slurm("squeue", "-h", "-r", "-o", "%i", "-j", str(first.job_id)).split()) == 5
-    assert len(cluster.config.workspace.run_ids()) == 5, "nothing is reserved of what is not submitted"
+    reserved = [cluster.config.workspace.run(run).attempt(1).request for run in cluster.config.workspace.run_ids()]
+    assert len(reserved) == 10
+    assert sum(path.exists() for path in reserved) == 5, "nothing is reserved of what is not submitted"
     (tmp_path / "bin/taken").write_text("")  # as if those had ended
     assert main([*words, "--name", "s", "--json"]) == 0
     runs = json.loads(capsys.readouterr().out)["runs"]
-    assert [run["action"] for run in runs] == ["queued"] * 5 + ["new"] * 5
-    assert [run["skipped"] for run in runs] == [None] * 10
+    assert [run["action"] for run in runs] == ["queued"] * 10
     second = max(submissions.heads(cluster.config.workspace), key=lambda head: head.created)
-    assert {run["job_id"].partition("_")[0] for run in runs[5:]} == {second.job_id}
-    assert main([*words[:5], "11,12", *words[6:], "--name", "t"]) == 2
-    err = capsys.readouterr().err
-    assert err.startswith("attnctl: SLURM accepts no more jobs at the moment: ")
-    assert err.count("\n") == 1
-    assert not cluster.config.workspace.sweep("t").exists()
-    assert len(cluster.config.workspace.run_ids()) == 10
+    assert len(slurm("squeue", "-h", "-r", "-o", "%i", "-j", str(second.job_id)).split()) == 5
+    assert main([*words[:5], "11,12", *words[6:], "--name", "t", "--json"]) == 0
+    runs = json.loads(capsys.readouterr().out)["runs"]
+    assert [(run["state"], run["waiting"]) for run in runs] == [("waiting", full)] * 2
+    assert len(list(submissions.heads(cluster.config.workspace))) == 2
 
 
 @pytest.mark.parametrize(("words", "sizes"), [(ARRAY, [3, 3, 2]), (FULL, None)], ids=["array", "full"])
@@ -108,11 +104,9 @@ def test_a_smaller_array_limit_than_configured_is_found(
 ) -> None:
     limited(refuse("((count > 3))" if sizes else "true", words))
     if sizes is None:
-        with pytest.raises(
-            SubmitError, match="SLURM accepts no more jobs at the moment: Resource temporarily unavailable"
-        ):
-            order(cluster, make_specs(8))
-        assert not cluster.config.workspace.root.exists()
+        (done,) = order(cluster, make_specs(8))
+        full = "SLURM accepts no more jobs at the moment: Resource temporarily unavailable"
+        assert list(done.waiting.values()) == [full] * 8
         return
     done = order(cluster, make_specs(8))
     assert [len(part.tasks) for part in done] == sizes

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.attnctl.cli.cli_run import Run, listing
+from tests.attnctl.cli.past_runs import Past
 from tests.fixtures.fake_slurm import Fake
 
 SWEEP = ["sweep", "se", "--seed", "0..4", "--epochs", "1", "--gpus-per-node", "0", "--time", "7", "--name", "s"]
@@ -109,10 +110,32 @@ def test_a_sweep_for_which_there_is_no_place_at_all_waits(folder: Path, attnctl:
     places.write_text("0")
     result = attnctl(*SWEEP, "--json")
     assert result.code == 0
+    assert "5 runs wait to be submitted, but none of these runs has a job that does it: attnctl feed --watch" in (
+        " ".join(attnctl("status").out.split())
+    )
     runs = json.loads(result.out)["runs"]
     assert [(run["state"], run["waiting"], run["job_id"]) for run in runs] == [("waiting", FULL, None)] * 5
     places.write_text("5")
     assert attnctl("feed").out == "submitted: 5 waiting runs, SLURM job 11\n"
+
+
+def test_resumed_runs_above_the_limit_wait_and_go_on_from_their_checkpoints(
+    past: Past, attnctl: Run, places: Path
+) -> None:
+    specs = past.specs(3)
+    for spec in specs:
+        past.attempt(spec, "PREEMPTED", saved=(10,), minutes=9)
+        past.checkpoint(spec, "10-1.0.pt")
+    past.sweep("s", specs)
+    places.write_text("1")
+    result = attnctl("resume", "--json")
+    assert [run["waiting"] for run in json.loads(result.out)["runs"]] == [None, FULL, FULL]
+    assert states(attnctl) == ["queued", "waiting", "waiting"]
+    places.write_text("2")
+    assert "submitted: 2 waiting runs, SLURM job 12" in attnctl("feed").out
+    assert states(attnctl) == ["queued"] * 3
+    workspace = past.config.workspace
+    assert [len(workspace.run(spec.id).attempts()) for spec in specs] == [2, 2, 2]
 
 
 def test_a_dry_run_says_how_many_are_submitted_now(folder: Path, attnctl: Run, places: Path) -> None:
