@@ -206,6 +206,8 @@ def test_feeding_that_is_killed_at_any_point_submits_each_run_once(
     check(workspace, "undisturbed")
     assert {"start of sbatch", "sbatch was started", "sbatch has answered"} <= set(names)
     for number, name in enumerate(names, 1):
+        if name.startswith("open "):
+            continue  # what is read changes nothing until the next point
         case = f"killed at {number} of {len(names)}, {name}"
         workspace, command = filled(f"w{number}")
         assert command(["feed"], number) == KILLED, case
