@@ -105,9 +105,19 @@ def machine_of(destination: Destination) -> Machine:
     return Machine.of(destination.resources, gpu_request.read(destination.options).kind)
 
 
-def estimate(config: Config, specs: Sequence[RunSpec], destination: Destination) -> SweepCost:
-    """The cost of these runs. An index that is there is read as it is; none is made."""
-    model, machine = CostModel.of(config.workspace), machine_of(destination)
+def model_for(config: Config, specs: Sequence[RunSpec]) -> CostModel:
+    """What was measured, for runs that are to start; nothing is read if there are none.
+
+    An index that is there is read as it is; none is made.
+    """
+    return CostModel.of(config.workspace) if specs else CostModel([])
+
+
+def estimate(
+    config: Config, specs: Sequence[RunSpec], destination: Destination, measured: CostModel | None = None
+) -> SweepCost:
+    """The cost of these runs. measured: what `model_for` gives, if the caller has it already."""
+    model, machine = measured or model_for(config, specs), machine_of(destination)
     sizes: dict[str | None, int] = {}
     total = 0
     for spec in specs:

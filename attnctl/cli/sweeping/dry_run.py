@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from attnctl.cli import output
 from attnctl.cli.sweeping import what_loads
-from attnctl.cli.sweeping.cost import SweepCost, estimate
+from attnctl.cli.sweeping.cost import SweepCost
 from attnctl.cli.sweeping.destination import Destination, class_mismatches, missing_data
 from attnctl.cli.sweeping.plan import Planned, in_json, summary
 from attnctl.cli.sweeping.queue_notes import time_limit_note
@@ -43,6 +43,7 @@ def show(
     selected: Selection,
     destination: Destination,
     loads: Mapping[str, Counted],
+    cost: SweepCost,
     lacking: Sequence[str] = (),
     *,
     as_json: bool,
@@ -57,7 +58,6 @@ def show(
     start = [item.spec for item in planned if item.action.starts]
     scripts = _scripts(config, destination, len(start), after)
     places = _places(config, destination, len(start), after)
-    cost = estimate(config, start, destination)
     missing = list(missing_data(config, [item.spec for item in planned]))
     differing = list(class_mismatches(config, [item.spec for item in planned]))
     if as_json:

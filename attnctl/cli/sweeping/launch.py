@@ -12,7 +12,7 @@ from attnctl.cli import context, output, status_table, sweep_records
 from attnctl.cli.refresh import announce_ends
 from attnctl.cli.sweeping import bases, dry_run, feeding, init_weights, what_loads
 from attnctl.cli.sweeping.bases import Bases
-from attnctl.cli.sweeping.cost import SweepCost, estimate
+from attnctl.cli.sweeping.cost import SweepCost, estimate, model_for
 from attnctl.cli.sweeping.destination import Destination, check, check_world, choose_destination, excluding
 from attnctl.cli.sweeping.plan import Action, Planned, in_json, plan, summary
 from attnctl.cli.sweeping.queue_notes import cron_line, time_limit_note
@@ -70,10 +70,23 @@ def preview(config: Config, selected: Selection, asked: ResourceOptions, order: 
     loads = _loads(config, planned, selected)
     warn_ignored_variables(destination)
     destination = excluding(destination, _failed_nodes(planned))
-    destination, limit = limited(config, destination, [item.spec for item in planned if item.action.starts])
+    starting = [item.spec for item in planned if item.action.starts]
+    model = model_for(config, starting)
+    destination, limit = limited(model, destination, starting)
+    cost = estimate(config, starting, destination, model)
     after = needed.waits_for[0].job if needed.waits_for else ""
-    as_json = order.as_json
-    dry_run.show(config, planned, selected, destination, loads, lacking, as_json=as_json, after=after, limit=limit)
+    dry_run.show(
+        config,
+        planned,
+        selected,
+        destination,
+        loads,
+        cost,
+        lacking,
+        as_json=order.as_json,
+        after=after,
+        limit=limit,
+    )
     return 0
 
 
@@ -135,8 +148,9 @@ def launch(config: Config, selected: Selection, asked: ResourceOptions, order: O
     destination = excluding(destination, _failed_nodes(planned))
     runs = [spec.id for spec in specs]
     starting = [item.spec for item in planned if item.action.starts]
-    destination, limit = limited(config, destination, starting)
-    cost = estimate(config, starting, destination)
+    model = model_for(config, starting)
+    destination, limit = limited(model, destination, starting)
+    cost = estimate(config, starting, destination, model)
     with sweep_records.recorded(config.workspace, order.name, selected.name, runs, order.command, selected.of) as name:
         init_weights.keep(config.workspace, specs, selected.files)
         jobs, batches = submit(config, starting, destination)

@@ -10,7 +10,6 @@ from attnctl.cli.sweeping.cost import machine_of
 from attnctl.cli.sweeping.destination import Destination
 from attnctl.cost import CostModel
 from attnctl.cost.time_limit import capped, minutes
-from attnctl.settings.config import Config
 from attnctl.spec import RunSpec
 from attnctl.units import duration
 
@@ -66,11 +65,11 @@ def _partition_limits(destination: Destination) -> list[int | None]:
     return [None if row.minutes is None else int(row.minutes) for row in rows]
 
 
-def limited(config: Config, destination: Destination, runs: Sequence[RunSpec]) -> tuple[Destination, str]:
+def limited(model: CostModel, destination: Destination, runs: Sequence[RunSpec]) -> tuple[Destination, str]:
     """The destination with the limit of `--time auto`, and a sentence about the limit for the user; empty for none."""
     if destination.where != "slurm" or not runs or (destination.options.time and not destination.options.auto_time):
         return destination, ""
-    limit = proposed(CostModel.of(config.workspace), destination, runs)
+    limit = proposed(model, destination, runs)
     if not destination.options.auto_time:
         return destination, f"no time limit is set; --time auto would set {limit.words()}" if limit.minutes else ""
     resources = replace(destination.resources, minutes=limit.minutes)

@@ -11,7 +11,7 @@ from tests.attnctl.cli.past_runs import Past
 
 def test_a_status_of_nothing_writes_nothing(attnctl: Run, folder: Path) -> None:
     assert attnctl("status").out == "0 runs\n"
-    assert json.loads(attnctl("status", "--json").out) == {"runs": [], "unavailable": None}
+    assert json.loads(attnctl("status", "--json").out) == {"runs": [], "unavailable": None, "expected_start": None}
     assert listing(folder) == []
 
 

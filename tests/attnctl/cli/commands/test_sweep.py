@@ -44,7 +44,8 @@ def test_a_sweep_trains_here_and_every_command_shows_it(folder: Path, attnctl: R
     assert "kernel" in report.out
     again = attnctl("sweep", "ela", "--kernel", "5,7,9", *SMALL, "--dry-run")
     assert "1 new, 2 done" in again.out
-    assert "of one GPU (or CPU process) and " in again.out
+    assert "of one CPU process and " in again.out
+    assert "source of the estimate: scaled from ela on resnet20 (2 runs)" in again.out
     repeated = attnctl("sweep", "ela", "--kernel", "5,7", *SMALL, "--json")
     assert {run["action"] for run in runs(repeated.out)} == {"done"}
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from attnctl.cli.sweeping.cost import SweepCost, amount, estimate
+from attnctl.cli.sweeping.cost import SweepCost, amount, estimate, model_for
 from attnctl.cli.sweeping.destination import Destination
 from attnctl.cost import Estimate
 from attnctl.db import open_index
 from attnctl.grid import Axes, expand
-from attnctl.settings.config import SlurmOptions, find
+from attnctl.settings.config import Config, SlurmOptions, find
+from attnctl.spec import RunSpec
 from attnctl.units import size
 from attnctl.workspace.records import Resources
 
 HERE = Destination(where="local", options=SlurmOptions(), resources=Resources())
+
+
+def estimated(config: Config, specs: Sequence[RunSpec]) -> SweepCost:
+    return estimate(config, specs, HERE, model_for(config, specs))
 
 
 def test_the_cost_of_runs_like_earlier_ones_is_measured(trained: Path) -> None:
@@ -23,11 +29,11 @@ def test_the_cost_of_runs_like_earlier_ones_is_measured(trained: Path) -> None:
     fields = {"epochs": ("1",), "input_size": ("8",), "batch": ("256",), "norm_batch": ("128",)}
     known = expand(Axes(modules=("ela",), seeds=("1", "2"), overrides=fields)).specs
     longer = expand(Axes(modules=("ela",), overrides=fields | {"epochs": ("2",)})).specs
-    (counted,) = estimate(config, known, HERE).sources
+    (counted,) = estimated(config, known).sources
     assert counted.startswith("counted operations"), "without an index nothing was measured"
     with open_index(config.workspace) as index:
         index.refresh()
-    one, found = estimate(config, known[:1], HERE), estimate(config, [*known, *longer], HERE)
+    one, found = estimated(config, known[:1]), estimated(config, [*known, *longer])
     assert found.sources == {"1 run of this shape": 3}
     assert found.unknown == 0
     assert found.bytes == 3 * one.bytes > 0

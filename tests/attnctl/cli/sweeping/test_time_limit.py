@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from attnctl.cli.sweeping.destination import Destination
 from attnctl.cli.sweeping.time_limit import limited, proposed
 from attnctl.cost import CostModel
 from attnctl.cost.shapes import length_of
-from attnctl.settings.config import Config, SlurmOptions
-from attnctl.workspace.layout import Workspace
+from attnctl.settings.config import SlurmOptions
 from attnctl.workspace.records import Resources
 from tests.attnctl.cost.measured import observed, spec
 from tests.fixtures.fake_slurm import Fake
@@ -50,11 +47,10 @@ def test_a_run_without_an_estimate_leaves_the_limit_to_the_cluster(fake: Fake) -
 
 @pytest.mark.parametrize(("time", "minutes"), [("auto", 10), (None, None), ("30", 30)])
 def test_only_auto_sets_the_limit_and_without_one_it_is_proposed(
-    fake: Fake, tmp_path: Path, time: str | None, minutes: int | None
+    fake: Fake, time: str | None, minutes: int | None
 ) -> None:
     fake.says("sinfo", "4|infinite|(null)|main*\n")
-    config = Config(workspace=Workspace(tmp_path / "here"))
-    found, words = limited(config, destination(time), [RUN])
+    found, words = limited(CostModel([]), destination(time), [RUN])
     assert found.resources.minutes == minutes
     expected = {"auto": "time limit: 10 min", None: "no time limit is set; --time auto would set 10 min", "30": ""}
     assert words.startswith(expected[time])
