@@ -6,11 +6,11 @@ from functools import cache
 from pathlib import Path
 
 from attnctl.datasets.descriptor import Archive, DataFile, Dataset
-from attnctl.datasets.detection import SCENES
+from attnctl.datasets.detection import SCENES, VOC_ANNOTATED
 from attnctl.sources import plugins
 from attnctl.values import SpecError, did_you_mean
 
-__all__ = ["DATASETS", "Archive", "DataFile", "Dataset", "describe", "missing_files", "names"]
+__all__ = ["DATASETS", "VOC_ANNOTATED", "Archive", "DataFile", "Dataset", "describe", "missing_files", "names"]
 
 _CIFAR_MEAN, _CIFAR_STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 

@@ -21,7 +21,8 @@ class Archive:
     """A published archive with a part of a data set.
 
     gives: what it unpacks to in the data set's folder. inside: the folder of the archive to unpack; empty for all of
-    it. size: in bytes.
+    it. into: the folder within the data set's folder to unpack it into; empty: that folder itself. size: in bytes.
+    md5: empty if none is published; the files of a zip have check sums of their own.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Archive:
     md5: str
     size: int
     inside: str = ""
+    into: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +67,8 @@ class Dataset:
     """The MD5 of the archive."""
     archives: tuple[Archive, ...] = ()
     """The archives of a data set published in several; `url` is then empty."""
+    map_archives: tuple[Archive, ...] = ()
+    """The archives of class maps of its images, with which some models train too (`attnctl.models.Model.maps`)."""
     train_parts: tuple[str, ...] = ()
     """Layouts `voc` and `coco`: the training parts. COCO: `train2017` is the images' folder, and the annotations are
     in annotations/instances_train2017.json. VOC: `VOC2007/trainval` is a list in VOC2007/ImageSets/Main, or, for

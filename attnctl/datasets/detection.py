@@ -5,6 +5,9 @@ from __future__ import annotations
 from attnctl.datasets.descriptor import Archive, DataFile, Dataset
 from attnctl.spec import Task
 
+VOC_ANNOTATED = "annotated"
+"""A part of VOC for which there is no list: every image that has an annotation."""
+
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """ImageNet's mean and deviation, with which backbones are pre-trained."""
 
@@ -84,6 +87,14 @@ _COCO_ARCHIVES = (
         size=19_336_861_798,
     ),
 )
+_STUFF = Archive(
+    name="stuffthingmaps_trainval2017.zip",
+    url="http://calvin.inf.ed.ac.uk/wp-content/uploads/data/cocostuffdataset/stuffthingmaps_trainval2017.zip",
+    gives="stuffthingmaps/train2017",
+    into="stuffthingmaps",
+    md5="",
+    size=659 << 20,  # as its authors say
+)
 _EVERINGHAM = "Everingham et al., The PASCAL Visual Object Classes challenge, IJCV 2010"
 
 
@@ -115,7 +126,7 @@ def _voc(
 
 def _voc_files(train: tuple[str, ...], test: str) -> tuple[DataFile, ...]:
     parts = [part.split("/") for part in (*train, test)]
-    lists = [f"{year}/ImageSets/Main/{name}.txt" for year, name in parts]
+    lists = [f"{year}/ImageSets/Main/{name}.txt" for year, name in parts if name != VOC_ANNOTATED]
     folders = [f"{year}/{folder}" for year, _ in parts for folder in ("JPEGImages", "Annotations")]
     return tuple(DataFile(name) for name in dict.fromkeys([*lists, *folders]))
 
@@ -149,6 +160,14 @@ SCENES = (
         16_551,
         4_952,
         ("VOC2007/trainval", "VOC2012/trainval"),
+        "VOC2007/test",
+        (_TRAINVAL07, _TEST07, _TRAINVAL12),
+    ),
+    _voc(
+        "voc0712-all",
+        5_011 + 17_125,
+        4_952,
+        ("VOC2007/trainval", f"VOC2012/{VOC_ANNOTATED}"),
         "VOC2007/test",
         (_TRAINVAL07, _TEST07, _TRAINVAL12),
     ),
@@ -204,6 +223,7 @@ SCENES = (
             )
         ),
         archives=_COCO_ARCHIVES,
+        map_archives=(_STUFF,),
         train_parts=("train2017",),
         test_parts=("val2017",),
         source="Lin et al., Microsoft COCO: common objects in context, ECCV 2014; the 2017 split",

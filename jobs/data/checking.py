@@ -48,10 +48,13 @@ Through = Callable[[Sequence[int], str], Iterable[int]]
 """Iterates over numbers and shows the progress; the string describes the work."""
 
 
-def check(dataset: Dataset, roots: DataRoots, *, images: bool, through: Through) -> dict[str, PartContents]:
+def check(
+    dataset: Dataset, roots: DataRoots, *, images: bool, through: Through, maps: bool = False
+) -> dict[str, PartContents]:
     """The contents of the parts `train` and `test`; images: read every image too.
 
-    Damaged images are listed in the result; raises DataError for all other faults.
+    maps: also the class maps of COCO's training images; with `images` each is read. Damaged images are listed in the
+    result; raises DataError for all other faults.
     """
     folder = roots.folder(dataset.name)
     if dataset.layout == "imagefolder":
@@ -67,7 +70,7 @@ def check(dataset: Dataset, roots: DataRoots, *, images: bool, through: Through)
 
         splits = load_splits(dataset, roots)
         return {"train": PartContents(len(splits.train.labels)), "test": PartContents(len(splits.test.labels))}
-    return _scenes(dataset, roots, through if images else None)
+    return _scenes(dataset, roots, through if images else None, maps=maps)
 
 
 def _decode(files: ImageFiles, number: int) -> object:
@@ -76,8 +79,9 @@ def _decode(files: ImageFiles, number: int) -> object:
     return decode(lambda: files.read(number), files.name(number))
 
 
-def _scenes(dataset: Dataset, roots: DataRoots, through: Through | None) -> dict[str, PartContents]:
+def _scenes(dataset: Dataset, roots: DataRoots, through: Through | None, *, maps: bool) -> dict[str, PartContents]:
     """Check a data set of objects; if it serves several tasks, for the one that reads most."""
+    from attnctl.jobs.data.coco import CocoScenes
     from attnctl.jobs.data.pictures import Reader
     from attnctl.jobs.data.scene_data import open_parts
     from attnctl.jobs.data.scenes import IGNORED, trainable
@@ -87,7 +91,10 @@ def _scenes(dataset: Dataset, roots: DataRoots, through: Through | None) -> dict
     for name, scenes in zip(("train", "test"), open_parts(dataset, roots.folder(dataset.name), task), strict=True):
         segment, masks = task == "segment", task == "instance"
         limit = dataset.classes if segment else IGNORED
-        read = Reader(scenes, training=name == "train", masks=masks, classes=segment, limit=limit)
+        mapped = maps and name == "train"
+        if mapped and isinstance(scenes, CocoScenes):
+            scenes.check_maps(range(len(scenes)))
+        read = Reader(scenes, training=name == "train", masks=masks, classes=segment or mapped, limit=limit)
         left = trainable(scenes, masks=masks)[1].summary() if name == "train" and not segment else ""
         damaged, sizes = _read_scenes(scenes, read, through, name)
         contents[name] = PartContents(len(scenes), len(scenes.table.objects.labels), left, damaged, sizes)

@@ -7,7 +7,7 @@ class maps, where needed, in stuffthingmaps/train2017/<image>.png. Category ids 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from attnctl.files import read_regular
-from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.errors import DataError, MissingDataError
 from attnctl.jobs.data.images import decode
 from attnctl.jobs.data.maps import read_map
 from attnctl.jobs.data.outlines import Outlines
@@ -77,6 +77,18 @@ class CocoScenes:
             return self.outlines.fill(rows, height, width)
         except ValueError as error:
             raise DataError(f"the masks of {self.name(index)}: {error}") from error
+
+    def check_maps(self, images: Iterable[int]) -> None:
+        """Raise MissingDataError if some of these images have no class map."""
+        present = {entry.name for entry in os.scandir(self.maps)} if self.maps.is_dir() else set()
+        stems = [self._file(index).stem for index in images]
+        missing = [stem for stem in stems if f"{stem}.png" not in present]
+        if missing:
+            more = " ..." if len(missing) > _MAX_NAMES else ""
+            raise MissingDataError(
+                f"{self.maps} lacks the class maps of {quantity(len(missing), 'image')}: "
+                f"{comma_join(missing[:_MAX_NAMES])}{more}; run `attnctl data fetch coco --maps`"
+            )
 
     def classes(self, index: int, height: int, width: int) -> Bytes:
         """The class map of stuff and things; raises DataError."""

@@ -29,14 +29,16 @@ _TIMEOUT = 30.0  # seconds without any data
 _CHUNK = 1 << 18
 
 
-def fetch(dataset: Dataset, folder: Path, progress: Progress) -> list[Path]:
+def fetch(dataset: Dataset, folder: Path, progress: Progress, *, maps: bool = False) -> list[Path]:
     """Download the data set's files into `folder` unless they are all there; returns their paths.
 
-    The archive is downloaded next to the folder, where it stays; interrupted downloads continue. Raises DataError.
+    maps: also the class maps with which some models train. The archive is downloaded next to the folder, where it
+    stays; interrupted downloads continue. Raises DataError.
     """
     targets = [folder / item.name for item in dataset.files]
-    if dataset.archives:
-        for item in dataset.archives:
+    archives = (*dataset.archives, *(dataset.map_archives if maps else ()))
+    if archives:
+        for item in archives:
             _fetch_archive(item, folder, progress)
         return targets
     if all(target.is_file() for target in targets):
@@ -68,9 +70,9 @@ def _fetch_archive(item: Archive, folder: Path, progress: Progress) -> None:
     try:
         if archive is None:
             archive = _download(item.url, item.md5, folder.parent / item.name, progress)
-        elif (actual := _md5(archive)) != item.md5:
+        elif item.md5 and (actual := _md5(archive)) != item.md5:
             raise DataError(f"{archive} has MD5 {actual} instead of {item.md5}; delete it and run the command again")
-        unpack(archive, item.inside, folder, progress)
+        unpack(archive, item.inside, folder / item.into, progress)
         if not (folder / item.gives).exists():
             raise DataError(f"{archive} does not contain {item.gives}")
         mark.touch()
@@ -87,7 +89,7 @@ def _not_downloaded(name: str, folder: Path, error: OSError) -> DataError:
 
 
 def _download(url: str, md5: str, archive: Path, progress: Progress) -> Path:
-    """Download the archive and verify its MD5; a download with a wrong MD5 is deleted."""
+    """Download the archive and verify its MD5, if there is one; a download with a wrong MD5 is deleted."""
     part = archive.with_name(archive.name + ".part")
     part.parent.mkdir(parents=True, exist_ok=True)
     with part.open("ab") as output:
@@ -98,7 +100,7 @@ def _download(url: str, md5: str, archive: Path, progress: Progress) -> Path:
         finally:
             if output.tell() == 0:
                 part.unlink()
-        if (actual := _md5(part)) != md5:
+        if md5 and (actual := _md5(part)) != md5:
             part.unlink()
             raise DataError(f"{url} has MD5 {actual} instead of {md5}; the download was deleted")
         os.fsync(output.fileno())

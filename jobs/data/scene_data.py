@@ -118,6 +118,8 @@ class SceneData:
                 raise DataError(f"{dataset.name} has no object to train on; left out: {left_out.summary()}")
             if summary := left_out.summary():
                 log.warning("%s: left out of the training: %s", dataset.name, summary)
+        if model.maps and isinstance(parts.train, coco.CocoScenes):
+            parts.train.check_maps(training.tolist())
         if recipe.val_split:
             rest, held_out = validation_split(torch.zeros_like(training).numpy(), recipe.val_split, dataset.name)
             training, evaluated, test = training[rest], training[held_out], parts.train

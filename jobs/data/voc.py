@@ -4,6 +4,8 @@ A part such as `VOC2007/trainval` is the folder of a year, and a list in its Ima
 ImageSets/Segmentation; without folders of years it is `trainval`. VOC counts pixels from 1, and a box includes its last
 pixel, so (xmin, ymin, xmax, ymax) becomes (xmin - 1, ymin - 1, xmax, ymax).
 
+`VOC2012/annotated` are all images with an annotation, also those of the tasks that are not detection.
+
 `VOC2012/train_aug` is VOC's training list extended by the Semantic Boundaries data set (SBD), without VOC's validation
 list. It is read from ImageSets/Segmentation/train_aug.txt or trainaug.txt, or else combined from SBD's own lists in
 benchmark_RELEASE next to the folder of the year. Its class maps are VOC's own where they exist, else those in
@@ -23,6 +25,7 @@ from xml.etree import ElementTree
 import numpy as np
 from PIL import Image
 
+from attnctl.datasets import VOC_ANNOTATED
 from attnctl.files import read_regular
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.files import IMAGE_SUFFIXES
@@ -95,7 +98,7 @@ def index_boxes(folder: Path, parts: Sequence[str], names: tuple[str, ...]) -> V
     images = [
         image
         for year, _, name in (part.rpartition("/") for part in parts)
-        for image in _images(folder / year, read_list(folder / year / "ImageSets" / "Main" / f"{name}.txt"))
+        for image in _images(folder / year, _boxes_list(folder / year, name))
     ]
     numbers = {name: number for number, name in enumerate(names, 1)}
     with ThreadPoolExecutor(_THREADS) as pool:
@@ -136,6 +139,16 @@ def read_list(path: Path) -> list[str]:
     name, times = Counter(stems).most_common(1)[0]
     if times > 1:
         raise DataError(f"{path} lists {name} {times} times")
+    return stems
+
+
+def _boxes_list(year: Path, name: str) -> list[str]:
+    """The names of the images in a detection list; see the module's docstring for annotated."""
+    if name != VOC_ANNOTATED:
+        return read_list(year / "ImageSets" / "Main" / f"{name}.txt")
+    stems = sorted(file.removesuffix(".xml") for file in _names(year / "Annotations") if file.endswith(".xml"))
+    if not stems:
+        raise DataError(f"{year / 'Annotations'} has no annotations")
     return stems
 
 

@@ -33,26 +33,37 @@ def fetch(
             metavar="DATASET", help="A data set that can be downloaded.", autocompletion=completion.datasets
         ),
     ],
+    maps: Annotated[bool, typer.Option("--maps", help="Also the class maps that htc trains with (COCO).")] = False,
 ) -> None:
     """Download a data set, verify it, and resume an interrupted download.
 
     Examples:
         attnctl data fetch cifar10
+        attnctl data fetch coco --maps
     """
     from attnctl.jobs.data.fetch import fetch as download
 
     described = datasets.describe(dataset)
+    _check_maps(described, maps)
     folder = context.config().data.folder(dataset)
     if folder is None:
         output.line(f"{dataset} is embedded; nothing to download")
         return
     if described.archives:
-        size = sum(archive.size for archive in described.archives) / _MIB
-        archives = quantity(len(described.archives), "archive")
+        wanted = (*described.archives, *(described.map_archives if maps else ()))
+        size = sum(archive.size for archive in wanted) / _MIB
+        archives = quantity(len(wanted), "archive")
         output.note(f"{dataset}: {size:,.0f} MiB in {archives}; existing files are kept")
     with _progress(dataset) as progress:
-        download(described, folder, progress)
+        download(described, folder, progress, maps=maps)
     output.line(f"{dataset} is in {folder}")
+
+
+def _check_maps(dataset: datasets.Dataset, maps: bool) -> None:
+    """Raise SpecError for --maps with a data set that has no class maps."""
+    if maps and not dataset.map_archives:
+        having = [name for name in datasets.names() if datasets.describe(name).map_archives]
+        raise SpecError(f"--maps: {dataset.name} has no class maps to train with; {comma_join(having)} has them")
 
 
 def check(
@@ -62,6 +73,7 @@ def check(
     images: Annotated[
         bool, typer.Option("--images", help="Also read every image, with its masks or class map.")
     ] = False,
+    maps: Annotated[bool, typer.Option("--maps", help="Also the class maps that htc trains with (COCO).")] = False,
     as_json: context.AsJson = False,
 ) -> int:
     """Check the files of a data set, and count its images and classes.
@@ -74,7 +86,10 @@ def check(
     """
     from attnctl.jobs.data.checking import check as check_files
 
-    parts = check_files(datasets.describe(dataset), context.config().data, images=images, through=output_files.tracked)
+    described = datasets.describe(dataset)
+    _check_maps(described, maps)
+    roots = context.config().data
+    parts = check_files(described, roots, images=images, through=output_files.tracked, maps=maps)
     faults = [line for part in parts.values() for line in (*part.damaged, *part.sizes.wrong)]
     if as_json:
         output.document({"dataset": dataset, "parts": {name: asdict(part) for name, part in parts.items()}})
@@ -90,6 +105,8 @@ def check(
             output.line(f"  {line}")
     for line in faults:
         output.line(line)
+    if maps and not faults:
+        output.line("train: every image has a class map")
     if images and not faults:
         output.line("every image can be read")
     return 1 if faults else 0

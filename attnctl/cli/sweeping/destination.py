@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from attnctl import datasets
+from attnctl import datasets, models
 from attnctl.cli.sweeping.resource_options import ResourceOptions, RunOn, check_tasks
 from attnctl.datasets import class_folders
 from attnctl.settings import gpu_request
@@ -111,6 +112,18 @@ def missing_data(config: Config, specs: Sequence[RunSpec]) -> Iterator[str]:
         if missing:
             fetch = f"; run `attnctl data fetch {name}`" if described.can_be_fetched else ""
             yield f"{name} is incomplete in {folder}: missing {comma_join(missing)}{fetch}"
+        yield from _missing_maps(described, folder, [spec.model for spec in specs if spec.dataset == name])
+
+
+def _missing_maps(dataset: datasets.Dataset, folder: Path | None, used: Sequence[str]) -> Iterator[str]:
+    """An error message for class maps that a model trains with and that are not there. used: the models of the runs."""
+    training = [name for name in dict.fromkeys(used) if name and models.describe(name).maps]
+    for archive in dataset.map_archives if training and folder is not None else ():
+        if not (folder / archive.gives).is_dir():
+            yield (
+                f"{dataset.name} lacks the class maps that {comma_join(training)} trains with: missing "
+                f"{archive.gives} in {folder}; run `attnctl data fetch {dataset.name} --maps`"
+            )
 
 
 def class_mismatches(config: Config, specs: Sequence[RunSpec]) -> Iterator[str]:

@@ -6,13 +6,16 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from attnctl.datasets import describe
 from attnctl.jobs.data.checking import PartContents, check
-from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.errors import DataError, MissingDataError
 from attnctl.settings.config import DataRoots
 from tests.jobs.data.published import image_folders
+from tests.jobs.data.scene_files import COCO, class_map, coco_folder
 
 SMALL = dataclasses.replace(describe("imagenet"), classes=3, train_size=18, test_size=12)
 
@@ -66,3 +69,18 @@ def test_objects_are_counted_beside_their_images() -> None:
 def test_missing_files_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cifar10"):
         check(describe("cifar10"), DataRoots(root=tmp_path), images=False, through=Through())
+
+
+def test_class_maps_are_counted_and_read_on_request(tmp_path: Path) -> None:
+    coco = coco_folder(tmp_path / "coco")
+    roots = DataRoots(root=tmp_path)
+    assert check(COCO, roots, images=True, through=Through())["train"].damaged == ()
+    with pytest.raises(MissingDataError, match=r"lacks the class maps of 4 images: .* \.\.\.; run `attnctl data fetch"):
+        check(COCO, roots, images=False, through=Through(), maps=True)
+    for path in (coco / "train2017").iterdir():
+        with Image.open(path) as image:
+            class_map(coco / "stuffthingmaps" / "train2017" / f"{path.stem}.png", np.zeros(image.size[::-1]))
+    assert check(COCO, roots, images=True, through=Through(), maps=True)["train"].damaged == ()
+    class_map(coco / "stuffthingmaps" / "train2017" / f"{path.stem}.png", np.zeros((3, 3)))
+    (line,) = check(COCO, roots, images=True, through=Through(), maps=True)["train"].damaged
+    assert f"{path.stem}.png" in line

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import http.server
 import threading
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -205,3 +206,42 @@ def test_a_second_simultaneous_download_is_refused(served: Served, folder: Path)
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(DataError, match="being downloaded by another process"):
             fetch(dataset, folder, quiet)
+
+
+def test_class_maps_are_fetched_when_asked_for_and_need_no_published_md5(served: Served, tmp_path: Path) -> None:
+    """COCO's are a zip without a published digest, whose files go into a folder of their own."""
+    server, _, _ = served
+    made = tmp_path / "maps.zip"
+    with zipfile.ZipFile(made, "w") as packed:
+        packed.writestr("train2017/a.png", b"a map")
+        packed.writestr("val2017/b.png", b"another")
+    server.content = made.read_bytes()
+    address = f"http://127.0.0.1:{server.server_port}/stuffthingmaps_trainval2017.zip"
+    (archive,) = describe("coco").map_archives
+    coco = dataclasses.replace(
+        describe("coco"), archives=(), map_archives=(dataclasses.replace(archive, url=address),), url="", files=()
+    )
+    folder = tmp_path / "coco"
+    fetch(coco, folder, quiet)
+    assert not folder.exists()
+    fetch(coco, folder, quiet, maps=True)
+    assert (folder / "stuffthingmaps" / "train2017" / "a.png").read_bytes() == b"a map"
+    assert (folder / "stuffthingmaps" / "val2017" / "b.png").read_bytes() == b"another"
+    asked = len(server.asked)
+    fetch(coco, folder, quiet, maps=True)
+    assert len(server.asked) == asked
+
+
+def test_a_damaged_zip_without_a_published_md5_is_refused(served: Served, tmp_path: Path) -> None:
+    server, _, _ = served
+    made = tmp_path / "maps.zip"
+    with zipfile.ZipFile(made, "w") as packed:
+        packed.writestr("train2017/a.png", b"a map of one picture")
+    server.content = made.read_bytes().replace(b"a map of one", b"a map of two")
+    address = f"http://127.0.0.1:{server.server_port}/stuffthingmaps_trainval2017.zip"
+    (archive,) = describe("coco").map_archives
+    coco = dataclasses.replace(
+        describe("coco"), archives=(), map_archives=(dataclasses.replace(archive, url=address),), url="", files=()
+    )
+    with pytest.raises(DataError, match="Bad CRC-32"):
+        fetch(coco, tmp_path / "coco", quiet, maps=True)

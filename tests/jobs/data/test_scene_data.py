@@ -16,7 +16,7 @@ from torch import Tensor
 
 from attnctl.datasets import Dataset, describe
 from attnctl.jobs.data import open_data
-from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.errors import DataError, MissingDataError
 from attnctl.jobs.data.packing import DetectionBatch
 from attnctl.jobs.data.scene_data import SceneData, open_parts, open_scenes
 from attnctl.jobs.data.scenes import trainable
@@ -245,8 +245,9 @@ def test_crowds_and_difficult_objects_are_used_only_in_evaluations(
 
 
 def test_stuff_maps_belong_to_their_images(opened: Callable[..., SceneData], coco: Path) -> None:
-    with pytest.raises(DataError, match=r"stuffthingmaps/train2017/[ab].png cannot be read: .*No such file"):
-        list(opened("htc", COCO, coco, batch=2).train(0, range(1), 1))
+    lacks = r"stuffthingmaps/train2017 lacks the class maps of 2 images: .*; run `attnctl data fetch coco --maps`"
+    with pytest.raises(MissingDataError, match=lacks):
+        opened("htc", COCO, coco, batch=2)
     for stem, width in (("a", 60), ("b", 64)):
         class_map(coco / "stuffthingmaps" / "train2017" / f"{stem}.png", np.full((48, width), 181))
     learned = targets_of(opened("htc", COCO, coco, batch=2, augment="flip").train(0, range(1), 1))

@@ -77,6 +77,34 @@ def test_several_parts_are_concatenated(folder: Path) -> None:
     assert [train.number(n) for n in range(5)] == [0, 1, 2, 3, 4]  # ids of the two years may be the same
 
 
+def test_all_annotated_images_need_no_list(folder: Path) -> None:
+    shutil.copytree(folder / "VOC2007", folder / "VOC2012")
+    shutil.rmtree(folder / "VOC2012" / "ImageSets")
+    every = dataclasses.replace(
+        describe("voc0712-all"), train_parts=("VOC2007/trainval", "VOC2012/annotated"), train_size=3 + 5, test_size=2
+    )
+    train, test = open_parts(every, folder, "detect")
+    assert [train.name(n).rsplit("VOC20")[1] for n in range(8)] == [
+        *(f"07/JPEGImages/00000{n}.jpg" for n in (1, 2, 3)),
+        *(f"12/JPEGImages/00000{n}.jpg" for n in (1, 2, 3, 4, 5)),
+    ]
+    assert len(test) == 2
+    with pytest.raises(DataError, match="has 8 training images instead of 22136"):
+        open_parts(dataclasses.replace(every, train_size=22_136), folder, "detect")
+    for file in (folder / "VOC2012" / "Annotations").iterdir():
+        file.rename(file.with_suffix(".txt"))
+    with pytest.raises(DataError, match="VOC2012/Annotations has no annotations"):
+        open_parts(every, folder, "detect")
+
+
+def test_the_22k_images_of_eans_text_are_all_annotated_ones() -> None:
+    every = describe("voc0712-all")
+    assert (every.train_size, every.test_size) == (22_136, 4_952)
+    assert "VOC2012/Annotations" in [item.name for item in every.files]
+    assert not any("annotated" in item.name for item in every.files)
+    assert [item.name for item in every.archives] == [item.name for item in describe("voc0712").archives]
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -47,6 +47,13 @@ def test_a_data_set_without_an_address_names_its_source(attnctl: Run, folder: Pa
     assert "imagenet cannot be downloaded: ILSVRC 2012" in result.err
 
 
+@pytest.mark.parametrize("command", ["fetch", "check"])
+def test_class_maps_are_refused_for_data_sets_that_have_none(command: str, attnctl: Run, folder: Path) -> None:
+    result = attnctl("data", command, "voc07", "--maps")
+    assert result.code == 2
+    assert result.err == "attnctl: --maps: voc07 has no class maps to train with; coco has them\n"
+
+
 def test_an_unknown_data_set_is_an_error_with_the_nearest(attnctl: Run, folder: Path) -> None:
     result = attnctl("data", "fetch", "cifar")
     assert (result.code, "did you mean 'cifar1" in result.err) == (2, True)
@@ -64,6 +71,7 @@ def test_the_list_has_every_data_set(capsys: pytest.CaptureFixture[str], folder:
         "imagenet",
         "voc07",
         "voc0712",
+        "voc0712-all",
         "voc12",
         "voc12-seg",
     ]

@@ -13,7 +13,7 @@ from attnctl.cli.sweeping.destination import choose_destination, missing_data
 from attnctl.cli.sweeping.resource_options import ResourceOptions
 from attnctl.grid import Axes, expand
 from attnctl.jobs.slurm.commands import SlurmUnavailable
-from attnctl.settings.config import Config, SlurmOptions
+from attnctl.settings.config import Config, DataRoots, SlurmOptions
 from attnctl.values import SpecError
 from attnctl.workspace import submissions
 from attnctl.workspace.layout import Workspace
@@ -106,6 +106,22 @@ def test_missing_data_comes_with_the_command_that_fetches_it(name: str) -> None:
     (message,) = missing_data(CONFIG, [spec])
     assert message.startswith(f"{name} is incomplete in ")
     assert message.endswith(f"; run `attnctl data fetch {name}`") == datasets.describe(name).can_be_fetched
+
+
+def test_missing_class_maps_come_with_the_command_that_fetches_them(tmp_path: Path) -> None:
+    coco = datasets.describe("coco")
+    for item in coco.files:
+        (tmp_path / "coco" / item.name).mkdir(parents=True)
+        (tmp_path / "coco" / item.name / "a.jpg").touch()
+    config = replace(CONFIG, data=DataRoots(root=tmp_path))
+    specs = expand(Axes(modules=("none",), datasets=("coco",), models=("htc", "maskrcnn"))).specs
+    assert list(missing_data(config, specs[1:])) == []
+    assert list(missing_data(config, specs)) == [
+        f"coco lacks the class maps that htc trains with: missing stuffthingmaps/train2017 in {tmp_path / 'coco'}; "
+        "run `attnctl data fetch coco --maps`"
+    ]
+    (tmp_path / "coco" / "stuffthingmaps" / "train2017").mkdir(parents=True)
+    assert list(missing_data(config, specs)) == []
 
 
 def on_slurm(fake: Fake, gres: str) -> None:
