@@ -155,6 +155,9 @@ class Recipe:
         below=1,
         neutral=0.0,
     )
+    warmup_factor: float = recipe_field(
+        "fraction of the rate at which the warm-up begins", at_least=0, below=1, neutral=0.0
+    )
     warmup_power: float = recipe_field("exponent of the warm-up: 1 linear, 2 quadratic", above=0, neutral=1.0)
     weight_init: Literal["default", "fan-in"] = recipe_field(
         "initial weights of a classifier's convolutions and linear layers: the backbone's own, or fan-in: Kaiming "

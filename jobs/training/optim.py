@@ -89,16 +89,15 @@ def total_steps(recipe: Recipe, steps_per_epoch: int) -> int:
 def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
     """The learning rate of step `step`, from 0.
 
-    Warm-up rises over its W steps: lr * ((step + 1) / W)^warmup_power. After it, cosine and poly fall to min_lr_ratio
-    of the rate at the end of the run; if that is not 0, they reach it before the last epochs without augmentation, in
-    which it stays (as in the released YOLOX). step counts whole epochs from the start, as the papers' recipes do, and
-    so does multistep, unless the length of the run is given in steps: then its milestones are steps, too.
+    Warm-up rises over its W steps: lr * ((step + 1) / W)^warmup_power, or from warmup_factor of the rate, then with
+    step / W instead, as in mmdetection. After it, cosine and poly fall to min_lr_ratio of the rate at the end of the
+    run; if that is not 0, they reach it before the last epochs without augmentation, in which it stays (as in the
+    released YOLOX). step counts whole epochs from the start, as the papers' recipes do, and so does multistep, unless
+    the length of the run is given in steps: then its milestones are steps, too.
     """
     warmup = recipe.warmup_steps or round(recipe.warmup_epochs * steps_per_epoch)
     if step < warmup:
-        if recipe.warmup_power != 1:
-            return recipe.lr * float(((step + 1) / warmup) ** recipe.warmup_power)
-        return recipe.lr * (step + 1) / warmup
+        return _rising(recipe, step, warmup)
     if recipe.schedule in {"cosine", "poly"}:
         return _falling(recipe, step, steps_per_epoch, warmup)
     epoch = step // steps_per_epoch
@@ -108,6 +107,16 @@ def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
         now = step if recipe.steps else epoch
         return recipe.lr * float(recipe.lr_gamma ** sum(now >= milestone for milestone in recipe.milestone_epochs()))
     return recipe.lr
+
+
+def _rising(recipe: Recipe, step: int, warmup: int) -> float:
+    """The learning rate in the warm-up."""
+    if recipe.warmup_factor:
+        risen = (step / warmup) ** recipe.warmup_power
+        return recipe.lr * float(recipe.warmup_factor + (1 - recipe.warmup_factor) * risen)
+    if recipe.warmup_power != 1:
+        return recipe.lr * float(((step + 1) / warmup) ** recipe.warmup_power)
+    return recipe.lr * (step + 1) / warmup
 
 
 def _falling(recipe: Recipe, step: int, steps_per_epoch: int, warmup: int) -> float:

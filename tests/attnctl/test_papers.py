@@ -19,6 +19,7 @@ from attnctl.networks.complexity import CONVENTIONS, Written
 from attnctl.papers import Figure, PaperColumn, PaperTable, Row
 from attnctl.papers.audit import cells, read, rounded, tables
 from attnctl.papers.model import COUNTED
+from attnctl.papers.runs import Overrides, cells_of
 from attnctl.values import SpecError
 
 TABLES = [table for name in papers.names() for table in papers.load(name).tables.values()]
@@ -233,3 +234,57 @@ def _wrong(text: str) -> str:
     if not re.search(r"\d", text):
         return f"{text}!"
     return re.sub(r"\d(?=\D*$)", lambda digit: str((int(digit[0]) + 1) % 10), text)
+
+
+def rows_of(paper: str, module: str) -> list[tuple[PaperTable, Row]]:
+    of_paper = papers.load(paper).tables.values()
+    return [(table, row) for table in of_paper for row in table.rows if row.setup.module == module]
+
+
+def test_eans_rows_are_its_authors_code() -> None:
+    """They divide gamma by its root mean square; in MobileNeXt, G is 16 at 18 places."""
+    rows = rows_of("ean", "ean")
+    assert len(rows) == 16
+    assert {row.setup.hyperparameters["form"] for _, row in rows} == {"released"}
+    in_mobilenext = [row.setup for _, row in rows if row.setup.backbone == "mobilenext"]
+    assert len(in_mobilenext) == 4
+    for setup in in_mobilenext:
+        assert (setup.placement, setup.hyperparameters["G"]) == ("second-depthwise", 16)
+    assert len(backbones.channels("mobilenext", "second-depthwise")) == 18
+
+
+def test_ans_rows_of_coco_start_as_its_authors_code_does() -> None:
+    rows = [row for table, row in rows_of("an", "an") if table.number in {"2", "3"}]
+    assert len(rows) == 6
+    assert {(row.setup.hyperparameters["form"], row.setup.hyperparameters["start"]) for row in rows} == {
+        ("released", "released")
+    }
+
+
+@pytest.mark.parametrize(
+    ("paper", "table", "row", "field", "value"),
+    [
+        ("ean", "2", "ResNet50+EAN", "weight_init", "fan-in"),
+        ("ean", "2", "ResNet56+EAN", "weight_init", "default"),
+        ("ean", "3", "EAN-MX", "eval_resize", "bicubic"),
+        ("ean", "3", "EAN-R50", "weight_init", "fan-in"),
+        ("ean", "4", "EAN-MobileNeXt", "default_boxes", "released"),
+        ("ean", "5", "EAN-MobileNeXt", "class_loss", "focal"),
+        ("an", "1", "ResNet-50-AN", "warmup_epochs", 5.0),
+        ("an", "1", "MobileNet-v2-AN", "epochs", 150),
+        ("an", "2", "ResNet-50 AN", "box_beta", 1.0),
+        ("an", "3", "HTC ResNet-101+AN", "semantic_resize", "before"),
+        ("an", "3", "Cascade Mask-RCNN ResNet-101+AN", "semantic_resize", "after"),
+        ("an", "3", "HTC ResNet-101+AN", "head_init", "released"),
+        ("ela", "6", "YOLOF+ELA-L", "backbone_lr", 0.334),
+        ("ela", "6", "YOLOF+ELA-L", "decay_norms", False),
+        ("ela", "7", "YOLOX-Nano+CBAM", "min_lr_ratio", 0.05),
+        ("ela", "8", "DeepLabV3+ELA-S", "backbone_lr", 0.1),
+        ("ela", "8", "DeepLabV3+ELA-S", "head_init", "released"),
+    ],
+)
+def test_rows_are_trained_as_the_code_behind_their_numbers(
+    paper: str, table: str, row: str, field: str, value: object
+) -> None:
+    (item,) = [item for item in cells_of(papers.load(paper).tables[table], Overrides()) if item.row.name == row]
+    assert {getattr(spec.recipe, field) for variant in item.variants for spec in variant} == {value}

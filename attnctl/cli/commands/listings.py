@@ -14,6 +14,7 @@ from attnctl import datasets as known_datasets
 from attnctl import models as known_models
 from attnctl import recipes as known_recipes
 from attnctl.cli import completion, context, output
+from attnctl.cli.sweeping.dynamic_options import option_name
 from attnctl.cli.table_layout import Column
 from attnctl.datasets import class_folders, headers
 from attnctl.spec import recipe_fields
@@ -112,7 +113,7 @@ def models(
         list[str] | None,
         typer.Argument(
             metavar="MODEL",
-            help="Show the backbones, placements, data sets and recipes of these models.",
+            help="Show the backbones, placements, options, data sets and recipes of these models.",
             autocompletion=completion.models,
         ),
     ] = None,
@@ -135,7 +136,7 @@ def models(
     else:
         rows = [[item.name, item.task, ", ".join(item.backbones), str(item.input), item.source] for item in chosen]
         output.table(_MODELS, rows)
-        output.note("attnctl models NAME shows its backbones, placements and data sets")
+        output.note("attnctl models NAME shows its backbones, placements, options and data sets")
 
 
 def _model(item: known_models.Model) -> dict[str, Any]:
@@ -151,11 +152,13 @@ def _model(item: known_models.Model) -> dict[str, Any]:
 
 
 def _choices(item: known_models.Model) -> Iterator[list[str]]:
-    """The choices that a model offers: backbones, its own placements, and data sets with their recipes."""
+    """The choices that a model offers: backbones, its own placements, options, and data sets with their recipes."""
     for position, backbone in enumerate(item.backbones):
         yield ["backbone", backbone, "the default" if position == 0 else ""]
     for placement in item.placements.values():
         yield ["placement", placement.label, placement.where]
+    for option in item.options:
+        yield ["option", option_name(option), recipe_fields()[option].metadata["help"]]
     for dataset in known_models.datasets_of(item.task):
         recipe = item.recipes.get(dataset)
         yield ["dataset", dataset, f"recipe {recipe}" if recipe else "needs --recipe"]

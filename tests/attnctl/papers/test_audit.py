@@ -73,6 +73,8 @@ def test_the_file_of_counts_equals_the_networks_counts(
         ("EAN", "2", "WRN-28(w=10)+CA", "flops", 5_973_552_640),
         ("EAN", "3", "PdfAM-R50", "params", 25_557_032),
         ("EAN", "4", "CA-MobileNeXt", "params", 4_327_280),
+        ("EAN", "1", "MobileNeXt+EAN", "flops", 6_915_488),
+        ("EAN", "3", "EAN-MX", "flops", 343_660_352),
         ("EAN", "5", "EAN-MobileNeXt", "params", 4_541_502),
         ("EAN", "5", "SE-ResNet50", "params", 44_235_028),
         ("ELA", "3", "YOLOX-nano+CA_gn(r=16)", "flops", 1_286_661_120),
