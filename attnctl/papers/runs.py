@@ -41,10 +41,13 @@ class Overrides:
     fields: Mapping[str, str] = field(default_factory=dict)
     """Recipe field -> value. A comma-separated list means several runs, of which one counts (`Setup.train`)."""
     seeds: tuple[str, ...] = ("0",)
+    select: str = ""
+    """`val`: of several trainings of a row the one counts that is best on images held out of the training set; empty:
+    the one that is best on the test set."""
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values, without settings that keep the paper's."""
-        document: dict[str, Any] = self._named()
+        document: dict[str, Any] = {**self._named(), **self._selection()}
         for name in ("fields", "inits", "weights", "bases"):
             if values := getattr(self, name):
                 document[name] = dict(values)
@@ -62,11 +65,11 @@ class Overrides:
 
     @property
     def key(self) -> tuple[tuple[str, str], ...]:
-        """What is overridden, without the seeds and in any order: to look overrides up, and to compare them."""
+        """What was asked for, without the seeds and in any order: to look overrides up, and to compare them."""
         more = {name: values for name in ("inits", "weights", "bases") if (values := getattr(self, name))}
         texts = {name: json.dumps(values, sort_keys=name != "inits") for name, values in more.items()}
         partial = {"partial": "true"} if self.partial else {}
-        return tuple(sorted({**self._named(), **self.fields, **texts, **partial}.items()))
+        return tuple(sorted({**self._named(), **self.fields, **texts, **partial, **self._selection()}.items()))
 
     def summary(self) -> str:
         """Such as `dataset=digits epochs=3`, without the seeds; empty if nothing is overridden."""
@@ -75,7 +78,7 @@ class Overrides:
 
     def options(self) -> list[str]:
         """The equivalent command-line arguments: `--dataset`, `digits`, `--seed`, `0,1`."""
-        options = {**self._named(), **self.fields}
+        options = {**self._named(), **self.fields, **self._selection()}
         if self.init:
             options["init"] = _typed(self.init)
         if self.seeds != Overrides().seeds:
@@ -86,6 +89,9 @@ class Overrides:
         for name, value in _flat(self.bases.get(ALL, {})).items():
             words += ["--base", f"{name}={value}"]
         return [*words, *(["--init-partial"] if self.partial else [])]
+
+    def _selection(self) -> dict[str, str]:
+        return {"select": self.select} if self.select else {}
 
     def _named(self) -> dict[str, str]:
         return {name: value for name in _NAMED if (value := getattr(self, name))}
@@ -127,6 +133,9 @@ class Settings:
         return f"{own} ({others} with others)" if others else own
 
 
+HELD_OUT = "0.1"
+"""The fraction of the training set that is held out to choose among several trainings, unless `val_split` says it."""
+
 _NAMED = ("model", "backbone", "placement", "dataset", "recipe", "init")
 
 
@@ -136,6 +145,7 @@ class Cells:
 
     variants: the runs of each combination of the values in `train`, over the seeds; one unless a list has several
     values. reason: why the row cannot be trained; variants is then empty. overrides: what they are trained with.
+    selection: with `Overrides.select`, the same trainings with images held out, on which one of them is chosen.
     elsewhere: column key -> the data set or network on which its number is measured instead of the paper's, such as
     `dataset=digits`, so that it cannot be compared with the published one.
     """
@@ -145,6 +155,7 @@ class Cells:
     variants: tuple[tuple[RunSpec, ...], ...] = ()
     reason: str = ""
     overrides: Overrides = field(default_factory=Overrides)
+    selection: tuple[tuple[RunSpec, ...], ...] = ()
     elsewhere: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -154,8 +165,8 @@ class Cells:
 
     @property
     def specs(self) -> tuple[RunSpec, ...]:
-        """The runs of all variants."""
-        return tuple(itertools.chain.from_iterable(self.variants))
+        """The runs of all variants, and those by which one of them is chosen."""
+        return tuple(itertools.chain.from_iterable((*self.variants, *self.selection)))
 
 
 def cells_of(table: PaperTable, overrides: Overrides | Settings, rows: Sequence[str] = ()) -> list[Cells]:
@@ -257,15 +268,16 @@ def cells_of_row(row: Row, columns: Sequence[PaperColumn], overrides: Overrides,
             elsewhere[column.key] = _elsewhere(row.setup_of(column), setup)
     for setup, keys in trainings.values():
         try:
-            variants, reason = _variants(setup, overrides, near), ""
+            variants, selection, reason = *_candidates(setup, overrides, near), ""
         except SpecError as error:
-            variants, reason = (), str(error)
+            variants, selection, reason = (), (), str(error)
         yield Cells(
             row=row,
             columns=tuple(keys),
             variants=variants,
             reason=reason,
             overrides=overrides,
+            selection=selection,
             elsewhere={key: elsewhere[key] for key in keys if elsewhere[key]},
         )
 
@@ -318,6 +330,20 @@ def _apply(setup: Setup, overrides: Overrides, row: str) -> Setup:
         ),
         train=train,
     )
+
+
+def _candidates(
+    setup: Setup, overrides: Overrides, near: Near
+) -> tuple[tuple[tuple[RunSpec, ...], ...], tuple[tuple[RunSpec, ...], ...]]:
+    """The runs of a cell, and those by which one of several trainings is chosen; raises SpecError if there are none."""
+    if overrides.select != "val":
+        return _variants(setup, overrides, near), ()
+    held_out = setup.train.get("val_split", (HELD_OUT,))
+    whole = replace(setup, train={name: values for name, values in setup.train.items() if name != "val_split"})
+    variants = _variants(whole, overrides, near)
+    if len(variants) < 2:
+        return variants, ()
+    return variants, _variants(replace(setup, train={**setup.train, "val_split": held_out}), overrides, near)
 
 
 def _variants(setup: Setup, overrides: Overrides, near: Near) -> tuple[tuple[RunSpec, ...], ...]:

@@ -6,10 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from attnctl.db import RunRow
+from attnctl.lifecycle.state import State
 from attnctl.papers.runs import Cells
-from attnctl.reports.replicates import Metric, Replicates, of_versions, rows_of
+from attnctl.reports.replicates import Metric, Replicates, finished, of_versions, rows_of
 from attnctl.spec import RunSpec, recipe_fields
 from attnctl.values import comma_join, format_value
+
+_ENDED = {State.COMPLETED, State.DIVERGED}
+"""Training again gives nothing else."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +41,8 @@ def choose(
     """
     if not cells.variants:
         return Chosen(cells=cells, runs=Replicates())
+    if cells.selection:
+        return _by_held_out(cells, found, metric, seeds, asked)
     candidates = tuple(_replicates(variant, found, seeds, asked) for variant in cells.variants)
     means = [(item.mean, index) for index, runs in enumerate(candidates) if (item := runs.summary(metric))]
     if len(candidates) == 1:
@@ -47,20 +53,71 @@ def choose(
             seeds=tuple(seed for runs in candidates for seed in runs.seeds),
         )
         return Chosen(cells=cells, runs=together, candidates=candidates, spec=cells.variants[0][0])
-    best = min(means) if metric.lower else max(means, key=lambda item: (item[0], -item[1]))
-    chosen = best[1]
+    chosen = _best(means, metric)
     specs = [variant[0] for variant in cells.variants]
-    rule = (
-        f"the better of {' and '.join(_settings(specs))}" if len(specs) == 2 else f"the best of {len(specs)} trainings"
-    )
     return Chosen(
         cells=cells,
         runs=candidates[chosen],
         candidates=candidates,
         spec=specs[chosen],
         note=_note(specs, chosen, candidates, metric),
-        rule=rule,
+        rule=_rule(specs),
     )
+
+
+def winner(cells: Cells, held_out: Sequence[Replicates], metric: Metric) -> int | None:
+    """The position of the training that is best on held-out images; None before all of them have ended."""
+    means = [(item.mean, index) for index, runs in enumerate(held_out) if (item := runs.summary(metric))]
+    ended = all(len([row for row in runs.rows if row.state in _ENDED]) == runs.wanted for runs in held_out)
+    return _best(means, metric) if means and ended and len(held_out) == len(cells.variants) else None
+
+
+def held_out_runs(
+    cells: Cells, found: Mapping[str, Sequence[RunRow]], seeds: Collection[int], asked: Collection[int]
+) -> tuple[Replicates, ...]:
+    """The runs by which one of several trainings is chosen. found, seeds, asked: as for `choose`."""
+    return tuple(_replicates(variant, found, seeds, asked) for variant in cells.selection)
+
+
+def _by_held_out(
+    cells: Cells, found: Mapping[str, Sequence[RunRow]], metric: Metric, seeds: Collection[int], asked: Collection[int]
+) -> Chosen:
+    """The training that is best on held-out images, with what it reaches on the test set."""
+    held_out = held_out_runs(cells, found, seeds, asked)
+    specs = [variant[0] for variant in cells.variants]
+    chosen = winner(cells, held_out, metric)
+    if chosen is None:
+        waiting = [row for runs in held_out for row in runs.rows if not finished(row)]
+        missing = sum(runs.wanted - len(runs.rows) for runs in held_out)
+        runs = Replicates(rows=tuple(waiting), seeds=tuple(range(len(waiting) + missing)))
+        return Chosen(cells=cells, runs=runs, candidates=held_out, spec=specs[0])
+    runs = _replicates(cells.variants[chosen], found, seeds, asked)
+    settings = _settings(specs)
+    way = "lowest" if metric.lower else "highest"
+    split = cells.selection[chosen][0].recipe.val_split
+    return Chosen(
+        cells=cells,
+        runs=runs,
+        candidates=(*held_out, runs),
+        spec=specs[chosen],
+        note=(
+            f"{settings[chosen]} of {comma_join(settings)}: the {way} mean {metric.words} on images held out of the "
+            f"training set (val_split={split:g}); trained again on all of them"
+        ),
+        rule=f"{_rule(specs)} on held-out images",
+    )
+
+
+def _best(means: Sequence[tuple[float, int]], metric: Metric) -> int:
+    """The position of the best mean, of equals the first."""
+    best = min(means) if metric.lower else max(means, key=lambda item: (item[0], -item[1]))
+    return best[1]
+
+
+def _rule(specs: Sequence[RunSpec]) -> str:
+    if len(specs) == 2:
+        return f"the better of {' and '.join(_settings(specs))}"
+    return f"the best of {len(specs)} trainings"
 
 
 def _replicates(

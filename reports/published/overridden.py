@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from attnctl.papers.runs import Cells, Overrides
 
@@ -11,14 +12,16 @@ from attnctl.papers.runs import Cells, Overrides
 def usual(cells: Sequence[Cells]) -> Overrides:
     """The overrides of most rows; of several such the first."""
     rows = {item.row.name: item.overrides for item in reversed(cells)}
-    counts = Counter(own.key for own in rows.values())
-    return max(reversed(rows.values()), key=lambda own: counts[own.key], default=Overrides())
+    counts = Counter(_trained(own) for own in rows.values())
+    return max(list(rows.values())[::-1], key=lambda own: counts[_trained(own)], default=Overrides())
 
 
 def footnotes(cells: Sequence[Cells], usual: Overrides) -> Mapping[str, str]:
     """Row -> its footnote, for the rows that are not trained as most are."""
     return {
-        item.row.name: _words(item.overrides) for item in cells if item.overrides.key != usual.key and item.variants
+        item.row.name: _words(item.overrides)
+        for item in cells
+        if _trained(item.overrides) != _trained(usual) and item.variants
     }
 
 
@@ -31,6 +34,11 @@ def note(usual: Overrides, cells: Sequence[Cells]) -> str:
         f"Trained with {usual.summary()} instead of the paper's values{others}; params and FLOPs are of the paper's "
         "networks."
     )
+
+
+def _trained(overrides: Overrides) -> object:
+    """What changes the training; how one of several is chosen does not, and is said at the numbers."""
+    return replace(overrides, select="").key
 
 
 def _words(overrides: Overrides) -> str:

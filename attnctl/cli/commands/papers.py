@@ -173,7 +173,8 @@ def _state(cells: Cells, runs_by_family: Mapping[str, Sequence[RunRow]]) -> Stat
     if cells.reason:
         return State(row=cells.row.name, columns=cells.columns, state=cells.reason, waits=cells.reason)
     done, states = 0, []
-    for variant in cells.variants:
+    variants = cells.selection or cells.variants
+    for variant in variants:
         runs = of_versions(rows_of(variant, runs_by_family), {spec.id for spec in variant}, cells.seeds)
         n = sum(map(finished, runs.rows))
         done += n
@@ -184,7 +185,7 @@ def _state(cells: Cells, runs_by_family: Mapping[str, Sequence[RunRow]]) -> Stat
         columns=cells.columns,
         state=state if len(states) == 1 else f"{state} ({len(states)} candidates)",
         done=done,
-        wanted=len(cells.seeds) * len(cells.variants),
+        wanted=len(cells.seeds) * len(variants),
     )
 
 

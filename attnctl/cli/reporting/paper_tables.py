@@ -131,6 +131,7 @@ class OverrideOptions:
     recipe: str | None = None
     fields: Mapping[str, str] | None = None
     seeds: Sequence[str] | None = None
+    select: str = ""
 
     def overrides(self) -> Overrides:
         """The same as overrides; raises SpecError for a list where a table has one value."""
@@ -142,6 +143,7 @@ class OverrideOptions:
             recipe=self.recipe or "",
             fields=self.fields or {},
             seeds=split_seeds(",".join(self.seeds)) if self.seeds else Overrides().seeds,
+            select=self.select,
         )
 
 

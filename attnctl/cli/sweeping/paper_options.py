@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -89,6 +89,14 @@ class PaperOptions:
         ),
     ] = None
 
+    select: Annotated[
+        Literal["test", "val"] | None,
+        typer.Option(
+            help="Where a row's best learning rate is chosen: on the test set, or on held-out training images (val).",
+            rich_help_panel=PANEL,
+        ),
+    ] = None
+
     def check(self, modules: str | None, parameters: Sequence[str] | None) -> None:
         """Raise SpecError unless one of modules, a table or a figure is given, with options that apply to it."""
         asked = [name for name in (*TABLE, "--rows", "--panel") if getattr(self, name.removeprefix("--")) is not None]
@@ -106,6 +114,8 @@ class PaperOptions:
             raise SpecError("--rows needs --table")
         if self.panel is not None and self.figure is None:
             raise SpecError("--panel needs --figure")
+        if self.select is not None and self.table is None:
+            raise SpecError("--select needs --table")
         if self.also_placement is not None and self.table is None:
             raise SpecError("--also-placement needs --table")
         if self.figure is not None and parameters:
@@ -133,6 +143,7 @@ class PaperOptions:
             recipe=grid.recipe,
             fields={name: ",".join(split_list(value, name)) for name, value in dynamic.recipe.items()},
             seeds=seeds,
+            select="val" if self.select == "val" else "",
         ).overrides()
         weights = initial.weights(config.workspace)
         asked = weights.overrides()
@@ -149,7 +160,8 @@ class PaperOptions:
         init_weights.check_patterns(weights, [row.name for row in chosen_rows(table, globs)])
         overrides = base_settings.of_tables([table], overrides, initial.base_overrides(), config.workspace)
         name = paper_tables.recorded_name(paper, config.workspace)
-        return selection.of_table(paper, name, table, overrides, globs, self._beside(grid, dynamic), weights.files)
+        beside = self._beside(grid, dynamic)
+        return selection.of_table(paper, name, table, overrides, globs, beside, config.workspace, weights.files)
 
     def _beside(self, grid: GridOptions, dynamic: dynamic_options.Dynamic) -> Beside:
         """What other rows are to stand beside the table's; raises SpecError."""

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from attnctl.cli.sweep_records import OfPaper
+from attnctl.cli.sweeping import selected
 from attnctl.grid import Axes, Expansion, InvalidCell, expand
 from attnctl.networks import probe
 from attnctl.spec import RunSpec
@@ -79,12 +80,13 @@ def of_table(
     overrides: Overrides,
     rows: Sequence[str],
     beside: Beside,
+    workspace: Workspace,
     files: Mapping[str, Path] = MappingProxyType({}),
 ) -> Selection:
     """The runs of a paper's table; raises SpecError when there can be none. name: the paper's, in the sweep's record.
 
-    rows: globs of the rows' names; empty: all. beside: what other rows stand beside these. files: SHA-256 -> the user's
-    file, of `--init`.
+    rows: globs of the rows' names; empty: all. beside: what other rows stand beside these. workspace: where the results
+    are by which one of several trainings is chosen. files: SHA-256 -> the user's file, of `--init`.
     """
     from attnctl.cli.sweeping import init_weights
     from attnctl.papers.beside import cells_beside
@@ -96,10 +98,12 @@ def of_table(
     overrides, found = init_weights.with_located(
         overrides, lambda given: [spec for item in cells(given) for spec in item.specs]
     )
+    every = cells(overrides)
+    due = selected.in_turn(table, every, workspace)
     return _of_cells(
-        cells(overrides),
+        due,
         {**files, **found},
-        f"{paper.name} table {table.number}",
+        f"{paper.name} table {table.number}{selected.waiting(every, due)}",
         OfPaper(paper=name, table=table.number, overrides=overrides.to_json()),
         name=f"{paper.name}-{table.number}".lower(),
         shows=f"report --table {shlex.quote(f'{paper.file or name}:{table.number}')}",

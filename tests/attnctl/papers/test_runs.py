@@ -319,3 +319,18 @@ def test_neither_torch_nor_a_database_is_needed() -> None:
         "assert not {'torch', 'sqlite3', 'sqlalchemy', 'rich'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_selection_on_held_out_images_trains_each_candidate_with_a_part_of_the_images() -> None:
+    table = papers.load("ela").tables["5"]
+    (item,) = cells_of(table, Overrides(select="val"), ["ResNet18"])
+    assert [variant[0].recipe.val_split for variant in item.variants] == [0.0, 0.0]
+    assert [(run[0].recipe.lr, run[0].recipe.val_split) for run in item.selection] == [(0.1, 0.1), (0.05, 0.1)]
+    (item,) = cells_of(table, Overrides(select="val", fields={"val_split": "0.2"}), ["ResNet18"])
+    assert {run[0].recipe.val_split for run in item.selection} == {0.2}
+    assert {variant[0].recipe.val_split for variant in item.variants} == {0.0}
+    (item,) = cells_of(table, Overrides(select="val"), ["MobileNetV2"])
+    assert not item.selection
+    again = Overrides.from_json(Overrides(select="val").to_json())
+    assert (again.select, again.options(), again.summary()) == ("val", ["--select", "val"], "")
+    assert again.key != Overrides().key

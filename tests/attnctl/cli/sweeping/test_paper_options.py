@@ -27,6 +27,7 @@ REFUSED = {
     "a panel of a table": (["--table", "ean:3", "--panel", "1"], "--panel needs --figure"),
     "an unknown panel": (["--figure", "ela:1", "--panel", "4"], "figure 1 of ELA has no panel 4; panels: 1 to 3"),
     "a panel that is no number": (["--figure", "ela:1", "--panel", "one"], "--panel is one"),
+    "a selection without a table": (["ela", "--select", "val"], "--select needs --table"),
     "table and figure": (["--table", "ean:2", "--figure", "ean:3"], "give either --table or --figure, not both"),
     "a table that no paper has": (["--table", "99"], "no paper has a table '99'"),
     "another paper": (
