@@ -52,7 +52,7 @@ def extra_rows(table: papers.PaperTable, cells: Sequence[Cells], runs: Iterable[
         training = (run.model, run.backbone, run.dataset, run.recipe_values)
         for place in places.get(training, ()):
             columns = by_row.setdefault((place.row.on, _name(run)), {}).setdefault(place.columns, {})
-            columns.setdefault(run.family, []).append(run)
+            columns.setdefault(run.lineage or run.family, []).append(run)
     return _assembled(table, by_row)
 
 
@@ -78,7 +78,7 @@ def _assembled(
 ) -> Extra:
     rows: list[papers.Row] = []
     cells: list[Cells] = []
-    found: dict[str, Sequence[RunRow]] = {}
+    found: dict[str, list[RunRow]] = {}
     parents: dict[str, str] = {}
     taken = {row.name for row in table.rows}
     first = {row.on: row for row in reversed(table.rows)}
@@ -86,17 +86,18 @@ def _assembled(
         for (group, name), columns in sorted(by_row.items(), key=lambda item: item[0][1]):
             if group != on:
                 continue
-            first_runs = [runs[0] for families in columns.values() for runs in families.values()]
-            specs = {run.id: spec for run in first_runs if (spec := _spec(run)) is not None}
+            members = [run for lineages in columns.values() for runs in lineages.values() for run in runs]
+            specs = {run.id: spec for run in members if (spec := _spec(run)) is not None}
             if not specs:
                 continue
             row = _row(first[on], _unique(name, taken), next(iter(specs.values())))
             rows.append(row)
             parents[row.on] = on
-            for keys, families in columns.items():
-                variants = tuple((specs[runs[0].id],) for runs in families.values() if runs[0].id in specs)
-                cells.append(Cells(row=row, columns=keys, variants=variants))
-                found.update(families)
+            for keys, lineages in columns.items():
+                variants = (tuple(specs[run.id] for run in runs if run.id in specs) for runs in lineages.values())
+                cells.append(Cells(row=row, columns=keys, variants=tuple(filter(None, variants))))
+            for run in members:
+                found.setdefault(run.family, []).append(run)
     return Extra(rows=rows, parents=parents, cells=cells, found=found)
 
 
@@ -121,7 +122,7 @@ def _row(sibling: papers.Row, name: str, spec: RunSpec) -> papers.Row:
 
 def _name(run: RunRow) -> str:
     """Such as `ela groups=c kernel=5, stage`."""
-    start = f"from {run.init}" if run.init else ""
+    start = f"from {run.init}" if run.init and not run.init.startswith("run:") else ""
     parts = ("no attention", start) if run.module == NO_MODULE else (run.label, run.placement, start)
     return ", ".join(filter(None, parts))
 

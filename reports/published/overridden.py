@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from attnctl.papers.runs import Cells, Overrides
 
@@ -37,8 +36,8 @@ def note(usual: Overrides, cells: Sequence[Cells]) -> str:
 
 
 def _trained(overrides: Overrides) -> object:
-    """What changes the training; how one of several is chosen does not, and is said at the numbers."""
-    return replace(overrides, select="").key
+    """What a footnote can say: not from which runs rows start, nor how one of several trainings is chosen."""
+    return tuple(sorted(overrides.summary().split()))
 
 
 def _words(overrides: Overrides) -> str:

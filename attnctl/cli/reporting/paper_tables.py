@@ -185,6 +185,8 @@ def trained_with(
 ) -> tuple[Settings, dict[Key, str]]:
     """As `settings_for`, without the note; and the newest sweep of each of the overrides, by `Overrides.key`."""
     sweeps = {sweep.name: Overrides.from_json(sweep.overrides) for sweep in sweeps_of(index, part)}
+    weights = {key: digest for own in reversed(list(sweeps.values())) for key, digest in own.weights.items()}
+    sweeps = {name: replace(own, weights={**weights, **own.weights}) for name, own in sweeps.items()}
     overrides = _with_weights(given if given is not None else Overrides(), [*sweeps.values()])
     asked = _last_asked(index, part, paper, sweeps) if not overrides.summary() else {}
     default, name = _default(index, part, paper, overrides, sweeps, asked)

@@ -116,3 +116,17 @@ def test_a_column_of_another_data_set_has_its_own_runs(tmp_path: Path) -> None:
     shown = line(report.table, report.names[-1], report.names)
     assert shown["c100"].value == 55.0
     assert shown["c10"].value is None
+
+
+def test_runs_whose_bases_are_one_for_each_seed_are_one_row(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    for seed, spec in enumerate(specs(EAN2, "ResNet50+SE", ("0", "1"))):
+        base = dataclasses.replace(with_module(spec, "ela"), backbone="resnet20")
+        train(workspace, base, 50.0)
+        own = dataclasses.replace(with_module(spec, "ela"), init=f"run:{base.id}", origin=base)
+        train(workspace, own, 80.0 + seed)
+    report = build(workspace)
+    (name,) = report.names[len(EAN2.rows) :]
+    cell = line(report.table, name, report.names)["top1"]
+    assert (cell.value, cell.n) == (80.5, 2)
+    assert not footnotes(report.table, cell)

@@ -39,7 +39,7 @@ def test_a_figure_without_runs_names_the_command_that_trains_them(here: Path, at
 def test_panels_with_their_own_settings_are_drawn_and_completed_panel_by_panel(folder: Path, attnctl: Run) -> None:
     workspace, ela = Workspace(folder), papers.load("ela")
     figure = ela.figures["1"]
-    for number, overrides in ((1, Overrides(dataset="digits")), (2, Overrides(dataset="digits-det"))):
+    for number, overrides in ((1, Overrides(dataset="digits")), (2, Overrides(dataset="digits-det", init="random"))):
         cells = figure_cells(figure, ela, overrides, (number,))
         found = [spec for item in cells for spec in item.specs]
         for place, spec in enumerate(found if number == 1 else found[:1]):
@@ -60,9 +60,11 @@ def test_panels_with_their_own_settings_are_drawn_and_completed_panel_by_panel(f
     assert sum(len(series["points"]) for series in first["series"]) == 10
     assert sum(len(series["points"]) for series in second["series"]) == 1
     assert all(series["published"] for series in third["series"])  # on the paper's data set, where nothing ran
-    assert "panel 2: trained with dataset=digits-det instead of the paper's values (sweep panel2)" in drawn.err
     assert (
-        "to train them: attnctl sweep --figure ela:1 --panel 2 --dataset digits-det"
+        "panel 2: trained with dataset=digits-det init=random instead of the paper's values (sweep panel2)" in drawn.err
+    )
+    assert (
+        "to train them: attnctl sweep --figure ela:1 --panel 2 --dataset digits-det --init random"
         " and attnctl sweep --figure ela:1 --panel 3"
     ) in drawn.err
 
