@@ -20,8 +20,7 @@ from attnctl.cli import context
 from attnctl.files import write_atomic
 from attnctl.jobs.submission.script import compose
 from attnctl.jobs.submission.submit import Submitted, submit
-from attnctl.settings import trust
-from attnctl.settings.config import Config, find, read
+from attnctl.settings.config import Config, read
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Resources
@@ -30,6 +29,7 @@ from tests.attnctl.cli.finished_runs import completed
 from tests.attnctl.cli.own_module import MODULE
 from tests.attnctl.cli.past_runs import Past, left
 from tests.fixtures.lab import Lab
+from tests.fixtures.trusted_settings import write_trusted
 from tests.fixtures.unprivileged import SETPRIV
 
 NOBODY = 65534
@@ -276,10 +276,7 @@ def test_nothing_is_submitted_with_setup_lines_that_are_not_trusted(unpacked: Pa
 
 
 def test_a_job_refuses_settings_that_were_changed_after_it_was_submitted(past: Past, tmp_path: Path) -> None:
-    file = past.root / "attnctl.toml"
-    file.write_text("[notify]\ncommand = 'true'\n")
-    trust.accept(file, file.read_bytes(), past.config.acting)
-    config = find(past.root, past.root, {})
+    config = write_trusted(past.root, "[notify]\ncommand = 'true'\n")
     (done,) = submit(config, past.specs(1), Resources(), config.slurm, "local")
     assert f"--tag {done.tag} --settings {config.digest}\n" in compose(config, config.slurm, Resources(), 1, done.tag)
     frozen = Workspace(past.root).submission_settings(done.tag)

@@ -15,10 +15,10 @@ import pytest
 
 from attnctl.files import write_atomic
 from attnctl.jobs.notify import after_run
-from attnctl.settings import trust
 from tests.attnctl.cli.cli_run import Run
 from tests.attnctl.cli.finished_runs import completed
 from tests.attnctl.cli.past_runs import Past, left
+from tests.fixtures.trusted_settings import write_trusted
 
 COMMAND = """command = "sh -c 'cat >> told.json; echo \\"$0\\" >> words' '{sweep}; $(touch made) {summary}'"\n"""
 
@@ -36,15 +36,8 @@ def ended(past: Past, monkeypatch: pytest.MonkeyPatch) -> Past:
     completed(past, good_run)
     past.attempt(bad_run, "FAILED", exit=left("error", "KeyError"))
     past.sweep("first", [good_run, bad_run])
-    trusted(past, f"[notify]\n{COMMAND}")
+    write_trusted(past.root, f"[notify]\n{COMMAND}")
     return past
-
-
-def trusted(past: Past, settings: str) -> None:
-    """Write the settings of the workspace and trust them, as the user does with `attnctl trust`."""
-    file = past.root / "attnctl.toml"
-    file.write_text(settings)
-    trust.accept(file, settings.encode(), past.config.acting)
 
 
 def test_the_end_of_a_sweep_is_announced_once_and_never_through_a_shell(ended: Past, attnctl: Run) -> None:
@@ -81,7 +74,7 @@ def test_a_sweep_that_resumes_and_ends_again_is_announced_again(ended: Past, att
 
 
 def test_a_failing_command_is_reported_and_changes_nothing(ended: Past, attnctl: Run) -> None:
-    trusted(ended, "[notify]\ncommand = '/no/such/program {sweep}'\n")
+    write_trusted(ended.root, "[notify]\ncommand = '/no/such/program {sweep}'\n")
     result = attnctl("resume")
     assert result.code == 0
     assert result.err == "notify: /no/such/program cannot be started: No such file or directory\n"
@@ -116,11 +109,11 @@ def hook() -> Iterator[tuple[str, list[bytes]]]:
 
 def test_a_webhook_gets_the_document(ended: Past, attnctl: Run, hook: tuple[str, list[bytes]]) -> None:
     address, got = hook
-    trusted(ended, f"[notify]\nwebhook = '{address}'\n")
+    write_trusted(ended.root, f"[notify]\nwebhook = '{address}'\n")
     assert attnctl("resume").err == ""
     (body,) = got
     assert json.loads(body)["text"] == "attnctl: sweep first has ended, 2 runs: 1 completed, 1 code error"
-    trusted(ended, "[notify]\nwebhook = 'http://127.0.0.1:1/'\n")
+    write_trusted(ended.root, "[notify]\nwebhook = 'http://127.0.0.1:1/'\n")
     for path in (ended.root / "notices").iterdir():
         path.unlink()
     assert "the webhook cannot be reached" in attnctl("resume").err
@@ -182,7 +175,7 @@ def assert_only_told(past: Past, attnctl: Run, words: str) -> None:
 def test_whatever_a_webhook_answers_is_only_told(
     case: str, ended: Past, attnctl: Run, answering: Callable[[bytes, float], str]
 ) -> None:
-    trusted(ended, f"[notify]\nwebhook = '{answering(ANSWERS[case], 0.0)}'\n")
+    write_trusted(ended.root, f"[notify]\nwebhook = '{answering(ANSWERS[case], 0.0)}'\n")
     assert_only_told(ended, attnctl, "webhook")
 
 
@@ -190,7 +183,7 @@ def test_a_webhook_that_answers_without_end_is_given_up(
     ended: Past, attnctl: Run, answering: Callable[[bytes, float], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("attnctl.jobs.notify.TIMEOUT", 0.5)
-    trusted(ended, f"[notify]\nwebhook = '{answering(b'HTTP/1.1 200 OK' * 99, 0.1)}'\n")
+    write_trusted(ended.root, f"[notify]\nwebhook = '{answering(b'HTTP/1.1 200 OK' * 99, 0.1)}'\n")
     assert_only_told(ended, attnctl, "the webhook was given up after 0.5 s")
 
 
@@ -208,7 +201,7 @@ def test_whatever_a_command_does_is_only_told(
     script: str, words: str, ended: Past, attnctl: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("attnctl.jobs.notify.TIMEOUT", 1.0)
-    trusted(ended, f"[notify]\ncommand = {json.dumps(shlex.join(['sh', '-c', script]))}\n")
+    write_trusted(ended.root, f"[notify]\ncommand = {json.dumps(shlex.join(['sh', '-c', script]))}\n")
     assert_only_told(ended, attnctl, words)
 
 

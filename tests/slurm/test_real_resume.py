@@ -16,6 +16,7 @@ import pytest
 
 from attnctl.cli import main
 from attnctl.workspace.records import Submission, read_events
+from tests.fixtures.trusted_settings import write_trusted
 from tests.slurm.real_cluster import PATIENCE, Cluster, slurm, wait
 
 pytestmark = pytest.mark.slurm
@@ -40,7 +41,7 @@ def attnctl(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> Command:
 
 def settings(cluster: Cluster, *lines: str) -> None:
     text = ["[slurm]", "gpus_per_node = 0", 'time = "30"', *lines]
-    (cluster.config.workspace.root / "attnctl.toml").write_text("\n".join(text))
+    write_trusted(cluster.config.workspace.root, "\n".join(text))
 
 
 def until(attnctl: Command, wanted: Callable[[list[str]], bool]) -> list[dict[str, Any]]:

@@ -9,8 +9,8 @@ import pytest
 
 from attnctl.cli import main
 from attnctl.jobs.submission.submit import Submitted
-from attnctl.settings.config import read
 from attnctl.workspace.records import Resources, read_events
+from tests.fixtures.trusted_settings import write_trusted
 from tests.slurm.real_cluster import Cluster, slurm, wait
 from tests.slurm.test_real_training import LONG, TINY, Specs, incarnation, started
 
@@ -115,8 +115,7 @@ def forbid_requeue(cluster: Cluster, *setup: str) -> Cluster:
     root = cluster.config.workspace.root
     root.mkdir()
     lines = ["[slurm]", f"setup = {list(setup)}", "[slurm.extra]", 'no-requeue = "true"']
-    (root / "attnctl.toml").write_text("\n".join(lines))
-    return dataclasses.replace(cluster, config=read(root / "attnctl.toml"))
+    return dataclasses.replace(cluster, config=write_trusted(root, "\n".join(lines)))
 
 
 def interrupt(cluster: Cluster, done: Submitted) -> None:

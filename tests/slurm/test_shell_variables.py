@@ -13,6 +13,7 @@ import pytest
 from attnctl.spec import RunSpec
 from attnctl.workspace import submissions
 from attnctl.workspace.records import Resources
+from tests.fixtures.trusted_settings import write_trusted
 from tests.slurm.real_cluster import Cluster, slurm, wait
 
 pytestmark = pytest.mark.slurm
@@ -73,7 +74,7 @@ def test_a_job_that_submits_another_hands_on_nothing_of_its_own(cluster: Cluster
     inherited = root / "inherited"
     # The job writes down its environment, and ends.
     setup = f"env -0 > {shlex.quote(str(inherited))}; exit 1"
-    (root / "attnctl.toml").write_text(f'[slurm]\ntime = "5"\ngpus_per_node = 0\nsetup = [{json.dumps(setup)}]\n')
+    write_trusted(root, f'[slurm]\ntime = "5"\ngpus_per_node = 0\nsetup = [{json.dumps(setup)}]\n')
     outer = ["srun", "--quiet", "-p", "high", "-t", "7", "-c", "4", "--mem", "2000M", "--gres", "gpu:2", "-J", "outer"]
     attnctl = [sys.executable, "-P", "-m", "attnctl", "--workspace", str(root), "sweep", "se", "--epochs", "1"]
     environment = os.environ | {"TMPDIR": "/var/tmp", "SBATCH_TIMELIMIT": "1"}
