@@ -23,6 +23,7 @@ OWN_FILES = {
     "attnctl.backbones": "JSON of the package",
     "attnctl.backbones.table": "TOML of the package",
     "attnctl.models": "TOML and JSON of the package",
+    "attnctl.networks.plain_counts": "JSON of the package",
     "attnctl.papers.counts": "JSON of the package",
     "attnctl.papers.traits": "JSON of the package",
     "attnctl.recipes": "TOML of the package",

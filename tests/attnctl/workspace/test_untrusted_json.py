@@ -42,6 +42,7 @@ ALLOWED = {
     "attnctl/models/__init__.py": "files of the package itself",
     "attnctl/papers/counts.py": "a file of the package itself",
     "attnctl/papers/traits.py": "a file of the package itself",
+    "attnctl/networks/plain_counts.py": "files of the package itself",
     "attnctl/recipes/__init__.py": "files of the package itself",
 }
 """File -> why it may parse a text without the reader."""
