@@ -75,6 +75,12 @@ COMMANDS = (
         "Download, check or write data sets",
         functions={"fetch": "fetch", "check": "check", "write": "write", "list": "list_"},
     ),
+    Command(
+        "weights",
+        DATA,
+        "Download or list published weights to start from",
+        functions={"fetch": "fetch", "list": "list_"},
+    ),
     Command("complexity", DATA, "Count parameters and MACs of modules in a network"),
     Command("bench", DATA, "Measure inference speed beside the plain backbone"),
     Command("init", WORKSPACE, "Write a commented attnctl.toml"),

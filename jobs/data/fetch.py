@@ -6,9 +6,11 @@ import errno
 import hashlib
 import http.client
 import os
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import IO
 
@@ -18,6 +20,7 @@ from attnctl.datasets import Archive, Dataset
 from attnctl.files import reason
 from attnctl.jobs.data.archive import archive_of, read_archive, unpack
 from attnctl.jobs.data.errors import DataError
+from attnctl.networks.weights.published import Published, sha256
 
 # Ours, because torchvision.datasets.utils.download_url and torch.hub.download_url_to_file start over after a broken
 # connection, which for ImageNet's 138 GB is a day.
@@ -27,6 +30,8 @@ Progress = Callable[[int, int | None], None]
 
 _TIMEOUT = 30.0  # seconds without any data
 _CHUNK = 1 << 18
+_DIGEST = re.compile(r"-([0-9a-f]{8,})\.")
+"""The first digits of a file's SHA-256 in its name, as torch.hub reads them."""
 
 
 def fetch(dataset: Dataset, folder: Path, progress: Progress, *, maps: bool = False) -> list[Path]:
@@ -78,6 +83,54 @@ def _fetch_archive(item: Archive, folder: Path, progress: Progress) -> None:
         mark.touch()
     except OSError as error:
         raise _not_downloaded(item.name, folder, error) from error
+
+
+def fetch_weights(weights: Published, progress: Progress) -> Path:
+    """Download published weights into the user's cache, where the libraries look for them; raises DataError.
+
+    What is there is kept. The file's name ends with the first digits of its SHA-256 if torchvision publishes it.
+    """
+    if (path := weights.path) is not None:
+        return path
+    if weights.repository:
+        return _from_hub(weights)
+    try:
+        return _download_weights(weights, progress)
+    except OSError as error:
+        raise DataError(f"cannot download {weights.name} to {weights.target}: {reason(error)}") from error
+
+
+def _download_weights(weights: Published, progress: Progress) -> Path:
+    target = weights.target
+    part = target.with_name(target.name + ".part")
+    part.parent.mkdir(parents=True, exist_ok=True)
+    with part.open("ab") as output:
+        if not lock_descriptor(output.fileno(), blocking=False):
+            raise DataError(f"{part} is being downloaded by another process")
+        try:
+            _receive(weights.url, output, progress)
+        finally:
+            if output.tell() == 0:
+                part.unlink()
+        expected = _DIGEST.search(target.name)
+        if expected is not None and not sha256(part).startswith(expected[1]):
+            part.unlink()
+            raise DataError(f"{weights.url} has another SHA-256 than its name says; the download was deleted")
+        os.fsync(output.fileno())
+        part.rename(target)
+    return target
+
+
+def _from_hub(weights: Published) -> Path:
+    try:
+        hub = import_module("huggingface_hub")
+    except ImportError:
+        raise DataError(f"{weights.name} needs the package huggingface_hub") from None
+    try:
+        return Path(hub.hf_hub_download(weights.repository, weights.file))
+    except Exception as error:  # the client raises many types, of its own and of the library for requests
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise DataError(f"cannot download {weights.name}: {lines[0]}") from error
 
 
 def _not_downloaded(name: str, folder: Path, error: OSError) -> DataError:

@@ -54,8 +54,8 @@ def fetch(
         size = sum(archive.size for archive in wanted) / _MIB
         archives = quantity(len(wanted), "archive")
         output.note(f"{dataset}: {size:,.0f} MiB in {archives}; existing files are kept")
-    with _progress(dataset) as progress:
-        download(described, folder, progress, maps=maps)
+    with progress(dataset) as report:
+        download(described, folder, report, maps=maps)
     output.line(f"{dataset} is in {folder}")
 
 
@@ -177,7 +177,7 @@ def list_(as_json: context.AsJson = False) -> None:
 
 
 @contextmanager
-def _progress(dataset: str) -> Iterator[Callable[[int, int | None], None]]:
+def progress(name: str) -> Iterator[Callable[[int, int | None], None]]:
     """A bar on a terminal, else a line at the start and one every 64 MiB."""
     if output.is_terminal(sys.stderr):
         from rich.console import Console
@@ -185,10 +185,10 @@ def _progress(dataset: str) -> Iterator[Callable[[int, int | None], None]]:
 
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
         with Progress(*columns, console=Console(stderr=True, highlight=False)) as bars:
-            task = bars.add_task(dataset, total=None)
+            task = bars.add_task(name, total=None)
             yield lambda done, total: bars.update(task, completed=done, total=total)
     else:
-        yield _Lines(dataset)
+        yield _Lines(name)
 
 
 class _Lines:

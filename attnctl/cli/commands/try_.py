@@ -107,7 +107,7 @@ def _asked(
     from attnctl.cli.sweeping.selection import of_modules
 
     if modules is None:
-        return of_paper.selection(config, grid, dynamic, InitOptions()).specs
+        return of_paper.selection(config, grid, dynamic, InitOptions(init=["random"])).specs
     request = axes(
         modules,
         given=grid.given,

@@ -6,6 +6,7 @@ The planner itself does not import torch; passed checks are cached in the user's
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 
 from attnctl import datasets, sources, user_cache
@@ -49,7 +50,7 @@ def _run(specs: Mapping[str, RunSpec]) -> dict[str, str]:
     """key -> error message, for those that do not work. Raises SpecError when the process itself fails."""
     return isolated.ask(
         "attnctl.networks.probe",
-        {key: spec.to_json() for key, spec in specs.items()},
+        {key: replace(spec, init="").to_json() for key, spec in specs.items()},
         [item for spec in specs.values() for item in spec.code_versions],
         what="trying the module on two images",
         seconds=_FIRST + _EACH * len(specs),

@@ -7,7 +7,7 @@ import torch. Answers are cached in the user's cache folder.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,7 @@ def _ask(runs: Mapping[str, RunSpec], origins: Mapping[str, Origin]) -> dict[str
 def _document(origin: Origin) -> dict[str, Any]:
     return {
         "name": origin.name,
-        "base": origin.base.to_json() if origin.base is not None else None,
+        "base": replace(origin.base, init="").to_json() if origin.base is not None else None,
         "file": str(origin.file.absolute()) if origin.file is not None else None,
     }
 

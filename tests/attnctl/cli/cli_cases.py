@@ -37,6 +37,8 @@ GOOD = {
     "rm": ["first", "--yes"],
     "gc": ["--dry-run"],
     "data fetch": ["cifar100"],
+    "weights fetch": ["yolox:nano"],
+    "weights list": ["yolox:nano"],
 }
 NEAR = {
     "--run-on": ["herr", "slrum"],
