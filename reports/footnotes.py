@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from attnctl.reports.table import Footnote, ReportTable, Row, all_rows
+from attnctl.spec import Start
+from attnctl.values import comma_join
 
 
 def lettered(table: ReportTable) -> ReportTable:
@@ -39,3 +41,10 @@ def _letters() -> Iterator[str]:
     while True:
         names = [name + letter for name in names for letter in string.ascii_lowercase]
         yield from names
+
+
+def partial_loads(starts: Mapping[str, str]) -> Iterator[str]:
+    """A note on the rows whose initial weights fit only partly. starts: name of a row -> `RunSpec.init`."""
+    names = [name for name, init in starts.items() if Start.of(init).partial]
+    if names:
+        yield f"Started from weights that fit only partly (--init-partial): {comma_join(names)}."

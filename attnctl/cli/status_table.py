@@ -12,6 +12,7 @@ from attnctl.cli.text_width import wrapped
 from attnctl.lifecycle.state import State
 from attnctl.metrics import BY_KEY, DECIDING
 from attnctl.settings.config import Config
+from attnctl.spec import Start
 from attnctl.units import duration, plural, quantity
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ def cells(row: RunRow, at: float) -> list[str]:
 
 def _why(row: RunRow) -> str:
     """Why it is in its state."""
-    return row.reason or row.problem or row.alarm or ""
+    partial = "starts from weights that fit only partly" if Start.of(row.init).partial else ""
+    return row.reason or row.problem or row.alarm or partial
 
 
 def _metrics(row: RunRow) -> str:

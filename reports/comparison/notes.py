@@ -8,6 +8,7 @@ from attnctl.db import RunRow
 from attnctl.metrics import BY_KEY
 from attnctl.reports.comparison.columns import FPS, GAIN
 from attnctl.reports.comparison.metrics import COLUMNS, definitions, primary
+from attnctl.reports.footnotes import partial_loads
 from attnctl.reports.replicates import Epoch
 from attnctl.reports.table import ReportColumn
 
@@ -48,6 +49,7 @@ def notes(
     for row in rows:
         if row.alarm:
             yield f"Run {row.id}: {row.alarm}."
+    yield from partial_loads({row.label: row.init for row in rows})
     if fps and FPS in columns:
         yield f"FPS: images per second of inference; {fps}."
 

@@ -9,7 +9,7 @@ from itertools import groupby
 from attnctl import papers
 from attnctl.db import RunRow
 from attnctl.papers.runs import Cells, chosen_rows
-from attnctl.reports.footnotes import lettered
+from attnctl.reports.footnotes import lettered, partial_loads
 from attnctl.reports.published import overridden
 from attnctl.reports.published.candidates import Chosen, choose
 from attnctl.reports.published.cells import Material, metric_of
@@ -76,6 +76,8 @@ def build(
         extra=bool(extra.rows),
         replaced=bool(usual.dataset or usual.model or usual.recipe),
     )
+    started = {name: spec.init for name, spec in _networks(chosen).items()}
+    said = [*said, *partial_loads(started)]
     return Report(table=replace(made, notes=tuple(said)), names=tuple(names), warnings=tuple(warnings))
 
 

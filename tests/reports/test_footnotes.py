@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attnctl.reports.footnotes import lettered
+from attnctl.reports.footnotes import lettered, partial_loads
 from attnctl.reports.table import Cell, Group, ReportColumn, ReportTable, Row
 
 
@@ -36,3 +36,9 @@ def test_marks_after_z_have_two_letters() -> None:
 def test_a_table_without_notes_is_unchanged() -> None:
     plain = table(row(), row())
     assert lettered(plain) == plain
+
+
+def test_rows_whose_weights_fit_only_partly_are_named() -> None:
+    starts = {"se": "file:00+partial", "none": "file:00", "ela": "", "eca": "run:00+partial"}
+    assert list(partial_loads(starts)) == ["Started from weights that fit only partly (--init-partial): se, eca."]
+    assert list(partial_loads({"none": "file:00"})) == []

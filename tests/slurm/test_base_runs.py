@@ -132,3 +132,59 @@ def test_a_base_that_its_time_limit_cuts_is_waited_for(cluster: Cluster, attnctl
     outcomes = [item.outcome for item in ended if item is not None]
     assert (set(outcomes[:-1]), outcomes[-1]) == ({"timeout"}, "completed")
     assert metrics(run) == results
+
+
+CHAIN = """
+name = "Mine"
+title = "A chain"
+[tables.1]
+caption = "Classifiers"
+dataset = "digits"
+backbone = "resnet20"
+train = { epochs = 40, batch = 128, norm_batch = 32, input_size = 8 }
+[[tables.1.columns]]
+key = "top1"
+metric = "top1"
+[[tables.1.rows]]
+row = "plain"
+top1 = "90"
+[tables.2]
+caption = "Classifiers that start from those of table 1"
+dataset = "digits"
+backbone = "resnet20"
+init = "mine:1/plain"
+train = { epochs = 2, batch = 128, norm_batch = 32, input_size = 8 }
+[[tables.2.columns]]
+key = "top1"
+metric = "top1"
+[[tables.2.rows]]
+row = "+SE"
+module = "se"
+top1 = "91"
+"""
+
+
+def test_the_base_of_a_row_is_trained_first_also_if_it_is_killed_and_resumed(
+    cluster: Cluster, attnctl: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.toml").write_text(CHAIN)
+    table = ("--table", f"{tmp_path / 'mine.toml'}:2")
+    assert main(["--workspace", str(cluster.config.workspace.root), "sweep", *table]) == 2, "the base is missing"
+    first, second = attnctl("sweep", *table, "--with-bases")["runs"]
+    base, run = (cluster.config.workspace.run(item["id"]) for item in (first, second))
+    assert run.read_spec().base == base.id
+    wait(lambda: events(base, "metrics"), lambda: rows(attnctl))
+    row = rows(attnctl)[run.id]
+    assert (row["state"], row["reason"]) == ("queued", f"waits for run {base.id}, whose weights it starts from")
+    subprocess.run(["scancel", first["job_id"]], check=True)
+    wait(lambda: rows(attnctl)[run.id]["state"] == "base unfinished", lambda: rows(attnctl))
+    assert not events(run, "initialised"), "it does not start from an unfinished base"
+    attnctl("resume", base.id)
+    wait(lambda: run.completed, lambda: rows(attnctl))
+    (initialised,) = events(run, "initialised")
+    ended = Exit.read(starts(base)[-1].exit(0))
+    assert ended is not None
+    assert (ended.outcome, initialised["source"]) == ("completed", f"run:{base.id}")
+    assert initialised["t"] > ended.at
+    again = attnctl("sweep", *table)["runs"]
+    assert [item["action"] for item in again] == ["done"]
