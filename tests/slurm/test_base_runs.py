@@ -141,7 +141,7 @@ title = "A chain"
 caption = "Classifiers"
 dataset = "digits"
 backbone = "resnet20"
-train = { epochs = 40, batch = 128, norm_batch = 32, input_size = 8 }
+train = { epochs = 12, batch = 128, norm_batch = 32, input_size = 8 }
 [[tables.1.columns]]
 key = "top1"
 metric = "top1"
@@ -180,7 +180,7 @@ def test_the_base_of_a_row_is_trained_first_also_if_it_is_killed_and_resumed(
     wait(lambda: rows(attnctl)[run.id]["state"] == "base unfinished", lambda: rows(attnctl))
     assert not events(run, "initialised"), "it does not start from an unfinished base"
     attnctl("resume", base.id)
-    wait(lambda: run.completed, lambda: rows(attnctl))
+    wait(lambda: run.completed, lambda: rows(attnctl), seconds=900)
     (initialised,) = events(run, "initialised")
     ended = Exit.read(starts(base)[-1].exit(0))
     assert ended is not None
