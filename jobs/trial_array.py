@@ -56,8 +56,10 @@ def run_trials(
 ) -> Iterator[tuple[RunSpec, Result]]:
     """Submit one array, and yield the result of each run as it arrives. What has not ended is cancelled at the end.
 
-    report: called with a line of text about the job. Raises SubmitError and SlurmUnavailable.
+    report: called with a line of text about the job. Raises SubmitError and SlurmUnavailable, and SpecError when the
+    settings are not trusted.
     """
+    config.check_may_act()
     workspace, tag = config.workspace, new_tag()
     folder = _folder(workspace, tag)
     each = dataclasses.replace(resources, minutes=JOB_MINUTES)

@@ -281,7 +281,8 @@ def _submit_waiting(
             log.warning("the run is not submitted again by itself: %s", error)
     at_once = failure.message if at_start and failure.outcome in _COUNTED else ""
     if feed.may_feed(settings.workspace, at_once, settings.resume.same_error):
-        feed.feed_after_run(settings.workspace, run.id, lambda: signals.received)
+        vouched_for = settings.digest if settings.vouched_for else ""
+        feed.feed_after_run(settings.workspace, run.id, lambda: signals.received, vouched_for=vouched_for)
 
 
 def _end_stalled(incarnation: Incarnation, worker: Worker, position: Position, stall: Stall) -> None:

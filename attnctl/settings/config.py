@@ -276,11 +276,15 @@ def submitted(root: Path, tag: str, digest: str) -> Config:
     Those of today, for a submission without them. root: the workspace's folder. digest: of the settings, as the job's
     command has it; if it is empty, what the settings can run or send does not act in the job.
     """
-    return frozen(root, Workspace(root).submission_settings(tag), digest)
+    return frozen(root, Workspace(root).submission_settings(tag), digest, vouched_for=bool(digest))
 
 
-def frozen(root: Path, path: Path, digest: str) -> Config:
-    """The settings as they were when `path` was written. Raises ConfigError. root, digest: as for `submitted`."""
+def frozen(root: Path, path: Path, digest: str, *, vouched_for: bool) -> Config:
+    """The settings as they were when `path` was written. Raises ConfigError. root: the workspace's folder.
+
+    digest: of the settings, or empty. vouched_for: the digest comes from where only the user can have written it, so
+    that they may act; otherwise they act only if the user trusts what acts in them.
+    """
     try:
         content = read_regular(path)
     except FileNotFoundError as error:
@@ -289,7 +293,7 @@ def frozen(root: Path, path: Path, digest: str) -> Config:
         return find(root, root, {}, newer=True)
     if digest and trust.content_digest(content) != digest:
         raise ConfigError(f"{path} was changed after its jobs were submitted: run attnctl resume")
-    return replace(read(root / FILE_NAME, content) if content else _without_file(root), vouched_for=bool(digest))
+    return replace(read(root / FILE_NAME, content) if content else _without_file(root), vouched_for=vouched_for)
 
 
 def _quoted(file: Path | None) -> str:

@@ -77,21 +77,25 @@ class _Ready:
 
 
 def feed(workspace: Workspace) -> Fed:
-    """Submit the user's waiting runs that SLURM takes now. Raises OSError; what SLURM refuses is a reason."""
+    """Submit the user's waiting runs that SLURM takes now. Raises OSError; what SLURM refuses is a reason.
+
+    Runs whose settings act and are not trusted wait: a folder that came from elsewhere may contain waiting runs.
+    """
     if not waiting.own(workspace):
         return Fed()
     with waiting.locked(workspace) as alone:
         return _feed(workspace, same_code=False) if alone else Fed(busy=True)
 
 
-def _feed(workspace: Workspace, *, same_code: bool) -> Fed:
+def _feed(workspace: Workspace, *, same_code: bool, vouched_for: str = "") -> Fed:
     """The same, by the process that holds the lock.
 
+    vouched_for: the digest of settings that may act, since this is a job that was submitted with them.
     same_code: only runs that were put off by the code of this process, as for a job, which runs a snapshot.
     """
     fed = Fed()
     for records in _groups(workspace, fed, same_code=same_code):
-        _submit(workspace, records, fed)
+        _submit(workspace, records, fed, vouched_for)
     waiting.remove_unused_settings(workspace)
     return fed
 
@@ -123,26 +127,26 @@ def may_feed(workspace: Workspace, error: str, limit: int) -> bool:
     return count < limit
 
 
-def feed_after_run(workspace: Workspace, run_id: str, stopped: Callable[[], object]) -> None:
+def feed_after_run(workspace: Workspace, run_id: str, stopped: Callable[[], object], *, vouched_for: str = "") -> None:
     """Called by a job when it has written the exit record of its run. Errors are logged: the run has ended as it has.
 
-    stopped: whether the job is to end at once.
+    stopped: whether the job is to end at once. vouched_for: the digest of the settings that it was submitted with.
     """
     try:
         if waiting.own(workspace):
-            _feed_after_run(workspace, run_id, stopped)
+            _feed_after_run(workspace, run_id, stopped, vouched_for)
     except Exception as error:  # whatever it is
         log.warning("the waiting runs were not submitted: %s", reason(error))
 
 
-def _feed_after_run(workspace: Workspace, run_id: str, stopped: Callable[[], object]) -> None:
+def _feed_after_run(workspace: Workspace, run_id: str, stopped: Callable[[], object], vouched_for: str) -> None:
     if not _has_turn(workspace):
         log.info("another process submits the waiting runs")
         return
     with waiting.locked(workspace, _TURN) as alone:
         end = time.monotonic() + _STAY
         while alone:
-            fed = _feed(workspace, same_code=True)
+            fed = _feed(workspace, same_code=True, vouched_for=vouched_for)
             if fed.submitted:
                 log.info("submitted waiting runs: %s", ", ".join(fed.submitted))
             if not fed.full or stopped() or _others_train(workspace, run_id):
@@ -277,11 +281,17 @@ def _hindrance(workspace: Workspace, record: WaitingRun, spec: RunSpec, *, same_
 # ------------------------------------------------------------------------------------------------------- submitting
 
 
-def _submit(workspace: Workspace, ready: Sequence[_Ready], fed: Fed) -> None:
+def _submit(workspace: Workspace, ready: Sequence[_Ready], fed: Fed, vouched_for: str) -> None:
     records = {item.record.run: item.record for item in ready}
     first = ready[0].record
     try:
-        settings = config.frozen(workspace.root, workspace.waiting_settings(first.tag), first.settings)
+        # The record says which settings are meant, but anybody may have written it: it does not make them act.
+        settings = config.frozen(
+            workspace.root,
+            workspace.waiting_settings(first.tag),
+            first.settings,
+            vouched_for=bool(vouched_for) and first.settings == vouched_for,
+        )
         done = submit(
             settings,
             [item.spec for item in ready],

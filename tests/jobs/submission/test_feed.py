@@ -17,11 +17,13 @@ from attnctl.jobs.submission.feed import feed_after_run, may_feed
 from attnctl.jobs.submission.submit import Submitted, submit
 from attnctl.lifecycle.evidence import newest_verdict
 from attnctl.lifecycle.state import NO_PLACE, State
+from attnctl.settings import trust
 from attnctl.settings.config import Config, find
 from attnctl.spec import RunSpec
 from attnctl.workspace import submissions, waiting
 from attnctl.workspace.records import Exit, Request, Resources, Submission
 from tests.fixtures.fake_slurm import LIMITED_SBATCH, Fake
+from tests.fixtures.trusted_settings import write_trusted
 from tests.jobs.submission.submitted import Specs
 
 
@@ -122,6 +124,28 @@ def test_what_slurm_rejects_is_the_reason_of_the_waiting_runs(own: Config, make_
     verdict = newest_verdict(own.workspace, specs[3].id)
     assert verdict is not None
     assert (verdict.state, "Access/permission denied" in verdict.reason) == (State.WAITING, True)
+
+
+def test_settings_that_act_are_submitted_by_who_trusts_them_or_by_a_job_that_has_them(
+    own: Config, make_specs: Specs, places: Path, fake: Fake
+) -> None:
+    """A folder that came from elsewhere may contain waiting runs, and the digest in their records proves nothing."""
+    config = write_trusted(own.workspace.root, "[slurm]\nqos = 'few'\nsetup = ['touch made']\n")
+    specs = make_specs(6)
+    sweep(config, specs)
+    assert config.file is not None
+    trust.revoke(config.file)
+    places.write_text("1")
+    fed = feed.feed(own.workspace)
+    assert (fed.submitted, len(fed.waiting)) == ({}, 3)
+    assert all("is not trusted: run `attnctl trust " in why for why in fed.waiting.values())
+    feed_after_run(own.workspace, specs[0].id, lambda: True, vouched_for="0" * 64)
+    assert states(config, specs)[3] == "waiting"
+    feed_after_run(own.workspace, specs[0].id, lambda: True, vouched_for=config.digest)
+    assert states(config, specs)[3:] == ["queued", "waiting", "waiting"]
+    trust.accept(config.file, config.source or b"", config.acting)
+    places.write_text("9")
+    assert list(feed.feed(own.workspace).submitted) == [spec.id for spec in specs[4:]]
 
 
 def test_a_dependent_waits_until_its_base_is_completed(own: Config, make_specs: Specs, places: Path) -> None:
