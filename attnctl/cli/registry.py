@@ -36,6 +36,7 @@ COMMANDS = (
     Command("try", RUN, "Test a module: 20 steps, save, resume, cost estimate", module="try_", function="try_"),
     Command("resume", RUN, "Resume unfinished runs"),
     Command("feed", RUN, "Submit the runs that wait for a place in the queue"),
+    Command("reproduce", RUN, "Train a paper's tables, and judge its numbers"),
     Command("cancel", RUN, "Cancel runs, or all runs of a sweep"),
     Command("status", LOOK, "Show the state of every run, and why"),
     Command("why", LOOK, "Explain why a run is in its state, and what to do"),

@@ -81,21 +81,13 @@ def verdict(
 
 def _deliver(verdicts: Sequence[TableVerdict], form: Format, file: Path | None) -> None:
     """Render the tables: one by one where a file can hold several, else as one."""
+    from attnctl.cli.reporting.verdict import show
     from attnctl.files import write_atomic
-    from attnctl.reports import formats, terminal
+    from attnctl.reports import formats
     from attnctl.reports import verdict as judged
 
     if file is None and form == formats.FORMATS["terminal"]:
-        for number, table in enumerate(judged.tables(verdicts)):
-            if number:
-                output.line()
-            if output.is_terminal():
-                output.console().print(terminal.renderable(table))
-            else:
-                output.line(terminal.render(table).rstrip("\n"))
-        if len(verdicts) > 1:
-            output.line()
-            output.prose(judged.summary(verdicts))
+        show(verdicts)
         return
     tables = judged.tables(verdicts) if form.several else [judged.together(verdicts)]
     text = "\n".join(form.render(table) for table in tables)

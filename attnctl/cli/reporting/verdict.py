@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from attnctl.cli import output
 from attnctl.cli.reporting import paper_tables
 from attnctl.papers.runs import cells_of
 from attnctl.reports import published, verdict
@@ -53,6 +54,22 @@ def chosen(paper: Paper, numbers: Sequence[str]) -> list[PaperTable]:
     if not judged:
         raise SpecError(f"{paper.name} has no trained column and no claim, so there is nothing to judge")
     return [table for number, table in judged.items() if not numbers or number in numbers]
+
+
+def show(verdicts: Sequence[TableVerdict]) -> None:
+    """Print the tables one by one, and a summary of several."""
+    from attnctl.reports import terminal
+
+    for number, table in enumerate(verdict.tables(verdicts)):
+        if number:
+            output.line()
+        if output.is_terminal():
+            output.console().print(terminal.renderable(table))
+        else:
+            output.line(terminal.render(table).rstrip("\n"))
+    if len(verdicts) > 1:
+        output.line()
+        output.prose(verdict.summary(verdicts))
 
 
 def _changed(settings: Settings) -> Iterator[str]:

@@ -1,0 +1,167 @@
+"""A paper as a graph: the runs of its tables, the runs that they start from, and which of them come first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from attnctl.cli.reporting import base_settings, paper_tables
+from attnctl.cli.sweeping import init_weights, selection
+from attnctl.cli.sweeping.plan import Planned, plan
+from attnctl.cli.sweeping.selection import Selection
+from attnctl.cost import CostModel, Estimate, Machine
+from attnctl.papers import Paper, PaperTable
+from attnctl.papers.runs import Overrides
+from attnctl.spec import RunSpec
+from attnctl.values import SpecError
+from attnctl.workspace.layout import Workspace
+
+BASE = "(base)"
+"""The row of a run that is in no row: others start from it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A table of the paper. selection: its runs; None where nothing can be trained, with the reason."""
+
+    table: PaperTable
+    selection: Selection | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """A run. rows: as `3/SE-ResNet50`. comparisons: of the paper's claims that need it or what starts from it.
+
+    estimate: of a run that has to be trained; None if nothing is known. lacking: the weights that it needs and that are
+    not here.
+    """
+
+    planned: Planned
+    rows: tuple[str, ...] = (BASE,)
+    comparisons: int = 0
+    estimate: Estimate | None = None
+    lacking: str = ""
+
+    @property
+    def spec(self) -> RunSpec:
+        """Its specification."""
+        return self.planned.spec
+
+    @property
+    def starts(self) -> bool:
+        """Whether it has to be trained."""
+        return self.planned.action.starts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Graph:
+    """nodes: by run id, in the order in which they are trained: a base before what starts from it."""
+
+    nodes: Mapping[str, Node] = field(default_factory=dict)
+
+    def chain(self, run_id: str) -> list[Node]:
+        """What has to be trained for a run: its bases, the first one first, and itself."""
+        found: list[Node] = []
+        node = self.nodes.get(run_id)
+        while node is not None:
+            if node.starts:
+                found.insert(0, node)
+            node = self.nodes.get(node.spec.base or "")
+        return found
+
+    def blocked(self, run_id: str) -> str:
+        """Why a run cannot be trained now: the weights that it or one of its bases lacks; empty if it can."""
+        return next((node.lacking for node in self.chain(run_id) if node.lacking), "")
+
+
+def parts(
+    workspace: Workspace, paper: Paper, tables: Sequence[PaperTable], overrides: Mapping[str, Overrides]
+) -> list[Part]:
+    """The runs of each table. overrides: by its number; they hold for its rows where other tables start from them."""
+    said = {table.name: overrides[table.number].to_json() for table in tables}
+    own = {name: {key: value for key, value in words.items() if key != "seeds"} for name, words in said.items()}
+    name = paper_tables.recorded_name(paper, workspace)
+    found = []
+    for table in tables:
+        settings = base_settings.of_tables([table], overrides[table.number], None, workspace)
+        settings = replace(settings, bases={**settings.bases, **{key: value for key, value in own.items() if value}})
+        try:
+            found.append(Part(table=table, selection=selection.of_table(paper, name, table, settings, ())))
+        except SpecError as error:
+            found.append(Part(table=table, reason=str(error)))
+    return found
+
+
+def build(workspace: Workspace, paper: Paper, tables: Iterable[Part], machine: Machine, *, retry_failed: bool) -> Graph:
+    """The graph of these tables: first seed by seed, then the rows that most comparisons need. Raises RecordError."""
+    runs = {part.table.number: part.selection for part in tables if part.selection is not None}
+    specs = {spec.id: spec for each in runs.values() for spec in _with_origins(each.specs)}
+    rows = _rows(runs)
+    comparisons = _comparisons(paper, rows, specs)
+    lacking = {run: init_weights.missing([specs[run]]) for run in init_weights.named(specs.values())}
+    planned = {item.spec.id: item for item in plan(workspace, [*specs.values()], retry_failed=retry_failed)}
+    model = CostModel.of(workspace)
+    nodes = {
+        run: Node(
+            planned=planned[run],
+            rows=tuple(f"{number}/{row}" for number, row in rows.get(run, ())) or (BASE,),
+            comparisons=comparisons[run],
+            estimate=model.estimate(spec, machine) if planned[run].action.starts else None,
+            lacking=lacking.get(run, ""),
+        )
+        for run, spec in specs.items()
+    }
+    return Graph(nodes=_ordered(nodes))
+
+
+def _with_origins(specs: Iterable[RunSpec]) -> Iterable[RunSpec]:
+    """The runs, each after the runs that it starts from."""
+    for spec in specs:
+        if spec.origin is not None:
+            yield from _with_origins([spec.origin])
+        yield spec
+
+
+def _rows(runs: Mapping[str, Selection]) -> dict[str, list[tuple[str, str]]]:
+    """The rows of each run: number of the table, and name."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for number, each in runs.items():
+        for row in each.document["rows"]:
+            for run in {run for variant in row["runs"] for run in variant}:
+                entry = (number, row["row"])
+                if entry not in found.setdefault(run, []):
+                    found[run].append(entry)
+    return found
+
+
+def _comparisons(
+    paper: Paper, rows: Mapping[str, Collection[tuple[str, str]]], specs: Mapping[str, RunSpec]
+) -> Counter[str]:
+    """In how many comparisons of the paper's claims each run stands, itself or what starts from it."""
+    of_row = Counter((claim.table, name) for claim in paper.claims for pair in claim.pairs for name in pair)
+    own = {run: sum(of_row[entry] for entry in entries) for run, entries in rows.items()}
+    total: Counter[str] = Counter()
+    for run, count in own.items():
+        spec: RunSpec | None = specs[run]
+        while spec is not None:
+            total[spec.id] += count
+            spec = specs.get(spec.base or "")
+    return total
+
+
+def _ordered(nodes: Mapping[str, Node]) -> dict[str, Node]:
+    """By seed, then by comparisons, then as in the paper; a base before what starts from it."""
+    ordered: dict[str, Node] = {}
+
+    def place(node: Node) -> None:
+        base = nodes.get(node.spec.base or "")
+        if base is not None and base.spec.id not in ordered:
+            place(base)
+        ordered[node.spec.id] = node
+
+    for node in sorted(nodes.values(), key=lambda node: (node.spec.seed, -node.comparisons)):
+        if node.spec.id not in ordered:
+            place(node)
+    return ordered
