@@ -35,6 +35,10 @@ def reproduce(
         list[str] | None,
         typer.Option(help="Only these tables, such as 2 or 2,3 (default: all).", metavar="N,N,...", show_default=False),
     ] = None,
+    rows: Annotated[
+        str | None,
+        typer.Option(help="Only these rows: names or globs such as '*EAN*' (comma list).", metavar="NAMES"),
+    ] = None,
     budget: Annotated[
         float | None,
         typer.Option(
@@ -86,7 +90,8 @@ def reproduce(
     source = papers.load(paper)
     tables = verdict.chosen(source, [part for text in table or () for part in split_list(text, "--table")])
     overrides = asked.read(settings or (), [item.number for item in tables], seeds)
-    parts = graph.parts(config.workspace, source, tables, overrides)
+    globs = split_list(rows, "--rows") if rows is not None else ()
+    parts = graph.parts(config.workspace, source, tables, overrides, globs)
     context.tell_passed_by()
     destination = launch.destination_if_possible(config, resources)
     runs = graph.build(config.workspace, source, parts, machine_of(destination), retry_failed=retry_failed)

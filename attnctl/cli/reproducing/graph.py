@@ -12,6 +12,7 @@ from attnctl.cli.sweeping.plan import Planned, plan
 from attnctl.cli.sweeping.selection import Selection
 from attnctl.cost import CostModel, Estimate, Machine
 from attnctl.papers import Paper, PaperTable
+from attnctl.papers.beside import Beside
 from attnctl.papers.runs import Overrides
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
@@ -77,9 +78,17 @@ class Graph:
 
 
 def parts(
-    workspace: Workspace, paper: Paper, tables: Sequence[PaperTable], overrides: Mapping[str, Overrides]
+    workspace: Workspace,
+    paper: Paper,
+    tables: Sequence[PaperTable],
+    overrides: Mapping[str, Overrides],
+    rows: Sequence[str] = (),
 ) -> list[Part]:
-    """The runs of each table. overrides: by its number; they hold for its rows where other tables start from them."""
+    """The runs of each table; raises SpecError if there are none at all.
+
+    overrides: by the table's number; they hold for its rows also where other tables start from them. rows: globs of the
+    rows' names; empty: all
+    """
     said = {table.name: overrides[table.number].to_json() for table in tables}
     own = {name: {key: value for key, value in words.items() if key != "seeds"} for name, words in said.items()}
     name = paper_tables.recorded_name(paper, workspace)
@@ -88,9 +97,11 @@ def parts(
         settings = base_settings.of_tables([table], overrides[table.number], None, workspace)
         settings = replace(settings, bases={**settings.bases, **{key: value for key, value in own.items() if value}})
         try:
-            found.append(Part(table=table, selection=selection.of_table(paper, name, table, settings, ())))
+            found.append(Part(table=table, selection=selection.of_table(paper, name, table, settings, rows, Beside())))
         except SpecError as error:
             found.append(Part(table=table, reason=str(error)))
+    if not any(part.selection for part in found):
+        raise SpecError("; ".join(dict.fromkeys(part.reason for part in found)))
     return found
 
 

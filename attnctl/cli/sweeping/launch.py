@@ -60,7 +60,7 @@ class Job:
 
 def preview(config: Config, selected: Selection, asked: ResourceOptions, order: Order) -> int:
     """Print the plan and missing data. Writes nothing and does not query SLURM for states."""
-    destination = _destination_if_possible(config, asked)
+    destination = destination_if_possible(config, asked)
     check_world(selected.specs, destination.resources)
     planned = plan(config.workspace, selected.specs, retry_failed=order.retry_failed)
     needed = _bases(config, planned, destination, selected, order)
@@ -113,7 +113,7 @@ def with_bases(selected: Selection, train: Sequence[RunSpec]) -> Selection:
     return replace(selected, specs=[*train, *selected.specs], rows=rows)
 
 
-def _destination_if_possible(config: Config, asked: ResourceOptions) -> Destination:
+def destination_if_possible(config: Config, asked: ResourceOptions) -> Destination:
     """The destination; if SLURM does not answer, what is known of it without SLURM."""
     from attnctl.jobs.slurm.commands import SlurmUnavailable
 
