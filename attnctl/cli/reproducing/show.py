@@ -8,7 +8,7 @@ from typing import Any
 from attnctl.cli import output
 from attnctl.cli.reproducing.budget import Choice
 from attnctl.cli.reproducing.graph import BASE, Graph, Node, Part
-from attnctl.cli.sweeping.cost import SweepCost
+from attnctl.cli.sweeping.cost import SweepCost, number
 from attnctl.cli.sweeping.plan import in_json, summary
 from attnctl.cli.table_layout import Column
 from attnctl.units import quantity
@@ -17,7 +17,7 @@ from attnctl.values import comma_join
 _COLUMNS = (
     Column("row", wrap=20),
     Column("starts from", wrap=16, drop=2, optional=True),
-    Column("on", drop=3, shrink=14),
+    Column("network and data", drop=3, shrink=14),
     Column("runs"),
     Column("done"),
     Column("to train"),
@@ -128,7 +128,7 @@ def _hours(nodes: Sequence[Node], processes: int) -> str:
     known = [node.estimate.likely for node in nodes if node.estimate is not None]
     if not known:
         return "?"
-    return f"{sum(known) * processes / 3600:.2g}{'' if len(known) == len(nodes) else ' + ?'}"
+    return number(sum(known) * processes / 3600) + ("" if len(known) == len(nodes) else " + ?")
 
 
 def _by_reason(graph: Graph, nodes: Iterable[Node]) -> Mapping[str, list[Node]]:

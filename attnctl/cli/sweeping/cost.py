@@ -91,12 +91,13 @@ def amount(hours: tuple[float, float, float], *, on_gpu: bool) -> str:
     """Process-hours with their range: `3.2 GPU-hours (2.5 to 4.4)`, or `8 s (6 s to 11 s) of one CPU process`."""
     low, likely, high = hours
     if on_gpu and likely >= 1 / 6:
-        return f"{_number(likely)} GPU-hours ({_number(low)} to {_number(high)})"
+        return f"{number(likely)} GPU-hours ({number(low)} to {number(high)})"
     device = "GPU" if on_gpu else "CPU process"
     return f"{duration(3600 * likely)} ({duration(3600 * low)} to {duration(3600 * high)}) of one {device}"
 
 
-def _number(hours: float) -> str:
+def number(hours: float) -> str:
+    """Hours with two digits, or whole: `3.2`, `1,200`."""
     return f"{hours:.2g}" if hours < 10 else f"{hours:,.0f}"
 
 
