@@ -42,7 +42,7 @@ COMMANDS = (
     Command("why", LOOK, "Explain why a run is in its state, and what to do"),
     Command("show", LOOK, "Show everything known about one run"),
     Command("logs", LOOK, "Print the log of a run"),
-    Command("cost", LOOK, "Compare the predicted time of runs with the measured one"),
+    Command("cost", LOOK, "Compare the predicted time of runs with what it took"),
     Command("diff", LOOK, "Show the fields in which two runs differ"),
     Command("report", PUBLISH, "Print a comparison table, or a paper's table"),
     Command("verdict", PUBLISH, "Judge a paper's numbers and claims by your runs"),

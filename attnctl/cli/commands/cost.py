@@ -44,7 +44,7 @@ def cost(
     *,
     as_json: context.AsJson = False,
 ) -> int:
-    """Compare the predicted time of runs with the measured one.
+    """Compare the predicted time of runs with what it took.
 
     Each completed run that was never interrupted is predicted from what was measured before it was submitted, as
     `attnctl sweep --dry-run` did then. Runs of one submission, shape and length are one row. Times are from a run's
