@@ -10,6 +10,9 @@ import pytest
 
 from attnctl import papers
 from attnctl.grid import Axes, expand
+from attnctl.networks import surgery
+from attnctl.networks.complexity import parameters
+from attnctl.papers import audit
 from attnctl.papers.runs import Cells, Overrides, Settings, cells_of, figure_cells
 from attnctl.values import SpecError
 
@@ -334,3 +337,34 @@ def test_the_selection_on_held_out_images_trains_each_candidate_with_a_part_of_t
     again = Overrides.from_json(Overrides(select="val").to_json())
     assert (again.select, again.options(), again.summary()) == ("val", ["--select", "val"], "")
     assert again.key != Overrides().key
+
+
+SEVERAL = """
+name = "mine"
+title = "Mine"
+
+[tables.1]
+caption = "Several modules in one network"
+dataset = "digits"
+backbone = "resnet20"
+columns = [{ key = "params", metric = "params" }, { key = "top1", metric = "top1" }]
+rows = [
+    { row = "in sequence", module = "ean+se", hyperparameters = { "ean.G" = 4, "se.r" = 8 } },
+    { row = "at places of their own", module = "an@norm2+se@block" },
+    { row = "at two places", module = "se", placement = "block+stem" },
+]
+"""
+
+
+def test_a_row_may_have_several_modules_and_several_places(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(SEVERAL)
+    table = papers.load(str(tmp_path / "mine.toml")).tables["1"]
+    specs = {item.row.name: item.specs[0] for item in cells_of(table, Overrides())}
+    assert specs["in sequence"].label() == "ean+se ean.G=4 ean.shared=true se.bias=false se.r=8"
+    assert specs["at places of their own"].module == "an@norm2+se@block"
+    assert specs["at two places"].placement == "block+stem"
+    plain, *_ = expand(Axes(modules=("none",))).specs
+    sizes = {name: sum(value.numel() for value in surgery.build(spec).parameters()) for name, spec in specs.items()}
+    counted = {row.name: audit.cells(row.setup)[0] for row in table.rows}
+    assert {name: parameters(network, keep=False) for name, network in counted.items()} == sizes
+    assert min(sizes.values()) > sum(value.numel() for value in surgery.build(plain).parameters())
