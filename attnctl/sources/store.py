@@ -32,7 +32,8 @@ def read_manifest(folder: Path) -> Manifest:
     """The manifest of a stored source; raises SpecError when it is missing or damaged."""
     try:
         manifest = untrusted_json.decode(Manifest, untrusted_json.loads_object(read_regular(folder / MANIFEST)))
-        if Path(manifest.entry).is_absolute() or ".." in Path(manifest.entry).parts:
+        parts = Path(manifest.entry).parts
+        if Path(manifest.entry).is_absolute() or ".." in parts or not parts or "\0" in manifest.entry + manifest.origin:
             raise ValueError(f"{MANIFEST} names a file outside it")
         return manifest
     except (OSError, ValueError) as error:

@@ -171,6 +171,7 @@ class UnpromisedError(Exception):
 def _work(parser: Parser, plan: Plan, journal: _Journal) -> None:
     """The child process."""
     faulthandler.disable()
+    tempfile.tempdir = str(Path.cwd())
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     with open(os.devnull, "w") as nowhere:  # noqa: PTH123 (descriptors, not paths)

@@ -27,12 +27,13 @@ from attnctl.backbones.places import TracedNetwork
 from attnctl.cli import main
 from attnctl.cli.reporting import paper_tables
 from attnctl.datasets import describe
+from attnctl.jobs import trial_array
 from attnctl.jobs.data import archive as data_archive
 from attnctl.jobs.data import cifar, coco, files, images, maps, sizes, voc
 from attnctl.jobs.doctor import compute_node
 from attnctl.jobs.metrics import detections
 from attnctl.jobs.runtime import group
-from attnctl.jobs.slurm import accounting, configuration, nodes, queries, sbatch
+from attnctl.jobs.slurm import accounting, configuration, nodes, queries, sbatch, start_times
 from attnctl.jobs.slurm.commands import CommandError
 from attnctl.jobs.slurm.job import Job
 from attnctl.jobs.training import checkpoint
@@ -240,6 +241,10 @@ def read_code_origin(path: Path) -> object:
     from attnctl.jobs.submission import code_snapshot
 
     return code_snapshot.describe(Workspace(path.parent.parent), {code_snapshot.VARIABLE: path.stem})
+
+
+def read_trial(path: Path) -> object:
+    return trial_array._read(Workspace(path.parents[2]), path.parent.name, 0)
 
 
 def collect_answers(path: Path) -> object:
@@ -704,6 +709,14 @@ PARSERS = (
         ("jobs.doctor.compute_node",),
     ),
     Parser(
+        "trial-answer",
+        in_file(read_trial, "trials/a/0.json"),
+        written('{"answer": {"seconds": 1.5}}', '{"error": "out of memory"}'),
+        "json",
+        (RecordError,),
+        ("jobs.trial_array",),
+    ),
+    Parser(
         "overrides",
         lambda data: Overrides.from_json(untrusted_json.loads_object(data)),
         written(OVERRIDES),
@@ -893,6 +906,14 @@ PARSERS = (
         "table",
         (SpecError,),
         ("jobs.slurm.queries",),
+    ),
+    Parser(
+        "start-times",
+        from_command("squeue", lambda: start_times.expected(["7_0"])),
+        written("7_0|2026-11-29T22:00:00\n7_1|N/A\n"),
+        "table",
+        (),
+        ("jobs.slurm.start_times",),
     ),
     Parser(
         "mounts",

@@ -18,6 +18,7 @@ from tests.fuzz.parsers import CASES, HERE, PARSERS, Parser
 
 ROOT = HERE.parents[1]
 EXAMPLES = 10
+pytestmark = pytest.mark.timeout(1800)  # twenty seconds of computing, which take long on a busy machine
 
 OWN_FILES = {
     "attnctl.backbones": "JSON of the package",
