@@ -22,7 +22,7 @@ Kind = Literal["measured", "scaled", "counts"]
 
 _SPREAD = 1.1
 """The least doubt of a measured shape: machines are shared, and nodes differ."""
-_SPREAD_CPU = 1.25
+_SPREAD_CPU = 1.4
 _NEIGHBOURS = 3
 """So many of the most similar shapes are scaled at most."""
 _PASSES = 3

@@ -106,7 +106,7 @@ def _cells(item: Prediction) -> list[str]:
 
 
 def _time(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 10 else duration(seconds)
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s" if seconds < 120 else duration(seconds)
 
 
 def _as_json(item: Prediction) -> dict[str, Any]:

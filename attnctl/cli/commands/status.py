@@ -35,7 +35,7 @@ def status(
         with context.index() as index:
             now = take(config, index, ids)
     if as_json:
-        starts = _expected_starts(now)
+        starts = expected_starts(now)
         output.document(
             {
                 "runs": [row_json(row) for row in now.rows],
@@ -45,11 +45,11 @@ def status(
         )
     elif not watch:
         show(now)
-        if starts := _expected_starts(now):
+        if starts := expected_starts(now):
             output.prose(f"SLURM expects the next waiting run to start at {clock(starts[0], seconds=False)}")
 
 
-def _expected_starts(now: Snapshot) -> list[float]:
+def expected_starts(now: Snapshot) -> list[float]:
     """When SLURM expects waiting runs to start; it is asked only if there are any."""
     waiting = [row.job_id for row in now.rows if row.state == State.QUEUED and row.place == "slurm" and row.job_id]
     if not waiting or now.unavailable:

@@ -36,7 +36,7 @@ def test_the_limit_of_time_auto_follows_from_what_was_measured_and_what_is_left(
         decision = Decision(run=spec.id, action=Action.CONTINUE)
         return next_destination(past.config, asked, spec, decision, given, lambda: slow, left).resources.minutes
 
-    assert limit(1.0, ResourceOptions()) == 180, "100 minutes in 125 at most, and a margin"
+    assert limit(1.0, ResourceOptions()) == 180, "100 minutes, in 140 at most, and a margin"
     assert limit(0.2, ResourceOptions()) == 45
     assert limit(1.0, ResourceOptions(time="50")) == 50
     explicit = dataclasses.replace(request, options={"from_command": ["minutes"]})

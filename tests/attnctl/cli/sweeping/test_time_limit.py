@@ -31,7 +31,7 @@ def test_the_longest_run_counts_and_the_partition_caps_it(fake: Fake) -> None:
     fake.says("sinfo", "4|infinite|(null)|main*\n4|1:00:00|(null)|short\n")
     limit = proposed(taking(6000), destination("auto"), [RUN, OTHER])
     assert (limit.minutes, limit.short) == (180, False)
-    assert limit.words() == "3.0 h, as the longest run may need 2.1 h"
+    assert limit.words() == "3.0 h, as the longest run may need 2.3 h"
     capped = proposed(taking(6000), destination("auto", "short"), [RUN, OTHER])
     assert (capped.minutes, capped.short) == (60, True)
     assert "continues in further jobs" in capped.words()
