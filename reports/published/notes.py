@@ -34,7 +34,10 @@ def notes(
     if changed:
         yield changed
     if extra:
-        yield "Not in the paper: runs here with the network, data set and recipe of a row, and another module."
+        yield (
+            "Not in the paper: runs here with the network, data set and recipe of a row, and another module, setting "
+            "or place."
+        )
     if trained:
         yield f"Measured: {_where(trained)} {'after the LAST epoch' if epoch == 'last' else 'in the best epoch'}."
     if any(item.runs.wanted > 1 for item in trained):
