@@ -21,6 +21,11 @@ from attnctl.workspace.records import Exit, Request, Resources, Sweep
 
 NOW = 1_700_000_000.0
 
+WEIGHTS = {
+    name: f"{number:064x}" for number, name in enumerate(("yolox:nano", "torchvision:ResNet50_Weights.IMAGENET1K_V1"))
+}
+"""Digests of the published weights from which rows start."""
+
 
 def table(name: str) -> PaperTable:
     """`ean:2`."""
@@ -91,7 +96,7 @@ def sweep(
 
 def cells(of: PaperTable, rows: Sequence[str] = (), seeds: Sequence[str] = ("0",), **overrides: Any) -> list[Cells]:
     """The runs of a table's rows."""
-    return cells_of(of, Overrides(seeds=tuple(seeds), **overrides), rows)
+    return cells_of(of, Overrides(seeds=tuple(seeds), **{"weights": WEIGHTS, **overrides}), rows)
 
 
 def specs(
