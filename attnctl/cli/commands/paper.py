@@ -97,12 +97,11 @@ def export(
 ) -> int:
     """Print the file of a paper that attnctl has, to edit.
 
-    The file gives the same runs as the paper: what is trained counts for both. Its name is my-NAME, because a file
-    cannot have the name of a paper that attnctl has.
+    Redirect it into a file of your own with > mine.toml; then --table ./mine.toml:5 gives the same runs as --table
+    ela:5. The paper in it is called my-NAME, because a file cannot have the name of a paper that attnctl has.
 
     Examples:
-        attnctl paper export ela > mine.toml
-        attnctl sweep --table ./mine.toml:5 --dry-run
+        attnctl paper export ela
     """
     from attnctl import papers
 

@@ -59,10 +59,7 @@ def sweep(
     network.
 
     Examples:
-        attnctl sweep none,ela --kernel 5,7 --seed 0..2
-        attnctl sweep ean+se,an@norm2+se@block -p ean.G=4,8
-        attnctl sweep --table ela:5 --dataset digits --epochs 3
-        attnctl sweep --table nam:2 --gates both
+        attnctl sweep none,ela,an@norm2+se@block --kernel 5,7 --seed 0..2
         attnctl sweep ela --model fasterrcnn --backbone resnet50 --dataset voc07
         attnctl sweep --table ean:5 --with-bases
     """
