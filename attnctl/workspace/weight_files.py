@@ -40,6 +40,8 @@ BYTES = {
 """Bytes of one number, by the types of the safetensors format."""
 
 _ZIP = b"PK"
+_ALIGNMENT = ".storage_alignment"
+_LONGEST_NUMBER = 9
 _PICKLE = pickle.PROTO
 _NEWEST_PROTOCOL = 3
 """torch.save writes protocol 2, and torch reads no newer one than 3 without running code."""
@@ -161,12 +163,22 @@ def _check_zip(stream: BinaryIO, size: int, classes: set[str]) -> None:
             raise ValueError("its content is compressed, which torch.save never does")
         if sum(entry.file_size for entry in entries) > size:
             raise ValueError("it declares more bytes than it has")
+        check_alignment(archive)
         pickles = [entry for entry in entries if entry.filename.rpartition("/")[2] == "data.pkl"]
         if len(pickles) != 1:
             raise ValueError("it was not written by torch.save")
         if pickles[0].file_size > LARGEST_PICKLE:
             raise ValueError("its list of tensors is too large")
         _check_pickle(io.BytesIO(archive.read(pickles[0])), classes)
+
+
+def check_alignment(archive: zipfile.ZipFile) -> None:
+    """Raise ValueError unless the alignment of the storages is a number: torch divides by it, so that 0 kills it."""
+    for entry in archive.infolist():
+        if entry.filename.rpartition("/")[2] == _ALIGNMENT:
+            text = archive.read(entry) if entry.file_size <= _LONGEST_NUMBER else b""
+            if not text.isdigit() or not int(text):
+                raise ValueError(f"its {_ALIGNMENT} is not a number of bytes")
 
 
 def _check_pickles(stream: BinaryIO, classes: set[str]) -> None:
