@@ -257,7 +257,6 @@ class Near:
 
 
 def cells_of_row(row: Row, columns: Sequence[PaperColumn], overrides: Overrides, near: Near) -> Iterator[Cells]:
-    """The trained columns of a row, grouped by training."""
     """The runs of the trained columns of a row, grouped by training. near: where the row stands."""
     trainings: dict[tuple[object, ...], tuple[Setup, list[str]]] = {}
     elsewhere: dict[str, str] = {}

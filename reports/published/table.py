@@ -77,8 +77,8 @@ def build(
         replaced=bool(usual.dataset or usual.model or usual.recipe),
     )
     started = {name: spec.init for name, spec in _networks(chosen).items()}
-    said = [*said, *partial_loads(started)]
-    return Report(table=replace(made, notes=tuple(said)), names=tuple(names), warnings=tuple(warnings))
+    every = (*said, *partial_loads(started))
+    return Report(table=replace(made, notes=every), names=tuple(names), warnings=tuple(warnings))
 
 
 def runs_of(

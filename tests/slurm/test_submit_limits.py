@@ -104,9 +104,9 @@ def test_a_smaller_array_limit_than_configured_is_found(
 ) -> None:
     limited(refuse("((count > 3))" if sizes else "true", words))
     if sizes is None:
-        (done,) = order(cluster, make_specs(8))
+        (alone,) = order(cluster, make_specs(8))
         full = "SLURM accepts no more jobs at the moment: Resource temporarily unavailable"
-        assert list(done.waiting.values()) == [full] * 8
+        assert list(alone.waiting.values()) == [full] * 8
         return
     done = order(cluster, make_specs(8))
     assert [len(part.tasks) for part in done] == sizes

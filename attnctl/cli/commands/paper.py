@@ -97,8 +97,8 @@ def export(
 ) -> int:
     """Print the file of a paper that attnctl has, to edit.
 
-    Redirect it into a file of your own with > mine.toml; then --table ./mine.toml:5 gives the same runs as --table
-    ela:5. The paper in it is called my-NAME, because a file cannot have the name of a paper that attnctl has.
+    Redirect the output into a file of your own, such as mine.toml; then --table ./mine.toml:5 gives the same runs as
+    --table ela:5. The paper in it is called my-NAME, because a file cannot have the name of a paper that attnctl has.
 
     Examples:
         attnctl paper export ela

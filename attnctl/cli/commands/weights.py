@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[NAME]...", help="Such as torchvision:default or timm:NAME.", show_default=False),
+    typer.Argument(metavar="NAME", help="Such as torchvision:default or timm:NAME.", show_default=False),
 ]
 Table = Annotated[
     str | None,

@@ -97,7 +97,9 @@ def parts(
         settings = base_settings.of_tables([table], overrides[table.number], None, workspace)
         settings = replace(settings, bases={**settings.bases, **{key: value for key, value in own.items() if value}})
         try:
-            found.append(Part(table=table, selection=selection.of_table(paper, name, table, settings, rows, Beside())))
+            found.append(
+                Part(table=table, selection=selection.of_table(paper, name, table, settings, rows, Beside(), workspace))
+            )
         except SpecError as error:
             found.append(Part(table=table, reason=str(error)))
     if not any(part.selection for part in found):

@@ -118,7 +118,9 @@ def missing_data(config: Config, specs: Sequence[RunSpec]) -> Iterator[str]:
 def _missing_maps(dataset: datasets.Dataset, folder: Path | None, used: Sequence[str]) -> Iterator[str]:
     """An error message for class maps that a model trains with and that are not there. used: the models of the runs."""
     training = [name for name in dict.fromkeys(used) if name and models.describe(name).maps]
-    for archive in dataset.map_archives if training and folder is not None else ():
+    if not training or folder is None:
+        return
+    for archive in dataset.map_archives:
         if not (folder / archive.gives).is_dir():
             yield (
                 f"{dataset.name} lacks the class maps that {comma_join(training)} trains with: missing "

@@ -19,7 +19,15 @@ LINES = [[command.name, *sub.split()] for command in COMMANDS for sub in (list(c
 WORDS = {
     *("N", "X", "N,N,...", "X,X,...", "true|false", "VALUES", "NAME", "NAMES", "KEY", "KEYS", "TEXT", "TIME", "SIZE"),
     *("DIR", "FILE", "PATH", "FILES", "FILE.tar.gz", "RUN", "ID", "METRIC", "STATES", "FEATURES", "CLASS", "PAPER:N"),
-    *("[PAPER:]N", "ROW[:COLUMN]", "MODULE.NAME=VALUES"),
+    *(
+        "[PAPER:]N",
+        "ROW[:COLUMN]",
+        "MODULE.NAME=VALUES",
+        "[PATTERN=]WEIGHTS",
+        "NAME=VALUE",
+        "[TABLE:]NAME=VALUE",
+        "HOURS",
+    ),
 }
 """What a value may be called; `|` stands between two of them, and between words that are typed as they are."""
 
