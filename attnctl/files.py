@@ -33,7 +33,7 @@ def cannot_write(error: BaseException) -> bool:
 
 def no_space(error: BaseException) -> bool:
     """Whether the error means that the disk is full or a quota is exceeded."""
-    return isinstance(error, OSError) and error.errno in _NO_SPACE
+    return isinstance(error, OSError) and error.errno in NO_SPACE
 
 
 _LONGEST_NAME = 200
@@ -41,8 +41,9 @@ _LONGEST_NAME = 200
 
 _OF_ANOTHER_USER = "this folder belongs to another user"
 
-_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
-_UNWRITABLE = {*_NO_SPACE, errno.EACCES, errno.EPERM, errno.EROFS}
+NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+"""The disk is full, or a quota is exceeded."""
+_UNWRITABLE = {*NO_SPACE, errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def open_regular(path: Path, *, follow: bool = True) -> io.BufferedReader:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TypeVar
 
-from attnctl.files import no_space
+from attnctl.files import NO_SPACE, no_space
 
 T = TypeVar("T")
 
@@ -29,8 +30,10 @@ log = logging.getLogger(__name__)
 
 
 def is_full(error: BaseException) -> bool:
-    """Whether the error means that the disk is full or a quota is exceeded."""
-    return no_space(error)
+    """Whether the error means that the disk is full or a quota is exceeded. torch's C++ code raises RuntimeErrors."""
+    return no_space(error) or (
+        isinstance(error, RuntimeError) and any(os.strerror(code) in str(error) for code in NO_SPACE)
+    )
 
 
 def retry_while_disk_full(
@@ -38,8 +41,8 @@ def retry_while_disk_full(
 ) -> T:
     """Call `write` until there is space, and return its result. cancelled: called while waiting; if true, give up.
 
-    Raises OSError: at once for any other error, and for a full disk after `patience` seconds; and what `cancelled`
-    raises.
+    Raises what `write` raises: at once for any other error, and for a full disk after `patience` seconds; and what
+    `cancelled` raises.
     """
     end: float | None = None
     while True:
@@ -48,7 +51,7 @@ def retry_while_disk_full(
             if end is not None:
                 _mark(waiting=False)
             return written
-        except OSError as error:
+        except (OSError, RuntimeError) as error:
             if not is_full(error):
                 raise
             if end is None:

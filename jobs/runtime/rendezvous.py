@@ -129,8 +129,8 @@ class _Waiting:
 def _lead(worker: Worker, path: Path, arrival: Arrival, wait: _Waiting) -> tuple[FileStore, Roll]:
     """Rank 0: make the file, wait for all ranks, and answer them."""
     descriptor = disk_full.retry_while_disk_full(lambda: _create(path), wait.check)
-    store = _store(descriptor, path, worker.world)
-    store.set(_key(0), arrival.encode().decode())
+    store = _store(descriptor, path, worker.world, wait.check)
+    _set(store, _key(0), arrival, wait.check)
     while not store.check([_key(rank) for rank in range(worker.world)]):
         wait.once(lambda: _did_not_arrive(store, worker.world))
     arrivals = [_read(Arrival, store, _key(rank)) for rank in range(worker.world)]
@@ -141,7 +141,7 @@ def _lead(worker: Worker, path: Path, arrival: Arrival, wait: _Waiting) -> tuple
             f"{mount.folder} is mounted so that file locks hold on one node only; "
             "runs on several nodes need [paths] runs on a file system whose locks hold on all nodes"
         )
-    store.set(_ROLL, roll.encode().decode())
+    _set(store, _ROLL, roll, wait.check)
     return store, roll
 
 
@@ -153,8 +153,8 @@ def _follow(worker: Worker, path: Path, arrival: Arrival, wait: _Waiting) -> tup
         if opened is None or _identity(path) not in {opened, None}:  # the file of an earlier start was replaced
             descriptor = _open(path)
             if descriptor is not None:
-                opened, store = _identity(descriptor), _store(descriptor, path, worker.world)
-                store.set(_key(worker.rank), arrival.encode().decode())
+                opened, store = _identity(descriptor), _store(descriptor, path, worker.world, wait.check)
+                _set(store, _key(worker.rank), arrival, wait.check)
         if store is not None and store.check([_ROLL]):
             roll = _read(Roll, store, _ROLL)
             if roll.nonces[worker.rank : worker.rank + 1] == [arrival.nonce]:
@@ -228,15 +228,22 @@ def _own_uid(folder: Path) -> int:
         probe.unlink(missing_ok=True)
 
 
-def _store(descriptor: int, path: Path, world: int) -> FileStore:
-    """A store in the open file. The descriptor stays open until the process ends.
+def _set(store: FileStore, key: str, entry: Record, check: Callable[[], None]) -> None:
+    """Write an entry, when there is space. Raises what `check` raises."""
+    disk_full.retry_while_disk_full(lambda: store.set(key, entry.encode().decode()), check)
+
+
+def _store(descriptor: int, path: Path, world: int, check: Callable[[], None]) -> FileStore:
+    """A store in the open file, when there is space. The descriptor stays open until the process ends.
 
     The store opens its path for each access, so it gets one that leads to this file whatever `path` names by then. It
     cannot delete that path when the last rank leaves, so the file remains.
     """
     try:
-        return FileStore(f"/proc/self/fd/{descriptor}", world)
+        return disk_full.retry_while_disk_full(lambda: FileStore(f"/proc/self/fd/{descriptor}", world), check)
     except RuntimeError as error:
+        if disk_full.is_full(error):
+            raise
         raise SpecError(f"{path} cannot be locked, which its file system must allow: {error}") from error
 
 

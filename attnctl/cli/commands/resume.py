@@ -91,7 +91,7 @@ def resume(
         output.note(f"skipped {quantity(resume_plan.waiting, 'run')} without a checkpoint; add --yes to start over")
     if not dry_run and any(case.decision.starts for case in resume_plan.cases):
         consent.ask(config, as_json=as_json)
-    if resume_plan.held and not dry_run:
+    if not dry_run:
         candidates.release(config, resume_plan)
     if resume_plan.excluded and not dry_run:
         candidates.exclude(config, resume_plan)

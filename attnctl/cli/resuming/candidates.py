@@ -316,10 +316,15 @@ def _placed(case: Case) -> Placed:
 
 
 def release(config: Config, resume_plan: ResumePlan) -> None:
-    """Release the held jobs."""
+    """Release the held jobs, and cancel those of completed runs."""
+    from attnctl.jobs.slurm import configuration
+    from attnctl.jobs.slurm.release import cancel_surplus
     from attnctl.jobs.slurm.release import release as release_jobs
 
-    if message := release_jobs(config.workspace, resume_plan.held):
+    messages = [release_jobs(config.workspace, resume_plan.held)] if resume_plan.held else []
+    if configuration.available() and config.workspace.submission_tags():
+        messages.append(cancel_surplus(config.workspace))
+    for message in filter(None, messages):
         output.note(message)
 
 

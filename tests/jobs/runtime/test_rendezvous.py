@@ -18,12 +18,15 @@ import pytest
 import torch
 from torch._C._distributed_c10d import FileStore  # torch.distributed exports it, but type checkers do not see it there
 
+from attnctl.jobs.runtime import disk_full
 from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.runtime.rank import Worker
 from attnctl.jobs.runtime.rendezvous import RendezvousError, locks_on_one_node, meet
+from attnctl.jobs.training.failure import classify
 from attnctl.values import SpecError
 from attnctl.workspace.file_systems import Mount
 from attnctl.workspace.layout import Incarnation
+from tests.fixtures.small_disk import fill
 from tests.jobs.training.training_workers import answers_of
 
 NOBODY = 65534
@@ -69,6 +72,29 @@ def test_ranks_meet_even_if_the_file_of_an_earlier_start_is_there_at_first(tmp_p
     assert not stores[1].check(["word"])
     stores[0].set("word", "heard")
     assert stores[1].get("word") == b"heard"
+
+
+def test_ranks_on_a_full_disk_wait_for_space_and_meet(disk: Path) -> None:
+    incarnation = Incarnation(disk, (1, 0))
+    incarnation.path.mkdir(parents=True, exist_ok=True)
+    filler = fill(disk)
+    free_space = threading.Timer(1.5, filler.unlink)
+    began = time.monotonic()
+    free_space.start()
+    stores = all_meet(incarnation, 2)
+    assert time.monotonic() - began >= 1.5
+    stores[0].set("word", "heard")
+    assert stores[1].get("word") == b"heard"
+
+
+def test_a_disk_that_stays_full_is_no_error_of_the_code(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    incarnation = Incarnation(disk, (1, 0))
+    incarnation.path.mkdir(parents=True, exist_ok=True)
+    fill(disk)
+    monkeypatch.setattr(disk_full.retry_while_disk_full, "__defaults__", (nothing, 0.5))
+    with pytest.raises((OSError, RuntimeError)) as raised:
+        meet(worker(0, 2), incarnation, nothing, 20)
+    assert classify(raised.value).outcome == "disk full"
 
 
 def test_one_process_needs_no_rendezvous(tmp_path: Path) -> None:
