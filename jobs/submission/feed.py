@@ -144,18 +144,29 @@ def _feed_after_run(workspace: Workspace, run_id: str, stopped: Callable[[], obj
         log.info("another process submits the waiting runs")
         return
     with waiting.locked(workspace, _TURN) as alone:
-        end = time.monotonic() + _STAY
-        while alone:
-            fed = _feed(workspace, same_code=True, vouched_for=vouched_for)
-            if fed.submitted:
-                log.info("submitted waiting runs: %s", ", ".join(fed.submitted))
-            if not fed.full or stopped() or _others_train(workspace, run_id):
-                return
-            if time.monotonic() > end:
-                log.info("%d runs still wait, and no other job of this workspace submits them", len(fed.waiting))
-                return
-            _stays(workspace).touch()
-            time.sleep(_INTERVAL)
+        if not alone:
+            return
+        try:
+            _feed_until_others_are_gone(workspace, run_id, stopped, vouched_for)
+        finally:
+            _stays(workspace).unlink(missing_ok=True)
+
+
+def _feed_until_others_are_gone(
+    workspace: Workspace, run_id: str, stopped: Callable[[], object], vouched_for: str
+) -> None:
+    end = time.monotonic() + _STAY
+    while True:
+        fed = _feed(workspace, same_code=True, vouched_for=vouched_for)
+        if fed.submitted:
+            log.info("submitted waiting runs: %s", ", ".join(fed.submitted))
+        if not fed.full or stopped() or _others_train(workspace, run_id):
+            return
+        if time.monotonic() > end:
+            log.info("%d runs still wait, and no other job of this workspace submits them", len(fed.waiting))
+            return
+        _stays(workspace).touch()
+        time.sleep(_INTERVAL)
 
 
 def _has_turn(workspace: Workspace) -> bool:

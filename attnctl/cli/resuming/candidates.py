@@ -52,6 +52,8 @@ class Case:
     decision: Decision
     put_off: Request | None = None
     """What it was to be submitted with, if that was cancelled, or its base did not complete, before any job had it."""
+    ended: int | None = None
+    """The number of its newest attempt if the attempt's own job has put the run off: it counts as ended."""
 
     @property
     def request(self) -> Request | None:
@@ -256,7 +258,9 @@ def _cases(config: Config, now: Snapshot, request: ResumeRequest) -> tuple[list[
             broken.append(f"{row.id}: {error}")
             continue
         past = attempts.history(run, spec, recorded)
-        put_off = None
+        put_off = ended_attempt = None
+        if waiting_record is not None and waiting_record.ended and past.newest.number == waiting_record.after:
+            ended_attempt = waiting_record.after
         if state is not past.newest.state and waiting_record is not None:
             put_off = waiting_record.request()
             ended = EndedAttempt(number=past.newest.number, state=state, reason=row.verdict.reason)
@@ -275,7 +279,17 @@ def _cases(config: Config, now: Snapshot, request: ResumeRequest) -> tuple[list[
             past = replace(past, more_time=more_time(recorded[-1].request, following))
         past = replace(past, missing=still_missing(config, spec, past.newest))
         nothing = Decision(run=row.id, action=Action.NEVER)
-        cases.append(Case(row=row, spec=spec, attempts=recorded, history=past, decision=nothing, put_off=put_off))
+        cases.append(
+            Case(
+                row=row,
+                spec=spec,
+                attempts=recorded,
+                history=past,
+                decision=nothing,
+                put_off=put_off,
+                ended=ended_attempt,
+            )
+        )
     _learn_memory(config.workspace, cases)
     return cases, broken
 

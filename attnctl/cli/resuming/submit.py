@@ -53,6 +53,7 @@ def act(
         specs = [case.spec for case in cases]
         # What --force resumes although it may still run counts as ended.
         forced = {case.row.id: case.history.newest.number for case in cases if case.state is State.UNCONFIRMED}
+        forced |= {case.row.id: case.ended for case in cases if case.ended is not None}
         try:
             told, batches = submit(config, specs, made, forced)
         except SpecError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from pathlib import Path
@@ -9,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from attnctl.jobs.submission import waiting_list
+from attnctl.jobs.submission.waiting_list import Postponed
+from attnctl.workspace.records import Resources
 from tests.attnctl.cli.cli_run import Run, listing
 from tests.attnctl.cli.past_runs import Past
 from tests.fixtures.fake_slurm import Fake
@@ -159,3 +163,23 @@ def test_a_removed_sweep_leaves_nothing_that_waits(waiting: Path, attnctl: Run, 
         attnctl("cancel", row["id"], "--yes")
     assert attnctl("why", rows(attnctl)[3]["id"]).code == 0
     assert "cancelled by" in attnctl("why", rows(attnctl)[3]["id"]).out
+
+
+def test_resume_submits_a_dependent_whose_own_job_put_it_off_though_slurm_still_shows_that_job(
+    past: Past, attnctl: Run, places: Path
+) -> None:
+    base, spec = past.specs(2)
+    dependent = dataclasses.replace(spec, init=f"run:{base.id}")
+    past.attempt(base, "CANCELLED", saved=(10,))
+    past.checkpoint(base, "10-1.0.pt")
+    past.attempt(dependent, "RUNNING")
+    past.sweep("s", [base, dependent])
+    resources = Resources(minutes=9)
+    postponed = Postponed(
+        config=past.config, resources=resources, options={}, ended={dependent.id: 1}, reason="x", base=base.id
+    )
+    waiting_list.put_off(postponed, [dependent])
+    assert states(attnctl) == ["cancelled", "base unfinished"]
+    runs = json.loads(attnctl("resume", base.id, "--json").out)["runs"]
+    assert {run["id"]: run["job_id"] for run in runs} == {base.id: "11_0", dependent.id: "12_0"}
+    assert states(attnctl) == ["queued", "queued"]
