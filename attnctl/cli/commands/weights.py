@@ -110,12 +110,15 @@ def list_(names: Names = None, table: Table = None, backbone: Backbone = None, a
 
 def _published(names: Iterable[str], table: str | None, backbone: str | None) -> list[Published]:
     """The weights that names and a table's rows mean; raises SpecError."""
+    from attnctl import backbones
     from attnctl.cli.reporting import paper_tables
     from attnctl.cli.sweeping.init_weights import named
     from attnctl.networks.weights import published
     from attnctl.papers import starts
     from attnctl.papers.runs import Overrides, cells_of
 
+    if backbone is not None:
+        backbones.describe(backbone)
     keys: dict[str, tuple[str, str]] = {}
     for name in names:
         if not starts.is_published(name):

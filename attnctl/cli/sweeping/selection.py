@@ -63,12 +63,15 @@ def with_weights(selected: Selection, initial: InitOptions, workspace: Workspace
     """The runs of a grid with the weights that they start from; raises SpecError."""
     from attnctl.cli.reporting import base_settings
     from attnctl.cli.sweeping import init_weights
+    from attnctl.papers import starts
 
-    weights = initial.weights(workspace)
-    if not (weights.words or weights.patterns):
-        return selected
+    weights, settings = initial.weights(workspace), initial.base_overrides()
     words = (*weights.words, *weights.patterns.values())
-    overrides = base_settings.of_words(words, initial.base_overrides(), workspace)
+    if settings is not None and not any(map(starts.RowName.of, words)):
+        raise SpecError("--base needs --table, or --init with a row such as ean:3/SE-R50")
+    if not words:
+        return selected
+    overrides = base_settings.of_words(words, settings, workspace)
     specs, located = init_weights.of_modules(selected.specs, weights, overrides)
     return replace(selected, specs=specs, files={**weights.files, **located.files})
 

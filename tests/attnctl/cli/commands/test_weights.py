@@ -106,6 +106,7 @@ def test_a_server_that_does_not_answer_is_one_line(attnctl: Run, folder: Path, m
 def test_names_are_checked(attnctl: Run, folder: Path) -> None:
     assert "must be torchvision:NAME" in attnctl("weights", "fetch", "resnet50").err
     assert "needs --backbone" in attnctl("weights", "fetch", "torchvision:default").err
+    assert_refused(attnctl("weights", "fetch", NAME, "--backbone", "resnet21"), "an unknown backbone")
     assert "missing NAME or --table" in attnctl("weights", "fetch").err
     assert "no row of table ean:2 starts from published weights" in attnctl("weights", "fetch", "--table", "ean:2").err
 
