@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from attnctl import sources
-from attnctl.files import private_folder, write_atomic
+from attnctl.files import private_folder, read_regular, write_atomic
 from attnctl.jobs.slurm import queries
 from attnctl.jobs.slurm.adopt import SBATCH_TIMEOUT
 from attnctl.jobs.slurm.commands import CommandError, on_cluster, run
@@ -129,7 +129,7 @@ def _last_line(workspace: Workspace, tag: str, task: int) -> str:
     """Why a job left no answer, by the last line of its log."""
     lines: list[str] = []
     for path in sorted(workspace.submission_logs(tag).glob(f"*_{task}_*")):
-        lines += path.read_text(errors="replace").strip().splitlines()
+        lines += read_regular(path).decode(errors="replace").strip().splitlines()
     return f"its job ended without a result: {lines[-1] if lines else 'its log is empty'}"
 
 

@@ -174,6 +174,8 @@ OPENED_OTHERWISE = {
     "attnctl/backbones/library.py": "files of the package itself",
     "attnctl/backbones/table.py": "files of the package itself",
     "attnctl/models/__init__.py": "files of the package itself",
+    "attnctl/networks/plain_counts.py": "a file of the package itself",
+    "attnctl/networks/weights/published.py": "a file that the user names, or of the user's own cache",
     "attnctl/papers/counts.py": "a file of the package itself",
     "attnctl/papers/traits.py": "a file of the package itself",
     "attnctl/recipes/__init__.py": "files of the package itself",

@@ -31,6 +31,8 @@ ARGUMENTS = {
     "merge": ["other"],
     "plot": ["3fa2"],
     "predict": ["3fa2", "x.png"],
+    "prune-curve": ["3fa2"],
+    "reproduce": ["nam"],
     "rm": ["first"],
     "show": ["3fa2"],
     "sweep": ["none"],
@@ -50,6 +52,7 @@ WITHOUT_A_WORKSPACE = {
     "paper",
     "papers",
     "recipes",
+    "weights",
 }
 
 

@@ -80,7 +80,7 @@ def test_a_run_without_its_checkpoint_needs_consent(past: Past, attnctl: Run) ->
     [
         (["nowhere"], "no run or sweep is called 'nowhere'"),
         (["--state", "timout"], "did you mean 'timeout'"),
-        (["--run-on", "mars"], "not one of"),
+        (["--run-on", "mars"], "must be one of"),
         (["--mem", "lots"], "is not a memory size"),
         (["--time", "soon"], "HH:MM:SS"),
         (["--partition", "a b"], "partition"),
