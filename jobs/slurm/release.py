@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -12,6 +13,8 @@ from attnctl.jobs.slurm.queries import JobStatus, query
 from attnctl.lifecycle.advice import LAUNCH_HELD
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Placed, RecordError, Submission
+
+_TASK = re.compile(r"[0-9]{1,9}")
 
 
 def release(workspace: Workspace, placed: Sequence[Placed]) -> str | None:
@@ -56,7 +59,7 @@ def _held() -> list[tuple[str, str, int]]:
     return [
         (job, tag, int(task))
         for job, reason, tag in rows
-        if LAUNCH_HELD in reason and is_tag(tag) and (task := job.partition("_")[2]).isdecimal()
+        if LAUNCH_HELD in reason and is_tag(tag) and _TASK.fullmatch(task := job.partition("_")[2])
     ]
 
 

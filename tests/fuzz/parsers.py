@@ -33,7 +33,7 @@ from attnctl.jobs.data import cifar, coco, files, images, maps, sizes, voc
 from attnctl.jobs.doctor import compute_node
 from attnctl.jobs.metrics import detections
 from attnctl.jobs.runtime import group
-from attnctl.jobs.slurm import accounting, configuration, nodes, queries, sbatch, start_times
+from attnctl.jobs.slurm import accounting, configuration, nodes, queries, release, sbatch, start_times
 from attnctl.jobs.slurm.commands import CommandError
 from attnctl.jobs.slurm.job import Job
 from attnctl.jobs.training import checkpoint
@@ -906,6 +906,14 @@ PARSERS = (
         "table",
         (SpecError,),
         ("jobs.slurm.queries",),
+    ),
+    Parser(
+        "held-jobs",
+        from_command("squeue", lambda: release.cancel_surplus(Workspace(Path("w")))),
+        written("7_0|launch failed requeued held|attnctl-20261129-231509-57f16534\n7_1|JobHeldUser|attnctl-x\n"),
+        "table",
+        (),
+        ("jobs.slurm.release",),
     ),
     Parser(
         "start-times",

@@ -86,7 +86,7 @@ def test_make_fuzz_runs_all_parsers_or_the_named_one() -> None:
 def test_each_attack_in_the_page_on_security_has_tests_that_exist() -> None:
     table = (ROOT / "docs" / "security.md").read_text(encoding="utf-8").partition("## The attacks and their tests")[2]
     rows = [line.split("|")[1:3] for line in table.splitlines() if line.startswith("| ")][1:]
-    assert len(rows) == 16
+    assert len(rows) >= 18
     sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
     known = set(re.findall(r"^def (test_\w+)", sources, re.MULTILINE))
     for attack, tests in rows:

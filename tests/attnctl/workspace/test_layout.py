@@ -92,6 +92,7 @@ def test_only_the_layout_names_files_and_folders_of_a_workspace() -> None:
     assert len(files) > 300
     found = {path.name: names for path in files if (names := NAMES & set(_joined(path.read_text(encoding="utf-8"))))}
     assert NAMES.issuperset(found.pop("layout.py"))
+    assert found.pop("published.py") == {"checkpoints"}, "a folder of torch's own cache"
     assert found == {}
 
 
