@@ -15,7 +15,7 @@ from attnctl.reports.table import Cell, Group, ReportColumn, ReportTable, Row
 from attnctl.reports.verdict.cells import CellVerdict, Finding
 from attnctl.reports.verdict.claims import ClaimVerdict, Comparison, Support
 from attnctl.reports.verdict.judge import TableVerdict
-from attnctl.units import quantity
+from attnctl.units import plural, quantity
 from attnctl.values import comma_join
 
 COLUMNS = (
@@ -40,7 +40,7 @@ def tables(verdicts: Sequence[TableVerdict]) -> list[ReportTable]:
 def together(verdicts: Sequence[TableVerdict]) -> ReportTable:
     """All of them as one table, for formats with one table in a file."""
     numbers = [verdict.table.number for verdict in verdicts]
-    name = f"{verdicts[0].table.paper}, table{'s' if len(numbers) > 1 else ''} {comma_join(numbers)}"
+    name = f"{verdicts[0].table.paper}, {plural(len(numbers), 'table')} {comma_join(numbers)}"
     return _table(verdicts, name, "-".join(numbers))
 
 

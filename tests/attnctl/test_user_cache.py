@@ -6,6 +6,7 @@ import logging
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -130,8 +131,10 @@ def as_nobody(cwd: Path, cache_home: Path) -> subprocess.CompletedProcess[str]:
 
 @ROOT_ONLY
 def test_two_users_with_the_same_cache_folder_in_a_shared_place_share_nothing(tmp_path: Path) -> None:
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    base = Path(tempfile.gettempdir())
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.is_relative_to(base) and folder != base:
+            folder.chmod(0o755)
     shared = tmp_path / "shared"
     shared.mkdir()
     shared.chmod(0o1777)

@@ -14,7 +14,10 @@ LOOKS = [["status"], ["report", "first", "--provenance"], ["show", "{run}"], ["r
 
 @pytest.fixture
 def reader(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_only: ReadOnly) -> Path:
-    """A reader's place: in a workspace that may only be read, and without a cache folder that can be made."""
+    """A reader's place: in a workspace that may only be read, and without a cache folder that can be made.
+
+    Its settings name a command, which nobody has trusted: looking does not ask for trust.
+    """
     (trained / "attnctl.toml").write_text('[notify]\ncommand = "/bin/true"\n')
     home = tmp_path / "home"
     home.mkdir()
@@ -44,6 +47,7 @@ def test_who_may_only_read_sees_what_its_owner_sees(
 
 @pytest.mark.parametrize("words", [["db", "rebuild"], ["sweep", "se", "--epochs", "1"]])
 def test_what_has_to_write_says_where_it_may_not(words: list[str], reader: Path, unprivileged: Run) -> None:
+    (reader / "attnctl.toml").write_text("")  # nothing to trust
     before = listing(reader.parent)
     done = unprivileged(*words)
     assert (done.code, done.out) == (2, "")

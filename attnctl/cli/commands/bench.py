@@ -196,7 +196,7 @@ def _of_modules(
             "model": [model_name],
             "backbone": [given.backbone] if given.backbone is not None else None,
             "dataset": [given.dataset if given.dataset is not None else _own_dataset(model_name)],
-            "placement": [given.placement or "block"],
+            "placement": [given.placement if given.placement is not None else "block"],
             "seed": ["0"],
         }
         if not model_name:
@@ -221,6 +221,9 @@ def _of_table(
     paper, table = paper_tables.find_table(of_paper.paper, of_paper.table or "", config.workspace)
     if not any(column.kind == "fps" for column in table.columns):
         raise SpecError(f"{paper.name} table {table.number} has no FPS column")
+    for name in ("model", "backbone", "placement", "dataset"):
+        if getattr(given, name) == "":
+            raise SpecError(f"--{name} is empty; leave it out for the values of the table")
     overrides = Overrides(
         model=given.model or "",
         backbone=given.backbone or "",

@@ -74,8 +74,8 @@ def list_(names: Names = None, table: Table = None, backbone: Backbone = None, a
     from attnctl import papers
     from attnctl.networks.weights.published import sha256
 
-    tables = [table] if table else []
-    if not names and not table:
+    tables = [table] if table is not None else []
+    if not names and table is None:
         tables = [one.name for name in papers.names() for one in papers.load(name).tables.values()]
     parts: list[str | None] = [*tables] or [None]
     found = {item.name: item for one in parts for item in _published(names or [], one, backbone)}

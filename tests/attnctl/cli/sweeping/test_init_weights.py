@@ -158,7 +158,7 @@ def test_a_completed_run_without_checkpoints_is_refused(folder: Path, attnctl: R
     past = Past(folder)
     (spec,) = past.specs(1)
     past.attempt(spec, "COMPLETED", exit=left("completed"))
-    result = attnctl("sweep", "none", "--init", spec.id, *SMALL)
+    result = attnctl("sweep", "none", "--init", spec.id, "--run-on", "local", *SMALL)
     assert_refused(result, "no checkpoint")
     assert "no longer has a checkpoint; name another run, or a file" in result.err
 

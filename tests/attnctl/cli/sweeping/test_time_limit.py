@@ -35,7 +35,7 @@ def test_the_longest_run_counts_and_the_partition_caps_it(fake: Fake) -> None:
     capped = proposed(taking(6000), destination("auto", "short"), [RUN, OTHER])
     assert (capped.minutes, capped.short) == (60, True)
     assert "continues in further jobs" in capped.words()
-    assert proposed(taking(6000), destination("auto"), [OTHER]).minutes == 90
+    assert proposed(taking(6000), destination("auto"), [OTHER]).minutes == 120
 
 
 def test_a_run_without_an_estimate_leaves_the_limit_to_the_cluster(fake: Fake) -> None:
