@@ -234,8 +234,8 @@ def test_a_classifier_of_another_depth_is_refused_for_a_detector(tmp_path: Path)
     assert "; missing: backbone.body.layer1.2.conv1.weight" in refused(tmp_path, spec, classifier("resnet18"))
 
 
-def plain() -> Plain:
-    return Plain.of(models.build("fasterrcnn", body(), 11, norms="frozen", size=64), body())
+def plain(norms: str = "frozen") -> Plain:
+    return Plain.of(models.build("fasterrcnn", body(), 11, norms=norms, size=64), body())
 
 
 def loaded(
@@ -262,7 +262,7 @@ def test_a_classifier_with_the_same_module_becomes_the_body(tmp_path: Path, froz
 
 
 def test_a_plain_classifier_becomes_the_body_of_a_detector_with_attention(tmp_path: Path) -> None:
-    found = loaded(tmp_path, detector("se", "batch"), body().state_dict())
+    found = loaded(tmp_path, detector("se", "batch"), body().state_dict(), partial(plain, "batch"))
     missing = [name for name in found.missing if name.startswith("backbone.body.")]
     assert missing
     assert all(".attention." in name for name in missing)
