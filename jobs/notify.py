@@ -12,6 +12,7 @@ import contextlib
 import json
 import logging
 import os
+import signal
 import socket
 import subprocess
 import tempfile
@@ -211,6 +212,7 @@ def _command(config: Config, notice: Notice, verdicts: Mapping[str, Verdict]) ->
                 stderr=subprocess.STDOUT,
                 env=os.environ | variables,
                 cwd=config.workspace.root,
+                start_new_session=True,  # so that all that it has started can be stopped with it
             )
         except OSError as error:
             return f"{command[0]} cannot be started: {error.strerror}"
@@ -220,12 +222,20 @@ def _command(config: Config, notice: Notice, verdicts: Mapping[str, Verdict]) ->
     try:
         code = process.wait(TIMEOUT)
     except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+        _stop(process)
         return f"{command[0]} was stopped after {TIMEOUT:g} s"
+    except KeyboardInterrupt:
+        _stop(process)
+        raise
     reader.join(1)  # what it has started in the background may keep its output open
     text = " ".join(b"".join(printed).decode(errors="replace").split())[-_LONGEST // 2 :]
     return f"{command[0]} failed with exit code {code}{f': {text}' if text else ''}" if code else None
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End the command and all that it has started."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _read_last(process: subprocess.Popen[bytes], printed: deque[bytes]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shlex
 import socketserver
 import threading
@@ -191,7 +192,7 @@ def test_a_webhook_that_answers_without_end_is_given_up(
     ("script", "words"),
     [
         ("printf '\\377\\000\\033[31mred\\n' >&2; exit 3", "sh failed with exit code 3: "),
-        ("yes", "sh was stopped after 1 s"),
+        ("yes & echo $! >background; wait", "sh was stopped after 1 s"),
         ("yes | head -c 10000000; exit 4", "sh failed with exit code 4: y y"),
         ("sleep 9 & exit 5", "sh failed with exit code 5"),
         ("kill -9 $$", "sh failed with exit code -9"),
@@ -203,6 +204,10 @@ def test_whatever_a_command_does_is_only_told(
     monkeypatch.setattr("attnctl.jobs.notify.TIMEOUT", 1.0)
     write_trusted(ended.root, f"[notify]\ncommand = {json.dumps(shlex.join(['sh', '-c', script]))}\n")
     assert_only_told(ended, attnctl, words)
+    if "background" in script:
+        number = int((ended.root / "background").read_text())
+        with pytest.raises(ProcessLookupError):
+            os.kill(number, 0)
 
 
 def test_a_notice_that_cannot_be_written_down_and_a_broken_sweep_are_only_told(ended: Past, attnctl: Run) -> None:
