@@ -175,7 +175,7 @@ if ((ACCT)); then
       --pid-file="$ROOT/run/mariadbd.pid" --bind-address=127.0.0.1 --port=$((BASEPORT + 6)) --user="$ME" \
       --innodb-buffer-pool-size=256M --innodb-lock-wait-timeout=900 --innodb-flush-log-at-trx-commit=0 \
       --skip-name-resolve --skip-log-bin --log-error="$ROOT/log/mariadb.log" </dev/null >/dev/null 2>&1 &
-    await 60 mariadb-admin --no-defaults -S "$ROOT/run/mysqld.sock" -u root ping
+    await 180 mariadb-admin --no-defaults -S "$ROOT/run/mysqld.sock" -u root ping
     mariadb --no-defaults -S "$ROOT/run/mysqld.sock" -u root -e "create database if not exists slurm_acct;
       create user if not exists slurm@'127.0.0.1' identified by 'slurm'; grant all on slurm_acct.* to slurm@'127.0.0.1';"
   fi
