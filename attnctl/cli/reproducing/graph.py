@@ -113,7 +113,7 @@ def build(workspace: Workspace, paper: Paper, tables: Iterable[Part], machine: M
     specs = {spec.id: spec for each in runs.values() for spec in _with_origins(each.specs)}
     rows = _rows(runs)
     comparisons = _comparisons(paper, rows, specs)
-    lacking = {run: init_weights.missing([specs[run]]) for run in init_weights.named(specs.values())}
+    lacking = {run: words for run, spec in specs.items() if (words := init_weights.missing([spec]))}
     planned = {item.spec.id: item for item in plan(workspace, [*specs.values()], retry_failed=retry_failed)}
     model = CostModel.of(workspace)
     nodes = {
