@@ -4,7 +4,7 @@ columns.py      a paper's column as neighbouring columns of ours
 candidates.py   of a row with several trainings, the one that counts
 cells.py        one cell: published, measured, exact, difference
 fairness.py     whether the rows of a group were trained alike
-extra_rows.py   what was measured with the recipe of a row, and is none
+extra_rows.py   runs with the recipe of a row that are no row of the table
 notes.py        what stands under the table
 table.py        the whole
 """

@@ -1,4 +1,4 @@
-"""Rows below a paper's table: what was measured with the recipe of one of its rows, and is none of them."""
+"""Rows below a paper's table: runs with the recipe of one of its rows that are no row of the table themselves."""
 
 from __future__ import annotations
 

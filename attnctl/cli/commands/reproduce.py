@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attnctl.cli import completion, consent, context, output
+from attnctl.cli import consent, context, output
 from attnctl.cli.option_groups import Shown
+from attnctl.cli.reporting.options import PaperOrFile, Tables, table_numbers
 from attnctl.cli.sweeping.resource_options import PANEL, ResourceOptions
 from attnctl.values import SpecError, split_list
 
@@ -21,20 +22,9 @@ if TYPE_CHECKING:
 
 
 def reproduce(
-    paper: Annotated[
-        str,
-        typer.Argument(
-            metavar="PAPER|FILE",
-            help="A paper, or a paper file.",
-            show_default=False,
-            autocompletion=completion.papers,
-        ),
-    ],
+    paper: PaperOrFile,
     *,
-    table: Annotated[
-        list[str] | None,
-        typer.Option(help="Only these tables, such as 2 or 2,3 (default: all).", metavar="N,N,...", show_default=False),
-    ] = None,
+    table: Tables = None,
     rows: Annotated[
         str | None,
         typer.Option(help="Only these rows: names or globs such as '*EAN*' (comma list).", metavar="NAMES"),
@@ -78,6 +68,7 @@ def reproduce(
     from attnctl.cli.reproducing import settings as asked
     from attnctl.cli.sweeping import launch
     from attnctl.cli.sweeping.cost import estimate, machine_of
+    from attnctl.cost import CostModel
 
     if as_json and not dry_run:
         raise SpecError("--json needs --dry-run; `attnctl verdict PAPER --json` gives the results")
@@ -88,15 +79,16 @@ def reproduce(
     else:
         consent.ask(config)
     source = papers.load(paper)
-    tables = verdict.chosen(source, [part for text in table or () for part in split_list(text, "--table")])
+    tables = verdict.chosen(source, table_numbers(table))
     overrides = asked.read(settings or (), [item.number for item in tables], seeds)
     globs = split_list(rows, "--rows") if rows is not None else ()
     parts = graph.parts(config.workspace, source, tables, overrides, globs)
     context.tell_passed_by()
     destination = launch.destination_if_possible(config, resources)
-    runs = graph.build(config.workspace, source, parts, machine_of(destination), retry_failed=retry_failed)
+    model = CostModel.of(config.workspace)
+    runs = graph.build(config.workspace, source, parts, model, machine_of(destination), retry_failed=retry_failed)
     choice = budgets.choose(runs, destination.resources.world, budget)
-    cost = estimate(config, [node.spec for node in choice.train], destination)
+    cost = estimate(config, [node.spec for node in choice.train], destination, model)
     if as_json:
         output.document(show.in_document(source.name, parts, runs, choice, cost, budget))
         return 0

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from attnctl.cli import completion, context, output, output_files
+from attnctl.cli import context, output, output_files
 from attnctl.cli.option_groups import Shown
-from attnctl.cli.reporting.options import FormatOptions
-from attnctl.values import SpecError, split_list
+from attnctl.cli.reporting.options import FormatOptions, PaperOrFile, Tables, table_numbers
+from attnctl.values import SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,20 +23,9 @@ WIDEST = 100
 
 
 def verdict(
-    paper: Annotated[
-        str,
-        typer.Argument(
-            metavar="PAPER|FILE",
-            help="A paper, or a paper file.",
-            show_default=False,
-            autocompletion=completion.papers,
-        ),
-    ],
+    paper: PaperOrFile,
     *,
-    table: Annotated[
-        list[str] | None,
-        typer.Option(help="Only these tables, such as 2 or 2,3 (default: all).", metavar="N,N,...", show_default=False),
-    ] = None,
+    table: Tables = None,
     margin: Annotated[
         float,
         typer.Option(help="How far a mean may be from the published value and still agree, in points.", metavar="X"),
@@ -62,7 +51,7 @@ def verdict(
     """
     if not 0 <= margin <= WIDEST:
         raise SpecError(f"--margin must be 0 to {WIDEST} points (got {margin:g})")
-    numbers = [part for text in table or () for part in split_list(text, "--table")]
+    numbers = table_numbers(table)
     form = written.form(as_json=as_json)
     if written.macros:
         raise SpecError("--macros applies to attnctl report; a verdict has none")

@@ -21,6 +21,23 @@ FORMATS = ("terminal", "markdown", "latex", "html", "csv", "json")
 
 WHAT, BEHIND = "What is shown", "What is behind it"
 
+PaperOrFile = Annotated[
+    str,
+    typer.Argument(
+        metavar="PAPER|FILE", help="A paper, or a paper file.", show_default=False, autocompletion=completion.papers
+    ),
+]
+
+Tables = Annotated[
+    list[str] | None,
+    typer.Option(help="Only these tables, such as 2 or 2,3 (default: all).", metavar="N,N,...", show_default=False),
+]
+
+
+def table_numbers(tables: Tables) -> list[str]:
+    """The numbers of the tables as typed; empty for all. Raises SpecError."""
+    return [number for text in tables or () for number in split_list(text, "--table")]
+
 
 @dataclass(frozen=True, kw_only=True)
 class ShownOptions:

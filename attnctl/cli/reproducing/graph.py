@@ -107,7 +107,15 @@ def parts(
     return found
 
 
-def build(workspace: Workspace, paper: Paper, tables: Iterable[Part], machine: Machine, *, retry_failed: bool) -> Graph:
+def build(
+    workspace: Workspace,
+    paper: Paper,
+    tables: Iterable[Part],
+    model: CostModel,
+    machine: Machine,
+    *,
+    retry_failed: bool,
+) -> Graph:
     """The graph of these tables: first seed by seed, then the rows that most comparisons need. Raises RecordError."""
     runs = {part.table.number: part.selection for part in tables if part.selection is not None}
     specs = {spec.id: spec for each in runs.values() for spec in _with_origins(each.specs)}
@@ -115,7 +123,6 @@ def build(workspace: Workspace, paper: Paper, tables: Iterable[Part], machine: M
     comparisons = _comparisons(paper, rows, specs)
     lacking = {run: words for run, spec in specs.items() if (words := init_weights.missing([spec]))}
     planned = {item.spec.id: item for item in plan(workspace, [*specs.values()], retry_failed=retry_failed)}
-    model = CostModel.of(workspace)
     nodes = {
         run: Node(
             planned=planned[run],

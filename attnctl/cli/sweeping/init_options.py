@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from attnctl.cli import completion
-from attnctl.spec import recipe_fields
-from attnctl.values import SpecError, did_you_mean
+from attnctl.cli.sweeping import written_settings
 
 if TYPE_CHECKING:
     from attnctl.cli.sweeping.init_weights import Weights
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from attnctl.workspace.layout import Workspace
 
 PANEL = "Initial weights"
-
-_NAMED = ("model", "backbone", "placement", "dataset", "recipe")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,18 +61,7 @@ class InitOptions:
 
     def base_overrides(self) -> Overrides | None:
         """The settings of --base; None without. Raises SpecError."""
-        from attnctl.papers.runs import Overrides
-
         if not self.base:
             return None
-        values: dict[str, str] = {}
-        for text in self.base:
-            name, equals, value = text.partition("=")
-            name = name.strip().replace("-", "_")
-            if not equals or not value.strip():
-                raise SpecError(f"--base {text!r} must be NAME=VALUE, such as dataset=digits")
-            if name not in (*_NAMED, *recipe_fields()):
-                raise SpecError(f"--base {text!r}: unknown setting{did_you_mean(name, [*_NAMED, *recipe_fields()])}")
-            values[name] = value.strip()
-        named: dict[str, Any] = {name: value for name, value in values.items() if name in _NAMED}
-        return replace(Overrides(), fields={name: values[name] for name in values if name not in _NAMED}, **named)
+        form = "NAME=VALUE, such as dataset=digits"
+        return written_settings.overrides(dict(written_settings.read("--base", text, form) for text in self.base))

@@ -8,7 +8,7 @@ import pytest
 
 from attnctl import papers
 from attnctl.cli.reproducing import graph, settings
-from attnctl.cost import Machine
+from attnctl.cost import CostModel, Machine
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
 
@@ -17,7 +17,7 @@ def graph_of(workspace: Workspace, numbers: list[str], rows: tuple[str, ...] = (
     paper = papers.load(name)
     tables = [paper.tables[number] for number in numbers]
     parts = graph.parts(workspace, paper, tables, settings.read([], numbers, 1), rows)
-    return graph.build(workspace, paper, parts, Machine(), retry_failed=False)
+    return graph.build(workspace, paper, parts, CostModel([]), Machine(), retry_failed=False)
 
 
 def test_detectors_of_ean_start_from_the_classifiers_of_its_other_table(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from attnctl import papers
 from attnctl.cli.reproducing import budget, graph, settings, show
 from attnctl.cli.sweeping.cost import SweepCost
-from attnctl.cost import Machine
+from attnctl.cost import CostModel, Machine
 from attnctl.workspace.layout import Workspace
 
 
@@ -18,7 +18,7 @@ def test_rows_are_told_with_what_they_start_from_and_what_they_cost(
 ) -> None:
     workspace, paper = Workspace(tmp_path), papers.load("ean")
     parts = graph.parts(workspace, paper, [paper.tables["5"]], settings.read([], ["5"], 2), ("EAN-ResNet50",))
-    found = graph.build(workspace, paper, parts, Machine(), retry_failed=False)
+    found = graph.build(workspace, paper, parts, CostModel([]), Machine(), retry_failed=False)
     choice = budget.choose(found, 1)
     cost = SweepCost(estimates=[node.estimate for node in choice.train], bytes=1, processes=1, on_gpu=False)
     show.show("EAN", parts, found, choice, cost, 1e9)

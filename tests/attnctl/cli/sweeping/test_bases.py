@@ -1,4 +1,4 @@
-"""Runs that start from others: what is missing is told or trained first, locally in order."""
+"""Runs that start from others: what is missing is named or trained first, and in order on this machine."""
 
 from __future__ import annotations
 
