@@ -143,7 +143,8 @@ class _Loader(Generic[B]):
 
     def _load(self) -> Generator[B, None, None]:
         assert self._loader is not None, "the data is closed"
-        batches = iter(self._loader)
+        with _scheduler_signals_blocked():
+            batches = iter(self._loader)
         try:
             while (batch := next(batches, None)) is not None:
                 if isinstance(batch, Unreadable):
@@ -169,14 +170,29 @@ class _Plan(Sampler[list[SampleRequest]]):
         return self.batches()
 
 
+_SCHEDULER_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGUSR2})
+"""What the scheduler sends to all processes of a job."""
+
+
+@contextmanager
+def _scheduler_signals_blocked() -> Iterator[None]:
+    """Block the signals in this thread, so that every thread of a worker process that it forks is born with them
+    blocked: PyTorch starts threads in a worker before `worker_init_fn` is called. What arrives meanwhile comes later.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SCHEDULER_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _ignore_scheduler_signals(_worker: int) -> None:
-    """Ignore signals that the scheduler sends to all processes of a job: the rank handles them and stops its workers.
+    """Ignore the scheduler's signals: the rank handles them and stops its workers.
 
     SIGTERM is also how the rank's DataLoader stops an unresponsive worker, so it is obeyed if the rank sent it.
     """
-    for number in (signal.SIGINT, signal.SIGUSR2):
+    for number in _SCHEDULER_SIGNALS - {signal.SIGTERM}:
         signal.signal(number, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     Thread(target=_exit_when_parent_terminates, daemon=True).start()
 
 

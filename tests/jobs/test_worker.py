@@ -17,6 +17,7 @@ from attnctl.lifecycle.state import Evidence, State, decide, first_failure
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Exit, Submission
 from tests.jobs.training.training_workers import (
+    PATIENCE,
     Mischief,
     Run,
     events,
@@ -154,7 +155,7 @@ def test_two_ranks_that_were_suspended_together_continue_with_the_same_results(t
     with disturbed.started(2, mischief=harm) as (processes, incarnation):
         wait_until(lambda: events(incarnation, "progress"))
         send(processes, signal.SIGSTOP)
-        time.sleep(8)
+        time.sleep(PATIENCE + 2)
         send(processes, signal.SIGCONT)
         assert exit_codes(processes) == [0, 0], logs(incarnation)
     assert outcomes(incarnation) == ["completed"] * 2
@@ -165,15 +166,15 @@ def test_a_communication_timeout_caused_by_a_suspension_is_not_an_error(tmp_path
     """Rank 0 continues before rank 1, and its collective, whose clock ran during the stop, times out."""
     run = Run.create(tmp_path / "w", make_spec())
     plain = Run.create(tmp_path / "plain", make_spec())
-    harm = {rank: Mischief(slow=0.1, hasty=True, timeout=10) for rank in range(2)}
+    harm = {rank: Mischief(slow=0.1, hasty=True, timeout=PATIENCE) for rank in range(2)}
     with run.started(2, mischief=harm) as (processes, incarnation):
         wait_until(lambda: events(incarnation, "progress"))
         send(processes, signal.SIGSTOP)
-        time.sleep(11)
+        time.sleep(PATIENCE + 2)
         send(processes[:1], signal.SIGCONT)
-        assert exit_codes(processes[:1], 30) == [0], logs(incarnation)
+        assert exit_codes(processes[:1], 60) == [0], logs(incarnation)
         send(processes[1:], signal.SIGCONT)
-        assert exit_codes(processes, 30) == [0, 0], logs(incarnation)
+        assert exit_codes(processes, 60) == [0, 0], logs(incarnation)
     exits = incarnation.exits()
     assert [(record.outcome, record.secondary) for record in exits] == [("preempted", True)] * 2
     words = "s, after which the processes could not reach each other: "

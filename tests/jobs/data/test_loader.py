@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import multiprocessing
+import os
+import signal
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,6 +19,7 @@ from torch.utils.data import Dataset
 from attnctl.jobs.data.errors import DataError
 from attnctl.jobs.data.loader import SampleRequest, Stream, Unreadable, sample_rng
 from attnctl.spec import RunSpec
+from tests.jobs.training.training_workers import answers_of
 
 CPU = torch.device("cpu")
 
@@ -103,3 +110,32 @@ def test_drawing_does_not_change_the_networks_random_numbers() -> None:
     assert torch.equal(torch.rand(2), expected)
     with sample_rng(0, SampleRequest(9, (1, 0, 2))):
         assert torch.equal(torch.rand(2), inside), "what is drawn depends on the place, not on the image"
+
+
+def count_open_threads(rank: int, folder: Path, answers: Any) -> None:
+    """In a fresh process: PyTorch's pool of threads is made once in a process, and again in each one that it forks."""
+    torch.set_num_threads(4)
+    spec = RunSpec.from_json(json.loads((folder / "spec.json").read_text()))
+    samples = Numbers(), torch.arange(20), stack
+    stream = Stream(spec, samples, samples, CPU, evaluation_batch=3, workers=2)
+    batches = stream.train(0, range(2), 4)
+    next(batches), next(batches)  # one from each worker: both have begun
+    workers = [child.pid for child in multiprocessing.active_children()]
+    answers.put({pid: threads_open_to(signal.SIGTERM, pid) for pid in [*workers, os.getpid()]})
+    stream.close()
+
+
+def threads_open_to(number: int, pid: int | None) -> int:
+    """How many threads of a process do not block the signal."""
+    statuses = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/status")]
+    masks = [int(status.split("SigBlk:")[1].split()[0], 16) for status in statuses]
+    return sum(not mask >> (number - 1) & 1 for mask in masks)
+
+
+def test_no_thread_of_a_worker_is_open_to_the_schedulers_signals(
+    make_spec: Callable[..., RunSpec], tmp_path: Path
+) -> None:
+    (tmp_path / "spec.json").write_text(json.dumps(make_spec(batch=8, norm_batch=4).to_json()))
+    ((first, second, parent),) = (list(answer.values()) for answer in answers_of(count_open_threads, 1, tmp_path))
+    assert (first, second) == (1, 1), "only the thread that waits for it"
+    assert parent >= 1

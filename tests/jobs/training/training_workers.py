@@ -60,6 +60,10 @@ def make_spec(module: str = "se", seed: int = 0, **overrides: Scalar) -> RunSpec
     )
 
 
+PATIENCE = 15.0
+"""Seconds of a hasty watchdog; more than a step takes on a machine that is busy with other tests."""
+
+
 @dataclass(frozen=True)
 class Mischief:
     """What befalls one process. `at`: the step in which it sends itself `number`; slow: seconds added to each step."""
@@ -71,7 +75,7 @@ class Mischief:
     number: int = signal.SIGTERM
     slow: float = 0.0
     hasty: bool = False
-    """The watchdog loses its patience within 6 seconds."""
+    """The watchdog loses its patience within PATIENCE."""
     timeout: float = 0.0
     """Seconds until a collective gives up; 0 for the usual time."""
     environ: dict[str, str] = field(default_factory=dict)
@@ -109,7 +113,7 @@ def work(arguments: list[str], environ: dict[str, str], mischief: Mischief) -> N
     os.environ.update(environ)
     pace.INTERVAL = 0.0
     if mischief.hasty:
-        clock.STOPPED_AFTER, watchdog._INTERVAL, watchdog._MIN_LIMIT, watchdog._FACTOR = 2.0, 0.2, 6.0, 0
+        clock.STOPPED_AFTER, watchdog._INTERVAL, watchdog._MIN_LIMIT, watchdog._FACTOR = 2.0, 0.2, PATIENCE, 0
     if mischief.timeout:
         changed_group.NEVER = timedelta(seconds=mischief.timeout)
     opened = changed_session.open_data
@@ -192,7 +196,7 @@ def answers_of(target: Callable[..., None], world: int, folder: Path) -> list[An
     return found
 
 
-def exit_codes(processes: list[BaseProcess], seconds: float = 60) -> list[int | None]:
+def exit_codes(processes: list[BaseProcess], seconds: float = 120) -> list[int | None]:
     """The processes' exit codes, negative for signals; None for one that did not end in time."""
     end = time.monotonic() + seconds
     for process in processes:
