@@ -1,4 +1,4 @@
-"""Merging everything except runs: sweeps, submissions, sources, weights, imports and measurements.
+"""Merging everything except runs: sweeps, submissions, sources, weights, imports, and measured speeds.
 
 Each file is written to a temporary name and renamed, and is identified by name or content, so repeating is harmless.
 """
@@ -19,7 +19,7 @@ from attnctl.merge.attempts import requests
 from attnctl.merge.files import copy_file, copy_folder
 from attnctl.workspace import untrusted_json
 from attnctl.workspace.layout import Workspace
-from attnctl.workspace.records import RecordError, Speed, Submission, Sweep
+from attnctl.workspace.records import RecordError, Speed, Submission, Sweep, Trial
 
 
 @dataclass(frozen=True)
@@ -130,11 +130,22 @@ def contents(ours: Workspace, theirs: Workspace) -> dict[str, str]:
     for path in filter(is_regular, _records(theirs.imports_folder)):
         _copy_file(path, ours.imports_folder / path.name)
     for speed in theirs.speeds():
-        target = ours.speed(speed)
-        existing = Speed.read(target)
-        if existing is None or existing.at < speed.at:
-            write_atomic(target, speed.encode())
+        _keep_newer(ours.speed(speed), speed)
+    for path in filter(is_regular, _records(theirs.trials_folder)):
+        with contextlib.suppress(RecordError):  # estimates skip a damaged one too
+            _keep_newer(ours.trials_folder / path.name, Trial.read(path))
     return broken
+
+
+def _keep_newer(target: Path, measured: Speed | Trial | None) -> None:
+    """Write a measurement, unless there is a newer one; a damaged one is replaced."""
+    if measured is None:
+        return
+    existing = None
+    with contextlib.suppress(RecordError):
+        existing = type(measured).read(target)
+    if existing is None or existing.at < measured.at:
+        write_atomic(target, measured.encode())
 
 
 def _copy_missing(source: Path, target: Path) -> None:

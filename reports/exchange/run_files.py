@@ -65,6 +65,8 @@ def files(workspace: Workspace, specs: Mapping[str, RunSpec], *, weights: bool) 
         yield from _below(workspace.sources / version.removeprefix(VERSION_PREFIX), workspace.root)
     for shared in (workspace.imports_folder, workspace.bench):
         yield from _below(shared, workspace.root)
+    for path in sorted(workspace.trials_folder.glob("[!.]*.json")):  # not the folders of trials that still run
+        yield path.relative_to(workspace.root).as_posix(), path
 
 
 def _attempts(run: RunDir, tags: set[str]) -> Iterator[Named]:

@@ -1,4 +1,4 @@
-"""Sweeps and measurements are taken in."""
+"""Sweeps, measured speeds and trials are merged."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from attnctl.files import write_atomic
+from attnctl.merge.plan import check
 from attnctl.workspace.layout import Workspace
-from attnctl.workspace.records import Speed, Sweep
+from attnctl.workspace.records import Speed, Sweep, Trial
 from tests.attnctl.cli.cli_run import Run
 from tests.attnctl.cli.exchange_cases import NOW, spec, write_attempt, write_sweep
 from tests.attnctl.merge.merged import merge
@@ -163,3 +164,28 @@ def test_of_two_measurements_the_newer_is_kept(two: tuple[Workspace, Workspace])
     merge(*two)
     merge(two[1], two[0])
     assert [item.at for workspace in two for item in workspace.speeds()] == [3.0, 3.0]
+
+
+def test_trials_are_merged_and_of_two_the_newer_is_kept(two: tuple[Workspace, Workspace]) -> None:
+    def write(workspace: Workspace, seed: int, at: float) -> None:
+        measured: dict[str, Any] = {"host": "n1", "device": "cpu", "threads": 2, "world": 1, "images_per_s": at}
+        trial = Trial(at=at, spec=spec(seed=seed).to_json(), **measured)
+        write_atomic(workspace.trial(spec(seed=seed).id, trial), trial.encode())
+
+    ours, theirs = two
+    write(ours, 0, 2.0)
+    write(theirs, 0, 3.0)
+    write(theirs, 1, 4.0)
+    write_atomic(theirs.trials_folder / "damaged.json", b"{")
+    write_atomic(theirs.trials_folder / "tag" / "request.json", b"{}")
+    (theirs.trials_folder / "link.json").symlink_to("damaged.json")
+    merge(*two)
+    merge(theirs, ours)
+    assert [[item.at for item in workspace.trials()] for workspace in two] == [[3.0, 4.0], [3.0, 4.0]]
+    assert len(list(ours.trials_folder.iterdir())) == 2, "only readable records are copied"
+
+
+def test_a_workspace_with_trials_alone_is_merged(two: tuple[Workspace, Workspace], tmp_path: Path) -> None:
+    other = Workspace(tmp_path / "tried")
+    other.trials_folder.mkdir(parents=True)
+    check(two[0], other)

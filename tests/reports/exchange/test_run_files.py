@@ -6,7 +6,9 @@ import dataclasses
 import json
 from pathlib import Path
 
+from attnctl.files import write_atomic
 from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Trial
 from tests.attnctl.cli.cli_run import Run
 from tests.attnctl.cli.exchange_cases import contents, spec, write_attempt, write_sweep
 from tests.reports.exchange.unpacked import unpack
@@ -30,6 +32,8 @@ def test_all_evidence_is_in_it_and_nothing_else(written: Workspace, attnctl: Run
     start.log(0).write_text("a private path")
     start.rendezvous.write_text("a port")
     write_attempt(written, spec("se"), 1, {10: 1.0}, nonce="c")  # of no sweep
+    trial = Trial(at=1.0, spec=spec().to_json(), host="n1", device="cpu", threads=2, world=1, images_per_s=500.0)
+    write_atomic(written.trial(spec().id, trial), trial.encode())
     attnctl("archive", "first", "--scripts", "-o", "a.tar.gz")
     folder = unpack(written.root / "a.tar.gz", tmp_path / "unpacked")
     others = (".pt", "log.0.txt", "rendezvous", "a.tar.gz")
