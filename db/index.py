@@ -17,7 +17,7 @@ from attnctl.db.location import location
 from attnctl.db.rows import COLUMNS, TIMING_FIELDS, Details, MetricRow, PaperSweep, RunRow, TimingRow
 from attnctl.db.store import Store, StoreError, clear, open_in_memory, open_store
 from attnctl.lifecycle.state import State, Verdict
-from attnctl.spec import recipe_fields
+from attnctl.spec import Start, recipe_fields
 from attnctl.values import SpecError
 from attnctl.workspace import sharing, untrusted_json
 from attnctl.workspace.layout import Workspace
@@ -40,6 +40,7 @@ _LAST = f"""
 _RECIPE = ", ".join(f"spec.{name}" for name in recipe_fields())
 _PARTS = {
     "recipe": f"SELECT id, {_RECIPE} FROM spec JOIN run ON number = run {_NAMED}",  # noqa: S608
+    "base": f"SELECT id, init FROM run {_NAMED}",  # noqa: S608
     "spec": f"SELECT id, text FROM spec JOIN run ON number = run {_NAMED}",  # noqa: S608
     "best": "SELECT run, name, best FROM results WHERE best IS NOT NULL AND (:ids IS NULL "
     "OR run IN (SELECT value FROM json_each(:ids)))",
@@ -236,6 +237,10 @@ class Index:
         """A part of `RunRow` that not everybody asks for: run id -> value."""
         if part in {"recipe", "spec"}:
             return {run: row if part == "recipe" else row[0] for run, *row in self._rows(_PARTS[part], values)}
+        if part == "base":
+            bases = {run: Start.of(init).run for run, init in self._rows(_PARTS[part], values)}
+            rows = {row.id: row for row in self.runs(sorted(set(filter(None, bases.values()))))}
+            return {run: rows[base] for run, base in bases.items() if base in rows}
         found: dict[str, dict[str, Any]] = defaultdict(dict)
         for run, name, value in self._rows(_PARTS[part], values):
             found[run][name] = value

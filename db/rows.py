@@ -85,7 +85,7 @@ class PaperSweep(NamedTuple):
 
 
 class Details(dict[str, Any]):
-    """Part -> run id -> value, read a part at a time. parts: best, hyperparameters, recipe, spec."""
+    """Part -> run id -> value, read a part at a time. parts: base, best, hyperparameters, recipe, spec."""
 
     def __init__(self, read: Callable[[str], Mapping[str, Any]]) -> None:
         super().__init__()
@@ -172,6 +172,12 @@ class RunRow:
     def recipe(self) -> dict[str, Scalar]:
         """The recipe's values by field."""
         return dict(zip(recipe_fields(), self.recipe_values, strict=False))
+
+    @property
+    def base(self) -> RunRow | None:
+        """The run from whose weights it starts; None if it starts from others, or if that run is not in the index."""
+        found: RunRow | None = self.details["base"].get(self.id)
+        return found
 
     @property
     def spec(self) -> RunSpec:

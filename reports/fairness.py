@@ -61,7 +61,8 @@ def differences(rows: Sequence[Compared], without: Collection[str] = ()) -> list
 
     Rows without runs are left out. without: subjects that the table tells anyway.
     """
-    facts = {row.name: _facts(row, without) for row in rows if row.runs}
+    starts = _starts([row for row in rows if row.runs])
+    facts = {row.name: _facts(row, starts[row.name], without) for row in rows if row.runs}
     subjects = dict.fromkeys(subject for found in facts.values() for subject in found)
     return [found for subject in subjects if (found := _difference(subject, facts)) is not None]
 
@@ -87,25 +88,28 @@ def _some(names: Sequence[str]) -> str:
     return comma_join(names) if len(names) <= 3 else f"{comma_join(names[:2])} and {len(names) - 2} more"
 
 
-def _facts(row: Compared, without: Collection[str]) -> dict[str, str]:
+def _facts(row: Compared, start: Mapping[str, str], without: Collection[str]) -> dict[str, str]:
     """Subject -> words. What all replicates share by what they are is told by the first of them."""
     runs, first = row.runs, row.runs[0]
-    fields = {name: NAMES.get(name, name) for name in recipe_fields()}
-    recipe = first.recipe if set(fields.values()) - set(without) else {}
-    found = {
-        subject: format_value(_as_declared(name, recipe[name]))
-        for name, subject in fields.items()
-        if name in recipe and subject not in without
-    }
+    found = _recipe(first) if RECIPE - set(without) else {}
     found["device"] = _several(run.device or "unknown" for run in runs)
     found["seeds"] = comma_join(sorted({run.seed for run in runs}))
     found["code"] = _several(_code(run) for run in runs)
-    found["start"] = _start(first)
+    found.update(start)
     found["selection"] = row.chosen or "one training"
     if first.module != NO_MODULE:
         found[PLACEMENT] = first.placement.removeprefix(REPLACE) or f"those of {first.module}"
         found[WAY] = "in the place of a layer" if first.placement.startswith(REPLACE) else "inserted"
     return {subject: words for subject, words in found.items() if subject not in without}
+
+
+def _recipe(run: RunRow) -> dict[str, str]:
+    recipe = run.recipe
+    return {
+        NAMES.get(name, name): format_value(_as_declared(name, recipe[name]))
+        for name in recipe_fields()
+        if name in recipe
+    }
 
 
 def _as_declared(name: str, value: Scalar) -> Scalar:
@@ -120,6 +124,32 @@ def _several(words: Iterable[str]) -> str:
 def _code(run: RunRow) -> str:
     parts = [part for part in run.versions.split(", ") if part.partition(" ")[0] in _OF_THE_NETWORK]
     return comma_join(parts) or "unknown"
+
+
+def _starts(rows: Sequence[Compared]) -> dict[str, dict[str, str]]:
+    """Row -> subject -> words: the weights that it starts from.
+
+    If each row starts from a network with its own module, as in a chain of pre-training, not these runs are compared,
+    but how they were trained.
+    """
+    firsts = {row.name: row.runs[0] for row in rows}
+    bases = {
+        name: base for name, run in firsts.items() if (base := run.base) is not None and _has_own_module(run, base)
+    }
+    if len(bases) < len(firsts):
+        return {name: {"start": _start(run)} for name, run in firsts.items()}
+    return {name: _own_start(base) for name, base in bases.items()}
+
+
+def _has_own_module(run: RunRow, base: RunRow) -> bool:
+    sides = [(side.module, side.placement, side.hyperparameters) for side in (run, base)]
+    return sides[0] == sides[1]
+
+
+def _own_start(base: RunRow) -> dict[str, str]:
+    training = {f"{subject} of the start": words for subject, words in _recipe(base).items()}
+    code = {"code of the start": _code(base)}
+    return {"start": f"its own {base.network} on {base.dataset}, from {_start(base)}", **code, **training}
 
 
 def _start(run: RunRow) -> str:

@@ -121,6 +121,10 @@ def families(workspace: Workspace, items: list[Cells]) -> dict[str, list[RunRow]
             for row in rows:  # read while the index is open
                 assert row.best is not None
                 assert row.recipe is not None
+                if row.base is not None:
+                    assert row.base.recipe is not None
+                    assert row.base.hyperparameters is not None
+                assert row.hyperparameters is not None
     return found
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from attnctl.db import open_index
 from attnctl.papers.model import PaperTable
-from attnctl.reports import comparison, published
+from attnctl.reports import comparison, fairness, published
 from attnctl.reports.report import Report
 from attnctl.reports.table import all_rows
 from attnctl.workspace.layout import Workspace
@@ -152,3 +152,57 @@ def test_weights_that_runs_begin_with_set_them_apart(tmp_path: Path) -> None:
     assert len(made.names) == 2
     assert any("from run:0123456789abcdef" in name for name in made.names)
     assert "not the same start" in made.warnings[0]
+
+
+def chain(tmp_path: Path, bases: Mapping[str, Mapping[str, str]]) -> Report:
+    """EAN's table 5, rows that start from those of table 3. bases: row -> fields of what it starts from."""
+    table, workspace = named("ean:5"), Workspace(tmp_path)
+    items = [
+        item for row, fields in bases.items() for item in cells(table, (row,), bases={"ean:3": {"fields": {**fields}}})
+    ]
+    for item in items:
+        (spec,) = item.specs
+        assert spec.origin is not None
+        train(workspace, spec.origin, 70.0)
+        train(workspace, spec, 30.0)
+    return published.build(table, items, families(workspace, items))
+
+
+def test_starting_from_the_same_networks_classifiers_is_not_a_difference(tmp_path: Path) -> None:
+    made = chain(tmp_path, {"ResNet50": {}, "SE-ResNet50": {}, "EAN-ResNet50": {}})
+    assert made.warnings == ()
+    assert not any("start" in note for row in ("SE-ResNet50", "EAN-ResNet50") for note in row_notes(made, row))
+
+
+def test_starts_that_were_trained_differently_are_noted(tmp_path: Path) -> None:
+    made = chain(tmp_path, {"ResNet50": {}, "SE-ResNet50": {"epochs": "3"}, "EAN-ResNet50": {}})
+    assert made.warnings == (
+        "ResNet50: not the same epochs of the start: 90 (ResNet50, EAN-ResNet50); 3 (SE-ResNet50)",
+    )
+    assert "epochs of the start: 3; ResNet50: 90" in row_notes(made, "SE-ResNet50")
+
+
+def test_a_start_from_another_module_is_a_difference(tmp_path: Path) -> None:
+    table, workspace = named("ean:5"), Workspace(tmp_path)
+    (plain,), (se,) = (specs(table, name) for name in ("ResNet50", "SE-ResNet50"))
+    assert plain.origin is not None
+    assert se.origin is not None
+    for base in (plain.origin, se.origin):
+        train(workspace, base, 70.0)
+    swapped = dataclasses.replace(se, init=plain.init, origin=plain.origin)
+    for spec in (plain, swapped):
+        train(workspace, spec, 30.0)
+    with open_index(workspace) as index:
+        index.refresh()
+        rows = index.runs([plain.id, swapped.id])
+        compared = [fairness.Compared(row.label, [row]) for row in rows]
+        assert fairness.differences(compared) == [], "both start from the very same run"
+    train(workspace, se, 31.0)
+    with open_index(workspace) as index:
+        index.refresh()
+        rows = index.runs([swapped.id, se.id])
+        names = ("of the plain network", "its own")
+        found = fairness.differences([fairness.Compared(name, [row]) for name, row in zip(names, rows, strict=True)])
+        assert [item.warning for item in found] == [
+            f"not the same start: {swapped.init} (of the plain network); {se.init} (its own)"
+        ]
