@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from attnctl import attention, backbones, components, datasets, models, recipes, sources
+from attnctl import attention, backbones, components, datasets, models, own_data, recipes, sources
 from attnctl.backbones import places
 from attnctl.recipes import fitting
 from attnctl.sources.combination import parts_of, values_of
@@ -60,7 +60,7 @@ class Expansion:
 
 def expand(axes: Axes) -> Expansion:
     """The runs of a request. Raises SpecError for a name or value that is invalid in every cell."""
-    axes = _with_comma_values(axes)
+    axes = _with_comma_values(replace(axes, datasets=tuple(datasets.canonical(name) for name in axes.datasets)))
     _check_names(axes)
     seeds = [_seed(value) for value in axes.seeds]
     specs: dict[str, RunSpec] = {}
@@ -111,6 +111,8 @@ def _cells(
     model, backbone, dataset = network.model, network.backbone, network.dataset
     described = datasets.describe(dataset)
     models.check_fit(model, backbone, dataset)
+    if recipe_name is None and described.is_own:
+        overrides = {**recipes.fitted(described), **overrides}
     recipe = recipes.resolve(recipe_name or recipes.default_for(dataset, backbone, model), overrides)
     _check_batch(recipe, described)
     fitting.check(recipe, model, described)
@@ -133,6 +135,7 @@ def _cells(
                 model=models.describe(model).version if model else 0,
             ),
             model=model,
+            data=own_data.DESCRIPTIONS[dataset] if described.is_own else "",
         )
         for seed in seeds
     ]

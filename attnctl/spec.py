@@ -16,7 +16,7 @@ from functools import cache, lru_cache
 from operator import ge, gt, le, lt
 from typing import Any, Literal, get_type_hints
 
-from attnctl import components, parameter_groups
+from attnctl import components, own_data, parameter_groups
 from attnctl.parameter_groups import ParameterGroup
 from attnctl.units import quantity
 from attnctl.values import Scalar, SpecError, comma_join, convert, did_you_mean, divisors, format_value
@@ -33,7 +33,7 @@ DEFAULT, NONE = "default", "none"
 """Recipe values for the model's default and for none; an empty value could not be typed on the command line."""
 
 _NEVER = object()
-_TEXTS = ("module", "backbone", "placement", "dataset", "init", "model")
+_TEXTS = ("module", "backbone", "placement", "dataset", "init", "model", "data")
 _INIT = re.compile(r"(run|file):[0-9a-f]+(\+partial)?")
 _PARTIAL = "+partial"
 _OWN_VERSION = re.compile(r"ast:[0-9a-f]+")
@@ -342,6 +342,8 @@ class RunSpec:
     weights of the seed."""
     model: str = ""
     """The detector or segmenter around the backbone, such as `fasterrcnn`; empty for a classifier."""
+    data: str = ""
+    """The description of a user's own data set (`attnctl.datasets.own`); empty for a registered one."""
     origin: RunSpec | None = field(default=None, compare=False, repr=False)
     """The base run's spec, where it is known; not part of the specification, which has the base's id."""
 
@@ -420,9 +422,10 @@ class RunSpec:
         return " ".join([self.module, *(f"{name}={format_value(value)}" for name, value in self.hyperparameters)])
 
     def to_json(self) -> dict[str, Any]:
-        """The whole spec as JSON values, including neutral fields."""
+        """The whole spec as JSON values, including neutral fields; `data` only of an own data set."""
+        unwritten = {"origin"} if self.data else {"origin", "data"}
         return {
-            **{name: value for name, value in vars(self).items() if name != "origin"},
+            **{name: value for name, value in vars(self).items() if name not in unwritten},
             "hyperparameters": dict(self.hyperparameters),
             "recipe": dict(vars(self.recipe)),
             "versions": dict(vars(self.versions)),
@@ -480,6 +483,8 @@ def _check_names(spec: RunSpec) -> None:
     for version in (*others.values(), *spec.code_versions):
         if isinstance(version, str) and version.startswith("ast:") and not _OWN_VERSION.fullmatch(version):
             raise ValueError(f"a version is {version!r:.80}")
+    if spec.data or own_data.is_own(spec.dataset):
+        own_data.remember(spec.dataset, spec.data)
 
 
 @lru_cache(maxsize=1 << 14)

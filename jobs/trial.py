@@ -25,6 +25,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from attnctl import own_data
 from attnctl.jobs.data import TrainingData, open_data
 from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.training import environment
@@ -130,8 +131,11 @@ def answer(request: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Try the run of the request, with the [data] settings of its workspace."""
     roots = config.find(Path(request["workspace"]), Path.cwd(), os.environ).data
     resources = untrusted_json.decode(Resources, request["resources"])
+    spec = RunSpec.from_json(request["spec"])
+    if request["own_data"] is not None:  # a trial records nothing in the workspace
+        roots = dataclasses.replace(roots, folders={own_data.stem(spec.dataset): Path(request["own_data"])})
     try:
-        return attempt(RunSpec.from_json(request["spec"]), folder, roots, resources)
+        return attempt(spec, folder, roots, resources)
     except Diverged as error:
         raise SpecError(str(error)) from error
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from attnctl import sources
+from attnctl.datasets import own
 from attnctl.files import private_folder, read_regular, write_atomic
 from attnctl.jobs.slurm import queries
 from attnctl.jobs.slurm.adopt import SBATCH_TIMEOUT
@@ -138,6 +139,7 @@ def _keep_sources(workspace: Workspace, specs: Sequence[RunSpec]) -> None:
         if sources.is_own(version):
             private_folder(workspace.sources, workspace.private)
             sources.keep(str(version), workspace.sources)
+    own.keep([spec.dataset for spec in specs], workspace.datasets, workspace.private)
 
 
 def _folder(workspace: Workspace, tag: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from attnctl.cli import context
@@ -60,7 +61,24 @@ def datasets(incomplete: str) -> list[str]:
     """The data sets."""
     from attnctl import datasets
 
-    return last_of_list(incomplete, datasets.names())
+    return [*last_of_list(incomplete, datasets.names()), *_folders(incomplete)]
+
+
+def _folders(incomplete: str) -> list[str]:
+    """The folders and Python files that the last part of a list can become, such as `./fl` to `./flowers`."""
+    from attnctl.datasets import own
+
+    before, comma, part = incomplete.rpartition(",")
+    if not own.is_reference(part):
+        return []
+    folder, _, start = part.rpartition("/")
+    base = Path(f"{folder}/").expanduser() if folder or part.startswith("/") else Path()
+    try:
+        found = sorted(path for path in base.iterdir() if path.name.startswith(start))
+    except OSError:
+        return []
+    shown = [path for path in found if path.is_dir() and (start or not path.name.startswith("."))]
+    return [f"{before}{comma}{folder}/{path.name}" for path in shown] if "/" in part else []
 
 
 def placements(incomplete: str) -> list[str]:

@@ -50,6 +50,7 @@ def choose(workspace: str | None) -> None:
 
 def config(*, new: bool = False) -> Config:
     """The workspace and its settings. new: it may be about to be made. Raises ConfigError."""
+    from attnctl.datasets import own
     from attnctl.settings.config import ConfigError, find
 
     found = find(_CHOSEN.get(), Path.cwd(), os.environ)
@@ -60,6 +61,7 @@ def config(*, new: bool = False) -> Config:
         )
     if found.workspace.group:
         os.umask(GROUP_UMASK)
+    own.recorded(found.workspace.datasets)  # so that these data sets can be named
     return found
 
 

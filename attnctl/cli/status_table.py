@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from attnctl import own_data
 from attnctl.cli import output
 from attnctl.cli.refresh import Snapshot, seconds_left, until_all_end
 from attnctl.cli.table_layout import Column, filled
@@ -41,7 +42,7 @@ def show(now: Snapshot) -> None:
         output.note(now.unavailable)
     if now.rows:
         output.table(COLUMNS, [cells(row, now.at) for row in now.rows])
-    for sentence in (*now.bad_nodes, *_without_feeder(now.rows)):
+    for sentence in _sentences(now):
         output.prose(sentence)
     output.prose(totals(now.rows))
 
@@ -92,6 +93,11 @@ def totals(rows: Sequence[RunRow]) -> str:
     states = [row.state for row in rows]
     counted = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
     return quantity(len(rows), "run") + (f": {counted}" if counted else "")
+
+
+def _sentences(now: Snapshot) -> list[str]:
+    """What the rows alone do not say: nodes that fail, runs that nothing submits, data sets that have changed."""
+    return [*now.bad_nodes, *_without_feeder(now.rows), *own_data.namesakes(row.dataset for row in now.rows)]
 
 
 def _without_feeder(rows: Sequence[RunRow]) -> list[str]:
@@ -169,7 +175,7 @@ def _drawn(now: Snapshot, rows: Sequence[RunRow], columns: Sequence[Column], wid
         [
             *([Text("\n".join(wrapped(output.one_line(now.unavailable), width)), "yellow")] if now.unavailable else []),
             *([output.fitted(*filled(columns, table), width)] if rows else []),
-            *(Text("\n".join(wrapped(line, width))) for line in (*now.bad_nodes, *_without_feeder(now.rows))),
+            *(Text("\n".join(wrapped(line, width))) for line in _sentences(now)),
             Text("\n".join(wrapped(total, width))),
         ]
     )

@@ -5,12 +5,24 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+from attnctl import own_data
+from attnctl.datasets import object_scan, own
 from attnctl.datasets.descriptor import Archive, DataFile, Dataset
 from attnctl.datasets.detection import SCENES, VOC_ANNOTATED
 from attnctl.sources import plugins
 from attnctl.values import SpecError, did_you_mean
 
-__all__ = ["DATASETS", "VOC_ANNOTATED", "Archive", "DataFile", "Dataset", "describe", "missing_files", "names"]
+__all__ = [
+    "DATASETS",
+    "VOC_ANNOTATED",
+    "Archive",
+    "DataFile",
+    "Dataset",
+    "canonical",
+    "describe",
+    "missing_files",
+    "names",
+]
 
 _CIFAR_MEAN, _CIFAR_STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 
@@ -106,15 +118,26 @@ def names() -> list[str]:
 
 
 def describe(name: str) -> Dataset:
-    """The data set of that name; raises SpecError with the most similar name.
+    """The data set of that name, or in a user's folder; raises SpecError with the most similar name.
 
-    A package's data set is a `Dataset` in one of its modules, which is imported and should therefore import quickly.
+    A package's data set is a `Dataset` in one of its modules, which is imported and should therefore import quickly. A
+    folder such as `./flowers` is measured, unless it was before; its data set's name has a hash of its content.
     """
+    if own_data.is_own(name) and not own.is_reference(name):
+        return own.describe(name)
+    if own.is_reference(name):
+        return own.measure(name)
     if name in DATASETS:
         return DATASETS[name]
     if name in plugins.registered(plugins.DATASETS):
         return _packaged(name)
-    raise SpecError(f"unknown dataset {name!r}{did_you_mean(name, names())}")
+    folder = f"; for the folder, write ./{name}" if name and Path(name).is_dir() else ""
+    raise SpecError(f"unknown dataset {name!r}{folder or did_you_mean(name, names())}")
+
+
+def canonical(name: str) -> str:
+    """The name as a run's spec has it: of a user's folder, that of its data set; raises SpecError."""
+    return describe(name).name if own.is_reference(name) else name
 
 
 @cache
@@ -132,6 +155,10 @@ def _packaged(name: str) -> Dataset:
 
 def missing_files(dataset: Dataset, folder: Path | None) -> list[str]:
     """The missing files of a data set in its folder; an archive in or beside the folder counts as its files."""
+    if dataset.is_own and folder is not None:
+        parts = (*dataset.train_parts, *dataset.test_parts)
+        needed = object_scan.VOC_FOLDERS if dataset.layout == "voc" else parts
+        return [name for name in needed if not (folder / name).is_dir()]
     if dataset.layout == "embedded" or not dataset.files:
         return []
     if folder is None:

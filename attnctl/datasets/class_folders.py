@@ -16,6 +16,9 @@ from attnctl.values import SpecError, comma_join
 PARTS = ("train", "val")
 """The folders with the training and with the test images."""
 
+IMAGE_SUFFIXES = (".jpeg", ".jpg", ".png")
+"""The endings of image files, in any case."""
+
 _NAMED = 3  # an error names only the first of many classes
 
 
@@ -32,7 +35,7 @@ def mismatch(dataset: Dataset, folder: Path | None) -> str:
 
     Tar shards and missing parts are not compared here. Raises SpecError when a part cannot be read.
     """
-    if dataset.layout != "imagefolder" or folder is None:
+    if dataset.layout != "imagefolder" or dataset.is_own or folder is None:  # own folders are compared when measured
         return ""
     parts = [folder / part for part in PARTS]
     if not all(part.is_dir() and not any(part.glob("*.tar")) for part in parts):
@@ -49,11 +52,12 @@ def explain(dataset: Dataset, folder: Path | None, names: Sequence[Sequence[str]
         return ""
     return (
         f"{dataset.name}: the class names of {parts[0]} and {parts[1]} in {folder} differ: "
-        f"{_difference(names, parts)}; make them the same"
+        f"{difference(names, parts)}; make them the same"
     )
 
 
-def _difference(names: Sequence[Sequence[str]], parts: Sequence[str]) -> str:
+def difference(names: Sequence[Sequence[str]], parts: Sequence[str]) -> str:
+    """How the class names of two parts differ; see `explain`."""
     train, test = ({*own} for own in names)
     extra = [(part, sorted(own)) for part, own in zip(parts, (train - test, test - train), strict=True) if own]
     if len(extra) == 2:

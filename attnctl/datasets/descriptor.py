@@ -78,6 +78,13 @@ class Dataset:
     source: str = ""
     recipe: str = "cifar"
     """Its default recipe; `attnctl.recipes` has those of the built-in data sets."""
+    content: str = ""
+    """A user's own data set: `sha256:` and a digest of all its files, or `sample:` and a digest of their names, sizes
+    and times, and of some of them; empty for any other."""
+    split: float = 0.0
+    """The fraction of a user's images that is evaluated, where they are not in two parts."""
+    split_seed: int = 0
+    """Which images that fraction consists of."""
     load: str = ""
     """Layout `loaded`: `module:function` that maps the folder (or None) to the training and the test set, each
     as (images, labels): arrays (n, 3, H, W) of bytes and (n,) of whole numbers."""
@@ -86,3 +93,8 @@ class Dataset:
     def can_be_fetched(self) -> bool:
         """Whether `attnctl data fetch` can download it."""
         return bool(self.url or self.archives)
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is a user's own data set, which is named by its folder and by its content."""
+        return bool(self.content)

@@ -65,7 +65,8 @@ def _copied_folders(theirs: Workspace, runs: Sequence[str]) -> Iterator[Path]:
         yield run.path
         if not run.checkpoints.is_relative_to(run.path):
             yield run.checkpoints
-    yield from (theirs.sweeps, theirs.submissions, theirs.sources, theirs.weights_folder, theirs.imports_folder)
+    yield from (theirs.sweeps, theirs.submissions, theirs.sources, theirs.weights_folder)
+    yield from (theirs.imports_folder, theirs.datasets)
 
 
 def _check_no_links(run: RunDir) -> None:

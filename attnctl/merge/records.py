@@ -1,4 +1,4 @@
-"""Merging everything except runs: sweeps, submissions, sources, weights, imports, and measured speeds.
+"""Merging everything except runs: sweeps, submissions, sources, weights, imports, own data sets and measured speeds.
 
 Each file is written to a temporary name and renamed, and is identified by name or content, so repeating is harmless.
 """
@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from attnctl.datasets import own
 from attnctl.files import is_regular, made_aside, open_regular, write_atomic
 from attnctl.merge.attempts import requests
 from attnctl.merge.files import copy_file, copy_folder
@@ -110,7 +111,7 @@ def _document(path: Path) -> dict[str, Any] | None:
 
 
 def contents(ours: Workspace, theirs: Workspace) -> dict[str, str]:
-    """Merge sources, weights, imports and measurements; return error messages for damaged ones, by file."""
+    """Merge sources, weights, imports, measurements and own data sets; return errors for damaged ones, by file."""
     for folder in _entries(theirs.sources):
         target = ours.sources / folder.name
         if folder.is_dir() and not target.exists():
@@ -129,6 +130,10 @@ def contents(ours: Workspace, theirs: Workspace) -> dict[str, str]:
             broken[path.name] = f"{path} is not what its name says"
     for path in filter(is_regular, _records(theirs.imports_folder)):
         _copy_file(path, ours.imports_folder / path.name)
+    for name in own.recorded(theirs.datasets):
+        path = own.record_path(theirs.datasets, name)
+        if is_regular(path):
+            _copy_file(path, own.record_path(ours.datasets, name))
     for speed in theirs.speeds():
         _keep_newer(ours.speed(speed), speed)
     for path in filter(is_regular, _records(theirs.trials_folder)):

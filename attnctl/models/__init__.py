@@ -17,7 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from attnctl import backbones, datasets
+from attnctl import backbones, datasets, own_data
 from attnctl.backbones.places import Placement, combined, split
 from attnctl.spec import DEFAULT, Task
 from attnctl.values import SpecError, comma_join, did_you_mean
@@ -59,6 +59,8 @@ class Model:
 
     def recipe(self, dataset: str) -> str:
         """The default recipe for a data set; raises SpecError."""
+        if own_data.is_own(dataset):
+            return datasets.describe(dataset).recipe
         if dataset not in self.recipes:
             available = comma_join(self.recipes)
             raise SpecError(f"{self.name} has no recipe for {dataset}, only for {available}; name one with --recipe")

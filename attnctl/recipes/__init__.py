@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from attnctl import backbones, datasets, models
+from attnctl.datasets import Dataset
 from attnctl.recipes import file
 from attnctl.spec import Recipe, recipe_fields, recipe_from
 from attnctl.values import Scalar, SpecError, comma_join, did_you_mean
@@ -23,6 +24,8 @@ _BY_DATASET = {
 }
 """Data set -> whether the backbone is lightweight -> recipe."""
 
+
+_LEAST_STEPS = 4
 
 _INSTEAD = (
     ("epochs", "steps"),
@@ -70,6 +73,19 @@ def default_for(dataset: str, backbone: str, model: str = "") -> str:
     if dataset not in _BY_DATASET:
         return datasets.describe(dataset).recipe
     return _BY_DATASET[dataset][backbones.describe(backbone).light]
+
+
+def fitted(dataset: Dataset) -> dict[str, Scalar]:
+    """The values of an own data set's default recipe that its size changes: small ones have smaller batches.
+
+    An epoch has at least `_LEAST_STEPS` steps, and the learning rate falls with the batch.
+    """
+    values = _load(dataset.recipe)
+    usual = int(values["batch"] or 1)
+    batch = usual
+    while batch > 1 and batch * _LEAST_STEPS > dataset.train_size:
+        batch //= 2
+    return {} if batch == usual else {"batch": batch, "lr": float(values["lr"] or 0) * batch / usual}
 
 
 def resolve(name: str, overrides: Mapping[str, Scalar]) -> Recipe:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from attnctl import datasets, lines, ownership
+from attnctl import datasets, lines, own_data, ownership
+from attnctl.datasets import own
 from attnctl.files import open_regular, read_regular
 from attnctl.lifecycle.resume_policy import Rules
 from attnctl.settings import sbatch_options, srun_options, trust
@@ -144,18 +145,29 @@ class SlurmOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class DataRoots:
-    """The folders of the data sets. stage: copy them once to the node's local disk."""
+    """The folders of the data sets. stage: copy them once to the node's local disk.
+
+    folders: by name; of a user's own, by the name of its folder. records: where the workspace records users' own.
+    """
 
     root: Path | None = None
     folders: Mapping[str, Path] = field(default_factory=dict)
     stage: bool = False
+    records: Path | None = None
 
     def folder(self, dataset: str) -> Path | None:
         """The folder of a data set; None for one that needs no files."""
         described = datasets.describe(dataset)
+        if described.is_own:
+            return self.folders.get(own_data.stem(described.name)) or own.folder_of(described.name, self.records)
         if described.layout == "embedded" or (described.layout == "loaded" and not described.folder):
             return None
         return self.folders.get(dataset, self.root / described.folder if self.root else None)
+
+    def signature(self, dataset: str) -> str:
+        """The signature of a user's folder when it was measured (`ImageFolder.signature`); empty if unknown."""
+        record = own.read_record(self.records, dataset) if self.records is not None else None
+        return record.signature if record is not None else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -305,7 +317,8 @@ def _cut(text: str) -> str:
 
 
 def _without_file(root: Path) -> Config:
-    return Config(workspace=Workspace(root), data=DataRoots(root=root / "data"), source=b"")
+    workspace = Workspace(root)
+    return Config(workspace=workspace, data=DataRoots(root=root / "data", records=workspace.datasets), source=b"")
 
 
 def read(file: Path, content: bytes | None = None) -> Config:
@@ -448,13 +461,14 @@ class _Reader(SectionReader):
         # Data sets of installed packages are looked up only if a key may be one of them.
         built_in = set(section) <= {"root", "stage", *datasets.DATASETS}
         names = datasets.DATASETS if built_in else datasets.names()
+        records = Workspace(self.file.parent).datasets
         on_disk = [name for name in names if datasets.describe(name).layout != "embedded"]
+        on_disk += [] if built_in else sorted({own_data.stem(name) for name in own.recorded(records)} - {*names})
         self.check_keys(section, ("root", "stage", *on_disk), "data")
         root = self.path(section["root"], "data", "root") if "root" in section else self.file.parent / "data"
         folders = {name: self.path(section[name], "data", name) for name in on_disk if name in section}
-        return DataRoots(
-            root=root, folders=folders, stage=self.typed(section.get("stage", False), bool, "data", "stage")
-        )
+        stage = self.typed(section.get("stage", False), bool, "data", "stage")
+        return DataRoots(root=root, folders=folders, stage=stage, records=records)
 
     def _defaults(self, section: Mapping[str, Any]) -> dict[str, Scalar]:
         self.check_keys(

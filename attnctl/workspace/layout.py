@@ -299,6 +299,11 @@ class Workspace:
         return self.root / "sources"
 
     @property
+    def datasets(self) -> Path:
+        """The folder of records of users' own data sets."""
+        return self.root / "datasets"
+
+    @property
     def code(self) -> Path:
         """The folder of snapshots of the attnctl code that runs were submitted with."""
         return self.root / "code"

@@ -59,9 +59,11 @@ def check(
     folder = roots.folder(dataset.name)
     if dataset.layout == "imagefolder":
         from attnctl.jobs.data.files import open_parts
+        from attnctl.jobs.data.own_files import open_own
 
         contents = {}
-        for part, files in zip(("train", "test"), open_parts(dataset, folder), strict=True):
+        opened = (open_own if dataset.is_own else open_parts)(dataset, folder)
+        for part, files in zip(("train", "test"), opened, strict=True):
             damaged = _damaged(len(files.labels), partial(_decode, files), through if images else None, part)
             contents[part] = PartContents(len(files.labels), damaged=damaged)
         return contents

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from attnctl import own_data
 from attnctl.datasets import Dataset, class_folders, missing_files
 from attnctl.units import quantity
 from attnctl.values import SpecError, comma_join
@@ -28,6 +29,8 @@ def check_files(dataset: Dataset, folder: Path | None) -> Path:
 def check_present(dataset: Dataset, folder: Path | None) -> Path:
     """The data set's folder; raises MissingDataError if files are missing or its file system does not answer."""
     setting = f"set root or {dataset.name} under [data] in attnctl.toml"
+    if dataset.is_own:
+        setting = f"set {own_data.stem(dataset.name)} under [data] in attnctl.toml to the folder"
     download = f"run `attnctl data fetch {dataset.name}`"
     if folder is None:
         then = f", then {download}" if dataset.can_be_fetched else ""

@@ -21,14 +21,13 @@ import numpy as np
 import numpy.typing as npt
 
 from attnctl.datasets import Dataset, class_folders
-from attnctl.datasets.class_folders import PARTS
+from attnctl.datasets.class_folders import IMAGE_SUFFIXES, PARTS
 from attnctl.jobs.data.archive import open_tar
 from attnctl.jobs.data.errors import DataError, check_files, check_sizes
 from attnctl.jobs.data.staging import copy_to_node
 from attnctl.units import quantity
 from attnctl.values import comma_join
 
-IMAGE_SUFFIXES = (".jpeg", ".jpg", ".png")
 _SPLITS = dict(zip(PARTS, ("train", "test"), strict=True))
 _THREADS = 16  # listing folders mostly waits for the file server
 _LONGEST_LABEL = 18  # digits of a class number

@@ -16,14 +16,28 @@ from attnctl.jobs.data.images import Images, collate, transforms
 from attnctl.jobs.data.loader import Stream
 from attnctl.jobs.data.memory import EVALUATION_BATCH
 from attnctl.jobs.data.mixing import Mixing
+from attnctl.jobs.data.own_files import open_own
 from attnctl.jobs.data.split import validation_split
 from attnctl.spec import RunSpec
 
 
 def open_stream(
-    spec: RunSpec, dataset: Dataset, folder: Path | None, device: torch.device, *, workers: int, stage: bool
+    spec: RunSpec,
+    dataset: Dataset,
+    folder: Path | None,
+    device: torch.device,
+    *,
+    workers: int,
+    stage: bool,
+    signature: str = "",
 ) -> StreamedData:
-    """Open the image files of a run. stage: copy them to this node's local disk first. Raises DataError."""
+    """Open the image files of a run. stage: copy them to this node's local disk first. Raises DataError.
+
+    signature: of a user's own folder when it was measured (`attnctl.datasets.own.check_unchanged`).
+    """
+    if dataset.is_own:
+        train, test = open_own(dataset, folder, signature=signature, stage=stage)
+        return StreamedData(spec, dataset, train, train if spec.recipe.val_split else test, device, workers)
     parts = open_parts(dataset, folder, ("train",) if spec.recipe.val_split else PARTS, stage=stage)
     return StreamedData(spec, dataset, parts[0], parts[-1], device, workers)
 

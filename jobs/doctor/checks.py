@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from attnctl import datasets
-from attnctl.datasets import class_folders, headers
+from attnctl import datasets, own_data
+from attnctl.datasets import class_folders, headers, own
 from attnctl.files import create_exclusive
 from attnctl.jobs.slurm import configuration, nodes, sbatch
 from attnctl.jobs.slurm.commands import CommandError, run
@@ -226,7 +226,7 @@ def _architecture(options: SlurmOptions) -> Iterator[Check]:
 def data(config: Config) -> Iterator[Check]:
     """Whether the files of each data set are in their folder, begin as such files do, and have the same classes in
     train/ and val/."""
-    for name in datasets.names():
+    for name in (*datasets.names(), *own.recorded(config.workspace.datasets)):
         folder = config.data.folder(name)
         missing = datasets.missing_files(datasets.describe(name), folder)
         if not missing and (words := _class_mismatch(name, folder)):
@@ -242,7 +242,7 @@ def data(config: Config) -> Iterator[Check]:
             found = f"files found in {folder}; attnctl data check {name} reads them"
             yield Check(f"data set {name}", True, found if folder else "included in scikit-learn")
         else:
-            setting = f"set {name} in [data] of attnctl.toml to its folder"
+            setting = f"set {own_data.stem(name)} in [data] of attnctl.toml to its folder"
             fix = f"attnctl data fetch {name}" if datasets.describe(name).can_be_fetched else setting
             yield Check(f"data set {name}", None, f"not in {folder}: {missing[0]} is missing", fix)
 

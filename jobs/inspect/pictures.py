@@ -22,6 +22,7 @@ from attnctl.jobs.data.augment import Normalize
 from attnctl.jobs.data.files import IMAGE_SUFFIXES, ImageFiles, open_parts
 from attnctl.jobs.data.images import Transform, decode, transforms
 from attnctl.jobs.data.memory import resize
+from attnctl.jobs.data.own_files import open_own
 from attnctl.settings.config import DataRoots
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
@@ -92,7 +93,11 @@ def of_test_set(spec: RunSpec, roots: DataRoots, count: int, classes: Sequence[i
         if not 0 <= number < dataset.classes:
             raise SpecError(f"{dataset.name} has no class {number}; its classes are 0 to {dataset.classes - 1}")
     if dataset.layout == "imagefolder":
-        (files,) = open_parts(dataset, roots.folder(dataset.name), ("val",))
+        folder = roots.folder(dataset.name)
+        if dataset.is_own:
+            _, files = open_own(dataset, folder, signature=roots.signature(dataset.name))
+        else:
+            (files,) = open_parts(dataset, folder, ("val",))
         prepare = _preparation(spec)
         return [_picture(files, number, prepare) for number in _first(files.labels, count, classes)]
     test = load_splits(dataset, roots).test

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from attnctl import own_data
 from attnctl.db import RunRow
 from attnctl.metrics import BY_KEY
 from attnctl.reports.comparison.columns import FPS, GAIN
@@ -49,6 +50,7 @@ def notes(
     for row in rows:
         if row.alarm:
             yield f"Run {row.id}: {row.alarm}."
+    yield from (f"{words[0].upper()}{words[1:]}." for words in own_data.namesakes(row.dataset for row in rows))
     yield from partial_loads({row.label: row.init for row in rows})
     if fps and FPS in columns:
         yield f"FPS: images per second of inference; {fps}."

@@ -17,6 +17,7 @@ _FILES = {
     "submissions/": "what was submitted together; the job scripts only if archive was called with --scripts",
     "sweeps/": "what was asked for",
     "sources/": "users' own modules and backbones, as they were trained",
+    "datasets/": "users' own data sets: their sizes and digests, and where they were; not their images",
     "imports/, bench/": "numbers from elsewhere, and measured speeds of networks",
     "trials/": "training speeds that attnctl try measured; estimates of costs use them",
     "software.json, software/": "for each start of a run the commit, versions and packages",

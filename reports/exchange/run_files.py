@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from attnctl import sources
+from attnctl.datasets import own
 from attnctl.files import open_regular
 from attnctl.sources.digest import VERSION_PREFIX
 from attnctl.spec import RunSpec, Start
@@ -63,6 +64,10 @@ def files(workspace: Workspace, specs: Mapping[str, RunSpec], *, weights: bool) 
     versions = {version for spec in specs.values() for version in spec.code_versions}
     for version in sorted(str(version) for version in versions if sources.is_own(version)):
         yield from _below(workspace.sources / version.removeprefix(VERSION_PREFIX), workspace.root)
+    for name in sorted({spec.dataset for spec in specs.values() if spec.data}):
+        path = own.record_path(workspace.datasets, name)
+        if os.path.lexists(path):
+            yield path.relative_to(workspace.root).as_posix(), path
     for shared in (workspace.imports_folder, workspace.bench):
         yield from _below(shared, workspace.root)
     for path in sorted(workspace.trials_folder.glob("[!.]*.json")):  # not the folders of trials that still run

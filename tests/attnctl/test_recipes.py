@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
-from attnctl import recipes
+from attnctl import datasets, recipes
 from attnctl.values import SpecError
 
 
@@ -81,3 +82,12 @@ def test_an_input_size_replaces_the_sizes_of_a_recipe_for_several() -> None:
     assert recipes.resolve("ela-yolox", {"input_size": 416}).short_sides() == ()
     given = recipes.resolve("ela-yolox", {"input_size": 416, "min_sizes": "384+416"})
     assert given.short_sides() == (384, 416)
+
+
+@pytest.mark.parametrize(("size", "expected"), [(10_000, None), (256, None), (255, 32), (100, 16), (4, 1), (1, 1)])
+def test_small_data_sets_of_ones_own_have_small_batches(size: int, expected: int | None) -> None:
+    dataset = dataclasses.replace(datasets.describe("imagenet"), recipe="folder", train_size=size)
+    values = recipes.fitted(dataset)
+    assert values == ({} if expected is None else {"batch": expected, "lr": 0.05 * expected / 64})
+    recipe = recipes.resolve("folder", values)
+    assert recipe.norm_batch == min(32, recipe.batch)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attnctl import recipes
+from attnctl import own_data, recipes
 from attnctl.grid import Axes, expand
 from attnctl.spec import Recipe, RunSpec, recipe_fields, recipe_from, recipe_value
 from attnctl.values import SpecError, format_value, split_list
@@ -108,6 +108,16 @@ def test_a_spec_whose_names_lead_elsewhere_is_refused(changed: dict[str, Any]) -
         RunSpec.from_json(document | changed | {"versions": versions})
 
 
+def test_the_description_of_an_own_data_set_is_read_with_the_spec() -> None:
+    spec = dataclasses.replace(one(), dataset="flowers@44136fa355", data="{}")
+    assert RunSpec.from_json(spec.to_json()) == spec
+    assert own_data.DESCRIPTIONS["flowers@44136fa355"] == "{}"
+    assert "data" not in one().to_json()
+    for changed in ({"data": ""}, {"data": "{} "}, {"dataset": "digits"}, {"dataset": "flowers@0000000000"}):
+        with pytest.raises(SpecError, match="is not the name of the data set that is described"):
+            RunSpec.from_json(spec.to_json() | changed)
+
+
 def test_every_field_of_the_spec_moves_the_id() -> None:
     spec = one()
     changed: dict[str, Any] = {
@@ -121,6 +131,7 @@ def test_every_field_of_the_spec_moves_the_id() -> None:
         "versions": dataclasses.replace(spec.versions, loop=99),
         "init": "run:0123456789abcdef",
         "model": "fasterrcnn",
+        "data": "{}",
     }
     assert set(changed) == {item.name for item in dataclasses.fields(RunSpec) if item.compare}
     ids = {dataclasses.replace(spec, **{name: value}).id for name, value in changed.items()}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -65,6 +67,15 @@ def test_the_module_of_the_guide_trains(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "gate.py").write_text(module_of_the_guide())
     printed = console.run("attnctl try ./gate.py:Gate --r 4 --backbone resnet20 --device cpu", tmp_path, os.environ)
     assert "Gate" in printed
+
+
+def test_the_image_folder_of_the_guide_is_a_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_slurm(monkeypatch)
+    text = (ROOT / "docs" / "own-data.md").read_text(encoding="utf-8")
+    code = re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]  # type: ignore[index]
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    printed = console.run("attnctl data check ./digit-scans", tmp_path, os.environ)
+    assert "train: 1438 images\ntest: 359 images" in printed
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -9,6 +9,7 @@ import contextlib
 import functools
 import hashlib
 import io
+import json
 import os
 import pickle
 import shutil
@@ -22,11 +23,11 @@ import torch
 from PIL import Image
 from pycocotools import mask as rle
 
-from attnctl import papers
+from attnctl import own_data, papers
 from attnctl.backbones.places import TracedNetwork
 from attnctl.cli import main
 from attnctl.cli.reporting import paper_tables
-from attnctl.datasets import describe
+from attnctl.datasets import describe, image_statistics, object_scan, own
 from attnctl.jobs import trial_array
 from attnctl.jobs.data import archive as data_archive
 from attnctl.jobs.data import cifar, coco, files, images, maps, sizes, voc
@@ -60,6 +61,7 @@ from attnctl.workspace import (
 )
 from attnctl.workspace.layout import RunDir, Workspace
 from attnctl.workspace.records import RecordError
+from tests.fixtures import image_folder
 from tests.jobs.data import published, scene_files
 
 HERE = Path(__file__).parent
@@ -491,6 +493,80 @@ def coco_json() -> list[bytes]:
         return [path.read_bytes() for path in sorted(folder.glob("coco/annotations/*.json"))]
 
 
+OWN_DATA = (
+    '{"classes":2,"content":"sha256:0","height":32,"layout":"imagefolder","mean":[0.5,0.5,0.5],"names":["a","b"],'
+    '"split":0.2,"split_seed":0,"std":[0.2,0.2,0.2],"tasks":["classify"],"test_parts":["."],"test_size":4,'
+    '"train_parts":["."],"train_size":16,"version":1,"width":32}'
+)
+
+
+def describe_own(data: bytes) -> object:
+    text = data.decode(errors="replace")
+    name = own_data.name_of("flowers", text)
+    own_data.remember(name, text)
+    return own.describe(name)
+
+
+def read_own_record(path: Path) -> object:
+    return own.recorded(path.parent), own.read_record(path.parent, path.stem)
+
+
+def own_record() -> list[bytes]:
+    return [json.dumps({"description": OWN_DATA, "folder": "/data/flowers", "signature": "0"}).encode()]
+
+
+OWN_NAME = own_data.name_of("flowers", OWN_DATA)
+
+
+@functools.cache
+def own_coco_root() -> Path:
+    return image_folder.coco_folder(Path("own-coco").absolute(), {"train": 2, "val": 1})
+
+
+def scan_own_coco(data: bytes) -> object:
+    (own_coco_root() / "annotations" / "instances_val.json").write_bytes(data)
+    return object_scan.scan(own_coco_root())
+
+
+def own_coco() -> list[bytes]:
+    with new_folder(None) as folder:
+        root = image_folder.coco_folder(folder, {"train": 2, "val": 1})
+        return [(root / "annotations" / "instances_val.json").read_bytes()]
+
+
+@functools.cache
+def own_voc_root() -> Path:
+    return image_folder.voc_folder(Path("own-voc").absolute(), {"train": 2, "val": 1})
+
+
+def scan_own_voc(name: str) -> Parse:
+    def scan(data: bytes) -> object:
+        path = own_voc_root() / name
+        before = path.read_bytes()
+        path.write_bytes(data)
+        try:
+            return object_scan.scan(own_voc_root())
+        finally:
+            path.write_bytes(before)
+
+    return scan
+
+
+def own_voc(name: str) -> Callable[[], list[bytes]]:
+    def read() -> list[bytes]:
+        with new_folder(None) as folder:
+            return [(image_folder.voc_folder(folder, {"train": 2, "val": 1}) / name).read_bytes()]
+
+    return read
+
+
+OWN_LIST, OWN_XML = "ImageSets/Main/val.txt", "Annotations/val0.xml"
+
+
+def measure_image(path: Path) -> object:
+    return image_statistics.measure([path])
+
+
 def encoded(form: str) -> bytes:
     stream = io.BytesIO()
     picture = Image.fromarray(np.arange(192, dtype=np.uint8).reshape(8, 8, 3))
@@ -839,6 +915,19 @@ PARSERS = (
         "bytes",
         (SpecError,),
         ("jobs.data.images", "jobs.data.sizes"),
+    ),
+    Parser("own-description", describe_own, written(OWN_DATA), "json", (SpecError,), ("datasets.own",)),
+    Parser("own-record", in_file(read_own_record, f"{OWN_NAME}.json"), own_record, "json", (), ("datasets.own",)),
+    Parser("own-coco", scan_own_coco, own_coco, "json", (SpecError,), ("datasets.object_scan",)),
+    Parser("own-voc-list", scan_own_voc(OWN_LIST), own_voc(OWN_LIST), "table", (SpecError,), ("datasets.object_scan",)),
+    Parser("own-voc-xml", scan_own_voc(OWN_XML), own_voc(OWN_XML), "xml", (SpecError,), ("datasets.object_scan",)),
+    Parser(
+        "own-image",
+        in_file(measure_image, "a.png"),
+        lambda: [encoded("PNG")],
+        "png",
+        (SpecError,),
+        ("datasets.image_statistics",),
     ),
     Parser("map-png", in_file(read_map, "a.png"), lambda: [palette_map()], "png", (SpecError,), ("jobs.data.maps",)),
     Parser("map-mat", in_file(read_map, "a.mat"), lambda: [mat_map()], "bytes", (SpecError,), ("jobs.data.maps",)),

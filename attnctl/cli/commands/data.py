@@ -14,6 +14,7 @@ import typer
 from attnctl import datasets
 from attnctl.cli import completion, context, output, output_files
 from attnctl.cli.commands import listings
+from attnctl.datasets import own
 from attnctl.files import made_aside
 from attnctl.units import plural, quantity
 from attnctl.values import SpecError, comma_join
@@ -83,16 +84,21 @@ def check(
 
     Examples:
         attnctl data check voc07 --images
+        attnctl data check ./flowers --images
     """
     from attnctl.jobs.data.checking import check as check_files
 
     described = datasets.describe(dataset)
     _check_maps(described, maps)
-    roots = context.config().data
+    roots = context.config(new=described.is_own).data
     parts = check_files(described, roots, images=images, through=output_files.tracked, maps=maps)
     faults = [line for part in parts.values() for line in (*part.damaged, *part.sizes.wrong)]
+    notes = own.notes(described)
     if as_json:
-        output.document({"dataset": dataset, "parts": {name: asdict(part) for name, part in parts.items()}})
+        more = {"notes": notes} if described.is_own else {}
+        output.document(
+            {"dataset": described.name} | more | {"parts": {name: asdict(part) for name, part in parts.items()}}
+        )
         return 1 if faults else 0
     for name, part in parts.items():
         output.line(
@@ -103,7 +109,7 @@ def check(
             output.line(f"  not used for training: {part.left_out}")
         for line in _of_sizes(name, part.sizes):
             output.line(f"  {line}")
-    for line in faults:
+    for line in (*notes, *faults):
         output.line(line)
     if maps and not faults:
         output.line("train: every image has a class map")

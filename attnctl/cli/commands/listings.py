@@ -16,7 +16,7 @@ from attnctl import recipes as known_recipes
 from attnctl.cli import completion, context, output
 from attnctl.cli.sweeping.dynamic_options import option_name
 from attnctl.cli.table_layout import Column
-from attnctl.datasets import class_folders, headers
+from attnctl.datasets import class_folders, headers, own
 from attnctl.spec import recipe_fields
 from attnctl.values import SpecError, format_value, split_list
 
@@ -181,8 +181,10 @@ def datasets(
         attnctl datasets
         attnctl datasets voc07
     """
-    roots = context.config().data
-    chosen = [known_datasets.describe(name) for name in split_names(names) or known_datasets.names()]
+    config = context.config()
+    roots, recorded = config.data, own.recorded(config.workspace.datasets)
+    every = (*known_datasets.names(), *recorded)
+    chosen = [known_datasets.describe(name) for name in split_names(names) or every]
     folders = {item.name: roots.folder(item.name) for item in chosen}
     missing = {item.name: list(map(str, known_datasets.missing_files(item, folders[item.name]))) for item in chosen}
     problems = {item.name: "" if missing[item.name] else _problem(item, folders[item.name]) for item in chosen}

@@ -59,7 +59,7 @@ def sweep(
     network.
 
     Examples:
-        attnctl sweep none,ela,an@norm2+se@block --kernel 5,7 --seed 0..2
+        attnctl sweep none,ela,an@norm2+se@block --kernel 5,7 --dataset ./flowers
         attnctl sweep ela --model fasterrcnn --backbone resnet50 --dataset voc07
         attnctl sweep --table ean:5 --with-bases
     """

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from attnctl import own_data
 from attnctl.cli import completion, consent, context, output
 from attnctl.cli.option_groups import Shown
 from attnctl.cli.sweeping import dynamic_options
@@ -167,6 +168,7 @@ def _trial(config: Config, spec: RunSpec, resources: Resources) -> dict[str, Any
         "workspace": str(config.workspace.root),
         "spec": spec.to_json(),
         "resources": dataclasses.asdict(resources),
+        "own_data": str(config.data.folder(spec.dataset)) if own_data.is_own(spec.dataset) else None,
     }
     try:
         return isolated.ask(

@@ -40,7 +40,7 @@ class GridOptions:
     dataset: Annotated[
         list[str] | None,
         typer.Option(
-            help="Data sets (default: digits).",
+            help="Data sets, or your own folders such as ./flowers (default: digits).",
             rich_help_panel=AXES,
             metavar="NAMES",
             autocompletion=completion.datasets,

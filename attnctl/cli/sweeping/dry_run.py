@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from attnctl.cli import output
-from attnctl.cli.sweeping import what_loads
+from attnctl.cli.sweeping import data_notes, what_loads
 from attnctl.cli.sweeping.cost import SweepCost
 from attnctl.cli.sweeping.destination import Destination, class_mismatches, missing_data
 from attnctl.cli.sweeping.plan import Planned, in_json, summary
@@ -73,6 +73,8 @@ def show(
     for words in filter(None, dict.fromkeys(warn_frozen_untrained_norms(item.spec) for item in planned)):
         output.prose(words)
     for words in what_loads.notes([item.spec for item in planned], loads):
+        output.prose(words)
+    for words in data_notes.notes(config, [item.spec for item in planned]):
         output.prose(words)
     for cell in selected.invalid:
         output.prose(f"skipped: {cell.label}: {cell.reason}")

@@ -17,6 +17,7 @@ import typer
 from attnctl import attention, recipes
 from attnctl.cli import completion, output, value_names
 from attnctl.components import AND, AT
+from attnctl.datasets import own
 from attnctl.grid import default_backbone
 from attnctl.sources.signature import Hyperparameter, ModuleSource
 from attnctl.spec import NO_MODULE, recipe_fields, recipe_types
@@ -134,6 +135,8 @@ def _applicable(words: Sequence[str]) -> str:
             return given["--recipe"]
         first = {name: given.get(f"--{name}", "").partition(",")[0] for name in ("model", "backbone", "dataset")}
         dataset = first["dataset"] or "digits"
+        if own.is_reference(dataset):  # to measure a folder takes too long for a help or a completion
+            return ""
         backbone = first["backbone"] or default_backbone(first["model"], dataset)
         return recipes.default_for(dataset, backbone, first["model"])
     except SpecError:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from attnctl.cli import context, output, status_table, sweep_records
 from attnctl.cli.refresh import announce_ends
-from attnctl.cli.sweeping import bases, dry_run, feeding, init_weights, what_loads
+from attnctl.cli.sweeping import bases, data_notes, dry_run, feeding, init_weights, what_loads
 from attnctl.cli.sweeping.bases import Bases
 from attnctl.cli.sweeping.cost import SweepCost, estimate, model_for
 from attnctl.cli.sweeping.destination import Destination, check, check_world, choose_destination, excluding
@@ -151,6 +151,7 @@ def launch(config: Config, selected: Selection, asked: ResourceOptions, order: O
     model = model_for(config, starting)
     destination, limit = limited(model, destination, starting)
     cost = estimate(config, starting, destination, model)
+    about_data = list(data_notes.notes(config, specs))  # before the submission records the new data
     with sweep_records.recorded(config.workspace, order.name, selected.name, runs, order.command, selected.of) as name:
         init_weights.keep(config.workspace, specs, selected.files)
         jobs, batches = submit(config, starting, destination)
@@ -160,7 +161,7 @@ def launch(config: Config, selected: Selection, asked: ResourceOptions, order: O
         None, dict.fromkeys(warn_frozen_untrained_norms(item.spec) for item in planned if item.action.starts)
     ):
         output.note(words)
-    for words in what_loads.notes(selected.specs, loads):
+    for words in (*what_loads.notes(selected.specs, loads), *about_data):
         output.note(words)
     warn_no_requeue(batches, name, config.workspace)
     started = {item.spec.id: item.verdict for item in planned if item.verdict is not None and item.action.starts}

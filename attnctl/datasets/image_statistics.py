@@ -1,0 +1,89 @@
+"""Measures images: their usual size, and the mean and deviation of their pixels. Needs Pillow and NumPy, not torch."""
+
+from __future__ import annotations
+
+import statistics
+import struct
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attnctl.units import quantity
+from attnctl.values import SpecError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+SAMPLED = 2000
+"""So many images are measured, evenly spaced in their order."""
+
+_THREADS = 4
+_LARGE = 256  # JPEG files are decoded at a half, a quarter or an eighth of their size, but not below this
+_DIGITS = 3  # so that releases of libjpeg, whose pixels differ by one or so, agree
+_LEAST_STD = 0.01  # images of one colour have no deviation to divide by
+
+
+@dataclass(frozen=True)
+class ImageStatistics:
+    """side: the median short side in pixels. mean, std: of red, green and blue, in 0..1; each image counts alike.
+
+    unreadable: the paths of sampled images that cannot be read. measured: the number of the others.
+    """
+
+    side: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    measured: int
+    unreadable: tuple[Path, ...] = ()
+
+    @property
+    def note(self) -> str:
+        """What there is to say of unreadable images; empty if there are none."""
+        if not self.unreadable:
+            return ""
+        sampled = self.measured + len(self.unreadable)
+        return f"{len(self.unreadable)} of {quantity(sampled, 'image')} cannot be read, such as {self.unreadable[0]}"
+
+
+def measure(paths: Sequence[Path]) -> ImageStatistics:
+    """Measure a sample of these images; raises SpecError if none can be read."""
+    import numpy as np
+
+    chosen = [paths[len(paths) * number // SAMPLED] for number in range(SAMPLED)] if len(paths) > SAMPLED else paths
+    with ThreadPoolExecutor(_THREADS) as pool:
+        answers = list(pool.map(_measure, chosen))
+    known = [answer for answer in answers if answer is not None]
+    if not known:
+        raise SpecError(f"none of {quantity(len(chosen), 'image')} can be read, such as {chosen[0]}")
+    first, second = (np.mean([moments[number] for _, moments in known], axis=0) for number in (0, 1))
+    deviation = np.sqrt(np.maximum(second - first**2, _LEAST_STD**2))
+    return ImageStatistics(
+        side=int(statistics.median_low([side for side, _ in known])),
+        mean=_rounded(first),
+        std=_rounded(deviation),
+        measured=len(known),
+        unreadable=tuple(path for path, answer in zip(chosen, answers, strict=True) if answer is None),
+    )
+
+
+def _measure(path: Path) -> tuple[int, npt.NDArray[np.float64]] | None:
+    """The short side of an image, and its (2, 3) means of pixels and of squared pixels; None if it cannot be read."""
+    import numpy as np
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            side = min(image.size)
+            image.draft("RGB", (_LARGE, _LARGE))
+            pixels = np.asarray(image.convert("RGB"), dtype=np.float64).reshape(-1, 3) / 255
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError):
+        return None
+    return side, np.stack([pixels.mean(axis=0), (pixels**2).mean(axis=0)])
+
+
+def _rounded(values: npt.NDArray[np.float64]) -> tuple[float, float, float]:
+    red, green, blue = (round(float(value), _DIGITS) for value in values)
+    return red, green, blue

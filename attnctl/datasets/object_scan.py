@@ -1,0 +1,218 @@
+"""Lists the images and classes of a user's folder with objects, in COCO's or VOC's layout.
+
+COCO: annotations/instances_<part>.json beside the folder <part> of the images. VOC: Annotations, JPEGImages, and lists
+in ImageSets/Main. The training part's name begins with `train`, that of the evaluated one with `val` or `test`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from xml.etree import ElementTree
+
+from attnctl.datasets.class_folders import IMAGE_SUFFIXES, difference
+from attnctl.datasets.fingerprint import DataFile, data_file
+from attnctl.files import read_regular
+from attnctl.spec import Task
+from attnctl.units import quantity
+from attnctl.values import SpecError, comma_join
+from attnctl.workspace import untrusted_json
+
+_THREADS = 16
+_PREFIX, _SUFFIX = "instances_", ".json"
+_TESTS = ("val", "test")
+
+VOC_FOLDERS = ("Annotations", "ImageSets", "JPEGImages")
+"""The folders of VOC's layout."""
+
+
+@dataclass(frozen=True)
+class ObjectFolder:
+    """Images with objects. names: of the classes, in the order of their labels. train: the paths of its images.
+
+    files: all that a training reads, in the order of their names. counts: images in the training and the other part.
+    """
+
+    root: Path
+    layout: Literal["coco", "voc"]
+    parts: tuple[str, str]
+    tasks: tuple[Task, ...]
+    names: tuple[str, ...]
+    counts: tuple[int, int]
+    train: Sequence[Path]
+    files: Sequence[DataFile]
+
+
+def layout_of(root: Path) -> Literal["coco", "voc", ""]:
+    """The layout of a folder; empty if it is neither COCO's nor VOC's."""
+    if any(root.glob(f"annotations/{_PREFIX}*{_SUFFIX}")):
+        return "coco"
+    return "voc" if all((root / name).is_dir() for name in VOC_FOLDERS) else ""
+
+
+def scan(root: Path) -> ObjectFolder:
+    """List the images and classes; raises SpecError."""
+    return _coco(root) if layout_of(root) == "coco" else _voc(root)
+
+
+def _chosen(root: Path, names: Sequence[str], where: str) -> tuple[str, str]:
+    """The names of the training part and of the evaluated one; raises SpecError unless there is one of each."""
+    trains = [name for name in names if name.startswith("train") and name != "trainval"]
+    tests = next((found for test in _TESTS if (found := [name for name in names if name.startswith(test)])), [])
+    trains = trains or [name for name in names if name == "trainval"]
+    if len(trains) != 1 or len(tests) != 1:
+        raise SpecError(
+            f"{root} must have one training part and one evaluated part: one name that begins with train, and one "
+            f"with val or test; {where} has {comma_join(names) or 'none'}"
+        )
+    return trains[0], tests[0]
+
+
+# ---------------------------------------------------------------------------------------------------------------- COCO
+
+
+def _coco(root: Path) -> ObjectFolder:
+    folder = root / "annotations"
+    found = sorted(
+        path.name.removeprefix(_PREFIX).removesuffix(_SUFFIX) for path in folder.glob(f"{_PREFIX}*{_SUFFIX}")
+    )
+    parts = _chosen(root, found, str(folder))
+    documents = [_document(folder / f"{_PREFIX}{part}{_SUFFIX}") for part in parts]
+    names = [_categories(document) for document in documents]
+    labels = [f"{_PREFIX}{part}{_SUFFIX}" for part in parts]
+    if names[0] != names[1]:
+        words = difference([[name for _, name in own] for own in names], labels)
+        raise SpecError(
+            f"the categories of {labels[0]} and {labels[1]} in {folder} differ: {words}; make them the same"
+        )
+    images = [
+        [root / part / name for name in _images(document)] for part, document in zip(parts, documents, strict=True)
+    ]
+    masks = all(_has_masks(document) for document in documents)
+    read = [folder / label for label in labels] + [path for own in images for path in own]
+    return ObjectFolder(
+        root=root,
+        layout="coco",
+        parts=parts,
+        tasks=("detect", "instance") if masks else ("detect",),
+        names=tuple(name for _, name in names[0]),
+        counts=(len(images[0]), len(images[1])),
+        train=images[0],
+        files=_files(root, read),
+    )
+
+
+def _document(path: Path) -> Mapping[str, Any]:
+    try:
+        return untrusted_json.loads_object(read_regular(path))
+    except (OSError, ValueError) as error:
+        raise SpecError(f"{path} is not a COCO instances file: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _categories(document: Mapping[str, Any]) -> list[tuple[int, str]]:
+    """(id, name) of the categories in the order of their ids."""
+    try:
+        rows = sorted((int(row["id"]), str(row["name"])) for row in document["categories"])
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise SpecError(f"the categories of a COCO instances file cannot be read: {error!r:.80}") from error
+    if not rows or len({key for key, _ in rows}) < len(rows):
+        raise SpecError("a COCO instances file has no categories, or two of one id")
+    return rows
+
+
+def _images(document: Mapping[str, Any]) -> list[str]:
+    try:
+        names = [str(row["file_name"]) for row in document["images"]]
+    except (KeyError, TypeError) as error:
+        raise SpecError(f"the images of a COCO instances file cannot be read: {error!r:.80}") from error
+    outside = [name for name in names if not _is_inside(name)]
+    if outside or not names:
+        raise SpecError(f"a COCO instances file {f'names {outside[0]!r:.80}' if outside else 'has no images'}")
+    return names
+
+
+def _is_inside(name: str) -> bool:
+    """Whether an image's name can be that of a file below the folder of its part."""
+    try:
+        encoded = os.fsencode(name)
+    except UnicodeEncodeError:
+        return False
+    return b"\0" not in encoded and not Path(name).is_absolute() and ".." not in Path(name).parts
+
+
+def _has_masks(document: Mapping[str, Any]) -> bool:
+    rows = document.get("annotations")
+    return (
+        isinstance(rows, list) and bool(rows) and all(isinstance(row, dict) and row.get("segmentation") for row in rows)
+    )
+
+
+# ----------------------------------------------------------------------------------------------------------------- VOC
+
+
+def _voc(root: Path) -> ObjectFolder:
+    lists = root / "ImageSets" / "Main"
+    found = sorted(path.stem for path in lists.glob("*.txt") if "_" not in path.stem)
+    parts = _chosen(root, found, str(lists))
+    present = {Path(name).stem: name for name in _entries(root / "JPEGImages") if name.lower().endswith(IMAGE_SUFFIXES)}
+    stems = [list(_stems(lists / f"{part}.txt")) for part in parts]
+    missing = [stem for own in stems for stem in own if stem not in present]
+    if missing:
+        raise SpecError(
+            f"{root / 'JPEGImages'} lacks {quantity(len(missing), 'image')} of the lists: {missing[0]!r:.80} ..."
+        )
+    every = [stem for own in stems for stem in own]
+    annotations = [root / "Annotations" / f"{stem}.xml" for stem in every]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        names = sorted(set().union(*pool.map(_classes, annotations)))
+    if not names:
+        raise SpecError(f"{root / 'Annotations'} has no objects")
+    images = [root / "JPEGImages" / present[stem] for stem in every]
+    lists_read = [lists / f"{part}.txt" for part in parts]
+    return ObjectFolder(
+        root=root,
+        layout="voc",
+        parts=parts,
+        tasks=("detect",),
+        names=tuple(names),
+        counts=(len(stems[0]), len(stems[1])),
+        train=images[: len(stems[0])],
+        files=_files(root, [*lists_read, *annotations, *images]),
+    )
+
+
+def _stems(path: Path) -> Iterator[str]:
+    """The images of a list: its first column, without a suffix."""
+    try:
+        lines = read_regular(path).decode().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    for name in (columns[0] for line in lines if (columns := line.split())):
+        yield Path(name).stem if name.lower().endswith(IMAGE_SUFFIXES) else name
+
+
+def _classes(path: Path) -> set[str]:
+    try:
+        root = ElementTree.fromstring(read_regular(path))  # noqa: S314 expat limits the expansion of entities
+    except (OSError, ElementTree.ParseError, LookupError, ValueError) as error:  # the last two: of its encoding
+        raise SpecError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    names = {(element.findtext("name") or "").strip() for element in root.iterfind("object")}
+    if "" in names:
+        raise SpecError(f"{path} has an object without a name")
+    return names
+
+
+def _entries(folder: Path) -> list[str]:
+    try:
+        return sorted(entry.name for entry in os.scandir(folder) if not entry.name.startswith("."))
+    except OSError as error:
+        raise SpecError(f"{folder} cannot be read: {error.strerror}") from error
+
+
+def _files(root: Path, paths: Sequence[Path]) -> list[DataFile]:
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return sorted(pool.map(lambda path: data_file(root, path), dict.fromkeys(paths)))

@@ -1,0 +1,355 @@
+"""Users' own data sets: a folder that `--dataset ./flowers` names, measured once, and described in each run's spec.
+
+The description is a JSON object: the fields of `Dataset` that are in `_FIELDS`. Its hash is a part of the data set's
+name (`attnctl.own_data`), so a data set is what it contains, wherever it lies: where that is, is recorded in the
+workspace's folder datasets/, and the settings can name another folder.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from attnctl import own_data, user_cache
+from attnctl.datasets import fingerprint, folder_scan, image_statistics, object_scan
+from attnctl.datasets.descriptor import Dataset
+from attnctl.datasets.folder_scan import ImageFolder
+from attnctl.datasets.object_scan import ObjectFolder
+from attnctl.files import is_file_name, read_regular, reason, write_atomic
+from attnctl.units import quantity
+from attnctl.values import SpecError, comma_join
+from attnctl.workspace import untrusted_json
+
+EXAMPLE = "./flowers"
+
+OBJECTS_RECIPE = "folder-objects"
+"""The default recipe of every detector on a user's own data set."""
+
+_VERSION = 1
+"""Of the reading and the measuring; raised when one of them changes the results."""
+
+_CACHE = "own-data"
+_SUFFIX = ".json"
+_SMALLEST, _LARGEST_SIDE, _SIDE_STEP = 32, 224, 32
+_SMALL = 64  # up to this side a network for small images is the default
+_SPLIT = 0.2
+_MOST_NAMES = 200  # more classes are not named in each run's spec
+_OPTIONS = {"test": "0.3, the fraction of the images that is evaluated", "seed": "1, which images these are"}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A folder as typed, such as `./flowers:test=0.3+seed=1`. test: the evaluated fraction, if it was typed."""
+
+    folder: Path
+    test: float | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A data set, its folder, and what a training leaves out of it."""
+
+    dataset: Dataset
+    folder: Path
+    signature: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Record:
+    """A data set that a workspace uses. signature: of its files when they were measured; see `fingerprint`."""
+
+    description: str
+    folder: str
+    signature: str
+
+
+MEASURED: dict[str, Measured] = {}
+"""By name: the data sets that this process has measured."""
+
+
+def is_reference(text: str) -> bool:
+    """Whether a name refers to a user's folder or file, and not to a registered data set."""
+    return "/" in text or text.startswith((".", "~"))
+
+
+def parse(text: str) -> Reference:
+    """The folder that `./flowers` or `./flowers:test=0.3+seed=1` names; raises SpecError."""
+    try:
+        path, options = (text, "") if Path(text).expanduser().is_dir() else _divided(text)
+        folder = Path(path).expanduser()
+        exists, is_folder = folder.exists(), folder.is_dir()
+    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: ~ of a user who does not exist
+        raise SpecError(f"dataset {text!r}: {reason(error)}") from error
+    if not is_folder:
+        raise SpecError(f"dataset {text!r}: {f'{path} is not a folder' if exists else f'there is no folder {path}'}")
+    given = dict(part.partition("=")[::2] for part in options.split("+")) if options else {}
+    try:
+        if set(given) - set(_OPTIONS):
+            raise ValueError
+        test, seed = float(given["test"]) if "test" in given else None, int(given.get("seed", 0))
+        if not 0 <= seed < 1 << 32 or (test is not None and not 0 < test < 1):
+            raise ValueError
+    except ValueError as error:
+        forms = comma_join(f"{name}={example}" for name, example in _OPTIONS.items())
+        raise SpecError(f"dataset {text!r}: after the colon there can be {forms}; joined by +") from error
+    return Reference(folder, test, seed)
+
+
+def _divided(text: str) -> tuple[str, str]:
+    path, _, options = text.rpartition(":")
+    return (path, options) if "=" in options else (text, "")
+
+
+def measure(text: str) -> Dataset:
+    """The data set in a user's folder, measured unless its files are those of the last time; raises SpecError."""
+    reference = parse(text)
+    folder = reference.folder.resolve()
+    scanned = scan(folder)
+    is_split = isinstance(scanned, ImageFolder) and scanned.is_split
+    if not is_split and (reference.test is not None or reference.seed):
+        raise SpecError(f"{folder} has {scanned.parts[0]}/ and {scanned.parts[1]}/, so it is not split")
+    signature = fingerprint.signature(scanned.files)
+    split = (_SPLIT if reference.test is None else reference.test) if is_split else 0.0
+    key = user_cache.key_of(str(folder), signature, split, reference.seed, _VERSION)
+    cached = user_cache.read(_CACHE, key) or {}
+    try:
+        name, description, note = (str(cached[key]) for key in ("name", "description", "note"))
+        own_data.remember(name, description)
+        dataset = describe(name)
+    except (KeyError, SpecError, ValueError):
+        dataset, note = _measure(folder, scanned, split, reference.seed)
+        description = own_data.DESCRIPTIONS[dataset.name]
+        user_cache.write(_CACHE, key, {"name": dataset.name, "description": description, "note": note})
+    left_out = scanned.notes if isinstance(scanned, ImageFolder) else ()
+    notes = (*left_out, *([note] if note else ()))
+    MEASURED[dataset.name] = Measured(dataset, folder, signature, notes)
+    return dataset
+
+
+def notes(dataset: Dataset) -> tuple[str, ...]:
+    """What a training leaves out of a data set that this process has measured."""
+    return MEASURED[dataset.name].notes if dataset.name in MEASURED else ()
+
+
+def scan(folder: Path) -> ImageFolder | ObjectFolder:
+    """List the files of a folder in any of the layouts; raises SpecError."""
+    return object_scan.scan(folder) if object_scan.layout_of(folder) else folder_scan.scan(folder)
+
+
+def _measure(folder: Path, scanned: ImageFolder | ObjectFolder, split: float, seed: int) -> tuple[Dataset, str]:
+    """The data set, and a note on unreadable images and on how its content is known."""
+    if isinstance(scanned, ImageFolder):
+        paths = [scanned.path(scanned.parts[0], image) for image in scanned.train]
+    else:
+        paths = list(scanned.train)
+    seen = image_statistics.measure(paths)
+    content = fingerprint.content(scanned.files)
+    values = {
+        "version": _VERSION,
+        **(_of_classes(scanned, seen.side) if isinstance(scanned, ImageFolder) else _of_objects(scanned)),
+        **dict(zip(("train_size", "test_size"), _sizes(folder, scanned.counts, split), strict=True)),
+        "mean": seen.mean,
+        "std": seen.std,
+        "train_parts": scanned.parts[:1],
+        "test_parts": scanned.parts[1:],
+        "split": split,
+        "split_seed": seed,
+        "content": content,
+    }
+    description = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    name = own_data.name_of(folder.name, description)
+    own_data.remember(name, description)
+    sampled = "its content is known by names, sizes, times and a sample of the files, since it is large"
+    notes = [seen.note, sampled if content.startswith("sample:") else ""]
+    return describe(name), "; ".join(filter(None, notes))
+
+
+def _sizes(folder: Path, counts: tuple[int, int], split: float) -> tuple[int, int]:
+    """The numbers of training and evaluated images; raises SpecError if one of them is 0."""
+    images, tests = counts
+    if split:
+        tests = round(split * images)
+        images -= tests
+    if not images or not tests:
+        raise SpecError(f"{folder} has {quantity(sum(counts), 'image')}: too few to evaluate {split:g} of them")
+    return images, tests
+
+
+def _of_classes(scanned: ImageFolder, side: int) -> dict[str, Any]:
+    named = len(scanned.classes) <= _MOST_NAMES and all(map(_is_text, scanned.classes))
+    side = min(_LARGEST_SIDE, max(_SMALLEST, side // _SIDE_STEP * _SIDE_STEP))
+    return {
+        "classes": len(scanned.classes),
+        "height": side,
+        "width": side,
+        "layout": "imagefolder",
+        "tasks": ("classify",),
+        "names": scanned.classes if named else (),
+    }
+
+
+def _of_objects(scanned: ObjectFolder) -> dict[str, Any]:
+    if strange := [name for name in scanned.names if not _is_text(name)]:
+        raise SpecError(f"{scanned.root} has a class {strange[0]!r:.80}, which cannot be printed")
+    return {
+        "classes": len(scanned.names),
+        "height": 0,
+        "width": 0,
+        "layout": scanned.layout,
+        "tasks": scanned.tasks,
+        "names": scanned.names,
+    }
+
+
+def _is_text(name: str) -> bool:
+    """Whether a file's name can be printed and stored: one that is not UTF-8 cannot."""
+    return name.isprintable()
+
+
+# ------------------------------------------------------------------------------------------------------- descriptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Description:
+    """The fields of a description, as `untrusted_json` checks them: a spec can come from somebody else."""
+
+    version: int
+    classes: int
+    train_size: int
+    test_size: int
+    height: int
+    width: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    layout: str
+    tasks: tuple[str, ...]
+    names: tuple[str, ...]
+    train_parts: tuple[str, ...]
+    test_parts: tuple[str, ...]
+    split: float
+    split_seed: int
+    content: str
+
+
+_TASKS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "imagefolder": (("classify",),),
+    "coco": (("detect",), ("detect", "instance")),
+    "voc": (("detect",),),
+}
+_MOST = 1 << 31
+
+
+def describe(name: str) -> Dataset:
+    """The data set of a name that a spec holds, or that this process has measured; raises SpecError."""
+    if name not in own_data.DESCRIPTIONS:
+        raise SpecError(f"unknown dataset {name!r}: name your own by its folder, such as --dataset {EXAMPLE}")
+    return _described(name, own_data.DESCRIPTIONS[name])
+
+
+@lru_cache(maxsize=64)
+def _described(name: str, description: str) -> Dataset:
+    try:
+        values = untrusted_json.decode(_Description, untrusted_json.loads_object(description))
+        _check(values)
+    except (TypeError, ValueError) as error:
+        raise SpecError(f"{name}: not the description of a data set: {error}") from error
+    objects, small = values.layout != "imagefolder", values.height <= _SMALL
+    return Dataset(
+        name=name,
+        default_backbone="" if objects else "resnet20" if small else "resnet18",
+        recipe=OBJECTS_RECIPE if objects else "folder-small" if small else "folder",
+        source="a user's own",
+        **vars(values),
+    )
+
+
+def _check(values: _Description) -> None:
+    """Raise ValueError for a value that no data set has."""
+    classes = values.layout == "imagefolder"
+    sides = (values.height, values.width)
+    counts = (values.classes, values.train_size, values.test_size, *(sides if classes else ()))
+    numbers = (*values.mean, *values.std, values.split)
+    if values.tasks not in _TASKS.get(values.layout, ()) or not values.content:
+        raise ValueError(f"layout {values.layout!r:.40}")
+    if not all(0 < count < _MOST for count in counts) or values.split_seed < 0 or values.version < 0:
+        raise ValueError("a number is out of range")
+    if not classes and any(sides):
+        raise ValueError("images with objects have no common size")
+    if not all(math.isfinite(number) and 0 <= number <= 1 for number in numbers) or not all(values.std):
+        raise ValueError("a mean, deviation or fraction is out of range")
+    if not all(map(_is_text, values.names)) or len(values.names) not in (
+        {0, values.classes} if classes else {values.classes}
+    ):
+        raise ValueError("the names are not those of the classes")
+    folders = (".", folder_scan.TRAIN, *folder_scan.TEST_PARTS)
+    parts = (*values.train_parts, *values.test_parts)
+    if len(values.train_parts) != 1 or len(values.test_parts) != 1:
+        raise ValueError("it must have two parts")
+    if not all(part in folders if classes else is_file_name(part) for part in parts):
+        raise ValueError("its parts are no folders of images")
+
+
+# ------------------------------------------------------------------------------------------------------------ folders
+
+
+def keep(names: Sequence[str], folder: Path, mode: int) -> None:
+    """Record where the data sets that this process has measured lie, in the workspace's folder datasets/."""
+    for name in names:
+        if (measured := MEASURED.get(name)) is None:
+            continue
+        record = Record(own_data.DESCRIPTIONS[name], str(measured.folder), measured.signature)
+        if read_record(folder, name) != record:
+            write_atomic(record_path(folder, name), json.dumps(vars(record)).encode() + b"\n", mode=mode)
+
+
+def record_path(folder: Path, name: str) -> Path:
+    """The file of a data set's record."""
+    return folder / f"{name}{_SUFFIX}"
+
+
+def read_record(folder: Path, name: str) -> Record | None:
+    """The record of a data set; None if there is none, or it is damaged or not that of the name."""
+    try:
+        document = untrusted_json.loads_object(read_regular(record_path(folder, name)))
+        record = untrusted_json.decode(Record, document)
+        own_data.remember(name, record.description)
+    except (OSError, ValueError):
+        return None
+    return record if Path(record.folder).is_absolute() and "\0" not in record.folder else None
+
+
+def recorded(folder: Path) -> Mapping[str, Record]:
+    """The records of a workspace's folder datasets/, by name."""
+    try:
+        names = sorted(path.name.removesuffix(_SUFFIX) for path in folder.glob(f"*@*{_SUFFIX}"))
+    except OSError:
+        return {}
+    return {name: record for name in names if (record := read_record(folder, name)) is not None}
+
+
+def folder_of(name: str, records: Path | None) -> Path | None:
+    """Where a data set lies: as measured by this process, else as recorded in the workspace; None if unknown."""
+    if name in MEASURED:
+        return MEASURED[name].folder
+    record = read_record(records, name) if records is not None else None
+    return Path(record.folder) if record is not None else None
+
+
+def check_unchanged(dataset: Dataset, folder: Path, signature: str = "") -> None:
+    """Raise SpecError if the files in a data set's folder are not those that were measured.
+
+    signature: the folder's when it was measured. While it is the same, the files are not read.
+    """
+    files = scan(folder).files
+    if fingerprint.signature(files) != signature and fingerprint.content(files) != dataset.content:
+        raise SpecError(
+            f"{dataset.name}: the images in {folder} have changed since the run was planned; restore them, or sweep "
+            f"again with --dataset {folder}"
+        )

@@ -1,0 +1,49 @@
+"""The images of a user's own class folders, as `ImageFiles`: those that were measured, or an error."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from attnctl.datasets import Dataset, folder_scan, own
+from attnctl.datasets.folder_scan import ImageFile, ImageFolder
+from attnctl.jobs.data.errors import DataError, check_present
+from attnctl.jobs.data.files import FolderFiles, ImageFiles
+from attnctl.jobs.data.split import stratified
+from attnctl.jobs.data.staging import copy_to_node
+from attnctl.values import SpecError
+
+
+def check_own(dataset: Dataset, folder: Path | None, signature: str = "") -> Path:
+    """The folder of a user's own data set; raises DataError if its files are missing or not those that were measured.
+
+    signature: see `own.check_unchanged`.
+    """
+    present = check_present(dataset, folder)
+    try:
+        own.check_unchanged(dataset, present, signature)
+    except SpecError as error:
+        raise DataError(str(error)) from error
+    return present
+
+
+def open_own(dataset: Dataset, folder: Path | None, *, signature: str = "", stage: bool = False) -> list[ImageFiles]:
+    """The training and the evaluated images. stage: copy them to this node's local disk first.
+
+    Raises DataError if they are missing or not those that were measured. signature: see `own.check_unchanged`.
+    """
+    present = check_own(dataset, folder, signature)
+    scanned = folder_scan.scan(copy_to_node(present) if stage else present)
+    train = _files(scanned, scanned.parts[0], scanned.train)
+    if not scanned.is_split:
+        return [train, _files(scanned, scanned.parts[1], scanned.test)]
+    rest, taken = stratified(train.labels, dataset.test_size, f"own test {dataset.split_seed}")
+    return [FolderFiles(train.part, train.folders, train.labels[index], train.names[index]) for index in (rest, taken)]
+
+
+def _files(scanned: ImageFolder, part: str, images: Sequence[ImageFile]) -> FolderFiles:
+    numbers = {name: number for number, name in enumerate(scanned.classes)}
+    labels = np.array([numbers[image.folder] for image in images], dtype=np.int64)
+    return FolderFiles(scanned.root / part, list(scanned.classes), labels, np.array([image.name for image in images]))

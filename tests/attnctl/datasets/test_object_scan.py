@@ -1,0 +1,85 @@
+"""Folders with objects as users have them: what is found, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from attnctl.datasets.object_scan import layout_of, scan
+from attnctl.values import SpecError
+from tests.fixtures.image_folder import coco_folder, image, voc_folder
+
+
+def test_coco_folders_are_found(tmp_path: Path) -> None:
+    root = coco_folder(tmp_path, {"train2024": 3, "val2024": 2})
+    found = scan(root)
+    assert layout_of(root) == found.layout == "coco"
+    assert (found.parts, found.names, found.counts) == (("train2024", "val2024"), ("cup", "pen"), (3, 2))
+    assert found.tasks == ("detect",)
+    assert len(found.files) == 2 + 5
+    assert found.train[0] == root / "train2024" / "0.png"
+
+
+def test_voc_folders_are_found_and_their_classes_collected(tmp_path: Path) -> None:
+    root = voc_folder(tmp_path, {"train": 3, "val": 2})
+    found = scan(root)
+    assert layout_of(root) == found.layout == "voc"
+    assert (found.parts, found.names, found.counts) == (("train", "val"), ("cup", "pen"), (3, 2))
+    assert len(found.files) == 2 + 5 + 5
+
+
+def test_other_folders_have_no_objects(tmp_path: Path) -> None:
+    image(tmp_path / "daisy" / "1.png")
+    assert layout_of(tmp_path) == ""
+
+
+def _changed(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    document = json.loads(path.read_text())
+    change(document)
+    path.write_text(json.dumps(document))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda d: d["categories"].pop(), "the categories of instances_train.json and instances_val.json .* differ"),
+        (lambda d: d.pop("images"), "the images of a COCO instances file cannot be read"),
+        (lambda d: d["images"][0].update(file_name="../../x.png"), "names '../../x.png'"),
+        (lambda d: d["images"][0].update(file_name="gone.png"), "gone.png cannot be read: No such file"),
+        (lambda d: d["images"][0].update(file_name="\ud800.png"), "names "),
+        (lambda d: d["images"].clear(), "has no images"),
+        (lambda d: d["categories"].append(d["categories"][0]), "or two of one id"),
+        (lambda d: d.update(categories=[1]), "the categories of a COCO instances file cannot be read"),
+    ],
+)
+def test_wrong_coco_files_are_refused(tmp_path: Path, change: Callable[[dict[str, Any]], None], words: str) -> None:
+    root = coco_folder(tmp_path, {"train": 2, "val": 2})
+    _changed(root / "annotations" / "instances_val.json", change)
+    with pytest.raises(SpecError, match=words):
+        scan(root)
+
+
+def test_parts_must_be_clear(tmp_path: Path) -> None:
+    one = coco_folder(tmp_path / "one", {"train": 1})
+    with pytest.raises(SpecError, match=r"must have one training part and one evaluated part.* has train$"):
+        scan(one)
+    three = voc_folder(tmp_path / "three", {"train": 1, "train2": 1, "val": 1})
+    with pytest.raises(SpecError, match="has train, train2, val"):
+        scan(three)
+
+
+def test_wrong_voc_files_are_refused(tmp_path: Path) -> None:
+    root = voc_folder(tmp_path, {"train": 2, "val": 2})
+    (root / "Annotations" / "train0.xml").write_text("<annotation><object/></annotation>")
+    with pytest.raises(SpecError, match=r"train0.xml has an object without a name"):
+        scan(root)
+    (root / "Annotations" / "train0.xml").write_text("<annotation")
+    with pytest.raises(SpecError, match=r"train0.xml cannot be read"):
+        scan(root)
+    (root / "JPEGImages" / "val1.png").unlink()
+    with pytest.raises(SpecError, match=r"JPEGImages lacks 1 image of the lists: 'val1'"):
+        scan(root)
