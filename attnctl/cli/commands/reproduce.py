@@ -120,7 +120,7 @@ def _launch(
     """Submit or train what was chosen, one table after the other. The exit code: 1 if a run that was trained failed."""
     from attnctl.cli.sweeping import launch
 
-    chosen = {node.spec.id for node in choice.train}
+    position = {node.spec.id: number for number, node in enumerate(choice.train)}
     code = 0
     for part in _in_order(parts, choice):
         assert part.selection is not None
@@ -132,7 +132,9 @@ def _launch(
             as_json=False,
             with_bases=True,
         )
-        specs = [spec for spec in part.selection.specs if spec.id in chosen]
+        specs = sorted(
+            (spec for spec in part.selection.specs if spec.id in position), key=lambda spec: position[spec.id]
+        )
         output.line()
         code = max(code, launch.launch(config, replace(part.selection, specs=specs), resources, order))
     return code

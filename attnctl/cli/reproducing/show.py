@@ -9,7 +9,7 @@ from attnctl.cli import output
 from attnctl.cli.reproducing.budget import Choice
 from attnctl.cli.reproducing.graph import BASE, Graph, Node, Part
 from attnctl.cli.sweeping.cost import SweepCost, number
-from attnctl.cli.sweeping.plan import in_json, summary
+from attnctl.cli.sweeping.plan import Action, in_json, summary
 from attnctl.cli.table_layout import Column
 from attnctl.units import quantity
 from attnctl.values import comma_join
@@ -41,6 +41,7 @@ def show(
     for words, nodes in _by_reason(graph, choice.blocked).items():
         output.prose(f"{quantity(len(nodes), 'run')} cannot start: {words}")
     output.prose(f"{paper}: {summary([node.planned for node in graph.nodes.values()])}")
+    _say_failed(graph)
     if choice.train:
         output.prose(cost.words())
         if source := cost.source_words():
@@ -49,6 +50,15 @@ def show(
         unit = "GPU-hours" if cost.on_gpu else "CPU process-hours"
         left = f"; {quantity(len(choice.beyond), 'run')} would exceed it" if choice.beyond else ""
         output.prose(f"the budget of {budget:g} {unit} covers {quantity(len(choice.train), 'run')}{left}")
+
+
+def _say_failed(graph: Graph) -> None:
+    """Name the failed runs, which are left out, and what to type."""
+    failed = [node for node in graph.nodes.values() if node.planned.action is Action.FAILED]
+    for node in failed:
+        output.prose(f"failed: {comma_join(node.rows)}, run {node.spec.id}: {node.planned.reason}")
+    if failed:
+        output.prose("`attnctl resume` continues those for which that can help; --retry-failed runs all of them again")
 
 
 def in_document(

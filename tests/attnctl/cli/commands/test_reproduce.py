@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
+from attnctl.files import write_atomic
+from attnctl.workspace.layout import Workspace
+from attnctl.workspace.records import Exit, Submission
 from tests.attnctl.cli.cli_run import Run, assert_refused, listing
 
 PAPER = """
@@ -101,6 +105,54 @@ def test_a_paper_is_trained_judged_and_not_trained_again(paper: str, attnctl: Ru
     assert "Mine: 4 runs: 4 done" in again.out
     assert "SE improves what is trained further" in again.out
     assert len(json.loads(attnctl("status", "--json").out)["runs"]) == 4
+
+
+COMPARED = """
+name = "Mine"
+title = "Three classifiers"
+[tables.1]
+caption = "Classifiers"
+dataset = "digits"
+backbone = "resnet20"
+train = { epochs = 1, batch = 512, norm_batch = 512, input_size = 8 }
+columns = [{ key = "top1", metric = "top1" }]
+[[tables.1.rows]]
+row = "R20"
+top1 = "90"
+[[tables.1.rows]]
+row = "R20+ECA"
+module = "eca"
+top1 = "91"
+[[tables.1.rows]]
+row = "R20+SE"
+module = "se"
+top1 = "92"
+[[claims]]
+claim = "SE is better than the others"
+section = "4"
+table = "1"
+rows = ["R20+SE"]
+than = ["R20", "R20+ECA"]
+"""
+
+
+def test_the_most_compared_rows_are_trained_first_and_a_failed_run_is_named(folder: Path, attnctl: Run) -> None:
+    (folder / "mine.toml").write_text(COMPARED)
+    assert attnctl("reproduce", "./mine.toml", *LOCAL).code == 0
+    workspace = Workspace(folder)
+    (tag,) = workspace.submission_tags()
+    submission = Submission.read(workspace.submission(tag))
+    assert submission is not None
+    modules = [workspace.run(run).read_spec().module for run, _ in submission.tasks]
+    assert modules == ["se", "none", "eca"]
+    first = submission.tasks[0][0]
+    failed = Exit(rank=0, at=time.time(), outcome="code error", message="it broke", step=1)
+    write_atomic(workspace.run(first).attempt(1).incarnation(0).exit(0), failed.encode())
+    again = attnctl("reproduce", "./mine.toml", *LOCAL)
+    assert "Mine: 3 runs: 2 done, 1 failed" in again.out
+    assert f"failed: 1/R20+SE, run {first}: " in again.out
+    assert "it broke" in again.out
+    assert "--retry-failed runs all of them again" in again.out
 
 
 @pytest.mark.parametrize(
