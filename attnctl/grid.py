@@ -6,9 +6,9 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from attnctl import attention, backbones, components, datasets, models, own_data, recipes, sources
+from attnctl import attention, backbones, components, datasets, models, own_data, recipe_parts, recipes, sources
 from attnctl.backbones import places
-from attnctl.recipes import fitting
+from attnctl.recipes import fitting, parts
 from attnctl.sources.combination import parts_of, values_of
 from attnctl.sources.signature import ModuleSource
 from attnctl.spec import DEFAULT, LOOP_VERSION, NO_MODULE, Recipe, RunSpec, Versions, recipe_fields, recipe_value
@@ -25,7 +25,7 @@ class Axes:
     addressed: (module, name) -> values, for that module alone; they override `hyperparameters`
     backbones: empty for the default of the model, or of the data set when there is no model
     models: the detector or segmenter around the backbone; empty for the backbone as a classifier
-    overrides: recipe field -> values
+    overrides: recipe field, or option of a part such as `loss.gamma`, -> values
     """
 
     modules: tuple[str, ...]
@@ -67,7 +67,7 @@ def expand(axes: Axes) -> Expansion:
     invalid: dict[InvalidCell, None] = {}
     for module in axes.modules:
         for values, model, dataset, overrides in itertools.product(
-            _module_settings(axes, module), axes.models, axes.datasets, _products(_typed_overrides(axes))
+            _module_settings(axes, module), axes.models, axes.datasets, _recipe_settings(axes)
         ):
             for backbone in axes.backbones or (default_backbone(model, dataset),):
                 for placement in axes.placements if module != NO_MODULE else ("",):
@@ -113,7 +113,7 @@ def _cells(
     models.check_fit(model, backbone, dataset)
     if recipe_name is None and described.is_own:
         overrides = {**recipes.fitted(described), **overrides}
-    recipe = recipes.resolve(recipe_name or recipes.default_for(dataset, backbone, model), overrides)
+    recipe, code = recipes.resolve_with_code(recipe_name or recipes.default_for(dataset, backbone, model), overrides)
     _check_batch(recipe, described)
     fitting.check(recipe, model, described)
     attended = _attended(module, hyperparameters, network) if module != NO_MODULE else _PLAIN
@@ -133,6 +133,7 @@ def _cells(
                 dataset=described.version,
                 loop=LOOP_VERSION,
                 model=models.describe(model).version if model else 0,
+                recipe=code,
             ),
             model=model,
             data=own_data.DESCRIPTIONS[dataset] if described.is_own else "",
@@ -293,9 +294,36 @@ def _module_settings(axes: Axes, module: str) -> list[dict[str, Scalar]]:
 
 def _typed_overrides(axes: Axes) -> dict[str, list[Scalar]]:
     for name in axes.overrides:
-        if name not in recipe_fields():
+        if name not in recipe_fields() and not recipe_parts.is_option(name):
             raise SpecError(f"unknown recipe field {name!r}{did_you_mean(name, recipe_fields())}")
-    return {name: [recipe_value(name, value) for value in values] for name, values in axes.overrides.items()}
+    return {
+        name: [value if recipe_parts.is_option(name) else recipe_value(name, value) for value in values]
+        for name, values in axes.overrides.items()
+    }
+
+
+def _recipe_settings(axes: Axes) -> list[dict[str, Scalar]]:
+    """The product of the recipe's overrides. Of several parts on an axis, each gets the options that it has."""
+    settings: dict[str, dict[str, Scalar]] = {}
+    for chosen in _products(_typed_overrides(axes)):
+        fitting = {
+            name: value
+            for name, value in chosen.items()
+            if not recipe_parts.is_option(name) or _has(axes, chosen, name)
+        }
+        settings.setdefault(repr(fitting), fitting)
+    return list(settings.values())
+
+
+def _has(axes: Axes, chosen: Mapping[str, Scalar], name: str) -> bool:
+    """Whether a chosen part has an option. True where no other part could be meant, so that a wrong one is an error."""
+    kind, _, option = name.partition(".")
+    having = [
+        value
+        for value in axes.overrides.get(kind, ())
+        if any(item.name == option for part in parts.described(kind, value) for item in part.options)
+    ]
+    return not having or str(chosen[kind]) in having
 
 
 def _products(axes: Mapping[str, Sequence[Scalar]]) -> Iterator[dict[str, Scalar]]:

@@ -16,7 +16,7 @@ from functools import cache, lru_cache
 from operator import ge, gt, le, lt
 from typing import Any, Literal, get_type_hints
 
-from attnctl import components, own_data, parameter_groups
+from attnctl import components, own_data, parameter_groups, recipe_parts
 from attnctl.parameter_groups import ParameterGroup
 from attnctl.units import quantity
 from attnctl.values import Scalar, SpecError, comma_join, convert, did_you_mean, divisors, format_value
@@ -29,7 +29,7 @@ Task = Literal["classify", "detect", "instance", "segment"]
 NO_MODULE = "none"
 """The module name of the plain backbone, without an attention module."""
 
-DEFAULT, NONE = "default", "none"
+DEFAULT, NONE = recipe_parts.DEFAULT, recipe_parts.NONE
 """Recipe values for the model's default and for none; an empty value could not be typed on the command line."""
 
 _NEVER = object()
@@ -79,13 +79,23 @@ class Recipe:
     norm_batch: int = recipe_field(
         "ghost batch: samples per forward, over which BatchNorm computes its statistics; must divide batch", at_least=1
     )
-    optimizer: Literal["sgd", "adamw"] = recipe_field("optimizer")
+    optimizer: str = recipe_field("optimizer, or your own: ./mine.py:MyOptimizer")
     lr: float = recipe_field("peak learning rate for the global batch", above=0)
-    momentum: float = recipe_field("SGD momentum, or AdamW's beta1", at_least=0, below=1)
+    momentum: float = recipe_field("momentum, or beta1 of Adam's kin", at_least=0, below=1)
     weight_decay: float = recipe_field("weight decay", at_least=0)
-    schedule: Literal["constant", "step", "multistep", "cosine", "poly"] = recipe_field("learning-rate schedule")
-    augment: Literal["none", "shift", "crop-flip", "imagenet", "flip", "flip-shift", "ssd", "mosaic", "seg"] = (
-        recipe_field("training augmentation; the last five are for detection and segmentation")
+    schedule: str = recipe_field("learning-rate schedule, or your own: ./mine.py:my_schedule")
+    augment: str = recipe_field(
+        "training augmentation, or a classifier's own: ./mine.py:MyAugmentation; flip, flip-shift, ssd, mosaic and "
+        "seg are for detection and segmentation"
+    )
+    loss: str = recipe_field("loss of a classifier, or your own: ./mine.py:MyLoss", neutral=DEFAULT)
+    metrics: str = recipe_field(
+        "more metrics of a classifier's evaluation, joined with +, such as ./mine.py:my_metric, or none", neutral=NONE
+    )
+    part_options: str = recipe_field(
+        "options of the optimizer, schedule, loss, augmentation and metrics, such as "
+        "'loss.gamma=2;optimizer.eps=1e-6', or none; to sweep one, use -p loss.gamma=1,2",
+        neutral=NONE,
     )
     nesterov: bool = recipe_field("Nesterov momentum (SGD)", neutral=False)
     milestones: str = recipe_field(
@@ -211,6 +221,7 @@ class Recipe:
         self.milestone_epochs()
         self.short_sides()
         self.parameter_groups()
+        recipe_parts.read(self.part_options)
 
     def _check_length(self) -> None:
         for unit, other, count in (
@@ -299,6 +310,9 @@ class Versions:
     loop: int
     model: int = 0
     """Version of `RunSpec.model`; 0 for a classifier, and then left out of the id."""
+    recipe: str = ""
+    """Versions of users' files in the recipe, such as `loss=ast:<hash>`; empty if there are none, and then left out of
+    the id."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -363,8 +377,9 @@ class RunSpec:
         for name in ("init", "model"):
             if not document[name]:
                 del document[name]
-        if not self.versions.model:
-            del document["versions"]["model"]
+        for name in ("model", "recipe"):
+            if not document["versions"][name]:
+                del document["versions"][name]
         return json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
     @property
@@ -395,8 +410,13 @@ class RunSpec:
 
     @property
     def code_versions(self) -> tuple[int | str, ...]:
-        """The versions of its modules and its backbone, which are hashes for a user's code."""
-        return (*(part.versions.module for part in self.components), self.versions.backbone)
+        """The versions of its modules, its backbone and users' files in its recipe; hashes for a user's code."""
+        of_recipe = recipe_parts.read_code(self.versions.recipe).values()
+        return (
+            *(part.versions.module for part in self.components),
+            self.versions.backbone,
+            *(version for versions in of_recipe for version in versions if version),
+        )
 
     @property
     def network(self) -> str:
@@ -452,8 +472,9 @@ class RunSpec:
 def _check_types(spec: RunSpec) -> None:
     """Raise ValueError if a value has another type than declared: a JSON file of somebody else can hold anything."""
     versions = vars(spec.versions)
-    numbers = {name: value for name, value in versions.items() if name not in {"module", "backbone"}}
-    texts = {name: getattr(spec, name) for name in _TEXTS} | {"module's version": versions["module"]}
+    numbers = {name: value for name, value in versions.items() if name not in {"module", "backbone", "recipe"}}
+    texts = {name: getattr(spec, name) for name in _TEXTS}
+    texts |= {f"{name}'s version": versions[name] for name in ("module", "recipe")}
     values = {"backbone's version": versions["backbone"], **dict(spec.hyperparameters)}
     for name, value in {**numbers, "seed": spec.seed}.items():
         if type(value) is not int or not _is_scalar(value):
@@ -485,6 +506,16 @@ def _check_names(spec: RunSpec) -> None:
             raise ValueError(f"a version is {version!r:.80}")
     if spec.data or own_data.is_own(spec.dataset):
         own_data.remember(spec.dataset, spec.data)
+    _check_code(spec)
+
+
+def _check_code(spec: RunSpec) -> None:
+    """Raise ValueError unless each version of a user's file in the recipe belongs to one of its parts."""
+    code = recipe_parts.read_code(spec.versions.recipe)
+    for kind, versions in code.items():
+        wrong = [version for version in versions if version and not _OWN_VERSION.fullmatch(version)]
+        if kind not in recipe_parts.KINDS or wrong or len(versions) != str(getattr(spec.recipe, kind)).count("+") + 1:
+            raise ValueError(f"recipe's version is {spec.versions.recipe!r:.80}")
 
 
 @lru_cache(maxsize=1 << 14)
@@ -516,8 +547,9 @@ def recipe_fields() -> dict[str, dataclasses.Field[Any]]:
 
 @cache
 def recipe_types() -> dict[str, Any]:
-    """Each recipe field's type: int, float, bool, str or a Literal."""
-    return get_type_hints(Recipe)
+    """Each recipe field's type: int, float, bool, str, a Literal, or a union of these."""
+    named = {kind: Literal.__getitem__(tuple(names)) | str for kind, names in recipe_parts.BUILT_IN.items()}
+    return get_type_hints(Recipe) | named
 
 
 def recipe_value(name: str, value: Scalar) -> Scalar:
@@ -527,6 +559,10 @@ def recipe_value(name: str, value: Scalar) -> Scalar:
         limit = recipe_fields()[name].metadata.get(bound)
         if limit is not None and not holds(canonical, limit):
             raise SpecError(f"{name} is {format_value(canonical)}; it must be {bound.replace('_', ' ')} {limit:g}")
+    if name in recipe_parts.KINDS:
+        recipe_parts.check_name(name, str(canonical))
+    if name == "part_options":
+        recipe_parts.read(str(canonical))
     if name == "param_groups" and canonical != NONE:
         return parameter_groups.canonical(str(canonical))
     return canonical

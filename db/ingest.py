@@ -236,8 +236,8 @@ def _spec_columns(indexed: IndexedRun) -> dict[str, Any]:
 
 
 def _versions(spec: RunSpec) -> Iterator[tuple[str, int | str]]:
-    """The versions by part; a classifier has no model."""
-    return ((name, value) for name, value in vars(spec.versions).items() if name != "model" or spec.model)
+    """The versions by part; a classifier has no model, and most recipes no user's file."""
+    return ((name, value) for name, value in vars(spec.versions).items() if name not in {"model", "recipe"} or value)
 
 
 def _recipe_row(spec: RunSpec) -> dict[str, Any]:

@@ -37,7 +37,7 @@ from attnctl.jobs.training.optim import total_steps
 from attnctl.jobs.training.session import build
 from attnctl.networks import surgery
 from attnctl.settings import config
-from attnctl.sources import isolated
+from attnctl.sources import isolated, remember
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
 from attnctl.workspace import untrusted_json
@@ -145,6 +145,7 @@ def attempt(spec: RunSpec, folder: Path, roots: config.DataRoots, resources: Res
     device = environment.choose_device(resources, 0)
     torch.set_num_threads(max(1, min(resources.cpus_per_task, len(os.sched_getaffinity(0)))))
     small = dataclasses.replace(spec, recipe=dataclasses.replace(spec.recipe, epochs=2, steps=0, eval_interval=1))
+    remember(folder / isolated.SOURCES, spec.code_versions)
     data = open_data(spec, roots, device, max(0, resources.cpus_per_task - 1))
     try:
         first = _train(small, data, folder, device, number=1)

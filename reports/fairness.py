@@ -32,7 +32,7 @@ WAY = "way of attention"
 RECIPE = frozenset(NAMES.get(name, name) for name in recipe_fields())
 """The subjects that are fields of the recipe."""
 
-_OF_THE_NETWORK = ("model", "backbone", "dataset", "loop")
+_OF_THE_NETWORK = ("model", "backbone", "dataset", "loop", "recipe")
 """The parts of the code that all rows of a group share; a module's own version is no difference in training."""
 
 

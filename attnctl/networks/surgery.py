@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from attnctl import attention, backbones, datasets, models
+from attnctl import attention, backbones, datasets, models, sources
 from attnctl.backbones.places import Part, Placement, check_fit, find
 from attnctl.backbones.trace import evaluating, trace
 from attnctl.sources.combination import parts_of, values_of
@@ -59,6 +59,8 @@ def build(spec: RunSpec, stored: Path | None = None) -> nn.Module:
 
     stored: the workspace's folder of users' files, for a run that uses them. Raises SpecError.
     """
+    if stored is not None:
+        sources.remember(stored, spec.code_versions)
     backbone = backbones.of_run(spec.backbone, spec.versions.backbone, stored)
     attended = [_of_run(part, backbone, stored) for part in spec.components]
     return _network_of_run(spec, backbone, datasets.describe(spec.dataset).classes, attended)

@@ -8,9 +8,9 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
-from attnctl import backbones, datasets, models
+from attnctl import backbones, datasets, models, recipe_parts
 from attnctl.datasets import Dataset
-from attnctl.recipes import file
+from attnctl.recipes import file, parts
 from attnctl.spec import Recipe, recipe_fields, recipe_from
 from attnctl.values import Scalar, SpecError, comma_join, did_you_mean
 
@@ -54,9 +54,15 @@ def load(name: str) -> Mapping[str, Scalar]:
     if file.is_file(base):
         raise SpecError(f"{name}: base is {base!r}; it must be one of {comma_join(names())}")
     try:
-        return MappingProxyType({**_load(base), **values})
+        return MappingProxyType({**_load(base), **values, **_options(_load(base), values)})
     except SpecError as error:
         raise SpecError(f"{name}: base: {error}") from error
+
+
+def _options(base: Mapping[str, Scalar], values: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """The options of a recipe's parts, with those of its base; empty if there are none."""
+    text = recipe_parts.merged(base, values)
+    return {} if text == recipe_parts.NONE else {"part_options": text}
 
 
 @cache
@@ -89,15 +95,23 @@ def fitted(dataset: Dataset) -> dict[str, Scalar]:
 
 
 def resolve(name: str, overrides: Mapping[str, Scalar]) -> Recipe:
-    """The recipe of that name with some values replaced; raises SpecError.
+    """`resolve_with_code` without the versions."""
+    return resolve_with_code(name, overrides)[0]
+
+
+def resolve_with_code(name: str, overrides: Mapping[str, Scalar]) -> tuple[Recipe, str]:
+    """The recipe of that name with some values replaced, and its users' files as in `Versions.recipe`.
+
+    overrides: of fields, and of options of its parts by names such as `loss.gamma`. Raises SpecError.
 
     A batch smaller than the recipe's norm_batch becomes a single forward, unless norm_batch is overridden too. Epochs
     override the recipe's steps, and steps its epochs; input_size overrides its min_sizes.
     """
     for field in overrides:
-        if field not in recipe_fields():
+        if field not in recipe_fields() and not recipe_parts.is_option(field):
             raise SpecError(f"unknown recipe field {field!r}{did_you_mean(field, recipe_fields())}")
-    values = {**load(name), **overrides}
+    own = load(name)
+    values = {**own, **overrides}
     batch, forward = values.get("batch"), values.get("norm_batch")
     smaller = str(batch).isdecimal() and str(forward).isdecimal() and 0 < int(str(batch)) < int(str(forward))
     if "norm_batch" not in overrides and smaller:
@@ -106,6 +120,7 @@ def resolve(name: str, overrides: Mapping[str, Scalar]) -> Recipe:
         if asked in overrides and instead not in overrides:
             values.pop(instead, None)
     try:
-        return recipe_from(values)
+        resolved, code = parts.resolve(values, own, overrides)
+        return recipe_from(resolved), code
     except SpecError as error:
         raise SpecError(f"{name}: {error}" if file.is_file(name) and not overrides else str(error)) from error

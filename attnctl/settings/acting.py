@@ -138,7 +138,7 @@ class ActingSetting:
 
     @property
     def of_planning(self) -> bool:
-        """Whether it is a default that names a Python file, which planning runs too."""
+        """Whether it is a default that names a Python file or a recipe's, which can name one: planning runs it too."""
         return self.key.startswith("defaults.")
 
 
@@ -164,7 +164,7 @@ def _acting(document: Mapping[str, Any]) -> Iterator[ActingSetting]:
             yield from (
                 ActingSetting(f"{section}.{key}", value)
                 for key, value in values.items()
-                if section == "defaults" and key != "recipe" and _names_code(value)
+                if section == "defaults" and (_names_code(value) or (key == "recipe" and str(value).endswith(".toml")))
             )
         else:
             yield from (

@@ -66,17 +66,21 @@ def stored_module(name: str, version: str, folder: Path | None) -> ModuleSource:
 
     folder: the workspace's folder of sources; None for the files that this process has read (when planning the run).
     """
-    source = _stored(name, version, folder)
+    source = stored_source(name, version, folder)
     return _module(source, Reference(name, source.path, name.partition(":")[2]))
 
 
 def stored_backbone(name: str, version: str, folder: Path | None) -> Function:
     """The backbone of a run's spec, from the files stored in the workspace; raises SpecError."""
-    source = _stored(name, version, folder)
+    source = stored_source(name, version, folder)
     return _function(source, Reference(name, source.path, name.partition(":")[2]))
 
 
-def _stored(name: str, version: str, folder: Path | None) -> Source:
+def stored_source(name: str, version: str, folder: Path | None) -> Source:
+    """The user's files with that version, for a part of a run's spec; raises SpecError.
+
+    folder: the workspace's folder of sources; None for the files that this process has read or remembers.
+    """
     if folder is not None:
         return sources.load(folder, version)
     if version not in sources.READ_SOURCES:

@@ -145,7 +145,7 @@ def read_modules(path: Path, import_name: str) -> list[ModuleSource]:
         raise SpecError(f"cannot read {path}: {error.strerror}") from error
     except (SyntaxError, UnicodeDecodeError) as error:
         raise SpecError(f"{path}:{getattr(error, 'lineno', 1)} is not Python: {error}") from error
-    constants = _literals(tree.body)
+    constants = literals(tree.body)
     modules = []
     for node in tree.body:
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
@@ -164,7 +164,7 @@ def read_class(data: bytes, path: Path, import_name: str, class_name: str) -> Mo
     tree = ast.parse(data, str(path))
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
     if not class_name:
-        constructors = {name: _inherited_constructor(node, classes) for name, node in classes.items()}
+        constructors = {name: inherited_constructor(node, classes) for name, node in classes.items()}
         modules = [
             name
             for name, init in constructors.items()
@@ -178,7 +178,7 @@ def read_class(data: bytes, path: Path, import_name: str, class_name: str) -> Mo
         hint = did_you_mean(class_name, classes) if classes else "; it has no class"
         raise SpecError(f"{path} has no class {class_name!r}{hint}")
     node = classes[class_name]
-    constructor = _inherited_constructor(node, classes)
+    constructor = inherited_constructor(node, classes)
     prefix = f"{path}:{node.lineno}: {class_name}"
     if constructor is None:
         raise SpecError(
@@ -188,7 +188,7 @@ def read_class(data: bytes, path: Path, import_name: str, class_name: str) -> Mo
     if parameter != "channels":
         first = f"its first parameter is {parameter!r}" if parameter else "it has no parameter"
         raise SpecError(f"{path}:{constructor.lineno}: {class_name} does not take `channels` first: {first}")
-    return _module(node, constructor, path, import_name, _literals(tree.body))
+    return _module(node, constructor, path, import_name, literals(tree.body))
 
 
 def read_function(data: bytes, path: Path, name: str, first: str) -> str:
@@ -217,7 +217,7 @@ def read_function(data: bytes, path: Path, name: str, first: str) -> str:
 
 def _parameters(node: ast.FunctionDef | ast.ClassDef) -> list[str]:
     """The first parameter of a function or constructor, and all others without a default."""
-    function = _inherited_constructor(node, {}) if isinstance(node, ast.ClassDef) else node
+    function = inherited_constructor(node, {}) if isinstance(node, ast.ClassDef) else node
     if function is None:
         return []
     arguments = function.args
@@ -229,12 +229,12 @@ def _parameters(node: ast.FunctionDef | ast.ClassDef) -> list[str]:
     return [*positional[:needed], *keywords]
 
 
-def _inherited_constructor(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> ast.FunctionDef | None:
+def inherited_constructor(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> ast.FunctionDef | None:
     """The `__init__` of a class, or of its first base class in the same file that has one."""
     own = next((item for item in node.body if isinstance(item, ast.FunctionDef) and item.name == "__init__"), None)
     bases = [classes[base.id] for base in node.bases if isinstance(base, ast.Name) and base.id in classes]
     earlier = [base for base in bases if base.lineno < node.lineno]  # bases precede the class, so the recursion ends
-    return own or next((inherited for base in earlier if (inherited := _inherited_constructor(base, classes))), None)
+    return own or next((inherited for base in earlier if (inherited := inherited_constructor(base, classes))), None)
 
 
 def _first_parameter(node: ast.FunctionDef) -> str:
@@ -259,18 +259,10 @@ def _module(
     location = f"{path}:{node.lineno}: {node.name}'s"
     hyperparameters = []
     for argument, default in keywords:
-        prefix = f"{path}:{argument.lineno}: {node.name}'s hyperparameter {argument.arg}"
-        if default is None:
-            raise SpecError(f"{prefix} needs a default value, such as 7 or 'c'")
-        value = _literal(default, constants, f"{prefix}: its default")
-        if argument.annotation:
-            declared = _declared(argument.annotation, constants, prefix)
-            if value is None:
-                declared = Union[declared, None]  # noqa: UP007 - `x: int = None` is written often
-        else:
-            declared = _ANYTHING if value is None else type(value)
+        prefix = f"{path}:{argument.lineno}: {node.name}'s hyperparameter"
+        declared, value = parameter(argument, default, constants, prefix)
         hyperparameters.append(Hyperparameter(argument.arg, declared, value, help_texts.get(argument.arg, "")))
-    body = _literals(node.body)
+    body = literals(node.body)
     names = [item.name for item in hyperparameters]
     for setting in ("rules", "effective"):
         _check_expressions(body.get(setting, {}), names, f"{location} {setting}")
@@ -294,6 +286,22 @@ def _module(
     )
 
 
+def parameter(
+    argument: ast.arg, default: ast.expr | None, constants: Mapping[str, Any], prefix: str
+) -> tuple[Any, Scalar]:
+    """The type and the default of a parameter; raises SpecError. constants: literals of the file, by name."""
+    prefix = f"{prefix} {argument.arg}"
+    if default is None:
+        raise SpecError(f"{prefix} needs a default value, such as 7 or 'c'")
+    value: Scalar = _literal(default, constants, f"{prefix}: its default")
+    if argument.annotation is None:
+        return (_ANYTHING if value is None else type(value)), value
+    declared = _declared(argument.annotation, constants, prefix)
+    if value is None:
+        declared = Union[declared, None]  # noqa: UP007 - `x: int = None` is written often
+    return declared, value
+
+
 def _check_expressions(setting: object, names: list[str], prefix: str) -> None:
     """Check `rules`, whose keys are expressions, or a dictionary such as `effective`, whose values are."""
     if not isinstance(setting, dict) or not all(isinstance(text, str) for item in setting.items() for text in item):
@@ -315,7 +323,7 @@ def _keywords(constructor: ast.FunctionDef) -> tuple[bool, list[tuple[ast.arg, a
     return needs_map, [*pairs[needs_map:], *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]
 
 
-def _literals(body: list[ast.stmt]) -> dict[str, Any]:
+def literals(body: list[ast.stmt]) -> dict[str, Any]:
     """The names to which a body assigns literals, with their values."""
     literals: dict[str, Any] = {}
     for node in body:

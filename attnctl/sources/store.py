@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -76,6 +77,13 @@ def _rename(aside: Path, target: Path) -> None:
     except OSError:
         if not (target / MANIFEST).is_file():  # otherwise another command has just stored the same files
             raise
+
+
+def remember(folder: Path, versions: Iterable[int | str]) -> None:
+    """Make stored sources available to this process, as if it had read the files. Raises SpecError."""
+    for version in versions:
+        if is_own(version) and version not in READ_SOURCES:
+            READ_SOURCES[str(version)] = load(folder, str(version))
 
 
 def load(folder: Path, version: str) -> Source:

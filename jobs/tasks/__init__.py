@@ -21,7 +21,7 @@ def open_task(spec: RunSpec, data: TrainingData, arithmetic: Arithmetic, detecti
 
     task = models.task(spec.model)
     if task == "classify":
-        return Classify(spec.recipe, arithmetic)
+        return Classify(spec.recipe, arithmetic, spec.versions.recipe)
     if task == "segment":
         from attnctl.jobs.tasks.segment import Segment
 

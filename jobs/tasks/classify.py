@@ -1,16 +1,19 @@
-"""Classification: cross-entropy with one class per image, or with mixed ones; top-1 and top-5."""
+"""Classification: cross-entropy or another loss, with one class per image, or with mixed ones; top-1 and top-5."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from attnctl.jobs.runtime.group import Group
+from attnctl.jobs.tasks.losses import open_loss
 from attnctl.jobs.tasks.task import Arithmetic
 from attnctl.metrics import deciding
+from attnctl.recipes.own_parts import Loss
 from attnctl.spec import Recipe
 
 Batch = tuple[Tensor, Tensor]
@@ -24,18 +27,23 @@ class Classify:
     columns = 2
     has_dynamic_graph = False
 
-    def __init__(self, recipe: Recipe, arithmetic: Arithmetic) -> None:
-        self._smoothing, self._arithmetic = recipe.label_smoothing, arithmetic
+    def __init__(self, recipe: Recipe, arithmetic: Arithmetic, code: str = "") -> None:
+        self._recipe, self._arithmetic, self._code = recipe, arithmetic, code
+
+    @cached_property
+    def _loss(self) -> Loss:
+        """Created at the first training step: an evaluation does not need it."""
+        return open_loss(self._recipe, self._code)
 
     def loss(self, network: nn.Module, batch: Batch, row: Tensor) -> Tensor:
-        """The mean cross-entropy; also counts correct predictions, for class weights by the largest one."""
+        """The mean loss; also counts correct predictions, for class weights by the largest one."""
         images, targets = batch
         with self._arithmetic.autocast:
             logits = network(self._arithmetic.images(images))
         logits = logits.to(self._arithmetic.dtype)
         if targets.is_floating_point():
             targets = targets.to(self._arithmetic.dtype)
-        loss = functional.cross_entropy(logits, targets, label_smoothing=self._smoothing)
+        loss = self._loss(logits, targets)
         with torch.no_grad():
             answers = targets if targets.ndim == 1 else targets.argmax(1)
             row[0] += loss.detach()

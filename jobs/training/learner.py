@@ -20,9 +20,20 @@ _WARM_UP_PASSES = 3
 
 
 class Learner:
-    """A network in training on one rank. A step's gradient is the mean over the forwards of all replicas."""
+    """A network in training on one rank. A step's gradient is the mean over the forwards of all replicas.
 
-    def __init__(self, recipe: Recipe, task: Task, network: nn.Module, group: Group, arithmetic: Arithmetic) -> None:
+    code: the run's `Versions.recipe`.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        task: Task,
+        network: nn.Module,
+        group: Group,
+        arithmetic: Arithmetic,
+        code: str = "",
+    ) -> None:
         self._recipe, self._task, self._group = recipe, task, group
         network = norms.prepare(network, recipe, group)
         self.network = network.to(group.device, arithmetic.dtype).to(memory_format=arithmetic.layout).train()
@@ -32,7 +43,7 @@ class Learner:
         if recipe.compile:
             self.network.compile()
         self._parallel = group.wrap(self.network, has_dynamic_graph=task.has_dynamic_graph)
-        self._optimizer = optimizer(recipe, self.network)
+        self._optimizer = optimizer(recipe, self.network, code)
         self._scaler = torch.amp.GradScaler(group.device.type, enabled=recipe.precision == "fp16")
 
     def warm_up(self, batch: Any) -> None:

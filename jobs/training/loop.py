@@ -27,6 +27,7 @@ from attnctl.jobs.training.learner import Learner
 from attnctl.jobs.training.optim import learning_rate, total_steps
 from attnctl.jobs.training.pace import Cadence, CheckpointBudget, Meter, TimeLimitMargin
 from attnctl.jobs.training.replicas import seed_forward, share
+from attnctl.recipes import own_parts
 from attnctl.spec import RunSpec
 from attnctl.workspace import checkpoints
 from attnctl.workspace.events import read_ends
@@ -84,7 +85,8 @@ class Trainer:
         self.steps = total_steps(recipe, data.steps_per_epoch)
         arithmetic = Arithmetic.of(recipe, group.device, dtype)
         self.task = open_task(spec, data, arithmetic, context.run.detections)
-        self.learner = Learner(recipe, self.task, network, group, arithmetic)
+        self.learner = Learner(recipe, self.task, network, group, arithmetic, spec.versions.recipe)
+        self.schedule = own_parts.schedule(recipe, spec.versions.recipe)
         # (V, columns): the sums of each replica's forwards in this epoch. They are kept apart so that the total does
         # not depend on the number of processes; rows of other ranks are zero. They are rarely read: it waits for a GPU.
         self.sums = torch.zeros(recipe.replicas, self.task.columns, dtype=torch.float64, device=group.device)
@@ -173,7 +175,7 @@ class Trainer:
 
     def _step(self, batches: Iterator[Any]) -> None:
         step = self.position.step
-        self.learner.set_rate(learning_rate(self.recipe, step, self.data.steps_per_epoch))
+        self.learner.set_rate(self._rate(step))
         self.learner.set_no_aug(self.recipe.is_plain(step, self.data.steps_per_epoch))
         for replica, batch in zip(self.replicas, itertools.islice(batches, len(self.replicas)), strict=True):
             seed_forward(self.spec.seed, step, replica)
@@ -186,6 +188,9 @@ class Trainer:
         self.learner.update(step)
         self.position.step = step + 1
         self.context.beat()
+
+    def _rate(self, step: int) -> float:
+        return learning_rate(self.recipe, step, self.data.steps_per_epoch, self.schedule)
 
     def _losses(self) -> float:
         """The sum of this rank's losses in this epoch so far."""
@@ -263,7 +268,7 @@ class Trainer:
             raise Diverged(f"the loss of the evaluation after epoch {epoch} is not finite")
         steps = self.position.step - (epoch - 1) * self.data.steps_per_epoch
         values |= self.task.summary(totals.sum(0).tolist(), self.recipe.replicas * steps, self.recipe.batch * steps)
-        values["lr"] = learning_rate(self.recipe, self.position.step - 1, self.data.steps_per_epoch)
+        values["lr"] = self._rate(self.position.step - 1)
         if speed:
             values["images_per_s"] = self.recipe.batch * speed
         primary = next((name for name in self.task.primary if name in values), None)

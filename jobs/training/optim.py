@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
+from attnctl.jobs.training import optimizers
+from attnctl.recipes.own_parts import Factor
 from attnctl.spec import Recipe
 from attnctl.values import SpecError, comma_join
 
@@ -19,25 +21,12 @@ _FACTOR = "lr_factor"
 """The key of an optimizer's group that holds the factor on its learning rate, if that is not 1."""
 
 
-def optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
-    """The recipe's optimizer over all parameters that train; fused, so one kernel updates many tensors."""
-    parameters = _parameters(recipe, network)
-    if recipe.optimizer == "adamw":
-        return torch.optim.AdamW(
-            parameters,
-            lr=recipe.lr,
-            betas=(recipe.momentum, 0.999),
-            weight_decay=recipe.weight_decay,
-            fused=True,
-        )
-    return torch.optim.SGD(
-        parameters,
-        lr=recipe.lr,
-        momentum=recipe.momentum,
-        weight_decay=recipe.weight_decay,
-        nesterov=recipe.nesterov and recipe.momentum > 0,  # torch refuses nesterov without momentum
-        fused=True,
-    )
+def optimizer(recipe: Recipe, network: nn.Module, code: str = "") -> torch.optim.Optimizer:
+    """The recipe's optimizer over all parameters that train; fused where torch can, so one kernel updates many tensors.
+
+    code: the run's `Versions.recipe`. Raises SpecError.
+    """
+    return optimizers.create(recipe, code, _parameters(recipe, network))
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
@@ -86,8 +75,8 @@ def total_steps(recipe: Recipe, steps_per_epoch: int) -> int:
     return recipe.steps or recipe.epochs * steps_per_epoch
 
 
-def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
-    """The learning rate of step `step`, from 0.
+def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int, own: Factor | None = None) -> float:
+    """The learning rate of step `step`, from 0. own: the user's schedule, if the recipe has one.
 
     Warm-up rises over its W steps: lr * ((step + 1) / W)^warmup_power, or from warmup_factor of the rate, then with
     step / W instead, as in mmdetection. After it, cosine and poly fall to min_lr_ratio of the rate at the end of the
@@ -98,6 +87,8 @@ def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
     warmup = recipe.warmup_steps or round(recipe.warmup_epochs * steps_per_epoch)
     if step < warmup:
         return _rising(recipe, step, warmup)
+    if own is not None:
+        return recipe.lr * own(step - warmup, total_steps(recipe, steps_per_epoch) - warmup)
     if recipe.schedule in {"cosine", "poly"}:
         return _falling(recipe, step, steps_per_epoch, warmup)
     epoch = step // steps_per_epoch

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from attnctl import models
+from attnctl import models, sources
 from attnctl.jobs.data import TrainingData, check_files_remain, open_data
 from attnctl.jobs.data.seeding import derive
 from attnctl.jobs.runtime import disk_full
@@ -78,6 +78,7 @@ def perform(assignment: Assignment) -> str:
             lambda: environment.record(incarnation, worker, device, threads, assignment.workspace), check
         )
         events = disk_full.retry_while_disk_full(lambda: EventLog(incarnation.events), check)
+    sources.remember(assignment.workspace.sources, spec.code_versions)
     workers = max(0, assignment.resources.cpus_per_task - 1)
     data = open_data(spec, assignment.roots, device, workers)
     try:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from attnctl.db import RunRow
+from attnctl.recipe_parts import setting_text
 from attnctl.spec import NO_MODULE
-from attnctl.values import Scalar, format_value
+from attnctl.values import Scalar
 
 K = TypeVar("K")
 
@@ -29,7 +30,7 @@ class Place:
     @property
     def title(self) -> str:
         """Of the group."""
-        recipe = " ".join(f"{name}={format_value(value)}" for name, value in self.recipe)
+        recipe = " ".join(setting_text(name, value) for name, value in self.recipe)
         return ", ".join(filter(None, (f"{self.network} on {self.dataset}", recipe, self.own)))
 
 

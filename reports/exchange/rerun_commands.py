@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 
-from attnctl import attention, recipes, sources
+from attnctl import attention, recipe_parts, recipes, sources
 from attnctl.components import AND, AT
 from attnctl.sources.digest import VERSION_PREFIX
 from attnctl.sources.store import read_manifest
@@ -60,7 +60,7 @@ def _words(spec: RunSpec, seeds: Sequence[int], kept: Path, folder: str) -> Iter
     yield from ("--backbone", _named(spec.backbone, spec.versions.backbone, kept, folder), "--dataset", spec.dataset)
     recipe, fields = _recipe(spec.recipe)
     yield from ("--recipe", recipe)
-    for name, value in fields.items():
+    for name, value in {**fields, **_own_parts(spec, kept, folder)}.items():
         yield from ("--" + name.replace("_", "-"), format_value(value))
     yield from ("--seed", ",".join(map(str, seeds)))
     start = Start.of(spec.init)
@@ -76,6 +76,17 @@ def _named(name: str, version: str | int, kept: Path, folder: str) -> str:
         return name
     digest = str(version).removeprefix(VERSION_PREFIX)
     return f"{folder}/{digest}/{read_manifest(kept / digest).entry}:{name.partition(':')[2]}"
+
+
+def _own_parts(spec: RunSpec, kept: Path, folder: str) -> dict[str, str]:
+    """The recipe's fields that name users' files, as they are kept."""
+    return {
+        kind: "+".join(
+            _named(name, version, kept, folder)
+            for name, version in zip(str(getattr(spec.recipe, kind)).split("+"), versions, strict=True)
+        )
+        for kind, versions in recipe_parts.read_code(spec.versions.recipe).items()
+    }
 
 
 def _settings(spec: RunSpec, kept: Path) -> dict[str, Scalar]:

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from attnctl.db import RunRow
+from attnctl.recipe_parts import setting_text
 from attnctl.spec import NO_MODULE, recipe_fields
 from attnctl.values import format_value
 
@@ -80,7 +81,7 @@ def _varying(settings: Iterable[Mapping[str, str]]) -> set[str]:
 
 def _name(values: Mapping[str, str], own: set[str], rest: set[str], places: bool) -> str:
     module = "no attention" if values["module"] == NO_MODULE else values["module"]
-    settings = [f"{name}={value}" for name, value in values.items() if name in own or name in rest - {*_PLACES}]
+    settings = [setting_text(name, value) for name, value in values.items() if name in own or name in rest - {*_PLACES}]
     where = [values[name] for name in _PLACES if name in rest and values[name]] if places else []
     return ", ".join([" ".join([module, *settings]), *where])
 

@@ -148,6 +148,7 @@ def test_only_non_neutral_values_of_a_recipe_field_are_part_of_the_id() -> None:
         "compile": True,
     }
     other |= {"norms": "frozen", "min_sizes": "480+800", "decay_norms": False}
+    other |= {"loss": "focal:Focal", "metrics": "mine:kappa", "part_options": "loss.gamma=2"}
     other |= {"decay_biases": False, "param_groups": "fc.*:lr=10"}
     instead: dict[str, dict[str, Any]] = {"steps": {"epochs": 0}, "warmup_steps": {"warmup_epochs": 0.0}}
     for name, item in recipe_fields().items():
@@ -242,7 +243,7 @@ def test_a_number_of_processes_fits_exactly_if_it_divides_the_replicas(batch: in
         ("lr", 0, "above 0"),
         ("momentum", 1.0, "below 1"),
         ("epochs", 0, "at least 1"),
-        ("optimizer", "adam", "one of sgd, adamw"),
+        ("optimizer", "adan", "one of sgd, adamw"),
         ("milestones", "150+100", "ascending"),
         ("milestones", "a", "ascending"),
         ("min_sizes", "800+a", "not pixels"),

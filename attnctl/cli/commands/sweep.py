@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from attnctl.cli import completion, consent, context, sweep_records
+from attnctl.cli import completion, consent, context, output, sweep_records
 from attnctl.cli.option_groups import Shown
 from attnctl.cli.sweeping import dynamic_options
 from attnctl.cli.sweeping.axis_options import AXES, GridOptions
@@ -60,11 +60,11 @@ def sweep(
 
     Examples:
         attnctl sweep none,ela,an@norm2+se@block --kernel 5,7 --dataset ./flowers
-        attnctl sweep ela --model fasterrcnn --backbone resnet50 --dataset voc07
+        attnctl sweep none,se --loss ./mine.py:MyLoss -p loss.gamma=1,2
         attnctl sweep --table ean:5 --with-bases
     """
     from attnctl.cli.sweeping import launch, selection
-    from attnctl.cli.sweeping.axes import axes
+    from attnctl.cli.sweeping.axes import axes, shared_hyperparameters
 
     of_paper.check(modules, grid.parameter)
     config = context.config(new=True)
@@ -84,6 +84,8 @@ def sweep(
         )
         runs = selection.of_modules(request, skip_invalid=skip_invalid)
         runs = selection.with_weights(runs, initial, config.workspace)
+        for note in shared_hyperparameters(request):
+            output.note(note)
     else:
         runs = of_paper.selection(config, grid, dynamic, initial)
     context.tell_passed_by()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from attnctl import attention
 from attnctl.cli.sweeping.dynamic_options import Dynamic, option_name
 from attnctl.grid import Axes
-from attnctl.spec import recipe_fields
-from attnctl.values import Scalar, SpecError, format_value, split_list, split_seeds
+from attnctl.recipe_parts import KINDS
+from attnctl.spec import NO_MODULE, recipe_fields
+from attnctl.values import Scalar, SpecError, comma_join, format_value, split_list, split_seeds
 
 _ADDRESS = re.compile(r"(?P<module>[^=]+)\.(?P<name>[^.=]+)=(?P<values>.*)", re.DOTALL)
 
@@ -30,18 +32,43 @@ def axes(
         for name, value in ({k: v for k, v in standing.items() if k in given} | typed).items()
     }
     overrides = {name: value for name, value in standing.items() if name in recipe_fields()} | dict(dynamic.recipe)
+    of_modules, of_recipe = _separated(addresses(addressed))
     return Axes(
         modules=split_list(modules, "MODULE"),
         hyperparameters={name: split_list(value, option_name(name)) for name, value in dynamic.hyperparameters.items()},
-        addressed=addresses(addressed),
+        addressed=of_modules,
         backbones=chosen.get("backbone", ()),
         models=chosen.get("model", ("",)),
         datasets=chosen.get("dataset", ("digits",)),
         placements=chosen.get("placement", ("block",)),
         seeds=chosen.get("seed", ("0",)),
         recipe=recipe if recipe is not None else standing.get("recipe"),
-        overrides={name: split_list(value, option_name(name)) for name, value in overrides.items()},
+        overrides={name: split_list(value, option_name(name)) for name, value in overrides.items()} | of_recipe,
     )
+
+
+def shared_hyperparameters(request: Axes) -> list[str]:
+    """A note for each hyperparameter, typed without a module's name, that applies to several modules of the grid."""
+    owners: dict[str, list[str]] = {}
+    for text in request.modules:
+        for name, _ in attention.split(text) if text != NO_MODULE else ():
+            for item in attention.describe(name).hyperparameters:
+                if item.name in request.hyperparameters and (name, item.name) not in request.addressed:
+                    owners.setdefault(item.name, []).append(name)
+    return [
+        f"{option_name(name)} applies to {comma_join(dict.fromkeys(modules))}; "
+        f"-p {modules[0]}.{name}={','.join(request.hyperparameters[name])} sets it for {modules[0]} alone"
+        for name, modules in owners.items()
+        if len(set(modules)) > 1
+    ]
+
+
+def _separated(
+    addressed: Mapping[tuple[str, str], tuple[str, ...]],
+) -> tuple[dict[tuple[str, str], tuple[str, ...]], dict[str, tuple[str, ...]]]:
+    """Hyperparameters of modules, and options of the recipe's parts by names such as `loss.gamma`."""
+    of_recipe = {f"{owner}.{name}": values for (owner, name), values in addressed.items() if owner in KINDS}
+    return {key: values for key, values in addressed.items() if key[0] not in KINDS}, of_recipe
 
 
 def addresses(given: Sequence[str]) -> dict[tuple[str, str], tuple[str, ...]]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from attnctl.recipe_parts import setting_text
 from attnctl.spec import RunSpec
-from attnctl.values import Scalar, format_value
+from attnctl.values import Scalar
 
 _PLACES = ("model", "backbone", "placement", "dataset")
 
@@ -45,4 +46,4 @@ def _varying(rows: Iterable[Mapping[str, Scalar]]) -> set[str]:
 
 
 def _settings(values: Mapping[str, Scalar], shown: set[str]) -> list[str]:
-    return [f"{name}={format_value(value)}" for name, value in values.items() if name in shown]
+    return [setting_text(name, value) for name, value in values.items() if name in shown]

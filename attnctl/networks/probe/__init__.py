@@ -1,4 +1,4 @@
-"""Checking users' modules and backbones by building and running them once, on two images, in a separate process.
+"""Checking users' modules, backbones and parts of recipes by running them once, on two images, in a separate process.
 
 The planner itself does not import torch; passed checks are cached in the user's cache folder by the source's hash.
 """
@@ -20,7 +20,7 @@ _FIRST, _EACH = 120.0, 20.0
 
 
 def check(specs: Sequence[RunSpec]) -> Mapping[str, str]:
-    """Run id -> error message, for runs whose module or backbone from a user or a package does not work."""
+    """Run id -> error message, for runs whose code from a user or a package does not work."""
     keys = {spec.id: _key(spec) for spec in specs if _foreign(spec)}
     representatives = {key: spec for spec in reversed(specs) if (key := keys.get(spec.id)) is not None}
     unknown = {key: spec for key, spec in representatives.items() if user_cache.read(_KIND, key) is None}
@@ -32,7 +32,7 @@ def check(specs: Sequence[RunSpec]) -> Mapping[str, str]:
 
 
 def _foreign(spec: RunSpec) -> bool:
-    """Whether the network uses code of a user or a package."""
+    """Whether the network or its recipe uses code of a user or a package."""
     return any(sources.is_own(item) or str(item).startswith(plugins.PACKAGE_PREFIX) for item in spec.code_versions)
 
 
@@ -41,6 +41,7 @@ def _key(spec: RunSpec) -> str:
     document = spec.to_json()
     parts = [document[name] for name in ("module", "hyperparameters", "backbone", "placement", "versions")]
     parts += [spec.model] if spec.model else []
+    parts += [document["recipe"]] if spec.versions.recipe else []
     dataset = datasets.describe(spec.dataset)
     parts += [dataset.classes, spec.recipe.input_size or dataset.height, version("torch")]
     return user_cache.key_of(*parts)

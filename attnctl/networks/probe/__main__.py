@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from attnctl import attention, datasets
 from attnctl.networks import surgery
+from attnctl.networks.probe import recipe
 from attnctl.sources import blame, isolated
 from attnctl.spec import DEFAULT, RunSpec
 from attnctl.values import SpecError
@@ -35,7 +36,7 @@ def answer(request: dict[str, Any], folder: Path) -> dict[str, str]:
 
 
 def probe(spec: RunSpec, stored: Path) -> None:
-    """Build the network of a run and run it on random images; raises SpecError or any error of the user's code.
+    """Build the network of a run, try its recipe, and run it on random images; raises SpecError or any user's error.
 
     A detector is run in evaluation mode, because training would need images with objects.
     stored: the folder of users' files
@@ -44,6 +45,7 @@ def probe(spec: RunSpec, stored: Path) -> None:
     if spec.model:
         spec = replace(spec, recipe=replace(spec.recipe, input_size=_SMALL, min_sizes=DEFAULT, max_size=0))
     network = surgery.build(spec, stored)
+    recipe.probe(spec)
     dataset = datasets.describe(spec.dataset)
     size = spec.recipe.input_size or dataset.height
     images = torch.randn(_IMAGES, dataset.channels, size, size)

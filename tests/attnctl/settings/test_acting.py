@@ -28,7 +28,7 @@ python = "./python"
 container-image = "x.sqsh"
 [defaults]
 seed = "0,1"
-recipe = "./mine.toml"
+recipe = "mine.toml"
 backbone = "resnet20,./net.py:build"
 [notify]
 webhook = "https://example.org"
@@ -48,6 +48,7 @@ def test_settings_that_run_or_send_something_act_in_profiles_too() -> None:
         "slurm.srun.--task-prolog",
         "slurm.profiles.big.python",
         "slurm.profiles.big.srun.container-image",
+        "defaults.recipe",
         "defaults.backbone",
         "notify.webhook",
         "unheard.of",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from attnctl.cli.sweeping.axes import addresses, axes
+from attnctl.cli.sweeping.axes import addresses, axes, shared_hyperparameters
 from attnctl.cli.sweeping.dynamic_options import Dynamic
+from attnctl.grid import Axes
 from attnctl.values import SpecError
 
 
@@ -28,3 +29,33 @@ def test_axes_accept_lists_defaults_and_addresses() -> None:
 def test_an_invalid_address_is_refused(text: str) -> None:
     with pytest.raises(SpecError):
         addresses([text])
+
+
+def made(modules: str, hyperparameters: dict[str, str], *addressed: str) -> Axes:
+    return axes(
+        modules,
+        given={},
+        addressed=addressed,
+        recipe=None,
+        dynamic=Dynamic(hyperparameters, {}),
+        defaults={},
+    )
+
+
+def test_a_hyperparameter_that_several_modules_get_is_told_with_how_to_name_one() -> None:
+    assert shared_hyperparameters(made("none,cbam,se", {"r": "2,4"})) == [
+        "--r applies to cbam, se; -p cbam.r=2,4 sets it for cbam alone"
+    ]
+    assert shared_hyperparameters(made("cbam+se", {"r": "2"})) != []
+
+
+def test_a_hyperparameter_of_one_module_needs_no_note() -> None:
+    assert shared_hyperparameters(made("none,ela,se", {"r": "2,4"})) == []
+    assert shared_hyperparameters(made("cbam,se", {"r": "2,4"}, "cbam.r=8")) == []
+    assert shared_hyperparameters(made("cbam,se", {}, "cbam.r=8")) == []
+
+
+def test_options_of_the_recipes_parts_are_addressed_like_hyperparameters() -> None:
+    request = made("none", {}, "loss.gamma=1,2", "optimizer.eps=1e-6")
+    assert request.addressed == {}
+    assert request.overrides == {"loss.gamma": ("1", "2"), "optimizer.eps": ("1e-6",)}

@@ -1,0 +1,52 @@
+"""Creating optimizers by name: those of torch.optim, and users' own."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+from attnctl.recipes import own_parts, parts
+from attnctl.spec import Recipe
+
+CLASSES: Mapping[str, type[Optimizer]] = {
+    "sgd": torch.optim.SGD,
+    "adamw": torch.optim.AdamW,
+    "adam": torch.optim.Adam,
+    "nadam": torch.optim.NAdam,
+    "radam": torch.optim.RAdam,
+    "adamax": torch.optim.Adamax,
+    "adagrad": torch.optim.Adagrad,
+    "adadelta": torch.optim.Adadelta,
+    "asgd": torch.optim.ASGD,
+    "rmsprop": torch.optim.RMSprop,
+    "rprop": torch.optim.Rprop,
+}
+
+_FUSED = frozenset({"sgd", "adamw", "adam"})
+"""Those with one kernel for many tensors, on CPUs and GPUs."""
+
+
+def create(recipe: Recipe, code: str, parameters: Iterable[dict[str, Any]]) -> Optimizer:
+    """The recipe's optimizer over groups of parameters. code: the run's `Versions.recipe`.
+
+    Raises SpecError for a user's class that is not an optimizer, and whatever that class raises.
+    """
+    (part,) = parts.of_run(recipe, code, "optimizer")
+    if part.version:
+        return own_parts.optimizer(part, recipe, parameters)
+    options = parts.arguments(part, recipe)
+    kind = CLASSES[part.name]
+    taken = inspect.signature(kind).parameters
+    fields = {"lr": recipe.lr, "momentum": recipe.momentum, "weight_decay": recipe.weight_decay}
+    options |= {name: value for name, value in fields.items() if name in taken}
+    if "nesterov" in taken:
+        options["nesterov"] = recipe.nesterov and recipe.momentum > 0  # torch refuses nesterov without momentum
+    if "betas" in options:
+        options["betas"] = (recipe.momentum, *options["betas"][1:])
+    if part.name in _FUSED:
+        options["fused"] = True
+    return kind(parameters, **options)
