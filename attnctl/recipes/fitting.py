@@ -17,9 +17,9 @@ AUGMENTATIONS = {
 
 _ELSEWHERE: dict[str, tuple[str, ...]] = {
     "classify": ("norms", "min_sizes", "max_size", "no_aug_epochs", "backbone_lr"),
-    "detect": ("label_smoothing", "mixup", "cutmix", "weight_init"),
-    "instance": ("label_smoothing", "mixup", "cutmix", "no_aug_epochs", "weight_init"),
-    "segment": ("mixup", "cutmix", "min_sizes", "max_size", "no_aug_epochs", "weight_init"),
+    "detect": ("label_smoothing", "mixup", "cutmix", "weight_init", "loss", "metrics"),
+    "instance": ("label_smoothing", "mixup", "cutmix", "no_aug_epochs", "weight_init", "loss", "metrics"),
+    "segment": ("loss", "metrics", "mixup", "cutmix", "min_sizes", "max_size", "no_aug_epochs", "weight_init"),
 }
 """Task -> the fields that belong to other tasks only."""
 

@@ -26,7 +26,7 @@ def mine(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_own_parts_are_swept_kept_and_reported(attnctl: Run, mine: Path) -> None:
     result = attnctl("sweep", "se,none", *TINY, *OWN, "-p", "loss.gamma=1,3", "--name", "parts")
     assert result.code == 0, result.err
-    workspace = find(mine, {}).workspace
+    workspace = find(mine, mine, {}).workspace
     specs = [workspace.run(run_id).read_spec() for run_id in workspace.run_ids()]
     assert len(specs) == 4
     assert {spec.recipe.part_options for spec in specs} == {

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from attnctl.grid import Axes, expand
 
+EXAMPLE = Path(__file__).parents[3] / "examples" / "focal.py"
 DETECTOR: dict[str, Any] = {"models": ("ssdlite320",), "datasets": ("digits-det",)}
 MAPS: dict[str, Any] = {"models": ("deeplabv3",), "datasets": ("digits-seg",)}
 
@@ -21,6 +23,8 @@ MAPS: dict[str, Any] = {"models": ("deeplabv3",), "datasets": ("digits-seg",)}
         (DETECTOR, "augment", "crop-flip", "the task detect; choose one of none, shift, flip, flip-shift, ssd, mosaic"),
         (DETECTOR, "mixup", "0.2", "mixup=0.2 does not apply to the task detect"),
         (DETECTOR, "label_smoothing", "0.1", "does not apply to the task detect"),
+        (DETECTOR, "loss", f"{EXAMPLE}:Focal", "loss=focal:Focal does not apply to the task detect"),
+        (MAPS, "loss", f"{EXAMPLE}:Focal", "loss=focal:Focal does not apply to the task segment"),
         (MAPS, "augment", "ssd", "the task segment; choose one of none, flip, seg"),
         (MAPS, "max_size", "800", "does not apply to the task segment"),
         (MAPS, "weight_init", "fan-in", "weight_init=fan-in does not apply to the task segment"),
