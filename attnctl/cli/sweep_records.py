@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
 import secrets
 import time
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from attnctl.files import create_exclusive, read_regular, write_atomic
+from attnctl.papers.runs import Overrides
 from attnctl.values import SpecError, did_you_mean
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Sweep
@@ -48,7 +50,7 @@ def record(
 ) -> str:
     """Write the sweep down, or add to the one of that name; its name. what: the beginning of a name that it is given.
 
-    Raises SpecError when the one of that name is of another table.
+    Raises SpecError when the one of that name is of another table, or trains it with other settings.
     """
     part = of if of is not None else OfPaper()
     if name is not None:
@@ -102,11 +104,51 @@ def _under(workspace: Workspace, name: str, runs: Sequence[str], command: Sequen
         if was.paper and of.paper and replace(was, overrides={}) != replace(of, overrides={}):
             part = f"table {was.table}" if was.table else f"figure {was.figure}"
             raise SpecError(f"sweep {name!r} belongs to {was.paper} {part}; choose another --name")
+        if not _same_settings(was, of):
+            raise SpecError(
+                f"sweep {name!r} has {_settings(was)}, not {_settings(of)}, and reports would no longer find its runs; "
+                "choose another --name"
+            )
         together = list(dict.fromkeys([*before.runs, *runs]))
-        kept = vars(of if of.paper else was)
+        kept = vars(_with_seeds(of, was) if of.paper else was)
         sweep = Sweep(name=name, created=before.created, command=list(command), runs=together, **kept)
         write_atomic(workspace.sweep(name), sweep.encode())
     return name
+
+
+def _same_settings(was: OfPaper, of: OfPaper) -> bool:
+    """Whether two requests for one table train its rows alike. Seeds may be added; what bases are trained with, and the
+    digests of weights, come from the workspace."""
+    if not (was.paper and of.paper):
+        return True
+    keys = [replace(Overrides.from_json(item.overrides), weights={}, bases={}, partial=False).key for item in (was, of)]
+    return keys[0] == keys[1]
+
+
+def _settings(of: OfPaper) -> str:
+    overrides = Overrides.from_json(of.overrides)
+    words = [overrides.summary(), f"select={overrides.select}" if overrides.select else ""]
+    return " ".join(filter(None, words)) or "the paper's values"
+
+
+def _with_seeds(of: OfPaper, was: OfPaper) -> OfPaper:
+    """With the seeds of both."""
+    seeds = dict.fromkeys(str(seed) for item in (was, of) for seed in item.overrides.get("seeds", ()))
+    return replace(of, overrides={**of.overrides, "seeds": list(seeds)}) if was.paper and seeds else of
+
+
+def fitting_name(workspace: Workspace, name: str, of: OfPaper) -> str:
+    """The name, or NAME-2, NAME-3 ...: the first that no sweep has, or one of the same part with the same settings."""
+    for number in itertools.count(1):
+        candidate = name if number == 1 else f"{name}-{number}"
+        path = workspace.sweep(candidate)
+        if not path.exists():
+            return candidate
+        before = read(workspace, candidate)
+        was = OfPaper(paper=before.paper, table=before.table, figure=before.figure, overrides=before.overrides)
+        if replace(was, overrides={}) == replace(of, overrides={}) and _same_settings(was, of):
+            return candidate
+    raise AssertionError("unreachable: names do not run out")
 
 
 def _create(workspace: Workspace, name: str, runs: Sequence[str], command: Sequence[str], of: OfPaper) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attnctl.cli import consent, context, output
+from attnctl.cli import consent, context, output, sweep_records
 from attnctl.cli.option_groups import Shown
 from attnctl.cli.reporting.options import PaperOrFile, Tables, table_numbers
 from attnctl.cli.sweeping.resource_options import PANEL, ResourceOptions
@@ -125,7 +125,9 @@ def _launch(
     for part in _in_order(parts, choice):
         assert part.selection is not None
         order = launch.Order(
-            name=f"reproduce-{paper.name}-{part.table.number}".lower(),
+            name=sweep_records.fitting_name(
+                config.workspace, f"reproduce-{paper.name}-{part.table.number}".lower(), part.selection.of
+            ),
             command=context.command(),
             retry_failed=retry_failed,
             wait=wait,
