@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from attnctl.datasets import Dataset
+from attnctl.files import reason
 from attnctl.jobs.data.errors import DataError
 from attnctl.settings.config import DataRoots
 
@@ -73,6 +74,22 @@ def check(
         splits = load_splits(dataset, roots)
         return {"train": PartContents(len(splits.train.labels)), "test": PartContents(len(splits.test.labels))}
     return _scenes(dataset, roots, through if images else None, maps=maps)
+
+
+def fault_in_files(dataset: Dataset, roots: DataRoots, *, maps: bool) -> str:
+    """What a run would find wrong before it reads an image, such as missing images; empty if nothing is wrong.
+
+    maps: also the class maps of COCO's training images. Data sets that are held in memory are not checked here.
+    """
+    if dataset.layout not in ("imagefolder", "voc", "coco"):
+        return ""
+    try:
+        check(dataset, roots, images=False, through=lambda numbers, _work: numbers, maps=maps)
+    except DataError as error:
+        return str(error)
+    except OSError as error:  # such as a network file system that has just gone
+        return f"{dataset.name} cannot be read in {roots.folder(dataset.name)}: {reason(error)}"
+    return ""
 
 
 def _decode(files: ImageFiles, number: int) -> object:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from attnctl.files import read_regular
-from attnctl.jobs.data.errors import DataError, MissingDataError
+from attnctl.jobs.data.errors import DataError, MissingDataError, reading_error
 from attnctl.jobs.data.images import decode
 from attnctl.jobs.data.maps import read_map
 from attnctl.jobs.data.outlines import Outlines
@@ -104,13 +104,14 @@ def index(folder: Path, part: str, classes: int | None, *, masks: bool) -> CocoS
     try:
         document = untrusted_json.loads(read_regular(path))
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+        raise reading_error(f"{path} cannot be read: {error.strerror}", error) from error
     except ValueError as error:  # not UTF-8, or not JSON
         raise DataError(f"{path} is not JSON: {error}") from error
     try:
         return _indexed(document, folder, part, classes, masks=masks)
     except DataError as error:
-        raise DataError(f"{path}: {error}") from error
+        same = MissingDataError if isinstance(error, MissingDataError) else DataError
+        raise same(f"{path}: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)
         raise DataError(f"{path} is not a COCO instances file: {reason}") from error
@@ -195,9 +196,9 @@ def _check_files(folder: Path, files: Sequence[str]) -> None:
     try:
         present = {entry.name for entry in os.scandir(folder)}
     except OSError as error:
-        raise DataError(f"{folder} cannot be read: {error.strerror}") from error
+        raise reading_error(f"{folder} cannot be read: {error.strerror}", error) from error
     missing = [name for name in files if name not in present and not (folder / name).is_file()]
     if missing:
         more = f" and {len(missing) - _MAX_NAMES} more" if len(missing) > _MAX_NAMES else ""
         lacks = f"lacks {len(missing)} of its {quantity(len(files), 'image')}"
-        raise DataError(f"{folder} {lacks}: {comma_join(missing[:_MAX_NAMES])}{more}")
+        raise MissingDataError(f"{folder} {lacks}: {comma_join(missing[:_MAX_NAMES])}{more}")

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 from attnctl import own_data
 from attnctl.datasets import Dataset, class_folders, missing_files
 from attnctl.units import quantity
 from attnctl.values import SpecError, comma_join
+
+_ABSENT = {
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.ESTALE,  # these and the following: a network file system whose server is gone
+    errno.ENOTCONN,
+    errno.ETIMEDOUT,
+    errno.EHOSTDOWN,
+}
+"""The system's errors for files that are not there."""
 
 
 class DataError(SpecError):
@@ -16,6 +27,11 @@ class DataError(SpecError):
 
 class MissingDataError(DataError):
     """Files of the data set are not there; the run can be trained once they are."""
+
+
+def reading_error(message: str, error: Exception) -> DataError:
+    """The error with this message for a file that cannot be read: a MissingDataError if it is not there."""
+    return (MissingDataError if isinstance(error, OSError) and error.errno in _ABSENT else DataError)(message)
 
 
 def check_files(dataset: Dataset, folder: Path | None) -> Path:
@@ -46,18 +62,14 @@ def check_present(dataset: Dataset, folder: Path | None) -> Path:
 
 
 def check_sizes(dataset: Dataset, folder: Path | None, *, train: int | None = None, test: int | None = None) -> None:
-    """Raise DataError unless the numbers of images are those of the descriptor.
+    """Raise DataError unless the numbers of images are those of the descriptor: MissingDataError if all are smaller.
 
     train, test: the numbers of images; None if they were not counted.
     """
     rows = (("training", train, dataset.train_size), ("test", test, dataset.test_size))
-    wrong = [
-        f"{quantity(count, f'{part} image')} instead of {size}"
-        for part, count, size in rows
-        if count not in (None, size)
-    ]
+    wrong = [(part, count, size) for part, count, size in rows if count is not None and count != size]
     if wrong:
-        raise DataError(
-            f"{dataset.name} in {folder} has {' and '.join(wrong)}; correct the files, or register the subset as your "
-            "own data set"
+        counts = " and ".join(f"{quantity(count, f'{part} image')} instead of {size}" for part, count, size in wrong)
+        raise (MissingDataError if all(count < size for _, count, size in wrong) else DataError)(
+            f"{dataset.name} in {folder} has {counts}; correct the files, or register the subset as your own data set"
         )

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from attnctl.datasets import Dataset, class_folders
 from attnctl.datasets.class_folders import IMAGE_SUFFIXES, PARTS
 from attnctl.jobs.data.archive import open_tar
-from attnctl.jobs.data.errors import DataError, check_files, check_sizes
+from attnctl.jobs.data.errors import DataError, MissingDataError, check_files, check_sizes
 from attnctl.jobs.data.staging import copy_to_node
 from attnctl.units import quantity
 from attnctl.values import comma_join
@@ -113,13 +113,16 @@ def index_folders(part: Path, classes: int) -> FolderFiles:
     folders = class_folders.class_folders(part)
     if len(folders) != classes:
         count = quantity(len(folders), "class folder")
-        raise DataError(f"{part} contains {count} instead of {classes}, and no tar shards")
+        too_few = len(folders) < classes
+        raise (MissingDataError if too_few else DataError)(
+            f"{part} contains {count} instead of {classes}, and no tar shards"
+        )
     with ThreadPoolExecutor(_THREADS) as pool:
         names_by_class = list(pool.map(_image_names, (part / folder for folder in folders)))
     empty = [folder for folder, names in zip(folders, names_by_class, strict=True) if not names]
     if empty:
         more = f" and {len(empty) - _MAX_NAMES} more" if len(empty) > _MAX_NAMES else ""
-        raise DataError(f"{part} contains no images in {comma_join(empty[:_MAX_NAMES])}{more}")
+        raise MissingDataError(f"{part} contains no images in {comma_join(empty[:_MAX_NAMES])}{more}")
     labels = np.repeat(np.arange(classes), [len(names) for names in names_by_class])
     return FolderFiles(part, folders, labels, np.array([name for names in names_by_class for name in names]))
 
@@ -165,7 +168,8 @@ def index_shards(shards: list[Path], classes: int) -> ShardFiles:
     labels = np.array([row[2] for row in rows], dtype=np.int64)
     present = np.unique(labels)
     if not np.array_equal(present, np.arange(classes)):
-        raise DataError(
+        too_few = len(present) < classes and present[0] >= 0 and present[-1] < classes
+        raise (MissingDataError if too_few else DataError)(
             f"the shards in {shards[0].parent} contain {quantity(len(present), 'class')} from {present[0]} to "
             f"{present[-1]} instead of all of 0..{classes - 1}"
         )

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision.transforms import v2
 
-from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.errors import DataError, reading_error
 from attnctl.jobs.data.files import ImageFiles
 from attnctl.jobs.data.loader import SampleRequest, Unreadable, sample_rng
 
@@ -34,19 +34,19 @@ class Images(Dataset[tuple[Tensor, int] | Unreadable]):
         try:
             image = decode(lambda: self._files.read(number), self._files.name(number))
         except DataError as error:
-            return Unreadable(str(error))
+            return Unreadable.of(error)
         with sample_rng(self._seed, request):
             return self._transform(image), int(self._files.labels[request.number])
 
 
 def decode(read: Callable[[], bytes], name: str) -> Image.Image:
-    """The image that `read` returns, as RGB; raises DataError with `name`."""
+    """The image that `read` returns, as RGB; raises DataError with `name`, MissingDataError if it is not there."""
     try:
         with Image.open(io.BytesIO(read())) as encoded:
             encoded.load()
             return encoded if encoded.mode == "RGB" else encoded.convert("RGB")  # convert would copy an RGB image
     except DAMAGED as error:
-        raise DataError(f"{name} cannot be read: {failure_reason(error)}") from error
+        raise reading_error(f"{name} cannot be read: {failure_reason(error)}", error) from error
 
 
 def failure_reason(error: Exception) -> str:

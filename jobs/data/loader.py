@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.errors import DataError, MissingDataError
 from attnctl.jobs.data.order import Order, share
 from attnctl.jobs.data.seeding import derive
 from attnctl.spec import RunSpec
@@ -31,9 +31,22 @@ class SampleRequest(NamedTuple):
 
 
 class Unreadable(NamedTuple):
-    """Takes the place of an image that cannot be read, so that the error leaves the worker process as one line."""
+    """Takes the place of an image that cannot be read, so that the error leaves the worker process as one line.
+
+    missing: the image is not there.
+    """
 
     message: str
+    missing: bool = False
+
+    @classmethod
+    def of(cls, error: DataError) -> Unreadable:
+        """What takes the place of the image that raised this error."""
+        return cls(str(error), isinstance(error, MissingDataError))
+
+    def error(self) -> DataError:
+        """The error again."""
+        return MissingDataError(self.message) if self.missing else DataError(self.message)
 
 
 B = TypeVar("B")
@@ -148,7 +161,7 @@ class _Loader(Generic[B]):
         try:
             while (batch := next(batches, None)) is not None:
                 if isinstance(batch, Unreadable):
-                    raise DataError(batch.message)
+                    raise batch.error()
                 yield batch
         finally:
             # A traceback would keep it alive longer than the loader; the garbage collector cannot end its workers.

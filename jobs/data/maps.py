@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.errors import DataError, reading_error
 from attnctl.jobs.data.images import DAMAGED
 from attnctl.jobs.data.scenes import Bytes
 
@@ -18,7 +18,7 @@ def read_map(path: Path, height: int, width: int) -> Bytes:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+        raise reading_error(f"{path} cannot be read: {error.strerror}", error) from error
     numbers = _mat(content, path) if path.suffix == ".mat" else _png(content, path)
     if numbers.shape != (height, width):
         shape = f"{numbers.shape[1]}x{numbers.shape[0]} pixels"

@@ -101,4 +101,4 @@ class Pictures(Dataset[Picture | Unreadable]):
             with sample_rng(self._seed, request):
                 return augment(picture)
         except DataError as error:
-            return Unreadable(str(error))
+            return Unreadable.of(error)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from PIL import ExifTags, Image, ImageOps
 
-from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.errors import DataError, reading_error
 from attnctl.jobs.data.images import DAMAGED, failure_reason
 
 Size = tuple[int, int]
@@ -50,7 +50,7 @@ def read_stored(path: Path) -> StoredSize:
         with Image.open(path) as image:
             return stored_size(image)
     except DAMAGED as error:
-        raise DataError(f"{path} cannot be read: {failure_reason(error)}") from error
+        raise reading_error(f"{path} cannot be read: {failure_reason(error)}", error) from error
 
 
 def stored_size(image: Image.Image) -> StoredSize:

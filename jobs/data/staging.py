@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from attnctl.files import own_folder, reason
-from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.errors import DataError, reading_error
 
 _THREADS = 16  # copying many small files mostly waits for the file server
 
@@ -42,9 +42,8 @@ def copy_to_node(folder: Path, environ: Mapping[str, str] = os.environ) -> Path:
                 _copy_tree(folder, partial)
             except OSError as error:
                 shutil.rmtree(partial, ignore_errors=True)
-                raise DataError(
-                    f"cannot copy {folder} to {target}: {reason(error)}; set stage = false under [data]"
-                ) from error
+                message = f"cannot copy {folder} to {target}: {reason(error)}; set stage = false under [data]"
+                raise reading_error(message, error) from error
             partial.rename(copy)  # so that an existing copy is complete
     return copy
 

@@ -27,7 +27,7 @@ from PIL import Image
 
 from attnctl.datasets import VOC_ANNOTATED
 from attnctl.files import read_regular
-from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.errors import DataError, MissingDataError, reading_error
 from attnctl.jobs.data.files import IMAGE_SUFFIXES
 from attnctl.jobs.data.images import decode
 from attnctl.jobs.data.maps import read_map
@@ -129,7 +129,7 @@ def read_list(path: Path) -> list[str]:
     try:
         lines = read_regular(path).decode().splitlines()
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+        raise reading_error(f"{path} cannot be read: {error.strerror}", error) from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path} cannot be read: {error}") from error
     first_columns = [columns[0] for line in lines if (columns := line.split())]
@@ -161,7 +161,7 @@ def _segmentation_list(year: Path, name: str) -> list[str]:
         return read_list(lists / "trainaug.txt")
     sbd = year.parent / _SBD
     if not sbd.is_dir():
-        raise DataError(
+        raise MissingDataError(
             f"{TRAIN_AUG} needs SBD, but there is neither {lists / TRAIN_AUG}.txt nor {sbd}; "
             "run `attnctl data fetch voc12-seg`"
         )
@@ -170,7 +170,7 @@ def _segmentation_list(year: Path, name: str) -> list[str]:
 
 
 def _images(year: Path, stems: Sequence[str]) -> list[Path]:
-    """The paths of these images, whatever their file format; raises DataError naming missing ones."""
+    """The paths of these images, whatever their file format; raises MissingDataError naming missing ones."""
     folder = year / "JPEGImages"
     files = {Path(name).stem: name for name in _names(folder) if name.lower().endswith(IMAGE_SUFFIXES)}
     _check_missing([stem for stem in stems if stem not in files], f"{folder} lacks")
@@ -178,7 +178,7 @@ def _images(year: Path, stems: Sequence[str]) -> list[Path]:
 
 
 def _maps(year: Path, stems: Sequence[str]) -> list[Path]:
-    """The paths of the class maps; raises DataError naming missing ones."""
+    """The paths of the class maps; raises MissingDataError naming missing ones."""
     folders = (
         (year / "SegmentationClass", "png"),
         (year / "SegmentationClassAug", "png"),
@@ -199,13 +199,13 @@ def _names(folder: Path) -> set[str]:
     try:
         return {entry.name for entry in os.scandir(folder)}
     except OSError as error:
-        raise DataError(f"{folder} cannot be read: {error.strerror}") from error
+        raise reading_error(f"{folder} cannot be read: {error.strerror}", error) from error
 
 
 def _check_missing(missing: Sequence[str], lacks: str) -> None:
     if missing:
         more = f" and {len(missing) - _MAX_NAMES} more" if len(missing) > _MAX_NAMES else ""
-        raise DataError(f"{lacks} {quantity(len(missing), 'image')}: {comma_join(missing[:_MAX_NAMES])}{more}")
+        raise MissingDataError(f"{lacks} {quantity(len(missing), 'image')}: {comma_join(missing[:_MAX_NAMES])}{more}")
 
 
 # ----------------------------------------------------------------------------------------------------------- XML files
@@ -229,7 +229,7 @@ def read_objects(path: Path, numbers: Mapping[str, int]) -> tuple[Objects, tuple
     try:
         root = ElementTree.fromstring(read_regular(path))  # noqa: S314 expat limits the expansion of entities
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+        raise reading_error(f"{path} cannot be read: {error.strerror}", error) from error
     except ElementTree.ParseError as error:
         raise DataError(f"{path} is not XML: {error}") from error
     try:

@@ -44,31 +44,64 @@ def test_whole_class_folders_are_trained_on(attnctl: Command, class_folders: Pat
     assert (swept.returncode, "completed, top-1" in swept.stderr) == (0, True), swept.stderr
 
 
-def test_a_run_without_its_data_set_waits_until_it_is_back(attnctl: Command, class_folders: Path, folder: Path) -> None:
-    """It is gone between the submission and the start, as on a node that lacks a file system."""
-    aside = class_folders.with_name("aside")
-    taken_away = textwrap.dedent("""
+def sweep_without(path: Path, folder: Path, *words: str) -> tuple[int, str]:
+    """Sweep while `path` is moved aside between the submission and the start, as on a node that lacks a file system."""
+    moved_aside = textwrap.dedent(f"""
         from pathlib import Path
         from attnctl.jobs.local import runner
         before = runner.run
         def run(*given):
-            Path("data/myfolders").rename("data/aside")
+            Path({str(path)!r}).rename({str(folder / "aside")!r})
             before(*given)
         runner.run = run
         from attnctl.cli import main
     """)
-    code = f"{taken_away}\nraise SystemExit(main({[*SWEEP, '--dataset', 'myfolders']!r}))"
+    code = f"{moved_aside}\nraise SystemExit(main({[*SWEEP, *words]!r}))"
     environment = os.environ | {"PYTHONPATH": str(folder.parent / "packages")}
     swept = subprocess.run([sys.executable, "-P", "-c", code], env=environment, capture_output=True, text=True)
-    words = f"data missing: myfolders is incomplete in {class_folders}: missing train, val; "
-    assert (swept.returncode, words in swept.stdout) == (1, True), swept.stdout + swept.stderr
+    assert "Traceback" not in swept.stdout + swept.stderr, swept.stderr
+    return swept.returncode, swept.stdout + swept.stderr
+
+
+def waits_until_back(attnctl: Command, path: Path, folder: Path) -> str:
+    """The run waits, and completes once `path` is back. Returns for what it waits."""
     (row,) = json.loads(attnctl("resume", "--json").stdout)["runs"]
     assert (row["state"], row["action"], row["tag"]) == ("data missing", "waits", None)
-    aside.rename(class_folders)
-    (row,) = json.loads(attnctl("resume", "--json").stdout)["runs"]
-    assert row["action"] == "start"
-    (row,) = json.loads(attnctl("status", "--json").stdout)["runs"]
-    assert (row["state"], row["attempt"]) == ("completed", 2)
+    (folder / "aside").rename(path)
+    (again,) = json.loads(attnctl("resume", "--json").stdout)["runs"]
+    assert again["action"] == "start"
+    (done,) = json.loads(attnctl("status", "--json").stdout)["runs"]
+    assert (done["state"], done["attempt"]) == ("completed", 2)
+    return str(row["words"])
+
+
+def test_a_run_without_its_data_set_waits_until_it_is_back(attnctl: Command, class_folders: Path, folder: Path) -> None:
+    code, out = sweep_without(class_folders, folder, "--dataset", "myfolders")
+    words = f"myfolders is incomplete in {class_folders}: missing train, val"
+    assert (code, f"data missing: {words}; " in out) == (1, True), out
+    assert waits_until_back(attnctl, class_folders, folder) == words
+
+
+@pytest.mark.parametrize("layout", ["class folders", "coco", "voc"])
+def test_a_run_waits_until_a_single_missing_image_is_back(
+    attnctl: Command, class_folders: Path, folder: Path, layout: str
+) -> None:
+    detect = ("--model", "yolox_nano", "--recipe", "digits-det", "--dataset")
+    chosen: tuple[str, ...] = ("--dataset", "myfolders")
+    if layout == "class folders":
+        image = class_folders / "train" / "cup" / "1.png"
+        words = f"myfolders in {class_folders} has 7 training images instead of 8"
+    elif layout == "coco":
+        root = coco(folder / "data" / "mycoco", PHOTO, (4, 5, 30, 12))
+        image, chosen = root / "train" / "p1.jpg", (*detect, "mycoco")
+        words = f"{root / 'train'} lacks 1 of its 4 images: p1.jpg"
+    else:
+        root = voc(folder / "data" / "myvoc", PHOTO, (10, 10, 30, 30))
+        image, chosen = root / "JPEGImages" / "p1.jpg", (*detect, "myvoc")
+        words = f"{root / 'JPEGImages'} lacks 1 image: p1"
+    code, out = sweep_without(image, folder, *chosen)
+    assert (code, "data missing: " in out, words in out) == (1, True, True), out
+    assert words in waits_until_back(attnctl, image, folder)
 
 
 def test_class_folders_with_other_names_in_val_are_refused(attnctl: Command, class_folders: Path, folder: Path) -> None:

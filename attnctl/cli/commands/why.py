@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from attnctl.cli import context, output, run_selection
 from attnctl.cli.commands.logs import newest_log
-from attnctl.cli.resuming.requirements import still_missing
+from attnctl.cli.resuming.requirements import Requirements
 from attnctl.cli.table_layout import Column
 from attnctl.files import open_regular
 from attnctl.lifecycle.advice import AdviceContext, advise
@@ -54,7 +54,7 @@ def why(
     config, now, row, folder, spec = opened.config, opened.now, opened.row, opened.folder, opened.spec
     histories = _attempts(folder, submissions.cached_heads(config.workspace))
     past = attempts.history(folder, spec, histories)
-    past = replace(past, missing=still_missing(config, spec, past.newest))
+    past = replace(past, missing=Requirements(config).still_missing(spec, past.newest))
     used = _usage(config.workspace, histories)
     known = AdviceContext(
         run=row.id,

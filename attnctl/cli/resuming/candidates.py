@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from attnctl.cli import context, output, run_selection
 from attnctl.cli.refresh import Snapshot, take
-from attnctl.cli.resuming.requirements import still_missing
+from attnctl.cli.resuming.requirements import Requirements
 from attnctl.cli.resuming.resources import more_time, next_destination
 from attnctl.cli.sweeping.resource_options import ResourceOptions
 from attnctl.cost import CostModel
@@ -245,6 +245,7 @@ def _cases(config: Config, now: Snapshot, request: ResumeRequest) -> tuple[list[
     workspace = config.workspace
     head_of = submissions.cached_heads(workspace)
     model = functools.cache(lambda: CostModel.of(workspace))
+    requirements = Requirements(config)
     cases, broken = [], []
     for row in now.rows:
         state = row.verdict.state
@@ -277,7 +278,7 @@ def _cases(config: Config, now: Snapshot, request: ResumeRequest) -> tuple[list[
                 part_left(past, row.steps),
             )
             past = replace(past, more_time=more_time(recorded[-1].request, following))
-        past = replace(past, missing=still_missing(config, spec, past.newest))
+        past = replace(past, missing=requirements.still_missing(spec, past.newest))
         nothing = Decision(run=row.id, action=Action.NEVER)
         cases.append(
             Case(

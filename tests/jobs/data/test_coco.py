@@ -14,7 +14,7 @@ from torchvision.models.detection import FasterRCNN_ResNet50_FPN_Weights
 
 from attnctl.datasets import describe
 from attnctl.jobs.data import coco
-from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.errors import DataError, MissingDataError
 from attnctl.jobs.data.outlines import Outlines
 from attnctl.jobs.data.pictures import Picture, Reader
 from attnctl.jobs.data.scene_data import open_parts
@@ -140,7 +140,7 @@ def test_missing_images_are_named(tmp_path: Path) -> None:
     root = coco_folder(tmp_path / "coco")
     for name in ("a.jpg", "empty.jpg"):
         (root / "train2017" / name).unlink()
-    with pytest.raises(DataError, match=r"train2017 lacks 2 of its 4 images: a.jpg, empty.jpg"):
+    with pytest.raises(MissingDataError, match=r"train2017 lacks 2 of its 4 images: a.jpg, empty.jpg"):
         open_parts(COCO, root, "detect")
     (root / "annotations" / "instances_val2017.json").unlink()
     with pytest.raises(DataError, match=r"coco is incomplete in .*: missing annotations/instances_val2017.json"):

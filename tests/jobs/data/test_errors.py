@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 from pathlib import Path
 
 import pytest
 
 from attnctl.datasets import describe
-from attnctl.jobs.data.errors import DataError, check_files, check_sizes
+from attnctl.jobs.data.errors import DataError, MissingDataError, check_files, check_sizes, reading_error
 
 SMALL = dataclasses.replace(describe("imagenet"), classes=2, train_size=4, test_size=2)
 
@@ -51,5 +52,22 @@ def test_the_right_number_of_images_passes_and_uncounted_parts_are_ignored(train
 
 
 def test_too_few_and_too_many_images_are_both_reported(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"3 training images instead of 4 and 1 test image instead of 2"):
+    with pytest.raises(MissingDataError, match=r"3 training images instead of 4 and 1 test image instead of 2"):
         check_sizes(SMALL, tmp_path, train=3, test=1)
+    with pytest.raises(DataError, match=r"3 training images instead of 4 and 3 test images instead of 2") as error:
+        check_sizes(SMALL, tmp_path, train=3, test=3)
+    assert type(error.value) is DataError
+
+
+@pytest.mark.parametrize(
+    ("error", "missing"),
+    [
+        (FileNotFoundError(errno.ENOENT, "No such file or directory"), True),
+        (OSError(errno.ESTALE, "Stale file handle"), True),
+        (PermissionError(errno.EACCES, "Permission denied"), False),
+        (ValueError("damaged"), False),
+    ],
+)
+def test_only_a_file_that_is_not_there_is_missing(error: Exception, missing: bool) -> None:
+    found = reading_error("x.jpg cannot be read", error)
+    assert (type(found), str(found)) == (MissingDataError if missing else DataError, "x.jpg cannot be read")

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from attnctl.jobs.data import open_data
-from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.errors import DataError, MissingDataError
 from attnctl.jobs.data.files import index, open_parts
 from attnctl.settings.config import DataRoots
 from tests.jobs.data.conftest import MakeSpec
@@ -128,7 +128,7 @@ def test_missing_and_surplus_images_are_counted_and_refused(
     for part in ("train", "val"):
         (root / part / (f"{part}-0001.tar" if shards else "n00000001/n00000001_1.JPEG")).unlink()
     first.with_name(f"again-{first.name}").unlink()
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(MissingDataError) as caught:
         opened(root)
     lost = 3 if shards else 1
     assert str(caught.value) == (

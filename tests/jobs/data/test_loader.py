@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.errors import DataError, MissingDataError
 from attnctl.jobs.data.loader import SampleRequest, Stream, Unreadable, sample_rng
 from attnctl.spec import RunSpec
 from tests.jobs.training.training_workers import answers_of
@@ -25,14 +25,14 @@ CPU = torch.device("cpu")
 
 
 class Numbers(Dataset[Tensor | Unreadable]):
-    """Each sample is its number and a random one; number `broken` cannot be read."""
+    """Each sample is its number and a random one; number `broken` cannot be read, or is not there."""
 
-    def __init__(self, seed: int = 0, broken: int = -1) -> None:
-        self.seed, self.broken = seed, broken
+    def __init__(self, seed: int = 0, broken: int = -1, missing: bool = False) -> None:
+        self.seed, self.broken, self.missing = seed, broken, missing
 
     def __getitem__(self, wanted: SampleRequest) -> Tensor | Unreadable:
         if wanted.number == self.broken:
-            return Unreadable(f"image {wanted.number} cannot be read")
+            return Unreadable(f"image {wanted.number} cannot be read", self.missing)
         with sample_rng(self.seed, wanted):
             return torch.cat([torch.tensor([float(wanted.number)]), torch.rand(1)])
 
@@ -44,10 +44,10 @@ def stack(samples: list[Tensor | Unreadable]) -> Tensor | Unreadable:
 
 @pytest.fixture
 def opened(make_spec: Callable[..., RunSpec]) -> Callable[..., Stream[Tensor, Tensor]]:
-    def open_it(workers: int = 0, broken: int = -1, seed: int = 0) -> Stream[Tensor, Tensor]:
+    def open_it(workers: int = 0, broken: int = -1, seed: int = 0, *, missing: bool = False) -> Stream[Tensor, Tensor]:
         spec = dataclasses.replace(make_spec(batch=8, norm_batch=4), seed=seed)
-        learned = Numbers(seed, broken), torch.arange(100, 120), stack
-        judged = Numbers(seed, broken), torch.arange(7), stack
+        learned = Numbers(seed, broken, missing), torch.arange(100, 120), stack
+        judged = Numbers(seed, broken, missing), torch.arange(7), stack
         return Stream(spec, learned, judged, CPU, evaluation_batch=3, workers=workers)
 
     return open_it
@@ -97,6 +97,14 @@ def test_an_evaluation_over_all_ranks_contains_each_sample_once(world: int, open
 def test_an_unreadable_sample_is_a_data_error(workers: int, opened: Opened) -> None:
     stream = opened(workers, broken=5)
     with pytest.raises(DataError, match=r"^image 5 cannot be read$"):
+        list(stream.evaluate(0, 1))
+    stream.close()
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_missing_sample_is_missing_data(workers: int, opened: Opened) -> None:
+    stream = opened(workers, broken=5, missing=True)
+    with pytest.raises(MissingDataError, match=r"^image 5 cannot be read$"):
         list(stream.evaluate(0, 1))
     stream.close()
 

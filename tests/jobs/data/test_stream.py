@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from torchvision.transforms import v2
 
-from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.errors import DataError, MissingDataError
 from tests.jobs.data.conftest import MakeSpec
 from tests.jobs.data.imagenet_files import SMALL, Opener, opener, same
 from tests.jobs.data.published import image_folders, image_shards
@@ -129,11 +129,12 @@ def test_a_damaged_image_is_a_one_line_error_naming_the_file(
     assert str(caught.value) == f"{victim} cannot be read: damaged or not an image"
 
 
-def test_a_deleted_image_is_named_with_the_systems_message(opened: Opener, tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_deleted_image_is_missing_data_with_the_systems_message(opened: Opener, tmp_path: Path, workers: int) -> None:
     root = image_folders(tmp_path / "imagenet")
-    data = opened(root)
+    data = opened(root, workers=workers)
     (root / "val" / "n00000000" / "n00000000_0.JPEG").unlink()
-    with pytest.raises(DataError, match=r"n00000000_0.JPEG cannot be read: .*No such file"):
+    with pytest.raises(MissingDataError, match=r"n00000000_0.JPEG cannot be read: .*No such file"):
         list(data.evaluate(0, 1))
 
 

@@ -10,7 +10,7 @@ from scipy.io import savemat
 
 from attnctl.datasets import describe
 from attnctl.jobs.data import voc
-from attnctl.jobs.data.errors import DataError
+from attnctl.jobs.data.errors import DataError, MissingDataError
 from attnctl.jobs.data.pictures import Reader
 from attnctl.jobs.data.scene_data import open_parts
 from attnctl.jobs.data.scenes import Scenes, trainable
@@ -132,10 +132,10 @@ def test_a_faulty_annotation_is_a_one_line_error_naming_the_file(tmp_path: Path,
 
 def test_missing_files_are_named(folder: Path) -> None:
     (folder / "VOC2007" / "Annotations" / "000002.xml").unlink()
-    with pytest.raises(DataError, match=r"Annotations/000002.xml cannot be read: .*No such file"):
+    with pytest.raises(MissingDataError, match=r"Annotations/000002.xml cannot be read: .*No such file"):
         open_parts(VOC, folder, "detect")
     (folder / "VOC2007" / "JPEGImages" / "000001.jpg").unlink()
-    with pytest.raises(DataError, match=r"JPEGImages lacks 1 image: 000001$"):
+    with pytest.raises(MissingDataError, match=r"JPEGImages lacks 1 image: 000001$"):
         open_parts(VOC, folder, "detect")
     (folder / "VOC2007" / "ImageSets" / "Main" / "trainval.txt").unlink()
     with pytest.raises(DataError, match=r"missing VOC2007/ImageSets/Main/trainval.txt; run `attnctl data fetch voc07`"):
