@@ -228,7 +228,9 @@ def _train(
 
 def _launch_watch(workspace: Workspace, submission: Submission, worker: Worker) -> Callable[[], None]:
     """Raises LaunchError once srun has written into the job's log that it could not launch a rank."""
-    if worker.rank or worker.restart or not worker.on_slurm:  # an earlier start's message may be in the same log
+    if worker.rank or not worker.on_slurm:
+        return lambda: None
+    if worker.restart and not os.environ.get(launch.LOG_START):  # the log may contain an earlier start's message
         return lambda: None
     log_file = workspace.submission_logs(submission.tag) / f"{worker.job_id}_0_log.out"
     return launch.watch(log_file, os.environ, time.monotonic)

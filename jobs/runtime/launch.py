@@ -20,22 +20,26 @@ _INTERVAL = 1.0
 """Seconds between two looks at the log."""
 
 
+LOG_START = "ATTNCTL_LOG_START"
+"""The variable with the length of the log, in bytes, at which this start of the job began; see guard.sh."""
+
+
 class LaunchError(RuntimeError):
     """srun could not launch a rank; the message begins with the node."""
 
 
 def watch(log: Path, environ: Mapping[str, str], now: Callable[[], float]) -> Callable[[], None]:
-    """A function that raises LaunchError once the log of a job's first start contains srun's message about a rank.
+    """A function that raises LaunchError once the log of this start of a job contains srun's message about a rank.
 
     environ: the variables of the job. now: a monotonic clock, in seconds.
     """
-    next_look = now()
+    next_look, start = now(), int(environ.get(LOG_START) or 0)
 
     def look() -> None:
         nonlocal next_look
         if now() >= next_look:
             next_look = now() + _INTERVAL
-            message = failure(_start(log), environ)
+            message = failure(_read(log, start), environ)
             if message is not None:
                 raise LaunchError(message)
 
@@ -52,9 +56,10 @@ def failure(text: str, environ: Mapping[str, str]) -> str | None:
     return f"{node} could not {reason}"
 
 
-def _start(log: Path) -> str:
+def _read(log: Path, start: int) -> str:
     try:
         with open_regular(log) as stream:
+            stream.seek(start)
             return stream.read(_MAX_BYTES).decode(errors="replace")
     except OSError:
         return ""

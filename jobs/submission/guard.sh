@@ -11,6 +11,7 @@
 attnctl_folder=$1 attnctl_runs=$2 attnctl_limit=$3 attnctl_python=$4
 attnctl_task=${SLURM_ARRAY_TASK_ID:-0}
 attnctl_phase=setup attnctl_failed= attnctl_attempt=
+attnctl_log=$attnctl_folder/${SLURM_ARRAY_JOB_ID:-}_${attnctl_task}_0_log.out
 read -r attnctl_run attnctl_number <<< "$(sed -n "$((attnctl_task + 1))p" "$attnctl_folder/tasks" 2>/dev/null)"
 if [ -n "$attnctl_number" ]; then
     attnctl_attempt=$attnctl_runs/$attnctl_run/attempts/$attnctl_number
@@ -59,8 +60,7 @@ attnctl_failing() {
 
 # attnctl_output: print the last line of the job's log that is not of srun, without the place that bash puts first.
 attnctl_output() {
-    grep -v -e '^srun: ' -e '^[[:space:]]*$' "$attnctl_folder/${SLURM_ARRAY_JOB_ID:-}_${attnctl_task}_0_log.out" \
-        2>/dev/null | tail -n 1 | sed "s|^$0: line [0-9]*: ||"
+    grep -v -e '^srun: ' -e '^[[:space:]]*$' "$attnctl_log" 2>/dev/null | tail -n 1 | sed "s|^$0: line [0-9]*: ||"
 }
 
 # attnctl_count ERROR MESSAGE: record that this task failed with it at its start.
@@ -119,6 +119,9 @@ attnctl_ended() {
     attnctl_write "$outcome" "$message"
 }
 
+# The length of the log before this start of the job: the script says --open-mode=append.
+ATTNCTL_LOG_START=$(wc -c 2>/dev/null < "$attnctl_log")
+export ATTNCTL_LOG_START
 attnctl_hold
 trap 'attnctl_code=$?; trap - ERR TERM; attnctl_ended "$attnctl_code"' EXIT
 trap 'attnctl_phase=left; exit 143' TERM

@@ -13,6 +13,7 @@ import pytest
 from attnctl.cli import main
 from attnctl.workspace.records import Resources, Submission
 from tests.slurm.real_cluster import Cluster, slurm, wait
+from tests.slurm.test_real_training import LONG, started
 
 pytestmark = pytest.mark.slurm
 
@@ -22,8 +23,8 @@ Blind = Callable[[Path, str], None]
 
 
 def registered(node: str) -> bool:
-    """Whether the controller may start jobs on the node."""
-    return slurm("sinfo", "-h", "-N", "-n", node, "-o", "%T").split()[:1] == ["idle"]
+    """Whether the controller may start jobs on the node, on which others may run."""
+    return slurm("sinfo", "-h", "-N", "-n", node, "-o", "%T").split()[0] in {"idle", "mixed", "allocated"}
 
 
 @pytest.fixture
@@ -130,6 +131,25 @@ def test_a_run_of_several_nodes_ends_when_one_of_them_lacks_the_workspace(
     assert (verdict.node, verdict.reason) == ("node2", "node2 could not open the job's log")
     (row,) = attnctl("resume", "--dry-run")["runs"]
     assert (row["action"], row["words"]) == ("another node", "without node2")
+
+
+def test_a_requeued_run_of_several_nodes_ends_too_when_one_of_them_lacks_the_workspace(
+    cluster: Cluster, make_specs: Callable[..., Any], attnctl: Callable[..., Any], blind_node: Blind
+) -> None:
+    """A message of the first start, which the log still contains, does not end the second one."""
+    submitted = cluster.submit(
+        make_specs(1, **LONG), Resources(nodes=2, minutes=30), exclude="node[3-4]", gpus_per_node=0
+    )
+    started(cluster, submitted)
+    log = cluster.config.workspace.submission_logs(submitted.tag) / f"{submitted.job_id}_0_0_log.out"
+    with log.open("a") as stream:
+        stream.write("srun: error: task 0 launch failed: Slurmd could not connect IO\n")
+    blind_node(cluster.config.workspace.root, "node2")
+    slurm("scontrol", "requeue", f"{submitted.job_id}_0")
+    cluster.until(submitted, lambda states: states == ["launch failed"])
+    (verdict,) = cluster.verdicts(submitted)
+    assert (verdict.node, verdict.reason) == ("node2", "node2 could not open the job's log")
+    assert [item.token for item in cluster.attempt(submitted.tasks[0][0]).incarnations()] == [(1, 0), (1, 1)]
 
 
 def scontrol(*words: str) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from attnctl.jobs.runtime.launch import LaunchError, failure, watch
+from attnctl.jobs.runtime.launch import LOG_START, LaunchError, failure, watch
 from attnctl.jobs.training.failure import classify
 from tests.fixtures.fake_slurm import Fake
 
@@ -47,3 +47,16 @@ def test_the_log_is_read_once_a_second_and_the_failure_is_the_nodes(tmp_path: Pa
     found = classify(caught.value)
     assert (found.outcome, found.message) == ("launch failed", "node4 could not open the job's log")
     assert not found.secondary
+
+
+def test_a_message_of_an_earlier_start_of_the_job_is_ignored(tmp_path: Path, fake: Fake) -> None:
+    fake.says("scontrol", "node3\nnode4\nnode5\n")
+    moment, log = [100.0], tmp_path / "7_0_0_log.out"
+    log.write_text(NO_LOG)
+    look = watch(log, {**JOB, LOG_START: str(len(NO_LOG))}, lambda: moment[0])
+    look()
+    with log.open("a") as stream:
+        stream.write(NO_LOG.replace("task 2", "task 4"))
+    moment[0] += 1
+    with pytest.raises(LaunchError, match="node5 could not open"):
+        look()

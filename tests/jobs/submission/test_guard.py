@@ -192,6 +192,15 @@ def test_a_requeued_job_is_not_held(config: Config, prepared: list[str]) -> None
     assert exits(config, prepared[3], restart=1) == []
 
 
+def test_the_training_learns_where_the_log_of_its_start_begins(config: Config, prepared: list[str]) -> None:
+    log = config.workspace.submission_logs(TAG) / "77_0_0_log.out"
+    told = 'echo "from $ATTNCTL_LOG_START on"'
+    assert run_script(config, 0, [], told) == 0
+    before = log.stat().st_size
+    assert run_script(config, 0, [], told, SLURM_RESTART_COUNT="1") == 0
+    assert log.read_text().split("\n") == ["from 0 on", f"from {before} on", ""]
+
+
 def test_the_script_and_the_supervisor_count_errors_equally(config: Config, prepared: list[str]) -> None:
     for task in range(2):
         guard.record_error(config.workspace, TAG, task, f"ModuleNotFoundError: No module named 'x{task}'")
