@@ -2,12 +2,14 @@
 
 The job waits in the queue behind the job of the base. That the base's job has ended does not mean that the base is
 completed: it may have reached its time limit and continue as another job. Then this job gives itself back, behind the
-base's new job. A base that nothing continues, or that has no job yet, ends this job; its run is then put off, and is
-submitted again when the base has a job or is completed (attnctl.jobs.submission.feed), or by `attnctl resume`.
+base's new job. A base that nothing continues, that has no job yet, or whose job is on another cluster, ends this job;
+its run is then put off, and is submitted again when the base has a job or is completed
+(attnctl.jobs.submission.feed), or by `attnctl resume`.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 
@@ -61,6 +63,8 @@ def refusal(base: BaseRun, worker: Worker) -> str:
         return "no job continues its base"
     if base.state is State.WAITING:
         return "its base has no job yet"
+    if base.is_elsewhere(os.environ.get("SLURM_CLUSTER_NAME")):
+        return f"its base is on cluster {base.cluster}"
     return "the job was cancelled" if requeue.cancelled(worker.job_id) else ""
 
 

@@ -23,18 +23,26 @@ from attnctl.workspace.records import Request
 class BaseRun:
     """A base and what it does now. job: the SLURM job that trains it, if it is active and the job is known.
 
-    on_slurm: its newest attempt was submitted to SLURM.
+    on_slurm: its newest attempt was submitted to SLURM. cluster: the cluster of the job, if it is known.
     """
 
     id: str
     state: State
     job: str = ""
     on_slurm: bool = False
+    cluster: str = ""
 
     @property
     def continues(self) -> bool:
         """Whether a job of SLURM trains it or will train it, which need not have been submitted yet."""
         return self.state.active and self.on_slurm
+
+    def is_elsewhere(self, cluster: str | None) -> bool:
+        """Whether its job is on another cluster than this one; jobs of this one cannot depend on it then.
+
+        cluster: None or empty if unknown. SLURM ignores the case of these names (slurm.conf(5), ClusterName).
+        """
+        return bool(self.cluster and cluster) and self.cluster.casefold() != str(cluster).casefold()
 
     def __str__(self) -> str:
         """Such as `run 3fa2..., whose weights it starts from, is running as SLURM job 12_0`."""
@@ -54,10 +62,12 @@ def read(workspace: Workspace, run_id: str) -> BaseRun:
         return BaseRun(id=run_id, state=verdict.state, on_slurm=True)
     request = next(filter(None, (Request.read(attempt.request) for attempt in reversed(run.attempts()))), None)
     on_slurm = request is not None and request.where == "slurm"
-    job = None
+    job = head = None
     if request is not None and on_slurm and verdict.state.active:
         job = submissions.job_of(workspace, request.tag, run_id)
-    return BaseRun(id=run_id, state=verdict.state, job=job or "", on_slurm=on_slurm)
+        head = submissions.head(workspace.submission(request.tag))
+    cluster = head.cluster if head is not None else None
+    return BaseRun(id=run_id, state=verdict.state, job=job or "", on_slurm=on_slurm, cluster=cluster or "")
 
 
 def unfinished(workspace: Workspace, spec: RunSpec) -> BaseRun | None:

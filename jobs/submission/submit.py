@@ -34,6 +34,7 @@ from attnctl.jobs.submission.reserve import Reservation, new_tag, reserve
 from attnctl.jobs.submission.script import compose, requeue_option
 from attnctl.jobs.submission.waiting_list import Postponed, PutOff
 from attnctl.lifecycle import base_run
+from attnctl.lifecycle.base_run import BaseRun
 from attnctl.settings import memory_request
 from attnctl.settings.config import Config, SlurmOptions
 from attnctl.spec import RunSpec
@@ -44,7 +45,7 @@ from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Resources, Submission, Where
 from attnctl.workspace.version import mark as mark_version
 
-__all__ = ["SubmitError", "Submitted", "compose", "submit"]
+__all__ = ["SubmitError", "Submitted", "compose", "job_of_base", "submit"]
 
 
 @dataclass(frozen=True)
@@ -142,15 +143,13 @@ class _Sender:
     def wait_for(self, base: str) -> None:
         """Submit behind the job of the base, if a job trains it or will train it; empty for no base.
 
-        Raises NoPlaceError if that job is not known yet.
+        Raises NoPlaceError if that job is not known yet, or is on another cluster.
         """
         if not base or self.where != "slurm":
             return
         found = base_run.read(self.workspace, base)
-        if found.continues and not found.job:
-            raise NoPlaceError(str(found), base=base)
         if found.continues:
-            self.base, self.after = base, found.job
+            self.base, self.after = base, job_of_base(found, self.cluster)
         # else the runs find out themselves, and end with the reason
 
     def put_off(self, specs: Sequence[RunSpec], error: NoPlaceError, put_off: PutOff) -> Submitted:
@@ -238,6 +237,20 @@ class _Sender:
         return Submitted(
             tag, reserved.tasks, job_id, reserved.skipped, starts_again=self.starts_again, warning=self.warning
         )
+
+
+def job_of_base(base: BaseRun, cluster: str | None) -> str:
+    """The job that jobs of this cluster (None: unknown) wait for. base: one that a job trains or will train.
+
+    Raises NoPlaceError if its job is not known yet, or is on another cluster, where --dependency does not reach it.
+    """
+    if not base.job:
+        raise NoPlaceError(str(base), base=base.id)
+    if base.is_elsewhere(cluster):
+        raise NoPlaceError(
+            f"{base} of cluster {base.cluster}, which jobs of cluster {cluster} cannot wait for", base=base.id
+        )
+    return base.job
 
 
 def starts_again(limits: configuration.Limits, options: SlurmOptions) -> bool:

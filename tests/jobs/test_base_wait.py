@@ -10,8 +10,10 @@ import pytest
 from attnctl.jobs import base_wait
 from attnctl.jobs.base_wait import BaseUnfinishedError
 from attnctl.jobs.runtime.rank import Worker
+from attnctl.lifecycle import base_run
 from attnctl.lifecycle.state import State
 from attnctl.spec import RunSpec
+from attnctl.workspace import submissions
 from tests.attnctl.cli.past_runs import Past, left
 from tests.fixtures.fake_slurm import Fake
 
@@ -55,6 +57,19 @@ def test_a_base_that_runs_is_named_with_its_job(past: Past, fake: Fake) -> None:
     assert base_wait.refusal(error.value.base, replace(WORKER, on_slurm=False)) != ""
     fake.says("sacct", "CANCELLED by 0\n")
     assert base_wait.refusal(error.value.base, WORKER) == "the job was cancelled"
+
+
+def test_a_job_does_not_give_itself_back_behind_a_base_on_another_cluster(
+    past: Past, fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, _ = behind(past)
+    past.attempt(base, "RUNNING")
+    submissions.change(past.config.workspace, f"attnctl-{base.id}-1", cluster="alpha")
+    found = base_run.read(past.config.workspace, base.id)
+    monkeypatch.setenv("SLURM_CLUSTER_NAME", "alpha")
+    assert base_wait.refusal(found, WORKER) == ""
+    monkeypatch.setenv("SLURM_CLUSTER_NAME", "beta")
+    assert base_wait.refusal(found, WORKER) == "its base is on cluster alpha"
 
 
 def test_a_base_that_ended_before_its_time_is_named_with_its_state(past: Past) -> None:

@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 
 from attnctl.cli import main
+from attnctl.workspace import submissions
 from attnctl.workspace.layout import Incarnation, RunDir, Workspace
-from attnctl.workspace.records import Exit, read_events
+from attnctl.workspace.records import Exit, Request, read_events
+from tests.fixtures.trusted_settings import write_trusted
 from tests.slurm.real_cluster import Cluster, wait
+from tests.slurm.second_cluster import second_cluster
 
 pytestmark = pytest.mark.slurm
 
@@ -118,6 +121,32 @@ def test_a_run_starts_after_its_base_is_completed_however_the_base_continues(
     assert initialised["t"] > ended.at
     assert metrics(run) == results
     assert {row["state"] for row in rows(attnctl).values()} == {"completed"}
+
+
+def test_a_run_on_another_cluster_than_its_base_is_submitted_when_that_is_completed(
+    cluster: Cluster, attnctl: Command, slurm_conf: str, tmp_path: Path
+) -> None:
+    with second_cluster(Path(slurm_conf), tmp_path / "second") as name:
+        settings = f'{SETTINGS}[slurm.profiles.there]\nclusters = "{name}"\npartition = "main"\n'
+        write_trusted(cluster.config.workspace.root, settings)
+        (first,) = attnctl(*BASE)["runs"]
+        chosen = [*NEXT, "--init", first["id"], "--profile", "there"]
+        plan = attnctl(*chosen, "--dry-run")
+        assert (plan["submitted_now"], "afterany" in plan["scripts"][0]) == (0, False)
+        (second,) = attnctl(*chosen)["runs"]
+        row = rows(attnctl)[second["id"]]
+        assert row["state"] == "waiting"
+        assert row["reason"].startswith(f"for run {first['id']}, whose weights it starts from, which is ")
+        base, run = (cluster.config.workspace.run(item["id"]) for item in (first, second))
+        wait(lambda: run.completed, lambda: rows(attnctl), seconds=900)
+        request = Request.read(run.attempts()[-1].request)
+        assert request is not None
+        head = submissions.head(cluster.config.workspace.submission(request.tag))
+        assert head is not None
+        assert head.cluster == name
+        ended = Exit.read(starts(base)[-1].exit(0))
+        assert ended is not None
+        assert events(run, "initialised")[0]["t"] > ended.at
 
 
 @pytest.mark.storm

@@ -16,6 +16,7 @@ from attnctl.cli.sweeping.queue_notes import time_limit_note
 from attnctl.cli.sweeping.selection import Selection
 from attnctl.cli.table_layout import Column
 from attnctl.grid import effective_hyperparameters, warn_frozen_untrained_norms
+from attnctl.lifecycle.base_run import BaseRun
 from attnctl.settings.config import Config
 from attnctl.units import quantity
 from attnctl.workspace.records import Resources
@@ -47,17 +48,18 @@ def show(
     lacking: Sequence[str] = (),
     *,
     as_json: bool,
-    after: str = "",
+    base: BaseRun | None = None,
     limit: str = "",
 ) -> None:
     """Print the plan. Reads the workspace, and writes nothing into it.
 
-    loads: run id -> what loads of its initial weights. lacking: what is said of weights that are not there. after: the
-    job that the runs wait for. limit: a sentence about the time limit.
+    loads: run id -> what loads of its initial weights. lacking: what is said of weights that are not there. base: the
+    run that they wait for. limit: a sentence about the time limit.
     """
     start = [item.spec for item in planned if item.action.starts]
+    after, hindrance = _job_of_base(destination, base)
     scripts = _scripts(config, destination, len(start), after)
-    places = _places(config, destination, len(start), after)
+    places = _none_now(len(start), hindrance) if hindrance else _places(config, destination, len(start), after)
     missing = list(missing_data(config, [item.spec for item in planned]))
     differing = list(class_mismatches(config, [item.spec for item in planned]))
     if as_json:
@@ -143,6 +145,27 @@ class _Places:
     words: str = ""
 
 
+def _none_now(count: int, reason: str) -> _Places:
+    return _Places(0, f"0 of {quantity(count, 'run')} are submitted now: {reason}; all wait, and {_FED}")
+
+
+def _job_of_base(destination: Destination, base: BaseRun | None) -> tuple[str, str]:
+    """The job that the runs wait for, and why they cannot wait for it in the queue; both may be empty."""
+    if base is None or destination.where != "slurm":
+        return "", ""
+    from attnctl.jobs.slurm import configuration
+    from attnctl.jobs.submission.array_size import NoPlaceError
+    from attnctl.jobs.submission.submit import job_of_base
+
+    cluster = destination.options.target_clusters or os.environ.get("SBATCH_CLUSTERS")
+    if not cluster and destination.answering:
+        cluster = configuration.limits().cluster
+    try:
+        return job_of_base(base, cluster), ""
+    except NoPlaceError as error:
+        return "", str(error)
+
+
 def _places(config: Config, destination: Destination, count: int, after: str) -> _Places:
     """Ask SLURM, by `sbatch --test-only`, for how many of the runs that start it has a place."""
     if destination.where != "slurm" or not count or not destination.answering:
@@ -159,7 +182,7 @@ def _places(config: Config, destination: Destination, count: int, after: str) ->
             lambda size: compose(config, destination.options, destination.resources, size, tag, after=after), first
         )
     except array_size.NoPlaceError as error:
-        return _Places(0, f"0 of {quantity(count, 'run')} are submitted now: {error}; all wait, and {_FED}")
+        return _none_now(count, str(error))
     except (array_size.SubmitError, SlurmUnavailable) as error:
         return _Places(None, str(error))
     if found.by_array or found.count == first:

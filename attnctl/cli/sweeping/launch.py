@@ -74,7 +74,6 @@ def preview(config: Config, selected: Selection, asked: ResourceOptions, order: 
     model = model_for(config, starting)
     destination, limit = limited(model, destination, starting)
     cost = estimate(config, starting, destination, model)
-    after = needed.waits_for[0].job if needed.waits_for else ""
     dry_run.show(
         config,
         planned,
@@ -84,7 +83,7 @@ def preview(config: Config, selected: Selection, asked: ResourceOptions, order: 
         cost,
         lacking,
         as_json=order.as_json,
-        after=after,
+        base=needed.waits_for[0] if needed.waits_for else None,
         limit=limit,
     )
     return 0

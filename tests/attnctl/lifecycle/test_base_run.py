@@ -9,6 +9,7 @@ import pytest
 
 from attnctl.lifecycle import base_run
 from attnctl.lifecycle.state import State
+from attnctl.workspace import submissions
 from attnctl.workspace.records import Exit
 from tests.attnctl.cli.past_runs import Past, left
 
@@ -35,6 +36,21 @@ def test_a_base_is_completed_or_continues_or_has_ended(
     behind = replace(spec, init=f"run:{spec.id}")
     assert base_run.unfinished(past.config.workspace, behind) == (None if state is State.COMPLETED else base)
     assert base_run.unfinished(past.config.workspace, replace(spec, init="file:00")) is None
+
+
+@pytest.mark.parametrize(
+    ("cluster", "own", "elsewhere"),
+    [("alpha", "beta", True), ("alpha", "Alpha", False), ("alpha", None, False), (None, "beta", False)],
+)
+def test_the_job_of_a_base_can_be_on_another_cluster(
+    cluster: str | None, own: str | None, elsewhere: bool, tmp_path: Path
+) -> None:
+    past = Past(tmp_path)
+    (spec,) = past.specs(1)
+    past.attempt(spec, "RUNNING")
+    submissions.change(past.config.workspace, f"attnctl-{spec.id}-1", cluster=cluster)
+    base = base_run.read(past.config.workspace, spec.id)
+    assert (base.cluster, base.is_elsewhere(own)) == (cluster or "", elsewhere)
 
 
 def test_a_base_that_was_never_submitted_is_new(tmp_path: Path) -> None:

@@ -188,6 +188,28 @@ def test_a_dependent_is_submitted_behind_the_job_of_a_base_that_has_one(
     assert "afterany:11_0" in submission.script
 
 
+def test_a_dependent_of_a_base_on_another_cluster_is_submitted_when_that_is_completed(
+    own: Config, make_specs: Specs, places: Path, fake: Fake
+) -> None:
+    """A job id in --dependency is one of the job's own cluster, which may have given it to another job."""
+    base, spec = make_specs(2)
+    dependent = dataclasses.replace(spec, init=f"run:{base.id}")
+    fake.says("sbatch", "11;first\n")
+    (first,) = sweep(own, [base])
+    fake.does("sbatch", LIMITED_SBATCH.format(folder=fake.folder))
+    (done,) = sweep(own, [dependent])
+    reason = (
+        f"run {base.id}, whose weights it starts from, is queued as SLURM job 11_0 of cluster first, "
+        "which jobs of cluster test cannot wait for"
+    )
+    assert (first.job_id, done.tasks, done.waiting) == ("11", [], {dependent.id: reason})
+    assert feed.feed(own.workspace).waiting == {dependent.id: reason}
+    assert states(own, [base, dependent]) == ["queued", "waiting"]
+    attempt = own.workspace.run(base.id).attempt(1)
+    write_atomic(attempt.incarnation(0).exit(0), Exit(rank=0, at=time.time(), outcome="completed").encode())
+    assert list(feed.feed(own.workspace).submitted) == [dependent.id]
+
+
 def test_a_job_leaves_runs_of_other_code_to_others(
     own: Config, make_specs: Specs, places: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
