@@ -23,6 +23,16 @@ from attnctl.workspace import untrusted_json
 from attnctl.workspace.layout import Incarnation, RunDir, Workspace
 from attnctl.workspace.records import RecordError, Resources
 
+_HANDED_OUT = (
+    "CUDA_VISIBLE_DEVICES",
+    "HIP_VISIBLE_DEVICES",
+    "ROCR_VISIBLE_DEVICES",
+    "SLURM_GPUS_ON_NODE",
+    "SLURM_JOB_GPUS",
+    "SLURM_STEP_GPUS",
+)
+"""Variables that are set in a process to which SLURM or the local runner has given GPUs of the node."""
+
 
 def choose_device(resources: Resources, local_rank: int) -> torch.device:
     """The device of a rank: the GPU of its local rank, the only visible GPU, or the CPU. Raises SpecError."""
@@ -38,7 +48,10 @@ def choose_device(resources: Resources, local_rank: int) -> torch.device:
             f"the run needs a GPU, but torch {torch.__version__} detects none on {socket.gethostname()} ({build}); "
             "use --gpus-per-node, install a torch build for this driver, or train on the CPU with --device cpu"
         )
-    index = local_rank if count > 1 else 0  # with --gpus-per-task each process sees only its own GPU, as number 0
+    # With --gpus-per-task each process sees only its own GPU, as number 0. Where nobody hands out the GPUs of a node,
+    # such as on clusters without GRES, all processes see all of them.
+    handed_out = any(name in os.environ for name in _HANDED_OUT)
+    index = 0 if count == 1 and handed_out else local_rank
     if index >= count:
         raise SpecError(f"process {local_rank} of this node has no GPU: torch detects {count}; request one per process")
     name = torch.cuda.get_device_name(index)

@@ -32,6 +32,23 @@ def test_a_mig_slice_trains_one_process_and_refuses_more(monkeypatch: pytest.Mon
         environment.choose_device(Resources(gpus_per_node=2, tasks_per_node=2), 0)
 
 
+@pytest.mark.parametrize("variable", ["", "CUDA_VISIBLE_DEVICES", "SLURM_GPUS_ON_NODE"])
+def test_two_processes_share_no_gpu_where_nobody_hands_them_out(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a whole node of a cluster without GRES that has fewer GPUs than the settings say."""
+    for name in environment._HANDED_OUT:
+        monkeypatch.delenv(name, raising=False)
+    if variable:
+        monkeypatch.setenv(variable, "1")
+    pretend_gpus(monkeypatch, "NVIDIA H200", 1)
+    resources = Resources(gpus_per_node=2, tasks_per_node=2)
+    assert environment.choose_device(resources, 0) == torch.device("cuda", 0)
+    if variable:
+        assert environment.choose_device(resources, 1) == torch.device("cuda", 0), "its own GPU has this number too"
+    else:
+        with pytest.raises(SpecError, match="process 1 of this node has no GPU: torch detects 1"):
+            environment.choose_device(resources, 1)
+
+
 def test_the_record_of_an_amd_machine_names_hip(monkeypatch: pytest.MonkeyPatch) -> None:
     pretend_gpus(monkeypatch, "AMD Instinct MI210", 1)
     monkeypatch.setattr(torch.version, "cuda", None)
