@@ -105,10 +105,10 @@ def _error_of_node(workspace: Workspace, item: Placed, answer: queries.JobStatus
             match = _MEMORY_ERROR.search(text) or _PROLOG_ERROR.search(text)
             if match is not None:
                 return match[1].decode(errors="replace").strip()[:200]
-            rank = _RANK_EXITED.search(text.decode(errors="replace"))
-            attempt = workspace.run(item.run).attempt(item.attempt)
-            if rank is not None and not any(attempt.path.glob(f"*/log.{rank[2]}.txt")):
-                return f"{LEFT_NO_LOG}: {rank[1]}"
+            exited = _RANK_EXITED.findall(text.decode(errors="replace"))  # earlier starts of the job use the same log
+            newest = workspace.run(item.run).attempt(item.attempt).incarnations()[-1:]
+            if exited and not any(start.log(int(exited[-1][1])).exists() for start in newest):
+                return f"{LEFT_NO_LOG}: {exited[-1][0]}"
     return None
 
 

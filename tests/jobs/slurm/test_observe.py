@@ -137,6 +137,26 @@ def test_a_rank_that_leaves_no_log_in_the_workspace_is_its_nodes_fault(
     assert str(second.state) == "killed"
 
 
+def test_a_rank_that_leaves_no_log_in_the_newest_start_of_its_job_is_its_nodes_fault(
+    fake: Fake, placed: tuple[Config, list[Placed]]
+) -> None:
+    config, (item, _) = placed
+    logs = config.workspace.submission_logs(item.tag)
+    logs.mkdir(parents=True, exist_ok=True)
+    exited = "srun: error: node{}: task 1: Exited with exit code 1\n"
+    (logs / f"{item.job_id}_0_log.out").write_text(exited.format(2) + exited.format(3))
+    attempt = config.workspace.run(item.run).attempt(item.attempt)
+    for start, ranks in ((0, (0, 1)), (1, (0,))):
+        for rank in ranks:
+            log = attempt.incarnation(start).log(rank)
+            log.parent.mkdir(parents=True, exist_ok=True)
+            log.touch()
+    fake.says("sacct", records([item], "FAILED", "137:0"))
+    observe(config.workspace, [item])
+    (verdict,) = verdicts(config, [item])
+    assert (str(verdict.state), verdict.node) == ("launch failed", "node3")
+
+
 def test_a_prolog_that_failed_is_found_in_the_reason_of_the_node(
     fake: Fake, placed: tuple[Config, list[Placed]]
 ) -> None:
