@@ -1,9 +1,12 @@
-"""What `import attnctl` gives: two functions, each imported when it is first used."""
+"""What `import attnctl` gives: functions and classes, each imported when it is first used."""
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -12,10 +15,25 @@ from attnctl.db import frames
 from attnctl.networks import surgery
 
 
+def declared() -> dict[str, str]:
+    """The public names that type checkers know, with their modules."""
+    stub = ast.parse((Path(attnctl.__file__).parent / "__init__.pyi").read_text(encoding="utf-8"))
+    imports = [node for node in stub.body if isinstance(node, ast.ImportFrom)]
+    return {alias.asname or alias.name: node.module or "" for node in imports for alias in node.names}
+
+
 def test_the_package_gives_load_and_attach() -> None:
     assert attnctl.load is frames.load
     assert attnctl.attach is surgery.attach
     assert attnctl.__version__
+
+
+def test_type_checkers_know_the_names_that_there_are() -> None:
+    assert declared() == vars(attnctl)["_MODULES"]
+    assert set(declared()) < set(dir(attnctl))
+    for name, module in declared().items():
+        assert getattr(attnctl, name) is getattr(import_module(module), name)
+        assert getattr(attnctl, name).__doc__
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
@@ -24,6 +42,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 
 def test_importing_the_package_imports_neither_pandas_nor_torch() -> None:
-    code = "import sys, attnctl; print(sorted({'pandas', 'torch', 'sqlalchemy', 'typer'} & set(sys.modules)))"
+    heavy = "{'pandas', 'torch', 'sqlalchemy', 'typer'}"
+    code = f"import sys, attnctl; dir(attnctl); print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -60,7 +60,7 @@ COMMANDS = (
     Command(
         "prune-curve", PUBLISH, "Plot accuracy as channels are pruned by their scales", "prune_curve", "prune_curve"
     ),
-    Command("predict", PUBLISH, "Draw what a trained detector finds on images"),
+    Command("predict", PUBLISH, "Classify images, or draw what a detector finds"),
     Command("export", PUBLISH, "Export metrics to CSV, JSON, TensorBoard or wandb"),
     Command("import", PUBLISH, "Import results measured or published elsewhere", module="import_", function="import_"),
     Command("archive", PUBLISH, "Pack everything behind a table into one file"),
@@ -79,8 +79,8 @@ COMMANDS = (
     Command(
         "weights",
         DATA,
-        "Download or list published weights to start from",
-        functions={"fetch": "fetch", "list": "list_"},
+        "Download, list or export weights",
+        functions={"fetch": "fetch", "list": "list_", "export": "export"},
     ),
     Command("complexity", DATA, "Count parameters and MACs of modules in a network"),
     Command("bench", DATA, "Measure inference speed beside the plain backbone"),

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
+from PIL import Image
 from torch import Tensor
 from torchvision.transforms import v2
 
@@ -126,6 +127,11 @@ def _first(labels: npt.NDArray[np.int64], count: int, classes: Sequence[int]) ->
 def _picture(files: ImageFiles, number: int, prepare: Transform) -> Picture:
     image = decode(lambda: files.read(number), files.name(number))
     return Picture(Path(files.name(number)).name, prepare(image), int(files.labels[number]))
+
+
+def prepared(image: Image.Image, spec: RunSpec) -> Tensor:
+    """An image of any mode, prepared for the run's network: (3, H, W) uint8."""
+    return _preparation(spec)(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _preparation(spec: RunSpec) -> Transform:

@@ -1,4 +1,4 @@
-"""Predictions of a trained detector or segmentation network."""
+"""Predictions of a trained network: the class of an image, its objects, or the class of each pixel."""
 
 from __future__ import annotations
 
@@ -17,6 +17,12 @@ from attnctl.jobs.inspect.pictures import Picture, batch
 from attnctl.sources import blame
 from attnctl.spec import RunSpec
 from attnctl.values import SpecError
+
+_SHOWN = 5
+"""Classes of an image that are shown, most probable first."""
+
+_LEAST_SHOWN = 0.001
+"""Of these, summaries show the classes that have at least this probability, which the first always has."""
 
 _MASK_THRESHOLD = 0.5
 """A pixel belongs to an object if the network's mask is above this."""
@@ -59,6 +65,37 @@ class Detected:
 
 
 @dataclass(frozen=True)
+class Classified:
+    """The probability of each class, (classes,), by a classifier. label: the true class, if known."""
+
+    probabilities: npt.NDArray[np.float32]
+    label: int | None = None
+
+    def first(self, names: Sequence[str]) -> list[tuple[str, float]]:
+        """The most probable classes, with their probabilities."""
+        order = np.argsort(-self.probabilities, kind="stable")[:_SHOWN]
+        return [(names[k], float(self.probabilities[k])) for k in order]
+
+    def to_json(self, names: Sequence[str]) -> dict[str, Any]:
+        """The most probable classes as JSON values, and whether the first one is right if this is known."""
+        best = int(self.probabilities.argmax())
+        row: dict[str, Any] = {
+            "class": names[best],
+            "label": best,
+            "probability": round(float(self.probabilities[best]), 6),
+            "first": [{"class": name, "probability": round(value, 6)} for name, value in self.first(names)],
+        }
+        return row if self.label is None else {**row, "true_class": names[self.label], "right": best == self.label}
+
+    def summary(self, names: Sequence[str]) -> str:
+        """The most probable classes, such as `7 98.2%, 1 1.1%`."""
+        shown = [(name, value) for name, value in self.first(names) if value >= _LEAST_SHOWN]
+        text = ", ".join(f"{name} {100 * value:.1f}%" for name, value in shown)
+        known = self.label is not None and int(self.probabilities.argmax()) != self.label
+        return f"{text} (its class is {names[self.label]})" if known and self.label is not None else text
+
+
+@dataclass(frozen=True)
 class Mapped:
     """The class of every pixel of one image. classes: (H, W); 0 is the background."""
 
@@ -78,26 +115,24 @@ class Mapped:
         return ", ".join(f"{name} {100 * share:.1f}%" for name, share in self.shares(names).items())
 
 
-def check(spec: RunSpec, run: str) -> None:
-    """Raise SpecError if the network of a run does not predict boxes, masks or class maps."""
-    if not spec.model:
-        raise SpecError(f"run {run} is a classifier and detects no objects; use attnctl cam {run} for activation maps")
-
-
 def class_names(spec: RunSpec) -> tuple[str, ...]:
     """The names of the classes of a run's data set, in order; for segmentation including the background."""
     dataset = datasets.describe(spec.dataset)
-    return dataset.names or tuple(f"class {number}" for number in range(1, dataset.classes + 1))
+    first = 1 if spec.model else 0
+    return dataset.names or tuple(f"class {number}" for number in range(first, dataset.classes + first))
 
 
 @torch.inference_mode()
-def predict(trained: Trained, picture: Picture, threshold: float) -> Detected | Mapped:
-    """Predict objects or a class map for an image of any size. threshold: for scores; not used for class maps.
+def predict(trained: Trained, picture: Picture, threshold: float) -> Classified | Detected | Mapped:
+    """Predict the class of an image, its objects or a class map. threshold: for the scores of objects.
 
     Raises SpecError if the network cannot process the image.
     """
     images = batch([picture], trained.spec, trained.device)
     try:
+        if not trained.spec.model:
+            scores = trained.network(images).float().softmax(1)[0]
+            return Classified(scores.cpu().numpy(), picture.label)
         if models.task(trained.spec.model) == "segment":
             return Mapped(trained.network(images)["out"][0].argmax(0).to(torch.uint8).cpu().numpy())
         output = trained.network([images[0]])[0]

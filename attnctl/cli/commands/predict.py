@@ -1,4 +1,4 @@
-"""`attnctl predict`: the output of a trained detector or segmentation network on images."""
+"""`attnctl predict`: the output of a trained network on images."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from attnctl.values import SpecError
 
 if TYPE_CHECKING:
     from attnctl.jobs.inspect.pictures import Picture
-    from attnctl.jobs.inspect.predict import Detected, Mapped
+    from attnctl.jobs.inspect.predict import Classified, Detected, Mapped
     from attnctl.settings.config import Config
 
 
@@ -46,11 +46,11 @@ def predict(
             "--output",
             "-o",
             metavar="DIR",
-            help="Folder for the pictures, PNG files (default: predict-RUN; with --json no pictures).",
+            help="Folder for the pictures, PNG files (default: predict-RUN; none with --json or of classifiers).",
             show_default=False,
         ),
     ] = None,
-    threshold: Annotated[float, typer.Option(min=0, max=1, help="Lowest score to show.")] = 0.5,
+    threshold: Annotated[float, typer.Option(min=0, max=1, help="Lowest score of objects to show.")] = 0.5,
     count: Annotated[
         int | None,
         typer.Option(
@@ -61,8 +61,9 @@ def predict(
     force: Annotated[bool, typer.Option("--force", help="Replace existing pictures.")] = False,
     as_json: context.AsJson = False,
 ) -> None:
-    """Draw what a trained detector finds on images.
+    """Classify images, or draw what a detector finds.
 
+    Classifiers: the most probable classes are printed; for images of the test set also the true class if it is another.
     Detectors: boxes, and masks where the network predicts them, with the class name and score. Segmentation networks:
     the classes are drawn over the image, and NAME.classes.png holds the class number of each pixel, as in PASCAL VOC.
 
@@ -75,17 +76,20 @@ def predict(
     from attnctl.jobs.inspect import predict as prediction  # torch, once the run is known
 
     spec = config.workspace.run(name).read_spec()
-    prediction.check(spec, name)
+    if not spec.model and folder is not None:
+        raise SpecError(f"run {name} is a classifier, which draws nothing; leave out -o")
     pictures, files = _pictures(config, name, images or [], count)
-    target = folder if folder is not None else None if as_json else Path(f"predict-{name[:8]}")
+    drawn = bool(spec.model) and not as_json
+    target = folder if folder is not None else Path(f"predict-{name[:8]}") if drawn else None
     paths = _picture_paths(target, pictures, files, force=force) if target is not None else []
     (network,) = trained_networks.networks(config, [name], inspected.device)
     names = prediction.class_names(spec)
     results = []
     for number, picture in enumerate(tracked(pictures, "images")):
-        results.append(prediction.predict(network, picture, threshold))
-        if paths:
-            _write(paths[number], picture, results[-1], names)
+        result = prediction.predict(network, picture, threshold)
+        results.append(result)
+        if paths and not isinstance(result, prediction.Classified):
+            _write(paths[number], picture, result, names)
     if as_json:
         output.document(_document(name, names, pictures, results, paths, threshold))
     else:
@@ -155,7 +159,7 @@ def _document(
     run: str,
     names: Sequence[str],
     pictures: Sequence[Picture],
-    results: Sequence[Detected | Mapped],
+    results: Sequence[Classified | Detected | Mapped],
     paths: Sequence[Path],
     threshold: float,
 ) -> dict[str, Any]:

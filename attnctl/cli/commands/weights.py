@@ -1,18 +1,25 @@
-"""`attnctl weights`: published weights in the user's caches, by the names that `sweep --init` and papers use."""
+"""`attnctl weights`: published weights in the user's caches, and trained networks as files for other tools."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from attnctl.cli import completion, context, output
+from attnctl.cli.drawing import trained_networks
+from attnctl.cli.output_files import check_file
+from attnctl.cli.run_selection import RunArgument, run_id
 from attnctl.cli.table_layout import Column
+from attnctl.files import write_atomic
+from attnctl.networks.weights.formats import Format, format_of
 from attnctl.units import size
 from attnctl.values import SpecError
 
 if TYPE_CHECKING:
+    from attnctl.jobs.inspect.exporting import Exported
     from attnctl.networks.weights.published import Published
 
 Names = Annotated[
@@ -106,6 +113,69 @@ def list_(names: Names = None, table: Table = None, backbone: Backbone = None, a
             for row in rows
         ],
     )
+
+
+def export(
+    run: RunArgument,
+    *,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="The file: .safetensors, .pt or .onnx.", show_default=False
+        ),
+    ] = None,
+    kind: Annotated[
+        Format | None,
+        typer.Option("--format", help="Format (default: from the suffix of the file).", show_default=False),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    as_json: context.AsJson = False,
+) -> None:
+    """Write the weights of a trained network to a file.
+
+    A .pt file is a plain state_dict. A safetensors or ONNX file also has the class names, the input size and the mean
+    and standard deviation of the images. An ONNX file is run, and its outputs are compared with the network's.
+
+    Examples:
+        attnctl weights export 3fa2 -o ela.safetensors
+        attnctl weights export 3fa2 -o ela.onnx
+    """
+    if file is None:
+        raise SpecError("missing -o FILE, such as -o weights.safetensors")
+    chosen = format_of(file, kind)
+    check_file(file, force=force)
+    config = context.config()
+    name = run_id(config.workspace, run)
+    from attnctl.jobs.inspect import exporting  # torch, once the run is known
+
+    (network,) = trained_networks.networks(config, [name], "cpu")
+    exported = exporting.export(network, chosen)
+    write_atomic(file, exported.content)
+    if as_json:
+        output.document(
+            {"run": name, "step": network.step, "file": str(file), "format": chosen, **_agreement(exported)}
+        )
+        return
+    output.line(f"{file}: {chosen}, {size(len(exported.content))}, step {network.step} of run {name[:8]}")
+    if (found := exported.agreement) is not None:
+        equal = f"the largest difference of its outputs in {found.by} is {found.difference:.2g}, of {found.largest:.3g}"
+        output.line(equal)
+        if not found.close:
+            output.note(f"warning: {file} does not compute what the network computes: {equal}")
+
+
+def _agreement(exported: Exported) -> dict[str, Any]:
+    found = exported.agreement
+    if found is None:
+        return {}
+    return {
+        "compared": {
+            "difference": found.difference,
+            "largest_output": found.largest,
+            "by": found.by,
+            "close": found.close,
+        }
+    }
 
 
 def _published(names: Iterable[str], table: str | None, backbone: str | None) -> list[Published]:

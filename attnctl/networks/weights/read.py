@@ -38,7 +38,7 @@ _AVERAGES = "n_averaged"
 _OLD_DENSENET = re.compile(r"(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..+)")
 """Names in torchvision's files of DenseNets, from when a name could contain a dot."""
 
-_DTYPES = {
+DTYPES = {
     "F64": torch.float64,
     "F32": torch.float32,
     "F16": torch.float16,
@@ -50,6 +50,7 @@ _DTYPES = {
     "U8": torch.uint8,
     "BOOL": torch.bool,
 }
+"""The types of numbers by their names in safetensors files."""
 
 _SHOWN = 8
 """Keys of a file that a message lists."""
@@ -139,18 +140,18 @@ def _described(content: Any) -> str:
 
 
 def _safetensors(path: Path, entries: Mapping[str, Entry], *, shapes_only: bool) -> dict[str, Tensor]:
-    unknown = sorted({entry.dtype for entry in entries.values()} - set(_DTYPES))
+    unknown = sorted({entry.dtype for entry in entries.values()} - set(DTYPES))
     if unknown or not entries:
         raise SpecError(f"{path} has {f'tensors of type {comma_join(unknown)}' if unknown else 'no tensors'}")
     if shapes_only:
         return {
-            name: torch.empty(entry.shape, dtype=_DTYPES[entry.dtype], device="meta") for name, entry in entries.items()
+            name: torch.empty(entry.shape, dtype=DTYPES[entry.dtype], device="meta") for name, entry in entries.items()
         }
     weights = {}
     with open_regular(path) as stream:
         for name, entry in entries.items():
             stream.seek(entry.first)
             data = bytearray(stream.read(entry.last - entry.first))
-            flat = torch.frombuffer(data, dtype=_DTYPES[entry.dtype]) if data else torch.empty(0)
-            weights[name] = flat.to(_DTYPES[entry.dtype]).reshape(entry.shape)
+            flat = torch.frombuffer(data, dtype=DTYPES[entry.dtype]) if data else torch.empty(0)
+            weights[name] = flat.to(DTYPES[entry.dtype]).reshape(entry.shape)
     return weights

@@ -39,6 +39,7 @@ GOOD = {
     "data fetch": ["cifar100"],
     "weights fetch": ["yolox:nano"],
     "weights list": ["yolox:nano"],
+    "weights export": ["{run}", "--output", "weights.pt"],
 }
 NEAR = {
     "--run-on": ["herr", "slrum"],

@@ -12,7 +12,7 @@ from PIL import Image
 
 from attnctl.jobs.data import open_data
 from attnctl.jobs.inspect import pictures
-from attnctl.jobs.inspect.predict import Detected, Mapped, check, class_names, predict
+from attnctl.jobs.inspect.predict import Classified, Detected, Mapped, class_names, predict
 from attnctl.settings.config import DataRoots
 from attnctl.values import SpecError
 from attnctl.workspace.layout import Workspace
@@ -83,10 +83,21 @@ def test_the_images_of_the_test_set_are_those_of_the_evaluation(workspace: Works
         pictures.of_test_set(found.spec, DataRoots(), 3, (1,))
 
 
-def test_a_classifier_cannot_detect_objects(trained: Train) -> None:
+def test_a_classifier_gives_the_probability_of_each_class(trained: Train) -> None:
     found = trained("none")
-    with pytest.raises(SpecError, match=f"run {found.run} is a classifier"):
-        check(found.spec, found.run)
+    names = class_names(found.spec)
+    for picture in pictures.of_test_set(found.spec, DataRoots(), 3):
+        with torch.inference_mode():
+            expected = found.network(pictures.batch([picture], found.spec, found.device)).softmax(1)[0]
+        classified = predict(found, picture, 0.5)
+        assert isinstance(classified, Classified)
+        np.testing.assert_array_equal(classified.probabilities, expected)
+        row = classified.to_json(names)
+        best = int(expected.argmax())
+        assert (row["class"], row["label"], row["right"]) == (names[best], best, best == picture.label)
+        assert row["true_class"] == names[picture.label or 0]
+        assert len(row["first"]) == 5
+        assert classified.summary(names).startswith(f"{names[best]} {100 * expected[best]:.1f}%")
 
 
 NAMES = ("cat", "dog", "person")

@@ -77,7 +77,7 @@ def test_an_invalid_request_is_a_one_line_error_and_writes_nothing(
     detector = known["ssdlite320"]
     before = listing(folder)
     for words, message in (
-        ([known["classifier"]], "is a classifier and detects no objects; use attnctl cam"),
+        ([known["classifier"], "-o", "drawn"], "is a classifier, which draws nothing; leave out -o"),
         ([detector, "photos"], "c.png cannot be read: damaged or not an image"),
         ([detector, "nowhere.png"], "there is no image nowhere.png"),
         ([detector, "empty"], "contains no images"),
@@ -94,3 +94,16 @@ def test_an_invalid_request_is_a_one_line_error_and_writes_nothing(
         assert (done.code, done.out, done.err.count("\n")) == (2, "", 1), (words, done.err)
         assert message in done.err
     assert listing(folder) == before
+
+
+def test_a_classifier_prints_classes_and_draws_nothing(known: dict[str, str], folder: Path, attnctl: Run) -> None:
+    before = listing(folder)
+    done = attnctl("predict", known["classifier"], "photos")
+    assert (done.code, done.err) == (0, "")
+    assert [line.split()[0] for line in done.out.splitlines()] == ["image", "a.png", "b.jpg"]
+    found = json.loads(attnctl("predict", known["classifier"], "--count", "2", "--json").out)
+    assert listing(folder) == before
+    for image in found["images"]:
+        assert image["class"] == found["classes"][image["label"]]
+        assert image["right"] == (image["class"] == image["true_class"])
+        assert sum(one["probability"] for one in image["first"]) <= 1.00001

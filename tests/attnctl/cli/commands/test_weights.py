@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import threading
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from attnctl import backbones
 from attnctl.cli.commands import weights
 from attnctl.networks.weights import published
 from attnctl.networks.weights.published import Published
+from attnctl.networks.weights.read import read
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import read_events
 from tests.attnctl.cli.cli_run import Run, assert_refused, listing
@@ -115,3 +117,29 @@ def test_the_list_has_what_papers_start_from(capsys: pytest.CaptureFixture[str],
     weights.list_()
     names = [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:]]
     assert names == ["yolox:nano", "torchvision:ResNet50_Weights.IMAGENET1K_V1"]
+
+
+def test_a_trained_network_is_exported_in_the_format_of_the_suffix(trained: Path, attnctl: Run) -> None:
+    run = Workspace(trained).run_ids()[0]
+    done = attnctl("weights", "export", run[:6], "-o", "w.safetensors")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("w.safetensors: safetensors, 1.")
+    assert done.out.endswith(f" MB, step 5 of run {run[:8]}\n")
+    again = attnctl("weights", "export", run, "-o", "w.safetensors")
+    assert (again.code, again.err) == (2, "attnctl: w.safetensors already exists; --force replaces it\n")
+    told = json.loads(attnctl("weights", "export", run, "-o", "w.bin", "--format", "pt", "--json").out)
+    assert told == {"run": run, "step": 5, "file": "w.bin", "format": "pt"}
+    assert read(trained / "w.bin").keys() == read(trained / "w.safetensors").keys()
+    assert_refused(attnctl("weights", "export", run), "no file")
+    assert_refused(attnctl("weights", "export", run, "-o", "w.xyz"), "unknown suffix")
+    assert_refused(attnctl("weights", "export", "feed", "-o", "w.pt"), "no such run")
+    assert listing(trained).count("w.pt") == 0
+
+
+@pytest.mark.skipif(importlib.util.find_spec("onnxscript") is None, reason="onnx is not installed")
+def test_the_outputs_of_an_onnx_file_are_compared(trained: Path, attnctl: Run) -> None:
+    for run in Workspace(trained).run_ids():
+        told = json.loads(attnctl("weights", "export", run, "-o", f"{run}.onnx", "--json").out)
+        assert told["compared"]["close"] is True
+        assert told["compared"]["difference"] < 1e-3 < told["compared"]["largest_output"]
+        assert (trained / f"{run}.onnx").stat().st_size > 1e6

@@ -1,0 +1,132 @@
+"""Networks as ONNX files, and how far the outputs of such a file are from those of the network.
+
+The packages onnx and onnxscript are needed; with onnxruntime its outputs are compared, else those of onnx's own
+reference evaluator.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from attnctl.sources import blame
+from attnctl.values import SpecError, comma_join
+
+INPUT, OUTPUT = "images", "scores"
+"""The names of the file's input, (batch, channels, height, width), and of its output."""
+
+_NEEDED = ("onnx", "onnxscript")
+_BATCH = 3
+"""Images that are compared; another number than the network is exported with."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """The largest difference between the outputs of a file and of the network, for random images.
+
+    largest: the largest output. by: the program that ran the file.
+    """
+
+    difference: float
+    largest: float
+    by: str
+
+    @property
+    def close(self) -> bool:
+        """Whether the outputs are equal but for rounding."""
+        return self.difference <= 1e-3 * max(self.largest, 1e-6)
+
+
+class _OneOutput(nn.Module):
+    """A network whose output is a mapping, as that of segmentation networks, reduced to its main output."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        output = self.network(images)
+        scores: Tensor = output["out"] if isinstance(output, Mapping) else output
+        return scores
+
+
+def convert(network: nn.Module, shape: tuple[int, int, int], metadata: Mapping[str, str], *, run: str) -> bytes:
+    """The network as the content of an ONNX file, for batches of any size of images of one shape.
+
+    Raises SpecError if the packages are missing or the network cannot be converted.
+    """
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise SpecError(f"ONNX files need {comma_join(missing)}: pip install {' '.join((*_NEEDED, 'onnxruntime'))}")
+    example = torch.zeros(2, *shape)
+    with _quiet(), torch.no_grad():
+        try:
+            program = torch.onnx.export(
+                _OneOutput(network).eval().cpu(),
+                (example,),
+                input_names=[INPUT],
+                output_names=[OUTPUT],
+                dynamic_shapes={"images": {0: torch.export.Dim("batch")}},
+                dynamo=True,
+                verbose=False,
+            )
+        except Exception as error:  # any error of a user's own module, and many of torch's
+            raise SpecError(f"cannot convert the network of run {run} to ONNX: {blame.describe(error)}") from error
+    assert program is not None
+    model = program.model_proto
+    for name, text in metadata.items():
+        model.metadata_props.add(key=name, value=text)
+    content: bytes = model.SerializeToString()
+    return content
+
+
+@torch.no_grad()
+def compare(content: bytes, network: nn.Module, shape: tuple[int, int, int]) -> Agreement:
+    """Compare the outputs of an ONNX file with those of the network."""
+    images = torch.randn(_BATCH, *shape, generator=torch.Generator().manual_seed(0))
+    expected = _OneOutput(network).eval().cpu()(images).double().numpy()
+    run, by = _runner(content)
+    output = run({INPUT: images.numpy()}).astype(np.float64)
+    return Agreement(float(np.abs(output - expected).max()), float(np.abs(expected).max()), by)
+
+
+def _runner(content: bytes) -> tuple[Any, str]:
+    """A function from inputs by name to the output, and its program's name."""
+    if importlib.util.find_spec("onnxruntime") is not None:
+        import onnxruntime
+
+        onnxruntime.set_default_logger_severity(3)
+        session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+        return lambda inputs: _array(session.run([OUTPUT], inputs)[0]), f"onnxruntime {onnxruntime.__version__}"
+    import onnx
+    from onnx.reference import ReferenceEvaluator
+
+    evaluator = ReferenceEvaluator(onnx.load_model_from_string(content))
+    return lambda inputs: _array(evaluator.run([OUTPUT], inputs)[0]), f"onnx {onnx.__version__}"
+
+
+def _array(value: Any) -> npt.NDArray[Any]:
+    return np.asarray(value)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the exporter's own messages and the deprecation warnings of what it calls."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

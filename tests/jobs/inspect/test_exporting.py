@@ -1,0 +1,40 @@
+"""Trained networks as files for other tools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from attnctl.jobs.inspect.exporting import export, metadata
+from attnctl.networks.weights.read import read
+from attnctl.values import SpecError
+from attnctl.workspace.layout import Workspace
+from tests.jobs.inspect.conftest import Train
+from tests.jobs.inspect.untrained import loaded
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "pt"])
+def test_the_weights_of_a_run_can_be_loaded_into_its_network(trained: Train, tmp_path: Path, kind: str) -> None:
+    found = trained("ela", kernel="5")
+    path = tmp_path / "weights"
+    path.write_bytes(export(found, "pt" if kind == "pt" else "safetensors").content)
+    weights = read(path)
+    state = found.network.state_dict()
+    assert weights.keys() == state.keys()
+    assert all(torch.equal(weights[name], value) for name, value in state.items())
+
+
+def test_the_metadata_say_how_to_use_the_weights(trained: Train) -> None:
+    found = trained("ela", kernel="5")
+    texts = metadata(found)
+    assert (texts["attnctl.run"], texts["attnctl.input_size"], texts["attnctl.dataset"]) == (found.run, "16", "digits")
+    assert texts["attnctl.mean"] == "[0.3054, 0.3054, 0.3054]"
+    assert all(isinstance(text, str) for text in texts.values())
+
+
+def test_a_detector_has_no_onnx_file(workspace: Workspace) -> None:
+    found = loaded(workspace, "ssdlite320", "se")
+    with pytest.raises(SpecError, match=f"run {found.run} is a detector, whose outputs have no fixed shape"):
+        export(found, "onnx")
