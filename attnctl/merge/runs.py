@@ -23,7 +23,7 @@ from typing import Any
 from attnctl.files import is_regular, sync_folder
 from attnctl.merge.attempts import MergedAttempt
 from attnctl.merge.files import copy_file, copy_folder
-from attnctl.workspace import checkpoints, untrusted_json
+from attnctl.workspace import checkpoints, evaluations, untrusted_json
 from attnctl.workspace.layout import RunDir, Workspace
 from attnctl.workspace.records import RecordError
 
@@ -33,16 +33,16 @@ ASIDE = ".merge-"
 
 
 def copy_new(ours: Workspace, theirs: RunDir) -> None:
-    """Copy a new run, with its checkpoints and detections."""
+    """Copy a new run, with its checkpoints, detections and evaluations."""
     target, aside = ours.run(theirs.id), ours.runs / f"{ASIDE}{theirs.id}"
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     copy_file(theirs.spec, aside / theirs.spec.name)
     if is_regular(theirs.detections):
         copy_file(theirs.detections, aside / theirs.detections.name)
-    attempts = theirs.attempts_folder
-    if attempts.is_dir():
-        copy_folder(attempts, aside / attempts.name)
+    for folder in (theirs.attempts_folder, theirs.path / evaluations.FOLDER):
+        if folder.is_dir() and not folder.is_symlink():
+            copy_folder(folder, aside / folder.name)
     internal = target.checkpoints.is_relative_to(target.path)
     folder = aside / target.checkpoints.relative_to(target.path) if internal else target.checkpoints
     for path in _regular_checkpoints(theirs):

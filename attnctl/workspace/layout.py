@@ -23,6 +23,7 @@ Jobs write these files and the database only indexes them, so the folders alone 
                               exit.<rank>.json, log.<rank>.txt
                               .rendezvous     where the ranks meet; readable by the run's user only
     runs/<id>/detections.json                 the detections of the last evaluation, in COCO's result format
+    runs/<id>/evaluations/                    results of `attnctl eval`: see `attnctl.workspace.evaluations`
     runs/<id>/checkpoints/<step>-<n>.<r>.pt
     notices/<sweep>-<attempts>.json           Notice: the end of the sweep was announced, created exclusively
     bench/<what and how>.json                 Speed: the newest measurement of one network under the same conditions

@@ -76,7 +76,7 @@ def find_files(given: Sequence[Path], count: int | None) -> list[Path]:
 
 def of_files(files: Sequence[Path], spec: RunSpec) -> list[Picture]:
     """Image files of any size, prepared for the run's network; raises DataError naming a file."""
-    prepare = _preparation(spec)
+    prepare = preparation(spec)
     return [Picture(file.name, prepare(decode(file.read_bytes, str(file)))) for file in files]
 
 
@@ -99,7 +99,7 @@ def of_test_set(spec: RunSpec, roots: DataRoots, count: int, classes: Sequence[i
             _, files = open_own(dataset, folder, signature=roots.signature(dataset.name))
         else:
             (files,) = open_parts(dataset, folder, ("val",))
-        prepare = _preparation(spec)
+        prepare = preparation(spec)
         return [_picture(files, number, prepare) for number in _first(files.labels, count, classes)]
     test = load_splits(dataset, roots).test
     numbers = _first(test.labels.numpy(), count, classes)
@@ -113,7 +113,7 @@ def _scenes(spec: RunSpec, roots: DataRoots, count: int) -> list[Picture]:
 
     dataset = describe(spec.dataset)
     test = open_parts(dataset, roots.folder(dataset.name), models.task(spec.model)).test
-    prepare = _preparation(spec)
+    prepare = preparation(spec)
     return [Picture(Path(test.name(k)).name, prepare(test.image(k))) for k in range(min(count, len(test)))]
 
 
@@ -131,10 +131,10 @@ def _picture(files: ImageFiles, number: int, prepare: Transform) -> Picture:
 
 def prepared(image: Image.Image, spec: RunSpec) -> Tensor:
     """An image of any mode, prepared for the run's network: (3, H, W) uint8."""
-    return _preparation(spec)(image if image.mode == "RGB" else image.convert("RGB"))
+    return preparation(spec)(image if image.mode == "RGB" else image.convert("RGB"))
 
 
-def _preparation(spec: RunSpec) -> Transform:
+def preparation(spec: RunSpec) -> Transform:
     """Prepare an RGB image for the network: (3, side, side) uint8; for a detector or segmenter in its own size."""
     dataset: Dataset = describe(spec.dataset)
     if spec.model:

@@ -29,6 +29,7 @@ GOOD = {
     "merge": ["."],
     "figure": ["ela:3"],
     "predict": ["{run}"],
+    "eval": ["{run}"],
     "cam": ["{run}"],
     "histogram": ["{run}"],
     "resume": ["--dry-run"],

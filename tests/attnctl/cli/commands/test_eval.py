@@ -1,0 +1,70 @@
+"""`attnctl eval`: results of their own, of networks that were really trained."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from attnctl.workspace import evaluations
+from attnctl.workspace.layout import Workspace
+from tests.attnctl.cli.cli_run import Run, assert_refused, listing
+from tests.jobs.data.test_evaluated import write_digits
+
+
+def test_the_test_set_gives_what_the_run_recorded_and_changes_no_record(trained: Path, attnctl: Run) -> None:
+    runs = Workspace(trained).run_ids()
+    recorded = {run: json.loads(attnctl("show", run, "--json").out)["metrics"] for run in runs}
+    found = json.loads(attnctl("eval", "first", "--keep-predictions", "--json").out)
+    assert {row["run"] for row in found["runs"]} == set(runs)
+    for row in found["runs"]:
+        for name in ("top1", "top5", "loss"):
+            assert row["metrics"][name] == pytest.approx(recorded[row["run"]][name], rel=1e-5), name
+        assert json.loads(attnctl("show", row["run"], "--json").out)["metrics"] == recorded[row["run"]]
+        (kept,) = evaluations.read(Workspace(trained).run(row["run"]))
+        predictions = evaluations.predictions(Workspace(trained).run(row["run"]), kept)
+        assert predictions is not None
+        assert predictions.right.mean() * 100 == pytest.approx(kept.metrics["top1"])
+    (pair,) = found["pairs"]
+    assert pair["with"] == found["runs"][0]["run"]
+    difference = (found["runs"][1]["metrics"]["top1"] - found["runs"][0]["metrics"]["top1"]) * 360 / 100
+    assert pair["only_run"] - pair["only_with"] == pytest.approx(difference)
+    assert 0 < pair["p"] <= 1
+
+
+def test_corrupted_copies_are_a_line_each_and_predictions_a_file(trained: Path, attnctl: Run) -> None:
+    run = Workspace(trained).run_ids()[0]
+    for place in ("shot/1", "shot/2", "blur/1"):
+        write_digits(trained / "digits-c" / place, each=1)
+    done = attnctl("eval", run, "--dataset", "./digits-c", "--by-class", "--confusion", "-o", "found.csv")
+    assert (done.code, done.err) == (0, "written: found.csv\n")
+    lines = [line.split() for line in done.out.splitlines()]
+    assert lines[0] == ["run", "images", "of", "number", "top1", "top5", "loss", "ece"]
+    assert [line[1:3] for line in lines[1:4]] == [["blur", "10"], ["shot", "20"], ["./digits-c", "(test)"]]
+    assert ["run", "class", "right", "accuracy"] in lines
+    assert any(line[:4] == ["run", "class", "predicted", "as"] for line in lines)
+    with (trained / "found.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [(row["corruption"], row["severity"]) for row in rows[::10]] == [("blur", "1"), ("shot", "1"), ("shot", "2")]
+    assert {row["run"] for row in rows} == {run}
+    assert all((row["class"] == row["predicted"]) == (row["right"] == "1") for row in rows)
+
+
+def test_an_invalid_request_writes_nothing(trained: Path, attnctl: Run) -> None:
+    run = Workspace(trained).run_ids()[0]
+    before = listing(trained)
+    for words in (
+        ["--dataset", "digitz"],
+        ["--dataset", "./nowhere"],
+        ["--dataset", ""],
+        ["--split", "val"],
+        ["--split", "all"],
+        ["--dataset", "digits-det"],
+        ["--dataset", ".", "--split", "train"],
+        ["-o", "no/where.csv"],
+    ):
+        assert_refused(attnctl("eval", run, *words), str(words))
+    assert_refused(attnctl("eval", "feed"), "no such run")
+    assert listing(trained) == before
