@@ -8,10 +8,17 @@ __version__ = "0.1.0"
 # Their types are in __init__.pyi: an import here, though for type checkers only, would close a circle of all modules.
 _MODULES = {
     "Frames": "attnctl.db.frames",
+    "RunStatus": "attnctl.api.sweeps",
+    "Status": "attnctl.api.sweeps",
+    "Sweep": "attnctl.api.sweeps",
+    "Table": "attnctl.api.tables",
     "TrainedNetwork": "attnctl.api.networks",
     "attach": "attnctl.networks.surgery",
     "load": "attnctl.db.frames",
     "network": "attnctl.api.networks",
+    "report": "attnctl.api.tables",
+    "status": "attnctl.api.sweeps",
+    "sweep": "attnctl.api.sweeps",
 }
 """Where each public name is defined: it is imported when it is first used, because it needs torch or pandas."""
 

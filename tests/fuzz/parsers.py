@@ -59,6 +59,7 @@ from attnctl.workspace import (
     version,
     weight_files,
 )
+from attnctl.workspace.evaluations import Evaluation, Predictions
 from attnctl.workspace.layout import RunDir, Workspace
 from attnctl.workspace.records import RecordError
 from tests.fixtures import image_folder
@@ -719,6 +720,11 @@ TRACED = (
 COUNTS = '{"parameters": 1, "macs": 2, "activation_bytes": null, "works": [], "roles": []}'
 OVERRIDES = '{"dataset": "digits", "fields": {"epochs": "3"}, "seeds": ["0", "1"]}'
 ANSWER = '{"checks": [{"name": "torch", "ok": true, "message": "2.6", "fix": ""}]}'
+EVALUATION = (
+    '{"at": 1.5, "dataset": "./digits-c", "split": "test", "content": "ab", "step": 5, "images": 4, '
+    '"metrics": {"top1": 50.0}, "parts": [{"corruption": "shot", "severity": 1, "images": 4, "metrics": {"top1": 50.0}}], "classes": '
+    '["cat", "dog"], "by_class": [[1, 2], [1, 2]], "confused": [[0, 1, 1], [1, 0, 1]]}'
+)
 PACKED = (
     '[{"number": 1, "detected": {"boxes": "", "labels": "", "scores": "", "masks": [[1, 1, "01"]]}, '
     '"annotated": {"boxes": "", "labels": "", "area": "", "crowd": "", "difficult": "", "masks": null}}]'
@@ -907,6 +913,22 @@ PARSERS = (
         "png",
         (SpecError,),
         ("jobs.data.images", "jobs.data.sizes"),
+    ),
+    Parser(
+        "predictions",
+        Predictions.decode,
+        lambda: [Predictions(*(np.arange(7) * k for k in (1, 50, 0))).encode()],
+        "zip",
+        (RecordError,),
+        ("workspace.evaluations",),
+    ),
+    Parser(
+        "evaluation",
+        Evaluation.decode,
+        written(EVALUATION),
+        "json",
+        (RecordError,),
+        ("workspace.evaluations",),
     ),
     Parser(
         "jpeg",

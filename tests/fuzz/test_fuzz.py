@@ -21,6 +21,7 @@ EXAMPLES = 10
 pytestmark = pytest.mark.timeout(1800)  # twenty seconds of computing, which take long on a busy machine
 
 OWN_FILES = {
+    "attnctl.api.commands": "what a command of ours has printed in this process",
     "attnctl.backbones": "JSON of the package",
     "attnctl.backbones.table": "TOML of the package",
     "attnctl.models": "TOML and JSON of the package",

@@ -1,0 +1,107 @@
+"""`attnctl.report`: the comparison of runs, or a paper's table, as a value."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from attnctl.cli.reporting.request import Request, gather, resolved
+from attnctl.db import open_index
+from attnctl.reports import latex, markdown, tabular, terminal
+from attnctl.reports.report import Report
+from attnctl.reports.selection import Options
+from attnctl.reports.table import ReportTable, all_rows
+from attnctl.settings.opened import opened
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Table:
+    """A report: its numbers, and how they are printed; a table in notebooks, and plain text as `str`.
+
+    rows: the names of the rows. warnings: where a comparison is not fair, one line each.
+    """
+
+    rows: tuple[str, ...]
+    warnings: tuple[str, ...]
+    _table: ReportTable = field(repr=False)
+
+    @classmethod
+    def of(cls, report: Report) -> Table:
+        """The table of a report."""
+        return cls(report.names, report.warnings, report.table)
+
+    def __str__(self) -> str:
+        return terminal.render(self._table)
+
+    def to_latex(self, *, standalone: bool = False) -> str:
+        """LaTeX with booktabs. standalone: a complete document."""
+        return (latex.render_standalone if standalone else latex.render)(self._table)
+
+    def to_markdown(self) -> str:
+        """A table in Markdown."""
+        return markdown.render(self._table)
+
+    def to_csv(self) -> str:
+        """CSV with every number as it was measured, its spread, number of seeds, state and runs."""
+        return tabular.render_csv(self._table)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row for each row of the table, by its name: the texts, and each column's value as it was measured.
+
+        Columns of measured metrics also have NAME_std, the standard deviation over seeds, and NAME_n, their number.
+        """
+        import pandas as pd
+
+        rows = []
+        for group, row in all_rows(self._table):
+            values: dict[str, Any] = {"group": group.title}
+            values |= {header or "row": text for header, text in zip(self._table.headers, row.header, strict=True)}
+            for column, cell in zip(self._table.columns, row.cells, strict=True):
+                number = math.nan if cell.value is None else cell.value
+                values[column.name] = number if column.kind == "number" else cell.printed
+                if column.measured:
+                    values[f"{column.name}_std"] = math.nan if cell.spread is None else cell.spread
+                    values[f"{column.name}_n"] = cell.n
+            rows.append(values)
+        return pd.DataFrame(rows, index=pd.Index(self.rows, name="name"))
+
+    def _repr_html_(self) -> str:
+        """The table that a notebook shows."""
+        from markdown_it import MarkdownIt
+
+        return MarkdownIt("commonmark", {"html": False}).enable("table").render(self.to_markdown())
+
+
+def report(
+    workspace: str | os.PathLike[str] = ".",
+    sweep: str | None = None,
+    *,
+    table: str | None = None,
+    rows: Sequence[str] = (),
+    columns: Sequence[str] = (),
+    seeds: Sequence[int] = (),
+    epoch: Literal["last", "best"] = "last",
+    sort: str = "",
+) -> Table:
+    """The comparison of the runs of a workspace or sweep, or a paper's table.
+
+    sweep: its name; by default the only one, or all runs if there are several. table: such as "ela:3". rows, columns,
+    seeds, epoch, sort: as the options of `attnctl report`. Raises ValueError with the reason if there is nothing to
+    report.
+
+    Example:
+        table = attnctl.report("experiments", columns=["top1", "params"], sort="-top1")
+        Path("table.tex").write_text(table.to_latex())
+    """
+    config = opened(workspace)
+    options = Options(rows=tuple(rows), columns=tuple(columns), seeds=tuple(seeds), epoch=epoch, sort=sort)
+    with open_index(config.workspace) as index:
+        index.refresh()
+        request = resolved(index, Request(sweep=sweep, table=table, options=options))
+        return Table.of(gather(index, request).report)
