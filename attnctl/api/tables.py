@@ -88,11 +88,13 @@ def report(
     seeds: Sequence[int] = (),
     epoch: Literal["last", "best"] = "last",
     sort: str = "",
+    evaluated: Sequence[str] = (),
 ) -> Table:
     """The comparison of the runs of a workspace or sweep, or a paper's table.
 
     sweep: its name; by default the only one, or all runs if there are several. table: such as "ela:3". rows, columns,
-    seeds, epoch, sort: as the options of `attnctl report`. Raises ValueError with the reason if there is nothing to
+    seeds, epoch, sort: as the options of `attnctl report`. evaluated: data sets of `attnctl eval` that become columns.
+    Raises ValueError with the reason if there is nothing to
     report.
 
     Example:
@@ -103,5 +105,5 @@ def report(
     options = Options(rows=tuple(rows), columns=tuple(columns), seeds=tuple(seeds), epoch=epoch, sort=sort)
     with open_index(config.workspace) as index:
         index.refresh()
-        request = resolved(index, Request(sweep=sweep, table=table, options=options))
+        request = resolved(index, Request(sweep=sweep, table=table, options=options, evaluated=tuple(evaluated)))
         return Table.of(gather(index, request).report)

@@ -722,8 +722,9 @@ OVERRIDES = '{"dataset": "digits", "fields": {"epochs": "3"}, "seeds": ["0", "1"
 ANSWER = '{"checks": [{"name": "torch", "ok": true, "message": "2.6", "fix": ""}]}'
 EVALUATION = (
     '{"at": 1.5, "dataset": "./digits-c", "split": "test", "content": "ab", "step": 5, "images": 4, '
-    '"metrics": {"top1": 50.0}, "parts": [{"corruption": "shot", "severity": 1, "images": 4, "metrics": {"top1": 50.0}}], "classes": '
-    '["cat", "dog"], "by_class": [[1, 2], [1, 2]], "confused": [[0, 1, 1], [1, 0, 1]]}'
+    '"metrics": {"top1": 50.0}, "parts": [{"corruption": "shot", "severity": 1, "images": 4, '
+    '"metrics": {"top1": 50.0}}], "classes": ["cat", "dog"], '
+    '"by_class": [[1, 2], [1, 2]], "confused": [[0, 1, 1], [1, 0, 1]]}'
 )
 PACKED = (
     '[{"number": 1, "detected": {"boxes": "", "labels": "", "scores": "", "masks": [[1, 1, "01"]]}, '

@@ -82,6 +82,15 @@ class ShownOptions:
         Literal["last", "best"],
         typer.Option(help="Report the last epoch, or the one with the highest top-1.", rich_help_panel=WHAT),
     ] = "last"
+    evaluated: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--eval",
+            help="Add columns with the accuracy on these data sets, as `attnctl eval` found it.",
+            rich_help_panel=WHAT,
+            metavar="NAMES",
+        ),
+    ] = None
     sort: Annotated[
         str | None,
         typer.Option(
@@ -103,7 +112,14 @@ class ShownOptions:
             epoch=self.epoch,
             sort=self.sort or "",
         )
-        return Request(sweep=sweep, table=self.table, paper=self.paper, options=options, missing=missing)
+        return Request(
+            sweep=sweep,
+            table=self.table,
+            paper=self.paper,
+            options=options,
+            missing=missing,
+            evaluated=_parts(self.evaluated, "--eval"),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,9 +11,12 @@ from attnctl.cli import sweep_records
 from attnctl.cli.reporting import paper_tables
 from attnctl.papers.runs import Overrides, Settings, cells_of
 from attnctl.reports import comparison, missing, published
+from attnctl.reports.evaluated import with_evaluations
 from attnctl.reports.report import Report
 from attnctl.reports.selection import ALL, Options, missing_seeds
-from attnctl.values import SpecError, comma_join
+from attnctl.values import SpecError, comma_join, did_you_mean
+from attnctl.workspace import evaluations
+from attnctl.workspace.layout import Workspace
 
 if TYPE_CHECKING:
     from attnctl.db import Index, RunRow
@@ -25,6 +28,7 @@ class Request:
     """The requested report. table: ela:3, or 3 of the paper; without it the comparison of the sweep's runs.
 
     missing: also list the commands that train the missing cells
+    evaluated: the data sets of `attnctl eval` that become columns
     """
 
     sweep: str | None = None
@@ -32,6 +36,7 @@ class Request:
     paper: str | None = None
     options: Options = ALL
     missing: bool = False
+    evaluated: tuple[str, ...] = ()
 
     def words(self) -> dict[str, str]:
         """The given values, by option."""
@@ -45,6 +50,7 @@ class Request:
             "--seed": ",".join(map(str, options.seeds)),
             "--epoch": options.epoch if options.epoch != "last" else "",
             "--sort": options.sort,
+            "--eval": ",".join(self.evaluated),
         }
         return {option: value for option, value in values.items() if value}
 
@@ -74,6 +80,36 @@ def resolved(index: Index, request: Request) -> Request:
 def gather(index: Index, request: Request) -> Gathered:
     """The report from the index, as it was last refreshed. Raises SpecError."""
     request = resolved(index, request)
+    gathered = _gathered(index, request)
+    if not request.evaluated:
+        return gathered
+    found = _evaluations(index.workspace, gathered.report.runs(), request.evaluated)
+    return replace(gathered, report=with_evaluations(gathered.report, found))
+
+
+def _evaluations(workspace: Workspace, runs: Sequence[str], names: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Data set -> run -> top-1 on its test images; raises SpecError for a data set on which no run was evaluated."""
+    records = {run: evaluations.read(workspace.run(run)) for run in runs}
+    found = {
+        name: {
+            run: record.metrics["top1"]
+            for run, of_run in records.items()
+            for record in of_run
+            if record.dataset == name and record.split == "test" and "top1" in record.metrics
+        }
+        for name in names
+    }
+    for name, values in found.items():
+        if not values:
+            known = sorted({record.dataset for of_run in records.values() for record in of_run})
+            raise SpecError(
+                f"none of these runs was evaluated on {name!r}{did_you_mean(name, known)}; "
+                f"evaluate them with `attnctl eval RUN --dataset {name}`"
+            )
+    return found
+
+
+def _gathered(index: Index, request: Request) -> Gathered:
     if request.table is not None:
         return _of_table(index, request, paper_tables.chosen(None, request.table, index))
     if request.paper is not None:

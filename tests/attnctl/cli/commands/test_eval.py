@@ -68,3 +68,17 @@ def test_an_invalid_request_writes_nothing(trained: Path, attnctl: Run) -> None:
         assert_refused(attnctl("eval", run, *words), str(words))
     assert_refused(attnctl("eval", "feed"), "no such run")
     assert listing(trained) == before
+
+
+def test_a_report_has_the_accuracy_on_other_images_as_a_column(trained: Path, attnctl: Run) -> None:
+    write_digits(trained / "copy", each=1)
+    run = Workspace(trained).run_ids()[0]
+    refused = attnctl("report", "--eval", "./copy")
+    assert_refused(refused, "nothing was evaluated")
+    assert "none of these runs was evaluated on './copy'; evaluate them with `attnctl eval RUN" in refused.err
+    (row,) = json.loads(attnctl("eval", run, "--dataset", "./copy", "--json").out)["runs"]
+    done = attnctl("report", "--eval", "./copy", "--columns", "top1", "--json")
+    assert done.code == 0, done.err
+    shown = [cell["value"] for line in json.loads(done.out)["groups"][0]["rows"] for cell in line["cells"]]
+    assert shown.count(row["metrics"]["top1"]) >= 1
+    assert shown.count(None) == 1, "the other run was not evaluated"

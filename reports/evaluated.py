@@ -1,0 +1,50 @@
+"""Columns with the accuracy of the runs on other images: what `attnctl eval` has found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import PurePath
+from statistics import fmean, stdev
+
+from attnctl.reports.report import Report
+from attnctl.reports.table import Cell, ReportColumn, Row
+
+
+def with_evaluations(report: Report, found: Mapping[str, Mapping[str, float]]) -> Report:
+    """The report with a column for each data set, after the others.
+
+    found: data set -> run -> top-1 accuracy in percent.
+    """
+    columns = tuple(_column(dataset) for dataset in found)
+    table = report.table
+
+    def row(made: Row) -> Row:
+        runs = list(dict.fromkeys(run for cell in made.cells for run in cell.runs))
+        return replace(made, cells=(*made.cells, *(_cell(runs, values) for values in found.values())))
+
+    groups = tuple(replace(group, rows=tuple(map(row, group.rows))) for group in table.groups)
+    return replace(report, table=replace(table, columns=(*table.columns, *columns), groups=groups))
+
+
+def _column(dataset: str) -> ReportColumn:
+    name = PurePath(dataset).name or dataset
+    return ReportColumn(
+        name=f"eval-{name.replace('.', '-')}", title=f"top-1 on {name}", unit="%", better="higher", measured=True
+    )
+
+
+def _cell(runs: Sequence[str], values: Mapping[str, float]) -> Cell:
+    """The mean over the runs of a row that were evaluated."""
+    known = [run for run in runs if run in values]
+    if not known:
+        return Cell(wanted=len(runs), state="not evaluated" if runs else "")
+    numbers = [values[run] for run in known]
+    return Cell(
+        value=fmean(numbers),
+        spread=stdev(numbers) if len(numbers) > 1 else None,
+        n=len(known),
+        wanted=len(runs),
+        state="" if len(known) == len(runs) else f"{len(known)} of {len(runs)} evaluated",
+        runs=tuple(known),
+    )
