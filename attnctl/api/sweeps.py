@@ -158,12 +158,15 @@ def sweep(
     """Train the missing runs of a grid, as `attnctl sweep` does; the workspace is created if there is none.
 
     modules: such as "ela" or ["none", "ela", "./mine.py:Gate"]; without it `table`, such as "ela:5", says which rows
-    of a paper to train. name: of the sweep. run_on: on this machine the
-    function returns when all runs have ended; on SLURM it returns at once unless `wait` is set. parameters:
-    hyperparameters of one of several modules, such as {"an.K": [5, 10]}. settings: all other options of the command by
-    their names, with one value or several: dataset, backbone, model, placement, seed, hyperparameters such as kernel,
-    recipe fields such as epochs, and resources such as partition. Raises ValueError with the reason if the request is
-    invalid; runs that fail raise nothing, and `status` shows them.
+    of a paper to train.
+    name: of the sweep.
+    run_on: on this machine the function returns when all runs have ended; on SLURM it returns at once unless `wait` is
+    set.
+    parameters: hyperparameters of one of several modules, such as {"an.K": [5, 10]}.
+    settings: all other options of the command by their names, with one value or several: dataset, backbone, model,
+    placement, seed, hyperparameters such as kernel, recipe fields such as epochs, and resources such as partition.
+
+    Raises ValueError with the reason if the request is invalid; runs that fail raise nothing, and `status` shows them.
 
     Example:
         gates = attnctl.sweep("none,ela", kernel=[5, 7], seed=range(3), epochs=2, workspace="experiments")

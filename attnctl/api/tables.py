@@ -75,7 +75,7 @@ class Table:
         """The table that a notebook shows."""
         from markdown_it import MarkdownIt
 
-        return MarkdownIt("commonmark", {"html": False}).enable("table").render(self.to_markdown())
+        return str(MarkdownIt("commonmark", {"html": False}).enable("table").render(self.to_markdown()))
 
 
 def report(

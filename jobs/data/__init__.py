@@ -7,7 +7,7 @@ worker processes. Nothing here imports torch before `open_data` is called.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from attnctl.datasets import Dataset, describe
 from attnctl.spec import RunSpec
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from attnctl.jobs.data.packing import DetectionBatch
     from attnctl.settings.config import DataRoots
 
-    Batch = tuple[Tensor, Tensor] | DetectionBatch
+    Batch: TypeAlias = tuple[Tensor, Tensor] | DetectionBatch
 
 
 class TrainingData(Protocol):

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader
 from attnctl.datasets import Dataset, class_folders, describe
 from attnctl.jobs.data import load_splits
 from attnctl.jobs.data.errors import DataError
-from attnctl.jobs.data.files import ImageFiles, index_folders, open_parts
+from attnctl.jobs.data.files import IMAGE_SUFFIXES, ImageFiles, index_folders, open_parts
 from attnctl.jobs.data.images import Images, Transform, collate
 from attnctl.jobs.data.loader import SampleRequest, Unreadable
 from attnctl.jobs.data.memory import Split, resize
@@ -173,13 +173,17 @@ def _test_folder(folder: Path) -> Path:
 def _parts(folder: Path, corruption: str = "", depth: int = 0) -> Iterator[tuple[Path, str, int]]:
     """(folder of class folders, corruption, severity) of each part below a folder."""
     inside = class_folders.class_folders(folder)
-    if any(any(entry.is_file() for entry in (folder / name).iterdir()) for name in inside):
+    if any(_has_images(folder / name) for name in inside):
         severity = int(folder.name) if depth and folder.name.isdecimal() and len(folder.name) < _NAMED else 0
         yield folder, corruption if depth else "", severity
     elif depth < _DEEPEST:
         for name in inside:
             below = corruption if name.isdecimal() else name
             yield from _parts(folder / name, below, depth + 1)
+
+
+def _has_images(folder: Path) -> bool:
+    return any(entry.suffix.lower() in IMAGE_SUFFIXES and entry.name[0] != "." for entry in folder.iterdir())
 
 
 def _class_numbers(part: Path, folders: Sequence[str], names: Sequence[str], classes: int) -> npt.NDArray[np.int64]:
@@ -239,10 +243,10 @@ class _InFiles:
         return f"{path.parent.name}/{path.name}"
 
     def batches(self, size: int) -> Iterator[Tensor]:
-        loader: DataLoader[tuple[Tensor, Tensor] | Unreadable] = DataLoader(
+        loader: DataLoader[Any] = DataLoader(
             Images(self._files, self._prepare, 0),
             batch_sampler=[
-                [SampleRequest(int(number)) for number in self._numbers[begin : begin + size]]  # type: ignore[misc]
+                [SampleRequest(int(number)) for number in self._numbers[begin : begin + size]]
                 for begin in range(0, len(self._numbers), size)
             ],
             collate_fn=collate,
@@ -250,4 +254,5 @@ class _InFiles:
         for batch in loader:
             if isinstance(batch, Unreadable):
                 raise DataError(batch.message)
-            yield batch[0]
+            images: Tensor = batch[0]
+            yield images

@@ -22,7 +22,7 @@ def test_frames_have_a_row_for_each_run_and_value(workspace: Workspace) -> None:
     assert (row["module"], row["state"], row["last_top1"], row["best_top1"]) == ("none", "completed", 90.0, 90.0)
     assert frames.runs.loc[RUNS[2].id, "kernel"] == 7
     assert str(frames.runs["kernel"].dtype) == "Int64"
-    assert pd.isna(frames.runs.loc[RUNS[0].id, "kernel"])
+    assert frames.runs["kernel"].isna()[RUNS[0].id]
     assert list(frames.metrics.columns) == ["run", "name", "step", "epoch", "value", "attempt", "incarnation"]
     assert len(frames.metrics) == 4 * 3
 

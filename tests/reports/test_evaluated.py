@@ -28,7 +28,8 @@ def test_a_column_has_the_mean_over_the_runs_that_were_evaluated() -> None:
     assert found.table.columns[1].heading == "top-1 on digits-c (%)"
     (group,) = found.table.groups
     plain, ela, se = (row.cells[1] for row in group.rows)
-    assert (plain.value, plain.spread, plain.n, plain.state) == (52.0, pytest.approx(stdev([50.0, 54.0])), 2, "")
+    assert (plain.value, plain.n, plain.state) == (52.0, 2, "")
+    assert plain.spread == pytest.approx(stdev([50.0, 54.0]))
     assert (ela.value, ela.spread, ela.n, ela.state, ela.runs) == (60.0, None, 1, "1 of 2 evaluated", ("c",))
     assert (se.value, se.state) == (None, "")
     assert [row.cells[2].state for row in group.rows] == ["1 of 2 evaluated", "not evaluated", ""]

@@ -107,12 +107,14 @@ def _runner(content: bytes) -> tuple[Any, str]:
 
         onnxruntime.set_default_logger_severity(3)
         session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-        return lambda inputs: _array(session.run([OUTPUT], inputs)[0]), f"onnxruntime {onnxruntime.__version__}"
+        return lambda inputs: _array(
+            next(iter(session.run([OUTPUT], inputs)))
+        ), f"onnxruntime {onnxruntime.__version__}"
     import onnx
     from onnx.reference import ReferenceEvaluator
 
     evaluator = ReferenceEvaluator(onnx.load_model_from_string(content))
-    return lambda inputs: _array(evaluator.run([OUTPUT], inputs)[0]), f"onnx {onnx.__version__}"
+    return lambda inputs: _array(next(iter(evaluator.run([OUTPUT], inputs)))), f"onnx {onnx.__version__}"
 
 
 def _array(value: Any) -> npt.NDArray[Any]:

@@ -9,14 +9,15 @@ import pytest
 
 import attnctl
 
-TINY = {"epochs": 1, "input_size": 8, "batch": 256, "norm_batch": 256}
-
 
 def test_a_sweep_trains_its_runs_and_gives_their_state(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     planned = attnctl.sweep(["none", "ela"], workspace=folder / "work", dry_run=True, kernel=[5, 7], seed=range(2))
     assert not (folder / "work").exists()
     assert len(planned.runs) == 6
-    done = attnctl.sweep("none", workspace=folder / "work", name="first", run_on="local", **TINY)
+    work = folder / "work"
+    done = attnctl.sweep(
+        "none", workspace=work, name="first", run_on="local", epochs=1, input_size=8, batch=256, norm_batch=256
+    )
     assert_type(done, attnctl.Sweep)
     assert (done.name, len(done.runs)) == ("first", 1)
     (run,) = done.status()

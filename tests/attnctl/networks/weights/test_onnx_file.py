@@ -55,7 +55,7 @@ def test_the_outputs_of_the_file_are_those_of_the_network() -> None:
     assert found.close
     assert found.largest > 0
     with torch.no_grad():
-        network.head.bias += 1
+        network.head.bias.add_(1)
     other = onnx_file.compare(content, network, SHAPE)
     assert other.difference == pytest.approx(1, abs=1e-3)
     assert not other.close
