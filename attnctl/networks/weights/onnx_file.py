@@ -114,11 +114,11 @@ def _runner(content: bytes) -> tuple[Any, str]:
     from onnx.reference import ReferenceEvaluator
 
     evaluator = ReferenceEvaluator(onnx.load_model_from_string(content))
-    return lambda inputs: _array(next(iter(evaluator.run([OUTPUT], inputs)))), f"onnx {onnx.__version__}"
+    return lambda inputs: _first(evaluator.run([OUTPUT], inputs)), f"onnx {onnx.__version__}"
 
 
-def _array(value: Any) -> npt.NDArray[Any]:
-    return np.asarray(value)
+def _first(outputs: Any) -> npt.NDArray[Any]:
+    return np.asarray(next(iter(outputs)))
 
 
 @contextmanager
