@@ -107,9 +107,7 @@ def _runner(content: bytes) -> tuple[Any, str]:
 
         onnxruntime.set_default_logger_severity(3)
         session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-        return lambda inputs: _array(
-            next(iter(session.run([OUTPUT], inputs)))
-        ), f"onnxruntime {onnxruntime.__version__}"
+        return lambda inputs: _first(session.run([OUTPUT], inputs)), f"onnxruntime {onnxruntime.__version__}"
     import onnx
     from onnx.reference import ReferenceEvaluator
 
