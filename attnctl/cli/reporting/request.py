@@ -102,8 +102,9 @@ def _evaluations(workspace: Workspace, runs: Sequence[str], names: Sequence[str]
     for name, values in found.items():
         if not values:
             known = sorted({record.dataset for of_run in records.values() for record in of_run})
+            nearest = did_you_mean(name, known) if known else ""
             raise SpecError(
-                f"none of these runs was evaluated on {name!r}{did_you_mean(name, known)}; "
+                f"none of these runs was evaluated on {name!r}{nearest}; "
                 f"evaluate them with `attnctl eval RUN --dataset {name}`"
             )
     return found
