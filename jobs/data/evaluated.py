@@ -25,6 +25,7 @@ from attnctl.jobs.data.files import IMAGE_SUFFIXES, ImageFiles, index_folders, o
 from attnctl.jobs.data.images import Images, Transform, collate
 from attnctl.jobs.data.loader import SampleRequest, Unreadable
 from attnctl.jobs.data.memory import Split, resize
+from attnctl.jobs.data.own_files import open_own
 from attnctl.jobs.data.split import validation_split
 from attnctl.settings.config import DataRoots
 from attnctl.spec import RunSpec
@@ -98,7 +99,13 @@ def open_named(spec: RunSpec, name: str, which: Which, roots: DataRoots, prepare
 
 
 def open_folder(spec: RunSpec, folder: Path, roots: DataRoots, prepare: Transform) -> EvaluatedSet:
-    """The images in a folder of class folders, or in corrupted copies of it. Raises SpecError, DataError."""
+    """The images in a folder of class folders, or in corrupted copies of it. Raises SpecError, DataError.
+
+    Of the folder that the run was trained on, these are the images that its training left out.
+    """
+    own = roots.folder(spec.dataset)
+    if own is not None and own.exists() and own.samefile(folder):
+        return open_named(spec, spec.dataset, "test", roots, prepare)
     names = _class_names(describe(spec.dataset), roots)
     found = list(_parts(_test_folder(folder)))
     if not found:
@@ -116,7 +123,11 @@ def open_folder(spec: RunSpec, folder: Path, roots: DataRoots, prepare: Transfor
 def _of_files(
     spec: RunSpec, trained: Dataset, dataset: Dataset, which: Which, roots: DataRoots, prepare: Transform
 ) -> EvaluatedSet:
-    (files,) = open_parts(dataset, roots.folder(dataset.name), ("val" if which == "test" else "train",))
+    if dataset.is_own:
+        train, test = open_own(dataset, roots.folder(dataset.name), signature=roots.signature(dataset.name))
+        files = test if which == "test" else train
+    else:
+        (files,) = open_parts(dataset, roots.folder(dataset.name), ("val" if which == "test" else "train",))
     own = trained.names or (files.class_names if dataset == trained else _class_names(trained, roots))
     names = _same_classes(trained, own, dataset, files.class_names)
     numbers = _numbers(files.labels, which, spec, dataset)

@@ -25,7 +25,8 @@ from attnctl.jobs.tasks.task import Arithmetic
 from attnctl.settings.config import DataRoots
 from attnctl.sources import blame
 from attnctl.values import SpecError
-from attnctl.workspace.evaluations import EvaluatedSplit, Evaluation, Part, Predictions
+from attnctl.workspace.evaluations import EvaluatedSplit, Evaluation, Part
+from attnctl.workspace.predictions import Predictions
 
 _TOP = 5
 

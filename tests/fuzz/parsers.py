@@ -59,8 +59,9 @@ from attnctl.workspace import (
     version,
     weight_files,
 )
-from attnctl.workspace.evaluations import Evaluation, Predictions
+from attnctl.workspace.evaluations import Evaluation
 from attnctl.workspace.layout import RunDir, Workspace
+from attnctl.workspace.predictions import Predictions
 from attnctl.workspace.records import RecordError
 from tests.fixtures import image_folder
 from tests.jobs.data import published, scene_files
@@ -921,7 +922,7 @@ PARSERS = (
         lambda: [Predictions(*(np.arange(7) * k for k in (1, 50, 0))).encode()],
         "zip",
         (RecordError,),
-        ("workspace.evaluations",),
+        ("workspace.predictions",),
     ),
     Parser(
         "evaluation",

@@ -77,7 +77,7 @@ def eval_(
     ids = chosen(config.workspace, runs)
     results = _evaluated(config, ids, dataset, split, device)
     for run, result in results.items():
-        evaluations.write(config.workspace.run(run), result.evaluation, result.predictions if keep else None)
+        evaluations.write(config.workspace.run(run), result.evaluation, result.predictions.encode() if keep else None)
     if file is not None:
         _write(file, results)
     if as_json:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from attnctl import own_data
 from attnctl.grid import Axes, expand
 from attnctl.jobs.data import evaluated, load_splits
 from attnctl.jobs.data.errors import DataError
@@ -114,3 +115,15 @@ def test_a_damaged_image_is_named(tmp_path: Path) -> None:
     (part,) = evaluated.open_folder(run, tmp_path, ROOTS, preparation(run)).parts
     with pytest.raises(DataError, match=f"{file.name} cannot be read: damaged"):
         list(part.images.batches(8))
+
+
+def test_the_folder_of_the_training_gives_only_the_images_that_it_left_out(tmp_path: Path) -> None:
+    write_digits(tmp_path / "mine", each=10)
+    (run,) = expand(Axes(modules=("none",), datasets=(str(tmp_path / "mine"),), backbones=("resnet20",))).specs
+    roots = DataRoots(folders={own_data.stem(run.dataset): tmp_path / "mine"})
+    named = evaluated.open_named(run, run.dataset, "test", roots, preparation(run))
+    folder = evaluated.open_folder(run, tmp_path / "mine", roots, preparation(run))
+    assert named.content() == folder.content()
+    assert 0 < len(folder.parts[0].images.labels) < 100
+    train = evaluated.open_named(run, run.dataset, "train", roots, preparation(run)).parts[0].images
+    assert len(train.labels) + len(folder.parts[0].images.labels) == 100

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from attnctl.workspace import evaluations
+from attnctl.workspace import evaluations, predictions
 from attnctl.workspace.layout import Workspace
 from tests.attnctl.cli.cli_run import Run, assert_refused, listing
 from tests.jobs.data.test_evaluated import write_digits
@@ -24,9 +24,9 @@ def test_the_test_set_gives_what_the_run_recorded_and_changes_no_record(trained:
             assert row["metrics"][name] == pytest.approx(recorded[row["run"]][name], rel=1e-5), name
         assert json.loads(attnctl("show", row["run"], "--json").out)["metrics"] == recorded[row["run"]]
         (kept,) = evaluations.read(Workspace(trained).run(row["run"]))
-        predictions = evaluations.predictions(Workspace(trained).run(row["run"]), kept)
-        assert predictions is not None
-        assert predictions.right.mean() * 100 == pytest.approx(kept.metrics["top1"])
+        found_classes = predictions.read(Workspace(trained).run(row["run"]), kept)
+        assert found_classes is not None
+        assert found_classes.right.mean() * 100 == pytest.approx(kept.metrics["top1"])
     (pair,) = found["pairs"]
     assert pair["with"] == found["runs"][0]["run"]
     difference = (found["runs"][1]["metrics"]["top1"] - found["runs"][0]["metrics"]["top1"]) * 360 / 100
