@@ -19,9 +19,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from attnctl.datasets import Dataset, class_folders, describe
+from attnctl.datasets.class_folders import IMAGE_SUFFIXES
 from attnctl.jobs.data import load_splits
 from attnctl.jobs.data.errors import DataError
-from attnctl.jobs.data.files import IMAGE_SUFFIXES, ImageFiles, index_folders, open_parts
+from attnctl.jobs.data.files import ImageFiles, index_folders, open_parts
 from attnctl.jobs.data.images import Images, Transform, collate
 from attnctl.jobs.data.loader import SampleRequest, Unreadable
 from attnctl.jobs.data.memory import Split, resize

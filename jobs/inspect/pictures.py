@@ -18,9 +18,10 @@ from torchvision.transforms import v2
 
 from attnctl import models
 from attnctl.datasets import Dataset, describe
+from attnctl.datasets.class_folders import IMAGE_SUFFIXES
 from attnctl.jobs.data import load_splits
 from attnctl.jobs.data.augment import Normalize
-from attnctl.jobs.data.files import IMAGE_SUFFIXES, ImageFiles, open_parts
+from attnctl.jobs.data.files import ImageFiles, open_parts
 from attnctl.jobs.data.images import Transform, decode, transforms
 from attnctl.jobs.data.memory import resize
 from attnctl.jobs.data.own_files import open_own
