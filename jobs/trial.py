@@ -132,8 +132,8 @@ def answer(request: dict[str, Any], folder: Path) -> dict[str, Any]:
     roots = config.find(Path(request["workspace"]), Path.cwd(), os.environ).data
     resources = untrusted_json.decode(Resources, request["resources"])
     spec = RunSpec.from_json(request["spec"])
-    if request["own_data"] is not None:  # a trial records nothing in the workspace
-        roots = dataclasses.replace(roots, folders={own_data.stem(spec.dataset): Path(request["own_data"])})
+    if folder_of_data := request.get("own_data"):  # a trial records nothing in the workspace
+        roots = dataclasses.replace(roots, folders={own_data.stem(spec.dataset): Path(folder_of_data)})
     try:
         return attempt(spec, folder, roots, resources)
     except Diverged as error:

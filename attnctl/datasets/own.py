@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -34,6 +35,8 @@ _VERSION = 1
 """Of the reading and the measuring; raised when one of them changes the results."""
 
 _CACHE = "own-data"
+_HUB = "hf:"
+_NAME_IT = f"and name the folder, such as {EXAMPLE}"
 _SUFFIX = ".json"
 _SMALLEST, _LARGEST_SIDE, _SIDE_STEP = 32, 224, 32
 _SMALL = 64  # up to this side a network for small images is the default
@@ -76,11 +79,15 @@ MEASURED: dict[str, Measured] = {}
 
 def is_reference(text: str) -> bool:
     """Whether a name refers to a user's folder or file, and not to a registered data set."""
-    return "/" in text or text.startswith((".", "~"))
+    return "/" in text or text.startswith((".", "~", _HUB)) or text.partition(":")[0].endswith(".py")
 
 
 def parse(text: str) -> Reference:
     """The folder that `./flowers` or `./flowers:test=0.3+seed=1` names; raises SpecError."""
+    if text.startswith(_HUB):
+        raise SpecError(f"dataset {text!r}: {_HUB} is not read; save its images as class folders, {_NAME_IT}")
+    if text.partition(":")[0].endswith(".py") and not Path(text).is_dir():
+        raise SpecError(f"dataset {text!r} is a Python file; save its images as class folders, {_NAME_IT}")
     try:
         path, options = (text, "") if Path(text).expanduser().is_dir() else _divided(text)
         folder = Path(path).expanduser()
@@ -110,7 +117,7 @@ def _divided(text: str) -> tuple[str, str]:
 def measure(text: str) -> Dataset:
     """The data set in a user's folder, measured unless its files are those of the last time; raises SpecError."""
     reference = parse(text)
-    folder = reference.folder.resolve()
+    folder = Path(os.path.abspath(reference.folder))  # noqa: PTH100 resolve would give a link's target
     scanned = scan(folder)
     is_split = isinstance(scanned, ImageFolder) and scanned.is_split
     if not is_split and (reference.test is not None or reference.seed):

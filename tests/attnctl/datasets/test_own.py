@@ -54,6 +54,15 @@ def test_the_name_depends_on_the_content_and_not_on_the_place(tmp_path: Path) ->
     assert datasets.describe(f"{root}:test=0.3").test_size == 6
 
 
+def test_a_link_to_a_folder_has_its_own_name_and_the_same_content(tmp_path: Path) -> None:
+    root = flowers(tmp_path / "v2" / "images")
+    (tmp_path / "flowers").symlink_to(root, target_is_directory=True)
+    linked, direct = datasets.describe(str(tmp_path / "flowers")), datasets.describe(str(root))
+    assert linked.name.startswith("flowers@")
+    assert linked.content == direct.content
+    assert own.MEASURED[linked.name].folder == tmp_path / "flowers"
+
+
 def test_unchanged_folders_are_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = flowers(tmp_path / "flowers")
     (root / "rose" / "0.png").write_bytes(b"damaged")
@@ -91,6 +100,9 @@ def test_folders_are_named_as_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     [
         ("./nothing", "there is no folder ./nothing"),
         ("./file", "./file is not a folder"),
+        ("./flowers.py:make", "'./flowers.py:make' is a Python file; save its images as class folders, and name the"),
+        ("flowers.py", "is a Python file"),
+        ("hf:cifar10", "'hf:cifar10': hf: is not read; save its images as class folders, and name the folder"),
         ("./flowers:test=0", "after the colon there can be test=0.3, the fraction"),
         ("./flowers:test=nan", "after the colon"),
         ("./flowers:seed=-1", "after the colon"),
