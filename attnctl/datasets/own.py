@@ -349,6 +349,21 @@ def folder_of(name: str, records: Path | None) -> Path | None:
     return Path(record.folder) if record is not None else None
 
 
+def changes(dataset: Dataset, folder: Path | None, signature: str) -> str:
+    """An error message if the files in a data set's folder are not those that were measured, or it is unknown.
+
+    signature: see `check_unchanged`; of a data set that this process has measured, it is known.
+    """
+    if folder is None:
+        return f"{dataset.name} has no known folder: sweep again with --dataset and the folder"
+    measured = MEASURED.get(dataset.name)
+    try:
+        check_unchanged(dataset, folder, measured.signature if measured is not None else signature)
+    except SpecError as error:
+        return str(error)
+    return ""
+
+
 def check_unchanged(dataset: Dataset, folder: Path, signature: str = "") -> None:
     """Raise SpecError if the files in a data set's folder are not those that were measured.
 

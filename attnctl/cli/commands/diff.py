@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from attnctl import datasets
 from attnctl.cli import context, output, run_selection
 from attnctl.cli.table_layout import Column
 from attnctl.spec import RunSpec
@@ -39,9 +40,21 @@ def diff(
 
 def fields(spec: RunSpec) -> dict[str, Any]:
     """The spec's values by a name as a user types it: `kernel`, `lr`; versions as `version of backbone`."""
-    document = spec.to_json()
+    document = spec.to_json() | _of_own_data(spec)
+    document.pop("data", None)
     parts: Mapping[str, Mapping[str, Any]] = {
         name: document.pop(name) for name in ("hyperparameters", "recipe", "versions")
     }
     versions = {f"version of {name}": value for name, value in parts["versions"].items()}
     return {**document, **parts["hyperparameters"], **parts["recipe"], **versions}
+
+
+def _of_own_data(spec: RunSpec) -> dict[str, Any]:
+    """What a user's own data set was when it was measured, in place of the description's JSON text."""
+    if not spec.data:
+        return {}
+    data = datasets.describe(spec.dataset)
+    size = f"{data.height}x{data.width}" if data.height else "each its own"
+    split = f"{data.split:g} (seed {data.split_seed})" if data.split else "none"
+    images = {"classes": data.classes, "training images": data.train_size, "test images": data.test_size}
+    return {**images, "image size": size, "split": split, "content": data.content}

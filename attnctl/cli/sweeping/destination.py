@@ -9,7 +9,7 @@ from pathlib import Path
 
 from attnctl import datasets, models
 from attnctl.cli.sweeping.resource_options import ResourceOptions, RunOn, check_tasks
-from attnctl.datasets import class_folders
+from attnctl.datasets import class_folders, own
 from attnctl.settings import gpu_request
 from attnctl.settings.config import Config, SlurmOptions
 from attnctl.spec import RunSpec
@@ -104,7 +104,7 @@ def check_world(specs: Sequence[RunSpec], resources: Resources) -> None:
 
 
 def missing_data(config: Config, specs: Sequence[RunSpec]) -> Iterator[str]:
-    """An error message for each data set of the runs that lacks files."""
+    """An error message for each data set of the runs that lacks files, and for a user's own that has changed."""
     for name in dict.fromkeys(spec.dataset for spec in specs):
         described = datasets.describe(name)
         folder = config.data.folder(name)
@@ -112,6 +112,8 @@ def missing_data(config: Config, specs: Sequence[RunSpec]) -> Iterator[str]:
         if missing:
             fetch = f"; run `attnctl data fetch {name}`" if described.can_be_fetched else ""
             yield f"{name} is incomplete in {folder}: missing {comma_join(missing)}{fetch}"
+        elif described.is_own and (words := own.changes(described, folder, config.data.signature(name))):
+            yield words
         yield from _missing_maps(described, folder, [spec.model for spec in specs if spec.dataset == name])
 
 

@@ -70,8 +70,13 @@ def test_changed_images_are_told_and_their_runs_are_kept_apart(attnctl: Run, fol
     planned = attnctl("sweep", "none", "--dataset", "./flowers", "--dry-run", "--run-on", "local", "--device", "cpu")
     expected = f"{root} has changed: this workspace already has {old}, whose runs are kept apart from the new ones"
     assert expected in " ".join(planned.out.split())
+    outdated = attnctl("sweep", "none", "--dataset", old, "--dry-run", "--run-on", "local", "--device", "cpu")
+    assert f"{old}: the images in {root} have changed since the run was planned" in " ".join(outdated.out.split())
+    assert_refused(attnctl("sweep", "none", "--dataset", old, "--seed", "1", "--run-on", "local"), "changed images")
     new = _submitted(folder)
     assert new != old
+    differing = attnctl("diff", *find(folder, folder, {}).workspace.run_ids()).out
+    assert [line.split()[0] for line in differing.splitlines()[1:]] == ["dataset", "content"]
     for command in ("status", "report"):
         text = " ".join(attnctl(command).out.split())
         assert "flowers has changed, or is split in several ways: " in text
