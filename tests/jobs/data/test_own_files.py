@@ -40,6 +40,8 @@ def test_workers_and_interruptions_change_nothing(tmp_path: Path, make_spec: Mak
     assert whole[0][0].shape == (2, 3, 32, 32)
     assert same(helped.train(0, range(2), 6), whole)
     assert same(opened(make_spec, name, workers=1).train(3, range(2), 6), whole[6:])
+    halves = [opened(make_spec, name).train(0, range(rank, rank + 1), 6) for rank in range(2)]
+    assert same([batch for pair in zip(*halves, strict=True) for batch in pair], whole)
     assert same(helped.evaluate(0, 1), alone.evaluate(0, 1))
     helped.close()
 
