@@ -12,10 +12,11 @@ import pytest
 import torch
 
 from attnctl import datasets
-from attnctl.jobs.data import TrainingData, open_data
+from attnctl.jobs.data import open_data
 from attnctl.jobs.data.checking import check
 from attnctl.jobs.data.errors import DataError, MissingDataError
 from attnctl.jobs.data.own_files import open_own
+from attnctl.jobs.data.stream import StreamedData
 from attnctl.settings.config import DataRoots
 from tests.fixtures.image_folder import coco_folder, flowers, image, voc_folder
 from tests.jobs.data.conftest import MakeSpec
@@ -26,10 +27,12 @@ CPU = torch.device("cpu")
 
 def opened(
     make_spec: MakeSpec, name: str, workers: int = 0, roots: DataRoots | None = None, **recipe: Any
-) -> TrainingData:
+) -> StreamedData:
     chosen: dict[str, Any] = {"batch": 4, "norm_batch": 2, "augment": "imagenet", **recipe}
     spec = make_spec(name, **chosen)
-    return open_data(dataclasses.replace(spec, dataset=name), roots or DataRoots(), CPU, workers)
+    data = open_data(dataclasses.replace(spec, dataset=name), roots or DataRoots(), CPU, workers)
+    assert isinstance(data, StreamedData)
+    return data
 
 
 @pytest.mark.parametrize("parts", [(), ("train", "test")])
@@ -67,7 +70,7 @@ def test_grey_and_colour_images_of_all_sizes_train_together(tmp_path: Path, make
             image(root / name / f"{mode} {size[0]}.png", k, mode, size)
     name = datasets.describe(str(root)).name
     batches = [*opened(make_spec, name, augment="none").train(0, range(2), 2)]
-    assert all(bool(torch.isfinite(images).all()) for images, *_ in batches)
+    assert all(bool(torch.isfinite(images).all()) for images, _ in batches)
 
 
 def test_a_local_copy_serves_the_same_images(
