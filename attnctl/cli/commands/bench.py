@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from attnctl import models
+from attnctl import datasets, models
 from attnctl.cli import completion, context, output
 from attnctl.cli.option_groups import Shown
 from attnctl.cli.sweeping import dynamic_options
@@ -137,6 +137,7 @@ def bench(
     """
     of_paper.check(modules, parameter)
     config = context.config(new=True)
+    dataset = datasets.canonical(dataset) if dataset is not None else None
     given = _Given(model=model, backbone=backbone, dataset=dataset, placement=placement, input_size=input_size)
     names: Mapping[tuple[object, ...], str] = {}
     if modules is None:

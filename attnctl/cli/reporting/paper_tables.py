@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attnctl import papers
+from attnctl import datasets, papers
 from attnctl.cli import output
 from attnctl.cli.reporting import which_paper
 from attnctl.papers import Figure, Paper, PaperTable
@@ -139,7 +139,7 @@ class OverrideOptions:
             model=_single_value(self.model, "--model"),
             backbone=_single_value(self.backbone, "--backbone"),
             placement=_single_value(self.placement, "--placement"),
-            dataset=_single_value(self.dataset, "--dataset"),
+            dataset=datasets.canonical(_single_value(self.dataset, "--dataset")),
             recipe=self.recipe or "",
             fields=self.fields or {},
             seeds=split_seeds(",".join(self.seeds)) if self.seeds else Overrides().seeds,
