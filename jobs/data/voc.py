@@ -26,9 +26,9 @@ import numpy as np
 from PIL import Image
 
 from attnctl.datasets import VOC_ANNOTATED
+from attnctl.datasets.class_folders import IMAGE_SUFFIXES
 from attnctl.files import read_regular
 from attnctl.jobs.data.errors import DataError, MissingDataError, reading_error
-from attnctl.jobs.data.files import IMAGE_SUFFIXES
 from attnctl.jobs.data.images import decode
 from attnctl.jobs.data.maps import read_map
 from attnctl.jobs.data.scenes import Bytes, Objects, ObjectTable, make_table, no_objects
