@@ -40,6 +40,8 @@ def draw(charts: Charts, width: Width) -> Figure:
         _label(axes, chart, style.INCHES[width] / columns)
         for name, entry in _DRAW[chart.kind](axes, chart, looks).items():
             handles.setdefault(name, entry)
+        if all(point.y == 0 for series in chart.series for point in series.points):
+            axes.set_ylim(-0.05, 1)  # matplotlib would put values below 0 on the axis
     if front := handles.pop(FRONT, None):
         handles[FRONT] = front  # the last of the legend, whatever panel has it first
     if len(handles) > 1:

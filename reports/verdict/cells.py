@@ -18,6 +18,8 @@ class Finding(StrEnum):
     AGREES = "agrees"
     DIFFERS = "differs"
     NOT_SETTLED = "not settled"
+    NOT_COMPARED = "not compared"
+    """Measured on another data set or network."""
     NOT_RUN = "not run"
 
 
@@ -60,7 +62,9 @@ def judge_cell(
     metric = metric_of(column, epoch)
     measured = chosen.runs.summary(metric)
     elsewhere = chosen.cells.elsewhere.get(column.key, "")
-    found = Finding.NOT_RUN if measured is None or elsewhere else _finding(published, interval(measured), margin)
+    found = Finding.NOT_RUN
+    if measured is not None:
+        found = Finding.NOT_COMPARED if elsewhere else _finding(published, interval(measured), margin)
     return CellVerdict(
         row=row,
         column=column,

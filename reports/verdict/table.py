@@ -48,7 +48,8 @@ def summary(verdicts: Sequence[TableVerdict]) -> str:
     """The totals: `cells: 3 agree, 1 differs, 2 not settled, 30 not run; claims: 1 supported, 9 open`."""
     findings = Counter(cell.finding for verdict in verdicts for cell in verdict.cells)
     claims = Counter(claim.support for verdict in verdicts for claim in verdict.claims)
-    cells = ", ".join(f"{findings[finding]} {_verb(finding, findings[finding])}" for finding in Finding)
+    shown = [finding for finding in Finding if finding is not Finding.NOT_COMPARED or findings[finding]]
+    cells = ", ".join(f"{findings[finding]} {_verb(finding, findings[finding])}" for finding in shown)
     return f"cells: {cells}" + (
         f"; claims: {', '.join(f'{claims[support]} {support}' for support in Support)}" if claims else ""
     )

@@ -38,3 +38,15 @@ def test_four_panels_form_two_rows_on_a_page_and_one_column_in_a_column() -> Non
         "column": (4, 1),
         "page": (2, 3),
     }
+
+
+def test_an_axis_of_zeros_alone_does_not_reach_below_zero() -> None:
+    charts = curves_chart()
+    flat = tuple(
+        dataclasses.replace(series, points=tuple(dataclasses.replace(point, y=0.0) for point in series.points))
+        for series in charts.panels[0].series
+    )
+    panel = dataclasses.replace(charts.panels[0], series=flat, targets=(), reached=())
+    flat_axes, axes = lines.draw(dataclasses.replace(charts, panels=(panel, charts.panels[1])), "page").axes
+    assert flat_axes.get_ylim() == (-0.05, 1)
+    assert axes.get_ylim() != (-0.05, 1)

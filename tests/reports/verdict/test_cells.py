@@ -1,4 +1,4 @@
-"""A published number beside ours: agrees, differs, not settled, not run."""
+"""A published number beside ours: agrees, differs, not settled, not compared, not run."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_equal_seeds_settle_a_cell(tmp_path: Path) -> None:
 
 def test_numbers_of_another_data_set_are_not_compared(tmp_path: Path) -> None:
     found = judged(tmp_path, 78.54, 78.54, dataset="digits")
-    assert (found.finding, found.elsewhere) == (Finding.NOT_RUN, "dataset=digits")
+    assert (found.finding, found.elsewhere) == (Finding.NOT_COMPARED, "dataset=digits")
     assert found.measured is not None
     assert found.measured.mean == 78.54
 

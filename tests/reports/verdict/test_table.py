@@ -106,3 +106,17 @@ def test_the_longest_verdict_of_each_paper_compiles(name: str, tmp_path: Path) -
     made = verdict.tables([verdict.judge(paper, item, {}) for item in paper.tables.values()])
     longest = max(made, key=lambda item: len(list(all_rows(item))))
     compiled(tmp_path, latex.render_standalone(longest))
+
+
+def test_what_was_measured_on_other_data_is_counted_apart(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    items = cells(EAN2, dataset="digits")
+    train(workspace, next(spec for item in items if item.row.name == "ResNet50" for spec in item.specs), 90.0)
+    found = verdict.judge(EAN, EAN2, published.runs_of(EAN2, items, families(workspace, items), ALL))
+    assert verdict.summary([found]).startswith(
+        "cells: 0 agree, 0 differ, 0 not settled, 1 not compared, 27 not run; claims: "
+    )
+    (made,) = verdict.tables([found])
+    assert [row.cells[3].printed for _, row in all_rows(made) if row.header == ("ResNet50", "Top-1 Acc")] == [
+        "not compared"
+    ]
