@@ -42,7 +42,7 @@ def leftovers(workspace: Workspace, run: RunDir | None = None) -> Iterator[Waste
     if run is None:
         folders = [workspace.runs, workspace.submissions, workspace.sweeps, workspace.weights_folder, workspace.root]
         folders += [workspace.bench, workspace.trials_folder, workspace.imports_folder, workspace.notices]
-        folders.append(workspace.waiting_folder)
+        folders += [workspace.waiting_folder, workspace.datasets]
     else:
         incarnations = [item.path for attempt in run.attempts() for item in attempt.incarnations()]
         attempts = [folder for attempt in run.attempts() for folder in (attempt.path, attempt.observed)]

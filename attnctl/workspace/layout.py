@@ -9,6 +9,7 @@ Jobs write these files and the database only indexes them, so the folders alone 
     weights/<SHA-256>.pt                      weight files that runs start from
     code/<digest>/                            attnctl's code as submitted with runs: `jobs/submission/code_snapshot.py`
     sources/<hash>/                           users' own module and backbone files: see `attnctl.sources`
+    datasets/<name>.json                      users' own data sets, and where they lie: see `attnctl.datasets.own`
     waiting/<run id>.json                     WaitingRun: a run that is still to be submitted: `jobs/submission/feed.py`
     waiting/<tag>.toml                        attnctl.toml as it was when runs were put there
     runs/<id>/spec.json                       RunSpec

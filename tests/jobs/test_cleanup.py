@@ -33,9 +33,9 @@ def workspace(tmp_path: Path) -> Workspace:
 
 def test_stale_temporary_files_are_listed_with_size_and_reason(workspace: Workspace) -> None:
     run = workspace.run(RUN)
-    mine, own = old(run.path / ASIDE), old(workspace.sweeps / ASIDE)
+    mine, own = old(run.path / ASIDE), [old(folder / ASIDE) for folder in (workspace.sweeps, workspace.datasets)]
     assert list(leftovers(workspace, run)) == [Waste(path=mine, bytes=5, reason="partly written", run=RUN)]
-    assert list(leftovers(workspace)) == [Waste(path=own, bytes=5, reason="partly written")]
+    assert list(leftovers(workspace)) == [Waste(path=path, bytes=5, reason="partly written") for path in own]
 
 
 def test_fresh_files_and_files_with_other_names_are_not_listed(workspace: Workspace) -> None:

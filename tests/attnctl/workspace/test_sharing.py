@@ -21,10 +21,11 @@ def mode(path: Path) -> int:
 
 def test_folders_of_ours_are_shared_and_new_ones_inherit_it(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path, group=True)
-    for folder in (workspace.runs, workspace.submissions):
+    ours = (workspace.runs, workspace.submissions, workspace.datasets)
+    for folder in ours:
         folder.mkdir(mode=0o700)
     sharing.share(workspace)
-    assert {mode(folder) for folder in (tmp_path, workspace.runs, workspace.submissions)} == {0o2770}
+    assert {mode(folder) for folder in (tmp_path, *ours)} == {0o2770}
     before = os.umask(GROUP_UMASK)
     workspace.sweeps.mkdir()
     os.umask(before)
