@@ -11,13 +11,17 @@ from typing import Any
 
 import pytest
 
+from attnctl import datasets
+from attnctl.datasets import own
 from attnctl.files import write_atomic
+from attnctl.merge import records
 from attnctl.merge.plan import check
 from attnctl.workspace.layout import Workspace
 from attnctl.workspace.records import Speed, Sweep, Trial
 from tests.attnctl.cli.cli_run import Run
 from tests.attnctl.cli.exchange_cases import NOW, spec, write_attempt, write_sweep
 from tests.attnctl.merge.merged import merge
+from tests.fixtures.image_folder import flowers
 
 SECRET = '{"id": "a secret"}'
 NOBODY = 65534
@@ -189,3 +193,18 @@ def test_a_workspace_with_trials_alone_is_merged(two: tuple[Workspace, Workspace
     other = Workspace(tmp_path / "tried")
     other.trials_folder.mkdir(parents=True)
     check(two[0], other)
+
+
+def test_records_of_own_data_sets_are_merged_but_no_damaged_ones_or_links(
+    two: tuple[Workspace, Workspace], tmp_path: Path
+) -> None:
+    ours, theirs = two
+    names = [datasets.describe(str(flowers(tmp_path / name))).name for name in ("flowers", "trees", "birds")]
+    own.keep(names, theirs.datasets, 0o600)
+    kept, damaged, linked = (own.record_path(theirs.datasets, name) for name in names)
+    damaged.write_text("{}")
+    linked.rename(tmp_path / "elsewhere.json")
+    linked.symlink_to(tmp_path / "elsewhere.json")
+    records.contents(ours, theirs)
+    assert [path.name for path in ours.datasets.iterdir()] == [kept.name]
+    assert own.record_path(ours.datasets, names[0]).read_bytes() == kept.read_bytes()
