@@ -60,8 +60,10 @@ def models(incomplete: str) -> list[str]:
 def datasets(incomplete: str) -> list[str]:
     """The data sets."""
     from attnctl import datasets
+    from attnctl.datasets import own
 
-    return [*last_of_list(incomplete, datasets.names()), *_folders(incomplete)]
+    recorded = _of_workspace(lambda config: own.recorded(config.workspace.datasets))
+    return [*last_of_list(incomplete, (*datasets.names(), *recorded)), *_folders(incomplete)]
 
 
 def _folders(incomplete: str) -> list[str]:

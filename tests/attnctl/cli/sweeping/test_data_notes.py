@@ -132,3 +132,5 @@ def test_folders_are_completed(folder: Path) -> None:
     assert completion.datasets("digits,./flowers/") == ["digits,./flowers/daisy", "digits,./flowers/rose"]
     assert completion.datasets("~") == []
     assert completion.datasets("cifar1") == ["cifar10", "cifar100"]
+    name = _submitted(folder)
+    assert completion.datasets("digits,flow") == [f"digits,{name}"]
