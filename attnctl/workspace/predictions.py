@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -17,7 +18,10 @@ from attnctl.workspace.records import RecordError
 
 _ARRAYS = ("predicted", "labels", "parts")
 _MOST_IMAGES = 1 << 24
-_LONGEST_HEADER = 1 << 12
+_VERSION_1 = b"\x93NUMPY\x01\x00"
+_START = len(_VERSION_1) + 2
+_HEADER = re.compile(rb"\{'descr': '([|<]u[124])', 'fortran_order': False, 'shape': \((\d{1,9}),\), \} *\n")
+"""What numpy writes before a vector of unsigned numbers (NEP 1, version 1.0), after the length of it."""
 _DAMAGED = (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
 
 
@@ -62,16 +66,20 @@ def _small(array: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
 
 
 def _array(archive: zipfile.ZipFile, name: str) -> npt.NDArray[np.integer]:
-    """A vector of unsigned numbers; raises ValueError before memory is taken for anything else."""
+    """A vector of unsigned numbers; raises ValueError before memory is taken for anything else.
+
+    The header is not given to numpy, whose parser raises many different errors for a damaged one.
+    """
     with archive.open(name) as stream:
-        version = np.lib.format.read_magic(stream)
-        if version != (1, 0):
-            raise ValueError(f"{name} has version {version}")
-        shape, _, dtype = np.lib.format.read_array_header_1_0(stream, max_header_size=_LONGEST_HEADER)
-        if len(shape) != 1 or dtype.kind != "u" or dtype.itemsize > 4 or not 0 <= shape[0] < _MOST_IMAGES:
-            raise ValueError(f"{name} is no vector of classes")
-        content = stream.read(shape[0] * dtype.itemsize + 1)
-    if len(content) != shape[0] * dtype.itemsize:
+        start = stream.read(_START)
+        header = _HEADER.fullmatch(stream.read(int.from_bytes(start[-2:], "little")))
+        if start[:-2] != _VERSION_1 or header is None:
+            raise ValueError(f"{name} is not a vector of classes")
+        dtype, count = np.dtype(header[1].decode()), int(header[2])
+        if count > _MOST_IMAGES:
+            raise ValueError(f"{name} has {count} images")
+        content = stream.read(count * dtype.itemsize + 1)
+    if len(content) != count * dtype.itemsize:
         raise ValueError(f"{name} has {len(content)} bytes")
     return np.frombuffer(content, dtype)
 

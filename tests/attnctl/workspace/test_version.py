@@ -23,6 +23,7 @@ ARGUMENTS = {
     "data": ["list"],
     "db": ["path"],
     "diff": ["3fa2", "81bc"],
+    "eval": ["3fa2"],
     "export": ["--format", "csv", "-o", "x.csv"],
     "figure": ["ela:3"],
     "histogram": ["3fa2"],
