@@ -10,6 +10,8 @@ import pandas as pd
 
 from attnctl.db.index import Index, open_index
 from attnctl.settings.opened import opened
+from attnctl.workspace import evaluations, predictions
+from attnctl.workspace.evaluations import Evaluation
 
 
 class Frames:
@@ -43,6 +45,49 @@ class Frames:
     def metrics(self) -> pd.DataFrame:
         """Every value: run, name, step, epoch, value, attempt, incarnation. Of a step trained twice, the later."""
         return self._read("SELECT * FROM metrics ORDER BY run, step, name")
+
+    @cached_property
+    def evaluations(self) -> pd.DataFrame:
+        """What `attnctl eval` found, one row for each run, data set, corruption and severity.
+
+        Columns: run, dataset, split, corruption, severity, images, step, and the metrics: top1, top5 and ece in
+        percent, and loss.
+        """
+        rows = [
+            {
+                "run": run,
+                "dataset": found.dataset,
+                "split": found.split,
+                "corruption": part.corruption,
+                "severity": part.severity,
+                "images": part.images,
+                "step": found.step,
+                **part.metrics,
+            }
+            for run, of_run in self._evaluations.items()
+            for found in of_run
+            for part in found.parts
+        ]
+        return pd.DataFrame(rows, columns=None if rows else ["run", "dataset", "split"])
+
+    def predictions(self, run: str, dataset: str, split: str = "test") -> pd.DataFrame:
+        """The prediction of each image that `attnctl eval --keep-predictions` kept: true, predicted, right, part.
+
+        The rows of two runs are of the same images in the same order, for paired tests. part: the number of the
+        corruption and severity, in the order of `evaluations`. Raises KeyError if none were kept.
+        """
+        for found in self._evaluations.get(run, ()):
+            if (found.dataset, found.split) == (dataset, split):
+                kept = predictions.read(self._index.workspace.run(run), found)
+                if kept is not None:
+                    names = dict(enumerate(found.classes))
+                    true, predicted = (pd.Series(part).map(names) for part in (kept.labels, kept.predicted))
+                    return pd.DataFrame({"true": true, "predicted": predicted, "right": kept.right, "part": kept.parts})
+        raise KeyError(f"no predictions of run {run} on {dataset} ({split}) were kept")
+
+    @cached_property
+    def _evaluations(self) -> dict[str, list[Evaluation]]:
+        return {run: evaluations.read(self._index.workspace.run(run)) for run in self.runs.index}
 
     def _read(self, query: str) -> pd.DataFrame:
         with self._index.guarded() as store:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import attnctl
 from attnctl.db import frames as frames_module
+from attnctl.workspace import evaluations
+from attnctl.workspace.evaluations import Evaluation, Part
 from attnctl.workspace.layout import Workspace
+from attnctl.workspace.predictions import Predictions
 from tests.db import written
 
 RUNS = written.specs(("none", "ela"), ("0", "1"))
@@ -54,3 +58,39 @@ def test_hyperparameters_have_their_types(texts: list[str | None], dtype: str | 
     column = frames_module._typed(pd.Series(texts, dtype=object))
     assert dtype is None or str(column.dtype) == dtype
     assert column.dropna().tolist() == values
+
+
+def test_evaluations_and_kept_predictions_are_frames(workspace: Workspace) -> None:
+    run = RUNS[0].id
+    metrics = {"top1": 50.0, "top5": 100.0, "loss": 0.7, "ece": 1.0}
+    found = Evaluation(
+        at=1.0,
+        dataset="./digits-c",
+        split="test",
+        content="",
+        step=5,
+        images=2,
+        metrics=metrics,
+        parts=(Part(corruption="shot", severity=2, images=2, metrics=metrics),),
+        classes=("cat", "dog"),
+        by_class=((1, 1), (0, 1)),
+        confused=((1, 0, 1),),
+    )
+    kept = Predictions(np.array([0, 0]), np.array([0, 1]), np.array([0, 0]))
+    assert len(attnctl.load(workspace.root).evaluations) == 0
+    evaluations.write(workspace.run(run), found, kept.encode())
+    frames = attnctl.load(workspace.root)
+    (row,) = frames.evaluations.to_dict("records")
+    assert (row["run"], row["dataset"], row["corruption"], row["severity"], row["top1"]) == (
+        run,
+        "./digits-c",
+        "shot",
+        2,
+        50.0,
+    )
+    images = frames.predictions(run, "./digits-c")
+    assert images["true"].tolist() == ["cat", "dog"]
+    assert images["predicted"].tolist() == ["cat", "cat"]
+    assert images["right"].tolist() == [True, False]
+    with pytest.raises(KeyError, match=r"no predictions of run .* on digits"):
+        frames.predictions(run, "digits")
