@@ -89,9 +89,18 @@ OPTIMIZERS: Mapping[str, tuple[Option, ...]] = {
 
 SCHEDULES: Mapping[str, tuple[Option, ...]] = dict.fromkeys(("constant", "step", "multistep", "cosine", "poly"), ())
 
-AUGMENTATIONS: Mapping[str, tuple[Option, ...]] = dict.fromkeys(
-    ("none", "shift", "crop-flip", "imagenet", "flip", "flip-shift", "ssd", "mosaic", "seg"), ()
-)
+_ERASING = _options(erasing=0.0)
+
+AUGMENTATIONS: Mapping[str, tuple[Option, ...]] = {
+    **dict.fromkeys(("none", "shift", "crop-flip", "imagenet", "flip", "flip-shift", "ssd", "mosaic", "seg"), ()),
+    "randaugment": (*_options(num_ops=2, magnitude=9), *_ERASING),
+    "trivialaugment": _ERASING,
+    "autoaugment": _ERASING,
+    "augmix": (*_options(severity=3, mixture_width=3, chain_depth=-1, alpha=1.0), *_ERASING),
+}
+"""The last four are torchvision's, after a random crop and flip; erasing: the probability of random erasing."""
+
+POLICIES = ("randaugment", "trivialaugment", "autoaugment", "augmix")
 
 LOSSES: Mapping[str, tuple[Option, ...]] = {DEFAULT: ()}
 
@@ -113,6 +122,11 @@ EXAMPLES: Mapping[str, str] = {
     "augment": "./mine.py:MyAugmentation",
     "metrics": "./mine.py:my_metric",
 }
+
+
+def metric_columns(text: str) -> tuple[str, ...]:
+    """The names of the results of a recipe's metrics: of `mine:kappa+mine:F1` kappa and F1."""
+    return tuple(name.partition(":")[2] for name in text.split("+")) if text != NONE else ()
 
 
 def is_file(name: str) -> bool:

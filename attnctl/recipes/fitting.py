@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from attnctl import models
 from attnctl.datasets import Dataset
+from attnctl.recipe_parts import POLICIES
 from attnctl.spec import Recipe, recipe_fields
 from attnctl.values import SpecError, comma_join, format_value
 
 AUGMENTATIONS = {
-    "classify": ("none", "shift", "crop-flip"),
+    "classify": ("none", "shift", "crop-flip", *POLICIES),
     "detect": ("none", "shift", "flip", "flip-shift", "ssd", "mosaic"),
     "instance": ("none", "flip"),
     "segment": ("none", "flip", "seg"),
@@ -27,8 +28,9 @@ _ELSEWHERE: dict[str, tuple[str, ...]] = {
 def check(recipe: Recipe, model: str, dataset: Dataset) -> None:
     """Raise SpecError for a field that does not apply to the model (empty: a classifier) or the data set."""
     task = models.task(model)
-    fitting = ("none", "imagenet") if dataset.layout == "imagefolder" else AUGMENTATIONS[task]
-    if recipe.augment not in fitting:
+    fitting = ("none", "imagenet", *POLICIES) if dataset.layout == "imagefolder" else AUGMENTATIONS[task]
+    own = ":" in recipe.augment and task == "classify"
+    if recipe.augment not in fitting and not own:
         where = dataset.name if task == "classify" else f"the task {task}"
         raise SpecError(f"augment {recipe.augment} does not fit {where}; choose one of {comma_join(fitting)}")
     for name in _ELSEWHERE[task]:

@@ -22,6 +22,9 @@ from attnctl.values import SpecError
 Loss = Callable[[Tensor, Tensor], Tensor]
 """(logits (B, classes); targets (B,) class indices, or with mixup and CutMix (B, classes) weights) -> the mean loss."""
 
+Measure = Callable[[Tensor, Tensor], float]
+"""(logits (N, classes) and class indices (N,) of all evaluated samples, in their order, on the CPU) -> the metric."""
+
 Factor = Callable[[int, int], float]
 """(step after the warm-up, from 0; number of such steps) -> factor on the recipe's learning rate."""
 
@@ -74,6 +77,48 @@ def loss(part: Part, recipe: Recipe) -> Loss:
     return mean
 
 
+def augmentation(part: Part, recipe: Recipe, side: int) -> Callable[[Tensor], Tensor]:
+    """A user's augmentation of images (3, height, width) uint8 to (3, side, side) uint8; raises SpecError otherwise.
+
+    Python's, numpy's and torch's generators are seeded from torch's for each image.
+    """
+    created = _created(part, recipe)
+
+    def change(image: Tensor) -> Tensor:
+        with _seeded(int(torch.randint(2**31, ()))):
+            result = created(image)
+        expected = (len(image), side, side)
+        if not isinstance(result, Tensor) or result.dtype != torch.uint8 or tuple(result.shape) != expected:
+            given = f"{tuple(result.shape)} {result.dtype}" if isinstance(result, Tensor) else type(result).__name__
+            raise SpecError(f"augment {part.name} gives {given} for an image; it must give {expected} torch.uint8")
+        return result
+
+    return change
+
+
+def metrics(recipe: Recipe, code: str) -> dict[str, Measure]:
+    """The user's metrics of a recipe by their columns' names; empty if it has none. code: `Versions.recipe`.
+
+    Each is created anew whenever it is called. It raises SpecError if it gives no finite number.
+    """
+    return {
+        part.attribute: partial(_measured, part, recipe)
+        for part in parts.of_run(recipe, code, "metrics")
+        if part.version
+    }
+
+
+def _measured(part: Part, recipe: Recipe, logits: Tensor, labels: Tensor) -> float:
+    function = _created(part, recipe)
+    with _seeded():
+        value = function(logits, labels)
+    scalar = isinstance(value, np.generic) or (isinstance(value, Tensor) and value.numel() == 1)
+    number = value.item() if scalar else value
+    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+        raise SpecError(f"metric {part.name} gives {_shown(number)}; it must give one finite number")
+    return float(number)
+
+
 def _shown(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else f"{value!r:.40}"
 
@@ -93,13 +138,13 @@ def _created(part: Part, recipe: Recipe) -> Callable[..., Any]:
 
 
 @contextmanager
-def _seeded() -> Iterator[None]:
-    """Seed all generators alike whenever a part is created, so that a resumed run has the same; restore them after."""
+def _seeded(seed: int = 0) -> Iterator[None]:
+    """Seed all generators, so that a resumed run has the same values as an uninterrupted one; restore them after."""
     python, numpy = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        random.seed(0)
-        np.random.seed(0)
+        torch.default_generator.manual_seed(seed)
+        random.seed(seed)
+        np.random.seed(seed)
         try:
             yield
         finally:

@@ -5,12 +5,13 @@ Planning reads users' files without running them; only `create` imports them, an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 from attnctl import recipe_parts, sources
+from attnctl.metrics import BY_KEY
 from attnctl.recipe_parts import BUILT_IN, DEFAULT, EXAMPLES, KINDS, NONE, Option
 from attnctl.sources import Reference, Source, plugins
 from attnctl.sources.callables import Form, read_callable
@@ -51,7 +52,23 @@ def described(kind: str, text: str) -> tuple[Part, ...]:
     twice = next((part.name for index, part in enumerate(parts) if part.name in [p.name for p in parts[:index]]), None)
     if twice is not None:
         raise SpecError(f"{kind} has {twice} twice")
+    if kind == "metrics":
+        _check_columns(parts)
     return parts
+
+
+def _check_columns(metrics: Sequence[Part]) -> None:
+    """Raise SpecError if the name of a metric's column is taken, or two have the same."""
+    names = [part.attribute for part in metrics if part.attribute]
+    for index, name in enumerate(names):
+        if name in BY_KEY or name in _TAKEN:
+            raise SpecError(f"metrics: {name} is the name of a result of attnctl's own; rename the function")
+        if name in names[:index]:
+            raise SpecError(f"metrics: two are called {name}; rename one of the functions")
+
+
+_TAKEN = ("lr", "top1", "params", "macs", "fps", "seeds")
+"""Names of other results and columns."""
 
 
 def of_run(recipe: Recipe, code: str, kind: str) -> tuple[Part, ...]:

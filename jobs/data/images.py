@@ -15,6 +15,8 @@ from torchvision.transforms import v2
 from attnctl.jobs.data.errors import DataError, reading_error
 from attnctl.jobs.data.files import ImageFiles
 from attnctl.jobs.data.loader import SampleRequest, Unreadable, sample_rng
+from attnctl.jobs.data.policies import Change
+from attnctl.recipe_parts import POLICIES
 
 Transform = Callable[[Image.Image], Tensor]
 DAMAGED = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
@@ -65,17 +67,22 @@ def collate(samples: list[tuple[Tensor, int] | Unreadable]) -> tuple[Tensor, Ten
     return torch.stack(images), torch.tensor(labels)
 
 
-def transforms(augment: str, side: int, eval_resize: str = "bilinear") -> tuple[Transform, Transform]:
+def transforms(
+    augment: str, side: int, eval_resize: str = "bilinear", change: Change | None = None
+) -> tuple[Transform, Transform]:
     """(training, evaluation) transforms to (3, side, side) uint8; raises DataError if `augment` is not for files.
 
     Training: a random crop of 8% to 100% of the area with an aspect ratio of 3/4 to 4/3, scaled and flipped (Szegedy et
     al., 2015). Evaluation: the shorter side is scaled to 256/224 of `side`, then the centre is cropped. eval_resize:
-    bilinear or bicubic.
+    bilinear or bicubic. change: the augmentation of single images, after crop and flip if it is one of torchvision's.
     """
     scaled = v2.Resize(round(side * 256 / 224), interpolation=v2.InterpolationMode(eval_resize))
     evaluation = v2.Compose([scaled, v2.CenterCrop(side), v2.PILToTensor()])
     if augment == "none":
         return evaluation, evaluation
+    crops: list[v2.Transform] = [v2.RandomResizedCrop(side), v2.RandomHorizontalFlip()]
+    if change is not None:
+        return v2.Compose([*(crops if augment in POLICIES else []), v2.PILToTensor(), change]), evaluation
     if augment == "imagenet":
-        return v2.Compose([v2.RandomResizedCrop(side), v2.RandomHorizontalFlip(), v2.PILToTensor()]), evaluation
+        return v2.Compose([*crops, v2.PILToTensor()]), evaluation
     raise DataError(f"augment={augment} is for data sets in memory; for image files, use none or imagenet")

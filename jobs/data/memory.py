@@ -11,9 +11,12 @@ from torch.nn import functional
 
 from attnctl.datasets import Dataset
 from attnctl.jobs.data.augment import Augmentation, Normalize, PaddedImages
+from attnctl.jobs.data.loader import SampleRequest, sample_rng
 from attnctl.jobs.data.mixing import Mixing
 from attnctl.jobs.data.order import Order, share
+from attnctl.jobs.data.policies import open_change
 from attnctl.jobs.data.split import validation_split
+from attnctl.recipe_parts import POLICIES
 from attnctl.spec import RunSpec
 
 EVALUATION_BATCH = 128
@@ -52,7 +55,10 @@ class InMemoryData:
         self._order = Order(spec, len(train.labels))
         side = recipe.input_size
         train, test = (Split(resize(part.images, side), part.labels) for part in (train, test))
-        self._augmentation = Augmentation(recipe.augment, *train.images.shape[-2:])
+        size = train.images.shape[-2:]
+        self._change = open_change(recipe, spec.versions.recipe, size[0], dataset.mean)
+        around = "crop-flip" if recipe.augment in POLICIES else "none"
+        self._augmentation = Augmentation(around if self._change else recipe.augment, *size)
         self._mixing = Mixing(recipe.mixup, recipe.cutmix, dataset.classes, spec.seed)
         self._normalize = Normalize(dataset.mean, dataset.std, device)
         self._device = device
@@ -84,8 +90,18 @@ class InMemoryData:
             # One small copy to the device per batch, whatever the data set and augmentation.
             chosen = torch.stack((self._images.starts(index, top, left), flip, self._labels[index]))
             starts, flip, labels = chosen.to(self._device, non_blocking=True)
-            images = self._normalize(self._images.crop(starts, flip))
-            yield self._mixing(images, labels, step, replica)
+            images = self._changed(self._images.crop(starts, flip), step, replica)
+            yield self._mixing(self._normalize(images), labels, step, replica)
+
+    def _changed(self, images: Tensor, step: int, replica: int) -> Tensor:
+        """A batch (B, C, H, W) uint8 after the augmentation of single images, if the recipe has one."""
+        if self._change is None:
+            return images
+        changed = []
+        for position, image in enumerate(images.cpu()):
+            with sample_rng(self._order.seed, SampleRequest(position, (step, replica, position))):
+                changed.append(self._change(image))
+        return torch.stack(changed).to(self._device)
 
     def evaluate(self, rank: int, world: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield this rank's share of the evaluation samples; see `TrainingData`."""

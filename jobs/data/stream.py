@@ -17,6 +17,7 @@ from attnctl.jobs.data.loader import Stream
 from attnctl.jobs.data.memory import EVALUATION_BATCH
 from attnctl.jobs.data.mixing import Mixing
 from attnctl.jobs.data.own_files import open_own
+from attnctl.jobs.data.policies import open_change
 from attnctl.jobs.data.split import validation_split
 from attnctl.spec import RunSpec
 
@@ -58,7 +59,9 @@ class StreamedData:
         training, evaluated = torch.arange(len(train.labels)), torch.arange(len(test.labels))
         if recipe.val_split:
             training, evaluated = map(torch.from_numpy, validation_split(train.labels, recipe.val_split, dataset.name))
-        augmented, plain = transforms(recipe.augment, recipe.input_size or dataset.height, recipe.eval_resize)
+        side = recipe.input_size or dataset.height
+        change = open_change(recipe, spec.versions.recipe, side, dataset.mean)
+        augmented, plain = transforms(recipe.augment, side, recipe.eval_resize, change)
         self._mixing = Mixing(recipe.mixup, recipe.cutmix, dataset.classes, spec.seed)
         self._normalize = Normalize(dataset.mean, dataset.std, device)
         self._device = device

@@ -60,7 +60,7 @@ class Line:
         for column in columns:
             if column.name.endswith(GAIN):
                 yield self._gain(self._metric(column.name.removesuffix(GAIN)))
-            elif column.name in metrics.COLUMNS:
+            elif column.measured:
                 if column.name not in metrics.shown(self.runs.rows[0]):
                     yield Cell()  # another task's
                     continue

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from attnctl.reports.comparison.grouping import Place
-from attnctl.reports.comparison.metrics import COLUMNS
 from attnctl.reports.statistics import summary
 from attnctl.reports.table import Cell, ReportColumn, Row
 from attnctl.workspace.records import Imported
@@ -37,5 +36,5 @@ def _cell(column: ReportColumn, records: Sequence[Imported]) -> Cell:
     found = summary([record.values[column.name] for record in records if column.name in record.values])
     if found is None:
         return Cell()
-    spread = found.spread if column.name in COLUMNS else None
+    spread = found.spread if column.measured else None
     return Cell(value=found.mean, spread=spread, n=found.n, wanted=found.n)

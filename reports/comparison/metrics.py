@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from attnctl import datasets, models
+from attnctl import datasets, models, recipe_parts
 from attnctl.db import RunRow
 from attnctl.metrics import BY_KEY, METRICS, deciding
 from attnctl.reports.table import ReportColumn
-from attnctl.spec import Task
+from attnctl.spec import NONE, Task
 from attnctl.values import SpecError
 
 _SHOWN_OF_VOC = ("map",)
@@ -35,9 +35,10 @@ _WORDS = (
 
 
 def shown(row: RunRow) -> tuple[str, ...]:
-    """The metrics of a run that a comparison shows, in order."""
+    """The metrics of a run that a comparison shows, in order: those of its task, and its recipe's own."""
     task = _task(row)
-    return _SHOWN_OF_VOC if task == "detect" and _is_voc(row.dataset) else _SHOWN[task]
+    own = recipe_parts.metric_columns(str(row.recipe.get("metrics", NONE)))
+    return (*(_SHOWN_OF_VOC if task == "detect" and _is_voc(row.dataset) else _SHOWN[task]), *own)
 
 
 def primary(row: RunRow) -> str:
@@ -47,8 +48,16 @@ def primary(row: RunRow) -> str:
 
 def columns_of(rows: Iterable[RunRow]) -> tuple[ReportColumn, ...]:
     """Those of all runs; of a classifier's where there are no runs."""
-    names = {name for kind in {(row.model, row.dataset): row for row in rows}.values() for name in shown(kind)}
-    return tuple(column for name, column in COLUMNS.items() if name in (names or _SHOWN["classify"]))
+    kinds = {(row.model, row.dataset, row.recipe.get("metrics")): row for row in rows}
+    names = dict.fromkeys(name for kind in kinds.values() for name in shown(kind))
+    known = tuple(column for name, column in COLUMNS.items() if name in (names or _SHOWN["classify"]))
+    return (*known, *(_own_column(name) for name in names if name not in COLUMNS))
+
+
+def _own_column(name: str) -> ReportColumn:
+    """The column of a user's metric; lower is better for names that end in loss or error."""
+    lower = name.lower().endswith(("loss", "error"))
+    return ReportColumn(name=name, title=name, decimals=4, better="lower" if lower else "higher", measured=True)
 
 
 def definitions(columns: Sequence[ReportColumn]) -> str:

@@ -31,6 +31,9 @@ def notes(
             f"{'after the LAST epoch' if epoch == 'last' else f'in the epoch with the highest {_decisive(rows)}'}. "
             "The highest of each group is bold, the second underlined."
         )
+    for column in columns:
+        if column.measured and column.name not in COLUMNS and rows:
+            yield f"{column.name}: a metric of your own, on the same images; {column.better} is better."
     if several and metrics:
         yield "Mean ± sample standard deviation (ddof = 1) over the completed seeds."
     if any(column.name.endswith(GAIN) for column in columns):

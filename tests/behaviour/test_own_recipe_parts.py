@@ -12,7 +12,8 @@ from tests.attnctl.cli.cli_run import Run
 from tests.attnctl.recipes import own_files
 
 TINY = ("--epochs", "1", "--input-size", "8", "--batch", "256", "--norm-batch", "256", "--run-on", "local")
-OWN = ("--loss", "./focal.py:Focal", "--optimizer", "lion.py:Lion", "--schedule", "stairs.py:stairs", "--lr", "0.003")
+MEASURED = ("--metrics", "scores.py:order", "--augment", "shade.py:Shade")
+OWN = (*MEASURED, "--loss", "./focal.py:Focal", "--optimizer", "lion.py:Lion", "--schedule", "stairs.py:stairs")
 
 
 @pytest.fixture
@@ -24,21 +25,24 @@ def mine(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_own_parts_are_swept_kept_and_reported(attnctl: Run, mine: Path) -> None:
-    result = attnctl("sweep", "se,none", *TINY, *OWN, "-p", "loss.gamma=1,3", "--name", "parts")
+    result = attnctl("sweep", "se,none", *TINY, *OWN, "--lr", "0.003", "-p", "loss.gamma=1,3", "--name", "parts")
     assert result.code == 0, result.err
     workspace = find(mine, mine, {}).workspace
     specs = [workspace.run(run_id).read_spec() for run_id in workspace.run_ids()]
     assert len(specs) == 4
     assert {spec.recipe.part_options for spec in specs} == {
-        f"loss.gamma={gamma};optimizer.betas=0.9+0.99;schedule.factor=0.5;schedule.times=3" for gamma in (1, 3)
+        f"augment.most=0.5;loss.gamma={gamma};metrics.weight=1;optimizer.betas=0.9+0.99;schedule.factor=0.5;"
+        "schedule.times=3"
+        for gamma in (1, 3)
     }
     kept = {path.name for path in workspace.sources.rglob("*.py")}
-    assert kept == {"focal.py", "lion.py", "stairs.py"}
+    assert kept == {"focal.py", "lion.py", "stairs.py", "scores.py", "shade.py"}
     report = attnctl("report", "parts").out
+    assert "order" in report.splitlines()[1]  # the metric is a column
     assert "loss.gamma=1" in report
     assert "loss.gamma=3" in report
-    for name in ("focal", "lion", "stairs"):  # what was submitted is trained, not what the files say now
-        (mine / f"{name}.py").unlink()
+    for file in mine.glob("*.py"):  # what was submitted counts, not what the files say now
+        file.unlink()
     assert attnctl("report", "parts").out == report
 
 

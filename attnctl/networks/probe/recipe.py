@@ -29,6 +29,13 @@ def probe(spec: RunSpec) -> None:
     for part in parts.of_run(recipe, code, "loss"):
         if part.version:
             _loss(part, recipe, classes)
+    labels = torch.arange(_SAMPLES) % classes
+    for measure in own_parts.metrics(recipe, code).values():
+        measure(torch.randn(_SAMPLES, classes), labels)
+    side = spec.recipe.input_size or datasets.describe(spec.dataset).height
+    for part in parts.of_run(recipe, code, "augment"):
+        if part.version:
+            own_parts.augmentation(part, recipe, side)(torch.randint(256, (3, side, side), dtype=torch.uint8))
     factor = own_parts.schedule(recipe, code)
     if factor is not None:
         for step in range(_STEPS):

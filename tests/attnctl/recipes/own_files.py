@@ -91,8 +91,60 @@ def negative(step, steps):
     return 1 - 2 * step / steps
 """
 
+SCORES = '''
+import numpy as np
+
+
+def order(logits, labels, weight: float = 1.0):
+    """Depends on which sample stands where."""
+    hits = (logits.argmax(1) == labels).double().numpy()
+    return weight * float(np.average(hits, weights=np.arange(len(hits)) + 1))
+
+
+class Spread:
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self, logits, labels):
+        self.calls += 1
+        return logits.std() * self.calls
+
+
+def text(logits, labels):
+    return "good"
+
+
+def top1(logits, labels):
+    return 1.0
+
+
+def undefined(logits, labels):
+    return float("nan")
+'''
+
+SHADE = """
+import random
+
+import numpy as np
+import torch
+
+
+class Shade:
+    def __init__(self, most: float = 0.5):
+        self.most = most
+
+    def __call__(self, image):
+        factor = 1 - self.most * (random.random() + np.random.rand() + torch.rand(()).item()) / 3
+        return (image * factor).to(torch.uint8)
+
+
+def halved(image):
+    return image[:, ::2, ::2]
+"""
+
 
 def write(folder: Path) -> None:
-    """Write all of them: focal.py, lion.py and stairs.py."""
-    for name, text in {"focal": FOCAL, "lion": LION, "stairs": STAIRS}.items():
+    """Write all of them: focal.py, lion.py, stairs.py, scores.py and shade.py."""
+    texts = {"focal": FOCAL, "lion": LION, "stairs": STAIRS, "scores": SCORES, "shade": SHADE}
+    for name, text in texts.items():
         (folder / f"{name}.py").write_text(text)

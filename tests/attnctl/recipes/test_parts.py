@@ -94,6 +94,8 @@ def test_files_of_a_recipe_are_found_from_its_folder(mine: Path, monkeypatch: py
         ({"optimizer": "adam", "optimizer.eps": "x"}, "optimizer.eps is x; it must be a number"),
         ({"loss.gamma": "1"}, "loss default has no option 'gamma'; it has none"),
         ({"loss": "focal.py:Focal", "label_smoothing": 0.1}, "label_smoothing=0.1 would have no effect: focal:Focal"),
+        ({"metrics": "scores.py:top1"}, "metrics: top1 is the name of a result of attnctl's own; rename the function"),
+        ({"metrics": "scores.py:order+scores.py:order"}, "metrics has scores:order twice"),
         ({"loss": "focal.py"}, "focal.py has Focal, smoothed, constant"),
         ({"losses.gamma": "1"}, "unknown recipe field 'losses.gamma'"),
         ({"part_options": "loss"}, "part_options has 'loss'; write PART.NAME=VALUE"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from torch.nn import functional
 from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.tasks.classify import Classify
 from attnctl.jobs.tasks.task import Arithmetic
+from tests.attnctl.recipes import own_files
+from tests.jobs.tasks import metric_ranks
 from tests.jobs.training.training_workers import make_spec
 
 CPU = torch.device("cpu")
@@ -88,3 +91,13 @@ def test_with_fewer_than_five_classes_top_5_is_all_of_them_and_no_samples_give_z
     assert scores.compute(ALONE) == ({"loss": 0, "top1": 0, "top5": 0}, 0)
     scores.update(Says(LOGITS), (IMAGES, torch.tensor([2, 0, 3])))
     assert scores.compute(ALONE)[0]["top5"] == 100
+
+
+def test_a_users_metric_sees_every_sample_once_and_in_order_whatever_the_ranks(tmp_path: Path) -> None:
+    own_files.write(tmp_path)
+    alone = metric_ranks.evaluate(0, 1, tmp_path, None)
+    assert set(alone) == {"loss", "top1", "top5", "order", "Spread"}
+    again = metric_ranks.evaluate(0, 1, tmp_path, None)
+    assert again == alone  # the class is created for each evaluation
+    for found in metric_ranks.answers_of(2, tmp_path):
+        assert (found["order"], found["Spread"], found["top1"]) == (alone["order"], alone["Spread"], alone["top1"])

@@ -11,6 +11,7 @@ from torch import nn
 from attnctl import recipes
 from attnctl.jobs.training.optimizers import CLASSES, create
 from attnctl.recipe_parts import NUMBERS, OPTIMIZERS, numbers_of
+from attnctl.values import Scalar
 
 FIELDS = {"params", "lr", "momentum", "weight_decay", "nesterov"}
 """What the recipe's own fields say."""
@@ -63,6 +64,11 @@ def test_each_optimizer_lowers_a_loss(name: str) -> None:
 
 
 def test_options_and_fields_reach_the_optimizer() -> None:
-    given = {"optimizer": "nadam", "optimizer.betas": "0.8+0.9", "optimizer.momentum_decay": "0.1", "weight_decay": 0.3}
+    given: dict[str, Scalar] = {
+        "optimizer": "nadam",
+        "optimizer.betas": "0.8+0.9",
+        "optimizer.momentum_decay": "0.1",
+        "weight_decay": 0.3,
+    }
     (group,) = create(recipes.resolve("digits", given), "", [{"params": [nn.Parameter(torch.ones(1))]}]).param_groups
     assert (group["betas"], group["momentum_decay"], group["weight_decay"]) == ((0.8, 0.9), 0.1, 0.3)

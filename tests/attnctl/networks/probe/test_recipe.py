@@ -22,6 +22,7 @@ def probe(folder: Path, **overrides: str) -> None:
 def test_parts_that_work_are_accepted(tmp_path: Path) -> None:
     probe(tmp_path)
     probe(tmp_path, loss="focal.py:Focal", optimizer="lion.py:Lion", schedule="stairs.py:stairs")
+    probe(tmp_path, metrics="scores.py:order", augment="shade.py:Shade")
     probe(tmp_path, loss="focal.py:smoothed", mixup="0.2", label_smoothing="0.1")
 
 
@@ -33,6 +34,9 @@ def test_parts_that_work_are_accepted(tmp_path: Path) -> None:
         ("loss", "focal.py:nan", "loss focal:nan gives NaN or infinite values"),
         ("optimizer", "lion.py:Idle", "optimizer lion:Idle changes no weight in a step"),
         ("optimizer", "lion.py:NoOptimizer", "it must be a torch.optim.Optimizer"),
+        ("metrics", "scores.py:text", "metric scores:text gives 'good'; it must give one finite number"),
+        ("metrics", "scores.py:undefined", "metric scores:undefined gives nan"),
+        ("augment", "shade.py:halved", "augment shade:halved gives (3, 16, 16) torch.uint8 for an image; it must give"),
         ("schedule", "stairs.py:negative", "schedule stairs:negative gives -0.02 at step 51 of 100"),
     ],
 )
