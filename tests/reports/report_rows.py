@@ -32,6 +32,7 @@ def of_specs(specs: Sequence[RunSpec], values: Sequence[float | None], state: st
                 "hyperparameters": {name: format_value(value) for name, value in spec.hyperparameters},
                 "recipe": tuple(vars(spec.recipe).values()),
                 "spec": json.dumps(spec.to_json()),
+                "base": None,
             }[part]
             for spec in specs
         }
