@@ -67,6 +67,19 @@ class Evaluation(Record):
             raise ValueError("it names a class that there is not")
 
 
+def is_folder(dataset: str) -> bool:
+    """Whether a text means a folder of images, and not the name of a data set."""
+    return "/" in dataset or dataset in {".", ".."} or dataset.startswith("~")
+
+
+def dataset_name(dataset: str) -> str:
+    """The name of a data set in records: that of a folder is the same however it is typed, as `./photos`."""
+    if not is_folder(dataset):
+        return dataset
+    path = Path(dataset).expanduser()
+    return str(path) if path.is_absolute() or path.parts[:1] == ("..",) else f"./{path}"
+
+
 def key(dataset: str, split: str) -> str:
     """The name of the files of an evaluation."""
     return hashlib.sha256(json.dumps([dataset, split]).encode()).hexdigest()[:16]

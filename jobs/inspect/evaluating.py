@@ -25,7 +25,7 @@ from attnctl.jobs.tasks.task import Arithmetic
 from attnctl.settings.config import DataRoots
 from attnctl.sources import blame
 from attnctl.values import SpecError
-from attnctl.workspace.evaluations import EvaluatedSplit, Evaluation, Part
+from attnctl.workspace.evaluations import EvaluatedSplit, Evaluation, Part, is_folder
 from attnctl.workspace.predictions import Predictions
 
 _TOP = 5
@@ -64,7 +64,7 @@ def open_images(trained: Trained, dataset: str | None, split: EvaluatedSplit, ro
     if spec.model:
         raise SpecError(f"run {trained.run} is not a classifier; attnctl eval evaluates classifiers")
     prepare = pictures.preparation(spec)
-    folder = Path(dataset).expanduser() if dataset is not None and _is_path(dataset) else None
+    folder = Path(dataset).expanduser() if dataset is not None and is_folder(dataset) else None
     if folder is None:
         return evaluated.open_named(spec, dataset or spec.dataset, split, roots, prepare)
     if not folder.is_dir():
@@ -72,10 +72,6 @@ def open_images(trained: Trained, dataset: str | None, split: EvaluatedSplit, ro
     if split != "test":
         raise SpecError("--split is for data sets that attnctl knows; name the folder of the images instead")
     return evaluated.open_folder(spec, folder, roots, prepare)
-
-
-def _is_path(name: str) -> bool:
-    return "/" in name or name in {".", ".."} or name.startswith("~")
 
 
 @torch.inference_mode()

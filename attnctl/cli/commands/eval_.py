@@ -61,8 +61,8 @@ def eval_(
 
     The results are kept apart from the metrics of the run. A folder holds class folders, or corrupted copies of a test
     set as in ImageNet-C: CORRUPTION/SEVERITY/CLASS/IMAGE; metrics are then the mean over all corruptions and
-    severities. ece is the expected calibration error. Several runs are compared image by image with the first one, by
-    McNemar's exact test.
+    severities. ece is the expected calibration error. On images without corruptions, several runs are compared image
+    by image with the first one, by McNemar's exact test.
 
     Examples:
         attnctl eval ela-digits --dataset ./digits-c
@@ -103,7 +103,7 @@ def _evaluated(
     for run in tracked(ids, "evaluating"):
         (network,) = trained_networks.networks(config, [run], device)
         images = evaluating.open_images(network, dataset, split, config.data)
-        name = dataset or network.spec.dataset
+        name = evaluations.dataset_name(dataset or network.spec.dataset)
         found[run] = evaluating.evaluate(network, images, dataset=name, split=split)
     return found
 
@@ -138,13 +138,14 @@ def _document(run: str, result: Results) -> dict[str, Any]:
 
 
 def _pairs(results: Mapping[str, Results]) -> list[dict[str, Any]]:
-    """Each run compared with the first one on the same images."""
+    """Each run compared with the first one on the same images; those of several corruptions are not independent."""
     from attnctl.jobs.metrics.classification import mcnemar
 
     first, *others = results
     pairs = []
     for run in others:
-        if results[run].evaluation.content != results[first].evaluation.content:
+        ours, theirs = results[run].evaluation, results[first].evaluation
+        if ours.content != theirs.content or len(ours.parts) > 1:
             continue
         pair = mcnemar(results[run].predictions.right, results[first].predictions.right)
         pairs.append(

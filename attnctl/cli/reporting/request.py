@@ -90,6 +90,7 @@ def gather(index: Index, request: Request) -> Gathered:
 def _evaluations(workspace: Workspace, runs: Sequence[str], names: Sequence[str]) -> dict[str, dict[str, float]]:
     """Data set -> run -> top-1 on its test images; raises SpecError for a data set on which no run was evaluated."""
     records = {run: evaluations.read(workspace.run(run)) for run in runs}
+    names = [evaluations.dataset_name(name) for name in names]
     found = {
         name: {
             run: record.metrics["top1"]

@@ -55,3 +55,10 @@ def test_a_record_that_contradicts_itself_is_refused() -> None:
     for change in ({"classes": ("cat",)}, {"confused": ((0, 2, 1),)}):
         with pytest.raises(ValueError, match=r"it (has 1 classes|names a class that there is not)"):
             replace(EVALUATION, **change)
+
+
+def test_a_folder_has_one_name_and_is_no_data_set_of_that_name() -> None:
+    assert {evaluations.dataset_name(text) for text in ("./digits", "digits/", "./digits/")} == {"./digits"}
+    assert evaluations.dataset_name("digits") == "digits"
+    assert evaluations.dataset_name("../up/x/") == "../up/x"
+    assert evaluations.dataset_name("/data/x/") == "/data/x"

@@ -77,7 +77,7 @@ def test_a_report_has_the_accuracy_on_other_images_as_a_column(trained: Path, at
     assert_refused(refused, "nothing was evaluated")
     assert "none of these runs was evaluated on './copy'; evaluate them with `attnctl eval RUN" in refused.err
     (row,) = json.loads(attnctl("eval", run, "--dataset", "./copy", "--json").out)["runs"]
-    done = attnctl("report", "--eval", "./copy", "--columns", "top1", "--json")
+    done = attnctl("report", "--eval", "copy/", "--columns", "top1", "--json")
     assert done.code == 0, done.err
     shown = [cell["value"] for line in json.loads(done.out)["groups"][0]["rows"] for cell in line["cells"]]
     assert shown.count(row["metrics"]["top1"]) >= 1
