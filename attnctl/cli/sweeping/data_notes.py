@@ -38,9 +38,10 @@ def _training(measured: own.Measured, recipe: Recipe) -> str:
     """The values that a user of an own data set should look at."""
     name = measured.dataset.name
     if not measured.dataset.height:
+        size = f"input size {recipe.input_size}" if recipe.input_size else "the model's image size"
         return (
             f"{name}: {_length(recipe)} of batch {recipe.batch}, lr {format_value(recipe.lr)}, augmentation "
-            f"{recipe.augment}, at the model's image size; change it with --epochs, --batch, --lr, --augment, "
+            f"{recipe.augment}, at {size}; change it with --epochs, --batch, --lr, --augment, "
             "--min-sizes or --recipe"
         )
     side = recipe.input_size or measured.dataset.height

@@ -15,7 +15,7 @@ from attnctl.jobs.submission.submit import submit
 from attnctl.settings.config import find
 from attnctl.workspace.records import Resources
 from tests.attnctl.cli.cli_run import Run, assert_refused
-from tests.fixtures.image_folder import flowers, image
+from tests.fixtures.image_folder import coco_folder, flowers, image
 from tests.fixtures.unprivileged import ReadOnly
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -38,6 +38,16 @@ def test_the_dry_run_says_how_a_folder_is_trained_and_writes_nothing(attnctl: Ru
     assert f"{name}: 60 epochs of batch 4, lr 0.003125, augmentation none, at 32x32 (evaluated: resized to 37," in text
     assert "change it with --epochs, --batch, --lr, --augment, --input-size or --recipe" in text
     assert sorted(path.name for path in folder.iterdir()) == ["flowers"]
+
+
+def test_the_dry_run_of_a_detector_says_how_a_folder_with_objects_is_trained(attnctl: Run, folder: Path) -> None:
+    root = coco_folder(folder / "desk", {"train": 20, "val": 4})
+    words = ("sweep", "none", "--model", "ssdlite320", "--dataset", "./desk", "--dry-run", "--run-on", "local")
+    text = " ".join(attnctl(*words, "--device", "cpu").out.split())
+    assert f": 2 classes, 20 training images and 4 test images, from {root}" in text
+    assert ": 24 epochs of batch 4, lr 0.005, augmentation flip, at the model's image size; change it with" in text
+    assert "at input size 128" in " ".join(attnctl(*words, "--device", "cpu", "--input-size", "128").out.split())
+    assert_refused(attnctl("sweep", "none", "--dataset", "./desk", "--dry-run"), "a classifier on objects")
 
 
 def _submitted(folder: Path) -> str:
