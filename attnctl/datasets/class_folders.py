@@ -16,8 +16,8 @@ from attnctl.values import SpecError, comma_join
 PARTS = ("train", "val")
 """The folders with the training and with the test images."""
 
-IMAGE_SUFFIXES = (".jpeg", ".jpg", ".png")
-"""The endings of image files, in any case."""
+IMAGE_SUFFIXES = (".jpeg", ".jpg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm")
+"""The endings of image files, in any case: those of torchvision's ImageFolder, and GIF."""
 
 _NAMED = 3  # an error names only the first of many classes
 

@@ -12,6 +12,7 @@ from attnctl.datasets import Dataset
 from attnctl.files import reason
 from attnctl.jobs.data.errors import DataError
 from attnctl.settings.config import DataRoots
+from attnctl.units import quantity
 
 if TYPE_CHECKING:
     from attnctl.jobs.data.files import ImageFiles
@@ -36,13 +37,19 @@ class Sizes:
 
 @dataclass(frozen=True)
 class PartContents:
-    """What a part contains. left_out: objects that a training leaves out; damaged: a line per unreadable image."""
+    """What a part contains. left_out: objects that a training leaves out; damaged: a line per unreadable image.
+
+    other_files: those of an image folder that are left out. changed: how many images are stored in a form of which a
+    training uses only a part, or changes it.
+    """
 
     images: int
     objects: int = 0
     left_out: str = ""
     damaged: tuple[str, ...] = ()
     sizes: Sizes = Sizes()
+    other_files: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
 
 
 Through = Callable[[Sequence[int], str], Iterable[int]]
@@ -65,8 +72,11 @@ def check(
         contents = {}
         opened = (open_own if dataset.is_own else open_parts)(dataset, folder)
         for part, files in zip(("train", "test"), opened, strict=True):
-            damaged = _damaged(len(files.labels), partial(_decode, files), through if images else None, part)
-            contents[part] = PartContents(len(files.labels), damaged=damaged)
+            forms: Counter[str] = Counter()
+            damaged = _damaged(len(files.labels), partial(_decode, files, forms), through if images else None, part)
+            contents[part] = PartContents(
+                len(files.labels), damaged=damaged, other_files=files.left_out, changed=_in_words(forms)
+            )
         return contents
     if "classify" in dataset.tasks:
         from attnctl.jobs.data import load_splits
@@ -92,10 +102,22 @@ def fault_in_files(dataset: Dataset, roots: DataRoots, *, maps: bool) -> str:
     return ""
 
 
-def _decode(files: ImageFiles, number: int) -> object:
-    from attnctl.jobs.data.images import decode
+def _decode(files: ImageFiles, forms: Counter[str], number: int) -> None:
+    """Decode an image, and count the forms in which a training does not use it as it is stored."""
+    from attnctl.jobs.data.images import decode, forms_of
 
-    return decode(lambda: files.read(number), files.name(number))
+    content: list[bytes] = []
+
+    def read() -> bytes:
+        content.append(files.read(number))
+        return content[0]
+
+    decode(read, files.name(number))
+    forms.update(forms_of(content[0]))
+
+
+def _in_words(forms: Counter[str]) -> tuple[str, ...]:
+    return tuple(f"{quantity(count, 'image')} {form}" for form, count in sorted(forms.items()))
 
 
 def _scenes(dataset: Dataset, roots: DataRoots, through: Through | None, *, maps: bool) -> dict[str, PartContents]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Sequence
 from pathlib import Path
 
 from attnctl import own_data
 from attnctl.datasets import Dataset, class_folders, missing_files
-from attnctl.units import quantity
+from attnctl.units import plural, quantity
 from attnctl.values import SpecError, comma_join
 
 _ABSENT = {
@@ -32,6 +33,17 @@ class MissingDataError(DataError):
 def reading_error(message: str, error: Exception) -> DataError:
     """The error with this message for a file that cannot be read: a MissingDataError if it is not there."""
     return (MissingDataError if isinstance(error, OSError) and error.errno in _ABSENT else DataError)(message)
+
+
+class FaultyFilesError(DataError):
+    """Several files are wrong. problems: a line for each; the message has the first of them."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        more = quantity(len(problems) - 1, "other file")
+        super().__init__(
+            f"{problems[0]}; {more} {plural(len(problems) - 1, 'is', 'are')} also wrong: see `attnctl data check`"
+        )
 
 
 def check_files(dataset: Dataset, folder: Path | None) -> Path:

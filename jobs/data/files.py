@@ -1,6 +1,8 @@
 """Indexes the images of a large data set by number and label: class folders or tar shards.
 
-Class folders: `<part>/<class>/<name>.JPEG`; classes are numbered in alphabetical order, as usual for ImageNet. Tar
+Class folders: `<part>/<class>/<name>.JPEG`, also in folders below the class's own, as torchvision's ImageFolder takes
+them; classes are numbered in alphabetical order, as usual for ImageNet. Hidden files are passed by in silence, and all
+others that are not images are left out, which a training and `attnctl data check` say. Tar
 shards, as in WebDataset: uncompressed `<part>/*.tar` with members `<key>.jpg` and `<key>.cls`; the latter contains the
 class number as text. Both are sorted by name, so a sample has the same number on every machine. Shards can also contain
 the names of the classes: as folders (`n01440764/1.jpg`), or as WordNet ids in the names of the images.
@@ -13,7 +15,7 @@ import re
 import tarfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -25,9 +27,11 @@ from attnctl.datasets.class_folders import IMAGE_SUFFIXES, PARTS
 from attnctl.jobs.data.archive import open_tar
 from attnctl.jobs.data.errors import DataError, MissingDataError, check_files, check_sizes
 from attnctl.jobs.data.staging import copy_to_node
-from attnctl.units import quantity
+from attnctl.units import plural, quantity
 from attnctl.values import comma_join
 
+_DEEPEST = 8
+"""Levels of folders below a class folder: a link to a folder above it would never end."""
 _SPLITS = dict(zip(PARTS, ("train", "test"), strict=True))
 _THREADS = 16  # listing folders mostly waits for the file server
 _LONGEST_LABEL = 18  # digits of a class number
@@ -45,6 +49,10 @@ class ImageFiles(Protocol):
     @property
     def class_names(self) -> tuple[str, ...]:
         """By class number; empty if the files do not contain them."""
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The paths of files that are neither images nor hidden."""
 
     def name(self, number: int) -> str:
         """The location of the image, for messages."""
@@ -67,7 +75,11 @@ def open_parts(
     if len(named) == len(PARTS) and (differ := class_folders.explain(dataset, present, *zip(*named, strict=True))):
         raise DataError(differ)
     counts = {_SPLITS[part]: len(files.labels) for part, files in zip(parts, opened, strict=True)}
-    check_sizes(dataset, present, **counts)
+    try:
+        check_sizes(dataset, present, **counts)
+    except DataError as error:
+        left_out = explain_left_out(opened)
+        raise type(error)(f"{error}; {left_out}" if left_out else str(error)) from error
     return opened
 
 
@@ -88,6 +100,13 @@ class FolderFiles:
     folders: list[str]
     labels: npt.NDArray[np.int64]
     names: npt.NDArray[np.bytes_]
+    others: npt.NDArray[np.bytes_] = field(default_factory=lambda: np.array([], np.bytes_))
+    """The files that are neither images nor hidden, below the part."""
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The paths of files that are neither images nor hidden."""
+        return tuple(str(self.part / os.fsdecode(bytes(name))) for name in self.others)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -118,18 +137,58 @@ def index_folders(part: Path, classes: int) -> FolderFiles:
             f"{part} contains {count} instead of {classes}, and no tar shards"
         )
     with ThreadPoolExecutor(_THREADS) as pool:
-        names_by_class = list(pool.map(_image_names, (part / folder for folder in folders)))
-    empty = [folder for folder, names in zip(folders, names_by_class, strict=True) if not names]
+        listed = list(pool.map(_list_files, (part / folder for folder in folders)))
+    empty = [folder for folder, (names, _) in zip(folders, listed, strict=True) if not names]
+    others = [
+        os.fsencode(f"{folder}/") + name for folder, (_, names) in zip(folders, listed, strict=True) for name in names
+    ]
+    with os.scandir(part) as scanned:
+        others += [os.fsencode(entry.name) for entry in scanned if _counts(entry) and not entry.is_dir()]
     if empty:
         more = f" and {len(empty) - _MAX_NAMES} more" if len(empty) > _MAX_NAMES else ""
-        raise MissingDataError(f"{part} contains no images in {comma_join(empty[:_MAX_NAMES])}{more}")
-    labels = np.repeat(np.arange(classes), [len(names) for names in names_by_class])
-    return FolderFiles(part, folders, labels, np.array([name for names in names_by_class for name in names]))
+        instead = f"; it has other files, such as {os.fsdecode(min(others))}" if others else ""
+        raise MissingDataError(f"{part} contains no images in {comma_join(empty[:_MAX_NAMES])}{more}{instead}")
+    labels = np.repeat(np.arange(classes), [len(names) for names, _ in listed])
+    images = np.array([name for names, _ in listed for name in names])
+    return FolderFiles(part, folders, labels, images, np.array(sorted(others), np.bytes_))
 
 
-def _image_names(folder: Path) -> list[bytes]:
-    names = (entry.name for entry in os.scandir(folder) if entry.name.lower().endswith(IMAGE_SUFFIXES))
-    return sorted(os.fsencode(name) for name in names if not name.startswith("."))
+def _list_files(folder: Path) -> tuple[list[bytes], list[bytes]]:
+    """The images of a class, and its other files, as paths within its folder, sorted; raises DataError."""
+    images: list[bytes] = []
+    others: list[bytes] = []
+    _collect(folder, b"", images, others)
+    return sorted(images), sorted(others)
+
+
+def _collect(folder: Path, prefix: bytes, images: list[bytes], others: list[bytes], depth: int = 0) -> None:
+    if depth > _DEEPEST:
+        raise DataError(f"{folder} is more than {_DEEPEST} folders below its class folder; is it a link in a circle?")
+    with os.scandir(folder) as scanned:
+        entries = [entry for entry in scanned if _counts(entry)]
+    for entry in entries:
+        name = prefix + os.fsencode(entry.name)
+        if entry.is_dir():
+            _collect(Path(entry.path), name + b"/", images, others, depth + 1)
+        else:
+            (images if entry.name.lower().endswith(IMAGE_SUFFIXES) else others).append(name)
+
+
+def _counts(entry: os.DirEntry[str]) -> bool:
+    """Whether a file or folder is not hidden; macOS leaves `._1.jpg` beside `1.jpg`."""
+    return not entry.name.startswith(".")
+
+
+def explain_left_out(parts: Sequence[ImageFiles]) -> str:
+    """What is left out of the parts for its suffix or its place; empty if nothing is."""
+    paths = [path for files in parts for path in files.left_out]
+    more = " ..." if len(paths) > _MAX_NAMES else ""
+    is_left_out = f"{quantity(len(paths), 'file')} {plural(len(paths), 'is', 'are')} left out"
+    return (
+        f"{is_left_out} (no image suffix, or in no class folder): {comma_join(paths[:_MAX_NAMES])}{more}"
+        if paths
+        else ""
+    )
 
 
 # -------------------------------------------------------------------------------------------------------- tar shards
@@ -145,6 +204,8 @@ class ShardFiles:
     locations: npt.NDArray[np.int64]
     """(n, 3): shard, offset and size in bytes."""
     class_names: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    """Always empty: samples in shards have other members beside their images."""
 
     def name(self, number: int) -> str:
         """Shard and member of an image, for messages."""
@@ -208,7 +269,11 @@ def _members(shard: Path) -> _Shard:
                 if suffix == "cls" and (stream := tar.extractfile(member)) is not None:
                     labels[key] = int(stream.read(_LONGEST_LABEL))
                 elif f".{suffix.lower()}" in IMAGE_SUFFIXES:
+                    if images.setdefault(key, member).name != member.name:
+                        raise DataError(f"{shard} has two images of one sample: {images[key].name} and {member.name}")
                     images[key] = member
+    except DataError:
+        raise
     except (tarfile.TarError, OSError, EOFError, ValueError) as error:
         raise DataError(f"{shard} is not a plain tar of <key>.jpg and <key>.cls pairs: {error}") from error
     if unpaired := sorted(images.keys() ^ labels.keys()):

@@ -6,8 +6,9 @@ import io
 import struct
 from collections.abc import Callable
 
+import numpy as np
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision.transforms import v2
@@ -42,13 +43,51 @@ class Images(Dataset[tuple[Tensor, int] | Unreadable]):
 
 
 def decode(read: Callable[[], bytes], name: str) -> Image.Image:
-    """The image that `read` returns, as RGB; raises DataError with `name`, MissingDataError if it is not there."""
+    """The image that `read` returns, as RGB in 8 bits; raises DataError with `name`, MissingDataError if it is not
+    there.
+
+    The pixels are used as stored: not turned by an EXIF orientation, without transparency, and of several frames the
+    first, as by torchvision's ImageFolder.
+    """
     try:
         with Image.open(io.BytesIO(read())) as encoded:
             encoded.load()
-            return encoded if encoded.mode == "RGB" else encoded.convert("RGB")  # convert would copy an RGB image
+            return encoded if encoded.mode == "RGB" else _as_rgb(encoded, name)  # convert would copy an RGB image
+    except DataError:
+        raise
     except DAMAGED as error:
         raise reading_error(f"{name} cannot be read: {failure_reason(error)}", error) from error
+
+
+_TO_8_BITS = ("1", "L", "P", "LA", "PA", "La", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr")
+"""The modes that Pillow converts to RGB without loss of range."""
+
+
+def _as_rgb(image: Image.Image, name: str) -> Image.Image:
+    """The image in 8 bits. Pillow itself would cut 16 bits off at 255, which leaves a white image. Raises DataError."""
+    if image.mode in _TO_8_BITS:
+        return image.convert("RGB")
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):  # PPM: scaled to 16 bits
+        return Image.fromarray((np.asarray(image).astype(np.int64) >> 8).astype(np.uint8)).convert("RGB")
+    raise DataError(
+        f"{name} has pixels of mode {image.mode}, whose range is unknown; convert it to 8 or 16 bits per channel"
+    )
+
+
+def forms_of(content: bytes) -> list[str]:
+    """The forms in which an image is stored that `decode` does not keep, to be counted; none for an ordinary image."""
+    with Image.open(io.BytesIO(content)) as encoded:
+        try:
+            turned = int(encoded.getexif().get(ExifTags.Base.Orientation, 1)) != 1
+        except (*DAMAGED, TypeError):  # the pixels can be read even if the EXIF data is damaged
+            turned = False
+        found = {
+            "with an EXIF orientation, used as stored": turned,
+            "with transparency, which is dropped": encoded.has_transparency_data,
+            "of 16 bits per pixel, scaled to 8": encoded.mode.startswith("I"),
+            "of several frames, of which the first is used": getattr(encoded, "n_frames", 1) > 1,
+        }
+    return [form for form, applies in found.items() if applies]
 
 
 def failure_reason(error: Exception) -> str:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from attnctl.jobs.data.errors import DataError, reading_error
 from attnctl.jobs.data.images import DAMAGED
-from attnctl.jobs.data.scenes import Bytes
+from attnctl.jobs.data.scenes import IGNORED, Bytes
 
 
 def read_map(path: Path, height: int, width: int) -> Bytes:
@@ -26,16 +26,24 @@ def read_map(path: Path, height: int, width: int) -> Bytes:
     return numbers
 
 
+_GREY_STEPS = {"L;2": 85, "L;4": 17}
+"""Pillow scales grey PNGs of 2 and 4 bits to 0..255, so that class 1 would be 85 or 17: raw mode -> the factor."""
+
+
 def _png(content: bytes, path: Path) -> Bytes:
-    """The palette indices of a PNG, not its colours."""
+    """The palette indices or grey values of a PNG as stored, not its colours."""
     try:
         with Image.open(io.BytesIO(content)) as encoded:
+            step = _GREY_STEPS.get(str(encoded.tile[0].args), 1) if encoded.tile else 1
             mode, numbers = encoded.mode, np.array(encoded)
     except DAMAGED as error:
         raise DataError(f"{path} cannot be read: damaged or not an image") from error
-    if mode not in ("P", "L"):
+    if mode not in ("P", "L", "1") and not mode.startswith("I;16"):
         raise DataError(f"{path} is a colour image ({mode}); a class map must have a palette or be grey")
-    return numbers
+    if int(numbers.max(initial=0)) > IGNORED:
+        raise DataError(f"{path} contains {numbers.max()}; a class map has at most {IGNORED}")
+    classes: Bytes = (numbers // step if step > 1 else numbers).astype(np.uint8)
+    return classes
 
 
 def _mat(content: bytes, path: Path) -> Bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from torch import Tensor
 from attnctl.datasets import Dataset
 from attnctl.datasets.class_folders import PARTS
 from attnctl.jobs.data.augment import Normalize
-from attnctl.jobs.data.files import ImageFiles, open_parts
+from attnctl.jobs.data.files import ImageFiles, explain_left_out, open_parts
 from attnctl.jobs.data.images import Images, collate, transforms
 from attnctl.jobs.data.loader import Stream
 from attnctl.jobs.data.memory import EVALUATION_BATCH
@@ -20,6 +21,8 @@ from attnctl.jobs.data.own_files import open_own
 from attnctl.jobs.data.policies import open_change
 from attnctl.jobs.data.split import validation_split
 from attnctl.spec import RunSpec
+
+log = logging.getLogger(__name__)
 
 
 def open_stream(
@@ -40,6 +43,8 @@ def open_stream(
         train, test = open_own(dataset, folder, signature=signature, stage=stage)
         return StreamedData(spec, dataset, train, train if spec.recipe.val_split else test, device, workers)
     parts = open_parts(dataset, folder, ("train",) if spec.recipe.val_split else PARTS, stage=stage)
+    if left_out := explain_left_out(parts):
+        log.warning("%s: %s", dataset.name, left_out)
     return StreamedData(spec, dataset, parts[0], parts[-1], device, workers)
 
 

@@ -14,9 +14,10 @@ SegmentationClassAug (palette PNGs) or SBD's .mat files.
 
 from __future__ import annotations
 
+import codecs
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,8 @@ from PIL import Image
 from attnctl.datasets import VOC_ANNOTATED
 from attnctl.datasets.class_folders import IMAGE_SUFFIXES
 from attnctl.files import read_regular
-from attnctl.jobs.data.errors import DataError, MissingDataError, reading_error
+from attnctl.jobs.data import xml_files
+from attnctl.jobs.data.errors import DataError, FaultyFilesError, MissingDataError, reading_error
 from attnctl.jobs.data.images import decode
 from attnctl.jobs.data.maps import read_map
 from attnctl.jobs.data.scenes import Bytes, Objects, ObjectTable, make_table, no_objects
@@ -40,6 +42,7 @@ TRAIN_AUG = "train_aug"
 
 _SBD = Path("benchmark_RELEASE", "dataset")
 _THREADS = 16  # reading small files mostly waits for the file server
+_LARGEST = 1e9  # pixels of a side; a number beyond it is no size
 _MAX_NAMES = 3  # an error about many missing files names this many
 
 
@@ -102,7 +105,7 @@ def index_boxes(folder: Path, parts: Sequence[str], names: tuple[str, ...]) -> V
     ]
     numbers = {name: number for number, name in enumerate(names, 1)}
     with ThreadPoolExecutor(_THREADS) as pool:
-        annotations = list(pool.map(lambda image: _read_annotation(image, numbers), images))
+        annotations = _without_faults(list(pool.map(lambda image: _try_annotation(image, numbers), images)))
     table = make_table([objects for objects, _ in annotations], [size for _, size in annotations])
     return VocScenes(images, [], table, names)
 
@@ -121,19 +124,20 @@ def index_maps(folder: Path, parts: Sequence[str], names: tuple[str, ...]) -> Vo
 # ------------------------------------------------------------------------------------------------------ lists and files
 
 
-def read_list(path: Path) -> list[str]:
-    """The names of the images in a list, one per line; raises DataError. Further columns, such as flags, are ignored.
+def read_list(path: Path, known: Collection[str] = ()) -> list[str]:
+    """The names of the images in a list, one per line; raises DataError.
 
-    A line may also be the path of an image, as in published train_aug lists.
+    A name may contain blanks. known: names of images; a line that is one of them is the whole name. Otherwise a flag
+    (-1, 0 or 1) at its end does not count, and a line may be paths of an image and its map, as in published train_aug
+    lists.
     """
     try:
-        lines = read_regular(path).decode().splitlines()
+        lines = _decode_text(read_regular(path)).splitlines()
     except OSError as error:
         raise reading_error(f"{path} cannot be read: {error.strerror}", error) from error
     except UnicodeDecodeError as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
-    first_columns = [columns[0] for line in lines if (columns := line.split())]
-    stems = [Path(name).stem if name.lower().endswith(IMAGE_SUFFIXES) else name for name in first_columns]
+        raise DataError(f"{path} is not text in UTF-8 or UTF-16: {error}") from error
+    stems = [_stem(line, known) for text in lines if (line := text.strip())]
     if not stems:
         raise DataError(f"{path} is empty; it must list images")
     name, times = Counter(stems).most_common(1)[0]
@@ -142,10 +146,31 @@ def read_list(path: Path) -> list[str]:
     return stems
 
 
+def _decode_text(content: bytes) -> str:
+    """A text file: UTF-8, or UTF-16 with a byte order mark, as PowerShell's `>` writes it."""
+    is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if is_utf16 else "utf-8-sig")
+
+
+_FLAGS = ("-1", "0", "1")
+
+
+def _stem(line: str, known: Collection[str]) -> str:
+    """The name of the image in a line of a list."""
+    if line in known:
+        return line
+    first, *rest = line.split()
+    if rest and rest[-1] in _FLAGS:
+        return line.removesuffix(rest[-1]).rstrip()
+    if Path(line).stem in known:
+        first = line
+    return Path(first).stem if first.lower().endswith(IMAGE_SUFFIXES) else line
+
+
 def _boxes_list(year: Path, name: str) -> list[str]:
     """The names of the images in a detection list; see the module's docstring for annotated."""
     if name != VOC_ANNOTATED:
-        return read_list(year / "ImageSets" / "Main" / f"{name}.txt")
+        return read_list(year / "ImageSets" / "Main" / f"{name}.txt", _known(year))
     stems = sorted(file.removesuffix(".xml") for file in _names(year / "Annotations") if file.endswith(".xml"))
     if not stems:
         raise DataError(f"{year / 'Annotations'} has no annotations")
@@ -154,11 +179,12 @@ def _boxes_list(year: Path, name: str) -> list[str]:
 
 def _segmentation_list(year: Path, name: str) -> list[str]:
     """The names of the images in a segmentation list; see the module's docstring for train_aug."""
+    known = _known(year)
     lists = year / "ImageSets" / "Segmentation"
     if name != TRAIN_AUG or (lists / f"{TRAIN_AUG}.txt").is_file():
-        return read_list(lists / f"{name}.txt")
+        return read_list(lists / f"{name}.txt", known)
     if (lists / "trainaug.txt").is_file():
-        return read_list(lists / "trainaug.txt")
+        return read_list(lists / "trainaug.txt", known)
     sbd = year.parent / _SBD
     if not sbd.is_dir():
         raise MissingDataError(
@@ -169,10 +195,20 @@ def _segmentation_list(year: Path, name: str) -> list[str]:
     return sorted((added | {*read_list(lists / "train.txt")}) - {*read_list(lists / "val.txt")})
 
 
+def _known(year: Path) -> set[str]:
+    """The names of the images without their suffixes."""
+    return {Path(name).stem for name in _names(year / "JPEGImages") if name.lower().endswith(IMAGE_SUFFIXES)}
+
+
 def _images(year: Path, stems: Sequence[str]) -> list[Path]:
     """The paths of these images, whatever their file format; raises MissingDataError naming missing ones."""
     folder = year / "JPEGImages"
-    files = {Path(name).stem: name for name in _names(folder) if name.lower().endswith(IMAGE_SUFFIXES)}
+    files: dict[str, str] = {}
+    wanted = set(stems)
+    for name in sorted(name for name in _names(folder) if name.lower().endswith(IMAGE_SUFFIXES)):
+        other = files.setdefault(Path(name).stem, name)
+        if other != name and Path(name).stem in wanted:
+            raise DataError(f"{folder} has both {other} and {name}; the list names only {Path(name).stem}: delete one")
     _check_missing([stem for stem in stems if stem not in files], f"{folder} lacks")
     return [folder / files[stem] for stem in stems]
 
@@ -196,8 +232,9 @@ def _maps(year: Path, stems: Sequence[str]) -> list[Path]:
 
 
 def _names(folder: Path) -> set[str]:
+    """The files and folders in a folder that are not hidden: macOS leaves `._1.jpg` beside `1.jpg`."""
     try:
-        return {entry.name for entry in os.scandir(folder)}
+        return {entry.name for entry in os.scandir(folder) if not entry.name.startswith(".")}
     except OSError as error:
         raise reading_error(f"{folder} cannot be read: {error.strerror}", error) from error
 
@@ -209,6 +246,24 @@ def _check_missing(missing: Sequence[str], lacks: str) -> None:
 
 
 # ----------------------------------------------------------------------------------------------------------- XML files
+
+
+def _try_annotation(image: Path, numbers: Mapping[str, int]) -> tuple[Objects, Size] | DataError:
+    try:
+        return _read_annotation(image, numbers)
+    except DataError as error:
+        return error
+
+
+def _without_faults(annotations: Sequence[tuple[Objects, Size] | DataError]) -> list[tuple[Objects, Size]]:
+    """The annotations, all of which could be read; raises FaultyFilesError."""
+    faults = [item for item in annotations if isinstance(item, DataError)]
+    missing = [fault for fault in faults if isinstance(fault, MissingDataError)]
+    if len(faults) == 1 or missing:  # what is missing decides how the run ends
+        raise (missing or faults)[0]
+    if faults:
+        raise FaultyFilesError([str(fault) for fault in faults])
+    return [item for item in annotations if not isinstance(item, DataError)]
 
 
 def _read_annotation(image: Path, numbers: Mapping[str, int]) -> tuple[Objects, Size]:
@@ -227,14 +282,14 @@ def read_objects(path: Path, numbers: Mapping[str, int]) -> tuple[Objects, tuple
     numbers: class -> label. Raises DataError naming the file and the fault.
     """
     try:
-        root = ElementTree.fromstring(read_regular(path))  # noqa: S314 expat limits the expansion of entities
+        root = xml_files.parse(read_regular(path))
     except OSError as error:
         raise reading_error(f"{path} cannot be read: {error.strerror}", error) from error
-    except ElementTree.ParseError as error:
-        raise DataError(f"{path} is not XML: {error}") from error
+    except ValueError as error:
+        raise DataError(f"{path} {error}") from error
     try:
         rows = [_object(element, numbers) for element in root.iterfind("object")]
-        size = int(root.findtext("size/height") or 0), int(root.findtext("size/width") or 0)
+        size = _whole(root, "size/height"), _whole(root, "size/width")
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
     boxes = np.array([box for box, _, _ in rows], np.float32).reshape(-1, 4)
@@ -257,7 +312,41 @@ def _object(element: ElementTree.Element, numbers: Mapping[str, int]) -> tuple[l
     box = element.find("bndbox")
     if box is None:
         raise ValueError(f"a {name} without a bndbox")
-    corners = [float(box.findtext(corner) or "nan") for corner in ("xmin", "ymin", "xmax", "ymax")]
-    if not np.isfinite(corners).all():
-        raise ValueError(f"a {name} with an invalid bndbox: {corners}")
-    return [corners[0] - 1, corners[1] - 1, *corners[2:]], numbers[name], int(element.findtext("difficult") or 0) > 0
+    corners = [_number(box, corner, name) for corner in ("xmin", "ymin", "xmax", "ymax")]
+    return [corners[0] - 1, corners[1] - 1, *corners[2:]], numbers[name], _is_difficult(element)
+
+
+def _number(box: ElementTree.Element, corner: str, name: str) -> float:
+    """A corner of a box; raises ValueError."""
+    text = (box.findtext(corner) or "").strip()
+    value = _parse_number(text)
+    if value is None:
+        raise ValueError(f"a {name} with an invalid bndbox: {corner} is {text!r} instead of a number")
+    return value
+
+
+def _whole(root: ElementTree.Element, field: str) -> int:
+    """A number of pixels, also written as 40.0; 0 if missing. Raises ValueError."""
+    text = (root.findtext(field) or "").strip()
+    value = _parse_number(text or "0")
+    if value is None or value != int(value) or abs(value) > _LARGEST:
+        raise ValueError(f"{field} is {text!r} instead of a whole number")
+    return int(value)
+
+
+def _is_difficult(element: ElementTree.Element) -> bool:
+    """Whether an object is marked as difficult; tools write Unspecified, as for its pose. Raises ValueError."""
+    text = (element.findtext("difficult") or "").strip()
+    value = {"": 0.0, "unspecified": 0.0, "false": 0.0, "true": 1.0}.get(text.lower(), _parse_number(text))
+    if value is None:
+        raise ValueError(f"difficult is {text!r} instead of 0 or 1")
+    return value > 0
+
+
+def _parse_number(text: str) -> float | None:
+    """A finite number of ordinary notation, or None."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if np.isfinite(value) else None

@@ -64,7 +64,11 @@ def find_files(given: Sequence[Path], count: int | None) -> list[Path]:
     files: list[Path] = []
     for path in given:
         if path.is_dir():
-            inside = sorted(file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
+            inside = sorted(
+                file
+                for file in path.iterdir()
+                if file.name.lower().endswith(IMAGE_SUFFIXES) and not file.name.startswith(".") and not file.is_dir()
+            )
             if not inside:
                 raise SpecError(f"{path} contains no images ({', '.join(IMAGE_SUFFIXES)})")
             files += inside[:count]

@@ -898,7 +898,7 @@ PARSERS = (
     ),
     Parser("unpack-zip", in_file(unpack, "a.zip"), packed("zip"), "zip", (SpecError, OSError), ("jobs.data.archive",)),
     Parser("shard", in_file(read_shard, "a.tar"), shards, "tar", (SpecError,), ("jobs.data.files",)),
-    Parser("voc-xml", read_voc_xml, voc_xml, "xml", (SpecError,), ("jobs.data.voc",)),
+    Parser("voc-xml", read_voc_xml, voc_xml, "xml", (SpecError,), ("jobs.data.voc", "jobs.data.xml_files")),
     Parser(
         "voc-list",
         in_file(read_voc_list),

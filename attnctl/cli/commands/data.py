@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -87,11 +87,17 @@ def check(
         attnctl data check ./flowers --images
     """
     from attnctl.jobs.data.checking import check as check_files
+    from attnctl.jobs.data.errors import FaultyFilesError
 
     described = datasets.describe(dataset)
     _check_maps(described, maps)
     roots = context.config(new=described.is_own).data
-    parts = check_files(described, roots, images=images, through=output_files.tracked, maps=maps)
+    try:
+        parts = check_files(described, roots, images=images, through=output_files.tracked, maps=maps)
+    except FaultyFilesError as error:
+        for line in error.problems[1:]:
+            output.note(line)
+        raise SpecError(error.problems[0]) from error
     faults = [line for part in parts.values() for line in (*part.damaged, *part.sizes.wrong)]
     notes = own.notes(described)
     if as_json:
@@ -107,7 +113,7 @@ def check(
         )
         if part.left_out:
             output.line(f"  not used for training: {part.left_out}")
-        for line in _of_sizes(name, part.sizes):
+        for line in (*_of_sizes(name, part.sizes), *part.changed, *_of_other_files(part.other_files)):
             output.line(f"  {line}")
     for line in (*notes, *faults):
         output.line(line)
@@ -128,6 +134,12 @@ def _of_sizes(part: str, sizes: Sizes) -> Iterator[str]:
         count = f"{sizes.outside} of their {quantity(sizes.objects, 'object')}"
         lost = f"a training would leave out {count}" if part == "train" else f"{count} would lie outside"
         yield f"{_images_are(len(sizes.wrong))} not of the annotated size, so runs are refused: {lost}"
+
+
+def _of_other_files(paths: Sequence[str]) -> Iterator[str]:
+    """What there is to say of files that are not read: each by name."""
+    for path in paths:
+        yield f"left out, since it has no image suffix or is in no class folder: {path}"
 
 
 def _images_are(count: int) -> str:

@@ -32,7 +32,7 @@ def voc_image(year: Path, stem: str, objects: list[str], width: int = 60, height
     (year / "Annotations" / f"{stem}.xml").write_text(text)
 
 
-def voc_object(name: str, *box: float, difficult: int = 0, more: str = "") -> str:
+def voc_object(name: str, *box: float, difficult: int | str = 0, more: str = "") -> str:
     return OBJECT.format(*box, name=name, difficult=difficult, more=more)
 
 

@@ -54,6 +54,16 @@ def test_damaged_images_are_named_and_the_others_counted(roots: DataRoots) -> No
     assert (found["train"].images, found["test"].damaged) == (18, ())
 
 
+def test_files_that_are_left_out_and_images_that_are_changed_are_told(roots: DataRoots) -> None:
+    folder = next(iter(sorted((roots.folder("imagenet") or Path()).glob("train/*"))))
+    (folder / "x.heic").write_bytes(b"x")
+    first = next(iter(sorted(folder.glob("*.JPEG"))))
+    Image.new("RGBA", (9, 9)).save(first, "PNG")
+    found = check(SMALL, roots, images=True, through=Through())["train"]
+    assert found.other_files == (str(folder / "x.heic"),)
+    assert found.changed == ("1 image with transparency, which is dropped",)
+
+
 def test_built_in_data_sets_are_counted() -> None:
     found = check(describe("digits"), DataRoots(), images=False, through=Through())
     assert {part: checked.images for part, checked in found.items()} == {"train": 1437, "test": 360}

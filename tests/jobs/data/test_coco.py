@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,10 @@ def changed(path: list[Any], value: Any) -> dict[str, Any]:
         (["categories", 0], None, "it has 2 categories instead of 3"),
         (["images"], [], "it has no images"),
         (["images", 1, "id"], 7, "two of its images have the same id"),
+        (["images", 1, "id"], "photo", "image photo has id 'photo' instead of a whole number"),
+        (["annotations", 1, "category_id"], 1.5, "annotation 2 has category_id 1.5 instead of a whole number"),
+        (["annotations", 1, "iscrowd"], "maybe", "annotation 2 has iscrowd 'maybe' instead of a whole number"),
+        (["images", 0, "height"], [], "has height .. instead of a whole number"),
     ],
 )
 def test_a_faulty_document_is_a_one_line_error_naming_the_file(
@@ -126,6 +131,31 @@ def test_a_faulty_document_is_a_one_line_error_naming_the_file(
         coco.index(root, "train2017", 3, masks=True)
     assert str(caught.value).startswith(str(file))
     assert "\n" not in str(caught.value)
+
+
+def test_numbers_written_as_texts_or_with_a_point_are_the_same_numbers(tmp_path: Path) -> None:
+    """In the order of texts "10" would precede "9", and the text "0" would be true."""
+    document = coco_document()
+    for number, row in enumerate(document["categories"]):
+        new = 9 + number
+        for annotation in document["annotations"]:
+            if annotation["category_id"] == row["id"]:
+                annotation["category_id"] = new
+        row["id"] = new
+    document["annotations"].sort(key=lambda row: row["id"])
+    plain = coco_folder(tmp_path / "plain", document)
+    texts = copy.deepcopy(document)
+    for row in (*texts["categories"], *texts["images"]):
+        row["id"] = str(row["id"])
+    for row in texts["annotations"]:
+        row |= {"image_id": float(row["image_id"]), "category_id": f"{row['category_id']}.0"}
+        row["iscrowd"] = str(row.get("iscrowd", 0))
+    written = shutil.copytree(plain, tmp_path / "texts")
+    (written / "annotations" / "instances_train2017.json").write_text(json.dumps(texts))
+    one, other = (coco.index(root, "train2017", 3, masks=False) for root in (plain, written))
+    assert (one.names, one.categories, one.files.tolist()) == (other.names, other.categories, other.files.tolist())
+    for column, same in zip(one.table.objects, other.table.objects, strict=True):
+        assert column.tolist() == same.tolist()
 
 
 @pytest.mark.parametrize("text", ["", '{"images": [', "[]", "\xff"])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torchvision.datasets import ImageFolder
 
 from attnctl.jobs.data import open_data
 from attnctl.jobs.data.errors import DataError, MissingDataError
@@ -41,6 +42,43 @@ def test_missing_and_empty_classes_are_named(tmp_path: Path) -> None:
         path.unlink()
     with pytest.raises(DataError, match=r"train contains no images in n00000002"):
         index(root / "train", 3)
+
+
+def test_class_folders_are_read_as_torchvision_reads_them_and_the_rest_is_named(tmp_path: Path) -> None:
+    root = image_folders(tmp_path / "imagenet")
+    part, folder = root / "train", root / "train" / "n00000001"
+    for name in ("a.webp", "b.BMP", "c.tiff", "d.ppm", "deeper/e.png", "f.pgm"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(jpeg(0))
+    expected = [Path(path).relative_to(part).as_posix() for path, _ in ImageFolder(str(part)).samples]
+    for name in ("._a.webp", ".DS_Store", ".ipynb_checkpoints/x.png", "notes.txt", "deeper/x.heic", "../y.jpg"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b"x")
+    (folder / "empty.png").mkdir()
+    files = index(part, 3)
+    names = [Path(files.name(number)).relative_to(part).as_posix() for number in range(len(files.labels))]
+    assert sorted(names) == sorted(expected)
+    assert [Path(path).relative_to(part).as_posix() for path in files.left_out] == [
+        "n00000001/deeper/x.heic",
+        "n00000001/notes.txt",
+        "y.jpg",
+    ]
+    with pytest.raises(DataError, match=r"; 3 files are left out \(no image suffix, or in no class folder\): .*y.jpg"):
+        open_parts(TINY, root)
+
+
+def test_a_link_in_a_circle_is_an_error(tmp_path: Path) -> None:
+    root = image_folders(tmp_path / "imagenet")
+    (root / "train" / "n00000001" / "again").symlink_to(root / "train" / "n00000001")
+    with pytest.raises(DataError, match="is it a link in a circle"):
+        index(root / "train", 3)
+
+
+def test_two_images_of_one_sample_in_a_shard_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "train").mkdir()
+    write_tar(tmp_path / "train" / "0.tar", {"1.cls": b"0", "1.jpg": jpeg(0), "1.png": jpeg(0)})
+    with pytest.raises(DataError, match=r"0.tar has two images of one sample: 1.jpg and 1.png"):
+        index(tmp_path / "train", 1)
 
 
 @pytest.mark.parametrize("stage", [False, True])

@@ -7,10 +7,10 @@ import io
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 
 from attnctl.jobs.data.errors import DataError
-from attnctl.jobs.data.images import collate, decode, transforms
+from attnctl.jobs.data.images import collate, decode, forms_of, transforms
 from attnctl.jobs.data.loader import Unreadable
 
 
@@ -25,6 +25,42 @@ def encoded(mode: str, ending: str = "PNG") -> bytes:
 def test_an_image_of_any_mode_is_converted_to_rgb(mode: str) -> None:
     image = decode(lambda: encoded(mode), "x.png")
     assert (image.mode, image.size) == ("RGB", (30, 20))
+
+
+DEEP = np.linspace(0, 65535, 600).astype(np.uint16).reshape(20, 30)
+
+
+@pytest.mark.parametrize("ending", ["PNG", "TIFF", "PPM"])
+def test_sixteen_bits_are_scaled_to_eight(ending: str) -> None:
+    stream = io.BytesIO()
+    image = Image.fromarray(DEEP)
+    (image if ending != "PPM" else Image.fromarray(DEEP.astype(np.int32))).save(stream, ending)
+    read = np.asarray(decode(stream.getvalue, "x"))
+    assert (read == (DEEP >> 8).astype(np.uint8)[..., None]).all()
+    assert forms_of(stream.getvalue()) == ["of 16 bits per pixel, scaled to 8"]
+
+
+def test_pixels_of_unknown_range_are_refused() -> None:
+    stream = io.BytesIO()
+    Image.fromarray(np.linspace(0, 1, 600, dtype=np.float32).reshape(20, 30)).save(stream, "TIFF")
+    with pytest.raises(DataError, match=r"^x\.tif has pixels of mode F, .*; convert it to 8 or 16 bits per channel$"):
+        decode(stream.getvalue, "x.tif")
+
+
+def test_an_image_is_used_as_stored_and_what_is_dropped_can_be_counted() -> None:
+    turned, palette, frames = io.BytesIO(), io.BytesIO(), io.BytesIO()
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    Image.new("CMYK", (30, 20), (10, 20, 30, 40)).save(turned, "JPEG", exif=exif)
+    Image.new("P", (30, 20), 1).save(palette, "PNG", transparency=b"\0\x80")
+    Image.new("L", (30, 20), 1).save(frames, "GIF", save_all=True, append_images=[Image.new("L", (30, 20), 9)])
+    for stream, forms in (
+        (turned, ["with an EXIF orientation, used as stored"]),
+        (palette, ["with transparency, which is dropped"]),
+        (frames, ["of several frames, of which the first is used"]),
+    ):
+        image = decode(stream.getvalue, "x")
+        assert (image.mode, image.size, forms_of(stream.getvalue())) == ("RGB", (30, 20), forms)
 
 
 @pytest.mark.parametrize("content", [b"", b"no image", encoded("RGB", "JPEG")[:200], encoded("RGB")[:-40]])

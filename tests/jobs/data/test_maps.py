@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image
 from scipy.io import savemat
@@ -23,6 +26,35 @@ def test_palette_and_grey_images_are_read_as_integers(tmp_path: Path) -> None:
     palette.save(tmp_path / "palette.png")
     for name in ("grey.png", "palette.png"):
         assert read_map(tmp_path / name, 3, 4).tolist() == NUMBERS.tolist()
+
+
+def png(bits: int, numbers: npt.NDArray[np.uint8]) -> bytes:
+    """A grey PNG of so many bits per pixel, which Pillow cannot write for 2 and 4."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    height, width = numbers.shape
+    flags = (numbers[..., None] >> np.arange(bits - 1, -1, -1)) & 1
+    rows = np.packbits(flags.reshape(height, -1).astype(np.uint8), axis=1)
+    header = struct.pack(">IIBBBBB", width, height, bits, 0, 0, 0, 0)
+    pixels = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_grey_maps_of_few_bits_hold_classes_and_not_shades(tmp_path: Path, bits: int) -> None:
+    numbers = NUMBERS & ((1 << bits) - 1)
+    (tmp_path / "map.png").write_bytes(png(bits, numbers))
+    assert read_map(tmp_path / "map.png", 3, 4).tolist() == numbers.tolist()
+
+
+def test_a_map_of_sixteen_bits_is_read_if_its_classes_fit(tmp_path: Path) -> None:
+    Image.fromarray(NUMBERS.astype(np.uint16)).save(tmp_path / "map.png")
+    assert read_map(tmp_path / "map.png", 3, 4).tolist() == NUMBERS.tolist()
+    Image.fromarray(NUMBERS.astype(np.uint16) * 100).save(tmp_path / "map.png")
+    with pytest.raises(DataError, match=r"map\.png contains 1100; a class map has at most 255"):
+        read_map(tmp_path / "map.png", 3, 4)
 
 
 def test_a_map_of_the_semantic_boundaries_data_set_is_read(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from scipy.io import savemat
 
 from attnctl.datasets import describe
 from attnctl.jobs.data import voc
-from attnctl.jobs.data.errors import DataError, MissingDataError
+from attnctl.jobs.data.errors import DataError, FaultyFilesError, MissingDataError
 from attnctl.jobs.data.pictures import Reader
 from attnctl.jobs.data.scene_data import open_parts
 from attnctl.jobs.data.scenes import Scenes, trainable
@@ -118,7 +118,16 @@ def test_the_22k_images_of_eans_text_are_all_annotated_ones() -> None:
             "an invalid bndbox",
         ),
         (f"<annotation>{voc_object('dog', 1, 2, 3, float('inf'))}</annotation>", "an invalid bndbox"),
-        (f"<annotation>{voc_object('dog', 1, 2, 3, 4).replace('4', 'four')}</annotation>", "could not convert"),
+        (
+            f"<annotation>{voc_object('dog', 1, 2, 3, 4).replace('4', 'four')}</annotation>",
+            "ymax is 'four' instead of a",
+        ),
+        (
+            f"<annotation>{voc_object('dog', 1, 2, 3, 4, difficult='often')}</annotation>",
+            "difficult is 'often' instead",
+        ),
+        ("<annotation><size><width>60</width><height>tall</height></size></annotation>", "size/height is 'tall'"),
+        ("<annotation><size><width>60</width><height>40.5</height></size></annotation>", "size/height is '40.5'"),
     ],
 )
 def test_a_faulty_annotation_is_a_one_line_error_naming_the_file(tmp_path: Path, text: str, words: str) -> None:
@@ -160,6 +169,54 @@ def test_lists_with_flags_or_paths_are_read(tmp_path: Path) -> None:
     path = tmp_path / "list.txt"
     path.write_text("2007_000032 -1\n\n/JPEGImages/2007_000039.jpg /SegmentationClassAug/2007_000039.png\n")
     assert voc.read_list(path) == ["2007_000032", "2007_000039"]
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        (b"\xef\xbb\xbf000001\r\n000002\r\n", ["000001", "000002"]),
+        ("photo (1)\nphoto (2) -1\n".encode("utf-16"), ["photo (1)", "photo (2)"]),
+        (b"photo 1\nphoto 1 1\n", ["photo 1", "photo 1 1"]),
+        (b"photo 0  1\n", ["photo 0"]),
+        (b"a b.jpg\n", ["a b"]),
+    ],
+)
+def test_names_with_blanks_and_lists_of_other_programs_are_read(
+    tmp_path: Path, content: bytes, names: list[str]
+) -> None:
+    path = tmp_path / "list.txt"
+    path.write_bytes(content)
+    assert voc.read_list(path, {"photo 1 1", "photo (1)", "photo 0", "photo 1", "a b"}) == names
+
+
+@pytest.mark.parametrize(
+    ("difficult", "is_difficult"),
+    [("Unspecified", False), ("0.0", False), ("", False), ("1.0", True), ("True", True), ("1", True)],
+)
+def test_numbers_and_flags_are_read_as_programs_write_them(tmp_path: Path, difficult: str, is_difficult: bool) -> None:
+    path = tmp_path / "x.xml"
+    size = "<size><width>60.0</width><height> 48 </height></size>"
+    path.write_text(f"<annotation>{size}{voc_object('dog', 1, 2, 3, 4, difficult=difficult)}</annotation>")
+    objects, read_size = voc.read_objects(path, NUMBERS)
+    assert (objects.difficult.tolist(), read_size) == ([is_difficult], (48, 60))
+
+
+def test_two_images_of_one_name_are_refused_and_hidden_files_passed_by(folder: Path) -> None:
+    year = folder / "VOC2007"
+    for hidden in (year / "JPEGImages" / "._000001.jpg", year / "Annotations" / "._000001.xml"):
+        hidden.write_bytes(b"\0")
+    assert len(voc.index_boxes(folder, ["VOC2007/annotated"], VOC.names)) == 5
+    shutil.copy(year / "JPEGImages" / "000001.jpg", year / "JPEGImages" / "000001.png")
+    with pytest.raises(DataError, match=r"JPEGImages has both 000001.jpg and 000001.png; the list names only 000001"):
+        open_parts(VOC, folder, "detect")
+
+
+def test_all_faulty_annotations_are_named(folder: Path) -> None:
+    for number in (1, 3):
+        (folder / "VOC2007" / "Annotations" / f"00000{number}.xml").write_text("<annotation>")
+    with pytest.raises(FaultyFilesError, match="1 other file is also wrong") as caught:
+        open_parts(VOC, folder, "detect")
+    assert [problem.partition(" ")[0][-10:] for problem in caught.value.problems] == ["000001.xml", "000003.xml"]
 
 
 def test_an_image_without_its_annotated_size_is_refused(folder: Path) -> None:
