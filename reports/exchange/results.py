@@ -5,7 +5,8 @@ The first line names the columns: `table` and `row`, or else `label` (or `module
 name, or all of them as pairs `column`, `value`.
 
 Of a table a number is written as the table prints it: an error rate, or millions, where it prints these. Elsewhere
-accuracies are percent, and params and macs may end in K, M or G. A decimal point is a point.
+accuracies are percent, and params and macs may end in K, M or G. A comma may be the decimal point, where it cannot
+separate thousands.
 """
 
 from __future__ import annotations
@@ -85,6 +86,27 @@ def _check_header(names: Sequence[str], name: str) -> None:
                 raise SpecError(f"{name}:1: unknown column {column!r}{did_you_mean(column, [*MEASURES, *PLACES])}")
 
 
+_GROUPED = re.compile(r"(\d{1,3}(?:[ ,.'_\u00a0\u202f]\d{3})+)([.,]\d*)?")
+"""Digits in groups of three, as thousands are written; `272,474` may also be a decimal comma."""
+
+
+def _with_point(text: str, *, percent: bool) -> str:
+    """The number with a point if it has a decimal comma. No percentage has thousands."""
+    is_decimal = text.count(",") == 1 and "." not in text and (percent or not _GROUPED.fullmatch(text.lstrip("+-")))
+    return text.replace(",", ".") if is_decimal else text
+
+
+def _advice(text: str, *, counted: bool) -> str:
+    """How a number may be meant that cannot be read."""
+    grouped = _GROUPED.fullmatch(text)
+    if grouped is None:
+        return ", such as 78.5"
+    digits = re.sub(r"\D", "", grouped[1])
+    if grouped[2]:
+        return f"; write {digits}.{grouped[2][1:]}"
+    return f"; write {digits}" + (f" or {digits[:-3]}.{digits[-3:]}{'K' if counted else ''}" if "," in text else "")
+
+
 class _Reader:
     """Takes in line by line."""
 
@@ -106,12 +128,9 @@ class _Reader:
 
     def number(self, line: Line, column: str, text: str, *, percent: bool, counted: bool) -> float:
         """A number as it is written; raises SpecError."""
-        match = _NUMBER.fullmatch(text)
+        match = _NUMBER.fullmatch(_with_point(text, percent=percent))
         if match is None or not math.isfinite(float(match[1])):
-            point = (
-                f"; write {text.replace(',', '.')}" if _NUMBER.fullmatch(text.replace(",", ".")) else ", such as 78.5"
-            )
-            raise line.error(f"{text!r} is not a number{point}", column)
+            raise line.error(f"{text!r} is not a number{_advice(text, counted=counted)}", column)
         value, unit = float(match[1]), match[2] or ""
         if (unit == "%" and not percent) or (unit in {"K", "M", "G"} and not counted):
             raise line.error(f"{text!r}: {unit} does not apply to {column}", column)
@@ -261,6 +280,7 @@ def _seed(line: Line) -> int | None:
     text = line.texts.get("seed")
     if text is None:
         return None
-    if not re.fullmatch(r"\d{1,10}", text, re.ASCII):
+    match = re.fullmatch(r"(\d{1,10})(?:\.0*)?", text, re.ASCII)  # pandas writes 0.0 where another line has no seed
+    if match is None:
         raise line.error(f"{text!r} is not a seed; it must be a whole number", "seed")
-    return int(text)
+    return int(match[1])

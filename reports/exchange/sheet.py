@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 from attnctl.reports.csv_cells import restored
 from attnctl.units import quantity
 from attnctl.values import SpecError, comma_join
+
+_TOLD = re.compile(r"\"?sep=([,;\t|])\"?[ ]*(?:\r\n|\n|\r|\Z)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -29,18 +32,19 @@ def lines(data: bytes, name: str) -> tuple[list[str], list[Line]]:
     """The names of the columns, and the lines below; raises SpecError. name: of the file.
 
     The file is UTF-8, with or without a byte order mark. Its separator is whichever of comma, semicolon and tab the
-    first line has most of; a text that holds it stands in double quotes. Texts that attnctl or a spreadsheet protected
-    with an apostrophe, as in `'=a`, come without it.
+    first line has most of, or what a line `sep=;` before it says, as Excel writes it; a text that holds it stands in
+    double quotes. Texts that attnctl or a spreadsheet protected with an apostrophe, as in `'=a`, come without it.
     """
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise SpecError(f"{name}:{line}: this is not UTF-8 text; save the file as CSV UTF-8") from error
-    first = text.partition("\n")[0]
-    separator = max(",;\t", key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    rows = list(_rows(reader, name))
+    told = _TOLD.match(text)
+    body = text[told.end() :] if told else text
+    separator = told[1] if told else max(",;\t", key=body.partition("\n")[0].count)
+    reader = csv.reader(io.StringIO(body, newline=""), delimiter=separator, strict=True)
+    rows = list(_rows(reader, name, 2 if told else 1))
     if not rows:
         raise SpecError(f"{name} is empty; its first line must name the columns")
     names = [restored(cell.strip()) for cell in rows[0][1]]
@@ -54,13 +58,13 @@ def lines(data: bytes, name: str) -> tuple[list[str], list[Line]]:
     return names, found
 
 
-def _rows(reader: Any, name: str) -> Iterator[tuple[int, list[str]]]:
-    """The lines that are not empty, each with the number of its first line."""
-    number = 1
+def _rows(reader: Any, name: str, first: int) -> Iterator[tuple[int, list[str]]]:
+    """The lines that are not empty, each with the number of its first line. first: of the reader's lines."""
+    number = first
     try:
         for row in reader:
             if any(cell.strip() for cell in row):
                 yield number, row
-            number = reader.line_num + 1
+            number = reader.line_num + first
     except csv.Error as error:
         raise SpecError(f"{name}:{number}: {error}") from error

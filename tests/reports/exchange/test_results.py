@@ -87,6 +87,33 @@ def test_errors_are_reported_with_line_and_column(lines: tuple[str, ...], said: 
     assert said in refused(*lines)
 
 
+@pytest.mark.parametrize(
+    ("column", "text", "advice"),
+    [
+        ("params", "272,474", "; write 272474 or 272.474K"),
+        ("params", "1,234,567", "; write 1234567 or 1234.567K"),
+        ("params", "272 474", "; write 272474"),
+        ("params", "1.234,5", "; write 1234.5"),
+        ("fps", "1,234", "; write 1234 or 1.234"),
+        ("top1", "9,0,5", ", such as 78.5"),
+    ],
+)
+def test_thousands_are_refused_without_the_advice_to_write_a_thousandth(column: str, text: str, advice: str) -> None:
+    said = refused(f"label;backbone;dataset;{column}", f"a;resnet20;digits;{text}")
+    assert said == f"x.csv:2: column {column}: {text!r} is not a number{advice}"
+
+
+def test_a_decimal_comma_is_read_where_it_cannot_separate_thousands() -> None:
+    found = results("label;backbone;dataset;top1;loss;params", "a;resnet20;digits;90,5;0,1234;0,27M")
+    assert dict(found.records[0].values) == {"top1": 90.5, "loss": 0.1234, "params": pytest.approx(270_000)}
+    assert dict(results(HEAD.replace(",", ";"), "a;resnet20;digits;90,125").records[0].values) == {"top1": 90.125}
+
+
+def test_a_seed_may_be_written_as_pandas_writes_whole_numbers() -> None:
+    found = results(f"{HEAD},seed", "a,resnet20,digits,90,0.0", "b,resnet20,digits,91,", "c,resnet20,digits,92,3.")
+    assert [record.seed for record in found.records] == [0, None, 3]
+
+
 def test_ambiguous_input_causes_a_warning() -> None:
     found = results("label,backbone,dataset,top1,params", "ela,resnet20,digits,0.92,272")
     assert len(found.warnings) == 2

@@ -17,6 +17,12 @@ def test_the_separator_is_the_most_frequent_one_of_the_first_line(separator: str
     assert [(line.where, dict(line.texts)) for line in found] == [("x.csv:2", {"label": "ela", "top1": "92.5"})]
 
 
+@pytest.mark.parametrize("told", ["sep=;", '"sep=;"', "SEP=; "])
+def test_excels_line_about_the_separator_is_no_header(told: str) -> None:
+    names, (line,) = lines(f"{told}\r\na,b;c\r\n1,5;2\r\n".encode("utf-8-sig"), "x.csv")
+    assert (names, dict(line.texts), line.where) == (["a,b", "c"], {"a,b": "1,5", "c": "2"}, "x.csv:3")
+
+
 def test_empty_lines_are_passed_over_and_each_line_keeps_its_number() -> None:
     _, found = lines(b'a,b\n\n1,2\n ,\n"two\nlines",4\n5,6\n', "x.csv")
     assert [(line.where, line.texts["b"]) for line in found] == [("x.csv:3", "2"), ("x.csv:5", "4"), ("x.csv:7", "6")]
