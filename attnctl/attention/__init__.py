@@ -99,7 +99,7 @@ def of_run(name: str, version: str, stored: Path | None) -> ModuleSource:
 
 
 def create(
-    name: str | ModuleSource, channels: int, map_size: tuple[int, int] | None = None, **hyperparameters: Scalar
+    name: str | ModuleSource, channels: int, map_size: tuple[int, int] | None = None, /, **hyperparameters: Scalar
 ) -> nn.Module:
     """Create a module for feature maps (B, channels, H, W). Raises SpecError.
 

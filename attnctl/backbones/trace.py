@@ -32,7 +32,7 @@ def trace(network: nn.Module, size: int) -> list[Part]:
     hooks = [module.register_forward_hook(note) for module in paths]
     device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
     try:
-        with torch.inference_mode(), evaluating(network):
+        with torch.no_grad(), evaluating(network):
             network(torch.zeros(1, 3, size, size, device=device))
     except RuntimeError as error:
         raise SpecError(f"{type(network).__name__} cannot run on an image of {size}x{size}: {error}") from error

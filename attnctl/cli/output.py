@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -72,6 +73,14 @@ def line(text: str = "") -> None:
 def prose(text: str) -> None:
     """Print sentences, on a terminal wrapped between words."""
     hanging("", text, 0)
+
+
+@contextlib.contextmanager
+def others_on_standard_error() -> Iterator[None]:
+    """What users' modules print meanwhile goes to standard error, so that standard output has only the results."""
+    sys.stdout.flush()
+    with contextlib.redirect_stdout(sys.stderr):
+        yield
 
 
 def note(text: str) -> None:

@@ -321,6 +321,7 @@ def complexity(network: nn.Module, shape: tuple[int, int, int]) -> tuple[int, in
     """
     parameters = sum(parameter.numel() for parameter in network.parameters())
     device = next(network.parameters()).device
-    with torch.inference_mode(), evaluating(network), FlopCounterMode(display=False) as counter:
+    # Not inference_mode: tensors that a module keeps from this forward would be of no use in the training.
+    with torch.no_grad(), evaluating(network), FlopCounterMode(display=False) as counter:
         network(torch.zeros(1, *shape, device=device))
     return parameters, counter.get_total_flops() // 2

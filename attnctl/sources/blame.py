@@ -25,7 +25,9 @@ def describe(error: BaseException) -> str:
 
 
 def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
+    lines = [line.strip() for line in str(error).strip().splitlines()]
+    if len(lines) > 1 and lines[0].endswith(":"):  # as torch's "Error(s) in loading state_dict for Net:"
+        return f"{lines[0]} {lines[1]}"
     return lines[0] if lines else "no message"
 
 

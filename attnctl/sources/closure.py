@@ -112,6 +112,7 @@ def read_within(file: Path, scope: Scope) -> Source:
 
 def _read(entry: Path, scope: Scope) -> tuple[list[tuple[Path, tuple[int, ...]]], Source]:
     contents: dict[Path, bytes] = {}
+    roots: set[Path] = set()
     trees: dict[Path, ast.Module] = {}
     stats = []
     waiting = [entry]
@@ -121,8 +122,10 @@ def _read(entry: Path, scope: Scope) -> tuple[list[tuple[Path, tuple[int, ...]]]
             continue
         stats.append((path, _stat(path)))
         contents[path], trees[path] = _parsed(path)
-        waiting += [needed for item in imports(path, trees[path], scope) for needed in item.files]
-    base = Path(os.path.commonpath([path.parent for path in contents]))
+        for item in imports(path, trees[path], scope):
+            waiting += item.files
+            roots.add(item.root)  # `from nets.parts import ...` needs the folder that nets is in
+    base = Path(os.path.commonpath([*(path.parent for path in contents), *roots]))
     return stats, Source(
         entry=entry.relative_to(base).as_posix(),
         base=base,

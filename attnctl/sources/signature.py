@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Union
@@ -256,6 +256,7 @@ def _module(
     docstring = ast.get_docstring(node) or ""
     help_texts = dict(re.findall(r"^\s*(\w+): (.+)$", docstring, flags=re.MULTILINE))
     needs_map, keywords = _keywords(constructor)
+    _check_by_name(constructor, {argument.arg for argument, _ in keywords}, f"{path}:{node.lineno}: {node.name}'s")
     location = f"{path}:{node.lineno}: {node.name}'s"
     hyperparameters = []
     for argument, default in keywords:
@@ -300,6 +301,13 @@ def parameter(
     if value is None:
         declared = Union[declared, None]  # noqa: UP007 - `x: int = None` is written often
     return declared, value
+
+
+def _check_by_name(constructor: ast.FunctionDef, hyperparameters: Collection[str], prefix: str) -> None:
+    """Raise SpecError for a hyperparameter that the constructor takes only by its place."""
+    by_place = [item.arg for item in constructor.args.posonlyargs if item.arg in hyperparameters]
+    if by_place:
+        raise SpecError(f"{prefix} hyperparameter {by_place[0]} can only be given by its place; remove the / after it")
 
 
 def _check_expressions(setting: object, names: list[str], prefix: str) -> None:
@@ -370,6 +378,9 @@ def _declared(node: ast.expr, constants: Mapping[str, Any], prefix: str) -> Any:
         if name == "Literal":
             choices = ast.literal_eval(node.slice)
             return Literal.__getitem__(choices if isinstance(choices, tuple) else (choices,))
+        if name == "Union":
+            members = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+            return Union[tuple(_declared(member, constants, prefix) for member in members)]  # noqa: UP007
         if name == "Optional":
             return Union[_declared(node.slice, constants, prefix), None]  # noqa: UP007
     raise SpecError(

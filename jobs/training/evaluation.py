@@ -12,7 +12,7 @@ from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.tasks.task import Task
 
 
-@torch.inference_mode()
+@torch.no_grad()  # not inference_mode: a module may keep tensors from one forward for the next, of the training
 def evaluate(
     task: Task, network: nn.Module, data: TrainingData, group: Group, beat: Callable[[], None] = lambda: None
 ) -> dict[str, float]:

@@ -19,6 +19,14 @@ _WARM_UP_PASSES = 3
 """DDP rearranges its buckets after the first backward pass; the others are for safety."""
 
 
+_KNOWN = ("attnctl", "torch", "torchvision", "timm")
+
+
+def has_other_code(network: nn.Module) -> bool:
+    """Whether a part of the network is of code that may leave parameters unused in a forward: not of a library here."""
+    return any(type(module).__module__.partition(".")[0] not in _KNOWN for module in network.modules())
+
+
 class Learner:
     """A network in training on one rank. A step's gradient is the mean over the forwards of all replicas.
 
@@ -42,7 +50,8 @@ class Learner:
         self._penalised = any(callable(getattr(module, "extra_loss", None)) for module in network.modules())
         if recipe.compile:
             self.network.compile()
-        self._parallel = group.wrap(self.network, has_dynamic_graph=task.has_dynamic_graph)
+        self._may_skip = task.has_dynamic_graph or has_other_code(self.network)
+        self._parallel = group.wrap(self.network, has_dynamic_graph=self._may_skip)
         self._optimizer = optimizer(recipe, self.network, code)
         self._scaler = torch.amp.GradScaler(group.device.type, enabled=recipe.precision == "fp16")
 
@@ -83,7 +92,7 @@ class Learner:
 
     def update(self, step: int) -> None:
         """Update the weights with the gradients of step `step`."""
-        if self._task.has_dynamic_graph:
+        if self._may_skip:
             self._complete_gradients()
         if self._recipe.clip_grad_norm:
             self._scaler.unscale_(self._optimizer)
@@ -95,7 +104,8 @@ class Learner:
             self._averaged.update(step)
 
     def _complete_gradients(self) -> None:
-        """Set the missing gradients to zero, as those of a mask head in a step without objects.
+        """Set the missing gradients to zero, as those of a mask head in a step without objects, or of a layer that
+        users' code does not use, or not always.
 
         Weight decay and momentum then apply as usual. Torch's fused SGD fails if a parameter has no gradient in its
         first step but gets one later.

@@ -23,6 +23,7 @@ from attnctl.jobs.training.context import TrainingContext
 from attnctl.jobs.training.events import EventLog
 from attnctl.jobs.training.loop import train
 from attnctl.jobs.training.optim import total_steps
+from attnctl.jobs.training.replicas import seed_other_generators
 from attnctl.networks import surgery
 from attnctl.networks.weights.match import Plain
 from attnctl.settings.config import DataRoots
@@ -105,7 +106,9 @@ def build(spec: RunSpec, device: torch.device, sources: Path | None = None) -> n
 
     sources: the workspace's folder of users' source files.
     """
-    torch.manual_seed(derive(spec.seed, "weights"))
+    number = derive(spec.seed, "weights")
+    torch.manual_seed(number)
+    seed_other_generators(number)
     return surgery.build(spec, sources).to(device)
 
 

@@ -156,7 +156,8 @@ def bench(
     for group in _groups(specs):
         for size in how.batches:
             for name in _possible(how, group[0]):
-                measured = _measured(group, size, name, how)
+                with output.others_on_standard_error():
+                    measured = _measured(group, size, name, how)
                 speeds += measured
                 for speed in measured:
                     write_atomic(config.workspace.speed(speed), speed.encode())

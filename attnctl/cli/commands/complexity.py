@@ -77,7 +77,8 @@ def complexity(
         "placement": [placement],
     }
     names = split_list(",".join(modules), "MODULE")
-    networks = list(_counted(names, axis_values, parameter or (), dynamic))
+    with output.others_on_standard_error():
+        networks = list(_counted(names, axis_values, parameter or (), dynamic))
     if as_json:
         output.document({"networks": [_document(item) for item in networks]})
         return 0

@@ -9,13 +9,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from attnctl import attention, datasets
 from attnctl.networks import surgery
 from attnctl.networks.probe import recipe
 from attnctl.sources import blame, isolated
 from attnctl.spec import DEFAULT, RunSpec
-from attnctl.values import SpecError
+from attnctl.values import SpecError, comma_join
 
 _IMAGES = 2
 _SMALL = 128
@@ -46,6 +47,7 @@ def probe(spec: RunSpec, stored: Path) -> None:
         spec = replace(spec, recipe=replace(spec.recipe, input_size=_SMALL, min_sizes=DEFAULT, max_size=0))
     network = surgery.build(spec, stored)
     recipe.probe(spec)
+    names = _named(network)
     dataset = datasets.describe(spec.dataset)
     size = spec.recipe.input_size or dataset.height
     images = torch.randn(_IMAGES, dataset.channels, size, size)
@@ -55,11 +57,13 @@ def probe(spec: RunSpec, stored: Path) -> None:
             if isinstance(module, kind):
                 module.register_forward_hook(_watch(part.module))
     if spec.model:
-        with torch.inference_mode():
+        with torch.no_grad():
             network.eval()(images)
+        _check_same_state(network, names)
         _check_penalty(network)
         return
     logits = network.train()(images)
+    _check_same_state(network, names)
     if not isinstance(logits, Tensor) or logits.shape != (_IMAGES, dataset.classes):
         raise SpecError(
             f"backbone {spec.backbone} gives {_shape(logits)} for {_IMAGES} images; "
@@ -68,6 +72,35 @@ def probe(spec: RunSpec, stored: Path) -> None:
     if not bool(logits.isfinite().all()):
         raise SpecError(f"{spec.backbone} with {spec.module} gives NaN or infinite logits on random images")
     _check_penalty(network)
+
+
+def _named(network: nn.Module) -> frozenset[str]:
+    """The names of the parameters and buffers; raises SpecError for those that get their shape in the first forward."""
+    state = network.state_dict(keep_vars=True)
+    lazy = next((name for name, value in state.items() if is_lazy(value)), None)
+    if lazy is not None:
+        raise SpecError(
+            f"{_owner(network, lazy)} has parameters without a shape until its first forward: {lazy}; give their sizes "
+            f"in __init__ ({_MAP_SIZE})"
+        )
+    return frozenset(state)
+
+
+_MAP_SIZE = "a parameter `map_size` after `channels` tells the size of the maps"
+
+
+def _check_same_state(network: nn.Module, names: frozenset[str]) -> None:
+    """Raise SpecError if the forward has made parameters or buffers: they would be neither trained nor resumed."""
+    made = [name for name in network.state_dict() if name not in names]
+    if made:
+        raise SpecError(
+            f"{_owner(network, made[0])} makes parameters or buffers in its forward: {comma_join(made[:3])}; make them "
+            f"in __init__ ({_MAP_SIZE})"
+        )
+
+
+def _owner(network: nn.Module, name: str) -> str:
+    return type(network.get_submodule(name.rpartition(".")[0])).__name__
 
 
 def _class_of(spec: RunSpec, stored: Path) -> type:

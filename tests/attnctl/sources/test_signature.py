@@ -113,6 +113,7 @@ def test_a_wrong_one_size_is_an_error_with_its_line(tmp_path: Path) -> None:
         ("r: int", "needs a default value"),
         ("r: int = f()", "must be a plain value"),
         ("r: list[int] = None", "use int, float"),
+        ("r: Union[int, list] = 1", "is annotated list; use int, float"),
     ],
 )
 def test_a_hyperparameter_that_cannot_be_read_is_named_with_its_line(
@@ -120,6 +121,17 @@ def test_a_hyperparameter_that_cannot_be_read_is_named_with_its_line(
 ) -> None:
     with pytest.raises(SpecError, match=rf"mine\.py:3: Mine's hyperparameter r.*{words}"):
         write(tmp_path, f"class Mine:\n    def __init__(self, channels, *,\n        {parameter}): ...\n")
+
+
+@pytest.mark.parametrize("union", ["Union[int, None]", "Optional[int]", "int | None", "typing.Union[None, int]"])
+def test_each_way_to_write_a_union_is_read(tmp_path: Path, union: str) -> None:
+    (found,) = write(tmp_path, f"class Mine:\n    def __init__(self, channels, r: {union} = 4): ...\n")
+    assert [found.resolve({"r": value})["r"] for value in ("none", "7")] == [None, 7]
+
+
+def test_a_hyperparameter_that_has_no_name_in_calls_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"mine\.py:1: Mine's hyperparameter r can only be given by its place; remove"):
+        write(tmp_path, "class Mine:\n    def __init__(self, channels, r=4, /): ...\n")
 
 
 def test_a_file_that_is_not_python_is_named_with_its_line(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,29 @@ def test_the_stored_copy_is_the_text_that_was_read(tmp_path: Path) -> None:
     kept = sources.load(folder, source.version)
     assert (kept.entry, kept.version, kept.origin) == ("mine.py", source.version, mine.parent)
     assert {str(path.suffix) for path in (folder / source.hash).rglob("*")} == {".py", ".json"}
+
+
+def test_absolute_imports_within_a_project_are_found_in_the_stored_copy(tmp_path: Path) -> None:
+    """Also if all files are in one folder of the project, whose name the imports begin with."""
+    nets = tmp_path / "project" / "nets"
+    nets.mkdir(parents=True)
+    (tmp_path / "project" / "attnctl.toml").touch()
+    for name, text in (
+        ("__init__", ""),
+        ("parts", "ONE = 1"),
+        ("gate", "from nets.parts import ONE\nimport nets.parts"),
+    ):
+        (nets / f"{name}.py").write_text(text)
+    source = sources.read(nets / "gate.py")
+    folder = tmp_path / "sources"
+    sources.keep(source.version, folder)
+    kept = sources.load(folder, source.version)
+    assert (kept.version, kept.entry, sorted(kept.files)) == (
+        source.version,
+        "nets/gate.py",
+        ["nets/__init__.py", "nets/gate.py", "nets/parts.py"],
+    )
+    assert import_module(sources.import_name(kept)).ONE == 1
 
 
 def test_a_stored_file_that_was_changed_or_is_missing_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from attnctl.jobs.runtime.group import Group
@@ -9,6 +10,27 @@ from attnctl.jobs.tasks.classify import Classify
 from attnctl.jobs.tasks.task import Arithmetic
 from attnctl.jobs.training.evaluation import evaluate
 from tests.jobs.training.worlds import SAMPLES, Data, Network, make_run
+
+
+class Keeping(Network):
+    """Keeps a tensor of its first forward for all others."""
+
+    table: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.table is None:
+            self.table = torch.ones_like(x[:1])
+        kept: Tensor = super().forward(x * self.table)
+        return kept
+
+
+def test_what_a_network_keeps_from_an_evaluation_can_be_trained_with() -> None:
+    spec = make_run()
+    data, network = Data(spec), Keeping().double()
+    group = Group(0, 1, torch.device("cpu"))
+    evaluate(Classify(spec.recipe, Arithmetic.of(spec.recipe, group.device, torch.float64)), network, data, group)
+    network.train()(data.images[:4].double()).sum().backward()
+    assert all(parameter.grad is not None for parameter in network.parameters())
 
 
 def test_an_evaluation_counts_every_sample_once_or_raises() -> None:

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 import torch
+import torchvision
 from torch import Tensor, nn
 
 from attnctl.jobs.runtime.group import Group
 from attnctl.jobs.tasks.classify import Classify
 from attnctl.jobs.tasks.task import Arithmetic
-from attnctl.jobs.training.learner import Learner
+from attnctl.jobs.training.learner import Learner, has_other_code
 from tests.jobs.training.training_workers import make_spec
 
 CPU = torch.device("cpu")
@@ -94,6 +95,34 @@ def test_gradients_are_clipped_to_clip_grad_norm() -> None:
     step(found)
     moved = torch.stack([(a - b).norm() for a, b in zip(before, found.network.parameters(), strict=True)]).norm()
     assert moved.item() == pytest.approx(0.1 * 1e-3, rel=1e-3)
+
+
+class Partly(Network):
+    """Has a layer that no forward uses, and one that only the second uses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left_over, self.later, self.forwards = nn.Linear(3, 3), nn.Linear(3, 3), 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.forwards += 1
+        return super().forward(self.later(x.movedim(1, -1)).movedim(-1, 1) if self.forwards > 1 else x)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_parameters_that_a_step_does_not_use_have_a_gradient_of_zero(optimizer: str) -> None:
+    found = learner(Partly, optimizer=optimizer, weight_decay=0.5)
+    before = copy.deepcopy(found.network.state_dict())
+    for number in range(2):
+        step(found, number, batches()[:1])
+    after = found.network.state_dict()
+    assert (after["left_over.weight"].abs() < before["left_over.weight"].abs()).all()  # weight decay applies
+    assert not torch.equal(after["later.weight"], before["later.weight"])
+
+
+def test_the_code_of_libraries_uses_all_parameters() -> None:
+    assert has_other_code(Network())
+    assert not has_other_code(nn.Sequential(nn.Linear(3, 3), torchvision.models.resnet18()))
 
 
 def test_set_rate_sets_the_learning_rate_of_the_next_update() -> None:

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from attnctl import grid
+from attnctl.networks import surgery
 from attnctl.networks.probe.__main__ import answer, probe
 from attnctl.sources import isolated
 from attnctl.sources.store import is_own, keep
@@ -60,6 +62,64 @@ def test_each_fault_of_a_module_has_its_message(tmp_path: Path, name: str, messa
     with pytest.raises(SpecError) as error:
         probe(own(tmp_path, name), tmp_path / isolated.SOURCES)
     assert str(error.value) == message
+
+
+MADE_LATE = """
+import torch
+from torch import nn
+
+
+class Made(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.w = None
+
+    def forward(self, x):
+        if self.w is None:
+            self.w = nn.Parameter(torch.zeros(1, x.shape[1], x.shape[2], 1))
+        return x * torch.sigmoid(self.w)
+
+
+class Lazy(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.f = nn.LazyConv2d(channels, 1)
+
+    def forward(self, x):
+        return x * torch.sigmoid(self.f(x))
+
+
+class Cached(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.f, self.table = nn.Conv2d(channels, channels, 1), None
+
+    def forward(self, x):
+        if self.table is None:
+            self.table = torch.linspace(0, 1, x.shape[-1])
+        return x * torch.sigmoid(self.f(x * self.table))
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("Made", r"^Made makes parameters or buffers in its forward: .*\.w, .*; make them in __init__ .*`map_size`"),
+        ("Lazy", r"^LazyConv2d has parameters without a shape until its first forward: .*weight; give their sizes in"),
+    ],
+)
+def test_parameters_that_the_first_forward_makes_are_refused(tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "late.py").write_text(MADE_LATE)
+    with pytest.raises(SpecError, match=message):
+        probe(spec(tmp_path, modules=(f"{tmp_path}/late.py:{name}",)), tmp_path / isolated.SOURCES)
+
+
+def test_what_a_module_keeps_from_the_count_of_macs_can_be_trained_with(tmp_path: Path) -> None:
+    (tmp_path / "late.py").write_text(MADE_LATE)
+    network = surgery.build(spec(tmp_path, modules=(f"{tmp_path}/late.py:Cached",)), tmp_path / isolated.SOURCES)
+    surgery.complexity(network, (3, 32, 32))
+    network.train()(torch.randn(2, 3, 32, 32)).sum().backward()
+    assert all(parameter.grad is not None for parameter in network.parameters())
 
 
 def test_a_backbone_must_return_logits(tmp_path: Path) -> None:
