@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from attnctl.lifecycle.launch_failures import explain
 from attnctl.lifecycle.state import State, Verdict
+from attnctl.values import comma_join
 
 LAUNCH_HELD = "launch failed requeued held"
 """SLURM's pending reason for a job that failed to launch on a node and is held since (squeue(1), JOB REASON CODES)."""
@@ -83,11 +84,11 @@ _SENTENCES: Mapping[State, str] = {
     "--precision fp32.",
     State.STALLED: "Its training loop stopped advancing: check the data's file system and the node, then "
     "`attnctl resume {run}`.",
-    State.ERROR: "Fix the error above, then `attnctl resume --force {run}`.",
+    State.ERROR: "Fix the error above, then `attnctl resume --force {run}`.{own}",
     State.KILLED: "A user, or the system when memory ran out, killed it: `attnctl resume {run}` continues from "
     "{checkpoint}.",
     State.SETUP: "Fix `setup` in attnctl.toml, then `attnctl resume {run}`.",
-    State.HELD: "Other runs failed with this error at their start: fix it, then `attnctl resume` starts them all.",
+    State.HELD: "Other runs failed with this error at their start: fix it, then `attnctl resume` starts them all.{own}",
     State.CANCELLED: "It was cancelled: to continue from {checkpoint}, run `attnctl resume {run}`.",
     State.REFUSED: "Change what SLURM refused (in attnctl.toml or with options), then `attnctl resume {run}`.",
     State.DISK_FULL: "The disk was full: `df` and `quota` show where; free space (`attnctl gc`), then "
@@ -110,6 +111,7 @@ class AdviceContext:
     gone: step of the newest checkpoint written, when no checkpoint file is left
     memory: MB per node
     folder: the workspace
+    own_files: the user's files that it was submitted with
     """
 
     run: str
@@ -119,6 +121,7 @@ class AdviceContext:
     memory: int | None = None
     norm_batch: int = 0
     folder: Path = Path()
+    own_files: Sequence[Path] = ()
 
 
 def advise(verdict: Verdict, context: AdviceContext) -> str:
@@ -138,7 +141,16 @@ def advise(verdict: Verdict, context: AdviceContext) -> str:
         memory=f"{context.memory} MB" if context.memory else "the memory it had",
         norm_batch=context.norm_batch or "norm_batch",
         launch=explain(verdict.reason, verdict.node, context.folder),
+        own=_about_own(context.own_files),
     )
+
+
+def _about_own(files: Sequence[Path]) -> str:
+    """That an edit makes new runs; empty if the run has no code of the user's."""
+    if not files:
+        return ""
+    names = comma_join(map(str, files))
+    return f" If the fault is in {names}: resume runs the code as it was; edit it and run `attnctl sweep` again."
 
 
 def launch_held(verdict: Verdict) -> bool:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import unified_diff
 from typing import Any
 
-from attnctl import datasets
+from attnctl import datasets, sources
 from attnctl.cli import context, output, run_selection
 from attnctl.cli.table_layout import Column
+from attnctl.sources.store import is_own
 from attnctl.spec import RunSpec
-from attnctl.values import format_value
+from attnctl.values import SpecError, format_value
+from attnctl.workspace.layout import Workspace
 
 
 def diff(
@@ -17,25 +20,50 @@ def diff(
     b: run_selection.RunArgument,
     as_json: context.AsJson = False,
 ) -> None:
-    """Show the fields in which two runs differ.
+    """Show the fields in which two runs differ, and the changed lines of users' own code.
 
     Examples:
         attnctl diff 3fa2 81bc
     """
     workspace = context.config().workspace
     ids = [run_selection.run_id(workspace, name) for name in (a, b)]
-    first, second = (fields(workspace.run(run_id).read_spec()) for run_id in ids)
+    specs = [workspace.run(run_id).read_spec() for run_id in ids]
+    first, second = map(fields, specs)
+    changed = _changed_code(workspace, *specs)
     names = [name for name in {**first, **second} if first.get(name) != second.get(name)]
     if as_json:
         differing = {name: [first.get(name), second.get(name)] for name in names}
-        output.document({"runs": ids, "fields": differing})
+        output.document({"runs": ids, "fields": differing, "code": changed})
     elif names:
         rows = [
             [name, *(format_value(side[name]) if name in side else "-" for side in (first, second))] for name in names
         ]
         output.table((Column("field"), *(Column(name, wrap=16) for name in ids)), rows)
+        for line in changed:
+            output.line(line)
     else:
         output.line(f"{ids[0]} and {ids[1]} are the same run")
+
+
+def _changed_code(workspace: Workspace, first: RunSpec, second: RunSpec) -> list[str]:
+    """The lines of a unified diff of the users' files of two runs; a stored copy that is damaged is named instead."""
+    lines: list[str] = []
+    for old, new in zip(_own_versions(first), _own_versions(second), strict=False):
+        if old == new:
+            continue
+        try:
+            before, after = (sources.load(workspace.sources, version) for version in (old, new))
+        except SpecError as error:
+            lines.append(str(error))
+            continue
+        for name in sorted({*before.files, *after.files}):
+            texts = [source.files.get(name, b"").decode(errors="replace").splitlines() for source in (before, after)]
+            lines += unified_diff(*texts, f"{first.id[:8]}/{name}", f"{second.id[:8]}/{name}", lineterm="")
+    return lines
+
+
+def _own_versions(spec: RunSpec) -> list[str]:
+    return [str(version) for version in spec.code_versions if is_own(version)]
 
 
 def fields(spec: RunSpec) -> dict[str, Any]:

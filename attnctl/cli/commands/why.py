@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attnctl.cli import context, output, run_selection
@@ -16,7 +17,11 @@ from attnctl.lifecycle.advice import AdviceContext, advise
 from attnctl.lifecycle.resume_policy import ResumeScope, decide
 from attnctl.lifecycle.state import ABSENT, UNSEEN, State, first_failure, requested
 from attnctl.settings.config import Config
+from attnctl.sources import store
+from attnctl.sources.digest import VERSION_PREFIX
+from attnctl.spec import RunSpec
 from attnctl.units import clock, duration, memory, quantity
+from attnctl.values import SpecError
 from attnctl.workspace.layout import RunDir, Workspace
 from attnctl.workspace.records import Cancel, Placed, RecordError
 
@@ -64,6 +69,7 @@ def why(
         memory=_memory_asked(histories, used),
         norm_batch=spec.recipe.norm_batch,
         folder=config.workspace.root,
+        own_files=_own_files(config.workspace, spec),
     )
     advice = advise(row.verdict, known)
     failing = row.verdict.state not in {State.COMPLETED, State.NEW} and not row.verdict.state.active
@@ -105,6 +111,16 @@ def why(
     _print(timeline, lines, resources)
     output.line()
     output.prose(advice)
+
+
+def _own_files(workspace: Workspace, spec: RunSpec) -> list[Path]:
+    """The user's files that a run was submitted with, where they were then."""
+    files = []
+    for version in filter(store.is_own, spec.code_versions):
+        with contextlib.suppress(SpecError):  # a damaged copy is another command's to report
+            manifest = store.read_manifest(workspace.sources / str(version).removeprefix(VERSION_PREFIX))
+            files.append(Path(manifest.origin, manifest.entry))
+    return list(dict.fromkeys(files))
 
 
 def _attempts(folder: RunDir, head_of: HeadOf) -> Sequence[AttemptHistory]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from attnctl.lifecycle.advice import AdviceContext, advise, queue_blocker
@@ -72,6 +74,15 @@ def test_a_reason_that_passes_is_no_blocker_and_is_explained(reason: str, waits_
     words = advise(verdict, AdviceContext(run="0123456789abcdef"))
     assert words.startswith(reason)
     assert waits_for in words
+
+
+@pytest.mark.parametrize("state", [State.ERROR, State.HELD])
+def test_the_advice_for_own_code_says_that_only_a_sweep_takes_an_edit(state: State) -> None:
+    known = AdviceContext(run="0123456789abcdef", own_files=[Path("/home/me/mine.py")])
+    words = advise(Verdict(state, "", 0.0), known)
+    assert words.endswith(
+        "If the fault is in /home/me/mine.py: resume runs the code as it was; edit it and run `attnctl sweep` again."
+    )
 
 
 def test_a_lost_checkpoint_takes_precedence_over_other_advice() -> None:

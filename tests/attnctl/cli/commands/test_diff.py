@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from attnctl.grid import Axes, expand
+from attnctl.sources.store import keep
 from attnctl.spec import RunSpec
 from attnctl.workspace.layout import Workspace
 from tests.attnctl.cli.cli_run import Run, assert_refused
@@ -38,6 +39,23 @@ def test_a_field_that_one_of_them_lacks_is_a_dash(specs: list[RunSpec], attnctl:
     assert rows["module"] == ["ela", "se"]
     assert rows["kernel"] == ["5", "-"]
     assert rows["r"] == ["-", "16"]
+
+
+def test_the_lines_that_were_changed_in_a_users_file_are_shown(folder: Path, tmp_path: Path, attnctl: Run) -> None:
+    file, runs = tmp_path / "mine.py", []
+    for factor in (2, 3):
+        file.write_text(
+            "from torch import nn\n\n\nclass Mine(nn.Module):\n    def __init__(self, channels: int) -> None:\n"
+            f"        super().__init__()\n        self.factor = {factor}\n"
+        )
+        (spec,) = expand(Axes(modules=(f"{file}:Mine",))).specs
+        write_spec(Workspace(folder), spec)
+        keep(spec.versions.module, Workspace(folder).sources)
+        runs.append(spec.id)
+    shown = attnctl("diff", *runs).out.splitlines()
+    assert f"--- {runs[0][:8]}/mine.py" in shown
+    assert shown[-2:] == ["-        self.factor = 2", "+        self.factor = 3"]
+    assert json.loads(attnctl("diff", *runs, "--json").out)["code"][-1] == "+        self.factor = 3"
 
 
 def test_a_run_and_itself_are_the_same(specs: list[RunSpec], attnctl: Run) -> None:
