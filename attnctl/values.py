@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Literal, get_args, get_origin
 
 Scalar = bool | int | float | str | None
@@ -177,3 +177,12 @@ def _seed_range(part: str, name: str) -> tuple[str, ...]:
     if not start <= stop < start + _MOST_SEEDS:
         raise SpecError(f"{name} has the range {part!r}; it must ascend, over at most {_MOST_SEEDS} seeds")
     return tuple(map(str, range(start, stop + 1)))
+
+
+def choices(declared: Any) -> Iterator[str]:
+    """The values that a declared type lists."""
+    for member in (declared, *get_args(declared)):
+        if get_origin(member) is Literal:
+            yield from map(str, get_args(member))
+        elif member is bool:
+            yield from ("true", "false")

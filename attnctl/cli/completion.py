@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attnctl.cli import context
-from attnctl.values import SpecError
+from attnctl.values import SpecError, choices
+
+if TYPE_CHECKING:
+    from attnctl.papers import Paper
 
 Completion = Callable[[str], list[str]]
 
@@ -117,6 +120,70 @@ def sweeps(incomplete: str) -> list[str]:
 def runs_and_sweeps(incomplete: str) -> list[str]:
     """Both."""
     return [*sweeps(incomplete), *runs(incomplete)]
+
+
+def tables(incomplete: str) -> list[str]:
+    """The tables of the papers, such as ean:2; a comma list of numbers has no completion."""
+    return _starting(incomplete, (f"{name}:{number}" for name, paper in _papers().items() for number in paper.tables))
+
+
+def figures(incomplete: str) -> list[str]:
+    """The figures of the papers, such as ean:3."""
+    return _starting(incomplete, (f"{name}:{number}" for name, paper in _papers().items() for number in paper.figures))
+
+
+def columns(incomplete: str) -> list[str]:
+    """The keys of a report's columns: the metrics, what is counted, and the columns of papers' tables."""
+    return last_of_list(incomplete, _column_keys())
+
+
+def sort_keys(incomplete: str) -> list[str]:
+    """The keys of columns, each also with the - that sorts descending."""
+    return _starting(incomplete, [*_column_keys(), *(f"-{key}" for key in _column_keys())])
+
+
+def axes(incomplete: str) -> list[str]:
+    """What a plot can have on its x axis."""
+    from attnctl import attention
+    from attnctl.spec import recipe_fields
+
+    own = {item.name for name in attention.names() for item in attention.describe(name).hyperparameters}
+    return _starting(incomplete, dict.fromkeys(("epoch", "params", "macs", *sorted(own), *recipe_fields())))
+
+
+def parameters(incomplete: str) -> list[str]:
+    """`MODULE.NAME=`, and after it the values that the hyperparameter can have, if they can be listed."""
+    from attnctl import attention
+
+    addressed, equals, values = incomplete.partition("=")
+    declared = {
+        f"{name}.{item.name}": item.declared
+        for name in attention.names()
+        for item in attention.describe(name).hyperparameters
+    }
+    if not equals:
+        return _starting(addressed, (f"{name}=" for name in declared))
+    known = choices(declared[addressed]) if addressed in declared else ()
+    return [f"{addressed}={listed}" for listed in last_of_list(values, known)]
+
+
+def _starting(incomplete: str, names: Iterable[str]) -> list[str]:
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def _papers() -> dict[str, Paper]:
+    from attnctl import papers
+
+    return {name: papers.load(name) for name in papers.names()}
+
+
+def _column_keys() -> list[str]:
+    from attnctl.metrics import ALL_MEASURED
+
+    of_tables = (
+        column.key for paper in _papers().values() for table in paper.tables.values() for column in table.columns
+    )
+    return list(dict.fromkeys((*ALL_MEASURED, "params", "macs", "fps", *of_tables)))
 
 
 def _of_workspace(names: Callable[[Any], Iterable[str]]) -> list[str]:

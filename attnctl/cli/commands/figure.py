@@ -28,7 +28,10 @@ _NAMED = 8
 
 
 def figure(
-    number: Annotated[str, typer.Argument(metavar="N|PAPER:N", help="The figure, such as 3, or ean:3.")],
+    number: Annotated[
+        str,
+        typer.Argument(metavar="N|PAPER:N", help="The figure, such as 3, or ean:3.", autocompletion=completion.figures),
+    ],
     *,
     paper: Annotated[
         str | None,

@@ -35,7 +35,12 @@ def plot(
     *,
     x: Annotated[
         str,
-        typer.Option("--x", help="A hyperparameter such as G, a recipe field, epoch, params or macs.", metavar="NAME"),
+        typer.Option(
+            "--x",
+            help="A hyperparameter such as G, a recipe field, epoch, params or macs.",
+            metavar="NAME",
+            autocompletion=completion.axes,
+        ),
     ] = "epoch",
     y: Annotated[
         str | None,

@@ -29,6 +29,11 @@ _ALIASES = {
 }
 
 
+def state_names() -> dict[str, tuple[State, ...]]:
+    """The names of states as typed, with the states that they mean."""
+    return {state_key(state).lower(): (state,) for state in DEFAULT_MODES} | _ALIASES
+
+
 def resume(
     targets: Annotated[
         list[str] | None,
@@ -42,7 +47,9 @@ def resume(
     state: Annotated[
         str | None,
         typer.Option(
-            help="Only runs that ended this way, such as timeout,preempted,oom (comma list).", metavar="STATES"
+            help="Only runs that ended this way, such as timeout,preempted,oom (comma list).",
+            metavar="STATES",
+            autocompletion=completion.one_of(sorted(state_names())),
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Resume even where the policy refuses.")] = False,
@@ -121,7 +128,7 @@ def chosen_states(text: str | None) -> frozenset[State] | None:
     """The states of a comma list; None for all. Raises SpecError."""
     if text is None:
         return None
-    known = {state_key(state).lower(): (state,) for state in DEFAULT_MODES} | _ALIASES
+    known = state_names()
     found: set[State] = set()
     for part in text.split(","):
         name = part.strip().lower().replace(" ", "-").replace("_", "-")

@@ -49,6 +49,7 @@ class ShownOptions:
             help="A paper's table: ela:3, or 3 for the paper swept in this workspace.",
             rich_help_panel=WHAT,
             metavar="[PAPER:]N",
+            autocompletion=completion.tables,
         ),
     ] = None
     paper: Annotated[
@@ -72,6 +73,7 @@ class ShownOptions:
             help="Columns in this order: KEY, KEY.PART or .PART, such as top1,params.exact or .measured.",
             rich_help_panel=WHAT,
             metavar="KEYS",
+            autocompletion=completion.columns,
         ),
     ] = None
     seed: Annotated[
@@ -94,7 +96,10 @@ class ShownOptions:
     sort: Annotated[
         str | None,
         typer.Option(
-            help="Sort the rows of each group by a column; -KEY sorts descending.", rich_help_panel=WHAT, metavar="KEY"
+            help="Sort the rows of each group by a column; -KEY sorts descending.",
+            rich_help_panel=WHAT,
+            metavar="KEY",
+            autocompletion=completion.sort_keys,
         ),
     ] = None
 

@@ -69,6 +69,7 @@ class GridOptions:
             help="Hyperparameter of one module, such as ela.kernel=5,7.",
             rich_help_panel=AXES,
             metavar=ADDRESSED,
+            autocompletion=completion.parameters,
         ),
     ] = None
     recipe: Annotated[
@@ -118,5 +119,11 @@ Placement = Annotated[
 ]
 Parameters = Annotated[
     list[str] | None,
-    typer.Option("--parameter", "-p", help="Hyperparameter of one module, such as ela.kernel=5,7.", metavar=ADDRESSED),
+    typer.Option(
+        "--parameter",
+        "-p",
+        help="Hyperparameter of one module, such as ela.kernel=5,7.",
+        metavar=ADDRESSED,
+        autocompletion=completion.parameters,
+    ),
 ]

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any
 
 import typer
 
@@ -21,7 +21,7 @@ from attnctl.datasets import own
 from attnctl.grid import default_backbone
 from attnctl.sources.signature import Hyperparameter, ModuleSource
 from attnctl.spec import NO_MODULE, recipe_fields, recipe_types
-from attnctl.values import Scalar, SpecError, describe, format_value, split_list
+from attnctl.values import Scalar, SpecError, choices, describe, format_value, split_list
 
 HYPERPARAMETERS = "Hyperparameters (comma lists)"
 RECIPE = "Recipe (comma lists)"
@@ -204,12 +204,3 @@ def _field_help(name: str, defaults: Mapping[str, Scalar]) -> str:
 
 def _capitalized(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def choices(declared: Any) -> Iterator[str]:
-    """The values that a declared type lists."""
-    for member in (declared, *get_args(declared)):
-        if get_origin(member) is Literal:
-            yield from map(str, get_args(member))
-        elif member is bool:
-            yield from ("true", "false")

@@ -52,13 +52,19 @@ class PaperOptions:
     table: Annotated[
         str | None,
         typer.Option(
-            help="Train the runs of this table, such as 2 or ean:2.", rich_help_panel=PANEL, metavar="[PAPER:]N"
+            help="Train the runs of this table, such as 2 or ean:2.",
+            rich_help_panel=PANEL,
+            metavar="[PAPER:]N",
+            autocompletion=completion.tables,
         ),
     ] = None
     figure: Annotated[
         str | None,
         typer.Option(
-            help="Train the runs of this figure, such as 3 or ean:3.", rich_help_panel=PANEL, metavar="[PAPER:]N"
+            help="Train the runs of this figure, such as 3 or ean:3.",
+            rich_help_panel=PANEL,
+            metavar="[PAPER:]N",
+            autocompletion=completion.figures,
         ),
     ] = None
     rows: Annotated[

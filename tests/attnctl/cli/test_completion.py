@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -26,28 +27,54 @@ def test_completion_knows_the_names(folder: Path) -> None:
     assert completion.runs("") == completion.sweeps("") == []
 
 
-@pytest.mark.parametrize(
-    ("typed", "found"),
-    [
-        ("attnctl sta", "status"),
-        ("attnctl sweep e", "ela"),
-        ("attnctl sweep ela --kern", "--kernel"),
-        ("attnctl sweep ela --variant ", "l"),
-        ("attnctl sweep ela --backbone resnet5", "resnet56"),
-        ("attnctl sweep ela --norm-b", "--norm-batch"),
-    ],
-)
-def test_the_shell_completes(typed: str, found: str, folder: Path) -> None:
+def test_the_values_of_options_are_known(folder: Path) -> None:
+    assert set(completion.tables("ean:")) >= {"ean:2", "ean:3"}
+    assert completion.figures("ean:3") == ["ean:3"]
+    assert set(completion.columns("params,top")) >= {"params,top1", "params,top5"}
+    assert "-top1" in completion.sort_keys("-t")
+    assert completion.axes("epo") == ["epoch", "epochs"]
+    assert {"kernel", "lr"} <= set(completion.axes(""))
+    assert completion.parameters("ela.ker") == ["ela.kernel="]
+    assert completion.parameters("ela.variant=t,") == ["ela.variant=t,b", "ela.variant=t,s", "ela.variant=t,l"]
+    assert completion.parameters("ela.kernel=5,") == completion.parameters("elo.kernel=") == []
+
+
+TYPED = [
+    ("attnctl sta", "status"),
+    ("attnctl sweep e", "ela"),
+    ("attnctl sweep ela --kern", "--kernel"),
+    ("attnctl sweep ela --variant ", "l"),
+    ("attnctl sweep ela --backbone resnet5", "resnet56"),
+    ("attnctl sweep ela --norm-b", "--norm-batch"),
+    ("attnctl sweep ela -p ela.k", "ela.kernel="),
+    ("attnctl report --table ea", "ean:2"),
+    ("attnctl figure ea", "ean:3"),
+    ("attnctl report --columns top", "top1"),
+    ("attnctl report --sort par", "params"),
+    ("attnctl resume --state time", "timeout"),
+    ("attnctl plot --x par", "params"),
+    ("attnctl plot --y to", "top1"),
+]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize(("typed", "found"), TYPED)
+def test_the_shell_completes(shell: str, typed: str, found: str, folder: Path) -> None:
+    """By the words and variables with which the script of each shell asks."""
+    count = str(len(typed.split(" ")) - 1)
     done = subprocess.run(
         [sys.executable, "-c", "from attnctl.cli import main; main()"],
         env=os.environ
         | {
-            "_ATTNCTL_COMPLETE": "complete_bash",
+            "_ATTNCTL_COMPLETE": f"complete_{shell}",
             "COMP_WORDS": typed,
-            "COMP_CWORD": str(len(typed.split(" ")) - 1),
+            "COMP_CWORD": count,
+            "_TYPER_COMPLETE_ARGS": typed,
+            "_TYPER_COMPLETE_FISH_ACTION": "get-args",
         },
         capture_output=True,
         text=True,
         check=False,
     )
-    assert found in done.stdout.split(), done.stderr
+    offered = {word.strip('"').replace("\\:", ":") for word in re.split(r'[\s"]+', done.stdout)}
+    assert found in offered, done.stdout + done.stderr

@@ -49,14 +49,14 @@ def test_what_is_left_out_is_told(tmp_path: Path) -> None:
     (root / ".cache").mkdir()
     (root / "daisy" / ".hidden.png").write_bytes(b"x")
     (root / "daisy" / "notes.txt").write_text("x")
-    (root / "rose" / "scan.gif").write_text("x")
+    (root / "rose" / "scan.psd").write_text("x")
     image(root / "rose" / "more" / "1.png")
     found = scan(root)
     assert found.classes == ("daisy", "rose")
     assert len(found.train) == 20
     assert found.notes == (
         "no images in tulip",
-        "2 files left out: .gif, .txt",
+        "2 files left out: .psd, .txt",
         "sub folders of class folders left out: rose/more",
     )
 
@@ -95,7 +95,7 @@ def _only_train(root: Path) -> None:
 def _other_suffixes(root: Path) -> None:
     for name in ("daisy", "rose"):
         (root / name).mkdir(parents=True)
-        (root / name / "1.tiff").write_bytes(b"x")
+        (root / name / "1.heic").write_bytes(b"x")
 
 
 def _no_test_images(root: Path) -> None:
@@ -121,7 +121,7 @@ def _pipe(root: Path) -> None:
         (_loose, "has 1 image and no class folders with images"),
         (_one_class, "has images of one class, daisy; a classifier needs at least two"),
         (_only_train, r"has train/ but none of val/, valid/, validation/, test/: add one, or name .*/train"),
-        (_other_suffixes, r"no class folders with images \(files with other suffixes: .tiff\)"),
+        (_other_suffixes, r"no class folders with images \(files with other suffixes: .heic\)"),
         (_no_test_images, "val has no images"),
         (_dangling, r"gone.png cannot be read: No such file"),
         (_pipe, r"pipe.png is not a file"),
